@@ -1,0 +1,301 @@
+#include "base/err.h"
+#include "base/text.h"
+#include <assert.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+static char *format_text(const char *format, va_list args)
+{
+    va_list again;
+    va_copy(again, args);
+    const int n = vsnprintf(NULL, 0, format, args);
+    assert(n >= 0);
+    char *s = malloc((size_t)n + 1);
+    if (!s) {
+        fprintf(stderr, "tprun: out of memory while reporting an error: %s\n", format);
+        abort();
+    }
+    const int written = vsnprintf(s, (size_t)n + 1, format, again);
+    va_end(again);
+    assert(written == n);
+    (void)written;
+    return s;
+}
+
+/* Takes over `text`. */
+static void add(struct err *e, enum err_level level, struct where where, char *text)
+{
+    if (level == ERR_LEVEL_ERROR)
+        e->n_errors++;
+    if (e->n_messages >= ERR_MAX_MESSAGES) {
+        e->dropped++;
+        free(text);
+        return;
+    }
+    if (e->n_messages == e->capacity) {
+        const size_t capacity = e->capacity ? 2 * e->capacity : 8;
+        struct err_message *messages = realloc(e->messages, capacity * sizeof *messages);
+        if (!messages) {
+            fprintf(stderr, "tprun: out of memory while reporting an error: %s\n", text);
+            abort();
+        }
+        e->messages = messages;
+        e->capacity = capacity;
+    }
+    e->messages[e->n_messages++] = (struct err_message){ .level = level, .where = where, .text = text };
+}
+
+int err_set(struct err *e, int code, const char *format, ...)
+{
+    assert(code < 0);
+    va_list args;
+    va_start(args, format);
+    add(e, ERR_LEVEL_ERROR, (struct where){ 0 }, format_text(format, args));
+    va_end(args);
+    if (!e->code)
+        e->code = code;
+    return code;
+}
+
+int err_at(struct err *e, struct where where, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    add(e, ERR_LEVEL_ERROR, where, format_text(format, args));
+    va_end(args);
+    if (!e->code)
+        e->code = ERR_SPEC;
+    return ERR_SPEC;
+}
+
+void err_note(struct err *e, struct where where, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    add(e, ERR_LEVEL_NOTE, where, format_text(format, args));
+    va_end(args);
+}
+
+void err_warn(struct err *e, struct where where, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    add(e, ERR_LEVEL_WARNING, where, format_text(format, args));
+    va_end(args);
+}
+
+int err_move(struct err *to, struct err *from)
+{
+    for (size_t i = 0; i < from->n_messages; i++)
+        add(to, from->messages[i].level, from->messages[i].where, from->messages[i].text);
+    to->n_errors += from->n_errors;
+    for (size_t i = 0; i < from->n_messages; i++) /* add() has counted these */
+        to->n_errors -= from->messages[i].level == ERR_LEVEL_ERROR;
+    to->dropped += from->dropped;
+    if (!to->code)
+        to->code = from->code;
+    free(from->messages);
+    *from = (struct err){ 0 };
+    return to->code;
+}
+
+/* Bytes of the UTF-8 character at s[0..n), 1 if it is none. */
+static size_t character_length(const char *s, size_t n)
+{
+    const unsigned char c = (unsigned char)s[0];
+    size_t length = c >= 0xf0 && c < 0xf8 ? 4 : c >= 0xe0 ? 3 : c >= 0xc2 ? 2 : 1;
+    if (c < 0x80 || c >= 0xf8)
+        length = 1;
+    if (length > n)
+        return 1;
+    for (size_t i = 1; i < length; i++)
+        if (((unsigned char)s[i] & 0xc0) != 0x80)
+            return 1;
+    return length;
+}
+
+/* Appends one character as a terminal may see it; returns its width. A file can carry ESC sequences: bytes that steer a
+ * terminal are spelled out, as are the control characters U+0080..U+009F and bytes that are no UTF-8. */
+static size_t put_visible(struct text *t, const char *s, size_t length)
+{
+    const unsigned char c = (unsigned char)s[0];
+    if (c == '\t') {
+        text_putc(t, ' ');
+        return 1;
+    }
+    const bool c1 = length == 2 && c == 0xc2 && (unsigned char)s[1] < 0xa0;
+    if (c < 0x20 || c == 0x7f || (length == 1 && c >= 0x80) || c1) {
+        text_add(t, "\\x%02x", c1 ? (unsigned char)s[1] : c);
+        return 4;
+    }
+    text_put(t, s, length);
+    return 1;
+}
+
+static void put_all_visible(struct text *t, const char *s)
+{
+    const size_t n = strlen(s);
+    for (size_t i = 0; i < n;) {
+        const size_t length = character_length(s + i, n - i);
+        if (s[i] == '\n')
+            text_putc(t, '\n');
+        else
+            put_visible(t, s + i, length);
+        i += length;
+    }
+}
+
+static const char *paint(bool color, const char *code)
+{
+    return color ? code : "";
+}
+
+/* The line of a place and a caret below it; of a very long line the part around the place. */
+static void put_excerpt(struct text *t, struct where w, bool color)
+{
+    enum { BEFORE = 100, SHOWN = 160 }; /* characters */
+    const char *s = w.source->text, *end = s ? s + w.source->length : NULL;
+    for (size_t line = 1; s && line < w.line; line++) {
+        s = memchr(s, '\n', (size_t)(end - s));
+        s = s ? s + 1 : NULL;
+    }
+    if (!s)
+        return;
+    const size_t column = w.column ? w.column : 1;
+    const size_t first = column > BEFORE + 1 ? column - BEFORE : 1;
+    text_add(t, "%5zu | ", w.line);
+    size_t at = 1, indent = 0, span = 0;
+    while (s < end && *s != '\n' && *s != '\r' && at < first + SHOWN) {
+        const size_t length = character_length(s, (size_t)(end - s));
+        if (at >= first) {
+            const size_t width = put_visible(t, s, length);
+            if (at < column)
+                indent += width;
+            else if (at < column + w.length)
+                span += width;
+        }
+        s += length;
+        at++;
+    }
+    text_add(t, "\n      | %*s%s^", (int)indent, "", paint(color, "\033[1;32m"));
+    for (size_t i = 1; i < span; i++)
+        text_putc(t, '~');
+    text_add(t, "%s\n", paint(color, "\033[0m"));
+}
+
+void err_print(const struct err *e, FILE *out, bool color)
+{
+    static const char *const level_names[] = { "error", "note", "warning" };
+    static const char *const level_colors[] = { "\033[1;31m", "\033[1;36m", "\033[1;35m" };
+    struct text t = { 0 };
+    for (size_t i = 0; i < e->n_messages; i++) {
+        const struct err_message *m = &e->messages[i];
+        text_puts(&t, paint(color, "\033[1m"));
+        if (m->where.source) {
+            put_all_visible(&t, m->where.source->name);
+            if (m->where.line > 0)
+                text_add(&t, ":%zu:%zu", m->where.line, m->where.column);
+        } else {
+            text_puts(&t, "tprun");
+        }
+        text_add(&t, ": %s%s:%s ", paint(color, level_colors[m->level]), level_names[m->level],
+                 paint(color, "\033[0m"));
+        put_all_visible(&t, m->text);
+        text_putc(&t, '\n');
+        if (m->where.source && m->where.line > 0)
+            put_excerpt(&t, m->where, color);
+    }
+    if (e->dropped > 0)
+        text_add(&t, "tprun: note: %zu more messages are not shown\n", e->dropped);
+    if (t.n > 0)
+        fwrite(t.s, 1, t.n, out);
+    text_free(&t);
+}
+
+const char *err_first(const struct err *e)
+{
+    for (size_t i = 0; i < e->n_messages; i++)
+        if (e->messages[i].level == ERR_LEVEL_ERROR)
+            return e->messages[i].text;
+    return "";
+}
+
+void err_clear(struct err *e)
+{
+    for (size_t i = 0; i < e->n_messages; i++)
+        free(e->messages[i].text);
+    free(e->messages);
+    *e = (struct err){ 0 };
+}
+
+int err_exit_status(int code)
+{
+    switch (code) {
+    case 0:
+        return 0;
+    case ERR_USAGE:
+    case ERR_SPEC:
+        return 2;
+    case ERR_LOCKED:
+        return 3;
+    case ERR_CONFLICT:
+        return 4;
+    case ERR_STORAGE:
+        return 5;
+    case ERR_MEMORY:
+        return 6;
+    case ERR_STOPPED:
+        return 75; /* EX_TEMPFAIL of sysexits.h: run again */
+    default:
+        return 1;
+    }
+}
+
+enum { LONGEST_NAME = 64 };
+
+static size_t min(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Insertions, deletions, substitutions and exchanges of neighbours (optimal string alignment): "sdg" is one slip from
+ * "sgd". */
+static size_t edit_distance(const char *a, size_t n, const char *b, size_t m)
+{
+    size_t row[3][LONGEST_NAME + 1]; /* rows i - 2, i - 1 and i of the table */
+    for (size_t j = 0; j <= m; j++)
+        row[0][j] = j;
+    for (size_t i = 1; i <= n; i++) {
+        size_t *now = row[i % 3], *last = row[(i + 2) % 3], *before = row[(i + 1) % 3];
+        now[0] = i;
+        for (size_t j = 1; j <= m; j++) {
+            now[j] = min(min(last[j], now[j - 1]) + 1, last[j - 1] + (a[i - 1] != b[j - 1]));
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+                now[j] = min(now[j], before[j - 2] + 1);
+        }
+    }
+    return row[n % 3][m];
+}
+
+const char *err_nearest(const char *word, const char *const *names, size_t n)
+{
+    const size_t length = strlen(word);
+    const char *nearest = NULL;
+    size_t least = SIZE_MAX;
+    if (length == 0 || length > LONGEST_NAME)
+        return NULL;
+    for (size_t i = 0; i < n; i++) {
+        const size_t m = strlen(names[i]);
+        if (m == 0 || m > LONGEST_NAME)
+            continue;
+        const size_t longer = length > m ? length : m;
+        const size_t allowed = longer < 6 ? 1 : longer / 3;
+        const size_t distance = edit_distance(word, length, names[i], m);
+        if (distance <= allowed && distance < longer && distance < least) {
+            nearest = names[i];
+            least = distance;
+        }
+    }
+    return nearest;
+}

@@ -1,0 +1,19 @@
+/* Files, carefully: only regular ones, whole reads and writes, and a folder made durable. */
+#ifndef TPRUN_BASE_FILE_H
+#define TPRUN_BASE_FILE_H
+
+#include "base/err.h"
+#include <stddef.h>
+#include <stdint.h>
+
+/* Opens a regular file for reading and tells its size; a folder, FIFO or device is refused without waiting for it.
+ * Returns a descriptor (close-on-exec) or a negative code. */
+int file_open_regular(const char *path, uint64_t *size, struct err *e);
+/* Reads up to n bytes, fewer only at the end of the file; *got tells how many. `path` is for messages. */
+int file_read(int fd, void *bytes, size_t n, size_t *got, const char *path, struct err *e);
+/* Writes all n bytes. */
+int file_write(int fd, const void *bytes, size_t n, const char *path, struct err *e);
+/* Makes the entries of the folder that holds `path` durable: a rename survives a power cut only after this. */
+int file_sync_folder(const char *path, struct err *e);
+
+#endif

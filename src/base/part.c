@@ -1,0 +1,32 @@
+#include "base/part.h"
+#include <string.h>
+
+const char *capability_text(unsigned bits)
+{
+    switch (bits & (~bits + 1u)) { /* the lowest bit */
+    case GIVES_APPLY:
+        return "applies to targets";
+    case GIVES_JVP:
+        return "maps displacements linearly";
+    case GIVES_TRAIN:
+        return "has parameters to train";
+    case GIVES_INVERSE:
+        return "has a regularized inverse";
+    case GIVES_MIRROR:
+        return "has a feedback layer of mirrored shape";
+    case GIVES_SEQUENCE:
+        return "reads a sequence";
+    case GIVES_DIRECT:
+        return "reads the last target directly";
+    default:
+        return "has this capability";
+    }
+}
+
+const struct part *registry_find(const struct registry *r, const char *name)
+{
+    for (size_t i = 0; i < r->n_parts; i++)
+        if (strcmp(r->parts[i]->name, name) == 0)
+            return r->parts[i];
+    return NULL;
+}

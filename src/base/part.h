@@ -1,0 +1,100 @@
+/* Parts and options: how a layer, an optimizer, a dataset, a rule of credit assignment describes itself.
+ *
+ * A part is one const struct. Reading a file, checking ranges, `tprun list`, the JSON schema and the manual are all derived from it.
+ * An option table describes a struct of C values: one row per field, closed by {0}. Tables nest (OPT_MAP), pick a part from
+ * a registry (OPT_PART) and hold lists of parts (OPT_PARTS). */
+#ifndef TPRUN_BASE_PART_H
+#define TPRUN_BASE_PART_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct option;
+
+/* First member of every *_def struct. */
+struct part {
+    const char *name; /* as written in a file */
+    const char *help; /* one sentence */
+    const char *ref;  /* "Roulet 2022, Eq. (2)", or NULL */
+    const struct option *options; /* or NULL for none */
+    size_t opts_size;             /* bytes of the struct that `options` describes */
+    size_t state_size;            /* bytes of run-time state, allocated by the caller in the trial's arena */
+    unsigned needs, gives;        /* capabilities: bits of enum capability */
+};
+
+/* What a part offers to others. The names are used in messages: "'difference' needs a mapping that applies to targets". */
+enum capability {
+    GIVES_APPLY = 1u << 0, /* mapping: g_k(t) */
+    GIVES_JVP = 1u << 1,   /* mapping: a linear map of displacements */
+    GIVES_TRAIN = 1u << 2, /* mapping: has parameters that a feedback loss trains */
+    GIVES_INVERSE = 1u << 3, /* layer: a regularized inverse */
+    GIVES_MIRROR = 1u << 4,  /* layer: a feedback layer of mirrored shape */
+    GIVES_SEQUENCE = 1u << 5, /* layer: reads a sequence and carries a state */
+    GIVES_DIRECT = 1u << 6    /* mapping: can read the last target directly, past the layers between */
+};
+/* Text for the lowest bit of `bits`: "applies to targets", "maps displacements", ... */
+const char *capability_text(unsigned bits);
+
+struct registry {
+    const char *kind;                /* "mapping": singular, used in messages and by `tprun list` */
+    const struct part *const *parts; /* in the order of registration */
+    size_t n_parts;
+};
+const struct part *registry_find(const struct registry *r, const char *name);
+
+/* A part that a file picked, with its options bound. A `name: ...` alone, without options, is the short form. */
+struct chosen {
+    const struct part *part;
+    void *opts; /* part->opts_size bytes, or NULL if that is 0 */
+};
+struct chosen_list {
+    size_t n;
+    struct chosen *items;
+};
+
+/* A value or a list of values. */
+struct reals {
+    size_t n;
+    const double *items;
+};
+struct names {
+    size_t n;
+    const char *const *items;
+};
+
+enum option_type {
+    OPT_END = 0,
+    OPT_BOOL,  /* bool: true or false */
+    OPT_INT,   /* int64_t, min <= value <= max; 1e3 is an integer */
+    OPT_REAL,  /* double, finite, min <= value <= max (OPTION_ABOVE_MIN: min < value) */
+    OPT_ENUM,  /* int: index into `names` */
+    OPT_TEXT,  /* const char *: any string; NULL when absent */
+    OPT_MAP,   /* a struct described by `table`, at `offset`; absent means all its defaults */
+    OPT_PART,  /* struct chosen, from `registry`: "name" or {name: ..., option: ...} */
+    OPT_PARTS, /* struct chosen_list: a list of one-key maps {name: {options}} or names, each with optional `repeat: N` */
+    OPT_NAMES, /* struct names: a list of strings */
+    OPT_REALS  /* struct reals: a number or a list of numbers */
+};
+
+enum option_flags {
+    OPTION_REQUIRED = 1u << 0,
+    OPTION_ABOVE_MIN = 1u << 1, /* the minimum itself is excluded */
+    OPTION_BUDGET = 1u << 2,    /* not part of a trial's identity: iterations, epochs, log */
+    OPTION_NULLABLE = 1u << 3   /* absent stays absent: OPT_PART {NULL}, OPT_INT/OPT_REAL keep `dflt` and are printed only if set */
+};
+
+struct option {
+    const char *name;
+    enum option_type type;
+    size_t offset;       /* of the field in the struct described */
+    const char *dflt;    /* as it would be written in a file; NULL with OPTION_REQUIRED or OPTION_NULLABLE */
+    double min, max;     /* OPT_INT, OPT_REAL, OPT_REALS; both 0 = unbounded */
+    unsigned flags;
+    const char *help;    /* one sentence with unit and meaning */
+    const char *const *names;       /* OPT_ENUM: closed by NULL; OPT_NAMES: the words allowed, or NULL for any */
+    const struct option *table;     /* OPT_MAP */
+    const struct registry *registry; /* OPT_PART, OPT_PARTS */
+};
+
+#endif

@@ -1,0 +1,97 @@
+#include "base/rng.h"
+
+#include "base/hash.h"
+#include <assert.h>
+#include <math.h>
+#include <nettle/sha2.h>
+
+/* Salmon et al. 2011, Table 2 and Sec. 4: multipliers of the 4x32 bijection, and the key's Weyl increments
+ * (golden ratio and sqrt(3) - 1, times 2^32). */
+#define PHILOX_M0 0xD2511F53u
+#define PHILOX_M1 0xCD9E8D57u
+#define PHILOX_W0 0x9E3779B9u
+#define PHILOX_W1 0xBB67AE85u
+#define PHILOX_ROUNDS 10
+
+void rng_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4])
+{
+    uint32_t c0 = counter[0], c1 = counter[1], c2 = counter[2], c3 = counter[3];
+    uint32_t k0 = key[0], k1 = key[1];
+    for (int round = 0; round < PHILOX_ROUNDS; round++) {
+        const uint64_t p0 = (uint64_t)PHILOX_M0 * c0, p1 = (uint64_t)PHILOX_M1 * c2;
+        c0 = (uint32_t)(p1 >> 32) ^ c1 ^ k0;
+        c1 = (uint32_t)p1;
+        c2 = (uint32_t)(p0 >> 32) ^ c3 ^ k1;
+        c3 = (uint32_t)p0;
+        k0 += PHILOX_W0;
+        k1 += PHILOX_W1;
+    }
+    out[0] = c0;
+    out[1] = c1;
+    out[2] = c2;
+    out[3] = c3;
+}
+
+static uint32_t little_endian(const uint8_t *p)
+{
+    return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+}
+
+/* The key is a hash of the name, so streams are independent however alike their names and seeds are. */
+struct rng rng_stream(uint64_t seed, const char *name)
+{
+    struct hash h;
+    uint8_t digest[SHA256_DIGEST_SIZE];
+    hash_init(&h);
+    hash_add_int(&h, (int64_t)seed);
+    hash_add_string(&h, name);
+    sha256_digest(&h.ctx, sizeof digest, digest);
+    return (struct rng){ .key = { little_endian(digest), little_endian(digest + 4) } };
+}
+
+void rng_seek(struct rng *r, uint64_t item)
+{
+    r->counter[0] = r->counter[1] = 0;
+    r->counter[2] = (uint32_t)item;
+    r->counter[3] = (uint32_t)(item >> 32);
+    r->left = 0;
+}
+
+uint32_t rng_u32(struct rng *r)
+{
+    if (r->left == 0) {
+        rng_philox(r->counter, r->key, r->word);
+        r->left = 4;
+        if (++r->counter[0] == 0)
+            r->counter[1]++;
+    }
+    return r->word[4 - r->left--];
+}
+
+double rng_uniform(struct rng *r)
+{
+    const uint32_t high = rng_u32(r) >> 5, low = rng_u32(r) >> 6; /* 27 and 26 bits */
+    return (high * 0x1p26 + low) * 0x1p-53;
+}
+
+/* Lemire 2019, "Fast random integer generation in an interval": the high word of a product, and rejection of the few
+ * low words that would make some values more frequent. */
+uint32_t rng_below(struct rng *r, uint32_t n)
+{
+    assert(n > 0);
+    uint64_t product = (uint64_t)rng_u32(r) * n;
+    if ((uint32_t)product < n) {
+        const uint32_t reject = -n % n; /* 2^32 mod n */
+        while ((uint32_t)product < reject)
+            product = (uint64_t)rng_u32(r) * n;
+    }
+    return (uint32_t)(product >> 32);
+}
+
+/* The sine twin is not kept: a draw then depends on its position only. Scalar libm calls, so no bits depend on how the
+ * caller's loop was vectorised. 1 - u lies in (0, 1]. */
+double rng_normal(struct rng *r)
+{
+    const double u = 1.0 - rng_uniform(r), angle = 2.0 * M_PI * rng_uniform(r);
+    return sqrt(-2.0 * log(u)) * cos(angle);
+}

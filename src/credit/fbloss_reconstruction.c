@@ -1,0 +1,36 @@
+/* Reconstruction: reduce |g(f(h + noise)) - (h + noise)|^2, the corrupted state being input and target alike, f held constant.
+ * Lee 2015 prints f(g(h)) in Eq. (16); the authors' scripts and Eq. (32) train this one, and so do Roulet's and Manchev's learned reverse layers. */
+#include "credit/fbloss.h"
+
+static int grads(struct credit *c, struct pass *p, struct err *e)
+{
+    (void)e;
+    for (size_t i = 0; i < c->n_feedback; i++) {
+        struct feedback *f = &c->feedback[i];
+        const struct layer *g = &f->layer;
+        const struct mat h = p->stacks[f->through].in;
+        struct mat corrupted = mat_of(c->scratch[0], h.rows, h.cols);
+        mat_copy(h, corrupted);
+        fbloss_add_noise(c, f, corrupted);
+        const struct link up = fbloss_forward(c, p, f, corrupted, c->scratch[1], c->scratch[2]);
+        struct link down = { .in = up.out, .side = f->side, .out = mat_of(c->scratch[3], h.rows, h.cols), .delta = f->stack.delta };
+        g->def->forward(g, down);
+        struct mat error = mat_of(c->scratch[4], h.rows, h.cols);
+        mat_sub(down.out, corrupted, error);
+        fbloss_reduce(c, f, error);
+        g->def->vjp(g, down, error, (struct mat){ 0 });
+        g->def->grads(g, down, 1, c->feedback_gradient);
+    }
+    return 0;
+}
+
+extern const struct fbloss_def fbloss_reconstruction;
+const struct fbloss_def fbloss_reconstruction = {
+    .part = { .name = "reconstruction",
+              .help = "g(f(h)) against h",
+              .ref = "Lee 2015, Eq. (32), scripts; Roulet 2022, code",
+              .options = fbloss_options_table,
+              .opts_size = sizeof(struct fbloss_options),
+              .needs = GIVES_TRAIN },
+    .grads = grads,
+};

@@ -1,0 +1,17 @@
+/* The transposed Jacobian as feedback: g_k'(h) d = J^T d. With propagate "linear" this is back-propagation (through time, on a recurrent chain). */
+#include "credit/credit.h"
+
+static void jvp(struct credit *c, struct pass *p, size_t k, struct mat d, struct mat out)
+{
+    const struct layer *l = &c->chain->layers[c->chain->layer_of[k + 1]];
+    l->def->vjp(l, p->links[k + 1], d, out);
+}
+
+extern const struct mapping_def mapping_adjoint;
+const struct mapping_def mapping_adjoint = {
+    .part = { .name = "adjoint",
+              .help = "the transposed Jacobian of the forward layer: back-propagation",
+              .ref = "Rumelhart, Hinton & Williams 1986",
+              .gives = GIVES_JVP },
+    .jvp = jvp,
+};

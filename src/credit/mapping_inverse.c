@@ -1,0 +1,76 @@
+/* The regularized inverse of the forward layer, R(z) = (W^T W + r I)^-1 W^T z after the activation's inverse. Roulet & Harchaoui 2022, Eq. (1)-(2).
+ * One factorization per layer and minibatch, whatever the number of links. */
+#include "credit/credit.h"
+
+struct inverse_options {
+    double regularization, clamp;
+};
+
+static const struct option inverse_table[] = {
+    { "regularization", OPT_REAL, offsetof(struct inverse_options, regularization), "1", 0, 1e300, .help = "r in (W^T W + r I)^-1 W^T" },
+    { "clamp", OPT_REAL, offsetof(struct inverse_options, clamp), "1e-3", 0, 0.49, OPTION_ABOVE_MIN,
+      "states and targets are clipped this far inside the activation's range before it is inverted" },
+    { 0 }
+};
+
+static const struct inverse_options *options_of(const struct credit *c)
+{
+    return c->choice.mapping.opts;
+}
+
+static int shape(struct credit *c, struct arena *a, struct err *e)
+{
+    (void)a;
+    for (size_t k = 1; k < c->n; k++) {
+        const struct layer *l = &c->chain->layers[c->chain->layer_of[k]];
+        if (!(l->def->part.gives & GIVES_INVERSE) || !l->act || !l->act->inverse)
+            return err_at(e, l->where, "algorithm.mapping: 'inverse' needs invertible layers; network.layers.%zu (%s%s%s) is not", l->index,
+                          l->def->part.name, l->act ? ", " : "", l->act ? l->act->name : "");
+    }
+    return 0;
+}
+
+static int refresh(struct credit *c, struct pass *p, struct err *e)
+{
+    (void)p;
+    for (size_t i = 0; i < c->chain->n_layers; i++) {
+        struct layer *l = &c->chain->layers[i];
+        const size_t last = c->chain->first_link[i] + c->chain->links_of[i] - 1;
+        if (last >= 1 && last < c->n)
+            TRY(l->def->inverse_refresh(l, options_of(c)->regularization, e));
+    }
+    return 0;
+}
+
+static void apply(struct credit *c, struct pass *p, size_t k, struct mat t, struct mat out)
+{
+    const struct layer *l = &c->chain->layers[c->chain->layer_of[k + 1]];
+    l->def->inverse_apply(l, p->links[k + 1], t, (real)options_of(c)->clamp, out);
+}
+
+static void difference(struct credit *c, struct pass *p, size_t k, struct mat d, struct mat out)
+{
+    const struct layer *l = &c->chain->layers[c->chain->layer_of[k + 1]];
+    l->def->inverse_difference(l, p->links[k + 1], d, (real)options_of(c)->clamp, out);
+}
+
+static void jvp(struct credit *c, struct pass *p, size_t k, struct mat d, struct mat out)
+{
+    const struct layer *l = &c->chain->layers[c->chain->layer_of[k + 1]];
+    l->def->inverse_jvp(l, p->links[k + 1], d, (real)options_of(c)->clamp, out);
+}
+
+extern const struct mapping_def mapping_inverse;
+const struct mapping_def mapping_inverse = {
+    .part = { .name = "inverse",
+              .help = "regularized inverse of the forward layer, factorized once per minibatch",
+              .ref = "Roulet 2022, Eq. (1)-(2)",
+              .options = inverse_table,
+              .opts_size = sizeof(struct inverse_options),
+              .gives = GIVES_APPLY | GIVES_JVP },
+    .shape = shape,
+    .refresh = refresh,
+    .apply = apply,
+    .difference = difference,
+    .jvp = jvp,
+};

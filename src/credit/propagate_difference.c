@@ -1,0 +1,22 @@
+/* Difference target propagation, t_k = h_k + g_k(t_s) - g_k(h_s). Lee 2015, Eq. (18).
+ * The last two terms cancel at t_s = h_s, so a poor g_k does not move a layer that already fits. */
+#include "credit/credit.h"
+
+static void back(struct credit *c, struct pass *p)
+{
+    const struct mapping_def *g = (const struct mapping_def *)c->choice.mapping.part;
+    for (size_t k = c->n - 1; k-- > 0;) {
+        g->difference(c, p, k, c->d[credit_source(c, k)], c->d[k]);
+        if (c->choice.route == ROUTE_CHAIN && credit_vanished(c, k))
+            return;
+    }
+}
+
+extern const struct propagate_def propagate_difference;
+const struct propagate_def propagate_difference = {
+    .part = { .name = "difference",
+              .help = "h + g(t) - g(h): the target less the reconstruction error",
+              .ref = "Lee 2015, Eq. (18)",
+              .needs = GIVES_APPLY },
+    .back = back,
+};

@@ -1,0 +1,15 @@
+/* The control: targets below the last one are the states themselves, so nothing is propagated. */
+#include "credit/credit.h"
+
+static void back(struct credit *c, struct pass *p)
+{
+    (void)p;
+    for (size_t k = 0; k + 1 < c->n; k++)
+        mat_zero(c->d[k]);
+}
+
+extern const struct propagate_def propagate_none;
+const struct propagate_def propagate_none = {
+    .part = { .name = "none", .help = "targets equal states below the last one: the control" },
+    .back = back,
+};

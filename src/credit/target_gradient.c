@@ -1,0 +1,29 @@
+/* The last target is a gradient step from the last state under the head: t = h - beta dL/dh. Lee 2015, Eq. (20); Roulet 2022, Sec. 2.
+ * The mean loss puts 1/B into the gradient; per_sample takes it out again. */
+#include "credit/credit.h"
+
+enum { BATCH_MEAN, PER_SAMPLE };
+static const char *const gradient_names[] = { "batch_mean", "per_sample", NULL };
+
+static const struct option target_table[] = {
+    { "gradient", OPT_ENUM, offsetof(struct target_options, gradient), "batch_mean", .names = gradient_names,
+      .help = "of the batch's mean loss (contains 1/B), or of each sample's own loss" },
+    { 0 }
+};
+
+static void set(struct credit *c, struct pass *p, struct mat top)
+{
+    const struct target_options *o = c->choice.target.opts;
+    const double scale = o->gradient == PER_SAMPLE ? (double)p->rows : 1;
+    mat_scale((real)(-c->choice.target_stepsize * scale), top, c->d[c->n - 1]);
+}
+
+extern const struct target_def target_gradient;
+const struct target_def target_gradient = {
+    .part = { .name = "gradient",
+              .help = "a gradient step from the last state: t = h - target_stepsize dL/dh",
+              .ref = "Lee 2015, Eq. (20)",
+              .options = target_table,
+              .opts_size = sizeof(struct target_options) },
+    .set = set,
+};

@@ -1,0 +1,38 @@
+/* Local losses: each layer descends its squared distance to its target, its input held fixed. Lee 2015, Eq. (19); Roulet 2022, Eq. (3).
+ * Links that share weights are updated in one product over their stacked rows. */
+#include "credit/update.h"
+
+static const char *const order_names[] = { "simultaneous", "sequential", "sequential_kept", NULL };
+
+const struct option update_options_table[] = {
+    { "reduction", OPT_ENUM, offsetof(struct update_options, reduction), "half_sum", .names = reduction_names,
+      .help = "how the squared distance to the target is reduced to the local loss" },
+    { "order", OPT_ENUM, offsetof(struct update_options, order), "simultaneous", .names = order_names,
+      .help = "all layers at the same weights; or bottom to top with new targets, or with the targets of the first pass" },
+    { 0 }
+};
+
+double update_factor(const struct credit *c, size_t layer)
+{
+    const struct update_options *o = c->choice.update.opts;
+    return reduction_factor(o->reduction, c->rows, c->chain->layers[layer].n_out, c->choice.target_stepsize);
+}
+
+static void grads(struct credit *c, struct pass *p, real *g)
+{
+    for (size_t i = 0; i < c->chain->n_layers && c->chain->first_link[i] < c->n; i++) {
+        const struct layer *l = &c->chain->layers[i];
+        l->def->vjp(l, p->stacks[i], c->d_stack[i], (struct mat){ 0 });
+        l->def->grads(l, p->stacks[i], (real)-update_factor(c, i), g);
+    }
+}
+
+extern const struct update_def update_gradient;
+const struct update_def update_gradient = {
+    .part = { .name = "gradient",
+              .help = "gradient of the local losses, each layer's input held fixed",
+              .ref = "Lee 2015, Eq. (19); Roulet 2022, Eq. (3)",
+              .options = update_options_table,
+              .opts_size = sizeof(struct update_options) },
+    .grads = grads,
+};

@@ -1,0 +1,33 @@
+/* The summed local losses differentiated through the whole chain, only the targets held constant: what Roulet's released code computes.
+ * s_K = e_K; s_k = e_k + J_{k+1}^T s_{k+1}, e_k = factor (h_k - t_k). Sheet roulet2022, 3.2. */
+#include "credit/update.h"
+
+static void grads(struct credit *c, struct pass *p, real *g)
+{
+    const struct chain *chain = c->chain;
+    const size_t last = c->n - 1;
+    mat_scale((real)-update_factor(c, chain->layer_of[last]), c->d[last], c->s[last]);
+    for (size_t k = last; k > 0; k--) {
+        const struct layer *l = &chain->layers[chain->layer_of[k]];
+        l->def->vjp(l, p->links[k], c->s[k], c->s[k - 1]);
+        if (k - 1 >= c->first_nonzero)
+            mat_axpy((real)-update_factor(c, chain->layer_of[k - 1]), c->d[k - 1], c->s[k - 1]);
+        if (mat_max_abs(c->s[k - 1]) < REAL_TINY)
+            mat_zero(c->s[k - 1]); /* or the rest of the recursion would run in denormal numbers */
+    }
+    const struct layer *first = &chain->layers[0];
+    first->def->vjp(first, p->links[0], c->s[0], (struct mat){ 0 });
+    for (size_t i = 0; i < chain->n_layers && chain->first_link[i] < c->n; i++)
+        chain->layers[i].def->grads(&chain->layers[i], p->stacks[i], 1, g);
+}
+
+extern const struct update_def update_through_chain;
+const struct update_def update_through_chain = {
+    .part = { .name = "through_chain",
+              .help = "gradient of the summed local losses through the whole chain, targets held constant",
+              .ref = "Roulet 2022, released code",
+              .options = update_options_table,
+              .opts_size = sizeof(struct update_options) },
+    .needs_signals = true,
+    .grads = grads,
+};

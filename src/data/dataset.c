@@ -1,0 +1,52 @@
+#include "data/dataset.h"
+
+#include "base/rng.h"
+#include <assert.h>
+
+#define DATASETS(X) X(temporal_order) X(adding) X(permutation) X(gaussian) X(given)
+
+#define DECLARE(name) extern const struct dataset_def dataset_##name;
+DATASETS(DECLARE)
+#undef DECLARE
+
+#define ENTRY(name) &dataset_##name.part,
+static const struct part *const parts[] = { DATASETS(ENTRY) };
+#undef ENTRY
+
+const struct registry dataset_registry = {
+    .kind = "dataset",
+    .parts = parts,
+    .n_parts = sizeof parts / sizeof *parts,
+};
+
+const char *dataset_stream(enum split split)
+{
+    static const char *const names[] = { "data.train", "data.eval", "data.test" };
+    return names[split];
+}
+
+/* A balanced Feistel network on 2 h bits (Luby & Rackoff 1988) whose round function is Philox, and cycle walking (Black
+ * & Rogaway 2002): places outside 0 .. n - 1 are mapped again until they fall inside, fewer than 4 times on average
+ * once h has its least useful value. */
+uint64_t dataset_shuffled(uint64_t seed, uint64_t epoch, uint64_t n, uint64_t i)
+{
+    enum { ROUNDS = 8, LEAST_HALF = 3 }; /* with fewer bits the network reaches few of the permutations */
+    assert(i < n);
+    const struct rng r = rng_stream(seed, "data.shuffle");
+    unsigned half = LEAST_HALF;
+    while (half < 32 && (n - 1) >> 2 * half != 0)
+        half++;
+    const uint32_t mask = (uint32_t)((UINT64_C(1) << half) - 1);
+    do {
+        uint32_t left = (uint32_t)(i >> half) & mask, right = (uint32_t)i & mask;
+        for (uint32_t round = 0; round < ROUNDS; round++) {
+            uint32_t word[4];
+            rng_philox((const uint32_t[4]){ right, round, (uint32_t)epoch, (uint32_t)(epoch >> 32) }, r.key, word);
+            const uint32_t next = left ^ (word[0] & mask);
+            left = right;
+            right = next;
+        }
+        i = (uint64_t)left << half | right;
+    } while (i >= n);
+    return i;
+}

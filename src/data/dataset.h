@@ -1,0 +1,58 @@
+/* Datasets: minibatches from a file or a seed.
+ *
+ * Sequences are time-major: x is [T][B][D], so that a step is a contiguous matrix and all steps are one stacked matrix;
+ * flat data is T = 1. Generated data is a pure function of (seed, split, index): "train" is an endless stream of fresh
+ * samples, "eval" and "test" are fixed sets, the same for every variant. */
+#ifndef TPRUN_DATA_DATASET_H
+#define TPRUN_DATA_DATASET_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/part.h"
+#include "math/mat.h"
+
+enum split { SPLIT_TRAIN, SPLIT_EVAL, SPLIT_TEST };
+
+struct data_shape {
+    size_t length;     /* T; 1 for flat data */
+    size_t features;   /* D */
+    size_t outputs;    /* classes, or real targets */
+    bool classes;      /* labels are class indices */
+    bool sequence;     /* needs a layer that reads sequences */
+    size_t train_size; /* samples per epoch; 0 = endless */
+    size_t eval_size, test_size;
+};
+
+/* A minibatch in memory of the caller: x [T][B][D]; labels [B] for classes, y (B, outputs) otherwise. */
+struct batch {
+    size_t rows;
+    real *x;
+    int64_t *label;
+    struct mat y;
+};
+
+struct dataset_def {
+    struct part part;
+    /* Checks options and fills shape; costs nothing and touches no file. */
+    int (*shape)(const void *opts, struct data_shape *shape, struct err *e);
+    /* Opens: state is part.state_size zeroed bytes. */
+    int (*open)(const void *opts, uint64_t seed, void *state, struct arena *a, struct err *e);
+    /* Fills b (memory for b->rows given) with samples first .. first + rows - 1 of a split; train: sample numbers count
+     * on without end. No allocation. */
+    void (*fill)(const void *opts, void *state, enum split split, uint64_t first, struct batch *b);
+    /* Whether an output counts as correct, in extra definitions beside argmax (adding); NULL for classes. out, y: (B,
+     * outputs). */
+    const char *const *accuracy_names; /* e.g. {"accuracy", "accuracy_strict", NULL} */
+    void (*accuracies)(struct mat out, struct mat y, double *n_correct); /* adds to n_correct[i] */
+};
+
+/* temporal_order adding permutation gaussian */
+extern const struct registry dataset_registry;
+
+/* The sample at place i of an epoch over n samples in random order: for each (seed, epoch) a permutation of 0 .. n - 1,
+ * computed without state, so that no order has to be kept or saved. i < n, n >= 1. */
+uint64_t dataset_shuffled(uint64_t seed, uint64_t epoch, uint64_t n, uint64_t i);
+/* The name of a split's random stream: "data.train", "data.eval", "data.test". */
+const char *dataset_stream(enum split split);
+
+#endif

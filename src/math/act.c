@@ -1,0 +1,310 @@
+#include "math/act.h"
+#include "math/elementary.h"
+#include <assert.h>
+
+/* Every loop writes out[i] from entries i of its inputs alone, so out may be one of them. */
+#define FOR_EACH(i, n) ELEMENTWISE for (size_t i = 0; i < (n); i++)
+
+static size_t same_shape(struct mat a, struct mat b)
+{
+    assert(a.rows == b.rows && a.cols == b.cols);
+    (void)b;
+    return mat_n(a);
+}
+
+/* --- tanh
+ * --------------------------------------------------------------------------------------------------------------------------
+ */
+
+static void tanh_apply(struct mat u, struct mat h)
+{
+    const size_t n = same_shape(u, h);
+    FOR_EACH(i, n)
+    h.p[i] = real_tanh(u.p[i]);
+}
+
+/* 1 - h^2 */
+static void tanh_times_slope(struct mat h, struct mat s, struct mat out)
+{
+    const size_t n = same_shape(h, s);
+    same_shape(h, out);
+    FOR_EACH(i, n)
+    out.p[i] = s.p[i] * ((1 - h.p[i]) * (1 + h.p[i]));
+}
+
+static void tanh_apply_difference(struct mat u, struct mat h, struct mat w, struct mat out)
+{
+    const size_t n = same_shape(u, w);
+    same_shape(h, out);
+    same_shape(u, out);
+    FOR_EACH(i, n)
+    out.p[i] = tanh_difference(u.p[i], w.p[i]);
+}
+
+/* The largest |h| that the inverse sees. A clamp below the rounding unit counts as the rounding unit: an inverse is
+ * always finite. */
+static real tanh_limit(real clamp)
+{
+    return 1 - at_least(clamp, REAL_ULP);
+}
+
+/* atanh(v) = log((1 + v) / (1 - v)) / 2 */
+static void tanh_inverse(struct mat v, real clamp, struct mat out)
+{
+    const size_t n = same_shape(v, out);
+    const real limit = tanh_limit(clamp);
+    FOR_EACH(i, n)
+    {
+        const real a = at_most(at_least(v.p[i], -limit), limit);
+        out.p[i] = half_log_ratio(1 + a, 1 - a, a);
+    }
+}
+
+/* 1 / (1 - h^2) */
+static void tanh_times_inverse_slope(struct mat h, struct mat s, real clamp, struct mat out)
+{
+    const size_t n = same_shape(h, s);
+    same_shape(h, out);
+    const real limit = tanh_limit(clamp);
+    FOR_EACH(i, n)
+    {
+        const real a = at_most(at_least(h.p[i], -limit), limit);
+        out.p[i] = s.p[i] / ((1 - a) * (1 + a));
+    }
+}
+
+/* atanh(a) - atanh(b) = log((1 + a)(1 - b) / ((1 - a)(1 + b))) / 2, half the difference of numerator and denominator
+ * being a - b. Mirrored so that b >= 0 and carried as x = 1 - b, y = 1 - a, which d moves without cancellation where b
+ * saturates. */
+static void tanh_inverse_difference(struct mat h, struct mat d, real clamp, struct mat out)
+{
+    const size_t n = same_shape(h, d);
+    same_shape(h, out);
+    const real limit = tanh_limit(clamp), low = 1 - limit, high = 1 + limit;
+    FOR_EACH(i, n)
+    {
+        const real mirrored = real_copysign(1, h.p[i]) * d.p[i];
+        const real x = 1 - real_fabs(h.p[i]), y = x - mirrored;
+        const real xc = at_least(x, low), yc = at_most(at_least(y, low), high);
+        const bool clipped = (xc != x) | (yc != y);
+        const real moved = clipped ? xc - yc : mirrored;
+        const real result = half_log_ratio((2 - yc) * xc, yc * (2 - xc), moved);
+        out.p[i] = real_copysign(1, h.p[i]) * result;
+    }
+}
+
+static const struct act tanh_act = {
+    .name = "tanh",
+    .help = "hyperbolic tangent",
+    .apply = tanh_apply,
+    .times_slope = tanh_times_slope,
+    .difference = tanh_apply_difference,
+    .inverse = tanh_inverse,
+    .times_inverse_slope = tanh_times_inverse_slope,
+    .inverse_difference = tanh_inverse_difference,
+};
+
+/* --- sigmoid
+ * -----------------------------------------------------------------------------------------------------------------------
+ */
+
+static void sigmoid_apply(struct mat u, struct mat h)
+{
+    const size_t n = same_shape(u, h);
+    FOR_EACH(i, n)
+    h.p[i] = real_sigmoid(u.p[i]);
+}
+
+/* h (1 - h) */
+static void sigmoid_times_slope(struct mat h, struct mat s, struct mat out)
+{
+    const size_t n = same_shape(h, s);
+    same_shape(h, out);
+    FOR_EACH(i, n)
+    out.p[i] = s.p[i] * (h.p[i] * (1 - h.p[i]));
+}
+
+/* sigmoid(u) = (1 + tanh(u / 2)) / 2 */
+static void sigmoid_difference(struct mat u, struct mat h, struct mat w, struct mat out)
+{
+    const size_t n = same_shape(u, w);
+    same_shape(h, out);
+    same_shape(u, out);
+    FOR_EACH(i, n)
+    out.p[i] = (real)0.5 * tanh_difference((real)0.5 * u.p[i], (real)0.5 * w.p[i]);
+}
+
+/* logit(v) = log(v / (1 - v)) */
+static void sigmoid_inverse(struct mat v, real clamp, struct mat out)
+{
+    const size_t n = same_shape(v, out);
+    const real low = at_least(clamp, REAL_ULP), high = 1 - low;
+    FOR_EACH(i, n)
+    {
+        const real a = at_most(at_least(v.p[i], low), high);
+        out.p[i] = 2 * half_log_ratio(a, 1 - a, a - (real)0.5);
+    }
+}
+
+/* 1 / (h (1 - h)) */
+static void sigmoid_times_inverse_slope(struct mat h, struct mat s, real clamp, struct mat out)
+{
+    const size_t n = same_shape(h, s);
+    same_shape(h, out);
+    const real low = at_least(clamp, REAL_ULP), high = 1 - low;
+    FOR_EACH(i, n)
+    {
+        const real a = at_most(at_least(h.p[i], low), high);
+        out.p[i] = s.p[i] / (a * (1 - a));
+    }
+}
+
+/* logit(a) - logit(b) = log(a (1 - b) / (b (1 - a))), numerator less denominator being a - b. Mirrored about 1/2 so
+ * that b <= 1/2, where b + d has no cancellation that h + d had not. */
+static void sigmoid_inverse_difference(struct mat h, struct mat d, real clamp, struct mat out)
+{
+    const size_t n = same_shape(h, d);
+    same_shape(h, out);
+    const real low = at_least(clamp, REAL_ULP), high = 1 - low;
+    FOR_EACH(i, n)
+    {
+        const bool upper = h.p[i] > (real)0.5;
+        const real sign = upper ? -1 : 1, least = upper ? 1 - high : low;
+        const real b = upper ? 1 - h.p[i] : h.p[i], mirrored = sign * d.p[i], a = b + mirrored;
+        const real bc = at_least(b, least), ac = at_most(at_least(a, least), high);
+        const bool clipped = (bc != b) | (ac != a);
+        const real moved = clipped ? ac - bc : mirrored;
+        out.p[i] = sign * 2 * half_log_ratio(ac * (1 - bc), bc * (1 - ac), (real)0.5 * moved);
+    }
+}
+
+static const struct act sigmoid_act = {
+    .name = "sigmoid",
+    .help = "logistic function 1 / (1 + exp(-u))",
+    .apply = sigmoid_apply,
+    .times_slope = sigmoid_times_slope,
+    .difference = sigmoid_difference,
+    .inverse = sigmoid_inverse,
+    .times_inverse_slope = sigmoid_times_inverse_slope,
+    .inverse_difference = sigmoid_inverse_difference,
+};
+
+/* --- relu
+ * --------------------------------------------------------------------------------------------------------------------------
+ */
+
+static void relu_apply(struct mat u, struct mat h)
+{
+    const size_t n = same_shape(u, h);
+    FOR_EACH(i, n)
+    h.p[i] = at_least(u.p[i], 0);
+}
+
+/* 1 where h > 0, else 0. A product, not a choice: a NaN or an infinity in s is not hidden by a unit that is off. */
+static void relu_times_slope(struct mat h, struct mat s, struct mat out)
+{
+    const size_t n = same_shape(h, s);
+    same_shape(h, out);
+    FOR_EACH(i, n)
+    {
+        const real slope = h.p[i] > 0 ? 1 : h.p[i] <= 0 ? 0 : h.p[i]; /* NaN stays */
+        out.p[i] = slope * s.p[i];
+    }
+}
+
+/* max(u + w, 0) - max(u, 0): where u > 0 it is max(w, -u), so a small w is not rounded to the spacing of u. */
+static void relu_difference_of(struct mat u, struct mat w, struct mat out)
+{
+    const size_t n = same_shape(u, w);
+    same_shape(u, out);
+    FOR_EACH(i, n)
+    {
+        const real x = u.p[i], y = w.p[i];
+        const real on = at_least(y, -x), off = at_least(x + y, 0);
+        out.p[i] = x > 0 ? on : off;
+    }
+}
+
+static void relu_difference(struct mat u, struct mat h, struct mat w, struct mat out)
+{
+    same_shape(u, h);
+    relu_difference_of(u, w, out);
+}
+
+static void relu_inverse(struct mat v, real clamp, struct mat out)
+{
+    (void)clamp;
+    relu_apply(v, out);
+}
+
+static void relu_times_inverse_slope(struct mat h, struct mat s, real clamp, struct mat out)
+{
+    (void)clamp;
+    relu_times_slope(h, s, out);
+}
+
+static void relu_inverse_difference(struct mat h, struct mat d, real clamp, struct mat out)
+{
+    (void)clamp;
+    relu_difference_of(h, d, out);
+}
+
+static const struct act relu_act = {
+    .name = "relu",
+    .help = "max(u, 0)",
+    .apply = relu_apply,
+    .times_slope = relu_times_slope,
+    .difference = relu_difference,
+    .inverse = relu_inverse,
+    .times_inverse_slope = relu_times_inverse_slope,
+    .inverse_difference = relu_inverse_difference,
+};
+
+/* --- linear
+ * ------------------------------------------------------------------------------------------------------------------------
+ */
+
+static void linear_apply(struct mat u, struct mat h)
+{
+    mat_copy(u, h);
+}
+
+static void linear_times_slope(struct mat h, struct mat s, struct mat out)
+{
+    same_shape(h, s);
+    mat_copy(s, out);
+}
+
+static void linear_difference(struct mat u, struct mat h, struct mat w, struct mat out)
+{
+    same_shape(u, h);
+    mat_copy(w, out);
+}
+
+static void linear_inverse(struct mat v, real clamp, struct mat out)
+{
+    (void)clamp;
+    mat_copy(v, out);
+}
+
+/* Both the derivative of the inverse times s and the difference of the inverse are the displacement itself. */
+static void linear_displacement(struct mat h, struct mat d, real clamp, struct mat out)
+{
+    (void)clamp;
+    same_shape(h, d);
+    mat_copy(d, out);
+}
+
+static const struct act linear_act = {
+    .name = "linear",
+    .help = "the identity",
+    .apply = linear_apply,
+    .times_slope = linear_times_slope,
+    .difference = linear_difference,
+    .inverse = linear_inverse,
+    .times_inverse_slope = linear_displacement,
+    .inverse_difference = linear_displacement,
+};
+
+const struct act *const act_all[] = { &tanh_act, &sigmoid_act, &relu_act, &linear_act, NULL };
+const char *const act_names[] = { "tanh", "sigmoid", "relu", "linear", NULL };

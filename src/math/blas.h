@@ -1,0 +1,29 @@
+/* Matrix products. The only room that includes cblas.h and GSL headers.
+ *
+ * Two ways: blas_gemm for large or one-off products (OpenBLAS), and a `struct product`, planned once for a fixed shape, for the small
+ * products of a recurrence, where the call itself would cost as much as the arithmetic (libxsmm where it was built in, else OpenBLAS). */
+#ifndef TPRUN_MATH_BLAS_H
+#define TPRUN_MATH_BLAS_H
+
+#include "base/err.h"
+#include "math/mat.h"
+
+/* Checks what the numbers rest on, once per process: cblas comes from OpenBLAS (dladdr), one thread, no flush-to-zero, rounding to nearest,
+ * isnan works, OPENBLAS_CORETYPE is not set; switches GSL's aborting handler off. ERR_INTERNAL with the reason. */
+int blas_start(struct err *e);
+/* "SkylakeX", with the library's version and, for planned products, the generator: recorded with each run. Static storage. */
+const char *blas_kernel(void);
+
+/* c = alpha op(a) op(b) + beta c. beta = 0 overwrites, NaN included. Dimensions must agree (assert); none may alias c. Zero sizes allowed. */
+void blas_gemm(bool ta, bool tb, real alpha, struct mat a, struct mat b, real beta, struct mat c);
+
+/* c (m, n) = a (m, k) b (k, n) [+ c], all row-major and dense. */
+struct product {
+    size_t m, n, k;
+    bool accumulate;
+    void (*kernel)(void); /* generated code, or NULL for OpenBLAS */
+};
+struct product product_plan(size_t m, size_t n, size_t k, bool accumulate);
+void product_run(const struct product *p, const real *a, const real *b, real *c);
+
+#endif

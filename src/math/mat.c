@@ -1,0 +1,171 @@
+#include "math/mat.h"
+#include "math/elementary.h"
+#include <assert.h>
+#include <math.h>
+
+#define FOR_EACH(i, n) ELEMENTWISE for (size_t i = 0; i < (n); i++)
+
+static size_t same_shape(struct mat a, struct mat b)
+{
+    assert(a.rows == b.rows && a.cols == b.cols);
+    (void)b;
+    return mat_n(a);
+}
+
+struct mat mat_new(struct arena *a, size_t rows, size_t cols)
+{
+    size_t n;
+    if (__builtin_mul_overflow(rows, cols, &n))
+        return (struct mat){ 0 };
+    real *p = arena_alloc(a, n, sizeof *p);
+    return p != NULL ? mat_of(p, rows, cols) : (struct mat){ 0 };
+}
+
+void mat_copy(struct mat from, struct mat to)
+{
+    const size_t n = same_shape(from, to);
+    if (n > 0 && from.p != to.p)
+        memcpy(to.p, from.p, n * sizeof *to.p);
+}
+
+void mat_zero(struct mat a)
+{
+    if (mat_n(a) > 0)
+        memset(a.p, 0, mat_n(a) * sizeof *a.p);
+}
+
+void mat_axpy(real s, struct mat x, struct mat y)
+{
+    const size_t n = same_shape(x, y);
+    FOR_EACH(i, n)
+    y.p[i] += s * x.p[i];
+}
+
+void mat_scale(real s, struct mat x, struct mat y)
+{
+    const size_t n = same_shape(x, y);
+    FOR_EACH(i, n)
+    y.p[i] = s * x.p[i];
+}
+
+void mat_sub(struct mat a, struct mat b, struct mat out)
+{
+    const size_t n = same_shape(a, b);
+    same_shape(a, out);
+    FOR_EACH(i, n)
+    out.p[i] = a.p[i] - b.p[i];
+}
+
+void mat_add(struct mat a, struct mat b, struct mat out)
+{
+    const size_t n = same_shape(a, b);
+    same_shape(a, out);
+    FOR_EACH(i, n)
+    out.p[i] = a.p[i] + b.p[i];
+}
+
+void mat_mul_elements(struct mat a, struct mat b, struct mat out)
+{
+    const size_t n = same_shape(a, b);
+    same_shape(a, out);
+    FOR_EACH(i, n)
+    out.p[i] = a.p[i] * b.p[i];
+}
+
+void mat_add_row(const real *row, struct mat a)
+{
+    for (size_t i = 0; i < a.rows; i++) {
+        real *const to = a.p + i * a.cols;
+        FOR_EACH(j, a.cols)
+        to[j] += row[j];
+    }
+}
+
+void mat_set_rows(const real *row, struct mat a)
+{
+    if (a.cols == 0)
+        return;
+    for (size_t i = 0; i < a.rows; i++)
+        memcpy(a.p + i * a.cols, row, a.cols * sizeof *row);
+}
+
+/* Rows are summed 64 at a time, then the sums of 64: the order depends on the shape alone, and the rounding error of a
+ * long column grows with n / 64. */
+void mat_sum_rows(struct mat a, real s, real *out)
+{
+    enum { ROWS = 64, COLS = 64 };
+    for (size_t i = 0; i < a.rows; i += ROWS) {
+        const size_t rows = a.rows - i < ROWS ? a.rows - i : ROWS;
+        for (size_t j = 0; j < a.cols; j += COLS) {
+            const size_t cols = a.cols - j < COLS ? a.cols - j : COLS;
+            real sum[COLS] = { 0 };
+            for (size_t r = 0; r < rows; r++) {
+                const real *const from = a.p + (i + r) * a.cols + j;
+                FOR_EACH(c, cols)
+                sum[c] += from[c];
+            }
+            FOR_EACH(c, cols)
+            out[j + c] += s * sum[c];
+        }
+    }
+}
+
+/* By tiles, so that a line of the cache that was fetched for one row still holds the next ones. */
+void mat_transpose(struct mat a, struct mat out)
+{
+    enum { TILE = 16 };
+    assert(a.rows == out.cols && a.cols == out.rows);
+    for (size_t i = 0; i < a.rows; i += TILE) {
+        const size_t i_end = a.rows - i < TILE ? a.rows : i + TILE;
+        for (size_t j = 0; j < a.cols; j += TILE) {
+            const size_t j_end = a.cols - j < TILE ? a.cols : j + TILE;
+            for (size_t jj = j; jj < j_end; jj++) {
+                FOR_EACH(k, i_end - i)
+                out.p[jj * out.cols + i + k] = a.p[(i + k) * a.cols + jj];
+            }
+        }
+    }
+}
+
+/* Sums run in 16 lanes of double: entry i belongs to lane i mod 16, lanes are added as a tree. The order is the same on
+ * every machine, for every vector width and alignment. (cblas_sasum's is not.) */
+double mat_dot(struct mat a, struct mat b)
+{
+    enum { LANES = 16 };
+    const size_t n = same_shape(a, b), whole = n - n % LANES;
+    double lane[LANES] = { 0 };
+    for (size_t i = 0; i < whole; i += LANES) {
+        for (size_t j = 0; j < LANES; j++)
+            lane[j] += (double)a.p[i + j] * (double)b.p[i + j];
+    }
+    for (size_t i = whole; i < n; i++)
+        lane[i - whole] += (double)a.p[i] * (double)b.p[i];
+    for (size_t width = LANES / 2; width > 0; width /= 2) {
+        for (size_t j = 0; j < width; j++)
+            lane[j] += lane[j + width];
+    }
+    return lane[0];
+}
+
+double mat_sum_squares(struct mat a)
+{
+    return mat_dot(a, a);
+}
+
+/* Without its sign, a larger number has a larger bit pattern, infinity beyond all numbers and NaN beyond infinity: a
+ * maximum over integers is exact, does not depend on an order, and keeps NaN. */
+real mat_max_abs(struct mat a)
+{
+    const size_t n = mat_n(a);
+    real_bits most = 0;
+    for (size_t i = 0; i < n; i++) {
+        const real_bits magnitude = bits_of(a.p[i]) & ~(real_bits)0 >> 1;
+        most = magnitude > most ? magnitude : most;
+    }
+    return real_of(most);
+}
+
+bool mat_all_finite(struct mat a)
+{
+    return mat_max_abs(a) <= real_of(bits_of(INFINITY) - 1); /* the largest finite number; false for NaN */
+}

@@ -1,0 +1,104 @@
+#include "net/affine.h"
+
+int affine_open(struct affine *f, struct mat w, const struct act *act, size_t rows, struct arena *a, struct err *e)
+{
+    *f = (struct affine){ .in = w.cols, .out = w.rows, .rows = rows, .act = act, .w = w };
+    f->wt = mat_new(a, f->in, f->out);
+    f->scratch = mat_new(a, rows, f->out);
+    if (!f->wt.p || !f->scratch.p)
+        return err_set(e, ERR_MEMORY, "not enough memory for a layer of %zu x %zu", f->out, f->in);
+    f->up = product_plan(rows, f->out, f->in, true);
+    f->down = product_plan(rows, f->in, f->out, false);
+    return 0;
+}
+
+void affine_finish(struct affine *f)
+{
+    if (f->has_ridge)
+        ridge_finish(&f->ridge);
+    f->has_ridge = false;
+}
+
+void affine_refresh(struct affine *f)
+{
+    mat_transpose(f->w, f->wt);
+}
+
+/* out = [out +] a b by the planned product where the shape is the planned one. */
+static void multiply(const struct product *p, struct mat a, struct mat b, struct mat out)
+{
+    if (a.rows == p->m)
+        product_run(p, a.p, b.p, out.p);
+    else
+        blas_gemm(false, false, 1, a, b, p->accumulate ? 1 : 0, out);
+}
+
+void affine_forward(const struct affine *f, struct mat in, struct mat out)
+{
+    multiply(&f->up, in, f->wt, out);
+    f->act->apply(out, out);
+}
+
+void affine_linear(const struct affine *f, struct mat in, struct mat out)
+{
+    blas_gemm(false, false, 1, in, f->wt, 0, out);
+}
+
+void affine_vjp(const struct affine *f, struct mat out, struct mat s, struct mat delta, struct mat dh)
+{
+    f->act->times_slope(out, s, delta);
+    if (dh.p)
+        multiply(&f->down, delta, f->w, dh);
+}
+
+void affine_jvp(const struct affine *f, struct mat out, struct mat v, struct mat result)
+{
+    affine_linear(f, v, result);
+    f->act->times_slope(out, result, result);
+}
+
+int affine_inverse_refresh(struct affine *f, struct arena *a, double regularization, struct err *e)
+{
+    if (!f->has_ridge) {
+        TRY(ridge_init(&f->ridge, f->out, f->in, e));
+        f->has_ridge = true;
+        f->m = mat_new(a, f->out, f->in);
+        if (!f->m.p)
+            return err_set(e, ERR_MEMORY, "not enough memory for the inverse of a layer of %zu x %zu", f->out, f->in);
+        f->back = product_plan(f->rows, f->in, f->out, false);
+    }
+    return ridge_inverse(&f->ridge, f->w, regularization, f->m, e);
+}
+
+/* Scratch for one call: links of a pass have at most `rows` rows on every way that inverts. */
+static struct mat scratch_like(const struct affine *f, struct mat v)
+{
+    return mat_of(f->scratch.p, v.rows, f->out);
+}
+
+void affine_inverse_apply(const struct affine *f, struct mat v, struct mat offset, const real *bias, real clamp, struct mat out)
+{
+    struct mat u = scratch_like(f, v);
+    f->act->inverse(v, clamp, u);
+    if (offset.p)
+        mat_sub(u, offset, u);
+    if (bias)
+        for (size_t i = 0; i < u.rows; i++)
+            for (size_t j = 0; j < u.cols; j++)
+                u.p[i * u.cols + j] -= bias[j];
+    multiply(&f->back, u, f->m, out);
+}
+
+void affine_inverse_difference(const struct affine *f, struct mat h, struct mat d, real clamp, struct mat out)
+{
+    struct mat u = scratch_like(f, d);
+    f->act->inverse_difference(h, d, clamp, u);
+    multiply(&f->back, u, f->m, out);
+}
+
+void affine_inverse_jvp(const struct affine *f, struct mat h, struct mat d, real clamp, struct mat out)
+{
+    struct mat u = scratch_like(f, d);
+    f->act->times_inverse_slope(h, d, clamp, u);
+    multiply(&f->back, u, f->m, out);
+}

@@ -1,0 +1,40 @@
+/* The part of a layer that dense and rnn share: u = h W^T + ..., h' = a(u), its products and its regularized inverse.
+ * Weights are packed once per step: W^T for the forward product; W itself serves the backward one. */
+#ifndef TPRUN_NET_AFFINE_H
+#define TPRUN_NET_AFFINE_H
+
+#include "math/act.h"
+#include "math/blas.h"
+#include "math/solve.h"
+#include "net/layer.h"
+
+struct affine {
+    size_t in, out, rows;
+    const struct act *act;
+    struct mat w;              /* (out, in), in the weight vector */
+    struct mat wt;             /* (in, out), packed */
+    struct product up, down;   /* (rows, in) x wt, accumulating; (rows, out) x w */
+    struct product back;       /* (rows, out) x m */
+    struct mat m;              /* (out, in): W (W^T W + r I)^-1, after affine_inverse_refresh */
+    struct mat scratch;        /* (rows, out) */
+    struct ridge ridge;
+    bool has_ridge;
+};
+
+int affine_open(struct affine *f, struct mat w, const struct act *act, size_t rows, struct arena *a, struct err *e);
+void affine_finish(struct affine *f);
+void affine_refresh(struct affine *f);
+/* out += in W^T, then out = a(out). */
+void affine_forward(const struct affine *f, struct mat in, struct mat out);
+/* out = in W^T. */
+void affine_linear(const struct affine *f, struct mat in, struct mat out);
+/* delta = s * a'(u); dh = delta W if dh.p. */
+void affine_vjp(const struct affine *f, struct mat out, struct mat s, struct mat delta, struct mat dh);
+void affine_jvp(const struct affine *f, struct mat out, struct mat v, struct mat result);
+int affine_inverse_refresh(struct affine *f, struct arena *a, double regularization, struct err *e);
+/* offset (may be {NULL}): rows added to the pre-activation beside h W^T: x U^T, and bias (may be NULL) one row. */
+void affine_inverse_apply(const struct affine *f, struct mat v, struct mat offset, const real *bias, real clamp, struct mat out);
+void affine_inverse_difference(const struct affine *f, struct mat h, struct mat d, real clamp, struct mat out);
+void affine_inverse_jvp(const struct affine *f, struct mat h, struct mat d, real clamp, struct mat out);
+
+#endif

@@ -1,0 +1,230 @@
+#include "net/chain.h"
+
+#include "net/init.h"
+#include <stdio.h>
+
+/* Parameters start on 64-byte boundaries of the weight vector. */
+#define PARAM_ALIGN (64 / sizeof(real))
+
+static int shape_layer(struct chain *c, size_t i, struct chosen choice, size_t features, struct where where, struct err *e)
+{
+    struct layer *l = &c->layers[i];
+    l->def = (const struct layer_def *)choice.part;
+    l->opts = choice.opts;
+    l->index = i;
+    l->where = where;
+    const bool reads_sequence = l->def->part.gives & GIVES_SEQUENCE;
+    if (reads_sequence && i > 0)
+        return err_at(e, where, "network.layers.%zu: '%s' must be the first layer: it reads the dataset's sequence", i, choice.part->name);
+    if (reads_sequence && !c->data.sequence)
+        return err_at(e, where, "network.layers.0: '%s' reads sequences, but the dataset gives flat samples", choice.part->name);
+    if (i == 0 && c->data.sequence && !reads_sequence)
+        return err_at(e, where, "network.layers.0: the dataset gives sequences; the first layer must read them (rnn), not '%s'",
+                      choice.part->name);
+    return l->def->shape(l, features, e);
+}
+
+int chain_shape(struct chain *c, const struct chosen_list *layers, const struct data_shape *data, const struct where *where, struct arena *a,
+                struct err *e)
+{
+    *c = (struct chain){ .n_layers = layers->n, .data = *data };
+    if (layers->n == 0)
+        return err_at(e, where ? where[0] : (struct where){ 0 }, "network.layers: a network needs at least one layer");
+    c->layers = arena_alloc(a, layers->n, sizeof *c->layers);
+    c->first_link = arena_alloc(a, layers->n, sizeof *c->first_link);
+    c->links_of = arena_alloc(a, layers->n, sizeof *c->links_of);
+    if (!c->layers || !c->first_link || !c->links_of)
+        return err_set(e, ERR_MEMORY, "not enough memory for %zu layers", layers->n);
+    size_t features = data->features;
+    for (size_t i = 0; i < layers->n; i++) {
+        struct layer *l = &c->layers[i];
+        TRY(shape_layer(c, i, layers->items[i], features, where ? where[i] : (struct where){ 0 }, e));
+        for (size_t j = 0; j < l->n_params; j++) {
+            const size_t n = l->params[j].rows * l->params[j].cols;
+            l->params[j].offset = c->n_vector;
+            c->n_weights += n;
+            c->n_vector += (n + PARAM_ALIGN - 1) / PARAM_ALIGN * PARAM_ALIGN;
+        }
+        c->first_link[i] = c->n_links;
+        c->links_of[i] = l->def->part.gives & GIVES_SEQUENCE ? data->length : 1;
+        c->n_links += c->links_of[i];
+        features = l->n_out;
+    }
+    if (features != data->outputs)
+        return err_at(e, where ? where[layers->n - 1] : (struct where){ 0 },
+                      "network.layers.%zu: the last layer has %zu outputs, but the dataset needs %zu", layers->n - 1, features, data->outputs);
+    c->layer_of = arena_alloc(a, c->n_links, sizeof *c->layer_of);
+    if (!c->layer_of)
+        return err_set(e, ERR_MEMORY, "not enough memory for a chain of %zu links", c->n_links);
+    for (size_t i = 0; i < c->n_layers; i++)
+        for (size_t k = 0; k < c->links_of[i]; k++)
+            c->layer_of[c->first_link[i] + k] = i;
+    return 0;
+}
+
+int chain_open(struct chain *c, size_t rows, struct arena *a, struct err *e)
+{
+    c->weights = arena_alloc(a, c->n_vector, sizeof *c->weights);
+    c->stepsize_factors = arena_alloc(a, c->n_vector, sizeof *c->stepsize_factors);
+    if (!c->weights || !c->stepsize_factors)
+        return err_set(e, ERR_MEMORY, "not enough memory for %zu weights", c->n_weights);
+    bool all_one = true;
+    for (size_t i = 0; i < c->n_layers; i++) {
+        struct layer *l = &c->layers[i];
+        l->weights = c->weights;
+        l->arena = a;
+        l->state = arena_alloc(a, 1, l->def->part.state_size);
+        if (!l->state)
+            return err_set(e, ERR_MEMORY, "not enough memory for layer %zu", i);
+        TRY(l->def->open(l, rows, a, e));
+        for (size_t j = 0; j < l->n_params; j++) {
+            const struct param *p = &l->params[j];
+            for (size_t n = 0; n < p->rows * p->cols; n++)
+                c->stepsize_factors[p->offset + n] = (real)p->stepsize;
+            all_one &= p->stepsize == 1;
+        }
+    }
+    if (all_one)
+        c->stepsize_factors = NULL;
+    return 0;
+}
+
+void chain_finish(struct chain *c)
+{
+    for (size_t i = 0; i < c->n_layers; i++)
+        if (c->layers && c->layers[i].state && c->layers[i].def->finish)
+            c->layers[i].def->finish(&c->layers[i]);
+}
+
+int chain_init_layer(struct layer *l, const char *prefix, struct chosen weights, struct chosen biases, uint64_t seed, struct arena *scratch,
+                     struct err *e)
+{
+    const struct layer_options *o = layer_common(l);
+    for (size_t j = 0; j < l->n_params; j++) {
+        const struct param *p = &l->params[j];
+        const struct chosen own = p->is_bias ? o->biases_init : o->weights_init;
+        const struct chosen pick = own.part ? own : p->is_bias ? biases : weights;
+        const struct init_def *def = (const struct init_def *)pick.part;
+        char name[96], stream[128];
+        layer_param_name(l, j, prefix, name, sizeof name);
+        snprintf(stream, sizeof stream, "init.%s", name);
+        struct rng r = rng_stream(seed, stream);
+        const size_t fan_in = p->is_bias ? (l->n_in ? l->n_in : 1) : p->cols;
+        TRY(def->fill(pick.opts, &r, fan_in, p->rows, mat_of(l->weights + p->offset, p->rows, p->cols), scratch, e));
+    }
+    return 0;
+}
+
+int chain_init(struct chain *c, struct chosen weights, struct chosen biases, uint64_t seed, struct arena *scratch, struct err *e)
+{
+    for (size_t i = 0; i < c->n_layers; i++)
+        TRY(chain_init_layer(&c->layers[i], "layers", weights, biases, seed, scratch, e));
+    chain_refresh(c);
+    return 0;
+}
+
+void chain_refresh(struct chain *c)
+{
+    for (size_t i = 0; i < c->n_layers; i++)
+        if (c->layers[i].def->refresh)
+            c->layers[i].def->refresh(&c->layers[i]);
+}
+
+/* Buffers of one layer: its stack of links, and the stack's rows as single links. A recurrent layer's states lie in one buffer of T + 1 blocks, the
+ * first of them the initial state 0, so that the inputs and the outputs of all links are both stacked matrices. */
+static int pass_layer(struct pass *p, size_t i, struct mat input, bool gradients, struct arena *a, struct err *e)
+{
+    const struct chain *c = p->chain;
+    const struct layer *l = &c->layers[i];
+    const bool recurrent = l->def->part.gives & GIVES_SEQUENCE;
+    const size_t links = c->links_of[i], b = p->rows;
+    struct link *s = &p->stacks[i];
+    if (recurrent) {
+        const struct mat states = mat_new(a, (links + 1) * b, l->n_out);
+        if (states.p) {
+            s->in = mat_rows(states, 0, links * b);
+            s->out = mat_rows(states, b, links * b);
+        }
+        s->side = input;
+    } else {
+        s->in = input;
+        s->out = mat_new(a, b, l->n_out);
+    }
+    if (l->n_saved)
+        s->saved = mat_new(a, links * b, l->n_saved);
+    if (gradients)
+        s->delta = mat_new(a, links * b, l->n_delta);
+    if (!s->out.p || (l->n_saved && !s->saved.p) || (gradients && !s->delta.p))
+        return err_set(e, ERR_MEMORY, "not enough memory for %zu x %zu values of layer %zu", links * b, l->n_out, i);
+    for (size_t k = 0; k < links; k++) {
+        struct link *at = &p->links[c->first_link[i] + k];
+        *at = (struct link){ .in = mat_rows(s->in, k * b, b), .out = mat_rows(s->out, k * b, b) };
+        if (s->side.p)
+            at->side = mat_rows(s->side, k * b, b);
+        if (s->saved.p)
+            at->saved = mat_rows(s->saved, k * b, b);
+        if (s->delta.p)
+            at->delta = mat_rows(s->delta, k * b, b);
+    }
+    return 0;
+}
+
+int pass_init(struct pass *p, const struct chain *c, size_t rows, bool keep_gradients, struct arena *a, struct err *e)
+{
+    *p = (struct pass){ .chain = c, .rows = rows };
+    const struct data_shape *data = &c->data;
+    p->links = arena_alloc(a, c->n_links, sizeof *p->links);
+    p->stacks = arena_alloc(a, c->n_layers, sizeof *p->stacks);
+    p->batch.rows = rows;
+    p->batch.x = arena_alloc(a, data->length * rows * data->features, sizeof(real));
+    if (data->classes)
+        p->batch.label = arena_alloc(a, rows, sizeof *p->batch.label);
+    else
+        p->batch.y = mat_new(a, rows, data->outputs);
+    p->gradient = mat_new(a, rows, data->outputs);
+    if (!p->links || !p->stacks || !p->batch.x || !p->gradient.p || (data->classes ? !p->batch.label : !p->batch.y.p))
+        return err_set(e, ERR_MEMORY, "not enough memory for a batch of %zu samples", rows);
+    struct mat input = mat_of(p->batch.x, data->length * rows, data->features);
+    for (size_t i = 0; i < c->n_layers; i++) {
+        TRY(pass_layer(p, i, input, keep_gradients, a, e));
+        input = p->links[c->first_link[i] + c->links_of[i] - 1].out;
+    }
+    return 0;
+}
+
+void chain_forward(struct pass *p)
+{
+    const struct chain *c = p->chain;
+    for (size_t i = 0; i < c->n_layers; i++) {
+        const struct layer *l = &c->layers[i];
+        if (l->def->prepare)
+            l->def->prepare(l, p->stacks[i]);
+        for (size_t k = 0; k < c->links_of[i]; k++)
+            l->def->forward(l, p->links[c->first_link[i] + k]);
+    }
+}
+
+double chain_loss(struct pass *p, struct chosen loss, bool gradient)
+{
+    const struct loss_def *def = (const struct loss_def *)loss.part;
+    p->loss = def->value(loss.opts, pass_output(p), &p->batch, gradient ? p->gradient : (struct mat){ 0 });
+    return p->loss;
+}
+
+double chain_reals_per_row(const struct chain *c)
+{
+    double n = (double)(c->data.length * c->data.features + 2 * c->data.outputs);
+    for (size_t i = 0; i < c->n_layers; i++) {
+        const struct layer *l = &c->layers[i];
+        n += (double)c->links_of[i] * (double)(l->n_out + l->n_saved + l->n_delta) + (double)l->n_in;
+    }
+    return n;
+}
+
+double chain_flops(const struct chain *c, size_t rows)
+{
+    double n = 0, product;
+    for (size_t i = 0; i < c->n_layers; i++)
+        n += (double)c->links_of[i] * c->layers[i].def->flops(&c->layers[i], rows, &product);
+    return n;
+}

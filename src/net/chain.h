@@ -1,0 +1,65 @@
+/* A network as a chain of links, h[k+1] = f_k(h[k]; x_k), k = 0 .. K-1.
+ *
+ * Feed-forward: one link per layer. Recurrent: layer 0 is applied T times with the sequence as its side input, from h[0] = 0, and the other layers
+ * follow on the last state. The chain is data (layer_of[k]); nothing above this file knows whether a network is recurrent. */
+#ifndef TPRUN_NET_CHAIN_H
+#define TPRUN_NET_CHAIN_H
+
+#include "data/dataset.h"
+#include "net/layer.h"
+#include "net/loss.h"
+
+struct chain {
+    size_t n_layers;
+    struct layer *layers;
+    size_t n_links;
+    size_t *layer_of;    /* [n_links] */
+    size_t *first_link;  /* [n_layers] */
+    size_t *links_of;    /* [n_layers]: number of links: T for a recurrent layer, else 1 */
+    size_t n_weights;       /* parameters */
+    size_t n_vector;        /* length of the vectors of weights and gradients: each parameter starts on a 64-byte boundary */
+    real *weights;          /* [n_vector], gaps are zero */
+    real *stepsize_factors; /* [n_vector], or NULL if all are 1 */
+    struct data_shape data;
+};
+
+/* Shapes and parameters only: enough for `tprun plan`. where[i] is the place of layer i for messages, or NULL. */
+int chain_shape(struct chain *c, const struct chosen_list *layers, const struct data_shape *data, const struct where *where, struct arena *a,
+                struct err *e);
+/* Allocates weights and run-time state for passes whose training batch has `rows` rows. */
+int chain_open(struct chain *c, size_t rows, struct arena *a, struct err *e);
+void chain_finish(struct chain *c);
+/* Draws all weights of `seed`. */
+int chain_init(struct chain *c, struct chosen weights, struct chosen biases, uint64_t seed, struct arena *scratch, struct err *e);
+/* The same for one layer, whose parameters are called "<prefix>.<index>.*": feedback layers use it. */
+int chain_init_layer(struct layer *l, const char *prefix, struct chosen weights, struct chosen biases, uint64_t seed, struct arena *scratch,
+                     struct err *e);
+/* To be called after every change of the weights. */
+void chain_refresh(struct chain *c);
+
+/* All values of one minibatch. */
+struct pass {
+    const struct chain *chain;
+    size_t rows; /* B */
+    struct link *links;  /* [n_links] */
+    struct link *stacks; /* [n_layers]: all links of a layer as one */
+    struct batch batch;
+    struct mat gradient; /* (B, outputs): dL/d output */
+    double loss;
+};
+/* keep_gradients false leaves the deltas out: for evaluation. */
+int pass_init(struct pass *p, const struct chain *c, size_t rows, bool keep_gradients, struct arena *a, struct err *e);
+/* Forward through all links. */
+void chain_forward(struct pass *p);
+/* The loss of the output, and its gradient into p->gradient if wanted. */
+double chain_loss(struct pass *p, struct chosen loss, bool gradient);
+static inline struct mat pass_output(const struct pass *p)
+{
+    return p->links[p->chain->n_links - 1].out;
+}
+/* Bytes of a pass per row, for the plan (in reals). */
+double chain_reals_per_row(const struct chain *c);
+/* Floating-point operations of one forward pass. */
+double chain_flops(const struct chain *c, size_t rows);
+
+#endif

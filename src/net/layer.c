@@ -1,0 +1,33 @@
+#include "net/layer.h"
+
+#include "net/layer_dense.h"
+#include <stdio.h>
+
+extern const struct layer_def layer_rnn;
+
+static const struct part *const layer_parts[] = { &layer_dense.part, &layer_rnn.part };
+
+const struct registry layer_registry = { "layer", layer_parts, sizeof layer_parts / sizeof *layer_parts };
+
+void layer_add_param(struct layer *l, const char *name, size_t rank, size_t rows, size_t cols, bool is_bias)
+{
+    const struct layer_options *o = layer_common(l);
+    double stepsize = o->trainable ? o->stepsize_factor : 0;
+    if (is_bias)
+        stepsize *= o->bias_stepsize_factor;
+    l->params[l->n_params++] = (struct param){ name, rank, rows, cols, is_bias, 0, stepsize };
+}
+
+const char *layer_param_name(const struct layer *l, size_t i, const char *prefix, char *buffer, size_t size)
+{
+    snprintf(buffer, size, "%s.%zu.%s", prefix, l->index, l->params[i].name);
+    return buffer;
+}
+
+size_t layer_n_weights(const struct layer *l)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < l->n_params; i++)
+        n += l->params[i].rows * l->params[i].cols;
+    return n;
+}

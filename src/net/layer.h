@@ -1,0 +1,121 @@
+/* A layer: one kind of link of a chain, h' = f(h; x), with h the chain's state, x a side input (the input of a recurrent step) and its
+ * parameters a slice of the network's one weight vector.
+ *
+ * Shapes: B samples by row. h (B, n_in), x (B, n_side), h' (B, n_out), delta (B, n_delta), all row-major and contiguous. A recurrent layer is applied
+ * T times; its links lie one after another in memory, so T links are also one link of T * B rows ("the stack"): everything that does not need
+ * the recursion, and every parameter gradient, is one product over the stack. */
+#ifndef TPRUN_NET_LAYER_H
+#define TPRUN_NET_LAYER_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/part.h"
+#include "math/act.h"
+#include "math/mat.h"
+
+#define LAYER_MAX_PARAMS 4
+
+/* A weight matrix [rows, cols] or a bias [rows] (cols = 1, rank 1) of a layer. */
+struct param {
+    const char *name; /* "weight", "weight_hh", "bias" */
+    size_t rank, rows, cols;
+    bool is_bias;
+    size_t offset;   /* of its first entry in the vector of all weights */
+    double stepsize; /* factor on the optimizer's stepsize; 0 = frozen */
+};
+
+/* Options that every layer with parameters has: LAYER_OPTIONS in its table, struct layer_options first in its opts. */
+struct layer_options {
+    bool bias, trainable;
+    double stepsize_factor, bias_stepsize_factor;
+    struct chosen weights_init, biases_init; /* NULL part: the network's */
+};
+extern const struct registry init_registry; /* init.h */
+/* clang-format off */
+#define LAYER_OPTIONS(type)                                                                                                                   \
+    { "bias", OPT_BOOL, offsetof(type, common.bias), "true", .help = "whether the layer adds a bias" },                                       \
+    { "trainable", OPT_BOOL, offsetof(type, common.trainable), "true", .help = "false keeps the layer's parameters at their initial values" }, \
+    { "stepsize_factor", OPT_REAL, offsetof(type, common.stepsize_factor), "1", 0, 1e12,                                                      \
+      .help = "multiplies the optimizer's stepsize for this layer" },                                                                         \
+    { "bias_stepsize_factor", OPT_REAL, offsetof(type, common.bias_stepsize_factor), "1", 0, 1e12,                                            \
+      .help = "multiplies it once more for the bias; 2 stands for the two equal biases of PyTorch's recurrent layers" },                      \
+    { "weights_init", OPT_PART, offsetof(type, common.weights_init), NULL, .flags = OPTION_NULLABLE, .registry = &init_registry,              \
+      .help = "initialisation of this layer's weights instead of network.init.weights" },                                                     \
+    { "biases_init", OPT_PART, offsetof(type, common.biases_init), NULL, .flags = OPTION_NULLABLE, .registry = &init_registry,                \
+      .help = "initialisation of this layer's biases instead of network.init.biases" }
+/* clang-format on */
+
+struct layer;
+
+/* One application, or a stack of them. delta is the loss gradient at the pre-activations, written by vjp and read by grads. */
+struct link {
+    struct mat in, side, out, saved, delta;
+};
+
+struct layer_def {
+    struct part part;
+    /* From n_in features (of the chain's state, or of the input for a recurrent layer) to l->n_in, n_side, n_out, n_saved, n_delta and params
+     * (without offsets). ERR_SPEC with a message that needs no place. */
+    int (*shape)(struct layer *l, size_t features, struct err *e);
+    /* Run-time state (packed weights, workspaces) for links of `rows` rows. */
+    int (*open)(struct layer *l, size_t rows, struct arena *a, struct err *e);
+    void (*finish)(struct layer *l);
+    /* Once after every change of the weights: packs them for the products. */
+    void (*refresh)(struct layer *l);
+    /* Once per pass, on the stack: what depends on the side input alone. NULL if nothing does. */
+    void (*prepare)(const struct layer *l, struct link at);
+    /* at.out (and at.saved) from at.in; at.out holds what prepare left there. */
+    void (*forward)(const struct layer *l, struct link at);
+    /* at.delta from s = dL/dh'; and dh = J^T s where dh.p is not NULL. */
+    void (*vjp)(const struct layer *l, struct link at, struct mat s, struct mat dh);
+    /* out = J v, the derivative of h' along v. */
+    void (*jvp)(const struct layer *l, struct link at, struct mat v, struct mat out);
+    /* g += scale * dL/dtheta for this layer's slice of the gradient vector, from at.in, at.side and at.delta. */
+    void (*grads)(const struct layer *l, struct link at, real scale, real *g);
+    /* out = the side input's share of the pre-activation, without the bias; NULL without a side input. For feedback layers that share it. */
+    void (*side_product)(const struct layer *l, struct link at, struct mat out);
+    /* Floating-point operations of a forward pass of `rows` rows; one product with the state matrix in *product. */
+    double (*flops)(const struct layer *l, size_t rows, double *product);
+
+    /* The regularized inverse (GIVES_INVERSE), Roulet & Harchaoui 2022, Sec. 2.1. refresh factorizes once per minibatch. */
+    int (*inverse_refresh)(struct layer *l, double regularization, struct err *e);
+    /* out = finv(v), a value of h from a value v of h'. */
+    void (*inverse_apply)(const struct layer *l, struct link at, struct mat v, real clamp, struct mat out);
+    /* out = finv(h' + d) - finv(h'), without cancellation. */
+    void (*inverse_difference)(const struct layer *l, struct link at, struct mat d, real clamp, struct mat out);
+    /* out = (derivative of finv at h') d. */
+    void (*inverse_jvp)(const struct layer *l, struct link at, struct mat d, real clamp, struct mat out);
+};
+
+struct layer {
+    const struct layer_def *def;
+    const void *opts; /* begins with struct layer_options */
+    void *state;
+    size_t index;       /* in the network, from 0 */
+    struct where where; /* in the file, for messages; line 0 = none */
+    size_t n_in, n_side, n_out, n_saved, n_delta;
+    size_t n_params;
+    struct param params[LAYER_MAX_PARAMS];
+    real *weights; /* the network's vector; this layer's parameters start at params[i].offset */
+    const struct act *act; /* of the output, for feedback layers that mirror it; NULL if it has none */
+    struct arena *arena;   /* of the state */
+};
+
+extern const struct registry layer_registry;
+
+/* Parameter i as a matrix over `vector` (the weights or a gradient). */
+static inline struct mat layer_param(const struct layer *l, size_t i, real *vector)
+{
+    return mat_of(vector + l->params[i].offset, l->params[i].rows, l->params[i].cols);
+}
+static inline const struct layer_options *layer_common(const struct layer *l)
+{
+    return l->opts;
+}
+/* Appends a parameter to l->params; stepsize comes from the layer's options. */
+void layer_add_param(struct layer *l, const char *name, size_t rank, size_t rows, size_t cols, bool is_bias);
+/* "layers.0.weight_hh" into buffer. prefix: "layers" or "feedback". */
+const char *layer_param_name(const struct layer *l, size_t i, const char *prefix, char *buffer, size_t size);
+size_t layer_n_weights(const struct layer *l);
+
+#endif

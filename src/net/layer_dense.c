@@ -1,0 +1,142 @@
+/* dense: h' = a(W h + b). */
+#include "net/layer_dense.h"
+
+#include "net/affine.h"
+
+struct dense_state {
+    struct affine affine;
+    const real *bias; /* or NULL */
+};
+
+static const struct option dense_table[] = {
+    { "units", OPT_INT, offsetof(struct dense_options, units), NULL, 1, 1e7, OPTION_REQUIRED, "number of outputs" },
+    { "activation", OPT_ENUM, offsetof(struct dense_options, activation), "linear", .names = act_names, .help = "activation of the outputs" },
+    LAYER_OPTIONS(struct dense_options),
+    { 0 }
+};
+
+static int dense_shape(struct layer *l, size_t features, struct err *e)
+{
+    (void)e;
+    const struct dense_options *o = l->opts;
+    l->n_in = features;
+    l->n_out = l->n_delta = (size_t)o->units;
+    l->act = act_all[o->activation];
+    layer_add_param(l, "weight", 2, l->n_out, l->n_in, false);
+    if (o->common.bias)
+        layer_add_param(l, "bias", 1, l->n_out, 1, true);
+    return 0;
+}
+
+static int dense_open(struct layer *l, size_t rows, struct arena *a, struct err *e)
+{
+    struct dense_state *s = l->state;
+    s->bias = l->n_params > 1 ? l->weights + l->params[1].offset : NULL;
+    return affine_open(&s->affine, layer_param(l, 0, l->weights), l->act, rows, a, e);
+}
+
+static void dense_finish(struct layer *l)
+{
+    struct dense_state *s = l->state;
+    affine_finish(&s->affine);
+}
+
+static void dense_refresh(struct layer *l)
+{
+    struct dense_state *s = l->state;
+    affine_refresh(&s->affine);
+}
+
+static void dense_forward(const struct layer *l, struct link at)
+{
+    const struct dense_state *s = l->state;
+    if (s->bias)
+        mat_set_rows(s->bias, at.out);
+    else
+        mat_zero(at.out);
+    affine_forward(&s->affine, at.in, at.out);
+}
+
+static void dense_vjp(const struct layer *l, struct link at, struct mat s, struct mat dh)
+{
+    const struct dense_state *state = l->state;
+    affine_vjp(&state->affine, at.out, s, at.delta, dh);
+}
+
+static void dense_jvp(const struct layer *l, struct link at, struct mat v, struct mat out)
+{
+    const struct dense_state *s = l->state;
+    affine_jvp(&s->affine, at.out, v, out);
+}
+
+static void dense_grads(const struct layer *l, struct link at, real scale, real *g)
+{
+    blas_gemm(true, false, scale, at.delta, at.in, 1, layer_param(l, 0, g));
+    if (l->n_params > 1)
+        mat_sum_rows(at.delta, scale, g + l->params[1].offset);
+}
+
+static double dense_flops(const struct layer *l, size_t rows, double *product)
+{
+    *product = 2.0 * (double)rows * (double)l->n_in * (double)l->n_out;
+    return *product;
+}
+
+static int dense_inverse_refresh(struct layer *l, double regularization, struct err *e)
+{
+    struct dense_state *s = l->state;
+    return affine_inverse_refresh(&s->affine, l->arena, regularization, e);
+}
+
+static void dense_inverse_apply(const struct layer *l, struct link at, struct mat v, real clamp, struct mat out)
+{
+    (void)at;
+    const struct dense_state *s = l->state;
+    affine_inverse_apply(&s->affine, v, (struct mat){ 0 }, s->bias, clamp, out);
+}
+
+static void dense_inverse_difference(const struct layer *l, struct link at, struct mat d, real clamp, struct mat out)
+{
+    const struct dense_state *s = l->state;
+    affine_inverse_difference(&s->affine, at.out, d, clamp, out);
+}
+
+static void dense_inverse_jvp(const struct layer *l, struct link at, struct mat d, real clamp, struct mat out)
+{
+    const struct dense_state *s = l->state;
+    affine_inverse_jvp(&s->affine, at.out, d, clamp, out);
+}
+
+void dense_linear(const struct layer *l, struct mat in, struct mat out)
+{
+    const struct dense_state *s = l->state;
+    affine_linear(&s->affine, in, out);
+}
+
+const real *dense_bias(const struct layer *l)
+{
+    const struct dense_state *s = l->state;
+    return s->bias;
+}
+
+const struct layer_def layer_dense = {
+    .part = { .name = "dense",
+              .help = "fully connected layer, a(W h + b)",
+              .options = dense_table,
+              .opts_size = sizeof(struct dense_options),
+              .state_size = sizeof(struct dense_state),
+              .gives = GIVES_INVERSE | GIVES_MIRROR },
+    .shape = dense_shape,
+    .open = dense_open,
+    .finish = dense_finish,
+    .refresh = dense_refresh,
+    .forward = dense_forward,
+    .vjp = dense_vjp,
+    .jvp = dense_jvp,
+    .grads = dense_grads,
+    .flops = dense_flops,
+    .inverse_refresh = dense_inverse_refresh,
+    .inverse_apply = dense_inverse_apply,
+    .inverse_difference = dense_inverse_difference,
+    .inverse_jvp = dense_inverse_jvp,
+};

@@ -1,0 +1,20 @@
+/* The dense layer's options and its linear half, for feedback layers, which are dense layers that share a recurrent layer's side input. */
+#ifndef TPRUN_NET_LAYER_DENSE_H
+#define TPRUN_NET_LAYER_DENSE_H
+
+#include "net/layer.h"
+
+struct dense_options {
+    struct layer_options common;
+    int64_t units;
+    int activation; /* index in act_all */
+};
+
+extern const struct layer_def layer_dense;
+
+/* out = in W^T. */
+void dense_linear(const struct layer *l, struct mat in, struct mat out);
+/* The bias, or NULL. */
+const real *dense_bias(const struct layer *l);
+
+#endif

@@ -1,0 +1,161 @@
+/* rnn: h_t = a(W h_{t-1} + U x_t + b), the plain recurrent layer (Elman 1990; Roulet & Harchaoui 2022, Sec. 2).
+ * One bias stands for PyTorch's two equal ones: bias_stepsize_factor 2 moves it as fast as the pair (sheet 0.3). */
+#include "net/affine.h"
+
+struct rnn_options {
+    struct layer_options common;
+    int64_t units;
+    int activation;
+};
+
+struct rnn_state {
+    struct affine affine; /* of weight_hh */
+    struct mat u;         /* weight_ih (units, side) */
+    const real *bias;     /* or NULL */
+    struct mat offset;    /* (rows, units): scratch for x U^T of one step */
+};
+
+static const struct option rnn_table[] = {
+    { "units", OPT_INT, offsetof(struct rnn_options, units), NULL, 1, 1e6, OPTION_REQUIRED, "size of the state" },
+    { "activation", OPT_ENUM, offsetof(struct rnn_options, activation), "tanh", .names = act_names, .help = "activation of the state" },
+    LAYER_OPTIONS(struct rnn_options),
+    { 0 }
+};
+
+enum { WEIGHT_IH, WEIGHT_HH, BIAS };
+
+static int rnn_shape(struct layer *l, size_t features, struct err *e)
+{
+    (void)e;
+    const struct rnn_options *o = l->opts;
+    l->n_in = l->n_out = l->n_delta = (size_t)o->units;
+    l->n_side = features;
+    l->act = act_all[o->activation];
+    layer_add_param(l, "weight_ih", 2, l->n_out, l->n_side, false);
+    layer_add_param(l, "weight_hh", 2, l->n_out, l->n_in, false);
+    if (o->common.bias)
+        layer_add_param(l, "bias", 1, l->n_out, 1, true);
+    return 0;
+}
+
+static int rnn_open(struct layer *l, size_t rows, struct arena *a, struct err *e)
+{
+    struct rnn_state *s = l->state;
+    s->u = layer_param(l, WEIGHT_IH, l->weights);
+    s->bias = l->n_params > BIAS ? l->weights + l->params[BIAS].offset : NULL;
+    s->offset = mat_new(a, rows, l->n_out);
+    if (!s->offset.p)
+        return err_set(e, ERR_MEMORY, "not enough memory for a recurrent layer of %zu units", l->n_out);
+    return affine_open(&s->affine, layer_param(l, WEIGHT_HH, l->weights), l->act, rows, a, e);
+}
+
+static void rnn_finish(struct layer *l)
+{
+    struct rnn_state *s = l->state;
+    affine_finish(&s->affine);
+}
+
+static void rnn_refresh(struct layer *l)
+{
+    struct rnn_state *s = l->state;
+    affine_refresh(&s->affine);
+}
+
+/* x_t U^T + b of all steps in one product, left where the recursion accumulates. */
+static void rnn_prepare(const struct layer *l, struct link at)
+{
+    const struct rnn_state *s = l->state;
+    if (s->bias)
+        mat_set_rows(s->bias, at.out);
+    blas_gemm(false, true, 1, at.side, s->u, s->bias ? 1 : 0, at.out);
+}
+
+static void rnn_forward(const struct layer *l, struct link at)
+{
+    const struct rnn_state *s = l->state;
+    affine_forward(&s->affine, at.in, at.out);
+}
+
+static void rnn_vjp(const struct layer *l, struct link at, struct mat s, struct mat dh)
+{
+    const struct rnn_state *state = l->state;
+    affine_vjp(&state->affine, at.out, s, at.delta, dh);
+}
+
+static void rnn_jvp(const struct layer *l, struct link at, struct mat v, struct mat out)
+{
+    const struct rnn_state *s = l->state;
+    affine_jvp(&s->affine, at.out, v, out);
+}
+
+static void rnn_grads(const struct layer *l, struct link at, real scale, real *g)
+{
+    blas_gemm(true, false, scale, at.delta, at.side, 1, layer_param(l, WEIGHT_IH, g));
+    blas_gemm(true, false, scale, at.delta, at.in, 1, layer_param(l, WEIGHT_HH, g));
+    if (l->n_params > BIAS)
+        mat_sum_rows(at.delta, scale, g + l->params[BIAS].offset);
+}
+
+static void rnn_side_product(const struct layer *l, struct link at, struct mat out)
+{
+    const struct rnn_state *s = l->state;
+    blas_gemm(false, true, 1, at.side, s->u, 0, out);
+}
+
+static double rnn_flops(const struct layer *l, size_t rows, double *product)
+{
+    *product = 2.0 * (double)rows * (double)l->n_in * (double)l->n_out;
+    return *product + 2.0 * (double)rows * (double)l->n_side * (double)l->n_out;
+}
+
+static int rnn_inverse_refresh(struct layer *l, double regularization, struct err *e)
+{
+    struct rnn_state *s = l->state;
+    return affine_inverse_refresh(&s->affine, l->arena, regularization, e);
+}
+
+static void rnn_inverse_apply(const struct layer *l, struct link at, struct mat v, real clamp, struct mat out)
+{
+    const struct rnn_state *s = l->state;
+    struct mat offset = mat_of(s->offset.p, v.rows, l->n_out);
+    blas_gemm(false, true, 1, at.side, s->u, 0, offset);
+    affine_inverse_apply(&s->affine, v, offset, s->bias, clamp, out);
+}
+
+static void rnn_inverse_difference(const struct layer *l, struct link at, struct mat d, real clamp, struct mat out)
+{
+    const struct rnn_state *s = l->state;
+    affine_inverse_difference(&s->affine, at.out, d, clamp, out);
+}
+
+static void rnn_inverse_jvp(const struct layer *l, struct link at, struct mat d, real clamp, struct mat out)
+{
+    const struct rnn_state *s = l->state;
+    affine_inverse_jvp(&s->affine, at.out, d, clamp, out);
+}
+
+extern const struct layer_def layer_rnn;
+const struct layer_def layer_rnn = {
+    .part = { .name = "rnn",
+              .help = "recurrent layer, h_t = a(W h_{t-1} + U x_t + b); gives its last state",
+              .ref = "Elman 1990; Roulet 2022, Sec. 2",
+              .options = rnn_table,
+              .opts_size = sizeof(struct rnn_options),
+              .state_size = sizeof(struct rnn_state),
+              .gives = GIVES_INVERSE | GIVES_MIRROR | GIVES_SEQUENCE },
+    .shape = rnn_shape,
+    .open = rnn_open,
+    .finish = rnn_finish,
+    .refresh = rnn_refresh,
+    .prepare = rnn_prepare,
+    .forward = rnn_forward,
+    .vjp = rnn_vjp,
+    .jvp = rnn_jvp,
+    .grads = rnn_grads,
+    .side_product = rnn_side_product,
+    .flops = rnn_flops,
+    .inverse_refresh = rnn_inverse_refresh,
+    .inverse_apply = rnn_inverse_apply,
+    .inverse_difference = rnn_inverse_difference,
+    .inverse_jvp = rnn_inverse_jvp,
+};

@@ -1,0 +1,68 @@
+#include "net/loss.h"
+
+#include <math.h>
+
+/* -(1/B) sum_b log softmax(out_b)[label_b], by log-sum-exp; gradient (softmax - onehot) / B. */
+static double cross_entropy_value(const void *opts, struct mat out, const struct batch *b, struct mat gradient)
+{
+    (void)opts;
+    const double scale = 1.0 / (double)out.rows;
+    double sum = 0;
+    for (size_t i = 0; i < out.rows; i++) {
+        const real *o = out.p + i * out.cols;
+        double top = o[0];
+        for (size_t j = 1; j < out.cols; j++)
+            top = o[j] > top ? o[j] : top;
+        double z = 0;
+        for (size_t j = 0; j < out.cols; j++)
+            z += exp(o[j] - top);
+        const double log_z = top + log(z);
+        sum += log_z - o[b->label[i]];
+        if (!gradient.p)
+            continue;
+        real *g = gradient.p + i * out.cols;
+        for (size_t j = 0; j < out.cols; j++)
+            g[j] = (real)(scale * exp(o[j] - log_z));
+        g[b->label[i]] -= (real)scale;
+    }
+    return sum * scale;
+}
+
+enum { OUTPUTS_SUM, OUTPUTS_MEAN };
+static const char *const outputs_names[] = { "sum", "mean", NULL };
+struct squared_error_options {
+    int outputs;
+};
+static const struct option squared_error_table[] = {
+    { "outputs", OPT_ENUM, offsetof(struct squared_error_options, outputs), "sum", .names = outputs_names,
+      .help = "sum or mean over the outputs of one sample; the batch is always averaged" },
+    { 0 }
+};
+
+/* (1/B) sum_b sum_j (out - y)^2, over C where outputs: mean. */
+static double squared_error_value(const void *opts, struct mat out, const struct batch *b, struct mat gradient)
+{
+    const struct squared_error_options *o = opts;
+    const double scale = 1.0 / (double)(o->outputs == OUTPUTS_MEAN ? mat_n(out) : out.rows);
+    double sum = 0;
+    for (size_t i = 0; i < mat_n(out); i++) {
+        const double d = (double)out.p[i] - (double)b->y.p[i];
+        sum += d * d;
+        if (gradient.p)
+            gradient.p[i] = (real)(2 * scale * d);
+    }
+    return sum * scale;
+}
+
+static const struct loss_def loss_cross_entropy = {
+    { .name = "cross_entropy", .help = "mean negative log likelihood of softmax(output); the softmax is part of it" }, true, cross_entropy_value
+};
+static const struct loss_def loss_squared_error = { { .name = "squared_error",
+                                                      .help = "squared distance to the target, without a factor 1/2",
+                                                      .options = squared_error_table,
+                                                      .opts_size = sizeof(struct squared_error_options) },
+                                                    false,
+                                                    squared_error_value };
+
+static const struct part *const loss_parts[] = { &loss_cross_entropy.part, &loss_squared_error.part };
+const struct registry loss_registry = { "loss", loss_parts, sizeof loss_parts / sizeof *loss_parts };

@@ -1,0 +1,16 @@
+/* Losses: the mean over the batch and its gradient at the network's output. */
+#ifndef TPRUN_NET_LOSS_H
+#define TPRUN_NET_LOSS_H
+
+#include "base/part.h"
+#include "data/dataset.h"
+
+struct loss_def {
+    struct part part;
+    bool classes; /* wants class indices; otherwise real targets */
+    /* Returns the mean loss of the batch; gradient (B, C), which may be {NULL}, receives its gradient at out (B, C): it contains the 1/B. */
+    double (*value)(const void *opts, struct mat out, const struct batch *b, struct mat gradient);
+};
+extern const struct registry loss_registry;
+
+#endif

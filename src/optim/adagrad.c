@@ -1,0 +1,48 @@
+/* Adagrad (Duchi, Hazan, Singer 2011), in the form of PyTorch:
+ *   s <- s + g^2,  w <- w - stepsize g / (sqrt(s) + epsilon).   Slot 0: s. */
+#include "optim/step.h"
+
+struct opts {
+    double stepsize, epsilon;
+};
+
+STEP_INLINE void update(const struct opts *o, size_t n, real *restrict w, const real *restrict g,
+                        const real *restrict factor, real *restrict s)
+{
+    const real stepsize = (real)o->stepsize, epsilon = (real)o->epsilon;
+    for (size_t i = 0; i < n; i++) {
+        s[i] += g[i] * g[i];
+        w[i] -= step_size(stepsize, factor, i) * (g[i] / (step_sqrt(s[i]) + epsilon));
+    }
+}
+
+static void step(const void *opts, int64_t t, size_t n, real *w, const real *g, const real *factor, real *slots)
+{
+    (void)t;
+    if (factor)
+        update(opts, n, w, g, factor, slots);
+    else
+        update(opts, n, w, g, NULL, slots);
+}
+
+static const struct option options[] = {
+    STEP_OPTION_STEPSIZE(struct opts),
+    { .name = "epsilon",
+      .type = OPT_REAL,
+      .offset = offsetof(struct opts, epsilon),
+      .dflt = "1e-10",
+      .min = 0,
+      .max = 1e30,
+      .help = "added to the root, keeps the divisor away from 0" },
+    { 0 },
+};
+
+const struct optim_def optim_adagrad = {
+    .part = { .name = "adagrad",
+              .help = "divides by the root of the sum of all squares so far",
+              .ref = "Duchi 2011",
+              .options = options,
+              .opts_size = sizeof(struct opts) },
+    .n_slots = 1,
+    .step = step,
+};

@@ -1,0 +1,279 @@
+#include "run/private.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static bool is_running(const struct runner *r, const char *key)
+{
+    for (size_t i = 0; i < r->n_slots; i++)
+        if (r->slots[i].active && !strcmp(r->slots[i].key, key))
+            return true;
+    return false;
+}
+
+static int send_job(struct runner *r, struct attempt *t, const char *config, const struct store_trial_row *row,
+                    struct err *e)
+{
+    const char *stored[2] = { row->checkpoint_path, row->previous_path };
+    const char *sha256[2] = { row->checkpoint_sha256, row->previous_sha256 };
+    char paths[2][4096], folder[4096], name[17];
+    TRY(checkpoints_path(r, r->checkpoints, folder, e));
+    snprintf(name, sizeof name, "%.16s", t->key);
+    struct wire_job job = { .config = config, .folder = folder, .name = name };
+    job.memory_limit = r->options->memory_limit;
+    job.stop_at = r->options->stop_at;
+    for (int i = 0; i < 2 && stored[i][0]; i++) {
+        TRY(checkpoints_path(r, stored[i], paths[i], e));
+        job.path[i] = paths[i];
+        job.sha256[i] = sha256[i];
+    }
+    struct frame_buffer out = { 0 };
+    int code = wire_put_job(&out, &job, e);
+    if (code == 0)
+        code = worker_send(&t->worker, &out, e);
+    frame_free(&out);
+    return code;
+}
+
+int attempt_request(struct attempt *t, enum message request, struct err *e)
+{
+    struct frame_buffer out = { 0 };
+    wire_put_request(&out, request);
+    const int code = worker_send(&t->worker, &out, e);
+    frame_free(&out);
+    return code;
+}
+
+static int start_worker(struct runner *r, struct attempt *t, const struct plan_trial *trial,
+                        const struct store_trial_row *row, struct err *e)
+{
+    char executable[4096];
+    TRY(worker_executable(trial->config.precision == PRECISION_DOUBLE ? "double" : "single", executable, e));
+    TRY(worker_start(&t->worker, executable, e));
+    struct text json = { 0 };
+    config_json(&trial->config, &json);
+    const int code = send_job(r, t, json.s, row, e);
+    text_free(&json);
+    if (code < 0) {
+        worker_kill(&t->worker);
+        worker_reap(&t->worker, NULL);
+        return code;
+    }
+    t->active = true;
+    t->run_id = 0;
+    t->ended = t->stalled = false;
+    t->start_ns = now_ns();
+    t->loss = NAN;
+    r->n_active++;
+    return r->stopping ? attempt_request(t, MESSAGE_STOP, e) : 0;
+}
+
+int attempt_start(struct runner *r, struct attempt *t, struct pending pending, bool *started, struct err *e)
+{
+    struct plan_trial trial;
+    struct store_trial_row row;
+    bool found;
+    *started = false;
+    TRY(plan_trial(r->plan, pending.study, pending.index, &trial, e));
+    TRY(store_find_trial(r->store, trial.key, &found, &row, e));
+    if (!found)
+        return err_set(e, ERR_INTERNAL, "trial %.16s is not in the database", trial.key);
+    if (is_running(r, trial.key) || (row.state == TRIAL_DONE && row.step >= trial.budget))
+        return 0;
+    const int deaths = t->deaths;
+    *t = (struct attempt){ .trial = pending, .trial_id = row.id, .budget = trial.budget, .deaths = deaths };
+    t->step = t->from_step = row.checkpoint_step;
+    memcpy(t->key, trial.key, sizeof t->key);
+    snprintf(t->label, sizeof t->label, "%s%s%s seed %" PRId64, trial.spec.variant, *trial.cell ? " " : "", trial.cell,
+             trial.spec.seed);
+    *started = true;
+    return start_worker(r, t, &trial, &row, e);
+}
+
+static int begin_run(struct runner *r, struct attempt *t, const char *kernel, int64_t from_step, struct err *e)
+{
+    char host[512];
+    const struct store_run run = { .trial = t->trial_id,
+                                   .host = status_host(host, sizeof host),
+                                   .code = r->options->code,
+                                   .kernel = kernel,
+                                   .pid = t->worker.pid,
+                                   .from_step = from_step };
+    t->from_step = t->step = from_step;
+    return store_begin_run(r->store, &run, &t->run_id, e);
+}
+
+/* Test metrics are what a person follows. */
+static void remember_metric(struct attempt *t, const char *name, double value)
+{
+    if (strncmp(name, "test_", 5) != 0)
+        return;
+    for (size_t i = 0; i < METRICS_SHOWN; i++) {
+        if (!t->shown[i].name[0])
+            snprintf(t->shown[i].name, sizeof t->shown[i].name, "%s", name);
+        if (!strncmp(t->shown[i].name, name, sizeof t->shown[i].name - 1)) {
+            t->shown[i].value = value;
+            return;
+        }
+    }
+}
+
+static int put_checkpoint(struct runner *r, struct attempt *t, const struct wire_record *m, struct err *e)
+{
+    char relative[4096], old[4096], path[4096];
+    TRY(checkpoints_relative(r, m->path, relative, e));
+    TRY(store_checkpoint(r->store, t->trial_id, t->run_id, m->step, relative, m->sha256, old, e));
+    if (old[0] && strcmp(old, relative) != 0) { /* committed: nothing names the old file any more */
+        TRY(checkpoints_path(r, old, path, e));
+        (void)unlink(path); /* one that stays is removed at the next start */
+    }
+    return 0;
+}
+
+/* A file of ours that the worker could not write stops the whole run; a data file that it could not read fails its
+ * trial alone. */
+static bool is_our_storage(const struct runner *r, const struct wire_record *m)
+{
+    return m->code == ERR_STORAGE || (m->code == ERR_IO && m->text && strstr(m->text, r->checkpoints));
+}
+
+static int put_end(struct runner *r, struct attempt *t, const struct wire_record *m, struct err *e)
+{
+    if (!t->run_id)
+        TRY(begin_run(r, t, "", t->from_step, e));
+    const bool storage = is_our_storage(r, m);
+    t->state = m->code == 0                                                 ? TRIAL_DONE
+               : m->code == ERR_DIVERGED || m->code == ERR_SINGULAR         ? TRIAL_DIVERGED
+               : m->code == ERR_STOPPED || storage || m->code == ERR_LOCKED ? TRIAL_INTERRUPTED
+                                                                            : TRIAL_FAILED;
+    const char *reason = m->text && m->text[0] ? m->text : NULL;
+    if (m->code == ERR_MEMORY)
+        reason = "out of memory";
+    const bool finished = t->state == TRIAL_DONE;
+    const struct store_end end = { .run = t->run_id,
+                                   .trial = t->trial_id,
+                                   .state = t->state,
+                                   .reason = finished ? NULL : reason,
+                                   .step = m->step,
+                                   .layer = m->layer,
+                                   .tensor = m->name && m->name[0] ? m->name : NULL,
+                                   .weights_sha256 = m->sha256 && m->sha256[0] ? m->sha256 : NULL };
+    t->step = m->step;
+    TRY(store_end_run(r->store, &end, e));
+    TRY(store_flush(r->store, e)); /* what is reported as ended is committed */
+    t->ended = true;
+    status_ended(r, t, finished ? NULL : reason);
+    if (storage)
+        return err_set(e, ERR_STORAGE, "%s", reason ? reason : "a worker could not write its checkpoint");
+    return 0;
+}
+
+static int put_record(struct runner *r, struct attempt *t, const struct wire_record *m, struct err *e)
+{
+    const bool first = !t->run_id;
+    if (t->ended || (first && m->type != MESSAGE_HELLO && m->type != MESSAGE_END) ||
+        (!first && m->type == MESSAGE_HELLO))
+        return err_set(e, ERR_FORMAT, "message %d out of order", (int)m->type);
+    switch (m->type) {
+    case MESSAGE_HELLO:
+        return begin_run(r, t, m->name, m->step, e);
+    case MESSAGE_METRIC:
+        remember_metric(t, m->name, m->value);
+        return store_metric(r->store, t->trial_id, t->run_id, m->name, m->step, m->value, e);
+    case MESSAGE_LAYER_METRIC:
+        return store_layer_metric(r->store, t->trial_id, t->run_id, m->name, m->step, m->layer, m->value, e);
+    case MESSAGE_COST:
+        return store_cost(r->store, t->run_id, m->name, m->wall_ns, m->cpu_ns, m->value, e);
+    case MESSAGE_EVENT:
+        return store_event(r->store, t->trial_id, t->run_id, m->step, m->name, m->text, e);
+    case MESSAGE_CHECKPOINT:
+        return put_checkpoint(r, t, m, e);
+    case MESSAGE_PROGRESS:
+        t->step = m->step;
+        t->loss = m->value;
+        return 0;
+    default:
+        return put_end(r, t, m, e);
+    }
+}
+
+/* The worker is gone without a word: the trial starts again from its checkpoint, or has failed for good. */
+static int mourn(struct runner *r, struct attempt *t, const char *how, struct err *e)
+{
+    char reason[256];
+    const bool retry = !r->stopping && t->deaths < RETRIES;
+    snprintf(reason, sizeof reason, "%s at step %" PRId64, how, t->step);
+    if (!t->run_id)
+        TRY(begin_run(r, t, "", t->from_step, e));
+    t->state = retry || r->stopping ? TRIAL_INTERRUPTED : TRIAL_FAILED;
+    const struct store_end end = {
+        .run = t->run_id, .trial = t->trial_id, .state = t->state, .reason = reason, .step = t->step, .layer = -1
+    };
+    TRY(store_event(r->store, t->trial_id, t->run_id, t->step, "worker_died", reason, e));
+    TRY(store_end_run(r->store, &end, e));
+    TRY(store_flush(r->store, e));
+    if (!retry) {
+        status_ended(r, t, reason);
+        return 0;
+    }
+    progress_say(&r->progress, "%s: worker %s; starting again from its checkpoint", t->label, reason);
+    t->deaths++;
+    bool started;
+    return attempt_start(r, t, t->trial, &started, e);
+}
+
+/* A message that makes no sense ends that worker, as a crash would; errors of the store end the run. */
+static int take_frames(struct runner *r, struct attempt *t, bool *nonsense, struct err *e)
+{
+    struct frame f;
+    struct wire_record m;
+    struct err own = { 0 };
+    int code;
+    while ((code = frame_take(&t->worker.in, &f, &own)) > 0 && (code = wire_read(&f, &m, &own)) == 0 &&
+           (code = put_record(r, t, &m, &own)) == 0) {
+    }
+    *nonsense = code == ERR_FORMAT;
+    if (*nonsense)
+        progress_say(&r->progress, "%s: %s", t->label, err_first(&own));
+    else if (code < 0)
+        err_move(e, &own);
+    err_clear(&own);
+    return *nonsense ? 0 : code;
+}
+
+int attempt_receive(struct runner *r, struct attempt *t, struct err *e)
+{
+    bool closed, nonsense;
+    TRY(worker_receive(&t->worker, &closed, e));
+    TRY(take_frames(r, t, &nonsense, e));
+    if (!closed && !nonsense)
+        return 0;
+    if (nonsense)
+        worker_kill(&t->worker);
+    struct text how = { 0 };
+    const int64_t steps = t->step - t->from_step;
+    worker_reap(&t->worker, &how);
+    t->active = false;
+    r->n_active--;
+    r->steps_done += (double)(steps > 0 ? steps : 0);
+    if (t->stalled || nonsense) {
+        text_clear(&how);
+        text_puts(&how,
+                  t->stalled ? "stalled (no sign of life) and was killed" : "sent a broken message and was killed");
+    } else if (!how.n) {
+        text_puts(&how, "left without a word");
+    }
+    int code = 0;
+    if (!t->ended)
+        code = mourn(r, t, how.s, e);
+    else
+        t->deaths = 0;
+    if (!t->active)
+        r->steps_left -= (double)(t->budget > t->from_step ? t->budget - t->from_step : 0);
+    text_free(&how);
+    return code;
+}

@@ -1,0 +1,153 @@
+/* A file that was edited between two runs: its changed trials have new keys and start anew beside the old ones. That is
+ * meant, but a person who mistyped should hear of it. */
+#include "run/private.h"
+
+#include "store/query.h"
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+enum { TRIALS_COMPARED = 200, NOTES = 20 };
+
+struct leaf {
+    const char *path, *text;
+    double number;
+    bool met;
+};
+struct comparison {
+    struct arena *arena;
+    size_t n, capacity;
+    struct leaf *leaves;
+    const char *notes[NOTES];
+    size_t n_notes;
+    bool more;
+};
+
+static void add_leaf(void *self, const char *path, const char *text, double number)
+{
+    struct comparison *c = self;
+    if (c->n == c->capacity) {
+        struct leaf *grown = arena_need(c->arena, 2 * c->capacity + 64, sizeof *grown);
+        if (c->n)
+            memcpy(grown, c->leaves, c->n * sizeof *grown);
+        c->leaves = grown;
+        c->capacity = 2 * c->capacity + 64;
+    }
+    c->leaves[c->n++] =
+        (struct leaf){ arena_strdup(c->arena, path), text ? arena_strdup(c->arena, text) : NULL, number, false };
+}
+
+/* Whether a dotted path leads through an option that is no part of a trial's identity. */
+static bool is_budget(const char *path)
+{
+    const struct option *table = config_options;
+    while (table) {
+        const size_t n = strcspn(path, ".");
+        const struct option *o = table;
+        while (o->type != OPT_END && (strlen(o->name) != n || strncmp(o->name, path, n) != 0))
+            o++;
+        if (o->type == OPT_END)
+            return false;
+        if (o->flags & OPTION_BUDGET)
+            return true;
+        table = o->type == OPT_MAP && path[n] ? o->table : NULL;
+        path += n + 1;
+    }
+    return false;
+}
+
+static const char *value_text(struct arena *a, const char *text, double number)
+{
+    if (text)
+        return text;
+    struct text t = { 0 };
+    text_json_number(&t, number);
+    const char *s = arena_strdup(a, t.s);
+    text_free(&t);
+    return s;
+}
+
+static void note(struct comparison *c, const char *path, const char *old, const char *new)
+{
+    const char *text = arena_printf(c->arena, "%s: %s in the database, %s in the file", path, old, new);
+    for (size_t i = 0; i < c->n_notes; i++)
+        if (!strcmp(c->notes[i], text))
+            return;
+    if (c->n_notes < NOTES)
+        c->notes[c->n_notes++] = text;
+    else
+        c->more = true;
+}
+
+/* A stored leaf: key, num, text. Numbers come as decimal text. */
+static int compare_row(void *self, int n, const char *const *values)
+{
+    struct comparison *c = self;
+    if (n < 3 || !values[0] || is_budget(values[0]))
+        return 0;
+    double number = NAN;
+    if (values[1] && text_to_double(values[1], strlen(values[1]), &number) < 0)
+        number = NAN;
+    for (size_t i = 0; i < c->n; i++) {
+        struct leaf *l = &c->leaves[i];
+        if (strcmp(l->path, values[0]) != 0)
+            continue;
+        l->met = true;
+        const bool same = values[2] || l->text ? values[2] && l->text && !strcmp(values[2], l->text)
+                                               : fabs(number - l->number) <= 1e-14 * fabs(l->number);
+        if (!same)
+            note(c, l->path, value_text(c->arena, values[2], number), value_text(c->arena, l->text, l->number));
+        return 0;
+    }
+    note(c, values[0], value_text(c->arena, values[2], number), "nothing");
+    return 0;
+}
+
+static int compare_trial(struct query *q, struct comparison *c, const char *study, const struct plan_trial *t,
+                         struct err *e)
+{
+    static const char older[] = "SELECT p.key, p.num, p.text FROM param p WHERE p.trial_id ="
+                                " (SELECT t.id FROM trial t JOIN study s ON s.id = t.study_id WHERE s.name = ?1 AND "
+                                "t.variant = ?2 AND t.cell = ?3"
+                                "  AND t.seed = CAST(?4 AS INTEGER) AND NOT EXISTS (SELECT 1 FROM trial WHERE key = ?5)"
+                                "  ORDER BY t.updated_ms DESC, t.id DESC LIMIT 1)";
+    char seed[32];
+    snprintf(seed, sizeof seed, "%" PRId64, t->spec.seed);
+    const char *const arguments[] = { study, t->spec.variant, t->cell, seed, t->key };
+    c->n = 0;
+    bind_leaves(config_options, &t->config, add_leaf, c);
+    const size_t notes = c->n_notes;
+    TRY(query_rows(q, older, arguments, 5, compare_row, c, e));
+    bool any = c->n_notes > notes;
+    for (size_t i = 0; i < c->n; i++)
+        any |= c->leaves[i].met;
+    for (size_t i = 0; any && i < c->n; i++)
+        if (!c->leaves[i].met && !is_budget(c->leaves[i].path))
+            note(c, c->leaves[i].path, "nothing", value_text(c->arena, c->leaves[i].text, c->leaves[i].number));
+    return 0;
+}
+
+int changes_note(struct runner *r, size_t study, struct err *e)
+{
+    const struct plan_study *s = &r->plan->studies[study];
+    struct arena arena;
+    struct query *q;
+    TRY(query_open(&q, r->options->db, e));
+    arena_init(&arena, 0);
+    struct comparison c = { .arena = &arena };
+    int code = 0;
+    for (uint64_t i = 0, n = 0; i < s->n && n < TRIALS_COMPARED && code == 0; i += s->study.n_seeds, n++) {
+        struct plan_trial t;
+        code = plan_trial(r->plan, study, i, &t, e);
+        if (code == 0 && !t.excluded)
+            code = compare_trial(q, &c, s->study.name, &t, e);
+    }
+    query_close(q);
+    for (size_t i = 0; i < c.n_notes; i++)
+        progress_say(&r->progress, "tprun: note: %s: %s%s", s->study.name, c.notes[i],
+                     i + 1 == c.n_notes ? ": these are new trials; the old ones stay" : "");
+    if (c.more)
+        progress_say(&r->progress, "tprun: note: %s: and more", s->study.name);
+    arena_finish(&arena);
+    return code;
+}

@@ -1,0 +1,90 @@
+/* The runner from the inside: runner.c (loop), attempt.c (one worker on one trial), checkpoints.c (files), status.c
+ * (what is shown). */
+#ifndef TPRUN_RUN_PRIVATE_H
+#define TPRUN_RUN_PRIVATE_H
+
+#include "run/progress.h"
+#include "run/runner.h"
+#include "run/wire.h"
+#include "run/worker_process.h"
+#include "store/store.h"
+
+enum { RETRIES = 2, METRICS_SHOWN = 2 };
+
+struct pending {
+    size_t study;
+    uint64_t index;
+};
+
+/* A worker on a trial. A retry of a trial is a new attempt in the same slot. */
+struct attempt {
+    bool active;
+    struct worker_process worker;
+    struct pending trial;
+    char key[65];
+    char label[256];          /* "tp train.optimizer.stepsize=0.1 seed 2" */
+    int64_t trial_id, run_id; /* in the store; run_id 0 before HELLO */
+    int deaths;
+    int64_t from_step, step, budget;
+    int64_t start_ns;
+    double loss;
+    struct {
+        char name[32];
+        double value;
+    } shown[METRICS_SHOWN]; /* the last values of test metrics */
+    bool ended;             /* MESSAGE_END has come and is stored */
+    bool stalled;           /* killed by us for silence */
+    enum trial_state state; /* after the end */
+};
+
+struct runner {
+    struct plan *plan;
+    const struct run_options *options;
+    struct run_result *result;
+    struct store *store;
+    char db_folder[4096];   /* absolute */
+    char checkpoints[300];  /* folder of checkpoints relative to it */
+    size_t n_pending, next; /* trials to be trained; the first not yet started */
+    struct pending *pending;
+    size_t n_slots, n_active;
+    struct attempt *slots;
+    int signal_fd;
+    bool stopping; /* no new trial is started */
+    bool killed;   /* the second signal */
+    int64_t stop_asked_ns;
+    struct progress progress;
+    int64_t start_ns, shown_ns, heartbeat_ns;
+    double
+        steps_left; /* of trials not yet ended, to their budgets; what active ones have done is not counted off yet */
+    double steps_done; /* in this process, by attempts that have ended */
+};
+
+/* ---- attempt.c ---- */
+/* Starts the trial in a free slot; *started = false if there is nothing to do for it (a duplicate that is finished or
+ * running). */
+int attempt_start(struct runner *r, struct attempt *t, struct pending trial, bool *started, struct err *e);
+/* Reads and stores what the worker has sent. When it has closed its socket, reaps it, and retries or ends the trial. */
+int attempt_receive(struct runner *r, struct attempt *t, struct err *e);
+int attempt_request(struct attempt *t, enum message request, struct err *e);
+
+/* ---- checkpoints.c ---- */
+/* Finds the folder of checkpoints, makes it, and removes files that the database does not name. Called under the lock.
+ */
+int checkpoints_open(struct runner *r, struct err *e);
+/* The path of a file named in the database. */
+int checkpoints_path(const struct runner *r, const char *relative, char path[4096], struct err *e);
+/* The name under which a worker's file is stored. */
+int checkpoints_relative(const struct runner *r, const char *path, char relative[4096], struct err *e);
+
+/* ---- status.c ---- */
+void status_draw(struct runner *r);
+/* The permanent line of a trial that has ended and is committed. */
+void status_ended(struct runner *r, const struct attempt *t, const char *reason);
+const char *status_host(char *buffer, size_t size);
+
+/* ---- changes.c ---- */
+/* Notes on standard error which keys of trials that are in the database under another key have changed. Called before
+ * the study is put. */
+int changes_note(struct runner *r, size_t study, struct err *e);
+
+#endif

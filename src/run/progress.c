@@ -1,0 +1,146 @@
+#include "run/progress.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+/* Standard error is unbuffered: one write(2) per picture. Nobody can be told that writing to it failed. */
+static void show(const char *s, size_t n)
+{
+    while (n > 0) {
+        const ssize_t written = write(STDERR_FILENO, s, n);
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written <= 0)
+            return;
+        s += written;
+        n -= (size_t)written;
+    }
+}
+
+void progress_init(struct progress *p, bool live, bool color, bool quiet)
+{
+    *p = (struct progress){ .live = live && !quiet, .color = color, .quiet = quiet };
+}
+
+/* Moves to the first line of the block; what follows overwrites it. */
+static void rewind_block(const struct progress *p, struct text *out)
+{
+    if (p->drawn)
+        text_add(out, "\r\033[%zuA", p->drawn);
+}
+
+void progress_clear(struct progress *p)
+{
+    if (!p->drawn)
+        return;
+    struct text t = { 0 };
+    rewind_block(p, &t);
+    text_puts(&t, "\033[J");
+    show(t.s, t.n);
+    text_free(&t);
+    p->drawn = 0;
+}
+
+void progress_say(struct progress *p, const char *format, ...)
+{
+    if (p->quiet)
+        return;
+    char line[4096];
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(line, sizeof line, format, args); /* a cut line is still a line */
+    va_end(args);
+    struct text t = { 0 };
+    rewind_block(p, &t);
+    text_add(&t, "%s%s\n", line, p->drawn ? "\033[K" : "");
+    if (p->drawn && p->block.n) /* the block again, one line lower */
+        text_put(&t, p->block.s, p->block.n);
+    show(t.s, t.n);
+    text_free(&t);
+}
+
+void progress_begin(struct progress *p)
+{
+    struct winsize size;
+    p->width = ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+    text_clear(&p->block);
+    p->n_lines = 0;
+}
+
+/* Cuts at the terminal's width, between characters: a line that wrapped would spoil the count of lines. */
+static size_t fit(const char *s, int width)
+{
+    size_t i = 0;
+    for (int column = 0; s[i]; column += ((unsigned char)s[i] & 0xc0) != 0x80, i++)
+        if (column >= width && ((unsigned char)s[i] & 0xc0) != 0x80)
+            break;
+    return i;
+}
+
+void progress_line(struct progress *p, bool bold, const char *format, ...)
+{
+    char line[1024];
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(line, sizeof line, format, args);
+    va_end(args);
+    const bool painted = bold && p->color && p->live;
+    text_puts(&p->block, painted ? "\033[1m" : "");
+    text_put(&p->block, line, fit(line, p->width - 1));
+    text_puts(&p->block, painted ? "\033[0m" : "");
+    text_puts(&p->block, p->live ? "\033[K\n" : "\n");
+    p->n_lines++;
+}
+
+void progress_end(struct progress *p)
+{
+    if (!p->live)
+        return;
+    struct text t = { 0 };
+    rewind_block(p, &t);
+    text_put(&t, p->block.s, p->block.n);
+    text_puts(&t, "\033[J");
+    show(t.s, t.n);
+    text_free(&t);
+    p->drawn = p->n_lines;
+}
+
+void progress_finish(struct progress *p)
+{
+    progress_clear(p);
+    text_free(&p->block);
+}
+
+const char *progress_duration(double seconds, char *buffer, size_t size)
+{
+    if (!isfinite(seconds) || seconds > 3e9)
+        snprintf(buffer, size, "?");
+    else if (seconds < 9.95)
+        snprintf(buffer, size, "%.1f s", seconds);
+    else if (seconds < 99.5)
+        snprintf(buffer, size, "%.0f s", seconds);
+    else if (seconds < 3600)
+        snprintf(buffer, size, "%d:%02d", (int)seconds / 60, (int)seconds % 60);
+    else if (seconds < 86400)
+        snprintf(buffer, size, "%d:%02d:%02d", (int)seconds / 3600, (int)seconds / 60 % 60, (int)seconds % 60);
+    else
+        snprintf(buffer, size, "%.0f d %d h", floor(seconds / 86400), (int)(fmod(seconds, 86400) / 3600));
+    return buffer;
+}
+
+const char *progress_count(double n, char *buffer, size_t size)
+{
+    if (n < 1e4)
+        snprintf(buffer, size, "%.0f", n);
+    else if (n < 1e6)
+        snprintf(buffer, size, "%.3g k", n / 1e3);
+    else if (n < 1e9)
+        snprintf(buffer, size, "%.3g M", n / 1e6);
+    else
+        snprintf(buffer, size, "%.3g G", n / 1e9);
+    return buffer;
+}

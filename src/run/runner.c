@@ -1,0 +1,353 @@
+#include "run/private.h"
+
+#include <errno.h>
+#include <math.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const int64_t second_ns = 1000 * 1000 * 1000;
+enum { STALL_SECONDS = 300, STOP_SECONDS = 20, HEARTBEAT_SECONDS = 10 };
+
+int runner_make_parents(const char *path, struct err *e)
+{
+    char folder[4096];
+    if (snprintf(folder, sizeof folder, "%s", path) >= (int)sizeof folder)
+        return err_set(e, ERR_STORAGE, "%s: the path is too long", path);
+    for (char *slash = strchr(folder + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+        *slash = 0;
+        if (mkdir(folder, 0777) < 0 && errno != EEXIST)
+            return err_set(e, ERR_STORAGE, "cannot make the folder %s: %s", folder, strerror(errno));
+        *slash = '/';
+    }
+    return 0;
+}
+
+/* ---- what is to be done ---- */
+
+struct params {
+    const struct plan_trial *trial;
+    struct arena *arena;
+    size_t n, capacity;
+    struct store_param *items;
+};
+
+static void add_param(void *self, const char *path, const char *text, double number)
+{
+    struct params *p = self;
+    if (p->n == p->capacity) {
+        struct store_param *grown = arena_need(p->arena, 2 * p->capacity + 64, sizeof *grown);
+        if (p->n)
+            memcpy(grown, p->items, p->n * sizeof *grown);
+        p->items = grown;
+        p->capacity = 2 * p->capacity + 64;
+    }
+    bool swept = false;
+    for (size_t i = 0; i < p->trial->spec.n_coordinates; i++)
+        swept |= !strcmp(p->trial->spec.coordinates[i].key, path);
+    p->items[p->n++] =
+        (struct store_param){ arena_strdup(p->arena, path), text ? arena_strdup(p->arena, text) : NULL, number, swept };
+}
+
+/* A swept key that is no leaf of the bound configuration ("dataset.length", a group of a zip) is recorded beside the
+ * leaves. */
+static void add_coordinates(struct params *p)
+{
+    for (size_t i = 0; i < p->trial->spec.n_coordinates; i++) {
+        const struct coordinate *c = &p->trial->spec.coordinates[i];
+        bool known = false;
+        for (size_t k = 0; k < p->n; k++)
+            known |= !strcmp(p->items[k].key, c->key);
+        if (!known)
+            add_param(p, c->key, isnan(c->number) ? c->text : NULL, c->number);
+    }
+}
+
+static int put_trial(struct runner *r, const struct plan_study *s, const struct plan_trial *t,
+                     struct store_trial_row *row, struct err *e)
+{
+    struct params params = { .trial = t, .arena = &r->plan->scratch };
+    struct text json = { 0 };
+    bind_leaves(config_options, &t->config, add_param, &params);
+    add_coordinates(&params);
+    config_json(&t->config, &json);
+    const struct store_trial trial = { .key = t->key,
+                                       .study = s->store_id,
+                                       .variant = t->spec.variant,
+                                       .cell = t->cell,
+                                       .seed = t->spec.seed,
+                                       .config = json.s,
+                                       .budget = t->budget,
+                                       .n_params = params.n,
+                                       .params = params.items };
+    const int code = store_put_trial(r->store, &trial, row, e);
+    text_free(&json);
+    return code;
+}
+
+static int add_pending(struct runner *r, struct pending pending, struct err *e)
+{
+    if ((r->n_pending & (r->n_pending - 1)) == 0) { /* 0, 1, 2, 4, ...: full */
+        struct pending *grown = realloc(r->pending, (r->n_pending ? 2 * r->n_pending : 1) * sizeof *grown);
+        if (!grown)
+            return err_set(e, ERR_MEMORY, "out of memory");
+        r->pending = grown;
+    }
+    r->pending[r->n_pending++] = pending;
+    return 0;
+}
+
+/* A diverged trial stays so with a larger budget: it is deterministic. A failed one gets another chance. */
+static bool is_finished(const struct store_trial_row *row, int64_t budget)
+{
+    return row->state == TRIAL_DIVERGED || (row->state == TRIAL_DONE && row->step >= budget);
+}
+
+static int put_study(struct runner *r, size_t study, struct err *e)
+{
+    struct plan_study *s = &r->plan->studies[study];
+    const struct study *f = &s->study;
+    TRY(changes_note(r, study, e));
+    const struct store_study facts = { f->name, f->title, f->paper, f->locator, f->path, f->profile, f->text.s };
+    TRY(store_put_study(r->store, &facts, &s->store_id, e));
+    struct store_claim *claims = arena_need(&s->arena, f->n_claims, sizeof *claims);
+    for (size_t i = 0; i < f->n_claims; i++) {
+        const struct study_claim *c = &f->claims[i];
+        claims[i] = (struct store_claim){ c->id,       c->text,     c->measure, c->has_reported, c->has_low,
+                                          c->has_high, c->reported, c->low,     c->high };
+    }
+    TRY(store_put_claims(r->store, s->store_id, f->n_claims, claims, e));
+    for (uint64_t i = 0; i < s->n; i++) {
+        struct plan_trial t;
+        struct store_trial_row row;
+        const bool left_out = plan_left_out(r->plan, study, i);
+        int due_ms;
+        if (left_out && r->plan->options.one_trial)
+            continue;
+        TRY(plan_trial(r->plan, study, i, &t, e));
+        if (t.excluded)
+            continue;
+        TRY(put_trial(r, s, &t, &row, e));
+        TRY(store_tick(r->store, &due_ms, e));
+        if (left_out)
+            continue;
+        r->result->total++;
+        if (r->options->force) {
+            TRY(store_reset_trial(r->store, row.id, e));
+            row = (struct store_trial_row){ .id = row.id };
+        } else if (is_finished(&row, t.budget)) {
+            r->result->skipped++;
+            continue;
+        }
+        const int64_t left = t.budget - row.checkpoint_step;
+        r->steps_left += (double)(left > 0 ? left : 0);
+        TRY(add_pending(r, (struct pending){ study, i }, e));
+    }
+    return 0;
+}
+
+/* ---- signals ---- */
+
+static int open_signals(struct runner *r, sigset_t *before, struct err *e)
+{
+    static const int handled[] = { SIGINT, SIGTERM, SIGUSR1, SIGHUP };
+    sigset_t set;
+    sigemptyset(&set);
+    for (size_t i = 0; i < sizeof handled / sizeof *handled; i++)
+        sigaddset(&set, handled[i]);
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
+    sigprocmask(SIG_BLOCK, &set, before);
+    r->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    return r->signal_fd < 0 ? err_set(e, ERR_INTERNAL, "signalfd: %s", strerror(errno)) : 0;
+}
+
+static void kill_all(struct runner *r)
+{
+    for (size_t i = 0; i < r->n_slots; i++)
+        if (r->slots[i].active)
+            worker_kill(&r->slots[i].worker);
+}
+
+static int ask_all(struct runner *r, enum message request, struct err *e)
+{
+    for (size_t i = 0; i < r->n_slots; i++)
+        if (r->slots[i].active && !r->slots[i].ended)
+            TRY(attempt_request(&r->slots[i], request, e));
+    return 0;
+}
+
+static int stop(struct runner *r, struct err *e)
+{
+    r->stopping = true;
+    r->stop_asked_ns = now_ns();
+    return ask_all(r, MESSAGE_STOP, e);
+}
+
+static int read_signals(struct runner *r, struct err *e)
+{
+    struct signalfd_siginfo info;
+    while (read(r->signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
+        if (info.ssi_signo == SIGHUP) {
+            TRY(ask_all(r, MESSAGE_SAVE, e));
+        } else if (!r->result->stopped) {
+            r->result->stopped = true;
+            progress_say(&r->progress,
+                         "tprun: stopping at the next step; the same command resumes (a second signal: at once)");
+            TRY(stop(r, e));
+        } else {
+            r->killed = true;
+        }
+    }
+    return 0;
+}
+
+/* ---- the loop ---- */
+
+static int fill_slots(struct runner *r, struct err *e)
+{
+    for (size_t i = 0; i < r->n_slots && !r->stopping; i++)
+        while (!r->slots[i].active && r->next < r->n_pending) {
+            bool started;
+            r->slots[i].deaths = 0;
+            TRY(attempt_start(r, &r->slots[i], r->pending[r->next++], &started, e));
+            if (!started)
+                r->result->skipped++;
+        }
+    return 0;
+}
+
+/* A worker that says nothing is ended; its socket then closes and the trial is retried. Called after what had come was
+ * read, so that a runner that slept itself (SIGSTOP, a suspended machine) does not blame its workers. */
+static void end_stalled(struct runner *r)
+{
+    const double seconds = r->options->stall_seconds > 0 ? r->options->stall_seconds : STALL_SECONDS;
+    const int64_t now = now_ns();
+    for (size_t i = 0; i < r->n_slots; i++) {
+        struct attempt *t = &r->slots[i];
+        if (t->active && !t->stalled && (double)(now - t->worker.heard_ns) > seconds * 1e9) {
+            t->stalled = true;
+            worker_kill(&t->worker);
+        }
+    }
+}
+
+static int heartbeat(struct runner *r, struct err *e)
+{
+    const int64_t now = now_ns();
+    if (now - r->heartbeat_ns < HEARTBEAT_SECONDS * second_ns)
+        return 0;
+    r->heartbeat_ns = now;
+    for (size_t i = 0; i < r->n_slots; i++)
+        if (r->slots[i].active && r->slots[i].run_id && !r->slots[i].ended)
+            TRY(store_heartbeat(r->store, r->slots[i].run_id, e));
+    return 0;
+}
+
+static int wait_for_news(struct runner *r, struct pollfd *fds, struct err *e)
+{
+    int due_ms;
+    TRY(store_tick(r->store, &due_ms, e));
+    const int tick_ms = r->progress.live ? 100 : 250;
+    const int timeout = due_ms >= 0 && due_ms < tick_ms ? due_ms : tick_ms;
+    fds[0] = (struct pollfd){ .fd = r->signal_fd, .events = POLLIN };
+    for (size_t i = 0; i < r->n_slots; i++) /* poll ignores negative descriptors */
+        fds[i + 1] = (struct pollfd){ .fd = r->slots[i].active ? r->slots[i].worker.fd : -1, .events = POLLIN };
+    const int n = poll(fds, r->n_slots + 1, timeout);
+    if (n < 0 && errno != EINTR)
+        return err_set(e, ERR_INTERNAL, "poll: %s", strerror(errno));
+    if (n <= 0)
+        for (size_t i = 0; i <= r->n_slots; i++)
+            fds[i].revents = 0;
+    return 0;
+}
+
+static int loop(struct runner *r, struct pollfd *fds, struct err *e)
+{
+    const char *stop_text = getenv("TPRUN_STOP_SECONDS");
+    double stop_seconds = STOP_SECONDS;
+    if (stop_text && text_to_double(stop_text, strlen(stop_text), &stop_seconds) < 0)
+        return err_set(e, ERR_USAGE, "TPRUN_STOP_SECONDS: '%s' is not a number", stop_text);
+    for (;;) {
+        TRY(fill_slots(r, e));
+        if (r->n_active == 0)
+            return 0;
+        TRY(wait_for_news(r, fds, e));
+        if (fds[0].revents)
+            TRY(read_signals(r, e));
+        for (size_t i = 0; i < r->n_slots; i++)
+            if (fds[i + 1].revents)
+                TRY(attempt_receive(r, &r->slots[i], e));
+        if (r->options->fail_fast && r->result->failed && !r->stopping)
+            TRY(stop(r, e));
+        end_stalled(r);
+        if (r->killed || (r->stopping && (double)(now_ns() - r->stop_asked_ns) > stop_seconds * 1e9))
+            kill_all(r);
+        TRY(heartbeat(r, e));
+        status_draw(r);
+    }
+}
+
+static void end_workers(struct runner *r)
+{
+    for (size_t i = 0; i < r->n_slots; i++)
+        if (r->slots[i].active)
+            worker_reap(&r->slots[i].worker, NULL);
+}
+
+static int work(struct runner *r, struct err *e)
+{
+    int64_t recovered;
+    TRY(checkpoints_open(r, e));
+    TRY(store_recover(r->store, &recovered, e));
+    for (size_t i = 0; i < r->plan->n_studies; i++)
+        TRY(put_study(r, i, e));
+    TRY(store_flush(r->store, e));
+    if (recovered && r->options->verbose)
+        progress_say(&r->progress, "tprun: %lld trials of a run that died are resumed", (long long)recovered);
+    struct pollfd *fds = calloc(r->n_slots + 1, sizeof *fds);
+    r->slots = calloc(r->n_slots, sizeof *r->slots);
+    int code = fds && r->slots ? 0 : err_set(e, ERR_MEMORY, "out of memory");
+    r->start_ns = r->heartbeat_ns = now_ns();
+    if (code == 0)
+        code = loop(r, fds, e);
+    if (r->slots)
+        end_workers(r); /* none is left unless there was an error */
+    for (size_t i = 0; i < r->plan->n_studies && code == 0; i++)
+        code = store_refresh(r->store, r->plan->studies[i].store_id, e);
+    free(r->slots);
+    free(fds);
+    return code;
+}
+
+int runner_run(struct plan *p, const struct run_options *o, struct run_result *result, struct err *e)
+{
+    const long online = sysconf(_SC_NPROCESSORS_ONLN);
+    struct runner r = { .plan = p, .options = o, .result = result, .signal_fd = -1 };
+    *result = (struct run_result){ 0 };
+    r.n_slots = o->jobs > 0 ? (size_t)o->jobs : online > 0 ? (size_t)online : 1;
+    TRY(runner_make_parents(o->db, e));
+    progress_init(&r.progress, o->progress, o->color, o->quiet);
+    sigset_t before;
+    int code = open_signals(&r, &before, e);
+    if (code == 0)
+        code = store_open(&r.store, o->db, e);
+    if (code == 0)
+        code = work(&r, e);
+    struct err closing = { 0 };
+    if (store_close(r.store, &closing) < 0 && code == 0)
+        code = err_move(e, &closing);
+    err_clear(&closing);
+    progress_finish(&r.progress);
+    free(r.pending);
+    if (r.signal_fd >= 0)
+        close(r.signal_fd);
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    if (code == 0 && result->stopped)
+        return ERR_STOPPED;
+    return code;
+}

@@ -1,0 +1,37 @@
+/* The runner: puts studies into the database and trains their unfinished trials in worker processes.
+ *
+ * One thread, one loop over poll(2), one connection to the database. Workers send records; the runner alone writes
+ * them. A worker's checkpoint file is durable before the transaction that names it, and files no longer named are
+ * removed after it (docs/reliability.md, R1-R4). */
+#ifndef TPRUN_RUN_RUNNER_H
+#define TPRUN_RUN_RUNNER_H
+
+#include "run/plan.h"
+
+struct run_options {
+    const char *db;
+    const char *code; /* program and version, recorded with each attempt */
+    int64_t jobs;     /* workers at once; 0 = one per processor */
+    bool fail_fast;   /* stop at the first failed trial */
+    bool force;       /* forget what was recorded of the trials asked for, and train them again */
+    bool quiet, progress, color;
+    int verbose;
+    int64_t memory_limit; /* bytes per worker, 0 = none */
+    double stall_seconds; /* a worker that says nothing for so long is ended and its trial retried; 0 = 300 */
+    int64_t stop_at;      /* stop every trial at this step, 0 = never: `tprun verify` */
+};
+
+struct run_result {
+    uint64_t total, skipped; /* trials asked for; of these already finished */
+    uint64_t done, diverged, failed, interrupted;
+    bool stopped; /* by a signal */
+};
+
+/* Returns 0 when every trial has ended (failed ones are counted in the result), ERR_STOPPED when a signal ended it (run
+ * again to resume), or ERR_LOCKED, ERR_CONFLICT, ERR_STORAGE, ERR_SPEC, ... */
+int runner_run(struct plan *p, const struct run_options *o, struct run_result *result, struct err *e);
+
+/* Creates the folders above `path`. */
+int runner_make_parents(const char *path, struct err *e);
+
+#endif

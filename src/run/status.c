@@ -1,0 +1,134 @@
+#include "run/private.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+static void processor_name(char *name, size_t size)
+{
+    snprintf(name, size, "unknown processor");
+    FILE *f = fopen("/proc/cpuinfo", "re");
+    if (!f)
+        return;
+    char line[512];
+    while (fgets(line, sizeof line, f)) {
+        char *colon = strchr(line, ':');
+        if (!strncmp(line, "model name", 10) && colon && colon[1] == ' ') {
+            colon[strcspn(colon, "\n")] = 0;
+            snprintf(name, size, "%s", colon + 2);
+            break;
+        }
+    }
+    fclose(f);
+}
+
+const char *status_host(char *buffer, size_t size)
+{
+    struct utsname u;
+    char processor[160];
+    processor_name(processor, sizeof processor);
+    if (uname(&u) < 0)
+        snprintf(buffer, size, "%s", processor);
+    else
+        snprintf(buffer, size, "%.64s, %.32s %.64s %.32s, %s, %ld processors", u.nodename, u.sysname, u.release,
+                 u.machine, processor, sysconf(_SC_NPROCESSORS_ONLN));
+    return buffer;
+}
+
+static void put_metrics(struct text *out, const struct attempt *t)
+{
+    for (size_t i = 0; i < METRICS_SHOWN && t->shown[i].name[0]; i++)
+        text_add(out, "  %s %.4g", t->shown[i].name, t->shown[i].value);
+}
+
+static void draw_trial(struct runner *r, const struct attempt *t, int64_t now)
+{
+    struct text line = { 0 };
+    char left[32];
+    const double seconds = (double)(now - t->start_ns) * 1e-9;
+    const double rate = seconds > 0 ? (double)(t->step - t->from_step) / seconds : 0;
+    const double part = t->budget > 0 ? (double)t->step / (double)t->budget : 1;
+    text_add(&line, "%3.0f %%  %s  step %" PRId64 "/%" PRId64, 100 * part, t->label, t->step, t->budget);
+    if (isfinite(t->loss))
+        text_add(&line, "  train_loss %.4g", t->loss);
+    put_metrics(&line, t);
+    if (rate > 0)
+        text_add(&line, "  %s left", progress_duration((double)(t->budget - t->step) / rate, left, sizeof left));
+    progress_line(&r->progress, false, "%s", line.s);
+    text_free(&line);
+}
+
+static uint64_t finished(const struct runner *r)
+{
+    const struct run_result *x = r->result;
+    return x->skipped + x->done + x->diverged + x->failed;
+}
+
+static void draw_study(struct runner *r, int64_t now)
+{
+    const struct run_result *x = r->result;
+    struct text line = { 0 };
+    char rate_text[32], left[32];
+    double active = 0;
+    for (size_t i = 0; i < r->n_slots; i++)
+        if (r->slots[i].active)
+            active += (double)(r->slots[i].step - r->slots[i].from_step);
+    const double seconds = (double)(now - r->start_ns) * 1e-9;
+    const double rate = seconds > 0 ? (r->steps_done + active) / seconds : 0;
+    const double steps = r->steps_left - active;
+    text_add(&line, "%s  %" PRIu64 "/%" PRIu64 " trials",
+             r->plan->n_studies == 1 ? r->plan->studies[0].study.name : "all studies", finished(r), x->total);
+    if (x->diverged)
+        text_add(&line, ", %" PRIu64 " diverged", x->diverged);
+    if (x->failed)
+        text_add(&line, ", %" PRIu64 " failed", x->failed);
+    text_add(&line, "  %s steps/s", progress_count(rate, rate_text, sizeof rate_text));
+    if (rate > 0)
+        text_add(&line, "  %s left", progress_duration(steps > 0 ? steps / rate : 0, left, sizeof left));
+    if (r->stopping)
+        text_puts(&line, "  stopping (again: at once)");
+    progress_line(&r->progress, true, "%s", line.s);
+    text_free(&line);
+}
+
+void status_draw(struct runner *r)
+{
+    const int64_t now = now_ns();
+    struct progress *p = &r->progress;
+    const int64_t interval = p->live ? 100 * 1000 * 1000 : INT64_C(5000) * 1000 * 1000;
+    if (now - r->shown_ns < interval || (!p->live && r->options->verbose == 0))
+        return;
+    r->shown_ns = now;
+    progress_begin(p);
+    if (!p->live)
+        p->width = 1000;
+    for (size_t i = 0; i < r->n_slots; i++)
+        if (r->slots[i].active)
+            draw_trial(r, &r->slots[i], now);
+    draw_study(r, now);
+    progress_end(p);
+    if (!p->live && p->block.n) /* plain lines for a log */
+        fputs(p->block.s, stderr);
+}
+
+void status_ended(struct runner *r, const struct attempt *t, const char *reason)
+{
+    struct run_result *x = r->result;
+    uint64_t *count = t->state == TRIAL_DONE       ? &x->done
+                      : t->state == TRIAL_DIVERGED ? &x->diverged
+                      : t->state == TRIAL_FAILED   ? &x->failed
+                                                   : &x->interrupted;
+    ++*count;
+    struct text line = { 0 };
+    char took[32];
+    text_add(&line, "[%" PRIu64 "/%" PRIu64 "] %s  %s  step %" PRId64, finished(r), x->total, t->label,
+             trial_state_names[t->state], t->step);
+    put_metrics(&line, t);
+    text_add(&line, "  %s", progress_duration((double)(now_ns() - t->start_ns) * 1e-9, took, sizeof took));
+    if (reason)
+        text_add(&line, "  (%s)", reason);
+    progress_say(&r->progress, "%s", line.s);
+    text_free(&line);
+}

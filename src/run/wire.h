@@ -1,0 +1,33 @@
+/* The runner's end of trial/protocol.h: jobs out, records in. */
+#ifndef TPRUN_RUN_WIRE_H
+#define TPRUN_RUN_WIRE_H
+
+#include "base/frame.h"
+#include "trial/protocol.h"
+
+struct wire_job {
+    const char *config;
+    const char *path[2], *sha256[2]; /* checkpoints, newest first; NULL = none */
+    const char *folder, *name;
+    int64_t memory_limit; /* bytes of address space, 0 = none */
+    int64_t stop_at;      /* step, 0 = none */
+};
+/* ERR_SPEC if the configuration is too long for one frame. */
+int wire_put_job(struct frame_buffer *out, const struct wire_job *job, struct err *e);
+void wire_put_request(struct frame_buffer *out, enum message request);
+
+/* One message of a worker; the strings live in the frame. Which fields are set: see enum message. */
+struct wire_record {
+    enum message type;
+    int64_t step, layer;
+    int64_t wall_ns, cpu_ns;
+    int64_t code;     /* MESSAGE_END */
+    double value;     /* metric, loss or flops */
+    const char *name; /* metric, phase, kind of event, BLAS kernel, or tensor */
+    const char *text; /* of an event, or the reason of an end */
+    const char *path, *sha256;
+};
+/* ERR_FORMAT for an unknown message or a field that is missing. */
+int wire_read(struct frame *f, struct wire_record *r, struct err *e);
+
+#endif

@@ -1,0 +1,37 @@
+/* A worker seen from the runner: a process of its own with a clean environment and one socket. */
+#ifndef TPRUN_RUN_WORKER_PROCESS_H
+#define TPRUN_RUN_WORKER_PROCESS_H
+
+#include "base/frame.h"
+#include "base/text.h"
+#include <sys/types.h>
+
+struct worker_process {
+    pid_t pid; /* 0 = none */
+    int fd;    /* our end of the socket, non-blocking */
+    struct frame_buffer in;
+    int64_t heard_ns; /* CLOCK_MONOTONIC of the last bytes received */
+};
+
+/* The executable for a precision ("single", "double"): beside this program, else in TPRUN_LIBEXEC. */
+int worker_executable(const char *precision, char path[4096], struct err *e);
+/* An environment for it: this one without variables that change what OpenBLAS, OpenMP, libxsmm or GSL compute, and one
+ * thread. The array is closed by NULL; free it (its strings belong to the program). */
+char **worker_environment(void);
+
+int worker_start(struct worker_process *w, const char *executable, struct err *e);
+/* Sends whole frames, waiting up to ten seconds for room in the socket. A worker that is gone is not an error: its end
+ * will be read. */
+int worker_send(struct worker_process *w, const struct frame_buffer *out, struct err *e);
+/* Reads what has come, at most 64 KB. Sets *closed when the worker has closed its end. */
+int worker_receive(struct worker_process *w, bool *closed, struct err *e);
+/* Ends and reaps the process; how: "killed by SIGSEGV" or "exited with status 1", or "" for status 0. May be called
+ * with pid 0. */
+void worker_reap(struct worker_process *w, struct text *how);
+void worker_kill(const struct worker_process *w);
+
+/* Runs the executable with an argument that makes it print one line ("--rate", "--kernel") and reads that. */
+int worker_ask(const char *executable, const char *argument, char *line, size_t size, struct err *e);
+int64_t now_ns(void); /* CLOCK_MONOTONIC */
+
+#endif

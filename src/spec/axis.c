@@ -1,0 +1,218 @@
+#include "spec/axis.h"
+#include "base/rng.h"
+#include <assert.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SHORT_DIGITS = 6 };
+static const double MAX_COUNT = 9007199254740992.0; /* 2^53: beyond, i is no exact double */
+
+static const char *const grid_forms[] = { "range", "linspace", "geomspace", "logspace" };
+static const char *const random_forms[] = { "uniform", "loguniform", "choice" };
+static const char grid_help[] = "a list of values, or {range: [from, to, step]}, {linspace|geomspace: [from, to, n]}, "
+                                "{logspace: [exponent, exponent, n]}";
+static const char random_help[] = "{uniform: [from, to]}, {loguniform: [from, to]} or {choice: [...]}";
+
+bool axis_is_values(const struct node *n)
+{
+    return n->kind == NODE_LIST || tree_is_value_list(n);
+}
+
+/* Reads the n numbers of {form: [a, b, ...]}. */
+static int read_numbers(const struct node *list, double *numbers, size_t n, const char *path, struct err *e)
+{
+    char found[100];
+    if (list->n != n)
+        return err_at(e, list->where, "%s: expected %zu numbers, found %zu", path, n, list->n);
+    for (size_t i = 0; i < n; i++)
+        if (!node_is_number(list->items[i], &numbers[i]) || !isfinite(numbers[i]))
+            return err_at(e, list->items[i]->where, "%s: expected a finite number, found %s", path,
+                          node_found(list->items[i], found));
+    return 0;
+}
+
+static int check_count(const struct node *n, double count, const char *path, struct err *e)
+{
+    if (count >= 1 && count <= MAX_COUNT && count == floor(count))
+        return 0;
+    return err_at(e, n->where, "%s: expected a count of values, an integer >= 1", path);
+}
+
+static int bind_range(struct axis *x, const struct node *list, const char *path, struct err *e)
+{
+    double v[3];
+    TRY(read_numbers(list, v, 3, path, e));
+    x->kind = AXIS_LINEAR;
+    x->from = v[0];
+    x->step = v[2];
+    /* `to` belongs to the range if a whole number of steps reaches it but for rounding. */
+    const double steps = v[2] != 0 ? floor((v[1] - v[0]) / v[2] + 1e-9) : -1;
+    if (!(steps >= 0))
+        return err_at(e, list->where, "%s: a step of %s does not lead from %s to %s", path, list->items[2]->text,
+                      list->items[0]->text, list->items[1]->text);
+    if (!(steps < MAX_COUNT))
+        return err_at(e, list->where, "%s: more values than can be counted", path);
+    x->n = (uint64_t)steps + 1;
+    x->to = v[0] + steps * v[2];
+    return 0;
+}
+
+static int bind_space(struct axis *x, const char *form, const struct node *list, const char *path, struct err *e)
+{
+    double v[3];
+    TRY(read_numbers(list, v, 3, path, e));
+    TRY(check_count(list->items[2], v[2], path, e));
+    x->n = (uint64_t)v[2];
+    x->from = v[0];
+    x->to = v[1];
+    x->kind = AXIS_GEOMETRIC;
+    if (strcmp(form, "linspace") == 0) {
+        x->kind = AXIS_LINEAR;
+        x->step = x->n > 1 ? (v[1] - v[0]) / (v[2] - 1) : 0;
+    } else if (strcmp(form, "logspace") == 0) {
+        x->from = pow(10, v[0]);
+        x->to = pow(10, v[1]);
+    }
+    if (!isfinite(x->step) || !isfinite(x->from) || !isfinite(x->to))
+        return err_at(e, list->where, "%s: the values leave the range of a double", path);
+    if (x->kind == AXIS_GEOMETRIC && !(x->from * x->to != 0 && (x->from > 0) == (x->to > 0)))
+        return err_at(e, list->where, "%s: the ends must have the same sign and not be 0", path);
+    return 0;
+}
+
+static int bind_distribution(struct axis *x, const char *form, const struct node *list, const char *path, struct err *e)
+{
+    double v[2];
+    if (strcmp(form, "choice") == 0) {
+        x->kind = AXIS_CHOICE;
+        x->list = list;
+        if (list->n == 0 || list->n > TREE_MAX_NODES)
+            return err_at(e, list->where, "%s: expected at least one value", path);
+        return 0;
+    }
+    TRY(read_numbers(list, v, 2, path, e));
+    x->kind = strcmp(form, "uniform") == 0 ? AXIS_UNIFORM : AXIS_LOGUNIFORM;
+    x->from = v[0];
+    x->to = v[1];
+    if (!(v[0] < v[1]) || !isfinite(v[1] - v[0]))
+        return err_at(e, list->where, "%s: expected [from, to] with from < to", path);
+    if (x->kind == AXIS_LOGUNIFORM && !(v[0] > 0))
+        return err_at(e, list->where, "%s: loguniform is between values, not exponents; both must be > 0", path);
+    return 0;
+}
+
+static int compare_texts(const void *x, const void *y)
+{
+    return strcmp(*(char *const *)x, *(char *const *)y);
+}
+
+/* A value that comes twice would be the same trial twice. */
+static int check_distinct(const struct node *list, const char *path, struct arena *a, struct err *e)
+{
+    char **texts = arena_need(a, list->n, sizeof *texts);
+    struct text t = { 0 };
+    for (size_t i = 0; i < list->n; i++) {
+        text_clear(&t);
+        tree_json(list->items[i], &t);
+        texts[i] = arena_strdup(a, t.s);
+    }
+    text_free(&t);
+    qsort(texts, list->n, sizeof *texts, compare_texts);
+    for (size_t i = 1; i < list->n; i++)
+        if (strcmp(texts[i - 1], texts[i]) == 0)
+            return err_at(e, list->where, "%s: the value %s is listed twice", path, texts[i]);
+    return 0;
+}
+
+int axis_bind(struct axis *x, const struct node *n, bool random, const char *path, struct arena *a, struct err *e)
+{
+    x->where = n->where;
+    char found[100];
+    if (n->kind == NODE_LIST && !random) {
+        x->kind = AXIS_LIST;
+        x->list = n;
+        x->n = n->n;
+        if (n->n == 0)
+            return err_at(e, n->where, "%s: an empty list leaves no trial", path);
+        return check_distinct(n, path, a, e);
+    }
+    const char *form = n->kind == NODE_MAP && n->n == 1 ? n->keys[0]->text : "";
+    for (size_t i = 0; !random && i < sizeof grid_forms / sizeof *grid_forms; i++)
+        if (strcmp(form, grid_forms[i]) == 0)
+            return i == 0 ? bind_range(x, n->items[0], path, e) : bind_space(x, form, n->items[0], path, e);
+    for (size_t i = 0; random && i < sizeof random_forms / sizeof *random_forms; i++)
+        if (strcmp(form, random_forms[i]) == 0)
+            return bind_distribution(x, form, n->items[0], path, e);
+    /* {geomspce: [1, 10, 3]} is a slip, {stepsize: [1, 10]} one key further */
+    const char *near = err_nearest(form, random ? random_forms : grid_forms, random ? 3 : 4);
+    if (near)
+        return err_at(e, n->keys[0]->where, "%s: unknown kind of values '%s'; did you mean '%s'?", path, form, near);
+    return err_at(e, n->where, "%s: expected %s, found %s", path, random ? random_help : grid_help,
+                  node_found(n, found));
+}
+
+/* The double nearest to v that has at most SHORT_DIGITS decimal digits. */
+static double short_decimal(double v)
+{
+    char s[40];
+    const int n = snprintf(s, sizeof s, "%.*e", SHORT_DIGITS - 1, v);
+    assert(n > 0 && (size_t)n < sizeof s);
+    (void)n;
+    return strtod(s, NULL);
+}
+
+/* 0.30000000000000004 is 0.3, 9.999999999999999e-05 is 1e-4. */
+static double snap(double v, double scale)
+{
+    if (fabs(v) < 1e-12 * scale)
+        return 0;
+    const double shorter = short_decimal(v);
+    return fabs(v - shorter) <= 1e-12 * fabs(v) ? shorter : v;
+}
+
+static double spaced_value(const struct axis *x, uint64_t i)
+{
+    if (i == 0)
+        return x->from;
+    if (x->kind == AXIS_LINEAR)
+        return i + 1 == x->n ? snap(x->to, fabs(x->from))
+                             : snap(x->from + (double)i * x->step, fmax(fabs(x->from), fabs(x->to)));
+    if (i + 1 == x->n)
+        return x->to;
+    const double a = log(fabs(x->from)), b = log(fabs(x->to));
+    const double v = exp(a + (b - a) * (double)i / (double)(x->n - 1));
+    return snap(x->from < 0 ? -v : v, 0);
+}
+
+/* Six digits: what a table of results shows is what ran, and no libm's last bit decides which trial it is. */
+static double drawn_value(const struct axis *x, struct rng *r)
+{
+    const double u = rng_uniform(r);
+    const double v =
+        x->kind == AXIS_UNIFORM ? x->from + (x->to - x->from) * u : exp(log(x->from) + (log(x->to) - log(x->from)) * u);
+    return fmin(fmax(short_decimal(v), x->from), x->to);
+}
+
+struct node *axis_value(const struct axis *x, uint64_t i, uint64_t seed, struct arena *a)
+{
+    assert(i < x->n);
+    if (x->kind == AXIS_LIST)
+        return x->list->items[i];
+    double value = 0;
+    if (x->kind == AXIS_LINEAR || x->kind == AXIS_GEOMETRIC) {
+        value = spaced_value(x, i);
+    } else {
+        struct rng r = rng_stream(seed, arena_printf(a, "sweep.%s", x->key));
+        rng_seek(&r, i);
+        if (x->kind == AXIS_CHOICE)
+            return x->list->items[rng_below(&r, (uint32_t)x->list->n)];
+        value = drawn_value(x, &r);
+    }
+    struct text t = { 0 };
+    text_json_number(&t, value);
+    struct node *n = node_scalar(a, x->where, t.s, false);
+    text_free(&t);
+    return n;
+}

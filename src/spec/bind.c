@@ -1,0 +1,408 @@
+#include "spec/bind.h"
+#include <assert.h>
+#include <math.h>
+#include <string.h>
+
+struct binder {
+    struct arena *arena;
+    struct err *e;
+};
+
+enum { MAX_PARTS = 10000 }; /* of one list, after `repeat` */
+
+static int bind_map(struct binder *b, const struct node *map, struct where where, const struct option *table,
+                    const char *also_known, void *out, const char *path);
+static int bind_field(struct binder *b, const struct node *value, const struct option *o, void *field,
+                      const char *path);
+
+static const char *join_path(struct binder *b, const char *path, const char *name)
+{
+    return path && *path ? arena_printf(b->arena, "%s.%s", path, name) : name;
+}
+
+/* "; did you mean 'sgd'?", or the list of what is known. */
+static const char *advice(struct binder *b, const char *word, const char *const *known, size_t n)
+{
+    const char *nearest = err_nearest(word, known, n);
+    if (nearest)
+        return arena_printf(b->arena, "; did you mean '%s'?", nearest);
+    struct text t = { 0 };
+    for (size_t i = 0; i < n; i++)
+        text_add(&t, "%s%s", i ? ", " : "; known: ", known[i]);
+    const char *copy = arena_strdup(b->arena, t.s ? t.s : "");
+    text_free(&t);
+    return copy;
+}
+
+static int expected(struct binder *b, const struct node *n, const char *path, const char *what)
+{
+    char found[100];
+    return err_at(b->e, n->where, "%s: expected %s, found %s", path, what, node_found(n, found));
+}
+
+/* An upper bound of 1e300 says "finite"; both bounds 0 say nothing, but OPTION_ABOVE_MIN with them says "> 0". */
+static bool has_min(const struct option *o)
+{
+    return o->min != 0 || o->max != 0 || (o->flags & OPTION_ABOVE_MIN);
+}
+
+static bool has_max(const struct option *o)
+{
+    return o->max > o->min;
+}
+
+static bool in_range(const struct option *o, double value)
+{
+    if (has_min(o) && !(o->flags & OPTION_ABOVE_MIN ? value > o->min : value >= o->min))
+        return false;
+    return !has_max(o) || value <= o->max;
+}
+
+static int out_of_range(struct binder *b, const struct node *n, const struct option *o, const char *path)
+{
+    struct text t = { 0 };
+    text_add(&t, "%s: %s is out of range; expected %s", path, n->text, o->type == OPT_INT ? "an integer" : "a number");
+    if (has_min(o)) {
+        text_puts(&t, o->flags & OPTION_ABOVE_MIN ? " > " : " >= ");
+        text_json_number(&t, o->min);
+    }
+    if (has_max(o) && o->max < 1e300) {
+        text_puts(&t, has_min(o) ? " and <= " : " <= ");
+        text_json_number(&t, o->max);
+    }
+    const int code = err_at(b->e, n->where, "%s", t.s);
+    text_free(&t);
+    return code;
+}
+
+static int bind_int(struct binder *b, const struct node *n, const struct option *o, int64_t *out, const char *path)
+{
+    int64_t value;
+    if (n->kind != NODE_SCALAR || n->quoted || text_to_int(n->text, n->length, &value) < 0)
+        return expected(b, n, path, "an integer");
+    if (!in_range(o, (double)value))
+        return out_of_range(b, n, o, path);
+    *out = value;
+    return 0;
+}
+
+static int bind_real(struct binder *b, const struct node *n, const struct option *o, double *out, const char *path)
+{
+    double value;
+    if (!node_is_number(n, &value))
+        return expected(b, n, path, "a number");
+    if (!isfinite(value))
+        return expected(b, n, path, "a finite number");
+    if (!in_range(o, value))
+        return out_of_range(b, n, o, path);
+    *out = value == 0 ? 0 : value; /* -0 is 0, also in a trial's identity */
+    return 0;
+}
+
+static size_t count_names(const char *const *names)
+{
+    size_t n = 0;
+    while (names[n])
+        n++;
+    return n;
+}
+
+static int bind_enum(struct binder *b, const struct node *n, const struct option *o, int *out, const char *path)
+{
+    if (n->kind != NODE_SCALAR || node_is_null(n))
+        return expected(b, n, path, "a name");
+    for (int i = 0; o->names[i]; i++)
+        if (strcmp(o->names[i], n->text) == 0) {
+            *out = i;
+            return 0;
+        }
+    return err_at(b->e, n->where, "%s: unknown %s '%s'%s", path, o->name, n->text,
+                  advice(b, n->text, o->names, count_names(o->names)));
+}
+
+static int bind_text(struct binder *b, const struct node *n, const char **out, const char *path)
+{
+    if (n->kind != NODE_SCALAR || node_is_null(n))
+        return expected(b, n, path, "a string");
+    *out = n->text;
+    return 0;
+}
+
+/* A list of strings, or one string alone. */
+static int bind_names(struct binder *b, const struct node *n, const struct option *o, struct names *out,
+                      const char *path)
+{
+    const size_t before = b->e->n_errors, count = n->kind == NODE_LIST ? n->n : 1;
+    const char **items = arena_need(b->arena, count, sizeof *items);
+    if (n->kind == NODE_MAP || (n->kind == NODE_SCALAR && node_is_null(n)))
+        return expected(b, n, path, "a list of names");
+    for (size_t i = 0; i < count; i++) {
+        const struct node *item = n->kind == NODE_LIST ? n->items[i] : n;
+        if (bind_text(b, item, &items[i], path) < 0)
+            continue;
+        bool known = !o->names;
+        for (size_t j = 0; o->names && o->names[j]; j++)
+            known = known || strcmp(o->names[j], items[i]) == 0;
+        if (!known)
+            err_at(b->e, item->where, "%s: unknown name '%s'%s", path, items[i],
+                   advice(b, items[i], o->names, count_names(o->names)));
+        for (size_t j = 0; j < i && j < TREE_MAX_KEYS; j++)
+            if (items[j] && strcmp(items[i], items[j]) == 0) {
+                err_at(b->e, item->where, "%s: '%s' is named twice", path, items[i]);
+                break;
+            }
+    }
+    *out = (struct names){ .n = count, .items = items };
+    return b->e->n_errors == before ? 0 : ERR_SPEC;
+}
+
+/* A list of numbers, or one number alone. */
+static int bind_reals(struct binder *b, const struct node *n, const struct option *o, struct reals *out,
+                      const char *path)
+{
+    const size_t before = b->e->n_errors, count = n->kind == NODE_LIST ? n->n : 1;
+    double *items = arena_need(b->arena, count, sizeof *items);
+    if (n->kind == NODE_MAP)
+        return expected(b, n, path, "a number or a list of numbers");
+    for (size_t i = 0; i < count; i++)
+        (void)bind_real(b, n->kind == NODE_LIST ? n->items[i] : n, o, &items[i], path); /* counted in n_errors */
+    *out = (struct reals){ .n = count, .items = items };
+    return b->e->n_errors == before ? 0 : ERR_SPEC;
+}
+
+static const struct part *find_part(struct binder *b, const struct node *name, const struct registry *r,
+                                    const char *path)
+{
+    const struct part *part = registry_find(r, name->text);
+    if (part)
+        return part;
+    const char **known = arena_need(b->arena, r->n_parts, sizeof *known);
+    for (size_t i = 0; i < r->n_parts; i++)
+        known[i] = r->parts[i]->name;
+    err_at(b->e, name->where, "%s: unknown %s '%s'%s", path, r->kind, name->text,
+           advice(b, name->text, known, r->n_parts));
+    return NULL;
+}
+
+/* Options of a part that is known. A list instead of a map is the value of its first option: `residual: [layers]`. */
+static int bind_options(struct binder *b, const struct part *part, const struct node *options, struct where where,
+                        const char *also_known, struct chosen *out, const char *path)
+{
+    static const struct option none[] = { { 0 } };
+    const struct option *table = part->options ? part->options : none;
+    out->part = part;
+    out->opts = part->opts_size ? arena_need(b->arena, 1, part->opts_size) : NULL;
+    if (options && options->kind == NODE_LIST && (table->type == OPT_PARTS || table->type == OPT_REALS)) {
+        struct node *map = node_collection(b->arena, options->where, NODE_MAP);
+        node_append(map, node_scalar(b->arena, where, table->name, false), (struct node *)options, b->arena);
+        options = map;
+    }
+    if (options && options->kind == NODE_SCALAR && node_is_null(options))
+        options = NULL;
+    if (options && options->kind != NODE_MAP)
+        return expected(b, options, path, "a map of options");
+    return bind_map(b, options, where, table, also_known, out->opts, path);
+}
+
+/* "sgd", {name: sgd, stepsize: 0.1}, or options alone for the part that is the default. */
+static int bind_part(struct binder *b, const struct node *n, const struct option *o, struct chosen *out,
+                     const char *path)
+{
+    const struct node *name = n->kind == NODE_MAP ? tree_child(n, "name") : n;
+    if (!name && o->dflt) {
+        const struct node dflt = { .kind = NODE_SCALAR, .where = n->where, .text = o->dflt, .length = strlen(o->dflt) };
+        n = tree_overlay(&dflt, n, b->arena, b->e);
+        name = tree_child(n, "name");
+    }
+    if (!name)
+        return err_at(b->e, n->where, "%s: missing key 'name': which %s?", path, o->registry->kind);
+    if (name->kind != NODE_SCALAR || node_is_null(name))
+        return expected(b, name, path,
+                        arena_printf(b->arena, "the name of a part (%s) or a map with it", o->registry->kind));
+    const struct part *part = find_part(b, name, o->registry, path);
+    if (!part)
+        return ERR_SPEC;
+    return bind_options(b, part, n == name ? NULL : n, n->where, "name", out, path);
+}
+
+/* How often a layer stands in the list; 0 after an error. */
+static int64_t repeat_count(struct binder *b, const struct node *element, const char *path)
+{
+    static const struct option row = { "repeat", OPT_INT, .min = 1, .max = MAX_PARTS };
+    const struct node *repeat = element->kind == NODE_MAP ? tree_child(element, "repeat") : NULL;
+    int64_t count = 1;
+    if (repeat && bind_int(b, repeat, &row, &count, join_path(b, path, "repeat")) < 0)
+        return 0;
+    return count;
+}
+
+/* One element of a list of parts: - flatten, - dense: {units: 4}, or - {name: dense, units: 4}; `repeat: 3` may stand
+ * beside. */
+static int bind_element(struct binder *b, const struct node *n, const struct registry *r, struct chosen *out,
+                        const char *path)
+{
+    if (n->kind == NODE_SCALAR && !node_is_null(n)) {
+        const struct part *part = find_part(b, n, r, path);
+        return part ? bind_options(b, part, NULL, n->where, NULL, out, path) : ERR_SPEC;
+    }
+    if (n->kind != NODE_MAP)
+        return expected(b, n, path, arena_printf(b->arena, "a %s", r->kind));
+    struct node *rest = node_collection(b->arena, n->where, NODE_MAP);
+    for (size_t i = 0; i < n->n; i++)
+        if (strcmp(n->keys[i]->text, "repeat") != 0)
+            node_append(rest, n->keys[i], n->items[i], b->arena);
+    if (tree_child(rest, "name")) {
+        const struct option row = { r->kind, OPT_PART, .registry = r };
+        return bind_part(b, rest, &row, out, path);
+    }
+    if (rest->n != 1)
+        return err_at(b->e, rest->n ? rest->keys[1]->where : n->where,
+                      "%s: expected one %s per element, found %zu; write each after a dash of its own", path, r->kind,
+                      rest->n);
+    const struct part *part = find_part(b, rest->keys[0], r, path);
+    if (!part)
+        return ERR_SPEC;
+    return bind_options(b, part, rest->items[0], rest->keys[0]->where, NULL, out, join_path(b, path, part->name));
+}
+
+static int bind_parts(struct binder *b, const struct node *n, const struct option *o, struct chosen_list *out,
+                      const char *path)
+{
+    const size_t before = b->e->n_errors;
+    if (n->kind != NODE_LIST)
+        return expected(b, n, path, arena_printf(b->arena, "a list (of %s)", o->registry->kind));
+    struct chosen *each = arena_need(b->arena, n->n, sizeof *each);
+    int64_t *counts = arena_need(b->arena, n->n, sizeof *counts), total = 0;
+    for (size_t i = 0; i < n->n; i++) {
+        const char *element_path = arena_printf(b->arena, "%s.%zu", path, i);
+        (void)bind_element(b, n->items[i], o->registry, &each[i], element_path); /* counted in n_errors */
+        counts[i] = repeat_count(b, n->items[i], element_path);
+        total += counts[i];
+    }
+    if (b->e->n_errors > before)
+        return ERR_SPEC;
+    if (total > MAX_PARTS)
+        return err_at(b->e, n->where, "%s: %lld parts; at most %d", path, (long long)total, MAX_PARTS);
+    out->items = arena_need(b->arena, (size_t)total, sizeof *out->items);
+    out->n = 0;
+    for (size_t i = 0; i < n->n; i++)
+        for (int64_t j = 0; j < counts[i]; j++) {
+            struct chosen *c = &out->items[out->n++];
+            *c = each[i];
+            if (j > 0 && c->opts) /* each layer has options of its own */
+                c->opts = memcpy(arena_need(b->arena, 1, c->part->opts_size), each[i].opts, c->part->opts_size);
+        }
+    return 0;
+}
+
+static int bind_field(struct binder *b, const struct node *value, const struct option *o, void *field, const char *path)
+{
+    switch (o->type) {
+    case OPT_BOOL:
+        return node_is_bool(value, field) ? 0 : expected(b, value, path, "true or false");
+    case OPT_INT:
+        return bind_int(b, value, o, field, path);
+    case OPT_REAL:
+        return bind_real(b, value, o, field, path);
+    case OPT_ENUM:
+        return bind_enum(b, value, o, field, path);
+    case OPT_TEXT:
+        return bind_text(b, value, field, path);
+    case OPT_MAP:
+        if (value->kind != NODE_MAP)
+            return expected(b, value, path, "a map");
+        return bind_map(b, value, value->where, o->table, NULL, field, path);
+    case OPT_PART:
+        return bind_part(b, value, o, field, path);
+    case OPT_PARTS:
+        return bind_parts(b, value, o, field, path);
+    case OPT_NAMES:
+        return bind_names(b, value, o, field, path);
+    case OPT_REALS:
+        return bind_reals(b, value, o, field, path);
+    case OPT_END:
+        break;
+    }
+    assert(!"an option without a type");
+    return err_set(b->e, ERR_INTERNAL, "%s: an option without a type", path);
+}
+
+/* What a field is when the file does not say. */
+static int bind_default(struct binder *b, const struct option *o, struct where where, void *field, const char *path)
+{
+    if (o->type == OPT_MAP)
+        return bind_map(b, NULL, where, o->table, NULL, field, path);
+    if (!o->dflt) {
+        if (o->type == OPT_ENUM)
+            *(int *)field = -1; /* absent: 0 is the first of the names */
+        return 0;
+    }
+    struct node *value = node_scalar(b->arena, where, o->dflt, false);
+    if (o->dflt[0] == '[' || o->dflt[0] == '{')
+        value = tree_parse("default", o->dflt, strlen(o->dflt), b->arena, b->e);
+    if (!value)
+        return ERR_SPEC;
+    struct option row = *o;
+    if (o->flags & OPTION_NULLABLE) /* the value that says "absent" may lie outside of the range */
+        row.min = row.max = 0, row.flags &= ~(unsigned)OPTION_ABOVE_MIN;
+    return bind_field(b, value, &row, field, path);
+}
+
+static void report_unknown(struct binder *b, const struct node *key, const struct option *table, const char *also_known,
+                           const char *path)
+{
+    size_t n = 0;
+    while (table[n].type != OPT_END)
+        n++;
+    const char **known = arena_need(b->arena, n + 1, sizeof *known);
+    for (size_t i = 0; i < n; i++)
+        known[i] = table[i].name;
+    if (n > 0 && also_known)
+        known[n++] = also_known;
+    err_at(b->e, key->where, "unknown key '%s'%s%s%s", key->text, path && *path ? " in " : "", path ? path : "",
+           n ? advice(b, key->text, known, n) : "; it takes no options");
+}
+
+/* also_known: a key of the map that is not in the table, `name` of a part. The recursion follows the tree and the
+ * tables, which are finite where the tree is absent. */
+static int bind_map(struct binder *b, const struct node *map, struct where where, const struct option *table,
+                    const char *also_known, void *out, const char *path)
+{
+    const size_t before = b->e->n_errors;
+    for (size_t i = 0; map && i < map->n; i++) {
+        const char *key = map->keys[i]->text;
+        const struct option *o = table;
+        while (o->type != OPT_END && strcmp(o->name, key) != 0)
+            o++;
+        if (o->type == OPT_END && !(also_known && strcmp(key, also_known) == 0))
+            report_unknown(b, map->keys[i], table, also_known, path);
+    }
+    for (const struct option *o = table; o->type != OPT_END; o++) {
+        const struct node *value = map ? tree_child(map, o->name) : NULL;
+        void *field = (char *)out + o->offset;
+        if (value && !(value->kind == NODE_SCALAR && node_is_null(value))) /* null is absent */
+            (void)bind_field(b, value, o, field, join_path(b, path, o->name));
+        else if (o->flags & OPTION_REQUIRED)
+            err_at(b->e, where, "%s%smissing required key '%s'", path && *path ? path : "", path && *path ? ": " : "",
+                   o->name);
+        else
+            (void)bind_default(b, o, where, field, join_path(b, path, o->name));
+    }
+    return b->e->n_errors == before ? 0 : ERR_SPEC; /* every mistake is reported: codes above are counted here */
+}
+
+int bind(const struct node *map, const struct option *table, void *out, const char *path, struct arena *a,
+         struct err *e)
+{
+    struct binder b = { .arena = a, .e = e };
+    if (map && map->kind != NODE_MAP)
+        return expected(&b, map, path && *path ? path : "file", "a map");
+    return bind_map(&b, map, map ? map->where : (struct where){ 0 }, table, NULL, out, path);
+}
+
+int bind_value(const struct node *value, const struct option *option, void *field, const char *path, struct arena *a,
+               struct err *e)
+{
+    struct binder b = { .arena = a, .e = e };
+    return bind_field(&b, value, option, field, join_path(&b, path, option->name));
+}

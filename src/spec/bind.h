@@ -1,0 +1,29 @@
+/* From a tree to C structs and back, by option tables (base/part.h). */
+#ifndef TPRUN_SPEC_BIND_H
+#define TPRUN_SPEC_BIND_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/part.h"
+#include "spec/tree.h"
+
+/* Fills `out` (the struct that `table` describes, zeroed by the caller) from a map; absent options take their defaults; map == NULL means
+ * all defaults. Every mistake is added to e with its place and the dotted path below `path`: unknown key (with the nearest known one),
+ * wrong type, out of range, missing required key, unknown part name. Returns 0 or ERR_SPEC. */
+int bind(const struct node *map, const struct option *table, void *out, const char *path, struct arena *a, struct err *e);
+/* Binds one option, as if it were the value of option->name. */
+int bind_value(const struct node *value, const struct option *option, void *field, const char *path, struct arena *a, struct err *e);
+
+/* Canonical JSON of a bound struct: every option with its value, defaults filled in, keys in the order of the table, parts as
+ * {"name": ..., options}. It is itself a valid tree, and binding it gives the same struct. without: skip options with these flags. */
+void bind_json(const struct option *table, const void *in, unsigned without, struct text *out);
+
+/* Calls visit for every leaf of a bound struct in table order, with its dotted path ("algorithm.mapping.regularization") and its value:
+ * text is NULL for a number, `number` is NAN for a text. Booleans are numbers 0 and 1 with text "false"/"true". */
+void bind_leaves(const struct option *table, const void *in, void (*visit)(void *self, const char *path, const char *text, double number),
+                 void *self);
+
+/* JSON schema (draft-07) of a table: the "properties" object and "required" list, for `tprun schema`. */
+void bind_schema(const struct option *table, struct text *out);
+
+#endif

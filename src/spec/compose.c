@@ -1,0 +1,195 @@
+#include "spec/compose.h"
+#include <string.h>
+
+enum { MAX_FILES = 8 }; /* in a chain of `extends` */
+
+bool compose_is_study_key(const char *key)
+{
+    static const char *const keys[] = { "version",  "experiment", "title",  "description", "source", "seeds",
+                                        "variants", "sweep",      "claims", "profiles",    "extends" };
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (strcmp(keys[i], key) == 0)
+            return true;
+    return strncmp(key, "x-", 2) == 0;
+}
+
+static struct node *empty_map(struct where where, struct arena *a)
+{
+    return node_collection(a, where, NODE_MAP);
+}
+
+static struct node *copy_without(const struct node *map, const char *key, struct arena *a)
+{
+    struct node *copy = empty_map(map->where, a);
+    for (size_t i = 0; i < map->n; i++)
+        if (strcmp(map->keys[i]->text, key) != 0)
+            node_append(copy, map->keys[i], map->items[i], a);
+    return copy;
+}
+
+/* The path that `extends: name` means in a file at `path`, or NULL after an error. A file must not reach out of its
+ * folder: it may come from somebody else. */
+static const char *extended_path(const struct node *name, const char *path, struct arena *a, struct err *e)
+{
+    if (!node_is_text(name)) {
+        char found[100];
+        err_at(e, name->where, "extends: expected the name of a file, found %s", node_found(name, found));
+        return NULL;
+    }
+    if (!path || strcmp(path, "-") == 0) {
+        err_at(e, name->where, "extends: only a file can extend another file");
+        return NULL;
+    }
+    const char *s = name->text;
+    bool climbs = s[0] == '/' || strcmp(s, "-") == 0;
+    for (const char *p = s; p; p = strchr(p, '/') ? strchr(p, '/') + 1 : NULL)
+        climbs = climbs || (strncmp(p, "..", 2) == 0 && (p[2] == '/' || p[2] == '\0'));
+    if (climbs) {
+        err_at(e, name->where, "extends: '%s' must be a file beside this one or in a folder below it", s);
+        return NULL;
+    }
+    const char *slash = strrchr(path, '/');
+    return arena_printf(a, "%.*s%s", slash ? (int)(slash - path + 1) : 0, path, s);
+}
+
+/* A variant that is null is a slip in a file that has nothing below: `plain:` was meant as {}. */
+static void check_null_variants(const struct node *file, struct err *e)
+{
+    const struct node *variants = tree_child(file, "variants");
+    for (size_t i = 0; variants && variants->kind == NODE_MAP && i < variants->n; i++)
+        if (node_is_null(variants->items[i]))
+            err_at(e, variants->keys[i]->where,
+                   "variants.%s: null removes a variant, but there is none to remove; "
+                   "write '%s: {}' for one without changes",
+                   variants->keys[i]->text, variants->keys[i]->text);
+}
+
+/* The file with all it extends below. */
+static struct node *extend(struct node *file, const char *path, struct arena *a, struct err *e)
+{
+    struct node *files[MAX_FILES];
+    size_t n = 0;
+    for (struct node *f = file;;) {
+        if (f->kind != NODE_MAP) {
+            char found[100];
+            err_at(e, f->where, "an experiment file is a map of keys, not %s", node_found(f, found));
+            return NULL;
+        }
+        const struct node *name = tree_child(f, "extends");
+        files[n++] = copy_without(f, "extends", a);
+        if (!name || node_is_null(name))
+            break;
+        if (n == MAX_FILES) {
+            err_at(e, name->where, "extends: more than %d files in a chain, or a cycle", MAX_FILES);
+            return NULL;
+        }
+        path = extended_path(name, path, a, e);
+        f = path ? tree_read(path, a, e) : NULL;
+        if (!f) {
+            if (path)
+                err_note(e, name->where, "it is extended here");
+            return NULL;
+        }
+    }
+    check_null_variants(files[n - 1], e);
+    struct node *root = empty_map(file->where, a); /* laid on nothing, a file loses its own nulls: null is "not set" */
+    while (n-- > 0)
+        root = tree_overlay(root, files[n], a, e);
+    return root;
+}
+
+static void check_profiles(const struct node *profiles, struct err *e)
+{
+    char found[100];
+    if (profiles->kind != NODE_MAP) {
+        err_at(e, profiles->where, "profiles: expected a map of partial files, found %s", node_found(profiles, found));
+        return;
+    }
+    for (size_t i = 0; i < profiles->n; i++) {
+        const struct node *p = profiles->items[i];
+        if (p->kind != NODE_MAP)
+            err_at(e, p->where, "profiles.%s: expected a partial file, found %s", profiles->keys[i]->text,
+                   node_found(p, found));
+        for (size_t j = 0; p->kind == NODE_MAP && j < p->n; j++)
+            if (strcmp(p->keys[j]->text, "extends") == 0 || strcmp(p->keys[j]->text, "profiles") == 0)
+                err_at(e, p->keys[j]->where, "profiles.%s: a profile cannot contain '%s'", profiles->keys[i]->text,
+                       p->keys[j]->text);
+    }
+}
+
+static struct node *apply_profile(struct node *root, const char *profile, struct arena *a, struct err *e)
+{
+    const struct node *profiles = tree_child(root, "profiles");
+    if (profiles)
+        check_profiles(profiles, e);
+    struct node *plain = copy_without(root, "profiles", a);
+    if (!profile)
+        return plain;
+    if (!profiles || profiles->kind != NODE_MAP || profiles->n == 0) {
+        err_at(e, (struct where){ .source = root->where.source }, "unknown profile '%s': the file has no profiles",
+               profile);
+        return plain;
+    }
+    const struct node *over = tree_child(profiles, profile);
+    if (over)
+        return over->kind == NODE_MAP ? tree_overlay(plain, over, a, e) : plain;
+    const char **names = arena_need(a, profiles->n, sizeof *names);
+    struct text list = { 0 };
+    for (size_t i = 0; i < profiles->n; i++) {
+        names[i] = profiles->keys[i]->text;
+        text_add(&list, "%s%s", i ? ", " : "", names[i]);
+    }
+    const char *nearest = err_nearest(profile, names, profiles->n);
+    if (nearest)
+        err_at(e, tree_key(root, "profiles")->where, "unknown profile '%s'; did you mean '%s'?", profile, nearest);
+    else
+        err_at(e, tree_key(root, "profiles")->where, "unknown profile '%s'; known: %s", profile, list.s);
+    text_free(&list);
+    return plain;
+}
+
+/* A key of the study changes the composed file, a key of a trial waits for the trial. */
+static void apply_override(struct composition *c, const char *assignment, struct arena *a, struct err *e)
+{
+    struct node *over = tree_override(assignment, a, e);
+    if (!over)
+        return;
+    const char *key = over->keys[0]->text;
+    if (strcmp(key, "extends") == 0 || strcmp(key, "profiles") == 0) {
+        err_at(e, over->keys[0]->where, "'%s' cannot be set on the command line%s", key,
+               strcmp(key, "profiles") == 0 ? "; choose one with --profile" : "");
+    } else if (compose_is_study_key(key)) {
+        c->root = tree_overlay(c->root, over, a, e);
+    } else {
+        const char *path = arena_strndup(a, assignment, strcspn(assignment, "="));
+        (void)tree_put(&c->overrides, path, over->keys[0]->where, tree_find(over, path), a, e); /* its error is in e */
+    }
+}
+
+int compose(struct composition *c, struct node *file, const char *path, const char *profile,
+            const char *const *overrides, size_t n_overrides, struct arena *a, struct err *e)
+{
+    *c = (struct composition){ 0 };
+    const size_t before = e->n_errors;
+    struct node *whole = extend(file, path, a, e);
+    if (!whole)
+        return ERR_SPEC;
+    c->root = apply_profile(whole, profile, a, e);
+    for (size_t i = 0; i < n_overrides; i++)
+        apply_override(c, overrides[i], a, e);
+    /* A variant's references are resolved in each trial, where the variant's own values count. */
+    struct node *const original = c->root;
+    struct node *root = empty_map(file->where, a);
+    c->base = empty_map(file->where, a);
+    for (size_t i = 0; i < original->n; i++) {
+        struct node *key = original->keys[i], *item = original->items[i];
+        if (!compose_is_study_key(key->text))
+            node_append(c->base, key, item, a);
+        else if (strcmp(key->text, "variants") != 0 && strncmp(key->text, "x-", 2) != 0)
+            item = interpolate(item, &original, 1, a, e);
+        if (item)
+            node_append(root, key, item, a);
+    }
+    c->root = root;
+    return e->n_errors == before ? 0 : ERR_SPEC;
+}

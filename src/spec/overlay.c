@@ -1,0 +1,140 @@
+/* One tree laid over another: how a variant, a profile and a file that extends another change what is below.
+ *
+ * Maps merge key by key, null removes a key, everything else replaces. Two additions make parts behave as one reads
+ * them: optimizer: {name: sgd, momentum: 0.9}  <  optimizer: {name: adam}     replaces: momentum belonged to sgd
+ *     optimizer: sgd                         <  optimizer: {stepsize: 1}    is {name: sgd, stepsize: 1}
+ * and in a list, elements by index: `layers: {1: {dense: {units: 5}}}`. A swept `{geomspace: [a, b, n]}` is one value
+ * and replaces. */
+#include "spec/tree.h"
+#include <string.h>
+
+static const char *part_name(const struct node *n)
+{
+    const struct node *name = n->kind == NODE_MAP ? tree_child(n, "name") : NULL;
+    return name && name->kind == NODE_SCALAR && !node_is_null(name) ? name->text : NULL;
+}
+
+/* {name: scalar} */
+static struct node *long_form(struct node *scalar, struct arena *a)
+{
+    struct node *map = node_collection(a, scalar->where, NODE_MAP);
+    node_append(map, node_scalar(a, scalar->where, "name", false), scalar, a);
+    return map;
+}
+
+static bool all_indices(const struct node *map)
+{
+    for (size_t i = 0; i < map->n; i++)
+        if (map->keys[i]->length == 0 || map->keys[i]->text[strspn(map->keys[i]->text, "0123456789")] != '\0')
+            return false;
+    return map->n > 0;
+}
+
+/* An element of a list of layers is {dense: {...}}, perhaps with `repeat` beside; another kind of layer replaces it. */
+static bool another_element(const struct node *base, const struct node *over)
+{
+    size_t n_own = 0;
+    bool shares = false, brings = false;
+    for (size_t i = 0; i < base->n; i++)
+        n_own += strcmp(base->keys[i]->text, "repeat") != 0;
+    for (size_t i = 0; i < over->n; i++) {
+        const bool repeat = strcmp(over->keys[i]->text, "repeat") == 0;
+        brings = brings || !repeat;
+        shares = shares || (!repeat && tree_child(base, over->keys[i]->text));
+    }
+    return n_own == 1 && brings && !shares;
+}
+
+static struct node *lay(struct node *base, struct node *over, bool element, struct arena *a, struct err *e);
+
+/* `over` as it is, less the keys that are null: there is nothing below to remove. */
+static struct node *without_nulls(struct node *over, struct arena *a, struct err *e)
+{
+    return lay(node_collection(a, over->where, NODE_MAP), over, false, a, e);
+}
+
+static struct node *lay_on_list(const struct node *base, const struct node *over, struct arena *a, struct err *e)
+{
+    struct node *list = node_collection(a, base->where, NODE_LIST);
+    for (size_t i = 0; i < base->n; i++)
+        node_append(list, NULL, base->items[i], a);
+    for (size_t i = 0; i < over->n; i++) {
+        int64_t index;
+        if (text_to_int(over->keys[i]->text, over->keys[i]->length, &index) < 0 || (uint64_t)index >= list->n)
+            err_at(e, over->keys[i]->where, "index %s is beyond a list of %zu (counted from 0)", over->keys[i]->text,
+                   list->n);
+        else
+            list->items[index] = lay(list->items[index], over->items[i], true, a, e);
+    }
+    return list;
+}
+
+bool tree_is_value_list(const struct node *n)
+{
+    static const char *const forms[] = {
+        "range", "linspace", "geomspace", "logspace", "uniform", "loguniform", "choice"
+    };
+    if (n->kind != NODE_MAP || n->n != 1 || n->items[0]->kind != NODE_LIST)
+        return false;
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
+        if (strcmp(n->keys[0]->text, forms[i]) == 0)
+            return true;
+    return false;
+}
+
+/* What `over` is laid on: `base` as a map, or NULL if `over` replaces it whole. */
+static struct node *ground(struct node *base, const struct node *over, bool element, struct arena *a)
+{
+    const char *over_name = part_name(over);
+    if (tree_is_value_list(over))
+        return NULL;
+    if (base->kind == NODE_SCALAR && element && node_is_text(base)) {
+        if (!tree_child(over, base->text)) /* - flatten  <  0: {flatten: {...}} is sensible, {dense: {...}} replaces */
+            return NULL;
+        return node_collection(a, base->where, NODE_MAP);
+    }
+    if (base->kind == NODE_SCALAR && node_is_text(base))
+        base = long_form(base, a);
+    if (base->kind != NODE_MAP || (element && another_element(base, over)))
+        return NULL;
+    const char *base_name = part_name(base);
+    return base_name && over_name && strcmp(base_name, over_name) != 0 ? NULL : base;
+}
+
+/* The recursion descends in `over` and ends with its depth. */
+static struct node *lay(struct node *base, struct node *over, bool element, struct arena *a, struct err *e)
+{
+    if (over->kind == NODE_SCALAR && base->kind == NODE_MAP && !node_is_null(over) && part_name(base) &&
+        strcmp(part_name(base), over->text) == 0)
+        return base; /* the short form of the same part: its options stay */
+    if (over->kind != NODE_MAP)
+        return over;
+    if (base->kind == NODE_LIST && all_indices(over))
+        return lay_on_list(base, over, a, e);
+    const struct node *below = ground(base, over, element, a);
+    struct node *map = node_collection(a, below ? below->where : over->where, NODE_MAP);
+    for (size_t i = 0; below && i < below->n; i++)
+        node_append(map, below->keys[i], below->items[i], a);
+    for (size_t i = 0; i < over->n; i++) {
+        struct node *key = over->keys[i], *item = over->items[i];
+        size_t at = 0;
+        while (at < map->n && (map->keys[at]->length != key->length || strcmp(map->keys[at]->text, key->text) != 0))
+            at++;
+        if (node_is_null(item)) {
+            tree_remove(map, key->text);
+        } else if (at < map->n) {
+            if (item->kind != NODE_MAP) /* a message about the whole map points at where the map stands */
+                map->keys[at] = key;
+            map->items[at] = lay(map->items[at], item, false, a, e);
+        } else {
+            node_append(map, key, item->kind == NODE_MAP ? without_nulls(item, a, e) : item, a);
+        }
+    }
+    return map;
+}
+
+struct node *tree_overlay(const struct node *base, const struct node *over, struct arena *a, struct err *e)
+{
+    /* Neither is changed: what the result shares with them is never written to. */
+    return lay((struct node *)base, (struct node *)over, false, a, e);
+}

@@ -1,0 +1,73 @@
+/* A study: one experiment file with its variants, sweep, profiles, claims and seeds, as a countable list of trials.
+ *
+ * Order of layers, later wins: the file it extends, the file, the profile, then for each trial: the variant, the sweep cell, the overrides
+ * of the command line. A profile is a partial file, so it may change variants, sweep and claims as well. An override may name anything a
+ * file may contain; one that names a swept key is an error that says so. `null` in an overlay removes a key.
+ * Trials are numbered: seed fastest, then sweep cell, then variant; no list of them is ever held, so a sweep of 10^12 costs nothing to count. */
+#ifndef TPRUN_SPEC_STUDY_H
+#define TPRUN_SPEC_STUDY_H
+
+#include "base/part.h"
+#include "spec/tree.h"
+#include <stdint.h>
+
+struct study_claim {
+    struct where where;
+    const char *id, *text, *measure;
+    bool has_reported;
+    double reported;
+    bool has_low, has_high;
+    double low, high; /* expect: [low, high]; null = open */
+};
+
+struct study {
+    struct arena *arena;
+    const char *path;  /* of the file */
+    const char *name;  /* experiment */
+    const char *title; /* or NULL */
+    const char *paper, *locator; /* source, or NULL */
+    const char *profile;
+    struct node *base; /* the trial part of the file: study keys removed */
+    size_t n_seeds;
+    int64_t *seeds;
+    size_t n_variants; /* at least 1 */
+    const char **variants; /* names; "base" when the file has none */
+    struct node **variant_trees;
+    struct node *overrides; /* or NULL */
+    size_t n_claims;
+    struct study_claim *claims;
+    struct text text; /* canonical JSON of the composed file, kept in the database */
+    struct study_sweep *sweep; /* opaque: axes, zips, samples, exclusions */
+    uint64_t n_cells;  /* of the sweep, before exclusions: 1 without one */
+};
+
+/* Reads, composes and checks everything that is not part of a trial. profile may be NULL. Returns 0 or a code with every mistake in e. */
+int study_open(struct study *s, const char *path, const char *profile, const char *const *overrides, size_t n_overrides,
+               struct arena *a, struct err *e);
+void study_close(struct study *s);
+
+/* Number of trials before exclusions: variants x cells x seeds. Returns ERR_SPEC if it exceeds 2^64 (the message says more than 1.8e19 and
+ * lists the axes), or if it exceeds `limit` > 0 (the message gives the count and the axes, and names --yes). */
+int study_count(const struct study *s, uint64_t limit, uint64_t *n, struct err *e);
+
+/* One swept value of a trial. */
+struct coordinate {
+    const char *key;  /* dotted path, or the name of a zip group's key */
+    const char *text; /* as a file would say it */
+    double number;    /* NAN if it is not a number */
+};
+struct study_trial {
+    bool excluded;
+    const char *variant;
+    int64_t seed;
+    struct node *tree; /* the trial's whole specification, without seed and study keys */
+    size_t n_coordinates;
+    struct coordinate *coordinates; /* swept keys in order of the file, random ones last */
+};
+/* Builds trial i (0 <= i < count) in `a`. */
+int study_trial(const struct study *s, uint64_t i, struct study_trial *t, struct arena *a, struct err *e);
+
+/* The rows that describe the study-level keys, for the schema and the manual (help only; read by study_open itself). */
+extern const struct option study_options[];
+
+#endif

@@ -1,0 +1,248 @@
+#include "spec/sweep.h"
+#include "spec/compose.h"
+#include <assert.h>
+#include <math.h>
+#include <string.h>
+
+enum { MAX_AXES = 256, MAX_SAMPLES = 1000000000 };
+
+struct sweep_reader {
+    struct study *study;
+    struct study_sweep *sweep;
+    struct arena *arena;
+    struct err *e;
+    bool random;
+};
+
+static int add_axis(struct sweep_reader *r, const char *key, const struct node *key_node, const struct node *values,
+                    const char *path)
+{
+    struct study_sweep *w = r->sweep;
+    if (w->n_axes == MAX_AXES)
+        return err_at(r->e, key_node->where, "sweep: more than %d swept keys", MAX_AXES);
+    char *first = arena_strndup(r->arena, key, strcspn(key, "."));
+    if (compose_is_study_key(first))
+        return err_at(r->e, key_node->where, "%s: '%s' belongs to the study; only keys of a trial can be swept", path,
+                      first);
+    for (size_t i = 0; i < w->n_axes; i++) {
+        const size_t n = strlen(w->axes[i].key), m = strlen(key), shorter = n < m ? n : m;
+        if (strncmp(w->axes[i].key, key, shorter) != 0)
+            continue;
+        const char next = n < m ? key[shorter] : w->axes[i].key[shorter];
+        if (next != '\0' && next != '.')
+            continue;
+        err_at(r->e, key_node->where,
+               next ? "%s: '%s' is swept as well; one contains the other" : "%s: '%s' is swept twice", path,
+               w->axes[i].key);
+        err_note(r->e, w->axes[i].key_where, "it is swept here");
+        return ERR_SPEC;
+    }
+    struct axis *x = &w->axes[w->n_axes];
+    *x = (struct axis){ .key = arena_strdup(r->arena, key), .key_where = key_node->where };
+    TRY(axis_bind(x, values, r->random, path, r->arena, r->e));
+    w->n_axes++;
+    return 0;
+}
+
+/* Finds the axes in nested maps: dotted keys have become such. Errors are counted in r->e. */
+static void find_axes(struct sweep_reader *r, const struct node *map, const char *key, const char *path)
+{
+    for (size_t i = 0; i < map->n; i++) {
+        const struct node *item = map->items[i];
+        const char *inner_key = arena_printf(r->arena, "%s%s%s", key, *key ? "." : "", map->keys[i]->text);
+        const char *inner_path = arena_printf(r->arena, "%s.%s", path, map->keys[i]->text);
+        const bool slip = item->kind == NODE_MAP && item->n == 1 && item->items[0]->kind == NODE_LIST &&
+                          err_nearest(item->keys[0]->text,
+                                      (const char *const[]){ "geomspace", "linspace", "logspace", "loguniform" }, 4);
+        if (item->kind == NODE_MAP && item->n > 0 && !axis_is_values(item) && !slip)
+            find_axes(r, item, inner_key, inner_path);
+        else
+            (void)add_axis(r, inner_key, map->keys[i], item, inner_path);
+    }
+}
+
+/* Axes stand in the order in which the file names them: nesting has drawn those with a common beginning together. */
+static void sort_by_place(struct axis *axes, size_t n)
+{
+    for (size_t i = 1; i < n; i++) {
+        const struct axis x = axes[i];
+        size_t j = i;
+        for (; j > 0; j--) {
+            const struct where *a = &axes[j - 1].key_where, *b = &x.key_where;
+            if (a->source != b->source || a->line < b->line || (a->line == b->line && a->column <= b->column))
+                break;
+            axes[j] = axes[j - 1];
+        }
+        axes[j] = x;
+    }
+}
+
+static void add_dimension(struct study_sweep *w, const char *name, size_t first, size_t n_axes, uint64_t n)
+{
+    w->dimensions[w->n_dimensions++] = (struct dimension){ .name = name, .first = first, .n_axes = n_axes, .n = n };
+}
+
+static bool check_map(struct sweep_reader *r, const struct node *n, const char *path)
+{
+    char found[100];
+    if (n->kind == NODE_MAP)
+        return true;
+    err_at(r->e, n->where, "%s: expected a map, found %s", path, node_found(n, found));
+    return false;
+}
+
+static void read_grid(struct sweep_reader *r, const struct node *grid)
+{
+    struct study_sweep *w = r->sweep;
+    const size_t first = w->n_axes;
+    if (!check_map(r, grid, "sweep.grid"))
+        return;
+    find_axes(r, grid, "", "sweep.grid");
+    sort_by_place(w->axes + first, w->n_axes - first);
+    for (size_t i = first; i < w->n_axes; i++)
+        add_dimension(w, w->axes[i].key, i, 1, w->axes[i].n);
+}
+
+static void read_zip(struct sweep_reader *r, const struct node *zip)
+{
+    struct study_sweep *w = r->sweep;
+    if (!check_map(r, zip, "sweep.zip"))
+        return;
+    for (size_t i = 0; i < zip->n; i++) {
+        const char *name = zip->keys[i]->text, *path = arena_printf(r->arena, "sweep.zip.%s", name);
+        const size_t first = w->n_axes;
+        if (!check_map(r, zip->items[i], path))
+            continue;
+        find_axes(r, zip->items[i], "", path);
+        sort_by_place(w->axes + first, w->n_axes - first);
+        for (size_t j = first + 1; j < w->n_axes; j++)
+            if (w->axes[j].n != w->axes[first].n)
+                err_at(r->e, w->axes[j].where, "%s: '%s' has %llu values, but '%s' has %llu; they are taken together",
+                       path, w->axes[j].key, (unsigned long long)w->axes[j].n, w->axes[first].key,
+                       (unsigned long long)w->axes[first].n);
+        if (w->n_axes > first)
+            add_dimension(w, name, first, w->n_axes - first, w->axes[first].n);
+    }
+}
+
+struct random_head {
+    int64_t samples, seed;
+};
+static const struct option random_options[] = { { "samples", OPT_INT, offsetof(struct random_head, samples), NULL, 1,
+                                                  MAX_SAMPLES, OPTION_REQUIRED, "number of draws" },
+                                                { "seed", OPT_INT, offsetof(struct random_head, seed), "0", 0, 9e15, 0,
+                                                  "every draw is a function of it, the key and its number" },
+                                                { 0 } };
+
+static void read_random(struct sweep_reader *r, const struct node *random)
+{
+    struct study_sweep *w = r->sweep;
+    struct random_head head = { 0 };
+    if (!check_map(r, random, "sweep.random"))
+        return;
+    struct node *rest = node_collection(r->arena, random->where, NODE_MAP);
+    for (size_t i = 0; i < random->n; i++)
+        if (strcmp(random->keys[i]->text, "parameters") != 0)
+            node_append(rest, random->keys[i], random->items[i], r->arena);
+    (void)bind(rest, random_options, &head, "sweep.random", r->arena, r->e); /* counted in r->e */
+    w->random_seed = (uint64_t)head.seed;
+    const struct node *parameters = tree_child(random, "parameters");
+    const size_t first = w->n_axes;
+    if (!parameters) {
+        err_at(r->e, random->where, "sweep.random: missing required key 'parameters'");
+        return;
+    }
+    if (!check_map(r, parameters, "sweep.random.parameters"))
+        return;
+    r->random = true;
+    find_axes(r, parameters, "", "sweep.random.parameters");
+    r->random = false;
+    sort_by_place(w->axes + first, w->n_axes - first);
+    for (size_t i = first; i < w->n_axes; i++)
+        w->axes[i].n = (uint64_t)head.samples;
+    if (w->n_axes > first)
+        add_dimension(w, "random", first, w->n_axes - first, (uint64_t)head.samples);
+}
+
+static void count_cells(struct study *s)
+{
+    s->n_cells = 1;
+    for (size_t i = 0; i < s->sweep->n_dimensions; i++)
+        if (__builtin_mul_overflow(s->n_cells, s->sweep->dimensions[i].n, &s->n_cells))
+            s->sweep->overflow = true;
+    if (s->sweep->overflow)
+        s->n_cells = UINT64_MAX;
+}
+
+int sweep_open(struct study *s, const struct node *sweep, struct where where, struct node *root, struct err *e)
+{
+    const size_t before = e->n_errors;
+    struct study_sweep *w = arena_need(s->arena, 1, sizeof *w);
+    struct sweep_reader r = { .study = s, .sweep = w, .arena = s->arena, .e = e };
+    static const char *const known[] = { "grid", "zip", "random", "exclude" };
+    *w = (struct study_sweep){ .where = where, .root = root };
+    s->sweep = w;
+    s->n_cells = 1;
+    if (!sweep)
+        return 0;
+    if (!check_map(&r, sweep, "sweep"))
+        return ERR_SPEC;
+    w->axes = arena_need(s->arena, MAX_AXES, sizeof *w->axes);
+    w->dimensions = arena_need(s->arena, MAX_AXES, sizeof *w->dimensions);
+    for (size_t i = 0; i < sweep->n; i++) {
+        const char *key = sweep->keys[i]->text;
+        if (strcmp(key, "grid") == 0) {
+            read_grid(&r, sweep->items[i]);
+        } else if (strcmp(key, "zip") == 0) {
+            read_zip(&r, sweep->items[i]);
+        } else if (strcmp(key, "random") != 0 && strcmp(key, "exclude") != 0) {
+            const char *near = err_nearest(key, known, 4);
+            err_at(e, sweep->keys[i]->where,
+                   near ? "unknown key '%s' in sweep; did you mean '%s'?" : "unknown key '%s' in sweep; known: %s", key,
+                   near ? near : "grid, zip, random, exclude");
+        }
+    }
+    if (tree_child(sweep, "random"))
+        read_random(&r, tree_child(sweep, "random"));
+    count_cells(s);
+    if (tree_child(sweep, "exclude") && e->n_errors == before)
+        (void)exclude_open(s, tree_child(sweep, "exclude"), e); /* counted in e */
+    return e->n_errors == before ? 0 : ERR_SPEC;
+}
+
+uint64_t sweep_index(const struct study_sweep *w, size_t axis, uint64_t cell)
+{
+    for (size_t i = w->n_dimensions; i-- > 0;) {
+        const struct dimension *d = &w->dimensions[i];
+        if (axis >= d->first && axis < d->first + d->n_axes)
+            return cell % d->n;
+        cell /= d->n;
+    }
+    assert(!"an axis without a dimension");
+    return 0;
+}
+
+int sweep_check_overrides(const struct study *s, struct err *e)
+{
+    const size_t before = e->n_errors;
+    for (size_t i = 0; i < s->sweep->n_axes; i++) {
+        const struct axis *x = &s->sweep->axes[i];
+        const struct node *n = s->overrides, *key = NULL;
+        for (const char *p = x->key;
+             n && n->kind == NODE_MAP;) { /* down to the swept key, or to what replaces all above it */
+            char *name = arena_strndup(s->arena, p, strcspn(p, "."));
+            key = tree_key(n, name);
+            n = tree_child(n, name);
+            p += strlen(name);
+            if (*p == '\0')
+                break;
+            p++;
+        }
+        if (!n)
+            continue;
+        err_at(e, key->where, "'%s' is swept; to change its values, set sweep.%s%s=[...]", x->key,
+               x->kind >= AXIS_UNIFORM ? "random.parameters." : "grid.", x->key);
+        err_note(e, x->key_where, "it is swept here");
+    }
+    return e->n_errors == before ? 0 : ERR_SPEC;
+}

@@ -1,0 +1,48 @@
+/* Inside of the room: `sweep:` as dimensions of a table whose cells are counted, never listed. */
+#ifndef TPRUN_SPEC_SWEEP_H
+#define TPRUN_SPEC_SWEEP_H
+
+#include "spec/axis.h"
+#include "spec/bind.h"
+#include "spec/study.h"
+
+/* Axes that move together: one of a grid, those of a zip group, the random ones. */
+struct dimension {
+    const char *name;
+    size_t first, n_axes;
+    uint64_t n;
+};
+
+enum { CONDITION_VARIANT = -1, CONDITION_SEED = -2 };
+struct condition {
+    long axis; /* index, or one of the two above */
+    const struct node *value; /* a scalar, or a list: any of them */
+};
+struct exclusion {
+    size_t n;
+    struct condition *conditions; /* all must hold */
+};
+
+struct study_sweep {
+    struct where where; /* of the key `sweep` */
+    size_t n_axes, n_dimensions, n_exclusions;
+    struct axis *axes;
+    struct dimension *dimensions; /* the last one varies fastest */
+    uint64_t random_seed;
+    struct exclusion *exclusions;
+    bool overflow;     /* more than 2^64 cells */
+    struct node *root; /* of the composed file, for `${}` */
+};
+
+/* Reads the map under `sweep` (NULL = none). s has its variants and seeds already; sets s->sweep and s->n_cells. */
+int sweep_open(struct study *s, const struct node *sweep, struct where where, struct node *root, struct err *e);
+/* Checks that no override names a swept key or what contains one. */
+int sweep_check_overrides(const struct study *s, struct err *e);
+/* Index of the value that axis x takes in a cell. */
+uint64_t sweep_index(const struct study_sweep *w, size_t axis, uint64_t cell);
+/* Reads the list under `sweep.exclude`, once the axes are known. */
+int exclude_open(struct study *s, const struct node *list, struct err *e);
+/* values: one node per axis. */
+bool sweep_excludes(const struct study_sweep *w, const struct study_trial *t, struct node *const *values);
+
+#endif

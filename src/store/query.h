@@ -1,0 +1,30 @@
+/* Reading results.db: read-only, allow-listed, bounded. */
+#ifndef TPRUN_STORE_QUERY_H
+#define TPRUN_STORE_QUERY_H
+
+#include "base/err.h"
+#include <stdbool.h>
+#include <stdio.h>
+
+enum query_format { FORMAT_TABLE, FORMAT_CSV, FORMAT_JSON, FORMAT_NDJSON, FORMAT_MARKDOWN };
+extern const char *const query_format_names[]; /* "table", "csv", "json", "ndjson", "md", NULL */
+
+struct query;
+/* Opens an existing database read-only (never immutable). Errors: no such file, not a tprun database, newer version. */
+int query_open(struct query **q, const char *path, struct err *e);
+void query_close(struct query *q);
+/* Runs one SELECT (allow-listed authorizer, sqlite3_stmt_readonly, 1 MB values, progress handler) with text parameters and prints the rows.
+ * n_rows may be NULL. */
+int query_print(struct query *q, const char *sql, const char *const *arguments, size_t n_arguments, enum query_format format, FILE *out,
+                size_t *n_rows, struct err *e);
+/* The first column of the first row as a number; found = false for no row or NULL. */
+int query_number(struct query *q, const char *sql, const char *const *arguments, size_t n_arguments, bool *found, double *value,
+                 struct err *e);
+/* Calls row for every row with texts of its columns (NULL for NULL). */
+int query_rows(struct query *q, const char *sql, const char *const *arguments, size_t n_arguments,
+               int (*row)(void *self, int n, const char *const *values), void *self, struct err *e);
+
+/* SHA-256 over the deterministic content ("Identical" in docs/reliability.md), ordered by natural key. */
+int query_digest(struct query *q, char hex[65], struct err *e);
+
+#endif

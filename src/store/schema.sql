@@ -1,0 +1,396 @@
+-- results.db, schema version 1: the facts. Tables have singular names and are written by one process, the runner; what people read are the
+-- views of views.sql. Every table is followed by its rows of _doc, which explain each column; tests/store/check_schema.c fails when one is
+-- missing. class: "deterministic" columns depend on the specification and the build alone and enter `tprun digest`; "runtime" columns tell
+-- when, where and how it ran, or are row ids, or are derived again by store_refresh.
+-- Times are milliseconds since 1970, UTC. A NaN or an infinity is never stored as a number: value is NULL and nonfinite tells which.
+
+CREATE TABLE _doc (
+    "table" TEXT NOT NULL,
+    "column" TEXT NOT NULL,
+    unit TEXT NOT NULL,
+    class TEXT NOT NULL CHECK (class IN ('deterministic', 'runtime')),
+    text TEXT NOT NULL,
+    PRIMARY KEY ("table", "column")
+) WITHOUT ROWID;
+INSERT INTO _doc VALUES
+    ('_doc', 'table', '', 'runtime', 'table or view'),
+    ('_doc', 'column', '', 'runtime', 'column of it'),
+    ('_doc', 'unit', '', 'runtime', 'unit of the values; empty for names, counts and pure numbers'),
+    ('_doc', 'class', '', 'runtime', 'deterministic: part of the digest; runtime: not'),
+    ('_doc', 'text', '', 'runtime', 'what the column means');
+
+-- One experiment file.
+CREATE TABLE study (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    title TEXT,
+    paper TEXT,
+    locator TEXT,
+    path TEXT,
+    profile TEXT,
+    spec TEXT NOT NULL,
+    spec_sha256 TEXT NOT NULL,
+    generation INTEGER NOT NULL,
+    created_ms INTEGER NOT NULL,
+    updated_ms INTEGER NOT NULL
+);
+INSERT INTO _doc VALUES
+    ('study', 'id', '', 'runtime', 'row id'),
+    ('study', 'name', '', 'deterministic', 'name of the experiment, as in the file'),
+    ('study', 'title', '', 'deterministic', 'title of the experiment'),
+    ('study', 'paper', '', 'deterministic', 'paper that the experiment is taken from'),
+    ('study', 'locator', '', 'deterministic', 'figure or table of that paper'),
+    ('study', 'path', '', 'runtime', 'file that was run last'),
+    ('study', 'profile', '', 'deterministic', 'profile that was laid over the file, NULL for none'),
+    ('study', 'spec', '', 'deterministic', 'the composed specification, canonical JSON'),
+    ('study', 'spec_sha256', '', 'deterministic', 'SHA-256 of spec'),
+    ('study', 'generation', '', 'runtime', 'counts the different specifications this study has had; see trial.generation'),
+    ('study', 'created_ms', 'ms', 'runtime', 'when the study was first run'),
+    ('study', 'updated_ms', 'ms', 'runtime', 'when it was run last');
+
+-- One training with one configuration and one seed.
+CREATE TABLE trial (
+    id INTEGER PRIMARY KEY,
+    key TEXT NOT NULL UNIQUE,
+    study_id INTEGER NOT NULL REFERENCES study (id),
+    variant TEXT NOT NULL,
+    cell TEXT NOT NULL,
+    seed INTEGER NOT NULL,
+    config TEXT NOT NULL,
+    budget INTEGER NOT NULL,
+    finished_budget INTEGER NOT NULL DEFAULT 0,
+    state TEXT NOT NULL CHECK (state IN ('queued', 'running', 'done', 'diverged', 'failed', 'interrupted')),
+    step INTEGER NOT NULL DEFAULT 0,
+    diverged_step INTEGER,
+    diverged_layer INTEGER,
+    diverged_tensor TEXT,
+    weights_sha256 TEXT,
+    reason TEXT,
+    generation INTEGER NOT NULL,
+    created_ms INTEGER NOT NULL,
+    updated_ms INTEGER NOT NULL
+);
+CREATE INDEX trial_group ON trial (study_id, variant, cell, seed);
+CREATE INDEX trial_state ON trial (study_id, state);
+INSERT INTO _doc VALUES
+    ('trial', 'id', '', 'runtime', 'row id'),
+    ('trial', 'key', '', 'deterministic', 'identity: SHA-256 of the resolved configuration without budget keys'),
+    ('trial', 'study_id', '', 'runtime', 'study.id'),
+    ('trial', 'variant', '', 'deterministic', 'named alternative of the study'),
+    ('trial', 'cell', '', 'deterministic', 'the swept values as text; empty without a sweep'),
+    ('trial', 'seed', '', 'deterministic', 'seed of all random streams'),
+    ('trial', 'config', '', 'deterministic', 'the resolved configuration, canonical JSON'),
+    ('trial', 'budget', 'step', 'deterministic', 'step to reach'),
+    ('trial', 'finished_budget', 'step', 'deterministic', 'budget of the attempt that ended as done or diverged; 0 before'),
+    ('trial', 'state', '', 'deterministic', 'queued, running, done, diverged (a result, not a failure), failed or interrupted'),
+    ('trial', 'step', 'step', 'deterministic', 'last step that has a committed row'),
+    ('trial', 'diverged_step', 'step', 'deterministic', 'step at which a value became non-finite or left its bounds'),
+    ('trial', 'diverged_layer', '', 'deterministic', 'layer in which that was seen, NULL when unknown'),
+    ('trial', 'diverged_tensor', '', 'deterministic', 'tensor in which that was seen, NULL when unknown'),
+    ('trial', 'weights_sha256', '', 'deterministic', 'SHA-256 of the final weights'),
+    ('trial', 'reason', '', 'runtime', 'why the last attempt ended, in words'),
+    ('trial', 'generation', '', 'runtime', 'study.generation when the trial was last part of the study; an older one is no longer asked for'),
+    ('trial', 'created_ms', 'ms', 'runtime', 'when the trial was first queued'),
+    ('trial', 'updated_ms', 'ms', 'runtime', 'when its state last changed');
+
+-- One value of the resolved configuration.
+CREATE TABLE param (
+    trial_id INTEGER NOT NULL REFERENCES trial (id),
+    key TEXT NOT NULL,
+    num REAL,
+    text TEXT,
+    swept INTEGER NOT NULL CHECK (swept IN (0, 1)),
+    PRIMARY KEY (trial_id, key)
+) WITHOUT ROWID;
+INSERT INTO _doc VALUES
+    ('param', 'trial_id', '', 'runtime', 'trial.id'),
+    ('param', 'key', '', 'deterministic', 'dotted path in the specification'),
+    ('param', 'num', '', 'deterministic', 'the value as a number, NULL when it is none'),
+    ('param', 'text', '', 'deterministic', 'the value as text, NULL for a pure number'),
+    ('param', 'swept', '', 'deterministic', '1 when the sweep varies this key');
+
+-- A machine, a build: described once, named by many attempts.
+CREATE TABLE host (
+    id INTEGER PRIMARY KEY,
+    description TEXT NOT NULL UNIQUE
+);
+CREATE TABLE code (
+    id INTEGER PRIMARY KEY,
+    version TEXT NOT NULL UNIQUE
+);
+INSERT INTO _doc VALUES
+    ('host', 'id', '', 'runtime', 'row id'),
+    ('host', 'description', '', 'runtime', 'name, processor and system of a machine'),
+    ('code', 'id', '', 'runtime', 'row id'),
+    ('code', 'version', '', 'runtime', 'version and build of tprun');
+
+-- One attempt at a trial.
+CREATE TABLE run (
+    id INTEGER PRIMARY KEY,
+    trial_id INTEGER NOT NULL REFERENCES trial (id),
+    host_id INTEGER NOT NULL REFERENCES host (id),
+    code_id INTEGER NOT NULL REFERENCES code (id),
+    kernel TEXT,
+    pid INTEGER NOT NULL,
+    from_step INTEGER NOT NULL,
+    started_ms INTEGER NOT NULL,
+    heartbeat_ms INTEGER NOT NULL,
+    ended_ms INTEGER,
+    state TEXT NOT NULL CHECK (state IN ('running', 'done', 'diverged', 'failed', 'interrupted')),
+    reason TEXT
+);
+CREATE INDEX run_trial ON run (trial_id);
+INSERT INTO _doc VALUES
+    ('run', 'id', '', 'runtime', 'row id'),
+    ('run', 'trial_id', '', 'runtime', 'trial.id'),
+    ('run', 'host_id', '', 'runtime', 'host.id'),
+    ('run', 'code_id', '', 'runtime', 'code.id'),
+    ('run', 'kernel', '', 'runtime', 'BLAS kernel: bitwise equality is promised for one kernel only'),
+    ('run', 'pid', '', 'runtime', 'process id of the worker'),
+    ('run', 'from_step', 'step', 'runtime', 'step of the checkpoint it continued from; 0 = from the beginning'),
+    ('run', 'started_ms', 'ms', 'runtime', 'when the attempt began'),
+    ('run', 'heartbeat_ms', 'ms', 'runtime', 'last sign of life'),
+    ('run', 'ended_ms', 'ms', 'runtime', 'when it ended, NULL while it runs'),
+    ('run', 'state', '', 'runtime', 'running, done, diverged, failed or interrupted'),
+    ('run', 'reason', '', 'runtime', 'why it ended, in words');
+
+-- Names of metrics.
+CREATE TABLE metric_key (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    goal TEXT NOT NULL CHECK (goal IN ('min', 'max'))
+);
+INSERT INTO _doc VALUES
+    ('metric_key', 'id', '', 'runtime', 'row id'),
+    ('metric_key', 'name', '', 'runtime', 'name of a metric; enters the digest with its rows'),
+    ('metric_key', 'goal', '', 'runtime', 'which value is best: max for names that end in accuracy or r2, min for all others');
+
+-- One value of a metric. The natural key makes a recomputed row meet the stored one. There is no CHECK that value and nonfinite exclude each
+-- other, and no column for the attempt (run.from_step tells it): this is the table whose rows are counted in tens of millions.
+CREATE TABLE metric (
+    trial_id INTEGER NOT NULL REFERENCES trial (id),
+    key_id INTEGER NOT NULL REFERENCES metric_key (id),
+    step INTEGER NOT NULL,
+    value REAL,
+    nonfinite INTEGER,
+    PRIMARY KEY (trial_id, key_id, step)
+) WITHOUT ROWID;
+INSERT INTO _doc VALUES
+    ('metric', 'trial_id', '', 'runtime', 'trial.id'),
+    ('metric', 'key_id', '', 'runtime', 'metric_key.id'),
+    ('metric', 'step', 'step', 'deterministic', 'minibatches seen; 0 = before training'),
+    ('metric', 'value', 'of the metric', 'deterministic', 'the value if finite, else NULL; -0.0 is stored as 0.0'),
+    ('metric', 'nonfinite', '', 'deterministic', 'NULL for a finite value, 1 = NaN, 2 = +infinity, 3 = -infinity');
+
+-- One value of a metric of a layer or of a time step.
+CREATE TABLE layer_metric (
+    trial_id INTEGER NOT NULL REFERENCES trial (id),
+    key_id INTEGER NOT NULL REFERENCES metric_key (id),
+    layer INTEGER NOT NULL,
+    step INTEGER NOT NULL,
+    value REAL,
+    nonfinite INTEGER,
+    PRIMARY KEY (trial_id, key_id, layer, step)
+) WITHOUT ROWID;
+INSERT INTO _doc VALUES
+    ('layer_metric', 'trial_id', '', 'runtime', 'trial.id'),
+    ('layer_metric', 'key_id', '', 'runtime', 'metric_key.id'),
+    ('layer_metric', 'layer', '', 'deterministic', 'layer or time step'),
+    ('layer_metric', 'step', 'step', 'deterministic', 'minibatches seen; 0 = before training'),
+    ('layer_metric', 'value', 'of the metric', 'deterministic', 'the value if finite, else NULL; -0.0 is stored as 0.0'),
+    ('layer_metric', 'nonfinite', '', 'deterministic', 'NULL for a finite value, 1 = NaN, 2 = +infinity, 3 = -infinity');
+
+-- What a list shows of a metric, kept by the writer in the transaction of the rows, so that a list never scans them.
+CREATE TABLE summary (
+    trial_id INTEGER NOT NULL REFERENCES trial (id),
+    key_id INTEGER NOT NULL REFERENCES metric_key (id),
+    n INTEGER NOT NULL,
+    n_nonfinite INTEGER NOT NULL,
+    first REAL,
+    last REAL,
+    last_step INTEGER,
+    end_step INTEGER NOT NULL,
+    best REAL,
+    best_step INTEGER,
+    min REAL,
+    max REAL,
+    auc REAL,
+    PRIMARY KEY (trial_id, key_id)
+) WITHOUT ROWID;
+INSERT INTO _doc VALUES
+    ('summary', 'trial_id', '', 'runtime', 'trial.id'),
+    ('summary', 'key_id', '', 'runtime', 'metric_key.id'),
+    ('summary', 'n', '', 'deterministic', 'number of rows'),
+    ('summary', 'n_nonfinite', '', 'deterministic', 'number of rows that are NaN or infinite'),
+    ('summary', 'first', 'of the metric', 'deterministic', 'first finite value'),
+    ('summary', 'last', 'of the metric', 'deterministic', 'last finite value'),
+    ('summary', 'last_step', 'step', 'deterministic', 'step of last'),
+    ('summary', 'end_step', 'step', 'deterministic', 'step of the last row, finite or not'),
+    ('summary', 'best', 'of the metric', 'deterministic', 'best finite value, see metric_key.goal'),
+    ('summary', 'best_step', 'step', 'deterministic', 'first step that reached best'),
+    ('summary', 'min', 'of the metric', 'deterministic', 'smallest finite value'),
+    ('summary', 'max', 'of the metric', 'deterministic', 'largest finite value'),
+    ('summary', 'auc', 'metric * step', 'deterministic', 'area under the curve, trapezoids over the logged steps; NULL once a value is not finite');
+
+-- Where the time of an attempt went.
+CREATE TABLE cost (
+    run_id INTEGER NOT NULL REFERENCES run (id),
+    phase TEXT NOT NULL,
+    wall_ns INTEGER NOT NULL,
+    cpu_ns INTEGER NOT NULL,
+    flops REAL,
+    PRIMARY KEY (run_id, phase)
+) WITHOUT ROWID;
+INSERT INTO _doc VALUES
+    ('cost', 'run_id', '', 'runtime', 'run.id'),
+    ('cost', 'phase', '', 'runtime', 'train, evaluate, checkpoint, log'),
+    ('cost', 'wall_ns', 'ns', 'runtime', 'time spent in the phase since the attempt began, monotonic clock'),
+    ('cost', 'cpu_ns', 'ns', 'runtime', 'processor time of it'),
+    ('cost', 'flops', '', 'runtime', 'floating-point operations of it, by count of the algorithm');
+
+-- Remarks.
+CREATE TABLE event (
+    id INTEGER PRIMARY KEY,
+    trial_id INTEGER REFERENCES trial (id),
+    run_id INTEGER REFERENCES run (id),
+    step INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    text TEXT,
+    time_ms INTEGER NOT NULL
+);
+CREATE INDEX event_trial ON event (trial_id);
+CREATE INDEX event_run ON event (run_id);
+INSERT INTO _doc VALUES
+    ('event', 'id', '', 'runtime', 'row id, in order of writing'),
+    ('event', 'trial_id', '', 'runtime', 'trial.id, NULL for none'),
+    ('event', 'run_id', '', 'runtime', 'run.id, NULL for none'),
+    ('event', 'step', 'step', 'runtime', 'step it belongs to'),
+    ('event', 'kind', '', 'runtime', 'diverged, resumed, ...'),
+    ('event', 'text', '', 'runtime', 'the remark'),
+    ('event', 'time_ms', 'ms', 'runtime', 'when it was written');
+
+-- The newest two durable checkpoint files of a trial. A file that is not named here is garbage.
+CREATE TABLE checkpoint (
+    id INTEGER PRIMARY KEY,
+    trial_id INTEGER NOT NULL REFERENCES trial (id),
+    run_id INTEGER REFERENCES run (id),
+    step INTEGER NOT NULL,
+    path TEXT NOT NULL,
+    sha256 TEXT NOT NULL,
+    time_ms INTEGER NOT NULL
+);
+CREATE INDEX checkpoint_trial ON checkpoint (trial_id);
+CREATE INDEX checkpoint_run ON checkpoint (run_id);
+INSERT INTO _doc VALUES
+    ('checkpoint', 'id', '', 'runtime', 'row id; a larger one was written later'),
+    ('checkpoint', 'trial_id', '', 'runtime', 'trial.id'),
+    ('checkpoint', 'run_id', '', 'runtime', 'run.id of the attempt that wrote it'),
+    ('checkpoint', 'step', 'step', 'runtime', 'step it was taken at'),
+    ('checkpoint', 'path', '', 'runtime', 'file, relative to the folder of the database'),
+    ('checkpoint', 'sha256', '', 'runtime', 'SHA-256 of the file'),
+    ('checkpoint', 'time_ms', 'ms', 'runtime', 'when it was named');
+
+-- Files that were trained on.
+CREATE TABLE dataset (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL,
+    path TEXT,
+    sha256 TEXT NOT NULL,
+    time_ms INTEGER NOT NULL,
+    UNIQUE (name, sha256)
+);
+INSERT INTO _doc VALUES
+    ('dataset', 'id', '', 'runtime', 'row id'),
+    ('dataset', 'name', '', 'deterministic', 'name of the dataset or of a file of it'),
+    ('dataset', 'path', '', 'runtime', 'where it was read from last'),
+    ('dataset', 'sha256', '', 'deterministic', 'SHA-256 of the file'),
+    ('dataset', 'time_ms', 'ms', 'runtime', 'when it was read last');
+
+-- What a paper reports.
+CREATE TABLE claim (
+    study_id INTEGER NOT NULL REFERENCES study (id),
+    id TEXT NOT NULL,
+    position INTEGER NOT NULL,
+    text TEXT,
+    measure TEXT,
+    reported REAL,
+    low REAL,
+    high REAL,
+    measured REAL,
+    note TEXT,
+    evaluated_ms INTEGER,
+    PRIMARY KEY (study_id, id)
+) WITHOUT ROWID;
+INSERT INTO _doc VALUES
+    ('claim', 'study_id', '', 'runtime', 'study.id'),
+    ('claim', 'id', '', 'deterministic', 'name of the claim in its study'),
+    ('claim', 'position', '', 'deterministic', 'place in the file, from 0'),
+    ('claim', 'text', '', 'deterministic', 'the claim in words'),
+    ('claim', 'measure', '', 'deterministic', 'a SELECT over the views, restricted to the study, that measures it'),
+    ('claim', 'reported', 'of the claim', 'deterministic', 'what the paper reports'),
+    ('claim', 'low', 'of the claim', 'deterministic', 'smallest value that reproduces it, NULL for no bound'),
+    ('claim', 'high', 'of the claim', 'deterministic', 'largest value that reproduces it, NULL for no bound'),
+    ('claim', 'measured', 'of the claim', 'runtime', 'what was measured; forgotten when an attempt at a trial of the study begins'),
+    ('claim', 'note', '', 'runtime', 'why nothing could be measured'),
+    ('claim', 'evaluated_ms', 'ms', 'runtime', 'when it was measured');
+
+-- Statistics that SQLite lacks without an extension, made by store_refresh. A view shows one only while the rows it was made from are
+-- still all there is (n or n_rows agree); otherwise it shows NULL. trial_id: the smallest one of the group of trials that differ by seed.
+CREATE TABLE curve_stat (
+    trial_id INTEGER NOT NULL REFERENCES trial (id),
+    key_id INTEGER NOT NULL REFERENCES metric_key (id),
+    step INTEGER NOT NULL,
+    n INTEGER NOT NULL,
+    sd REAL,
+    PRIMARY KEY (trial_id, key_id, step)
+) WITHOUT ROWID;
+CREATE TABLE final_stat (
+    trial_id INTEGER NOT NULL REFERENCES trial (id),
+    key_id INTEGER NOT NULL REFERENCES metric_key (id),
+    n_rows INTEGER NOT NULL,
+    last_sd REAL,
+    last_median REAL,
+    last_half_width REAL,
+    best_sd REAL,
+    best_median REAL,
+    best_half_width REAL,
+    PRIMARY KEY (trial_id, key_id)
+) WITHOUT ROWID;
+CREATE TABLE comparison (
+    study_id INTEGER NOT NULL REFERENCES study (id),
+    key_id INTEGER NOT NULL REFERENCES metric_key (id),
+    cell TEXT NOT NULL,
+    variant_a TEXT NOT NULL,
+    variant_b TEXT NOT NULL,
+    n INTEGER NOT NULL,
+    difference REAL,
+    sd REAL,
+    low REAL,
+    high REAL,
+    PRIMARY KEY (study_id, key_id, cell, variant_a, variant_b)
+) WITHOUT ROWID;
+INSERT INTO _doc VALUES
+    ('curve_stat', 'trial_id', '', 'runtime', 'smallest trial.id of the group that has the row'),
+    ('curve_stat', 'key_id', '', 'runtime', 'metric_key.id'),
+    ('curve_stat', 'step', 'step', 'runtime', 'minibatches seen'),
+    ('curve_stat', 'n', '', 'runtime', 'number of finite values it was made from'),
+    ('curve_stat', 'sd', 'of the metric', 'runtime', 'sample standard deviation over the seeds (divisor n - 1)'),
+    ('final_stat', 'trial_id', '', 'runtime', 'smallest trial.id of the group that has the metric'),
+    ('final_stat', 'key_id', '', 'runtime', 'metric_key.id'),
+    ('final_stat', 'n_rows', '', 'runtime', 'number of metric rows it was made from'),
+    ('final_stat', 'last_sd', 'of the metric', 'runtime', 'sample standard deviation of the last values (divisor n - 1)'),
+    ('final_stat', 'last_median', 'of the metric', 'runtime', 'median of the last values'),
+    ('final_stat', 'last_half_width', 'of the metric', 'runtime', 'half the 95 % confidence interval of the mean last value (Student)'),
+    ('final_stat', 'best_sd', 'of the metric', 'runtime', 'sample standard deviation of the best values (divisor n - 1)'),
+    ('final_stat', 'best_median', 'of the metric', 'runtime', 'median of the best values'),
+    ('final_stat', 'best_half_width', 'of the metric', 'runtime', 'half the 95 % confidence interval of the mean best value (Student)'),
+    ('comparison', 'study_id', '', 'runtime', 'study.id'),
+    ('comparison', 'key_id', '', 'runtime', 'metric_key.id'),
+    ('comparison', 'cell', '', 'runtime', 'trial.cell, the same for both'),
+    ('comparison', 'variant_a', '', 'runtime', 'first variant, in order of name'),
+    ('comparison', 'variant_b', '', 'runtime', 'second variant'),
+    ('comparison', 'n', '', 'runtime', 'number of seeds that both have'),
+    ('comparison', 'difference', 'of the metric', 'runtime', 'mean over the seeds of last value of b minus last value of a'),
+    ('comparison', 'sd', 'of the metric', 'runtime', 'sample standard deviation of these differences'),
+    ('comparison', 'low', 'of the metric', 'runtime', 'lower end of the 95 % confidence interval of difference (paired, Student)'),
+    ('comparison', 'high', 'of the metric', 'runtime', 'upper end of it');

@@ -1,0 +1,123 @@
+/* results.db: the only room that includes sqlite3.h. Contract: docs/store.md (store.md). Facts are written by one connection in one process,
+ * the runner's; everybody else opens read-only (query.h). The schema is schema.sql, compiled in.
+ *
+ * Rows are queued and committed in groups: every 100 ms or 1000 rows, whichever is first; store_flush forces it. A function that returns 0
+ * has queued its row; it is acknowledged when store_acknowledged() has passed it. Any error is sticky: the store refuses further writes and
+ * the caller stops cleanly. */
+#ifndef TPRUN_STORE_STORE_H
+#define TPRUN_STORE_STORE_H
+
+#include "base/err.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+struct store;
+
+/* Opens or creates the database for writing and takes its lock (fcntl on PATH.lock). Errors: ERR_LOCKED naming pid, host and start of the
+ * owner; ERR_STORAGE: not a tprun database, newer schema version, read-only, network file system (WAL refused), disk full. */
+int store_open(struct store **s, const char *path, struct err *e);
+/* Flushes, checkpoints the WAL, closes, releases the lock. Accepts NULL. */
+int store_close(struct store *s, struct err *e);
+
+struct store_study {
+    const char *name, *title, *paper, *locator, *path, *profile;
+    const char *spec; /* canonical JSON */
+};
+/* Inserts or updates a study. Returns its id. */
+int store_put_study(struct store *s, const struct store_study *study, int64_t *id, struct err *e);
+
+struct store_claim {
+    const char *id, *text, *measure;
+    bool has_reported, has_low, has_high;
+    double reported, low, high;
+};
+/* Replaces the claims of a study. */
+int store_put_claims(struct store *s, int64_t study, size_t n, const struct store_claim *claims, struct err *e);
+
+enum trial_state { TRIAL_QUEUED, TRIAL_RUNNING, TRIAL_DONE, TRIAL_DIVERGED, TRIAL_FAILED, TRIAL_INTERRUPTED };
+extern const char *const trial_state_names[]; /* "queued", ... , NULL */
+
+struct store_param {
+    const char *key;  /* dotted path */
+    const char *text; /* NULL for a pure number */
+    double number;    /* NAN for a pure text */
+    bool swept;
+};
+struct store_trial {
+    const char *key; /* 64 hex digits */
+    int64_t study;
+    const char *variant, *cell; /* cell: the swept values as text, "" without a sweep */
+    int64_t seed;
+    const char *config; /* canonical JSON */
+    int64_t budget;     /* iterations to reach */
+    size_t n_params;
+    const struct store_param *params;
+};
+struct store_trial_row {
+    int64_t id;
+    enum trial_state state;
+    int64_t step;   /* last step reached and acknowledged */
+    int64_t budget; /* of the finished run */
+    char checkpoint_path[4096]; /* newest, relative to the folder of the database; "" = none */
+    char checkpoint_sha256[65];
+    int64_t checkpoint_step;
+    char previous_path[4096]; /* the one before */
+    char previous_sha256[65];
+    int64_t previous_step;
+};
+/* Inserts a trial as queued, or finds the one with this key and updates its budget. */
+int store_put_trial(struct store *s, const struct store_trial *trial, struct store_trial_row *row, struct err *e);
+int store_find_trial(struct store *s, const char *key, bool *found, struct store_trial_row *row, struct err *e);
+/* --force: removes every row of a trial but the trial itself. */
+int store_reset_trial(struct store *s, int64_t trial, struct err *e);
+
+struct store_run {
+    int64_t trial;
+    const char *host, *code, *kernel; /* host description, version and build, BLAS kernel */
+    int64_t pid;
+    int64_t from_step;
+};
+int store_begin_run(struct store *s, const struct store_run *run, int64_t *id, struct err *e);
+int store_heartbeat(struct store *s, int64_t run, struct err *e);
+/* Ends an attempt and sets the trial's state with it; weights_sha256 (final weights) may be NULL. reason may be NULL.
+ * step, layer (-1 = unknown) and tensor (or NULL) say where a diverged trial left its bounds. */
+struct store_end {
+    int64_t run, trial;
+    enum trial_state state;
+    const char *reason;
+    int64_t step, layer;
+    const char *tensor, *weights_sha256;
+};
+int store_end_run(struct store *s, const struct store_end *end, struct err *e);
+
+/* Metric rows: natural key (trial, metric, step). A row that is there already is compared bit for bit: equal is a no-op, different is
+ * ERR_CONFLICT "not deterministic at step ...". NaN and infinities are stored as NULL with a nonfinite code; -0.0 as 0. The summary is kept
+ * up to date. */
+int store_metric(struct store *s, int64_t trial, int64_t run, const char *name, int64_t step, double value, struct err *e);
+int store_layer_metric(struct store *s, int64_t trial, int64_t run, const char *name, int64_t step, int64_t layer, double value,
+                       struct err *e);
+int store_cost(struct store *s, int64_t run, const char *phase, int64_t wall_ns, int64_t cpu_ns, double flops, struct err *e);
+int store_event(struct store *s, int64_t trial, int64_t run, int64_t step, const char *kind, const char *text, struct err *e);
+/* Names a durable checkpoint file in the same transaction as all rows queued before, and forgets all but the newest two; the paths no
+ * longer named are returned in old (0-terminated, "" if none) for the caller to unlink after the commit. Commits. */
+int store_checkpoint(struct store *s, int64_t trial, int64_t run, int64_t step, const char *path, const char *sha256, char old[4096],
+                     struct err *e);
+struct store_dataset {
+    const char *name, *path, *sha256;
+};
+int store_dataset(struct store *s, const struct store_dataset *d, struct err *e);
+
+/* Marks trials left running by a dead runner as interrupted; returns how many. Called once after store_open, under the lock. */
+int store_recover(struct store *s, int64_t *n, struct err *e);
+/* Makes the view study_<name> (one column per swept key), the statistics and the claims' verdicts. Called when a study ends, and by
+ * `tprun claims`. */
+int store_refresh(struct store *s, int64_t study, struct err *e);
+
+/* Commits what is queued. */
+int store_flush(struct store *s, struct err *e);
+/* Commits if 100 ms have passed since the first queued row; returns milliseconds until the next call is due, -1 = nothing queued. */
+int store_tick(struct store *s, int *due_ms, struct err *e);
+/* Rows committed so far. */
+uint64_t store_acknowledged(const struct store *s);
+
+#endif

@@ -1,0 +1,257 @@
+-- The views: what people read. Plain SQL for any SQLite >= 3.31 without an extension. They hold no facts and may be made again.
+-- All of them carry study_id, by which a claim is restricted to its own study. "Current" trials are those that the study's newest
+-- specification asks for (trial.generation = study.generation); curves, finals, heatmap and claims are made of them alone.
+
+CREATE VIEW trials AS
+SELECT s.name AS study, t.variant, t.cell, t.seed,
+    (SELECT coalesce(p.text, p.num) FROM param p WHERE p.trial_id = t.id AND p.key = 'algorithm.name') AS algorithm,
+    (SELECT coalesce(p.text, p.num) FROM param p WHERE p.trial_id = t.id AND p.key = 'dataset.name') AS dataset,
+    t.state, t.step, t.budget,
+    (SELECT sum(c.wall_ns) / 1e9 FROM run r JOIN cost c ON c.run_id = r.id WHERE r.trial_id = t.id) AS wall_s,
+    trl.last AS last_train_loss, trl.best AS best_train_loss,
+    tra.last AS last_train_accuracy, tra.best AS best_train_accuracy,
+    tel.last AS last_test_loss, tel.best AS best_test_loss,
+    tea.last AS last_test_accuracy, tea.best AS best_test_accuracy,
+    t.diverged_step, t.diverged_layer, t.diverged_tensor, t.reason,
+    (SELECT strftime('%Y-%m-%dT%H:%M:%fZ', min(r.started_ms) / 1000.0, 'unixepoch') FROM run r WHERE r.trial_id = t.id) AS started,
+    (SELECT strftime('%Y-%m-%dT%H:%M:%fZ', max(r.ended_ms) / 1000.0, 'unixepoch') FROM run r WHERE r.trial_id = t.id) AS ended,
+    t.generation = s.generation AS current, t.key, t.id AS trial_id, t.study_id
+FROM trial t
+JOIN study s ON s.id = t.study_id
+LEFT JOIN summary trl ON trl.trial_id = t.id AND trl.key_id = (SELECT id FROM metric_key WHERE name = 'train_loss')
+LEFT JOIN summary tra ON tra.trial_id = t.id AND tra.key_id = (SELECT id FROM metric_key WHERE name = 'train_accuracy')
+LEFT JOIN summary tel ON tel.trial_id = t.id AND tel.key_id = (SELECT id FROM metric_key WHERE name = 'test_loss')
+LEFT JOIN summary tea ON tea.trial_id = t.id AND tea.key_id = (SELECT id FROM metric_key WHERE name = 'test_accuracy');
+INSERT INTO _doc VALUES
+    ('trials', 'study', '', 'deterministic', 'name of the study'),
+    ('trials', 'variant', '', 'deterministic', 'named alternative of the study'),
+    ('trials', 'cell', '', 'deterministic', 'the swept values as text; empty without a sweep'),
+    ('trials', 'seed', '', 'deterministic', 'seed of all random streams'),
+    ('trials', 'algorithm', '', 'deterministic', 'parameter algorithm.name'),
+    ('trials', 'dataset', '', 'deterministic', 'parameter dataset.name'),
+    ('trials', 'state', '', 'deterministic', 'queued, running, done, diverged, failed or interrupted'),
+    ('trials', 'step', 'step', 'deterministic', 'last step that has a committed row'),
+    ('trials', 'budget', 'step', 'deterministic', 'step to reach'),
+    ('trials', 'wall_s', 's', 'runtime', 'time spent in all phases of all attempts'),
+    ('trials', 'last_train_loss', '', 'deterministic', 'last finite value of train_loss'),
+    ('trials', 'best_train_loss', '', 'deterministic', 'smallest value of train_loss'),
+    ('trials', 'last_train_accuracy', '%', 'deterministic', 'last finite value of train_accuracy'),
+    ('trials', 'best_train_accuracy', '%', 'deterministic', 'largest value of train_accuracy'),
+    ('trials', 'last_test_loss', '', 'deterministic', 'last finite value of test_loss'),
+    ('trials', 'best_test_loss', '', 'deterministic', 'smallest value of test_loss'),
+    ('trials', 'last_test_accuracy', '%', 'deterministic', 'last finite value of test_accuracy'),
+    ('trials', 'best_test_accuracy', '%', 'deterministic', 'largest value of test_accuracy'),
+    ('trials', 'diverged_step', 'step', 'deterministic', 'step at which a value became non-finite or left its bounds'),
+    ('trials', 'diverged_layer', '', 'deterministic', 'layer in which that was seen'),
+    ('trials', 'diverged_tensor', '', 'deterministic', 'tensor in which that was seen'),
+    ('trials', 'reason', '', 'runtime', 'why the last attempt ended'),
+    ('trials', 'started', 'UTC', 'runtime', 'when the first attempt began, ISO 8601'),
+    ('trials', 'ended', 'UTC', 'runtime', 'when the last attempt ended, ISO 8601'),
+    ('trials', 'current', '', 'runtime', '1 when the newest specification of the study asks for this trial'),
+    ('trials', 'key', '', 'deterministic', 'identity of the trial'),
+    ('trials', 'trial_id', '', 'runtime', 'trial.id'),
+    ('trials', 'study_id', '', 'runtime', 'study.id');
+
+CREATE VIEW metrics AS
+SELECT s.name AS study, t.variant, t.cell, t.seed, k.name AS metric, m.step, m.value,
+    CASE m.nonfinite WHEN 1 THEN 'nan' WHEN 2 THEN 'inf' WHEN 3 THEN '-inf' END AS nonfinite, m.trial_id, t.study_id
+FROM metric m
+JOIN metric_key k ON k.id = m.key_id
+JOIN trial t ON t.id = m.trial_id
+JOIN study s ON s.id = t.study_id;
+INSERT INTO _doc VALUES
+    ('metrics', 'study', '', 'deterministic', 'name of the study'),
+    ('metrics', 'variant', '', 'deterministic', 'named alternative of the study'),
+    ('metrics', 'cell', '', 'deterministic', 'the swept values as text'),
+    ('metrics', 'seed', '', 'deterministic', 'seed of all random streams'),
+    ('metrics', 'metric', '', 'deterministic', 'name of the metric'),
+    ('metrics', 'step', 'step', 'deterministic', 'minibatches seen; 0 = before training'),
+    ('metrics', 'value', 'of the metric', 'deterministic', 'the value if finite, else NULL'),
+    ('metrics', 'nonfinite', '', 'deterministic', 'NULL for a finite value, else nan, inf or -inf'),
+    ('metrics', 'trial_id', '', 'runtime', 'trial.id'),
+    ('metrics', 'study_id', '', 'runtime', 'study.id');
+
+CREATE VIEW params AS
+SELECT s.name AS study, t.variant, t.cell, t.seed, p.key AS param, coalesce(p.num, p.text) AS value, p.num, p.text, p.swept,
+    p.trial_id, t.study_id
+FROM param p
+JOIN trial t ON t.id = p.trial_id
+JOIN study s ON s.id = t.study_id;
+INSERT INTO _doc VALUES
+    ('params', 'study', '', 'deterministic', 'name of the study'),
+    ('params', 'variant', '', 'deterministic', 'named alternative of the study'),
+    ('params', 'cell', '', 'deterministic', 'the swept values as text'),
+    ('params', 'seed', '', 'deterministic', 'seed of all random streams'),
+    ('params', 'param', '', 'deterministic', 'dotted path in the specification'),
+    ('params', 'value', '', 'deterministic', 'the number if it is one, else the text'),
+    ('params', 'num', '', 'deterministic', 'the value as a number, NULL when it is none'),
+    ('params', 'text', '', 'deterministic', 'the value as text, NULL for a pure number'),
+    ('params', 'swept', '', 'deterministic', '1 when the sweep varies this key'),
+    ('params', 'trial_id', '', 'runtime', 'trial.id'),
+    ('params', 'study_id', '', 'runtime', 'study.id');
+
+-- Mean, extremes and counts are computed from the rows that are there now. The standard deviation needs a square root, so it is
+-- read from curve_stat, if it was made from the same number of values: rows never change, so the same number means the same rows.
+CREATE VIEW curves AS
+SELECT c.study, c.variant, c.cell, c.metric, c.step, c.mean, d.sd, c.min, c.max, c.n, c.n_nonfinite, c.study_id
+FROM (
+    SELECT s.name AS study, t.variant, t.cell, k.name AS metric, m.step, avg(m.value) AS mean, min(m.value) AS min,
+        max(m.value) AS max, count(m.value) AS n, count(m.nonfinite) AS n_nonfinite, t.study_id, m.key_id,
+        min(m.trial_id) AS trial_id
+    FROM study s
+    JOIN trial t ON t.study_id = s.id AND t.generation = s.generation
+    JOIN metric m ON m.trial_id = t.id
+    JOIN metric_key k ON k.id = m.key_id
+    GROUP BY s.name, t.study_id, t.variant, t.cell, k.name, m.key_id, m.step
+) c
+LEFT JOIN curve_stat d ON d.trial_id = c.trial_id AND d.key_id = c.key_id AND d.step = c.step AND d.n = c.n;
+INSERT INTO _doc VALUES
+    ('curves', 'study', '', 'deterministic', 'name of the study'),
+    ('curves', 'variant', '', 'deterministic', 'named alternative of the study'),
+    ('curves', 'cell', '', 'deterministic', 'the swept values as text'),
+    ('curves', 'metric', '', 'deterministic', 'name of the metric'),
+    ('curves', 'step', 'step', 'deterministic', 'minibatches seen; 0 = before training'),
+    ('curves', 'mean', 'of the metric', 'deterministic', 'mean of the finite values over the seeds'),
+    ('curves', 'sd', 'of the metric', 'runtime', 'sample standard deviation over the seeds; NULL for n < 2 and until store_refresh has seen these rows'),
+    ('curves', 'min', 'of the metric', 'deterministic', 'smallest finite value'),
+    ('curves', 'max', 'of the metric', 'deterministic', 'largest finite value'),
+    ('curves', 'n', '', 'deterministic', 'number of finite values'),
+    ('curves', 'n_nonfinite', '', 'deterministic', 'number of values that are NaN or infinite'),
+    ('curves', 'study_id', '', 'runtime', 'study.id');
+
+CREATE VIEW finals AS
+SELECT f.study, f.variant, f.cell, f.metric, f.n, f.n_trials, f.n_diverged,
+    f.last_mean, d.last_sd, d.last_median, f.last_mean - d.last_half_width AS last_low, f.last_mean + d.last_half_width AS last_high,
+    f.last_min, f.last_max,
+    f.best_mean, d.best_sd, d.best_median, f.best_mean - d.best_half_width AS best_low, f.best_mean + d.best_half_width AS best_high,
+    f.best_min, f.best_max, f.study_id
+FROM (
+    SELECT s.name AS study, t.variant, t.cell, k.name AS metric, count(u.last) AS n,
+        (SELECT count(*) FROM trial a WHERE a.study_id = t.study_id AND a.variant = t.variant AND a.cell = t.cell
+            AND a.generation = s.generation) AS n_trials,
+        (SELECT count(*) FROM trial a WHERE a.study_id = t.study_id AND a.variant = t.variant AND a.cell = t.cell
+            AND a.generation = s.generation AND a.state = 'diverged') AS n_diverged,
+        avg(u.last) AS last_mean, min(u.last) AS last_min, max(u.last) AS last_max,
+        avg(u.best) AS best_mean, min(u.best) AS best_min, max(u.best) AS best_max,
+        t.study_id, u.key_id, min(t.id) AS trial_id, sum(u.n) AS n_rows
+    FROM study s
+    JOIN trial t ON t.study_id = s.id AND t.generation = s.generation
+    JOIN summary u ON u.trial_id = t.id
+    JOIN metric_key k ON k.id = u.key_id
+    GROUP BY s.name, s.generation, t.study_id, t.variant, t.cell, k.name, u.key_id
+) f
+LEFT JOIN final_stat d ON d.trial_id = f.trial_id AND d.key_id = f.key_id AND d.n_rows = f.n_rows;
+INSERT INTO _doc VALUES
+    ('finals', 'study', '', 'deterministic', 'name of the study'),
+    ('finals', 'variant', '', 'deterministic', 'named alternative of the study'),
+    ('finals', 'cell', '', 'deterministic', 'the swept values as text'),
+    ('finals', 'metric', '', 'deterministic', 'name of the metric'),
+    ('finals', 'n', '', 'deterministic', 'number of trials with a finite value'),
+    ('finals', 'n_trials', '', 'deterministic', 'number of trials of the cell, whatever their state'),
+    ('finals', 'n_diverged', '', 'deterministic', 'number of them that diverged'),
+    ('finals', 'last_mean', 'of the metric', 'deterministic', 'mean over the seeds of the last finite value'),
+    ('finals', 'last_sd', 'of the metric', 'runtime', 'sample standard deviation of it; NULL for n < 2 and until store_refresh'),
+    ('finals', 'last_median', 'of the metric', 'runtime', 'median of it; NULL until store_refresh'),
+    ('finals', 'last_low', 'of the metric', 'runtime', 'lower end of the 95 % confidence interval of last_mean (Student)'),
+    ('finals', 'last_high', 'of the metric', 'runtime', 'upper end of it'),
+    ('finals', 'last_min', 'of the metric', 'deterministic', 'smallest last value'),
+    ('finals', 'last_max', 'of the metric', 'deterministic', 'largest last value'),
+    ('finals', 'best_mean', 'of the metric', 'deterministic', 'mean over the seeds of the best value of each trial'),
+    ('finals', 'best_sd', 'of the metric', 'runtime', 'sample standard deviation of it; NULL for n < 2 and until store_refresh'),
+    ('finals', 'best_median', 'of the metric', 'runtime', 'median of it; NULL until store_refresh'),
+    ('finals', 'best_low', 'of the metric', 'runtime', 'lower end of the 95 % confidence interval of best_mean (Student)'),
+    ('finals', 'best_high', 'of the metric', 'runtime', 'upper end of it'),
+    ('finals', 'best_min', 'of the metric', 'deterministic', 'smallest best value'),
+    ('finals', 'best_max', 'of the metric', 'deterministic', 'largest best value'),
+    ('finals', 'study_id', '', 'runtime', 'study.id');
+
+-- Studies with exactly two swept keys, both numbers. The area is that of finished trials: a diverged one stopped early, and its small area
+-- would look like success.
+CREATE VIEW heatmap AS
+WITH axis AS (
+    SELECT t.study_id, p.key, count(p.num) = count(*) AS numeric
+    FROM trial t
+    JOIN study s ON s.id = t.study_id AND s.generation = t.generation
+    JOIN param p ON p.trial_id = t.id
+    WHERE p.swept = 1
+    GROUP BY t.study_id, p.key
+), axes AS (
+    SELECT study_id, min(key) AS x_key, max(key) AS y_key FROM axis GROUP BY study_id HAVING count(*) = 2 AND min(numeric) = 1
+)
+SELECT s.name AS study, t.variant, a.x_key, a.y_key, x.num AS x, y.num AS y,
+    avg(CASE WHEN t.state = 'done' THEN u.auc END) AS auc, count(CASE WHEN t.state = 'done' THEN u.auc END) AS n,
+    sum(t.state = 'diverged') AS n_diverged, max(t.state = 'diverged') AS diverged, t.study_id
+FROM axes a
+JOIN study s ON s.id = a.study_id
+JOIN trial t ON t.study_id = s.id AND t.generation = s.generation
+JOIN param x ON x.trial_id = t.id AND x.key = a.x_key
+JOIN param y ON y.trial_id = t.id AND y.key = a.y_key
+LEFT JOIN summary u ON u.trial_id = t.id AND u.key_id = (SELECT id FROM metric_key WHERE name = 'train_loss')
+GROUP BY s.name, t.study_id, t.variant, a.x_key, a.y_key, x.num, y.num;
+INSERT INTO _doc VALUES
+    ('heatmap', 'study', '', 'deterministic', 'name of the study'),
+    ('heatmap', 'variant', '', 'deterministic', 'named alternative of the study'),
+    ('heatmap', 'x_key', '', 'deterministic', 'first swept key, in order of name'),
+    ('heatmap', 'y_key', '', 'deterministic', 'second swept key'),
+    ('heatmap', 'x', '', 'deterministic', 'value of x_key'),
+    ('heatmap', 'y', '', 'deterministic', 'value of y_key'),
+    ('heatmap', 'auc', 'loss * step', 'deterministic', 'area under train_loss, mean over the trials that are done'),
+    ('heatmap', 'n', '', 'deterministic', 'number of trials in that mean'),
+    ('heatmap', 'n_diverged', '', 'deterministic', 'number of trials that diverged'),
+    ('heatmap', 'diverged', '', 'deterministic', '1 when a trial diverged'),
+    ('heatmap', 'study_id', '', 'runtime', 'study.id');
+
+CREATE VIEW claims AS
+SELECT s.name AS study, c.id, c.text, c.reported, c.measured, c.low, c.high,
+    CASE
+        WHEN NOT EXISTS (SELECT 1 FROM trial t WHERE t.study_id = s.id AND t.generation = s.generation AND t.state <> 'queued')
+            THEN 'not run'
+        WHEN EXISTS (SELECT 1 FROM trial t WHERE t.study_id = s.id AND t.generation = s.generation
+                AND t.state NOT IN ('done', 'diverged'))
+            THEN 'undecided'
+        WHEN c.measured IS NULL OR (c.low IS NULL AND c.high IS NULL) THEN 'undecided'
+        WHEN c.measured < c.low OR c.measured > c.high THEN 'refuted'
+        ELSE 'reproduced'
+    END AS verdict,
+    c.note, strftime('%Y-%m-%dT%H:%M:%fZ', c.evaluated_ms / 1000.0, 'unixepoch') AS evaluated, c.study_id
+FROM claim c
+JOIN study s ON s.id = c.study_id
+ORDER BY s.name, c.position;
+INSERT INTO _doc VALUES
+    ('claims', 'study', '', 'deterministic', 'name of the study'),
+    ('claims', 'id', '', 'deterministic', 'name of the claim in its study'),
+    ('claims', 'text', '', 'deterministic', 'the claim in words'),
+    ('claims', 'reported', 'of the claim', 'deterministic', 'what the paper reports'),
+    ('claims', 'measured', 'of the claim', 'runtime', 'what was measured'),
+    ('claims', 'low', 'of the claim', 'deterministic', 'smallest value that reproduces it, NULL for no bound'),
+    ('claims', 'high', 'of the claim', 'deterministic', 'largest value that reproduces it, NULL for no bound'),
+    ('claims', 'verdict', '', 'runtime', 'reproduced, refuted, undecided (a trial is missing, nothing measured, or no interval) or not run'),
+    ('claims', 'note', '', 'runtime', 'why nothing could be measured'),
+    ('claims', 'evaluated', 'UTC', 'runtime', 'when it was measured, ISO 8601'),
+    ('claims', 'study_id', '', 'runtime', 'study.id');
+
+CREATE VIEW costs AS
+SELECT s.name AS study, t.variant, t.cell, t.seed, c.run_id, c.phase, c.wall_ns / 1e9 AS wall_s, c.cpu_ns / 1e9 AS cpu_s, c.flops,
+    h.description AS host, v.version AS code, r.kernel, r.from_step, r.trial_id, t.study_id
+FROM cost c
+JOIN run r ON r.id = c.run_id
+JOIN trial t ON t.id = r.trial_id
+JOIN study s ON s.id = t.study_id
+JOIN host h ON h.id = r.host_id
+JOIN code v ON v.id = r.code_id;
+INSERT INTO _doc VALUES
+    ('costs', 'study', '', 'deterministic', 'name of the study'),
+    ('costs', 'variant', '', 'deterministic', 'named alternative of the study'),
+    ('costs', 'cell', '', 'deterministic', 'the swept values as text'),
+    ('costs', 'seed', '', 'deterministic', 'seed of all random streams'),
+    ('costs', 'run_id', '', 'runtime', 'run.id of the attempt'),
+    ('costs', 'phase', '', 'runtime', 'train, evaluate, checkpoint, log'),
+    ('costs', 'wall_s', 's', 'runtime', 'time spent in the phase'),
+    ('costs', 'cpu_s', 's', 'runtime', 'processor time of it'),
+    ('costs', 'flops', '', 'runtime', 'floating-point operations of it'),
+    ('costs', 'host', '', 'runtime', 'machine'),
+    ('costs', 'code', '', 'runtime', 'version and build of tprun'),
+    ('costs', 'kernel', '', 'runtime', 'BLAS kernel'),
+    ('costs', 'from_step', 'step', 'runtime', 'step the attempt continued from'),
+    ('costs', 'trial_id', '', 'runtime', 'trial.id'),
+    ('costs', 'study_id', '', 'runtime', 'study.id');

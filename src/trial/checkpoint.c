@@ -1,0 +1,181 @@
+/* The state of a trial as a safetensors file that PyTorch and NumPy users can open: the parameters by name, the optimizers' slots, and the few
+ * numbers that a step does not determine by itself. */
+#include "trial/private.h"
+
+#include "base/hash.h"
+#include "base/safetensors.h"
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CHECKPOINT_VERSION "1"
+enum { NUMBER_INITIAL_LOSS, NUMBER_BATCH_SUM, NUMBER_BATCH_COUNT, N_NUMBERS };
+
+/* Calls visit for every tensor that makes up the state, in a fixed order. */
+typedef int visit_tensor(void *self, const char *name, size_t rank, const size_t *shape, real *data, struct err *e);
+
+static int visit_layer(const struct layer *l, const char *prefix, real *weights, visit_tensor *visit, void *self, struct err *e)
+{
+    char name[96];
+    for (size_t j = 0; j < l->n_params; j++) {
+        const struct param *p = &l->params[j];
+        const size_t shape[2] = { p->rows, p->cols };
+        layer_param_name(l, j, prefix, name, sizeof name);
+        TRY(visit(self, name, p->rank, shape, weights + p->offset, e));
+    }
+    return 0;
+}
+
+static int visit_parameters(const struct trial *t, visit_tensor *visit, void *self, struct err *e)
+{
+    for (size_t i = 0; i < t->chain.n_layers; i++)
+        TRY(visit_layer(&t->chain.layers[i], "layers", t->chain.weights, visit, self, e));
+    for (size_t i = 0; i < t->credit.n_feedback; i++)
+        TRY(visit_layer(&t->credit.feedback[i].layer, "feedback", t->credit.feedback_weights, visit, self, e));
+    return 0;
+}
+
+static int visit_optimizer(const struct optimizer *o, const char *prefix, visit_tensor *visit, void *self, struct err *e)
+{
+    char name[96];
+    for (size_t i = 0; i < o->n_groups; i++) {
+        const size_t shape[2] = { ((const struct optim_def *)o->choice.part)->n_slots, o->groups[i].n };
+        if (shape[0] == 0)
+            continue;
+        snprintf(name, sizeof name, "%s.%zu", prefix, i);
+        TRY(visit(self, name, 2, shape, o->groups[i].slots, e));
+    }
+    return 0;
+}
+
+static int visit_state(const struct trial *t, visit_tensor *visit, void *self, struct err *e)
+{
+    TRY(visit_parameters(t, visit, self, e));
+    TRY(visit_optimizer(&t->forward, "optimizer", visit, self, e));
+    return visit_optimizer(&t->feedback, "feedback_optimizer", visit, self, e);
+}
+
+static int add_tensor(void *self, const char *name, size_t rank, const size_t *shape, real *data, struct err *e)
+{
+    (void)e;
+    safetensors_add(self, name, REAL_DTYPE, rank, shape, data);
+    return 0;
+}
+
+int checkpoint_write(struct trial *t, const char *folder, const char *name, struct sink *sink, struct err *e)
+{
+    char path[4096], hex[65], step[32];
+    if (snprintf(path, sizeof path, "%s/%s.%" PRId64 ".safetensors", folder, name, t->step) >= (int)sizeof path)
+        return err_set(e, ERR_IO, "the path of the checkpoint is too long: %s", folder);
+    snprintf(step, sizeof step, "%" PRId64, t->step);
+    const double numbers[N_NUMBERS] = { t->initial_loss, t->batch_loss_sum, t->batch_loss_count };
+    const size_t shape[1] = { N_NUMBERS };
+    struct safetensors_writer w = { 0 };
+    int code = visit_state(t, add_tensor, &w, e);
+    if (code == 0) {
+        safetensors_add(&w, "numbers", DTYPE_F64, 1, shape, numbers);
+        safetensors_add_metadata(&w, "format", "tprun checkpoint " CHECKPOINT_VERSION);
+        safetensors_add_metadata(&w, "trial", t->key);
+        safetensors_add_metadata(&w, "precision", REAL_NAME);
+        safetensors_add_metadata(&w, "step", step);
+        code = safetensors_write(&w, path, hex, e);
+    }
+    safetensors_writer_free(&w);
+    TRY(code);
+    return sink->checkpoint ? sink->checkpoint(sink, t->step, path, hex, e) : 0;
+}
+
+struct reader {
+    const struct safetensors *file;
+    const char *path;
+    bool copy; /* the first pass checks, the second copies: a bad file changes nothing */
+    size_t n;
+};
+
+static int read_tensor(void *self, const char *name, size_t rank, const size_t *shape, real *data, struct err *e)
+{
+    struct reader *r = self;
+    const struct tensor *t = safetensors_find(r->file, name);
+    r->n++;
+    if (!t)
+        return err_set(e, ERR_FORMAT, "%s: no tensor '%s'", r->path, name);
+    bool same = t->rank == rank && t->dtype == REAL_DTYPE;
+    for (size_t i = 0; same && i < rank; i++)
+        same = t->shape[i] == shape[i];
+    if (!same)
+        return err_set(e, ERR_FORMAT, "%s: tensor '%s' has another type or shape than this trial's", r->path, name);
+    if (r->copy)
+        memcpy(data, t->data, t->n * sizeof *data);
+    return 0;
+}
+
+static int check_metadata(const struct safetensors *f, const char *path, const char *key, const char *expected, struct err *e)
+{
+    const char *found = safetensors_metadata(f, key);
+    if (found && strcmp(found, expected) == 0)
+        return 0;
+    return err_set(e, ERR_FORMAT, "%s: %s is '%s', expected '%s'", path, key, found ? found : "(missing)", expected);
+}
+
+static int restore(struct trial *t, const struct safetensors *f, const char *path, struct err *e)
+{
+    TRY(check_metadata(f, path, "format", "tprun checkpoint " CHECKPOINT_VERSION, e));
+    TRY(check_metadata(f, path, "trial", t->key, e));
+    TRY(check_metadata(f, path, "precision", REAL_NAME, e));
+    const char *text = safetensors_metadata(f, "step");
+    const struct tensor *numbers = safetensors_find(f, "numbers");
+    int64_t step;
+    if (!text || text_to_int(text, strlen(text), &step) < 0 || step < 0 || !numbers || numbers->n != N_NUMBERS || numbers->dtype != DTYPE_F64)
+        return err_set(e, ERR_FORMAT, "%s: not a checkpoint of this version", path);
+    struct reader r = { .file = f, .path = path };
+    TRY(visit_state(t, read_tensor, &r, e));
+    if (r.n + 1 != f->n_tensors)
+        return err_set(e, ERR_FORMAT, "%s: holds tensors that this trial has not", path);
+    r.copy = true;
+    TRY(visit_state(t, read_tensor, &r, e));
+    t->step = step;
+    t->initial_loss = tensor_get(numbers, NUMBER_INITIAL_LOSS);
+    t->batch_loss_sum = tensor_get(numbers, NUMBER_BATCH_SUM);
+    t->batch_loss_count = tensor_get(numbers, NUMBER_BATCH_COUNT);
+    chain_refresh(&t->chain);
+    return 0;
+}
+
+int trial_restore(struct trial *t, const char *path, const char *sha256, struct err *e)
+{
+    if (sha256) {
+        char hex[65];
+        TRY(hash_file_hex(path, hex, e));
+        if (strcmp(hex, sha256) != 0)
+            return err_set(e, ERR_FORMAT, "%s: SHA-256 is %.16s..., the database says %.16s...: the checkpoint is damaged", path, hex, sha256);
+    }
+    struct safetensors f = { 0 };
+    const double bytes = 4096 + 16.0 * (double)sizeof(real) * (double)(t->chain.n_vector + t->credit.n_feedback_vector + 65536);
+    TRY(safetensors_open(&f, path, (size_t)bytes, e));
+    const int code = restore(t, &f, path, e);
+    safetensors_close(&f);
+    return code;
+}
+
+static int hash_tensor(void *self, const char *name, size_t rank, const size_t *shape, real *data, struct err *e)
+{
+    (void)e;
+    struct hash *h = self;
+    size_t n = 1;
+    hash_add_string(h, name);
+    for (size_t i = 0; i < rank; i++)
+        n *= shape[i];
+    hash_add(h, data, n * sizeof *data);
+    return 0;
+}
+
+void checkpoint_weights_hash(const struct trial *t, char hex[65])
+{
+    struct hash h;
+    struct err none = { 0 };
+    hash_init(&h);
+    visit_parameters(t, hash_tensor, &h, &none);
+    hash_hex(&h, hex);
+}

@@ -1,0 +1,81 @@
+/* The configuration of one trial: what a file says, bound to C structs. Option tables are in config.c. */
+#ifndef TPRUN_TRIAL_CONFIG_H
+#define TPRUN_TRIAL_CONFIG_H
+
+#include "base/part.h"
+#include "spec/bind.h"
+
+enum precision { PRECISION_SINGLE, PRECISION_DOUBLE };
+
+struct config_network {
+    struct chosen_list layers;
+    struct {
+        struct chosen weights, biases;
+    } init;
+};
+
+struct config_stop {
+    bool nonfinite;
+    double loss_above_initial; /* factor on the train loss at step 0; 0 = off */
+};
+
+struct config_train {
+    struct chosen optimizer;
+    int64_t batch_size;
+    int64_t iterations; /* minibatches; 0 when epochs are given */
+    int64_t epochs;
+    struct config_stop stop;
+};
+
+enum feedback_schedule {
+    FEEDBACK_JOINT, /* feedback and forward gradients at the same weights, both optimizers step after them */
+    FEEDBACK_FIRST  /* the feedback weights move first, on the same minibatch; the targets use the new ones */
+};
+struct config_feedback {
+    struct chosen optimizer;
+    int schedule;  /* enum feedback_schedule */
+    int64_t steps; /* feedback steps per minibatch */
+};
+
+/* One choice of each part: see credit/credit.h. NULL parts are filled from the preset. */
+struct config_algorithm {
+    const char *name; /* the preset */
+    struct chosen target, mapping, feedback_loss, propagate, update;
+    int route;
+    int64_t head;
+    double target_stepsize;
+    struct config_feedback feedback;
+};
+
+struct config_log {
+    int64_t every;
+    struct names metrics;
+};
+
+struct config_checkpoint {
+    double seconds; /* between checkpoints */
+};
+
+struct config {
+    const char *experiment, *variant;
+    int64_t seed;
+    int precision;
+    struct chosen dataset;
+    struct config_network network;
+    struct chosen loss;
+    struct config_train train;
+    struct config_algorithm algorithm;
+    struct config_log log;
+    struct config_checkpoint checkpoint;
+};
+
+extern const struct option config_options[];
+
+/* Binds a trial's tree and checks that its parts fit (needs meet gives, shapes chain up, the batch fits the data). Every mistake goes to e
+ * with its place. The result lives in a. */
+int config_bind(const struct node *tree, struct config *c, struct arena *a, struct err *e);
+/* SHA-256 of the canonical form without budget keys. */
+void config_key(const struct config *c, char hex[65]);
+void config_json(const struct config *c, struct text *out);
+
+#endif

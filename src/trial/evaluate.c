@@ -1,0 +1,72 @@
+/* Loss and accuracy over a whole split, always in the same partition: the bits of a row depend on the batch it sits in. */
+#include "trial/private.h"
+
+#include <math.h>
+#include <stdio.h>
+
+/* Rows per pass; bounded so that the states of all steps stay in the cache. */
+static size_t rows_per_pass(const struct trial *t, size_t size)
+{
+    const double per_row = chain_reals_per_row(&t->chain) * (double)sizeof(real), cache = 8e6;
+    size_t rows = (size_t)(cache / per_row);
+    rows = rows < 20 ? 20 : rows > 200 ? 200 : rows;
+    return rows < size ? rows : size;
+}
+
+static double n_correct_classes(struct mat out, const int64_t *label)
+{
+    double n = 0;
+    for (size_t i = 0; i < out.rows; i++) {
+        const real *o = out.p + i * out.cols;
+        size_t best = 0;
+        bool nan = false;
+        for (size_t j = 0; j < out.cols; j++) {
+            nan |= isnan(o[j]);
+            best = o[j] > o[best] ? j : best;
+        }
+        n += !nan && best == (size_t)label[i];
+    }
+    return n;
+}
+
+static int run_part(struct trial *t, enum split split, uint64_t from, size_t n_rows, size_t rows, struct evaluation *sum, struct err *e)
+{
+    struct arena_mark mark = arena_mark(&t->scratch);
+    struct pass p;
+    const int code = pass_init(&p, &t->chain, rows, false, &t->scratch, e);
+    for (uint64_t at = from; code == 0 && at < from + n_rows; at += rows) {
+        t->dataset->fill(t->config->dataset.opts, t->dataset_state, split, at, &p.batch);
+        chain_forward(&p);
+        sum->loss += chain_loss(&p, t->config->loss, false) * (double)rows;
+        if (t->data.classes)
+            sum->accuracy[0] += n_correct_classes(pass_output(&p), p.batch.label);
+        else if (t->dataset->accuracies)
+            t->dataset->accuracies(pass_output(&p), p.batch.y, sum->accuracy);
+    }
+    arena_rewind(&t->scratch, mark);
+    return code;
+}
+
+int evaluate(struct trial *t, enum split split, const struct evaluation **result, struct err *e)
+{
+    struct evaluation *v = &t->evaluation[split];
+    *result = v;
+    if (v->done)
+        return 0;
+    const size_t size = split == SPLIT_TEST ? t->data.test_size : t->data.eval_size;
+    const size_t rows = rows_per_pass(t, size), whole = size / rows * rows;
+    *v = (struct evaluation){ .done = true };
+    TRY(run_part(t, split, 0, whole, rows, v, e));
+    if (whole < size)
+        TRY(run_part(t, split, whole, size - whole, size - whole, v, e));
+    v->loss /= (double)size;
+    for (size_t i = 0; i < EVALUATION_MAX_ACCURACIES; i++)
+        v->accuracy[i] *= 100.0 / (double)size;
+    return 0;
+}
+
+void evaluation_clear(struct trial *t)
+{
+    for (size_t i = 0; i <= SPLIT_TEST; i++)
+        t->evaluation[i].done = false;
+}

@@ -1,0 +1,246 @@
+/* tprun probe: one training step of one trial on given parameters, batch and noise, and everything it computed. docs/probe.md. */
+#include "trial/private.h"
+
+#include "base/safetensors.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- input ---- */
+
+struct input {
+    struct safetensors file;
+    bool *used;
+};
+
+static int wrong_shape(const char *name, const struct tensor *t, size_t rank, const size_t *shape, struct err *e)
+{
+    char found[128], expected[128];
+    struct tensor want = { .rank = rank };
+    memcpy(want.shape, shape, rank * sizeof *shape);
+    return err_set(e, ERR_FORMAT, "tensor '%s' has shape %s, expected %s", name, tensor_shape_text(t, found, sizeof found),
+                   tensor_shape_text(&want, expected, sizeof expected));
+}
+
+/* The tensor of this name and shape, marked as used. */
+static int take(struct input *in, const char *name, size_t rank, const size_t *shape, bool integer, const struct tensor **out, struct err *e)
+{
+    const struct tensor *t = safetensors_find(&in->file, name);
+    char text[128];
+    struct tensor want = { .rank = rank };
+    memcpy(want.shape, shape, rank * sizeof *shape);
+    if (!t)
+        return err_set(e, ERR_FORMAT, "missing tensor '%s' of shape %s", name, tensor_shape_text(&want, text, sizeof text));
+    in->used[t - in->file.tensors] = true;
+    bool same = t->rank == rank;
+    for (size_t i = 0; same && i < rank; i++)
+        same = t->shape[i] == shape[i];
+    if (!same)
+        return wrong_shape(name, t, rank, shape, e);
+    if ((t->dtype == DTYPE_I64) != integer)
+        return err_set(e, ERR_FORMAT, "tensor '%s' holds %s, expected %s", name, integer ? "floating-point numbers" : "integers",
+                       integer ? "integers (I64)" : "F32 or F64");
+    *out = t;
+    return 0;
+}
+
+static int read_layer(struct input *in, const struct layer *l, const char *prefix, real *weights, struct err *e)
+{
+    char name[96];
+    for (size_t j = 0; j < l->n_params; j++) {
+        const struct param *p = &l->params[j];
+        const size_t shape[2] = { p->rows, p->cols };
+        const struct tensor *t;
+        layer_param_name(l, j, prefix, name, sizeof name);
+        TRY(take(in, name, p->rank, shape, false, &t, e));
+        for (size_t i = 0; i < t->n; i++)
+            weights[p->offset + i] = (real)tensor_get(t, i);
+    }
+    return 0;
+}
+
+/* From batch-first [B, T, n] in the file to time-major [T][B][n]; flat [B, n] is T = 1. */
+static int read_rows(struct input *in, const char *name, size_t rows, size_t length, size_t n, bool sequence, real *out, struct err *e)
+{
+    const size_t flat[2] = { rows, n }, steps[3] = { rows, length, n };
+    const struct tensor *t;
+    TRY(take(in, name, sequence ? 3 : 2, sequence ? steps : flat, false, &t, e));
+    for (size_t b = 0; b < rows; b++)
+        for (size_t k = 0; k < length; k++)
+            for (size_t j = 0; j < n; j++)
+                out[(k * rows + b) * n + j] = (real)tensor_get(t, (b * length + k) * n + j);
+    return 0;
+}
+
+static int read_labels(struct input *in, struct trial *t, struct err *e)
+{
+    const size_t shape[2] = { t->pass.rows, t->data.outputs };
+    const struct tensor *y;
+    TRY(take(in, "batch.y", t->data.classes ? 1 : 2, shape, t->data.classes, &y, e));
+    for (size_t i = 0; i < y->n; i++) {
+        if (!t->data.classes) {
+            t->pass.batch.y.p[i] = (real)tensor_get(y, i);
+            continue;
+        }
+        const int64_t label = tensor_get_int(y, i);
+        if (label < 0 || (size_t)label >= t->data.outputs)
+            return err_set(e, ERR_FORMAT, "tensor 'batch.y': label %lld of sample %zu is not a class (0 to %zu)", (long long)label, i,
+                           t->data.outputs - 1);
+        t->pass.batch.label[i] = label;
+    }
+    return 0;
+}
+
+static int read_all(struct input *in, struct trial *t, struct err *e)
+{
+    for (size_t i = 0; i < t->chain.n_layers; i++)
+        TRY(read_layer(in, &t->chain.layers[i], "layers", t->chain.weights, e));
+    for (size_t i = 0; i < t->credit.n_feedback; i++) {
+        const struct feedback *f = &t->credit.feedback[i];
+        TRY(read_layer(in, &f->layer, "feedback", t->credit.feedback_weights, e));
+        if (!f->noise.p)
+            continue;
+        char name[64];
+        const size_t links = f->noise.rows / t->pass.rows;
+        snprintf(name, sizeof name, "noise.feedback.%zu", f->target);
+        TRY(read_rows(in, name, t->pass.rows, links, f->noise.cols, t->data.sequence, f->noise.p, e));
+    }
+    TRY(read_rows(in, "batch.x", t->pass.rows, t->data.length, t->data.features, t->data.sequence, t->pass.batch.x, e));
+    TRY(read_labels(in, t, e));
+    for (size_t i = 0; i < in->file.n_tensors; i++)
+        if (!in->used[i]) {
+            char text[128];
+            return err_set(e, ERR_FORMAT, "tensor '%s' of shape %s is not an input of this trial", in->file.tensors[i].name,
+                           tensor_shape_text(&in->file.tensors[i], text, sizeof text));
+        }
+    chain_refresh(&t->chain);
+    return 0;
+}
+
+/* ---- output ---- */
+
+static void add(struct safetensors_writer *w, struct arena *a, const char *name, size_t rank, const size_t *shape, const real *data, size_t n)
+{
+    real *copy = arena_need(a, n ? n : 1, sizeof *copy);
+    memcpy(copy, data, n * sizeof *copy);
+    safetensors_add(w, name, REAL_DTYPE, rank, shape, copy);
+}
+
+static void add_number(struct safetensors_writer *w, struct arena *a, const char *name, double value)
+{
+    double *copy = arena_need(a, 1, sizeof *copy);
+    *copy = value;
+    safetensors_add(w, name, DTYPE_F64, 0, NULL, copy);
+}
+
+static void add_updates(struct safetensors_writer *w, struct arena *a, const struct layer *l, const char *prefix, const real *gradient)
+{
+    char name[96], full[128];
+    for (size_t j = 0; j < l->n_params; j++) {
+        const struct param *p = &l->params[j];
+        const size_t shape[2] = { p->rows, p->cols };
+        snprintf(full, sizeof full, "update.%s", layer_param_name(l, j, prefix, name, sizeof name));
+        add(w, a, full, p->rank, shape, gradient + p->offset, p->rows * p->cols);
+    }
+}
+
+/* States and targets of the pass as it stands. Recurrent: [T+1, B, H] with the initial state first; its target is itself. */
+static void add_states(struct safetensors_writer *w, struct arena *a, const struct trial *t)
+{
+    char name[64];
+    const bool targets = ((const struct mapping_def *)t->config->algorithm.mapping.part)->apply || t->config->algorithm.head > 0;
+    for (size_t i = 0; i < t->chain.n_layers; i++) {
+        const struct link *s = &t->pass.stacks[i];
+        const bool recurrent = t->chain.layers[i].def->part.gives & GIVES_SEQUENCE;
+        const size_t b = t->pass.rows, n = s->out.cols, first = recurrent ? b * n : 0, total = first + mat_n(s->out);
+        const size_t flat[2] = { b, n }, steps[3] = { t->chain.links_of[i] + 1, b, n };
+        const real *state = s->out.p - first;
+        snprintf(name, sizeof name, "state.%zu", i);
+        add(w, a, name, recurrent ? 3 : 2, recurrent ? steps : flat, state, total);
+        if (!targets || t->chain.first_link[i] >= t->credit.n)
+            continue;
+        real *target = arena_need(a, total, sizeof *target);
+        memcpy(target, state, total * sizeof *target);
+        for (size_t j = first; j < total; j++)
+            target[j] += t->credit.d_stack[i].p[j - first];
+        snprintf(name, sizeof name, "target.%zu", i);
+        safetensors_add(w, name, REAL_DTYPE, recurrent ? 3 : 2, recurrent ? steps : flat, target);
+    }
+    add_number(w, a, "loss", t->pass.loss);
+}
+
+struct metric_sink {
+    struct sink sink;
+    struct safetensors_writer *w;
+    struct arena *a;
+};
+static int put_metric(struct sink *s, const char *name, int64_t step, double value, struct err *e)
+{
+    (void)step, (void)e;
+    struct metric_sink *m = (struct metric_sink *)s;
+    add_number(m->w, m->a, arena_printf(m->a, "metric.%s", name), value);
+    return 0;
+}
+static int put_layer_metric(struct sink *s, const char *name, int64_t step, int64_t layer, double value, struct err *e)
+{
+    (void)step, (void)e;
+    struct metric_sink *m = (struct metric_sink *)s;
+    add_number(m->w, m->a, arena_printf(m->a, "metric.%s.%lld", name, (long long)layer), value);
+    return 0;
+}
+
+/* Metrics of the step itself; those that need the dataset's samples are left out, since a probe has none. */
+static int add_metrics(struct trial *t, struct safetensors_writer *w, struct arena *a, struct err *e)
+{
+    struct metric_sink m = { { .metric = put_metric, .layer_metric = put_layer_metric }, w, a };
+    t->step = 1;
+    for (size_t i = 0; i < t->config->log.metrics.n; i++) {
+        const struct measure_def *def = (const struct measure_def *)registry_find(&measure_registry, t->config->log.metrics.items[i]);
+        if (!def->of_samples)
+            TRY(def->measure(t, def, &m.sink, e));
+    }
+    return 0;
+}
+
+static int probe_step(struct trial *t, struct safetensors_writer *w, struct arena *a, bool metrics, struct err *e)
+{
+    const bool in_turn = t->kept_gradient != NULL;
+    if (in_turn) { /* states, targets and loss are those of the first pass, before any layer moves */
+        chain_forward(&t->pass);
+        TRY(credit_head(&t->credit, &t->pass, t->config->loss, t->gradient, e));
+        TRY(credit_refresh(&t->credit, &t->pass, e));
+        TRY(credit_targets(&t->credit, &t->pass, e));
+        add_states(w, a, t);
+    }
+    TRY(step_train(t, false, e));
+    if (!in_turn)
+        add_states(w, a, t);
+    for (size_t i = 0; i < t->chain.n_layers; i++)
+        add_updates(w, a, &t->chain.layers[i], "layers", t->gradient);
+    if (t->feedback.n_groups)
+        for (size_t i = 0; i < t->credit.n_feedback; i++)
+            add_updates(w, a, &t->credit.feedback[i].layer, "feedback", t->credit.feedback_gradient);
+    return metrics ? add_metrics(t, w, a, e) : 0;
+}
+
+int trial_probe(const struct config *c, const char *input, const char *output, bool metrics, struct err *e)
+{
+    struct trial t = { 0 };
+    struct input in = { 0 };
+    struct safetensors_writer w = { 0 };
+    int code = trial_setup(&t, c, false, e);
+    if (code == 0)
+        code = safetensors_open(&in.file, input, (size_t)1 << 32, e);
+    if (code == 0) {
+        in.used = arena_need(&t.scratch, in.file.n_tensors + 1, sizeof *in.used);
+        code = read_all(&in, &t, e);
+    }
+    if (code == 0)
+        code = probe_step(&t, &w, &t.scratch, metrics, e);
+    if (code == 0)
+        code = safetensors_write(&w, output, NULL, e);
+    safetensors_writer_free(&w);
+    safetensors_close(&in.file);
+    trial_teardown(&t);
+    return code;
+}

@@ -1,0 +1,139 @@
+/* One training step: the order of forward pass, feedback learning, targets, updates and optimizers. */
+#include "trial/private.h"
+
+#include <math.h>
+#include <string.h>
+
+void optimizer_step(struct optimizer *o, size_t group, int64_t count)
+{
+    const struct optim_def *def = (const struct optim_def *)o->choice.part;
+    const struct group *g = &o->groups[group];
+    def->step(o->choice.opts, count, g->n, o->weights + g->offset, o->gradient + g->offset, o->factors ? o->factors + g->offset : NULL,
+              g->slots);
+}
+
+/* Draws of one feedback step: a function of the step alone. */
+static void draw_noise(struct trial *t, int64_t item)
+{
+    for (size_t i = 0; i < t->credit.n_feedback; i++) {
+        struct mat noise = t->credit.feedback[i].noise;
+        if (!noise.p)
+            continue;
+        rng_seek(&t->noise[i], (uint64_t)item);
+        for (size_t j = 0; j < mat_n(noise); j++)
+            noise.p[j] = (real)rng_normal(&t->noise[i]);
+    }
+}
+
+static int feedback_step(struct trial *t, int64_t item, bool draw, struct err *e)
+{
+    if (draw)
+        draw_noise(t, item);
+    TRY(credit_feedback(&t->credit, &t->pass, e));
+    for (size_t i = 0; i < t->feedback.n_groups; i++)
+        optimizer_step(&t->feedback, i, item + 1);
+    return 0;
+}
+
+/* Which layer's update left the finite numbers, for the record of a diverged trial. */
+static int diverged(struct trial *t, struct err *e)
+{
+    if (!isfinite(t->pass.loss)) {
+        snprintf(t->bad_tensor, sizeof t->bad_tensor, "loss");
+        return err_set(e, ERR_DIVERGED, "the loss of the minibatch is not finite");
+    }
+    for (size_t i = 0; i < t->chain.n_layers; i++) {
+        const struct layer *l = &t->chain.layers[i];
+        for (size_t j = 0; j < l->n_params; j++)
+            if (!mat_all_finite(layer_param(l, j, t->gradient))) {
+                t->bad_layer = (int64_t)i;
+                layer_param_name(l, j, "layers", t->bad_tensor, sizeof t->bad_tensor);
+                return err_set(e, ERR_DIVERGED, "the update of %s is not finite", t->bad_tensor);
+            }
+    }
+    return 0;
+}
+
+static int check_finite(struct trial *t, struct err *e)
+{
+    if (!t->config->train.stop.nonfinite)
+        return 0;
+    const double squares = mat_sum_squares(mat_of(t->gradient, 1, t->chain.n_vector));
+    return isfinite(t->pass.loss) && isfinite(squares) ? 0 : diverged(t, e);
+}
+
+/* Displacements and gradients at the present weights. */
+static int credit_pass(struct trial *t, struct err *e)
+{
+    TRY(credit_refresh(&t->credit, &t->pass, e));
+    TRY(credit_targets(&t->credit, &t->pass, e));
+    return credit_update(&t->credit, &t->pass, t->gradient, e);
+}
+
+static int simultaneous(struct trial *t, struct err *e)
+{
+    TRY(check_finite(t, e));
+    for (size_t i = 0; i < t->forward.n_groups; i++)
+        optimizer_step(&t->forward, i, t->step + 1);
+    return 0;
+}
+
+/* Bottom to top (Lee 2015, Alg. 1): before each layer's update the pass is computed anew with the layers below already moved; the targets
+ * are computed anew too, or kept from the first pass. The gradients of all layers, each taken at its own moment, are left in t->gradient. */
+static int sequential(struct trial *t, int order, struct err *e)
+{
+    struct credit *c = &t->credit;
+    if (order == ORDER_SEQUENTIAL_KEPT)
+        for (size_t k = 0; k < c->n; k++)
+            mat_add(t->pass.links[k].out, c->d[k], c->s[k]);
+    TRY(check_finite(t, e));
+    optimizer_step(&t->forward, 0, t->step + 1);
+    for (size_t i = 1; i < t->forward.n_groups; i++) {
+        const struct group *done = &t->forward.groups[i - 1];
+        memcpy(t->kept_gradient + done->offset, t->gradient + done->offset, done->n * sizeof(real));
+        chain_refresh(&t->chain);
+        chain_forward(&t->pass);
+        TRY(credit_head(c, &t->pass, t->config->loss, t->gradient, e));
+        if (order == ORDER_SEQUENTIAL_KEPT) {
+            for (size_t k = 0; k < c->n; k++)
+                mat_sub(c->s[k], t->pass.links[k].out, c->d[k]);
+            TRY(credit_update(c, &t->pass, t->gradient, e));
+        } else {
+            TRY(credit_pass(t, e));
+        }
+        TRY(check_finite(t, e));
+        optimizer_step(&t->forward, i, t->step + 1);
+    }
+    const size_t moved = t->forward.groups[t->forward.n_groups - 1].offset;
+    memcpy(t->gradient, t->kept_gradient, moved * sizeof(real));
+    return 0;
+}
+
+int step_train(struct trial *t, bool draw, struct err *e)
+{
+    const struct config_algorithm *a = &t->config->algorithm;
+    const bool learns = t->feedback.n_groups > 0;
+    const int order = ((const struct update_options *)a->update.opts)->order;
+    chain_forward(&t->pass);
+    TRY(credit_head(&t->credit, &t->pass, t->config->loss, t->gradient, e));
+    if (learns && a->feedback.schedule == FEEDBACK_FIRST)
+        for (int64_t s = 0; s < a->feedback.steps; s++) {
+            TRY(credit_refresh(&t->credit, &t->pass, e));
+            TRY(feedback_step(t, t->step * a->feedback.steps + s, draw, e));
+        }
+    TRY(credit_pass(t, e));
+    const bool joint = learns && a->feedback.schedule == FEEDBACK_JOINT;
+    if (joint && order == ORDER_SIMULTANEOUS)
+        TRY(feedback_step(t, t->step, draw, e));
+    if (joint && order != ORDER_SIMULTANEOUS) { /* its gradient belongs to the first pass; its weights move after the layers */
+        if (draw)
+            draw_noise(t, t->step);
+        TRY(credit_feedback(&t->credit, &t->pass, e));
+    }
+    TRY(order == ORDER_SIMULTANEOUS ? simultaneous(t, e) : sequential(t, order, e));
+    if (joint && order != ORDER_SIMULTANEOUS)
+        for (size_t i = 0; i < t->feedback.n_groups; i++)
+            optimizer_step(&t->feedback, i, t->step + 1);
+    chain_refresh(&t->chain);
+    return 0;
+}

@@ -1,0 +1,203 @@
+#include "trial/private.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+static double clock_ns(clockid_t id)
+{
+    struct timespec t;
+    clock_gettime(id, &t);
+    return 1e9 * (double)t.tv_sec + (double)t.tv_nsec;
+}
+
+void clock_now(double now[2])
+{
+    now[0] = clock_ns(CLOCK_MONOTONIC);
+    now[1] = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+}
+
+void clock_lap(double from[2], double total[2])
+{
+    double now[2];
+    clock_now(now);
+    for (int i = 0; i < 2; i++) {
+        total[i] += now[i] - from[i];
+        from[i] = now[i];
+    }
+}
+
+int trial_open(struct trial **out, const struct config *c, struct err *e)
+{
+    struct trial *t = calloc(1, sizeof *t);
+    *out = t;
+    if (!t)
+        return err_set(e, ERR_MEMORY, "not enough memory for a trial");
+    int code = trial_setup(t, c, true, e);
+    if (code == 0) {
+        t->dataset_state = arena_alloc(&t->memory, 1, t->dataset->part.state_size);
+        code = t->dataset_state ? t->dataset->open(c->dataset.opts, (uint64_t)c->seed, t->dataset_state, &t->memory, e)
+                                : err_set(e, ERR_MEMORY, "not enough memory for the dataset");
+    }
+    if (code < 0) {
+        trial_close(t);
+        *out = NULL;
+    }
+    return code;
+}
+
+void trial_close(struct trial *t)
+{
+    if (!t)
+        return;
+    trial_teardown(t);
+    free(t);
+}
+
+int64_t trial_step_number(const struct trial *t)
+{
+    return t->step;
+}
+
+int trial_step(struct trial *t, struct err *e)
+{
+    const uint64_t first = (uint64_t)t->step * t->pass.rows;
+    t->dataset->fill(t->config->dataset.opts, t->dataset_state, SPLIT_TRAIN, first, &t->pass.batch);
+    TRY(step_train(t, true, e));
+    t->step++;
+    t->batch_loss_sum += t->pass.loss;
+    t->batch_loss_count++;
+    return 0;
+}
+
+/* Measures, and applies the sheet's rule: diverged when the train loss exceeds a multiple of the initial one (Roulet, code). */
+static int log_step(struct trial *t, struct sink *sink, struct err *e)
+{
+    evaluation_clear(t);
+    TRY(measure_all(t, sink, e));
+    const double factor = t->config->train.stop.loss_above_initial;
+    if (factor == 0)
+        return 0;
+    const struct evaluation *v;
+    TRY(evaluate(t, SPLIT_EVAL, &v, e));
+    if (t->step == 0)
+        t->initial_loss = v->loss;
+    else if (!(v->loss <= factor * t->initial_loss)) {
+        snprintf(t->bad_tensor, sizeof t->bad_tensor, "train_loss");
+        return err_set(e, ERR_DIVERGED, "train_loss %.6g exceeds %.6g times the initial %.6g", v->loss, factor, t->initial_loss);
+    }
+    return 0;
+}
+
+/* A diverged trial's train loss is recorded as NaN at the step where it happened, unless the log of that step exists already. */
+static int log_divergence(struct trial *t, struct sink *sink, const struct err *why, struct err *e)
+{
+    const int64_t at = t->step + 1;
+    for (size_t i = 0; i < t->config->log.metrics.n; i++)
+        if (registry_find(&measure_registry, t->config->log.metrics.items[i]) == measure_registry.parts[0])
+            TRY(sink->metric(sink, measure_registry.parts[0]->name, at, NAN, e));
+    return sink->event(sink, at, "diverged", err_first(why), e);
+}
+
+struct run {
+    struct trial *t;
+    struct sink *sink;
+    const struct trial_control *control;
+    double lap[2];
+    double saved_at, told_at; /* ns */
+};
+
+static int save(struct run *r, struct err *e)
+{
+    if (!r->control->checkpoint_folder)
+        return 0;
+    clock_lap(r->lap, r->t->cost_ns[COST_TRAIN]);
+    TRY(checkpoint_write(r->t, r->control->checkpoint_folder, r->control->checkpoint_name, r->sink, e));
+    clock_lap(r->lap, r->t->cost_ns[COST_CHECKPOINT]);
+    r->saved_at = r->lap[0];
+    return 0;
+}
+
+static int log_now(struct run *r, struct err *e)
+{
+    clock_lap(r->lap, r->t->cost_ns[COST_TRAIN]);
+    TRY(log_step(r->t, r->sink, e));
+    clock_lap(r->lap, r->t->cost_ns[COST_EVALUATE]);
+    if (r->control->progress)
+        r->control->progress(r->control->self, r->t->step, r->t->evaluation[SPLIT_EVAL].done ? r->t->evaluation[SPLIT_EVAL].loss : r->t->pass.loss);
+    return 0;
+}
+
+/* Between two steps: is anything asked of us, is it time to save or to show progress? */
+static int between_steps(struct run *r, struct err *e)
+{
+    const struct trial_control *c = r->control;
+    const int wish = c->poll ? c->poll(c->self) : TRIAL_CONTINUE;
+    if (wish == TRIAL_STOP) {
+        TRY(save(r, e));
+        return err_set(e, ERR_STOPPED, "stopped at step %" PRId64, r->t->step);
+    }
+    const double now = clock_ns(CLOCK_MONOTONIC);
+    if (wish == TRIAL_CHECKPOINT || now - r->saved_at > 1e9 * r->t->config->checkpoint.seconds)
+        TRY(save(r, e));
+    if (c->progress && now - r->told_at > 1e8) {
+        r->told_at = now;
+        c->progress(c->self, r->t->step, r->t->pass.loss);
+    }
+    return 0;
+}
+
+static int train(struct run *r, struct err *e)
+{
+    struct trial *t = r->t;
+    if (t->step == 0)
+        TRY(log_now(r, e));
+    while (t->step < t->budget) {
+        TRY(between_steps(r, e));
+        TRY(trial_step(t, e));
+        t->steps_here++;
+        if (t->step % t->config->log.every == 0 || t->step == t->budget)
+            TRY(log_now(r, e));
+    }
+    return save(r, e);
+}
+
+static const char *const phase_names[COST_PHASES] = { "train", "evaluate", "checkpoint" };
+
+static int report_costs(struct run *r, struct err *e)
+{
+    struct trial *t = r->t;
+    clock_lap(r->lap, t->cost_ns[COST_TRAIN]);
+    for (int i = 0; i < COST_PHASES; i++) {
+        const double flops = i == COST_TRAIN ? (double)t->steps_here * step_flops(&t->chain, &t->credit, t->pass.rows) : 0;
+        TRY(r->sink->cost(r->sink, phase_names[i], (int64_t)t->cost_ns[i][0], (int64_t)t->cost_ns[i][1], flops, e));
+    }
+    return 0;
+}
+
+int trial_run(struct trial *t, struct sink *sink, const struct trial_control *control, struct trial_outcome *outcome, struct err *e)
+{
+    struct run r = { .t = t, .sink = sink, .control = control };
+    clock_now(r.lap);
+    r.saved_at = r.told_at = r.lap[0];
+    const bool has_work = t->step < t->budget;
+    const int code = has_work || t->step == 0 ? train(&r, e) : 0;
+    const bool diverged = code == ERR_DIVERGED || code == ERR_SINGULAR;
+    struct err second = { 0 };
+    if (diverged && t->bad_tensor[0] && registry_find(&measure_registry, t->bad_tensor) == NULL)
+        log_divergence(t, sink, e, &second);
+    else if (diverged)
+        sink->event(sink, t->step, "diverged", err_first(e), &second);
+    if (code == 0 || diverged || code == ERR_STOPPED)
+        report_costs(&r, &second);
+    *outcome = (struct trial_outcome){ .step = t->step, .layer = t->bad_layer };
+    snprintf(outcome->tensor, sizeof outcome->tensor, "%s", t->bad_tensor);
+    checkpoint_weights_hash(t, outcome->weights_sha256);
+    const int second_code = second.code;
+    if (second_code < 0 && !diverged && code == 0)
+        err_move(e, &second);
+    err_clear(&second);
+    return code ? code : second_code;
+}

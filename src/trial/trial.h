@@ -1,0 +1,67 @@
+/* One trial: a network, its credit assignment, its optimizers and its data, trained from step 0 or from a checkpoint to its budget.
+ *
+ * A trial runs in a process of its own with one BLAS thread. Everything it draws is a pure function of (seed, stream, step), so a checkpoint is
+ * the weights, the optimizers' state, and a few numbers. Records go to a sink (base/sink.h). */
+#ifndef TPRUN_TRIAL_TRIAL_H
+#define TPRUN_TRIAL_TRIAL_H
+
+#include "base/sink.h"
+#include "trial/config.h"
+
+struct trial;
+
+/* What the caller decides while a trial runs. All may be zero. */
+struct trial_control {
+    /* Asked between steps: 0 go on, TRIAL_CHECKPOINT write one and go on, TRIAL_STOP write one and return ERR_STOPPED. */
+    int (*poll)(void *self);
+    /* Called about ten times a second and at every log: the step reached and the last train loss (NAN before the first). */
+    void (*progress)(void *self, int64_t step, double loss);
+    void *self;
+    const char *checkpoint_folder; /* NULL: no checkpoints */
+    const char *checkpoint_name;   /* files are <folder>/<name>.<step>.safetensors */
+};
+enum { TRIAL_CONTINUE, TRIAL_CHECKPOINT, TRIAL_STOP };
+
+/* Where and why a trial diverged. */
+struct trial_outcome {
+    int64_t step, layer; /* layer -1 = not known */
+    char tensor[64];     /* "" = not known: "train_loss", "layers.0.weight_hh" */
+    char weights_sha256[65];
+    double peak_reals;
+};
+
+int trial_open(struct trial **t, const struct config *c, struct err *e);
+void trial_close(struct trial *t);
+/* Restores a checkpoint; sha256 may be NULL. Errors leave the trial as it was before the call: ERR_FORMAT, ERR_IO. */
+int trial_restore(struct trial *t, const char *path, const char *sha256, struct err *e);
+int64_t trial_step_number(const struct trial *t);
+/* Trains to the budget. Returns 0, ERR_STOPPED after a checkpoint, ERR_DIVERGED or ERR_SINGULAR (a result: outcome says where), or another
+ * error. Logs at step 0, every log.every steps and at the end. A checkpoint is written at the end too. */
+int trial_run(struct trial *t, struct sink *sink, const struct trial_control *control, struct trial_outcome *outcome, struct err *e);
+/* One training step on the next minibatch, without logging: for tests and benchmarks. */
+int trial_step(struct trial *t, struct err *e);
+
+/* What a trial takes and costs, from shapes alone. */
+struct trial_layer_size {
+    const char *kind;
+    char shape[64]; /* "(20, 60, 6) -> (20, 100)" */
+    size_t n_weights;
+};
+struct trial_size {
+    size_t n_layers;
+    struct trial_layer_size *layers;
+    size_t n_weights, n_feedback_weights;
+    double memory_bytes;
+    double flops_per_step; /* training */
+    double flops_per_log;  /* one evaluation */
+    int64_t iterations;    /* budget in steps, epochs converted */
+};
+int trial_measure(const struct config *c, struct trial_size *size, struct arena *a, struct err *e);
+
+/* Registries that `tprun list` and the schema show, closed by NULL. */
+extern const struct registry *const trial_registries[];
+
+/* tprun probe (trial/probe.c): one step on given tensors. */
+int trial_probe(const struct config *c, const char *input, const char *output, bool metrics, struct err *e);
+
+#endif

@@ -1,0 +1,110 @@
+/* The worker: one process, one trial, one BLAS thread. It reads a job from the runner's socket and sends back records;
+ * it never opens the database. Beside that it serves `tprun probe` (one step on given tensors) and `tprun plan` (how
+ * fast is this processor).
+ *
+ *   tprun-worker-double --parent PID                       a job on file descriptor 3
+ *   tprun-worker-double --probe IN OUT [--metrics]         configuration on standard input
+ *   tprun-worker-double --rate                             floating-point operations per second of a matrix product
+ *   tprun-worker-double --kernel                           name of the BLAS kernel
+ */
+#include "trial/worker.h"
+
+#include "base/text.h"
+#include "math/blas.h"
+#include "spec/tree.h"
+#include "trial/trial.h"
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <time.h>
+#include <unistd.h>
+
+static int probe(const char *input, const char *output, bool metrics)
+{
+    struct text json = { 0 };
+    char bytes[4096];
+    size_t n;
+    while ((n = fread(bytes, 1, sizeof bytes, stdin)) > 0)
+        text_put(&json, bytes, n);
+    struct arena a;
+    struct config c = { 0 };
+    struct err e = { 0 };
+    arena_init(&a, 0);
+    int code = blas_start(&e);
+    if (code == 0)
+        code = worker_read_config("the composed trial", json.s ? json.s : "", json.n, &c, &a, &e);
+    if (code == 0)
+        code = trial_probe(&c, input, output, metrics, &e);
+    err_print(&e, stderr, isatty(STDERR_FILENO));
+    err_clear(&e);
+    arena_finish(&a);
+    text_free(&json);
+    return code < 0 ? err_exit_status(code) : EXIT_SUCCESS;
+}
+
+double worker_rate(int64_t ns)
+{
+    enum { N = 128 }; /* of the size of a small layer */
+    struct arena a;
+    arena_init(&a, 0);
+    real *values = arena_need(&a, 3 * N * N, sizeof(real));
+    for (size_t i = 0; i < 2 * N * N; i++)
+        values[i] = (real)(1.0 + (double)(i % 7));
+    const struct mat x = mat_of(values, N, N), y = mat_of(values + N * N, N, N), z = mat_of(values + 2 * N * N, N, N);
+    blas_gemm(false, false, 1, x, y, 0, z);
+    const int64_t start = worker_now_ns();
+    int64_t elapsed;
+    double products = 0;
+    do {
+        blas_gemm(false, false, 1, x, y, 0, z);
+        products++;
+        elapsed = worker_now_ns() - start;
+    } while (elapsed < ns);
+    arena_finish(&a);
+    return products * 2.0 * N * N * N / ((double)elapsed * 1e-9); /* (n, n) by (n, n) takes 2 n^3 operations */
+}
+
+void worker_warm_up(void)
+{
+    (void)worker_rate(0);
+}
+
+/* A worker whose runner dies is killed by the kernel; the runner may have died before this line, so look once more. It
+ * would also rather be the one that an exhausted machine ends. */
+static void bind_to_parent(pid_t parent)
+{
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
+        _exit(WORKER_EXIT_ORPHAN);
+    const int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+    if (fd >= 0) {
+        const ssize_t ignored = write(fd, "500", 3);
+        (void)ignored;
+        close(fd);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    signal(SIGXFSZ, SIG_IGN); /* a full disk is an error of write(2) */
+    signal(SIGPIPE, SIG_IGN);
+    if (argc == 3 && !strcmp(argv[1], "--parent")) {
+        bind_to_parent((pid_t)strtol(argv[2], NULL, 10));
+        return worker_serve();
+    }
+    if ((argc == 4 || argc == 5) && !strcmp(argv[1], "--probe"))
+        return probe(argv[2], argv[3], argc == 5 && !strcmp(argv[4], "--metrics"));
+    struct err e = { 0 };
+    if (argc == 2 && (!strcmp(argv[1], "--rate") || !strcmp(argv[1], "--kernel"))) {
+        if (blas_start(&e) < 0) {
+            err_print(&e, stderr, false);
+            return EXIT_FAILURE;
+        }
+        if (!strcmp(argv[1], "--rate"))
+            return printf("%.6g\n", worker_rate(20 * 1000 * 1000)) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+        return puts(blas_kernel()) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+    }
+    fprintf(stderr, "tprun-worker: started by tprun only\n");
+    return err_exit_status(ERR_USAGE);
+}

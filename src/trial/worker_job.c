@@ -1,0 +1,287 @@
+/* The worker's side of a job: reads it from the runner's socket, trains the trial, and sends its records back in
+ * frames. */
+#include "trial/worker.h"
+
+#include "base/frame.h"
+#include "math/blas.h"
+#include "spec/tree.h"
+#include "trial/protocol.h"
+#include "trial/trial.h"
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { FLUSH_BYTES = 32 * 1024, FLUSH_NS = 50 * 1000 * 1000, LISTEN_NS = 5 * 1000 * 1000, TEXT_LIMIT = 16 * 1024 };
+
+struct worker {
+    struct sink sink; /* first: the sink's functions cast back */
+    struct frame_buffer out, in;
+    int64_t flushed_ns, listened_ns;
+    struct trial *trial;
+    int64_t stop_at; /* step, or 0 */
+    bool stop;       /* asked to stop */
+};
+
+struct job {
+    const char *config, *folder, *name;
+    const char *path[2], *sha256[2];
+    int64_t memory_limit, stop_at;
+};
+
+int64_t worker_now_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+/* Blocks while the runner is busy: that is the back-pressure that keeps its memory bounded. */
+static void flush(struct worker *w)
+{
+    for (size_t sent = 0; sent < w->out.n;) {
+        const ssize_t n = write(WORKER_SOCKET, w->out.bytes + sent, w->out.n - sent);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            _exit(WORKER_EXIT_ORPHAN);
+        sent += (size_t)n;
+    }
+    w->out.n = 0;
+    w->flushed_ns = worker_now_ns();
+}
+
+static int frame_done(struct worker *w)
+{
+    frame_end(&w->out);
+    if (w->out.n >= FLUSH_BYTES || worker_now_ns() - w->flushed_ns >= FLUSH_NS)
+        flush(w);
+    return 0;
+}
+
+static void put_text(struct frame_buffer *b, const char *s)
+{
+    char cut[TEXT_LIMIT];
+    if (s && strlen(s) >= sizeof cut) {
+        memcpy(cut, s, sizeof cut - 1);
+        cut[sizeof cut - 1] = 0;
+        s = cut;
+    }
+    frame_put_string(b, s);
+}
+
+static int put_metric(struct sink *s, const char *name, int64_t step, double value, struct err *e)
+{
+    (void)e;
+    struct worker *w = (struct worker *)s;
+    frame_begin(&w->out, MESSAGE_METRIC);
+    put_text(&w->out, name);
+    frame_put_int(&w->out, step);
+    frame_put_double(&w->out, value);
+    return frame_done(w);
+}
+
+static int put_layer_metric(struct sink *s, const char *name, int64_t step, int64_t layer, double value, struct err *e)
+{
+    (void)e;
+    struct worker *w = (struct worker *)s;
+    frame_begin(&w->out, MESSAGE_LAYER_METRIC);
+    put_text(&w->out, name);
+    frame_put_int(&w->out, step);
+    frame_put_int(&w->out, layer);
+    frame_put_double(&w->out, value);
+    return frame_done(w);
+}
+
+static int put_cost(struct sink *s, const char *phase, int64_t wall_ns, int64_t cpu_ns, double flops, struct err *e)
+{
+    (void)e;
+    struct worker *w = (struct worker *)s;
+    frame_begin(&w->out, MESSAGE_COST);
+    put_text(&w->out, phase);
+    frame_put_int(&w->out, wall_ns);
+    frame_put_int(&w->out, cpu_ns);
+    frame_put_double(&w->out, flops);
+    return frame_done(w);
+}
+
+static int put_event(struct sink *s, int64_t step, const char *kind, const char *text, struct err *e)
+{
+    (void)e;
+    struct worker *w = (struct worker *)s;
+    frame_begin(&w->out, MESSAGE_EVENT);
+    frame_put_int(&w->out, step);
+    put_text(&w->out, kind);
+    put_text(&w->out, text);
+    return frame_done(w);
+}
+
+static int put_checkpoint(struct sink *s, int64_t step, const char *path, const char *sha256, struct err *e)
+{
+    (void)e;
+    struct worker *w = (struct worker *)s;
+    frame_begin(&w->out, MESSAGE_CHECKPOINT);
+    frame_put_int(&w->out, step);
+    put_text(&w->out, path);
+    put_text(&w->out, sha256);
+    frame_end(&w->out);
+    flush(w);
+    return 0;
+}
+
+static void on_progress(void *self, int64_t step, double loss)
+{
+    struct worker *w = self;
+    frame_begin(&w->out, MESSAGE_PROGRESS);
+    frame_put_int(&w->out, step);
+    frame_put_double(&w->out, loss);
+    frame_end(&w->out);
+    flush(w);
+}
+
+/* Receives what has come; blocks for the first byte if `wait`. */
+static void receive(struct worker *w, bool wait)
+{
+    unsigned char bytes[4096];
+    struct pollfd ready = { .fd = WORKER_SOCKET, .events = POLLIN };
+    if (!wait && poll(&ready, 1, 0) <= 0)
+        return;
+    ssize_t n;
+    do
+        n = read(WORKER_SOCKET, bytes, sizeof bytes);
+    while (n < 0 && errno == EINTR);
+    if (n <= 0)
+        _exit(WORKER_EXIT_ORPHAN);
+    frame_append(&w->in, bytes, (size_t)n);
+}
+
+/* Between steps: has the runner said something? A look at the socket is a system call, so at most every 5 ms. */
+static int on_poll(void *self)
+{
+    struct worker *w = self;
+    if (w->stop_at && trial_step_number(w->trial) >= w->stop_at)
+        return TRIAL_STOP;
+    const int64_t now = worker_now_ns();
+    if (now - w->listened_ns < LISTEN_NS)
+        return w->stop ? TRIAL_STOP : TRIAL_CONTINUE;
+    w->listened_ns = now;
+    receive(w, false);
+    int answer = TRIAL_CONTINUE;
+    struct frame f;
+    struct err e = { 0 };
+    int taken;
+    while ((taken = frame_take(&w->in, &f, &e)) > 0) {
+        w->stop |= f.type == MESSAGE_STOP;
+        if (f.type == MESSAGE_SAVE)
+            answer = TRIAL_CHECKPOINT;
+    }
+    if (taken < 0)
+        _exit(WORKER_EXIT_ORPHAN);
+    return w->stop ? TRIAL_STOP : answer;
+}
+
+static int read_job(struct worker *w, struct job *job, struct err *e)
+{
+    struct frame f;
+    int taken;
+    while ((taken = frame_take(&w->in, &f, e)) == 0)
+        receive(w, true);
+    TRY(taken);
+    if (f.type != MESSAGE_JOB)
+        return err_set(e, ERR_INTERNAL, "the runner sent message %u before a job", f.type);
+    TRY(frame_get_string(&f, &job->config, e));
+    for (int i = 0; i < 2; i++) {
+        TRY(frame_get_string(&f, &job->path[i], e));
+        TRY(frame_get_string(&f, &job->sha256[i], e));
+    }
+    TRY(frame_get_string(&f, &job->folder, e));
+    TRY(frame_get_string(&f, &job->name, e));
+    TRY(frame_get_int(&f, &job->memory_limit, e));
+    return frame_get_int(&f, &job->stop_at, e);
+}
+
+int worker_read_config(const char *name, const char *text, size_t n, struct config *c, struct arena *a, struct err *e)
+{
+    const struct node *tree = tree_parse(name, text, n, a, e);
+    if (!tree)
+        return e->code ? e->code : ERR_SPEC;
+    return config_bind(tree, c, a, e);
+}
+
+/* The newest checkpoint that verifies, else the one before, else the beginning. refused[i] says why checkpoint i was
+ * not taken. */
+static void restore(struct trial *t, const struct job *job, struct err refused[2])
+{
+    for (int i = 0; i < 2 && job->path[i]; i++)
+        if (trial_restore(t, job->path[i], job->sha256[i], &refused[i]) == 0)
+            return;
+}
+
+static int run_job(struct worker *w, const struct job *job, struct trial_outcome *outcome, struct arena *a,
+                   struct err *e)
+{
+    struct config c = { 0 };
+    TRY(worker_read_config("the runner's job", job->config, strlen(job->config), &c, a, e));
+    if (job->memory_limit >
+        0) { /* after the warm-up of BLAS, which waits for ever when it finds no memory for its buffers */
+        const rlim_t bytes = (rlim_t)job->memory_limit;
+        if (setrlimit(RLIMIT_AS, &(struct rlimit){ bytes, bytes }) < 0)
+            return err_set(e, ERR_INTERNAL, "cannot limit memory to %ju bytes: %s", (uintmax_t)bytes, strerror(errno));
+    }
+    TRY(trial_open(&w->trial, &c, e));
+    struct err refused[2] = { { 0 }, { 0 } };
+    restore(w->trial, job, refused);
+    frame_begin(&w->out, MESSAGE_HELLO);
+    frame_put_string(&w->out, blas_kernel());
+    frame_put_int(&w->out, trial_step_number(w->trial));
+    frame_end(&w->out);
+    for (int i = 0; i < 2; i++) {
+        if (refused[i].code)
+            put_event(&w->sink, trial_step_number(w->trial), "checkpoint_refused", err_first(&refused[i]), e);
+        err_clear(&refused[i]);
+    }
+    flush(w);
+    w->stop_at = job->stop_at;
+    const struct trial_control control = { .poll = on_poll,
+                                           .progress = on_progress,
+                                           .self = w,
+                                           .checkpoint_folder = job->folder,
+                                           .checkpoint_name = job->name };
+    return trial_run(w->trial, &w->sink, &control, outcome, e);
+}
+
+int worker_serve(void)
+{
+    struct worker w = { .sink = { put_metric, put_layer_metric, put_cost, put_event, put_checkpoint },
+                        .flushed_ns = worker_now_ns() };
+    struct trial_outcome outcome = { .layer = -1 };
+    struct job job = { 0 };
+    struct arena a;
+    struct err e = { 0 };
+    arena_init(&a, 0);
+    int code = blas_start(&e);
+    if (code == 0)
+        worker_warm_up();
+    if (code == 0)
+        code = read_job(&w, &job, &e);
+    if (code == 0)
+        code = run_job(&w, &job, &outcome, &a, &e);
+    frame_begin(&w.out, MESSAGE_END);
+    frame_put_int(&w.out, code);
+    put_text(&w.out, err_first(&e));
+    frame_put_int(&w.out, outcome.step ? outcome.step : w.trial ? trial_step_number(w.trial) : 0);
+    frame_put_int(&w.out, outcome.layer);
+    put_text(&w.out, outcome.tensor);
+    put_text(&w.out, outcome.weights_sha256);
+    frame_end(&w.out);
+    flush(&w);
+    trial_close(w.trial);
+    err_clear(&e);
+    arena_finish(&a);
+    frame_free(&w.out);
+    frame_free(&w.in);
+    return EXIT_SUCCESS; /* how the trial ended is in the message */
+}

@@ -1,0 +1,22 @@
+/* The main function of a Check suite: CHECK_MAIN("mat", add_tests) where add_tests adds tests to a test case. */
+#ifndef TPRUN_TESTS_CHECK_MAIN_H
+#define TPRUN_TESTS_CHECK_MAIN_H
+
+#include <check.h>
+#include <stdlib.h>
+
+#define CHECK_MAIN(name, add_tests)                                                                                    \
+    int main(void)                                                                                                     \
+    {                                                                                                                  \
+        Suite *suite = suite_create(name);                                                                             \
+        TCase *tcase = tcase_create(name);                                                                             \
+        add_tests(tcase);                                                                                              \
+        suite_add_tcase(suite, tcase);                                                                                 \
+        SRunner *runner = srunner_create(suite);                                                                       \
+        srunner_run_all(runner, CK_ENV);                                                                               \
+        const int failed = srunner_ntests_failed(runner);                                                              \
+        srunner_free(runner);                                                                                          \
+        return failed ? EXIT_FAILURE : EXIT_SUCCESS;                                                                   \
+    }
+
+#endif

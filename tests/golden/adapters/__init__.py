@@ -1,0 +1,34 @@
+"""Translators: from a paper's case.json to a tprun specification and tprun's names. Nothing else knows the papers' own words.
+
+An adapter is translate(case, inputs, parts) -> Translation, or raises Skip with the part of tprun that does not exist yet.
+"""
+
+
+class Skip(Exception):
+    """This case needs a part that does not exist; the text says which."""
+
+
+class Translation:
+    def __init__(self, spec, inputs, expect):
+        self.spec = spec      # a trial's specification, a dict
+        self.inputs = inputs  # tprun's name -> Tensor
+        self.expect = expect  # expected name -> (tprun's name, function of its Tensor) or None where tprun has no name
+
+
+def same(tensor):
+    return tensor
+
+
+def base_spec(batch_size, dataset, layers, loss, algorithm, stepsize=0.1):
+    return {
+        "version": 1, "experiment": "golden", "dataset": dataset,
+        "network": {"layers": layers}, "loss": loss, "algorithm": algorithm,
+        "train": {"optimizer": {"name": "sgd", "stepsize": stepsize}, "batch_size": batch_size, "iterations": 1},
+        "log": {"metrics": ["feedback_loss"] if algorithm.get("mapping") == "learned" or
+                (isinstance(algorithm.get("mapping"), dict) and algorithm["mapping"].get("name") == "learned") else ["weight_norm"]},
+    }
+
+
+def need(parts, kind, name):
+    if name not in parts[kind]:
+        raise Skip(f"no {kind} '{name}'")

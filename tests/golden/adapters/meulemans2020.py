@@ -1,0 +1,55 @@
+"""Meulemans et al. 2020: dense networks with a target for the output itself."""
+import re
+
+from . import Skip, Translation, base_spec, need, same
+
+PRESET = {"bp": "bp", "tp": "tp_vanilla", "dtp": "dtp", "dfa": "dfa"}
+UNIT_REDUCTION = {"mean": "unit_mean", "sum": "mean"}
+LOSS = {"softmax_cross_entropy": "cross_entropy", "mse": {"name": "squared_error", "outputs": "mean"},
+        "squared_error": {"name": "squared_error", "outputs": "sum"}}
+
+
+def feedback_of(case, p):
+    names = {f["activation"] for f in case["feedback"]}
+    bias = {f["bias"] for f in case["feedback"]}
+    if len(names) > 1 or len(bias) > 1:
+        raise Skip("feedback layers that differ in activation or bias")
+    return {"activation": names.pop(), "bias": bias.pop()}
+
+
+def algorithm_of(case, inputs):
+    if case["algorithm"] not in PRESET:
+        raise Skip(f"no algorithm '{case['algorithm']}'")
+    p, name = case["hyperparameters"], PRESET[case["algorithm"]]
+    if name == "bp":
+        return {"name": "bp"}
+    if p.get("feedback_weight_decay", 0) > 0:
+        raise Skip("no weight decay in a feedback loss")
+    common = {"name": name, "target_stepsize": p["target_stepsize"], "head": 0,
+              "target": {"name": "gradient", "gradient": p["output_gradient"]}, "update": {"name": "gradient", "reduction": "mean"}}
+    if name == "dfa":
+        return {**common, "mapping": {"name": "fixed", **feedback_of(case, p)}}
+    noisy = any(n.startswith("noise.") for n in inputs)
+    return {**common, "mapping": {"name": "learned", **feedback_of(case, p)},
+            "feedback_loss": {"name": "reconstruction", "noise": p["sigma"] if noisy else 0, "scale": p["reconstruction_scale"],
+                              "reduction": UNIT_REDUCTION[p["reconstruction_unit_reduction"]]},
+            "feedback": {"optimizer": {"name": "sgd", "stepsize": 0.1}, "schedule": "joint"}}
+
+
+def translate(case, inputs, expected, parts):
+    layers = []
+    for layer in case["layers"]:
+        need(parts, "layer", {"conv2d": "conv"}.get(layer["type"], layer["type"]))
+        need(parts, "activation", layer["activation"])
+        layers.append({"dense": {"units": layer["out"], "activation": layer["activation"], "bias": layer["bias"]}})
+    loss = LOSS[case["loss"]["name"]]
+    dataset = {"name": "given", "features": case["layers"][0]["in"], "outputs": case["layers"][-1]["out"],
+               "labels": "classes" if loss == "cross_entropy" else "real"}
+    spec = base_spec(case["batch_size"], dataset, layers, loss, algorithm_of(case, inputs))
+    names = {re.sub(r"^noise\.(\d+)$", r"noise.feedback.\1", n): t for n, t in inputs.items()}
+    expect = {}
+    for name in expected:
+        known = re.match(r"(loss|state\.\d+|target\.\d+)$|update\.", name)
+        loss_of = re.fullmatch(r"reconstruction_loss\.(\d+)", name)
+        expect[name] = (name, same) if known else (f"metric.feedback_loss.{loss_of.group(1)}", same) if loss_of else None
+    return Translation(spec, names, expect)
