@@ -2,14 +2,14 @@
  * One factorization per layer and minibatch, whatever the number of links. */
 #include "credit/credit.h"
 
-struct inverse_options {
-    double regularization, clamp;
-};
+static const char *const gates_names[] = { "matched", "released", NULL };
 
 static const struct option inverse_table[] = {
     { "regularization", OPT_REAL, offsetof(struct inverse_options, regularization), "1", 0, 1e300, .help = "r in (W^T W + r I)^-1 W^T" },
     { "clamp", OPT_REAL, offsetof(struct inverse_options, clamp), "1e-3", 0, 0.49, OPTION_ABOVE_MIN,
       "states and targets are clipped this far inside the activation's range before it is inverted" },
+    { "gates", OPT_ENUM, offsetof(struct inverse_options, gates), "matched", .names = gates_names,
+      .help = "gru: the rule that belongs to the forward cell, or the released code's, which exchanges z and 1 - z" },
     { 0 }
 };
 
@@ -23,9 +23,12 @@ static int shape(struct credit *c, struct arena *a, struct err *e)
     (void)a;
     for (size_t k = 1; k < c->n; k++) {
         const struct layer *l = &c->chain->layers[c->chain->layer_of[k]];
-        if (!(l->def->part.gives & GIVES_INVERSE) || !l->act || !l->act->inverse)
+        if (!(l->def->part.gives & GIVES_INVERSE) || (l->act && !l->act->inverse))
             return err_at(e, l->where, "algorithm.mapping: 'inverse' needs invertible layers; network.layers.%zu (%s%s%s) is not", l->index,
                           l->def->part.name, l->act ? ", " : "", l->act ? l->act->name : "");
+        if ((c->choice.propagate.part->needs & GIVES_APPLY) && !l->def->inverse_apply)
+            return err_at(e, l->where, "algorithm.propagate: '%s' needs the inverse itself, but that of '%s' is only linearized; use 'linear'",
+                          c->choice.propagate.part->name, l->def->part.name);
     }
     return 0;
 }
@@ -37,7 +40,7 @@ static int refresh(struct credit *c, struct pass *p, struct err *e)
         struct layer *l = &c->chain->layers[i];
         const size_t last = c->chain->first_link[i] + c->chain->links_of[i] - 1;
         if (last >= 1 && last < c->n)
-            TRY(l->def->inverse_refresh(l, options_of(c)->regularization, e));
+            TRY(l->def->inverse_refresh(l, options_of(c), e));
     }
     return 0;
 }
@@ -45,19 +48,19 @@ static int refresh(struct credit *c, struct pass *p, struct err *e)
 static void apply(struct credit *c, struct pass *p, size_t k, struct mat t, struct mat out)
 {
     const struct layer *l = &c->chain->layers[c->chain->layer_of[k + 1]];
-    l->def->inverse_apply(l, p->links[k + 1], t, (real)options_of(c)->clamp, out);
+    l->def->inverse_apply(l, p->links[k + 1], t, options_of(c), out);
 }
 
 static void difference(struct credit *c, struct pass *p, size_t k, struct mat d, struct mat out)
 {
     const struct layer *l = &c->chain->layers[c->chain->layer_of[k + 1]];
-    l->def->inverse_difference(l, p->links[k + 1], d, (real)options_of(c)->clamp, out);
+    l->def->inverse_difference(l, p->links[k + 1], d, options_of(c), out);
 }
 
 static void jvp(struct credit *c, struct pass *p, size_t k, struct mat d, struct mat out)
 {
     const struct layer *l = &c->chain->layers[c->chain->layer_of[k + 1]];
-    l->def->inverse_jvp(l, p->links[k + 1], d, (real)options_of(c)->clamp, out);
+    l->def->inverse_jvp(l, p->links[k + 1], d, options_of(c), out);
 }
 
 extern const struct mapping_def mapping_inverse;

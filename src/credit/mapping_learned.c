@@ -86,6 +86,10 @@ static int shape(struct credit *c, struct arena *a, struct err *e)
         struct feedback *f = &c->feedback[c->n_feedback++];
         f->target = i;
         f->through = recurrent ? i : i + 1;
+        const struct layer *through = &chain->layers[f->through];
+        if (c->choice.route == ROUTE_CHAIN && !(through->def->part.gives & GIVES_MIRROR))
+            return err_at(e, through->where, "algorithm.mapping: '%s' needs a feedback layer for network.layers.%zu, but '%s' has no mirror",
+                          c->choice.mapping.part->name, through->index, through->def->part.name);
         const size_t from = c->choice.route == ROUTE_CHAIN ? chain->layers[f->through].n_out : chain->layers[last_layer].n_out;
         TRY(shape_one(c, f, from, chain->layers[i].n_out, a, e));
     }

@@ -2,8 +2,7 @@
 #include "math/elementary.h"
 #include <assert.h>
 
-/* Every loop writes out[i] from entries i of its inputs alone, so out may be one of them. */
-#define FOR_EACH(i, n) ELEMENTWISE for (size_t i = 0; i < (n); i++)
+/* The loops below write out[i] from the entries i of their inputs alone, so out may be one of them. */
 
 static size_t same_shape(struct mat a, struct mat b)
 {
@@ -12,15 +11,14 @@ static size_t same_shape(struct mat a, struct mat b)
     return mat_n(a);
 }
 
-/* --- tanh
- * --------------------------------------------------------------------------------------------------------------------------
- */
+/* --- tanh --- */
 
 static void tanh_apply(struct mat u, struct mat h)
 {
     const size_t n = same_shape(u, h);
-    FOR_EACH(i, n)
-    h.p[i] = real_tanh(u.p[i]);
+    ELEMENTWISE
+    for (size_t i = 0; i < n; i++)
+        h.p[i] = real_tanh(u.p[i]);
 }
 
 /* 1 - h^2 */
@@ -28,8 +26,9 @@ static void tanh_times_slope(struct mat h, struct mat s, struct mat out)
 {
     const size_t n = same_shape(h, s);
     same_shape(h, out);
-    FOR_EACH(i, n)
-    out.p[i] = s.p[i] * ((1 - h.p[i]) * (1 + h.p[i]));
+    ELEMENTWISE
+    for (size_t i = 0; i < n; i++)
+        out.p[i] = s.p[i] * ((1 - h.p[i]) * (1 + h.p[i]));
 }
 
 static void tanh_apply_difference(struct mat u, struct mat h, struct mat w, struct mat out)
@@ -37,8 +36,9 @@ static void tanh_apply_difference(struct mat u, struct mat h, struct mat w, stru
     const size_t n = same_shape(u, w);
     same_shape(h, out);
     same_shape(u, out);
-    FOR_EACH(i, n)
-    out.p[i] = tanh_difference(u.p[i], w.p[i]);
+    ELEMENTWISE
+    for (size_t i = 0; i < n; i++)
+        out.p[i] = tanh_difference(u.p[i], w.p[i]);
 }
 
 /* The largest |h| that the inverse sees. A clamp below the rounding unit counts as the rounding unit: an inverse is
@@ -53,8 +53,8 @@ static void tanh_inverse(struct mat v, real clamp, struct mat out)
 {
     const size_t n = same_shape(v, out);
     const real limit = tanh_limit(clamp);
-    FOR_EACH(i, n)
-    {
+    ELEMENTWISE
+    for (size_t i = 0; i < n; i++) {
         const real a = at_most(at_least(v.p[i], -limit), limit);
         out.p[i] = half_log_ratio(1 + a, 1 - a, a);
     }
@@ -66,30 +66,31 @@ static void tanh_times_inverse_slope(struct mat h, struct mat s, real clamp, str
     const size_t n = same_shape(h, s);
     same_shape(h, out);
     const real limit = tanh_limit(clamp);
-    FOR_EACH(i, n)
-    {
+    ELEMENTWISE
+    for (size_t i = 0; i < n; i++) {
         const real a = at_most(at_least(h.p[i], -limit), limit);
         out.p[i] = s.p[i] / ((1 - a) * (1 + a));
     }
 }
 
 /* atanh(a) - atanh(b) = log((1 + a)(1 - b) / ((1 - a)(1 + b))) / 2, half the difference of numerator and denominator
- * being a - b. Mirrored so that b >= 0 and carried as x = 1 - b, y = 1 - a, which d moves without cancellation where b
+ * being a - b. Mirrored so that b >= 0; 1 - a is taken from 1 - b, which d moves without cancellation where b
  * saturates. */
 static void tanh_inverse_difference(struct mat h, struct mat d, real clamp, struct mat out)
 {
     const size_t n = same_shape(h, d);
     same_shape(h, out);
     const real limit = tanh_limit(clamp), low = 1 - limit, high = 1 + limit;
-    FOR_EACH(i, n)
-    {
-        const real mirrored = real_copysign(1, h.p[i]) * d.p[i];
-        const real x = 1 - real_fabs(h.p[i]), y = x - mirrored;
-        const real xc = at_least(x, low), yc = at_most(at_least(y, low), high);
-        const bool clipped = (xc != x) | (yc != y);
-        const real moved = clipped ? xc - yc : mirrored;
-        const real result = half_log_ratio((2 - yc) * xc, yc * (2 - xc), moved);
-        out.p[i] = real_copysign(1, h.p[i]) * result;
+    ELEMENTWISE
+    for (size_t i = 0; i < n; i++) {
+        const real sign = real_copysign(1, h.p[i]), b = real_fabs(h.p[i]), mirrored = sign * d.p[i];
+        const real below_b = 1 - b, below_a = below_b - mirrored,
+                   above_a = 1 + (b + mirrored); /* 1 - b, 1 - a, 1 + a */
+        const real kept_b = at_least(below_b, low), kept_a = at_most(at_least(below_a, low), high);
+        const bool clipped = (kept_b != below_b) | (kept_a != below_a);
+        const real moved = clipped ? kept_b - kept_a : mirrored;
+        const real top = at_most(at_least(above_a, low), high) * kept_b;
+        out.p[i] = sign * half_log_ratio(top, kept_a * (2 - kept_b), moved);
     }
 }
 
@@ -104,15 +105,14 @@ static const struct act tanh_act = {
     .inverse_difference = tanh_inverse_difference,
 };
 
-/* --- sigmoid
- * -----------------------------------------------------------------------------------------------------------------------
- */
+/* --- sigmoid --- */
 
 static void sigmoid_apply(struct mat u, struct mat h)
 {
     const size_t n = same_shape(u, h);
-    FOR_EACH(i, n)
-    h.p[i] = real_sigmoid(u.p[i]);
+    ELEMENTWISE
+    for (size_t i = 0; i < n; i++)
+        h.p[i] = real_sigmoid(u.p[i]);
 }
 
 /* h (1 - h) */
@@ -120,8 +120,9 @@ static void sigmoid_times_slope(struct mat h, struct mat s, struct mat out)
 {
     const size_t n = same_shape(h, s);
     same_shape(h, out);
-    FOR_EACH(i, n)
-    out.p[i] = s.p[i] * (h.p[i] * (1 - h.p[i]));
+    ELEMENTWISE
+    for (size_t i = 0; i < n; i++)
+        out.p[i] = s.p[i] * (h.p[i] * (1 - h.p[i]));
 }
 
 /* sigmoid(u) = (1 + tanh(u / 2)) / 2 */
@@ -130,8 +131,9 @@ static void sigmoid_difference(struct mat u, struct mat h, struct mat w, struct 
     const size_t n = same_shape(u, w);
     same_shape(h, out);
     same_shape(u, out);
-    FOR_EACH(i, n)
-    out.p[i] = (real)0.5 * tanh_difference((real)0.5 * u.p[i], (real)0.5 * w.p[i]);
+    ELEMENTWISE
+    for (size_t i = 0; i < n; i++)
+        out.p[i] = (real)0.5 * tanh_difference((real)0.5 * u.p[i], (real)0.5 * w.p[i]);
 }
 
 /* logit(v) = log(v / (1 - v)) */
@@ -139,8 +141,8 @@ static void sigmoid_inverse(struct mat v, real clamp, struct mat out)
 {
     const size_t n = same_shape(v, out);
     const real low = at_least(clamp, REAL_ULP), high = 1 - low;
-    FOR_EACH(i, n)
-    {
+    ELEMENTWISE
+    for (size_t i = 0; i < n; i++) {
         const real a = at_most(at_least(v.p[i], low), high);
         out.p[i] = 2 * half_log_ratio(a, 1 - a, a - (real)0.5);
     }
@@ -152,29 +154,32 @@ static void sigmoid_times_inverse_slope(struct mat h, struct mat s, real clamp, 
     const size_t n = same_shape(h, s);
     same_shape(h, out);
     const real low = at_least(clamp, REAL_ULP), high = 1 - low;
-    FOR_EACH(i, n)
-    {
+    ELEMENTWISE
+    for (size_t i = 0; i < n; i++) {
         const real a = at_most(at_least(h.p[i], low), high);
         out.p[i] = s.p[i] / (a * (1 - a));
     }
 }
 
 /* logit(a) - logit(b) = log(a (1 - b) / (b (1 - a))), numerator less denominator being a - b. Mirrored about 1/2 so
- * that b <= 1/2, where b + d has no cancellation that h + d had not. */
+ * that b <= 1/2; a and 1 - a are both moved by d from there, so that neither is the rounded complement of the other. */
 static void sigmoid_inverse_difference(struct mat h, struct mat d, real clamp, struct mat out)
 {
     const size_t n = same_shape(h, d);
     same_shape(h, out);
-    const real low = at_least(clamp, REAL_ULP), high = 1 - low;
-    FOR_EACH(i, n)
-    {
+    const real low = at_least(clamp, REAL_ULP), high = 1 - low,
+               rest = 1 - high; /* rest is low as the inverse sees it at the top */
+    ELEMENTWISE
+    for (size_t i = 0; i < n; i++) {
         const bool upper = h.p[i] > (real)0.5;
-        const real sign = upper ? -1 : 1, least = upper ? 1 - high : low;
-        const real b = upper ? 1 - h.p[i] : h.p[i], mirrored = sign * d.p[i], a = b + mirrored;
-        const real bc = at_least(b, least), ac = at_most(at_least(a, least), high);
-        const bool clipped = (bc != b) | (ac != a);
-        const real moved = clipped ? ac - bc : mirrored;
-        out.p[i] = sign * 2 * half_log_ratio(ac * (1 - bc), bc * (1 - ac), (real)0.5 * moved);
+        const real sign = upper ? -1 : 1, b = upper ? 1 - h.p[i] : h.p[i], mirrored = sign * d.p[i];
+        const real a = b + mirrored, complement = (1 - b) - mirrored;
+        const real least = upper ? rest : low, least_complement = upper ? low : rest;
+        const real kept_b = at_least(b, least), kept_a = at_most(at_least(a, least), high);
+        const real kept_complement = at_most(at_least(complement, least_complement), high);
+        const bool clipped = (kept_b != b) | (kept_a != a) | (kept_complement != complement);
+        const real moved = clipped ? kept_a - kept_b : mirrored;
+        out.p[i] = sign * 2 * half_log_ratio(kept_a * (1 - kept_b), kept_b * kept_complement, (real)0.5 * moved);
     }
 }
 
@@ -189,15 +194,14 @@ static const struct act sigmoid_act = {
     .inverse_difference = sigmoid_inverse_difference,
 };
 
-/* --- relu
- * --------------------------------------------------------------------------------------------------------------------------
- */
+/* --- relu --- */
 
 static void relu_apply(struct mat u, struct mat h)
 {
     const size_t n = same_shape(u, h);
-    FOR_EACH(i, n)
-    h.p[i] = at_least(u.p[i], 0);
+    ELEMENTWISE
+    for (size_t i = 0; i < n; i++)
+        h.p[i] = at_least(u.p[i], 0);
 }
 
 /* 1 where h > 0, else 0. A product, not a choice: a NaN or an infinity in s is not hidden by a unit that is off. */
@@ -205,8 +209,8 @@ static void relu_times_slope(struct mat h, struct mat s, struct mat out)
 {
     const size_t n = same_shape(h, s);
     same_shape(h, out);
-    FOR_EACH(i, n)
-    {
+    ELEMENTWISE
+    for (size_t i = 0; i < n; i++) {
         const real slope = h.p[i] > 0 ? 1 : h.p[i] <= 0 ? 0 : h.p[i]; /* NaN stays */
         out.p[i] = slope * s.p[i];
     }
@@ -217,8 +221,8 @@ static void relu_difference_of(struct mat u, struct mat w, struct mat out)
 {
     const size_t n = same_shape(u, w);
     same_shape(u, out);
-    FOR_EACH(i, n)
-    {
+    ELEMENTWISE
+    for (size_t i = 0; i < n; i++) {
         const real x = u.p[i], y = w.p[i];
         const real on = at_least(y, -x), off = at_least(x + y, 0);
         out.p[i] = x > 0 ? on : off;
@@ -260,9 +264,7 @@ static const struct act relu_act = {
     .inverse_difference = relu_inverse_difference,
 };
 
-/* --- linear
- * ------------------------------------------------------------------------------------------------------------------------
- */
+/* --- linear --- */
 
 static void linear_apply(struct mat u, struct mat h)
 {

@@ -23,6 +23,7 @@ struct act {
 };
 
 /* tanh, sigmoid, relu, linear; closed by NULL, in the order of act_names. An option table binds an index into both. */
+enum act_index { ACT_TANH, ACT_SIGMOID, ACT_RELU, ACT_LINEAR };
 extern const struct act *const act_all[];
 extern const char *const act_names[];
 

@@ -12,8 +12,7 @@
 #include <libxsmm.h>
 #endif
 
-/* --- what the numbers rest on
- * ------------------------------------------------------------------------------------------------------ */
+/* --- what the numbers rest on --- */
 
 /* GSL brings a reference cblas with it, 26 times slower, that wins if it is linked first. The symbol that this process
  * binds must live in the object that holds OpenBLAS's own functions. */
@@ -79,9 +78,7 @@ const char *blas_kernel(void)
     return text;
 }
 
-/* --- products
- * ----------------------------------------------------------------------------------------------------------------------
- */
+/* --- products --- */
 
 /* BLAS counts in 32-bit int. A leading dimension must be positive even where there is nothing to read. */
 static int blas_int(size_t n)

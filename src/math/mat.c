@@ -3,8 +3,6 @@
 #include <assert.h>
 #include <math.h>
 
-#define FOR_EACH(i, n) ELEMENTWISE for (size_t i = 0; i < (n); i++)
-
 static size_t same_shape(struct mat a, struct mat b)
 {
     assert(a.rows == b.rows && a.cols == b.cols);
@@ -37,47 +35,53 @@ void mat_zero(struct mat a)
 void mat_axpy(real s, struct mat x, struct mat y)
 {
     const size_t n = same_shape(x, y);
-    FOR_EACH(i, n)
-    y.p[i] += s * x.p[i];
+    ELEMENTWISE
+    for (size_t i = 0; i < n; i++)
+        y.p[i] += s * x.p[i];
 }
 
 void mat_scale(real s, struct mat x, struct mat y)
 {
     const size_t n = same_shape(x, y);
-    FOR_EACH(i, n)
-    y.p[i] = s * x.p[i];
+    ELEMENTWISE
+    for (size_t i = 0; i < n; i++)
+        y.p[i] = s * x.p[i];
 }
 
 void mat_sub(struct mat a, struct mat b, struct mat out)
 {
     const size_t n = same_shape(a, b);
     same_shape(a, out);
-    FOR_EACH(i, n)
-    out.p[i] = a.p[i] - b.p[i];
+    ELEMENTWISE
+    for (size_t i = 0; i < n; i++)
+        out.p[i] = a.p[i] - b.p[i];
 }
 
 void mat_add(struct mat a, struct mat b, struct mat out)
 {
     const size_t n = same_shape(a, b);
     same_shape(a, out);
-    FOR_EACH(i, n)
-    out.p[i] = a.p[i] + b.p[i];
+    ELEMENTWISE
+    for (size_t i = 0; i < n; i++)
+        out.p[i] = a.p[i] + b.p[i];
 }
 
 void mat_mul_elements(struct mat a, struct mat b, struct mat out)
 {
     const size_t n = same_shape(a, b);
     same_shape(a, out);
-    FOR_EACH(i, n)
-    out.p[i] = a.p[i] * b.p[i];
+    ELEMENTWISE
+    for (size_t i = 0; i < n; i++)
+        out.p[i] = a.p[i] * b.p[i];
 }
 
 void mat_add_row(const real *row, struct mat a)
 {
     for (size_t i = 0; i < a.rows; i++) {
         real *const to = a.p + i * a.cols;
-        FOR_EACH(j, a.cols)
-        to[j] += row[j];
+        ELEMENTWISE
+        for (size_t j = 0; j < a.cols; j++)
+            to[j] += row[j];
     }
 }
 
@@ -101,11 +105,13 @@ void mat_sum_rows(struct mat a, real s, real *out)
             real sum[COLS] = { 0 };
             for (size_t r = 0; r < rows; r++) {
                 const real *const from = a.p + (i + r) * a.cols + j;
-                FOR_EACH(c, cols)
-                sum[c] += from[c];
+                ELEMENTWISE
+                for (size_t c = 0; c < cols; c++)
+                    sum[c] += from[c];
             }
-            FOR_EACH(c, cols)
-            out[j + c] += s * sum[c];
+            ELEMENTWISE
+            for (size_t c = 0; c < cols; c++)
+                out[j + c] += s * sum[c];
         }
     }
 }
@@ -120,8 +126,9 @@ void mat_transpose(struct mat a, struct mat out)
         for (size_t j = 0; j < a.cols; j += TILE) {
             const size_t j_end = a.cols - j < TILE ? a.cols : j + TILE;
             for (size_t jj = j; jj < j_end; jj++) {
-                FOR_EACH(k, i_end - i)
-                out.p[jj * out.cols + i + k] = a.p[(i + k) * a.cols + jj];
+                ELEMENTWISE
+                for (size_t k = 0; k < i_end - i; k++)
+                    out.p[jj * out.cols + i + k] = a.p[(i + k) * a.cols + jj];
             }
         }
     }

@@ -17,9 +17,7 @@ static int check_shape(size_t rows, size_t cols, struct err *e)
     return 0;
 }
 
-/* --- ridge
- * -------------------------------------------------------------------------------------------------------------------------
- */
+/* --- ridge --- */
 
 int ridge_init(struct ridge *s, size_t out, size_t in, struct err *e)
 {
@@ -106,8 +104,7 @@ double ridge_factor(const struct ridge *s, size_t i, size_t j)
     return a->data[i * a->tda + j];
 }
 
-/* --- singular values
- * --------------------------------------------------------------------------------------------------------------- */
+/* --- singular values --- */
 
 /* a = U S V^T with a's rows and columns exchanged if it is wide: U (long, short), S descending (short), V (short,
  * short). */

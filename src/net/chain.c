@@ -150,17 +150,21 @@ static int pass_layer(struct pass *p, size_t i, struct mat input, bool gradients
         s->in = input;
         s->out = mat_new(a, b, l->n_out);
     }
+    if (l->n_pre)
+        s->pre = mat_new(a, links * b, l->n_pre);
     if (l->n_saved)
         s->saved = mat_new(a, links * b, l->n_saved);
     if (gradients)
         s->delta = mat_new(a, links * b, l->n_delta);
-    if (!s->out.p || (l->n_saved && !s->saved.p) || (gradients && !s->delta.p))
+    if (!s->out.p || (l->n_pre && !s->pre.p) || (l->n_saved && !s->saved.p) || (gradients && !s->delta.p))
         return err_set(e, ERR_MEMORY, "not enough memory for %zu x %zu values of layer %zu", links * b, l->n_out, i);
     for (size_t k = 0; k < links; k++) {
         struct link *at = &p->links[c->first_link[i] + k];
         *at = (struct link){ .in = mat_rows(s->in, k * b, b), .out = mat_rows(s->out, k * b, b) };
         if (s->side.p)
             at->side = mat_rows(s->side, k * b, b);
+        if (s->pre.p)
+            at->pre = mat_rows(s->pre, k * b, b);
         if (s->saved.p)
             at->saved = mat_rows(s->saved, k * b, b);
         if (s->delta.p)
@@ -216,7 +220,7 @@ double chain_reals_per_row(const struct chain *c)
     double n = (double)(c->data.length * c->data.features + 2 * c->data.outputs);
     for (size_t i = 0; i < c->n_layers; i++) {
         const struct layer *l = &c->layers[i];
-        n += (double)c->links_of[i] * (double)(l->n_out + l->n_saved + l->n_delta) + (double)l->n_in;
+        n += (double)c->links_of[i] * (double)(l->n_out + l->n_pre + l->n_saved + l->n_delta) + (double)l->n_in;
     }
     return n;
 }

@@ -3,9 +3,9 @@
 #include "net/layer_dense.h"
 #include <stdio.h>
 
-extern const struct layer_def layer_rnn;
+extern const struct layer_def layer_rnn, layer_gru;
 
-static const struct part *const layer_parts[] = { &layer_dense.part, &layer_rnn.part };
+static const struct part *const layer_parts[] = { &layer_dense.part, &layer_rnn.part, &layer_gru.part };
 
 const struct registry layer_registry = { "layer", layer_parts, sizeof layer_parts / sizeof *layer_parts };
 

@@ -47,14 +47,22 @@ extern const struct registry init_registry; /* init.h */
 
 struct layer;
 
-/* One application, or a stack of them. delta is the loss gradient at the pre-activations, written by vjp and read by grads. */
+/* One application, or a stack of them. pre: what prepare leaves for forward, if not in out; saved: what forward keeps for vjp. delta is the loss gradient at
+ * the pre-activations, written by vjp and used up by grads. */
 struct link {
-    struct mat in, side, out, saved, delta;
+    struct mat in, side, out, pre, saved, delta;
+};
+
+/* How a layer is inverted: the options of the mapping 'inverse'. */
+enum gates { GATES_MATCHED, GATES_RELEASED };
+struct inverse_options {
+    double regularization, clamp;
+    int gates; /* gru: the rule of the forward cell, or the released code's with z and 1 - z exchanged */
 };
 
 struct layer_def {
     struct part part;
-    /* From n_in features (of the chain's state, or of the input for a recurrent layer) to l->n_in, n_side, n_out, n_saved, n_delta and params
+    /* From n_in features (of the chain's state, or of the input for a recurrent layer) to l->n_in, n_side, n_out, n_pre, n_saved, n_delta and params
      * (without offsets). ERR_SPEC with a message that needs no place. */
     int (*shape)(struct layer *l, size_t features, struct err *e);
     /* Run-time state (packed weights, workspaces) for links of `rows` rows. */
@@ -64,7 +72,7 @@ struct layer_def {
     void (*refresh)(struct layer *l);
     /* Once per pass, on the stack: what depends on the side input alone. NULL if nothing does. */
     void (*prepare)(const struct layer *l, struct link at);
-    /* at.out (and at.saved) from at.in; at.out holds what prepare left there. */
+    /* at.out (and at.saved) from at.in; at.out or at.pre holds what prepare left there. */
     void (*forward)(const struct layer *l, struct link at);
     /* at.delta from s = dL/dh'; and dh = J^T s where dh.p is not NULL. */
     void (*vjp)(const struct layer *l, struct link at, struct mat s, struct mat dh);
@@ -77,14 +85,15 @@ struct layer_def {
     /* Floating-point operations of a forward pass of `rows` rows; one product with the state matrix in *product. */
     double (*flops)(const struct layer *l, size_t rows, double *product);
 
-    /* The regularized inverse (GIVES_INVERSE), Roulet & Harchaoui 2022, Sec. 2.1. refresh factorizes once per minibatch. */
-    int (*inverse_refresh)(struct layer *l, double regularization, struct err *e);
+    /* The regularized inverse (GIVES_INVERSE), Roulet & Harchaoui 2022, Sec. 2.1. refresh factorizes once per minibatch. apply and difference are NULL
+     * where only the linearized inverse is defined (gru). */
+    int (*inverse_refresh)(struct layer *l, const struct inverse_options *o, struct err *e);
     /* out = finv(v), a value of h from a value v of h'. */
-    void (*inverse_apply)(const struct layer *l, struct link at, struct mat v, real clamp, struct mat out);
+    void (*inverse_apply)(const struct layer *l, struct link at, struct mat v, const struct inverse_options *o, struct mat out);
     /* out = finv(h' + d) - finv(h'), without cancellation. */
-    void (*inverse_difference)(const struct layer *l, struct link at, struct mat d, real clamp, struct mat out);
+    void (*inverse_difference)(const struct layer *l, struct link at, struct mat d, const struct inverse_options *o, struct mat out);
     /* out = (derivative of finv at h') d. */
-    void (*inverse_jvp)(const struct layer *l, struct link at, struct mat d, real clamp, struct mat out);
+    void (*inverse_jvp)(const struct layer *l, struct link at, struct mat d, const struct inverse_options *o, struct mat out);
 };
 
 struct layer {
@@ -93,7 +102,7 @@ struct layer {
     void *state;
     size_t index;       /* in the network, from 0 */
     struct where where; /* in the file, for messages; line 0 = none */
-    size_t n_in, n_side, n_out, n_saved, n_delta;
+    size_t n_in, n_side, n_out, n_pre, n_saved, n_delta;
     size_t n_params;
     struct param params[LAYER_MAX_PARAMS];
     real *weights; /* the network's vector; this layer's parameters start at params[i].offset */

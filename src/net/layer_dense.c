@@ -54,6 +54,8 @@ static void dense_forward(const struct layer *l, struct link at)
         mat_set_rows(s->bias, at.out);
     else
         mat_zero(at.out);
+    if (at.side.p)
+        mat_add(at.out, at.side, at.out);
     affine_forward(&s->affine, at.in, at.out);
 }
 
@@ -82,29 +84,29 @@ static double dense_flops(const struct layer *l, size_t rows, double *product)
     return *product;
 }
 
-static int dense_inverse_refresh(struct layer *l, double regularization, struct err *e)
+static int dense_inverse_refresh(struct layer *l, const struct inverse_options *o, struct err *e)
 {
     struct dense_state *s = l->state;
-    return affine_inverse_refresh(&s->affine, l->arena, regularization, e);
+    return affine_inverse_refresh(&s->affine, l->arena, o->regularization, e);
 }
 
-static void dense_inverse_apply(const struct layer *l, struct link at, struct mat v, real clamp, struct mat out)
+static void dense_inverse_apply(const struct layer *l, struct link at, struct mat v, const struct inverse_options *o, struct mat out)
 {
     (void)at;
     const struct dense_state *s = l->state;
-    affine_inverse_apply(&s->affine, v, (struct mat){ 0 }, s->bias, clamp, out);
+    affine_inverse_apply(&s->affine, v, (struct mat){ 0 }, s->bias, (real)o->clamp, out);
 }
 
-static void dense_inverse_difference(const struct layer *l, struct link at, struct mat d, real clamp, struct mat out)
+static void dense_inverse_difference(const struct layer *l, struct link at, struct mat d, const struct inverse_options *o, struct mat out)
 {
     const struct dense_state *s = l->state;
-    affine_inverse_difference(&s->affine, at.out, d, clamp, out);
+    affine_inverse_difference(&s->affine, at.out, d, (real)o->clamp, out);
 }
 
-static void dense_inverse_jvp(const struct layer *l, struct link at, struct mat d, real clamp, struct mat out)
+static void dense_inverse_jvp(const struct layer *l, struct link at, struct mat d, const struct inverse_options *o, struct mat out)
 {
     const struct dense_state *s = l->state;
-    affine_inverse_jvp(&s->affine, at.out, d, clamp, out);
+    affine_inverse_jvp(&s->affine, at.out, d, (real)o->clamp, out);
 }
 
 void dense_linear(const struct layer *l, struct mat in, struct mat out)

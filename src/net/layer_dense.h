@@ -1,4 +1,5 @@
-/* The dense layer's options and its linear half, for feedback layers, which are dense layers that share a recurrent layer's side input. */
+/* The dense layer's options and its linear half, for feedback layers: dense layers that share a recurrent layer's side input. Such a link's `side`
+ * (B, n_out) is that input's share of the pre-activation, and forward adds it. */
 #ifndef TPRUN_NET_LAYER_DENSE_H
 #define TPRUN_NET_LAYER_DENSE_H
 

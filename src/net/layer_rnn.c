@@ -108,30 +108,30 @@ static double rnn_flops(const struct layer *l, size_t rows, double *product)
     return *product + 2.0 * (double)rows * (double)l->n_side * (double)l->n_out;
 }
 
-static int rnn_inverse_refresh(struct layer *l, double regularization, struct err *e)
+static int rnn_inverse_refresh(struct layer *l, const struct inverse_options *o, struct err *e)
 {
     struct rnn_state *s = l->state;
-    return affine_inverse_refresh(&s->affine, l->arena, regularization, e);
+    return affine_inverse_refresh(&s->affine, l->arena, o->regularization, e);
 }
 
-static void rnn_inverse_apply(const struct layer *l, struct link at, struct mat v, real clamp, struct mat out)
+static void rnn_inverse_apply(const struct layer *l, struct link at, struct mat v, const struct inverse_options *o, struct mat out)
 {
     const struct rnn_state *s = l->state;
     struct mat offset = mat_of(s->offset.p, v.rows, l->n_out);
     blas_gemm(false, true, 1, at.side, s->u, 0, offset);
-    affine_inverse_apply(&s->affine, v, offset, s->bias, clamp, out);
+    affine_inverse_apply(&s->affine, v, offset, s->bias, (real)o->clamp, out);
 }
 
-static void rnn_inverse_difference(const struct layer *l, struct link at, struct mat d, real clamp, struct mat out)
+static void rnn_inverse_difference(const struct layer *l, struct link at, struct mat d, const struct inverse_options *o, struct mat out)
 {
     const struct rnn_state *s = l->state;
-    affine_inverse_difference(&s->affine, at.out, d, clamp, out);
+    affine_inverse_difference(&s->affine, at.out, d, (real)o->clamp, out);
 }
 
-static void rnn_inverse_jvp(const struct layer *l, struct link at, struct mat d, real clamp, struct mat out)
+static void rnn_inverse_jvp(const struct layer *l, struct link at, struct mat d, const struct inverse_options *o, struct mat out)
 {
     const struct rnn_state *s = l->state;
-    affine_inverse_jvp(&s->affine, at.out, d, clamp, out);
+    affine_inverse_jvp(&s->affine, at.out, d, (real)o->clamp, out);
 }
 
 extern const struct layer_def layer_rnn;

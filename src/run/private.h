@@ -1,5 +1,5 @@
-/* The runner from the inside: runner.c (loop), attempt.c (one worker on one trial), checkpoints.c (files), status.c
- * (what is shown). */
+/* The runner from the inside: runner.c (loop), queue.c (what to do), attempt.c (one worker on one trial), checkpoints.c
+ * (files), status.c (what is shown). */
 #ifndef TPRUN_RUN_PRIVATE_H
 #define TPRUN_RUN_PRIVATE_H
 
@@ -58,6 +58,14 @@ struct runner {
         steps_left; /* of trials not yet ended, to their budgets; what active ones have done is not counted off yet */
     double steps_done; /* in this process, by attempts that have ended */
 };
+
+/* ---- runner.c ---- */
+int runner_read_signals(struct runner *r, struct err *e);
+
+/* ---- queue.c ---- */
+/* Puts a study, its claims and all of its trials into the store, and queues those that are asked for and not finished.
+ */
+int queue_put_study(struct runner *r, size_t study, struct err *e);
 
 /* ---- attempt.c ---- */
 /* Starts the trial in a free slot; *started = false if there is nothing to do for it (a duplicate that is finished or

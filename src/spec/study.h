@@ -44,6 +44,9 @@ struct study {
 /* Reads, composes and checks everything that is not part of a trial. profile may be NULL. Returns 0 or a code with every mistake in e. */
 int study_open(struct study *s, const char *path, const char *profile, const char *const *overrides, size_t n_overrides,
                struct arena *a, struct err *e);
+/* The same for a text in memory, which cannot extend a file. For tests and fuzzing. */
+int study_parse(struct study *s, const char *name, const char *text, size_t n, const char *profile, const char *const *overrides,
+                size_t n_overrides, struct arena *a, struct err *e);
 void study_close(struct study *s);
 
 /* Number of trials before exclusions: variants x cells x seeds. Returns ERR_SPEC if it exceeds 2^64 (the message says more than 1.8e19 and
@@ -64,10 +67,13 @@ struct study_trial {
     size_t n_coordinates;
     struct coordinate *coordinates; /* swept keys in order of the file, random ones last */
 };
-/* Builds trial i (0 <= i < count) in `a`. */
+/* Builds trial i (0 <= i < count) in `a`. The tree of an excluded trial is NULL. */
 int study_trial(const struct study *s, uint64_t i, struct study_trial *t, struct arena *a, struct err *e);
 
 /* The rows that describe the study-level keys, for the schema and the manual (help only; read by study_open itself). */
 extern const struct option study_options[];
+/* The JSON schema (draft-07) of a whole file; trial_options describe a trial. Its keys `experiment`, `variant` and `seed` come from the study
+ * and are left out. */
+void study_schema(const struct option *trial_options, struct text *out);
 
 #endif

@@ -222,6 +222,20 @@ uint64_t sweep_index(const struct study_sweep *w, size_t axis, uint64_t cell)
     return 0;
 }
 
+/* "sweep.grid.train.batch_size": what an axis is called in the file. */
+static const char *axis_path(const struct study *s, size_t axis)
+{
+    const struct study_sweep *w = s->sweep;
+    const char *key = w->axes[axis].key;
+    if (w->axes[axis].kind >= AXIS_UNIFORM)
+        return arena_printf(s->arena, "sweep.random.parameters.%s", key);
+    for (size_t i = 0; i < w->n_dimensions; i++)
+        if (axis >= w->dimensions[i].first && axis < w->dimensions[i].first + w->dimensions[i].n_axes &&
+            w->dimensions[i].name != key)
+            return arena_printf(s->arena, "sweep.zip.%s.%s", w->dimensions[i].name, key);
+    return arena_printf(s->arena, "sweep.grid.%s", key);
+}
+
 int sweep_check_overrides(const struct study *s, struct err *e)
 {
     const size_t before = e->n_errors;
@@ -240,8 +254,9 @@ int sweep_check_overrides(const struct study *s, struct err *e)
         }
         if (!n)
             continue;
-        err_at(e, key->where, "'%s' is swept; to change its values, set sweep.%s%s=[...]", x->key,
-               x->kind >= AXIS_UNIFORM ? "random.parameters." : "grid.", x->key);
+        const char *axis = axis_path(s, i);
+        err_at(e, key->where, "'%s' is swept; set %s=[...] to change its values, or %s=null to sweep it no more",
+               x->key, axis, axis);
         err_note(e, x->key_where, "it is swept here");
     }
     return e->n_errors == before ? 0 : ERR_SPEC;

@@ -13,6 +13,8 @@ struct query;
 /* Opens an existing database read-only (never immutable). Errors: no such file, not a tprun database, newer version. */
 int query_open(struct query **q, const char *path, struct err *e);
 void query_close(struct query *q);
+/* How long a statement may run; 30 s unless set. */
+void query_set_timeout(struct query *q, int timeout_ms);
 /* Runs one SELECT (allow-listed authorizer, sqlite3_stmt_readonly, 1 MB values, progress handler) with text parameters and prints the rows.
  * n_rows may be NULL. */
 int query_print(struct query *q, const char *sql, const char *const *arguments, size_t n_arguments, enum query_format format, FILE *out,

@@ -5,14 +5,15 @@
 #define NONE ((const char *const[]){ NULL })
 enum { N_DATASETS = 4 };
 
+/* Those that have samples. */
 static const char *const names[N_DATASETS] = { "temporal_order", "adding", "permutation", "gaussian" };
 
 START_TEST(descriptions)
 {
-    ck_assert_uint_eq(dataset_registry.n_parts, N_DATASETS);
+    for (size_t i = 0; i < dataset_registry.n_parts; i++)
+        options_check(dataset_registry.parts[i]);
     for (size_t i = 0; i < N_DATASETS; i++) {
         ck_assert_str_eq(dataset_registry.parts[i]->name, names[i]);
-        options_check(dataset_registry.parts[i]);
         struct fixture f = fixture_open(names[i], NONE, 1);
         ck_assert((f.def->accuracy_names != NULL) == (f.def->accuracies != NULL));
         ck_assert(!f.shape.classes || !f.def->accuracy_names);
@@ -21,6 +22,24 @@ START_TEST(descriptions)
         ck_assert_uint_eq(f.shape.test_size, 2000);
         fixture_close(&f);
     }
+}
+END_TEST
+
+/* The shapes of a probe's batch: nothing to train on, and saying so. */
+START_TEST(given_has_no_samples)
+{
+    const struct dataset_def *def = (const void *)registry_find(&dataset_registry, "given");
+    void *opts = options_new(&def->part);
+    struct data_shape shape;
+    struct err e = { 0 };
+    options_set(&def->part, opts, "length", "7");
+    options_set(&def->part, opts, "features", "5");
+    options_set(&def->part, opts, "outputs", "3");
+    ck_assert_int_eq(def->shape(opts, &shape, &e), 0);
+    ck_assert(shape.length == 7 && shape.features == 5 && shape.outputs == 3 && shape.classes && shape.sequence);
+    ck_assert_int_eq(def->open(opts, 1, NULL, NULL, &e), ERR_SPEC);
+    err_clear(&e);
+    free(opts);
 }
 END_TEST
 
@@ -62,8 +81,10 @@ START_TEST(every_number_is_written)
 {
     struct fixture f = fixture_open(names[_i], NONE, 5);
     const struct batch b = fixture_fill(&f, SPLIT_TRAIN, 7, 11);
+    size_t untouched = 0;
     for (size_t i = 0; i < 11 * f.shape.length * f.shape.features; i++)
-        ck_assert(b.x[i] != -1);
+        untouched += b.x[i] == -1;
+    ck_assert_uint_eq(untouched, 0);
     const struct batch none = fixture_fill(&f, SPLIT_TRAIN, 7, 0);
     ck_assert_uint_eq(none.rows, 0);
     fixture_close(&f);
@@ -90,7 +111,8 @@ START_TEST(shuffle_is_a_permutation)
             bool *met = calloc(n, sizeof *met);
             for (uint64_t i = 0; i < n; i++) {
                 const uint64_t j = dataset_shuffled(7, epoch, n, i);
-                ck_assert(j < n && !met[j]);
+                if (j >= n || met[j])
+                    ck_abort_msg("n = %d, epoch %d", (int)n, (int)epoch);
                 met[j] = true;
             }
             free(met);
@@ -152,6 +174,7 @@ END_TEST
 static void add_tests(TCase *tcase)
 {
     tcase_add_test(tcase, descriptions);
+    tcase_add_test(tcase, given_has_no_samples);
     tcase_add_loop_test(tcase, samples_do_not_depend_on_the_batch, 0, N_DATASETS);
     tcase_add_loop_test(tcase, samples_differ, 0, N_DATASETS);
     tcase_add_loop_test(tcase, every_number_is_written, 0, N_DATASETS);

@@ -1,7 +1,7 @@
 #include "check_main.h"
 #include "fixture.h"
 
-enum { N = 6000 };
+enum { N = 4000 };
 
 /* Recomputes the label from x, and counts where the informative symbols stand: count[i][t]. */
 static void read_samples(struct fixture *f, size_t n_symbols, int count[3][200], int symbols[6], int classes[8])

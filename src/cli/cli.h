@@ -1,0 +1,67 @@
+/* The command line: one row per command, one table of options that they share. */
+#ifndef TPRUN_CLI_CLI_H
+#define TPRUN_CLI_CLI_H
+
+#include "base/err.h"
+#include "run/runner.h"
+#include "store/query.h"
+
+/* Bits of struct command.options: which groups of options a command knows. */
+enum option_group {
+    GROUP_ALL = 1u << 0,    /* -q -v --color --help */
+    GROUP_DB = 1u << 1,     /* --db */
+    GROUP_FORMAT = 1u << 2, /* --format */
+    GROUP_SPEC = 1u << 3,   /* --profile --set --variant --yes */
+    GROUP_RUN = 1u << 4,    /* --jobs --force --fail-fast ... */
+    GROUP_PROBE = 1u << 5,  /* --input --output --metrics */
+    GROUP_JOBS = 1u << 6    /* --jobs alone */
+};
+
+/* What was given. Lists are at most argc long. */
+struct cli {
+    const struct command *command;
+    const char *db; /* --db, TPRUN_DB, or results/results.db */
+    enum query_format format;
+    bool has_format;
+    bool color_out, color_err;
+    bool quiet, progress, dry_run, yes, fail_fast, force, metrics, help;
+    int verbose;
+    int64_t jobs, memory_limit;
+    double stall_seconds;
+    const char *profile, *input, *output;
+    size_t n_overrides, n_variants, n_arguments;
+    const char **overrides, **variants, **arguments;
+};
+
+struct command {
+    const char *name, *arguments, *summary, *help;
+    unsigned options;
+    size_t min_arguments, max_arguments; /* SIZE_MAX = any number */
+    int (*run)(const struct cli *c);     /* the exit status; prints its own errors with cli_fail */
+};
+extern const struct command *const commands[]; /* closed by NULL; the first is `run` */
+extern const struct command command_run, command_plan, command_ls, command_show, command_sql, command_list,
+    command_schema, command_probe, command_claims, command_digest, command_verify;
+
+/* ---- options.c ---- */
+/* argv[0] is skipped. key=value arguments of commands that read files become overrides. */
+int cli_parse(struct cli *c, const struct command *command, int argc, char **argv, struct err *e);
+void cli_clear(struct cli *c);
+void cli_help(const struct command *command); /* NULL: of the program */
+bool cli_color(const char *when, int fd);
+
+/* ---- common.c ---- */
+/* Prints the messages of e and returns the exit status for `code` (0 if code >= 0). Clears e. Call it before the memory
+ * that messages point into is given back. */
+int cli_fail(const struct cli *c, int code, struct err *e);
+int cli_open_plan(const struct cli *c, struct plan *p, bool one_trial, struct err *e);
+/* Prints the rows of one SELECT in the format asked for, with text arguments. */
+int cli_select(const struct cli *c, struct query *q, const char *sql, const char *const *arguments, size_t n,
+               struct err *e);
+void cli_run_options(const struct cli *c, struct run_options *o);
+extern const char cli_code[]; /* program, version and compiler */
+
+/* ---- cmd_plan.c ---- */
+int plan_print(const struct cli *c, struct plan *p, struct err *e);
+
+#endif

@@ -1,0 +1,28 @@
+#include "cli/cli.h"
+
+static int run(const struct cli *c)
+{
+    struct query *q;
+    struct err e = { 0 };
+    char hex[65];
+    const char *path = c->n_arguments ? c->arguments[0] : c->db;
+    int code = query_open(&q, path, &e);
+    if (code == 0) {
+        code = query_digest(q, hex, &e);
+        query_close(q);
+    }
+    if (code == 0)
+        printf("%s  %s\n", hex, path);
+    return cli_fail(c, code, &e);
+}
+
+const struct command command_digest = {
+    .name = "digest",
+    .arguments = "[DB]",
+    .summary = "SHA-256 of everything in a database that does not depend on when and where it ran",
+    .help = "Two databases of the same studies, trained by the same build on the same kind of processor,\n"
+            "have the same digest, however often either was interrupted.\n",
+    .options = GROUP_DB,
+    .max_arguments = 1,
+    .run = run,
+};

@@ -1,0 +1,110 @@
+#include "cli/cli.h"
+
+#include "credit/credit.h"
+#include "math/act.h"
+#include <string.h>
+
+static void print_entry(const char *name, const char *help, const char *ref)
+{
+    printf("  %-22s %s%s%s%s\n", name, help ? help : "", ref ? " [" : "", ref ? ref : "", ref ? "]" : "");
+}
+
+static void print_range(const struct option *o)
+{
+    if (o->min != 0 || o->max != 0)
+        printf(", %s %g%s", o->flags & OPTION_ABOVE_MIN ? "above" : "from", o->min, "");
+    if (o->max != 0 && o->max < 1e300)
+        printf(" to %g", o->max);
+}
+
+static void print_options(const struct option *table, int indent)
+{
+    static const char *const types[] = { "",    "true or false", "integer",       "number", "",       "text",
+                                         "map", "part",          "list of parts", "names",  "numbers" };
+    for (const struct option *o = table; o && o->type != OPT_END; o++) {
+        printf("%*s%s: ", indent, "", o->name);
+        if (o->names && o->type == OPT_ENUM)
+            for (size_t i = 0; o->names[i]; i++)
+                printf("%s%s", i ? " | " : "", o->names[i]);
+        else
+            printf("%s", types[o->type]);
+        if (o->type == OPT_INT || o->type == OPT_REAL || o->type == OPT_REALS)
+            print_range(o);
+        if (o->dflt)
+            printf(" (default %s)", o->dflt);
+        else if (o->flags & OPTION_REQUIRED)
+            printf(" (required)");
+        printf(". %s\n", o->help ? o->help : "");
+        if (o->type == OPT_MAP)
+            print_options(o->table, indent + 4); /* tables nest two or three deep, never in a circle */
+    }
+}
+
+static void print_registry(const struct registry *r, bool options)
+{
+    printf("%s\n", r->kind);
+    for (size_t i = 0; i < r->n_parts; i++) {
+        print_entry(r->parts[i]->name, r->parts[i]->help, r->parts[i]->ref);
+        if (options)
+            print_options(r->parts[i]->options, 8);
+    }
+}
+
+/* "mappings" and "mapping" are the same kind. */
+static bool is_kind(const char *word, const char *kind)
+{
+    const size_t n = strlen(kind);
+    return !word || !strcmp(word, kind) ||
+           (!strncmp(word, kind, n) && (!strcmp(word + n, "s") || !strcmp(word + n, "es")));
+}
+
+static int unknown_kind(const struct cli *c, const char *kind)
+{
+    const char *names[32] = { "algorithm", "activation" };
+    size_t n = 2;
+    for (size_t i = 0; trial_registries[i] && n < 32; i++)
+        names[n++] = trial_registries[i]->kind;
+    struct err e = { 0 };
+    struct text all = { 0 };
+    for (size_t i = 0; i < n; i++)
+        text_add(&all, "%s%s", i ? ", " : "", names[i]);
+    const int code = err_set(&e, ERR_USAGE, "no kind of part '%s'; there are %s", kind, all.s);
+    text_free(&all);
+    return cli_fail(c, code, &e);
+}
+
+static int run(const struct cli *c)
+{
+    const char *kind = c->n_arguments ? c->arguments[0] : NULL;
+    bool known = false;
+    if (is_kind(kind, "algorithm")) {
+        known = true;
+        puts("algorithm");
+        for (const struct preset *p = presets; p->name; p++) {
+            print_entry(p->name, p->help, p->ref);
+            if (kind)
+                printf("        %s\n", p->parts);
+        }
+    }
+    if (is_kind(kind, "activation")) {
+        known = true;
+        puts("activation");
+        for (size_t i = 0; act_all[i]; i++)
+            print_entry(act_all[i]->name, act_all[i]->help, NULL);
+    }
+    for (size_t i = 0; trial_registries[i]; i++)
+        if (is_kind(kind, trial_registries[i]->kind)) {
+            known = true;
+            print_registry(trial_registries[i], kind || c->verbose);
+        }
+    return known ? 0 : unknown_kind(c, kind);
+}
+
+const struct command command_list = {
+    .name = "list",
+    .arguments = "[KIND]",
+    .summary = "List the parts that a file may name, with their papers",
+    .help = "KIND (algorithm, layer, mapping, metric, ...) shows one kind with every option.\n",
+    .max_arguments = 1,
+    .run = run,
+};

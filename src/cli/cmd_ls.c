@@ -1,0 +1,41 @@
+#include "cli/cli.h"
+
+static const char studies[] = "SELECT s.name AS study, count(t.id) AS trials, sum(t.state = 'done') AS done, "
+                              "sum(t.state = 'diverged') AS diverged,"
+                              " sum(t.state = 'failed') AS failed, sum(t.state = 'running') AS running,"
+                              " sum(t.state IN ('queued', 'interrupted')) AS waiting, s.title"
+                              " FROM study s LEFT JOIN trial t ON t.study_id = s.id AND t.generation = s.generation"
+                              " GROUP BY s.id ORDER BY s.name";
+static const char trials[] =
+    "SELECT substr(key, 1, 8) AS \"key\", variant, cell, seed, state, step, budget, wall_s, last_test_loss, "
+    "last_test_accuracy,"
+    " best_test_accuracy, reason FROM trials WHERE study = ?1 ORDER BY current DESC, variant, cell, seed";
+
+static int run(const struct cli *c)
+{
+    struct query *q;
+    struct err e = { 0 };
+    int code = query_open(&q, c->db, &e);
+    if (code < 0)
+        return cli_fail(c, code, &e);
+    size_t n_rows = 0;
+    if (c->n_arguments == 0)
+        code = cli_select(c, q, studies, NULL, 0, &e);
+    else
+        code = query_print(q, trials, c->arguments, 1, c->format, stdout, &n_rows, &e);
+    if (code == 0 && c->n_arguments && n_rows == 0)
+        code = err_set(&e, ERR_USAGE, "%s: no study '%s', or it has no trials; `tprun ls` lists the studies", c->db,
+                       c->arguments[0]);
+    query_close(q);
+    return cli_fail(c, code, &e);
+}
+
+const struct command command_ls = {
+    .name = "ls",
+    .arguments = "[STUDY]",
+    .summary = "List the studies of the database, or the trials of one",
+    .help = "Counts are of the trials that the newest version of a file asks for.\n",
+    .options = GROUP_DB | GROUP_FORMAT,
+    .max_arguments = 1,
+    .run = run,
+};

@@ -1,0 +1,187 @@
+#include "cli/cli.h"
+
+#include "run/progress.h"
+#include "run/worker_process.h"
+#include <inttypes.h>
+#include <string.h>
+#include <unistd.h>
+
+/* What is known of one variant after a walk over its trials. */
+struct variant_plan {
+    uint64_t n, finished;
+    double steps_left;
+    double seconds_per_step;
+    uint64_t measured; /* trials in the database that this comes from; 0 = estimated */
+    struct trial_size size;
+    int precision;
+};
+
+static int is_finished(struct query *q, const struct plan_trial *t, bool *finished, struct err *e)
+{
+    char budget[32];
+    double n = 0;
+    snprintf(budget, sizeof budget, "%" PRId64, t->budget);
+    const char *const arguments[] = { t->key, budget };
+    *finished = false;
+    if (!q)
+        return 0;
+    TRY(query_number(q,
+                     "SELECT count(*) FROM trial WHERE key = ?1 AND (state = 'diverged' OR"
+                     " (state = 'done' AND step >= CAST(?2 AS INTEGER)))",
+                     arguments, 2, finished, &n, e));
+    *finished = n > 0;
+    return 0;
+}
+
+/* Time of finished trials of this variant, all phases, per step. */
+static int measured_time(struct query *q, const char *study, const char *variant, struct variant_plan *v, struct err *e)
+{
+#define RUNS                                                                                                           \
+    " FROM run r JOIN trial t ON t.id = r.trial_id JOIN study s ON s.id = t.study_id"                                  \
+    " WHERE s.name = ?1 AND t.variant = ?2 AND r.state = 'done' AND t.step > r.from_step"
+    const char *const arguments[] = { study, variant };
+    bool found;
+    double n = 0, seconds = 0;
+    if (!q)
+        return 0;
+    TRY(query_number(q, "SELECT count(*)" RUNS, arguments, 2, &found, &n, e));
+    TRY(query_number(q,
+                     "SELECT sum((SELECT sum(c.wall_ns) FROM cost c WHERE c.run_id = r.id)) / 1e9 /"
+                     " sum(t.step - r.from_step)" RUNS,
+                     arguments, 2, &found, &seconds, e));
+    if (found && n > 0 && seconds > 0) {
+        v->measured = (uint64_t)n;
+        v->seconds_per_step = seconds;
+    }
+    return 0;
+#undef RUNS
+}
+
+/* Floating-point operations over what this processor does in a product of matrices of 128 x 128: a lower bound, since
+ * element-wise work and small products run slower. */
+static int estimated_time(struct variant_plan *v, int64_t log_every, double *rate, struct err *e)
+{
+    char executable[4096], line[64];
+    TRY(worker_executable(v->precision == PRECISION_DOUBLE ? "double" : "single", executable, e));
+    TRY(worker_ask(executable, "--rate", line, sizeof line, e));
+    if (text_to_double(line, strlen(line), rate) < 0 || !(*rate > 0))
+        return err_set(e, ERR_INTERNAL, "%s --rate printed '%s'", executable, line);
+    v->seconds_per_step = (v->size.flops_per_step + v->size.flops_per_log / (double)log_every) / *rate;
+    return 0;
+}
+
+static void print_network(const struct trial_size *size)
+{
+    char memory[32], flops[32];
+    size_t wide = 5;
+    for (size_t i = 0; i < size->n_layers; i++)
+        wide = strlen(size->layers[i].shape) > wide ? strlen(size->layers[i].shape) : wide;
+    printf("    %-5s %-12s %-*s %10s\n", "layer", "kind", (int)wide, "shape", "weights");
+    for (size_t i = 0; i < size->n_layers; i++)
+        printf("    %-5zu %-12s %-*s %10zu\n", i, size->layers[i].kind, (int)wide, size->layers[i].shape,
+               size->layers[i].n_weights);
+    printf("    weights %zu, feedback weights %zu, memory %sB, %sflop per step, %" PRId64 " steps\n", size->n_weights,
+           size->n_feedback_weights, progress_count(size->memory_bytes, memory, sizeof memory),
+           progress_count(size->flops_per_step, flops, sizeof flops), size->iterations);
+}
+
+static int print_variant(struct plan *p, size_t study, size_t variant, struct query *q, double *seconds, struct err *e)
+{
+    const struct plan_study *s = &p->studies[study];
+    const uint64_t per_variant = s->n / s->study.n_variants;
+    struct variant_plan v = { 0 };
+    char text[2][32];
+    double rate = 0;
+    int64_t log_every = 1;
+    struct arena arena;
+    arena_init(&arena, 0);
+    int code = 0;
+    for (uint64_t i = variant * per_variant; i < (variant + 1) * per_variant && code == 0; i++) {
+        struct plan_trial t;
+        bool finished;
+        code = plan_trial(p, study, i, &t, e);
+        if (code < 0 || t.excluded)
+            continue;
+        if (v.n == 0) {
+            code = trial_measure(&t.config, &v.size, &arena, e);
+            v.precision = t.config.precision;
+            log_every = t.config.log.every;
+        }
+        v.n++;
+        if (code == 0)
+            code = is_finished(q, &t, &finished, e);
+        v.finished += code == 0 && finished;
+        v.steps_left += code == 0 && !finished ? (double)t.budget : 0;
+    }
+    if (code == 0)
+        code = measured_time(q, s->study.name, s->study.variants[variant], &v, e);
+    if (code == 0 && v.n && !v.measured)
+        code = estimated_time(&v, log_every, &rate, e);
+    if (code == 0) {
+        printf("  %s: %" PRIu64 " trials, %" PRIu64 " finished\n", s->study.variants[variant], v.n, v.finished);
+        if (v.n) {
+            print_network(&v.size);
+            printf("    %s each, ",
+                   progress_duration(v.seconds_per_step * (double)v.size.iterations, text[0], sizeof text[0]));
+            if (v.measured)
+                printf("as %" PRIu64 " finished trials in the database took\n", v.measured);
+            else
+                printf("at least: at %.3g Gflop/s, measured now with products of 128 x 128\n", rate * 1e-9);
+        }
+        *seconds += v.steps_left * v.seconds_per_step;
+    }
+    arena_finish(&arena);
+    return code;
+}
+
+static int print_study(const struct cli *c, struct plan *p, size_t study, struct query *q, struct err *e)
+{
+    const struct plan_study *s = &p->studies[study];
+    const long online = sysconf(_SC_NPROCESSORS_ONLN);
+    const int64_t jobs = c->jobs > 0 ? c->jobs : online > 0 ? online : 1;
+    double seconds = 0;
+    char text[32];
+    printf("%s%s%s%s\n", study ? "\n" : "", s->study.name, s->study.title ? ": " : "",
+           s->study.title ? s->study.title : "");
+    for (size_t v = 0; v < s->study.n_variants; v++)
+        if (s->wanted[v])
+            TRY(print_variant(p, study, v, q, &seconds, e));
+    printf("  to train: about %s with %" PRId64 " at once\n",
+           progress_duration(seconds / (double)jobs, text, sizeof text), jobs);
+    return 0;
+}
+
+int plan_print(const struct cli *c, struct plan *p, struct err *e)
+{
+    struct query *q = NULL;
+    if (access(c->db, F_OK) == 0)
+        TRY(query_open(&q, c->db, e));
+    int code = 0;
+    for (size_t i = 0; i < p->n_studies && code == 0; i++)
+        code = print_study(c, p, i, q, e);
+    query_close(q);
+    return code;
+}
+
+static int run(const struct cli *c)
+{
+    struct plan p;
+    struct err e = { 0 };
+    int code = cli_open_plan(c, &p, false, &e);
+    if (code == 0)
+        code = plan_print(c, &p, &e);
+    const int status = cli_fail(c, code, &e);
+    plan_close(&p);
+    return status;
+}
+
+const struct command command_plan = {
+    .name = "plan",
+    .arguments = "SPEC... [KEY=VALUE]...",
+    .summary = "Show what a file would train: layers, trials, memory, time",
+    .help = "Nothing is run or written.\n",
+    .options = GROUP_DB | GROUP_SPEC | GROUP_JOBS,
+    .min_arguments = 1,
+    .max_arguments = SIZE_MAX,
+    .run = run,
+};

@@ -1,0 +1,115 @@
+#include "cli/cli.h"
+
+#include <string.h>
+
+struct section {
+    const char *title, *sql;
+};
+
+static const struct section of_study[] = {
+    { "study", "SELECT name, title, paper, locator, path, profile, substr(spec_sha256, 1, 16) AS spec, generation FROM "
+               "study WHERE name = ?1" },
+    { "variants", "SELECT t.variant, count(DISTINCT t.cell) AS cells, count(DISTINCT t.seed) AS seeds, sum(t.state = "
+                  "'done') AS done,"
+                  " sum(t.state = 'diverged') AS diverged, sum(t.state = 'failed') AS failed,"
+                  " sum(t.state IN ('queued', 'running', 'interrupted')) AS waiting"
+                  " FROM trial t JOIN study s ON s.id = t.study_id AND s.generation = t.generation WHERE s.name = ?1"
+                  " GROUP BY t.variant ORDER BY t.variant" },
+    { "swept",
+      "SELECT p.key, count(DISTINCT coalesce(p.num, p.text)) AS n_values, min(p.num) AS smallest, max(p.num) AS largest"
+      " FROM param p JOIN trial t ON t.id = p.trial_id JOIN study s ON s.id = t.study_id AND s.generation = "
+      "t.generation"
+      " WHERE s.name = ?1 AND p.swept = 1 GROUP BY p.key ORDER BY p.key" },
+    { "finals",
+      "SELECT variant, cell, metric, n, n_diverged, last_mean, last_sd, best_mean, best_sd FROM finals WHERE study = ?1"
+      " ORDER BY metric, variant, cell" },
+    { "claims", "SELECT id, reported, measured, low, high, verdict FROM claims WHERE study = ?1" },
+    { 0 },
+};
+static const struct section of_trial[] = {
+    { "trial", "SELECT substr(key, 1, 16) AS \"key\", study, variant, cell, seed, state, step, budget, wall_s, "
+               "diverged_step, diverged_layer,"
+               " diverged_tensor, reason FROM trials WHERE trial_id = CAST(?1 AS INTEGER)" },
+    { "parameters",
+      "SELECT key, coalesce(text, num) AS value, swept FROM param WHERE trial_id = CAST(?1 AS INTEGER) ORDER BY key" },
+    { "metrics",
+      "SELECT k.name AS metric, u.n, u.first, u.last, u.last_step, u.best, u.best_step, u.min, u.max, u.auc, "
+      "u.n_nonfinite"
+      " FROM summary u JOIN metric_key k ON k.id = u.key_id WHERE u.trial_id = CAST(?1 AS INTEGER) ORDER BY k.name" },
+    { "runs", "SELECT r.id, r.state, r.from_step, r.reason, r.kernel, (r.ended_ms - r.started_ms) / 1000.0 AS seconds, "
+              "h.description AS host"
+              " FROM run r JOIN host h ON h.id = r.host_id WHERE r.trial_id = CAST(?1 AS INTEGER) ORDER BY r.id" },
+    { "costs", "SELECT phase, sum(wall_s) AS wall_s, sum(cpu_s) AS cpu_s, sum(flops) AS flops FROM costs WHERE "
+               "trial_id = CAST(?1 AS INTEGER)"
+               " GROUP BY phase ORDER BY phase" },
+    { "checkpoints", "SELECT step, path, substr(sha256, 1, 16) AS sha256 FROM checkpoint WHERE trial_id = CAST(?1 AS "
+                     "INTEGER) ORDER BY step" },
+    { "events", "SELECT step, kind, text FROM event WHERE trial_id = CAST(?1 AS INTEGER) ORDER BY id" },
+    { 0 },
+};
+
+static int print_sections(const struct cli *c, struct query *q, const struct section *s, const char *argument,
+                          struct err *e)
+{
+    for (; s->title; s++) {
+        bool found;
+        double n = 0;
+        char counted[1024];
+        if (snprintf(counted, sizeof counted, "SELECT count(*) FROM (%s)", s->sql) >= (int)sizeof counted)
+            return err_set(e, ERR_INTERNAL, "a query of `show` is too long");
+        TRY(query_number(q, counted, &argument, 1, &found, &n, e));
+        if (n == 0)
+            continue;
+        if (c->format == FORMAT_TABLE || c->format == FORMAT_MARKDOWN)
+            printf("%s%s\n", c->format == FORMAT_MARKDOWN ? "\n## " : "\n", s->title);
+        if (c->format == FORMAT_MARKDOWN)
+            putchar('\n');
+        TRY(cli_select(c, q, s->sql, &argument, 1, e));
+    }
+    return 0;
+}
+
+static int show(const struct cli *c, struct query *q, struct err *e)
+{
+    const char *name = c->arguments[0];
+    bool found;
+    double n = 0, id = 0;
+    TRY(query_number(q, "SELECT count(*) FROM study WHERE name = ?1", &name, 1, &found, &n, e));
+    if (n > 0)
+        return print_sections(c, q, of_study, name, e);
+    if (strlen(name) < 4 || strspn(name, "0123456789abcdef") != strlen(name) || strlen(name) > 64)
+        return err_set(e, ERR_USAGE, "%s: no study '%s'; a trial is named by at least 4 digits of its key", c->db,
+                       name);
+    TRY(query_number(q, "SELECT count(*) FROM trial WHERE substr(key, 1, length(?1)) = ?1", &name, 1, &found, &n, e));
+    if (n != 1)
+        return err_set(e, ERR_USAGE,
+                       n > 1 ? "%s: %.0f trials' keys begin with %s" : "%s: no trial (%.0f) whose key begins with %s",
+                       c->db, n, name);
+    TRY(query_number(q, "SELECT id FROM trial WHERE substr(key, 1, length(?1)) = ?1", &name, 1, &found, &id, e));
+    char argument[32];
+    snprintf(argument, sizeof argument, "%.0f", id);
+    return print_sections(c, q, of_trial, argument, e);
+}
+
+static int run(const struct cli *c)
+{
+    struct query *q;
+    struct err e = { 0 };
+    int code = query_open(&q, c->db, &e);
+    if (code == 0) {
+        code = show(c, q, &e);
+        query_close(q);
+    }
+    return cli_fail(c, code, &e);
+}
+
+const struct command command_show = {
+    .name = "show",
+    .arguments = "STUDY|KEY",
+    .summary = "Show a study, or a trial by the first digits of its key",
+    .help = "A trial: its parameters, metrics, attempts, costs, checkpoints and events.\n",
+    .options = GROUP_DB | GROUP_FORMAT,
+    .min_arguments = 1,
+    .max_arguments = 1,
+    .run = run,
+};

@@ -1,0 +1,109 @@
+/* Trains one trial twice in temporary databases, once straight and once with a stop in the middle, and compares the
+ * digests. */
+#include "cli/cli.h"
+
+#include "run/worker_process.h"
+#include <errno.h>
+#include <ftw.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *walk)
+{
+    (void)st;
+    (void)type;
+    (void)walk;
+    return remove(path);
+}
+
+static int train(const struct cli *c, struct plan *p, const char *db, int64_t stop_at, struct err *e)
+{
+    struct run_options o;
+    struct run_result result;
+    cli_run_options(c, &o);
+    o.db = db;
+    o.jobs = 1;
+    o.quiet = c->verbose == 0;
+    o.progress = false;
+    o.stop_at = stop_at;
+    TRY(runner_run(p, &o, &result, e));
+    if (result.failed)
+        return err_set(e, ERR_INTERNAL, "the trial failed; `tprun run` tells why");
+    if (stop_at && result.interrupted != 1)
+        return err_set(e, ERR_INTERNAL, "the trial did not stop at step %" PRId64 " (it may have diverged before)",
+                       stop_at);
+    return 0;
+}
+
+static int digest(const char *db, char hex[65], struct err *e)
+{
+    struct query *q;
+    TRY(query_open(&q, db, e));
+    const int code = query_digest(q, hex, e);
+    query_close(q);
+    return code;
+}
+
+static int verify(const struct cli *c, struct plan *p, const char *folder, bool *same, struct err *e)
+{
+    char straight[4200], broken[4200], hex[2][65], executable[4096], kernel[256];
+    struct plan_trial t;
+    snprintf(straight, sizeof straight, "%s/straight.db", folder);
+    snprintf(broken, sizeof broken, "%s/broken.db", folder);
+    TRY(plan_trial(p, 0, p->only, &t, e));
+    const int64_t budget = t.budget, middle = budget / 2;
+    if (middle < 1)
+        return err_set(e, ERR_USAGE, "a trial of %" PRId64 " steps has no middle to stop at", budget);
+    TRY(worker_executable(t.config.precision == PRECISION_DOUBLE ? "double" : "single", executable, e));
+    TRY(worker_ask(executable, "--kernel", kernel, sizeof kernel, e));
+    printf("trial    %s%s%s seed %" PRId64 ", %" PRId64 " steps\nkernel   %s\n", t.spec.variant, *t.cell ? " " : "",
+           t.cell, t.spec.seed, budget, kernel);
+    fflush(stdout);
+    TRY(train(c, p, straight, 0, e));
+    TRY(digest(straight, hex[0], e));
+    printf("straight %s\n", hex[0]);
+    fflush(stdout);
+    TRY(train(c, p, broken, middle, e));
+    TRY(train(c, p, broken, 0, e));
+    TRY(digest(broken, hex[1], e));
+    *same = !strcmp(hex[0], hex[1]);
+    printf("resumed  %s (stopped at step %" PRId64 ")\n%s\n", hex[1], middle, *same ? "identical" : "DIFFERENT");
+    return 0;
+}
+
+static int run(const struct cli *c)
+{
+    struct plan p;
+    struct err e = { 0 };
+    bool same = false;
+    const char *temporary = getenv("TMPDIR");
+    char folder[4096];
+    int code = cli_open_plan(c, &p, true, &e);
+    if (code == 0 && snprintf(folder, sizeof folder, "%s/tprun-verify-XXXXXX",
+                              temporary && *temporary ? temporary : "/tmp") >= (int)sizeof folder)
+        code = err_set(&e, ERR_IO, "TMPDIR is too long");
+    if (code == 0 && !mkdtemp(folder))
+        code = err_set(&e, ERR_IO, "%s: %s", folder, strerror(errno));
+    if (code == 0) {
+        code = verify(c, &p, folder, &same, &e);
+        (void)nftw(folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+    }
+    const bool differ = code == 0 && !same;
+    const int status = cli_fail(c, code, &e);
+    plan_close(&p);
+    return differ ? err_exit_status(ERR_CONFLICT) : status;
+}
+
+const struct command command_verify = {
+    .name = "verify",
+    .arguments = "SPEC [KEY=VALUE]...",
+    .summary = "Train a trial straight and with a stop in the middle, and compare bit for bit",
+    .help = "The first trial of the file that --variant leaves, in temporary databases. Exit status 4 if the\n"
+            "two differ. train.iterations=1000 makes a long trial short.\n",
+    .options = GROUP_SPEC,
+    .min_arguments = 1,
+    .max_arguments = 1,
+    .run = run,
+};

@@ -1,0 +1,95 @@
+/* tprun: declarative experiments on target propagation. Picks the command; each is one file cmd_*.c. */
+#include "cli/cli.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+const struct command *const commands[] = { &command_run,    &command_plan,   &command_ls,     &command_show,
+                                           &command_claims, &command_sql,    &command_list,   &command_schema,
+                                           &command_probe,  &command_verify, &command_digest, NULL };
+
+static const struct command *find(const char *name)
+{
+    for (size_t i = 0; commands[i]; i++)
+        if (!strcmp(commands[i]->name, name))
+            return commands[i];
+    return NULL;
+}
+
+/* `tprun FILE` is `tprun run FILE`: an argument with a dot, a slash or an equals sign, or one that exists. */
+static bool is_spec(const char *argument)
+{
+    return strpbrk(argument, "./=") || access(argument, F_OK) == 0;
+}
+
+static int unknown_command(const char *name)
+{
+    const char *names[64];
+    size_t n = 0;
+    for (; commands[n]; n++)
+        names[n] = commands[n]->name;
+    const char *near = err_nearest(name, names, n);
+    fprintf(stderr, "tprun: no command '%s'%s%s%s; see tprun --help\n", name, near ? "; did you mean '" : "",
+            near ? near : "", near ? "'?" : "");
+    return err_exit_status(ERR_USAGE);
+}
+
+/* A closed standard descriptor would be given to the database, and a message to the user would then land in it. */
+static void open_standard_descriptors(void)
+{
+    for (int fd = 0; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF)
+            (void)open("/dev/null", fd == STDIN_FILENO ? O_RDONLY : O_WRONLY); /* takes the lowest free number: fd */
+}
+
+/* Results that could not be written must not look like success. */
+static int close_output(int status)
+{
+    const bool failed = ferror(stdout);
+    if ((fclose(stdout) != 0 || failed) && status == 0) {
+        fprintf(stderr, "tprun: cannot write the results: %s\n", strerror(errno));
+        return 1;
+    }
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    open_standard_descriptors();
+    const char *first = argc > 1 ? argv[1] : "--help";
+    if (!strcmp(first, "--version")) {
+        puts(cli_code);
+        return close_output(0);
+    }
+    if (!strcmp(first, "--help") || !strcmp(first, "-h") || (!strcmp(first, "help") && argc == 2)) {
+        cli_help(NULL);
+        return close_output(argc > 1 ? 0 : err_exit_status(ERR_USAGE));
+    }
+    if (!strcmp(first, "help")) {
+        if (!find(argv[2]))
+            return unknown_command(argv[2]);
+        cli_help(find(argv[2]));
+        return close_output(0);
+    }
+    const struct command *command = find(first);
+    const bool named = command != NULL;
+    if (!command && (first[0] == '-' || is_spec(first)))
+        command = &command_run;
+    if (!command)
+        return unknown_command(first);
+    struct cli c;
+    struct err e = { 0 };
+    int status;
+    if (cli_parse(&c, command, argc - named, argv + named, &e) < 0) {
+        status = cli_fail(&c, e.code, &e);
+    } else if (c.help) {
+        cli_help(command);
+        status = 0;
+    } else {
+        status = command->run(&c);
+    }
+    cli_clear(&c);
+    return close_output(status);
+}

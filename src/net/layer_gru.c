@@ -1,0 +1,267 @@
+/* gru: the gated recurrent unit as PyTorch runs it (Cho 2014 with the reset gate inside the product), gates stacked r, z, n:
+ *   r = s(U_r x + bi_r + W_r h + bh_r)     z = s(U_z x + bi_z + W_z h + bh_z)
+ *   q = W_n h + bh_n                       n = tanh(U_n x + bi_n + r q)          h' = (1 - z) n + z h
+ * Sheet roulet2022, 1.2 and 3.6. `pre` holds x U^T + bi and then r, z, n; `saved` holds h W^T + bh, of which q is read again. */
+#include "math/act.h"
+#include "math/blas.h"
+#include "math/solve.h"
+#include "net/layer.h"
+
+#include <string.h>
+
+struct gru_options {
+    struct layer_options common;
+    int64_t units;
+};
+
+struct gru_state {
+    size_t rows;
+    struct mat u, w, wt; /* (3 units, side), (3 units, units), (units, 3 units) packed */
+    const real *bias_ih, *bias_hh;
+    struct product up, down; /* h W^T, and (rows, 3 units) x (3 units, units) */
+    struct mat scratch;      /* (rows, 3 units) */
+    struct mat m;            /* (3 units, units): regularized inverses of W_r, W_z, W_n, one below the other */
+    struct ridge ridge;
+    bool has_ridge;
+};
+
+static const struct option gru_table[] = {
+    { "units", OPT_INT, offsetof(struct gru_options, units), NULL, 1, 1e6, OPTION_REQUIRED, "size of the state" },
+    LAYER_OPTIONS(struct gru_options),
+    { 0 }
+};
+
+enum { WEIGHT_IH, WEIGHT_HH, BIAS_IH, BIAS_HH };
+
+static int gru_shape(struct layer *l, size_t features, struct err *e)
+{
+    (void)e;
+    const struct gru_options *o = l->opts;
+    l->n_in = l->n_out = (size_t)o->units;
+    l->n_side = features;
+    l->n_pre = l->n_saved = l->n_delta = 3 * l->n_out;
+    layer_add_param(l, "weight_ih", 2, 3 * l->n_out, l->n_side, false);
+    layer_add_param(l, "weight_hh", 2, 3 * l->n_out, l->n_in, false);
+    if (o->common.bias) {
+        layer_add_param(l, "bias_ih", 1, 3 * l->n_out, 1, true);
+        layer_add_param(l, "bias_hh", 1, 3 * l->n_out, 1, true);
+    }
+    return 0;
+}
+
+static int gru_open(struct layer *l, size_t rows, struct arena *a, struct err *e)
+{
+    struct gru_state *s = l->state;
+    const size_t n = l->n_out;
+    s->rows = rows;
+    s->u = layer_param(l, WEIGHT_IH, l->weights);
+    s->w = layer_param(l, WEIGHT_HH, l->weights);
+    if (l->n_params > BIAS_IH) {
+        s->bias_ih = l->weights + l->params[BIAS_IH].offset;
+        s->bias_hh = l->weights + l->params[BIAS_HH].offset;
+    }
+    s->wt = mat_new(a, n, 3 * n);
+    s->scratch = mat_new(a, rows, 3 * n);
+    if (!s->wt.p || !s->scratch.p)
+        return err_set(e, ERR_MEMORY, "not enough memory for a gru of %zu units", n);
+    s->up = product_plan(rows, 3 * n, n, true);
+    s->down = product_plan(rows, n, 3 * n, true);
+    return 0;
+}
+
+static void gru_finish(struct layer *l)
+{
+    struct gru_state *s = l->state;
+    if (s->has_ridge)
+        ridge_finish(&s->ridge);
+    s->has_ridge = false;
+}
+
+static void gru_refresh(struct layer *l)
+{
+    struct gru_state *s = l->state;
+    mat_transpose(s->w, s->wt);
+}
+
+static void multiply(const struct product *p, struct mat a, struct mat b, struct mat out)
+{
+    if (a.rows == p->m)
+        product_run(p, a.p, b.p, out.p);
+    else
+        blas_gemm(false, false, 1, a, b, 1, out);
+}
+
+static void start(const real *bias, struct mat out)
+{
+    if (bias)
+        mat_set_rows(bias, out);
+    else
+        mat_zero(out);
+}
+
+static void gru_prepare(const struct layer *l, struct link at)
+{
+    const struct gru_state *s = l->state;
+    start(s->bias_ih, at.pre);
+    blas_gemm(false, true, 1, at.side, s->u, 1, at.pre);
+}
+
+static void gru_forward(const struct layer *l, struct link at)
+{
+    const struct gru_state *s = l->state;
+    const size_t n = l->n_out;
+    start(s->bias_hh, at.saved);
+    multiply(&s->up, at.in, s->wt, at.saved);
+    for (size_t i = 0; i < at.out.rows; i++) {
+        real *gates = at.pre.p + i * 3 * n;
+        const real *hidden = at.saved.p + i * 3 * n;
+        for (size_t j = 0; j < 2 * n; j++)
+            gates[j] += hidden[j];
+        const struct mat rz = mat_of(gates, 1, 2 * n), new_gate = mat_of(gates + 2 * n, 1, n);
+        act_all[ACT_SIGMOID]->apply(rz, rz);
+        for (size_t j = 0; j < n; j++)
+            gates[2 * n + j] += gates[j] * hidden[2 * n + j];
+        act_all[ACT_TANH]->apply(new_gate, new_gate);
+        const real *h = at.in.p + i * n;
+        real *out = at.out.p + i * n;
+        for (size_t j = 0; j < n; j++)
+            out[j] = (1 - gates[n + j]) * gates[2 * n + j] + gates[n + j] * h[j];
+    }
+}
+
+/* delta (B, 3n) = loss gradient at the input-side pre-activations; hidden (B, 3n) the same at the hidden side, where the new gate's is times r. */
+static void gru_vjp(const struct layer *l, struct link at, struct mat s, struct mat dh)
+{
+    const struct gru_state *state = l->state;
+    const size_t n = l->n_out;
+    for (size_t i = 0; i < s.rows; i++) {
+        const real *r = at.pre.p + i * 3 * n, *z = r + n, *g = r + 2 * n, *q = at.saved.p + i * 3 * n + 2 * n;
+        const real *h = at.in.p + i * n, *v = s.p + i * n;
+        real *dr = at.delta.p + i * 3 * n, *dz = dr + n, *dn = dr + 2 * n;
+        for (size_t j = 0; j < n; j++) {
+            const real d = v[j] * (1 - z[j]) * (1 - g[j] * g[j]);
+            dn[j] = d;
+            dz[j] = v[j] * (h[j] - g[j]) * z[j] * (1 - z[j]);
+            dr[j] = d * q[j] * r[j] * (1 - r[j]);
+        }
+    }
+    if (!dh.p)
+        return;
+    struct mat hidden = mat_of(state->scratch.p, s.rows, 3 * n);
+    for (size_t i = 0; i < s.rows; i++) {
+        const real *r = at.pre.p + i * 3 * n, *z = r + n, *from = at.delta.p + i * 3 * n, *v = s.p + i * n;
+        real *to = hidden.p + i * 3 * n, *out = dh.p + i * n;
+        memcpy(to, from, 2 * n * sizeof *to);
+        for (size_t j = 0; j < n; j++) {
+            to[2 * n + j] = from[2 * n + j] * r[j];
+            out[j] = v[j] * z[j];
+        }
+    }
+    multiply(&state->down, hidden, state->w, dh);
+}
+
+static void gru_jvp(const struct layer *l, struct link at, struct mat v, struct mat out)
+{
+    const struct gru_state *s = l->state;
+    const size_t n = l->n_out;
+    struct mat p = mat_of(s->scratch.p, v.rows, 3 * n);
+    blas_gemm(false, false, 1, v, s->wt, 0, p);
+    for (size_t i = 0; i < v.rows; i++) {
+        const real *r = at.pre.p + i * 3 * n, *z = r + n, *g = r + 2 * n, *q = at.saved.p + i * 3 * n + 2 * n, *h = at.in.p + i * n;
+        const real *pr = p.p + i * 3 * n, *pz = pr + n, *pq = pr + 2 * n, *x = v.p + i * n;
+        for (size_t j = 0; j < n; j++) {
+            const real dr = pr[j] * r[j] * (1 - r[j]), dz = pz[j] * z[j] * (1 - z[j]);
+            const real dn = (dr * q[j] + r[j] * pq[j]) * (1 - g[j] * g[j]);
+            out.p[i * n + j] = (1 - z[j]) * dn + dz * (h[j] - g[j]) + z[j] * x[j];
+        }
+    }
+}
+
+static void gru_grads(const struct layer *l, struct link at, real scale, real *g)
+{
+    const size_t n = l->n_out;
+    blas_gemm(true, false, scale, at.delta, at.side, 1, layer_param(l, WEIGHT_IH, g));
+    if (l->n_params > BIAS_IH)
+        mat_sum_rows(at.delta, scale, g + l->params[BIAS_IH].offset);
+    for (size_t i = 0; i < at.delta.rows; i++)
+        for (size_t j = 0; j < n; j++)
+            at.delta.p[i * 3 * n + 2 * n + j] *= at.pre.p[i * 3 * n + j];
+    blas_gemm(true, false, scale, at.delta, at.in, 1, layer_param(l, WEIGHT_HH, g));
+    if (l->n_params > BIAS_HH)
+        mat_sum_rows(at.delta, scale, g + l->params[BIAS_HH].offset);
+}
+
+static double gru_flops(const struct layer *l, size_t rows, double *product)
+{
+    *product = 6.0 * (double)rows * (double)l->n_in * (double)l->n_out;
+    return *product + 6.0 * (double)rows * (double)l->n_side * (double)l->n_out;
+}
+
+static int gru_inverse_refresh(struct layer *l, const struct inverse_options *o, struct err *e)
+{
+    struct gru_state *s = l->state;
+    const size_t n = l->n_out;
+    if (!s->has_ridge) {
+        TRY(ridge_init(&s->ridge, n, n, e));
+        s->has_ridge = true;
+        s->m = mat_new(l->arena, 3 * n, n);
+        if (!s->m.p)
+            return err_set(e, ERR_MEMORY, "not enough memory for the inverse of a gru of %zu units", n);
+    }
+    for (size_t gate = 0; gate < 3; gate++)
+        TRY(ridge_inverse(&s->ridge, mat_rows(s->w, gate * n, n), o->regularization, mat_rows(s->m, gate * n, n), e));
+    return 0;
+}
+
+static inline real clip(real x, real clamp)
+{
+    return x < clamp ? clamp : x > 1 - clamp ? 1 - clamp : x; /* NaN passes */
+}
+
+/* Ordinary derivatives of the elementwise operations; each recurrent linear map, with its logistic, is replaced by its regularized inverse. The tanh of the
+ * new gate is not inverted. `released` exchanges z and 1 - z, as the released code does. */
+static void gru_inverse_jvp(const struct layer *l, struct link at, struct mat d, const struct inverse_options *o, struct mat out)
+{
+    const struct gru_state *s = l->state;
+    const size_t n = l->n_out;
+    const real clamp = (real)o->clamp;
+    const bool released = o->gates == GATES_RELEASED;
+    struct mat y = mat_of(s->scratch.p, d.rows, 3 * n);
+    for (size_t i = 0; i < d.rows; i++) {
+        const real *r = at.pre.p + i * 3 * n, *z = r + n, *g = r + 2 * n, *q = at.saved.p + i * 3 * n + 2 * n;
+        const real *h = at.in.p + i * n, *v = d.p + i * n;
+        real *yr = y.p + i * 3 * n, *yz = yr + n, *yn = yr + 2 * n, *to = out.p + i * n;
+        for (size_t j = 0; j < n; j++) {
+            const real keep = released ? 1 - z[j] : z[j], zk = clip(z[j], clamp), rk = clip(r[j], clamp);
+            const real e = (1 - g[j] * g[j]) * (1 - keep) * v[j], dz = released ? g[j] - h[j] : h[j] - g[j];
+            yz[j] = dz * v[j] / (zk * (1 - zk));
+            yr[j] = q[j] * e / (rk * (1 - rk));
+            yn[j] = r[j] * e;
+            to[j] = keep * v[j];
+        }
+    }
+    multiply(&s->down, y, s->m, out);
+}
+
+extern const struct layer_def layer_gru;
+const struct layer_def layer_gru = {
+    .part = { .name = "gru",
+              .help = "gated recurrent unit; gives its last state",
+              .ref = "Cho 2014; Roulet 2022, Fig. 4d",
+              .options = gru_table,
+              .opts_size = sizeof(struct gru_options),
+              .state_size = sizeof(struct gru_state),
+              .gives = GIVES_INVERSE | GIVES_SEQUENCE },
+    .shape = gru_shape,
+    .open = gru_open,
+    .finish = gru_finish,
+    .refresh = gru_refresh,
+    .prepare = gru_prepare,
+    .forward = gru_forward,
+    .vjp = gru_vjp,
+    .jvp = gru_jvp,
+    .grads = gru_grads,
+    .flops = gru_flops,
+    .inverse_refresh = gru_inverse_refresh,
+    .inverse_jvp = gru_inverse_jvp,
+};

@@ -1,0 +1,302 @@
+/* The JSON schema (draft-07) of option tables: what an editor checks while a file is written. It is printed from the
+ * rows that bind the file, so the two cannot drift apart.
+ *
+ * A table can be printed whole, self-contained and with its required keys, or as `partial`: what may stand in a file,
+ * of which a variant, a profile or a sweep is only a piece. Then nothing is required, null and ${} may stand for
+ * anything, dotted keys are let through unchecked, and parts refer to definitions named after their registry. */
+#include "spec/schema.h"
+#include <math.h>
+#include <string.h>
+
+static void put_string(struct schema *s, const char *text)
+{
+    text_json_string(s->out, text, strlen(text));
+}
+
+void schema_definition_name(struct schema *s, const struct registry *r, bool element)
+{
+    for (const char *p = r->kind; *p; p++) /* "feedback loss": a reference is a URI and has no blanks */
+        text_putc(s->out, *p == ' ' ? '_' : *p);
+    text_puts(s->out, element ? "_element" : "");
+}
+
+static void put_reference(struct schema *s, const struct registry *r, bool element)
+{
+    text_puts(s->out, "{\"$ref\":\"#/definitions/");
+    schema_definition_name(s, r, element);
+    text_puts(s->out, "\"}");
+}
+
+static void put_names(struct schema *s, const char *const *names)
+{
+    text_puts(s->out, "{\"enum\":[");
+    for (size_t i = 0; names[i]; i++) {
+        text_puts(s->out, i ? "," : "");
+        put_string(s, names[i]);
+    }
+    text_puts(s->out, "]}");
+}
+
+static void put_part_names(struct schema *s, const struct registry *r)
+{
+    text_puts(s->out, "{\"enum\":[");
+    for (size_t i = 0; i < r->n_parts; i++) {
+        text_puts(s->out, i ? "," : "");
+        put_string(s, r->parts[i]->name);
+    }
+    text_puts(s->out, "]}");
+}
+
+/* The same bounds as bind.c: both 0 is no bound, a maximum of 1e300 only says "finite". */
+static void put_number(struct schema *s, const struct option *o, const char *type)
+{
+    text_add(s->out, "{\"type\":\"%s\"", type);
+    if (o->min != 0 || o->max != 0 || (o->flags & OPTION_ABOVE_MIN)) {
+        text_add(s->out, ",\"%s\":", o->flags & OPTION_ABOVE_MIN ? "exclusiveMinimum" : "minimum");
+        text_json_number(s->out, o->min);
+    }
+    if (o->max > o->min && o->max < 1e300) {
+        text_puts(s->out, ",\"maximum\":");
+        text_json_number(s->out, o->max);
+    }
+    text_putc(s->out, '}');
+}
+
+static void put_object(struct schema *s, const struct option *table, const char *name);
+
+static bool is_active(const struct schema *s, const struct registry *r)
+{
+    for (size_t i = 0; i < s->n_active; i++)
+        if (s->active[i] == r)
+            return true;
+    return s->n_active == SCHEMA_MAX_DEPTH;
+}
+
+/* "sgd" or {name: sgd, ...} */
+static void put_part(struct schema *s, const struct registry *r)
+{
+    if (s->partial) {
+        put_reference(s, r, false);
+        return;
+    }
+    s->active[s->n_active++] = r;
+    schema_registry(s, r);
+    s->n_active--;
+}
+
+/* An element of a list of parts. A registry may contain itself, as layers do in `residual`: there the whole form stops.
+ */
+static void put_parts(struct schema *s, const struct registry *r)
+{
+    text_puts(s->out, "{\"type\":\"array\",\"items\":");
+    if (s->partial) {
+        put_reference(s, r, true);
+    } else if (is_active(s, r)) {
+        text_puts(s->out, "{}");
+    } else {
+        s->active[s->n_active++] = r;
+        schema_element(s, r);
+        s->n_active--;
+    }
+    text_putc(s->out, '}');
+}
+
+static void put_type(struct schema *s, const struct option *o)
+{
+    switch (o->type) {
+    case OPT_BOOL:
+        text_puts(s->out, "{\"type\":\"boolean\"}");
+        break;
+    case OPT_INT:
+        put_number(s, o, "integer");
+        break;
+    case OPT_REAL:
+        put_number(s, o, "number");
+        break;
+    case OPT_ENUM:
+        put_names(s, o->names);
+        break;
+    case OPT_TEXT:
+        text_puts(s->out, "{\"type\":[\"string\",\"number\",\"boolean\"]}");
+        break;
+    case OPT_MAP: {
+        const bool named = o->table[0].type != OPT_END && strcmp(o->table[0].name, "name") == 0;
+        text_puts(s->out, named ? "{\"anyOf\":[{\"type\":\"string\"}," : ""); /* `algorithm: bp` */
+        put_object(s, o->table, NULL);
+        text_puts(s->out, named ? "]}" : "");
+        break;
+    }
+    case OPT_PART:
+        put_part(s, o->registry);
+        break;
+    case OPT_PARTS:
+        text_puts(s->out, s->partial ? "{\"anyOf\":[" : "");
+        put_parts(s, o->registry);
+        if (s->partial) /* in a variant, elements by index */
+            text_puts(s->out, ",{\"type\":\"object\",\"patternProperties\":{\"^[0-9]+($|\\\\.)\":{}},"
+                              "\"additionalProperties\":false}]}");
+        break;
+    case OPT_NAMES:
+        text_puts(s->out, "{\"anyOf\":[{\"type\":\"array\",\"uniqueItems\":true,\"items\":");
+        if (o->names)
+            put_names(s, o->names);
+        else
+            text_puts(s->out, "{\"type\":\"string\"}");
+        text_puts(s->out, "},{\"type\":\"string\"}]}");
+        break;
+    case OPT_REALS:
+        text_puts(s->out, "{\"anyOf\":[{\"type\":\"array\",\"items\":");
+        put_number(s, o, "number");
+        text_puts(s->out, "},");
+        put_number(s, o, "number");
+        text_puts(s->out, "]}");
+        break;
+    case OPT_END:
+        break;
+    }
+}
+
+static void put_default(struct schema *s, const char *dflt)
+{
+    struct arena a;
+    struct err e = { 0 };
+    arena_init(&a, 0);
+    const struct node *n = tree_parse("default", dflt, strlen(dflt), &a, &e);
+    if (n) {
+        text_puts(s->out, ",\"default\":");
+        tree_json(n, s->out);
+    }
+    err_clear(&e);
+    arena_finish(&a);
+}
+
+/* allOf, because draft-07 overlooks what stands beside a $ref. */
+static void put_option(struct schema *s, const struct option *o)
+{
+    put_string(s, o->name);
+    text_puts(s->out, s->partial ? ":{\"anyOf\":[" : ":{\"allOf\":[");
+    put_type(s, o);
+    text_puts(s->out, s->partial ? ",{\"$ref\":\"#/definitions/reference\"}]" : "]");
+    if (o->help) {
+        text_puts(s->out, ",\"description\":");
+        put_string(s, o->help);
+    }
+    if (o->dflt)
+        put_default(s, o->dflt);
+    text_putc(s->out, '}');
+}
+
+void schema_properties(struct schema *s, const struct option *table, const char *const *without, const char *name)
+{
+    bool first = true;
+    text_puts(s->out, "\"properties\":{");
+    if (name) {
+        text_puts(s->out, "\"name\":{\"const\":");
+        put_string(s, name);
+        text_putc(s->out, '}');
+        first = false;
+    }
+    for (const struct option *o = table; o && o->type != OPT_END; o++) {
+        bool left_out = false;
+        for (size_t i = 0; without && without[i]; i++)
+            left_out = left_out || strcmp(without[i], o->name) == 0;
+        if (left_out)
+            continue;
+        text_puts(s->out, first ? "" : ",");
+        first = false;
+        put_option(s, o); /* tables nest as deep as the program writes them; registries stop at is_active */
+    }
+    text_putc(s->out, '}');
+}
+
+static void put_required(struct schema *s, const struct option *table, const char *name)
+{
+    bool first = true;
+    text_puts(s->out, ",\"required\":[");
+    if (name) {
+        text_puts(s->out, "\"name\"");
+        first = false;
+    }
+    for (const struct option *o = table; o && o->type != OPT_END; o++)
+        if (o->flags & OPTION_REQUIRED) {
+            text_puts(s->out, first ? "" : ",");
+            put_string(s, o->name);
+            first = false;
+        }
+    text_putc(s->out, ']');
+}
+
+/* An object of options; `name` is the part that they belong to, or NULL. */
+static void put_object(struct schema *s, const struct option *table, const char *name)
+{
+    text_puts(s->out, "{\"type\":\"object\",");
+    schema_properties(s, table, NULL, name);
+    if (!s->partial)
+        put_required(s, table, name);
+    text_puts(s->out, ",\"patternProperties\":{\"\\\\.\":{}},\"additionalProperties\":false}");
+}
+
+static bool has_required(const struct option *table)
+{
+    for (const struct option *o = table; o && o->type != OPT_END; o++)
+        if (o->flags & OPTION_REQUIRED)
+            return true;
+    return false;
+}
+
+void schema_registry(struct schema *s, const struct registry *r)
+{
+    bool any = false;
+    text_puts(s->out, s->partial ? "{\"anyOf\":[" : "{\"oneOf\":[");
+    if (s->partial) {
+        put_part_names(s, r);
+        any = true;
+    }
+    for (size_t i = 0; i < r->n_parts; i++) {
+        const struct part *part = r->parts[i];
+        if (!s->partial && !has_required(part->options)) { /* the name alone is enough */
+            text_puts(s->out, any ? ",{\"const\":" : "{\"const\":");
+            put_string(s, part->name);
+            text_putc(s->out, '}');
+            any = true;
+        }
+        text_puts(s->out, any ? "," : "");
+        put_object(s, part->options, part->name);
+        any = true;
+    }
+    text_puts(s->out, "]}");
+}
+
+void schema_element(struct schema *s, const struct registry *r)
+{
+    text_puts(s->out, "{\"anyOf\":[");
+    put_part_names(s, r);
+    for (size_t i = 0; i < r->n_parts; i++) {
+        const struct part *part = r->parts[i];
+        text_puts(s->out, ",{\"type\":\"object\",\"properties\":{\"repeat\":{\"type\":\"integer\",\"minimum\":1},");
+        put_string(s, part->name);
+        text_puts(s->out, ":{\"anyOf\":[");
+        put_object(s, part->options, NULL);
+        if (s->partial || !has_required(part->options))
+            text_puts(s->out, ",{\"type\":\"null\"}");
+        if (part->options && (part->options->type == OPT_PARTS || part->options->type == OPT_REALS)) {
+            text_putc(s->out, ','); /* residual: [layers] */
+            put_type(s, part->options);
+        }
+        text_puts(s->out, "]}},\"required\":[");
+        put_string(s, part->name);
+        text_puts(s->out, "],\"patternProperties\":{\"\\\\.\":{}},\"additionalProperties\":false}");
+        text_puts(s->out,
+                  ",{\"type\":\"object\",\"allOf\":[{\"required\":[\"name\"]}],"); /* - {name: dense, units: 4} */
+        schema_properties(s, part->options, NULL, part->name);
+        text_puts(s->out, ",\"patternProperties\":{\"\\\\.|^repeat$\":{}},\"additionalProperties\":false}");
+    }
+    text_puts(s->out, "]}");
+}
+
+void bind_schema(const struct option *table, struct text *out)
+{
+    struct schema s = { .out = out };
+    schema_properties(&s, table, NULL, NULL);
+    put_required(&s, table, NULL);
+}

@@ -1,0 +1,292 @@
+#include "spec/study.h"
+#include "spec/bind.h"
+#include "spec/claims.h"
+#include "spec/compose.h"
+#include "spec/sweep.h"
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { VERSION = 1, MAX_SEEDS = 1000000, MAX_NAME = 100 };
+static const double MAX_SEED = 9007199254740992.0; /* 2^53: exact in a JSON reader as well */
+
+struct head {
+    int64_t version;
+    const char *experiment, *title, *description;
+    struct {
+        const char *paper, *locator;
+    } source;
+};
+
+static const struct option source_options[] = {
+    { "paper", OPT_TEXT, offsetof(struct head, source.paper) - offsetof(struct head, source), .flags = OPTION_NULLABLE,
+      .help = "key of the paper, as in docs/papers" },
+    { "locator", OPT_TEXT, offsetof(struct head, source.locator) - offsetof(struct head, source),
+      .flags = OPTION_NULLABLE, .help = "figure, table or equation" },
+    { 0 }
+};
+
+/* clang-format off */
+#define HEAD_OPTIONS \
+    { "version", OPT_INT, offsetof(struct head, version), .flags = OPTION_REQUIRED, .help = "version of this format: 1" }, \
+    { "experiment", OPT_TEXT, offsetof(struct head, experiment), .flags = OPTION_REQUIRED, \
+      .help = "name of the study in the database: a-z, 0-9 and _" }, \
+    { "title", OPT_TEXT, offsetof(struct head, title), .flags = OPTION_NULLABLE, .help = "one line for people" }, \
+    { "description", OPT_TEXT, offsetof(struct head, description), .flags = OPTION_NULLABLE, .help = "more than one line for people" }, \
+    { "source", OPT_MAP, offsetof(struct head, source), .table = source_options, .help = "what the study reproduces" }
+
+static const struct option head_options[] = { HEAD_OPTIONS, { 0 } };
+
+const struct option study_options[] = {
+    HEAD_OPTIONS,
+    { "extends", OPT_TEXT, .help = "another file, beside this one or below, that this file is laid over" },
+    { "seeds", OPT_TEXT, .dflt = "1", .help = "3 means 1, 2, 3; or a list; or {from: 0, count: 10}" },
+    { "variants", OPT_TEXT, .help = "named alternatives, each a partial file laid over the base" },
+    { "sweep", OPT_TEXT, .help = "grid, zip, random and exclude: values of dotted keys" },
+    { "profiles", OPT_TEXT, .help = "partial files laid over the whole with --profile NAME" },
+    { "claims", OPT_TEXT, .help = "what the source reports, and a query that measures it" },
+    { 0 }
+};
+/* clang-format on */
+
+static void read_head(struct study *s, const struct node *root, struct err *e)
+{
+    struct head head = { 0 };
+    struct node *own = node_collection(s->arena, root->where, NODE_MAP);
+    for (size_t i = 0; i < root->n; i++)
+        for (const struct option *o = head_options; o->type != OPT_END; o++)
+            if (strcmp(o->name, root->keys[i]->text) == 0)
+                node_append(own, root->keys[i], root->items[i], s->arena);
+    (void)bind(own, head_options, &head, "", s->arena, e); /* counted in e */
+    const struct node *version = tree_child(root, "version");
+    if (version && head.version != 0 && head.version != VERSION)
+        err_at(e, version->where, "version: %lld is not known; this program reads version %d", (long long)head.version,
+               VERSION);
+    const char *name = head.experiment;
+    if (name && (!*name || strlen(name) > MAX_NAME || name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_")]))
+        err_at(e, tree_child(root, "experiment")->where,
+               "experiment: '%s' is no name for a study; use a-z, 0-9 and _, at most %d of them", name, MAX_NAME);
+    s->name = name;
+    s->title = head.title;
+    s->paper = head.source.paper;
+    s->locator = head.source.locator;
+}
+
+struct seed_range {
+    int64_t from, count;
+};
+static const struct option seed_range_options[] = { { "from", OPT_INT, offsetof(struct seed_range, from), NULL, 0, 9e15,
+                                                      .flags = OPTION_REQUIRED, .help = "the first seed" },
+                                                    { "count", OPT_INT, offsetof(struct seed_range, count), NULL, 1,
+                                                      MAX_SEEDS, .flags = OPTION_REQUIRED, .help = "number of seeds" },
+                                                    { 0 } };
+
+static int compare_seeds(const void *x, const void *y)
+{
+    const int64_t a = *(const int64_t *)x, b = *(const int64_t *)y;
+    return (a > b) - (a < b);
+}
+
+static void check_distinct_seeds(const struct study *s, struct where where, struct err *e)
+{
+    int64_t *sorted = arena_need(s->arena, s->n_seeds, sizeof *sorted);
+    for (size_t i = 0; i < s->n_seeds; i++)
+        sorted[i] = s->seeds[i];
+    qsort(sorted, s->n_seeds, sizeof *sorted, compare_seeds);
+    for (size_t i = 1; i < s->n_seeds; i++)
+        if (sorted[i - 1] == sorted[i]) {
+            err_at(e, where, "seeds: %lld is listed twice", (long long)sorted[i]);
+            return;
+        }
+}
+
+static void read_seeds(struct study *s, const struct node *n, struct err *e)
+{
+    static const struct option one = { "seeds", OPT_INT, .min = 0, .max = 9e15 };
+    static const struct option count = { "seeds", OPT_INT, .min = 1, .max = MAX_SEEDS };
+    struct seed_range range = { .from = 1, .count = 1 };
+    const size_t before = e->n_errors;
+    assert(one.max < MAX_SEED);
+    if (n && n->kind == NODE_LIST) {
+        s->seeds = arena_need(s->arena, n->n, sizeof *s->seeds);
+        s->n_seeds = n->n;
+        for (size_t i = 0; i < n->n; i++)
+            (void)bind_value(n->items[i], &one, &s->seeds[i], "", s->arena, e); /* counted in e */
+        if (n->n == 0)
+            err_at(e, n->where, "seeds: an empty list leaves no trial");
+        else if (e->n_errors == before)
+            check_distinct_seeds(s, n->where, e);
+        return;
+    }
+    if (n && n->kind == NODE_MAP)
+        (void)bind(n, seed_range_options, &range, "seeds", s->arena, e);
+    else if (n)
+        (void)bind_value(n, &count, &range.count, "", s->arena, e);
+    if (e->n_errors > before)
+        return;
+    s->n_seeds = (size_t)range.count;
+    s->seeds = arena_need(s->arena, s->n_seeds, sizeof *s->seeds);
+    for (size_t i = 0; i < s->n_seeds; i++)
+        s->seeds[i] = range.from + (int64_t)i;
+}
+
+static void check_variant(const struct node *key, const struct node *variant, struct err *e)
+{
+    char found[100];
+    if (key->length > MAX_NAME ||
+        key->text[strspn(key->text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")])
+        err_at(e, key->where,
+               "variants: '%s' is no name for a variant; use letters, digits, _ and -, at most %d of them", key->text,
+               MAX_NAME);
+    if (variant->kind != NODE_MAP)
+        err_at(e, variant->where, "variants.%s: expected a partial file, found %s", key->text,
+               node_found(variant, found));
+    for (size_t i = 0; variant->kind == NODE_MAP && i < variant->n; i++)
+        if (compose_is_study_key(variant->keys[i]->text))
+            err_at(e, variant->keys[i]->where, "variants.%s: '%s' belongs to the study, not to a variant of its trials",
+                   key->text, variant->keys[i]->text);
+}
+
+static void read_variants(struct study *s, const struct node *n, struct err *e)
+{
+    char found[100];
+    const size_t count = n && n->kind == NODE_MAP && n->n > 0 ? n->n : 1;
+    if (n && n->kind != NODE_MAP)
+        err_at(e, n->where, "variants: expected a map of partial files, found %s", node_found(n, found));
+    s->variants = arena_need(s->arena, count, sizeof *s->variants);
+    s->variant_trees = arena_need(s->arena, count, sizeof *s->variant_trees);
+    s->n_variants = count;
+    if (!n || n->kind != NODE_MAP || n->n == 0) {
+        s->variants[0] = "base";
+        s->variant_trees[0] = s->base;
+        return;
+    }
+    for (size_t i = 0; i < n->n; i++) {
+        check_variant(n->keys[i], n->items[i], e);
+        s->variants[i] = n->keys[i]->text;
+        s->variant_trees[i] = n->items[i]->kind == NODE_MAP ? tree_overlay(s->base, n->items[i], s->arena, e) : s->base;
+    }
+}
+
+/* Every mistake that is not a trial's: each reader goes on after one. */
+static int open_file(struct study *s, struct node *file, const char *path, const char *profile,
+                     const char *const *overrides, size_t n_overrides, struct err *e)
+{
+    const size_t before = e->n_errors;
+    struct composition c;
+    (void)compose(&c, file, path, profile, overrides, n_overrides, s->arena, e); /* counted in e */
+    if (!c.root)
+        return ERR_SPEC;
+    s->base = c.base;
+    s->overrides = c.overrides;
+    read_head(s, c.root, e);
+    read_seeds(s, tree_child(c.root, "seeds"), e);
+    read_variants(s, tree_child(c.root, "variants"), e);
+    claims_read(s, tree_child(c.root, "claims"), e);
+    const struct node *sweep = tree_child(c.root, "sweep");
+    const struct where where = sweep ? tree_key(c.root, "sweep")->where : c.root->where;
+    (void)sweep_open(s, sweep, where, c.root, e);
+    (void)sweep_check_overrides(s, e);
+    tree_json(c.root, &s->text);
+    return e->n_errors == before ? 0 : ERR_SPEC;
+}
+
+int study_open(struct study *s, const char *path, const char *profile, const char *const *overrides, size_t n_overrides,
+               struct arena *a, struct err *e)
+{
+    *s = (struct study){ .arena = a, .path = path, .profile = profile };
+    struct node *file = tree_read(path, a, e);
+    return file ? open_file(s, file, path, profile, overrides, n_overrides, e) : ERR_SPEC;
+}
+
+int study_parse(struct study *s, const char *name, const char *text, size_t n, const char *profile,
+                const char *const *overrides, size_t n_overrides, struct arena *a, struct err *e)
+{
+    *s = (struct study){ .arena = a, .path = name, .profile = profile };
+    struct node *file = tree_parse(name, text, n, a, e);
+    return file ? open_file(s, file, NULL, profile, overrides, n_overrides, e) : ERR_SPEC;
+}
+
+void study_close(struct study *s)
+{
+    text_free(&s->text);
+}
+
+int study_count(const struct study *s, uint64_t limit, uint64_t *n, struct err *e)
+{
+    uint64_t count = 0;
+    const bool overflow = s->sweep->overflow || __builtin_mul_overflow(s->n_cells, (uint64_t)s->n_variants, &count) ||
+                          __builtin_mul_overflow(count, (uint64_t)s->n_seeds, &count);
+    *n = overflow ? UINT64_MAX : count;
+    if (!overflow && (limit == 0 || count <= limit))
+        return 0;
+    struct text t = { 0 };
+    if (overflow)
+        text_puts(&t, "more than 1.8e19 trials:");
+    else
+        text_add(&t, "%llu trials:", (unsigned long long)count);
+    text_add(&t, " %zu variants", s->n_variants);
+    for (size_t i = 0; i < s->sweep->n_dimensions; i++)
+        text_add(&t, " x %llu (%s)", (unsigned long long)s->sweep->dimensions[i].n, s->sweep->dimensions[i].name);
+    text_add(&t, " x %zu seeds", s->n_seeds);
+    if (overflow)
+        text_puts(&t, "; they cannot even be numbered");
+    else
+        text_add(&t, "; more than %llu must be confirmed with --yes", (unsigned long long)limit);
+    const int code = err_at(e, s->sweep->where, "%s", t.s);
+    text_free(&t);
+    return code;
+}
+
+static const char *value_text(const struct node *n, struct arena *a)
+{
+    if (n->kind == NODE_SCALAR)
+        return n->text;
+    struct text t = { 0 };
+    tree_json(n, &t);
+    const char *copy = arena_strdup(a, t.s);
+    text_free(&t);
+    return copy;
+}
+
+/* base < variant < cell and overrides. The last two name different keys, so they are laid on as one: an override of
+ * `optimizer.name` then replaces the optimizer, but not the stepsize that is swept beside it. */
+static int build_tree(const struct study *s, size_t variant, struct node *const *values, struct node **tree,
+                      struct arena *a, struct err *e)
+{
+    const struct study_sweep *w = s->sweep;
+    const size_t before = e->n_errors;
+    struct node *over = s->overrides;
+    for (size_t i = 0; i < w->n_axes; i++)
+        TRY(tree_put(&over, w->axes[i].key, w->axes[i].key_where, values[i], a, e));
+    struct node *whole = s->variant_trees[variant];
+    if (over)
+        whole = tree_overlay(whole, over, a, e);
+    if (e->n_errors > before)
+        return ERR_SPEC;
+    struct node *const roots[] = { whole, w->root };
+    *tree = interpolate(whole, roots, 2, a, e);
+    return *tree ? 0 : ERR_SPEC;
+}
+
+int study_trial(const struct study *s, uint64_t i, struct study_trial *t, struct arena *a, struct err *e)
+{
+    const struct study_sweep *w = s->sweep;
+    const uint64_t cell = i / s->n_seeds % s->n_cells;
+    const size_t variant = (size_t)(i / s->n_seeds / s->n_cells);
+    assert(variant < s->n_variants);
+    *t = (struct study_trial){ .variant = s->variants[variant],
+                               .seed = s->seeds[i % s->n_seeds],
+                               .n_coordinates = w->n_axes };
+    t->coordinates = arena_need(a, w->n_axes, sizeof *t->coordinates);
+    struct node **values = arena_need(a, w->n_axes, sizeof *values);
+    for (size_t j = 0; j < w->n_axes; j++) {
+        values[j] = axis_value(&w->axes[j], sweep_index(w, j, cell), w->random_seed, a);
+        struct coordinate *c = &t->coordinates[j];
+        *c = (struct coordinate){ .key = w->axes[j].key, .text = value_text(values[j], a), .number = (double)NAN };
+        (void)node_is_number(values[j], &c->number); /* stays NAN if it is none */
+    }
+    t->excluded = sweep_excludes(w, t, values);
+    return t->excluded ? 0 : build_tree(s, variant, values, &t->tree, a, e);
+}

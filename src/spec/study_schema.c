@@ -1,0 +1,176 @@
+/* The schema of a whole experiment file: the keys of a study around those of a trial. */
+#include "spec/schema.h"
+#include "spec/study.h"
+#include <assert.h>
+#include <string.h>
+
+enum { MAX_REGISTRIES = 64 };
+struct registries {
+    size_t n;
+    const struct registry *items[MAX_REGISTRIES];
+    bool in_list[MAX_REGISTRIES]; /* elements of lists need a definition of their own */
+};
+
+static void add_registry(struct registries *all, const struct registry *r, bool in_list)
+{
+    size_t i = 0;
+    while (i < all->n && strcmp(all->items[i]->kind, r->kind) != 0)
+        i++;
+    assert(i < MAX_REGISTRIES);
+    assert(i == all->n || all->items[i] == r); /* a kind names one registry */
+    all->items[i] = r;
+    all->in_list[i] = (i < all->n && all->in_list[i]) || in_list;
+    all->n += i == all->n;
+}
+
+static void find_registries(struct registries *all, const struct option *table)
+{
+    for (const struct option *o = table; o && o->type != OPT_END; o++) {
+        if (o->type == OPT_MAP)
+            find_registries(all, o->table); /* tables nest as deep as the program writes them */
+        else if (o->type == OPT_PART || o->type == OPT_PARTS)
+            add_registry(all, o->registry, o->type == OPT_PARTS);
+    }
+}
+
+/* Keys of the study. "file" is the definition of what may stand in a file: a profile is one as well. */
+static const char study_properties[] =
+    "\"version\":{\"const\":1,\"description\":\"version of this format\"},"
+    "\"experiment\":{\"type\":\"string\",\"pattern\":\"^[a-z0-9_]{1,100}$\",\"description\":\"name of the study in the "
+    "database\"},"
+    "\"title\":{\"type\":[\"string\",\"null\"],\"description\":\"one line for people\"},"
+    "\"description\":{\"type\":[\"string\",\"null\"],\"description\":\"more than one line for people\"},"
+    "\"source\":{\"type\":[\"object\",\"null\"],\"properties\":{\"paper\":{\"type\":[\"string\",\"null\"]},"
+    "\"locator\":{\"type\":[\"string\",\"number\",\"null\"]}},"
+    "\"additionalProperties\":false,\"description\":\"what the study reproduces\"},"
+    "\"extends\":{\"type\":[\"string\",\"null\"],\"description\":\"a file, beside this one or below, that this one is "
+    "laid over\"},"
+    "\"seeds\":{\"anyOf\":[{\"type\":\"integer\",\"minimum\":1,\"maximum\":1000000},"
+    "{\"type\":\"array\",\"items\":{\"type\":\"integer\",\"minimum\":0,\"maximum\":9e15},\"minItems\":1,"
+    "\"uniqueItems\":true},"
+    "{\"type\":\"object\",\"properties\":{\"from\":{\"type\":\"integer\",\"minimum\":0},\"count\":{\"type\":"
+    "\"integer\",\"minimum\":1,"
+    "\"maximum\":1000000}},\"additionalProperties\":false},{\"$ref\":\"#/definitions/reference\"}],"
+    "\"description\":\"3 means 1, 2, 3; or a list; or {from: 0, count: 10}\"},"
+    "\"variants\":{\"type\":[\"object\",\"null\"],\"propertyNames\":{\"pattern\":\"^[A-Za-z0-9_-]+($|\\\\.)\"},"
+    "\"additionalProperties\":{\"anyOf\":[{\"$ref\":\"#/definitions/trial\"},{\"type\":\"null\"}]},"
+    "\"patternProperties\":{\"\\\\.\":{}},"
+    "\"description\":\"named alternatives, each a partial file laid over the base\"},"
+    "\"sweep\":{\"anyOf\":[{\"type\":\"object\",\"properties\":{\"grid\":{\"$ref\":\"#/definitions/grid\"},"
+    "\"zip\":{\"type\":[\"object\",\"null\"],\"additionalProperties\":{\"$ref\":\"#/definitions/grid\"}},"
+    "\"random\":{\"type\":[\"object\",\"null\"],\"properties\":{\"samples\":{\"type\":\"integer\",\"minimum\":1,"
+    "\"maximum\":1000000000},"
+    "\"seed\":{\"type\":\"integer\",\"minimum\":0},\"parameters\":{\"$ref\":\"#/definitions/distributions\"}},"
+    "\"additionalProperties\":false},\"exclude\":{\"type\":[\"array\",\"null\"],\"items\":{\"type\":\"object\","
+    "\"minProperties\":1}}},"
+    "\"patternProperties\":{\"\\\\.\":{}},\"additionalProperties\":false},{\"type\":\"null\"}],"
+    "\"description\":\"values of dotted keys: every combination is a cell\"},"
+    "\"profiles\":{\"type\":[\"object\",\"null\"],\"additionalProperties\":{\"allOf\":[{\"$ref\":\"#/definitions/"
+    "file\"}],"
+    "\"properties\":{\"extends\":false,\"profiles\":false}},\"patternProperties\":{\"\\\\.\":{}},"
+    "\"description\":\"partial files laid over the whole with --profile NAME\"},"
+    "\"claims\":{\"type\":[\"array\",\"object\",\"null\"],\"items\":{\"type\":\"object\",\"properties\":{\"id\":{"
+    "\"type\":\"string\"},"
+    "\"text\":{\"type\":\"string\"},\"reported\":{\"type\":[\"number\",\"null\"]},\"measure\":{\"type\":\"string\"},"
+    "\"expect\":{\"anyOf\":[{\"type\":\"array\",\"items\":{\"type\":[\"number\",\"null\"]},\"minItems\":2,\"maxItems\":"
+    "2},"
+    "{\"type\":[\"number\",\"null\"]}]}},\"required\":[\"id\",\"measure\"],\"additionalProperties\":false},"
+    "\"description\":\"what the source reports, and a query that measures it\"}";
+
+static const char sweep_definitions[] =
+    "\"reference\":{\"anyOf\":[{\"type\":\"null\"},{\"type\":\"string\",\"pattern\":\"\\\\$\\\\{\"}]},"
+    "\"three\":{\"type\":\"array\",\"items\":{\"type\":\"number\"},\"minItems\":3,\"maxItems\":3},"
+    "\"values\":{\"anyOf\":[{\"type\":\"array\",\"minItems\":1},"
+    "{\"type\":\"object\",\"properties\":{\"range\":{\"$ref\":\"#/definitions/three\"},\"linspace\":{\"$ref\":\"#/"
+    "definitions/three\"},"
+    "\"geomspace\":{\"$ref\":\"#/definitions/three\"},\"logspace\":{\"$ref\":\"#/definitions/"
+    "three\"}},\"minProperties\":1,"
+    "\"maxProperties\":1,\"additionalProperties\":false},{\"$ref\":\"#/definitions/reference\"}]},"
+    "\"grid\":{\"type\":[\"object\",\"null\"],\"additionalProperties\":{\"anyOf\":[{\"$ref\":\"#/definitions/values\"},"
+    "{\"$ref\":\"#/definitions/grid\"}]}},"
+    "\"distribution\":{\"type\":\"object\",\"properties\":{\"uniform\":{\"$ref\":\"#/definitions/two\"},"
+    "\"loguniform\":{\"$ref\":\"#/definitions/"
+    "two\"},\"choice\":{\"type\":\"array\",\"minItems\":1}},\"minProperties\":1,"
+    "\"maxProperties\":1,\"additionalProperties\":false},"
+    "\"two\":{\"type\":\"array\",\"items\":{\"type\":\"number\"},\"minItems\":2,\"maxItems\":2},"
+    "\"distributions\":{\"type\":[\"object\",\"null\"],\"additionalProperties\":{\"anyOf\":[{\"$ref\":\"#/definitions/"
+    "distribution\"},"
+    "{\"$ref\":\"#/definitions/distributions\"},{\"$ref\":\"#/definitions/reference\"}]}}";
+
+/* Breaks JSON into lines, two blanks per level: the schema is read by people, too, and its changes are looked at in a
+ * diff. */
+static void put_lines(const char *json, struct text *out)
+{
+    int level = 0;
+    bool in_string = false;
+    for (const char *s = json; *s; s++) {
+        if (in_string) {
+            text_putc(out, *s);
+            in_string = *s != '"';
+            if (*s == '\\') /* an escaped quote does not end it */
+                text_putc(out, *++s);
+            continue;
+        }
+        const bool empty = (*s == '{' && s[1] == '}') || (*s == '[' && s[1] == ']');
+        if (*s == '}' || *s == ']')
+            text_add(out, "\n%*s", 2 * --level, "");
+        text_putc(out, *s);
+        if (empty)
+            text_putc(out, *++s);
+        else if (*s == '{' || *s == '[')
+            text_add(out, "\n%*s", 2 * ++level, "");
+        else if (*s == ',')
+            text_add(out, "\n%*s", 2 * level, "");
+        else if (*s == ':')
+            text_putc(out, ' ');
+        in_string = *s == '"';
+    }
+    text_putc(out, '\n');
+}
+
+static void put_registry(struct schema *s, const struct registry *r, bool element)
+{
+    text_puts(s->out, ",\"");
+    schema_definition_name(s, r, element);
+    text_puts(s->out, "\":");
+    if (element)
+        schema_element(s, r);
+    else
+        schema_registry(s, r);
+}
+
+void study_schema(const struct option *trial_options, struct text *out)
+{
+    static const char *const from_study[] = { "experiment", "variant", "seed", NULL };
+    struct text json = { 0 };
+    struct schema s = { .out = &json, .partial = true };
+    struct registries all = { 0 };
+    find_registries(&all, trial_options);
+    for (size_t i = 0; i < all.n; i++) /* grows while it is walked: options of parts name registries, too */
+        for (size_t j = 0; j < all.items[i]->n_parts; j++)
+            find_registries(&all, all.items[i]->parts[j]->options);
+
+    text_puts(
+        &json,
+        "{\"$schema\":\"http://json-schema.org/draft-07/schema#\",\"title\":\"tprun experiment\",\"type\":\"object\","
+        "\"allOf\":[{\"$ref\":\"#/definitions/file\"}],"
+        "\"anyOf\":[{\"required\":[\"version\",\"experiment\"]},{\"required\":[\"extends\"]}],\"definitions\":{");
+    text_puts(&json, sweep_definitions);
+    text_puts(&json, ",\"trial\":{\"type\":\"object\",");
+    schema_properties(&s, trial_options, from_study, NULL);
+    text_puts(&json, ",\"patternProperties\":{\"\\\\.\":{}},\"additionalProperties\":false}");
+    text_puts(&json, ",\"file\":{\"type\":\"object\",");
+    schema_properties(&s, trial_options, from_study, NULL);
+    json.n--; /* into the same "properties" */
+    text_putc(&json, ',');
+    text_puts(&json, study_properties);
+    text_puts(&json, "},\"patternProperties\":{\"\\\\.|^x-\":{}},\"additionalProperties\":false}");
+    for (size_t i = 0; i < all.n; i++) {
+        put_registry(&s, all.items[i], false);
+        if (all.in_list[i])
+            put_registry(&s, all.items[i], true);
+    }
+    text_puts(&json, "}}");
+    put_lines(json.s, out);
+    text_free(&json);
+}

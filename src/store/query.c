@@ -1,0 +1,272 @@
+/* Reading results.db: one connection, one SELECT at a time. */
+#include "store/reader.h"
+
+#include "store/path.h"
+#include "store/writer.h" /* SCHEMA_VERSION, APPLICATION_ID */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { TIMEOUT_MS = 30000, READER_BUSY_MS = 5000 };
+
+const char *const query_format_names[] = { "table", "csv", "json", "ndjson", "md", NULL };
+
+static int fail(struct query *q, struct err *e)
+{
+    const int rc = sqlite3_extended_errcode(q->db);
+    const char *detail = sqlite3_errmsg(q->db);
+    switch (rc & 0xff) {
+    case SQLITE_AUTH:
+        return err_set(e, ERR_USAGE, "not allowed: %s (one SELECT over the tables and views of the database)",
+                       q->denied[0] ? q->denied : detail);
+    case SQLITE_INTERRUPT:
+        return err_set(e, ERR_USAGE, "the query was stopped after %.3g s", q->timeout_ms / 1000.0);
+    case SQLITE_CANTOPEN:
+    case SQLITE_READONLY:
+        return err_set(e, ERR_STORAGE,
+                       "%s cannot be read here: it has a write-ahead log that only a writer can open, and its folder is not writable; copy "
+                       "the file (with -wal, if there is one) to a folder of your own",
+                       q->path);
+    case SQLITE_NOTADB:
+    case SQLITE_CORRUPT:
+        return err_set(e, ERR_STORAGE, "%s is damaged or not a database: %s", q->path, detail);
+    case SQLITE_NOMEM:
+        return err_set(e, ERR_MEMORY, "%s: out of memory", q->path);
+    case SQLITE_BUSY:
+    case SQLITE_IOERR:
+    case SQLITE_FULL:
+        return err_set(e, ERR_STORAGE, "%s: cannot read: %s", q->path, detail);
+    default:
+        return err_set(e, ERR_USAGE, "%s", detail);
+    }
+}
+
+static int ask(struct query *q, const char *sql, int64_t *value, struct err *e)
+{
+    sqlite3_stmt *stmt = NULL;
+    int code = 0;
+    if (sqlite3_prepare_v2(q->db, sql, -1, &stmt, NULL) != SQLITE_OK || sqlite3_step(stmt) != SQLITE_ROW)
+        code = fail(q, e);
+    else
+        *value = sqlite3_column_int64(stmt, 0);
+    sqlite3_finalize(stmt); /* repeats the error that was reported */
+    return code;
+}
+
+static int check_identity(struct query *q, struct err *e)
+{
+    int64_t application = 0, version = 0;
+    TRY(ask(q, "PRAGMA application_id", &application, e));
+    TRY(ask(q, "PRAGMA user_version", &version, e));
+    if (application != APPLICATION_ID)
+        return err_set(e, ERR_STORAGE, "%s is not a database of tprun", q->path);
+    if (version > SCHEMA_VERSION)
+        return err_set(e, ERR_STORAGE, "%s has schema version %lld, and this tprun knows up to %d: use a newer tprun", q->path,
+                       (long long)version, (int)SCHEMA_VERSION);
+    return 0;
+}
+
+static int restrict_to(struct query *q, int64_t study, struct err *e)
+{
+    static const char *const views[] = { "trials", "metrics", "params", "curves", "finals", "heatmap", "claims", "costs" };
+    for (size_t i = 0; i < sizeof views / sizeof views[0]; i++) {
+        char sql[128];
+        const int n = snprintf(sql, sizeof sql, "CREATE TEMP VIEW %s AS SELECT * FROM main.%s WHERE study_id = %lld", views[i], views[i],
+                               (long long)study);
+        if (n < 0 || (size_t)n >= sizeof sql || sqlite3_exec(q->db, sql, NULL, NULL, NULL) != SQLITE_OK)
+            return fail(q, e);
+    }
+    return 0;
+}
+
+static int open_connection(struct query *q, int64_t study, struct err *e)
+{
+    const int rc = sqlite3_open_v2(q->path, &q->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW, NULL);
+    if (!q->db)
+        return err_set(e, ERR_MEMORY, "out of memory");
+    sqlite3_extended_result_codes(q->db, 1);
+    sqlite3_busy_timeout(q->db, READER_BUSY_MS);
+    if (rc != SQLITE_OK)
+        return fail(q, e);
+    TRY(check_identity(q, e));
+    if (study > 0)
+        TRY(restrict_to(q, study, e));
+    return guard_set(q, e);
+}
+
+int query_open_study(struct query **query, const char *path, int64_t study, struct err *e)
+{
+    *query = NULL;
+    struct query *q = calloc(1, sizeof *q);
+    if (!q)
+        return err_set(e, ERR_MEMORY, "out of memory");
+    q->timeout_ms = TIMEOUT_MS;
+    int code = path_resolve(path, false, &q->path, e);
+    if (code == 0)
+        code = open_connection(q, study, e);
+    if (code < 0) {
+        query_close(q);
+        return code;
+    }
+    *query = q;
+    return 0;
+}
+
+int query_open(struct query **q, const char *path, struct err *e)
+{
+    return query_open_study(q, path, 0, e);
+}
+
+void query_close(struct query *q)
+{
+    if (!q)
+        return;
+    sqlite3_close_v2(q->db); /* read-only: nothing can be lost */
+    free(q->path);
+    free(q);
+}
+
+void query_set_timeout(struct query *q, int timeout_ms)
+{
+    q->timeout_ms = timeout_ms;
+}
+
+/* What follows the first statement must be blank or comment: SQLite compiles that to nothing. */
+static int check_tail(struct query *q, const char *tail, struct err *e)
+{
+    while (*tail) {
+        sqlite3_stmt *more = NULL;
+        const char *next = tail;
+        const int rc = sqlite3_prepare_v2(q->db, tail, -1, &more, &next);
+        sqlite3_finalize(more);
+        if (rc != SQLITE_OK || more)
+            return err_set(e, ERR_USAGE, "not allowed: more than one statement");
+        if (next == tail)
+            break;
+        tail = next;
+    }
+    return 0;
+}
+
+static int compile(struct query *q, const char *sql, sqlite3_stmt **stmt, struct err *e)
+{
+    const char *tail = "";
+    q->denied[0] = '\0';
+    if (sqlite3_prepare_v2(q->db, sql, -1, stmt, &tail) != SQLITE_OK)
+        return fail(q, e);
+    if (!*stmt)
+        return err_set(e, ERR_USAGE, "the query is empty");
+    TRY(check_tail(q, tail, e));
+    if (!sqlite3_stmt_readonly(*stmt) || sqlite3_column_count(*stmt) == 0) /* VACUUM INTO passes the authorizer */
+        return err_set(e, ERR_USAGE, "not allowed: a statement that is not a SELECT");
+    return 0;
+}
+
+static int bind(struct query *q, sqlite3_stmt *stmt, const char *const *arguments, size_t n, struct err *e)
+{
+    const int wanted = sqlite3_bind_parameter_count(stmt);
+    if ((size_t)wanted != n)
+        return err_set(e, ERR_USAGE, "the query has %d parameters, and %zu values are given", wanted, n);
+    for (int i = 0; i < wanted; i++)
+        if (sqlite3_bind_text(stmt, i + 1, arguments[i], -1, SQLITE_TRANSIENT) != SQLITE_OK)
+            return fail(q, e);
+    return 0;
+}
+
+int query_prepare(struct query *q, const char *sql, const char *const *arguments, size_t n_arguments, sqlite3_stmt **stmt, struct err *e)
+{
+    *stmt = NULL;
+    q->deadline_ms = write_monotonic_ms() + q->timeout_ms;
+    int code = compile(q, sql, stmt, e);
+    if (code == 0)
+        code = bind(q, *stmt, arguments, n_arguments, e);
+    if (code < 0) {
+        sqlite3_finalize(*stmt);
+        *stmt = NULL;
+    }
+    return code;
+}
+
+int query_step(struct query *q, sqlite3_stmt *stmt, struct err *e)
+{
+    const int rc = sqlite3_step(stmt);
+    if (rc == SQLITE_ROW)
+        return 1;
+    return rc == SQLITE_DONE ? 0 : fail(q, e);
+}
+
+int query_print(struct query *q, const char *sql, const char *const *arguments, size_t n_arguments, enum query_format format, FILE *out,
+                size_t *n_rows, struct err *e)
+{
+    sqlite3_stmt *stmt;
+    TRY(query_prepare(q, sql, arguments, n_arguments, &stmt, e));
+    int code = query_step(q, stmt, e); /* an error of the first row leaves the output empty */
+    if (code < 0) {
+        sqlite3_finalize(stmt);
+        return code;
+    }
+    struct printer *p = printer_new(format, out, stmt);
+    size_t n = 0;
+    if (!p)
+        code = err_set(e, ERR_MEMORY, "out of memory");
+    for (; code > 0; code = query_step(q, stmt, e)) {
+        printer_row(p, stmt);
+        n++;
+    }
+    sqlite3_finalize(stmt);
+    if (n_rows)
+        *n_rows = n;
+    const int written = p ? printer_finish(p, e) : 0;
+    return code < 0 ? code : written;
+}
+
+int query_number(struct query *q, const char *sql, const char *const *arguments, size_t n_arguments, bool *found, double *value,
+                 struct err *e)
+{
+    *found = false;
+    sqlite3_stmt *stmt;
+    TRY(query_prepare(q, sql, arguments, n_arguments, &stmt, e));
+    int code = query_step(q, stmt, e);
+    if (code > 0) {
+        const int type = sqlite3_column_type(stmt, 0);
+        code = 0;
+        if (type == SQLITE_INTEGER || type == SQLITE_FLOAT) {
+            *value = sqlite3_column_double(stmt, 0);
+            if (!isfinite(*value))
+                code = err_set(e, ERR_USAGE, "the query gives an infinity");
+            else
+                *found = true;
+        } else if (type != SQLITE_NULL) {
+            code = err_set(e, ERR_USAGE, "the query gives a text, not a number");
+        }
+    }
+    sqlite3_finalize(stmt);
+    return code;
+}
+
+int query_rows(struct query *q, const char *sql, const char *const *arguments, size_t n_arguments,
+               int (*row)(void *self, int n, const char *const *values), void *self, struct err *e)
+{
+    sqlite3_stmt *stmt;
+    TRY(query_prepare(q, sql, arguments, n_arguments, &stmt, e));
+    const int n = sqlite3_column_count(stmt);
+    const char **values = calloc((size_t)n, sizeof *values);
+    struct text *texts = calloc((size_t)n, sizeof *texts);
+    int code = values && texts ? query_step(q, stmt, e) : err_set(e, ERR_MEMORY, "out of memory");
+    while (code > 0) {
+        for (int i = 0; i < n; i++) {
+            text_clear(&texts[i]);
+            format_value(&texts[i], stmt, i);
+            values[i] = sqlite3_column_type(stmt, i) == SQLITE_NULL ? NULL : texts[i].s ? texts[i].s : "";
+        }
+        code = row(self, n, values);
+        if (code == 0)
+            code = query_step(q, stmt, e);
+    }
+    for (int i = 0; texts && i < n; i++)
+        text_free(&texts[i]);
+    free(texts);
+    free(values);
+    sqlite3_finalize(stmt);
+    return code;
+}

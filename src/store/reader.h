@@ -1,0 +1,37 @@
+/* Inside of the reading half of the store: query.c, guard.c, format.c, digest.c, claims.c. */
+#ifndef TPRUN_STORE_READER_H
+#define TPRUN_STORE_READER_H
+
+#include "store/query.h"
+#include "base/text.h"
+#include <sqlite3.h>
+#include <stdint.h>
+
+struct query {
+    sqlite3 *db;
+    char *path;
+    int timeout_ms;
+    int64_t deadline_ms;  /* monotonic, of the statement that runs */
+    char denied[128];     /* what the authorizer refused last, for the message */
+};
+
+/* As query_open, but the views show one study only (0 = all): temporary views of the same names hide the others. */
+int query_open_study(struct query **q, const char *path, int64_t study, struct err *e);
+/* Compiles one SELECT and binds its arguments. */
+int query_prepare(struct query *q, const char *sql, const char *const *arguments, size_t n_arguments, sqlite3_stmt **stmt, struct err *e);
+/* Goes to the next row: 1 = a row, 0 = the end. */
+int query_step(struct query *q, sqlite3_stmt *stmt, struct err *e);
+
+/* guard.c: limits, the allow list, the clock. After it, the connection can only read. */
+int guard_set(struct query *q, struct err *e);
+
+/* format.c */
+struct printer;
+struct printer *printer_new(enum query_format format, FILE *out, sqlite3_stmt *stmt);
+void printer_row(struct printer *p, sqlite3_stmt *stmt);
+/* Ends the output and frees. ERR_IO when something could not be written. */
+int printer_finish(struct printer *p, struct err *e);
+/* A column as text: numbers in the shortest form that reads back the same, "" for NULL. */
+void format_value(struct text *t, sqlite3_stmt *stmt, int column);
+
+#endif

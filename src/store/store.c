@@ -1,0 +1,178 @@
+/* Opening and closing results.db for writing. */
+#include "store/store.h"
+
+#include "schema_sql.h"
+#include "store/path.h"
+#include "store/writer.h"
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+    WAL_CHECKPOINT_PAGES = 4000,         /* 16 MB: hot pages are copied into the database once, not once per commit */
+    WAL_WARN_PAGES = 64 * 1024 * 1024 / 4096,
+    CLOSE_WAIT_MS = 2000 /* for readers, when the write-ahead log is emptied at the end */
+};
+
+/* After each commit. Only this connection checkpoints: SQLite 3.7.0 to 3.51.2 may corrupt a database when one connection commits while
+ * another resets the log. */
+static int wal_hook(void *self, sqlite3 *db, const char *name, int pages)
+{
+    struct store *s = self;
+    if (pages < WAL_CHECKPOINT_PAGES)
+        return SQLITE_OK;
+    const int rc = sqlite3_wal_checkpoint_v2(db, name, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    if (pages >= WAL_WARN_PAGES && !s->wal_warned) {
+        fprintf(stderr, "tprun: warning: a reader that does not end keeps %s-wal growing (%d MB); the run goes on\n", s->path, pages / 256);
+        s->wal_warned = true;
+    }
+    return rc == SQLITE_BUSY ? SQLITE_OK : rc;
+}
+
+static int execute(struct store *s, const char *sql, const char *what, struct err *e)
+{
+    return sqlite3_exec(s->db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : write_fail(s, what, e);
+}
+
+/* The first column of the first row: a number, or a text if `text` is given. */
+static int ask(struct store *s, const char *sql, int64_t *number, char text[16], struct err *e)
+{
+    sqlite3_stmt *stmt = NULL;
+    if (sqlite3_prepare_v2(s->db, sql, -1, &stmt, NULL) != SQLITE_OK || sqlite3_step(stmt) != SQLITE_ROW) {
+        const int code = write_fail(s, "read", e);
+        sqlite3_finalize(stmt);
+        return code;
+    }
+    if (number)
+        *number = sqlite3_column_int64(stmt, 0);
+    if (text)
+        snprintf(text, 16, "%s", (const char *)sqlite3_column_text(stmt, 0));
+    sqlite3_finalize(stmt);
+    return 0;
+}
+
+/* Refuses a file that is not ours or too new. */
+static int check_identity(struct store *s, int64_t *version, struct err *e)
+{
+    int64_t application, tables;
+    TRY(ask(s, "PRAGMA application_id", &application, NULL, e));
+    TRY(ask(s, "PRAGMA user_version", version, NULL, e));
+    TRY(ask(s, "SELECT count(*) FROM sqlite_master", &tables, NULL, e));
+    if (application != APPLICATION_ID && (application != 0 || *version != 0 || tables != 0))
+        return write_refuse(s, ERR_STORAGE, e, "%s is a database of another program, not of tprun", s->path);
+    if (*version > SCHEMA_VERSION)
+        return write_refuse(s, ERR_STORAGE, e, "%s has schema version %lld, and this tprun knows up to %d: use a newer tprun", s->path,
+                            (long long)*version, (int)SCHEMA_VERSION);
+    return 0;
+}
+
+/* From an empty file, in one transaction. Version 1 is the first: a later version adds its steps here, forward only. */
+static int create_schema(struct store *s, struct err *e)
+{
+    char identity[96];
+    const int n = snprintf(identity, sizeof identity, "PRAGMA application_id = %d; PRAGMA user_version = %d", (int)APPLICATION_ID,
+                           (int)SCHEMA_VERSION);
+    assert(n > 0 && (size_t)n < sizeof identity);
+    TRY(execute(s, "BEGIN IMMEDIATE", "begin a transaction", e));
+    TRY(execute(s, schema_sql, "create the tables", e));
+    TRY(execute(s, views_sql, "create the views", e));
+    TRY(execute(s, identity, "mark the database", e));
+    return execute(s, "COMMIT", "create the database", e);
+}
+
+static int prepare_database(struct store *s, struct err *e)
+{
+    int64_t version;
+    char mode[16];
+    TRY(check_identity(s, &version, e)); /* before anything is written to a file that may be somebody else's */
+    if (sqlite3_db_readonly(s->db, "main"))
+        return write_refuse(s, ERR_STORAGE, e, "%s cannot be written (read-only file, folder or file system)", s->path);
+    TRY(ask(s, "PRAGMA journal_mode = WAL", NULL, mode, e));
+    if (strcmp(mode, "wal") != 0)
+        return write_refuse(s, ERR_STORAGE, e, "%s: the write-ahead log cannot be switched on (journal mode '%s'); the file system must allow "
+                                               "shared memory",
+                            s->path, mode);
+    TRY(execute(s, "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA cache_size = -65536",
+                "configure the connection", e));
+    sqlite3_wal_hook(s->db, wal_hook, s); /* instead of wal_autocheckpoint */
+    if (version == 0)
+        TRY(create_schema(s, e));
+    return 0;
+}
+
+int store_open(struct store **store, const char *path, struct err *e)
+{
+    *store = NULL;
+    struct store *s = calloc(1, sizeof *s);
+    if (!s)
+        return err_set(e, ERR_MEMORY, "out of memory");
+    s->pid = getpid();
+    s->busy_limit_ms = BUSY_LIMIT_MS;
+    s->weight_limit = GROUP_ROWS;
+    s->queue = malloc(GROUP_ROWS_MAX * sizeof *s->queue);
+    int code = s->queue ? path_resolve(path, true, &s->path, e) : err_set(e, ERR_MEMORY, "out of memory");
+    if (code == 0)
+        code = lock_take(&s->lock, s->path, e);
+    if (code == 0) {
+        const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW;
+        const int rc = sqlite3_open_v2(s->path, &s->db, flags, NULL);
+        if (!s->db) {
+            code = err_set(e, ERR_MEMORY, "out of memory");
+        } else {
+            sqlite3_extended_result_codes(s->db, 1);
+            sqlite3_busy_handler(s->db, write_busy, s);
+            sqlite3_db_config(s->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+            if (rc != SQLITE_OK)
+                code = write_fail(s, "open", e);
+            else if (stats_register(s->db) != SQLITE_OK)
+                code = write_fail(s, "register functions", e);
+            else
+                code = prepare_database(s, e);
+        }
+    }
+    if (code < 0) {
+        struct err ignored = { 0 };
+        s->failed = code;
+        store_close(s, &ignored);
+        err_clear(&ignored);
+        return code;
+    }
+    *store = s;
+    return 0;
+}
+
+/* Empties the write-ahead log, so that a copy of the one file is whole. A reader may keep it; then it stays, and is part of the database. */
+static int truncate_log(struct store *s, struct err *e)
+{
+    s->busy_limit_ms = CLOSE_WAIT_MS;
+    const int rc = sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    if (rc == SQLITE_OK || (rc & 0xff) == SQLITE_BUSY || (rc & 0xff) == SQLITE_LOCKED)
+        return 0;
+    return write_fail(s, "empty the write-ahead log", e);
+}
+
+int store_close(struct store *s, struct err *e)
+{
+    if (!s)
+        return 0;
+    int code = 0;
+    if (s->pid == getpid()) { /* a forked child must not touch the connection: its parent's transaction would be lost */
+        if (s->db && !s->failed) {
+            code = store_flush(s, e);
+            if (code == 0)
+                code = truncate_log(s, e);
+        } else if (s->failed) {
+            code = err_set(e, s->failed, "%s: an earlier error stopped the writing", s->path ? s->path : "the database");
+        }
+        for (size_t i = 0; i < N_STATEMENTS; i++)
+            sqlite3_finalize(s->statements[i]);
+        if (s->db && sqlite3_close(s->db) != SQLITE_OK && code == 0)
+            code = err_set(e, ERR_STORAGE, "%s: cannot close the database", s->path);
+        lock_release(&s->lock);
+    }
+    metric_finish(s);
+    free(s->path);
+    free(s);
+    return code;
+}

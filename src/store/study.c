@@ -1,0 +1,58 @@
+/* Studies, their claims, and the data files they read. */
+#include "store/writer.h"
+
+#include "base/hash.h"
+#include <string.h>
+
+int study_forget_statistics(struct store *s, int64_t study, struct err *e)
+{
+    TRY(WRITE(s, SQL_FORGET_STUDY_CURVES, NULL, e, value_int(study)));
+    TRY(WRITE(s, SQL_FORGET_STUDY_FINALS, NULL, e, value_int(study)));
+    return WRITE(s, SQL_FORGET_STUDY_COMPARISONS, NULL, e, value_int(study));
+}
+
+int store_put_study(struct store *s, const struct store_study *study, int64_t *id, struct err *e)
+{
+    TRY(write_begin(s, e));
+    char sha256[65], before[65] = "";
+    hash_bytes_hex(study->spec, strlen(study->spec), sha256);
+    sqlite3_stmt *stmt;
+    TRY(QUERY(s, SQL_GET_STUDY, &stmt, e, value_text(study->name), value_null()));
+    if (stmt) {
+        snprintf(before, sizeof before, "%s", (const char *)sqlite3_column_text(stmt, 1));
+        write_reset(&stmt);
+    }
+    TRY(WRITE(s, SQL_PUT_STUDY, NULL, e, value_text(study->name), value_text(study->title), value_text(study->paper),
+              value_text(study->locator), value_text(study->path), value_text(study->profile), value_text(study->spec),
+              value_text(sha256), value_int(write_utc_ms())));
+    TRY(QUERY(s, SQL_GET_STUDY, &stmt, e, value_text(study->name), value_null()));
+    if (!stmt)
+        return write_refuse(s, ERR_STORAGE, e, "%s: study '%s' was not stored", s->path, study->name);
+    *id = sqlite3_column_int64(stmt, 0);
+    write_reset(&stmt);
+    if (before[0] && strcmp(before, sha256) != 0) {
+        TRY(study_forget_statistics(s, *id, e));
+        TRY(WRITE(s, SQL_NEW_GENERATION, NULL, e, value_int(*id)));
+    }
+    return write_end(s, 1, e);
+}
+
+int store_put_claims(struct store *s, int64_t study, size_t n, const struct store_claim *claims, struct err *e)
+{
+    TRY(write_begin(s, e));
+    TRY(WRITE(s, SQL_DELETE_CLAIMS, NULL, e, value_int(study)));
+    for (size_t i = 0; i < n; i++) {
+        const struct store_claim *c = &claims[i];
+        TRY(WRITE(s, SQL_PUT_CLAIM, NULL, e, value_int(study), value_text(c->id), value_int((int64_t)i), value_text(c->text),
+                  value_text(c->measure), c->has_reported ? value_real(c->reported) : value_null(),
+                  c->has_low ? value_real(c->low) : value_null(), c->has_high ? value_real(c->high) : value_null()));
+    }
+    return write_end(s, n + 1, e);
+}
+
+int store_dataset(struct store *s, const struct store_dataset *d, struct err *e)
+{
+    TRY(write_begin(s, e));
+    TRY(WRITE(s, SQL_PUT_DATASET, NULL, e, value_text(d->name), value_text(d->path), value_text(d->sha256), value_int(write_utc_ms())));
+    return write_end(s, 1, e);
+}

@@ -1,0 +1,177 @@
+/* A network of a few units from a line of YAML, with a batch of random numbers: no value is 0 or 1, where mistakes hide.
+ * Random numbers here come from the stream "test" alone, so a failure repeats. */
+#ifndef TPRUN_TESTS_NET_FIXTURE_H
+#define TPRUN_TESTS_NET_FIXTURE_H
+
+#include "base/rng.h"
+#include "math/blas.h"
+#include "net/chain.h"
+#include "net/init.h"
+#include "spec/bind.h"
+#include <check.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#ifdef TPRUN_DOUBLE
+#define IS_DOUBLE 1
+#else
+#define IS_DOUBLE 0
+#endif
+/* A bound by precision. */
+#define BOUND(in_double, in_single) (IS_DOUBLE ? (in_double) : (in_single))
+
+struct net_spec {
+    int64_t length, features, outputs, batch, seed;
+    int labels;
+    struct chosen_list layers;
+    struct chosen weights, biases, loss;
+};
+
+static const char *const net_label_names[] = { "classes", "real", NULL };
+
+/* clang-format off */
+#define NET_OPTIONS(type, member)                                                                                                   \
+    { "length", OPT_INT, offsetof(type, member length), "0", 0, 1e6, .help = "steps; 0 = flat" },                                   \
+    { "features", OPT_INT, offsetof(type, member features), "3", 1, 1e6, .help = "inputs" },                                        \
+    { "outputs", OPT_INT, offsetof(type, member outputs), "4", 1, 1e6, .help = "classes or targets" },                              \
+    { "batch", OPT_INT, offsetof(type, member batch), "3", 1, 1e6, .help = "rows" },                                                \
+    { "seed", OPT_INT, offsetof(type, member seed), "2385", 0, 1e9, .help = "of the weights" },                                     \
+    { "labels", OPT_ENUM, offsetof(type, member labels), "classes", .names = net_label_names, .help = "kind of target" },           \
+    { "layers", OPT_PARTS, offsetof(type, member layers), NULL, .flags = OPTION_REQUIRED, .registry = &layer_registry, .help = "chain" }, \
+    { "weights", OPT_PART, offsetof(type, member weights), "xavier", .registry = &init_registry, .help = "weights" },               \
+    { "biases", OPT_PART, offsetof(type, member biases), "{name: uniform, bound: 0.3}", .registry = &init_registry, .help = "biases" },   \
+    { "loss", OPT_PART, offsetof(type, member loss), "cross_entropy", .registry = &loss_registry, .help = "loss" }
+/* clang-format on */
+
+struct net {
+    struct arena arena;
+    struct net_spec spec;
+    struct chain chain;
+    struct pass pass;
+    struct rng rng;
+};
+
+/* Fails the test with all messages when a call did not succeed. */
+static inline void must(int code, struct err *e)
+{
+    if (code < 0)
+        err_print(e, stderr, false);
+    ck_assert_int_ge(code, 0);
+    err_clear(e);
+}
+
+static inline struct node *net_parse(const char *yaml, struct arena *a)
+{
+    struct err e = { 0 };
+    struct node *tree = tree_parse("test", arena_strdup(a, yaml), strlen(yaml), a, &e);
+    must(tree ? 0 : -1, &e);
+    return tree;
+}
+
+static inline void net_normal(struct rng *r, double std, struct mat m)
+{
+    for (size_t i = 0; i < mat_n(m); i++)
+        m.p[i] = (real)(std * rng_normal(r));
+}
+
+static inline struct mat net_matrix(struct net *f, size_t rows, size_t cols)
+{
+    const struct mat m = mat_new(&f->arena, rows, cols);
+    ck_assert_ptr_nonnull(m.p);
+    net_normal(&f->rng, 0.7, m);
+    return m;
+}
+
+static inline void net_fill_batch(struct net *f)
+{
+    const struct data_shape *d = &f->chain.data;
+    struct batch *b = &f->pass.batch;
+    net_normal(&f->rng, 0.8, mat_of(b->x, d->length * b->rows, d->features));
+    for (size_t i = 0; b->label && i < b->rows; i++)
+        b->label[i] = rng_below(&f->rng, (uint32_t)d->outputs);
+    if (b->y.p)
+        net_normal(&f->rng, 0.9, b->y);
+}
+
+/* Everything but reading the specification, which is in f->spec. */
+static inline void net_build(struct net *f)
+{
+    struct err e = { 0 };
+    const struct net_spec *s = &f->spec;
+    f->rng = rng_stream((uint64_t)s->seed, "test");
+    must(blas_start(&e), &e);
+    const struct data_shape data = { .length = s->length ? (size_t)s->length : 1,
+                                     .features = (size_t)s->features,
+                                     .outputs = (size_t)s->outputs,
+                                     .classes = s->labels == 0,
+                                     .sequence = s->length > 0 };
+    must(chain_shape(&f->chain, &s->layers, &data, NULL, &f->arena, &e), &e);
+    must(chain_open(&f->chain, (size_t)s->batch, &f->arena, &e), &e);
+    must(pass_init(&f->pass, &f->chain, (size_t)s->batch, true, &f->arena, &e), &e);
+    must(chain_init(&f->chain, s->weights, s->biases, (uint64_t)s->seed, &f->arena, &e), &e);
+    net_fill_batch(f);
+}
+
+static inline void net_open(struct net *f, const char *yaml)
+{
+    static const struct option table[] = { NET_OPTIONS(struct net_spec, ), { 0 } };
+    struct err e = { 0 };
+    *f = (struct net){ 0 };
+    arena_init(&f->arena, 0);
+    must(bind(net_parse(yaml, &f->arena), table, &f->spec, "", &f->arena, &e), &e);
+    net_build(f);
+}
+
+static inline void net_close(struct net *f)
+{
+    chain_finish(&f->chain);
+    arena_finish(&f->arena);
+}
+
+/* The loss of the batch at the present weights. */
+static inline double net_loss(struct net *f)
+{
+    chain_refresh(&f->chain);
+    chain_forward(&f->pass);
+    return chain_loss(&f->pass, f->spec.loss, false);
+}
+
+/* |a - b| / |b| in the Euclidean norm; |a| where b is zero. */
+static inline double relative_error(size_t n, const real *a, const real *b)
+{
+    double difference = 0, norm = 0;
+    for (size_t i = 0; i < n; i++) {
+        difference += ((double)a[i] - (double)b[i]) * ((double)a[i] - (double)b[i]);
+        norm += (double)b[i] * (double)b[i];
+    }
+    return norm > 0 ? sqrt(difference / norm) : sqrt(difference);
+}
+static inline double mat_relative_error(struct mat a, struct mat b)
+{
+    ck_assert_uint_eq(mat_n(a), mat_n(b));
+    return relative_error(mat_n(a), a.p, b.p);
+}
+
+/* Parameters of a layer one after the other: entry i of n; the vector itself has gaps. */
+static inline real *layer_entry(const struct layer *l, real *vector, size_t i)
+{
+    for (size_t j = 0; j < l->n_params; j++) {
+        const size_t n = l->params[j].rows * l->params[j].cols;
+        if (i < n)
+            return vector + l->params[j].offset + i;
+        i -= n;
+    }
+    return NULL;
+}
+
+/* Whether a part has an option of this name. */
+static inline bool has_option(const struct part *p, const char *name)
+{
+    for (const struct option *o = p->options; o && o->name; o++)
+        if (strcmp(o->name, name) == 0)
+            return true;
+    return false;
+}
+
+#endif
