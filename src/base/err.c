@@ -290,7 +290,7 @@ const char *err_nearest(const char *word, const char *const *names, size_t n)
         if (m == 0 || m > LONGEST_NAME)
             continue;
         const size_t longer = length > m ? length : m;
-        const size_t allowed = longer < 6 ? 1 : longer / 3;
+        const size_t allowed = longer < 3 ? 0 : longer < 6 ? 1 : longer / 3;
         const size_t distance = edit_distance(word, length, names[i], m);
         if (distance <= allowed && distance < longer && distance < least) {
             nearest = names[i];

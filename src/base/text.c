@@ -77,12 +77,29 @@ void text_free(struct text *t)
     *t = (struct text){ 0 };
 }
 
+/* Characters that JSON allows in a string but YAML 1.1 readers fold, drop or refuse: U+0080..U+009F, the line
+ * separators U+2028 and U+2029, the byte order mark, U+FFFE and U+FFFF. Returns the code, or 0; s has n bytes left. */
+static unsigned delicate_character(const char *s, size_t n)
+{
+    const unsigned char *c = (const unsigned char *)s;
+    if (n >= 2 && c[0] == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0)
+        return c[1];
+    if (n < 3 || (c[0] != 0xe2 && c[0] != 0xef))
+        return 0;
+    const unsigned code = (c[0] & 15u) << 12 | (c[1] & 63u) << 6 | (c[2] & 63u);
+    return code == 0x2028 || code == 0x2029 || code == 0xfeff || code >= 0xfffe ? code : 0;
+}
+
 void text_json_string(struct text *t, const char *s, size_t n)
 {
     text_putc(t, '"');
     for (size_t i = 0; i < n; i++) {
         const unsigned char c = (unsigned char)s[i];
-        if (c == '"' || c == '\\') {
+        const unsigned delicate = delicate_character(s + i, n - i);
+        if (delicate) {
+            text_add(t, "\\u%04x", delicate);
+            i += delicate < 0x100 ? 1 : 2;
+        } else if (c == '"' || c == '\\') {
             text_putc(t, '\\');
             text_putc(t, (char)c);
         } else if (c == '\n') {

@@ -18,7 +18,8 @@ void text_putc(struct text *t, char c);
 void text_clear(struct text *t); /* empties, keeps the memory */
 void text_free(struct text *t);
 
-/* A JSON string with quotes; control bytes, quote and backslash escaped; bytes are otherwise passed through as UTF-8. */
+/* A JSON string with quotes; control characters, quote, backslash and what YAML readers fold (U+2028, ...) escaped; bytes are
+ * otherwise passed through as UTF-8. */
 void text_json_string(struct text *t, const char *s, size_t n);
 /* The shortest decimal that reads back as the same double; "null" for NaN and infinities, -0.0 as 0. JSON and YAML. */
 void text_json_number(struct text *t, double value);

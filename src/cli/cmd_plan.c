@@ -59,12 +59,15 @@ static int measured_time(struct query *q, const char *study, const char *variant
 
 /* Floating-point operations over what this processor does in a product of matrices of 128 x 128: a lower bound, since
  * element-wise work and small products run slower. */
-static int estimated_time(struct variant_plan *v, int64_t log_every, double *rate, struct err *e)
+static int estimated_time(struct variant_plan *v, int64_t log_every, double rates[2], struct err *e)
 {
+    double *rate = &rates[v->precision]; /* measured once */
     char executable[4096], line[64];
-    TRY(worker_executable(v->precision == PRECISION_DOUBLE ? "double" : "single", executable, e));
-    TRY(worker_ask(executable, "--rate", line, sizeof line, e));
-    if (text_to_double(line, strlen(line), rate) < 0 || !(*rate > 0))
+    if (!(*rate > 0)) {
+        TRY(worker_executable(v->precision == PRECISION_DOUBLE ? "double" : "single", executable, e));
+        TRY(worker_ask(executable, "--rate", line, sizeof line, e));
+    }
+    if (!(*rate > 0) && (text_to_double(line, strlen(line), rate) < 0 || !(*rate > 0)))
         return err_set(e, ERR_INTERNAL, "%s --rate printed '%s'", executable, line);
     v->seconds_per_step = (v->size.flops_per_step + v->size.flops_per_log / (double)log_every) / *rate;
     return 0;
@@ -85,13 +88,13 @@ static void print_network(const struct trial_size *size)
            progress_count(size->flops_per_step, flops, sizeof flops), size->iterations);
 }
 
-static int print_variant(struct plan *p, size_t study, size_t variant, struct query *q, double *seconds, struct err *e)
+static int print_variant(struct plan *p, size_t study, size_t variant, struct query *q, double *seconds,
+                         double rates[2], struct err *e)
 {
     const struct plan_study *s = &p->studies[study];
     const uint64_t per_variant = s->n / s->study.n_variants;
     struct variant_plan v = { 0 };
     char text[2][32];
-    double rate = 0;
     int64_t log_every = 1;
     struct arena arena;
     arena_init(&arena, 0);
@@ -116,7 +119,7 @@ static int print_variant(struct plan *p, size_t study, size_t variant, struct qu
     if (code == 0)
         code = measured_time(q, s->study.name, s->study.variants[variant], &v, e);
     if (code == 0 && v.n && !v.measured)
-        code = estimated_time(&v, log_every, &rate, e);
+        code = estimated_time(&v, log_every, rates, e);
     if (code == 0) {
         printf("  %s: %" PRIu64 " trials, %" PRIu64 " finished\n", s->study.variants[variant], v.n, v.finished);
         if (v.n) {
@@ -126,7 +129,8 @@ static int print_variant(struct plan *p, size_t study, size_t variant, struct qu
             if (v.measured)
                 printf("as %" PRIu64 " finished trials in the database took\n", v.measured);
             else
-                printf("at least: at %.3g Gflop/s, measured now with products of 128 x 128\n", rate * 1e-9);
+                printf("at least: at %.3g Gflop/s, measured now with products of 128 x 128\n",
+                       rates[v.precision] * 1e-9);
         }
         *seconds += v.steps_left * v.seconds_per_step;
     }
@@ -134,7 +138,8 @@ static int print_variant(struct plan *p, size_t study, size_t variant, struct qu
     return code;
 }
 
-static int print_study(const struct cli *c, struct plan *p, size_t study, struct query *q, struct err *e)
+static int print_study(const struct cli *c, struct plan *p, size_t study, struct query *q, double rates[2],
+                       struct err *e)
 {
     const struct plan_study *s = &p->studies[study];
     const long online = sysconf(_SC_NPROCESSORS_ONLN);
@@ -145,7 +150,7 @@ static int print_study(const struct cli *c, struct plan *p, size_t study, struct
            s->study.title ? s->study.title : "");
     for (size_t v = 0; v < s->study.n_variants; v++)
         if (s->wanted[v])
-            TRY(print_variant(p, study, v, q, &seconds, e));
+            TRY(print_variant(p, study, v, q, &seconds, rates, e));
     printf("  to train: about %s with %" PRId64 " at once\n",
            progress_duration(seconds / (double)jobs, text, sizeof text), jobs);
     return 0;
@@ -154,11 +159,12 @@ static int print_study(const struct cli *c, struct plan *p, size_t study, struct
 int plan_print(const struct cli *c, struct plan *p, struct err *e)
 {
     struct query *q = NULL;
+    double rates[2] = { 0, 0 }; /* of the two precisions */
     if (access(c->db, F_OK) == 0)
         TRY(query_open(&q, c->db, e));
     int code = 0;
     for (size_t i = 0; i < p->n_studies && code == 0; i++)
-        code = print_study(c, p, i, q, e);
+        code = print_study(c, p, i, q, rates, e);
     query_close(q);
     return code;
 }

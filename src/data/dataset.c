@@ -3,7 +3,7 @@
 #include "base/rng.h"
 #include <assert.h>
 
-#define DATASETS(X) X(temporal_order) X(adding) X(permutation) X(gaussian) X(given)
+#define DATASETS(X) X(temporal_order) X(adding) X(permutation) X(gaussian) X(given) X(mnist) X(fashion_mnist) X(cifar10)
 
 #define DECLARE(name) extern const struct dataset_def dataset_##name;
 DATASETS(DECLARE)
@@ -21,7 +21,7 @@ const struct registry dataset_registry = {
 
 const char *dataset_stream(enum split split)
 {
-    static const char *const names[] = { "data.train", "data.eval", "data.test" };
+    static const char *const names[] = { "data.train", "data.eval", "data.test", "data.valid" };
     return names[split];
 }
 

@@ -11,7 +11,7 @@
 #include "base/part.h"
 #include "math/mat.h"
 
-enum split { SPLIT_TRAIN, SPLIT_EVAL, SPLIT_TEST };
+enum split { SPLIT_TRAIN, SPLIT_EVAL, SPLIT_TEST, SPLIT_VALID };
 
 struct data_shape {
     size_t length;     /* T; 1 for flat data */
@@ -21,6 +21,7 @@ struct data_shape {
     bool sequence;     /* needs a layer that reads sequences */
     size_t train_size; /* samples per epoch; 0 = endless */
     size_t eval_size, test_size;
+    size_t valid_size; /* held out of the training set; 0 = none, as in all generated data */
 };
 
 /* A minibatch in memory of the caller: x [T][B][D]; labels [B] for classes, y (B, outputs) otherwise. */
@@ -44,15 +45,22 @@ struct dataset_def {
      * outputs). */
     const char *const *accuracy_names; /* e.g. {"accuracy", "accuracy_strict", NULL} */
     void (*accuracies)(struct mat out, struct mat y, double *n_correct); /* adds to n_correct[i] */
+    /* For data that lies in files, else NULL: finds them, reads and checks every byte, and shows each to visit with the
+     * SHA-256 of its (uncompressed) bytes. Missing data is an error that lists the places; data that is not what its name
+     * says everywhere else is a warning. For the runner, before the first trial. */
+    int (*files)(const void *opts, int (*visit)(void *self, const char *path, const char *sha256), void *self,
+                 struct err *e);
+    /* Gives back what open took beside the arena; NULL if that is nothing. */
+    void (*close)(void *state);
 };
 
-/* temporal_order adding permutation gaussian */
+/* temporal_order adding permutation gaussian given mnist fashion_mnist cifar10 */
 extern const struct registry dataset_registry;
 
 /* The sample at place i of an epoch over n samples in random order: for each (seed, epoch) a permutation of 0 .. n - 1,
  * computed without state, so that no order has to be kept or saved. i < n, n >= 1. */
 uint64_t dataset_shuffled(uint64_t seed, uint64_t epoch, uint64_t n, uint64_t i);
-/* The name of a split's random stream: "data.train", "data.eval", "data.test". */
+/* The name of a split's random stream: "data.train", "data.eval", "data.test", "data.valid". */
 const char *dataset_stream(enum split split);
 
 #endif

@@ -38,17 +38,13 @@ static inline size_t sequence_position(struct rng *r, size_t first, size_t count
         .name = "length", .type = OPT_INT, .offset = offsetof(opts_type, length), .dflt = dflt_, .min = least,         \
         .max = SEQUENCE_MAX_LENGTH, .help = help_                                                                      \
     }
-#define SEQUENCE_OPTION_SIZES(opts_type)                                                                               \
-    { .name = "eval_size",                                                                                             \
-      .type = OPT_INT,                                                                                                 \
-      .offset = offsetof(opts_type, eval_size),                                                                        \
-      .dflt = "2000",                                                                                                  \
-      .min = 1,                                                                                                        \
-      .max = 1e9,                                                                                                      \
-      .help = "samples of the evaluation set, fixed by the seed" },                                                    \
+#define SEQUENCE_OPTION_SIZE(opts_type, field, help_)                                                                  \
     {                                                                                                                  \
-        .name = "test_size", .type = OPT_INT, .offset = offsetof(opts_type, test_size), .dflt = "2000", .min = 1,      \
-        .max = 1e9, .help = "samples of the test set, fixed by the seed"                                               \
+        .name = #field, .type = OPT_INT, .offset = offsetof(opts_type, field), .dflt = "2000", .min = 1, .max = 1e9,   \
+        .help = help_                                                                                                  \
     }
+#define SEQUENCE_OPTION_SIZES(opts_type)                                                                               \
+    SEQUENCE_OPTION_SIZE(opts_type, eval_size, "samples of the evaluation set, fixed by the seed"),                    \
+        SEQUENCE_OPTION_SIZE(opts_type, test_size, "samples of the test set, fixed by the seed")
 
 #endif

@@ -66,18 +66,18 @@ int ridge_inverse(struct ridge *s, struct mat w, double r, struct mat m, struct 
     assert(w.rows == s->out && w.cols == s->in && m.rows == s->out && m.cols == s->in);
     if (!mat_all_finite(w) || !isfinite(r))
         return singular(s, r, "it holds values that are not finite", e);
-    for (size_t i = 0; i < s->out; i++) {
-        for (size_t j = 0; j < s->in; j++)
-            wd->data[i * wd->tda + j] = w.p[i * s->in + j];
-    }
+    const size_t n = mat_n(w);
+    for (size_t i = 0; i < n; i++)
+        wd->data[i] = w.p[i]; /* an allocated gsl_matrix is dense */
     /* A = W^T W + r I, lower triangle; L L^T = A; M = W A^-1 = (W L^-T) L^-1, in the place of W. */
-    gsl_matrix_set_identity(a);
-    int status = gsl_blas_dsyrk(CblasLower, CblasTrans, 1, wd, r, a);
+    int status = gsl_blas_dsyrk(CblasLower, CblasTrans, 1, wd, 0, a);
     if (status != GSL_SUCCESS)
         return err_set(e, ERR_INTERNAL, "W^T W: %s", gsl_strerror(status));
     double largest = 0;
-    for (size_t j = 0; j < s->in; j++)
-        largest = fmax(largest, ridge_factor(s, j, j)); /* still A; a NaN shows in its pivot */
+    for (size_t j = 0; j < s->in; j++) {
+        a->data[j * a->tda + j] += r;
+        largest = fmax(largest, a->data[j * a->tda + j]); /* a NaN shows in its pivot */
+    }
     status = gsl_linalg_cholesky_decomp1(a);
     if (status != GSL_SUCCESS && status != GSL_EDOM)
         return err_set(e, ERR_INTERNAL, "Cholesky factorization: %s", gsl_strerror(status));
@@ -88,10 +88,8 @@ int ridge_inverse(struct ridge *s, struct mat w, double r, struct mat m, struct 
         status = gsl_blas_dtrsm(CblasRight, CblasLower, CblasNoTrans, CblasNonUnit, 1, a, wd);
     if (status != GSL_SUCCESS)
         return err_set(e, ERR_INTERNAL, "triangular solve: %s", gsl_strerror(status));
-    for (size_t i = 0; i < s->out; i++) {
-        for (size_t j = 0; j < s->in; j++)
-            m.p[i * s->in + j] = (real)wd->data[i * wd->tda + j];
-    }
+    for (size_t i = 0; i < n; i++)
+        m.p[i] = (real)wd->data[i];
     if (!mat_all_finite(m))
         return singular(s, r, "the inverse overflows", e);
     return 0;

@@ -180,7 +180,11 @@ int pass_init(struct pass *p, const struct chain *c, size_t rows, bool keep_grad
     p->links = arena_alloc(a, c->n_links, sizeof *p->links);
     p->stacks = arena_alloc(a, c->n_layers, sizeof *p->stacks);
     p->batch.rows = rows;
-    p->batch.x = arena_alloc(a, data->length * rows * data->features, sizeof(real));
+    size_t steps;
+    struct mat input = { 0 };
+    if (!__builtin_mul_overflow(data->length, rows, &steps))
+        input = mat_new(a, steps, data->features);
+    p->batch.x = input.p;
     if (data->classes)
         p->batch.label = arena_alloc(a, rows, sizeof *p->batch.label);
     else
@@ -188,7 +192,6 @@ int pass_init(struct pass *p, const struct chain *c, size_t rows, bool keep_grad
     p->gradient = mat_new(a, rows, data->outputs);
     if (!p->links || !p->stacks || !p->batch.x || !p->gradient.p || (data->classes ? !p->batch.label : !p->batch.y.p))
         return err_set(e, ERR_MEMORY, "not enough memory for a batch of %zu samples", rows);
-    struct mat input = mat_of(p->batch.x, data->length * rows, data->features);
     for (size_t i = 0; i < c->n_layers; i++) {
         TRY(pass_layer(p, i, input, keep_gradients, a, e));
         input = p->links[c->first_link[i] + c->links_of[i] - 1].out;

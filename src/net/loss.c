@@ -16,13 +16,12 @@ static double cross_entropy_value(const void *opts, struct mat out, const struct
         double z = 0;
         for (size_t j = 0; j < out.cols; j++)
             z += exp(o[j] - top);
-        const double log_z = top + log(z);
-        sum += log_z - o[b->label[i]];
+        sum += (top - o[b->label[i]]) + log(z);
         if (!gradient.p)
             continue;
         real *g = gradient.p + i * out.cols;
         for (size_t j = 0; j < out.cols; j++)
-            g[j] = (real)(scale * exp(o[j] - log_z));
+            g[j] = (real)(scale / z * exp(o[j] - top));
         g[b->label[i]] -= (real)scale;
     }
     return sum * scale;

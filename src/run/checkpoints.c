@@ -63,10 +63,12 @@ static int compare(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-static int remove_garbage(const struct runner *r, const char *folder, struct err *e)
+int checkpoints_sweep(const struct runner *r, struct err *e)
 {
+    char folder[4096];
     struct query *q;
     struct names_found named = { 0 };
+    TRY(checkpoints_path(r, r->checkpoints, folder, e));
     TRY(query_open(&q, r->options->db, e));
     int code = query_rows(q, "SELECT path FROM checkpoint", NULL, 0, add_name, &named, e);
     query_close(q);
@@ -101,5 +103,5 @@ int checkpoints_open(struct runner *r, struct err *e)
     TRY(checkpoints_path(r, r->checkpoints, path, e));
     if (mkdir(path, 0777) < 0 && errno != EEXIST)
         return err_set(e, ERR_STORAGE, "%s: %s", path, strerror(errno));
-    return remove_garbage(r, path, e);
+    return 0;
 }

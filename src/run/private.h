@@ -48,9 +48,9 @@ struct runner {
     struct pending *pending;
     size_t n_slots, n_active;
     struct attempt *slots;
-    int signal_fd;
-    bool stopping; /* no new trial is started */
-    bool killed;   /* the second signal */
+    int signal_fds[2]; /* a pipe: numbers of signals */
+    bool stopping;     /* no new trial is started */
+    bool killed;       /* the second signal */
     int64_t stop_asked_ns;
     struct progress progress;
     int64_t start_ns, shown_ns, heartbeat_ns;
@@ -76,9 +76,10 @@ int attempt_receive(struct runner *r, struct attempt *t, struct err *e);
 int attempt_request(struct attempt *t, enum message request, struct err *e);
 
 /* ---- checkpoints.c ---- */
-/* Finds the folder of checkpoints, makes it, and removes files that the database does not name. Called under the lock.
- */
+/* Finds the folder of checkpoints and makes it. */
 int checkpoints_open(struct runner *r, struct err *e);
+/* Removes files of ours that the database does not name. Called under the lock, before the first worker starts. */
+int checkpoints_sweep(const struct runner *r, struct err *e);
 /* The path of a file named in the database. */
 int checkpoints_path(const struct runner *r, const char *relative, char path[4096], struct err *e);
 /* The name under which a worker's file is stored. */

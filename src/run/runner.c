@@ -1,11 +1,11 @@
 #include "run/private.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -28,18 +28,46 @@ int runner_make_parents(const char *path, struct err *e)
 
 /* ---- signals ---- */
 
-static int open_signals(struct runner *r, sigset_t *before, struct err *e)
+/* The handler runs in whichever thread the kernel picks (OpenBLAS starts some when it is loaded), so blocking and
+ * signalfd(2) would not do. It only writes the number into a pipe that the loop polls. */
+static volatile sig_atomic_t signal_pipe = -1;
+
+static void on_signal(int number)
 {
-    static const int handled[] = { SIGINT, SIGTERM, SIGUSR1, SIGHUP };
-    sigset_t set;
-    sigemptyset(&set);
-    for (size_t i = 0; i < sizeof handled / sizeof *handled; i++)
-        sigaddset(&set, handled[i]);
+    const int error = errno;
+    const unsigned char byte = (unsigned char)number;
+    const ssize_t ignored = write(signal_pipe, &byte, 1); /* a full pipe holds enough of them already */
+    (void)ignored;
+    errno = error;
+}
+
+static const int handled[] = { SIGINT, SIGTERM, SIGUSR1, SIGHUP };
+enum { N_HANDLED = sizeof handled / sizeof *handled };
+
+static int open_signals(struct runner *r, struct sigaction before[N_HANDLED], struct err *e)
+{
+    if (pipe2(r->signal_fds, O_CLOEXEC | O_NONBLOCK) < 0) {
+        r->signal_fds[0] = r->signal_fds[1] = -1;
+        return err_set(e, ERR_INTERNAL, "cannot make a pipe: %s", strerror(errno));
+    }
+    signal_pipe = r->signal_fds[1];
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);
-    sigprocmask(SIG_BLOCK, &set, before);
-    r->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-    return r->signal_fd < 0 ? err_set(e, ERR_INTERNAL, "signalfd: %s", strerror(errno)) : 0;
+    const struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
+    for (size_t i = 0; i < N_HANDLED; i++)
+        sigaction(handled[i], &action, &before[i]);
+    return 0;
+}
+
+static void close_signals(struct runner *r, const struct sigaction before[N_HANDLED])
+{
+    if (r->signal_fds[0] < 0)
+        return;
+    for (size_t i = 0; i < N_HANDLED; i++)
+        sigaction(handled[i], &before[i], NULL);
+    signal_pipe = -1;
+    close(r->signal_fds[0]);
+    close(r->signal_fds[1]);
 }
 
 static void kill_all(struct runner *r)
@@ -66,9 +94,9 @@ static int stop(struct runner *r, struct err *e)
 
 int runner_read_signals(struct runner *r, struct err *e)
 {
-    struct signalfd_siginfo info;
-    while (read(r->signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
-        if (info.ssi_signo == SIGHUP) {
+    unsigned char number;
+    while (read(r->signal_fds[0], &number, 1) == 1) {
+        if (number == SIGHUP) {
             TRY(ask_all(r, MESSAGE_SAVE, e));
         } else if (!r->result->stopped) {
             r->result->stopped = true;
@@ -130,7 +158,7 @@ static int wait_for_news(struct runner *r, struct pollfd *fds, struct err *e)
     TRY(store_tick(r->store, &due_ms, e));
     const int tick_ms = r->progress.live ? 100 : 250;
     const int timeout = due_ms >= 0 && due_ms < tick_ms ? due_ms : tick_ms;
-    fds[0] = (struct pollfd){ .fd = r->signal_fd, .events = POLLIN };
+    fds[0] = (struct pollfd){ .fd = r->signal_fds[0], .events = POLLIN };
     for (size_t i = 0; i < r->n_slots; i++) /* poll ignores negative descriptors */
         fds[i + 1] = (struct pollfd){ .fd = r->slots[i].active ? r->slots[i].worker.fd : -1, .events = POLLIN };
     const int n = poll(fds, r->n_slots + 1, timeout);
@@ -183,6 +211,7 @@ static int work(struct runner *r, struct err *e)
     for (size_t i = 0; i < r->plan->n_studies; i++)
         TRY(queue_put_study(r, i, e));
     TRY(store_flush(r->store, e));
+    TRY(checkpoints_sweep(r, e));
     if (recovered && r->options->verbose)
         progress_say(&r->progress, "tprun: %lld trials of a run that died are resumed", (long long)recovered);
     struct pollfd *fds = calloc(r->n_slots + 1, sizeof *fds);
@@ -203,13 +232,13 @@ static int work(struct runner *r, struct err *e)
 int runner_run(struct plan *p, const struct run_options *o, struct run_result *result, struct err *e)
 {
     const long online = sysconf(_SC_NPROCESSORS_ONLN);
-    struct runner r = { .plan = p, .options = o, .result = result, .signal_fd = -1 };
+    struct runner r = { .plan = p, .options = o, .result = result, .signal_fds = { -1, -1 } };
     *result = (struct run_result){ 0 };
     r.n_slots = o->jobs > 0 ? (size_t)o->jobs : online > 0 ? (size_t)online : 1;
     TRY(runner_make_parents(o->db, e));
     progress_init(&r.progress, o->progress, o->color, o->quiet);
-    sigset_t before;
-    int code = open_signals(&r, &before, e);
+    struct sigaction before[N_HANDLED];
+    int code = open_signals(&r, before, e);
     if (code == 0)
         code = store_open(&r.store, o->db, e);
     if (code == 0)
@@ -220,9 +249,7 @@ int runner_run(struct plan *p, const struct run_options *o, struct run_result *r
     err_clear(&closing);
     progress_finish(&r.progress);
     free(r.pending);
-    if (r.signal_fd >= 0)
-        close(r.signal_fd);
-    sigprocmask(SIG_SETMASK, &before, NULL);
+    close_signals(&r, before);
     if (code == 0 && result->stopped)
         return ERR_STOPPED;
     return code;

@@ -391,7 +391,7 @@ static int bind_map(struct binder *b, const struct node *map, struct where where
     return b->e->n_errors == before ? 0 : ERR_SPEC; /* every mistake is reported: codes above are counted here */
 }
 
-int bind(const struct node *map, const struct option *table, void *out, const char *path, struct arena *a,
+int bind_tree(const struct node *map, const struct option *table, void *out, const char *path, struct arena *a,
          struct err *e)
 {
     struct binder b = { .arena = a, .e = e };

@@ -10,7 +10,8 @@
 /* Fills `out` (the struct that `table` describes, zeroed by the caller) from a map; absent options take their defaults; map == NULL means
  * all defaults. Every mistake is added to e with its place and the dotted path below `path`: unknown key (with the nearest known one),
  * wrong type, out of range, missing required key, unknown part name. Returns 0 or ERR_SPEC. */
-int bind(const struct node *map, const struct option *table, void *out, const char *path, struct arena *a, struct err *e);
+/* (Not `bind`: that name is the C library's.) */
+int bind_tree(const struct node *map, const struct option *table, void *out, const char *path, struct arena *a, struct err *e);
 /* Binds one option, as if it were the value of option->name. */
 int bind_value(const struct node *value, const struct option *option, void *field, const char *path, struct arena *a, struct err *e);
 

@@ -47,7 +47,7 @@ static void read_claim(struct study *s, struct study_claim *c, const struct node
     for (size_t i = 0; i < n->n; i++)
         if (strcmp(n->keys[i]->text, "expect") != 0)
             node_append(rest, n->keys[i], n->items[i], s->arena);
-    (void)bind(rest, claim_options, c, path, s->arena, e); /* counted in e */
+    (void)bind_tree(rest, claim_options, c, path, s->arena, e); /* counted in e */
     const struct node *reported = tree_child(n, "reported");
     c->has_reported = reported && !node_is_null(reported);
     if (tree_child(n, "expect"))

@@ -27,6 +27,45 @@ static struct node *copy_without(const struct node *map, const char *key, struct
     return copy;
 }
 
+/* Entries of `variants` or `profiles`: null removes an entry, but a null inside of one waits for what the entry is laid
+ * on. */
+static struct node *lay_entries(const struct node *base, const struct node *over, struct arena *a, struct err *e)
+{
+    struct node *map = empty_map(over->where, a);
+    for (size_t i = 0; base && base->kind == NODE_MAP && i < base->n; i++)
+        if (!tree_child(over, base->keys[i]->text))
+            node_append(map, base->keys[i], base->items[i], a);
+    for (size_t i = 0; i < over->n; i++) {
+        struct node *item = over->items[i];
+        const struct node *below = base ? tree_child(base, over->keys[i]->text) : NULL;
+        if (item->kind == NODE_MAP)
+            item = tree_overlay_partial(below ? below : empty_map(item->where, a), item, a, e);
+        if (!node_is_null(item))
+            node_append(map, over->keys[i], item, a);
+    }
+    return map;
+}
+
+/* A file, a profile or an assignment of the command line laid on a file. */
+static struct node *lay_file(const struct node *base, const struct node *over, struct arena *a, struct err *e)
+{
+    struct node *plain = empty_map(over->where, a), *entries = empty_map(over->where, a);
+    for (size_t i = 0; i < over->n; i++) {
+        const char *key = over->keys[i]->text;
+        const bool holds_partial_files = strcmp(key, "variants") == 0 || strcmp(key, "profiles") == 0;
+        node_append(holds_partial_files && over->items[i]->kind == NODE_MAP ? entries : plain, over->keys[i],
+                    over->items[i], a);
+    }
+    struct node *root = tree_overlay(base, plain, a, e);
+    for (size_t i = 0; i < entries->n; i++) {
+        const char *key = entries->keys[i]->text;
+        struct node *item = lay_entries(tree_child(base, key), entries->items[i], a, e);
+        root = copy_without(root, key, a);
+        node_append(root, entries->keys[i], item, a);
+    }
+    return root;
+}
+
 /* The path that `extends: name` means in a file at `path`, or NULL after an error. A file must not reach out of its
  * folder: it may come from somebody else. */
 static const char *extended_path(const struct node *name, const char *path, struct arena *a, struct err *e)
@@ -94,7 +133,7 @@ static struct node *extend(struct node *file, const char *path, struct arena *a,
     check_null_variants(files[n - 1], e);
     struct node *root = empty_map(file->where, a); /* laid on nothing, a file loses its own nulls: null is "not set" */
     while (n-- > 0)
-        root = tree_overlay(root, files[n], a, e);
+        root = lay_file(root, files[n], a, e);
     return root;
 }
 
@@ -132,7 +171,7 @@ static struct node *apply_profile(struct node *root, const char *profile, struct
     }
     const struct node *over = tree_child(profiles, profile);
     if (over)
-        return over->kind == NODE_MAP ? tree_overlay(plain, over, a, e) : plain;
+        return over->kind == NODE_MAP ? lay_file(plain, over, a, e) : plain;
     const char **names = arena_need(a, profiles->n, sizeof *names);
     struct text list = { 0 };
     for (size_t i = 0; i < profiles->n; i++) {
@@ -159,7 +198,7 @@ static void apply_override(struct composition *c, const char *assignment, struct
         err_at(e, over->keys[0]->where, "'%s' cannot be set on the command line%s", key,
                strcmp(key, "profiles") == 0 ? "; choose one with --profile" : "");
     } else if (compose_is_study_key(key)) {
-        c->root = tree_overlay(c->root, over, a, e);
+        c->root = lay_file(c->root, over, a, e);
     } else {
         const char *path = arena_strndup(a, assignment, strcspn(assignment, "="));
         (void)tree_put(&c->overrides, path, over->keys[0]->where, tree_find(over, path), a, e); /* its error is in e */

@@ -50,18 +50,20 @@ static struct node *build(struct entry *entries, size_t n, struct where where, s
 static struct node *join(const struct entry *const *group, size_t n, struct arena *a, struct err *e)
 {
     const struct entry *whole = NULL; /* the one that gives the name a value of its own */
-    size_t n_inner = 0;
+    size_t n_inner = 0, n_whole = 0;
     for (size_t i = 0; i < n; i++) {
         if (!is_last_name(group[i])) {
             n_inner++;
-        } else if (whole || (n > 1 && group[i]->value->kind != NODE_MAP)) {
-            err_at(e, group[i]->key->where, "duplicate key '%s'", group[i]->key->text);
-            err_note(e, (whole ? whole : group[i == 0])->key->where, "it is given here as well");
-            return group[i]->value;
-        } else {
-            whole = group[i];
-            n_inner += whole->value->n;
+            continue;
         }
+        n_whole++;
+        whole = group[i];
+        n_inner += whole->value->n;
+    }
+    if (n_whole > 1 || (whole && n > 1 && whole->value->kind != NODE_MAP)) {
+        err_at(e, group[n - 1]->key->where, "duplicate key '%s'", group[n - 1]->key->text);
+        err_note(e, group[0]->key->where, "it is given here as well");
+        return whole->value;
     }
     if (whole && n == 1)
         return whole->value;

@@ -45,26 +45,26 @@ static bool another_element(const struct node *base, const struct node *over)
     return n_own == 1 && brings && !shares;
 }
 
-static struct node *lay(struct node *base, struct node *over, bool element, struct arena *a, struct err *e);
+struct layer {
+    bool keep_nulls; /* a null that removes nothing stays: the result is laid on something else later */
+    struct arena *arena;
+    struct err *e;
+};
 
-/* `over` as it is, less the keys that are null: there is nothing below to remove. */
-static struct node *without_nulls(struct node *over, struct arena *a, struct err *e)
-{
-    return lay(node_collection(a, over->where, NODE_MAP), over, false, a, e);
-}
+static struct node *lay(const struct layer *l, struct node *base, struct node *over, bool element);
 
-static struct node *lay_on_list(const struct node *base, const struct node *over, struct arena *a, struct err *e)
+static struct node *lay_on_list(const struct layer *l, const struct node *base, const struct node *over)
 {
-    struct node *list = node_collection(a, base->where, NODE_LIST);
+    struct node *list = node_collection(l->arena, base->where, NODE_LIST);
     for (size_t i = 0; i < base->n; i++)
-        node_append(list, NULL, base->items[i], a);
+        node_append(list, NULL, base->items[i], l->arena);
     for (size_t i = 0; i < over->n; i++) {
         int64_t index;
         if (text_to_int(over->keys[i]->text, over->keys[i]->length, &index) < 0 || (uint64_t)index >= list->n)
-            err_at(e, over->keys[i]->where, "index %s is beyond a list of %zu (counted from 0)", over->keys[i]->text,
+            err_at(l->e, over->keys[i]->where, "index %s is beyond a list of %zu (counted from 0)", over->keys[i]->text,
                    list->n);
         else
-            list->items[index] = lay(list->items[index], over->items[i], true, a, e);
+            list->items[index] = lay(l, list->items[index], over->items[i], true);
     }
     return list;
 }
@@ -102,7 +102,7 @@ static struct node *ground(struct node *base, const struct node *over, bool elem
 }
 
 /* The recursion descends in `over` and ends with its depth. */
-static struct node *lay(struct node *base, struct node *over, bool element, struct arena *a, struct err *e)
+static struct node *lay(const struct layer *l, struct node *base, struct node *over, bool element)
 {
     if (over->kind == NODE_SCALAR && base->kind == NODE_MAP && !node_is_null(over) && part_name(base) &&
         strcmp(part_name(base), over->text) == 0)
@@ -110,31 +110,40 @@ static struct node *lay(struct node *base, struct node *over, bool element, stru
     if (over->kind != NODE_MAP)
         return over;
     if (base->kind == NODE_LIST && all_indices(over))
-        return lay_on_list(base, over, a, e);
-    const struct node *below = ground(base, over, element, a);
-    struct node *map = node_collection(a, below ? below->where : over->where, NODE_MAP);
+        return lay_on_list(l, base, over);
+    const struct node *below = ground(base, over, element, l->arena);
+    struct node *map = node_collection(l->arena, below ? below->where : over->where, NODE_MAP);
     for (size_t i = 0; below && i < below->n; i++)
-        node_append(map, below->keys[i], below->items[i], a);
+        node_append(map, below->keys[i], below->items[i], l->arena);
     for (size_t i = 0; i < over->n; i++) {
         struct node *key = over->keys[i], *item = over->items[i];
         size_t at = 0;
         while (at < map->n && (map->keys[at]->length != key->length || strcmp(map->keys[at]->text, key->text) != 0))
             at++;
-        if (node_is_null(item)) {
+        if (node_is_null(item) && (at < map->n || !l->keep_nulls)) {
             tree_remove(map, key->text);
         } else if (at < map->n) {
             if (item->kind != NODE_MAP) /* a message about the whole map points at where the map stands */
                 map->keys[at] = key;
-            map->items[at] = lay(map->items[at], item, false, a, e);
+            map->items[at] = lay(l, map->items[at], item, false);
         } else {
-            node_append(map, key, item->kind == NODE_MAP ? without_nulls(item, a, e) : item, a);
+            if (item->kind == NODE_MAP)
+                item = lay(l, node_collection(l->arena, item->where, NODE_MAP), item, false);
+            node_append(map, key, item, l->arena);
         }
     }
     return map;
 }
 
+/* Neither tree is changed: what the result shares with them is never written to. */
 struct node *tree_overlay(const struct node *base, const struct node *over, struct arena *a, struct err *e)
 {
-    /* Neither is changed: what the result shares with them is never written to. */
-    return lay((struct node *)base, (struct node *)over, false, a, e);
+    const struct layer l = { .keep_nulls = false, .arena = a, .e = e };
+    return lay(&l, (struct node *)base, (struct node *)over, false);
+}
+
+struct node *tree_overlay_partial(const struct node *base, const struct node *over, struct arena *a, struct err *e)
+{
+    const struct layer l = { .keep_nulls = true, .arena = a, .e = e };
+    return lay(&l, (struct node *)base, (struct node *)over, false);
 }

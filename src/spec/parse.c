@@ -77,13 +77,16 @@ static int report_parser_error(struct reader *r)
                           y->problem_offset);
         return err_at(r->e, w, "not YAML in UTF-8: %s (at byte %zu)", problem, y->problem_offset);
     }
-    const struct where w = place(r, y->problem_mark, y->problem_mark);
+    struct where w = place(r, y->problem_mark, y->problem_mark);
+    const struct where end = place_of_offset(r, r->source->length);
+    if (w.line > end.line) /* libyaml breaks a last line that has no line break */
+        w = end;
     const size_t index = r->from + y->problem_mark.index;
     const bool tab = strstr(problem, "cannot start any token") && index < r->source->length &&
                      memchr(r->source->text + r->from, '\t', r->source->length - r->from);
     err_at(r->e, w, "not YAML: %s%s%s%s", problem, y->context ? " " : "", y->context ? y->context : "",
            tab ? " (indent with blanks, not with tabs)" : "");
-    if (y->context && y->context_mark.line != y->problem_mark.line)
+    if (y->context && y->context_mark.line + 1 != w.line)
         err_note(r->e, place(r, y->context_mark, y->context_mark), "it begins here");
     return ERR_SPEC;
 }

@@ -3,7 +3,8 @@
  *
  * A table can be printed whole, self-contained and with its required keys, or as `partial`: what may stand in a file,
  * of which a variant, a profile or a sweep is only a piece. Then nothing is required, null and ${} may stand for
- * anything, dotted keys are let through unchecked, and parts refer to definitions named after their registry. */
+ * anything, and parts refer to definitions named after their registry. Dotted keys are let through unchecked; a dot is
+ * \x2e in their pattern, so that the schema is also a file that this program's own reader takes. */
 #include "spec/schema.h"
 #include <math.h>
 #include <string.h>
@@ -133,7 +134,7 @@ static void put_type(struct schema *s, const struct option *o)
         text_puts(s->out, s->partial ? "{\"anyOf\":[" : "");
         put_parts(s, o->registry);
         if (s->partial) /* in a variant, elements by index */
-            text_puts(s->out, ",{\"type\":\"object\",\"patternProperties\":{\"^[0-9]+($|\\\\.)\":{}},"
+            text_puts(s->out, ",{\"type\":\"object\",\"patternProperties\":{\"^[0-9]+($|\\\\x2e)\":{}},"
                               "\"additionalProperties\":false}]}");
         break;
     case OPT_NAMES:
@@ -233,7 +234,7 @@ static void put_object(struct schema *s, const struct option *table, const char 
     schema_properties(s, table, NULL, name);
     if (!s->partial)
         put_required(s, table, name);
-    text_puts(s->out, ",\"patternProperties\":{\"\\\\.\":{}},\"additionalProperties\":false}");
+    text_puts(s->out, ",\"patternProperties\":{\"\\\\x2e\":{}},\"additionalProperties\":false}");
 }
 
 static bool has_required(const struct option *table)
@@ -285,11 +286,11 @@ void schema_element(struct schema *s, const struct registry *r)
         }
         text_puts(s->out, "]}},\"required\":[");
         put_string(s, part->name);
-        text_puts(s->out, "],\"patternProperties\":{\"\\\\.\":{}},\"additionalProperties\":false}");
+        text_puts(s->out, "],\"patternProperties\":{\"\\\\x2e\":{}},\"additionalProperties\":false}");
         text_puts(s->out,
                   ",{\"type\":\"object\",\"allOf\":[{\"required\":[\"name\"]}],"); /* - {name: dense, units: 4} */
         schema_properties(s, part->options, NULL, part->name);
-        text_puts(s->out, ",\"patternProperties\":{\"\\\\.|^repeat$\":{}},\"additionalProperties\":false}");
+        text_puts(s->out, ",\"patternProperties\":{\"\\\\x2e|^repeat$\":{}},\"additionalProperties\":false}");
     }
     text_puts(s->out, "]}");
 }

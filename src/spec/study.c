@@ -58,7 +58,7 @@ static void read_head(struct study *s, const struct node *root, struct err *e)
         for (const struct option *o = head_options; o->type != OPT_END; o++)
             if (strcmp(o->name, root->keys[i]->text) == 0)
                 node_append(own, root->keys[i], root->items[i], s->arena);
-    (void)bind(own, head_options, &head, "", s->arena, e); /* counted in e */
+    (void)bind_tree(own, head_options, &head, "", s->arena, e); /* counted in e */
     const struct node *version = tree_child(root, "version");
     if (version && head.version != 0 && head.version != VERSION)
         err_at(e, version->where, "version: %lld is not known; this program reads version %d", (long long)head.version,
@@ -120,7 +120,7 @@ static void read_seeds(struct study *s, const struct node *n, struct err *e)
         return;
     }
     if (n && n->kind == NODE_MAP)
-        (void)bind(n, seed_range_options, &range, "seeds", s->arena, e);
+        (void)bind_tree(n, seed_range_options, &range, "seeds", s->arena, e);
     else if (n)
         (void)bind_value(n, &count, &range.count, "", s->arena, e);
     if (e->n_errors > before)

@@ -54,7 +54,7 @@ static const char study_properties[] =
     "\"description\":\"3 means 1, 2, 3; or a list; or {from: 0, count: 10}\"},"
     "\"variants\":{\"type\":[\"object\",\"null\"],\"propertyNames\":{\"pattern\":\"^[A-Za-z0-9_-]+($|\\\\.)\"},"
     "\"additionalProperties\":{\"anyOf\":[{\"$ref\":\"#/definitions/trial\"},{\"type\":\"null\"}]},"
-    "\"patternProperties\":{\"\\\\.\":{}},"
+    "\"patternProperties\":{\"\\\\x2e\":{}},"
     "\"description\":\"named alternatives, each a partial file laid over the base\"},"
     "\"sweep\":{\"anyOf\":[{\"type\":\"object\",\"properties\":{\"grid\":{\"$ref\":\"#/definitions/grid\"},"
     "\"zip\":{\"type\":[\"object\",\"null\"],\"additionalProperties\":{\"$ref\":\"#/definitions/grid\"}},"
@@ -63,11 +63,11 @@ static const char study_properties[] =
     "\"seed\":{\"type\":\"integer\",\"minimum\":0},\"parameters\":{\"$ref\":\"#/definitions/distributions\"}},"
     "\"additionalProperties\":false},\"exclude\":{\"type\":[\"array\",\"null\"],\"items\":{\"type\":\"object\","
     "\"minProperties\":1}}},"
-    "\"patternProperties\":{\"\\\\.\":{}},\"additionalProperties\":false},{\"type\":\"null\"}],"
+    "\"patternProperties\":{\"\\\\x2e\":{}},\"additionalProperties\":false},{\"type\":\"null\"}],"
     "\"description\":\"values of dotted keys: every combination is a cell\"},"
     "\"profiles\":{\"type\":[\"object\",\"null\"],\"additionalProperties\":{\"allOf\":[{\"$ref\":\"#/definitions/"
     "file\"}],"
-    "\"properties\":{\"extends\":false,\"profiles\":false}},\"patternProperties\":{\"\\\\.\":{}},"
+    "\"properties\":{\"extends\":false,\"profiles\":false}},\"patternProperties\":{\"\\\\x2e\":{}},"
     "\"description\":\"partial files laid over the whole with --profile NAME\"},"
     "\"claims\":{\"type\":[\"array\",\"object\",\"null\"],\"items\":{\"type\":\"object\",\"properties\":{\"id\":{"
     "\"type\":\"string\"},"
@@ -158,13 +158,13 @@ void study_schema(const struct option *trial_options, struct text *out)
     text_puts(&json, sweep_definitions);
     text_puts(&json, ",\"trial\":{\"type\":\"object\",");
     schema_properties(&s, trial_options, from_study, NULL);
-    text_puts(&json, ",\"patternProperties\":{\"\\\\.\":{}},\"additionalProperties\":false}");
+    text_puts(&json, ",\"patternProperties\":{\"\\\\x2e\":{}},\"additionalProperties\":false}");
     text_puts(&json, ",\"file\":{\"type\":\"object\",");
     schema_properties(&s, trial_options, from_study, NULL);
     json.n--; /* into the same "properties" */
     text_putc(&json, ',');
     text_puts(&json, study_properties);
-    text_puts(&json, "},\"patternProperties\":{\"\\\\.|^x-\":{}},\"additionalProperties\":false}");
+    text_puts(&json, "},\"patternProperties\":{\"\\\\x2e|^x-\":{}},\"additionalProperties\":false}");
     for (size_t i = 0; i < all.n; i++) {
         put_registry(&s, all.items[i], false);
         if (all.in_list[i])

@@ -54,7 +54,7 @@ static void find_axes(struct sweep_reader *r, const struct node *map, const char
         const bool slip = item->kind == NODE_MAP && item->n == 1 && item->items[0]->kind == NODE_LIST &&
                           err_nearest(item->keys[0]->text,
                                       (const char *const[]){ "geomspace", "linspace", "logspace", "loguniform" }, 4);
-        if (item->kind == NODE_MAP && item->n > 0 && !axis_is_values(item) && !slip)
+        if (item->kind == NODE_MAP && !axis_is_values(item) && !slip) /* an empty one, left by a null, sweeps nothing */
             find_axes(r, item, inner_key, inner_path);
         else
             (void)add_axis(r, inner_key, map->keys[i], item, inner_path);
@@ -144,7 +144,7 @@ static void read_random(struct sweep_reader *r, const struct node *random)
     for (size_t i = 0; i < random->n; i++)
         if (strcmp(random->keys[i]->text, "parameters") != 0)
             node_append(rest, random->keys[i], random->items[i], r->arena);
-    (void)bind(rest, random_options, &head, "sweep.random", r->arena, r->e); /* counted in r->e */
+    (void)bind_tree(rest, random_options, &head, "sweep.random", r->arena, r->e); /* counted in r->e */
     w->random_seed = (uint64_t)head.seed;
     const struct node *parameters = tree_child(random, "parameters");
     const size_t first = w->n_axes;

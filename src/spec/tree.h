@@ -53,6 +53,8 @@ struct node *tree_copy(const struct node *n, struct arena *a);
  * base's `name` replaces it whole (its options belong to another part); a list replaces a list, but a map whose keys are all indices
  * lays its values on the elements of a list (an index beyond the list is an error). */
 struct node *tree_overlay(const struct node *base, const struct node *over, struct arena *a, struct err *e);
+/* The same for a base that is itself an overlay of something else, a variant or a profile: a null that removes nothing from it stays. */
+struct node *tree_overlay_partial(const struct node *base, const struct node *over, struct arena *a, struct err *e);
 /* Sets a value at a dotted path; the path's parents are created as maps when missing, list indices must exist. */
 int tree_set(struct node **root, const char *path, struct node *value, struct arena *a, struct err *e);
 /* Removes a key of a map if it is there. */

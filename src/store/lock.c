@@ -49,7 +49,8 @@ static int refuse(int fd, const char *path, long owner, struct err *e)
     const struct timespec pause = { .tv_nsec = 10 * 1000 * 1000 };
     for (int i = 0; i < 20; i++) { /* the owner may be between its lock and its note */
         if (read_note(fd, &pid, host, start) && (owner <= 0 || pid == owner))
-            return err_set(e, ERR_LOCKED, "%s is in use by tprun, process %ld on host %s since %s", path, pid, host, start);
+            return err_set(e, ERR_LOCKED, "%s is in use by tprun, process %ld on host %s since %s", path, pid, host,
+                           start);
         nanosleep(&pause, NULL);
     }
     if (owner > 0)
@@ -65,16 +66,16 @@ int lock_take(struct lock *l, const char *path, struct err *e)
         return err_set(e, ERR_STORAGE, "%s: path too long", path);
     const int fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0666);
     if (fd < 0)
-        return err_set(e, ERR_STORAGE, "cannot create %s: %s (a runner needs to write in the folder of its database)", name,
-                       strerror(errno));
+        return err_set(e, ERR_STORAGE, "cannot create %s: %s (a runner needs to write in the folder of its database)",
+                       name, strerror(errno));
     struct stat st;
     if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
         close(fd);
         return err_set(e, ERR_STORAGE, "%s is not a regular file", name);
     }
-    /* A record lock belongs to the process, not to the descriptor, so a second store_open in this process would be granted it, and closing
-     * that descriptor would drop the first one's lock. A query through an open-file-description lock sees our own record lock; in that
-     * case the descriptor is kept open on purpose. */
+    /* A record lock belongs to the process, not to the descriptor, so a second store_open in this process would be
+     * granted it, and closing that descriptor would drop the first one's lock. A query through an open-file-description
+     * lock sees our own record lock; in that case the descriptor is kept open on purpose. */
     struct flock own = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
     if (fcntl(fd, F_OFD_GETLK, &own) == 0 && own.l_type != F_UNLCK && own.l_pid == getpid())
         return refuse(fd, path, getpid(), e);

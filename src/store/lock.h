@@ -1,5 +1,6 @@
-/* One runner per database: a record lock (fcntl) on PATH.lock, held as long as the process lives. The kernel drops it with the process, so
- * a stale file never locks anybody out. The file tells who holds it; what it says is only used in a message. */
+/* One runner per database: a record lock (fcntl) on PATH.lock, held as long as the process lives. The kernel drops it
+ * with the process, so a stale file never locks anybody out. The file tells who holds it; what it says is only used in
+ * a message. */
 #ifndef TPRUN_STORE_LOCK_H
 #define TPRUN_STORE_LOCK_H
 

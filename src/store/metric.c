@@ -1,168 +1,15 @@
 /* Metric rows.
  *
- * A row is new for certain when its step is above the largest one of its series (a trial's metric), which the summary knows; it is then only
- * queued. A row at or below it is a recomputed one, after a resume: it is inserted at once, and where the table already has its key, compared
- * bit for bit. So the usual row costs no look-up, and the summary is never counted twice. */
+ * A row is new for certain when its step is above the largest one of its series (a trial's metric), which the summary
+ * knows; it is then only queued. A row at or below it is a recomputed one, after a resume: it is inserted at once, and
+ * where the table already has its key, compared bit for bit. So the usual row costs no look-up, and the summary is
+ * never counted twice. */
 #include "store/writer.h"
 
 #include "base/text.h"
 #include <assert.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
-
-enum { NAME_MAX_LENGTH = 255 };
-
-static int out_of_memory(struct store *s, struct err *e)
-{
-    return write_refuse(s, ERR_MEMORY, e, "%s: out of memory", s->path);
-}
-
-/* Makes room for one more element of `size` bytes, zeroed; false without memory. */
-static bool grow(void **items, size_t *capacity, size_t n, size_t size)
-{
-    if (n < *capacity)
-        return true;
-    size_t bytes;
-    const size_t more = 2 * n + 16;
-    if (__builtin_mul_overflow(more, size, &bytes))
-        return false;
-    char *bigger = realloc(*items, bytes);
-    if (!bigger)
-        return false;
-    memset(bigger + *capacity * size, 0, bytes - *capacity * size);
-    *items = bigger;
-    *capacity = more;
-    return true;
-}
-
-/* FNV-1a. */
-static size_t name_hash(const char *name)
-{
-    uint64_t h = UINT64_C(14695981039346656037);
-    for (; *name; name++)
-        h = (h ^ (unsigned char)*name) * UINT64_C(1099511628211);
-    return (size_t)(h ^ h >> 32);
-}
-
-/* The slot that holds `name`, or the free one where it belongs. */
-static uint32_t *name_slot(const struct store *s, const char *name)
-{
-    size_t at = name_hash(name) & (s->n_name_slots - 1);
-    while (s->name_slots[at] && strcmp(s->names[s->name_slots[at] - 1].name, name) != 0)
-        at = (at + 1) & (s->n_name_slots - 1);
-    return &s->name_slots[at];
-}
-
-static bool more_slots(struct store *s)
-{
-    const size_t n = s->n_name_slots ? 2 * s->n_name_slots : 64;
-    uint32_t *slots = calloc(n, sizeof *slots);
-    if (!slots)
-        return false;
-    free(s->name_slots);
-    s->name_slots = slots;
-    s->n_name_slots = n;
-    for (size_t i = 0; i < s->n_names; i++)
-        *name_slot(s, s->names[i].name) = (uint32_t)i + 1;
-    return true;
-}
-
-/* The index of a metric's name, which gets its row of metric_key when it is new. */
-static int find_name(struct store *s, const char *name, size_t *index, struct err *e)
-{
-    if (s->n_name_slots) {
-        const uint32_t found = *name_slot(s, name);
-        if (found) {
-            *index = found - 1;
-            return 0;
-        }
-    }
-    const size_t length = strnlen(name, NAME_MAX_LENGTH + 1);
-    if (length == 0 || length > NAME_MAX_LENGTH)
-        return write_refuse(s, ERR_STORAGE, e, "the name of a metric has 1 to %d bytes, not %zu", NAME_MAX_LENGTH, length);
-    if (!grow((void **)&s->names, &s->names_capacity, s->n_names, sizeof *s->names) ||
-        (2 * (s->n_names + 1) > s->n_name_slots && !more_slots(s)))
-        return out_of_memory(s, e);
-    struct metric_name new = { .goal = summary_goal(name) };
-    TRY(write_begin(s, e));
-    sqlite3_stmt *stmt;
-    TRY(QUERY(s, SQL_GET_KEY, &stmt, e, value_text(name)));
-    if (stmt) {
-        new.id = sqlite3_column_int64(stmt, 0);
-        write_reset(&stmt);
-    } else {
-        TRY(WRITE(s, SQL_PUT_KEY, NULL, e, value_text(name), value_text(new.goal == GOAL_MAX ? "max" : "min")));
-        new.id = sqlite3_last_insert_rowid(s->db);
-    }
-    new.name = strdup(name);
-    if (!new.name)
-        return out_of_memory(s, e);
-    s->names[s->n_names] = new;
-    *name_slot(s, name) = (uint32_t)s->n_names + 1;
-    *index = s->n_names++;
-    return 0;
-}
-
-/* The trial, which exists. There are as many open trials as workers: a list will do. */
-static int find_trial(struct store *s, int64_t id, struct open_trial **trial, struct err *e)
-{
-    if (s->last_trial < s->n_trials && s->trials[s->last_trial].id == id) {
-        *trial = &s->trials[s->last_trial];
-        return 0;
-    }
-    for (size_t i = 0; i < s->n_trials; i++) {
-        if (s->trials[i].id == id) {
-            s->last_trial = i;
-            *trial = &s->trials[i];
-            return 0;
-        }
-    }
-    sqlite3_stmt *stmt;
-    TRY(QUERY(s, SQL_TRIAL_KEY, &stmt, e, value_int(id)));
-    if (!stmt)
-        return write_refuse(s, ERR_STORAGE, e, "%s: there is no trial %lld", s->path, (long long)id);
-    write_reset(&stmt);
-    if (!grow((void **)&s->trials, &s->trials_capacity, s->n_trials, sizeof *s->trials))
-        return out_of_memory(s, e);
-    s->last_trial = s->n_trials++;
-    *trial = &s->trials[s->last_trial];
-    **trial = (struct open_trial){ .id = id };
-    return 0;
-}
-
-static int find_series(struct store *s, int64_t trial_id, size_t name, struct open_trial **trial, struct series **series, struct err *e)
-{
-    TRY(find_trial(s, trial_id, trial, e));
-    struct open_trial *t = *trial;
-    while (name >= t->n_series) {
-        if (!grow((void **)&t->series, &t->n_series, t->n_series, sizeof *t->series))
-            return out_of_memory(s, e);
-    }
-    *series = &t->series[name];
-    if ((*series)->loaded)
-        return 0;
-    sqlite3_stmt *stmt;
-    TRY(QUERY(s, SQL_GET_SUMMARY, &stmt, e, value_int(trial_id), value_int(s->names[name].id)));
-    if (stmt) {
-        (*series)->summary = (struct summary){
-            .n = sqlite3_column_int64(stmt, 0),
-            .n_nonfinite = sqlite3_column_int64(stmt, 1),
-            .first = sqlite3_column_double(stmt, 2),
-            .last = sqlite3_column_double(stmt, 3),
-            .last_step = sqlite3_column_int64(stmt, 4),
-            .end_step = sqlite3_column_int64(stmt, 5),
-            .best = sqlite3_column_double(stmt, 6),
-            .best_step = sqlite3_column_int64(stmt, 7),
-            .min = sqlite3_column_double(stmt, 8),
-            .max = sqlite3_column_double(stmt, 9),
-            .auc = sqlite3_column_type(stmt, 10) == SQLITE_NULL ? NAN : sqlite3_column_double(stmt, 10), /* stays unknown */
-        };
-        write_reset(&stmt);
-    }
-    (*series)->loaded = true;
-    return 0;
-}
 
 static void number_text(struct text *t, double value, int nonfinite)
 {
@@ -174,8 +21,8 @@ static void number_text(struct text *t, double value, int nonfinite)
 }
 
 /* The row exists. stmt stands on its value and code. layer < 0: none. */
-static int compare(struct store *s, sqlite3_stmt *stmt, int64_t trial, const char *name, int64_t step, int64_t layer, double value,
-                   int nonfinite, struct err *e)
+static int compare(struct store *s, sqlite3_stmt *stmt, int64_t trial, const char *name, int64_t step, int64_t layer,
+                   double value, int nonfinite, struct err *e)
 {
     const double stored = sqlite3_column_double(stmt, 0);
     const int stored_nonfinite = sqlite3_column_int(stmt, 1);
@@ -195,10 +42,11 @@ static int compare(struct store *s, sqlite3_stmt *stmt, int64_t trial, const cha
         write_reset(&stmt);
     }
     err_clear(&ignored);
-    const int code = write_refuse(s, ERR_CONFLICT, e,
-                                  "not deterministic at step %lld: metric %s of trial %s is %s in the database and %s now; the code, the "
-                                  "machine or the data changed (--force computes the trial anew)",
-                                  (long long)step, place.s, key, was.s, now.s);
+    const int code = write_refuse(
+        s, ERR_CONFLICT, e,
+        "not deterministic at step %lld: metric %s of trial %s is %s in the database and %s now; the code, the "
+        "machine or the data changed (--force computes the trial anew)",
+        (long long)step, place.s, key, was.s, now.s);
     text_free(&was);
     text_free(&now);
     text_free(&place);
@@ -214,15 +62,15 @@ static void reached(struct open_trial *t, int64_t step)
 }
 
 /* A row at or below the last step of its series. */
-static int repeat(struct store *s, struct series *series, int64_t trial, size_t name, int64_t step, double value, int nonfinite,
-                  struct err *e)
+static int repeat(struct store *s, struct series *series, int64_t trial, size_t name, int64_t step, double value,
+                  int nonfinite, struct err *e)
 {
     TRY(write_begin(s, e));
     TRY(metric_drain(s, e));
     int changes = 0;
     const struct value key = value_int(s->names[name].id);
-    TRY(WRITE(s, SQL_REPEAT_METRIC, &changes, e, value_int(trial), key, value_int(step), nonfinite ? value_null() : value_real(value),
-              value_id(nonfinite)));
+    TRY(WRITE(s, SQL_REPEAT_METRIC, &changes, e, value_int(trial), key, value_int(step),
+              nonfinite ? value_null() : value_real(value), value_id(nonfinite)));
     if (changes > 0) { /* a step that was left out: the sums must be made in the order of the steps */
         series->rebuild = series->dirty = true;
         return 0;
@@ -230,19 +78,21 @@ static int repeat(struct store *s, struct series *series, int64_t trial, size_t 
     sqlite3_stmt *stmt;
     TRY(QUERY(s, SQL_GET_METRIC, &stmt, e, value_int(trial), key, value_int(step)));
     if (!stmt)
-        return write_refuse(s, ERR_STORAGE, e, "%s: a row of metric %s was neither inserted nor found", s->path, s->names[name].name);
+        return write_refuse(s, ERR_STORAGE, e, "%s: a row of metric %s was neither inserted nor found", s->path,
+                            s->names[name].name);
     return compare(s, stmt, trial, s->names[name].name, step, -1, value, nonfinite, e);
 }
 
-int store_metric(struct store *s, int64_t trial, int64_t run, const char *name, int64_t step, double value, struct err *e)
+int store_metric(struct store *s, int64_t trial, int64_t run, const char *name, int64_t step, double value,
+                 struct err *e)
 {
     (void)run; /* run.from_step tells which attempt computed a step */
     TRY(write_check(s, e));
     size_t index;
-    TRY(find_name(s, name, &index, e));
-    struct open_trial *t;
-    struct series *series;
-    TRY(find_series(s, trial, index, &t, &series, e));
+    TRY(series_find_name(s, name, &index, e));
+    struct open_trial *t = NULL;
+    struct series *series = NULL;
+    TRY(series_find(s, trial, index, &t, &series, e));
     const enum nonfinite nonfinite = summary_normalize(&value);
     if (series->summary.n > 0 && step <= series->summary.end_step) {
         TRY(repeat(s, series, trial, index, step, value, (int)nonfinite, e));
@@ -262,15 +112,15 @@ int store_metric(struct store *s, int64_t trial, int64_t run, const char *name, 
     return write_end(s, 1, e);
 }
 
-int store_layer_metric(struct store *s, int64_t trial, int64_t run, const char *name, int64_t step, int64_t layer, double value,
-                       struct err *e)
+int store_layer_metric(struct store *s, int64_t trial, int64_t run, const char *name, int64_t step, int64_t layer,
+                       double value, struct err *e)
 {
     (void)run;
     TRY(write_begin(s, e));
     size_t index;
-    TRY(find_name(s, name, &index, e));
+    TRY(series_find_name(s, name, &index, e));
     struct open_trial *t;
-    TRY(find_trial(s, trial, &t, e));
+    TRY(series_find_trial(s, trial, &t, e));
     const enum nonfinite nonfinite = summary_normalize(&value);
     int changes = 0;
     const struct value key = value_int(s->names[index].id);
@@ -280,7 +130,8 @@ int store_layer_metric(struct store *s, int64_t trial, int64_t run, const char *
         sqlite3_stmt *stmt;
         TRY(QUERY(s, SQL_GET_LAYER_METRIC, &stmt, e, value_int(trial), key, value_int(layer), value_int(step)));
         if (!stmt)
-            return write_refuse(s, ERR_STORAGE, e, "%s: a row of metric %s was neither inserted nor found", s->path, name);
+            return write_refuse(s, ERR_STORAGE, e, "%s: a row of metric %s was neither inserted nor found", s->path,
+                                name);
         TRY(compare(s, stmt, trial, name, step, layer, value, (int)nonfinite, e));
     }
     reached(t, step);
@@ -290,7 +141,7 @@ int store_layer_metric(struct store *s, int64_t trial, int64_t run, const char *
 int metric_reached(struct store *s, int64_t trial, int64_t step, struct err *e)
 {
     struct open_trial *t;
-    TRY(find_trial(s, trial, &t, e));
+    TRY(series_find_trial(s, trial, &t, e));
     reached(t, step);
     return 0;
 }
@@ -345,7 +196,8 @@ int metric_drain(struct store *s, struct err *e)
             return s->failed;
         for (size_t i = 0; i < n; i++) {
             assert(w.at);
-            if (bind_row(stmt, (int)(5 * i) + 1, s->trials[w.trial].id, s->names[w.name].id, &s->queue[w.at - 1]) != SQLITE_OK)
+            if (bind_row(stmt, (int)(5 * i) + 1, s->trials[w.trial].id, s->names[w.name].id, &s->queue[w.at - 1]) !=
+                SQLITE_OK)
                 return write_fail(s, "bind a metric", e);
             walk_next(s, &w);
         }
@@ -362,14 +214,15 @@ int metric_drain(struct store *s, struct err *e)
 }
 
 /* The summary from the rows, in the order of their steps. */
-static int rebuild(struct store *s, int64_t trial, const struct metric_name *name, struct summary *summary, struct err *e)
+static int rebuild(struct store *s, int64_t trial, const struct metric_name *name, struct summary *summary,
+                   struct err *e)
 {
     *summary = (struct summary){ 0 };
     sqlite3_stmt *stmt;
     TRY(QUERY(s, SQL_GET_METRICS, &stmt, e, value_int(trial), value_int(name->id)));
     while (stmt) {
-        summary_add(summary, sqlite3_column_int64(stmt, 0), sqlite3_column_double(stmt, 1), (enum nonfinite)sqlite3_column_int(stmt, 2),
-                    name->goal);
+        summary_add(summary, sqlite3_column_int64(stmt, 0), sqlite3_column_double(stmt, 1),
+                    (enum nonfinite)sqlite3_column_int(stmt, 2), name->goal);
         TRY(write_next(s, &stmt, e));
     }
     return 0;
@@ -379,10 +232,10 @@ static int put_summary(struct store *s, int64_t trial, int64_t key, const struct
 {
     const bool finite = u->n > u->n_nonfinite;
 #define FINITE_ONLY(v) (finite ? (v) : value_null())
-    return WRITE(s, SQL_PUT_SUMMARY, NULL, e, value_int(trial), value_int(key), value_int(u->n), value_int(u->n_nonfinite),
-                 FINITE_ONLY(value_real(u->first)), FINITE_ONLY(value_real(u->last)), FINITE_ONLY(value_int(u->last_step)),
-                 value_int(u->end_step), FINITE_ONLY(value_real(u->best)), FINITE_ONLY(value_int(u->best_step)),
-                 FINITE_ONLY(value_real(u->min)), FINITE_ONLY(value_real(u->max)),
+    return WRITE(s, SQL_PUT_SUMMARY, NULL, e, value_int(trial), value_int(key), value_int(u->n),
+                 value_int(u->n_nonfinite), FINITE_ONLY(value_real(u->first)), FINITE_ONLY(value_real(u->last)),
+                 FINITE_ONLY(value_int(u->last_step)), value_int(u->end_step), FINITE_ONLY(value_real(u->best)),
+                 FINITE_ONLY(value_int(u->best_step)), FINITE_ONLY(value_real(u->min)), FINITE_ONLY(value_real(u->max)),
                  u->n_nonfinite ? value_null() : value_real(u->auc));
 #undef FINITE_ONLY
 }
@@ -406,27 +259,4 @@ int metric_put_summaries(struct store *s, struct err *e)
         t->step_dirty = false;
     }
     return 0;
-}
-
-void metric_forget(struct store *s, int64_t trial)
-{
-    for (size_t i = 0; i < s->n_trials; i++) {
-        if (s->trials[i].id != trial)
-            continue;
-        free(s->trials[i].series);
-        s->trials[i] = s->trials[--s->n_trials];
-        return;
-    }
-}
-
-void metric_finish(struct store *s)
-{
-    for (size_t i = 0; i < s->n_trials; i++)
-        free(s->trials[i].series);
-    for (size_t i = 0; i < s->n_names; i++)
-        free(s->names[i].name);
-    free(s->trials);
-    free(s->names);
-    free(s->name_slots);
-    free(s->queue);
 }

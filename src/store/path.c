@@ -14,9 +14,9 @@ const char *path_network_name(long type)
         unsigned long type;
         const char *name;
     } table[] = {
-        { 0x6969, "NFS" },         { 0x517B, "SMB" },     { 0xFF534D42, "SMB (CIFS)" }, { 0xFE534D42, "SMB2" },
-        { 0x0BD00BD0, "Lustre" },  { 0x47504653, "GPFS" }, { 0x65735546, "FUSE" },       { 0x5346414F, "AFS" },
-        { 0x00C36400, "Ceph" },    { 0x19830326, "BeeGFS" }, { 0x01021997, "9P" },       { 0x73757245, "Coda" },
+        { 0x6969, "NFS" },        { 0x517B, "SMB" },        { 0xFF534D42, "SMB (CIFS)" }, { 0xFE534D42, "SMB2" },
+        { 0x0BD00BD0, "Lustre" }, { 0x47504653, "GPFS" },   { 0x65735546, "FUSE" },       { 0x5346414F, "AFS" },
+        { 0x00C36400, "Ceph" },   { 0x19830326, "BeeGFS" }, { 0x01021997, "9P" },         { 0x73757245, "Coda" },
     };
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
         if (table[i].type == ((unsigned long)type & 0xFFFFFFFFul))
@@ -74,7 +74,8 @@ static int check_network(const char *real, struct err *e)
     free(folder);
     if (network)
         return err_set(e, ERR_STORAGE,
-                       "%s is on a network file system (%s), where a write-ahead log is not safe; put the database on a local disk "
+                       "%s is on a network file system (%s), where a write-ahead log is not safe; put the database on "
+                       "a local disk "
                        "(--db PATH) and copy it afterwards",
                        real, network);
     return 0;
@@ -103,9 +104,10 @@ int path_resolve(const char *path, bool writing, char **real, struct err *e)
         if (!S_ISREG(st.st_mode))
             code = err_set(e, ERR_STORAGE, "%s is not a regular file", *real);
         else if (st.st_nlink > 1)
-            code = err_set(e, ERR_STORAGE,
-                           "%s has %lu names (hard links), and each would have its own write-ahead log; make it a copy of its own", *real,
-                           (unsigned long)st.st_nlink);
+            code = err_set(
+                e, ERR_STORAGE,
+                "%s has %lu names (hard links), and each would have its own write-ahead log; make it a copy of its own",
+                *real, (unsigned long)st.st_nlink);
     }
     if (code == 0 && writing)
         code = check_network(*real, e);

@@ -24,7 +24,8 @@ static int fail(struct query *q, struct err *e)
     case SQLITE_CANTOPEN:
     case SQLITE_READONLY:
         return err_set(e, ERR_STORAGE,
-                       "%s cannot be read here: it has a write-ahead log that only a writer can open, and its folder is not writable; copy "
+                       "%s cannot be read here: it has a write-ahead log that only a writer can open, and its folder "
+                       "is not writable; copy "
                        "the file (with -wal, if there is one) to a folder of your own",
                        q->path);
     case SQLITE_NOTADB:
@@ -61,18 +62,20 @@ static int check_identity(struct query *q, struct err *e)
     if (application != APPLICATION_ID)
         return err_set(e, ERR_STORAGE, "%s is not a database of tprun", q->path);
     if (version > SCHEMA_VERSION)
-        return err_set(e, ERR_STORAGE, "%s has schema version %lld, and this tprun knows up to %d: use a newer tprun", q->path,
-                       (long long)version, (int)SCHEMA_VERSION);
+        return err_set(e, ERR_STORAGE, "%s has schema version %lld, and this tprun knows up to %d: use a newer tprun",
+                       q->path, (long long)version, (int)SCHEMA_VERSION);
     return 0;
 }
 
 static int restrict_to(struct query *q, int64_t study, struct err *e)
 {
-    static const char *const views[] = { "trials", "metrics", "params", "curves", "finals", "heatmap", "claims", "costs" };
+    static const char *const views[] = {
+        "trials", "metrics", "params", "curves", "finals", "heatmap", "claims", "costs"
+    };
     for (size_t i = 0; i < sizeof views / sizeof views[0]; i++) {
         char sql[128];
-        const int n = snprintf(sql, sizeof sql, "CREATE TEMP VIEW %s AS SELECT * FROM main.%s WHERE study_id = %lld", views[i], views[i],
-                               (long long)study);
+        const int n = snprintf(sql, sizeof sql, "CREATE TEMP VIEW %s AS SELECT * FROM main.%s WHERE study_id = %lld",
+                               views[i], views[i], (long long)study);
         if (n < 0 || (size_t)n >= sizeof sql || sqlite3_exec(q->db, sql, NULL, NULL, NULL) != SQLITE_OK)
             return fail(q, e);
     }
@@ -81,7 +84,8 @@ static int restrict_to(struct query *q, int64_t study, struct err *e)
 
 static int open_connection(struct query *q, int64_t study, struct err *e)
 {
-    const int rc = sqlite3_open_v2(q->path, &q->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW, NULL);
+    const int rc =
+        sqlite3_open_v2(q->path, &q->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW, NULL);
     if (!q->db)
         return err_set(e, ERR_MEMORY, "out of memory");
     sqlite3_extended_result_codes(q->db, 1);
@@ -173,7 +177,8 @@ static int bind(struct query *q, sqlite3_stmt *stmt, const char *const *argument
     return 0;
 }
 
-int query_prepare(struct query *q, const char *sql, const char *const *arguments, size_t n_arguments, sqlite3_stmt **stmt, struct err *e)
+int query_prepare(struct query *q, const char *sql, const char *const *arguments, size_t n_arguments,
+                  sqlite3_stmt **stmt, struct err *e)
 {
     *stmt = NULL;
     q->deadline_ms = write_monotonic_ms() + q->timeout_ms;
@@ -195,8 +200,8 @@ int query_step(struct query *q, sqlite3_stmt *stmt, struct err *e)
     return rc == SQLITE_DONE ? 0 : fail(q, e);
 }
 
-int query_print(struct query *q, const char *sql, const char *const *arguments, size_t n_arguments, enum query_format format, FILE *out,
-                size_t *n_rows, struct err *e)
+int query_print(struct query *q, const char *sql, const char *const *arguments, size_t n_arguments,
+                enum query_format format, FILE *out, size_t *n_rows, struct err *e)
 {
     sqlite3_stmt *stmt;
     TRY(query_prepare(q, sql, arguments, n_arguments, &stmt, e));
@@ -220,8 +225,8 @@ int query_print(struct query *q, const char *sql, const char *const *arguments, 
     return code < 0 ? code : written;
 }
 
-int query_number(struct query *q, const char *sql, const char *const *arguments, size_t n_arguments, bool *found, double *value,
-                 struct err *e)
+int query_number(struct query *q, const char *sql, const char *const *arguments, size_t n_arguments, bool *found,
+                 double *value, struct err *e)
 {
     *found = false;
     sqlite3_stmt *stmt;

@@ -15,13 +15,13 @@ int query_open(struct query **q, const char *path, struct err *e);
 void query_close(struct query *q);
 /* How long a statement may run; 30 s unless set. */
 void query_set_timeout(struct query *q, int timeout_ms);
-/* Runs one SELECT (allow-listed authorizer, sqlite3_stmt_readonly, 1 MB values, progress handler) with text parameters and prints the rows.
- * n_rows may be NULL. */
-int query_print(struct query *q, const char *sql, const char *const *arguments, size_t n_arguments, enum query_format format, FILE *out,
-                size_t *n_rows, struct err *e);
+/* Runs one SELECT (allow-listed authorizer, sqlite3_stmt_readonly, 1 MB values, progress handler) with text parameters
+ * and prints the rows. n_rows may be NULL. */
+int query_print(struct query *q, const char *sql, const char *const *arguments, size_t n_arguments,
+                enum query_format format, FILE *out, size_t *n_rows, struct err *e);
 /* The first column of the first row as a number; found = false for no row or NULL. */
-int query_number(struct query *q, const char *sql, const char *const *arguments, size_t n_arguments, bool *found, double *value,
-                 struct err *e);
+int query_number(struct query *q, const char *sql, const char *const *arguments, size_t n_arguments, bool *found,
+                 double *value, struct err *e);
 /* Calls row for every row with texts of its columns (NULL for NULL). */
 int query_rows(struct query *q, const char *sql, const char *const *arguments, size_t n_arguments,
                int (*row)(void *self, int n, const char *const *values), void *self, struct err *e);

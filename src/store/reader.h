@@ -2,8 +2,8 @@
 #ifndef TPRUN_STORE_READER_H
 #define TPRUN_STORE_READER_H
 
-#include "store/query.h"
 #include "base/text.h"
+#include "store/query.h"
 #include <sqlite3.h>
 #include <stdint.h>
 
@@ -11,14 +11,15 @@ struct query {
     sqlite3 *db;
     char *path;
     int timeout_ms;
-    int64_t deadline_ms;  /* monotonic, of the statement that runs */
-    char denied[128];     /* what the authorizer refused last, for the message */
+    int64_t deadline_ms; /* monotonic, of the statement that runs */
+    char denied[128];    /* what the authorizer refused last, for the message */
 };
 
 /* As query_open, but the views show one study only (0 = all): temporary views of the same names hide the others. */
 int query_open_study(struct query **q, const char *path, int64_t study, struct err *e);
 /* Compiles one SELECT and binds its arguments. */
-int query_prepare(struct query *q, const char *sql, const char *const *arguments, size_t n_arguments, sqlite3_stmt **stmt, struct err *e);
+int query_prepare(struct query *q, const char *sql, const char *const *arguments, size_t n_arguments,
+                  sqlite3_stmt **stmt, struct err *e);
 /* Goes to the next row: 1 = a row, 0 = the end. */
 int query_step(struct query *q, sqlite3_stmt *stmt, struct err *e);
 

@@ -49,34 +49,38 @@ int store_end_run(struct store *s, const struct store_end *end, struct err *e)
     const char *state = trial_state_names[end->state];
     const int64_t now = write_utc_ms();
     int changes = 0;
-    TRY(WRITE(s, SQL_END_RUN, &changes, e, value_int(end->run), value_int(end->trial), value_text(state), value_text(end->reason),
-              value_int(now)));
+    TRY(WRITE(s, SQL_END_RUN, &changes, e, value_int(end->run), value_int(end->trial), value_text(state),
+              value_text(end->reason), value_int(now)));
     if (changes == 0)
-        return write_refuse(s, ERR_STORAGE, e, "%s: run %lld of trial %lld is not running", s->path, (long long)end->run,
-                            (long long)end->trial);
+        return write_refuse(s, ERR_STORAGE, e, "%s: run %lld of trial %lld is not running", s->path,
+                            (long long)end->run, (long long)end->trial);
     const bool diverged = end->state == TRIAL_DIVERGED;
     TRY(WRITE(s, SQL_END_TRIAL, NULL, e, value_int(end->trial), value_text(state), value_text(end->reason),
-              diverged ? value_int(end->step) : value_null(), diverged && end->layer >= 0 ? value_int(end->layer) : value_null(),
+              diverged ? value_int(end->step) : value_null(),
+              diverged && end->layer >= 0 ? value_int(end->layer) : value_null(),
               diverged ? value_text(end->tensor) : value_null(), value_text(end->weights_sha256), value_int(now)));
     TRY(metric_reached(s, end->trial, end->step, e));
     TRY(write_end(s, 1, e));
     TRY(store_flush(s, e)); /* the end of a trial is reported to the user */
-    metric_forget(s, end->trial);
+    series_forget(s, end->trial);
     return 0;
 }
 
-int store_cost(struct store *s, int64_t run, const char *phase, int64_t wall_ns, int64_t cpu_ns, double flops, struct err *e)
+int store_cost(struct store *s, int64_t run, const char *phase, int64_t wall_ns, int64_t cpu_ns, double flops,
+               struct err *e)
 {
     TRY(write_begin(s, e));
-    TRY(WRITE(s, SQL_PUT_COST, NULL, e, value_int(run), value_text(phase), value_int(wall_ns), value_int(cpu_ns), value_real(flops)));
+    TRY(WRITE(s, SQL_PUT_COST, NULL, e, value_int(run), value_text(phase), value_int(wall_ns), value_int(cpu_ns),
+              value_real(flops)));
     return write_end(s, 1, e);
 }
 
-int store_event(struct store *s, int64_t trial, int64_t run, int64_t step, const char *kind, const char *text, struct err *e)
+int store_event(struct store *s, int64_t trial, int64_t run, int64_t step, const char *kind, const char *text,
+                struct err *e)
 {
     TRY(write_begin(s, e));
-    TRY(WRITE(s, SQL_PUT_EVENT, NULL, e, value_id(trial), value_id(run), value_int(step), value_text(kind), value_text(text),
-              value_int(write_utc_ms())));
+    TRY(WRITE(s, SQL_PUT_EVENT, NULL, e, value_id(trial), value_id(run), value_int(step), value_text(kind),
+              value_text(text), value_int(write_utc_ms())));
     return write_end(s, 1, e);
 }
 
@@ -91,19 +95,20 @@ static int forget_checkpoint(struct store *s, sqlite3_stmt *stmt, char old[4096]
     return WRITE(s, SQL_DELETE_CHECKPOINT, NULL, e, value_int(id));
 }
 
-int store_checkpoint(struct store *s, int64_t trial, int64_t run, int64_t step, const char *path, const char *sha256, char old[4096],
-                     struct err *e)
+int store_checkpoint(struct store *s, int64_t trial, int64_t run, int64_t step, const char *path, const char *sha256,
+                     char old[4096], struct err *e)
 {
     old[0] = '\0';
     if (strlen(path) >= 4096 || strlen(sha256) != 64)
         return write_refuse(s, ERR_INTERNAL, e, "a checkpoint needs a path of less than 4096 bytes and a SHA-256");
     TRY(write_begin(s, e));
-    /* A step that is written again replaces its row; otherwise the third newest goes. So there is at most one old path. */
+    /* A step that is written again replaces its row; otherwise the third newest goes. So there is at most one old path.
+     */
     sqlite3_stmt *stmt;
     TRY(QUERY(s, SQL_SAME_CHECKPOINT, &stmt, e, value_int(trial), value_int(step)));
     TRY(forget_checkpoint(s, stmt, old, e));
-    TRY(WRITE(s, SQL_PUT_CHECKPOINT, NULL, e, value_int(trial), value_id(run), value_int(step), value_text(path), value_text(sha256),
-              value_int(write_utc_ms())));
+    TRY(WRITE(s, SQL_PUT_CHECKPOINT, NULL, e, value_int(trial), value_id(run), value_int(step), value_text(path),
+              value_text(sha256), value_int(write_utc_ms())));
     TRY(QUERY(s, SQL_OLD_CHECKPOINT, &stmt, e, value_int(trial)));
     TRY(forget_checkpoint(s, stmt, old, e));
     if (old[0]) {

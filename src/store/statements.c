@@ -12,41 +12,48 @@ const char *const statement_sql[N_STATEMENTS] = {
     [SQL_ROLLBACK] = "ROLLBACK",
 
     /* study.c */
-    [SQL_PUT_STUDY] = "INSERT INTO study (name, title, paper, locator, path, profile, spec, spec_sha256, generation, created_ms, updated_ms) "
-                      "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 1, ?9, ?9) "
-                      "ON CONFLICT (name) DO UPDATE SET title = ?2, paper = ?3, locator = ?4, path = ?5, profile = ?6, spec = ?7, "
-                      "spec_sha256 = ?8, updated_ms = ?9",
+    [SQL_PUT_STUDY] =
+        "INSERT INTO study (name, title, paper, locator, path, profile, spec, spec_sha256, generation, created_ms, "
+        "updated_ms) "
+        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 1, ?9, ?9) "
+        "ON CONFLICT (name) DO UPDATE SET title = ?2, paper = ?3, locator = ?4, path = ?5, profile = ?6, spec = ?7, "
+        "spec_sha256 = ?8, updated_ms = ?9",
     [SQL_GET_STUDY] = "SELECT id, spec_sha256, name FROM study WHERE name = ?1 OR id = ?2",
     [SQL_NEW_GENERATION] = "UPDATE study SET generation = generation + 1 WHERE id = ?1",
     [SQL_FORGET_STUDY_CURVES] = "DELETE FROM curve_stat WHERE trial_id IN (SELECT id FROM trial WHERE study_id = ?1)",
     [SQL_FORGET_STUDY_FINALS] = "DELETE FROM final_stat WHERE trial_id IN (SELECT id FROM trial WHERE study_id = ?1)",
     [SQL_FORGET_STUDY_COMPARISONS] = "DELETE FROM comparison WHERE study_id = ?1",
     [SQL_DELETE_CLAIMS] = "DELETE FROM claim WHERE study_id = ?1",
-    [SQL_PUT_CLAIM] = "INSERT INTO claim (study_id, id, position, text, measure, reported, low, high) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    [SQL_PUT_CLAIM] = "INSERT INTO claim (study_id, id, position, text, measure, reported, low, high) VALUES (?1, ?2, "
+                      "?3, ?4, ?5, ?6, ?7, ?8)",
     [SQL_FORGET_CLAIMS] = "UPDATE claim SET measured = NULL, note = NULL, evaluated_ms = NULL "
                           "WHERE study_id = (SELECT study_id FROM trial WHERE id = ?1) AND evaluated_ms IS NOT NULL",
     [SQL_PUT_DATASET] = "INSERT INTO dataset (name, path, sha256, time_ms) VALUES (?1, ?2, ?3, ?4) "
                         "ON CONFLICT (name, sha256) DO UPDATE SET path = ?2, time_ms = ?4",
 
     /* trial.c */
-    [SQL_GET_TRIAL] = "SELECT id, study_id, state, step, finished_budget, variant, cell, seed, config, budget, generation, "
-                      "(SELECT generation FROM study WHERE id = study_id), (SELECT name FROM study WHERE id = study_id) "
-                      "FROM trial WHERE key = ?1",
-    [SQL_PUT_TRIAL] = "INSERT INTO trial (key, study_id, variant, cell, seed, config, budget, state, generation, created_ms, updated_ms) "
+    [SQL_GET_TRIAL] =
+        "SELECT id, study_id, state, step, finished_budget, variant, cell, seed, config, budget, generation, "
+        "(SELECT generation FROM study WHERE id = study_id), (SELECT name FROM study WHERE id = study_id) "
+        "FROM trial WHERE key = ?1",
+    [SQL_PUT_TRIAL] = "INSERT INTO trial (key, study_id, variant, cell, seed, config, budget, state, generation, "
+                      "created_ms, updated_ms) "
                       "SELECT ?1, id, ?3, ?4, ?5, ?6, ?7, 'queued', generation, ?8, ?8 FROM study WHERE id = ?2",
     /* A finished trial keeps its budget when a smaller one is asked for. */
     [SQL_UPDATE_TRIAL] = "UPDATE trial SET budget = max(?2, finished_budget), "
                          "generation = (SELECT generation FROM study WHERE id = study_id) WHERE id = ?1",
     [SQL_RELABEL_TRIAL] = "UPDATE trial SET variant = ?2, cell = ?3, seed = ?4, config = ?5 WHERE id = ?1",
     /* Another trial of this name: its configuration was edited. It is kept, but no longer part of the study. */
-    [SQL_SUPERSEDE_TRIAL] = "UPDATE trial SET generation = 0 "
-                            "WHERE study_id = ?1 AND variant = ?2 AND cell = ?3 AND seed = ?4 AND key <> ?5 AND generation > 0",
+    [SQL_SUPERSEDE_TRIAL] =
+        "UPDATE trial SET generation = 0 "
+        "WHERE study_id = ?1 AND variant = ?2 AND cell = ?3 AND seed = ?4 AND key <> ?5 AND generation > 0",
     [SQL_DELETE_PARAMS] = "DELETE FROM param WHERE trial_id = ?1",
     [SQL_PUT_PARAM] = "INSERT INTO param (trial_id, key, num, text, swept) VALUES (?1, ?2, ?3, ?4, ?5)",
     [SQL_GET_CHECKPOINTS] = "SELECT step, path, sha256 FROM checkpoint WHERE trial_id = ?1 ORDER BY id DESC LIMIT 2",
     [SQL_TRIAL_KEY] = "SELECT key, study_id FROM trial WHERE id = ?1",
     [SQL_TRIAL_STEP] = "UPDATE trial SET step = ?2 WHERE id = ?1 AND step < ?2",
-    [SQL_RESET_TRIAL] = "UPDATE trial SET state = 'queued', step = 0, finished_budget = 0, diverged_step = NULL, diverged_layer = NULL, "
+    [SQL_RESET_TRIAL] = "UPDATE trial SET state = 'queued', step = 0, finished_budget = 0, diverged_step = NULL, "
+                        "diverged_layer = NULL, "
                         "diverged_tensor = NULL, weights_sha256 = NULL, reason = NULL, updated_ms = ?2 WHERE id = ?1",
     [SQL_DELETE_METRICS] = "DELETE FROM metric WHERE trial_id = ?1",
     [SQL_DELETE_LAYER_METRICS] = "DELETE FROM layer_metric WHERE trial_id = ?1",
@@ -61,51 +68,65 @@ const char *const statement_sql[N_STATEMENTS] = {
     [SQL_GET_HOST] = "SELECT id FROM host WHERE description = ?1",
     [SQL_PUT_CODE] = "INSERT INTO code (version) VALUES (?1) ON CONFLICT DO NOTHING",
     [SQL_GET_CODE] = "SELECT id FROM code WHERE version = ?1",
-    [SQL_PUT_RUN] = "INSERT INTO run (trial_id, host_id, code_id, kernel, pid, from_step, started_ms, heartbeat_ms, state) "
-                    "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, 'running')",
+    [SQL_PUT_RUN] =
+        "INSERT INTO run (trial_id, host_id, code_id, kernel, pid, from_step, started_ms, heartbeat_ms, state) "
+        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, 'running')",
     [SQL_START_TRIAL] = "UPDATE trial SET state = 'running', reason = NULL, updated_ms = ?2 WHERE id = ?1",
     [SQL_HEARTBEAT] = "UPDATE run SET heartbeat_ms = ?2 WHERE id = ?1 AND ended_ms IS NULL",
     [SQL_END_RUN] = "UPDATE run SET state = ?3, reason = ?4, heartbeat_ms = ?5, ended_ms = ?5 "
                     "WHERE id = ?1 AND trial_id = ?2 AND ended_ms IS NULL",
-    [SQL_END_TRIAL] = "UPDATE trial SET state = ?2, reason = ?3, diverged_step = ?4, diverged_layer = ?5, diverged_tensor = ?6, "
-                      "weights_sha256 = coalesce(?7, weights_sha256), "
-                      "finished_budget = CASE WHEN ?2 IN ('done', 'diverged') THEN budget ELSE finished_budget END, updated_ms = ?8 "
-                      "WHERE id = ?1",
+    [SQL_END_TRIAL] =
+        "UPDATE trial SET state = ?2, reason = ?3, diverged_step = ?4, diverged_layer = ?5, diverged_tensor = ?6, "
+        "weights_sha256 = coalesce(?7, weights_sha256), "
+        "finished_budget = CASE WHEN ?2 IN ('done', 'diverged') THEN budget ELSE finished_budget END, updated_ms = ?8 "
+        "WHERE id = ?1",
     [SQL_PUT_COST] = "INSERT INTO cost (run_id, phase, wall_ns, cpu_ns, flops) VALUES (?1, ?2, ?3, ?4, ?5) "
                      "ON CONFLICT (run_id, phase) DO UPDATE SET wall_ns = ?3, cpu_ns = ?4, flops = ?5",
     [SQL_PUT_EVENT] = "INSERT INTO event (trial_id, run_id, step, kind, text, time_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     [SQL_SAME_CHECKPOINT] = "SELECT id, path FROM checkpoint WHERE trial_id = ?1 AND step = ?2",
     [SQL_DELETE_CHECKPOINT] = "DELETE FROM checkpoint WHERE id = ?1",
-    [SQL_PUT_CHECKPOINT] = "INSERT INTO checkpoint (trial_id, run_id, step, path, sha256, time_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-    /* The newest two are those written last: after a damaged file the run goes on from the one before, at smaller steps. */
+    [SQL_PUT_CHECKPOINT] =
+        "INSERT INTO checkpoint (trial_id, run_id, step, path, sha256, time_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    /* The newest two are those written last: after a damaged file the run goes on from the one before, at smaller
+       steps. */
     [SQL_OLD_CHECKPOINT] = "SELECT id, path FROM checkpoint WHERE trial_id = ?1 ORDER BY id DESC LIMIT 1 OFFSET 2",
     [SQL_NAMED_CHECKPOINT] = "SELECT 1 FROM checkpoint WHERE trial_id = ?1 AND path = ?2",
-    [SQL_RECOVER_RUNS] = "UPDATE run SET state = 'interrupted', reason = 'the runner died', ended_ms = heartbeat_ms WHERE ended_ms IS NULL",
-    [SQL_RECOVER_TRIALS] = "UPDATE trial SET state = 'interrupted', reason = 'the runner died', updated_ms = ?1 WHERE state = 'running'",
+    [SQL_RECOVER_RUNS] = "UPDATE run SET state = 'interrupted', reason = 'the runner died', ended_ms = heartbeat_ms "
+                         "WHERE ended_ms IS NULL",
+    [SQL_RECOVER_TRIALS] =
+        "UPDATE trial SET state = 'interrupted', reason = 'the runner died', updated_ms = ?1 WHERE state = 'running'",
 
     /* metric.c */
     [SQL_GET_KEY] = "SELECT id FROM metric_key WHERE name = ?1",
     [SQL_PUT_KEY] = "INSERT INTO metric_key (name, goal) VALUES (?1, ?2)",
     [SQL_PUT_METRIC] = "INSERT INTO metric (trial_id, key_id, step, value, nonfinite) VALUES " ROW,
-    [SQL_PUT_METRICS] = "INSERT INTO metric (trial_id, key_id, step, value, nonfinite) VALUES " TEN ", " TEN ", " TEN ", " TEN ", " TEN,
-    [SQL_REPEAT_METRIC] = "INSERT INTO metric (trial_id, key_id, step, value, nonfinite) VALUES " ROW " ON CONFLICT DO NOTHING",
+    [SQL_PUT_METRICS] =
+        "INSERT INTO metric (trial_id, key_id, step, value, nonfinite) VALUES " TEN ", " TEN ", " TEN ", " TEN ", " TEN,
+    [SQL_REPEAT_METRIC] =
+        "INSERT INTO metric (trial_id, key_id, step, value, nonfinite) VALUES " ROW " ON CONFLICT DO NOTHING",
     [SQL_GET_METRIC] = "SELECT value, nonfinite FROM metric WHERE trial_id = ?1 AND key_id = ?2 AND step = ?3",
-    [SQL_REPEAT_LAYER_METRIC] = "INSERT INTO layer_metric (trial_id, key_id, layer, step, value, nonfinite) VALUES (?, ?, ?, ?, ?, ?) "
-                                "ON CONFLICT DO NOTHING",
-    [SQL_GET_LAYER_METRIC] = "SELECT value, nonfinite FROM layer_metric WHERE trial_id = ?1 AND key_id = ?2 AND layer = ?3 AND step = ?4",
+    [SQL_REPEAT_LAYER_METRIC] =
+        "INSERT INTO layer_metric (trial_id, key_id, layer, step, value, nonfinite) VALUES (?, ?, ?, ?, ?, ?) "
+        "ON CONFLICT DO NOTHING",
+    [SQL_GET_LAYER_METRIC] =
+        "SELECT value, nonfinite FROM layer_metric WHERE trial_id = ?1 AND key_id = ?2 AND layer = ?3 AND step = ?4",
     [SQL_GET_METRICS] = "SELECT step, value, nonfinite FROM metric WHERE trial_id = ?1 AND key_id = ?2 ORDER BY step",
-    [SQL_GET_SUMMARY] = "SELECT n, n_nonfinite, first, last, last_step, end_step, best, best_step, min, max, auc FROM summary "
-                        "WHERE trial_id = ?1 AND key_id = ?2",
-    [SQL_PUT_SUMMARY] = "INSERT OR REPLACE INTO summary (trial_id, key_id, n, n_nonfinite, first, last, last_step, end_step, best, "
-                        "best_step, min, max, auc) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+    [SQL_GET_SUMMARY] =
+        "SELECT n, n_nonfinite, first, last, last_step, end_step, best, best_step, min, max, auc FROM summary "
+        "WHERE trial_id = ?1 AND key_id = ?2",
+    [SQL_PUT_SUMMARY] =
+        "INSERT OR REPLACE INTO summary (trial_id, key_id, n, n_nonfinite, first, last, last_step, end_step, best, "
+        "best_step, min, max, auc) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
 
     /* views.c */
-    [SQL_GET_SWEPT] = "SELECT DISTINCT p.key FROM trial t JOIN study s ON s.id = t.study_id AND s.generation = t.generation "
-                      "JOIN param p ON p.trial_id = t.id WHERE t.study_id = ?1 AND p.swept = 1 ORDER BY p.key",
+    [SQL_GET_SWEPT] =
+        "SELECT DISTINCT p.key FROM trial t JOIN study s ON s.id = t.study_id AND s.generation = t.generation "
+        "JOIN param p ON p.trial_id = t.id WHERE t.study_id = ?1 AND p.swept = 1 ORDER BY p.key",
     [SQL_GET_VIEW] = "SELECT sql FROM sqlite_master WHERE type = 'view' AND name = ?1",
     [SQL_DELETE_DOC] = "DELETE FROM _doc WHERE \"table\" = ?1",
-    [SQL_PUT_DOC] = "INSERT OR IGNORE INTO _doc SELECT ?1, ?2, coalesce(max(unit), ''), coalesce(max(class), 'deterministic'), "
-                    "coalesce(max(text), ?3) FROM _doc WHERE \"table\" = 'trials' AND \"column\" = ?2 AND ?3 IS NULL",
+    [SQL_PUT_DOC] =
+        "INSERT OR IGNORE INTO _doc SELECT ?1, ?2, coalesce(max(unit), ''), coalesce(max(class), 'deterministic'), "
+        "coalesce(max(text), ?3) FROM _doc WHERE \"table\" = 'trials' AND \"column\" = ?2 AND ?3 IS NULL",
 
     /* stats.c */
     [SQL_PUT_CURVE_STATS] = "INSERT INTO curve_stat (trial_id, key_id, step, n, sd) "
@@ -113,22 +134,26 @@ const char *const statement_sql[N_STATEMENTS] = {
                             "FROM study s JOIN trial t ON t.study_id = s.id AND t.generation = s.generation "
                             "JOIN metric m ON m.trial_id = t.id WHERE s.id = ?1 "
                             "GROUP BY t.variant, t.cell, m.key_id, m.step HAVING count(m.value) >= 2",
-    [SQL_PUT_FINAL_STATS] = "INSERT INTO final_stat (trial_id, key_id, n_rows, last_sd, last_median, last_half_width, best_sd, best_median, "
-                            "best_half_width) SELECT min(t.id), u.key_id, sum(u.n), tprun_sd(u.last), tprun_median(u.last), "
-                            "tprun_half_width(u.last), tprun_sd(u.best), tprun_median(u.best), tprun_half_width(u.best) "
-                            "FROM study s JOIN trial t ON t.study_id = s.id AND t.generation = s.generation "
-                            "JOIN summary u ON u.trial_id = t.id WHERE s.id = ?1 GROUP BY t.variant, t.cell, u.key_id",
+    [SQL_PUT_FINAL_STATS] =
+        "INSERT INTO final_stat (trial_id, key_id, n_rows, last_sd, last_median, last_half_width, best_sd, "
+        "best_median, "
+        "best_half_width) SELECT min(t.id), u.key_id, sum(u.n), tprun_sd(u.last), tprun_median(u.last), "
+        "tprun_half_width(u.last), tprun_sd(u.best), tprun_median(u.best), tprun_half_width(u.best) "
+        "FROM study s JOIN trial t ON t.study_id = s.id AND t.generation = s.generation "
+        "JOIN summary u ON u.trial_id = t.id WHERE s.id = ?1 GROUP BY t.variant, t.cell, u.key_id",
     /* Paired over the seeds that both variants have. */
-    [SQL_PUT_COMPARISONS] = "INSERT INTO comparison (study_id, key_id, cell, variant_a, variant_b, n, difference, sd, low, high) "
-                            "SELECT s.id, u.key_id, a.cell, a.variant, b.variant, count(*), avg(v.last - u.last), tprun_sd(v.last - u.last), "
-                            "avg(v.last - u.last) - tprun_half_width(v.last - u.last), "
-                            "avg(v.last - u.last) + tprun_half_width(v.last - u.last) "
-                            "FROM study s JOIN trial a ON a.study_id = s.id AND a.generation = s.generation "
-                            "JOIN trial b ON b.study_id = s.id AND b.generation = s.generation AND b.cell = a.cell AND b.seed = a.seed "
-                            "AND b.variant > a.variant JOIN summary u ON u.trial_id = a.id "
-                            "JOIN summary v ON v.trial_id = b.id AND v.key_id = u.key_id "
-                            "WHERE s.id = ?1 AND u.last IS NOT NULL AND v.last IS NOT NULL "
-                            "GROUP BY u.key_id, a.cell, a.variant, b.variant",
+    [SQL_PUT_COMPARISONS] =
+        "INSERT INTO comparison (study_id, key_id, cell, variant_a, variant_b, n, difference, sd, low, high) "
+        "SELECT s.id, u.key_id, a.cell, a.variant, b.variant, count(*), avg(v.last - u.last), tprun_sd(v.last - "
+        "u.last), "
+        "avg(v.last - u.last) - tprun_half_width(v.last - u.last), "
+        "avg(v.last - u.last) + tprun_half_width(v.last - u.last) "
+        "FROM study s JOIN trial a ON a.study_id = s.id AND a.generation = s.generation "
+        "JOIN trial b ON b.study_id = s.id AND b.generation = s.generation AND b.cell = a.cell AND b.seed = a.seed "
+        "AND b.variant > a.variant JOIN summary u ON u.trial_id = a.id "
+        "JOIN summary v ON v.trial_id = b.id AND v.key_id = u.key_id "
+        "WHERE s.id = ?1 AND u.last IS NOT NULL AND v.last IS NOT NULL "
+        "GROUP BY u.key_id, a.cell, a.variant, b.variant",
 
     /* claims.c */
     [SQL_GET_CLAIMS] = "SELECT id, measure FROM claim WHERE study_id = ?1 ORDER BY position",

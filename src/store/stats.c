@@ -44,13 +44,14 @@ static double sample_sd(const struct sample *x)
     return sqrt(squares / (double)(x->n - 1));
 }
 
-/* The 0.975 quantile of Student's t with n - 1 degrees of freedom: tabulated to 30, then Cornish and Fisher's expansion about the normal
- * quantile z, Abramowitz and Stegun (26.7.5), good to 1e-5 there. */
+/* The 0.975 quantile of Student's t with n - 1 degrees of freedom: tabulated to 30, then Cornish and Fisher's expansion
+ * about the normal quantile z, Abramowitz and Stegun (26.7.5), good to 1e-5 there. */
 static double student_quantile(size_t n)
 {
-    static const double table[] = { 12.706204736, 4.302652730, 3.182446305, 2.776445105, 2.570581836, 2.446911851, 2.364624252, 2.306004135,
-                                    2.262157163,  2.228138852, 2.200985160, 2.178812830, 2.160368656, 2.144786688, 2.131449546, 2.119905299,
-                                    2.109815578,  2.100922040, 2.093024054, 2.085963447, 2.079613845, 2.073873068, 2.068657610, 2.063898562,
+    static const double table[] = { 12.706204736, 4.302652730, 3.182446305, 2.776445105, 2.570581836, 2.446911851,
+                                    2.364624252,  2.306004135, 2.262157163, 2.228138852, 2.200985160, 2.178812830,
+                                    2.160368656,  2.144786688, 2.131449546, 2.119905299, 2.109815578, 2.100922040,
+                                    2.093024054,  2.085963447, 2.079613845, 2.073873068, 2.068657610, 2.063898562,
                                     2.059538553,  2.055529439, 2.051830516, 2.048407142, 2.045229642, 2.042272456 };
     const size_t degrees = n - 1;
     if (degrees <= sizeof table / sizeof table[0])
@@ -111,7 +112,8 @@ int stats_register(sqlite3 *db)
     if (rc == SQLITE_OK)
         rc = sqlite3_create_function_v2(db, "tprun_median", 1, flags, NULL, NULL, sample_step, median_final, NULL);
     if (rc == SQLITE_OK)
-        rc = sqlite3_create_function_v2(db, "tprun_half_width", 1, flags, NULL, NULL, sample_step, half_width_final, NULL);
+        rc = sqlite3_create_function_v2(db, "tprun_half_width", 1, flags, NULL, NULL, sample_step, half_width_final,
+                                        NULL);
     return rc;
 }
 

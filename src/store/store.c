@@ -10,13 +10,13 @@
 #include <unistd.h>
 
 enum {
-    WAL_CHECKPOINT_PAGES = 4000,         /* 16 MB: hot pages are copied into the database once, not once per commit */
+    WAL_CHECKPOINT_PAGES = 4000, /* 16 MB: hot pages are copied into the database once, not once per commit */
     WAL_WARN_PAGES = 64 * 1024 * 1024 / 4096,
     CLOSE_WAIT_MS = 2000 /* for readers, when the write-ahead log is emptied at the end */
 };
 
-/* After each commit. Only this connection checkpoints: SQLite 3.7.0 to 3.51.2 may corrupt a database when one connection commits while
- * another resets the log. */
+/* After each commit. Only this connection checkpoints: SQLite 3.7.0 to 3.51.2 may corrupt a database when one
+ * connection commits while another resets the log. */
 static int wal_hook(void *self, sqlite3 *db, const char *name, int pages)
 {
     struct store *s = self;
@@ -24,7 +24,8 @@ static int wal_hook(void *self, sqlite3 *db, const char *name, int pages)
         return SQLITE_OK;
     const int rc = sqlite3_wal_checkpoint_v2(db, name, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
     if (pages >= WAL_WARN_PAGES && !s->wal_warned) {
-        fprintf(stderr, "tprun: warning: a reader that does not end keeps %s-wal growing (%d MB); the run goes on\n", s->path, pages / 256);
+        fprintf(stderr, "tprun: warning: a reader that does not end keeps %s-wal growing (%d MB); the run goes on\n",
+                s->path, pages / 256);
         s->wal_warned = true;
     }
     return rc == SQLITE_BUSY ? SQLITE_OK : rc;
@@ -62,7 +63,8 @@ static int check_identity(struct store *s, int64_t *version, struct err *e)
     if (application != APPLICATION_ID && (application != 0 || *version != 0 || tables != 0))
         return write_refuse(s, ERR_STORAGE, e, "%s is a database of another program, not of tprun", s->path);
     if (*version > SCHEMA_VERSION)
-        return write_refuse(s, ERR_STORAGE, e, "%s has schema version %lld, and this tprun knows up to %d: use a newer tprun", s->path,
+        return write_refuse(s, ERR_STORAGE, e,
+                            "%s has schema version %lld, and this tprun knows up to %d: use a newer tprun", s->path,
                             (long long)*version, (int)SCHEMA_VERSION);
     return 0;
 }
@@ -71,8 +73,8 @@ static int check_identity(struct store *s, int64_t *version, struct err *e)
 static int create_schema(struct store *s, struct err *e)
 {
     char identity[96];
-    const int n = snprintf(identity, sizeof identity, "PRAGMA application_id = %d; PRAGMA user_version = %d", (int)APPLICATION_ID,
-                           (int)SCHEMA_VERSION);
+    const int n = snprintf(identity, sizeof identity, "PRAGMA application_id = %d; PRAGMA user_version = %d",
+                           (int)APPLICATION_ID, (int)SCHEMA_VERSION);
     assert(n > 0 && (size_t)n < sizeof identity);
     TRY(execute(s, "BEGIN IMMEDIATE", "begin a transaction", e));
     TRY(execute(s, schema_sql, "create the tables", e));
@@ -90,11 +92,15 @@ static int prepare_database(struct store *s, struct err *e)
         return write_refuse(s, ERR_STORAGE, e, "%s cannot be written (read-only file, folder or file system)", s->path);
     TRY(ask(s, "PRAGMA journal_mode = WAL", NULL, mode, e));
     if (strcmp(mode, "wal") != 0)
-        return write_refuse(s, ERR_STORAGE, e, "%s: the write-ahead log cannot be switched on (journal mode '%s'); the file system must allow "
-                                               "shared memory",
-                            s->path, mode);
-    TRY(execute(s, "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA cache_size = -65536",
-                "configure the connection", e));
+        return write_refuse(
+            s, ERR_STORAGE, e,
+            "%s: the write-ahead log cannot be switched on (journal mode '%s'); the file system must allow "
+            "shared memory",
+            s->path, mode);
+    TRY(execute(
+        s,
+        "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA cache_size = -65536",
+        "configure the connection", e));
     sqlite3_wal_hook(s->db, wal_hook, s); /* instead of wal_autocheckpoint */
     if (version == 0)
         TRY(create_schema(s, e));
@@ -142,9 +148,11 @@ int store_open(struct store **store, const char *path, struct err *e)
     return 0;
 }
 
-/* Empties the write-ahead log, so that a copy of the one file is whole. A reader may keep it; then it stays, and is part of the database. */
+/* Empties the write-ahead log, so that a copy of the one file is whole. A reader may keep it; then it stays, and is
+ * part of the database. */
 static int truncate_log(struct store *s, struct err *e)
 {
+    s->closing = true;
     s->busy_limit_ms = CLOSE_WAIT_MS;
     const int rc = sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
     if (rc == SQLITE_OK || (rc & 0xff) == SQLITE_BUSY || (rc & 0xff) == SQLITE_LOCKED)
@@ -163,7 +171,8 @@ int store_close(struct store *s, struct err *e)
             if (code == 0)
                 code = truncate_log(s, e);
         } else if (s->failed) {
-            code = err_set(e, s->failed, "%s: an earlier error stopped the writing", s->path ? s->path : "the database");
+            code =
+                err_set(e, s->failed, "%s: an earlier error stopped the writing", s->path ? s->path : "the database");
         }
         for (size_t i = 0; i < N_STATEMENTS; i++)
             sqlite3_finalize(s->statements[i]);
@@ -171,7 +180,7 @@ int store_close(struct store *s, struct err *e)
             code = err_set(e, ERR_STORAGE, "%s: cannot close the database", s->path);
         lock_release(&s->lock);
     }
-    metric_finish(s);
+    series_finish(s);
     free(s->path);
     free(s);
     return code;

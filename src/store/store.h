@@ -1,9 +1,10 @@
-/* results.db: the only room that includes sqlite3.h. Contract: docs/store.md (store.md). Facts are written by one connection in one process,
- * the runner's; everybody else opens read-only (query.h). The schema is schema.sql, compiled in.
+/* results.db: the only room that includes sqlite3.h. Contract: docs/store.md (store.md). Facts are written by one
+ * connection in one process, the runner's; everybody else opens read-only (query.h). The schema is schema.sql, compiled
+ * in.
  *
- * Rows are queued and committed in groups: every 100 ms or 1000 rows, whichever is first; store_flush forces it. A function that returns 0
- * has queued its row; it is acknowledged when store_acknowledged() has passed it. Any error is sticky: the store refuses further writes and
- * the caller stops cleanly. */
+ * Rows are queued and committed in groups: every 100 ms or 1000 rows, whichever is first; store_flush forces it. A
+ * function that returns 0 has queued its row; it is acknowledged when store_acknowledged() has passed it. Any error is
+ * sticky: the store refuses further writes and the caller stops cleanly. */
 #ifndef TPRUN_STORE_STORE_H
 #define TPRUN_STORE_STORE_H
 
@@ -13,8 +14,9 @@
 
 struct store;
 
-/* Opens or creates the database for writing and takes its lock (fcntl on PATH.lock). Errors: ERR_LOCKED naming pid, host and start of the
- * owner; ERR_STORAGE: not a tprun database, newer schema version, read-only, network file system (WAL refused), disk full. */
+/* Opens or creates the database for writing and takes its lock (fcntl on PATH.lock). Errors: ERR_LOCKED naming pid,
+ * host and start of the owner; ERR_STORAGE: not a tprun database, newer schema version, read-only, network file system
+ * (WAL refused), disk full. */
 int store_open(struct store **s, const char *path, struct err *e);
 /* Flushes, checkpoints the WAL, closes, releases the lock. Accepts NULL. */
 int store_close(struct store *s, struct err *e);
@@ -56,8 +58,8 @@ struct store_trial {
 struct store_trial_row {
     int64_t id;
     enum trial_state state;
-    int64_t step;   /* last step reached and acknowledged */
-    int64_t budget; /* of the finished run */
+    int64_t step;               /* last step reached and acknowledged */
+    int64_t budget;             /* of the finished run */
     char checkpoint_path[4096]; /* newest, relative to the folder of the database; "" = none */
     char checkpoint_sha256[65];
     int64_t checkpoint_step;
@@ -90,32 +92,38 @@ struct store_end {
 };
 int store_end_run(struct store *s, const struct store_end *end, struct err *e);
 
-/* Metric rows: natural key (trial, metric, step). A row that is there already is compared bit for bit: equal is a no-op, different is
- * ERR_CONFLICT "not deterministic at step ...". NaN and infinities are stored as NULL with a nonfinite code; -0.0 as 0. The summary is kept
- * up to date. */
-int store_metric(struct store *s, int64_t trial, int64_t run, const char *name, int64_t step, double value, struct err *e);
-int store_layer_metric(struct store *s, int64_t trial, int64_t run, const char *name, int64_t step, int64_t layer, double value,
-                       struct err *e);
-int store_cost(struct store *s, int64_t run, const char *phase, int64_t wall_ns, int64_t cpu_ns, double flops, struct err *e);
-int store_event(struct store *s, int64_t trial, int64_t run, int64_t step, const char *kind, const char *text, struct err *e);
-/* Names a durable checkpoint file in the same transaction as all rows queued before, and forgets all but the newest two; the paths no
- * longer named are returned in old (0-terminated, "" if none) for the caller to unlink after the commit. Commits. */
-int store_checkpoint(struct store *s, int64_t trial, int64_t run, int64_t step, const char *path, const char *sha256, char old[4096],
-                     struct err *e);
+/* Metric rows: natural key (trial, metric, step). A row that is there already is compared bit for bit: equal is a
+ * no-op, different is ERR_CONFLICT "not deterministic at step ...". NaN and infinities are stored as NULL with a
+ * nonfinite code; -0.0 as 0. The summary is kept up to date. */
+int store_metric(struct store *s, int64_t trial, int64_t run, const char *name, int64_t step, double value,
+                 struct err *e);
+int store_layer_metric(struct store *s, int64_t trial, int64_t run, const char *name, int64_t step, int64_t layer,
+                       double value, struct err *e);
+int store_cost(struct store *s, int64_t run, const char *phase, int64_t wall_ns, int64_t cpu_ns, double flops,
+               struct err *e);
+int store_event(struct store *s, int64_t trial, int64_t run, int64_t step, const char *kind, const char *text,
+                struct err *e);
+/* Names a durable checkpoint file in the same transaction as all rows queued before, and forgets all but the newest
+ * two; the paths no longer named are returned in old (0-terminated, "" if none) for the caller to unlink after the
+ * commit. Commits. */
+int store_checkpoint(struct store *s, int64_t trial, int64_t run, int64_t step, const char *path, const char *sha256,
+                     char old[4096], struct err *e);
 struct store_dataset {
     const char *name, *path, *sha256;
 };
 int store_dataset(struct store *s, const struct store_dataset *d, struct err *e);
 
-/* Marks trials left running by a dead runner as interrupted; returns how many. Called once after store_open, under the lock. */
+/* Marks trials left running by a dead runner as interrupted; returns how many. Called once after store_open, under the
+ * lock. */
 int store_recover(struct store *s, int64_t *n, struct err *e);
-/* Makes the view study_<name> (one column per swept key), the statistics and the claims' verdicts. Called when a study ends, and by
- * `tprun claims`. */
+/* Makes the view study_<name> (one column per swept key), the statistics and the claims' verdicts. Called when a study
+ * ends, and by `tprun claims`. */
 int store_refresh(struct store *s, int64_t study, struct err *e);
 
 /* Commits what is queued. */
 int store_flush(struct store *s, struct err *e);
-/* Commits if 100 ms have passed since the first queued row; returns milliseconds until the next call is due, -1 = nothing queued. */
+/* Commits if 100 ms have passed since the first queued row; returns milliseconds until the next call is due, -1 =
+ * nothing queued. */
 int store_tick(struct store *s, int *due_ms, struct err *e);
 /* Rows committed so far. */
 uint64_t store_acknowledged(const struct store *s);

@@ -43,8 +43,8 @@ int store_put_claims(struct store *s, int64_t study, size_t n, const struct stor
     TRY(WRITE(s, SQL_DELETE_CLAIMS, NULL, e, value_int(study)));
     for (size_t i = 0; i < n; i++) {
         const struct store_claim *c = &claims[i];
-        TRY(WRITE(s, SQL_PUT_CLAIM, NULL, e, value_int(study), value_text(c->id), value_int((int64_t)i), value_text(c->text),
-                  value_text(c->measure), c->has_reported ? value_real(c->reported) : value_null(),
+        TRY(WRITE(s, SQL_PUT_CLAIM, NULL, e, value_int(study), value_text(c->id), value_int((int64_t)i),
+                  value_text(c->text), value_text(c->measure), c->has_reported ? value_real(c->reported) : value_null(),
                   c->has_low ? value_real(c->low) : value_null(), c->has_high ? value_real(c->high) : value_null()));
     }
     return write_end(s, n + 1, e);
@@ -53,6 +53,7 @@ int store_put_claims(struct store *s, int64_t study, size_t n, const struct stor
 int store_dataset(struct store *s, const struct store_dataset *d, struct err *e)
 {
     TRY(write_begin(s, e));
-    TRY(WRITE(s, SQL_PUT_DATASET, NULL, e, value_text(d->name), value_text(d->path), value_text(d->sha256), value_int(write_utc_ms())));
+    TRY(WRITE(s, SQL_PUT_DATASET, NULL, e, value_text(d->name), value_text(d->path), value_text(d->sha256),
+              value_int(write_utc_ms())));
     return write_end(s, 1, e);
 }

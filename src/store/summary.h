@@ -21,7 +21,8 @@ struct summary {
     double first, last, best, min, max; /* of the finite values */
     double auc;                         /* sum of (step_i - step_i-1) (value_i + value_i-1) / 2 over finite rows */
 };
-/* Adds a row whose step is above end_step. The order of additions is that of the steps, so the sums are the same bits after a resume. */
+/* Adds a row whose step is above end_step. The order of additions is that of the steps, so the sums are the same bits
+ * after a resume. */
 void summary_add(struct summary *s, int64_t step, double value, enum nonfinite nonfinite, enum goal goal);
 
 #endif

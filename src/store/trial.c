@@ -28,8 +28,8 @@ static bool column_is(sqlite3_stmt *stmt, int column, const char *text)
 }
 
 /* trial may be NULL; then stored is not filled. */
-static int load(struct store *s, const char *key, const struct store_trial *trial, bool *found, struct store_trial_row *row,
-                struct stored *stored, struct err *e)
+static int load(struct store *s, const char *key, const struct store_trial *trial, bool *found,
+                struct store_trial_row *row, struct stored *stored, struct err *e)
 {
     *row = (struct store_trial_row){ 0 };
     sqlite3_stmt *stmt;
@@ -55,7 +55,8 @@ static int load(struct store *s, const char *key, const struct store_trial *tria
     if (stmt) {
         row->checkpoint_step = sqlite3_column_int64(stmt, 0);
         snprintf(row->checkpoint_path, sizeof row->checkpoint_path, "%s", (const char *)sqlite3_column_text(stmt, 1));
-        snprintf(row->checkpoint_sha256, sizeof row->checkpoint_sha256, "%s", (const char *)sqlite3_column_text(stmt, 2));
+        snprintf(row->checkpoint_sha256, sizeof row->checkpoint_sha256, "%s",
+                 (const char *)sqlite3_column_text(stmt, 2));
         TRY(write_next(s, &stmt, e));
     }
     if (stmt) {
@@ -95,8 +96,8 @@ static int put_params(struct store *s, int64_t id, const struct store_trial *tri
 static int supersede(struct store *s, const struct store_trial *trial, struct err *e)
 {
     int changes = 0;
-    TRY(WRITE(s, SQL_SUPERSEDE_TRIAL, &changes, e, value_int(trial->study), value_text(trial->variant), value_text(trial->cell),
-              value_int(trial->seed), value_text(trial->key)));
+    TRY(WRITE(s, SQL_SUPERSEDE_TRIAL, &changes, e, value_int(trial->study), value_text(trial->variant),
+              value_text(trial->cell), value_int(trial->seed), value_text(trial->key)));
     return changes > 0 ? study_forget_statistics(s, trial->study, e) : 0;
 }
 
@@ -107,12 +108,13 @@ int store_put_trial(struct store *s, const struct store_trial *trial, struct sto
     struct stored stored = { 0 };
     TRY(load(s, trial->key, trial, &found, row, &stored, e));
     if (found && stored.study != trial->study)
-        return write_refuse(s, ERR_CONFLICT, e, "%s: trial %.12s belongs to study '%s' already", s->path, trial->key, stored.study_name);
+        return write_refuse(s, ERR_CONFLICT, e, "%s: trial %.12s belongs to study '%s' already", s->path, trial->key,
+                            stored.study_name);
     if (!found) {
         int changes = 0;
-        TRY(WRITE(s, SQL_PUT_TRIAL, &changes, e, value_text(trial->key), value_int(trial->study), value_text(trial->variant),
-                  value_text(trial->cell), value_int(trial->seed), value_text(trial->config), value_int(trial->budget),
-                  value_int(write_utc_ms())));
+        TRY(WRITE(s, SQL_PUT_TRIAL, &changes, e, value_text(trial->key), value_int(trial->study),
+                  value_text(trial->variant), value_text(trial->cell), value_int(trial->seed),
+                  value_text(trial->config), value_int(trial->budget), value_int(write_utc_ms())));
         if (changes == 0)
             return write_refuse(s, ERR_STORAGE, e, "%s: there is no study %lld", s->path, (long long)trial->study);
         row->id = sqlite3_last_insert_rowid(s->db);
@@ -121,10 +123,11 @@ int store_put_trial(struct store *s, const struct store_trial *trial, struct sto
         TRY(supersede(s, trial, e));
         return write_end(s, trial->n_params + 1, e);
     }
-    if (!stored.same_labels || !stored.same_generation) { /* the same computation under another name, or with another budget */
+    if (!stored.same_labels ||
+        !stored.same_generation) { /* the same computation under another name, or with another budget */
         TRY(study_forget_statistics(s, trial->study, e));
-        TRY(WRITE(s, SQL_RELABEL_TRIAL, NULL, e, value_int(row->id), value_text(trial->variant), value_text(trial->cell),
-                  value_int(trial->seed), value_text(trial->config)));
+        TRY(WRITE(s, SQL_RELABEL_TRIAL, NULL, e, value_int(row->id), value_text(trial->variant),
+                  value_text(trial->cell), value_int(trial->seed), value_text(trial->config)));
         TRY(put_params(s, row->id, trial, e));
         TRY(supersede(s, trial, e));
     }
@@ -134,11 +137,12 @@ int store_put_trial(struct store *s, const struct store_trial *trial, struct sto
 
 int store_reset_trial(struct store *s, int64_t trial, struct err *e)
 {
-    static const enum statement steps[] = { SQL_DELETE_METRICS, SQL_DELETE_LAYER_METRICS, SQL_DELETE_SUMMARIES,   SQL_DELETE_COSTS,
-                                            SQL_DELETE_EVENTS,  SQL_DELETE_CHECKPOINTS,   SQL_DELETE_RUNS };
+    static const enum statement steps[] = { SQL_DELETE_METRICS, SQL_DELETE_LAYER_METRICS, SQL_DELETE_SUMMARIES,
+                                            SQL_DELETE_COSTS,   SQL_DELETE_EVENTS,        SQL_DELETE_CHECKPOINTS,
+                                            SQL_DELETE_RUNS };
     TRY(write_begin(s, e));
     TRY(metric_put_summaries(s, e));
-    metric_forget(s, trial);
+    series_forget(s, trial);
     sqlite3_stmt *stmt;
     TRY(QUERY(s, SQL_TRIAL_KEY, &stmt, e, value_int(trial)));
     if (!stmt)

@@ -1,4 +1,5 @@
-/* The view study_<name>: one row per trial, one column per swept key. And store_refresh, which makes all that is derived. */
+/* The view study_<name>: one row per trial, one column per swept key. And store_refresh, which makes all that is
+ * derived. */
 #include "store/writer.h"
 
 #include "base/text.h"
@@ -7,8 +8,18 @@
 
 /* Columns of the view `trials` that stand before and after the swept keys. */
 static const char *const before[] = { "trial_id", "variant", "seed", "state", "step", NULL };
-static const char *const after[] = { "wall_s",          "last_train_loss",    "best_train_loss",    "last_train_accuracy", "best_train_accuracy", "last_test_loss",
-                                     "best_test_loss",  "last_test_accuracy", "best_test_accuracy", "diverged_step",       "key",                 NULL };
+static const char *const after[] = { "wall_s",
+                                     "last_train_loss",
+                                     "best_train_loss",
+                                     "last_train_accuracy",
+                                     "best_train_accuracy",
+                                     "last_test_loss",
+                                     "best_test_loss",
+                                     "last_test_accuracy",
+                                     "best_test_accuracy",
+                                     "diverged_step",
+                                     "key",
+                                     NULL };
 
 static bool is_usual(const char *name)
 {
@@ -61,8 +72,12 @@ static int compose(struct store *s, int64_t study, const char *name, const char 
         const char *key = (const char *)sqlite3_column_text(stmt, 0);
         struct text column = { 0 };
         text_add(&column, "%s%s", is_usual(key) ? "param " : "", key); /* a key called "step" is not the step */
-        add_sql(sql, ", (SELECT coalesce(p.num, p.text) FROM param p WHERE p.trial_id = t.trial_id AND p.key = '%q') AS \"%w\"", key, column.s);
-        const int code = WRITE(s, SQL_PUT_DOC, NULL, e, value_text(view), value_text(column.s), value_text("value of the swept key"));
+        add_sql(
+            sql,
+            ", (SELECT coalesce(p.num, p.text) FROM param p WHERE p.trial_id = t.trial_id AND p.key = '%q') AS \"%w\"",
+            key, column.s);
+        const int code = WRITE(s, SQL_PUT_DOC, NULL, e, value_text(view), value_text(column.s),
+                               value_text("value of the swept key"));
         text_free(&column);
         TRY(code);
         TRY(write_next(s, &stmt, e));
@@ -83,7 +98,8 @@ static int replace_view(struct store *s, const char *view, const char *sql, stru
         return 0;
     struct text drop = { 0 };
     add_sql(&drop, "DROP VIEW IF EXISTS \"%w\"", view);
-    const bool ok = sqlite3_exec(s->db, drop.s, NULL, NULL, NULL) == SQLITE_OK && sqlite3_exec(s->db, sql, NULL, NULL, NULL) == SQLITE_OK;
+    const bool ok = sqlite3_exec(s->db, drop.s, NULL, NULL, NULL) == SQLITE_OK &&
+                    sqlite3_exec(s->db, sql, NULL, NULL, NULL) == SQLITE_OK;
     text_free(&drop);
     return ok ? 0 : write_fail(s, "create the view of a study", e);
 }

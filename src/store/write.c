@@ -1,8 +1,8 @@
 /* Statements and transactions of the one writing connection.
  *
- * Rows are committed in groups: after 100 ms (store_tick) or 1000 rows. A commit waits for the disk (synchronous = FULL), and it writes
- * every page that its rows touched once, so where rows come faster than 50,000 a second the group may grow to what arrives in 20 ms, at
- * most 16,384 rows; it shrinks back by itself. */
+ * Rows are committed in groups: after 100 ms (store_tick) or 1000 rows. A commit waits for the disk (synchronous =
+ * FULL), and it writes every page that its rows touched once, so where rows come faster than 50,000 a second the group
+ * may grow to what arrives in 20 ms, at most 16,384 rows; it shrinks back by itself. */
 #include "store/writer.h"
 
 #include <assert.h>
@@ -78,17 +78,19 @@ int write_fail(struct store *s, const char *what, struct err *e)
     const unsigned long long left = known ? (unsigned long long)fs.f_bavail * fs.f_frsize : 0;
     switch (rc & 0xff) {
     case SQLITE_FULL:
-        return err_set(e, ERR_STORAGE, "%s: the disk is full (%llu bytes are left); free some space and run the same command again", s->path,
-                       left);
+        return err_set(e, ERR_STORAGE,
+                       "%s: the disk is full (%llu bytes are left); free some space and run the same command again",
+                       s->path, left);
     case SQLITE_BUSY:
-        return err_set(e, ERR_STORAGE, "%s has been locked by another program for %d s; close it and run the same command again", s->path,
-                       s->busy_limit_ms / 1000);
+        return err_set(e, ERR_STORAGE,
+                       "%s has been locked by another program for %d s; close it and run the same command again",
+                       s->path, s->busy_limit_ms / 1000);
     case SQLITE_READONLY:
         return err_set(e, ERR_STORAGE, "%s cannot be written (read-only file, folder or file system)", s->path);
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
-        return err_set(e, ERR_STORAGE, "%s is damaged or not a database: %s (sqlite3 %s .recover may save its rows)", s->path, detail,
-                       s->path);
+        return err_set(e, ERR_STORAGE, "%s is damaged or not a database: %s (sqlite3 %s .recover may save its rows)",
+                       s->path, detail, s->path);
     case SQLITE_IOERR:
         return err_set(e, ERR_STORAGE, "%s: cannot %s: %s: %s (%llu bytes are left on the disk)", s->path, what, detail,
                        reason ? strerror(reason) : "input/output error", left);
@@ -114,7 +116,6 @@ int write_refuse(struct store *s, int code, struct err *e, const char *format, .
 
 int write_check(struct store *s, struct err *e)
 {
-    assert(s->pid == getpid()); /* a connection does not survive fork */
     if (s->failed)
         return err_set(e, s->failed, "%s: an earlier error stopped the writing", s->path);
     return 0;
@@ -123,7 +124,8 @@ int write_check(struct store *s, struct err *e)
 sqlite3_stmt *write_statement(struct store *s, enum statement which, struct err *e)
 {
     sqlite3_stmt **slot = &s->statements[which];
-    if (!*slot && sqlite3_prepare_v3(s->db, statement_sql[which], -1, SQLITE_PREPARE_PERSISTENT, slot, NULL) != SQLITE_OK) {
+    if (!*slot &&
+        sqlite3_prepare_v3(s->db, statement_sql[which], -1, SQLITE_PREPARE_PERSISTENT, slot, NULL) != SQLITE_OK) {
         write_fail(s, "prepare a statement", e);
         return NULL;
     }
@@ -174,7 +176,8 @@ int write_exec(struct store *s, enum statement which, const struct value *values
     return 0;
 }
 
-int write_query(struct store *s, enum statement which, const struct value *values, size_t n, sqlite3_stmt **stmt, struct err *e)
+int write_query(struct store *s, enum statement which, const struct value *values, size_t n, sqlite3_stmt **stmt,
+                struct err *e)
 {
     *stmt = write_statement(s, which, e);
     if (!*stmt)
@@ -207,8 +210,9 @@ int write_busy(void *self, int count)
     const int64_t waited = now - s->busy_since_ms;
     if (waited >= s->busy_limit_ms)
         return 0;
-    if (waited >= BUSY_WARN_MS && !s->busy_warned) {
-        fprintf(stderr, "tprun: warning: %s is locked by another program; waiting up to %d s\n", s->path, s->busy_limit_ms / 1000);
+    if (waited >= BUSY_WARN_MS && !s->busy_warned && !s->closing) {
+        fprintf(stderr, "tprun: warning: %s is locked by another program; waiting up to %d s\n", s->path,
+                s->busy_limit_ms / 1000);
         s->busy_warned = true;
     }
     const struct timespec pause = { .tv_nsec = (count < 10 ? 1 : 20) * 1000000L };
@@ -221,6 +225,7 @@ int write_begin(struct store *s, struct err *e)
     TRY(write_check(s, e));
     if (s->open_group)
         return 0;
+    assert(s->pid == getpid()); /* a connection does not survive fork */
     TRY(write_exec(s, SQL_BEGIN, NULL, 0, NULL, e));
     if (s->busy_warned) {
         fprintf(stderr, "tprun: %s is free again after %.1f s; nothing was lost\n", s->path,

@@ -1,4 +1,5 @@
-/* Inside of the store: what store.c, write.c, metric.c and the files of records share. Nobody outside of src/store includes it. */
+/* Inside of the store: what store.c, write.c, metric.c and the files of records share. Nobody outside of src/store
+ * includes it. */
 #ifndef TPRUN_STORE_WRITER_H
 #define TPRUN_STORE_WRITER_H
 
@@ -93,13 +94,14 @@ enum statement {
 };
 extern const char *const statement_sql[N_STATEMENTS]; /* statements.c */
 
-/* A metric row that waits for its transaction. Rows of one series (a trial's metric) are chained, so that they are inserted side by side
- * in the tree of the table whatever the order they came in: four times fewer pages are written. */
+/* A metric row that waits for its transaction. Rows of one series (a trial's metric) are chained, so that they are
+ * inserted side by side in the tree of the table whatever the order they came in: four times fewer pages are written.
+ */
 struct queued_row {
     int64_t step;
-    double value;     /* finite, or 0 */
-    uint32_t next;    /* in the chain; 0 = end */
-    int nonfinite;    /* code, 0 = finite */
+    double value;  /* finite, or 0 */
+    uint32_t next; /* in the chain; 0 = end */
+    int nonfinite; /* code, 0 = finite */
 };
 
 struct series {
@@ -112,7 +114,7 @@ struct series {
 struct open_trial {
     int64_t id, step;
     bool step_dirty;
-    size_t n_series; /* allocated */
+    size_t n_series;       /* allocated */
     struct series *series; /* by index of the metric's name */
 };
 
@@ -128,15 +130,15 @@ struct store {
     pid_t pid;
     struct lock lock;
     sqlite3_stmt *statements[N_STATEMENTS];
-    int failed;        /* code of the first error; the store then refuses everything */
-    bool open_group;   /* a transaction is open */
-    int64_t since_ms;  /* monotonic, of the first queued row */
-    size_t weight;     /* rows queued since the last commit */
+    int failed;       /* code of the first error; the store then refuses everything */
+    bool open_group;  /* a transaction is open */
+    int64_t since_ms; /* monotonic, of the first queued row */
+    size_t weight;    /* rows queued since the last commit */
     size_t weight_limit;
     uint64_t queued, acknowledged; /* writing calls */
     int busy_limit_ms;
     int64_t busy_since_ms;
-    bool busy_warned, wal_warned;
+    bool busy_warned, wal_warned, closing;
 
     struct metric_name *names;
     size_t n_names, names_capacity;
@@ -156,29 +158,34 @@ struct value {
     const char *t;
 };
 struct value value_int(int64_t i);
-struct value value_real(double d); /* NULL unless finite */
+struct value value_real(double d);      /* NULL unless finite */
 struct value value_text(const char *t); /* NULL for NULL */
 struct value value_null(void);
 struct value value_id(int64_t id); /* NULL for 0 or less */
 
 /* write.c: statements and transactions. */
-/* Records that SQLite refused `what`: an error with the file, the reason and advice; the transaction is rolled back, the store is dead. */
+/* Records that SQLite refused `what`: an error with the file, the reason and advice; the transaction is rolled back,
+ * the store is dead. */
 int write_fail(struct store *s, const char *what, struct err *e);
 /* The same for an error that is not SQLite's. */
-int write_refuse(struct store *s, int code, struct err *e, const char *format, ...) __attribute__((format(printf, 4, 5)));
+int write_refuse(struct store *s, int code, struct err *e, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
 /* A prepared statement, reset, or NULL. */
 sqlite3_stmt *write_statement(struct store *s, enum statement which, struct err *e);
 /* Binds the values and runs to the end. *changes may be NULL. */
-int write_exec(struct store *s, enum statement which, const struct value *values, size_t n, int *changes, struct err *e);
-/* Binds the values and goes to the first row; *stmt stands on it and must be reset by write_reset, or is NULL when there is none. */
-int write_query(struct store *s, enum statement which, const struct value *values, size_t n, sqlite3_stmt **stmt, struct err *e);
+int write_exec(struct store *s, enum statement which, const struct value *values, size_t n, int *changes,
+               struct err *e);
+/* Binds the values and goes to the first row; *stmt stands on it and must be reset by write_reset, or is NULL when
+ * there is none. */
+int write_query(struct store *s, enum statement which, const struct value *values, size_t n, sqlite3_stmt **stmt,
+                struct err *e);
 /* Goes to the next row; at the end the statement is reset and *stmt is NULL. */
 int write_next(struct store *s, sqlite3_stmt **stmt, struct err *e);
 void write_reset(sqlite3_stmt **stmt);
-#define WRITE(s, which, changes, e, ...)                                                                                 \
+#define WRITE(s, which, changes, e, ...)                                                                               \
     write_exec(s, which, (const struct value[]){ __VA_ARGS__ },                                                        \
                sizeof((const struct value[]){ __VA_ARGS__ }) / sizeof(struct value), changes, e)
-#define QUERY(s, which, stmt, e, ...)                                                                                    \
+#define QUERY(s, which, stmt, e, ...)                                                                                  \
     write_query(s, which, (const struct value[]){ __VA_ARGS__ },                                                       \
                 sizeof((const struct value[]){ __VA_ARGS__ }) / sizeof(struct value), stmt, e)
 /* Opens the group's transaction, unless one is open. */
@@ -193,9 +200,18 @@ int write_busy(void *self, int count); /* busy handler */
 /* metric.c */
 int metric_drain(struct store *s, struct err *e);         /* inserts the queue into the open transaction */
 int metric_put_summaries(struct store *s, struct err *e); /* drains, then writes what changed: before each commit */
-void metric_forget(struct store *s, int64_t trial);       /* after metric_put_summaries: the trial ended */
-void metric_finish(struct store *s);
-int metric_reached(struct store *s, int64_t trial, int64_t step, struct err *e); /* trial.step = max(trial.step, step) */
+int metric_reached(struct store *s, int64_t trial, int64_t step,
+                   struct err *e); /* trial.step = max(trial.step, step) */
+
+/* series.c */
+/* The index of a metric's name, which gets its row of metric_key when it is new. */
+int series_find_name(struct store *s, const char *name, size_t *index, struct err *e);
+int series_find_trial(struct store *s, int64_t id, struct open_trial **trial, struct err *e);
+/* The trial and the series of a name, with its summary read. The pointers hold until the next call. */
+int series_find(struct store *s, int64_t trial_id, size_t name, struct open_trial **trial, struct series **series,
+                struct err *e);
+void series_forget(struct store *s, int64_t trial); /* after metric_put_summaries: the trial ended */
+void series_finish(struct store *s);
 
 /* study.c: forgets the statistics of a study, whose trials changed other than by new rows. */
 int study_forget_statistics(struct store *s, int64_t study, struct err *e);

@@ -262,7 +262,7 @@ int config_bind(const struct node *tree, struct config *c, struct arena *a, stru
     *c = (struct config){ 0 };
     struct node *whole = apply_preset(tree, a, e);
     if (whole) {
-        bind(whole, config_options, c, "", a, e);
+        bind_tree(whole, config_options, c, "", a, e);
         if (e->n_errors == before)
             check_parts(whole, c, a, e);
     } else { /* report the file's other mistakes too */
@@ -271,7 +271,7 @@ int config_bind(const struct node *tree, struct config *c, struct arena *a, stru
         struct node *stand_in = tree_parse("preset", presets[0].parts, strlen(presets[0].parts), a, e);
         struct node *name = tree_parse("preset", presets[0].name, strlen(presets[0].name), a, e);
         if (stand_in && name && tree_set(&stand_in, "name", name, a, e) == 0 && tree_set(&rest, "algorithm", stand_in, a, e) == 0)
-            bind(rest, config_options, c, "", a, e);
+            bind_tree(rest, config_options, c, "", a, e);
     }
     return e->n_errors == before ? 0 : ERR_SPEC;
 }

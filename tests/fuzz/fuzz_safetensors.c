@@ -1,6 +1,7 @@
 /* libFuzzer: any bytes are refused, or describe tensors that lie inside the file and can be read to the last element.
- *   clang -g -O1 -fsanitize=fuzzer,address,undefined -D_GNU_SOURCE -Isrc tests/fuzz/fuzz_safetensors.c src/base/<...>.c
- * ... */
+ *   clang -g -O1 -D_GNU_SOURCE -fsanitize=fuzzer,address,undefined -Isrc tests/fuzz/fuzz_safetensors.c \
+ *     src/base/{safetensors,file,text,err}.c -ljansson -o fuzz_safetensors
+ *   ./fuzz_safetensors -max_total_time=60 -rss_limit_mb=512 new-corpus tests/fuzz/corpus/safetensors */
 #include "base/safetensors.h"
 
 #include <stdlib.h>

@@ -1,36 +1,10 @@
 #include "../check_main.h"
+#include "allocations.h"
 #include "fixture.h"
 #include "math/blas.h"
 #include <cblas.h>
 #include <dlfcn.h>
 #include <string.h>
-
-/* Counts allocations, so that a test can say there were none. The sanitizers bring their own allocator. */
-#if defined(__SANITIZE_ADDRESS__)
-#define COUNTS_ALLOCATIONS 0
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define COUNTS_ALLOCATIONS 0
-#endif
-#endif
-#ifndef COUNTS_ALLOCATIONS
-#define COUNTS_ALLOCATIONS 1
-#endif
-static size_t allocations;
-#if COUNTS_ALLOCATIONS
-void *__libc_malloc(size_t n);
-void *__libc_calloc(size_t n, size_t size);
-void *malloc(size_t n)
-{
-    allocations++;
-    return __libc_malloc(n);
-}
-void *calloc(size_t n, size_t size)
-{
-    allocations++;
-    return __libc_calloc(n, size);
-}
-#endif
 
 static void naive(bool ta, bool tb, double alpha, struct mat a, struct mat b, double beta, const real *c, double *out)
 {
@@ -74,6 +48,7 @@ START_TEST(refuses_another_kernel_than_the_machines)
     ck_assert_int_eq(setenv("OPENBLAS_CORETYPE", "", 1), 0);
     ck_assert_int_eq(blas_start(&e), ERR_INTERNAL);
     ck_assert_ptr_nonnull(strstr(err_first(&e), "OPENBLAS_CORETYPE"));
+    ck_assert_int_eq(unsetenv("OPENBLAS_CORETYPE"), 0);
     err_clear(&e);
 }
 END_TEST

@@ -1,4 +1,5 @@
 #include "../check_main.h"
+#include "allocations.h"
 #include "fixture.h"
 #include "math/blas.h"
 #include "math/solve.h"
@@ -224,12 +225,32 @@ START_TEST(singular_values_of_a_diagonal)
 }
 END_TEST
 
+START_TEST(ridge_inverse_allocates_nothing)
+{
+    start();
+    struct rng r = rng_stream(2385, "allocations");
+    struct err e = { 0 };
+    struct ridge ridge;
+    struct mat w = random_mat(&r, 100, 100, 0.2), m = random_mat(&r, 100, 100, 1);
+    ck_assert_int_eq(ridge_init(&ridge, 100, 100, &e), 0);
+    const size_t before = allocations; /* an assertion allocates: none before the calls are over */
+    const int first = ridge_inverse(&ridge, w, 1, m, &e), second = ridge_inverse(&ridge, w, 0.1, m, &e);
+    const size_t after = allocations;
+    ck_assert_uint_eq(after, before);
+    ck_assert(before > 0 || !COUNTS_ALLOCATIONS);
+    ck_assert(first == 0 && second == 0);
+    ridge_finish(&ridge);
+    free(w.p), free(m.p);
+}
+END_TEST
+
 static void add_tests(TCase *t)
 {
     tcase_add_test(t, ridge_solves_its_equation);
     tcase_add_test(t, ridge_factor_is_cholesky);
     tcase_add_test(t, ridge_limits);
     tcase_add_test(t, ridge_reports_singular);
+    tcase_add_test(t, ridge_inverse_allocates_nothing);
     tcase_add_test(t, zero_sizes_are_refused);
     tcase_add_test(t, polar_is_orthonormal);
     tcase_add_test(t, singular_values_of_a_diagonal);

@@ -119,7 +119,7 @@ static inline void net_open(struct net *f, const char *yaml)
     struct err e = { 0 };
     *f = (struct net){ 0 };
     arena_init(&f->arena, 0);
-    must(bind(net_parse(yaml, &f->arena), table, &f->spec, "", &f->arena, &e), &e);
+    must(bind_tree(net_parse(yaml, &f->arena), table, &f->spec, "", &f->arena, &e), &e);
     net_build(f);
 }
 

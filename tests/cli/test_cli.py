@@ -1,0 +1,377 @@
+#!/usr/bin/env python3
+"""End-to-end tests of the real program: TPRUN_BUILD names the build folder."""
+import json
+import os
+import re
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+BUILD = os.environ.get("TPRUN_BUILD", ".")
+TPRUN = os.path.join(BUILD, "src", "tprun")
+SPEC = os.path.join(HERE, "..", "torture", "small.yaml")
+
+
+class Cli(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(prefix="tprun-cli-")
+        self.db = os.path.join(self.folder, "deep", "er", "results.db")
+        self.environment = {k: v for k, v in os.environ.items() if not k.startswith(("TPRUN_", "OPENBLAS_"))}
+
+    def tearDown(self):
+        shutil.rmtree(self.folder)
+
+    def call(self, *args, status=0, env=None, **kwargs):
+        done = subprocess.run([TPRUN, *args], capture_output=True, text=True, env={**self.environment, **(env or {})},
+                              timeout=100, check=False, **kwargs)
+        self.assertEqual(done.returncode, status, f"tprun {' '.join(args)}\n{done.stdout}\n{done.stderr}")
+        return done
+
+    def run_study(self, *args, db=None, **kwargs):
+        return self.call("run", SPEC, "--db", db or self.db, "train.iterations=60", "seeds=1", *args, **kwargs)
+
+    def start(self, *args, db=None, env=None):
+        process = subprocess.Popen([TPRUN, "run", SPEC, "--db", db or self.db, *args], stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE, text=True, env={**self.environment, **(env or {})})
+        self.addCleanup(lambda: (process.poll() is None and process.kill(), process.communicate() if not process.stdout.closed else None))
+        return process
+
+    def sql(self, text, db=None):
+        with sqlite3.connect(db or self.db) as connection:
+            rows = connection.execute(text).fetchall()
+        connection.close()
+        return rows
+
+    def digest(self, db=None):
+        return self.call("digest", db or self.db).stdout.split()[0]
+
+    @staticmethod
+    def workers(process):
+        with open(f"/proc/{process.pid}/task/{process.pid}/children", encoding="ascii") as f:
+            return [int(word) for word in f.read().split()]
+
+    def wait_worker(self, process, known=()):
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline and process.poll() is None:
+            new = [pid for pid in self.workers(process) if pid not in known]
+            if new:
+                return new[0]
+            time.sleep(0.005)
+        return None
+
+    def wait_rows(self, process, n):
+        """Until the database holds n metric rows."""
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline and process.poll() is None:
+            try:
+                if self.sql("SELECT count(*) FROM metric")[0][0] >= n:
+                    return
+            except sqlite3.OperationalError:
+                pass
+            time.sleep(0.02)
+        self.fail("no rows came")
+
+
+class Commands(Cli):
+    def test_help_and_version(self):
+        self.assertIn("Usage: tprun", self.call("--help").stdout)
+        self.assertRegex(self.call("--version").stdout, r"^tprun \d")
+        for name in ["run", "plan", "ls", "show", "claims", "sql", "list", "schema", "probe", "verify", "digest"]:
+            self.assertIn(f"Usage: tprun {name}", self.call(name, "--help").stdout)
+
+    def test_mistakes_in_the_command(self):
+        self.assertIn("did you mean 'plan'", self.call("pln", status=2).stderr)
+        self.assertIn("did you mean --jobs", self.call("run", "--jbos", "2", SPEC, status=2).stderr)
+        self.assertIn("needs a value", self.call("run", SPEC, "--jobs", status=2).stderr)
+        self.assertIn("--jobs", self.call("run", SPEC, "-j", "0", status=2).stderr)
+        self.assertIn("no option of tprun ls", self.call("ls", "--jobs", "2", status=2).stderr)
+        self.assertIn("usage: tprun sql", self.call("sql", status=2).stderr)
+        self.call(status=2)
+
+    def test_mistakes_in_a_file_leave_nothing_behind(self):
+        bad = os.path.join(self.folder, "bad.yaml")
+        with open(SPEC, encoding="utf-8") as f:
+            text = f.read()
+        with open(bad, "w", encoding="utf-8") as f:
+            f.write(text.replace("batch_size: 16", "batch_sise: 16").replace("units: 24", "units: -1"))
+        errors = self.call("run", bad, "--db", self.db, status=2).stderr
+        self.assertIn("batch_sise", errors)
+        self.assertIn("units", errors)
+        self.assertRegex(errors, r"bad\.yaml:\d+:\d+: error")
+        self.assertFalse(os.path.exists(self.db))
+        self.assertIn("did you mean 'tp'", self.run_study("--variant", "tpp", status=2).stderr)
+        self.call("run", os.path.join(self.folder, "none.yaml"), "--db", self.db, status=2)
+
+    def test_list_and_schema(self):
+        everything = self.call("list").stdout
+        for word in ["algorithm", "mapping", "Roulet 2022", "temporal_order", "test_accuracy"]:
+            self.assertIn(word, everything)
+        self.assertIn("regularization", self.call("list", "mappings").stdout)
+        self.assertIn("there are algorithm", self.call("list", "nonsense", status=2).stderr)
+        schema = json.loads(self.call("schema").stdout)
+        self.assertIn("draft-07", schema["$schema"])
+        self.assertIn("temporal_order", json.dumps(schema))
+
+    def test_plan(self):
+        out = self.call("plan", SPEC, "--db", self.db).stdout
+        self.assertRegex(out, r"tp: 3 trials, 0 finished")
+        self.assertIn("rnn", out)
+        self.assertIn("Gflop/s", out)
+        self.run_study()
+        self.assertRegex(self.call("run", "-n", SPEC, "--db", self.db, "seeds=1", "train.iterations=60").stdout,
+                         r"tp: 1 trials, 1 finished")
+        self.assertIn("in the database took", self.call("plan", SPEC, "--db", self.db).stdout)
+
+
+class Running(Cli):
+    def test_run_then_again_then_further(self):
+        done = self.run_study()
+        self.assertIn("test_accuracy", done.stdout)
+        self.assertEqual(self.sql("SELECT DISTINCT state, step FROM trial"), [("done", 60)])
+        self.assertEqual(self.sql("SELECT count(*) FROM metric")[0][0], 2 * 3 * 7)
+        before = self.digest()
+        self.assertIn("2 were finished before", self.run_study().stderr)
+        self.assertEqual(self.digest(), before)
+        self.run_study("train.iterations=100")
+        self.assertEqual(self.sql("SELECT DISTINCT state, step FROM trial"), [("done", 100)])
+        self.assertEqual(self.sql("SELECT from_step FROM run ORDER BY id"), [(0,), (0,), (60,), (60,)])
+        straight = os.path.join(self.folder, "straight.db")
+        self.run_study("train.iterations=100", db=straight)
+        self.assertEqual(self.digest(), self.digest(straight))
+
+    def test_order_and_number_of_workers_do_not_matter(self):
+        other = os.path.join(self.folder, "other.db")
+        self.run_study("-j", "1", "seeds=2")
+        self.run_study("-j", "4", "seeds=2", db=other, env={"MALLOC_PERTURB_": "85", "OPENBLAS_CORETYPE": "Prescott",
+                                                            "OPENBLAS_NUM_THREADS": "3", "LC_ALL": "de_DE.UTF-8"})
+        self.assertEqual(self.digest(), self.digest(other))
+
+    def test_variant_and_force(self):
+        self.run_study("--variant", "bp")
+        self.assertEqual(self.sql("SELECT variant, state FROM trial ORDER BY variant"), [("bp", "done"), ("tp", "queued")])
+        self.run_study("--variant", "bp", "--force")
+        self.assertEqual(len(self.sql("SELECT id FROM run")), 1)
+        named = {os.path.basename(row[0]) for row in self.sql("SELECT path FROM checkpoint")}
+        self.assertEqual(set(os.listdir(self.db + ".checkpoints")), named)
+
+    def test_a_changed_file_is_noticed(self):
+        self.run_study()
+        errors = self.run_study("train.optimizer.stepsize=0.2").stderr
+        self.assertIn("train.optimizer.stepsize: 0.05 in the database, 0.2 in the file: these are new trials", errors)
+        self.assertNotIn("in the database", self.run_study("train.optimizer.stepsize=0.2").stderr)
+        self.assertEqual(len(self.sql("SELECT * FROM trial")), 4)
+
+    def test_queries(self):
+        self.run_study()
+        self.assertIn("torture", self.call("ls", "--db", self.db).stdout)
+        self.assertEqual(len(json.loads(self.call("ls", "torture", "--db", self.db, "--format=json").stdout)), 2)
+        self.assertIn("test_loss", self.call("show", "torture", "--db", self.db).stdout)
+        key = self.sql("SELECT key FROM trial")[0][0]
+        self.assertIn("train.optimizer.stepsize", self.call("show", key[:10], "--db", self.db).stdout)
+        self.call("show", "0000ffff", "--db", self.db, status=2)
+        out = self.call("sql", "SELECT count(*) AS n FROM metric WHERE step = ?1 + 0", "60", "--format=csv", "--db", self.db).stdout
+        self.assertEqual(out.split(), ["n", "6"])
+        self.assertNotEqual(subprocess.run([TPRUN, "sql", "DELETE FROM metric", "--db", self.db], capture_output=True,
+                                           check=False, env=self.environment).returncode, 0)
+        self.assertEqual(self.sql("SELECT count(*) FROM metric")[0][0], 42)
+        self.call("claims", "--db", self.db)
+        self.call("ls", "--db", os.path.join(self.folder, "none.db"), status=5)
+
+    def test_claims_refuted(self):
+        spec = os.path.join(self.folder, "claims.yaml")
+        with open(SPEC, encoding="utf-8") as f:
+            text = f.read()
+        with open(spec, "w", encoding="utf-8") as f:
+            f.write(text + "claims:\n  - {id: good, measure: SELECT 1, expect: [0, 2]}\n"
+                           "  - {id: wrong, measure: SELECT 5, expect: [0, 2]}\n")
+        self.call("run", spec, "--db", self.db, "train.iterations=20", "seeds=1")
+        out = self.call("claims", "--db", self.db, "--format=csv", status=1).stdout
+        self.assertRegex(out, r"good.*reproduced")
+        self.assertRegex(out, r"wrong.*refuted")
+
+    def test_verify(self):
+        out = self.call("verify", SPEC, "train.iterations=200").stdout
+        self.assertIn("identical", out)
+        self.assertIn("OpenBLAS", out)
+
+    def test_broken_standard_descriptors(self):
+        for redirect in ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"]:
+            db = os.path.join(self.folder, f"closed{len(redirect)}.db")
+            code = subprocess.run(["sh", "-c", f'"$0" run "$1" --db "$2" seeds=1 train.iterations=20 {redirect}', TPRUN, SPEC, db],
+                                  capture_output=True, env=self.environment, check=False).returncode
+            self.assertEqual(code, 0, redirect)
+            self.assertEqual(self.sql("PRAGMA integrity_check", db), [("ok",)])
+        with open("/dev/full", "w", encoding="ascii") as full:
+            self.assertEqual(subprocess.run([TPRUN, "list"], stdout=full, stderr=subprocess.PIPE, check=False).returncode, 1)
+
+    def test_worker_is_clean(self):
+        process = self.start("train.iterations=100000", "checkpoint.seconds=1000", env={"OPENBLAS_CORETYPE": "Haswell", "OMP_NUM_THREADS": "8"})
+        pid = self.wait_worker(process)
+        self.wait_rows(process, 3)
+        with open(f"/proc/{pid}/environ", encoding="utf-8") as f:
+            variables = f.read().split("\0")
+        self.assertIn("OPENBLAS_NUM_THREADS=1", variables)
+        self.assertIn("OMP_NUM_THREADS=1", variables)
+        self.assertFalse([v for v in variables if v.startswith("OPENBLAS_CORETYPE")])
+        self.assertEqual(sorted(int(fd) for fd in os.listdir(f"/proc/{pid}/fd")), [0, 1, 2, 3])
+        self.assertEqual(len(os.listdir(f"/proc/{pid}/task")), 1)
+        self.assertNotEqual(os.getpgid(pid), os.getpgid(process.pid))
+        process.send_signal(signal.SIGTERM)
+        process.communicate()
+        self.assertEqual(process.returncode, 75)
+
+
+class Interrupted(Cli):
+    def straight(self):
+        db = os.path.join(self.folder, "straight.db")
+        self.call("run", SPEC, "--db", db, "-q", "seeds=1")
+        return self.digest(db)
+
+    def resume(self):
+        self.call("run", SPEC, "--db", self.db, "-q", "seeds=1")
+        return self.digest()
+
+    def test_each_signal_stops_at_a_checkpoint(self):
+        expected = self.straight()
+        for number in [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1]:
+            process = self.start("seeds=1")
+            self.assertIsNotNone(self.wait_worker(process))
+            time.sleep(0.2)
+            process.send_signal(number)
+            start = time.monotonic()
+            process.communicate()
+            self.assertEqual(process.returncode, 75)
+            self.assertLess(time.monotonic() - start, 5)
+        self.assertEqual(self.sql("SELECT count(*) FROM trial WHERE state = 'running'"), [(0,)])
+        self.assertEqual(self.resume(), expected)
+
+    def test_second_signal_is_at_once_and_hup_goes_on(self):
+        process = self.start("seeds=1", "train.iterations=100000000")
+        self.wait_rows(process, 3)
+        process.send_signal(signal.SIGHUP)
+        time.sleep(0.3)
+        self.assertIsNone(process.poll())
+        worker = self.wait_worker(process)
+        os.kill(worker, signal.SIGSTOP)
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.2)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=5)
+        self.assertEqual(process.returncode, 75)
+
+    def test_killed_workers_are_retried_then_given_up(self):
+        expected = self.straight()
+        process = self.start("seeds=1", "-j", "1")
+        for _ in range(2):
+            os.kill(self.wait_worker(process), signal.SIGKILL)
+            time.sleep(0.1)
+        _, errors = process.communicate()
+        self.assertEqual(process.returncode, 0, errors)
+        self.assertIn("killed by SIGKILL", errors)
+        self.assertEqual(self.digest(), expected)
+        other = os.path.join(self.folder, "other.db")
+        process = self.start("seeds=1", "-j", "1", "--variant", "tp", "train.iterations=100000000", db=other)
+        killed = []
+        for _ in range(3):
+            killed.append(self.wait_worker(process, killed))
+            os.kill(killed[-1], signal.SIGSEGV)
+            time.sleep(0.1)
+        process.communicate(timeout=10)
+        self.assertEqual(process.returncode, 1)
+        state, reason = self.sql("SELECT state, reason FROM trial WHERE variant = 'tp'", other)[0]
+        self.assertEqual(state, "failed")
+        self.assertRegex(reason, r"killed by SIGSEGV at step \d+")
+
+    def test_stopped_worker_is_found(self):
+        expected = self.straight()
+        process = self.start("seeds=1", "--stall-seconds", "1")
+        self.wait_rows(process, 3)
+        os.kill(self.wait_worker(process), signal.SIGSTOP)
+        _, errors = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 0, errors)
+        self.assertIn("stalled", errors)
+        self.assertEqual(self.digest(), expected)
+
+    def test_second_runner_is_refused(self):
+        process = self.start("train.iterations=100000")
+        self.wait_rows(process, 3)
+        errors = self.run_study(status=3).stderr
+        self.assertIn(str(process.pid), errors)
+        process.kill()
+        process.communicate()
+        self.run_study()
+
+    def test_no_orphans(self):
+        process = self.start("train.iterations=100000000")
+        self.wait_rows(process, 3)
+        workers = self.workers(process)
+        process.kill()
+        process.communicate()
+        deadline = time.monotonic() + 2
+        left = workers
+        while left and time.monotonic() < deadline:
+            left = [pid for pid in workers if os.path.exists(f"/proc/{pid}/fd/3")]
+            time.sleep(0.02)
+        self.assertEqual(left, [])
+
+    def test_damaged_checkpoints_are_refused(self):
+        expected = self.straight()
+        process = self.start("seeds=1", "-j", "1")
+        deadline = time.monotonic() + 20
+        while self.wait_rows(process, 3) or not self.sql("SELECT 1 FROM checkpoint GROUP BY trial_id HAVING count(*) = 2"):
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.02)
+        process.kill()
+        process.communicate()
+        folder = os.path.dirname(self.db)
+        newest = self.sql("SELECT path FROM checkpoint ORDER BY step DESC")[0][0]
+        with open(os.path.join(folder, newest), "r+b") as f:
+            f.seek(-5, os.SEEK_END)
+            byte = f.read(1)
+            f.seek(-5, os.SEEK_END)
+            f.write(bytes([byte[0] ^ 4]))
+        garbage = os.path.join(folder, os.path.dirname(newest), "0123456789abcdef.7.safetensors")
+        foreign = os.path.join(folder, os.path.dirname(newest), "notes.txt")
+        for path in (garbage, foreign):
+            with open(path, "w", encoding="ascii") as f:
+                f.write("x")
+        self.assertEqual(self.resume(), expected)
+        self.assertEqual(len(self.sql("SELECT * FROM event WHERE kind = 'checkpoint_refused'")), 1)
+        self.assertFalse(os.path.exists(garbage))
+        self.assertTrue(os.path.exists(foreign))
+
+    def test_a_different_result_is_a_conflict(self):
+        self.run_study("-j", "1")
+        self.sql("UPDATE metric SET value = value + 1e-9 WHERE step = 50")
+        self.sql("DELETE FROM checkpoint")
+        self.sql("UPDATE trial SET state = 'interrupted', step = 40")
+        errors = self.run_study("-j", "1", status=4).stderr
+        self.assertRegex(errors, r"not deterministic at step 50")
+
+    def test_memory_limit(self):
+        with open(TPRUN, "rb") as f:
+            if b"__asan_init" in f.read():
+                self.skipTest("AddressSanitizer needs terabytes of address space")
+        done = self.call("run", SPEC, "--db", self.db, "seeds=1", "--variant", "bp", "--memory-limit", "64M",
+                         "train.batch_size=100000", "network.layers.0.rnn.units=200", "train.iterations=2", status=1)
+        self.assertIn("out of memory", done.stderr)
+        self.assertEqual(self.sql("SELECT state, reason FROM trial WHERE variant = 'bp'"), [("failed", "out of memory")])
+
+    def test_divergence_is_a_result(self):
+        wild = ["train.optimizer.stepsize=1e3", "train.stop.loss_above_initial=1.5"]
+        self.run_study(*wild)
+        self.assertEqual({row[0] for row in self.sql("SELECT state FROM trial")}, {"diverged"})
+        again = self.run_study(*wild, "train.iterations=90")
+        self.assertIn("2 were finished before", again.stderr)
+
+
+if __name__ == "__main__":
+    if not re.search("tprun", TPRUN) or not os.path.exists(TPRUN):
+        sys.exit(f"no {TPRUN}: set TPRUN_BUILD")
+    unittest.main()

@@ -1,0 +1,124 @@
+/* The row `bp` is the gradient of the loss: against finite differences, on flat and on recurrent chains, with every loss and layer. */
+#include "../check_main.h"
+#include "fixture.h"
+
+/* Every loss on a chain of `layers`. */
+static void by_differences(const char *name, int length, const char *layers, const char *loss, bool classes)
+{
+    char yaml[512];
+    snprintf(yaml, sizeof yaml, "{length: %d, labels: %s, loss: %s, layers: %s}", length, classes ? "classes" : "real", loss, layers);
+    struct rig r;
+    rig_open(&r, yaml, "bp", "{}");
+    rig_step(&r);
+    const double eps = BOUND(1e-5, 1e-2);
+    for (size_t i = 0; i < r.net.chain.n_layers; i++) {
+        const struct layer *l = &r.net.chain.layers[i];
+        const size_t n = layer_n_weights(l);
+        const struct mat fd = mat_new(&r.net.arena, 1, n);
+        for (size_t j = 0; j < n; j++) {
+            real *w = layer_entry(l, r.net.chain.weights, j);
+            const real kept = *w;
+            *w = (real)(kept + eps);
+            const double up = net_loss(&r.net);
+            *w = (real)(kept - eps);
+            fd.p[j] = (real)((up - net_loss(&r.net)) / (2 * eps));
+            *w = kept;
+        }
+        const double error = mat_relative_error(rig_updates(&r, i, i + 1), fd);
+        ck_assert_msg(error < BOUND(1e-7, 1e-2), "%s, %s, layer %zu: relative error %.3g", name, loss, i, error);
+    }
+    rig_close(&r);
+}
+
+static void with_every_loss(const char *name, int length, const char *layers)
+{
+    for (size_t i = 0; i < loss_registry.n_parts; i++)
+        by_differences(name, length, layers, loss_registry.parts[i]->name, ((const struct loss_def *)loss_registry.parts[i])->classes);
+    by_differences(name, length, layers, "{name: squared_error, outputs: mean}", false);
+}
+
+START_TEST(bp_is_the_gradient)
+{
+    char layers[512];
+    for (size_t i = 0; i < layer_registry.n_parts; i++) {
+        const struct part *part = layer_registry.parts[i];
+        const bool sequence = part->gives & GIVES_SEQUENCE;
+        for (size_t j = 0; act_names[j] && (j == 0 || has_option(part, "activation")); j++) {
+            if (!IS_DOUBLE && strcmp(act_names[j], "relu") == 0)
+                continue; /* the finite step of single precision steps over its corner */
+            char activation[64] = "";
+            if (has_option(part, "activation"))
+                snprintf(activation, sizeof activation, ", activation: %s", act_names[j]);
+            snprintf(layers, sizeof layers, "[%s: {units: 5%s}, dense: {units: 6, activation: tanh}, dense: {units: 4}]", part->name, activation);
+            with_every_loss(layers, sequence ? 5 : 0, layers);
+        }
+    }
+}
+END_TEST
+
+static const char *const nets[] = {
+    "{layers: [dense: {units: 5, activation: tanh}, dense: {units: 6, activation: sigmoid}, dense: {units: 4}]}",
+    "{length: 5, layers: [rnn: {units: 5}, dense: {units: 4}]}",
+    "{length: 5, layers: [gru: {units: 5}, dense: {units: 6, activation: tanh}, dense: {units: 4}]}",
+    NULL,
+};
+
+START_TEST(bp_does_not_depend_on_the_target_stepsize)
+{
+    for (size_t i = 0; nets[i]; i++) {
+        struct rig a, b;
+        rig_open(&a, nets[i], "bp", "{}");
+        rig_open(&b, nets[i], "bp", "{target_stepsize: 0.0037}");
+        rig_step(&a);
+        rig_step(&b);
+        check_near(nets[i], rig_all_updates(&b), rig_all_updates(&a), BOUND(1e-13, 1e-5));
+        rig_close(&a);
+        rig_close(&b);
+    }
+}
+END_TEST
+
+/* Where the head ends does not matter to back-propagation, as long as a layer stays below it. */
+START_TEST(bp_does_not_depend_on_the_head)
+{
+    for (size_t i = 0; nets[i]; i++) {
+        struct rig a, b;
+        rig_open(&a, nets[i], "bp", "{}");
+        rig_step(&a);
+        for (size_t head = 1; head < a.net.chain.n_layers; head++) {
+            char own[32];
+            snprintf(own, sizeof own, "{head: %zu}", head);
+            rig_open(&b, nets[i], "bp", own);
+            rig_step(&b);
+            check_near(nets[i], rig_all_updates(&b), rig_all_updates(&a), BOUND(1e-13, 1e-5));
+            rig_close(&b);
+        }
+        rig_close(&a);
+    }
+}
+END_TEST
+
+/* Two steps on one pass are the same: nothing of the first is left in the second. */
+START_TEST(a_second_step_is_the_same)
+{
+    for (size_t i = 0; nets[i]; i++) {
+        struct rig r;
+        rig_open(&r, nets[i], "bp", "{}");
+        rig_step(&r);
+        const struct mat first = rig_all_updates(&r);
+        rig_step(&r);
+        check_near(nets[i], rig_all_updates(&r), first, 0);
+        rig_close(&r);
+    }
+}
+END_TEST
+
+static void add_tests(TCase *t)
+{
+    tcase_add_test(t, bp_is_the_gradient);
+    tcase_add_test(t, bp_does_not_depend_on_the_target_stepsize);
+    tcase_add_test(t, bp_does_not_depend_on_the_head);
+    tcase_add_test(t, a_second_step_is_the_same);
+}
+
+CHECK_MAIN("bp", add_tests)

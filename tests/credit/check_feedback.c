@@ -1,0 +1,221 @@
+/* Learned feedback: the losses are what their formulas say (by plain loops), and their gradients are derivatives of their values. */
+#include "../check_main.h"
+#include "fixture.h"
+
+static const char *const nets[] = {
+    "{layers: [dense: {units: 5, activation: tanh}, dense: {units: 6, activation: sigmoid}, dense: {units: 4}]}",
+    "{length: 4, layers: [rnn: {units: 5}, dense: {units: 4}]}",
+    "{layers: [dense: {units: 5, activation: tanh, bias: false}, dense: {units: 6, activation: linear}, dense: {units: 4}]}",
+    NULL,
+};
+
+static bool learns(const struct part *loss)
+{
+    return ((const struct fbloss_def *)loss)->grads != NULL;
+}
+
+/* The pass and its targets; then the feedback losses, without moving the targets. */
+static void refresh(struct rig *r)
+{
+    struct err e = { 0 };
+    must(credit_refresh(&r->credit, &r->net.pass, &e), &e);
+    must(credit_feedback(&r->credit, &r->net.pass, &e), &e);
+}
+
+static void by_differences(const char *net, const char *own)
+{
+    struct rig r;
+    rig_open(&r, net, "dtp", own);
+    rig_step(&r);
+    refresh(&r);
+    const double eps = BOUND(1e-5, 1e-2);
+    for (size_t i = 0; i < r.credit.n_feedback; i++) {
+        struct feedback *f = &r.credit.feedback[i];
+        const size_t n = layer_n_weights(&f->layer);
+        struct mat got = mat_new(&r.net.arena, 1, n), fd = mat_new(&r.net.arena, 1, n);
+        refresh(&r);
+        for (size_t j = 0; j < n; j++)
+            got.p[j] = *layer_entry(&f->layer, r.credit.feedback_gradient, j);
+        for (size_t j = 0; j < n; j++) {
+            real *w = layer_entry(&f->layer, r.credit.feedback_weights, j);
+            const real kept = *w;
+            double value[2];
+            for (int side = 0; side < 2; side++) {
+                *w = (real)(kept + (side ? -eps : eps));
+                refresh(&r);
+                value[side] = f->loss;
+            }
+            *w = kept;
+            fd.p[j] = (real)((value[0] - value[1]) / (2 * eps));
+        }
+        const double error = mat_relative_error(got, fd);
+        ck_assert_msg(error < BOUND(1e-7, 1e-2), "%s, %s, feedback %zu: relative error %.3g", net, own, i, error);
+    }
+    rig_close(&r);
+}
+
+START_TEST(gradients_are_derivatives_of_the_losses)
+{
+    for (size_t i = 0; i < fbloss_registry.n_parts; i++)
+        for (size_t j = 0; nets[j] && learns(fbloss_registry.parts[i]); j++) {
+            char own[160];
+            snprintf(own, sizeof own, "{feedback_loss: {name: %s, noise: 0.2, scale: 1.7}}", fbloss_registry.parts[i]->name);
+            by_differences(nets[j], own);
+            snprintf(own, sizeof own, "{feedback_loss: {name: %s, reduction: unit_mean}, mapping: {activation: tanh, bias: false}}",
+                     fbloss_registry.parts[i]->name);
+            by_differences(nets[j], own);
+        }
+}
+END_TEST
+
+/* ---- plain loops: a = act(in W^T + b [+ side U^T]) ---- */
+
+static struct mat round_half(struct rig *r, const struct act *act, struct mat in, struct mat w, const real *bias, struct mat side, struct mat u)
+{
+    const struct mat out = mat_new(&r->net.arena, in.rows, w.rows);
+    for (size_t i = 0; i < in.rows; i++)
+        for (size_t j = 0; j < w.rows; j++) {
+            double sum = bias ? (double)bias[j] : 0;
+            for (size_t k = 0; k < w.cols; k++)
+                sum += (double)w.p[j * w.cols + k] * (double)in.p[i * in.cols + k];
+            for (size_t k = 0; u.p && k < u.cols; k++)
+                sum += (double)u.p[j * u.cols + k] * (double)side.p[i * side.cols + k];
+            out.p[i * w.rows + j] = (real)sum;
+        }
+    act->apply(out, out);
+    return out;
+}
+
+/* f of the layer that feedback f leads back through. Its parameters are, in this order, [weight_ih,] weight, bias. */
+static struct mat forward(struct rig *r, const struct feedback *f, struct mat in)
+{
+    const struct layer *l = &r->net.chain.layers[f->through];
+    const bool recurrent = l->n_side > 0;
+    const size_t bias = recurrent ? 2 : 1;
+    real *w = r->net.chain.weights;
+    return round_half(r, l->act, in, layer_param(l, bias - 1, w), l->n_params > bias ? layer_param(l, bias, w).p : NULL,
+                      r->net.pass.stacks[f->through].side, recurrent ? layer_param(l, 0, w) : (struct mat){ 0 });
+}
+
+/* g: shares the recurrent layer's side input (Roulet's learned reverse layer: a(V h + c + U x)). */
+static struct mat backward(struct rig *r, const struct feedback *f, struct mat in)
+{
+    const struct layer *l = &f->layer, *through = &r->net.chain.layers[f->through];
+    real *w = r->credit.feedback_weights;
+    return round_half(r, l->act, in, layer_param(l, 0, w), l->n_params > 1 ? layer_param(l, 1, w).p : NULL, r->net.pass.stacks[f->through].side,
+                      through->n_side ? layer_param(through, 0, r->net.chain.weights) : (struct mat){ 0 });
+}
+
+static struct mat noisy(struct rig *r, const struct feedback *f, struct mat a, double noise)
+{
+    const struct mat out = rig_scaled(r, 1, a);
+    mat_axpy((real)noise, f->noise, out);
+    return out;
+}
+
+static void compare_loss(const char *net, const char *loss, double got, double rows, struct mat a, struct mat b)
+{
+    mat_sub(a, b, a);
+    const double expected = 1.7 / rows * mat_sum_squares(a);
+    ck_assert_msg(fabs(got - expected) <= BOUND(1e-12, 1e-5) * expected, "%s, %s: %.17g instead of %.17g", net, loss, got, expected);
+}
+
+/* (1/B) sum |g(f(h + n)) - (h + n)|^2 over all links, times the scale. */
+START_TEST(reconstruction_by_plain_loops)
+{
+    for (size_t i = 0; nets[i]; i++) {
+        struct rig r;
+        rig_open(&r, nets[i], "dtp", "{feedback_loss: {name: reconstruction, noise: 0.2, scale: 1.7}}");
+        rig_step(&r);
+        refresh(&r);
+        for (size_t j = 0; j < r.credit.n_feedback; j++) {
+            const struct feedback *f = &r.credit.feedback[j];
+            const struct mat h = noisy(&r, f, r.net.pass.stacks[f->through].in, 0.2);
+            compare_loss(nets[i], "reconstruction", f->loss, 3, backward(&r, f, forward(&r, f, h)), h);
+        }
+        rig_close(&r);
+    }
+}
+END_TEST
+
+/* (1/B) sum |f(g(t + n)) - (t + n)|^2 */
+START_TEST(inversion_by_plain_loops)
+{
+    for (size_t i = 0; nets[i]; i++) {
+        struct rig r;
+        rig_open(&r, nets[i], "dtp", "{feedback_loss: {name: inversion, noise: 0.2, scale: 1.7}}");
+        rig_step(&r);
+        refresh(&r);
+        for (size_t j = 0; j < r.credit.n_feedback; j++) {
+            const struct feedback *f = &r.credit.feedback[j];
+            const struct mat target = rig_scaled(&r, 1, r.net.pass.stacks[f->through].out);
+            mat_axpy(1, r.credit.d_stack[f->through], target);
+            const struct mat t = noisy(&r, f, target, 0.2);
+            compare_loss(nets[i], "inversion", f->loss, 3, forward(&r, f, backward(&r, f, t)), t);
+        }
+        rig_close(&r);
+    }
+}
+END_TEST
+
+/* Targets by plain loops: g(t) for plain, h + g(t) - g(h) for difference. Links of a recurrent layer share one g. */
+START_TEST(learned_targets_by_plain_loops)
+{
+    for (size_t i = 0; nets[i]; i++)
+        for (int difference = 0; difference < 2; difference++) {
+            struct rig r;
+            rig_open(&r, nets[i], difference ? "dtp" : "tp_vanilla", "{target_stepsize: 0.9}");
+            rig_step(&r);
+            const size_t b = r.net.pass.rows;
+            for (size_t k = 0; k + 1 < r.credit.n; k++) {
+                const struct feedback *f = credit_feedback_of(&r.credit, k);
+                const struct link *above = &r.net.pass.links[k + 1];
+                const struct layer *through = &r.net.chain.layers[f->through];
+                const struct mat v = layer_param(&f->layer, 0, r.credit.feedback_weights);
+                const real *c = f->layer.n_params > 1 ? layer_param(&f->layer, 1, r.credit.feedback_weights).p : NULL;
+                const struct mat u = through->n_side ? layer_param(through, 0, r.net.chain.weights) : (struct mat){ 0 };
+                struct mat t = mat_new(&r.net.arena, b, above->out.cols);
+                mat_add(above->out, r.credit.d[k + 1], t);
+                struct mat d = round_half(&r, f->layer.act, t, v, c, above->side, u);
+                mat_sub(d, difference ? round_half(&r, f->layer.act, above->out, v, c, above->side, u) : r.net.pass.links[k].out, d);
+                check_near(nets[i], r.credit.d[k], d, BOUND(1e-12, 1e-4));
+            }
+            rig_close(&r);
+        }
+}
+END_TEST
+
+/* The gradients of two steps are not added up, and a loss reads nothing of the update rule. */
+START_TEST(a_second_call_is_the_same)
+{
+    for (size_t i = 0; i < fbloss_registry.n_parts; i++)
+        for (size_t j = 0; nets[j] && learns(fbloss_registry.parts[i]); j++) {
+            char own[160];
+            struct rig r;
+            snprintf(own, sizeof own, "{feedback_loss: {name: %s, noise: 0.2}}", fbloss_registry.parts[i]->name);
+            rig_open(&r, nets[j], "dtp", own);
+            rig_step(&r);
+            refresh(&r);
+            const size_t n = r.credit.n_feedback_vector;
+            real *first = arena_need(&r.net.arena, n, sizeof *first);
+            memcpy(first, r.credit.feedback_gradient, n * sizeof *first);
+            const struct mat updates = rig_all_updates(&r);
+            rig_step(&r);
+            refresh(&r);
+            ck_assert_msg(memcmp(first, r.credit.feedback_gradient, n * sizeof *first) == 0, "%s on %s", own, nets[j]);
+            check_near(own, rig_all_updates(&r), updates, 0);
+            rig_close(&r);
+        }
+}
+END_TEST
+
+static void add_tests(TCase *t)
+{
+    tcase_add_test(t, gradients_are_derivatives_of_the_losses);
+    tcase_add_test(t, reconstruction_by_plain_loops);
+    tcase_add_test(t, inversion_by_plain_loops);
+    tcase_add_test(t, learned_targets_by_plain_loops);
+    tcase_add_test(t, a_second_call_is_the_same);
+}
+
+CHECK_MAIN("feedback", add_tests)

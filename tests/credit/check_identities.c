@@ -1,0 +1,267 @@
+/* Exact identities of target propagation: roulet2022 sheet 9.3 (1 to 6), direct feedback alignment, and inverses that are exact. */
+#include "../check_main.h"
+#include "fixture.h"
+
+/* A linear recurrent network whose W is orthogonal: its regularized inverse at r = 0 is its transpose. */
+static const char linear_net[] = "{length: 5, features: 3, weights: orthogonal, layers: [rnn: {units: 6, activation: linear}, dense: {units: 4}]}";
+static const char tanh_net[] = "{length: 5, features: 3, weights: {name: normal, std: 0.4}, layers: [rnn: {units: 6}, dense: {units: 4}]}";
+
+static bool propagates(const struct part *p)
+{
+    return strcmp(p->name, "none") != 0;
+}
+
+/* What bp gives on `net`, times `s`, for layers [from, to). */
+static struct mat bp_times(struct rig *r, const char *net, double s, size_t from, size_t to)
+{
+    struct rig bp;
+    rig_open(&bp, net, "bp", "{}");
+    rig_step(&bp);
+    const struct mat out = rig_scaled(r, s, rig_updates(&bp, from, to));
+    rig_close(&bp);
+    return out;
+}
+
+/* 9.3 (1): detached, every rule of propagation: target_stepsize times bp below the head, and bp in the head. */
+START_TEST(orthogonal_linear_networks_do_bp)
+{
+    for (size_t i = 0; i < propagate_registry.n_parts; i++) {
+        const struct part *rule = propagate_registry.parts[i];
+        if (!propagates(rule))
+            continue;
+        char own[160];
+        snprintf(own, sizeof own, "{target_stepsize: 0.3, mapping: {regularization: 0}, propagate: %s}", rule->name);
+        struct rig r;
+        rig_open(&r, linear_net, "tp", own);
+        rig_step(&r);
+        check_near(rule->name, rig_updates(&r, 0, 1), bp_times(&r, linear_net, 0.3, 0, 1), BOUND(1e-12, 2e-5));
+        check_near("head", rig_updates(&r, 1, 2), bp_times(&r, linear_net, 1, 1, 2), BOUND(1e-14, 1e-6));
+        rig_close(&r);
+    }
+}
+END_TEST
+
+/* 9.3 (2): through the chain, step t of T contributes T - t + 1 times what it does in bp. */
+START_TEST(through_chain_counts_the_steps_above)
+{
+    struct rig r, bp;
+    rig_open(&r, linear_net, "tp", "{target_stepsize: 0.3, mapping: {regularization: 0}, update: through_chain}");
+    rig_open(&bp, linear_net, "bp", "{head: 1, target_stepsize: 1}");
+    rig_step(&r);
+    rig_step(&bp);
+    ck_assert_uint_eq(r.credit.n, 5);
+    for (size_t k = 0; k < 5; k++)
+        check_near("signal", r.credit.s[k], rig_scaled(&r, -0.3 * (double)(5 - k), bp.credit.d[k]), BOUND(1e-12, 2e-5));
+    rig_close(&r);
+    rig_close(&bp);
+}
+END_TEST
+
+/* 9.3 (3): r = 0, W invertible, nothing clipped: plain = difference, and f_t(v_{t-1}) = v_t. */
+START_TEST(exact_inverses_reach_the_target)
+{
+    static const char net[] = "{length: 5, features: 3, batch: 2, weights: orthogonal, layers: [rnn: {units: 6}, dense: {units: 4}]}";
+    struct rig plain, difference;
+    rig_open(&plain, net, "tp", "{target_stepsize: 0.01, mapping: {regularization: 0}, propagate: plain}");
+    rig_open(&difference, net, "tp", "{target_stepsize: 0.01, mapping: {regularization: 0}, propagate: difference}");
+    rig_step(&plain);
+    rig_step(&difference);
+    const struct layer *l = &difference.net.chain.layers[0];
+    for (size_t k = 0; k < 5; k++)
+        check_near("displacement", plain.credit.d[k], difference.credit.d[k], BOUND(1e-10, 2e-1));
+    for (size_t k = 1; k < 5; k++) {
+        struct link at = difference.net.pass.links[k];
+        struct mat from = net_matrix(&difference.net, 2, 6), to = net_matrix(&difference.net, 2, 6);
+        mat_add(at.in, difference.credit.d[k - 1], from);
+        mat_add(at.out, difference.credit.d[k], to);
+        struct link step = { .in = from, .side = at.side, .out = net_matrix(&difference.net, 2, 6) };
+        l->def->prepare(l, step);
+        l->def->forward(l, step);
+        check_near("f(v)", step.out, to, BOUND(1e-12, 1e-5));
+    }
+    rig_close(&plain);
+    rig_close(&difference);
+}
+END_TEST
+
+/* |d_difference - d_linear| over all links. */
+static double second_order_part(double beta)
+{
+    char own[128];
+    struct rig a, b;
+    snprintf(own, sizeof own, "{target_stepsize: %g, mapping: {regularization: 0.5}, propagate: difference}", beta);
+    rig_open(&a, tanh_net, "tp", own);
+    snprintf(own, sizeof own, "{target_stepsize: %g, mapping: {regularization: 0.5}, propagate: linear}", beta);
+    rig_open(&b, tanh_net, "tp", own);
+    rig_step(&a);
+    rig_step(&b);
+    double sum = 0;
+    for (size_t k = 0; k + 1 < a.credit.n; k++) {
+        struct mat d = rig_scaled(&a, 1, a.credit.d[k]);
+        mat_axpy(-1, b.credit.d[k], d);
+        sum += mat_sum_squares(d);
+    }
+    rig_close(&a);
+    rig_close(&b);
+    return sqrt(sum);
+}
+
+/* 9.3 (4) */
+START_TEST(difference_and_linear_differ_in_second_order)
+{
+    const double beta = BOUND(1e-4, 1e-2);
+    ck_assert_double_eq_tol(second_order_part(beta) / second_order_part(beta / 2), 4, BOUND(0.01, 0.2));
+}
+END_TEST
+
+/* 9.3 (5): linear propagation is linear in the target stepsize; the head does not know of it, of r, or of the rule. */
+START_TEST(linear_rule_is_linear_in_the_stepsize)
+{
+    struct rig a, b;
+    rig_open(&a, tanh_net, "tp", "{target_stepsize: 0.25, mapping: {regularization: 0.7}}");
+    rig_open(&b, tanh_net, "tp", "{target_stepsize: 1, mapping: {regularization: 0.7}}");
+    rig_step(&a);
+    rig_step(&b);
+    check_near("a quarter", rig_updates(&a, 0, 1), rig_scaled(&a, 0.25, rig_updates(&b, 0, 1)), 0); /* a power of 2: bit for bit */
+    for (size_t i = 0; i < propagate_registry.n_parts; i++)
+        for (size_t j = 0; j < update_registry.n_parts; j++) {
+            char own[192];
+            struct rig c;
+            snprintf(own, sizeof own, "{target_stepsize: 3, mapping: {regularization: 9}, propagate: %s, update: %s}", propagate_registry.parts[i]->name,
+                     update_registry.parts[j]->name);
+            rig_open(&c, tanh_net, "tp", own);
+            rig_step(&c);
+            check_near(own, rig_updates(&c, 1, 2), rig_updates(&a, 1, 2), 0);
+            rig_close(&c);
+        }
+    rig_close(&a);
+    rig_close(&b);
+}
+END_TEST
+
+/* 9.3 (6): nothing propagated, or r so large that nothing arrives: target_stepsize times bp. On flat chains, too. */
+START_TEST(without_propagation_through_chain_is_bp)
+{
+    static const char *const nets[] = { tanh_net,
+                                        "{length: 4, layers: [gru: {units: 5}, dense: {units: 4}]}",
+                                        "{layers: [dense: {units: 5, activation: tanh}, dense: {units: 6, activation: tanh}, dense: {units: 4}]}",
+                                        NULL };
+    static const char *const own[] = { "{target_stepsize: 0.3, update: through_chain, propagate: none}",
+                                       "{target_stepsize: 0.3, update: through_chain, mapping: {regularization: 1e12}}", NULL };
+    for (size_t i = 0; nets[i]; i++)
+        for (size_t j = 0; own[j]; j++) {
+            struct rig r;
+            rig_open(&r, nets[i], "tp", own[j]);
+            rig_step(&r);
+            const size_t below = r.net.chain.n_layers - 1;
+            /* the gru keeps the share z of a displacement whatever r is */
+            if (j == 0 || strstr(nets[i], "gru") == NULL)
+                check_near(own[j], rig_updates(&r, 0, below), bp_times(&r, nets[i], 0.3, 0, below), BOUND(1e-11, 1e-5));
+            rig_close(&r);
+        }
+}
+END_TEST
+
+/* A through_chain update of displacements that bp itself propagates counts the links above: on any chain, s_k = (n - k) beta dL/dh_k. */
+START_TEST(through_chain_of_adjoint_displacements)
+{
+    struct rig r;
+    rig_open(&r, "{layers: [dense: {units: 5, activation: tanh}, dense: {units: 6, activation: sigmoid}, dense: {units: 4}]}", "bp",
+             "{target_stepsize: 0.3, update: {name: through_chain, reduction: half_sum}}");
+    rig_step(&r);
+    for (size_t k = 0; k < 3; k++)
+        check_near("signal", r.credit.s[k], rig_scaled(&r, -(double)(3 - k), r.credit.d[k]), BOUND(1e-12, 1e-5));
+    rig_close(&r);
+}
+END_TEST
+
+/* Every way of reducing the local loss: the update is its factor times that of half_sum. */
+START_TEST(reductions_are_factors)
+{
+    const double beta = 0.3, rows = 3, units[2] = { 5, 6 };
+    const double factor[][2] = { { 1 / beta, 1 / beta }, { 1, 1 }, { 1 / rows, 1 / rows }, { 2 / rows, 2 / rows },
+                                 { 2 / (rows * units[0]), 2 / (rows * units[1]) } };
+    static const char net[] = "{layers: [dense: {units: 5, activation: tanh}, dense: {units: 6, activation: tanh}, dense: {units: 4}]}";
+    struct rig one;
+    rig_open(&one, net, "tp", "{target_stepsize: 0.3, update: {reduction: half_sum}}");
+    rig_step(&one);
+    for (size_t i = 0; reduction_names[i]; i++) {
+        char own[96];
+        struct rig r;
+        snprintf(own, sizeof own, "{target_stepsize: 0.3, update: {reduction: %s}}", reduction_names[i]);
+        rig_open(&r, net, "tp", own);
+        rig_step(&r);
+        for (size_t j = 0; j < 2; j++)
+            check_near(reduction_names[i], rig_updates(&r, j, j + 1), rig_scaled(&r, factor[i][j], rig_updates(&one, j, j + 1)), BOUND(1e-14, 1e-6));
+        rig_close(&r);
+    }
+    rig_close(&one);
+}
+END_TEST
+
+/* Nokland 2016: t_k = h_k - beta B_k e, e = dL/dh at the output, B_k fixed. */
+START_TEST(dfa_projects_the_output_error)
+{
+    static const char *const nets[] = { "{layers: [dense: {units: 5, activation: tanh}, dense: {units: 6, activation: tanh}, dense: {units: 4}]}",
+                                        "{length: 4, layers: [rnn: {units: 5}, dense: {units: 6, activation: tanh}, dense: {units: 4}]}", NULL };
+    for (size_t i = 0; nets[i]; i++) {
+        struct rig r;
+        rig_open(&r, nets[i], "dfa", "{target_stepsize: 0.3}");
+        rig_step(&r);
+        const struct mat e = r.net.pass.gradient;
+        for (size_t k = 0; k + 1 < r.credit.n; k++) {
+            struct feedback *f = credit_feedback_of(&r.credit, k);
+            const struct mat b = layer_param(&f->layer, 0, r.credit.feedback_weights), expected = mat_new(&r.net.arena, e.rows, b.rows);
+            for (size_t row = 0; row < e.rows; row++)
+                for (size_t j = 0; j < b.rows; j++)
+                    for (size_t c = 0; c < b.cols; c++)
+                        expected.p[row * b.rows + j] -= (real)(0.3 * (double)b.p[j * b.cols + c] * (double)e.p[row * e.cols + c]);
+            check_near("B e", r.credit.d[k], expected, BOUND(1e-13, 1e-5));
+        }
+        rig_close(&r);
+    }
+}
+END_TEST
+
+/* With a linear network and an exact inverse, plain = difference = linear, on every chain. */
+START_TEST(exact_inverses_make_the_rules_equal)
+{
+    static const char *const nets[] = {
+        linear_net, "{features: 5, outputs: 5, weights: {name: normal, std: 0.6}, layers: [dense: {units: 5}, dense: {units: 5}, dense: {units: 5}]}", NULL
+    };
+    for (size_t i = 0; nets[i]; i++) {
+        struct rig linear;
+        rig_open(&linear, nets[i], "tp", "{mapping: {regularization: 0}}");
+        rig_step(&linear);
+        for (size_t j = 0; j < propagate_registry.n_parts; j++) {
+            char own[96];
+            struct rig r;
+            if (!propagates(propagate_registry.parts[j]))
+                continue;
+            snprintf(own, sizeof own, "{mapping: {regularization: 0}, propagate: %s}", propagate_registry.parts[j]->name);
+            rig_open(&r, nets[i], "tp", own);
+            rig_step(&r);
+            for (size_t k = 0; k < r.credit.n; k++)
+                check_near(own, r.credit.d[k], linear.credit.d[k], BOUND(1e-10, 1e-3));
+            rig_close(&r);
+        }
+        rig_close(&linear);
+    }
+}
+END_TEST
+
+static void add_tests(TCase *t)
+{
+    tcase_add_test(t, orthogonal_linear_networks_do_bp);
+    tcase_add_test(t, through_chain_counts_the_steps_above);
+    tcase_add_test(t, exact_inverses_reach_the_target);
+    tcase_add_test(t, difference_and_linear_differ_in_second_order);
+    tcase_add_test(t, linear_rule_is_linear_in_the_stepsize);
+    tcase_add_test(t, without_propagation_through_chain_is_bp);
+    tcase_add_test(t, through_chain_of_adjoint_displacements);
+    tcase_add_test(t, reductions_are_factors);
+    tcase_add_test(t, dfa_projects_the_output_error);
+    tcase_add_test(t, exact_inverses_make_the_rules_equal);
+}
+
+CHECK_MAIN("identities", add_tests)

@@ -1,0 +1,301 @@
+/* The views, read by a plain connection; the statistics and the verdicts of store_refresh. */
+#include "fixture.h"
+
+static int64_t trial_with(struct fixture *f, int n, const char *variant, const char *cell, int64_t seed,
+                          const double *losses, int n_losses)
+{
+    struct err e = { 0 };
+    const int64_t t = put_trial(f->s, f->study, n, variant, cell, seed, 0, NULL).id;
+    for (int i = 0; i < n_losses; i++)
+        OK(store_metric(f->s, t, 0, "test_accuracy", i, losses[i], &e));
+    return t;
+}
+
+START_TEST(curves_over_seeds)
+{
+    struct fixture f = fixture_open();
+    struct err e = { 0 };
+    trial_with(&f, 1, "tp", "", 1, (const double[]){ 1, 2 }, 2);
+    trial_with(&f, 2, "tp", "", 2, (const double[]){ 2, 4 }, 2);
+    trial_with(&f, 3, "tp", "", 3, (const double[]){ 6, NAN }, 2);
+    trial_with(&f, 4, "bp", "", 1, (const double[]){ 7 }, 1);
+    OK(store_flush(f.s, &e));
+    const char *row =
+        "SELECT mean || ' ' || coalesce(round(sd, 9), '-') || ' ' || min || ' ' || max || ' ' || n || ' ' || "
+        "n_nonfinite FROM "
+        "curves WHERE study = 'demo' AND variant = 'tp' AND cell = '' AND metric = 'test_accuracy' AND step = ";
+    char at0[400], at1[400];
+    snprintf(at0, sizeof at0, "%s0", row);
+    snprintf(at1, sizeof at1, "%s1", row);
+    check_text(f.path, at0, "3.0 - 1.0 6.0 3 0"); /* a sweep that runs: all but sd */
+    OK(store_refresh(f.s, f.study, &e));
+    check_text(f.path, at0, "3.0 2.645751311 1.0 6.0 3 0"); /* sqrt(7) */
+    check_text(f.path, at1, "3.0 1.414213562 2.0 4.0 2 1");
+    check_text(f.path, "SELECT sd IS NULL AND n = 1 FROM curves WHERE variant = 'bp'", "1");
+    trial_with(&f, 5, "tp", "", 4, (const double[]){ 100 }, 1);
+    OK(store_flush(f.s, &e));
+    check_text(f.path, at0, "27.25 - 1.0 100.0 4 0"); /* an sd of other rows is not shown */
+    check_text(f.path, at1, "3.0 1.414213562 2.0 4.0 2 1");
+    OK(store_refresh(f.s, f.study, &e));
+    ck_assert_double_eq_tol(plain_number(f.path, "SELECT sd FROM curves WHERE step = 0 AND variant = 'tp'"),
+                            sqrt(7070.75 / 3), 1e-12);
+    fixture_close(&f);
+}
+END_TEST
+
+START_TEST(finals_and_comparison)
+{
+    struct fixture f = fixture_open();
+    struct err e = { 0 };
+    const double last[2][4] = { { 90, 92, 94, 99 }, { 91, 95, 95, 103 } };
+    for (int v = 0; v < 2; v++)
+        for (int i = 0; i < 4; i++)
+            trial_with(&f, 10 * v + i, v ? "tp" : "bp", "", i, (const double[]){ 95, last[v][i] }, 2);
+    const int64_t d = put_trial(f.s, f.study, 50, "tp", "", 9, 0, NULL).id;
+    end_run(f.s, d, begin_run(f.s, d, 0), TRIAL_DIVERGED, 0);
+    OK(store_flush(f.s, &e));
+    check_text(
+        f.path,
+        "SELECT last_mean || coalesce(last_sd, '-') || n || n_trials || n_diverged FROM finals WHERE variant = 'tp'",
+        "96.0-451");
+    OK(store_refresh(f.s, f.study, &e));
+    /* last of bp: mean 93.75, sd 3.8622, t(3) = 3.18245 */
+    ck_assert_double_eq_tol(plain_number(f.path, "SELECT last_sd FROM finals WHERE variant = 'bp'"), 3.8622100754188224,
+                            1e-12);
+    ck_assert(plain_number(f.path, "SELECT last_median FROM finals WHERE variant = 'bp'") == 93);
+    ck_assert_double_eq_tol(plain_number(f.path, "SELECT last_low FROM finals WHERE variant = 'bp'"),
+                            93.75 - 3.182446305 * 3.8622100754188224 / 2, 1e-8);
+    ck_assert_double_eq_tol(plain_number(f.path, "SELECT last_high - last_mean FROM finals WHERE variant = 'bp'"),
+                            3.182446305 * 3.8622100754188224 / 2, 1e-8);
+    ck_assert(plain_number(f.path, "SELECT best_mean FROM finals WHERE variant = 'bp'") == (95 + 95 + 95 + 99) / 4.0);
+    /* tp - bp: 1, 3, 1, 4: mean 2.25, sd 1.5 */
+    check_text(f.path,
+               "SELECT variant_a || variant_b || n || ' ' || difference || ' ' || sd || ' ' || round(low, 6) || ' ' || "
+               "round(high, 6) "
+               "FROM comparison",
+               "bptp4 2.25 1.5 -0.136835 4.636835");
+    OK(store_metric(f.s, put_trial(f.s, f.study, 0, "bp", "", 0, 0, NULL).id, 0, "test_accuracy", 2, 1, &e));
+    OK(store_flush(f.s, &e));
+    check_text(f.path, "SELECT last_sd IS NULL FROM finals WHERE variant = 'bp'", "1");
+    fixture_close(&f);
+}
+END_TEST
+
+START_TEST(a_reset_forgets_the_statistics)
+{
+    struct fixture f = fixture_open();
+    struct err e = { 0 };
+    const int64_t a = trial_with(&f, 1, "tp", "", 1, (const double[]){ 1 }, 1);
+    trial_with(&f, 2, "tp", "", 2, (const double[]){ 2 }, 1);
+    OK(store_refresh(f.s, f.study, &e));
+    OK(store_reset_trial(f.s, a, &e));
+    trial_with(&f, 1, "tp", "", 1, (const double[]){ 7 }, 1); /* as many rows as before, but others */
+    OK(store_flush(f.s, &e));
+    check_text(f.path, "SELECT sd IS NULL AND n = 2 AND mean = 4.5 FROM curves", "1");
+    fixture_close(&f);
+}
+END_TEST
+
+static void sweep(struct fixture *f)
+{
+    struct err e = { 0 };
+    int n = 0;
+    for (int x = 0; x < 2; x++)
+        for (int y = 0; y < 3; y++)
+            for (int seed = 1; seed <= 2; seed++) {
+                char cell[64];
+                snprintf(cell, sizeof cell, "r=%d,s=%d", y, x);
+                const struct store_param params[] = { { .key = "train.stepsize", .number = x, .swept = true },
+                                                      { .key = "algorithm.r", .number = y, .swept = true },
+                                                      { .key = "fixed", .number = 3 } };
+                const int64_t t = put_trial(f->s, f->study, n++, "tp", cell, seed, 3, params).id;
+                const int64_t run = begin_run(f->s, t, 0);
+                const bool diverges = x == 1 && y == 2 && seed == 2;
+                OK(store_metric(f->s, t, run, "train_loss", 0, 2, &e));
+                if (!diverges)
+                    OK(store_metric(f->s, t, run, "train_loss", 10, x + y + seed, &e));
+                end_run(f->s, t, run, diverges ? TRIAL_DIVERGED : TRIAL_DONE, diverges ? 3 : 10);
+            }
+}
+
+START_TEST(heatmap_of_two_keys)
+{
+    struct fixture f = fixture_open();
+    struct err e = { 0 };
+    sweep(&f);
+    OK(store_refresh(f.s, f.study, &e));
+    check_text(f.path, "SELECT count(*) || x_key || y_key FROM heatmap", "6algorithm.rtrain.stepsize");
+    /* seeds 1 and 2 at x = 1, y = 1: areas 10 (2 + 3) / 2 and 10 (2 + 4) / 2 */
+    check_text(f.path,
+               "SELECT auc || ' ' || n || ' ' || n_diverged || ' ' || diverged FROM heatmap WHERE x = 1 AND y = 1",
+               "27.5 2 0 0");
+    check_text(f.path,
+               "SELECT auc || ' ' || n || ' ' || n_diverged || ' ' || diverged FROM heatmap WHERE x = 2 AND y = 1",
+               "30.0 1 1 1");
+    /* a study of three keys is no map */
+    const int64_t other = put_study(f.s, "three", "{}");
+    const struct store_param params[] = { { .key = "a", .number = 1, .swept = true },
+                                          { .key = "b", .number = 1, .swept = true },
+                                          { .key = "c", .number = NAN, .text = "x", .swept = true } };
+    put_trial(f.s, other, 99, "tp", "c", 1, 3, params);
+    OK(store_flush(f.s, &e));
+    check_text(f.path, "SELECT count(*) FROM heatmap WHERE study = 'three'", "0");
+    fixture_close(&f);
+}
+END_TEST
+
+START_TEST(pivot_of_a_study)
+{
+    struct fixture f = fixture_open();
+    struct err e = { 0 };
+    sweep(&f);
+    OK(store_refresh(f.s, f.study, &e));
+    check_text(
+        f.path,
+        "SELECT last_train_loss FROM study_demo WHERE \"train.stepsize\" = 1 AND \"algorithm.r\" = 2 AND seed = 1",
+        "4.0");
+    check_text(f.path, "SELECT count(*) FROM study_demo WHERE state = 'diverged'", "1");
+    sqlite3 *db = plain_open(f.path);
+    char before[256], after[256];
+    plain_text(db, "PRAGMA schema_version", before);
+    OK(store_refresh(f.s, f.study, &e)); /* the same view is left alone */
+    plain_text(db, "PRAGMA schema_version", after);
+    ck_assert_str_eq(before, after);
+    sqlite3_close(db);
+    fixture_close(&f);
+}
+END_TEST
+
+static void check_verdict(const char *path, const char *id, const char *expected)
+{
+    char sql[160];
+    snprintf(sql, sizeof sql, "SELECT verdict FROM claims WHERE study = 'demo' AND id = '%s'", id);
+    check_text(path, sql, expected);
+}
+
+START_TEST(verdicts)
+{
+    struct fixture f = fixture_open();
+    struct err e = { 0 };
+    const char *best = "SELECT max(mean) FROM curves WHERE variant = 'tp' AND metric = 'test_accuracy'";
+    const struct store_claim claims[] = {
+        { .id = "yes",
+          .measure = best,
+          .has_low = true,
+          .low = 99.5,
+          .has_high = true,
+          .high = 100,
+          .has_reported = true,
+          .reported = 100 },
+        { .id = "no", .measure = best, .has_high = true, .high = 50 },
+        { .id = "open", .measure = best },
+        { .id = "nothing",
+          .measure = "SELECT max(mean) FROM curves WHERE variant = 'none'",
+          .has_low = true,
+          .low = 0 },
+        { .id = "broken", .measure = "SELECT maximum(mean) FROM curves", .has_low = true, .low = 0 },
+        { .id = "evil", .measure = "DELETE FROM trial", .has_low = true, .low = 0 },
+        { .id = "counts",
+          .measure = "SELECT count(*) FROM trials",
+          .has_low = true,
+          .low = 2,
+          .has_high = true,
+          .high = 2 },
+        { .id = "bare", .text = "no measure", .has_low = true },
+    };
+    OK(store_put_claims(f.s, f.study, 8, claims, &e));
+    /* another study with better numbers, which no claim of this one may see */
+    const int64_t mine = f.study;
+    f.study = put_study(f.s, "other", "{}");
+    trial_with(&f, 100, "tp", "", 1, (const double[]){ 1000 }, 1);
+    f.study = mine;
+    const int64_t a = trial_with(&f, 1, "tp", "", 1, (const double[]){ 50, 99.75 }, 2),
+                  b = put_trial(f.s, f.study, 2, "bp", "", 1, 0, NULL).id;
+    OK(store_refresh(f.s, f.study, &e));
+    check_verdict(f.path, "yes", "not run");
+    end_run(f.s, a, begin_run(f.s, a, 0), TRIAL_DONE, 1);
+    OK(store_refresh(f.s, f.study, &e));
+    check_verdict(f.path, "yes", "undecided"); /* bp is missing */
+    check_text(f.path, "SELECT measured FROM claims WHERE id = 'yes'", "99.75");
+    const int64_t run = begin_run(f.s, b, 0);
+    OK(store_flush(f.s, &e));
+    check_text(f.path, "SELECT measured IS NULL FROM claims WHERE id = 'yes'", "1");
+    end_run(f.s, b, run, TRIAL_DIVERGED, 1);   /* a result */
+    check_verdict(f.path, "yes", "undecided"); /* not measured yet */
+    OK(store_refresh(f.s, f.study, &e));
+    check_verdict(f.path, "yes", "reproduced");
+    check_verdict(f.path, "no", "refuted");
+    check_verdict(f.path, "open", "undecided");
+    check_verdict(f.path, "nothing", "undecided");
+    check_verdict(f.path, "broken", "undecided");
+    check_verdict(f.path, "evil", "undecided");
+    check_verdict(f.path, "counts", "reproduced");
+    check_verdict(f.path, "bare", "undecided");
+    check_text(f.path, "SELECT note FROM claims WHERE id = 'nothing'", "the measure gives no value");
+    check_text(f.path, "SELECT instr(note, 'maximum') > 0 FROM claims WHERE id = 'broken'", "1");
+    check_text(f.path, "SELECT instr(note, 'not allowed') > 0 FROM claims WHERE id = 'evil'", "1");
+    check_text(f.path, "SELECT group_concat(id) FROM claims", "yes,no,open,nothing,broken,evil,counts,bare");
+    check_text(f.path, "SELECT count(*) FROM trial", "3");
+    OK(store_put_claims(f.s, f.study, 1, claims, &e)); /* replaced */
+    OK(store_flush(f.s, &e));
+    check_text(f.path, "SELECT count(*) || verdict FROM claims", "1undecided");
+    fixture_close(&f);
+}
+END_TEST
+
+START_TEST(only_current_trials_enter_statistics)
+{
+    struct fixture f = fixture_open();
+    struct err e = { 0 };
+    trial_with(&f, 1, "tp", "", 1, (const double[]){ 1 }, 1);
+    trial_with(&f, 2, "tp", "", 2, (const double[]){ 3 }, 1);
+    OK(store_refresh(f.s, f.study, &e));
+    check_text(f.path, "SELECT mean || ' ' || n || ' ' || (sd > 1.41) FROM curves", "2.0 2 1");
+    put_study(f.s, "demo", "{\"edited\": true}");
+    trial_with(&f, 1, "tp", "", 1, (const double[]){ 1 }, 1); /* kept, its partner is not */
+    trial_with(&f, 3, "tp", "", 2, (const double[]){ 5 }, 1);
+    OK(store_flush(f.s, &e));
+    check_text(f.path, "SELECT mean || ' ' || n || ' ' || (sd IS NULL) FROM curves", "3.0 2 1");
+    check_text(f.path, "SELECT last_mean || ' ' || n_trials FROM finals", "3.0 2");
+    check_text(f.path, "SELECT count(*) FROM trials", "3");
+    fixture_close(&f);
+}
+END_TEST
+
+START_TEST(filters_reach_the_rows)
+{
+    struct fixture f = fixture_open();
+    struct err e = { 0 };
+    OK(store_flush(f.s, &e));
+    sqlite3 *db = plain_open(f.path);
+    static const char *const queries[] = {
+        "EXPLAIN QUERY PLAN SELECT step, value FROM metrics WHERE trial_id = 5 AND metric = 'm'",
+        "EXPLAIN QUERY PLAN SELECT step, mean FROM curves WHERE study = 's' AND variant = 'v' AND cell = '' AND metric "
+        "= 'm'",
+    };
+    for (int i = 0; i < 2; i++) { /* no scan of the table of metrics */
+        sqlite3_stmt *stmt;
+        ck_assert_int_eq(sqlite3_prepare_v2(db, queries[i], -1, &stmt, NULL), SQLITE_OK);
+        while (sqlite3_step(stmt) == SQLITE_ROW) {
+            const char *plan = (const char *)sqlite3_column_text(stmt, 3);
+            ck_assert_msg(strncmp(plan, "SCAN m", 6) != 0 && strcmp(plan, "SCAN t") != 0, "%s: %s", queries[i], plan);
+        }
+        sqlite3_finalize(stmt);
+    }
+    sqlite3_close(db);
+    fixture_close(&f);
+}
+END_TEST
+
+static void add_tests(TCase *t)
+{
+    tcase_add_test(t, curves_over_seeds);
+    tcase_add_test(t, finals_and_comparison);
+    tcase_add_test(t, a_reset_forgets_the_statistics);
+    tcase_add_test(t, heatmap_of_two_keys);
+    tcase_add_test(t, pivot_of_a_study);
+    tcase_add_test(t, verdicts);
+    tcase_add_test(t, only_current_trials_enter_statistics);
+    tcase_add_test(t, filters_reach_the_rows);
+}
+CHECK_MAIN("views", add_tests)
