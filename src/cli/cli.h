@@ -14,7 +14,8 @@ enum option_group {
     GROUP_SPEC = 1u << 3,   /* --profile --set --variant --yes */
     GROUP_RUN = 1u << 4,    /* --jobs --force --fail-fast ... */
     GROUP_PROBE = 1u << 5,  /* --input --output --metrics */
-    GROUP_JOBS = 1u << 6    /* --jobs alone */
+    GROUP_JOBS = 1u << 6,   /* --jobs alone */
+    GROUP_FETCH = 1u << 7   /* --from --to */
 };
 
 /* What was given. Lists are at most argc long. */
@@ -28,7 +29,7 @@ struct cli {
     int verbose;
     int64_t jobs, memory_limit;
     double stall_seconds;
-    const char *profile, *input, *output;
+    const char *profile, *input, *output, *from, *to;
     size_t n_overrides, n_variants, n_arguments;
     const char **overrides, **variants, **arguments;
 };
@@ -41,7 +42,7 @@ struct command {
 };
 extern const struct command *const commands[]; /* closed by NULL; the first is `run` */
 extern const struct command command_run, command_plan, command_ls, command_show, command_sql, command_list,
-    command_schema, command_probe, command_claims, command_digest, command_verify;
+    command_schema, command_probe, command_fetch, command_claims, command_digest, command_verify;
 
 /* ---- options.c ---- */
 /* argv[0] is skipped. key=value arguments of commands that read files become overrides. */

@@ -73,10 +73,73 @@ static int unknown_kind(const struct cli *c, const char *kind)
     return cli_fail(c, code, &e);
 }
 
+/* One part for other programs. */
+static void put_record(struct text *t, enum query_format format, const char *kind, const char *name, const char *help,
+                       const char *ref)
+{
+    const char *const values[] = { kind, name, help ? help : "", ref ? ref : "" };
+    static const char *const keys[] = { "kind", "name", "help", "ref" };
+    text_puts(t, format == FORMAT_JSON && t->n > 1                  ? ",\n{"
+                 : format == FORMAT_JSON || format == FORMAT_NDJSON ? "{"
+                                                                    : "");
+    for (size_t i = 0; i < 4; i++) {
+        if (format == FORMAT_CSV) {
+            text_puts(t, i ? ",\"" : "\"");
+            for (const char *s = values[i]; *s; s++)
+                text_puts(t, (const char[]){ *s, *s == '"' ? '"' : 0, 0 });
+            text_putc(t, '"');
+        } else if (format == FORMAT_MARKDOWN) {
+            text_add(t, "| %s ", values[i]);
+        } else {
+            text_add(t, "%s\"%s\":", i ? "," : "", keys[i]);
+            text_json_string(t, values[i], strlen(values[i]));
+        }
+    }
+    text_puts(t, format == FORMAT_CSV        ? "\r\n"
+                 : format == FORMAT_MARKDOWN ? "|\n"
+                 : format == FORMAT_NDJSON   ? "}\n"
+                                             : "}");
+}
+
+static bool put_records(struct text *t, enum query_format format, const char *kind)
+{
+    const size_t before = t->n;
+    if (is_kind(kind, "algorithm"))
+        for (const struct preset *p = presets; p->name; p++)
+            put_record(t, format, "algorithm", p->name, p->help, p->ref);
+    if (is_kind(kind, "activation"))
+        for (size_t i = 0; act_all[i]; i++)
+            put_record(t, format, "activation", act_all[i]->name, act_all[i]->help, NULL);
+    for (size_t i = 0; trial_registries[i]; i++)
+        for (size_t k = 0; is_kind(kind, trial_registries[i]->kind) && k < trial_registries[i]->n_parts; k++) {
+            const struct part *p = trial_registries[i]->parts[k];
+            put_record(t, format, trial_registries[i]->kind, p->name, p->help, p->ref);
+        }
+    return t->n > before;
+}
+
+static int list_records(const struct cli *c, const char *kind)
+{
+    struct text t = { 0 };
+    if (c->format == FORMAT_JSON)
+        text_putc(&t, '[');
+    else if (c->format == FORMAT_CSV)
+        text_puts(&t, "kind,name,help,ref\r\n");
+    else if (c->format == FORMAT_MARKDOWN)
+        text_puts(&t, "| kind | name | help | ref |\n|---|---|---|---|\n");
+    const bool known = put_records(&t, c->format, kind);
+    if (known)
+        printf("%s%s", t.s, c->format == FORMAT_JSON ? "]\n" : "");
+    text_free(&t);
+    return known ? 0 : unknown_kind(c, kind);
+}
+
 static int run(const struct cli *c)
 {
     const char *kind = c->n_arguments ? c->arguments[0] : NULL;
     bool known = false;
+    if (c->has_format && c->format != FORMAT_TABLE)
+        return list_records(c, kind);
     if (is_kind(kind, "algorithm")) {
         known = true;
         puts("algorithm");
@@ -105,6 +168,7 @@ const struct command command_list = {
     .arguments = "[KIND]",
     .summary = "List the parts that a file may name, with their papers",
     .help = "KIND (algorithm, layer, mapping, metric, ...) shows one kind with every option.\n",
+    .options = GROUP_FORMAT,
     .max_arguments = 1,
     .run = run,
 };

@@ -31,11 +31,11 @@ static int print_row(void *self, int n, const char *const *v)
         return 0;
     }
     if (s->shown++ == 0)
-        printf("%-12s %-14s %6s %9s  %-20s %-20s %s\n", "variant", "metric", "trials", "diverged", "last", "best",
+        printf("%-12s %-20s %6s %9s  %-20s %-20s %s\n", "variant", "metric", "trials", "diverged", "last", "best",
                "cell");
     put_mean(last, sizeof last, v[5], v[6]);
     put_mean(best, sizeof best, v[7], v[8]);
-    printf("%-12s %-14s %6s %9s  %-20s %-20s %s\n", v[0], v[2], v[3], v[4], last, best, v[1] ? v[1] : "");
+    printf("%-12s %-20s %6s %9s  %-20s %-20s %s\n", v[0], v[2], v[3], v[4], last, best, v[1] ? v[1] : "");
     return 0;
 }
 

@@ -13,7 +13,7 @@ struct cli_option {
     unsigned groups;
     const char *help;
 };
-enum { NO_LETTER = 256, COLOR, DB, FAIL_FAST, FORMAT, INPUT, MEMORY, METRICS, NO_PROGRESS, PROFILE, STALL, VARIANT };
+enum { NO_LETTER = 256, COLOR, DB, FAIL_FAST, FORMAT, FROM, INPUT, MEMORY, METRICS, NO_PROGRESS, PROFILE, STALL, TO, VARIANT };
 
 /* -o is an output of any kind: the database of a run, the tensors of a probe. */
 static const struct cli_option table[] = {
@@ -36,6 +36,8 @@ static const struct cli_option table[] = {
     { "input", "FILE", INPUT, GROUP_PROBE, "tensors to read (safetensors)" },
     { "output", "FILE", 'o', GROUP_PROBE, "tensors to write" },
     { "metrics", NULL, METRICS, GROUP_PROBE, "write the metrics of `log` too" },
+    { "from", "SOURCE", FROM, GROUP_FETCH, "a folder, file:// or http(s):// address instead of the mirrors" },
+    { "to", "FOLDER", TO, GROUP_FETCH, "where the files are kept" },
     { "quiet", NULL, 'q', GROUP_ALL, "say nothing but errors and results" },
     { "verbose", NULL, 'v', GROUP_ALL, "say more" },
     { "color", "WHEN", COLOR, GROUP_ALL, "auto, always or never (NO_COLOR is honoured)" },
@@ -176,6 +178,12 @@ static int apply(struct cli *c, const struct cli_option *o, const char *value, c
         return 0;
     case INPUT:
         c->input = value;
+        return 0;
+    case FROM:
+        c->from = value;
+        return 0;
+    case TO:
+        c->to = value;
         return 0;
     case METRICS:
         c->metrics = true;

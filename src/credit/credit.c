@@ -131,8 +131,10 @@ int credit_open(struct credit *c, size_t rows, struct arena *a, struct err *e)
     c->rows = rows;
     TRY(alloc_links(c, &c->d, &c->d_stack, a, e));
     const struct update_options *update = c->choice.update.opts;
-    if (update_of(c)->needs_signals || update->order == ORDER_SEQUENTIAL_KEPT)
+    if (update_of(c)->needs_signals)
         TRY(alloc_links(c, &c->s, &c->s_stack, a, e));
+    if (update->order == ORDER_SEQUENTIAL_KEPT)
+        TRY(alloc_links(c, &c->kept, &c->kept_stack, a, e));
     if (c->choice.head > 0) {
         c->top = mat_new(a, rows, c->chain->layers[c->chain->layer_of[c->n - 1]].n_out);
         if (!c->top.p)
@@ -157,7 +159,8 @@ double credit_reals_per_row(const struct credit *c)
     double n = 0;
     for (size_t i = 0; i < c->chain->n_layers && c->chain->first_link[i] < c->n; i++)
         n += (double)c->chain->links_of[i] * (double)c->chain->layers[i].n_out;
-    n *= update_of(c)->needs_signals ? 2 : 1;
+    const struct update_options *update = c->choice.update.opts;
+    n *= 1 + update_of(c)->needs_signals + (update->order == ORDER_SEQUENTIAL_KEPT);
     n += (double)(sizeof c->scratch / sizeof *c->scratch) * (double)scratch_size(c, 1);
     for (size_t i = 0; i < c->n_feedback; i++) {
         const struct feedback *f = &c->feedback[i];

@@ -120,8 +120,10 @@ struct credit {
     size_t rows;    /* B */
     struct mat *d;  /* [n] displacements t - h, contiguous per layer */
     struct mat *d_stack; /* [n_layers]: those of a layer as one matrix; {NULL} for layers of the head */
-    struct mat *s;  /* [n] signals dL/dh of the update rule, or targets kept for sequential updates; NULL if neither is asked for */
+    struct mat *s;  /* [n] signals dL/dh of the update rule; NULL if it asks for none */
     struct mat *s_stack;
+    struct mat *kept; /* [n] targets of the first pass, for sequential updates that keep them; else NULL */
+    struct mat *kept_stack;
     struct mat top; /* (B, n_out of link n-1): dL/dh there */
     void *mapping_state;
     size_t n_feedback;

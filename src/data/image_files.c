@@ -1,9 +1,9 @@
 #include "data/image_files.h"
 
 #include "base/hash.h"
+#include "base/sums.h"
 #include "data/cifar.h"
 #include "data/locate.h"
-#include "data/sums.h"
 #include <string.h>
 
 static int open_idx(struct image_files *f, struct arena *a, struct err *e)

@@ -15,9 +15,9 @@ enum axis_kind {
 };
 
 struct axis {
-    const char *key;         /* dotted path */
-    struct where key_where;  /* where the file names it */
-    struct where where;      /* of its values */
+    const char *key;        /* dotted path */
+    struct where key_where; /* where the file names it */
+    struct where where;     /* of its values */
     enum axis_kind kind;
     uint64_t n;              /* number of values; of a random axis: of samples, set by the sweep */
     const struct node *list; /* AXIS_LIST, AXIS_CHOICE */
@@ -26,10 +26,11 @@ struct axis {
 
 /* True for what axis_bind reads: a list or {form: [...]}. */
 bool axis_is_values(const struct node *n);
-/* Reads a grid's or zip's values, or with random = true a distribution. key, key_where and path for messages are in *x already. */
+/* Reads a grid's or zip's values, or with random = true a distribution. key, key_where and path for messages are in *x
+ * already. */
 int axis_bind(struct axis *x, const struct node *n, bool random, const char *path, struct arena *a, struct err *e);
-/* Value i < n. seed: of the random axes. Numbers that are a short decimal but for rounding are that decimal, so that a trial's identity
- * does not hang on the last bit of pow(). */
+/* Value i < n. seed: of the random axes. Numbers that are a short decimal but for rounding are that decimal, so that a
+ * trial's identity does not hang on the last bit of pow(). */
 struct node *axis_value(const struct axis *x, uint64_t i, uint64_t seed, struct arena *a);
 
 #endif

@@ -392,7 +392,7 @@ static int bind_map(struct binder *b, const struct node *map, struct where where
 }
 
 int bind_tree(const struct node *map, const struct option *table, void *out, const char *path, struct arena *a,
-         struct err *e)
+              struct err *e)
 {
     struct binder b = { .arena = a, .e = e };
     if (map && map->kind != NODE_MAP)

@@ -5,19 +5,21 @@
 #include "spec/tree.h"
 
 struct composition {
-    struct node *root;      /* the whole study: extends, profiles and study-level overrides applied, `${}` resolved in study keys */
+    struct node
+        *root; /* the whole study: extends, profiles and study-level overrides applied, `${}` resolved in study keys */
     struct node *base;      /* its trial part, `${}` not resolved */
     struct node *overrides; /* of trial keys, nulls kept; NULL if there are none */
 };
 
 /* Is it a key of the study itself (study.c reads it), not of a trial? */
 bool compose_is_study_key(const char *key);
-/* path: the file that `file` was read from, where `extends` looks; NULL for a text in memory, which cannot extend anything. */
-int compose(struct composition *c, struct node *file, const char *path, const char *profile, const char *const *overrides,
-            size_t n_overrides, struct arena *a, struct err *e);
+/* path: the file that `file` was read from, where `extends` looks; NULL for a text in memory, which cannot extend
+ * anything. */
+int compose(struct composition *c, struct node *file, const char *path, const char *profile,
+            const char *const *overrides, size_t n_overrides, struct arena *a, struct err *e);
 
-/* Resolves `${a.b}` in a copy of n, looking in each of the roots in turn. A scalar that is nothing else takes the node at the path, inside
- * a longer string its text is inserted; `$${` stands for `${`. NULL after an error. */
+/* Resolves `${a.b}` in a copy of n, looking in each of the roots in turn. A scalar that is nothing else takes the node
+ * at the path, inside a longer string its text is inserted; `$${` stands for `${`. NULL after an error. */
 struct node *interpolate(struct node *n, struct node *const *roots, size_t n_roots, struct arena *a, struct err *e);
 
 #endif

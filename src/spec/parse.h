@@ -7,7 +7,8 @@
 /* Reads source->text from byte `from` of its first line on; places count from the beginning of the source. */
 struct node *parse_source(const struct source *source, size_t from, struct arena *a, struct err *e);
 
-/* A map as libyaml gives it, with dotted keys and `<<`, becomes nested maps without either. Fills `map`, which holds the raw keys, anew. */
+/* A map as libyaml gives it, with dotted keys and `<<`, becomes nested maps without either. Fills `map`, which holds
+ * the raw keys, anew. */
 void keys_resolve(struct node *map, struct arena *a, struct err *e);
 
 #endif

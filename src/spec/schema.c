@@ -192,9 +192,9 @@ void schema_properties(struct schema *s, const struct option *table, const char 
     bool first = true;
     text_puts(s->out, "\"properties\":{");
     if (name) {
-        text_puts(s->out, "\"name\":{\"const\":");
+        text_puts(s->out, "\"name\":{\"enum\":[");
         put_string(s, name);
-        text_putc(s->out, '}');
+        text_puts(s->out, s->partial ? ",null]}" : "]}");
         first = false;
     }
     for (const struct option *o = table; o && o->type != OPT_END; o++) {

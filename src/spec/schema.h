@@ -12,7 +12,8 @@ struct schema {
     size_t n_active;
 };
 
-/* "properties": {...}, less the names in `without` (NULL, or closed by NULL); with "name": {"const": name} first if name is given. */
+/* "properties": {...}, less the names in `without` (NULL, or closed by NULL); with "name": name first if it is given.
+ */
 void schema_properties(struct schema *s, const struct option *table, const char *const *without, const char *name);
 /* What the definition of a registry's parts, or of its elements in a list, is called. */
 void schema_definition_name(struct schema *s, const struct registry *r, bool element);

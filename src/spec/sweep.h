@@ -15,7 +15,7 @@ struct dimension {
 
 enum { CONDITION_VARIANT = -1, CONDITION_SEED = -2 };
 struct condition {
-    long axis; /* index, or one of the two above */
+    long axis;                /* index, or one of the two above */
     const struct node *value; /* a scalar, or a list: any of them */
 };
 struct exclusion {

@@ -1,6 +1,6 @@
 -- results.db, schema version 1: the facts. Tables have singular names and are written by one process, the runner; what people read are the
 -- views of views.sql. Every table is followed by its rows of _doc, which explain each column; tests/store/check_schema.c fails when one is
--- missing. class: "deterministic" columns depend on the specification and the build alone and enter `tprun digest`; "runtime" columns tell
+-- missing. class: "deterministic" columns depend on the specification and the build alone and enter the digest; "runtime" columns tell
 -- when, where and how it ran, or are row ids, or are derived again by store_refresh.
 -- Times are milliseconds since 1970, UTC. A NaN or an infinity is never stored as a number: value is NULL and nonfinite tells which.
 

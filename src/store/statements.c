@@ -129,11 +129,13 @@ const char *const statement_sql[N_STATEMENTS] = {
         "coalesce(max(text), ?3) FROM _doc WHERE \"table\" = 'trials' AND \"column\" = ?2 AND ?3 IS NULL",
 
     /* stats.c */
+    [SQL_GET_GROUPS] = "SELECT t.variant, t.cell FROM study s JOIN trial t ON t.study_id = s.id AND t.generation = s.generation "
+                       "WHERE s.id = ?1 GROUP BY t.variant, t.cell HAVING count(*) >= 2",
     [SQL_PUT_CURVE_STATS] = "INSERT INTO curve_stat (trial_id, key_id, step, n, sd) "
                             "SELECT min(m.trial_id), m.key_id, m.step, count(m.value), tprun_sd(m.value) "
-                            "FROM study s JOIN trial t ON t.study_id = s.id AND t.generation = s.generation "
-                            "JOIN metric m ON m.trial_id = t.id WHERE s.id = ?1 "
-                            "GROUP BY t.variant, t.cell, m.key_id, m.step HAVING count(m.value) >= 2",
+                            "FROM study s CROSS JOIN trial t ON t.study_id = s.id AND t.generation = s.generation "
+                            "CROSS JOIN metric m ON m.trial_id = t.id WHERE s.id = ?1 AND t.variant = ?2 AND t.cell = ?3 "
+                            "GROUP BY m.key_id, m.step HAVING count(m.value) >= 2",
     [SQL_PUT_FINAL_STATS] =
         "INSERT INTO final_stat (trial_id, key_id, n_rows, last_sd, last_median, last_half_width, best_sd, "
         "best_median, "

@@ -56,7 +56,7 @@ static int ask(struct store *s, const char *sql, int64_t *number, char text[16],
 /* Refuses a file that is not ours or too new. */
 static int check_identity(struct store *s, int64_t *version, struct err *e)
 {
-    int64_t application, tables;
+    int64_t application = 0, tables = 0;
     TRY(ask(s, "PRAGMA application_id", &application, NULL, e));
     TRY(ask(s, "PRAGMA user_version", version, NULL, e));
     TRY(ask(s, "SELECT count(*) FROM sqlite_master", &tables, NULL, e));
@@ -85,7 +85,7 @@ static int create_schema(struct store *s, struct err *e)
 
 static int prepare_database(struct store *s, struct err *e)
 {
-    int64_t version;
+    int64_t version = 0;
     char mode[16];
     TRY(check_identity(s, &version, e)); /* before anything is written to a file that may be somebody else's */
     if (sqlite3_db_readonly(s->db, "main"))

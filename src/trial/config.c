@@ -5,6 +5,7 @@
 #include "net/init.h"
 #include "optim/optim.h"
 #include "trial/private.h"
+#include <stdio.h>
 #include <string.h>
 
 static const char *const precision_names[] = { "single", "double", NULL };
@@ -139,15 +140,25 @@ static struct node *apply_preset(const struct node *tree, struct arena *a, struc
         algorithm = tree_overlay(parts, own, a, e);
     else if (parts && tree_set(&algorithm, "name", (struct node *)own, a, e) < 0)
         return NULL;
+    if (algorithm)
+        algorithm->where = own->where; /* what is missing is missing in the file, not in the preset */
     if (!algorithm || !merged || tree_set(&merged, "algorithm", algorithm, a, e) < 0)
         return NULL;
     return merged;
 }
 
+/* Where a path stands in the file, or the nearest one above it: parts that a preset chose have no place of their own. */
 static struct where place(const struct node *tree, const char *path)
 {
-    const struct node *n = tree_find((struct node *)tree, path);
-    return n ? n->where : tree->where;
+    char above[96];
+    snprintf(above, sizeof above, "%s", path);
+    for (;;) {
+        const struct node *n = tree_find((struct node *)tree, above);
+        char *dot = strrchr(above, '.');
+        if (n || !dot)
+            return n ? n->where : tree->where;
+        *dot = 0;
+    }
 }
 
 /* Places of the layers after `repeat` was expanded. */
@@ -166,6 +177,29 @@ static struct where *layer_places(const struct node *tree, size_t n_layers, stru
             w[n++] = item->kind == NODE_MAP && item->n ? item->keys[0]->where : item->where;
     }
     return w;
+}
+
+/* Whether the dataset has the accuracy that a metric asks for. */
+static bool is_defined(const struct measure_def *m, const struct dataset_def *dataset, const struct data_shape *data)
+{
+    bool known = !m->accuracy || (data->classes && strcmp(m->accuracy, "accuracy") == 0);
+    for (size_t i = 0; !known && dataset->accuracy_names && dataset->accuracy_names[i]; i++)
+        known = strcmp(dataset->accuracy_names[i], m->accuracy) == 0;
+    return known;
+}
+
+/* A file that names no metrics gets those of the default ones that its dataset defines. */
+static void drop_undefined(struct config *c, const struct data_shape *data, struct arena *a)
+{
+    const struct names all = c->log.metrics;
+    const char **kept = arena_need(a, all.n + 1, sizeof *kept);
+    size_t n = 0;
+    for (size_t i = 0; i < all.n; i++) {
+        const struct measure_def *m = (const struct measure_def *)registry_find(&measure_registry, all.items[i]);
+        if (is_defined(m, (const struct dataset_def *)c->dataset.part, data))
+            kept[n++] = all.items[i];
+    }
+    c->log.metrics = (struct names){ n, kept };
 }
 
 static void check_metrics(const struct node *tree, const struct config *c, const struct data_shape *data, struct err *e)
@@ -188,20 +222,15 @@ static void check_metrics(const struct node *tree, const struct config *c, const
                 err_at(e, where, "log.metrics: unknown metric '%s'; `tprun list metrics` shows them", name);
             continue;
         }
-        if (m->accuracy) {
-            bool known = data->classes && strcmp(m->accuracy, "accuracy") == 0;
-            for (size_t j = 0; !known && dataset->accuracy_names && dataset->accuracy_names[j]; j++)
-                known = strcmp(dataset->accuracy_names[j], m->accuracy) == 0;
-            if (!known)
-                err_at(e, where, "log.metrics: '%s' is not defined for dataset '%s'", name, c->dataset.part->name);
-        }
+        if (!is_defined(m, dataset, data))
+            err_at(e, where, "log.metrics: '%s' is not defined for dataset '%s'", name, c->dataset.part->name);
         if (m->part.needs & ~c->algorithm.mapping.part->gives)
             err_at(e, where, "log.metrics: '%s' needs a mapping that %s", name, capability_text(m->part.needs));
     }
 }
 
 /* What can only be seen once everything is bound. */
-static void check_parts(const struct node *tree, const struct config *c, struct arena *a, struct err *e)
+static void check_parts(const struct node *tree, struct config *c, struct arena *a, struct err *e)
 {
     struct err late = { 0 };
     struct data_shape data = { 0 };
@@ -225,7 +254,10 @@ static void check_parts(const struct node *tree, const struct config *c, struct 
     if (loss->classes != data.classes)
         err_at(e, place(tree, "loss"), "loss: '%s' wants %s, but dataset '%s' has %s", loss->part.name,
                loss->classes ? "classes" : "real targets", c->dataset.part->name, data.classes ? "classes" : "real targets");
-    check_metrics(tree, c, &data, e);
+    if (tree_find((struct node *)tree, "log.metrics"))
+        check_metrics(tree, c, &data, e);
+    else
+        drop_undefined(c, &data, a);
     struct chain chain;
     const struct where *places = layer_places(tree, c->network.layers.n, a);
     if (chain_shape(&chain, &c->network.layers, &data, places, a, e) < 0)
@@ -264,7 +296,7 @@ int config_bind(const struct node *tree, struct config *c, struct arena *a, stru
     if (whole) {
         bind_tree(whole, config_options, c, "", a, e);
         if (e->n_errors == before)
-            check_parts(whole, c, a, e);
+            check_parts(tree, c, a, e);
     } else { /* report the file's other mistakes too */
         struct node *rest = tree_copy(tree, a);
         tree_remove(rest, "algorithm");

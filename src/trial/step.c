@@ -35,31 +35,39 @@ static int feedback_step(struct trial *t, int64_t item, bool draw, struct err *e
     return 0;
 }
 
-/* Which layer's update left the finite numbers, for the record of a diverged trial. */
-static int diverged(struct trial *t, struct err *e)
+/* Notes the first parameter with a value that is not finite in `vector` (weights or update directions), for the record of a diverged trial. */
+static bool find_bad(struct trial *t, real *vector)
 {
-    if (!isfinite(t->pass.loss)) {
-        snprintf(t->bad_tensor, sizeof t->bad_tensor, "loss");
-        return err_set(e, ERR_DIVERGED, "the loss of the minibatch is not finite");
-    }
     for (size_t i = 0; i < t->chain.n_layers; i++) {
         const struct layer *l = &t->chain.layers[i];
         for (size_t j = 0; j < l->n_params; j++)
-            if (!mat_all_finite(layer_param(l, j, t->gradient))) {
+            if (!mat_all_finite(layer_param(l, j, vector))) {
                 t->bad_layer = (int64_t)i;
                 layer_param_name(l, j, "layers", t->bad_tensor, sizeof t->bad_tensor);
-                return err_set(e, ERR_DIVERGED, "the update of %s is not finite", t->bad_tensor);
+                return true;
             }
     }
-    return 0;
+    return false;
 }
 
-static int check_finite(struct trial *t, struct err *e)
+/* Before anything is made of the loss. Weights that the last step made infinite show here first. */
+static int check_loss(struct trial *t, struct err *e)
 {
-    if (!t->config->train.stop.nonfinite)
+    if (isfinite(t->pass.loss) || !t->config->train.stop.nonfinite)
         return 0;
-    const double squares = mat_sum_squares(mat_of(t->gradient, 1, t->chain.n_vector));
-    return isfinite(t->pass.loss) && isfinite(squares) ? 0 : diverged(t, e);
+    if (find_bad(t, t->chain.weights))
+        return err_set(e, ERR_DIVERGED, "%s is not finite", t->bad_tensor);
+    snprintf(t->bad_tensor, sizeof t->bad_tensor, "loss");
+    return err_set(e, ERR_DIVERGED, "the loss of the minibatch is not finite");
+}
+
+/* Before any weight moves. */
+static int check_update(struct trial *t, struct err *e)
+{
+    if (!t->config->train.stop.nonfinite || isfinite(mat_sum_squares(mat_of(t->gradient, 1, t->chain.n_vector))) ||
+        !find_bad(t, t->gradient))
+        return 0;
+    return err_set(e, ERR_DIVERGED, "the update of %s is not finite", t->bad_tensor);
 }
 
 /* Displacements and gradients at the present weights. */
@@ -72,7 +80,7 @@ static int credit_pass(struct trial *t, struct err *e)
 
 static int simultaneous(struct trial *t, struct err *e)
 {
-    TRY(check_finite(t, e));
+    TRY(check_update(t, e));
     for (size_t i = 0; i < t->forward.n_groups; i++)
         optimizer_step(&t->forward, i, t->step + 1);
     return 0;
@@ -85,8 +93,8 @@ static int sequential(struct trial *t, int order, struct err *e)
     struct credit *c = &t->credit;
     if (order == ORDER_SEQUENTIAL_KEPT)
         for (size_t k = 0; k < c->n; k++)
-            mat_add(t->pass.links[k].out, c->d[k], c->s[k]);
-    TRY(check_finite(t, e));
+            mat_add(t->pass.links[k].out, c->d[k], c->kept[k]);
+    TRY(check_update(t, e));
     optimizer_step(&t->forward, 0, t->step + 1);
     for (size_t i = 1; i < t->forward.n_groups; i++) {
         const struct group *done = &t->forward.groups[i - 1];
@@ -94,14 +102,16 @@ static int sequential(struct trial *t, int order, struct err *e)
         chain_refresh(&t->chain);
         chain_forward(&t->pass);
         TRY(credit_head(c, &t->pass, t->config->loss, t->gradient, e));
+        TRY(check_loss(t, e));
         if (order == ORDER_SEQUENTIAL_KEPT) {
+            c->first_nonzero = 0; /* displacements to kept targets are not those that were cut */
             for (size_t k = 0; k < c->n; k++)
-                mat_sub(c->s[k], t->pass.links[k].out, c->d[k]);
+                mat_sub(c->kept[k], t->pass.links[k].out, c->d[k]);
             TRY(credit_update(c, &t->pass, t->gradient, e));
         } else {
             TRY(credit_pass(t, e));
         }
-        TRY(check_finite(t, e));
+        TRY(check_update(t, e));
         optimizer_step(&t->forward, i, t->step + 1);
     }
     const size_t moved = t->forward.groups[t->forward.n_groups - 1].offset;
@@ -116,6 +126,8 @@ int step_train(struct trial *t, bool draw, struct err *e)
     const int order = ((const struct update_options *)a->update.opts)->order;
     chain_forward(&t->pass);
     TRY(credit_head(&t->credit, &t->pass, t->config->loss, t->gradient, e));
+    TRY(check_loss(t, e));
+    const double loss = t->pass.loss; /* later passes of the same step are on weights that moved */
     if (learns && a->feedback.schedule == FEEDBACK_FIRST)
         for (int64_t s = 0; s < a->feedback.steps; s++) {
             TRY(credit_refresh(&t->credit, &t->pass, e));
@@ -135,5 +147,6 @@ int step_train(struct trial *t, bool draw, struct err *e)
         for (size_t i = 0; i < t->feedback.n_groups; i++)
             optimizer_step(&t->feedback, i, t->step + 1);
     chain_refresh(&t->chain);
+    t->pass.loss = loss;
     return 0;
 }

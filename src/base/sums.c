@@ -1,4 +1,4 @@
-#include "data/sums.h"
+#include "base/sums.h"
 
 #include "base/map.h"
 #include <stdio.h>
@@ -13,7 +13,7 @@ bool sums_list(const char *path, const char *name, const char *sha256)
     struct err e = { 0 };
     const char *slash = strrchr(path, '/');
     const int folder = slash ? (int)(slash - path + 1) : 0;
-    const int n = snprintf(sums, sizeof sums, "%.*sSHA256SUMS", folder, path);
+    const int n = snprintf(sums, sizeof sums, "%.*s" SUMS_NAME, folder, path);
     const int n_line = snprintf(line, sizeof line, "%s  %s\n", sha256, name);
     if (n < 0 || (size_t)n >= sizeof sums || n_line < 0 || (size_t)n_line >= sizeof line)
         return false;
