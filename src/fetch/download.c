@@ -73,7 +73,7 @@ static bool set_up(CURL *c, const char *url, struct transfer *t, char *message)
     SET(CURLOPT_XFERINFOFUNCTION, on_progress);
     SET(CURLOPT_XFERINFODATA, t);
     SET(CURLOPT_RESUME_FROM_LARGE, (curl_off_t)t->have);
-    SET(CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)(t->most - t->have)); /* of what is left */
+    SET(CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)t->most); /* announced; on_bytes counts what really comes */
 #undef SET
     return good;
 }

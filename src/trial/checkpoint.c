@@ -140,6 +140,7 @@ static int restore(struct trial *t, const struct safetensors *f, const char *pat
     t->batch_loss_sum = tensor_get(numbers, NUMBER_BATCH_SUM);
     t->batch_loss_count = tensor_get(numbers, NUMBER_BATCH_COUNT);
     chain_refresh(&t->chain);
+    evaluation_clear(t);
     return 0;
 }
 

@@ -30,7 +30,8 @@ static const struct option stop_options[] = {
     { "nonfinite", OPT_BOOL, MAP(config_stop, nonfinite), "true",
       .help = "end the trial as diverged when a loss or an update is NaN or infinite" },
     { "loss_above_initial", OPT_REAL, MAP(config_stop, loss_above_initial), "0", 0, 1e300,
-      .help = "end it as diverged when a logged train_loss exceeds this multiple of the one at step 0; 0 = off" },
+      .help = "end it as diverged when train_loss exceeds this multiple of the one at step 0; 0 = off" },
+    { "every", OPT_INT, MAP(config_stop, every), "0", 0, 1e12, .help = "steps between tests of loss_above_initial; 0 = at every log" },
     { 0 }
 };
 static const struct option train_options[] = {
@@ -224,6 +225,8 @@ static void check_metrics(const struct node *tree, const struct config *c, const
         }
         if (!is_defined(m, dataset, data))
             err_at(e, where, "log.metrics: '%s' is not defined for dataset '%s'", name, c->dataset.part->name);
+        if (m->of_inverse && strcmp(c->algorithm.mapping.part->name, "inverse") != 0)
+            err_at(e, where, "log.metrics: '%s' is about the mapping 'inverse'; this one is '%s'", name, c->algorithm.mapping.part->name);
         if (m->part.needs & ~c->algorithm.mapping.part->gives)
             err_at(e, where, "log.metrics: '%s' needs a mapping that %s", name, capability_text(m->part.needs));
     }
@@ -263,7 +266,7 @@ static void check_parts(const struct node *tree, struct config *c, struct arena 
     if (chain_shape(&chain, &c->network.layers, &data, places, a, e) < 0)
         return;
     struct credit credit;
-    const struct credit_choice choice = config_credit(c);
+    const struct credit_choice choice = config_credit(&c->algorithm);
     if (credit_shape(&credit, &choice, &chain, a, &late) < 0) {
         if (late.n_messages && late.messages[0].where.line)
             err_move(e, &late);
@@ -308,6 +311,20 @@ int config_bind(const struct node *tree, struct config *c, struct arena *a, stru
     return e->n_errors == before ? 0 : ERR_SPEC;
 }
 
+int config_preset(const char *name, struct config_algorithm *algorithm, struct arena *a, struct err *e)
+{
+    const struct preset *preset = find_preset(name);
+    if (!preset)
+        return err_set(e, ERR_INTERNAL, "no preset '%s'", name);
+    struct node *parts = tree_parse("preset", preset->parts, strlen(preset->parts), a, e);
+    struct node *own = parts ? tree_parse("preset", name, strlen(name), a, e) : NULL;
+    if (!own)
+        return e->code;
+    TRY(tree_set(&parts, "name", own, a, e));
+    *algorithm = (struct config_algorithm){ 0 };
+    return bind_tree(parts, algorithm_options, algorithm, "algorithm", a, e);
+}
+
 void config_json(const struct config *c, struct text *out)
 {
     bind_json(config_options, c, 0, out);
@@ -322,9 +339,8 @@ void config_key(const struct config *c, char hex[65])
     text_free(&t);
 }
 
-struct credit_choice config_credit(const struct config *c)
+struct credit_choice config_credit(const struct config_algorithm *a)
 {
-    const struct config_algorithm *a = &c->algorithm;
     return (struct credit_choice){ a->target, a->mapping, a->feedback_loss, a->propagate, a->update, a->route, (size_t)a->head,
                                    a->target_stepsize };
 }

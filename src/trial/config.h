@@ -17,6 +17,7 @@ struct config_network {
 struct config_stop {
     bool nonfinite;
     double loss_above_initial; /* factor on the train loss at step 0; 0 = off */
+    int64_t every;             /* steps between tests of it; 0 = at every log */
 };
 
 struct config_train {
@@ -74,6 +75,8 @@ extern const struct option config_options[];
 /* Binds a trial's tree and checks that its parts fit (needs meet gives, shapes chain up, the batch fits the data). Every mistake goes to e
  * with its place. The result lives in a. */
 int config_bind(const struct node *tree, struct config *c, struct arena *a, struct err *e);
+/* Binds a preset as it is, without changes of a file. */
+int config_preset(const char *name, struct config_algorithm *algorithm, struct arena *a, struct err *e);
 /* SHA-256 of the canonical form without budget keys. */
 void config_key(const struct config *c, char hex[65]);
 void config_json(const struct config *c, struct text *out);

@@ -55,13 +55,14 @@ int evaluate(struct trial *t, enum split split, const struct evaluation **result
         return 0;
     const size_t size = split == SPLIT_TEST ? t->data.test_size : t->data.eval_size;
     const size_t rows = rows_per_pass(t, size), whole = size / rows * rows;
-    *v = (struct evaluation){ .done = true };
+    *v = (struct evaluation){ 0 };
     TRY(run_part(t, split, 0, whole, rows, v, e));
     if (whole < size)
         TRY(run_part(t, split, whole, size - whole, size - whole, v, e));
     v->loss /= (double)size;
     for (size_t i = 0; i < EVALUATION_MAX_ACCURACIES; i++)
         v->accuracy[i] *= 100.0 / (double)size;
+    v->done = true;
     return 0;
 }
 

@@ -1,6 +1,7 @@
 /* What can be logged. A metric is one row of the table below; `tprun list metrics` and the check of a file's log.metrics read it. */
 #include "trial/private.h"
 
+#include "math/solve.h"
 #include <math.h>
 #include <string.h>
 
@@ -69,6 +70,102 @@ static int feedback_loss(struct trial *t, const struct measure_def *m, struct si
     return 0;
 }
 
+/* Sum of the Frobenius norms of the update directions of the layers under the head: the code's "oracle direction norm" (sheet roulet2022, 7). */
+static int direction_norm(struct trial *t, const struct measure_def *m, struct sink *sink, struct err *e)
+{
+    if (t->step == 0)
+        return 0;
+    double sum = 0;
+    for (size_t i = 0; i < t->chain.n_layers && t->chain.first_link[i] < t->credit.n; i++)
+        for (size_t j = 0; j < t->chain.layers[i].n_params; j++)
+            sum += sqrt(mat_sum_squares(layer_param(&t->chain.layers[i], j, t->gradient)));
+    return sink->metric(sink, m->part.name, t->step, sum, e);
+}
+
+/* The matrix that multiplies the chain's state: the last weight matrix of a layer's parameters. */
+static struct mat state_weight(const struct layer *l)
+{
+    for (size_t j = l->n_params; j-- > 0;)
+        if (!l->params[j].is_bias)
+            return layer_param(l, j, l->weights);
+    return (struct mat){ 0 };
+}
+
+static int spectral_norm(struct trial *t, const struct measure_def *m, struct sink *sink, struct err *e)
+{
+    for (size_t i = 0; i < t->chain.n_layers; i++) {
+        const struct mat w = state_weight(&t->chain.layers[i]);
+        double norm;
+        if (!w.p)
+            continue;
+        TRY(solve_spectral_norm(w, &norm, e));
+        TRY(sink->layer_metric(sink, m->part.name, t->step, (int64_t)i, norm, e));
+    }
+    return 0;
+}
+
+/* Condition number of W^T W + r I, the matrix that the regularized inverse factorizes. */
+static int condition_number(struct trial *t, const struct measure_def *m, struct sink *sink, struct err *e)
+{
+    const struct inverse_options *o = t->config->algorithm.mapping.opts;
+    for (size_t i = 0; i < t->chain.n_layers; i++) {
+        const size_t last = t->chain.first_link[i] + t->chain.links_of[i] - 1;
+        if (last < 1 || last >= t->credit.n)
+            continue;
+        const struct mat w = state_weight(&t->chain.layers[i]);
+        double largest, smallest;
+        TRY(solve_condition(w, &largest, &smallest, e));
+        if (w.rows < w.cols)
+            smallest = 0; /* W^T W has a null space */
+        TRY(sink->layer_metric(sink, m->part.name, t->step, (int64_t)i,
+                               (largest * largest + o->regularization) / (smallest * smallest + o->regularization), e));
+    }
+    return 0;
+}
+
+/* Share of the states of each layer that the inverse's clamp would move. */
+static int clip_fraction(struct trial *t, const struct measure_def *m, struct sink *sink, struct err *e)
+{
+    const struct inverse_options *o = t->config->algorithm.mapping.opts;
+    if (t->step == 0)
+        return 0;
+    for (size_t i = 0; i < t->chain.n_layers && t->chain.first_link[i] < t->credit.n; i++) {
+        const struct act *act = t->chain.layers[i].act;
+        const struct mat h = t->pass.stacks[i].out;
+        const double low = act == act_all[ACT_TANH] ? -1 + o->clamp : act == act_all[ACT_SIGMOID] ? o->clamp : -INFINITY;
+        const double high = act == act_all[ACT_TANH] || act == act_all[ACT_SIGMOID] ? 1 - o->clamp : INFINITY;
+        double n = 0;
+        for (size_t j = 0; j < mat_n(h); j++)
+            n += h.p[j] < low || h.p[j] > high;
+        TRY(sink->layer_metric(sink, m->part.name, t->step, (int64_t)i, n / (double)mat_n(h), e));
+    }
+    return 0;
+}
+
+/* Angle in degrees between the update and the back-propagation gradient of the same minibatch, for the weights or the biases of each layer. */
+static int angle_bp(struct trial *t, const struct measure_def *m, struct sink *sink, struct err *e)
+{
+    if (!t->reference->taken)
+        return 0;
+    for (size_t i = 0; i < t->chain.n_layers; i++) {
+        const struct layer *l = &t->chain.layers[i];
+        double dot = 0, mine = 0, other = 0;
+        for (size_t j = 0; j < l->n_params; j++) {
+            if (l->params[j].is_bias != m->biases)
+                continue;
+            const struct mat a = layer_param(l, j, t->gradient), b = layer_param(l, j, t->reference->gradient);
+            dot += mat_dot(a, b);
+            mine += mat_sum_squares(a);
+            other += mat_sum_squares(b);
+        }
+        if (mine == 0 || other == 0)
+            continue; /* no direction, no angle */
+        const double cosine = dot / sqrt(mine * other);
+        TRY(sink->layer_metric(sink, m->part.name, t->step, (int64_t)i, acos(fmin(1, fmax(-1, cosine))) * 180 / M_PI, e));
+    }
+    return 0;
+}
+
 #define METRIC(id, text, ...) static const struct measure_def measure_##id = { .part = { .name = #id, .help = text }, __VA_ARGS__ };
 METRIC(train_loss, "mean loss over the fixed evaluation set of the training distribution", .measure = of_evaluation, .of_samples = true, .split = SPLIT_EVAL)
 METRIC(test_loss, "mean loss over the test set", .measure = of_evaluation, .of_samples = true, .split = SPLIT_TEST)
@@ -88,11 +185,22 @@ static const struct measure_def measure_feedback_loss = {
     .measure = feedback_loss,
 };
 
+METRIC(direction_norm, "sum of the Frobenius norms of the update directions of the layers under the head", .measure = direction_norm)
+METRIC(spectral_norm, "largest singular value of each layer's state weights (layer_metric)", .measure = spectral_norm)
+METRIC(angle_bp, "degrees between the update of each layer's weights and the back-propagation gradient (layer_metric)", .measure = angle_bp,
+       .of_reference = true)
+METRIC(angle_bp_bias, "the same for the biases (layer_metric)", .measure = angle_bp, .of_reference = true, .biases = true)
+METRIC(condition_number, "condition number of W^T W + r I for each inverted layer (layer_metric)", .measure = condition_number, .of_inverse = true)
+METRIC(clip_fraction, "share of each layer's states that the inverse's clamp would move (layer_metric)", .measure = clip_fraction,
+       .of_inverse = true)
+
 static const struct part *const measure_parts[] = {
     &measure_train_loss.part,    &measure_test_loss.part,           &measure_train_accuracy.part,
     &measure_test_accuracy.part, &measure_test_accuracy_strict.part, &measure_batch_loss.part,
     &measure_weight_norm.part,   &measure_update_norm.part,         &measure_displacement_norm.part,
-    &measure_feedback_loss.part,
+    &measure_feedback_loss.part, &measure_direction_norm.part,      &measure_spectral_norm.part,
+    &measure_angle_bp.part,      &measure_angle_bp_bias.part,       &measure_condition_number.part,
+    &measure_clip_fraction.part,
 };
 const struct registry measure_registry = { "metric", measure_parts, sizeof measure_parts / sizeof *measure_parts };
 

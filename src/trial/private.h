@@ -20,6 +20,15 @@ struct optimizer {
     const real *factors; /* or NULL */
 };
 
+/* Back-propagation beside the method under test: its gradient of the same minibatch at the same weights, taken before they move. */
+struct reference {
+    struct config_algorithm algorithm;
+    struct credit credit;
+    real *gradient;
+    bool wanted; /* in the present step: the one before a log */
+    bool taken;
+};
+
 enum cost_phase { COST_TRAIN, COST_EVALUATE, COST_CHECKPOINT, COST_PHASES };
 
 struct trial {
@@ -34,6 +43,7 @@ struct trial {
     struct credit credit;
     struct pass pass;
     real *gradient;
+    struct reference *reference; /* a second credit over the same pass, for metrics that compare with it; else NULL */
     real *kept_gradient; /* of layers already moved, when layers are updated in turn; else NULL */
     struct optimizer forward, feedback;
     struct rng *noise; /* one stream per feedback layer */
@@ -57,7 +67,7 @@ struct trial {
 int trial_setup(struct trial *t, const struct config *c, bool initial_weights, struct err *e);
 void trial_teardown(struct trial *t);
 /* The choice of parts a configuration stands for. */
-struct credit_choice config_credit(const struct config *c);
+struct credit_choice config_credit(const struct config_algorithm *a);
 /* Steps that a budget of iterations or epochs stands for. */
 int64_t config_budget(const struct config *c, const struct data_shape *data);
 
@@ -77,6 +87,13 @@ struct evaluation {
 int evaluate(struct trial *t, enum split split, const struct evaluation **result, struct err *e);
 void evaluation_clear(struct trial *t);
 
+/* ---- reference.c ---- */
+int reference_open(struct trial *t, struct err *e);
+int reference_take(struct trial *t, struct err *e);
+void reference_close(struct trial *t);
+/* Whether a metric of the trial's log asks for it. */
+bool reference_asked(const struct config *c);
+
 /* ---- size.c ---- */
 double step_flops(const struct chain *chain, const struct credit *credit, size_t rows);
 
@@ -85,6 +102,9 @@ struct measure_def {
     struct part part;
     int (*measure)(struct trial *t, const struct measure_def *self, struct sink *sink, struct err *e);
     bool of_samples;      /* needs the dataset: an evaluation */
+    bool of_reference;    /* compares with the reference credit */
+    bool of_inverse;      /* of the mapping 'inverse' alone */
+    bool biases;          /* which parameters */
     enum split split;
     const char *accuracy; /* which accuracy; NULL = the loss */
 };

@@ -212,6 +212,8 @@ static int probe_step(struct trial *t, struct safetensors_writer *w, struct aren
         TRY(credit_targets(&t->credit, &t->pass, e));
         add_states(w, a, t);
     }
+    if (t->reference)
+        t->reference->wanted = metrics;
     TRY(step_train(t, false, e));
     if (!in_turn)
         add_states(w, a, t);

@@ -62,7 +62,7 @@ int trial_setup(struct trial *t, const struct config *c, bool initial_weights, s
     t->budget = config_budget(c, &t->data);
     TRY(chain_shape(&t->chain, &c->network.layers, &t->data, NULL, a, e));
     TRY(chain_open(&t->chain, rows, a, e));
-    const struct credit_choice choice = config_credit(c);
+    const struct credit_choice choice = config_credit(&c->algorithm);
     TRY(credit_shape(&t->credit, &choice, &t->chain, a, e));
     TRY(credit_open(&t->credit, rows, a, e));
     TRY(pass_init(&t->pass, &t->chain, rows, true, a, e));
@@ -75,6 +75,8 @@ int trial_setup(struct trial *t, const struct config *c, bool initial_weights, s
     if (!t->gradient || (update->order != ORDER_SIMULTANEOUS && !t->kept_gradient) || !t->noise || !t->evaluation)
         return err_set(e, ERR_MEMORY, "not enough memory for the gradient");
     TRY(open_optimizers(t, e));
+    if (reference_asked(c))
+        TRY(reference_open(t, e));
     for (size_t i = 0; i < t->credit.n_feedback; i++) {
         char name[64];
         snprintf(name, sizeof name, "noise.feedback.%zu", t->credit.feedback[i].target);
@@ -90,6 +92,7 @@ int trial_setup(struct trial *t, const struct config *c, bool initial_weights, s
 
 void trial_teardown(struct trial *t)
 {
+    reference_close(t);
     credit_finish(&t->credit);
     chain_finish(&t->chain);
     arena_finish(&t->memory);

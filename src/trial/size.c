@@ -31,7 +31,7 @@ int trial_measure(const struct config *c, struct trial_size *size, struct arena 
     struct data_shape data = { 0 };
     struct chain chain;
     struct credit credit;
-    const struct credit_choice choice = config_credit(c);
+    const struct credit_choice choice = config_credit(&c->algorithm);
     const struct optim_def *optim = (const struct optim_def *)c->train.optimizer.part;
     TRY(((const struct dataset_def *)c->dataset.part)->shape(c->dataset.opts, &data, e));
     TRY(chain_shape(&chain, &c->network.layers, &data, NULL, a, e));

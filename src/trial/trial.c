@@ -72,11 +72,9 @@ int trial_step(struct trial *t, struct err *e)
     return 0;
 }
 
-/* Measures, and applies the sheet's rule: diverged when the train loss exceeds a multiple of the initial one (Roulet, code). */
-static int log_step(struct trial *t, struct sink *sink, struct err *e)
+/* The sheet's rule: diverged when the train loss exceeds a multiple of the initial one (Roulet, code). */
+static int check_loss(struct trial *t, struct err *e)
 {
-    evaluation_clear(t);
-    TRY(measure_all(t, sink, e));
     const double factor = t->config->train.stop.loss_above_initial;
     if (factor == 0)
         return 0;
@@ -120,10 +118,15 @@ static int save(struct run *r, struct err *e)
     return 0;
 }
 
-static int log_now(struct run *r, struct err *e)
+/* What is due after a step: a log, a test of the divergence rule, or both on one evaluation. */
+static int look(struct run *r, bool log, bool check, struct err *e)
 {
+    evaluation_clear(r->t);
     clock_lap(r->lap, r->t->cost_ns[COST_TRAIN]);
-    TRY(log_step(r->t, r->sink, e));
+    if (log)
+        TRY(measure_all(r->t, r->sink, e));
+    if (check)
+        TRY(check_loss(r->t, e));
     clock_lap(r->lap, r->t->cost_ns[COST_EVALUATE]);
     if (r->control->progress)
         r->control->progress(r->control->self, r->t->step, r->t->evaluation[SPLIT_EVAL].done ? r->t->evaluation[SPLIT_EVAL].loss : r->t->pass.loss);
@@ -152,14 +155,19 @@ static int between_steps(struct run *r, struct err *e)
 static int train(struct run *r, struct err *e)
 {
     struct trial *t = r->t;
+    const int64_t every = t->config->log.every, test = t->config->train.stop.every;
     if (t->step == 0)
-        TRY(log_now(r, e));
+        TRY(look(r, true, true, e));
     while (t->step < t->budget) {
         TRY(between_steps(r, e));
+        const int64_t next = t->step + 1;
+        const bool last = next == t->budget, log = last || next % every == 0, check = last || (test ? next % test == 0 : log);
+        if (t->reference)
+            t->reference->wanted = log;
         TRY(trial_step(t, e));
         t->steps_here++;
-        if (t->step % t->config->log.every == 0 || t->step == t->budget)
-            TRY(log_now(r, e));
+        if (log || check)
+            TRY(look(r, log, check, e));
     }
     return save(r, e);
 }
@@ -186,18 +194,23 @@ int trial_run(struct trial *t, struct sink *sink, const struct trial_control *co
     const int code = has_work || t->step == 0 ? train(&r, e) : 0;
     const bool diverged = code == ERR_DIVERGED || code == ERR_SINGULAR;
     struct err second = { 0 };
-    if (diverged && t->bad_tensor[0] && registry_find(&measure_registry, t->bad_tensor) == NULL)
-        log_divergence(t, sink, e, &second);
-    else if (diverged)
+    const bool seen_by_log = registry_find(&measure_registry, t->bad_tensor) != NULL;
+    if (diverged && seen_by_log)
         sink->event(sink, t->step, "diverged", err_first(e), &second);
-    if (code == 0 || diverged || code == ERR_STOPPED)
+    else if (diverged)
+        log_divergence(t, sink, e, &second);
+    const bool ended = code == 0 || diverged || code == ERR_STOPPED;
+    if (ended && second.code == 0)
         report_costs(&r, &second);
     *outcome = (struct trial_outcome){ .step = t->step, .layer = t->bad_layer };
     snprintf(outcome->tensor, sizeof outcome->tensor, "%s", t->bad_tensor);
     checkpoint_weights_hash(t, outcome->weights_sha256);
     const int second_code = second.code;
-    if (second_code < 0 && !diverged && code == 0)
+    if (ended && second_code < 0) { /* a result that could not be recorded is none */
+        err_clear(e);
         err_move(e, &second);
+        return second_code;
+    }
     err_clear(&second);
-    return code ? code : second_code;
+    return code;
 }

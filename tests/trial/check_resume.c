@@ -104,7 +104,7 @@ static int stop_at(void *self)
     return trial_step_number(s->trial) >= s->at ? TRIAL_STOP : TRIAL_CONTINUE;
 }
 
-#define RUN "{train: {iterations: 12}, log: {every: 3, metrics: [train_loss, test_loss, test_accuracy, batch_loss, update_norm]}, train.stop: {loss_above_initial: 50}}"
+#define RUN "{train: {iterations: 12}, log: {every: 3, metrics: [train_loss, test_loss, test_accuracy, batch_loss, update_norm, angle_bp]}, train.stop: {loss_above_initial: 50}}"
 
 START_TEST(runs_stopped_anywhere_give_the_same_records)
 {

@@ -1,0 +1,433 @@
+/* What is logged: metrics are what they say, an evaluation depends on the weights alone, and a trial that diverges leaves the record it should. */
+#include "../check_main.h"
+#include "fixture.h"
+
+/* ---- evaluation ---- */
+
+/* Mean loss over a split, sample by sample. */
+static double loss_by_samples(struct fixture *f, enum split split, size_t n, double *accuracy)
+{
+    struct trial *t = f->trial;
+    struct pass p;
+    struct err e = { 0 };
+    double sum = 0, correct = 0;
+    must(pass_init(&p, &t->chain, 1, false, &f->arena, &e), &e);
+    for (size_t i = 0; i < n; i++) {
+        t->dataset->fill(f->config.dataset.opts, t->dataset_state, split, i, &p.batch);
+        chain_forward(&p);
+        sum += chain_loss(&p, f->config.loss, false);
+        const struct mat out = pass_output(&p);
+        size_t best = 0;
+        for (size_t j = 1; j < out.cols; j++)
+            best = out.p[j] > out.p[best] ? j : best;
+        correct += p.batch.label && (size_t)p.batch.label[0] == best;
+    }
+    *accuracy = 100 * correct / (double)n;
+    return sum / (double)n;
+}
+
+START_TEST(evaluation_is_the_mean_over_all_samples)
+{
+    static const char *const data[] = { ORDER, ADDING, BLOBS, NULL };
+    for (size_t i = 0; data[i]; i++) {
+        struct fixture f;
+        const struct evaluation *v;
+        struct err e = { 0 };
+        double accuracy;
+        fixture_open(&f, data[i], "{dataset: {eval_size: 437, test_size: 211}}");
+        fixture_steps(&f, 3);
+        must(evaluate(f.trial, SPLIT_EVAL, &v, &e), &e);
+        ck_assert_double_eq_tol(v->loss, loss_by_samples(&f, SPLIT_EVAL, 437, &accuracy), BOUND(1e-13, 1e-6));
+        if (f.trial->data.classes)
+            ck_assert_double_eq_tol(v->accuracy[0], accuracy, 1e-9);
+        must(evaluate(f.trial, SPLIT_TEST, &v, &e), &e);
+        ck_assert_double_eq_tol(v->loss, loss_by_samples(&f, SPLIT_TEST, 211, &accuracy), BOUND(1e-13, 1e-6));
+        if (f.trial->data.classes)
+            ck_assert_double_eq_tol(v->accuracy[0], accuracy, 1e-9);
+        fixture_close(&f);
+    }
+}
+END_TEST
+
+/* With a stepsize of 0 the weights stay: so does every evaluation, bit for bit. */
+START_TEST(evaluation_does_not_depend_on_the_position)
+{
+    static const char *const data[] = { ORDER, ADDING, BLOBS, NULL };
+    for (size_t i = 0; data[i]; i++) {
+        struct fixture f;
+        const struct evaluation *v;
+        struct err e = { 0 };
+        fixture_open(&f, data[i], "{train: {optimizer: {name: sgd, stepsize: 0}}, algorithm: {name: tp, target_stepsize: 1}}");
+        must(evaluate(f.trial, SPLIT_TEST, &v, &e), &e);
+        const double first = v->loss;
+        for (int j = 0; j < 5; j++) {
+            fixture_steps(&f, 1 + j);
+            evaluation_clear(f.trial);
+            must(evaluate(f.trial, SPLIT_TEST, &v, &e), &e);
+            ck_assert_double_eq(v->loss, first);
+        }
+        fixture_close(&f);
+    }
+}
+END_TEST
+
+/* An evaluation in between leaves training as it was. */
+START_TEST(evaluation_does_not_disturb_training)
+{
+    struct fixture a, b;
+    const struct evaluation *v;
+    struct err e = { 0 };
+    fixture_open(&a, ORDER, "{algorithm: {name: tp, target_stepsize: 1}}");
+    fixture_open(&b, ORDER, "{algorithm: {name: tp, target_stepsize: 1}}");
+    fixture_steps(&a, 6);
+    for (int i = 0; i < 6; i++) {
+        evaluation_clear(b.trial);
+        must(evaluate(b.trial, SPLIT_TEST, &v, &e), &e);
+        fixture_steps(&b, 1);
+    }
+    ck_assert(memcmp(a.trial->chain.weights, b.trial->chain.weights, a.trial->chain.n_vector * sizeof(real)) == 0);
+    fixture_close(&a);
+    fixture_close(&b);
+}
+END_TEST
+
+/* ---- two variants of one seed ---- */
+
+START_TEST(variants_share_data_and_weights)
+{
+    struct fixture a, b, c;
+    fixture_open(&a, ORDER, "{variant: a}");
+    fixture_open(&b, ORDER, "{variant: b, algorithm: {name: dtp, target_stepsize: 0.1, feedback: {optimizer: {name: sgd, stepsize: 0.1}}}}");
+    fixture_open(&c, ORDER, "{variant: a, seed: 4}");
+    const size_t size = a.trial->chain.n_vector * sizeof(real), n = a.trial->data.length * 3 * a.trial->data.features * sizeof(real);
+    ck_assert(memcmp(a.trial->chain.weights, b.trial->chain.weights, size) == 0);
+    ck_assert(memcmp(a.trial->chain.weights, c.trial->chain.weights, size) != 0);
+    for (int i = 0; i < 3; i++) {
+        fixture_steps(&a, 1);
+        fixture_steps(&b, 1);
+        fixture_steps(&c, 1);
+        ck_assert(memcmp(a.trial->pass.batch.x, b.trial->pass.batch.x, n) == 0);
+        ck_assert(memcmp(a.trial->pass.batch.label, b.trial->pass.batch.label, 3 * sizeof(int64_t)) == 0);
+        ck_assert(memcmp(a.trial->pass.batch.x, c.trial->pass.batch.x, n) != 0);
+    }
+    fixture_close(&a);
+    fixture_close(&b);
+    fixture_close(&c);
+}
+END_TEST
+
+/* ---- a run and its records ---- */
+
+static int run(struct fixture *f, struct records *r, struct trial_outcome *outcome, struct err *e)
+{
+    const struct trial_control control = { 0 };
+    *r = records_new();
+    return trial_run(f->trial, &r->sink, &control, outcome, e);
+}
+
+/* An algorithm that defines a metric. */
+static const char *algorithm_for(const struct measure_def *m)
+{
+    return m->of_inverse ? "{name: tp, target_stepsize: 0.1}" : "{name: dtp, target_stepsize: 0.1, feedback: {optimizer: {name: sgd, stepsize: 0.01}}}";
+}
+
+/* Every metric is logged at step 0 (those of an evaluation), at every `every` and at the end; it changes nothing of the training. */
+START_TEST(every_metric_is_logged)
+{
+    static const int64_t steps[] = { 0, 3, 6, 7 };
+    for (size_t i = 0; i < measure_registry.n_parts; i++) {
+        const struct measure_def *m = (const struct measure_def *)measure_registry.parts[i];
+        const char *name = m->part.name;
+        char own[320], layer[96];
+        struct fixture f, bare;
+        struct records r;
+        struct trial_outcome outcome;
+        struct err e = { 0 };
+        snprintf(own, sizeof own, "{train: {iterations: 7}, log: {every: 3, metrics: [%s]}, algorithm: %s}", name, algorithm_for(m));
+        fixture_open(&f, ADDING, own);
+        must(run(&f, &r, &outcome, &e), &e);
+        for (size_t j = m->of_samples ? 0 : 1; j < 4; j++) {
+            snprintf(layer, sizeof layer, "%s.0", name);
+            const bool per_layer = strstr(r.text.s, layer) != NULL;
+            const double value = records_value(&r, per_layer ? layer : name, steps[j]);
+            ck_assert_msg(isfinite(value) && value >= 0, "%s at step %lld: %g", name, (long long)steps[j], value);
+        }
+        ck_assert_int_eq(outcome.step, 7);
+        ck_assert_int_eq(outcome.layer, -1);
+        ck_assert_str_eq(outcome.tensor, "");
+        ck_assert_uint_eq(strlen(outcome.weights_sha256), 64);
+        snprintf(own, sizeof own, "{log: {metrics: [train_loss]}, algorithm: %s}", algorithm_for(m));
+        fixture_open(&bare, ADDING, own);
+        fixture_steps(&bare, 7);
+        ck_assert_msg(memcmp(f.trial->chain.weights, bare.trial->chain.weights, f.trial->chain.n_vector * sizeof(real)) == 0,
+                      "%s changes the training", name);
+        text_free(&r.text);
+        fixture_close(&f);
+        fixture_close(&bare);
+    }
+}
+END_TEST
+
+static double norm_of(const struct trial *t, size_t layer, const real *vector)
+{
+    double sum = 0;
+    const struct layer *l = &t->chain.layers[layer];
+    for (size_t p = 0; p < l->n_params; p++)
+        for (size_t j = 0; j < l->params[p].rows * l->params[p].cols; j++)
+            sum += pow((double)vector[l->params[p].offset + j], 2);
+    return sqrt(sum);
+}
+
+START_TEST(norms_are_those_of_the_last_step)
+{
+    struct fixture f;
+    struct records r;
+    struct trial_outcome outcome;
+    struct err e = { 0 };
+    char name[32];
+    fixture_open(&f, ADDING, "{train: {iterations: 4}, log: {every: 3, metrics: [weight_norm, update_norm, displacement_norm]}, algorithm: {name: tp, target_stepsize: 0.1}}");
+    must(run(&f, &r, &outcome, &e), &e);
+    const struct trial *t = f.trial;
+    for (size_t i = 0; i < 2; i++) {
+        snprintf(name, sizeof name, "weight_norm.%zu", i);
+        ck_assert_double_eq_tol(records_value(&r, name, 4), norm_of(t, i, t->chain.weights), 1e-10);
+        snprintf(name, sizeof name, "update_norm.%zu", i);
+        ck_assert_double_eq_tol(records_value(&r, name, 4), norm_of(t, i, t->gradient), 1e-10);
+    }
+    for (size_t k = 0; k < t->credit.n; k++) {
+        snprintf(name, sizeof name, "displacement_norm.%zu", k);
+        ck_assert_double_eq_tol(records_value(&r, name, 4), sqrt(mat_sum_squares(t->credit.d[k])), 1e-10);
+    }
+    text_free(&r.text);
+    fixture_close(&f);
+}
+END_TEST
+
+/* bp is at no angle to itself; without propagation through_chain is bp, too; the head always is. */
+START_TEST(angles_to_bp)
+{
+    static const char *const own[] = { "bp", "{name: bp, head: 1, target_stepsize: 3}", "{name: tp, target_stepsize: 0.5, propagate: none, update: through_chain}",
+                                       "{name: dfa}", NULL };
+    for (size_t i = 0; own[i]; i++) {
+        struct fixture f;
+        struct records r;
+        struct trial_outcome outcome;
+        struct err e = { 0 };
+        char lines[256];
+        snprintf(lines, sizeof lines, "{train: {iterations: 4}, log: {every: 2, metrics: [angle_bp, angle_bp_bias]}, algorithm: %s}", own[i]);
+        fixture_open(&f, ORDER, lines);
+        must(run(&f, &r, &outcome, &e), &e);
+        for (int64_t step = 2; step <= 4; step += 2) {
+            const double below = records_value(&r, "angle_bp.0", step), bias = records_value(&r, "angle_bp_bias.0", step);
+            const bool same = strstr(own[i], "dfa") == NULL;
+            ck_assert_msg(same ? below < BOUND(1e-5, 0.1) && bias < BOUND(1e-5, 0.1) : below > 1 && bias > 1, "%s: %g and %g degrees", own[i], below, bias);
+            ck_assert_double_lt(records_value(&r, "angle_bp.1", step), BOUND(1e-5, 0.1));
+        }
+        text_free(&r.text);
+        fixture_close(&f);
+    }
+}
+END_TEST
+
+/* The mean of the minibatches since the last log, each before its update; whatever the order of updates. */
+static void check_batch_loss(const char *data, const char *own)
+{
+    struct fixture f, g;
+    struct records r;
+    struct trial_outcome outcome;
+    struct err e = { 0 };
+    fixture_open(&f, data, own);
+    must(run(&f, &r, &outcome, &e), &e);
+    fixture_open(&g, data, own);
+    for (int64_t from = 0; from < 9; from += 3) {
+        double sum = 0;
+        for (int i = 0; i < 3; i++) {
+            struct trial *t = g.trial;
+            t->dataset->fill(g.config.dataset.opts, t->dataset_state, SPLIT_TRAIN, (uint64_t)t->step * 3, &t->pass.batch);
+            chain_forward(&t->pass);
+            sum += chain_loss(&t->pass, g.config.loss, false);
+            fixture_steps(&g, 1);
+        }
+        ck_assert_double_eq(records_value(&r, "batch_loss", from + 3), sum / 3);
+    }
+    text_free(&r.text);
+    fixture_close(&f);
+    fixture_close(&g);
+}
+
+START_TEST(batch_loss_is_that_before_the_update)
+{
+    check_batch_loss(ORDER, "{train: {iterations: 9}, log: {every: 3, metrics: [batch_loss]}}");
+    check_batch_loss(BLOBS, "{train: {iterations: 9}, log: {every: 3, metrics: [batch_loss]}, algorithm: {name: bp, update: {order: sequential}}}");
+}
+END_TEST
+
+START_TEST(training_reduces_the_loss)
+{
+    static const char *const own[] = { "{algorithm: bp}", "{algorithm: {name: tp, target_stepsize: 1, mapping: {regularization: 1}}}",
+                                       "{algorithm: {name: dtp, target_stepsize: 1, feedback_loss: {name: reconstruction, noise: 0.1},"
+                                       " feedback: {optimizer: {name: sgd, stepsize: 0.05}}}}", "{algorithm: dfa}", NULL };
+    for (size_t i = 0; own[i]; i++) {
+        struct fixture f;
+        struct records r;
+        struct trial_outcome outcome;
+        struct err e = { 0 };
+        fixture_open(&f, BLOBS, own[i]);
+        f.trial->budget = 300;
+        must(run(&f, &r, &outcome, &e), &e);
+        ck_assert_msg(records_value(&r, "train_loss", 300) < 0.7 * records_value(&r, "train_loss", 0), "%s: from %g to %g", own[i],
+                      records_value(&r, "train_loss", 0), records_value(&r, "train_loss", 300));
+        text_free(&r.text);
+        fixture_close(&f);
+    }
+}
+END_TEST
+
+/* ---- divergence ---- */
+
+/* The rule of the released code: a logged train_loss above a multiple of the initial one. */
+START_TEST(loss_above_initial_ends_a_trial)
+{
+    struct fixture f;
+    struct records r;
+    struct trial_outcome outcome;
+    struct err e = { 0 };
+    fixture_open(&f, ADDING, "{train: {iterations: 50, optimizer: {name: sgd, stepsize: 3}, stop: {loss_above_initial: 2}}, log: {every: 1, metrics: [train_loss]}}");
+    ck_assert_int_eq(run(&f, &r, &outcome, &e), ERR_DIVERGED);
+    ck_assert_ptr_nonnull(strstr(err_first(&e), "train_loss"));
+    err_clear(&e);
+    ck_assert_str_eq(outcome.tensor, "train_loss");
+    const double initial = records_value(&r, "train_loss", 0);
+    ck_assert(!(records_value(&r, "train_loss", outcome.step) <= 2 * initial));
+    for (int64_t step = 1; step < outcome.step; step++)
+        ck_assert(records_value(&r, "train_loss", step) <= 2 * initial);
+    char event[64];
+    snprintf(event, sizeof event, "diverged %lld: ", (long long)outcome.step);
+    ck_assert_ptr_nonnull(strstr(r.text.s, event));
+    text_free(&r.text);
+    fixture_close(&f);
+    /* the same without the rule goes on, or ends because a number does */
+    fixture_open(&f, ADDING, "{train: {iterations: 2, optimizer: {name: sgd, stepsize: 3}}, log: {every: 1, metrics: [train_loss]}}");
+    must(run(&f, &r, &outcome, &e), &e);
+    text_free(&r.text);
+    fixture_close(&f);
+}
+END_TEST
+
+/* Weights that overflow: the trial ends at that step, its train_loss there is NaN, and the outcome names the layer and the tensor. */
+static void overflow(const char *own, int expected)
+{
+    struct fixture f;
+    struct records r;
+    struct trial_outcome outcome;
+    struct err e = { 0 };
+    fixture_open(&f, ORDER, own);
+    real *w = layer_param(&f.trial->chain.layers[0], 1, f.trial->chain.weights).p;
+    fixture_steps(&f, 4);
+    w[3] = NAN;
+    chain_refresh(&f.trial->chain);
+    const int code = run(&f, &r, &outcome, &e);
+    ck_assert_int_eq(code, expected);
+    ck_assert_str_eq(outcome.tensor, "layers.0.weight_hh");
+    ck_assert_int_eq(outcome.layer, 0);
+    ck_assert_int_eq(outcome.step, 4);
+    ck_assert(isnan(records_value(&r, "train_loss", 5)));
+    ck_assert_ptr_nonnull(strstr(r.text.s, "diverged 5: "));
+    err_clear(&e);
+    text_free(&r.text);
+    fixture_close(&f);
+}
+
+START_TEST(nonfinite_numbers_end_a_trial)
+{
+    overflow("{algorithm: bp}", ERR_DIVERGED);
+    overflow("{algorithm: {name: tp, target_stepsize: 1}}", ERR_DIVERGED);
+}
+END_TEST
+
+/* A matrix that cannot be inverted ends a trial the same way: a record of NaN at the step, and an event. */
+START_TEST(singular_matrices_end_a_trial)
+{
+    struct fixture f;
+    struct records r;
+    struct trial_outcome outcome;
+    struct err e = { 0 };
+    fixture_open(&f, ORDER, "{algorithm: {name: tp, target_stepsize: 1, mapping: {regularization: 0}}}");
+    fixture_steps(&f, 4);
+    const struct mat w = layer_param(&f.trial->chain.layers[0], 1, f.trial->chain.weights);
+    for (size_t j = 0; j < w.cols; j++)
+        w.p[j] = 2 * w.p[w.cols + j];
+    chain_refresh(&f.trial->chain);
+    ck_assert_int_eq(run(&f, &r, &outcome, &e), ERR_SINGULAR);
+    err_clear(&e);
+    ck_assert_int_eq(outcome.step, 4);
+    ck_assert(isnan(records_value(&r, "train_loss", 5)));
+    ck_assert_ptr_nonnull(strstr(r.text.s, "diverged 5: "));
+    text_free(&r.text);
+    fixture_close(&f);
+}
+END_TEST
+
+/* The last update may be the one that overflows: no step follows to see it, but the log of the end does. */
+START_TEST(the_last_log_sees_what_no_step_does)
+{
+    struct fixture f;
+    struct records r;
+    struct trial_outcome outcome;
+    struct err e = { 0 };
+    fixture_open(&f, ADDING, "{train: {iterations: 1, optimizer: {name: sgd, stepsize: 1e30}}, log: {every: 1, metrics: [train_loss]}}");
+    f.config.train.optimizer.part = registry_find(&optim_registry, "sgd");
+    *(double *)f.config.train.optimizer.opts = BOUND(1e300, 1e30) * 1e9; /* stepsize, the first field */
+    ck_assert_int_eq(run(&f, &r, &outcome, &e), ERR_DIVERGED);
+    ck_assert_str_eq(outcome.tensor, "train_loss");
+    err_clear(&e);
+    text_free(&r.text);
+    fixture_close(&f);
+}
+END_TEST
+
+/* A sink that cannot record ends the run with its own error, also when the trial has diverged. */
+static int broken_event(struct sink *s, int64_t step, const char *kind, const char *text, struct err *e)
+{
+    (void)s, (void)step, (void)kind, (void)text;
+    return err_set(e, ERR_IO, "the other end is gone");
+}
+
+START_TEST(lost_records_are_an_error)
+{
+    struct fixture f;
+    struct records r = records_new();
+    const struct trial_control control = { 0 };
+    struct trial_outcome outcome;
+    struct err e = { 0 };
+    fixture_open(&f, ORDER, "{}");
+    r.sink.event = broken_event;
+    f.trial->chain.weights[0] = NAN;
+    f.trial->step = 1;
+    chain_refresh(&f.trial->chain);
+    ck_assert_int_eq(trial_run(f.trial, &r.sink, &control, &outcome, &e), ERR_IO);
+    err_clear(&e);
+    text_free(&r.text);
+    fixture_close(&f);
+}
+END_TEST
+
+static void add_tests(TCase *t)
+{
+    tcase_add_test(t, evaluation_is_the_mean_over_all_samples);
+    tcase_add_test(t, evaluation_does_not_depend_on_the_position);
+    tcase_add_test(t, evaluation_does_not_disturb_training);
+    tcase_add_test(t, variants_share_data_and_weights);
+    tcase_add_test(t, every_metric_is_logged);
+    tcase_add_test(t, norms_are_those_of_the_last_step);
+    tcase_add_test(t, angles_to_bp);
+    tcase_add_test(t, batch_loss_is_that_before_the_update);
+    tcase_add_test(t, training_reduces_the_loss);
+    tcase_add_test(t, loss_above_initial_ends_a_trial);
+    tcase_add_test(t, nonfinite_numbers_end_a_trial);
+    tcase_add_test(t, singular_matrices_end_a_trial);
+    tcase_add_test(t, the_last_log_sees_what_no_step_does);
+    tcase_add_test(t, lost_records_are_an_error);
+}
+
+CHECK_MAIN("measure", add_tests)
