@@ -2,12 +2,15 @@
  * One factorization per layer and minibatch, whatever the number of links. */
 #include "credit/credit.h"
 
+static const char *const matrix_names[] = { "weights", "two_eye_minus_w", NULL };
 static const char *const gates_names[] = { "matched", "released", NULL };
 
 static const struct option inverse_table[] = {
     { "regularization", OPT_REAL, offsetof(struct inverse_options, regularization), "1", 0, 1e300, .help = "r in (W^T W + r I)^-1 W^T" },
     { "clamp", OPT_REAL, offsetof(struct inverse_options, clamp), "1e-3", 0, 0.49, OPTION_ABOVE_MIN,
       "states and targets are clipped this far inside the activation's range before it is inverted" },
+    { "matrix", OPT_ENUM, offsetof(struct inverse_options, matrix), "weights", .names = matrix_names,
+      .help = "what is inverted: W, or 2 I - W with r = 0 (the released code's optim_variant, not with propagate linear)" },
     { "gates", OPT_ENUM, offsetof(struct inverse_options, gates), "matched", .names = gates_names,
       .help = "gru: the rule that belongs to the forward cell, or the released code's, which exchanges z and 1 - z" },
     { 0 }
@@ -21,11 +24,17 @@ static const struct inverse_options *options_of(const struct credit *c)
 static int shape(struct credit *c, struct arena *a, struct err *e)
 {
     (void)a;
+    const bool variant = options_of(c)->matrix == INVERT_TWO_EYE_MINUS_W;
+    if (variant && !(c->choice.propagate.part->needs & GIVES_APPLY))
+        return err_set(e, ERR_SPEC, "algorithm.mapping.matrix: 'two_eye_minus_w' is defined for propagate 'difference' and 'plain' only");
     for (size_t k = 1; k < c->n; k++) {
         const struct layer *l = &c->chain->layers[c->chain->layer_of[k]];
         if (!(l->def->part.gives & GIVES_INVERSE) || (l->act && !l->act->inverse))
             return err_at(e, l->where, "algorithm.mapping: 'inverse' needs invertible layers; network.layers.%zu (%s%s%s) is not", l->index,
                           l->def->part.name, l->act ? ", " : "", l->act ? l->act->name : "");
+        if (variant && l->n_in != l->n_out)
+            return err_at(e, l->where, "algorithm.mapping.matrix: 'two_eye_minus_w' needs square layers; network.layers.%zu is %zu x %zu", l->index,
+                          l->n_out, l->n_in);
         if ((c->choice.propagate.part->needs & GIVES_APPLY) && !l->def->inverse_apply)
             return err_at(e, l->where, "algorithm.propagate: '%s' needs the inverse itself, but that of '%s' is only linearized; use 'linear'",
                           c->choice.propagate.part->name, l->def->part.name);

@@ -64,8 +64,10 @@ int locate_files(const struct image_set *set, const char *own, char *paths[IMAGE
                 err_note(&looked, nowhere, "%s: no such folder", folder);
         }
     }
-    const int code =
-        err_set(e, ERR_IO, "%s: the data is not here; `tprun fetch %s` downloads it. Looked in:", set->name, set->name);
+    const int code = err_set(e, ERR_IO,
+                             "%s: the data is not here; `tprun fetch %s` downloads it. Looked in $TPRUN_DATA, "
+                             "$XDG_DATA_HOME/tprun and /usr/share/datasets:",
+                             set->name, set->name);
     err_move(e, &looked);
     err_clear(&looked);
     return code;

@@ -57,17 +57,31 @@ void affine_jvp(const struct affine *f, struct mat out, struct mat v, struct mat
     f->act->times_slope(out, result, result);
 }
 
-int affine_inverse_refresh(struct affine *f, struct arena *a, double regularization, struct err *e)
+/* 2 I - W */
+static void two_eye_minus(struct mat w, struct mat out)
 {
+    mat_scale(-1, w, out);
+    for (size_t i = 0; i < w.rows && i < w.cols; i++)
+        out.p[i * w.cols + i] += 2;
+}
+
+int affine_inverse_refresh(struct affine *f, struct arena *a, const struct inverse_options *o, struct err *e)
+{
+    const bool variant = o->matrix == INVERT_TWO_EYE_MINUS_W;
     if (!f->has_ridge) {
         TRY(ridge_init(&f->ridge, f->out, f->in, e));
         f->has_ridge = true;
         f->m = mat_new(a, f->out, f->in);
-        if (!f->m.p)
+        if (variant)
+            f->variant = mat_new(a, f->out, f->in);
+        if (!f->m.p || (variant && !f->variant.p))
             return err_set(e, ERR_MEMORY, "not enough memory for the inverse of a layer of %zu x %zu", f->out, f->in);
         f->back = product_plan(f->rows, f->in, f->out, false);
     }
-    return ridge_inverse(&f->ridge, f->w, regularization, f->m, e);
+    if (!variant)
+        return ridge_inverse(&f->ridge, f->w, o->regularization, f->m, e);
+    two_eye_minus(f->w, f->variant);
+    return ridge_inverse(&f->ridge, f->variant, 0, f->m, e);
 }
 
 /* Scratch for one call: links of a pass have at most `rows` rows on every way that inverts. */

@@ -17,6 +17,7 @@ struct affine {
     struct product back;       /* (rows, out) x m */
     struct mat m;              /* (out, in): W (W^T W + r I)^-1, after affine_inverse_refresh */
     struct mat scratch;        /* (rows, out) */
+    struct mat variant;        /* (out, in): 2 I - W, if the options ask for it */
     struct ridge ridge;
     bool has_ridge;
 };
@@ -31,7 +32,7 @@ void affine_linear(const struct affine *f, struct mat in, struct mat out);
 /* delta = s * a'(u); dh = delta W if dh.p. */
 void affine_vjp(const struct affine *f, struct mat out, struct mat s, struct mat delta, struct mat dh);
 void affine_jvp(const struct affine *f, struct mat out, struct mat v, struct mat result);
-int affine_inverse_refresh(struct affine *f, struct arena *a, double regularization, struct err *e);
+int affine_inverse_refresh(struct affine *f, struct arena *a, const struct inverse_options *o, struct err *e);
 /* offset (may be {NULL}): rows added to the pre-activation beside h W^T: x U^T, and bias (may be NULL) one row. */
 void affine_inverse_apply(const struct affine *f, struct mat v, struct mat offset, const real *bias, real clamp, struct mat out);
 void affine_inverse_difference(const struct affine *f, struct mat h, struct mat d, real clamp, struct mat out);

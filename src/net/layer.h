@@ -55,8 +55,10 @@ struct link {
 
 /* How a layer is inverted: the options of the mapping 'inverse'. */
 enum gates { GATES_MATCHED, GATES_RELEASED };
+enum inverted_matrix { INVERT_WEIGHTS, INVERT_TWO_EYE_MINUS_W };
 struct inverse_options {
     double regularization, clamp;
+    int matrix; /* W, or 2 I - W with r = 0, its inverse's first-order guess near the identity (released code's optim_variant) */
     int gates; /* gru: the rule of the forward cell, or the released code's with z and 1 - z exchanged */
 };
 

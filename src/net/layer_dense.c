@@ -87,7 +87,7 @@ static double dense_flops(const struct layer *l, size_t rows, double *product)
 static int dense_inverse_refresh(struct layer *l, const struct inverse_options *o, struct err *e)
 {
     struct dense_state *s = l->state;
-    return affine_inverse_refresh(&s->affine, l->arena, o->regularization, e);
+    return affine_inverse_refresh(&s->affine, l->arena, o, e);
 }
 
 static void dense_inverse_apply(const struct layer *l, struct link at, struct mat v, const struct inverse_options *o, struct mat out)

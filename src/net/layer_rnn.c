@@ -111,7 +111,7 @@ static double rnn_flops(const struct layer *l, size_t rows, double *product)
 static int rnn_inverse_refresh(struct layer *l, const struct inverse_options *o, struct err *e)
 {
     struct rnn_state *s = l->state;
-    return affine_inverse_refresh(&s->affine, l->arena, o->regularization, e);
+    return affine_inverse_refresh(&s->affine, l->arena, o, e);
 }
 
 static void rnn_inverse_apply(const struct layer *l, struct link at, struct mat v, const struct inverse_options *o, struct mat out)

@@ -72,6 +72,16 @@ int trial_step(struct trial *t, struct err *e)
     return 0;
 }
 
+/* The last step's update has no step after it to show that it was too large. */
+static int check_finite(struct trial *t, struct err *e)
+{
+    const struct evaluation *v = &t->evaluation[SPLIT_EVAL];
+    if (!t->config->train.stop.nonfinite || !v->done || isfinite(v->loss))
+        return 0;
+    snprintf(t->bad_tensor, sizeof t->bad_tensor, "train_loss");
+    return err_set(e, ERR_DIVERGED, "train_loss is not finite");
+}
+
 /* The sheet's rule: diverged when the train loss exceeds a multiple of the initial one (Roulet, code). */
 static int check_loss(struct trial *t, struct err *e)
 {
@@ -125,6 +135,7 @@ static int look(struct run *r, bool log, bool check, struct err *e)
     clock_lap(r->lap, r->t->cost_ns[COST_TRAIN]);
     if (log)
         TRY(measure_all(r->t, r->sink, e));
+    TRY(check_finite(r->t, e));
     if (check)
         TRY(check_loss(r->t, e));
     clock_lap(r->lap, r->t->cost_ns[COST_EVALUATE]);

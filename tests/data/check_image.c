@@ -550,9 +550,9 @@ START_TEST(real_sets)
     struct arena a;
     struct err e = { 0 };
     arena_init(&a, 0);
-    setenv("TPRUN_DATA", real_data, 1);
+    setenv("TPRUN_DATA", real_data, 1); /* "" is as good as none: then only what the system has */
     setenv("XDG_DATA_HOME", "/nonexistent", 1);
-    if (!*real_data || locate_files(set, NULL, paths, &a, &e) < 0) {
+    if (locate_files(set, NULL, paths, &a, &e) < 0) {
         printf("left out: the real %s (set TPRUN_DATA to a folder that holds %s/)\n", set->title, set->folders[0]);
         err_clear(&e);
         arena_finish(&a);

@@ -184,7 +184,7 @@ START_TEST(norms_are_those_of_the_last_step)
     struct records r;
     struct trial_outcome outcome;
     struct err e = { 0 };
-    char name[32];
+    char name[64];
     fixture_open(&f, ADDING, "{train: {iterations: 4}, log: {every: 3, metrics: [weight_norm, update_norm, displacement_norm]}, algorithm: {name: tp, target_stepsize: 0.1}}");
     must(run(&f, &r, &outcome, &e), &e);
     const struct trial *t = f.trial;

@@ -15,9 +15,9 @@ def algorithm_of(case):
         return {"name": "bp"}
     update = UPDATE[p["hidden_update"]]
     if case["algorithm"] == "tp_regularized_inverse":
-        if p.get("inverse", "weight_hh") != "weight_hh":
-            raise Skip(f"mapping 'inverse' has no option for '{p['inverse']}'")
         mapping = {"name": "inverse", "regularization": p["regularization"], "clamp": p["tol"]}
+        if "inverse" in p:
+            mapping["matrix"] = p["inverse"]
         if "gates" in p:
             mapping["gates"] = p["gates"]
         return {"name": "tp", "target_stepsize": p["target_stepsize"], "mapping": mapping,

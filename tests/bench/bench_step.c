@@ -1,0 +1,202 @@
+/* Prints `name median unit` per line: one training step of the algorithms that are compared, the time from nothing to the first step, and the rate of one
+ * large product to hold them against. Run with OPENBLAS_NUM_THREADS=1. An argument restricts the lines to names that contain it. */
+#include "trial/private.h"
+
+#include "math/blas.h"
+#include "spec/tree.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { BLOCKS = 21 };
+#define BLOCK_SECONDS 0.05
+
+/* Of processor time: there is one thread, and the machine may be shared. */
+static double seconds(void)
+{
+    struct timespec t;
+    if (clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t) != 0)
+        abort();
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static int compare(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double median(double *values, size_t n)
+{
+    qsort(values, n, sizeof *values, compare);
+    return values[n / 2];
+}
+
+static void must(int code, struct err *e)
+{
+    if (code >= 0)
+        return;
+    err_print(e, stderr, false);
+    exit(EXIT_FAILURE);
+}
+
+/* ---- one large product ---- */
+
+static double product_rate(void)
+{
+    enum { M = 128, N = 256, K = 784 };
+    struct arena a;
+    arena_init(&a, 0);
+    struct rng r = rng_stream(1, "bench");
+    struct mat x = mat_new(&a, M, K), y = mat_new(&a, K, N), z = mat_new(&a, M, N);
+    for (size_t i = 0; i < mat_n(x); i++)
+        x.p[i] = (real)rng_normal(&r);
+    for (size_t i = 0; i < mat_n(y); i++)
+        y.p[i] = (real)rng_normal(&r);
+    double rates[BLOCKS];
+    for (int i = 0; i < BLOCKS; i++) {
+        const double from = seconds();
+        for (int j = 0; j < 50; j++)
+            blas_gemm(false, false, 1, x, y, 0, z);
+        rates[i] = 50 * 2.0 * M * N * K / (seconds() - from) / 1e9;
+    }
+    arena_finish(&a);
+    return median(rates, BLOCKS);
+}
+
+/* ---- training steps ---- */
+
+#define TRAIN "loss: cross_entropy, train: {optimizer: {name: sgd, stepsize: 1e-3}, batch_size: %d, iterations: 1}, log: {metrics: [train_loss]}"
+#define RNN                                                                                                                                     \
+    "{dataset: {name: given, length: %d, features: %d, outputs: %d}, network: {layers: [rnn: {units: 100}, dense: {units: %d}],"                   \
+    " init: {weights: orthogonal}}, " TRAIN ", algorithm: %s}"
+#define DENSE                                                                                                                                   \
+    "{dataset: {name: given, features: 784, outputs: 10}, network: {layers: [{dense: {units: 256, activation: tanh}, repeat: 5}, dense: {units: 10}],"  \
+    " init: {weights: xavier}}, " TRAIN ", algorithm: %s}"
+#define ORDER(T) T, 6, 4, 4, 20  /* temporal order: features, classes, units of the readout, batch */
+#define PIXELS 784, 1, 10, 10, 16 /* images pixel by pixel */
+
+#define BP "bp"
+#define TP "{name: tp, target_stepsize: 1e-2, mapping: {regularization: 10}, update: through_chain}"
+#define TP_DETACHED "{name: tp, target_stepsize: 1e-2, mapping: {regularization: 10}}"
+#define TP_DIFFERENCE "{name: tp, target_stepsize: 1e-2, mapping: {regularization: 10}, propagate: difference, update: through_chain}"
+#define DTP                                                                                                                                     \
+    "{name: dtp, target_stepsize: 1e-1, feedback_loss: {name: reconstruction, noise: 0.1}, feedback: {optimizer: {name: sgd, stepsize: 1e-3}}}"
+
+struct bench {
+    struct arena arena;
+    struct config config;
+    struct trial *trial;
+};
+
+/* A random batch stands for the samples: their making is not measured. */
+static void open_bench(struct bench *b, const char *yaml)
+{
+    struct err e = { 0 };
+    arena_init(&b->arena, 0);
+    struct node *tree = tree_parse("bench", yaml, strlen(yaml), &b->arena, &e);
+    must(tree ? config_bind(tree, &b->config, &b->arena, &e) : -1, &e);
+    b->trial = calloc(1, sizeof *b->trial);
+    if (!b->trial)
+        abort();
+    must(trial_setup(b->trial, &b->config, true, &e), &e);
+    struct trial *t = b->trial;
+    struct rng r = rng_stream(1, "bench");
+    for (size_t i = 0; i < t->data.length * t->pass.rows * t->data.features; i++)
+        t->pass.batch.x[i] = (real)rng_uniform(&r);
+    for (size_t i = 0; i < t->pass.rows; i++)
+        t->pass.batch.label[i] = rng_below(&r, (uint32_t)t->data.outputs);
+}
+
+static void close_bench(struct bench *b)
+{
+    trial_close(b->trial);
+    arena_finish(&b->arena);
+}
+
+static void step(struct bench *b)
+{
+    struct err e = { 0 };
+    must(step_train(b->trial, true, &e), &e);
+    b->trial->step++;
+}
+
+static void report_steps(const char *name, const char *yaml)
+{
+    struct bench b;
+    open_bench(&b, yaml);
+    step(&b);
+    step(&b);
+    double from = seconds();
+    step(&b);
+    const int n = 1 + (int)(BLOCK_SECONDS / (seconds() - from));
+    double blocks[BLOCKS];
+    for (int i = 0; i < BLOCKS; i++) {
+        from = seconds();
+        for (int j = 0; j < n; j++)
+            step(&b);
+        blocks[i] = 1e3 * (seconds() - from) / n;
+    }
+    printf("%s %.4g ms\n", name, median(blocks, BLOCKS));
+    fflush(stdout);
+    close_bench(&b);
+}
+
+/* From reading the text to the end of the first step. */
+static void report_start(const char *name, const char *yaml)
+{
+    double times[BLOCKS];
+    for (int i = 0; i < BLOCKS; i++) {
+        struct bench b;
+        const double from = seconds();
+        open_bench(&b, yaml);
+        step(&b);
+        times[i] = 1e3 * (seconds() - from);
+        close_bench(&b);
+    }
+    printf("%s %.4g ms\n", name, median(times, BLOCKS));
+}
+
+static const struct {
+    const char *name, *algorithm;
+    int length, features, outputs, units, batch; /* length 0: the flat network, of which only the batch is read */
+} steps[] = {
+    { "order_60_bp", BP, ORDER(60) },
+    { "order_60_tp", TP, ORDER(60) },
+    { "order_60_tp_detached", TP_DETACHED, ORDER(60) },
+    { "order_60_tp_difference", TP_DIFFERENCE, ORDER(60) },
+    { "order_60_dtp", DTP, ORDER(60) },
+    { "order_120_bp", BP, ORDER(120) },
+    { "order_120_tp", TP, ORDER(120) },
+    { "pixels_784_bp", BP, PIXELS },
+    { "pixels_784_tp", TP, PIXELS },
+    { "dense_5x256_bp", BP, 0, 784, 10, 10, 128 },
+    { "dense_5x256_dtp", DTP, 0, 784, 10, 10, 128 },
+};
+
+static const char *yaml_of(size_t i, char *yaml, size_t size)
+{
+    if (steps[i].length)
+        snprintf(yaml, size, RNN, steps[i].length, steps[i].features, steps[i].outputs, steps[i].units, steps[i].batch, steps[i].algorithm);
+    else
+        snprintf(yaml, size, DENSE, steps[i].batch, steps[i].algorithm);
+    return yaml;
+}
+
+int main(int argc, char **argv)
+{
+    const char *wanted = argc > 1 ? argv[1] : "";
+    char yaml[1024];
+    struct err e = { 0 };
+    must(blas_start(&e), &e);
+    printf("# %s, %s\n", REAL_NAME, blas_kernel());
+    if (strstr("gemm_128x256x784", wanted))
+        printf("gemm_128x256x784 %.4g GFLOP/s\n", product_rate());
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
+        if (strstr(steps[i].name, wanted))
+            report_steps(steps[i].name, yaml_of(i, yaml, sizeof yaml));
+    if (strstr("start", wanted))
+        report_start("start_order_60_tp", yaml_of(1, yaml, sizeof yaml));
+    return 0;
+}
