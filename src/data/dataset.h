@@ -11,7 +11,7 @@
 #include "base/part.h"
 #include "math/mat.h"
 
-enum split { SPLIT_TRAIN, SPLIT_EVAL, SPLIT_TEST, SPLIT_VALID };
+enum split { SPLIT_TRAIN, SPLIT_EVAL, SPLIT_TEST, SPLIT_VALID, N_SPLITS };
 
 struct data_shape {
     size_t length;     /* T; 1 for flat data */

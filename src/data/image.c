@@ -137,7 +137,7 @@ static int split_validation(struct image_state *s, const struct image_opts *o, s
 static int image_open(const struct image_set *set, const struct image_opts *o, uint64_t seed, struct image_state *s,
                       struct arena *a, struct err *e)
 {
-    struct data_shape shape;
+    struct data_shape shape = { 0 };
     TRY(image_shape(set, o, &shape, e));
     s->seed = seed;
     s->n_inputs = shape.length * shape.features;

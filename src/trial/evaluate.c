@@ -53,7 +53,7 @@ int evaluate(struct trial *t, enum split split, const struct evaluation **result
     *result = v;
     if (v->done)
         return 0;
-    const size_t size = split == SPLIT_TEST ? t->data.test_size : t->data.eval_size;
+    const size_t size = split == SPLIT_TEST ? t->data.test_size : split == SPLIT_VALID ? t->data.valid_size : t->data.eval_size;
     const size_t rows = rows_per_pass(t, size), whole = size / rows * rows;
     *v = (struct evaluation){ 0 };
     TRY(run_part(t, split, 0, whole, rows, v, e));
@@ -68,6 +68,6 @@ int evaluate(struct trial *t, enum split split, const struct evaluation **result
 
 void evaluation_clear(struct trial *t)
 {
-    for (size_t i = 0; i <= SPLIT_TEST; i++)
+    for (size_t i = 0; i < N_SPLITS; i++)
         t->evaluation[i].done = false;
 }

@@ -175,6 +175,9 @@ METRIC(test_accuracy, "percent correct on the test set; adding: squared error be
        .accuracy = "accuracy")
 METRIC(test_accuracy_strict, "percent with |error| below 0.04 on the test set (adding, the released code's definition)",
        .measure = of_evaluation, .of_samples = true, .split = SPLIT_TEST, .accuracy = "accuracy_strict")
+METRIC(valid_loss, "mean loss over the samples held out of the training set", .measure = of_evaluation, .of_samples = true, .split = SPLIT_VALID)
+METRIC(valid_accuracy, "percent correct on the samples held out of the training set", .measure = of_evaluation, .of_samples = true,
+       .split = SPLIT_VALID, .accuracy = "accuracy")
 METRIC(batch_loss, "mean loss of the minibatches since the last log, each before its update", .measure = batch_loss)
 METRIC(weight_norm, "Frobenius norm of each layer's parameters (layer_metric)", .measure = weight_norm)
 METRIC(update_norm, "Frobenius norm of each layer's update direction in the last step (layer_metric)", .measure = update_norm)
@@ -200,7 +203,7 @@ static const struct part *const measure_parts[] = {
     &measure_weight_norm.part,   &measure_update_norm.part,         &measure_displacement_norm.part,
     &measure_feedback_loss.part, &measure_direction_norm.part,      &measure_spectral_norm.part,
     &measure_angle_bp.part,      &measure_angle_bp_bias.part,       &measure_condition_number.part,
-    &measure_clip_fraction.part,
+    &measure_clip_fraction.part, &measure_valid_loss.part,          &measure_valid_accuracy.part,
 };
 const struct registry measure_registry = { "metric", measure_parts, sizeof measure_parts / sizeof *measure_parts };
 

@@ -68,7 +68,7 @@ int trial_setup(struct trial *t, const struct config *c, bool initial_weights, s
     TRY(pass_init(&t->pass, &t->chain, rows, true, a, e));
     t->gradient = arena_alloc(a, t->chain.n_vector, sizeof *t->gradient);
     t->noise = arena_alloc(a, t->credit.n_feedback ? t->credit.n_feedback : 1, sizeof *t->noise);
-    t->evaluation = arena_alloc(a, SPLIT_TEST + 1, sizeof *t->evaluation);
+    t->evaluation = arena_alloc(a, N_SPLITS, sizeof *t->evaluation);
     const struct update_options *update = c->algorithm.update.opts;
     if (update->order != ORDER_SIMULTANEOUS)
         t->kept_gradient = arena_alloc(a, t->chain.n_vector, sizeof *t->kept_gradient);
@@ -92,6 +92,8 @@ int trial_setup(struct trial *t, const struct config *c, bool initial_weights, s
 
 void trial_teardown(struct trial *t)
 {
+    if (t->dataset_state && t->dataset->close)
+        t->dataset->close(t->dataset_state);
     reference_close(t);
     credit_finish(&t->credit);
     chain_finish(&t->chain);

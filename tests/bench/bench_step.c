@@ -1,5 +1,6 @@
-/* Prints `name median unit` per line: one training step of the algorithms that are compared, the time from nothing to the first step, and the rate of one
- * large product to hold them against. Run with OPENBLAS_NUM_THREADS=1. An argument restricts the lines to names that contain it. */
+/* Prints `name median unit` per line: one training step of the algorithms that are compared, the time from nothing to
+ * the first step, and the rate of one large product to hold them against. Run with OPENBLAS_NUM_THREADS=1. An argument
+ * restricts the lines to names that contain it. */
 #include "trial/private.h"
 
 #include "math/blas.h"
@@ -67,22 +68,28 @@ static double product_rate(void)
 
 /* ---- training steps ---- */
 
-#define TRAIN "loss: cross_entropy, train: {optimizer: {name: sgd, stepsize: 1e-3}, batch_size: %d, iterations: 1}, log: {metrics: [train_loss]}"
-#define RNN                                                                                                                                     \
-    "{dataset: {name: given, length: %d, features: %d, outputs: %d}, network: {layers: [rnn: {units: 100}, dense: {units: %d}],"                   \
+#define TRAIN                                                                                                          \
+    "loss: cross_entropy, train: {optimizer: {name: sgd, stepsize: 1e-3}, batch_size: %d, iterations: 1}, log: "       \
+    "{metrics: [train_loss]}"
+#define RNN                                                                                                            \
+    "{dataset: {name: given, length: %d, features: %d, outputs: %d}, network: {layers: [rnn: {units: 100}, dense: "    \
+    "{units: %d}],"                                                                                                    \
     " init: {weights: orthogonal}}, " TRAIN ", algorithm: %s}"
-#define DENSE                                                                                                                                   \
-    "{dataset: {name: given, features: 784, outputs: 10}, network: {layers: [{dense: {units: 256, activation: tanh}, repeat: 5}, dense: {units: 10}],"  \
+#define DENSE                                                                                                          \
+    "{dataset: {name: given, features: 784, outputs: 10}, network: {layers: [{dense: {units: 256, activation: tanh}, " \
+    "repeat: 5}, dense: {units: 10}],"                                                                                 \
     " init: {weights: xavier}}, " TRAIN ", algorithm: %s}"
-#define ORDER(T) T, 6, 4, 4, 20  /* temporal order: features, classes, units of the readout, batch */
+#define ORDER(T) T, 6, 4, 4, 20   /* temporal order: features, classes, units of the readout, batch */
 #define PIXELS 784, 1, 10, 10, 16 /* images pixel by pixel */
 
 #define BP "bp"
 #define TP "{name: tp, target_stepsize: 1e-2, mapping: {regularization: 10}, update: through_chain}"
 #define TP_DETACHED "{name: tp, target_stepsize: 1e-2, mapping: {regularization: 10}}"
-#define TP_DIFFERENCE "{name: tp, target_stepsize: 1e-2, mapping: {regularization: 10}, propagate: difference, update: through_chain}"
-#define DTP                                                                                                                                     \
-    "{name: dtp, target_stepsize: 1e-1, feedback_loss: {name: reconstruction, noise: 0.1}, feedback: {optimizer: {name: sgd, stepsize: 1e-3}}}"
+#define TP_DIFFERENCE                                                                                                  \
+    "{name: tp, target_stepsize: 1e-2, mapping: {regularization: 10}, propagate: difference, update: through_chain}"
+#define DTP                                                                                                            \
+    "{name: dtp, target_stepsize: 1e-1, feedback_loss: {name: reconstruction, noise: 0.1}, feedback: {optimizer: "     \
+    "{name: sgd, stepsize: 1e-3}}}"
 
 struct bench {
     struct arena arena;
@@ -178,7 +185,8 @@ static const struct {
 static const char *yaml_of(size_t i, char *yaml, size_t size)
 {
     if (steps[i].length)
-        snprintf(yaml, size, RNN, steps[i].length, steps[i].features, steps[i].outputs, steps[i].units, steps[i].batch, steps[i].algorithm);
+        snprintf(yaml, size, RNN, steps[i].length, steps[i].features, steps[i].outputs, steps[i].units, steps[i].batch,
+                 steps[i].algorithm);
     else
         snprintf(yaml, size, DENSE, steps[i].batch, steps[i].algorithm);
     return yaml;

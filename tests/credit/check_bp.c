@@ -1,4 +1,5 @@
-/* The row `bp` is the gradient of the loss: against finite differences, on flat and on recurrent chains, with every loss and layer. */
+/* The row `bp` is the gradient of the loss: against finite differences, on flat and on recurrent chains, with every
+ * loss and layer. */
 #include "../check_main.h"
 #include "fixture.h"
 
@@ -6,7 +7,8 @@
 static void by_differences(const char *name, int length, const char *layers, const char *loss, bool classes)
 {
     char yaml[512];
-    snprintf(yaml, sizeof yaml, "{length: %d, labels: %s, loss: %s, layers: %s}", length, classes ? "classes" : "real", loss, layers);
+    snprintf(yaml, sizeof yaml, "{length: %d, labels: %s, loss: %s, layers: %s}", length, classes ? "classes" : "real",
+             loss, layers);
     struct rig r;
     rig_open(&r, yaml, "bp", "{}");
     rig_step(&r);
@@ -33,7 +35,8 @@ static void by_differences(const char *name, int length, const char *layers, con
 static void with_every_loss(const char *name, int length, const char *layers)
 {
     for (size_t i = 0; i < loss_registry.n_parts; i++)
-        by_differences(name, length, layers, loss_registry.parts[i]->name, ((const struct loss_def *)loss_registry.parts[i])->classes);
+        by_differences(name, length, layers, loss_registry.parts[i]->name,
+                       ((const struct loss_def *)loss_registry.parts[i])->classes);
     by_differences(name, length, layers, "{name: squared_error, outputs: mean}", false);
 }
 
@@ -49,7 +52,9 @@ START_TEST(bp_is_the_gradient)
             char activation[64] = "";
             if (has_option(part, "activation"))
                 snprintf(activation, sizeof activation, ", activation: %s", act_names[j]);
-            snprintf(layers, sizeof layers, "[%s: {units: 5%s}, dense: {units: 6, activation: tanh}, dense: {units: 4}]", part->name, activation);
+            snprintf(layers, sizeof layers,
+                     "[%s: {units: 5%s}, dense: {units: 6, activation: tanh}, dense: {units: 4}]", part->name,
+                     activation);
             with_every_loss(layers, sequence ? 5 : 0, layers);
         }
     }

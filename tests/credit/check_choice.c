@@ -1,4 +1,5 @@
-/* Parts that do not fit each other or the chain are refused with a message that names them; those that fit make a step of finite numbers. */
+/* Parts that do not fit each other or the chain are refused with a message that names them; those that fit make a step
+ * of finite numbers. */
 #include "../check_main.h"
 #include "fixture.h"
 
@@ -12,16 +13,26 @@ static const struct {
     const char *net, *preset, *own, *expected;
 } misfits[] = {
     { FLAT, "bp", "{head: 3}", "algorithm.head: 3 is out of range; the network has 3 layers" },
-    { FLAT, "bp", "{propagate: difference}", "'difference' needs a mapping that applies to targets; 'adjoint' does not" },
+    { FLAT, "bp", "{propagate: difference}",
+      "'difference' needs a mapping that applies to targets; 'adjoint' does not" },
     { FLAT, "bp", "{propagate: plain}", "'plain' needs a mapping that applies to targets; 'adjoint' does not" },
-    { FLAT, "bp", "{feedback_loss: reconstruction}", "'reconstruction' needs a mapping that has parameters to train; 'adjoint' does not" },
-    { FLAT, "tp", "{feedback_loss: inversion}", "'inversion' needs a mapping that has parameters to train; 'inverse' does not" },
-    { FLAT, "tp", "{route: direct}", "route 'direct' needs a mapping that reads the last target directly; 'inverse' does not" },
+    { FLAT, "bp", "{feedback_loss: reconstruction}",
+      "'reconstruction' needs a mapping that has parameters to train; 'adjoint' does not" },
+    { FLAT, "tp", "{feedback_loss: inversion}",
+      "'inversion' needs a mapping that has parameters to train; 'inverse' does not" },
+    { FLAT, "tp", "{route: direct}",
+      "route 'direct' needs a mapping that reads the last target directly; 'inverse' does not" },
     { FLAT, "dtp", "{feedback_loss: none}", "mapping 'learned' learns, but feedback_loss is 'none'" },
     { RECURRENT, "dtp", "{}", "algorithm.head: 1 leaves layers above the recurrent one under the head" },
     { GATED, "dtp", "{}", "'learned' needs a feedback layer for network.layers.0, but 'gru' has no mirror" },
-    { GATED, "tp", "{propagate: difference}", "'difference' needs the inverse itself, but that of 'gru' is only linearized" },
+    { GATED, "tp", "{propagate: difference}",
+      "'difference' needs the inverse itself, but that of 'gru' is only linearized" },
     { GATED, "tp", "{propagate: plain}", "'plain' needs the inverse itself, but that of 'gru' is only linearized" },
+    { FLAT, "tp", "{mapping: {matrix: two_eye_minus_w}}",
+      "'two_eye_minus_w' is defined for propagate 'difference' and 'plain' only" },
+    { "{layers: [dense: {units: 5}, dense: {units: 6}, dense: {units: 4}]}", "tp",
+      "{propagate: difference, mapping: {matrix: two_eye_minus_w}}",
+      "'two_eye_minus_w' needs square layers; network.layers.1" },
 };
 
 START_TEST(parts_that_do_not_fit)
@@ -29,18 +40,18 @@ START_TEST(parts_that_do_not_fit)
     for (size_t i = 0; i < sizeof misfits / sizeof *misfits; i++) {
         struct rig r;
         struct err e = { 0 };
-        ck_assert_msg(rig_try(&r, misfits[i].net, misfits[i].preset, misfits[i].own, &e) == ERR_SPEC, "%s %s on %s was accepted", misfits[i].preset,
-                      misfits[i].own, misfits[i].net);
-        ck_assert_msg(strstr(err_first(&e), misfits[i].expected) != NULL, "%s %s: '%s' instead of '%s'", misfits[i].preset, misfits[i].own,
-                      err_first(&e), misfits[i].expected);
+        ck_assert_msg(rig_try(&r, misfits[i].net, misfits[i].preset, misfits[i].own, &e) == ERR_SPEC,
+                      "%s %s on %s was accepted", misfits[i].preset, misfits[i].own, misfits[i].net);
+        ck_assert_msg(strstr(err_first(&e), misfits[i].expected) != NULL, "%s %s: '%s' instead of '%s'",
+                      misfits[i].preset, misfits[i].own, err_first(&e), misfits[i].expected);
         err_clear(&e);
         rig_close(&r);
     }
 }
 END_TEST
 
-/* Every combination of mapping, rule of propagation, update, route and head, on every kind of chain: refused with a message, or a step that gives
- * finite updates in all layers, and twice the same. */
+/* Every combination of mapping, rule of propagation, update, route and head, on every kind of chain: refused with a
+ * message, or a step that gives finite updates in all layers, and twice the same. */
 static size_t combine(const char *net, const char *own)
 {
     struct rig r;
@@ -65,8 +76,13 @@ static size_t combine(const char *net, const char *own)
 
 START_TEST(all_combinations)
 {
-    static const char *const nets[] = { FLAT, RECURRENT, GATED, "{length: 1, layers: [rnn: {units: 5}, dense: {units: 4}]}",
-                                        "{length: 4, layers: [rnn: {units: 4}]}", "{layers: [dense: {units: 4, activation: tanh}]}", NULL };
+    static const char *const nets[] = { FLAT,
+                                        RECURRENT,
+                                        GATED,
+                                        "{length: 1, layers: [rnn: {units: 5}, dense: {units: 4}]}",
+                                        "{length: 4, layers: [rnn: {units: 4}]}",
+                                        "{layers: [dense: {units: 4, activation: tanh}]}",
+                                        NULL };
     size_t fit = 0, tried = 0;
     for (size_t net = 0; nets[net]; net++)
         for (size_t m = 0; m < mapping_registry.n_parts; m++)
@@ -77,10 +93,14 @@ START_TEST(all_combinations)
                             for (int head = 0; head < 3; head++) {
                                 char own[256];
                                 const char *loss = fbloss_registry.parts[f]->name;
-                                snprintf(own, sizeof own, "{mapping: %s, feedback_loss: %s, propagate: %s, update: {name: %s, reduction: mean}, route: %s,"
-                                         " head: %d}", mapping_registry.parts[m]->name, loss, propagate_registry.parts[p]->name,
+                                snprintf(own, sizeof own,
+                                         "{mapping: %s, feedback_loss: %s, propagate: %s, update: {name: %s, "
+                                         "reduction: mean}, route: %s,"
+                                         " head: %d}",
+                                         mapping_registry.parts[m]->name, loss, propagate_registry.parts[p]->name,
                                          update_registry.parts[u]->name, route_names[route], head);
-                                /* a trained mapping on route direct is refused by the trial's configuration, not here */
+                                /* a trained mapping on route direct is refused by the trial's configuration, not here
+                                 */
                                 if (route == ROUTE_DIRECT && strcmp(loss, "none") != 0)
                                     continue;
                                 tried++;
@@ -118,14 +138,17 @@ static bool has_denormal(struct mat a)
     return false;
 }
 
-/* Sheet 11.10: with r much larger than |W|^2 displacements shrink by 1/(1 + r) a step. They are cut to zero before they are denormal; the updates are
- * those of the recursion that goes on. */
+/* Sheet 11.10: with r much larger than |W|^2 displacements shrink by 1/(1 + r) a step. They are cut to zero before they
+ * are denormal; the updates are those of the recursion that goes on. */
 static void underflow(const char *propagate, const char *update)
 {
     char own[192];
     struct rig r;
-    snprintf(own, sizeof own, "{target_stepsize: 0.01, mapping: {regularization: 100}, propagate: %s, update: %s}", propagate, update);
-    rig_open(&r, "{length: 200, batch: 4, features: 6, weights: orthogonal, layers: [rnn: {units: 20}, dense: {units: 4}]}", "tp", own);
+    snprintf(own, sizeof own, "{target_stepsize: 0.01, mapping: {regularization: 100}, propagate: %s, update: %s}",
+             propagate, update);
+    rig_open(&r,
+             "{length: 200, batch: 4, features: 6, weights: orthogonal, layers: [rnn: {units: 20}, dense: {units: 4}]}",
+             "tp", own);
     rig_step(&r);
     const struct mat cut = rig_updates(&r, 0, 1);
     ck_assert_uint_gt(r.credit.first_nonzero, 0);
@@ -160,7 +183,10 @@ END_TEST
 START_TEST(vanishing_gradients_are_cut)
 {
     struct rig r;
-    rig_open(&r, "{length: 450, batch: 4, features: 6, weights: {name: normal, std: 0.05}, layers: [rnn: {units: 10}, dense: {units: 4}]}", "bp", "{}");
+    rig_open(&r,
+             "{length: 450, batch: 4, features: 6, weights: {name: normal, std: 0.05}, layers: [rnn: {units: 10}, "
+             "dense: {units: 4}]}",
+             "bp", "{}");
     rig_step(&r);
     for (size_t k = 0; k < r.credit.n; k++)
         ck_assert(!has_denormal(r.credit.d[k]));

@@ -1,11 +1,13 @@
-/* Learned feedback: the losses are what their formulas say (by plain loops), and their gradients are derivatives of their values. */
+/* Learned feedback: the losses are what their formulas say (by plain loops), and their gradients are derivatives of
+ * their values. */
 #include "../check_main.h"
 #include "fixture.h"
 
 static const char *const nets[] = {
     "{layers: [dense: {units: 5, activation: tanh}, dense: {units: 6, activation: sigmoid}, dense: {units: 4}]}",
     "{length: 4, layers: [rnn: {units: 5}, dense: {units: 4}]}",
-    "{layers: [dense: {units: 5, activation: tanh, bias: false}, dense: {units: 6, activation: linear}, dense: {units: 4}]}",
+    "{layers: [dense: {units: 5, activation: tanh, bias: false}, dense: {units: 6, activation: linear}, dense: {units: "
+    "4}]}",
     NULL,
 };
 
@@ -59,9 +61,11 @@ START_TEST(gradients_are_derivatives_of_the_losses)
     for (size_t i = 0; i < fbloss_registry.n_parts; i++)
         for (size_t j = 0; nets[j] && learns(fbloss_registry.parts[i]); j++) {
             char own[160];
-            snprintf(own, sizeof own, "{feedback_loss: {name: %s, noise: 0.2, scale: 1.7}}", fbloss_registry.parts[i]->name);
+            snprintf(own, sizeof own, "{feedback_loss: {name: %s, noise: 0.2, scale: 1.7}}",
+                     fbloss_registry.parts[i]->name);
             by_differences(nets[j], own);
-            snprintf(own, sizeof own, "{feedback_loss: {name: %s, reduction: unit_mean}, mapping: {activation: tanh, bias: false}}",
+            snprintf(own, sizeof own,
+                     "{feedback_loss: {name: %s, reduction: unit_mean}, mapping: {activation: tanh, bias: false}}",
                      fbloss_registry.parts[i]->name);
             by_differences(nets[j], own);
         }
@@ -70,7 +74,8 @@ END_TEST
 
 /* ---- plain loops: a = act(in W^T + b [+ side U^T]) ---- */
 
-static struct mat round_half(struct rig *r, const struct act *act, struct mat in, struct mat w, const real *bias, struct mat side, struct mat u)
+static struct mat round_half(struct rig *r, const struct act *act, struct mat in, struct mat w, const real *bias,
+                             struct mat side, struct mat u)
 {
     const struct mat out = mat_new(&r->net.arena, in.rows, w.rows);
     for (size_t i = 0; i < in.rows; i++)
@@ -102,7 +107,8 @@ static struct mat backward(struct rig *r, const struct feedback *f, struct mat i
 {
     const struct layer *l = &f->layer, *through = &r->net.chain.layers[f->through];
     real *w = r->credit.feedback_weights;
-    return round_half(r, l->act, in, layer_param(l, 0, w), l->n_params > 1 ? layer_param(l, 1, w).p : NULL, r->net.pass.stacks[f->through].side,
+    return round_half(r, l->act, in, layer_param(l, 0, w), l->n_params > 1 ? layer_param(l, 1, w).p : NULL,
+                      r->net.pass.stacks[f->through].side,
                       through->n_side ? layer_param(through, 0, r->net.chain.weights) : (struct mat){ 0 });
 }
 
@@ -117,7 +123,8 @@ static void compare_loss(const char *net, const char *loss, double got, double r
 {
     mat_sub(a, b, a);
     const double expected = 1.7 / rows * mat_sum_squares(a);
-    ck_assert_msg(fabs(got - expected) <= BOUND(1e-12, 1e-5) * expected, "%s, %s: %.17g instead of %.17g", net, loss, got, expected);
+    ck_assert_msg(fabs(got - expected) <= BOUND(1e-12, 1e-5) * expected, "%s, %s: %.17g instead of %.17g", net, loss,
+                  got, expected);
 }
 
 /* (1/B) sum |g(f(h + n)) - (h + n)|^2 over all links, times the scale. */
@@ -177,7 +184,10 @@ START_TEST(learned_targets_by_plain_loops)
                 struct mat t = mat_new(&r.net.arena, b, above->out.cols);
                 mat_add(above->out, r.credit.d[k + 1], t);
                 struct mat d = round_half(&r, f->layer.act, t, v, c, above->side, u);
-                mat_sub(d, difference ? round_half(&r, f->layer.act, above->out, v, c, above->side, u) : r.net.pass.links[k].out, d);
+                mat_sub(d,
+                        difference ? round_half(&r, f->layer.act, above->out, v, c, above->side, u)
+                                   : r.net.pass.links[k].out,
+                        d);
                 check_near(nets[i], r.credit.d[k], d, BOUND(1e-12, 1e-4));
             }
             rig_close(&r);

@@ -1,10 +1,13 @@
-/* Exact identities of target propagation: roulet2022 sheet 9.3 (1 to 6), direct feedback alignment, and inverses that are exact. */
+/* Exact identities of target propagation: roulet2022 sheet 9.3 (1 to 6), direct feedback alignment, and inverses that
+ * are exact. */
 #include "../check_main.h"
 #include "fixture.h"
 
 /* A linear recurrent network whose W is orthogonal: its regularized inverse at r = 0 is its transpose. */
-static const char linear_net[] = "{length: 5, features: 3, weights: orthogonal, layers: [rnn: {units: 6, activation: linear}, dense: {units: 4}]}";
-static const char tanh_net[] = "{length: 5, features: 3, weights: {name: normal, std: 0.4}, layers: [rnn: {units: 6}, dense: {units: 4}]}";
+static const char linear_net[] =
+    "{length: 5, features: 3, weights: orthogonal, layers: [rnn: {units: 6, activation: linear}, dense: {units: 4}]}";
+static const char tanh_net[] =
+    "{length: 5, features: 3, weights: {name: normal, std: 0.4}, layers: [rnn: {units: 6}, dense: {units: 4}]}";
 
 static bool propagates(const struct part *p)
 {
@@ -60,7 +63,8 @@ END_TEST
 /* 9.3 (3): r = 0, W invertible, nothing clipped: plain = difference, and f_t(v_{t-1}) = v_t. */
 START_TEST(exact_inverses_reach_the_target)
 {
-    static const char net[] = "{length: 5, features: 3, batch: 2, weights: orthogonal, layers: [rnn: {units: 6}, dense: {units: 4}]}";
+    static const char net[] =
+        "{length: 5, features: 3, batch: 2, weights: orthogonal, layers: [rnn: {units: 6}, dense: {units: 4}]}";
     struct rig plain, difference;
     rig_open(&plain, net, "tp", "{target_stepsize: 0.01, mapping: {regularization: 0}, propagate: plain}");
     rig_open(&difference, net, "tp", "{target_stepsize: 0.01, mapping: {regularization: 0}, propagate: difference}");
@@ -122,13 +126,14 @@ START_TEST(linear_rule_is_linear_in_the_stepsize)
     rig_open(&b, tanh_net, "tp", "{target_stepsize: 1, mapping: {regularization: 0.7}}");
     rig_step(&a);
     rig_step(&b);
-    check_near("a quarter", rig_updates(&a, 0, 1), rig_scaled(&a, 0.25, rig_updates(&b, 0, 1)), 0); /* a power of 2: bit for bit */
+    check_near("a quarter", rig_updates(&a, 0, 1), rig_scaled(&a, 0.25, rig_updates(&b, 0, 1)),
+               0); /* a power of 2: bit for bit */
     for (size_t i = 0; i < propagate_registry.n_parts; i++)
         for (size_t j = 0; j < update_registry.n_parts; j++) {
             char own[192];
             struct rig c;
-            snprintf(own, sizeof own, "{target_stepsize: 3, mapping: {regularization: 9}, propagate: %s, update: %s}", propagate_registry.parts[i]->name,
-                     update_registry.parts[j]->name);
+            snprintf(own, sizeof own, "{target_stepsize: 3, mapping: {regularization: 9}, propagate: %s, update: %s}",
+                     propagate_registry.parts[i]->name, update_registry.parts[j]->name);
             rig_open(&c, tanh_net, "tp", own);
             rig_step(&c);
             check_near(own, rig_updates(&c, 1, 2), rig_updates(&a, 1, 2), 0);
@@ -142,12 +147,13 @@ END_TEST
 /* 9.3 (6): nothing propagated, or r so large that nothing arrives: target_stepsize times bp. On flat chains, too. */
 START_TEST(without_propagation_through_chain_is_bp)
 {
-    static const char *const nets[] = { tanh_net,
-                                        "{length: 4, layers: [gru: {units: 5}, dense: {units: 4}]}",
-                                        "{layers: [dense: {units: 5, activation: tanh}, dense: {units: 6, activation: tanh}, dense: {units: 4}]}",
-                                        NULL };
+    static const char *const nets[] = {
+        tanh_net, "{length: 4, layers: [gru: {units: 5}, dense: {units: 4}]}",
+        "{layers: [dense: {units: 5, activation: tanh}, dense: {units: 6, activation: tanh}, dense: {units: 4}]}", NULL
+    };
     static const char *const own[] = { "{target_stepsize: 0.3, update: through_chain, propagate: none}",
-                                       "{target_stepsize: 0.3, update: through_chain, mapping: {regularization: 1e12}}", NULL };
+                                       "{target_stepsize: 0.3, update: through_chain, mapping: {regularization: 1e12}}",
+                                       NULL };
     for (size_t i = 0; nets[i]; i++)
         for (size_t j = 0; own[j]; j++) {
             struct rig r;
@@ -162,12 +168,15 @@ START_TEST(without_propagation_through_chain_is_bp)
 }
 END_TEST
 
-/* A through_chain update of displacements that bp itself propagates counts the links above: on any chain, s_k = (n - k) beta dL/dh_k. */
+/* A through_chain update of displacements that bp itself propagates counts the links above: on any chain, s_k = (n - k)
+ * beta dL/dh_k. */
 START_TEST(through_chain_of_adjoint_displacements)
 {
     struct rig r;
-    rig_open(&r, "{layers: [dense: {units: 5, activation: tanh}, dense: {units: 6, activation: sigmoid}, dense: {units: 4}]}", "bp",
-             "{target_stepsize: 0.3, update: {name: through_chain, reduction: half_sum}}");
+    rig_open(
+        &r,
+        "{layers: [dense: {units: 5, activation: tanh}, dense: {units: 6, activation: sigmoid}, dense: {units: 4}]}",
+        "bp", "{target_stepsize: 0.3, update: {name: through_chain, reduction: half_sum}}");
     rig_step(&r);
     for (size_t k = 0; k < 3; k++)
         check_near("signal", r.credit.s[k], rig_scaled(&r, -(double)(3 - k), r.credit.d[k]), BOUND(1e-12, 1e-5));
@@ -179,9 +188,13 @@ END_TEST
 START_TEST(reductions_are_factors)
 {
     const double beta = 0.3, rows = 3, units[2] = { 5, 6 };
-    const double factor[][2] = { { 1 / beta, 1 / beta }, { 1, 1 }, { 1 / rows, 1 / rows }, { 2 / rows, 2 / rows },
+    const double factor[][2] = { { 1 / beta, 1 / beta },
+                                 { 1, 1 },
+                                 { 1 / rows, 1 / rows },
+                                 { 2 / rows, 2 / rows },
                                  { 2 / (rows * units[0]), 2 / (rows * units[1]) } };
-    static const char net[] = "{layers: [dense: {units: 5, activation: tanh}, dense: {units: 6, activation: tanh}, dense: {units: 4}]}";
+    static const char net[] =
+        "{layers: [dense: {units: 5, activation: tanh}, dense: {units: 6, activation: tanh}, dense: {units: 4}]}";
     struct rig one;
     rig_open(&one, net, "tp", "{target_stepsize: 0.3, update: {reduction: half_sum}}");
     rig_step(&one);
@@ -192,7 +205,8 @@ START_TEST(reductions_are_factors)
         rig_open(&r, net, "tp", own);
         rig_step(&r);
         for (size_t j = 0; j < 2; j++)
-            check_near(reduction_names[i], rig_updates(&r, j, j + 1), rig_scaled(&r, factor[i][j], rig_updates(&one, j, j + 1)), BOUND(1e-14, 1e-6));
+            check_near(reduction_names[i], rig_updates(&r, j, j + 1),
+                       rig_scaled(&r, factor[i][j], rig_updates(&one, j, j + 1)), BOUND(1e-14, 1e-6));
         rig_close(&r);
     }
     rig_close(&one);
@@ -202,8 +216,10 @@ END_TEST
 /* Nokland 2016: t_k = h_k - beta B_k e, e = dL/dh at the output, B_k fixed. */
 START_TEST(dfa_projects_the_output_error)
 {
-    static const char *const nets[] = { "{layers: [dense: {units: 5, activation: tanh}, dense: {units: 6, activation: tanh}, dense: {units: 4}]}",
-                                        "{length: 4, layers: [rnn: {units: 5}, dense: {units: 6, activation: tanh}, dense: {units: 4}]}", NULL };
+    static const char *const nets[] = {
+        "{layers: [dense: {units: 5, activation: tanh}, dense: {units: 6, activation: tanh}, dense: {units: 4}]}",
+        "{length: 4, layers: [rnn: {units: 5}, dense: {units: 6, activation: tanh}, dense: {units: 4}]}", NULL
+    };
     for (size_t i = 0; nets[i]; i++) {
         struct rig r;
         rig_open(&r, nets[i], "dfa", "{target_stepsize: 0.3}");
@@ -211,11 +227,13 @@ START_TEST(dfa_projects_the_output_error)
         const struct mat e = r.net.pass.gradient;
         for (size_t k = 0; k + 1 < r.credit.n; k++) {
             struct feedback *f = credit_feedback_of(&r.credit, k);
-            const struct mat b = layer_param(&f->layer, 0, r.credit.feedback_weights), expected = mat_new(&r.net.arena, e.rows, b.rows);
+            const struct mat b = layer_param(&f->layer, 0, r.credit.feedback_weights),
+                             expected = mat_new(&r.net.arena, e.rows, b.rows);
             for (size_t row = 0; row < e.rows; row++)
                 for (size_t j = 0; j < b.rows; j++)
                     for (size_t c = 0; c < b.cols; c++)
-                        expected.p[row * b.rows + j] -= (real)(0.3 * (double)b.p[j * b.cols + c] * (double)e.p[row * e.cols + c]);
+                        expected.p[row * b.rows + j] -=
+                            (real)(0.3 * (double)b.p[j * b.cols + c] * (double)e.p[row * e.cols + c]);
             check_near("B e", r.credit.d[k], expected, BOUND(1e-13, 1e-5));
         }
         rig_close(&r);
@@ -226,9 +244,10 @@ END_TEST
 /* With a linear network and an exact inverse, plain = difference = linear, on every chain. */
 START_TEST(exact_inverses_make_the_rules_equal)
 {
-    static const char *const nets[] = {
-        linear_net, "{features: 5, outputs: 5, weights: {name: normal, std: 0.6}, layers: [dense: {units: 5}, dense: {units: 5}, dense: {units: 5}]}", NULL
-    };
+    static const char *const nets[] = { linear_net,
+                                        "{features: 5, outputs: 5, weights: {name: normal, std: 0.6}, layers: [dense: "
+                                        "{units: 5}, dense: {units: 5}, dense: {units: 5}]}",
+                                        NULL };
     for (size_t i = 0; nets[i]; i++) {
         struct rig linear;
         rig_open(&linear, nets[i], "tp", "{mapping: {regularization: 0}}");
@@ -238,7 +257,8 @@ START_TEST(exact_inverses_make_the_rules_equal)
             struct rig r;
             if (!propagates(propagate_registry.parts[j]))
                 continue;
-            snprintf(own, sizeof own, "{mapping: {regularization: 0}, propagate: %s}", propagate_registry.parts[j]->name);
+            snprintf(own, sizeof own, "{mapping: {regularization: 0}, propagate: %s}",
+                     propagate_registry.parts[j]->name);
             rig_open(&r, nets[i], "tp", own);
             rig_step(&r);
             for (size_t k = 0; k < r.credit.n; k++)

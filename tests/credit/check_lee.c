@@ -4,9 +4,12 @@
 
 #include "math/solve.h"
 
-#define LINEAR "{features: 6, outputs: 4, weights: orthogonal, layers: [dense: {units: 6}, dense: {units: 6}, dense: {units: 6}, dense: {units: 4}]}"
-#define TANH                                                                                                                                      \
-    "{features: 6, outputs: 4, weights: orthogonal, layers: [{dense: {units: 6, activation: tanh}, repeat: 3}, dense: {units: 4}]}"
+#define LINEAR                                                                                                         \
+    "{features: 6, outputs: 4, weights: orthogonal, layers: [dense: {units: 6}, dense: {units: 6}, dense: {units: "    \
+    "6}, dense: {units: 4}]}"
+#define TANH                                                                                                           \
+    "{features: 6, outputs: 4, weights: orthogonal, layers: [{dense: {units: 6, activation: tanh}, repeat: 3}, "       \
+    "dense: {units: 4}]}"
 
 static struct mat forward_weight(struct rig *r, size_t layer)
 {
@@ -43,7 +46,8 @@ START_TEST(p2_exact_inverses_do_bp)
     set_exact_inverses(&r);
     rig_step(&r);
     rig_step(&bp);
-    check_near("hidden update and 2 eta0 bp", rig_updates(&r, 0, 3), rig_scaled(&r, 2 * 0.3, rig_updates(&bp, 0, 3)), BOUND(1e-11, 2e-5));
+    check_near("hidden update and 2 eta0 bp", rig_updates(&r, 0, 3), rig_scaled(&r, 2 * 0.3, rig_updates(&bp, 0, 3)),
+               BOUND(1e-11, 2e-5));
     rig_close(&r);
     rig_close(&bp);
 }
@@ -129,11 +133,13 @@ START_TEST(p6_a_layer_on_its_target_moves_nothing)
             char own[160];
             struct rig r;
             snprintf(own, sizeof own, "{mapping: {name: %s%s}, feedback_loss: %s, propagate: difference}", g->part.name,
-                     has_option(&g->part, "activation") ? ", activation: tanh" : "", g->part.gives & GIVES_TRAIN ? "reconstruction" : "none");
+                     has_option(&g->part, "activation") ? ", activation: tanh" : "",
+                     g->part.gives & GIVES_TRAIN ? "reconstruction" : "none");
             rig_open(&r, nets[i], "dtp", own);
             rig_step(&r);
             for (size_t k = 0; k + 1 < r.credit.n; k++) {
-                struct mat zero = mat_new(&r.net.arena, 3, r.net.pass.links[k + 1].out.cols), out = net_matrix(&r.net, 3, r.net.pass.links[k].out.cols);
+                struct mat zero = mat_new(&r.net.arena, 3, r.net.pass.links[k + 1].out.cols),
+                           out = net_matrix(&r.net, 3, r.net.pass.links[k].out.cols);
                 g->difference(&r.credit, &r.net.pass, k, zero, out);
                 ck_assert_msg(mat_max_abs(out) == 0, "%s on %s, link %zu", own, nets[i], k);
             }
@@ -172,7 +178,9 @@ START_TEST(p7_targets_bring_the_layer_nearer)
         return; /* the offset is near single precision */
     struct p7 c = { 0 };
     struct rig *r = &c.r;
-    rig_open(r, "{batch: 1, features: 8, biases: zeros, weights: orthogonal, layers: [{dense: {units: 8, activation: tanh}, repeat: 2}, dense: {units: 4}]}",
+    rig_open(r,
+             "{batch: 1, features: 8, biases: zeros, weights: orthogonal, layers: [{dense: {units: 8, activation: "
+             "tanh}, repeat: 2}, dense: {units: 4}]}",
              "dtp", "{}");
     const struct mapping_def *g = (const struct mapping_def *)r->credit.choice.mapping.part;
     const struct layer *l = &r->net.chain.layers[1];
@@ -182,7 +190,8 @@ START_TEST(p7_targets_bring_the_layer_nearer)
         p7_draw(&c);
         must(credit_refresh(&r->credit, &r->net.pass, &e), &e);
         /* E = I - f'(h_below) g'(h) */
-        struct mat error = mat_new(&r->net.arena, N, N), unit = mat_new(&r->net.arena, 1, N), down = mat_new(&r->net.arena, 1, N);
+        struct mat error = mat_new(&r->net.arena, N, N), unit = mat_new(&r->net.arena, 1, N),
+                   down = mat_new(&r->net.arena, 1, N);
         struct mat up = mat_new(&r->net.arena, 1, N);
         for (size_t j = 0; j < N; j++) {
             mat_zero(unit);
@@ -195,7 +204,8 @@ START_TEST(p7_targets_bring_the_layer_nearer)
         double norm;
         must(solve_spectral_norm(error, &norm, &e), &e);
         ck_assert_double_lt(norm, 1);
-        struct mat offset = mat_new(&r->net.arena, 1, N), below = mat_new(&r->net.arena, 1, N), reached = mat_new(&r->net.arena, 1, N);
+        struct mat offset = mat_new(&r->net.arena, 1, N), below = mat_new(&r->net.arena, 1, N),
+                   reached = mat_new(&r->net.arena, 1, N);
         net_normal(&r->net.rng, 1e-4, offset);
         g->difference(&r->credit, &r->net.pass, 0, offset, below);
         mat_add(below, c.h_below, below);

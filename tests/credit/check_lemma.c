@@ -1,5 +1,6 @@
-/* Roulet & Harchaoui 2022, Lemma 3.1, as sheet 9.2 states it: how far target propagation can be from back-propagation. 200 random recurrent networks of
- * 5 units, one sample, T = 2 .. 11, r = 1e-2 .. 10, target_stepsize 1, detached update. Norms of matrices are spectral, of directions Euclidean. */
+/* Roulet & Harchaoui 2022, Lemma 3.1, as sheet 9.2 states it: how far target propagation can be from back-propagation.
+ * 200 random recurrent networks of 5 units, one sample, T = 2 .. 11, r = 1e-2 .. 10, target_stepsize 1, detached
+ * update. Norms of matrices are spectral, of directions Euclidean. */
 #include "../check_main.h"
 #include "fixture.h"
 
@@ -16,9 +17,11 @@ static double spectral(struct mat a)
 }
 
 /* The map of link k from gradients or displacements above it to those below, column by column. */
-static struct mat matrix_of(struct rig *r, size_t k, void (*map)(struct credit *, struct pass *, size_t, struct mat, struct mat))
+static struct mat matrix_of(struct rig *r, size_t k,
+                            void (*map)(struct credit *, struct pass *, size_t, struct mat, struct mat))
 {
-    const struct mat out = mat_new(&r->net.arena, H, H), unit = mat_new(&r->net.arena, 1, H), column = mat_new(&r->net.arena, 1, H);
+    const struct mat out = mat_new(&r->net.arena, H, H), unit = mat_new(&r->net.arena, 1, H),
+                     column = mat_new(&r->net.arena, 1, H);
     for (size_t j = 0; j < H; j++) {
         mat_zero(unit);
         unit.p[j] = 1;
@@ -29,18 +32,21 @@ static struct mat matrix_of(struct rig *r, size_t k, void (*map)(struct credit *
     return out;
 }
 
-/* |W| ( |D - D'| + |I - A^-1| |D'| ), with D = diag a'(u) and D' = diag of the inverse's derivative at h, both of link k. */
+/* |W| ( |D - D'| + |I - A^-1| |D'| ), with D = diag a'(u) and D' = diag of the inverse's derivative at h, both of link
+ * k. */
 static double second_bound(struct rig *r, size_t k, double regularization)
 {
     const struct layer *l = &r->net.chain.layers[0];
     const struct mat w = layer_param(l, 1, r->net.chain.weights), h = r->net.pass.links[k].out;
-    struct mat one = mat_new(&r->net.arena, 1, H), slope = mat_new(&r->net.arena, 1, H), inverse = mat_new(&r->net.arena, 1, H);
+    struct mat one = mat_new(&r->net.arena, 1, H), slope = mat_new(&r->net.arena, 1, H),
+               inverse = mat_new(&r->net.arena, 1, H);
     for (size_t i = 0; i < H; i++)
         one.p[i] = 1;
     l->act->times_slope(h, one, slope);
     l->act->times_inverse_slope(h, one, (real)1e-3, inverse);
     mat_sub(slope, inverse, slope);
-    /* eigenvalues of I - A^-1 are 1 - 1/(s^2 + r) over the singular values s of W: the largest magnitude is at one of the ends */
+    /* eigenvalues of I - A^-1 are 1 - 1/(s^2 + r) over the singular values s of W: the largest magnitude is at one of
+     * the ends */
     struct err e = { 0 };
     double largest, smallest;
     must(solve_condition(w, &largest, &smallest, &e), &e);
@@ -52,7 +58,9 @@ static double second_bound(struct rig *r, size_t k, double regularization)
 static void check_net(int seed, int length, double regularization)
 {
     char net[256], own[128];
-    snprintf(net, sizeof net, "{seed: %d, batch: 1, length: %d, features: 3, weights: {name: normal, std: 0.4}, layers: [rnn: {units: 5}, dense: {units: 4}]}",
+    snprintf(net, sizeof net,
+             "{seed: %d, batch: 1, length: %d, features: 3, weights: {name: normal, std: 0.4}, layers: [rnn: {units: "
+             "5}, dense: {units: 4}]}",
              seed, length);
     snprintf(own, sizeof own, "{target_stepsize: 1, mapping: {regularization: %.17g}}", regularization);
     struct rig tp, bp;
@@ -77,8 +85,8 @@ static void check_net(int seed, int length, double regularization)
         beta = fmax(beta, spectral(m));
         mat_sub(j, m, j);
         const double distance = spectral(j), bound = second_bound(&tp, k, regularization);
-        ck_assert_msg(distance <= bound * (1 + BOUND(1e-10, 1e-4)), "net %d, T = %d, r = %g: second bound: %g > %g", seed, length, regularization,
-                      distance, bound);
+        ck_assert_msg(distance <= bound * (1 + BOUND(1e-10, 1e-4)), "net %d, T = %d, r = %g: second bound: %g > %g",
+                      seed, length, regularization, distance, bound);
         epsilon = fmax(epsilon, distance);
     }
     double c = 0; /* to t = T - 1 is enough */
@@ -87,8 +95,10 @@ static void check_net(int seed, int length, double regularization)
             c += pow(alpha, s) * pow(beta, t - 1 - s);
     struct mat difference = rig_updates(&tp, 0, 1);
     mat_sub(difference, rig_updates(&bp, 0, 1), difference);
-    const double left = sqrt(mat_sum_squares(difference)), right = share * sqrt(mat_sum_squares(tp.credit.top)) * c * epsilon;
-    ck_assert_msg(left <= right * (1 + BOUND(1e-10, 1e-4)), "net %d, T = %d, r = %g: %g > %g", seed, length, regularization, left, right);
+    const double left = sqrt(mat_sum_squares(difference)),
+                 right = share * sqrt(mat_sum_squares(tp.credit.top)) * c * epsilon;
+    ck_assert_msg(left <= right * (1 + BOUND(1e-10, 1e-4)), "net %d, T = %d, r = %g: %g > %g", seed, length,
+                  regularization, left, right);
     rig_close(&tp);
     rig_close(&bp);
 }

@@ -56,8 +56,8 @@ static inline int rig_try(struct rig *r, const char *net, const char *preset, co
     struct arena *a = &r->net.arena;
     must(bind_tree(algorithm_tree(preset, own, a), algorithm_table, &r->algorithm, "algorithm", a, e), e);
     const struct algorithm *o = &r->algorithm;
-    const struct credit_choice choice = { o->target, o->mapping, o->feedback_loss, o->propagate, o->update, o->route, (size_t)o->head,
-                                          o->target_stepsize };
+    const struct credit_choice choice = { o->target, o->mapping, o->feedback_loss, o->propagate,
+                                          o->update, o->route,   (size_t)o->head,  o->target_stepsize };
     return credit_shape(&r->credit, &choice, &r->net.chain, a, e);
 }
 

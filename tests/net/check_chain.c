@@ -10,9 +10,11 @@ static void refused(int64_t length, size_t outputs, const char *layers, const ch
     struct err e = { 0 };
     struct chosen_list list = { 0 };
     must(bind_value(net_parse(layers, &a), &option, &list, "layers", &a, &e), &e);
-    const struct data_shape data = {
-        .length = length ? (size_t)length : 1, .features = 3, .outputs = outputs, .classes = true, .sequence = length > 0
-    };
+    const struct data_shape data = { .length = length ? (size_t)length : 1,
+                                     .features = 3,
+                                     .outputs = outputs,
+                                     .classes = true,
+                                     .sequence = length > 0 };
     struct chain c;
     ck_assert_int_eq(chain_shape(&c, &list, &data, NULL, &a, &e), ERR_SPEC);
     ck_assert_msg(strstr(err_first(&e), expected) != NULL, "%s: '%s' instead of '%s'", layers, err_first(&e), expected);
@@ -24,13 +26,15 @@ START_TEST(shapes_that_do_not_fit)
 {
     refused(0, 4, "[]", "a network needs at least one layer");
     refused(0, 4, "[dense: {units: 5}]", "network.layers.0: the last layer has 5 outputs, but the dataset needs 4");
-    refused(0, 4, "[dense: {units: 5}, dense: {units: 3}]", "network.layers.1: the last layer has 3 outputs, but the dataset needs 4");
+    refused(0, 4, "[dense: {units: 5}, dense: {units: 3}]",
+            "network.layers.1: the last layer has 3 outputs, but the dataset needs 4");
     for (size_t i = 0; i < layer_registry.n_parts; i++) {
         const char *name = layer_registry.parts[i]->name;
         const bool sequence = layer_registry.parts[i]->gives & GIVES_SEQUENCE;
         char layers[96];
         snprintf(layers, sizeof layers, "[%s: {units: 5}, dense: {units: 4}]", name);
-        refused(sequence ? 0 : 3, 4, layers, sequence ? "reads sequences, but the dataset gives flat samples" : "the dataset gives sequences");
+        refused(sequence ? 0 : 3, 4, layers,
+                sequence ? "reads sequences, but the dataset gives flat samples" : "the dataset gives sequences");
         snprintf(layers, sizeof layers, "[rnn: {units: 5}, %s: {units: 4}]", name);
         if (sequence)
             refused(3, 4, layers, "network.layers.1: ");
@@ -108,7 +112,8 @@ START_TEST(another_pass_gives_the_same_values)
     for (size_t t = 0; t < 4; t++)
         memcpy(one.batch.x + t * 3, f.pass.batch.x + (t * 3 + 2) * 3, 3 * sizeof(real));
     chain_forward(&one);
-    ck_assert_double_lt(mat_relative_error(pass_output(&one), mat_rows(pass_output(&f.pass), 2, 1)), BOUND(1e-14, 1e-6));
+    ck_assert_double_lt(mat_relative_error(pass_output(&one), mat_rows(pass_output(&f.pass), 2, 1)),
+                        BOUND(1e-14, 1e-6));
     net_close(&f);
 }
 END_TEST
@@ -119,7 +124,9 @@ START_TEST(sizes_beyond_memory_are_refused)
     struct arena a;
     arena_init(&a, (size_t)1 << 24);
     struct err e = { 0 };
-    const struct data_shape data = { .length = (size_t)1 << 40, .features = (size_t)1 << 22, .outputs = 4, .sequence = true };
+    const struct data_shape data = {
+        .length = (size_t)1 << 40, .features = (size_t)1 << 22, .outputs = 4, .sequence = true
+    };
     const struct chain c = { .data = data };
     struct pass p;
     ck_assert_int_eq(pass_init(&p, &c, 4, false, &a, &e), ERR_MEMORY);

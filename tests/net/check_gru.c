@@ -1,4 +1,5 @@
-/* The gated recurrent unit: its forward cell by plain loops, and its linearized inverse against the transposed Jacobian (roulet2022 sheet 1.2, 3.6, 9.3 (7)). */
+/* The gated recurrent unit: its forward cell by plain loops, and its linearized inverse against the transposed Jacobian
+ * (roulet2022 sheet 1.2, 3.6, 9.3 (7)). */
 #include "../check_main.h"
 #include "fixture.h"
 
@@ -37,16 +38,18 @@ START_TEST(forward_by_plain_loops)
                 const double r = logistic(affine(ih, bi, i, x) + affine(hh, bh, i, h));
                 const double z = logistic(affine(ih, bi, N + i, x) + affine(hh, bh, N + i, h));
                 const double n = tanh(affine(ih, bi, 2 * N + i, x) + r * affine(hh, bh, 2 * N + i, h));
-                ck_assert_double_eq_tol((double)at.out.p[b * N + i], (1 - z) * n + z * (double)h[i], BOUND(1e-14, 1e-6));
+                ck_assert_double_eq_tol((double)at.out.p[b * N + i], (1 - z) * n + z * (double)h[i],
+                                        BOUND(1e-14, 1e-6));
             }
         }
     net_close(&f);
 }
 END_TEST
 
-/* 9.3 (7), gate by gate. The recurrent matrix of one gate is orthogonal, the others are 0, so that at r -> 0 the regularized inverse of the first is its
- * transpose and those of the others are 0. A gate's logistic is inverted, so its factor s(1 - s) is divided by where the transposed Jacobian multiplies:
- * displacements times (s(1 - s))^2 undo that. The new gate's tanh is not inverted. */
+/* 9.3 (7), gate by gate. The recurrent matrix of one gate is orthogonal, the others are 0, so that at r -> 0 the
+ * regularized inverse of the first is its transpose and those of the others are 0. A gate's logistic is inverted, so
+ * its factor s(1 - s) is divided by where the transposed Jacobian multiplies: displacements times (s(1 - s))^2 undo
+ * that. The new gate's tanh is not inverted. */
 static void gate_by_gate(size_t gate)
 {
     struct net f;
@@ -61,7 +64,8 @@ static void gate_by_gate(size_t gate)
     const struct inverse_options o = { .regularization = BOUND(1e-14, 1e-9), .clamp = 1e-9 };
     must(l->def->inverse_refresh(l, &o, &e), &e);
     const struct link at = f.pass.links[2];
-    const struct mat d = net_matrix(&f, ROWS, N), scaled = net_matrix(&f, ROWS, N), got = net_matrix(&f, ROWS, N), expected = net_matrix(&f, ROWS, N);
+    const struct mat d = net_matrix(&f, ROWS, N), scaled = net_matrix(&f, ROWS, N), got = net_matrix(&f, ROWS, N),
+                     expected = net_matrix(&f, ROWS, N);
     for (size_t b = 0; b < ROWS; b++)
         for (size_t j = 0; j < N; j++) {
             const double s = (double)at.pre.p[b * 3 * N + gate * N + j], slope = gate == 2 ? 1 : s * (1 - s);
@@ -92,7 +96,8 @@ START_TEST(released_rule_exchanges_z)
 {
     struct net a, b;
     struct err e = { 0 };
-    static const char yaml[] = "{length: 4, weights: {name: normal, std: 0.5}, layers: [gru: {units: 5}, dense: {units: 4}]}";
+    static const char yaml[] =
+        "{length: 4, weights: {name: normal, std: 0.5}, layers: [gru: {units: 5}, dense: {units: 4}]}";
     net_open(&a, yaml);
     net_open(&b, yaml);
     for (size_t p = 0; p < 4; p++) {
@@ -107,7 +112,8 @@ START_TEST(released_rule_exchanges_z)
     mat_copy(at.in, bt.in);
     lb->def->prepare(lb, bt);
     lb->def->forward(lb, bt);
-    const struct inverse_options matched = { 0.4, 1e-3, GATES_MATCHED }, released = { 0.4, 1e-3, GATES_RELEASED };
+    const struct inverse_options matched = { .regularization = 0.4, .clamp = 1e-3, .gates = GATES_MATCHED };
+    const struct inverse_options released = { .regularization = 0.4, .clamp = 1e-3, .gates = GATES_RELEASED };
     must(la->def->inverse_refresh(la, &matched, &e), &e);
     must(lb->def->inverse_refresh(lb, &released, &e), &e);
     const struct mat d = net_matrix(&a, ROWS, N), x = net_matrix(&a, ROWS, N), y = net_matrix(&a, ROWS, N);

@@ -47,8 +47,8 @@ static void check_uniform(const char *yaml, size_t rows, size_t cols, double bou
     struct arena a;
     arena_init(&a, 0);
     const struct mat w = fill(&a, yaml, rows, cols, 11);
-    ck_assert_msg((double)mat_max_abs(w) <= bound * (1 + 1e-6) && (double)mat_max_abs(w) > 0.98 * bound, "%s: largest entry %g, bound %g", yaml,
-                  (double)mat_max_abs(w), bound);
+    ck_assert_msg((double)mat_max_abs(w) <= bound * (1 + 1e-6) && (double)mat_max_abs(w) > 0.98 * bound,
+                  "%s: largest entry %g, bound %g", yaml, (double)mat_max_abs(w), bound);
     const double ratio = mat_sum_squares(w) / ((double)mat_n(w) * bound * bound / 3);
     ck_assert_msg(fabs(ratio - 1) < 0.05, "%s: mean square is %g of what it should be", yaml, ratio);
     arena_finish(&a);
@@ -77,13 +77,14 @@ START_TEST(normal_has_its_standard_deviation)
 }
 END_TEST
 
-/* Every initialisation that needs no option: the same seed gives the same weights, another one others, and so does another parameter of the same
- * shape; for biases, too. */
+/* Every initialisation that needs no option: the same seed gives the same weights, another one others, and so does
+ * another parameter of the same shape; for biases, too. */
 static void weights_of(const char *init, int seed, struct net *f)
 {
     char yaml[256];
-    snprintf(yaml, sizeof yaml, "{seed: %d, features: 5, outputs: 5, weights: %s, biases: %s, layers: [{dense: {units: 5}, repeat: 2}]}", seed, init,
-             init);
+    snprintf(yaml, sizeof yaml,
+             "{seed: %d, features: 5, outputs: 5, weights: %s, biases: %s, layers: [{dense: {units: 5}, repeat: 2}]}",
+             seed, init, init);
     net_open(f, yaml);
 }
 
@@ -92,7 +93,8 @@ START_TEST(draws_belong_to_seed_and_parameter)
     for (size_t i = 0; i < init_registry.n_parts; i++) {
         const char *name = init_registry.parts[i]->name;
         char yaml[64];
-        snprintf(yaml, sizeof yaml, has_option(init_registry.parts[i], "bound") ? "{name: %s, bound: 0.4}" : "%s", name);
+        snprintf(yaml, sizeof yaml, has_option(init_registry.parts[i], "bound") ? "{name: %s, bound: 0.4}" : "%s",
+                 name);
         struct net a, b, c;
         weights_of(yaml, 5, &a);
         weights_of(yaml, 5, &b);
@@ -101,9 +103,11 @@ START_TEST(draws_belong_to_seed_and_parameter)
         ck_assert_msg(memcmp(a.chain.weights, b.chain.weights, bytes) == 0, "%s: one seed, two sets of weights", name);
         if (find(name) != find("zeros")) {
             const struct layer *l = a.chain.layers;
-            ck_assert_msg(memcmp(a.chain.weights, c.chain.weights, bytes) != 0, "%s: two seeds, one set of weights", name);
+            ck_assert_msg(memcmp(a.chain.weights, c.chain.weights, bytes) != 0, "%s: two seeds, one set of weights",
+                          name);
             for (size_t j = 0; j < 2; j++)
-                ck_assert_msg(memcmp(layer_param(&l[0], j, a.chain.weights).p, layer_param(&l[1], j, a.chain.weights).p, 5 * sizeof(real)) != 0,
+                ck_assert_msg(memcmp(layer_param(&l[0], j, a.chain.weights).p, layer_param(&l[1], j, a.chain.weights).p,
+                                     5 * sizeof(real)) != 0,
                               "%s: two layers share parameter %zu", name, j);
         }
         net_close(&a);
@@ -116,10 +120,12 @@ END_TEST
 START_TEST(a_layer_may_have_its_own)
 {
     struct net f;
-    net_open(&f, "{weights: zeros, biases: {name: uniform, bound: 0.5}, layers: [{dense: {units: 5, weights_init: orthogonal, biases_init: zeros}},"
+    net_open(&f, "{weights: zeros, biases: {name: uniform, bound: 0.5}, layers: [{dense: {units: 5, weights_init: "
+                 "orthogonal, biases_init: zeros}},"
                  " {dense: {units: 4}}]}");
     const struct layer *l = f.chain.layers;
-    ck_assert_double_eq_tol(mat_sum_squares(layer_param(&l[0], 0, f.chain.weights)), 3, 1e-5); /* three singular values of 1 */
+    ck_assert_double_eq_tol(mat_sum_squares(layer_param(&l[0], 0, f.chain.weights)), 3,
+                            1e-5); /* three singular values of 1 */
     ck_assert(mat_sum_squares(layer_param(&l[0], 1, f.chain.weights)) == 0);
     ck_assert(mat_sum_squares(layer_param(&l[1], 0, f.chain.weights)) == 0);
     ck_assert(mat_sum_squares(layer_param(&l[1], 1, f.chain.weights)) > 0);

@@ -1,5 +1,5 @@
-/* Every registered layer, with every activation it offers: its products are derivatives of its forward map, a stack is its links one by one, and
- * its regularized inverse is an inverse. */
+/* Every registered layer, with every activation it offers: its products are derivatives of its forward map, a stack is
+ * its links one by one, and its regularized inverse is an inverse. */
 #include "../check_main.h"
 #include "fixture.h"
 
@@ -14,7 +14,8 @@ struct layer_case {
     char name[96];
 };
 
-static void open_layer(struct layer_case *c, const struct part *part, const char *activation, bool bias, size_t features)
+static void open_layer(struct layer_case *c, const struct part *part, const char *activation, bool bias,
+                       size_t features)
 {
     const bool sequence = part->gives & GIVES_SEQUENCE;
     char text[64] = "", yaml[512];
@@ -22,7 +23,8 @@ static void open_layer(struct layer_case *c, const struct part *part, const char
         snprintf(text, sizeof text, ", activation: %s", activation);
     snprintf(c->name, sizeof c->name, "%s%s, bias %d", part->name, text, bias);
     snprintf(yaml, sizeof yaml,
-             "{length: %d, features: %zu, outputs: %d, weights: {name: normal, std: 0.45}, layers: [%s: {units: %d, bias: %s%s}]}",
+             "{length: %d, features: %zu, outputs: %d, weights: {name: normal, std: 0.45}, layers: [%s: {units: %d, "
+             "bias: %s%s}]}",
              sequence ? STEPS : 0, features, UNITS, part->name, UNITS, bias ? "true" : "false", text);
     net_open(&c->net, yaml);
     c->layer = &c->net.chain.layers[0];
@@ -128,7 +130,8 @@ static void jvp_by_differences(struct layer_case *c)
     const size_t b = c->net.pass.rows;
     const struct link at = own_link(c, b);
     forward(l, at);
-    const struct mat v = net_matrix(&c->net, b, l->n_in), jv = net_matrix(&c->net, b, l->n_out), fd = net_matrix(&c->net, b, l->n_out);
+    const struct mat v = net_matrix(&c->net, b, l->n_in), jv = net_matrix(&c->net, b, l->n_out),
+                     fd = net_matrix(&c->net, b, l->n_out);
     l->def->jvp(l, at, v, jv);
     derivative_along(c, at, v, BOUND(1e-5, 1e-2), fd);
     check_error(c, "jvp and finite differences", mat_relative_error(jv, fd), BOUND(1e-8, 5e-3));
@@ -201,7 +204,8 @@ static void stack_and_links(struct layer_case *c)
     struct mat dh = net_matrix(&c->net, stack.in.rows, l->n_in), each = net_matrix(&c->net, stack.in.rows, l->n_in);
     struct mat jv = net_matrix(&c->net, stack.out.rows, l->n_out);
     real *g = arena_need(&c->net.arena, 2 * c->net.chain.n_vector, sizeof *g), *sum = g + c->net.chain.n_vector;
-    const bool whole = l->def->part.gives & GIVES_MIRROR; /* feedback losses lead back through the stack of such a layer */
+    const bool whole =
+        l->def->part.gives & GIVES_MIRROR; /* feedback losses lead back through the stack of such a layer */
     l->def->vjp(l, stack, s, whole ? dh : (struct mat){ 0 });
     if (whole)
         l->def->jvp(l, stack, v, out);
@@ -313,7 +317,8 @@ static void difference_of_inverses(struct layer_case *c)
     at.out = reachable(c, b);
     for (int large = 0; large < 2; large++) {
         struct mat d = net_matrix(&c->net, b, l->n_out), got = net_matrix(&c->net, b, l->n_in);
-        struct mat from = net_matrix(&c->net, b, l->n_in), to = net_matrix(&c->net, b, l->n_in), target = net_matrix(&c->net, b, l->n_out);
+        struct mat from = net_matrix(&c->net, b, l->n_in), to = net_matrix(&c->net, b, l->n_in),
+                   target = net_matrix(&c->net, b, l->n_out);
         mat_scale((real)(large ? 3 : 0.05), d, d);
         mat_add(at.out, d, target);
         l->def->inverse_apply(l, at, at.out, &inverse_options, from);
@@ -342,7 +347,8 @@ static void derivative_of_inverse(struct layer_case *c)
     refresh_inverse(c, 0.3);
     struct link at = own_link(c, b);
     at.out = reachable(c, b);
-    struct mat d = net_matrix(&c->net, b, l->n_out), got = net_matrix(&c->net, b, l->n_in), t = net_matrix(&c->net, b, l->n_out);
+    struct mat d = net_matrix(&c->net, b, l->n_out), got = net_matrix(&c->net, b, l->n_in),
+               t = net_matrix(&c->net, b, l->n_out);
     struct mat up = net_matrix(&c->net, b, l->n_in), down = net_matrix(&c->net, b, l->n_in);
     l->def->inverse_jvp(l, at, d, &inverse_options, got);
     mat_copy(at.out, t);
@@ -363,8 +369,8 @@ START_TEST(inverse_jvp_is_the_derivative_of_inverse)
 }
 END_TEST
 
-/* With a linear activation z = (finv's displacement of d) solves (W^T W + r I) z = W^T d, written with the layer's own products J = W:
- * J^T J z + r z = J^T d. A layer that is not one matrix and an activation has no such equation. */
+/* With a linear activation z = (finv's displacement of d) solves (W^T W + r I) z = W^T d, written with the layer's own
+ * products J = W: J^T J z + r z = J^T d. A layer that is not one matrix and an activation has no such equation. */
 static void normal_equations(struct layer_case *c)
 {
     if (!inverts(c) || strcmp(c->layer->act->name, "linear") != 0)
@@ -375,7 +381,8 @@ static void normal_equations(struct layer_case *c)
     refresh_inverse(c, r);
     struct link at = own_link(c, b);
     forward(l, at);
-    struct mat d = net_matrix(&c->net, b, l->n_out), z = net_matrix(&c->net, b, l->n_in), right = net_matrix(&c->net, b, l->n_in);
+    struct mat d = net_matrix(&c->net, b, l->n_out), z = net_matrix(&c->net, b, l->n_in),
+               right = net_matrix(&c->net, b, l->n_in);
     struct mat wz = net_matrix(&c->net, b, l->n_out), left = net_matrix(&c->net, b, l->n_in);
     l->def->inverse_jvp(l, at, d, &inverse_options, z);
     l->def->jvp(l, at, z, wz);
@@ -393,12 +400,39 @@ START_TEST(inverse_solves_the_normal_equations)
 }
 END_TEST
 
+/* 2 I - W in the place of W, r = 0: with a linear activation the displacement z of d solves 2 z - W z = d. */
+static void near_the_identity(struct layer_case *c)
+{
+    if (!inverts(c) || strcmp(c->layer->act->name, "linear") != 0)
+        return;
+    const struct layer *l = c->layer;
+    const size_t b = c->net.pass.rows;
+    const struct inverse_options o = { .regularization = 0.7, .clamp = 1e-3, .matrix = INVERT_TWO_EYE_MINUS_W };
+    struct err e = { 0 };
+    must(c->layer->def->inverse_refresh(c->layer, &o, &e), &e);
+    struct link at = own_link(c, b);
+    forward(l, at);
+    struct mat d = net_matrix(&c->net, b, UNITS), z = net_matrix(&c->net, b, UNITS), wz = net_matrix(&c->net, b, UNITS);
+    l->def->inverse_jvp(l, at, d, &o, z);
+    l->def->jvp(l, at, z, wz);
+    mat_axpy(-2, z, wz);
+    mat_scale(-1, wz, wz);
+    check_error(c, "2 z - W z and d", mat_relative_error(wz, d), BOUND(1e-11, 2e-3));
+}
+
+START_TEST(inverse_of_two_eye_minus_w)
+{
+    for_each_layer(near_the_identity, UNITS);
+}
+END_TEST
+
 /* ---- options that every layer has ---- */
 
 START_TEST(stepsize_factors_reach_their_parameters)
 {
     struct net f;
-    net_open(&f, "{layers: [{dense: {units: 5, stepsize_factor: 3, bias_stepsize_factor: 2}}, {dense: {units: 6, trainable: false}},"
+    net_open(&f, "{layers: [{dense: {units: 5, stepsize_factor: 3, bias_stepsize_factor: 2}}, {dense: {units: 6, "
+                 "trainable: false}},"
                  " {dense: {units: 4}}]}");
     const double expected[3][2] = { { 3, 6 }, { 0, 0 }, { 1, 1 } };
     for (size_t i = 0; i < 3; i++)
@@ -420,8 +454,8 @@ START_TEST(repeat_makes_layers_of_their_own)
     net_open(&f, "{layers: [{dense: {units: 4}, repeat: 3}]}");
     ck_assert_uint_eq(f.chain.n_layers, 3);
     ck_assert_uint_eq(f.chain.n_weights, 3 * 4 + 4 + 2 * (4 * 4 + 4));
-    ck_assert(memcmp(f.chain.weights + f.chain.layers[1].params[0].offset, f.chain.weights + f.chain.layers[2].params[0].offset,
-                     16 * sizeof(real)) != 0);
+    ck_assert(memcmp(f.chain.weights + f.chain.layers[1].params[0].offset,
+                     f.chain.weights + f.chain.layers[2].params[0].offset, 16 * sizeof(real)) != 0);
     net_close(&f);
 }
 END_TEST
@@ -437,6 +471,7 @@ static void add_tests(TCase *t)
     tcase_add_test(t, inverse_difference_is_a_difference);
     tcase_add_test(t, inverse_jvp_is_the_derivative_of_inverse);
     tcase_add_test(t, inverse_solves_the_normal_equations);
+    tcase_add_test(t, inverse_of_two_eye_minus_w);
     tcase_add_test(t, stepsize_factors_reach_their_parameters);
     tcase_add_test(t, repeat_makes_layers_of_their_own);
 }

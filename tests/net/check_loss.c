@@ -117,7 +117,8 @@ START_TEST(nan_is_not_hidden)
             arena_init(&a, 0);
             struct problem p = open_problem(&a, loss_registry.parts[i]->name);
             p.out.p[OUTPUTS + j] = NAN;
-            ck_assert_msg(isnan(value(&p, true)), "%s: NaN at output %zu gives a number", loss_registry.parts[i]->name, j);
+            ck_assert_msg(isnan(value(&p, true)), "%s: NaN at output %zu gives a number", loss_registry.parts[i]->name,
+                          j);
             ck_assert(!mat_all_finite(p.gradient));
             arena_finish(&a);
         }

@@ -1,5 +1,5 @@
-/* A network of a few units from a line of YAML, with a batch of random numbers: no value is 0 or 1, where mistakes hide.
- * Random numbers here come from the stream "test" alone, so a failure repeats. */
+/* A network of a few units from a line of YAML, with a batch of random numbers: no value is 0 or 1, where mistakes
+ * hide. Random numbers here come from the stream "test" alone, so a failure repeats. */
 #ifndef TPRUN_TESTS_NET_FIXTURE_H
 #define TPRUN_TESTS_NET_FIXTURE_H
 

@@ -1,22 +1,22 @@
-/* The configuration: mistakes are reported with their place and in words, the identity of a trial is what it should be, and canonical JSON is read back
- * as the same configuration. */
+/* The configuration: mistakes are reported with their place and in words, the identity of a trial is what it should be,
+ * and canonical JSON is read back as the same configuration. */
 #include "../check_main.h"
 #include "fixture.h"
 
 /* ---- mistakes ---- */
 
-static const char good[] = "dataset: {name: temporal_order, length: 12, eval_size: 37, test_size: 53}\n"   /* 1 */
-                           "network:\n"                                                                    /* 2 */
-                           "  layers:\n"                                                                   /* 3 */
-                           "    - rnn: {units: 6}\n"                                                       /* 4 */
-                           "    - dense: {units: 4}\n"                                                     /* 5 */
-                           "loss: cross_entropy\n"                                                         /* 6 */
-                           "train:\n"                                                                      /* 7 */
-                           "  optimizer: {name: sgd, stepsize: 0.1}\n"                                     /* 8 */
-                           "  batch_size: 3\n"                                                             /* 9 */
-                           "  iterations: 20\n"                                                            /* 10 */
-                           "algorithm: {name: tp, target_stepsize: 0.5}\n"                                 /* 11 */
-                           "log: {every: 5, metrics: [train_loss]}\n";                                     /* 12 */
+static const char good[] = "dataset: {name: temporal_order, length: 12, eval_size: 37, test_size: 53}\n" /* 1 */
+                           "network:\n"                                                                  /* 2 */
+                           "  layers:\n"                                                                 /* 3 */
+                           "    - rnn: {units: 6}\n"                                                     /* 4 */
+                           "    - dense: {units: 4}\n"                                                   /* 5 */
+                           "loss: cross_entropy\n"                                                       /* 6 */
+                           "train:\n"                                                                    /* 7 */
+                           "  optimizer: {name: sgd, stepsize: 0.1}\n"                                   /* 8 */
+                           "  batch_size: 3\n"                                                           /* 9 */
+                           "  iterations: 20\n"                                                          /* 10 */
+                           "algorithm: {name: tp, target_stepsize: 0.5}\n"                               /* 11 */
+                           "log: {every: 5, metrics: [train_loss]}\n";                                   /* 12 */
 
 /* `from` in the good file becomes `to`; the message has this place and contains this text. */
 static const struct {
@@ -26,13 +26,17 @@ static const struct {
 } mistakes[] = {
     { "name: tp,", "name: tpp,", 11, 19, "unknown algorithm 'tpp'; did you mean 'tp'?" },
     { "name: tp,", "name: zzzzzz,", 11, 19, "unknown algorithm 'zzzzzz'" },
-    { "algorithm: {name: tp, target_stepsize: 0.5}", "algorithm: [tp]", 11, 12, "algorithm: expected a preset's name, or a map with `name`" },
+    { "algorithm: {name: tp, target_stepsize: 0.5}", "algorithm: [tp]", 11, 12,
+      "algorithm: expected a preset's name, or a map with `name`" },
     { "algorithm: {name: tp, target_stepsize: 0.5}", "algorithm: tp", 11, 0, "missing required key 'target_stepsize'" },
     { "algorithm: {name: tp, target_stepsize: 0.5}\n", "", 1, 1, "missing required key 'algorithm'" },
-    { "name: tp,", "name: tp, route: direct,", 11, 12, "route 'direct' needs a mapping that reads the last target directly; 'inverse' does not" },
-    { "name: tp,", "name: bp, propagate: plain,", 11, 12, "'plain' needs a mapping that applies to targets; 'adjoint' does not" },
+    { "name: tp,", "name: tp, route: direct,", 11, 12,
+      "route 'direct' needs a mapping that reads the last target directly; 'inverse' does not" },
+    { "name: tp,", "name: bp, propagate: plain,", 11, 12,
+      "'plain' needs a mapping that applies to targets; 'adjoint' does not" },
     { "name: tp,", "name: tp, head: 2,", 11, 12, "algorithm.head: 2 is out of range" },
-    { "name: tp,", "name: dtp,", 11, 12, "algorithm.feedback.optimizer: mapping 'learned' learns and needs an optimizer" },
+    { "name: tp,", "name: dtp,", 11, 12,
+      "algorithm.feedback.optimizer: mapping 'learned' learns and needs an optimizer" },
     { "name: tp,", "name: dtp, feedback_loss: inversion, feedback: {optimizer: {name: sgd, stepsize: 0.1}},", 11, 0,
       "'inversion' is taken at the targets; use feedback: {schedule: joint}" },
     { "name: tp,", "name: dtp, route: direct, feedback: {optimizer: {name: sgd, stepsize: 0.1}},", 11, 0,
@@ -43,16 +47,21 @@ static const struct {
     { "target_stepsize: 0.5", "target_stepsize: 0", 11, 0, "target_stepsize" },
     { "iterations: 20", "iterations: 20\n  epochs: 3", 11, 0, "train: give either iterations or epochs, not both" },
     { "  iterations: 20\n", "", 8, 0, "train: give either iterations or epochs" },
-    { "iterations: 20", "epochs: 3", 10, 11, "dataset 'temporal_order' draws fresh samples without end; give iterations" },
-    { "loss: cross_entropy", "loss: squared_error", 6, 7, "loss: 'squared_error' wants real targets, but dataset 'temporal_order' has classes" },
-    { "- dense: {units: 4}", "- dense: {units: 5}", 5, 7, "network.layers.1: the last layer has 5 outputs, but the dataset needs 4" },
+    { "iterations: 20", "epochs: 3", 10, 11,
+      "dataset 'temporal_order' draws fresh samples without end; give iterations" },
+    { "loss: cross_entropy", "loss: squared_error", 6, 7,
+      "loss: 'squared_error' wants real targets, but dataset 'temporal_order' has classes" },
+    { "- dense: {units: 4}", "- dense: {units: 5}", 5, 7,
+      "network.layers.1: the last layer has 5 outputs, but the dataset needs 4" },
     { "- rnn: {units: 6}\n", "- dense: {units: 6}\n", 4, 7, "network.layers.0: the dataset gives sequences" },
     { "- dense: {units: 4}", "- rnn: {units: 4}", 5, 7, "network.layers.1: 'rnn' must be the first layer" },
     { "[train_loss]", "[train_lost]", 12, 27, "log.metrics: unknown metric 'train_lost'; did you mean 'train_loss'?" },
-    { "[train_loss]", "[train_loss, test_accuracy_strict]", 12, 39, "'test_accuracy_strict' is not defined for dataset 'temporal_order'" },
+    { "[train_loss]", "[train_loss, test_accuracy_strict]", 12, 39,
+      "'test_accuracy_strict' is not defined for dataset 'temporal_order'" },
     { "[train_loss]", "[feedback_loss]", 12, 27, "'feedback_loss' needs a mapping that has parameters to train" },
     { "name: temporal_order, length: 12", "name: temporal_order, length: 1", 1, 0, "length" },
-    { "name: temporal_order, length: 12, eval_size: 37, test_size: 53", "name: gaussian, features: 3, classes: 4, train_size: 2", 9, 15,
+    { "name: temporal_order, length: 12, eval_size: 37, test_size: 53",
+      "name: gaussian, features: 3, classes: 4, train_size: 2", 9, 15,
       "train.batch_size: 3 is more than the 2 samples of the training set" },
     { "name: sgd, stepsize: 0.1", "name: sgd", 8, 0, "missing required key 'stepsize'" },
     { "name: sgd", "name: sdg", 8, 0, "sdg" },
@@ -83,11 +92,11 @@ START_TEST(mistakes_have_a_place_and_a_reason)
         const char *text = with(&a, mistakes[i].from, mistakes[i].to);
         ck_assert_msg(bind_text(&c, text, &a, &e) == ERR_SPEC, "'%s' was accepted", mistakes[i].to);
         ck_assert_msg(e.n_errors <= 2, "'%s': %zu messages, the first: %s", mistakes[i].to, e.n_errors, err_first(&e));
-        ck_assert_msg(strstr(err_first(&e), mistakes[i].expected) != NULL, "'%s': '%s' instead of '%s'", mistakes[i].to, err_first(&e),
-                      mistakes[i].expected);
+        ck_assert_msg(strstr(err_first(&e), mistakes[i].expected) != NULL, "'%s': '%s' instead of '%s'", mistakes[i].to,
+                      err_first(&e), mistakes[i].expected);
         const struct where w = e.messages[0].where;
-        ck_assert_msg(w.line == mistakes[i].line && (mistakes[i].column == 0 || w.column == mistakes[i].column), "'%s': '%s' at %zu:%zu",
-                      mistakes[i].to, err_first(&e), w.line, w.column);
+        ck_assert_msg(w.line == mistakes[i].line && (mistakes[i].column == 0 || w.column == mistakes[i].column),
+                      "'%s': '%s' at %zu:%zu", mistakes[i].to, err_first(&e), w.line, w.column);
         err_clear(&e);
     }
     arena_finish(&a);
@@ -101,7 +110,8 @@ START_TEST(all_mistakes_at_once)
     struct config c;
     struct err e = { 0 };
     arena_init(&a, 0);
-    const char *text = "dataset: {name: temporal_order, lenght: 12}\nnetwork: {layers: [rnn: {units: 0}, dense: {units: 4}]}\nloss: cross_entropi\n"
+    const char *text = "dataset: {name: temporal_order, lenght: 12}\nnetwork: {layers: [rnn: {units: 0}, dense: "
+                       "{units: 4}]}\nloss: cross_entropi\n"
                        "train: {optimizer: {name: sgd, stepsize: x}, batch_size: 3, iterations: 20}\nalgorithm: tq\n";
     ck_assert_int_eq(bind_text(&c, text, &a, &e), ERR_SPEC);
     ck_assert_uint_eq(e.n_errors, 5);
@@ -113,18 +123,26 @@ END_TEST
 /* What a file leaves out must fit every dataset: the default metrics, too. */
 START_TEST(defaults_fit_every_dataset)
 {
-    static const char *const data[] = {
-        ORDER, ADDING, BLOBS, GIVEN_FLAT, GIVEN_RECURRENT,
-        "{dataset: {name: given, features: 3, outputs: 4, labels: real}, loss: squared_error, network: {layers: [dense: {units: 4}]}}",
-        "{dataset: {name: gaussian, features: 3, classes: 4, target: one_hot}, loss: squared_error, network: {layers: [dense: {units: 4}]}}", NULL
-    };
+    static const char *const data[] = { ORDER,
+                                        ADDING,
+                                        BLOBS,
+                                        GIVEN_FLAT,
+                                        GIVEN_RECURRENT,
+                                        "{dataset: {name: given, features: 3, outputs: 4, labels: real}, loss: "
+                                        "squared_error, network: {layers: [dense: {units: 4}]}}",
+                                        "{dataset: {name: gaussian, features: 3, classes: 4, target: one_hot}, loss: "
+                                        "squared_error, network: {layers: [dense: {units: 4}]}}",
+                                        NULL };
     for (size_t i = 0; data[i]; i++) {
         struct arena a;
         struct config c;
         struct err e = { 0 };
         arena_init(&a, 0);
-        const int code = config_lines(&c, &a, &e, "{loss: cross_entropy, train: {optimizer: {name: sgd, stepsize: 0.1}, batch_size: 3, iterations: 9},"
-                                                  " algorithm: bp}", data[i], NULL);
+        const int code = config_lines(
+            &c, &a, &e,
+            "{loss: cross_entropy, train: {optimizer: {name: sgd, stepsize: 0.1}, batch_size: 3, iterations: 9},"
+            " algorithm: bp}",
+            data[i], NULL);
         ck_assert_msg(code == 0, "%s: %s", data[i], err_first(&e));
         ck_assert_uint_ge(c.log.metrics.n, 2);
         err_clear(&e);
@@ -141,12 +159,16 @@ START_TEST(presets_bind_and_may_be_replaced)
         struct err e = { 0 };
         char own[256];
         arena_init(&a, 0);
-        snprintf(own, sizeof own, "{algorithm: {name: %s, target_stepsize: 0.25, feedback: {optimizer: {name: sgd, stepsize: 0.1}}}}", p->name);
+        snprintf(own, sizeof own,
+                 "{algorithm: {name: %s, target_stepsize: 0.25, feedback: {optimizer: {name: sgd, stepsize: 0.1}}}}",
+                 p->name);
         must(config_lines(&c, &a, &e, TRIAL_BASE, GIVEN_FLAT, own, NULL), &e);
         ck_assert_str_eq(c.algorithm.name, p->name);
         ck_assert_double_eq(c.algorithm.target_stepsize, 0.25);
-        snprintf(own, sizeof own, "{algorithm: {name: %s, target_stepsize: 0.25, feedback: {optimizer: {name: sgd, stepsize: 0.1}},"
-                                  " update: through_chain, head: 2}}", p->name);
+        snprintf(own, sizeof own,
+                 "{algorithm: {name: %s, target_stepsize: 0.25, feedback: {optimizer: {name: sgd, stepsize: 0.1}},"
+                 " update: through_chain, head: 2}}",
+                 p->name);
         must(config_lines(&c, &a, &e, TRIAL_BASE, GIVEN_FLAT, own, NULL), &e);
         ck_assert_str_eq(c.algorithm.update.part->name, "through_chain");
         ck_assert_int_eq(c.algorithm.head, 2);
@@ -156,7 +178,8 @@ START_TEST(presets_bind_and_may_be_replaced)
     struct config c;
     struct err e = { 0 };
     arena_init(&a, 0);
-    must(config_lines(&c, &a, &e, TRIAL_BASE, GIVEN_FLAT, "{algorithm: {name: bp, update: {order: sequential}}}", NULL), &e);
+    must(config_lines(&c, &a, &e, TRIAL_BASE, GIVEN_FLAT, "{algorithm: {name: bp, update: {order: sequential}}}", NULL),
+         &e);
     ck_assert_int_eq(((const struct update_options *)c.algorithm.update.opts)->reduction, REDUCTION_PER_STEPSIZE);
     ck_assert_int_eq(((const struct update_options *)c.algorithm.update.opts)->order, ORDER_SEQUENTIAL);
     arena_finish(&a);
@@ -175,17 +198,34 @@ static void key_of(const char *own, char hex[65])
 
 START_TEST(the_key_is_all_but_the_budget)
 {
-    static const char *const same[] = { "{train: {iterations: 4000}}", "{log: {every: 7}}", "{log: {metrics: [test_loss, batch_loss]}}",
-                                        "{checkpoint: {seconds: 3}}", "{train: {optimizer: {stepsize: 5e-2}}}", NULL };
-    static const char *const other[] = { "{seed: 2}", "{experiment: x}", "{variant: x}", "{precision: double}", "{train: {batch_size: 4}}",
-                                         "{dataset: {length: 13}}", "{dataset: {eval_size: 38}}", "{train: {optimizer: {stepsize: 0.051}}}",
-                                         "{train: {optimizer: {name: momentum, stepsize: 0.05}}}", "{train: {stop: {nonfinite: false}}}",
-                                         "{train: {stop: {loss_above_initial: 2}}}", "{network: {init: {biases: zeros}}}",
-                                         "{network: {layers: [rnn: {units: 7}, dense: {units: 4}]}}",
-                                         "{network: {layers: [rnn: {units: 6, bias: false}, dense: {units: 4}]}}",
-                                         "{network: {layers: [rnn: {units: 6}, dense: {units: 4, weights_init: zeros}]}}",
-                                         "{algorithm: dfa}", "{algorithm: {name: bp, head: 1}}", "{algorithm: {name: bp, target_stepsize: 2}}",
-                                         "{algorithm: {name: bp, update: through_chain}}", NULL };
+    static const char *const same[] = { "{train: {iterations: 4000}}",
+                                        "{log: {every: 7}}",
+                                        "{log: {metrics: [test_loss, batch_loss]}}",
+                                        "{checkpoint: {seconds: 3}}",
+                                        "{train: {optimizer: {stepsize: 5e-2}}}",
+                                        NULL };
+    static const char *const other[] = {
+        "{seed: 2}",
+        "{experiment: x}",
+        "{variant: x}",
+        "{precision: double}",
+        "{train: {batch_size: 4}}",
+        "{dataset: {length: 13}}",
+        "{dataset: {eval_size: 38}}",
+        "{train: {optimizer: {stepsize: 0.051}}}",
+        "{train: {optimizer: {name: momentum, stepsize: 0.05}}}",
+        "{train: {stop: {nonfinite: false}}}",
+        "{train: {stop: {loss_above_initial: 2}}}",
+        "{network: {init: {biases: zeros}}}",
+        "{network: {layers: [rnn: {units: 7}, dense: {units: 4}]}}",
+        "{network: {layers: [rnn: {units: 6, bias: false}, dense: {units: 4}]}}",
+        "{network: {layers: [rnn: {units: 6}, dense: {units: 4, weights_init: zeros}]}}",
+        "{algorithm: dfa}",
+        "{algorithm: {name: bp, head: 1}}",
+        "{algorithm: {name: bp, target_stepsize: 2}}",
+        "{algorithm: {name: bp, update: through_chain}}",
+        NULL
+    };
     char base[65], hex[65], seen[32][65];
     size_t n = 0;
     key_of("{}", base);
@@ -209,10 +249,12 @@ START_TEST(canonical_json_binds_to_the_same)
     static const char *const own[] = {
         "{}",
         "{algorithm: {name: tp, target_stepsize: 0.1, mapping: {regularization: 0.3}}}",
-        "{algorithm: {name: dtp, target_stepsize: 0.1, mapping: {weights_init: orthogonal}, feedback_loss: {name: reconstruction, noise: 0.1},"
+        "{algorithm: {name: dtp, target_stepsize: 0.1, mapping: {weights_init: orthogonal}, feedback_loss: {name: "
+        "reconstruction, noise: 0.1},"
         " feedback: {optimizer: {name: adam, stepsize: 0.001}, steps: 3}}}",
         "{network: {layers: [rnn: {units: 6, bias_stepsize_factor: 2}, {dense: {units: 4}, repeat: 2}]}}",
-        "{log: {every: 3, metrics: [train_loss, weight_norm]}, checkpoint: {seconds: 0.5}, train: {stop: {loss_above_initial: 2.5}}}",
+        "{log: {every: 3, metrics: [train_loss, weight_norm]}, checkpoint: {seconds: 0.5}, train: {stop: "
+        "{loss_above_initial: 2.5}}}",
         NULL,
     };
     for (size_t i = 0; own[i]; i++) {
@@ -245,7 +287,8 @@ START_TEST(epochs_count_whole_batches)
     f.config.train.iterations = 0;
     f.config.train.epochs = 3;
     const struct data_shape data = { .train_size = 20 };
-    ck_assert_int_eq(config_budget(&f.config, &data), 3 * 7); /* batches of 3: the seventh has 2 samples of the next epoch's */
+    ck_assert_int_eq(config_budget(&f.config, &data),
+                     3 * 7); /* batches of 3: the seventh has 2 samples of the next epoch's */
     arena_finish(&f.arena);
 }
 END_TEST
@@ -254,9 +297,14 @@ END_TEST
 START_TEST(memory_estimate)
 {
     static const char *const data[] = { ORDER, ADDING, BLOBS, NULL };
-    static const char *const own[] = { "{train: {batch_size: 20}}", "{train: {batch_size: 20}, algorithm: {name: tp, target_stepsize: 0.1, update: through_chain}}",
-                                       "{train: {batch_size: 20}, algorithm: {name: dtp, target_stepsize: 0.1, feedback_loss: {name: reconstruction, noise: 0.1},"
-                                       " feedback: {optimizer: {name: adam, stepsize: 0.001}}}}", NULL };
+    static const char *const own[] = {
+        "{train: {batch_size: 20}}",
+        "{train: {batch_size: 20}, algorithm: {name: tp, target_stepsize: 0.1, update: through_chain}}",
+        "{train: {batch_size: 20}, algorithm: {name: dtp, target_stepsize: 0.1, feedback_loss: {name: reconstruction, "
+        "noise: 0.1},"
+        " feedback: {optimizer: {name: adam, stepsize: 0.001}}}}",
+        NULL
+    };
     for (size_t i = 0; data[i]; i++)
         for (size_t j = 0; own[j]; j++) {
             struct fixture f;
@@ -268,7 +316,8 @@ START_TEST(memory_estimate)
             must(trial_open(&f.trial, &f.config, &e), &e);
             fixture_steps(&f, 1);
             const double used = (double)f.trial->memory.used;
-            ck_assert_msg(size.memory_bytes >= used && size.memory_bytes < 8e6 + 3 * used + 65536, "%s: estimate %g, used %g", own[j], size.memory_bytes, used);
+            ck_assert_msg(size.memory_bytes >= used && size.memory_bytes < 8e6 + 3 * used + 65536,
+                          "%s: estimate %g, used %g", own[j], size.memory_bytes, used);
             ck_assert_uint_eq(size.n_weights, f.trial->chain.n_weights);
             ck_assert(size.flops_per_step > 0 && size.flops_per_log > 0);
             ck_assert_int_eq(size.iterations, 20);

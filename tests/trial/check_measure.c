@@ -1,4 +1,5 @@
-/* What is logged: metrics are what they say, an evaluation depends on the weights alone, and a trial that diverges leaves the record it should. */
+/* What is logged: metrics are what they say, an evaluation depends on the weights alone, and a trial that diverges
+ * leaves the record it should. */
 #include "../check_main.h"
 #include "fixture.h"
 
@@ -57,7 +58,8 @@ START_TEST(evaluation_does_not_depend_on_the_position)
         struct fixture f;
         const struct evaluation *v;
         struct err e = { 0 };
-        fixture_open(&f, data[i], "{train: {optimizer: {name: sgd, stepsize: 0}}, algorithm: {name: tp, target_stepsize: 1}}");
+        fixture_open(&f, data[i],
+                     "{train: {optimizer: {name: sgd, stepsize: 0}}, algorithm: {name: tp, target_stepsize: 1}}");
         must(evaluate(f.trial, SPLIT_TEST, &v, &e), &e);
         const double first = v->loss;
         for (int j = 0; j < 5; j++) {
@@ -97,9 +99,12 @@ START_TEST(variants_share_data_and_weights)
 {
     struct fixture a, b, c;
     fixture_open(&a, ORDER, "{variant: a}");
-    fixture_open(&b, ORDER, "{variant: b, algorithm: {name: dtp, target_stepsize: 0.1, feedback: {optimizer: {name: sgd, stepsize: 0.1}}}}");
+    fixture_open(&b, ORDER,
+                 "{variant: b, algorithm: {name: dtp, target_stepsize: 0.1, feedback: {optimizer: {name: sgd, "
+                 "stepsize: 0.1}}}}");
     fixture_open(&c, ORDER, "{variant: a, seed: 4}");
-    const size_t size = a.trial->chain.n_vector * sizeof(real), n = a.trial->data.length * 3 * a.trial->data.features * sizeof(real);
+    const size_t size = a.trial->chain.n_vector * sizeof(real),
+                 n = a.trial->data.length * 3 * a.trial->data.features * sizeof(real);
     ck_assert(memcmp(a.trial->chain.weights, b.trial->chain.weights, size) == 0);
     ck_assert(memcmp(a.trial->chain.weights, c.trial->chain.weights, size) != 0);
     for (int i = 0; i < 3; i++) {
@@ -128,10 +133,12 @@ static int run(struct fixture *f, struct records *r, struct trial_outcome *outco
 /* An algorithm that defines a metric. */
 static const char *algorithm_for(const struct measure_def *m)
 {
-    return m->of_inverse ? "{name: tp, target_stepsize: 0.1}" : "{name: dtp, target_stepsize: 0.1, feedback: {optimizer: {name: sgd, stepsize: 0.01}}}";
+    return m->of_inverse ? "{name: tp, target_stepsize: 0.1}"
+                         : "{name: dtp, target_stepsize: 0.1, feedback: {optimizer: {name: sgd, stepsize: 0.01}}}";
 }
 
-/* Every metric is logged at step 0 (those of an evaluation), at every `every` and at the end; it changes nothing of the training. */
+/* Every metric is logged at step 0 (those of an evaluation), at every `every` and at the end; it changes nothing of the
+ * training. */
 START_TEST(every_metric_is_logged)
 {
     static const int64_t steps[] = { 0, 3, 6, 7 };
@@ -143,7 +150,8 @@ START_TEST(every_metric_is_logged)
         struct records r;
         struct trial_outcome outcome;
         struct err e = { 0 };
-        snprintf(own, sizeof own, "{train: {iterations: 7}, log: {every: 3, metrics: [%s]}, algorithm: %s}", name, algorithm_for(m));
+        snprintf(own, sizeof own, "{train: {iterations: 7}, log: {every: 3, metrics: [%s]}, algorithm: %s}", name,
+                 algorithm_for(m));
         fixture_open(&f, ADDING, own);
         must(run(&f, &r, &outcome, &e), &e);
         for (size_t j = m->of_samples ? 0 : 1; j < 4; j++) {
@@ -159,8 +167,9 @@ START_TEST(every_metric_is_logged)
         snprintf(own, sizeof own, "{log: {metrics: [train_loss]}, algorithm: %s}", algorithm_for(m));
         fixture_open(&bare, ADDING, own);
         fixture_steps(&bare, 7);
-        ck_assert_msg(memcmp(f.trial->chain.weights, bare.trial->chain.weights, f.trial->chain.n_vector * sizeof(real)) == 0,
-                      "%s changes the training", name);
+        ck_assert_msg(
+            memcmp(f.trial->chain.weights, bare.trial->chain.weights, f.trial->chain.n_vector * sizeof(real)) == 0,
+            "%s changes the training", name);
         text_free(&r.text);
         fixture_close(&f);
         fixture_close(&bare);
@@ -185,7 +194,9 @@ START_TEST(norms_are_those_of_the_last_step)
     struct trial_outcome outcome;
     struct err e = { 0 };
     char name[64];
-    fixture_open(&f, ADDING, "{train: {iterations: 4}, log: {every: 3, metrics: [weight_norm, update_norm, displacement_norm]}, algorithm: {name: tp, target_stepsize: 0.1}}");
+    fixture_open(&f, ADDING,
+                 "{train: {iterations: 4}, log: {every: 3, metrics: [weight_norm, update_norm, displacement_norm]}, "
+                 "algorithm: {name: tp, target_stepsize: 0.1}}");
     must(run(&f, &r, &outcome, &e), &e);
     const struct trial *t = f.trial;
     for (size_t i = 0; i < 2; i++) {
@@ -206,7 +217,8 @@ END_TEST
 /* bp is at no angle to itself; without propagation through_chain is bp, too; the head always is. */
 START_TEST(angles_to_bp)
 {
-    static const char *const own[] = { "bp", "{name: bp, head: 1, target_stepsize: 3}", "{name: tp, target_stepsize: 0.5, propagate: none, update: through_chain}",
+    static const char *const own[] = { "bp", "{name: bp, head: 1, target_stepsize: 3}",
+                                       "{name: tp, target_stepsize: 0.5, propagate: none, update: through_chain}",
                                        "{name: dfa}", NULL };
     for (size_t i = 0; own[i]; i++) {
         struct fixture f;
@@ -214,13 +226,17 @@ START_TEST(angles_to_bp)
         struct trial_outcome outcome;
         struct err e = { 0 };
         char lines[256];
-        snprintf(lines, sizeof lines, "{train: {iterations: 4}, log: {every: 2, metrics: [angle_bp, angle_bp_bias]}, algorithm: %s}", own[i]);
+        snprintf(lines, sizeof lines,
+                 "{train: {iterations: 4}, log: {every: 2, metrics: [angle_bp, angle_bp_bias]}, algorithm: %s}",
+                 own[i]);
         fixture_open(&f, ORDER, lines);
         must(run(&f, &r, &outcome, &e), &e);
         for (int64_t step = 2; step <= 4; step += 2) {
-            const double below = records_value(&r, "angle_bp.0", step), bias = records_value(&r, "angle_bp_bias.0", step);
+            const double below = records_value(&r, "angle_bp.0", step),
+                         bias = records_value(&r, "angle_bp_bias.0", step);
             const bool same = strstr(own[i], "dfa") == NULL;
-            ck_assert_msg(same ? below < BOUND(1e-5, 0.1) && bias < BOUND(1e-5, 0.1) : below > 1 && bias > 1, "%s: %g and %g degrees", own[i], below, bias);
+            ck_assert_msg(same ? below < BOUND(1e-5, 0.1) && bias < BOUND(1e-5, 0.1) : below > 1 && bias > 1,
+                          "%s: %g and %g degrees", own[i], below, bias);
             ck_assert_double_lt(records_value(&r, "angle_bp.1", step), BOUND(1e-5, 0.1));
         }
         text_free(&r.text);
@@ -243,7 +259,8 @@ static void check_batch_loss(const char *data, const char *own)
         double sum = 0;
         for (int i = 0; i < 3; i++) {
             struct trial *t = g.trial;
-            t->dataset->fill(g.config.dataset.opts, t->dataset_state, SPLIT_TRAIN, (uint64_t)t->step * 3, &t->pass.batch);
+            t->dataset->fill(g.config.dataset.opts, t->dataset_state, SPLIT_TRAIN, (uint64_t)t->step * 3,
+                             &t->pass.batch);
             chain_forward(&t->pass);
             sum += chain_loss(&t->pass, g.config.loss, false);
             fixture_steps(&g, 1);
@@ -258,15 +275,19 @@ static void check_batch_loss(const char *data, const char *own)
 START_TEST(batch_loss_is_that_before_the_update)
 {
     check_batch_loss(ORDER, "{train: {iterations: 9}, log: {every: 3, metrics: [batch_loss]}}");
-    check_batch_loss(BLOBS, "{train: {iterations: 9}, log: {every: 3, metrics: [batch_loss]}, algorithm: {name: bp, update: {order: sequential}}}");
+    check_batch_loss(BLOBS, "{train: {iterations: 9}, log: {every: 3, metrics: [batch_loss]}, algorithm: {name: bp, "
+                            "update: {order: sequential}}}");
 }
 END_TEST
 
 START_TEST(training_reduces_the_loss)
 {
-    static const char *const own[] = { "{algorithm: bp}", "{algorithm: {name: tp, target_stepsize: 1, mapping: {regularization: 1}}}",
-                                       "{algorithm: {name: dtp, target_stepsize: 1, feedback_loss: {name: reconstruction, noise: 0.1},"
-                                       " feedback: {optimizer: {name: sgd, stepsize: 0.05}}}}", "{algorithm: dfa}", NULL };
+    static const char *const own[] = {
+        "{algorithm: bp}", "{algorithm: {name: tp, target_stepsize: 1, mapping: {regularization: 1}}}",
+        "{algorithm: {name: dtp, target_stepsize: 1, feedback_loss: {name: reconstruction, noise: 0.1},"
+        " feedback: {optimizer: {name: sgd, stepsize: 0.05}}}}",
+        "{algorithm: dfa}", NULL
+    };
     for (size_t i = 0; own[i]; i++) {
         struct fixture f;
         struct records r;
@@ -275,8 +296,9 @@ START_TEST(training_reduces_the_loss)
         fixture_open(&f, BLOBS, own[i]);
         f.trial->budget = 300;
         must(run(&f, &r, &outcome, &e), &e);
-        ck_assert_msg(records_value(&r, "train_loss", 300) < 0.7 * records_value(&r, "train_loss", 0), "%s: from %g to %g", own[i],
-                      records_value(&r, "train_loss", 0), records_value(&r, "train_loss", 300));
+        ck_assert_msg(records_value(&r, "train_loss", 300) < 0.7 * records_value(&r, "train_loss", 0),
+                      "%s: from %g to %g", own[i], records_value(&r, "train_loss", 0),
+                      records_value(&r, "train_loss", 300));
         text_free(&r.text);
         fixture_close(&f);
     }
@@ -292,7 +314,9 @@ START_TEST(loss_above_initial_ends_a_trial)
     struct records r;
     struct trial_outcome outcome;
     struct err e = { 0 };
-    fixture_open(&f, ADDING, "{train: {iterations: 50, optimizer: {name: sgd, stepsize: 3}, stop: {loss_above_initial: 2}}, log: {every: 1, metrics: [train_loss]}}");
+    fixture_open(&f, ADDING,
+                 "{train: {iterations: 50, optimizer: {name: sgd, stepsize: 3}, stop: {loss_above_initial: 2}}, log: "
+                 "{every: 1, metrics: [train_loss]}}");
     ck_assert_int_eq(run(&f, &r, &outcome, &e), ERR_DIVERGED);
     ck_assert_ptr_nonnull(strstr(err_first(&e), "train_loss"));
     err_clear(&e);
@@ -307,14 +331,17 @@ START_TEST(loss_above_initial_ends_a_trial)
     text_free(&r.text);
     fixture_close(&f);
     /* the same without the rule goes on, or ends because a number does */
-    fixture_open(&f, ADDING, "{train: {iterations: 2, optimizer: {name: sgd, stepsize: 3}}, log: {every: 1, metrics: [train_loss]}}");
+    fixture_open(
+        &f, ADDING,
+        "{train: {iterations: 2, optimizer: {name: sgd, stepsize: 3}}, log: {every: 1, metrics: [train_loss]}}");
     must(run(&f, &r, &outcome, &e), &e);
     text_free(&r.text);
     fixture_close(&f);
 }
 END_TEST
 
-/* Weights that overflow: the trial ends at that step, its train_loss there is NaN, and the outcome names the layer and the tensor. */
+/* Weights that overflow: the trial ends at that step, its train_loss there is NaN, and the outcome names the layer and
+ * the tensor. */
 static void overflow(const char *own, int expected)
 {
     struct fixture f;
@@ -375,7 +402,9 @@ START_TEST(the_last_log_sees_what_no_step_does)
     struct records r;
     struct trial_outcome outcome;
     struct err e = { 0 };
-    fixture_open(&f, ADDING, "{train: {iterations: 1, optimizer: {name: sgd, stepsize: 1e30}}, log: {every: 1, metrics: [train_loss]}}");
+    fixture_open(
+        &f, ADDING,
+        "{train: {iterations: 1, optimizer: {name: sgd, stepsize: 1e30}}, log: {every: 1, metrics: [train_loss]}}");
     f.config.train.optimizer.part = registry_find(&optim_registry, "sgd");
     *(double *)f.config.train.optimizer.opts = BOUND(1e300, 1e30) * 1e9; /* stepsize, the first field */
     ck_assert_int_eq(run(&f, &r, &outcome, &e), ERR_DIVERGED);

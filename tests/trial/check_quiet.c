@@ -1,5 +1,6 @@
-/* A training step allocates nothing and asks nothing of the system. malloc and its kin are replaced in this executable by ones that count; the kernel
- * kills a process that makes any call but exit. Each test has a control that must be caught. */
+/* A training step allocates nothing and asks nothing of the system. malloc and its kin are replaced in this executable
+ * by ones that count; the kernel kills a process that makes any call but exit. Each test has a control that must be
+ * caught. */
 #include "../check_main.h"
 #include "fixture.h"
 
@@ -86,7 +87,8 @@ static void for_each_algorithm(void (*test)(const char *data, const char *own))
         "{algorithm: bp}",
         "{algorithm: dfa}",
         "{algorithm: {name: dtp, target_stepsize: 0.5, feedback_loss: {name: reconstruction, noise: 0.1},"
-        " feedback: {optimizer: {name: adam, stepsize: 0.01}, steps: 2}}, train: {optimizer: {name: rmsprop, stepsize: 0.01}}}",
+        " feedback: {optimizer: {name: adam, stepsize: 0.01}, steps: 2}}, train: {optimizer: {name: rmsprop, stepsize: "
+        "0.01}}}",
         "{algorithm: {name: dtp, target_stepsize: 0.5, feedback_loss: {name: inversion, noise: 0.1},"
         " feedback: {optimizer: {name: sgd, stepsize: 0.01}, schedule: joint}}}",
         "{algorithm: {name: tp_vanilla, target_stepsize: 0.5, feedback: {optimizer: {name: sgd, stepsize: 0.01}}}}",
@@ -98,8 +100,8 @@ static void for_each_algorithm(void (*test)(const char *data, const char *own))
         for (size_t p = 0; p < propagate_registry.n_parts; p++)
             for (size_t u = 0; u < update_registry.n_parts; u++) {
                 char tp[160];
-                snprintf(tp, sizeof tp, "{algorithm: {name: tp, target_stepsize: 0.5, propagate: %s, update: %s}}", propagate_registry.parts[p]->name,
-                         update_registry.parts[u]->name);
+                snprintf(tp, sizeof tp, "{algorithm: {name: tp, target_stepsize: 0.5, propagate: %s, update: %s}}",
+                         propagate_registry.parts[p]->name, update_registry.parts[u]->name);
                 test(data[i], tp);
             }
     }
@@ -152,7 +154,8 @@ static void allow_nothing_but_exit(void)
         _exit(77);
 }
 
-/* Runs a trial's steps in a child that may only leave: its wait status. A trial opened in the child starts BLAS there. */
+/* Runs a trial's steps in a child that may only leave: its wait status. A trial opened in the child starts BLAS there.
+ */
 static int confined(const char *trial_data, const char *own, bool misbehave)
 {
     const pid_t child = fork();
@@ -178,7 +181,8 @@ static int confined(const char *trial_data, const char *own, bool misbehave)
 static void no_system_call(const char *trial_data, const char *own)
 {
     const int status = confined(trial_data, own, false);
-    ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "%s: the child ended with %s %d", own, WIFSIGNALED(status) ? "signal" : "status",
+    ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "%s: the child ended with %s %d", own,
+                  WIFSIGNALED(status) ? "signal" : "status",
                   WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
 }
 

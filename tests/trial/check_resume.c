@@ -1,4 +1,5 @@
-/* Checkpoints: a restored trial goes on bit for bit as one that was never interrupted, and a file that is not its own is refused without a trace. */
+/* Checkpoints: a restored trial goes on bit for bit as one that was never interrupted, and a file that is not its own
+ * is refused without a trace. */
 #include "../check_main.h"
 #include "fixture.h"
 
@@ -21,7 +22,8 @@ static void state_hash(const struct trial *t, char hex[65])
     for (size_t i = 0; i < 2; i++)
         for (size_t j = 0; j < optimizers[i]->n_groups; j++)
             hash_add(&h, optimizers[i]->groups[j].slots,
-                     optimizers[i]->groups[j].n * ((const struct optim_def *)optimizers[i]->choice.part)->n_slots * sizeof(real));
+                     optimizers[i]->groups[j].n * ((const struct optim_def *)optimizers[i]->choice.part)->n_slots *
+                         sizeof(real));
     hash_add_double(&h, t->initial_loss);
     hash_add_double(&h, t->batch_loss_sum);
     hash_add_double(&h, t->batch_loss_count);
@@ -71,9 +73,11 @@ START_TEST(restored_trials_go_on_bit_for_bit)
     static const char *const data[] = { ORDER, ADDING, BLOBS, NULL };
     static const char *const algorithm[] = {
         "{algorithm: bp, train: {optimizer: {name: %s, stepsize: 0.02}}}",
-        "{algorithm: {name: tp, target_stepsize: 0.5, update: through_chain}, train: {optimizer: {name: %s, stepsize: 0.02}}}",
+        "{algorithm: {name: tp, target_stepsize: 0.5, update: through_chain}, train: {optimizer: {name: %s, stepsize: "
+        "0.02}}}",
         "{algorithm: {name: dtp, target_stepsize: 0.5, feedback_loss: {name: reconstruction, noise: 0.1},"
-        " feedback: {optimizer: {name: %s, stepsize: 0.01}, steps: 2}}, train: {optimizer: {name: %s, stepsize: 0.02}}}",
+        " feedback: {optimizer: {name: %s, stepsize: 0.01}, steps: 2}}, train: {optimizer: {name: %s, stepsize: "
+        "0.02}}}",
         "{algorithm: {name: dfa}, train: {optimizer: {name: %s, stepsize: 0.02}}}",
         NULL,
     };
@@ -104,7 +108,9 @@ static int stop_at(void *self)
     return trial_step_number(s->trial) >= s->at ? TRIAL_STOP : TRIAL_CONTINUE;
 }
 
-#define RUN "{train: {iterations: 12}, log: {every: 3, metrics: [train_loss, test_loss, test_accuracy, batch_loss, update_norm, angle_bp]}, train.stop: {loss_above_initial: 50}}"
+#define RUN                                                                                                            \
+    "{train: {iterations: 12}, log: {every: 3, metrics: [train_loss, test_loss, test_accuracy, batch_loss, "           \
+    "update_norm, angle_bp]}, train.stop: {loss_above_initial: 50}}"
 
 START_TEST(runs_stopped_anywhere_give_the_same_records)
 {
@@ -122,7 +128,8 @@ START_TEST(runs_stopped_anywhere_give_the_same_records)
         struct records r = records_new();
         struct trial_outcome end;
         struct stopper s = { .at = at };
-        control = (struct trial_control){ .poll = stop_at, .self = &s, .checkpoint_folder = folder, .checkpoint_name = "t" };
+        control =
+            (struct trial_control){ .poll = stop_at, .self = &s, .checkpoint_folder = folder, .checkpoint_name = "t" };
         fixture_open(&first, ORDER, RUN);
         s.trial = first.trial;
         ck_assert_int_eq(trial_run(first.trial, &r.sink, &control, &end, &e), ERR_STOPPED);
@@ -134,7 +141,8 @@ START_TEST(runs_stopped_anywhere_give_the_same_records)
         if (at == 0)
             text_clear(&r.text); /* the log of step 0 is written again */
         must(trial_run(second.trial, &r.sink, &control, &end, &e), &e);
-        ck_assert_msg(strcmp(r.text.s, all.text.s) == 0, "stopped at step %lld:\n%s\ninstead of\n%s", (long long)at, r.text.s, all.text.s);
+        ck_assert_msg(strcmp(r.text.s, all.text.s) == 0, "stopped at step %lld:\n%s\ninstead of\n%s", (long long)at,
+                      r.text.s, all.text.s);
         ck_assert_str_eq(end.weights_sha256, outcome.weights_sha256);
         text_free(&r.text);
         fixture_close(&first);
@@ -174,8 +182,9 @@ END_TEST
 
 /* ---- files that are not this trial's ---- */
 
-#define OWN                                                                                                                                       \
-    "{algorithm: {name: dtp, target_stepsize: 0.5, feedback_loss: {name: reconstruction, noise: 0.1}, feedback: {optimizer: {name: adam, stepsize: 0.01}}}," \
+#define OWN                                                                                                            \
+    "{algorithm: {name: dtp, target_stepsize: 0.5, feedback_loss: {name: reconstruction, noise: 0.1}, feedback: "      \
+    "{optimizer: {name: adam, stepsize: 0.01}}},"                                                                      \
     " train: {optimizer: {name: adam, stepsize: 0.01}}}"
 
 struct file {
@@ -298,7 +307,8 @@ START_TEST(files_of_others)
 {
     struct damage d;
     damage_open(&d);
-    replace(&d, "\"precision\":\"" REAL_NAME "\"", IS_DOUBLE ? "\"precision\":\"single\"" : "\"precision\":\"double\"", "precision is");
+    replace(&d, "\"precision\":\"" REAL_NAME "\"", IS_DOUBLE ? "\"precision\":\"single\"" : "\"precision\":\"double\"",
+            "precision is");
     replace(&d, "tprun checkpoint 1", "tprun checkpoint 9", "format is");
     replace(&d, "\"step\":\"3\"", "\"step\":\"-\"", "not a checkpoint of this version");
     replace(&d, "\"step\":\"3\"", "\"stop\":\"3\"", "not a checkpoint of this version");
@@ -306,7 +316,8 @@ START_TEST(files_of_others)
     replace(&d, "feedback.0.weight", "feedback.7.weight", "no tensor 'feedback.0.weight'");
     replace(&d, "\"numbers\"", "\"numbars\"", "not a checkpoint of this version");
     /* another seed, another algorithm, another width */
-    static const char *const others[] = { "{seed: 7}", "{algorithm: {name: tp, target_stepsize: 0.5}}", "{network.layers.0.rnn.units: 7}", NULL };
+    static const char *const others[] = { "{seed: 7}", "{algorithm: {name: tp, target_stepsize: 0.5}}",
+                                          "{network.layers.0.rnn.units: 7}", NULL };
     for (size_t i = 0; others[i]; i++) {
         struct fixture other;
         fixture_open(&other, ORDER, others[i]);

@@ -1,4 +1,5 @@
-/* One training step: the order of the layers' updates, the schedule of feedback learning, and how it ends where numbers do. */
+/* One training step: the order of the layers' updates, the schedule of feedback learning, and how it ends where numbers
+ * do. */
 #include "../check_main.h"
 #include "fixture.h"
 
@@ -38,7 +39,8 @@ END_TEST
 /* ---- layers updated in turn ---- */
 
 static const char *const in_turn[] = {
-    "{algorithm: {name: dtp, target_stepsize: 0.7, feedback: {optimizer: {name: sgd, stepsize: 0.02}, schedule: joint}, update: {name: %s, order: %s}}}",
+    "{algorithm: {name: dtp, target_stepsize: 0.7, feedback: {optimizer: {name: sgd, stepsize: 0.02}, schedule: "
+    "joint}, update: {name: %s, order: %s}}}",
     "{algorithm: {name: tp, target_stepsize: 0.7, update: {name: %s, order: %s}}}",
     "{algorithm: {name: bp, update: {name: %s, reduction: per_stepsize, order: %s}}}",
     NULL,
@@ -74,7 +76,8 @@ static void manual(struct fixture *f, bool kept)
         const struct layer *l = &t->chain.layers[i];
         for (size_t j = 0; j < l->n_params; j++) {
             const struct param *p = &l->params[j];
-            sgd->step(f->config.train.optimizer.opts, 1, p->rows * p->cols, t->chain.weights + p->offset, t->gradient + p->offset, NULL, NULL);
+            sgd->step(f->config.train.optimizer.opts, 1, p->rows * p->cols, t->chain.weights + p->offset,
+                      t->gradient + p->offset, NULL, NULL);
         }
     }
 }
@@ -93,15 +96,20 @@ static void check_order(const char *algorithm, const char *rule, const char *ord
     step(&a);
     manual(&b, strcmp(order, "sequential_kept") == 0);
     step(&c);
-    ck_assert_msg(distance(n, a.trial->chain.weights, b.trial->chain.weights) <= BOUND(1e-14, 1e-6), "%s %s %s: weights differ by %g", algorithm, rule,
-                  order, distance(n, a.trial->chain.weights, b.trial->chain.weights));
-    ck_assert_msg(distance(n, a.trial->chain.weights, c.trial->chain.weights) > 1e-5, "%s %s: no difference to simultaneous", rule, order);
+    ck_assert_msg(distance(n, a.trial->chain.weights, b.trial->chain.weights) <= BOUND(1e-14, 1e-6),
+                  "%s %s %s: weights differ by %g", algorithm, rule, order,
+                  distance(n, a.trial->chain.weights, b.trial->chain.weights));
+    ck_assert_msg(distance(n, a.trial->chain.weights, c.trial->chain.weights) > 1e-5,
+                  "%s %s: no difference to simultaneous", rule, order);
     /* the gradient left behind holds every layer's own, and the loss is that of the minibatch before any update */
     real *moved = arena_need(&a.arena, n, sizeof *moved);
     for (size_t i = 0; i < n; i++)
-        moved[i] = (real)(c.trial->chain.weights[i] + (real)0.05 * c.trial->gradient[i] - (real)0.05 * a.trial->gradient[i]);
-    ck_assert_msg(distance(n, moved, a.trial->chain.weights) <= BOUND(1e-14, 1e-6), "%s %s: update directions left behind", rule, order);
-    ck_assert_msg(a.trial->pass.loss == first_loss, "%s %s: loss %.17g is not that of the first pass, %.17g", rule, order, a.trial->pass.loss, first_loss);
+        moved[i] =
+            (real)(c.trial->chain.weights[i] + (real)0.05 * c.trial->gradient[i] - (real)0.05 * a.trial->gradient[i]);
+    ck_assert_msg(distance(n, moved, a.trial->chain.weights) <= BOUND(1e-14, 1e-6),
+                  "%s %s: update directions left behind", rule, order);
+    ck_assert_msg(a.trial->pass.loss == first_loss, "%s %s: loss %.17g is not that of the first pass, %.17g", rule,
+                  order, a.trial->pass.loss, first_loss);
     fixture_close(&a);
     fixture_close(&b);
     fixture_close(&c);
@@ -119,7 +127,9 @@ END_TEST
 
 /* ---- feedback learning ---- */
 
-#define DTP "{algorithm: {name: dtp, target_stepsize: 0.7, feedback_loss: {name: reconstruction, noise: 0.1}, feedback: {optimizer: {name: sgd, stepsize: %g}, schedule: %s, steps: %d}}}"
+#define DTP                                                                                                            \
+    "{algorithm: {name: dtp, target_stepsize: 0.7, feedback_loss: {name: reconstruction, noise: 0.1}, feedback: "      \
+    "{optimizer: {name: sgd, stepsize: %g}, schedule: %s, steps: %d}}}"
 
 /* joint: forward updates do not see the feedback step; first: they do. */
 START_TEST(schedules)
@@ -142,8 +152,10 @@ START_TEST(schedules)
     const size_t size = n * sizeof(real);
     ck_assert(memcmp(joint.trial->chain.weights, still.trial->chain.weights, size) == 0);
     ck_assert(memcmp(first.trial->chain.weights, still.trial->chain.weights, size) != 0);
-    ck_assert(memcmp(first.trial->credit.feedback_weights, joint.trial->credit.feedback_weights, m * sizeof(real)) == 0);
-    ck_assert(memcmp(first.trial->credit.feedback_weights, still.trial->credit.feedback_weights, m * sizeof(real)) != 0);
+    ck_assert(memcmp(first.trial->credit.feedback_weights, joint.trial->credit.feedback_weights, m * sizeof(real)) ==
+              0);
+    ck_assert(memcmp(first.trial->credit.feedback_weights, still.trial->credit.feedback_weights, m * sizeof(real)) !=
+              0);
     /* with this noise held, two steps go further down the loss */
     ck_assert_double_lt(twice.trial->credit.feedback[0].loss, first.trial->credit.feedback[0].loss);
     fixture_close(&still);
@@ -219,7 +231,8 @@ END_TEST
 START_TEST(infinite_input)
 {
     struct fixture f;
-    fixture_given(&f, "{dataset: {name: given, features: 3, outputs: 4}, network: {layers: [dense: {units: 4}]}}", "{algorithm: bp}");
+    fixture_given(&f, "{dataset: {name: given, features: 3, outputs: 4}, network: {layers: [dense: {units: 4}]}}",
+                  "{algorithm: bp}");
     f.trial->pass.batch.x[1] = INFINITY;
     diverges(&f, "loss", -1);
     fixture_close(&f);
@@ -232,10 +245,14 @@ START_TEST(overflow_of_displacements)
     for (int update = 0; update < 2; update++) {
         struct fixture f;
         char own[256];
-        snprintf(own, sizeof own, "{algorithm: {name: tp, target_stepsize: 1, mapping: {regularization: 1e-6}, update: %s}}",
+        snprintf(own, sizeof own,
+                 "{algorithm: {name: tp, target_stepsize: 1, mapping: {regularization: 1e-6}, update: %s}}",
                  update_registry.parts[update]->name);
-        fixture_given(&f, "{dataset: {name: given, length: 250, features: 3, outputs: 4}, network: {layers: [rnn: {units: 6}, dense: {units: 4}],"
-                          " init: {weights: {name: normal, std: 1}}}}", own);
+        fixture_given(&f,
+                      "{dataset: {name: given, length: 250, features: 3, outputs: 4}, network: {layers: [rnn: {units: "
+                      "6}, dense: {units: 4}],"
+                      " init: {weights: {name: normal, std: 1}}}}",
+                      own);
         diverges(&f, "layers.0.weight_ih", 0);
         fixture_close(&f);
     }

@@ -52,23 +52,27 @@ static inline int config_lines(struct config *c, struct arena *a, struct err *e,
 }
 
 /* A small trial: parts that a test does not care about. */
-#define TRIAL_BASE                                                                                                                            \
-    "{seed: 2385, network: {init: {weights: xavier, biases: {name: uniform, bound: 0.3}}},"                                                   \
-    " loss: cross_entropy, train: {optimizer: {name: sgd, stepsize: 0.05}, batch_size: 3, iterations: 20},"                                   \
+#define TRIAL_BASE                                                                                                     \
+    "{seed: 2385, network: {init: {weights: xavier, biases: {name: uniform, bound: 0.3}}},"                            \
+    " loss: cross_entropy, train: {optimizer: {name: sgd, stepsize: 0.05}, batch_size: 3, iterations: 20},"            \
     " algorithm: bp, log: {every: 5, metrics: [train_loss]}}"
-#define GIVEN_FLAT                                                                                                                            \
-    "{dataset: {name: given, features: 3, outputs: 4},"                                                                                      \
-    " network: {layers: [dense: {units: 5, activation: tanh}, dense: {units: 6, activation: tanh}, dense: {units: 4}]}}"
-#define GIVEN_RECURRENT                                                                                                                       \
-    "{dataset: {name: given, length: 5, features: 3, outputs: 4}, network: {layers: [rnn: {units: 6}, dense: {units: 4}]}}"
-#define ORDER                                                                                                                                 \
-    "{dataset: {name: temporal_order, length: 12, eval_size: 37, test_size: 53}, network: {layers: [rnn: {units: 6}, dense: {units: 4}]}}"
-#define ADDING                                                                                                                                \
-    "{dataset: {name: adding, length: 10, eval_size: 37, test_size: 53}, loss: squared_error,"                                                \
+#define GIVEN_FLAT                                                                                                     \
+    "{dataset: {name: given, features: 3, outputs: 4},"                                                                \
+    " network: {layers: [dense: {units: 5, activation: tanh}, dense: {units: 6, activation: tanh}, dense: {units: "    \
+    "4}]}}"
+#define GIVEN_RECURRENT                                                                                                \
+    "{dataset: {name: given, length: 5, features: 3, outputs: 4}, network: {layers: [rnn: {units: 6}, dense: {units: " \
+    "4}]}}"
+#define ORDER                                                                                                          \
+    "{dataset: {name: temporal_order, length: 12, eval_size: 37, test_size: 53}, network: {layers: [rnn: {units: 6}, " \
+    "dense: {units: 4}]}}"
+#define ADDING                                                                                                         \
+    "{dataset: {name: adding, length: 10, eval_size: 37, test_size: 53}, loss: squared_error,"                         \
     " network: {layers: [rnn: {units: 6}, dense: {units: 1}]}}"
-#define BLOBS                                                                                                                                 \
-    "{dataset: {name: gaussian, features: 3, classes: 4, train_size: 20, eval_size: 37, test_size: 53},"                                      \
-    " network: {layers: [dense: {units: 5, activation: tanh}, dense: {units: 6, activation: tanh}, dense: {units: 4}]}}"
+#define BLOBS                                                                                                          \
+    "{dataset: {name: gaussian, features: 3, classes: 4, train_size: 20, eval_size: 37, test_size: 53},"               \
+    " network: {layers: [dense: {units: 5, activation: tanh}, dense: {units: 6, activation: tanh}, dense: {units: "    \
+    "4}]}}"
 
 static inline void fixture_bind(struct fixture *f, const char *data, const char *own)
 {
@@ -147,7 +151,8 @@ static int record_metric(struct sink *s, const char *name, int64_t step, double 
     text_add(&((struct records *)s)->text, "%s %lld %.17g\n", name, (long long)step, value);
     return 0;
 }
-static int record_layer_metric(struct sink *s, const char *name, int64_t step, int64_t layer, double value, struct err *e)
+static int record_layer_metric(struct sink *s, const char *name, int64_t step, int64_t layer, double value,
+                               struct err *e)
 {
     (void)e;
     text_add(&((struct records *)s)->text, "%s.%lld %lld %.17g\n", name, (long long)layer, (long long)step, value);
@@ -177,7 +182,8 @@ static int record_checkpoint(struct sink *s, int64_t step, const char *path, con
 
 static inline struct records records_new(void)
 {
-    return (struct records){ .sink = { record_metric, record_layer_metric, record_cost, record_event, record_checkpoint } };
+    return (
+        struct records){ .sink = { record_metric, record_layer_metric, record_cost, record_event, record_checkpoint } };
 }
 
 /* Value of the last line "<name> <step> value"; fails the test if there is none. */
