@@ -3,6 +3,7 @@
 #ifndef TPRUN_RUN_PRIVATE_H
 #define TPRUN_RUN_PRIVATE_H
 
+#include "base/text.h"
 #include "run/progress.h"
 #include "run/runner.h"
 #include "run/wire.h"
@@ -44,6 +45,7 @@ struct runner {
     struct store *store;
     char db_folder[4096];   /* absolute */
     char checkpoints[300];  /* folder of checkpoints relative to it */
+    struct text data_seen;  /* hashes of the datasets whose files were checked */
     size_t n_pending, next; /* trials to be trained; the first not yet started */
     struct pending *pending;
     size_t n_slots, n_active;
@@ -66,6 +68,10 @@ int runner_read_signals(struct runner *r, struct err *e);
 /* Puts a study, its claims and all of its trials into the store, and queues those that are asked for and not finished.
  */
 int queue_put_study(struct runner *r, size_t study, struct err *e);
+
+/* ---- data_files.c ---- */
+/* Finds, checks and records the files that a trial's dataset reads, once per dataset. */
+int data_files_check(struct runner *r, const struct config *c, struct err *e);
 
 /* ---- attempt.c ---- */
 /* Starts the trial in a free slot; *started = false if there is nothing to do for it (a duplicate that is finished or

@@ -249,6 +249,7 @@ int runner_run(struct plan *p, const struct run_options *o, struct run_result *r
     err_clear(&closing);
     progress_finish(&r.progress);
     free(r.pending);
+    text_free(&r.data_seen);
     close_signals(&r, before);
     if (code == 0 && result->stopped)
         return ERR_STOPPED;

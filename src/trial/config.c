@@ -180,9 +180,11 @@ static struct where *layer_places(const struct node *tree, size_t n_layers, stru
     return w;
 }
 
-/* Whether the dataset has the accuracy that a metric asks for. */
+/* Whether the dataset has the samples and the accuracy that a metric asks for. */
 static bool is_defined(const struct measure_def *m, const struct dataset_def *dataset, const struct data_shape *data)
 {
+    if (m->of_samples && m->split == SPLIT_VALID && data->valid_size == 0)
+        return false;
     bool known = !m->accuracy || (data->classes && strcmp(m->accuracy, "accuracy") == 0);
     for (size_t i = 0; !known && dataset->accuracy_names && dataset->accuracy_names[i]; i++)
         known = strcmp(dataset->accuracy_names[i], m->accuracy) == 0;

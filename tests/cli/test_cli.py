@@ -14,7 +14,7 @@ import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 BUILD = os.environ.get("TPRUN_BUILD", ".")
-TPRUN = os.path.join(BUILD, "src", "tprun")
+TPRUN = os.path.join(BUILD, "tprun")
 SPEC = os.path.join(HERE, "..", "torture", "small.yaml")
 
 

@@ -83,7 +83,7 @@ def acknowledged(db):
 
 class Torture:
     def __init__(self, args):
-        self.tprun = os.path.join(args.build, "src", "tprun")
+        self.tprun = os.path.join(args.build, "tprun")
         self.spec = os.path.abspath(args.spec)
         self.jobs = str(args.jobs)
         self.folder = tempfile.mkdtemp(prefix="tprun-kill-")

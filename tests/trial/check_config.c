@@ -58,6 +58,7 @@ static const struct {
     { "[train_loss]", "[train_lost]", 12, 27, "log.metrics: unknown metric 'train_lost'; did you mean 'train_loss'?" },
     { "[train_loss]", "[train_loss, test_accuracy_strict]", 12, 39,
       "'test_accuracy_strict' is not defined for dataset 'temporal_order'" },
+    { "[train_loss]", "[valid_loss]", 12, 27, "'valid_loss' is not defined for dataset 'temporal_order'" },
     { "[train_loss]", "[feedback_loss]", 12, 27, "'feedback_loss' needs a mapping that has parameters to train" },
     { "name: temporal_order, length: 12", "name: temporal_order, length: 1", 1, 0, "length" },
     { "name: temporal_order, length: 12, eval_size: 37, test_size: 53",

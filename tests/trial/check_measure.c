@@ -145,6 +145,8 @@ START_TEST(every_metric_is_logged)
     for (size_t i = 0; i < measure_registry.n_parts; i++) {
         const struct measure_def *m = (const struct measure_def *)measure_registry.parts[i];
         const char *name = m->part.name;
+        if (m->split == SPLIT_VALID)
+            continue; /* generated data holds nothing out */
         char own[320], layer[96];
         struct fixture f, bare;
         struct records r;
