@@ -83,6 +83,11 @@ int credit_shape(struct credit *c, const struct credit_choice *choice, const str
         return err_set(e, ERR_SPEC, "algorithm.head: %zu is out of range; the network has %zu layers and one must stay below the head",
                        choice->head, chain->n_layers);
     c->n = chain->n_links - choice->head; /* a recurrent layer is the first one, so layers of the head have one link each */
+    if (chain->per_step > 1 && choice->head + 1 != chain->n_layers)
+        return err_set(e, ERR_SPEC, "algorithm.head: with losses at every step the layers above the recurrent one follow the exact gradient: head: %zu",
+                       chain->n_layers - 1);
+    if (chain->per_step > 1 && choice->route == ROUTE_DIRECT)
+        return err_set(e, ERR_SPEC, "algorithm.route: 'direct' has one source, but with `sequence: true` there is a loss at every step");
     TRY(check_needs(choice->propagate.part, mapping, e));
     TRY(check_needs(choice->feedback_loss.part, mapping, e));
     if (choice->route == ROUTE_DIRECT && !(mapping->gives & GIVES_DIRECT))
@@ -120,7 +125,7 @@ static size_t scratch_size(const struct credit *c, size_t rows)
         size_t cols = l->n_out > l->n_in ? l->n_out : l->n_in;
         cols = l->n_delta > cols ? l->n_delta : cols;
         /* only feedback losses work on whole stacks */
-        const size_t links = fbloss_of(c)->grads ? c->chain->links_of[i] : 1;
+        const size_t links = i > 0 ? c->chain->per_step : fbloss_of(c)->grads ? c->chain->links_of[i] : 1;
         n = links * rows * cols > n ? links * rows * cols : n;
     }
     return n;
@@ -136,10 +141,12 @@ int credit_open(struct credit *c, size_t rows, struct arena *a, struct err *e)
     if (update->order == ORDER_SEQUENTIAL_KEPT)
         TRY(alloc_links(c, &c->kept, &c->kept_stack, a, e));
     if (c->choice.head > 0) {
-        c->top = mat_new(a, rows, c->chain->layers[c->chain->layer_of[c->n - 1]].n_out);
+        c->top = mat_new(a, rows * c->chain->per_step, c->chain->layers[c->chain->layer_of[c->n - 1]].n_out);
         if (!c->top.p)
             return err_set(e, ERR_MEMORY, "not enough memory for the head's gradient");
     }
+    if (c->chain->per_step > 1)
+        TRY(alloc_links(c, &c->own, &c->own_stack, a, e));
     for (size_t i = 0; i < sizeof c->scratch / sizeof *c->scratch; i++) {
         c->scratch[i] = arena_alloc(a, scratch_size(c, rows), sizeof(real));
         if (!c->scratch[i])
@@ -178,7 +185,7 @@ int credit_head(struct credit *c, struct pass *p, struct chosen loss, real *g, s
     struct mat s = p->gradient;
     for (size_t k = chain->n_links; k-- > c->n;) {
         const struct layer *l = &chain->layers[chain->layer_of[k]];
-        struct mat down = k == c->n ? c->top : mat_of(c->scratch[k % 2], c->rows, l->n_in);
+        struct mat down = k == c->n ? c->top : mat_of(c->scratch[k % 2], s.rows, l->n_in);
         l->def->vjp(l, p->links[k], s, down);
         l->def->grads(l, p->links[k], 1, g);
         s = down;
@@ -216,8 +223,28 @@ int credit_update(struct credit *c, struct pass *p, real *g, struct err *e)
     return 0;
 }
 
+struct mat credit_incoming(struct credit *c, size_t k)
+{
+    const size_t s = credit_source(c, k);
+    const struct target_options *o = c->choice.target.opts;
+    if (!c->own || o->sequence != SEQUENCE_RELEASED)
+        return c->d[s];
+    struct mat sum = mat_of(c->scratch[1], c->d[s].rows, c->d[s].cols);
+    mat_add(c->d[s], c->own[s], sum);
+    return sum;
+}
+
+void credit_add_own(struct credit *c, size_t k)
+{
+    const struct target_options *o = c->choice.target.opts;
+    if (c->own && o->sequence == SEQUENCE_NATURAL)
+        mat_add(c->d[k], c->own[k], c->d[k]);
+}
+
 bool credit_vanished(struct credit *c, size_t k)
 {
+    if (c->own)
+        return false; /* a loss at an earlier step may still bring one in */
     if (!(mat_max_abs(c->d[k]) < REAL_TINY)) /* NaN goes on, to be seen */
         return false;
     c->first_nonzero = k + 1;

@@ -33,8 +33,14 @@ double reduction_factor(int reduction, size_t rows, size_t units, double target_
 /* loss / sum of squares. */
 double reduction_value(int reduction, size_t rows, size_t units, double target_stepsize);
 
+/* Losses at every step: each link has a displacement of its own, own[k] = -beta dL_k/dh_k, beside the one carried back to it. */
+enum sequence_rule {
+    SEQUENCE_NATURAL, /* d[k] = g(d[k+1]) + own[k] */
+    SEQUENCE_RELEASED /* d[k] = g(d[k+1] + own[k+1]): Roulet's released code, whose local losses miss their own displacement (sheet 3.7) */
+};
 struct target_options {
     int gradient; /* enum: batch_mean, per_sample */
+    int sequence; /* enum sequence_rule */
 };
 struct target_def {
     struct part part;
@@ -119,12 +125,14 @@ struct credit {
     size_t n;       /* links under the head */
     size_t rows;    /* B */
     struct mat *d;  /* [n] displacements t - h, contiguous per layer */
+    struct mat *own; /* [n] direct displacements of losses at every step; NULL if there is one loss, at the end */
+    struct mat *own_stack;
     struct mat *d_stack; /* [n_layers]: those of a layer as one matrix; {NULL} for layers of the head */
     struct mat *s;  /* [n] signals dL/dh of the update rule; NULL if it asks for none */
     struct mat *s_stack;
     struct mat *kept; /* [n] targets of the first pass, for sequential updates that keep them; else NULL */
     struct mat *kept_stack;
-    struct mat top; /* (B, n_out of link n-1): dL/dh there */
+    struct mat top; /* (B, n_out of link n-1): dL/dh there; with losses at every step (T * B, n_out): at every link */
     void *mapping_state;
     size_t n_feedback;
     struct feedback *feedback;
@@ -159,6 +167,10 @@ static inline size_t credit_source(const struct credit *c, size_t k)
 }
 /* True if d[k] is below REAL_TINY: then d[k] .. d[0] are set to zero, since the rest of the recursion would be denormal (sheet 11.10). */
 bool credit_vanished(struct credit *c, size_t k);
+/* The displacement that link k's target is made from: d[source(k)], and own[source(k)] with it under the released rule. */
+struct mat credit_incoming(struct credit *c, size_t k);
+/* d[k] += own[k] under the natural rule. */
+void credit_add_own(struct credit *c, size_t k);
 /* The feedback layer that yields the target of link k. */
 struct feedback *credit_feedback_of(const struct credit *c, size_t k);
 

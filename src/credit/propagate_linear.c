@@ -5,7 +5,8 @@ static void back(struct credit *c, struct pass *p)
 {
     const struct mapping_def *g = (const struct mapping_def *)c->choice.mapping.part;
     for (size_t k = c->n - 1; k-- > 0;) {
-        g->jvp(c, p, k, c->d[credit_source(c, k)], c->d[k]);
+        g->jvp(c, p, k, credit_incoming(c, k), c->d[k]);
+        credit_add_own(c, k);
         if (c->choice.route == ROUTE_CHAIN && credit_vanished(c, k))
             return;
     }

@@ -4,8 +4,10 @@
 static void back(struct credit *c, struct pass *p)
 {
     (void)p;
-    for (size_t k = 0; k + 1 < c->n; k++)
+    for (size_t k = 0; k + 1 < c->n; k++) {
         mat_zero(c->d[k]);
+        credit_add_own(c, k);
+    }
 }
 
 extern const struct propagate_def propagate_none;

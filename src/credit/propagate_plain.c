@@ -7,9 +7,10 @@ static void back(struct credit *c, struct pass *p)
     for (size_t k = c->n - 1; k-- > 0;) {
         const size_t s = credit_source(c, k);
         struct mat t = mat_of(c->scratch[0], c->d[s].rows, c->d[s].cols);
-        mat_add(p->links[s].out, c->d[s], t);
+        mat_add(p->links[s].out, credit_incoming(c, k), t);
         g->apply(c, p, k, t, c->d[k]);
         mat_sub(c->d[k], p->links[k].out, c->d[k]);
+        credit_add_own(c, k);
     }
 }
 

@@ -5,9 +5,13 @@
 enum { BATCH_MEAN, PER_SAMPLE };
 static const char *const gradient_names[] = { "batch_mean", "per_sample", NULL };
 
+static const char *const sequence_names[] = { "natural", "released", NULL };
+
 static const struct option target_table[] = {
     { "gradient", OPT_ENUM, offsetof(struct target_options, gradient), "batch_mean", .names = gradient_names,
       .help = "of the batch's mean loss (contains 1/B), or of each sample's own loss" },
+    { "sequence", OPT_ENUM, offsetof(struct target_options, sequence), "natural", .names = sequence_names,
+      .help = "with a loss at every step: the rule as it follows, or the released code's, whose local losses miss their own step" },
     { 0 }
 };
 
@@ -15,7 +19,13 @@ static void set(struct credit *c, struct pass *p, struct mat top)
 {
     const struct target_options *o = c->choice.target.opts;
     const double scale = o->gradient == PER_SAMPLE ? (double)p->rows : 1;
-    mat_scale((real)(-c->choice.target_stepsize * scale), top, c->d[c->n - 1]);
+    const real factor = (real)(-c->choice.target_stepsize * scale);
+    if (!c->own) {
+        mat_scale(factor, top, c->d[c->n - 1]);
+        return;
+    }
+    mat_scale(factor, top, c->own_stack[0]); /* a chain with losses at every step is one recurrent layer */
+    mat_copy(c->own[c->n - 1], c->d[c->n - 1]);
 }
 
 extern const struct target_def target_gradient;

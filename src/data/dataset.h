@@ -18,6 +18,7 @@ struct data_shape {
     size_t features;   /* D */
     size_t outputs;    /* classes, or real targets */
     bool classes;      /* labels are class indices */
+    bool per_step;     /* a label for every step of a sequence, [T][B], instead of one for the sequence */
     bool sequence;     /* needs a layer that reads sequences */
     size_t train_size; /* samples per epoch; 0 = endless */
     size_t eval_size, test_size;

@@ -7,6 +7,7 @@ static const char *const label_names[] = { "classes", "real", NULL };
 struct given_options {
     int64_t length, features, outputs;
     int labels;
+    bool per_step;
 };
 
 static const struct option given_table[] = {
@@ -14,18 +15,21 @@ static const struct option given_table[] = {
     { "features", OPT_INT, offsetof(struct given_options, features), NULL, 1, 1e7, OPTION_REQUIRED, "inputs per sample or step" },
     { "outputs", OPT_INT, offsetof(struct given_options, outputs), NULL, 1, 1e7, OPTION_REQUIRED, "classes or real targets" },
     { "labels", OPT_ENUM, offsetof(struct given_options, labels), "classes", .names = label_names, .help = "what batch.y holds" },
+    { "per_step", OPT_BOOL, offsetof(struct given_options, per_step), "false", .help = "a label for every step of a sequence" },
     { 0 }
 };
 
 static int given_shape(const void *opts, struct data_shape *shape, struct err *e)
 {
-    (void)e;
     const struct given_options *o = opts;
+    if (o->per_step && o->length == 0)
+        return err_set(e, ERR_SPEC, "per_step needs a sequence: give length");
     *shape = (struct data_shape){ .length = o->length ? (size_t)o->length : 1,
                                   .features = (size_t)o->features,
                                   .outputs = (size_t)o->outputs,
                                   .classes = o->labels == LABELS_CLASSES,
                                   .sequence = o->length > 0,
+                                  .per_step = o->per_step,
                                   .eval_size = 1,
                                   .test_size = 1 };
     return 0;

@@ -27,7 +27,7 @@ static int shape_layer(struct chain *c, size_t i, struct chosen choice, size_t f
 int chain_shape(struct chain *c, const struct chosen_list *layers, const struct data_shape *data, const struct where *where, struct arena *a,
                 struct err *e)
 {
-    *c = (struct chain){ .n_layers = layers->n, .data = *data };
+    *c = (struct chain){ .n_layers = layers->n, .per_step = 1, .data = *data };
     if (layers->n == 0)
         return err_at(e, where ? where[0] : (struct where){ 0 }, "network.layers: a network needs at least one layer");
     c->layers = arena_alloc(a, layers->n, sizeof *c->layers);
@@ -45,11 +45,17 @@ int chain_shape(struct chain *c, const struct chosen_list *layers, const struct 
             c->n_weights += n;
             c->n_vector += (n + PARAM_ALIGN - 1) / PARAM_ALIGN * PARAM_ALIGN;
         }
+        if (l->all_states)
+            c->per_step = data->length;
         c->first_link[i] = c->n_links;
         c->links_of[i] = l->def->part.gives & GIVES_SEQUENCE ? data->length : 1;
         c->n_links += c->links_of[i];
         features = l->n_out;
     }
+    if (data->per_step != (c->per_step > 1))
+        return err_at(e, where ? where[0] : (struct where){ 0 },
+                      data->per_step ? "network.layers.0: the dataset has a label for every step; the recurrent layer needs `sequence: true`"
+                                     : "network.layers.0: `sequence: true` gives every state, but the dataset has one label per sequence");
     if (features != data->outputs)
         return err_at(e, where ? where[layers->n - 1] : (struct where){ 0 },
                       "network.layers.%zu: the last layer has %zu outputs, but the dataset needs %zu", layers->n - 1, features, data->outputs);
@@ -137,7 +143,7 @@ static int pass_layer(struct pass *p, size_t i, struct mat input, bool gradients
     const struct chain *c = p->chain;
     const struct layer *l = &c->layers[i];
     const bool recurrent = l->def->part.gives & GIVES_SEQUENCE;
-    const size_t links = c->links_of[i], b = p->rows;
+    const size_t links = c->links_of[i], b = i > 0 ? p->rows * c->per_step : p->rows;
     struct link *s = &p->stacks[i];
     if (recurrent) {
         const struct mat states = mat_new(a, (links + 1) * b, l->n_out);
@@ -185,16 +191,17 @@ int pass_init(struct pass *p, const struct chain *c, size_t rows, bool keep_grad
     if (!__builtin_mul_overflow(data->length, rows, &steps))
         input = mat_new(a, steps, data->features);
     p->batch.x = input.p;
+    const size_t labels = rows * c->per_step;
     if (data->classes)
-        p->batch.label = arena_alloc(a, rows, sizeof *p->batch.label);
+        p->batch.label = arena_alloc(a, labels, sizeof *p->batch.label);
     else
-        p->batch.y = mat_new(a, rows, data->outputs);
-    p->gradient = mat_new(a, rows, data->outputs);
+        p->batch.y = mat_new(a, labels, data->outputs);
+    p->gradient = mat_new(a, labels, data->outputs);
     if (!p->links || !p->stacks || !p->batch.x || !p->gradient.p || (data->classes ? !p->batch.label : !p->batch.y.p))
         return err_set(e, ERR_MEMORY, "not enough memory for a batch of %zu samples", rows);
     for (size_t i = 0; i < c->n_layers; i++) {
         TRY(pass_layer(p, i, input, keep_gradients, a, e));
-        input = p->links[c->first_link[i] + c->links_of[i] - 1].out;
+        input = c->layers[i].all_states ? p->stacks[i].out : p->links[c->first_link[i] + c->links_of[i] - 1].out;
     }
     return 0;
 }
@@ -220,10 +227,10 @@ double chain_loss(struct pass *p, struct chosen loss, bool gradient)
 
 double chain_reals_per_row(const struct chain *c)
 {
-    double n = (double)(c->data.length * c->data.features + 2 * c->data.outputs);
+    double n = (double)(c->data.length * c->data.features + 2 * c->data.outputs * c->per_step);
     for (size_t i = 0; i < c->n_layers; i++) {
         const struct layer *l = &c->layers[i];
-        n += (double)c->links_of[i] * (double)(l->n_out + l->n_pre + l->n_saved + l->n_delta) + (double)l->n_in;
+        n += (double)(i > 0 ? c->per_step : c->links_of[i]) * (double)(l->n_out + l->n_pre + l->n_saved + l->n_delta) + (double)l->n_in;
     }
     return n;
 }
@@ -232,6 +239,6 @@ double chain_flops(const struct chain *c, size_t rows)
 {
     double n = 0, product;
     for (size_t i = 0; i < c->n_layers; i++)
-        n += (double)c->links_of[i] * c->layers[i].def->flops(&c->layers[i], rows, &product);
+        n += (double)c->links_of[i] * c->layers[i].def->flops(&c->layers[i], i > 0 ? rows * c->per_step : rows, &product);
     return n;
 }

@@ -13,6 +13,7 @@ struct chain {
     size_t n_layers;
     struct layer *layers;
     size_t n_links;
+    size_t per_step; /* row blocks that the layers above a recurrent one see: T if it gives all its states, else 1 */
     size_t *layer_of;    /* [n_links] */
     size_t *first_link;  /* [n_layers] */
     size_t *links_of;    /* [n_layers]: number of links: T for a recurrent layer, else 1 */
@@ -44,7 +45,7 @@ struct pass {
     struct link *links;  /* [n_links] */
     struct link *stacks; /* [n_layers]: all links of a layer as one */
     struct batch batch;
-    struct mat gradient; /* (B, outputs): dL/d output */
+    struct mat gradient; /* (B * per_step, outputs): dL/d output */
     double loss;
 };
 /* keep_gradients false leaves the deltas out: for evaluation. */

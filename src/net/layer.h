@@ -105,6 +105,7 @@ struct layer {
     size_t index;       /* in the network, from 0 */
     struct where where; /* in the file, for messages; line 0 = none */
     size_t n_in, n_side, n_out, n_pre, n_saved, n_delta;
+    bool all_states; /* a recurrent layer that gives every state instead of the last: the layers above see T * B rows */
     size_t n_params;
     struct param params[LAYER_MAX_PARAMS];
     real *weights; /* the network's vector; this layer's parameters start at params[i].offset */

@@ -12,6 +12,7 @@
 struct gru_options {
     struct layer_options common;
     int64_t units;
+    bool sequence;
 };
 
 struct gru_state {
@@ -27,6 +28,8 @@ struct gru_state {
 
 static const struct option gru_table[] = {
     { "units", OPT_INT, offsetof(struct gru_options, units), NULL, 1, 1e6, OPTION_REQUIRED, "size of the state" },
+    { "sequence", OPT_BOOL, offsetof(struct gru_options, sequence), "false",
+      .help = "give every state, for a loss at each step, instead of the last one" },
     LAYER_OPTIONS(struct gru_options),
     { 0 }
 };
@@ -39,6 +42,7 @@ static int gru_shape(struct layer *l, size_t features, struct err *e)
     const struct gru_options *o = l->opts;
     l->n_in = l->n_out = (size_t)o->units;
     l->n_side = features;
+    l->all_states = o->sequence;
     l->n_pre = l->n_saved = l->n_delta = 3 * l->n_out;
     layer_add_param(l, "weight_ih", 2, 3 * l->n_out, l->n_side, false);
     layer_add_param(l, "weight_hh", 2, 3 * l->n_out, l->n_in, false);

@@ -5,6 +5,7 @@
 struct rnn_options {
     struct layer_options common;
     int64_t units;
+    bool sequence;
     int activation;
 };
 
@@ -17,6 +18,8 @@ struct rnn_state {
 
 static const struct option rnn_table[] = {
     { "units", OPT_INT, offsetof(struct rnn_options, units), NULL, 1, 1e6, OPTION_REQUIRED, "size of the state" },
+    { "sequence", OPT_BOOL, offsetof(struct rnn_options, sequence), "false",
+      .help = "give every state, for a loss at each step, instead of the last one" },
     { "activation", OPT_ENUM, offsetof(struct rnn_options, activation), "tanh", .names = act_names, .help = "activation of the state" },
     LAYER_OPTIONS(struct rnn_options),
     { 0 }
@@ -30,6 +33,7 @@ static int rnn_shape(struct layer *l, size_t features, struct err *e)
     const struct rnn_options *o = l->opts;
     l->n_in = l->n_out = l->n_delta = (size_t)o->units;
     l->n_side = features;
+    l->all_states = o->sequence;
     l->act = act_all[o->activation];
     layer_add_param(l, "weight_ih", 2, l->n_out, l->n_side, false);
     layer_add_param(l, "weight_hh", 2, l->n_out, l->n_in, false);

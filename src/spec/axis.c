@@ -75,6 +75,9 @@ static int bind_space(struct axis *x, const char *form, const struct node *list,
         x->from = pow(10, v[0]);
         x->to = pow(10, v[1]);
     }
+    if (x->n > 1 && v[0] == v[1])
+        return err_at(e, list->where, "%s: both ends are %s, which would be the same value %s times", path,
+                      list->items[0]->text, list->items[2]->text);
     if (!isfinite(x->step) || !isfinite(x->from) || !isfinite(x->to))
         return err_at(e, list->where, "%s: the values leave the range of a double", path);
     if (x->kind == AXIS_GEOMETRIC && !(x->from * x->to != 0 && (x->from > 0) == (x->to > 0)))
@@ -108,22 +111,71 @@ static int compare_texts(const void *x, const void *y)
     return strcmp(*(char *const *)x, *(char *const *)y);
 }
 
-/* A value that comes twice would be the same trial twice. */
-static int check_distinct(const struct node *list, const char *path, struct arena *a, struct err *e)
+/* The values at i, as one text. */
+static void put_values(const struct axis *const *axes, size_t n_axes, uint64_t i, struct text *t)
 {
-    char **texts = arena_need(a, list->n, sizeof *texts);
+    text_clear(t);
+    for (size_t j = 0; j < n_axes; j++) {
+        text_puts(t, j ? ", " : "");
+        tree_json(axes[j]->list->items[i], t);
+    }
+}
+
+int axis_check_distinct(const struct axis *axes, size_t n_axes, const char *path, struct arena *a, struct err *e)
+{
+    const struct axis **all = arena_need(a, n_axes, sizeof *all);
+    for (size_t j = 0; j < n_axes; j++) {
+        if (axes[j].kind != AXIS_LIST)
+            return 0;
+        all[j] = &axes[j];
+    }
+    const size_t n = (size_t)axes->n;
+    char **texts = arena_need(a, n, sizeof *texts);
     struct text t = { 0 };
-    for (size_t i = 0; i < list->n; i++) {
-        text_clear(&t);
-        tree_json(list->items[i], &t);
+    for (size_t i = 0; i < n; i++) {
+        put_values(all, n_axes, i, &t);
         texts[i] = arena_strdup(a, t.s);
     }
     text_free(&t);
-    qsort(texts, list->n, sizeof *texts, compare_texts);
-    for (size_t i = 1; i < list->n; i++)
+    qsort(texts, n, sizeof *texts, compare_texts);
+    for (size_t i = 1; i < n; i++)
         if (strcmp(texts[i - 1], texts[i]) == 0)
-            return err_at(e, list->where, "%s: the value %s is listed twice", path, texts[i]);
+            return err_at(e, axes->where, "%s: the value%s %s %s listed twice", path, n_axes > 1 ? "s" : "", texts[i],
+                          n_axes > 1 ? "are" : "is");
     return 0;
+}
+
+bool axis_repeats(const struct axis *const *axes, size_t n_axes, uint64_t i)
+{
+    bool found = false;
+    struct text now = { 0 }, earlier = { 0 };
+    for (size_t j = 0; j < n_axes; j++)
+        if (axes[j]->kind != AXIS_LIST)
+            return false;
+    put_values(axes, n_axes, i, &now);
+    for (uint64_t k = 0; k < i && !found; k++) {
+        put_values(axes, n_axes, k, &earlier);
+        found = strcmp(now.s, earlier.s) == 0;
+    }
+    text_free(&now);
+    text_free(&earlier);
+    return found;
+}
+
+bool axis_stand_in(struct axis *x, const struct node *n, bool random, struct arena *a)
+{
+    if (n->kind == NODE_MAP)
+        n = n->n ? n->items[0] : n;
+    if (n->kind == NODE_LIST)
+        n = n->n ? n->items[0] : n;
+    if (n->kind != NODE_SCALAR || node_is_null(n))
+        return false;
+    struct node *list = node_collection(a, n->where, NODE_LIST);
+    node_append(list, NULL, (struct node *)n, a);
+    x->kind = random ? AXIS_CHOICE : AXIS_LIST;
+    x->list = list;
+    x->n = 1;
+    return true;
 }
 
 int axis_bind(struct axis *x, const struct node *n, bool random, const char *path, struct arena *a, struct err *e)
@@ -136,7 +188,7 @@ int axis_bind(struct axis *x, const struct node *n, bool random, const char *pat
         x->n = n->n;
         if (n->n == 0)
             return err_at(e, n->where, "%s: an empty list leaves no trial", path);
-        return check_distinct(n, path, a, e);
+        return 0;
     }
     const char *form = n->kind == NODE_MAP && n->n == 1 ? n->keys[0]->text : "";
     for (size_t i = 0; !random && i < sizeof grid_forms / sizeof *grid_forms; i++)

@@ -16,7 +16,8 @@ enum axis_kind {
 
 struct axis {
     const char *key;        /* dotted path */
-    struct where key_where; /* where the file names it */
+    struct where key_where; /* where the file names it: its last name */
+    const struct where *name_where; /* of each name of the key */
     struct where where;     /* of its values */
     enum axis_kind kind;
     uint64_t n;              /* number of values; of a random axis: of samples, set by the sweep */
@@ -29,6 +30,13 @@ bool axis_is_values(const struct node *n);
 /* Reads a grid's or zip's values, or with random = true a distribution. key, key_where and path for messages are in *x
  * already. */
 int axis_bind(struct axis *x, const struct node *n, bool random, const char *path, struct arena *a, struct err *e);
+/* After axis_bind has failed: makes it an axis of one value out of what stands there, so that the rest of the file can
+ * be checked. False if nothing there is a value. */
+bool axis_stand_in(struct axis *x, const struct node *n, bool random, struct arena *a);
+/* Checks that no two cells of axes that move together are the same; lists only, since spaced values differ. */
+int axis_check_distinct(const struct axis *axes, size_t n_axes, const char *path, struct arena *a, struct err *e);
+/* True if the axes take the same values at i as at an earlier place. */
+bool axis_repeats(const struct axis *const *axes, size_t n_axes, uint64_t i);
 /* Value i < n. seed: of the random axes. Numbers that are a short decimal but for rounding are that decimal, so that a
  * trial's identity does not hang on the last bit of pow(). */
 struct node *axis_value(const struct axis *x, uint64_t i, uint64_t seed, struct arena *a);

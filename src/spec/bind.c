@@ -20,18 +20,22 @@ static const char *join_path(struct binder *b, const char *path, const char *nam
     return path && *path ? arena_printf(b->arena, "%s.%s", path, name) : name;
 }
 
-/* "; did you mean 'sgd'?", or the list of what is known. */
-static const char *advice(struct binder *b, const char *word, const char *const *known, size_t n)
+const char *bind_advice(const char *word, const char *const *known, size_t n, struct arena *a)
 {
     const char *nearest = err_nearest(word, known, n);
     if (nearest)
-        return arena_printf(b->arena, "; did you mean '%s'?", nearest);
+        return arena_printf(a, "; did you mean '%s'?", nearest);
     struct text t = { 0 };
     for (size_t i = 0; i < n; i++)
         text_add(&t, "%s%s", i ? ", " : "; known: ", known[i]);
-    const char *copy = arena_strdup(b->arena, t.s ? t.s : "");
+    const char *copy = arena_strdup(a, t.s ? t.s : "");
     text_free(&t);
     return copy;
+}
+
+static const char *advice(struct binder *b, const char *word, const char *const *known, size_t n)
+{
+    return bind_advice(word, known, n, b->arena);
 }
 
 static int expected(struct binder *b, const struct node *n, const char *path, const char *what)

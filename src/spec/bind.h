@@ -15,6 +15,24 @@ int bind_tree(const struct node *map, const struct option *table, void *out, con
 /* Binds one option, as if it were the value of option->name. */
 int bind_value(const struct node *value, const struct option *option, void *field, const char *path, struct arena *a, struct err *e);
 
+/* "; did you mean 'sgd'?", or "; known: adam, sgd" where nothing is near. */
+const char *bind_advice(const char *word, const char *const *known, size_t n, struct arena *a);
+
+/* What a dotted path names in a trial whose parts are those of `tree`. */
+enum bind_key {
+    BIND_KEY_MISSING,
+    BIND_KEY_VALUE,
+    BIND_KEY_PART /* a part or a map of options: its value decides which other keys there are */
+};
+struct bind_missing {
+    size_t segment;   /* the name of the path, counted from 0, that is not known */
+    const char *text; /* "unknown key 'regularisation' in algorithm.mapping; did you mean 'regularization'?" */
+    bool near;        /* a known name is near */
+};
+/* Follows `path` through the tables and the parts that `tree` chooses; an absent part is its default. What cannot be told, because the tree
+ * names a part that does not exist, counts as a value: binding reports it. why: set for BIND_KEY_MISSING; may be NULL. */
+enum bind_key bind_find_key(const struct option *table, const struct node *tree, const char *path, struct bind_missing *why, struct arena *a);
+
 /* Canonical JSON of a bound struct: every option with its value, defaults filled in, keys in the order of the table, parts as
  * {"name": ..., options}. It is itself a valid tree, and binding it gives the same struct. without: skip options with these flags. */
 void bind_json(const struct option *table, const void *in, unsigned without, struct text *out);

@@ -163,7 +163,7 @@ static bool holds(const struct study_trial *t, const struct condition *c, const 
         return is_variant(wanted, t->variant);
     if (c->axis == CONDITION_SEED)
         return same_seed(wanted, t->seed);
-    return same_value(values[c->axis], wanted);
+    return values[c->axis] && same_value(values[c->axis], wanted);
 }
 
 bool sweep_excludes(const struct study_sweep *w, const struct study_trial *t, struct node *const *values)

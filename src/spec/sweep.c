@@ -12,7 +12,17 @@ struct sweep_reader {
     struct arena *arena;
     struct err *e;
     bool random;
+    const struct node *names[TREE_MAX_DEPTH]; /* of the key that is being read */
+    size_t n_names;
 };
+
+static const struct where *name_places(const struct sweep_reader *r)
+{
+    struct where *w = arena_need(r->arena, r->n_names, sizeof *w);
+    for (size_t i = 0; i < r->n_names; i++)
+        w[i] = r->names[i]->where;
+    return w;
+}
 
 static int add_axis(struct sweep_reader *r, const char *key, const struct node *key_node, const struct node *values,
                     const char *path)
@@ -38,10 +48,13 @@ static int add_axis(struct sweep_reader *r, const char *key, const struct node *
         return ERR_SPEC;
     }
     struct axis *x = &w->axes[w->n_axes];
-    *x = (struct axis){ .key = arena_strdup(r->arena, key), .key_where = key_node->where };
-    TRY(axis_bind(x, values, r->random, path, r->arena, r->e));
-    w->n_axes++;
-    return 0;
+    *x = (struct axis){ .key = arena_strdup(r->arena, key), .key_where = key_node->where, .name_where = name_places(r) };
+    const int code = axis_bind(x, values, r->random, path, r->arena, r->e);
+    if (code == 0 || axis_stand_in(x, values, r->random, r->arena))
+        w->n_axes++;
+    else
+        w->incomplete = true;
+    return code;
 }
 
 /* Finds the axes in nested maps: dotted keys have become such. Errors are counted in r->e. */
@@ -54,10 +67,12 @@ static void find_axes(struct sweep_reader *r, const struct node *map, const char
         const bool slip = item->kind == NODE_MAP && item->n == 1 && item->items[0]->kind == NODE_LIST &&
                           err_nearest(item->keys[0]->text,
                                       (const char *const[]){ "geomspace", "linspace", "logspace", "loguniform" }, 4);
+        r->names[r->n_names++] = map->keys[i]; /* no deeper than the tree */
         if (item->kind == NODE_MAP && !axis_is_values(item) && !slip) /* an empty one, left by a null, sweeps nothing */
             find_axes(r, item, inner_key, inner_path);
         else
             (void)add_axis(r, inner_key, map->keys[i], item, inner_path);
+        r->n_names--;
     }
 }
 
@@ -99,8 +114,11 @@ static void read_grid(struct sweep_reader *r, const struct node *grid)
         return;
     find_axes(r, grid, "", "sweep.grid");
     sort_by_place(w->axes + first, w->n_axes - first);
-    for (size_t i = first; i < w->n_axes; i++)
-        add_dimension(w, w->axes[i].key, i, 1, w->axes[i].n);
+    for (size_t i = first; i < w->n_axes; i++) {
+        const struct axis *x = &w->axes[i];
+        (void)axis_check_distinct(x, 1, arena_printf(r->arena, "sweep.grid.%s", x->key), r->arena, r->e);
+        add_dimension(w, x->key, i, 1, x->n);
+    }
 }
 
 static void read_zip(struct sweep_reader *r, const struct node *zip)
@@ -115,13 +133,19 @@ static void read_zip(struct sweep_reader *r, const struct node *zip)
             continue;
         find_axes(r, zip->items[i], "", path);
         sort_by_place(w->axes + first, w->n_axes - first);
-        for (size_t j = first + 1; j < w->n_axes; j++)
+        const size_t before = r->e->n_errors;
+        uint64_t n = w->n_axes > first ? w->axes[first].n : 0;
+        for (size_t j = first + 1; j < w->n_axes; j++) {
+            n = w->axes[j].n < n ? w->axes[j].n : n;
             if (w->axes[j].n != w->axes[first].n)
                 err_at(r->e, w->axes[j].where, "%s: '%s' has %llu values, but '%s' has %llu; they are taken together",
                        path, w->axes[j].key, (unsigned long long)w->axes[j].n, w->axes[first].key,
                        (unsigned long long)w->axes[first].n);
+        }
+        if (w->n_axes > first && r->e->n_errors == before)
+            (void)axis_check_distinct(w->axes + first, w->n_axes - first, path, r->arena, r->e);
         if (w->n_axes > first)
-            add_dimension(w, name, first, w->n_axes - first, w->axes[first].n);
+            add_dimension(w, name, first, w->n_axes - first, n);
     }
 }
 
@@ -146,6 +170,8 @@ static void read_random(struct sweep_reader *r, const struct node *random)
             node_append(rest, random->keys[i], random->items[i], r->arena);
     (void)bind_tree(rest, random_options, &head, "sweep.random", r->arena, r->e); /* counted in r->e */
     w->random_seed = (uint64_t)head.seed;
+    if (head.samples < 1) /* wrong: the rest of the file is checked with one */
+        head.samples = 1;
     const struct node *parameters = tree_child(random, "parameters");
     const size_t first = w->n_axes;
     if (!parameters) {
@@ -220,6 +246,30 @@ uint64_t sweep_index(const struct study_sweep *w, size_t axis, uint64_t cell)
     }
     assert(!"an axis without a dimension");
     return 0;
+}
+
+/* Values that move together are looked through for the same ones before; a draw is kept, as equal draws are. */
+static bool dimension_repeats(const struct study_sweep *w, const struct dimension *d, uint64_t index, const bool *has)
+{
+    const struct axis *kept[MAX_AXES];
+    size_t n = 0;
+    for (size_t i = d->first; i < d->first + d->n_axes; i++)
+        if (has[i])
+            kept[n++] = &w->axes[i];
+    if (n == 0)
+        return index > 0;
+    return n < d->n_axes && axis_repeats(kept, n, index);
+}
+
+bool sweep_repeats(const struct study_sweep *w, uint64_t cell, const bool *has)
+{
+    for (size_t i = w->n_dimensions; i-- > 0;) {
+        const struct dimension *d = &w->dimensions[i];
+        if (dimension_repeats(w, d, cell % d->n, has))
+            return true;
+        cell /= d->n;
+    }
+    return false;
 }
 
 /* "sweep.grid.train.batch_size": what an axis is called in the file. */

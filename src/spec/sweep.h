@@ -31,6 +31,7 @@ struct study_sweep {
     uint64_t random_seed;
     struct exclusion *exclusions;
     bool overflow;     /* more than 2^64 cells */
+    bool incomplete;   /* a swept key has no value at all: trials cannot be checked */
     struct node *root; /* of the composed file, for `${}` */
 };
 
@@ -42,7 +43,9 @@ int sweep_check_overrides(const struct study *s, struct err *e);
 uint64_t sweep_index(const struct study_sweep *w, size_t axis, uint64_t cell);
 /* Reads the list under `sweep.exclude`, once the axes are known. */
 int exclude_open(struct study *s, const struct node *list, struct err *e);
-/* values: one node per axis. */
+/* values: one node per axis, NULL for one that the trial does not have. */
 bool sweep_excludes(const struct study_sweep *w, const struct study_trial *t, struct node *const *values);
+/* Of cells that differ only in keys that the trial does not have (has: one per axis), one is kept: false for it, true for the others. */
+bool sweep_repeats(const struct study_sweep *w, uint64_t cell, const bool *has);
 
 #endif

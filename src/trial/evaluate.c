@@ -59,9 +59,9 @@ int evaluate(struct trial *t, enum split split, const struct evaluation **result
     TRY(run_part(t, split, 0, whole, rows, v, e));
     if (whole < size)
         TRY(run_part(t, split, whole, size - whole, size - whole, v, e));
-    v->loss /= (double)size;
+    v->loss /= (double)size; /* run_part weighs by sequences, and a sequence's loss is the mean of its steps */
     for (size_t i = 0; i < EVALUATION_MAX_ACCURACIES; i++)
-        v->accuracy[i] *= 100.0 / (double)size;
+        v->accuracy[i] *= 100.0 / ((double)size * (double)t->chain.per_step);
     v->done = true;
     return 0;
 }

@@ -74,17 +74,20 @@ static int read_rows(struct input *in, const char *name, size_t rows, size_t len
 
 static int read_labels(struct input *in, struct trial *t, struct err *e)
 {
-    const size_t shape[2] = { t->pass.rows, t->data.outputs };
+    const size_t b = t->pass.rows, steps = t->chain.per_step, n = t->data.classes ? 1 : t->data.outputs;
+    const size_t shape[3] = { b, steps > 1 ? steps : t->data.outputs, t->data.outputs };
+    const size_t rank = (steps > 1 ? 2 : 1) + (t->data.classes ? 0 : 1);
     const struct tensor *y;
-    TRY(take(in, "batch.y", t->data.classes ? 1 : 2, shape, t->data.classes, &y, e));
-    for (size_t i = 0; i < y->n; i++) {
+    TRY(take(in, "batch.y", rank, shape, t->data.classes, &y, e));
+    for (size_t at = 0; at < y->n; at++) { /* [B, T, n] to time-major */
+        const size_t sample = at / (steps * n), step = at / n % steps, i = (step * b + sample) * n + at % n;
         if (!t->data.classes) {
-            t->pass.batch.y.p[i] = (real)tensor_get(y, i);
+            t->pass.batch.y.p[i] = (real)tensor_get(y, at);
             continue;
         }
-        const int64_t label = tensor_get_int(y, i);
+        const int64_t label = tensor_get_int(y, at);
         if (label < 0 || (size_t)label >= t->data.outputs)
-            return err_set(e, ERR_FORMAT, "tensor 'batch.y': label %lld of sample %zu is not a class (0 to %zu)", (long long)label, i,
+            return err_set(e, ERR_FORMAT, "tensor 'batch.y': label %lld of sample %zu is not a class (0 to %zu)", (long long)label, sample,
                            t->data.outputs - 1);
         t->pass.batch.label[i] = label;
     }
@@ -152,11 +155,12 @@ static void add_states(struct safetensors_writer *w, struct arena *a, const stru
     for (size_t i = 0; i < t->chain.n_layers; i++) {
         const struct link *s = &t->pass.stacks[i];
         const bool recurrent = t->chain.layers[i].def->part.gives & GIVES_SEQUENCE;
+        const bool each_step = !recurrent && i > 0 && t->chain.per_step > 1; /* a layer on every state: [T, B, n] */
         const size_t b = t->pass.rows, n = s->out.cols, first = recurrent ? b * n : 0, total = first + mat_n(s->out);
-        const size_t flat[2] = { b, n }, steps[3] = { t->chain.links_of[i] + 1, b, n };
+        const size_t flat[2] = { b, n }, every[3] = { t->chain.per_step, b, n }, steps[3] = { t->chain.links_of[i] + 1, b, n };
         const real *state = s->out.p - first;
         snprintf(name, sizeof name, "state.%zu", i);
-        add(w, a, name, recurrent ? 3 : 2, recurrent ? steps : flat, state, total);
+        add(w, a, name, recurrent || each_step ? 3 : 2, recurrent ? steps : each_step ? every : flat, state, total);
         if (!targets || t->chain.first_link[i] >= t->credit.n)
             continue;
         real *target = arena_need(a, total, sizeof *target);

@@ -179,6 +179,26 @@ START_TEST(underflow_is_cut)
 }
 END_TEST
 
+/* What was cut in one step is not cut in the next. */
+START_TEST(a_cut_does_not_last)
+{
+    static const char net[] =
+        "{length: 40, batch: 2, features: 6, weights: orthogonal, layers: [rnn: {units: 8}, dense: {units: 4}]}";
+    struct rig cut, fresh;
+    rig_open(&cut, net, "tp", "{mapping: {regularization: 1e8}, update: through_chain}");
+    rig_open(&fresh, net, "tp", "{mapping: {regularization: 1}, update: through_chain}");
+    rig_step(&cut);
+    ck_assert_uint_gt(cut.credit.first_nonzero, 0);
+    cut.credit.choice.mapping = fresh.credit.choice.mapping;
+    rig_step(&cut);
+    rig_step(&fresh);
+    ck_assert_uint_eq(cut.credit.first_nonzero, 0);
+    check_near("after a cut", rig_all_updates(&cut), rig_all_updates(&fresh), 0);
+    rig_close(&cut);
+    rig_close(&fresh);
+}
+END_TEST
+
 /* Back-propagation through saturated states vanishes the same way. */
 START_TEST(vanishing_gradients_are_cut)
 {
@@ -240,6 +260,7 @@ static void add_tests(TCase *t)
     tcase_add_test(t, all_combinations);
     tcase_add_test(t, presets_run);
     tcase_add_test(t, underflow_is_cut);
+    tcase_add_test(t, a_cut_does_not_last);
     tcase_add_test(t, vanishing_gradients_are_cut);
     tcase_add_test(t, nan_reaches_the_updates);
     tcase_add_test(t, a_singular_layer_says_so);

@@ -3,10 +3,10 @@
 #include "fixture.h"
 
 #define NONE ((const char *const[]){ NULL })
-enum { N_DATASETS = 4 };
+enum { N_DATASETS = 5 };
 
 /* Those that have samples. */
-static const char *const names[N_DATASETS] = { "temporal_order", "adding", "permutation", "gaussian" };
+static const char *const names[N_DATASETS] = { "temporal_order", "adding", "permutation", "markov", "gaussian" };
 
 START_TEST(descriptions)
 {

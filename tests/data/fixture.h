@@ -45,7 +45,7 @@ static inline struct batch fixture_fill(struct fixture *f, enum split split, uin
     for (size_t i = 0; i < n; i++)
         b.x[i] = -1;
     if (s->classes)
-        b.label = arena_alloc(&f->arena, rows, sizeof *b.label);
+        b.label = arena_alloc(&f->arena, rows * (s->per_step ? s->length : 1), sizeof *b.label);
     else
         b.y = mat_of(arena_alloc(&f->arena, rows * s->outputs, sizeof(real)), rows, s->outputs);
     f->def->fill(f->opts, f->state, split, first, &b);
@@ -63,6 +63,9 @@ static inline bool fixture_same(const struct fixture *f, const struct batch *a, 
 {
     for (size_t t = 0; t < f->shape.length; t++)
         if (memcmp(fixture_x(f, a, t, i), fixture_x(f, b, t, j), f->shape.features * sizeof(real)) != 0)
+            return false;
+    for (size_t t = 0; f->shape.per_step && t < f->shape.length; t++)
+        if (a->label[t * a->rows + i] != b->label[t * b->rows + j])
             return false;
     if (f->shape.classes)
         return a->label[i] == b->label[j];

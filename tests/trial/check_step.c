@@ -43,6 +43,8 @@ static const char *const in_turn[] = {
     "joint}, update: {name: %s, order: %s}}}",
     "{algorithm: {name: tp, target_stepsize: 0.7, update: {name: %s, order: %s}}}",
     "{algorithm: {name: bp, update: {name: %s, reduction: per_stepsize, order: %s}}}",
+    /* nothing arrives at the lowest layer: its displacement is cut, but a kept target is none */
+    "{algorithm: {name: tp, target_stepsize: 0.7, mapping: {regularization: 1e260}, update: {name: %s, order: %s}}}",
     NULL,
 };
 
@@ -162,6 +164,23 @@ START_TEST(schedules)
     fixture_close(&joint);
     fixture_close(&first);
     fixture_close(&twice);
+}
+END_TEST
+
+/* Draws are a function of the step: feedback step s of step t is item t * steps + s of the layer's stream. */
+START_TEST(noise_belongs_to_the_feedback_step)
+{
+    char own[256];
+    struct fixture f;
+    snprintf(own, sizeof own, DTP, 0.01, "first", 3);
+    fixture_open(&f, ORDER, own);
+    fixture_steps(&f, 5);
+    const struct mat noise = f.trial->credit.feedback[0].noise;
+    struct rng r = rng_stream((uint64_t)f.config.seed, "noise.feedback.0");
+    rng_seek(&r, 4 * 3 + 2);
+    for (size_t i = 0; i < mat_n(noise); i++)
+        ck_assert_double_eq((double)noise.p[i], (double)(real)rng_normal(&r));
+    fixture_close(&f);
 }
 END_TEST
 
@@ -291,6 +310,7 @@ static void add_tests(TCase *t)
     tcase_add_test(t, sgd_follows_the_update);
     tcase_add_test(t, layers_in_turn);
     tcase_add_test(t, schedules);
+    tcase_add_test(t, noise_belongs_to_the_feedback_step);
     tcase_add_test(t, feedback_learns_to_reconstruct);
     tcase_add_test(t, nan_in_a_weight);
     tcase_add_test(t, infinite_input);
