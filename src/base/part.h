@@ -69,11 +69,11 @@ enum option_type {
     OPT_INT,   /* int64_t, min <= value <= max; 1e3 is an integer */
     OPT_REAL,  /* double, finite, min <= value <= max (OPTION_ABOVE_MIN: min < value) */
     OPT_ENUM,  /* int: index into `names` */
-    OPT_TEXT,  /* const char *: any string; NULL when absent */
+    OPT_TEXT,  /* const char *: any string, or one of `names`; NULL when absent */
     OPT_MAP,   /* a struct described by `table`, at `offset`; absent means all its defaults */
     OPT_PART,  /* struct chosen, from `registry`: "name" or {name: ..., option: ...} */
     OPT_PARTS, /* struct chosen_list: a list of one-key maps {name: {options}} or names, each with optional `repeat: N` */
-    OPT_NAMES, /* struct names: a list of strings */
+    OPT_NAMES, /* struct names: a list of strings: any, of `names`, or names of parts of `registry` */
     OPT_REALS  /* struct reals: a number or a list of numbers */
 };
 
@@ -92,9 +92,9 @@ struct option {
     double min, max;     /* OPT_INT, OPT_REAL, OPT_REALS; both 0 = unbounded */
     unsigned flags;
     const char *help;    /* one sentence with unit and meaning */
-    const char *const *names;       /* OPT_ENUM: closed by NULL; OPT_NAMES: the words allowed, or NULL for any */
+    const char *const *names;       /* OPT_ENUM: closed by NULL; OPT_TEXT, OPT_NAMES: the words allowed, or NULL for any */
     const struct option *table;     /* OPT_MAP */
-    const struct registry *registry; /* OPT_PART, OPT_PARTS */
+    const struct registry *registry; /* OPT_PART, OPT_PARTS; OPT_NAMES: or NULL */
 };
 
 #endif

@@ -179,5 +179,6 @@ struct preset {
     const char *parts; /* a flow map laid under the file's `algorithm` */
 };
 extern const struct preset presets[]; /* closed by {NULL} */
+extern const char *const preset_names[]; /* the same, closed by NULL */
 
 #endif

@@ -121,6 +121,20 @@ static void put_values(const struct axis *const *axes, size_t n_axes, uint64_t i
     }
 }
 
+/* Points at the last place where the values stand. */
+static int report_twice(const struct axis *const *axes, size_t n_axes, const char *values, const char *path,
+                        struct err *e)
+{
+    struct text t = { 0 };
+    size_t i = (size_t)axes[0]->n;
+    do
+        put_values(axes, n_axes, --i, &t);
+    while (i > 0 && strcmp(t.s, values) != 0);
+    text_free(&t);
+    return err_at(e, axes[0]->list->items[i]->where, "%s: the value%s %s %s listed twice", path, n_axes > 1 ? "s" : "",
+                  values, n_axes > 1 ? "are" : "is");
+}
+
 int axis_check_distinct(const struct axis *axes, size_t n_axes, const char *path, struct arena *a, struct err *e)
 {
     const struct axis **all = arena_need(a, n_axes, sizeof *all);
@@ -140,8 +154,7 @@ int axis_check_distinct(const struct axis *axes, size_t n_axes, const char *path
     qsort(texts, n, sizeof *texts, compare_texts);
     for (size_t i = 1; i < n; i++)
         if (strcmp(texts[i - 1], texts[i]) == 0)
-            return err_at(e, axes->where, "%s: the value%s %s %s listed twice", path, n_axes > 1 ? "s" : "", texts[i],
-                          n_axes > 1 ? "are" : "is");
+            return report_twice(all, n_axes, texts[i], path, e);
     return 0;
 }
 

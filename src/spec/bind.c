@@ -124,12 +124,33 @@ static int bind_enum(struct binder *b, const struct node *n, const struct option
                   advice(b, n->text, o->names, count_names(o->names)));
 }
 
-static int bind_text(struct binder *b, const struct node *n, const char **out, const char *path)
+/* The words that an option allows; NULL for any. */
+static const char *const *allowed_words(struct binder *b, const struct option *o, size_t *n)
 {
+    if (!o->registry) {
+        *n = o->names ? count_names(o->names) : 0;
+        return o->names;
+    }
+    const char **words = arena_need(b->arena, o->registry->n_parts, sizeof *words);
+    for (size_t i = 0; i < o->registry->n_parts; i++)
+        words[i] = o->registry->parts[i]->name;
+    *n = o->registry->n_parts;
+    return words;
+}
+
+static int bind_text(struct binder *b, const struct node *n, const struct option *o, const char **out, const char *path)
+{
+    size_t n_words;
+    const char *const *words = allowed_words(b, o, &n_words);
     if (n->kind != NODE_SCALAR || node_is_null(n))
         return expected(b, n, path, "a string");
     *out = n->text;
-    return 0;
+    for (size_t i = 0; words && i < n_words; i++)
+        if (strcmp(words[i], n->text) == 0)
+            return 0;
+    return words ? err_at(b->e, n->where, "%s: unknown %s '%s'%s", path, o->registry ? o->registry->kind : "name", n->text,
+                          advice(b, n->text, words, n_words))
+                 : 0;
 }
 
 /* A list of strings, or one string alone. */
@@ -142,14 +163,8 @@ static int bind_names(struct binder *b, const struct node *n, const struct optio
         return expected(b, n, path, "a list of names");
     for (size_t i = 0; i < count; i++) {
         const struct node *item = n->kind == NODE_LIST ? n->items[i] : n;
-        if (bind_text(b, item, &items[i], path) < 0)
+        if (bind_text(b, item, o, &items[i], path) < 0)
             continue;
-        bool known = !o->names;
-        for (size_t j = 0; o->names && o->names[j]; j++)
-            known = known || strcmp(o->names[j], items[i]) == 0;
-        if (!known)
-            err_at(b->e, item->where, "%s: unknown name '%s'%s", path, items[i],
-                   advice(b, items[i], o->names, count_names(o->names)));
         for (size_t j = 0; j < i && j < TREE_MAX_KEYS; j++)
             if (items[j] && strcmp(items[i], items[j]) == 0) {
                 err_at(b->e, item->where, "%s: '%s' is named twice", path, items[i]);
@@ -311,7 +326,7 @@ static int bind_field(struct binder *b, const struct node *value, const struct o
     case OPT_ENUM:
         return bind_enum(b, value, o, field, path);
     case OPT_TEXT:
-        return bind_text(b, value, field, path);
+        return bind_text(b, value, o, field, path);
     case OPT_MAP:
         if (value->kind != NODE_MAP)
             return expected(b, value, path, "a map");

@@ -48,6 +48,17 @@ static void put_part_names(struct schema *s, const struct registry *r)
     text_puts(s->out, "]}");
 }
 
+/* One word of OPT_NAMES. */
+static void put_words(struct schema *s, const struct option *o)
+{
+    if (o->registry)
+        put_part_names(s, o->registry);
+    else if (o->names)
+        put_names(s, o->names);
+    else
+        text_puts(s->out, "{\"type\":\"string\"}");
+}
+
 /* The same bounds as bind.c: both 0 is no bound, a maximum of 1e300 only says "finite". */
 static void put_number(struct schema *s, const struct option *o, const char *type)
 {
@@ -118,7 +129,10 @@ static void put_type(struct schema *s, const struct option *o)
         put_names(s, o->names);
         break;
     case OPT_TEXT:
-        text_puts(s->out, "{\"type\":[\"string\",\"number\",\"boolean\"]}");
+        if (o->names)
+            put_names(s, o->names);
+        else
+            text_puts(s->out, "{\"type\":[\"string\",\"number\",\"boolean\"]}");
         break;
     case OPT_MAP: {
         const bool named = o->table[0].type != OPT_END && strcmp(o->table[0].name, "name") == 0;
@@ -139,11 +153,10 @@ static void put_type(struct schema *s, const struct option *o)
         break;
     case OPT_NAMES:
         text_puts(s->out, "{\"anyOf\":[{\"type\":\"array\",\"uniqueItems\":true,\"items\":");
-        if (o->names)
-            put_names(s, o->names);
-        else
-            text_puts(s->out, "{\"type\":\"string\"}");
-        text_puts(s->out, "},{\"type\":\"string\"}]}");
+        put_words(s, o);
+        text_puts(s->out, "},");
+        put_words(s, o);
+        text_puts(s->out, "]}");
         break;
     case OPT_REALS:
         text_puts(s->out, "{\"anyOf\":[{\"type\":\"array\",\"items\":");

@@ -4,7 +4,6 @@
 #include "spec/compose.h"
 #include "spec/sweep.h"
 #include <assert.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -88,15 +87,18 @@ static int compare_seeds(const void *x, const void *y)
     return (a > b) - (a < b);
 }
 
-static void check_distinct_seeds(const struct study *s, struct where where, struct err *e)
+static void check_distinct_seeds(const struct study *s, const struct node *list, struct err *e)
 {
     int64_t *sorted = arena_need(s->arena, s->n_seeds, sizeof *sorted);
     for (size_t i = 0; i < s->n_seeds; i++)
         sorted[i] = s->seeds[i];
     qsort(sorted, s->n_seeds, sizeof *sorted, compare_seeds);
-    for (size_t i = 1; i < s->n_seeds; i++)
-        if (sorted[i - 1] == sorted[i]) {
-            err_at(e, where, "seeds: %lld is listed twice", (long long)sorted[i]);
+    size_t twice = 1;
+    while (twice < s->n_seeds && sorted[twice - 1] != sorted[twice])
+        twice++;
+    for (size_t i = s->n_seeds; twice < s->n_seeds && i-- > 0;) /* points at the second one */
+        if (s->seeds[i] == sorted[twice]) {
+            err_at(e, list->items[i]->where, "seeds: %lld is listed twice", (long long)sorted[twice]);
             return;
         }
 }
@@ -116,15 +118,16 @@ static void read_seeds(struct study *s, const struct node *n, struct err *e)
         if (n->n == 0)
             err_at(e, n->where, "seeds: an empty list leaves no trial");
         else if (e->n_errors == before)
-            check_distinct_seeds(s, n->where, e);
-        return;
-    }
-    if (n && n->kind == NODE_MAP)
+            check_distinct_seeds(s, n, e);
+        if (e->n_errors == before)
+            return;
+    } else if (n && n->kind == NODE_MAP) {
         (void)bind_tree(n, seed_range_options, &range, "seeds", s->arena, e);
-    else if (n)
+    } else if (n) {
         (void)bind_value(n, &count, &range.count, "", s->arena, e);
-    if (e->n_errors > before)
-        return;
+    }
+    if (e->n_errors > before) /* the rest of the file is checked with one seed */
+        range = (struct seed_range){ 1, 1 };
     s->n_seeds = (size_t)range.count;
     s->seeds = arena_need(s->arena, s->n_seeds, sizeof *s->seeds);
     for (size_t i = 0; i < s->n_seeds; i++)
@@ -208,6 +211,11 @@ int study_parse(struct study *s, const char *name, const char *text, size_t n, c
     return file ? open_file(s, file, NULL, profile, overrides, n_overrides, e) : ERR_SPEC;
 }
 
+bool study_is_readable(const struct study *s)
+{
+    return s->sweep && s->n_variants > 0 && s->n_seeds > 0 && !s->sweep->incomplete;
+}
+
 void study_close(struct study *s)
 {
     text_free(&s->text);
@@ -237,56 +245,4 @@ int study_count(const struct study *s, uint64_t limit, uint64_t *n, struct err *
     const int code = err_at(e, s->sweep->where, "%s", t.s);
     text_free(&t);
     return code;
-}
-
-static const char *value_text(const struct node *n, struct arena *a)
-{
-    if (n->kind == NODE_SCALAR)
-        return n->text;
-    struct text t = { 0 };
-    tree_json(n, &t);
-    const char *copy = arena_strdup(a, t.s);
-    text_free(&t);
-    return copy;
-}
-
-/* base < variant < cell and overrides. The last two name different keys, so they are laid on as one: an override of
- * `optimizer.name` then replaces the optimizer, but not the stepsize that is swept beside it. */
-static int build_tree(const struct study *s, size_t variant, struct node *const *values, struct node **tree,
-                      struct arena *a, struct err *e)
-{
-    const struct study_sweep *w = s->sweep;
-    const size_t before = e->n_errors;
-    struct node *over = s->overrides;
-    for (size_t i = 0; i < w->n_axes; i++)
-        TRY(tree_put(&over, w->axes[i].key, w->axes[i].key_where, values[i], a, e));
-    struct node *whole = s->variant_trees[variant];
-    if (over)
-        whole = tree_overlay(whole, over, a, e);
-    if (e->n_errors > before)
-        return ERR_SPEC;
-    struct node *const roots[] = { whole, w->root };
-    *tree = interpolate(whole, roots, 2, a, e);
-    return *tree ? 0 : ERR_SPEC;
-}
-
-int study_trial(const struct study *s, uint64_t i, struct study_trial *t, struct arena *a, struct err *e)
-{
-    const struct study_sweep *w = s->sweep;
-    const uint64_t cell = i / s->n_seeds % s->n_cells;
-    const size_t variant = (size_t)(i / s->n_seeds / s->n_cells);
-    assert(variant < s->n_variants);
-    *t = (struct study_trial){ .variant = s->variants[variant],
-                               .seed = s->seeds[i % s->n_seeds],
-                               .n_coordinates = w->n_axes };
-    t->coordinates = arena_need(a, w->n_axes, sizeof *t->coordinates);
-    struct node **values = arena_need(a, w->n_axes, sizeof *values);
-    for (size_t j = 0; j < w->n_axes; j++) {
-        values[j] = axis_value(&w->axes[j], sweep_index(w, j, cell), w->random_seed, a);
-        struct coordinate *c = &t->coordinates[j];
-        *c = (struct coordinate){ .key = w->axes[j].key, .text = value_text(values[j], a), .number = (double)NAN };
-        (void)node_is_number(values[j], &c->number); /* stays NAN if it is none */
-    }
-    t->excluded = sweep_excludes(w, t, values);
-    return t->excluded ? 0 : build_tree(s, variant, values, &t->tree, a, e);
 }

@@ -20,6 +20,7 @@ struct study_claim {
     double low, high; /* expect: [low, high]; null = open */
 };
 
+struct study_form;
 struct study {
     struct arena *arena;
     const char *path;  /* of the file */
@@ -38,16 +39,29 @@ struct study {
     struct study_claim *claims;
     struct text text; /* canonical JSON of the composed file, kept in the database */
     struct study_sweep *sweep; /* opaque: axes, zips, samples, exclusions */
+    const struct study_form *form; /* NULL: every trial has every swept key */
     uint64_t n_cells;  /* of the sweep, before exclusions: 1 without one */
 };
 
-/* Reads, composes and checks everything that is not part of a trial. profile may be NULL. Returns 0 or a code with every mistake in e. */
+/* Reads, composes and checks everything that is not part of a trial. profile may be NULL. Returns 0 or a code with every mistake in e. After
+ * mistakes, study_is_readable tells whether each variant's first trial can still be built, so that its mistakes are reported as well. */
 int study_open(struct study *s, const char *path, const char *profile, const char *const *overrides, size_t n_overrides,
                struct arena *a, struct err *e);
 /* The same for a text in memory, which cannot extend a file. For tests and fuzzing. */
 int study_parse(struct study *s, const char *name, const char *text, size_t n, const char *profile, const char *const *overrides,
                 size_t n_overrides, struct arena *a, struct err *e);
+bool study_is_readable(const struct study *s);
 void study_close(struct study *s);
+
+/* What a trial may hold: option tables, and how its tree is completed (an algorithm's preset) before a key is looked up in them; NULL if the
+ * tree has mistakes. */
+struct study_form {
+    const struct option *options;
+    struct node *(*complete)(const struct node *tree, struct arena *a);
+};
+/* From now on a swept key that a trial's parts do not have is left out of that trial, and cells that thereby become the same trial are kept
+ * once, the others excluded. A key that no trial has is an error. */
+int study_fit(struct study *s, const struct study_form *form, struct err *e);
 
 /* Number of trials before exclusions: variants x cells x seeds. Returns ERR_SPEC if it exceeds 2^64 (the message says more than 1.8e19 and
  * lists the axes), or if it exceeds `limit` > 0 (the message gives the count and the axes, and names --yes). */
@@ -65,10 +79,12 @@ struct study_trial {
     int64_t seed;
     struct node *tree; /* the trial's whole specification, without seed and study keys */
     size_t n_coordinates;
-    struct coordinate *coordinates; /* swept keys in order of the file, random ones last */
+    struct coordinate *coordinates; /* swept keys that it has, in order of the file, random ones last */
 };
 /* Builds trial i (0 <= i < count) in `a`. The tree of an excluded trial is NULL. */
 int study_trial(const struct study *s, uint64_t i, struct study_trial *t, struct arena *a, struct err *e);
+/* The trial of a variant's first cell and the first seed. */
+int study_first_trial(const struct study *s, size_t variant, struct study_trial *t, struct arena *a, struct err *e);
 
 /* The rows that describe the study-level keys, for the schema and the manual (help only; read by study_open itself). */
 extern const struct option study_options[];

@@ -342,6 +342,31 @@ START_TEST(loss_above_initial_ends_a_trial)
 }
 END_TEST
 
+/* Weights that hardly move: the loss stays at 1 times the initial one. */
+START_TEST(loss_above_initial_is_a_factor)
+{
+    static const struct {
+        const char *factor;
+        int code;
+    } cases[] = { { "0.99", ERR_DIVERGED }, { "1.01", 0 } };
+    for (size_t i = 0; i < 2; i++) {
+        char own[256];
+        struct fixture f;
+        struct records r;
+        struct trial_outcome outcome;
+        struct err e = { 0 };
+        snprintf(own, sizeof own,
+                 "{train: {iterations: 2, optimizer: {name: sgd, stepsize: 1e-7}, stop: {loss_above_initial: %s}}}",
+                 cases[i].factor);
+        fixture_open(&f, ADDING, own);
+        ck_assert_int_eq(run(&f, &r, &outcome, &e), cases[i].code);
+        err_clear(&e);
+        text_free(&r.text);
+        fixture_close(&f);
+    }
+}
+END_TEST
+
 /* Weights that overflow: the trial ends at that step, its train_loss there is NaN, and the outcome names the layer and
  * the tensor. */
 static void overflow(const char *own, int expected)
@@ -455,6 +480,7 @@ static void add_tests(TCase *t)
     tcase_add_test(t, batch_loss_is_that_before_the_update);
     tcase_add_test(t, training_reduces_the_loss);
     tcase_add_test(t, loss_above_initial_ends_a_trial);
+    tcase_add_test(t, loss_above_initial_is_a_factor);
     tcase_add_test(t, nonfinite_numbers_end_a_trial);
     tcase_add_test(t, singular_matrices_end_a_trial);
     tcase_add_test(t, the_last_log_sees_what_no_step_does);

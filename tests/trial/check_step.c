@@ -44,7 +44,8 @@ static const char *const in_turn[] = {
     "{algorithm: {name: tp, target_stepsize: 0.7, update: {name: %s, order: %s}}}",
     "{algorithm: {name: bp, update: {name: %s, reduction: per_stepsize, order: %s}}}",
     /* nothing arrives at the lowest layer: its displacement is cut, but a kept target is none */
-    "{algorithm: {name: tp, target_stepsize: 0.7, mapping: {regularization: 1e260}, update: {name: %s, order: %s}}}",
+    "{algorithm: {name: tp, target_stepsize: 0.7, mapping: {regularization: 1e260}, head: 0, update: {name: %s, order: "
+    "%s}}}",
     NULL,
 };
 

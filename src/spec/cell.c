@@ -1,0 +1,174 @@
+/* One trial of a study: base < variant < swept values and overrides.
+ *
+ * A variant need not have every swept key: algorithm.mapping.regularization says nothing to bp. Such a key is left out
+ * of the trial, and of the cells that are then the same trial the first one is kept. */
+#include "spec/bind.h"
+#include "spec/compose.h"
+#include "spec/study.h"
+#include "spec/sweep.h"
+#include <assert.h>
+#include <math.h>
+#include <string.h>
+
+static const char *value_text(const struct node *n, struct arena *a)
+{
+    if (n->kind == NODE_SCALAR)
+        return n->text;
+    struct text t = { 0 };
+    tree_json(n, &t);
+    const char *copy = arena_strdup(a, t.s);
+    text_free(&t);
+    return copy;
+}
+
+/* Cell and overrides name different keys, so they are laid on as one: an override of `optimizer.name` then replaces the
+ * optimizer, but not the stepsize that is swept beside it. laid: which of the axes. */
+static int build_tree(const struct study *s, size_t variant, struct node *const *values, const bool *laid,
+                      struct node **tree, struct arena *a, struct err *e)
+{
+    const struct study_sweep *w = s->sweep;
+    const size_t before = e->n_errors;
+    struct node *over = s->overrides;
+    for (size_t i = 0; i < w->n_axes; i++)
+        if (laid[i])
+            TRY(tree_put(&over, w->axes[i].key, w->axes[i].key_where, values[i], a, e));
+    struct node *whole = s->variant_trees[variant];
+    if (over)
+        whole = tree_overlay(whole, over, a, e);
+    if (e->n_errors > before)
+        return ERR_SPEC;
+    struct node *const roots[] = { whole, w->root };
+    *tree = interpolate(whole, roots, 2, a, e);
+    return *tree ? 0 : ERR_SPEC;
+}
+
+/* What the axes' keys name in the trial on which those of `laid` are laid. A tree with mistakes is taken to have every
+ * key: the mistakes are reported when the trial is bound. */
+static void look_up(const struct study *s, size_t variant, struct node *const *values, const bool *laid,
+                    enum bind_key *found, struct bind_missing *why, struct arena *a)
+{
+    const struct study_sweep *w = s->sweep;
+    struct err e = { 0 };
+    struct node *tree = NULL;
+    if (build_tree(s, variant, values, laid, &tree, a, &e) == 0)
+        tree = s->form->complete(tree, a);
+    for (size_t i = 0; i < w->n_axes; i++)
+        found[i] = tree ? bind_find_key(s->form->options, tree, w->axes[i].key, &why[i], a) : BIND_KEY_VALUE;
+    err_clear(&e);
+}
+
+/* Which axes the trial has. Those that choose parts decide on the others, `algorithm.name` on what its mapping takes,
+ * so they are laid on before the others are looked up. Returns whether there are such. */
+static bool find_keys(const struct study *s, size_t variant, struct node *const *values, bool *has,
+                      struct bind_missing *why, struct arena *a)
+{
+    const size_t n = s->sweep->n_axes;
+    bool *choose = arena_need(a, n, sizeof *choose), any = false;
+    enum bind_key *found = arena_need(a, n, sizeof *found);
+    for (bool news = true; news;) { /* ends: each round makes one axis more a choosing one */
+        news = false;
+        look_up(s, variant, values, choose, found, why, a);
+        for (size_t i = 0; i < n; i++)
+            if (found[i] == BIND_KEY_PART && !choose[i])
+                choose[i] = news = any = true;
+    }
+    for (size_t i = 0; i < n; i++)
+        has[i] = found[i] != BIND_KEY_MISSING;
+    return any;
+}
+
+/* A node per axis. */
+static struct node **cell_values(const struct study_sweep *w, uint64_t cell, struct arena *a)
+{
+    struct node **values = arena_need(a, w->n_axes, sizeof *values);
+    for (size_t i = 0; i < w->n_axes; i++)
+        values[i] = axis_value(&w->axes[i], sweep_index(w, i, cell), w->random_seed, a);
+    return values;
+}
+
+static int make_trial(const struct study *s, size_t variant, uint64_t cell, size_t seed, struct study_trial *t,
+                      struct arena *a, struct err *e)
+{
+    const struct study_sweep *w = s->sweep;
+    const size_t n = w->n_axes;
+    struct node **values = cell_values(w, cell, a);
+    bool *has = arena_need(a, n, sizeof *has);
+    *t = (struct study_trial){ .variant = s->variants[variant], .seed = s->seeds[seed] };
+    t->coordinates = arena_need(a, n, sizeof *t->coordinates);
+    for (size_t i = 0; i < n; i++)
+        has[i] = true;
+    if (s->form && n > 0)
+        (void)find_keys(s, variant, values, has, arena_need(a, n, sizeof(struct bind_missing)), a);
+    for (size_t i = 0; i < n; i++) {
+        if (!has[i]) {
+            values[i] = NULL;
+            continue;
+        }
+        struct coordinate *c = &t->coordinates[t->n_coordinates++];
+        *c = (struct coordinate){ .key = w->axes[i].key, .text = value_text(values[i], a), .number = (double)NAN };
+        (void)node_is_number(values[i], &c->number); /* stays NAN if it is none */
+    }
+    t->excluded = sweep_repeats(w, cell, has) || sweep_excludes(w, t, values);
+    return t->excluded ? 0 : build_tree(s, variant, values, has, &t->tree, a, e);
+}
+
+int study_trial(const struct study *s, uint64_t i, struct study_trial *t, struct arena *a, struct err *e)
+{
+    const size_t variant = (size_t)(i / s->n_seeds / s->n_cells);
+    assert(variant < s->n_variants);
+    return make_trial(s, variant, i / s->n_seeds % s->n_cells, (size_t)(i % s->n_seeds), t, a, e);
+}
+
+int study_first_trial(const struct study *s, size_t variant, struct study_trial *t, struct arena *a, struct err *e)
+{
+    assert(variant < s->n_variants);
+    return make_trial(s, variant, 0, 0, t, a, e);
+}
+
+/* Of what the variants' first cells miss, the message that knows a near name. */
+static void report_unknown_key(const struct study *s, size_t axis, struct err *e)
+{
+    const struct axis *x = &s->sweep->axes[axis];
+    const size_t n = s->sweep->n_axes;
+    struct bind_missing *why = arena_need(s->arena, n, sizeof *why), best = { 0 };
+    bool *has = arena_need(s->arena, n, sizeof *has);
+    struct node **values = cell_values(s->sweep, 0, s->arena);
+    for (size_t v = 0; v < s->n_variants && !best.near; v++) {
+        (void)find_keys(s, v, values, has, why, s->arena);
+        if (!best.text || why[axis].near)
+            best = why[axis];
+    }
+    err_at(e, x->name_where[best.segment], "%s%s", best.text, s->n_variants > 1 ? " (no variant has it)" : "");
+}
+
+int study_fit(struct study *s, const struct study_form *form, struct err *e)
+{
+    const struct study_sweep *w = s->sweep;
+    const size_t before = e->n_errors;
+    s->form = form;
+    if (w->n_axes == 0 || w->overflow)
+        return 0;
+    bool *ever = arena_need(s->arena, w->n_axes, sizeof *ever);
+    size_t n_ever = 0;
+    struct arena scratch;
+    arena_init(&scratch, 0);
+    for (size_t v = 0; v < s->n_variants; v++) {
+        bool cells_differ = true;
+        for (uint64_t cell = 0; cell < s->n_cells && cells_differ && n_ever < w->n_axes; cell++) {
+            const struct arena_mark mark = arena_mark(&scratch);
+            bool *has = arena_need(&scratch, w->n_axes, sizeof *has);
+            struct bind_missing *why = arena_need(&scratch, w->n_axes, sizeof *why);
+            cells_differ = find_keys(s, v, cell_values(w, cell, &scratch), has, why, &scratch);
+            for (size_t i = 0; i < w->n_axes; i++) {
+                n_ever += has[i] && !ever[i];
+                ever[i] = ever[i] || has[i];
+            }
+            arena_rewind(&scratch, mark);
+        }
+    }
+    arena_finish(&scratch);
+    for (size_t i = 0; i < w->n_axes; i++)
+        if (!ever[i])
+            report_unknown_key(s, i, e);
+    return e->n_errors == before ? 0 : ERR_SPEC;
+}
