@@ -38,6 +38,7 @@ class Program:
         self.parts = {}
         for row in json.loads(self.call("list", "--format", "json").stdout):
             self.parts.setdefault(row["kind"], []).append(row)
+        self.of_presets = {key for _, parts in self.presets() for key in re.findall(r"[{,] *(\w+):", re.sub(r": \{[^}]*\}", ":", parts))}
         self.required = self.required_of_parts() | self.required_of_maps()
 
     def call(self, *args, text=None, check=True):
@@ -60,14 +61,10 @@ class Program:
     def required_of_maps(self):
         """{"map key"} from the messages about files that leave everything out."""
         found = set()
-        for text in ("{version: 1}", "{experiment: x}",
-                     "{version: 1, experiment: x, network: {}, train: {}, algorithm: {name: tp, target: null, mapping: null}}"):
+        for text in ("{version: 1, experiment: x}", "{version: 1, experiment: x, network: {}, train: {}, algorithm: {name: tp, target: null, mapping: null}}"):
             for map_name, key in re.findall(r"error: (?:([a-z_.]+): )?missing required key '(\w+)'", self.call("plan", "-", text=text, check=False).stderr):
                 found.add(f"{map_name} {key}")
-        for text in ("{version: 1, experiment: x}",):
-            for key in re.findall(r"error: missing required key '(\w+)'", self.call("plan", "-", text=text, check=False).stderr):
-                found.add(f" {key}")
-        return found
+        return found | {"algorithm name"}  # whose absence has a message of its own
 
     def presets(self):
         """[(name, parts)]"""
@@ -157,7 +154,10 @@ def rows_of(properties, owner, program):
     """[(name, type, default, help)]"""
     rows = []
     for name, node in properties.items():
-        if f"{owner} {name}" in program.required:
+        required = f"{owner} {name}" in program.required
+        if owner == "algorithm" and name in program.of_presets:
+            default = "preset" + (", or required" if required else "")
+        elif required:
             default = "required"
         elif "default" in node:
             default = value_text(node["default"])

@@ -19,3 +19,5 @@ const struct preset presets[] = {
       " update: {name: gradient, reduction: mean}, head: 1}" },
     { NULL }
 };
+
+const char *const preset_names[] = { "bp", "dfa", "tp", "tp_vanilla", "dtp", NULL };

@@ -191,7 +191,7 @@ bool axis_stand_in(struct axis *x, const struct node *n, bool random, struct are
     return true;
 }
 
-int axis_bind(struct axis *x, const struct node *n, bool random, const char *path, struct arena *a, struct err *e)
+int axis_bind(struct axis *x, const struct node *n, bool random, const char *path, struct err *e)
 {
     x->where = n->where;
     char found[100];

@@ -29,7 +29,7 @@ struct axis {
 bool axis_is_values(const struct node *n);
 /* Reads a grid's or zip's values, or with random = true a distribution. key, key_where and path for messages are in *x
  * already. */
-int axis_bind(struct axis *x, const struct node *n, bool random, const char *path, struct arena *a, struct err *e);
+int axis_bind(struct axis *x, const struct node *n, bool random, const char *path, struct err *e);
 /* After axis_bind has failed: makes it an axis of one value out of what stands there, so that the rest of the file can
  * be checked. False if nothing there is a value. */
 bool axis_stand_in(struct axis *x, const struct node *n, bool random, struct arena *a);

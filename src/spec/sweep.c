@@ -49,7 +49,7 @@ static int add_axis(struct sweep_reader *r, const char *key, const struct node *
     }
     struct axis *x = &w->axes[w->n_axes];
     *x = (struct axis){ .key = arena_strdup(r->arena, key), .key_where = key_node->where, .name_where = name_places(r) };
-    const int code = axis_bind(x, values, r->random, path, r->arena, r->e);
+    const int code = axis_bind(x, values, r->random, path, r->e);
     if (code == 0 || axis_stand_in(x, values, r->random, r->arena))
         w->n_axes++;
     else

@@ -54,7 +54,8 @@ static const struct option feedback_options[] = {
     { 0 }
 };
 static const struct option algorithm_options[] = {
-    { "name", OPT_TEXT, MAP(config_algorithm, name), NULL, .flags = OPTION_REQUIRED, .help = "a preset: a row of parts, each of which may be replaced" },
+    { "name", OPT_TEXT, MAP(config_algorithm, name), NULL, .flags = OPTION_REQUIRED, .names = preset_names,
+      .help = "a preset: a row of parts, each of which may be replaced" },
     { "target", OPT_PART, MAP(config_algorithm, target), NULL, .flags = OPTION_REQUIRED, .registry = &target_registry,
       .help = "how the last target is set" },
     { "target_stepsize", OPT_REAL, MAP(config_algorithm, target_stepsize), NULL, 0, 1e300, OPTION_REQUIRED | OPTION_ABOVE_MIN,
@@ -77,7 +78,7 @@ static const struct option algorithm_options[] = {
 static const struct option log_options[] = {
     { "every", OPT_INT, MAP(config_log, every), "100", 1, 1e12, OPTION_BUDGET, "steps between logs; step 0 and the last are always logged" },
     { "metrics", OPT_NAMES, MAP(config_log, metrics), "[train_loss, test_loss, test_accuracy]", .flags = OPTION_BUDGET,
-      .help = "what is measured at each log; see `tprun list metrics`" },
+      .registry = &measure_registry, .help = "what is measured at each log; see `tprun list metrics`" },
     { 0 }
 };
 static const struct option checkpoint_options[] = {
@@ -110,28 +111,28 @@ static const struct preset *find_preset(const char *name)
     return NULL;
 }
 
+static const char *preset_advice(const char *word, struct arena *a)
+{
+    size_t n = 0;
+    while (preset_names[n])
+        n++;
+    return bind_advice(word, preset_names, n, a);
+}
+
 /* Lays the file's algorithm over the preset that it names; `algorithm: bp` alone is the short form. */
 static struct node *apply_preset(const struct node *tree, struct arena *a, struct err *e)
 {
     const struct node *own = tree_child(tree, "algorithm");
-    if (!own)
+    if (!own || node_is_null(own))
         return tree_copy(tree, a); /* binding reports the missing key */
     const struct node *name = own->kind == NODE_SCALAR ? own : own->kind == NODE_MAP ? tree_child(own, "name") : NULL;
-    if (!name || name->kind != NODE_SCALAR) {
-        err_at(e, own->where, "algorithm: expected a preset's name, or a map with `name`");
+    if (!name || name->kind != NODE_SCALAR || node_is_null(name)) {
+        err_at(e, name ? name->where : own->where, "algorithm: expected a preset's name, or a map with `name`%s", preset_advice("", a));
         return NULL;
     }
     const struct preset *preset = find_preset(name->text);
     if (!preset) {
-        const char *names[64];
-        size_t n = 0;
-        for (const struct preset *p = presets; p->name && n < 64; p++)
-            names[n++] = p->name;
-        const char *near = err_nearest(name->text, names, n);
-        if (near)
-            err_at(e, name->where, "unknown algorithm '%s'; did you mean '%s'?", name->text, near);
-        else
-            err_at(e, name->where, "unknown algorithm '%s'; `tprun list algorithms` shows them", name->text);
+        err_at(e, name->where, "unknown algorithm '%s'%s", name->text, preset_advice(name->text, a));
         return NULL;
     }
     struct node *parts = tree_parse("preset", preset->parts, strlen(preset->parts), a, e);
@@ -148,150 +149,15 @@ static struct node *apply_preset(const struct node *tree, struct arena *a, struc
     return merged;
 }
 
-/* Where a path stands in the file, or the nearest one above it: parts that a preset chose have no place of their own. */
-static struct where place(const struct node *tree, const char *path)
+static struct node *complete(const struct node *tree, struct arena *a)
 {
-    char above[96];
-    snprintf(above, sizeof above, "%s", path);
-    for (;;) {
-        const struct node *n = tree_find((struct node *)tree, above);
-        char *dot = strrchr(above, '.');
-        if (n || !dot)
-            return n ? n->where : tree->where;
-        *dot = 0;
-    }
+    struct err e = { 0 };
+    struct node *whole = apply_preset(tree, a, &e);
+    err_clear(&e);
+    return whole;
 }
 
-/* Places of the layers after `repeat` was expanded. */
-static struct where *layer_places(const struct node *tree, size_t n_layers, struct arena *a)
-{
-    struct where *w = arena_need(a, n_layers + 1, sizeof *w);
-    const struct node *list = tree_find((struct node *)tree, "network.layers");
-    size_t n = 0;
-    for (size_t i = 0; list && list->kind == NODE_LIST && i < list->n; i++) {
-        const struct node *item = list->items[i];
-        int64_t repeat = 1;
-        const struct node *r = item->kind == NODE_MAP ? tree_child(item, "repeat") : NULL;
-        if (r && text_to_int(r->text, r->length, &repeat) < 0)
-            repeat = 1;
-        for (int64_t j = 0; j < repeat && n < n_layers; j++)
-            w[n++] = item->kind == NODE_MAP && item->n ? item->keys[0]->where : item->where;
-    }
-    return w;
-}
-
-/* Whether the dataset has the samples and the accuracy that a metric asks for. */
-static bool is_defined(const struct measure_def *m, const struct dataset_def *dataset, const struct data_shape *data)
-{
-    if (m->of_samples && m->split == SPLIT_VALID && data->valid_size == 0)
-        return false;
-    bool known = !m->accuracy || (data->classes && strcmp(m->accuracy, "accuracy") == 0);
-    for (size_t i = 0; !known && dataset->accuracy_names && dataset->accuracy_names[i]; i++)
-        known = strcmp(dataset->accuracy_names[i], m->accuracy) == 0;
-    return known;
-}
-
-/* A file that names no metrics gets those of the default ones that its dataset defines. */
-static void drop_undefined(struct config *c, const struct data_shape *data, struct arena *a)
-{
-    const struct names all = c->log.metrics;
-    const char **kept = arena_need(a, all.n + 1, sizeof *kept);
-    size_t n = 0;
-    for (size_t i = 0; i < all.n; i++) {
-        const struct measure_def *m = (const struct measure_def *)registry_find(&measure_registry, all.items[i]);
-        if (is_defined(m, (const struct dataset_def *)c->dataset.part, data))
-            kept[n++] = all.items[i];
-    }
-    c->log.metrics = (struct names){ n, kept };
-}
-
-static void check_metrics(const struct node *tree, const struct config *c, const struct data_shape *data, struct err *e)
-{
-    const struct node *list = tree_find((struct node *)tree, "log.metrics");
-    const struct dataset_def *dataset = (const struct dataset_def *)c->dataset.part;
-    for (size_t i = 0; i < c->log.metrics.n; i++) {
-        const char *name = c->log.metrics.items[i];
-        const struct where where = list && list->kind == NODE_LIST && i < list->n ? list->items[i]->where : place(tree, "log.metrics");
-        const struct measure_def *m = (const struct measure_def *)registry_find(&measure_registry, name);
-        if (!m) {
-            const char *names[64];
-            const size_t n = measure_registry.n_parts < 64 ? measure_registry.n_parts : 64;
-            for (size_t j = 0; j < n; j++)
-                names[j] = measure_registry.parts[j]->name;
-            const char *near = err_nearest(name, names, n);
-            if (near)
-                err_at(e, where, "log.metrics: unknown metric '%s'; did you mean '%s'?", name, near);
-            else
-                err_at(e, where, "log.metrics: unknown metric '%s'; `tprun list metrics` shows them", name);
-            continue;
-        }
-        if (!is_defined(m, dataset, data))
-            err_at(e, where, "log.metrics: '%s' is not defined for dataset '%s'", name, c->dataset.part->name);
-        if (m->of_inverse && strcmp(c->algorithm.mapping.part->name, "inverse") != 0)
-            err_at(e, where, "log.metrics: '%s' is about the mapping 'inverse'; this one is '%s'", name, c->algorithm.mapping.part->name);
-        if (m->part.needs & ~c->algorithm.mapping.part->gives)
-            err_at(e, where, "log.metrics: '%s' needs a mapping that %s", name, capability_text(m->part.needs));
-    }
-}
-
-/* What can only be seen once everything is bound. */
-static void check_parts(const struct node *tree, struct config *c, struct arena *a, struct err *e)
-{
-    struct err late = { 0 };
-    struct data_shape data = { 0 };
-    const struct dataset_def *dataset = (const struct dataset_def *)c->dataset.part;
-    if (dataset->shape(c->dataset.opts, &data, &late) < 0) {
-        err_at(e, place(tree, "dataset"), "dataset: %s", err_first(&late));
-        err_clear(&late);
-        return;
-    }
-    const bool has_iterations = tree_find((struct node *)tree, "train.iterations"), has_epochs = tree_find((struct node *)tree, "train.epochs");
-    if (has_iterations == has_epochs)
-        err_at(e, place(tree, has_epochs ? "train.epochs" : "train"), "train: give either iterations or epochs%s",
-               has_epochs ? ", not both" : "");
-    else if (has_epochs && data.train_size == 0)
-        err_at(e, place(tree, "train.epochs"), "train.epochs: dataset '%s' draws fresh samples without end; give iterations",
-               c->dataset.part->name);
-    if (data.train_size && (size_t)c->train.batch_size > data.train_size)
-        err_at(e, place(tree, "train.batch_size"), "train.batch_size: %lld is more than the %zu samples of the training set",
-               (long long)c->train.batch_size, data.train_size);
-    const struct loss_def *loss = (const struct loss_def *)c->loss.part;
-    if (loss->classes != data.classes)
-        err_at(e, place(tree, "loss"), "loss: '%s' wants %s, but dataset '%s' has %s", loss->part.name,
-               loss->classes ? "classes" : "real targets", c->dataset.part->name, data.classes ? "classes" : "real targets");
-    if (tree_find((struct node *)tree, "log.metrics"))
-        check_metrics(tree, c, &data, e);
-    else
-        drop_undefined(c, &data, a);
-    struct chain chain;
-    const struct where *places = layer_places(tree, c->network.layers.n, a);
-    if (chain_shape(&chain, &c->network.layers, &data, places, a, e) < 0)
-        return;
-    struct credit credit;
-    const struct credit_choice choice = config_credit(&c->algorithm);
-    if (credit_shape(&credit, &choice, &chain, a, &late) < 0) {
-        if (late.n_messages && late.messages[0].where.line)
-            err_move(e, &late);
-        else
-            err_at(e, place(tree, "algorithm"), "%s", err_first(&late));
-        err_clear(&late);
-        return;
-    }
-    const bool learns = c->algorithm.mapping.part->gives & GIVES_TRAIN;
-    const struct fbloss_def *fbloss = (const struct fbloss_def *)c->algorithm.feedback_loss.part;
-    if (learns && !c->algorithm.feedback.optimizer.part)
-        err_at(e, place(tree, "algorithm"), "algorithm.feedback.optimizer: mapping '%s' learns and needs an optimizer",
-               c->algorithm.mapping.part->name);
-    if (fbloss->needs_targets && c->algorithm.feedback.schedule == FEEDBACK_FIRST)
-        err_at(e, place(tree, "algorithm.feedback_loss"),
-               "algorithm.feedback_loss: '%s' is taken at the targets; use feedback: {schedule: joint}", fbloss->part.name);
-    if (learns && fbloss->grads && c->algorithm.route == ROUTE_DIRECT)
-        err_at(e, place(tree, "algorithm.route"), "algorithm.route: feedback_loss '%s' needs route 'chain'", fbloss->part.name);
-    const struct update_options *update = c->algorithm.update.opts;
-    if (update->order != ORDER_SIMULTANEOUS && data.sequence)
-        err_at(e, place(tree, "algorithm.update"), "algorithm.update.order: the links of a recurrent layer share weights; only "
-                                                   "'simultaneous' is defined there");
-}
+const struct study_form config_form = { config_options, complete };
 
 int config_bind(const struct node *tree, struct config *c, struct arena *a, struct err *e)
 {
@@ -301,7 +167,7 @@ int config_bind(const struct node *tree, struct config *c, struct arena *a, stru
     if (whole) {
         bind_tree(whole, config_options, c, "", a, e);
         if (e->n_errors == before)
-            check_parts(tree, c, a, e);
+            config_check(tree, c, a, e);
     } else { /* report the file's other mistakes too */
         struct node *rest = tree_copy(tree, a);
         tree_remove(rest, "algorithm");

@@ -4,6 +4,7 @@
 
 #include "base/part.h"
 #include "spec/bind.h"
+#include "spec/study.h"
 
 enum precision { PRECISION_SINGLE, PRECISION_DOUBLE };
 
@@ -71,6 +72,8 @@ struct config {
 };
 
 extern const struct option config_options[];
+/* What a sweep may name: study_fit. */
+extern const struct study_form config_form;
 
 /* Binds a trial's tree and checks that its parts fit (needs meet gives, shapes chain up, the batch fits the data). Every mistake goes to e
  * with its place. The result lives in a. */

@@ -197,13 +197,16 @@ METRIC(condition_number, "condition number of W^T W + r I for each inverted laye
 METRIC(clip_fraction, "share of each layer's states that the inverse's clamp would move (layer_metric)", .measure = clip_fraction,
        .of_inverse = true)
 
+METRIC(lemma, "both sides of Lemma 3.1 on one sample, as lemma_left and lemma_right (Roulet 2022)", .measure = lemma_measure, .of_samples = true,
+       .of_inverse = true, .of_recurrence = true)
+
 static const struct part *const measure_parts[] = {
     &measure_train_loss.part,    &measure_test_loss.part,           &measure_train_accuracy.part,
     &measure_test_accuracy.part, &measure_test_accuracy_strict.part, &measure_batch_loss.part,
     &measure_weight_norm.part,   &measure_update_norm.part,         &measure_displacement_norm.part,
     &measure_feedback_loss.part, &measure_direction_norm.part,      &measure_spectral_norm.part,
     &measure_angle_bp.part,      &measure_angle_bp_bias.part,       &measure_condition_number.part,
-    &measure_clip_fraction.part, &measure_valid_loss.part,          &measure_valid_accuracy.part,
+    &measure_lemma.part,         &measure_clip_fraction.part, &measure_valid_loss.part,          &measure_valid_accuracy.part,
 };
 const struct registry measure_registry = { "metric", measure_parts, sizeof measure_parts / sizeof *measure_parts };
 

@@ -20,6 +20,8 @@ struct optimizer {
     const real *factors; /* or NULL */
 };
 
+struct measure_def;
+
 /* Back-propagation beside the method under test: its gradient of the same minibatch at the same weights, taken before they move. */
 struct reference {
     struct config_algorithm algorithm;
@@ -62,6 +64,10 @@ struct trial {
     int64_t steps_here;                                              /* steps since open */
 };
 
+/* ---- config_check.c ---- */
+/* Reports parts that do not fit each other or the data; a file that names no metrics gets those that its dataset defines. */
+void config_check(const struct node *tree, struct config *c, struct arena *a, struct err *e);
+
 /* ---- setup.c ---- */
 /* Everything a trial allocates for training, with initial weights but without data: what a probe needs. */
 int trial_setup(struct trial *t, const struct config *c, bool initial_weights, struct err *e);
@@ -94,6 +100,9 @@ void reference_close(struct trial *t);
 /* Whether a metric of the trial's log asks for it. */
 bool reference_asked(const struct config *c);
 
+/* ---- lemma.c ---- */
+int lemma_measure(struct trial *t, const struct measure_def *measure, struct sink *sink, struct err *e);
+
 /* ---- size.c ---- */
 double step_flops(const struct chain *chain, const struct credit *credit, size_t rows);
 
@@ -104,6 +113,7 @@ struct measure_def {
     bool of_samples;      /* needs the dataset: an evaluation */
     bool of_reference;    /* compares with the reference credit */
     bool of_inverse;      /* of the mapping 'inverse' alone */
+    bool of_recurrence;   /* and of a plain recurrent layer under a head, with one loss at the end */
     bool biases;          /* which parameters */
     enum split split;
     const char *accuracy; /* which accuracy; NULL = the loss */

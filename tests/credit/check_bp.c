@@ -62,6 +62,8 @@ START_TEST(bp_is_the_gradient)
 END_TEST
 
 static const char *const nets[] = {
+    "{layers: [dense: {units: 5, activation: tanh}, dense: {units: 6, activation: sigmoid}, dense: {units: 5, "
+    "activation: tanh}, dense: {units: 4}]}",
     "{layers: [dense: {units: 5, activation: tanh}, dense: {units: 6, activation: sigmoid}, dense: {units: 4}]}",
     "{length: 5, layers: [rnn: {units: 5}, dense: {units: 4}]}",
     "{length: 5, layers: [gru: {units: 5}, dense: {units: 6, activation: tanh}, dense: {units: 4}]}",

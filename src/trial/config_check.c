@@ -1,0 +1,161 @@
+/* What can only be seen once everything is bound: whether the parts of a trial fit each other and the data. */
+#include "trial/private.h"
+
+#include <string.h>
+
+static bool is_given(const struct node *tree, const char *path)
+{
+    const struct node *n = tree_find((struct node *)tree, path);
+    return n && !node_is_null(n);
+}
+
+/* Where a path stands in the file, or the nearest one above it: parts that a preset chose have no place of their own. */
+static struct where place(const struct node *tree, const char *path, struct arena *a)
+{
+    char *above = arena_strdup(a, path);
+    for (;;) {
+        const struct node *n = tree_find((struct node *)tree, above);
+        char *dot = strrchr(above, '.');
+        if (n || !dot)
+            return n ? n->where : tree->where;
+        *dot = 0;
+    }
+}
+
+/* Messages of rooms that know nothing of files begin with the key they are about, "dataset.bits: ...": that is where
+ * they belong. */
+static void take(const struct node *tree, struct err *late, struct arena *a, struct err *e)
+{
+    for (size_t i = 0; i < late->n_messages; i++) {
+        const struct err_message *m = &late->messages[i];
+        const size_t n = strspn(m->text, "abcdefghijklmnopqrstuvwxyz0123456789_.");
+        const char *path = arena_strndup(a, m->text, m->text[n] == ':' ? n : 0);
+        err_at(e, m->where.line ? m->where : place(tree, path, a), "%s", m->text);
+    }
+    err_clear(late);
+}
+
+/* Places of the layers after `repeat` was expanded. */
+static struct where *layer_places(const struct node *tree, size_t n_layers, struct arena *a)
+{
+    struct where *w = arena_need(a, n_layers + 1, sizeof *w);
+    const struct node *list = tree_find((struct node *)tree, "network.layers");
+    size_t n = 0;
+    if (list && n_layers == 0)
+        w[0] = list->where;
+    for (size_t i = 0; list && list->kind == NODE_LIST && i < list->n; i++) {
+        const struct node *item = list->items[i];
+        int64_t repeat = 1;
+        const struct node *r = item->kind == NODE_MAP ? tree_child(item, "repeat") : NULL;
+        if (r && text_to_int(r->text, r->length, &repeat) < 0)
+            repeat = 1;
+        for (int64_t j = 0; j < repeat && n < n_layers; j++)
+            w[n++] = item->kind == NODE_MAP && item->n ? item->keys[0]->where : item->where;
+    }
+    return w;
+}
+
+/* Whether the dataset has the samples and the accuracy that a metric asks for. */
+static bool is_defined(const struct measure_def *m, const struct dataset_def *dataset, const struct data_shape *data)
+{
+    if (m->of_samples && m->split == SPLIT_VALID && data->valid_size == 0)
+        return false;
+    bool known = !m->accuracy || (data->classes && strcmp(m->accuracy, "accuracy") == 0);
+    for (size_t i = 0; !known && dataset->accuracy_names && dataset->accuracy_names[i]; i++)
+        known = strcmp(dataset->accuracy_names[i], m->accuracy) == 0;
+    return known;
+}
+
+/* A file that names no metrics gets those of the default ones that its dataset defines. */
+static void drop_undefined(struct config *c, const struct data_shape *data, struct arena *a)
+{
+    const struct names all = c->log.metrics;
+    const char **kept = arena_need(a, all.n + 1, sizeof *kept);
+    size_t n = 0;
+    for (size_t i = 0; i < all.n; i++) {
+        const struct measure_def *m = (const struct measure_def *)registry_find(&measure_registry, all.items[i]);
+        if (is_defined(m, (const struct dataset_def *)c->dataset.part, data))
+            kept[n++] = all.items[i];
+    }
+    c->log.metrics = (struct names){ n, kept };
+}
+
+static void check_metrics(const struct node *tree, const struct config *c, const struct data_shape *data, struct arena *a, struct err *e)
+{
+    const struct node *list = tree_find((struct node *)tree, "log.metrics");
+    const struct part *mapping = c->algorithm.mapping.part;
+    for (size_t i = 0; i < c->log.metrics.n; i++) {
+        const char *name = c->log.metrics.items[i];
+        const struct where where = list && list->kind == NODE_LIST && i < list->n ? list->items[i]->where : place(tree, "log.metrics", a);
+        const struct measure_def *m = (const struct measure_def *)registry_find(&measure_registry, name);
+        if (!is_defined(m, (const struct dataset_def *)c->dataset.part, data))
+            err_at(e, where, "log.metrics: '%s' is not defined for dataset '%s'", name, c->dataset.part->name);
+        if (m->of_inverse && strcmp(mapping->name, "inverse") != 0)
+            err_at(e, where, "log.metrics: '%s' is about the mapping 'inverse'; this one is '%s'", name, mapping->name);
+        if (m->part.needs & ~mapping->gives)
+            err_at(e, where, "log.metrics: '%s' needs a mapping that %s; '%s' does not", name, capability_text(m->part.needs & ~mapping->gives),
+                   mapping->name);
+    }
+}
+
+static void check_train(const struct node *tree, const struct config *c, const struct data_shape *data, struct arena *a, struct err *e)
+{
+    const struct loss_def *loss = (const struct loss_def *)c->loss.part;
+    const char *dataset = c->dataset.part->name;
+    const bool has_iterations = is_given(tree, "train.iterations"), has_epochs = is_given(tree, "train.epochs");
+    if (has_iterations == has_epochs)
+        err_at(e, place(tree, has_epochs ? "train.epochs" : "train", a), "train: give either iterations or epochs%s",
+               has_epochs ? ", not both" : "");
+    if (has_epochs && data->train_size == 0)
+        err_at(e, place(tree, "train.epochs", a), "train.epochs: dataset '%s' draws fresh samples without end; give iterations", dataset);
+    if (data->train_size && (size_t)c->train.batch_size > data->train_size)
+        err_at(e, place(tree, "train.batch_size", a), "train.batch_size: %lld is more than the %zu samples of the training set",
+               (long long)c->train.batch_size, data->train_size);
+    if (loss->classes != data->classes)
+        err_at(e, place(tree, "loss", a), "loss: '%s' wants %s, but dataset '%s' has %s; use '%s'", loss->part.name,
+               loss->classes ? "classes" : "real targets", dataset, data->classes ? "classes" : "real targets",
+               data->classes ? "cross_entropy" : "squared_error");
+}
+
+static void check_algorithm(const struct node *tree, const struct config_algorithm *c, const struct data_shape *data, struct arena *a,
+                            struct err *e)
+{
+    const bool learns = c->mapping.part->gives & GIVES_TRAIN;
+    const struct fbloss_def *fbloss = (const struct fbloss_def *)c->feedback_loss.part;
+    const struct update_options *update = c->update.opts;
+    if (learns && !c->feedback.optimizer.part)
+        err_at(e, place(tree, "algorithm.feedback", a), "algorithm.feedback.optimizer: mapping '%s' learns and needs an optimizer",
+               c->mapping.part->name);
+    if (fbloss->needs_targets && c->feedback.schedule == FEEDBACK_FIRST)
+        err_at(e, place(tree, is_given(tree, "algorithm.feedback.schedule") ? "algorithm.feedback.schedule" : "algorithm.feedback_loss", a),
+               "algorithm.feedback_loss: '%s' is taken at the targets; use feedback: {schedule: joint}", fbloss->part.name);
+    if (learns && fbloss->grads && c->route == ROUTE_DIRECT)
+        err_at(e, place(tree, "algorithm.route", a), "algorithm.route: feedback_loss '%s' needs route 'chain'", fbloss->part.name);
+    if (update->order != ORDER_SIMULTANEOUS && data->sequence)
+        err_at(e, place(tree, "algorithm.update.order", a),
+               "algorithm.update.order: the links of a recurrent layer share weights; only 'simultaneous' is defined there");
+}
+
+void config_check(const struct node *tree, struct config *c, struct arena *a, struct err *e)
+{
+    struct err late = { 0 };
+    struct data_shape data = { 0 };
+    const struct dataset_def *dataset = (const struct dataset_def *)c->dataset.part;
+    if (dataset->shape(c->dataset.opts, &data, &late) < 0) {
+        take(tree, &late, a, e);
+        return;
+    }
+    check_train(tree, c, &data, a, e);
+    if (is_given(tree, "log.metrics"))
+        check_metrics(tree, c, &data, a, e);
+    else
+        drop_undefined(c, &data, a);
+    struct chain chain;
+    if (chain_shape(&chain, &c->network.layers, &data, layer_places(tree, c->network.layers.n, a), a, &late) == 0) {
+        struct credit credit;
+        const struct credit_choice choice = config_credit(&c->algorithm);
+        (void)credit_shape(&credit, &choice, &chain, a, &late); /* its messages are taken over below */
+    }
+    take(tree, &late, a, e);
+    check_algorithm(tree, &c->algorithm, &data, a, e);
+}
