@@ -17,6 +17,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import textwrap
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")
 TINY = """{version: 1, experiment: tiny, dataset: {name: gaussian, train_size: 4, eval_size: 4, test_size: 4}, network: {layers: [dense: {units: 3}]},
@@ -141,8 +142,8 @@ def type_text(node):
         return "map"
     if "anyOf" in node:
         arrays = [a for a in node["anyOf"] if a.get("type") == "array"] or [a for b in node["anyOf"] for a in b.get("anyOf", []) if a.get("type") == "array"]
-        if arrays and "$ref" in arrays[0]["items"]:
-            return "list of layers"
+        if arrays:
+            return "list of layers" if "$ref" in arrays[0]["items"] else "list of names"
         maps = [a for a in node["anyOf"] if a.get("type") == "object"]
         return "name, or map" if maps else "text"
     if kind == "array":
@@ -233,8 +234,11 @@ def sentence(part):
 # ---- mdoc ----
 
 def roff(text):
-    text = text.replace("\\", "\\e").replace("-", "\\-")
-    return "\\&" + text if text[:1] in ".'" else text
+    """Text for mdoc, in lines of 78 columns; a sentence begins a line."""
+    lines = []
+    for part in re.split(r"(?<=[.!?]) (?=[A-Z])", text.replace("\\", "\\e").replace("-", "\\-")):
+        lines += textwrap.wrap(part, 78, break_long_words=False, break_on_hyphens=False)
+    return "\n".join("\\&" + line if line[:1] in (".", "'") else line for line in lines)
 
 
 def item(name, text):

@@ -67,12 +67,12 @@ static const struct update_def *update_of(const struct credit *c)
     return (const struct update_def *)c->choice.update.part;
 }
 
-static int check_needs(const struct part *part, const struct part *mapping, struct err *e)
+static int check_needs(const char *key, const struct part *part, const struct part *mapping, struct err *e)
 {
     const unsigned lacks = part->needs & ~mapping->gives;
     if (!lacks)
         return 0;
-    return err_set(e, ERR_SPEC, "algorithm: '%s' needs a mapping that %s; '%s' does not", part->name, capability_text(lacks), mapping->name);
+    return err_set(e, ERR_SPEC, "algorithm.%s: '%s' needs a mapping that %s; '%s' does not", key, part->name, capability_text(lacks), mapping->name);
 }
 
 int credit_shape(struct credit *c, const struct credit_choice *choice, const struct chain *chain, struct arena *a, struct err *e)
@@ -88,13 +88,13 @@ int credit_shape(struct credit *c, const struct credit_choice *choice, const str
                        chain->n_layers - 1);
     if (chain->per_step > 1 && choice->route == ROUTE_DIRECT)
         return err_set(e, ERR_SPEC, "algorithm.route: 'direct' has one source, but with `sequence: true` there is a loss at every step");
-    TRY(check_needs(choice->propagate.part, mapping, e));
-    TRY(check_needs(choice->feedback_loss.part, mapping, e));
+    TRY(check_needs("propagate", choice->propagate.part, mapping, e));
+    TRY(check_needs("feedback_loss", choice->feedback_loss.part, mapping, e));
     if (choice->route == ROUTE_DIRECT && !(mapping->gives & GIVES_DIRECT))
-        return err_set(e, ERR_SPEC, "algorithm: route 'direct' needs a mapping that %s; '%s' does not", capability_text(GIVES_DIRECT),
+        return err_set(e, ERR_SPEC, "algorithm.route: 'direct' needs a mapping that %s; '%s' does not", capability_text(GIVES_DIRECT),
                        mapping->name);
     if ((mapping->gives & GIVES_TRAIN) && !fbloss_of(c)->grads)
-        return err_set(e, ERR_SPEC, "algorithm: mapping '%s' learns, but feedback_loss is 'none'; choose one, or mapping 'fixed'", mapping->name);
+        return err_set(e, ERR_SPEC, "algorithm.feedback_loss: 'none', but mapping '%s' learns; choose a feedback loss, or mapping 'fixed'", mapping->name);
     return mapping_of(c)->shape ? mapping_of(c)->shape(c, a, e) : 0;
 }
 

@@ -25,7 +25,7 @@ static double two_sided(double t, size_t degrees)
     const double c = cos(theta), c2 = c * c;
     const size_t odd = degrees % 2;
     double term = odd ? c : 1, sum = degrees > 1 ? term : 0;
-    for (size_t j = 2 + odd; j + 2 <= degrees + odd && j < degrees; j += 2) {
+    for (size_t j = 2 + odd; j + 2 <= degrees; j += 2) {
         term *= c2 * (double)(j - 1) / (double)j;
         sum += term;
     }

@@ -11,7 +11,9 @@ static const char *number(double x, char buffer[32])
     const size_t n = strlen(buffer);
     if (n > 2 && !strcmp(buffer + n - 2, ".0"))
         buffer[n - 2] = '\0';
-    return !strcmp(buffer, "-0") ? "0" : buffer;
+    if (!strcmp(buffer, "-0"))
+        strcpy(buffer, "0");
+    return buffer;
 }
 
 static void attribute(struct text *t, const char *name, double x)

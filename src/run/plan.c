@@ -1,5 +1,7 @@
 #include "run/plan.h"
 
+#include "run/mistakes.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -29,8 +31,12 @@ static int add_study(struct plan *p, const char *path, struct err *e)
     arena_init(&s->arena, 0);
     p->n_studies++; /* kept even if it fails: messages point into its text */
     const struct plan_options *o = &p->options;
-    TRY(study_open(&s->study, path, o->profile, o->overrides, o->n_overrides, &s->arena, e));
-    s->opened = true;
+    const int code = study_open(&s->study, path, o->profile, o->overrides, o->n_overrides, &s->arena, e);
+    s->opened = code == 0;
+    s->readable = study_is_readable(&s->study);
+    if (s->readable)
+        (void)study_fit(&s->study, &config_form, e); /* counted in e */
+    TRY(code);
     for (size_t k = 0; k + 1 < p->n_studies; k++)
         if (p->studies[k].opened && !strcmp(p->studies[k].study.name, s->study.name))
             return err_set(e, ERR_SPEC, "%s and %s are both called '%s'", p->studies[k].study.path, path,
@@ -86,36 +92,48 @@ static void choose_variants(struct plan *p, struct err *e)
     }
 }
 
-/* The same mistake of a file shows up in every trial: it is told once. */
-static bool known(const struct err *e, const struct err_message *m)
+/* "train.batch_size=16, train.optimizer.stepsize=0.1" */
+static const char *cell_text(const struct study_trial *t, struct arena *a)
 {
-    for (size_t i = 0; i < e->n_messages; i++) {
-        const struct err_message *k = &e->messages[i];
-        if (k->where.source == m->where.source && k->where.line == m->where.line &&
-            k->where.column == m->where.column && !strcmp(k->text, m->text))
-            return true;
-    }
-    return false;
+    const char *cell = "";
+    for (size_t k = 0; k < t->n_coordinates; k++)
+        cell = arena_printf(a, "%s%s%s=%s", cell, k ? ", " : "", t->coordinates[k].key, t->coordinates[k].text);
+    return cell;
 }
 
-static void check_trials(struct plan *p, size_t study, struct err *e)
+/* Composes and binds a trial, to hear its mistakes. first: the first one of its variant. */
+static void check_trial(struct plan *p, struct plan_study *s, size_t variant, uint64_t i, bool first,
+                        struct mistakes *m)
 {
-    const struct plan_study *s = &p->studies[study];
-    const size_t allowed = e->n_errors + 20;
-    for (uint64_t i = 0; i < s->n && e->n_errors < allowed; i += s->study.n_seeds) {
-        struct plan_trial t;
-        struct err own = { 0 };
-        if (plan_trial(p, study, i, &t, &own) < 0) {
-            bool news = false;
-            for (size_t k = 0; k < own.n_messages; k++)
-                news |= own.messages[k].level == ERR_LEVEL_ERROR && !known(e, &own.messages[k]);
-            if (news) {
-                err_move(e, &own);
-                p->start = arena_mark(&p->scratch); /* messages may point into this trial's memory: it is kept */
-            }
-        }
-        err_clear(&own);
-    }
+    struct study_trial t;
+    struct config config;
+    struct trial_size size;
+    struct err own = { 0 };
+    struct arena *a = &p->scratch;
+    arena_rewind(a, p->start);
+    int code = first ? study_first_trial(&s->study, variant, &t, a, &own) : study_trial(&s->study, i, &t, a, &own);
+    if (code == 0 && !t.excluded)
+        code = config_bind(t.tree, &config, a, &own);
+    if (code == 0 && !t.excluded)
+        code = trial_measure(&config, &size, a, &own);
+    if (code < 0 &&
+        mistakes_add(m, &own, variant, s->study.variants[variant], first ? "" : cell_text(&t, a), &s->arena))
+        p->start = arena_mark(a); /* messages may point into this trial's memory: it is kept */
+    err_clear(&own);
+}
+
+/* Every trial of one seed; of a file with mistakes of its own the first one of each variant. */
+static void check_trials(struct plan *p, size_t study, bool all, struct err *e)
+{
+    struct plan_study *s = &p->studies[study];
+    struct mistakes m = { 0 };
+    const uint64_t per_variant = all ? s->n / s->study.n_variants : 0;
+    for (size_t v = 0; v < s->study.n_variants && m.n < MISTAKES_MAX; v++)
+        check_trial(p, s, v, 0, true, &m);
+    for (uint64_t i = 0; all && i < s->n && m.n < MISTAKES_MAX; i += s->study.n_seeds)
+        if (i % per_variant != 0)
+            check_trial(p, s, (size_t)(i / per_variant), i, false, &m);
+    mistakes_report(&m, s->study.n_variants, e);
 }
 
 static void find_only(struct plan *p, struct err *e)
@@ -143,11 +161,12 @@ int plan_open(struct plan *p, const char *const *paths, size_t n_paths, const st
         else
             (void)add_study(p, paths[i], e);
     }
-    if (e->code)
-        return e->code;
-    choose_variants(p, e);
-    for (size_t i = 0; i < p->n_studies && !e->code; i++)
-        check_trials(p, i, e);
+    const bool sound = !e->code;
+    for (size_t i = 0; i < p->n_studies; i++)
+        if (p->studies[i].readable)
+            check_trials(p, i, sound, e);
+    if (!e->code)
+        choose_variants(p, e);
     if (!e->code && options->one_trial)
         find_only(p, e);
     return e->code;
@@ -156,8 +175,7 @@ int plan_open(struct plan *p, const char *const *paths, size_t n_paths, const st
 void plan_close(struct plan *p)
 {
     for (size_t i = 0; i < p->n_studies; i++) {
-        if (p->studies[i].opened)
-            study_close(&p->studies[i].study);
+        study_close(&p->studies[i].study);
         arena_finish(&p->studies[i].arena);
     }
     free(p->studies);
@@ -191,8 +209,6 @@ int plan_trial(struct plan *p, size_t study, uint64_t i, struct plan_trial *t, s
     struct trial_size size;
     TRY(trial_measure(&t->config, &size, a, e));
     t->budget = size.iterations;
-    for (size_t k = 0; k < t->spec.n_coordinates; k++)
-        t->cell = arena_printf(a, "%s%s%s=%s", t->cell, k ? ", " : "", t->spec.coordinates[k].key,
-                               t->spec.coordinates[k].text);
+    t->cell = cell_text(&t->spec, a);
     return 0;
 }

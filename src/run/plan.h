@@ -21,7 +21,8 @@ struct plan_options {
 
 struct plan_study {
     struct arena arena; /* of the study */
-    bool opened;
+    bool opened;        /* without mistakes */
+    bool readable;      /* its trials can be composed, if only to hear their mistakes */
     struct study study;
     uint64_t n;       /* trials before exclusions and filters */
     bool *wanted;     /* [n_variants] */

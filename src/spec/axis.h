@@ -15,10 +15,10 @@ enum axis_kind {
 };
 
 struct axis {
-    const char *key;        /* dotted path */
-    struct where key_where; /* where the file names it: its last name */
+    const char *key;                /* dotted path */
+    struct where key_where;         /* where the file names it: its last name */
     const struct where *name_where; /* of each name of the key */
-    struct where where;     /* of its values */
+    struct where where;             /* of its values */
     enum axis_kind kind;
     uint64_t n;              /* number of values; of a random axis: of samples, set by the sweep */
     const struct node *list; /* AXIS_LIST, AXIS_CHOICE */

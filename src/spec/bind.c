@@ -148,8 +148,8 @@ static int bind_text(struct binder *b, const struct node *n, const struct option
     for (size_t i = 0; words && i < n_words; i++)
         if (strcmp(words[i], n->text) == 0)
             return 0;
-    return words ? err_at(b->e, n->where, "%s: unknown %s '%s'%s", path, o->registry ? o->registry->kind : "name", n->text,
-                          advice(b, n->text, words, n_words))
+    return words ? err_at(b->e, n->where, "%s: unknown %s '%s'%s", path, o->registry ? o->registry->kind : "name",
+                          n->text, advice(b, n->text, words, n_words))
                  : 0;
 }
 

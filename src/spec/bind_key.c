@@ -185,8 +185,9 @@ static bool step(struct walk *w)
         return true;
     default:
         w->segment++; /* the name after it */
-        return missing(w, false, arena_printf(w->arena, "%s%s%s is a single value and has no keys of its own",
-                                              parent_path(w, name), *parent_path(w, name) ? "." : "", name));
+        return missing(w, false,
+                       arena_printf(w->arena, "%s%s%s is a single value and has no keys of its own",
+                                    parent_path(w, name), *parent_path(w, name) ? "." : "", name));
     }
 }
 

@@ -1,9 +1,10 @@
 /* A study: one experiment file with its variants, sweep, profiles, claims and seeds, as a countable list of trials.
  *
- * Order of layers, later wins: the file it extends, the file, the profile, then for each trial: the variant, the sweep cell, the overrides
- * of the command line. A profile is a partial file, so it may change variants, sweep and claims as well. An override may name anything a
- * file may contain; one that names a swept key is an error that says so. `null` in an overlay removes a key.
- * Trials are numbered: seed fastest, then sweep cell, then variant; no list of them is ever held, so a sweep of 10^12 costs nothing to count. */
+ * Order of layers, later wins: the file it extends, the file, the profile, then for each trial: the variant, the sweep
+ * cell, the overrides of the command line. A profile is a partial file, so it may change variants, sweep and claims as
+ * well. An override may name anything a file may contain; one that names a swept key is an error that says so. `null`
+ * in an overlay removes a key. Trials are numbered: seed fastest, then sweep cell, then variant; no list of them is
+ * ever held, so a sweep of 10^12 costs nothing to count. */
 #ifndef TPRUN_SPEC_STUDY_H
 #define TPRUN_SPEC_STUDY_H
 
@@ -23,48 +24,50 @@ struct study_claim {
 struct study_form;
 struct study {
     struct arena *arena;
-    const char *path;  /* of the file */
-    const char *name;  /* experiment */
-    const char *title; /* or NULL */
+    const char *path;            /* of the file */
+    const char *name;            /* experiment */
+    const char *title;           /* or NULL */
     const char *paper, *locator; /* source, or NULL */
     const char *profile;
     struct node *base; /* the trial part of the file: study keys removed */
     size_t n_seeds;
     int64_t *seeds;
-    size_t n_variants; /* at least 1 */
+    size_t n_variants;     /* at least 1 */
     const char **variants; /* names; "base" when the file has none */
     struct node **variant_trees;
     struct node *overrides; /* or NULL */
     size_t n_claims;
     struct study_claim *claims;
-    struct text text; /* canonical JSON of the composed file, kept in the database */
-    struct study_sweep *sweep; /* opaque: axes, zips, samples, exclusions */
+    struct text text;              /* canonical JSON of the composed file, kept in the database */
+    struct study_sweep *sweep;     /* opaque: axes, zips, samples, exclusions */
     const struct study_form *form; /* NULL: every trial has every swept key */
-    uint64_t n_cells;  /* of the sweep, before exclusions: 1 without one */
+    uint64_t n_cells;              /* of the sweep, before exclusions: 1 without one */
 };
 
-/* Reads, composes and checks everything that is not part of a trial. profile may be NULL. Returns 0 or a code with every mistake in e. After
- * mistakes, study_is_readable tells whether each variant's first trial can still be built, so that its mistakes are reported as well. */
+/* Reads, composes and checks everything that is not part of a trial. profile may be NULL. Returns 0 or a code with
+ * every mistake in e. After mistakes, study_is_readable tells whether each variant's first trial can still be built, so
+ * that its mistakes are reported as well. */
 int study_open(struct study *s, const char *path, const char *profile, const char *const *overrides, size_t n_overrides,
                struct arena *a, struct err *e);
 /* The same for a text in memory, which cannot extend a file. For tests and fuzzing. */
-int study_parse(struct study *s, const char *name, const char *text, size_t n, const char *profile, const char *const *overrides,
-                size_t n_overrides, struct arena *a, struct err *e);
+int study_parse(struct study *s, const char *name, const char *text, size_t n, const char *profile,
+                const char *const *overrides, size_t n_overrides, struct arena *a, struct err *e);
 bool study_is_readable(const struct study *s);
 void study_close(struct study *s);
 
-/* What a trial may hold: option tables, and how its tree is completed (an algorithm's preset) before a key is looked up in them; NULL if the
- * tree has mistakes. */
+/* What a trial may hold: option tables, and how its tree is completed (an algorithm's preset) before a key is looked up
+ * in them; NULL if the tree has mistakes. */
 struct study_form {
     const struct option *options;
     struct node *(*complete)(const struct node *tree, struct arena *a);
 };
-/* From now on a swept key that a trial's parts do not have is left out of that trial, and cells that thereby become the same trial are kept
- * once, the others excluded. A key that no trial has is an error. */
+/* From now on a swept key that a trial's parts do not have is left out of that trial, and cells that thereby become the
+ * same trial are kept once, the others excluded. A key that no trial has is an error. */
 int study_fit(struct study *s, const struct study_form *form, struct err *e);
 
-/* Number of trials before exclusions: variants x cells x seeds. Returns ERR_SPEC if it exceeds 2^64 (the message says more than 1.8e19 and
- * lists the axes), or if it exceeds `limit` > 0 (the message gives the count and the axes, and names --yes). */
+/* Number of trials before exclusions: variants x cells x seeds. Returns ERR_SPEC if it exceeds 2^64 (the message says
+ * more than 1.8e19 and lists the axes), or if it exceeds `limit` > 0 (the message gives the count and the axes, and
+ * names --yes). */
 int study_count(const struct study *s, uint64_t limit, uint64_t *n, struct err *e);
 
 /* One swept value of a trial. */
@@ -88,8 +91,8 @@ int study_first_trial(const struct study *s, size_t variant, struct study_trial 
 
 /* The rows that describe the study-level keys, for the schema and the manual (help only; read by study_open itself). */
 extern const struct option study_options[];
-/* The JSON schema (draft-07) of a whole file; trial_options describe a trial. Its keys `experiment`, `variant` and `seed` come from the study
- * and are left out. */
+/* The JSON schema (draft-07) of a whole file; trial_options describe a trial. Its keys `experiment`, `variant` and
+ * `seed` come from the study and are left out. */
 void study_schema(const struct option *trial_options, struct text *out);
 
 #endif

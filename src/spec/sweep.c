@@ -48,7 +48,8 @@ static int add_axis(struct sweep_reader *r, const char *key, const struct node *
         return ERR_SPEC;
     }
     struct axis *x = &w->axes[w->n_axes];
-    *x = (struct axis){ .key = arena_strdup(r->arena, key), .key_where = key_node->where, .name_where = name_places(r) };
+    *x =
+        (struct axis){ .key = arena_strdup(r->arena, key), .key_where = key_node->where, .name_where = name_places(r) };
     const int code = axis_bind(x, values, r->random, path, r->e);
     if (code == 0 || axis_stand_in(x, values, r->random, r->arena))
         w->n_axes++;
@@ -67,7 +68,7 @@ static void find_axes(struct sweep_reader *r, const struct node *map, const char
         const bool slip = item->kind == NODE_MAP && item->n == 1 && item->items[0]->kind == NODE_LIST &&
                           err_nearest(item->keys[0]->text,
                                       (const char *const[]){ "geomspace", "linspace", "logspace", "loguniform" }, 4);
-        r->names[r->n_names++] = map->keys[i]; /* no deeper than the tree */
+        r->names[r->n_names++] = map->keys[i];                        /* no deeper than the tree */
         if (item->kind == NODE_MAP && !axis_is_values(item) && !slip) /* an empty one, left by a null, sweeps nothing */
             find_axes(r, item, inner_key, inner_path);
         else

@@ -45,7 +45,8 @@ uint64_t sweep_index(const struct study_sweep *w, size_t axis, uint64_t cell);
 int exclude_open(struct study *s, const struct node *list, struct err *e);
 /* values: one node per axis, NULL for one that the trial does not have. */
 bool sweep_excludes(const struct study_sweep *w, const struct study_trial *t, struct node *const *values);
-/* Of cells that differ only in keys that the trial does not have (has: one per axis), one is kept: false for it, true for the others. */
+/* Of cells that differ only in keys that the trial does not have (has: one per axis), one is kept: false for it, true
+ * for the others. */
 bool sweep_repeats(const struct study_sweep *w, uint64_t cell, const bool *has);
 
 #endif

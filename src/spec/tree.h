@@ -1,7 +1,7 @@
 /* The tree of an experiment file: scalars, lists and maps that know their place, from libyaml's events.
  *
- * The only room that includes yaml.h. Limits: 1 MB per file, depth 64, 1e5 nodes after aliases are expanded, 64 KB per scalar, one
- * document, unique keys, no cycles. Maps keep the order of the file. */
+ * The only room that includes yaml.h. Limits: 1 MB per file, depth 64, 1e5 nodes after aliases are expanded, 64 KB per
+ * scalar, one document, unique keys, no cycles. Maps keep the order of the file. */
 #ifndef TPRUN_SPEC_TREE_H
 #define TPRUN_SPEC_TREE_H
 
@@ -34,8 +34,8 @@ struct node {
     struct node **keys;
 };
 
-/* Reads one file with anchors, aliases and `<<` resolved and dotted keys turned into nested maps; `extends` and `${}` are study.h's.
- * Everything lives in `a`. Returns NULL with every mistake in e. "-" is standard input. */
+/* Reads one file with anchors, aliases and `<<` resolved and dotted keys turned into nested maps; `extends` and `${}`
+ * are study.h's. Everything lives in `a`. Returns NULL with every mistake in e. "-" is standard input. */
 struct node *tree_read(const char *path, struct arena *a, struct err *e);
 /* The same from memory; `name` is what messages call it. */
 struct node *tree_parse(const char *name, const char *text, size_t n, struct arena *a, struct err *e);
@@ -49,11 +49,12 @@ struct node *tree_key(const struct node *map, const char *key);
 struct node *tree_find(struct node *root, const char *path);
 /* A deep copy that shares scalars. */
 struct node *tree_copy(const struct node *n, struct arena *a);
-/* Lays `over` on `base` and returns a new tree: maps merge key by key, anything else replaces; a map whose `name` differs from the
- * base's `name` replaces it whole (its options belong to another part); a list replaces a list, but a map whose keys are all indices
- * lays its values on the elements of a list (an index beyond the list is an error). */
+/* Lays `over` on `base` and returns a new tree: maps merge key by key, anything else replaces; a map whose `name`
+ * differs from the base's `name` replaces it whole (its options belong to another part); a list replaces a list, but a
+ * map whose keys are all indices lays its values on the elements of a list (an index beyond the list is an error). */
 struct node *tree_overlay(const struct node *base, const struct node *over, struct arena *a, struct err *e);
-/* The same for a base that is itself an overlay of something else, a variant or a profile: a null that removes nothing from it stays. */
+/* The same for a base that is itself an overlay of something else, a variant or a profile: a null that removes nothing
+ * from it stays. */
 struct node *tree_overlay_partial(const struct node *base, const struct node *over, struct arena *a, struct err *e);
 /* Sets a value at a dotted path; the path's parents are created as maps when missing, list indices must exist. */
 int tree_set(struct node **root, const char *path, struct node *value, struct arena *a, struct err *e);
@@ -65,7 +66,8 @@ void tree_json(const struct node *n, struct text *out);
 /* Building: new nodes in `a`. Only a map or list made by these two and not yet shared may be appended to. */
 struct node *node_scalar(struct arena *a, struct where where, const char *text, bool quoted);
 struct node *node_collection(struct arena *a, struct where where, enum node_kind kind);
-void node_append(struct node *collection, struct node *key, struct node *item, struct arena *a); /* key: NULL in a list */
+void node_append(struct node *collection, struct node *key, struct node *item,
+                 struct arena *a); /* key: NULL in a list */
 
 /* YAML 1.2 core: what a plain scalar means. */
 bool node_is_null(const struct node *n);
@@ -79,6 +81,7 @@ const char *node_found(const struct node *n, char buffer[100]);
 bool tree_is_value_list(const struct node *n);
 
 /* Puts a value at a dotted path as tree_set does; the keys it makes have the place `key`. */
-int tree_put(struct node **root, const char *path, struct where key, struct node *value, struct arena *a, struct err *e);
+int tree_put(struct node **root, const char *path, struct where key, struct node *value, struct arena *a,
+             struct err *e);
 
 #endif

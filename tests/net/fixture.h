@@ -24,6 +24,7 @@
 struct net_spec {
     int64_t length, features, outputs, batch, seed;
     int labels;
+    bool per_step;
     struct chosen_list layers;
     struct chosen weights, biases, loss;
 };
@@ -38,6 +39,7 @@ static const char *const net_label_names[] = { "classes", "real", NULL };
     { "batch", OPT_INT, offsetof(type, member batch), "3", 1, 1e6, .help = "rows" },                                                \
     { "seed", OPT_INT, offsetof(type, member seed), "2385", 0, 1e9, .help = "of the weights" },                                     \
     { "labels", OPT_ENUM, offsetof(type, member labels), "classes", .names = net_label_names, .help = "kind of target" },           \
+    { "per_step", OPT_BOOL, offsetof(type, member per_step), "false", .help = "a label for every step" },                            \
     { "layers", OPT_PARTS, offsetof(type, member layers), NULL, .flags = OPTION_REQUIRED, .registry = &layer_registry, .help = "chain" }, \
     { "weights", OPT_PART, offsetof(type, member weights), "xavier", .registry = &init_registry, .help = "weights" },               \
     { "biases", OPT_PART, offsetof(type, member biases), "{name: uniform, bound: 0.3}", .registry = &init_registry, .help = "biases" },   \
@@ -88,7 +90,7 @@ static inline void net_fill_batch(struct net *f)
     const struct data_shape *d = &f->chain.data;
     struct batch *b = &f->pass.batch;
     net_normal(&f->rng, 0.8, mat_of(b->x, d->length * b->rows, d->features));
-    for (size_t i = 0; b->label && i < b->rows; i++)
+    for (size_t i = 0; b->label && i < b->rows * f->chain.per_step; i++)
         b->label[i] = rng_below(&f->rng, (uint32_t)d->outputs);
     if (b->y.p)
         net_normal(&f->rng, 0.9, b->y);
@@ -105,7 +107,8 @@ static inline void net_build(struct net *f)
                                      .features = (size_t)s->features,
                                      .outputs = (size_t)s->outputs,
                                      .classes = s->labels == 0,
-                                     .sequence = s->length > 0 };
+                                     .sequence = s->length > 0,
+                                     .per_step = s->per_step };
     must(chain_shape(&f->chain, &s->layers, &data, NULL, &f->arena, &e), &e);
     must(chain_open(&f->chain, (size_t)s->batch, &f->arena, &e), &e);
     must(pass_init(&f->pass, &f->chain, (size_t)s->batch, true, &f->arena, &e), &e);

@@ -34,7 +34,7 @@ static const struct {
       "route 'direct' needs a mapping that reads the last target directly; 'inverse' does not" },
     { "name: tp,", "name: bp, propagate: plain,", 11, 12,
       "'plain' needs a mapping that applies to targets; 'adjoint' does not" },
-    { "name: tp,", "name: tp, head: 2,", 11, 12, "algorithm.head: 2 is out of range" },
+    { "name: tp,", "name: tp, head: 2,", 11, 0, "algorithm.head: 2 is out of range" },
     { "name: tp,", "name: dtp,", 11, 12,
       "algorithm.feedback.optimizer: mapping 'learned' learns and needs an optimizer" },
     { "name: tp,", "name: dtp, feedback_loss: inversion, feedback: {optimizer: {name: sgd, stepsize: 0.1}},", 11, 0,

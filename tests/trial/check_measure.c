@@ -133,8 +133,9 @@ static int run(struct fixture *f, struct records *r, struct trial_outcome *outco
 /* An algorithm that defines a metric. */
 static const char *algorithm_for(const struct measure_def *m)
 {
-    return m->of_inverse ? "{name: tp, target_stepsize: 0.1}"
-                         : "{name: dtp, target_stepsize: 0.1, feedback: {optimizer: {name: sgd, stepsize: 0.01}}}";
+    return m->of_inverse || m->of_recurrence
+               ? "{name: tp, target_stepsize: 0.1}"
+               : "{name: dtp, target_stepsize: 0.1, feedback: {optimizer: {name: sgd, stepsize: 0.01}}}";
 }
 
 /* Every metric is logged at step 0 (those of an evaluation), at every `every` and at the end; it changes nothing of the
@@ -157,7 +158,7 @@ START_TEST(every_metric_is_logged)
         fixture_open(&f, ADDING, own);
         must(run(&f, &r, &outcome, &e), &e);
         for (size_t j = m->of_samples ? 0 : 1; j < 4; j++) {
-            snprintf(layer, sizeof layer, "%s.0", name);
+            snprintf(layer, sizeof layer, m->of_recurrence ? "%s_left" : "%s.0", name); /* two sides of an inequality */
             const bool per_layer = strstr(r.text.s, layer) != NULL;
             const double value = records_value(&r, per_layer ? layer : name, steps[j]);
             ck_assert_msg(isfinite(value) && value >= 0, "%s at step %lld: %g", name, (long long)steps[j], value);
@@ -175,6 +176,33 @@ START_TEST(every_metric_is_logged)
         text_free(&r.text);
         fixture_close(&f);
         fixture_close(&bare);
+    }
+}
+END_TEST
+
+/* Lemma 3.1 holds at every log, whatever the regularization. */
+START_TEST(lemma_holds_in_training)
+{
+    static const char *const r[] = { "0.01", "0.3", "1", "10" };
+    for (size_t i = 0; i < 4; i++) {
+        char own[256];
+        struct fixture f;
+        struct records records;
+        struct trial_outcome outcome;
+        struct err e = { 0 };
+        snprintf(own, sizeof own,
+                 "{train: {iterations: 6}, log: {every: 2, metrics: [lemma]}, algorithm: {name: tp, target_stepsize: "
+                 "0.1, mapping: {regularization: %s}}}",
+                 r[i]);
+        fixture_open(&f, ORDER, own);
+        must(run(&f, &records, &outcome, &e), &e);
+        for (int64_t step = 0; step <= 6; step += 2) {
+            const double left = records_value(&records, "lemma_left", step),
+                         right = records_value(&records, "lemma_right", step);
+            ck_assert_msg(left > 0 && left <= right, "r = %s, step %lld: %g > %g", r[i], (long long)step, left, right);
+        }
+        text_free(&records.text);
+        fixture_close(&f);
     }
 }
 END_TEST
@@ -475,6 +503,7 @@ static void add_tests(TCase *t)
     tcase_add_test(t, evaluation_does_not_disturb_training);
     tcase_add_test(t, variants_share_data_and_weights);
     tcase_add_test(t, every_metric_is_logged);
+    tcase_add_test(t, lemma_holds_in_training);
     tcase_add_test(t, norms_are_those_of_the_last_step);
     tcase_add_test(t, angles_to_bp);
     tcase_add_test(t, batch_loss_is_that_before_the_update);

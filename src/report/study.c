@@ -1,0 +1,224 @@
+#include "report/study.h"
+
+#include "base/text.h"
+#include <string.h>
+
+static const char sql_study[] = "SELECT name, title, paper, locator, path, profile, spec_sha256 FROM study WHERE name = ?1";
+static const char sql_names[] = "SELECT name FROM study ORDER BY name";
+/* trial_id counts in the order of the file: variants, then cells, then seeds. */
+static const char sql_trials[] = "SELECT trial_id, variant, cell, seed, state FROM trials WHERE study = ?1 AND current "
+                                 "ORDER BY min(trial_id) OVER (PARTITION BY variant, cell), seed, trial_id";
+static const char sql_metrics[] =
+    "SELECT DISTINCT k.name FROM study s JOIN trial t ON t.study_id = s.id AND t.generation = s.generation "
+    "JOIN summary u ON u.trial_id = t.id JOIN metric_key k ON k.id = u.key_id WHERE s.name = ?1 ORDER BY k.name";
+
+struct names {
+    struct arena *a;
+    size_t n, capacity;
+    const char **items;
+};
+
+static void *grown(struct arena *a, const void *old, size_t n, size_t *capacity, size_t size)
+{
+    *capacity = 2 * n + 16;
+    void *items = arena_need(a, *capacity, size);
+    if (n)
+        memcpy(items, old, n * size);
+    return items;
+}
+
+static int add_name(void *self, int n, const char *const *values)
+{
+    struct names *names = self;
+    if (n < 1 || !values[0])
+        return 0;
+    if (names->n == names->capacity)
+        names->items = grown(names->a, names->items, names->n, &names->capacity, sizeof *names->items);
+    names->items[names->n++] = arena_strdup(names->a, values[0]);
+    return 0;
+}
+
+struct reading {
+    struct study *study;
+    struct arena *a;
+    size_t groups_capacity, trials_capacity;
+    bool found;
+};
+
+static int add_study(void *self, int n, const char *const *values)
+{
+    struct reading *r = self;
+    struct study *s = r->study;
+    const char **const fields[] = { &s->name, &s->title, &s->paper, &s->locator, &s->path, &s->profile, &s->spec_sha256 };
+    for (int i = 0; i < n; i++)
+        *fields[i] = arena_strdup(r->a, values[i] ? values[i] : "");
+    r->found = true;
+    return 0;
+}
+
+const char *study_short_key(const char *key)
+{
+    const char *dot = strrchr(key, '.');
+    return dot && dot[1] ? dot + 1 : key;
+}
+
+const char *study_unit(const char *metric)
+{
+    return strstr(metric, "accuracy") ? " (%)" : "";
+}
+
+/* "tp stepsize=0.1, units=50" of "tp" and "train.optimizer.stepsize=0.1, network.layers.0.rnn.units=50"; a study without
+ * variants calls its one "base". */
+static const char *label_of(struct arena *a, const char *variant, const char *cell)
+{
+    if (!*cell)
+        return variant;
+    struct text t = { 0 };
+    text_puts(&t, strcmp(variant, "base") ? variant : "");
+    for (const char *part = cell; *part;) {
+        const size_t n = strcspn(part, ",");
+        const char *one = arena_strndup(a, part, n);
+        const char *equals = strchr(one, '=');
+        const char *from = one;
+        for (const char *c = one; equals && c < equals; c++)
+            from = *c == '.' && c + 1 < equals ? c + 1 : from;
+        text_add(&t, "%s%s", t.n ? (part == cell ? " " : ", ") : "", from);
+        part += n + strspn(part + n, ", ");
+    }
+    const char *label = arena_strdup(a, t.s);
+    text_free(&t);
+    return label;
+}
+
+static size_t group_of(struct reading *r, const char *variant, const char *cell)
+{
+    struct study *s = r->study;
+    const struct group *last = s->n_groups ? &s->groups[s->n_groups - 1] : NULL;
+    if (last && !strcmp(last->variant, variant) && !strcmp(last->cell, cell))
+        return s->n_groups - 1;
+    if (s->n_groups == r->groups_capacity)
+        s->groups = grown(r->a, s->groups, s->n_groups, &r->groups_capacity, sizeof *s->groups);
+    struct group *g = &s->groups[s->n_groups];
+    *g = (struct group){ .variant = arena_strdup(r->a, variant), .cell = arena_strdup(r->a, cell) };
+    g->label = label_of(r->a, g->variant, g->cell);
+    return s->n_groups++;
+}
+
+static int add_trial(void *self, int n, const char *const *values)
+{
+    struct reading *r = self;
+    struct study *s = r->study;
+    int64_t seed = 0;
+    if (n < 5 || !values[0] || !values[1] || !values[2] || !values[3] || !values[4])
+        return 0;
+    if (s->n_trials == r->trials_capacity)
+        s->trials = grown(r->a, s->trials, s->n_trials, &r->trials_capacity, sizeof *s->trials);
+    if (text_to_int(values[3], strlen(values[3]), &seed) < 0)
+        return 0;
+    const size_t at = group_of(r, values[1], values[2]);
+    struct group *g = &s->groups[at];
+    const bool done = !strcmp(values[4], "done"), diverged = !strcmp(values[4], "diverged");
+    g->n_trials++;
+    g->n_done += done;
+    g->n_diverged += diverged;
+    g->n_failed += !strcmp(values[4], "failed");
+    s->trials[s->n_trials++] = (struct group_trial){
+        .id = arena_strdup(r->a, values[0]), .group = at, .seed = seed, .diverged = diverged, .ended = done || diverged
+    };
+    return 0;
+}
+
+static void list_variants(struct study *s, struct arena *a)
+{
+    s->variants = arena_need(a, s->n_groups + 1, sizeof *s->variants);
+    for (size_t i = 0; i < s->n_groups; i++) {
+        bool known = false;
+        for (size_t j = 0; j < s->n_variants && !known; j++)
+            known = !strcmp(s->variants[j], s->groups[i].variant);
+        if (!known)
+            s->variants[s->n_variants++] = s->groups[i].variant;
+    }
+}
+
+int study_read(struct study *s, struct query *q, struct arena *a, const char *name, struct err *e)
+{
+    *s = (struct study){ 0 };
+    struct reading r = { .study = s, .a = a };
+    struct names metrics = { .a = a };
+    TRY(query_rows(q, sql_study, &name, 1, add_study, &r, e));
+    if (!r.found) {
+        struct names names = { .a = a };
+        TRY(query_rows(q, sql_names, NULL, 0, add_name, &names, e));
+        const char *near = err_nearest(name, names.items, names.n);
+        return err_set(e, ERR_USAGE, "no study '%s' in the database%s%s%s", name, near ? "; did you mean '" : "",
+                       near ? near : "; `tprun ls` lists them", near ? "'?" : "");
+    }
+    TRY(query_rows(q, sql_trials, &name, 1, add_trial, &r, e));
+    TRY(query_rows(q, sql_metrics, &name, 1, add_name, &metrics, e));
+    s->metrics = metrics.items;
+    s->n_metrics = metrics.n;
+    list_variants(s, a);
+    return 0;
+}
+
+static bool listed(const char *word, const char *const *names, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!strcmp(word, names[i]))
+            return true;
+    return false;
+}
+
+static int unknown(const struct study *s, const char *what, const char *word, const char *const *names, size_t n,
+                   struct err *e)
+{
+    const char *near = err_nearest(word, names, n);
+    struct text all = { 0 };
+    for (size_t i = 0; i < n && i < 20; i++)
+        text_add(&all, "%s%s", i ? ", " : "", names[i]);
+    const int code = err_set(e, ERR_USAGE, "study '%s' has no %s '%s'%s%s%s (it has: %s%s)", s->name, what, word,
+                             near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "",
+                             all.s ? all.s : "none", n > 20 ? ", ..." : "");
+    text_free(&all);
+    return code;
+}
+
+int study_check_metric(const struct study *s, const char *metric, struct err *e)
+{
+    return listed(metric, s->metrics, s->n_metrics) ? 0 : unknown(s, "metric", metric, s->metrics, s->n_metrics, e);
+}
+
+int study_filter(struct study *s, const char *const *variants, size_t n, const char *cell, struct err *e)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!listed(variants[i], s->variants, s->n_variants))
+            return unknown(s, "variant", variants[i], s->variants, s->n_variants, e);
+    size_t n_groups = 0, n_trials = 0;
+    for (size_t i = 0, t = 0; i < s->n_groups; i++) {
+        const struct group g = s->groups[i];
+        const bool kept = (n == 0 || listed(g.variant, variants, n)) && (!cell || strstr(g.cell, cell));
+        for (; t < s->n_trials && s->trials[t].group == i; t++)
+            if (kept) {
+                s->trials[n_trials] = s->trials[t];
+                s->trials[n_trials++].group = n_groups;
+            }
+        if (kept)
+            s->groups[n_groups++] = g;
+    }
+    s->n_groups = n_groups;
+    s->n_trials = n_trials;
+    if (n_groups == 0)
+        return err_set(e, ERR_USAGE, cell ? "study '%s' has no cell with '%s'" : "study '%s' has no trials", s->name,
+                       cell);
+    return 0;
+}
+
+const char *study_main_metric(const struct study *s)
+{
+    static const char *const order[] = { "test_accuracy", "valid_accuracy", "train_accuracy", "test_loss",
+                                         "valid_loss",    "train_loss" };
+    for (size_t i = 0; i < sizeof order / sizeof order[0]; i++)
+        if (listed(order[i], s->metrics, s->n_metrics))
+            return order[i];
+    return s->n_metrics ? s->metrics[0] : NULL;
+}

@@ -1,0 +1,44 @@
+/* A study as the figures and tables see it: its texts, its trials in the order of the file, its metrics. */
+#ifndef TPRUN_REPORT_STUDY_H
+#define TPRUN_REPORT_STUDY_H
+
+#include "base/arena.h"
+#include "store/query.h"
+#include <stdint.h>
+
+/* Trials that differ in their seed only: one line of a figure, one row of a table. */
+struct group {
+    const char *variant, *cell; /* cell: "" without a sweep */
+    const char *label;          /* short: variant, and the swept values without the folders of their keys */
+    size_t n_trials, n_done, n_diverged, n_failed;
+};
+
+struct group_trial {
+    const char *id; /* of the table `trial`, as text: an argument of queries */
+    size_t group;
+    long long seed;
+    bool diverged, ended; /* ended: done or diverged */
+};
+
+struct study {
+    const char *name, *title, *paper, *locator, *path, *profile, *spec_sha256; /* "" where there is none */
+    size_t n_groups, n_trials, n_metrics, n_variants;
+    struct group *groups;
+    struct group_trial *trials; /* the current ones, group by group */
+    const char **metrics;       /* those that a current trial has logged, by name */
+    const char **variants;      /* without repetition */
+};
+
+/* Reads it; everything lies in the arena. An unknown name is an error that names the nearest study. */
+int study_read(struct study *s, struct query *q, struct arena *a, const char *name, struct err *e);
+/* Keeps the groups of these variants (n = 0: all) whose cell contains the text `cell` (NULL: any). */
+int study_filter(struct study *s, const char *const *variants, size_t n, const char *cell, struct err *e);
+int study_check_metric(const struct study *s, const char *metric, struct err *e);
+/* "test_accuracy", or the nearest to it that the study has; NULL if it has logged nothing. */
+const char *study_main_metric(const struct study *s);
+/* " (%)" for metrics in percent, else "". */
+const char *study_unit(const char *metric);
+/* The last part of a dotted key. */
+const char *study_short_key(const char *key);
+
+#endif
