@@ -248,7 +248,8 @@ def item(name, text):
 def option_lines(rows):
     out = [".Bl -tag -width Ds"]
     for name, value, default, text in rows:
-        notes = value if default == "-" else f"{value}; {default}" if default == "required" else f"{value}; default {default}"
+        fixed = default.startswith(("required", "preset"))
+        notes = value if default == "-" else f"{value}; {default}" if fixed else f"{value}; default {default}"
         out += item(name, f"{text} ({notes})")
     return out + [".El"]
 

@@ -94,7 +94,7 @@ int credit_shape(struct credit *c, const struct credit_choice *choice, const str
         return err_set(e, ERR_SPEC, "algorithm.route: 'direct' needs a mapping that %s; '%s' does not", capability_text(GIVES_DIRECT),
                        mapping->name);
     if ((mapping->gives & GIVES_TRAIN) && !fbloss_of(c)->grads)
-        return err_set(e, ERR_SPEC, "algorithm.feedback_loss: 'none', but mapping '%s' learns; choose a feedback loss, or mapping 'fixed'", mapping->name);
+        return err_set(e, ERR_SPEC, "algorithm.feedback_loss: mapping '%s' learns, but feedback_loss is 'none'; choose one, or mapping 'fixed'", mapping->name);
     return mapping_of(c)->shape ? mapping_of(c)->shape(c, a, e) : 0;
 }
 

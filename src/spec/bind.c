@@ -367,8 +367,8 @@ static int bind_default(struct binder *b, const struct option *o, struct where w
     return bind_field(b, value, &row, field, path);
 }
 
-static void report_unknown(struct binder *b, const struct node *key, const struct option *table, const char *also_known,
-                           const char *path)
+static const char *const *known_keys(struct binder *b, const struct option *table, const char *also_known,
+                                     size_t *count)
 {
     size_t n = 0;
     while (table[n].type != OPT_END)
@@ -378,8 +378,39 @@ static void report_unknown(struct binder *b, const struct node *key, const struc
         known[i] = table[i].name;
     if (n > 0 && also_known)
         known[n++] = also_known;
+    *count = n;
+    return known;
+}
+
+static void report_unknown(struct binder *b, const struct node *key, const struct option *table, const char *also_known,
+                           const char *path)
+{
+    size_t n;
+    const char *const *known = known_keys(b, table, also_known, &n);
     err_at(b->e, key->where, "unknown key '%s'%s%s%s", key->text, path && *path ? " in " : "", path ? path : "",
            n ? advice(b, key->text, known, n) : "; it takes no options");
+}
+
+static bool is_known(const struct option *table, const char *also_known, const char *key)
+{
+    while (table->type != OPT_END && strcmp(table->name, key) != 0)
+        table++;
+    return table->type != OPT_END || (also_known && strcmp(key, also_known) == 0);
+}
+
+/* Whether a key of the map, reported as unknown, is what was meant by this row. */
+static bool is_misspelt(struct binder *b, const struct node *map, const struct option *table, const char *also_known,
+                        const struct option *row)
+{
+    for (size_t i = 0; map && i < map->n; i++) {
+        size_t n;
+        const char *const *known = known_keys(b, table, also_known, &n);
+        const char *nearest =
+            is_known(table, also_known, map->keys[i]->text) ? NULL : err_nearest(map->keys[i]->text, known, n);
+        if (nearest && strcmp(nearest, row->name) == 0)
+            return true;
+    }
+    return false;
 }
 
 /* also_known: a key of the map that is not in the table, `name` of a part. The recursion follows the tree and the
@@ -388,24 +419,19 @@ static int bind_map(struct binder *b, const struct node *map, struct where where
                     const char *also_known, void *out, const char *path)
 {
     const size_t before = b->e->n_errors;
-    for (size_t i = 0; map && i < map->n; i++) {
-        const char *key = map->keys[i]->text;
-        const struct option *o = table;
-        while (o->type != OPT_END && strcmp(o->name, key) != 0)
-            o++;
-        if (o->type == OPT_END && !(also_known && strcmp(key, also_known) == 0))
+    for (size_t i = 0; map && i < map->n; i++)
+        if (!is_known(table, also_known, map->keys[i]->text))
             report_unknown(b, map->keys[i], table, also_known, path);
-    }
     for (const struct option *o = table; o->type != OPT_END; o++) {
         const struct node *value = map ? tree_child(map, o->name) : NULL;
         void *field = (char *)out + o->offset;
         if (value && !(value->kind == NODE_SCALAR && node_is_null(value))) /* null is absent */
             (void)bind_field(b, value, o, field, join_path(b, path, o->name));
-        else if (o->flags & OPTION_REQUIRED)
+        else if (!(o->flags & OPTION_REQUIRED))
+            (void)bind_default(b, o, where, field, join_path(b, path, o->name));
+        else if (!is_misspelt(b, map, table, also_known, o))
             err_at(b->e, where, "%s%smissing required key '%s'", path && *path ? path : "", path && *path ? ": " : "",
                    o->name);
-        else
-            (void)bind_default(b, o, where, field, join_path(b, path, o->name));
     }
     return b->e->n_errors == before ? 0 : ERR_SPEC; /* every mistake is reported: codes above are counted here */
 }

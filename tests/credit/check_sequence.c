@@ -2,8 +2,12 @@
 #include "../check_main.h"
 #include "fixture.h"
 
-#define NET(cell) "{length: 5, per_step: true, layers: [" cell ": {units: 5, sequence: true}, dense: {units: 6, activation: tanh}, dense: {units: 4}]}"
-#define SQUARES "{length: 4, per_step: true, labels: real, loss: squared_error, layers: [rnn: {units: 5, sequence: true}, dense: {units: 4}]}"
+#define NET(cell)                                                                                                      \
+    "{length: 5, per_step: true, layers: [" cell                                                                       \
+    ": {units: 5, sequence: true}, dense: {units: 6, activation: tanh}, dense: {units: 4}]}"
+#define SQUARES                                                                                                        \
+    "{length: 4, per_step: true, labels: real, loss: squared_error, layers: [rnn: {units: 5, sequence: true}, dense: " \
+    "{units: 4}]}"
 
 /* Back-propagation is the gradient of the mean loss over all steps, also with real targets. */
 static void by_differences(const char *net, const char *own)
@@ -37,7 +41,8 @@ START_TEST(bp_is_the_gradient_of_the_loss_of_all_steps)
 }
 END_TEST
 
-/* Without propagation every step keeps its own displacement, and the update through the chain is beta times the gradient. */
+/* Without propagation every step keeps its own displacement, and the update through the chain is beta times the
+ * gradient. */
 START_TEST(no_propagation_through_the_chain_is_beta_bp)
 {
     struct rig bp, off;
@@ -45,7 +50,8 @@ START_TEST(no_propagation_through_the_chain_is_beta_bp)
     rig_open(&off, NET("rnn"), "tp", "{head: 2, target_stepsize: 0.37, propagate: none, update: through_chain}");
     rig_step(&bp);
     rig_step(&off);
-    check_near("recurrent layer", rig_updates(&off, 0, 1), rig_scaled(&bp, 0.37, rig_updates(&bp, 0, 1)), BOUND(1e-12, 1e-5));
+    check_near("recurrent layer", rig_updates(&off, 0, 1), rig_scaled(&bp, 0.37, rig_updates(&bp, 0, 1)),
+               BOUND(1e-12, 1e-5));
     check_near("head", rig_updates(&off, 1, 3), rig_updates(&bp, 1, 3), 0);
     rig_close(&bp);
     rig_close(&off);
@@ -55,12 +61,14 @@ END_TEST
 /* With an orthogonal linear layer and r = 0 the inverse is the transpose, so targets carry exactly the gradient. */
 START_TEST(natural_rule_carries_the_gradient_where_the_inverse_is_the_transpose)
 {
-    static const char net[] = "{length: 5, per_step: true, weights: orthogonal, layers: [rnn: {units: 5, sequence: true, activation: linear}, dense: {units: 4}]}";
+    static const char net[] = "{length: 5, per_step: true, weights: orthogonal, layers: [rnn: {units: 5, sequence: "
+                              "true, activation: linear}, dense: {units: 4}]}";
     static const char *const rules[] = { "linear", "difference", "plain" };
     for (size_t i = 0; i < 3; i++) {
         char own[160];
         struct rig bp, tp;
-        snprintf(own, sizeof own, "{target_stepsize: 0.2, mapping: {regularization: 0}, propagate: %s, update: gradient}", rules[i]);
+        snprintf(own, sizeof own,
+                 "{target_stepsize: 0.2, mapping: {regularization: 0}, propagate: %s, update: gradient}", rules[i]);
         rig_open(&bp, net, "bp", "{head: 1}");
         rig_open(&tp, net, "tp", own);
         rig_step(&bp);

@@ -204,7 +204,7 @@ static const struct {
       "4:13: sweep.grid.a: expected a list of values, or {range: [from, to, step]}, {linspace|geomspace: [from, to, "
       "n]}, "
       "{logspace: [exponent, exponent, n]}, found the number 1\n"
-      "4:19: sweep.grid.b: an empty list leaves no trial\n4:26: sweep.grid.c: the value 1 is listed twice\n" },
+      "4:19: sweep.grid.b: an empty list leaves no trial\n4:30: sweep.grid.c: the value 1 is listed twice\n" },
     { "  grid: {a: {geomspce: [1, 2, 3]}}",
       "4:14: sweep.grid.a: unknown kind of values 'geomspce'; did you mean 'geomspace'?\n" },
     { "  grid: {a: {uniform: [1, 2]}}", "4:13: sweep.grid.a: expected a list of values, or {range: [from, to, step]}, "

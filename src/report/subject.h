@@ -1,6 +1,6 @@
 /* A study as the figures and tables see it: its texts, its trials in the order of the file, its metrics. */
-#ifndef TPRUN_REPORT_STUDY_H
-#define TPRUN_REPORT_STUDY_H
+#ifndef TPRUN_REPORT_SUBJECT_H
+#define TPRUN_REPORT_SUBJECT_H
 
 #include "base/arena.h"
 #include "store/query.h"
@@ -20,7 +20,7 @@ struct group_trial {
     bool diverged, ended; /* ended: done or diverged */
 };
 
-struct study {
+struct subject {
     const char *name, *title, *paper, *locator, *path, *profile, *spec_sha256; /* "" where there is none */
     size_t n_groups, n_trials, n_metrics, n_variants;
     struct group *groups;
@@ -30,15 +30,16 @@ struct study {
 };
 
 /* Reads it; everything lies in the arena. An unknown name is an error that names the nearest study. */
-int study_read(struct study *s, struct query *q, struct arena *a, const char *name, struct err *e);
+int subject_read(struct subject *s, struct query *q, struct arena *a, const char *name, struct err *e);
 /* Keeps the groups of these variants (n = 0: all) whose cell contains the text `cell` (NULL: any). */
-int study_filter(struct study *s, const char *const *variants, size_t n, const char *cell, struct err *e);
-int study_check_metric(const struct study *s, const char *metric, struct err *e);
+int subject_filter(struct subject *s, const char *const *variants, size_t n, const char *cell, struct err *e);
+int subject_check_metric(const struct subject *s, const char *metric, struct err *e);
 /* "test_accuracy", or the nearest to it that the study has; NULL if it has logged nothing. */
-const char *study_main_metric(const struct study *s);
-/* " (%)" for metrics in percent, else "". */
-const char *study_unit(const char *metric);
+const char *subject_main_metric(const struct subject *s);
+bool subject_percent(const char *metric);
+/* " (%)", " (°)", or "" for metrics without a unit. */
+const char *subject_unit(const char *metric);
 /* The last part of a dotted key. */
-const char *study_short_key(const char *key);
+const char *subject_short_key(const char *key);
 
 #endif

@@ -1,4 +1,4 @@
-#include "report/study.h"
+#include "report/subject.h"
 
 #include "base/text.h"
 #include <string.h>
@@ -39,7 +39,7 @@ static int add_name(void *self, int n, const char *const *values)
 }
 
 struct reading {
-    struct study *study;
+    struct subject *subject;
     struct arena *a;
     size_t groups_capacity, trials_capacity;
     bool found;
@@ -48,7 +48,7 @@ struct reading {
 static int add_study(void *self, int n, const char *const *values)
 {
     struct reading *r = self;
-    struct study *s = r->study;
+    struct subject *s = r->subject;
     const char **const fields[] = { &s->name, &s->title, &s->paper, &s->locator, &s->path, &s->profile, &s->spec_sha256 };
     for (int i = 0; i < n; i++)
         *fields[i] = arena_strdup(r->a, values[i] ? values[i] : "");
@@ -56,15 +56,20 @@ static int add_study(void *self, int n, const char *const *values)
     return 0;
 }
 
-const char *study_short_key(const char *key)
+const char *subject_short_key(const char *key)
 {
     const char *dot = strrchr(key, '.');
     return dot && dot[1] ? dot + 1 : key;
 }
 
-const char *study_unit(const char *metric)
+bool subject_percent(const char *metric)
 {
-    return strstr(metric, "accuracy") ? " (%)" : "";
+    return strstr(metric, "accuracy") != NULL;
+}
+
+const char *subject_unit(const char *metric)
+{
+    return subject_percent(metric) ? " (%)" : !strncmp(metric, "angle", 5) ? " (°)" : "";
 }
 
 /* "tp stepsize=0.1, units=50" of "tp" and "train.optimizer.stepsize=0.1, network.layers.0.rnn.units=50"; a study without
@@ -92,7 +97,7 @@ static const char *label_of(struct arena *a, const char *variant, const char *ce
 
 static size_t group_of(struct reading *r, const char *variant, const char *cell)
 {
-    struct study *s = r->study;
+    struct subject *s = r->subject;
     const struct group *last = s->n_groups ? &s->groups[s->n_groups - 1] : NULL;
     if (last && !strcmp(last->variant, variant) && !strcmp(last->cell, cell))
         return s->n_groups - 1;
@@ -107,7 +112,7 @@ static size_t group_of(struct reading *r, const char *variant, const char *cell)
 static int add_trial(void *self, int n, const char *const *values)
 {
     struct reading *r = self;
-    struct study *s = r->study;
+    struct subject *s = r->subject;
     int64_t seed = 0;
     if (n < 5 || !values[0] || !values[1] || !values[2] || !values[3] || !values[4])
         return 0;
@@ -128,7 +133,7 @@ static int add_trial(void *self, int n, const char *const *values)
     return 0;
 }
 
-static void list_variants(struct study *s, struct arena *a)
+static void list_variants(struct subject *s, struct arena *a)
 {
     s->variants = arena_need(a, s->n_groups + 1, sizeof *s->variants);
     for (size_t i = 0; i < s->n_groups; i++) {
@@ -140,10 +145,10 @@ static void list_variants(struct study *s, struct arena *a)
     }
 }
 
-int study_read(struct study *s, struct query *q, struct arena *a, const char *name, struct err *e)
+int subject_read(struct subject *s, struct query *q, struct arena *a, const char *name, struct err *e)
 {
-    *s = (struct study){ 0 };
-    struct reading r = { .study = s, .a = a };
+    *s = (struct subject){ 0 };
+    struct reading r = { .subject = s, .a = a };
     struct names metrics = { .a = a };
     TRY(query_rows(q, sql_study, &name, 1, add_study, &r, e));
     if (!r.found) {
@@ -169,7 +174,7 @@ static bool listed(const char *word, const char *const *names, size_t n)
     return false;
 }
 
-static int unknown(const struct study *s, const char *what, const char *word, const char *const *names, size_t n,
+static int unknown(const struct subject *s, const char *what, const char *word, const char *const *names, size_t n,
                    struct err *e)
 {
     const char *near = err_nearest(word, names, n);
@@ -183,12 +188,12 @@ static int unknown(const struct study *s, const char *what, const char *word, co
     return code;
 }
 
-int study_check_metric(const struct study *s, const char *metric, struct err *e)
+int subject_check_metric(const struct subject *s, const char *metric, struct err *e)
 {
     return listed(metric, s->metrics, s->n_metrics) ? 0 : unknown(s, "metric", metric, s->metrics, s->n_metrics, e);
 }
 
-int study_filter(struct study *s, const char *const *variants, size_t n, const char *cell, struct err *e)
+int subject_filter(struct subject *s, const char *const *variants, size_t n, const char *cell, struct err *e)
 {
     for (size_t i = 0; i < n; i++)
         if (!listed(variants[i], s->variants, s->n_variants))
@@ -213,7 +218,7 @@ int study_filter(struct study *s, const char *const *variants, size_t n, const c
     return 0;
 }
 
-const char *study_main_metric(const struct study *s)
+const char *subject_main_metric(const struct subject *s)
 {
     static const char *const order[] = { "test_accuracy", "valid_accuracy", "train_accuracy", "test_loss",
                                          "valid_loss",    "train_loss" };

@@ -1,0 +1,247 @@
+#include "report/chart.h"
+
+#include "report/legend.h"
+#include "report/scale.h"
+#include "report/svg.h"
+#include <assert.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { LEFT = 66, TOP = 56, PLOT = 470, GAP = 26, BOTTOM = 46, INSET = 5, MAX_POINTS = 800 };
+
+struct frame {
+    double x, y, width, height;
+    struct scale steps, values;
+};
+
+static double smallest_positive(const struct curve *c, double smallest)
+{
+    for (size_t i = 0; i < c->n_points; i++)
+        if (c->points[i].mean > 0 && c->points[i].mean < smallest)
+            smallest = c->points[i].mean;
+    return smallest;
+}
+
+/* The range of what went well, widened for bands and for what diverged only as far as the rest stays readable. */
+static void value_range(const struct chart_panel *p, size_t n, bool log, double *low, double *high)
+{
+    bool any = false;
+    *low = 0;
+    *high = 1;
+    for (size_t i = 0; i < n; i++)
+        if (p->curves[i].has_range) {
+            *low = any ? fmin(*low, p->curves[i].low) : p->curves[i].low;
+            *high = any ? fmax(*high, p->curves[i].high) : p->curves[i].high;
+            any = true;
+        }
+    const double span = fmax(*high - *low, 0.5 * fabs(*high)), floor_ = *low - span, roof = *high + span;
+    for (size_t i = 0; i < n; i++) {
+        const struct curve *c = &p->curves[i];
+        for (size_t j = 0; j < c->n_points; j++) {
+            const struct curve_point *at = &c->points[j];
+            const double reach[] = { at->low, at->mean, at->high };
+            for (size_t k = 0; k < 3; k++)
+                if (reach[k] >= floor_ && reach[k] <= roof) {
+                    *low = fmin(*low, reach[k]);
+                    *high = fmax(*high, reach[k]);
+                }
+        }
+        for (size_t j = 0; j < c->n_ends; j++)
+            if (c->ends[j].value >= floor_ && c->ends[j].value <= roof) {
+                *low = fmin(*low, c->ends[j].value);
+                *high = fmax(*high, c->ends[j].value);
+            }
+    }
+    if (subject_percent(p->metric)) {
+        *low = fmax(*low, 0);
+        *high = fmin(*high, 100);
+    }
+    if (log) {
+        double smallest = INFINITY;
+        for (size_t i = 0; i < n; i++)
+            smallest = smallest_positive(&p->curves[i], smallest);
+        *low = smallest;
+    }
+}
+
+/* A logarithmic axis needs a positive value. */
+static bool has_positive(const struct chart_panel *p, size_t n)
+{
+    double smallest = INFINITY;
+    for (size_t i = 0; i < n; i++)
+        smallest = smallest_positive(&p->curves[i], smallest);
+    return smallest < INFINITY;
+}
+
+static double last_step(const struct chart_panel *panels, size_t n_panels, size_t n)
+{
+    double last = 0;
+    for (size_t p = 0; p < n_panels; p++)
+        for (size_t i = 0; i < n; i++) {
+            const struct curve *c = &panels[p].curves[i];
+            if (c->n_points)
+                last = fmax(last, c->points[c->n_points - 1].step);
+            for (size_t j = 0; j < c->n_ends; j++)
+                last = fmax(last, c->ends[j].step);
+        }
+    return last;
+}
+
+static void axes(struct text *t, const struct frame *f, const char *metric, bool lowest)
+{
+    char buffer[32];
+    const struct ticks y = scale_ticks(&f->values, 5), x = scale_ticks(&f->steps, 6);
+    for (size_t i = 0; i < y.n; i++) {
+        const double at = scale_at(&f->values, y.value[i]);
+        svg_line(t, f->x, at, f->x + f->width, at, SVG_FAINT, 1, NULL);
+        svg_text(t, f->x - 7, at + 4, 11, SVG_END, SVG_SOFT, scale_label(&y, i, buffer));
+    }
+    for (size_t i = 0; i < x.n; i++) {
+        const double at = scale_at(&f->steps, x.value[i]);
+        svg_line(t, at, f->y + f->height, at, f->y + f->height + 4, SVG_RULE, 1, NULL);
+        if (lowest)
+            svg_text(t, at, f->y + f->height + 17, 11, SVG_MIDDLE, SVG_SOFT, scale_label(&x, i, buffer));
+    }
+    svg_rect(t, f->x, f->y, f->width, f->height, NULL, SVG_RULE);
+    struct text name = { 0 };
+    text_add(&name, "%s%s", metric, subject_unit(metric));
+    svg_text_rotated(t, 16, f->y + f->height / 2, 12, SVG_INK, name.s);
+    text_free(&name);
+    if (lowest)
+        svg_text(t, f->x + f->width / 2, f->y + f->height + 36, 12, SVG_MIDDLE, SVG_INK, "iteration");
+}
+
+/* The end of the segment that begins at `from`: the points that are means over the same number of trials. */
+static size_t segment_end(const struct curve *c, size_t from)
+{
+    size_t to = from + 1;
+    while (to < c->n_points && c->points[to].n == c->points[from].n)
+        to++;
+    return to;
+}
+
+/* Of very many points every k-th is drawn, and the last. */
+static size_t after(size_t i, size_t to, size_t stride)
+{
+    return i + 1 < to && i + stride >= to ? to - 1 : i + stride;
+}
+
+static bool drawable(const struct frame *f, double value)
+{
+    return isfinite(value) && (!f->values.log || value > 0);
+}
+
+static void band(struct text *t, const struct frame *f, const struct curve *c, size_t from, size_t to, size_t stride,
+                 const char *color)
+{
+    if (c->points[from].n < 2 || to - from < 2)
+        return;
+    text_puts(t, "<polygon points=\"");
+    for (size_t i = from; i < to; i = after(i, to, stride))
+        svg_point(t, scale_at(&f->steps, c->points[i].step), scale_at(&f->values, c->points[i].high));
+    for (size_t k = from; k < to; k = after(k, to, stride)) {
+        const size_t i = to - 1 - (k - from); /* backwards */
+        svg_point(t, scale_at(&f->steps, c->points[i].step), scale_at(&f->values, c->points[i].low));
+    }
+    text_add(t, "\" fill=\"%s\" fill-opacity=\"0.18\"/>\n", color);
+}
+
+static void line(struct text *t, const struct frame *f, const struct curve *c, size_t from, size_t to, size_t stride,
+                 const struct legend_style *style)
+{
+    size_t n = 0;
+    text_puts(t, "<polyline points=\"");
+    for (size_t i = from; i < to; i = after(i, to, stride)) {
+        if (!drawable(f, c->points[i].mean))
+            continue;
+        const double x = scale_at(&f->steps, c->points[i].step), y = scale_at(&f->values, c->points[i].mean);
+        svg_point(t, x, y);
+        if (n++ == 0 && to - from == 1) /* a line of one point is a dot */
+            svg_point(t, x, y);
+    }
+    text_add(t, "\" fill=\"none\" stroke=\"%s\" stroke-width=\"1.8\" stroke-linecap=\"round\" stroke-linejoin=\"round\"",
+             style->color);
+    if (style->dash)
+        text_add(t, " stroke-dasharray=\"%s\"", style->dash);
+    text_puts(t, "/>\n");
+}
+
+static void curve(struct text *t, const struct frame *f, const struct curve *c, const struct legend_style *style,
+                  bool bands)
+{
+    const size_t stride = 1 + c->n_points / MAX_POINTS;
+    for (size_t from = 0, to; from < c->n_points; from = to) {
+        to = segment_end(c, from);
+        if (bands)
+            band(t, f, c, from, to, stride, style->color);
+        else
+            line(t, f, c, from, to, stride, style);
+    }
+}
+
+static void panel(struct text *t, const struct frame *f, const struct subject *s, const struct chart_panel *p,
+                  bool lowest)
+{
+    axes(t, f, p->metric, lowest);
+    for (size_t i = 0; i < s->n_groups; i++) {
+        const struct legend_style style = legend_style(i);
+        curve(t, f, &p->curves[i], &style, true);
+    }
+    for (size_t i = 0; i < s->n_groups; i++) {
+        const struct legend_style style = legend_style(i);
+        svg_group(t, s->groups[i].label);
+        curve(t, f, &p->curves[i], &style, false);
+        for (size_t j = 0; j < p->curves[i].n_ends; j++) {
+            const struct curve_end *end = &p->curves[i].ends[j];
+            if (drawable(f, end->value))
+                svg_cross(t, scale_at(&f->steps, end->step), scale_at(&f->values, end->value), 4.5, style.color, 2.2);
+        }
+        svg_group_end(t);
+    }
+}
+
+static void heading(struct text *t, const struct subject *s, double x)
+{
+    struct text under = { 0 };
+    svg_text(t, x, 24, 15, SVG_START, SVG_INK, *s->title ? s->title : s->name);
+    text_add(&under, "%s%s%s%smean over seeds; band: mean ± sd, or the range of two", s->paper,
+             *s->paper && *s->locator ? ", " : "", s->locator, *s->paper || *s->locator ? "  ·  " : "");
+    svg_text(t, x, 42, 11, SVG_START, SVG_SOFT, under.s);
+    text_free(&under);
+}
+
+void chart_draw(struct text *out, const struct subject *s, const struct chart_panel *panels, size_t n_panels, bool log)
+{
+    assert(s->n_groups <= CHART_MAX_LINES && n_panels >= 1 && n_panels <= CHART_MAX_PANELS);
+    const double each = n_panels == 1 ? 300 : 220, legend_x = LEFT + PLOT + 22;
+    const double plots = (double)n_panels * each + (double)(n_panels - 1) * GAP;
+    bool seen[CHART_MAX_LINES] = { false };
+    for (size_t p = 0; p < n_panels; p++)
+        for (size_t i = 0; i < s->n_groups; i++)
+            seen[i] = seen[i] || panels[p].curves[i].n_points > 0;
+    const struct legend legend = legend_make(s, seen);
+    const double title = LEFT + svg_text_width(*s->title ? s->title : s->name, 15) + 16;
+    const double width = fmax(legend_x + legend.width + 16, title);
+    const double height = TOP + fmax(plots, legend.height) + BOTTOM;
+    struct text about = { 0 };
+    text_add(&about, "Study %s: ", s->name);
+    for (size_t p = 0; p < n_panels; p++)
+        text_add(&about, "%s%s", p ? ", " : "", panels[p].metric);
+    text_puts(&about, " against the iteration, one line for each variant.");
+    svg_open(out, width, height, *s->title ? s->title : s->name, about.s);
+    text_free(&about);
+    heading(out, s, LEFT);
+    const double last = last_step(panels, n_panels, s->n_groups);
+    for (size_t p = 0; p < n_panels; p++) {
+        struct frame f = { .x = LEFT, .y = TOP + (double)p * (each + GAP), .width = PLOT, .height = each };
+        const bool on_log = log && !subject_percent(panels[p].metric) && has_positive(&panels[p], s->n_groups);
+        double low, high;
+        value_range(&panels[p], s->n_groups, on_log, &low, &high);
+        f.steps = scale_make(false, 0, last > 0 ? last : 1, f.x + INSET, f.x + f.width - INSET);
+        f.values = scale_make(on_log, low, high, f.y + f.height - INSET, f.y + INSET);
+        panel(out, &f, s, &panels[p], p + 1 == n_panels);
+    }
+    legend_draw(out, s, seen, legend_x, TOP);
+    svg_close(out);
+}

@@ -1,0 +1,19 @@
+/* Curves against the step: a panel for each metric, a line for each variant and cell, bands over seeds, a cross where a
+ * trial diverged. */
+#ifndef TPRUN_REPORT_CHART_H
+#define TPRUN_REPORT_CHART_H
+
+#include "base/text.h"
+#include "report/curves.h"
+
+enum { CHART_MAX_LINES = 12, CHART_MAX_PANELS = 6 };
+
+struct chart_panel {
+    const char *metric;
+    const struct curve *curves; /* as many as the study has groups */
+};
+
+/* log: logarithmic y axes, except of metrics in percent. At most CHART_MAX_LINES groups (assert). */
+void chart_draw(struct text *out, const struct subject *s, const struct chart_panel *panels, size_t n_panels, bool log);
+
+#endif

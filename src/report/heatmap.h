@@ -1,0 +1,27 @@
+/* A sweep over two numeric keys in the form of Roulet & Harchaoui 2022, Fig. 6a: the smaller the area under the train
+ * loss, the brighter the cell; cells that diverged carry a cross. */
+#ifndef TPRUN_REPORT_HEATMAP_H
+#define TPRUN_REPORT_HEATMAP_H
+
+#include "base/text.h"
+#include "report/subject.h"
+
+struct heatmap_cell {
+    size_t variant; /* index into subject.variants */
+    double x, y;
+    double brightness; /* 1 / area, mean over the trials that are done; NaN if there is none, or no finite area */
+    size_t n_trials, n_done, n_diverged;
+};
+
+struct heatmap {
+    const char *x_key, *y_key; /* NULL: the study does not sweep exactly two numeric keys */
+    size_t n, nx, ny;
+    struct heatmap_cell *cells;
+    double *x, *y; /* nx and ny values, rising */
+};
+
+int heatmap_read(struct heatmap *h, const struct subject *s, struct query *q, struct arena *a, struct err *e);
+/* A panel for each variant of the subject that has cells. */
+int heatmap_draw(struct text *out, const struct subject *s, const struct heatmap *h, struct err *e);
+
+#endif
