@@ -15,7 +15,11 @@ enum option_group {
     GROUP_RUN = 1u << 4,    /* --jobs --force --fail-fast ... */
     GROUP_PROBE = 1u << 5,  /* --input --output --metrics */
     GROUP_JOBS = 1u << 6,   /* --jobs alone */
-    GROUP_FETCH = 1u << 7   /* --from --to */
+    GROUP_FETCH = 1u << 7,  /* --from --to */
+    GROUP_PLOT = 1u << 8,   /* --output --metric --variant --cell --heatmap --log */
+    GROUP_REPORT = 1u << 9, /* --output --figures --title --intro */
+    GROUP_EXPORT = 1u << 10, /* --trials --metrics --params */
+    GROUP_COMPARE = 1u << 11 /* --metric --study */
 };
 
 /* What was given. Lists are at most argc long. */
@@ -25,13 +29,13 @@ struct cli {
     enum query_format format;
     bool has_format;
     bool color_out, color_err;
-    bool quiet, progress, dry_run, yes, fail_fast, force, metrics, help;
+    bool quiet, progress, dry_run, yes, fail_fast, force, metrics, trials, params, heatmap, log_axis, help;
     int verbose;
     int64_t jobs, memory_limit;
     double stall_seconds;
-    const char *profile, *input, *output, *from, *to;
-    size_t n_overrides, n_variants, n_arguments;
-    const char **overrides, **variants, **arguments;
+    const char *profile, *input, *output, *from, *to, *cell, *figures, *title, *intro, *study;
+    size_t n_overrides, n_variants, n_metric_names, n_arguments;
+    const char **overrides, **variants, **metric_names, **arguments;
 };
 
 struct command {
@@ -42,7 +46,8 @@ struct command {
 };
 extern const struct command *const commands[]; /* closed by NULL; the first is `run` */
 extern const struct command command_run, command_plan, command_ls, command_show, command_sql, command_list,
-    command_schema, command_probe, command_fetch, command_claims, command_digest, command_verify;
+    command_schema, command_probe, command_fetch, command_claims, command_digest, command_verify,
+    command_plot, command_report, command_export, command_compare;
 
 /* ---- options.c ---- */
 /* argv[0] is skipped. key=value arguments of commands that read files become overrides. */

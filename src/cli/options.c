@@ -13,16 +13,41 @@ struct cli_option {
     unsigned groups;
     const char *help;
 };
-enum { NO_LETTER = 256, COLOR, DB, FAIL_FAST, FORMAT, FROM, INPUT, MEMORY, METRICS, NO_PROGRESS, PROFILE, STALL, TO, VARIANT };
+enum {
+    NO_LETTER = 256,
+    CELL,
+    COLOR,
+    DB,
+    FAIL_FAST,
+    FIGURES,
+    FORMAT,
+    FROM,
+    HEATMAP,
+    INPUT,
+    INTRO,
+    LOG_AXIS,
+    MEMORY,
+    METRIC,
+    METRICS,
+    NO_PROGRESS,
+    PARAMS,
+    PROFILE,
+    STALL,
+    STUDY,
+    TITLE,
+    TO,
+    TRIALS,
+    VARIANT
+};
 
-/* -o is an output of any kind: the database of a run, the tensors of a probe. */
+/* -o is an output of any kind: the database of a run, the tensors of a probe, a figure. */
 static const struct cli_option table[] = {
     { "db", "PATH", DB, GROUP_DB, "the database (default: $TPRUN_DB, else results/results.db)" },
     { "output", "PATH", 'o', GROUP_RUN, "the same as --db" },
     { "format", "FORMAT", FORMAT, GROUP_FORMAT, "table, csv, json, ndjson or md" },
     { "profile", "NAME", PROFILE, GROUP_SPEC, "lay the profile NAME of the file over it" },
     { "set", "KEY=VALUE", 'S', GROUP_SPEC, "replace a value of the file; KEY=VALUE alone does the same" },
-    { "variant", "NAME", VARIANT, GROUP_SPEC, "only this variant (may be given again)" },
+    { "variant", "NAME", VARIANT, GROUP_SPEC | GROUP_PLOT, "only this variant (may be given again)" },
     { "yes", NULL, 'y', GROUP_SPEC, "more than 100,000 trials are meant" },
     { "jobs", "N", 'j', GROUP_RUN | GROUP_JOBS, "trials trained at once (default: one for each processor)" },
     { "dry-run", NULL, 'n', GROUP_RUN, "show what would be done, as `tprun plan`" },
@@ -36,6 +61,19 @@ static const struct cli_option table[] = {
     { "input", "FILE", INPUT, GROUP_PROBE, "tensors to read (safetensors)" },
     { "output", "FILE", 'o', GROUP_PROBE, "tensors to write" },
     { "metrics", NULL, METRICS, GROUP_PROBE, "write the metrics of `log` too" },
+    { "output", "FILE", 'o', GROUP_PLOT | GROUP_REPORT, "the file to write (default: standard output)" },
+    { "metric", "NAME", METRIC, GROUP_PLOT, "what is drawn, a panel each (may be given again)" },
+    { "metric", "NAME", METRIC, GROUP_COMPARE, "what is compared (default: test_accuracy, or else a loss)" },
+    { "cell", "TEXT", CELL, GROUP_PLOT, "only cells of the sweep that contain TEXT, such as stepsize=0.1" },
+    { "heatmap", NULL, HEATMAP, GROUP_PLOT, "a heatmap and nothing else" },
+    { "log", NULL, LOG_AXIS, GROUP_PLOT, "logarithmic y axes, except of metrics in percent" },
+    { "figures", "FOLDER", FIGURES, GROUP_REPORT, "where figures are written (default: figures, beside the report)" },
+    { "title", "TEXT", TITLE, GROUP_REPORT, "the heading" },
+    { "intro", "FILE", INTRO, GROUP_REPORT, "Markdown that stands before the studies" },
+    { "trials", NULL, TRIALS, GROUP_EXPORT, "a row for each trial (default)" },
+    { "metrics", NULL, METRICS, GROUP_EXPORT, "a row for each value of a metric" },
+    { "params", NULL, PARAMS, GROUP_EXPORT, "a row for each value of a trial's configuration" },
+    { "study", "NAME", STUDY, GROUP_COMPARE, "the study of variants that are given without one" },
     { "from", "SOURCE", FROM, GROUP_FETCH, "a folder, file:// or http(s):// address instead of the mirrors" },
     { "to", "FOLDER", TO, GROUP_FETCH, "where the files are kept" },
     { "quiet", NULL, 'q', GROUP_ALL, "say nothing but errors and results" },
@@ -185,6 +223,36 @@ static int apply(struct cli *c, const struct cli_option *o, const char *value, c
     case TO:
         c->to = value;
         return 0;
+    case CELL:
+        c->cell = value;
+        return 0;
+    case FIGURES:
+        c->figures = value;
+        return 0;
+    case HEATMAP:
+        c->heatmap = true;
+        return 0;
+    case INTRO:
+        c->intro = value;
+        return 0;
+    case LOG_AXIS:
+        c->log_axis = true;
+        return 0;
+    case METRIC:
+        c->metric_names[c->n_metric_names++] = value;
+        return 0;
+    case PARAMS:
+        c->params = true;
+        return 0;
+    case STUDY:
+        c->study = value;
+        return 0;
+    case TITLE:
+        c->title = value;
+        return 0;
+    case TRIALS:
+        c->trials = true;
+        return 0;
     case METRICS:
         c->metrics = true;
         return 0;
@@ -266,12 +334,13 @@ int cli_parse(struct cli *c, const struct command *command, int argc, char **arg
     const char *color = NULL;
     const char *stall = getenv("TPRUN_STALL_SECONDS"), *db = getenv("TPRUN_DB");
     *c = (struct cli){ .command = command, .db = db && *db ? db : "results/results.db", .progress = true };
-    const char **lists = calloc(3 * (size_t)argc + 3, sizeof *lists);
+    const char **lists = calloc(4 * (size_t)argc + 4, sizeof *lists);
     if (!lists)
         return err_set(e, ERR_MEMORY, "out of memory");
     c->overrides = lists;
     c->variants = lists + argc + 1;
-    c->arguments = lists + 2 * (argc + 1);
+    c->metric_names = lists + 2 * (argc + 1);
+    c->arguments = lists + 3 * (argc + 1);
     c->color_err = cli_color(NULL, STDERR_FILENO);
     const int first = read_options(c, argc, argv, &color, e);
     TRY(first);
@@ -296,5 +365,5 @@ int cli_parse(struct cli *c, const struct command *command, int argc, char **arg
 
 void cli_clear(struct cli *c)
 {
-    free(c->overrides); /* one allocation for the three lists */
+    free(c->overrides); /* one allocation for the four lists */
 }

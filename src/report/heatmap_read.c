@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char sql_cells[] = "SELECT variant, x_key, y_key, x, y, auc, n_trials, n_done, n_diverged FROM heatmap h "
-                                "JOIN (SELECT NULL AS nothing) WHERE study = ?1 ORDER BY variant, x, y";
+static const char sql_cells[] = "SELECT variant, x_key, y_key, x, y, auc, n, n_diverged FROM heatmap WHERE study = ?1 "
+                                "ORDER BY variant, x, y";
 
 struct reading {
     struct heatmap *h;
@@ -32,7 +32,7 @@ static int add_cell(void *self, int n, const char *const *values)
 {
     struct reading *r = self;
     struct heatmap *h = r->h;
-    if (n < 9 || !values[0] || !values[1] || !values[2])
+    if (n < 8 || !values[0] || !values[1] || !values[2])
         return 0;
     if (h->n == r->capacity) {
         r->capacity = 2 * h->n + 64;
@@ -50,9 +50,8 @@ static int add_cell(void *self, int n, const char *const *values)
                                        .x = number(values[3]),
                                        .y = number(values[4]),
                                        .brightness = area > 0 ? 1 / area : NAN,
-                                       .n_trials = (size_t)number(values[6]),
-                                       .n_done = (size_t)number(values[7]),
-                                       .n_diverged = (size_t)number(values[8]) };
+                                       .n = (size_t)number(values[6]),
+                                       .n_diverged = (size_t)number(values[7]) };
     if (cell.variant < r->s->n_variants && isfinite(cell.x) && isfinite(cell.y))
         h->cells[h->n++] = cell;
     return 0;

@@ -133,9 +133,9 @@ static int add_trial(void *self, int n, const char *const *values)
     return 0;
 }
 
-static void list_variants(struct subject *s, struct arena *a)
+static void list_variants(struct subject *s)
 {
-    s->variants = arena_need(a, s->n_groups + 1, sizeof *s->variants);
+    s->n_variants = 0;
     for (size_t i = 0; i < s->n_groups; i++) {
         bool known = false;
         for (size_t j = 0; j < s->n_variants && !known; j++)
@@ -162,7 +162,8 @@ int subject_read(struct subject *s, struct query *q, struct arena *a, const char
     TRY(query_rows(q, sql_metrics, &name, 1, add_name, &metrics, e));
     s->metrics = metrics.items;
     s->n_metrics = metrics.n;
-    list_variants(s, a);
+    s->variants = arena_need(a, s->n_groups + 1, sizeof *s->variants);
+    list_variants(s);
     return 0;
 }
 
@@ -212,6 +213,7 @@ int subject_filter(struct subject *s, const char *const *variants, size_t n, con
     }
     s->n_groups = n_groups;
     s->n_trials = n_trials;
+    list_variants(s);
     if (n_groups == 0)
         return err_set(e, ERR_USAGE, cell ? "study '%s' has no cell with '%s'" : "study '%s' has no trials", s->name,
                        cell);

@@ -1,0 +1,236 @@
+#include "report/heatmap.h"
+
+#include "report/scale.h"
+#include "report/svg.h"
+#include <math.h>
+#include <stdio.h>
+
+enum { LEFT = 70, TOP = 62, BOTTOM = 50, GAP = 58, COLUMNS = 3, BAR = 14, NAME_LINE = 18, MAX_PANELS = 12, MAX_SIDE = 64 };
+
+struct layout {
+    size_t n_panels, columns, rows;
+    double cell_width, cell_height, panel_width, panel_height;
+    double low, high; /* of the brightness */
+    bool named;       /* more than one panel: each has its variant's name above */
+};
+
+/* Perceptually uniform and rising in lightness, told apart with any colour vision: viridis (Smith and van der Walt,
+ * matplotlib 2015), ten colours of it, joined by straight lines in sRGB. */
+static const char *ramp(double share, char buffer[8])
+{
+    static const unsigned char c[][3] = { { 0x44, 0x01, 0x54 }, { 0x48, 0x28, 0x78 }, { 0x3E, 0x4A, 0x89 },
+                                          { 0x31, 0x68, 0x8E }, { 0x26, 0x82, 0x8E }, { 0x1F, 0x9E, 0x89 },
+                                          { 0x35, 0xB7, 0x79 }, { 0x6D, 0xCD, 0x59 }, { 0xB4, 0xDE, 0x2C },
+                                          { 0xFD, 0xE7, 0x25 } };
+    enum { LAST = sizeof c / sizeof c[0] - 1 };
+    const double at = fmin(fmax(share, 0), 1) * LAST;
+    const size_t i = at >= LAST ? LAST - 1 : (size_t)at;
+    unsigned rgb[3];
+    for (size_t k = 0; k < 3; k++)
+        rgb[k] = (unsigned)lround(c[i][k] + (at - (double)i) * (c[i + 1][k] - c[i][k])) & 0xff;
+    snprintf(buffer, 8, "#%02x%02x%02x", rgb[0], rgb[1], rgb[2]);
+    return buffer;
+}
+
+static size_t place(const double *values, size_t n, double x)
+{
+    size_t i = 0;
+    while (i + 1 < n && values[i] < x)
+        i++;
+    return i;
+}
+
+static double share_of(const struct layout *l, double brightness)
+{
+    return l->high > l->low ? (brightness - l->low) / (l->high - l->low) : 1;
+}
+
+static void tell(struct text *t, const struct heatmap *h, const struct heatmap_cell *c)
+{
+    char x[32], y[32];
+    text_add(t, "%s %s, %s %s: ", h->x_key, scale_number(c->x, x), h->y_key, scale_number(c->y, y));
+    if (isfinite(c->brightness))
+        text_add(t, "1 / area = %.4g", c->brightness);
+    else
+        text_puts(t, c->n_diverged ? "diverged" : "no area yet");
+    if (isfinite(c->brightness) && c->n_diverged)
+        text_add(t, ", %zu diverged", c->n_diverged);
+}
+
+/* One cell with its upper left at (x, y). Trials that diverged are never shown by their small area. */
+static void mark(struct text *t, const struct layout *l, const struct heatmap_cell *c, double x, double y)
+{
+    char color[8];
+    const double w = l->cell_width, h = l->cell_height, r = 0.26 * fmin(w, h);
+    const bool known = isfinite(c->brightness);
+    const double share = known ? share_of(l, c->brightness) : 0;
+    svg_rect(t, x + 0.5, y + 0.5, w - 1, h - 1, known ? ramp(share, color) : c->n_diverged ? "#eeeeee" : "#ffffff",
+             known ? NULL : "#d0d0d0");
+    if (c->n_diverged && known)
+        svg_cross(t, x + w / 2, y + h / 2, 0.6 * r, share > 0.6 ? "#000000" : "#ffffff", 1.4);
+    else if (c->n_diverged)
+        svg_cross(t, x + w / 2, y + h / 2, r, "#444444", 1.6);
+}
+
+static void axes(struct text *t, const struct layout *l, const struct heatmap *h, double x, double y)
+{
+    char buffer[32];
+    const size_t every_x = 1 + (size_t)(30 / l->cell_width), every_y = 1 + (size_t)(13 / l->cell_height);
+    const double below = y + l->panel_height, middle = y + l->panel_height / 2;
+    for (size_t i = 0; i < h->nx; i += every_x)
+        svg_text(t, x + ((double)i + 0.5) * l->cell_width, below + 16, 11, SVG_MIDDLE, SVG_SOFT,
+                 scale_number(h->x[i], buffer));
+    for (size_t i = 0; i < h->ny; i += every_y)
+        svg_text(t, x - 6, below - ((double)i + 0.5) * l->cell_height + 4, 11, SVG_END, SVG_SOFT,
+                 scale_number(h->y[i], buffer));
+    svg_text(t, x + l->panel_width / 2, below + 34, 12, SVG_MIDDLE, SVG_INK, subject_short_key(h->x_key));
+    svg_text_rotated(t, x - 46, middle, 12, SVG_INK, subject_short_key(h->y_key));
+}
+
+static void panel(struct text *t, const struct layout *l, const struct heatmap *h, size_t variant, const char *name,
+                  double x, double y)
+{
+    if (l->named)
+        svg_text(t, x, y - 6, 12, SVG_START, SVG_INK, name);
+    for (size_t i = 0; i < h->n; i++) {
+        const struct heatmap_cell *c = &h->cells[i];
+        if (c->variant != variant)
+            continue;
+        struct text title = { 0 };
+        tell(&title, h, c);
+        svg_group(t, title.s);
+        mark(t, l, c, x + (double)place(h->x, h->nx, c->x) * l->cell_width,
+             y + (double)(h->ny - 1 - place(h->y, h->ny, c->y)) * l->cell_height);
+        svg_group_end(t);
+        text_free(&title);
+    }
+    svg_rect(t, x, y, l->panel_width, l->panel_height, NULL, SVG_RULE);
+    axes(t, l, h, x, y);
+}
+
+/* The colour bar. Small numbers are written as multiples of a power of 1000. */
+static void bar(struct text *t, const struct layout *l, double x, double y)
+{
+    enum { STEPS = 40 };
+    char color[8], buffer[32];
+    const double height = l->panel_height;
+    if (!(l->high > 0))
+        return;
+    for (int i = 0; i < STEPS; i++) { /* each reaches under the one above it, so that no seam shows */
+        const double top = y + height * (1 - (i + 1.0) / STEPS);
+        svg_rect(t, x, top, BAR, height / STEPS + (i ? 0.6 : 0), ramp((i + 0.5) / STEPS, color), NULL);
+    }
+    svg_rect(t, x, y, BAR, height, NULL, SVG_RULE);
+    const int power = l->high < 0.1 || l->high >= 1e4 ? 3 * (int)floor(log10(l->high) / 3) : 0;
+    const double unit = pow(10, power);
+    struct scale s = scale_make(false, l->low / unit, l->high / unit, y + height, y);
+    const struct ticks ticks = scale_ticks(&s, 5);
+    for (size_t i = 0; i < ticks.n; i++) {
+        const double at = scale_at(&s, ticks.value[i]);
+        svg_line(t, x + BAR, at, x + BAR + 4, at, SVG_RULE, 1, NULL);
+        svg_text(t, x + BAR + 7, at + 4, 11, SVG_START, SVG_SOFT, scale_label(&ticks, i, buffer));
+    }
+    struct text name = { 0 };
+    text_puts(&name, "1 / area under train_loss");
+    if (power)
+        text_add(&name, " (10%s)", scale_superscript(power, buffer));
+    svg_text_rotated(t, x + BAR + 62, y + height / 2, 12, SVG_INK, name.s);
+    text_free(&name);
+}
+
+static void legend(struct text *t, const struct layout *l, const struct heatmap *h, double x, double y)
+{
+    size_t all = 0, some = 0, none = 0;
+    for (size_t i = 0; i < h->n; i++) {
+        const bool known = isfinite(h->cells[i].brightness);
+        all += !known && h->cells[i].n_diverged;
+        some += known && h->cells[i].n_diverged;
+        none += !known && !h->cells[i].n_diverged;
+    }
+    const struct heatmap_cell samples[] = { { .brightness = NAN, .n_diverged = 1 },
+                                            { .brightness = l->low, .n_diverged = 1 },
+                                            { .brightness = NAN } };
+    const size_t counts[] = { all, some, none };
+    static const char *const words[] = { "diverged", "some seeds diverged, colour of the others", "no area yet" };
+    struct layout small = *l;
+    small.cell_width = small.cell_height = 15;
+    for (size_t i = 0; i < 3; i++) {
+        if (counts[i] == 0)
+            continue;
+        struct text label = { 0 };
+        text_add(&label, "%s (%zu of %zu cells)", words[i], counts[i], h->n);
+        mark(t, &small, &samples[i], x, y);
+        svg_text(t, x + 22, y + 12, 11, SVG_START, SVG_INK, label.s);
+        text_free(&label);
+        y += 19;
+    }
+}
+
+static struct layout plan(const struct subject *s, const struct heatmap *h, bool *shown)
+{
+    struct layout l = { 0 };
+    for (size_t i = 0; i < s->n_variants; i++)
+        shown[i] = false;
+    l.low = INFINITY;
+    l.high = -INFINITY;
+    for (size_t i = 0; i < h->n; i++) {
+        l.n_panels += !shown[h->cells[i].variant];
+        shown[h->cells[i].variant] = true;
+        l.low = fmin(l.low, h->cells[i].brightness); /* NaN loses */
+        l.high = fmax(l.high, h->cells[i].brightness);
+    }
+    l.named = l.n_panels > 1;
+    l.columns = l.n_panels < COLUMNS ? l.n_panels : COLUMNS;
+    l.rows = (l.n_panels + l.columns - 1) / l.columns;
+    const double most = l.named ? 260 : 420;
+    l.cell_width = fmax(8, fmin(44, most / (double)h->nx));
+    l.cell_height = fmax(8, fmin(40, most / (double)h->ny));
+    l.panel_width = l.cell_width * (double)h->nx;
+    l.panel_height = l.cell_height * (double)h->ny;
+    return l;
+}
+
+static void heading(struct text *t, const struct subject *s)
+{
+    struct text under = { 0 };
+    svg_text(t, LEFT, 24, 15, SVG_START, SVG_INK, *s->title ? s->title : s->name);
+    text_add(&under, "%s%s%s%sthe smaller the area under the train loss, the brighter", s->paper,
+             *s->paper && *s->locator ? ", " : "", s->locator, *s->paper || *s->locator ? "  ·  " : "");
+    svg_text(t, LEFT, 42, 11, SVG_START, SVG_SOFT, under.s);
+    text_free(&under);
+}
+
+int heatmap_draw(struct text *out, const struct subject *s, const struct heatmap *h, struct err *e)
+{
+    bool shown[256];
+    if (!h->x_key)
+        return err_set(e, ERR_USAGE, "study '%s' does not sweep exactly two numeric keys, which a heatmap needs", s->name);
+    if (s->n_variants > sizeof shown)
+        return err_set(e, ERR_USAGE, "study '%s' has %zu variants; choose with --variant", s->name, s->n_variants);
+    const struct layout l = plan(s, h, shown);
+    if (l.n_panels == 0 || l.n_panels > MAX_PANELS || h->nx > MAX_SIDE || h->ny > MAX_SIDE)
+        return err_set(e, ERR_USAGE, "study '%s' has %zu heatmaps of %zu x %zu cells; up to %d of %d x %d can be drawn",
+                       s->name, l.n_panels, h->nx, h->ny, (int)MAX_PANELS, (int)MAX_SIDE, (int)MAX_SIDE);
+    const double top = TOP + (l.named ? NAME_LINE : 0), step_x = l.panel_width + LEFT,
+                 step_y = l.panel_height + GAP + (l.named ? NAME_LINE : 0);
+    const double bar_x = LEFT + (double)l.columns * step_x - LEFT + 20;
+    const double legend_y = top + (double)l.rows * step_y - GAP + BOTTOM;
+    const double title_width = LEFT + 16 + fmax(svg_text_width(*s->title ? s->title : s->name, 15), 360);
+    struct text about = { 0 };
+    text_add(&about, "Study %s: 1 / area under train_loss, x: %s, y: %s. Cells with a cross diverged.", s->name, h->x_key,
+             h->y_key);
+    svg_open(out, fmax(bar_x + BAR + 76, title_width), legend_y + 66, *s->title ? s->title : s->name, about.s);
+    text_free(&about);
+    heading(out, s);
+    for (size_t i = 0, at = 0; i < s->n_variants; i++) {
+        if (!shown[i])
+            continue;
+        panel(out, &l, h, i, s->variants[i], LEFT + (double)(at % l.columns) * step_x,
+              top + (double)(at / l.columns) * step_y);
+        at++;
+    }
+    bar(out, &l, bar_x, top);
+    legend(out, &l, h, LEFT, legend_y);
+    svg_close(out);
+    return 0;
+}

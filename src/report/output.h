@@ -1,0 +1,20 @@
+/* Files of figures and reports. */
+#ifndef TPRUN_REPORT_OUTPUT_H
+#define TPRUN_REPORT_OUTPUT_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/text.h"
+
+/* Writes the whole text to a temporary file beside `path` and renames it: a reader sees the old file or the new one.
+ * NULL and "-": standard output. */
+int output_write(const char *path, const struct text *t, struct err *e);
+/* Makes the folder and those above it. */
+int output_make_folder(const char *path, struct err *e);
+/* `target` as seen from the folder of the file `from` (NULL: from the working folder), by names alone; both are relative
+ * to the working folder, or absolute. "../figures/a.svg" of "doc/figures/a.svg" and "doc/text/b.md". */
+const char *output_relative(struct arena *a, const char *from, const char *target);
+/* The folder of a path: "." if it names none. */
+const char *output_folder(struct arena *a, const char *path);
+
+#endif
