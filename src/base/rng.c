@@ -90,8 +90,16 @@ uint32_t rng_below(struct rng *r, uint32_t n)
 
 /* The sine twin is not kept: a draw then depends on its position only. Scalar libm calls, so no bits depend on how the
  * caller's loop was vectorised. 1 - u lies in (0, 1]. */
+void rng_normal_pair(struct rng *r, double out[2])
+{
+    const double u = 1.0 - rng_uniform(r), angle = 2.0 * M_PI * rng_uniform(r), radius = sqrt(-2.0 * log(u));
+    out[0] = radius * cos(angle);
+    out[1] = radius * sin(angle);
+}
+
 double rng_normal(struct rng *r)
 {
-    const double u = 1.0 - rng_uniform(r), angle = 2.0 * M_PI * rng_uniform(r);
-    return sqrt(-2.0 * log(u)) * cos(angle);
+    double pair[2];
+    rng_normal_pair(r, pair);
+    return pair[0];
 }

@@ -77,7 +77,7 @@ static int check_needs(const char *key, const struct part *part, const struct pa
 
 int credit_shape(struct credit *c, const struct credit_choice *choice, const struct chain *chain, struct arena *a, struct err *e)
 {
-    *c = (struct credit){ .choice = *choice, .chain = chain };
+    *c = (struct credit){ .choice = *choice, .chain = chain, .bad_layer = -1 };
     const struct part *mapping = choice->mapping.part;
     if (choice->head >= chain->n_layers)
         return err_set(e, ERR_SPEC, "algorithm.head: %zu is out of range; the network has %zu layers and one must stay below the head",
@@ -211,6 +211,7 @@ int credit_targets(struct credit *c, struct pass *p, struct err *e)
 {
     (void)e;
     c->first_nonzero = 0;
+    c->has_deltas = false;
     ((const struct target_def *)c->choice.target.part)->set(c, p, c->top);
     ((const struct propagate_def *)c->choice.propagate.part)->back(c, p);
     return 0;

@@ -50,6 +50,7 @@ struct target_def {
 
 struct mapping_def {
     struct part part;
+    bool leaves_deltas; /* jvp of d through link k+1 leaves that link's delta for d, so the gradient rule need not compute it again */
     /* Shapes the feedback layers, if the mapping has any (credit->feedback, n_feedback). NULL otherwise. */
     int (*shape)(struct credit *c, struct arena *a, struct err *e);
     int (*open)(struct credit *c, struct arena *a, struct err *e);
@@ -139,6 +140,8 @@ struct credit {
     size_t n_feedback_weights, n_feedback_vector; /* parameters; vector length, as in struct chain */
     real *feedback_weights, *feedback_gradient, *feedback_factors;
     real *scratch[6];        /* each fits any layer's stack; for the current call only */
+    bool has_deltas;         /* the links above the first hold the deltas of their displacements */
+    int64_t bad_layer;       /* whose inverse could not be factorized; -1 = none */
     size_t first_nonzero;    /* displacements below this link were cut to zero (REAL_TINY) */
 };
 

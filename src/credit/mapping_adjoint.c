@@ -13,5 +13,6 @@ const struct mapping_def mapping_adjoint = {
               .help = "the transposed Jacobian of the forward layer: back-propagation",
               .ref = "Rumelhart, Hinton & Williams 1986",
               .gives = GIVES_JVP },
+    .leaves_deltas = true,
     .jvp = jvp,
 };

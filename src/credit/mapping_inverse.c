@@ -48,8 +48,13 @@ static int refresh(struct credit *c, struct pass *p, struct err *e)
     for (size_t i = 0; i < c->chain->n_layers; i++) {
         struct layer *l = &c->chain->layers[i];
         const size_t last = c->chain->first_link[i] + c->chain->links_of[i] - 1;
-        if (last >= 1 && last < c->n)
-            TRY(l->def->inverse_refresh(l, options_of(c), e));
+        if (last < 1 || last >= c->n)
+            continue;
+        const int code = l->def->inverse_refresh(l, options_of(c), e);
+        if (code < 0) {
+            c->bad_layer = (int64_t)i;
+            return code;
+        }
     }
     return 0;
 }

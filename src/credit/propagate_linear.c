@@ -10,6 +10,7 @@ static void back(struct credit *c, struct pass *p)
         if (c->choice.route == ROUTE_CHAIN && credit_vanished(c, k))
             return;
     }
+    c->has_deltas = g->leaves_deltas && !c->own;
 }
 
 extern const struct propagate_def propagate_linear;

@@ -22,7 +22,10 @@ static void grads(struct credit *c, struct pass *p, real *g)
 {
     for (size_t i = 0; i < c->chain->n_layers && c->chain->first_link[i] < c->n; i++) {
         const struct layer *l = &c->chain->layers[i];
-        l->def->vjp(l, p->stacks[i], c->d_stack[i], (struct mat){ 0 });
+        if (!c->has_deltas)
+            l->def->vjp(l, p->stacks[i], c->d_stack[i], (struct mat){ 0 });
+        else if (i == 0)
+            l->def->vjp(l, p->links[0], c->d[0], (struct mat){ 0 });
         l->def->grads(l, p->stacks[i], (real)-update_factor(c, i), g);
     }
 }

@@ -7,6 +7,7 @@
 #include "math/solve.h"
 #include "net/layer.h"
 
+#include <assert.h>
 #include <string.h>
 
 struct gru_options {
@@ -151,6 +152,7 @@ static void gru_vjp(const struct layer *l, struct link at, struct mat s, struct 
     }
     if (!dh.p)
         return;
+    assert(s.rows <= state->rows); /* links of a minibatch; a stack asks for no dh */
     struct mat hidden = mat_of(state->scratch.p, s.rows, 3 * n);
     for (size_t i = 0; i < s.rows; i++) {
         const real *r = at.pre.p + i * 3 * n, *z = r + n, *from = at.delta.p + i * 3 * n, *v = s.p + i * n;

@@ -1,5 +1,6 @@
 #include "report/chart.h"
 
+#include "report/heading.h"
 #include "report/legend.h"
 #include "report/scale.h"
 #include "report/svg.h"
@@ -8,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { LEFT = 66, TOP = 56, PLOT = 470, GAP = 26, BOTTOM = 46, INSET = 5, MAX_POINTS = 800 };
+enum { LEFT = 66, TOP = HEADING_HEIGHT + 2, PLOT = 470, GAP = 26, BOTTOM = 46, INSET = 5, MAX_POINTS = 800 };
 
 struct frame {
     double x, y, width, height;
@@ -35,7 +36,8 @@ static void value_range(const struct chart_panel *p, size_t n, bool log, double 
             *high = any ? fmax(*high, p->curves[i].high) : p->curves[i].high;
             any = true;
         }
-    const double span = fmax(*high - *low, 0.5 * fabs(*high)), floor_ = *low - span, roof = *high + span;
+    const double span = fmax(*high - *low, 0.5 * fabs(*high)), roof = *high + span;
+    const double floor_ = *low >= 0 ? 0 : *low - span; /* a band may reach below zero where no value does */
     for (size_t i = 0; i < n; i++) {
         const struct curve *c = &p->curves[i];
         for (size_t j = 0; j < c->n_points; j++) {
@@ -54,7 +56,6 @@ static void value_range(const struct chart_panel *p, size_t n, bool log, double 
             }
     }
     if (subject_percent(p->metric)) {
-        *low = fmax(*low, 0);
         *high = fmin(*high, 100);
     }
     if (log) {
@@ -201,14 +202,22 @@ static void panel(struct text *t, const struct frame *f, const struct subject *s
     }
 }
 
-static void heading(struct text *t, const struct subject *s, double x)
+/* How many trials a mean is over, at most. */
+static size_t most_seeds(const struct chart_panel *panels, size_t n_panels, size_t n)
 {
-    struct text under = { 0 };
-    svg_text(t, x, 24, 15, SVG_START, SVG_INK, *s->title ? s->title : s->name);
-    text_add(&under, "%s%s%s%smean over seeds; band: mean ± sd, or the range of two", s->paper,
-             *s->paper && *s->locator ? ", " : "", s->locator, *s->paper || *s->locator ? "  ·  " : "");
-    svg_text(t, x, 42, 11, SVG_START, SVG_SOFT, under.s);
-    text_free(&under);
+    size_t most = 0;
+    for (size_t p = 0; p < n_panels; p++)
+        for (size_t i = 0; i < n; i++)
+            for (size_t j = 0; j < panels[p].curves[i].n_points; j++)
+                most = panels[p].curves[i].points[j].n > most ? panels[p].curves[i].points[j].n : most;
+    return most;
+}
+
+static const char *band_text(size_t most)
+{
+    return most < 2    ? "one seed"
+           : most == 2 ? "mean over seeds; band: the range of two"
+                       : "mean over seeds; band: mean ± sd, or the range of two";
 }
 
 void chart_draw(struct text *out, const struct subject *s, const struct chart_panel *panels, size_t n_panels, bool log)
@@ -221,17 +230,17 @@ void chart_draw(struct text *out, const struct subject *s, const struct chart_pa
         for (size_t i = 0; i < s->n_groups; i++)
             seen[i] = seen[i] || panels[p].curves[i].n_points > 0;
     const struct legend legend = legend_make(s, seen);
-    const double title = LEFT + svg_text_width(*s->title ? s->title : s->name, 15) + 16;
-    const double width = fmax(legend_x + legend.width + 16, title);
+    const char *remark = band_text(most_seeds(panels, n_panels, s->n_groups));
+    const double width = fmax(legend_x + legend.width, LEFT + heading_width(s, remark)) + 16;
     const double height = TOP + fmax(plots, legend.height) + BOTTOM;
     struct text about = { 0 };
     text_add(&about, "Study %s: ", s->name);
     for (size_t p = 0; p < n_panels; p++)
         text_add(&about, "%s%s", p ? ", " : "", panels[p].metric);
     text_puts(&about, " against the iteration, one line for each variant.");
-    svg_open(out, width, height, *s->title ? s->title : s->name, about.s);
+    svg_open(out, width, height, heading_title(s), about.s);
     text_free(&about);
-    heading(out, s, LEFT);
+    heading_draw(out, s, remark, LEFT);
     const double last = last_step(panels, n_panels, s->n_groups);
     for (size_t p = 0; p < n_panels; p++) {
         struct frame f = { .x = LEFT, .y = TOP + (double)p * (each + GAP), .width = PLOT, .height = each };

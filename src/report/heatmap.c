@@ -1,11 +1,12 @@
 #include "report/heatmap.h"
 
+#include "report/heading.h"
 #include "report/scale.h"
 #include "report/svg.h"
 #include <math.h>
 #include <stdio.h>
 
-enum { LEFT = 70, TOP = 62, BOTTOM = 50, GAP = 58, COLUMNS = 3, BAR = 14, NAME_LINE = 18, MAX_PANELS = 12, MAX_SIDE = 64 };
+enum { LEFT = 70, TOP = HEADING_HEIGHT + 8, BOTTOM = 50, GAP = 58, COLUMNS = 3, BAR = 14, BAR_TEXT = 48, NAME_LINE = 18, MAX_PANELS = 12, MAX_SIDE = 64 };
 
 struct layout {
     size_t n_panels, columns, rows;
@@ -134,27 +135,43 @@ static void bar(struct text *t, const struct layout *l, double x, double y)
     text_puts(&name, "1 / area under train_loss");
     if (power)
         text_add(&name, " (10%s)", scale_superscript(power, buffer));
-    svg_text_rotated(t, x + BAR + 62, y + height / 2, 12, SVG_INK, name.s);
+    svg_text_rotated(t, x + BAR + BAR_TEXT, y + height / 2, 12, SVG_INK, name.s);
     text_free(&name);
+}
+
+/* Cells in which all trials diverged, some, and those that have no area yet. */
+enum { ALL, SOME, NONE, KINDS };
+
+static void count(const struct heatmap *h, size_t n[KINDS])
+{
+    n[ALL] = n[SOME] = n[NONE] = 0;
+    for (size_t i = 0; i < h->n; i++) {
+        const bool known = isfinite(h->cells[i].brightness);
+        if (h->cells[i].n_diverged)
+            n[known ? SOME : ALL]++;
+        else
+            n[NONE] += !known;
+    }
+}
+
+static size_t legend_lines(const struct heatmap *h)
+{
+    size_t n[KINDS];
+    count(h, n);
+    return (n[ALL] > 0) + (n[SOME] > 0) + (n[NONE] > 0);
 }
 
 static void legend(struct text *t, const struct layout *l, const struct heatmap *h, double x, double y)
 {
-    size_t all = 0, some = 0, none = 0;
-    for (size_t i = 0; i < h->n; i++) {
-        const bool known = isfinite(h->cells[i].brightness);
-        all += !known && h->cells[i].n_diverged;
-        some += known && h->cells[i].n_diverged;
-        none += !known && !h->cells[i].n_diverged;
-    }
+    size_t counts[KINDS];
+    count(h, counts);
     const struct heatmap_cell samples[] = { { .brightness = NAN, .n_diverged = 1 },
                                             { .brightness = l->low, .n_diverged = 1 },
                                             { .brightness = NAN } };
-    const size_t counts[] = { all, some, none };
     static const char *const words[] = { "diverged", "some seeds diverged, colour of the others", "no area yet" };
     struct layout small = *l;
     small.cell_width = small.cell_height = 15;
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < KINDS; i++) {
         if (counts[i] == 0)
             continue;
         struct text label = { 0 };
@@ -190,15 +207,7 @@ static struct layout plan(const struct subject *s, const struct heatmap *h, bool
     return l;
 }
 
-static void heading(struct text *t, const struct subject *s)
-{
-    struct text under = { 0 };
-    svg_text(t, LEFT, 24, 15, SVG_START, SVG_INK, *s->title ? s->title : s->name);
-    text_add(&under, "%s%s%s%sthe smaller the area under the train loss, the brighter", s->paper,
-             *s->paper && *s->locator ? ", " : "", s->locator, *s->paper || *s->locator ? "  ·  " : "");
-    svg_text(t, LEFT, 42, 11, SVG_START, SVG_SOFT, under.s);
-    text_free(&under);
-}
+static const char remark[] = "the smaller the area under the train loss, the brighter";
 
 int heatmap_draw(struct text *out, const struct subject *s, const struct heatmap *h, struct err *e)
 {
@@ -215,13 +224,13 @@ int heatmap_draw(struct text *out, const struct subject *s, const struct heatmap
                  step_y = l.panel_height + GAP + (l.named ? NAME_LINE : 0);
     const double bar_x = LEFT + (double)l.columns * step_x - LEFT + 20;
     const double legend_y = top + (double)l.rows * step_y - GAP + BOTTOM;
-    const double title_width = LEFT + 16 + fmax(svg_text_width(*s->title ? s->title : s->name, 15), 360);
+    const double width = fmax(bar_x + BAR + BAR_TEXT + 10, LEFT + heading_width(s, remark)) + 16;
     struct text about = { 0 };
     text_add(&about, "Study %s: 1 / area under train_loss, x: %s, y: %s. Cells with a cross diverged.", s->name, h->x_key,
              h->y_key);
-    svg_open(out, fmax(bar_x + BAR + 76, title_width), legend_y + 66, *s->title ? s->title : s->name, about.s);
+    svg_open(out, width, legend_y + 19 * (double)legend_lines(h) + 6, heading_title(s), about.s);
     text_free(&about);
-    heading(out, s);
+    heading_draw(out, s, remark, LEFT);
     for (size_t i = 0, at = 0; i < s->n_variants; i++) {
         if (!shown[i])
             continue;

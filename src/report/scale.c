@@ -40,7 +40,7 @@ static struct ticks log_ticks(const struct scale *s, size_t n)
 {
     struct ticks t = { .decimals = -1 };
     const int first = (int)floor(log10(s->low)), last = (int)ceil(log10(s->high));
-    const int every = 1 + (last - first) / (int)n;
+    const int every = 1 + (last - first) / (2 * (int)n);
     const bool fine = last - first <= 2;
     for (int k = first; k <= last; k += every)
         for (int m = 1; m <= 5; m += m == 1 ? 1 : 3)
@@ -82,11 +82,11 @@ const char *scale_superscript(int exponent, char buffer[32])
 const char *scale_number(double x, char buffer[32])
 {
     const double exponent = x > 0 ? log10(x) : 0;
-    if (x > 0 && fabs(exponent - round(exponent)) < 1e-6 && (exponent < -2.5 || exponent > 3.5)) {
+    if (x > 0 && fabs(exponent - round(exponent)) < 1e-6 && (exponent < -2.5 || exponent > 2.5)) {
         char digits[32];
         snprintf(buffer, 32, "10%.29s", scale_superscript((int)round(exponent), digits));
     } else {
-        snprintf(buffer, 32, "%.3g", x);
+        snprintf(buffer, 32, "%.4g", x);
     }
     return buffer;
 }

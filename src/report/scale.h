@@ -26,7 +26,7 @@ bool scale_holds(const struct scale *s, double x);
 /* About n round numbers in the range: 1, 2 or 5 times a power of ten; powers of ten on a long logarithmic axis. */
 struct ticks scale_ticks(const struct scale *s, size_t n);
 const char *scale_label(const struct ticks *t, size_t i, char buffer[32]);
-/* "0.05", and "10⁻⁴" for powers of ten outside 0.01 .. 1000. */
+/* "0.05", and "10⁻⁴" for powers of ten outside 0.01 .. 100. */
 const char *scale_number(double x, char buffer[32]);
 /* The digits of an exponent as superscripts. */
 const char *scale_superscript(int exponent, char buffer[32]);

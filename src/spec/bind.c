@@ -203,6 +203,18 @@ static const struct part *find_part(struct binder *b, const struct node *name, c
     return NULL;
 }
 
+/* For a part that has none. */
+static int refuse_options(struct binder *b, const struct part *part, const struct node *options, const char *also_known,
+                          const char *path)
+{
+    const size_t before = b->e->n_errors;
+    for (size_t i = 0; options && i < options->n; i++)
+        if (!also_known || strcmp(options->keys[i]->text, also_known) != 0)
+            err_at(b->e, options->keys[i]->where, "unknown key '%s' in %s; '%s' takes no options",
+                   options->keys[i]->text, path, part->name);
+    return b->e->n_errors == before ? 0 : ERR_SPEC;
+}
+
 /* Options of a part that is known. A list instead of a map is the value of its first option: `residual: [layers]`. */
 static int bind_options(struct binder *b, const struct part *part, const struct node *options, struct where where,
                         const char *also_known, struct chosen *out, const char *path)
@@ -220,6 +232,8 @@ static int bind_options(struct binder *b, const struct part *part, const struct 
         options = NULL;
     if (options && options->kind != NODE_MAP)
         return expected(b, options, path, "a map of options");
+    if (table->type == OPT_END)
+        return refuse_options(b, part, options, also_known, path);
     return bind_map(b, options, where, table, also_known, out->opts, path);
 }
 
@@ -289,7 +303,7 @@ static int bind_parts(struct binder *b, const struct node *n, const struct optio
 {
     const size_t before = b->e->n_errors;
     if (n->kind != NODE_LIST)
-        return expected(b, n, path, arena_printf(b->arena, "a list (of %s)", o->registry->kind));
+        return expected(b, n, path, arena_printf(b->arena, "a list with one %s after each dash", o->registry->kind));
     struct chosen *each = arena_need(b->arena, n->n, sizeof *each);
     int64_t *counts = arena_need(b->arena, n->n, sizeof *counts), total = 0;
     for (size_t i = 0; i < n->n; i++) {

@@ -14,6 +14,7 @@ struct walk {
     const struct option *table;
     const struct node *map;   /* NULL if the trial gives none of them */
     bool is_part;             /* the table is a part's: `name` stands beside its options */
+    const struct part *part;  /* that has the table, or NULL */
     enum bind_key found;      /* once the end is reached */
     const struct option *row; /* a list of parts, whose index comes next; else NULL */
 };
@@ -71,7 +72,8 @@ static bool missing_row(struct walk *w, const char *name)
     const char *parent = parent_path(w, name);
     return missing(w, err_nearest(name, known, n) != NULL,
                    arena_printf(w->arena, "unknown key '%s'%s%s%s", name, *parent ? " in " : "", parent,
-                                n ? bind_advice(name, known, n, w->arena) : "; it takes no options"));
+                                n ? bind_advice(name, known, n, w->arena)
+                                  : arena_printf(w->arena, "; '%s' takes no options", w->part ? w->part->name : "it")));
 }
 
 /* Goes into the options of a part. */
@@ -81,6 +83,7 @@ static bool enter_part(struct walk *w, const struct registry *r, const struct no
     if (!part)
         return end(w, BIND_KEY_VALUE); /* binding reports it */
     w->table = part->options;
+    w->part = part;
     w->map = options && options->kind == NODE_MAP ? options : NULL;
     w->row = NULL;
     return true;

@@ -34,7 +34,7 @@ static int build_tree(const struct study *s, size_t variant, struct node *const 
             TRY(tree_put(&over, w->axes[i].key, w->axes[i].key_where, values[i], a, e));
     struct node *whole = s->variant_trees[variant];
     if (over)
-        whole = tree_overlay(whole, over, a, e);
+        whole = tree_overlay_partial(whole, over, a, e);
     if (e->n_errors > before)
         return ERR_SPEC;
     struct node *const roots[] = { whole, w->root };
@@ -53,14 +53,14 @@ static void look_up(const struct study *s, size_t variant, struct node *const *v
     if (build_tree(s, variant, values, laid, &tree, a, &e) == 0)
         tree = s->form->complete(tree, a);
     for (size_t i = 0; i < w->n_axes; i++)
-        found[i] = tree ? bind_find_key(s->form->options, tree, w->axes[i].key, &why[i], a) : BIND_KEY_VALUE;
+        found[i] = tree ? bind_find_key(s->trial_options, tree, w->axes[i].key, &why[i], a) : BIND_KEY_VALUE;
     err_clear(&e);
 }
 
-/* Which axes the trial has. Those that choose parts decide on the others, `algorithm.name` on what its mapping takes,
- * so they are laid on before the others are looked up. Returns whether there are such. */
-static bool find_keys(const struct study *s, size_t variant, struct node *const *values, bool *has,
-                      struct bind_missing *why, struct arena *a)
+/* Axes that choose parts decide on the others, `algorithm.name` on what its mapping takes, so they are laid on before
+ * the others are looked up. */
+bool cell_find_keys(const struct study *s, size_t variant, struct node *const *values, bool *has,
+                    struct bind_missing *why, struct arena *a)
 {
     const size_t n = s->sweep->n_axes;
     bool *choose = arena_need(a, n, sizeof *choose), any = false;
@@ -77,8 +77,7 @@ static bool find_keys(const struct study *s, size_t variant, struct node *const 
     return any;
 }
 
-/* A node per axis. */
-static struct node **cell_values(const struct study_sweep *w, uint64_t cell, struct arena *a)
+struct node **cell_values(const struct study_sweep *w, uint64_t cell, struct arena *a)
 {
     struct node **values = arena_need(a, w->n_axes, sizeof *values);
     for (size_t i = 0; i < w->n_axes; i++)
@@ -98,7 +97,7 @@ static int make_trial(const struct study *s, size_t variant, uint64_t cell, size
     for (size_t i = 0; i < n; i++)
         has[i] = true;
     if (s->form && n > 0)
-        (void)find_keys(s, variant, values, has, arena_need(a, n, sizeof(struct bind_missing)), a);
+        (void)cell_find_keys(s, variant, values, has, arena_need(a, n, sizeof(struct bind_missing)), a);
     for (size_t i = 0; i < n; i++) {
         if (!has[i]) {
             values[i] = NULL;
@@ -123,52 +122,4 @@ int study_first_trial(const struct study *s, size_t variant, struct study_trial 
 {
     assert(variant < s->n_variants);
     return make_trial(s, variant, 0, 0, t, a, e);
-}
-
-/* Of what the variants' first cells miss, the message that knows a near name. */
-static void report_unknown_key(const struct study *s, size_t axis, struct err *e)
-{
-    const struct axis *x = &s->sweep->axes[axis];
-    const size_t n = s->sweep->n_axes;
-    struct bind_missing *why = arena_need(s->arena, n, sizeof *why), best = { 0 };
-    bool *has = arena_need(s->arena, n, sizeof *has);
-    struct node **values = cell_values(s->sweep, 0, s->arena);
-    for (size_t v = 0; v < s->n_variants && !best.near; v++) {
-        (void)find_keys(s, v, values, has, why, s->arena);
-        if (!best.text || why[axis].near)
-            best = why[axis];
-    }
-    err_at(e, x->name_where[best.segment], "%s%s", best.text, s->n_variants > 1 ? " (no variant has it)" : "");
-}
-
-int study_fit(struct study *s, const struct study_form *form, struct err *e)
-{
-    const struct study_sweep *w = s->sweep;
-    const size_t before = e->n_errors;
-    s->form = form;
-    if (w->n_axes == 0 || w->overflow)
-        return 0;
-    bool *ever = arena_need(s->arena, w->n_axes, sizeof *ever);
-    size_t n_ever = 0;
-    struct arena scratch;
-    arena_init(&scratch, 0);
-    for (size_t v = 0; v < s->n_variants; v++) {
-        bool cells_differ = true;
-        for (uint64_t cell = 0; cell < s->n_cells && cells_differ && n_ever < w->n_axes; cell++) {
-            const struct arena_mark mark = arena_mark(&scratch);
-            bool *has = arena_need(&scratch, w->n_axes, sizeof *has);
-            struct bind_missing *why = arena_need(&scratch, w->n_axes, sizeof *why);
-            cells_differ = find_keys(s, v, cell_values(w, cell, &scratch), has, why, &scratch);
-            for (size_t i = 0; i < w->n_axes; i++) {
-                n_ever += has[i] && !ever[i];
-                ever[i] = ever[i] || has[i];
-            }
-            arena_rewind(&scratch, mark);
-        }
-    }
-    arena_finish(&scratch);
-    for (size_t i = 0; i < w->n_axes; i++)
-        if (!ever[i])
-            report_unknown_key(s, i, e);
-    return e->n_errors == before ? 0 : ERR_SPEC;
 }

@@ -3,14 +3,31 @@
 
 enum { MAX_FILES = 8 }; /* in a chain of `extends` */
 
+static const char *const study_keys[] = { "version",  "experiment", "title",  "description", "source", "seeds",
+                                          "variants", "sweep",      "claims", "profiles",    "extends" };
+enum { N_STUDY_KEYS = sizeof study_keys / sizeof *study_keys };
+
 bool compose_is_study_key(const char *key)
 {
-    static const char *const keys[] = { "version",  "experiment", "title",  "description", "source", "seeds",
-                                        "variants", "sweep",      "claims", "profiles",    "extends" };
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
-        if (strcmp(keys[i], key) == 0)
+    for (size_t i = 0; i < N_STUDY_KEYS; i++)
+        if (strcmp(study_keys[i], key) == 0)
             return true;
     return strncmp(key, "x-", 2) == 0;
+}
+
+size_t compose_study_keys(const char **names, size_t max)
+{
+    size_t n = 0;
+    while (n < max && n < N_STUDY_KEYS) {
+        names[n] = study_keys[n];
+        n++;
+    }
+    return n;
+}
+
+bool compose_gives_key(const char *key)
+{
+    return strcmp(key, "experiment") == 0 || strcmp(key, "variant") == 0 || strcmp(key, "seed") == 0;
 }
 
 static struct node *empty_map(struct where where, struct arena *a)
@@ -56,7 +73,7 @@ static struct node *lay_file(const struct node *base, const struct node *over, s
         node_append(holds_partial_files && over->items[i]->kind == NODE_MAP ? entries : plain, over->keys[i],
                     over->items[i], a);
     }
-    struct node *root = tree_overlay(base, plain, a, e);
+    struct node *root = tree_overlay_partial(base, plain, a, e);
     for (size_t i = 0; i < entries->n; i++) {
         const char *key = entries->keys[i]->text;
         struct node *item = lay_entries(tree_child(base, key), entries->items[i], a, e);
@@ -131,7 +148,7 @@ static struct node *extend(struct node *file, const char *path, struct arena *a,
         }
     }
     check_null_variants(files[n - 1], e);
-    struct node *root = empty_map(file->where, a); /* laid on nothing, a file loses its own nulls: null is "not set" */
+    struct node *root = empty_map(file->where, a);
     while (n-- > 0)
         root = lay_file(root, files[n], a, e);
     return root;
@@ -222,10 +239,15 @@ int compose(struct composition *c, struct node *file, const char *path, const ch
     c->base = empty_map(file->where, a);
     for (size_t i = 0; i < original->n; i++) {
         struct node *key = original->keys[i], *item = original->items[i];
-        if (!compose_is_study_key(key->text))
-            node_append(c->base, key, item, a);
-        else if (strcmp(key->text, "variants") != 0 && strncmp(key->text, "x-", 2) != 0)
+        if (!compose_is_study_key(key->text)) {
+            node_append(c->base, key, item, a); /* keeps a null that removed nothing: its key may be a slip */
+        } else if (node_is_null(item)) {
+            continue;
+        } else if (strcmp(key->text, "variants") != 0 && strncmp(key->text, "x-", 2) != 0) {
+            item = item->kind == NODE_MAP ? tree_overlay(empty_map(item->where, a), item, a, e)
+                                          : item; /* null is "not set" */
             item = interpolate(item, &original, 1, a, e);
+        }
         if (item)
             node_append(root, key, item, a);
     }

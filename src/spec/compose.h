@@ -13,6 +13,10 @@ struct composition {
 
 /* Is it a key of the study itself (study.c reads it), not of a trial? */
 bool compose_is_study_key(const char *key);
+/* Is it a key of a trial that the study gives: experiment, variant, seed? A file does not set it. */
+bool compose_gives_key(const char *key);
+/* Their names without x-*, at most max of them; returns their number. */
+size_t compose_study_keys(const char **names, size_t max);
 /* path: the file that `file` was read from, where `extends` looks; NULL for a text in memory, which cannot extend
  * anything. */
 int compose(struct composition *c, struct node *file, const char *path, const char *profile,

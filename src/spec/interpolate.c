@@ -14,6 +14,30 @@ struct resolver {
 
 static struct node *resolve(struct resolver *r, struct node *n, size_t level);
 
+/* A path that exists and differs from this one in the first name that does not; NULL if none is near. */
+static const char *nearest_path(const struct resolver *r, const char *path)
+{
+    for (size_t i = 0; i < r->n_roots; i++) {
+        const struct node *n = r->roots[i];
+        for (const char *rest = path; n && n->kind == NODE_MAP;) {
+            const size_t length = strcspn(rest, ".");
+            const char *name = arena_strndup(r->arena, rest, length);
+            const struct node *child = tree_child(n, name);
+            const char **names = arena_need(r->arena, n->n, sizeof *names);
+            for (size_t j = 0; j < n->n; j++)
+                names[j] = n->keys[j]->text;
+            const char *near = child ? NULL : err_nearest(name, names, n->n);
+            const char *fixed =
+                near ? arena_printf(r->arena, "%.*s%s%s", (int)(rest - path), path, near, rest + length) : NULL;
+            if (fixed && tree_find(r->roots[i], fixed))
+                return fixed;
+            n = child;
+            rest += length + (rest[length] == '.');
+        }
+    }
+    return NULL;
+}
+
 /* The node that one reference names, itself resolved; NULL after an error. */
 static struct node *follow(struct resolver *r, const struct node *from, const char *path, size_t level)
 {
@@ -35,7 +59,9 @@ static struct node *follow(struct resolver *r, const struct node *from, const ch
         r->n_active--;
         return value;
     }
-    err_at(r->e, from->where, "'${%s}': there is no such key", path);
+    const char *near = nearest_path(r, path);
+    err_at(r->e, from->where, "'${%s}': there is no such key%s%s%s", path, near ? "; did you mean '${" : "",
+           near ? near : "", near ? "}'?" : "");
     return NULL;
 }
 

@@ -60,7 +60,14 @@ static struct node *join(const struct entry *const *group, size_t n, struct aren
         whole = group[i];
         n_inner += whole->value->n;
     }
-    if (n_whole > 1 || (whole && n > 1 && whole->value->kind != NODE_MAP)) {
+    if (n_whole == 1 && n > 1 && whole->value->kind != NODE_MAP) {
+        const struct entry *inner_key = group[0] == whole ? group[1] : group[0];
+        err_at(e, inner_key->key->where, "'%s' goes into '%s', which is not a map", inner_key->key->text,
+               whole->key->text);
+        err_note(e, whole->key->where, "it is given here");
+        return whole->value;
+    }
+    if (n_whole > 1) {
         err_at(e, group[n - 1]->key->where, "duplicate key '%s'", group[n - 1]->key->text);
         err_note(e, group[0]->key->where, "it is given here as well");
         return whole->value;

@@ -134,7 +134,8 @@ static void read_seeds(struct study *s, const struct node *n, struct err *e)
         s->seeds[i] = range.from + (int64_t)i;
 }
 
-static void check_variant(const struct node *key, const struct node *variant, struct err *e)
+/* Whether it is a partial file at all. */
+static bool check_variant(const struct node *key, const struct node *variant, struct err *e)
 {
     char found[100];
     if (key->length > MAX_NAME ||
@@ -149,27 +150,39 @@ static void check_variant(const struct node *key, const struct node *variant, st
         if (compose_is_study_key(variant->keys[i]->text))
             err_at(e, variant->keys[i]->where, "variants.%s: '%s' belongs to the study, not to a variant of its trials",
                    key->text, variant->keys[i]->text);
+    return variant->kind == NODE_MAP;
+}
+
+static struct node *without_study_keys(const struct node *map, struct arena *a)
+{
+    struct node *rest = node_collection(a, map->where, NODE_MAP);
+    for (size_t i = 0; i < map->n; i++)
+        if (!compose_is_study_key(map->keys[i]->text))
+            node_append(rest, map->keys[i], map->items[i], a);
+    return rest;
 }
 
 static void read_variants(struct study *s, const struct node *n, struct err *e)
 {
     char found[100];
     const size_t count = n && n->kind == NODE_MAP && n->n > 0 ? n->n : 1;
-    if (n && n->kind != NODE_MAP)
+    if (n && n->kind != NODE_MAP) {
         err_at(e, n->where, "variants: expected a map of partial files, found %s", node_found(n, found));
-    s->variants = arena_need(s->arena, count, sizeof *s->variants);
-    s->variant_trees = arena_need(s->arena, count, sizeof *s->variant_trees);
-    s->n_variants = count;
-    if (!n || n->kind != NODE_MAP || n->n == 0) {
-        s->variants[0] = "base";
-        s->variant_trees[0] = s->base;
         return;
     }
-    for (size_t i = 0; i < n->n; i++) {
-        check_variant(n->keys[i], n->items[i], e);
-        s->variants[i] = n->keys[i]->text;
-        s->variant_trees[i] = n->items[i]->kind == NODE_MAP ? tree_overlay(s->base, n->items[i], s->arena, e) : s->base;
+    s->variants = arena_need(s->arena, count, sizeof *s->variants);
+    s->variant_trees = arena_need(s->arena, count, sizeof *s->variant_trees);
+    if (!n || n->n == 0) {
+        s->variants[s->n_variants] = "base";
+        s->variant_trees[s->n_variants++] = s->base;
+        return;
     }
+    for (size_t i = 0; i < n->n; i++)
+        if (check_variant(n->keys[i], n->items[i], e)) {
+            s->variants[s->n_variants] = n->keys[i]->text;
+            s->variant_trees[s->n_variants++] =
+                tree_overlay_partial(s->base, without_study_keys(n->items[i], s->arena), s->arena, e);
+        }
 }
 
 /* Every mistake that is not a trial's: each reader goes on after one. */
@@ -234,10 +247,13 @@ int study_count(const struct study *s, uint64_t limit, uint64_t *n, struct err *
         text_puts(&t, "more than 1.8e19 trials:");
     else
         text_add(&t, "%llu trials:", (unsigned long long)count);
-    text_add(&t, " %zu variants", s->n_variants);
     for (size_t i = 0; i < s->sweep->n_dimensions; i++)
-        text_add(&t, " x %llu (%s)", (unsigned long long)s->sweep->dimensions[i].n, s->sweep->dimensions[i].name);
-    text_add(&t, " x %zu seeds", s->n_seeds);
+        text_add(&t, "%s%llu (%s)", i ? " x " : " ", (unsigned long long)s->sweep->dimensions[i].n,
+                 s->sweep->dimensions[i].name);
+    if (s->n_variants > 1)
+        text_add(&t, " x %zu variants", s->n_variants);
+    if (s->n_seeds > 1)
+        text_add(&t, " x %zu seeds", s->n_seeds);
     if (overflow)
         text_puts(&t, "; they cannot even be numbered");
     else

@@ -38,10 +38,11 @@ struct study {
     struct node *overrides; /* or NULL */
     size_t n_claims;
     struct study_claim *claims;
-    struct text text;              /* canonical JSON of the composed file, kept in the database */
-    struct study_sweep *sweep;     /* opaque: axes, zips, samples, exclusions */
-    const struct study_form *form; /* NULL: every trial has every swept key */
-    uint64_t n_cells;              /* of the sweep, before exclusions: 1 without one */
+    struct text text;                   /* canonical JSON of the composed file, kept in the database */
+    struct study_sweep *sweep;          /* opaque: axes, zips, samples, exclusions */
+    const struct study_form *form;      /* NULL: every trial has every swept key */
+    const struct option *trial_options; /* what a file may set of form->options */
+    uint64_t n_cells;                   /* of the sweep, before exclusions: 1 without one */
 };
 
 /* Reads, composes and checks everything that is not part of a trial. profile may be NULL. Returns 0 or a code with

@@ -31,7 +31,7 @@ static const struct option stop_options[] = {
       .help = "end the trial as diverged when a loss or an update is NaN or infinite" },
     { "loss_above_initial", OPT_REAL, MAP(config_stop, loss_above_initial), "0", 0, 1e300,
       .help = "end it as diverged when train_loss exceeds this multiple of the one at step 0; 0 = off" },
-    { "every", OPT_INT, MAP(config_stop, every), "0", 0, 1e12, .help = "steps between tests of loss_above_initial; 0 = at every log" },
+    { "every", OPT_INT, MAP(config_stop, every), "1000", 1, 1e12, .help = "steps between tests of loss_above_initial" },
     { 0 }
 };
 static const struct option train_options[] = {

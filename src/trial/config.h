@@ -18,7 +18,7 @@ struct config_network {
 struct config_stop {
     bool nonfinite;
     double loss_above_initial; /* factor on the train loss at step 0; 0 = off */
-    int64_t every;             /* steps between tests of it; 0 = at every log */
+    int64_t every;             /* steps between tests of it */
 };
 
 struct config_train {

@@ -22,6 +22,16 @@ static struct where place(const struct node *tree, const char *path, struct aren
     }
 }
 
+/* A rule that the preset chose beside a mapping that the file chose. */
+static bool is_preset_choice(const struct node *tree, const char *path)
+{
+    static const char *const rules[] = { "algorithm.propagate", "algorithm.feedback_loss", "algorithm.route" };
+    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
+        if (strcmp(path, rules[i]) == 0)
+            return !is_given(tree, path) && is_given(tree, "algorithm.mapping");
+    return false;
+}
+
 /* Messages of rooms that know nothing of files begin with the key they are about, "dataset.bits: ...": that is where
  * they belong. */
 static void take(const struct node *tree, struct err *late, struct arena *a, struct err *e)
@@ -30,6 +40,8 @@ static void take(const struct node *tree, struct err *late, struct arena *a, str
         const struct err_message *m = &late->messages[i];
         const size_t n = strspn(m->text, "abcdefghijklmnopqrstuvwxyz0123456789_.");
         const char *path = arena_strndup(a, m->text, m->text[n] == ':' ? n : 0);
+        if (is_preset_choice(tree, path)) /* the file's own choice is what does not fit */
+            path = "algorithm.mapping";
         err_at(e, m->where.line ? m->where : place(tree, path, a), "%s", m->text);
     }
     err_clear(late);
@@ -106,7 +118,7 @@ static void check_train(const struct node *tree, const struct config *c, const s
     if (has_iterations == has_epochs)
         err_at(e, place(tree, has_epochs ? "train.epochs" : "train", a), "train: give either iterations or epochs%s",
                has_epochs ? ", not both" : "");
-    if (has_epochs && data->train_size == 0)
+    else if (has_epochs && data->train_size == 0)
         err_at(e, place(tree, "train.epochs", a), "train.epochs: dataset '%s' draws fresh samples without end; give iterations", dataset);
     if (data->train_size && (size_t)c->train.batch_size > data->train_size)
         err_at(e, place(tree, "train.batch_size", a), "train.batch_size: %lld is more than the %zu samples of the training set",

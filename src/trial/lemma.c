@@ -73,19 +73,25 @@ static double gradient_norm(struct lemma *m, size_t t)
     return (double)mat_max_abs(one) * sqrt(mat_sum_squares(at->in) + mat_sum_squares(at->side) + 1);
 }
 
+/* NaN wins, where fmax would drop it. */
+static double larger(double a, double b)
+{
+    return a > b || isnan(a) ? a : b;
+}
+
 static double right_side(struct trial *t, struct lemma *m, struct mat top, double *v, double *w)
 {
     const size_t steps = t->chain.links_of[0];
     double alpha = 0, beta = 0, eps = 0, p = 0, c = 0;
     for (size_t k = 0; k < steps; k++) {
-        p = fmax(p, gradient_norm(m, k));
+        p = larger(p, gradient_norm(m, k));
         if (k == 0)
             continue; /* nothing is carried to the initial state */
         jacobians(m, k);
-        alpha = fmax(alpha, norm_of(m->j, v, w));
-        beta = fmax(beta, norm_of(m->k, v, w));
+        alpha = larger(alpha, norm_of(m->j, v, w));
+        beta = larger(beta, norm_of(m->k, v, w));
         mat_sub(m->j, m->k, m->k);
-        eps = fmax(eps, norm_of(m->k, v, w));
+        eps = larger(eps, norm_of(m->k, v, w));
     }
     for (size_t a = 1; a <= steps; a++)
         for (size_t s = 0; s < a; s++)
@@ -117,6 +123,7 @@ static int sides(struct trial *t, double *left, double *right, struct err *e)
     TRY(config_preset("bp", &bp, a, e));
     const struct update_options local = { .reduction = REDUCTION_HALF_SUM };
     tp.update = (struct chosen){ registry_find(&update_registry, "gradient"), (void *)&local };
+    tp.propagate = (struct chosen){ registry_find(&propagate_registry, "linear"), NULL };
     tp.target_stepsize = 1;
     bp.head = tp.head;
     TRY(pass_init(&m.pass, &t->chain, 1, true, a, e));

@@ -98,7 +98,10 @@ static int spectral_norm(struct trial *t, const struct measure_def *m, struct si
         double norm;
         if (!w.p)
             continue;
-        TRY(solve_spectral_norm(w, &norm, e));
+        if (mat_all_finite(w))
+            TRY(solve_spectral_norm(w, &norm, e));
+        else
+            norm = NAN;
         TRY(sink->layer_metric(sink, m->part.name, t->step, (int64_t)i, norm, e));
     }
     return 0;

@@ -20,8 +20,13 @@ static void draw_noise(struct trial *t, int64_t item)
         if (!noise.p)
             continue;
         rng_seek(&t->noise[i], (uint64_t)item);
-        for (size_t j = 0; j < mat_n(noise); j++)
-            noise.p[j] = (real)rng_normal(&t->noise[i]);
+        for (size_t j = 0; j < mat_n(noise); j += 2) {
+            double pair[2];
+            rng_normal_pair(&t->noise[i], pair);
+            noise.p[j] = (real)pair[0];
+            if (j + 1 < mat_n(noise))
+                noise.p[j + 1] = (real)pair[1];
+        }
     }
 }
 

@@ -172,7 +172,7 @@ static int train(struct run *r, struct err *e)
     while (t->step < t->budget) {
         TRY(between_steps(r, e));
         const int64_t next = t->step + 1;
-        const bool last = next == t->budget, log = last || next % every == 0, check = last || (test ? next % test == 0 : log);
+        const bool last = next == t->budget, log = last || next % every == 0, check = next % test == 0;
         if (t->reference)
             t->reference->wanted = log;
         TRY(trial_step(t, e));
@@ -213,7 +213,7 @@ int trial_run(struct trial *t, struct sink *sink, const struct trial_control *co
     const bool ended = code == 0 || diverged || code == ERR_STOPPED;
     if (ended && second.code == 0)
         report_costs(&r, &second);
-    *outcome = (struct trial_outcome){ .step = t->step, .layer = t->bad_layer };
+    *outcome = (struct trial_outcome){ .step = t->step, .layer = t->bad_layer >= 0 ? t->bad_layer : t->credit.bad_layer };
     snprintf(outcome->tensor, sizeof outcome->tensor, "%s", t->bad_tensor);
     checkpoint_weights_hash(t, outcome->weights_sha256);
     const int second_code = second.code;

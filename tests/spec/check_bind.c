@@ -191,7 +191,7 @@ static const struct {
       "1:9: train: missing required key 'optimizer'\n" },
     { "train: {optimizer: {name: sgd, stepsise: 1, stepsize: 2}}",
       "1:32: unknown key 'stepsise' in train.optimizer; did you mean 'stepsize'?\n" },
-    { "train: {optimizer: {name: none, a: 1}}", "1:33: unknown key 'a' in train.optimizer; it takes no options\n" },
+    { "train: {optimizer: {name: none, a: 1}}", "1:33: unknown key 'a' in train.optimizer; 'none' takes no options\n" },
     { "train: {optimizer: sdg}", "1:20: train.optimizer: unknown optimizer 'sdg'; did you mean 'sgd'?\n" },
     { "train: {optimizer: lbfgs}", "1:20: train.optimizer: unknown optimizer 'lbfgs'; known: sgd, adam, none\n" },
     { "train: {optimizer: sgd}", "1:20: train.optimizer: missing required key 'stepsize'\n" },
@@ -232,7 +232,7 @@ static const struct {
       "1:63: metrics: 'test_loss' is named twice\n1:86: sizes: 0 is out of range; expected a number > 0\n"
       "1:89: sizes: expected a number, found a string 'x'\n" },
     { "{train: {optimizer: none}, layers: {dense: {units: 1}}}",
-      "1:36: layers: expected a list (of layer), found a map\n" },
+      "1:36: layers: expected a list with one layer after each dash, found a map\n" },
     { "{train: {optimizer: none}, layers: [dens, {dense: {units: 1}, flatten: {}}, [x], {repeat: 2}, {dense: {units: "
       "0}}, {dense: 4}]}",
       "1:37: layers.0: unknown layer 'dens'; did you mean 'dense'?\n"

@@ -338,7 +338,7 @@ END_TEST
 
 /* ---- divergence ---- */
 
-/* The rule of the released code: a logged train_loss above a multiple of the initial one. */
+/* The rule of the released code: a train_loss above a multiple of the initial one, tested every stop.every steps. */
 START_TEST(loss_above_initial_ends_a_trial)
 {
     struct fixture f;
@@ -346,7 +346,7 @@ START_TEST(loss_above_initial_ends_a_trial)
     struct trial_outcome outcome;
     struct err e = { 0 };
     fixture_open(&f, ADDING,
-                 "{train: {iterations: 50, optimizer: {name: sgd, stepsize: 3}, stop: {loss_above_initial: 2}}, log: "
+                 "{train: {iterations: 50, optimizer: {name: sgd, stepsize: 3}, stop: {loss_above_initial: 2, every: 1}}, log: "
                  "{every: 1, metrics: [train_loss]}}");
     ck_assert_int_eq(run(&f, &r, &outcome, &e), ERR_DIVERGED);
     ck_assert_ptr_nonnull(strstr(err_first(&e), "train_loss"));
@@ -359,6 +359,13 @@ START_TEST(loss_above_initial_ends_a_trial)
     char event[64];
     snprintf(event, sizeof event, "diverged %lld: ", (long long)outcome.step);
     ck_assert_ptr_nonnull(strstr(r.text.s, event));
+    text_free(&r.text);
+    fixture_close(&f);
+    /* it is tested at its own steps alone, whatever is logged */
+    fixture_open(&f, ADDING,
+                 "{train: {iterations: 9, optimizer: {name: sgd, stepsize: 3}, stop: {loss_above_initial: 2, every: 10}}, log: "
+                 "{every: 1, metrics: [train_loss]}}");
+    must(run(&f, &r, &outcome, &e), &e);
     text_free(&r.text);
     fixture_close(&f);
     /* the same without the rule goes on, or ends because a number does */
@@ -385,7 +392,7 @@ START_TEST(loss_above_initial_is_a_factor)
         struct trial_outcome outcome;
         struct err e = { 0 };
         snprintf(own, sizeof own,
-                 "{train: {iterations: 2, optimizer: {name: sgd, stepsize: 1e-7}, stop: {loss_above_initial: %s}}}",
+                 "{train: {iterations: 2, optimizer: {name: sgd, stepsize: 1e-7}, stop: {loss_above_initial: %s, every: 1}}}",
                  cases[i].factor);
         fixture_open(&f, ADDING, own);
         ck_assert_int_eq(run(&f, &r, &outcome, &e), cases[i].code);

@@ -1,0 +1,139 @@
+/* A study and the trials it is made for: keys that nothing knows are found before any trial is bound. */
+#include "spec/bind.h"
+#include "spec/compose.h"
+#include "spec/study.h"
+#include "spec/sweep.h"
+#include <string.h>
+
+/* The rows of a trial that a file may set: all but what the study gives. */
+static struct option *trial_rows(const struct option *options, struct arena *a)
+{
+    size_t n = 0, kept = 0;
+    while (options[n].type != OPT_END)
+        n++;
+    struct option *rows = arena_need(a, n + 1, sizeof *rows);
+    for (size_t i = 0; i < n; i++)
+        if (!compose_gives_key(options[i].name))
+            rows[kept++] = options[i];
+    return rows;
+}
+
+static bool has_row(const struct option *rows, const char *key)
+{
+    while (rows->type != OPT_END && strcmp(rows->name, key) != 0)
+        rows++;
+    return rows->type != OPT_END;
+}
+
+/* The same key of the base is met in every variant. */
+static bool is_told(const struct err *e, struct where w)
+{
+    for (size_t i = 0; i < e->n_messages; i++) {
+        const struct where *told = &e->messages[i].where;
+        if (told->source == w.source && told->line == w.line && told->column == w.column)
+            return true;
+    }
+    return false;
+}
+
+/* Reports unknown keys at the top. The rest is checked as if the near name were meant, or without the key, so that
+ * binding a trial does not report it again. */
+static void check_names(const struct study *s, struct node *tree, struct err *e)
+{
+    for (size_t i = 0; tree && i < tree->n; i++) {
+        const struct node *key = tree->keys[i];
+        if (has_row(s->trial_options, key->text))
+            continue;
+        const char *known[64];
+        size_t n = compose_study_keys(known, 32);
+        for (const struct option *o = s->trial_options; o->type != OPT_END && n < 64; o++)
+            known[n++] = o->name;
+        if (!is_told(e, key->where))
+            err_at(e, key->where, "unknown key '%s'%s", key->text, bind_advice(key->text, known, n, s->arena));
+        const char *near = err_nearest(key->text, known, n);
+        if (near && has_row(s->trial_options, near) && !tree_child(tree, near))
+            tree->keys[i] = node_scalar(s->arena, key->where, near, false);
+        else
+            tree_remove(tree, tree->keys[i--]->text);
+    }
+}
+
+/* `zip: {train.batch_size: [...]}` reads as a group called `train`. */
+static const char *lost_group(const struct study *s, size_t axis)
+{
+    const struct study_sweep *w = s->sweep;
+    const char *key = w->axes[axis].key;
+    for (size_t i = 0; i < w->n_dimensions; i++) {
+        const struct dimension *d = &w->dimensions[i];
+        if (axis < d->first || axis >= d->first + d->n_axes || strcmp(d->name, key) == 0)
+            continue;
+        const char *whole = arena_printf(s->arena, "%s.%s", d->name, key);
+        if (bind_find_key(s->trial_options, NULL, whole, NULL, s->arena) != BIND_KEY_MISSING)
+            return arena_printf(s->arena, "a zip has groups: zip: {NAME: {%s: [...], ...}}", whole);
+    }
+    return NULL;
+}
+
+/* Of what the variants' first cells miss, the message that knows a near name. */
+static void report_unknown_key(const struct study *s, size_t axis, struct err *e)
+{
+    const struct axis *x = &s->sweep->axes[axis];
+    const size_t n = s->sweep->n_axes;
+    struct bind_missing *why = arena_need(s->arena, n, sizeof *why), best = { 0 };
+    bool *has = arena_need(s->arena, n, sizeof *has);
+    struct node **values = cell_values(s->sweep, 0, s->arena);
+    for (size_t v = 0; v < s->n_variants && !best.near; v++) {
+        (void)cell_find_keys(s, v, values, has, why, s->arena);
+        if (!best.text || why[axis].near)
+            best = why[axis];
+    }
+    const char *group = lost_group(s, axis);
+    if (group)
+        err_at(e, x->name_where[0], "%s", group);
+    else
+        err_at(e, x->name_where[best.segment], "%s%s", best.text,
+               s->n_variants > 1 && !best.near ? " (in every variant)" : "");
+}
+
+/* Which axes some trial has. Where no swept key chooses parts, all cells of a variant have the same. */
+static void find_used(const struct study *s, bool *used)
+{
+    const struct study_sweep *w = s->sweep;
+    size_t n_used = 0;
+    struct arena scratch;
+    arena_init(&scratch, 0);
+    for (size_t v = 0; v < s->n_variants; v++) {
+        bool cells_differ = true;
+        for (uint64_t cell = 0; cell < s->n_cells && cells_differ && n_used < w->n_axes; cell++) {
+            const struct arena_mark mark = arena_mark(&scratch);
+            bool *has = arena_need(&scratch, w->n_axes, sizeof *has);
+            struct bind_missing *why = arena_need(&scratch, w->n_axes, sizeof *why);
+            cells_differ = cell_find_keys(s, v, cell_values(w, cell, &scratch), has, why, &scratch);
+            for (size_t i = 0; i < w->n_axes; i++) {
+                n_used += has[i] && !used[i];
+                used[i] = used[i] || has[i];
+            }
+            arena_rewind(&scratch, mark);
+        }
+    }
+    arena_finish(&scratch);
+}
+
+int study_fit(struct study *s, const struct study_form *form, struct err *e)
+{
+    const struct study_sweep *w = s->sweep;
+    const size_t before = e->n_errors;
+    s->form = form;
+    s->trial_options = trial_rows(form->options, s->arena);
+    for (size_t v = 0; v < s->n_variants; v++)
+        check_names(s, s->variant_trees[v], e);
+    check_names(s, s->overrides, e);
+    if (w->n_axes == 0 || w->overflow)
+        return e->n_errors == before ? 0 : ERR_SPEC;
+    bool *used = arena_need(s->arena, w->n_axes, sizeof *used);
+    find_used(s, used);
+    for (size_t i = 0; i < w->n_axes; i++)
+        if (!used[i])
+            report_unknown_key(s, i, e);
+    return e->n_errors == before ? 0 : ERR_SPEC;
+}
