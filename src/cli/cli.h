@@ -8,16 +8,16 @@
 
 /* Bits of struct command.options: which groups of options a command knows. */
 enum option_group {
-    GROUP_ALL = 1u << 0,    /* -q -v --color --help */
-    GROUP_DB = 1u << 1,     /* --db */
-    GROUP_FORMAT = 1u << 2, /* --format */
-    GROUP_SPEC = 1u << 3,   /* --profile --set --variant --yes */
-    GROUP_RUN = 1u << 4,    /* --jobs --force --fail-fast ... */
-    GROUP_PROBE = 1u << 5,  /* --input --output --metrics */
-    GROUP_JOBS = 1u << 6,   /* --jobs alone */
-    GROUP_FETCH = 1u << 7,  /* --from --to */
-    GROUP_PLOT = 1u << 8,   /* --output --metric --variant --cell --heatmap --log */
-    GROUP_REPORT = 1u << 9, /* --output --figures --title --intro */
+    GROUP_ALL = 1u << 0,     /* -q -v --color --help */
+    GROUP_DB = 1u << 1,      /* --db */
+    GROUP_FORMAT = 1u << 2,  /* --format */
+    GROUP_SPEC = 1u << 3,    /* --profile --set --variant --yes */
+    GROUP_RUN = 1u << 4,     /* --jobs --force --fail-fast ... */
+    GROUP_PROBE = 1u << 5,   /* --input --output --metrics */
+    GROUP_JOBS = 1u << 6,    /* --jobs alone */
+    GROUP_FETCH = 1u << 7,   /* --from --to */
+    GROUP_PLOT = 1u << 8,    /* --output --metric --variant --cell --heatmap --log */
+    GROUP_REPORT = 1u << 9,  /* --output --figures --title --intro */
     GROUP_EXPORT = 1u << 10, /* --trials --metrics --params */
     GROUP_COMPARE = 1u << 11 /* --metric --study */
 };
@@ -46,8 +46,8 @@ struct command {
 };
 extern const struct command *const commands[]; /* closed by NULL; the first is `run` */
 extern const struct command command_run, command_plan, command_ls, command_show, command_sql, command_list,
-    command_schema, command_probe, command_fetch, command_claims, command_digest, command_verify,
-    command_plot, command_report, command_export, command_compare;
+    command_schema, command_probe, command_fetch, command_claims, command_digest, command_verify, command_plot,
+    command_report, command_export, command_compare;
 
 /* ---- options.c ---- */
 /* argv[0] is skipped. key=value arguments of commands that read files become overrides. */

@@ -6,12 +6,14 @@ enum { PATIENCE_MS = 3600 * 1000 }; /* the statements are known: a large study m
 
 /* Of the trials that the newest version of the file asks for, in the order of the file. */
 #define OF_CURRENT " WHERE v.study = ?1 AND t.current ORDER BY v.trial_id"
-static const char trials[] = "SELECT study, variant, cell, seed, algorithm, dataset, state, step, budget, wall_s, last_train_loss, "
-                             "best_train_loss, last_train_accuracy, best_train_accuracy, last_test_loss, best_test_loss, "
-                             "last_test_accuracy, best_test_accuracy, diverged_step, diverged_layer, diverged_tensor, reason, "
-                             "\"key\" FROM trials WHERE study = ?1 AND current ORDER BY trial_id";
-static const char metrics[] = "SELECT v.study, v.variant, v.cell, v.seed, v.metric, v.step, v.value, v.nonfinite FROM metrics v "
-                              "JOIN trials t ON t.trial_id = v.trial_id" OF_CURRENT ", v.metric, v.step";
+static const char trials[] =
+    "SELECT study, variant, cell, seed, algorithm, dataset, state, step, budget, wall_s, last_train_loss, "
+    "best_train_loss, last_train_accuracy, best_train_accuracy, last_test_loss, best_test_loss, "
+    "last_test_accuracy, best_test_accuracy, diverged_step, diverged_layer, diverged_tensor, reason, "
+    "\"key\" FROM trials WHERE study = ?1 AND current ORDER BY trial_id";
+static const char metrics[] =
+    "SELECT v.study, v.variant, v.cell, v.seed, v.metric, v.step, v.value, v.nonfinite FROM metrics v "
+    "JOIN trials t ON t.trial_id = v.trial_id" OF_CURRENT ", v.metric, v.step";
 static const char params[] = "SELECT v.study, v.variant, v.cell, v.seed, v.param, v.value, v.swept FROM params v "
                              "JOIN trials t ON t.trial_id = v.trial_id" OF_CURRENT ", v.param";
 
@@ -26,8 +28,11 @@ static int export(const struct cli *c, struct query *q, struct err *e)
     arena_finish(&a);
     TRY(code);
     query_set_timeout(q, PATIENCE_MS);
-    return query_print(q, c->metrics ? metrics : c->params ? params : trials, c->arguments, 1,
-                       c->has_format ? c->format : FORMAT_CSV, stdout, NULL, e);
+    return query_print(q,
+                       c->metrics  ? metrics
+                       : c->params ? params
+                                   : trials,
+                       c->arguments, 1, c->has_format ? c->format : FORMAT_CSV, stdout, NULL, e);
 }
 
 static int run(const struct cli *c)

@@ -161,7 +161,8 @@ static void line(struct text *t, const struct frame *f, const struct curve *c, s
         if (n++ == 0 && to - from == 1) /* a line of one point is a dot */
             svg_point(t, x, y);
     }
-    text_add(t, "\" fill=\"none\" stroke=\"%s\" stroke-width=\"1.8\" stroke-linecap=\"round\" stroke-linejoin=\"round\"",
+    text_add(t,
+             "\" fill=\"none\" stroke=\"%s\" stroke-width=\"1.8\" stroke-linecap=\"round\" stroke-linejoin=\"round\"",
              style->color);
     if (style->dash)
         text_add(t, " stroke-dasharray=\"%s\"", style->dash);

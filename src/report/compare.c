@@ -5,7 +5,8 @@
 #include <string.h>
 
 static const char sql_values[] =
-    "SELECT t.cell, t.seed, t.state, u.last FROM study s JOIN trial t ON t.study_id = s.id AND t.generation = s.generation "
+    "SELECT t.cell, t.seed, t.state, u.last FROM study s JOIN trial t ON t.study_id = s.id AND t.generation = "
+    "s.generation "
     "LEFT JOIN summary u ON u.trial_id = t.id AND u.key_id = (SELECT id FROM metric_key WHERE name = ?3) "
     "WHERE s.name = ?1 AND t.variant = ?2 ORDER BY t.id";
 
@@ -65,7 +66,8 @@ static void summary(struct text *out, const struct moments *d)
     text_add(out, "mean difference %.6g, n = %zu", d->mean, d->n);
     if (d->n >= 2) {
         const double half = moments_half_width(d);
-        text_add(out, ", sd %.4g, 95 %% interval [%.6g, %.6g] (Student)\n", moments_sd(d), d->mean - half, d->mean + half);
+        text_add(out, ", sd %.4g, 95 %% interval [%.6g, %.6g] (Student)\n", moments_sd(d), d->mean - half,
+                 d->mean + half);
     } else {
         text_puts(out, "; one pair gives no interval\n");
     }
@@ -81,7 +83,8 @@ static size_t pairs(struct text *out, const struct values *a, const struct value
         if (!y)
             continue;
         if (d.n == 0)
-            text_add(out, "\n%s%s%6s  %14s  %14s  %14s\n", cell ? cell : "", cell ? "\n" : "", "seed", "A", "B", "A - B");
+            text_add(out, "\n%s%s%6s  %14s  %14s  %14s\n", cell ? cell : "", cell ? "\n" : "", "seed", "A", "B",
+                     "A - B");
         text_add(out, "%6s  %14.6g  %14.6g  %14.6g", x->seed, x->last, y->last, x->last - y->last);
         if (*remark(x))
             text_add(out, "  A %s", remark(x));
@@ -109,8 +112,8 @@ static void unpaired(struct text *out, const char *name, const struct values *v)
     text_add(out, ", n = %zu\n", m.n);
 }
 
-static int read_side(struct values *v, struct query *q, struct arena *arena, struct compare_side side, const char **metric,
-                     struct err *e)
+static int read_side(struct values *v, struct query *q, struct arena *arena, struct compare_side side,
+                     const char **metric, struct err *e)
 {
     struct subject s;
     TRY(subject_read(&s, q, arena, side.study, e));
@@ -127,14 +130,14 @@ static int read_side(struct values *v, struct query *q, struct arena *arena, str
     return 0;
 }
 
-static int compare(struct text *out, struct query *q, struct arena *arena, struct compare_side sa, struct compare_side sb,
-                   const char *metric, struct err *e)
+static int compare(struct text *out, struct query *q, struct arena *arena, struct compare_side sa,
+                   struct compare_side sb, const char *metric, struct err *e)
 {
     struct values a, b;
     TRY(read_side(&a, q, arena, sa, &metric, e));
     TRY(read_side(&b, q, arena, sb, &metric, e));
-    text_add(out, "%s%s, last values\nA = %s:%s\nB = %s:%s\n", metric, subject_unit(metric), sa.study, sa.variant, sb.study,
-             sb.variant);
+    text_add(out, "%s%s, last values\nA = %s:%s\nB = %s:%s\n", metric, subject_unit(metric), sa.study, sa.variant,
+             sb.study, sb.variant);
     size_t n = 0;
     if (a.one_cell && b.one_cell) {
         n = pairs(out, &a, &b, NULL);

@@ -1,5 +1,5 @@
-/* Two variants, paired by seed. Equal seeds see the same data, initial weights and noise, so their differences vary less
- * than either side. */
+/* Two variants, paired by seed. Equal seeds see the same data, initial weights and noise, so their differences vary
+ * less than either side. */
 #ifndef TPRUN_REPORT_COMPARE_H
 #define TPRUN_REPORT_COMPARE_H
 

@@ -55,8 +55,9 @@ static int draw(struct text *out, struct query *q, struct arena *a, const char *
     if (o->n_metrics == 0 && !o->cell)
         TRY(heatmap_read(&h, &s, q, a, e));
     if (o->heatmap && (o->n_metrics || o->cell))
-        return err_set(e, ERR_USAGE, "a heatmap shows the area under train_loss of all cells: --metric and --cell are of "
-                                     "curves");
+        return err_set(e, ERR_USAGE,
+                       "a heatmap shows the area under train_loss of all cells: --metric and --cell are of "
+                       "curves");
     return h.x_key || o->heatmap ? heatmap_draw(out, &s, &h, e) : draw_curves(out, q, a, &s, o, e);
 }
 

@@ -6,7 +6,18 @@
 #include <math.h>
 #include <stdio.h>
 
-enum { LEFT = 70, TOP = HEADING_HEIGHT + 8, BOTTOM = 50, GAP = 58, COLUMNS = 3, BAR = 14, BAR_TEXT = 48, NAME_LINE = 18, MAX_PANELS = 12, MAX_SIDE = 64 };
+enum {
+    LEFT = 70,
+    TOP = HEADING_HEIGHT + 8,
+    BOTTOM = 50,
+    GAP = 58,
+    COLUMNS = 3,
+    BAR = 14,
+    BAR_TEXT = 48,
+    NAME_LINE = 18,
+    MAX_PANELS = 12,
+    MAX_SIDE = 64
+};
 
 struct layout {
     size_t n_panels, columns, rows;
@@ -65,7 +76,10 @@ static void mark(struct text *t, const struct layout *l, const struct heatmap_ce
     const double w = l->cell_width, h = l->cell_height, r = 0.26 * fmin(w, h);
     const bool known = isfinite(c->brightness);
     const double share = known ? share_of(l, c->brightness) : 0;
-    svg_rect(t, x + 0.5, y + 0.5, w - 1, h - 1, known ? ramp(share, color) : c->n_diverged ? "#eeeeee" : "#ffffff",
+    svg_rect(t, x + 0.5, y + 0.5, w - 1, h - 1,
+             known           ? ramp(share, color)
+             : c->n_diverged ? "#eeeeee"
+                             : "#ffffff",
              known ? NULL : "#d0d0d0");
     if (c->n_diverged && known)
         svg_cross(t, x + w / 2, y + h / 2, 0.6 * r, share > 0.6 ? "#000000" : "#ffffff", 1.4);
@@ -213,7 +227,8 @@ int heatmap_draw(struct text *out, const struct subject *s, const struct heatmap
 {
     bool shown[256];
     if (!h->x_key)
-        return err_set(e, ERR_USAGE, "study '%s' does not sweep exactly two numeric keys, which a heatmap needs", s->name);
+        return err_set(e, ERR_USAGE, "study '%s' does not sweep exactly two numeric keys, which a heatmap needs",
+                       s->name);
     if (s->n_variants > sizeof shown)
         return err_set(e, ERR_USAGE, "study '%s' has %zu variants; choose with --variant", s->name, s->n_variants);
     const struct layout l = plan(s, h, shown);
@@ -226,8 +241,8 @@ int heatmap_draw(struct text *out, const struct subject *s, const struct heatmap
     const double legend_y = top + (double)l.rows * step_y - GAP + BOTTOM;
     const double width = fmax(bar_x + BAR + BAR_TEXT + 10, LEFT + heading_width(s, remark)) + 16;
     struct text about = { 0 };
-    text_add(&about, "Study %s: 1 / area under train_loss, x: %s, y: %s. Cells with a cross diverged.", s->name, h->x_key,
-             h->y_key);
+    text_add(&about, "Study %s: 1 / area under train_loss, x: %s, y: %s. Cells with a cross diverged.", s->name,
+             h->x_key, h->y_key);
     svg_open(out, width, legend_y + 19 * (double)legend_lines(h) + 6, heading_title(s), about.s);
     text_free(&about);
     heading_draw(out, s, remark, LEFT);

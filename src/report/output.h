@@ -11,8 +11,8 @@
 int output_write(const char *path, const struct text *t, struct err *e);
 /* Makes the folder and those above it. */
 int output_make_folder(const char *path, struct err *e);
-/* `target` as seen from the folder of the file `from` (NULL: from the working folder), by names alone; both are relative
- * to the working folder, or absolute. "../figures/a.svg" of "doc/figures/a.svg" and "doc/text/b.md". */
+/* `target` as seen from the folder of the file `from` (NULL: from the working folder), by names alone; both are
+ * relative to the working folder, or absolute. "../figures/a.svg" of "doc/figures/a.svg" and "doc/text/b.md". */
 const char *output_relative(struct arena *a, const char *from, const char *target);
 /* The folder of a path: "." if it names none. */
 const char *output_folder(struct arena *a, const char *path);

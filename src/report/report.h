@@ -13,7 +13,7 @@ struct report_options {
 };
 
 /* Equal databases give equal bytes, but for the times in the tables of costs. Writes the figures. */
-int report_write(struct text *out, struct query *q, const char *const *studies, size_t n, const struct report_options *o,
-                 struct err *e);
+int report_write(struct text *out, struct query *q, const char *const *studies, size_t n,
+                 const struct report_options *o, struct err *e);
 
 #endif

@@ -24,8 +24,7 @@ bool scale_holds(const struct scale *s, double x)
 double scale_at(const struct scale *s, double x)
 {
     const double held = x < s->low ? s->low : x > s->high ? s->high : x;
-    const double share =
-        s->log ? log(held / s->low) / log(s->high / s->low) : (held - s->low) / (s->high - s->low);
+    const double share = s->log ? log(held / s->low) / log(s->high / s->low) : (held - s->low) / (s->high - s->low);
     return s->from + share * (s->to - s->from);
 }
 

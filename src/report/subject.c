@@ -3,7 +3,8 @@
 #include "base/text.h"
 #include <string.h>
 
-static const char sql_study[] = "SELECT name, title, paper, locator, path, profile, spec_sha256 FROM study WHERE name = ?1";
+static const char sql_study[] =
+    "SELECT name, title, paper, locator, path, profile, spec_sha256 FROM study WHERE name = ?1";
 static const char sql_names[] = "SELECT name FROM study ORDER BY name";
 /* trial_id counts in the order of the file: variants, then cells, then seeds. */
 static const char sql_trials[] = "SELECT trial_id, variant, cell, seed, state FROM trials WHERE study = ?1 AND current "
@@ -49,7 +50,9 @@ static int add_study(void *self, int n, const char *const *values)
 {
     struct reading *r = self;
     struct subject *s = r->subject;
-    const char **const fields[] = { &s->name, &s->title, &s->paper, &s->locator, &s->path, &s->profile, &s->spec_sha256 };
+    const char **const fields[] = {
+        &s->name, &s->title, &s->paper, &s->locator, &s->path, &s->profile, &s->spec_sha256
+    };
     for (int i = 0; i < n; i++)
         *fields[i] = arena_strdup(r->a, values[i] ? values[i] : "");
     r->found = true;
@@ -72,8 +75,8 @@ const char *subject_unit(const char *metric)
     return subject_percent(metric) ? " (%)" : !strncmp(metric, "angle", 5) ? " (°)" : "";
 }
 
-/* "tp stepsize=0.1, units=50" of "tp" and "train.optimizer.stepsize=0.1, network.layers.0.rnn.units=50"; a study without
- * variants calls its one "base". */
+/* "tp stepsize=0.1, units=50" of "tp" and "train.optimizer.stepsize=0.1, network.layers.0.rnn.units=50"; a study
+ * without variants calls its one "base". */
 static const char *label_of(struct arena *a, const char *variant, const char *cell)
 {
     if (!*cell)
@@ -183,8 +186,8 @@ static int unknown(const struct subject *s, const char *what, const char *word, 
     for (size_t i = 0; i < n && i < 20; i++)
         text_add(&all, "%s%s", i ? ", " : "", names[i]);
     const int code = err_set(e, ERR_USAGE, "study '%s' has no %s '%s'%s%s%s (it has: %s%s)", s->name, what, word,
-                             near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "",
-                             all.s ? all.s : "none", n > 20 ? ", ..." : "");
+                             near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "", all.s ? all.s : "none",
+                             n > 20 ? ", ..." : "");
     text_free(&all);
     return code;
 }
@@ -220,10 +223,18 @@ int subject_filter(struct subject *s, const char *const *variants, size_t n, con
     return 0;
 }
 
+const char *subject_label(const struct subject *s, const char *variant, const char *cell)
+{
+    for (size_t i = 0; i < s->n_groups; i++)
+        if (!strcmp(s->groups[i].variant, variant) && !strcmp(s->groups[i].cell, cell))
+            return s->groups[i].label;
+    return variant;
+}
+
 const char *subject_main_metric(const struct subject *s)
 {
-    static const char *const order[] = { "test_accuracy", "valid_accuracy", "train_accuracy", "test_loss",
-                                         "valid_loss",    "train_loss" };
+    static const char *const order[] = { "test_accuracy", "valid_accuracy", "train_accuracy",
+                                         "test_loss",     "valid_loss",     "train_loss" };
     for (size_t i = 0; i < sizeof order / sizeof order[0]; i++)
         if (listed(order[i], s->metrics, s->n_metrics))
             return order[i];

@@ -36,6 +36,8 @@ int subject_filter(struct subject *s, const char *const *variants, size_t n, con
 int subject_check_metric(const struct subject *s, const char *metric, struct err *e);
 /* "test_accuracy", or the nearest to it that the study has; NULL if it has logged nothing. */
 const char *subject_main_metric(const struct subject *s);
+/* The label of a group, or the variant if there is no such group. */
+const char *subject_label(const struct subject *s, const char *variant, const char *cell);
 bool subject_percent(const char *metric);
 /* " (%)", " (°)", or "" for metrics without a unit. */
 const char *subject_unit(const char *metric);

@@ -21,7 +21,8 @@ void svg_close(struct text *t);
 void svg_group(struct text *t, const char *title);
 void svg_group_end(struct text *t);
 /* y is the base line. rotated: read from below to above, around (x, y). */
-void svg_text(struct text *t, double x, double y, double size, enum svg_anchor anchor, const char *color, const char *s);
+void svg_text(struct text *t, double x, double y, double size, enum svg_anchor anchor, const char *color,
+              const char *s);
 void svg_text_rotated(struct text *t, double x, double y, double size, const char *color, const char *s);
 void svg_line(struct text *t, double x0, double y0, double x1, double y1, const char *color, double width,
               const char *dash);

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 static const int64_t second_ns = 1000 * 1000 * 1000;
-enum { STALL_SECONDS = 300, STOP_SECONDS = 20, HEARTBEAT_SECONDS = 10 };
+enum { STALL_SECONDS = 300, STOP_SECONDS = 5, HEARTBEAT_SECONDS = 10 };
 
 int runner_make_parents(const char *path, struct err *e)
 {

@@ -227,7 +227,7 @@ static const struct {
       "4:27: sweep.zip.g: 'b' has 3 values, but 'a' has 2; they are taken together\n4:42: sweep.zip.h: expected a map, "
       "found the number 1\n" },
     { "  grid: {a.b: [1]}\n  zip: {g: {a.b: [2], a: [3]}}",
-      "5:23: duplicate key 'a'\n  5:13: it is given here as well\n" },
+      "5:13: 'a.b' goes into 'a', which is not a map\n  5:23: it is given here\n" },
     { "  grid: {a.b: [1], abc: [2]}\n  zip: {g: {a.b: [2]}, h: {a: [3]}}",
       "5:15: sweep.zip.g.a.b: 'a.b' is swept twice\n  4:12: it is swept here\n"
       "5:28: sweep.zip.h.a: 'a.b' is swept as well; one contains the other\n  4:12: it is swept here\n" },

@@ -83,7 +83,7 @@ static const struct {
     { "# nothing\n", "0:0: the file is empty\n" },
     { "a: 1\nb: 2\na: 3", "3:1: duplicate key 'a'\n  1:1: it is given here as well\n" },
     { "a.b: 1\na: {c: 1, b: 2}", "2:11: duplicate key 'b'\n  1:1: it is given here as well\n" },
-    { "a: 1\na.b: 2", "2:1: duplicate key 'a.b'\n  1:1: it is given here as well\n" },
+    { "a: 1\na.b: 2", "2:1: 'a.b' goes into 'a', which is not a map\n  1:1: it is given here\n" },
     { "a.b: {c: 1}\na.b: {d: 1}", "2:1: duplicate key 'a.b'\n  1:1: it is given here as well\n" },
     { "a..b: 1\n.c: 2\nd.: 3\n'': 4", "1:1: empty name in the key 'a..b'\n2:1: empty name in the key '.c'\n3:1: empty "
                                       "name in the key 'd.'\n4:1: empty name in the key ''\n" },

@@ -1,0 +1,95 @@
+#include "report/escape.h"
+#include "report/section.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Attempts that are being made now have no costs yet, so their trials are left out. */
+static const char sql_costs[] =
+    "WITH c AS (SELECT r.trial_id, sum(CASE WHEN o.phase = 'train' THEN o.wall_ns END) AS wall, "
+    "sum(CASE WHEN o.phase = 'train' THEN o.cpu_ns END) AS cpu, "
+    "sum(CASE WHEN o.phase = 'evaluate' THEN o.wall_ns END) AS evaluation, sum(o.wall_ns) AS total "
+    "FROM run r JOIN cost o ON o.run_id = r.id GROUP BY r.trial_id) "
+    "SELECT t.variant, count(*), sum(t.step), sum(c.wall) / 1e6, sum(c.cpu) / 1e6, sum(c.evaluation) / 1e6, "
+    "sum(c.total) / "
+    "1e6 FROM study s JOIN trial t ON t.study_id = s.id AND t.generation = s.generation JOIN c ON c.trial_id = t.id "
+    "WHERE s.name = ?1 AND t.state <> 'running' GROUP BY t.variant ORDER BY min(t.id)";
+static const char sql_machines[] =
+    "SELECT DISTINCT v.version, h.description, r.kernel FROM study s "
+    "JOIN trial t ON t.study_id = s.id AND t.generation = s.generation JOIN run r ON r.trial_id = t.id "
+    "JOIN host h ON h.id = r.host_id JOIN code v ON v.id = r.code_id WHERE s.name = ?1 ORDER BY 1, 2, 3";
+
+struct costs {
+    struct text *out;
+    size_t n;
+};
+
+static double number(const char *s)
+{
+    double x;
+    return s && text_to_double(s, strlen(s), &x) == 0 ? x : NAN;
+}
+
+static void put(struct text *out, const char *format, double x)
+{
+    text_puts(out, " | ");
+    if (isfinite(x))
+        text_add(out, format, x);
+    else
+        text_puts(out, "–");
+}
+
+static int put_costs(void *self, int n, const char *const *values)
+{
+    static const char *const head[] = { "variant",
+                                        "trials",
+                                        "iterations",
+                                        "ms per iteration, wall",
+                                        "ms per iteration, processor",
+                                        "share of evaluation",
+                                        "wall time of all",
+                                        NULL };
+    struct costs *c = self;
+    if (n < 7 || !values[0] || !values[1])
+        return 0;
+    if (c->n++ == 0)
+        section_head(c->out, head);
+    const double steps = number(values[2]), total = number(values[6]);
+    text_puts(c->out, "| ");
+    escape_code(c->out, values[0]);
+    text_add(c->out, " | %s", values[1]);
+    put(c->out, "%.0f", steps);
+    put(c->out, "%.3g", number(values[3]) / steps);
+    put(c->out, "%.3g", number(values[4]) / steps);
+    put(c->out, "%.0f %%", 100 * number(values[5]) / total);
+    put(c->out, "%.0f s", total / 1000);
+    text_puts(c->out, " |\n");
+    return 0;
+}
+
+static int put_machine(void *self, int n, const char *const *values)
+{
+    struct costs *c = self;
+    if (n < 3 || !values[0] || !values[1])
+        return 0;
+    text_puts(c->out, "- ");
+    escape_markdown(c->out, values[0]);
+    text_puts(c->out, "; ");
+    escape_markdown(c->out, values[1]);
+    text_puts(c->out, values[2] ? "; " : "");
+    escape_markdown(c->out, values[2] ? values[2] : "");
+    text_putc(c->out, '\n');
+    c->n++;
+    return 0;
+}
+
+int section_costs(const struct section *s, struct err *e)
+{
+    struct costs c = { .out = s->out };
+    TRY(query_rows(s->q, sql_costs, &s->subject->name, 1, put_costs, &c, e));
+    text_puts(s->out, c.n ? "\n" : "");
+    c.n = 0;
+    TRY(query_rows(s->q, sql_machines, &s->subject->name, 1, put_machine, &c, e));
+    text_puts(s->out, c.n ? "\n" : "");
+    return 0;
+}

@@ -1,0 +1,171 @@
+#include "report/escape.h"
+#include "report/moments.h"
+#include "report/section.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char sql_values[] =
+    "SELECT t.id, k.name, u.last, u.best FROM study s JOIN trial t ON t.study_id = s.id AND t.generation = "
+    "s.generation "
+    "JOIN summary u ON u.trial_id = t.id JOIN metric_key k ON k.id = u.key_id WHERE s.name = ?1 ORDER BY t.id, k.name";
+static const char sql_goal[] = "SELECT goal = 'max' FROM metric_key WHERE name = ?1";
+
+/* Of the trials that ended: one that diverged counts with its last finite value. */
+struct results {
+    const struct subject *s;
+    struct moments *last, *best; /* n_groups x n_metrics, by row */
+    size_t at;                   /* the trial found last: the rows come trial by trial */
+};
+
+static size_t trial_of(struct results *r, const char *id)
+{
+    const size_t n = r->s->n_trials;
+    for (size_t k = 0; k < n; k++) {
+        const size_t i = (r->at + k) % n;
+        if (!strcmp(r->s->trials[i].id, id))
+            return r->at = i;
+    }
+    return n;
+}
+
+static void add(struct moments *m, const char *value)
+{
+    double x;
+    if (value && text_to_double(value, strlen(value), &x) == 0)
+        moments_add(m, x);
+}
+
+static int add_values(void *self, int n, const char *const *values)
+{
+    struct results *r = self;
+    const struct subject *s = r->s;
+    if (n < 4 || !values[0] || !values[1])
+        return 0;
+    const size_t trial = trial_of(r, values[0]);
+    for (size_t m = 0; trial < s->n_trials && s->trials[trial].ended && m < s->n_metrics; m++)
+        if (!strcmp(s->metrics[m], values[1])) {
+            const size_t at = s->trials[trial].group * s->n_metrics + m;
+            add(&r->last[at], values[2]);
+            add(&r->best[at], values[3]);
+        }
+    return 0;
+}
+
+static void put_moments(struct text *out, const struct moments *m)
+{
+    if (m->n == 0)
+        text_puts(out, "–");
+    else if (m->n == 1)
+        text_add(out, "%.4g", m->mean);
+    else
+        text_add(out, "%.4g ± %.2g", m->mean, moments_sd(m));
+}
+
+static void put_row(struct text *out, const struct results *r, size_t metric, size_t group)
+{
+    const size_t at = group * r->s->n_metrics + metric;
+    text_add(out, "| %s%s | ", r->s->metrics[metric], subject_unit(r->s->metrics[metric]));
+    escape_code(out, r->s->groups[group].label);
+    text_puts(out, " | ");
+    put_moments(out, &r->last[at]);
+    text_puts(out, " | ");
+    put_moments(out, &r->best[at]);
+    text_add(out, " | %zu", r->last[at].n);
+    if (r->s->groups[group].n_diverged)
+        text_add(out, " (%zu diverged)", r->s->groups[group].n_diverged);
+    text_puts(out, " |\n");
+}
+
+static void put_states(const struct section *s)
+{
+    static const char *const head[] = {
+        "variant", "cells", "trials", "done", "diverged", "failed", "not finished", NULL
+    };
+    const struct subject *u = s->subject;
+    section_head(s->out, head);
+    for (size_t v = 0; v < u->n_variants; v++) {
+        struct group sum = { 0 };
+        size_t cells = 0;
+        for (size_t i = 0; i < u->n_groups; i++)
+            if (!strcmp(u->groups[i].variant, u->variants[v])) {
+                cells++;
+                sum.n_trials += u->groups[i].n_trials;
+                sum.n_done += u->groups[i].n_done;
+                sum.n_diverged += u->groups[i].n_diverged;
+                sum.n_failed += u->groups[i].n_failed;
+            }
+        text_puts(s->out, "| ");
+        escape_code(s->out, u->variants[v]);
+        text_add(s->out, " | %zu | %zu | %zu | %zu | %zu | %zu |\n", cells, sum.n_trials, sum.n_done, sum.n_diverged,
+                 sum.n_failed, sum.n_trials - sum.n_done - sum.n_diverged - sum.n_failed);
+    }
+    text_putc(s->out, '\n');
+}
+
+/* Of a large sweep: the best few cells of each variant by the last value of the main metric. */
+static void put_best(const struct section *s, const struct results *r, size_t metric, bool largest)
+{
+    enum { BEST = 3 };
+    const struct subject *u = s->subject;
+    for (size_t v = 0; v < u->n_variants; v++) {
+        bool *taken = arena_need(s->a, u->n_groups, sizeof *taken);
+        for (size_t k = 0; k < BEST; k++) {
+            size_t best = u->n_groups;
+            for (size_t i = 0; i < u->n_groups; i++) {
+                const struct moments *m = &r->last[i * u->n_metrics + metric];
+                if (taken[i] || m->n == 0 || u->groups[i].n_diverged ||
+                    strcmp(u->groups[i].variant, u->variants[v]) != 0)
+                    continue;
+                const double against = best < u->n_groups ? r->last[best * u->n_metrics + metric].mean : 0;
+                if (best == u->n_groups || (largest ? m->mean > against : m->mean < against))
+                    best = i;
+            }
+            if (best < u->n_groups) {
+                taken[best] = true;
+                put_row(s->out, r, metric, best);
+            }
+        }
+    }
+}
+
+static int put_values(const struct section *s, const struct results *r, struct err *e)
+{
+    static const char *const head[] = { "metric", "variant, cell", "last", "best", "n", NULL };
+    const struct subject *u = s->subject;
+    const bool all = u->n_groups <= SECTION_MAX_ROWS;
+    const char *main = subject_main_metric(u);
+    text_puts(s->out,
+              all ? "Last and best values, mean ± sd over the n trials that ended; one that diverged counts with its "
+                    "last finite value:\n\n"
+                  : "Last and best values of the three best cells without divergence of each variant, mean ± sd:"
+                    "\n\n");
+    section_head(s->out, head);
+    for (size_t m = 0; m < u->n_metrics; m++) {
+        for (size_t i = 0; all && i < u->n_groups; i++)
+            put_row(s->out, r, m, i);
+        if (!all && !strcmp(u->metrics[m], main)) {
+            double largest = 0;
+            bool found;
+            TRY(query_number(s->q, sql_goal, &main, 1, &found, &largest, e));
+            put_best(s, r, m, found && largest > 0);
+        }
+    }
+    text_putc(s->out, '\n');
+    return 0;
+}
+
+int section_results(const struct section *s, struct err *e)
+{
+    const struct subject *u = s->subject;
+    size_t n;
+    if (__builtin_mul_overflow(u->n_groups, u->n_metrics + 1, &n))
+        return err_set(e, ERR_MEMORY, "out of memory");
+    struct results r = { .s = u,
+                         .last = arena_need(s->a, n, sizeof(struct moments)),
+                         .best = arena_need(s->a, n, sizeof(struct moments)) };
+    put_states(s);
+    TRY(query_rows(s->q, sql_values, &u->name, 1, add_values, &r, e));
+    return u->n_metrics ? put_values(s, &r, e) : 0;
+}

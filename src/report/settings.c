@@ -1,0 +1,176 @@
+#include "report/escape.h"
+#include "report/section.h"
+
+#include <string.h>
+
+static const char sql_settings[] =
+    "SELECT key, coalesce(text, num) FROM param WHERE trial_id = CAST(?1 AS INTEGER) AND swept = 0 ORDER BY key";
+static const char sql_swept[] =
+    "SELECT p.key, count(DISTINCT coalesce(p.text, p.num)), min(p.num), max(p.num) FROM study s "
+    "JOIN trial t ON t.study_id = s.id AND t.generation = s.generation JOIN param p ON p.trial_id = t.id "
+    "WHERE s.name = ?1 AND p.swept = 1 GROUP BY p.key ORDER BY p.key";
+
+enum { MAX_COLUMNS = 12 };
+
+/* The settings of the first trial of each variant, as a table: one row for each key. */
+struct row {
+    const char *key;
+    const char *values[MAX_COLUMNS]; /* NULL: the variant has no such key */
+};
+
+struct table {
+    struct arena *a;
+    size_t n, capacity, n_columns, column; /* column: the one being read */
+    struct row *rows;                      /* by key */
+};
+
+/* Names and budgets of the bookkeeping tell nothing about the training. */
+static bool is_bookkeeping(const char *key)
+{
+    static const char *const names[] = { "variant", "seed", "experiment", "log.", "checkpoint.", "title", "source" };
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (!strncmp(key, names[i], strlen(names[i])))
+            return true;
+    return false;
+}
+
+static int add_setting(void *self, int n, const char *const *values)
+{
+    struct table *t = self;
+    if (n < 2 || !values[0] || !values[1] || is_bookkeeping(values[0]))
+        return 0;
+    size_t at = 0;
+    while (at < t->n && strcmp(t->rows[at].key, values[0]) < 0)
+        at++;
+    if (at == t->n || strcmp(t->rows[at].key, values[0]) != 0) {
+        if (t->n == t->capacity) {
+            t->capacity = 2 * t->n + 64;
+            struct row *rows = arena_need(t->a, t->capacity, sizeof *rows);
+            if (t->n)
+                memcpy(rows, t->rows, t->n * sizeof *rows);
+            t->rows = rows;
+        }
+        memmove(t->rows + at + 1, t->rows + at, (t->n - at) * sizeof *t->rows);
+        t->rows[at] = (struct row){ .key = arena_strdup(t->a, values[0]) };
+        t->n++;
+    }
+    t->rows[at].values[t->column] = arena_strdup(t->a, values[1]);
+    return 0;
+}
+
+static bool differs(const struct table *t, const struct row *r)
+{
+    for (size_t i = 1; i < t->n_columns; i++)
+        if (!r->values[i] != !r->values[0] || (r->values[0] && strcmp(r->values[i], r->values[0]) != 0))
+            return true;
+    return false;
+}
+
+/* Worth a line although all variants share it. */
+static bool is_important(const char *key)
+{
+    static const char *const names[] = { "dataset.",
+                                         "network.layers.",
+                                         "train.",
+                                         "precision",
+                                         "loss.name",
+                                         "algorithm.name",
+                                         "algorithm.target_stepsize",
+                                         "algorithm.update.name",
+                                         "algorithm.mapping.name",
+                                         "algorithm.mapping.regularization",
+                                         "algorithm.propagate.name" };
+    static const char *const details[] = { "train.stop.", "stepsize_factor", ".trainable", ".bias" };
+    for (size_t i = 0; i < sizeof details / sizeof details[0]; i++)
+        if (strstr(key, details[i]))
+            return false;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (!strncmp(key, names[i], strlen(names[i])))
+            return true;
+    return false;
+}
+
+static void put_differences(const struct section *s, const struct table *t)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < t->n; i++)
+        n += differs(t, &t->rows[i]);
+    if (n == 0)
+        return;
+    text_puts(s->out, "What the variants differ in:\n\n| setting ");
+    for (size_t j = 0; j < t->n_columns; j++) {
+        text_puts(s->out, "| ");
+        escape_code(s->out, s->subject->variants[j]);
+        text_putc(s->out, ' ');
+    }
+    text_puts(s->out, "|\n| --- |");
+    for (size_t j = 0; j < t->n_columns; j++)
+        text_puts(s->out, " --- |");
+    text_putc(s->out, '\n');
+    for (size_t i = 0; i < t->n; i++) {
+        if (!differs(t, &t->rows[i]))
+            continue;
+        text_puts(s->out, "| ");
+        escape_code(s->out, t->rows[i].key);
+        for (size_t j = 0; j < t->n_columns; j++) {
+            text_puts(s->out, " | ");
+            escape_markdown(s->out, t->rows[i].values[j] ? t->rows[i].values[j] : "–");
+        }
+        text_puts(s->out, " |\n");
+    }
+    text_putc(s->out, '\n');
+}
+
+static void put_common(const struct section *s, const struct table *t)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < t->n; i++) {
+        const struct row *r = &t->rows[i];
+        if (differs(t, r) || !is_important(r->key) || !r->values[0])
+            continue;
+        text_puts(s->out, n++ ? ", " : s->subject->n_variants > 1 ? "What they share: " : "Settings: ");
+        escape_code(s->out, r->key);
+        text_putc(s->out, ' ');
+        escape_markdown(s->out, r->values[0]);
+    }
+    text_puts(s->out, n ? ".\n\n" : "");
+}
+
+static int put_swept(void *self, int n, const char *const *values)
+{
+    const struct section *s = self;
+    if (n < 4 || !values[0] || !values[1])
+        return 0;
+    text_puts(s->out, "- swept: ");
+    escape_code(s->out, values[0]);
+    text_add(s->out, ", %s values", values[1]);
+    if (values[2] && values[3]) {
+        text_puts(s->out, " from ");
+        section_number(s->out, values[2]);
+        text_puts(s->out, " to ");
+        section_number(s->out, values[3]);
+    }
+    text_putc(s->out, '\n');
+    return 0;
+}
+
+int section_settings(const struct section *s, struct err *e)
+{
+    const struct subject *u = s->subject;
+    struct section copy = *s;
+    struct table t = { .a = s->a, .n_columns = u->n_variants < MAX_COLUMNS ? u->n_variants : MAX_COLUMNS };
+    for (t.column = 0; t.column < t.n_columns; t.column++)
+        for (size_t i = 0; i < u->n_trials; i++)
+            if (!strcmp(u->groups[u->trials[i].group].variant, u->variants[t.column])) {
+                TRY(query_rows(s->q, sql_settings, &u->trials[i].id, 1, add_setting, &t, e));
+                break;
+            }
+    const size_t before = s->out->n;
+    TRY(query_rows(s->q, sql_swept, &u->name, 1, put_swept, &copy, e));
+    text_puts(s->out, s->out->n > before ? "\n" : "");
+    put_differences(s, &t);
+    if (u->n_variants > t.n_columns)
+        text_add(s->out, "The first %zu of %zu variants are shown.\n\n", t.n_columns, u->n_variants);
+    put_common(s, &t);
+    return 0;
+}

@@ -1,0 +1,80 @@
+#include "report/escape.h"
+#include "report/section.h"
+
+#include <string.h>
+
+enum { ID, TEXT, REPORTED, MEASURED, LOW, HIGH, VERDICT, NOTE, N_COLUMNS };
+static const char sql_claims[] =
+    "SELECT id, text, reported, measured, low, high, verdict, note FROM claims WHERE study = ?1";
+
+struct claims {
+    struct text *table, reasons;
+    size_t n, n_waiting; /* waiting: trials that have not ended */
+};
+
+static void put_interval(struct text *t, const char *low, const char *high)
+{
+    if (low && high)
+        text_putc(t, '[');
+    else if (low || high)
+        text_puts(t, low ? "≥ " : "≤ ");
+    if (low || !high)
+        section_number(t, low);
+    text_puts(t, low && high ? ", " : "");
+    if (high)
+        section_number(t, high);
+    text_puts(t, low && high ? "]" : "");
+}
+
+static void put_reason(struct claims *c, const char *const *values)
+{
+    struct text *t = &c->reasons;
+    text_puts(t, "- ");
+    escape_code(t, values[ID]);
+    text_puts(t, " is undecided: ");
+    if (values[NOTE])
+        escape_markdown(t, values[NOTE]);
+    else if (c->n_waiting)
+        text_add(t, "%zu of the study's trials %s not finished", c->n_waiting, c->n_waiting == 1 ? "is" : "are");
+    else if (!values[LOW] && !values[HIGH])
+        text_puts(t, "the claim gives no interval");
+    else
+        text_puts(t, "it has not been measured; run `tprun claims`");
+    text_puts(t, ".\n");
+}
+
+static int put_claim(void *self, int n, const char *const *values)
+{
+    static const char *const head[] = { "claim", "what", "reported", "measured", "expected", "verdict", NULL };
+    struct claims *c = self;
+    if (n < N_COLUMNS || !values[ID] || !values[VERDICT])
+        return 0;
+    if (c->n++ == 0)
+        section_head(c->table, head);
+    text_puts(c->table, "| ");
+    escape_code(c->table, values[ID]);
+    text_puts(c->table, " | ");
+    escape_markdown(c->table, values[TEXT] ? values[TEXT] : "");
+    text_puts(c->table, " | ");
+    section_number(c->table, values[REPORTED]);
+    text_puts(c->table, " | ");
+    section_number(c->table, values[MEASURED]);
+    text_puts(c->table, " | ");
+    put_interval(c->table, values[LOW], values[HIGH]);
+    text_add(c->table, " | **%s** |\n", values[VERDICT]);
+    if (!strcmp(values[VERDICT], "undecided"))
+        put_reason(c, values);
+    return 0;
+}
+
+int section_claims(const struct section *s, struct err *e)
+{
+    struct claims c = { .table = s->out };
+    for (size_t i = 0; i < s->subject->n_trials; i++)
+        c.n_waiting += !s->subject->trials[i].ended;
+    const int code = query_rows(s->q, sql_claims, &s->subject->name, 1, put_claim, &c, e);
+    if (c.n)
+        text_add(s->out, "\n%s%s", c.reasons.n ? c.reasons.s : "", c.reasons.n ? "\n" : "");
+    text_free(&c.reasons);
+    return code;
+}
