@@ -68,7 +68,7 @@ static const struct cli_option table[] = {
     { "heatmap", NULL, HEATMAP, GROUP_PLOT, "a heatmap and nothing else" },
     { "log", NULL, LOG_AXIS, GROUP_PLOT, "logarithmic y axes, except of metrics in percent" },
     { "figures", "FOLDER", FIGURES, GROUP_REPORT, "where figures are written (default: figures, beside the report)" },
-    { "title", "TEXT", TITLE, GROUP_REPORT, "the heading" },
+    { "title", "TEXT", TITLE, GROUP_REPORT, "the heading (default: that of --intro, else Results)" },
     { "intro", "FILE", INTRO, GROUP_REPORT, "Markdown that stands before the studies" },
     { "trials", NULL, TRIALS, GROUP_EXPORT, "a row for each trial (default)" },
     { "metrics", NULL, METRICS, GROUP_EXPORT, "a row for each value of a metric" },

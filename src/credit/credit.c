@@ -75,6 +75,12 @@ static int check_needs(const char *key, const struct part *part, const struct pa
     return err_set(e, ERR_SPEC, "algorithm.%s: '%s' needs a mapping that %s; '%s' does not", key, part->name, capability_text(lacks), mapping->name);
 }
 
+int credit_check(const struct credit_choice *choice, struct err *e)
+{
+    TRY(check_needs("propagate", choice->propagate.part, choice->mapping.part, e));
+    return check_needs("feedback_loss", choice->feedback_loss.part, choice->mapping.part, e);
+}
+
 int credit_shape(struct credit *c, const struct credit_choice *choice, const struct chain *chain, struct arena *a, struct err *e)
 {
     *c = (struct credit){ .choice = *choice, .chain = chain, .bad_layer = -1 };
@@ -88,8 +94,7 @@ int credit_shape(struct credit *c, const struct credit_choice *choice, const str
                        chain->n_layers - 1);
     if (chain->per_step > 1 && choice->route == ROUTE_DIRECT)
         return err_set(e, ERR_SPEC, "algorithm.route: 'direct' has one source, but with `sequence: true` there is a loss at every step");
-    TRY(check_needs("propagate", choice->propagate.part, mapping, e));
-    TRY(check_needs("feedback_loss", choice->feedback_loss.part, mapping, e));
+    TRY(credit_check(choice, e));
     if (choice->route == ROUTE_DIRECT && !(mapping->gives & GIVES_DIRECT))
         return err_set(e, ERR_SPEC, "algorithm.route: 'direct' needs a mapping that %s; '%s' does not", capability_text(GIVES_DIRECT),
                        mapping->name);

@@ -145,6 +145,8 @@ struct credit {
     size_t first_nonzero;    /* displacements below this link were cut to zero (REAL_TINY) */
 };
 
+/* Checks that the rules and the mapping fit each other, on whatever chain. */
+int credit_check(const struct credit_choice *choice, struct err *e);
 /* Checks that the parts fit this chain; names the parts in messages. Shapes only. */
 int credit_shape(struct credit *c, const struct credit_choice *choice, const struct chain *chain, struct arena *a, struct err *e);
 int credit_open(struct credit *c, size_t rows, struct arena *a, struct err *e);

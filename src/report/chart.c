@@ -55,6 +55,8 @@ static void value_range(const struct chart_panel *p, size_t n, bool log, double 
                 *high = fmax(*high, c->ends[j].value);
             }
     }
+    if (*low > 0 && *low < 0.1 * *high)
+        *low = 0; /* so near that zero belongs to it */
     if (subject_percent(p->metric)) {
         *high = fmin(*high, 100);
     }

@@ -8,6 +8,9 @@
 static const char sql_values[] = "SELECT step, value FROM metric WHERE trial_id = CAST(?1 AS INTEGER) AND key_id = "
                                  "(SELECT id FROM metric_key WHERE name = ?2) ORDER BY step";
 
+/* What is larger lies outside of every figure; its square is still finite. */
+#define HUGE_HELD 1e150
+
 /* One metric of one trial; NaN where a value was not finite. */
 struct series {
     struct arena *a;
@@ -36,7 +39,7 @@ static int add_value(void *self, int n, const char *const *values)
     if (values[1] && text_to_double(values[1], strlen(values[1]), &value) < 0)
         value = NAN;
     s->step[s->n] = step;
-    s->value[s->n++] = value;
+    s->value[s->n++] = value < -HUGE_HELD ? -HUGE_HELD : value > HUGE_HELD ? HUGE_HELD : value; /* NaN stays */
     return 0;
 }
 

@@ -7,6 +7,8 @@
 static const char sql_cells[] = "SELECT variant, x_key, y_key, x, y, auc, n, n_diverged FROM heatmap WHERE study = ?1 "
                                 "ORDER BY variant, x, y";
 
+#define TINY 1e-150 /* areas below, zero or negative have no inverse worth a colour */
+
 struct reading {
     struct heatmap *h;
     const struct subject *s;
@@ -49,7 +51,7 @@ static int add_cell(void *self, int n, const char *const *values)
     const struct heatmap_cell cell = { .variant = variant_of(r->s, values[0]),
                                        .x = number(values[3]),
                                        .y = number(values[4]),
-                                       .brightness = area > 0 ? 1 / area : NAN,
+                                       .brightness = area >= TINY ? 1 / area : NAN,
                                        .n = (size_t)number(values[6]),
                                        .n_diverged = (size_t)number(values[7]) };
     if (cell.variant < r->s->n_variants && isfinite(cell.x) && isfinite(cell.y))

@@ -144,12 +144,15 @@ static int put_all(struct text *out, struct query *q, struct arena *a, const cha
     struct subject *subjects = arena_need(a, n, sizeof *subjects);
     for (size_t i = 0; i < n; i++)
         TRY(subject_read(&subjects[i], q, a, studies[i], e));
-    text_puts(out, "# ");
-    escape_markdown(out, o->title ? o->title : "Results");
-    text_puts(out, "\n\n");
+    if (o->title || !o->intro) { /* an introduction may bring its own heading */
+        text_puts(out, "# ");
+        escape_markdown(out, o->title ? o->title : "Results");
+        text_puts(out, "\n\n");
+    }
     if (o->intro)
         TRY(put_intro(out, o->intro, e));
-    text_puts(out, "What follows is written by `tprun report` from the database.\n\n");
+    else
+        text_puts(out, "Written by `tprun report` from the database.\n\n");
     if (n > 1)
         TRY(put_overview(out, q, subjects, n, e));
     for (size_t i = 0; i < n; i++) {

@@ -6,7 +6,7 @@
 #include "store/query.h"
 
 struct report_options {
-    const char *title;   /* NULL: "Results" */
+    const char *title;   /* NULL: the introduction's own, or "Results" */
     const char *intro;   /* a Markdown file that stands before the studies; NULL: none */
     const char *output;  /* the file that `out` will be written to, for the links to figures; NULL: standard output */
     const char *figures; /* the folder of the figures; NULL: "figures" beside the output, none without an output */

@@ -57,7 +57,7 @@ static void put_moments(struct text *out, const struct moments *m)
 {
     if (m->n == 0)
         text_puts(out, "–");
-    else if (m->n == 1)
+    else if (m->n == 1 || !isfinite(moments_sd(m))) /* beyond what a double can square */
         text_add(out, "%.4g", m->mean);
     else
         text_add(out, "%.4g ± %.2g", m->mean, moments_sd(m));

@@ -1,12 +1,6 @@
-#include "spec/bind.h"
+#include "spec/binder.h"
 #include <assert.h>
-#include <math.h>
 #include <string.h>
-
-struct binder {
-    struct arena *arena;
-    struct err *e;
-};
 
 enum { MAX_PARTS = 10000 }; /* of one list, after `repeat` */
 
@@ -14,180 +8,6 @@ static int bind_map(struct binder *b, const struct node *map, struct where where
                     const char *also_known, void *out, const char *path);
 static int bind_field(struct binder *b, const struct node *value, const struct option *o, void *field,
                       const char *path);
-
-static const char *join_path(struct binder *b, const char *path, const char *name)
-{
-    return path && *path ? arena_printf(b->arena, "%s.%s", path, name) : name;
-}
-
-const char *bind_advice(const char *word, const char *const *known, size_t n, struct arena *a)
-{
-    const char *nearest = err_nearest(word, known, n);
-    if (nearest)
-        return arena_printf(a, "; did you mean '%s'?", nearest);
-    struct text t = { 0 };
-    for (size_t i = 0; i < n; i++)
-        text_add(&t, "%s%s", i ? ", " : "; known: ", known[i]);
-    const char *copy = arena_strdup(a, t.s ? t.s : "");
-    text_free(&t);
-    return copy;
-}
-
-static const char *advice(struct binder *b, const char *word, const char *const *known, size_t n)
-{
-    return bind_advice(word, known, n, b->arena);
-}
-
-static int expected(struct binder *b, const struct node *n, const char *path, const char *what)
-{
-    char found[100];
-    return err_at(b->e, n->where, "%s: expected %s, found %s", path, what, node_found(n, found));
-}
-
-/* An upper bound of 1e300 says "finite"; both bounds 0 say nothing, but OPTION_ABOVE_MIN with them says "> 0". */
-static bool has_min(const struct option *o)
-{
-    return o->min != 0 || o->max != 0 || (o->flags & OPTION_ABOVE_MIN);
-}
-
-static bool has_max(const struct option *o)
-{
-    return o->max > o->min;
-}
-
-static bool in_range(const struct option *o, double value)
-{
-    if (has_min(o) && !(o->flags & OPTION_ABOVE_MIN ? value > o->min : value >= o->min))
-        return false;
-    return !has_max(o) || value <= o->max;
-}
-
-static int out_of_range(struct binder *b, const struct node *n, const struct option *o, const char *path)
-{
-    struct text t = { 0 };
-    text_add(&t, "%s: %s is out of range; expected %s", path, n->text, o->type == OPT_INT ? "an integer" : "a number");
-    if (has_min(o)) {
-        text_puts(&t, o->flags & OPTION_ABOVE_MIN ? " > " : " >= ");
-        text_json_number(&t, o->min);
-    }
-    if (has_max(o) && o->max < 1e300) {
-        text_puts(&t, has_min(o) ? " and <= " : " <= ");
-        text_json_number(&t, o->max);
-    }
-    const int code = err_at(b->e, n->where, "%s", t.s);
-    text_free(&t);
-    return code;
-}
-
-static int bind_int(struct binder *b, const struct node *n, const struct option *o, int64_t *out, const char *path)
-{
-    int64_t value;
-    if (n->kind != NODE_SCALAR || n->quoted || text_to_int(n->text, n->length, &value) < 0)
-        return expected(b, n, path, "an integer");
-    if (!in_range(o, (double)value))
-        return out_of_range(b, n, o, path);
-    *out = value;
-    return 0;
-}
-
-static int bind_real(struct binder *b, const struct node *n, const struct option *o, double *out, const char *path)
-{
-    double value;
-    if (!node_is_number(n, &value))
-        return expected(b, n, path, "a number");
-    if (!isfinite(value))
-        return expected(b, n, path, "a finite number");
-    if (!in_range(o, value))
-        return out_of_range(b, n, o, path);
-    *out = value == 0 ? 0 : value; /* -0 is 0, also in a trial's identity */
-    return 0;
-}
-
-static size_t count_names(const char *const *names)
-{
-    size_t n = 0;
-    while (names[n])
-        n++;
-    return n;
-}
-
-static int bind_enum(struct binder *b, const struct node *n, const struct option *o, int *out, const char *path)
-{
-    if (n->kind != NODE_SCALAR || node_is_null(n))
-        return expected(b, n, path, "a name");
-    for (int i = 0; o->names[i]; i++)
-        if (strcmp(o->names[i], n->text) == 0) {
-            *out = i;
-            return 0;
-        }
-    return err_at(b->e, n->where, "%s: unknown %s '%s'%s", path, o->name, n->text,
-                  advice(b, n->text, o->names, count_names(o->names)));
-}
-
-/* The words that an option allows; NULL for any. */
-static const char *const *allowed_words(struct binder *b, const struct option *o, size_t *n)
-{
-    if (!o->registry) {
-        *n = o->names ? count_names(o->names) : 0;
-        return o->names;
-    }
-    const char **words = arena_need(b->arena, o->registry->n_parts, sizeof *words);
-    for (size_t i = 0; i < o->registry->n_parts; i++)
-        words[i] = o->registry->parts[i]->name;
-    *n = o->registry->n_parts;
-    return words;
-}
-
-static int bind_text(struct binder *b, const struct node *n, const struct option *o, const char **out, const char *path)
-{
-    size_t n_words;
-    const char *const *words = allowed_words(b, o, &n_words);
-    if (n->kind != NODE_SCALAR || node_is_null(n))
-        return expected(b, n, path, "a string");
-    *out = n->text;
-    for (size_t i = 0; words && i < n_words; i++)
-        if (strcmp(words[i], n->text) == 0)
-            return 0;
-    return words ? err_at(b->e, n->where, "%s: unknown %s '%s'%s", path, o->registry ? o->registry->kind : "name",
-                          n->text, advice(b, n->text, words, n_words))
-                 : 0;
-}
-
-/* A list of strings, or one string alone. */
-static int bind_names(struct binder *b, const struct node *n, const struct option *o, struct names *out,
-                      const char *path)
-{
-    const size_t before = b->e->n_errors, count = n->kind == NODE_LIST ? n->n : 1;
-    const char **items = arena_need(b->arena, count, sizeof *items);
-    if (n->kind == NODE_MAP || (n->kind == NODE_SCALAR && node_is_null(n)))
-        return expected(b, n, path, "a list of names");
-    for (size_t i = 0; i < count; i++) {
-        const struct node *item = n->kind == NODE_LIST ? n->items[i] : n;
-        if (bind_text(b, item, o, &items[i], path) < 0)
-            continue;
-        for (size_t j = 0; j < i && j < TREE_MAX_KEYS; j++)
-            if (items[j] && strcmp(items[i], items[j]) == 0) {
-                err_at(b->e, item->where, "%s: '%s' is named twice", path, items[i]);
-                break;
-            }
-    }
-    *out = (struct names){ .n = count, .items = items };
-    return b->e->n_errors == before ? 0 : ERR_SPEC;
-}
-
-/* A list of numbers, or one number alone. */
-static int bind_reals(struct binder *b, const struct node *n, const struct option *o, struct reals *out,
-                      const char *path)
-{
-    const size_t before = b->e->n_errors, count = n->kind == NODE_LIST ? n->n : 1;
-    double *items = arena_need(b->arena, count, sizeof *items);
-    if (n->kind == NODE_MAP)
-        return expected(b, n, path, "a number or a list of numbers");
-    for (size_t i = 0; i < count; i++)
-        (void)bind_real(b, n->kind == NODE_LIST ? n->items[i] : n, o, &items[i], path); /* counted in n_errors */
-    *out = (struct reals){ .n = count, .items = items };
-    return b->e->n_errors == before ? 0 : ERR_SPEC;
-}
 
 static const struct part *find_part(struct binder *b, const struct node *name, const struct registry *r,
                                     const char *path)
@@ -199,7 +19,7 @@ static const struct part *find_part(struct binder *b, const struct node *name, c
     for (size_t i = 0; i < r->n_parts; i++)
         known[i] = r->parts[i]->name;
     err_at(b->e, name->where, "%s: unknown %s '%s'%s", path, r->kind, name->text,
-           advice(b, name->text, known, r->n_parts));
+           advise(b, name->text, known, r->n_parts));
     return NULL;
 }
 
@@ -231,7 +51,7 @@ static int bind_options(struct binder *b, const struct part *part, const struct 
     if (options && options->kind == NODE_SCALAR && node_is_null(options))
         options = NULL;
     if (options && options->kind != NODE_MAP)
-        return expected(b, options, path, "a map of options");
+        return bind_expected(b, options, path, "a map of options");
     if (table->type == OPT_END)
         return refuse_options(b, part, options, also_known, path);
     return bind_map(b, options, where, table, also_known, out->opts, path);
@@ -250,8 +70,8 @@ static int bind_part(struct binder *b, const struct node *n, const struct option
     if (!name)
         return err_at(b->e, n->where, "%s: missing key 'name': which %s?", path, o->registry->kind);
     if (name->kind != NODE_SCALAR || node_is_null(name))
-        return expected(b, name, path,
-                        arena_printf(b->arena, "the name of a part (%s) or a map with it", o->registry->kind));
+        return bind_expected(b, name, path,
+                             arena_printf(b->arena, "the name of a part (%s) or a map with it", o->registry->kind));
     const struct part *part = find_part(b, name, o->registry, path);
     if (!part)
         return ERR_SPEC;
@@ -264,7 +84,7 @@ static int64_t repeat_count(struct binder *b, const struct node *element, const 
     static const struct option row = { "repeat", OPT_INT, .min = 1, .max = MAX_PARTS };
     const struct node *repeat = element->kind == NODE_MAP ? tree_child(element, "repeat") : NULL;
     int64_t count = 1;
-    if (repeat && bind_int(b, repeat, &row, &count, join_path(b, path, "repeat")) < 0)
+    if (repeat && bind_int(b, repeat, &row, &count, bind_path(b, path, "repeat")) < 0)
         return 0;
     return count;
 }
@@ -279,7 +99,7 @@ static int bind_element(struct binder *b, const struct node *n, const struct reg
         return part ? bind_options(b, part, NULL, n->where, NULL, out, path) : ERR_SPEC;
     }
     if (n->kind != NODE_MAP)
-        return expected(b, n, path, arena_printf(b->arena, "a %s", r->kind));
+        return bind_expected(b, n, path, arena_printf(b->arena, "a %s", r->kind));
     struct node *rest = node_collection(b->arena, n->where, NODE_MAP);
     for (size_t i = 0; i < n->n; i++)
         if (strcmp(n->keys[i]->text, "repeat") != 0)
@@ -295,7 +115,7 @@ static int bind_element(struct binder *b, const struct node *n, const struct reg
     const struct part *part = find_part(b, rest->keys[0], r, path);
     if (!part)
         return ERR_SPEC;
-    return bind_options(b, part, rest->items[0], rest->keys[0]->where, NULL, out, join_path(b, path, part->name));
+    return bind_options(b, part, rest->items[0], rest->keys[0]->where, NULL, out, bind_path(b, path, part->name));
 }
 
 static int bind_parts(struct binder *b, const struct node *n, const struct option *o, struct chosen_list *out,
@@ -303,7 +123,8 @@ static int bind_parts(struct binder *b, const struct node *n, const struct optio
 {
     const size_t before = b->e->n_errors;
     if (n->kind != NODE_LIST)
-        return expected(b, n, path, arena_printf(b->arena, "a list with one %s after each dash", o->registry->kind));
+        return bind_expected(b, n, path,
+                             arena_printf(b->arena, "a list with one %s after each dash", o->registry->kind));
     struct chosen *each = arena_need(b->arena, n->n, sizeof *each);
     int64_t *counts = arena_need(b->arena, n->n, sizeof *counts), total = 0;
     for (size_t i = 0; i < n->n; i++) {
@@ -332,7 +153,7 @@ static int bind_field(struct binder *b, const struct node *value, const struct o
 {
     switch (o->type) {
     case OPT_BOOL:
-        return node_is_bool(value, field) ? 0 : expected(b, value, path, "true or false");
+        return node_is_bool(value, field) ? 0 : bind_expected(b, value, path, "true or false");
     case OPT_INT:
         return bind_int(b, value, o, field, path);
     case OPT_REAL:
@@ -343,7 +164,7 @@ static int bind_field(struct binder *b, const struct node *value, const struct o
         return bind_text(b, value, o, field, path);
     case OPT_MAP:
         if (value->kind != NODE_MAP)
-            return expected(b, value, path, "a map");
+            return bind_expected(b, value, path, "a map");
         return bind_map(b, value, value->where, o->table, NULL, field, path);
     case OPT_PART:
         return bind_part(b, value, o, field, path);
@@ -402,7 +223,7 @@ static void report_unknown(struct binder *b, const struct node *key, const struc
     size_t n;
     const char *const *known = known_keys(b, table, also_known, &n);
     err_at(b->e, key->where, "unknown key '%s'%s%s%s", key->text, path && *path ? " in " : "", path ? path : "",
-           n ? advice(b, key->text, known, n) : "; it takes no options");
+           n ? advise(b, key->text, known, n) : "; it takes no options");
 }
 
 static bool is_known(const struct option *table, const char *also_known, const char *key)
@@ -440,9 +261,9 @@ static int bind_map(struct binder *b, const struct node *map, struct where where
         const struct node *value = map ? tree_child(map, o->name) : NULL;
         void *field = (char *)out + o->offset;
         if (value && !(value->kind == NODE_SCALAR && node_is_null(value))) /* null is absent */
-            (void)bind_field(b, value, o, field, join_path(b, path, o->name));
+            (void)bind_field(b, value, o, field, bind_path(b, path, o->name));
         else if (!(o->flags & OPTION_REQUIRED))
-            (void)bind_default(b, o, where, field, join_path(b, path, o->name));
+            (void)bind_default(b, o, where, field, bind_path(b, path, o->name));
         else if (!is_misspelt(b, map, table, also_known, o))
             err_at(b->e, where, "%s%smissing required key '%s'", path && *path ? path : "", path && *path ? ": " : "",
                    o->name);
@@ -455,7 +276,7 @@ int bind_tree(const struct node *map, const struct option *table, void *out, con
 {
     struct binder b = { .arena = a, .e = e };
     if (map && map->kind != NODE_MAP)
-        return expected(&b, map, path && *path ? path : "file", "a map");
+        return bind_expected(&b, map, path && *path ? path : "file", "a map");
     return bind_map(&b, map, map ? map->where : (struct where){ 0 }, table, NULL, out, path);
 }
 
@@ -463,5 +284,5 @@ int bind_value(const struct node *value, const struct option *option, void *fiel
                struct err *e)
 {
     struct binder b = { .arena = a, .e = e };
-    return bind_field(&b, value, option, field, join_path(&b, path, option->name));
+    return bind_field(&b, value, option, field, bind_path(&b, path, option->name));
 }

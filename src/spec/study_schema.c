@@ -1,4 +1,5 @@
 /* The schema of a whole experiment file: the keys of a study around those of a trial. */
+#include "spec/compose.h"
 #include "spec/schema.h"
 #include "spec/study.h"
 #include <assert.h>
@@ -45,7 +46,8 @@ static const char study_properties[] =
     "\"null\"]},"
     "\"locator\":{\"type\":[\"string\",\"number\",\"boolean\",\"null\"]}},"
     "\"additionalProperties\":false,\"description\":\"what the study reproduces\"},"
-    "\"extends\":{\"type\":[\"string\",\"null\"],\"description\":\"a file, beside this one or below, that this one is "
+    "\"extends\":{\"type\":[\"string\",\"null\"],\"pattern\":\"^(?!/)(?!(.*/)?\\\\.\\\\.(/|$))\",\"description\":\"a "
+    "file, beside this one or below, that this one is "
     "laid over\"},"
     "\"seeds\":{\"anyOf\":[{\"type\":\"integer\",\"minimum\":1,\"maximum\":1000000},"
     "{\"type\":\"array\",\"items\":{\"type\":\"integer\",\"minimum\":0,\"maximum\":9e15},\"minItems\":1,"
@@ -58,11 +60,14 @@ static const char study_properties[] =
     "\"additionalProperties\":{\"anyOf\":[{\"$ref\":\"#/definitions/trial\"},{\"type\":\"null\"}]},"
     "\"patternProperties\":{\"\\\\x2e\":{}},"
     "\"description\":\"named alternatives, each a partial file laid over the base\"},"
-    "\"sweep\":{\"anyOf\":[{\"type\":\"object\",\"properties\":{\"grid\":{\"$ref\":\"#/definitions/grid\"},"
-    "\"zip\":{\"type\":[\"object\",\"null\"],\"additionalProperties\":{\"$ref\":\"#/definitions/grid\"}},"
+    "\"sweep\":{\"anyOf\":[{\"type\":\"object\",\"properties\":{"
+    "\"grid\":{\"allOf\":[{\"$ref\":\"#/definitions/grid\"},{\"propertyNames\":{\"$ref\":\"#/definitions/swept\"}}]},"
+    "\"zip\":{\"type\":[\"object\",\"null\"],\"additionalProperties\":{\"allOf\":[{\"$ref\":\"#/definitions/group\"},"
+    "{\"propertyNames\":{\"$ref\":\"#/definitions/swept\"}}]}},"
     "\"random\":{\"type\":[\"object\",\"null\"],\"properties\":{\"samples\":{\"type\":\"integer\",\"minimum\":1,"
-    "\"maximum\":1000000000},"
-    "\"seed\":{\"type\":\"integer\",\"minimum\":0},\"parameters\":{\"$ref\":\"#/definitions/distributions\"}},"
+    "\"maximum\":1000000000},\"seed\":{\"type\":\"integer\",\"minimum\":0},"
+    "\"parameters\":{\"allOf\":[{\"$ref\":\"#/definitions/distributions\"},"
+    "{\"propertyNames\":{\"$ref\":\"#/definitions/swept\"}}]}},"
     "\"additionalProperties\":false},\"exclude\":{\"type\":[\"array\",\"null\"],\"items\":{\"type\":\"object\","
     "\"minProperties\":1}}},"
     "\"patternProperties\":{\"\\\\x2e\":{}},\"additionalProperties\":false},{\"type\":\"null\"}],"
@@ -71,7 +76,8 @@ static const char study_properties[] =
     "file\"}],"
     "\"properties\":{\"extends\":false,\"profiles\":false}},\"patternProperties\":{\"\\\\x2e\":{}},"
     "\"description\":\"partial files laid over the whole with --profile NAME\"},"
-    "\"claims\":{\"type\":[\"array\",\"object\",\"null\"],\"items\":{\"type\":\"object\",\"properties\":{\"id\":{"
+    "\"claims\":{\"type\":[\"array\",\"object\",\"null\"],\"propertyNames\":{\"pattern\":\"^[0-9]+($|\\\\.)\"},"
+    "\"items\":{\"type\":\"object\",\"properties\":{\"id\":{"
     "\"type\":\"string\"},"
     "\"text\":{\"type\":\"string\"},\"reported\":{\"type\":[\"number\",\"null\"]},\"measure\":{\"type\":\"string\"},"
     "\"expect\":{\"anyOf\":[{\"type\":\"array\",\"items\":{\"type\":[\"number\",\"null\"]},\"minItems\":2,\"maxItems\":"
@@ -79,25 +85,46 @@ static const char study_properties[] =
     "{\"type\":[\"number\",\"null\"]}]}},\"required\":[\"id\",\"measure\"],\"additionalProperties\":false},"
     "\"description\":\"what the source reports, and a query that measures it\"}";
 
+/* A grid nests maps down to lists of values, so the names of the forms are kept out of the maps. The values of a key in
+ * a zip's group may repeat, those of a grid may not. */
 static const char sweep_definitions[] =
     "\"reference\":{\"anyOf\":[{\"type\":\"null\"},{\"type\":\"string\",\"pattern\":\"\\\\$\\\\{\"}]},"
-    "\"three\":{\"type\":\"array\",\"items\":{\"type\":\"number\"},\"minItems\":3,\"maxItems\":3},"
-    "\"values\":{\"anyOf\":[{\"type\":\"array\",\"minItems\":1},"
-    "{\"type\":\"object\",\"properties\":{\"range\":{\"$ref\":\"#/definitions/three\"},\"linspace\":{\"$ref\":\"#/"
-    "definitions/three\"},"
-    "\"geomspace\":{\"$ref\":\"#/definitions/three\"},\"logspace\":{\"$ref\":\"#/definitions/"
-    "three\"}},\"minProperties\":1,"
-    "\"maxProperties\":1,\"additionalProperties\":false},{\"$ref\":\"#/definitions/reference\"}]},"
-    "\"grid\":{\"type\":[\"object\",\"null\"],\"additionalProperties\":{\"anyOf\":[{\"$ref\":\"#/definitions/values\"},"
-    "{\"$ref\":\"#/definitions/grid\"}]}},"
-    "\"distribution\":{\"type\":\"object\",\"properties\":{\"uniform\":{\"$ref\":\"#/definitions/two\"},"
-    "\"loguniform\":{\"$ref\":\"#/definitions/"
-    "two\"},\"choice\":{\"type\":\"array\",\"minItems\":1}},\"minProperties\":1,"
-    "\"maxProperties\":1,\"additionalProperties\":false},"
     "\"two\":{\"type\":\"array\",\"items\":{\"type\":\"number\"},\"minItems\":2,\"maxItems\":2},"
-    "\"distributions\":{\"type\":[\"object\",\"null\"],\"additionalProperties\":{\"anyOf\":[{\"$ref\":\"#/definitions/"
-    "distribution\"},"
+    "\"range\":{\"type\":\"array\",\"items\":{\"type\":\"number\"},\"minItems\":3,\"maxItems\":3},"
+    "\"spaced\":{\"type\":\"array\",\"items\":[{\"type\":\"number\"},{\"type\":\"number\"},"
+    "{\"type\":\"integer\",\"minimum\":1}],\"minItems\":3,\"maxItems\":3},"
+    "\"form\":{\"type\":\"object\",\"properties\":{\"range\":{\"$ref\":\"#/definitions/range\"},"
+    "\"linspace\":{\"$ref\":\"#/definitions/spaced\"},\"geomspace\":{\"$ref\":\"#/definitions/spaced\"},"
+    "\"logspace\":{\"$ref\":\"#/definitions/spaced\"}},\"minProperties\":1,\"maxProperties\":1,"
+    "\"additionalProperties\":false},"
+    "\"nested\":{\"not\":{\"enum\":[\"range\",\"linspace\",\"geomspace\",\"logspace\",\"uniform\",\"loguniform\","
+    "\"choice\"]}},"
+    "\"grid\":{\"type\":[\"object\",\"null\"],\"propertyNames\":{\"$ref\":\"#/definitions/nested\"},"
+    "\"additionalProperties\":{\"anyOf\":[{\"type\":\"array\",\"minItems\":1,\"uniqueItems\":true},"
+    "{\"$ref\":\"#/definitions/form\"},{\"$ref\":\"#/definitions/grid\"},{\"$ref\":\"#/definitions/reference\"}]}},"
+    "\"group\":{\"type\":[\"object\",\"null\"],\"propertyNames\":{\"$ref\":\"#/definitions/nested\"},"
+    "\"additionalProperties\":{\"anyOf\":[{\"type\":\"array\",\"minItems\":1},"
+    "{\"$ref\":\"#/definitions/form\"},{\"$ref\":\"#/definitions/group\"},{\"$ref\":\"#/definitions/reference\"}]}},"
+    "\"distribution\":{\"type\":\"object\",\"properties\":{\"uniform\":{\"$ref\":\"#/definitions/two\"},"
+    "\"loguniform\":{\"allOf\":[{\"$ref\":\"#/definitions/two\"},{\"items\":{\"exclusiveMinimum\":0}}]},"
+    "\"choice\":{\"type\":\"array\",\"minItems\":1}},\"minProperties\":1,\"maxProperties\":1,"
+    "\"additionalProperties\":false},"
+    "\"distributions\":{\"type\":[\"object\",\"null\"],\"propertyNames\":{\"$ref\":\"#/definitions/nested\"},"
+    "\"additionalProperties\":{\"anyOf\":[{\"$ref\":\"#/definitions/distribution\"},"
     "{\"$ref\":\"#/definitions/distributions\"},{\"$ref\":\"#/definitions/reference\"}]}}";
+
+/* The first name of a swept key is one of a trial's. */
+static void put_swept(const struct option *trial_options, struct text *out)
+{
+    bool first = true;
+    text_puts(out, ",\"swept\":{\"pattern\":\"^(");
+    for (const struct option *o = trial_options; o->type != OPT_END; o++)
+        if (!compose_gives_key(o->name)) {
+            text_add(out, "%s%s", first ? "" : "|", o->name);
+            first = false;
+        }
+    text_puts(out, ")($|\\\\.)\"}");
+}
 
 /* Breaks JSON into lines, two blanks per level: the schema is read by people, too, and its changes are looked at in a
  * diff. */
@@ -158,6 +185,7 @@ void study_schema(const struct option *trial_options, struct text *out)
         "\"allOf\":[{\"$ref\":\"#/definitions/file\"}],"
         "\"anyOf\":[{\"required\":[\"version\",\"experiment\"]},{\"required\":[\"extends\"]}],\"definitions\":{");
     text_puts(&json, sweep_definitions);
+    put_swept(trial_options, &json);
     text_puts(&json, ",\"trial\":{\"type\":\"object\",");
     schema_properties(&s, trial_options, from_study, NULL);
     text_puts(&json, ",\"patternProperties\":{\"\\\\x2e\":{}},\"additionalProperties\":false}");

@@ -119,6 +119,22 @@ static const char *preset_advice(const char *word, struct arena *a)
     return bind_advice(word, preset_names, n, a);
 }
 
+/* A null takes back what a file says, not what a preset says. The recursion ends with the preset's depth. */
+static struct node *without_unset(const struct node *own, const struct node *preset, struct arena *a)
+{
+    struct node *rest = node_collection(a, own->where, NODE_MAP);
+    for (size_t i = 0; i < own->n; i++) {
+        struct node *item = own->items[i];
+        const struct node *below = tree_child(preset, own->keys[i]->text);
+        if (below && node_is_null(item))
+            continue;
+        if (below && below->kind == NODE_MAP && item->kind == NODE_MAP)
+            item = without_unset(item, below, a);
+        node_append(rest, own->keys[i], item, a);
+    }
+    return rest;
+}
+
 /* Lays the file's algorithm over the preset that it names; `algorithm: bp` alone is the short form. */
 static struct node *apply_preset(const struct node *tree, struct arena *a, struct err *e)
 {
@@ -139,7 +155,7 @@ static struct node *apply_preset(const struct node *tree, struct arena *a, struc
     struct node *merged = parts ? tree_copy(tree, a) : NULL;
     struct node *algorithm = parts;
     if (own->kind == NODE_MAP && parts)
-        algorithm = tree_overlay(parts, own, a, e);
+        algorithm = tree_overlay_partial(parts, without_unset(own, parts, a), a, e);
     else if (parts && tree_set(&algorithm, "name", (struct node *)own, a, e) < 0)
         return NULL;
     if (algorithm)

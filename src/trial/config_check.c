@@ -163,11 +163,12 @@ void config_check(const struct node *tree, struct config *c, struct arena *a, st
     else
         drop_undefined(c, &data, a);
     struct chain chain;
-    if (chain_shape(&chain, &c->network.layers, &data, layer_places(tree, c->network.layers.n, a), a, &late) == 0) {
-        struct credit credit;
-        const struct credit_choice choice = config_credit(&c->algorithm);
+    struct credit credit;
+    const struct credit_choice choice = config_credit(&c->algorithm);
+    if (chain_shape(&chain, &c->network.layers, &data, layer_places(tree, c->network.layers.n, a), a, &late) == 0)
         (void)credit_shape(&credit, &choice, &chain, a, &late); /* its messages are taken over below */
-    }
+    else
+        (void)credit_check(&choice, &late);
     take(tree, &late, a, e);
     check_algorithm(tree, &c->algorithm, &data, a, e);
 }

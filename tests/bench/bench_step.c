@@ -72,7 +72,7 @@ static double product_rate(void)
     "loss: cross_entropy, train: {optimizer: {name: sgd, stepsize: 1e-3}, batch_size: %d, iterations: 1}, log: "       \
     "{metrics: [train_loss]}"
 #define RNN                                                                                                            \
-    "{dataset: {name: given, length: %d, features: %d, outputs: %d}, network: {layers: [rnn: {units: 100}, dense: "    \
+    "{dataset: {name: given, length: %d, features: %d, outputs: %d}, network: {layers: [%s: {units: 100}, dense: "     \
     "{units: %d}],"                                                                                                    \
     " init: {weights: orthogonal}}, " TRAIN ", algorithm: %s}"
 #define DENSE                                                                                                          \
@@ -80,10 +80,11 @@ static double product_rate(void)
     "repeat: 5}, dense: {units: 10}],"                                                                                 \
     " init: {weights: xavier}}, " TRAIN ", algorithm: %s}"
 #define ORDER(T) T, 6, 4, 4, 20   /* temporal order: features, classes, units of the readout, batch */
-#define PIXELS 784, 1, 10, 10, 16 /* images pixel by pixel */
+#define PIXELS(T) T, 1, 10, 10, 16 /* images pixel by pixel */
 
 #define BP "bp"
 #define TP "{name: tp, target_stepsize: 1e-2, mapping: {regularization: 10}, update: through_chain}"
+#define TP_MNIST "{name: tp, target_stepsize: 1e-4, mapping: {regularization: 1}, update: through_chain}"
 #define TP_DETACHED "{name: tp, target_stepsize: 1e-2, mapping: {regularization: 10}}"
 #define TP_DIFFERENCE                                                                                                  \
     "{name: tp, target_stepsize: 1e-2, mapping: {regularization: 10}, propagate: difference, update: through_chain}"
@@ -168,6 +169,7 @@ static void report_start(const char *name, const char *yaml)
 static const struct {
     const char *name, *algorithm;
     int length, features, outputs, units, batch; /* length 0: the flat network, of which only the batch is read */
+    const char *cell;                            /* NULL: rnn */
 } steps[] = {
     { "order_60_bp", BP, ORDER(60) },
     { "order_60_tp", TP, ORDER(60) },
@@ -176,8 +178,12 @@ static const struct {
     { "order_60_dtp", DTP, ORDER(60) },
     { "order_120_bp", BP, ORDER(120) },
     { "order_120_tp", TP, ORDER(120) },
-    { "pixels_784_bp", BP, PIXELS },
-    { "pixels_784_tp", TP, PIXELS },
+    { "pixels_784_bp", BP, PIXELS(784) },
+    { "pixels_784_tp", TP_MNIST, PIXELS(784) },
+    { "pixels_3072_bp", BP, PIXELS(3072) },
+    { "pixels_3072_tp", TP, PIXELS(3072) },
+    { "gru_784_bp", BP, PIXELS(784), "gru" },
+    { "gru_784_tp", TP_MNIST, PIXELS(784), "gru" },
     { "dense_5x256_bp", BP, 0, 784, 10, 10, 128 },
     { "dense_5x256_dtp", DTP, 0, 784, 10, 10, 128 },
 };
@@ -185,8 +191,8 @@ static const struct {
 static const char *yaml_of(size_t i, char *yaml, size_t size)
 {
     if (steps[i].length)
-        snprintf(yaml, size, RNN, steps[i].length, steps[i].features, steps[i].outputs, steps[i].units, steps[i].batch,
-                 steps[i].algorithm);
+        snprintf(yaml, size, RNN, steps[i].length, steps[i].features, steps[i].outputs, steps[i].cell ? steps[i].cell : "rnn",
+                 steps[i].units, steps[i].batch, steps[i].algorithm);
     else
         snprintf(yaml, size, DENSE, steps[i].batch, steps[i].algorithm);
     return yaml;

@@ -359,7 +359,7 @@ START_TEST(extending)
     ck_assert_uint_eq(study.n_variants, 1);
     study_close(&study);
     ck_assert_int_eq(study_open(&study, files[2], "p", NULL, 0, &arena, &err), 0);
-    ck_assert_str_eq(tree_of(0), "{\"a\":{\"x\":9,\"y\":3,\"z\":4}}");
+    ck_assert_str_eq(tree_of(0), "{\"a\":{\"x\":9,\"y\":3,\"z\":4},\"b\":null}");
     study_close(&study);
     ck_assert_int_eq(open_path(files[3]), ERR_SPEC);
     ck_assert_str_eq(messages(), "1:10: extends: more than 8 files in a chain, or a cycle\n");

@@ -169,7 +169,7 @@ START_TEST(a_trillion_is_counted)
     ck_assert_uint_lt(arena.used - used, 2u << 20);
     const char *message = messages();
     ck_assert_int_eq(strncmp(message, "3:1: 1000000000000 trials: 10 (a0) x 10 (a1) x 10 (a2) x ", 57), 0);
-    ck_assert_ptr_nonnull(strstr(message, "x 10 (a11) x 1 seeds; more than 100000 must be confirmed with --yes\n"));
+    ck_assert_ptr_nonnull(strstr(message, "x 10 (a11); more than 100000 must be confirmed with --yes\n"));
     text_free(&t);
 }
 END_TEST
@@ -228,6 +228,10 @@ static const struct {
       "found the number 1\n" },
     { "  grid: {a.b: [1]}\n  zip: {g: {a.b: [2], a: [3]}}",
       "5:13: 'a.b' goes into 'a', which is not a map\n  5:23: it is given here\n" },
+    { "  zip: {g: {a: [1, 1, 2], b: [3, 4, 4]}, h: {c: [1, 2, 1], d: [x, y, x]}}",
+      "4:56: sweep.zip.h: the values 1, \"x\" are listed twice\n" }, /* only together are they a cell */
+    { "  grid: {a: {linspace: [2, 2, 3]}, b: {linspace: [2, 2, 1]}}",
+      "4:24: sweep.grid.a: both ends are 2, which would be the same value 3 times\n" },
     { "  grid: {a.b: [1], abc: [2]}\n  zip: {g: {a.b: [2]}, h: {a: [3]}}",
       "5:15: sweep.zip.g.a.b: 'a.b' is swept twice\n  4:12: it is swept here\n"
       "5:28: sweep.zip.h.a: 'a.b' is swept as well; one contains the other\n  4:12: it is swept here\n" },

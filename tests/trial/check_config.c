@@ -187,6 +187,16 @@ START_TEST(presets_bind_and_may_be_replaced)
 }
 END_TEST
 
+/* The list of names that binds and describes `algorithm.name` is that of the presets. */
+START_TEST(preset_names_are_complete)
+{
+    size_t n = 0;
+    for (; presets[n].name; n++)
+        ck_assert_str_eq(preset_names[n], presets[n].name);
+    ck_assert_ptr_null(preset_names[n]);
+}
+END_TEST
+
 /* ---- identity ---- */
 
 static void key_of(const char *own, char hex[65])
@@ -331,6 +341,7 @@ static void add_tests(TCase *t)
 {
     tcase_add_test(t, mistakes_have_a_place_and_a_reason);
     tcase_add_test(t, all_mistakes_at_once);
+    tcase_add_test(t, preset_names_are_complete);
     tcase_add_test(t, defaults_fit_every_dataset);
     tcase_add_test(t, presets_bind_and_may_be_replaced);
     tcase_add_test(t, the_key_is_all_but_the_budget);

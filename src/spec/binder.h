@@ -1,0 +1,24 @@
+/* Inside of the room: what binding a map (bind.c) and a value (bind_value.c) share. Every function reports to b->e. */
+#ifndef TPRUN_SPEC_BINDER_H
+#define TPRUN_SPEC_BINDER_H
+
+#include "spec/bind.h"
+
+struct binder {
+    struct arena *arena;
+    struct err *e;
+};
+
+const char *bind_path(struct binder *b, const char *path, const char *name); /* "path.name" */
+const char *advise(struct binder *b, const char *word, const char *const *known, size_t n);
+/* "path: expected `what`, found ..." */
+int bind_expected(struct binder *b, const struct node *n, const char *path, const char *what);
+
+int bind_int(struct binder *b, const struct node *n, const struct option *o, int64_t *out, const char *path);
+int bind_real(struct binder *b, const struct node *n, const struct option *o, double *out, const char *path);
+int bind_enum(struct binder *b, const struct node *n, const struct option *o, int *out, const char *path);
+int bind_text(struct binder *b, const struct node *n, const struct option *o, const char **out, const char *path);
+int bind_names(struct binder *b, const struct node *n, const struct option *o, struct names *out, const char *path);
+int bind_reals(struct binder *b, const struct node *n, const struct option *o, struct reals *out, const char *path);
+
+#endif

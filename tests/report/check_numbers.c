@@ -1,0 +1,91 @@
+/* Moments, intervals and axes. */
+#include "check_main.h"
+#include "report/moments.h"
+#include "report/scale.h"
+#include <math.h>
+#include <string.h>
+
+START_TEST(moments_of_four_numbers)
+{
+    static const double x[] = { 2.385, -1.25, 7.5, 0.125 };
+    struct moments m = { 0 };
+    for (size_t i = 0; i < 4; i++)
+        moments_add(&m, x[i]);
+    ck_assert_double_eq_tol(m.mean, 2.19, 1e-14);
+    /* squares: 0.038025 + 11.8336 + 28.1961 + 4.264225 */
+    ck_assert_double_eq_tol(moments_sd(&m), sqrt(44.33195 / 3), 1e-14);
+    ck_assert(m.min == -1.25 && m.max == 7.5);
+    ck_assert_double_eq_tol(moments_half_width(&m), 3.182446305 * sqrt(44.33195 / 3) / 2, 1e-8);
+    struct moments one = { 0 };
+    moments_add(&one, 3);
+    ck_assert(isnan(moments_sd(&one)) && isnan(moments_half_width(&one)));
+}
+END_TEST
+
+/* Abramowitz and Stegun, Table 26.10, and more digits from any statistics package. */
+START_TEST(student_quantiles)
+{
+    static const struct {
+        size_t degrees;
+        double t;
+    } known[] = { { 1, 12.7062047364 }, { 2, 4.3026527297 },  { 3, 3.1824463053 },
+                  { 4, 2.7764451052 },  { 5, 2.5705818356 },  { 9, 2.2621571628 },
+                  { 10, 2.2281388520 }, { 30, 2.0422724563 }, { 120, 1.9799304050 } };
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+        ck_assert_double_eq_tol(moments_student(known[i].degrees), known[i].t, 1e-8);
+    ck_assert_double_eq_tol(moments_student(1000000), 1.959966, 1e-5);
+}
+END_TEST
+
+static void labels(struct scale s, size_t n, char *out)
+{
+    char buffer[32];
+    const struct ticks t = scale_ticks(&s, n);
+    *out = '\0';
+    for (size_t i = 0; i < t.n; i++) {
+        strcat(out, i ? " " : "");
+        strcat(out, scale_label(&t, i, buffer));
+    }
+}
+
+START_TEST(ticks_are_round)
+{
+    char out[512];
+    labels(scale_make(false, 0, 40000, 0, 1), 6, out);
+    ck_assert_str_eq(out, "0 5000 10000 15000 20000 25000 30000 35000 40000");
+    labels(scale_make(false, 0.0004, 0.99, 0, 1), 5, out);
+    ck_assert_str_eq(out, "0.2 0.4 0.6 0.8");
+    labels(scale_make(false, -1, 1, 0, 1), 5, out);
+    ck_assert_str_eq(out, "-1.0 -0.5 0.0 0.5 1.0");
+    labels(scale_make(true, 3e-5, 2, 0, 1), 5, out);
+    ck_assert_str_eq(out, "10⁻⁴ 10⁻³ 0.01 0.1 1");
+    labels(scale_make(true, 0.8, 6, 0, 1), 5, out);
+    ck_assert_str_eq(out, "1 2 5");
+    labels(scale_make(true, 1e-9, 1e9, 0, 1), 5, out); /* held to twelve decades */
+    ck_assert_str_eq(out, "10⁻³ 0.1 10 10³ 10⁵ 10⁷ 10⁹");
+}
+END_TEST
+
+START_TEST(places_lie_on_the_axis)
+{
+    const struct scale s = scale_make(false, 2, 4, 300, 100);
+    ck_assert(scale_at(&s, 2) == 300 && scale_at(&s, 3) == 200 && scale_at(&s, 4) == 100);
+    ck_assert(scale_at(&s, 1e300) == 100 && scale_at(&s, -1e300) == 300); /* held at the border */
+    const struct scale l = scale_make(true, 0.01, 100, 0, 80);
+    ck_assert_double_eq_tol(scale_at(&l, 1), 40, 1e-12);
+    ck_assert(scale_at(&l, -3) == 0);
+    const struct scale flat = scale_make(false, 5, 5, 0, 10), nothing = scale_make(false, 0, 0, 0, 10);
+    ck_assert(flat.low < 5 && flat.high > 5 && nothing.low < nothing.high);
+    ck_assert(isfinite(scale_at(&flat, 5)));
+}
+END_TEST
+
+static void add_tests(TCase *t)
+{
+    tcase_add_test(t, moments_of_four_numbers);
+    tcase_add_test(t, student_quantiles);
+    tcase_add_test(t, ticks_are_round);
+    tcase_add_test(t, places_lie_on_the_axis);
+}
+
+CHECK_MAIN("numbers", add_tests)

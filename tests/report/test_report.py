@@ -1,0 +1,326 @@
+#!/usr/bin/env python3
+"""plot, report, export and compare, through the real program: TPRUN_BUILD names the build folder."""
+import csv
+import io
+import json
+import os
+import re
+import shutil
+import sqlite3
+import statistics
+import subprocess
+import tempfile
+import unittest
+import xml.etree.ElementTree as ET
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TPRUN = os.path.join(os.environ.get("TPRUN_BUILD", "."), "tprun")
+EXPERIMENTS = os.path.join(HERE, "..", "..", "experiments")
+VARIANTS = ["tp", "tp_off", "tp_local", "bp", "bp_tuned"]
+SVG = "{http://www.w3.org/2000/svg}"
+
+SMALL = """
+version: 1
+experiment: %(name)s
+title: "Stepsize < regularization & more | [x](y)"
+seeds: [1, 2]
+precision: single
+dataset: {name: temporal_order, length: 12, eval_size: 100, test_size: 100}
+network:
+  layers:
+    - rnn: {units: 8, activation: tanh}
+    - dense: {units: 4}
+  init: {weights: orthogonal, biases: zeros}
+loss: cross_entropy
+train: {optimizer: {name: sgd, stepsize: 0.1}, batch_size: 4, iterations: 20, stop: {nonfinite: true, loss_above_initial: 2, every: 1}}
+log: {every: 10, metrics: [train_loss, test_accuracy]}
+algorithm: {name: tp, target_stepsize: 0.01, mapping: {name: inverse, regularization: 1}, update: through_chain}
+sweep:
+  grid:
+    train.optimizer.stepsize: %(stepsizes)s
+    algorithm.mapping.regularization: [1e-4, 1, 100]
+claims:
+  - id: chance
+    text: last accuracy lies between 0 and 100
+    reported: 50
+    measure: SELECT min(last_mean) FROM finals WHERE metric = 'test_accuracy'
+    expect: [0, 100]
+  - id: impossible
+    text: an accuracy above 100
+    measure: SELECT max(last_mean) FROM finals WHERE metric = 'test_accuracy'
+    expect: [101, null]
+  - id: nothing
+    text: what cannot be measured
+    measure: SELECT NULL
+    expect: [0, 1]
+"""
+
+
+class Report(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.mkdtemp(prefix="tprun-report-")
+        cls.addClassCleanup(shutil.rmtree, cls.folder)
+        cls.environment = {k: v for k, v in os.environ.items() if not k.startswith(("TPRUN_", "OPENBLAS_"))}
+        cls.db = os.path.join(cls.folder, "results.db")
+        cls.environment["TPRUN_DB"] = cls.db
+        cls.tprun("run", "-q", os.path.join(EXPERIMENTS, "temporal_order.yaml"), "--profile", "smoke", "seeds=2", "train.iterations=60",
+                  "log.every=20")
+        for name, stepsizes in (("heat", "[0.01, 10]"), ("lines", "[0.1, 10]")):
+            spec = os.path.join(cls.folder, name + ".yaml")
+            with open(spec, "w", encoding="utf-8") as f:
+                f.write(SMALL % {"name": name, "stepsizes": stepsizes})
+            cls.tprun("run", "-q", spec, status=(0, 1))
+
+    @classmethod
+    def tprun(cls, *args, status=(0,)):
+        done = subprocess.run([TPRUN, *args], capture_output=True, text=True, env=cls.environment, cwd=cls.folder, timeout=100,
+                              check=False)
+        if done.returncode not in status:
+            raise AssertionError(f"tprun {' '.join(args)}: {done.returncode}\n{done.stdout}\n{done.stderr}")
+        return done
+
+    def plot(self, *args):
+        return ET.fromstring(self.tprun("plot", *args).stdout)
+
+    def sql(self, text, *arguments):
+        connection = sqlite3.connect(f"file:{self.db}?mode=ro", uri=True)
+        try:
+            return connection.execute(text, arguments).fetchall()
+        finally:
+            connection.close()
+
+    @staticmethod
+    def texts(svg):
+        return [t.text or "" for t in svg.iter(SVG + "text")]
+
+    def test_curves(self):
+        svg = self.plot("temporal_order")
+        texts = self.texts(svg)
+        for variant in VARIANTS:
+            self.assertIn(variant, texts)
+        self.assertIn("test_accuracy (%)", texts)
+        self.assertIn("train_loss", texts)
+        self.assertIn("iteration", texts)
+        lines, bands = list(svg.iter(SVG + "polyline")), list(svg.iter(SVG + "polygon"))
+        self.assertEqual((len(lines), len(bands)), (2 * len(VARIANTS), 2 * len(VARIANTS)))
+        for line in lines:
+            self.assertEqual(len(line.get("points").split()), 4)  # steps 0, 20, 40, 60
+        for band in bands:
+            self.assertEqual(len(band.get("points").split()), 8)
+
+    def test_points_are_the_means(self):
+        """The places of a line's points are an affine map of the means over the seeds."""
+        svg = self.plot("temporal_order", "--metric", "train_loss", "--variant", "tp", "--variant", "bp_tuned")
+        lines = [[float(p.split(",")[1]) for p in line.get("points").split()] for line in svg.iter(SVG + "polyline")]
+        means = [[row[0] for row in self.sql("SELECT mean FROM curves WHERE study = 'temporal_order' AND variant = ? AND metric = "
+                                             "'train_loss' ORDER BY step", v)] for v in ("tp", "bp_tuned")]
+        pixels, values = lines[0] + lines[1], means[0] + means[1]
+        low, high = values.index(min(values)), values.index(max(values))
+        scale = (pixels[high] - pixels[low]) / (values[high] - values[low])
+        self.assertLess(scale, 0)
+        for pixel, value in zip(pixels, values):
+            self.assertAlmostEqual(pixel, pixels[low] + scale * (value - values[low]), delta=0.2)
+
+    def test_choice(self):
+        svg = self.plot("temporal_order", "--variant", "bp", "--metric", "test_loss", "--log")
+        self.assertEqual(len(list(svg.iter(SVG + "polyline"))), 1)
+        self.assertNotIn("tp", self.texts(svg))
+        cell = self.plot("lines", "--cell", "stepsize=0.1", "--metric", "train_loss")
+        self.assertEqual(len([t for t in self.texts(cell) if "regularization=" in t]), 3)
+
+    def test_diverged_curves_end_in_a_cross(self):
+        svg = self.plot("lines", "--metric", "train_loss")
+        diverged = self.sql("SELECT count(*) FROM trials t JOIN summaries u ON u.trial_id = t.trial_id AND u.metric = 'train_loss' "
+                            "WHERE t.study = 'lines' AND t.state = 'diverged'")[0][0] if self.has_view("summaries") else None
+        crosses = [p for p in svg.iter(SVG + "path") if p.get("class") == "cross"]
+        self.assertGreater(len(crosses), 1)
+        if diverged is not None:
+            self.assertEqual(len(crosses), diverged + 1)  # and the legend's
+        self.assertIn("diverged: last finite value", self.texts(svg))
+
+    def has_view(self, name):
+        return bool(self.sql("SELECT 1 FROM sqlite_master WHERE type = 'view' AND name = ?", name))
+
+    def test_heatmap(self):
+        svg = self.plot("heat")
+        cells = self.sql("SELECT n, n_diverged FROM heatmap WHERE study = 'heat'")
+        groups = list(svg.iter(SVG + "g"))
+        self.assertEqual(len(cells), 6)
+        self.assertEqual(len(groups), 6)
+        diverged = sum(1 for n, d in cells if d)
+        self.assertGreater(diverged, 0, "the study of this test must have diverged cells")
+        self.assertLess(diverged, 6)
+        marked = [g for g in groups if any(p.get("class") == "cross" for p in g.iter(SVG + "path"))]
+        self.assertEqual(len(marked), diverged)
+        whole = sum(1 for n, d in cells if d and n == 0)
+        if whole:
+            self.assertIn(f"diverged ({whole} of 6 cells)", self.texts(svg))
+        for title in ("stepsize", "regularization"):
+            self.assertIn(title, self.texts(svg))
+        titles = [g.find(SVG + "title").text for g in groups]
+        self.assertTrue(any("1 / area = " in t for t in titles), titles)
+
+    def test_brighter_is_smaller(self):
+        groups = list(self.plot("heat").iter(SVG + "g"))
+        cells = []
+        for g in groups:
+            title, color = g.find(SVG + "title").text, g.find(SVG + "rect").get("fill")
+            if "1 / area = " in title:
+                rgb = [int(color[i:i + 2], 16) for i in (1, 3, 5)]
+                cells.append((float(title.split("1 / area = ")[1].split(",")[0]), 0.2126 * rgb[0] + 0.7152 * rgb[1] + 0.0722 * rgb[2]))
+        self.assertGreater(len(cells), 1)
+        luminance = [c[1] for c in sorted(cells)]
+        self.assertEqual(luminance, sorted(luminance))
+
+    def test_markup_in_titles(self):
+        svg = self.plot("heat")  # parses, so it was escaped
+        self.assertIn("Stepsize < regularization & more | [x](y)", self.texts(svg))
+        text = self.tprun("report", "heat").stdout
+        self.assertIn(r"## Stepsize &lt; regularization &amp; more \| \[x\](y)", text)
+
+    def test_same_bytes(self):
+        for study in ("temporal_order", "heat"):
+            self.assertEqual(self.tprun("plot", study).stdout, self.tprun("plot", study).stdout)
+
+    def test_mistakes(self):
+        def message(*args):
+            return self.tprun(*args, status=(2,)).stderr
+        for command in ("plot", "report", "export"):
+            self.assertIn("did you mean 'temporal_order'", message(command, "temporal_ordr"))
+        self.assertIn("did you mean 'tp_off'", message("plot", "temporal_order", "--variant", "tp_of"))
+        self.assertIn("did you mean 'test_loss'", message("plot", "temporal_order", "--metric", "tst_loss"))
+        self.assertIn("exactly two numeric keys", message("plot", "temporal_order", "--heatmap"))
+        self.assertIn("no cell with 'stepsize=7'", message("plot", "heat", "--cell", "stepsize=7"))
+        self.assertIn("not STUDY:VARIANT", message("compare", "tp", "bp"))
+        self.assertIn("exclude each other", message("export", "heat", "--metrics", "--params"))
+
+    def test_too_many_lines(self):
+        spec = os.path.join(self.folder, "many.yaml")
+        with open(spec, "w", encoding="utf-8") as f:
+            f.write((SMALL % {"name": "many", "stepsizes": "[0.01, 0.02, 0.03, 0.04, 0.05]"}).replace("iterations: 20", "iterations: 1"))
+        self.tprun("run", "-q", spec, "seeds=1", status=(0, 1))
+        self.assertIn("has 15 lines and a figure shows up to 12", self.tprun("plot", "many", "--metric", "train_loss", status=(2,)).stderr)
+
+    def changed(self, *statements):
+        """A copy of the database that somebody has been at."""
+        copy = os.path.join(self.folder, "changed.db")
+        if os.path.exists(copy):
+            os.remove(copy)
+        connection = sqlite3.connect(self.db)
+        connection.execute("VACUUM INTO ?", (copy,))
+        connection.close()
+        connection = sqlite3.connect(copy)
+        for statement, *arguments in statements:
+            connection.execute(statement, arguments)
+        connection.commit()
+        connection.close()
+        return copy
+
+    def test_hostile_names(self):
+        bad = "\x01</text><script>alert(1)</script>\n&\"'"
+        copy = self.changed(("UPDATE study SET name = '../../evil', title = ?, paper = ?, locator = CAST(x'C328FF' AS TEXT) WHERE name = 'heat'", bad, bad),
+                            ("UPDATE trial SET variant = ? WHERE study_id = (SELECT id FROM study WHERE name = '../../evil')", bad),
+                            ("UPDATE trial SET variant = ? WHERE variant = 'tp'", bad))
+        for arguments in (["../../evil"], ["../../evil", "--metric", "train_loss"], ["temporal_order"]):
+            svg = self.tprun("plot", *arguments, "--db", copy).stdout
+            self.assertNotIn("<script", svg)
+            self.assertNotIn("\x01", svg)
+            ET.fromstring(svg)
+        figures = os.path.join(self.folder, "one", "two", "figures")
+        self.assertIn("cannot be the name of a file", self.tprun("report", "../../evil", "--figures", figures, "--db", copy, status=(2,)).stderr)
+        self.assertFalse(os.path.exists(os.path.join(self.folder, "one", "evil.svg")))
+        text = self.tprun("report", "../../evil", "--db", copy).stdout
+        self.assertNotIn("<script", re.sub("`[^`]*`", "", text.replace("\\`", "")))  # in a code span it is only text
+
+    def test_hostile_values(self):
+        for values in (["1e308", "-1e308"], ["1e308", "1e308"], ["0", "0"], ["NULL", "NULL"], ["1e-320", "1"], ["-5", "NULL"]):
+            copy = self.changed((f"UPDATE metric SET value = {values[0]} WHERE step > 0",), (f"UPDATE metric SET value = {values[1]} WHERE step = 0",),
+                                (f"UPDATE summary SET auc = {values[0]}, last = {values[0]}, best = {values[1]}",))
+            for arguments in (["lines", "--metric", "train_loss"], ["lines", "--metric", "train_loss", "--log"], ["heat"], ["temporal_order"]):
+                svg = self.tprun("plot", *arguments, "--db", copy).stdout
+                ET.fromstring(svg)
+                for word in ("nan,", ",nan", "inf,", ",inf", '"nan"', '"inf"', '"-inf"', '"-nan"'):
+                    self.assertNotIn(word, svg, f"{values} {arguments}")
+            self.tprun("report", "temporal_order", "heat", "--db", copy)
+            self.tprun("compare", "temporal_order:tp", "temporal_order:bp", "--metric", "train_loss", "--db", copy,
+                       status=(0, 2))
+
+    def test_file_is_replaced(self):
+        path = os.path.join(self.folder, "figure.svg")
+        with open(path, "w", encoding="utf-8") as f:
+            f.write("old")
+        self.assertEqual(self.tprun("plot", "heat", "-o", path).stdout, "")
+        ET.parse(path)
+        self.assertEqual([n for n in os.listdir(self.folder) if n.endswith(".tmp")], [])
+        self.assertIn("No such file", self.tprun("plot", "heat", "-o", os.path.join(self.folder, "none", "x.svg"), status=(1, 5)).stderr)
+
+    def test_report(self):
+        intro = os.path.join(self.folder, "intro.md")
+        with open(intro, "w", encoding="utf-8") as f:
+            f.write("Written *by hand*.\n\n")
+        path = os.path.join(self.folder, "docs", "report.md")
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        self.tprun("report", "temporal_order", "heat", "-o", path, "--title", "What came out", "--intro", intro, "--figures",
+                   os.path.join(self.folder, "images"))
+        with open(path, encoding="utf-8") as f:
+            text = f.read()
+        self.assertTrue(text.startswith("# What came out\n\nWritten *by hand*.\n\n"))
+        for study in ("temporal_order", "heat"):
+            self.assertIn(f"](<../images/{study}.svg>)", text)
+            ET.parse(os.path.join(self.folder, "images", study + ".svg"))
+        verdicts = self.sql("SELECT id, verdict FROM claims WHERE study IN ('temporal_order', 'heat')")
+        self.assertEqual({v for i, v in verdicts if i in ("chance", "impossible", "nothing")}, {"reproduced", "refuted", "undecided"})
+        for claim, verdict in verdicts:
+            line = [l for l in text.splitlines() if l.startswith(f"| `{claim}` |")]
+            self.assertEqual(len(line), 1, claim)
+            self.assertTrue(line[0].endswith(f"| **{verdict}** |"), line[0])
+        self.assertIn("- `nothing` is undecided: the measure gives no value.", text)
+        self.assertIn("| `algorithm.propagate.name` | linear | none | linear | linear | linear |", text)
+        self.assertIn("- swept: `algorithm.mapping.regularization`, 3 values from 0.0001 to 100", text)
+        for seed, step in self.sql("SELECT seed, diverged_step FROM trials WHERE study = 'heat' AND state = 'diverged'"):
+            self.assertIn(f" | {seed} | {step} | ", text)
+        self.assertIn("ms per iteration", text)
+        self.assertNotIn(self.folder, text)
+        self.assertTrue(text.endswith("\n") and not text.endswith("\n\n"))
+
+    def test_report_numbers(self):
+        text = self.tprun("report", "temporal_order").stdout
+        for variant in VARIANTS:
+            last = [r[0] for r in self.sql("SELECT last_train_loss FROM trials WHERE study = 'temporal_order' AND variant = ?", variant)]
+            wanted = f"| train_loss | `{variant}` | {statistics.mean(last):.4g} ± {statistics.stdev(last):.2g} |"
+            self.assertIn(wanted, text)
+
+    def test_export(self):
+        rows = list(csv.DictReader(io.StringIO(self.tprun("export", "temporal_order", "--metrics").stdout, newline="")))
+        stored = self.sql("SELECT variant, seed, metric, step, value FROM metrics WHERE study = 'temporal_order' ORDER BY trial_id, metric, step")
+        self.assertEqual([(r["variant"], int(r["seed"]), r["metric"], int(r["step"]), float(r["value"])) for r in rows], stored)
+        trials = json.loads(self.tprun("export", "heat", "--format", "json").stdout)
+        self.assertEqual(len(trials), 12)
+        self.assertEqual({t["state"] for t in trials}, {"done", "diverged"})
+        lines = self.tprun("export", "heat", "--params", "--format", "ndjson").stdout.splitlines()
+        swept = [p for p in map(json.loads, lines) if p["swept"]]
+        self.assertEqual(len(swept), 24)
+
+    def test_compare(self):
+        out = self.tprun("compare", "tp", "temporal_order:bp_tuned", "--study", "temporal_order", "--metric", "train_loss").stdout
+        a, b = ([r[0] for r in self.sql("SELECT last_train_loss FROM trials WHERE study = 'temporal_order' AND variant = ? ORDER BY seed",
+                                        v)] for v in ("tp", "bp_tuned"))
+        difference = [x - y for x, y in zip(a, b)]
+        mean, sd = statistics.mean(difference), statistics.stdev(difference)
+        half = 12.7062047364 * sd / 2 ** 0.5
+        self.assertIn(f"mean difference {mean:.6g}, n = 2, sd {sd:.4g}, 95 % interval [{mean - half:.6g}, {mean + half:.6g}]", out)
+        cells = self.tprun("compare", "heat:base", "lines:base", "--metric", "train_loss").stdout
+        self.assertEqual(cells.count("mean difference"), 3)  # stepsize 10 is common
+        self.assertIn("without partner: 6 trials of A, 6 of B", cells)
+
+    def test_not_paired(self):
+        spec = os.path.join(EXPERIMENTS, "temporal_order.yaml")
+        self.tprun("run", "-q", spec, "experiment=other", "--profile", "smoke", "--variant", "bp", "seeds=[7, 8]", "train.iterations=2", "log.every=1")
+        out = self.tprun("compare", "temporal_order:bp", "other:bp").stdout
+        self.assertIn("not paired", out)
+        self.assertIn("B: seeds 7 8;", out)
+
+
+if __name__ == "__main__":
+    unittest.main()

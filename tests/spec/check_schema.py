@@ -1,0 +1,135 @@
+#!/usr/bin/env python3
+"""check_schema.py TPRUN: schemas/experiment.schema.json is what `tprun schema` prints, and says of the files of good/ and bad/ what the program
+says, as far as a schema can.
+
+A schema sees one file as it is written: before `extends`, variants, profiles and sweeps are laid on each other, dotted keys are taken apart and
+`${}` is resolved. So it cannot miss a key (another layer may give it), nor look into dotted keys, nor compare parts.
+"""
+import json
+import math
+import os
+import re
+import subprocess
+import sys
+import unittest
+
+try:
+    import jsonschema
+    import yaml
+except ImportError as missing:
+    print(f"{missing}: install python3-jsonschema and python3-yaml", file=sys.stderr)
+    sys.exit(77)  # meson: skipped
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+COMMITTED = os.path.join(HERE, "..", "..", "schemas", "experiment.schema.json")
+
+# What a schema cannot see, by the reason. A file that it does see must not stand here.
+UNSEEN = {
+    "the reader refuses it before there is data: limits, encodings, duplicate keys":
+        "alias_bomb duplicate_dotted_key duplicate_key nul_byte too_deep utf16",
+    "what one file lacks may come from the one it extends, a variant, a profile or a sweep":
+        "algorithm_missing algorithm_without_name layer_without_units no_budget no_layers one_variant_lacks_a_key optimizer_without_name"
+        " optimizer_without_stepsize target_stepsize_missing variant_null",
+    "dotted keys are not looked into":
+        "one_variant_is_wrong stop sweep_unknown_key sweep_unknown_layer sweep_unknown_section sweep_value_out_of_range variant_index",
+    "a misspelt form of values reads as one more name of the key": "sweep_geomspace",
+    "values, or lengths of lists, are compared with each other":
+        "head_too_large iterations_and_epochs sweep_fractions_of_integers sweep_one_contains_the_other swept_twice zip_lengths",
+    "which options a part takes depends on the preset that chose it": "option_of_another_mapping",
+    "parts are compared with each other or with the data":
+        "batch_larger_than_data dataset_bits dense_on_sequences difference_needs_apply difference_needs_apply_by_mapping direct_with_inverse"
+        " direct_with_reconstruction epochs_without_end flat_data_for_rnn inversion_first learned_without_loss learned_without_optimizer"
+        " loss_without_classes loss_without_real_targets metric_of_another_dataset metric_of_another_mapping rnn_not_first"
+        " sequential_on_recurrent sweep_cell_does_not_fit sweep_chooses_parts two_misfits wrong_outputs",
+    "it lies in another file, behind a reference, or in the number of trials":
+        "extends_itself extends_missing extends_with_a_mistake reference_cycle reference_in_a_variant reference_missing reference_of_wrong_type"
+        " reference_to_a_list sweep_beyond_counting sweep_large",
+}
+# What is no YAML: a schema is never asked.
+NO_YAML = set("alias_without_anchor cycle indentation latin1 list_as_key merge_of_a_number missing_blank tab tag two_documents unclosed"
+              " unclosed_quote".split())
+
+
+class Loader(yaml.SafeLoader):
+    """YAML 1.2's core schema: 1e-5 is a number, `yes` is a string."""
+
+
+Loader.yaml_implicit_resolvers = {}
+for tag, pattern, first in (("merge", r"<<", ["<"]), ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]), ("bool", r"true|True|TRUE|false|False|FALSE", list("tTfF")),
+                            ("int", r"[-+]?[0-9]+", list("-+0123456789")),
+                            ("float", r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
+                             list("-+.0123456789"))):
+    Loader.add_implicit_resolver(f"tag:yaml.org,2002:{tag}", re.compile(f"^(?:{pattern})$"), first)
+Loader.add_constructor("tag:yaml.org,2002:int", lambda loader, node: int(node.value))
+Loader.add_constructor("tag:yaml.org,2002:float", lambda loader, node: float(re.sub(r"\.(inf|nan)", r"\1", node.value.lower())))
+
+
+def names(folder):
+    return sorted(f[:-5] for f in os.listdir(os.path.join(HERE, folder)) if f.endswith(".yaml"))
+
+
+def load(folder, name):
+    with open(os.path.join(HERE, folder, name + ".yaml"), "rb") as f:
+        return yaml.load(f, Loader)
+
+
+def finite(value):
+    """JSON has no infinity and no NaN."""
+    if isinstance(value, float):
+        return math.isfinite(value)
+    if isinstance(value, dict):
+        return all(isinstance(k, str) and finite(v) for k, v in value.items())
+    return not isinstance(value, list) or all(map(finite, value))
+
+
+class Schema(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.text = subprocess.run([TPRUN, "schema"], capture_output=True, check=True, timeout=60).stdout.decode()
+        cls.schema = json.loads(cls.text)
+        cls.validator = jsonschema.Draft7Validator(cls.schema)
+
+    def accepts(self, data):
+        return finite(data) and self.validator.is_valid(data)
+
+    def test_current(self):
+        with open(COMMITTED, encoding="utf-8") as f:
+            self.assertTrue(f.read() == self.text, "run: tprun schema > schemas/experiment.schema.json")
+
+    def test_is_a_schema(self):
+        jsonschema.Draft7Validator.check_schema(self.schema)
+
+    def test_good(self):
+        for name in names("good"):
+            with self.subTest(file=name):
+                self.assertEqual([f"{list(e.absolute_path)}: {e.message[:200]}" for e in self.validator.iter_errors(load("good", name))], [])
+
+    def test_experiments(self):
+        folder = os.path.join(HERE, "..", "..", "experiments")
+        for path, _, files in os.walk(folder):
+            for name in files:
+                if name.endswith(".yaml") and os.path.basename(path) != "base":  # those are no studies, others extend them
+                    with self.subTest(file=name), open(os.path.join(path, name), "rb") as f:
+                        self.assertTrue(self.accepts(yaml.load(f, Loader)))
+
+    def test_bad(self):
+        unseen = {name: why for why, files in UNSEEN.items() for name in files.split()}
+        self.assertLessEqual(set(unseen) | NO_YAML, set(names("bad")))
+        for name in names("bad"):
+            with self.subTest(file=name):
+                try:
+                    data = load("bad", name)
+                    finite(data)
+                except (yaml.YAMLError, UnicodeError, RecursionError):
+                    self.assertIn(name, NO_YAML)
+                    continue
+                self.assertNotIn(name, NO_YAML)
+                if name in unseen:
+                    self.assertTrue(self.accepts(data), f"a schema can see it; it is not true that {unseen[name]}")
+                else:
+                    self.assertFalse(self.accepts(data), "the program refuses it")
+
+
+if __name__ == "__main__":
+    TPRUN = os.path.abspath(sys.argv[1])
+    unittest.main(argv=sys.argv[:1])
