@@ -120,8 +120,7 @@ static struct node *lay(const struct layer *l, struct node *base, struct node *o
         size_t at = 0;
         while (at < map->n && (map->keys[at]->length != key->length || strcmp(map->keys[at]->text, key->text) != 0))
             at++;
-        const bool removes = at < map->n || (base->kind == NODE_MAP && base->n > 0 && !below);
-        if (node_is_null(item) && (removes || !l->keep_nulls)) {
+        if (node_is_null(item) && (at < map->n || !l->keep_nulls)) {
             tree_remove(map, key->text);
         } else if (at < map->n) {
             if (item->kind != NODE_MAP) /* a message about the whole map points at where the map stands */

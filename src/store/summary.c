@@ -12,7 +12,8 @@ static bool ends_in(const char *s, const char *end)
 
 enum goal summary_goal(const char *metric)
 {
-    return strstr(metric, "accuracy") || ends_in(metric, "r2") ? GOAL_MAX : GOAL_MIN;
+    return ends_in(metric, "accuracy") || ends_in(metric, "accuracy_strict") || ends_in(metric, "r2") ? GOAL_MAX
+                                                                                                      : GOAL_MIN;
 }
 
 enum nonfinite summary_normalize(double *value)

@@ -24,6 +24,7 @@ END_TEST
 START_TEST(best_follows_the_goal)
 {
     ck_assert_int_eq(summary_goal("test_accuracy"), GOAL_MAX);
+    ck_assert_int_eq(summary_goal("test_accuracy_strict"), GOAL_MAX);
     ck_assert_int_eq(summary_goal("r2"), GOAL_MAX);
     ck_assert_int_eq(summary_goal("train_loss"), GOAL_MIN);
     ck_assert_int_eq(summary_goal("accuracy_of_nothing"), GOAL_MIN);
