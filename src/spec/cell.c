@@ -59,22 +59,21 @@ static void look_up(const struct study *s, size_t variant, struct node *const *v
 
 /* Axes that choose parts decide on the others, `algorithm.name` on what its mapping takes, so they are laid on before
  * the others are looked up. */
-bool cell_find_keys(const struct study *s, size_t variant, struct node *const *values, bool *has,
+void cell_find_keys(const struct study *s, size_t variant, struct node *const *values, bool *has, bool *chooses,
                     struct bind_missing *why, struct arena *a)
 {
     const size_t n = s->sweep->n_axes;
-    bool *choose = arena_need(a, n, sizeof *choose), any = false;
+    bool *laid = arena_need(a, n, sizeof *laid);
     enum bind_key *found = arena_need(a, n, sizeof *found);
-    for (bool news = true; news;) { /* ends: each round makes one axis more a choosing one */
+    for (bool news = true; news;) { /* ends: each round lays one axis more */
         news = false;
-        look_up(s, variant, values, choose, found, why, a);
+        look_up(s, variant, values, laid, found, why, a);
         for (size_t i = 0; i < n; i++)
-            if (found[i] == BIND_KEY_PART && !choose[i])
-                choose[i] = news = any = true;
+            if (found[i] == BIND_KEY_PART && !laid[i])
+                laid[i] = chooses[i] = news = true;
     }
     for (size_t i = 0; i < n; i++)
         has[i] = found[i] != BIND_KEY_MISSING;
-    return any;
 }
 
 struct node **cell_values(const struct study_sweep *w, uint64_t cell, struct arena *a)
@@ -97,7 +96,8 @@ static int make_trial(const struct study *s, size_t variant, uint64_t cell, size
     for (size_t i = 0; i < n; i++)
         has[i] = true;
     if (s->form && n > 0)
-        (void)cell_find_keys(s, variant, values, has, arena_need(a, n, sizeof(struct bind_missing)), a);
+        cell_find_keys(s, variant, values, has, arena_need(a, n, sizeof *has),
+                       arena_need(a, n, sizeof(struct bind_missing)), a);
     for (size_t i = 0; i < n; i++) {
         if (!has[i]) {
             values[i] = NULL;

@@ -5,6 +5,8 @@
 #include "spec/sweep.h"
 #include <string.h>
 
+enum { MAX_SEARCHED = 100000 };
+
 /* The rows of a trial that a file may set: all but what the study gives. */
 static struct option *trial_rows(const struct option *options, struct arena *a)
 {
@@ -80,10 +82,10 @@ static void report_unknown_key(const struct study *s, size_t axis, struct err *e
     const struct axis *x = &s->sweep->axes[axis];
     const size_t n = s->sweep->n_axes;
     struct bind_missing *why = arena_need(s->arena, n, sizeof *why), best = { 0 };
-    bool *has = arena_need(s->arena, n, sizeof *has);
+    bool *has = arena_need(s->arena, n, sizeof *has), *chooses = arena_need(s->arena, n, sizeof *chooses);
     struct node **values = cell_values(s->sweep, 0, s->arena);
     for (size_t v = 0; v < s->n_variants && !best.near; v++) {
-        (void)cell_find_keys(s, v, values, has, why, s->arena);
+        cell_find_keys(s, v, values, has, chooses, why, s->arena);
         if (!best.text || why[axis].near)
             best = why[axis];
     }
@@ -95,26 +97,43 @@ static void report_unknown_key(const struct study *s, size_t axis, struct err *e
                s->n_variants > 1 && !best.near ? " (in every variant)" : "");
 }
 
-/* Which axes some trial has. Where no swept key chooses parts, all cells of a variant have the same. */
+/* The next cell in which a key that chooses parts has another value, the others their first one; 0 after the last. */
+static uint64_t next_choice(const struct study_sweep *w, uint64_t cell, const bool *chooses)
+{
+    uint64_t stride = 1; /* the product of all n is no overflow: study_fit has looked */
+    for (size_t i = w->n_dimensions; i-- > 0; stride *= w->dimensions[i].n) {
+        const struct dimension *d = &w->dimensions[i];
+        bool any = false;
+        for (size_t j = d->first; j < d->first + d->n_axes; j++)
+            any = any || chooses[j];
+        if (any && cell / stride % d->n + 1 < d->n)
+            return cell + stride;
+        if (any)
+            cell -= (d->n - 1) * stride;
+    }
+    return 0;
+}
+
+/* Which axes some trial has. After MAX_SEARCHED choices of parts a key that none had gets the benefit of the doubt. */
 static void find_used(const struct study *s, bool *used)
 {
     const struct study_sweep *w = s->sweep;
-    size_t n_used = 0;
     struct arena scratch;
     arena_init(&scratch, 0);
+    bool *chooses = arena_need(&scratch, w->n_axes, sizeof *chooses);
     for (size_t v = 0; v < s->n_variants; v++) {
-        bool cells_differ = true;
-        for (uint64_t cell = 0; cell < s->n_cells && cells_differ && n_used < w->n_axes; cell++) {
+        uint64_t cell = 0;
+        size_t n_searched = 0;
+        do {
             const struct arena_mark mark = arena_mark(&scratch);
             bool *has = arena_need(&scratch, w->n_axes, sizeof *has);
             struct bind_missing *why = arena_need(&scratch, w->n_axes, sizeof *why);
-            cells_differ = cell_find_keys(s, v, cell_values(w, cell, &scratch), has, why, &scratch);
-            for (size_t i = 0; i < w->n_axes; i++) {
-                n_used += has[i] && !used[i];
-                used[i] = used[i] || has[i];
-            }
+            cell_find_keys(s, v, cell_values(w, cell, &scratch), has, chooses, why, &scratch);
+            for (size_t i = 0; i < w->n_axes; i++)
+                used[i] = used[i] || has[i] || n_searched == MAX_SEARCHED;
             arena_rewind(&scratch, mark);
-        }
+            cell = next_choice(w, cell, chooses);
+        } while (cell > 0 && n_searched++ < MAX_SEARCHED);
     }
     arena_finish(&scratch);
 }

@@ -51,9 +51,9 @@ bool sweep_repeats(const struct study_sweep *w, uint64_t cell, const bool *has);
 
 /* A node per axis: its value in a cell. */
 struct node **cell_values(const struct study_sweep *w, uint64_t cell, struct arena *a);
-/* Which axes a variant's trial has, by study->trial_options; why: set for those it has not. Returns whether a swept key
- * chooses parts, so that other cells may have others. */
-bool cell_find_keys(const struct study *s, size_t variant, struct node *const *values, bool *has,
+/* Which axes a variant's trial has, by study->trial_options. chooses: set for those that choose parts, so that with
+ * other values of theirs a trial may have others; why: set for those it has not. */
+void cell_find_keys(const struct study *s, size_t variant, struct node *const *values, bool *has, bool *chooses,
                     struct bind_missing *why, struct arena *a);
 
 #endif
