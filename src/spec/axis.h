@@ -23,6 +23,7 @@ struct axis {
     uint64_t n;              /* number of values; of a random axis: of samples, set by the sweep */
     const struct node *list; /* AXIS_LIST, AXIS_CHOICE */
     double from, to, step;
+    bool overridden; /* a grid axis whose key is drawn at random as well */
 };
 
 /* True for what axis_bind reads: a list or {form: [...]}. */

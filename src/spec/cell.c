@@ -99,6 +99,7 @@ static int make_trial(const struct study *s, size_t variant, uint64_t cell, size
         cell_find_keys(s, variant, values, has, arena_need(a, n, sizeof *has),
                        arena_need(a, n, sizeof(struct bind_missing)), a);
     for (size_t i = 0; i < n; i++) {
+        has[i] = has[i] && !w->axes[i].overridden;
         if (!has[i]) {
             values[i] = NULL;
             continue;

@@ -41,6 +41,12 @@ static int add_axis(struct sweep_reader *r, const char *key, const struct node *
         const char next = n < m ? key[shorter] : w->axes[i].key[shorter];
         if (next != '\0' && next != '.')
             continue;
+        if (next == '\0' && r->random) { /* the draws take the place of the grid's values */
+            w->axes[i].overridden = true;
+            err_warn(r->e, key_node->where, "%s: '%s' is in the grid too; the random values take its place", path, key);
+            err_note(r->e, w->axes[i].key_where, "it is swept here");
+            continue;
+        }
         err_at(r->e, key_node->where,
                next ? "%s: '%s' is swept as well; one contains the other" : "%s: '%s' is swept twice", path,
                w->axes[i].key);

@@ -368,7 +368,7 @@ class Interrupted(Cli):
         self.assertEqual(self.sql("SELECT state, reason FROM trial WHERE variant = 'bp'"), [("failed", "out of memory")])
 
     def test_divergence_is_a_result(self):
-        wild = ["train.optimizer.stepsize=1e3", "train.stop.loss_above_initial=1.5"]
+        wild = ["train.optimizer.stepsize=1e3", "train.stop.loss_above_initial=1.5", "train.stop.every=5"]
         self.run_study(*wild)
         self.assertEqual({row[0] for row in self.sql("SELECT state FROM trial")}, {"diverged"})
         again = self.run_study(*wild, "train.iterations=90")

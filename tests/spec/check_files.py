@@ -19,6 +19,7 @@ ENVIRONMENT = {k: v for k, v in os.environ.items() if not k.startswith("TPRUN_")
 # Trials of each variant, where a sweep decides on them.
 TRIALS = {
     "whole": {"tp": 6 * 5 * 2 * 20 * 3, "bp": 6 * 1 * 1 * 20 * 3},
+    "grid_and_random": {"base": 12},
     "sweep_forms": {"base": 120},
     "sweep_left_out": {"tp": 8, "dtp": 12, "bp": 2, "gru": 2},
     "sweep_of_parts": {"base": 9},
@@ -55,7 +56,9 @@ class Files(unittest.TestCase):
         for name in names("good"):
             with self.subTest(file=name):
                 done = self.call(folder, "plan", name + ".yaml")
-                self.assertEqual(done.stderr.decode(), "")
+                warning = os.path.join(folder, name + ".warning")
+                expected = open(warning, encoding="utf-8").read() if os.path.exists(warning) else ""
+                self.assertEqual(done.stderr.decode(), expected)
                 self.assertEqual(done.returncode, 0)
                 if name in TRIALS:
                     found = re.findall(r"^  (\w+): (\d+) trials", done.stdout.decode(), re.M)
