@@ -222,6 +222,10 @@ static int work(struct runner *r, struct err *e)
         code = loop(r, fds, e);
     if (r->slots)
         end_workers(r); /* none is left unless there was an error */
+    if (code == 0)
+        code = store_flush(r->store, e);
+    if (code == 0)
+        code = checkpoints_sweep(r, e); /* a worker that was killed may have left half a file */
     for (size_t i = 0; i < r->plan->n_studies && code == 0 && !r->result->stopped; i++) /* stopping is quick */
         code = store_refresh(r->store, r->plan->studies[i].store_id, e);
     free(r->slots);
