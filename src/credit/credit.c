@@ -1,4 +1,4 @@
-#include "credit/credit.h"
+#include "credit/feedback.h"
 
 #include <string.h>
 
@@ -29,7 +29,7 @@ double reduction_factor(int reduction, size_t rows, size_t units, double target_
 /* The registries: a new part is one extern and one word here. */
 #define TARGETS(X) X(target_gradient)
 #define MAPPINGS(X) X(mapping_adjoint) X(mapping_inverse) X(mapping_learned) X(mapping_fixed)
-#define FBLOSSES(X) X(fbloss_none) X(fbloss_reconstruction) X(fbloss_inversion)
+#define FBLOSSES(X) X(fbloss_none) X(fbloss_reconstruction) X(fbloss_inversion) X(fbloss_difference)
 #define PROPAGATES(X) X(propagate_linear) X(propagate_difference) X(propagate_plain) X(propagate_none)
 #define UPDATES(X) X(update_gradient) X(update_through_chain)
 
@@ -98,6 +98,15 @@ int credit_shape(struct credit *c, const struct credit_choice *choice, const str
     if (choice->route == ROUTE_DIRECT && !(mapping->gives & GIVES_DIRECT))
         return err_set(e, ERR_SPEC, "algorithm.route: 'direct' needs a mapping that %s; '%s' does not", capability_text(GIVES_DIRECT),
                        mapping->name);
+    const struct fbloss_def *fbloss = fbloss_of(c);
+    const char *loss = fbloss->part.name;
+    const bool direct = choice->route == ROUTE_DIRECT, recurrent = chain->n_links > chain->n_layers;
+    if (fbloss->chain_only && direct)
+        return err_set(e, ERR_SPEC, "algorithm.route: feedback_loss '%s' needs route 'chain'", loss);
+    if (fbloss->feed_forward && recurrent)
+        return err_set(e, ERR_SPEC, "algorithm.feedback_loss: '%s' is defined for feed-forward networks", loss);
+    if (fbloss->grads && direct && recurrent)
+        return err_set(e, ERR_SPEC, "algorithm.route: feedback_loss '%s' on route 'direct' is defined for feed-forward networks", loss);
     if ((mapping->gives & GIVES_TRAIN) && !fbloss_of(c)->grads)
         return err_set(e, ERR_SPEC, "algorithm.feedback_loss: mapping '%s' learns, but feedback_loss is 'none'; choose one, or mapping 'fixed'", mapping->name);
     return mapping_of(c)->shape ? mapping_of(c)->shape(c, a, e) : 0;
@@ -130,7 +139,7 @@ static size_t scratch_size(const struct credit *c, size_t rows)
         size_t cols = l->n_out > l->n_in ? l->n_out : l->n_in;
         cols = l->n_delta > cols ? l->n_delta : cols;
         /* only feedback losses work on whole stacks */
-        const size_t links = i > 0 ? c->chain->per_step : fbloss_of(c)->grads ? c->chain->links_of[i] : 1;
+        const size_t links = fbloss_of(c)->feed_forward ? c->n : i > 0 ? c->chain->per_step : fbloss_of(c)->grads ? c->chain->links_of[i] : 1;
         n = links * rows * cols > n ? links * rows * cols : n;
     }
     return n;
@@ -209,7 +218,14 @@ int credit_feedback(struct credit *c, struct pass *p, struct err *e)
     if (!fbloss_of(c)->grads)
         return 0;
     memset(c->feedback_gradient, 0, c->n_feedback_vector * sizeof *c->feedback_gradient);
-    return fbloss_of(c)->grads(c, p, e);
+    TRY(fbloss_of(c)->grads(c, p, e));
+    const struct fbloss_options *o = c->choice.feedback_loss.opts;
+    for (size_t i = 0; i < c->n_feedback && o->weight_decay > 0; i++) {
+        const struct layer *g = &c->feedback[i].layer;
+        for (size_t j = 0; j < g->n_params; j++)
+            mat_axpy((real)o->weight_decay, layer_param(g, j, c->feedback_weights), layer_param(g, j, c->feedback_gradient));
+    }
+    return 0;
 }
 
 int credit_targets(struct credit *c, struct pass *p, struct err *e)
@@ -266,4 +282,24 @@ struct feedback *credit_feedback_of(const struct credit *c, size_t k)
         if (c->feedback[i].target == layer)
             return &c->feedback[i];
     return NULL;
+}
+
+size_t credit_n_feedback_layers(const struct credit *c)
+{
+    return c->n_feedback + (c->hidden ? 1 : 0);
+}
+
+struct layer *credit_feedback_layer(const struct credit *c, size_t i)
+{
+    return i < c->n_feedback ? &c->feedback[i].layer : &c->hidden->layer;
+}
+
+void credit_place_feedback(struct credit *c, struct layer *l)
+{
+    for (size_t j = 0; j < l->n_params; j++) {
+        const size_t n = l->params[j].rows * l->params[j].cols, align = 64 / sizeof(real);
+        l->params[j].offset = c->n_feedback_vector;
+        c->n_feedback_weights += n;
+        c->n_feedback_vector += (n + align - 1) / align * align;
+    }
 }

@@ -65,14 +65,18 @@ struct mapping_def {
     void (*jvp)(struct credit *c, struct pass *p, size_t k, struct mat d, struct mat out);
 };
 
-/* Every feedback loss has these options: R = scale * reduce(|error|^2), noise of standard deviation `noise` added where the loss says. */
+/* Every feedback loss has these options: R = scale * reduce(|error|^2), noise of standard deviation `noise` added where the loss says;
+ * inverse_variance divides by max(noise, noise_floor)^2. weight_decay * parameter is added to the gradients. */
+enum noise_scaling { NOISE_SCALING_NONE, NOISE_SCALING_INVERSE_VARIANCE };
 struct fbloss_options {
-    double noise, scale;
-    int reduction;
+    double noise, scale, noise_floor, weight_decay;
+    int reduction, noise_scaling;
 };
 struct fbloss_def {
     struct part part;
     bool needs_targets; /* runs after propagate only */
+    bool chain_only;    /* on route "chain" only */
+    bool feed_forward;  /* on feed-forward chains only; works on a block of rows for every layer under the head */
     /* Adds to credit->feedback_gradient and sets credit->feedback[i].loss for every feedback layer. NULL for "none". */
     int (*grads)(struct credit *c, struct pass *p, struct err *e);
 };
@@ -112,8 +116,10 @@ struct credit_choice {
  * of layer `through`, over all its links. */
 struct feedback {
     size_t target, through;
+    bool through_hidden; /* reads the source's value by way of credit->hidden */
+    bool source_slope;   /* displacements are multiplied by the derivative of the source's activation first */
     struct layer layer; /* (n of source) -> (n of target); index = target */
-    struct link stack;  /* forward on the source's true states: in is shared with the pass, side, out and delta are its own */
+    struct link stack;  /* forward on what it reads of the source's true states: in is shared where it can be, the rest is its own */
     struct mat u;       /* pre-activation of stack.out */
     struct mat side;    /* (links * B, n): side input's share of the pre-activation, {NULL} without one */
     struct mat noise;   /* draws of this step, standard normal, rows as the feedback loss uses them; {NULL} if not asked for */
@@ -137,6 +143,7 @@ struct credit {
     void *mapping_state;
     size_t n_feedback;
     struct feedback *feedback;
+    struct hidden *hidden; /* between the source and the feedback layers (credit/feedback.h); NULL without one */
     size_t n_feedback_weights, n_feedback_vector; /* parameters; vector length, as in struct chain */
     real *feedback_weights, *feedback_gradient, *feedback_factors;
     real *scratch[6];        /* each fits any layer's stack; for the current call only */
@@ -178,6 +185,11 @@ struct mat credit_incoming(struct credit *c, size_t k);
 void credit_add_own(struct credit *c, size_t k);
 /* The feedback layer that yields the target of link k. */
 struct feedback *credit_feedback_of(const struct credit *c, size_t k);
+/* All layers with feedback parameters: the feedback layers, and after them the hidden one, which no loss trains. */
+size_t credit_n_feedback_layers(const struct credit *c);
+struct layer *credit_feedback_layer(const struct credit *c, size_t i);
+/* Gives the parameters of a feedback layer their place in the vectors of feedback weights and gradients. */
+void credit_place_feedback(struct credit *c, struct layer *l);
 
 struct preset {
     const char *name, *help, *ref;

@@ -10,7 +10,7 @@ static int grads(struct credit *c, struct pass *p, struct err *e)
         const struct mat h = p->stacks[f->through].out;
         struct mat t = mat_of(c->scratch[0], h.rows, h.cols);
         mat_add(h, c->d_stack[f->through], t);
-        fbloss_add_noise(c, f, t);
+        fbloss_add_noise(c, f, 1, t);
         struct link down = { .in = t, .side = f->side, .out = mat_of(c->scratch[1], h.rows, g->n_out), .delta = f->stack.delta };
         g->def->forward(g, down);
         const struct link up = fbloss_forward(c, p, f, down.out, c->scratch[2], c->scratch[3]);
@@ -34,5 +34,6 @@ const struct fbloss_def fbloss_inversion = {
               .opts_size = sizeof(struct fbloss_options),
               .needs = GIVES_TRAIN },
     .needs_targets = true,
+    .chain_only = true,
     .grads = grads,
 };

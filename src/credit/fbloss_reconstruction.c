@@ -1,4 +1,5 @@
-/* Reconstruction: reduce |g(f(h + noise)) - (h + noise)|^2, the corrupted state being input and target alike, f held constant.
+/* Reconstruction: reduce |g(f(h + noise)) - (h + noise)|^2, the corrupted state being input and target alike, f held constant. On route direct f is
+ * all of the network above the layer, up to the output that g reads (Meulemans 2020, DDTP-control).
  * Lee 2015 prints f(g(h)) in Eq. (16); the authors' scripts and Eq. (32) train this one, and so do Roulet's and Manchev's learned reverse layers. */
 #include "credit/fbloss.h"
 
@@ -11,9 +12,9 @@ static int grads(struct credit *c, struct pass *p, struct err *e)
         const struct mat h = p->stacks[f->through].in;
         struct mat corrupted = mat_of(c->scratch[0], h.rows, h.cols);
         mat_copy(h, corrupted);
-        fbloss_add_noise(c, f, corrupted);
-        const struct link up = fbloss_forward(c, p, f, corrupted, c->scratch[1], c->scratch[2]);
-        struct link down = { .in = up.out, .side = f->side, .out = mat_of(c->scratch[3], h.rows, h.cols), .delta = f->stack.delta };
+        fbloss_add_noise(c, f, 1, corrupted);
+        const struct mat up = fbloss_up(c, p, f, corrupted, (real *[2]){ c->scratch[1], c->scratch[2] });
+        struct link down = { .in = feedback_reads(c, p, f, up), .side = f->side, .out = mat_of(c->scratch[3], h.rows, h.cols), .delta = f->stack.delta };
         g->def->forward(g, down);
         struct mat error = mat_of(c->scratch[4], h.rows, h.cols);
         mat_sub(down.out, corrupted, error);
@@ -28,7 +29,7 @@ extern const struct fbloss_def fbloss_reconstruction;
 const struct fbloss_def fbloss_reconstruction = {
     .part = { .name = "reconstruction",
               .help = "g(f(h)) against h",
-              .ref = "Lee 2015, Eq. (32), scripts; Roulet 2022, code",
+              .ref = "Lee 2015, Eq. (32), scripts; Roulet 2022, code; Meulemans 2020",
               .options = fbloss_options_table,
               .opts_size = sizeof(struct fbloss_options),
               .needs = GIVES_TRAIN },

@@ -1,36 +1,51 @@
 /* Feedback layers with weights of their own, g_k(t) = a(V t + c [+ U x]): trained by a feedback loss ("learned"), or left as drawn ("fixed").
  * A feedback layer mirrors the forward layer it leads back through; behind a recurrent layer all steps share one, and it shares that layer's
  * side input (Manchev & Spratling 2020; Roulet's oracle). Lee 2015, Sec. 2; Nokland 2016 with route direct. */
-#include "credit/credit.h"
+#include "credit/feedback.h"
 
-#include "net/layer_dense.h"
-
+#include "net/init.h"
 #include <string.h>
 
 struct learned_options {
     struct layer_options common; /* of the feedback layers */
     int activation;              /* 0: that of the layer whose target it yields; else index in act_all + 1 */
+    bool append_state, source_slope;
+    int64_t hidden_units;
+    int hidden_activation;
+    struct chosen hidden_init;
 };
 
 static const char *const activation_names[] = { "same", "tanh", "sigmoid", "relu", "linear", NULL };
 
-#define LEARNED_TABLE(name, activation_default, bias_default)                                                          \
+#define LEARNED_TABLE(name, activation_default, bias_default, ...)                                                     \
     static const struct option name[] = {                                                                              \
         { "activation", OPT_ENUM, offsetof(struct learned_options, activation), activation_default,                    \
           .names = activation_names,                                                                                   \
           .help = "of the feedback layers; same: that of the layer whose target it yields" },                          \
         { "bias", OPT_BOOL, offsetof(struct learned_options, common.bias), bias_default,                               \
-          .help = "whether feedback layers have a bias" },                                                             \
+          .help = "whether feedback layers have a bias; one that yields the target of a layer without a bias has none" }, \
         { "weights_init", OPT_PART, offsetof(struct learned_options, common.weights_init), NULL,                       \
           .flags = OPTION_NULLABLE, .registry = &init_registry,                                                        \
           .help = "initialisation of the feedback weights instead of network.init.weights" },                          \
         { "biases_init", OPT_PART, offsetof(struct learned_options, common.biases_init), NULL,                         \
           .flags = OPTION_NULLABLE, .registry = &init_registry,                                                        \
           .help = "initialisation of the feedback biases instead of network.init.biases" },                            \
-        { 0 }                                                                                                          \
+        { "hidden_units", OPT_INT, offsetof(struct learned_options, hidden_units), "0", 0, 1e7,                        \
+          .help = "units of a fixed random layer between the network's output and the feedback layers of all but the last hidden layer " \
+                  "(route direct); 0 = none" },                                                                        \
+        { "hidden_activation", OPT_ENUM, offsetof(struct learned_options, hidden_activation), "tanh", .names = act_names, \
+          .help = "activation of the fixed random layer" },                                                            \
+        { "hidden_init", OPT_PART, offsetof(struct learned_options, hidden_init), "fan_in_uniform", .registry = &init_registry, \
+          .help = "initialisation of its weights and biases" },                                                        \
+        { "append_state", OPT_BOOL, offsetof(struct learned_options, append_state), "false",                           \
+          .help = "feedback layers behind the fixed random layer read the state of the layer they are for beside it" }, \
+        __VA_ARGS__ { 0 }                                                                                              \
     }
-LEARNED_TABLE(learned_table, "same", "true");
-LEARNED_TABLE(fixed_table, "linear", "false");
+#define SOURCE_SLOPE                                                                                                   \
+    { "source_slope", OPT_BOOL, offsetof(struct learned_options, source_slope), "false",                               \
+      .help = "multiply by the derivative of the source's activation first, as back-propagation does: feedback alignment" },
+LEARNED_TABLE(learned_table, "same", "true", );
+LEARNED_TABLE(fixed_table, "linear", "false", SOURCE_SLOPE);
 
 static const struct act *act_named(const char *name, int *index)
 {
@@ -38,6 +53,14 @@ static const struct act *act_named(const char *name, int *index)
         if (strcmp(act_all[*index]->name, name) == 0)
             return act_all[*index];
     return NULL;
+}
+
+static bool has_bias(const struct layer *l)
+{
+    for (size_t j = 0; j < l->n_params; j++)
+        if (l->params[j].is_bias)
+            return true;
+    return false;
 }
 
 /* One feedback layer from n_from to n_to units. */
@@ -49,6 +72,7 @@ static int shape_one(struct credit *c, struct feedback *f, size_t n_from, size_t
     if (!d)
         return err_set(e, ERR_MEMORY, "not enough memory for feedback layer %zu", f->target);
     d->common = o->common;
+    d->common.bias = o->common.bias && has_bias(target);
     d->common.trainable = true;
     d->common.stepsize_factor = d->common.bias_stepsize_factor = 1;
     d->units = (int64_t)n_to;
@@ -57,19 +81,33 @@ static int shape_one(struct credit *c, struct feedback *f, size_t n_from, size_t
         return err_set(e, ERR_SPEC, "algorithm.mapping.activation: no activation '%s'", name);
     f->layer = (struct layer){ .def = &layer_dense, .opts = d, .index = f->target, .where = target->where };
     TRY(layer_dense.shape(&f->layer, n_from, e));
-    for (size_t j = 0; j < f->layer.n_params; j++) {
-        const size_t n = f->layer.params[j].rows * f->layer.params[j].cols, align = 64 / sizeof(real);
-        f->layer.params[j].offset = c->n_feedback_vector;
-        c->n_feedback_weights += n;
-        c->n_feedback_vector += (n + align - 1) / align * align;
-    }
+    credit_place_feedback(c, &f->layer);
     return 0;
+}
+
+static int shape_hidden(struct credit *c, size_t n_source, struct arena *a, struct err *e)
+{
+    const struct learned_options *o = c->choice.mapping.opts;
+    if (o->append_state && !o->hidden_units)
+        return err_set(e, ERR_SPEC, "algorithm.mapping.append_state: needs hidden_units");
+    if (!o->hidden_units)
+        return 0;
+    if (c->choice.route != ROUTE_DIRECT)
+        return err_set(e, ERR_SPEC, "algorithm.mapping.hidden_units: a hidden feedback layer reads the last target: it needs route 'direct'");
+    struct dense_options *d = arena_alloc(a, 1, sizeof *d);
+    if (!d)
+        return err_set(e, ERR_MEMORY, "not enough memory for the hidden layer of the feedback mapping");
+    d->common = (struct layer_options){ .bias = true, .weights_init = o->hidden_init, .biases_init = o->hidden_init };
+    d->units = o->hidden_units;
+    d->activation = o->hidden_activation;
+    return feedback_hidden_shape(c, d, n_source, a, e);
 }
 
 /* One feedback layer for every layer under the head but the last one's output; for a recurrent layer its own, shared by all its steps. */
 static int shape(struct credit *c, struct arena *a, struct err *e)
 {
     const struct chain *chain = c->chain;
+    const struct learned_options *o = c->choice.mapping.opts;
     c->feedback = arena_alloc(a, chain->n_layers, sizeof *c->feedback);
     if (!c->feedback)
         return err_set(e, ERR_MEMORY, "not enough memory for feedback layers");
@@ -90,10 +128,15 @@ static int shape(struct credit *c, struct arena *a, struct err *e)
         if (c->choice.route == ROUTE_CHAIN && !(through->def->part.gives & GIVES_MIRROR))
             return err_at(e, through->where, "algorithm.mapping: '%s' needs a feedback layer for network.layers.%zu, but '%s' has no mirror",
                           c->choice.mapping.part->name, through->index, through->def->part.name);
-        const size_t from = c->choice.route == ROUTE_CHAIN ? chain->layers[f->through].n_out : chain->layers[last_layer].n_out;
-        TRY(shape_one(c, f, from, chain->layers[i].n_out, a, e));
+        const size_t n_state = chain->layers[i].n_out;
+        size_t from = c->choice.route == ROUTE_CHAIN ? through->n_out : chain->layers[last_layer].n_out;
+        f->source_slope = o->source_slope;
+        f->through_hidden = o->hidden_units > 0 && i + 1 < last_layer;
+        if (f->through_hidden)
+            from = (size_t)o->hidden_units + (o->append_state ? n_state : 0);
+        TRY(shape_one(c, f, from, n_state, a, e));
     }
-    return 0;
+    return shape_hidden(c, chain->layers[last_layer].n_out, a, e);
 }
 
 static bool shares_side_input(const struct credit *c, const struct feedback *f)
@@ -104,6 +147,7 @@ static bool shares_side_input(const struct credit *c, const struct feedback *f)
 static int open(struct credit *c, struct arena *a, struct err *e)
 {
     const struct fbloss_options *loss = c->choice.feedback_loss.opts;
+    const struct learned_options *o = c->choice.mapping.opts;
     const bool targets = ((const struct fbloss_def *)c->choice.feedback_loss.part)->needs_targets;
     c->feedback_weights = arena_alloc(a, c->n_feedback_vector, sizeof(real));
     c->feedback_gradient = arena_alloc(a, c->n_feedback_vector, sizeof(real));
@@ -121,14 +165,16 @@ static int open(struct credit *c, struct arena *a, struct err *e)
         f->stack.delta = mat_new(a, rows, f->layer.n_delta);
         if (shares_side_input(c, f))
             f->side = mat_new(a, rows, f->layer.n_out);
+        if (f->through_hidden && o->append_state)
+            f->stack.in = mat_new(a, rows, f->layer.n_in);
         if (loss && loss->noise > 0)
             f->noise = mat_new(a, rows, targets ? f->layer.n_in : f->layer.n_out);
         if (!f->layer.state || !f->u.p || !f->stack.out.p || !f->stack.delta.p || (shares_side_input(c, f) && !f->side.p) ||
-            (loss && loss->noise > 0 && !f->noise.p))
+            (loss && loss->noise > 0 && !f->noise.p) || (f->through_hidden && o->append_state && !f->stack.in.p))
             return err_set(e, ERR_MEMORY, "not enough memory for feedback layer %zu", f->target);
         TRY(layer_dense.open(&f->layer, rows, a, e));
     }
-    return 0;
+    return c->hidden ? feedback_hidden_open(c, a, e) : 0;
 }
 
 static void finish(struct credit *c)
@@ -136,6 +182,7 @@ static void finish(struct credit *c)
     for (size_t i = 0; i < c->n_feedback; i++)
         if (c->feedback[i].layer.state)
             layer_dense.finish(&c->feedback[i].layer);
+    feedback_hidden_finish(c);
 }
 
 /* u = in V^T + c [+ side] */
@@ -148,17 +195,31 @@ static void preactivation(const struct feedback *f, struct mat in, struct mat si
         mat_add(u, side, u);
 }
 
+/* What f reads where its source has its true value. */
+static struct mat reads_now(const struct credit *c, const struct pass *p, const struct feedback *f)
+{
+    const struct mat source = c->choice.route == ROUTE_CHAIN ? p->stacks[f->through].out : p->links[c->n - 1].out;
+    if (!f->through_hidden)
+        return source;
+    if (f->layer.n_in == c->hidden->units)
+        return c->hidden->out;
+    mat_copy(feedback_reads(c, p, f, source), f->stack.in);
+    return f->stack.in;
+}
+
 /* The reconstruction g(h_s) of every place, which `difference` and `jvp` start from. */
 static int refresh(struct credit *c, struct pass *p, struct err *e)
 {
     (void)e;
+    if (c->hidden)
+        feedback_hidden_refresh(c, p);
     for (size_t i = 0; i < c->n_feedback; i++) {
         struct feedback *f = &c->feedback[i];
         layer_dense.refresh(&f->layer);
         const struct layer *through = &c->chain->layers[f->through];
         if (f->side.p)
             through->def->side_product(through, p->stacks[f->through], f->side);
-        f->stack.in = c->choice.route == ROUTE_CHAIN ? p->stacks[f->through].out : p->links[c->n - 1].out;
+        f->stack.in = reads_now(c, p, f);
         preactivation(f, f->stack.in, f->side, f->u);
         f->layer.act->apply(f->u, f->stack.out);
     }
@@ -175,25 +236,22 @@ static struct mat block(const struct credit *c, const struct feedback *f, size_t
 
 static void apply(struct credit *c, struct pass *p, size_t k, struct mat t, struct mat out)
 {
-    (void)p;
     const struct feedback *f = credit_feedback_of(c, k);
-    preactivation(f, t, block(c, f, k, f->side), out);
+    preactivation(f, feedback_reads(c, p, f, t), block(c, f, k, f->side), out);
     f->layer.act->apply(out, out);
 }
 
 static void difference(struct credit *c, struct pass *p, size_t k, struct mat d, struct mat out)
 {
-    (void)p;
     const struct feedback *f = credit_feedback_of(c, k);
-    dense_linear(&f->layer, d, out);
-    f->layer.act->difference(block(c, f, k, f->u), block(c, f, k, f->stack.out), out, out);
+    dense_linear(&f->layer, feedback_moves(c, p, f, credit_source(c, k), d, false), out);
+    act_difference_blocks(f->layer.act, block(c, f, k, f->u), block(c, f, k, f->stack.out), out);
 }
 
 static void jvp(struct credit *c, struct pass *p, size_t k, struct mat d, struct mat out)
 {
-    (void)p;
     const struct feedback *f = credit_feedback_of(c, k);
-    dense_linear(&f->layer, d, out);
+    dense_linear(&f->layer, feedback_moves(c, p, f, credit_source(c, k), d, true), out);
     f->layer.act->times_slope(block(c, f, k, f->stack.out), out, out);
 }
 

@@ -1,12 +1,20 @@
 /* Presets: rows of choices. A file's `algorithm` is laid over the row it names, so any cell may be replaced. */
 #include "credit/credit.h"
 
+/* What the methods of Meulemans 2020 share that are trained with it: the loss without its clamp of the noise, and a target for every layer. */
+#define DIFFERENCE_RECONSTRUCTION                                                                                      \
+    "feedback_loss: {name: difference_reconstruction, reduction: unit_mean, noise: 0.1, noise_scaling: inverse_variance}," \
+    " update: {name: gradient, reduction: mean}, head: 0, feedback: {schedule: joint}"
+
 const struct preset presets[] = {
     { "bp", "back-propagation (through time on recurrent networks)", "Rumelhart, Hinton & Williams 1986",
       "{route: chain, target: gradient, target_stepsize: 1, mapping: adjoint, feedback_loss: none, propagate: linear,"
       " update: {name: gradient, reduction: per_stepsize}, head: 0}" },
     { "dfa", "direct feedback alignment", "Nokland 2016",
       "{route: direct, target: gradient, target_stepsize: 1, mapping: fixed, feedback_loss: none, propagate: linear,"
+      " update: {name: gradient, reduction: per_stepsize}, head: 0}" },
+    { "fa", "feedback alignment: back-propagation with fixed random weights on the way back", "Lillicrap 2016",
+      "{route: chain, target: gradient, target_stepsize: 1, mapping: {name: fixed, source_slope: true}, feedback_loss: none, propagate: linear,"
       " update: {name: gradient, reduction: per_stepsize}, head: 0}" },
     { "tp", "target propagation via regularized inversion", "Roulet & Harchaoui 2022",
       "{route: chain, target: gradient, mapping: inverse, feedback_loss: none, propagate: linear,"
@@ -17,7 +25,24 @@ const struct preset presets[] = {
     { "dtp", "difference target propagation", "Lee 2015, Eq. (15)-(20); Manchev & Spratling 2020",
       "{route: chain, target: gradient, mapping: learned, feedback_loss: reconstruction, propagate: difference,"
       " update: {name: gradient, reduction: mean}, head: 1}" },
+    { "dtp_pretrained", "difference target propagation with feedback layers that train first and longer, and a target for the output", "Meulemans 2020",
+      "{route: chain, target: gradient, mapping: learned, propagate: difference,"
+      " feedback_loss: {name: reconstruction, reduction: unit_mean, noise: 0.1, noise_scaling: inverse_variance, noise_floor: 0.02},"
+      " update: {name: gradient, reduction: mean}, head: 0, feedback: {schedule: joint}}" },
+    { "dtp_drl", "difference target propagation with the difference reconstruction loss", "Meulemans 2020, DTPDRL",
+      "{route: chain, target: gradient, mapping: learned, propagate: difference, " DIFFERENCE_RECONSTRUCTION "}" },
+    { "ddtp_linear", "direct difference target propagation, linear feedback", "Meulemans 2020, DDTP-linear",
+      "{route: direct, target: gradient, mapping: {name: learned, activation: linear}, propagate: difference, " DIFFERENCE_RECONSTRUCTION "}" },
+    { "ddtp_rhl", "direct difference target propagation, feedback through a fixed random hidden layer", "Meulemans 2020, DDTP-RHL",
+      "{route: direct, target: gradient, mapping: {name: learned, activation: tanh, hidden_units: 1024}, propagate: difference, "
+      DIFFERENCE_RECONSTRUCTION "}" },
+    { "ddtp_control", "direct linear feedback trained for plain reconstruction: the control of the difference reconstruction loss",
+      "Meulemans 2020, DDTP-control",
+      "{route: direct, target: gradient, mapping: {name: learned, activation: linear}, propagate: difference,"
+      " feedback_loss: {name: reconstruction, reduction: unit_mean, noise: 0.1},"
+      " update: {name: gradient, reduction: mean}, head: 0, feedback: {schedule: joint}}" },
     { NULL }
 };
 
-const char *const preset_names[] = { "bp", "dfa", "tp", "tp_vanilla", "dtp", NULL };
+const char *const preset_names[] = { "bp",  "dfa",     "fa",          "tp",       "tp_vanilla", "dtp", "dtp_pretrained",
+                                     "dtp_drl", "ddtp_linear", "ddtp_rhl", "ddtp_control", NULL };

@@ -31,6 +31,17 @@ static void tanh_times_slope(struct mat h, struct mat s, struct mat out)
         out.p[i] = s.p[i] * ((1 - h.p[i]) * (1 + h.p[i]));
 }
 
+/* (1 - (h + d)^2) - (1 - h^2) = -d (2 h + d) */
+static void tanh_times_slope_difference(struct mat h, struct mat d, struct mat s, struct mat out)
+{
+    const size_t n = same_shape(h, s);
+    same_shape(h, d);
+    same_shape(h, out);
+    ELEMENTWISE
+    for (size_t i = 0; i < n; i++)
+        out.p[i] = -s.p[i] * (d.p[i] * (2 * h.p[i] + d.p[i]));
+}
+
 static void tanh_apply_difference(struct mat u, struct mat h, struct mat w, struct mat out)
 {
     const size_t n = same_shape(u, w);
@@ -99,6 +110,7 @@ static const struct act tanh_act = {
     .help = "hyperbolic tangent",
     .apply = tanh_apply,
     .times_slope = tanh_times_slope,
+    .times_slope_difference = tanh_times_slope_difference,
     .difference = tanh_apply_difference,
     .inverse = tanh_inverse,
     .times_inverse_slope = tanh_times_inverse_slope,
@@ -123,6 +135,17 @@ static void sigmoid_times_slope(struct mat h, struct mat s, struct mat out)
     ELEMENTWISE
     for (size_t i = 0; i < n; i++)
         out.p[i] = s.p[i] * (h.p[i] * (1 - h.p[i]));
+}
+
+/* (h + d)(1 - h - d) - h (1 - h) = d (1 - 2 h - d) */
+static void sigmoid_times_slope_difference(struct mat h, struct mat d, struct mat s, struct mat out)
+{
+    const size_t n = same_shape(h, s);
+    same_shape(h, d);
+    same_shape(h, out);
+    ELEMENTWISE
+    for (size_t i = 0; i < n; i++)
+        out.p[i] = s.p[i] * (d.p[i] * ((1 - 2 * h.p[i]) - d.p[i]));
 }
 
 /* sigmoid(u) = (1 + tanh(u / 2)) / 2 */
@@ -188,6 +211,7 @@ static const struct act sigmoid_act = {
     .help = "logistic function 1 / (1 + exp(-u))",
     .apply = sigmoid_apply,
     .times_slope = sigmoid_times_slope,
+    .times_slope_difference = sigmoid_times_slope_difference,
     .difference = sigmoid_difference,
     .inverse = sigmoid_inverse,
     .times_inverse_slope = sigmoid_times_inverse_slope,
@@ -213,6 +237,19 @@ static void relu_times_slope(struct mat h, struct mat s, struct mat out)
     for (size_t i = 0; i < n; i++) {
         const real slope = h.p[i] > 0 ? 1 : h.p[i] <= 0 ? 0 : h.p[i]; /* NaN stays */
         out.p[i] = slope * s.p[i];
+    }
+}
+
+/* 1, 0 or -1: a unit that goes on, stays, or goes off. */
+static void relu_times_slope_difference(struct mat h, struct mat d, struct mat s, struct mat out)
+{
+    const size_t n = same_shape(h, s);
+    same_shape(h, d);
+    same_shape(h, out);
+    ELEMENTWISE
+    for (size_t i = 0; i < n; i++) {
+        const real moved = h.p[i] + d.p[i];
+        out.p[i] = s.p[i] * (real)((moved > 0) - (h.p[i] > 0));
     }
 }
 
@@ -258,6 +295,7 @@ static const struct act relu_act = {
     .help = "max(u, 0)",
     .apply = relu_apply,
     .times_slope = relu_times_slope,
+    .times_slope_difference = relu_times_slope_difference,
     .difference = relu_difference,
     .inverse = relu_inverse,
     .times_inverse_slope = relu_times_inverse_slope,
@@ -275,6 +313,13 @@ static void linear_times_slope(struct mat h, struct mat s, struct mat out)
 {
     same_shape(h, s);
     mat_copy(s, out);
+}
+
+static void linear_times_slope_difference(struct mat h, struct mat d, struct mat s, struct mat out)
+{
+    same_shape(h, s);
+    same_shape(h, d);
+    mat_zero(out);
 }
 
 static void linear_difference(struct mat u, struct mat h, struct mat w, struct mat out)
@@ -302,11 +347,20 @@ static const struct act linear_act = {
     .help = "the identity",
     .apply = linear_apply,
     .times_slope = linear_times_slope,
+    .times_slope_difference = linear_times_slope_difference,
     .difference = linear_difference,
     .inverse = linear_inverse,
     .times_inverse_slope = linear_displacement,
     .inverse_difference = linear_displacement,
 };
+
+void act_difference_blocks(const struct act *act, struct mat u, struct mat h, struct mat w)
+{
+    for (size_t row = 0; row < w.rows; row += u.rows) {
+        const struct mat block = mat_rows(w, row, u.rows);
+        act->difference(u, h, block, block);
+    }
+}
 
 const struct act *const act_all[] = { &tanh_act, &sigmoid_act, &relu_act, &linear_act, NULL };
 const char *const act_names[] = { "tanh", "sigmoid", "relu", "linear", NULL };

@@ -11,6 +11,8 @@ struct act {
     void (*apply)(struct mat u, struct mat h);
     /* out = s * a'(u), from the output h = a(u) alone; out may alias s */
     void (*times_slope)(struct mat h, struct mat s, struct mat out);
+    /* out = s * (a'(at the output h + d) - a'(at the output h)) without cancellation; out may alias s */
+    void (*times_slope_difference)(struct mat h, struct mat d, struct mat s, struct mat out);
     /* out = a(u + w) - a(u) without cancellation, from h = a(u) and w; u is given for activations that need it (relu), out may alias w */
     void (*difference)(struct mat u, struct mat h, struct mat w, struct mat out);
     /* The inverse on the clipped range (clamp = tol: tanh clips to [-1+tol, 1-tol], sigmoid to [tol, 1-tol], relu to [0, inf); NULL if the
@@ -21,6 +23,9 @@ struct act {
     /* out = inverse(h + d) - inverse(h) without cancellation; out may alias d */
     void (*inverse_difference)(struct mat h, struct mat d, real clamp, struct mat out);
 };
+
+/* w becomes a(u + w) - a(u), h = a(u), for every block of u.rows rows of w. */
+void act_difference_blocks(const struct act *act, struct mat u, struct mat h, struct mat w);
 
 /* tanh, sigmoid, relu, linear; closed by NULL, in the order of act_names. An option table binds an index into both. */
 enum act_index { ACT_TANH, ACT_SIGMOID, ACT_RELU, ACT_LINEAR };

@@ -20,7 +20,10 @@ void layer_add_param(struct layer *l, const char *name, size_t rank, size_t rows
 
 const char *layer_param_name(const struct layer *l, size_t i, const char *prefix, char *buffer, size_t size)
 {
-    snprintf(buffer, size, "%s.%zu.%s", prefix, l->index, l->params[i].name);
+    if (l->label)
+        snprintf(buffer, size, "%s.%s.%s", prefix, l->label, l->params[i].name);
+    else
+        snprintf(buffer, size, "%s.%zu.%s", prefix, l->index, l->params[i].name);
     return buffer;
 }
 

@@ -80,6 +80,9 @@ struct layer_def {
     void (*vjp)(const struct layer *l, struct link at, struct mat s, struct mat dh);
     /* out = J v, the derivative of h' along v. */
     void (*jvp)(const struct layer *l, struct link at, struct mat v, struct mat out);
+    /* out = f(h + d) - f(h) without cancellation; d and out may hold several blocks of rows, one below the other, that start from the same h. NULL where
+     * it is not defined (recurrent layers). */
+    void (*difference)(const struct layer *l, struct link at, struct mat d, struct mat out);
     /* g += scale * dL/dtheta for this layer's slice of the gradient vector, from at.in, at.side and at.delta. */
     void (*grads)(const struct layer *l, struct link at, real scale, real *g);
     /* out = the side input's share of the pre-activation, without the bias; NULL without a side input. For feedback layers that share it. */
@@ -103,6 +106,7 @@ struct layer {
     const void *opts; /* begins with struct layer_options */
     void *state;
     size_t index;       /* in the network, from 0 */
+    const char *label;  /* stands for the index in names of parameters: "feedback.hidden.weight"; NULL = the index */
     struct where where; /* in the file, for messages; line 0 = none */
     size_t n_in, n_side, n_out, n_pre, n_saved, n_delta;
     bool all_states; /* a recurrent layer that gives every state instead of the last: the layers above see T * B rows */

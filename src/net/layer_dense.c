@@ -71,6 +71,17 @@ static void dense_jvp(const struct layer *l, struct link at, struct mat v, struc
     affine_jvp(&s->affine, at.out, v, out);
 }
 
+static void dense_difference(const struct layer *l, struct link at, struct mat d, struct mat out)
+{
+    const struct dense_state *s = l->state;
+    const struct mat u = mat_of(s->affine.scratch.p, at.in.rows, l->n_out);
+    affine_linear(&s->affine, at.in, u);
+    if (s->bias)
+        mat_add_row(s->bias, u);
+    affine_linear(&s->affine, d, out);
+    act_difference_blocks(l->act, u, at.out, out);
+}
+
 static void dense_grads(const struct layer *l, struct link at, real scale, real *g)
 {
     blas_gemm(true, false, scale, at.delta, at.in, 1, layer_param(l, 0, g));
@@ -135,6 +146,7 @@ const struct layer_def layer_dense = {
     .forward = dense_forward,
     .vjp = dense_vjp,
     .jvp = dense_jvp,
+    .difference = dense_difference,
     .grads = dense_grads,
     .flops = dense_flops,
     .inverse_refresh = dense_inverse_refresh,

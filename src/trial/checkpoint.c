@@ -32,8 +32,8 @@ static int visit_parameters(const struct trial *t, visit_tensor *visit, void *se
 {
     for (size_t i = 0; i < t->chain.n_layers; i++)
         TRY(visit_layer(&t->chain.layers[i], "layers", t->chain.weights, visit, self, e));
-    for (size_t i = 0; i < t->credit.n_feedback; i++)
-        TRY(visit_layer(&t->credit.feedback[i].layer, "feedback", t->credit.feedback_weights, visit, self, e));
+    for (size_t i = 0; i < credit_n_feedback_layers(&t->credit); i++)
+        TRY(visit_layer(credit_feedback_layer(&t->credit, i), "feedback", t->credit.feedback_weights, visit, self, e));
     return 0;
 }
 

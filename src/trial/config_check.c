@@ -141,8 +141,10 @@ static void check_algorithm(const struct node *tree, const struct config_algorit
     if (fbloss->needs_targets && c->feedback.schedule == FEEDBACK_FIRST)
         err_at(e, place(tree, is_given(tree, "algorithm.feedback.schedule") ? "algorithm.feedback.schedule" : "algorithm.feedback_loss", a),
                "algorithm.feedback_loss: '%s' is taken at the targets; use feedback: {schedule: joint}", fbloss->part.name);
-    if (learns && fbloss->grads && c->route == ROUTE_DIRECT)
-        err_at(e, place(tree, "algorithm.route", a), "algorithm.route: feedback_loss '%s' needs route 'chain'", fbloss->part.name);
+    const struct fbloss_options *o = fbloss->grads ? c->feedback_loss.opts : NULL;
+    if (o && o->noise_scaling == NOISE_SCALING_INVERSE_VARIANCE && !(o->noise > 0) && !(o->noise_floor > 0))
+        err_at(e, place(tree, "algorithm.feedback_loss", a),
+               "algorithm.feedback_loss.noise: '%s' divides by the noise's variance (noise_scaling); give noise above 0", fbloss->part.name);
     if (update->order != ORDER_SIMULTANEOUS && data->sequence)
         err_at(e, place(tree, "algorithm.update.order", a),
                "algorithm.update.order: the links of a recurrent layer share weights; only 'simultaneous' is defined there");

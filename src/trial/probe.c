@@ -98,9 +98,10 @@ static int read_all(struct input *in, struct trial *t, struct err *e)
 {
     for (size_t i = 0; i < t->chain.n_layers; i++)
         TRY(read_layer(in, &t->chain.layers[i], "layers", t->chain.weights, e));
+    for (size_t i = 0; i < credit_n_feedback_layers(&t->credit); i++)
+        TRY(read_layer(in, credit_feedback_layer(&t->credit, i), "feedback", t->credit.feedback_weights, e));
     for (size_t i = 0; i < t->credit.n_feedback; i++) {
         const struct feedback *f = &t->credit.feedback[i];
-        TRY(read_layer(in, &f->layer, "feedback", t->credit.feedback_weights, e));
         if (!f->noise.p)
             continue;
         char name[64];

@@ -11,9 +11,11 @@ static const char *const nets[] = {
     NULL,
 };
 
-static bool learns(const struct part *loss)
+/* Whether a loss trains a mapping on this net. */
+static bool trains(const struct part *loss, const char *net)
 {
-    return ((const struct fbloss_def *)loss)->grads != NULL;
+    const struct fbloss_def *def = (const struct fbloss_def *)loss;
+    return def->grads && !(def->feed_forward && strstr(net, "rnn"));
 }
 
 /* The pass and its targets; then the feedback losses, without moving the targets. */
@@ -59,15 +61,24 @@ static void by_differences(const char *net, const char *own)
 START_TEST(gradients_are_derivatives_of_the_losses)
 {
     for (size_t i = 0; i < fbloss_registry.n_parts; i++)
-        for (size_t j = 0; nets[j] && learns(fbloss_registry.parts[i]); j++) {
-            char own[160];
-            snprintf(own, sizeof own, "{feedback_loss: {name: %s, noise: 0.2, scale: 1.7}}",
-                     fbloss_registry.parts[i]->name);
-            by_differences(nets[j], own);
-            snprintf(own, sizeof own,
-                     "{feedback_loss: {name: %s, reduction: unit_mean}, mapping: {activation: tanh, bias: false}}",
-                     fbloss_registry.parts[i]->name);
-            by_differences(nets[j], own);
+        for (size_t j = 0; nets[j]; j++) {
+            static const char *const forms[] = {
+                "{feedback_loss: {name: %s, noise: 0.2, scale: 1.7}}",
+                "{feedback_loss: {name: %s, noise: 0.3, reduction: unit_mean, noise_scaling: inverse_variance},"
+                " mapping: {activation: tanh, bias: false}}",
+                "{feedback_loss: {name: %s, noise: 0.3}, mapping: {activation: tanh}, head: 0, route: direct}",
+                "{feedback_loss: {name: %s, noise: 0.3}, mapping: {activation: tanh, hidden_units: 7}, head: 0, route: direct}",
+                "{feedback_loss: {name: %s, noise: 0.3}, mapping: {hidden_units: 7, append_state: true}, head: 0, route: direct}",
+            };
+            const struct fbloss_def *def = (const struct fbloss_def *)fbloss_registry.parts[i];
+            for (size_t k = 0; k < sizeof forms / sizeof *forms && trains(&def->part, nets[j]); k++) {
+                const bool direct = strstr(forms[k], "direct");
+                char own[256];
+                if (direct && (def->chain_only || strstr(nets[j], "rnn")))
+                    continue;
+                snprintf(own, sizeof own, forms[k], def->part.name);
+                by_differences(nets[j], own);
+            }
         }
 }
 END_TEST
@@ -199,7 +210,9 @@ END_TEST
 START_TEST(a_second_call_is_the_same)
 {
     for (size_t i = 0; i < fbloss_registry.n_parts; i++)
-        for (size_t j = 0; nets[j] && learns(fbloss_registry.parts[i]); j++) {
+        for (size_t j = 0; nets[j]; j++) {
+            if (!trains(fbloss_registry.parts[i], nets[j]))
+                continue;
             char own[160];
             struct rig r;
             snprintf(own, sizeof own, "{feedback_loss: {name: %s, noise: 0.2}}", fbloss_registry.parts[i]->name);
@@ -219,8 +232,111 @@ START_TEST(a_second_call_is_the_same)
 }
 END_TEST
 
+/* Meulemans 2020, Theorem 4: for direct linear feedback and small noise the difference reconstruction loss with weight decay is least at
+ * V = J^T (J J^T + lambda I)^-1, J = dh_out/dh of the layer, lambda = weight_decay n / 2 under the mean over n units. One sample; the draws are
+ * +-sqrt(n) e_k, whose covariance is the identity without a Monte-Carlo error, so the gradient averaged over them must vanish there. */
+START_TEST(theorem_4)
+{
+    static const char net[] = "{batch: 1, layers: [dense: {units: 5, activation: tanh}, dense: {units: 6, activation: tanh}, dense: {units: 4}]}";
+    const double noise = BOUND(1e-3, 1e-2), decay = 0.05;
+    char own[160];
+    struct rig r;
+    snprintf(own, sizeof own, "{feedback_loss: {name: difference_reconstruction, noise: %g, weight_decay: %g}}", noise, decay);
+    rig_open(&r, net, "ddtp_linear", own);
+    rig_step(&r);
+    struct arena *a = &r.net.arena;
+    for (size_t i = 0; i < r.credit.n_feedback; i++) {
+        struct feedback *f = &r.credit.feedback[i];
+        const size_t n = f->layer.n_out, n_top = f->layer.n_in;
+        const double lambda = decay * (double)n / 2;
+        /* J^T, row by row: the displacement of the output when one unit moves, by the layers' own derivative */
+        struct mat jt = mat_new(a, n, n_top), best = layer_param(&f->layer, 0, r.credit.feedback_weights);
+        for (size_t k = 0; k < n; k++) {
+            struct mat v = mat_new(a, 1, n);
+            v.p[k] = 1;
+            for (size_t l = i + 1; l < r.net.chain.n_layers; l++) {
+                const struct layer *up = &r.net.chain.layers[l];
+                struct mat next = mat_new(a, 1, up->n_out);
+                up->def->jvp(up, r.net.pass.links[l], v, next);
+                v = next;
+            }
+            memcpy(jt.p + k * n_top, v.p, n_top * sizeof *v.p);
+        }
+        /* (J J^T + lambda I) V^T = J by Gauss elimination: symmetric and positive definite */
+        double m[4][4 + 6];
+        for (size_t p = 0; p < n_top; p++) {
+            for (size_t q = 0; q < n_top; q++) {
+                m[p][q] = p == q ? lambda : 0;
+                for (size_t k = 0; k < n; k++)
+                    m[p][q] += (double)jt.p[k * n_top + p] * (double)jt.p[k * n_top + q];
+            }
+            for (size_t k = 0; k < n; k++)
+                m[p][n_top + k] = (double)jt.p[k * n_top + p];
+        }
+        for (size_t p = 0; p < n_top; p++)
+            for (size_t q = 0; q < n_top; q++)
+                for (size_t k = n_top + n; q != p && k-- > p;)
+                    m[q][k] -= m[q][p] / m[p][p] * m[p][k];
+        double at_best = 0, at_zero = 0;
+        for (int zero = 0; zero < 2; zero++) {
+            struct mat sum = mat_new(a, n, n_top);
+            for (size_t k = 0; k < n; k++)
+                for (size_t p = 0; p < n_top; p++)
+                    best.p[k * n_top + p] = zero ? 0 : (real)(m[p][n_top + k] / m[p][p]);
+            for (size_t draw = 0; draw < 2 * n; draw++) {
+                mat_zero(f->noise);
+                f->noise.p[draw / 2] = (real)((draw % 2 ? -1 : 1) * sqrt((double)n));
+                refresh(&r);
+                mat_add(sum, layer_param(&f->layer, 0, r.credit.feedback_gradient), sum);
+            }
+            *(zero ? &at_zero : &at_best) = sqrt(mat_sum_squares(sum));
+        }
+        ck_assert_msg(at_best < BOUND(1e-5, 1e-3) * at_zero, "layer %zu: gradient %.3g at the minimum, %.3g at V = 0", i, at_best, at_zero);
+    }
+    rig_close(&r);
+}
+END_TEST
+
+/* With weights that are each other's inverses nothing is left to reconstruct, and every method's update is 2 eta times the gradient. */
+START_TEST(exact_inverses_leave_no_loss)
+{
+    static const char net[] = "{features: 4, outputs: 4, labels: real, weights: orthogonal, biases: zeros, loss: {name: squared_error},"
+                              " layers: [dense: {units: 4}, dense: {units: 4}, dense: {units: 4}]}";
+    static const char *const methods[] = { "tp_vanilla", "dtp_pretrained", "dtp_drl", "ddtp_linear", NULL };
+    struct rig bp;
+    rig_open(&bp, net, "bp", "{}");
+    rig_step(&bp);
+    for (size_t i = 0; methods[i]; i++) {
+        struct rig r;
+        rig_open(&r, net, methods[i], "{target_stepsize: 0.3, head: 0, target: {name: gradient, gradient: per_sample}, mapping: {name: learned, activation: linear},"
+                                      " feedback_loss: {noise: 0.1}}");
+        rig_step(&r);
+        for (size_t j = 0; j < r.credit.n_feedback; j++) { /* V = W^T, or the product of the transposes down from the output */
+            struct feedback *f = &r.credit.feedback[j];
+            struct mat v = layer_param(&r.net.chain.layers[j + 1], 0, r.net.chain.weights), t = mat_new(&r.net.arena, 4, 4);
+            for (size_t k = j + 2; r.credit.choice.route == ROUTE_DIRECT && k < 3; k++) {
+                struct mat product = mat_new(&r.net.arena, 4, 4);
+                blas_gemm(false, false, 1, layer_param(&r.net.chain.layers[k], 0, r.net.chain.weights), v, 0, product);
+                v = product;
+            }
+            mat_transpose(v, t);
+            mat_copy(t, layer_param(&f->layer, 0, r.credit.feedback_weights));
+        }
+        rig_step(&r);
+        refresh(&r);
+        check_near(methods[i], rig_all_updates(&r), rig_scaled(&r, 2 * 0.3, rig_all_updates(&bp)), BOUND(1e-12, 1e-4));
+        for (size_t j = 0; j < r.credit.n_feedback; j++)
+            ck_assert_msg(r.credit.feedback[j].loss < BOUND(1e-25, 1e-9), "%s: feedback loss %g", methods[i], r.credit.feedback[j].loss);
+        rig_close(&r);
+    }
+    rig_close(&bp);
+}
+END_TEST
+
 static void add_tests(TCase *t)
 {
+    tcase_add_test(t, theorem_4);
+    tcase_add_test(t, exact_inverses_leave_no_loss);
     tcase_add_test(t, gradients_are_derivatives_of_the_losses);
     tcase_add_test(t, reconstruction_by_plain_loops);
     tcase_add_test(t, inversion_by_plain_loops);

@@ -45,6 +45,7 @@ static inline struct node *algorithm_tree(const char *preset, const char *own, s
     ck_assert_msg(p->name != NULL, "no preset '%s'", preset);
     struct node *tree = tree_overlay(net_parse(p->parts, a), net_parse(own, a), a, &e);
     must(tree ? 0 : -1, &e);
+    tree_remove(tree, "feedback"); /* training: of the trial */
     return tree;
 }
 
@@ -75,6 +76,8 @@ static inline void rig_open(struct rig *r, const char *net, const char *preset, 
         if (f->noise.p)
             net_normal(&r->net.rng, 1, f->noise);
     }
+    if (r->credit.hidden)
+        must(chain_init_layer(credit_feedback_layer(&r->credit, r->credit.n_feedback), "feedback", s->weights, s->biases, (uint64_t)s->seed, a, &e), &e);
 }
 
 static inline void rig_close(struct rig *r)

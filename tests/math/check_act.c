@@ -191,6 +191,26 @@ START_TEST(slopes)
 }
 END_TEST
 
+/* The slope's change between two outputs, also where they are nearly equal. */
+START_TEST(slope_differences)
+{
+    for (size_t a = 0; a < N_ACTS; a++)
+        for (double u = -3.1; u < 3; u += 0.37)
+            for (double step = 1; step > 1e-9; step /= 10) {
+                real h = apply(a, (real)u), x = (real)u, d = (real)step, s = 1, out;
+                act_all[a]->difference(mat_of(&x, 1, 1), mat_of(&h, 1, 1), mat_of(&d, 1, 1), mat_of(&d, 1, 1));
+                act_all[a]->times_slope_difference(mat_of(&h, 1, 1), mat_of(&d, 1, 1), mat_of(&s, 1, 1), mat_of(&out, 1, 1));
+                const long double y = (long double)h, e = (long double)d;
+                const long double want = a == ACT_TANH      ? -e * (2 * y + e)
+                                         : a == ACT_SIGMOID ? e * (1 - 2 * y - e)
+                                         : a == ACT_RELU    ? (y + e > 0) - (y > 0)
+                                                            : 0;
+                ck_assert_msg(fabsl((long double)out - want) <= (long double)(40 * REAL_ROUND) * fabsl(e), "%s(%g), %g: %.9g for %.9Lg",
+                              act_names[a], u, step, (double)out, want);
+            }
+}
+END_TEST
+
 START_TEST(inverse_undoes)
 {
     for (size_t a = 0; a < N_ACTS; a++) {
@@ -404,6 +424,7 @@ static void add_tests(TCase *t)
     tcase_add_test(t, nan_passes);
     tcase_add_test(t, relu_hides_nothing);
     tcase_add_test(t, slopes);
+    tcase_add_test(t, slope_differences);
     tcase_add_test(t, inverse_undoes);
     tcase_add_test(t, inverse_is_clipped_and_accurate);
     tcase_add_test(t, inverse_slope_is_bounded);

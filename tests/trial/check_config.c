@@ -40,7 +40,7 @@ static const struct {
     { "name: tp,", "name: dtp, feedback_loss: inversion, feedback: {optimizer: {name: sgd, stepsize: 0.1}},", 11, 0,
       "'inversion' is taken at the targets; use feedback: {schedule: joint}" },
     { "name: tp,", "name: dtp, route: direct, feedback: {optimizer: {name: sgd, stepsize: 0.1}},", 11, 0,
-      "algorithm.route: feedback_loss 'reconstruction' needs route 'chain'" },
+      "algorithm.route: feedback_loss 'reconstruction' on route 'direct' is defined for feed-forward networks" },
     { "name: tp,", "name: tp, update: {order: sequential},", 11, 0, "only 'simultaneous' is defined there" },
     { "name: tp,", "name: tp, mapping: {regularisation: 1},", 11, 0, "unknown key 'regularisation'" },
     { "name: tp,", "name: tp, mapping: {regularization: -1},", 11, 0, "regularization" },

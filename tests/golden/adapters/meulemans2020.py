@@ -3,18 +3,28 @@ import re
 
 from . import Skip, Translation, base_spec, need, same
 
-PRESET = {"bp": "bp", "tp": "tp_vanilla", "dtp": "dtp", "dfa": "dfa"}
+PRESET = {"bp": "bp", "tp": "tp_vanilla", "dtp": "dtp", "dfa": "dfa", "dtp_drl": "dtp_drl", "ddtp_linear": "ddtp_linear", "ddtp_rhl": "ddtp_rhl",
+          "ddtp_control": "ddtp_control"}
 UNIT_REDUCTION = {"mean": "unit_mean", "sum": "mean"}
 LOSS = {"softmax_cross_entropy": "cross_entropy", "mse": {"name": "squared_error", "outputs": "mean"},
         "squared_error": {"name": "squared_error", "outputs": "sum"}}
 
 
-def feedback_of(case, p):
+def feedback_of(case):
+    """The mapping: every feedback layer has a bias, or none has, or each has one where the layer has whose target it yields."""
     names = {f["activation"] for f in case["feedback"]}
-    bias = {f["bias"] for f in case["feedback"]}
-    if len(names) > 1 or len(bias) > 1:
-        raise Skip("feedback layers that differ in activation or bias")
-    return {"activation": names.pop(), "bias": bias.pop()}
+    if len(names) > 1:
+        raise Skip("feedback layers that differ in activation")
+    bias = [f["bias"] for f in case["feedback"]]
+    mirrored = [case["layers"][f["to_output_of_layer"]]["bias"] for f in case["feedback"]]
+    if any(bias) and bias != mirrored:
+        raise Skip("feedback layers whose biases are not those of the layers they are for")
+    mapping = {"activation": names.pop(), "bias": any(bias)}
+    if "feedback_hidden" in case:
+        hidden = case["feedback_hidden"]
+        mapping.update(hidden_units=hidden["out"], hidden_activation=hidden["activation"])
+        mapping["append_state"] = any(f["source"] == "hidden" and f["in"] != hidden["out"] for f in case["feedback"])
+    return mapping
 
 
 def algorithm_of(case, inputs):
@@ -23,16 +33,15 @@ def algorithm_of(case, inputs):
     p, name = case["hyperparameters"], PRESET[case["algorithm"]]
     if name == "bp":
         return {"name": "bp"}
-    if p.get("feedback_weight_decay", 0) > 0:
-        raise Skip("no weight decay in a feedback loss")
     common = {"name": name, "target_stepsize": p["target_stepsize"], "head": 0,
               "target": {"name": "gradient", "gradient": p["output_gradient"]}, "update": {"name": "gradient", "reduction": "mean"}}
     if name == "dfa":
-        return {**common, "mapping": {"name": "fixed", **feedback_of(case, p)}}
+        return {**common, "mapping": {"name": "fixed", **feedback_of(case)}}
     noisy = any(n.startswith("noise.") for n in inputs)
-    return {**common, "mapping": {"name": "learned", **feedback_of(case, p)},
-            "feedback_loss": {"name": "reconstruction", "noise": p["sigma"] if noisy else 0, "scale": p["reconstruction_scale"],
-                              "reduction": UNIT_REDUCTION[p["reconstruction_unit_reduction"]]},
+    loss = "difference_reconstruction" if name in ("dtp_drl", "ddtp_linear", "ddtp_rhl") else "reconstruction"
+    return {**common, "mapping": {"name": "learned", **feedback_of(case)},
+            "feedback_loss": {"name": loss, "noise": p["sigma"] if noisy else 0, "scale": p["reconstruction_scale"], "noise_scaling": "none",
+                              "reduction": UNIT_REDUCTION[p["reconstruction_unit_reduction"]], "weight_decay": p.get("feedback_weight_decay", 0)},
             "feedback": {"optimizer": {"name": "sgd", "stepsize": 0.1}, "schedule": "joint"}}
 
 
