@@ -32,6 +32,31 @@ void rng_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4
     out[3] = c3;
 }
 
+/* The blocks of a loop are independent, so that a compiler computes several at a time. */
+void rng_words(const struct rng *r, uint64_t block, size_t n, uint32_t *out)
+{
+    assert(n % 4 == 0);
+    uint32_t *restrict const out0 = out, *restrict const out1 = out + n / 4, *restrict const out2 = out + n / 2, *restrict const out3 = out + n / 4 * 3;
+    const uint32_t item0 = r->counter[2], item1 = r->counter[3], key0 = r->key[0], key1 = r->key[1];
+    for (size_t i = 0; i < n / 4; i++) {
+        uint32_t c0 = (uint32_t)(block + i), c1 = (uint32_t)((block + i) >> 32), c2 = item0, c3 = item1, k0 = key0, k1 = key1;
+#pragma GCC unroll 10
+        for (int round = 0; round < PHILOX_ROUNDS; round++) {
+            const uint64_t p0 = (uint64_t)PHILOX_M0 * c0, p1 = (uint64_t)PHILOX_M1 * c2;
+            c0 = (uint32_t)(p1 >> 32) ^ c1 ^ k0;
+            c1 = (uint32_t)p1;
+            c2 = (uint32_t)(p0 >> 32) ^ c3 ^ k1;
+            c3 = (uint32_t)p0;
+            k0 += PHILOX_W0;
+            k1 += PHILOX_W1;
+        }
+        out0[i] = c0;
+        out1[i] = c1;
+        out2[i] = c2;
+        out3[i] = c3;
+    }
+}
+
 static uint32_t little_endian(const uint8_t *p)
 {
     return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
@@ -90,16 +115,8 @@ uint32_t rng_below(struct rng *r, uint32_t n)
 
 /* The sine twin is not kept: a draw then depends on its position only. Scalar libm calls, so no bits depend on how the
  * caller's loop was vectorised. 1 - u lies in (0, 1]. */
-void rng_normal_pair(struct rng *r, double out[2])
-{
-    const double u = 1.0 - rng_uniform(r), angle = 2.0 * M_PI * rng_uniform(r), radius = sqrt(-2.0 * log(u));
-    out[0] = radius * cos(angle);
-    out[1] = radius * sin(angle);
-}
-
 double rng_normal(struct rng *r)
 {
-    double pair[2];
-    rng_normal_pair(r, pair);
-    return pair[0];
+    const double u = 1.0 - rng_uniform(r), angle = 2.0 * M_PI * rng_uniform(r);
+    return sqrt(-2.0 * log(u)) * cos(angle);
 }

@@ -23,10 +23,11 @@ uint32_t rng_u32(struct rng *r);
 double rng_uniform(struct rng *r);
 /* Uniform in 0 .. n-1, n >= 1, without bias. */
 uint32_t rng_below(struct rng *r, uint32_t n);
-/* Standard normal (Box-Muller on two uniforms). */
+/* Standard normal (Box-Muller on two uniforms); many at once: math/normal.h. */
 double rng_normal(struct rng *r);
-/* Two independent ones from the same two uniforms, for filling arrays at half the cost. */
-void rng_normal_pair(struct rng *r, double out[2]);
+/* n words (a multiple of 4) of r's present item, from block `block` of four on, for filling arrays: the first words of all blocks, then the second ones, and
+ * so on. r does not move. */
+void rng_words(const struct rng *r, uint64_t block, size_t n, uint32_t *out);
 /* Philox itself, for tests against the published vectors. */
 void rng_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);
 

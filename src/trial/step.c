@@ -1,6 +1,7 @@
 /* One training step: the order of forward pass, feedback learning, targets, updates and optimizers. */
 #include "trial/private.h"
 
+#include "math/normal.h"
 #include <math.h>
 #include <string.h>
 
@@ -20,13 +21,7 @@ static void draw_noise(struct trial *t, int64_t item)
         if (!noise.p)
             continue;
         rng_seek(&t->noise[i], (uint64_t)item);
-        for (size_t j = 0; j < mat_n(noise); j += 2) {
-            double pair[2];
-            rng_normal_pair(&t->noise[i], pair);
-            noise.p[j] = (real)pair[0];
-            if (j + 1 < mat_n(noise))
-                noise.p[j + 1] = (real)pair[1];
-        }
+        normal_fill(&t->noise[i], noise);
     }
 }
 

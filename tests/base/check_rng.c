@@ -65,6 +65,27 @@ START_TEST(position_carries_into_the_second_word)
 }
 END_TEST
 
+/* Words in bulk are Philox at the blocks' counters, also where the position carries. */
+START_TEST(bulk_words_are_philox)
+{
+    struct rng r = rng_stream(7, "words");
+    rng_seek(&r, 0x123456789abcull);
+    static const uint64_t from[] = { 0, 5, 0xffffffffull - 2, 0x1ffffffffull };
+    for (size_t k = 0; k < sizeof from / sizeof *from; k++) {
+        uint32_t words[4 * 13];
+        rng_words(&r, from[k], 4 * 13, words);
+        for (uint64_t i = 0; i < 13; i++) {
+            const uint64_t block = from[k] + i;
+            const uint32_t counter[4] = { (uint32_t)block, (uint32_t)(block >> 32), r.counter[2], r.counter[3] };
+            uint32_t out[4];
+            rng_philox(counter, r.key, out);
+            for (size_t j = 0; j < 4; j++)
+                ck_assert_uint_eq(words[13 * j + i], out[j]);
+        }
+    }
+}
+END_TEST
+
 START_TEST(streams_differ)
 {
     const struct rng a = rng_stream(1, "data.train"), b = rng_stream(1, "data.test"), c = rng_stream(2, "data.train"),
@@ -152,6 +173,7 @@ static void add_tests(TCase *tcase)
     tcase_add_test(tcase, stream_is_philox_in_order);
     tcase_add_test(tcase, seek_forgets_the_past);
     tcase_add_test(tcase, position_carries_into_the_second_word);
+    tcase_add_test(tcase, bulk_words_are_philox);
     tcase_add_test(tcase, streams_differ);
     tcase_add_test(tcase, uniform_uses_53_bits_of_two_words);
     tcase_add_test(tcase, moments);

@@ -68,17 +68,18 @@ static double product_rate(void)
 
 /* ---- training steps ---- */
 
-#define TRAIN                                                                                                          \
-    "loss: cross_entropy, train: {optimizer: {name: sgd, stepsize: 1e-3}, batch_size: %d, iterations: 1}, log: "       \
-    "{metrics: [train_loss]}"
+#define TRAIN(optimizer)                                                                                               \
+    "loss: cross_entropy, train: {optimizer: " optimizer ", batch_size: %d, iterations: 1}, log: {metrics: [train_loss]}"
+#define SGD "{name: sgd, stepsize: 1e-3}"
+#define ADAM "{name: adam, stepsize: 1e-3}"
 #define RNN                                                                                                            \
     "{dataset: {name: given, length: %d, features: %d, outputs: %d}, network: {layers: [%s: {units: 100}, dense: "     \
     "{units: %d}],"                                                                                                    \
-    " init: {weights: orthogonal}}, " TRAIN ", algorithm: %s}"
+    " init: {weights: orthogonal}}, " TRAIN(SGD) ", algorithm: %s}"
 #define DENSE                                                                                                          \
     "{dataset: {name: given, features: 784, outputs: 10}, network: {layers: [{dense: {units: 256, activation: tanh}, " \
     "repeat: 5}, dense: {units: 10}],"                                                                                 \
-    " init: {weights: xavier}}, " TRAIN ", algorithm: %s}"
+    " init: {weights: xavier}}, " TRAIN(ADAM) ", algorithm: %s}"
 #define ORDER(T) T, 6, 4, 4, 20   /* temporal order: features, classes, units of the readout, batch */
 #define PIXELS(T) T, 1, 10, 10, 16 /* images pixel by pixel */
 
@@ -91,6 +92,8 @@ static double product_rate(void)
 #define DTP                                                                                                            \
     "{name: dtp, target_stepsize: 1e-1, feedback_loss: {name: reconstruction, noise: 0.1}, feedback: {optimizer: "     \
     "{name: sgd, stepsize: 1e-3}}}"
+/* Feed-forward methods of Meulemans 2020, both gradients of a minibatch and both optimizers' steps. */
+#define JOINT(preset, own) "{name: " preset ", target_stepsize: 0.06, " own "feedback: {optimizer: " ADAM "}}"
 
 struct bench {
     struct arena arena;
@@ -185,7 +188,12 @@ static const struct {
     { "gru_784_bp", BP, PIXELS(784), "gru" },
     { "gru_784_tp", TP_MNIST, PIXELS(784), "gru" },
     { "dense_5x256_bp", BP, 0, 784, 10, 10, 128 },
-    { "dense_5x256_dtp", DTP, 0, 784, 10, 10, 128 },
+    { "dense_5x256_dfa", "dfa", 0, 784, 10, 10, 128 },
+    { "dense_5x256_dtp", JOINT("dtp_pretrained", ""), 0, 784, 10, 10, 128 },
+    { "dense_5x256_dtp_drl", JOINT("dtp_drl", ""), 0, 784, 10, 10, 128 },
+    { "dense_5x256_ddtp_linear", JOINT("ddtp_linear", ""), 0, 784, 10, 10, 128 },
+    { "dense_5x256_ddtp_control", JOINT("ddtp_control", ""), 0, 784, 10, 10, 128 },
+    { "dense_5x256_ddtp_rhl", JOINT("ddtp_rhl", ""), 0, 784, 10, 10, 128 },
 };
 
 static const char *yaml_of(size_t i, char *yaml, size_t size)
