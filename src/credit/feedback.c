@@ -36,6 +36,7 @@ struct mat feedback_reads(const struct credit *c, const struct pass *p, const st
     if (!f->through_hidden)
         return v;
     const struct layer *k = &c->hidden->layer;
+    c->hidden->moved = NULL;
     const struct link at = { .in = v, .out = mat_of(c->hidden->work[0], v.rows, k->n_out) };
     k->def->forward(k, at);
     const size_t n = n_appended(c, f);
@@ -52,13 +53,17 @@ struct mat feedback_moves(const struct credit *c, const struct pass *p, const st
     }
     if (!f->through_hidden)
         return d;
-    const struct hidden *hidden = c->hidden;
+    struct hidden *hidden = c->hidden;
     const struct mat w = mat_of(hidden->work[0], d.rows, hidden->units);
-    dense_linear(&hidden->layer, d, w);
-    if (linear)
-        times_slope(hidden->layer.act, hidden->out, w);
-    else
-        act_difference_blocks(hidden->layer.act, hidden->u, hidden->out, w);
+    if (hidden->moved != d.p || hidden->moved_linear != linear) {
+        dense_linear(&hidden->layer, d, w);
+        if (linear)
+            times_slope(hidden->layer.act, hidden->out, w);
+        else
+            act_difference_blocks(hidden->layer.act, hidden->u, hidden->out, w);
+        hidden->moved = d.p;
+        hidden->moved_linear = linear;
+    }
     const size_t n = n_appended(c, f);
     return n ? beside(w, (struct mat){ 0 }, n, hidden->work[1]) : w;
 }
@@ -98,6 +103,7 @@ int feedback_hidden_open(struct credit *c, struct arena *a, struct err *e)
 void feedback_hidden_refresh(struct credit *c, const struct pass *p)
 {
     struct hidden *hidden = c->hidden;
+    hidden->moved = NULL;
     layer_dense.refresh(&hidden->layer);
     dense_linear(&hidden->layer, p->links[c->n - 1].out, hidden->u);
     if (dense_bias(&hidden->layer))

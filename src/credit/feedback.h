@@ -16,11 +16,13 @@ struct hidden {
     size_t units;
     struct mat u, out;    /* (B, units): at the source's true value */
     real *work[2];        /* blocks of values or displacements; for the current call only */
+    bool moved_linear;
+    const real *moved;    /* the displacement that work[0] holds the image of since refresh, or NULL: the targets of all layers start from one */
 };
 
 /* What f's layer reads where its source has the value v: v itself, or a matrix that the next call overwrites. */
 struct mat feedback_reads(const struct credit *c, const struct pass *p, const struct feedback *f, struct mat v);
-/* How far that moves when the source, the output of link s, moves by d from its true value; linear: to first order. */
+/* d stays as it is from the mapping's refresh on. How far that moves when the source, the output of link s, moves by d from its true value; linear: to first order. */
 struct mat feedback_moves(const struct credit *c, const struct pass *p, const struct feedback *f, size_t s, struct mat d, bool linear);
 
 /* The hidden layer of `units` units on `n_source` outputs; its parameters follow those of the feedback layers. */

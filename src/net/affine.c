@@ -3,11 +3,12 @@
 int affine_open(struct affine *f, struct mat w, const struct act *act, size_t rows, struct arena *a, struct err *e)
 {
     *f = (struct affine){ .in = w.cols, .out = w.rows, .rows = rows, .act = act, .w = w };
-    f->wt = mat_new(a, f->in, f->out);
-    f->scratch = mat_new(a, rows, f->out);
-    if (!f->wt.p || !f->scratch.p)
-        return err_set(e, ERR_MEMORY, "not enough memory for a layer of %zu x %zu", f->out, f->in);
     f->up = product_plan(rows, f->out, f->in, true);
+    if (f->up.kernel)
+        f->wt = mat_new(a, f->in, f->out);
+    f->scratch = mat_new(a, rows, f->out);
+    if ((f->up.kernel && !f->wt.p) || !f->scratch.p)
+        return err_set(e, ERR_MEMORY, "not enough memory for a layer of %zu x %zu", f->out, f->in);
     f->down = product_plan(rows, f->in, f->out, false);
     return 0;
 }
@@ -21,7 +22,8 @@ void affine_finish(struct affine *f)
 
 void affine_refresh(struct affine *f)
 {
-    mat_transpose(f->w, f->wt);
+    if (f->wt.p)
+        mat_transpose(f->w, f->wt);
 }
 
 /* out = [out +] a b by the planned product where the shape is the planned one. */
@@ -35,13 +37,16 @@ static void multiply(const struct product *p, struct mat a, struct mat b, struct
 
 void affine_forward(const struct affine *f, struct mat in, struct mat out)
 {
-    multiply(&f->up, in, f->wt, out);
+    if (f->up.kernel && in.rows == f->rows)
+        product_run(&f->up, in.p, f->wt.p, out.p);
+    else
+        blas_gemm(false, true, 1, in, f->w, 1, out);
     f->act->apply(out, out);
 }
 
 void affine_linear(const struct affine *f, struct mat in, struct mat out)
 {
-    blas_gemm(false, false, 1, in, f->wt, 0, out);
+    blas_gemm(false, true, 1, in, f->w, 0, out);
 }
 
 void affine_vjp(const struct affine *f, struct mat out, struct mat s, struct mat delta, struct mat dh)

@@ -1,5 +1,5 @@
 /* The part of a layer that dense and rnn share: u = h W^T + ..., h' = a(u), its products and its regularized inverse.
- * Weights are packed once per step: W^T for the forward product; W itself serves the backward one. */
+ * For a product that is small enough for generated code W^T is packed once per step; W itself serves all the others. */
 #ifndef TPRUN_NET_AFFINE_H
 #define TPRUN_NET_AFFINE_H
 
@@ -12,7 +12,7 @@ struct affine {
     size_t in, out, rows;
     const struct act *act;
     struct mat w;              /* (out, in), in the weight vector */
-    struct mat wt;             /* (in, out), packed */
+    struct mat wt;             /* (in, out), packed for `up`; {NULL} if that is OpenBLAS, which packs for itself */
     struct product up, down;   /* (rows, in) x wt, accumulating; (rows, out) x w */
     struct product back;       /* (rows, out) x m */
     struct mat m;              /* (out, in): W (W^T W + r I)^-1, after affine_inverse_refresh */
