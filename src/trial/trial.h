@@ -54,6 +54,7 @@ struct trial_size {
     double memory_bytes;
     double flops_per_step; /* training */
     double flops_per_log;  /* one evaluation */
+    double flops_per_feedback, n_feedback; /* a feedback-only minibatch; how many in all */
     int64_t iterations;    /* budget in steps, epochs converted */
 };
 int trial_measure(const struct config *c, struct trial_size *size, struct arena *a, struct err *e);
