@@ -1,9 +1,11 @@
-/* Minibatches that train the feedback weights alone, in whole epochs: `pretrain_epochs` before the first update, and `extra_epochs` after each
- * epoch of training (Lee 2015, scripts: one and one, and no feedback step beside; Meulemans 2020: six and one, beside one step per minibatch).
+/* Minibatches that train the feedback weights alone, in whole epochs: `pretrain_epochs` before the first update, and
+ * `extra_epochs` after each epoch of training (Lee 2015, scripts: one and one, and no feedback step beside; Meulemans
+ * 2020: six and one, beside one step per minibatch).
  *
- * An epoch is as many minibatches as in training. The order of the samples is that of epochs that training never reaches: a trial of 1e12
- * minibatches of 1e6 samples takes sample numbers below 1e18, and these begin at the last whole epoch below 2^63. The noise of feedback-only
- * minibatch i is item 2^63 + i of each layer's stream; training uses those from 0. */
+ * An epoch is as many minibatches as in training. The order of the samples is that of epochs that training never
+ * reaches: a trial of 1e12 minibatches of 1e6 samples takes sample numbers below 1e18, and these begin at the last
+ * whole epoch below 2^63. The noise of feedback-only minibatch i is item 2^63 + i of each layer's stream; training uses
+ * those from 0. */
 #include "trial/private.h"
 
 #include <math.h>
@@ -41,7 +43,8 @@ double feedback_only_total(const struct config *c, const struct data_shape *data
     const int64_t per_epoch = config_per_epoch(c, data);
     if (per_epoch == 0 || !(c->algorithm.mapping.part->gives & GIVES_TRAIN))
         return 0;
-    return ((double)o->pretrain_epochs + (double)o->extra_epochs * (double)(config_budget(c, data) / per_epoch)) * (double)per_epoch;
+    return ((double)o->pretrain_epochs + (double)o->extra_epochs * (double)(config_budget(c, data) / per_epoch)) *
+           (double)per_epoch;
 }
 
 /* Before training goes on with weights that are none. */
@@ -65,7 +68,8 @@ static int end_epoch(struct trial *t, struct sink *sink, struct err *e)
     for (size_t i = 0; i < t->credit.n_feedback; i++) {
         const int64_t layer = (int64_t)t->credit.feedback[i].target;
         if (f->logged)
-            TRY(sink->layer_metric(sink, "feedback_epoch_loss", f->done / f->per_epoch, layer, f->loss_sum[i] / (double)f->per_epoch, e));
+            TRY(sink->layer_metric(sink, "feedback_epoch_loss", f->done / f->per_epoch, layer,
+                                   f->loss_sum[i] / (double)f->per_epoch, e));
         f->loss_sum[i] = 0;
     }
     return 0;
@@ -76,7 +80,8 @@ int feedback_only_minibatch(struct trial *t, struct sink *sink, struct err *e)
     struct feedback_only *f = &t->feedback_only;
     const struct config *c = t->config;
     const uint64_t begin = FAR / t->data.train_size * t->data.train_size;
-    t->dataset->fill(c->dataset.opts, t->dataset_state, SPLIT_TRAIN, begin + (uint64_t)f->done * t->pass.rows, &t->pass.batch);
+    t->dataset->fill(c->dataset.opts, t->dataset_state, SPLIT_TRAIN, begin + (uint64_t)f->done * t->pass.rows,
+                     &t->pass.batch);
     chain_forward(&t->pass);
     const bool targets = ((const struct fbloss_def *)c->algorithm.feedback_loss.part)->needs_targets;
     if (targets)

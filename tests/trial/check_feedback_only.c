@@ -1,5 +1,5 @@
-/* Epochs that train the feedback weights alone: when they come, on which samples and noise, what they leave alone, and that a trial stopped
- * anywhere among them goes on bit for bit. */
+/* Epochs that train the feedback weights alone: when they come, on which samples and noise, what they leave alone, and
+ * that a trial stopped anywhere among them goes on bit for bit. */
 #include "../check_main.h"
 #include "fixture.h"
 
@@ -13,16 +13,19 @@
     "%d, pretrain_epochs: 2, extra_epochs: 1}}, log: {every: 5, metrics: [train_loss, feedback_epoch_loss, "           \
     "displacement_norm, feedback_loss]}}"
 
-static int run(struct fixture *f, struct records *r, const struct trial_control *control, struct trial_outcome *end, struct err *e)
+static int run(struct fixture *f, struct records *r, const struct trial_control *control, struct trial_outcome *end,
+               struct err *e)
 {
     return trial_run(f->trial, &r->sink, control, end, e);
 }
 
 static void check_weights(const char *what, const struct trial *a, const struct trial *b)
 {
-    ck_assert_msg(memcmp(a->chain.weights, b->chain.weights, a->chain.n_vector * sizeof(real)) == 0, "%s: weights", what);
-    ck_assert_msg(memcmp(a->credit.feedback_weights, b->credit.feedback_weights, a->credit.n_feedback_vector * sizeof(real)) == 0,
-                  "%s: feedback weights", what);
+    ck_assert_msg(memcmp(a->chain.weights, b->chain.weights, a->chain.n_vector * sizeof(real)) == 0, "%s: weights",
+                  what);
+    ck_assert_msg(
+        memcmp(a->credit.feedback_weights, b->credit.feedback_weights, a->credit.n_feedback_vector * sizeof(real)) == 0,
+        "%s: feedback weights", what);
 }
 
 /* ---- the schedule by a plain loop, on a trial whose own is not used ---- */
@@ -67,8 +70,8 @@ static void plain_epoch(struct plain *p, int epoch)
         must(credit_feedback(&t->credit, &t->pass, &e), &e);
         for (size_t k = 0; k < t->credit.n_feedback; k++) {
             const struct group *g = &t->feedback.groups[k];
-            adam->step(t->config->algorithm.feedback.optimizer.opts, p->feedback_steps + 1, g->n, t->feedback.weights + g->offset,
-                       t->feedback.gradient + g->offset, NULL, g->slots);
+            adam->step(t->config->algorithm.feedback.optimizer.opts, p->feedback_steps + 1, g->n,
+                       t->feedback.weights + g->offset, t->feedback.gradient + g->offset, NULL, g->slots);
             p->loss[k][epoch] += t->credit.feedback[k].loss / PER_EPOCH;
         }
         p->feedback_steps++;
@@ -107,7 +110,8 @@ static void check_schedule(const char *loss, const char *schedule, int steps)
         for (int epoch = 0; epoch < 4; epoch++) {
             char name[64];
             snprintf(name, sizeof name, "feedback_epoch_loss.%zu", g.trial->credit.feedback[k].target);
-            ck_assert_double_eq_tol(records_value(&r, name, epoch + 1), p.loss[k][epoch], 1e-12 * (1 + p.loss[k][epoch]));
+            ck_assert_double_eq_tol(records_value(&r, name, epoch + 1), p.loss[k][epoch],
+                                    1e-12 * (1 + p.loss[k][epoch]));
         }
     ck_assert_ptr_null(strstr(r.text.s, "feedback_epoch_loss.0 5 "));
     text_free(&r.text);
@@ -135,16 +139,20 @@ START_TEST(forward_weights_stay)
     struct err e = { 0 };
     const struct trial_control control = { 0 };
     fixture_open(&f, BLOBS,
-                 "{train: {iterations: 0}, algorithm: {name: dtp, target_stepsize: 0.5, feedback_loss: {name: reconstruction, noise: 0.1}, "
-                 "feedback: {optimizer: {name: sgd, stepsize: 0.1}, pretrain_epochs: 20}}, log: {metrics: [train_loss, feedback_epoch_loss]}}");
+                 "{train: {iterations: 0}, algorithm: {name: dtp, target_stepsize: 0.5, feedback_loss: {name: "
+                 "reconstruction, noise: 0.1}, "
+                 "feedback: {optimizer: {name: sgd, stepsize: 0.1}, pretrain_epochs: 20}}, log: {metrics: [train_loss, "
+                 "feedback_epoch_loss]}}");
     fixture_open(&g, BLOBS,
-                 "{algorithm: {name: dtp, target_stepsize: 0.5, feedback_loss: {name: reconstruction, noise: 0.1}, feedback: {optimizer: "
+                 "{algorithm: {name: dtp, target_stepsize: 0.5, feedback_loss: {name: reconstruction, noise: 0.1}, "
+                 "feedback: {optimizer: "
                  "{name: sgd, stepsize: 0.1}}}}");
     must(run(&f, &r, &control, &end, &e), &e);
     ck_assert(memcmp(f.trial->chain.weights, g.trial->chain.weights, f.trial->chain.n_vector * sizeof(real)) == 0);
     ck_assert(memcmp(f.trial->credit.feedback_weights, g.trial->credit.feedback_weights,
                      f.trial->credit.n_feedback_vector * sizeof(real)) != 0);
-    ck_assert_double_lt(records_value(&r, "feedback_epoch_loss.0", 20), records_value(&r, "feedback_epoch_loss.0", 1) / 2);
+    ck_assert_double_lt(records_value(&r, "feedback_epoch_loss.0", 20),
+                        records_value(&r, "feedback_epoch_loss.0", 1) / 2);
     const struct evaluation *v;
     must(evaluate(g.trial, SPLIT_EVAL, &v, &e), &e);
     ck_assert_double_eq(records_value(&r, "train_loss", 0), v->loss);
@@ -162,7 +170,8 @@ START_TEST(no_feedback_steps)
         char own[256];
         struct fixture f, g;
         snprintf(own, sizeof own,
-                 "{algorithm: {name: dtp, target_stepsize: 0.5, feedback: {optimizer: {name: sgd, stepsize: 0.1}, steps: 0, schedule: %s}}}",
+                 "{algorithm: {name: dtp, target_stepsize: 0.5, feedback: {optimizer: {name: sgd, stepsize: 0.1}, "
+                 "steps: 0, schedule: %s}}}",
                  schedules[i]);
         fixture_open(&f, BLOBS, own);
         fixture_open(&g, BLOBS, own);
@@ -176,13 +185,15 @@ START_TEST(no_feedback_steps)
 }
 END_TEST
 
-/* A batch size that divides the training set: each feedback-only epoch has every training sample once, in an order of its own. */
+/* A batch size that divides the training set: each feedback-only epoch has every training sample once, in an order of
+ * its own. */
 START_TEST(an_epoch_has_every_sample_once)
 {
     enum { ROWS = 5, D = 3 };
     struct fixture f;
     fixture_open(&f, BLOBS,
-                 "{train: {batch_size: 5, iterations: 0}, algorithm: {name: dtp, target_stepsize: 0.5, feedback: {optimizer: {name: sgd, "
+                 "{train: {batch_size: 5, iterations: 0}, algorithm: {name: dtp, target_stepsize: 0.5, feedback: "
+                 "{optimizer: {name: sgd, "
                  "stepsize: 0.1}, pretrain_epochs: 2}}}");
     struct trial *t = f.trial;
     struct records r = records_new();
@@ -253,7 +264,8 @@ START_TEST(stopped_anywhere)
         if (at == 0)
             text_clear(&r.text); /* the log of step 0 is written again */
         must(run(&second, &r, &plain, &end, &e), &e);
-        ck_assert_msg(strcmp(r.text.s, all.text.s) == 0, "stopped at %d:\n%s\ninstead of\n%s", at, r.text.s, all.text.s);
+        ck_assert_msg(strcmp(r.text.s, all.text.s) == 0, "stopped at %d:\n%s\ninstead of\n%s", at, r.text.s,
+                      all.text.s);
         ck_assert_str_eq(end.weights_sha256, outcome.weights_sha256);
         check_weights("resumed", second.trial, whole.trial);
         text_free(&r.text);
@@ -334,7 +346,8 @@ START_TEST(diverging_feedback)
     struct err e = { 0 };
     const struct trial_control plain = { 0 };
     fixture_open(&f, BLOBS,
-                 "{algorithm: {name: dtp, target_stepsize: 0.5, mapping: {activation: linear}, feedback: {optimizer: {name: sgd, stepsize: 1e20}, "
+                 "{algorithm: {name: dtp, target_stepsize: 0.5, mapping: {activation: linear}, feedback: {optimizer: "
+                 "{name: sgd, stepsize: 1e20}, "
                  "pretrain_epochs: 9}}}");
     ck_assert_int_eq(run(&f, &r, &plain, &end, &e), ERR_DIVERGED);
     ck_assert_ptr_nonnull(strstr(err_first(&e), "the loss of feedback layer 0 is not finite"));

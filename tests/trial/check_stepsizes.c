@@ -91,9 +91,12 @@ END_TEST
 
 /* ---- divide_stepsize ---- */
 
-#define DTP "{algorithm: {name: dtp, target_stepsize: 0.25, head: 1, divide_stepsize: %s, feedback: {optimizer: {name: sgd, stepsize: 0.01}}}}"
+#define DTP                                                                                                            \
+    "{algorithm: {name: dtp, target_stepsize: 0.25, head: 1, divide_stepsize: %s, feedback: {optimizer: {name: sgd, "  \
+    "stepsize: 0.01}}}}"
 
-/* 1 / 0.25 is exact: the layers under the head move as with 4 times the stepsize, the head as ever; frozen layers stay. */
+/* 1 / 0.25 is exact: the layers under the head move as with 4 times the stepsize, the head as ever; frozen layers stay.
+ */
 START_TEST(stepsizes_over_the_target_stepsize)
 {
     char yes[256], no[256];
