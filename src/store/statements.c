@@ -150,7 +150,7 @@ const char *const statement_sql[N_STATEMENTS] = {
         "SELECT min(t.id), m.key_id, count(m.value), sum(u.n), tprun_sd(m.value) "
         "FROM study s JOIN trial t ON t.study_id = s.id AND t.generation = s.generation "
         "JOIN summary u ON u.trial_id = t.id AND u.key_id = (SELECT id FROM metric_key WHERE name = 'valid_accuracy') "
-        "CROSS JOIN metric_key k JOIN metric m ON m.trial_id = t.id AND m.key_id = k.id AND m.step = u.best_step "
+        "CROSS JOIN metric_key k CROSS JOIN metric m ON m.trial_id = t.id AND m.key_id = k.id AND m.step = u.best_step "
         "WHERE s.id = ?1 GROUP BY t.variant, t.cell, m.key_id HAVING count(m.value) >= 2",
     /* Paired over the seeds that both variants have. */
     [SQL_PUT_COMPARISONS] =

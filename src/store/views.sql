@@ -165,14 +165,15 @@ INSERT INTO _doc VALUES
     ('finals', 'best_max', 'of the metric', 'deterministic', 'largest best value'),
     ('finals', 'study_id', '', 'runtime', 'study.id');
 
--- Early stopping after the fact: every metric of a trial at the step where its valid_accuracy is first highest. best_step is that step.
+-- Early stopping after the fact: every metric of a trial at the step where its valid_accuracy is first highest, best_step of its summary.
+-- CROSS JOIN keeps the order of the loops: one look-up for each metric, not a walk over all rows of a trial.
 CREATE VIEW selected AS
 SELECT s.name AS study, t.variant, t.cell, t.seed, t.id AS trial_id, u.best_step AS step, k.name AS metric, m.value, t.study_id
 FROM trial t
 JOIN study s ON s.id = t.study_id
 JOIN summary u ON u.trial_id = t.id AND u.key_id = (SELECT id FROM metric_key WHERE name = 'valid_accuracy')
 CROSS JOIN metric_key k
-JOIN metric m ON m.trial_id = t.id AND m.key_id = k.id AND m.step = u.best_step;
+CROSS JOIN metric m ON m.trial_id = t.id AND m.key_id = k.id AND m.step = u.best_step;
 INSERT INTO _doc VALUES
     ('selected', 'study', '', 'deterministic', 'name of the study'),
     ('selected', 'variant', '', 'deterministic', 'named alternative of the study'),
@@ -193,7 +194,7 @@ FROM (
     JOIN trial t ON t.study_id = s.id AND t.generation = s.generation
     JOIN summary u ON u.trial_id = t.id AND u.key_id = (SELECT id FROM metric_key WHERE name = 'valid_accuracy')
     CROSS JOIN metric_key k
-    JOIN metric m ON m.trial_id = t.id AND m.key_id = k.id AND m.step = u.best_step
+    CROSS JOIN metric m ON m.trial_id = t.id AND m.key_id = k.id AND m.step = u.best_step
     GROUP BY s.name, t.study_id, t.variant, t.cell, k.name, m.key_id
 ) f
 LEFT JOIN selected_stat d ON d.trial_id = f.trial_id AND d.key_id = f.key_id AND d.n = f.n AND d.n_rows = f.n_rows;

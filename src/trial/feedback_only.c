@@ -9,7 +9,7 @@
 #include "trial/private.h"
 
 #include <math.h>
-#include <string.h>
+#include <stdio.h>
 
 #define FAR (UINT64_C(1) << 63)
 

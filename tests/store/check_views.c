@@ -367,13 +367,17 @@ START_TEST(filters_reach_the_rows)
         "EXPLAIN QUERY PLAN SELECT step, value FROM metrics WHERE trial_id = 5 AND metric = 'm'",
         "EXPLAIN QUERY PLAN SELECT step, mean FROM curves WHERE study = 's' AND variant = 'v' AND cell = '' AND metric "
         "= 'm'",
+        "EXPLAIN QUERY PLAN SELECT value FROM selected WHERE study = 's' AND metric = 'm'",
+        "EXPLAIN QUERY PLAN SELECT mean FROM selected_finals WHERE study = 's' AND variant = 'v' AND metric = 'm'",
     };
-    for (int i = 0; i < 2; i++) { /* no scan of the table of metrics */
+    for (size_t i = 0; i < sizeof queries / sizeof *queries; i++) { /* no scan of the table of metrics */
         sqlite3_stmt *stmt;
         ck_assert_int_eq(sqlite3_prepare_v2(db, queries[i], -1, &stmt, NULL), SQLITE_OK);
         while (sqlite3_step(stmt) == SQLITE_ROW) {
             const char *plan = (const char *)sqlite3_column_text(stmt, 3);
             ck_assert_msg(strncmp(plan, "SCAN m", 6) != 0 && strcmp(plan, "SCAN t") != 0, "%s: %s", queries[i], plan);
+            const bool whole_trial = strstr(plan, "SEARCH m ") && !strstr(plan, "key_id=?");
+            ck_assert_msg(!strstr(queries[i], "selected") || !whole_trial, "%s: %s", queries[i], plan);
         }
         sqlite3_finalize(stmt);
     }
