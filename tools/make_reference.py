@@ -295,7 +295,7 @@ def meanings():
 def db_mdoc(program):
     text, out = meanings(), []
     tables = program.database()
-    views = [n for n in tables if n.endswith("s") and n not in ("_doc",) or n in ("heatmap", "study_NAME")]
+    views = [n for n in tables if n.endswith("s") and n not in ("_doc",) or n in ("heatmap", "selected", "study_NAME")]
     for title, names in (("TABLES", [n for n in tables if n not in views]), ("VIEWS", views)):
         out += [f".Sh {title}"]
         for name in sorted(names):

@@ -81,7 +81,9 @@ enum option_flags {
     OPTION_REQUIRED = 1u << 0,
     OPTION_ABOVE_MIN = 1u << 1, /* the minimum itself is excluded */
     OPTION_BUDGET = 1u << 2,    /* not part of a trial's identity: iterations, epochs, log */
-    OPTION_NULLABLE = 1u << 3   /* absent stays absent: OPT_PART {NULL}, OPT_INT/OPT_REAL keep `dflt` and are printed only if set */
+    OPTION_NULLABLE = 1u << 3   /* absent stays absent: OPT_PART {NULL}; OPT_BOOL/OPT_INT/OPT_REAL keep `dflt` and are
+                                  printed only where they differ: an option that is added later leaves the identity of
+                                  older trials as it was */
 };
 
 struct option {

@@ -69,7 +69,10 @@ static int estimated_time(struct variant_plan *v, int64_t log_every, double rate
     }
     if (!(*rate > 0) && (text_to_double(line, strlen(line), rate) < 0 || !(*rate > 0)))
         return err_set(e, ERR_INTERNAL, "%s --rate printed '%s'", executable, line);
-    v->seconds_per_step = (v->size.flops_per_step + v->size.flops_per_log / (double)log_every) / *rate;
+    const double steps = v->size.iterations > 0 ? (double)v->size.iterations : 1;
+    v->seconds_per_step = (v->size.flops_per_step + v->size.flops_per_log / (double)log_every +
+                           v->size.flops_per_feedback * v->size.n_feedback / steps) /
+                          *rate;
     return 0;
 }
 
@@ -86,6 +89,9 @@ static void print_network(const struct trial_size *size)
     printf("    weights %zu, feedback weights %zu, memory %sB, %sflop per step, %" PRId64 " steps\n", size->n_weights,
            size->n_feedback_weights, progress_count(size->memory_bytes, memory, sizeof memory),
            progress_count(size->flops_per_step, flops, sizeof flops), size->iterations);
+    if (size->n_feedback > 0)
+        printf("    and %.15g feedback-only minibatches, %sflop each\n", size->n_feedback,
+               progress_count(size->flops_per_feedback, flops, sizeof flops));
 }
 
 static int print_variant(struct plan *p, size_t study, size_t variant, struct query *q, double *seconds,

@@ -96,6 +96,8 @@ static const struct init_def init_fan_in = {
     { .name = "fan_in_uniform", .help = "uniform in +-1/sqrt(inputs): PyTorch's default for dense layers and biases" }, fan_in_fill
 };
 
-static const struct part *const init_parts[] = { &init_zeros.part,  &init_orthogonal.part, &init_uniform.part,
-                                                 &init_xavier.part, &init_normal.part,     &init_fan_in.part };
+extern const struct init_def init_glorot_normal;
+
+static const struct part *const init_parts[] = { &init_zeros.part,  &init_orthogonal.part, &init_uniform.part,      &init_xavier.part,
+                                                 &init_normal.part, &init_fan_in.part,     &init_glorot_normal.part };
 const struct registry init_registry = { "initialisation", init_parts, sizeof init_parts / sizeof *init_parts };

@@ -1,5 +1,5 @@
-/* Initialisation of weights and biases: zeros orthogonal uniform xavier normal fan_in_uniform. Draws come from the stream "init.<parameter>" of
- * the trial's seed, so two variants with one seed start from the same weights. */
+/* Initialisation of weights and biases: zeros orthogonal uniform xavier normal fan_in_uniform glorot_normal. Draws come from the stream
+ * "init.<parameter>" of the trial's seed, so two variants with one seed start from the same weights. */
 #ifndef TPRUN_NET_INIT_H
 #define TPRUN_NET_INIT_H
 

@@ -12,6 +12,7 @@
 #include "base/part.h"
 #include "math/act.h"
 #include "math/mat.h"
+#include "optim/optim.h"
 
 #define LAYER_MAX_PARAMS 4
 
@@ -29,6 +30,7 @@ struct layer_options {
     bool bias, trainable;
     double stepsize_factor, bias_stepsize_factor;
     struct chosen weights_init, biases_init; /* NULL part: the network's */
+    struct chosen optimizer;                 /* NULL part: train.optimizer */
 };
 extern const struct registry init_registry; /* init.h */
 /* clang-format off */
@@ -42,7 +44,9 @@ extern const struct registry init_registry; /* init.h */
     { "weights_init", OPT_PART, offsetof(type, common.weights_init), NULL, .flags = OPTION_NULLABLE, .registry = &init_registry,              \
       .help = "initialisation of this layer's weights instead of network.init.weights" },                                                     \
     { "biases_init", OPT_PART, offsetof(type, common.biases_init), NULL, .flags = OPTION_NULLABLE, .registry = &init_registry,                \
-      .help = "initialisation of this layer's biases instead of network.init.biases" }
+      .help = "initialisation of this layer's biases instead of network.init.biases" },                                                       \
+    { "optimizer", OPT_PART, offsetof(type, common.optimizer), NULL, .flags = OPTION_NULLABLE, .registry = &optim_registry,                   \
+      .help = "how this layer's parameters follow their update directions, instead of train.optimizer" }
 /* clang-format on */
 
 struct layer;

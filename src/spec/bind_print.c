@@ -15,6 +15,8 @@ static bool is_set(const struct option *o, const void *field)
     int64_t integer;
     double number;
     switch (o->type) {
+    case OPT_BOOL:
+        return !(o->flags & OPTION_NULLABLE) || *(const bool *)field != (strcmp(dflt, "true") == 0);
     case OPT_INT:
         return !(o->flags & OPTION_NULLABLE) || text_to_int(dflt, strlen(dflt), &integer) < 0 ||
                *(const int64_t *)field != integer;

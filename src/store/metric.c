@@ -119,8 +119,6 @@ int store_layer_metric(struct store *s, int64_t trial, int64_t run, const char *
     TRY(write_begin(s, e));
     size_t index;
     TRY(series_find_name(s, name, &index, e));
-    struct open_trial *t;
-    TRY(series_find_trial(s, trial, &t, e));
     const enum nonfinite nonfinite = summary_normalize(&value);
     int changes = 0;
     const struct value key = value_int(s->names[index].id);
@@ -134,8 +132,7 @@ int store_layer_metric(struct store *s, int64_t trial, int64_t run, const char *
                                 name);
         TRY(compare(s, stmt, trial, name, step, layer, value, (int)nonfinite, e));
     }
-    reached(t, step);
-    return write_end(s, 1, e);
+    return write_end(s, 1, e); /* without `reached`: feedback_epoch_loss counts epochs, not steps */
 }
 
 int metric_reached(struct store *s, int64_t trial, int64_t step, struct err *e)

@@ -22,6 +22,7 @@ const char *const statement_sql[N_STATEMENTS] = {
     [SQL_NEW_GENERATION] = "UPDATE study SET generation = generation + 1 WHERE id = ?1",
     [SQL_FORGET_STUDY_CURVES] = "DELETE FROM curve_stat WHERE trial_id IN (SELECT id FROM trial WHERE study_id = ?1)",
     [SQL_FORGET_STUDY_FINALS] = "DELETE FROM final_stat WHERE trial_id IN (SELECT id FROM trial WHERE study_id = ?1)",
+    [SQL_FORGET_STUDY_SELECTED] = "DELETE FROM selected_stat WHERE trial_id IN (SELECT id FROM trial WHERE study_id = ?1)",
     [SQL_FORGET_STUDY_COMPARISONS] = "DELETE FROM comparison WHERE study_id = ?1",
     [SQL_DELETE_CLAIMS] = "DELETE FROM claim WHERE study_id = ?1",
     [SQL_PUT_CLAIM] = "INSERT INTO claim (study_id, id, position, text, measure, reported, low, high) VALUES (?1, ?2, "
@@ -143,6 +144,14 @@ const char *const statement_sql[N_STATEMENTS] = {
         "tprun_half_width(u.last), tprun_sd(u.best), tprun_median(u.best), tprun_half_width(u.best) "
         "FROM study s JOIN trial t ON t.study_id = s.id AND t.generation = s.generation "
         "JOIN summary u ON u.trial_id = t.id WHERE s.id = ?1 GROUP BY t.variant, t.cell, u.key_id",
+    /* The rows that the view `selected` shows of the current trials. */
+    [SQL_PUT_SELECTED_STATS] =
+        "INSERT INTO selected_stat (trial_id, key_id, n, n_rows, sd) "
+        "SELECT min(t.id), m.key_id, count(m.value), sum(u.n), tprun_sd(m.value) "
+        "FROM study s JOIN trial t ON t.study_id = s.id AND t.generation = s.generation "
+        "JOIN summary u ON u.trial_id = t.id AND u.key_id = (SELECT id FROM metric_key WHERE name = 'valid_accuracy') "
+        "CROSS JOIN metric_key k CROSS JOIN metric m ON m.trial_id = t.id AND m.key_id = k.id AND m.step = u.best_step "
+        "WHERE s.id = ?1 GROUP BY t.variant, t.cell, m.key_id HAVING count(m.value) >= 2",
     /* Paired over the seeds that both variants have. */
     [SQL_PUT_COMPARISONS] =
         "INSERT INTO comparison (study_id, key_id, cell, variant_a, variant_b, n, difference, sd, low, high) "

@@ -137,5 +137,6 @@ int stats_refresh(struct store *s, int64_t study, struct err *e)
     TRY(study_forget_statistics(s, study, e));
     TRY(put_curves(s, study, e));
     TRY(WRITE(s, SQL_PUT_FINAL_STATS, NULL, e, value_int(study)));
+    TRY(WRITE(s, SQL_PUT_SELECTED_STATS, NULL, e, value_int(study)));
     return WRITE(s, SQL_PUT_COMPARISONS, NULL, e, value_int(study));
 }

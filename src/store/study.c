@@ -8,6 +8,7 @@ int study_forget_statistics(struct store *s, int64_t study, struct err *e)
 {
     TRY(WRITE(s, SQL_FORGET_STUDY_CURVES, NULL, e, value_int(study)));
     TRY(WRITE(s, SQL_FORGET_STUDY_FINALS, NULL, e, value_int(study)));
+    TRY(WRITE(s, SQL_FORGET_STUDY_SELECTED, NULL, e, value_int(study)));
     return WRITE(s, SQL_FORGET_STUDY_COMPARISONS, NULL, e, value_int(study));
 }
 

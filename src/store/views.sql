@@ -165,6 +165,51 @@ INSERT INTO _doc VALUES
     ('finals', 'best_max', 'of the metric', 'deterministic', 'largest best value'),
     ('finals', 'study_id', '', 'runtime', 'study.id');
 
+-- Early stopping after the fact: every metric of a trial at the step where its valid_accuracy is first highest, best_step of its summary.
+-- CROSS JOIN keeps the order of the loops: one look-up for each metric, not a walk over all rows of a trial.
+CREATE VIEW selected AS
+SELECT s.name AS study, t.variant, t.cell, t.seed, t.id AS trial_id, u.best_step AS step, k.name AS metric, m.value, t.study_id
+FROM trial t
+JOIN study s ON s.id = t.study_id
+JOIN summary u ON u.trial_id = t.id AND u.key_id = (SELECT id FROM metric_key WHERE name = 'valid_accuracy')
+CROSS JOIN metric_key k
+CROSS JOIN metric m ON m.trial_id = t.id AND m.key_id = k.id AND m.step = u.best_step;
+INSERT INTO _doc VALUES
+    ('selected', 'study', '', 'deterministic', 'name of the study'),
+    ('selected', 'variant', '', 'deterministic', 'named alternative of the study'),
+    ('selected', 'cell', '', 'deterministic', 'the swept values as text'),
+    ('selected', 'seed', '', 'deterministic', 'seed of all random streams'),
+    ('selected', 'trial_id', '', 'runtime', 'trial.id'),
+    ('selected', 'step', 'step', 'deterministic', 'where valid_accuracy is highest, the first such step; trials without it have no rows'),
+    ('selected', 'metric', '', 'deterministic', 'name of the metric, of all that are logged at that step'),
+    ('selected', 'value', 'of the metric', 'deterministic', 'its value there if finite, else NULL'),
+    ('selected', 'study_id', '', 'runtime', 'study.id');
+
+CREATE VIEW selected_finals AS
+SELECT f.study, f.variant, f.cell, f.metric, f.n, f.mean, d.sd, f.min, f.max, f.study_id
+FROM (
+    SELECT s.name AS study, t.variant, t.cell, k.name AS metric, count(m.value) AS n, avg(m.value) AS mean, min(m.value) AS min,
+        max(m.value) AS max, t.study_id, m.key_id, min(t.id) AS trial_id, sum(u.n) AS n_rows
+    FROM study s
+    JOIN trial t ON t.study_id = s.id AND t.generation = s.generation
+    JOIN summary u ON u.trial_id = t.id AND u.key_id = (SELECT id FROM metric_key WHERE name = 'valid_accuracy')
+    CROSS JOIN metric_key k
+    CROSS JOIN metric m ON m.trial_id = t.id AND m.key_id = k.id AND m.step = u.best_step
+    GROUP BY s.name, t.study_id, t.variant, t.cell, k.name, m.key_id
+) f
+LEFT JOIN selected_stat d ON d.trial_id = f.trial_id AND d.key_id = f.key_id AND d.n = f.n AND d.n_rows = f.n_rows;
+INSERT INTO _doc VALUES
+    ('selected_finals', 'study', '', 'deterministic', 'name of the study'),
+    ('selected_finals', 'variant', '', 'deterministic', 'named alternative of the study'),
+    ('selected_finals', 'cell', '', 'deterministic', 'the swept values as text'),
+    ('selected_finals', 'metric', '', 'deterministic', 'name of the metric'),
+    ('selected_finals', 'n', '', 'deterministic', 'number of current trials with a finite value in selected'),
+    ('selected_finals', 'mean', 'of the metric', 'deterministic', 'mean of these values over the seeds'),
+    ('selected_finals', 'sd', 'of the metric', 'runtime', 'sample standard deviation of them (divisor n - 1); NULL for n < 2 and until store_refresh has seen these rows'),
+    ('selected_finals', 'min', 'of the metric', 'deterministic', 'smallest value'),
+    ('selected_finals', 'max', 'of the metric', 'deterministic', 'largest value'),
+    ('selected_finals', 'study_id', '', 'runtime', 'study.id');
+
 -- Studies with exactly two swept keys, both numbers. The area is that of finished trials: a diverged one stopped early, and its small area
 -- would look like success.
 CREATE VIEW heatmap AS

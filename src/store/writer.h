@@ -10,7 +10,7 @@
 #include <sys/types.h>
 
 enum {
-    SCHEMA_VERSION = 1,
+    SCHEMA_VERSION = 2,
     APPLICATION_ID = 0x74707275, /* "tpru": what file(1) sees */
     GROUP_MS = 100,              /* a queued row is committed after so long */
     GROUP_ROWS = 1000,           /* or when there are so many */
@@ -29,6 +29,7 @@ enum statement {
     SQL_NEW_GENERATION,
     SQL_FORGET_STUDY_CURVES,
     SQL_FORGET_STUDY_FINALS,
+    SQL_FORGET_STUDY_SELECTED,
     SQL_FORGET_STUDY_COMPARISONS,
     SQL_DELETE_CLAIMS,
     SQL_PUT_CLAIM,
@@ -88,6 +89,7 @@ enum statement {
     SQL_GET_GROUPS,
     SQL_PUT_CURVE_STATS,
     SQL_PUT_FINAL_STATS,
+    SQL_PUT_SELECTED_STATS,
     SQL_PUT_COMPARISONS,
     SQL_GET_CLAIMS,
     SQL_PUT_MEASURED,

@@ -41,7 +41,7 @@ static int visit_optimizer(const struct optimizer *o, const char *prefix, visit_
 {
     char name[96];
     for (size_t i = 0; i < o->n_groups; i++) {
-        const size_t shape[2] = { ((const struct optim_def *)o->choice.part)->n_slots, o->groups[i].n };
+        const size_t shape[2] = { ((const struct optim_def *)o->groups[i].choice.part)->n_slots, o->groups[i].n };
         if (shape[0] == 0)
             continue;
         snprintf(name, sizeof name, "%s.%zu", prefix, i);
@@ -64,18 +64,33 @@ static int add_tensor(void *self, const char *name, size_t rank, const size_t *s
     return 0;
 }
 
+/* One file per state: a training step may be followed by many feedback-only minibatches, and a file that the database names is never written
+ * over. */
+static int place_of(const struct trial *t, const char *folder, const char *name, char *path, size_t size)
+{
+    if (t->feedback_only.done > 0)
+        return snprintf(path, size, "%s/%s.%" PRId64 ".%" PRId64 ".safetensors", folder, name, t->step, t->feedback_only.done);
+    return snprintf(path, size, "%s/%s.%" PRId64 ".safetensors", folder, name, t->step);
+}
+
 int checkpoint_write(struct trial *t, const char *folder, const char *name, struct sink *sink, struct err *e)
 {
     char path[4096], hex[65], step[32];
-    if (snprintf(path, sizeof path, "%s/%s.%" PRId64 ".safetensors", folder, name, t->step) >= (int)sizeof path)
+    if (place_of(t, folder, name, path, sizeof path) >= (int)sizeof path)
         return err_set(e, ERR_IO, "the path of the checkpoint is too long: %s", folder);
     snprintf(step, sizeof step, "%" PRId64, t->step);
     const double numbers[N_NUMBERS] = { t->initial_loss, t->batch_loss_sum, t->batch_loss_count };
     const size_t shape[1] = { N_NUMBERS };
+    const struct feedback_only *f = &t->feedback_only;
+    const double done = (double)f->done;
     struct safetensors_writer w = { 0 };
     int code = visit_state(t, add_tensor, &w, e);
     if (code == 0) {
         safetensors_add(&w, "numbers", DTYPE_F64, 1, shape, numbers);
+        if (f->per_epoch > 0) { /* of trials with feedback-only epochs alone: those of others are as they always were */
+            safetensors_add(&w, "feedback_only.done", DTYPE_F64, 0, NULL, &done);
+            safetensors_add(&w, "feedback_only.loss_sum", DTYPE_F64, 1, &t->credit.n_feedback, f->loss_sum);
+        }
         safetensors_add_metadata(&w, "format", "tprun checkpoint " CHECKPOINT_VERSION);
         safetensors_add_metadata(&w, "trial", t->key);
         safetensors_add_metadata(&w, "precision", REAL_NAME);
@@ -119,8 +134,22 @@ static int check_metadata(const struct safetensors *f, const char *path, const c
     return err_set(e, ERR_FORMAT, "%s: %s is '%s', expected '%s'", path, key, found ? found : "(missing)", expected);
 }
 
+/* What a trial with feedback-only epochs has beside. */
+static int find_feedback_only(const struct trial *t, const struct safetensors *f, const char *path, const struct tensor **done,
+                              const struct tensor **sums, struct err *e)
+{
+    *done = safetensors_find(f, "feedback_only.done");
+    *sums = safetensors_find(f, "feedback_only.loss_sum");
+    if (*done && *sums && (*done)->rank == 0 && (*done)->dtype == DTYPE_F64 && (*sums)->n == t->credit.n_feedback &&
+        (*sums)->dtype == DTYPE_F64 && tensor_get(*done, 0) >= 0 && tensor_get(*done, 0) < 0x1p53)
+        return 0;
+    return err_set(e, ERR_FORMAT, "%s: does not tell the feedback-only minibatches that were done", path);
+}
+
 static int restore(struct trial *t, const struct safetensors *f, const char *path, struct err *e)
 {
+    const bool feedback_only = t->feedback_only.per_epoch > 0;
+    const struct tensor *done = NULL, *sums = NULL;
     TRY(check_metadata(f, path, "format", "tprun checkpoint " CHECKPOINT_VERSION, e));
     TRY(check_metadata(f, path, "trial", t->key, e));
     TRY(check_metadata(f, path, "precision", REAL_NAME, e));
@@ -131,7 +160,9 @@ static int restore(struct trial *t, const struct safetensors *f, const char *pat
         return err_set(e, ERR_FORMAT, "%s: not a checkpoint of this version", path);
     struct reader r = { .file = f, .path = path };
     TRY(visit_state(t, read_tensor, &r, e));
-    if (r.n + 1 != f->n_tensors)
+    if (feedback_only)
+        TRY(find_feedback_only(t, f, path, &done, &sums, e));
+    if (r.n + (feedback_only ? 3 : 1) != f->n_tensors)
         return err_set(e, ERR_FORMAT, "%s: holds tensors that this trial has not", path);
     r.copy = true;
     TRY(visit_state(t, read_tensor, &r, e));
@@ -139,6 +170,10 @@ static int restore(struct trial *t, const struct safetensors *f, const char *pat
     t->initial_loss = tensor_get(numbers, NUMBER_INITIAL_LOSS);
     t->batch_loss_sum = tensor_get(numbers, NUMBER_BATCH_SUM);
     t->batch_loss_count = tensor_get(numbers, NUMBER_BATCH_COUNT);
+    if (feedback_only)
+        t->feedback_only.done = (int64_t)tensor_get(done, 0);
+    for (size_t i = 0; feedback_only && i < t->credit.n_feedback; i++)
+        t->feedback_only.loss_sum[i] = tensor_get(sums, i);
     chain_refresh(&t->chain);
     evaluation_clear(t);
     return 0;

@@ -3,6 +3,7 @@
 #include "base/hash.h"
 #include "credit/credit.h"
 #include "net/init.h"
+#include "net/layer.h"
 #include "optim/optim.h"
 #include "trial/private.h"
 #include <stdio.h>
@@ -50,7 +51,14 @@ static const struct option feedback_options[] = {
       .help = "how feedback weights follow their gradients; needed by a mapping that learns" },
     { "schedule", OPT_ENUM, MAP(config_feedback, schedule), "first", .names = schedule_names,
       .help = "first: feedback weights move before the targets are computed; joint: both gradients at the same weights" },
-    { "steps", OPT_INT, MAP(config_feedback, steps), "1", 1, 1e6, .help = "feedback steps per minibatch (schedule first)" },
+    { "steps", OPT_INT, MAP(config_feedback, steps), "1", 0, 1e6,
+      .help = "feedback steps per training minibatch (schedule joint: at most one); 0 = none, for learning in feedback-only epochs alone: "
+              "{pretrain_epochs: 1, extra_epochs: 1, steps: 0} alternates by epoch" },
+    { "pretrain_epochs", OPT_INT, MAP(config_feedback, pretrain_epochs), "0", 0, 1e6, OPTION_NULLABLE,
+      "epochs that train the feedback weights alone, before the first update; log.every and the budget do not count them" },
+    { "extra_epochs", OPT_INT, MAP(config_feedback, extra_epochs), "0", 0, 1e6, OPTION_NULLABLE,
+      "epochs that train the feedback weights alone after each epoch of training, the last included; log.every and the budget do not count "
+      "them" },
     { 0 }
 };
 static const struct option algorithm_options[] = {
@@ -60,6 +68,8 @@ static const struct option algorithm_options[] = {
       .help = "how the last target is set" },
     { "target_stepsize", OPT_REAL, MAP(config_algorithm, target_stepsize), NULL, 0, 1e300, OPTION_REQUIRED | OPTION_ABOVE_MIN,
       "beta in t = h - beta dL/dh" },
+    { "divide_stepsize", OPT_BOOL, MAP(config_algorithm, divide_stepsize), "false", .flags = OPTION_NULLABLE,
+      .help = "divide the stepsize of the layers under the head by target_stepsize (Meulemans 2020, code); frozen layers stay so" },
     { "route", OPT_ENUM, MAP(config_algorithm, route), "chain", .names = route_names,
       .help = "targets travel layer by layer, or directly from the last one" },
     { "mapping", OPT_PART, MAP(config_algorithm, mapping), NULL, .flags = OPTION_REQUIRED, .registry = &mapping_registry,
@@ -229,13 +239,20 @@ struct credit_choice config_credit(const struct config_algorithm *a)
                                    a->target_stepsize };
 }
 
+struct chosen config_optimizer(const struct config *c, size_t layer)
+{
+    const struct layer_options *common = c->network.layers.items[layer].opts; /* first in every layer's options */
+    return common->optimizer.part ? common->optimizer : c->train.optimizer;
+}
+
+int64_t config_per_epoch(const struct config *c, const struct data_shape *data)
+{
+    return ((int64_t)data->train_size + c->train.batch_size - 1) / c->train.batch_size;
+}
+
 int64_t config_budget(const struct config *c, const struct data_shape *data)
 {
-    if (c->train.epochs > 0) {
-        const int64_t per_epoch = ((int64_t)data->train_size + c->train.batch_size - 1) / c->train.batch_size;
-        return c->train.epochs * per_epoch;
-    }
-    return c->train.iterations;
+    return c->train.epochs > 0 ? c->train.epochs * config_per_epoch(c, data) : c->train.iterations;
 }
 
 const struct registry *const trial_registries[] = { &dataset_registry, &layer_registry, &init_registry,      &loss_registry,

@@ -36,7 +36,8 @@ enum feedback_schedule {
 struct config_feedback {
     struct chosen optimizer;
     int schedule;  /* enum feedback_schedule */
-    int64_t steps; /* feedback steps per minibatch */
+    int64_t steps; /* feedback steps per training minibatch; 0 = none */
+    int64_t pretrain_epochs, extra_epochs; /* feedback-only: before the first update; after each epoch of training */
 };
 
 /* One choice of each part: see credit/credit.h. NULL parts are filled from the preset. */
@@ -46,6 +47,7 @@ struct config_algorithm {
     int route;
     int64_t head;
     double target_stepsize;
+    bool divide_stepsize; /* by target_stepsize, under the head */
     struct config_feedback feedback;
 };
 

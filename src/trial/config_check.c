@@ -129,6 +129,26 @@ static void check_train(const struct node *tree, const struct config *c, const s
                data->classes ? "cross_entropy" : "squared_error");
 }
 
+/* Epochs that train the feedback weights alone. */
+static void check_feedback_only(const struct node *tree, const struct config *c, const struct data_shape *data, struct arena *a, struct err *e)
+{
+    const struct config_feedback *f = &c->algorithm.feedback;
+    const struct part *mapping = c->algorithm.mapping.part;
+    const struct {
+        const char *path;
+        int64_t epochs;
+    } keys[] = { { "algorithm.feedback.pretrain_epochs", f->pretrain_epochs }, { "algorithm.feedback.extra_epochs", f->extra_epochs } };
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        if (keys[i].epochs == 0)
+            continue;
+        if (!(mapping->gives & GIVES_TRAIN))
+            err_at(e, place(tree, keys[i].path, a), "%s: mapping '%s' does not learn", keys[i].path, mapping->name);
+        if (data->train_size == 0)
+            err_at(e, place(tree, keys[i].path, a), "%s: dataset '%s' draws fresh samples without end and has no epochs", keys[i].path,
+                   c->dataset.part->name);
+    }
+}
+
 static void check_algorithm(const struct node *tree, const struct config_algorithm *c, const struct data_shape *data, struct arena *a,
                             struct err *e)
 {
@@ -138,7 +158,7 @@ static void check_algorithm(const struct node *tree, const struct config_algorit
     if (learns && !c->feedback.optimizer.part)
         err_at(e, place(tree, "algorithm.feedback", a), "algorithm.feedback.optimizer: mapping '%s' learns and needs an optimizer",
                c->mapping.part->name);
-    if (fbloss->needs_targets && c->feedback.schedule == FEEDBACK_FIRST)
+    if (fbloss->needs_targets && c->feedback.schedule == FEEDBACK_FIRST && c->feedback.steps > 0)
         err_at(e, place(tree, is_given(tree, "algorithm.feedback.schedule") ? "algorithm.feedback.schedule" : "algorithm.feedback_loss", a),
                "algorithm.feedback_loss: '%s' is taken at the targets; use feedback: {schedule: joint}", fbloss->part.name);
     const struct fbloss_options *o = fbloss->grads ? c->feedback_loss.opts : NULL;
@@ -173,4 +193,5 @@ void config_check(const struct node *tree, struct config *c, struct arena *a, st
         (void)credit_check(&choice, &late);
     take(tree, &late, a, e);
     check_algorithm(tree, &c->algorithm, &data, a, e);
+    check_feedback_only(tree, c, &data, a, e);
 }

@@ -47,13 +47,18 @@ static int run_part(struct trial *t, enum split split, uint64_t from, size_t n_r
     return code;
 }
 
+static size_t split_size(const struct trial *t, enum split split)
+{
+    return split == SPLIT_TEST ? t->data.test_size : split == SPLIT_VALID ? t->data.valid_size : t->data.eval_size;
+}
+
 int evaluate(struct trial *t, enum split split, const struct evaluation **result, struct err *e)
 {
     struct evaluation *v = &t->evaluation[split];
     *result = v;
     if (v->done)
         return 0;
-    const size_t size = split == SPLIT_TEST ? t->data.test_size : split == SPLIT_VALID ? t->data.valid_size : t->data.eval_size;
+    const size_t size = split_size(t, split);
     const size_t rows = rows_per_pass(t, size), whole = size / rows * rows;
     *v = (struct evaluation){ 0 };
     TRY(run_part(t, split, 0, whole, rows, v, e));
@@ -66,8 +71,32 @@ int evaluate(struct trial *t, enum split split, const struct evaluation **result
     return 0;
 }
 
+/* A smaller last minibatch has its own mean, which weighs as much as the others': the rule of Meulemans 2020 (code). With 10000 = 78 * 128 + 16
+ * samples it moves an error below 8 % by up to 0.1 points. */
+int evaluate_batches(struct trial *t, enum split split, const struct evaluation **result, struct err *e)
+{
+    struct evaluation *v = &t->evaluation[N_SPLITS + split];
+    *result = v;
+    if (v->done)
+        return 0;
+    const size_t size = split_size(t, split), rows = t->pass.rows, n_whole = size / rows, left = size % rows;
+    const double n_batches = (double)(n_whole + (left > 0));
+    struct evaluation last = { 0 };
+    *v = (struct evaluation){ 0 };
+    if (n_whole > 0)
+        TRY(run_part(t, split, 0, n_whole * rows, rows, v, e));
+    if (left > 0)
+        TRY(run_part(t, split, n_whole * rows, left, left, &last, e));
+    v->loss = (v->loss / (double)rows + (left > 0 ? last.loss / (double)left : 0)) / n_batches;
+    for (size_t i = 0; i < EVALUATION_MAX_ACCURACIES; i++)
+        v->accuracy[i] = (v->accuracy[i] / (double)rows + (left > 0 ? last.accuracy[i] / (double)left : 0)) * 100 /
+                         (n_batches * (double)t->chain.per_step);
+    v->done = true;
+    return 0;
+}
+
 void evaluation_clear(struct trial *t)
 {
-    for (size_t i = 0; i < N_SPLITS; i++)
+    for (size_t i = 0; i < 2 * N_SPLITS; i++)
         t->evaluation[i].done = false;
 }

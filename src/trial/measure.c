@@ -8,7 +8,7 @@
 static int of_evaluation(struct trial *t, const struct measure_def *m, struct sink *sink, struct err *e)
 {
     const struct evaluation *v;
-    TRY(evaluate(t, m->split, &v, e));
+    TRY(m->of_batches ? evaluate_batches(t, m->split, &v, e) : evaluate(t, m->split, &v, e));
     if (!m->accuracy)
         return sink->metric(sink, m->part.name, t->step, v->loss, e);
     size_t i = 0;
@@ -181,14 +181,37 @@ METRIC(test_accuracy_strict, "percent with |error| below 0.04 on the test set (a
 METRIC(valid_loss, "mean loss over the samples held out of the training set", .measure = of_evaluation, .of_samples = true, .split = SPLIT_VALID)
 METRIC(valid_accuracy, "percent correct on the samples held out of the training set", .measure = of_evaluation, .of_samples = true,
        .split = SPLIT_VALID, .accuracy = "accuracy")
+METRIC(test_loss_batches, "test_loss as the mean over minibatches of train.batch_size, a smaller last one weighing as much as the others",
+       .measure = of_evaluation, .of_samples = true, .of_batches = true, .split = SPLIT_TEST)
+METRIC(test_accuracy_batches, "test_accuracy, averaged in the same way (Meulemans 2020)", .measure = of_evaluation, .of_samples = true,
+       .of_batches = true, .split = SPLIT_TEST, .accuracy = "accuracy")
+METRIC(valid_loss_batches, "valid_loss, averaged in the same way", .measure = of_evaluation, .of_samples = true, .of_batches = true,
+       .split = SPLIT_VALID)
+METRIC(valid_accuracy_batches, "valid_accuracy, averaged in the same way", .measure = of_evaluation, .of_samples = true, .of_batches = true,
+       .split = SPLIT_VALID, .accuracy = "accuracy")
 METRIC(batch_loss, "mean loss of the minibatches since the last log, each before its update", .measure = batch_loss)
 METRIC(weight_norm, "Frobenius norm of each layer's parameters (layer_metric)", .measure = weight_norm)
 METRIC(update_norm, "Frobenius norm of each layer's update direction in the last step (layer_metric)", .measure = update_norm)
 METRIC(displacement_norm, "Frobenius norm of target - state for every link of the chain in the last step (layer_metric)",
        .measure = displacement_norm)
 static const struct measure_def measure_feedback_loss = {
-    .part = { .name = "feedback_loss", .help = "feedback loss of each feedback layer in the last step (layer_metric)", .needs = GIVES_TRAIN },
+    .part = { .name = "feedback_loss", .help = "feedback loss of each feedback layer in its last step (layer_metric)", .needs = GIVES_TRAIN },
     .measure = feedback_loss,
+};
+
+/* feedback_only.c emits it. */
+static int not_with_the_log(struct trial *t, const struct measure_def *m, struct sink *sink, struct err *e)
+{
+    (void)t, (void)m, (void)sink, (void)e;
+    return 0;
+}
+static const struct measure_def measure_feedback_epoch_loss = {
+    .part = { .name = "feedback_epoch_loss",
+              .help = "mean feedback loss of each feedback layer over the minibatches of each feedback-only epoch; its step counts these epochs "
+                      "from 1, whatever log.every is (layer_metric)",
+              .needs = GIVES_TRAIN },
+    .measure = not_with_the_log,
+    .of_feedback_epochs = true,
 };
 
 METRIC(direction_norm, "sum of the Frobenius norms of the update directions of the layers under the head", .measure = direction_norm)
@@ -210,6 +233,8 @@ static const struct part *const measure_parts[] = {
     &measure_feedback_loss.part, &measure_direction_norm.part,      &measure_spectral_norm.part,
     &measure_angle_bp.part,      &measure_angle_bp_bias.part,       &measure_condition_number.part,
     &measure_lemma.part,         &measure_clip_fraction.part, &measure_valid_loss.part,          &measure_valid_accuracy.part,
+    &measure_test_loss_batches.part, &measure_test_accuracy_batches.part, &measure_valid_loss_batches.part,
+    &measure_valid_accuracy_batches.part, &measure_feedback_epoch_loss.part,
 };
 const struct registry measure_registry = { "metric", measure_parts, sizeof measure_parts / sizeof *measure_parts };
 

@@ -7,13 +7,13 @@
 #include "optim/optim.h"
 #include "trial/trial.h"
 
-/* Weights of one layer and their optimizer state: slots of `n` reals each. */
+/* Weights of one layer, their optimizer and its state: slots of `n` reals each. */
 struct group {
+    struct chosen choice;
     size_t offset, n;
     real *slots;
 };
 struct optimizer {
-    struct chosen choice;
     size_t n_groups;
     struct group *groups;
     real *weights, *gradient;
@@ -29,6 +29,15 @@ struct reference {
     real *gradient;
     bool wanted; /* in the present step: the one before a log */
     bool taken;
+};
+
+/* Minibatches that train the feedback weights alone: feedback_only.c. */
+struct feedback_only {
+    int64_t done;      /* carried over checkpoints, as is loss_sum */
+    int64_t here;      /* since open */
+    int64_t per_epoch; /* minibatches; 0 = the trial has no such epochs */
+    double *loss_sum;  /* [n_feedback], of the present epoch */
+    bool logged;       /* feedback_epoch_loss is asked for */
 };
 
 enum cost_phase { COST_TRAIN, COST_EVALUATE, COST_CHECKPOINT, COST_PHASES };
@@ -48,6 +57,7 @@ struct trial {
     struct reference *reference; /* a second credit over the same pass, for metrics that compare with it; else NULL */
     real *kept_gradient; /* of layers already moved, when layers are updated in turn; else NULL */
     struct optimizer forward, feedback;
+    struct feedback_only feedback_only;
     struct rng *noise; /* one stream per feedback layer */
     int64_t step;      /* training steps done */
     int64_t budget;
@@ -56,7 +66,7 @@ struct trial {
     double batch_loss_sum;
     double batch_loss_count;
     /* of the last evaluation */
-    struct evaluation *evaluation;
+    struct evaluation *evaluation; /* [2 * N_SPLITS]: over samples, then over minibatches */
     /* where it left its bounds */
     int64_t bad_layer;
     char bad_tensor[64];
@@ -74,13 +84,29 @@ int trial_setup(struct trial *t, const struct config *c, bool initial_weights, s
 void trial_teardown(struct trial *t);
 /* The choice of parts a configuration stands for. */
 struct credit_choice config_credit(const struct config_algorithm *a);
+/* What moves the parameters of a layer: its own optimizer, or train.optimizer. */
+struct chosen config_optimizer(const struct config *c, size_t layer);
 /* Steps that a budget of iterations or epochs stands for. */
 int64_t config_budget(const struct config *c, const struct data_shape *data);
+/* Minibatches that make up an epoch: the training set over the batch size, rounded up; 0 for endless data. */
+int64_t config_per_epoch(const struct config *c, const struct data_shape *data);
 
 /* ---- step.c ---- */
 /* Forward, credit and updates on the minibatch in t->pass.batch, with the noise drawn (draw) or as it lies in the feedback layers. */
 int step_train(struct trial *t, bool draw, struct err *e);
 void optimizer_step(struct optimizer *o, size_t group, int64_t count);
+/* A step of the feedback weights on the pass as it stands, after credit_refresh. item: of the noise's streams. */
+int feedback_step(struct trial *t, uint64_t item, int64_t count, bool draw, struct err *e);
+/* Feedback steps that go with a training minibatch. */
+int64_t feedback_steps_per_minibatch(const struct config_feedback *f);
+
+/* ---- feedback_only.c ---- */
+int feedback_only_open(struct trial *t, struct err *e);
+/* Feedback-only minibatches to be done before the next training step; after the last one, before the trial ends. */
+int64_t feedback_only_due(const struct trial *t);
+/* How many a whole budget takes. */
+double feedback_only_total(const struct config *c, const struct data_shape *data);
+int feedback_only_minibatch(struct trial *t, struct sink *sink, struct err *e);
 
 /* ---- evaluate.c ---- */
 #define EVALUATION_MAX_ACCURACIES 4
@@ -91,6 +117,8 @@ struct evaluation {
 };
 /* Mean loss and accuracies over a whole split, in a fixed partition. Cached until evaluation_clear. */
 int evaluate(struct trial *t, enum split split, const struct evaluation **result, struct err *e);
+/* The same as the mean over minibatches of train.batch_size, a smaller last one weighing as much as the others. */
+int evaluate_batches(struct trial *t, enum split split, const struct evaluation **result, struct err *e);
 void evaluation_clear(struct trial *t);
 
 /* ---- reference.c ---- */
@@ -105,6 +133,8 @@ int lemma_measure(struct trial *t, const struct measure_def *measure, struct sin
 
 /* ---- size.c ---- */
 double step_flops(const struct chain *chain, const struct credit *credit, size_t rows);
+/* Of a feedback-only minibatch. */
+double feedback_flops(const struct chain *chain, const struct credit *credit, size_t rows);
 
 /* ---- measure.c ---- */
 struct measure_def {
@@ -115,6 +145,8 @@ struct measure_def {
     bool of_inverse;      /* of the mapping 'inverse' alone */
     bool of_recurrence;   /* and of a plain recurrent layer under a head, with one loss at the end */
     bool biases;          /* which parameters */
+    bool of_batches;      /* mean over minibatches instead of samples */
+    bool of_feedback_epochs; /* emitted at the end of each feedback-only epoch, not with the log */
     enum split split;
     const char *accuracy; /* which accuracy; NULL = the loss */
 };

@@ -26,13 +26,33 @@ double step_flops(const struct chain *chain, const struct credit *credit, size_t
     return n;
 }
 
+/* A forward pass, and for each feedback layer its round trip and its gradient. */
+double feedback_flops(const struct chain *chain, const struct credit *credit, size_t rows)
+{
+    double n = chain_flops(chain, rows);
+    for (size_t i = 0; i < credit->n_feedback; i++) {
+        const struct layer *g = &credit->feedback[i].layer;
+        n += 4 * (double)chain->links_of[credit->feedback[i].through] * 2.0 * (double)rows * (double)g->n_in * (double)g->n_out;
+    }
+    return n;
+}
+
+/* Reals of the optimizers' state. */
+static double slots(const struct config *c, const struct chain *chain, const struct credit *credit)
+{
+    double n = 0;
+    for (size_t i = 0; i < chain->n_layers; i++)
+        n += (double)((const struct optim_def *)config_optimizer(c, i).part)->n_slots * (double)layer_n_weights(&chain->layers[i]);
+    const struct optim_def *feedback = (const struct optim_def *)c->algorithm.feedback.optimizer.part;
+    return n + (feedback ? (double)feedback->n_slots * (double)credit->n_feedback_vector : 0);
+}
+
 int trial_measure(const struct config *c, struct trial_size *size, struct arena *a, struct err *e)
 {
     struct data_shape data = { 0 };
     struct chain chain;
     struct credit credit;
     const struct credit_choice choice = config_credit(&c->algorithm);
-    const struct optim_def *optim = (const struct optim_def *)c->train.optimizer.part;
     TRY(((const struct dataset_def *)c->dataset.part)->shape(c->dataset.opts, &data, e));
     TRY(chain_shape(&chain, &c->network.layers, &data, NULL, a, e));
     TRY(credit_shape(&credit, &choice, &chain, a, e));
@@ -50,11 +70,13 @@ int trial_measure(const struct config *c, struct trial_size *size, struct arena 
             snprintf(s->shape, sizeof s->shape, "(%zu, %zu) -> (%zu, %zu)", rows, l->n_in, rows, l->n_out);
     }
     const double width = c->precision == PRECISION_DOUBLE ? 8 : 4;
-    const double weights = (double)(chain.n_vector * (4 + optim->n_slots) + credit.n_feedback_vector * (4 + optim->n_slots));
+    const double weights = 4.0 * (double)(chain.n_vector + credit.n_feedback_vector) + slots(c, &chain, &credit);
     const double per_row = chain_reals_per_row(&chain) + credit_reals_per_row(&credit);
     size->memory_bytes = width * (weights + per_row * (double)rows) + 8e6; /* and one evaluation pass */
     size->flops_per_step = step_flops(&chain, &credit, rows);
     size->flops_per_log = chain_flops(&chain, data.eval_size + data.test_size);
+    size->flops_per_feedback = feedback_flops(&chain, &credit, rows);
+    size->n_feedback = feedback_only_total(c, &data);
     size->iterations = config_budget(c, &data);
     return 0;
 }

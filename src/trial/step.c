@@ -7,32 +7,37 @@
 
 void optimizer_step(struct optimizer *o, size_t group, int64_t count)
 {
-    const struct optim_def *def = (const struct optim_def *)o->choice.part;
     const struct group *g = &o->groups[group];
-    def->step(o->choice.opts, count, g->n, o->weights + g->offset, o->gradient + g->offset, o->factors ? o->factors + g->offset : NULL,
+    const struct optim_def *def = (const struct optim_def *)g->choice.part;
+    def->step(g->choice.opts, count, g->n, o->weights + g->offset, o->gradient + g->offset, o->factors ? o->factors + g->offset : NULL,
               g->slots);
 }
 
 /* Draws of one feedback step: a function of the step alone. */
-static void draw_noise(struct trial *t, int64_t item)
+static void draw_noise(struct trial *t, uint64_t item)
 {
     for (size_t i = 0; i < t->credit.n_feedback; i++) {
         struct mat noise = t->credit.feedback[i].noise;
         if (!noise.p)
             continue;
-        rng_seek(&t->noise[i], (uint64_t)item);
+        rng_seek(&t->noise[i], item);
         normal_fill(&t->noise[i], noise);
     }
 }
 
-static int feedback_step(struct trial *t, int64_t item, bool draw, struct err *e)
+int feedback_step(struct trial *t, uint64_t item, int64_t count, bool draw, struct err *e)
 {
     if (draw)
         draw_noise(t, item);
     TRY(credit_feedback(&t->credit, &t->pass, e));
     for (size_t i = 0; i < t->feedback.n_groups; i++)
-        optimizer_step(&t->feedback, i, item + 1);
+        optimizer_step(&t->feedback, i, count);
     return 0;
+}
+
+int64_t feedback_steps_per_minibatch(const struct config_feedback *f)
+{
+    return f->schedule == FEEDBACK_FIRST ? f->steps : f->steps > 0;
 }
 
 /* Notes the first parameter with a value that is not finite in `vector` (weights or update directions), for the record of a diverged trial. */
@@ -130,16 +135,18 @@ int step_train(struct trial *t, bool draw, struct err *e)
     const double loss = t->pass.loss; /* later passes of the same step are on weights that moved */
     if (learns && a->feedback.schedule == FEEDBACK_FIRST)
         for (int64_t s = 0; s < a->feedback.steps; s++) {
+            const int64_t item = t->step * a->feedback.steps + s;
             TRY(credit_refresh(&t->credit, &t->pass, e));
-            TRY(feedback_step(t, t->step * a->feedback.steps + s, draw, e));
+            TRY(feedback_step(t, (uint64_t)item, t->feedback_only.done + item + 1, draw, e));
         }
     TRY(credit_pass(t, e));
-    const bool joint = learns && a->feedback.schedule == FEEDBACK_JOINT;
+    const bool joint = learns && a->feedback.schedule == FEEDBACK_JOINT && a->feedback.steps > 0;
+    const int64_t count = t->feedback_only.done + t->step + 1;
     if (joint && order == ORDER_SIMULTANEOUS)
-        TRY(feedback_step(t, t->step, draw, e));
+        TRY(feedback_step(t, (uint64_t)t->step, count, draw, e));
     if (joint && order != ORDER_SIMULTANEOUS) { /* its gradient belongs to the first pass; its weights move after the layers */
         if (draw)
-            draw_noise(t, t->step);
+            draw_noise(t, (uint64_t)t->step);
         TRY(credit_feedback(&t->credit, &t->pass, e));
     }
     if (t->reference && t->reference->wanted)
@@ -147,7 +154,7 @@ int step_train(struct trial *t, bool draw, struct err *e)
     TRY(order == ORDER_SIMULTANEOUS ? simultaneous(t, e) : sequential(t, order, e));
     if (joint && order != ORDER_SIMULTANEOUS)
         for (size_t i = 0; i < t->feedback.n_groups; i++)
-            optimizer_step(&t->feedback, i, t->step + 1);
+            optimizer_step(&t->feedback, i, count);
     chain_refresh(&t->chain);
     t->pass.loss = loss;
     return 0;

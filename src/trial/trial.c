@@ -158,7 +158,17 @@ static int between_steps(struct run *r, struct err *e)
         TRY(save(r, e));
     if (c->progress && now - r->told_at > 1e8) {
         r->told_at = now;
-        c->progress(c->self, r->t->step, r->t->pass.loss);
+        c->progress(c->self, r->t->step, r->t->step > 0 ? r->t->pass.loss : NAN);
+    }
+    return 0;
+}
+
+/* What is due between two steps. Logs come before it: they are of the training step, whose pass and displacements it overwrites. */
+static int feedback_only(struct run *r, struct err *e)
+{
+    while (feedback_only_due(r->t) > 0) {
+        TRY(between_steps(r, e));
+        TRY(feedback_only_minibatch(r->t, r->sink, e));
     }
     return 0;
 }
@@ -167,8 +177,9 @@ static int train(struct run *r, struct err *e)
 {
     struct trial *t = r->t;
     const int64_t every = t->config->log.every, test = t->config->train.stop.every;
-    if (t->step == 0)
+    if (t->step == 0 && t->feedback_only.done == 0)
         TRY(look(r, true, true, e));
+    TRY(feedback_only(r, e));
     while (t->step < t->budget) {
         TRY(between_steps(r, e));
         const int64_t next = t->step + 1;
@@ -179,6 +190,7 @@ static int train(struct run *r, struct err *e)
         t->steps_here++;
         if (log || check)
             TRY(look(r, log, check, e));
+        TRY(feedback_only(r, e));
     }
     return save(r, e);
 }
@@ -190,7 +202,10 @@ static int report_costs(struct run *r, struct err *e)
     struct trial *t = r->t;
     clock_lap(r->lap, t->cost_ns[COST_TRAIN]);
     for (int i = 0; i < COST_PHASES; i++) {
-        const double flops = i == COST_TRAIN ? (double)t->steps_here * step_flops(&t->chain, &t->credit, t->pass.rows) : 0;
+        double flops = 0;
+        if (i == COST_TRAIN)
+            flops = (double)t->steps_here * step_flops(&t->chain, &t->credit, t->pass.rows) +
+                    (double)t->feedback_only.here * feedback_flops(&t->chain, &t->credit, t->pass.rows);
         TRY(r->sink->cost(r->sink, phase_names[i], (int64_t)t->cost_ns[i][0], (int64_t)t->cost_ns[i][1], flops, e));
     }
     return 0;
@@ -201,7 +216,7 @@ int trial_run(struct trial *t, struct sink *sink, const struct trial_control *co
     struct run r = { .t = t, .sink = sink, .control = control };
     clock_now(r.lap);
     r.saved_at = r.told_at = r.lap[0];
-    const bool has_work = t->step < t->budget;
+    const bool has_work = t->step < t->budget || feedback_only_due(t) > 0;
     const int code = has_work || t->step == 0 ? train(&r, e) : 0;
     const bool diverged = code == ERR_DIVERGED || code == ERR_SINGULAR;
     struct err second = { 0 };

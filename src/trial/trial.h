@@ -12,7 +12,8 @@ struct trial;
 
 /* What the caller decides while a trial runs. All may be zero. */
 struct trial_control {
-    /* Asked between steps: 0 go on, TRIAL_CHECKPOINT write one and go on, TRIAL_STOP write one and return ERR_STOPPED. */
+    /* Asked between minibatches, feedback-only ones included: 0 go on, TRIAL_CHECKPOINT write one and go on, TRIAL_STOP write one and return
+     * ERR_STOPPED. */
     int (*poll)(void *self);
     /* Called about ten times a second and at every log: the step reached and the last train loss (NAN before the first). */
     void (*progress)(void *self, int64_t step, double loss);
@@ -54,6 +55,7 @@ struct trial_size {
     double memory_bytes;
     double flops_per_step; /* training */
     double flops_per_log;  /* one evaluation */
+    double flops_per_feedback, n_feedback; /* a feedback-only minibatch; how many in all */
     int64_t iterations;    /* budget in steps, epochs converted */
 };
 int trial_measure(const struct config *c, struct trial_size *size, struct arena *a, struct err *e);

@@ -77,6 +77,25 @@ START_TEST(normal_has_its_standard_deviation)
 }
 END_TEST
 
+/* Glorot & Bengio 2010: variance 2 / (inputs + outputs), 80 and 60 here; the gain multiplies the standard deviation. */
+START_TEST(glorot_normal_has_its_standard_deviation)
+{
+    struct arena a;
+    arena_init(&a, 0);
+    const struct mat w = fill(&a, "glorot_normal", 80, 60, 3), three = fill(&a, "{name: glorot_normal, gain: 3}", 80, 60, 3);
+    double sum = 0;
+    for (size_t i = 0; i < mat_n(w); i++) {
+        sum += (double)w.p[i];
+        ck_assert_double_eq_tol((double)three.p[i], 3 * (double)w.p[i], 1e-6);
+    }
+    const double std = sqrt(2.0 / (80 + 60)), largest = (double)mat_max_abs(w);
+    ck_assert_double_eq_tol(sqrt(mat_sum_squares(w) / (double)mat_n(w)) / std, 1, 0.03);
+    ck_assert_double_eq_tol(sum / (double)mat_n(w), 0, 0.05 * std);
+    ck_assert(largest > 3 * std && largest < 6 * std); /* normal, not uniform */
+    arena_finish(&a);
+}
+END_TEST
+
 /* Every initialisation that needs no option: the same seed gives the same weights, another one others, and so does
  * another parameter of the same shape; for biases, too. */
 static void weights_of(const char *init, int seed, struct net *f)
@@ -138,6 +157,7 @@ static void add_tests(TCase *t)
     tcase_add_test(t, orthogonal_has_singular_values_of_1);
     tcase_add_test(t, uniform_bounds);
     tcase_add_test(t, normal_has_its_standard_deviation);
+    tcase_add_test(t, glorot_normal_has_its_standard_deviation);
     tcase_add_test(t, draws_belong_to_seed_and_parameter);
     tcase_add_test(t, a_layer_may_have_its_own);
 }

@@ -206,6 +206,22 @@ START_TEST(adam_as_published)
 }
 END_TEST
 
+/* PyTorch's order of operations, as Meulemans 2020 uses it: the decay enters both means, and epsilon is added after the correction of v. */
+START_TEST(adam_with_weight_decay)
+{
+    double g[50], expected[50], w = 2, m = 0, v = 0;
+    for (int t = 1; t <= 50; t++) {
+        g[t - 1] = (double)number((size_t)t);
+        const double decayed = g[t - 1] + 0.3 * w;
+        m = 0.9 * m + 0.1 * decayed;
+        v = 0.9 * v + 0.1 * decayed * decayed;
+        w -= 0.01 / (1 - pow(0.9, t)) * m / (sqrt(v) / sqrt(1 - pow(0.9, t)) + 0.05);
+        expected[t - 1] = w;
+    }
+    follow("adam", PAIRS("stepsize", "0.01", "beta2", "0.9", "epsilon", "0.05", "weight_decay", "0.3"), g, expected, 50);
+}
+END_TEST
+
 START_TEST(adagrad_by_hand)
 {
     follow("adagrad", PAIRS("epsilon", "0"), (double[]){ 3, 4 }, (double[]){ 1.5, 1.1 }, 2); /* s = 9, 25 */
@@ -346,6 +362,7 @@ static void add_tests(TCase *tcase)
     tcase_add_test(tcase, rmsprop_variance_is_never_negative);
     tcase_add_test(tcase, adam_by_hand);
     tcase_add_test(tcase, adam_as_published);
+    tcase_add_test(tcase, adam_with_weight_decay);
     tcase_add_test(tcase, adagrad_by_hand);
     tcase_add_loop_test(tcase, weights_do_not_see_each_other, 0, N_CASES);
     tcase_add_loop_test(tcase, resumed_equals_unbroken, 0, N_CASES);

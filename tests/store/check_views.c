@@ -81,6 +81,101 @@ START_TEST(finals_and_comparison)
 }
 END_TEST
 
+/* Three seeds with their validation and test accuracies at steps 0, 10, 20. */
+static void put_selectable(struct fixture *f)
+{
+    struct err e = { 0 };
+    const double valid[3][3] = { { 50, 80, 80 }, { 60, 70, 90 }, { 40, NAN, 30 } }, test[3][3] = { { 51, 82, 85 }, { 61, 71, 88 }, { 41, 72, 31 } };
+    for (int seed = 0; seed < 3; seed++) {
+        const int64_t t = put_trial(f->s, f->study, 20 + seed, "tp", "r=1", seed, 0, NULL).id;
+        for (int i = 0; i < 3; i++) {
+            OK(store_metric(f->s, t, 0, "valid_accuracy", 10 * i, valid[seed][i], &e));
+            OK(store_metric(f->s, t, 0, "test_accuracy", 10 * i, test[seed][i], &e));
+            OK(store_metric(f->s, t, 0, "test_loss", 10 * i, i == 1 ? NAN : i + seed, &e));
+        }
+    }
+    trial_with(f, 30, "bp", "r=1", 0, (const double[]){ 99 }, 1); /* held nothing out */
+    OK(store_flush(f->s, &e));
+}
+
+START_TEST(selected_by_validation)
+{
+    struct fixture f = fixture_open();
+    struct err e = { 0 };
+    put_selectable(&f);
+    /* the first of two highest; NaN is not highest */
+    check_text(f.path, "SELECT group_concat(seed || ':' || step || ':' || value) FROM (SELECT * FROM selected WHERE metric = 'test_accuracy' ORDER BY seed)",
+               "0:10:82.0,1:20:88.0,2:0:41.0");
+    check_text(f.path, "SELECT study || variant || cell || ' ' || (trial_id > 0) FROM selected WHERE seed = 1 AND metric = 'valid_accuracy'", "demotpr=1 1");
+    check_text(f.path, "SELECT value IS NULL FROM selected WHERE seed = 0 AND metric = 'test_loss'", "1");
+    check_text(f.path, "SELECT count(*) FROM selected WHERE variant = 'bp'", "0");
+    const char *row = "SELECT study || variant || cell || ' ' || n || ' ' || round(mean, 9) || ' ' || min || ' ' || max || ' ' || coalesce(round(sd, 9), "
+                      "'-') FROM selected_finals WHERE metric = 'test_accuracy'";
+    check_text(f.path, row, "demotpr=1 3 70.333333333 41.0 88.0 -");
+    OK(store_refresh(f.s, f.study, &e));
+    check_text(f.path, row, "demotpr=1 3 70.333333333 41.0 88.0 25.579940057"); 
+    check_text(f.path, "SELECT n || ' ' || mean || ' ' || round(sd, 9) FROM selected_finals WHERE metric = 'test_loss'", "2 2.5 0.707106781");
+    /* another step is selected: as many values as before, but others */
+    const int64_t t = put_trial(f.s, f.study, 21, "tp", "r=1", 1, 0, NULL).id;
+    OK(store_metric(f.s, t, 0, "valid_accuracy", 30, 95, &e));
+    OK(store_metric(f.s, t, 0, "test_accuracy", 30, 87, &e));
+    OK(store_flush(f.s, &e));
+    check_text(f.path, row, "demotpr=1 3 70.0 41.0 87.0 -");
+    OK(store_refresh(f.s, f.study, &e));
+    check_text(f.path, row, "demotpr=1 3 70.0 41.0 87.0 25.238858928"); 
+    const struct store_claim claim = { .id = "a", .measure = "SELECT mean FROM selected_finals WHERE metric = 'test_accuracy'", .has_low = true, .low = 1 };
+    OK(store_put_claims(f.s, f.study, 1, &claim, &e));
+    OK(store_refresh(f.s, f.study, &e));
+    check_text(f.path, "SELECT measured FROM claims", "70.0");
+    fixture_close(&f);
+}
+END_TEST
+
+/* Batch averages are accuracies: the best is the largest. */
+START_TEST(batch_averages_have_their_goal)
+{
+    struct fixture f = fixture_open();
+    struct err e = { 0 };
+    const int64_t t = put_trial(f.s, f.study, 1, "tp", "", 1, 0, NULL).id;
+    OK(store_metric(f.s, t, 0, "valid_accuracy_batches", 0, 2, &e));
+    OK(store_metric(f.s, t, 0, "test_loss_batches", 0, 2, &e));
+    OK(store_flush(f.s, &e));
+    check_text(f.path, "SELECT group_concat(name || goal) FROM (SELECT * FROM metric_key ORDER BY name)", "test_loss_batchesmin,valid_accuracy_batchesmax");
+    fixture_close(&f);
+}
+END_TEST
+
+/* A database of version 1 has its rows, and lacks a table and views. */
+START_TEST(version_1_is_upgraded)
+{
+    struct fixture f = fixture_open();
+    struct err e = { 0 };
+    put_selectable(&f);
+    OK(store_refresh(f.s, f.study, &e));
+    OK(store_close(f.s, &e));
+    sqlite3 *db = plain_open(f.path);
+    ck_assert_int_eq(sqlite3_exec(db,
+                                  "DROP VIEW selected; DROP VIEW selected_finals; DROP TABLE selected_stat; DROP VIEW finals; "
+                                  "CREATE VIEW finals AS SELECT 1 AS old; DELETE FROM _doc WHERE \"table\" LIKE 'selected%'; "
+                                  "PRAGMA user_version = 1",
+                                  NULL, NULL, NULL),
+                     SQLITE_OK);
+    sqlite3_close(db);
+    OK(store_open(&f.s, f.path, &e));
+    check_text(f.path, "PRAGMA user_version", "2");
+    check_text(f.path, "SELECT count(*) FROM selected WHERE metric = 'test_accuracy'", "3");
+    check_text(f.path, "SELECT count(*) FROM finals WHERE metric = 'test_accuracy'", "2");
+    check_text(f.path, "SELECT count(*) FROM study_demo", "4");
+    check_text(f.path,
+               "SELECT count(*) FROM sqlite_master m JOIN pragma_table_info(m.name) p LEFT JOIN _doc d ON d.\"table\" = m.name AND "
+               "d.\"column\" = p.name WHERE m.type IN ('table', 'view') AND m.name NOT LIKE 'sqlite_%' AND d.text IS NULL",
+               "0");
+    OK(store_refresh(f.s, f.study, &e));
+    check_text(f.path, "SELECT round(sd, 6) FROM selected_finals WHERE metric = 'test_accuracy'", "25.57994");
+    fixture_close(&f);
+}
+END_TEST
+
 START_TEST(a_reset_forgets_the_statistics)
 {
     struct fixture f = fixture_open();
@@ -272,13 +367,17 @@ START_TEST(filters_reach_the_rows)
         "EXPLAIN QUERY PLAN SELECT step, value FROM metrics WHERE trial_id = 5 AND metric = 'm'",
         "EXPLAIN QUERY PLAN SELECT step, mean FROM curves WHERE study = 's' AND variant = 'v' AND cell = '' AND metric "
         "= 'm'",
+        "EXPLAIN QUERY PLAN SELECT value FROM selected WHERE study = 's' AND metric = 'm'",
+        "EXPLAIN QUERY PLAN SELECT mean FROM selected_finals WHERE study = 's' AND variant = 'v' AND metric = 'm'",
     };
-    for (int i = 0; i < 2; i++) { /* no scan of the table of metrics */
+    for (size_t i = 0; i < sizeof queries / sizeof *queries; i++) { /* no scan of the table of metrics */
         sqlite3_stmt *stmt;
         ck_assert_int_eq(sqlite3_prepare_v2(db, queries[i], -1, &stmt, NULL), SQLITE_OK);
         while (sqlite3_step(stmt) == SQLITE_ROW) {
             const char *plan = (const char *)sqlite3_column_text(stmt, 3);
             ck_assert_msg(strncmp(plan, "SCAN m", 6) != 0 && strcmp(plan, "SCAN t") != 0, "%s: %s", queries[i], plan);
+            const bool whole_trial = strstr(plan, "SEARCH m ") && !strstr(plan, "key_id=?");
+            ck_assert_msg(!strstr(queries[i], "selected") || !whole_trial, "%s: %s", queries[i], plan);
         }
         sqlite3_finalize(stmt);
     }
@@ -291,6 +390,9 @@ static void add_tests(TCase *t)
 {
     tcase_add_test(t, curves_over_seeds);
     tcase_add_test(t, finals_and_comparison);
+    tcase_add_test(t, selected_by_validation);
+    tcase_add_test(t, batch_averages_have_their_goal);
+    tcase_add_test(t, version_1_is_upgraded);
     tcase_add_test(t, a_reset_forgets_the_statistics);
     tcase_add_test(t, heatmap_of_two_keys);
     tcase_add_test(t, pivot_of_a_study);

@@ -50,6 +50,52 @@ START_TEST(evaluation_is_the_mean_over_all_samples)
 }
 END_TEST
 
+/* Minibatches of 3: those of 53 samples are 17 whole ones and one of 2. The mean of 37 is that of 12 and one of 1; of 54, of 18. */
+START_TEST(evaluation_as_the_mean_over_minibatches)
+{
+    static const char *const data[] = { ORDER, ADDING, BLOBS, NULL };
+    static const size_t sizes[] = { 53, 54, 2 };
+    for (size_t i = 0; data[i]; i++)
+        for (size_t j = 0; j < sizeof sizes / sizeof *sizes; j++) {
+            char own[64];
+            struct fixture f;
+            const struct evaluation *v, *samples;
+            struct err e = { 0 };
+            double loss = 0, correct = 0, n = 0;
+            snprintf(own, sizeof own, "{dataset: {test_size: %zu}}", sizes[j]);
+            fixture_open(&f, data[i], own);
+            fixture_steps(&f, 3);
+            for (size_t at = 0; at < sizes[j]; at += 3, n++) {
+                const size_t rows = sizes[j] - at < 3 ? sizes[j] - at : 3;
+                double accuracy, sum = 0, hits = 0;
+                for (size_t k = 0; k < rows; k++) { /* sample by sample, from its number on */
+                    struct trial *t = f.trial;
+                    struct pass p;
+                    must(pass_init(&p, &t->chain, 1, false, &f.arena, &e), &e);
+                    t->dataset->fill(f.config.dataset.opts, t->dataset_state, SPLIT_TEST, at + k, &p.batch);
+                    chain_forward(&p);
+                    sum += chain_loss(&p, f.config.loss, false);
+                    const struct mat out = pass_output(&p);
+                    size_t best = 0;
+                    for (size_t c = 1; c < out.cols; c++)
+                        best = out.p[c] > out.p[best] ? c : best;
+                    hits += p.batch.label && (size_t)p.batch.label[0] == best;
+                }
+                accuracy = 100 * hits / (double)rows;
+                loss += sum / (double)rows;
+                correct += accuracy;
+            }
+            must(evaluate_batches(f.trial, SPLIT_TEST, &v, &e), &e);
+            ck_assert_double_eq_tol(v->loss, loss / n, BOUND(1e-13, 1e-6));
+            if (f.trial->data.classes)
+                ck_assert_double_eq_tol(v->accuracy[0], correct / n, 1e-9);
+            must(evaluate(f.trial, SPLIT_TEST, &samples, &e), &e);
+            ck_assert((fabs(samples->loss - v->loss) > 1e-5) == (sizes[j] == 53)); /* equal where all weigh the same */
+            fixture_close(&f);
+        }
+}
+END_TEST
+
 /* With a stepsize of 0 the weights stay: so does every evaluation, bit for bit. */
 START_TEST(evaluation_does_not_depend_on_the_position)
 {
@@ -148,6 +194,8 @@ START_TEST(every_metric_is_logged)
         const char *name = m->part.name;
         if (m->split == SPLIT_VALID)
             continue; /* generated data holds nothing out */
+        if (m->of_feedback_epochs)
+            continue; /* check_feedback_only.c */
         char own[320], layer[96];
         struct fixture f, bare;
         struct records r;
@@ -507,6 +555,7 @@ END_TEST
 static void add_tests(TCase *t)
 {
     tcase_add_test(t, evaluation_is_the_mean_over_all_samples);
+    tcase_add_test(t, evaluation_as_the_mean_over_minibatches);
     tcase_add_test(t, evaluation_does_not_depend_on_the_position);
     tcase_add_test(t, evaluation_does_not_disturb_training);
     tcase_add_test(t, variants_share_data_and_weights);

@@ -139,6 +139,38 @@ START_TEST(a_step_allocates_nothing)
 }
 END_TEST
 
+/* The same for minibatches that train the feedback weights alone. */
+static int quiet_layer_metric(struct sink *s, const char *name, int64_t step, int64_t layer, double value, struct err *e)
+{
+    (void)s, (void)name, (void)step, (void)layer, (void)value, (void)e;
+    return 0;
+}
+
+START_TEST(a_feedback_only_minibatch_allocates_nothing)
+{
+    static const char *const losses[] = { "reconstruction", "inversion" };
+    struct sink sink = { .layer_metric = quiet_layer_metric };
+    for (size_t i = 0; i < 2; i++) {
+        char own[256];
+        struct fixture f;
+        struct err e = { 0 };
+        snprintf(own, sizeof own,
+                 "{algorithm: {name: dtp, target_stepsize: 0.5, feedback_loss: {name: %s, noise: 0.1}, feedback: {optimizer: {name: adam, "
+                 "stepsize: 0.01}, steps: 0, extra_epochs: 1}}, log: {metrics: [feedback_epoch_loss]}}",
+                 losses[i]);
+        fixture_open(&f, BLOBS, own);
+        const size_t before = n_calls;
+        int code = 0;
+        for (int j = 0; j < 20 && code == 0; j++)
+            code = feedback_only_minibatch(f.trial, &sink, &e);
+        const size_t calls = n_calls - before;
+        must(code, &e);
+        ck_assert_msg(!watched() || calls == 0, "%s: %zu calls of the allocator in 20 minibatches", losses[i], calls);
+        fixture_close(&f);
+    }
+}
+END_TEST
+
 /* ---- system calls ---- */
 
 static void allow_nothing_but_exit(void)
@@ -201,6 +233,7 @@ END_TEST
 static void add_tests(TCase *t)
 {
     tcase_add_test(t, a_step_allocates_nothing);
+    tcase_add_test(t, a_feedback_only_minibatch_allocates_nothing);
     tcase_add_test(t, a_step_makes_no_system_call);
 }
 

@@ -22,8 +22,11 @@ static void state_hash(const struct trial *t, char hex[65])
     for (size_t i = 0; i < 2; i++)
         for (size_t j = 0; j < optimizers[i]->n_groups; j++)
             hash_add(&h, optimizers[i]->groups[j].slots,
-                     optimizers[i]->groups[j].n * ((const struct optim_def *)optimizers[i]->choice.part)->n_slots *
-                         sizeof(real));
+                     optimizers[i]->groups[j].n *
+                         ((const struct optim_def *)optimizers[i]->groups[j].choice.part)->n_slots * sizeof(real));
+    hash_add_int(&h, t->feedback_only.done);
+    for (size_t i = 0; t->feedback_only.loss_sum && i < t->credit.n_feedback; i++)
+        hash_add_double(&h, t->feedback_only.loss_sum[i]);
     hash_add_double(&h, t->initial_loss);
     hash_add_double(&h, t->batch_loss_sum);
     hash_add_double(&h, t->batch_loss_count);
