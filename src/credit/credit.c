@@ -191,7 +191,10 @@ int credit_head(struct credit *c, struct pass *p, struct chosen loss, real *g, s
     for (size_t k = chain->n_links; k-- > c->n;) {
         const struct layer *l = &chain->layers[chain->layer_of[k]];
         struct mat down = k == c->n ? c->top : mat_of(c->scratch[k % 2], s.rows, l->n_in);
-        l->def->vjp(l, p->links[k], s, down);
+        if (k > c->n)
+            chain_vjp(p, k, s, down);
+        else /* a target's gradient is that at what the layer sent, passed straight through (Lee 2015, scripts) */
+            l->def->vjp(l, p->links[k], s, down);
         l->def->grads(l, p->links[k], 1, g);
         s = down;
     }
