@@ -116,6 +116,9 @@ struct feedback {
     struct link stack;  /* forward on the source's true states: in is shared with the pass, side, out and delta are its own */
     struct mat u;       /* pre-activation of stack.out */
     struct mat side;    /* (links * B, n): side input's share of the pre-activation, {NULL} without one */
+    struct mat signs;   /* work: what the layer reads, where that is signs; {NULL} where it is the value itself */
+    real sign_low;      /* what stands for a value that is not above 0 */
+    struct mat resend;  /* draws of this step with which the feedback loss sends a corrupted state anew; {NULL} if not asked for */
     struct mat noise;   /* draws of this step, standard normal, rows as the feedback loss uses them; {NULL} if not asked for */
     double loss;
 };

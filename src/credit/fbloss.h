@@ -3,6 +3,7 @@
 #define TPRUN_CREDIT_FBLOSS_H
 
 #include "credit/credit.h"
+#include "credit/feedback_signs.h"
 
 extern const struct option fbloss_options_table[];
 

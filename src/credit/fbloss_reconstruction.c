@@ -13,7 +13,7 @@ static int grads(struct credit *c, struct pass *p, struct err *e)
         mat_copy(h, corrupted);
         fbloss_add_noise(c, f, corrupted);
         const struct link up = fbloss_forward(c, p, f, corrupted, c->scratch[1], c->scratch[2]);
-        struct link down = { .in = up.out, .side = f->side, .out = mat_of(c->scratch[3], h.rows, h.cols), .delta = f->stack.delta };
+        struct link down = { .in = feedback_signs(f, up.out), .side = f->side, .out = mat_of(c->scratch[3], h.rows, h.cols), .delta = f->stack.delta };
         g->def->forward(g, down);
         struct mat error = mat_of(c->scratch[4], h.rows, h.cols);
         mat_sub(down.out, corrupted, error);

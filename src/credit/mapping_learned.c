@@ -2,6 +2,7 @@
  * A feedback layer mirrors the forward layer it leads back through; behind a recurrent layer all steps share one, and it shares that layer's
  * side input (Manchev & Spratling 2020; Roulet's oracle). Lee 2015, Sec. 2; Nokland 2016 with route direct. */
 #include "credit/credit.h"
+#include "credit/feedback_signs.h"
 
 #include "net/layer_dense.h"
 
@@ -10,7 +11,11 @@
 struct learned_options {
     struct layer_options common; /* of the feedback layers */
     int activation;              /* 0: that of the layer whose target it yields; else index in act_all + 1 */
+    int transmit;                /* index in transmit_names */
 };
+
+enum { READ_VALUES, READ_SIGNS, READ_STEPS };
+static const char *const transmit_names[] = { "identity", "sign", "step", NULL };
 
 static const char *const activation_names[] = { "same", "tanh", "sigmoid", "relu", "linear", NULL };
 
@@ -21,6 +26,8 @@ static const char *const activation_names[] = { "same", "tanh", "sigmoid", "relu
           .help = "of the feedback layers; same: that of the layer whose target it yields" },                          \
         { "bias", OPT_BOOL, offsetof(struct learned_options, common.bias), bias_default,                               \
           .help = "whether feedback layers have a bias" },                                                             \
+        { "transmit", OPT_ENUM, offsetof(struct learned_options, transmit), "identity", .names = transmit_names,       \
+          .help = "what feedback layers get of their argument: itself, +1 or -1 by its sign, or 1 where it is above 0, else 0" }, \
         { "weights_init", OPT_PART, offsetof(struct learned_options, common.weights_init), NULL,                       \
           .flags = OPTION_NULLABLE, .registry = &init_registry,                                                        \
           .help = "initialisation of the feedback weights instead of network.init.weights" },                          \
@@ -70,6 +77,10 @@ static int shape_one(struct credit *c, struct feedback *f, size_t n_from, size_t
 static int shape(struct credit *c, struct arena *a, struct err *e)
 {
     const struct chain *chain = c->chain;
+    const struct learned_options *o = c->choice.mapping.opts;
+    if (o->transmit != READ_VALUES && (c->choice.propagate.part->needs & GIVES_JVP))
+        return err_set(e, ERR_SPEC, "algorithm.mapping.transmit: '%s' has derivative 0, so the propagate rule '%s' would carry nothing; use "
+                       "'difference' or 'plain'", transmit_names[o->transmit], c->choice.propagate.part->name);
     c->feedback = arena_alloc(a, chain->n_layers, sizeof *c->feedback);
     if (!c->feedback)
         return err_set(e, ERR_MEMORY, "not enough memory for feedback layers");
@@ -101,6 +112,18 @@ static bool shares_side_input(const struct credit *c, const struct feedback *f)
     return c->choice.route == ROUTE_CHAIN && c->chain->layers[f->through].def->side_product;
 }
 
+/* Buffers of a feedback layer that reads signs. */
+static int open_signs(struct credit *c, struct feedback *f, size_t rows, struct arena *a, struct err *e)
+{
+    const struct learned_options *o = c->choice.mapping.opts;
+    if (o->transmit == READ_VALUES)
+        return 0;
+    f->stack.in = mat_new(a, rows, f->layer.n_in);
+    if (!f->stack.in.p)
+        return err_set(e, ERR_MEMORY, "not enough memory for feedback layer %zu", f->target);
+    return feedback_signs_open(c, f, o->transmit == READ_SIGNS ? -1 : 0, rows, a, e);
+}
+
 static int open(struct credit *c, struct arena *a, struct err *e)
 {
     const struct fbloss_options *loss = c->choice.feedback_loss.opts;
@@ -127,6 +150,7 @@ static int open(struct credit *c, struct arena *a, struct err *e)
             (loss && loss->noise > 0 && !f->noise.p))
             return err_set(e, ERR_MEMORY, "not enough memory for feedback layer %zu", f->target);
         TRY(layer_dense.open(&f->layer, rows, a, e));
+        TRY(open_signs(c, f, rows, a, e));
     }
     return 0;
 }
@@ -158,7 +182,11 @@ static int refresh(struct credit *c, struct pass *p, struct err *e)
         const struct layer *through = &c->chain->layers[f->through];
         if (f->side.p)
             through->def->side_product(through, p->stacks[f->through], f->side);
-        f->stack.in = c->choice.route == ROUTE_CHAIN ? p->stacks[f->through].out : p->links[c->n - 1].out;
+        const struct mat source = c->choice.route == ROUTE_CHAIN ? p->stacks[f->through].out : p->links[c->n - 1].out;
+        if (f->signs.p)
+            mat_copy(feedback_signs(f, source), f->stack.in);
+        else
+            f->stack.in = source;
         preactivation(f, f->stack.in, f->side, f->u);
         f->layer.act->apply(f->u, f->stack.out);
     }
@@ -177,15 +205,15 @@ static void apply(struct credit *c, struct pass *p, size_t k, struct mat t, stru
 {
     (void)p;
     const struct feedback *f = credit_feedback_of(c, k);
-    preactivation(f, t, block(c, f, k, f->side), out);
+    preactivation(f, feedback_signs(f, t), block(c, f, k, f->side), out);
     f->layer.act->apply(out, out);
 }
 
 static void difference(struct credit *c, struct pass *p, size_t k, struct mat d, struct mat out)
 {
-    (void)p;
     const struct feedback *f = credit_feedback_of(c, k);
-    dense_linear(&f->layer, d, out);
+    const struct mat moved = feedback_sign_moves(f, block(c, f, k, f->stack.in), p->links[credit_source(c, k)].out, d);
+    dense_linear(&f->layer, moved, out);
     f->layer.act->difference(block(c, f, k, f->u), block(c, f, k, f->stack.out), out, out);
 }
 
@@ -193,6 +221,10 @@ static void jvp(struct credit *c, struct pass *p, size_t k, struct mat d, struct
 {
     (void)p;
     const struct feedback *f = credit_feedback_of(c, k);
+    if (f->signs.p) { /* their derivative */
+        mat_zero(out);
+        return;
+    }
     dense_linear(&f->layer, d, out);
     f->layer.act->times_slope(block(c, f, k, f->stack.out), out, out);
 }
