@@ -139,6 +139,7 @@ static size_t scratch_size(const struct credit *c, size_t rows)
 int credit_open(struct credit *c, size_t rows, struct arena *a, struct err *e)
 {
     c->rows = rows;
+    credit_set_epoch(c, 1);
     TRY(alloc_links(c, &c->d, &c->d_stack, a, e));
     const struct update_options *update = c->choice.update.opts;
     if (update_of(c)->needs_signals)
@@ -200,6 +201,12 @@ int credit_head(struct credit *c, struct pass *p, struct chosen loss, real *g, s
     }
     c->top = s;
     return 0;
+}
+
+void credit_set_epoch(struct credit *c, int64_t epoch)
+{
+    const struct fbloss_options *o = c->choice.feedback_loss.opts;
+    c->noise = !o ? 0 : o->noise_decay > 0 ? o->noise / (1 + (double)epoch / o->noise_decay) : o->noise;
 }
 
 int credit_refresh(struct credit *c, struct pass *p, struct err *e)

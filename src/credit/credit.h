@@ -67,9 +67,12 @@ struct mapping_def {
 
 /* Every feedback loss has these options: R = scale * reduce(|error|^2), noise of standard deviation `noise` added where the loss says. */
 struct fbloss_options {
-    double noise, scale;
+    double noise, scale, noise_decay;
     int reduction;
+    int corrupts; /* reconstruction: enum fbloss_corrupts */
 };
+/* What the noise is added to, in front of a layer that sends something else than its state. */
+enum fbloss_corrupts { CORRUPTS_STATE, CORRUPTS_SENT };
 struct fbloss_def {
     struct part part;
     bool needs_targets; /* runs after propagate only */
@@ -143,6 +146,7 @@ struct credit {
     size_t n_feedback_weights, n_feedback_vector; /* parameters; vector length, as in struct chain */
     real *feedback_weights, *feedback_gradient, *feedback_factors;
     real *scratch[6];        /* each fits any layer's stack; for the current call only */
+    double noise;            /* standard deviation of the feedback loss's noise in the present epoch */
     bool has_deltas;         /* the links above the first hold the deltas of their displacements */
     int64_t bad_layer;       /* whose inverse could not be factorized; -1 = none */
     size_t first_nonzero;    /* displacements below this link were cut to zero (REAL_TINY) */
@@ -159,6 +163,8 @@ double credit_reals_per_row(const struct credit *c);
 
 /* After chain_forward: the loss, the head's gradient into g (zeroed here), and dL/dh below the head into c->top. */
 int credit_head(struct credit *c, struct pass *p, struct chosen loss, real *g, struct err *e);
+/* Tells in which epoch, counted from 1, the coming steps are: the noise of a feedback loss may decay. Opened in epoch 1. */
+void credit_set_epoch(struct credit *c, int64_t epoch);
 /* The mapping's once-per-step work. */
 int credit_refresh(struct credit *c, struct pass *p, struct err *e);
 /* Feedback gradients into c->feedback_gradient (zeroed here). */

@@ -2,6 +2,7 @@
  * A feedback layer mirrors the forward layer it leads back through; behind a recurrent layer all steps share one, and it shares that layer's
  * side input (Manchev & Spratling 2020; Roulet's oracle). Lee 2015, Sec. 2; Nokland 2016 with route direct. */
 #include "credit/credit.h"
+#include "credit/fbloss.h"
 #include "credit/feedback_signs.h"
 
 #include "net/layer_dense.h"
@@ -151,6 +152,7 @@ static int open(struct credit *c, struct arena *a, struct err *e)
             return err_set(e, ERR_MEMORY, "not enough memory for feedback layer %zu", f->target);
         TRY(layer_dense.open(&f->layer, rows, a, e));
         TRY(open_signs(c, f, rows, a, e));
+        TRY(fbloss_open(c, f, rows, a, e));
     }
     return 0;
 }
