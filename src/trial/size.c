@@ -55,6 +55,8 @@ int trial_measure(const struct config *c, struct trial_size *size, struct arena 
     size->memory_bytes = width * (weights + per_row * (double)rows) + 8e6; /* and one evaluation pass */
     size->flops_per_step = step_flops(&chain, &credit, rows);
     size->flops_per_log = chain_flops(&chain, data.eval_size + data.test_size);
+    if (chain_first_random(&chain) < chain.n_layers)
+        size->flops_per_log *= (double)c->log.samples;
     size->iterations = config_budget(c, &data);
     return 0;
 }

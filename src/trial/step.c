@@ -12,28 +12,10 @@ void optimizer_step(struct optimizer *o, size_t group, int64_t count)
               g->slots);
 }
 
-/* Draws of one feedback step: a function of the step alone. */
-static void draw_noise(struct trial *t, int64_t item)
-{
-    for (size_t i = 0; i < t->credit.n_feedback; i++) {
-        struct mat noise = t->credit.feedback[i].noise;
-        if (!noise.p)
-            continue;
-        rng_seek(&t->noise[i], (uint64_t)item);
-        for (size_t j = 0; j < mat_n(noise); j += 2) {
-            double pair[2];
-            rng_normal_pair(&t->noise[i], pair);
-            noise.p[j] = (real)pair[0];
-            if (j + 1 < mat_n(noise))
-                noise.p[j + 1] = (real)pair[1];
-        }
-    }
-}
-
 static int feedback_step(struct trial *t, int64_t item, bool draw, struct err *e)
 {
     if (draw)
-        draw_noise(t, item);
+        noise_draw(&t->feedback_noise, item);
     TRY(credit_feedback(&t->credit, &t->pass, e));
     for (size_t i = 0; i < t->feedback.n_groups; i++)
         optimizer_step(&t->feedback, i, item + 1);
@@ -124,11 +106,21 @@ static int sequential(struct trial *t, int order, struct err *e)
     return 0;
 }
 
+/* Of the coming step, from 1; data without end is one epoch. */
+static int64_t epoch(const struct trial *t)
+{
+    const int64_t rows = (int64_t)t->pass.rows, per_epoch = ((int64_t)t->data.train_size + rows - 1) / rows;
+    return per_epoch ? t->step / per_epoch + 1 : 1;
+}
+
 int step_train(struct trial *t, bool draw, struct err *e)
 {
     const struct config_algorithm *a = &t->config->algorithm;
     const bool learns = t->feedback.n_groups > 0;
     const int order = ((const struct update_options *)a->update.opts)->order;
+    credit_set_epoch(&t->credit, epoch(t));
+    if (draw)
+        noise_draw(&t->pass_noise, t->step);
     chain_forward(&t->pass);
     TRY(credit_head(&t->credit, &t->pass, t->config->loss, t->gradient, e));
     TRY(check_loss(t, e));
@@ -144,7 +136,7 @@ int step_train(struct trial *t, bool draw, struct err *e)
         TRY(feedback_step(t, t->step, draw, e));
     if (joint && order != ORDER_SIMULTANEOUS) { /* its gradient belongs to the first pass; its weights move after the layers */
         if (draw)
-            draw_noise(t, t->step);
+            noise_draw(&t->feedback_noise, t->step);
         TRY(credit_feedback(&t->credit, &t->pass, e));
     }
     if (t->reference && t->reference->wanted)
