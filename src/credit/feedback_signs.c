@@ -2,7 +2,8 @@
 
 #include "net/transmit.h"
 
-int feedback_signs_open(const struct credit *c, struct feedback *f, real low, size_t rows, struct arena *a, struct err *e)
+int feedback_signs_open(const struct credit *c, struct feedback *f, real low, size_t rows, struct arena *a,
+                        struct err *e)
 {
     /* a feedback loss may work on a block of rows for every layer */
     const size_t blocks = c->n * c->rows;

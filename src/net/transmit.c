@@ -68,11 +68,13 @@ static bool sign_passes_gradient(const void *opts)
 struct bernoulli_options {
     bool straight_through;
 };
+/* clang-format off */
 static const struct option bernoulli_table[] = {
     { "straight_through", OPT_BOOL, offsetof(struct bernoulli_options, straight_through), "true",
       .help = "back-propagate as if the probability itself were sent (the biased estimator of Eq. (34)); false: nothing passes" },
     { 0 }
 };
+/* clang-format on */
 
 static void send_bernoulli(const void *opts, bool training, struct mat h, struct mat draws, struct mat sent)
 {
@@ -91,10 +93,12 @@ static bool bernoulli_passes_gradient(const void *opts)
 struct gaussian_options {
     double std;
 };
+/* clang-format off */
 static const struct option gaussian_table[] = {
     { "std", OPT_REAL, offsetof(struct gaussian_options, std), NULL, 0, 1e12, OPTION_REQUIRED, "standard deviation of the noise added" },
     { 0 }
 };
+/* clang-format on */
 
 static void send_gaussian(const void *opts, bool training, struct mat h, struct mat draws, struct mat sent)
 {
@@ -148,6 +152,7 @@ static const struct transmit_def transmit_gaussian = {
     .passes_gradient = always,
 };
 
-static const struct part *const transmit_parts[] = { &transmit_identity.part, &transmit_sign.part, &transmit_step.part, &transmit_bernoulli.part,
-                                                     &transmit_gaussian.part };
-const struct registry transmit_registry = { "transmission", transmit_parts, sizeof transmit_parts / sizeof *transmit_parts };
+static const struct part *const transmit_parts[] = { &transmit_identity.part, &transmit_sign.part, &transmit_step.part,
+                                                     &transmit_bernoulli.part, &transmit_gaussian.part };
+const struct registry transmit_registry = { "transmission", transmit_parts,
+                                            sizeof transmit_parts / sizeof *transmit_parts };

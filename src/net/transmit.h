@@ -1,5 +1,5 @@
-/* Transmission: what a layer sends to the layer above, s = q(h), while its state h and its target stay what they are. Discrete and stochastic
- * networks of Lee 2015, Sec. 3.2 and 3.3: signs or samples travel, values are trained.
+/* Transmission: what a layer sends to the layer above, s = q(h), while its state h and its target stay what they are.
+ * Discrete and stochastic networks of Lee 2015, Sec. 3.2 and 3.3: signs or samples travel, values are trained.
  *
  * s, h and the draws are (rows, n). Random numbers are inputs: whoever runs a pass fills them in. */
 #ifndef TPRUN_NET_TRANSMIT_H

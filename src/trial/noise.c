@@ -1,5 +1,6 @@
-/* Random numbers of passes. A draw of training is a function of (seed, stream, step); one of an evaluation, of (seed, stream, split, sample, number of
- * the pass over it), so that a logged value does not depend on when or in which partition it was computed. */
+/* Random numbers of passes. A draw of training is a function of (seed, stream, step); one of an evaluation, of (seed,
+ * stream, split, sample, number of the pass over it), so that a logged value does not depend on when or in which
+ * partition it was computed. */
 #include "trial/private.h"
 
 #include <stdio.h>

@@ -1,7 +1,9 @@
-/* What a network predicts. Networks with random units are asked several times, and their predictions are averaged (Lee 2015, Sec. 3.3: M = 100). */
+/* What a network predicts. Networks with random units are asked several times, and their predictions are averaged (Lee
+ * 2015, Sec. 3.3: M = 100). */
 #include "trial/private.h"
 
-void predict(struct trial *t, struct pass *p, size_t samples, void (*draw)(void *self, struct pass *p, size_t number), void *self)
+void predict(struct trial *t, struct pass *p, size_t samples, void (*draw)(void *self, struct pass *p, size_t number),
+             void *self)
 {
     const struct loss_def *loss = (const struct loss_def *)t->config->loss.part;
     const size_t random = chain_first_random(&t->chain);
