@@ -134,7 +134,7 @@ static const struct transmit_def transmit_step = {
 static const struct transmit_def transmit_bernoulli = {
     .part = { .name = "bernoulli",
               .help = "a sample, 1 with the value as probability, else 0; evaluations sample too (log.samples)",
-              .ref = "Lee 2015, Eq. (33)",
+              .ref = "Lee 2015, Sec. 3.3",
               .options = bernoulli_table,
               .opts_size = sizeof(struct bernoulli_options) },
     .draws = DRAWS_UNIFORM,

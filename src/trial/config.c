@@ -87,7 +87,7 @@ static const struct option algorithm_options[] = {
 };
 static const struct option log_options[] = {
     { "every", OPT_INT, MAP(config_log, every), "100", 1, 1e12, OPTION_BUDGET, "steps between logs; step 0 and the last are always logged" },
-    { "samples", OPT_INT, MAP(config_log, samples), "1", 1, 1e9, OPTION_BUDGET,
+    { "samples", OPT_INT, MAP(config_log, samples), "1", 1, 1e6, OPTION_BUDGET,
       "passes with random numbers of their own over which an evaluation averages the class probabilities (real targets: the outputs) of a "
       "network with units that are random in evaluations; other networks need one pass" },
     { "metrics", OPT_NAMES, MAP(config_log, metrics), "[train_loss, test_loss, test_accuracy]", .flags = OPTION_BUDGET,
