@@ -64,6 +64,8 @@ def transmit_of(case, i):
 
 def layers_of(case, parts):
     layers = []
+    if case["layers"][0]["input_transmission"] != "identity":
+        raise Skip("a transmission of the input itself")
     for i, layer in enumerate(case["layers"]):
         name = ACTIVATION.get(layer["activation"], layer["activation"])
         need(parts, "activation", name)
