@@ -69,6 +69,33 @@ START_TEST(evaluations_average_probabilities)
 }
 END_TEST
 
+/* Each pass, sample, split and layer has draws of its own. */
+START_TEST(draws_of_evaluations_differ)
+{
+    static const struct {
+        enum split split;
+        uint64_t sample;
+        size_t number;
+    } of[] = { { SPLIT_TEST, 0, 0 }, { SPLIT_TEST, 0, 1 }, { SPLIT_TEST, 1, 0 }, { SPLIT_EVAL, 0, 0 } };
+    enum { CASES = sizeof of / sizeof *of };
+    struct fixture f;
+    struct pass p;
+    struct err e = { 0 };
+    real draws[2 * CASES][5];
+    fixture_open(&f, BLOBS, STOCHASTIC);
+    must(pass_init(&p, &f.trial->chain, 1, false, &f.arena, &e), &e);
+    for (size_t i = 0; i < CASES; i++) {
+        noise_draw_evaluation(f.trial, &p, of[i].split, of[i].sample, of[i].number);
+        for (size_t layer = 0; layer < 2; layer++)
+            memcpy(draws[2 * i + layer], p.draws[layer].p, sizeof *draws);
+    }
+    for (size_t i = 0; i < 2 * CASES; i++)
+        for (size_t j = 0; j < i; j++)
+            ck_assert_msg(memcmp(draws[i], draws[j], sizeof *draws) != 0, "draws %zu and %zu are the same", i, j);
+    fixture_close(&f);
+}
+END_TEST
+
 /* A layer that is trained with values and evaluated with signs. */
 START_TEST(evaluations_discretize)
 {
@@ -171,6 +198,7 @@ END_TEST
 static void add_tests(TCase *t)
 {
     tcase_add_test(t, evaluations_average_probabilities);
+    tcase_add_test(t, draws_of_evaluations_differ);
     tcase_add_test(t, evaluations_discretize);
     tcase_add_test(t, draws_are_functions_of_seed_and_step);
     tcase_add_test(t, noise_of_the_feedback_loss_decays);
