@@ -23,10 +23,10 @@ ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")
 TINY = """{version: 1, experiment: tiny, dataset: {name: gaussian, train_size: 4, eval_size: 4, test_size: 4}, network: {layers: [dense: {units: 3}]},
 loss: cross_entropy, algorithm: bp, train: {optimizer: {name: sgd, stepsize: 0.1}, batch_size: 2, iterations: 1}}"""
 # Kinds as the schema calls them, in the order of the manual, with the key that holds them.
-KINDS = [("dataset", "dataset"), ("layer", "network.layers"), ("initialisation", "network.init.weights, network.init.biases"), ("loss", "loss"),
+KINDS = [("dataset", "dataset"), ("layer", "network.layers"), ("transmission", "transmit of a layer"), ("initialisation", "network.init.weights, network.init.biases"), ("loss", "loss"),
          ("optimizer", "train.optimizer, algorithm.feedback.optimizer"), ("target", "algorithm.target"), ("mapping", "algorithm.mapping"),
          ("feedback loss", "algorithm.feedback_loss"), ("propagate rule", "algorithm.propagate"), ("update rule", "algorithm.update")]
-MAPS = ["", "network", "network.init", "train", "train.stop", "algorithm", "algorithm.feedback", "log", "checkpoint"]
+MAPS = ["", "network", "network.init", "network.input_noise", "train", "train.stop", "algorithm", "algorithm.feedback", "log", "checkpoint"]
 
 
 class Program:

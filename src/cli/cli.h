@@ -13,7 +13,7 @@ enum option_group {
     GROUP_FORMAT = 1u << 2,  /* --format */
     GROUP_SPEC = 1u << 3,    /* --profile --set --variant --yes */
     GROUP_RUN = 1u << 4,     /* --jobs --force --fail-fast ... */
-    GROUP_PROBE = 1u << 5,   /* --input --output --metrics */
+    GROUP_PROBE = 1u << 5,   /* --input --output --metrics --evaluate */
     GROUP_JOBS = 1u << 6,    /* --jobs alone */
     GROUP_FETCH = 1u << 7,   /* --from --to */
     GROUP_PLOT = 1u << 8,    /* --output --metric --variant --cell --heatmap --log */
@@ -29,7 +29,7 @@ struct cli {
     enum query_format format;
     bool has_format;
     bool color_out, color_err;
-    bool quiet, progress, dry_run, yes, fail_fast, force, metrics, trials, params, heatmap, log_axis, help;
+    bool quiet, progress, dry_run, yes, fail_fast, force, metrics, evaluate, trials, params, heatmap, log_axis, help;
     int verbose;
     int64_t jobs, memory_limit;
     double stall_seconds;

@@ -46,9 +46,9 @@ static int exec_worker(const struct cli *c, const struct config *config, struct 
     char **environment = worker_environment();
     if (!written || !environment)
         return err_set(e, ERR_INTERNAL, "cannot pass the configuration to the worker: %s", strerror(errno));
-    char name[] = "tprun-worker", probe[] = "--probe", metrics[] = "--metrics";
+    char name[] = "tprun-worker", probe[] = "--probe", metrics[] = "--metrics", evaluate[] = "--evaluate";
     char *input = strdup(c->input), *output = strdup(c->output);
-    char *argv[] = { name, probe, input, output, c->metrics ? metrics : NULL, NULL };
+    char *argv[] = { name, probe, input, output, c->metrics ? metrics : c->evaluate ? evaluate : NULL, NULL };
     fflush(NULL);
     execve(executable, argv, environment);
     return err_set(e, ERR_INTERNAL, "cannot start %s: %s", executable, strerror(errno));
@@ -62,6 +62,8 @@ static int run(const struct cli *c)
     int code = 0;
     if (!c->input || !c->output)
         code = err_set(&e, ERR_USAGE, "probe needs --input FILE and --output FILE");
+    if (code == 0 && c->metrics && c->evaluate)
+        code = err_set(&e, ERR_USAGE, "--metrics is about a training step; it does not go with --evaluate");
     if (code == 0)
         code = cli_open_plan(c, &p, false, &e);
     if (code == 0)
@@ -76,9 +78,10 @@ static int run(const struct cli *c)
 const struct command command_probe = {
     .name = "probe",
     .arguments = "SPEC --input FILE --output FILE [KEY=VALUE]...",
-    .summary = "One training step on given tensors, to be checked by other programs",
+    .summary = "One training step or evaluation on given tensors, to be checked by other programs",
     .help = "Reads every parameter layers.<i>.*, feedback.<i>.*, batch.x, batch.y and noise.*; writes loss,\n"
-            "state.<i>, target.<i> and update.<parameter>. With --metrics also metric.<name>.\n",
+            "state.<i>, target.<i> and update.<parameter>. With --metrics also metric.<name>.\n"
+            "With --evaluate no step is taken: the batch is evaluated as a log would, over log.samples passes.\n",
     .options = GROUP_SPEC | GROUP_PROBE,
     .min_arguments = 1,
     .max_arguments = 1,

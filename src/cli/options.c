@@ -29,6 +29,7 @@ enum {
     MEMORY,
     METRIC,
     METRICS,
+    EVALUATE,
     NO_PROGRESS,
     PARAMS,
     PROFILE,
@@ -61,6 +62,7 @@ static const struct cli_option table[] = {
     { "input", "FILE", INPUT, GROUP_PROBE, "tensors to read (safetensors)" },
     { "output", "FILE", 'o', GROUP_PROBE, "tensors to write" },
     { "metrics", NULL, METRICS, GROUP_PROBE, "write the metrics of `log` too" },
+    { "evaluate", NULL, EVALUATE, GROUP_PROBE, "evaluate the batch instead of training on it" },
     { "output", "FILE", 'o', GROUP_PLOT | GROUP_REPORT, "the file to write (default: standard output)" },
     { "metric", "NAME", METRIC, GROUP_PLOT, "what is drawn, a panel each (may be given again)" },
     { "metric", "NAME", METRIC, GROUP_COMPARE, "what is compared (default: test_accuracy, or else a loss)" },
@@ -255,6 +257,9 @@ static int apply(struct cli *c, const struct cli_option *o, const char *value, c
         return 0;
     case METRICS:
         c->metrics = true;
+        return 0;
+    case EVALUATE:
+        c->evaluate = true;
         return 0;
     case 'q':
         c->quiet = true;

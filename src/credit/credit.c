@@ -148,6 +148,7 @@ static size_t scratch_size(const struct credit *c, size_t rows)
 int credit_open(struct credit *c, size_t rows, struct arena *a, struct err *e)
 {
     c->rows = rows;
+    credit_set_epoch(c, 1);
     TRY(alloc_links(c, &c->d, &c->d_stack, a, e));
     const struct update_options *update = c->choice.update.opts;
     if (update_of(c)->needs_signals)
@@ -200,12 +201,21 @@ int credit_head(struct credit *c, struct pass *p, struct chosen loss, real *g, s
     for (size_t k = chain->n_links; k-- > c->n;) {
         const struct layer *l = &chain->layers[chain->layer_of[k]];
         struct mat down = k == c->n ? c->top : mat_of(c->scratch[k % 2], s.rows, l->n_in);
-        l->def->vjp(l, p->links[k], s, down);
+        if (k > c->n)
+            chain_vjp(p, k, s, down);
+        else /* a target's gradient is that at what the layer sent, passed straight through (Lee 2015, scripts) */
+            l->def->vjp(l, p->links[k], s, down);
         l->def->grads(l, p->links[k], 1, g);
         s = down;
     }
     c->top = s;
     return 0;
+}
+
+void credit_set_epoch(struct credit *c, int64_t epoch)
+{
+    const struct fbloss_options *o = c->choice.feedback_loss.opts;
+    c->noise = !o ? 0 : o->noise_decay > 0 ? o->noise / (1 + (double)epoch / o->noise_decay) : o->noise;
 }
 
 int credit_refresh(struct credit *c, struct pass *p, struct err *e)

@@ -69,9 +69,12 @@ struct mapping_def {
  * inverse_variance divides by max(noise, noise_floor)^2. weight_decay * parameter is added to the gradients. */
 enum noise_scaling { NOISE_SCALING_NONE, NOISE_SCALING_INVERSE_VARIANCE };
 struct fbloss_options {
-    double noise, scale, noise_floor, weight_decay;
+    double noise, scale, noise_floor, noise_decay, weight_decay;
     int reduction, noise_scaling;
+    int corrupts; /* reconstruction: enum fbloss_corrupts */
 };
+/* What the noise is added to, in front of a layer that sends something else than its state. */
+enum fbloss_corrupts { CORRUPTS_STATE, CORRUPTS_SENT };
 struct fbloss_def {
     struct part part;
     bool needs_targets; /* runs after propagate only */
@@ -122,6 +125,9 @@ struct feedback {
     struct link stack;  /* forward on what it reads of the source's true states: in is shared where it can be, the rest is its own */
     struct mat u;       /* pre-activation of stack.out */
     struct mat side;    /* (links * B, n): side input's share of the pre-activation, {NULL} without one */
+    struct mat signs;   /* work: what the layer reads, where that is signs; {NULL} where it is the value itself */
+    real sign_low;      /* what stands for a value that is not above 0 */
+    struct mat resend;  /* draws of this step with which the feedback loss sends a corrupted state anew; {NULL} if not asked for */
     struct mat noise;   /* draws of this step, standard normal, rows as the feedback loss uses them; {NULL} if not asked for */
     double loss;
 };
@@ -147,6 +153,7 @@ struct credit {
     size_t n_feedback_weights, n_feedback_vector; /* parameters; vector length, as in struct chain */
     real *feedback_weights, *feedback_gradient, *feedback_factors;
     real *scratch[6];        /* each fits any layer's stack; for the current call only */
+    double noise;            /* standard deviation of the feedback loss's noise in the present epoch */
     bool has_deltas;         /* the links above the first hold the deltas of their displacements */
     int64_t bad_layer;       /* whose inverse could not be factorized; -1 = none */
     size_t first_nonzero;    /* displacements below this link were cut to zero (REAL_TINY) */
@@ -163,6 +170,8 @@ double credit_reals_per_row(const struct credit *c);
 
 /* After chain_forward: the loss, the head's gradient into g (zeroed here), and dL/dh below the head into c->top. */
 int credit_head(struct credit *c, struct pass *p, struct chosen loss, real *g, struct err *e);
+/* Tells in which epoch, counted from 1, the coming steps are: the noise of a feedback loss may decay. Opened in epoch 1. */
+void credit_set_epoch(struct credit *c, int64_t epoch);
 /* The mapping's once-per-step work. */
 int credit_refresh(struct credit *c, struct pass *p, struct err *e);
 /* Feedback gradients into c->feedback_gradient (zeroed here). */

@@ -1,27 +1,46 @@
 #include "credit/fbloss.h"
 
-static const char *const scaling_names[] = { "none", "inverse_variance", NULL };
+#include "net/transmit.h"
 
-const struct option fbloss_options_table[] = {
-    { "noise", OPT_REAL, offsetof(struct fbloss_options, noise), "0", 0, 1e12,
-      .help = "standard deviation of the normal noise added to the input of the round trip" },
-    { "scale", OPT_REAL, offsetof(struct fbloss_options, scale), "1", 0, 1e300, .help = "factor on the loss" },
-    { "noise_scaling", OPT_ENUM, offsetof(struct fbloss_options, noise_scaling), "none", .names = scaling_names,
-      .help = "inverse_variance: divide the loss by max(noise, noise_floor)^2 (Meulemans 2020)" },
-    { "noise_floor", OPT_REAL, offsetof(struct fbloss_options, noise_floor), "0", 0, 1e12, .help = "smallest standard deviation to divide by" },
-    { "weight_decay", OPT_REAL, offsetof(struct fbloss_options, weight_decay), "0", 0, 1e12,
-      .help = "weight_decay times each feedback parameter is added to its gradient" },
-    { "reduction", OPT_ENUM, offsetof(struct fbloss_options, reduction), "mean", .names = reduction_names,
-      .help = "how the squared error is reduced: mean is over the batch, unit_mean over batch and units" },
-    { 0 }
-};
+const char *const fbloss_scaling_names[] = { "none", "inverse_variance", NULL };
+const struct option fbloss_options_table[] = { FBLOSS_OPTIONS, { 0 } };
+
+static struct chosen transmit_of(const struct credit *c, const struct feedback *f)
+{
+    return c->chain->layers[f->target].transmit;
+}
+
+int fbloss_open(const struct credit *c, struct feedback *f, size_t rows, struct arena *a, struct err *e)
+{
+    const struct fbloss_options *o = c->choice.feedback_loss.opts;
+    if (!o || o->corrupts == CORRUPTS_SENT || transmit_draws_of(transmit_of(c, f), true) == DRAWS_NONE)
+        return 0;
+    f->resend = mat_new(a, rows, f->layer.n_out);
+    return f->resend.p ? 0 : err_set(e, ERR_MEMORY, "not enough memory for the feedback loss of layer %zu", f->target);
+}
+
+struct mat fbloss_state(const struct pass *p, const struct feedback *f)
+{
+    const bool own_input = f->target == f->through; /* a recurrent layer */
+    return own_input ? p->stacks[f->through].in : p->stacks[f->target].out;
+}
+
+struct mat fbloss_send(const struct credit *c, const struct feedback *f, struct mat value, real *to)
+{
+    const struct chosen transmit = transmit_of(c, f);
+    if (!transmit.part)
+        return value;
+    const struct mat sent = mat_of(to, value.rows, value.cols);
+    ((const struct transmit_def *)transmit.part)->send(transmit.opts, true, value, f->resend, sent);
+    return sent;
+}
 
 /* Factor on the reduced squared error. */
-static double total_scale(const struct fbloss_options *o)
+static double total_scale(const struct credit *c, const struct fbloss_options *o)
 {
     if (o->noise_scaling == NOISE_SCALING_NONE)
         return o->scale;
-    const double sigma = o->noise > o->noise_floor ? o->noise : o->noise_floor;
+    const double sigma = c->noise > o->noise_floor ? c->noise : o->noise_floor;
     return o->scale / (sigma * sigma);
 }
 
@@ -52,15 +71,14 @@ struct mat fbloss_up(const struct credit *c, const struct pass *p, const struct 
 
 void fbloss_add_noise(const struct credit *c, const struct feedback *f, double sign, struct mat to)
 {
-    const struct fbloss_options *o = c->choice.feedback_loss.opts;
-    if (o->noise > 0)
-        mat_axpy((real)(sign * o->noise), f->noise, to);
+    if (f->noise.p)
+        mat_axpy((real)(sign * c->noise), f->noise, to);
 }
 
 void fbloss_reduce(const struct credit *c, struct feedback *f, struct mat error)
 {
     const struct fbloss_options *o = c->choice.feedback_loss.opts;
-    const double beta = c->choice.target_stepsize, scale = total_scale(o);
+    const double beta = c->choice.target_stepsize, scale = total_scale(c, o);
     f->loss = scale * reduction_value(o->reduction, c->rows, error.cols, beta) * mat_sum_squares(error);
     mat_scale((real)(scale * reduction_factor(o->reduction, c->rows, error.cols, beta)), error, error);
 }

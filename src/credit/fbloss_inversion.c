@@ -11,14 +11,17 @@ static int grads(struct credit *c, struct pass *p, struct err *e)
         struct mat t = mat_of(c->scratch[0], h.rows, h.cols);
         mat_add(h, c->d_stack[f->through], t);
         fbloss_add_noise(c, f, 1, t);
-        struct link down = { .in = t, .side = f->side, .out = mat_of(c->scratch[1], h.rows, g->n_out), .delta = f->stack.delta };
+        struct link down = { .in = feedback_signs(f, t), .side = f->side, .out = mat_of(c->scratch[1], h.rows, g->n_out), .delta = f->stack.delta };
         g->def->forward(g, down);
-        const struct link up = fbloss_forward(c, p, f, down.out, c->scratch[2], c->scratch[3]);
+        const struct mat sent = fbloss_send(c, f, down.out, c->scratch[5]);
+        const struct link up = fbloss_forward(c, p, f, sent, c->scratch[2], c->scratch[3]);
         struct mat error = mat_of(c->scratch[4], h.rows, h.cols);
         mat_sub(up.out, t, error);
         fbloss_reduce(c, f, error);
         struct mat back = mat_of(c->scratch[5], h.rows, g->n_out);
         forward->def->vjp(forward, up, error, back);
+        if (!transmit_passes_gradient(c->chain->layers[f->target].transmit))
+            mat_zero(back);
         g->def->vjp(g, down, back, (struct mat){ 0 });
         g->def->grads(g, down, 1, c->feedback_gradient);
     }

@@ -3,18 +3,40 @@
  * Lee 2015 prints f(g(h)) in Eq. (16); the authors' scripts and Eq. (32) train this one, and so do Roulet's and Manchev's learned reverse layers. */
 #include "credit/fbloss.h"
 
+static const char *const corrupts_names[] = { "state", "sent", NULL };
+
+/* Behind a layer that sends samples of its state (Lee 2015, Sec. 3.3): c = state + noise, a new sample s of it, |g(f(s)) - c|^2, which is what
+ * the authors' script does; or c = sent + noise, |g(f(c)) - c|^2, Eq. (36) to the letter. */
+static const struct option reconstruction_table[] = {
+    FBLOSS_OPTIONS,
+    { "corrupts", OPT_ENUM, offsetof(struct fbloss_options, corrupts), "state", .names = corrupts_names,
+      .help = "what the noise is added to, for layers that transmit something else than their state: the state, which is then sent anew "
+              "(samples are drawn anew), or what was sent" },
+    { 0 }
+};
+
+/* What of f's target is corrupted and reconstructed. */
+static struct mat original(const struct credit *c, const struct pass *p, const struct feedback *f)
+{
+    const struct fbloss_options *o = c->choice.feedback_loss.opts;
+    return o->corrupts == CORRUPTS_SENT ? p->stacks[f->through].in : fbloss_state(p, f);
+}
+
 static int grads(struct credit *c, struct pass *p, struct err *e)
 {
     (void)e;
+    const struct fbloss_options *o = c->choice.feedback_loss.opts;
     for (size_t i = 0; i < c->n_feedback; i++) {
         struct feedback *f = &c->feedback[i];
         const struct layer *g = &f->layer;
-        const struct mat h = p->stacks[f->through].in;
+        const struct mat h = original(c, p, f);
         struct mat corrupted = mat_of(c->scratch[0], h.rows, h.cols);
         mat_copy(h, corrupted);
         fbloss_add_noise(c, f, 1, corrupted);
-        const struct mat up = fbloss_up(c, p, f, corrupted, (real *[2]){ c->scratch[1], c->scratch[2] });
-        struct link down = { .in = feedback_reads(c, p, f, up), .side = f->side, .out = mat_of(c->scratch[3], h.rows, h.cols), .delta = f->stack.delta };
+        const struct mat sent = o->corrupts == CORRUPTS_SENT ? corrupted : fbloss_send(c, f, corrupted, c->scratch[4]);
+        const struct mat up = fbloss_up(c, p, f, sent, (real *[2]){ c->scratch[1], c->scratch[2] });
+        struct link down = { .in = feedback_reads(c, p, f, feedback_signs(f, up)), .side = f->side, .delta = f->stack.delta };
+        down.out = mat_of(c->scratch[3], h.rows, h.cols);
         g->def->forward(g, down);
         struct mat error = mat_of(c->scratch[4], h.rows, h.cols);
         mat_sub(down.out, corrupted, error);
@@ -30,7 +52,7 @@ const struct fbloss_def fbloss_reconstruction = {
     .part = { .name = "reconstruction",
               .help = "g(f(h)) against h",
               .ref = "Lee 2015, Eq. (32), scripts; Roulet 2022, code; Meulemans 2020",
-              .options = fbloss_options_table,
+              .options = reconstruction_table,
               .opts_size = sizeof(struct fbloss_options),
               .needs = GIVES_TRAIN },
     .grads = grads,

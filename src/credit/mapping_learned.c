@@ -1,7 +1,8 @@
 /* Feedback layers with weights of their own, g_k(t) = a(V t + c [+ U x]): trained by a feedback loss ("learned"), or left as drawn ("fixed").
  * A feedback layer mirrors the forward layer it leads back through; behind a recurrent layer all steps share one, and it shares that layer's
  * side input (Manchev & Spratling 2020; Roulet's oracle). Lee 2015, Sec. 2; Nokland 2016 with route direct. */
-#include "credit/feedback.h"
+#include "credit/fbloss.h"
+#include "credit/feedback_signs.h"
 
 #include "net/init.h"
 #include <string.h>
@@ -13,7 +14,11 @@ struct learned_options {
     int64_t hidden_units;
     int hidden_activation;
     struct chosen hidden_init;
+    int transmit; /* index in transmit_names */
 };
+
+enum { READ_VALUES, READ_SIGNS, READ_STEPS };
+static const char *const transmit_names[] = { "identity", "sign", "step", NULL };
 
 static const char *const activation_names[] = { "same", "tanh", "sigmoid", "relu", "linear", NULL };
 
@@ -24,6 +29,8 @@ static const char *const activation_names[] = { "same", "tanh", "sigmoid", "relu
           .help = "of the feedback layers; same: that of the layer whose target it yields" },                          \
         { "bias", OPT_BOOL, offsetof(struct learned_options, common.bias), bias_default,                               \
           .help = "whether feedback layers have a bias; one that yields the target of a layer without a bias has none" }, \
+        { "transmit", OPT_ENUM, offsetof(struct learned_options, transmit), "identity", .names = transmit_names,       \
+          .help = "what feedback layers get of their argument: itself, +1 or -1 by its sign, or 1 where it is above 0, else 0" }, \
         { "weights_init", OPT_PART, offsetof(struct learned_options, common.weights_init), NULL,                       \
           .flags = OPTION_NULLABLE, .registry = &init_registry,                                                        \
           .help = "initialisation of the feedback weights instead of network.init.weights" },                          \
@@ -103,11 +110,30 @@ static int shape_hidden(struct credit *c, size_t n_source, struct arena *a, stru
     return feedback_hidden_shape(c, d, n_source, a, e);
 }
 
+/* Signs have no derivative and no hidden layer, and between the layers of a longer way up and down they are not sent. */
+static int check_transmit(const struct credit *c, const struct learned_options *o, struct err *e)
+{
+    const struct fbloss_def *loss = (const struct fbloss_def *)c->choice.feedback_loss.part;
+    const char *name = transmit_names[o->transmit];
+    if (o->transmit != READ_VALUES && (c->choice.propagate.part->needs & GIVES_JVP))
+        return err_set(e, ERR_SPEC, "algorithm.mapping.transmit: '%s' has derivative 0, so the propagate rule '%s' would carry nothing; use "
+                       "'difference' or 'plain'", name, c->choice.propagate.part->name);
+    if (o->transmit != READ_VALUES && (o->hidden_units || loss->feed_forward))
+        return err_set(e, ERR_SPEC, "algorithm.mapping.transmit: '%s' does not go with %s", name, o->hidden_units ? "hidden_units" : loss->part.name);
+    for (size_t i = 0; i + 1 < c->n; i++)
+        if (c->chain->layers[c->chain->layer_of[i]].transmit.part && loss->grads && (loss->feed_forward || c->choice.route == ROUTE_DIRECT))
+            return err_at(e, c->chain->layers[c->chain->layer_of[i]].where,
+                          "algorithm.feedback_loss: '%s'%s goes through several layers, which must send their states: network.layers.%zu.transmit",
+                          loss->part.name, c->choice.route == ROUTE_DIRECT ? " on route 'direct'" : "", c->chain->layer_of[i]);
+    return 0;
+}
+
 /* One feedback layer for every layer under the head but the last one's output; for a recurrent layer its own, shared by all its steps. */
 static int shape(struct credit *c, struct arena *a, struct err *e)
 {
     const struct chain *chain = c->chain;
     const struct learned_options *o = c->choice.mapping.opts;
+    TRY(check_transmit(c, o, e));
     c->feedback = arena_alloc(a, chain->n_layers, sizeof *c->feedback);
     if (!c->feedback)
         return err_set(e, ERR_MEMORY, "not enough memory for feedback layers");
@@ -144,6 +170,18 @@ static bool shares_side_input(const struct credit *c, const struct feedback *f)
     return c->choice.route == ROUTE_CHAIN && c->chain->layers[f->through].def->side_product;
 }
 
+/* Buffers of a feedback layer that reads signs. */
+static int open_signs(struct credit *c, struct feedback *f, size_t rows, struct arena *a, struct err *e)
+{
+    const struct learned_options *o = c->choice.mapping.opts;
+    if (o->transmit == READ_VALUES)
+        return 0;
+    f->stack.in = mat_new(a, rows, f->layer.n_in);
+    if (!f->stack.in.p)
+        return err_set(e, ERR_MEMORY, "not enough memory for feedback layer %zu", f->target);
+    return feedback_signs_open(c, f, o->transmit == READ_SIGNS ? -1 : 0, rows, a, e);
+}
+
 static int open(struct credit *c, struct arena *a, struct err *e)
 {
     const struct fbloss_options *loss = c->choice.feedback_loss.opts;
@@ -173,6 +211,8 @@ static int open(struct credit *c, struct arena *a, struct err *e)
             (loss && loss->noise > 0 && !f->noise.p) || (f->through_hidden && o->append_state && !f->stack.in.p))
             return err_set(e, ERR_MEMORY, "not enough memory for feedback layer %zu", f->target);
         TRY(layer_dense.open(&f->layer, rows, a, e));
+        TRY(open_signs(c, f, rows, a, e));
+        TRY(fbloss_open(c, f, rows, a, e));
     }
     return c->hidden ? feedback_hidden_open(c, a, e) : 0;
 }
@@ -199,6 +239,10 @@ static void preactivation(const struct feedback *f, struct mat in, struct mat si
 static struct mat reads_now(const struct credit *c, const struct pass *p, const struct feedback *f)
 {
     const struct mat source = c->choice.route == ROUTE_CHAIN ? p->stacks[f->through].out : p->links[c->n - 1].out;
+    if (f->signs.p) {
+        mat_copy(feedback_signs(f, source), f->stack.in);
+        return f->stack.in;
+    }
     if (!f->through_hidden)
         return source;
     if (f->layer.n_in == c->hidden->units)
@@ -237,20 +281,27 @@ static struct mat block(const struct credit *c, const struct feedback *f, size_t
 static void apply(struct credit *c, struct pass *p, size_t k, struct mat t, struct mat out)
 {
     const struct feedback *f = credit_feedback_of(c, k);
-    preactivation(f, feedback_reads(c, p, f, t), block(c, f, k, f->side), out);
+    preactivation(f, feedback_reads(c, p, f, feedback_signs(f, t)), block(c, f, k, f->side), out);
     f->layer.act->apply(out, out);
 }
 
 static void difference(struct credit *c, struct pass *p, size_t k, struct mat d, struct mat out)
 {
     const struct feedback *f = credit_feedback_of(c, k);
-    dense_linear(&f->layer, feedback_moves(c, p, f, credit_source(c, k), d, false), out);
+    const size_t s = credit_source(c, k);
+    const struct mat moved =
+        f->signs.p ? feedback_sign_moves(f, block(c, f, k, f->stack.in), p->links[s].out, d) : feedback_moves(c, p, f, s, d, false);
+    dense_linear(&f->layer, moved, out);
     act_difference_blocks(f->layer.act, block(c, f, k, f->u), block(c, f, k, f->stack.out), out);
 }
 
 static void jvp(struct credit *c, struct pass *p, size_t k, struct mat d, struct mat out)
 {
     const struct feedback *f = credit_feedback_of(c, k);
+    if (f->signs.p) { /* their derivative */
+        mat_zero(out);
+        return;
+    }
     dense_linear(&f->layer, feedback_moves(c, p, f, credit_source(c, k), d, true), out);
     f->layer.act->times_slope(block(c, f, k, f->stack.out), out, out);
 }

@@ -1,5 +1,6 @@
 /* The last target is a gradient step from the last state under the head: t = h - beta dL/dh. Lee 2015, Eq. (20); Roulet 2022, Sec. 2.
- * The mean loss puts 1/B into the gradient; per_sample takes it out again. */
+ * The mean loss puts 1/B into the gradient; per_sample takes it out again. Where the layer sends something else than its state, dL/dh is the gradient
+ * at what it sent, taken as the state's (Lee 2015, scripts). */
 #include "credit/credit.h"
 
 enum { BATCH_MEAN, PER_SAMPLE };

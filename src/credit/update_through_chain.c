@@ -8,8 +8,7 @@ static void grads(struct credit *c, struct pass *p, real *g)
     const size_t last = c->n - 1;
     mat_scale((real)-update_factor(c, chain->layer_of[last]), c->d[last], c->s[last]);
     for (size_t k = last; k > 0; k--) {
-        const struct layer *l = &chain->layers[chain->layer_of[k]];
-        l->def->vjp(l, p->links[k], c->s[k], c->s[k - 1]);
+        chain_vjp(p, k, c->s[k], c->s[k - 1]);
         if (k - 1 >= c->first_nonzero)
             mat_axpy((real)-update_factor(c, chain->layer_of[k - 1]), c->d[k - 1], c->s[k - 1]);
         if (mat_max_abs(c->s[k - 1]) < REAL_TINY)

@@ -52,6 +52,9 @@ int chain_shape(struct chain *c, const struct chosen_list *layers, const struct 
         c->n_links += c->links_of[i];
         features = l->n_out;
     }
+    if (c->layers[layers->n - 1].transmit.part)
+        return err_at(e, where ? where[layers->n - 1] : (struct where){ 0 },
+                      "network.layers.%zu.transmit: the last layer sends nothing on; there is no layer above it", layers->n - 1);
     if (data->per_step != (c->per_step > 1))
         return err_at(e, where ? where[0] : (struct where){ 0 },
                       data->per_step ? "network.layers.0: the dataset has a label for every step; the recurrent layer needs `sequence: true`"
@@ -136,6 +139,22 @@ void chain_refresh(struct chain *c)
             c->layers[i].def->refresh(&c->layers[i]);
 }
 
+/* What the layer above reads: the output, or the matrix that the transmission writes. */
+static int pass_transmit(struct pass *p, size_t i, struct mat *output, struct arena *a, struct err *e)
+{
+    const struct chosen transmit = p->chain->layers[i].transmit;
+    if (!transmit.part)
+        return 0;
+    const bool draws = transmit_draws_of(transmit, p->training) != DRAWS_NONE;
+    p->sent[i] = mat_new(a, output->rows, output->cols);
+    if (draws)
+        p->draws[i] = mat_new(a, output->rows, output->cols);
+    if (!p->sent[i].p || (draws && !p->draws[i].p))
+        return err_set(e, ERR_MEMORY, "not enough memory for what layer %zu sends", i);
+    *output = p->sent[i];
+    return 0;
+}
+
 /* Buffers of one layer: its stack of links, and the stack's rows as single links. A recurrent layer's states lie in one buffer of T + 1 blocks, the
  * first of them the initial state 0, so that the inputs and the outputs of all links are both stacked matrices. */
 static int pass_layer(struct pass *p, size_t i, struct mat input, bool gradients, struct arena *a, struct err *e)
@@ -181,10 +200,12 @@ static int pass_layer(struct pass *p, size_t i, struct mat input, bool gradients
 
 int pass_init(struct pass *p, const struct chain *c, size_t rows, bool keep_gradients, struct arena *a, struct err *e)
 {
-    *p = (struct pass){ .chain = c, .rows = rows };
+    *p = (struct pass){ .chain = c, .rows = rows, .training = keep_gradients };
     const struct data_shape *data = &c->data;
     p->links = arena_alloc(a, c->n_links, sizeof *p->links);
     p->stacks = arena_alloc(a, c->n_layers, sizeof *p->stacks);
+    p->sent = arena_alloc(a, c->n_layers, sizeof *p->sent);
+    p->draws = arena_alloc(a, c->n_layers, sizeof *p->draws);
     p->batch.rows = rows;
     size_t steps;
     struct mat input = { 0 };
@@ -197,25 +218,79 @@ int pass_init(struct pass *p, const struct chain *c, size_t rows, bool keep_grad
     else
         p->batch.y = mat_new(a, labels, data->outputs);
     p->gradient = mat_new(a, labels, data->outputs);
-    if (!p->links || !p->stacks || !p->batch.x || !p->gradient.p || (data->classes ? !p->batch.label : !p->batch.y.p))
+    if (!p->links || !p->stacks || !p->sent || !p->draws || !p->batch.x || !p->gradient.p || (data->classes ? !p->batch.label : !p->batch.y.p))
         return err_set(e, ERR_MEMORY, "not enough memory for a batch of %zu samples", rows);
     for (size_t i = 0; i < c->n_layers; i++) {
         TRY(pass_layer(p, i, input, keep_gradients, a, e));
         input = c->layers[i].all_states ? p->stacks[i].out : p->links[c->first_link[i] + c->links_of[i] - 1].out;
+        TRY(pass_transmit(p, i, &input, a, e));
     }
     return 0;
 }
 
-void chain_forward(struct pass *p)
+int pass_add_input_noise(struct pass *p, double std, bool clean_gradient, struct arena *a, struct err *e)
+{
+    const struct mat clean = p->links[0].in;
+    p->noise = (struct input_noise){ std, mat_new(a, clean.rows, clean.cols), mat_new(a, clean.rows, clean.cols) };
+    if (!p->noise.draws.p || !p->noise.input.p)
+        return err_set(e, ERR_MEMORY, "not enough memory for the noise of %zu inputs", mat_n(clean));
+    p->links[0].in = p->noise.input;
+    if (!clean_gradient) /* forward reads the link, parameter gradients read the stack */
+        p->stacks[0].in = p->noise.input;
+    return 0;
+}
+
+static void send(struct pass *p, size_t i)
+{
+    const struct chosen transmit = p->chain->layers[i].transmit;
+    if (transmit.part)
+        ((const struct transmit_def *)transmit.part)->send(transmit.opts, p->training, p->stacks[i].out, p->draws[i], p->sent[i]);
+}
+
+static void forward_layer(struct pass *p, size_t i)
 {
     const struct chain *c = p->chain;
-    for (size_t i = 0; i < c->n_layers; i++) {
-        const struct layer *l = &c->layers[i];
-        if (l->def->prepare)
-            l->def->prepare(l, p->stacks[i]);
-        for (size_t k = 0; k < c->links_of[i]; k++)
-            l->def->forward(l, p->links[c->first_link[i] + k]);
+    const struct layer *l = &c->layers[i];
+    if (l->def->prepare)
+        l->def->prepare(l, p->stacks[i]);
+    for (size_t k = 0; k < c->links_of[i]; k++)
+        l->def->forward(l, p->links[c->first_link[i] + k]);
+}
+
+void chain_forward_above(struct pass *p, size_t from)
+{
+    send(p, from);
+    for (size_t i = from + 1; i < p->chain->n_layers; i++) {
+        forward_layer(p, i);
+        send(p, i);
     }
+}
+
+void chain_forward(struct pass *p)
+{
+    struct input_noise *n = &p->noise;
+    if (n->input.p) {
+        mat_copy(mat_of(p->batch.x, n->input.rows, n->input.cols), n->input);
+        mat_axpy((real)n->std, n->draws, n->input);
+    }
+    forward_layer(p, 0);
+    chain_forward_above(p, 0);
+}
+
+void chain_vjp(const struct pass *p, size_t k, struct mat s, struct mat down)
+{
+    const struct layer *l = &p->chain->layers[p->chain->layer_of[k]];
+    l->def->vjp(l, p->links[k], s, down);
+    if (down.p && k > 0 && !transmit_passes_gradient(p->chain->layers[p->chain->layer_of[k - 1]].transmit))
+        mat_zero(down);
+}
+
+size_t chain_first_random(const struct chain *c)
+{
+    size_t i = 0;
+    while (i < c->n_layers && transmit_draws_of(c->layers[i].transmit, false) == DRAWS_NONE)
+        i++;
+    return i;
 }
 
 double chain_loss(struct pass *p, struct chosen loss, bool gradient)
@@ -231,6 +306,8 @@ double chain_reals_per_row(const struct chain *c)
     for (size_t i = 0; i < c->n_layers; i++) {
         const struct layer *l = &c->layers[i];
         n += (double)(i > 0 ? c->per_step : c->links_of[i]) * (double)(l->n_out + l->n_pre + l->n_saved + l->n_delta) + (double)l->n_in;
+        if (l->transmit.part)
+            n += 2.0 * (double)c->per_step * (double)l->n_out; /* what it sends, and its draws */
     }
     return n;
 }

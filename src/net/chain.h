@@ -8,6 +8,7 @@
 #include "data/dataset.h"
 #include "net/layer.h"
 #include "net/loss.h"
+#include "net/transmit.h"
 
 struct chain {
     size_t n_layers;
@@ -38,20 +39,41 @@ int chain_init_layer(struct layer *l, const char *prefix, struct chosen weights,
 /* To be called after every change of the weights. */
 void chain_refresh(struct chain *c);
 
-/* All values of one minibatch. */
+/* Normal noise on the input of training passes (Lee 2015, Sec. 3.3: 0.3). */
+struct input_noise {
+    double std;
+    struct mat draws; /* (B, D), standard normal, filled before the forward pass; {NULL} without noise */
+    struct mat input; /* (B, D): x + std * draws, what the first link reads */
+};
+
+/* All values of one minibatch. links[k].out is the state of a link, what targets and losses are about; links[k + 1].in is what it sent. */
 struct pass {
     const struct chain *chain;
     size_t rows; /* B */
     struct link *links;  /* [n_links] */
     struct link *stacks; /* [n_layers]: all links of a layer as one */
+    bool training;       /* not an evaluation: transmissions may differ */
+    struct mat *sent;    /* [n_layers]: what the layer's transmission makes of stacks[i].out; {NULL}: that itself */
+    struct mat *draws;   /* [n_layers]: its random numbers, filled before the forward pass; {NULL} if it takes none */
+    struct input_noise noise;
     struct batch batch;
     struct mat gradient; /* (B * per_step, outputs): dL/d output */
     double loss;
 };
-/* keep_gradients false leaves the deltas out: for evaluation. */
+/* keep_gradients: a training pass. false leaves the deltas out: for evaluation. */
 int pass_init(struct pass *p, const struct chain *c, size_t rows, bool keep_gradients, struct arena *a, struct err *e);
+/* Adds noise to the input of a pass over flat data. clean_gradient: the first layer's parameter gradient is taken at the clean x, as in Lee's
+ * script of the stochastic baseline. */
+int pass_add_input_noise(struct pass *p, double std, bool clean_gradient, struct arena *a, struct err *e);
 /* Forward through all links. */
 void chain_forward(struct pass *p);
+/* Once more from what layer `from` sends, its state being kept: with new draws. */
+void chain_forward_above(struct pass *p, size_t from);
+/* Link k's delta from s = dL/dh_k, and down = dL/dh_{k-1} (may be {NULL}): the layer's own vjp goes to what it read, this one on through the
+ * transmission of the link below. */
+void chain_vjp(const struct pass *p, size_t k, struct mat s, struct mat down);
+/* The first layer with random numbers to draw in evaluations; n_layers if none has. */
+size_t chain_first_random(const struct chain *c);
 /* The loss of the output, and its gradient into p->gradient if wanted. */
 double chain_loss(struct pass *p, struct chosen loss, bool gradient);
 static inline struct mat pass_output(const struct pass *p)

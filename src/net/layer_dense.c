@@ -2,6 +2,7 @@
 #include "net/layer_dense.h"
 
 #include "net/affine.h"
+#include "net/transmit.h"
 
 struct dense_state {
     struct affine affine;
@@ -12,6 +13,8 @@ static const struct option dense_table[] = {
     { "units", OPT_INT, offsetof(struct dense_options, units), NULL, 1, 1e7, OPTION_REQUIRED, "number of outputs" },
     { "activation", OPT_ENUM, offsetof(struct dense_options, activation), "linear", .names = act_names, .help = "activation of the outputs" },
     LAYER_OPTIONS(struct dense_options),
+    { "transmit", OPT_PART, offsetof(struct dense_options, transmit), "identity", .registry = &transmit_registry,
+      .help = "what the layer above gets of the outputs; state and target stay what they are" },
     { 0 }
 };
 
@@ -22,6 +25,8 @@ static int dense_shape(struct layer *l, size_t features, struct err *e)
     l->n_in = features;
     l->n_out = l->n_delta = (size_t)o->units;
     l->act = act_all[o->activation];
+    if (o->transmit.part != &transmit_identity.part)
+        l->transmit = o->transmit;
     layer_add_param(l, "weight", 2, l->n_out, l->n_in, false);
     if (o->common.bias)
         layer_add_param(l, "bias", 1, l->n_out, 1, true);

@@ -9,6 +9,7 @@ struct dense_options {
     struct layer_options common;
     int64_t units;
     int activation; /* index in act_all */
+    struct chosen transmit;
 };
 
 extern const struct layer_def layer_dense;

@@ -27,6 +27,28 @@ static double cross_entropy_value(const void *opts, struct mat out, const struct
     return sum * scale;
 }
 
+/* log(exp(a) + exp(b)) */
+static double log_add(double a, double b)
+{
+    return a > b ? a + log1p(exp(b - a)) : b + log1p(exp(a - b));
+}
+
+/* In logarithms, where no probability is too small: p <- (n p + softmax(out)) / (n + 1). */
+static void cross_entropy_average(struct mat out, size_t n, struct mat mean)
+{
+    for (size_t i = 0; i < out.rows; i++) {
+        const real *o = out.p + i * out.cols;
+        real *m = mean.p + i * out.cols;
+        double z = (double)o[0];
+        for (size_t j = 1; j < out.cols; j++)
+            z = log_add(z, (double)o[j]);
+        for (size_t j = 0; j < out.cols; j++) {
+            const double log_p = (double)o[j] - z;
+            m[j] = (real)(n ? log_add((double)m[j] + log((double)n), log_p) - log((double)n + 1) : log_p);
+        }
+    }
+}
+
 enum { OUTPUTS_SUM, OUTPUTS_MEAN };
 static const char *const outputs_names[] = { "sum", "mean", NULL };
 struct squared_error_options {
@@ -53,15 +75,23 @@ static double squared_error_value(const void *opts, struct mat out, const struct
     return sum * scale;
 }
 
+static void squared_error_average(struct mat out, size_t n, struct mat mean)
+{
+    for (size_t i = 0; i < mat_n(out); i++)
+        mean.p[i] = n ? mean.p[i] + (out.p[i] - mean.p[i]) / (real)(n + 1) : out.p[i];
+}
+
 static const struct loss_def loss_cross_entropy = {
-    { .name = "cross_entropy", .help = "mean negative log likelihood of softmax(output); the softmax is part of it" }, true, cross_entropy_value
+    { .name = "cross_entropy", .help = "mean negative log likelihood of softmax(output); the softmax is part of it" }, true, cross_entropy_value,
+    cross_entropy_average
 };
 static const struct loss_def loss_squared_error = { { .name = "squared_error",
                                                       .help = "squared distance to the target, without a factor 1/2",
                                                       .options = squared_error_table,
                                                       .opts_size = sizeof(struct squared_error_options) },
                                                     false,
-                                                    squared_error_value };
+                                                    squared_error_value,
+                                                    squared_error_average };
 
 static const struct part *const loss_parts[] = { &loss_cross_entropy.part, &loss_squared_error.part };
 const struct registry loss_registry = { "loss", loss_parts, sizeof loss_parts / sizeof *loss_parts };

@@ -21,10 +21,20 @@ static const struct option init_options[] = {
       .help = "initialisation of all biases" },
     { 0 }
 };
+static const char *const input_gradient_names[] = { "noisy", "clean", NULL };
+static const struct option input_noise_options[] = {
+    { "std", OPT_REAL, MAP(config_input_noise, std), "0", 0, 1e12,
+      .help = "standard deviation of normal noise added to the input in training passes, drawn anew for each; 0 = none" },
+    { "gradient", OPT_ENUM, MAP(config_input_noise, gradient), "noisy", .names = input_gradient_names,
+      .help = "the input in the parameter gradient of the first layer: the noisy one, or the clean one (Lee 2015, script of the baseline)" },
+    { 0 }
+};
 static const struct option network_options[] = {
     { "layers", OPT_PARTS, MAP(config_network, layers), NULL, .flags = OPTION_REQUIRED, .registry = &layer_registry,
       .help = "the chain of layers, from the input; the dataset gives the input's shape" },
     { "init", OPT_MAP, MAP(config_network, init), NULL, .table = init_options, .help = "initialisation of the parameters" },
+    { "input_noise", OPT_MAP, MAP(config_network, input_noise), NULL, .table = input_noise_options,
+      .help = "noise on the input of training passes, for flat data" },
     { 0 }
 };
 static const struct option stop_options[] = {
@@ -87,6 +97,9 @@ static const struct option algorithm_options[] = {
 };
 static const struct option log_options[] = {
     { "every", OPT_INT, MAP(config_log, every), "100", 1, 1e12, OPTION_BUDGET, "steps between logs; step 0 and the last are always logged" },
+    { "samples", OPT_INT, MAP(config_log, samples), "1", 1, 1e6, OPTION_BUDGET,
+      "passes with random numbers of their own over which an evaluation averages the class probabilities (real targets: the outputs) of a "
+      "network with units that are random in evaluations; other networks need one pass" },
     { "metrics", OPT_NAMES, MAP(config_log, metrics), "[train_loss, test_loss, test_accuracy]", .flags = OPTION_BUDGET,
       .registry = &measure_registry, .help = "what is measured at each log; see `tprun list metrics`" },
     { 0 }
@@ -255,6 +268,6 @@ int64_t config_budget(const struct config *c, const struct data_shape *data)
     return c->train.epochs > 0 ? c->train.epochs * config_per_epoch(c, data) : c->train.iterations;
 }
 
-const struct registry *const trial_registries[] = { &dataset_registry, &layer_registry, &init_registry,      &loss_registry,
+const struct registry *const trial_registries[] = { &dataset_registry, &layer_registry, &transmit_registry, &init_registry,      &loss_registry,
                                                     &optim_registry,   &target_registry, &mapping_registry,  &fbloss_registry,
                                                     &propagate_registry, &update_registry, &measure_registry, NULL };

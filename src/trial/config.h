@@ -8,8 +8,15 @@
 
 enum precision { PRECISION_SINGLE, PRECISION_DOUBLE };
 
+enum input_gradient { INPUT_GRADIENT_NOISY, INPUT_GRADIENT_CLEAN };
+struct config_input_noise {
+    double std;
+    int gradient; /* enum input_gradient */
+};
+
 struct config_network {
     struct chosen_list layers;
+    struct config_input_noise input_noise;
     struct {
         struct chosen weights, biases;
     } init;
@@ -52,7 +59,7 @@ struct config_algorithm {
 };
 
 struct config_log {
-    int64_t every;
+    int64_t every, samples;
     struct names metrics;
 };
 

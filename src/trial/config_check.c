@@ -149,6 +149,18 @@ static void check_feedback_only(const struct node *tree, const struct config *c,
     }
 }
 
+/* Noise of the input and of what layers send. */
+static void check_noise(const struct node *tree, const struct config *c, const struct data_shape *data, struct arena *a, struct err *e)
+{
+    const struct fbloss_options *feedback = c->algorithm.feedback_loss.opts;
+    if (c->network.input_noise.std > 0 && data->sequence)
+        err_at(e, place(tree, "network.input_noise.std", a), "network.input_noise: defined for flat data; dataset '%s' gives sequences",
+               c->dataset.part->name);
+    if (feedback && feedback->noise_decay > 0 && data->train_size == 0)
+        err_at(e, place(tree, "algorithm.feedback_loss.noise_decay", a),
+               "algorithm.feedback_loss.noise_decay: counted in epochs, but dataset '%s' draws fresh samples without end", c->dataset.part->name);
+}
+
 static void check_algorithm(const struct node *tree, const struct config_algorithm *c, const struct data_shape *data, struct arena *a,
                             struct err *e)
 {
@@ -180,6 +192,7 @@ void config_check(const struct node *tree, struct config *c, struct arena *a, st
         return;
     }
     check_train(tree, c, &data, a, e);
+    check_noise(tree, c, &data, a, e);
     if (is_given(tree, "log.metrics"))
         check_metrics(tree, c, &data, a, e);
     else

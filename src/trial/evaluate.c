@@ -13,7 +13,7 @@ static size_t rows_per_pass(const struct trial *t, size_t size)
     return rows < size ? rows : size;
 }
 
-static double n_correct_classes(struct mat out, const int64_t *label)
+double evaluate_correct(struct mat out, const int64_t *label)
 {
     double n = 0;
     for (size_t i = 0; i < out.rows; i++) {
@@ -29,6 +29,18 @@ static double n_correct_classes(struct mat out, const int64_t *label)
     return n;
 }
 
+/* The samples that a pass is about. */
+struct part_of_split {
+    struct trial *t;
+    enum split split;
+    uint64_t at;
+};
+static void draw(void *self, struct pass *p, size_t number)
+{
+    const struct part_of_split *s = self;
+    noise_draw_evaluation(s->t, p, s->split, s->at, number);
+}
+
 static int run_part(struct trial *t, enum split split, uint64_t from, size_t n_rows, size_t rows, struct evaluation *sum, struct err *e)
 {
     struct arena_mark mark = arena_mark(&t->scratch);
@@ -36,10 +48,11 @@ static int run_part(struct trial *t, enum split split, uint64_t from, size_t n_r
     const int code = pass_init(&p, &t->chain, rows, false, &t->scratch, e);
     for (uint64_t at = from; code == 0 && at < from + n_rows; at += rows) {
         t->dataset->fill(t->config->dataset.opts, t->dataset_state, split, at, &p.batch);
-        chain_forward(&p);
+        struct part_of_split samples = { t, split, at };
+        predict(t, &p, (size_t)t->config->log.samples, draw, &samples);
         sum->loss += chain_loss(&p, t->config->loss, false) * (double)rows;
         if (t->data.classes)
-            sum->accuracy[0] += n_correct_classes(pass_output(&p), p.batch.label);
+            sum->accuracy[0] += evaluate_correct(pass_output(&p), p.batch.label);
         else if (t->dataset->accuracies)
             t->dataset->accuracies(pass_output(&p), p.batch.y, sum->accuracy);
     }

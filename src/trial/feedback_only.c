@@ -82,6 +82,7 @@ int feedback_only_minibatch(struct trial *t, struct sink *sink, struct err *e)
     const uint64_t begin = FAR / t->data.train_size * t->data.train_size;
     t->dataset->fill(c->dataset.opts, t->dataset_state, SPLIT_TRAIN, begin + (uint64_t)f->done * t->pass.rows,
                      &t->pass.batch);
+    step_begin(t, FAR + (uint64_t)f->done, true);
     chain_forward(&t->pass);
     const bool targets = ((const struct fbloss_def *)c->algorithm.feedback_loss.part)->needs_targets;
     if (targets)

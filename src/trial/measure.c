@@ -61,6 +61,21 @@ static int displacement_norm(struct trial *t, const struct measure_def *m, struc
     return 0;
 }
 
+/* Share of the units whose sign differs between state and target. What a sign transmits downward is nothing where none does (Lee 2015, Sec. 3.2). */
+static int flip_fraction(struct trial *t, const struct measure_def *m, struct sink *sink, struct err *e)
+{
+    if (t->step == 0)
+        return 0;
+    for (size_t i = 0; i < t->chain.n_layers && t->chain.first_link[i] < t->credit.n; i++) {
+        const struct mat h = t->pass.stacks[i].out, d = t->credit.d_stack[i];
+        double n = 0;
+        for (size_t j = 0; j < mat_n(h); j++)
+            n += (h.p[j] > 0) != (h.p[j] + d.p[j] > 0);
+        TRY(sink->layer_metric(sink, m->part.name, t->step, (int64_t)i, n / (double)mat_n(h), e));
+    }
+    return 0;
+}
+
 static int feedback_loss(struct trial *t, const struct measure_def *m, struct sink *sink, struct err *e)
 {
     if (t->step == 0)
@@ -194,6 +209,8 @@ METRIC(weight_norm, "Frobenius norm of each layer's parameters (layer_metric)", 
 METRIC(update_norm, "Frobenius norm of each layer's update direction in the last step (layer_metric)", .measure = update_norm)
 METRIC(displacement_norm, "Frobenius norm of target - state for every link of the chain in the last step (layer_metric)",
        .measure = displacement_norm)
+METRIC(flip_fraction, "share of each layer's units whose sign differs between state and target in the last step (layer_metric)",
+       .measure = flip_fraction)
 static const struct measure_def measure_feedback_loss = {
     .part = { .name = "feedback_loss", .help = "feedback loss of each feedback layer in its last step (layer_metric)", .needs = GIVES_TRAIN },
     .measure = feedback_loss,
@@ -235,6 +252,7 @@ static const struct part *const measure_parts[] = {
     &measure_lemma.part,         &measure_clip_fraction.part, &measure_valid_loss.part,          &measure_valid_accuracy.part,
     &measure_test_loss_batches.part, &measure_test_accuracy_batches.part, &measure_valid_loss_batches.part,
     &measure_valid_accuracy_batches.part, &measure_feedback_epoch_loss.part,
+    &measure_flip_fraction.part,
 };
 const struct registry measure_registry = { "metric", measure_parts, sizeof measure_parts / sizeof *measure_parts };
 

@@ -22,6 +22,17 @@ struct optimizer {
 
 struct measure_def;
 
+/* Where random numbers go, and the stream they come from. */
+struct noise_source {
+    struct rng rng;
+    int kind; /* enum transmit_draws */
+    struct mat to;
+};
+struct noise {
+    size_t n;
+    struct noise_source *sources;
+};
+
 /* Back-propagation beside the method under test: its gradient of the same minibatch at the same weights, taken before they move. */
 struct reference {
     struct config_algorithm algorithm;
@@ -58,7 +69,8 @@ struct trial {
     real *kept_gradient; /* of layers already moved, when layers are updated in turn; else NULL */
     struct optimizer forward, feedback;
     struct feedback_only feedback_only;
-    struct rng *noise; /* one stream per feedback layer */
+    struct noise pass_noise;     /* input and transmissions, once per step */
+    struct noise feedback_noise; /* once per feedback step */
     int64_t step;      /* training steps done */
     int64_t budget;
     /* carried over checkpoints */
@@ -95,6 +107,8 @@ int64_t config_per_epoch(const struct config *c, const struct data_shape *data);
 /* Forward, credit and updates on the minibatch in t->pass.batch, with the noise drawn (draw) or as it lies in the feedback layers. */
 int step_train(struct trial *t, bool draw, struct err *e);
 void optimizer_step(struct optimizer *o, size_t group, int64_t count);
+/* Before a minibatch of training or of feedback training: what depends on the epoch, and with draw the random numbers of its pass, at `item` of their streams. */
+void step_begin(struct trial *t, uint64_t item, bool draw);
 /* A step of the feedback weights on the pass as it stands, after credit_refresh. item: of the noise's streams. */
 int feedback_step(struct trial *t, uint64_t item, int64_t count, bool draw, struct err *e);
 /* Feedback steps that go with a training minibatch. */
@@ -108,7 +122,20 @@ int64_t feedback_only_due(const struct trial *t);
 double feedback_only_total(const struct config *c, const struct data_shape *data);
 int feedback_only_minibatch(struct trial *t, struct sink *sink, struct err *e);
 
+/* ---- noise.c ---- */
+int noise_open(struct trial *t, uint64_t seed, struct err *e);
+/* All draws of item `item` of the streams. */
+void noise_draw(struct noise *n, uint64_t item);
+/* Draws for pass `number` over samples first, first + 1, ... of a split. */
+void noise_draw_evaluation(const struct trial *t, struct pass *p, enum split split, uint64_t first, size_t number);
+
+/* ---- predict.c ---- */
+/* Forward on p's batch; the output becomes the average over `samples` passes where units are random. draw: the random numbers of pass `number`. */
+void predict(struct trial *t, struct pass *p, size_t samples, void (*draw)(void *self, struct pass *p, size_t number), void *self);
+
 /* ---- evaluate.c ---- */
+/* Rows whose largest output is that of their label. */
+double evaluate_correct(struct mat out, const int64_t *label);
 #define EVALUATION_MAX_ACCURACIES 4
 struct evaluation {
     bool done;

@@ -2,6 +2,7 @@
 #include "trial/private.h"
 
 #include "base/safetensors.h"
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -94,6 +95,49 @@ static int read_labels(struct input *in, struct trial *t, struct err *e)
     return 0;
 }
 
+/* [B, n], or [B, T, n] for a layer above one that gives all states. */
+static int read_draws(struct input *in, const struct trial *t, const char *name, struct mat to, struct err *e)
+{
+    const size_t steps = to.rows / t->pass.rows;
+    return to.p ? read_rows(in, name, t->pass.rows, steps, to.cols, steps > 1, to.p, e) : 0;
+}
+
+/* Random numbers of a training pass. */
+static int read_noise(struct input *in, struct trial *t, struct err *e)
+{
+    char name[64];
+    TRY(read_draws(in, t, "noise.input", t->pass.noise.draws, e));
+    for (size_t i = 0; i < t->chain.n_layers; i++) {
+        const char *kind = transmit_draws_names[transmit_draws_of(t->chain.layers[i].transmit, true)];
+        snprintf(name, sizeof name, "noise.%s.%zu", kind, i);
+        TRY(read_draws(in, t, name, t->pass.draws[i], e));
+    }
+    for (size_t i = 0; i < t->credit.n_feedback; i++) {
+        const struct feedback *f = &t->credit.feedback[i];
+        const char *kind = transmit_draws_names[transmit_draws_of(t->chain.layers[f->target].transmit, true)];
+        snprintf(name, sizeof name, "noise.feedback_%s.%zu", kind, f->target);
+        TRY(read_draws(in, t, name, f->resend, e));
+    }
+    return 0;
+}
+
+static int read_batch(struct input *in, struct trial *t, struct err *e)
+{
+    TRY(read_rows(in, "batch.x", t->pass.rows, t->data.length, t->data.features, t->data.sequence, t->pass.batch.x, e));
+    return read_labels(in, t, e);
+}
+
+static int check_all_used(const struct input *in, struct err *e)
+{
+    for (size_t i = 0; i < in->file.n_tensors; i++)
+        if (!in->used[i]) {
+            char text[128];
+            return err_set(e, ERR_FORMAT, "tensor '%s' of shape %s is not an input of this trial", in->file.tensors[i].name,
+                           tensor_shape_text(&in->file.tensors[i], text, sizeof text));
+        }
+    return 0;
+}
+
 static int read_all(struct input *in, struct trial *t, struct err *e)
 {
     for (size_t i = 0; i < t->chain.n_layers; i++)
@@ -109,14 +153,9 @@ static int read_all(struct input *in, struct trial *t, struct err *e)
         snprintf(name, sizeof name, "noise.feedback.%zu", f->target);
         TRY(read_rows(in, name, t->pass.rows, links, f->noise.cols, t->data.sequence, f->noise.p, e));
     }
-    TRY(read_rows(in, "batch.x", t->pass.rows, t->data.length, t->data.features, t->data.sequence, t->pass.batch.x, e));
-    TRY(read_labels(in, t, e));
-    for (size_t i = 0; i < in->file.n_tensors; i++)
-        if (!in->used[i]) {
-            char text[128];
-            return err_set(e, ERR_FORMAT, "tensor '%s' of shape %s is not an input of this trial", in->file.tensors[i].name,
-                           tensor_shape_text(&in->file.tensors[i], text, sizeof text));
-        }
+    TRY(read_noise(in, t, e));
+    TRY(read_batch(in, t, e));
+    TRY(check_all_used(in, e));
     chain_refresh(&t->chain);
     return 0;
 }
@@ -148,20 +187,23 @@ static void add_updates(struct safetensors_writer *w, struct arena *a, const str
     }
 }
 
-/* States and targets of the pass as it stands. Recurrent: [T+1, B, H] with the initial state first; its target is itself. */
-static void add_states(struct safetensors_writer *w, struct arena *a, const struct trial *t)
+/* Loss, states and targets of a pass as it stands. Recurrent: [T+1, B, H] with the initial state first; its target is itself. */
+static void add_states(struct safetensors_writer *w, struct arena *a, const struct trial *t, const struct pass *p, bool targets)
 {
     char name[64];
-    const bool targets = ((const struct mapping_def *)t->config->algorithm.mapping.part)->apply || t->config->algorithm.head > 0;
     for (size_t i = 0; i < t->chain.n_layers; i++) {
-        const struct link *s = &t->pass.stacks[i];
+        const struct link *s = &p->stacks[i];
         const bool recurrent = t->chain.layers[i].def->part.gives & GIVES_SEQUENCE;
         const bool each_step = !recurrent && i > 0 && t->chain.per_step > 1; /* a layer on every state: [T, B, n] */
-        const size_t b = t->pass.rows, n = s->out.cols, first = recurrent ? b * n : 0, total = first + mat_n(s->out);
+        const size_t b = p->rows, n = s->out.cols, first = recurrent ? b * n : 0, total = first + mat_n(s->out);
         const size_t flat[2] = { b, n }, every[3] = { t->chain.per_step, b, n }, steps[3] = { t->chain.links_of[i] + 1, b, n };
         const real *state = s->out.p - first;
         snprintf(name, sizeof name, "state.%zu", i);
         add(w, a, name, recurrent || each_step ? 3 : 2, recurrent ? steps : each_step ? every : flat, state, total);
+        if (p->sent[i].p) {
+            snprintf(name, sizeof name, "sent.%zu", i);
+            add(w, a, name, each_step ? 3 : 2, each_step ? every : flat, p->sent[i].p, mat_n(p->sent[i]));
+        }
         if (!targets || t->chain.first_link[i] >= t->credit.n)
             continue;
         real *target = arena_need(a, total, sizeof *target);
@@ -171,7 +213,7 @@ static void add_states(struct safetensors_writer *w, struct arena *a, const stru
         snprintf(name, sizeof name, "target.%zu", i);
         safetensors_add(w, name, REAL_DTYPE, recurrent ? 3 : 2, recurrent ? steps : flat, target);
     }
-    add_number(w, a, "loss", t->pass.loss);
+    add_number(w, a, "loss", p->loss);
 }
 
 struct metric_sink {
@@ -210,18 +252,19 @@ static int add_metrics(struct trial *t, struct safetensors_writer *w, struct are
 static int probe_step(struct trial *t, struct safetensors_writer *w, struct arena *a, bool metrics, struct err *e)
 {
     const bool in_turn = t->kept_gradient != NULL;
+    const bool targets = ((const struct mapping_def *)t->config->algorithm.mapping.part)->apply || t->config->algorithm.head > 0;
     if (in_turn) { /* states, targets and loss are those of the first pass, before any layer moves */
         chain_forward(&t->pass);
         TRY(credit_head(&t->credit, &t->pass, t->config->loss, t->gradient, e));
         TRY(credit_refresh(&t->credit, &t->pass, e));
         TRY(credit_targets(&t->credit, &t->pass, e));
-        add_states(w, a, t);
+        add_states(w, a, t, &t->pass, targets);
     }
     if (t->reference)
         t->reference->wanted = metrics;
     TRY(step_train(t, false, e));
     if (!in_turn)
-        add_states(w, a, t);
+        add_states(w, a, t, &t->pass, targets);
     for (size_t i = 0; i < t->chain.n_layers; i++)
         add_updates(w, a, &t->chain.layers[i], "layers", t->gradient);
     if (t->feedback.n_groups)
@@ -230,7 +273,81 @@ static int probe_step(struct trial *t, struct safetensors_writer *w, struct aren
     return metrics ? add_metrics(t, w, a, e) : 0;
 }
 
-int trial_probe(const struct config *c, const char *input, const char *output, bool metrics, struct err *e)
+/* ---- evaluation ---- */
+
+/* Draws of an evaluation: noise.uniform.<i> [M, B, n], with a pass for each entry of the first axis. */
+struct given_draws {
+    const struct tensor **tensors; /* [n_layers], NULL for layers without */
+};
+static void give_draws(void *self, struct pass *p, size_t number)
+{
+    const struct given_draws *given = self;
+    for (size_t i = 0; i < p->chain->n_layers; i++)
+        for (size_t j = 0; given->tensors[i] && j < mat_n(p->draws[i]); j++)
+            p->draws[i].p[j] = (real)tensor_get(given->tensors[i], number * mat_n(p->draws[i]) + j);
+}
+
+static int read_evaluation(struct input *in, struct trial *t, const struct pass *p, struct given_draws *given, struct err *e)
+{
+    for (size_t i = 0; i < t->chain.n_layers; i++)
+        TRY(read_layer(in, &t->chain.layers[i], "layers", t->chain.weights, e));
+    given->tensors = arena_need(&t->scratch, t->chain.n_layers, sizeof *given->tensors);
+    for (size_t i = 0; i < t->chain.n_layers; i++) {
+        char name[64];
+        const size_t shape[3] = { (size_t)t->config->log.samples, p->draws[i].rows, p->draws[i].cols };
+        snprintf(name, sizeof name, "noise.%s.%zu", transmit_draws_names[transmit_draws_of(t->chain.layers[i].transmit, false)], i);
+        if (p->draws[i].p)
+            TRY(take(in, name, 3, shape, false, &given->tensors[i], e));
+    }
+    TRY(read_batch(in, t, e));
+    return check_all_used(in, e);
+}
+
+/* The most probable class of every row and the number of rows where that is not the label. */
+static void add_classes(struct safetensors_writer *w, struct arena *a, const struct pass *p)
+{
+    const struct mat out = pass_output(p);
+    const size_t shape[2] = { out.rows, out.cols };
+    real *probabilities = arena_need(a, mat_n(out), sizeof *probabilities);
+    int64_t *prediction = arena_need(a, out.rows, sizeof *prediction);
+    for (size_t i = 0; i < out.rows; i++) {
+        const real *o = out.p + i * out.cols;
+        double z = 0;
+        size_t best = 0;
+        for (size_t j = 0; j < out.cols; j++)
+            best = o[j] > o[best] ? j : best;
+        for (size_t j = 0; j < out.cols; j++)
+            z += exp((double)(o[j] - o[best]));
+        for (size_t j = 0; j < out.cols; j++)
+            probabilities[i * out.cols + j] = (real)(exp((double)(o[j] - o[best])) / z);
+        prediction[i] = (int64_t)best;
+    }
+    safetensors_add(w, "probabilities", REAL_DTYPE, 2, shape, probabilities);
+    safetensors_add(w, "prediction", DTYPE_I64, 1, shape, prediction);
+    add_number(w, a, "errors", (double)out.rows - evaluate_correct(out, p->batch.label));
+}
+
+/* What a log would say of the batch, and the states of the last pass. */
+static int probe_evaluation(struct trial *t, struct input *in, struct safetensors_writer *w, struct err *e)
+{
+    struct arena *a = &t->scratch;
+    struct given_draws given;
+    struct pass p;
+    TRY(pass_init(&p, &t->chain, t->pass.rows, false, a, e));
+    TRY(read_evaluation(in, t, &p, &given, e));
+    memcpy(p.batch.x, t->pass.batch.x, t->data.length * p.rows * t->data.features * sizeof(real));
+    p.batch.label = t->pass.batch.label;
+    p.batch.y = t->pass.batch.y;
+    chain_refresh(&t->chain);
+    predict(t, &p, (size_t)t->config->log.samples, give_draws, &given);
+    chain_loss(&p, t->config->loss, false);
+    add_states(w, a, t, &p, false);
+    if (t->data.classes)
+        add_classes(w, a, &p);
+    return 0;
+}
+
+int trial_probe(const struct config *c, const char *input, const char *output, struct probe_options options, struct err *e)
 {
     struct trial t = { 0 };
     struct input in = { 0 };
@@ -240,10 +357,10 @@ int trial_probe(const struct config *c, const char *input, const char *output, b
         code = safetensors_open(&in.file, input, (size_t)1 << 32, e);
     if (code == 0) {
         in.used = arena_need(&t.scratch, in.file.n_tensors + 1, sizeof *in.used);
-        code = read_all(&in, &t, e);
+        code = options.evaluate ? probe_evaluation(&t, &in, &w, e) : read_all(&in, &t, e);
     }
-    if (code == 0)
-        code = probe_step(&t, &w, &t.scratch, metrics, e);
+    if (code == 0 && !options.evaluate)
+        code = probe_step(&t, &w, &t.scratch, options.metrics, e);
     if (code == 0)
         code = safetensors_write(&w, output, NULL, e);
     safetensors_writer_free(&w);

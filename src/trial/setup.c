@@ -87,23 +87,20 @@ int trial_setup(struct trial *t, const struct config *c, bool initial_weights, s
     TRY(credit_shape(&t->credit, &choice, &t->chain, a, e));
     TRY(credit_open(&t->credit, rows, a, e));
     TRY(pass_init(&t->pass, &t->chain, rows, true, a, e));
+    if (c->network.input_noise.std > 0)
+        TRY(pass_add_input_noise(&t->pass, c->network.input_noise.std, c->network.input_noise.gradient == INPUT_GRADIENT_CLEAN, a, e));
     t->gradient = arena_alloc(a, t->chain.n_vector, sizeof *t->gradient);
-    t->noise = arena_alloc(a, t->credit.n_feedback ? t->credit.n_feedback : 1, sizeof *t->noise);
     t->evaluation = arena_alloc(a, 2 * N_SPLITS, sizeof *t->evaluation);
     const struct update_options *update = c->algorithm.update.opts;
     if (update->order != ORDER_SIMULTANEOUS)
         t->kept_gradient = arena_alloc(a, t->chain.n_vector, sizeof *t->kept_gradient);
-    if (!t->gradient || (update->order != ORDER_SIMULTANEOUS && !t->kept_gradient) || !t->noise || !t->evaluation)
+    if (!t->gradient || (update->order != ORDER_SIMULTANEOUS && !t->kept_gradient) || !t->evaluation)
         return err_set(e, ERR_MEMORY, "not enough memory for the gradient");
     TRY(open_optimizers(t, e));
     TRY(feedback_only_open(t, e));
     if (reference_asked(c))
         TRY(reference_open(t, e));
-    for (size_t i = 0; i < t->credit.n_feedback; i++) {
-        char name[64];
-        snprintf(name, sizeof name, "noise.feedback.%zu", t->credit.feedback[i].target);
-        t->noise[i] = rng_stream(seed, name);
-    }
+    TRY(noise_open(t, seed, e));
     if (!initial_weights)
         return 0;
     TRY(chain_init(&t->chain, c->network.init.weights, c->network.init.biases, seed, &t->scratch, e));

@@ -77,6 +77,8 @@ int trial_measure(const struct config *c, struct trial_size *size, struct arena 
     size->flops_per_log = chain_flops(&chain, data.eval_size + data.test_size);
     size->flops_per_feedback = feedback_flops(&chain, &credit, rows);
     size->n_feedback = feedback_only_total(c, &data);
+    if (chain_first_random(&chain) < chain.n_layers)
+        size->flops_per_log *= (double)c->log.samples;
     size->iterations = config_budget(c, &data);
     return 0;
 }

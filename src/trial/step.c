@@ -1,7 +1,6 @@
 /* One training step: the order of forward pass, feedback learning, targets, updates and optimizers. */
 #include "trial/private.h"
 
-#include "math/normal.h"
 #include <math.h>
 #include <string.h>
 
@@ -13,22 +12,10 @@ void optimizer_step(struct optimizer *o, size_t group, int64_t count)
               g->slots);
 }
 
-/* Draws of one feedback step: a function of the step alone. */
-static void draw_noise(struct trial *t, uint64_t item)
-{
-    for (size_t i = 0; i < t->credit.n_feedback; i++) {
-        struct mat noise = t->credit.feedback[i].noise;
-        if (!noise.p)
-            continue;
-        rng_seek(&t->noise[i], item);
-        normal_fill(&t->noise[i], noise);
-    }
-}
-
 int feedback_step(struct trial *t, uint64_t item, int64_t count, bool draw, struct err *e)
 {
     if (draw)
-        draw_noise(t, item);
+        noise_draw(&t->feedback_noise, item);
     TRY(credit_feedback(&t->credit, &t->pass, e));
     for (size_t i = 0; i < t->feedback.n_groups; i++)
         optimizer_step(&t->feedback, i, count);
@@ -124,11 +111,21 @@ static int sequential(struct trial *t, int order, struct err *e)
     return 0;
 }
 
+/* The epoch is that of the coming training step, from 1, for feedback-only minibatches too; data without end is one epoch. */
+void step_begin(struct trial *t, uint64_t item, bool draw)
+{
+    const int64_t per_epoch = config_per_epoch(t->config, &t->data);
+    credit_set_epoch(&t->credit, per_epoch ? t->step / per_epoch + 1 : 1);
+    if (draw)
+        noise_draw(&t->pass_noise, item);
+}
+
 int step_train(struct trial *t, bool draw, struct err *e)
 {
     const struct config_algorithm *a = &t->config->algorithm;
     const bool learns = t->feedback.n_groups > 0;
     const int order = ((const struct update_options *)a->update.opts)->order;
+    step_begin(t, (uint64_t)t->step, draw);
     chain_forward(&t->pass);
     TRY(credit_head(&t->credit, &t->pass, t->config->loss, t->gradient, e));
     TRY(check_loss(t, e));
@@ -146,7 +143,7 @@ int step_train(struct trial *t, bool draw, struct err *e)
         TRY(feedback_step(t, (uint64_t)t->step, count, draw, e));
     if (joint && order != ORDER_SIMULTANEOUS) { /* its gradient belongs to the first pass; its weights move after the layers */
         if (draw)
-            draw_noise(t, (uint64_t)t->step);
+            noise_draw(&t->feedback_noise, (uint64_t)t->step);
         TRY(credit_feedback(&t->credit, &t->pass, e));
     }
     if (t->reference && t->reference->wanted)

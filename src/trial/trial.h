@@ -63,7 +63,10 @@ int trial_measure(const struct config *c, struct trial_size *size, struct arena 
 /* Registries that `tprun list` and the schema show, closed by NULL. */
 extern const struct registry *const trial_registries[];
 
-/* tprun probe (trial/probe.c): one step on given tensors. */
-int trial_probe(const struct config *c, const char *input, const char *output, bool metrics, struct err *e);
+/* tprun probe (trial/probe.c): one step on given tensors; evaluate: an evaluation of the given batch instead. */
+struct probe_options {
+    bool metrics, evaluate;
+};
+int trial_probe(const struct config *c, const char *input, const char *output, struct probe_options options, struct err *e);
 
 #endif

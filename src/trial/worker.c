@@ -3,7 +3,7 @@
  * fast is this processor).
  *
  *   tprun-worker-double --parent PID                       a job on file descriptor 3
- *   tprun-worker-double --probe IN OUT [--metrics]         configuration on standard input
+ *   tprun-worker-double --probe IN OUT [--metrics] [--evaluate]   configuration on standard input
  *   tprun-worker-double --rate                             floating-point operations per second of a matrix product
  *   tprun-worker-double --kernel                           name of the BLAS kernel
  */
@@ -21,7 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
-static int probe(const char *input, const char *output, bool metrics)
+static int probe(const char *input, const char *output, struct probe_options options)
 {
     struct text json = { 0 };
     char bytes[4096];
@@ -36,7 +36,7 @@ static int probe(const char *input, const char *output, bool metrics)
     if (code == 0)
         code = worker_read_config("the composed trial", json.s ? json.s : "", json.n, &c, &a, &e);
     if (code == 0)
-        code = trial_probe(&c, input, output, metrics, &e);
+        code = trial_probe(&c, input, output, options, &e);
     err_print(&e, stderr, isatty(STDERR_FILENO));
     err_clear(&e);
     arena_finish(&a);
@@ -93,8 +93,14 @@ int main(int argc, char **argv)
         bind_to_parent((pid_t)strtol(argv[2], NULL, 10));
         return worker_serve();
     }
-    if ((argc == 4 || argc == 5) && !strcmp(argv[1], "--probe"))
-        return probe(argv[2], argv[3], argc == 5 && !strcmp(argv[4], "--metrics"));
+    if (argc >= 4 && !strcmp(argv[1], "--probe")) {
+        struct probe_options options = { 0 };
+        for (int i = 4; i < argc; i++) {
+            options.metrics |= !strcmp(argv[i], "--metrics");
+            options.evaluate |= !strcmp(argv[i], "--evaluate");
+        }
+        return probe(argv[2], argv[3], options);
+    }
     struct err e = { 0 };
     if (argc == 2 && (!strcmp(argv[1], "--rate") || !strcmp(argv[1], "--kernel"))) {
         if (blas_start(&e) < 0) {

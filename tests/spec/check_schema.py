@@ -29,7 +29,7 @@ UNSEEN = {
         "alias_bomb duplicate_dotted_key duplicate_key nul_byte too_deep utf16",
     "what one file lacks may come from the one it extends, a variant, a profile or a sweep":
         "algorithm_missing algorithm_without_name layer_without_units no_budget no_layers one_variant_lacks_a_key optimizer_without_name"
-        " optimizer_without_stepsize target_stepsize_missing variant_null",
+        " optimizer_without_stepsize target_stepsize_missing transmit_options variant_null",
     "dotted keys are not looked into":
         "one_variant_is_wrong stop sweep_unknown_key sweep_unknown_layer sweep_unknown_section sweep_value_out_of_range variant_index",
     "a misspelt form of values reads as one more name of the key": "sweep_geomspace",
@@ -42,7 +42,8 @@ UNSEEN = {
         " direct_with_reconstruction epochs_without_end feedback_only_epochs_without_end feedback_only_epochs_without_learning"
         " flat_data_for_rnn inversion_first learned_without_loss learned_without_optimizer"
         " loss_without_classes loss_without_real_targets metric_of_another_dataset metric_of_another_mapping rnn_not_first"
-        " sequential_on_recurrent sweep_cell_does_not_fit sweep_chooses_parts two_misfits wrong_outputs",
+        " sequential_on_recurrent sweep_cell_does_not_fit sweep_chooses_parts two_misfits wrong_outputs"
+        " input_noise_on_sequences noise_decay_without_end transmit_feedback_linear transmit_last_layer",
     "it lies in another file, behind a reference, or in the number of trials":
         "extends_itself extends_missing extends_with_a_mistake reference_cycle reference_in_a_variant reference_missing reference_of_wrong_type"
         " reference_to_a_list sweep_beyond_counting sweep_large",

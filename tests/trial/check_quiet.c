@@ -107,6 +107,13 @@ static void for_each_algorithm(void (*test)(const char *data, const char *own))
     }
     test(BLOBS, "{algorithm: {name: tp, target_stepsize: 0.5, update: {order: sequential}}}");
     test(BLOBS, "{algorithm: {name: tp, target_stepsize: 0.5, update: {order: sequential_kept}}}");
+    test(BLOBS, "{network: {layers: [dense: {units: 5, activation: sigmoid, transmit: bernoulli}, dense: {units: 6, activation: "
+         "sigmoid, transmit: bernoulli}, dense: {units: 4}], input_noise: {std: 0.3}}, algorithm: {name: dtp, target_stepsize: "
+         "0.5, mapping: {activation: tanh}, feedback_loss: {noise: 0.5, noise_decay: 2}, feedback: {optimizer: {name: sgd, stepsize: "
+         "0.01}}}}");
+    test(BLOBS, "{network: {layers: [dense: {units: 5, activation: tanh, transmit: sign}, dense: {units: 6, activation: tanh}, "
+         "dense: {units: 4}]}, algorithm: {name: dtp, target_stepsize: 8, mapping: {transmit: sign}, feedback: {optimizer: "
+         "{name: sgd, stepsize: 0.01}}}}");
 }
 
 /* ---- memory ---- */

@@ -95,6 +95,11 @@ START_TEST(restored_trials_go_on_bit_for_bit)
             }
     interrupted(ORDER, "{train: {optimizer: {name: sgd, stepsize: 0.02, momentum: 0.9, nesterov: true}}}", folder);
     interrupted(BLOBS, "{train: {optimizer: {name: rmsprop, stepsize: 0.001, centered: true, momentum: 0.5}}}", folder);
+    interrupted(BLOBS,
+         "{network: {layers: [dense: {units: 5, activation: sigmoid, transmit: bernoulli}, dense: {units: 6, activation: "
+         "sigmoid, transmit: bernoulli}, dense: {units: 4}], input_noise: {std: 0.3}}, algorithm: {name: dtp, target_stepsize: "
+         "0.5, mapping: {activation: tanh}, feedback_loss: {noise: 0.5, noise_decay: 2}, feedback: {optimizer: {name: sgd, stepsize: "
+         "0.01}}}}", folder);
     scratch_remove(folder);
 }
 END_TEST

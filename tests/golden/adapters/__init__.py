@@ -9,10 +9,12 @@ class Skip(Exception):
 
 
 class Translation:
-    def __init__(self, spec, inputs, expect):
+    def __init__(self, spec, inputs, expect, argument="--metrics", also=None):
         self.spec = spec      # a trial's specification, a dict
         self.inputs = inputs  # tprun's name -> Tensor
         self.expect = expect  # expected name -> (tprun's name, function of its Tensor) or None where tprun has no name
+        self.argument = argument  # of `tprun probe`: --metrics or --evaluate
+        self.also = also      # another translation of the same case, for tensors of another run
 
 
 def same(tensor):

@@ -1,0 +1,79 @@
+/* Random numbers of passes. A draw of training is a function of (seed, stream, step); one of an evaluation, of (seed,
+ * stream, split, sample, number of the pass over it), so that a logged value does not depend on when or in which
+ * partition it was computed. */
+#include "trial/private.h"
+
+#include "math/normal.h"
+#include <assert.h>
+#include <stdio.h>
+
+static void fill_uniform(struct rng *r, real *p, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        p[i] = (real)rng_uniform(r);
+        if (p[i] >= 1) /* rounded up in single precision */
+            p[i] = (real)(1 - 0x1p-24);
+    }
+}
+
+static void add(struct noise *n, uint64_t seed, const char *stream, int kind, struct mat to)
+{
+    if (to.p)
+        n->sources[n->n++] = (struct noise_source){ rng_stream(seed, stream), kind, to };
+}
+
+int noise_open(struct trial *t, uint64_t seed, struct err *e)
+{
+    char name[64];
+    struct noise *pass = &t->pass_noise, *feedback = &t->feedback_noise;
+    pass->sources = arena_alloc(&t->memory, t->chain.n_layers + 1, sizeof *pass->sources);
+    feedback->sources = arena_alloc(&t->memory, 2 * t->credit.n_feedback + 1, sizeof *feedback->sources);
+    if (!pass->sources || !feedback->sources)
+        return err_set(e, ERR_MEMORY, "not enough memory for the streams of noise");
+    add(pass, seed, "noise.input", DRAWS_NORMAL, t->pass.noise.draws);
+    for (size_t i = 0; i < t->chain.n_layers; i++) {
+        const int kind = transmit_draws_of(t->chain.layers[i].transmit, true);
+        snprintf(name, sizeof name, "noise.%s.%zu", transmit_draws_names[kind], i);
+        add(pass, seed, name, kind, t->pass.draws[i]);
+    }
+    for (size_t i = 0; i < t->credit.n_feedback; i++) {
+        const struct feedback *f = &t->credit.feedback[i];
+        const int kind = transmit_draws_of(t->chain.layers[f->target].transmit, true);
+        snprintf(name, sizeof name, "noise.feedback.%zu", f->target);
+        add(feedback, seed, name, DRAWS_NORMAL, f->noise);
+        snprintf(name, sizeof name, "noise.feedback_%s.%zu", transmit_draws_names[kind], f->target);
+        add(feedback, seed, name, kind, f->resend);
+    }
+    return 0;
+}
+
+void noise_draw(struct noise *n, uint64_t item)
+{
+    for (size_t i = 0; i < n->n; i++) {
+        struct noise_source *s = &n->sources[i];
+        rng_seek(&s->rng, item);
+        if (s->kind == DRAWS_UNIFORM)
+            fill_uniform(&s->rng, s->to.p, mat_n(s->to));
+        else
+            normal_fill(&s->rng, s->to);
+    }
+}
+
+void noise_draw_evaluation(const struct trial *t, struct pass *p, enum split split, uint64_t first, size_t number)
+{
+    char name[64];
+    for (size_t i = 0; i < t->chain.n_layers; i++) {
+        const struct mat to = p->draws[i];
+        if (!to.p)
+            continue;
+        const int kind = transmit_draws_of(t->chain.layers[i].transmit, false);
+        assert(kind == DRAWS_UNIFORM); /* normal noise is of training alone */
+        snprintf(name, sizeof name, "evaluation.%s.%s.%zu", dataset_stream(split), transmit_draws_names[kind], i);
+        struct rng r = rng_stream((uint64_t)t->config->seed, name);
+        for (size_t b = 0; b < p->rows; b++) {
+            rng_seek(&r, (uint64_t)number << 40 | (first + b));
+            for (size_t row = b; row < to.rows; row += p->rows) /* the steps of a sample */
+                fill_uniform(&r, to.p + row * to.cols, to.cols);
+        }
+    }
+}

@@ -1,0 +1,23 @@
+/* What a network predicts. Networks with random units are asked several times, and their predictions are averaged (Lee
+ * 2015, Sec. 3.3: M = 100). */
+#include "trial/private.h"
+
+void predict(struct trial *t, struct pass *p, size_t samples, void (*draw)(void *self, struct pass *p, size_t number),
+             void *self)
+{
+    const struct loss_def *loss = (const struct loss_def *)t->config->loss.part;
+    const size_t random = chain_first_random(&t->chain);
+    if (random < t->chain.n_layers)
+        draw(self, p, 0);
+    chain_forward(p);
+    if (random == t->chain.n_layers || samples == 1)
+        return;
+    const struct mat out = pass_output(p), mean = p->gradient; /* which evaluations have no other use for */
+    loss->average(out, 0, mean);
+    for (size_t i = 1; i < samples; i++) {
+        draw(self, p, i);
+        chain_forward_above(p, random); /* below it nothing is random */
+        loss->average(out, i, mean);
+    }
+    mat_copy(mean, out);
+}
