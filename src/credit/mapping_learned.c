@@ -12,7 +12,7 @@ struct learned_options {
     int activation;              /* 0: that of the layer whose target it yields; else index in act_all + 1 */
 };
 
-static const char *const activation_names[] = { "same", "tanh", "sigmoid", "relu", "linear", NULL };
+static const char *const activation_names[] = { "same", "tanh", "sigmoid", "relu", "linear", "leaky_relu", NULL };
 
 #define LEARNED_TABLE(name, activation_default, bias_default)                                                          \
     static const struct option name[] = {                                                                              \

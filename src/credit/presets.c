@@ -17,7 +17,10 @@ const struct preset presets[] = {
     { "dtp", "difference target propagation", "Lee 2015, Eq. (15)-(20); Manchev & Spratling 2020",
       "{route: chain, target: gradient, mapping: learned, feedback_loss: reconstruction, propagate: difference,"
       " update: {name: gradient, reduction: mean}, head: 1}" },
+    { "gnt", "Gauss-Newton targets: pseudo-inverse of each sample's Jacobian", "Meulemans 2020, Condition 2",
+      "{route: direct, target: gradient, target_stepsize: 1, mapping: pinv, feedback_loss: none, propagate: linear,"
+      " update: {name: gradient, reduction: mean}, head: 0}" },
     { NULL }
 };
 
-const char *const preset_names[] = { "bp", "dfa", "tp", "tp_vanilla", "dtp", NULL };
+const char *const preset_names[] = { "bp", "dfa", "tp", "tp_vanilla", "dtp", "gnt", NULL };

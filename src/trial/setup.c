@@ -75,8 +75,7 @@ int trial_setup(struct trial *t, const struct config *c, bool initial_weights, s
     if (!t->gradient || (update->order != ORDER_SIMULTANEOUS && !t->kept_gradient) || !t->noise || !t->evaluation)
         return err_set(e, ERR_MEMORY, "not enough memory for the gradient");
     TRY(open_optimizers(t, e));
-    if (reference_asked(c))
-        TRY(reference_open(t, e));
+    TRY(references_open(t, e));
     for (size_t i = 0; i < t->credit.n_feedback; i++) {
         char name[64];
         snprintf(name, sizeof name, "noise.feedback.%zu", t->credit.feedback[i].target);
@@ -94,7 +93,7 @@ void trial_teardown(struct trial *t)
 {
     if (t->dataset_state && t->dataset->close)
         t->dataset->close(t->dataset_state);
-    reference_close(t);
+    references_close(t);
     credit_finish(&t->credit);
     chain_finish(&t->chain);
     arena_finish(&t->memory);
