@@ -5,7 +5,8 @@ int jacobian_check(const struct chain *chain, size_t last, const char *who, stru
     for (size_t i = 0; i < chain->n_layers && chain->first_link[i] <= last; i++) {
         const struct layer *l = &chain->layers[i];
         if (l->def->part.gives & GIVES_SEQUENCE)
-            return err_at(e, l->where, "%s needs a feed-forward network; network.layers.%zu (%s) is recurrent", who, l->index, l->def->part.name);
+            return err_at(e, l->where, "%s needs a feed-forward network; network.layers.%zu (%s) is recurrent", who,
+                          l->index, l->def->part.name);
     }
     return 0;
 }
@@ -15,7 +16,8 @@ static const struct layer *layer_of(const struct jacobian *j, size_t link)
     return &j->chain->layers[j->chain->layer_of[link]];
 }
 
-int jacobian_open(struct jacobian *j, const struct chain *chain, size_t last, size_t rows, bool signals, struct arena *a, struct err *e)
+int jacobian_open(struct jacobian *j, const struct chain *chain, size_t last, size_t rows, bool signals,
+                  struct arena *a, struct err *e)
 {
     *j = (struct jacobian){ .chain = chain, .last = last, .rows = rows };
     j->outputs = layer_of(j, last)->n_out;
@@ -32,7 +34,9 @@ int jacobian_open(struct jacobian *j, const struct chain *chain, size_t last, si
             j->signal[i] = mat_new(a, j->outputs * rows, l->n_delta);
         enough = (i == last || j->state[i].p) && (!signals || j->signal[i].p);
     }
-    return enough ? 0 : err_set(e, ERR_MEMORY, "not enough memory for the Jacobians of %zu samples and %zu outputs", rows, j->outputs);
+    return enough ? 0
+                  : err_set(e, ERR_MEMORY, "not enough memory for the Jacobians of %zu samples and %zu outputs", rows,
+                            j->outputs);
 }
 
 void jacobian_take(struct jacobian *j, struct pass *p)

@@ -1,7 +1,8 @@
 /* Gauss-Newton targets: from the last place under the head straight to each layer, per sample,
  *   g_k'(d) = J^T (J J^T + damping I)^-1 d,   J = d h_{n-1} / d h_k,
- * the pseudo-inverse J^+ where the damping is 0. Meulemans 2020, Condition 2 and Eq. (7). In the released code the output layer's own target
- * follows the same formula with J = I: its displacement is divided by 1 + damping, after the others were made from it. */
+ * the pseudo-inverse J^+ where the damping is 0. Meulemans 2020, Condition 2 and Eq. (7). In the released code the
+ * output layer's own target follows the same formula with J = I: its displacement is divided by 1 + damping, after the
+ * others were made from it. */
 #include "credit/credit.h"
 
 #include "credit/jacobian.h"
@@ -15,7 +16,8 @@ struct state {
 
 static const struct option pinv_table[] = {
     { "damping", OPT_REALS, offsetof(struct pinv_options, damping), "0", 0, 1e300,
-      .help = "lambda in J^T (J J^T + lambda I)^-1; 0: the pseudo-inverse. One number, or one per layer under the head; the last one, which may be left out, "
+      .help = "lambda in J^T (J J^T + lambda I)^-1; 0: the pseudo-inverse. One number, or one per layer under the "
+              "head; the last one, which may be left out, "
               "divides the displacement of the last layer's own target by 1 + lambda" },
     { 0 }
 };
@@ -38,7 +40,9 @@ static int shape(struct credit *c, struct arena *a, struct err *e)
     if (c->choice.route != ROUTE_DIRECT)
         return err_set(e, ERR_SPEC, "algorithm.route: 'pinv' reads the last target itself; use route: direct");
     if (n != 1 && n != c->n && n + 1 != c->n)
-        return err_set(e, ERR_SPEC, "algorithm.mapping.damping: %zu numbers; give one, or one for each of the %zu layers under the head (the last may be left out)",
+        return err_set(e, ERR_SPEC,
+                       "algorithm.mapping.damping: %zu numbers; give one, or one for each of the %zu layers under the "
+                       "head (the last may be left out)",
                        n, c->n);
     return 0;
 }
@@ -74,7 +78,9 @@ static int refresh(struct credit *c, struct pass *p, struct err *e)
         const struct mat j = s->jacobian.state[k];
         for (size_t b = 0; b < c->rows; b++) {
             real *sample = j.p + b * j.cols;
-            const int code = pinv_transposed(&s->solvers[k], damping_of(damping(c), k), sample, c->rows * j.cols, sample, e);
+            const size_t stride = c->rows * j.cols;
+            const int code =
+                pinv_transposed(&s->solvers[k], damping_of(damping(c), k), sample, stride, sample, stride, e);
             if (code < 0) {
                 c->bad_layer = (int64_t)k;
                 return code;
@@ -112,7 +118,8 @@ static double reals_per_row(const struct credit *c)
 extern const struct mapping_def mapping_pinv;
 const struct mapping_def mapping_pinv = {
     .part = { .name = "pinv",
-              .help = "pseudo-inverse of the Jacobian of everything above, per sample: Gauss-Newton targets; route direct",
+              .help =
+                  "pseudo-inverse of the Jacobian of everything above, per sample: Gauss-Newton targets; route direct",
               .ref = "Meulemans 2020, Condition 2",
               .options = pinv_table,
               .opts_size = sizeof(struct pinv_options),

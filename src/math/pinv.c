@@ -11,7 +11,8 @@
 
 static const double rounding = 2 * (double)REAL_ULP; /* from 1 to the next real */
 
-/* A = A + damping I, factorized. A pivot carries a rounding error of about n DBL_EPSILON max_i A_ii: below it, it is noise. */
+/* A = A + damping I, factorized. A pivot carries a rounding error of about n DBL_EPSILON max_i A_ii: below it, it is
+ * noise. */
 static int cholesky(gsl_matrix *a, double damping, struct err *e)
 {
     const size_t n = a->size1;
@@ -30,7 +31,9 @@ static int cholesky(gsl_matrix *a, double damping, struct err *e)
     }
     if (holds)
         return 0;
-    return err_set(e, ERR_SINGULAR, "J J^T + %g I is not positive definite to working precision: its largest entry is %g; a larger damping would make it so",
+    return err_set(e, ERR_SINGULAR,
+                   "J J^T + %g I is not positive definite to working precision: its largest entry is %g; a larger "
+                   "damping would make it so",
                    damping, largest);
 }
 
@@ -45,7 +48,7 @@ int pinv_init(struct pinv *p, size_t rows, size_t cols, struct err *e)
     p->a = gsl_matrix_alloc(shorter, shorter);
     p->v = gsl_matrix_alloc(shorter, shorter);
     p->s = gsl_vector_alloc(shorter);
-    p->work = gsl_vector_alloc(longer);
+    p->work = gsl_vector_alloc(shorter);
     if (p->w && p->a && p->v && p->s && p->work)
         return 0;
     pinv_finish(p);
@@ -78,11 +81,11 @@ static int undamped(struct pinv *p, struct err *e)
 {
     gsl_matrix *const w = p->w, *const v = p->v;
     gsl_vector *const s = p->s;
-    gsl_vector_view work = gsl_vector_subvector(p->work, 0, s->size);
-    const int status = gsl_linalg_SV_decomp(w, v, s, &work.vector);
+    const int status = gsl_linalg_SV_decomp_jacobi(w, v, s); /* allocates nothing, and is exact to rounding in each value */
     if (status != GSL_SUCCESS)
-        return err_set(e, ERR_SINGULAR, "singular values of a %zu x %zu matrix: %s", p->rows, p->cols, gsl_strerror(status));
-    const double cut = (double)w->size1 * rounding * gsl_vector_get(s, 0);
+        return err_set(e, ERR_SINGULAR, "singular values of a %zu x %zu matrix: %s", p->rows, p->cols,
+                       gsl_strerror(status));
+    const double cut = (double)w->size1 * rounding * gsl_vector_max(s);
     for (size_t k = 0; k < s->size; k++) {
         gsl_vector_view column = gsl_matrix_column(v, k);
         const double value = gsl_vector_get(s, k);
@@ -90,13 +93,14 @@ static int undamped(struct pinv *p, struct err *e)
     }
     for (size_t i = 0; i < w->size1; i++) { /* a row of U becomes a row of U S^+ V^T */
         gsl_vector_view row = gsl_matrix_row(w, i);
-        gsl_blas_dgemv(CblasNoTrans, 1, v, &row.vector, 0, &work.vector);
-        gsl_vector_memcpy(&row.vector, &work.vector);
+        gsl_blas_dgemv(CblasNoTrans, 1, v, &row.vector, 0, p->work);
+        gsl_vector_memcpy(&row.vector, p->work);
     }
     return 0;
 }
 
-int pinv_transposed(struct pinv *p, double damping, const real *j, size_t stride, real *out, struct err *e)
+int pinv_transposed(struct pinv *p, double damping, const real *j, size_t stride, real *out, size_t out_stride,
+                    struct err *e)
 {
     gsl_matrix *const w = p->w;
     const bool wide = p->rows < p->cols; /* W is J^T */
@@ -110,7 +114,7 @@ int pinv_transposed(struct pinv *p, double damping, const real *j, size_t stride
     TRY(damping > 0 ? damped(p, damping, e) : undamped(p, e));
     for (size_t r = 0; r < p->rows; r++)
         for (size_t c = 0; c < p->cols; c++)
-            out[r * stride + c] = (real)gsl_matrix_get(w, wide ? c : r, wide ? r : c);
+            out[r * out_stride + c] = (real)gsl_matrix_get(w, wide ? c : r, wide ? r : c);
     return 0;
 }
 

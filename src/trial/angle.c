@@ -2,7 +2,8 @@
 
 #include <math.h>
 
-/* With unit vectors x and y: 2 atan2(|x - y|, |x + y|) (Kahan), exact to rounding also where a cosine is 1 to rounding. */
+/* With unit vectors x and y: 2 atan2(|x - y|, |x + y|) (Kahan), exact to rounding also where a cosine is 1 to rounding.
+ */
 bool angle_between(size_t n, const struct mat *a, const struct mat *b, double *degrees)
 {
     double of_a = 0, of_b = 0, apart = 0, together = 0;

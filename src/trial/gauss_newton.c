@@ -1,8 +1,10 @@
-/* Metrics made of the Jacobians of a minibatch's B * C outputs, one layer of parameters at a time. Meulemans 2020, Sec. 3.
+/* Metrics made of the Jacobians of a minibatch's B * C outputs, one layer of parameters at a time. Meulemans 2020,
+ * Sec. 3.
  *
- * For a dense layer with input h and S = d output / d pre-activation, the Jacobian with respect to (W, b) has the row S_bc (x) [h_b, 1] for output c
- * of sample b. It is never formed: a step J^T alpha is the layer's gradient for the delta sum_c alpha_bc S_bc, and the Gram matrix
- *   J J^T [bc, b'c'] = <S_bc, S_b'c'> (<h_b, h_b'> + 1),   (B C) x (B C),   without the 1 where there is no bias or it is left out. */
+ * For a dense layer with input h and S = d output / d pre-activation, the Jacobian with respect to (W, b) has the row
+ * S_bc (x) [h_b, 1] for output c of sample b. It is never formed: a step J^T alpha is the layer's gradient for the
+ * delta sum_c alpha_bc S_bc, and the Gram matrix J J^T [bc, b'c'] = <S_bc, S_b'c'> (<h_b, h_b'> + 1),   (B C) x (B C),
+ * without the 1 where there is no bias or it is left out. */
 #include "trial/private.h"
 
 #include "credit/jacobian.h"
@@ -16,11 +18,11 @@
 struct gauss_newton {
     struct jacobian jacobian;
     struct semidefinite gram;
-    double *inputs;     /* (B, B): <h_b, h_b'> */
-    double *alpha;      /* [C * B], in the Jacobian's order of rows */
-    real *step;         /* Gauss-Newton step of every layer; NULL if not asked for */
+    double *inputs;      /* (B, B): <h_b, h_b'> */
+    double *alpha;       /* [C * B], in the Jacobian's order of rows */
+    real *step;          /* Gauss-Newton step of every layer; NULL if not asked for */
     real *delta, *along; /* (B, widest layer) */
-    real *direction;    /* of the largest layer */
+    real *direction;     /* of the largest layer */
 };
 
 static struct mat delta_of(const struct gauss_newton *g, size_t layer)
@@ -69,7 +71,8 @@ static int factor(struct gauss_newton *g, size_t layer, struct mat h, bool bias,
     const size_t rows = h.rows;
     for (size_t b = 0; b < rows; b++)
         for (size_t other = 0; other <= b; other++)
-            g->inputs[b * rows + other] = g->inputs[other * rows + b] = mat_dot(mat_rows(h, b, 1), mat_rows(h, other, 1)) + bias;
+            g->inputs[b * rows + other] = g->inputs[other * rows + b] =
+                mat_dot(mat_rows(h, b, 1), mat_rows(h, other, 1)) + bias;
     semidefinite_gram(&g->gram, g->jacobian.signal[layer], g->inputs, rows);
     return semidefinite_factor(&g->gram, damping, e);
 }
@@ -116,14 +119,17 @@ real *gauss_newton_step(struct gauss_newton *g)
     return g->step;
 }
 
-/* |N^T vec(dW)| / |vec(dW)|, N an orthonormal basis of the null space of the weights' Jacobian: what is left of dW after its projection on the
- * row space, J^T (J J^T)^+ J dW, is subtracted. Subtracting it a second time takes out what rounding left of it. */
+/* |N^T vec(dW)| / |vec(dW)|, N an orthonormal basis of the null space of the weights' Jacobian: what is left of dW
+ * after its projection on the row space, J^T (J J^T)^+ J dW, is subtracted. Subtracting it a second time takes out what
+ * rounding left of it. */
 static int ratio_of(struct trial *t, size_t layer, double *ratio, struct err *e)
 {
     struct gauss_newton *g = t->references->gauss_newton;
     const struct layer *l = &t->chain.layers[layer];
-    const struct mat h = t->pass.links[layer].in, s = g->jacobian.signal[layer], update = layer_param(l, 0, trial_direction(t));
-    const struct mat left = mat_of(g->direction, update.rows, update.cols), along = mat_of(g->along, h.rows, update.rows);
+    const struct mat h = t->pass.links[layer].in, s = g->jacobian.signal[layer],
+                     update = layer_param(l, 0, trial_direction(t));
+    const struct mat left = mat_of(g->direction, update.rows, update.cols),
+                     along = mat_of(g->along, h.rows, update.rows);
     TRY(factor(g, layer, h, false, 0, e));
     mat_copy(update, left);
     for (int round = 0; round < 2; round++) {
@@ -175,7 +181,8 @@ int jacobian_condition_measure(struct trial *t, const struct measure_def *m, str
                 code = solve_condition(one, &largest, &smallest, e);
             else
                 largest = smallest = NAN;
-            const double condition = smallest > 0 || isnan(smallest) ? (largest / smallest) * (largest / smallest) : INFINITY;
+            const double condition =
+                smallest > 0 || isnan(smallest) ? (largest / smallest) * (largest / smallest) : INFINITY;
             worst = condition > worst || isnan(condition) ? condition : worst;
         }
         arena_rewind(&t->scratch, mark);

@@ -107,6 +107,8 @@ static void for_each_algorithm(void (*test)(const char *data, const char *own))
     }
     test(BLOBS, "{algorithm: {name: tp, target_stepsize: 0.5, update: {order: sequential}}}");
     test(BLOBS, "{algorithm: {name: tp, target_stepsize: 0.5, update: {order: sequential_kept}}}");
+    test(BLOBS, "{algorithm: gnt}");
+    test(BLOBS, "{algorithm: {name: gnt, mapping: {damping: 0.1}}}");
 }
 
 /* ---- memory ---- */
