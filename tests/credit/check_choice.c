@@ -117,6 +117,8 @@ START_TEST(presets_run)
         static const char *const nets[] = { FLAT, "{length: 4, layers: [rnn: {units: 5}, dense: {units: 4}]}", NULL };
         for (size_t i = 0; nets[i]; i++) {
             struct rig r;
+            if (i > 0 && strstr(p->parts, "pinv"))
+                continue; /* of feed-forward networks only: check_theorems.c */
             rig_open(&r, nets[i], p->name, "{}");
             rig_step(&r);
             ck_assert_msg(mat_all_finite(rig_all_updates(&r)), "%s on %s", p->name, nets[i]);
