@@ -11,30 +11,32 @@
 
 static const double rounding = 2 * (double)REAL_ULP; /* from 1 to the next real */
 
+/* Factorizes a symmetric A in place; true if every pivot exceeds `least` times the largest diagonal entry. */
+static bool positive_definite(gsl_matrix *a, double least)
+{
+    const size_t n = a->size1;
+    double largest = 0;
+    for (size_t i = 0; i < n; i++)
+        largest = fmax(largest, gsl_matrix_get(a, i, i));
+    bool holds = gsl_linalg_cholesky_decomp1(a) == GSL_SUCCESS;
+    for (size_t i = 0; holds && i < n; i++) {
+        const double pivot = gsl_matrix_get(a, i, i) * gsl_matrix_get(a, i, i);
+        holds = pivot > least * largest && isfinite(pivot);
+    }
+    return holds;
+}
+
 /* A = A + damping I, factorized. A pivot carries a rounding error of about n DBL_EPSILON max_i A_ii: below it, it is
  * noise. */
 static int cholesky(gsl_matrix *a, double damping, struct err *e)
 {
-    const size_t n = a->size1;
-    double largest = 0;
-    for (size_t i = 0; i < n; i++) {
-        const double entry = gsl_matrix_get(a, i, i) + damping;
-        gsl_matrix_set(a, i, i, entry);
-        largest = fmax(largest, entry);
-    }
-    const double noise = (double)n * DBL_EPSILON * largest;
-    const int status = gsl_linalg_cholesky_decomp1(a);
-    bool holds = status == GSL_SUCCESS;
-    for (size_t i = 0; holds && i < n; i++) {
-        const double pivot = gsl_matrix_get(a, i, i) * gsl_matrix_get(a, i, i);
-        holds = pivot > noise && isfinite(pivot);
-    }
-    if (holds)
+    gsl_vector_view diagonal = gsl_matrix_diagonal(a);
+    gsl_vector_add_constant(&diagonal.vector, damping);
+    if (positive_definite(a, (double)a->size1 * DBL_EPSILON))
         return 0;
     return err_set(e, ERR_SINGULAR,
-                   "J J^T + %g I is not positive definite to working precision: its largest entry is %g; a larger "
-                   "damping would make it so",
-                   damping, largest);
+                   "J J^T + %g I is not positive definite to working precision; a larger damping would make it so",
+                   damping);
 }
 
 /* --- one small matrix --- */
@@ -81,7 +83,8 @@ static int undamped(struct pinv *p, struct err *e)
 {
     gsl_matrix *const w = p->w, *const v = p->v;
     gsl_vector *const s = p->s;
-    const int status = gsl_linalg_SV_decomp_jacobi(w, v, s); /* allocates nothing, and is exact to rounding in each value */
+    const int status =
+        gsl_linalg_SV_decomp_jacobi(w, v, s); /* allocates nothing, and is exact to rounding in each value */
     if (status != GSL_SUCCESS)
         return err_set(e, ERR_SINGULAR, "singular values of a %zu x %zu matrix: %s", p->rows, p->cols,
                        gsl_strerror(status));
@@ -162,6 +165,12 @@ void semidefinite_gram(struct semidefinite *s, struct mat rows, const double *we
             a->data[i * a->tda + j] *= weight[(i % block) * block + j % block];
 }
 
+/* Up to this share of the largest, eigenvalues count as 0. */
+static double cut_off(size_t n)
+{
+    return fmax((double)n * DBL_EPSILON, pow((double)n * rounding, 2));
+}
+
 /* Eigenvectors scaled by the roots of the reciprocal eigenvalues, so that A^+ = V V^T. */
 static int eigen(struct semidefinite *s, struct err *e)
 {
@@ -170,8 +179,7 @@ static int eigen(struct semidefinite *s, struct err *e)
     const int status = gsl_eigen_symmv(s->a, values, v, s->work);
     if (status != GSL_SUCCESS)
         return err_set(e, ERR_SINGULAR, "eigenvalues of a Gram matrix of %zu rows: %s", s->n, gsl_strerror(status));
-    const double n = (double)s->n;
-    const double cut = fmax(n * DBL_EPSILON, n * n * rounding * rounding) * gsl_vector_max(values);
+    const double cut = cut_off(s->n) * gsl_vector_max(values);
     for (size_t k = 0; k < s->n; k++) {
         gsl_vector_view column = gsl_matrix_column(v, k);
         const double value = gsl_vector_get(values, k);
@@ -186,15 +194,22 @@ int semidefinite_factor(struct semidefinite *s, double damping, struct err *e)
     for (size_t i = 0; i < s->n; i++)
         if (!isfinite(gsl_matrix_get(a, i, i))) /* |A_ij|^2 <= A_ii A_jj */
             return err_set(e, ERR_SINGULAR, "a Jacobian holds values that are not finite");
-    s->cholesky = damping > 0;
-    return s->cholesky ? cholesky(s->a, damping, e) : eigen(s, e);
+    s->factor = s->a;
+    s->cholesky = true;
+    if (damping > 0)
+        return cholesky(s->a, damping, e);
+    /* Where A is invertible by a wide margin its pseudo-inverse is its inverse, for a hundredth of the time. */
+    s->factor = s->vectors;
+    gsl_matrix_memcpy(s->vectors, s->a);
+    s->cholesky = positive_definite(s->vectors, (double)s->n * cut_off(s->n));
+    return s->cholesky ? 0 : eigen(s, e);
 }
 
 void semidefinite_solve(const struct semidefinite *s, double *x)
 {
     gsl_vector_view v = gsl_vector_view_array(x, s->n);
     if (s->cholesky) {
-        gsl_linalg_cholesky_svx(s->a, &v.vector);
+        gsl_linalg_cholesky_svx(s->factor, &v.vector);
         return;
     }
     gsl_blas_dgemv(CblasTrans, 1, s->vectors, &v.vector, 0, s->half);

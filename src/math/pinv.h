@@ -25,6 +25,7 @@ int pinv_transposed(struct pinv *p, double damping, const real *j, size_t stride
 struct semidefinite {
     size_t n;
     bool cholesky;
+    void *factor;                                    /* a or vectors */
     void *a, *vectors, *values, *work, *rows, *half; /* GSL; rows: (n x max_cols) in double */
 };
 /* For Gram matrices of n rows of at most max_cols entries. */
