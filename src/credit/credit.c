@@ -28,7 +28,7 @@ double reduction_factor(int reduction, size_t rows, size_t units, double target_
 
 /* The registries: a new part is one extern and one word here. */
 #define TARGETS(X) X(target_gradient)
-#define MAPPINGS(X) X(mapping_adjoint) X(mapping_inverse) X(mapping_learned) X(mapping_fixed)
+#define MAPPINGS(X) X(mapping_adjoint) X(mapping_inverse) X(mapping_learned) X(mapping_fixed) X(mapping_pinv)
 #define FBLOSSES(X) X(fbloss_none) X(fbloss_reconstruction) X(fbloss_inversion) X(fbloss_difference)
 #define PROPAGATES(X) X(propagate_linear) X(propagate_difference) X(propagate_plain) X(propagate_none)
 #define UPDATES(X) X(update_gradient) X(update_through_chain)
@@ -188,6 +188,8 @@ double credit_reals_per_row(const struct credit *c)
         const struct feedback *f = &c->feedback[i];
         n += (double)c->chain->links_of[f->through] * (5.0 * (double)f->layer.n_out);
     }
+    if (mapping_of(c)->reals_per_row)
+        n += mapping_of(c)->reals_per_row(c);
     return n;
 }
 
@@ -245,6 +247,8 @@ int credit_targets(struct credit *c, struct pass *p, struct err *e)
     c->has_deltas = false;
     ((const struct target_def *)c->choice.target.part)->set(c, p, c->top);
     ((const struct propagate_def *)c->choice.propagate.part)->back(c, p);
+    if (mapping_of(c)->own_target)
+        mapping_of(c)->own_target(c);
     return 0;
 }
 

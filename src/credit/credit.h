@@ -63,6 +63,10 @@ struct mapping_def {
     void (*difference)(struct credit *c, struct pass *p, size_t k, struct mat d, struct mat out);
     /* out = g_k'(h_s) d. */
     void (*jvp)(struct credit *c, struct pass *p, size_t k, struct mat d, struct mat out);
+    /* Once d[n-2] .. d[0] are derived: what the mapping does to d[n-1] itself. NULL: nothing. */
+    void (*own_target)(struct credit *c);
+    /* Reals per sample of what open allocates; NULL if little. */
+    double (*reals_per_row)(const struct credit *c);
 };
 
 /* Every feedback loss has these options: R = scale * reduce(|error|^2), noise of standard deviation `noise` added where the loss says;

@@ -20,7 +20,7 @@ struct learned_options {
 enum { READ_VALUES, READ_SIGNS, READ_STEPS };
 static const char *const transmit_names[] = { "identity", "sign", "step", NULL };
 
-static const char *const activation_names[] = { "same", "tanh", "sigmoid", "relu", "linear", NULL };
+static const char *const activation_names[] = { "same", "tanh", "sigmoid", "relu", "linear", "leaky_relu", NULL };
 
 #define LEARNED_TABLE(name, activation_default, bias_default, ...)                                                     \
     static const struct option name[] = {                                                                              \

@@ -41,8 +41,11 @@ const struct preset presets[] = {
       "{route: direct, target: gradient, mapping: {name: learned, activation: linear}, propagate: difference,"
       " feedback_loss: {name: reconstruction, reduction: unit_mean, noise: 0.1},"
       " update: {name: gradient, reduction: mean}, head: 0, feedback: {schedule: joint}}" },
+    { "gnt", "Gauss-Newton targets: pseudo-inverse of each sample's Jacobian", "Meulemans 2020, Condition 2",
+      "{route: direct, target: gradient, target_stepsize: 1, mapping: pinv, feedback_loss: none, propagate: linear,"
+      " update: {name: gradient, reduction: mean}, head: 0}" },
     { NULL }
 };
 
 const char *const preset_names[] = { "bp",  "dfa",     "fa",          "tp",       "tp_vanilla", "dtp", "dtp_pretrained",
-                                     "dtp_drl", "ddtp_linear", "ddtp_rhl", "ddtp_control", NULL };
+                                     "dtp_drl", "ddtp_linear", "ddtp_rhl", "ddtp_control", "gnt", NULL };

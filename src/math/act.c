@@ -354,6 +354,106 @@ static const struct act linear_act = {
     .inverse_difference = linear_displacement,
 };
 
+/* --- leaky_relu --- */
+
+/* Slope below 0, as in the released code of Meulemans 2020; its inverse has the reciprocal. */
+#define LEAK ((real)0.2)
+#define LEAK_INVERSE ((real)5)
+
+/* x above 0, slope * x below: the function itself with LEAK, its inverse with LEAK_INVERSE. */
+static void bend(real slope, struct mat x, struct mat out)
+{
+    const size_t n = same_shape(x, out);
+    ELEMENTWISE
+    for (size_t i = 0; i < n; i++)
+        out.p[i] = x.p[i] > 0 ? x.p[i] : slope * x.p[i];
+}
+
+/* out = s * (1 where x > 0, else slope); NaN stays. */
+static void bend_times_slope(real slope, struct mat x, struct mat s, struct mat out)
+{
+    const size_t n = same_shape(x, s);
+    same_shape(x, out);
+    ELEMENTWISE
+    for (size_t i = 0; i < n; i++) {
+        const real factor = x.p[i] > 0 ? 1 : x.p[i] <= 0 ? slope : x.p[i];
+        out.p[i] = factor * s.p[i];
+    }
+}
+
+/* bend(x + w) - bend(x): on one side of 0 the displacement times that side's slope; across it the two parts have one sign. */
+static void bend_difference(real slope, struct mat x, struct mat w, struct mat out)
+{
+    const size_t n = same_shape(x, w);
+    same_shape(x, out);
+    ELEMENTWISE
+    for (size_t i = 0; i < n; i++) {
+        const real from = x.p[i], by = w.p[i], to = from + by;
+        const real down = by >= -from ? by : slope * to - from;
+        const real up = by <= -from ? slope * by : to - slope * from;
+        out.p[i] = from > 0 ? down : up;
+    }
+}
+
+static void leaky_apply(struct mat u, struct mat h)
+{
+    bend(LEAK, u, h);
+}
+
+static void leaky_times_slope(struct mat h, struct mat s, struct mat out)
+{
+    bend_times_slope(LEAK, h, s, out);
+}
+
+/* The change of slope where a unit goes over from one side to the other. */
+static void leaky_times_slope_difference(struct mat h, struct mat d, struct mat s, struct mat out)
+{
+    const size_t n = same_shape(h, s);
+    same_shape(h, d);
+    same_shape(h, out);
+    ELEMENTWISE
+    for (size_t i = 0; i < n; i++) {
+        const real moved = h.p[i] + d.p[i];
+        out.p[i] = s.p[i] * ((1 - LEAK) * (real)((moved > 0) - (h.p[i] > 0)));
+    }
+}
+
+static void leaky_difference(struct mat u, struct mat h, struct mat w, struct mat out)
+{
+    same_shape(u, h);
+    bend_difference(LEAK, u, w, out);
+}
+
+static void leaky_inverse(struct mat v, real clamp, struct mat out)
+{
+    (void)clamp;
+    bend(LEAK_INVERSE, v, out);
+}
+
+static void leaky_times_inverse_slope(struct mat h, struct mat s, real clamp, struct mat out)
+{
+    (void)clamp;
+    bend_times_slope(LEAK_INVERSE, h, s, out);
+}
+
+static void leaky_inverse_difference(struct mat h, struct mat d, real clamp, struct mat out)
+{
+    (void)clamp;
+    bend_difference(LEAK_INVERSE, h, d, out);
+}
+
+static const struct act leaky_relu_act = {
+    .name = "leaky_relu",
+    .help = "u above 0, 0.2 u below",
+    .apply = leaky_apply,
+    .times_slope = leaky_times_slope,
+    .times_slope_difference = leaky_times_slope_difference,
+    .difference = leaky_difference,
+    .inverse = leaky_inverse,
+    .times_inverse_slope = leaky_times_inverse_slope,
+    .inverse_difference = leaky_inverse_difference,
+};
+
 void act_difference_blocks(const struct act *act, struct mat u, struct mat h, struct mat w)
 {
     for (size_t row = 0; row < w.rows; row += u.rows) {
@@ -362,5 +462,5 @@ void act_difference_blocks(const struct act *act, struct mat u, struct mat h, st
     }
 }
 
-const struct act *const act_all[] = { &tanh_act, &sigmoid_act, &relu_act, &linear_act, NULL };
-const char *const act_names[] = { "tanh", "sigmoid", "relu", "linear", NULL };
+const struct act *const act_all[] = { &tanh_act, &sigmoid_act, &relu_act, &linear_act, &leaky_relu_act, NULL };
+const char *const act_names[] = { "tanh", "sigmoid", "relu", "linear", "leaky_relu", NULL };

@@ -102,6 +102,8 @@ static const struct option log_options[] = {
       "network with units that are random in evaluations; other networks need one pass" },
     { "metrics", OPT_NAMES, MAP(config_log, metrics), "[train_loss, test_loss, test_accuracy]", .flags = OPTION_BUDGET,
       .registry = &measure_registry, .help = "what is measured at each log; see `tprun list metrics`" },
+    { "damping", OPT_REALS, MAP(config_log, damping), "0", 0, 1e300, OPTION_BUDGET,
+      "lambda of the Gauss-Newton references of angle_gnt and angle_gn; 0: the pseudo-inverse. One number, or one per layer (the last may be left out)" },
     { 0 }
 };
 static const struct option checkpoint_options[] = {

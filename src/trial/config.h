@@ -61,6 +61,7 @@ struct config_algorithm {
 struct config_log {
     int64_t every, samples;
     struct names metrics;
+    struct reals damping; /* of Gauss-Newton references: one number, or one per layer from the first; the last may be left out and is 0 then */
 };
 
 struct config_checkpoint {

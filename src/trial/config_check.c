@@ -1,6 +1,8 @@
 /* What can only be seen once everything is bound: whether the parts of a trial fit each other and the data. */
 #include "trial/private.h"
 
+#include "net/layer_dense.h"
+
 #include <string.h>
 
 static bool is_given(const struct node *tree, const char *path)
@@ -92,6 +94,27 @@ static void drop_undefined(struct config *c, const struct data_shape *data, stru
     c->log.metrics = (struct names){ n, kept };
 }
 
+/* Whether a metric is defined for the network's layers. */
+static void check_layers(const struct measure_def *m, const struct chosen_list *layers, struct where where, struct err *e)
+{
+    for (size_t i = 0; i < layers->n; i++) {
+        const struct part *layer = layers->items[i].part;
+        const bool recurrent = layer->gives & GIVES_SEQUENCE;
+        if ((m->feedforward && recurrent) || (m->dense && layer != &layer_dense.part)) {
+            err_at(e, where, "log.metrics: '%s' is defined for %s; network.layers.%zu is '%s'", m->part.name,
+                   m->dense ? "networks of dense layers" : "feed-forward networks", i, layer->name);
+            return;
+        }
+    }
+}
+
+static void check_damping(const struct node *tree, const struct config *c, struct arena *a, struct err *e)
+{
+    const size_t n = c->log.damping.n, layers = c->network.layers.n;
+    if (n != 1 && n != layers && n + 1 != layers)
+        err_at(e, place(tree, "log.damping", a), "log.damping: %zu numbers; give one, or one for each of the %zu layers (the last may be left out)", n, layers);
+}
+
 static void check_metrics(const struct node *tree, const struct config *c, const struct data_shape *data, struct arena *a, struct err *e)
 {
     const struct node *list = tree_find((struct node *)tree, "log.metrics");
@@ -104,6 +127,9 @@ static void check_metrics(const struct node *tree, const struct config *c, const
             err_at(e, where, "log.metrics: '%s' is not defined for dataset '%s'", name, c->dataset.part->name);
         if (m->of_inverse && strcmp(mapping->name, "inverse") != 0)
             err_at(e, where, "log.metrics: '%s' is about the mapping 'inverse'; this one is '%s'", name, mapping->name);
+        if (m->of_update && ((const struct update_options *)c->algorithm.update.opts)->order != ORDER_SIMULTANEOUS)
+            err_at(e, where, "log.metrics: '%s' is taken of all layers at one moment; it needs algorithm.update.order: simultaneous", name);
+        check_layers(m, &c->network.layers, where, e);
         if (m->part.needs & ~mapping->gives)
             err_at(e, where, "log.metrics: '%s' needs a mapping that %s; '%s' does not", name, capability_text(m->part.needs & ~mapping->gives),
                    mapping->name);
@@ -197,6 +223,7 @@ void config_check(const struct node *tree, struct config *c, struct arena *a, st
         check_metrics(tree, c, &data, a, e);
     else
         drop_undefined(c, &data, a);
+    check_damping(tree, c, a, e);
     struct chain chain;
     struct credit credit;
     const struct credit_choice choice = config_credit(&c->algorithm);

@@ -93,7 +93,7 @@ static int direction_norm(struct trial *t, const struct measure_def *m, struct s
     double sum = 0;
     for (size_t i = 0; i < t->chain.n_layers && t->chain.first_link[i] < t->credit.n; i++)
         for (size_t j = 0; j < t->chain.layers[i].n_params; j++)
-            sum += sqrt(mat_sum_squares(layer_param(&t->chain.layers[i], j, t->gradient)));
+            sum += sqrt(mat_sum_squares(layer_param(&t->chain.layers[i], j, trial_direction(t))));
     return sink->metric(sink, m->part.name, t->step, sum, e);
 }
 
@@ -160,26 +160,44 @@ static int clip_fraction(struct trial *t, const struct measure_def *m, struct si
     return 0;
 }
 
-/* Angle in degrees between the update and the back-propagation gradient of the same minibatch, for the weights or the biases of each layer. */
-static int angle_bp(struct trial *t, const struct measure_def *m, struct sink *sink, struct err *e)
+/* What the update's angle is taken with. */
+static real *compared(const struct references *r, const struct measure_def *m)
 {
-    if (!t->reference->taken)
+    return m->compares == COMPARES_BP ? r->bp->gradient : m->compares == COMPARES_GNT ? r->gnt->gradient : gauss_newton_step(r->gauss_newton);
+}
+
+/* Angle in degrees between the update and a reference's update of the same minibatch, for the weights or the biases of each layer. */
+static int angle(struct trial *t, const struct measure_def *m, struct sink *sink, struct err *e)
+{
+    if (!t->references->taken)
         return 0;
-    for (size_t i = 0; i < t->chain.n_layers; i++) {
-        const struct layer *l = &t->chain.layers[i];
-        double dot = 0, mine = 0, other = 0;
-        for (size_t j = 0; j < l->n_params; j++) {
-            if (l->params[j].is_bias != m->biases)
-                continue;
-            const struct mat a = layer_param(l, j, t->gradient), b = layer_param(l, j, t->reference->gradient);
-            dot += mat_dot(a, b);
-            mine += mat_sum_squares(a);
-            other += mat_sum_squares(b);
+    const size_t n = t->chain.n_layers - (m->compares == COMPARES_GNT); /* targets of hidden layers */
+    for (size_t i = 0; i < n; i++) {
+        double degrees;
+        if (angle_of_layer(t, i, m->biases, compared(t->references, m), &degrees)) /* no direction, no angle */
+            TRY(sink->layer_metric(sink, m->part.name, t->step, (int64_t)i, degrees, e));
+    }
+    return 0;
+}
+
+/* Between t - h and -dL/dh, for each sample, averaged over those that have both. */
+static int angle_activation(struct trial *t, const struct measure_def *m, struct sink *sink, struct err *e)
+{
+    if (!t->references->taken)
+        return 0;
+    for (size_t k = 0; k < t->credit.n; k++) {
+        const struct mat mine = t->credit.d[k], bp = t->references->bp->credit.d[k];
+        double sum = 0, n = 0;
+        for (size_t b = 0; b < mine.rows; b++) {
+            const struct mat a = mat_rows(mine, b, 1), other = mat_rows(bp, b, 1);
+            double degrees;
+            if (angle_between(1, &a, &other, &degrees)) {
+                sum += degrees;
+                n++;
+            }
         }
-        if (mine == 0 || other == 0)
-            continue; /* no direction, no angle */
-        const double cosine = dot / sqrt(mine * other);
-        TRY(sink->layer_metric(sink, m->part.name, t->step, (int64_t)i, acos(fmin(1, fmax(-1, cosine))) * 180 / M_PI, e));
+        if (n > 0)
+            TRY(sink->layer_metric(sink, m->part.name, t->step, (int64_t)k, sum / n, e));
     }
     return 0;
 }
@@ -233,9 +251,23 @@ static const struct measure_def measure_feedback_epoch_loss = {
 
 METRIC(direction_norm, "sum of the Frobenius norms of the update directions of the layers under the head", .measure = direction_norm)
 METRIC(spectral_norm, "largest singular value of each layer's state weights (layer_metric)", .measure = spectral_norm)
-METRIC(angle_bp, "degrees between the update of each layer's weights and the back-propagation gradient (layer_metric)", .measure = angle_bp,
-       .of_reference = true)
-METRIC(angle_bp_bias, "the same for the biases (layer_metric)", .measure = angle_bp, .of_reference = true, .biases = true)
+METRIC(angle_bp, "degrees between the update of each layer's weights and the back-propagation gradient (layer_metric)", .measure = angle,
+       .compares = COMPARES_BP)
+METRIC(angle_bp_bias, "the same for the biases (layer_metric)", .measure = angle, .compares = COMPARES_BP, .biases = true)
+METRIC(angle_activation, "degrees between target - state and the negative back-propagation gradient, mean over the samples, for every link of the chain (layer_metric)",
+       .measure = angle_activation, .compares = COMPARES_BP)
+METRIC(angle_gnt, "degrees between the update of each hidden layer's weights and that of Gauss-Newton targets with log.damping (layer_metric)",
+       .measure = angle, .compares = COMPARES_GNT, .feedforward = true)
+METRIC(angle_gnt_bias, "the same for the biases (layer_metric)", .measure = angle, .compares = COMPARES_GNT, .feedforward = true, .biases = true)
+METRIC(angle_gnt_search, "angle_gnt for dampings 0, 1e-5, 1e-4 .. 10, as angle_gnt_0, angle_gnt_1e-05 .., and the damping of the smallest (layer_metric)",
+       .measure = gnt_search_measure, .compares = COMPARES_SEARCH, .feedforward = true)
+METRIC(angle_gn, "degrees between the update of each layer's weights and the Gauss-Newton step of its parameters, J^T (J J^T + log.damping I)^-1 e over the "
+       "minibatch; eigenvalues below 2.2e-16 B C of the largest count as 0 (layer_metric)", .measure = angle, .compares = COMPARES_GN, .feedforward = true, .dense = true)
+METRIC(angle_gn_bias, "the same for the biases (layer_metric)", .measure = angle, .compares = COMPARES_GN, .feedforward = true, .dense = true, .biases = true)
+METRIC(nullspace_ratio, "share |N^T dW| / |dW| of each layer's weight update in the null space of the minibatch's outputs, with the same cut-off as angle_gn "
+       "(layer_metric)", .measure = nullspace_measure, .compares = COMPARES_JACOBIAN, .feedforward = true, .dense = true, .of_update = true)
+METRIC(condition_jacobian, "condition number of J J^T, J the Jacobian of a sample's outputs with respect to each hidden layer (J^T J where the layer is "
+       "narrower), the largest of the minibatch (layer_metric)", .measure = jacobian_condition_measure, .compares = COMPARES_JACOBIAN, .feedforward = true)
 METRIC(condition_number, "condition number of W^T W + r I for each inverted layer (layer_metric)", .measure = condition_number, .of_inverse = true)
 METRIC(clip_fraction, "share of each layer's states that the inverse's clamp would move (layer_metric)", .measure = clip_fraction,
        .of_inverse = true)
@@ -253,6 +285,8 @@ static const struct part *const measure_parts[] = {
     &measure_test_loss_batches.part, &measure_test_accuracy_batches.part, &measure_valid_loss_batches.part,
     &measure_valid_accuracy_batches.part, &measure_feedback_epoch_loss.part,
     &measure_flip_fraction.part,
+    &measure_angle_activation.part, &measure_angle_gnt.part, &measure_angle_gnt_bias.part, &measure_angle_gnt_search.part,
+    &measure_angle_gn.part, &measure_angle_gn_bias.part, &measure_nullspace_ratio.part, &measure_condition_jacobian.part,
 };
 const struct registry measure_registry = { "metric", measure_parts, sizeof measure_parts / sizeof *measure_parts };
 

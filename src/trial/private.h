@@ -33,11 +33,19 @@ struct noise {
     struct noise_source *sources;
 };
 
-/* Back-propagation beside the method under test: its gradient of the same minibatch at the same weights, taken before they move. */
+/* Another method beside the one under test: its update of the same minibatch at the same weights, taken before they move. */
 struct reference {
     struct config_algorithm algorithm;
     struct credit credit;
     real *gradient;
+};
+struct gauss_newton;
+struct gnt_search;
+/* Those that a metric asks for; the others are NULL. */
+struct references {
+    struct reference *bp, *gnt; /* gnt: with target stepsize 1 and the damping of log.damping */
+    struct gnt_search *search;
+    struct gauss_newton *gauss_newton;
     bool wanted; /* in the present step: the one before a log */
     bool taken;
 };
@@ -65,7 +73,8 @@ struct trial {
     struct credit credit;
     struct pass pass;
     real *gradient;
-    struct reference *reference; /* a second credit over the same pass, for metrics that compare with it; else NULL */
+    struct references *references; /* for metrics that compare with something; else NULL */
+    real *direction; /* a probe's own update, to be judged in place of the step's; else NULL */
     real *kept_gradient; /* of layers already moved, when layers are updated in turn; else NULL */
     struct optimizer forward, feedback;
     struct feedback_only feedback_only;
@@ -85,6 +94,12 @@ struct trial {
     double cost_ns[COST_PHASES][2]; /* wall, cpu since open */
     int64_t steps_here;                                              /* steps since open */
 };
+
+/* The update that metrics judge: the last step's, or the one given to a probe. */
+static inline real *trial_direction(const struct trial *t)
+{
+    return t->direction ? t->direction : t->gradient;
+}
 
 /* ---- config_check.c ---- */
 /* Reports parts that do not fit each other or the data; a file that names no metrics gets those that its dataset defines. */
@@ -149,11 +164,43 @@ int evaluate_batches(struct trial *t, enum split split, const struct evaluation 
 void evaluation_clear(struct trial *t);
 
 /* ---- reference.c ---- */
-int reference_open(struct trial *t, struct err *e);
-int reference_take(struct trial *t, struct err *e);
-void reference_close(struct trial *t);
-/* Whether a metric of the trial's log asks for it. */
-bool reference_asked(const struct config *c);
+/* What a metric compares with: bits of measure_def.compares. */
+enum compares {
+    COMPARES_BP = 1u << 0,       /* back-propagation */
+    COMPARES_GNT = 1u << 1,      /* Gauss-Newton targets */
+    COMPARES_SEARCH = 1u << 2,   /* the same for a list of dampings */
+    COMPARES_GN = 1u << 3,       /* Gauss-Newton steps of the parameters */
+    COMPARES_JACOBIAN = 1u << 4  /* the Jacobians of the outputs */
+};
+/* Of all metrics of a trial's log. */
+unsigned references_asked(const struct config *c);
+int references_open(struct trial *t, struct err *e);
+int references_take(struct trial *t, struct err *e);
+void references_close(struct trial *t);
+/* The update of one reference at the present pass. */
+int reference_take(struct trial *t, struct reference *r, real *gradient, struct err *e);
+/* Turns ERR_SINGULAR into a gradient of NaN; other codes pass. */
+int reference_failed(int code, real *gradient, size_t n, struct err *e);
+
+/* ---- angle.c ---- */
+/* Degrees between two vectors, each given as n matrices; false if one of them is zero. NaN if an entry is. */
+bool angle_between(size_t n, const struct mat *a, const struct mat *b, double *degrees);
+/* Between the update under test and another one, for a layer's weights or its biases. */
+bool angle_of_layer(struct trial *t, size_t layer, bool biases, real *other, double *degrees);
+
+/* ---- gauss_newton.c ---- */
+int gauss_newton_open(struct trial *t, bool step, struct err *e);
+int gauss_newton_take(struct trial *t, struct err *e);
+void gauss_newton_close(struct gauss_newton *g);
+/* The Gauss-Newton step of every layer. */
+real *gauss_newton_step(struct gauss_newton *g);
+int nullspace_measure(struct trial *t, const struct measure_def *m, struct sink *sink, struct err *e);
+int jacobian_condition_measure(struct trial *t, const struct measure_def *m, struct sink *sink, struct err *e);
+
+/* ---- gnt_search.c ---- */
+int gnt_search_open(struct trial *t, struct err *e);
+int gnt_search_take(struct trial *t, struct err *e);
+int gnt_search_measure(struct trial *t, const struct measure_def *m, struct sink *sink, struct err *e);
 
 /* ---- lemma.c ---- */
 int lemma_measure(struct trial *t, const struct measure_def *measure, struct sink *sink, struct err *e);
@@ -168,7 +215,10 @@ struct measure_def {
     struct part part;
     int (*measure)(struct trial *t, const struct measure_def *self, struct sink *sink, struct err *e);
     bool of_samples;      /* needs the dataset: an evaluation */
-    bool of_reference;    /* compares with the reference credit */
+    unsigned compares;    /* enum compares: what is opened for it */
+    bool feedforward;     /* feed-forward networks only */
+    bool dense;           /* of dense layers only */
+    bool of_update;       /* sees the update and the states of one moment: update.order simultaneous */
     bool of_inverse;      /* of the mapping 'inverse' alone */
     bool of_recurrence;   /* and of a plain recurrent layer under a head, with one loss at the end */
     bool biases;          /* which parameters */

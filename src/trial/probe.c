@@ -78,7 +78,7 @@ static int read_labels(struct input *in, struct trial *t, struct err *e)
     const size_t b = t->pass.rows, steps = t->chain.per_step, n = t->data.classes ? 1 : t->data.outputs;
     const size_t shape[3] = { b, steps > 1 ? steps : t->data.outputs, t->data.outputs };
     const size_t rank = (steps > 1 ? 2 : 1) + (t->data.classes ? 0 : 1);
-    const struct tensor *y;
+    const struct tensor *y = NULL;
     TRY(take(in, "batch.y", rank, shape, t->data.classes, &y, e));
     for (size_t at = 0; at < y->n; at++) { /* [B, T, n] to time-major */
         const size_t sample = at / (steps * n), step = at / n % steps, i = (step * b + sample) * n + at % n;
@@ -138,8 +138,49 @@ static int check_all_used(const struct input *in, struct err *e)
     return 0;
 }
 
-static int read_all(struct input *in, struct trial *t, struct err *e)
+/* direction.<parameter>: an update that metrics judge in place of the step's own, which is not known yet. */
+struct direction {
+    real *values; /* [n_vector] */
+    bool any, *given; /* [n_layers * LAYER_MAX_PARAMS] */
+};
+
+static int read_direction(struct input *in, struct trial *t, struct direction *d, struct err *e)
 {
+    d->values = arena_need(&t->scratch, t->chain.n_vector, sizeof *d->values);
+    d->given = arena_need(&t->scratch, t->chain.n_layers * LAYER_MAX_PARAMS, sizeof *d->given);
+    for (size_t i = 0; i < t->chain.n_layers; i++)
+        for (size_t j = 0; j < t->chain.layers[i].n_params; j++) {
+            const struct param *p = &t->chain.layers[i].params[j];
+            const size_t shape[2] = { p->rows, p->cols };
+            char name[96], full[128];
+            const struct tensor *values;
+            snprintf(full, sizeof full, "direction.%s", layer_param_name(&t->chain.layers[i], j, "layers", name, sizeof name));
+            if (!safetensors_find(&in->file, full))
+                continue;
+            TRY(take(in, full, p->rank, shape, false, &values, e));
+            for (size_t k = 0; k < values->n; k++)
+                d->values[p->offset + k] = (real)tensor_get(values, k);
+            d->any = d->given[i * LAYER_MAX_PARAMS + j] = true;
+        }
+    return 0;
+}
+
+/* Once the step is done: parameters without a direction of their own are judged by the step's update. */
+static void set_direction(struct trial *t, const struct direction *d)
+{
+    if (!d->any)
+        return;
+    for (size_t i = 0; i < t->chain.n_layers; i++)
+        for (size_t j = 0; j < t->chain.layers[i].n_params; j++)
+            if (!d->given[i * LAYER_MAX_PARAMS + j])
+                mat_copy(layer_param(&t->chain.layers[i], j, t->gradient), layer_param(&t->chain.layers[i], j, d->values));
+    t->direction = d->values;
+}
+
+static int read_all(struct input *in, struct trial *t, struct direction *direction, bool metrics, struct err *e)
+{
+    if (metrics)
+        TRY(read_direction(in, t, direction, e));
     for (size_t i = 0; i < t->chain.n_layers; i++)
         TRY(read_layer(in, &t->chain.layers[i], "layers", t->chain.weights, e));
     for (size_t i = 0; i < credit_n_feedback_layers(&t->credit); i++)
@@ -249,10 +290,11 @@ static int add_metrics(struct trial *t, struct safetensors_writer *w, struct are
     return 0;
 }
 
-static int probe_step(struct trial *t, struct safetensors_writer *w, struct arena *a, bool metrics, struct err *e)
+static int probe_step(struct trial *t, struct safetensors_writer *w, struct arena *a, const struct direction *direction, bool metrics, struct err *e)
 {
     const bool in_turn = t->kept_gradient != NULL;
-    const bool targets = ((const struct mapping_def *)t->config->algorithm.mapping.part)->apply || t->config->algorithm.head > 0;
+    const struct mapping_def *mapping = (const struct mapping_def *)t->config->algorithm.mapping.part;
+    const bool targets = mapping->apply || mapping->own_target || t->config->algorithm.head > 0;
     if (in_turn) { /* states, targets and loss are those of the first pass, before any layer moves */
         chain_forward(&t->pass);
         TRY(credit_head(&t->credit, &t->pass, t->config->loss, t->gradient, e));
@@ -260,8 +302,8 @@ static int probe_step(struct trial *t, struct safetensors_writer *w, struct aren
         TRY(credit_targets(&t->credit, &t->pass, e));
         add_states(w, a, t, &t->pass, targets);
     }
-    if (t->reference)
-        t->reference->wanted = metrics;
+    if (t->references)
+        t->references->wanted = metrics;
     TRY(step_train(t, false, e));
     if (!in_turn)
         add_states(w, a, t, &t->pass, targets);
@@ -270,6 +312,7 @@ static int probe_step(struct trial *t, struct safetensors_writer *w, struct aren
     if (t->feedback.n_groups)
         for (size_t i = 0; i < t->credit.n_feedback; i++)
             add_updates(w, a, &t->credit.feedback[i].layer, "feedback", t->credit.feedback_gradient);
+    set_direction(t, direction);
     return metrics ? add_metrics(t, w, a, e) : 0;
 }
 
@@ -352,15 +395,16 @@ int trial_probe(const struct config *c, const char *input, const char *output, s
     struct trial t = { 0 };
     struct input in = { 0 };
     struct safetensors_writer w = { 0 };
+    struct direction direction = { 0 };
     int code = trial_setup(&t, c, false, e);
     if (code == 0)
         code = safetensors_open(&in.file, input, (size_t)1 << 32, e);
     if (code == 0) {
         in.used = arena_need(&t.scratch, in.file.n_tensors + 1, sizeof *in.used);
-        code = options.evaluate ? probe_evaluation(&t, &in, &w, e) : read_all(&in, &t, e);
+        code = options.evaluate ? probe_evaluation(&t, &in, &w, e) : read_all(&in, &t, &direction, options.metrics, e);
     }
     if (code == 0 && !options.evaluate)
-        code = probe_step(&t, &w, &t.scratch, options.metrics, e);
+        code = probe_step(&t, &w, &t.scratch, &direction, options.metrics, e);
     if (code == 0)
         code = safetensors_write(&w, output, NULL, e);
     safetensors_writer_free(&w);

@@ -1,45 +1,102 @@
-/* The reference: back-propagation as a second credit over the pass of the method under test. */
+/* What an update is compared with, taken from the pass of the method under test before its weights move: back-propagation and Gauss-Newton
+ * targets as further credits over that pass, and what is made of its Jacobians (gauss_newton.c). Only what a metric of the log asks for is
+ * opened, and it is taken in the step before a log alone. */
 #include "trial/private.h"
 
-bool reference_asked(const struct config *c)
+#include "credit/mapping_pinv.h"
+#include <math.h>
+#include <string.h>
+
+unsigned references_asked(const struct config *c)
 {
+    unsigned asked = 0;
     for (size_t i = 0; i < c->log.metrics.n; i++) {
         const struct measure_def *m = (const struct measure_def *)registry_find(&measure_registry, c->log.metrics.items[i]);
-        if (m && m->of_reference)
-            return true;
+        asked |= m ? m->compares : 0;
     }
-    return false;
+    return asked;
 }
 
-int reference_open(struct trial *t, struct err *e)
+static int reference_open(struct trial *t, struct reference **out, const char *preset, struct err *e)
 {
     struct arena *a = &t->memory;
-    struct reference *r = arena_alloc(a, 1, sizeof *r);
+    struct reference *r = *out = arena_alloc(a, 1, sizeof *r);
     if (!r)
         return err_set(e, ERR_MEMORY, "not enough memory for the reference gradient");
-    TRY(config_preset("bp", &r->algorithm, a, e));
+    TRY(config_preset(preset, &r->algorithm, a, e));
+    if (strcmp(preset, "gnt") == 0)
+        ((struct pinv_options *)r->algorithm.mapping.opts)->damping = t->config->log.damping;
     const struct credit_choice choice = config_credit(&r->algorithm);
     TRY(credit_shape(&r->credit, &choice, &t->chain, a, e));
     TRY(credit_open(&r->credit, t->pass.rows, a, e));
     r->gradient = arena_alloc(a, t->chain.n_vector, sizeof *r->gradient);
-    if (!r->gradient)
-        return err_set(e, ERR_MEMORY, "not enough memory for the reference gradient");
-    t->reference = r;
+    return r->gradient ? 0 : err_set(e, ERR_MEMORY, "not enough memory for the reference gradient");
+}
+
+int references_open(struct trial *t, struct err *e)
+{
+    const unsigned asked = references_asked(t->config);
+    if (!asked)
+        return 0;
+    struct references *r = t->references = arena_alloc(&t->memory, 1, sizeof *r);
+    if (!r)
+        return err_set(e, ERR_MEMORY, "not enough memory for the reference gradients");
+    if (asked & COMPARES_BP)
+        TRY(reference_open(t, &r->bp, "bp", e));
+    if (asked & (COMPARES_GNT | COMPARES_SEARCH))
+        TRY(reference_open(t, &r->gnt, "gnt", e));
+    if (asked & COMPARES_SEARCH)
+        TRY(gnt_search_open(t, e));
+    if (asked & (COMPARES_GN | COMPARES_JACOBIAN))
+        TRY(gauss_newton_open(t, asked & COMPARES_GN, e));
     return 0;
 }
 
-int reference_take(struct trial *t, struct err *e)
+/* A matrix that cannot be factorized makes the metric NaN; it says nothing against the training. */
+int reference_failed(int code, real *gradient, size_t n, struct err *e)
 {
-    struct reference *r = t->reference;
-    TRY(credit_head(&r->credit, &t->pass, t->config->loss, r->gradient, e));
-    TRY(credit_targets(&r->credit, &t->pass, e));
-    TRY(credit_update(&r->credit, &t->pass, r->gradient, e));
+    if (code != ERR_SINGULAR)
+        return code;
+    err_clear(e);
+    for (size_t i = 0; i < n; i++)
+        gradient[i] = NAN;
+    return 0;
+}
+
+int reference_take(struct trial *t, struct reference *r, real *gradient, struct err *e)
+{
+    TRY(credit_head(&r->credit, &t->pass, t->config->loss, gradient, e));
+    int code = credit_refresh(&r->credit, &t->pass, e);
+    if (code == 0)
+        code = credit_targets(&r->credit, &t->pass, e);
+    if (code == 0)
+        code = credit_update(&r->credit, &t->pass, gradient, e);
+    return reference_failed(code, gradient, t->chain.n_vector, e);
+}
+
+int references_take(struct trial *t, struct err *e)
+{
+    struct references *r = t->references;
+    if (r->bp)
+        TRY(reference_take(t, r->bp, r->bp->gradient, e));
+    if (r->gnt)
+        TRY(reference_take(t, r->gnt, r->gnt->gradient, e));
+    if (r->search)
+        TRY(gnt_search_take(t, e));
+    if (r->gauss_newton)
+        TRY(gauss_newton_take(t, e));
     r->taken = true;
     return 0;
 }
 
-void reference_close(struct trial *t)
+void references_close(struct trial *t)
 {
-    if (t->reference)
-        credit_finish(&t->reference->credit);
+    struct references *r = t->references;
+    if (!r)
+        return;
+    if (r->bp)
+        credit_finish(&r->bp->credit);
+    if (r->gnt)
+        credit_finish(&r->gnt->credit);
+    gauss_newton_close(r->gauss_newton);
 }

@@ -98,8 +98,7 @@ int trial_setup(struct trial *t, const struct config *c, bool initial_weights, s
         return err_set(e, ERR_MEMORY, "not enough memory for the gradient");
     TRY(open_optimizers(t, e));
     TRY(feedback_only_open(t, e));
-    if (reference_asked(c))
-        TRY(reference_open(t, e));
+    TRY(references_open(t, e));
     TRY(noise_open(t, seed, e));
     if (!initial_weights)
         return 0;
@@ -113,7 +112,7 @@ void trial_teardown(struct trial *t)
 {
     if (t->dataset_state && t->dataset->close)
         t->dataset->close(t->dataset_state);
-    reference_close(t);
+    references_close(t);
     credit_finish(&t->credit);
     chain_finish(&t->chain);
     arena_finish(&t->memory);

@@ -146,8 +146,8 @@ int step_train(struct trial *t, bool draw, struct err *e)
             noise_draw(&t->feedback_noise, (uint64_t)t->step);
         TRY(credit_feedback(&t->credit, &t->pass, e));
     }
-    if (t->reference && t->reference->wanted)
-        TRY(reference_take(t, e));
+    if (t->references && t->references->wanted)
+        TRY(references_take(t, e));
     TRY(order == ORDER_SIMULTANEOUS ? simultaneous(t, e) : sequential(t, order, e));
     if (joint && order != ORDER_SIMULTANEOUS)
         for (size_t i = 0; i < t->feedback.n_groups; i++)

@@ -184,8 +184,8 @@ static int train(struct run *r, struct err *e)
         TRY(between_steps(r, e));
         const int64_t next = t->step + 1;
         const bool last = next == t->budget, log = last || next % every == 0, check = next % test == 0;
-        if (t->reference)
-            t->reference->wanted = log;
+        if (t->references)
+            t->references->wanted = log;
         TRY(trial_step(t, e));
         t->steps_here++;
         if (log || check)

@@ -4,7 +4,7 @@
 #include <float.h>
 #include <string.h>
 
-enum { TANH, SIGMOID, RELU, LINEAR, N_ACTS };
+enum { TANH, SIGMOID, RELU, LINEAR, LEAKY, N_ACTS };
 
 #ifdef TPRUN_DOUBLE
 #define LIBM_TANH tanh
@@ -30,6 +30,10 @@ static long double exact_difference(size_t a, long double u, long double w)
         return sinhl(w / 2) / (2 * coshl((u + w) / 2) * coshl(u / 2));
     case RELU:
         return u > 0 ? (w > -u ? w : -u) : u + w > 0 ? u + w : 0;
+    case LEAKY: {
+        const long double slope = 0.2L, end = u + w;
+        return u > 0 ? (end > 0 ? w : slope * end - u) : end > 0 ? end - slope * u : slope * w;
+    }
     default:
         return w;
     }
@@ -109,6 +113,8 @@ START_TEST(special_values)
     ck_assert(apply(SIGMOID, 1000) == 1 && apply(SIGMOID, -1000) == 0);
     ck_assert(apply(RELU, INFINITY) == INFINITY && apply(RELU, -INFINITY) == 0);
     ck_assert(apply(LINEAR, -INFINITY) == -INFINITY);
+    ck_assert(apply(LEAKY, INFINITY) == INFINITY && apply(LEAKY, -INFINITY) == -INFINITY && apply(LEAKY, 3) == 3);
+    ck_assert(apply(LEAKY, -10) == -2 && apply(LEAKY, 0) == 0);
 }
 END_TEST
 
@@ -204,6 +210,7 @@ START_TEST(slope_differences)
                 const long double want = a == ACT_TANH      ? -e * (2 * y + e)
                                          : a == ACT_SIGMOID ? e * (1 - 2 * y - e)
                                          : a == ACT_RELU    ? (y + e > 0) - (y > 0)
+                                         : a == ACT_LEAKY_RELU ? 0.8L * ((y + e > 0) - (y > 0))
                                                             : 0;
                 ck_assert_msg(fabsl((long double)out - want) <= (long double)(40 * REAL_ROUND) * fabsl(e), "%s(%g), %g: %.9g for %.9Lg",
                               act_names[a], u, step, (double)out, want);
@@ -366,6 +373,9 @@ START_TEST(inverse_difference_is_clipped)
     ck_assert(out[0] == (real)-0.5 && out[1] == -2 && out[2] == 0);
     act_all[LINEAR]->inverse_difference(mat_of(on, 1, 3), mat_of(by, 1, 3), tol, mat_of(out, 1, 3));
     ck_assert(out[1] == -5);
+    real from[4] = { 2, -2, 2, -1 }, moved[4] = { (real)-0.5, (real)-0.5, -4, 3 };
+    act_all[LEAKY]->inverse_difference(mat_of(from, 1, 4), mat_of(moved, 1, 4), tol, mat_of(out, 1, 4));
+    ck_assert(out[0] == (real)-0.5 && out[1] == (real)-2.5 && out[2] == -12 && out[3] == 7);
 }
 END_TEST
 

@@ -116,10 +116,10 @@ static void derivative_along(struct layer_case *c, struct link at, struct mat v,
     mat_scale((real)(0.5 / eps), out, out);
 }
 
-/* The finite step of single precision steps over relu's corner. */
+/* The finite step of single precision steps over the corner of relu and leaky_relu. */
 static bool too_coarse(const struct layer_case *c)
 {
-    return !IS_DOUBLE && c->layer->act && strcmp(c->layer->act->name, "relu") == 0;
+    return !IS_DOUBLE && c->layer->act && strstr(c->layer->act->name, "relu");
 }
 
 static void jvp_by_differences(struct layer_case *c)

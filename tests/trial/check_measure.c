@@ -201,9 +201,10 @@ START_TEST(every_metric_is_logged)
         struct records r;
         struct trial_outcome outcome;
         struct err e = { 0 };
+        const char *data = m->feedforward ? BLOBS : ADDING;
         snprintf(own, sizeof own, "{train: {iterations: 7}, log: {every: 3, metrics: [%s]}, algorithm: %s}", name,
                  algorithm_for(m));
-        fixture_open(&f, ADDING, own);
+        fixture_open(&f, data, own);
         must(run(&f, &r, &outcome, &e), &e);
         for (size_t j = m->of_samples ? 0 : 1; j < 4; j++) {
             snprintf(layer, sizeof layer, m->of_recurrence ? "%s_left" : "%s.0", name); /* two sides of an inequality */
@@ -216,7 +217,7 @@ START_TEST(every_metric_is_logged)
         ck_assert_str_eq(outcome.tensor, "");
         ck_assert_uint_eq(strlen(outcome.weights_sha256), 64);
         snprintf(own, sizeof own, "{log: {metrics: [train_loss]}, algorithm: %s}", algorithm_for(m));
-        fixture_open(&bare, ADDING, own);
+        fixture_open(&bare, data, own);
         fixture_steps(&bare, 7);
         ck_assert_msg(
             memcmp(f.trial->chain.weights, bare.trial->chain.weights, f.trial->chain.n_vector * sizeof(real)) == 0,

@@ -114,6 +114,8 @@ static void for_each_algorithm(void (*test)(const char *data, const char *own))
     test(BLOBS, "{network: {layers: [dense: {units: 5, activation: tanh, transmit: sign}, dense: {units: 6, activation: tanh}, "
          "dense: {units: 4}]}, algorithm: {name: dtp, target_stepsize: 8, mapping: {transmit: sign}, feedback: {optimizer: "
          "{name: sgd, stepsize: 0.01}}}}");
+    test(BLOBS, "{algorithm: gnt}");
+    test(BLOBS, "{algorithm: {name: gnt, mapping: {damping: 0.1}}}");
 }
 
 /* ---- memory ---- */

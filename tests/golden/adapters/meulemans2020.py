@@ -1,10 +1,12 @@
 """Meulemans et al. 2020: dense networks with a target for the output itself."""
 import re
 
+from tensors import Tensor
+
 from . import Skip, Translation, base_spec, need, same
 
 PRESET = {"bp": "bp", "tp": "tp_vanilla", "dtp": "dtp", "dfa": "dfa", "dtp_drl": "dtp_drl", "ddtp_linear": "ddtp_linear", "ddtp_rhl": "ddtp_rhl",
-          "ddtp_control": "ddtp_control"}
+          "ddtp_control": "ddtp_control", "gnt": "gnt"}
 UNIT_REDUCTION = {"mean": "unit_mean", "sum": "mean"}
 LOSS = {"softmax_cross_entropy": "cross_entropy", "mse": {"name": "squared_error", "outputs": "mean"},
         "squared_error": {"name": "squared_error", "outputs": "sum"}}
@@ -31,6 +33,9 @@ def algorithm_of(case, inputs):
     if case["algorithm"] not in PRESET:
         raise Skip(f"no algorithm '{case['algorithm']}'")
     p, name = case["hyperparameters"], PRESET[case["algorithm"]]
+    if name == "gnt":
+        return {"name": "gnt", "target_stepsize": p["target_stepsize"], "target": {"gradient": p["output_gradient"]},
+                "mapping": {"name": "pinv", "damping": p["damping"]}}
     if name == "bp":
         return {"name": "bp"}
     common = {"name": name, "target_stepsize": p["target_stepsize"], "head": 0,
@@ -45,8 +50,29 @@ def algorithm_of(case, inputs):
             "feedback": {"optimizer": {"name": "sgd", "stepsize": 0.1}, "schedule": "joint"}}
 
 
+def nothing_or(values):
+    """Degrees that are the arc cosine of 1 up to rounding (0 to 2e-6) stand for an angle of 0."""
+    return Tensor(values.shape, [0.0 if abs(v) < 1e-5 else v for v in values.values], values.dtype)
+
+
+def metric_of(case, expected):
+    """The specification's log and tprun's names of a case that judges a given direction; nothing else is left to the algorithm."""
+    metric, expect = case["metric"], {}
+    log = {"metrics": [metric] + ([metric + "_bias"] if metric.startswith("angle") else [])}
+    if "damping" in case["metric_parameters"]:
+        log["damping"] = case["metric_parameters"]["damping"]
+    for name in expected:
+        part = re.fullmatch(r"(?:angle|nullspace_ratio)\.layers\.(\d+)\.(weight|bias)", name)
+        if part and name.startswith("angle"):
+            expected[name] = nothing_or(expected[name])
+        known = part and f"metric.{metric}{'_bias' if part.group(2) == 'bias' else ''}.{part.group(1)}"
+        expect[name] = (known or name, same) if known or re.match(r"(loss|state\.\d+)$", name) else None
+    return log, expect
+
+
 def translate(case, inputs, expected, parts):
     layers = []
+    judges = case["algorithm"].startswith("metric_")
     for layer in case["layers"]:
         need(parts, "layer", {"conv2d": "conv"}.get(layer["type"], layer["type"]))
         need(parts, "activation", layer["activation"])
@@ -54,7 +80,10 @@ def translate(case, inputs, expected, parts):
     loss = LOSS[case["loss"]["name"]]
     dataset = {"name": "given", "features": case["layers"][0]["in"], "outputs": case["layers"][-1]["out"],
                "labels": "classes" if loss == "cross_entropy" else "real"}
-    spec = base_spec(case["batch_size"], dataset, layers, loss, algorithm_of(case, inputs))
+    spec = base_spec(case["batch_size"], dataset, layers, loss, {"name": "bp"} if judges else algorithm_of(case, inputs))
+    if judges:
+        spec["log"], expect = metric_of(case, expected)
+        return Translation(spec, inputs, expect)
     names = {re.sub(r"^noise\.(\d+)$", r"noise.feedback.\1", n): t for n, t in inputs.items()}
     expect = {}
     for name in expected:

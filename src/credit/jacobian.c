@@ -1,0 +1,59 @@
+#include "credit/jacobian.h"
+
+int jacobian_check(const struct chain *chain, size_t last, const char *who, struct err *e)
+{
+    for (size_t i = 0; i < chain->n_layers && chain->first_link[i] <= last; i++) {
+        const struct layer *l = &chain->layers[i];
+        if (l->def->part.gives & GIVES_SEQUENCE)
+            return err_at(e, l->where, "%s needs a feed-forward network; network.layers.%zu (%s) is recurrent", who,
+                          l->index, l->def->part.name);
+    }
+    return 0;
+}
+
+static const struct layer *layer_of(const struct jacobian *j, size_t link)
+{
+    return &j->chain->layers[j->chain->layer_of[link]];
+}
+
+int jacobian_open(struct jacobian *j, const struct chain *chain, size_t last, size_t rows, bool signals,
+                  struct arena *a, struct err *e)
+{
+    *j = (struct jacobian){ .chain = chain, .last = last, .rows = rows };
+    j->outputs = layer_of(j, last)->n_out;
+    j->seed = mat_new(a, rows, j->outputs);
+    j->state = arena_alloc(a, last + 1, sizeof *j->state);
+    if (signals)
+        j->signal = arena_alloc(a, last + 1, sizeof *j->signal);
+    bool enough = j->seed.p && j->state && (!signals || j->signal);
+    for (size_t i = 0; enough && i <= last; i++) {
+        const struct layer *l = layer_of(j, i);
+        if (i < last)
+            j->state[i] = mat_new(a, j->outputs * rows, l->n_out);
+        if (signals)
+            j->signal[i] = mat_new(a, j->outputs * rows, l->n_delta);
+        enough = (i == last || j->state[i].p) && (!signals || j->signal[i].p);
+    }
+    return enough ? 0
+                  : err_set(e, ERR_MEMORY, "not enough memory for the Jacobians of %zu samples and %zu outputs", rows,
+                            j->outputs);
+}
+
+void jacobian_take(struct jacobian *j, struct pass *p)
+{
+    const size_t b = j->rows;
+    for (size_t c = 0; c < j->outputs; c++) {
+        mat_zero(j->seed);
+        for (size_t i = 0; i < b; i++)
+            j->seed.p[i * j->outputs + c] = 1;
+        struct mat s = j->seed;
+        for (size_t k = j->last + 1; k-- > 0;) {
+            const struct layer *l = layer_of(j, k);
+            const struct mat below = k > 0 ? mat_rows(j->state[k - 1], c * b, b) : (struct mat){ 0 };
+            l->def->vjp(l, p->links[k], s, below);
+            if (j->signal)
+                mat_copy(p->links[k].delta, mat_rows(j->signal[k], c * b, b));
+            s = below;
+        }
+    }
+}

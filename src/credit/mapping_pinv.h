@@ -1,0 +1,13 @@
+/* Options of the mapping 'pinv', for metrics that compare with Gauss-Newton targets. */
+#ifndef TPRUN_CREDIT_MAPPING_PINV_H
+#define TPRUN_CREDIT_MAPPING_PINV_H
+
+#include "base/part.h"
+
+struct pinv_options {
+    struct reals damping; /* one number, or one per layer from the first; the last may be left out and is 0 then */
+};
+/* That of layer k. */
+double damping_of(const struct reals *damping, size_t k);
+
+#endif
