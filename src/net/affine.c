@@ -1,15 +1,27 @@
 #include "net/affine.h"
 
-int affine_open(struct affine *f, struct mat w, const struct act *act, size_t rows, struct arena *a, struct err *e)
+/* What follows from f->w and f->wt. */
+static int open_rest(struct affine *f, size_t rows, struct arena *a, struct err *e)
 {
-    *f = (struct affine){ .in = w.cols, .out = w.rows, .rows = rows, .act = act, .w = w };
-    f->wt = mat_new(a, f->in, f->out);
     f->scratch = mat_new(a, rows, f->out);
-    if (!f->wt.p || !f->scratch.p)
+    if (!f->w.p || !f->wt.p || !f->scratch.p)
         return err_set(e, ERR_MEMORY, "not enough memory for a layer of %zu x %zu", f->out, f->in);
     f->up = product_plan(rows, f->out, f->in, true);
     f->down = product_plan(rows, f->in, f->out, false);
     return 0;
+}
+
+int affine_open(struct affine *f, struct mat w, const struct act *act, size_t rows, struct arena *a, struct err *e)
+{
+    *f = (struct affine){ .in = w.cols, .out = w.rows, .rows = rows, .act = act, .w = w, .wt = mat_new(a, w.cols, w.rows) };
+    return open_rest(f, rows, a, e);
+}
+
+int affine_open_transposed(struct affine *f, struct mat wt, const struct act *act, size_t rows, struct arena *a, struct err *e)
+{
+    *f = (struct affine){ .in = wt.rows, .out = wt.cols, .rows = rows, .act = act, .wt = wt, .w = mat_new(a, wt.cols, wt.rows) };
+    f->transposed = true;
+    return open_rest(f, rows, a, e);
 }
 
 void affine_finish(struct affine *f)
@@ -21,7 +33,10 @@ void affine_finish(struct affine *f)
 
 void affine_refresh(struct affine *f)
 {
-    mat_transpose(f->w, f->wt);
+    if (f->transposed)
+        mat_transpose(f->wt, f->w);
+    else
+        mat_transpose(f->w, f->wt);
 }
 
 /* out = [out +] a b by the planned product where the shape is the planned one. */
