@@ -17,7 +17,10 @@ const struct preset presets[] = {
     { "dtp", "difference target propagation", "Lee 2015, Eq. (15)-(20); Manchev & Spratling 2020",
       "{route: chain, target: gradient, mapping: learned, feedback_loss: reconstruction, propagate: difference,"
       " update: {name: gradient, reduction: mean}, head: 1}" },
+    { "dtp_autoencoder", "an auto-encoder of two layers without back-propagation", "Lee 2015, Sec. 3.4",
+      "{route: chain, target: {name: gradient, gradient: per_sample}, target_stepsize: 0.5, mapping: encoder, feedback_loss: none,"
+      " propagate: difference, update: {name: denoising, reduction: mean}, head: 0}" },
     { NULL }
 };
 
-const char *const preset_names[] = { "bp", "dfa", "tp", "tp_vanilla", "dtp", NULL };
+const char *const preset_names[] = { "bp", "dfa", "tp", "tp_vanilla", "dtp", "dtp_autoencoder", NULL };

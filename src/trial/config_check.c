@@ -148,6 +148,19 @@ static void check_algorithm(const struct node *tree, const struct config_algorit
                "algorithm.update.order: the links of a recurrent layer share weights; only 'simultaneous' is defined there");
 }
 
+/* Two layers that share weights do not move one after the other. */
+static void check_tied(const struct node *tree, const struct config *c, const struct chain *chain, struct arena *a, struct err *e)
+{
+    const struct update_options *update = c->algorithm.update.opts;
+    for (size_t i = 0; i < chain->n_layers && update->order != ORDER_SIMULTANEOUS; i++)
+        if (chain->layers[i].tied) {
+            err_at(e, place(tree, "algorithm.update.order", a),
+                   "algorithm.update.order: network.layers.%zu and network.layers.%zu share weights; only 'simultaneous' is defined there",
+                   chain->layers[i].tied->index, i);
+            return;
+        }
+}
+
 void config_check(const struct node *tree, struct config *c, struct arena *a, struct err *e)
 {
     struct err late = { 0 };
@@ -169,6 +182,9 @@ void config_check(const struct node *tree, struct config *c, struct arena *a, st
         (void)credit_shape(&credit, &choice, &chain, a, &late); /* its messages are taken over below */
     else
         (void)credit_check(&choice, &late);
+    const bool shaped = late.n_messages == 0;
     take(tree, &late, a, e);
     check_algorithm(tree, &c->algorithm, &data, a, e);
+    if (shaped)
+        check_tied(tree, c, &chain, a, e);
 }

@@ -49,6 +49,7 @@ struct trial {
     real *kept_gradient; /* of layers already moved, when layers are updated in turn; else NULL */
     struct optimizer forward, feedback;
     struct rng *noise; /* one stream per feedback layer */
+    struct rng input_noise; /* for credit.input_noise */
     int64_t step;      /* training steps done */
     int64_t budget;
     /* carried over checkpoints */

@@ -108,6 +108,8 @@ static int read_all(struct input *in, struct trial *t, struct err *e)
         snprintf(name, sizeof name, "noise.feedback.%zu", f->target);
         TRY(read_rows(in, name, t->pass.rows, links, f->noise.cols, t->data.sequence, f->noise.p, e));
     }
+    if (t->credit.input_noise.p)
+        TRY(read_rows(in, "noise.input", t->pass.rows, 1, t->data.features, false, t->credit.input_noise.p, e));
     TRY(read_rows(in, "batch.x", t->pass.rows, t->data.length, t->data.features, t->data.sequence, t->pass.batch.x, e));
     TRY(read_labels(in, t, e));
     for (size_t i = 0; i < in->file.n_tensors; i++)

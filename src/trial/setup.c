@@ -82,6 +82,7 @@ int trial_setup(struct trial *t, const struct config *c, bool initial_weights, s
         snprintf(name, sizeof name, "noise.feedback.%zu", t->credit.feedback[i].target);
         t->noise[i] = rng_stream(seed, name);
     }
+    t->input_noise = rng_stream(seed, "noise.input");
     if (!initial_weights)
         return 0;
     TRY(chain_init(&t->chain, c->network.init.weights, c->network.init.biases, seed, &t->scratch, e));

@@ -12,22 +12,25 @@ void optimizer_step(struct optimizer *o, size_t group, int64_t count)
               g->slots);
 }
 
-/* Draws of one feedback step: a function of the step alone. */
+/* Standard normal numbers, a function of the stream and the item alone. */
+static void draw_normal(struct rng *r, int64_t item, struct mat noise)
+{
+    rng_seek(r, (uint64_t)item);
+    for (size_t j = 0; j < mat_n(noise); j += 2) {
+        double pair[2];
+        rng_normal_pair(r, pair);
+        noise.p[j] = (real)pair[0];
+        if (j + 1 < mat_n(noise))
+            noise.p[j + 1] = (real)pair[1];
+    }
+}
+
+/* Draws of one feedback step. */
 static void draw_noise(struct trial *t, int64_t item)
 {
-    for (size_t i = 0; i < t->credit.n_feedback; i++) {
-        struct mat noise = t->credit.feedback[i].noise;
-        if (!noise.p)
-            continue;
-        rng_seek(&t->noise[i], (uint64_t)item);
-        for (size_t j = 0; j < mat_n(noise); j += 2) {
-            double pair[2];
-            rng_normal_pair(&t->noise[i], pair);
-            noise.p[j] = (real)pair[0];
-            if (j + 1 < mat_n(noise))
-                noise.p[j + 1] = (real)pair[1];
-        }
-    }
+    for (size_t i = 0; i < t->credit.n_feedback; i++)
+        if (t->credit.feedback[i].noise.p)
+            draw_normal(&t->noise[i], item, t->credit.feedback[i].noise);
 }
 
 static int feedback_step(struct trial *t, int64_t item, bool draw, struct err *e)
@@ -129,6 +132,8 @@ int step_train(struct trial *t, bool draw, struct err *e)
     const struct config_algorithm *a = &t->config->algorithm;
     const bool learns = t->feedback.n_groups > 0;
     const int order = ((const struct update_options *)a->update.opts)->order;
+    if (draw && t->credit.input_noise.p)
+        draw_normal(&t->input_noise, t->step, t->credit.input_noise);
     chain_forward(&t->pass);
     TRY(credit_head(&t->credit, &t->pass, t->config->loss, t->gradient, e));
     TRY(check_loss(t, e));

@@ -15,6 +15,13 @@ class Translation:
         self.expect = expect  # expected name -> (tprun's name, function of its Tensor) or None where tprun has no name
 
 
+class PartTranslation:
+    """A case about one part alone: arguments of golden-part instead of a specification."""
+
+    def __init__(self, kind, options, inputs, expect):
+        self.kind, self.options, self.inputs, self.expect = kind, options, inputs, expect
+
+
 def same(tensor):
     return tensor
 
