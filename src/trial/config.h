@@ -8,10 +8,17 @@
 
 enum precision { PRECISION_SINGLE, PRECISION_DOUBLE };
 
+/* Initial weights that are read instead of drawn. */
+struct config_from {
+    const char *file;    /* NULL: none */
+    struct reals layers; /* indices; NULL items: all */
+};
+
 struct config_network {
     struct chosen_list layers;
     struct {
         struct chosen weights, biases;
+        struct config_from from;
     } init;
 };
 

@@ -148,6 +148,23 @@ static void check_algorithm(const struct node *tree, const struct config_algorit
                "algorithm.update.order: the links of a recurrent layer share weights; only 'simultaneous' is defined there");
 }
 
+/* The layers that initial weights are read for. */
+static void check_from(const struct node *tree, const struct config *c, const struct chain *chain, struct arena *a, struct err *e)
+{
+    const struct config_from *from = &c->network.init.from;
+    const struct where where = place(tree, "network.init.from.layers", a);
+    if (from->layers.items && !from->file)
+        err_at(e, where, "network.init.from: layers are named, but no file");
+    for (size_t i = 0; i < from->layers.n; i++) {
+        const double layer = from->layers.items[i];
+        if (layer >= (double)chain->n_layers || layer != (double)(size_t)layer)
+            err_at(e, where, "network.init.from.layers: %g is no layer; the network has layers 0 to %zu", layer, chain->n_layers - 1);
+        for (size_t j = 0; j < i; j++)
+            if (from->layers.items[j] == layer)
+                err_at(e, where, "network.init.from.layers: %g is named twice", layer);
+    }
+}
+
 /* Two layers that share weights do not move one after the other. */
 static void check_tied(const struct node *tree, const struct config *c, const struct chain *chain, struct arena *a, struct err *e)
 {
@@ -185,6 +202,8 @@ void config_check(const struct node *tree, struct config *c, struct arena *a, st
     const bool shaped = late.n_messages == 0;
     take(tree, &late, a, e);
     check_algorithm(tree, &c->algorithm, &data, a, e);
-    if (shaped)
+    if (shaped) {
         check_tied(tree, c, &chain, a, e);
+        check_from(tree, c, &chain, a, e);
+    }
 }

@@ -86,6 +86,7 @@ int trial_setup(struct trial *t, const struct config *c, bool initial_weights, s
     if (!initial_weights)
         return 0;
     TRY(chain_init(&t->chain, c->network.init.weights, c->network.init.biases, seed, &t->scratch, e));
+    TRY(initial_read(t, e));
     for (size_t i = 0; i < t->credit.n_feedback; i++)
         TRY(chain_init_layer(&t->credit.feedback[i].layer, "feedback", c->network.init.weights, c->network.init.biases, seed, &t->scratch, e));
     return 0;

@@ -167,8 +167,10 @@ static int train(struct run *r, struct err *e)
 {
     struct trial *t = r->t;
     const int64_t every = t->config->log.every, test = t->config->train.stop.every;
-    if (t->step == 0)
+    if (t->step == 0) {
+        TRY(initial_tell(t, r->sink, e));
         TRY(look(r, true, true, e));
+    }
     while (t->step < t->budget) {
         TRY(between_steps(r, e));
         const int64_t next = t->step + 1;
