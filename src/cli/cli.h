@@ -64,6 +64,9 @@ int cli_open_plan(const struct cli *c, struct plan *p, bool one_trial, struct er
 /* Prints the rows of one SELECT in the format asked for, with text arguments. */
 int cli_select(const struct cli *c, struct query *q, const char *sql, const char *const *arguments, size_t n,
                struct err *e);
+/* Whether a name can be the first digits of a trial's key, and the trial that it names: none or several are an error. */
+bool cli_is_key(const char *name);
+int cli_find_trial(const struct cli *c, struct query *q, const char *key, int64_t *id, struct err *e);
 void cli_run_options(const struct cli *c, struct run_options *o);
 extern const char cli_code[]; /* program, version and compiler */
 

@@ -38,7 +38,7 @@ static int export(const struct cli *c, struct query *q, struct err *e)
                        c->arguments, 1, c->has_format ? c->format : FORMAT_CSV, stdout, NULL, e);
 }
 
-/* `tprun export weights TRIAL_ID -o FILE` */
+/* `tprun export weights KEY -o FILE` */
 static int export_weights(const struct cli *c, struct err *e)
 {
     struct weights w = { 0 };
@@ -58,7 +58,7 @@ static int export_weights(const struct cli *c, struct err *e)
 static int check_arguments(const struct cli *c, bool weights, struct err *e)
 {
     if (c->n_arguments == 2 && !weights)
-        return err_set(e, ERR_USAGE, "usage: tprun export STUDY, or tprun export weights TRIAL_ID --output FILE");
+        return err_set(e, ERR_USAGE, "usage: tprun export STUDY, or tprun export weights KEY --output FILE");
     if (!weights && (c->output || c->force))
         return err_set(e, ERR_USAGE, "--output and --force go with weights; a table goes to standard output");
     return 0;
@@ -83,7 +83,7 @@ static int run(const struct cli *c)
 
 const struct command command_export = {
     .name = "export",
-    .arguments = "STUDY | weights TRIAL_ID --output FILE",
+    .arguments = "STUDY | weights KEY --output FILE",
     .summary = "Write a study's trials, metrics or parameters as CSV or JSON, or a trained network",
     .help = "CSV unless --format says otherwise. Numbers read back as the same doubles; values that\n"
             "are not finite are empty (null), and the column `nonfinite` says which they were.\n\n"

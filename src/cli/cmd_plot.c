@@ -59,7 +59,7 @@ static int run(const struct cli *c)
 
 const struct command command_plot = {
     .name = "plot",
-    .arguments = "STUDY | --filters TRIAL_ID --output FILE.png",
+    .arguments = "STUDY | --filters KEY --output FILE.png",
     .summary = "Draw a study as SVG: curves with bands over seeds, or a heatmap",
     .help = "A study that sweeps exactly two numeric keys is drawn as a heatmap of 1 / area under\n"
             "the train loss, with a cross in cells that diverged. Others, and every study with\n"

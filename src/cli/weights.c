@@ -54,20 +54,27 @@ static int read_checkpoint(struct weights *w, const char *db, struct err *e)
     return code;
 }
 
+static int find(struct weights *w, const struct cli *c, struct query *q, const char *trial, struct err *e)
+{
+    int64_t id;
+    char argument[32];
+    const char *const arguments[] = { argument };
+    if (!cli_is_key(trial))
+        return err_set(e, ERR_USAGE,
+                       "'%s' is no trial; it is named by at least 4 digits of its key, see `tprun ls STUDY`", trial);
+    TRY(cli_find_trial(c, q, trial, &id, e));
+    snprintf(argument, sizeof argument, "%lld", (long long)id);
+    TRY(query_rows(q, newest, arguments, 1, keep, w, e));
+    return w->path ? 0 : err_set(e, ERR_USAGE, "trial %s has no checkpoint: it has not been trained", trial);
+}
+
 int weights_open(struct weights *w, const struct cli *c, const char *trial, struct err *e)
 {
     struct query *q;
-    int64_t id;
-    if (text_to_int(trial, strlen(trial), &id) < 0 || id < 1)
-        return err_set(e, ERR_USAGE, "'%s' is no number of a trial; `tprun ls STUDY` shows them", trial);
     TRY(query_open(&q, c->db, e));
-    const int code = query_rows(q, newest, &trial, 1, keep, w, e);
+    const int code = find(w, c, q, trial, e);
     query_close(q);
     TRY(code);
-    if (!w->key)
-        return err_set(e, ERR_USAGE, "%s: no trial %s", c->db, trial);
-    if (!w->path)
-        return err_set(e, ERR_USAGE, "trial %s has no checkpoint: it has not been trained", trial);
     return read_checkpoint(w, c->db, e);
 }
 

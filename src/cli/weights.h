@@ -12,7 +12,8 @@ struct weights {
     struct safetensors file;
 };
 
-/* trial: its number, as `tprun ls` shows it. Errors: no such trial, no checkpoint yet, a file that is gone or damaged.
+/* trial: the first digits of its key, as `tprun ls` shows them. Errors: no such trial, no checkpoint yet, a file that
+ * is gone or damaged.
  */
 int weights_open(struct weights *w, const struct cli *c, const char *trial, struct err *e);
 void weights_close(struct weights *w);

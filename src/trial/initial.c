@@ -28,27 +28,39 @@ static int take(const struct safetensors *f, const char *path, const struct laye
     const struct tensor *t = safetensors_find(f, name);
     tensor_shape_text(&want, expected, sizeof expected);
     if (!t)
-        return err_set(e, ERR_FORMAT, "network.init.from: %s: no tensor '%s'; expected shape %s", path, name, expected);
+        return err_set(e, ERR_FORMAT, "network.init.from.file: %s: no tensor '%s'; expected shape %s", path, name,
+                       expected);
     bool same = t->rank == want.rank;
     for (size_t i = 0; same && i < t->rank; i++)
         same = t->shape[i] == want.shape[i];
     if (!same)
-        return err_set(e, ERR_FORMAT, "network.init.from: %s: tensor '%s' has shape %s, expected %s", path, name,
+        return err_set(e, ERR_FORMAT, "network.init.from.file: %s: tensor '%s' has shape %s, expected %s", path, name,
                        tensor_shape_text(t, found, sizeof found), expected);
     if (t->dtype == DTYPE_I64)
-        return err_set(e, ERR_FORMAT, "network.init.from: %s: tensor '%s' holds integers, expected F32 or F64", path,
-                       name);
+        return err_set(e, ERR_FORMAT, "network.init.from.file: %s: tensor '%s' holds integers, expected F32 or F64",
+                       path, name);
     for (size_t i = 0; weights && i < t->n; i++)
         weights[p->offset + i] = (real)tensor_get(t, i);
     return 0;
+}
+
+static int open_file(struct safetensors *f, const char *path, struct err *e)
+{
+    struct err why = { 0 };
+    int code = safetensors_open(f, path, MAX_FILE_BYTES, &why);
+    if (code < 0)
+        code = err_set(e, code, "network.init.from.file: %s", err_first(&why));
+    err_clear(&why);
+    return code;
 }
 
 /* Every tensor that is missing or does not fit is told. */
 static int take_all(const struct config_from *from, const struct chain *chain, real *weights, struct err *e)
 {
     struct safetensors f = { 0 };
-    int code = safetensors_open(&f, from->file, MAX_FILE_BYTES, e);
-    for (size_t i = 0; f.bytes && i < chain->n_layers; i++)
+    int code = 0;
+    TRY(open_file(&f, from->file, e));
+    for (size_t i = 0; i < chain->n_layers; i++)
         for (size_t j = 0; is_wanted(from, i) && j < chain->layers[i].n_params; j++)
             if (take(&f, from->file, &chain->layers[i], j, weights, e) < 0)
                 code = ERR_FORMAT;
