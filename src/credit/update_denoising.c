@@ -28,12 +28,12 @@ static double std_of(const struct credit *c)
 static int shape(const struct credit *c, struct err *e)
 {
     const struct layer *first = &c->chain->layers[0];
-    if (!(first->def->part.gives & GIVES_SEQUENCE))
+    if (!(first->def->part.gives & GIVES_SEQUENCE) || std_of(c) == 0)
         return 0;
-    return err_at(
-        e, first->where,
-        "algorithm.update: 'denoising' corrupts the input of a flat first layer; network.layers.0 (%s) reads sequences",
-        first->def->part.name);
+    return err_at(e, first->where,
+                  "algorithm.update.input_noise: 'denoising' corrupts the input of a flat first layer; "
+                  "network.layers.0 (%s) reads sequences",
+                  first->def->part.name);
 }
 
 static int open(struct credit *c, struct arena *a, struct err *e)

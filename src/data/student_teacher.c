@@ -16,7 +16,7 @@ enum { ROWS = 100 }; /* samples that go through the teacher together: a fixed pa
 struct opts {
     int64_t features, outputs, hidden, units;
     double gain;
-    int64_t train_size, validation_size, eval_size, test_size, data_seed;
+    int64_t train_size, validation_size, eval_size, test_size, data_seed; /* data_seed 0: the trial's */
 };
 
 /* Samples of a split, [n][features] and [n][outputs]. */
@@ -45,7 +45,7 @@ static const struct option options[] = {
     { "eval_size", OPT_INT, FIELD(eval_size), "0", 0, 1e7,
       .help = "the first so many training samples measure the training loss; 0 = all" },
     { "test_size", OPT_INT, FIELD(test_size), "200", 1, 1e7, .help = "samples of the test set" },
-    { "data_seed", OPT_INT, FIELD(data_seed), "-1", 0, 9e15, OPTION_NULLABLE,
+    { "data_seed", OPT_INT, FIELD(data_seed), NULL, 1, 9e15, OPTION_NULLABLE,
       "seed of teacher and samples (Meulemans 2020: 42); null = the trial's own seed" },
     { 0 },
 };
@@ -152,7 +152,7 @@ static int open_samples(const void *opts, uint64_t trial_seed, void *state, stru
 {
     const struct opts *o = opts;
     struct state *s = state;
-    const uint64_t seed = o->data_seed < 0 ? trial_seed : (uint64_t)o->data_seed;
+    const uint64_t seed = o->data_seed == 0 ? trial_seed : (uint64_t)o->data_seed;
     const int64_t sizes[N_SPLITS] = {
         [SPLIT_TRAIN] = o->train_size, [SPLIT_TEST] = o->test_size, [SPLIT_VALID] = o->validation_size
     };

@@ -114,6 +114,8 @@ END_TEST
 START_TEST(presets_run)
 {
     for (const struct preset *p = presets; p->name; p++) {
+        if (strcmp(p->name, "dtp_autoencoder") == 0) /* check_autoencoder.c: other networks do not fit */
+            continue;
         static const char *const nets[] = { FLAT, "{length: 4, layers: [rnn: {units: 5}, dense: {units: 4}]}", NULL };
         for (size_t i = 0; nets[i]; i++) {
             struct rig r;

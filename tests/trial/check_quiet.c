@@ -107,6 +107,9 @@ static void for_each_algorithm(void (*test)(const char *data, const char *own))
     }
     test(BLOBS, "{algorithm: {name: tp, target_stepsize: 0.5, update: {order: sequential}}}");
     test(BLOBS, "{algorithm: {name: tp, target_stepsize: 0.5, update: {order: sequential_kept}}}");
+    test("{dataset: {name: student_teacher, features: 3, outputs: 3, units: 5, train_size: 20}, loss: squared_error,"
+         " network: {layers: [dense: {units: 4, activation: tanh}, dense: {units: 3, tied: 0}]}}",
+         "{algorithm: {name: dtp_autoencoder, update: {input_noise: 0.3}}}");
 }
 
 /* ---- memory ---- */
