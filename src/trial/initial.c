@@ -84,8 +84,8 @@ int initial_read(struct trial *t, struct err *e)
     const struct config_from *from = &t->config->network.init.from;
     if (!from->file)
         return 0;
-    TRY(hash_file_hex(from->file, t->initial_sha256, e));
     TRY(take_all(from, &t->chain, t->chain.weights, e));
+    TRY(hash_file_hex(from->file, t->initial_sha256, e));
     chain_refresh(&t->chain);
     return 0;
 }
