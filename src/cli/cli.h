@@ -16,9 +16,9 @@ enum option_group {
     GROUP_PROBE = 1u << 5,   /* --input --output --metrics --evaluate */
     GROUP_JOBS = 1u << 6,    /* --jobs alone */
     GROUP_FETCH = 1u << 7,   /* --from --to */
-    GROUP_PLOT = 1u << 8,    /* --output --metric --variant --cell --heatmap --log */
+    GROUP_PLOT = 1u << 8,    /* --output --metric --variant --cell --heatmap --log --filters */
     GROUP_REPORT = 1u << 9,  /* --output --figures --title --intro */
-    GROUP_EXPORT = 1u << 10, /* --trials --metrics --params */
+    GROUP_EXPORT = 1u << 10, /* --trials --metrics --params --output --force */
     GROUP_COMPARE = 1u << 11 /* --metric --study */
 };
 
@@ -29,7 +29,7 @@ struct cli {
     enum query_format format;
     bool has_format;
     bool color_out, color_err;
-    bool quiet, progress, dry_run, yes, fail_fast, force, metrics, evaluate, trials, params, heatmap, log_axis, help;
+    bool quiet, progress, dry_run, yes, fail_fast, force, metrics, evaluate, trials, params, heatmap, log_axis, filters, help;
     int verbose;
     int64_t jobs, memory_limit;
     double stall_seconds;
@@ -64,6 +64,9 @@ int cli_open_plan(const struct cli *c, struct plan *p, bool one_trial, struct er
 /* Prints the rows of one SELECT in the format asked for, with text arguments. */
 int cli_select(const struct cli *c, struct query *q, const char *sql, const char *const *arguments, size_t n,
                struct err *e);
+/* Whether a name can be the first digits of a trial's key, and the trial that it names: none or several are an error. */
+bool cli_is_key(const char *name);
+int cli_find_trial(const struct cli *c, struct query *q, const char *key, int64_t *id, struct err *e);
 void cli_run_options(const struct cli *c, struct run_options *o);
 extern const char cli_code[]; /* program, version and compiler */
 

@@ -1,6 +1,9 @@
 #include "cli/cli.h"
 
+#include "cli/weights.h"
 #include "report/subject.h"
+#include <string.h>
+#include <unistd.h>
 
 enum { PATIENCE_MS = 3600 * 1000 }; /* the statements are known: a large study may take its time */
 
@@ -35,11 +38,42 @@ static int export(const struct cli *c, struct query *q, struct err *e)
                        c->arguments, 1, c->has_format ? c->format : FORMAT_CSV, stdout, NULL, e);
 }
 
+/* `tprun export weights KEY -o FILE` */
+static int export_weights(const struct cli *c, struct err *e)
+{
+    struct weights w = { 0 };
+    if (c->trials || c->metrics || c->params || c->has_format)
+        return err_set(e, ERR_USAGE, "--trials, --metrics, --params and --format are about a study, not about weights");
+    if (!c->output || !strcmp(c->output, "-"))
+        return err_set(e, ERR_USAGE, "export weights needs a file to write: --output FILE");
+    if (!c->force && access(c->output, F_OK) == 0)
+        return err_set(e, ERR_USAGE, "%s exists; --force writes over it", c->output);
+    int code = weights_open(&w, c, c->arguments[1], e);
+    if (code == 0)
+        code = weights_write(&w, c->output, e);
+    weights_close(&w);
+    return code;
+}
+
+static int check_arguments(const struct cli *c, bool weights, struct err *e)
+{
+    if (c->n_arguments == 2 && !weights)
+        return err_set(e, ERR_USAGE, "usage: tprun export STUDY, or tprun export weights KEY --output FILE");
+    if (!weights && (c->output || c->force))
+        return err_set(e, ERR_USAGE, "--output and --force go with weights; a table goes to standard output");
+    return 0;
+}
+
 static int run(const struct cli *c)
 {
     struct query *q;
     struct err e = { 0 };
-    int code = query_open(&q, c->db, &e);
+    const bool weights = c->n_arguments == 2 && !strcmp(c->arguments[0], "weights");
+    int code = check_arguments(c, weights, &e);
+    if (code == 0 && weights)
+        return cli_fail(c, export_weights(c, &e), &e);
+    if (code == 0)
+        code = query_open(&q, c->db, &e);
     if (code == 0) {
         code = export(c, q, &e);
         query_close(q);
@@ -49,12 +83,15 @@ static int run(const struct cli *c)
 
 const struct command command_export = {
     .name = "export",
-    .arguments = "STUDY",
-    .summary = "Write a study's trials, metrics or parameters as CSV or JSON",
+    .arguments = "STUDY | weights KEY --output FILE",
+    .summary = "Write a study's trials, metrics or parameters as CSV or JSON, or a trained network",
     .help = "CSV unless --format says otherwise. Numbers read back as the same doubles; values that\n"
-            "are not finite are empty (null), and the column `nonfinite` says which they were.\n",
+            "are not finite are empty (null), and the column `nonfinite` says which they were.\n\n"
+            "`weights` writes the parameters of a trial's newest checkpoint (of a finished trial, the\n"
+            "last) as safetensors: layers.<i>.weight, layers.<i>.bias, feedback.<i>.*, with study,\n"
+            "variant, seed and step as metadata. network.init.from reads such files.\n",
     .options = GROUP_DB | GROUP_FORMAT | GROUP_EXPORT,
     .min_arguments = 1,
-    .max_arguments = 1,
+    .max_arguments = 2,
     .run = run,
 };

@@ -1,7 +1,36 @@
 #include "cli/cli.h"
 
+#include "cli/weights.h"
 #include "report/figure.h"
+#include "report/filters.h"
 #include "report/output.h"
+#include <string.h>
+
+/* The picture goes to the file, its figures to standard output. */
+static int plot_filters(const struct cli *c, struct err *e)
+{
+    struct weights w = { 0 };
+    struct text png = { 0 };
+    struct filter_figures f;
+    if (c->n_metric_names || c->n_variants || c->cell || c->heatmap || c->log_axis)
+        return err_set(e, ERR_USAGE, "--metric, --variant, --cell, --heatmap and --log are about a study; --filters draws one trial");
+    if (!c->output || !strcmp(c->output, "-"))
+        return err_set(e, ERR_USAGE, "plot --filters needs a file to write: --output FILE.png");
+    int code = weights_open(&w, c, c->arguments[0], e);
+    const struct tensor *t = code == 0 ? safetensors_find(&w.file, "layers.0.weight") : NULL;
+    if (code == 0 && !t)
+        code = err_set(e, ERR_USAGE, "trial %s has no layers.0.weight: its first layer is not dense", c->arguments[0]);
+    if (code == 0)
+        code = filters_draw(t, &png, &f, e);
+    if (code == 0)
+        code = output_write(c->output, &png, e);
+    if (code == 0)
+        printf("%zu filters of %zu x %zu; medians: smoothness %.3f, localisation %.3f, kurtosis %.2f\n", f.n, f.side, f.side, f.smoothness,
+               f.localisation, f.kurtosis);
+    text_free(&png);
+    weights_close(&w);
+    return code;
+}
 
 static int run(const struct cli *c)
 {
@@ -15,6 +44,8 @@ static int run(const struct cli *c)
                                       .cell = c->cell,
                                       .heatmap = c->heatmap,
                                       .log = c->log_axis };
+    if (c->filters)
+        return cli_fail(c, plot_filters(c, &e), &e);
     int code = query_open(&q, c->db, &e);
     if (code == 0) {
         code = figure_draw(&svg, q, c->arguments[0], &o, &e);
@@ -28,12 +59,16 @@ static int run(const struct cli *c)
 
 const struct command command_plot = {
     .name = "plot",
-    .arguments = "STUDY",
+    .arguments = "STUDY | --filters KEY --output FILE.png",
     .summary = "Draw a study as SVG: curves with bands over seeds, or a heatmap",
     .help = "A study that sweeps exactly two numeric keys is drawn as a heatmap of 1 / area under\n"
             "the train loss, with a cross in cells that diverged. Others, and every study with\n"
             "--metric or --cell, are drawn as curves: the mean over seeds of each variant and cell,\n"
-            "with a band of one standard deviation, and a cross where a trial diverged.\n",
+            "with a band of one standard deviation, and a cross where a trial diverged.\n\n"
+            "--filters draws the first 100 rows of one trial's first weight matrix as square images,\n"
+            "each less its mean, from black (-largest) to white (+largest), and prints medians over\n"
+            "all rows: smoothness (products of vertically adjacent pixels), localisation (largest\n"
+            "share in a window of 11 x 11), both over the sum of squares, and kurtosis.\n",
     .options = GROUP_DB | GROUP_PLOT,
     .min_arguments = 1,
     .max_arguments = 1,

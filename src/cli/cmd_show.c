@@ -73,21 +73,17 @@ static int show(const struct cli *c, struct query *q, struct err *e)
 {
     const char *name = c->arguments[0];
     bool found;
-    double n = 0, id = 0;
+    double n = 0;
+    int64_t id;
     TRY(query_number(q, "SELECT count(*) FROM study WHERE name = ?1", &name, 1, &found, &n, e));
     if (n > 0)
         return print_sections(c, q, of_study, name, e);
-    if (strlen(name) < 4 || strspn(name, "0123456789abcdef") != strlen(name) || strlen(name) > 64)
+    if (!cli_is_key(name))
         return err_set(e, ERR_USAGE, "%s: no study '%s'; a trial is named by at least 4 digits of its key", c->db,
                        name);
-    TRY(query_number(q, "SELECT count(*) FROM trial WHERE substr(key, 1, length(?1)) = ?1", &name, 1, &found, &n, e));
-    if (n != 1)
-        return err_set(e, ERR_USAGE,
-                       n > 1 ? "%s: %.0f trials' keys begin with %s" : "%s: no trial (%.0f) whose key begins with %s",
-                       c->db, n, name);
-    TRY(query_number(q, "SELECT id FROM trial WHERE substr(key, 1, length(?1)) = ?1", &name, 1, &found, &id, e));
+    TRY(cli_find_trial(c, q, name, &id, e));
     char argument[32];
-    snprintf(argument, sizeof argument, "%.0f", id);
+    snprintf(argument, sizeof argument, "%lld", (long long)id);
     return print_sections(c, q, of_trial, argument, e);
 }
 

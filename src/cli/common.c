@@ -1,5 +1,7 @@
 #include "cli/cli.h"
 
+#include <string.h>
+
 #ifndef TPRUN_VERSION
 #define TPRUN_VERSION "0"
 #endif
@@ -34,6 +36,25 @@ int cli_select(const struct cli *c, struct query *q, const char *sql, const char
                struct err *e)
 {
     return query_print(q, sql, arguments, n, c->format, stdout, NULL, e);
+}
+
+bool cli_is_key(const char *name)
+{
+    return strlen(name) >= 4 && strlen(name) <= 64 && strspn(name, "0123456789abcdef") == strlen(name);
+}
+
+int cli_find_trial(const struct cli *c, struct query *q, const char *key, int64_t *id, struct err *e)
+{
+    bool found;
+    double n = 0, number = 0;
+    TRY(query_number(q, "SELECT count(*) FROM trial WHERE substr(key, 1, length(?1)) = ?1", &key, 1, &found, &n, e));
+    if (n != 1)
+        return err_set(e, ERR_USAGE,
+                       n > 1 ? "%s: %.0f trials' keys begin with %s" : "%s: no trial (%.0f) whose key begins with %s",
+                       c->db, n, key);
+    TRY(query_number(q, "SELECT id FROM trial WHERE substr(key, 1, length(?1)) = ?1", &key, 1, &found, &number, e));
+    *id = (int64_t)number;
+    return 0;
 }
 
 void cli_run_options(const struct cli *c, struct run_options *o)

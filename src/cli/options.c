@@ -19,6 +19,7 @@ enum {
     COLOR,
     DB,
     FAIL_FAST,
+    FILTERS,
     FIGURES,
     FORMAT,
     FROM,
@@ -68,6 +69,7 @@ static const struct cli_option table[] = {
     { "metric", "NAME", METRIC, GROUP_COMPARE, "what is compared (default: test_accuracy, or else a loss)" },
     { "cell", "TEXT", CELL, GROUP_PLOT, "only cells of the sweep that contain TEXT, such as stepsize=0.1" },
     { "heatmap", NULL, HEATMAP, GROUP_PLOT, "a heatmap and nothing else" },
+    { "filters", NULL, FILTERS, GROUP_PLOT, "the first layer's weights of one trial as images (PNG)" },
     { "log", NULL, LOG_AXIS, GROUP_PLOT, "logarithmic y axes, except of metrics in percent" },
     { "figures", "FOLDER", FIGURES, GROUP_REPORT, "where figures are written (default: figures, beside the report)" },
     { "title", "TEXT", TITLE, GROUP_REPORT, "the heading (default: that of --intro, else Results)" },
@@ -75,6 +77,8 @@ static const struct cli_option table[] = {
     { "trials", NULL, TRIALS, GROUP_EXPORT, "a row for each trial (default)" },
     { "metrics", NULL, METRICS, GROUP_EXPORT, "a row for each value of a metric" },
     { "params", NULL, PARAMS, GROUP_EXPORT, "a row for each value of a trial's configuration" },
+    { "output", "FILE", 'o', GROUP_EXPORT, "weights: the file to write" },
+    { "force", NULL, 'f', GROUP_EXPORT, "weights: write over a file that exists" },
     { "study", "NAME", STUDY, GROUP_COMPARE, "the study of variants that are given without one" },
     { "from", "SOURCE", FROM, GROUP_FETCH, "a folder, file:// or http(s):// address instead of the mirrors" },
     { "to", "FOLDER", TO, GROUP_FETCH, "where the files are kept" },
@@ -218,6 +222,9 @@ static int apply(struct cli *c, const struct cli_option *o, const char *value, c
         return 0;
     case INPUT:
         c->input = value;
+        return 0;
+    case FILTERS:
+        c->filters = true;
         return 0;
     case FROM:
         c->from = value;

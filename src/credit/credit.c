@@ -28,10 +28,10 @@ double reduction_factor(int reduction, size_t rows, size_t units, double target_
 
 /* The registries: a new part is one extern and one word here. */
 #define TARGETS(X) X(target_gradient)
-#define MAPPINGS(X) X(mapping_adjoint) X(mapping_inverse) X(mapping_learned) X(mapping_fixed) X(mapping_pinv)
+#define MAPPINGS(X) X(mapping_adjoint) X(mapping_inverse) X(mapping_learned) X(mapping_fixed) X(mapping_pinv) X(mapping_encoder)
 #define FBLOSSES(X) X(fbloss_none) X(fbloss_reconstruction) X(fbloss_inversion) X(fbloss_difference)
 #define PROPAGATES(X) X(propagate_linear) X(propagate_difference) X(propagate_plain) X(propagate_none)
-#define UPDATES(X) X(update_gradient) X(update_through_chain)
+#define UPDATES(X) X(update_gradient) X(update_through_chain) X(update_denoising)
 
 #define PART_OF(name) &name.part,
 #define EXTERN_TARGET(name) extern const struct target_def name;
@@ -109,6 +109,8 @@ int credit_shape(struct credit *c, const struct credit_choice *choice, const str
         return err_set(e, ERR_SPEC, "algorithm.route: feedback_loss '%s' on route 'direct' is defined for feed-forward networks", loss);
     if ((mapping->gives & GIVES_TRAIN) && !fbloss_of(c)->grads)
         return err_set(e, ERR_SPEC, "algorithm.feedback_loss: mapping '%s' learns, but feedback_loss is 'none'; choose one, or mapping 'fixed'", mapping->name);
+    if (update_of(c)->shape)
+        TRY(update_of(c)->shape(c, e));
     return mapping_of(c)->shape ? mapping_of(c)->shape(c, a, e) : 0;
 }
 
@@ -167,6 +169,8 @@ int credit_open(struct credit *c, size_t rows, struct arena *a, struct err *e)
         if (!c->scratch[i])
             return err_set(e, ERR_MEMORY, "not enough memory for credit assignment");
     }
+    if (update_of(c)->open)
+        TRY(update_of(c)->open(c, a, e));
     return mapping_of(c)->open ? mapping_of(c)->open(c, a, e) : 0;
 }
 

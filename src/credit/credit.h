@@ -105,6 +105,10 @@ struct update_options {
 struct update_def {
     struct part part;
     bool needs_signals; /* credit->s */
+    /* Checks that the rule fits the chain; NULL: it fits any. */
+    int (*shape)(const struct credit *c, struct err *e);
+    /* Allocates what the rule needs of its own; NULL: nothing. */
+    int (*open)(struct credit *c, struct arena *a, struct err *e);
     /* Adds the update directions of the links under the head to g. */
     void (*grads)(struct credit *c, struct pass *p, real *g);
 };
@@ -151,6 +155,8 @@ struct credit {
     struct mat *kept_stack;
     struct mat top; /* (B, n_out of link n-1): dL/dh there; with losses at every step (T * B, n_out): at every link */
     void *mapping_state;
+    void *update_state;
+    struct mat input_noise; /* (B, inputs), standard normal draws of this step for an update rule that corrupts the input; {NULL}: not asked for */
     size_t n_feedback;
     struct feedback *feedback;
     struct hidden *hidden; /* between the source and the feedback layers (credit/feedback.h); NULL without one */

@@ -4,8 +4,20 @@
 
 #include "credit/credit.h"
 
+/* Rows of every update rule, whose options begin with struct update_options. */
+extern const char *const update_order_names[];
+#define UPDATE_OPTIONS                                                                                                 \
+    { "reduction", OPT_ENUM, offsetof(struct update_options, reduction), "half_sum", .names = reduction_names,         \
+      .help = "how the squared distance to the target is reduced to the local loss" },                                 \
+    {                                                                                                                  \
+        "order", OPT_ENUM, offsetof(struct update_options, order), "simultaneous", .names = update_order_names,        \
+            .help = "all layers at the same weights; or bottom to top with new targets, or with the targets of the "   \
+                    "first pass"                                                                                       \
+    }
 extern const struct option update_options_table[];
 /* Factor of layer i: the gradient of the local loss at the state is factor * (h - t) = -factor * d. */
 double update_factor(const struct credit *c, size_t layer);
+/* Adds the gradient of layer i's local loss at the pass's own states. */
+void update_local(struct credit *c, struct pass *p, size_t i, real *g);
 
 #endif

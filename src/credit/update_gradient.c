@@ -2,13 +2,10 @@
  * Links that share weights are updated in one product over their stacked rows. */
 #include "credit/update.h"
 
-static const char *const order_names[] = { "simultaneous", "sequential", "sequential_kept", NULL };
+const char *const update_order_names[] = { "simultaneous", "sequential", "sequential_kept", NULL };
 
 const struct option update_options_table[] = {
-    { "reduction", OPT_ENUM, offsetof(struct update_options, reduction), "half_sum", .names = reduction_names,
-      .help = "how the squared distance to the target is reduced to the local loss" },
-    { "order", OPT_ENUM, offsetof(struct update_options, order), "simultaneous", .names = order_names,
-      .help = "all layers at the same weights; or bottom to top with new targets, or with the targets of the first pass" },
+    UPDATE_OPTIONS,
     { 0 }
 };
 
@@ -18,16 +15,20 @@ double update_factor(const struct credit *c, size_t layer)
     return reduction_factor(o->reduction, c->rows, c->chain->layers[layer].n_out, c->choice.target_stepsize);
 }
 
+void update_local(struct credit *c, struct pass *p, size_t i, real *g)
+{
+    const struct layer *l = &c->chain->layers[i];
+    if (!c->has_deltas)
+        l->def->vjp(l, p->stacks[i], c->d_stack[i], (struct mat){ 0 });
+    else if (i == 0)
+        l->def->vjp(l, p->links[0], c->d[0], (struct mat){ 0 });
+    l->def->grads(l, p->stacks[i], (real)-update_factor(c, i), g);
+}
+
 static void grads(struct credit *c, struct pass *p, real *g)
 {
-    for (size_t i = 0; i < c->chain->n_layers && c->chain->first_link[i] < c->n; i++) {
-        const struct layer *l = &c->chain->layers[i];
-        if (!c->has_deltas)
-            l->def->vjp(l, p->stacks[i], c->d_stack[i], (struct mat){ 0 });
-        else if (i == 0)
-            l->def->vjp(l, p->links[0], c->d[0], (struct mat){ 0 });
-        l->def->grads(l, p->stacks[i], (real)-update_factor(c, i), g);
-    }
+    for (size_t i = 0; i < c->chain->n_layers && c->chain->first_link[i] < c->n; i++)
+        update_local(c, p, i, g);
 }
 
 extern const struct update_def update_gradient;

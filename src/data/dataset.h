@@ -22,7 +22,7 @@ struct data_shape {
     bool sequence;     /* needs a layer that reads sequences */
     size_t train_size; /* samples per epoch; 0 = endless */
     size_t eval_size, test_size;
-    size_t valid_size; /* held out of the training set; 0 = none, as in all generated data */
+    size_t valid_size; /* held out of the training set; 0 = none */
 };
 
 /* A minibatch in memory of the caller: x [T][B][D]; labels [B] for classes, y (B, outputs) otherwise. */
@@ -55,7 +55,7 @@ struct dataset_def {
     void (*close)(void *state);
 };
 
-/* temporal_order adding permutation gaussian given mnist fashion_mnist cifar10 */
+/* temporal_order adding permutation gaussian student_teacher given mnist fashion_mnist cifar10 */
 extern const struct registry dataset_registry;
 
 /* The sample at place i of an epoch over n samples in random order: for each (seed, epoch) a permutation of 0 .. n - 1,

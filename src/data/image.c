@@ -4,8 +4,10 @@
 #include "data/image.h"
 
 #include "base/rng.h"
+#include <string.h>
 
 static const char *const scalings[] = { "unit", "standard", "centered", NULL };
+static const char *const labels[] = { "class", "input", NULL };
 static const char *const validations[] = { "random", "last", NULL };
 
 #define FIELD(name) offsetof(struct image_opts, name)
@@ -20,6 +22,8 @@ static const struct option options[] = {
     { "scaling", OPT_ENUM, FIELD(scaling), "unit", .names = scalings,
       .help = "unit: x = byte / 255; standard: less the mean and over the deviation of the set (by channel); centered: "
               "2 x - 1" },
+    { "labels", OPT_ENUM, FIELD(labels), "class", .names = labels,
+      .help = "class: the class of the image; input: the input itself as real targets, for auto-encoders (flat only)" },
     { "train_size", OPT_INT, FIELD(train_size), "0", 0, 60000,
       .help = "training samples, the first of the file that are not held out; 0 = all" },
     { "validation_size", OPT_INT, FIELD(validation_size), "0", 0, 59999,
@@ -52,11 +56,14 @@ static int image_shape(const struct image_set *set, const struct image_opts *o, 
     if (train > set->n_train - held_out)
         return err_set(e, ERR_SPEC, "train_size: %zu, but there are %zu samples (%zu are held out)", train,
                        set->n_train - held_out, held_out);
+    const bool classes = o->labels == LABELS_CLASS;
+    if (!classes && o->pixels_per_step > 0)
+        return err_set(e, ERR_SPEC, "dataset.labels: 'input' is for flat images, but pixels_per_step makes a sequence of them");
     *s = (struct data_shape){
         .length = n / per_step,
         .features = per_step,
-        .outputs = IMAGE_CLASSES,
-        .classes = true,
+        .outputs = classes ? IMAGE_CLASSES : per_step,
+        .classes = classes,
         .sequence = o->pixels_per_step > 0,
         .train_size = train,
         .eval_size = eval < train ? eval : train,
@@ -187,8 +194,12 @@ static void fill(const void *opts, void *state, enum split split, uint64_t first
     for (size_t row = 0; row < b->rows; row += BLOCK) {
         const uint8_t *image[BLOCK];
         const size_t n = b->rows - row < BLOCK ? b->rows - row : BLOCK;
-        for (size_t r = 0; r < n; r++)
-            image[r] = sample(opts, s, split, first + row + r, &b->label[row + r]);
+        for (size_t r = 0; r < n; r++) {
+            int64_t label;
+            image[r] = sample(opts, s, split, first + row + r, &label);
+            if (b->label)
+                b->label[row + r] = label;
+        }
         const struct image_input *input = s->inputs;
         for (real *x = b->x + row * k; input < s->inputs + s->n_inputs; x += step)
             for (size_t j = 0; j < k; j++, input++) {
@@ -197,6 +208,8 @@ static void fill(const void *opts, void *state, enum split split, uint64_t first
                     x[r * k + j] = value[image[r][input->pixel]];
             }
     }
+    if (!b->label) /* labels: input; flat, so that x is (rows, k) like y */
+        memcpy(b->y.p, b->x, step * sizeof *b->x);
 }
 
 /* ---- the sets ---- */

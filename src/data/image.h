@@ -7,6 +7,7 @@
 #include "data/image_files.h"
 
 enum image_scaling { SCALING_UNIT, SCALING_STANDARD, SCALING_CENTERED };
+enum image_labels { LABELS_CLASS, LABELS_INPUT };
 enum image_validation { VALIDATION_RANDOM, VALIDATION_LAST };
 
 struct image_opts {
@@ -14,7 +15,7 @@ struct image_opts {
     int64_t pixels_per_step; /* 0: flat */
     bool permute, shuffle;
     int64_t permutation_seed;
-    int scaling, validation;
+    int scaling, validation, labels;
     int64_t train_size, validation_size, eval_size, test_size;
 };
 

@@ -1,16 +1,30 @@
 #include "net/affine.h"
 
-int affine_open(struct affine *f, struct mat w, const struct act *act, size_t rows, struct arena *a, struct err *e)
+/* What follows from f->w and f->wt. */
+static int open_rest(struct affine *f, size_t rows, struct arena *a, struct err *e)
 {
-    *f = (struct affine){ .in = w.cols, .out = w.rows, .rows = rows, .act = act, .w = w };
     f->up = product_plan(rows, f->out, f->in, true);
-    if (f->up.kernel)
+    const bool packs = f->up.kernel && !f->transposed;
+    if (packs)
         f->wt = mat_new(a, f->in, f->out);
     f->scratch = mat_new(a, rows, f->out);
-    if ((f->up.kernel && !f->wt.p) || !f->scratch.p)
+    if ((packs && !f->wt.p) || !f->w.p || !f->scratch.p)
         return err_set(e, ERR_MEMORY, "not enough memory for a layer of %zu x %zu", f->out, f->in);
     f->down = product_plan(rows, f->in, f->out, false);
     return 0;
+}
+
+int affine_open(struct affine *f, struct mat w, const struct act *act, size_t rows, struct arena *a, struct err *e)
+{
+    *f = (struct affine){ .in = w.cols, .out = w.rows, .rows = rows, .act = act, .w = w };
+    return open_rest(f, rows, a, e);
+}
+
+int affine_open_transposed(struct affine *f, struct mat wt, const struct act *act, size_t rows, struct arena *a, struct err *e)
+{
+    *f = (struct affine){ .in = wt.rows, .out = wt.cols, .rows = rows, .act = act, .wt = wt, .w = mat_new(a, wt.cols, wt.rows) };
+    f->transposed = true;
+    return open_rest(f, rows, a, e);
 }
 
 void affine_finish(struct affine *f)
@@ -22,7 +36,9 @@ void affine_finish(struct affine *f)
 
 void affine_refresh(struct affine *f)
 {
-    if (f->wt.p)
+    if (f->transposed)
+        mat_transpose(f->wt, f->w);
+    else if (f->wt.p)
         mat_transpose(f->w, f->wt);
 }
 

@@ -20,9 +20,12 @@ struct affine {
     struct mat variant;        /* (out, in): 2 I - W, if the options ask for it */
     struct ridge ridge;
     bool has_ridge;
+    bool transposed;           /* wt lies in the weight vector, and w is the packed one */
 };
 
 int affine_open(struct affine *f, struct mat w, const struct act *act, size_t rows, struct arena *a, struct err *e);
+/* The same for a map whose weights are the transpose wt (in, out) of another one's. */
+int affine_open_transposed(struct affine *f, struct mat wt, const struct act *act, size_t rows, struct arena *a, struct err *e);
 void affine_finish(struct affine *f);
 void affine_refresh(struct affine *f);
 /* out += in W^T, then out = a(out). */

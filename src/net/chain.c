@@ -6,6 +6,27 @@
 /* Parameters start on 64-byte boundaries of the weight vector. */
 #define PARAM_ALIGN (64 / sizeof(real))
 
+/* Finds the layer whose weights this one shares: an earlier dense one with weights of its own, of mirrored shape. */
+static int tie_layer(const struct chain *c, struct layer *l, size_t features, struct err *e)
+{
+    const int64_t k = l->def->tied ? l->def->tied(l) : -1;
+    const struct layer_options *o = l->opts;
+    if (k < 0)
+        return 0;
+    if ((size_t)k >= l->index)
+        return err_at(e, l->where, "network.layers.%zu.tied: %lld is no layer below this one; layers count from 0", l->index, (long long)k);
+    const struct layer *other = &c->layers[k];
+    if (other->def != l->def || other->tied)
+        return err_at(e, l->where, "network.layers.%zu.tied: network.layers.%lld has no dense weights of its own", l->index, (long long)k);
+    if (o->weights_init.part)
+        return err_at(e, l->where, "network.layers.%zu.weights_init: a tied layer has no weights to initialise", l->index);
+    if (other->n_out != features)
+        return err_at(e, l->where, "network.layers.%zu.tied: the transpose of network.layers.%lld reads %zu values, but the layer gets %zu",
+                      l->index, (long long)k, other->n_out, features);
+    l->tied = other;
+    return 0;
+}
+
 static int shape_layer(struct chain *c, size_t i, struct chosen choice, size_t features, struct where where, struct err *e)
 {
     struct layer *l = &c->layers[i];
@@ -21,6 +42,7 @@ static int shape_layer(struct chain *c, size_t i, struct chosen choice, size_t f
     if (i == 0 && c->data.sequence && !reads_sequence)
         return err_at(e, where, "network.layers.0: the dataset gives sequences; the first layer must read them (rnn), not '%s'",
                       choice.part->name);
+    TRY(tie_layer(c, l, features, e));
     return l->def->shape(l, features, e);
 }
 

@@ -71,6 +71,9 @@ struct layer_def {
     /* From n_in features (of the chain's state, or of the input for a recurrent layer) to l->n_in, n_side, n_out, n_pre, n_saved, n_delta and params
      * (without offsets). ERR_SPEC with a message that needs no place. */
     int (*shape)(struct layer *l, size_t features, struct err *e);
+    /* The index of the layer whose weights this one uses transposed, or -1: chain_shape puts that layer into l->tied before `shape`. NULL: no
+     * layer of this kind is tied. */
+    int64_t (*tied)(const struct layer *l);
     /* Run-time state (packed weights, workspaces) for links of `rows` rows. */
     int (*open)(struct layer *l, size_t rows, struct arena *a, struct err *e);
     void (*finish)(struct layer *l);
@@ -114,6 +117,7 @@ struct layer {
     struct where where; /* in the file, for messages; line 0 = none */
     size_t n_in, n_side, n_out, n_pre, n_saved, n_delta;
     bool all_states; /* a recurrent layer that gives every state instead of the last: the layers above see T * B rows */
+    const struct layer *tied; /* whose weights it uses transposed, adding its gradients there; NULL: it has its own */
     size_t n_params;
     struct param params[LAYER_MAX_PARAMS];
     real *weights; /* the network's vector; this layer's parameters start at params[i].offset */

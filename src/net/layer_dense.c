@@ -1,4 +1,4 @@
-/* dense: h' = a(W h + b). */
+/* dense: h' = a(W h + b), with W its own or the transpose of an earlier layer's (tied weights of an auto-encoder). */
 #include "net/layer_dense.h"
 
 #include "net/affine.h"
@@ -12,31 +12,52 @@ struct dense_state {
 static const struct option dense_table[] = {
     { "units", OPT_INT, offsetof(struct dense_options, units), NULL, 1, 1e7, OPTION_REQUIRED, "number of outputs" },
     { "activation", OPT_ENUM, offsetof(struct dense_options, activation), "linear", .names = act_names, .help = "activation of the outputs" },
+    { "tied", OPT_INT, offsetof(struct dense_options, tied), "-1", 0, 1e4, OPTION_NULLABLE,
+      "index (from 0) of an earlier dense layer whose weights, transposed, are this layer's; it then has a bias alone, and trainable and "
+      "stepsize_factor are about that; null = weights of its own" },
     LAYER_OPTIONS(struct dense_options),
     { "transmit", OPT_PART, offsetof(struct dense_options, transmit), "identity", .registry = &transmit_registry,
       .help = "what the layer above gets of the outputs; state and target stay what they are" },
     { 0 }
 };
 
+static int64_t dense_tied(const struct layer *l)
+{
+    return ((const struct dense_options *)l->opts)->tied;
+}
+
 static int dense_shape(struct layer *l, size_t features, struct err *e)
 {
-    (void)e;
     const struct dense_options *o = l->opts;
+    if (l->tied && l->tied->n_in != (size_t)o->units)
+        return err_at(e, l->where, "network.layers.%zu.units: %lld, but the transpose of network.layers.%zu gives %zu", l->index,
+                      (long long)o->units, l->tied->index, l->tied->n_in);
     l->n_in = features;
     l->n_out = l->n_delta = (size_t)o->units;
     l->act = act_all[o->activation];
     if (o->transmit.part != &transmit_identity.part)
         l->transmit = o->transmit;
-    layer_add_param(l, "weight", 2, l->n_out, l->n_in, false);
+    if (!l->tied)
+        layer_add_param(l, "weight", 2, l->n_out, l->n_in, false);
     if (o->common.bias)
         layer_add_param(l, "bias", 1, l->n_out, 1, true);
     return 0;
 }
 
+/* The last parameter, if the layer has one. */
+static const struct param *bias_of(const struct layer *l)
+{
+    const struct param *last = l->n_params ? &l->params[l->n_params - 1] : NULL;
+    return last && last->is_bias ? last : NULL;
+}
+
 static int dense_open(struct layer *l, size_t rows, struct arena *a, struct err *e)
 {
     struct dense_state *s = l->state;
-    s->bias = l->n_params > 1 ? l->weights + l->params[1].offset : NULL;
+    const struct param *bias = bias_of(l);
+    s->bias = bias ? l->weights + bias->offset : NULL;
+    if (l->tied)
+        return affine_open_transposed(&s->affine, layer_param(l->tied, 0, l->weights), l->act, rows, a, e);
     return affine_open(&s->affine, layer_param(l, 0, l->weights), l->act, rows, a, e);
 }
 
@@ -89,9 +110,13 @@ static void dense_difference(const struct layer *l, struct link at, struct mat d
 
 static void dense_grads(const struct layer *l, struct link at, real scale, real *g)
 {
-    blas_gemm(true, false, scale, at.delta, at.in, 1, layer_param(l, 0, g));
-    if (l->n_params > 1)
-        mat_sum_rows(at.delta, scale, g + l->params[1].offset);
+    const struct param *bias = bias_of(l);
+    if (l->tied) /* d/dW of W^T h: the transpose of delta^T h */
+        blas_gemm(true, false, scale, at.in, at.delta, 1, layer_param(l->tied, 0, g));
+    else
+        blas_gemm(true, false, scale, at.delta, at.in, 1, layer_param(l, 0, g));
+    if (bias)
+        mat_sum_rows(at.delta, scale, g + bias->offset);
 }
 
 static double dense_flops(const struct layer *l, size_t rows, double *product)
@@ -145,6 +170,7 @@ const struct layer_def layer_dense = {
               .state_size = sizeof(struct dense_state),
               .gives = GIVES_INVERSE | GIVES_MIRROR },
     .shape = dense_shape,
+    .tied = dense_tied,
     .open = dense_open,
     .finish = dense_finish,
     .refresh = dense_refresh,

@@ -42,3 +42,21 @@ int data_files_check(struct runner *r, const struct config *c, struct err *e)
     err_clear(&found);
     return code;
 }
+
+int initial_file_check(struct runner *r, const struct config *c, struct err *e)
+{
+    char hex[65];
+    struct config any_seed = *c;
+    if (!c->network.init.from.file)
+        return 0;
+    any_seed.seed = 0;
+    config_key(&any_seed, hex);
+    if (r->data_seen.n && strstr(r->data_seen.s, hex))
+        return 0;
+    text_puts(&r->data_seen, hex);
+    struct arena a;
+    arena_init(&a, 0);
+    const int code = trial_check_initial(c, &a, e);
+    arena_finish(&a);
+    return code;
+}

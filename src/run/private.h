@@ -72,6 +72,8 @@ int queue_put_study(struct runner *r, size_t study, struct err *e);
 /* ---- data_files.c ---- */
 /* Finds, checks and records the files that a trial's dataset reads, once per dataset. */
 int data_files_check(struct runner *r, const struct config *c, struct err *e);
+/* Checks the file of a trial's initial weights, once for all seeds. */
+int initial_file_check(struct runner *r, const struct config *c, struct err *e);
 
 /* ---- attempt.c ---- */
 /* Starts the trial in a free slot; *started = false if there is nothing to do for it (a duplicate that is finished or

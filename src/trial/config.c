@@ -14,11 +14,21 @@ static const char *const schedule_names[] = { "joint", "first", NULL };
 
 #define MAP(type, field) offsetof(struct type, field)
 
+static const struct option from_options[] = {
+    { "file", OPT_TEXT, MAP(config_from, file), .flags = OPTION_NULLABLE,
+      .help = "safetensors file with tensors layers.<i>.weight, layers.<i>.bias and so on (F32 or F64), as `tprun export weights` writes; "
+              "relative to the working folder" },
+    { "layers", OPT_REALS, MAP(config_from, layers), .min = 0, .max = 1e6, .flags = OPTION_NULLABLE,
+      .help = "indices (from 0) of the layers that are read; without it all are" },
+    { 0 }
+};
 static const struct option init_options[] = {
     { "weights", OPT_PART, MAP(config_network, init.weights) - MAP(config_network, init), "xavier", .registry = &init_registry,
       .help = "initialisation of all weights" },
     { "biases", OPT_PART, MAP(config_network, init.biases) - MAP(config_network, init), "zeros", .registry = &init_registry,
       .help = "initialisation of all biases" },
+    { "from", OPT_MAP, MAP(config_network, init.from) - MAP(config_network, init), NULL, .table = from_options,
+      .help = "parameters that are read from a file instead" },
     { 0 }
 };
 static const char *const input_gradient_names[] = { "noisy", "clean", NULL };

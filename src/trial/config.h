@@ -13,12 +13,18 @@ struct config_input_noise {
     double std;
     int gradient; /* enum input_gradient */
 };
+/* Initial weights that are read instead of drawn. */
+struct config_from {
+    const char *file;    /* NULL: none */
+    struct reals layers; /* indices; NULL items: all */
+};
 
 struct config_network {
     struct chosen_list layers;
     struct config_input_noise input_noise;
     struct {
         struct chosen weights, biases;
+        struct config_from from;
     } init;
 };
 

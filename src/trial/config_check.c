@@ -208,6 +208,36 @@ static void check_algorithm(const struct node *tree, const struct config_algorit
                "algorithm.update.order: the links of a recurrent layer share weights; only 'simultaneous' is defined there");
 }
 
+/* The layers that initial weights are read for. */
+static void check_from(const struct node *tree, const struct config *c, const struct chain *chain, struct arena *a, struct err *e)
+{
+    const struct config_from *from = &c->network.init.from;
+    const struct where where = place(tree, "network.init.from.layers", a);
+    if (from->layers.items && !from->file)
+        err_at(e, where, "network.init.from: layers are named, but no file");
+    for (size_t i = 0; i < from->layers.n; i++) {
+        const double layer = from->layers.items[i];
+        if (layer >= (double)chain->n_layers || layer != (double)(size_t)layer)
+            err_at(e, where, "network.init.from.layers: %g is no layer; the network has layers 0 to %zu", layer, chain->n_layers - 1);
+        for (size_t j = 0; j < i; j++)
+            if (from->layers.items[j] == layer)
+                err_at(e, where, "network.init.from.layers: %g is named twice", layer);
+    }
+}
+
+/* Two layers that share weights do not move one after the other. */
+static void check_tied(const struct node *tree, const struct config *c, const struct chain *chain, struct arena *a, struct err *e)
+{
+    const struct update_options *update = c->algorithm.update.opts;
+    for (size_t i = 0; i < chain->n_layers && update->order != ORDER_SIMULTANEOUS; i++)
+        if (chain->layers[i].tied) {
+            err_at(e, place(tree, "algorithm.update.order", a),
+                   "algorithm.update.order: network.layers.%zu and network.layers.%zu share weights; only 'simultaneous' is defined there",
+                   chain->layers[i].tied->index, i);
+            return;
+        }
+}
+
 void config_check(const struct node *tree, struct config *c, struct arena *a, struct err *e)
 {
     struct err late = { 0 };
@@ -231,7 +261,12 @@ void config_check(const struct node *tree, struct config *c, struct arena *a, st
         (void)credit_shape(&credit, &choice, &chain, a, &late); /* its messages are taken over below */
     else
         (void)credit_check(&choice, &late);
+    const bool shaped = late.n_messages == 0;
     take(tree, &late, a, e);
     check_algorithm(tree, &c->algorithm, &data, a, e);
     check_feedback_only(tree, c, &data, a, e);
+    if (shaped) {
+        check_tied(tree, c, &chain, a, e);
+        check_from(tree, c, &chain, a, e);
+    }
 }

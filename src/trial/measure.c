@@ -132,6 +132,8 @@ static int condition_number(struct trial *t, const struct measure_def *m, struct
             continue;
         const struct mat w = state_weight(&t->chain.layers[i]);
         double largest, smallest;
+        if (!w.p) /* tied: the layer that has the weights tells */
+            continue;
         TRY(solve_condition(w, &largest, &smallest, e));
         if (w.rows < w.cols)
             smallest = 0; /* W^T W has a null space */

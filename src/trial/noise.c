@@ -26,11 +26,12 @@ int noise_open(struct trial *t, uint64_t seed, struct err *e)
 {
     char name[64];
     struct noise *pass = &t->pass_noise, *feedback = &t->feedback_noise;
-    pass->sources = arena_alloc(&t->memory, t->chain.n_layers + 1, sizeof *pass->sources);
+    pass->sources = arena_alloc(&t->memory, t->chain.n_layers + 2, sizeof *pass->sources);
     feedback->sources = arena_alloc(&t->memory, 2 * t->credit.n_feedback + 1, sizeof *feedback->sources);
     if (!pass->sources || !feedback->sources)
         return err_set(e, ERR_MEMORY, "not enough memory for the streams of noise");
     add(pass, seed, "noise.input", DRAWS_NORMAL, t->pass.noise.draws);
+    add(pass, seed, "noise.input", DRAWS_NORMAL, t->credit.input_noise);
     for (size_t i = 0; i < t->chain.n_layers; i++) {
         const int kind = transmit_draws_of(t->chain.layers[i].transmit, true);
         snprintf(name, sizeof name, "noise.%s.%zu", transmit_draws_names[kind], i);

@@ -82,6 +82,7 @@ struct trial {
     struct noise feedback_noise; /* once per feedback step */
     int64_t step;      /* training steps done */
     int64_t budget;
+    char initial_sha256[65]; /* of the file that initial weights were read from */
     /* carried over checkpoints */
     double initial_loss; /* train loss at step 0; NAN if unknown */
     double batch_loss_sum;
@@ -117,6 +118,12 @@ struct chosen config_optimizer(const struct config *c, size_t layer);
 int64_t config_budget(const struct config *c, const struct data_shape *data);
 /* Minibatches that make up an epoch: the training set over the batch size, rounded up; 0 for endless data. */
 int64_t config_per_epoch(const struct config *c, const struct data_shape *data);
+
+/* ---- initial.c ---- */
+/* Initial weights from a file, over those that were drawn; nothing if none is given. */
+int initial_read(struct trial *t, struct err *e);
+/* Records which bytes they were: the path alone does not say. */
+int initial_tell(const struct trial *t, struct sink *sink, struct err *e);
 
 /* ---- step.c ---- */
 /* Forward, credit and updates on the minibatch in t->pass.batch, with the noise drawn (draw) or as it lies in the feedback layers. */

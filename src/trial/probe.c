@@ -107,6 +107,7 @@ static int read_noise(struct input *in, struct trial *t, struct err *e)
 {
     char name[64];
     TRY(read_draws(in, t, "noise.input", t->pass.noise.draws, e));
+    TRY(read_draws(in, t, "noise.input", t->credit.input_noise, e));
     for (size_t i = 0; i < t->chain.n_layers; i++) {
         const char *kind = transmit_draws_names[transmit_draws_of(t->chain.layers[i].transmit, true)];
         snprintf(name, sizeof name, "noise.%s.%zu", kind, i);

@@ -177,8 +177,10 @@ static int train(struct run *r, struct err *e)
 {
     struct trial *t = r->t;
     const int64_t every = t->config->log.every, test = t->config->train.stop.every;
-    if (t->step == 0 && t->feedback_only.done == 0)
+    if (t->step == 0 && t->feedback_only.done == 0) {
+        TRY(initial_tell(t, r->sink, e));
         TRY(look(r, true, true, e));
+    }
     TRY(feedback_only(r, e));
     while (t->step < t->budget) {
         TRY(between_steps(r, e));

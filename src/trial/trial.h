@@ -60,6 +60,9 @@ struct trial_size {
 };
 int trial_measure(const struct config *c, struct trial_size *size, struct arena *a, struct err *e);
 
+/* network.init.from: whether the file can be read and holds every parameter that is asked for, in its shape. ERR_FORMAT or ERR_IO. */
+int trial_check_initial(const struct config *c, struct arena *a, struct err *e);
+
 /* Registries that `tprun list` and the schema show, closed by NULL. */
 extern const struct registry *const trial_registries[];
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """End-to-end tests of the real program: TPRUN_BUILD names the build folder."""
+import hashlib
 import json
 import os
 import re
@@ -185,6 +186,46 @@ class Running(Cli):
         self.assertEqual(self.sql("SELECT count(*) FROM metric")[0][0], 42)
         self.call("claims", "--db", self.db)
         self.call("ls", "--db", os.path.join(self.folder, "none.db"), status=5)
+
+    def test_weights_go_from_one_trial_into_another(self):
+        net, picture = (os.path.join(self.folder, n) for n in ("net.safetensors", "filters.png"))
+        spec = os.path.join(self.folder, "flat.yaml")
+        with open(spec, "w", encoding="utf-8") as f:
+            f.write("{version: 1, experiment: flat, seeds: 1, dataset: {name: gaussian, features: 9, train_size: 50}, network: {layers: [dense: "
+                    "{units: 5, activation: tanh}, dense: {units: 3}]}, loss: cross_entropy, algorithm: bp, train: {optimizer: {name: sgd, "
+                    "stepsize: 0.1}, batch_size: 10, iterations: 20}}")
+        self.call("run", spec, "--db", self.db)
+        key = self.sql("SELECT key FROM trial")[0][0]
+        self.call("export", "weights", key[:12], "--db", self.db, status=2)
+        self.call("export", "weights", key[:12], "-o", net, "--db", self.db)
+        with open(net, "rb") as f:
+            first = f.read()
+        header = json.loads(first[8:8 + int.from_bytes(first[:8], "little")])
+        facts = header.pop("__metadata__")
+        self.assertEqual((facts["study"], facts["variant"], facts["seed"], facts["step"], facts["trial"]), ("flat", "base", "1", "20", key))
+        self.assertEqual({name: t["shape"] for name, t in header.items()},
+                         {"layers.0.weight": [5, 9], "layers.0.bias": [5], "layers.1.weight": [3, 5], "layers.1.bias": [3]})
+        self.assertIn("--force writes over it", self.call("export", "weights", key, "-o", net, "--db", self.db, status=2).stderr)
+        self.call("export", "weights", key, "-o", net, "--force", "--db", self.db)
+        with open(net, "rb") as f:
+            self.assertEqual(f.read(), first)
+        # what is read is where the other trial ended
+        self.call("run", spec, "--db", self.db, "network.init.from.file=" + net)
+        kind, text = self.sql("SELECT kind, text FROM event")[0]
+        self.assertEqual((kind, text.split()[-3:]), ("initial_weights", ["layers", "0", "1"]))
+        self.assertIn(hashlib.sha256(first).hexdigest(), text)
+        values = dict(self.sql("SELECT m.trial_id || '@' || m.step, m.value FROM metric m JOIN metric_key k ON k.id = m.key_id "
+                               "WHERE k.name = 'train_loss'"))
+        self.assertEqual(values["2@0"], values["1@20"])
+        missing = self.call("run", spec, "--db", self.db, "network.init.from.file=" + net, "network.layers.0.dense.units=6", status=1).stderr
+        self.assertIn("tensor 'layers.0.weight' has shape [5, 9], expected [6, 9]", missing)
+        out = self.call("plot", "--filters", key, "-o", picture, "--db", self.db).stdout
+        self.assertRegex(out, r"^5 filters of 3 x 3; medians: smoothness \S+, localisation 1\.000, kurtosis \S+\n$")
+        with open(picture, "rb") as f:
+            self.assertEqual(f.read(24), b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x13\0\0\0\x03")
+        self.call("plot", "--filters", "torture", "-o", picture, "--db", self.db, status=2)
+        os.unlink(os.path.join(os.path.dirname(self.db), self.sql("SELECT path FROM checkpoint WHERE trial_id = 1 ORDER BY id DESC")[0][0]))
+        self.assertIn("No such file", self.call("export", "weights", key, "-o", net, "--force", "--db", self.db, status=1).stderr)
 
     def test_claims_refuted(self):
         spec = os.path.join(self.folder, "claims.yaml")

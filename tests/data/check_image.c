@@ -355,6 +355,39 @@ START_TEST(samples_do_not_depend_on_the_batch)
 }
 END_TEST
 
+/* ---- labels ---- */
+
+/* The same images, whose targets are what is read, scaled and permuted as it is. */
+START_TEST(the_input_as_label)
+{
+    enum { ROWS = 40 };
+    struct fixture f = fixture_open("mnist", OPTIONS("labels", "input", "permute", "true", "scaling", "centered"), 1),
+                   classes = fixture_open("mnist", OPTIONS("permute", "true", "scaling", "centered"), 1);
+    ck_assert(!f.shape.classes && f.shape.outputs == PIXELS && f.shape.features == PIXELS);
+    const enum split splits[] = { SPLIT_TRAIN, SPLIT_EVAL, SPLIT_TEST };
+    for (size_t i = 0; i < 3; i++) {
+        const struct batch b = fixture_fill(&f, splits[i], 5, ROWS), same = fixture_fill(&classes, splits[i], 5, ROWS);
+        ck_assert_mem_eq(b.x, same.x, (size_t)ROWS * PIXELS * sizeof *b.x);
+        ck_assert_mem_eq(b.y.p, b.x, (size_t)ROWS * PIXELS * sizeof *b.x);
+    }
+    done(&f);
+    done(&classes);
+}
+END_TEST
+
+START_TEST(no_sequence_as_label)
+{
+    const struct dataset_def *def = (const void *)registry_find(&dataset_registry, "mnist");
+    void *opts = options_new(&def->part);
+    struct data_shape shape;
+    struct err e = { 0 };
+    options_set(&def->part, opts, "labels", "input");
+    options_set(&def->part, opts, "pixels_per_step", "28");
+    files_refused(def->shape(opts, &shape, &e), ERR_SPEC, &e, "'input' is for flat images");
+    free(opts);
+}
+END_TEST
+
 /* ---- mistakes ---- */
 
 START_TEST(options_that_cannot_be)
@@ -610,6 +643,8 @@ static void add_tests(TCase *tcase)
     tcase_add_test(tcase, validation);
     tcase_add_test(tcase, evaluation);
     tcase_add_test(tcase, samples_do_not_depend_on_the_batch);
+    tcase_add_test(tcase, the_input_as_label);
+    tcase_add_test(tcase, no_sequence_as_label);
     tcase_add_test(tcase, options_that_cannot_be);
     tcase_add_test(tcase, data_that_is_missing);
     tcase_add_test(tcase, places);

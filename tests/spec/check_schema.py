@@ -34,7 +34,7 @@ UNSEEN = {
         "one_variant_is_wrong stop sweep_unknown_key sweep_unknown_layer sweep_unknown_section sweep_value_out_of_range variant_index",
     "a misspelt form of values reads as one more name of the key": "sweep_geomspace",
     "values, or lengths of lists, are compared with each other":
-        "head_too_large iterations_and_epochs log_damping_length pinv_damping_length sweep_fractions_of_integers sweep_one_contains_the_other swept_twice zip_lengths",
+        "from_layers from_without_file head_too_large iterations_and_epochs log_damping_length pinv_damping_length sweep_fractions_of_integers sweep_one_contains_the_other swept_twice zip_lengths",
     "which options a part takes depends on the preset that chose it": "option_of_another_mapping",
     "parts are compared with each other or with the data":
         "batch_larger_than_data dataset_bits dense_on_sequences difference_needs_apply difference_needs_apply_by_mapping"
@@ -44,7 +44,8 @@ UNSEEN = {
         " loss_without_classes loss_without_real_targets metric_of_another_dataset metric_of_another_mapping rnn_not_first"
         " metric_gn_recurrent metric_gnt_recurrent nullspace_of_layers_in_turn pinv_difference pinv_on_the_chain pinv_recurrent"
         " sequential_on_recurrent sweep_cell_does_not_fit sweep_chooses_parts two_misfits wrong_outputs"
-        " input_noise_on_sequences noise_decay_without_end transmit_feedback_linear transmit_last_layer",
+        " input_noise_on_sequences noise_decay_without_end transmit_feedback_linear transmit_last_layer"
+        " encoder_depth encoder_shape labels_of_sequences student_teacher_eval tied_above tied_in_turn tied_shape",
     "it lies in another file, behind a reference, or in the number of trials":
         "extends_itself extends_missing extends_with_a_mistake reference_cycle reference_in_a_variant reference_missing reference_of_wrong_type"
         " reference_to_a_list sweep_beyond_counting sweep_large",

@@ -116,6 +116,9 @@ static void for_each_algorithm(void (*test)(const char *data, const char *own))
          "{name: sgd, stepsize: 0.01}}}}");
     test(BLOBS, "{algorithm: gnt}");
     test(BLOBS, "{algorithm: {name: gnt, mapping: {damping: 0.1}}}");
+    test("{dataset: {name: student_teacher, features: 3, outputs: 3, units: 5, train_size: 20}, loss: squared_error,"
+         " network: {layers: [dense: {units: 4, activation: tanh}, dense: {units: 3, tied: 0}]}}",
+         "{algorithm: {name: dtp_autoencoder, update: {input_noise: 0.3}}}");
 }
 
 /* ---- memory ---- */

@@ -17,6 +17,14 @@ class Translation:
         self.also = also      # another translation of the same case, for tensors of another run
 
 
+class PartTranslation:
+    """A case about one part alone: arguments of golden-part instead of a specification."""
+    also = None
+
+    def __init__(self, kind, options, inputs, expect):
+        self.kind, self.options, self.inputs, self.expect = kind, options, inputs, expect
+
+
 def same(tensor):
     return tensor
 

@@ -3,7 +3,7 @@ import re
 
 from tensors import softmax
 
-from . import Skip, Translation, base_spec, need, same
+from . import Skip, Translation, base_spec, lee2015_autoencoder, lee2015_parts, need, same
 
 ACTIVATION = {"identity": "linear", "softmax": "linear"}
 ORDER = {"simultaneous": "simultaneous", "sequential_fresh": "sequential", "sequential_kept": "sequential_kept"}
@@ -100,6 +100,10 @@ def of_evaluation(name):
 
 
 def translate(case, inputs, expected, parts):
+    if case["algorithm"] == "backprop_free_autoencoder":
+        return lee2015_autoencoder.translate(case, inputs, expected, parts)
+    if case["algorithm"] in lee2015_parts.PARTS:
+        return lee2015_parts.PARTS[case["algorithm"]](case, inputs, expected)
     if "layers" not in case:
         raise Skip(f"no step of a network: '{case['algorithm']}'")
     p, algorithm, layers = case["hyperparameters"], algorithm_of(case), layers_of(case, parts)

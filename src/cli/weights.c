@@ -1,0 +1,113 @@
+#include "cli/weights.h"
+
+#include "base/hash.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { N_COLUMNS = 9 };
+
+static const char newest[] =
+    "SELECT t.study, t.variant, t.cell, t.seed, t.\"key\", p.text, c.step, c.path, c.sha256 FROM trials t "
+    "LEFT JOIN param p ON p.trial_id = t.trial_id AND p.key = 'precision' "
+    "LEFT JOIN checkpoint c ON c.trial_id = t.trial_id "
+    "WHERE t.trial_id = CAST(?1 AS INTEGER) ORDER BY c.id DESC LIMIT 1";
+
+static int keep(void *self, int n, const char *const *values)
+{
+    struct weights *w = self;
+    char **const columns[N_COLUMNS] = { &w->study,     &w->variant, &w->cell, &w->seed,  &w->key,
+                                        &w->precision, &w->step,    &w->path, &w->sha256 };
+    for (int i = 0; i < n && i < N_COLUMNS; i++) {
+        *columns[i] = values[i] ? strdup(values[i]) : NULL;
+        if (values[i] && !*columns[i])
+            return ERR_MEMORY;
+    }
+    return 0;
+}
+
+/* The path of a checkpoint is relative to the real folder of the database. */
+static int checkpoint_path(const char *db, const char *relative, struct text *path, struct err *e)
+{
+    char *real = realpath(db, NULL);
+    if (!real)
+        return err_set(e, ERR_STORAGE, "%s: %s", db, strerror(errno));
+    *(strrchr(real, '/') + 1) = 0;
+    text_add(path, "%s%s", real, relative);
+    free(real);
+    return 0;
+}
+
+static int read_checkpoint(struct weights *w, const char *db, struct err *e)
+{
+    char hex[65];
+    struct text path = { 0 };
+    int code = checkpoint_path(db, w->path, &path, e);
+    if (code == 0)
+        code = hash_file_hex(path.s, hex, e);
+    if (code == 0 && strcmp(hex, w->sha256) != 0)
+        code = err_set(e, ERR_FORMAT, "%s: SHA-256 is %.16s..., the database says %.16s...: the checkpoint is damaged",
+                       path.s, hex, w->sha256);
+    if (code == 0)
+        code = safetensors_open(&w->file, path.s, (size_t)1 << 34, e);
+    text_free(&path);
+    return code;
+}
+
+static int find(struct weights *w, const struct cli *c, struct query *q, const char *trial, struct err *e)
+{
+    int64_t id;
+    char argument[32];
+    const char *const arguments[] = { argument };
+    if (!cli_is_key(trial))
+        return err_set(e, ERR_USAGE,
+                       "'%s' is no trial; it is named by at least 4 digits of its key, see `tprun ls STUDY`", trial);
+    TRY(cli_find_trial(c, q, trial, &id, e));
+    snprintf(argument, sizeof argument, "%lld", (long long)id);
+    TRY(query_rows(q, newest, arguments, 1, keep, w, e));
+    return w->path ? 0 : err_set(e, ERR_USAGE, "trial %s has no checkpoint: it has not been trained", trial);
+}
+
+int weights_open(struct weights *w, const struct cli *c, const char *trial, struct err *e)
+{
+    struct query *q;
+    TRY(query_open(&q, c->db, e));
+    const int code = find(w, c, q, trial, e);
+    query_close(q);
+    TRY(code);
+    return read_checkpoint(w, c->db, e);
+}
+
+void weights_close(struct weights *w)
+{
+    char *const texts[N_COLUMNS] = { w->study,     w->variant, w->cell, w->seed,  w->key,
+                                     w->precision, w->step,    w->path, w->sha256 };
+    for (int i = 0; i < N_COLUMNS; i++)
+        free(texts[i]);
+    safetensors_close(&w->file);
+    *w = (struct weights){ 0 };
+}
+
+static bool is_parameter(const char *name)
+{
+    return strncmp(name, "layers.", 7) == 0 || strncmp(name, "feedback.", 9) == 0;
+}
+
+int weights_write(const struct weights *w, const char *path, struct err *e)
+{
+    struct safetensors_writer out = { 0 };
+    const char *const metadata[] = { "study", w->study, "variant", w->variant,  "cell",       w->cell, "seed",
+                                     w->seed, "trial",  w->key,    "precision", w->precision, "step",  w->step };
+    safetensors_add_metadata(&out, "format", "tprun weights 1");
+    for (size_t i = 0; i < sizeof metadata / sizeof *metadata; i += 2)
+        if (metadata[i + 1])
+            safetensors_add_metadata(&out, metadata[i], metadata[i + 1]);
+    for (size_t i = 0; i < w->file.n_tensors; i++) {
+        const struct tensor *t = &w->file.tensors[i];
+        if (is_parameter(t->name))
+            safetensors_add(&out, t->name, t->dtype, t->rank, t->shape, t->data);
+    }
+    const int code = safetensors_write(&out, path, NULL, e);
+    safetensors_writer_free(&out);
+    return code;
+}
