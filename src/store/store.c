@@ -102,9 +102,7 @@ static int prepare_database(struct store *s, struct err *e)
         "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA cache_size = -65536",
         "configure the connection", e));
     sqlite3_wal_hook(s->db, wal_hook, s); /* instead of wal_autocheckpoint */
-    if (version == 0)
-        TRY(create_schema(s, e));
-    return 0;
+    return version == 0 ? create_schema(s, e) : views_renew(s, e);
 }
 
 int store_open(struct store **store, const char *path, struct err *e)
