@@ -36,7 +36,8 @@ static double largest_margin(const struct winners *w)
 }
 
 /* One cell of width x height with its upper left at (x, y). */
-static void mark(struct text *t, const struct winners_cell *c, double most, double x, double y, double width, double height)
+static void mark(struct text *t, const struct winners_cell *c, double most, double x, double y, double width,
+                 double height)
 {
     char color[8];
     const double r = 0.26 * fmin(width, height), middle_x = x + width / 2, middle_y = y + height / 2;
@@ -98,7 +99,8 @@ static size_t wins(const struct winners *w, size_t variant)
 }
 
 /* A variant: its name, in how many cells it wins, its colour from no margin to the largest. */
-static void draw_entry(struct text *t, const struct subject *s, const struct winners *w, size_t variant, double x, double y)
+static void draw_entry(struct text *t, const struct subject *s, const struct winners *w, size_t variant, double x,
+                       double y)
 {
     enum { STEPS = 24 };
     char color[8], number[32];
@@ -107,10 +109,10 @@ static void draw_entry(struct text *t, const struct subject *s, const struct win
     svg_text(t, x, y + 11, 12, SVG_START, SVG_INK, name.s);
     text_free(&name);
     for (int i = 0; i < STEPS; i++) /* each reaches under the next, so that no seam shows */
-        svg_rect(t, x + (double)i * BAR_WIDTH / STEPS, y + 17, (double)BAR_WIDTH / STEPS + (i + 1 < STEPS ? 0.6 : 0), BAR_HEIGHT,
-                 shade(variant, (i + 0.5) / STEPS, color), NULL);
+        svg_rect(t, x + (double)i * BAR_WIDTH / STEPS, y + 17, (double)BAR_WIDTH / STEPS + (i + 1 < STEPS ? 0.6 : 0),
+                 BAR_HEIGHT, shade(variant, (i + 0.5) / STEPS, color), NULL);
     svg_rect(t, x, y + 17, BAR_WIDTH, BAR_HEIGHT, NULL, SVG_RULE);
-    snprintf(number, sizeof number, "%.3g", largest_margin(w));
+    snprintf(number, sizeof number, "%.4g", largest_margin(w));
     svg_text(t, x, y + 42, 11, SVG_START, SVG_SOFT, "0");
     svg_text(t, x + BAR_WIDTH, y + 42, 11, SVG_END, SVG_SOFT, number);
 }
@@ -135,9 +137,12 @@ static void put_legend(struct text *t, const struct subject *s, const struct win
     text_free(&margin);
     y += LINE;
     for (size_t kind = 0; kind < WINNERS_KINDS; kind++) {
-        const struct winners_cell sample = { .kind = (enum winners_kind)kind };
+        struct winners_cell sample = { .kind = (enum winners_kind)kind };
         if (!words[kind] || count(w, kind) == 0)
             continue;
+        for (size_t i = w->n; i-- > 0;) /* in the colour of the first such cell */
+            if (w->cells[i].kind == sample.kind)
+                sample.winner = w->cells[i].winner;
         struct text label = { 0 };
         text_add(&label, "%s (%zu cell%s)", words[kind], count(w, kind), count(w, kind) == 1 ? "" : "s");
         mark(t, &sample, 1, x, y, 15, 15);
@@ -170,18 +175,19 @@ int winners_draw(struct text *out, const struct subject *s, struct winners *w, s
     enum { MAX_VARIANTS = 7 }; /* colours */
     struct grid *g = &w->grid;
     if (s->n_variants > MAX_VARIANTS)
-        return err_set(e, ERR_USAGE, "study '%s' has %zu variants and a map of winners shows up to %d: choose with --variant",
+        return err_set(e, ERR_USAGE,
+                       "study '%s' has %zu variants and a map of winners shows up to %d: choose with --variant",
                        s->name, s->n_variants, (int)MAX_VARIANTS);
     if (w->n == 0 || g->nx > GRID_MAX_SIDE || g->ny > GRID_MAX_SIDE)
-        return err_set(e, ERR_USAGE, "study '%s' has %zu x %zu cells; up to %d x %d can be drawn", s->name, g->nx, g->ny,
-                       (int)GRID_MAX_SIDE, (int)GRID_MAX_SIDE);
+        return err_set(e, ERR_USAGE, "study '%s' has %zu x %zu cells; up to %d x %d can be drawn", s->name, g->nx,
+                       g->ny, (int)GRID_MAX_SIDE, (int)GRID_MAX_SIDE);
     grid_size(g, 420);
     const double beside = LEFT + grid_width(g) + BESIDE;
     const double width = fmax(beside + legend_width(s, w), LEFT + heading_width(s, remark)) + 16;
     const double height = TOP + fmax(grid_height(g) + 46, legend_height(s, w)) + 6;
     struct text about = { 0 };
-    text_add(&about, "Study %s: the variant with the best area under %s in each cell, x: %s, y: %s.", s->name, w->metric, g->x_key,
-             g->y_key);
+    text_add(&about, "Study %s: the variant with the best area under %s in each cell, x: %s, y: %s.", s->name,
+             w->metric, g->x_key, g->y_key);
     svg_open(out, width, height, heading_title(s), about.s);
     text_free(&about);
     heading_draw(out, s, remark, LEFT);

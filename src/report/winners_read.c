@@ -5,7 +5,8 @@
 
 /* Swept keys: how many values the variant that varies a key least gives it, and whether all are numbers. */
 static const char sql_keys[] =
-    "WITH per_variant AS (SELECT t.variant, p.key, count(DISTINCT coalesce(p.num, p.text)) AS n, count(p.num) = count(*) "
+    "WITH per_variant AS (SELECT t.variant, p.key, count(DISTINCT coalesce(p.num, p.text)) AS n, count(p.num) = "
+    "count(*) "
     "AS numeric FROM study s JOIN trial t ON t.study_id = s.id AND t.generation = s.generation "
     "JOIN param p ON p.trial_id = t.id AND p.swept = 1 WHERE s.name = ?1 GROUP BY t.variant, p.key) "
     "SELECT key, min(numeric), min(n) > 1 AND count(*) = (SELECT count(DISTINCT variant) FROM per_variant) "
@@ -13,7 +14,8 @@ static const char sql_keys[] =
 
 /* A setting is a cell of the sweep, with the means over its seeds. */
 static const char sql_settings[] =
-    "SELECT t.variant, x.num, y.num, t.cell, count(*), sum(t.state = 'done' AND l.auc IS NOT NULL AND m.auc IS NOT NULL), "
+    "SELECT t.variant, x.num, y.num, t.cell, count(*), sum(t.state = 'done' AND l.auc IS NOT NULL AND m.auc IS NOT "
+    "NULL), "
     "sum(t.state IN ('done', 'diverged')), avg(l.auc), avg(m.auc) "
     "FROM study s JOIN trial t ON t.study_id = s.id AND t.generation = s.generation "
     "JOIN param x ON x.trial_id = t.id AND x.key = ?2 JOIN param y ON y.trial_id = t.id AND y.key = ?3 "
@@ -38,7 +40,7 @@ struct keys {
 /* What is known of a variant in the cell that is read. */
 struct tuned {
     size_t n_settings, n_open, n_eligible;
-    double loss, score;  /* of the setting with the smallest area under the train loss */
+    double loss, score; /* of the setting with the smallest area under the train loss */
     const char *setting;
 };
 
@@ -89,10 +91,11 @@ static int find_key(const struct keys *k, const struct subject *s, const char *w
     }
     int code = 0;
     if (n_found != 1)
-        code = err_set(e, ERR_USAGE, "study '%s' has %s swept key '%s' (it has: %s)", s->name, n_found ? "more than one" : "no",
-                       word, all.s ? all.s : "none");
+        code = err_set(e, ERR_USAGE, "study '%s' has %s swept key '%s' (it has: %s)", s->name,
+                       n_found ? "more than one" : "no", word, all.s ? all.s : "none");
     else if (!numeric)
-        code = err_set(e, ERR_USAGE, "study '%s': the values of '%s' are not all numbers, which an axis needs", s->name, *key);
+        code = err_set(e, ERR_USAGE, "study '%s': the values of '%s' are not all numbers, which an axis needs", s->name,
+                       *key);
     text_free(&all);
     return code;
 }
@@ -118,11 +121,13 @@ static int choose_axes(struct grid *g, const struct keys *k, const struct subjec
         g->y_key = usual[1];
         return 0;
     }
-    return !o->must ? 0
-                    : err_set(e, ERR_USAGE,
-                              "study '%s': a map of winners has two axes, and %zu numeric swept key%s varied by every variant: "
-                              "choose with --x KEY --y KEY",
-                              s->name, n, n == 1 ? " is" : "s are");
+    return !o->must
+               ? 0
+               : err_set(
+                     e, ERR_USAGE,
+                     "study '%s': a map of winners has two axes, and %zu numeric swept key%s varied by every variant: "
+                     "choose with --x KEY --y KEY",
+                     s->name, n, n == 1 ? " is" : "s are");
 }
 
 static bool better(const struct reading *r, double a, double b)
@@ -247,7 +252,8 @@ int winners_read(struct winners *w, const struct subject *s, const struct winner
     err_clear(&missing);
     if (s->n_variants < 2 || !w->metric || !has_loss)
         return !o->must ? 0
-                        : err_set(e, ERR_USAGE, "study '%s': a map of winners needs two variants and a logged train_loss", s->name);
+                        : err_set(e, ERR_USAGE,
+                                  "study '%s': a map of winners needs two variants and a logged train_loss", s->name);
     TRY(subject_check_metric(s, w->metric, e));
     TRY(query_rows(q, sql_keys, &s->name, 1, add_key, &keys, e));
     TRY(choose_axes(&w->grid, &keys, s, o, e));

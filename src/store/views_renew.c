@@ -41,7 +41,8 @@ static int walk(struct store *s, sqlite3_stmt *views, bool dropping, bool *same,
     *same = true;
     sqlite3_reset(views);
     while (sqlite3_step(views) == SQLITE_ROW && *same) {
-        const char *view = (const char *)sqlite3_column_text(views, 0), *sql = (const char *)sqlite3_column_text(views, 1);
+        const char *view = (const char *)sqlite3_column_text(views, 0),
+                   *sql = (const char *)sqlite3_column_text(views, 1);
         TRY(dropping ? drop(s, view, e) : compare(s, view, sql, same, e));
     }
     return 0;
@@ -66,8 +67,8 @@ int views_renew(struct store *s, struct err *e)
     sqlite3 *model = NULL;
     sqlite3_stmt *views = NULL;
     int code = open_model(s, &model, e);
-    if (code == 0 &&
-        sqlite3_prepare_v2(model, "SELECT name, sql FROM sqlite_master WHERE type = 'view'", -1, &views, NULL) != SQLITE_OK)
+    if (code == 0 && sqlite3_prepare_v2(model, "SELECT name, sql FROM sqlite_master WHERE type = 'view'", -1, &views,
+                                        NULL) != SQLITE_OK)
         code = write_refuse(s, ERR_INTERNAL, e, "%s: %s", s->path, sqlite3_errmsg(model));
     if (code == 0)
         code = renew(s, views, e);
