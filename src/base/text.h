@@ -18,6 +18,9 @@ void text_putc(struct text *t, char c);
 void text_clear(struct text *t); /* empties, keeps the memory */
 void text_free(struct text *t);
 
+/* The length in bytes of the UTF-8 sequence (RFC 3629) that s[0..n) begins with, 0 if it is none; n > 0. */
+size_t text_utf8_length(const char *s, size_t n);
+
 /* A JSON string with quotes; control characters, quote, backslash and what YAML readers fold (U+2028, ...) escaped; bytes are
  * otherwise passed through as UTF-8. */
 void text_json_string(struct text *t, const char *s, size_t n);

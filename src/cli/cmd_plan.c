@@ -1,5 +1,6 @@
 #include "cli/cli.h"
 
+#include "run/data_files.h"
 #include "run/progress.h"
 #include "run/worker_process.h"
 #include <inttypes.h>
@@ -94,8 +95,29 @@ static void print_network(const struct trial_size *size)
                progress_count(size->flops_per_feedback, flops, sizeof flops));
 }
 
-static int print_variant(struct plan *p, size_t study, size_t variant, struct query *q, double *seconds,
-                         double rates[2], struct err *e)
+static int ignore_file(void *self, const char *path, const char *sha256)
+{
+    (void)self;
+    (void)path;
+    (void)sha256;
+    return 0;
+}
+
+/* Data that a run would miss is a warning here: a plan may be made on another machine. */
+static void warn_of_data(const struct config *config, struct text *seen, bool color)
+{
+    struct err found = { 0 }, warning = { 0 };
+    const struct where nowhere = { 0 };
+    if (data_files_visit(seen, config, ignore_file, NULL, &found) < 0) {
+        err_warn(&warning, nowhere, "the data cannot be read here, and a run would stop: %s", err_first(&found));
+        err_print(&warning, stderr, color);
+    }
+    err_clear(&warning);
+    err_clear(&found);
+}
+
+static int print_variant(const struct cli *c, struct plan *p, size_t study, size_t variant, struct query *q,
+                         struct text *seen, double *seconds, double rates[2], struct err *e)
 {
     const struct plan_study *s = &p->studies[study];
     const uint64_t per_variant = s->n / s->study.n_variants;
@@ -117,6 +139,8 @@ static int print_variant(struct plan *p, size_t study, size_t variant, struct qu
             log_every = t.config.log.every;
         }
         v.n++;
+        if (code == 0)
+            warn_of_data(&t.config, seen, c->color_err);
         if (code == 0)
             code = is_finished(q, &t, &finished, e);
         v.finished += code == 0 && finished;
@@ -144,8 +168,8 @@ static int print_variant(struct plan *p, size_t study, size_t variant, struct qu
     return code;
 }
 
-static int print_study(const struct cli *c, struct plan *p, size_t study, struct query *q, double rates[2],
-                       struct err *e)
+static int print_study(const struct cli *c, struct plan *p, size_t study, struct query *q, struct text *seen,
+                       double rates[2], struct err *e)
 {
     const struct plan_study *s = &p->studies[study];
     const long online = sysconf(_SC_NPROCESSORS_ONLN);
@@ -156,7 +180,7 @@ static int print_study(const struct cli *c, struct plan *p, size_t study, struct
            s->study.title ? s->study.title : "");
     for (size_t v = 0; v < s->study.n_variants; v++)
         if (s->wanted[v])
-            TRY(print_variant(p, study, v, q, &seconds, rates, e));
+            TRY(print_variant(c, p, study, v, q, seen, &seconds, rates, e));
     printf("  to train: about %s with %" PRId64 " at once\n",
            progress_duration(seconds / (double)jobs, text, sizeof text), jobs);
     return 0;
@@ -165,12 +189,14 @@ static int print_study(const struct cli *c, struct plan *p, size_t study, struct
 int plan_print(const struct cli *c, struct plan *p, struct err *e)
 {
     struct query *q = NULL;
+    struct text seen = { 0 };   /* datasets whose files were looked for */
     double rates[2] = { 0, 0 }; /* of the two precisions */
     if (access(c->db, F_OK) == 0)
         TRY(query_open(&q, c->db, e));
     int code = 0;
     for (size_t i = 0; i < p->n_studies && code == 0; i++)
-        code = print_study(c, p, i, q, rates, e);
+        code = print_study(c, p, i, q, &seen, rates, e);
+    text_free(&seen);
     query_close(q);
     return code;
 }
@@ -191,7 +217,7 @@ const struct command command_plan = {
     .name = "plan",
     .arguments = "SPEC... [KEY=VALUE]...",
     .summary = "Show what a file would train: layers, trials, memory, time",
-    .help = "Nothing is run or written.\n",
+    .help = "Nothing is run or written. Data that a run would miss is a warning.\n",
     .options = GROUP_DB | GROUP_SPEC | GROUP_JOBS,
     .min_arguments = 1,
     .max_arguments = SIZE_MAX,

@@ -42,7 +42,10 @@ static int run(const struct cli *c)
                                       .variants = c->variants,
                                       .n_variants = c->n_variants,
                                       .cell = c->cell,
+                                      .x = c->x_key,
+                                      .y = c->y_key,
                                       .heatmap = c->heatmap,
+                                      .winners = c->winners,
                                       .log = c->log_axis };
     if (c->filters)
         return cli_fail(c, plot_filters(c, &e), &e);
@@ -60,9 +63,14 @@ static int run(const struct cli *c)
 const struct command command_plot = {
     .name = "plot",
     .arguments = "STUDY | --filters KEY --output FILE.png",
-    .summary = "Draw a study as SVG: curves with bands over seeds, or a heatmap",
+    .summary = "Draw a study as SVG: curves with bands over seeds, a heatmap, or a map of winners",
     .help = "A study that sweeps exactly two numeric keys is drawn as a heatmap of 1 / area under\n"
-            "the train loss, with a cross in cells that diverged. Others, and every study with\n"
+            "the train loss, with a cross in cells that diverged. One that sweeps more keys, two of\n"
+            "which every variant varies, is a map of winners over these two (or over --x and --y):\n"
+            "in each cell every variant is tuned over the other swept keys, by the smallest area\n"
+            "under the train loss; the best area under the accuracy gives the colour, and its\n"
+            "margin the strength. A setting with a seed that diverged is no choice; a cell with a\n"
+            "trial that has not ended has no winner yet. Other studies, and every study with\n"
             "--metric or --cell, are drawn as curves: the mean over seeds of each variant and cell,\n"
             "with a band of one standard deviation, and a cross where a trial diverged.\n\n"
             "--filters draws the first 100 rows of one trial's first weight matrix as square images,\n"

@@ -39,7 +39,10 @@ enum {
     TITLE,
     TO,
     TRIALS,
-    VARIANT
+    VARIANT,
+    WINNERS,
+    X_KEY,
+    Y_KEY
 };
 
 /* -o is an output of any kind: the database of a run, the tensors of a probe, a figure. */
@@ -70,6 +73,9 @@ static const struct cli_option table[] = {
     { "cell", "TEXT", CELL, GROUP_PLOT, "only cells of the sweep that contain TEXT, such as stepsize=0.1" },
     { "heatmap", NULL, HEATMAP, GROUP_PLOT, "a heatmap and nothing else" },
     { "filters", NULL, FILTERS, GROUP_PLOT, "the first layer's weights of one trial as images (PNG)" },
+    { "winners", NULL, WINNERS, GROUP_PLOT, "a map of winners and nothing else" },
+    { "x", "KEY", X_KEY, GROUP_PLOT, "the swept key along a map of winners; its last words do" },
+    { "y", "KEY", Y_KEY, GROUP_PLOT, "the swept key up a map of winners" },
     { "log", NULL, LOG_AXIS, GROUP_PLOT, "logarithmic y axes, except of metrics in percent" },
     { "figures", "FOLDER", FIGURES, GROUP_REPORT, "where figures are written (default: figures, beside the report)" },
     { "title", "TEXT", TITLE, GROUP_REPORT, "the heading (default: that of --intro, else Results)" },
@@ -240,6 +246,15 @@ static int apply(struct cli *c, const struct cli_option *o, const char *value, c
         return 0;
     case HEATMAP:
         c->heatmap = true;
+        return 0;
+    case WINNERS:
+        c->winners = true;
+        return 0;
+    case X_KEY:
+        c->x_key = value;
+        return 0;
+    case Y_KEY:
+        c->y_key = value;
         return 0;
     case INTRO:
         c->intro = value;

@@ -26,14 +26,8 @@ static int shape(const void *opts, struct data_shape *s, struct err *e)
 {
     (void)e;
     const struct opts *o = opts;
-    *s = (struct data_shape){
-        .length = (size_t)o->length,
-        .features = FEATURES,
-        .outputs = 1,
-        .sequence = true,
-        .eval_size = (size_t)o->eval_size,
-        .test_size = (size_t)o->test_size,
-    };
+    *s = sequence_shape(o->length, FEATURES, 1, o->eval_size, o->test_size);
+    s->classes = false; /* a number */
     return 0;
 }
 

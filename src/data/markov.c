@@ -25,16 +25,8 @@ static int shape(const void *opts, struct data_shape *s, struct err *e)
 {
     (void)e;
     const struct opts *o = opts;
-    *s = (struct data_shape){
-        .length = (size_t)o->length,
-        .features = (size_t)o->symbols,
-        .outputs = (size_t)o->symbols,
-        .classes = true,
-        .sequence = true,
-        .per_step = true,
-        .eval_size = (size_t)o->eval_size,
-        .test_size = (size_t)o->test_size,
-    };
+    *s = sequence_shape(o->length, (size_t)o->symbols, (size_t)o->symbols, o->eval_size, o->test_size);
+    s->per_step = true;
     return 0;
 }
 

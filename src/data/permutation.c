@@ -19,15 +19,7 @@ static int shape(const void *opts, struct data_shape *s, struct err *e)
 {
     (void)e;
     const struct opts *o = opts;
-    *s = (struct data_shape){
-        .length = (size_t)o->length,
-        .features = SYMBOLS,
-        .outputs = SYMBOLS,
-        .classes = true,
-        .sequence = true,
-        .eval_size = (size_t)o->eval_size,
-        .test_size = (size_t)o->test_size,
-    };
+    *s = sequence_shape(o->length, SYMBOLS, SYMBOLS, o->eval_size, o->test_size);
     return 0;
 }
 

@@ -20,6 +20,17 @@ struct rng sequence_sample(const struct sequence_state *state, enum split split,
     return r;
 }
 
+struct data_shape sequence_shape(int64_t length, size_t features, size_t classes, int64_t eval_size, int64_t test_size)
+{
+    return (struct data_shape){ .length = (size_t)length,
+                                .features = features,
+                                .outputs = classes,
+                                .classes = true,
+                                .sequence = true,
+                                .eval_size = (size_t)eval_size,
+                                .test_size = (size_t)test_size };
+}
+
 void sequence_clear(struct batch *b, size_t length, size_t features)
 {
     const size_t n = length * b->rows * features; /* the caller holds that many numbers */

@@ -18,6 +18,9 @@ int sequence_open(const void *opts, uint64_t seed, void *state, struct arena *a,
 /* The random numbers of one sample. */
 struct rng sequence_sample(const struct sequence_state *state, enum split split, uint64_t index);
 
+/* The shape of a sequence task whose label is a class (one for the sequence), with endless training samples. */
+struct data_shape sequence_shape(int64_t length, size_t features, size_t classes, int64_t eval_size, int64_t test_size);
+
 /* x = 0, for `length` steps of `features`. */
 void sequence_clear(struct batch *b, size_t length, size_t features);
 /* The features of a row at time t (from 0). */

@@ -51,15 +51,7 @@ static int shape(const void *opts, struct data_shape *s, struct err *e)
         return err_set(e, ERR_SPEC, "dataset.bits: must be 1 or 3, not %" PRId64, o->bits);
     if (o->bits == 3 && o->second_position != SECOND_CODE)
         return err_set(e, ERR_SPEC, "dataset.second_position: only the task of 1 bit has two versions");
-    *s = (struct data_shape){
-        .length = (size_t)o->length,
-        .features = SYMBOLS,
-        .outputs = (size_t)1 << n_symbols(o),
-        .classes = true,
-        .sequence = true,
-        .eval_size = (size_t)o->eval_size,
-        .test_size = (size_t)o->test_size,
-    };
+    *s = sequence_shape(o->length, SYMBOLS, (size_t)1 << n_symbols(o), o->eval_size, o->test_size);
     return 0;
 }
 

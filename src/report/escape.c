@@ -3,32 +3,21 @@
 #include <stdbool.h>
 #include <string.h>
 
-/* The length of the UTF-8 sequence at s (RFC 3629), 0 if it is none or a character that XML 1.0 excludes. The bytes are
- * 0-terminated, so that a cut sequence ends at the terminator. */
-static size_t character(const unsigned char *s)
+/* The length of the character at s, 0 if it is no UTF-8 or one that XML 1.0 excludes or that steers a terminal. */
+static size_t character(const char *text)
 {
-    if (s[0] < 0x80)
-        return s[0] >= 0x20 && s[0] != 0x7F;
-    const size_t length = s[0] >= 0xC2 && s[0] <= 0xDF   ? 2
-                          : s[0] >= 0xE0 && s[0] <= 0xEF ? 3
-                          : s[0] >= 0xF0 && s[0] <= 0xF4 ? 4
-                                                         : 0;
-    for (size_t i = 1; i < length; i++)
-        if ((s[i] & 0xC0) != 0x80)
-            return 0;
-    const bool overlong = (s[0] == 0xE0 && s[1] < 0xA0) || (s[0] == 0xF0 && s[1] < 0x90);
-    const bool surrogate = s[0] == 0xED && s[1] >= 0xA0;
-    const bool beyond = s[0] == 0xF4 && s[1] >= 0x90;
-    const bool control = s[0] == 0xC2 && s[1] < 0xA0;
-    const bool noncharacter = s[0] == 0xEF && s[1] == 0xBF && s[2] >= 0xBE; /* U+FFFE, U+FFFF */
-    return overlong || surrogate || beyond || control || noncharacter ? 0 : length;
+    const unsigned char *s = (const unsigned char *)text;
+    const size_t length = text_utf8_length(text, strnlen(text, 4));
+    const bool control = length == 1 ? s[0] < 0x20 || s[0] == 0x7F : s[0] == 0xC2 && s[1] < 0xA0;
+    const bool noncharacter = length == 3 && s[0] == 0xEF && s[1] == 0xBF && s[2] >= 0xBE; /* U+FFFE, U+FFFF */
+    return control || noncharacter ? 0 : length;
 }
 
 /* The next character into `one` (0-terminated): itself, a blank for white space, U+FFFD for what is no character.
  * Returns the bytes read. */
 static size_t next(const char *s, char one[5])
 {
-    const size_t length = character((const unsigned char *)s);
+    const size_t length = character(s);
     if (length) {
         memcpy(one, s, length);
         one[length] = '\0';

@@ -2,6 +2,7 @@
 
 #include "report/chart.h"
 #include "report/heatmap.h"
+#include "report/winners.h"
 #include <string.h>
 
 /* The main metric and the train loss; a loss alone if there is nothing else. */
@@ -45,20 +46,43 @@ static int draw_curves(struct text *out, struct query *q, struct arena *a, const
     return 0;
 }
 
+/* Which kinds of figures exclude which options. */
+static int check_options(const struct figure_options *o, struct err *e)
+{
+    if (o->heatmap && (o->winners || o->x || o->y))
+        return err_set(e, ERR_USAGE, "--heatmap and a map of winners (--winners, --x, --y) exclude each other");
+    if (o->heatmap && (o->n_metrics || o->cell))
+        return err_set(e, ERR_USAGE,
+                       "a heatmap shows the area under train_loss of all cells: --metric and --cell are of "
+                       "curves");
+    if (!o->x != !o->y)
+        return err_set(e, ERR_USAGE, "a map of winners has two axes: give both --x KEY and --y KEY");
+    if ((o->winners || o->x) && (o->n_metrics > 1 || o->cell))
+        return err_set(e, ERR_USAGE, "a map of winners shows one metric of all cells: --cell and a second --metric are of curves");
+    return 0;
+}
+
 static int draw(struct text *out, struct query *q, struct arena *a, const char *study, const struct figure_options *o,
                 struct err *e)
 {
     struct subject s;
     struct heatmap h = { 0 };
+    struct winners w = { 0 };
+    const bool winners = o->winners || o->x;
+    const bool usual = o->n_metrics == 0 && !o->cell; /* the study's shape decides */
+    TRY(check_options(o, e));
     TRY(subject_read(&s, q, a, study, e));
     TRY(subject_filter(&s, o->variants, o->n_variants, o->cell, e));
-    if (o->n_metrics == 0 && !o->cell)
+    if (usual && !winners)
         TRY(heatmap_read(&h, &s, q, a, e));
-    if (o->heatmap && (o->n_metrics || o->cell))
-        return err_set(e, ERR_USAGE,
-                       "a heatmap shows the area under train_loss of all cells: --metric and --cell are of "
-                       "curves");
-    return h.x_key || o->heatmap ? heatmap_draw(out, &s, &h, e) : draw_curves(out, q, a, &s, o, e);
+    if (h.grid.x_key || o->heatmap)
+        return heatmap_draw(out, &s, &h, e);
+    const struct winners_options wanted = {
+        .x = o->x, .y = o->y, .metric = o->n_metrics ? o->metrics[0] : NULL, .must = winners
+    };
+    if (usual || winners)
+        TRY(winners_read(&w, &s, &wanted, q, a, e));
+    return w.grid.x_key ? winners_draw(out, &s, &w, e) : draw_curves(out, q, a, &s, o, e);
 }
 
 int figure_draw(struct text *out, struct query *q, const char *study, const struct figure_options *o, struct err *e)

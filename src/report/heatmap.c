@@ -15,13 +15,11 @@ enum {
     BAR = 14,
     BAR_TEXT = 48,
     NAME_LINE = 18,
-    MAX_PANELS = 12,
-    MAX_SIDE = 64
+    MAX_PANELS = 12
 };
 
 struct layout {
     size_t n_panels, columns, rows;
-    double cell_width, cell_height, panel_width, panel_height;
     double low, high; /* of the brightness */
     bool named;       /* more than one panel: each has its variant's name above */
 };
@@ -44,14 +42,6 @@ static const char *ramp(double share, char buffer[8])
     return buffer;
 }
 
-static size_t place(const double *values, size_t n, double x)
-{
-    size_t i = 0;
-    while (i + 1 < n && values[i] < x)
-        i++;
-    return i;
-}
-
 static double share_of(const struct layout *l, double brightness)
 {
     return l->high > l->low ? (brightness - l->low) / (l->high - l->low) : 1;
@@ -59,8 +49,8 @@ static double share_of(const struct layout *l, double brightness)
 
 static void tell(struct text *t, const struct heatmap *h, const struct heatmap_cell *c)
 {
-    char x[32], y[32];
-    text_add(t, "%s %s, %s %s: ", h->x_key, scale_number(c->x, x), h->y_key, scale_number(c->y, y));
+    grid_tell(t, &h->grid, c->x, c->y);
+    text_puts(t, ": ");
     if (isfinite(c->brightness))
         text_add(t, "1 / area = %.4g", c->brightness);
     else
@@ -69,11 +59,12 @@ static void tell(struct text *t, const struct heatmap *h, const struct heatmap_c
         text_add(t, ", %zu diverged", c->n_diverged);
 }
 
-/* One cell with its upper left at (x, y). Trials that diverged are never shown by their small area. */
-static void mark(struct text *t, const struct layout *l, const struct heatmap_cell *c, double x, double y)
+/* One cell of w x h with its upper left at (x, y). Trials that diverged are never shown by their small area. */
+static void mark(struct text *t, const struct layout *l, const struct heatmap_cell *c, double x, double y, double w,
+                 double h)
 {
     char color[8];
-    const double w = l->cell_width, h = l->cell_height, r = 0.26 * fmin(w, h);
+    const double r = 0.26 * fmin(w, h);
     const bool known = isfinite(c->brightness);
     const double share = known ? share_of(l, c->brightness) : 0;
     svg_rect(t, x + 0.5, y + 0.5, w - 1, h - 1,
@@ -85,21 +76,6 @@ static void mark(struct text *t, const struct layout *l, const struct heatmap_ce
         svg_cross(t, x + w / 2, y + h / 2, 0.6 * r, share > 0.6 ? "#000000" : "#ffffff", 1.4);
     else if (c->n_diverged)
         svg_cross(t, x + w / 2, y + h / 2, r, "#444444", 1.6);
-}
-
-static void axes(struct text *t, const struct layout *l, const struct heatmap *h, double x, double y)
-{
-    char buffer[32];
-    const size_t every_x = 1 + (size_t)(30 / l->cell_width), every_y = 1 + (size_t)(13 / l->cell_height);
-    const double below = y + l->panel_height, middle = y + l->panel_height / 2;
-    for (size_t i = 0; i < h->nx; i += every_x)
-        svg_text(t, x + ((double)i + 0.5) * l->cell_width, below + 16, 11, SVG_MIDDLE, SVG_SOFT,
-                 scale_number(h->x[i], buffer));
-    for (size_t i = 0; i < h->ny; i += every_y)
-        svg_text(t, x - 6, below - ((double)i + 0.5) * l->cell_height + 4, 11, SVG_END, SVG_SOFT,
-                 scale_number(h->y[i], buffer));
-    svg_text(t, x + l->panel_width / 2, below + 34, 12, SVG_MIDDLE, SVG_INK, subject_short_key(h->x_key));
-    svg_text_rotated(t, x - 46, middle, 12, SVG_INK, subject_short_key(h->y_key));
 }
 
 static void panel(struct text *t, const struct layout *l, const struct heatmap *h, size_t variant, const char *name,
@@ -114,21 +90,19 @@ static void panel(struct text *t, const struct layout *l, const struct heatmap *
         struct text title = { 0 };
         tell(&title, h, c);
         svg_group(t, title.s);
-        mark(t, l, c, x + (double)place(h->x, h->nx, c->x) * l->cell_width,
-             y + (double)(h->ny - 1 - place(h->y, h->ny, c->y)) * l->cell_height);
+        mark(t, l, c, grid_left(&h->grid, c->x, x), grid_top(&h->grid, c->y, y), h->grid.cell_width,
+             h->grid.cell_height);
         svg_group_end(t);
         text_free(&title);
     }
-    svg_rect(t, x, y, l->panel_width, l->panel_height, NULL, SVG_RULE);
-    axes(t, l, h, x, y);
+    grid_axes(t, &h->grid, x, y);
 }
 
 /* The colour bar. Small numbers are written as multiples of a power of 1000. */
-static void bar(struct text *t, const struct layout *l, double x, double y)
+static void bar(struct text *t, const struct layout *l, double height, double x, double y)
 {
     enum { STEPS = 40 };
     char color[8], buffer[32];
-    const double height = l->panel_height;
     if (!(l->high > 0))
         return;
     for (int i = 0; i < STEPS; i++) { /* each reaches under the one above it, so that no seam shows */
@@ -183,21 +157,19 @@ static void legend(struct text *t, const struct layout *l, const struct heatmap 
                                             { .brightness = l->low, .n_diverged = 1 },
                                             { .brightness = NAN } };
     static const char *const words[] = { "diverged", "some seeds diverged, colour of the others", "no area yet" };
-    struct layout small = *l;
-    small.cell_width = small.cell_height = 15;
     for (size_t i = 0; i < KINDS; i++) {
         if (counts[i] == 0)
             continue;
         struct text label = { 0 };
         text_add(&label, "%s (%zu of %zu cells)", words[i], counts[i], h->n);
-        mark(t, &small, &samples[i], x, y);
+        mark(t, l, &samples[i], x, y, 15, 15);
         svg_text(t, x + 22, y + 12, 11, SVG_START, SVG_INK, label.s);
         text_free(&label);
         y += 19;
     }
 }
 
-static struct layout plan(const struct subject *s, const struct heatmap *h, bool *shown)
+static struct layout plan(const struct subject *s, struct heatmap *h, bool *shown)
 {
     struct layout l = { 0 };
     for (size_t i = 0; i < s->n_variants; i++)
@@ -213,36 +185,33 @@ static struct layout plan(const struct subject *s, const struct heatmap *h, bool
     l.named = l.n_panels > 1;
     l.columns = l.n_panels < COLUMNS ? l.n_panels : COLUMNS;
     l.rows = (l.n_panels + l.columns - 1) / l.columns;
-    const double most = l.named ? 260 : 420;
-    l.cell_width = fmax(8, fmin(44, most / (double)h->nx));
-    l.cell_height = fmax(8, fmin(40, most / (double)h->ny));
-    l.panel_width = l.cell_width * (double)h->nx;
-    l.panel_height = l.cell_height * (double)h->ny;
+    grid_size(&h->grid, l.named ? 260 : 420);
     return l;
 }
 
 static const char remark[] = "the smaller the area under the train loss, the brighter";
 
-int heatmap_draw(struct text *out, const struct subject *s, const struct heatmap *h, struct err *e)
+int heatmap_draw(struct text *out, const struct subject *s, struct heatmap *h, struct err *e)
 {
+    const struct grid *g = &h->grid;
     bool shown[256];
-    if (!h->x_key)
+    if (!g->x_key)
         return err_set(e, ERR_USAGE, "study '%s' does not sweep exactly two numeric keys, which a heatmap needs",
                        s->name);
     if (s->n_variants > sizeof shown)
         return err_set(e, ERR_USAGE, "study '%s' has %zu variants; choose with --variant", s->name, s->n_variants);
     const struct layout l = plan(s, h, shown);
-    if (l.n_panels == 0 || l.n_panels > MAX_PANELS || h->nx > MAX_SIDE || h->ny > MAX_SIDE)
+    if (l.n_panels == 0 || l.n_panels > MAX_PANELS || g->nx > GRID_MAX_SIDE || g->ny > GRID_MAX_SIDE)
         return err_set(e, ERR_USAGE, "study '%s' has %zu heatmaps of %zu x %zu cells; up to %d of %d x %d can be drawn",
-                       s->name, l.n_panels, h->nx, h->ny, (int)MAX_PANELS, (int)MAX_SIDE, (int)MAX_SIDE);
-    const double top = TOP + (l.named ? NAME_LINE : 0), step_x = l.panel_width + LEFT,
-                 step_y = l.panel_height + GAP + (l.named ? NAME_LINE : 0);
+                       s->name, l.n_panels, g->nx, g->ny, (int)MAX_PANELS, (int)GRID_MAX_SIDE, (int)GRID_MAX_SIDE);
+    const double top = TOP + (l.named ? NAME_LINE : 0), step_x = grid_width(g) + LEFT,
+                 step_y = grid_height(g) + GAP + (l.named ? NAME_LINE : 0);
     const double bar_x = LEFT + (double)l.columns * step_x - LEFT + 20;
     const double legend_y = top + (double)l.rows * step_y - GAP + BOTTOM;
     const double width = fmax(bar_x + BAR + BAR_TEXT + 10, LEFT + heading_width(s, remark)) + 16;
     struct text about = { 0 };
     text_add(&about, "Study %s: 1 / area under train_loss, x: %s, y: %s. Cells with a cross diverged.", s->name,
-             h->x_key, h->y_key);
+             g->x_key, g->y_key);
     svg_open(out, width, legend_y + 19 * (double)legend_lines(h) + 6, heading_title(s), about.s);
     text_free(&about);
     heading_draw(out, s, remark, LEFT);
@@ -253,7 +222,7 @@ int heatmap_draw(struct text *out, const struct subject *s, const struct heatmap
               top + (double)(at / l.columns) * step_y);
         at++;
     }
-    bar(out, &l, bar_x, top);
+    bar(out, &l, grid_height(g), bar_x, top);
     legend(out, &l, h, LEFT, legend_y);
     svg_close(out);
     return 0;

@@ -4,6 +4,7 @@
 #define TPRUN_REPORT_HEATMAP_H
 
 #include "base/text.h"
+#include "report/grid.h"
 #include "report/subject.h"
 
 struct heatmap_cell {
@@ -14,14 +15,13 @@ struct heatmap_cell {
 };
 
 struct heatmap {
-    const char *x_key, *y_key; /* NULL: the study does not sweep exactly two numeric keys */
-    size_t n, nx, ny;
+    struct grid grid; /* without keys if the study does not sweep exactly two numeric ones */
+    size_t n;
     struct heatmap_cell *cells;
-    double *x, *y; /* nx and ny values, rising */
 };
 
 int heatmap_read(struct heatmap *h, const struct subject *s, struct query *q, struct arena *a, struct err *e);
 /* A panel for each variant of the subject that has cells. */
-int heatmap_draw(struct text *out, const struct subject *s, const struct heatmap *h, struct err *e);
+int heatmap_draw(struct text *out, const struct subject *s, struct heatmap *h, struct err *e);
 
 #endif

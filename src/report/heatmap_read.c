@@ -1,7 +1,6 @@
 #include "report/heatmap.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 static const char sql_cells[] = "SELECT variant, x_key, y_key, x, y, auc, n, n_diverged FROM heatmap WHERE study = ?1 "
@@ -43,9 +42,9 @@ static int add_cell(void *self, int n, const char *const *values)
             memcpy(cells, h->cells, h->n * sizeof *cells);
         h->cells = cells;
     }
-    if (!h->x_key) {
-        h->x_key = arena_strdup(r->a, values[1]);
-        h->y_key = arena_strdup(r->a, values[2]);
+    if (!h->grid.x_key) {
+        h->grid.x_key = arena_strdup(r->a, values[1]);
+        h->grid.y_key = arena_strdup(r->a, values[2]);
     }
     const double area = number(values[5]);
     const struct heatmap_cell cell = { .variant = variant_of(r->s, values[0]),
@@ -59,35 +58,19 @@ static int add_cell(void *self, int n, const char *const *values)
     return 0;
 }
 
-static int by_value(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-/* The different values, rising. */
-static size_t distinct(double *values, size_t n)
-{
-    size_t kept = 0;
-    qsort(values, n, sizeof *values, by_value);
-    for (size_t i = 0; i < n; i++)
-        if (kept == 0 || values[i] != values[kept - 1])
-            values[kept++] = values[i];
-    return kept;
-}
-
 int heatmap_read(struct heatmap *h, const struct subject *s, struct query *q, struct arena *a, struct err *e)
 {
     *h = (struct heatmap){ 0 };
     struct reading r = { .h = h, .s = s, .a = a };
     TRY(query_rows(q, sql_cells, &s->name, 1, add_cell, &r, e));
-    h->x = arena_need(a, h->n + 1, sizeof *h->x);
-    h->y = arena_need(a, h->n + 1, sizeof *h->y);
+    struct grid *g = &h->grid;
+    g->x = arena_need(a, h->n + 1, sizeof *g->x);
+    g->y = arena_need(a, h->n + 1, sizeof *g->y);
     for (size_t i = 0; i < h->n; i++) {
-        h->x[i] = h->cells[i].x;
-        h->y[i] = h->cells[i].y;
+        g->x[i] = h->cells[i].x;
+        g->y[i] = h->cells[i].y;
     }
-    h->nx = distinct(h->x, h->n);
-    h->ny = distinct(h->y, h->n);
+    g->nx = grid_distinct(g->x, h->n);
+    g->ny = grid_distinct(g->y, h->n);
     return 0;
 }

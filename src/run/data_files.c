@@ -3,6 +3,7 @@
 
 #include "base/hash.h"
 #include "data/dataset.h"
+#include "run/data_files.h"
 #include <string.h>
 
 struct visitor {
@@ -18,7 +19,8 @@ static int record(void *self, const char *path, const char *sha256)
     return store_dataset(v->runner->store, &d, v->e);
 }
 
-int data_files_check(struct runner *r, const struct config *c, struct err *e)
+int data_files_visit(struct text *seen, const struct config *c,
+                     int (*visit)(void *self, const char *path, const char *sha256), void *self, struct err *found)
 {
     const struct dataset_def *def = (const struct dataset_def *)c->dataset.part;
     if (!def->files)
@@ -29,12 +31,17 @@ int data_files_check(struct runner *r, const struct config *c, struct err *e)
     bind_json(def->part.options, c->dataset.opts, 0, &key);
     hash_bytes_hex(key.s, key.n, hex);
     text_free(&key);
-    if (r->data_seen.n && strstr(r->data_seen.s, hex))
+    if (seen->n && strstr(seen->s, hex))
         return 0;
-    text_puts(&r->data_seen, hex);
+    text_puts(seen, hex);
+    return def->files(c->dataset.opts, visit, self, found);
+}
+
+int data_files_check(struct runner *r, const struct config *c, struct err *e)
+{
     struct err found = { 0 };
-    struct visitor v = { r, def->part.name, e };
-    const int code = def->files(c->dataset.opts, record, &v, &found);
+    struct visitor v = { r, c->dataset.part->name, e };
+    const int code = data_files_visit(&r->data_seen, c, record, &v, &found);
     if (code < 0)
         err_move(e, &found);
     else if (found.n_messages)

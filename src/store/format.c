@@ -27,33 +27,13 @@ struct printer {
     bool failed;       /* out of memory */
 };
 
-/* The length in bytes of the UTF-8 sequence at s, 0 if it is not valid (RFC 3629). */
-static size_t utf8_length(const unsigned char *s, size_t n)
-{
-    if (s[0] < 0x80)
-        return 1;
-    const size_t length = s[0] >= 0xC2 && s[0] <= 0xDF   ? 2
-                          : s[0] >= 0xE0 && s[0] <= 0xEF ? 3
-                          : s[0] >= 0xF0 && s[0] <= 0xF4 ? 4
-                                                         : 0;
-    if (length == 0 || length > n)
-        return 0;
-    for (size_t i = 1; i < length; i++)
-        if ((s[i] & 0xC0) != 0x80)
-            return 0;
-    const bool overlong = (s[0] == 0xE0 && s[1] < 0xA0) || (s[0] == 0xF0 && s[1] < 0x90);
-    const bool surrogate = s[0] == 0xED && s[1] >= 0xA0;
-    const bool beyond = s[0] == 0xF4 && s[1] >= 0x90;
-    return overlong || surrogate || beyond ? 0 : length;
-}
-
 /* Valid UTF-8: a byte that is none becomes U+FFFD. With `escape`, control characters are shown as \n, \t, \xHH, so that
  * a text of a specification cannot steer a terminal. */
 static void put_clean(struct text *t, const char *s, size_t n, bool escape)
 {
     const unsigned char *u = (const unsigned char *)s;
     for (size_t i = 0; i < n;) {
-        const size_t length = utf8_length(u + i, n - i);
+        const size_t length = text_utf8_length(s + i, n - i);
         const bool c1 = length == 2 && u[i] == 0xC2 && u[i + 1] < 0xA0;
         if (length == 0) {
             text_puts(t, "\xEF\xBF\xBD");

@@ -70,8 +70,8 @@ static int check_identity(struct query *q, struct err *e)
 static int restrict_to(struct query *q, int64_t study, struct err *e)
 {
     static const char *const views[] = {
-        "trials",   "metrics",         "params", "curves", "finals",
-        "selected", "selected_finals", "heatmap", "claims", "costs"
+        "trials",   "metrics",         "summaries", "params", "curves", "finals",
+        "selected", "selected_finals", "heatmap",   "claims", "costs"
     };
     for (size_t i = 0; i < sizeof views / sizeof views[0]; i++) {
         char sql[128];

@@ -152,17 +152,19 @@ const char *const statement_sql[N_STATEMENTS] = {
         "JOIN summary u ON u.trial_id = t.id AND u.key_id = (SELECT id FROM metric_key WHERE name = 'valid_accuracy') "
         "CROSS JOIN metric_key k CROSS JOIN metric m ON m.trial_id = t.id AND m.key_id = k.id AND m.step = u.best_step "
         "WHERE s.id = ?1 GROUP BY t.variant, t.cell, m.key_id HAVING count(m.value) >= 2",
-    /* Paired over the seeds that both variants have. */
+    /* Paired over the seeds that both variants have. The other variants are listed, so that trial_group finds each partner
+       at once: a range of variants would walk over all of their trials, and the + keeps SQLite from taking one. */
     [SQL_PUT_COMPARISONS] =
         "INSERT INTO comparison (study_id, key_id, cell, variant_a, variant_b, n, difference, sd, low, high) "
         "SELECT s.id, u.key_id, a.cell, a.variant, b.variant, count(*), avg(v.last - u.last), tprun_sd(v.last - "
         "u.last), "
         "avg(v.last - u.last) - tprun_half_width(v.last - u.last), "
         "avg(v.last - u.last) + tprun_half_width(v.last - u.last) "
-        "FROM study s JOIN trial a ON a.study_id = s.id AND a.generation = s.generation "
-        "JOIN trial b ON b.study_id = s.id AND b.generation = s.generation AND b.cell = a.cell AND b.seed = a.seed "
-        "AND b.variant > a.variant JOIN summary u ON u.trial_id = a.id "
-        "JOIN summary v ON v.trial_id = b.id AND v.key_id = u.key_id "
+        "FROM study s CROSS JOIN trial a ON a.study_id = s.id AND a.generation = s.generation "
+        "CROSS JOIN (SELECT DISTINCT variant FROM trial WHERE study_id = ?1) w ON +w.variant > a.variant "
+        "CROSS JOIN trial b ON b.study_id = s.id AND b.variant = w.variant AND b.cell = a.cell AND b.seed = a.seed "
+        "AND b.generation = s.generation CROSS JOIN summary u ON u.trial_id = a.id "
+        "CROSS JOIN summary v ON v.trial_id = b.id AND v.key_id = u.key_id "
         "WHERE s.id = ?1 AND u.last IS NOT NULL AND v.last IS NOT NULL "
         "GROUP BY u.key_id, a.cell, a.variant, b.variant",
 

@@ -69,31 +69,8 @@ static int check_identity(struct store *s, int64_t *version, struct err *e)
     return 0;
 }
 
-/* The views hold no facts: those of an older version are made anew with their documentation. Those of studies, study_<name>, are
- * store_refresh's. */
-static int drop_views(struct store *s, struct err *e)
-{
-    static const char next[] = "SELECT name FROM sqlite_master WHERE type = 'view' AND name NOT LIKE 'study\\_%' ESCAPE '\\' LIMIT 1";
-    for (;;) {
-        sqlite3_stmt *stmt = NULL;
-        char *drop = NULL;
-        const bool read = sqlite3_prepare_v2(s->db, next, -1, &stmt, NULL) == SQLITE_OK;
-        const bool found = read && sqlite3_step(stmt) == SQLITE_ROW;
-        if (found)
-            drop = sqlite3_mprintf("DROP VIEW \"%w\"; DELETE FROM _doc WHERE \"table\" = '%q'", sqlite3_column_text(stmt, 0),
-                                   sqlite3_column_text(stmt, 0));
-        const int rc = sqlite3_finalize(stmt);
-        if (rc != SQLITE_OK || (found && !drop))
-            return write_fail(s, "read the views", e);
-        if (!found)
-            return 0;
-        const int code = execute(s, drop, "drop a view", e);
-        sqlite3_free(drop);
-        TRY(code);
-    }
-}
-
-/* From an empty file or from an older version, in one transaction. A later version adds its steps here, forward only. */
+/* From an empty file or from an older version, in one transaction. A later version adds its steps here, forward only; older views are
+ * made anew by views_renew. */
 static int create_schema(struct store *s, int64_t version, struct err *e)
 {
     char identity[96];
@@ -105,8 +82,8 @@ static int create_schema(struct store *s, int64_t version, struct err *e)
         TRY(execute(s, schema_sql, "create the tables", e));
     if (version < 2)
         TRY(execute(s, schema_2_sql, "create the tables of version 2", e));
-    TRY(drop_views(s, e));
-    TRY(execute(s, views_sql, "create the views", e));
+    if (version < 1)
+        TRY(execute(s, views_sql, "create the views", e));
     TRY(execute(s, identity, "mark the database", e));
     return execute(s, "COMMIT", "create the database", e);
 }
@@ -132,7 +109,7 @@ static int prepare_database(struct store *s, struct err *e)
     sqlite3_wal_hook(s->db, wal_hook, s); /* instead of wal_autocheckpoint */
     if (version < SCHEMA_VERSION)
         TRY(create_schema(s, version, e));
-    return 0;
+    return version == 0 ? 0 : views_renew(s, e);
 }
 
 int store_open(struct store **store, const char *path, struct err *e)

@@ -71,6 +71,31 @@ INSERT INTO _doc VALUES
     ('metrics', 'trial_id', '', 'runtime', 'trial.id'),
     ('metrics', 'study_id', '', 'runtime', 'study.id');
 
+CREATE VIEW summaries AS
+SELECT s.name AS study, t.variant, t.cell, t.seed, k.name AS metric, u.first, u.last, u.best, u.best_step, u.min, u.max, u.auc, u.n,
+    u.n_nonfinite, u.trial_id, t.study_id
+FROM summary u
+JOIN metric_key k ON k.id = u.key_id
+JOIN trial t ON t.id = u.trial_id
+JOIN study s ON s.id = t.study_id;
+INSERT INTO _doc VALUES
+    ('summaries', 'study', '', 'deterministic', 'name of the study'),
+    ('summaries', 'variant', '', 'deterministic', 'named alternative of the study'),
+    ('summaries', 'cell', '', 'deterministic', 'the swept values as text'),
+    ('summaries', 'seed', '', 'deterministic', 'seed of all random streams'),
+    ('summaries', 'metric', '', 'deterministic', 'name of the metric'),
+    ('summaries', 'first', 'of the metric', 'deterministic', 'first finite value'),
+    ('summaries', 'last', 'of the metric', 'deterministic', 'last finite value'),
+    ('summaries', 'best', 'of the metric', 'deterministic', 'best finite value: the largest of accuracies, the smallest of losses'),
+    ('summaries', 'best_step', 'step', 'deterministic', 'first step that reached best'),
+    ('summaries', 'min', 'of the metric', 'deterministic', 'smallest finite value'),
+    ('summaries', 'max', 'of the metric', 'deterministic', 'largest finite value'),
+    ('summaries', 'auc', 'metric * step', 'deterministic', 'area under the curve, trapezoids over the logged steps; NULL once a value is not finite'),
+    ('summaries', 'n', '', 'deterministic', 'number of rows'),
+    ('summaries', 'n_nonfinite', '', 'deterministic', 'number of rows that are NaN or infinite'),
+    ('summaries', 'trial_id', '', 'runtime', 'trial.id'),
+    ('summaries', 'study_id', '', 'runtime', 'study.id');
+
 CREATE VIEW params AS
 SELECT s.name AS study, t.variant, t.cell, t.seed, p.key AS param, coalesce(p.num, p.text) AS value, p.num, p.text, p.swept,
     p.trial_id, t.study_id

@@ -223,5 +223,7 @@ int study_forget_statistics(struct store *s, int64_t study, struct err *e);
 int stats_register(sqlite3 *db);
 int stats_refresh(struct store *s, int64_t study, struct err *e);
 int claims_refresh(struct store *s, int64_t study, struct err *e);
+/* views_renew.c: the views of the database become those of this program, if they differ. */
+int views_renew(struct store *s, struct err *e);
 
 #endif

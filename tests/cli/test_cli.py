@@ -122,6 +122,16 @@ class Commands(Cli):
         self.assertIn("draft-07", schema["$schema"])
         self.assertIn("temporal_order", json.dumps(schema))
 
+    def test_plan_tells_missing_data(self):
+        empty = os.path.join(self.folder, "no-data")
+        os.makedirs(empty, exist_ok=True)
+        spec = os.path.join(HERE, "..", "..", "experiments", "roulet2022", "fig6a.yaml")
+        done = self.call("plan", spec, "dataset.path=" + empty, "--db", self.db)
+        self.assertIn("dense", done.stdout)  # the plan itself is whole
+        self.assertEqual(done.stderr.count("the data cannot be read here"), 1, done.stderr)
+        self.assertIn("no-data", done.stderr)
+        self.assertEqual(self.call("plan", SPEC, "--db", self.db).stderr, "")
+
     def test_plan(self):
         out = self.call("plan", SPEC, "--db", self.db).stdout
         self.assertRegex(out, r"tp: 3 trials, 0 finished")

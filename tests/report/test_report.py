@@ -55,6 +55,22 @@ claims:
     expect: [0, 1]
 """
 
+WINNERS = SMALL[:SMALL.index("sweep:")] % {"name": "wins"} + """
+variants:
+  tp: {algorithm: {name: tp}}
+  bp: {algorithm: {name: bp}}
+sweep:
+  grid:
+    dataset.length: [10, 14]
+    network.layers.0.rnn.units: [4, 6]
+    algorithm.target_stepsize: [0.01, 1e-3]
+    train.optimizer.stepsize: [0.1, 1e30, 0.5]
+  exclude:
+    - {variant: tp, train.optimizer.stepsize: [1e30, 0.5]}
+    - {variant: bp, algorithm.target_stepsize: 1e-3}
+    - {variant: bp, network.layers.0.rnn.units: 6, train.optimizer.stepsize: [0.1, 0.5]}
+"""
+
 
 class Report(unittest.TestCase):
     @classmethod
@@ -132,15 +148,11 @@ class Report(unittest.TestCase):
     def test_diverged_curves_end_in_a_cross(self):
         svg = self.plot("lines", "--metric", "train_loss")
         diverged = self.sql("SELECT count(*) FROM trials t JOIN summaries u ON u.trial_id = t.trial_id AND u.metric = 'train_loss' "
-                            "WHERE t.study = 'lines' AND t.state = 'diverged'")[0][0] if self.has_view("summaries") else None
+                            "WHERE t.study = 'lines' AND t.state = 'diverged'")[0][0]
         crosses = [p for p in svg.iter(SVG + "path") if p.get("class") == "cross"]
         self.assertGreater(len(crosses), 1)
-        if diverged is not None:
-            self.assertEqual(len(crosses), diverged + 1)  # and the legend's
+        self.assertEqual(len(crosses), diverged + 1)  # and the legend's
         self.assertIn("diverged: last finite value", self.texts(svg))
-
-    def has_view(self, name):
-        return bool(self.sql("SELECT 1 FROM sqlite_master WHERE type = 'view' AND name = ?", name))
 
     def test_heatmap(self):
         svg = self.plot("heat")
@@ -172,6 +184,59 @@ class Report(unittest.TestCase):
         self.assertGreater(len(cells), 1)
         luminance = [c[1] for c in sorted(cells)]
         self.assertEqual(luminance, sorted(luminance))
+
+    def winners_by_hand(self):
+        """{(x, y): {variant: area under the accuracy of the setting with the smallest area under the train loss}}"""
+        best = {}
+        for variant, x, y, done, loss, score in self.sql(
+                "SELECT t.variant, x.num, y.num, count(*) = sum(t.state = 'done'), avg(l.auc), avg(a.auc) FROM trials t JOIN params x ON x.trial_id = t.trial_id AND "
+                "x.param = 'network.layers.0.rnn.units' JOIN params y ON y.trial_id = t.trial_id AND y.param = 'dataset.length' "
+                "LEFT JOIN summaries l ON l.trial_id = t.trial_id AND l.metric = 'train_loss' "
+                "LEFT JOIN summaries a ON a.trial_id = t.trial_id AND a.metric = 'test_accuracy' WHERE t.study = 'wins' "
+                "GROUP BY t.variant, t.cell, x.num, y.num"):
+            cell = best.setdefault((x, y), {})
+            if done and (variant not in cell or loss < cell[variant][0]):
+                cell[variant] = (loss, score)
+        return {at: {v: score for v, (loss, score) in cell.items()} for at, cell in best.items()}
+
+    def test_winners(self):
+        """Every cell names the variant, and the margin, that the rows of the database give; axes are what all variants vary."""
+        spec = os.path.join(self.folder, "wins.yaml")
+        with open(spec, "w", encoding="utf-8") as f:
+            f.write(WINNERS)
+        self.tprun("run", "-q", spec, status=(0, 1))
+        wanted = self.winners_by_hand()
+        svg = self.plot("wins")
+        titles = [g.find(SVG + "title").text for g in svg.iter(SVG + "g")]
+        self.assertEqual(len(titles), len(wanted))
+        for (x, y), scores in wanted.items():
+            title, = [t for t in titles if t.startswith(f"dataset.length {y:g}, network.layers.0.rnn.units {x:g}: ")]
+            order = sorted(scores, key=scores.get, reverse=True)
+            if not order:
+                self.assertIn(": all diverged", title)
+            elif len(order) == 1:
+                self.assertIn(f": {order[0]} wins, the others diverged", title)
+            elif scores[order[0]] == scores[order[1]]:
+                self.assertIn(": tie", title)
+            else:
+                self.assertIn(f": {order[0]} wins by {scores[order[0]] - scores[order[1]]:.4g};", title)
+        self.assertIn("length", self.texts(svg))
+        self.assertIn("units", self.texts(svg))
+        self.assertTrue(any("wins, the others diverged" in t for t in titles), titles)  # stepsize 1e30 of bp at units 6
+        turned = self.plot("wins", "--x", "units", "--y", "dataset.length")
+        self.assertTrue(any(g.find(SVG + "title").text.startswith("network.layers.0.rnn.units 4, dataset.length") for g in turned.iter(
+            SVG + "g")))
+        curves = self.plot("wins", "--metric", "train_loss", "--cell", "length=10, network.layers.0.rnn.units=4")
+        self.assertGreater(len(list(curves.iter(SVG + "polyline"))), 0)
+        self.assertEqual(self.tprun("plot", "wins").stdout, self.tprun("plot", "wins").stdout)
+        report = os.path.join(self.folder, "wins", "report.md")
+        self.tprun("report", "wins", "-o", report)
+        with open(os.path.join(self.folder, "wins", "figures", "wins.svg"), encoding="utf-8") as f:
+            self.assertEqual(f.read(), self.tprun("plot", "wins").stdout)
+        for words, arguments in (("two axes", ("--x", "units")), ("no swept key 'depth'", ("--x", "depth", "--y", "units")),
+                                 ("two variants", ("--winners", "--variant", "bp")), ("exclude each other", ("--winners", "--heatmap")),
+                                 ("two axes, and 1 numeric", ("--x", "units", "--y", "units"))):
+            self.assertIn(words, self.tprun("plot", "wins", *arguments, status=(2,)).stderr)
 
     def test_markup_in_titles(self):
         svg = self.plot("heat")  # parses, so it was escaped

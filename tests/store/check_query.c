@@ -196,6 +196,7 @@ START_TEST(what_people_ask_is_allowed)
         "SELECT * FROM claims",
         "SELECT * FROM costs",
         "SELECT * FROM params",
+        "SELECT * FROM summaries",
         "SELECT * FROM _doc WHERE \"table\" = 'trials'",
         "SELECT name, sql FROM sqlite_master",
         "VALUES (1, 2), (3, 4)",

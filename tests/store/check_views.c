@@ -239,6 +239,50 @@ START_TEST(heatmap_of_two_keys)
 }
 END_TEST
 
+START_TEST(summaries_by_name)
+{
+    struct fixture f = fixture_open();
+    struct err e = { 0 };
+    trial_with(&f, 1, "tp", "r=1", 7, (const double[]){ 10, 40, 30 }, 3);
+    OK(store_flush(f.s, &e));
+    /* area: (10 + 40) / 2 + (40 + 30) / 2; the best accuracy is the largest */
+    check_text(f.path,
+               "SELECT variant || cell || seed || metric || ' ' || first || ' ' || last || ' ' || best || ' ' || best_step || ' ' "
+               "|| min || ' ' || max || ' ' || auc || ' ' || n FROM summaries WHERE study = 'demo'",
+               "tpr=17test_accuracy 10.0 30.0 40.0 1 10.0 40.0 60.0 3");
+    fixture_close(&f);
+}
+END_TEST
+
+/* A database of an earlier program lacks a view, or has another one of this name. */
+START_TEST(views_are_made_again)
+{
+    struct fixture f = fixture_open();
+    struct err e = { 0 };
+    trial_with(&f, 1, "tp", "", 1, (const double[]){ 1, 2 }, 2);
+    OK(store_refresh(f.s, f.study, &e));
+    OK(store_close(f.s, &e));
+    char before[256], after[256];
+    static const char all[] = "SELECT count(*) || ' ' || sum(length(text)) || ' ' || sum(\"table\" = 'summaries') FROM _doc";
+    sqlite3 *db = plain_open(f.path);
+    plain_text(db, all, before);
+    ck_assert_int_eq(sqlite3_exec(db,
+                                  "DROP VIEW summaries; DELETE FROM _doc WHERE \"table\" = 'summaries';"
+                                  "DROP VIEW params; CREATE VIEW params AS SELECT 1 AS one",
+                                  NULL, NULL, NULL),
+                     SQLITE_OK);
+    sqlite3_close(db);
+    OK(store_open(&f.s, f.path, &e));
+    check_text(f.path, "SELECT count(*) || max(auc) FROM summaries", "11.5");
+    check_text(f.path, "SELECT count(param) FROM params", "0");
+    check_text(f.path, "SELECT count(*) FROM study_demo", "1");
+    db = plain_open(f.path);
+    ck_assert_str_eq(plain_text(db, all, after), before);
+    sqlite3_close(db);
+    fixture_close(&f);
+}
+END_TEST
+
 START_TEST(pivot_of_a_study)
 {
     struct fixture f = fixture_open();
@@ -395,6 +439,8 @@ static void add_tests(TCase *t)
     tcase_add_test(t, version_1_is_upgraded);
     tcase_add_test(t, a_reset_forgets_the_statistics);
     tcase_add_test(t, heatmap_of_two_keys);
+    tcase_add_test(t, summaries_by_name);
+    tcase_add_test(t, views_are_made_again);
     tcase_add_test(t, pivot_of_a_study);
     tcase_add_test(t, verdicts);
     tcase_add_test(t, only_current_trials_enter_statistics);

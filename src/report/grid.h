@@ -1,0 +1,30 @@
+/* The plane of two swept numeric keys, in which a heatmap or a winner map has its cells: places, sizes, axes. */
+#ifndef TPRUN_REPORT_GRID_H
+#define TPRUN_REPORT_GRID_H
+
+#include "base/text.h"
+
+struct grid {
+    const char *x_key, *y_key; /* NULL: none */
+    size_t nx, ny;
+    double *x, *y;                  /* nx and ny values, rising */
+    double cell_width, cell_height; /* pixels */
+};
+
+enum { GRID_MAX_SIDE = 64 };
+
+/* Sorts the values and drops repeated ones; returns how many are left. */
+size_t grid_distinct(double *values, size_t n);
+/* Cells that fill about `most` pixels each way. */
+void grid_size(struct grid *g, double most);
+double grid_width(const struct grid *g);
+double grid_height(const struct grid *g);
+/* The left and upper edge of the cell of (x, y), where the grid's own corner is at (left, top). y rises upwards. */
+double grid_left(const struct grid *g, double x, double left);
+double grid_top(const struct grid *g, double y, double top);
+/* "stepsize 0.1, units 50", with the keys in full. */
+void grid_tell(struct text *t, const struct grid *g, double x, double y);
+/* The frame, the values beside it, the names of the keys. */
+void grid_axes(struct text *t, const struct grid *g, double left, double top);
+
+#endif

@@ -1,0 +1,48 @@
+/* Which variant is best where, in the form of Roulet & Harchaoui 2022, Fig. 6b. In every cell of two swept keys each
+ * variant is tuned over the other swept keys, by the smallest area under the train loss; the tuned variants are
+ * compared by the area under the accuracy, and the best gives the cell its colour, by how much its strength. */
+#ifndef TPRUN_REPORT_WINNERS_H
+#define TPRUN_REPORT_WINNERS_H
+
+#include "base/arena.h"
+#include "base/text.h"
+#include "report/grid.h"
+#include "report/subject.h"
+
+enum winners_kind {
+    WINNERS_WON,      /* by a margin */
+    WINNERS_ALONE,    /* the others diverged with all their settings */
+    WINNERS_TIE,      /* equal areas */
+    WINNERS_DIVERGED, /* all of all variants */
+    WINNERS_OPEN,     /* a trial has not ended, or failed, or a variant has none here */
+    WINNERS_KINDS
+};
+
+struct winners_cell {
+    double x, y;
+    enum winners_kind kind;
+    size_t winner;     /* index into subject.variants, of WON and ALONE */
+    double margin;     /* > 0, of WON: distance of the areas of the best and the second best */
+    const char *about; /* the tuned setting and the area of each variant */
+};
+
+struct winners {
+    struct grid grid; /* without keys: nothing that can be drawn by default */
+    const char *metric;
+    size_t n;
+    struct winners_cell *cells;
+};
+
+/* Keys may be given by their end: "units" for "network.layers.0.rnn.units". NULL: the two numeric keys that every
+ * variant varies; those that only some do are what they are tuned over. `must`: what cannot be drawn is an error;
+ * otherwise grid.x_key stays NULL. */
+struct winners_options {
+    const char *x, *y, *metric; /* metric: what is compared, NULL: the accuracy */
+    bool must;
+};
+
+int winners_read(struct winners *w, const struct subject *s, const struct winners_options *o, struct query *q,
+                 struct arena *a, struct err *e);
+int winners_draw(struct text *out, const struct subject *s, struct winners *w, struct err *e);
+
+#endif

@@ -1,0 +1,273 @@
+#include "report/winners.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Swept keys: how many values the variant that varies a key least gives it, and whether all are numbers. */
+static const char sql_keys[] =
+    "WITH per_variant AS (SELECT t.variant, p.key, count(DISTINCT coalesce(p.num, p.text)) AS n, count(p.num) = "
+    "count(*) "
+    "AS numeric FROM study s JOIN trial t ON t.study_id = s.id AND t.generation = s.generation "
+    "JOIN param p ON p.trial_id = t.id AND p.swept = 1 WHERE s.name = ?1 GROUP BY t.variant, p.key) "
+    "SELECT key, min(numeric), min(n) > 1 AND count(*) = (SELECT count(DISTINCT variant) FROM per_variant) "
+    "FROM per_variant GROUP BY key ORDER BY key";
+
+/* A setting is a cell of the sweep, with the means over its seeds. */
+static const char sql_settings[] =
+    "SELECT t.variant, x.num, y.num, t.cell, count(*), sum(t.state = 'done' AND l.auc IS NOT NULL AND m.auc IS NOT "
+    "NULL), "
+    "sum(t.state IN ('done', 'diverged')), avg(l.auc), avg(m.auc) "
+    "FROM study s JOIN trial t ON t.study_id = s.id AND t.generation = s.generation "
+    "JOIN param x ON x.trial_id = t.id AND x.key = ?2 JOIN param y ON y.trial_id = t.id AND y.key = ?3 "
+    "LEFT JOIN summary l ON l.trial_id = t.id AND l.key_id = (SELECT id FROM metric_key WHERE name = 'train_loss') "
+    "LEFT JOIN summary m ON m.trial_id = t.id AND m.key_id = (SELECT id FROM metric_key WHERE name = ?4) "
+    "WHERE s.name = ?1 GROUP BY x.num, y.num, t.variant, t.cell ORDER BY x.num, y.num, min(t.id)";
+static const char sql_goal[] = "SELECT goal = 'max' FROM metric_key WHERE name = ?1";
+
+enum { MAX_KEYS = 32 };
+
+struct key {
+    const char *name;
+    bool numeric, common; /* common: every variant gives it several values */
+};
+
+struct keys {
+    struct arena *a;
+    size_t n;
+    struct key items[MAX_KEYS];
+};
+
+/* What is known of a variant in the cell that is read. */
+struct tuned {
+    size_t n_settings, n_open, n_eligible;
+    double loss, score; /* of the setting with the smallest area under the train loss */
+    const char *setting;
+};
+
+struct reading {
+    struct winners *w;
+    const struct subject *s;
+    struct arena *a;
+    size_t capacity;
+    bool largest; /* the larger area wins */
+    double x, y;
+    struct tuned *tuned; /* [n_variants], of the cell (x, y) */
+    bool started;
+};
+
+static double number(const char *s)
+{
+    double x;
+    return s && text_to_double(s, strlen(s), &x) == 0 ? x : NAN;
+}
+
+static int add_key(void *self, int n, const char *const *values)
+{
+    struct keys *k = self;
+    if (n == 3 && values[0] && k->n < MAX_KEYS)
+        k->items[k->n++] = (struct key){ arena_strdup(k->a, values[0]), number(values[1]) > 0, number(values[2]) > 0 };
+    return 0;
+}
+
+/* "network.layers.0.rnn.units" ends in "units". */
+static bool ends_in(const char *key, const char *end)
+{
+    const size_t n = strlen(key), m = strlen(end);
+    return n == m ? !strcmp(key, end) : n > m && key[n - m - 1] == '.' && !strcmp(key + n - m, end);
+}
+
+static int find_key(const struct keys *k, const struct subject *s, const char *word, const char **key, struct err *e)
+{
+    size_t n_found = 0;
+    struct text all = { 0 };
+    bool numeric = true;
+    for (size_t i = 0; i < k->n; i++) {
+        text_add(&all, "%s%s", i ? ", " : "", k->items[i].name);
+        if (!ends_in(k->items[i].name, word))
+            continue;
+        n_found++;
+        *key = k->items[i].name;
+        numeric = k->items[i].numeric;
+    }
+    int code = 0;
+    if (n_found != 1)
+        code = err_set(e, ERR_USAGE, "study '%s' has %s swept key '%s' (it has: %s)", s->name,
+                       n_found ? "more than one" : "no", word, all.s ? all.s : "none");
+    else if (!numeric)
+        code = err_set(e, ERR_USAGE, "study '%s': the values of '%s' are not all numbers, which an axis needs", s->name,
+                       *key);
+    text_free(&all);
+    return code;
+}
+
+static int choose_axes(struct grid *g, const struct keys *k, const struct subject *s, const struct winners_options *o,
+                       struct err *e)
+{
+    const char *usual[2] = { NULL, NULL };
+    size_t n = 0;
+    for (size_t i = 0; i < k->n; i++)
+        if (k->items[i].numeric && k->items[i].common) {
+            if (n < 2)
+                usual[n] = k->items[i].name;
+            n++;
+        }
+    if (o->x && o->y) {
+        TRY(find_key(k, s, o->x, &usual[0], e));
+        TRY(find_key(k, s, o->y, &usual[1], e));
+        n = strcmp(usual[0], usual[1]) != 0 ? 2 : 1;
+    }
+    if (n == 2) {
+        g->x_key = usual[0];
+        g->y_key = usual[1];
+        return 0;
+    }
+    return !o->must
+               ? 0
+               : err_set(
+                     e, ERR_USAGE,
+                     "study '%s': a map of winners has two axes, and %zu numeric swept key%s varied by every variant: "
+                     "choose with --x KEY --y KEY",
+                     s->name, n, n == 1 ? " is" : "s are");
+}
+
+static bool better(const struct reading *r, double a, double b)
+{
+    return r->largest ? a > b : a < b;
+}
+
+static void tell(struct text *t, const struct reading *r, size_t variant)
+{
+    const struct tuned *v = &r->tuned[variant];
+    text_add(t, "; %s: ", r->s->variants[variant]);
+    if (v->n_open || v->n_settings == 0)
+        text_puts(t, "not finished");
+    else if (v->n_eligible == 0)
+        text_puts(t, "diverged");
+    else
+        text_add(t, "%s area %.5g (%s)", r->w->metric, v->score, v->setting);
+}
+
+static struct winners_cell decide(const struct reading *r)
+{
+    struct winners_cell c = { .x = r->x, .y = r->y, .kind = WINNERS_DIVERGED };
+    const size_t n = r->s->n_variants;
+    size_t n_eligible = 0;
+    double second = NAN;
+    struct text about = { 0 };
+    bool open = false;
+    for (size_t i = 0; i < n; i++) {
+        const struct tuned *v = &r->tuned[i];
+        tell(&about, r, i);
+        open = open || v->n_open || v->n_settings == 0;
+        if (v->n_eligible == 0)
+            continue;
+        if (n_eligible == 0 || better(r, v->score, r->tuned[c.winner].score)) {
+            second = n_eligible ? r->tuned[c.winner].score : NAN;
+            c.winner = i;
+        } else if (isnan(second) || better(r, v->score, second)) {
+            second = v->score;
+        }
+        n_eligible++;
+    }
+    if (n_eligible) {
+        c.margin = fabs(r->tuned[c.winner].score - second);
+        c.kind = n_eligible == 1 ? WINNERS_ALONE : c.margin > 0 ? WINNERS_WON : WINNERS_TIE;
+    }
+    if (open)
+        c.kind = WINNERS_OPEN;
+    c.about = arena_strdup(r->a, about.s ? about.s : "");
+    text_free(&about);
+    return c;
+}
+
+static void end_cell(struct reading *r)
+{
+    struct winners *w = r->w;
+    if (!r->started)
+        return;
+    if (w->n == r->capacity) {
+        r->capacity = 2 * w->n + 64;
+        struct winners_cell *cells = arena_need(r->a, r->capacity, sizeof *cells);
+        if (w->n)
+            memcpy(cells, w->cells, w->n * sizeof *cells);
+        w->cells = cells;
+    }
+    w->cells[w->n++] = decide(r);
+    memset(r->tuned, 0, r->s->n_variants * sizeof *r->tuned);
+}
+
+/* Rows come cell by cell of the grid. */
+static int add_setting(void *self, int n, const char *const *values)
+{
+    struct reading *r = self;
+    size_t variant = 0;
+    if (n < 9 || !values[0] || !values[3])
+        return 0;
+    while (variant < r->s->n_variants && strcmp(r->s->variants[variant], values[0]) != 0)
+        variant++;
+    const double x = number(values[1]), y = number(values[2]);
+    if (variant == r->s->n_variants || !isfinite(x) || !isfinite(y))
+        return 0;
+    if (!r->started || x != r->x || y != r->y) {
+        end_cell(r);
+        r->started = true;
+        r->x = x;
+        r->y = y;
+    }
+    struct tuned *v = &r->tuned[variant];
+    const double n_trials = number(values[4]), n_done = number(values[5]), n_ended = number(values[6]);
+    const double loss = number(values[7]), score = number(values[8]);
+    v->n_settings++;
+    v->n_open += n_ended < n_trials;
+    if (n_done < n_trials || !isfinite(loss) || !isfinite(score)) /* a setting with a seed that diverged is no choice */
+        return 0;
+    if (v->n_eligible++ == 0 || loss < v->loss) {
+        v->loss = loss;
+        v->score = score;
+        v->setting = arena_strdup(r->a, values[3]);
+    }
+    return 0;
+}
+
+static void make_grid(struct winners *w, struct arena *a)
+{
+    struct grid *g = &w->grid;
+    g->x = arena_need(a, w->n + 1, sizeof *g->x);
+    g->y = arena_need(a, w->n + 1, sizeof *g->y);
+    for (size_t i = 0; i < w->n; i++) {
+        g->x[i] = w->cells[i].x;
+        g->y[i] = w->cells[i].y;
+    }
+    g->nx = grid_distinct(g->x, w->n);
+    g->ny = grid_distinct(g->y, w->n);
+}
+
+int winners_read(struct winners *w, const struct subject *s, const struct winners_options *o, struct query *q,
+                 struct arena *a, struct err *e)
+{
+    *w = (struct winners){ .metric = o->metric ? o->metric : subject_main_metric(s) };
+    struct keys keys = { .a = a };
+    struct err missing = { 0 };
+    const bool has_loss = subject_check_metric(s, "train_loss", &missing) == 0;
+    err_clear(&missing);
+    if (s->n_variants < 2 || !w->metric || !has_loss)
+        return !o->must ? 0
+                        : err_set(e, ERR_USAGE,
+                                  "study '%s': a map of winners needs two variants and a logged train_loss", s->name);
+    TRY(subject_check_metric(s, w->metric, e));
+    TRY(query_rows(q, sql_keys, &s->name, 1, add_key, &keys, e));
+    TRY(choose_axes(&w->grid, &keys, s, o, e));
+    if (!w->grid.x_key)
+        return 0;
+    double goal = 0;
+    bool found;
+    TRY(query_number(q, sql_goal, &w->metric, 1, &found, &goal, e));
+    struct reading r = { .w = w, .s = s, .a = a, .largest = goal > 0 };
+    r.tuned = arena_need(a, s->n_variants, sizeof *r.tuned);
+    memset(r.tuned, 0, s->n_variants * sizeof *r.tuned);
+    const char *const arguments[] = { s->name, w->grid.x_key, w->grid.y_key, w->metric };
+    TRY(query_rows(q, sql_settings, arguments, 4, add_setting, &r, e));
+    end_cell(&r);
+    make_grid(w, a);
+    return 0;
+}
