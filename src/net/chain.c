@@ -2,6 +2,7 @@
 
 #include "net/init.h"
 #include <stdio.h>
+#include <string.h>
 
 /* Parameters start on 64-byte boundaries of the weight vector. */
 #define PARAM_ALIGN (64 / sizeof(real))
@@ -27,6 +28,20 @@ static int tie_layer(const struct chain *c, struct layer *l, size_t features, st
     return 0;
 }
 
+/* What a layer is told to freeze must be there. */
+static int check_frozen(const struct layer *l, size_t i, struct where where, struct err *e)
+{
+    const struct names frozen = layer_common(l)->frozen;
+    for (size_t k = 0; k < frozen.n; k++) {
+        size_t j = 0;
+        while (j < l->n_params && strcmp(l->params[j].name, frozen.items[k]) != 0)
+            j++;
+        if (j == l->n_params)
+            return err_at(e, where, "network.layers.%zu.frozen: '%s' has no parameter '%s' here", i, l->def->part.name, frozen.items[k]);
+    }
+    return 0;
+}
+
 static int shape_layer(struct chain *c, size_t i, struct chosen choice, size_t features, struct where where, struct err *e)
 {
     struct layer *l = &c->layers[i];
@@ -43,7 +58,8 @@ static int shape_layer(struct chain *c, size_t i, struct chosen choice, size_t f
         return err_at(e, where, "network.layers.0: the dataset gives sequences; the first layer must read them (rnn), not '%s'",
                       choice.part->name);
     TRY(tie_layer(c, l, features, e));
-    return l->def->shape(l, features, e);
+    TRY(l->def->shape(l, features, e));
+    return check_frozen(l, i, where, e);
 }
 
 int chain_shape(struct chain *c, const struct chosen_list *layers, const struct data_shape *data, const struct where *where, struct arena *a,

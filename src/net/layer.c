@@ -2,6 +2,7 @@
 
 #include "net/layer_dense.h"
 #include <stdio.h>
+#include <string.h>
 
 extern const struct layer_def layer_rnn, layer_gru;
 
@@ -13,6 +14,9 @@ void layer_add_param(struct layer *l, const char *name, size_t rank, size_t rows
 {
     const struct layer_options *o = layer_common(l);
     double stepsize = o->trainable ? o->stepsize_factor : 0;
+    for (size_t i = 0; i < o->frozen.n; i++)
+        if (strcmp(o->frozen.items[i], name) == 0)
+            stepsize = 0;
     if (is_bias)
         stepsize *= o->bias_stepsize_factor;
     l->params[l->n_params++] = (struct param){ name, rank, rows, cols, is_bias, 0, stepsize };

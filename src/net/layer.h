@@ -29,6 +29,7 @@ struct param {
 struct layer_options {
     bool bias, trainable;
     double stepsize_factor, bias_stepsize_factor;
+    struct names frozen; /* parameters that stay as drawn */
     struct chosen weights_init, biases_init; /* NULL part: the network's */
     struct chosen optimizer;                 /* NULL part: train.optimizer */
 };
@@ -37,6 +38,8 @@ extern const struct registry init_registry; /* init.h */
 #define LAYER_OPTIONS(type)                                                                                                                   \
     { "bias", OPT_BOOL, offsetof(type, common.bias), "true", .help = "whether the layer adds a bias" },                                       \
     { "trainable", OPT_BOOL, offsetof(type, common.trainable), "true", .help = "false keeps the layer's parameters at their initial values" }, \
+    { "frozen", OPT_NAMES, offsetof(type, common.frozen), "[]",                                                                                \
+      .help = "parameters of the layer that keep their initial values, by name: weight, bias; weight_ih, weight_hh in recurrent layers" },    \
     { "stepsize_factor", OPT_REAL, offsetof(type, common.stepsize_factor), "1", 0, 1e12,                                                      \
       .help = "multiplies the optimizer's stepsize for this layer" },                                                                         \
     { "bias_stepsize_factor", OPT_REAL, offsetof(type, common.bias_stepsize_factor), "1", 0, 1e12,                                            \

@@ -57,6 +57,25 @@ START_TEST(factors_hold_for_it_too)
 }
 END_TEST
 
+/* Frozen parameters stay as drawn, bit for bit, and the others of their layer move. */
+START_TEST(single_parameters_may_be_frozen)
+{
+    struct fixture start, frozen;
+    open_lines(&start, LAYERS(", frozen: [bias]", ", frozen: [weight]"), "{}");
+    open_lines(&frozen, LAYERS(", frozen: [bias]", ", frozen: [weight]"), "{}");
+    fixture_steps(&frozen, 3);
+    for (size_t i = 0; i < 3; i++)
+        for (size_t j = 0; j < 2; j++) {
+            const struct layer *l = &frozen.trial->chain.layers[i];
+            const struct mat a = layer_param(l, j, frozen.trial->chain.weights), b = layer_param(l, j, start.trial->chain.weights);
+            const bool same = memcmp(a.p, b.p, mat_n(a) * sizeof *a.p) == 0;
+            ck_assert_msg(same == (i == 0 && j == 1 ? true : i == 1 && j == 0), "layer %zu, %s", i, l->params[j].name);
+        }
+    fixture_close(&start);
+    fixture_close(&frozen);
+}
+END_TEST
+
 /* Optimizers with 0, 1, 2 and 3 vectors of state beside each other go through a checkpoint. */
 START_TEST(checkpoints_hold_every_state)
 {
@@ -156,6 +175,7 @@ static void add_tests(TCase *t)
 {
     tcase_add_test(t, a_layer_has_its_own_optimizer);
     tcase_add_test(t, factors_hold_for_it_too);
+    tcase_add_test(t, single_parameters_may_be_frozen);
     tcase_add_test(t, checkpoints_hold_every_state);
     tcase_add_test(t, stepsizes_over_the_target_stepsize);
     tcase_add_test(t, identity);
