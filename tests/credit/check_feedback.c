@@ -64,8 +64,7 @@ START_TEST(gradients_are_derivatives_of_the_losses)
         for (size_t j = 0; nets[j]; j++) {
             static const char *const forms[] = {
                 "{feedback_loss: {name: %s, noise: 0.2, scale: 1.7}}",
-                "{feedback_loss: {name: %s, noise: 0.3, reduction: unit_mean, noise_scaling: inverse_variance},"
-                " mapping: {activation: tanh, bias: false}}",
+                "{feedback_loss: {name: %s, noise: 0.3, reduction: unit_mean, noise_scaling: inverse_variance}, mapping: {activation: tanh, bias: false}}",
                 "{feedback_loss: {name: %s, noise: 0.3}, mapping: {activation: tanh}, head: 0, route: direct}",
                 "{feedback_loss: {name: %s, noise: 0.3}, mapping: {activation: tanh, hidden_units: 7}, head: 0, route: direct}",
                 "{feedback_loss: {name: %s, noise: 0.3}, mapping: {hidden_units: 7, append_state: true}, head: 0, route: direct}",
