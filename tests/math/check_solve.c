@@ -173,7 +173,7 @@ END_TEST
  * polar factor. */
 START_TEST(polar_is_orthonormal)
 {
-    static const size_t shapes[][2] = { { 1, 1 }, { 6, 6 }, { 9, 4 }, { 4, 9 }, { 30, 1 }, { 1, 30 }, { 100, 100 } };
+    static const size_t shapes[][2] = { { 1, 1 }, { 6, 6 }, { 9, 4 }, { 4, 9 }, { 30, 1 }, { 1, 30 }, { 100, 100 }, { 200, 70 }, { 70, 200 } };
     start();
     struct rng r = rng_stream(2385, "polar");
     for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
@@ -218,6 +218,16 @@ START_TEST(singular_values_of_a_diagonal)
     ck_assert_int_eq(solve_condition(mat_of(zero, 2, 2), &largest, &smallest, &e), 0);
     ck_assert(largest == 0 && smallest == 0);
     ck_assert_int_eq(solve_polar(mat_of(zero, 2, 2), mat_of(zero, 2, 2), &e), ERR_SINGULAR);
+    err_clear(&e);
+    struct rng r = rng_stream(2385, "rank");
+    struct mat low = random_mat(&r, 100, 90, 1), q = random_mat(&r, 100, 90, 1); /* too large for singular values */
+    for (size_t i = 0; i < 100; i++) /* a column that is another's double, and then nothing but zeros */
+        low.p[i * 90 + 3] = 2 * low.p[i * 90 + 5];
+    ck_assert_int_eq(solve_polar(low, q, &e), ERR_SINGULAR);
+    err_clear(&e);
+    mat_zero(low);
+    ck_assert_int_eq(solve_polar(low, q, &e), ERR_SINGULAR);
+    free(low.p), free(q.p);
     err_clear(&e);
     a[7] = NAN;
     ck_assert_int_eq(solve_spectral_norm(mat_of(a, 3, 5), &largest, &e), ERR_SINGULAR);
