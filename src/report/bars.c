@@ -9,7 +9,17 @@
 #include <math.h>
 #include <stdio.h>
 
-enum { MARGIN = 16, TOP = HEADING_HEIGHT + 2, PLOT = 380, SLOT = 26, BAR = 16, AXIS = 44, GAP = 14, CAP = 4, BESIDE = 10 };
+enum {
+    MARGIN = 16,
+    TOP = HEADING_HEIGHT + 2,
+    PLOT = 380,
+    SLOT = 26,
+    BAR = 16,
+    AXIS = 44,
+    GAP = 14,
+    CAP = 4,
+    BESIDE = 10
+};
 
 static const char remark[] = "bars: mean ± sd over the logged steps above 0 and the seeds";
 
@@ -107,7 +117,8 @@ static void panel(struct text *t, const struct subject *s, const struct bars_pan
 }
 
 /* The widths of the names on the left and of the numbers on the right. */
-static void measure(const struct subject *s, const struct bars_panel *panels, size_t n_panels, double *left, double *right)
+static void measure(const struct subject *s, const struct bars_panel *panels, size_t n_panels, double *left,
+                    double *right)
 {
     *left = *right = 0;
     for (size_t i = 0; i < s->n_groups; i++) {

@@ -1,5 +1,5 @@
-/* Mean and standard deviation over all logged steps above 0 and all seeds, as bars: a panel for each quantity, a bar for
- * each variant and cell. Meulemans 2020, Fig. 2. */
+/* Mean and standard deviation over all logged steps above 0 and all seeds, as bars: a panel for each quantity, a bar
+ * for each variant and cell. Meulemans 2020, Fig. 2. */
 #ifndef TPRUN_REPORT_BARS_H
 #define TPRUN_REPORT_BARS_H
 

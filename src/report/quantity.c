@@ -7,8 +7,8 @@ static const char sql_names[] =
     "SELECT k.name FROM metric_key k WHERE EXISTS (SELECT 1 FROM study s JOIN trial t ON t.study_id = s.id AND "
     "t.generation = s.generation JOIN layer_metric l ON l.trial_id = t.id AND l.key_id = k.id WHERE s.name = ?1) "
     "ORDER BY k.name";
-#define ROWS \
-    " FROM study s JOIN trial t ON t.study_id = s.id AND t.generation = s.generation JOIN layer_metric l ON " \
+#define ROWS                                                                                                           \
+    " FROM study s JOIN trial t ON t.study_id = s.id AND t.generation = s.generation JOIN layer_metric l ON "          \
     "l.trial_id = t.id AND l.key_id = (SELECT id FROM metric_key WHERE name = ?2) WHERE s.name = ?1 "
 static const char sql_layers[] = "SELECT DISTINCT l.layer" ROWS "ORDER BY l.layer";
 static const char sql_steps[] = "SELECT DISTINCT l.step" ROWS "ORDER BY l.step";
@@ -76,8 +76,9 @@ static int refuse_unknown(const struct subject *s, const char *metric, struct na
     for (size_t i = 0; i < s->n_metrics; i++)
         (void)add_name(layered, 1, &s->metrics[i]);
     const char *near = err_nearest(metric, layered->items, layered->n);
-    const int code = err_set(e, ERR_USAGE, "study '%s' has no metric '%s'%s%s%s (it has: %s)", s->name, metric,
-                             near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "", all.s ? all.s : "none");
+    const int code =
+        err_set(e, ERR_USAGE, "study '%s' has no metric '%s'%s%s%s (it has: %s)", s->name, metric,
+                near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "", all.s ? all.s : "none");
     text_free(&all);
     return code;
 }
@@ -114,10 +115,11 @@ static int find_layers(struct quantity *at, size_t *n, size_t max, const struct 
     if (layers.n > MAX_TOLD || *n + layers.n > max) {
         struct text t = { 0 };
         tell(&layers, &t);
-        const int code = err_set(e, ERR_USAGE,
-                                 "study '%s': '%s' has %zu layers (%s) and a figure shows up to %zu panels: choose with "
-                                 "--layer N, or draw it over the layers with --layers",
-                                 s->name, w->metric, layers.n, t.s, max);
+        const int code =
+            err_set(e, ERR_USAGE,
+                    "study '%s': '%s' has %zu layers (%s) and a figure shows up to %zu panels: choose with "
+                    "--layer N, or draw it over the layers with --layers",
+                    s->name, w->metric, layers.n, t.s, max);
         text_free(&t);
         return code;
     }

@@ -1,4 +1,5 @@
-/* What a panel shows: a metric of the trials, or of one layer, against the step; or a metric of all layers at one step. */
+/* What a panel shows: a metric of the trials, or of one layer, against the step; or a metric of all layers at one step.
+ */
 #ifndef TPRUN_REPORT_QUANTITY_H
 #define TPRUN_REPORT_QUANTITY_H
 
@@ -24,8 +25,8 @@ struct quantity_wish {
     int64_t layer, step; /* without a step: the last one logged */
 };
 
-/* Appends what is meant to at[0 .. *n): one quantity, or one for each layer of a layer metric without `layer`. More than
- * max, or what the study has not logged, is an error that says what there is. */
+/* Appends what is meant to at[0 .. *n): one quantity, or one for each layer of a layer metric without `layer`. More
+ * than max, or what the study has not logged, is an error that says what there is. */
 int quantity_find(struct quantity *at, size_t *n, size_t max, const struct quantity_wish *wish, const struct subject *s,
                   struct query *q, struct arena *a, struct err *e);
 /* "angle_bp of layer 4 (°)". */

@@ -10,8 +10,9 @@ static const char sql_figures[] =
     "SELECT f.value ->> 'kind', f.value ->> 'metric', f.value ->> 'layer', f.value ->> 'step', f.value ->> 'rolling', "
     "f.value ->> 'log', f.value ->> 'title' FROM study s, json_each(s.spec, '$.figures') f WHERE s.name = ?1 "
     "ORDER BY f.key";
-static const char sql_variants[] = "SELECT v.value FROM study s, json_each(s.spec, '$.figures[' || ?2 || '].variants') v "
-                                   "WHERE s.name = ?1 ORDER BY v.key";
+static const char sql_variants[] =
+    "SELECT v.value FROM study s, json_each(s.spec, '$.figures[' || ?2 || '].variants') v "
+    "WHERE s.name = ?1 ORDER BY v.key";
 
 enum { GAP = 18 };
 
@@ -39,8 +40,10 @@ static int64_t integer(const char *s)
 
 static int add_figure(void *self, int n, const char *const *values)
 {
-    static const char *const kinds[] = { [FIGURE_CURVES] = "curves",   [FIGURE_BARS] = "bars",
-                                         [FIGURE_LAYERS] = "layers",   [FIGURE_HEATMAP] = "heatmap",
+    static const char *const kinds[] = { [FIGURE_CURVES] = "curves",
+                                         [FIGURE_BARS] = "bars",
+                                         [FIGURE_LAYERS] = "layers",
+                                         [FIGURE_HEATMAP] = "heatmap",
                                          [FIGURE_WINNERS] = "winners" };
     struct reading *r = self;
     struct wanted *w = r->w;
