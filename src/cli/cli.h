@@ -16,7 +16,7 @@ enum option_group {
     GROUP_PROBE = 1u << 5,   /* --input --output --metrics --evaluate */
     GROUP_JOBS = 1u << 6,    /* --jobs alone */
     GROUP_FETCH = 1u << 7,   /* --from --to */
-    GROUP_PLOT = 1u << 8,    /* --output --metric --variant --cell --heatmap --winners --x --y --log --filters */
+    GROUP_PLOT = 1u << 8,    /* --output --metric --layer --variant --cell --bars ... */
     GROUP_REPORT = 1u << 9,  /* --output --figures --title --intro */
     GROUP_EXPORT = 1u << 10, /* --trials --metrics --params --output --force */
     GROUP_COMPARE = 1u << 11 /* --metric --study */
@@ -30,8 +30,9 @@ struct cli {
     bool has_format;
     bool color_out, color_err;
     bool quiet, progress, dry_run, yes, fail_fast, force, metrics, evaluate, trials, params, heatmap, winners, log_axis, filters, help;
+    bool bars, layers, has_layer, has_step;
     int verbose;
-    int64_t jobs, memory_limit;
+    int64_t jobs, memory_limit, layer, rolling, step;
     double stall_seconds;
     const char *profile, *input, *output, *from, *to, *cell, *figures, *title, *intro, *study, *x_key, *y_key;
     size_t n_overrides, n_variants, n_metric_names, n_arguments;

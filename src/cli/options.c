@@ -15,6 +15,7 @@ struct cli_option {
 };
 enum {
     NO_LETTER = 256,
+    BARS,
     CELL,
     COLOR,
     DB,
@@ -26,6 +27,8 @@ enum {
     HEATMAP,
     INPUT,
     INTRO,
+    LAYER,
+    LAYERS,
     LOG_AXIS,
     MEMORY,
     METRIC,
@@ -34,7 +37,9 @@ enum {
     NO_PROGRESS,
     PARAMS,
     PROFILE,
+    ROLLING,
     STALL,
+    STEP,
     STUDY,
     TITLE,
     TO,
@@ -71,6 +76,11 @@ static const struct cli_option table[] = {
     { "metric", "NAME", METRIC, GROUP_PLOT, "what is drawn, a panel each (may be given again)" },
     { "metric", "NAME", METRIC, GROUP_COMPARE, "what is compared (default: test_accuracy, or else a loss)" },
     { "cell", "TEXT", CELL, GROUP_PLOT, "only cells of the sweep that contain TEXT, such as stepsize=0.1" },
+    { "layer", "N", LAYER, GROUP_PLOT, "the layer of a layer metric, from 0 (default: a panel for each)" },
+    { "rolling", "N", ROLLING, GROUP_PLOT, "curves: means over the last N logged values; 0: off (default)" },
+    { "bars", NULL, BARS, GROUP_PLOT, "mean and sd of --metric over the steps and seeds, as bars" },
+    { "layers", NULL, LAYERS, GROUP_PLOT, "a layer metric of all layers at one step, against the layer" },
+    { "step", "N", STEP, GROUP_PLOT, "the step of --layers (default: the last that is logged)" },
     { "heatmap", NULL, HEATMAP, GROUP_PLOT, "a heatmap and nothing else" },
     { "filters", NULL, FILTERS, GROUP_PLOT, "the first layer's weights of one trial as images (PNG)" },
     { "winners", NULL, WINNERS, GROUP_PLOT, "a map of winners and nothing else" },
@@ -93,7 +103,7 @@ static const struct cli_option table[] = {
     { "color", "WHEN", COLOR, GROUP_ALL, "auto, always or never (NO_COLOR is honoured)" },
     { "help", NULL, 'h', GROUP_ALL, "this text" },
 };
-enum { N_OPTIONS = sizeof table / sizeof *table };
+enum { N_OPTIONS = sizeof table / sizeof *table, MAX_LAYER = 1000000, MAX_ROLLING = 10000 };
 
 static void print_option(const struct cli_option *o)
 {
@@ -141,6 +151,13 @@ static int parse_count(const char *text, const char *option, int64_t max, int64_
 {
     if (text_to_int(text, strlen(text), value) < 0 || *value < 1 || *value > max)
         return err_set(e, ERR_USAGE, "--%s: '%s' is not a number from 1 to %lld", option, text, (long long)max);
+    return 0;
+}
+
+static int parse_index(const char *text, const char *option, int64_t max, int64_t *value, struct err *e)
+{
+    if (text_to_int(text, strlen(text), value) < 0 || *value < 0 || *value > max)
+        return err_set(e, ERR_USAGE, "--%s: '%s' is not a number from 0 to %lld", option, text, (long long)max);
     return 0;
 }
 
@@ -244,6 +261,20 @@ static int apply(struct cli *c, const struct cli_option *o, const char *value, c
     case FIGURES:
         c->figures = value;
         return 0;
+    case BARS:
+        c->bars = true;
+        return 0;
+    case LAYER:
+        c->has_layer = true;
+        return parse_index(value, "layer", MAX_LAYER, &c->layer, e);
+    case LAYERS:
+        c->layers = true;
+        return 0;
+    case ROLLING:
+        return parse_index(value, "rolling", MAX_ROLLING, &c->rolling, e);
+    case STEP:
+        c->has_step = true;
+        return parse_index(value, "step", INT64_MAX, &c->step, e);
     case HEATMAP:
         c->heatmap = true;
         return 0;

@@ -57,7 +57,7 @@ static void value_range(const struct chart_panel *p, size_t n, bool log, double 
     }
     if (*low > 0 && *low < 0.1 * *high)
         *low = 0; /* so near that zero belongs to it */
-    if (subject_percent(p->metric)) {
+    if (subject_percent(p->what->metric)) {
         *high = fmin(*high, 100);
     }
     if (log) {
@@ -91,10 +91,16 @@ static double last_step(const struct chart_panel *panels, size_t n_panels, size_
     return last;
 }
 
-static void axes(struct text *t, const struct frame *f, const char *metric, bool lowest)
+static const char *axis_name(const struct quantity *what)
+{
+    return what->kind == QUANTITY_STEP ? "layer, or link of the chain" : "iteration";
+}
+
+static void axes(struct text *t, const struct frame *f, const struct quantity *what, bool lowest)
 {
     char buffer[32];
-    const struct ticks y = scale_ticks(&f->values, 5), x = scale_ticks(&f->steps, 6);
+    const bool few = what->kind == QUANTITY_STEP && f->steps.high < 6; /* layers have whole numbers */
+    const struct ticks y = scale_ticks(&f->values, 5), x = scale_ticks(&f->steps, few ? (size_t)f->steps.high : 6);
     for (size_t i = 0; i < y.n; i++) {
         const double at = scale_at(&f->values, y.value[i]);
         svg_line(t, f->x, at, f->x + f->width, at, SVG_FAINT, 1, NULL);
@@ -108,11 +114,11 @@ static void axes(struct text *t, const struct frame *f, const char *metric, bool
     }
     svg_rect(t, f->x, f->y, f->width, f->height, NULL, SVG_RULE);
     struct text name = { 0 };
-    text_add(&name, "%s%s", metric, subject_unit(metric));
+    quantity_title(what, &name);
     svg_text_rotated(t, 16, f->y + f->height / 2, 12, SVG_INK, name.s);
     text_free(&name);
     if (lowest)
-        svg_text(t, f->x + f->width / 2, f->y + f->height + 36, 12, SVG_MIDDLE, SVG_INK, "iteration");
+        svg_text(t, f->x + f->width / 2, f->y + f->height + 36, 12, SVG_MIDDLE, SVG_INK, axis_name(what));
 }
 
 /* The end of the segment that begins at `from`: the points that are means over the same number of trials. */
@@ -138,7 +144,7 @@ static bool drawable(const struct frame *f, double value)
 static void band(struct text *t, const struct frame *f, const struct curve *c, size_t from, size_t to, size_t stride,
                  const char *color)
 {
-    if (c->points[from].n < 2 || to - from < 2)
+    if (!isfinite(c->points[from].low) || to - from < 2)
         return;
     text_puts(t, "<polygon points=\"");
     for (size_t i = from; i < to; i = after(i, to, stride))
@@ -187,7 +193,7 @@ static void curve(struct text *t, const struct frame *f, const struct curve *c, 
 static void panel(struct text *t, const struct frame *f, const struct subject *s, const struct chart_panel *p,
                   bool lowest)
 {
-    axes(t, f, p->metric, lowest);
+    axes(t, f, p->what, lowest);
     for (size_t i = 0; i < s->n_groups; i++) {
         const struct legend_style style = legend_style(i);
         curve(t, f, &p->curves[i], &style, true);
@@ -205,25 +211,38 @@ static void panel(struct text *t, const struct frame *f, const struct subject *s
     }
 }
 
-/* How many trials a mean is over, at most. */
-static size_t most_seeds(const struct chart_panel *panels, size_t n_panels, size_t n)
+/* How many trials the means are over: of the group with the fewest that has any, and of the one with the most. */
+static void count_seeds(const struct chart_panel *panels, size_t n_panels, size_t n, size_t *fewest, size_t *most)
 {
-    size_t most = 0;
+    *fewest = *most = 0;
     for (size_t p = 0; p < n_panels; p++)
-        for (size_t i = 0; i < n; i++)
+        for (size_t i = 0; i < n; i++) {
+            size_t seeds = 0;
             for (size_t j = 0; j < panels[p].curves[i].n_points; j++)
-                most = panels[p].curves[i].points[j].n > most ? panels[p].curves[i].points[j].n : most;
-    return most;
+                seeds = panels[p].curves[i].points[j].n > seeds ? panels[p].curves[i].points[j].n : seeds;
+            *fewest = seeds && (*fewest == 0 || seeds < *fewest) ? seeds : *fewest;
+            *most = seeds > *most ? seeds : *most;
+        }
 }
 
-static const char *band_text(size_t most)
+/* What a line and its band are. */
+static void put_remark(struct text *t, const struct chart_panel *panels, size_t n_panels, size_t n, size_t rolling)
 {
-    return most < 2    ? "one seed"
-           : most == 2 ? "mean over seeds; band: the range of two"
-                       : "mean over seeds; band: mean ± sd, or the range of two";
+    size_t fewest, most;
+    count_seeds(panels, n_panels, n, &fewest, &most);
+    if (rolling > 1)
+        text_add(t, "mean over the last %zu points; ", rolling);
+    if (most > 1)
+        text_puts(t, most == 2 ? "mean over seeds; band: the range of two"
+                               : "mean over seeds; band: mean ± sd, or the range of two");
+    else
+        text_puts(t, rolling > 1 ? "one seed; band: mean ± sd of these points" : "one seed");
+    if (rolling > 1 && most > 1 && fewest < 2)
+        text_puts(t, "; of one seed: mean ± sd of its last points");
 }
 
-void chart_draw(struct text *out, const struct subject *s, const struct chart_panel *panels, size_t n_panels, bool log)
+void chart_draw(struct text *out, const struct subject *s, const struct chart_panel *panels, size_t n_panels,
+                const struct chart_options *o)
 {
     assert(s->n_groups <= CHART_MAX_LINES && n_panels >= 1 && n_panels <= CHART_MAX_PANELS);
     const double each = n_panels == 1 ? 300 : 220, legend_x = LEFT + PLOT + 22;
@@ -233,21 +252,24 @@ void chart_draw(struct text *out, const struct subject *s, const struct chart_pa
         for (size_t i = 0; i < s->n_groups; i++)
             seen[i] = seen[i] || panels[p].curves[i].n_points > 0;
     const struct legend legend = legend_make(s, seen);
-    const char *remark = band_text(most_seeds(panels, n_panels, s->n_groups));
-    const double width = fmax(legend_x + legend.width, LEFT + heading_width(s, remark)) + 16;
+    struct text about = { 0 }, remark = { 0 };
+    put_remark(&remark, panels, n_panels, s->n_groups, o->rolling);
+    const double width = fmax(legend_x + legend.width, LEFT + heading_width(s, remark.s)) + 16;
     const double height = TOP + fmax(plots, legend.height) + BOTTOM;
-    struct text about = { 0 };
     text_add(&about, "Study %s: ", s->name);
-    for (size_t p = 0; p < n_panels; p++)
-        text_add(&about, "%s%s", p ? ", " : "", panels[p].metric);
-    text_puts(&about, " against the iteration, one line for each variant.");
+    for (size_t p = 0; p < n_panels; p++) {
+        text_puts(&about, p ? ", " : "");
+        quantity_title(panels[p].what, &about);
+    }
+    text_add(&about, " against the %s, one line for each variant.", axis_name(panels[0].what));
     svg_open(out, width, height, heading_title(s), about.s);
     text_free(&about);
-    heading_draw(out, s, remark, LEFT);
+    heading_draw(out, s, remark.s, LEFT);
+    text_free(&remark);
     const double last = last_step(panels, n_panels, s->n_groups);
     for (size_t p = 0; p < n_panels; p++) {
         struct frame f = { .x = LEFT, .y = TOP + (double)p * (each + GAP), .width = PLOT, .height = each };
-        const bool on_log = log && !subject_percent(panels[p].metric) && has_positive(&panels[p], s->n_groups);
+        const bool on_log = o->log && !subject_percent(panels[p].what->metric) && has_positive(&panels[p], s->n_groups);
         double low, high;
         value_range(&panels[p], s->n_groups, on_log, &low, &high);
         f.steps = scale_make(false, 0, last > 0 ? last : 1, f.x + INSET, f.x + f.width - INSET);

@@ -1,80 +1,51 @@
 #include "report/curves.h"
 
-#include "base/text.h"
 #include "report/moments.h"
+#include "report/series.h"
 #include <math.h>
-#include <string.h>
 
-static const char sql_values[] = "SELECT step, value FROM metric WHERE trial_id = CAST(?1 AS INTEGER) AND key_id = "
-                                 "(SELECT id FROM metric_key WHERE name = ?2) ORDER BY step";
-
-/* What is larger lies outside of every figure; its square is still finite. */
-#define HUGE_HELD 1e150
-
-/* One metric of one trial; NaN where a value was not finite. */
-struct series {
-    struct arena *a;
-    size_t n, capacity, at; /* at: the next row to be merged */
-    double *step, *value;
+/* One trial's rows as they are drawn. */
+struct track {
+    struct series rows;
+    const double *value; /* rows.value, or the rolling means */
+    const double *sd;    /* of the rolling window; NULL without one */
+    size_t next;         /* the row to be merged */
 };
 
-static int add_value(void *self, int n, const char *const *values)
-{
-    struct series *s = self;
-    if (s->n == s->capacity) {
-        const size_t capacity = 2 * s->capacity + 256;
-        double *step = arena_need(s->a, capacity, sizeof *step), *value = arena_need(s->a, capacity, sizeof *value);
-        if (s->n) {
-            memcpy(step, s->step, s->n * sizeof *step);
-            memcpy(value, s->value, s->n * sizeof *value);
-        }
-        s->step = step;
-        s->value = value;
-        s->capacity = capacity;
-    }
-    double step;
-    if (n < 2 || !values[0] || text_to_double(values[0], strlen(values[0]), &step) < 0)
-        return 0;
-    double value = NAN;
-    if (values[1] && text_to_double(values[1], strlen(values[1]), &value) < 0)
-        value = NAN;
-    s->step[s->n] = step;
-    s->value[s->n++] = value < -HUGE_HELD ? -HUGE_HELD : value > HUGE_HELD ? HUGE_HELD : value; /* NaN stays */
-    return 0;
-}
-
 /* The trials' next step: the smallest; whether all trials that go on have it. Infinity after the last. */
-static double next_step(const struct series *s, size_t n, bool *common)
+static double next_step(const struct track *s, size_t n, bool *common)
 {
     double step = INFINITY;
     for (size_t i = 0; i < n; i++)
-        if (s[i].at < s[i].n && s[i].step[s[i].at] < step)
-            step = s[i].step[s[i].at];
+        if (s[i].next < s[i].rows.n && s[i].rows.at[s[i].next] < step)
+            step = s[i].rows.at[s[i].next];
     *common = true;
     for (size_t i = 0; i < n; i++)
-        if (s[i].at < s[i].n && s[i].step[s[i].at] > step)
+        if (s[i].next < s[i].rows.n && s[i].rows.at[s[i].next] > step)
             *common = false;
     return step;
 }
 
-static void merge(struct curve *c, struct series *s, size_t n, struct arena *a)
+static void merge(struct curve *c, struct track *s, size_t n, struct arena *a)
 {
     size_t most = 0;
     bool common;
     for (size_t i = 0; i < n; i++)
-        most += s[i].n;
+        most += s[i].rows.n;
     c->points = arena_need(a, most + 1, sizeof *c->points);
     for (double step; (step = next_step(s, n, &common)) < INFINITY;) {
         struct moments m = { 0 };
+        double rolled = NAN;
         for (size_t i = 0; i < n; i++)
-            if (s[i].at < s[i].n && s[i].step[s[i].at] == step) {
-                const double value = s[i].value[s[i].at++];
-                if (isfinite(value))
-                    moments_add(&m, value);
+            if (s[i].next < s[i].rows.n && s[i].rows.at[s[i].next] == step) {
+                const size_t row = s[i].next++;
+                if (isfinite(s[i].value[row]))
+                    moments_add(&m, s[i].value[row]);
+                rolled = s[i].sd ? s[i].sd[row] : NAN;
             }
         if (!common || m.n == 0)
             continue;
-        const double sd = moments_sd(&m);
+        const double sd = n == 1 ? rolled : moments_sd(&m);
         c->points[c->n_points++] = (struct curve_point){ .step = step,
                                                          .mean = m.mean,
                                                          .low = m.n == 2 ? m.min : m.mean - sd,
@@ -93,42 +64,54 @@ static void widen(struct curve *c, double value)
 }
 
 /* Ends, and the range of what went well. */
-static void survey(struct curve *c, const struct series *s, const struct group_trial *trials, size_t n, struct arena *a)
+static void survey(struct curve *c, const struct track *s, const struct group_trial *trials, size_t n, bool over_steps,
+                   struct arena *a)
 {
     c->ends = arena_need(a, n + 1, sizeof *c->ends);
     for (size_t i = 0; i < n; i++) {
-        if (s[i].n == 0)
+        const struct series *rows = &s[i].rows;
+        if (rows->n == 0)
             continue;
-        const bool bad = trials[i].diverged || isnan(s[i].value[s[i].n - 1]);
-        for (size_t j = 0; j < s[i].n && !bad; j++)
+        const bool bad = over_steps && (trials[i].diverged || isnan(rows->value[rows->n - 1]));
+        for (size_t j = 0; j < rows->n && !bad; j++)
             widen(c, s[i].value[j]);
         if (!bad)
             continue;
         widen(c, s[i].value[0]);
-        for (size_t j = s[i].n; j-- > 0;)
-            if (isfinite(s[i].value[j])) {
-                c->ends[c->n_ends++] = (struct curve_end){ s[i].step[j], s[i].value[j] };
+        for (size_t j = rows->n; j-- > 0;)
+            if (isfinite(rows->value[j])) {
+                c->ends[c->n_ends++] = (struct curve_end){ rows->at[j], rows->value[j] };
                 break;
             }
     }
 }
 
-static int read_group(struct curve *c, struct query *q, const struct group_trial *trials, size_t n, const char *metric,
-                      struct arena *a, struct err *e)
+static void roll(struct track *s, size_t rolling, struct arena *a)
 {
-    struct series *s = arena_need(a, n + 1, sizeof *s);
+    double *mean = arena_need(a, s->rows.n + 1, sizeof *mean), *sd = arena_need(a, s->rows.n + 1, sizeof *sd);
+    series_roll(&s->rows, rolling, mean, sd);
+    s->value = mean;
+    s->sd = sd;
+}
+
+static int read_group(struct curve *c, struct query *q, const struct group_trial *trials, size_t n,
+                      const struct quantity *what, size_t rolling, struct arena *a, struct err *e)
+{
+    struct track *s = arena_need(a, n + 1, sizeof *s);
     for (size_t i = 0; i < n; i++) {
-        const char *const arguments[] = { trials[i].id, metric };
-        s[i].a = a;
-        TRY(query_rows(q, sql_values, arguments, 2, add_value, &s[i], e));
+        s[i] = (struct track){ 0 };
+        TRY(series_read(&s[i].rows, q, a, trials[i].id, what, e));
+        s[i].value = s[i].rows.value;
+        if (rolling > 1)
+            roll(&s[i], rolling, a);
     }
-    survey(c, s, trials, n, a);
+    survey(c, s, trials, n, what->kind != QUANTITY_STEP, a);
     merge(c, s, n, a);
     return 0;
 }
 
-int curves_read(struct curve **curves, const struct subject *s, struct query *q, struct arena *a, const char *metric,
-                struct err *e)
+int curves_read(struct curve **curves, const struct subject *s, struct query *q, struct arena *a,
+                const struct quantity *what, size_t rolling, struct err *e)
 {
     *curves = arena_need(a, s->n_groups + 1, sizeof **curves);
     for (size_t i = 0, from = 0; i < s->n_groups; i++) {
@@ -137,7 +120,7 @@ int curves_read(struct curve **curves, const struct subject *s, struct query *q,
         while (to < s->n_trials && s->trials[to].group == i)
             to++;
         c->group = &s->groups[i];
-        TRY(read_group(c, q, s->trials + from, to - from, metric, a, e));
+        TRY(read_group(c, q, s->trials + from, to - from, what, rolling, a, e));
         from = to;
     }
     return 0;

@@ -2,9 +2,10 @@
 #ifndef TPRUN_REPORT_CURVES_H
 #define TPRUN_REPORT_CURVES_H
 
-#include "report/subject.h"
+#include "report/quantity.h"
 
-/* One step. low and high bound the band: mean -+ sd from three values on, min and max of two; NaN with one. */
+/* One step (or layer). low and high bound the band: mean -+ sd from three values on, min and max of two; of a group of one
+ * trial, mean -+ sd of its rolling window; else NaN. */
 struct curve_point {
     double step, mean, low, high;
     size_t n; /* trials that have a finite value */
@@ -26,8 +27,9 @@ struct curve {
 };
 
 /* One curve for each group of the study. A step is left out where a trial has no row although it has later ones: means
- * are over the same trials until one ends. */
-int curves_read(struct curve **curves, const struct subject *s, struct query *q, struct arena *a, const char *metric,
-                struct err *e);
+ * are over the same trials until one ends. rolling > 1: every trial's values become means over its last `rolling` ones
+ * first. */
+int curves_read(struct curve **curves, const struct subject *s, struct query *q, struct arena *a,
+                const struct quantity *what, size_t rolling, struct err *e);
 
 #endif

@@ -6,6 +6,7 @@
 #include "report/heading.h"
 #include "report/output.h"
 #include "report/section.h"
+#include "report/wanted.h"
 #include <string.h>
 #include <unistd.h>
 
@@ -34,20 +35,15 @@ static int put_intro(struct text *out, const char *path, struct err *e)
     return code;
 }
 
-/* Writes <folder>/<study>.svg and the link to it. Too many lines for a figure is no failure of the report. */
-static int put_figure(const struct section *s, const struct report_options *o, struct err *e)
+/* Writes one figure to <folder>/<file>.svg and the link to it. One that cannot be drawn is no failure of the report. */
+static int put_figure(const struct section *s, const struct report_options *o, const struct figure_options *wanted,
+                      const char *file, struct err *e)
 {
-    const char *name = s->subject->name;
-    if (!o->figures && !o->output)
-        return 0;
-    if (strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") != strlen(name))
-        return err_set(e, ERR_USAGE, "study '%s': its name cannot be the name of a file", name);
     const char *folder = o->figures ? o->figures : arena_printf(s->a, "%s/figures", output_folder(s->a, o->output));
-    const char *path = arena_printf(s->a, "%s/%s.svg", folder, name);
-    const struct figure_options options = { .log = false };
+    const char *path = arena_printf(s->a, "%s/%s.svg", folder, file);
     struct text svg = { 0 };
     struct err drawing = { 0 };
-    int code = figure_draw(&svg, s->q, name, &options, &drawing);
+    int code = figure_draw(&svg, s->q, s->subject->name, wanted, &drawing);
     if (code == ERR_USAGE) {
         text_puts(s->out, "No figure: ");
         escape_markdown(s->out, err_first(&drawing));
@@ -60,12 +56,30 @@ static int put_figure(const struct section *s, const struct report_options *o, s
         if (code == 0)
             code = output_write(path, &svg, e);
         text_puts(s->out, "![");
-        escape_markdown(s->out, heading_title(s->subject));
+        escape_markdown(s->out, wanted->title ? wanted->title : heading_title(s->subject));
         text_add(s->out, "](<%s>)\n\n", output_relative(s->a, o->output, path));
     }
     err_clear(&drawing);
     text_free(&svg);
     return code;
+}
+
+/* <study>.svg, or those that the experiment file asks for: <study>_1.svg and so on, if it asks for more than one. */
+static int put_figures(const struct section *s, const struct report_options *o, struct err *e)
+{
+    const char *name = s->subject->name;
+    const struct figure_options usual = { .log = false };
+    struct wanted wanted;
+    if (!o->figures && !o->output)
+        return 0;
+    if (strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") != strlen(name))
+        return err_set(e, ERR_USAGE, "study '%s': its name cannot be the name of a file", name);
+    TRY(wanted_read(&wanted, s->q, s->a, name, e));
+    if (wanted.n <= 1)
+        return put_figure(s, o, wanted.n ? &wanted.items[0] : &usual, name, e);
+    for (size_t i = 0; i < wanted.n; i++)
+        TRY(put_figure(s, o, &wanted.items[i], arena_printf(s->a, "%s_%zu", name, i + 1), e));
+    return 0;
 }
 
 /* Where it comes from. An absolute path says something about a machine, and is cut to the name of the file. */
@@ -99,7 +113,7 @@ static int put_study(const struct section *s, const struct report_options *o, st
     escape_markdown(s->out, heading_title(s->subject));
     text_puts(s->out, "\n\n");
     put_source(s);
-    TRY(put_figure(s, o, e));
+    TRY(put_figures(s, o, e));
     TRY(section_claims(s, e));
     TRY(section_results(s, e));
     TRY(section_accidents(s, e));

@@ -1,6 +1,7 @@
 #include "report/svg.h"
 
 #include "report/escape.h"
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -38,6 +39,20 @@ void svg_open(struct text *t, double width, double height, const char *title, co
 void svg_close(struct text *t)
 {
     text_puts(t, "</svg>\n");
+}
+
+struct svg_size svg_put(struct text *t, const struct text *figure, double x, double y)
+{
+    static const char head[] = "<svg ";
+    struct svg_size size = { 0, 0 };
+    const char *box = strstr(figure->s, "viewBox=\"0 0 ");
+    assert(!strncmp(figure->s, head, sizeof head - 1) && box); /* svg_open wrote it */
+    sscanf(box, "viewBox=\"0 0 %lf %lf\"", &size.width, &size.height);
+    text_puts(t, "<svg");
+    attribute(t, "x", x);
+    attribute(t, "y", y);
+    text_put(t, figure->s + sizeof head - 2, figure->n - (sizeof head - 2));
+    return size;
 }
 
 void svg_group(struct text *t, const char *title)

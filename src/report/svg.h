@@ -17,6 +17,11 @@ enum svg_anchor { SVG_START, SVG_MIDDLE, SVG_END };
 /* A figure of width x height; title and description are for those who cannot see it. */
 void svg_open(struct text *t, double width, double height, const char *title, const char *description);
 void svg_close(struct text *t);
+struct svg_size {
+    double width, height;
+};
+/* Puts a whole figure, as svg_open and svg_close made it, into another one with its upper left at (x, y). */
+struct svg_size svg_put(struct text *t, const struct text *figure, double x, double y);
 /* Opens a group with a title, which browsers show when the pointer rests on it. */
 void svg_group(struct text *t, const char *title);
 void svg_group_end(struct text *t);

@@ -1,6 +1,7 @@
 /* A study and the trials it is made for: keys that nothing knows are found before any trial is bound. */
 #include "spec/bind.h"
 #include "spec/compose.h"
+#include "spec/figures.h"
 #include "spec/study.h"
 #include "spec/sweep.h"
 #include <string.h>
@@ -147,6 +148,7 @@ int study_fit(struct study *s, const struct study_form *form, struct err *e)
     for (size_t v = 0; v < s->n_variants; v++)
         check_names(s, s->variant_trees[v], e);
     check_names(s, s->overrides, e);
+    figures_check_metrics(s, form, e);
     if (w->n_axes == 0 || w->overflow)
         return e->n_errors == before ? 0 : ERR_SPEC;
     bool *used = arena_need(s->arena, w->n_axes, sizeof *used);

@@ -2,6 +2,7 @@
 #include "spec/bind.h"
 #include "spec/claims.h"
 #include "spec/compose.h"
+#include "spec/figures.h"
 #include "spec/sweep.h"
 #include <assert.h>
 #include <stdlib.h>
@@ -45,6 +46,7 @@ const struct option study_options[] = {
     { "sweep", OPT_TEXT, .help = "grid, zip, random and exclude: values of dotted keys" },
     { "profiles", OPT_TEXT, .help = "partial files laid over the whole with --profile NAME" },
     { "claims", OPT_TEXT, .help = "what the source reports, and a query that measures it" },
+    { "figures", OPT_TEXT, .help = "what `tprun report` and `tprun plot` draw, in place of what fits the study" },
     { 0 }
 };
 /* clang-format on */
@@ -200,6 +202,7 @@ static int open_file(struct study *s, struct node *file, const char *path, const
     read_seeds(s, tree_child(c.root, "seeds"), e);
     read_variants(s, tree_child(c.root, "variants"), e);
     claims_read(s, tree_child(c.root, "claims"), e);
+    figures_read(s, tree_child(c.root, "figures"), e);
     const struct node *sweep = tree_child(c.root, "sweep");
     const struct where where = sweep ? tree_key(c.root, "sweep")->where : c.root->where;
     (void)sweep_open(s, sweep, where, c.root, e);

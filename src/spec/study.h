@@ -21,6 +21,16 @@ struct study_claim {
     double low, high; /* expect: [low, high]; null = open */
 };
 
+/* What a report draws. The database keeps it in the specification's text; here it is checked. */
+struct study_figure {
+    struct where where; /* of its metric, if it names one */
+    const char *metric, *title; /* or NULL */
+    int kind;                   /* index of figure_kinds in figures.c */
+    int64_t layer, step, rolling;
+    bool has_layer, has_step, log;
+    struct names variants; /* n = 0: all */
+};
+
 struct study_form;
 struct study {
     struct arena *arena;
@@ -38,6 +48,8 @@ struct study {
     struct node *overrides; /* or NULL */
     size_t n_claims;
     struct study_claim *claims;
+    size_t n_figures;
+    struct study_figure *figures;
     struct text text;                   /* canonical JSON of the composed file, kept in the database */
     struct study_sweep *sweep;          /* opaque: axes, zips, samples, exclusions */
     const struct study_form *form;      /* NULL: every trial has every swept key */
@@ -61,9 +73,12 @@ void study_close(struct study *s);
 struct study_form {
     const struct option *options;
     struct node *(*complete)(const struct node *tree, struct arena *a);
+    /* Whether trials can log a metric of this name, and the names to advise otherwise; NULL: not checked. */
+    bool (*can_log)(const char *metric, const struct registry **known);
 };
 /* From now on a swept key that a trial's parts do not have is left out of that trial, and cells that thereby become the
- * same trial are kept once, the others excluded. A key that no trial has is an error. */
+ * same trial are kept once, the others excluded. A key that no trial has is an error, and so is a figure of a metric that
+ * none can log. */
 int study_fit(struct study *s, const struct study_form *form, struct err *e);
 
 /* Number of trials before exclusions: variants x cells x seeds. Returns ERR_SPEC if it exceeds 2^64 (the message says

@@ -83,7 +83,22 @@ static const char study_properties[] =
     "\"expect\":{\"anyOf\":[{\"type\":\"array\",\"items\":{\"type\":[\"number\",\"null\"]},\"minItems\":2,\"maxItems\":"
     "2},"
     "{\"type\":[\"number\",\"null\"]}]}},\"required\":[\"id\",\"measure\"],\"additionalProperties\":false},"
-    "\"description\":\"what the source reports, and a query that measures it\"}";
+    "\"description\":\"what the source reports, and a query that measures it\"},"
+    "\"figures\":{\"type\":[\"array\",\"object\",\"null\"],\"propertyNames\":{\"pattern\":\"^[0-9]+($|\\\\.)\"},"
+    "\"maxItems\":20,\"items\":{\"type\":\"object\",\"properties\":{"
+    "\"kind\":{\"enum\":[\"curves\",\"bars\",\"layers\",\"heatmap\",\"winners\"],\"description\":\"curves against the step; bars: "
+    "mean and sd over steps and seeds; layers: a layer metric against the layer, at one step\"},"
+    "\"metric\":{\"type\":[\"string\",\"null\"],\"description\":\"what is drawn\"},"
+    "\"layer\":{\"type\":[\"integer\",\"null\"],\"minimum\":0,\"maximum\":1000000,\"description\":\"curves, bars: the layer of a "
+    "layer metric; a panel for each without one\"},"
+    "\"step\":{\"type\":[\"integer\",\"null\"],\"minimum\":0,\"description\":\"layers: the step, the last one without it\"},"
+    "\"rolling\":{\"type\":[\"integer\",\"null\"],\"minimum\":0,\"maximum\":10000,\"description\":\"curves: means over so many logged "
+    "values\"},"
+    "\"log\":{\"type\":[\"boolean\",\"null\"],\"description\":\"curves, layers: logarithmic y axis\"},"
+    "\"variants\":{\"type\":[\"array\",\"null\"],\"items\":{\"type\":\"string\"},\"description\":\"only these\"},"
+    "\"title\":{\"type\":[\"string\",\"number\",\"boolean\",\"null\"],\"description\":\"one line above the figure\"}},"
+    "\"additionalProperties\":false},\"description\":\"what `tprun report` and `tprun plot` draw, in place of what fits "
+    "the study\"}";
 
 /* A grid nests maps down to lists of values, so the names of the forms are kept out of the maps. The values of a key in
  * a zip's group may repeat, those of a grid may not. */

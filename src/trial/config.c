@@ -208,7 +208,23 @@ static struct node *complete(const struct node *tree, struct arena *a)
     return whole;
 }
 
-const struct study_form config_form = { config_options, complete };
+/* A metric of the registry, or one of those that a metric of several values logs. */
+static bool can_log(const char *metric, const struct registry **known)
+{
+    static const char *const families[] = { "lemma_left", "lemma_right" };
+    double damping;
+    *known = &measure_registry;
+    for (size_t i = 0; i < sizeof families / sizeof families[0]; i++)
+        if (!strcmp(metric, families[i]))
+            return true;
+    static const char of_damping[] = "angle_gnt_";
+    const size_t n = sizeof of_damping - 1;
+    if (!strncmp(metric, of_damping, n) && text_to_double(metric + n, strlen(metric + n), &damping) == 0)
+        return true;
+    return registry_find(&measure_registry, metric) != NULL;
+}
+
+const struct study_form config_form = { config_options, complete, can_log };
 
 int config_bind(const struct node *tree, struct config *c, struct arena *a, struct err *e)
 {

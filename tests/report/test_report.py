@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import math
 import os
 import re
 import shutil
@@ -69,6 +70,28 @@ sweep:
     - {variant: tp, train.optimizer.stepsize: [1e30, 0.5]}
     - {variant: bp, algorithm.target_stepsize: 1e-3}
     - {variant: bp, network.layers.0.rnn.units: 6, train.optimizer.stepsize: [0.1, 0.5]}
+"""
+
+LAYERS = """
+version: 1
+experiment: layers
+title: Metrics of layers
+seeds: %(seeds)s
+precision: double
+dataset: {name: temporal_order, length: 12, eval_size: 20, test_size: 20}
+network: {layers: [rnn: {units: 8, activation: tanh}, dense: {units: 4}], init: {weights: orthogonal, biases: zeros}}
+loss: cross_entropy
+train: {optimizer: {name: sgd, stepsize: 0.1}, batch_size: 4, iterations: 40}
+log: {every: 4, metrics: [train_loss, weight_norm, displacement_norm]}
+variants:
+  tp: {algorithm: {name: tp, target_stepsize: 0.01, mapping: {name: inverse, regularization: 1}}}
+  bp: {algorithm: bp}
+%(figures)s
+"""
+FIGURES = """figures:
+  - {metric: weight_norm, layer: 1, rolling: 3, title: "Norms <of> weights"}
+  - {kind: bars, metric: displacement_norm, layer: 2, variants: [bp]}
+  - {kind: layers, metric: displacement_norm, step: 20, log: true}
 """
 
 
@@ -237,6 +260,144 @@ class Report(unittest.TestCase):
                                  ("two variants", ("--winners", "--variant", "bp")), ("exclude each other", ("--winners", "--heatmap")),
                                  ("two axes, and 1 numeric", ("--x", "units", "--y", "units"))):
             self.assertIn(words, self.tprun("plot", "wins", *arguments, status=(2,)).stderr)
+
+    def layers(self, seeds, figures=""):
+        """Trains the study `layers`; what it has trained before is not trained again."""
+        spec = os.path.join(self.folder, "layers.yaml")
+        with open(spec, "w", encoding="utf-8") as f:
+            f.write(LAYERS % {"seeds": seeds, "figures": figures})
+        self.tprun("run", "-q", spec)
+
+    def rows(self, variant, metric, what="l.step", where="1"):
+        values = {}
+        for at, value in self.sql(f"SELECT {what}, l.value FROM layer_metric l JOIN metric_key k ON k.id = l.key_id JOIN trials t ON t.trial_id = "
+                                  f"l.trial_id WHERE t.study = 'layers' AND t.current AND t.variant = ? AND k.name = ? AND {where} ORDER BY 1, t.seed",
+                                  variant, metric):
+            values.setdefault(at, []).append(value)
+        return values
+
+    def assert_affine(self, lines, values, what=lambda y: y):
+        """The places of the lines' points are one falling affine map of the values."""
+        pixels = [float(p.split(",")[1]) for line in lines for p in line.get("points").split()]
+        values = [what(v) for one in values for v in one]
+        self.assertEqual(len(pixels), len(values))
+        low, high = values.index(min(values)), values.index(max(values))
+        scale = (pixels[high] - pixels[low]) / (values[high] - values[low])
+        self.assertLess(scale, 0)
+        for pixel, value in zip(pixels, values):
+            self.assertAlmostEqual(pixel, pixels[low] + scale * (value - values[low]), delta=0.2)
+
+    def test_curves_of_a_layer(self):
+        self.layers(3)
+        svg = self.plot("layers", "--metric", "weight_norm", "--layer", "1")
+        rows = [self.rows(v, "weight_norm", where="l.layer = 1") for v in ("tp", "bp")]
+        self.assertEqual([len(r) for r in rows], [11, 11])
+        self.assert_affine(svg.iter(SVG + "polyline"), [[statistics.mean(v) for v in r.values()] for r in rows])
+        self.assertEqual([len(b.get("points").split()) for b in svg.iter(SVG + "polygon")], [22, 22])
+        self.assertIn("weight_norm of layer 1", self.texts(svg))
+        both = self.texts(self.plot("layers", "--metric", "weight_norm"))
+        self.assertEqual([t for t in both if t.startswith("weight_norm")], ["weight_norm of layer 0", "weight_norm of layer 1"])
+
+    def test_rolling(self):
+        def rolled(values, n):
+            return [values[max(0, i + 1 - n):i + 1] for i in range(len(values))]
+        self.layers(1)
+        svg = self.plot("layers", "--metric", "weight_norm", "--layer", "0", "--rolling", "4")
+        windows = [rolled([x for x, in self.rows(v, "weight_norm", where="l.layer = 0").values()], 4) for v in ("tp", "bp")]
+        self.assert_affine(svg.iter(SVG + "polyline"), [[statistics.mean(w) for w in one] for one in windows])
+        self.assertTrue(any("mean over the last 4 points; one seed; band: mean ± sd of these points" in t for t in self.texts(svg)))
+        bands = [b.get("points").split() for b in svg.iter(SVG + "polygon")]
+        self.assertEqual([len(b) for b in bands], [22, 22])
+        lines = [[float(p.split(",")[1]) for p in line.get("points").split()] for line in svg.iter(SVG + "polyline")]
+        means = [statistics.mean(w) for w in windows[0]]
+        scale = (lines[0][-1] - lines[0][0]) / (means[-1] - means[0])  # pixels of a unit
+        for i, window in enumerate(windows[0]):
+            upper = lines[0][i] - float(bands[0][i].split(",")[1])
+            self.assertAlmostEqual(upper, -scale * (statistics.stdev(window) if i else 0), delta=0.4)
+        self.layers(3)  # over seeds: each trial is rolled first, the band is that of the seeds
+        svg = self.plot("layers", "--metric", "train_loss", "--rolling", "3", "--variant", "tp")
+        seeds = [[r[0] for r in self.sql("SELECT value FROM metrics m JOIN trials t ON t.trial_id = m.trial_id WHERE m.study = 'layers' AND t.current AND "
+                                         "m.variant = 'tp' AND m.metric = 'train_loss' AND m.seed = ? ORDER BY m.step", s)] for s in (1, 2, 3)]
+        smooth = [[statistics.mean(w) for w in rolled(one, 3)] for one in seeds]
+        self.assert_affine(svg.iter(SVG + "polyline"), [[statistics.mean(at) for at in zip(*smooth)]])
+        self.assertTrue(any("mean over the last 3 points; mean over seeds" in t for t in self.texts(svg)))
+
+    def test_bars(self):
+        self.layers(2)
+        svg = self.plot("layers", "--bars", "--metric", "weight_norm", "--layer", "1")
+        texts, widths = self.texts(svg), []
+        for variant in ("tp", "bp"):
+            values = [v for step, at in self.rows(variant, "weight_norm", where="l.layer = 1").items() if step > 0 for v in at]
+            self.assertEqual(len(values), 20)
+            self.assertIn(f"{statistics.mean(values):.3g} ± {statistics.stdev(values):.2g}, n = 20", texts)
+            group, = [g for g in svg.iter(SVG + "g") if g.find(SVG + "title").text == variant]
+            lines = [(float(l.get("x1")), float(l.get("x2"))) for l in group.iter(SVG + "line")]
+            bar = float(group.find(SVG + "rect").get("width"))
+            self.assertAlmostEqual((lines[0][1] - lines[0][0]) / bar, 2 * statistics.stdev(values) / statistics.mean(values), delta=0.01)
+            widths.append(bar / statistics.mean(values))
+        self.assertAlmostEqual(widths[0], widths[1], delta=0.01 * widths[0])  # one axis
+        losses = [r[0] for r in self.sql("SELECT value FROM metrics m JOIN trials t ON t.trial_id = m.trial_id WHERE m.study = 'layers' AND t.current "
+                                         "AND m.variant = 'bp' AND m.metric = 'train_loss' AND m.step > 0")]
+        self.assertIn(f"{statistics.mean(losses):.3g} ± {statistics.stdev(losses):.2g}, n = 20",
+                      self.texts(self.plot("layers", "--bars", "--metric", "train_loss", "--variant", "bp")))
+
+    def test_over_the_layers(self):
+        self.layers(2)
+        for arguments, step in (((), 40), (("--step", "8"), 8)):
+            svg = self.plot("layers", "--layers", "--metric", "displacement_norm", "--log", *arguments)
+            rows = [self.rows(v, "displacement_norm", "l.layer", f"l.step = {step}") for v in ("tp", "bp")]
+            self.assertEqual(list(rows[0]), list(range(len(rows[0]))))
+            self.assertGreaterEqual(len(rows[0]), 12)
+            self.assert_affine(svg.iter(SVG + "polyline"), [[statistics.mean(v) for v in r.values()] for r in rows], math.log)
+            self.assertIn(f"displacement_norm at iteration {step}", self.texts(svg))
+            self.assertNotIn("iteration", self.texts(svg))
+
+    def test_figures_of_the_file(self):
+        self.layers(1, FIGURES)
+        figures = [self.tprun("plot", "layers", *arguments).stdout for arguments in (
+            ("--metric", "weight_norm", "--layer", "1", "--rolling", "3"), ("--bars", "--metric", "displacement_norm", "--layer", "2", "--variant", "bp"),
+            ("--layers", "--metric", "displacement_norm", "--step", "20", "--log"))]
+        report = os.path.join(self.folder, "wanted", "report.md")
+        self.tprun("report", "layers", "-o", report)
+        with open(report, encoding="utf-8") as f:
+            text = f.read()
+        self.assertIn("![Norms &lt;of> weights](<figures/layers_1.svg>)", text)
+        for i, figure in enumerate(figures, 1):
+            self.assertIn(f"](<figures/layers_{i}.svg>)", text)
+            with open(os.path.join(self.folder, "wanted", "figures", f"layers_{i}.svg"), encoding="utf-8") as f:
+                drawn = f.read()
+            self.assertEqual(drawn.replace("Norms &lt;of&gt; weights", "Metrics of layers"), figure)
+        whole = self.plot("layers")
+        inner = whole.findall(SVG + "svg")
+        self.assertEqual(len(inner), 3)
+        bottom = 0
+        for one in inner:  # one below the other, within the frame
+            self.assertGreaterEqual(float(one.get("y")), bottom)
+            bottom = float(one.get("y")) + float(one.get("height"))
+            self.assertLessEqual(float(one.get("width")), float(whole.get("width")))
+        self.assertEqual(bottom, float(whole.get("height")))
+        self.assertEqual(len(list(self.plot("layers", "--metric", "train_loss").iter(SVG + "svg"))), 1)
+        self.layers(1, FIGURES.replace("layer: 2", "layer: 99"))  # known only when it is drawn
+        self.tprun("report", "layers", "-o", report)
+        with open(report, encoding="utf-8") as f:
+            self.assertIn("No figure: study 'layers': 'displacement_norm' has no layer 99 (it has: 0, 1, ", f.read())
+
+    def test_mistakes_about_layers(self):
+        self.layers(1)
+        for words, arguments in (("'weight_norm' has no layer 7 (it has: 0, 1)", ("--metric", "weight_norm", "--layer", "7")),
+                                 ("did you mean 'weight_norm'? (it has: train_loss; of layers: displacement_norm, weight_norm)", ("--metric", "wight_norm")),
+                                 ("'train_loss' is a metric of the whole trial", ("--metric", "train_loss", "--layer", "1")),
+                                 ("'train_loss' is a metric of the whole trial", ("--metric", "train_loss", "--layers")),
+                                 ("'displacement_norm' has 13 layers (0, 1, 2,", ("--metric", "displacement_norm")),
+                                 ("has no values of step 5 (it has: 4, 8,", ("--metric", "displacement_norm", "--layers", "--step", "5")),
+                                 ("'-1' is not a number from 0", ("--metric", "weight_norm", "--layer", "-1")),
+                                 ("'x' is not a number from 0 to 10000", ("--rolling", "x")),
+                                 ("--layer needs a layer metric", ("--layer", "1")), ("show a metric", ("--bars",)),
+                                 ("--bars and --heatmap exclude each other", ("--heatmap", "--bars")),
+                                 ("--step is of a figure over the layers", ("--metric", "weight_norm", "--step", "4")),
+                                 ("bars begin at zero", ("--bars", "--metric", "weight_norm", "--log")),
+                                 ("exclude each other", ("--layers", "--metric", "weight_norm", "--layer", "1"))):
+            self.assertIn(words, self.tprun("plot", "layers", *arguments, status=(2,)).stderr)
 
     def test_markup_in_titles(self):
         svg = self.plot("heat")  # parses, so it was escaped

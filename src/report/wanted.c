@@ -1,0 +1,149 @@
+#include "report/wanted.h"
+
+#include "report/svg.h"
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Values as the specification room has checked and written them. */
+static const char sql_figures[] =
+    "SELECT f.value ->> 'kind', f.value ->> 'metric', f.value ->> 'layer', f.value ->> 'step', f.value ->> 'rolling', "
+    "f.value ->> 'log', f.value ->> 'title' FROM study s, json_each(s.spec, '$.figures') f WHERE s.name = ?1 "
+    "ORDER BY f.key";
+static const char sql_variants[] =
+    "SELECT v.value FROM study s, json_each(s.spec, '$.figures[' || ?2 || '].variants') v "
+    "WHERE s.name = ?1 ORDER BY v.key";
+
+enum { GAP = 18 };
+
+struct reading {
+    struct wanted *w;
+    struct arena *a;
+    size_t capacity;
+    const char *bad; /* a kind that this program does not know */
+};
+
+static void *grown(struct arena *a, const void *old, size_t n, size_t *capacity, size_t size)
+{
+    *capacity = 2 * n + 8;
+    void *items = arena_need(a, *capacity, size);
+    if (n)
+        memcpy(items, old, n * size);
+    return items;
+}
+
+static int64_t integer(const char *s)
+{
+    int64_t x = 0;
+    return s && text_to_int(s, strlen(s), &x) == 0 ? x : 0;
+}
+
+static int add_figure(void *self, int n, const char *const *values)
+{
+    static const char *const kinds[] = { [FIGURE_CURVES] = "curves",
+                                         [FIGURE_BARS] = "bars",
+                                         [FIGURE_LAYERS] = "layers",
+                                         [FIGURE_HEATMAP] = "heatmap",
+                                         [FIGURE_WINNERS] = "winners" };
+    struct reading *r = self;
+    struct wanted *w = r->w;
+    if (n < 7)
+        return 0;
+    if (w->n == r->capacity)
+        w->items = grown(r->a, w->items, w->n, &r->capacity, sizeof *w->items);
+    struct figure_options *o = &w->items[w->n++];
+    *o = (struct figure_options){ .kind = FIGURE_CURVES };
+    if (values[0]) {
+        size_t kind = FIGURE_CURVES;
+        while (kind < sizeof kinds / sizeof kinds[0] && strcmp(kinds[kind], values[0]) != 0)
+            kind++;
+        if (kind == sizeof kinds / sizeof kinds[0])
+            r->bad = arena_strdup(r->a, values[0]);
+        else
+            o->kind = (enum figure_kind)kind;
+    }
+    if (values[1]) {
+        const char **metric = arena_need(r->a, 1, sizeof *metric);
+        *metric = arena_strdup(r->a, values[1]);
+        o->metrics = metric;
+        o->n_metrics = 1;
+    }
+    o->has_layer = values[2] != NULL;
+    o->layer = integer(values[2]);
+    o->has_step = values[3] != NULL;
+    o->step = integer(values[3]);
+    o->rolling = (size_t)integer(values[4]);
+    o->log = integer(values[5]) != 0;
+    o->title = values[6] ? arena_strdup(r->a, values[6]) : NULL;
+    return 0;
+}
+
+struct names {
+    struct arena *a;
+    size_t n, capacity;
+    const char **items;
+};
+
+static int add_name(void *self, int n, const char *const *values)
+{
+    struct names *names = self;
+    if (n < 1 || !values[0])
+        return 0;
+    if (names->n == names->capacity)
+        names->items = grown(names->a, names->items, names->n, &names->capacity, sizeof *names->items);
+    names->items[names->n++] = arena_strdup(names->a, values[0]);
+    return 0;
+}
+
+int wanted_read(struct wanted *w, struct query *q, struct arena *a, const char *study, struct err *e)
+{
+    *w = (struct wanted){ 0 };
+    struct reading r = { .w = w, .a = a };
+    TRY(query_rows(q, sql_figures, &study, 1, add_figure, &r, e));
+    if (r.bad)
+        return err_set(e, ERR_USAGE, "study '%s' asks for a figure of the kind '%s', which this program does not know",
+                       study, r.bad);
+    for (size_t i = 0; i < w->n; i++) {
+        const char *const arguments[] = { study, arena_printf(a, "%zu", i) };
+        struct names names = { .a = a };
+        TRY(query_rows(q, sql_variants, arguments, 2, add_name, &names, e));
+        w->items[i].variants = names.items;
+        w->items[i].n_variants = names.n;
+    }
+    return 0;
+}
+
+bool wanted_replaced(const struct figure_options *o)
+{
+    return o->n_metrics || o->n_variants || o->cell || o->x || o->y || o->has_layer || o->has_step || o->rolling ||
+           o->log || o->kind != FIGURE_USUAL;
+}
+
+int wanted_draw(struct text *out, const struct wanted *w, struct query *q, const char *study, struct err *e)
+{
+    if (w->n == 1)
+        return figure_draw(out, q, study, &w->items[0], e);
+    struct text all = { 0 };
+    double width = 0, height = 0;
+    int code = 0;
+    for (size_t i = 0; i < w->n && code == 0; i++) {
+        struct text one = { 0 };
+        code = figure_draw(&one, q, study, &w->items[i], e);
+        if (code == 0) {
+            height += i ? GAP : 0;
+            const struct svg_size size = svg_put(&all, &one, 0, height);
+            width = fmax(width, size.width);
+            height += size.height;
+        }
+        text_free(&one);
+    }
+    if (code == 0) {
+        char about[64];
+        snprintf(about, sizeof about, "%zu figures, one below the other.", w->n);
+        svg_open(out, width, height, study, about);
+        text_put(out, all.s, all.n);
+        svg_close(out);
+    }
+    text_free(&all);
+    return code;
+}

@@ -1,0 +1,122 @@
+#include "spec/figures.h"
+#include "spec/bind.h"
+#include <string.h>
+
+enum { MAX_FIGURES = 20, MAX_LAYER = 1000000, MAX_ROLLING = 10000 };
+enum kind { CURVES, BARS, LAYERS, HEATMAP, WINNERS };
+static const char *const figure_kinds[] = { "curves", "bars", "layers", "heatmap", "winners", NULL };
+
+/* clang-format off */
+static const struct option figure_options[] = {
+    { "kind", OPT_ENUM, offsetof(struct study_figure, kind), "curves", .names = figure_kinds, .help = "the form" },
+    { "metric", OPT_TEXT, offsetof(struct study_figure, metric), .flags = OPTION_NULLABLE, .help = "what is drawn" },
+    { "layer", OPT_INT, offsetof(struct study_figure, layer), "0", 0, MAX_LAYER, .flags = OPTION_NULLABLE,
+      .help = "the layer of a layer metric" },
+    { "step", OPT_INT, offsetof(struct study_figure, step), "0", 0, 9e15, .flags = OPTION_NULLABLE,
+      .help = "the step of a figure over the layers" },
+    { "rolling", OPT_INT, offsetof(struct study_figure, rolling), "0", 0, MAX_ROLLING, .help = "points of a rolling mean" },
+    { "log", OPT_BOOL, offsetof(struct study_figure, log), "false", .help = "logarithmic y axis" },
+    { "variants", OPT_NAMES, offsetof(struct study_figure, variants), .flags = OPTION_NULLABLE, .help = "only these" },
+    { "title", OPT_TEXT, offsetof(struct study_figure, title), .flags = OPTION_NULLABLE, .help = "one line above it" },
+    { 0 }
+};
+
+/* Which kinds a key belongs to. */
+static const struct {
+    const char *key;
+    unsigned kinds;
+    const char *words;
+} uses[] = {
+    { "metric", 1u << CURVES | 1u << BARS | 1u << LAYERS | 1u << WINNERS, "curves, bars, layers and winners" },
+    { "layer", 1u << CURVES | 1u << BARS, "curves and bars" },
+    { "step", 1u << LAYERS, "layers" },
+    { "rolling", 1u << CURVES, "curves" },
+    { "log", 1u << CURVES | 1u << LAYERS, "curves and layers" },
+};
+/* clang-format on */
+
+static bool is_given(const struct node *map, const char *key)
+{
+    const struct node *value = tree_child(map, key);
+    return value && !node_is_null(value);
+}
+
+static void check_uses(const struct study_figure *f, const struct node *n, const char *path, struct err *e)
+{
+    for (size_t i = 0; i < sizeof uses / sizeof uses[0]; i++)
+        if (is_given(n, uses[i].key) && !(uses[i].kinds >> f->kind & 1))
+            err_at(e, tree_key(n, uses[i].key)->where, "%s: '%s' belongs to figures of the kind %s, not to %s", path,
+                   uses[i].key, uses[i].words, figure_kinds[f->kind]);
+    if (!f->metric && (f->kind == BARS || f->kind == LAYERS))
+        err_at(e, n->where, "%s: a figure of the kind %s needs a 'metric'", path, figure_kinds[f->kind]);
+    if (!f->metric && f->kind == CURVES && f->has_layer)
+        err_at(e, tree_key(n, "layer")->where, "%s: 'layer' needs a 'metric'", path);
+}
+
+static void check_variants(const struct study *s, const struct study_figure *f, const struct node *list,
+                           const char *path, struct err *e)
+{
+    if (f->variants.n == 0)
+        err_at(e, list->where, "%s.variants: an empty list leaves nothing to draw", path);
+    for (size_t i = 0; i < f->variants.n; i++) {
+        const char *name = f->variants.items[i];
+        bool known = false;
+        for (size_t j = 0; j < s->n_variants; j++)
+            known = known || strcmp(name, s->variants[j]) == 0;
+        const struct where where = list->kind == NODE_LIST && i < list->n ? list->items[i]->where : list->where;
+        if (!known)
+            err_at(e, where, "%s.variants: the study has no variant '%s'%s", path, name,
+                   bind_advice(name, s->variants, s->n_variants, s->arena));
+    }
+}
+
+static void read_figure(struct study *s, struct study_figure *f, const struct node *n, const char *path, struct err *e)
+{
+    char found[100];
+    f->where = n->where;
+    if (n->kind != NODE_MAP) {
+        err_at(e, n->where, "%s: expected a map, found %s", path, node_found(n, found));
+        return;
+    }
+    const size_t before = e->n_errors;
+    (void)bind_tree(n, figure_options, f, path, s->arena, e); /* counted in e */
+    f->has_layer = is_given(n, "layer");
+    f->has_step = is_given(n, "step");
+    f->where = is_given(n, "metric") ? tree_child(n, "metric")->where : n->where;
+    if (e->n_errors > before)
+        return;
+    check_uses(f, n, path, e);
+    if (is_given(n, "variants"))
+        check_variants(s, f, tree_child(n, "variants"), path, e);
+}
+
+void figures_read(struct study *s, const struct node *list, struct err *e)
+{
+    char found[100];
+    if (!list || node_is_null(list))
+        return;
+    if (list->kind != NODE_LIST || list->n > MAX_FIGURES) {
+        err_at(e, list->where, "figures: expected a list of at most %d figures, found %s", MAX_FIGURES,
+               list->kind == NODE_LIST ? "a longer one" : node_found(list, found));
+        return;
+    }
+    s->figures = arena_need(s->arena, list->n, sizeof *s->figures);
+    s->n_figures = list->n;
+    for (size_t i = 0; i < list->n; i++)
+        read_figure(s, &s->figures[i], list->items[i], arena_printf(s->arena, "figures.%zu", i), e);
+}
+
+void figures_check_metrics(const struct study *s, const struct study_form *form, struct err *e)
+{
+    for (size_t i = 0; form->can_log && i < s->n_figures; i++) {
+        const struct study_figure *f = &s->figures[i];
+        const struct registry *known;
+        if (!f->metric || form->can_log(f->metric, &known))
+            continue;
+        const char **names = arena_need(s->arena, known->n_parts, sizeof *names);
+        for (size_t k = 0; k < known->n_parts; k++)
+            names[k] = known->parts[k]->name;
+        err_at(e, f->where, "figures.%zu.metric: unknown metric '%s'%s", i, f->metric,
+               bind_advice(f->metric, names, known->n_parts, s->arena));
+    }
+}

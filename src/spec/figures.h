@@ -1,0 +1,12 @@
+/* Inside of the room: `figures:`, what a report draws of the study. */
+#ifndef TPRUN_SPEC_FIGURES_H
+#define TPRUN_SPEC_FIGURES_H
+
+#include "spec/study.h"
+
+/* Reads the list (NULL = none) into s, after its variants; mistakes are added to e. */
+void figures_read(struct study *s, const struct node *list, struct err *e);
+/* A metric that no trial of this form can log is a mistake. */
+void figures_check_metrics(const struct study *s, const struct study_form *form, struct err *e);
+
+#endif
