@@ -16,6 +16,7 @@ const char *const layer_no_activations[][2] = {
     { "sign", SENT("sign") },
     { "step", SENT("step") },
     { "bernoulli", SENT("bernoulli") },
+    { "identity", "it is called linear" },
     { "softmax", "the loss 'cross_entropy' contains the softmax: leave the last layer linear" },
     { NULL },
 };
