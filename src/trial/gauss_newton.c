@@ -40,7 +40,7 @@ static void sizes(const struct chain *chain, size_t *widest, size_t *largest)
     }
 }
 
-/* The Jacobians; the Gram matrix, its eigenvectors and what it is made of, in double precision whatever that of the
+/* The Jacobians; the Gram matrix, its eigenvectors, room to find them and what it is made of, in double precision whatever that of the
  * trial; and the rest that gauss_newton_open allocates. */
 double gauss_newton_reals(const struct chain *chain, size_t rows, bool step)
 {
@@ -51,7 +51,7 @@ double gauss_newton_reals(const struct chain *chain, size_t rows, bool step)
     sizes(chain, &widest, &largest);
     for (size_t i = 0; i < chain->n_layers; i++)
         states += (double)chain->layers[i].n_delta + (i + 1 < chain->n_layers ? (double)chain->layers[i].n_out : 1 / b);
-    return n * states + wide * (2 * n * n + n * (double)widest + b * b) + 2 * b * (double)widest + (double)largest +
+    return n * states + wide * (4 * n * n + n * (double)widest + b * b) + 2 * b * (double)widest + (double)largest +
            (step ? (double)chain->n_vector : 0);
 }
 
