@@ -1,6 +1,7 @@
 #include "base/err.h"
 #include "base/text.h"
 #include <assert.h>
+#include <ctype.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -259,6 +260,12 @@ static size_t min(size_t a, size_t b)
     return a < b ? a : b;
 }
 
+/* Capitals and dashes are no slips: DDTP-linear is ddtp_linear. */
+static char folded(char c)
+{
+    return c == '-' ? '_' : (char)tolower((unsigned char)c);
+}
+
 /* Insertions, deletions, substitutions and exchanges of neighbours (optimal string alignment): "sdg" is one slip from
  * "sgd". */
 static size_t edit_distance(const char *a, size_t n, const char *b, size_t m)
@@ -270,7 +277,7 @@ static size_t edit_distance(const char *a, size_t n, const char *b, size_t m)
         size_t *now = row[i % 3], *last = row[(i + 2) % 3], *before = row[(i + 1) % 3];
         now[0] = i;
         for (size_t j = 1; j <= m; j++) {
-            now[j] = min(min(last[j], now[j - 1]) + 1, last[j - 1] + (a[i - 1] != b[j - 1]));
+            now[j] = min(min(last[j], now[j - 1]) + 1, last[j - 1] + (folded(a[i - 1]) != folded(b[j - 1])));
             if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
                 now[j] = min(now[j], before[j - 2] + 1);
         }

@@ -97,6 +97,7 @@ struct option {
     const char *const *names;       /* OPT_ENUM: closed by NULL; OPT_TEXT, OPT_NAMES: the words allowed, or NULL for any */
     const struct option *table;     /* OPT_MAP */
     const struct registry *registry; /* OPT_PART, OPT_PARTS; OPT_NAMES: or NULL */
+    const char *const (*elsewhere)[2]; /* OPT_ENUM: words that belong to another key, and where to; closed by {NULL}; or NULL */
 };
 
 #endif

@@ -57,6 +57,8 @@ static int export_weights(const struct cli *c, struct err *e)
 
 static int check_arguments(const struct cli *c, bool weights, struct err *e)
 {
+    if (c->n_arguments == 1 && c->output && !strcmp(c->arguments[0], "weights"))
+        return err_set(e, ERR_USAGE, "export weights needs a trial, by at least 4 digits of its key (`tprun ls STUDY`): tprun export weights KEY --output FILE");
     if (c->n_arguments == 2 && !weights)
         return err_set(e, ERR_USAGE, "usage: tprun export STUDY, or tprun export weights KEY --output FILE");
     if (!weights && (c->output || c->force))

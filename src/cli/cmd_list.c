@@ -6,7 +6,7 @@
 
 static void print_entry(const char *name, const char *help, const char *ref)
 {
-    printf("  %-22s %s%s%s%s\n", name, help ? help : "", ref ? " [" : "", ref ? ref : "", ref ? "]" : "");
+    printf("  %-25s %s%s%s%s\n", name, help ? help : "", ref ? " [" : "", ref ? ref : "", ref ? "]" : "");
 }
 
 static void print_range(const struct option *o)

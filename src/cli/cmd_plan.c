@@ -103,17 +103,32 @@ static int ignore_file(void *self, const char *path, const char *sha256)
     return 0;
 }
 
-/* Data that a run would miss is a warning here: a plan may be made on another machine. */
-static void warn_of_data(const struct config *config, struct text *seen, bool color)
+/* What a run would stop at is a warning here: a plan may be made on another machine. */
+static void warn_of(const char *what, struct err *found, bool color)
 {
-    struct err found = { 0 }, warning = { 0 };
+    struct err warning = { 0 };
     const struct where nowhere = { 0 };
-    if (data_files_visit(seen, config, ignore_file, NULL, &found) < 0) {
-        err_warn(&warning, nowhere, "the data cannot be read here, and a run would stop: %s", err_first(&found));
-        err_print(&warning, stderr, color);
-    }
+    err_warn(&warning, nowhere, "%s cannot be read here, and a run would stop: %s", what, err_first(found));
+    for (size_t i = 1; i < found->n_messages; i++)
+        err_note(&warning, nowhere, "%s", found->messages[i].text);
+    err_print(&warning, stderr, color);
     err_clear(&warning);
+    err_clear(found);
+}
+
+/* first: of its variant. */
+static void warn_of_files(const struct config *config, bool first, struct text *seen, bool color)
+{
+    struct err found = { 0 };
+    struct arena a;
+    if (data_files_visit(seen, config, ignore_file, NULL, &found) < 0)
+        warn_of("the data", &found, color);
     err_clear(&found);
+    arena_init(&a, 0);
+    if (first && config->network.init.from.file && trial_check_initial(config, &a, &found) < 0)
+        warn_of("the initial weights", &found, color);
+    err_clear(&found);
+    arena_finish(&a);
 }
 
 static int print_variant(const struct cli *c, struct plan *p, size_t study, size_t variant, struct query *q,
@@ -140,7 +155,7 @@ static int print_variant(const struct cli *c, struct plan *p, size_t study, size
         }
         v.n++;
         if (code == 0)
-            warn_of_data(&t.config, seen, c->color_err);
+            warn_of_files(&t.config, v.n == 1, seen, c->color_err);
         if (code == 0)
             code = is_finished(q, &t, &finished, e);
         v.finished += code == 0 && finished;

@@ -18,6 +18,9 @@ static int plot_filters(const struct cli *c, struct err *e)
         return err_set(e, ERR_USAGE, "--metric, --layer, --variant, --cell, --bars, --heatmap, --log and the like are about a study; --filters draws one trial");
     if (!c->output || !strcmp(c->output, "-"))
         return err_set(e, ERR_USAGE, "plot --filters needs a file to write: --output FILE.png");
+    const char *ending = strrchr(c->output, '.');
+    if (ending && strcmp(ending, ".svg") == 0)
+        return err_set(e, ERR_USAGE, "--filters draws a PNG, and %s is named as an SVG", c->output);
     int code = weights_open(&w, c, c->arguments[0], e);
     const struct tensor *t = code == 0 ? safetensors_find(&w.file, "layers.0.weight") : NULL;
     if (code == 0 && !t)

@@ -36,6 +36,9 @@ static const struct section of_trial[] = {
       "SELECT k.name AS metric, u.n, u.first, u.last, u.last_step, u.best, u.best_step, u.min, u.max, u.auc, "
       "u.n_nonfinite"
       " FROM summary u JOIN metric_key k ON k.id = u.key_id WHERE u.trial_id = CAST(?1 AS INTEGER) ORDER BY k.name" },
+    { "metrics of layers", "SELECT k.name AS metric, l.layer, count(*) AS n, max(l.step) AS last_step, l.value AS last, l.nonfinite"
+                           " FROM layer_metric l JOIN metric_key k ON k.id = l.key_id WHERE l.trial_id = CAST(?1 AS INTEGER)"
+                           " GROUP BY k.name, l.layer ORDER BY k.name, l.layer" },
     { "runs", "SELECT r.id, r.state, r.from_step, r.reason, r.kernel, (r.ended_ms - r.started_ms) / 1000.0 AS seconds, "
               "h.description AS host"
               " FROM run r JOIN host h ON h.id = r.host_id WHERE r.trial_id = CAST(?1 AS INTEGER) ORDER BY r.id" },

@@ -180,21 +180,20 @@ void credit_finish(struct credit *c)
         mapping_of(c)->finish(c);
 }
 
-double credit_reals_per_row(const struct credit *c)
+double credit_reals(const struct credit *c, size_t rows)
 {
-    double n = 0;
-    for (size_t i = 0; i < c->chain->n_layers && c->chain->first_link[i] < c->n; i++)
-        n += (double)c->chain->links_of[i] * (double)c->chain->layers[i].n_out;
+    const struct chain *chain = c->chain;
     const struct update_options *update = c->choice.update.opts;
-    n *= 1 + update_of(c)->needs_signals + (update->order == ORDER_SEQUENTIAL_KEPT);
-    n += (double)(sizeof c->scratch / sizeof *c->scratch) * (double)scratch_size(c, 1);
-    for (size_t i = 0; i < c->n_feedback; i++) {
-        const struct feedback *f = &c->feedback[i];
-        n += (double)c->chain->links_of[f->through] * (5.0 * (double)f->layer.n_out);
-    }
-    if (mapping_of(c)->reals_per_row)
-        n += mapping_of(c)->reals_per_row(c);
-    return n;
+    double links = 0, n = 0;
+    for (size_t i = 0; i < chain->n_layers && chain->first_link[i] < c->n; i++)
+        links += (double)chain->links_of[i] * (double)rows * (double)chain->layers[i].n_out;
+    n += links * (1 + update_of(c)->needs_signals + (update->order == ORDER_SEQUENTIAL_KEPT) + (chain->per_step > 1));
+    if (c->choice.head > 0)
+        n += (double)rows * (double)chain->per_step * (double)chain->layers[chain->layer_of[c->n - 1]].n_out;
+    n += (double)(sizeof c->scratch / sizeof *c->scratch) * (double)scratch_size(c, rows);
+    if (update_of(c)->reals)
+        n += update_of(c)->reals(c, rows);
+    return n + (mapping_of(c)->reals ? mapping_of(c)->reals(c, rows) : 0);
 }
 
 int credit_head(struct credit *c, struct pass *p, struct chosen loss, real *g, struct err *e)

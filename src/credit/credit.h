@@ -65,8 +65,10 @@ struct mapping_def {
     void (*jvp)(struct credit *c, struct pass *p, size_t k, struct mat d, struct mat out);
     /* Once d[n-2] .. d[0] are derived: what the mapping does to d[n-1] itself. NULL: nothing. */
     void (*own_target)(struct credit *c);
-    /* Reals per sample of what open allocates; NULL if little. */
-    double (*reals_per_row)(const struct credit *c);
+    /* Reals that open and refresh allocate for batches of `rows` samples, feedback weights included; NULL if none. */
+    double (*reals)(const struct credit *c, size_t rows);
+    /* Floating-point operations of refresh; NULL if few. */
+    double (*flops)(const struct credit *c, size_t rows);
 };
 
 /* Every feedback loss has these options: R = scale * reduce(|error|^2), noise of standard deviation `noise` added where the loss says;
@@ -105,8 +107,12 @@ struct update_options {
 struct update_def {
     struct part part;
     bool needs_signals; /* credit->s */
+    /* Standard deviation of the noise that the rule itself adds to the input; NULL: it adds none. */
+    double (*input_noise)(const struct credit *c);
     /* Checks that the rule fits the chain; NULL: it fits any. */
     int (*shape)(const struct credit *c, struct err *e);
+    /* Reals that open allocates; NULL: none. */
+    double (*reals)(const struct credit *c, size_t rows);
     /* Allocates what the rule needs of its own; NULL: nothing. */
     int (*open)(struct credit *c, struct arena *a, struct err *e);
     /* Adds the update directions of the links under the head to g. */
@@ -175,8 +181,8 @@ int credit_check(const struct credit_choice *choice, struct err *e);
 int credit_shape(struct credit *c, const struct credit_choice *choice, const struct chain *chain, struct arena *a, struct err *e);
 int credit_open(struct credit *c, size_t rows, struct arena *a, struct err *e);
 void credit_finish(struct credit *c);
-/* Reals that credit_open allocates beside the feedback weights, per row. */
-double credit_reals_per_row(const struct credit *c);
+/* Reals that credit_open allocates, from shapes alone. */
+double credit_reals(const struct credit *c, size_t rows);
 
 /* After chain_forward: the loss, the head's gradient into g (zeroed here), and dL/dh below the head into c->top. */
 int credit_head(struct credit *c, struct pass *p, struct chosen loss, real *g, struct err *e);

@@ -10,10 +10,15 @@ static struct chosen transmit_of(const struct credit *c, const struct feedback *
     return c->chain->layers[f->target].transmit;
 }
 
-int fbloss_open(const struct credit *c, struct feedback *f, size_t rows, struct arena *a, struct err *e)
+bool fbloss_resends(const struct credit *c, const struct feedback *f)
 {
     const struct fbloss_options *o = c->choice.feedback_loss.opts;
-    if (!o || o->corrupts == CORRUPTS_SENT || transmit_draws_of(transmit_of(c, f), true) == DRAWS_NONE)
+    return o && o->corrupts != CORRUPTS_SENT && transmit_draws_of(transmit_of(c, f), true) != DRAWS_NONE;
+}
+
+int fbloss_open(const struct credit *c, struct feedback *f, size_t rows, struct arena *a, struct err *e)
+{
+    if (!fbloss_resends(c, f))
         return 0;
     f->resend = mat_new(a, rows, f->layer.n_out);
     return f->resend.p ? 0 : err_set(e, ERR_MEMORY, "not enough memory for the feedback loss of layer %zu", f->target);

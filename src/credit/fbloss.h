@@ -25,6 +25,7 @@ extern const char *const fbloss_scaling_names[];
 extern const struct option fbloss_options_table[];
 
 /* Buffers of f for the loss, for a stack of `rows` rows. */
+bool fbloss_resends(const struct credit *c, const struct feedback *f);
 int fbloss_open(const struct credit *c, struct feedback *f, size_t rows, struct arena *a, struct err *e);
 /* The true states that f's target is about, which the layer above reads by way of their transmission. */
 struct mat fbloss_state(const struct pass *p, const struct feedback *f);

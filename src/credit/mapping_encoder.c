@@ -87,6 +87,18 @@ static void jvp(struct credit *c, struct pass *p, size_t k, struct mat d, struct
     encoder_of(c)->act->times_slope(s->h, out, out);
 }
 
+static double reals(const struct credit *c, size_t rows)
+{
+    return 2.0 * (double)rows * (double)encoder_of(c)->n_out;
+}
+
+static double flops(const struct credit *c, size_t rows)
+{
+    double product;
+    (void)encoder_of(c)->def->flops(encoder_of(c), rows, &product);
+    return product;
+}
+
 extern const struct mapping_def mapping_encoder;
 const struct mapping_def mapping_encoder = {
     .part = { .name = "encoder",
@@ -99,4 +111,6 @@ const struct mapping_def mapping_encoder = {
     .apply = apply,
     .difference = difference,
     .jvp = jvp,
+    .reals = reals,
+    .flops = flops,
 };

@@ -77,6 +77,42 @@ static void jvp(struct credit *c, struct pass *p, size_t k, struct mat d, struct
     l->def->inverse_jvp(l, p->links[k + 1], d, options_of(c), out);
 }
 
+/* Layers with a link whose inverse is asked for. */
+static bool is_inverted(const struct credit *c, size_t i)
+{
+    const size_t last = c->chain->first_link[i] + c->chain->links_of[i] - 1;
+    return last >= 1 && last < c->n;
+}
+
+/* The inverse of a layer, and its factors in double precision, whatever that of the trial; a gru has three matrices. */
+static double reals(const struct credit *c, size_t rows)
+{
+    (void)rows;
+    const double wide = (double)sizeof(double) / (double)sizeof(real);
+    double n = 0;
+    for (size_t i = 0; i < c->chain->n_layers; i++) {
+        const struct layer *l = &c->chain->layers[i];
+        const double in = (double)(c->chain->links_of[i] > 1 ? l->n_out : l->n_in), out = (double)l->n_delta;
+        if (is_inverted(c, i))
+            n += out * in * (options_of(c)->matrix == INVERT_TWO_EYE_MINUS_W ? 2 : 1) + wide * (out * in + in * in);
+    }
+    return n;
+}
+
+/* W^T W, its Cholesky factor and the solution for W^T. */
+static double flops(const struct credit *c, size_t rows)
+{
+    (void)rows;
+    double n = 0;
+    for (size_t i = 0; i < c->chain->n_layers; i++) {
+        const struct layer *l = &c->chain->layers[i];
+        const double in = (double)(c->chain->links_of[i] > 1 ? l->n_out : l->n_in), out = (double)l->n_delta;
+        if (is_inverted(c, i))
+            n += 3 * out * in * in + in * in * in / 3;
+    }
+    return n;
+}
+
 extern const struct mapping_def mapping_inverse;
 const struct mapping_def mapping_inverse = {
     .part = { .name = "inverse",
@@ -90,4 +126,6 @@ const struct mapping_def mapping_inverse = {
     .apply = apply,
     .difference = difference,
     .jvp = jvp,
+    .reals = reals,
+    .flops = flops,
 };

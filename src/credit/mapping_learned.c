@@ -118,8 +118,11 @@ static int check_transmit(const struct credit *c, const struct learned_options *
     if (o->transmit != READ_VALUES && (c->choice.propagate.part->needs & GIVES_JVP))
         return err_set(e, ERR_SPEC, "algorithm.mapping.transmit: '%s' has derivative 0, so the propagate rule '%s' would carry nothing; use "
                        "'difference' or 'plain'", name, c->choice.propagate.part->name);
-    if (o->transmit != READ_VALUES && (o->hidden_units || loss->feed_forward))
-        return err_set(e, ERR_SPEC, "algorithm.mapping.transmit: '%s' does not go with %s", name, o->hidden_units ? "hidden_units" : loss->part.name);
+    if (o->transmit != READ_VALUES && o->hidden_units)
+        return err_set(e, ERR_SPEC, "algorithm.mapping.transmit: '%s' does not go with hidden_units: most feedback layers read the hidden layer there", name);
+    if (o->transmit != READ_VALUES && loss->feed_forward)
+        return err_set(e, ERR_SPEC, "algorithm.mapping.transmit: '%s' does not go with feedback_loss '%s', whose gradient passes what feedback layers read; use "
+                       "'reconstruction'", name, loss->part.name);
     for (size_t i = 0; i + 1 < c->n; i++)
         if (c->chain->layers[c->chain->layer_of[i]].transmit.part && loss->grads && (loss->feed_forward || c->choice.route == ROUTE_DIRECT))
             return err_at(e, c->chain->layers[c->chain->layer_of[i]].where,
@@ -170,6 +173,12 @@ static bool shares_side_input(const struct credit *c, const struct feedback *f)
     return c->choice.route == ROUTE_CHAIN && c->chain->layers[f->through].def->side_product;
 }
 
+/* Of a feedback layer, for batches of `rows` samples. */
+static size_t rows_of(const struct credit *c, const struct feedback *f, size_t rows)
+{
+    return c->choice.route == ROUTE_CHAIN ? c->chain->links_of[f->through] * rows : rows;
+}
+
 /* Buffers of a feedback layer that reads signs. */
 static int open_signs(struct credit *c, struct feedback *f, size_t rows, struct arena *a, struct err *e)
 {
@@ -193,8 +202,7 @@ static int open(struct credit *c, struct arena *a, struct err *e)
         return err_set(e, ERR_MEMORY, "not enough memory for %zu feedback weights", c->n_feedback_weights);
     for (size_t i = 0; i < c->n_feedback; i++) {
         struct feedback *f = &c->feedback[i];
-        const size_t links = c->choice.route == ROUTE_CHAIN ? c->chain->links_of[f->through] : 1;
-        const size_t rows = links * c->rows;
+        const size_t rows = rows_of(c, f, c->rows);
         f->layer.weights = c->feedback_weights;
         f->layer.arena = a;
         f->layer.state = arena_alloc(a, 1, layer_dense.part.state_size);
@@ -306,6 +314,45 @@ static void jvp(struct credit *c, struct pass *p, size_t k, struct mat d, struct
     f->layer.act->times_slope(block(c, f, k, f->stack.out), out, out);
 }
 
+/* Weights, their gradient and a transposed copy; for each feedback layer what open allocates above. */
+static double reals(const struct credit *c, size_t rows)
+{
+    const struct fbloss_options *loss = c->choice.feedback_loss.opts;
+    const struct learned_options *o = c->choice.mapping.opts;
+    const bool targets = ((const struct fbloss_def *)c->choice.feedback_loss.part)->needs_targets;
+    double n = 3.0 * (double)c->n_feedback_vector, widest = 0;
+    for (size_t i = 0; i < c->n_feedback; i++) {
+        const struct feedback *f = &c->feedback[i];
+        const double in = (double)f->layer.n_in, out = (double)f->layer.n_out, own = (double)rows_of(c, f, rows);
+        const double blocks = (double)c->n * (double)rows;
+        n += own * (4 + shares_side_input(c, f)) * out; /* u, output, delta, the layer's scratch */
+        if (loss && loss->noise > 0)
+            n += own * (targets ? in : out);
+        if (fbloss_resends(c, f))
+            n += own * out;
+        if (o->transmit != READ_VALUES)
+            n += own * in + (own > blocks ? own : blocks) * in;
+        if (f->through_hidden && o->append_state)
+            n += own * in;
+        if (f->through_hidden && in > widest)
+            widest = in;
+    }
+    if (c->hidden)
+        n += (double)rows * (3 * (double)c->hidden->units + 2 * (double)c->n * widest);
+    return n;
+}
+
+/* What every feedback layer reads at the true states. */
+static double flops(const struct credit *c, size_t rows)
+{
+    double n = 0;
+    for (size_t i = 0; i < c->n_feedback; i++)
+        n += 2.0 * (double)rows_of(c, &c->feedback[i], rows) * (double)c->feedback[i].layer.n_in * (double)c->feedback[i].layer.n_out;
+    if (c->hidden)
+        n += 2.0 * (double)rows * (double)c->hidden->layer.n_in * (double)c->hidden->units;
+    return n;
+}
+
 extern const struct mapping_def mapping_learned, mapping_fixed;
 const struct mapping_def mapping_learned = {
     .part = { .name = "learned",
@@ -321,6 +368,8 @@ const struct mapping_def mapping_learned = {
     .apply = apply,
     .difference = difference,
     .jvp = jvp,
+    .reals = reals,
+    .flops = flops,
 };
 const struct mapping_def mapping_fixed = {
     .part = { .name = "fixed",
@@ -336,4 +385,6 @@ const struct mapping_def mapping_fixed = {
     .apply = apply,
     .difference = difference,
     .jvp = jvp,
+    .reals = reals,
+    .flops = flops,
 };

@@ -8,6 +8,7 @@
 #include "credit/jacobian.h"
 #include "credit/mapping_pinv.h"
 #include "math/pinv.h"
+#include <math.h>
 
 struct state {
     struct jacobian jacobian; /* refresh turns its matrices into the inverses' transposes, (C * B, n_k) */
@@ -107,12 +108,34 @@ static void own_target(struct credit *c)
     mat_scale((real)(1 / (1 + lambda)), c->d[c->n - 1], c->d[c->n - 1]);
 }
 
-static double reals_per_row(const struct credit *c)
+/* The Jacobians; and for each layer a solver in double precision, whatever that of the trial. */
+static double reals(const struct credit *c, size_t rows)
 {
-    double units = 1;
-    for (size_t k = 0; k + 1 < c->n; k++)
-        units += (double)c->chain->layers[c->chain->layer_of[k]].n_out;
-    return units * (double)c->chain->layers[c->chain->layer_of[c->n - 1]].n_out;
+    const double outputs = (double)c->chain->layers[c->chain->layer_of[c->n - 1]].n_out;
+    double n = (double)rows * outputs;
+    for (size_t k = 0; k + 1 < c->n; k++) {
+        const double units = (double)c->chain->layers[c->chain->layer_of[k]].n_out, shorter = fmin(units, outputs);
+        n += outputs * (double)rows * units;
+        n += (double)sizeof(double) / (double)sizeof(real) * (units * outputs + 2 * shorter * shorter);
+    }
+    return n;
+}
+
+/* C reverse passes; and for each layer and sample, with n = max(n_k, C) and m = min(n_k, C), the Cholesky factor of
+ * W^T W and two triangular solves, 3 n m^2 + m^3 / 3, or some six sweeps of Jacobi rotations, 6 m^2 / 2 (12 n + 6 m). */
+static double flops(const struct credit *c, size_t rows)
+{
+    const double outputs = (double)c->chain->layers[c->chain->layer_of[c->n - 1]].n_out;
+    double n = 0, product;
+    for (size_t k = 0; k + 1 < c->n; k++) {
+        const struct layer *above = &c->chain->layers[c->chain->layer_of[k + 1]];
+        const double units = (double)above->n_in, longer = fmax(units, outputs), shorter = fmin(units, outputs);
+        (void)above->def->flops(above, rows, &product);
+        n += outputs * product;
+        n += (double)rows * (damping_of(damping(c), k) > 0 ? 3 * longer * shorter * shorter + shorter * shorter * shorter / 3
+                                                           : 3 * shorter * shorter * (12 * longer + 6 * shorter));
+    }
+    return n;
 }
 
 extern const struct mapping_def mapping_pinv;
@@ -130,5 +153,6 @@ const struct mapping_def mapping_pinv = {
     .refresh = refresh,
     .jvp = jvp,
     .own_target = own_target,
-    .reals_per_row = reals_per_row,
+    .reals = reals,
+    .flops = flops,
 };

@@ -60,6 +60,12 @@ static int open(struct credit *c, struct arena *a, struct err *e)
     return 0;
 }
 
+static double reals(const struct credit *c, size_t rows)
+{
+    const struct layer *l = &c->chain->layers[0];
+    return std_of(c) == 0 ? 0 : (double)rows * (double)(2 * (l->n_in + l->n_out) + l->n_delta + l->n_pre + l->n_saved);
+}
+
 /* f(x + std e) - t = (f(x + std e) - h) - d, for the target t = h + d. */
 static void corrupted_grads(struct credit *c, struct pass *p, real *g)
 {
@@ -90,7 +96,9 @@ const struct update_def update_denoising = {
               .ref = "Lee 2015, Sec. 3.4",
               .options = denoising_table,
               .opts_size = sizeof(struct denoising_options) },
+    .input_noise = std_of,
     .shape = shape,
+    .reals = reals,
     .open = open,
     .grads = grads,
 };

@@ -26,7 +26,10 @@ struct semidefinite {
     size_t n;
     bool cholesky;
     void *factor;                                    /* a or vectors */
-    void *a, *vectors, *values, *work, *rows, *half; /* GSL; rows: (n x max_cols) in double */
+    void *a, *vectors, *values, *rows, *half; /* GSL; rows: (n x max_cols) in double; a row of vectors is an eigenvector */
+    double *work; /* LAPACK's, as is the next one */
+    int *whole;
+    size_t n_work, n_whole;
 };
 /* For Gram matrices of n rows of at most max_cols entries. */
 int semidefinite_init(struct semidefinite *s, size_t n, size_t max_cols, struct err *e);

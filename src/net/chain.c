@@ -36,8 +36,12 @@ static int check_frozen(const struct layer *l, size_t i, struct where where, str
         size_t j = 0;
         while (j < l->n_params && strcmp(l->params[j].name, frozen.items[k]) != 0)
             j++;
-        if (j == l->n_params)
-            return err_at(e, where, "network.layers.%zu.frozen: '%s' has no parameter '%s' here", i, l->def->part.name, frozen.items[k]);
+        if (j < l->n_params)
+            continue;
+        char known[64] = "";
+        for (j = 0; j < l->n_params; j++) /* up to four, of at most nine letters */
+            snprintf(known + strlen(known), sizeof known - strlen(known), "%s%s", j ? ", " : "", l->params[j].name);
+        return err_at(e, where, "network.layers.%zu.frozen: '%s' has no parameter '%s' here; known: %s", i, l->def->part.name, frozen.items[k], known);
     }
     return 0;
 }

@@ -10,6 +10,17 @@ static const struct part *const layer_parts[] = { &layer_dense.part, &layer_rnn.
 
 const struct registry layer_registry = { "layer", layer_parts, sizeof layer_parts / sizeof *layer_parts };
 
+#define SENT(word) "the state stays continuous, and what the layer sends is discrete: give the layer transmit: " word
+
+const char *const layer_no_activations[][2] = {
+    { "sign", SENT("sign") },
+    { "step", SENT("step") },
+    { "bernoulli", SENT("bernoulli") },
+    { "identity", "it is called linear" },
+    { "softmax", "the loss 'cross_entropy' contains the softmax: leave the last layer linear" },
+    { NULL },
+};
+
 void layer_add_param(struct layer *l, const char *name, size_t rank, size_t rows, size_t cols, bool is_bias)
 {
     const struct layer_options *o = layer_common(l);

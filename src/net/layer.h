@@ -130,6 +130,8 @@ struct layer {
 };
 
 extern const struct registry layer_registry;
+/* Words that are looked for among activations: option.elsewhere of the layers. */
+extern const char *const layer_no_activations[][2];
 
 /* Parameter i as a matrix over `vector` (the weights or a gradient). */
 static inline struct mat layer_param(const struct layer *l, size_t i, real *vector)

@@ -11,7 +11,8 @@ struct dense_state {
 
 static const struct option dense_table[] = {
     { "units", OPT_INT, offsetof(struct dense_options, units), NULL, 1, 1e7, OPTION_REQUIRED, "number of outputs" },
-    { "activation", OPT_ENUM, offsetof(struct dense_options, activation), "linear", .names = act_names, .help = "activation of the outputs" },
+    { "activation", OPT_ENUM, offsetof(struct dense_options, activation), "linear", .names = act_names, .help = "activation of the outputs",
+      .elsewhere = layer_no_activations },
     { "tied", OPT_INT, offsetof(struct dense_options, tied), "-1", 0, 1e4, OPTION_NULLABLE,
       "index (from 0) of an earlier dense layer whose weights, transposed, are this layer's; it then has a bias alone, and trainable and "
       "stepsize_factor are about that; null = weights of its own" },

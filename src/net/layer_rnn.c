@@ -20,7 +20,8 @@ static const struct option rnn_table[] = {
     { "units", OPT_INT, offsetof(struct rnn_options, units), NULL, 1, 1e6, OPTION_REQUIRED, "size of the state" },
     { "sequence", OPT_BOOL, offsetof(struct rnn_options, sequence), "false",
       .help = "give every state, for a loss at each step, instead of the last one" },
-    { "activation", OPT_ENUM, offsetof(struct rnn_options, activation), "tanh", .names = act_names, .help = "activation of the state" },
+    { "activation", OPT_ENUM, offsetof(struct rnn_options, activation), "tanh", .names = act_names, .help = "activation of the state",
+      .elsewhere = layer_no_activations },
     LAYER_OPTIONS(struct rnn_options),
     { 0 }
 };

@@ -115,7 +115,10 @@ static int bind_element(struct binder *b, const struct node *n, const struct reg
     const struct part *part = find_part(b, rest->keys[0], r, path);
     if (!part)
         return ERR_SPEC;
-    return bind_options(b, part, rest->items[0], rest->keys[0]->where, NULL, out, bind_path(b, path, part->name));
+    b->element = part->options;
+    const int code = bind_options(b, part, rest->items[0], rest->keys[0]->where, NULL, out, bind_path(b, path, part->name));
+    b->element = NULL;
+    return code;
 }
 
 static int bind_parts(struct binder *b, const struct node *n, const struct option *o, struct chosen_list *out,
@@ -149,6 +152,20 @@ static int bind_parts(struct binder *b, const struct node *n, const struct optio
     return 0;
 }
 
+enum { MAX_NAMED = 8 };
+
+/* "a map with the keys std and gradient", of a table that is not too long. */
+static const char *map_of_keys(struct binder *b, const struct option *table)
+{
+    size_t n = 0;
+    while (table[n].type != OPT_END)
+        n++;
+    const char *text = n == 1 ? "a map with the key " : "a map with the keys ";
+    for (size_t i = 0; i < n; i++)
+        text = arena_printf(b->arena, "%s%s%s", text, i == 0 ? "" : i + 1 < n ? ", " : " and ", table[i].name);
+    return n > 0 && n <= MAX_NAMED ? text : "a map";
+}
+
 static int bind_field(struct binder *b, const struct node *value, const struct option *o, void *field, const char *path)
 {
     switch (o->type) {
@@ -164,7 +181,7 @@ static int bind_field(struct binder *b, const struct node *value, const struct o
         return bind_text(b, value, o, field, path);
     case OPT_MAP:
         if (value->kind != NODE_MAP)
-            return bind_expected(b, value, path, "a map");
+            return bind_expected(b, value, path, map_of_keys(b, o->table));
         return bind_map(b, value, value->where, o->table, NULL, field, path);
     case OPT_PART:
         return bind_part(b, value, o, field, path);
@@ -222,7 +239,10 @@ static void report_unknown(struct binder *b, const struct node *key, const struc
 {
     size_t n;
     const char *const *known = known_keys(b, table, also_known, &n);
-    err_at(b->e, key->where, "unknown key '%s'%s%s%s", key->text, path && *path ? " in " : "", path ? path : "",
+    if (b->element == table && strcmp(key->text, "repeat") == 0)
+        err_at(b->e, key->where, "%s: 'repeat' stands beside the name, not among its options: NAME: {...}, repeat: N", path);
+    else
+        err_at(b->e, key->where, "unknown key '%s'%s%s%s", key->text, path && *path ? " in " : "", path ? path : "",
            n ? advise(b, key->text, known, n) : "; it takes no options");
 }
 

@@ -108,6 +108,9 @@ int bind_enum(struct binder *b, const struct node *n, const struct option *o, in
             *out = i;
             return 0;
         }
+    for (size_t i = 0; o->elsewhere && o->elsewhere[i][0]; i++)
+        if (strcmp(o->elsewhere[i][0], n->text) == 0)
+            return err_at(b->e, n->where, "%s: '%s' is no %s; %s", path, n->text, o->name, o->elsewhere[i][1]);
     return err_at(b->e, n->where, "%s: unknown %s '%s'%s", path, o->name, n->text,
                   advise(b, n->text, o->names, count_names(o->names)));
 }

@@ -7,6 +7,7 @@
 struct binder {
     struct arena *arena;
     struct err *e;
+    const struct option *element; /* options of the list element that is being bound: `repeat` is none of them */
 };
 
 const char *bind_path(struct binder *b, const char *path, const char *name); /* "path.name" */

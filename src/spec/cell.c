@@ -84,15 +84,12 @@ struct node **cell_values(const struct study_sweep *w, uint64_t cell, struct are
     return values;
 }
 
-static int make_trial(const struct study *s, size_t variant, uint64_t cell, size_t seed, struct study_trial *t,
-                      struct arena *a, struct err *e)
+/* A node per axis, NULL where the variant's trial has no such key; has: where it has one. */
+static struct node **fitting_values(const struct study *s, size_t variant, uint64_t cell, bool *has, struct arena *a)
 {
     const struct study_sweep *w = s->sweep;
     const size_t n = w->n_axes;
     struct node **values = cell_values(w, cell, a);
-    bool *has = arena_need(a, n, sizeof *has);
-    *t = (struct study_trial){ .variant = s->variants[variant], .seed = s->seeds[seed] };
-    t->coordinates = arena_need(a, n, sizeof *t->coordinates);
     for (size_t i = 0; i < n; i++)
         has[i] = true;
     if (s->form && n > 0)
@@ -100,16 +97,92 @@ static int make_trial(const struct study *s, size_t variant, uint64_t cell, size
                        arena_need(a, n, sizeof(struct bind_missing)), a);
     for (size_t i = 0; i < n; i++) {
         has[i] = has[i] && !w->axes[i].overridden;
-        if (!has[i]) {
+        if (!has[i])
             values[i] = NULL;
+    }
+    return values;
+}
+
+static int make_trial(const struct study *s, size_t variant, uint64_t cell, size_t seed, struct study_trial *t,
+                      struct arena *a, struct err *e)
+{
+    const struct study_sweep *w = s->sweep;
+    const size_t n = w->n_axes;
+    bool *has = arena_need(a, n, sizeof *has);
+    struct node **values = fitting_values(s, variant, cell, has, a);
+    *t = (struct study_trial){ .variant = s->variants[variant], .seed = s->seeds[seed] };
+    t->coordinates = arena_need(a, n, sizeof *t->coordinates);
+    for (size_t i = 0; i < n; i++) {
+        if (!has[i])
             continue;
-        }
         struct coordinate *c = &t->coordinates[t->n_coordinates++];
         *c = (struct coordinate){ .key = w->axes[i].key, .text = value_text(values[i], a), .number = (double)NAN };
         (void)node_is_number(values[i], &c->number); /* stays NAN if it is none */
     }
     t->excluded = sweep_repeats(w, cell, has) || sweep_excludes(w, t, values);
     return t->excluded ? 0 : build_tree(s, variant, values, has, &t->tree, a, e);
+}
+
+/* Seeds of a cell that no exclusion takes. */
+static uint64_t kept_seeds(const struct study *s, size_t variant, struct node *const *values)
+{
+    const struct study_sweep *w = s->sweep;
+    bool by_seed = false;
+    for (size_t i = 0; i < w->n_exclusions; i++)
+        for (size_t j = 0; j < w->exclusions[i].n; j++)
+            by_seed = by_seed || w->exclusions[i].conditions[j].axis == CONDITION_SEED;
+    struct study_trial t = { .variant = s->variants[variant] };
+    uint64_t kept = 0;
+    for (size_t i = 0; i < (by_seed ? s->n_seeds : 1); i++) {
+        t.seed = s->seeds[i];
+        kept += !sweep_excludes(w, &t, values);
+    }
+    return by_seed ? kept : kept * s->n_seeds;
+}
+
+/* Whether cells of a variant may be left out because they are the same trial as another one. */
+static bool may_repeat(const struct study *s, size_t variant, struct arena *a)
+{
+    const size_t n = s->sweep->n_axes;
+    bool any = false;
+    for (size_t i = 0; i < n; i++)
+        any = any || s->sweep->axes[i].overridden;
+    if (any || !s->form || n == 0)
+        return any;
+    bool *has = arena_need(a, n, sizeof *has), *chooses = arena_need(a, n, sizeof *chooses);
+    cell_find_keys(s, variant, cell_values(s->sweep, 0, a), has, chooses, arena_need(a, n, sizeof(struct bind_missing)), a);
+    for (size_t i = 0; i < n; i++)
+        any = any || !has[i] || chooses[i];
+    return any;
+}
+
+uint64_t cell_count_kept(const struct study *s, uint64_t limit, uint64_t *searched)
+{
+    const struct study_sweep *w = s->sweep;
+    uint64_t kept = 0;
+    struct arena scratch;
+    arena_init(&scratch, 0);
+    *searched = 0;
+    for (size_t v = 0; v < s->n_variants && kept <= limit; v++) {
+        if (w->n_exclusions == 0 && !may_repeat(s, v, &scratch)) {
+            const bool many = s->n_cells > limit;
+            kept += many ? limit + 1 : s->n_cells * s->n_seeds;
+            continue;
+        }
+        for (uint64_t cell = 0; cell < s->n_cells && kept <= limit; cell++) {
+            if (++*searched > CELL_MAX_SEARCHED) {
+                arena_finish(&scratch);
+                return limit + 1;
+            }
+            const struct arena_mark mark = arena_mark(&scratch);
+            bool *has = arena_need(&scratch, w->n_axes, sizeof *has);
+            struct node **values = fitting_values(s, v, cell, has, &scratch);
+            kept += sweep_repeats(w, cell, has) ? 0 : kept_seeds(s, v, values);
+            arena_rewind(&scratch, mark);
+        }
+    }
+    arena_finish(&scratch);
+    return kept;
 }
 
 int study_trial(const struct study *s, uint64_t i, struct study_trial *t, struct arena *a, struct err *e)

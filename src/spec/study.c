@@ -245,6 +245,9 @@ int study_count(const struct study *s, uint64_t limit, uint64_t *n, struct err *
     *n = overflow ? UINT64_MAX : count;
     if (!overflow && (limit == 0 || count <= limit))
         return 0;
+    uint64_t searched = 0;
+    if (!overflow && cell_count_kept(s, limit, &searched) <= limit)
+        return 0;
     struct text t = { 0 };
     if (overflow)
         text_puts(&t, "more than 1.8e19 trials:");
@@ -259,6 +262,10 @@ int study_count(const struct study *s, uint64_t limit, uint64_t *n, struct err *
         text_add(&t, " x %zu seeds", s->n_seeds);
     if (overflow)
         text_puts(&t, "; they cannot even be numbered");
+    else if (searched > CELL_MAX_SEARCHED)
+        text_add(&t, " before exclusions; so many cells are not looked through to see what remains: if it is meant, confirm it with --yes");
+    else if (searched > 0)
+        text_add(&t, " before exclusions; more than %llu remain, which must be confirmed with --yes", (unsigned long long)limit);
     else
         text_add(&t, "; more than %llu must be confirmed with --yes", (unsigned long long)limit);
     const int code = err_at(e, s->sweep->where, "%s", t.s);

@@ -82,8 +82,8 @@ struct study_form {
 int study_fit(struct study *s, const struct study_form *form, struct err *e);
 
 /* Number of trials before exclusions: variants x cells x seeds. Returns ERR_SPEC if it exceeds 2^64 (the message says
- * more than 1.8e19 and lists the axes), or if it exceeds `limit` > 0 (the message gives the count and the axes, and
- * names --yes). */
+ * more than 1.8e19 and lists the axes), or if more than `limit` > 0 are left by exclusions and keys that trials do not
+ * have (the message gives the count and the axes, and names --yes). */
 int study_count(const struct study *s, uint64_t limit, uint64_t *n, struct err *e);
 
 /* One swept value of a trial. */

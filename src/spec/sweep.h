@@ -56,4 +56,9 @@ struct node **cell_values(const struct study_sweep *w, uint64_t cell, struct are
 void cell_find_keys(const struct study *s, size_t variant, struct node *const *values, bool *has, bool *chooses,
                     struct bind_missing *why, struct arena *a);
 
+/* Trials that exclusions and keys without meaning leave, counted up to limit + 1. searched: cells that were looked at;
+ * beyond CELL_MAX_SEARCHED of them (some ten seconds) the count is taken to be above the limit. */
+enum { CELL_MAX_SEARCHED = 500000 };
+uint64_t cell_count_kept(const struct study *s, uint64_t limit, uint64_t *searched);
+
 #endif

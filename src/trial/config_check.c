@@ -208,6 +208,16 @@ static void check_algorithm(const struct node *tree, const struct config_algorit
                "algorithm.update.order: the links of a recurrent layer share weights; only 'simultaneous' is defined there");
 }
 
+/* The random numbers of noise on the input have one use in a trial. */
+static void check_input_noise(const struct node *tree, const struct config *c, const struct credit *credit, struct arena *a, struct err *e)
+{
+    const struct update_def *update = (const struct update_def *)c->algorithm.update.part;
+    if (c->network.input_noise.std > 0 && update->input_noise && update->input_noise(credit) > 0)
+        err_at(e, place(tree, "algorithm.update.input_noise", a),
+               "algorithm.update.input_noise: '%s' corrupts the input of its first layer, and network.input_noise that of the whole network; give one of them",
+               update->part.name);
+}
+
 /* The layers that initial weights are read for. */
 static void check_from(const struct node *tree, const struct config *c, const struct chain *chain, struct arena *a, struct err *e)
 {
@@ -267,6 +277,7 @@ void config_check(const struct node *tree, struct config *c, struct arena *a, st
     check_feedback_only(tree, c, &data, a, e);
     if (shaped) {
         check_tied(tree, c, &chain, a, e);
+        check_input_noise(tree, c, &credit, a, e);
         check_from(tree, c, &chain, a, e);
     }
 }

@@ -5,9 +5,9 @@
 #include <stdio.h>
 
 /* Rows per pass; bounded so that the states of all steps stay in the cache. */
-static size_t rows_per_pass(const struct trial *t, size_t size)
+size_t evaluation_rows(const struct chain *chain, size_t size, double width)
 {
-    const double per_row = chain_reals_per_row(&t->chain) * (double)sizeof(real), cache = 8e6;
+    const double per_row = chain_reals_per_row(chain) * width, cache = 8e6;
     size_t rows = (size_t)(cache / per_row);
     rows = rows < 20 ? 20 : rows > 200 ? 200 : rows;
     return rows < size ? rows : size;
@@ -72,7 +72,7 @@ int evaluate(struct trial *t, enum split split, const struct evaluation **result
     if (v->done)
         return 0;
     const size_t size = split_size(t, split);
-    const size_t rows = rows_per_pass(t, size), whole = size / rows * rows;
+    const size_t rows = evaluation_rows(&t->chain, size, (double)sizeof(real)), whole = size / rows * rows;
     *v = (struct evaluation){ 0 };
     TRY(run_part(t, split, 0, whole, rows, v, e));
     if (whole < size)

@@ -30,16 +30,37 @@ static struct mat delta_of(const struct gauss_newton *g, size_t layer)
     return mat_of(g->delta, g->jacobian.rows, g->jacobian.signal[layer].cols);
 }
 
+static void sizes(const struct chain *chain, size_t *widest, size_t *largest)
+{
+    *widest = *largest = 1;
+    for (size_t i = 0; i < chain->n_layers; i++) {
+        const struct layer *l = &chain->layers[i];
+        *widest = l->n_delta > *widest ? l->n_delta : *widest;
+        *largest = l->n_delta * l->n_in > *largest ? l->n_delta * l->n_in : *largest;
+    }
+}
+
+/* The Jacobians; the Gram matrix, its eigenvectors, room to find them and what it is made of, in double precision whatever that of the
+ * trial; and the rest that gauss_newton_open allocates. */
+double gauss_newton_reals(const struct chain *chain, size_t rows, bool step)
+{
+    const double wide = (double)sizeof(double) / (double)sizeof(real), b = (double)rows;
+    const double n = b * (double)chain->layers[chain->n_layers - 1].n_out;
+    double states = 0;
+    size_t widest, largest;
+    sizes(chain, &widest, &largest);
+    for (size_t i = 0; i < chain->n_layers; i++)
+        states += (double)chain->layers[i].n_delta + (i + 1 < chain->n_layers ? (double)chain->layers[i].n_out : 1 / b);
+    return n * states + wide * (4 * n * n + n * (double)widest + b * b) + 2 * b * (double)widest + (double)largest +
+           (step ? (double)chain->n_vector : 0);
+}
+
 int gauss_newton_open(struct trial *t, bool step, struct err *e)
 {
     struct arena *a = &t->memory;
     const size_t rows = t->pass.rows, last = t->chain.n_links - 1;
-    size_t widest = 1, largest = 1;
-    for (size_t i = 0; i < t->chain.n_layers; i++) {
-        const struct layer *l = &t->chain.layers[i];
-        widest = l->n_delta > widest ? l->n_delta : widest;
-        largest = l->n_delta * l->n_in > largest ? l->n_delta * l->n_in : largest;
-    }
+    size_t widest, largest;
+    sizes(&t->chain, &widest, &largest);
     struct gauss_newton *g = arena_alloc(a, 1, sizeof *g);
     if (!g)
         return err_set(e, ERR_MEMORY, "not enough memory for Gauss-Newton metrics");

@@ -14,6 +14,11 @@ struct gnt_search {
     real *gradient[N_DAMPINGS];
 };
 
+double gnt_search_reals(const struct chain *chain)
+{
+    return (double)N_DAMPINGS * (double)chain->n_vector;
+}
+
 int gnt_search_open(struct trial *t, struct err *e)
 {
     struct gnt_search *s = t->references->search = arena_alloc(&t->memory, 1, sizeof *s);

@@ -158,6 +158,8 @@ void predict(struct trial *t, struct pass *p, size_t samples, void (*draw)(void 
 /* ---- evaluate.c ---- */
 /* Rows whose largest output is that of their label. */
 double evaluate_correct(struct mat out, const int64_t *label);
+/* Rows of an evaluation's pass over a split of `size` samples, with reals of `width` bytes. */
+size_t evaluation_rows(const struct chain *chain, size_t size, double width);
 #define EVALUATION_MAX_ACCURACIES 4
 struct evaluation {
     bool done;
@@ -182,6 +184,8 @@ enum compares {
 /* Of all metrics of a trial's log. */
 unsigned references_asked(const struct config *c);
 int references_open(struct trial *t, struct err *e);
+/* Reals that they take. */
+int references_reals(const struct config *c, const struct chain *chain, double *n, struct arena *a, struct err *e);
 int references_take(struct trial *t, struct err *e);
 void references_close(struct trial *t);
 /* The update of one reference at the present pass. */
@@ -196,6 +200,7 @@ bool angle_between(size_t n, const struct mat *a, const struct mat *b, double *d
 bool angle_of_layer(struct trial *t, size_t layer, bool biases, real *other, double *degrees);
 
 /* ---- gauss_newton.c ---- */
+double gauss_newton_reals(const struct chain *chain, size_t rows, bool step);
 int gauss_newton_open(struct trial *t, bool step, struct err *e);
 int gauss_newton_take(struct trial *t, struct err *e);
 void gauss_newton_close(struct gauss_newton *g);
@@ -205,6 +210,7 @@ int nullspace_measure(struct trial *t, const struct measure_def *m, struct sink 
 int jacobian_condition_measure(struct trial *t, const struct measure_def *m, struct sink *sink, struct err *e);
 
 /* ---- gnt_search.c ---- */
+double gnt_search_reals(const struct chain *chain);
 int gnt_search_open(struct trial *t, struct err *e);
 int gnt_search_take(struct trial *t, struct err *e);
 int gnt_search_measure(struct trial *t, const struct measure_def *m, struct sink *sink, struct err *e);
@@ -213,7 +219,7 @@ int gnt_search_measure(struct trial *t, const struct measure_def *m, struct sink
 int lemma_measure(struct trial *t, const struct measure_def *measure, struct sink *sink, struct err *e);
 
 /* ---- size.c ---- */
-double step_flops(const struct chain *chain, const struct credit *credit, size_t rows);
+double step_flops(const struct config *c, const struct chain *chain, const struct credit *credit);
 /* Of a feedback-only minibatch. */
 double feedback_flops(const struct chain *chain, const struct credit *credit, size_t rows);
 

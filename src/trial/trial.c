@@ -206,7 +206,7 @@ static int report_costs(struct run *r, struct err *e)
     for (int i = 0; i < COST_PHASES; i++) {
         double flops = 0;
         if (i == COST_TRAIN)
-            flops = (double)t->steps_here * step_flops(&t->chain, &t->credit, t->pass.rows) +
+            flops = (double)t->steps_here * step_flops(t->config, &t->chain, &t->credit) +
                     (double)t->feedback_only.here * feedback_flops(&t->chain, &t->credit, t->pass.rows);
         TRY(r->sink->cost(r->sink, phase_names[i], (int64_t)t->cost_ns[i][0], (int64_t)t->cost_ns[i][1], flops, e));
     }

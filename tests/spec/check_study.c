@@ -263,7 +263,7 @@ static const struct {
                                        "'A b' is no name for a study; use a-z, 0-9 and _, at most 100 of them\n" },
     { HEAD "source: {papr: x}", "3:10: unknown key 'papr' in source; did you mean 'paper'?\n" },
     { HEAD "title: [x]\nsource: y",
-      "3:8: title: expected a string, found a list\n4:9: source: expected a map, found a string 'y'\n" },
+      "3:8: title: expected a string, found a list\n4:9: source: expected a map with the keys paper and locator, found a string 'y'\n" },
     { HEAD "seeds: 0", "3:8: seeds: 0 is out of range; expected an integer >= 1 and <= 1000000\n" },
     { HEAD "seeds: many", "3:8: seeds: expected an integer, found a string 'many'\n" },
     { HEAD "seeds: [1, 2, 1]", "3:15: seeds: 1 is listed twice\n" },

@@ -174,6 +174,36 @@ START_TEST(a_trillion_is_counted)
 }
 END_TEST
 
+/* The limit is about what exclusions leave. */
+START_TEST(the_limit_counts_what_remains)
+{
+    static const char grid[] = "  grid: {a: {range: [1, 200, 1]}, b: {range: [1, 3, 1]}}\n";
+    static const struct {
+        const char *exclude;
+        uint64_t left;
+    } cases[] = {
+        { "", 600 },
+        { "  exclude: [{b: 2}]\n", 400 },
+        { "  exclude: [{b: [1, 2]}, {a: 200}]\n", 199 },
+    };
+    for (size_t i = 0; i < 3; i++) {
+        uint64_t n = 0;
+        ck_assert_int_eq(open_sweep(arena_printf(&arena, "%s%s", grid, cases[i].exclude)), 0);
+        ck_assert_int_eq(study_count(&study, cases[i].left, &n, &err), 0);
+        ck_assert_uint_eq(n, 600);
+        ck_assert_int_eq(study_count(&study, cases[i].left - 1, &n, &err), ERR_SPEC);
+        const char *said = arena_printf(&arena, "3:1: 600 trials: 200 (a) x 3 (b)%s; more than %llu %s confirmed with --yes\n", i ? " before exclusions" : "",
+                                        (unsigned long long)cases[i].left - 1, i ? "remain, which must be" : "must be");
+        ck_assert_str_eq(messages(), said);
+        study_close(&study);
+    }
+    uint64_t n = 0;
+    ck_assert_int_eq(open_sweep("  grid: {a: [1, 2], b: {range: [1, 1000000, 1]}}\n  exclude: [{a: 1}]"), 0);
+    ck_assert_int_eq(study_count(&study, 100000, &n, &err), ERR_SPEC);
+    ck_assert_ptr_nonnull(strstr(messages(), "so many cells are not looked through"));
+}
+END_TEST
+
 START_TEST(more_than_two_to_the_64)
 {
     struct text t = { 0 };
@@ -272,6 +302,7 @@ static void add_tests(TCase *c)
     tcase_add_test(c, random_draws);
     tcase_add_test(c, excluded_by_number_list_and_seed);
     tcase_add_test(c, a_trillion_is_counted);
+    tcase_add_test(c, the_limit_counts_what_remains);
     tcase_add_test(c, more_than_two_to_the_64);
     tcase_add_loop_test(c, every_mistake, 0, COUNT(mistakes));
 }

@@ -325,6 +325,31 @@ START_TEST(angles_to_bp)
 }
 END_TEST
 
+/* With a loss at every step the layers above the recurrent one are the head, in the reference too. */
+START_TEST(angles_to_bp_of_sequences)
+{
+    static const char sequences[] = "{dataset: {name: markov, length: 6, eval_size: 37, test_size: 53},"
+                                    " network: {layers: [rnn: {units: 6, sequence: true}, dense: {units: 5, activation: tanh}, dense: {units: 8}]}}";
+    static const char *const own[] = { "{name: bp, head: 2}", "{name: tp, head: 2, target_stepsize: 0.5}", NULL };
+    for (size_t i = 0; own[i]; i++) {
+        struct fixture f;
+        struct records r;
+        struct trial_outcome outcome;
+        struct err e = { 0 };
+        char lines[256];
+        snprintf(lines, sizeof lines, "{train: {iterations: 2}, log: {every: 2, metrics: [angle_bp, angle_bp_bias]}, algorithm: %s}", own[i]);
+        fixture_open(&f, sequences, lines);
+        must(run(&f, &r, &outcome, &e), &e);
+        const double below = records_value(&r, "angle_bp.0", 2);
+        ck_assert_msg(i == 0 ? below < BOUND(1e-5, 0.1) : below > 1, "%s: %g degrees", own[i], below);
+        ck_assert_double_lt(records_value(&r, "angle_bp.1", 2), BOUND(1e-5, 0.1));
+        ck_assert_double_lt(records_value(&r, "angle_bp_bias.2", 2), BOUND(1e-5, 0.1));
+        text_free(&r.text);
+        fixture_close(&f);
+    }
+}
+END_TEST
+
 /* The mean of the minibatches since the last log, each before its update; whatever the order of updates. */
 static void check_batch_loss(const char *data, const char *own)
 {
@@ -564,6 +589,7 @@ static void add_tests(TCase *t)
     tcase_add_test(t, lemma_holds_in_training);
     tcase_add_test(t, norms_are_those_of_the_last_step);
     tcase_add_test(t, angles_to_bp);
+    tcase_add_test(t, angles_to_bp_of_sequences);
     tcase_add_test(t, batch_loss_is_that_before_the_update);
     tcase_add_test(t, training_reduces_the_loss);
     tcase_add_test(t, loss_above_initial_ends_a_trial);
