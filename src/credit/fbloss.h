@@ -3,7 +3,6 @@
 #define TPRUN_CREDIT_FBLOSS_H
 
 #include "credit/feedback.h"
-#include "credit/feedback_signs.h"
 
 /* Options of every feedback loss, whose opts are a struct fbloss_options. */
 #define FBLOSS_OPTIONS                                                                                                                        \

@@ -11,7 +11,7 @@ static int grads(struct credit *c, struct pass *p, struct err *e)
         struct mat t = mat_of(c->scratch[0], h.rows, h.cols);
         mat_add(h, c->d_stack[f->through], t);
         fbloss_add_noise(c, f, 1, t);
-        struct link down = { .in = feedback_signs(f, t), .side = f->side, .out = mat_of(c->scratch[1], h.rows, g->n_out), .delta = f->stack.delta };
+        struct link down = { .in = feedback_reads(c, p, f, t), .side = f->side, .out = mat_of(c->scratch[1], h.rows, g->n_out), .delta = f->stack.delta };
         g->def->forward(g, down);
         const struct mat sent = fbloss_send(c, f, down.out, c->scratch[5]);
         const struct link up = fbloss_forward(c, p, f, sent, c->scratch[2], c->scratch[3]);

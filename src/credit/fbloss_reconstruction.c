@@ -35,7 +35,7 @@ static int grads(struct credit *c, struct pass *p, struct err *e)
         fbloss_add_noise(c, f, 1, corrupted);
         const struct mat sent = o->corrupts == CORRUPTS_SENT ? corrupted : fbloss_send(c, f, corrupted, c->scratch[4]);
         const struct mat up = fbloss_up(c, p, f, sent, (real *[2]){ c->scratch[1], c->scratch[2] });
-        struct link down = { .in = feedback_reads(c, p, f, feedback_signs(f, up)), .side = f->side, .delta = f->stack.delta };
+        struct link down = { .in = feedback_reads(c, p, f, up), .side = f->side, .delta = f->stack.delta };
         down.out = mat_of(c->scratch[3], h.rows, h.cols);
         g->def->forward(g, down);
         struct mat error = mat_of(c->scratch[4], h.rows, h.cols);

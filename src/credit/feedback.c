@@ -1,4 +1,5 @@
 #include "credit/feedback.h"
+#include "credit/feedback_signs.h"
 
 #include <string.h>
 
@@ -33,6 +34,7 @@ static size_t n_appended(const struct credit *c, const struct feedback *f)
 
 struct mat feedback_reads(const struct credit *c, const struct pass *p, const struct feedback *f, struct mat v)
 {
+    v = feedback_signs(f, v);
     if (!f->through_hidden)
         return v;
     const struct layer *k = &c->hidden->layer;

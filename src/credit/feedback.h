@@ -20,7 +20,7 @@ struct hidden {
     const real *moved;    /* the displacement that work[0] holds the image of since refresh, or NULL: the targets of all layers start from one */
 };
 
-/* What f's layer reads where its source has the value v: v itself, or a matrix that the next call overwrites. */
+/* What f's layer reads where its source has the value v: v itself, its signs, or its image in the hidden layer; a matrix that the next call overwrites. */
 struct mat feedback_reads(const struct credit *c, const struct pass *p, const struct feedback *f, struct mat v);
 /* d stays as it is from the mapping's refresh on. How far that moves when the source, the output of link s, moves by d from its true value; linear: to first order. */
 struct mat feedback_moves(const struct credit *c, const struct pass *p, const struct feedback *f, size_t s, struct mat d, bool linear);

@@ -289,7 +289,7 @@ static struct mat block(const struct credit *c, const struct feedback *f, size_t
 static void apply(struct credit *c, struct pass *p, size_t k, struct mat t, struct mat out)
 {
     const struct feedback *f = credit_feedback_of(c, k);
-    preactivation(f, feedback_reads(c, p, f, feedback_signs(f, t)), block(c, f, k, f->side), out);
+    preactivation(f, feedback_reads(c, p, f, t), block(c, f, k, f->side), out);
     f->layer.act->apply(out, out);
 }
 
