@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <math.h>
 #include <nettle/sha2.h>
+#include <string.h>
 
 /* Salmon et al. 2011, Table 2 and Sec. 4: multipliers of the 4x32 bijection, and the key's Weyl increments
  * (golden ratio and sqrt(3) - 1, times 2^32). */
@@ -13,47 +14,39 @@
 #define PHILOX_W1 0xBB67AE85u
 #define PHILOX_ROUNDS 10
 
-void rng_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4])
+/* The bijection of one counter c under key k: branch-free, so that a loop over counters becomes vector code. */
+static inline void philox(uint32_t c[4], uint32_t k0, uint32_t k1)
 {
-    uint32_t c0 = counter[0], c1 = counter[1], c2 = counter[2], c3 = counter[3];
-    uint32_t k0 = key[0], k1 = key[1];
+#pragma GCC unroll 10
     for (int round = 0; round < PHILOX_ROUNDS; round++) {
-        const uint64_t p0 = (uint64_t)PHILOX_M0 * c0, p1 = (uint64_t)PHILOX_M1 * c2;
-        c0 = (uint32_t)(p1 >> 32) ^ c1 ^ k0;
-        c1 = (uint32_t)p1;
-        c2 = (uint32_t)(p0 >> 32) ^ c3 ^ k1;
-        c3 = (uint32_t)p0;
+        const uint64_t p0 = (uint64_t)PHILOX_M0 * c[0], p1 = (uint64_t)PHILOX_M1 * c[2];
+        c[0] = (uint32_t)(p1 >> 32) ^ c[1] ^ k0;
+        c[1] = (uint32_t)p1;
+        c[2] = (uint32_t)(p0 >> 32) ^ c[3] ^ k1;
+        c[3] = (uint32_t)p0;
         k0 += PHILOX_W0;
         k1 += PHILOX_W1;
     }
-    out[0] = c0;
-    out[1] = c1;
-    out[2] = c2;
-    out[3] = c3;
 }
 
-/* The blocks of a loop are independent, so that a compiler computes several at a time. */
+void rng_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4])
+{
+    memcpy(out, counter, 4 * sizeof *out);
+    philox(out, key[0], key[1]);
+}
+
 void rng_words(const struct rng *r, uint64_t block, size_t n, uint32_t *out)
 {
     assert(n % 4 == 0);
     uint32_t *restrict const out0 = out, *restrict const out1 = out + n / 4, *restrict const out2 = out + n / 2, *restrict const out3 = out + n / 4 * 3;
     const uint32_t item0 = r->counter[2], item1 = r->counter[3], key0 = r->key[0], key1 = r->key[1];
     for (size_t i = 0; i < n / 4; i++) {
-        uint32_t c0 = (uint32_t)(block + i), c1 = (uint32_t)((block + i) >> 32), c2 = item0, c3 = item1, k0 = key0, k1 = key1;
-#pragma GCC unroll 10
-        for (int round = 0; round < PHILOX_ROUNDS; round++) {
-            const uint64_t p0 = (uint64_t)PHILOX_M0 * c0, p1 = (uint64_t)PHILOX_M1 * c2;
-            c0 = (uint32_t)(p1 >> 32) ^ c1 ^ k0;
-            c1 = (uint32_t)p1;
-            c2 = (uint32_t)(p0 >> 32) ^ c3 ^ k1;
-            c3 = (uint32_t)p0;
-            k0 += PHILOX_W0;
-            k1 += PHILOX_W1;
-        }
-        out0[i] = c0;
-        out1[i] = c1;
-        out2[i] = c2;
-        out3[i] = c3;
+        uint32_t c[4] = { (uint32_t)(block + i), (uint32_t)((block + i) >> 32), item0, item1 };
+        philox(c, key0, key1);
+        out0[i] = c[0];
+        out1[i] = c[1];
+        out2[i] = c[2];
+        out3[i] = c[3];
     }
 }
 
