@@ -244,8 +244,8 @@ int compose(struct composition *c, struct node *file, const char *path, const ch
         } else if (node_is_null(item)) {
             continue;
         } else if (strcmp(key->text, "variants") != 0 && strncmp(key->text, "x-", 2) != 0) {
-            item = item->kind == NODE_MAP ? tree_overlay(empty_map(item->where, a), item, a, e)
-                                          : item; /* null is "not set" */
+            if (strcmp(key->text, "sweep") == 0 && item->kind == NODE_MAP)
+                item = tree_overlay(empty_map(item->where, a), item, a, e); /* null takes an axis back; elsewhere binding sees it, and its key */
             item = interpolate(item, &original, 1, a, e);
         }
         if (item)
