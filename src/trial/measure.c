@@ -78,7 +78,8 @@ static int flip_fraction(struct trial *t, const struct measure_def *m, struct si
 
 static int feedback_loss(struct trial *t, const struct measure_def *m, struct sink *sink, struct err *e)
 {
-    if (t->step == 0)
+    /* Without feedback steps in training there is no loss that belongs to this step, only one of an earlier epoch, which a resumed trial does not know. */
+    if (t->step == 0 || feedback_steps_per_minibatch(&t->config->algorithm.feedback) == 0)
         return 0;
     for (size_t i = 0; i < t->credit.n_feedback; i++)
         TRY(sink->layer_metric(sink, m->part.name, t->step, (int64_t)t->credit.feedback[i].target, t->credit.feedback[i].loss, e));
@@ -232,7 +233,7 @@ METRIC(displacement_norm, "Frobenius norm of target - state for every link of th
 METRIC(flip_fraction, "share of each layer's units whose sign differs between state and target in the last step (layer_metric)",
        .measure = flip_fraction)
 static const struct measure_def measure_feedback_loss = {
-    .part = { .name = "feedback_loss", .help = "feedback loss of each feedback layer in its last step (layer_metric)", .needs = GIVES_TRAIN },
+    .part = { .name = "feedback_loss", .help = "feedback loss of each feedback layer in the last step; none with feedback.steps: 0, see feedback_epoch_loss (layer_metric)", .needs = GIVES_TRAIN },
     .measure = feedback_loss,
 };
 
