@@ -1,5 +1,7 @@
 #include "credit/jacobian.h"
 
+#include "net/transmit.h"
+
 int jacobian_check(const struct chain *chain, size_t last, const char *who, struct err *e)
 {
     for (size_t i = 0; i < chain->n_layers && chain->first_link[i] <= last; i++) {
@@ -7,6 +9,8 @@ int jacobian_check(const struct chain *chain, size_t last, const char *who, stru
         if (l->def->part.gives & GIVES_SEQUENCE)
             return err_at(e, l->where, "%s needs a feed-forward network; network.layers.%zu (%s) is recurrent", who,
                           l->index, l->def->part.name);
+        if (chain->first_link[i] < last && !transmit_passes_gradient(l->transmit))
+            return err_at(e, l->where, "%s needs gradients through what network.layers.%zu sends; it passes none", who, l->index);
     }
     return 0;
 }

@@ -99,6 +99,11 @@ static int shape_hidden(struct credit *c, size_t n_source, struct arena *a, stru
         return err_set(e, ERR_SPEC, "algorithm.mapping.append_state: needs hidden_units");
     if (!o->hidden_units)
         return 0;
+    bool read = c->choice.route != ROUTE_DIRECT;
+    for (size_t i = 0; i < c->n_feedback; i++)
+        read |= c->feedback[i].through_hidden;
+    if (!read) /* the last hidden layer's feedback reads the output itself */
+        return 0;
     if (c->choice.route != ROUTE_DIRECT)
         return err_set(e, ERR_SPEC, "algorithm.mapping.hidden_units: a hidden feedback layer reads the last target: it needs route 'direct'");
     struct dense_options *d = arena_alloc(a, 1, sizeof *d);

@@ -196,6 +196,10 @@ static void check_algorithm(const struct node *tree, const struct config_algorit
     if (learns && !c->feedback.optimizer.part)
         err_at(e, place(tree, "algorithm.feedback", a), "algorithm.feedback.optimizer: mapping '%s' learns and needs an optimizer",
                c->mapping.part->name);
+    if (c->feedback.schedule == FEEDBACK_JOINT && c->feedback.steps > 1)
+        err_at(e, place(tree, "algorithm.feedback.steps", a),
+               "algorithm.feedback.steps: %lld, but schedule 'joint' takes one step, at the weights of the forward one; use schedule: first",
+               (long long)c->feedback.steps);
     if (fbloss->needs_targets && c->feedback.schedule == FEEDBACK_FIRST && c->feedback.steps > 0)
         err_at(e, place(tree, is_given(tree, "algorithm.feedback.schedule") ? "algorithm.feedback.schedule" : "algorithm.feedback_loss", a),
                "algorithm.feedback_loss: '%s' is taken at the targets; use feedback: {schedule: joint}", fbloss->part.name);
@@ -233,6 +237,28 @@ static void check_from(const struct node *tree, const struct config *c, const st
             if (from->layers.items[j] == layer)
                 err_at(e, where, "network.init.from.layers: %g is named twice", layer);
     }
+}
+
+/* What metrics need of the chain, and what of the log nothing reads. */
+static void check_log(const struct node *tree, const struct config *c, const struct chain *chain, struct arena *a, struct err *e)
+{
+    bool reads_damping = false;
+    for (size_t i = 0; i < c->log.metrics.n; i++) {
+        const struct measure_def *m = (const struct measure_def *)registry_find(&measure_registry, c->log.metrics.items[i]);
+        reads_damping |= m->compares & (COMPARES_GNT | COMPARES_GN);
+        const bool jacobian = m->compares & (COMPARES_GNT | COMPARES_GN | COMPARES_JACOBIAN | COMPARES_SEARCH);
+        for (size_t k = 0; k < chain->n_layers; k++) {
+            if (m->dense && chain->layers[k].tied)
+                err_at(e, place(tree, "log.metrics", a), "log.metrics: '%s' is defined for layers with weights of their own; network.layers.%zu is tied", m->part.name, k);
+            if (jacobian && k + 1 < chain->n_layers && !transmit_passes_gradient(chain->layers[k].transmit))
+                err_at(e, place(tree, "log.metrics", a), "log.metrics: '%s' needs gradients through what network.layers.%zu sends", m->part.name, k);
+        }
+    }
+    const bool damps = c->log.damping.n > 1 || c->log.damping.items[0] != 0;
+    if (damps && !reads_damping)
+        err_at(e, place(tree, "log.damping", a), "log.damping: no metric of log.metrics reads it (angle_gnt, angle_gn)");
+    if (c->log.samples > 1 && chain_first_random(chain) >= chain->n_layers)
+        err_at(e, place(tree, "log.samples", a), "log.samples: no layer draws random numbers in evaluations (transmit: bernoulli)");
 }
 
 /* Two layers that share weights do not move one after the other. */
@@ -277,6 +303,7 @@ void config_check(const struct node *tree, struct config *c, struct arena *a, st
     check_feedback_only(tree, c, &data, a, e);
     if (shaped) {
         check_tied(tree, c, &chain, a, e);
+        check_log(tree, c, &chain, a, e);
         check_input_noise(tree, c, &credit, a, e);
         check_from(tree, c, &chain, a, e);
     }

@@ -246,7 +246,7 @@ static int not_with_the_log(struct trial *t, const struct measure_def *m, struct
 static const struct measure_def measure_feedback_epoch_loss = {
     .part = { .name = "feedback_epoch_loss",
               .help = "mean feedback loss of each feedback layer over the minibatches of each feedback-only epoch; its step counts these epochs "
-                      "from 1, whatever log.every is (layer_metric)",
+                      "from 1, whatever log.every is; no rows without such epochs (layer_metric)",
               .needs = GIVES_TRAIN },
     .measure = not_with_the_log,
     .of_feedback_epochs = true,
@@ -258,7 +258,7 @@ METRIC(angle_bp, "degrees between the update of each layer's weights and the bac
        .compares = COMPARES_BP)
 METRIC(angle_bp_bias, "the same for the biases (layer_metric)", .measure = angle, .compares = COMPARES_BP, .biases = true)
 METRIC(angle_activation, "degrees between target - state and the negative back-propagation gradient, mean over the samples, for every link of the chain (layer_metric)",
-       .measure = angle_activation, .compares = COMPARES_BP)
+       .measure = angle_activation, .compares = COMPARES_BP, .of_update = true)
 METRIC(angle_gnt, "degrees between the update of each hidden layer's weights and that of Gauss-Newton targets with log.damping (layer_metric)",
        .measure = angle, .compares = COMPARES_GNT, .feedforward = true)
 METRIC(angle_gnt_bias, "the same for the biases (layer_metric)", .measure = angle, .compares = COMPARES_GNT, .feedforward = true, .biases = true)
