@@ -228,20 +228,21 @@ static void relu_apply(struct mat u, struct mat h)
         h.p[i] = at_least(u.p[i], 0);
 }
 
-/* 1 where h > 0, else 0. A product, not a choice: a NaN or an infinity in s is not hidden by a unit that is off. */
-static void relu_times_slope(struct mat h, struct mat s, struct mat out)
+/* What relu and leaky_relu share: slope 1 above 0, `below` otherwise.
+ * out = s * slope. A product, not a choice: a NaN or an infinity in s is not hidden by a unit that is off, and a NaN in h stays. */
+static void kink_times_slope(real below, struct mat h, struct mat s, struct mat out)
 {
     const size_t n = same_shape(h, s);
     same_shape(h, out);
     ELEMENTWISE
     for (size_t i = 0; i < n; i++) {
-        const real slope = h.p[i] > 0 ? 1 : h.p[i] <= 0 ? 0 : h.p[i]; /* NaN stays */
+        const real slope = h.p[i] > 0 ? 1 : h.p[i] <= 0 ? below : h.p[i];
         out.p[i] = slope * s.p[i];
     }
 }
 
-/* 1, 0 or -1: a unit that goes on, stays, or goes off. */
-static void relu_times_slope_difference(struct mat h, struct mat d, struct mat s, struct mat out)
+/* The slope changes by 1 - below for a unit that comes over 0, by the negative of it for one that goes, not for the others. */
+static void kink_times_slope_difference(real below, struct mat h, struct mat d, struct mat s, struct mat out)
 {
     const size_t n = same_shape(h, s);
     same_shape(h, d);
@@ -249,8 +250,18 @@ static void relu_times_slope_difference(struct mat h, struct mat d, struct mat s
     ELEMENTWISE
     for (size_t i = 0; i < n; i++) {
         const real moved = h.p[i] + d.p[i];
-        out.p[i] = s.p[i] * (real)((moved > 0) - (h.p[i] > 0));
+        out.p[i] = s.p[i] * ((1 - below) * (real)((moved > 0) - (h.p[i] > 0)));
     }
+}
+
+static void relu_times_slope(struct mat h, struct mat s, struct mat out)
+{
+    kink_times_slope(0, h, s, out);
+}
+
+static void relu_times_slope_difference(struct mat h, struct mat d, struct mat s, struct mat out)
+{
+    kink_times_slope_difference(0, h, d, s, out);
 }
 
 /* max(u + w, 0) - max(u, 0): where u > 0 it is max(w, -u), so a small w is not rounded to the spacing of u. */
@@ -369,18 +380,6 @@ static void bend(real slope, struct mat x, struct mat out)
         out.p[i] = x.p[i] > 0 ? x.p[i] : slope * x.p[i];
 }
 
-/* out = s * (1 where x > 0, else slope); NaN stays. */
-static void bend_times_slope(real slope, struct mat x, struct mat s, struct mat out)
-{
-    const size_t n = same_shape(x, s);
-    same_shape(x, out);
-    ELEMENTWISE
-    for (size_t i = 0; i < n; i++) {
-        const real factor = x.p[i] > 0 ? 1 : x.p[i] <= 0 ? slope : x.p[i];
-        out.p[i] = factor * s.p[i];
-    }
-}
-
 /* bend(x + w) - bend(x): on one side of 0 the displacement times that side's slope; across it the two parts have one sign. */
 static void bend_difference(real slope, struct mat x, struct mat w, struct mat out)
 {
@@ -402,20 +401,12 @@ static void leaky_apply(struct mat u, struct mat h)
 
 static void leaky_times_slope(struct mat h, struct mat s, struct mat out)
 {
-    bend_times_slope(LEAK, h, s, out);
+    kink_times_slope(LEAK, h, s, out);
 }
 
-/* The change of slope where a unit goes over from one side to the other. */
 static void leaky_times_slope_difference(struct mat h, struct mat d, struct mat s, struct mat out)
 {
-    const size_t n = same_shape(h, s);
-    same_shape(h, d);
-    same_shape(h, out);
-    ELEMENTWISE
-    for (size_t i = 0; i < n; i++) {
-        const real moved = h.p[i] + d.p[i];
-        out.p[i] = s.p[i] * ((1 - LEAK) * (real)((moved > 0) - (h.p[i] > 0)));
-    }
+    kink_times_slope_difference(LEAK, h, d, s, out);
 }
 
 static void leaky_difference(struct mat u, struct mat h, struct mat w, struct mat out)
@@ -433,7 +424,7 @@ static void leaky_inverse(struct mat v, real clamp, struct mat out)
 static void leaky_times_inverse_slope(struct mat h, struct mat s, real clamp, struct mat out)
 {
     (void)clamp;
-    bend_times_slope(LEAK_INVERSE, h, s, out);
+    kink_times_slope(LEAK_INVERSE, h, s, out);
 }
 
 static void leaky_inverse_difference(struct mat h, struct mat d, real clamp, struct mat out)

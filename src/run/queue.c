@@ -125,7 +125,8 @@ int queue_put_study(struct runner *r, size_t study, struct err *e)
             continue;
         }
         TRY(data_files_check(r, &t.config, e));
-        TRY(initial_file_check(r, &t.config, e));
+        if (!row.checkpoint_path[0])
+            TRY(initial_file_check(r, &t.config, e));
         const int64_t left = t.budget - row.checkpoint_step;
         r->steps_left += (double)(left > 0 ? left : 0);
         TRY(add_pending(r, (struct pending){ study, i }, e));

@@ -196,6 +196,11 @@ static void check_algorithm(const struct node *tree, const struct config_algorit
     if (learns && !c->feedback.optimizer.part)
         err_at(e, place(tree, "algorithm.feedback", a), "algorithm.feedback.optimizer: mapping '%s' learns and needs an optimizer",
                c->mapping.part->name);
+    if (learns && c->feedback.steps + c->feedback.pretrain_epochs + c->feedback.extra_epochs == 0)
+        err_at(e, place(tree, "algorithm.feedback.steps", a),
+               "algorithm.feedback.steps: mapping '%s' learns, but steps, pretrain_epochs and extra_epochs are all 0; for weights that stay as drawn use "
+               "mapping 'fixed'",
+               c->mapping.part->name);
     if (c->feedback.schedule == FEEDBACK_JOINT && c->feedback.steps > 1)
         err_at(e, place(tree, "algorithm.feedback.steps", a),
                "algorithm.feedback.steps: %lld, but schedule 'joint' takes one step, at the weights of the forward one; use schedule: first",

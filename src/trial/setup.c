@@ -103,7 +103,6 @@ int trial_setup(struct trial *t, const struct config *c, bool initial_weights, s
     if (!initial_weights)
         return 0;
     TRY(chain_init(&t->chain, c->network.init.weights, c->network.init.biases, seed, &t->scratch, e));
-    TRY(initial_read(t, e));
     for (size_t i = 0; i < credit_n_feedback_layers(&t->credit); i++)
         TRY(chain_init_layer(credit_feedback_layer(&t->credit, i), "feedback", c->network.init.weights, c->network.init.biases, seed, &t->scratch, e));
     return 0;

@@ -177,7 +177,8 @@ static int train(struct run *r, struct err *e)
 {
     struct trial *t = r->t;
     const int64_t every = t->config->log.every, test = t->config->train.stop.every;
-    if (t->step == 0 && t->feedback_only.done == 0) {
+    if (t->step == 0 && t->feedback_only.done == 0) { /* a restored trial has its weights, and the file may be gone */
+        TRY(initial_read(t, e));
         TRY(initial_tell(t, r->sink, e));
         TRY(look(r, true, true, e));
     }

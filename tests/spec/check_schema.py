@@ -34,7 +34,7 @@ UNSEEN = {
         "one_variant_is_wrong stop sweep_unknown_key sweep_unknown_layer sweep_unknown_section sweep_value_out_of_range variant_index",
     "a misspelt form of values reads as one more name of the key": "sweep_geomspace",
     "values, or lengths of lists, are compared with each other":
-        "from_layers from_without_file frozen_unknown joint_steps log_without_readers metric_of_tied_layers pinv_through_signs"
+        "from_layers from_without_file frozen_unknown joint_steps learned_never_trained log_without_readers metric_of_tied_layers pinv_through_signs"
         " head_too_large iterations_and_epochs log_damping_length pinv_damping_length sweep_fractions_of_integers sweep_one_contains_the_other swept_twice zip_lengths",
     "which options a part takes depends on the preset that chose it": "option_of_another_mapping",
     "parts are compared with each other or with the data":

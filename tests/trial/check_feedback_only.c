@@ -157,7 +157,7 @@ START_TEST(forward_weights_stay)
 }
 END_TEST
 
-/* steps: 0 alone: the feedback weights never move. */
+/* steps: 0: training steps do not move the feedback weights. */
 START_TEST(no_feedback_steps)
 {
     static const char *const schedules[] = { "first", "joint" };
@@ -166,7 +166,7 @@ START_TEST(no_feedback_steps)
         struct fixture f, g;
         snprintf(own, sizeof own,
                  "{algorithm: {name: dtp, target_stepsize: 0.5, feedback: {optimizer: {name: sgd, stepsize: 0.1}, "
-                 "steps: 0, schedule: %s}}}",
+                 "steps: 0, pretrain_epochs: 1, schedule: %s}}}",
                  schedules[i]);
         fixture_open(&f, BLOBS, own);
         fixture_open(&g, BLOBS, own);

@@ -151,7 +151,7 @@ START_TEST(identity)
         "{algorithm: {divide_stepsize: true}}",
         "{algorithm: {feedback: {pretrain_epochs: 1}}}",
         "{algorithm: {feedback: {extra_epochs: 1}}}",
-        "{algorithm: {feedback: {steps: 0}}}",
+        "{algorithm: {feedback: {steps: 2}}}",
         "{network.layers.0.dense.optimizer: {name: sgd, stepsize: 0.05}}",
     };
     char own[256], key[65], of[65];
