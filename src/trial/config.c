@@ -109,11 +109,13 @@ static const struct option log_options[] = {
     { "every", OPT_INT, MAP(config_log, every), "100", 1, 1e12, OPTION_BUDGET, "steps between logs; step 0 and the last are always logged" },
     { "samples", OPT_INT, MAP(config_log, samples), "1", 1, 1e6, OPTION_BUDGET,
       "passes with random numbers of their own over which an evaluation averages the class probabilities (real targets: the outputs) of a "
-      "network with units that are random in evaluations; other networks need one pass" },
+      "network with units that are random in evaluations; other networks need one pass. Trials that have ended are not logged anew for "
+      "another value" },
     { "metrics", OPT_NAMES, MAP(config_log, metrics), "[train_loss, test_loss, test_accuracy]", .flags = OPTION_BUDGET,
       .registry = &measure_registry, .help = "what is measured at each log; see `tprun list metrics`" },
     { "damping", OPT_REALS, MAP(config_log, damping), "0", 0, 1e300, OPTION_BUDGET,
-      "lambda of the Gauss-Newton references of angle_gnt and angle_gn; 0: the pseudo-inverse. One number, or one per layer (the last may be left out)" },
+      "lambda of the Gauss-Newton references of angle_gnt and angle_gn; 0: the pseudo-inverse. One number, or one per layer (the last may be left out). "
+      "Trials that have ended are not logged anew for another value" },
     { 0 }
 };
 static const struct option checkpoint_options[] = {

@@ -254,7 +254,7 @@ static const struct measure_def measure_feedback_epoch_loss = {
 
 METRIC(direction_norm, "sum of the Frobenius norms of the update directions of the layers under the head", .measure = direction_norm)
 METRIC(spectral_norm, "largest singular value of each layer's state weights (layer_metric)", .measure = spectral_norm)
-METRIC(angle_bp, "degrees between the update of each layer's weights and the back-propagation gradient (layer_metric)", .measure = angle,
+METRIC(angle_bp, "degrees between the update of each layer's weights and the back-propagation gradient before any layer moved (layer_metric)", .measure = angle,
        .compares = COMPARES_BP)
 METRIC(angle_bp_bias, "the same for the biases (layer_metric)", .measure = angle, .compares = COMPARES_BP, .biases = true)
 METRIC(angle_activation, "degrees between target - state and the negative back-propagation gradient, mean over the samples, for every link of the chain (layer_metric)",
