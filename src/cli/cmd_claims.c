@@ -52,7 +52,7 @@ static int measure(const struct cli *c, bool *refuted, struct err *e)
 {
     struct query *q;
     struct ids ids = { 0 };
-    const char *study = c->n_arguments ? c->arguments[0] : NULL;
+    const char *study = c->arguments.n ? c->arguments.items[0] : NULL;
     static const char which[] = "SELECT id FROM study WHERE ?1 IS NULL OR name = ?1";
     static const char rows[] = "SELECT study, id, reported, measured, low, high, verdict, text, note FROM claims WHERE "
                                "?1 IS NULL OR study = ?1";
@@ -77,8 +77,9 @@ static int measure(const struct cli *c, bool *refuted, struct err *e)
     return code;
 }
 
-static int run(const struct cli *c)
+static int run(const struct cli *c, const void *own)
 {
+    (void)own;
     struct err e = { 0 };
     bool refuted = false;
     const int status = cli_fail(c, measure(c, &refuted, &e), &e);
@@ -90,7 +91,7 @@ const struct command command_claims = {
     .arguments = "[STUDY]",
     .summary = "Compare what papers report with what was measured",
     .help = "Exit status 1 if a claim is refuted.\n",
-    .options = GROUP_DB | GROUP_FORMAT,
+    .shared = (const struct cli_option *const[]){ cli_database, cli_formats, NULL },
     .max_arguments = 1,
     .run = run,
 };

@@ -121,24 +121,26 @@ static bool put_records(struct text *t, enum query_format format, const char *ki
 static int list_records(const struct cli *c, const char *kind)
 {
     struct text t = { 0 };
-    if (c->format == FORMAT_JSON)
+    const enum query_format format = cli_format(c, FORMAT_TABLE);
+    if (format == FORMAT_JSON)
         text_putc(&t, '[');
-    else if (c->format == FORMAT_CSV)
+    else if (format == FORMAT_CSV)
         text_puts(&t, "kind,name,help,ref\r\n");
-    else if (c->format == FORMAT_MARKDOWN)
+    else if (format == FORMAT_MARKDOWN)
         text_puts(&t, "| kind | name | help | ref |\n|---|---|---|---|\n");
-    const bool known = put_records(&t, c->format, kind);
+    const bool known = put_records(&t, format, kind);
     if (known)
-        printf("%s%s", t.s, c->format == FORMAT_JSON ? "]\n" : "");
+        printf("%s%s", t.s, format == FORMAT_JSON ? "]\n" : "");
     text_free(&t);
     return known ? 0 : unknown_kind(c, kind);
 }
 
-static int run(const struct cli *c)
+static int run(const struct cli *c, const void *own)
 {
-    const char *kind = c->n_arguments ? c->arguments[0] : NULL;
+    (void)own;
+    const char *kind = c->arguments.n ? c->arguments.items[0] : NULL;
     bool known = false;
-    if (c->has_format && c->format != FORMAT_TABLE)
+    if (cli_format(c, FORMAT_TABLE) != FORMAT_TABLE)
         return list_records(c, kind);
     if (is_kind(kind, "algorithm")) {
         known = true;
@@ -168,7 +170,7 @@ const struct command command_list = {
     .arguments = "[KIND]",
     .summary = "List the parts that a file may name, with their papers",
     .help = "KIND (algorithm, layer, mapping, metric, ...) shows one kind with every option.\n",
-    .options = GROUP_FORMAT,
+    .shared = (const struct cli_option *const[]){ cli_formats, NULL },
     .max_arguments = 1,
     .run = run,
 };

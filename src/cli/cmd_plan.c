@@ -7,6 +7,15 @@
 #include <string.h>
 #include <unistd.h>
 
+struct plan_choice {
+    struct cli_int jobs;
+};
+static const struct cli_option options[] = {
+    { "jobs", 'j', CLI_INT, "N", offsetof(struct plan_choice, jobs), 1, 1024,
+      .help = "trials trained at once (default: one for each processor)" },
+    { 0 },
+};
+
 /* What is known of one variant after a walk over its trials. */
 struct variant_plan {
     uint64_t n, finished;
@@ -183,12 +192,10 @@ static int print_variant(const struct cli *c, struct plan *p, size_t study, size
     return code;
 }
 
-static int print_study(const struct cli *c, struct plan *p, size_t study, struct query *q, struct text *seen,
+static int print_study(const struct cli *c, struct plan *p, size_t study, int64_t jobs, struct query *q, struct text *seen,
                        double rates[2], struct err *e)
 {
     const struct plan_study *s = &p->studies[study];
-    const long online = sysconf(_SC_NPROCESSORS_ONLN);
-    const int64_t jobs = c->jobs > 0 ? c->jobs : online > 0 ? online : 1;
     double seconds = 0;
     char text[32];
     printf("%s%s%s%s\n", study ? "\n" : "", s->study.name, s->study.title ? ": " : "",
@@ -201,8 +208,9 @@ static int print_study(const struct cli *c, struct plan *p, size_t study, struct
     return 0;
 }
 
-int plan_print(const struct cli *c, struct plan *p, struct err *e)
+int plan_print(const struct cli *c, struct plan *p, int64_t jobs, struct err *e)
 {
+    const long online = sysconf(_SC_NPROCESSORS_ONLN);
     struct query *q = NULL;
     struct text seen = { 0 };   /* datasets whose files were looked for */
     double rates[2] = { 0, 0 }; /* of the two precisions */
@@ -210,19 +218,20 @@ int plan_print(const struct cli *c, struct plan *p, struct err *e)
         TRY(query_open(&q, c->db, e));
     int code = 0;
     for (size_t i = 0; i < p->n_studies && code == 0; i++)
-        code = print_study(c, p, i, q, &seen, rates, e);
+        code = print_study(c, p, i, jobs > 0 ? jobs : online > 0 ? online : 1, q, &seen, rates, e);
     text_free(&seen);
     query_close(q);
     return code;
 }
 
-static int run(const struct cli *c)
+static int run(const struct cli *c, const void *own)
 {
+    const struct plan_choice *o = own;
     struct plan p;
     struct err e = { 0 };
     int code = cli_open_plan(c, &p, false, &e);
     if (code == 0)
-        code = plan_print(c, &p, &e);
+        code = plan_print(c, &p, o->jobs.value, &e);
     const int status = cli_fail(c, code, &e);
     plan_close(&p);
     return status;
@@ -233,7 +242,9 @@ const struct command command_plan = {
     .arguments = "SPEC... [KEY=VALUE]...",
     .summary = "Show what a file would train: layers, trials, memory, time",
     .help = "Nothing is run or written. Data that a run would miss is a warning.\n",
-    .options = GROUP_DB | GROUP_SPEC | GROUP_JOBS,
+    .shared = (const struct cli_option *const[]){ cli_database, cli_spec, NULL },
+    .own = options,
+    .own_size = sizeof(struct plan_choice),
     .min_arguments = 1,
     .max_arguments = SIZE_MAX,
     .run = run,

@@ -2,6 +2,35 @@
 
 #include <inttypes.h>
 #include <string.h>
+#include <unistd.h>
+
+struct run_choice {
+    struct cli_int jobs;
+    bool dry_run, force, fail_fast, no_progress;
+    int64_t memory_limit;
+    double stall_seconds;
+};
+static const struct cli_option options[] = {
+    { "jobs", 'j', CLI_INT, "N", offsetof(struct run_choice, jobs), 1, 1024,
+      .help = "trials trained at once (default: one for each processor)" },
+    { "dry-run", 'n', CLI_FLAG, NULL, offsetof(struct run_choice, dry_run), .help = "show what would be done, as `tprun plan`" },
+    { "force", 'f', CLI_FLAG, NULL, offsetof(struct run_choice, force),
+      .help = "forget what is recorded of these trials and train them again" },
+    { "keep-going", 'k', CLI_NO_FLAG, NULL, offsetof(struct run_choice, fail_fast),
+      .help = "go on when a trial fails (default)" },
+    { "fail-fast", 0, CLI_FLAG, NULL, offsetof(struct run_choice, fail_fast), .help = "stop when a trial fails" },
+    { "memory-limit", 0, CLI_SIZE, "SIZE", offsetof(struct run_choice, memory_limit),
+      .help = "address space of a worker: 500M, 2G" },
+    { "stall-seconds", 0, CLI_SECONDS, "SECONDS", offsetof(struct run_choice, stall_seconds),
+      .help = "end a worker that is silent for so long (default 300, or $TPRUN_STALL_SECONDS)" },
+    { "no-progress", 0, CLI_FLAG, NULL, offsetof(struct run_choice, no_progress), .help = "no live lines on a terminal" },
+    { 0 },
+};
+/* -o is an output of any kind: here the database. */
+static const struct cli_option database[] = {
+    { "output", 'o', CLI_TEXT, "PATH", offsetof(struct cli, db), .help = "the same as --db" },
+    { 0 },
+};
 
 /* One line of the summary: means over the seeds. */
 struct summary {
@@ -46,7 +75,7 @@ static int print_study(const struct cli *c, struct query *q, const char *study, 
         " WHERE study = ?1 AND (metric LIKE 'test_%' OR (metric = 'train_loss' AND NOT EXISTS"
         "  (SELECT 1 FROM finals WHERE study = ?1 AND metric LIKE 'test_%')))"
         " ORDER BY variant, metric, CASE WHEN metric LIKE '%loss' THEN best_mean ELSE -best_mean END, cell";
-    if (c->has_format)
+    if (c->format)
         return cli_select(c, q, rows, &study, 1, e);
     struct summary s = { 0 };
     TRY(query_rows(q, rows, &study, 1, print_row, &s, e));
@@ -78,27 +107,42 @@ static int print_results(const struct cli *c, const struct plan *p, struct err *
     TRY(query_open(&q, c->db, e));
     int code = 0;
     for (size_t i = 0; i < p->n_studies && code == 0; i++) {
-        if (!c->has_format)
+        if (!c->format)
             printf("%s%s%s\n", i ? "\n" : "", p->studies[i].study.name, "");
         code = print_study(c, q, p->studies[i].study.name, e);
     }
     query_close(q);
-    if (code == 0 && !c->has_format)
+    if (code == 0 && !c->format)
         printf("\nMore: tprun show %s; tprun claims %s; tprun sql \"SELECT * FROM finals\"\n", p->studies[0].study.name,
                p->studies[0].study.name);
     return code;
 }
 
-static int run(const struct cli *c)
+static int run_options(const struct cli *c, const struct run_choice *choice, struct run_options *o, struct err *e)
 {
+    TRY(cli_run_options(c, o, e));
+    o->jobs = choice->jobs.value;
+    o->fail_fast = choice->fail_fast;
+    o->force = choice->force;
+    o->progress = !choice->no_progress && isatty(STDERR_FILENO);
+    o->memory_limit = choice->memory_limit;
+    if (choice->stall_seconds > 0)
+        o->stall_seconds = choice->stall_seconds;
+    return 0;
+}
+
+static int run(const struct cli *c, const void *own)
+{
+    const struct run_choice *choice = own;
     struct plan p;
     struct err e = { 0 };
     struct run_options o;
     struct run_result result = { 0 };
-    cli_run_options(c, &o);
     int code = cli_open_plan(c, &p, false, &e);
-    if (code == 0 && c->dry_run) {
-        code = plan_print(c, &p, &e);
+    if (code == 0)
+        code = run_options(c, choice, &o, &e);
+    if (code == 0 && choice->dry_run) {
+        code = plan_print(c, &p, choice->jobs.value, &e);
     } else if (code == 0) {
         code = runner_run(&p, &o, &result, &e);
         if (result.total)
@@ -120,7 +164,9 @@ const struct command command_run = {
     .help = "SPEC is a YAML file or a folder of them. Trials that are finished in the database are\n"
             "skipped, interrupted ones continue from their checkpoint. SIGINT, SIGTERM and SIGUSR1\n"
             "stop at a checkpoint (exit status 75), a second one at once; SIGHUP makes a checkpoint.\n",
-    .options = GROUP_DB | GROUP_FORMAT | GROUP_SPEC | GROUP_RUN,
+    .shared = (const struct cli_option *const[]){ cli_database, database, cli_formats, cli_spec, NULL },
+    .own = options,
+    .own_size = sizeof(struct run_choice),
     .min_arguments = 1,
     .max_arguments = SIZE_MAX,
     .run = run,

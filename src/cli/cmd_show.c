@@ -54,6 +54,7 @@ static const struct section of_trial[] = {
 static int print_sections(const struct cli *c, struct query *q, const struct section *s, const char *argument,
                           struct err *e)
 {
+    const enum query_format format = cli_format(c, FORMAT_TABLE);
     for (; s->title; s++) {
         bool found;
         double n = 0;
@@ -63,9 +64,9 @@ static int print_sections(const struct cli *c, struct query *q, const struct sec
         TRY(query_number(q, counted, &argument, 1, &found, &n, e));
         if (n == 0)
             continue;
-        if (c->format == FORMAT_TABLE || c->format == FORMAT_MARKDOWN)
-            printf("%s%s\n", c->format == FORMAT_MARKDOWN ? "\n## " : "\n", s->title);
-        if (c->format == FORMAT_MARKDOWN)
+        if (format == FORMAT_TABLE || format == FORMAT_MARKDOWN)
+            printf("%s%s\n", format == FORMAT_MARKDOWN ? "\n## " : "\n", s->title);
+        if (format == FORMAT_MARKDOWN)
             putchar('\n');
         TRY(cli_select(c, q, s->sql, &argument, 1, e));
     }
@@ -74,7 +75,7 @@ static int print_sections(const struct cli *c, struct query *q, const struct sec
 
 static int show(const struct cli *c, struct query *q, struct err *e)
 {
-    const char *name = c->arguments[0];
+    const char *name = c->arguments.items[0];
     bool found;
     double n = 0;
     int64_t id;
@@ -90,8 +91,9 @@ static int show(const struct cli *c, struct query *q, struct err *e)
     return print_sections(c, q, of_trial, argument, e);
 }
 
-static int run(const struct cli *c)
+static int run(const struct cli *c, const void *own)
 {
+    (void)own;
     struct query *q;
     struct err e = { 0 };
     int code = query_open(&q, c->db, &e);
@@ -107,7 +109,7 @@ const struct command command_show = {
     .arguments = "STUDY|KEY",
     .summary = "Show a study, or a trial by the first digits of its key",
     .help = "A trial: its parameters, metrics, attempts, costs, checkpoints and events.\n",
-    .options = GROUP_DB | GROUP_FORMAT,
+    .shared = (const struct cli_option *const[]){ cli_database, cli_formats, NULL },
     .min_arguments = 1,
     .max_arguments = 1,
     .run = run,

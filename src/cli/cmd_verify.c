@@ -22,7 +22,7 @@ static int train(const struct cli *c, struct plan *p, const char *db, int64_t st
 {
     struct run_options o;
     struct run_result result;
-    cli_run_options(c, &o);
+    TRY(cli_run_options(c, &o, e));
     o.db = db;
     o.jobs = 1;
     o.quiet = c->verbose == 0;
@@ -73,8 +73,9 @@ static int verify(const struct cli *c, struct plan *p, const char *folder, bool 
     return 0;
 }
 
-static int run(const struct cli *c)
+static int run(const struct cli *c, const void *own)
 {
+    (void)own;
     struct plan p;
     struct err e = { 0 };
     bool same = false;
@@ -102,7 +103,7 @@ const struct command command_verify = {
     .summary = "Train a trial straight and with a stop in the middle, and compare bit for bit",
     .help = "The first trial of the file that --variant leaves, in temporary databases. Exit status 4 if the\n"
             "two differ. train.iterations=1000 makes a long trial short.\n",
-    .options = GROUP_SPEC,
+    .shared = (const struct cli_option *const[]){ cli_spec, NULL },
     .min_arguments = 1,
     .max_arguments = 1,
     .run = run,

@@ -82,16 +82,17 @@ int main(int argc, char **argv)
     if (!command)
         return unknown_command(first);
     struct cli c;
+    void *own;
     struct err e = { 0 };
     int status;
-    if (cli_parse(&c, command, argc - named, argv + named, &e) < 0) {
+    if (cli_parse(&c, command, argc - named, argv + named, &own, &e) < 0) {
         status = cli_fail(&c, e.code, &e);
     } else if (c.help) {
         cli_help(command);
         status = 0;
     } else {
-        status = command->run(&c);
+        status = command->run(&c, own);
     }
-    cli_clear(&c);
+    cli_clear(&c, own);
     return close_output(status);
 }
