@@ -31,10 +31,14 @@ struct command {
     /* Returns the exit status; prints its own errors with cli_fail. own: own_size bytes, zero but for what was given. */
     int (*run)(const struct cli *c, const void *own);
 };
-extern const struct command *const commands[]; /* closed by NULL; the first is `run` */
-extern const struct command command_run, command_plan, command_ls, command_show, command_sql, command_list,
-    command_schema, command_probe, command_fetch, command_claims, command_digest, command_verify, command_plot,
-    command_report, command_export, command_compare;
+/* Each is src/cli/cmd_NAME.c; the first is the one that a file alone means. */
+#define COMMANDS(X)                                                                                                    \
+    X(run) X(plan) X(ls) X(show) X(claims) X(compare) X(plot) X(report) X(export) X(sql) X(list) X(schema) X(probe)        \
+    X(verify) X(digest) X(fetch)
+#define EXTERN(name) extern const struct command command_##name;
+COMMANDS(EXTERN)
+#undef EXTERN
+extern const struct command *const commands[]; /* closed by NULL */
 
 /* ---- parse.c ---- */
 /* argv[0] is skipped. key=value arguments of commands that read files become overrides. own: see struct command; both

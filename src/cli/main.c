@@ -6,11 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
-const struct command *const commands[] = {
-    &command_run,    &command_plan,   &command_ls,  &command_show, &command_claims, &command_compare, &command_plot,
-    &command_report, &command_export, &command_sql, &command_list, &command_schema, &command_probe,   &command_verify,
-    &command_digest, &command_fetch,  NULL
-};
+#define ENTRY(name) &command_##name,
+const struct command *const commands[] = { COMMANDS(ENTRY) NULL };
 
 static const struct command *find(const char *name)
 {
