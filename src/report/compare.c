@@ -1,6 +1,6 @@
 #include "report/compare.h"
 
-#include "report/moments.h"
+#include "stat/moments.h"
 #include <math.h>
 #include <string.h>
 

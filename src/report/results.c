@@ -1,5 +1,5 @@
 #include "report/escape.h"
-#include "report/moments.h"
+#include "stat/moments.h"
 #include "report/section.h"
 
 #include <math.h>
