@@ -1,5 +1,6 @@
 #include "cli/cli.h"
 
+#include "base/clean.h"
 #include "store/store.h"
 #include <stdlib.h>
 #include <string.h>
@@ -32,7 +33,8 @@ static int refresh(const struct cli *c, const struct ids *ids, struct err *e)
     const int opened = store_open(&s, c->db, &opening);
     if (opened == ERR_LOCKED) {
         if (!c->quiet)
-            fprintf(stderr, "tprun: note: %s; these are the verdicts of its last refresh\n", err_first(&opening));
+            clean_print_line(stderr, "tprun: note: %s; these are the verdicts of its last refresh",
+                             err_first(&opening));
         err_clear(&opening);
         return 0;
     }

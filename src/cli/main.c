@@ -1,6 +1,7 @@
 /* tprun: declarative experiments on target propagation. Picks the command; each is one file cmd_*.c. */
 #include "cli/cli.h"
 
+#include "base/clean.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -30,8 +31,8 @@ static int unknown_command(const char *name)
     for (; commands[n]; n++)
         names[n] = commands[n]->name;
     const char *near = err_nearest(name, names, n);
-    fprintf(stderr, "tprun: no command '%s'%s%s%s; see tprun --help\n", name, near ? "; did you mean '" : "",
-            near ? near : "", near ? "'?" : "");
+    clean_print_line(stderr, "tprun: no command '%s'%s%s%s; see tprun --help", name, near ? "; did you mean '" : "",
+                     near ? near : "", near ? "'?" : "");
     return err_exit_status(ERR_USAGE);
 }
 

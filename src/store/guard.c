@@ -92,7 +92,7 @@ int guard_set(struct query *q, struct err *e)
         { SQLITE_LIMIT_EXPR_DEPTH, 200 },          { SQLITE_LIMIT_COMPOUND_SELECT, 50 },
         { SQLITE_LIMIT_VDBE_OP, 100000 },          { SQLITE_LIMIT_ATTACHED, 0 },
         { SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 100 }, { SQLITE_LIMIT_TRIGGER_DEPTH, 1 },
-        { SQLITE_LIMIT_WORKER_THREADS, 0 },
+        { SQLITE_LIMIT_WORKER_THREADS, 0 },        { SQLITE_LIMIT_COLUMN, 500 },
     };
     for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++)
         sqlite3_limit(q->db, limits[i].limit, limits[i].value);

@@ -19,6 +19,17 @@ void query_set_timeout(struct query *q, int timeout_ms);
  * and prints the rows. n_rows may be NULL. */
 int query_print(struct query *q, const char *sql, const char *const *arguments, size_t n_arguments,
                 enum query_format format, FILE *out, size_t *n_rows, struct err *e);
+/* One output of the rows of a SELECT with one parameter, for each of n > 0 values. */
+int query_print_each(struct query *q, const char *sql, const char *const *values, size_t n, enum query_format format,
+                     FILE *out, struct err *e);
+/* Several results of the same arguments as one output, each under its name (a-z and _): in tables and Markdown a heading,
+ * and empty ones are left out; in JSON a member of one object; in ndjson the member "section" of each row; in CSV a line
+ * for each cell: section,row,name,value. The list is closed by a name NULL. */
+struct query_section {
+    const char *name, *sql;
+};
+int query_print_sections(struct query *q, const struct query_section *sections, const char *const *arguments,
+                         size_t n_arguments, enum query_format format, FILE *out, struct err *e);
 /* The first column of the first row as a number; found = false for no row or NULL. */
 int query_number(struct query *q, const char *sql, const char *const *arguments, size_t n_arguments, bool *found,
                  double *value, struct err *e);

@@ -1,4 +1,4 @@
-/* Inside of the reading half of the store: query.c, guard.c, format.c, digest.c, claims.c. */
+/* Inside of the reading half of the store: query.c, guard.c, format.c, digest.c, sections.c, claims.c. */
 #ifndef TPRUN_STORE_READER_H
 #define TPRUN_STORE_READER_H
 
@@ -20,6 +20,9 @@ int query_open_study(struct query **q, const char *path, int64_t study, struct e
 /* Compiles one SELECT and binds its arguments. */
 int query_prepare(struct query *q, const char *sql, const char *const *arguments, size_t n_arguments,
                   sqlite3_stmt **stmt, struct err *e);
+/* query_print, with the name of the section that the rows are (NULL: they are the whole output). */
+int query_print_part(struct query *q, const char *sql, const char *const *arguments, size_t n_arguments,
+                     enum query_format format, FILE *out, const char *section, size_t *n_rows, struct err *e);
 /* Goes to the next row: 1 = a row, 0 = the end. */
 int query_step(struct query *q, sqlite3_stmt *stmt, struct err *e);
 
@@ -28,7 +31,7 @@ int guard_set(struct query *q, struct err *e);
 
 /* format.c */
 struct printer;
-struct printer *printer_new(enum query_format format, FILE *out, sqlite3_stmt *stmt);
+struct printer *printer_new(enum query_format format, FILE *out, sqlite3_stmt *stmt, const char *section);
 void printer_row(struct printer *p, sqlite3_stmt *stmt);
 /* Ends the output and frees. ERR_IO when something could not be written. */
 int printer_finish(struct printer *p, struct err *e);
