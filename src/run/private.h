@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "run/progress.h"
 #include "run/runner.h"
+#include "run/signals.h"
 #include "run/wire.h"
 #include "run/worker_process.h"
 #include "store/store.h"
@@ -50,9 +51,9 @@ struct runner {
     struct pending *pending;
     size_t n_slots, n_active;
     struct attempt *slots;
-    int signal_fds[2]; /* a pipe: numbers of signals */
-    bool stopping;     /* no new trial is started */
-    bool killed;       /* the second signal */
+    int saves_heeded; /* see signals_saves */
+    bool stopping;    /* no new trial is started */
+    bool killed;      /* the second signal */
     int64_t stop_asked_ns;
     struct progress progress;
     int64_t start_ns, shown_ns, heartbeat_ns;
@@ -60,9 +61,6 @@ struct runner {
         steps_left; /* of trials not yet ended, to their budgets; what active ones have done is not counted off yet */
     double steps_done; /* in this process, by attempts that have ended */
 };
-
-/* ---- runner.c ---- */
-int runner_read_signals(struct runner *r, struct err *e);
 
 /* ---- queue.c ---- */
 /* Puts a study, its claims and all of its trials into the store, and queues those that are asked for and not finished.

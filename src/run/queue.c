@@ -109,11 +109,8 @@ int queue_put_study(struct runner *r, size_t study, struct err *e)
             continue;
         TRY(put_trial(r, s, &t, &row, e));
         TRY(store_tick(r->store, &due_ms, e));
-        if (i % 256 == 0) {
-            TRY(runner_read_signals(r, e));
-            if (r->stopping)
-                return 0;
-        }
+        if (signals_stops() > 0)
+            return 0;
         if (left_out)
             continue;
         r->result->total++;
