@@ -87,7 +87,7 @@ class Start(Signals):
         stages = [self.handles,
                   lambda p: self.until(p, lambda: self.has_open(p, "results.db.lock"), "not opened"),
                   lambda p: self.until(p, lambda: self.has_open(p, "-wal"), "not opened"),
-                  lambda p: self.until(p, lambda: self.count() > 0, "not queued"),
+                  lambda p: self.until(p, lambda: self.has_open(p, "-wal") and self.count() > 0, "not queued"),
                   lambda p: self.until(p, lambda: self.workers(p), "no worker")]
         for number in ALL:
             for stage in stages:
