@@ -10,20 +10,6 @@
 static const int64_t second_ns = 1000 * 1000 * 1000;
 enum { STALL_SECONDS = 300, STOP_SECONDS = 5, HEARTBEAT_SECONDS = 10 };
 
-int runner_make_parents(const char *path, struct err *e)
-{
-    char folder[4096];
-    if (snprintf(folder, sizeof folder, "%s", path) >= (int)sizeof folder)
-        return err_set(e, ERR_STORAGE, "%s: the path is too long", path);
-    for (char *slash = strchr(folder + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-        *slash = 0;
-        if (mkdir(folder, 0777) < 0 && errno != EEXIST)
-            return err_set(e, ERR_STORAGE, "cannot make the folder %s: %s", folder, strerror(errno));
-        *slash = '/';
-    }
-    return 0;
-}
-
 static void kill_all(struct runner *r)
 {
     for (size_t i = 0; i < r->n_slots; i++)
@@ -169,6 +155,7 @@ static int queue(struct runner *r, struct err *e)
     if (r->stopping)
         return 0;
     TRY(checkpoints_sweep(r, e));
+    checkpoints_tell_absent(r);
     if (recovered && r->options->verbose)
         progress_say(&r->progress, "tprun: %lld trials of a run that died are resumed", (long long)recovered);
     return 0;
@@ -196,9 +183,9 @@ static int work(struct runner *r, struct err *e)
 static int open_and_work(struct runner *r, struct err *e)
 {
     struct err closing = { 0 };
-    TRY(runner_make_parents(r->options->db, e));
     TRY(store_open(&r->store, r->options->db, e));
     int code = work(r, e);
+    checkpoints_close(r);
     if (store_close(r->store, &closing) < 0 && code == 0)
         code = err_move(e, &closing);
     err_clear(&closing);
@@ -208,7 +195,7 @@ static int open_and_work(struct runner *r, struct err *e)
 int runner_run(struct plan *p, const struct run_options *o, struct run_result *result, struct err *e)
 {
     const long online = sysconf(_SC_NPROCESSORS_ONLN);
-    struct runner r = { .plan = p, .options = o, .result = result };
+    struct runner r = { .plan = p, .options = o, .result = result, .own = { .fd = -1 }, .other = { .fd = -1 } };
     *result = (struct run_result){ 0 };
     r.n_slots = o->jobs > 0 ? (size_t)o->jobs : online > 0 ? (size_t)online : 1;
     r.slots = calloc(r.n_slots, sizeof *r.slots);
