@@ -16,11 +16,11 @@ struct cli {
     bool color_out, color_err;
     bool quiet, yes, help;
     int verbose;
-    const char *profile;
+    const char *profile, *checkpoints;
     struct cli_list overrides, variants, arguments;
 };
 /* --quiet --verbose --color --help are known to every command; the others to those that name the table. */
-extern const struct cli_option cli_common[], cli_database[], cli_formats[], cli_spec[];
+extern const struct cli_option cli_common[], cli_database[], cli_formats[], cli_spec[], cli_checkpoints[];
 
 struct command {
     const char *name, *arguments, *summary, *help;

@@ -107,7 +107,7 @@ const struct command command_export = {
             "`weights` writes the parameters of a trial's newest checkpoint (of a finished trial, the\n"
             "last) as safetensors: layers.<i>.weight, layers.<i>.bias, feedback.<i>.*, with study,\n"
             "variant, seed and step as metadata. network.init.from reads such files.\n",
-    .shared = (const struct cli_option *const[]){ cli_database, cli_formats, NULL },
+    .shared = (const struct cli_option *const[]){ cli_database, cli_formats, cli_checkpoints, NULL },
     .own = options,
     .own_size = sizeof(struct export_options),
     .min_arguments = 1,

@@ -171,7 +171,7 @@ const struct command command_plot = {
             "each less its mean, from black (-largest) to white (+largest), and prints medians over\n"
             "all rows: smoothness (products of vertically adjacent pixels), localisation (largest\n"
             "share in a window of 11 x 11), both over the sum of squares, and kurtosis.\n",
-    .shared = (const struct cli_option *const[]){ cli_database, NULL },
+    .shared = (const struct cli_option *const[]){ cli_database, cli_checkpoints, NULL },
     .own = options,
     .own_size = sizeof(struct plot_choice),
     .min_arguments = 1,

@@ -1,6 +1,7 @@
 #include "cli/cli.h"
 
 #include "base/clean.h"
+#include "run/signals.h"
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -91,6 +92,10 @@ static void print_counts(const struct cli *c, const struct run_result *x)
 {
     if (c->quiet)
         return;
+    if (x->stopped && !x->queued) {
+        fputs("tprun: stopped while the trials were being queued; none was trained\n", stderr);
+        return;
+    }
     fprintf(stderr, "tprun: %" PRIu64 " trials: %" PRIu64 " done", x->total, x->done);
     if (x->skipped)
         fprintf(stderr, ", %" PRIu64 " were finished before", x->skipped);
@@ -145,18 +150,20 @@ static int run_options(const struct cli *c, const struct run_choice *choice, str
 static int run(const struct cli *c, const void *own)
 {
     const struct run_choice *choice = own;
-    struct plan p;
+    struct plan p = { 0 };
     struct err e = { 0 };
     struct run_options o;
     struct run_result result = { 0 };
-    int code = cli_open_plan(c, &p, false, &e);
+    int code = signals_open(&e);
+    if (code == 0)
+        code = cli_open_plan(c, &p, false, &e);
     if (code == 0)
         code = run_options(c, choice, &o, &e);
     if (code == 0 && choice->dry_run) {
         code = plan_print(c, &p, choice->jobs.value, &e);
     } else if (code == 0) {
         code = runner_run(&p, &o, &result, &e);
-        if (result.total)
+        if (result.total || result.stopped)
             print_counts(c, &result);
         if (code == 0)
             code = print_results(c, &p, &e);
@@ -175,7 +182,7 @@ const struct command command_run = {
     .help = "SPEC is a YAML file or a folder of them. Trials that are finished in the database are\n"
             "skipped, interrupted ones continue from their checkpoint. SIGINT, SIGTERM and SIGUSR1\n"
             "stop at a checkpoint (exit status 75), a second one at once; SIGHUP makes a checkpoint.\n",
-    .shared = (const struct cli_option *const[]){ cli_database, database, cli_formats, cli_spec, NULL },
+    .shared = (const struct cli_option *const[]){ cli_database, database, cli_formats, cli_spec, cli_checkpoints, NULL },
     .own = options,
     .own_size = sizeof(struct run_choice),
     .min_arguments = 1,

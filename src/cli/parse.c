@@ -27,6 +27,11 @@ const struct cli_option cli_formats[] = {
       .help = "table, csv, json, ndjson or md" },
     { 0 },
 };
+const struct cli_option cli_checkpoints[] = {
+    { "checkpoints", 0, CLI_TEXT, "FOLDER", offsetof(struct cli, checkpoints),
+      .help = "read checkpoints from here that the database's own folder lacks" },
+    { 0 },
+};
 const struct cli_option cli_spec[] = {
     { "profile", 0, CLI_TEXT, "NAME", offsetof(struct cli, profile), .help = "lay the profile NAME of the file over it" },
     { "set", 'S', CLI_LIST, "KEY=VALUE", offsetof(struct cli, overrides),
