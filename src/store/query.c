@@ -3,7 +3,9 @@
 
 #include "store/model.h"
 #include "store/path.h"
+#include "store/reason.h"
 #include "store/writer.h" /* SCHEMA_VERSION, APPLICATION_ID */
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +16,7 @@ const char *const query_format_names[] = { "table", "csv", "json", "ndjson", "md
 
 static int fail(struct query *q, struct err *e)
 {
-    const int rc = sqlite3_extended_errcode(q->db);
+    const int rc = sqlite3_extended_errcode(q->db), reason = sqlite3_system_errno(q->db);
     const char *detail = sqlite3_errmsg(q->db);
     switch (rc & 0xff) {
     case SQLITE_AUTH:
@@ -24,6 +26,8 @@ static int fail(struct query *q, struct err *e)
         return err_set(e, ERR_USAGE, "the query was stopped after %.3g s", q->timeout_ms / 1000.0);
     case SQLITE_CANTOPEN:
     case SQLITE_READONLY:
+        if (reason && reason != EACCES && reason != EPERM && reason != EROFS && reason != ENOENT)
+            return reason_set(e, q->path, "read", reason);
         return err_set(e, ERR_STORAGE,
                        "%s cannot be read here: it has a write-ahead log that only a writer can open, and its folder "
                        "is not writable; copy "
@@ -34,8 +38,9 @@ static int fail(struct query *q, struct err *e)
         return err_set(e, ERR_STORAGE, "%s is damaged or not a database: %s", q->path, detail);
     case SQLITE_NOMEM:
         return err_set(e, ERR_MEMORY, "%s: out of memory", q->path);
-    case SQLITE_BUSY:
     case SQLITE_IOERR:
+        return reason_set(e, q->path, "read", reason);
+    case SQLITE_BUSY:
     case SQLITE_FULL:
         return err_set(e, ERR_STORAGE, "%s: cannot read: %s", q->path, detail);
     default:
@@ -56,7 +61,7 @@ static int ask(struct query *q, const char *sql, int64_t *value, struct err *e)
 }
 
 /* Ours, of this version and with the tables that we make: nothing else is read. *version is 0 for an empty file. */
-static int check_identity(struct query *q, int64_t *version, struct err *e)
+static int check_identity(struct query *q, int64_t *version, bool *stale, struct err *e)
 {
     int64_t application = 0, objects = 0;
     TRY(ask(q, "PRAGMA application_id", &application, e));
@@ -69,8 +74,7 @@ static int check_identity(struct query *q, int64_t *version, struct err *e)
                        q->path, (long long)*version, (int)SCHEMA_VERSION);
     if (objects == 0)
         *version = 0;
-    bool stale;
-    return *version < SCHEMA_OLDEST ? 0 : model_compare(q->db, q->path, (int)*version, &stale, e);
+    return *version < SCHEMA_OLDEST ? 0 : model_compare(q->db, q->path, (int)*version, stale, e);
 }
 
 static int check_version(const struct query *q, int64_t version, struct err *e)
@@ -101,7 +105,7 @@ static int restrict_to(struct query *q, int64_t study, struct err *e)
     return 0;
 }
 
-static int open_connection(struct query *q, int64_t *version, struct err *e)
+static int open_connection(struct query *q, int64_t *version, bool *stale, struct err *e)
 {
     const int rc =
         sqlite3_open_v2(q->path, &q->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW, NULL);
@@ -111,23 +115,24 @@ static int open_connection(struct query *q, int64_t *version, struct err *e)
     sqlite3_busy_timeout(q->db, READER_BUSY_MS);
     if (rc != SQLITE_OK || model_distrust(q->db) != SQLITE_OK)
         return fail(q, e);
-    return check_identity(q, version, e);
+    return check_identity(q, version, stale, e);
 }
 
-static int open_resolved(struct query *q, const char *path, int64_t *version, struct err *e)
+static int open_resolved(struct query *q, const char *path, int64_t *version, bool *stale, struct err *e)
 {
     q->timeout_ms = TIMEOUT_MS;
     TRY(path_resolve(path, false, &q->path, e));
-    return open_connection(q, version, e);
+    return open_connection(q, version, stale, e);
 }
 
 int query_check(const char *path, bool *empty, struct err *e)
 {
     int64_t version = 0;
+    bool stale = false;
     struct query *q = calloc(1, sizeof *q);
     if (!q)
         return err_set(e, ERR_MEMORY, "out of memory");
-    const int code = open_resolved(q, path, &version, e);
+    const int code = open_resolved(q, path, &version, &stale, e);
     *empty = version == 0;
     query_close(q);
     return code;
@@ -140,9 +145,12 @@ int query_open_study(struct query **query, const char *path, int64_t study, stru
     if (!q)
         return err_set(e, ERR_MEMORY, "out of memory");
     int64_t version = 0;
-    int code = open_resolved(q, path, &version, e);
+    bool stale = false;
+    int code = open_resolved(q, path, &version, &stale, e);
     if (code == 0)
         code = check_version(q, version, e);
+    if (code == 0 && stale) /* of another program: ours stand before them, and they are never run */
+        code = model_lend_views(q->db, e);
     if (code == 0 && study > 0)
         code = restrict_to(q, study, e);
     if (code == 0)
