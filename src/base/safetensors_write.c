@@ -2,6 +2,7 @@
  * tensor is aligned. */
 #include "base/file.h"
 #include "base/hash.h"
+#include "base/killpoint.h"
 #include "base/safetensors.h"
 #include "base/text.h"
 
@@ -166,6 +167,7 @@ static int write_contents(const struct safetensors_writer *w, const struct text 
         for (size_t i = 0; i < w->n; i++)
             if (dtype_size(w->tensors[i].dtype) == size)
                 TRY(put(fd, h, w->tensors[i].data, w->tensors[i].n * size, path, e));
+    KILL_POINT(TENSORS_WRITTEN);
     if (fsync(fd) < 0) /* never tried again: a second fsync may succeed although pages were dropped */
         return err_set(e, ERR_IO, "%s: fsync: %s", path, strerror(errno));
     return 0;
@@ -194,9 +196,11 @@ static int write_durably(const struct safetensors_writer *w, const struct text *
 {
     const int fd = open_temporary(path, temporary, e);
     TRY(fd);
+    KILL_POINT(TENSORS_CREATED);
     struct hash h;
     hash_init(&h);
     int code = write_contents(w, header, fd, &h, temporary->s, e);
+    KILL_POINT(TENSORS_SYNCED);
     if (close(fd) < 0 && errno != EINTR && code == 0)
         code = err_set(e, ERR_IO, "%s: close: %s", temporary->s, strerror(errno));
     if (code == 0 && rename(temporary->s, path) < 0)
@@ -205,7 +209,9 @@ static int write_durably(const struct safetensors_writer *w, const struct text *
         unlink(temporary->s); /* the error that counts is told already */
         return code;
     }
+    KILL_POINT(TENSORS_RENAMED);
     TRY(file_sync_folder(path, e));
+    KILL_POINT(TENSORS_FOLDER_SYNCED);
     if (hex)
         hash_hex(&h, hex);
     return 0;

@@ -1,6 +1,7 @@
 /* tprun: declarative experiments on target propagation. Picks the command; each is one file cmd_*.c. */
 #include "cli/cli.h"
 
+#include "base/killpoint.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -61,6 +62,12 @@ int main(int argc, char **argv)
 {
     open_standard_descriptors();
     const char *first = argc > 1 ? argv[1] : "--help";
+#ifdef TPRUN_KILL_POINTS
+    if (!strcmp(first, "--fault-points")) {
+        kill_points_print(stdout);
+        return close_output(0);
+    }
+#endif
     if (!strcmp(first, "--version")) {
         puts(cli_code);
         return close_output(0);

@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/gunzip.h"
+#include "base/killpoint.h"
 #include "base/map.h"
 #include "base/text.h"
 #include <errno.h>
@@ -33,7 +34,10 @@ int keep_begin(struct keep *k, const char *folder, const char *name, struct err 
     k->temporary = keep_path(folder, name, suffix);
     hash_init(&k->hash);
     k->fd = open(k->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
-    return k->fd < 0 ? err_set(e, ERR_IO, "%s: %s", k->temporary, strerror(errno)) : 0;
+    if (k->fd < 0)
+        return err_set(e, ERR_IO, "%s: %s", k->temporary, strerror(errno));
+    KILL_POINT(FETCH_CREATED);
+    return 0;
 }
 
 int keep_write(struct keep *k, const void *bytes, size_t n, struct err *e)
@@ -47,6 +51,7 @@ int keep_sync(struct keep *k, struct err *e)
 {
     hash_hex(&k->hash, k->sha256);
     const int synced = fsync(k->fd), reason = errno;
+    KILL_POINT(FETCH_SYNCED);
     const int closed = close(k->fd);
     k->fd = -1;
     if (synced < 0 || closed < 0)
@@ -58,6 +63,7 @@ int keep_replace(struct keep *k, struct err *e)
 {
     if (rename(k->temporary, k->path) < 0)
         return err_set(e, ERR_IO, "%s: %s", k->path, strerror(errno));
+    KILL_POINT(FETCH_RENAMED);
     return file_sync_folder(k->path, e);
 }
 
@@ -66,8 +72,10 @@ int keep_replace(struct keep *k, struct err *e)
 int keep_rename(struct keep *k, struct err *e)
 {
     char hex[65];
-    if (link(k->temporary, k->path) == 0)
+    if (link(k->temporary, k->path) == 0) {
+        KILL_POINT(FETCH_RENAMED);
         return file_sync_folder(k->path, e);
+    }
     if (errno != EEXIST && access(k->path, F_OK) != 0)
         return keep_replace(k, e);
     TRY(hash_file_hex(k->path, hex, e));

@@ -1,6 +1,7 @@
 #include "report/output.h"
 
 #include "base/file.h"
+#include "base/killpoint.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -9,8 +10,10 @@
 
 static int fill(int fd, const struct text *t, const char *path, struct err *e)
 {
+    KILL_POINT(OUTPUT_CREATED);
     const int code = file_write(fd, t->n ? t->s : "", t->n, path, e);
     const bool synced = fsync(fd) == 0;
+    KILL_POINT(OUTPUT_SYNCED);
     const bool closed = close(fd) == 0;
     TRY(code);
     return synced && closed ? 0 : err_set(e, ERR_IO, "%s: cannot write: %s", path, strerror(errno));
@@ -30,6 +33,7 @@ int output_write(const char *path, const struct text *t, struct err *e)
     int code = fd < 0 ? err_set(e, ERR_IO, "%s: cannot write: %s", path, strerror(errno)) : fill(fd, t, path, e);
     if (code == 0 && rename(temporary.s, path) < 0)
         code = err_set(e, ERR_IO, "%s: cannot write: %s", path, strerror(errno));
+    KILL_POINT(OUTPUT_RENAMED);
     if (code < 0 && fd >= 0)
         unlink(temporary.s); /* what was wrong is known already */
     text_free(&temporary);

@@ -1,5 +1,6 @@
 #include "run/private.h"
 
+#include "base/killpoint.h"
 #include "store/query.h"
 #include <dirent.h>
 #include <errno.h>
@@ -80,11 +81,14 @@ int checkpoints_sweep(const struct runner *r, struct err *e)
     const struct dirent *d;
     while (dir && (d = readdir(dir))) {
         const char *name = d->d_name;
-        if (is_ours(name) && !(named.n && bsearch(&name, named.items, named.n, sizeof *named.items, compare)))
+        if (is_ours(name) && !(named.n && bsearch(&name, named.items, named.n, sizeof *named.items, compare))) {
+            KILL_POINT(RUN_SWEEP);
             (void)unlinkat(dirfd(dir), name, 0);
+        }
     }
     if (dir)
         closedir(dir);
+    KILL_POINT(RUN_SWEPT);
     for (size_t i = 0; i < named.n; i++)
         free(named.items[i]);
     free(named.items);

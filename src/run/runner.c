@@ -1,5 +1,6 @@
 #include "run/private.h"
 
+#include "base/killpoint.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -207,10 +208,13 @@ static int work(struct runner *r, struct err *e)
 {
     int64_t recovered;
     TRY(checkpoints_open(r, e));
+    KILL_POINT(RUN_FOLDER);
     TRY(store_recover(r->store, &recovered, e));
+    KILL_POINT(RUN_RECOVERED);
     for (size_t i = 0; i < r->plan->n_studies; i++)
         TRY(queue_put_study(r, i, e));
     TRY(store_flush(r->store, e));
+    KILL_POINT(RUN_QUEUED);
     TRY(checkpoints_sweep(r, e));
     if (recovered && r->options->verbose)
         progress_say(&r->progress, "tprun: %lld trials of a run that died are resumed", (long long)recovered);
@@ -226,8 +230,11 @@ static int work(struct runner *r, struct err *e)
         code = store_flush(r->store, e);
     if (code == 0)
         code = checkpoints_sweep(r, e); /* a worker that was killed may have left half a file */
-    for (size_t i = 0; i < r->plan->n_studies && code == 0 && !r->result->stopped; i++) /* stopping is quick */
+    for (size_t i = 0; i < r->plan->n_studies && code == 0 && !r->result->stopped; i++) { /* stopping is quick */
+        KILL_POINT(RUN_REFRESH);
         code = store_refresh(r->store, r->plan->studies[i].store_id, e);
+        KILL_POINT(RUN_REFRESHED);
+    }
     free(r->slots);
     free(fds);
     return code;
@@ -243,6 +250,7 @@ int runner_run(struct plan *p, const struct run_options *o, struct run_result *r
     progress_init(&r.progress, o->progress, o->color, o->quiet);
     struct sigaction before[N_HANDLED];
     int code = open_signals(&r, before, e);
+    KILL_POINT(RUN_SIGNALS);
     if (code == 0)
         code = store_open(&r.store, o->db, e);
     if (code == 0)

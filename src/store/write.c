@@ -5,6 +5,7 @@
  * may grow to what arrives in 20 ms, at most 16,384 rows; it shrinks back by itself. */
 #include "store/writer.h"
 
+#include "base/killpoint.h"
 #include <assert.h>
 #include <errno.h>
 #include <math.h>
@@ -262,7 +263,9 @@ int store_flush(struct store *s, struct err *e)
         return 0;
     TRY(write_begin(s, e));
     TRY(metric_put_summaries(s, e));
+    KILL_POINT(STORE_COMMIT);
     TRY(write_exec(s, SQL_COMMIT, NULL, 0, NULL, e));
+    KILL_POINT(STORE_COMMITTED);
     s->open_group = false;
     s->weight = 0;
     s->acknowledged = s->queued;
