@@ -167,6 +167,7 @@ class State:
             self.rows = set(connection.execute(
                 "SELECT study, variant, cell, seed, metric, step, value, nonfinite FROM metrics"))
             self.states = dict(connection.execute("SELECT key, state FROM trials"))
+            self.budgets = dict(connection.execute("SELECT key, budget FROM trials"))
             self.checkpoints = [(os.path.basename(path), sha) for path, sha in
                                 connection.execute("SELECT path, sha256 FROM checkpoint")]
         except sqlite3.Error as error:
@@ -175,7 +176,7 @@ class State:
             connection.close()
         self.check_checkpoints(db + ".checkpoints")
 
-    checkpoints = []
+    checkpoints, budgets = [], {}
 
     def done(self):
         return {key for key, state in self.states.items() if state == "done"}
@@ -197,7 +198,7 @@ class State:
         lost = self.rows - later.rows
         if lost:
             wrong.append(f"{len(lost)} rows are lost, such as {min(lost)}")
-        undone = self.done() - later.done()
+        undone = {key for key in self.done() - later.done() if self.budgets[key] == later.budgets.get(key)}
         if undone:
             wrong.append(f"trials that were done are not: {sorted(undone)}")
         return wrong
