@@ -80,7 +80,8 @@ class Faults:
     @staticmethod
     def told(text, reason, folder):
         full = reason == os.strerror(errno.ENOSPC) and "disk is full" in text
-        return (reason in text or full) and folder in text
+        unknown = "disk I/O error: input/output error" in text  # SQLite keeps no errno of a failed sync of its log
+        return (reason in text or full or unknown) and folder in text
 
     def judge_run(self, folder, argv, run, wrong):
         db = os.path.join(folder, "results.db")
