@@ -44,17 +44,12 @@
     X(WORKER_RESTORED, "worker.restored")             /* from its checkpoint, or at the beginning */                   \
     X(WORKER_STEP, "worker.step")                     /* between two steps */                                          \
     X(WORKER_END, "worker.end")                       /* before the end is told */                                     \
-    X(TENSORS_CREATED, "tensors.created")             /* a checkpoint or exported weights: an empty temporary file */  \
-    X(TENSORS_WRITTEN, "tensors.written")                                                                              \
-    X(TENSORS_SYNCED, "tensors.synced")                                                                                \
-    X(TENSORS_RENAMED, "tensors.renamed")                                                                              \
-    X(TENSORS_FOLDER_SYNCED, "tensors.folder_synced")                                                                  \
-    X(OUTPUT_CREATED, "output.created")               /* a report, a figure */                                         \
-    X(OUTPUT_SYNCED, "output.synced")                                                                                  \
-    X(OUTPUT_RENAMED, "output.renamed")                                                                                \
-    X(FETCH_CREATED, "fetch.created")                 /* a data file */                                                \
-    X(FETCH_SYNCED, "fetch.synced")                                                                                    \
-    X(FETCH_RENAMED, "fetch.renamed")
+    X(FILE_CREATED, "file.created")                   /* a checkpoint, weights, a report, a data file: empty, without its name */\
+    X(FILE_WRITTEN, "file.written")                                                                                    \
+    X(FILE_SYNCED, "file.synced")                                                                                      \
+    X(FILE_RENAMED, "file.renamed")                                                                                    \
+    X(FILE_LINKED, "file.linked")                     /* a data file has its name */                                   \
+    X(FILE_FOLDER_SYNCED, "file.folder_synced")
 /* clang-format on */
 
 #ifdef TPRUN_KILL_POINTS

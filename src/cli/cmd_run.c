@@ -1,5 +1,6 @@
 #include "cli/cli.h"
 
+#include "run/signals.h"
 #include <inttypes.h>
 #include <string.h>
 
@@ -59,6 +60,10 @@ static void print_counts(const struct cli *c, const struct run_result *x)
 {
     if (c->quiet)
         return;
+    if (x->stopped && !x->queued) {
+        fputs("tprun: stopped while the trials were being queued; none was trained\n", stderr);
+        return;
+    }
     fprintf(stderr, "tprun: %" PRIu64 " trials: %" PRIu64 " done", x->total, x->done);
     if (x->skipped)
         fprintf(stderr, ", %" PRIu64 " were finished before", x->skipped);
@@ -91,17 +96,19 @@ static int print_results(const struct cli *c, const struct plan *p, struct err *
 
 static int run(const struct cli *c)
 {
-    struct plan p;
+    struct plan p = { 0 };
     struct err e = { 0 };
     struct run_options o;
     struct run_result result = { 0 };
     cli_run_options(c, &o);
-    int code = cli_open_plan(c, &p, false, &e);
+    int code = signals_open(&e);
+    if (code == 0)
+        code = cli_open_plan(c, &p, false, &e);
     if (code == 0 && c->dry_run) {
         code = plan_print(c, &p, &e);
     } else if (code == 0) {
         code = runner_run(&p, &o, &result, &e);
-        if (result.total)
+        if (result.total || result.stopped)
             print_counts(c, &result);
         if (code == 0)
             code = print_results(c, &p, &e);

@@ -112,11 +112,8 @@ int queue_put_study(struct runner *r, size_t study, struct err *e)
         TRY(put_trial(r, s, &t, &row, e));
         KILL_POINT(RUN_QUEUE_TRIAL);
         TRY(store_tick(r->store, &due_ms, e));
-        if (i % 256 == 0) {
-            TRY(runner_read_signals(r, e));
-            if (r->stopping)
-                return 0;
-        }
+        if (signals_stops() > 0)
+            return 0;
         if (left_out)
             continue;
         r->result->total++;
@@ -127,10 +124,12 @@ int queue_put_study(struct runner *r, size_t study, struct err *e)
             r->result->skipped++;
             continue;
         }
+        const bool absent = checkpoints_absent(r, &row);
         TRY(data_files_check(r, &t.config, e));
-        if (!row.checkpoint_path[0])
+        if (!row.checkpoint_path[0] || absent)
             TRY(initial_file_check(r, &t.config, e));
-        const int64_t left = t.budget - row.checkpoint_step;
+        r->n_absent += absent;
+        const int64_t left = t.budget - (absent ? 0 : row.checkpoint_step);
         r->steps_left += (double)(left > 0 ? left : 0);
         TRY(add_pending(r, (struct pending){ study, i }, e));
     }

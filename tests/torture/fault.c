@@ -99,28 +99,54 @@ static int open_at(int at, const char *path, int flags, mode_t mode)
 OPEN_FUNCTION(open)
 OPEN_FUNCTION(open64)
 
+int openat(int at, const char *path, int flags, ...)
+{
+    va_list args;
+    va_start(args, flags);
+    const mode_t mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(args, mode_t) : 0;
+    va_end(args);
+    return open_at(at, path, flags, mode);
+}
+
+int openat64(int at, const char *path, int flags, ...) __attribute__((alias("openat")));
+
 DIR *opendir(const char *path)
 {
     REAL(DIR *, opendir, const char *);
     return strikes_path("open", AT_FDCWD, path) ? NULL : real_opendir(path);
 }
 
+int mkdirat(int at, const char *path, mode_t mode)
+{
+    REAL(int, mkdirat, int, const char *, mode_t);
+    return strikes_path("mkdir", at, path) ? -1 : real_mkdirat(at, path, mode);
+}
+
 int mkdir(const char *path, mode_t mode)
 {
-    REAL(int, mkdir, const char *, mode_t);
-    return strikes_path("mkdir", AT_FDCWD, path) ? -1 : real_mkdir(path, mode);
+    return mkdirat(AT_FDCWD, path, mode);
+}
+
+int renameat(int from_at, const char *from, int at, const char *to)
+{
+    REAL(int, renameat, int, const char *, int, const char *);
+    return strikes_path("rename", at, to) ? -1 : real_renameat(from_at, from, at, to);
 }
 
 int rename(const char *from, const char *to)
 {
-    REAL(int, rename, const char *, const char *);
-    return strikes_path("rename", AT_FDCWD, to) ? -1 : real_rename(from, to);
+    return renameat(AT_FDCWD, from, AT_FDCWD, to);
+}
+
+int linkat(int from_at, const char *from, int at, const char *to, int flags)
+{
+    REAL(int, linkat, int, const char *, int, const char *, int);
+    return strikes_path("link", at, to) ? -1 : real_linkat(from_at, from, at, to, flags);
 }
 
 int link(const char *from, const char *to)
 {
-    REAL(int, link, const char *, const char *);
-    return strikes_path("link", AT_FDCWD, to) ? -1 : real_link(from, to);
+    return linkat(AT_FDCWD, from, AT_FDCWD, to, 0);
 }
 
 int unlink(const char *path)

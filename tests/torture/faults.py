@@ -15,7 +15,7 @@ from points import Points, read
 CALLS = {"open": [errno.EIO, errno.ENOSPC], "read": [errno.EIO], "write": [errno.EIO, errno.ENOSPC], "short": [0],
          "sync": [errno.EIO, errno.ENOSPC], "rename": [errno.EIO, errno.ENOSPC], "link": [errno.EIO], "unlink": [errno.EIO],
          "close": [errno.EIO], "mkdir": [errno.EIO, errno.ENOSPC], "truncate": [errno.EIO]}
-TARGETS = ("run", "output", "fetch", "weights")
+TARGETS = ("run", "report", "fetch", "weights")
 STATUSES = (1, 3, 4, 5, 6, 75)  # documented; 2 is for mistakes of a user
 
 
@@ -23,13 +23,9 @@ class Faults:
     def __init__(self, program, tally, folder):
         self.program, self.tally, self.folder = program, tally, folder
         self.commands = Points(program, tally, folder, True)
+        self.command = self.commands.command
         self.library = os.path.join(program.build, "tests", "torture", "libfault.so")
         self.outputs = {}
-
-    def command(self, target, folder):
-        if target == "weights":
-            return self.commands.weights(folder)
-        return self.commands.commands({"run": "run.start", "output": "output.x", "fetch": "fetch.x"}[target], folder)
 
     def strike(self, argv, folder, kind, n, error, mode, program=None):
         """The run, how many calls there were, and how many of them failed."""

@@ -19,7 +19,7 @@ class Points:
         self.program, self.tally, self.folder, self.short = program, tally, folder, short
         self.fetch_one = os.path.join(program.build, "tests", "fetch-one")
         self.digest, _ = torture.straight(program, folder)
-        self.reached = {}
+        self.reached = set()
         self.source = os.path.join(folder, "source")
         os.mkdir(self.source)
         with open(os.path.join(self.source, NAME), "wb") as f:
@@ -29,42 +29,49 @@ class Points:
 
     # ---- what comes to a point ----
 
-    def commands(self, point, folder):
-        """(argv, output files) of what comes to this point, in a folder of its own."""
-        db = os.path.join(folder, "results.db")
-        room = point.split(".")[0]
+    def command(self, target, folder):
+        """(argv, output files or None for a database) of a command, in a folder of its own."""
         p = self.program
-        if room == "output":
+        if target == "report":
             out = os.path.join(folder, "report.md")
             return [p.tprun, "report", "tiny", "--db", self.finished, "-o", out], [out]
-        if room == "fetch":
+        if target == "fetch":
             out = os.path.join(folder, "data", NAME)
             return [self.fetch_one, os.path.dirname(out), "1", "file", NAME, str(len(DATA)), hashlib.sha256(DATA).hexdigest(),
                     self.source], [out]
-        if point == "run.sweep":  # a worker that was killed left half a file
+        if target == "weights":
+            key = min(torture.State(self.finished).states)
+            out = os.path.join(folder, "weights.safetensors")
+            return [p.tprun, "export", "weights", key, "--db", self.finished, "-o", out, "--force"], [out]
+        db = os.path.join(folder, "results.db")
+        if target == "sweep":  # a worker that was killed left half a file
             os.mkdir(db + ".checkpoints")
-            with open(os.path.join(db + ".checkpoints", "0123456789abcdef.7.safetensors.1.tmp"), "wb") as f:
+            with open(os.path.join(db + ".checkpoints", "0123456789abcdef.7.safetensors.1.0123456789abcdef.tmp"), "wb") as f:
                 f.write(b"half a file")
         return [p.tprun, "run", p.spec, "--db", db, "-j", p.jobs], None
 
-    def weights(self, folder):
-        key = next(iter(torture.State(self.finished).states))
-        out = os.path.join(folder, "weights.safetensors")
-        return [self.program.tprun, "export", "weights", key, "--db", self.finished, "-o", out, "--force"], [out]
+    @staticmethod
+    def targets(point):
+        """The commands that come to a point."""
+        if point == "file.linked":
+            return ["fetch"]
+        if point.startswith("file."):
+            return ["run", "report", "weights"] + ([] if point == "file.renamed" else ["fetch"])
+        return ["sweep" if point == "run.sweep" else "run"]
 
     # ---- cases ----
 
-    def case(self, point, n, signal, export=False):
-        what = f"{point}:{n}:{signal}{' of an export' if export else ''}"
+    def case(self, target, point, n, signal):
+        what = f"{target}: {point}:{n}:{signal}"
         wrong = []
         with torture.Folder(self.folder) as folder:
-            argv, outputs = self.weights(folder) if export else self.commands(point, folder)
-            in_worker = not export and point.split(".")[0] in ("worker", "tensors")
+            argv, outputs = self.command(target, folder)
+            in_worker = outputs is None and point.split(".")[0] in ("worker", "file")
             whom = ":parent" if in_worker and signal != "KILL" else ""
             first = torture.Run(argv, {"TPRUN_KILL": f"{point}:{n}:{signal}{whom}"}).wait()
             hit = f"kill point {point}:{n}" in first.err
             if hit:
-                self.reached[point] = True
+                self.reached.add((target, point))
             if first.hung:
                 wrong.append("hangs")
             left = first.wait_gone()
@@ -75,7 +82,6 @@ class Points:
             else:
                 self.judge_output(first, hit, argv, outputs, wrong)
         self.tally.case("P1 kill points" if signal == "KILL" else "P12 kill points x signals", what, wrong)
-        return hit
 
     def judge_run(self, folder, first, hit, signal, in_worker, argv, wrong):
         db = os.path.join(folder, "results.db")
@@ -110,12 +116,11 @@ class Points:
                 wrong.append(f"{path} was half written")
 
     def plan(self, points):
-        runs = [p for p in points if p.split(".")[0] not in ("output", "fetch")]
-        kills = [(p, n, "KILL", False) for n in (1, 2, 3) for p in points]
-        kills += [(p, 1, "KILL", True) for p in points if p.startswith("tensors.")]
-        signals = [(p, 1, s, False) for s in ("INT", "TERM", "HUP", "USR1") for p in runs]
+        kills = [(target, p, n, "KILL") for n in (1, 2, 3) for p in points for target in self.targets(p)]
+        runs = [(self.targets(p)[0], p) for p in points if self.targets(p)[0] in ("run", "sweep")]
+        signals = [(target, p, 1, s) for s in ("INT", "TERM", "HUP", "USR1") for target, p in runs]
         if self.short:  # every point once with KILL and once with a signal, in turn
-            kills = [c for c in kills if c[1] == 1]
+            kills = [c for c in kills if c[2] == 1]
             signals = [c for i, c in enumerate(signals) if (i + i // len(runs)) % 4 == 0]
         return kills + signals
 
@@ -138,5 +143,7 @@ def run(program, tally, folder, short, parallel=2):
     with concurrent.futures.ThreadPoolExecutor(parallel) as pool:
         list(pool.map(lambda case: test.case(*case), cases))
     for point in points:
-        tally.case("P1 every kill point is reached", point, [] if test.reached.get(point) else ["never reached"])
+        for target in test.targets(point):
+            reached = (target, point) in test.reached
+            tally.case("P1 every kill point is reached", f"{target}: {point}", [] if reached else ["never reached"])
     shutil.rmtree(folder, ignore_errors=True)

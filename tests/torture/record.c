@@ -160,15 +160,26 @@ int __open64_2(const char *path, int flags)
     return open_at(AT_FDCWD, path, flags, 0);
 }
 
-int mkdir(const char *path, mode_t mode)
+int openat(int at, const char *path, int flags, ...)
 {
-    REAL(int, mkdir, const char *, mode_t);
+    va_list args;
+    va_start(args, flags);
+    const mode_t mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(args, mode_t) : 0;
+    va_end(args);
+    return open_at(at, path, flags, mode);
+}
+
+int openat64(int at, const char *path, int flags, ...) __attribute__((alias("openat")));
+
+int mkdirat(int at, const char *path, mode_t mode)
+{
+    REAL(int, mkdirat, int, const char *, mode_t);
     char absolute[4096];
-    if (!root() || !wanted_path(AT_FDCWD, path, absolute))
-        return real_mkdir(path, mode);
+    if (!root() || !wanted_path(at, path, absolute))
+        return real_mkdirat(at, path, mode);
     begin();
     const char *name;
-    const int code = real_mkdir(path, mode);
+    const int code = real_mkdirat(at, path, mode);
     if (code == 0) {
         const uint64_t folder = folder_of(absolute, &name);
         put(RECORD_MKDIR, inode_of(absolute), folder, name, NULL, 0, NULL, 0);
@@ -177,15 +188,20 @@ int mkdir(const char *path, mode_t mode)
     return code;
 }
 
-int link(const char *from, const char *to)
+int mkdir(const char *path, mode_t mode)
 {
-    REAL(int, link, const char *, const char *);
+    return mkdirat(AT_FDCWD, path, mode);
+}
+
+int linkat(int from_at, const char *from, int at, const char *to, int flags)
+{
+    REAL(int, linkat, int, const char *, int, const char *, int);
     char absolute[4096];
-    if (!root() || !wanted_path(AT_FDCWD, to, absolute))
-        return real_link(from, to);
+    if (!root() || !wanted_path(at, to, absolute))
+        return real_linkat(from_at, from, at, to, flags);
     begin();
     const char *name;
-    const int code = real_link(from, to);
+    const int code = real_linkat(from_at, from, at, to, flags);
     if (code == 0) {
         const uint64_t folder = folder_of(absolute, &name);
         put(RECORD_LINK, inode_of(absolute), folder, name, NULL, 0, NULL, 0);
@@ -194,21 +210,31 @@ int link(const char *from, const char *to)
     return code;
 }
 
-int rename(const char *from, const char *to)
+int link(const char *from, const char *to)
 {
-    REAL(int, rename, const char *, const char *);
+    return linkat(AT_FDCWD, from, AT_FDCWD, to, 0);
+}
+
+int renameat(int from_at, const char *from, int at, const char *to)
+{
+    REAL(int, renameat, int, const char *, int, const char *);
     char old[4096], new[4096];
-    if (!root() || !wanted_path(AT_FDCWD, from, old) || !wanted_path(AT_FDCWD, to, new))
-        return real_rename(from, to);
+    if (!root() || !wanted_path(from_at, from, old) || !wanted_path(at, to, new))
+        return real_renameat(from_at, from, at, to);
     begin();
     const char *name, *other;
-    const int code = real_rename(from, to);
+    const int code = real_renameat(from_at, from, at, to);
     if (code == 0) {
         const uint64_t folder = folder_of(old, &name), target = folder_of(new, &other);
         put(RECORD_RENAME, target, folder, name, other, 0, NULL, 0);
     }
     end();
     return code;
+}
+
+int rename(const char *from, const char *to)
+{
+    return renameat(AT_FDCWD, from, AT_FDCWD, to);
 }
 
 int unlinkat(int at, const char *path, int flags)
