@@ -5,6 +5,18 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+_Noreturn void err_no_memory(const char *format, ...)
+{
+    char what[256];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(what, sizeof what, format, args); /* a long one is cut */
+    va_end(args);
+    fprintf(stderr, "tprun: error: out of memory (%s)\n", what);
+    _exit(err_exit_status(ERR_MEMORY));
+}
 
 static char *format_text(const char *format, va_list args)
 {
@@ -13,10 +25,8 @@ static char *format_text(const char *format, va_list args)
     const int n = vsnprintf(NULL, 0, format, args);
     assert(n >= 0);
     char *s = malloc((size_t)n + 1);
-    if (!s) {
-        fprintf(stderr, "tprun: out of memory while reporting an error: %s\n", format);
-        abort();
-    }
+    if (!s)
+        err_no_memory("while reporting: %s", format);
     const int written = vsnprintf(s, (size_t)n + 1, format, again);
     va_end(again);
     assert(written == n);
@@ -37,10 +47,8 @@ static void add(struct err *e, enum err_level level, struct where where, char *t
     if (e->n_messages == e->capacity) {
         const size_t capacity = e->capacity ? 2 * e->capacity : 8;
         struct err_message *messages = realloc(e->messages, capacity * sizeof *messages);
-        if (!messages) {
-            fprintf(stderr, "tprun: out of memory while reporting an error: %s\n", text);
-            abort();
-        }
+        if (!messages)
+            err_no_memory("while reporting: %s", text);
         e->messages = messages;
         e->capacity = capacity;
     }

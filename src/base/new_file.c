@@ -1,6 +1,7 @@
 #include "base/new_file.h"
 
 #include "base/file.h"
+#include "base/killpoint.h"
 #include "base/text.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -30,8 +31,10 @@ static int open_temporary(struct new_file *f, struct err *e)
         free(f->temporary);
         f->temporary = name.s;
         f->fd = openat(f->folder, f->temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
-        if (f->fd >= 0)
+        if (f->fd >= 0) {
+            KILL_POINT(FILE_CREATED);
             return 0;
+        }
         if (errno != EEXIST && errno != EINTR)
             return fail(f, "cannot write", errno, e);
     }
@@ -71,6 +74,7 @@ int new_file_write(struct new_file *f, const void *bytes, size_t n, struct err *
 
 int new_file_sync(struct new_file *f, struct err *e)
 {
+    KILL_POINT(FILE_WRITTEN);
     /* Never tried again: a second fsync may succeed although pages were dropped. */
     const int synced = fsync(f->fd), reason = errno;
     const int closed = close(f->fd);
@@ -80,12 +84,16 @@ int new_file_sync(struct new_file *f, struct err *e)
     if (closed < 0 && errno != EINTR)
         return fail(f, "close", errno, e);
     f->synced = true;
+    KILL_POINT(FILE_SYNCED);
     return 0;
 }
 
 static int sync_folder(struct new_file *f, struct err *e)
 {
-    return fsync(f->folder) < 0 ? fail(f, "fsync of its folder", errno, e) : 0;
+    if (fsync(f->folder) < 0)
+        return fail(f, "fsync of its folder", errno, e);
+    KILL_POINT(FILE_FOLDER_SYNCED);
+    return 0;
 }
 
 int new_file_replace(struct new_file *f, struct err *e)
@@ -95,6 +103,7 @@ int new_file_replace(struct new_file *f, struct err *e)
     if (renameat(f->folder, f->temporary, f->folder, f->name) < 0)
         return fail(f, "cannot write", errno, e);
     f->renamed = true;
+    KILL_POINT(FILE_RENAMED);
     return sync_folder(f, e);
 }
 
@@ -105,8 +114,10 @@ int new_file_link(struct new_file *f, bool *there, struct err *e)
     *there = false;
     if (!f->synced)
         TRY(new_file_sync(f, e));
-    if (linkat(f->folder, f->temporary, f->folder, f->name, 0) == 0)
+    if (linkat(f->folder, f->temporary, f->folder, f->name, 0) == 0) {
+        KILL_POINT(FILE_LINKED);
         return sync_folder(f, e); /* the temporary name goes at the end */
+    }
     if (errno != EEXIST && faccessat(f->folder, f->name, F_OK, AT_SYMLINK_NOFOLLOW) != 0)
         return new_file_replace(f, e);
     *there = true;

@@ -15,10 +15,8 @@
 /* Names and descriptions are small; without memory for them nothing can go on. */
 static void *need(void *p)
 {
-    if (!p) {
-        fputs("tprun: out of memory\n", stderr);
-        abort();
-    }
+    if (!p)
+        err_no_memory("the list of tensors");
     return p;
 }
 

@@ -1,4 +1,5 @@
 #include "base/text.h"
+#include "base/err.h"
 #include <assert.h>
 #include <math.h>
 #include <stdbool.h>
@@ -10,20 +11,16 @@
 static void reserve(struct text *t, size_t extra)
 {
     size_t need;
-    if (__builtin_add_overflow(t->n, extra, &need) || __builtin_add_overflow(need, (size_t)1, &need)) {
-        fprintf(stderr, "tprun: text too long\n");
-        abort();
-    }
+    if (__builtin_add_overflow(t->n, extra, &need) || __builtin_add_overflow(need, (size_t)1, &need))
+        err_no_memory("a text that is too long");
     if (need <= t->capacity)
         return;
     size_t capacity = t->capacity ? t->capacity : 64;
     while (capacity < need)
         capacity = capacity > SIZE_MAX / 2 ? need : 2 * capacity;
     char *s = realloc(t->s, capacity);
-    if (!s) {
-        fprintf(stderr, "tprun: out of memory (%zu bytes of text)\n", capacity);
-        abort();
-    }
+    if (!s)
+        err_no_memory("%zu bytes of text", capacity);
     t->s = s;
     t->capacity = capacity;
 }

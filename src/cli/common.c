@@ -16,6 +16,8 @@ const char cli_code[] = "tprun " TPRUN_VERSION " (" COMPILER ")";
 
 int cli_fail(const struct cli *c, int code, struct err *e)
 {
+    if (code < 0 && e->code == ERR_MEMORY) /* a file that could not be read for want of memory is not wrong */
+        code = ERR_MEMORY;
     err_print(e, stderr, c->color_err);
     err_clear(e);
     return code < 0 ? err_exit_status(code) : 0;

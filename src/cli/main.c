@@ -2,6 +2,7 @@
 #include "cli/cli.h"
 
 #include "base/clean.h"
+#include "base/killpoint.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -59,6 +60,12 @@ int main(int argc, char **argv)
 {
     open_standard_descriptors();
     const char *first = argc > 1 ? argv[1] : "--help";
+#ifdef TPRUN_KILL_POINTS
+    if (!strcmp(first, "--fault-points")) {
+        kill_points_print(stdout);
+        return close_output(0);
+    }
+#endif
     if (!strcmp(first, "--version")) {
         puts(cli_code);
         return close_output(0);

@@ -1,5 +1,6 @@
 #include "run/private.h"
 
+#include "base/killpoint.h"
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
@@ -48,7 +49,9 @@ static int start_worker(struct runner *r, struct attempt *t, const struct plan_t
 {
     char executable[4096];
     TRY(worker_executable(trial->config.precision == PRECISION_DOUBLE ? "double" : "single", executable, e));
+    KILL_POINT(RUN_SPAWN);
     TRY(worker_start(&t->worker, executable, e));
+    KILL_POINT(RUN_SPAWNED);
     struct text json = { 0 };
     config_json(&trial->config, &json);
     const int code = send_job(r, t, json.s, row, e);
@@ -58,6 +61,7 @@ static int start_worker(struct runner *r, struct attempt *t, const struct plan_t
         worker_reap(&t->worker, NULL);
         return code;
     }
+    KILL_POINT(RUN_JOB_SENT);
     t->active = true;
     t->run_id = 0;
     t->ended = t->stalled = false;
@@ -99,7 +103,9 @@ static int begin_run(struct runner *r, struct attempt *t, const char *kernel, in
                                    .pid = t->worker.pid,
                                    .from_step = from_step };
     t->from_step = t->step = from_step;
-    return store_begin_run(r->store, &run, &t->run_id, e);
+    TRY(store_begin_run(r->store, &run, &t->run_id, e));
+    KILL_POINT(RUN_HELLO);
+    return 0;
 }
 
 /* Test metrics are what a person follows. */
@@ -122,9 +128,13 @@ static int put_checkpoint(struct runner *r, struct attempt *t, const struct wire
     char old[4096];
     if (!checkpoint_is_name(m->name) || strncmp(m->name, t->key, 16) != 0)
         return err_set(e, ERR_FORMAT, "a checkpoint called '%.100s'", m->name);
+    KILL_POINT(RUN_CHECKPOINT);
     TRY(store_checkpoint(r->store, t->trial_id, t->run_id, m->step, m->name, m->sha256, old, e));
-    if (old[0] && strcmp(old, m->name) != 0) /* committed: nothing names the old file any more */
-        checkpoint_remove(&r->own, old);     /* one that stays is removed at the next start */
+    KILL_POINT(RUN_CHECKPOINT_COMMITTED);
+    if (old[0] && strcmp(old, m->name) != 0) { /* committed: nothing names the old file any more */
+        checkpoint_remove(&r->own, old);       /* one that stays is removed at the next start */
+        KILL_POINT(RUN_CHECKPOINT_UNLINKED);
+    }
     return 0;
 }
 
@@ -157,8 +167,10 @@ static int put_end(struct runner *r, struct attempt *t, const struct wire_record
                                    .tensor = m->name && m->name[0] ? m->name : NULL,
                                    .weights_sha256 = m->sha256 && m->sha256[0] ? m->sha256 : NULL };
     t->step = m->step;
+    KILL_POINT(RUN_END);
     TRY(store_end_run(r->store, &end, e));
     TRY(store_flush(r->store, e)); /* what is reported as ended is committed */
+    KILL_POINT(RUN_END_COMMITTED);
     t->ended = true;
     status_ended(r, t, finished ? NULL : reason);
     if (storage)
@@ -253,6 +265,7 @@ int attempt_receive(struct runner *r, struct attempt *t, struct err *e)
     struct text how = { 0 };
     const int64_t steps = t->step - t->from_step;
     worker_reap(&t->worker, &how);
+    KILL_POINT(RUN_REAPED);
     t->active = false;
     r->n_active--;
     r->steps_done += (double)(steps > 0 ? steps : 0);

@@ -2,6 +2,7 @@
 #include "run/private.h"
 
 #include "base/file.h"
+#include "base/killpoint.h"
 #include "store/query.h"
 #include <dirent.h>
 #include <errno.h>
@@ -95,9 +96,12 @@ static int remove_unnamed(const struct runner *r, const struct names_found *name
     }
     const struct dirent *d;
     while ((d = readdir(dir)))
-        if (!is_named(named, d->d_name))
+        if (!is_named(named, d->d_name)) {
+            KILL_POINT(RUN_SWEEP);
             checkpoint_remove(&r->own, d->d_name); /* of anything else in the folder it keeps off */
+        }
     closedir(dir);
+    KILL_POINT(RUN_SWEPT);
     return 0;
 }
 

@@ -1,6 +1,7 @@
 /* What is to be done: studies and trials are put into the database before the first trial starts. */
 #include "run/private.h"
 
+#include "base/killpoint.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -97,6 +98,7 @@ int queue_put_study(struct runner *r, size_t study, struct err *e)
                                           c->has_high, c->reported, c->low,     c->high };
     }
     TRY(store_put_claims(r->store, s->store_id, f->n_claims, claims, e));
+    KILL_POINT(RUN_QUEUE_STUDY);
     for (uint64_t i = 0; i < s->n; i++) {
         struct plan_trial t;
         struct store_trial_row row;
@@ -108,6 +110,7 @@ int queue_put_study(struct runner *r, size_t study, struct err *e)
         if (t.excluded)
             continue;
         TRY(put_trial(r, s, &t, &row, e));
+        KILL_POINT(RUN_QUEUE_TRIAL);
         TRY(store_tick(r->store, &due_ms, e));
         if (signals_stops() > 0)
             return 0;

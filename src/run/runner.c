@@ -1,5 +1,6 @@
 #include "run/private.h"
 
+#include "base/killpoint.h"
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -146,10 +147,13 @@ static int queue(struct runner *r, struct err *e)
 {
     int64_t recovered;
     TRY(checkpoints_open(r, e));
+    KILL_POINT(RUN_FOLDER);
     TRY(store_recover(r->store, &recovered, e));
+    KILL_POINT(RUN_RECOVERED);
     for (size_t i = 0; i < r->plan->n_studies && signals_stops() == 0; i++)
         TRY(queue_put_study(r, i, e));
     TRY(store_flush(r->store, e));
+    KILL_POINT(RUN_QUEUED);
     r->result->queued = signals_stops() == 0;
     TRY(heed_signals(r, e));
     if (r->stopping)
@@ -175,8 +179,11 @@ static int work(struct runner *r, struct err *e)
         code = store_flush(r->store, e);
     if (code == 0 && !r->result->stopped)
         code = checkpoints_sweep(r, e); /* a worker that was killed may have left half a file */
-    for (size_t i = 0; i < r->plan->n_studies && code == 0 && signals_stops() == 0; i++) /* stopping is quick */
+    for (size_t i = 0; i < r->plan->n_studies && code == 0 && signals_stops() == 0; i++) { /* stopping is quick */
+        KILL_POINT(RUN_REFRESH);
         code = store_refresh(r->store, r->plan->studies[i].store_id, e);
+        KILL_POINT(RUN_REFRESHED);
+    }
     return code;
 }
 
@@ -203,6 +210,7 @@ int runner_run(struct plan *p, const struct run_options *o, struct run_result *r
         return err_set(e, ERR_MEMORY, "out of memory");
     progress_init(&r.progress, o->progress, o->color, o->quiet);
     signals_attend(true);
+    KILL_POINT(RUN_SIGNALS);
     int code = open_and_work(&r, e);
     signals_attend(false);
     progress_finish(&r.progress);

@@ -7,6 +7,7 @@
 #include "store/model.h"
 #include "store/writer.h"
 
+#include "base/killpoint.h"
 #include "base/text.h"
 #include "schema_sql.h"
 #include <assert.h>
@@ -170,7 +171,10 @@ static int change(struct store *s, int64_t version, struct change *c, struct err
     const int code = model_compare(s->db, s->path, SCHEMA_VERSION, &stale, &differs);
     if (code < 0 || stale)
         return write_refuse(s, ERR_INTERNAL, e, "%s: bringing it up to date went wrong: %s", s->path, code < 0 ? err_first(&differs) : "views");
-    return store_flush(s, e);
+    KILL_POINT(STORE_SCHEMA);
+    TRY(store_flush(s, e));
+    KILL_POINT(STORE_SCHEMA_COMMITTED);
+    return 0;
 }
 
 int migrate_to_model(struct store *s, int64_t version, struct err *e)

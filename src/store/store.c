@@ -1,6 +1,7 @@
 /* Opening and closing results.db for writing. */
 #include "store/store.h"
 
+#include "base/killpoint.h"
 #include "store/model.h"
 #include "store/path.h"
 #include "store/writer.h"
@@ -79,6 +80,7 @@ static int prepare_database(struct store *s, struct err *e)
     int64_t version = 0;
     char mode[16];
     bool stale = true;
+    KILL_POINT(STORE_OPENED);
     TRY(check_identity(s, &version, e)); /* before anything is written to a file that may be somebody else's */
     if (version > 0 && (s->failed = model_compare(s->db, s->path, (int)version, &stale, e)) < 0)
         return s->failed;
@@ -112,6 +114,7 @@ int store_open(struct store **store, const char *path, struct err *e)
     if (code == 0)
         code = lock_take(&s->lock, s->path, e);
     if (code == 0) {
+        KILL_POINT(STORE_LOCKED);
         const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW;
         const int rc = sqlite3_open_v2(s->path, &s->db, flags, NULL);
         if (!s->db) {
@@ -161,8 +164,10 @@ int store_close(struct store *s, struct err *e)
     if (s->pid == getpid()) { /* a forked child must not touch the connection: its parent's transaction would be lost */
         if (s->db && !s->failed) {
             code = store_flush(s, e);
+            KILL_POINT(STORE_CLOSE);
             if (code == 0)
                 code = truncate_log(s, e);
+            KILL_POINT(STORE_LOG_EMPTIED);
         } else if (s->failed) {
             code =
                 err_set(e, s->failed, "%s: an earlier error stopped the writing", s->path ? s->path : "the database");
@@ -171,6 +176,7 @@ int store_close(struct store *s, struct err *e)
             sqlite3_finalize(s->statements[i]);
         if (s->db && sqlite3_close(s->db) != SQLITE_OK && code == 0)
             code = err_set(e, ERR_STORAGE, "%s: cannot close the database", s->path);
+        KILL_POINT(STORE_CLOSED);
         lock_release(&s->lock);
     }
     series_finish(s);

@@ -40,7 +40,7 @@ static void add_sql(struct text *t, const char *format, ...)
     char *sql = sqlite3_vmprintf(format, args);
     va_end(args);
     if (!sql)
-        abort(); /* as struct text does */
+        err_no_memory("a statement");
     text_puts(t, sql);
     sqlite3_free(sql);
 }

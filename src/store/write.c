@@ -7,6 +7,7 @@
 #include "store/writer.h"
 
 #include "base/clean.h"
+#include "base/killpoint.h"
 #include <assert.h>
 #include <errno.h>
 #include <math.h>
@@ -67,9 +68,22 @@ static void abandon(struct store *s)
     s->open_group = false;
 }
 
+/* The errno behind an error. SQLite hands it up for some errors only; its open files remember the others, of which 0 means
+ * none. */
+static int system_reason(sqlite3 *db)
+{
+    int reason = sqlite3_system_errno(db);
+    sqlite3_file *log = NULL;
+    if (!reason && sqlite3_file_control(db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log) == SQLITE_OK && log && log->pMethods)
+        log->pMethods->xFileControl(log, SQLITE_FCNTL_LAST_ERRNO, &reason);
+    if (!reason)
+        sqlite3_file_control(db, "main", SQLITE_FCNTL_LAST_ERRNO, &reason);
+    return reason;
+}
+
 int write_fail(struct store *s, const char *what, struct err *e)
 {
-    const int rc = sqlite3_extended_errcode(s->db), reason = sqlite3_system_errno(s->db);
+    const int rc = sqlite3_extended_errcode(s->db), reason = system_reason(s->db);
     char detail[256];
     snprintf(detail, sizeof detail, "%s", sqlite3_errmsg(s->db));
     abandon(s);
@@ -85,6 +99,8 @@ int write_fail(struct store *s, const char *what, struct err *e)
         return err_set(e, ERR_STORAGE, "%s cannot be written (read-only file, folder or file system)", s->path);
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
+        if (reason == EIO) /* SQLite takes a disk that cannot be read for a damaged file */
+            return err_set(e, ERR_STORAGE, "%s: cannot %s: %s", s->path, what, strerror(reason));
         return err_set(e, ERR_STORAGE, "%s is damaged or not a database: %s (sqlite3 %s .recover may save its rows)",
                        s->path, detail, s->path);
     case SQLITE_CANTOPEN:
@@ -258,7 +274,9 @@ int store_flush(struct store *s, struct err *e)
         return 0;
     TRY(write_begin(s, e));
     TRY(metric_put_summaries(s, e));
+    KILL_POINT(STORE_COMMIT);
     TRY(write_exec(s, SQL_COMMIT, NULL, 0, NULL, e));
+    KILL_POINT(STORE_COMMITTED);
     s->open_group = false;
     s->weight = 0;
     s->acknowledged = s->queued;

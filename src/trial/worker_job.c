@@ -3,6 +3,7 @@
 #include "trial/worker.h"
 
 #include "base/frame.h"
+#include "base/killpoint.h"
 #include "math/blas.h"
 #include "spec/tree.h"
 #include "trial/protocol.h"
@@ -162,6 +163,7 @@ static void receive(struct worker *w, bool wait)
 static int on_poll(void *self)
 {
     struct worker *w = self;
+    KILL_POINT(WORKER_STEP);
     if (w->stop_at && trial_step_number(w->trial) >= w->stop_at)
         return TRIAL_STOP;
     const int64_t now = worker_now_ns();
@@ -232,6 +234,7 @@ static int run_job(struct worker *w, const struct job *job, struct trial_outcome
                    struct err *e)
 {
     struct config c = { 0 };
+    KILL_POINT(WORKER_JOB);
     TRY(worker_read_config("the runner's job", job->config, strlen(job->config), &c, a, e));
     if (job->memory_limit >
         0) { /* after the warm-up of BLAS, which waits for ever when it finds no memory for its buffers */
@@ -242,6 +245,7 @@ static int run_job(struct worker *w, const struct job *job, struct trial_outcome
     TRY(trial_open(&w->trial, &c, e));
     struct err refused[2] = { { 0 }, { 0 } };
     TRY(restore(w->trial, job, refused, e));
+    KILL_POINT(WORKER_RESTORED);
     frame_begin(&w->out, MESSAGE_HELLO);
     frame_put_string(&w->out, blas_kernel());
     frame_put_int(&w->out, trial_step_number(w->trial));
@@ -270,6 +274,7 @@ int worker_serve(void)
     struct arena a;
     struct err e = { 0 };
     arena_init(&a, 0);
+    KILL_POINT(WORKER_STARTED);
     int code = blas_start(&e);
     if (code == 0)
         worker_warm_up();
@@ -277,6 +282,7 @@ int worker_serve(void)
         code = read_job(&w, &job, &e);
     if (code == 0)
         code = run_job(&w, &job, &outcome, &a, &e);
+    KILL_POINT(WORKER_END);
     frame_begin(&w.out, MESSAGE_END);
     frame_put_int(&w.out, code);
     put_text(&w.out, err_first(&e));
