@@ -44,6 +44,7 @@ static int refresh(const struct cli *c, const struct ids *ids, struct err *e)
         return opened;
     }
     int code = 0;
+    store_limit_measures(s, &c->limits);
     for (size_t i = 0; i < ids->n && code == 0; i++)
         code = store_refresh(s, ids->items[i], e);
     const int closed = store_close(s, e);
@@ -92,7 +93,7 @@ const struct command command_claims = {
     .arguments = "[STUDY]",
     .summary = "Compare what papers report with what was measured",
     .help = "Exit status 1 if a claim is refuted.\n",
-    .options = GROUP_DB | GROUP_FORMAT,
+    .options = GROUP_DB | GROUP_FORMAT | GROUP_QUERY,
     .max_arguments = 1,
     .run = run,
 };

@@ -131,7 +131,7 @@ const struct command command_run = {
     .help = "SPEC is a YAML file or a folder of them. Trials that are finished in the database are\n"
             "skipped, interrupted ones continue from their checkpoint. SIGINT, SIGTERM and SIGUSR1\n"
             "stop at a checkpoint (exit status 75), a second one at once; SIGHUP makes a checkpoint.\n",
-    .options = GROUP_DB | GROUP_FORMAT | GROUP_SPEC | GROUP_RUN,
+    .options = GROUP_DB | GROUP_FORMAT | GROUP_SPEC | GROUP_RUN | GROUP_QUERY,
     .min_arguments = 1,
     .max_arguments = SIZE_MAX,
     .run = run,

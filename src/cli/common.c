@@ -69,5 +69,6 @@ void cli_run_options(const struct cli *c, struct run_options *o)
                                .color = c->color_err,
                                .verbose = c->verbose,
                                .memory_limit = c->memory_limit,
-                               .stall_seconds = c->stall_seconds };
+                               .stall_seconds = c->stall_seconds,
+                               .limits = c->limits };
 }

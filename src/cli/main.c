@@ -2,6 +2,7 @@
 #include "cli/cli.h"
 
 #include "base/clean.h"
+#include "store/bounded.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -61,6 +62,8 @@ static int close_output(int status)
 int main(int argc, char **argv)
 {
     open_standard_descriptors();
+    if (bounded_is_reader(argc, argv))
+        return close_output(bounded_read(argv));
     const char *first = argc > 1 ? argv[1] : "--help";
     if (!strcmp(first, "--version")) {
         puts(cli_code);

@@ -245,8 +245,10 @@ int runner_run(struct plan *p, const struct run_options *o, struct run_result *r
     int code = open_signals(&r, before, e);
     if (code == 0)
         code = store_open(&r.store, o->db, e);
-    if (code == 0)
+    if (code == 0) {
+        store_limit_measures(r.store, &o->limits);
         code = work(&r, e);
+    }
     struct err closing = { 0 };
     if (store_close(r.store, &closing) < 0 && code == 0)
         code = err_move(e, &closing);

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TIMEOUT_MS = 30000, READER_BUSY_MS = 5000 };
+enum { CPU_SECONDS = 3600, READER_BUSY_MS = 5000 };
 
 const char *const query_format_names[] = { "table", "csv", "json", "ndjson", "md", NULL };
 
@@ -20,7 +20,12 @@ static int fail(struct query *q, struct err *e)
         return err_set(e, ERR_USAGE, "not allowed: %s (one SELECT over the tables and views of the database)",
                        q->denied[0] ? q->denied : detail);
     case SQLITE_INTERRUPT:
-        return err_set(e, ERR_USAGE, "the query was stopped after %.3g s", q->timeout_ms / 1000.0);
+        return err_set(e, ERR_USAGE, q->temp ? QUERY_STOPPED_MORE : QUERY_STOPPED, q->cpu_limit);
+    case SQLITE_FULL:
+        if (q->temp && q->temp->full)
+            return err_set(e, ERR_USAGE, "the query needs more than %.4g MB of temporary files; --temp-size allows more",
+                           (double)q->temp->limit / (1 << 20));
+        return err_set(e, ERR_STORAGE, "%s: cannot write temporary files (in $TMPDIR): %s", q->path, detail);
     case SQLITE_CANTOPEN:
     case SQLITE_READONLY:
         return err_set(e, ERR_STORAGE,
@@ -32,10 +37,11 @@ static int fail(struct query *q, struct err *e)
     case SQLITE_CORRUPT:
         return err_set(e, ERR_STORAGE, "%s is damaged or not a database: %s", q->path, detail);
     case SQLITE_NOMEM:
+        if (q->temp)
+            return err_set(e, ERR_MEMORY, "the query needs more than %d MB of memory", (int)QUERY_HEAP_MB);
         return err_set(e, ERR_MEMORY, "%s: out of memory", q->path);
     case SQLITE_BUSY:
     case SQLITE_IOERR:
-    case SQLITE_FULL:
         return err_set(e, ERR_STORAGE, "%s: cannot read: %s", q->path, detail);
     default:
         return err_set(e, ERR_USAGE, "%s", detail);
@@ -86,7 +92,8 @@ static int restrict_to(struct query *q, int64_t study, struct err *e)
 static int open_connection(struct query *q, int64_t study, struct err *e)
 {
     const int rc =
-        sqlite3_open_v2(q->path, &q->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW, NULL);
+        sqlite3_open_v2(q->path, &q->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW,
+                        q->temp ? q->temp->vfs.zName : NULL);
     if (!q->db)
         return err_set(e, ERR_MEMORY, "out of memory");
     sqlite3_extended_result_codes(q->db, 1);
@@ -99,13 +106,14 @@ static int open_connection(struct query *q, int64_t study, struct err *e)
     return guard_set(q, e);
 }
 
-int query_open_study(struct query **query, const char *path, int64_t study, struct err *e)
+int query_open_study(struct query **query, const char *path, int64_t study, struct temp_files *temp, struct err *e)
 {
     *query = NULL;
     struct query *q = calloc(1, sizeof *q);
     if (!q)
         return err_set(e, ERR_MEMORY, "out of memory");
-    q->timeout_ms = TIMEOUT_MS;
+    q->cpu_limit = CPU_SECONDS;
+    q->temp = temp;
     int code = path_resolve(path, false, &q->path, e);
     if (code == 0)
         code = open_connection(q, study, e);
@@ -119,7 +127,7 @@ int query_open_study(struct query **query, const char *path, int64_t study, stru
 
 int query_open(struct query **q, const char *path, struct err *e)
 {
-    return query_open_study(q, path, 0, e);
+    return query_open_study(q, path, 0, NULL, e);
 }
 
 void query_close(struct query *q)
@@ -131,9 +139,9 @@ void query_close(struct query *q)
     free(q);
 }
 
-void query_set_timeout(struct query *q, int timeout_ms)
+void query_set_cpu_limit(struct query *q, double seconds)
 {
-    q->timeout_ms = timeout_ms;
+    q->cpu_limit = seconds;
 }
 
 /* What follows the first statement must be blank or comment: SQLite compiles that to nothing. */
@@ -182,7 +190,7 @@ int query_prepare(struct query *q, const char *sql, const char *const *arguments
                   sqlite3_stmt **stmt, struct err *e)
 {
     *stmt = NULL;
-    q->deadline_ms = write_monotonic_ms() + q->timeout_ms;
+    q->cpu_end = query_cpu_seconds() + q->cpu_limit;
     int code = compile(q, sql, stmt, e);
     if (code == 0)
         code = bind(q, *stmt, arguments, n_arguments, e);
