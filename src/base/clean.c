@@ -154,6 +154,10 @@ void clean_code(struct text *t, const char *s)
 {
     const size_t n = strlen(s);
     char one[5];
+    if (strstr(s, "\\|")) { /* a table would end its cell there, code span or not */
+        clean_markdown(t, s);
+        return;
+    }
     text_putc(t, '`');
     for (size_t i = 0; i < n;) {
         i += next(s + i, n - i, one);

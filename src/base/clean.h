@@ -32,7 +32,8 @@ void clean_csv(struct text *t, const char *s, size_t n);
 /* Markdown running text and table cells, also destinations of links in <>: no line breaks, no markup, no HTML. */
 void clean_markdown(struct text *t, const char *s);
 void clean_markdown_bytes(struct text *t, const char *s, size_t n);
-/* A Markdown code span; backquotes become apostrophes, bars are escaped for tables. */
+/* A Markdown code span; backquotes become apostrophes, bars are escaped for tables. Plain text if a bar follows a
+ * backslash. */
 void clean_code(struct text *t, const char *s);
 /* Text and attributes (in double quotes) of HTML and of XML such as SVG. */
 void clean_xml(struct text *t, const char *s);

@@ -17,10 +17,11 @@ struct cli {
     bool quiet, yes, help;
     int verbose;
     const char *profile, *checkpoints;
+    struct query_limits limits; /* of SQL in arguments and files; 0 = the usual */
     struct cli_list overrides, variants, arguments;
 };
 /* --quiet --verbose --color --help are known to every command; the others to those that name the table. */
-extern const struct cli_option cli_common[], cli_database[], cli_formats[], cli_spec[], cli_checkpoints[];
+extern const struct cli_option cli_common[], cli_database[], cli_formats[], cli_spec[], cli_checkpoints[], cli_limits[];
 
 struct command {
     const char *name, *arguments, *summary, *help;

@@ -60,6 +60,7 @@ static int refresh(const struct cli *c, const char *study, struct err *e)
         err_clear(&opening);
         return opened;
     }
+    store_limit_measures(s, &c->limits);
     struct ids ids = { 0 };
     int code = find(c, study, &ids, e);
     for (size_t i = 0; i < ids.n && code == 0; i++)
@@ -102,7 +103,7 @@ const struct command command_claims = {
     .arguments = "[STUDY]",
     .summary = "Compare what papers report with what was measured",
     .help = "Exit status 1 if a claim is refuted.\n",
-    .shared = (const struct cli_option *const[]){ cli_database, cli_formats, NULL },
+    .shared = (const struct cli_option *const[]){ cli_database, cli_formats, cli_limits, NULL },
     .max_arguments = 1,
     .run = run,
 };

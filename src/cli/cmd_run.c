@@ -182,7 +182,7 @@ const struct command command_run = {
     .help = "SPEC is a YAML file or a folder of them. Trials that are finished in the database are\n"
             "skipped, interrupted ones continue from their checkpoint. SIGINT, SIGTERM and SIGUSR1\n"
             "stop at a checkpoint (exit status 75), a second one at once; SIGHUP makes a checkpoint.\n",
-    .shared = (const struct cli_option *const[]){ cli_database, database, cli_formats, cli_spec, cli_checkpoints, NULL },
+    .shared = (const struct cli_option *const[]){ cli_database, database, cli_formats, cli_spec, cli_checkpoints, cli_limits, NULL },
     .own = options,
     .own_size = sizeof(struct run_choice),
     .min_arguments = 1,

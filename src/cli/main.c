@@ -3,6 +3,7 @@
 
 #include "base/clean.h"
 #include "base/killpoint.h"
+#include "store/bounded.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -59,6 +60,8 @@ static int close_output(int status)
 int main(int argc, char **argv)
 {
     open_standard_descriptors();
+    if (bounded_is_reader(argc, argv))
+        return close_output(bounded_read(argv));
     const char *first = argc > 1 ? argv[1] : "--help";
 #ifdef TPRUN_KILL_POINTS
     if (!strcmp(first, "--fault-points")) {

@@ -27,6 +27,13 @@ const struct cli_option cli_formats[] = {
       .help = "table, csv, json, ndjson or md" },
     { 0 },
 };
+const struct cli_option cli_limits[] = {
+    { "cpu-seconds", 0, CLI_SECONDS, "SECONDS", offsetof(struct cli, limits.cpu_seconds),
+      .help = "processor time of a SELECT, or of a claim's measure (default 30)" },
+    { "temp-size", 0, CLI_SIZE, "SIZE", offsetof(struct cli, limits.temp_bytes),
+      .help = "its temporary files together: 500M, 2G (default 256M)" },
+    { 0 },
+};
 const struct cli_option cli_checkpoints[] = {
     { "checkpoints", 0, CLI_TEXT, "FOLDER", offsetof(struct cli, checkpoints),
       .help = "read checkpoints from here that the database's own folder lacks" },

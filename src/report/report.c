@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { MAX_INTRO = 1 << 20, PATIENCE_MS = 600 * 1000 };
+enum { MAX_INTRO = 1 << 20 };
 
 static int put_intro(struct text *out, const char *path, struct err *e)
 {
@@ -187,7 +187,6 @@ int report_write(struct text *out, struct query *q, const char *const *studies, 
 {
     struct arena a;
     arena_init(&a, 0);
-    query_set_timeout(q, PATIENCE_MS);
     const int code = put_all(out, q, &a, studies, n, o, e);
     arena_finish(&a);
     return code;

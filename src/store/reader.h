@@ -4,19 +4,26 @@
 
 #include "base/text.h"
 #include "store/query.h"
+#include "store/temp_files.h"
 #include <sqlite3.h>
 #include <stdint.h>
+
+#define QUERY_STOPPED "the query was stopped after %.3g s of processor time"
+#define QUERY_STOPPED_MORE QUERY_STOPPED "; --cpu-seconds allows more"
+enum { QUERY_HEAP_MB = 128 }; /* what SQLite may allocate for a statement that is not ours */
 
 struct query {
     sqlite3 *db;
     char *path;
-    int timeout_ms;
-    int64_t deadline_ms; /* monotonic, of the statement that runs */
-    char denied[128];    /* what the authorizer refused last, for the message */
+    double cpu_limit;        /* seconds of processor time for a statement */
+    double cpu_end;          /* of this process, when the statement that runs is stopped */
+    struct temp_files *temp; /* the account of a reader with limits, or NULL */
+    char denied[128];        /* what the authorizer refused last, for the message */
 };
 
-/* As query_open, but the views show one study only (0 = all): temporary views of the same names hide the others. */
-int query_open_study(struct query **q, const char *path, int64_t study, struct err *e);
+/* As query_open, but the views show one study only (0 = all): temporary views of the same names hide the others; and
+ * temporary files go to an account (NULL: without one). */
+int query_open_study(struct query **q, const char *path, int64_t study, struct temp_files *temp, struct err *e);
 /* Compiles one SELECT and binds its arguments. */
 int query_prepare(struct query *q, const char *sql, const char *const *arguments, size_t n_arguments,
                   sqlite3_stmt **stmt, struct err *e);
@@ -26,6 +33,8 @@ int query_print_part(struct query *q, const char *sql, const char *const *argume
 /* Goes to the next row: 1 = a row, 0 = the end. */
 int query_step(struct query *q, sqlite3_stmt *stmt, struct err *e);
 
+/* Seconds of processor time that this process has used. */
+double query_cpu_seconds(void);
 /* guard.c: limits, the allow list, the clock. After it, the connection can only read. */
 int guard_set(struct query *q, struct err *e);
 

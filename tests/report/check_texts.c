@@ -35,6 +35,7 @@ START_TEST(markdown)
     expect(clean_markdown, "[x](javascript:y) *z* `c`", "\\[x\\](javascript:y) \\*z\\* \\`c\\`");
     expect(clean_code, "tp_off", "`tp_off`");
     expect(clean_code, "a`b|c", "`a'b\\|c`");
+    expect(clean_code, "a`b\\|c", "a\\`b\\\\\\|c");
     ck_assert_uint_eq(clean_width("β = 10⁻³"), 8);
 }
 END_TEST
