@@ -105,8 +105,8 @@ int store_cost(struct store *s, int64_t run, const char *phase, int64_t wall_ns,
 int store_event(struct store *s, int64_t trial, int64_t run, int64_t step, const char *kind, const char *text,
                 struct err *e);
 /* Names a durable checkpoint file in the same transaction as all rows queued before, and forgets all but the newest
- * two; the paths no longer named are returned in old (0-terminated, "" if none) for the caller to unlink after the
- * commit. Commits. */
+ * two; `path` is a bare name, see schema.sql. The name that is no longer needed is returned in old ("" if none) for the
+ * caller to remove after the commit. Commits. */
 int store_checkpoint(struct store *s, int64_t trial, int64_t run, int64_t step, const char *path, const char *sha256,
                      char old[4096], struct err *e);
 struct store_dataset {
