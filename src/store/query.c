@@ -2,7 +2,9 @@
 #include "store/reader.h"
 
 #include "store/path.h"
+#include "store/reason.h"
 #include "store/writer.h" /* SCHEMA_VERSION, APPLICATION_ID */
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +16,7 @@ const char *const query_format_names[] = { "table", "csv", "json", "ndjson", "md
 static int fail(struct query *q, struct err *e)
 {
     const int rc = sqlite3_extended_errcode(q->db);
+    const int reason = reason_of(q->db);
     const char *detail = sqlite3_errmsg(q->db);
     switch (rc & 0xff) {
     case SQLITE_AUTH:
@@ -23,6 +26,8 @@ static int fail(struct query *q, struct err *e)
         return err_set(e, ERR_USAGE, "the query was stopped after %.3g s", q->timeout_ms / 1000.0);
     case SQLITE_CANTOPEN:
     case SQLITE_READONLY:
+        if (reason == ENOSPC || reason == EIO || reason == EMFILE || reason == ENFILE)
+            return err_set(e, ERR_STORAGE, "%s: cannot open: %s: %s", q->path, detail, strerror(reason));
         return err_set(e, ERR_STORAGE,
                        "%s cannot be read here: it has a write-ahead log that only a writer can open, and its folder "
                        "is not writable; copy "
@@ -30,13 +35,16 @@ static int fail(struct query *q, struct err *e)
                        q->path);
     case SQLITE_NOTADB:
     case SQLITE_CORRUPT:
+        if (reason == EIO) /* SQLite takes a disk that cannot be read for a damaged file */
+            return err_set(e, ERR_STORAGE, "%s: cannot read: %s", q->path, strerror(reason));
         return err_set(e, ERR_STORAGE, "%s is damaged or not a database: %s", q->path, detail);
     case SQLITE_NOMEM:
         return err_set(e, ERR_MEMORY, "%s: out of memory", q->path);
     case SQLITE_BUSY:
     case SQLITE_IOERR:
     case SQLITE_FULL:
-        return err_set(e, ERR_STORAGE, "%s: cannot read: %s", q->path, detail);
+        return err_set(e, ERR_STORAGE, "%s: cannot read: %s%s%s", q->path, detail, reason ? ": " : "",
+                       reason ? strerror(reason) : "");
     default:
         return err_set(e, ERR_USAGE, "%s", detail);
     }

@@ -6,6 +6,7 @@
 #include "store/writer.h"
 
 #include "base/killpoint.h"
+#include "store/reason.h"
 #include <assert.h>
 #include <errno.h>
 #include <math.h>
@@ -67,22 +68,9 @@ static void abandon(struct store *s)
     s->open_group = false;
 }
 
-/* The errno behind an error. SQLite hands it up for some errors only; its open files remember the others, of which 0 means
- * none. */
-static int system_reason(sqlite3 *db)
-{
-    int reason = sqlite3_system_errno(db);
-    sqlite3_file *log = NULL;
-    if (!reason && sqlite3_file_control(db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log) == SQLITE_OK && log && log->pMethods)
-        log->pMethods->xFileControl(log, SQLITE_FCNTL_LAST_ERRNO, &reason);
-    if (!reason)
-        sqlite3_file_control(db, "main", SQLITE_FCNTL_LAST_ERRNO, &reason);
-    return reason;
-}
-
 int write_fail(struct store *s, const char *what, struct err *e)
 {
-    const int rc = sqlite3_extended_errcode(s->db), reason = system_reason(s->db);
+    const int rc = sqlite3_extended_errcode(s->db), reason = reason_of(s->db);
     char detail[256];
     snprintf(detail, sizeof detail, "%s", sqlite3_errmsg(s->db));
     abandon(s);
@@ -114,8 +102,9 @@ int write_fail(struct store *s, const char *what, struct err *e)
         s->failed = ERR_MEMORY;
         return err_set(e, ERR_MEMORY, "%s: out of memory", s->path);
     case SQLITE_CANTOPEN:
-        return err_set(e, ERR_STORAGE, "%s: cannot %s: %s: %s", s->path, what, detail,
-                       reason ? strerror(reason) : "no reason is known");
+        /* SQLite tries once more without O_CREAT, after which ENOENT hides what was wrong */
+        return err_set(e, ERR_STORAGE, "%s: cannot %s: %s: %s (%llu bytes are left on the disk)", s->path, what, detail,
+                       reason && reason != ENOENT ? strerror(reason) : "no reason is known", left);
     default:
         return err_set(e, ERR_STORAGE, "%s: cannot %s: %s", s->path, what, detail);
     }
