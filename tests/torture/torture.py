@@ -29,6 +29,8 @@ class Tally:
             row = self.rows.setdefault(promise, [0, 0])
             row[0] += 1
             row[1] += bool(wrong)
+            if row[0] % 100 == 0:
+                print(f"{promise}: {row[0]} cases, {row[1]} failures", flush=True)
             for text in wrong:
                 print(f"FAILED: {promise}: {what}: {text}", flush=True)
 
