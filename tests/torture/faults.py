@@ -83,17 +83,12 @@ class Faults:
     def judge_run(self, folder, argv, run, wrong):
         db = os.path.join(folder, "results.db")
         if run.returncode == 0:
-            state = torture.State(db)
-            wrong += state.wrong
             found = self.program.digest(db)
             if found != self.commands.digest:
                 wrong.append(f"success with digest {found}, expected {self.commands.digest}")
         before = torture.State(db)
         wrong += before.wrong
-        again = torture.Run(argv).wait()
-        if again.returncode:
-            wrong.append(f"again without a fault: exit status {again.returncode}: {torture.tell(again.err)}")
-        wrong += before.lost_from(torture.check_finished(self.program, db, self.commands.digest, wrong))
+        torture.check_again(self.program, argv, db, before, self.commands.digest, wrong)
 
     def judge_output(self, target, argv, outputs, run, wrong):
         for path, expected in zip(outputs, self.outputs[target]):
@@ -145,10 +140,7 @@ class Faults:
             if name == "run":
                 before = torture.State(db)
                 wrong += before.wrong
-                again = torture.Run(argv).wait()
-                if again.returncode:
-                    wrong.append(f"again: exit status {again.returncode}: {torture.tell(again.err)}")
-                wrong += before.lost_from(torture.check_finished(self.program, db, self.commands.digest, wrong))
+                torture.check_again(self.program, argv, db, before, self.commands.digest, wrong)
             elif run.returncode == 0 and run.out != expected:
                 wrong.append("success with another output")
         self.tally.case("P6 allocation failures", f"{program} {name}: allocation {n}, {mode}", wrong)

@@ -155,7 +155,7 @@ class State:
     """What a database holds: rows that may not get lost, trials by state, and what is wrong with it."""
 
     def __init__(self, db, immutable_copy=False):
-        self.rows, self.states, self.wrong = set(), {}, []
+        self.rows, self.states, self.budgets, self.checkpoints, self.wrong = set(), {}, {}, [], []
         if not os.path.exists(db):
             return
         mode = "rw" if immutable_copy else "ro"
@@ -177,8 +177,6 @@ class State:
         finally:
             connection.close()
         self.check_checkpoints(db + ".checkpoints")
-
-    checkpoints, budgets = [], {}
 
     def done(self):
         return {key for key, state in self.states.items() if state == "done"}
@@ -221,6 +219,14 @@ def check_finished(program, db, expected, wrong):
     if files != named:
         wrong.append(f"files beside those named: {sorted(files ^ named)}")
     return state
+
+
+def check_again(program, argv, db, before, expected, wrong):
+    """The same command once more, without a fault: it finishes the study, and nothing of the state `before` is lost."""
+    again = Run(argv).wait()
+    if again.returncode:
+        wrong.append(f"again: exit status {again.returncode}: {tell(again.err)}")
+    wrong += before.lost_from(check_finished(program, db, expected, wrong))
 
 
 def straight(program, folder, *args, spec=None):
