@@ -16,7 +16,7 @@ const char *const query_format_names[] = { "table", "csv", "json", "ndjson", "md
 
 static int fail(struct query *q, struct err *e)
 {
-    const int rc = sqlite3_extended_errcode(q->db), reason = sqlite3_system_errno(q->db);
+    const int rc = sqlite3_extended_errcode(q->db), reason = reason_of(q->db);
     const char *detail = sqlite3_errmsg(q->db);
     switch (rc & 0xff) {
     case SQLITE_AUTH:
@@ -40,6 +40,8 @@ static int fail(struct query *q, struct err *e)
                        q->path);
     case SQLITE_NOTADB:
     case SQLITE_CORRUPT:
+        if (reason == EIO) /* SQLite takes a disk that cannot be read for a damaged file */
+            return err_set(e, ERR_STORAGE, "%s: cannot read: %s", q->path, strerror(reason));
         return err_set(e, ERR_STORAGE, "%s is damaged or not a database: %s", q->path, detail);
     case SQLITE_NOMEM:
         if (q->temp)

@@ -68,22 +68,9 @@ static void abandon(struct store *s)
     s->open_group = false;
 }
 
-/* The errno behind an error. SQLite hands it up for some errors only; its open files remember the others, of which 0 means
- * none. */
-static int system_reason(sqlite3 *db)
-{
-    int reason = sqlite3_system_errno(db);
-    sqlite3_file *log = NULL;
-    if (!reason && sqlite3_file_control(db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log) == SQLITE_OK && log && log->pMethods)
-        log->pMethods->xFileControl(log, SQLITE_FCNTL_LAST_ERRNO, &reason);
-    if (!reason)
-        sqlite3_file_control(db, "main", SQLITE_FCNTL_LAST_ERRNO, &reason);
-    return reason;
-}
-
 int write_fail(struct store *s, const char *what, struct err *e)
 {
-    const int rc = sqlite3_extended_errcode(s->db), reason = system_reason(s->db);
+    const int rc = sqlite3_extended_errcode(s->db), reason = reason_of(s->db);
     char detail[256];
     snprintf(detail, sizeof detail, "%s", sqlite3_errmsg(s->db));
     abandon(s);
@@ -103,7 +90,8 @@ int write_fail(struct store *s, const char *what, struct err *e)
             return err_set(e, ERR_STORAGE, "%s: cannot %s: %s", s->path, what, strerror(reason));
         return err_set(e, ERR_STORAGE, "%s is damaged or not a database: %s (sqlite3 %s .recover may save its rows)",
                        s->path, detail, s->path);
-    case SQLITE_CANTOPEN:
+    case SQLITE_CANTOPEN: /* SQLite tries once more without O_CREAT, after which ENOENT hides what was wrong */
+        return reason_set(e, s->path, what, reason == ENOENT ? 0 : reason);
     case SQLITE_IOERR:
         return reason_set(e, s->path, what, reason);
     case SQLITE_NOMEM:

@@ -11,7 +11,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <sys/mman.h>
@@ -87,28 +86,7 @@ static int open_at(int at, const char *path, int flags, mode_t mode)
     return strikes_path("open", at, path) ? -1 : real_openat(at, path, flags, mode);
 }
 
-#define OPEN_FUNCTION(name)                                                                                            \
-    int name(const char *path, int flags, ...)                                                                         \
-    {                                                                                                                  \
-        va_list args;                                                                                                  \
-        va_start(args, flags);                                                                                         \
-        const mode_t mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(args, mode_t) : 0;                                  \
-        va_end(args);                                                                                                  \
-        return open_at(AT_FDCWD, path, flags, mode);                                                                   \
-    }
-OPEN_FUNCTION(open)
-OPEN_FUNCTION(open64)
-
-int openat(int at, const char *path, int flags, ...)
-{
-    va_list args;
-    va_start(args, flags);
-    const mode_t mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(args, mode_t) : 0;
-    va_end(args);
-    return open_at(at, path, flags, mode);
-}
-
-int openat64(int at, const char *path, int flags, ...) __attribute__((alias("openat")));
+OPEN_FUNCTIONS
 
 DIR *opendir(const char *path)
 {

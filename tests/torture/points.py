@@ -98,10 +98,7 @@ class Points:
             wrong.append("a trial is `running` after exit status 75")
         if first.err.count("  done  ") > len(before.done()):
             wrong.append(f"told to be done, and is not: {torture.tell(first.err)}")
-        again = torture.Run(argv).wait()
-        if again.returncode:
-            wrong.append(f"resuming ends with {again.returncode}: {torture.tell(again.err)}")
-        wrong += before.lost_from(torture.check_finished(self.program, db, self.digest, wrong))
+        torture.check_again(self.program, argv, db, before, self.digest, wrong)
 
     def judge_output(self, first, hit, argv, outputs, wrong):
         """An output is whole or absent after the kill, and whole after the second call."""

@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <stdarg.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -138,38 +137,7 @@ static int open_at(int at, const char *path, int flags, mode_t mode)
     return fd;
 }
 
-#define OPEN_FUNCTION(name)                                                                                            \
-    int name(const char *path, int flags, ...)                                                                         \
-    {                                                                                                                  \
-        va_list args;                                                                                                  \
-        va_start(args, flags);                                                                                         \
-        const mode_t mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(args, mode_t) : 0;                                  \
-        va_end(args);                                                                                                  \
-        return open_at(AT_FDCWD, path, flags, mode);                                                                   \
-    }
-OPEN_FUNCTION(open)
-OPEN_FUNCTION(open64)
-int __open_2(const char *path, int flags);
-int __open_2(const char *path, int flags)
-{
-    return open_at(AT_FDCWD, path, flags, 0);
-}
-int __open64_2(const char *path, int flags);
-int __open64_2(const char *path, int flags)
-{
-    return open_at(AT_FDCWD, path, flags, 0);
-}
-
-int openat(int at, const char *path, int flags, ...)
-{
-    va_list args;
-    va_start(args, flags);
-    const mode_t mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(args, mode_t) : 0;
-    va_end(args);
-    return open_at(at, path, flags, mode);
-}
-
-int openat64(int at, const char *path, int flags, ...) __attribute__((alias("openat")));
+OPEN_FUNCTIONS
 
 int mkdirat(int at, const char *path, mode_t mode)
 {

@@ -29,6 +29,8 @@ class Tally:
             row = self.rows.setdefault(promise, [0, 0])
             row[0] += 1
             row[1] += bool(wrong)
+            if row[0] % 100 == 0:
+                print(f"{promise}: {row[0]} cases, {row[1]} failures", flush=True)
             for text in wrong:
                 print(f"FAILED: {promise}: {what}: {text}", flush=True)
 
@@ -153,7 +155,7 @@ class State:
     """What a database holds: rows that may not get lost, trials by state, and what is wrong with it."""
 
     def __init__(self, db, immutable_copy=False):
-        self.rows, self.states, self.wrong = set(), {}, []
+        self.rows, self.states, self.budgets, self.checkpoints, self.wrong = set(), {}, {}, [], []
         if not os.path.exists(db):
             return
         mode = "rw" if immutable_copy else "ro"
@@ -175,8 +177,6 @@ class State:
         finally:
             connection.close()
         self.check_checkpoints(db + ".checkpoints")
-
-    checkpoints, budgets = [], {}
 
     def done(self):
         return {key for key, state in self.states.items() if state == "done"}
@@ -219,6 +219,14 @@ def check_finished(program, db, expected, wrong):
     if files != named:
         wrong.append(f"files beside those named: {sorted(files ^ named)}")
     return state
+
+
+def check_again(program, argv, db, before, expected, wrong):
+    """The same command once more, without a fault: it finishes the study, and nothing of the state `before` is lost."""
+    again = Run(argv).wait()
+    if again.returncode:
+        wrong.append(f"again: exit status {again.returncode}: {tell(again.err)}")
+    wrong += before.lost_from(check_finished(program, db, expected, wrong))
 
 
 def straight(program, folder, *args, spec=None):

@@ -3,6 +3,8 @@
 #define TPRUN_TORTURE_UNDER_H
 
 #include <dlfcn.h>
+#include <fcntl.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -36,7 +38,7 @@ static inline void path_absolute(int folder, const char *path, char out[4096])
 {
     char base[4096] = "";
     if (*path != '/') {
-        if (folder == -100 /* AT_FDCWD */ ? !getcwd(base, sizeof base) : (path_of_fd(folder, base), false))
+        if (folder == AT_FDCWD ? !getcwd(base, sizeof base) : (path_of_fd(folder, base), false))
             base[0] = 0;
     }
     if (snprintf(out, 4096, "%s%s%s", base, *base ? "/" : "", path) >= 4096)
@@ -49,5 +51,21 @@ static inline bool is_shared_memory(const char *path)
     const size_t n = strlen(path);
     return n > 4 && strcmp(path + n - 4, "-shm") == 0;
 }
+
+/* All ways to open a file, by one function of the library's: open_at(folder, path, flags, mode). */
+#define OPEN_AS(name, parameters, folder)                                                                              \
+    int name parameters                                                                                                \
+    {                                                                                                                  \
+        va_list args;                                                                                                  \
+        va_start(args, flags);                                                                                         \
+        const mode_t mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(args, mode_t) : 0;                                  \
+        va_end(args);                                                                                                  \
+        return open_at(folder, path, flags, mode);                                                                     \
+    }
+#define OPEN_FUNCTIONS                                                                                                 \
+    OPEN_AS(open, (const char *path, int flags, ...), AT_FDCWD)                                                        \
+    OPEN_AS(open64, (const char *path, int flags, ...), AT_FDCWD)                                                      \
+    OPEN_AS(openat, (int at, const char *path, int flags, ...), at)                                                    \
+    OPEN_AS(openat64, (int at, const char *path, int flags, ...), at)
 
 #endif
