@@ -1,4 +1,4 @@
--- results.db, schema version 1: the facts. Tables have singular names and are written by one process, the runner; what people read are the
+-- results.db, schema version 3: the facts. Tables have singular names and are written by one process, the runner; what people read are the
 -- views of views.sql. Every table is followed by its rows of _doc, which explain each column; tests/store/check_schema.c fails when one is
 -- missing. class: "deterministic" columns depend on the specification and the build alone and enter the digest; "runtime" columns tell
 -- when, where and how it ran, or are row ids, or are derived again by store_refresh.
@@ -287,7 +287,7 @@ INSERT INTO _doc VALUES
     ('checkpoint', 'trial_id', '', 'runtime', 'trial.id'),
     ('checkpoint', 'run_id', '', 'runtime', 'run.id of the attempt that wrote it'),
     ('checkpoint', 'step', 'step', 'runtime', 'step it was taken at'),
-    ('checkpoint', 'path', '', 'runtime', 'file, relative to the folder of the database'),
+    ('checkpoint', 'path', '', 'runtime', 'name of the file in the folder PATH.checkpoints beside the database'),
     ('checkpoint', 'sha256', '', 'runtime', 'SHA-256 of the file'),
     ('checkpoint', 'time_ms', 'ms', 'runtime', 'when it was named');
 
@@ -357,6 +357,14 @@ CREATE TABLE final_stat (
     best_half_width REAL,
     PRIMARY KEY (trial_id, key_id)
 ) WITHOUT ROWID;
+CREATE TABLE selected_stat (
+    trial_id INTEGER NOT NULL REFERENCES trial (id),
+    key_id INTEGER NOT NULL REFERENCES metric_key (id),
+    n INTEGER NOT NULL,
+    n_rows INTEGER NOT NULL,
+    sd REAL,
+    PRIMARY KEY (trial_id, key_id)
+) WITHOUT ROWID;
 CREATE TABLE comparison (
     study_id INTEGER NOT NULL REFERENCES study (id),
     key_id INTEGER NOT NULL REFERENCES metric_key (id),
@@ -385,6 +393,11 @@ INSERT INTO _doc VALUES
     ('final_stat', 'best_sd', 'of the metric', 'runtime', 'sample standard deviation of the best values (divisor n - 1)'),
     ('final_stat', 'best_median', 'of the metric', 'runtime', 'median of the best values'),
     ('final_stat', 'best_half_width', 'of the metric', 'runtime', 'half the 95 % confidence interval of the mean best value (Student)'),
+    ('selected_stat', 'trial_id', '', 'runtime', 'smallest trial.id of the group'),
+    ('selected_stat', 'key_id', '', 'runtime', 'metric_key.id'),
+    ('selected_stat', 'n', '', 'runtime', 'number of finite values it was made from'),
+    ('selected_stat', 'n_rows', '', 'runtime', 'number of rows of valid_accuracy that the steps were selected from'),
+    ('selected_stat', 'sd', 'of the metric', 'runtime', 'sample standard deviation of the selected values (divisor n - 1)'),
     ('comparison', 'study_id', '', 'runtime', 'study.id'),
     ('comparison', 'key_id', '', 'runtime', 'metric_key.id'),
     ('comparison', 'cell', '', 'runtime', 'trial.cell, the same for both'),

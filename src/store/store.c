@@ -66,6 +66,10 @@ static int check_identity(struct store *s, int64_t *version, struct err *e)
         return write_refuse(s, ERR_STORAGE, e,
                             "%s has schema version %lld, and this tprun knows up to %d: use a newer tprun", s->path,
                             (long long)*version, (int)SCHEMA_VERSION);
+    if (application == APPLICATION_ID && *version < SCHEMA_OLDEST && tables != 0)
+        return write_refuse(s, ERR_STORAGE, e,
+                            "%s has schema version %lld, which was never released; this tprun migrates from %d on",
+                            s->path, (long long)*version, (int)SCHEMA_OLDEST);
     return 0;
 }
 
@@ -78,12 +82,12 @@ static int create_schema(struct store *s, int64_t version, struct err *e)
                            (int)APPLICATION_ID, (int)SCHEMA_VERSION);
     assert(n > 0 && (size_t)n < sizeof identity);
     TRY(execute(s, "BEGIN IMMEDIATE", "begin a transaction", e));
-    if (version < 1)
+    if (version == 0) {
         TRY(execute(s, schema_sql, "create the tables", e));
-    if (version < 2)
-        TRY(execute(s, schema_2_sql, "create the tables of version 2", e));
-    if (version < 1)
         TRY(execute(s, views_sql, "create the views", e));
+    } else {
+        TRY(execute(s, migrate_2_sql, "migrate from version 2", e));
+    }
     TRY(execute(s, identity, "mark the database", e));
     return execute(s, "COMMIT", "create the database", e);
 }

@@ -61,7 +61,7 @@ struct store_trial_row {
     enum trial_state state;
     int64_t step;               /* last step reached and acknowledged */
     int64_t budget;             /* of the finished run */
-    char checkpoint_path[4096]; /* newest, relative to the folder of the database; "" = none */
+    char checkpoint_path[4096]; /* newest, a name in the database's folder of checkpoints; "" = none */
     char checkpoint_sha256[65];
     int64_t checkpoint_step;
     char previous_path[4096]; /* the one before */

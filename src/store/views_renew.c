@@ -9,7 +9,6 @@ static int open_model(struct store *s, sqlite3 **model, struct err *e)
 {
     if (sqlite3_open_v2(":memory:", model, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) == SQLITE_OK &&
         sqlite3_exec(*model, schema_sql, NULL, NULL, NULL) == SQLITE_OK &&
-        sqlite3_exec(*model, schema_2_sql, NULL, NULL, NULL) == SQLITE_OK &&
         sqlite3_exec(*model, views_sql, NULL, NULL, NULL) == SQLITE_OK)
         return 0;
     return write_refuse(s, ERR_INTERNAL, e, "%s: cannot make the views in memory: %s", s->path, sqlite3_errmsg(*model));
