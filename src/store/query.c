@@ -3,6 +3,7 @@
 
 #include "store/path.h"
 #include "store/writer.h" /* SCHEMA_VERSION, APPLICATION_ID */
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@ static int fail(struct query *q, struct err *e)
 {
     const int rc = sqlite3_extended_errcode(q->db);
     const char *detail = sqlite3_errmsg(q->db);
+    const int reason = sqlite3_system_errno(q->db);
     switch (rc & 0xff) {
     case SQLITE_AUTH:
         return err_set(e, ERR_USAGE, "not allowed: %s (one SELECT over the tables and views of the database)",
@@ -29,6 +31,8 @@ static int fail(struct query *q, struct err *e)
         return err_set(e, ERR_STORAGE, "%s: cannot write temporary files (in $TMPDIR): %s", q->path, detail);
     case SQLITE_CANTOPEN:
     case SQLITE_READONLY:
+        if (reason == EMFILE || reason == ENFILE)
+            return err_set(e, ERR_STORAGE, "%s: cannot open its files: %s", q->path, strerror(reason));
         return err_set(e, ERR_STORAGE,
                        "%s cannot be read here: it has a write-ahead log that only a writer can open, and its folder "
                        "is not writable; copy "

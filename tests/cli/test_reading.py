@@ -8,6 +8,7 @@ import json
 import os
 import pty
 import re
+import resource
 import shutil
 import signal
 import sqlite3
@@ -334,6 +335,21 @@ class Limits(Database):
         process.stdout.read()
         self.assertEqual(process.wait(), 1)
         self.assertIn(b"the process that reads the database was ended by SIGKILL", process.stderr.read())
+
+    def test_too_few_descriptors_are_told(self):
+        """However few there are: an answer, or the reason."""
+        said = set()
+        for most in range(4, 12):
+            done = subprocess.run([TPRUN, "sql", "SELECT 1 AS n", "--format=csv", "--db", self.original], capture_output=True, text=True,
+                                  env=self.environment, check=False,
+                                  preexec_fn=lambda n=most: resource.setrlimit(resource.RLIMIT_NOFILE, (n, n)))
+            if done.returncode == 0:
+                self.assertEqual(done.stdout, "n\n1\n")
+            else:
+                self.assertIn("Too many open files", done.stderr)
+            said.add(done.returncode)
+        self.assertIn(0, said)
+        self.assertIn(5, said)
 
     def test_from_standard_input(self):
         done = subprocess.run([TPRUN, "sql", "-", "7", "--format=csv", "--db", self.original], input=b"SELECT ?1 + 1 AS n", capture_output=True,
