@@ -34,6 +34,15 @@ static struct character read_character(const char *s, size_t n)
     return c;
 }
 
+/* How many characters of ASCII s[0..n) begins with that mean nothing to anybody: most texts have no others. */
+static size_t plain_length(const char *s, size_t n)
+{
+    size_t i = 0;
+    while (i < n && s[i] >= ' ' && s[i] <= '~')
+        i++;
+    return i;
+}
+
 size_t clean_terminal_character(struct text *t, const char *s, size_t n)
 {
     const struct character c = read_character(s, n);
@@ -49,8 +58,13 @@ size_t clean_terminal_character(struct text *t, const char *s, size_t n)
 void clean_terminal(struct text *t, const char *s, size_t n)
 {
     text_puts(t, ""); /* a text, even of nothing */
-    for (size_t i = 0; i < n;)
-        i += clean_terminal_character(t, s + i, n - i);
+    for (size_t i = 0; i < n;) {
+        const size_t plain = plain_length(s + i, n - i);
+        text_put(t, s + i, plain);
+        i += plain;
+        if (i < n)
+            i += clean_terminal_character(t, s + i, n - i);
+    }
 }
 
 void clean_print_line(FILE *out, const char *format, ...)
@@ -97,6 +111,10 @@ static bool is_formula(const char *s, size_t n)
 
 void clean_csv(struct text *t, const char *s, size_t n)
 {
+    if (plain_length(s, n) == n && !is_formula(s, n) && !memchr(s, '"', n) && !memchr(s, ',', n)) {
+        text_put(t, s, n);
+        return;
+    }
     struct text field = { 0 };
     text_puts(&field, n && is_formula(s, n) ? "'" : "");
     for (size_t i = 0; i < n;) {
@@ -195,6 +213,10 @@ size_t clean_width(const char *s)
  * anywhere. */
 void clean_json(struct text *t, const char *s, size_t n)
 {
+    if (plain_length(s, n) == n) {
+        text_json_string(t, s, n);
+        return;
+    }
     struct text valid = { 0 }, quoted = { 0 };
     for (size_t i = 0; i < n;) {
         const struct character c = read_character(s + i, n - i);

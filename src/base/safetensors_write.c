@@ -1,9 +1,9 @@
 /* Writing. Names are sorted in the header; the data stands in the order of element size, then name, so that every
  * tensor is aligned. */
+#include "base/clean.h"
 #include "base/hash.h"
 #include "base/new_file.h"
 #include "base/safetensors.h"
-#include "base/text.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -97,7 +97,7 @@ static void sort(struct safetensors_writer *w)
 
 static void put_string(struct text *out, const char *s)
 {
-    text_json_string(out, s, strlen(s));
+    clean_json(out, s, strlen(s)); /* metadata of a trained network names what others wrote */
 }
 
 /* The JSON header of sorted tensors, padded. */

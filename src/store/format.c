@@ -13,7 +13,7 @@ struct printer {
     FILE *out;
     const char *section; /* or NULL, see query_print_section */
     size_t n, n_rows;    /* columns, rows so far */
-    struct text *names;  /* n */
+    struct text *names;  /* n, as they are written */
     struct text line;
     struct table table;
     bool too_large; /* the table */
@@ -107,6 +107,22 @@ static void make_names_unique(struct printer *p)
     }
 }
 
+/* Once, not for each row. */
+static void quote_names(struct printer *p)
+{
+    for (size_t i = 0; i < p->n && p->format != FORMAT_TABLE; i++) {
+        struct text name = p->names[i], *quoted = &p->names[i];
+        *quoted = (struct text){ 0 };
+        if (p->format == FORMAT_CSV)
+            clean_csv(quoted, name.s, name.n);
+        else if (p->format == FORMAT_MARKDOWN)
+            clean_markdown(quoted, name.s);
+        else
+            clean_json(quoted, name.s, name.n);
+        text_free(&name);
+    }
+}
+
 static void put_heading(struct printer *p)
 {
     struct text *line = &p->line;
@@ -117,10 +133,10 @@ static void put_heading(struct printer *p)
             p->too_large = !table_add(&p->table, name->s, name->n, false);
         } else if (p->format == FORMAT_CSV && !p->section) {
             text_puts(line, i ? "," : "");
-            clean_csv(line, name->s, name->n);
+            text_put(line, name->s, name->n);
         } else if (p->format == FORMAT_MARKDOWN) {
             text_putc(line, ' ');
-            clean_markdown_bytes(line, name->s, name->n);
+            text_put(line, name->s, name->n);
             text_puts(line, " |");
         }
     }
@@ -154,6 +170,7 @@ struct printer *printer_new(enum query_format format, FILE *out, sqlite3_stmt *s
     }
     if (format == FORMAT_CSV || format == FORMAT_JSON || format == FORMAT_NDJSON)
         make_names_unique(p);
+    quote_names(p);
     put_heading(p);
     return p;
 }
@@ -170,7 +187,7 @@ static void put_cell(struct printer *p, sqlite3_stmt *stmt, size_t column, const
     case FORMAT_CSV:
         if (p->section) { /* a line for each cell */
             text_add(line, "%s,%zu,", p->section, p->n_rows + 1);
-            clean_csv(line, name->s, name->n);
+            text_put(line, name->s, name->n);
         }
         text_puts(line, column || p->section ? "," : "");
         put_csv(line, number, value);
@@ -184,7 +201,7 @@ static void put_cell(struct printer *p, sqlite3_stmt *stmt, size_t column, const
     case FORMAT_JSON:
     case FORMAT_NDJSON:
         text_puts(line, column ? ", " : "");
-        clean_json(line, name->s, name->n);
+        text_put(line, name->s, name->n);
         text_puts(line, ": ");
         put_json(line, stmt, (int)column, value);
         break;

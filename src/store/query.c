@@ -26,7 +26,8 @@ static int fail(struct query *q, struct err *e)
         return err_set(e, ERR_USAGE, q->temp ? QUERY_STOPPED_MORE : QUERY_STOPPED, q->cpu_limit);
     case SQLITE_FULL:
         if (q->temp && q->temp->full)
-            return err_set(e, ERR_USAGE, "the query needs more than %.4g MB of temporary files; --temp-size allows more",
+            return err_set(e, ERR_USAGE,
+                           "the query needs more than %.4g MB of temporary files; --temp-size allows more",
                            (double)q->temp->limit / (1 << 20));
         return err_set(e, ERR_STORAGE, "%s: cannot write temporary files (in $TMPDIR): %s", q->path, detail);
     case SQLITE_CANTOPEN:

@@ -8,6 +8,7 @@ import json
 import os
 import pty
 import re
+import resource
 import shutil
 import signal
 import sqlite3
@@ -256,9 +257,20 @@ class Names(Database):
         self.check_clean(out.decode().replace("\r\n", "\n"), "plan")
         self.assertIn("clean: \\x1b[31mred\\u202egnol\\x85\\n", out.decode())
 
-    def test_progress_lines(self):
-        """Of a foreign database: the study's name is the file's, but reasons and cells are not."""
-        self.call("run", self.spec, "--format=table", "seeds=1", "-v", db=os.path.join(self.folder, "more.db"))
+    def test_progress_and_notes_of_a_run(self):
+        """In a database whose texts are hostile; a label of a trial that the file makes so."""
+        db = os.path.join(self.folder, "resumed.db")
+        shutil.copy(self.half, db)
+        self.call("run", self.spec, "-v", db=db)
+        self.call("run", self.spec, "-v", "train.batch_size=4", db=db)
+        strange = os.path.join(self.folder, "strange.yaml")
+        with open(strange, "w", encoding="utf-8") as f:
+            f.write(SPEC + 'sweep: {grid: {experiment_note: ["\\e[31m", "\\u202e"]}}\n')
+        self.call("run", strange, "-v", db=db, status=2)  # told with the line of the file
+        with open(strange, "w", encoding="utf-8") as f:
+            f.write(SPEC.replace("name: temporal_order, length: 10", 'name: mnist, path: "/none/\\e[31m\\u202e"'))
+        self.call("run", strange, db=db, status=None)
+        self.call("plan", strange, status=None)
 
 
 class Limits(Database):
@@ -334,6 +346,21 @@ class Limits(Database):
         process.stdout.read()
         self.assertEqual(process.wait(), 1)
         self.assertIn(b"the process that reads the database was ended by SIGKILL", process.stderr.read())
+
+    def test_too_few_descriptors_are_told(self):
+        """However few there are: an answer, or the reason."""
+        said = set()
+        for most in range(4, 12):
+            done = subprocess.run([TPRUN, "sql", "SELECT 1 AS n", "--format=csv", "--db", self.original], capture_output=True, text=True,
+                                  env=self.environment, check=False,
+                                  preexec_fn=lambda n=most: resource.setrlimit(resource.RLIMIT_NOFILE, (n, n)))
+            if done.returncode == 0:
+                self.assertEqual(done.stdout, "n\n1\n")
+            else:
+                self.assertIn("too many open files", done.stderr)
+            said.add(done.returncode)
+        self.assertIn(0, said)
+        self.assertIn(5, said)
 
     def test_from_standard_input(self):
         done = subprocess.run([TPRUN, "sql", "-", "7", "--format=csv", "--db", self.original], input=b"SELECT ?1 + 1 AS n", capture_output=True,
