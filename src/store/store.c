@@ -1,6 +1,7 @@
 /* Opening and closing results.db for writing. */
 #include "store/store.h"
 
+#include "base/clean.h"
 #include "base/killpoint.h"
 #include "store/model.h"
 #include "store/path.h"
@@ -24,7 +25,7 @@ static int wal_hook(void *self, sqlite3 *db, const char *name, int pages)
         return SQLITE_OK;
     const int rc = sqlite3_wal_checkpoint_v2(db, name, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
     if (pages >= WAL_WARN_PAGES && !s->wal_warned) {
-        fprintf(stderr, "tprun: warning: a reader that does not end keeps %s-wal growing (%d MB); the run goes on\n",
+        clean_print_line(stderr, "tprun: warning: a reader that does not end keeps %s-wal growing (%d MB); the run goes on",
                 s->path, pages / 256);
         s->wal_warned = true;
     }
