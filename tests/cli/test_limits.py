@@ -21,9 +21,9 @@ LARGE = """version: 1
 experiment: large
 seeds: 4
 dataset: {name: temporal_order, length: 60, eval_size: 100, test_size: 100}
-network: {layers: [{rnn: {units: 400, activation: tanh}}, {dense: {units: 4}}]}
+network: {layers: [{rnn: {units: 300, activation: tanh}}, {dense: {units: 4}}]}
 loss: cross_entropy
-train: {optimizer: {name: sgd, stepsize: 0.1}, batch_size: 400, iterations: 6}
+train: {optimizer: {name: sgd, stepsize: 0.1}, batch_size: 300, iterations: 3}
 log: {every: 3, metrics: [train_loss]}
 variants: {bp: {algorithm: bp}}
 """
