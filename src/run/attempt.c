@@ -295,7 +295,7 @@ int attempt_receive(struct runner *r, struct attempt *t, struct err *e)
         text_puts(&how,
                   t->stalled ? "stalled (no sign of life) and was killed" : "sent a broken message and was killed");
     } else if (number == SIGKILL && !t->ended && !r->killed) {
-        death = limits_explain_kill(&r->kills, t->memory_bytes, &how);
+        death = limits_explain_kill(&r->kills, limits_count_kills(), t->memory_bytes, &how);
         if (r->n_active == 0) /* what is left was not ours */
             r->kills = limits_count_kills();
     } else if (!how.n) {

@@ -126,9 +126,9 @@ struct limits_kills limits_count_kills(void)
     return (struct limits_kills){ group_counter(), read_counter("/proc/vmstat", "oom_kill") };
 }
 
-enum limits_death limits_explain_kill(struct limits_kills *before, double bytes, struct text *how)
+enum limits_death limits_explain_kill(struct limits_kills *before, struct limits_kills now, double bytes,
+                                      struct text *how)
 {
-    const struct limits_kills now = limits_count_kills();
     const bool of_group = before->group >= 0 && now.group > before->group;
     const bool of_machine = before->machine >= 0 && now.machine > before->machine;
     const bool unknown = now.group < 0 && now.machine < 0;

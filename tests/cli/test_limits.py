@@ -9,23 +9,13 @@ from test_cli import Cli, SPEC, TPRUN
 
 STUDY = """version: 1
 experiment: limits
-seeds: 12
-dataset: {name: temporal_order, length: 10, eval_size: 20, test_size: 20}
-network: {layers: [{rnn: {units: 8, activation: tanh}}, {dense: {units: 4}}]}
+seeds: {seeds}
+dataset: {{name: temporal_order, length: {length}, eval_size: 100, test_size: 100}}
+network: {{layers: [{{rnn: {{units: {units}, activation: tanh}}}}, {{dense: {{units: 4}}}}]}}
 loss: cross_entropy
-train: {optimizer: {name: sgd, stepsize: 0.1}, batch_size: 5, iterations: 20}
-log: {every: 10, metrics: [train_loss]}
-variants: {bp: {algorithm: bp}}
-"""
-LARGE = """version: 1
-experiment: large
-seeds: 4
-dataset: {name: temporal_order, length: 60, eval_size: 100, test_size: 100}
-network: {layers: [{rnn: {units: 300, activation: tanh}}, {dense: {units: 4}}]}
-loss: cross_entropy
-train: {optimizer: {name: sgd, stepsize: 0.1}, batch_size: 300, iterations: 3}
-log: {every: 3, metrics: [train_loss]}
-variants: {bp: {algorithm: bp}}
+train: {{optimizer: {{name: sgd, stepsize: 0.1}}, batch_size: {batch}, iterations: {iterations}}}
+log: {{every: 10, metrics: [train_loss]}}
+variants: {{bp: {{algorithm: bp}}}}
 """
 
 
@@ -35,13 +25,13 @@ class Limits(Cli):
         with open(TPRUN, "rb") as f:
             if b"__asan_init" in f.read():
                 self.skipTest("AddressSanitizer needs terabytes of address space and files of its own")
-        self.spec = self.write("limits.yaml", STUDY)
+        self.spec = self.write("limits.yaml", seeds=12, length=10, units=8, batch=5, iterations=20)
         self.db = os.path.join(self.folder, "r.db")
 
-    def write(self, name, text):
+    def write(self, name, **values):
         path = os.path.join(self.folder, name)
         with open(path, "w", encoding="ascii") as f:
-            f.write(text)
+            f.write(STUDY.format(**values))
         return path
 
     def limited(self, which, soft, hard, *args, status=0, db=None):
@@ -130,7 +120,7 @@ class Group(Limits):
             self.set_limit(1 << 40)
         except OSError as e:
             self.skipTest(f"no control group can be made: {e}")
-        self.spec = self.write("large.yaml", LARGE)
+        self.spec = self.write("large.yaml", seeds=4, length=60, units=300, batch=300, iterations=3)
 
     def read(self, name):
         with open(os.path.join(self.group, name), encoding="ascii") as f:
