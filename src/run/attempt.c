@@ -45,8 +45,8 @@ int attempt_request(struct attempt *t, enum message request, struct err *e)
 }
 
 /* *outcome is ATTEMPT_STARTED or ATTEMPT_NO_ROOM. */
-static int start_process(struct runner *r, struct attempt *t, const struct plan_trial *trial, enum attempt_start *outcome,
-                         struct err *e)
+static int start_process(struct runner *r, struct attempt *t, const struct plan_trial *trial,
+                         enum attempt_start *outcome, struct err *e)
 {
     char executable[4096];
     int reason;
@@ -230,7 +230,8 @@ static bool make_room(struct runner *r, enum limits_death death, const struct at
 }
 
 /* The worker is gone without a word: the trial waits to start again from its checkpoint, or has failed for good. */
-static int mourn(struct runner *r, struct attempt *t, const char *how, enum limits_death death, bool *retry, struct err *e)
+static int mourn(struct runner *r, struct attempt *t, const char *how, enum limits_death death, bool *retry,
+                 struct err *e)
 {
     char reason[256];
     const bool excused = !r->stopping && make_room(r, death, t);

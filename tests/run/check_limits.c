@@ -19,11 +19,13 @@ static enum limits_death explain(struct limits_kills *before, struct limits_kill
 
 START_TEST(deaths)
 {
-    static const char of_group[] = "killed by SIGKILL by the kernel, as the memory of its control group was used up" PLAN;
+    static const char of_group[] =
+        "killed by SIGKILL by the kernel, as the memory of its control group was used up" PLAN;
     static const char of_machine[] = "killed by SIGKILL, most likely by the kernel for want of memory" PLAN;
     static const char perhaps[] = "killed by SIGKILL, by somebody or for want of memory" PLAN;
     struct limits_kills before = { 3, 10 };
-    /* two of our workers died, and one process elsewhere: two deaths are explained by the group, the next by the machine */
+    /* two of our workers died, and one process elsewhere: two deaths are explained by the group, the next by the
+     * machine */
     const struct limits_kills now = { 5, 13 };
     ck_assert_int_eq(explain(&before, now, of_group), DEATH_MEMORY);
     ck_assert_int_eq(explain(&before, now, of_group), DEATH_MEMORY);
