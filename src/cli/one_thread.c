@@ -1,6 +1,6 @@
 /* OpenBLAS takes 140 MB of address space for each processor when it is loaded, before main, and waits for ever when a
- * limit does not allow that. tprun itself multiplies nothing, so where address space is limited it starts once more with
- * OPENBLAS_NUM_THREADS=1. Only a function of .preinit_array runs before the libraries' own initialisation. */
+ * limit does not allow that. tprun itself multiplies nothing, so where address space is limited it starts once more
+ * with OPENBLAS_NUM_THREADS=1. Only a function of .preinit_array runs before the libraries' own initialisation. */
 #include <stdbool.h>
 #include <string.h>
 #include <sys/resource.h>

@@ -46,8 +46,8 @@ int attempt_request(struct attempt *t, enum message request, struct err *e)
 }
 
 /* *outcome is ATTEMPT_STARTED or ATTEMPT_NO_ROOM. */
-static int start_process(struct runner *r, struct attempt *t, const struct plan_trial *trial, enum attempt_start *outcome,
-                         struct err *e)
+static int start_process(struct runner *r, struct attempt *t, const struct plan_trial *trial,
+                         enum attempt_start *outcome, struct err *e)
 {
     char executable[4096];
     int reason;
@@ -242,7 +242,8 @@ static bool make_room(struct runner *r, enum limits_death death, const struct at
 }
 
 /* The worker is gone without a word: the trial waits to start again from its checkpoint, or has failed for good. */
-static int mourn(struct runner *r, struct attempt *t, const char *how, enum limits_death death, bool *retry, struct err *e)
+static int mourn(struct runner *r, struct attempt *t, const char *how, enum limits_death death, bool *retry,
+                 struct err *e)
 {
     char reason[256];
     const bool excused = !r->stopping && make_room(r, death, t);
@@ -308,7 +309,7 @@ int attempt_receive(struct runner *r, struct attempt *t, struct err *e)
         text_puts(&how,
                   t->stalled ? "stalled (no sign of life) and was killed" : "sent a broken message and was killed");
     } else if (number == SIGKILL && !t->ended && !r->killed) {
-        death = limits_explain_kill(&r->kills, t->memory_bytes, &how);
+        death = limits_explain_kill(&r->kills, limits_count_kills(), t->memory_bytes, &how);
         if (r->n_active == 0) /* what is left was not ours */
             r->kills = limits_count_kills();
     } else if (!how.n) {

@@ -31,8 +31,8 @@ static int check_files(struct err *e)
         close(fds[i]);
     char text[128];
     if (reason)
-        return err_set(e, ERR_MEMORY, "a run needs %d more open files at once, and only %d can be had: %s", FILES_NEEDED, n,
-                       limits_text(reason, text, sizeof text));
+        return err_set(e, ERR_MEMORY, "a run needs %d more open files at once, and only %d can be had: %s",
+                       FILES_NEEDED, n, limits_text(reason, text, sizeof text));
     return 0;
 }
 
@@ -56,7 +56,8 @@ size_t limits_workers(size_t wanted)
 bool limits_leave_room(int fd)
 {
     const uintmax_t files = limit_of(RLIMIT_NOFILE);
-    return files == UINTMAX_MAX || (uintmax_t)fd + LIMITS_RESERVE < files; /* the lowest free number is given away first */
+    return files == UINTMAX_MAX ||
+           (uintmax_t)fd + LIMITS_RESERVE < files; /* the lowest free number is given away first */
 }
 
 bool limits_is_shortage(int reason)
@@ -126,9 +127,9 @@ struct limits_kills limits_count_kills(void)
     return (struct limits_kills){ group_counter(), read_counter("/proc/vmstat", "oom_kill") };
 }
 
-enum limits_death limits_explain_kill(struct limits_kills *before, double bytes, struct text *how)
+enum limits_death limits_explain_kill(struct limits_kills *before, struct limits_kills now, double bytes,
+                                      struct text *how)
 {
-    const struct limits_kills now = limits_count_kills();
     const bool of_group = before->group >= 0 && now.group > before->group;
     const bool of_machine = before->machine >= 0 && now.machine > before->machine;
     const bool unknown = now.group < 0 && now.machine < 0;

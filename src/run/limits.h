@@ -33,6 +33,7 @@ enum limits_death { DEATH_OTHER, DEATH_PERHAPS_MEMORY, DEATH_MEMORY };
 /* What a SIGKILL that was not ours was, by the counters before and now; the death is then counted in `before` too, so
  * that of several at once each is explained. Adds to `how`, which says "killed by SIGKILL"
  * already. bytes: what the plan says that such a worker takes. */
-enum limits_death limits_explain_kill(struct limits_kills *before, double bytes, struct text *how);
+enum limits_death limits_explain_kill(struct limits_kills *before, struct limits_kills now, double bytes,
+                                      struct text *how);
 
 #endif

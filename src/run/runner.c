@@ -186,7 +186,7 @@ static int work(struct runner *r, struct err *e)
     end_workers(r); /* none is left unless there was an error */
     if (code == 0)
         code = store_flush(r->store, e);
-    if (code == 0 && !r->result->stopped)
+    if (code == 0)
         code = checkpoints_sweep(r, e); /* a worker that was killed may have left half a file */
     for (size_t i = 0; i < r->plan->n_studies && code == 0 && signals_stops() == 0; i++) { /* stopping is quick */
         KILL_POINT(RUN_REFRESH);

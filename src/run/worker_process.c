@@ -76,7 +76,8 @@ char **worker_environment(void)
 }
 
 /* The child starts with default signals, those of signals_mask blocked until it ignores them, in a process group of its
- * own (the terminal's SIGINT is for the runner alone), and with no descriptor but 0 to 2 and `fd` as WORKER_SOCKET (or as its standard output). */
+ * own (the terminal's SIGINT is for the runner alone), and with no descriptor but 0 to 2 and `fd` as WORKER_SOCKET (or
+ * as its standard output). */
 static int spawn(const char *executable, char *const argv[], int fd, int fd_in_child, pid_t *pid)
 {
     char **environment = worker_environment();
@@ -126,7 +127,8 @@ int worker_start(struct worker_process *w, const char *executable, int *reason, 
     char text[128];
     *reason = make_sockets(pair);
     if (*reason)
-        return err_set(e, ERR_INTERNAL, "cannot make a socket for a worker: %s", limits_text(*reason, text, sizeof text));
+        return err_set(e, limits_is_shortage(*reason) ? ERR_MEMORY : ERR_INTERNAL,
+                       "cannot make a socket for a worker: %s", limits_text(*reason, text, sizeof text));
     char parent[32];
     snprintf(parent, sizeof parent, "%ld", (long)getpid());
     char name[] = "tprun-worker", option[] = "--parent";
@@ -140,7 +142,8 @@ int worker_start(struct worker_process *w, const char *executable, int *reason, 
         if (code)
             w->pid = 0;
         worker_reap(w, NULL);
-        return err_set(e, ERR_INTERNAL, "cannot start %s: %s", executable, limits_text(*reason, text, sizeof text));
+        return err_set(e, limits_is_shortage(*reason) ? ERR_MEMORY : ERR_INTERNAL, "cannot start %s: %s", executable,
+                       limits_text(*reason, text, sizeof text));
     }
     return 0;
 }

@@ -9,23 +9,13 @@ from test_cli import Cli, SPEC, TPRUN
 
 STUDY = """version: 1
 experiment: limits
-seeds: 12
-dataset: {name: temporal_order, length: 10, eval_size: 20, test_size: 20}
-network: {layers: [{rnn: {units: 8, activation: tanh}}, {dense: {units: 4}}]}
+seeds: {seeds}
+dataset: {{name: temporal_order, length: {length}, eval_size: 100, test_size: 100}}
+network: {{layers: [{{rnn: {{units: {units}, activation: tanh}}}}, {{dense: {{units: 4}}}}]}}
 loss: cross_entropy
-train: {optimizer: {name: sgd, stepsize: 0.1}, batch_size: 5, iterations: 20}
-log: {every: 10, metrics: [train_loss]}
-variants: {bp: {algorithm: bp}}
-"""
-LARGE = """version: 1
-experiment: large
-seeds: 4
-dataset: {name: temporal_order, length: 60, eval_size: 100, test_size: 100}
-network: {layers: [{rnn: {units: 400, activation: tanh}}, {dense: {units: 4}}]}
-loss: cross_entropy
-train: {optimizer: {name: sgd, stepsize: 0.1}, batch_size: 400, iterations: 6}
-log: {every: 3, metrics: [train_loss]}
-variants: {bp: {algorithm: bp}}
+train: {{optimizer: {{name: sgd, stepsize: 0.1}}, batch_size: {batch}, iterations: {iterations}}}
+log: {{every: 10, metrics: [train_loss]}}
+variants: {{bp: {{algorithm: bp}}}}
 """
 
 
@@ -35,13 +25,13 @@ class Limits(Cli):
         with open(TPRUN, "rb") as f:
             if b"__asan_init" in f.read():
                 self.skipTest("AddressSanitizer needs terabytes of address space and files of its own")
-        self.spec = self.write("limits.yaml", STUDY)
+        self.spec = self.write("limits.yaml", seeds=12, length=10, units=8, batch=5, iterations=20)
         self.db = os.path.join(self.folder, "r.db")
 
-    def write(self, name, text):
+    def write(self, name, **values):
         path = os.path.join(self.folder, name)
         with open(path, "w", encoding="ascii") as f:
-            f.write(text)
+            f.write(STUDY.format(**values))
         return path
 
     def limited(self, which, soft, hard, *args, status=0, db=None):
@@ -114,27 +104,28 @@ class Address(Limits):
 
 
 class Group(Limits):
-    """A control group with a limit of memory, of version 1 or 2; needs the rights to make one."""
-    V1, V2 = "/sys/fs/cgroup/memory", "/sys/fs/cgroup"
+    """Control groups with limits, of version 1 or 2; needs the rights to make them."""
+    ROOT = "/sys/fs/cgroup"
 
-    def setUp(self):
-        super().setUp()
-        name = f"tprun-test-{os.getpid()}"
-        first = os.path.exists(os.path.join(self.V1, "memory.limit_in_bytes"))
-        self.group = os.path.join(self.V1 if first else self.V2, name)
-        self.limit, self.peak = ("memory.limit_in_bytes", "memory.max_usage_in_bytes") if first else ("memory.max", "memory.peak")
+    def make_group(self, controller, limit):
+        """limit: its file, in version 1 and in version 2."""
+        first = os.path.isdir(os.path.join(self.ROOT, controller))
+        self.group = os.path.join(self.ROOT, controller if first else "", f"tprun-test-{os.getpid()}")
+        self.limit = limit[0 if first else 1]
         try:
             os.mkdir(self.group)
             self.addCleanup(os.rmdir, self.group)
-            self.read(self.peak)
-            self.set_limit(1 << 40)
+            self.set_limit(1 << 20)
         except OSError as e:
             self.skipTest(f"no control group can be made: {e}")
-        self.spec = self.write("large.yaml", LARGE)
 
-    def read(self, name):
-        with open(os.path.join(self.group, name), encoding="ascii") as f:
-            return int(f.read())
+    def read(self, *names):
+        for name in names:
+            if os.path.exists(os.path.join(self.group, name)):
+                with open(os.path.join(self.group, name), encoding="ascii") as f:
+                    return int(f.read())
+        self.skipTest(f"the control group has no {' or '.join(names)}")
+        return 0
 
     def set_limit(self, limit):
         with open(os.path.join(self.group, self.limit), "w", encoding="ascii") as f:
@@ -146,10 +137,23 @@ class Group(Limits):
                 f.write(str(os.getpid()))
         return self.call("run", self.spec, "--db", db or self.db, *args, status=status, preexec_fn=enter)
 
+    def test_few_processes(self):
+        expected = self.digest_of("run", self.spec)
+        self.make_group("pids", ("pids.max", "pids.max"))
+        self.set_limit(len(os.sched_getaffinity(0)) + 3)  # OpenBLAS gives the runner a thread for each processor
+        done = self.inside("-j", "12")
+        self.assertRegex(done.stderr, r"too many processes .*; going on with \d workers? at once instead of 12")
+        self.assertIn("12 trials: 12 done", done.stderr)
+        self.assertEqual(self.digest(), expected)
+
+
     def test_a_group_without_memory(self):
+        self.spec = self.write("large.yaml", seeds=4, length=60, units=300, batch=300, iterations=3)
+        self.make_group("memory", ("memory.limit_in_bytes", "memory.max"))
+        self.set_limit(1 << 40)
         straight = os.path.join(self.folder, "straight.db")
         self.inside("-j", "1", "-q", db=straight)
-        enough_for_one = self.read(self.peak) * 5 // 4
+        enough_for_one = self.read("memory.max_usage_in_bytes", "memory.peak") * 5 // 4
         self.set_limit(enough_for_one)
         done = self.inside("-j", "4")
         self.assertIn("by the kernel, as the memory of its control group was used up (by its plan a worker takes", done.stderr)

@@ -1,5 +1,5 @@
-/* Preloaded by test_order.py: writes down, in their order over all processes, the calls that make files appear, last and
- * disappear. A line for each call that succeeded, in the file that TPRUN_ORDER_LOG names:
+/* Preloaded by test_order.py: writes down, in their order over all processes, the calls that make files appear, last
+ * and disappear. A line for each call that succeeded, in the file that TPRUN_ORDER_LOG names:
  *
  *     create PATH | sync PATH | rename FROM TO | link FROM TO | unlink PATH | mkdir PATH | names LOG NAME
  *
@@ -189,7 +189,8 @@ ssize_t pwrite64(int fd, const void *bytes, size_t n, off_t at)
     const char *const first = bytes, *const end = first + n;
     for (const char *s = first; (s = memmem(s, (size_t)(end - s), ending, strlen(ending))); s += strlen(ending)) {
         const char *from = s;
-        while (from > first && (size_t)(s - from) < 80 && (from[-1] == '.' || strchr("0123456789abcdef", from[-1] ? from[-1] : 'x')))
+        while (from > first && (size_t)(s - from) < 80 &&
+               (from[-1] == '.' || strchr("0123456789abcdef", from[-1] ? from[-1] : 'x')))
             from--;
         const char *dot = memchr(from, '.', (size_t)(s - from));
         if (dot && dot - from > 16) /* the number before the text in its row may look like a digit */
