@@ -69,6 +69,9 @@ int study_parse(struct study *s, const char *name, const char *text, size_t n, c
                 const char *const *overrides, size_t n_overrides, struct arena *a, struct err *e);
 bool study_is_readable(const struct study *s);
 void study_close(struct study *s);
+/* Text that is the same if and only if the file, the profile and the overrides say the same of the trials, in the same
+ * order: composed trees, names of variants, axes. */
+void study_identity(const struct study *s, struct text *out);
 
 /* What a trial may hold: option tables, and how its tree is completed (an algorithm's preset) before a key is looked up
  * in them; NULL if the tree has mistakes. */
