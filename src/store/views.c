@@ -92,8 +92,12 @@ static int replace_view(struct store *s, const char *view, const char *sql, stru
 {
     sqlite3_stmt *stmt;
     TRY(QUERY(s, SQL_GET_VIEW, &stmt, e, value_text(view)));
-    const bool same = stmt && strcmp((const char *)sqlite3_column_text(stmt, 0), sql) == 0;
+    const bool is_view = !stmt || strcmp((const char *)sqlite3_column_text(stmt, 0), "view") == 0,
+               same = is_view && stmt && strcmp((const char *)sqlite3_column_text(stmt, 1), sql) == 0;
     write_reset(&stmt);
+    if (!is_view)
+        return write_refuse(s, ERR_STORAGE, e, "%s: '%s' is a table, and tprun makes a view of that name for its study; "
+                            "rename the table or the experiment", s->path, view);
     if (same)
         return 0;
     struct text drop = { 0 };
@@ -104,7 +108,7 @@ static int replace_view(struct store *s, const char *view, const char *sql, stru
     return ok ? 0 : write_fail(s, "create the view of a study", e);
 }
 
-static int make_pivot(struct store *s, int64_t study, const char *name, struct err *e)
+int views_pivot(struct store *s, int64_t study, const char *name, struct err *e)
 {
     struct text view = { 0 }, sql = { 0 };
     text_add(&view, "study_%s", name);
@@ -128,7 +132,7 @@ int store_refresh(struct store *s, int64_t study, struct err *e)
     write_reset(&stmt);
     if (!name)
         return write_refuse(s, ERR_MEMORY, e, "%s: out of memory", s->path);
-    int code = make_pivot(s, study, name, e);
+    int code = views_pivot(s, study, name, e);
     free(name);
     TRY(code);
     TRY(stats_refresh(s, study, e));

@@ -224,7 +224,9 @@ int study_forget_statistics(struct store *s, int64_t study, struct err *e);
 int stats_register(sqlite3 *db);
 int stats_refresh(struct store *s, int64_t study, struct err *e);
 int claims_refresh(struct store *s, int64_t study, struct err *e);
-/* views_renew.c: the views of the database become those of this program, if they differ. */
-int views_renew(struct store *s, struct err *e);
+/* views.c: the view study_<name>, in the open transaction. */
+int views_pivot(struct store *s, int64_t study, const char *name, struct err *e);
+/* migrate.c: an empty database (version 0), one of an older version, or one with other views becomes what the model is. */
+int migrate_to_model(struct store *s, int64_t version, struct err *e);
 
 #endif
