@@ -1,7 +1,9 @@
 #include "cli/cli.h"
 
+#include "run/progress.h"
 #include <inttypes.h>
 #include <string.h>
+#include <unistd.h>
 
 /* One line of the summary: means over the seeds. */
 struct summary {
@@ -89,6 +91,56 @@ static int print_results(const struct cli *c, const struct plan *p, struct err *
     return code;
 }
 
+/* What is known of studies, and said, while their trials are checked. */
+struct checker {
+    struct query *q; /* NULL: there is no database yet */
+    struct progress progress;
+};
+
+static bool is_known(void *self, const struct plan_study *s)
+{
+    const struct checker *k = self;
+    const char *const arguments[] = { s->study.name, s->sha256 };
+    struct err ignored = { 0 }; /* a database that cannot be read tells nothing here; the runner says what is wrong */
+    bool found = false;
+    double n = 0;
+    if (k->q)
+        (void)query_number(k->q, "SELECT count(*) FROM study WHERE name = ?1 AND queued_sha256 = ?2", arguments, 2,
+                           &found, &n, &ignored);
+    err_clear(&ignored);
+    return n > 0;
+}
+
+static void tell(void *self, const struct plan_study *s, uint64_t done)
+{
+    struct checker *k = self;
+    if (done == 0)
+        progress_announce(&k->progress, s->study.name, s->n);
+    progress_queueing(&k->progress, s->study.name, s->n, "checking", done);
+}
+
+static int open_plan(const struct cli *c, struct plan *p, struct err *e)
+{
+    struct checker k = { 0 };
+    struct err ignored = { 0 };
+    if (access(c->db, F_OK) == 0)
+        (void)query_open(&k.q, c->db, &ignored);
+    err_clear(&ignored);
+    progress_init(&k.progress, c->progress, c->color_err, c->quiet);
+    struct plan_options o = cli_plan_options(c);
+    o.keep = !c->dry_run;
+    o.known = is_known;
+    o.tick = tell;
+    o.self = &k;
+    const int code = plan_open(p, c->arguments, c->n_arguments, &o, e);
+    p->options.self = NULL;
+    p->options.known = NULL;
+    p->options.tick = NULL;
+    progress_finish(&k.progress);
+    query_close(k.q);
+    return code;
+}
+
 static int run(const struct cli *c)
 {
     struct plan p;
@@ -96,7 +148,7 @@ static int run(const struct cli *c)
     struct run_options o;
     struct run_result result = { 0 };
     cli_run_options(c, &o);
-    int code = cli_open_plan(c, &p, false, &e);
+    int code = open_plan(c, &p, &e);
     if (code == 0 && c->dry_run) {
         code = plan_print(c, &p, &e);
     } else if (code == 0) {

@@ -211,6 +211,7 @@ static int work(struct runner *r, struct err *e)
     for (size_t i = 0; i < r->plan->n_studies; i++)
         TRY(queue_put_study(r, i, e));
     TRY(store_flush(r->store, e));
+    TRY(queue_check_files(r, e));
     TRY(checkpoints_sweep(r, e));
     if (recovered && r->options->verbose)
         progress_say(&r->progress, "tprun: %lld trials of a run that died are resumed", (long long)recovered);

@@ -6,6 +6,9 @@
 
 int study_forget_statistics(struct store *s, int64_t study, struct err *e)
 {
+    if (s->forgotten == study) /* asked for by each trial that is relabelled or reset */
+        return 0;
+    s->forgotten = study;
     TRY(WRITE(s, SQL_FORGET_STUDY_CURVES, NULL, e, value_int(study)));
     TRY(WRITE(s, SQL_FORGET_STUDY_FINALS, NULL, e, value_int(study)));
     TRY(WRITE(s, SQL_FORGET_STUDY_SELECTED, NULL, e, value_int(study)));
