@@ -90,10 +90,23 @@ static unsigned delicate_character(const char *s, size_t n)
     return code == 0x2028 || code == 0x2029 || code == 0xfeff || code >= 0xfffe ? code : 0;
 }
 
+/* Characters that stand for themselves in a JSON string. */
+static bool is_plain(unsigned char c)
+{
+    return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+}
+
 void text_json_string(struct text *t, const char *s, size_t n)
 {
     text_putc(t, '"');
     for (size_t i = 0; i < n; i++) {
+        size_t plain = i;
+        while (plain < n && is_plain((unsigned char)s[plain]))
+            plain++;
+        text_put(t, s + i, plain - i);
+        i = plain;
+        if (i == n)
+            break;
         const unsigned char c = (unsigned char)s[i];
         const unsigned delicate = delicate_character(s + i, n - i);
         if (delicate) {
