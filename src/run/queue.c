@@ -106,6 +106,18 @@ static int collect(void *self, const struct store_place *p)
     return add_pending(r, (struct pending){ p->trial, p->config, p->has_checkpoint && !force });
 }
 
+static int put_claims(struct runner *r, struct plan_study *s, struct err *e)
+{
+    const struct study *f = &s->study;
+    struct store_claim *claims = arena_need(&s->arena, f->n_claims, sizeof *claims);
+    for (size_t i = 0; i < f->n_claims; i++) {
+        const struct study_claim *c = &f->claims[i];
+        claims[i] = (struct store_claim){ c->id,       c->text,     c->measure, c->has_reported, c->has_low,
+                                          c->has_high, c->reported, c->low,     c->high };
+    }
+    return store_put_claims(r->store, s->store_id, f->n_claims, claims, e);
+}
+
 int queue_put_study(struct runner *r, size_t study, struct err *e)
 {
     struct plan_study *s = &r->plan->studies[study];
@@ -114,18 +126,13 @@ int queue_put_study(struct runner *r, size_t study, struct err *e)
     bool queued;
     const struct store_study facts = { f->name, f->title, f->paper, f->locator, f->path, f->profile, f->text.s };
     TRY(store_put_study(r->store, &facts, &s->store_id, e));
-    struct store_claim *claims = arena_need(&s->arena, f->n_claims, sizeof *claims);
-    for (size_t i = 0; i < f->n_claims; i++) {
-        const struct study_claim *c = &f->claims[i];
-        claims[i] = (struct store_claim){ c->id,       c->text,     c->measure, c->has_reported, c->has_low,
-                                          c->has_high, c->reported, c->low,     c->high };
-    }
-    TRY(store_put_claims(r->store, s->store_id, f->n_claims, claims, e));
     TRY(store_is_queued(r->store, s->store_id, s->sha256, &queued, e));
-    if (!queued)
+    if (!queued) {
+        TRY(put_claims(r, s, e));
         TRY(put_trials(r, study, e));
-    else if (r->options->verbose)
+    } else if (r->options->verbose) {
         progress_say(&r->progress, "tprun: %s: its trials were queued before", f->name);
+    }
     if (r->stopping)
         return 0;
     TRY(store_visit_places(r->store, s->store_id, collect, &(struct collector){ r, study }, e));

@@ -203,6 +203,17 @@ static void end_workers(struct runner *r)
             worker_reap(&r->slots[i].worker, NULL);
 }
 
+static int refresh(struct runner *r, size_t study, struct err *e)
+{
+    const struct plan_study *s = &r->plan->studies[study];
+    bool refreshed;
+    TRY(store_is_refreshed(r->store, s->store_id, &refreshed, e));
+    if (refreshed)
+        return 0;
+    progress_queueing(&r->progress, s->study.name, s->n, "making statistics of", r->result->total);
+    return store_refresh(r->store, s->store_id, e);
+}
+
 static int work(struct runner *r, struct err *e)
 {
     int64_t recovered;
@@ -228,7 +239,7 @@ static int work(struct runner *r, struct err *e)
     if (code == 0)
         code = checkpoints_sweep(r, e); /* a worker that was killed may have left half a file */
     for (size_t i = 0; i < r->plan->n_studies && code == 0 && !r->result->stopped; i++) /* stopping is quick */
-        code = store_refresh(r->store, r->plan->studies[i].store_id, e);
+        code = refresh(r, i, e);
     free(r->slots);
     free(fds);
     return code;

@@ -33,7 +33,8 @@ CREATE TABLE study (
     generation INTEGER NOT NULL,
     created_ms INTEGER NOT NULL,
     updated_ms INTEGER NOT NULL,
-    queued_sha256 TEXT
+    queued_sha256 TEXT,
+    refreshed_ms INTEGER
 );
 INSERT INTO _doc VALUES
     ('study', 'id', '', 'runtime', 'row id'),
@@ -48,7 +49,8 @@ INSERT INTO _doc VALUES
     ('study', 'generation', '', 'runtime', 'counts the different specifications this study has had; see trial.generation'),
     ('study', 'created_ms', 'ms', 'runtime', 'when the study was first run'),
     ('study', 'updated_ms', 'ms', 'runtime', 'when it was run last'),
-    ('study', 'queued_sha256', '', 'runtime', 'SHA-256 of the specification and the program that the rows of place were made with; NULL while they are made');
+    ('study', 'queued_sha256', '', 'runtime', 'SHA-256 of the specification and the program that the rows of place were made with; NULL while they are made'),
+    ('study', 'refreshed_ms', 'ms', 'runtime', 'when statistics and claims were made of what is stored now; NULL after a change');
 
 -- What trials have in common: a configuration is stored once, with null for the values that differ. Those are in param.
 CREATE TABLE config (

@@ -24,6 +24,10 @@ const char *const statement_sql[N_STATEMENTS] = {
     [SQL_FORGET_STUDY_FINALS] = "DELETE FROM final_stat WHERE trial_id IN (SELECT id FROM trial WHERE study_id = ?1)",
     [SQL_FORGET_STUDY_SELECTED] = "DELETE FROM selected_stat WHERE trial_id IN (SELECT id FROM trial WHERE study_id = ?1)",
     [SQL_FORGET_STUDY_COMPARISONS] = "DELETE FROM comparison WHERE study_id = ?1",
+    [SQL_GET_REFRESHED] = "SELECT 1 FROM study WHERE id = ?1 AND refreshed_ms IS NOT NULL",
+    [SQL_SET_REFRESHED] = "UPDATE study SET refreshed_ms = ?2 WHERE id = ?1",
+    [SQL_FORGET_REFRESHED] = "UPDATE study SET refreshed_ms = NULL "
+                             "WHERE id = (SELECT study_id FROM trial WHERE id = ?1) AND refreshed_ms IS NOT NULL",
     [SQL_DELETE_CLAIMS] = "DELETE FROM claim WHERE study_id = ?1",
     [SQL_PUT_CLAIM] = "INSERT INTO claim (study_id, id, position, text, measure, reported, low, high) VALUES (?1, ?2, "
                       "?3, ?4, ?5, ?6, ?7, ?8)",
