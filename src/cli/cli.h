@@ -34,7 +34,7 @@ struct cli {
     int verbose;
     int64_t jobs, memory_limit, layer, rolling, step;
     double stall_seconds;
-    const char *profile, *input, *output, *from, *to, *cell, *figures, *title, *intro, *study, *x_key, *y_key;
+    const char *profile, *input, *output, *from, *to, *cell, *checkpoints, *figures, *title, *intro, *study, *x_key, *y_key;
     size_t n_overrides, n_variants, n_metric_names, n_arguments;
     const char **overrides, **variants, **metric_names, **arguments;
 };

@@ -206,7 +206,10 @@ int plan_print(const struct cli *c, struct plan *p, struct err *e)
     struct query *q = NULL;
     struct text seen = { 0 };   /* datasets whose files were looked for */
     double rates[2] = { 0, 0 }; /* of the two precisions */
+    bool empty = true;
     if (access(c->db, F_OK) == 0)
+        TRY(query_check(c->db, &empty, e));
+    if (!empty)
         TRY(query_open(&q, c->db, e));
     int code = 0;
     for (size_t i = 0; i < p->n_studies && code == 0; i++)

@@ -1,6 +1,7 @@
 #include "cli/cli.h"
 
 #include "run/progress.h"
+#include "run/signals.h"
 #include <inttypes.h>
 #include <string.h>
 #include <unistd.h>
@@ -69,6 +70,10 @@ static void print_counts(const struct cli *c, const struct run_result *x)
 {
     if (c->quiet)
         return;
+    if (x->stopped && !x->queued) {
+        fputs("tprun: stopped while the trials were being queued; none was trained\n", stderr);
+        return;
+    }
     fprintf(stderr, "tprun: %" PRIu64 " trials: %" PRIu64 " done", x->total, x->done);
     if (x->skipped)
         fprintf(stderr, ", %" PRIu64 " were finished before", x->skipped);
@@ -151,17 +156,19 @@ static int open_plan(const struct cli *c, struct plan *p, struct err *e)
 
 static int run(const struct cli *c)
 {
-    struct plan p;
+    struct plan p = { 0 };
     struct err e = { 0 };
     struct run_options o;
     struct run_result result = { 0 };
     cli_run_options(c, &o);
-    int code = open_plan(c, &p, &e);
+    int code = signals_open(&e);
+    if (code == 0)
+        code = open_plan(c, &p, &e);
     if (code == 0 && c->dry_run) {
         code = plan_print(c, &p, &e);
     } else if (code == 0) {
         code = runner_run(&p, &o, &result, &e);
-        if (result.total)
+        if (result.total || result.stopped)
             print_counts(c, &result);
         if (code == 0)
             code = print_results(c, &p, &e);

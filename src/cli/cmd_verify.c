@@ -2,6 +2,7 @@
  * digests. */
 #include "cli/cli.h"
 
+#include "run/signals.h"
 #include "run/worker_process.h"
 #include <errno.h>
 #include <ftw.h>
@@ -75,12 +76,14 @@ static int verify(const struct cli *c, struct plan *p, const char *folder, bool 
 
 static int run(const struct cli *c)
 {
-    struct plan p;
+    struct plan p = { 0 };
     struct err e = { 0 };
     bool same = false;
     const char *temporary = getenv("TMPDIR");
     char folder[4096];
-    int code = cli_open_plan(c, &p, true, &e);
+    int code = signals_open(&e);
+    if (code == 0)
+        code = cli_open_plan(c, &p, true, &e);
     if (code == 0 && snprintf(folder, sizeof folder, "%s/tprun-verify-XXXXXX",
                               temporary && *temporary ? temporary : "/tmp") >= (int)sizeof folder)
         code = err_set(&e, ERR_IO, "TMPDIR is too long");

@@ -75,5 +75,6 @@ void cli_run_options(const struct cli *c, struct run_options *o)
                                .color = c->color_err,
                                .verbose = c->verbose,
                                .memory_limit = c->memory_limit,
+                               .checkpoints = c->checkpoints,
                                .stall_seconds = c->stall_seconds };
 }

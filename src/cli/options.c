@@ -17,6 +17,7 @@ enum {
     NO_LETTER = 256,
     BARS,
     CELL,
+    CHECKPOINTS,
     COLOR,
     DB,
     FAIL_FAST,
@@ -67,6 +68,8 @@ static const struct cli_option table[] = {
     { "memory-limit", "SIZE", MEMORY, GROUP_RUN, "address space of a worker: 500M, 2G" },
     { "stall-seconds", "SECONDS", STALL, GROUP_RUN,
       "end a worker that is silent for so long (default 300, or $TPRUN_STALL_SECONDS)" },
+    { "checkpoints", "FOLDER", CHECKPOINTS, GROUP_RUN | GROUP_PLOT | GROUP_EXPORT,
+      "read checkpoints from here that the database's own folder lacks" },
     { "no-progress", NULL, NO_PROGRESS, GROUP_RUN, "no live lines on a terminal" },
     { "input", "FILE", INPUT, GROUP_PROBE, "tensors to read (safetensors)" },
     { "output", "FILE", 'o', GROUP_PROBE, "tensors to write" },
@@ -254,6 +257,9 @@ static int apply(struct cli *c, const struct cli_option *o, const char *value, c
         return 0;
     case TO:
         c->to = value;
+        return 0;
+    case CHECKPOINTS:
+        c->checkpoints = value;
         return 0;
     case CELL:
         c->cell = value;

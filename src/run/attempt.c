@@ -4,8 +4,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 static bool is_running(const struct runner *r, const char *key)
 {
@@ -18,17 +16,14 @@ static bool is_running(const struct runner *r, const char *key)
 static int send_job(struct runner *r, struct attempt *t, const char *config, const struct store_trial_row *row,
                     struct err *e)
 {
-    const char *stored[2] = { row->checkpoint_path, row->previous_path };
+    const char *checkpoint[2] = { row->checkpoint_path, row->previous_path };
     const char *sha256[2] = { row->checkpoint_sha256, row->previous_sha256 };
-    char paths[2][4096], folder[4096], name[17];
-    TRY(checkpoints_path(r, r->checkpoints, folder, e));
-    snprintf(name, sizeof name, "%.16s", t->key);
-    struct wire_job job = { .config = config, .folder = folder, .name = name };
+    struct wire_job job = { .config = config, .folder = r->own.path, .key = t->key };
+    job.other = r->options->checkpoints ? r->other.path : NULL;
     job.memory_limit = r->options->memory_limit;
     job.stop_at = r->options->stop_at;
-    for (int i = 0; i < 2 && stored[i][0]; i++) {
-        TRY(checkpoints_path(r, stored[i], paths[i], e));
-        job.path[i] = paths[i];
+    for (int i = 0; i < 2 && checkpoint[i][0] && !checkpoints_absent(r, row); i++) {
+        job.checkpoint[i] = checkpoint[i];
         job.sha256[i] = sha256[i];
     }
     struct frame_buffer out = { 0 };
@@ -86,7 +81,7 @@ static int start(struct runner *r, struct attempt *t, struct pending pending, co
         return 0;
     const int deaths = t->deaths;
     *t = (struct attempt){ .pending = pending, .trial_id = row.id, .budget = d->budget, .deaths = deaths };
-    t->step = t->from_step = row.checkpoint_step;
+    t->step = t->from_step = checkpoints_absent(r, &row) ? 0 : row.checkpoint_step;
     memcpy(t->key, d->key, sizeof t->key);
     snprintf(t->label, sizeof t->label, "%s%s%s seed %" PRId64, d->variant, *d->cell ? " " : "", d->cell, d->seed);
     *started = true;
@@ -134,13 +129,12 @@ static void remember_metric(struct attempt *t, const char *name, double value)
 
 static int put_checkpoint(struct runner *r, struct attempt *t, const struct wire_record *m, struct err *e)
 {
-    char relative[4096], old[4096], path[4096];
-    TRY(checkpoints_relative(r, m->path, relative, e));
-    TRY(store_checkpoint(r->store, t->trial_id, t->run_id, m->step, relative, m->sha256, old, e));
-    if (old[0] && strcmp(old, relative) != 0) { /* committed: nothing names the old file any more */
-        TRY(checkpoints_path(r, old, path, e));
-        (void)unlink(path); /* one that stays is removed at the next start */
-    }
+    char old[4096];
+    if (!checkpoint_is_name(m->name) || strncmp(m->name, t->key, 16) != 0)
+        return err_set(e, ERR_FORMAT, "a checkpoint called '%.100s'", m->name);
+    TRY(store_checkpoint(r->store, t->trial_id, t->run_id, m->step, m->name, m->sha256, old, e));
+    if (old[0] && strcmp(old, m->name) != 0) /* committed: nothing names the old file any more */
+        checkpoint_remove(&r->own, old);     /* one that stays is removed at the next start */
     return 0;
 }
 
@@ -148,7 +142,7 @@ static int put_checkpoint(struct runner *r, struct attempt *t, const struct wire
  * trial alone. */
 static bool is_our_storage(const struct runner *r, const struct wire_record *m)
 {
-    return m->code == ERR_STORAGE || (m->code == ERR_IO && m->text && strstr(m->text, r->checkpoints));
+    return m->code == ERR_STORAGE || (m->code == ERR_IO && m->text && strstr(m->text, r->own.path));
 }
 
 static int put_end(struct runner *r, struct attempt *t, const struct wire_record *m, struct err *e)
@@ -199,6 +193,8 @@ static int put_record(struct runner *r, struct attempt *t, const struct wire_rec
     case MESSAGE_COST:
         return store_cost(r->store, t->run_id, m->name, m->wall_ns, m->cpu_ns, m->value, e);
     case MESSAGE_EVENT:
+        if (strcmp(m->name, "checkpoint_refused") == 0)
+            progress_say(&r->progress, "%s: not taken: %s", t->label, m->text ? m->text : "a checkpoint");
         return store_event(r->store, t->trial_id, t->run_id, m->step, m->name, m->text, e);
     case MESSAGE_CHECKPOINT:
         return put_checkpoint(r, t, m, e);

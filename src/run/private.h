@@ -1,12 +1,12 @@
 /* The runner from the inside: runner.c (loop), queue.c (what to do), stored.c (a trial's
- * configuration), attempt.c (one worker on one trial), checkpoints.c
- * (files), status.c (what is shown). */
+ * configuration), attempt.c (one worker on one trial), checkpoints.c (files), status.c (what is shown). */
 #ifndef TPRUN_RUN_PRIVATE_H
 #define TPRUN_RUN_PRIVATE_H
 
 #include "base/text.h"
 #include "run/progress.h"
 #include "run/runner.h"
+#include "run/signals.h"
 #include "run/wire.h"
 #include "run/worker_process.h"
 #include "store/store.h"
@@ -45,16 +45,16 @@ struct runner {
     const struct run_options *options;
     struct run_result *result;
     struct store *store;
-    char db_folder[4096];   /* absolute */
-    char checkpoints[300];  /* folder of checkpoints relative to it */
+    struct checkpoint_folder own, other; /* see checkpoints_open */
+    uint64_t n_absent;                   /* queued trials whose checkpoints are absent */
     struct text data_seen;  /* hashes of the datasets whose files were checked */
     size_t n_pending, next; /* trials to be trained; the first not yet started */
     struct pending *pending;
     size_t n_slots, n_active;
     struct attempt *slots;
-    int signal_fds[2]; /* a pipe: numbers of signals */
-    bool stopping;     /* no new trial is started */
-    bool killed;       /* the second signal */
+    int saves_heeded; /* see signals_saves */
+    bool stopping;    /* no new trial is started */
+    bool killed;      /* the second signal */
     int64_t stop_asked_ns;
     struct progress progress;
     int64_t start_ns, shown_ns, heartbeat_ns;
@@ -62,9 +62,6 @@ struct runner {
         steps_left; /* of trials not yet ended, to their budgets; what active ones have done is not counted off yet */
     double steps_done; /* in this process, by attempts that have ended */
 };
-
-/* ---- runner.c ---- */
-int runner_read_signals(struct runner *r, struct err *e);
 
 /* ---- queue.c ---- */
 /* Puts a study, its claims and, unless they are there already, all of its trials into the store, and queues those that
@@ -98,14 +95,15 @@ int attempt_receive(struct runner *r, struct attempt *t, struct err *e);
 int attempt_request(struct attempt *t, enum message request, struct err *e);
 
 /* ---- checkpoints.c ---- */
-/* Finds the folder of checkpoints and makes it. */
+/* Makes and opens the database's folder of checkpoints, and opens the one of --checkpoints. */
 int checkpoints_open(struct runner *r, struct err *e);
-/* Removes files of ours that the database does not name. Called under the lock, before the first worker starts. */
+void checkpoints_close(struct runner *r);
+/* Whether the database names checkpoints of the trial, but the files are nowhere: it was copied or renamed. */
+bool checkpoints_absent(const struct runner *r, const struct store_trial_row *row);
+/* Says how many of the queued trials these were. */
+void checkpoints_tell_absent(struct runner *r);
+/* Removes files of ours that the database does not name. Called under the lock, while no worker runs. */
 int checkpoints_sweep(const struct runner *r, struct err *e);
-/* The path of a file named in the database. */
-int checkpoints_path(const struct runner *r, const char *relative, char path[4096], struct err *e);
-/* The name under which a worker's file is stored. */
-int checkpoints_relative(const struct runner *r, const char *path, char relative[4096], struct err *e);
 
 /* ---- status.c ---- */
 void status_draw(struct runner *r);

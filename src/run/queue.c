@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TRIALS_PER_LOOK = 256 }; /* at signals, between two of which this many trials are put */
-
 static int put_trial(struct runner *r, const struct plan_study *s, const struct cell *cell, size_t variant, size_t seed,
                      uint64_t position, struct err *e)
 {
@@ -37,12 +35,10 @@ static int put_cell(struct runner *r, size_t study, uint64_t i, struct err *e)
         return 0;
     if (!cell->config->id)
         TRY(store_put_config(r->store, &cell->config->stored, &cell->config->id, e));
-    for (size_t k = 0; k < s->study.n_seeds && !r->stopping; k++) {
+    for (size_t k = 0; k < s->study.n_seeds && signals_stops() == 0; k++) {
         const uint64_t position = i * s->study.n_seeds + k;
-        if (position % TRIALS_PER_LOOK == 0) {
-            TRY(runner_read_signals(r, e));
+        if (position % 64 == 0)
             progress_queueing(&r->progress, s->study.name, s->n, "queueing", position);
-        }
         if (!*cell->keys[k] || (r->plan->options.one_trial && plan_left_out(r->plan, study, position)))
             continue;
         TRY(put_trial(r, s, cell, variant, k, position, e));
@@ -58,10 +54,10 @@ static int put_trials(struct runner *r, size_t study, struct err *e)
     if (!s->cells)
         TRY(plan_check(r->plan, study, e));
     TRY(store_begin_queue(r->store, s->store_id, e));
-    for (uint64_t i = 0; i < s->cells->n && !r->stopping; i++)
+    for (uint64_t i = 0; i < s->cells->n && signals_stops() == 0; i++)
         TRY(put_cell(r, study, i, e));
     cells_close(s);
-    return r->stopping || r->plan->options.one_trial ? 0 : store_end_queue(r->store, s->store_id, s->sha256, e);
+    return signals_stops() > 0 || r->plan->options.one_trial ? 0 : store_end_queue(r->store, s->store_id, s->sha256, e);
 }
 
 /* ---- what is left to do ---- */
@@ -89,6 +85,16 @@ static bool is_finished(const struct store_place *p)
     return p->state == TRIAL_DIVERGED || (p->state == TRIAL_DONE && p->step >= p->budget);
 }
 
+static bool is_absent(const struct runner *r, const struct store_place *p)
+{
+    if (!p->checkpoint)
+        return false;
+    struct store_trial_row row = { 0 };
+    snprintf(row.checkpoint_path, sizeof row.checkpoint_path, "%s", p->checkpoint);
+    snprintf(row.previous_path, sizeof row.previous_path, "%s", p->previous ? p->previous : "");
+    return checkpoints_absent(r, &row);
+}
+
 static int collect(void *self, const struct store_place *p)
 {
     struct collector *c = self;
@@ -101,9 +107,11 @@ static int collect(void *self, const struct store_place *p)
         r->result->skipped++;
         return 0;
     }
-    const int64_t left = p->budget - (force ? 0 : p->checkpoint_step);
+    const bool absent = !force && is_absent(r, p), has_checkpoint = !force && p->checkpoint && !absent;
+    const int64_t left = p->budget - (has_checkpoint ? p->checkpoint_step : 0);
+    r->n_absent += absent;
     r->steps_left += (double)(left > 0 ? left : 0);
-    return add_pending(r, (struct pending){ p->trial, p->config, p->has_checkpoint && !force });
+    return add_pending(r, (struct pending){ p->trial, p->config, has_checkpoint });
 }
 
 static int put_claims(struct runner *r, struct plan_study *s, struct err *e)
@@ -133,14 +141,11 @@ int queue_put_study(struct runner *r, size_t study, struct err *e)
     } else if (r->options->verbose) {
         progress_say(&r->progress, "tprun: %s: its trials were queued before", f->name);
     }
-    if (r->stopping)
+    if (signals_stops() > 0)
         return 0;
     TRY(store_visit_places(r->store, s->store_id, collect, &(struct collector){ r, study }, e));
-    for (size_t i = before; i < r->n_pending && r->options->force && !r->stopping; i++) {
-        if (i % TRIALS_PER_LOOK == 0)
-            TRY(runner_read_signals(r, e));
+    for (size_t i = before; i < r->n_pending && r->options->force && signals_stops() == 0; i++)
         TRY(store_reset_trial(r->store, r->pending[i].trial, e));
-    }
     return 0;
 }
 
@@ -180,7 +185,7 @@ int queue_check_files(struct runner *r, struct err *e)
     struct checked *all = NULL;
     size_t n = 0;
     int code = 0;
-    for (size_t i = 0; i < r->n_pending && code == 0; i++) {
+    for (size_t i = 0; i < r->n_pending && code == 0 && signals_stops() == 0; i++) {
         const struct pending *p = &r->pending[i];
         size_t k = n; /* trials of a configuration stand side by side: it is among the last ones */
         while (k > 0 && all[k - 1].config != p->config)
@@ -198,8 +203,6 @@ int queue_check_files(struct runner *r, struct err *e)
             k++;
         }
         code = check_trial(r, p, &all[k - 1], e);
-        if (i % TRIALS_PER_LOOK == 0 && code == 0)
-            code = runner_read_signals(r, e);
     }
     free(all);
     return code;

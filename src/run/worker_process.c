@@ -1,5 +1,6 @@
 #include "run/worker_process.h"
 
+#include "run/signals.h"
 #include "trial/protocol.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -73,23 +74,23 @@ char **worker_environment(void)
     return kept;
 }
 
-/* The child starts with default signals and an empty mask, in a process group of its own (the terminal's SIGINT is for
- * the runner alone), and with no descriptor but 0 to 2 and `fd` as WORKER_SOCKET (or as its standard output). */
+/* The child starts with default signals, those of signals_mask blocked until it ignores them, in a process group of its
+ * own (the terminal's SIGINT is for the runner alone), and with no descriptor but 0 to 2 and `fd` as WORKER_SOCKET (or as its standard output). */
 static int spawn(const char *executable, char *const argv[], int fd, int fd_in_child, pid_t *pid)
 {
     char **environment = worker_environment();
     if (!environment)
         return ENOMEM;
-    sigset_t all, none;
+    sigset_t all, blocked;
     sigfillset(&all);
-    sigemptyset(&none);
+    signals_mask(&blocked);
     posix_spawnattr_t attributes;
     posix_spawn_file_actions_t actions;
     posix_spawnattr_init(&attributes);
     posix_spawn_file_actions_init(&actions);
     posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP);
     posix_spawnattr_setsigdefault(&attributes, &all);
-    posix_spawnattr_setsigmask(&attributes, &none);
+    posix_spawnattr_setsigmask(&attributes, &blocked);
     posix_spawnattr_setpgroup(&attributes, 0);
     int code = posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
     if (code == 0 && fd_in_child != STDOUT_FILENO)

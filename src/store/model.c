@@ -1,5 +1,6 @@
 #include "store/model.h"
 
+#include "base/text.h"
 #include "schema_sql.h"
 #include "store/writer.h"
 #include <string.h>
@@ -207,5 +208,25 @@ int model_compare(sqlite3 *db, const char *path, int version, bool *stale, struc
     sqlite3_finalize(c.links);
     sqlite3_close(c.model);
     *stale = c.stale;
+    return code;
+}
+
+int model_lend_views(sqlite3 *db, struct err *e)
+{
+    static const char create[] = "CREATE ";
+    sqlite3 *model;
+    sqlite3_stmt *views = NULL;
+    int code = model_open(SCHEMA_VERSION, &model, e);
+    if (code == 0 && sqlite3_prepare_v2(model, "SELECT sql FROM sqlite_master WHERE type = 'view'", -1, &views, NULL) != SQLITE_OK)
+        code = err_set(e, ERR_INTERNAL, "cannot read the views in memory: %s", sqlite3_errmsg(model));
+    while (code == 0 && sqlite3_step(views) == SQLITE_ROW) {
+        struct text sql = { 0 };
+        text_add(&sql, "CREATE TEMP %s", column(views, 0) + sizeof create - 1);
+        if (sqlite3_exec(db, sql.s, NULL, NULL, NULL) != SQLITE_OK)
+            code = err_set(e, ERR_STORAGE, "cannot make temporary views: %s", sqlite3_errmsg(db));
+        text_free(&sql);
+    }
+    sqlite3_finalize(views);
+    sqlite3_close(model);
     return code;
 }

@@ -20,5 +20,7 @@ int model_open(int version, sqlite3 **model, struct err *e);
  * defined in another way, or would run on ours: a trigger, an index on expressions, a foreign key. Views hold no facts: one
  * with another text, or none, only sets *stale. */
 int model_compare(sqlite3 *db, const char *path, int version, bool *stale, struct err *e);
+/* For a reader of a file whose views are stale: temporary views of the model stand before them. */
+int model_lend_views(sqlite3 *db, struct err *e);
 
 #endif

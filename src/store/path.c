@@ -1,5 +1,7 @@
 #include "store/path.h"
 
+#include "store/reason.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -34,7 +36,7 @@ static int make_folders(const char *path, struct err *e)
     for (char *slash = strchr(copy + 1, '/'); slash && code == 0; slash = strchr(slash + 1, '/')) {
         *slash = '\0';
         if (mkdir(copy, 0777) != 0 && errno != EEXIST)
-            code = err_set(e, ERR_STORAGE, "cannot create folder %s: %s", copy, strerror(errno));
+            code = reason_set(e, copy, "create this folder", errno);
         *slash = '/';
     }
     free(copy);

@@ -42,7 +42,8 @@ int store_visit_places(struct store *s, int64_t study, int (*visit)(void *self, 
                                        .budget = sqlite3_column_int64(stmt, 4),
                                        .config = sqlite3_column_int64(stmt, 5),
                                        .checkpoint_step = sqlite3_column_int64(stmt, 6),
-                                       .has_checkpoint = sqlite3_column_type(stmt, 6) != SQLITE_NULL };
+                                       .checkpoint = (const char *)sqlite3_column_text(stmt, 7),
+                                       .previous = (const char *)sqlite3_column_text(stmt, 8) };
         const int code = visit(self, &p);
         if (code < 0) {
             write_reset(&stmt);

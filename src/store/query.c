@@ -1,8 +1,11 @@
 /* Reading results.db: one connection, one SELECT at a time. */
 #include "store/reader.h"
 
+#include "store/model.h"
 #include "store/path.h"
+#include "store/reason.h"
 #include "store/writer.h" /* SCHEMA_VERSION, APPLICATION_ID */
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +16,7 @@ const char *const query_format_names[] = { "table", "csv", "json", "ndjson", "md
 
 static int fail(struct query *q, struct err *e)
 {
-    const int rc = sqlite3_extended_errcode(q->db);
+    const int rc = sqlite3_extended_errcode(q->db), reason = sqlite3_system_errno(q->db);
     const char *detail = sqlite3_errmsg(q->db);
     switch (rc & 0xff) {
     case SQLITE_AUTH:
@@ -23,6 +26,8 @@ static int fail(struct query *q, struct err *e)
         return err_set(e, ERR_USAGE, "the query was stopped after %.3g s", q->timeout_ms / 1000.0);
     case SQLITE_CANTOPEN:
     case SQLITE_READONLY:
+        if (reason && reason != EACCES && reason != EPERM && reason != EROFS && reason != ENOENT)
+            return reason_set(e, q->path, "read", reason);
         return err_set(e, ERR_STORAGE,
                        "%s cannot be read here: it has a write-ahead log that only a writer can open, and its folder "
                        "is not writable; copy "
@@ -33,8 +38,9 @@ static int fail(struct query *q, struct err *e)
         return err_set(e, ERR_STORAGE, "%s is damaged or not a database: %s", q->path, detail);
     case SQLITE_NOMEM:
         return err_set(e, ERR_MEMORY, "%s: out of memory", q->path);
-    case SQLITE_BUSY:
     case SQLITE_IOERR:
+        return reason_set(e, q->path, "read", reason);
+    case SQLITE_BUSY:
     case SQLITE_FULL:
         return err_set(e, ERR_STORAGE, "%s: cannot read: %s", q->path, detail);
     default:
@@ -54,17 +60,33 @@ static int ask(struct query *q, const char *sql, int64_t *value, struct err *e)
     return code;
 }
 
-static int check_identity(struct query *q, struct err *e)
+/* Ours, of this version and with the tables that we make: nothing else is read. *version is 0 for an empty file. */
+static int check_identity(struct query *q, int64_t *version, bool *stale, struct err *e)
 {
-    int64_t application = 0, version = 0;
+    int64_t application = 0, objects = 0;
     TRY(ask(q, "PRAGMA application_id", &application, e));
-    TRY(ask(q, "PRAGMA user_version", &version, e));
-    if (application != APPLICATION_ID)
+    TRY(ask(q, "PRAGMA user_version", version, e));
+    TRY(ask(q, "SELECT count(*) FROM sqlite_master", &objects, e));
+    if (application != APPLICATION_ID && (application != 0 || *version != 0 || objects != 0))
         return err_set(e, ERR_STORAGE, "%s is not a database of tprun", q->path);
-    if (version > SCHEMA_VERSION)
+    if (*version > SCHEMA_VERSION)
         return err_set(e, ERR_STORAGE, "%s has schema version %lld, and this tprun knows up to %d: use a newer tprun",
-                       q->path, (long long)version, (int)SCHEMA_VERSION);
-    return 0;
+                       q->path, (long long)*version, (int)SCHEMA_VERSION);
+    if (objects == 0)
+        *version = 0;
+    return *version < SCHEMA_OLDEST ? 0 : model_compare(q->db, q->path, (int)*version, stale, e);
+}
+
+static int check_version(const struct query *q, int64_t version, struct err *e)
+{
+    if (version == SCHEMA_VERSION)
+        return 0;
+    if (version == 0)
+        return err_set(e, ERR_STORAGE, "%s holds nothing yet: no experiment has been run into it", q->path);
+    return err_set(e, ERR_STORAGE,
+                   "%s has schema version %lld, and this tprun reads %d; `tprun claims --db %s` brings it up to date "
+                   "(in place, nothing is lost), as does the next run",
+                   q->path, (long long)version, (int)SCHEMA_VERSION, q->path);
 }
 
 static int restrict_to(struct query *q, int64_t study, struct err *e)
@@ -83,7 +105,7 @@ static int restrict_to(struct query *q, int64_t study, struct err *e)
     return 0;
 }
 
-static int open_connection(struct query *q, int64_t study, struct err *e)
+static int open_connection(struct query *q, int64_t *version, bool *stale, struct err *e)
 {
     const int rc =
         sqlite3_open_v2(q->path, &q->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW, NULL);
@@ -91,12 +113,29 @@ static int open_connection(struct query *q, int64_t study, struct err *e)
         return err_set(e, ERR_MEMORY, "out of memory");
     sqlite3_extended_result_codes(q->db, 1);
     sqlite3_busy_timeout(q->db, READER_BUSY_MS);
-    if (rc != SQLITE_OK)
+    if (rc != SQLITE_OK || model_distrust(q->db) != SQLITE_OK)
         return fail(q, e);
-    TRY(check_identity(q, e));
-    if (study > 0)
-        TRY(restrict_to(q, study, e));
-    return guard_set(q, e);
+    return check_identity(q, version, stale, e);
+}
+
+static int open_resolved(struct query *q, const char *path, int64_t *version, bool *stale, struct err *e)
+{
+    q->timeout_ms = TIMEOUT_MS;
+    TRY(path_resolve(path, false, &q->path, e));
+    return open_connection(q, version, stale, e);
+}
+
+int query_check(const char *path, bool *empty, struct err *e)
+{
+    int64_t version = 0;
+    bool stale = false;
+    struct query *q = calloc(1, sizeof *q);
+    if (!q)
+        return err_set(e, ERR_MEMORY, "out of memory");
+    const int code = open_resolved(q, path, &version, &stale, e);
+    *empty = version == 0;
+    query_close(q);
+    return code;
 }
 
 int query_open_study(struct query **query, const char *path, int64_t study, struct err *e)
@@ -105,10 +144,17 @@ int query_open_study(struct query **query, const char *path, int64_t study, stru
     struct query *q = calloc(1, sizeof *q);
     if (!q)
         return err_set(e, ERR_MEMORY, "out of memory");
-    q->timeout_ms = TIMEOUT_MS;
-    int code = path_resolve(path, false, &q->path, e);
+    int64_t version = 0;
+    bool stale = false;
+    int code = open_resolved(q, path, &version, &stale, e);
     if (code == 0)
-        code = open_connection(q, study, e);
+        code = check_version(q, version, e);
+    if (code == 0 && stale) /* of another program: ours stand before them, and they are never run */
+        code = model_lend_views(q->db, e);
+    if (code == 0 && study > 0)
+        code = restrict_to(q, study, e);
+    if (code == 0)
+        code = guard_set(q, e);
     if (code < 0) {
         query_close(q);
         return code;

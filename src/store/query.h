@@ -10,8 +10,12 @@ enum query_format { FORMAT_TABLE, FORMAT_CSV, FORMAT_JSON, FORMAT_NDJSON, FORMAT
 extern const char *const query_format_names[]; /* "table", "csv", "json", "ndjson", "md", NULL */
 
 struct query;
-/* Opens an existing database read-only (never immutable). Errors: no such file, not a tprun database, newer version. */
+/* Opens an existing database read-only (never immutable). Errors: no such file, nothing in it yet,
+ * not a tprun database, another schema than this program's. */
 int query_open(struct query **q, const char *path, struct err *e);
+/* The same errors without opening, but neither an older version nor an empty file is one: for a command that will open the
+ * database for writing, or can do without. */
+int query_check(const char *path, bool *empty, struct err *e);
 void query_close(struct query *q);
 /* How long a statement may run; 30 s unless set. */
 void query_set_timeout(struct query *q, int timeout_ms);

@@ -45,7 +45,9 @@ const char *const statement_sql[N_STATEMENTS] = {
     [SQL_PUT_PLACE] = "INSERT OR REPLACE INTO place (study_id, position, trial_id) VALUES (?1, ?2, ?3)",
     [SQL_GET_PLACES] =
         "SELECT p.position, t.id, t.state, t.step, t.budget, t.config_id, "
-        "(SELECT c.step FROM checkpoint c WHERE c.trial_id = t.id ORDER BY c.id DESC LIMIT 1) "
+        "(SELECT c.step FROM checkpoint c WHERE c.trial_id = t.id ORDER BY c.id DESC LIMIT 1), "
+        "(SELECT c.path FROM checkpoint c WHERE c.trial_id = t.id ORDER BY c.id DESC LIMIT 1), "
+        "(SELECT c.path FROM checkpoint c WHERE c.trial_id = t.id ORDER BY c.id DESC LIMIT 1 OFFSET 1) "
         "FROM place p CROSS JOIN trial t ON t.id = p.trial_id WHERE p.study_id = ?1 ORDER BY p.position",
 
     /* config.c */
@@ -151,7 +153,7 @@ const char *const statement_sql[N_STATEMENTS] = {
     [SQL_GET_SWEPT] =
         "SELECT DISTINCT p.key FROM trial t JOIN study s ON s.id = t.study_id AND s.generation = t.generation "
         "JOIN param p ON p.trial_id = t.id WHERE t.study_id = ?1 AND p.swept = 1 ORDER BY p.key",
-    [SQL_GET_VIEW] = "SELECT type, sql FROM sqlite_master WHERE type <> 'index' AND name = ?1 COLLATE NOCASE",
+    [SQL_GET_VIEW] = "SELECT type, sql FROM sqlite_master WHERE type IN ('table', 'view') AND name = ?1 COLLATE NOCASE",
     [SQL_DELETE_DOC] = "DELETE FROM _doc WHERE \"table\" = ?1",
     [SQL_PUT_DOC] =
         "INSERT OR IGNORE INTO _doc SELECT ?1, ?2, coalesce(max(unit), ''), coalesce(max(class), 'deterministic'), "

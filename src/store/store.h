@@ -90,9 +90,9 @@ int store_end_queue(struct store *s, int64_t study, const char *sha256, struct e
 struct store_place {
     int64_t position, trial;
     enum trial_state state;
-    int64_t step, budget, checkpoint_step; /* 0 without a checkpoint */
-    bool has_checkpoint;
-    int64_t config;
+    int64_t step, budget, config;
+    const char *checkpoint, *previous; /* names of the newest and the one before, or NULL; for the time of the visit */
+    int64_t checkpoint_step;
 };
 /* Calls visit for each place, in order. visit must not call the store. */
 int store_visit_places(struct store *s, int64_t study, int (*visit)(void *self, const struct store_place *p), void *self,
@@ -146,8 +146,8 @@ int store_cost(struct store *s, int64_t run, const char *phase, int64_t wall_ns,
 int store_event(struct store *s, int64_t trial, int64_t run, int64_t step, const char *kind, const char *text,
                 struct err *e);
 /* Names a durable checkpoint file in the same transaction as all rows queued before, and forgets all but the newest
- * two; the paths no longer named are returned in old (0-terminated, "" if none) for the caller to unlink after the
- * commit. Commits. */
+ * two; `path` is a bare name, see schema.sql. The name that is no longer needed is returned in old ("" if none) for the
+ * caller to remove after the commit. Commits. */
 int store_checkpoint(struct store *s, int64_t trial, int64_t run, int64_t step, const char *path, const char *sha256,
                      char old[4096], struct err *e);
 struct store_dataset {

@@ -87,17 +87,35 @@ static int compose(struct store *s, int64_t study, const char *name, const char 
     return 0;
 }
 
-/* Replaces the view if its text changed: a changed schema makes every reader prepare its statements again. */
-static int replace_view(struct store *s, const char *view, const char *sql, struct err *e)
+/* Whether a view of this name has this SQL. A table in its place is refused. */
+static int has_view(struct store *s, const char *view, const char *sql, bool *same, struct err *e)
 {
     sqlite3_stmt *stmt;
     TRY(QUERY(s, SQL_GET_VIEW, &stmt, e, value_text(view)));
-    const bool is_view = !stmt || strcmp((const char *)sqlite3_column_text(stmt, 0), "view") == 0,
-               same = is_view && stmt && strcmp((const char *)sqlite3_column_text(stmt, 1), sql) == 0;
+    const bool in_the_way = stmt && strcmp((const char *)sqlite3_column_text(stmt, 0), "view") != 0;
+    *same = stmt && !in_the_way && strcmp((const char *)sqlite3_column_text(stmt, 1), sql) == 0;
     write_reset(&stmt);
-    if (!is_view)
-        return write_refuse(s, ERR_STORAGE, e, "%s: '%s' is a table, and tprun makes a view of that name for its study; "
-                            "rename the table or the experiment", s->path, view);
+    return in_the_way ? write_refuse(s, ERR_STORAGE, e,
+                                     "%s: the table '%s' stands where tprun makes a view of its study; rename the table or the experiment",
+                                     s->path, view)
+                      : 0;
+}
+
+int views_reserve(struct store *s, const char *study, struct err *e)
+{
+    struct text view = { 0 };
+    bool same;
+    text_add(&view, "study_%s", study);
+    const int code = has_view(s, view.s, "", &same, e);
+    text_free(&view);
+    return code;
+}
+
+/* Replaces the view if its text changed: a changed schema makes every reader prepare its statements again. */
+static int replace_view(struct store *s, const char *view, const char *sql, struct err *e)
+{
+    bool same;
+    TRY(has_view(s, view, sql, &same, e));
     if (same)
         return 0;
     struct text drop = { 0 };

@@ -3,6 +3,7 @@
  * Rows are committed in groups: after 100 ms (store_tick) or 1000 rows. A commit waits for the disk (synchronous =
  * FULL), and it writes every page that its rows touched once, so where rows come faster than 50,000 a second the group
  * may grow to what arrives in 20 ms, at most 16,384 rows; it shrinks back by itself. */
+#include "store/reason.h"
 #include "store/writer.h"
 
 #include <assert.h>
@@ -10,7 +11,6 @@
 #include <math.h>
 #include <stdarg.h>
 #include <string.h>
-#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -73,14 +73,9 @@ int write_fail(struct store *s, const char *what, struct err *e)
     snprintf(detail, sizeof detail, "%s", sqlite3_errmsg(s->db));
     abandon(s);
     s->failed = ERR_STORAGE;
-    struct statvfs fs;
-    const bool known = statvfs(s->path, &fs) == 0;
-    const unsigned long long left = known ? (unsigned long long)fs.f_bavail * fs.f_frsize : 0;
     switch (rc & 0xff) {
     case SQLITE_FULL:
-        return err_set(e, ERR_STORAGE,
-                       "%s: the disk is full (%llu bytes are left); free some space and run the same command again",
-                       s->path, left);
+        return reason_set(e, s->path, what, reason == EDQUOT ? EDQUOT : ENOSPC);
     case SQLITE_BUSY:
         return err_set(e, ERR_STORAGE,
                        "%s has been locked by another program for %d s; close it and run the same command again",
@@ -91,9 +86,9 @@ int write_fail(struct store *s, const char *what, struct err *e)
     case SQLITE_NOTADB:
         return err_set(e, ERR_STORAGE, "%s is damaged or not a database: %s (sqlite3 %s .recover may save its rows)",
                        s->path, detail, s->path);
+    case SQLITE_CANTOPEN:
     case SQLITE_IOERR:
-        return err_set(e, ERR_STORAGE, "%s: cannot %s: %s: %s (%llu bytes are left on the disk)", s->path, what, detail,
-                       reason ? strerror(reason) : "input/output error", left);
+        return reason_set(e, s->path, what, reason);
     case SQLITE_NOMEM:
         s->failed = ERR_MEMORY;
         return err_set(e, ERR_MEMORY, "%s: out of memory", s->path);

@@ -246,6 +246,8 @@ int stats_refresh(struct store *s, int64_t study, struct err *e);
 int claims_refresh(struct store *s, int64_t study, struct err *e);
 /* views.c: the view study_<name>, in the open transaction. */
 int views_pivot(struct store *s, int64_t study, const char *name, struct err *e);
+/* Its name is free for a view: told before anything is trained, not after. */
+int views_reserve(struct store *s, const char *study, struct err *e);
 /* migrate.c: an empty database (version 0), one of an older version, or one with other views becomes what the model is. */
 int migrate_to_model(struct store *s, int64_t version, struct err *e);
 

@@ -234,7 +234,7 @@ class Running(Cli):
         with open(picture, "rb") as f:
             self.assertEqual(f.read(24), b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x13\0\0\0\x03")
         self.call("plot", "--filters", "torture", "-o", picture, "--db", self.db, status=2)
-        os.unlink(os.path.join(os.path.dirname(self.db), self.sql("SELECT path FROM checkpoint WHERE trial_id = 1 ORDER BY id DESC")[0][0]))
+        os.unlink(os.path.join(self.db + ".checkpoints", self.sql("SELECT path FROM checkpoint WHERE trial_id = 1 ORDER BY id DESC")[0][0]))
         self.assertIn("No such file", self.call("export", "weights", key, "-o", net, "--force", "--db", self.db, status=1).stderr)
 
     def test_claims_refuted(self):
@@ -384,15 +384,15 @@ class Interrupted(Cli):
             time.sleep(0.02)
         process.kill()
         process.communicate()
-        folder = os.path.dirname(self.db)
+        folder = self.db + ".checkpoints"
         newest = self.sql("SELECT path FROM checkpoint ORDER BY step DESC")[0][0]
         with open(os.path.join(folder, newest), "r+b") as f:
             f.seek(-5, os.SEEK_END)
             byte = f.read(1)
             f.seek(-5, os.SEEK_END)
             f.write(bytes([byte[0] ^ 4]))
-        garbage = os.path.join(folder, os.path.dirname(newest), "0123456789abcdef.7.safetensors")
-        foreign = os.path.join(folder, os.path.dirname(newest), "notes.txt")
+        garbage = os.path.join(folder, "0123456789abcdef.7.safetensors")
+        foreign = os.path.join(folder, "notes.txt")
         for path in (garbage, foreign):
             with open(path, "w", encoding="ascii") as f:
                 f.write("x")

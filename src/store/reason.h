@@ -1,0 +1,10 @@
+/* Why the system refused to open or write a file of the database, in words, with what to do about it. */
+#ifndef TPRUN_STORE_REASON_H
+#define TPRUN_STORE_REASON_H
+
+#include "base/err.h"
+
+/* `reason` is an errno, 0 for none. Adds "PATH: cannot WHAT: ..." and returns ERR_STORAGE. */
+int reason_set(struct err *e, const char *path, const char *what, int reason);
+
+#endif
