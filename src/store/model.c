@@ -59,29 +59,19 @@ static const char *column(sqlite3_stmt *stmt, int i)
     return text ? text : "";
 }
 
-/* A name out of the file, for a message: short, and nothing that a terminal would obey. */
-static const char *shown(const char *name, char out[SHOWN + 1])
-{
-    size_t n = 0;
-    for (; name[n] && n < SHOWN; n++)
-        out[n] = (unsigned char)name[n] < ' ' || name[n] == 0x7f ? '?' : name[n];
-    out[n] = '\0';
-    return out;
-}
-
 /* Another reading of the file went wrong: damage, a lock, no memory. */
 static int unreadable(struct comparison *c, struct err *e)
 {
-    char detail[SHOWN + 1];
-    return err_set(e, sqlite3_errcode(c->db) == SQLITE_NOMEM ? ERR_MEMORY : ERR_STORAGE, "%s: its schema cannot be read: %s", c->path,
-                   shown(sqlite3_errmsg(c->db), detail));
+    return err_set(e, sqlite3_errcode(c->db) == SQLITE_NOMEM ? ERR_MEMORY : ERR_STORAGE, "%s: its schema cannot be read: %.*s", c->path,
+                   SHOWN, sqlite3_errmsg(c->db));
 }
 
+/* Names out of the file are cut, and cleaned where they are printed. */
 static int refuse(struct comparison *c, const char *type, const char *name, const char *table, const char *why, struct err *e)
 {
-    char a[SHOWN + 1], b[SHOWN + 1];
-    return err_set(e, ERR_STORAGE, "%s: the %s '%s'%s%s%s %s; the database was changed by another program, and nothing was read or written",
-                   c->path, type, shown(name, a), table ? " of '" : "", table ? shown(table, b) : "", table ? "'" : "", why);
+    return err_set(e, ERR_STORAGE,
+                   "%s: the %s '%.*s'%s%.*s%s %s; the database was changed by another program, and nothing was read or written", c->path,
+                   type, SHOWN, name, table ? " of '" : "", SHOWN, table ? table : "", table ? "'" : "", why);
 }
 
 /* Looks a name up among ours; its type ("" = not ours) and SQL hold until the next call. */
