@@ -63,6 +63,7 @@ bool cli_color(const char *when, int fd);
 /* Prints the messages of e and returns the exit status for `code` (0 if code >= 0). Clears e. Call it before the memory
  * that messages point into is given back. */
 int cli_fail(const struct cli *c, int code, struct err *e);
+struct plan_options cli_plan_options(const struct cli *c);
 int cli_open_plan(const struct cli *c, struct plan *p, bool one_trial, struct err *e);
 /* Prints the rows of one SELECT in the format asked for, with text arguments. */
 int cli_select(const struct cli *c, struct query *q, const char *sql, const char *const *arguments, size_t n,

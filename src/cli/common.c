@@ -20,15 +20,21 @@ int cli_fail(const struct cli *c, int code, struct err *e)
     return code < 0 ? err_exit_status(code) : 0;
 }
 
+struct plan_options cli_plan_options(const struct cli *c)
+{
+    return (struct plan_options){ .profile = c->profile,
+                                  .n_overrides = c->n_overrides,
+                                  .n_variants = c->n_variants,
+                                  .overrides = c->overrides,
+                                  .variants = c->variants,
+                                  .yes = c->yes,
+                                  .code = cli_code };
+}
+
 int cli_open_plan(const struct cli *c, struct plan *p, bool one_trial, struct err *e)
 {
-    const struct plan_options o = { .profile = c->profile,
-                                    .n_overrides = c->n_overrides,
-                                    .n_variants = c->n_variants,
-                                    .overrides = c->overrides,
-                                    .variants = c->variants,
-                                    .yes = c->yes,
-                                    .one_trial = one_trial };
+    struct plan_options o = cli_plan_options(c);
+    o.one_trial = one_trial;
     return plan_open(p, c->arguments, c->n_arguments, &o, e);
 }
 

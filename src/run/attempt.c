@@ -43,14 +43,14 @@ int attempt_request(struct attempt *t, enum message request, struct err *e)
     return code;
 }
 
-static int start_worker(struct runner *r, struct attempt *t, const struct plan_trial *trial,
+static int start_worker(struct runner *r, struct attempt *t, const struct config *config,
                         const struct store_trial_row *row, struct err *e)
 {
     char executable[4096];
-    TRY(worker_executable(trial->config.precision == PRECISION_DOUBLE ? "double" : "single", executable, e));
+    TRY(worker_executable(config->precision == PRECISION_DOUBLE ? "double" : "single", executable, e));
     TRY(worker_start(&t->worker, executable, e));
     struct text json = { 0 };
-    config_json(&trial->config, &json);
+    config_json(config, &json);
     const int code = send_job(r, t, json.s, row, e);
     text_free(&json);
     if (code < 0) {
@@ -67,26 +67,36 @@ static int start_worker(struct runner *r, struct attempt *t, const struct plan_t
     return r->stopping ? attempt_request(t, MESSAGE_STOP, e) : 0;
 }
 
-int attempt_start(struct runner *r, struct attempt *t, struct pending pending, bool *started, struct err *e)
+/* The trial runs from its stored configuration. */
+static int start(struct runner *r, struct attempt *t, struct pending pending, const struct stored_trial *trial,
+                 bool *started, struct err *e)
 {
-    struct plan_trial trial;
+    const struct store_described *d = &trial->described;
     struct store_trial_row row;
     bool found;
-    *started = false;
-    TRY(plan_trial(r->plan, pending.study, pending.index, &trial, e));
-    TRY(store_find_trial(r->store, trial.key, &found, &row, e));
+    TRY(store_find_trial(r->store, d->key, &found, &row, e));
     if (!found)
-        return err_set(e, ERR_INTERNAL, "trial %.16s is not in the database", trial.key);
-    if (is_running(r, trial.key) || (row.state == TRIAL_DONE && row.step >= trial.budget))
+        return err_set(e, ERR_INTERNAL, "trial %.16s is not in the database", d->key);
+    if (is_running(r, d->key) || (row.state == TRIAL_DONE && row.step >= d->budget))
         return 0;
     const int deaths = t->deaths;
-    *t = (struct attempt){ .trial = pending, .trial_id = row.id, .budget = trial.budget, .deaths = deaths };
+    *t = (struct attempt){ .pending = pending, .trial_id = row.id, .budget = d->budget, .deaths = deaths };
     t->step = t->from_step = checkpoints_absent(r, &row) ? 0 : row.checkpoint_step;
-    memcpy(t->key, trial.key, sizeof t->key);
-    snprintf(t->label, sizeof t->label, "%s%s%s seed %" PRId64, trial.spec.variant, *trial.cell ? " " : "", trial.cell,
-             trial.spec.seed);
+    memcpy(t->key, d->key, sizeof t->key);
+    snprintf(t->label, sizeof t->label, "%s%s%s seed %" PRId64, d->variant, *d->cell ? " " : "", d->cell, d->seed);
     *started = true;
-    return start_worker(r, t, &trial, &row, e);
+    return start_worker(r, t, &trial->config, &row, e);
+}
+
+int attempt_start(struct runner *r, struct attempt *t, struct pending pending, bool *started, struct err *e)
+{
+    struct stored_trial trial = { 0 };
+    *started = false;
+    int code = stored_load(r, pending.trial, &trial, e);
+    if (code == 0)
+        code = start(r, t, pending, &trial, started, e);
+    store_free_described(&trial.described);
+    return code;
 }
 
 static int begin_run(struct runner *r, struct attempt *t, const char *kernel, int64_t from_step, struct err *e)
@@ -219,7 +229,7 @@ static int mourn(struct runner *r, struct attempt *t, const char *how, struct er
     progress_say(&r->progress, "%s: worker %s; starting again from its checkpoint", t->label, reason);
     t->deaths++;
     bool started;
-    return attempt_start(r, t, t->trial, &started, e);
+    return attempt_start(r, t, t->pending, &started, e);
 }
 
 /* A message that makes no sense ends that worker, as a crash would; errors of the store end the run. */

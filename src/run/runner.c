@@ -141,6 +141,17 @@ static void end_workers(struct runner *r)
             worker_reap(&r->slots[i].worker, NULL);
 }
 
+static int refresh(struct runner *r, size_t study, struct err *e)
+{
+    const struct plan_study *s = &r->plan->studies[study];
+    bool refreshed;
+    TRY(store_is_refreshed(r->store, s->store_id, &refreshed, e));
+    if (refreshed)
+        return 0;
+    progress_queueing(&r->progress, s->study.name, s->n, "making statistics of", r->result->total);
+    return store_refresh(r->store, s->store_id, e);
+}
+
 /* Everything is in the database before the first trial starts. */
 static int queue(struct runner *r, struct err *e)
 {
@@ -150,6 +161,8 @@ static int queue(struct runner *r, struct err *e)
     for (size_t i = 0; i < r->plan->n_studies && signals_stops() == 0; i++)
         TRY(queue_put_study(r, i, e));
     TRY(store_flush(r->store, e));
+    if (signals_stops() == 0)
+        TRY(queue_check_files(r, e));
     r->result->queued = signals_stops() == 0;
     TRY(heed_signals(r, e));
     if (r->stopping)
@@ -176,7 +189,7 @@ static int work(struct runner *r, struct err *e)
     if (code == 0 && !r->result->stopped)
         code = checkpoints_sweep(r, e); /* a worker that was killed may have left half a file */
     for (size_t i = 0; i < r->plan->n_studies && code == 0 && signals_stops() == 0; i++) /* stopping is quick */
-        code = store_refresh(r->store, r->plan->studies[i].store_id, e);
+        code = refresh(r, i, e);
     return code;
 }
 
