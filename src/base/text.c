@@ -44,7 +44,10 @@ void text_puts(struct text *t, const char *s)
 
 void text_putc(struct text *t, char c)
 {
-    text_put(t, &c, 1);
+    if (t->n + 1 >= t->capacity)
+        reserve(t, 1);
+    t->s[t->n++] = c;
+    t->s[t->n] = '\0';
 }
 
 void text_add(struct text *t, const char *format, ...)

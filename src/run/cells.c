@@ -29,7 +29,9 @@ int cells_open(struct plan_study *s, struct err *e)
     const uint64_t n = s->study.n_cells * s->study.n_variants; /* no overflow: study_count has looked */
     struct cells *c = calloc(1, sizeof *c);
     if (c)
-        *c = (struct cells){ .n = (size_t)n, .items = calloc((size_t)n + 1, sizeof *c->items), .slots = calloc(N_SLOTS, sizeof *c->slots) };
+        *c = (struct cells){ .n = (size_t)n,
+                             .items = calloc((size_t)n + 1, sizeof *c->items),
+                             .slots = calloc(N_SLOTS, sizeof *c->slots) };
     if (!c || !c->items || !c->slots) {
         if (c) {
             free(c->items);

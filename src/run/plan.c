@@ -101,8 +101,7 @@ static void check_cell(struct plan *p, struct plan_study *s, size_t variant, uin
     struct config config;
     struct trial_size size;
     struct err own = { 0 };
-    struct arena *a = &p->scratch;
-    arena_rewind(a, p->start);
+    struct arena *a = plan_scratch(p);
     int code = first ? study_first_trial(&s->study, variant, &t, a, &own) : study_cell(&s->study, i, &t, a, &own);
     if (code == 0 && !t.excluded)
         code = config_bind_next(t.tree, &p->cache, &config, a, &own);
@@ -222,24 +221,49 @@ bool plan_left_out(const struct plan *p, size_t study, uint64_t i)
     return !s->wanted[i / per_variant] || (p->options.one_trial && (study > 0 || i != p->only));
 }
 
-int plan_trial(struct plan *p, size_t study, uint64_t i, struct plan_trial *t, struct err *e)
+struct arena *plan_scratch(struct plan *p)
+{
+    arena_rewind(&p->scratch, p->start);
+    p->last = NULL;
+    return &p->scratch;
+}
+
+/* Composes a cell: all of plan_trial but what depends on the seed. */
+static int compose(struct plan *p, size_t study, uint64_t cell, struct plan_trial *t, struct err *e)
 {
     struct plan_study *s = &p->studies[study];
-    struct arena *a = &p->scratch;
-    arena_rewind(a, p->start);
+    struct arena *a = plan_scratch(p);
+    struct trial_size size;
     *t = (struct plan_trial){ .cell = "" };
-    TRY(study_trial(&s->study, i, &t->spec, a, e));
+    TRY(study_cell(&s->study, cell, &t->spec, a, e));
     t->excluded = t->spec.excluded;
+    if (!t->excluded) {
+        TRY(config_bind_next(t->spec.tree, &p->cache, &t->config, a, e));
+        t->config.experiment = s->study.name;
+        t->config.variant = t->spec.variant;
+        TRY(trial_measure(&t->config, &size, a, e));
+        t->budget = size.iterations;
+        t->cell = cells_text(&t->spec, a);
+    }
+    p->last = arena_need(a, 1, sizeof *t);
+    *p->last = *t;
+    p->last_study = study;
+    p->last_cell = cell;
+    return 0;
+}
+
+int plan_trial(struct plan *p, size_t study, uint64_t i, struct plan_trial *t, struct err *e)
+{
+    const struct study *s = &p->studies[study].study;
+    const size_t seed = (size_t)(i % s->n_seeds);
+    if (p->last && p->last_study == study && p->last_cell == i / s->n_seeds)
+        *t = *p->last;
+    else
+        TRY(compose(p, study, i / s->n_seeds, t, e));
+    t->excluded = t->excluded || study_excludes_seed(s, &t->spec, seed);
     if (t->excluded)
         return 0;
-    TRY(config_bind_next(t->spec.tree, &p->cache, &t->config, a, e));
-    t->config.experiment = s->study.name;
-    t->config.variant = t->spec.variant;
-    t->config.seed = t->spec.seed;
+    t->spec.seed = t->config.seed = s->seeds[seed];
     config_key(&t->config, t->key);
-    struct trial_size size;
-    TRY(trial_measure(&t->config, &size, a, e));
-    t->budget = size.iterations;
-    t->cell = cells_text(&t->spec, a);
     return 0;
 }

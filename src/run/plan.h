@@ -12,6 +12,7 @@
 
 struct cells;
 struct plan_study;
+struct plan_trial;
 struct plan_options {
     const char *profile;
     size_t n_overrides, n_variants;
@@ -47,6 +48,9 @@ struct plan {
     struct arena_mark start;
     struct arena presets;
     struct config_cache cache;
+    struct plan_trial *last; /* in scratch: of the cell that was composed last, for its other seeds; NULL: none */
+    size_t last_study;
+    uint64_t last_cell;
     uint64_t only; /* index of the one trial of the first study, with one_trial */
 };
 
@@ -65,7 +69,9 @@ struct plan_trial {
     const char *cell; /* "train.optimizer.stepsize=0.1, train.batch_size=16", "" without a sweep */
     int64_t budget;   /* steps */
 };
-/* Composes trial i of a study; valid until the next call. */
+/* Memory for one trial; what was composed before is gone. */
+struct arena *plan_scratch(struct plan *p);
+/* Composes trial i of a study; valid until the next call. Seeds of one cell after each other cost little. */
 int plan_trial(struct plan *p, size_t study, uint64_t i, struct plan_trial *t, struct err *e);
 /* Checks the cells of a sound study and keeps them, where plan_open did not. */
 int plan_check(struct plan *p, size_t study, struct err *e);

@@ -76,8 +76,7 @@ int stored_load(struct runner *r, int64_t trial, struct stored_trial *t, struct 
     struct plan *p = r->plan;
     struct err own = { 0 };
     TRY(store_describe_trial(r->store, trial, &t->described, e));
-    arena_rewind(&p->scratch, p->start);
-    if (bind_stored(&t->described, &p->cache, &t->config, &p->scratch, &own) < 0)
+    if (bind_stored(&t->described, &p->cache, &t->config, plan_scratch(p), &own) < 0)
         err_set(e, ERR_STORAGE, "%s: the stored configuration of trial %.16s cannot be used: %s", r->options->db,
                 t->described.key, err_first(&own));
     err_clear(&own);

@@ -1,4 +1,5 @@
-/* Which trial stands where in a study's specification: what lets a study be started again without composing its trials. */
+/* Which trial stands where in a study's specification, so that a study can be started again without composing its
+ * trials. */
 #include "store/writer.h"
 
 int store_is_queued(struct store *s, int64_t study, const char *sha256, bool *queued, struct err *e)
@@ -28,8 +29,8 @@ int store_end_queue(struct store *s, int64_t study, const char *sha256, struct e
     return write_end(s, 1, e);
 }
 
-int store_visit_places(struct store *s, int64_t study, int (*visit)(void *self, const struct store_place *p), void *self,
-                       struct err *e)
+int store_visit_places(struct store *s, int64_t study, int (*visit)(void *self, const struct store_place *p),
+                       void *self, struct err *e)
 {
     TRY(write_check(s, e));
     sqlite3_stmt *stmt;
