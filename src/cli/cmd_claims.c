@@ -1,5 +1,6 @@
 #include "cli/cli.h"
 
+#include "base/clean.h"
 #include "store/store.h"
 #include <stdlib.h>
 #include <string.h>
@@ -49,7 +50,8 @@ static int refresh(const struct cli *c, const char *study, struct err *e)
     const int opened = store_open(&s, c->db, &opening);
     if (opened == ERR_LOCKED) {
         if (!c->quiet)
-            fprintf(stderr, "tprun: note: %s; these are the verdicts of its last refresh\n", err_first(&opening));
+            clean_print_line(stderr, "tprun: note: %s; these are the verdicts of its last refresh",
+                             err_first(&opening));
         err_clear(&opening);
         return 0;
     }
@@ -58,6 +60,7 @@ static int refresh(const struct cli *c, const char *study, struct err *e)
         err_clear(&opening);
         return opened;
     }
+    store_limit_measures(s, &c->limits);
     struct ids ids = { 0 };
     int code = find(c, study, &ids, e);
     for (size_t i = 0; i < ids.n && code == 0; i++)
@@ -99,7 +102,7 @@ const struct command command_claims = {
     .arguments = "[STUDY]",
     .summary = "Compare what papers report with what was measured",
     .help = "Exit status 1 if a claim is refuted.\n",
-    .options = GROUP_DB | GROUP_FORMAT,
+    .options = GROUP_DB | GROUP_FORMAT | GROUP_QUERY,
     .max_arguments = 1,
     .run = run,
 };

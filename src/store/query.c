@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TIMEOUT_MS = 30000, READER_BUSY_MS = 5000 };
+enum { CPU_SECONDS = 3600, READER_BUSY_MS = 5000 };
 
 const char *const query_format_names[] = { "table", "csv", "json", "ndjson", "md", NULL };
 
@@ -23,7 +23,12 @@ static int fail(struct query *q, struct err *e)
         return err_set(e, ERR_USAGE, "not allowed: %s (one SELECT over the tables and views of the database)",
                        q->denied[0] ? q->denied : detail);
     case SQLITE_INTERRUPT:
-        return err_set(e, ERR_USAGE, "the query was stopped after %.3g s", q->timeout_ms / 1000.0);
+        return err_set(e, ERR_USAGE, q->temp ? QUERY_STOPPED_MORE : QUERY_STOPPED, q->cpu_limit);
+    case SQLITE_FULL:
+        if (q->temp && q->temp->full)
+            return err_set(e, ERR_USAGE, "the query needs more than %.4g MB of temporary files; --temp-size allows more",
+                           (double)q->temp->limit / (1 << 20));
+        return err_set(e, ERR_STORAGE, "%s: cannot write temporary files (in $TMPDIR): %s", q->path, detail);
     case SQLITE_CANTOPEN:
     case SQLITE_READONLY:
         if (reason && reason != EACCES && reason != EPERM && reason != EROFS && reason != ENOENT)
@@ -37,11 +42,12 @@ static int fail(struct query *q, struct err *e)
     case SQLITE_CORRUPT:
         return err_set(e, ERR_STORAGE, "%s is damaged or not a database: %s", q->path, detail);
     case SQLITE_NOMEM:
+        if (q->temp)
+            return err_set(e, ERR_MEMORY, "the query needs more than %d MB of memory", (int)QUERY_HEAP_MB);
         return err_set(e, ERR_MEMORY, "%s: out of memory", q->path);
     case SQLITE_IOERR:
         return reason_set(e, q->path, "read", reason);
     case SQLITE_BUSY:
-    case SQLITE_FULL:
         return err_set(e, ERR_STORAGE, "%s: cannot read: %s", q->path, detail);
     default:
         return err_set(e, ERR_USAGE, "%s", detail);
@@ -108,7 +114,8 @@ static int restrict_to(struct query *q, int64_t study, struct err *e)
 static int open_connection(struct query *q, int64_t *version, bool *stale, struct err *e)
 {
     const int rc =
-        sqlite3_open_v2(q->path, &q->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW, NULL);
+        sqlite3_open_v2(q->path, &q->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW,
+                        q->temp ? q->temp->vfs.zName : NULL);
     if (!q->db)
         return err_set(e, ERR_MEMORY, "out of memory");
     sqlite3_extended_result_codes(q->db, 1);
@@ -120,7 +127,7 @@ static int open_connection(struct query *q, int64_t *version, bool *stale, struc
 
 static int open_resolved(struct query *q, const char *path, int64_t *version, bool *stale, struct err *e)
 {
-    q->timeout_ms = TIMEOUT_MS;
+    q->cpu_limit = CPU_SECONDS;
     TRY(path_resolve(path, false, &q->path, e));
     return open_connection(q, version, stale, e);
 }
@@ -138,7 +145,7 @@ int query_check(const char *path, bool *empty, struct err *e)
     return code;
 }
 
-int query_open_study(struct query **query, const char *path, int64_t study, struct err *e)
+int query_open_study(struct query **query, const char *path, int64_t study, struct temp_files *temp, struct err *e)
 {
     *query = NULL;
     struct query *q = calloc(1, sizeof *q);
@@ -146,6 +153,7 @@ int query_open_study(struct query **query, const char *path, int64_t study, stru
         return err_set(e, ERR_MEMORY, "out of memory");
     int64_t version = 0;
     bool stale = false;
+    q->temp = temp;
     int code = open_resolved(q, path, &version, &stale, e);
     if (code == 0)
         code = check_version(q, version, e);
@@ -165,7 +173,7 @@ int query_open_study(struct query **query, const char *path, int64_t study, stru
 
 int query_open(struct query **q, const char *path, struct err *e)
 {
-    return query_open_study(q, path, 0, e);
+    return query_open_study(q, path, 0, NULL, e);
 }
 
 void query_close(struct query *q)
@@ -177,9 +185,9 @@ void query_close(struct query *q)
     free(q);
 }
 
-void query_set_timeout(struct query *q, int timeout_ms)
+void query_set_cpu_limit(struct query *q, double seconds)
 {
-    q->timeout_ms = timeout_ms;
+    q->cpu_limit = seconds;
 }
 
 /* What follows the first statement must be blank or comment: SQLite compiles that to nothing. */
@@ -228,7 +236,7 @@ int query_prepare(struct query *q, const char *sql, const char *const *arguments
                   sqlite3_stmt **stmt, struct err *e)
 {
     *stmt = NULL;
-    q->deadline_ms = write_monotonic_ms() + q->timeout_ms;
+    q->cpu_end = query_cpu_seconds() + q->cpu_limit;
     int code = compile(q, sql, stmt, e);
     if (code == 0)
         code = bind(q, *stmt, arguments, n_arguments, e);
@@ -247,27 +255,55 @@ int query_step(struct query *q, sqlite3_stmt *stmt, struct err *e)
     return rc == SQLITE_DONE ? 0 : fail(q, e);
 }
 
-int query_print(struct query *q, const char *sql, const char *const *arguments, size_t n_arguments,
-                enum query_format format, FILE *out, size_t *n_rows, struct err *e)
+/* The rows from the current one (code = 1) on. */
+static int print_rows(struct query *q, sqlite3_stmt *stmt, struct printer *p, int code, size_t *n_rows, struct err *e)
 {
-    sqlite3_stmt *stmt;
-    TRY(query_prepare(q, sql, arguments, n_arguments, &stmt, e));
-    int code = query_step(q, stmt, e); /* an error of the first row leaves the output empty */
-    if (code < 0) {
-        sqlite3_finalize(stmt);
-        return code;
-    }
-    struct printer *p = printer_new(format, out, stmt);
-    size_t n = 0;
-    if (!p)
-        code = err_set(e, ERR_MEMORY, "out of memory");
     for (; code > 0; code = query_step(q, stmt, e)) {
         printer_row(p, stmt);
-        n++;
+        ++*n_rows;
     }
+    return code;
+}
+
+int query_print_part(struct query *q, const char *sql, const char *const *arguments, size_t n_arguments,
+                     enum query_format format, FILE *out, const char *section, size_t *n_rows, struct err *e)
+{
+    sqlite3_stmt *stmt;
+    size_t n = 0;
+    TRY(query_prepare(q, sql, arguments, n_arguments, &stmt, e));
+    int code = query_step(q, stmt, e); /* an error of the first row leaves the output empty */
+    struct printer *p = code < 0 ? NULL : printer_new(format, out, stmt, section);
+    if (code >= 0)
+        code = p ? print_rows(q, stmt, p, code, &n, e) : err_set(e, ERR_MEMORY, "out of memory");
     sqlite3_finalize(stmt);
     if (n_rows)
         *n_rows = n;
+    const int written = p ? printer_finish(p, e) : 0;
+    return code < 0 ? code : written;
+}
+
+int query_print(struct query *q, const char *sql, const char *const *arguments, size_t n_arguments,
+                enum query_format format, FILE *out, size_t *n_rows, struct err *e)
+{
+    return query_print_part(q, sql, arguments, n_arguments, format, out, NULL, n_rows, e);
+}
+
+int query_print_each(struct query *q, const char *sql, const char *const *values, size_t n, enum query_format format,
+                     FILE *out, struct err *e)
+{
+    struct printer *p = NULL;
+    size_t n_rows = 0;
+    int code = 0;
+    for (size_t i = 0; i < n && code == 0; i++) {
+        sqlite3_stmt *stmt;
+        code = query_prepare(q, sql, &values[i], 1, &stmt, e);
+        if (code == 0)
+            code = query_step(q, stmt, e);
+        if (code >= 0 && !p && !(p = printer_new(format, out, stmt, NULL)))
+            code = err_set(e, ERR_MEMORY, "out of memory");
+        code = print_rows(q, stmt, p, code, &n_rows, e);
+        sqlite3_finalize(stmt);
+    }
     const int written = p ? printer_finish(p, e) : 0;
     return code < 0 ? code : written;
 }

@@ -161,6 +161,9 @@ int store_recover(struct store *s, int64_t *n, struct err *e);
 /* Makes the view study_<name> (one column per swept key), the statistics and the claims' verdicts. Called when a study
  * ends, and by `tprun claims`. */
 int store_refresh(struct store *s, int64_t study, struct err *e);
+/* Limits of the measures of claims, other than the usual ones: see bounded.h. */
+struct query_limits;
+void store_limit_measures(struct store *s, const struct query_limits *limits);
 /* Whether nothing has changed since, so that it would make the same again. */
 int store_is_refreshed(struct store *s, int64_t study, bool *refreshed, struct err *e);
 

@@ -6,6 +6,7 @@
 #include "store/reason.h"
 #include "store/writer.h"
 
+#include "base/clean.h"
 #include <assert.h>
 #include <errno.h>
 #include <math.h>
@@ -206,8 +207,8 @@ int write_busy(void *self, int count)
     if (waited >= s->busy_limit_ms)
         return 0;
     if (waited >= BUSY_WARN_MS && !s->busy_warned && !s->closing) {
-        fprintf(stderr, "tprun: warning: %s is locked by another program; waiting up to %d s\n", s->path,
-                s->busy_limit_ms / 1000);
+        clean_print_line(stderr, "tprun: warning: %s is locked by another program; waiting up to %d s", s->path,
+                         s->busy_limit_ms / 1000);
         s->busy_warned = true;
     }
     const struct timespec pause = { .tv_nsec = (count < 10 ? 1 : 20) * 1000000L };
@@ -223,8 +224,8 @@ int write_begin(struct store *s, struct err *e)
     assert(s->pid == getpid()); /* a connection does not survive fork */
     TRY(write_exec(s, SQL_BEGIN, NULL, 0, NULL, e));
     if (s->busy_warned) {
-        fprintf(stderr, "tprun: %s is free again after %.1f s; nothing was lost\n", s->path,
-                (double)(write_monotonic_ms() - s->busy_since_ms) / 1000);
+        clean_print_line(stderr, "tprun: %s is free again after %.1f s; nothing was lost", s->path,
+                         (double)(write_monotonic_ms() - s->busy_since_ms) / 1000);
         s->busy_warned = false;
     }
     s->open_group = true;

@@ -4,6 +4,7 @@
 #define TPRUN_STORE_WRITER_H
 
 #include "store/lock.h"
+#include "store/query.h"
 #include "store/store.h"
 #include "store/summary.h"
 #include <sqlite3.h>
@@ -159,6 +160,7 @@ struct store {
     int busy_limit_ms;
     int64_t busy_since_ms;
     bool busy_warned, wal_warned, closing;
+    struct query_limits limits; /* of the measures of claims, see bounded.h */
 
     struct metric_name *names;
     size_t n_names, names_capacity;
