@@ -55,6 +55,7 @@ void cli_help(const struct command *command); /* NULL: of the program */
 /* Prints the messages of e and returns the exit status for `code` (0 if code >= 0). Clears e. Call it before the memory
  * that messages point into is given back. */
 int cli_fail(const struct cli *c, int code, struct err *e);
+struct plan_options cli_plan_options(const struct cli *c);
 int cli_open_plan(const struct cli *c, struct plan *p, bool one_trial, struct err *e);
 /* The format asked for, or else this one. */
 enum query_format cli_format(const struct cli *c, enum query_format otherwise);

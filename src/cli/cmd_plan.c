@@ -5,6 +5,7 @@
 #include "run/progress.h"
 #include "run/worker_process.h"
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -27,21 +28,53 @@ struct variant_plan {
     int precision;
 };
 
-static int is_finished(struct query *q, const struct plan_trial *t, bool *finished, struct err *e)
+/* Trials of a variant that have ended, by key. */
+struct ended {
+    size_t n, capacity;
+    struct ended_trial {
+        char key[65];
+        int64_t step; /* a diverged one stays so: INT64_MAX */
+    } *items;
+};
+
+static int add_ended(void *self, int n, const char *const *values)
 {
-    char budget[32];
-    double n = 0;
-    snprintf(budget, sizeof budget, "%" PRId64, t->budget);
-    const char *const arguments[] = { t->key, budget };
-    *finished = false;
-    if (!q)
+    struct ended *x = self;
+    if (n < 2 || !values[0] || !values[1])
         return 0;
-    TRY(query_number(q,
-                     "SELECT count(*) FROM trial WHERE key = ?1 AND (state = 'diverged' OR"
-                     " (state = 'done' AND step >= CAST(?2 AS INTEGER)))",
-                     arguments, 2, finished, &n, e));
-    *finished = n > 0;
-    return 0;
+    if (x->n == x->capacity) {
+        const size_t capacity = 2 * x->capacity + 64;
+        struct ended_trial *grown = realloc(x->items, capacity * sizeof *grown);
+        if (!grown)
+            return ERR_MEMORY;
+        x->items = grown;
+        x->capacity = capacity;
+    }
+    struct ended_trial *t = &x->items[x->n++];
+    snprintf(t->key, sizeof t->key, "%s", values[0]);
+    return text_to_int(values[1], strlen(values[1]), &t->step) < 0 ? ERR_FORMAT : 0;
+}
+
+static int read_ended(struct query *q, const char *study, const char *variant, struct ended *x, struct err *e)
+{
+    const char *const arguments[] = { study, variant };
+    return !q ? 0
+              : query_rows(q,
+                           "SELECT t.key, CASE t.state WHEN 'diverged' THEN 9223372036854775807 ELSE t.step END FROM trial t"
+                           " JOIN study s ON s.id = t.study_id WHERE s.name = ?1 AND t.variant = ?2"
+                           " AND t.state IN ('done', 'diverged') ORDER BY t.key",
+                           arguments, 2, add_ended, x, e);
+}
+
+static int compare_key(const void *key, const void *trial)
+{
+    return strcmp(key, ((const struct ended_trial *)trial)->key);
+}
+
+static bool is_finished(const struct ended *x, const struct plan_trial *t)
+{
+    const struct ended_trial *found = x->n ? bsearch(t->key, x->items, x->n, sizeof *x->items, compare_key) : NULL;
+    return found && found->step >= t->budget;
 }
 
 /* Time of finished trials of this variant, all phases, per step. */
@@ -151,10 +184,10 @@ static int print_variant(const struct cli *c, struct plan *p, size_t study, size
     int64_t log_every = 1;
     struct arena arena;
     arena_init(&arena, 0);
-    int code = 0;
+    struct ended ended = { 0 };
+    int code = read_ended(q, s->study.name, s->study.variants[variant], &ended, e);
     for (uint64_t i = variant * per_variant; i < (variant + 1) * per_variant && code == 0; i++) {
         struct plan_trial t;
-        bool finished;
         code = plan_trial(p, study, i, &t, e);
         if (code < 0 || t.excluded)
             continue;
@@ -166,9 +199,8 @@ static int print_variant(const struct cli *c, struct plan *p, size_t study, size
         v.n++;
         if (code == 0)
             warn_of_files(&t.config, v.n == 1, seen, c->color_err);
-        if (code == 0)
-            code = is_finished(q, &t, &finished, e);
-        v.finished += code == 0 && finished;
+        const bool finished = is_finished(&ended, &t);
+        v.finished += finished;
         v.steps_left += code == 0 && !finished ? (double)t.budget : 0;
     }
     if (code == 0)
@@ -190,6 +222,7 @@ static int print_variant(const struct cli *c, struct plan *p, size_t study, size
         }
         *seconds += v.steps_left * v.seconds_per_step;
     }
+    free(ended.items);
     arena_finish(&arena);
     return code;
 }

@@ -1,6 +1,7 @@
 #include "cli/cli.h"
 
 #include "base/clean.h"
+#include "run/progress.h"
 #include "run/signals.h"
 #include <inttypes.h>
 #include <stdlib.h>
@@ -81,8 +82,21 @@ static const char rows[] =
 
 static int print_study(struct query *q, const char *study, struct err *e)
 {
+    /* Which metrics are shown is asked first: a plain LIKE reaches the tables below the view, an OR with EXISTS would make
+     * all groups of all metrics. */
+    static const char any_test[] = "SELECT 1 FROM summary u JOIN metric_key k ON k.id = u.key_id AND k.name LIKE 'test_%'"
+                                   " WHERE u.trial_id IN (SELECT t.id FROM trial t JOIN study s ON s.id = t.study_id"
+                                   "  AND s.generation = t.generation WHERE s.name = ?1) LIMIT 1";
+    static const char shown[] =
+        "SELECT study, variant, cell, metric, n_trials, n_diverged, last_mean, last_sd, best_mean, best_sd FROM finals"
+        " WHERE study = ?1 AND metric LIKE ?2"
+        " ORDER BY variant, metric, CASE WHEN metric LIKE '%loss' THEN best_mean ELSE -best_mean END, cell";
+    bool tested;
+    double one;
+    TRY(query_number(q, any_test, &study, 1, &tested, &one, e));
+    const char *const arguments[] = { study, tested ? "test_%" : "train_loss" };
     struct summary s = { 0 };
-    TRY(query_rows(q, rows, &study, 1, print_row, &s, e));
+    TRY(query_rows(q, shown, arguments, 2, print_row, &s, e));
     if (s.left_out)
         printf("... and %zu more rows\n", s.left_out);
     return 0;
@@ -134,13 +148,68 @@ static int print_results(const struct cli *c, const struct plan *p, struct err *
     return code;
 }
 
+static bool shows_progress(const struct run_choice *choice)
+{
+    return !choice->no_progress && isatty(STDERR_FILENO);
+}
+
+/* What is known of studies, and said, while their trials are checked. */
+struct checker {
+    struct query *q; /* NULL: there is no database yet */
+    struct progress progress;
+};
+
+static bool is_known(void *self, const struct plan_study *s)
+{
+    const struct checker *k = self;
+    const char *const arguments[] = { s->study.name, s->sha256 };
+    struct err ignored = { 0 }; /* a database that cannot be read tells nothing here; the runner says what is wrong */
+    bool found = false;
+    double n = 0;
+    if (k->q)
+        (void)query_number(k->q, "SELECT count(*) FROM study WHERE name = ?1 AND queued_sha256 = ?2", arguments, 2,
+                           &found, &n, &ignored);
+    err_clear(&ignored);
+    return n > 0;
+}
+
+static void tell(void *self, const struct plan_study *s, uint64_t done)
+{
+    struct checker *k = self;
+    if (done == 0)
+        progress_announce(&k->progress, s->study.name, s->n);
+    progress_queueing(&k->progress, s->study.name, s->n, "checking", done);
+}
+
+static int open_plan(const struct cli *c, const struct run_choice *choice, struct plan *p, struct err *e)
+{
+    struct checker k = { 0 };
+    struct err ignored = { 0 };
+    if (access(c->db, F_OK) == 0)
+        (void)query_open(&k.q, c->db, &ignored);
+    err_clear(&ignored);
+    progress_init(&k.progress, shows_progress(choice), c->color_err, c->quiet);
+    struct plan_options o = cli_plan_options(c);
+    o.keep = !choice->dry_run;
+    o.known = is_known;
+    o.tick = tell;
+    o.self = &k;
+    const int code = plan_open(p, c->arguments.items, c->arguments.n, &o, e);
+    p->options.self = NULL;
+    p->options.known = NULL;
+    p->options.tick = NULL;
+    progress_finish(&k.progress);
+    query_close(k.q);
+    return code;
+}
+
 static int run_options(const struct cli *c, const struct run_choice *choice, struct run_options *o, struct err *e)
 {
     TRY(cli_run_options(c, o, e));
     o->jobs = choice->jobs.value;
     o->fail_fast = choice->fail_fast;
     o->force = choice->force;
-    o->progress = !choice->no_progress && isatty(STDERR_FILENO);
+    o->progress = shows_progress(choice);
     o->memory_limit = choice->memory_limit;
     if (choice->stall_seconds > 0)
         o->stall_seconds = choice->stall_seconds;
@@ -156,7 +225,7 @@ static int run(const struct cli *c, const void *own)
     struct run_result result = { 0 };
     int code = signals_open(&e);
     if (code == 0)
-        code = cli_open_plan(c, &p, false, &e);
+        code = open_plan(c, choice, &p, &e);
     if (code == 0)
         code = run_options(c, choice, &o, &e);
     if (code == 0 && choice->dry_run) {

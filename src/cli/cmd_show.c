@@ -25,7 +25,7 @@ static const struct query_section of_trial[] = {
                "diverged_step, diverged_layer,"
                " diverged_tensor, reason FROM trials WHERE trial_id = CAST(?1 AS INTEGER)" },
     { "parameters",
-      "SELECT key, coalesce(text, num) AS value, swept FROM param WHERE trial_id = CAST(?1 AS INTEGER) ORDER BY key" },
+      "SELECT param AS \"key\", coalesce(text, num) AS value, swept FROM params WHERE trial_id = CAST(?1 AS INTEGER) ORDER BY param" },
     { "metrics",
       "SELECT k.name AS metric, u.n, u.first, u.last, u.last_step, u.best, u.best_step, u.min, u.max, u.auc, "
       "u.n_nonfinite"

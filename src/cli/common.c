@@ -23,15 +23,21 @@ int cli_fail(const struct cli *c, int code, struct err *e)
     return code < 0 ? err_exit_status(code) : 0;
 }
 
+struct plan_options cli_plan_options(const struct cli *c)
+{
+    return (struct plan_options){ .profile = c->profile,
+                                  .n_overrides = c->overrides.n,
+                                  .n_variants = c->variants.n,
+                                  .overrides = c->overrides.items,
+                                  .variants = c->variants.items,
+                                  .yes = c->yes,
+                                  .code = cli_code };
+}
+
 int cli_open_plan(const struct cli *c, struct plan *p, bool one_trial, struct err *e)
 {
-    const struct plan_options o = { .profile = c->profile,
-                                    .n_overrides = c->overrides.n,
-                                    .n_variants = c->variants.n,
-                                    .overrides = c->overrides.items,
-                                    .variants = c->variants.items,
-                                    .yes = c->yes,
-                                    .one_trial = one_trial };
+    struct plan_options o = cli_plan_options(c);
+    o.one_trial = one_trial;
     return plan_open(p, c->arguments.items, c->arguments.n, &o, e);
 }
 

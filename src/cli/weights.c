@@ -7,8 +7,8 @@
 enum { N_COLUMNS = 9 };
 
 static const char newest[] =
-    "SELECT t.study, t.variant, t.cell, t.seed, t.\"key\", p.text, c.step, c.path, c.sha256 FROM trials t "
-    "LEFT JOIN param p ON p.trial_id = t.trial_id AND p.key = 'precision' "
+    "SELECT t.study, t.variant, t.cell, t.seed, t.\"key\", "
+    "(SELECT p.text FROM params p WHERE p.trial_id = t.trial_id AND p.param = 'precision'), c.step, c.path, c.sha256 FROM trials t "
     "LEFT JOIN checkpoint c ON c.trial_id = t.trial_id "
     "WHERE t.trial_id = CAST(?1 AS INTEGER) ORDER BY c.id DESC LIMIT 1";
 

@@ -4,7 +4,7 @@
 #include <string.h>
 
 static const char sql_settings[] =
-    "SELECT key, coalesce(text, num) FROM param WHERE trial_id = CAST(?1 AS INTEGER) AND swept = 0 ORDER BY key";
+    "SELECT param, coalesce(text, num) FROM params WHERE trial_id = CAST(?1 AS INTEGER) AND swept = 0 ORDER BY param";
 static const char sql_swept[] =
     "SELECT p.key, count(DISTINCT coalesce(p.text, p.num)), min(p.num), max(p.num) FROM study s "
     "JOIN trial t ON t.study_id = s.id AND t.generation = s.generation JOIN param p ON p.trial_id = t.id "

@@ -46,14 +46,14 @@ int attempt_request(struct attempt *t, enum message request, struct err *e)
 }
 
 /* *outcome is ATTEMPT_STARTED or ATTEMPT_NO_ROOM. */
-static int start_process(struct runner *r, struct attempt *t, const struct plan_trial *trial,
+static int start_process(struct runner *r, struct attempt *t, const struct config *config,
                          enum attempt_start *outcome, struct err *e)
 {
     char executable[4096];
     int reason;
     struct err why = { 0 };
     *outcome = ATTEMPT_STARTED;
-    TRY(worker_executable(trial->config.precision == PRECISION_DOUBLE ? "double" : "single", executable, e));
+    TRY(worker_executable(config->precision == PRECISION_DOUBLE ? "double" : "single", executable, e));
     KILL_POINT(RUN_SPAWN);
     const int code = worker_start(&t->worker, executable, &reason, &why);
     KILL_POINT(RUN_SPAWNED);
@@ -66,14 +66,14 @@ static int start_process(struct runner *r, struct attempt *t, const struct plan_
     return code < 0 ? err_move(e, &why) : 0;
 }
 
-static int start_worker(struct runner *r, struct attempt *t, const struct plan_trial *trial,
+static int start_worker(struct runner *r, struct attempt *t, const struct config *config,
                         const struct store_trial_row *row, enum attempt_start *outcome, struct err *e)
 {
-    TRY(start_process(r, t, trial, outcome, e));
+    TRY(start_process(r, t, config, outcome, e));
     if (*outcome != ATTEMPT_STARTED)
         return 0;
     struct text json = { 0 };
-    config_json(&trial->config, &json);
+    config_json(config, &json);
     const int code = send_job(r, t, json.s, row, e);
     text_free(&json);
     if (code < 0) {
@@ -91,27 +91,36 @@ static int start_worker(struct runner *r, struct attempt *t, const struct plan_t
     return r->stopping ? attempt_request(t, MESSAGE_STOP, e) : 0;
 }
 
-int attempt_start(struct runner *r, struct attempt *t, struct pending pending, enum attempt_start *outcome,
-                  struct err *e)
+/* The trial runs from its stored configuration. */
+static int start(struct runner *r, struct attempt *t, struct pending pending, const struct stored_trial *trial,
+                 enum attempt_start *outcome, struct err *e)
 {
-    struct plan_trial trial;
+    const struct store_described *d = &trial->described;
     struct store_trial_row row;
     bool found;
-    *outcome = ATTEMPT_NOTHING;
-    TRY(plan_trial(r->plan, pending.study, pending.index, &trial, e));
-    TRY(store_find_trial(r->store, trial.key, &found, &row, e));
+    TRY(store_find_trial(r->store, d->key, &found, &row, e));
     if (!found)
-        return err_set(e, ERR_INTERNAL, "trial %.16s is not in the database", trial.key);
-    if (is_running(r, trial.key) || (row.state == TRIAL_DONE && row.step >= trial.budget))
+        return err_set(e, ERR_INTERNAL, "trial %.16s is not in the database", d->key);
+    if (is_running(r, d->key) || (row.state == TRIAL_DONE && row.step >= d->budget))
         return 0;
     *t = (struct attempt){
-        .trial = pending, .trial_id = row.id, .budget = trial.budget, .memory_bytes = trial.memory_bytes
+        .pending = pending, .trial_id = row.id, .budget = d->budget, .memory_bytes = trial->memory_bytes
     };
     t->step = t->from_step = checkpoints_absent(r, &row) ? 0 : row.checkpoint_step;
-    memcpy(t->key, trial.key, sizeof t->key);
-    snprintf(t->label, sizeof t->label, "%s%s%s seed %" PRId64, trial.spec.variant, *trial.cell ? " " : "", trial.cell,
-             trial.spec.seed);
-    return start_worker(r, t, &trial, &row, outcome, e);
+    memcpy(t->key, d->key, sizeof t->key);
+    snprintf(t->label, sizeof t->label, "%s%s%s seed %" PRId64, d->variant, *d->cell ? " " : "", d->cell, d->seed);
+    return start_worker(r, t, &trial->config, &row, outcome, e);
+}
+
+int attempt_start(struct runner *r, struct attempt *t, struct pending pending, enum attempt_start *outcome, struct err *e)
+{
+    struct stored_trial trial = { 0 };
+    *outcome = ATTEMPT_NOTHING;
+    int code = stored_load(r, pending.trial, &trial, e);
+    if (code == 0)
+        code = start(r, t, pending, &trial, outcome, e);
+    store_free_described(&trial.described);
+    return code;
 }
 
 static int begin_run(struct runner *r, struct attempt *t, const char *kernel, int64_t from_step, struct err *e)
@@ -234,7 +243,7 @@ static int put_record(struct runner *r, struct attempt *t, const struct wire_rec
  * fewer from now on. Returns whether that is so. */
 static bool make_room(struct runner *r, enum limits_death death, const struct attempt *t)
 {
-    const bool blames_others = death == DEATH_MEMORY || (death == DEATH_PERHAPS_MEMORY && t->trial.deaths > 0);
+    const bool blames_others = death == DEATH_MEMORY || (death == DEATH_PERHAPS_MEMORY && t->pending.deaths > 0);
     if (!blames_others || r->n_allowed < 2)
         return false;
     runner_narrow(r, r->n_active ? r->n_active : r->n_allowed / 2, "memory is short");
@@ -247,7 +256,7 @@ static int mourn(struct runner *r, struct attempt *t, const char *how, enum limi
 {
     char reason[256];
     const bool excused = !r->stopping && make_room(r, death, t);
-    *retry = !r->stopping && (excused || t->trial.deaths < RETRIES);
+    *retry = !r->stopping && (excused || t->pending.deaths < RETRIES);
     snprintf(reason, sizeof reason, "%s at step %" PRId64, how, t->step);
     if (!t->run_id)
         TRY(begin_run(r, t, "", t->from_step, e));
@@ -263,8 +272,8 @@ static int mourn(struct runner *r, struct attempt *t, const char *how, enum limi
         return 0;
     }
     progress_say(&r->progress, "%s: worker %s; starting again from its checkpoint", t->label, reason);
-    t->trial.deaths += !excused;
-    r->pending[--r->next] = t->trial; /* it was taken from there, or from behind */
+    t->pending.deaths += !excused;
+    r->pending[--r->next] = t->pending; /* it was taken from there, or from behind */
     return 0;
 }
 

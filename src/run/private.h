@@ -1,5 +1,5 @@
-/* The runner from the inside: runner.c (loop), queue.c (what to do), attempt.c (one worker on one trial), checkpoints.c
- * (files), status.c (what is shown). */
+/* The runner from the inside: runner.c (loop), queue.c (what to do), stored.c (a trial's
+ * configuration), attempt.c (one worker on one trial), checkpoints.c (files), status.c (what is shown). */
 #ifndef TPRUN_RUN_PRIVATE_H
 #define TPRUN_RUN_PRIVATE_H
 
@@ -14,9 +14,10 @@
 
 enum { RETRIES = 2, METRICS_SHOWN = 2 };
 
+/* A trial to be trained. */
 struct pending {
-    size_t study;
-    uint64_t index;
+    int64_t trial, config; /* in the store */
+    bool has_checkpoint;
     int deaths; /* of workers on it */
 };
 
@@ -24,7 +25,7 @@ struct pending {
 struct attempt {
     bool active;
     struct worker_process worker;
-    struct pending trial;
+    struct pending pending;
     char key[65];
     char label[256];          /* "tp train.optimizer.stepsize=0.1 seed 2" */
     int64_t trial_id, run_id; /* in the store; run_id 0 before HELLO */
@@ -71,9 +72,22 @@ struct runner {
 void runner_narrow(struct runner *r, size_t n, const char *why);
 
 /* ---- queue.c ---- */
-/* Puts a study, its claims and all of its trials into the store, and queues those that are asked for and not finished.
- */
+/* Puts a study, its claims and, unless they are there already, all of its trials into the store, and queues those that
+ * are asked for and not finished. */
 int queue_put_study(struct runner *r, size_t study, struct err *e);
+/* Checks the files that the queued trials need. */
+int queue_check_files(struct runner *r, struct err *e);
+
+/* ---- stored.c ---- */
+/* A trial as it is stored: what it is trained from. */
+struct stored_trial {
+    struct store_described described;
+    struct config config; /* in the plan's scratch: until the next trial */
+    double memory_bytes;  /* that a worker needs */
+};
+/* Reads the stored configuration of a trial, and makes sure that it is the one that its key was made of. Give back with
+ * store_free_described, also after an error. */
+int stored_load(struct runner *r, int64_t trial, struct stored_trial *t, struct err *e);
 
 /* ---- data_files.c ---- */
 /* Finds, checks and records the files that a trial's dataset reads, once per dataset. */
@@ -85,7 +99,7 @@ int initial_file_check(struct runner *r, const struct config *c, struct err *e);
 /* Starts the trial in a free slot. ATTEMPT_NOTHING: a duplicate that is finished or running. ATTEMPT_NO_ROOM: the
  * machine has no room for another worker beside those that run. */
 enum attempt_start { ATTEMPT_STARTED, ATTEMPT_NOTHING, ATTEMPT_NO_ROOM };
-int attempt_start(struct runner *r, struct attempt *t, struct pending trial, enum attempt_start *outcome, struct err *e);
+int attempt_start(struct runner *r, struct attempt *t, struct pending pending, enum attempt_start *outcome, struct err *e);
 /* Reads and stores what the worker has sent. When it has closed its socket, reaps it, and ends the trial or puts it back
  * in front of those that wait. */
 int attempt_receive(struct runner *r, struct attempt *t, struct err *e);

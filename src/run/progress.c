@@ -2,11 +2,13 @@
 
 #include "base/clean.h"
 #include <errno.h>
+#include <inttypes.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Standard error is unbuffered: one write(2) per picture. Nobody can be told that writing to it failed. */
@@ -113,6 +115,29 @@ void progress_end(struct progress *p)
     show(t.s, t.n);
     text_free(&t);
     p->drawn = p->n_lines;
+}
+
+enum { LARGE_STUDY = 2000 }; /* trials; a smaller one is queued in a blink */
+
+void progress_announce(struct progress *p, const char *study, uint64_t n)
+{
+    if (n >= LARGE_STUDY && !p->live)
+        progress_say(p, "tprun: %s: %" PRIu64 " trials are checked and queued", study, n);
+}
+
+void progress_queueing(struct progress *p, const char *study, uint64_t n, const char *doing, uint64_t done)
+{
+    struct timespec t;
+    if (n < LARGE_STUDY || !p->live)
+        return;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    const int64_t now = (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+    if (now - p->queueing_ns < 100 * 1000 * 1000)
+        return;
+    p->queueing_ns = now;
+    progress_begin(p);
+    progress_line(p, true, "%s: %" PRIu64 " trials, %s %" PRIu64, study, n, doing, done);
+    progress_end(p);
 }
 
 void progress_finish(struct progress *p)

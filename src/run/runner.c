@@ -151,6 +151,20 @@ static void end_workers(struct runner *r)
             worker_reap(&r->slots[i].worker, NULL);
 }
 
+static int refresh(struct runner *r, size_t study, struct err *e)
+{
+    const struct plan_study *s = &r->plan->studies[study];
+    bool refreshed;
+    TRY(store_is_refreshed(r->store, s->store_id, &refreshed, e));
+    if (refreshed)
+        return 0;
+    progress_queueing(&r->progress, s->study.name, s->n, "making statistics of", r->result->total);
+    KILL_POINT(RUN_REFRESH);
+    TRY(store_refresh(r->store, s->store_id, e));
+    KILL_POINT(RUN_REFRESHED);
+    return 0;
+}
+
 /* Everything is in the database before the first trial starts. */
 static int queue(struct runner *r, struct err *e)
 {
@@ -162,6 +176,8 @@ static int queue(struct runner *r, struct err *e)
     for (size_t i = 0; i < r->plan->n_studies && signals_stops() == 0; i++)
         TRY(queue_put_study(r, i, e));
     TRY(store_flush(r->store, e));
+    if (signals_stops() == 0)
+        TRY(queue_check_files(r, e));
     KILL_POINT(RUN_QUEUED);
     r->result->queued = signals_stops() == 0;
     TRY(heed_signals(r, e));
@@ -188,11 +204,8 @@ static int work(struct runner *r, struct err *e)
         code = store_flush(r->store, e);
     if (code == 0)
         code = checkpoints_sweep(r, e); /* a worker that was killed may have left half a file */
-    for (size_t i = 0; i < r->plan->n_studies && code == 0 && signals_stops() == 0; i++) { /* stopping is quick */
-        KILL_POINT(RUN_REFRESH);
-        code = store_refresh(r->store, r->plan->studies[i].store_id, e);
-        KILL_POINT(RUN_REFRESHED);
-    }
+    for (size_t i = 0; i < r->plan->n_studies && code == 0 && signals_stops() == 0; i++) /* stopping is quick */
+        code = refresh(r, i, e);
     return code;
 }
 

@@ -40,20 +40,59 @@ static bool is_set(const struct option *o, const void *field)
     }
 }
 
-static void json_options(const struct option *table, const void *in, unsigned without, bool first, struct text *out);
+/* holes: for each leaf, counted as bind_leaves visits them, whether it is printed as null; NULL for none. */
+struct printer {
+    unsigned without;
+    bool *holes;
+    size_t leaf;
+    struct text *out;
+};
 
-static void json_parts(const struct chosen_list *list, unsigned without, struct text *out)
+static void json_options(struct printer *p, const struct option *table, const void *in, bool first);
+
+static void json_string(struct printer *p, const char *s)
 {
-    text_putc(out, '[');
+    text_json_string(p->out, s, strlen(s));
+}
+
+/* Counts a leaf; true if null was printed in its place. */
+static bool is_hole(struct printer *p)
+{
+    if (!p->holes || !p->holes[p->leaf++])
+        return false;
+    text_puts(p->out, "null");
+    return true;
+}
+
+/* Counts a leaf that is no single value, and so cannot be a hole. */
+static void no_hole(struct printer *p)
+{
+    if (p->holes)
+        p->holes[p->leaf++] = false;
+}
+
+static void json_parts(struct printer *p, const struct chosen_list *list)
+{
+    text_putc(p->out, '[');
     for (size_t i = 0; i < list->n; i++) {
         const struct part *part = list->items[i].part;
-        text_puts(out, i ? ",{" : "{");
-        text_json_string(out, part->name, strlen(part->name));
-        text_puts(out, ":{");
-        json_options(part->options, list->items[i].opts, without, true, out);
-        text_puts(out, "}}");
+        no_hole(p);
+        text_puts(p->out, i ? ",{" : "{");
+        json_string(p, part->name);
+        text_puts(p->out, ":{");
+        json_options(p, part->options, list->items[i].opts, true);
+        text_puts(p->out, "}}");
     }
-    text_putc(out, ']');
+    text_putc(p->out, ']');
+}
+
+static void json_part(struct printer *p, const struct chosen *c)
+{
+    text_puts(p->out, "{\"name\":");
+    if (!is_hole(p))
+        json_string(p, c->part->name);
+    json_options(p, c->part->options, c->opts, false);
+    text_putc(p->out, '}');
 }
 
 static void json_names(const struct names *names, struct text *out)
@@ -78,71 +117,77 @@ static void json_reals(const struct reals *reals, struct text *out)
     text_putc(out, ']');
 }
 
-static void json_field(const struct option *o, const void *field, unsigned without, struct text *out)
+static void json_value(struct printer *p, const struct option *o, const void *field)
+{
+    if (is_hole(p))
+        return;
+    if (o->type == OPT_BOOL)
+        text_puts(p->out, *(const bool *)field ? "true" : "false");
+    else if (o->type == OPT_INT)
+        text_json_int(p->out, *(const int64_t *)field);
+    else if (o->type == OPT_REAL)
+        text_json_number(p->out, *(const double *)field);
+    else
+        json_string(p, o->type == OPT_ENUM ? o->names[*(const int *)field] : *(const char *const *)field);
+}
+
+static void json_field(struct printer *p, const struct option *o, const void *field)
 {
     switch (o->type) {
-    case OPT_BOOL:
-        text_puts(out, *(const bool *)field ? "true" : "false");
-        break;
-    case OPT_INT:
-        text_add(out, "%lld", (long long)*(const int64_t *)field);
-        break;
-    case OPT_REAL:
-        text_json_number(out, *(const double *)field);
-        break;
-    case OPT_ENUM:
-        text_json_string(out, o->names[*(const int *)field], strlen(o->names[*(const int *)field]));
-        break;
-    case OPT_TEXT:
-        text_json_string(out, *(const char *const *)field, strlen(*(const char *const *)field));
-        break;
     case OPT_MAP:
-        text_putc(out, '{');
-        json_options(o->table, field, without, true, out);
-        text_putc(out, '}');
+        text_putc(p->out, '{');
+        json_options(p, o->table, field, true);
+        text_putc(p->out, '}');
         break;
-    case OPT_PART: {
-        const struct chosen *c = field;
-        text_puts(out, "{\"name\":");
-        text_json_string(out, c->part->name, strlen(c->part->name));
-        json_options(c->part->options, c->opts, without, false, out);
-        text_putc(out, '}');
+    case OPT_PART:
+        json_part(p, field);
         break;
-    }
     case OPT_PARTS:
-        json_parts(field, without, out);
+        json_parts(p, field);
         break;
     case OPT_NAMES:
-        json_names(field, out);
+        no_hole(p);
+        json_names(field, p->out);
         break;
     case OPT_REALS:
-        json_reals(field, out);
+        no_hole(p);
+        json_reals(field, p->out);
         break;
-    case OPT_END:
+    default:
+        json_value(p, o, field);
         break;
     }
 }
 
 /* The members of an object, without its braces. Bound structs are finite trees, so the recursion is bounded by what was
  * bound. */
-static void json_options(const struct option *table, const void *in, unsigned without, bool first, struct text *out)
+static void json_options(struct printer *p, const struct option *table, const void *in, bool first)
 {
     for (const struct option *o = table; o && o->type != OPT_END; o++) {
-        if ((o->flags & without) || !is_set(o, field_of(o, in)))
+        if ((o->flags & p->without) || !is_set(o, field_of(o, in)))
             continue;
         if (!first)
-            text_putc(out, ',');
+            text_putc(p->out, ',');
         first = false;
-        text_json_string(out, o->name, strlen(o->name));
-        text_putc(out, ':');
-        json_field(o, field_of(o, in), without, out);
+        json_string(p, o->name);
+        text_putc(p->out, ':');
+        json_field(p, o, field_of(o, in));
     }
 }
 
 void bind_json(const struct option *table, const void *in, unsigned without, struct text *out)
 {
+    struct printer p = { .without = without, .out = out };
     text_putc(out, '{');
-    json_options(table, in, without, true, out);
+    json_options(&p, table, in, true);
+    text_putc(out, '}');
+}
+
+void bind_json_holes(const struct option *table, const void *in, bool *holes, struct text *out)
+{
+    struct printer p = { .holes = holes, .out = out };
+    text_putc(out, '{');
+    json_options(&p, table, in, true);
     text_putc(out, '}');
 }
 
@@ -156,7 +201,9 @@ struct visitor {
 static size_t enter(struct visitor *v, const char *name)
 {
     const size_t length = v->path.n;
-    text_add(&v->path, "%s%s", length ? "." : "", name);
+    if (length)
+        text_putc(&v->path, '.');
+    text_puts(&v->path, name);
     return length;
 }
 
@@ -183,7 +230,9 @@ static void visit_parts(struct visitor *v, const struct chosen_list *list)
     for (size_t i = 0; i < list->n; i++) {
         const struct chosen *c = &list->items[i];
         const size_t outer = v->path.n;
-        text_add(&v->path, "%s%zu", outer ? "." : "", i);
+        if (outer)
+            text_putc(&v->path, '.');
+        text_json_int(&v->path, (int64_t)i);
         v->visit(v->self, v->path.s, c->part->name, (double)NAN);
         enter(v, c->part->name);
         visit_options(v, c->part->options, c->opts);

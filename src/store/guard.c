@@ -1,6 +1,6 @@
 /* What makes a reading connection harmless. SQLITE_OPEN_READONLY is not enough: VACUUM INTO writes files, ATTACH opens
- * others, and fts3_tokenizer() takes a function pointer from SQL. So: an allow list of actions and functions, the
- * defensive flag, no trust in the schema, sizes and depths limited, and a clock. */
+ * others, and fts3_tokenizer() takes a function pointer from SQL. So, after model_distrust: an allow list of actions and
+ * functions, sizes and depths limited, and a clock. */
 #include "store/reader.h"
 
 #include <stdlib.h>
@@ -105,17 +105,7 @@ int guard_set(struct query *q, struct err *e)
     /* The table-valued functions of JSON declare their columns by a CREATE TABLE when they are first named, which the
      * allow list would refuse. An SQLite without JSON fails here, and later with a message. */
     sqlite3_exec(q->db, "SELECT 1 FROM json_each('[]'), json_tree('[]')", NULL, NULL, NULL);
-    int rc = sqlite3_db_config(q->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-    if (rc == SQLITE_OK)
-        rc = sqlite3_db_config(q->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
-    if (rc == SQLITE_OK)
-        rc = sqlite3_db_config(q->db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
-    if (rc == SQLITE_OK)
-        rc = sqlite3_db_config(q->db, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0, NULL);
-    if (rc == SQLITE_OK)
-        rc = sqlite3_db_config(q->db, SQLITE_DBCONFIG_ENABLE_FTS3_TOKENIZER, 0, NULL);
-    if (rc == SQLITE_OK)
-        rc = sqlite3_set_authorizer(q->db, authorize, q);
+    const int rc = sqlite3_set_authorizer(q->db, authorize, q);
     if (rc != SQLITE_OK)
         return err_set(e, ERR_STORAGE, "%s: cannot make the connection safe: %s", q->path, sqlite3_errstr(rc));
     sqlite3_progress_handler(q->db, 1000, progress, q);

@@ -2,8 +2,8 @@
  * point, a database is what it was or what it should be.
  *
  * A table whose definition changed is renamed to old_<name>, the new one is made from the model, word for word, and
- * migrate_<version>.sql copies its rows: INSERT INTO name SELECT ... FROM old_name. So a migrated database has the schema of
- * a new one, and model_compare says so before the commit. */
+ * migrate_<version>.sql copies its rows: INSERT INTO name SELECT ... FROM old_name. So a migrated database has the
+ * schema of a new one, and model_compare says so before the commit. */
 #include "store/model.h"
 #include "store/writer.h"
 
@@ -32,11 +32,13 @@ static int execute_named(struct store *s, const char *format, const char *name, 
 
 /* Calls `each` for the objects of a model, in the order in which they were made. */
 static int walk(struct store *s, sqlite3 *model, const char *type,
-                int (*each)(struct store *s, void *self, const char *name, const char *sql, struct err *e), void *self, struct err *e)
+                int (*each)(struct store *s, void *self, const char *name, const char *sql, struct err *e), void *self,
+                struct err *e)
 {
     sqlite3_stmt *stmt = NULL;
-    if (sqlite3_prepare_v2(model, "SELECT name, sql FROM sqlite_master WHERE type = ?1 AND sql IS NOT NULL ORDER BY rowid", -1, &stmt, NULL) !=
-        SQLITE_OK)
+    if (sqlite3_prepare_v2(model,
+                           "SELECT name, sql FROM sqlite_master WHERE type = ?1 AND sql IS NOT NULL ORDER BY rowid", -1,
+                           &stmt, NULL) != SQLITE_OK)
         return write_refuse(s, ERR_INTERNAL, e, "%s: %s", s->path, sqlite3_errmsg(model));
     sqlite3_bind_text(stmt, 1, type, -1, SQLITE_STATIC);
     int code = 0;
@@ -86,8 +88,9 @@ static int set_aside(struct store *s, void *self, const char *name, const char *
         return 0;
     sqlite3_stmt *stmt = NULL;
     struct text sqls = { 0 };
-    if (sqlite3_prepare_v2(s->db, "SELECT name FROM main.sqlite_master WHERE type = 'index' AND sql IS NOT NULL AND tbl_name = ?1", -1, &stmt,
-                           NULL) != SQLITE_OK)
+    if (sqlite3_prepare_v2(
+            s->db, "SELECT name FROM main.sqlite_master WHERE type = 'index' AND sql IS NOT NULL AND tbl_name = ?1", -1,
+            &stmt, NULL) != SQLITE_OK)
         return write_fail(s, "read the schema", e);
     sqlite3_bind_text(stmt, 1, name, -1, SQLITE_STATIC);
     while (sqlite3_step(stmt) == SQLITE_ROW) {
@@ -153,8 +156,8 @@ static int make_pivots(struct store *s, struct err *e)
 static int change(struct store *s, int64_t version, struct change *c, struct err *e)
 {
     char identity[96];
-    const int n = snprintf(identity, sizeof identity, "PRAGMA application_id = %d; PRAGMA user_version = %d", (int)APPLICATION_ID,
-                           (int)SCHEMA_VERSION);
+    const int n = snprintf(identity, sizeof identity, "PRAGMA application_id = %d; PRAGMA user_version = %d",
+                           (int)APPLICATION_ID, (int)SCHEMA_VERSION);
     assert(n > 0 && (size_t)n < sizeof identity);
     TRY(write_begin(s, e));
     TRY(walk(s, c->model, "view", drop_view, NULL, e));
@@ -170,7 +173,8 @@ static int change(struct store *s, int64_t version, struct change *c, struct err
     struct err differs = { 0 };
     const int code = model_compare(s->db, s->path, SCHEMA_VERSION, &stale, &differs);
     if (code < 0 || stale)
-        return write_refuse(s, ERR_INTERNAL, e, "%s: bringing it up to date went wrong: %s", s->path, code < 0 ? err_first(&differs) : "views");
+        return write_refuse(s, ERR_INTERNAL, e, "%s: bringing it up to date went wrong: %s", s->path,
+                            code < 0 ? err_first(&differs) : "views");
     KILL_POINT(STORE_SCHEMA);
     TRY(store_flush(s, e));
     KILL_POINT(STORE_SCHEMA_COMMITTED);

@@ -48,9 +48,10 @@ struct comparison {
 /* One of ours by its name: type and sql. */
 static const char sql_ours[] = "SELECT type, sql FROM sqlite_master WHERE name = ?1 COLLATE NOCASE";
 /* Whether an index runs nothing and forbids nothing: columns only, sorted as SQLite itself does, of every row. */
-static const char sql_plain[] =
-    "SELECT NOT EXISTS (SELECT 1 FROM pragma_index_xinfo(?1, 'main') WHERE cid < -1 OR coll NOT IN ('BINARY', 'NOCASE', "
-    "'RTRIM')) AND EXISTS (SELECT 1 FROM pragma_index_list(?2, 'main') WHERE name = ?1 AND \"unique\" = 0 AND partial = 0)";
+static const char sql_plain[] = "SELECT NOT EXISTS (SELECT 1 FROM pragma_index_xinfo(?1, 'main') WHERE cid < -1 OR "
+                                "coll NOT IN ('BINARY', 'NOCASE', "
+                                "'RTRIM')) AND EXISTS (SELECT 1 FROM pragma_index_list(?2, 'main') WHERE name = ?1 AND "
+                                "\"unique\" = 0 AND partial = 0)";
 static const char sql_links[] = "SELECT \"table\" FROM pragma_foreign_key_list(?1, 'main')";
 
 static const char *column(sqlite3_stmt *stmt, int i)
@@ -59,29 +60,21 @@ static const char *column(sqlite3_stmt *stmt, int i)
     return text ? text : "";
 }
 
-/* A name out of the file, for a message: short, and nothing that a terminal would obey. */
-static const char *shown(const char *name, char out[SHOWN + 1])
-{
-    size_t n = 0;
-    for (; name[n] && n < SHOWN; n++)
-        out[n] = (unsigned char)name[n] < ' ' || name[n] == 0x7f ? '?' : name[n];
-    out[n] = '\0';
-    return out;
-}
-
 /* Another reading of the file went wrong: damage, a lock, no memory. */
 static int unreadable(struct comparison *c, struct err *e)
 {
-    char detail[SHOWN + 1];
-    return err_set(e, sqlite3_errcode(c->db) == SQLITE_NOMEM ? ERR_MEMORY : ERR_STORAGE, "%s: its schema cannot be read: %s", c->path,
-                   shown(sqlite3_errmsg(c->db), detail));
+    return err_set(e, sqlite3_errcode(c->db) == SQLITE_NOMEM ? ERR_MEMORY : ERR_STORAGE,
+                   "%s: its schema cannot be read: %.*s", c->path, SHOWN, sqlite3_errmsg(c->db));
 }
 
-static int refuse(struct comparison *c, const char *type, const char *name, const char *table, const char *why, struct err *e)
+/* Names out of the file are cut, and cleaned where they are printed. */
+static int refuse(struct comparison *c, const char *type, const char *name, const char *table, const char *why,
+                  struct err *e)
 {
-    char a[SHOWN + 1], b[SHOWN + 1];
-    return err_set(e, ERR_STORAGE, "%s: the %s '%s'%s%s%s %s; the database was changed by another program, and nothing was read or written",
-                   c->path, type, shown(name, a), table ? " of '" : "", table ? shown(table, b) : "", table ? "'" : "", why);
+    return err_set(
+        e, ERR_STORAGE,
+        "%s: the %s '%.*s'%s%.*s%s %s; another program made or changed the database, and nothing was read or written",
+        c->path, type, SHOWN, name, table ? " of '" : "", SHOWN, table ? table : "", table ? "'" : "", why);
 }
 
 /* Looks a name up among ours; its type ("" = not ours) and SQL hold until the next call. */
@@ -102,7 +95,9 @@ static int compare_index(struct comparison *c, const char *name, const char *tab
     sqlite3_bind_text(c->plain, 2, table, -1, SQLITE_TRANSIENT);
     if (sqlite3_step(c->plain) != SQLITE_ROW)
         return unreadable(c, e);
-    return sqlite3_column_int(c->plain, 0) ? 0 : refuse(c, "index", name, table, "is not tprun's and is more than columns", e);
+    return sqlite3_column_int(c->plain, 0)
+               ? 0
+               : refuse(c, "index", name, table, "is not tprun's and is more than columns", e);
 }
 
 /* A table that is not ours, but whose foreign key would be followed when a row of ours is deleted. */
@@ -118,7 +113,8 @@ static int compare_links(struct comparison *c, const char *name, struct err *e)
     return rc == SQLITE_DONE ? 0 : unreadable(c, e);
 }
 
-static int compare_object(struct comparison *c, const char *type, const char *name, const char *table, const char *sql, struct err *e)
+static int compare_object(struct comparison *c, const char *type, const char *name, const char *table, const char *sql,
+                          struct err *e)
 {
     const char *wanted, *ignored;
     const char *ours = find(c, name, &wanted);
@@ -151,9 +147,12 @@ static int prepare(struct comparison *c, sqlite3 *db, const char *sql, sqlite3_s
 static int compare_missing(struct comparison *c, struct err *e)
 {
     sqlite3_stmt *all = NULL, *there = NULL;
-    int code = prepare(c, c->model, "SELECT type, name FROM sqlite_master WHERE type IN ('table', 'index') ORDER BY type DESC, rowid", &all, e);
+    int code = prepare(
+        c, c->model, "SELECT type, name FROM sqlite_master WHERE type IN ('table', 'index') ORDER BY type DESC, rowid",
+        &all, e);
     if (code == 0)
-        code = prepare(c, c->db, "SELECT 1 FROM main.sqlite_master WHERE type = ?1 AND name = ?2 COLLATE NOCASE", &there, e);
+        code = prepare(c, c->db, "SELECT 1 FROM main.sqlite_master WHERE type = ?1 AND name = ?2 COLLATE NOCASE",
+                       &there, e);
     while (code == 0 && sqlite3_step(all) == SQLITE_ROW) {
         sqlite3_reset(there);
         sqlite3_bind_text(there, 1, column(all, 0), -1, SQLITE_TRANSIENT);
@@ -217,7 +216,8 @@ int model_lend_views(sqlite3 *db, struct err *e)
     sqlite3 *model;
     sqlite3_stmt *views = NULL;
     int code = model_open(SCHEMA_VERSION, &model, e);
-    if (code == 0 && sqlite3_prepare_v2(model, "SELECT sql FROM sqlite_master WHERE type = 'view'", -1, &views, NULL) != SQLITE_OK)
+    if (code == 0 &&
+        sqlite3_prepare_v2(model, "SELECT sql FROM sqlite_master WHERE type = 'view'", -1, &views, NULL) != SQLITE_OK)
         code = err_set(e, ERR_INTERNAL, "cannot read the views in memory: %s", sqlite3_errmsg(model));
     while (code == 0 && sqlite3_step(views) == SQLITE_ROW) {
         struct text sql = { 0 };

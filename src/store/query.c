@@ -130,6 +130,7 @@ static int open_connection(struct query *q, int64_t *version, bool *stale, struc
 
 static int open_resolved(struct query *q, const char *path, int64_t *version, bool *stale, struct err *e)
 {
+    q->cpu_limit = CPU_SECONDS;
     TRY(path_resolve(path, false, &q->path, e));
     return open_connection(q, version, stale, e);
 }
@@ -153,10 +154,9 @@ int query_open_study(struct query **query, const char *path, int64_t study, stru
     struct query *q = calloc(1, sizeof *q);
     if (!q)
         return err_set(e, ERR_MEMORY, "out of memory");
-    q->cpu_limit = CPU_SECONDS;
-    q->temp = temp;
     int64_t version = 0;
     bool stale = false;
+    q->temp = temp;
     int code = open_resolved(q, path, &version, &stale, e);
     if (code == 0)
         code = check_version(q, version, e);

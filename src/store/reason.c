@@ -21,26 +21,32 @@ int reason_set(struct err *e, const char *path, const char *what, int reason)
     struct rlimit files = { 0 };
     switch (reason) {
     case ENOSPC:
-        return err_set(e, ERR_STORAGE,
-                       "%s: cannot %s: the disk is full (%llu bytes are left); free some space and run the same command again", path,
-                       what, left_beside(path));
+        return err_set(
+            e, ERR_STORAGE,
+            "%s: cannot %s: the disk is full (%llu bytes are left); free some space and run the same command again",
+            path, what, left_beside(path));
     case EDQUOT:
-        return err_set(e, ERR_STORAGE, "%s: cannot %s: your quota on this disk is used up; free some space and run the same command again",
-                       path, what);
+        return err_set(
+            e, ERR_STORAGE,
+            "%s: cannot %s: your quota on this disk is used up; free some space and run the same command again", path,
+            what);
     case EROFS:
-        return err_set(e, ERR_STORAGE, "%s: cannot %s: the file system is mounted read-only; put the database elsewhere (--db PATH)", path,
-                       what);
+        return err_set(e, ERR_STORAGE,
+                       "%s: cannot %s: the file system is mounted read-only; put the database elsewhere (--db PATH)",
+                       path, what);
     case EACCES:
     case EPERM:
-        return err_set(e, ERR_STORAGE,
-                       "%s: cannot %s: permission denied; the database and its folder must be writable (or copy it: --db PATH)", path,
-                       what);
+        return err_set(
+            e, ERR_STORAGE,
+            "%s: cannot %s: permission denied; the database and its folder must be writable (or copy it: --db PATH)",
+            path, what);
     case EMFILE:
         getrlimit(RLIMIT_NOFILE, &files);
-        return err_set(e, ERR_STORAGE, "%s: cannot %s: too many open files (this process may open %llu: see ulimit -n)", path, what,
-                       (unsigned long long)files.rlim_cur);
+        return err_set(e, ERR_STORAGE, "%s: cannot %s: too many open files (this process may open %llu: see ulimit -n)",
+                       path, what, (unsigned long long)files.rlim_cur);
     default:
-        return err_set(e, ERR_STORAGE, "%s: cannot %s: %s", path, what, reason ? strerror(reason) : "input/output error");
+        return err_set(e, ERR_STORAGE, "%s: cannot %s: %s", path, what,
+                       reason ? strerror(reason) : "input/output error");
     }
 }
 

@@ -28,6 +28,7 @@ int store_begin_run(struct store *s, const struct store_run *run, int64_t *id, s
     if (changes == 0)
         return write_refuse(s, ERR_STORAGE, e, "%s: there is no trial %lld", s->path, (long long)run->trial);
     TRY(WRITE(s, SQL_FORGET_CLAIMS, NULL, e, value_int(run->trial)));
+    TRY(WRITE(s, SQL_FORGET_REFRESHED, NULL, e, value_int(run->trial)));
     TRY(WRITE(s, SQL_PUT_RUN, NULL, e, value_int(run->trial), value_int(host), value_int(code), value_text(run->kernel),
               value_int(run->pid), value_int(run->from_step), value_int(now)));
     *id = sqlite3_last_insert_rowid(s->db);

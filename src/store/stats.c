@@ -116,6 +116,7 @@ static int put_curves(struct store *s, int64_t study, struct err *e)
 int stats_refresh(struct store *s, int64_t study, struct err *e)
 {
     TRY(study_forget_statistics(s, study, e));
+    s->forgotten = 0;
     TRY(put_curves(s, study, e));
     TRY(WRITE(s, SQL_PUT_FINAL_STATS, NULL, e, value_int(study)));
     TRY(WRITE(s, SQL_PUT_SELECTED_STATS, NULL, e, value_int(study)));

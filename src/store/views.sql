@@ -6,8 +6,10 @@
 
 CREATE VIEW trials AS
 SELECT s.name AS study, t.variant, t.cell, t.seed,
-    (SELECT coalesce(p.text, p.num) FROM param p WHERE p.trial_id = t.id AND p.key = 'algorithm.name') AS algorithm,
-    (SELECT coalesce(p.text, p.num) FROM param p WHERE p.trial_id = t.id AND p.key = 'dataset.name') AS dataset,
+    coalesce((SELECT c.text FROM config_param c WHERE c.config_id = t.config_id AND c.key = 'algorithm.name'),
+        (SELECT p.text FROM param p WHERE p.trial_id = t.id AND p.key = 'algorithm.name')) AS algorithm,
+    coalesce((SELECT c.text FROM config_param c WHERE c.config_id = t.config_id AND c.key = 'dataset.name'),
+        (SELECT p.text FROM param p WHERE p.trial_id = t.id AND p.key = 'dataset.name')) AS dataset,
     t.state, t.step, t.budget,
     (SELECT sum(c.wall_ns) / 1e9 FROM run r JOIN cost c ON c.run_id = r.id WHERE r.trial_id = t.id) AS wall_s,
     (SELECT u.last FROM summary u WHERE u.trial_id = t.id AND u.key_id = (SELECT id FROM metric_key WHERE name = 'train_loss')) AS last_train_loss,
@@ -99,11 +101,19 @@ INSERT INTO _doc VALUES
     ('summaries', 'study_id', '', 'runtime', 'study.id');
 
 CREATE VIEW params AS
-SELECT s.name AS study, t.variant, t.cell, t.seed, p.key AS param, coalesce(p.num, p.text) AS value, p.num, p.text, p.swept,
-    p.trial_id, t.study_id
-FROM param p
-JOIN trial t ON t.id = p.trial_id
-JOIN study s ON s.id = t.study_id;
+SELECT s.name AS study, t.variant, t.cell, t.seed, c.key AS param,
+    CASE WHEN c.num IS NULL AND c.text IS NULL
+        THEN (SELECT coalesce(p.num, p.text) FROM param p WHERE p.trial_id = t.id AND p.key = c.key) ELSE coalesce(c.num, c.text) END AS value,
+    CASE WHEN c.num IS NULL AND c.text IS NULL
+        THEN (SELECT p.num FROM param p WHERE p.trial_id = t.id AND p.key = c.key) ELSE c.num END AS num,
+    CASE WHEN c.num IS NULL AND c.text IS NULL
+        THEN (SELECT p.text FROM param p WHERE p.trial_id = t.id AND p.key = c.key) ELSE c.text END AS text,
+    CASE WHEN c.num IS NULL AND c.text IS NULL
+        THEN (SELECT p.swept FROM param p WHERE p.trial_id = t.id AND p.key = c.key) ELSE 0 END AS swept,
+    t.id AS trial_id, t.study_id
+FROM trial t
+JOIN study s ON s.id = t.study_id
+JOIN config_param c ON c.config_id = t.config_id;
 INSERT INTO _doc VALUES
     ('params', 'study', '', 'deterministic', 'name of the study'),
     ('params', 'variant', '', 'deterministic', 'named alternative of the study'),

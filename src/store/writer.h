@@ -33,10 +33,25 @@ enum statement {
     SQL_FORGET_STUDY_FINALS,
     SQL_FORGET_STUDY_SELECTED,
     SQL_FORGET_STUDY_COMPARISONS,
+    SQL_GET_REFRESHED,
+    SQL_SET_REFRESHED,
+    SQL_FORGET_REFRESHED,
     SQL_DELETE_CLAIMS,
     SQL_PUT_CLAIM,
     SQL_FORGET_CLAIMS,
     SQL_PUT_DATASET,
+    SQL_GET_QUEUED,
+    SQL_SET_QUEUED,
+    SQL_DELETE_PLACES,
+    SQL_PUT_PLACE,
+    SQL_GET_PLACES,
+    SQL_GET_CONFIG,
+    SQL_PUT_CONFIG,
+    SQL_PUT_CONFIG_PARAM,
+    SQL_DELETE_CONFIG_PARAMS,
+    SQL_DELETE_CONFIGS,
+    SQL_DESCRIBE_TRIAL,
+    SQL_GET_PARAMS,
     SQL_GET_TRIAL,
     SQL_PUT_TRIAL,
     SQL_UPDATE_TRIAL,
@@ -135,6 +150,7 @@ struct store {
     pid_t pid;
     struct lock lock;
     sqlite3_stmt *statements[N_STATEMENTS];
+    int64_t forgotten; /* study whose statistics are known to be gone; 0 = none */
     int failed;       /* code of the first error; the store then refuses everything */
     bool open_group;  /* a transaction is open */
     int64_t since_ms; /* monotonic, of the first queued row */
@@ -219,6 +235,10 @@ int series_find(struct store *s, int64_t trial_id, size_t name, struct open_tria
 void series_forget(struct store *s, int64_t trial); /* after metric_put_summaries: the trial ended */
 void series_finish(struct store *s);
 
+/* config.c: the text of a parameter's row: that of a value that is no number, or of one that is not finite. */
+const char *config_param_text(const struct store_param *p);
+/* trial.c */
+enum trial_state trial_state_of(const char *name);
 /* study.c: forgets the statistics of a study, whose trials changed other than by new rows. */
 int study_forget_statistics(struct store *s, int64_t study, struct err *e);
 

@@ -3,6 +3,7 @@
 waits for a time: a signal is sent when the program has been seen to be somewhere."""
 import os
 import random
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -125,6 +126,8 @@ class Queue(Signals):
         command = [*studies, "--variant", "few", "-q"]  # `big` is queued but not trained
         sent_in_all = caught_queueing = starts = 0
         while sent_in_all < BURST_TOTAL:
+            if self.count() > 20000:  # all are queued, and would not be queued again
+                shutil.rmtree(os.path.dirname(self.db))
             process = self.begin(*command)
             before, grow = self.count(), starts % 8 == 7
             goal = before + 2500

@@ -21,13 +21,14 @@ static void write_for_ever(const char *path, int64_t from, int out)
     struct store_trial_row row;
     const struct store_study description = { .name = "demo", .spec = "{}" };
     const struct store_trial trial = {
-        .key = key_of(1, key), .variant = "tp", .cell = "", .config = "{}", .budget = 1 << 30
+        .key = key_of(1, key), .variant = "tp", .cell = "", .budget = 1 << 30
     };
     if (store_recover(s, &n, &e) < 0 || store_put_study(s, &description, &study, &e) < 0)
         _exit(2);
     struct store_trial mine = trial;
     mine.study = study;
-    if (store_put_trial(s, &mine, &row, &e) < 0)
+    if (store_put_config(s, &(struct store_config){ "00", "{}", 0, NULL }, &mine.config, &e) < 0 ||
+        store_put_trial(s, &mine, &row, &e) < 0)
         _exit(3);
     const int64_t run = begin_run(s, row.id, from);
     uint64_t calls_before = 0;
@@ -115,9 +116,9 @@ static int64_t fill(const char *path, struct err *e, int *code)
     if (*code < 0)
         return -1;
     *code = store_put_study(s, &description, &study, e);
-    const struct store_trial trial = {
-        .key = key_of(1, key), .study = study, .variant = "tp", .cell = "", .config = "{}", .budget = 1
-    };
+    struct store_trial trial = { .key = key_of(1, key), .study = study, .variant = "tp", .cell = "", .budget = 1 };
+    if (*code == 0)
+        *code = store_put_config(s, &(struct store_config){ "00", "{}", 0, NULL }, &trial.config, e);
     if (*code == 0)
         *code = store_put_trial(s, &trial, &row, e);
     int64_t step = 0, acknowledged = 0;

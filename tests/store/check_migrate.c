@@ -8,7 +8,8 @@ static struct fixture old_database(void)
     struct fixture f = fixture_folder();
     char command[1024];
     ck_assert_ptr_nonnull(getenv("TPRUN_SOURCE"));
-    snprintf(command, sizeof command, "gzip -dc '%s/tests/data/old/schema2.db.gz' > '%s'", getenv("TPRUN_SOURCE"), f.path);
+    snprintf(command, sizeof command, "gzip -dc '%s/tests/data/old/schema2.db.gz' > '%s'", getenv("TPRUN_SOURCE"),
+             f.path);
     ck_assert_int_eq(system(command), 0);
     return f;
 }
@@ -53,7 +54,7 @@ static void check_whole(const char *path, const char *before)
         { "*", "run" },
         { "*", "cost" },
         { "*", "event" },
-        { "*", "study" },
+        { "id, name, title, paper, locator, path, profile, spec, spec_sha256, generation, created_ms, updated_ms", "study" },
         { "id, trial_id, run_id, step, sha256", "checkpoint" },
     };
     check_text(path, "PRAGMA integrity_check", "ok");
@@ -108,7 +109,8 @@ START_TEST(a_hostile_old_one_is_refused_before_it_is_migrated)
     struct fixture f = old_database();
     struct err e = { 0 };
     sqlite3 *db = plain_open(f.path);
-    ck_assert_int_eq(sqlite3_exec(db, "CREATE TRIGGER evil AFTER UPDATE ON checkpoint BEGIN DELETE FROM metric; END", NULL, NULL, NULL),
+    ck_assert_int_eq(sqlite3_exec(db, "CREATE TRIGGER evil AFTER UPDATE ON checkpoint BEGIN DELETE FROM metric; END",
+                                  NULL, NULL, NULL),
                      SQLITE_OK);
     sqlite3_close(db);
     FAILS(ERR_STORAGE, "'evil'", store_open(&f.s, f.path, &e));
@@ -148,14 +150,16 @@ static bool open_until(const char *path, int n, int *counted)
         struct err e = { 0 };
         struct store *s;
         kill_at = n;
-        if (sqlite3_auto_extension((void (*)(void))trace) != SQLITE_OK || store_open(&s, path, &e) < 0 || store_close(s, &e) < 0)
+        if (sqlite3_auto_extension((void (*)(void))trace) != SQLITE_OK || store_open(&s, path, &e) < 0 ||
+            store_close(s, &e) < 0)
             _exit(1);
         _exit(write(pipes[1], &statements, sizeof statements) != sizeof statements);
     }
     close(pipes[1]);
     ck_assert_int_eq(waitpid(child, &status, 0), child);
     const bool lived = WIFEXITED(status);
-    ck_assert_msg(lived ? WEXITSTATUS(status) == 0 : WTERMSIG(status) == SIGKILL, "statement %d: status %x", n, (unsigned)status);
+    ck_assert_msg(lived ? WEXITSTATUS(status) == 0 : WTERMSIG(status) == SIGKILL, "statement %d: status %x", n,
+                  (unsigned)status);
     if (lived)
         ck_assert_int_eq(read(pipes[0], counted, sizeof *counted), sizeof *counted);
     close(pipes[0]);

@@ -13,8 +13,13 @@ START_TEST(each_reason_has_its_words)
         int reason;
         const char *words;
     } cases[] = {
-        { ENOSPC, "the disk is full" },   { EDQUOT, "quota" },       { EROFS, "read-only" },   { EACCES, "permission denied" },
-        { EMFILE, "too many open files" }, { EIO, "output error" }, { 0, "input/output error" },
+        { ENOSPC, "the disk is full" },
+        { EDQUOT, "quota" },
+        { EROFS, "read-only" },
+        { EACCES, "permission denied" },
+        { EMFILE, "too many open files" },
+        { EIO, "output error" },
+        { 0, "input/output error" },
     };
     struct err e = { 0 };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -34,7 +39,8 @@ static void make_marked(const char *path, const char *sql)
 
 START_TEST(what_holds_nothing_is_an_empty_database)
 {
-    static const char *const marks[] = { NULL, "PRAGMA application_id = 1953526389", "PRAGMA application_id = 1953526389; PRAGMA user_version = 3",
+    static const char *const marks[] = { NULL, "PRAGMA application_id = 1953526389",
+                                         "PRAGMA application_id = 1953526389; PRAGMA user_version = 3",
                                          "PRAGMA application_id = 1953526389; PRAGMA user_version = 2" };
     struct err e = { 0 };
     for (size_t i = 0; i < sizeof marks / sizeof *marks; i++) {

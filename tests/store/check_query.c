@@ -238,7 +238,7 @@ START_TEST(what_people_ask_is_allowed)
         "SELECT variant, rank() OVER (ORDER BY seed) FROM trials -- a comment",
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10) SELECT sum(i) FROM n; /* more */ "
         ";",
-        "SELECT json_extract(config, '$.a'), config ->> '$.a' FROM trial",
+        "SELECT json_extract(text, '$.a'), text ->> '$.a' FROM config",
         "SELECT * FROM curves WHERE variant LIKE 't%' AND metric GLOB 'm*'",
         "SELECT strftime('%Y', 'now'), round(1.5), substr('abc', 2), coalesce(NULL, 1), iif(1, 2, 3)",
         "SELECT * FROM finals",

@@ -11,7 +11,7 @@ static struct store_trial_row put_budget(struct fixture *f, int n, int64_t budge
                                        .variant = "tp",
                                        .cell = "",
                                        .seed = 1,
-                                       .config = "{}",
+                                       .config = put_config(f->s, 0, NULL),
                                        .budget = budget };
     OK(store_put_trial(f->s, &trial, &row, &e));
     return row;
@@ -262,7 +262,7 @@ START_TEST(a_trial_keeps_its_study)
     put_trial(f.s, f.study, 1, "tp", "", 1, 0, NULL);
     const int64_t other = put_study(f.s, "other", "{}");
     const struct store_trial trial = {
-        .key = key_of(1, key), .study = other, .variant = "tp", .cell = "", .config = "{}"
+        .key = key_of(1, key), .study = other, .variant = "tp", .cell = "", .config = put_config(f.s, 0, NULL)
     };
     FAILS(ERR_CONFLICT, "belongs to study 'demo'", store_put_trial(f.s, &trial, &row, &e));
     store_close(f.s, &e);

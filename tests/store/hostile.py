@@ -44,7 +44,7 @@ REFUSED = [
     ("table missing", "DROP TABLE summary", "table 'summary' is missing"),
     ("index missing", "DROP INDEX trial_state", "index 'trial_state' is missing"),
     ("name that a terminal obeys", "CREATE TRIGGER \"\x1b]0;evil\x07\" AFTER INSERT ON metric BEGIN DELETE FROM trial; END",
-     "trigger '?]0;evil?' of 'metric'"),
+     r"trigger '\x1b]0;evil\x07' of 'metric'"),
     ("ten thousand triggers", lambda c: [c.execute(f"CREATE TRIGGER t{i} AFTER INSERT ON metric BEGIN DELETE FROM trial; END")
                                          for i in range(10000)], "trigger 't"),
 ]

@@ -1,5 +1,5 @@
-/* Loaded before libsqlite3 (LD_PRELOAD): appends every statement that reads, as it runs, with its values, to the file TPRUN_PREPARED;
- * each ends with a NUL. For answers.py. */
+/* Loaded before libsqlite3 (LD_PRELOAD): appends every statement that reads, as it runs, with its values, to the file
+ * TPRUN_PREPARED; each ends with a NUL. For answers.py. */
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <sqlite3.h>
