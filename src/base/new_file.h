@@ -1,6 +1,6 @@
 /* A file that appears whole or not at all: written beside its place under another name, synced, then renamed. After
- * new_file_replace or new_file_link it is there after a power cut too; a crash before leaves what was there, and perhaps a
- * file <name>.<pid>.<16 hexadecimal digits>.tmp, which nobody reads.
+ * new_file_replace or new_file_link it is there after a power cut too; a crash before leaves what was there, and
+ * perhaps a file <name>.<pid>.<16 hexadecimal digits>.tmp, which nobody reads.
  *
  *     int code = new_file_begin(&f, path, e);
  *     if (code == 0)

@@ -43,11 +43,11 @@ void checkpoints_tell_absent(struct runner *r)
     if (r->n_absent == 0)
         return;
     const bool other = r->options->checkpoints != NULL;
-    progress_say(&r->progress,
-                 "tprun: %" PRIu64 " %s from step 0: the checkpoints that the database names are not in %s%s%s%s", r->n_absent,
-                 r->n_absent == 1 ? "trial starts anew" : "trials start anew", r->own.path, other ? " nor in " : "",
-                 other ? r->other.path : "",
-                 other ? "" : "; if the database was copied or renamed, --checkpoints FOLDER reads them from another one");
+    progress_say(
+        &r->progress, "tprun: %" PRIu64 " %s from step 0: the checkpoints that the database names are not in %s%s%s%s",
+        r->n_absent, r->n_absent == 1 ? "trial starts anew" : "trials start anew", r->own.path, other ? " nor in " : "",
+        other ? r->other.path : "",
+        other ? "" : "; if the database was copied or renamed, --checkpoints FOLDER reads them from another one");
 }
 
 struct names_found {

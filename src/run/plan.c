@@ -243,6 +243,7 @@ static int compose(struct plan *p, size_t study, uint64_t cell, struct plan_tria
         t->config.variant = t->spec.variant;
         TRY(trial_measure(&t->config, &size, a, e));
         t->budget = size.iterations;
+        t->memory_bytes = size.memory_bytes;
         t->cell = cells_text(&t->spec, a);
     }
     p->last = arena_need(a, 1, sizeof *t);

@@ -68,6 +68,7 @@ struct plan_trial {
     char key[65];
     const char *cell; /* "train.optimizer.stepsize=0.1, train.batch_size=16", "" without a sweep */
     int64_t budget;   /* steps */
+    double memory_bytes;
 };
 /* Memory for one trial; what was composed before is gone. */
 struct arena *plan_scratch(struct plan *p);

@@ -17,11 +17,11 @@ struct run_options {
     bool force;       /* forget what was recorded of the trials asked for, and train them again */
     bool quiet, progress, color;
     int verbose;
-    int64_t memory_limit; /* bytes per worker, 0 = none */
+    int64_t memory_limit;       /* bytes per worker, 0 = none */
     struct query_limits limits; /* of the measures of claims */
-    double stall_seconds; /* a worker that says nothing for so long is ended and its trial retried; 0 = 300 */
+    double stall_seconds;       /* a worker that says nothing for so long is ended and its trial retried; 0 = 300 */
     const char *checkpoints; /* a folder to read checkpoints from that the database's own lacks; NULL = none */
-    int64_t stop_at;      /* stop every trial at this step, 0 = never: `tprun verify` */
+    int64_t stop_at;         /* stop every trial at this step, 0 = never: `tprun verify` */
 };
 
 struct run_result {
@@ -31,8 +31,9 @@ struct run_result {
     bool stopped; /* by a signal */
 };
 
-/* Heeds signals that the caller has opened (run/signals.h). Returns 0 when every trial has ended (failed ones are counted in the result), ERR_STOPPED when a signal ended it (run
- * again to resume), or ERR_LOCKED, ERR_CONFLICT, ERR_STORAGE, ERR_SPEC, ... */
+/* Heeds signals that the caller has opened (run/signals.h). Returns 0 when every trial has ended (failed ones are
+ * counted in the result), ERR_STOPPED when a signal ended it (run again to resume), or ERR_LOCKED, ERR_CONFLICT,
+ * ERR_STORAGE, ERR_SPEC, ... */
 int runner_run(struct plan *p, const struct run_options *o, struct run_result *result, struct err *e);
 
 #endif

@@ -12,7 +12,8 @@
 #include "base/err.h"
 #include <signal.h>
 
-/* Installs the handlers, once and until the end of the program; SIGPIPE and SIGXFSZ are ignored from now on, as writes tell of both. */
+/* Installs the handlers, once and until the end of the program; SIGPIPE and SIGXFSZ are ignored from now on, as writes
+ * tell of both. */
 int signals_open(struct err *e);
 
 /* A run begins (true) or has ended to listen. */

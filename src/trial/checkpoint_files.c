@@ -100,8 +100,9 @@ static int read_opened(struct safetensors *file, int fd, const char *sha256, siz
     return safetensors_read(file, fd, (uint64_t)st.st_size, max_bytes, sha256, path, e);
 }
 
-int checkpoint_read(struct safetensors *file, const struct checkpoint_folder *own, const struct checkpoint_folder *other,
-                    const char *name, const char *sha256, size_t max_bytes, struct err *e)
+int checkpoint_read(struct safetensors *file, const struct checkpoint_folder *own,
+                    const struct checkpoint_folder *other, const char *name, const char *sha256, size_t max_bytes,
+                    struct err *e)
 {
     char path[4096 + CHECKPOINT_NAME_SIZE];
     *file = (struct safetensors){ 0 };

@@ -34,9 +34,11 @@ bool checkpoint_exists(const struct checkpoint_folder *f, const char *name);
 /* Reads a file from `own`, or from `other` if there is none and other is not NULL. Give it back with safetensors_close.
  * Refused: a name that is not of the form, no regular file, more than max_bytes (before anything is read), another
  * SHA-256 (NULL: any). ERR_FORMAT, ERR_IO. */
-int checkpoint_read(struct safetensors *file, const struct checkpoint_folder *own, const struct checkpoint_folder *other,
-                    const char *name, const char *sha256, size_t max_bytes, struct err *e);
-/* Before a file of that name is written: what is no regular file leaves its place, a folder under the name <name>.aside. */
+int checkpoint_read(struct safetensors *file, const struct checkpoint_folder *own,
+                    const struct checkpoint_folder *other, const char *name, const char *sha256, size_t max_bytes,
+                    struct err *e);
+/* Before a file of that name is written: what is no regular file leaves its place, a folder under the name
+ * <name>.aside. */
 void checkpoint_make_way(const struct checkpoint_folder *own, const char *name);
 /* Removes a file of ours; one that cannot be removed is garbage that a later sweep finds. */
 void checkpoint_remove(const struct checkpoint_folder *own, const char *name);
