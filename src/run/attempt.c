@@ -104,7 +104,7 @@ static int start(struct runner *r, struct attempt *t, struct pending pending, co
     if (is_running(r, d->key) || (row.state == TRIAL_DONE && row.step >= d->budget))
         return 0;
     *t = (struct attempt){
-        .pending = pending, .trial_id = row.id, .budget = d->budget, .memory_bytes = trial->memory_bytes
+        .pending = pending, .trial_id = row.id, .budget = d->budget, .memory_bytes = trial->size.memory_bytes
     };
     t->step = t->from_step = checkpoints_absent(r, &row) ? 0 : row.checkpoint_step;
     memcpy(t->key, d->key, sizeof t->key);
@@ -112,7 +112,8 @@ static int start(struct runner *r, struct attempt *t, struct pending pending, co
     return start_worker(r, t, &trial->config, &row, outcome, e);
 }
 
-int attempt_start(struct runner *r, struct attempt *t, struct pending pending, enum attempt_start *outcome, struct err *e)
+int attempt_start(struct runner *r, struct attempt *t, struct pending pending, enum attempt_start *outcome,
+                  struct err *e)
 {
     struct stored_trial trial = { 0 };
     *outcome = ATTEMPT_NOTHING;

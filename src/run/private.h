@@ -83,7 +83,7 @@ int queue_check_files(struct runner *r, struct err *e);
 struct stored_trial {
     struct store_described described;
     struct config config; /* in the plan's scratch: until the next trial */
-    double memory_bytes;  /* that a worker needs */
+    struct trial_size size;
 };
 /* Reads the stored configuration of a trial, and makes sure that it is the one that its key was made of. Give back with
  * store_free_described, also after an error. */

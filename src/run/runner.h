@@ -17,9 +17,9 @@ struct run_options {
     bool force;       /* forget what was recorded of the trials asked for, and train them again */
     bool quiet, progress, color;
     int verbose;
-    int64_t memory_limit;    /* bytes per worker, 0 = none */
+    int64_t memory_limit;       /* bytes per worker, 0 = none */
     struct query_limits limits; /* of the measures of claims */
-    double stall_seconds;    /* a worker that says nothing for so long is ended and its trial retried; 0 = 300 */
+    double stall_seconds;       /* a worker that says nothing for so long is ended and its trial retried; 0 = 300 */
     const char *checkpoints; /* a folder to read checkpoints from that the database's own lacks; NULL = none */
     int64_t stop_at;         /* stop every trial at this step, 0 = never: `tprun verify` */
 };

@@ -80,10 +80,5 @@ int stored_load(struct runner *r, int64_t trial, struct stored_trial *t, struct 
         err_set(e, ERR_STORAGE, "%s: the stored configuration of trial %.16s cannot be used: %s", r->options->db,
                 t->described.key, err_first(&own));
     err_clear(&own);
-    if (e->code == 0) {
-        struct trial_size size;
-        TRY(trial_measure(&t->config, &size, &p->scratch, e));
-        t->memory_bytes = size.memory_bytes;
-    }
-    return e->code;
+    return e->code ? e->code : trial_measure(&t->config, &t->size, &p->scratch, e);
 }
