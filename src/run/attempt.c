@@ -3,6 +3,7 @@
 #include "base/killpoint.h"
 #include <inttypes.h>
 #include <math.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,14 +45,33 @@ int attempt_request(struct attempt *t, enum message request, struct err *e)
     return code;
 }
 
-static int start_worker(struct runner *r, struct attempt *t, const struct plan_trial *trial,
-                        const struct store_trial_row *row, struct err *e)
+/* *outcome is ATTEMPT_STARTED or ATTEMPT_NO_ROOM. */
+static int start_process(struct runner *r, struct attempt *t, const struct plan_trial *trial, enum attempt_start *outcome,
+                         struct err *e)
 {
     char executable[4096];
+    int reason;
+    struct err why = { 0 };
+    *outcome = ATTEMPT_STARTED;
     TRY(worker_executable(trial->config.precision == PRECISION_DOUBLE ? "double" : "single", executable, e));
     KILL_POINT(RUN_SPAWN);
-    TRY(worker_start(&t->worker, executable, e));
+    const int code = worker_start(&t->worker, executable, &reason, &why);
     KILL_POINT(RUN_SPAWNED);
+    if (code < 0 && limits_is_shortage(reason) && r->n_active > 0) {
+        *outcome = ATTEMPT_NO_ROOM;
+        runner_narrow(r, r->n_active, err_first(&why));
+        err_clear(&why);
+        return 0;
+    }
+    return code < 0 ? err_move(e, &why) : 0;
+}
+
+static int start_worker(struct runner *r, struct attempt *t, const struct plan_trial *trial,
+                        const struct store_trial_row *row, enum attempt_start *outcome, struct err *e)
+{
+    TRY(start_process(r, t, trial, outcome, e));
+    if (*outcome != ATTEMPT_STARTED)
+        return 0;
     struct text json = { 0 };
     config_json(&trial->config, &json);
     const int code = send_job(r, t, json.s, row, e);
@@ -71,26 +91,27 @@ static int start_worker(struct runner *r, struct attempt *t, const struct plan_t
     return r->stopping ? attempt_request(t, MESSAGE_STOP, e) : 0;
 }
 
-int attempt_start(struct runner *r, struct attempt *t, struct pending pending, bool *started, struct err *e)
+int attempt_start(struct runner *r, struct attempt *t, struct pending pending, enum attempt_start *outcome,
+                  struct err *e)
 {
     struct plan_trial trial;
     struct store_trial_row row;
     bool found;
-    *started = false;
+    *outcome = ATTEMPT_NOTHING;
     TRY(plan_trial(r->plan, pending.study, pending.index, &trial, e));
     TRY(store_find_trial(r->store, trial.key, &found, &row, e));
     if (!found)
         return err_set(e, ERR_INTERNAL, "trial %.16s is not in the database", trial.key);
     if (is_running(r, trial.key) || (row.state == TRIAL_DONE && row.step >= trial.budget))
         return 0;
-    const int deaths = t->deaths;
-    *t = (struct attempt){ .trial = pending, .trial_id = row.id, .budget = trial.budget, .deaths = deaths };
+    *t = (struct attempt){
+        .trial = pending, .trial_id = row.id, .budget = trial.budget, .memory_bytes = trial.memory_bytes
+    };
     t->step = t->from_step = checkpoints_absent(r, &row) ? 0 : row.checkpoint_step;
     memcpy(t->key, trial.key, sizeof t->key);
     snprintf(t->label, sizeof t->label, "%s%s%s seed %" PRId64, trial.spec.variant, *trial.cell ? " " : "", trial.cell,
              trial.spec.seed);
-    *started = true;
-    return start_worker(r, t, &trial, &row, e);
+    return start_worker(r, t, &trial, &row, outcome, e);
 }
 
 static int begin_run(struct runner *r, struct attempt *t, const char *kernel, int64_t from_step, struct err *e)
@@ -209,29 +230,41 @@ static int put_record(struct runner *r, struct attempt *t, const struct wire_rec
     }
 }
 
-/* The worker is gone without a word: the trial starts again from its checkpoint, or has failed for good. */
-static int mourn(struct runner *r, struct attempt *t, const char *how, struct err *e)
+/* A worker that the kernel ended for want of memory is no fault of its trial while others run beside it: then there are
+ * fewer from now on. Returns whether that is so. */
+static bool make_room(struct runner *r, enum limits_death death, const struct attempt *t)
+{
+    const bool blames_others = death == DEATH_MEMORY || (death == DEATH_PERHAPS_MEMORY && t->trial.deaths > 0);
+    if (!blames_others || r->n_allowed < 2)
+        return false;
+    runner_narrow(r, r->n_active ? r->n_active : r->n_allowed / 2, "memory is short");
+    return death == DEATH_MEMORY;
+}
+
+/* The worker is gone without a word: the trial waits to start again from its checkpoint, or has failed for good. */
+static int mourn(struct runner *r, struct attempt *t, const char *how, enum limits_death death, bool *retry, struct err *e)
 {
     char reason[256];
-    const bool retry = !r->stopping && t->deaths < RETRIES;
+    const bool excused = !r->stopping && make_room(r, death, t);
+    *retry = !r->stopping && (excused || t->trial.deaths < RETRIES);
     snprintf(reason, sizeof reason, "%s at step %" PRId64, how, t->step);
     if (!t->run_id)
         TRY(begin_run(r, t, "", t->from_step, e));
-    t->state = retry || r->stopping ? TRIAL_INTERRUPTED : TRIAL_FAILED;
+    t->state = *retry || r->stopping ? TRIAL_INTERRUPTED : TRIAL_FAILED;
     const struct store_end end = {
         .run = t->run_id, .trial = t->trial_id, .state = t->state, .reason = reason, .step = t->step, .layer = -1
     };
     TRY(store_event(r->store, t->trial_id, t->run_id, t->step, "worker_died", reason, e));
     TRY(store_end_run(r->store, &end, e));
     TRY(store_flush(r->store, e));
-    if (!retry) {
+    if (!*retry) {
         status_ended(r, t, reason);
         return 0;
     }
     progress_say(&r->progress, "%s: worker %s; starting again from its checkpoint", t->label, reason);
-    t->deaths++;
-    bool started;
-    return attempt_start(r, t, t->trial, &started, e);
+    t->trial.deaths += !excused;
+    r->pending[--r->next] = t->trial; /* it was taken from there, or from behind */
+    return 0;
 }
 
 /* A message that makes no sense ends that worker, as a crash would; errors of the store end the run. */
@@ -264,7 +297,8 @@ int attempt_receive(struct runner *r, struct attempt *t, struct err *e)
         worker_kill(&t->worker);
     struct text how = { 0 };
     const int64_t steps = t->step - t->from_step;
-    worker_reap(&t->worker, &how);
+    const int number = worker_reap(&t->worker, &how);
+    enum limits_death death = DEATH_OTHER;
     KILL_POINT(RUN_REAPED);
     t->active = false;
     r->n_active--;
@@ -273,15 +307,16 @@ int attempt_receive(struct runner *r, struct attempt *t, struct err *e)
         text_clear(&how);
         text_puts(&how,
                   t->stalled ? "stalled (no sign of life) and was killed" : "sent a broken message and was killed");
+    } else if (number == SIGKILL && !t->ended && !r->killed) {
+        death = limits_explain_kill(&r->kills, limits_count_kills(), t->memory_bytes, &how);
+        if (r->n_active == 0) /* what is left was not ours */
+            r->kills = limits_count_kills();
     } else if (!how.n) {
         text_puts(&how, "left without a word");
     }
-    int code = 0;
-    if (!t->ended)
-        code = mourn(r, t, how.s, e);
-    else
-        t->deaths = 0;
-    if (!t->active)
+    bool retry = false;
+    const int code = t->ended ? 0 : mourn(r, t, how.s, death, &retry, e);
+    if (!retry)
         r->steps_left -= (double)(t->budget > t->from_step ? t->budget - t->from_step : 0);
     text_free(&how);
     return code;

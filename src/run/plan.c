@@ -209,6 +209,7 @@ int plan_trial(struct plan *p, size_t study, uint64_t i, struct plan_trial *t, s
     struct trial_size size;
     TRY(trial_measure(&t->config, &size, a, e));
     t->budget = size.iterations;
+    t->memory_bytes = size.memory_bytes;
     t->cell = cell_text(&t->spec, a);
     return 0;
 }

@@ -51,6 +51,7 @@ struct plan_trial {
     char key[65];
     const char *cell; /* "train.optimizer.stepsize=0.1, train.batch_size=16", "" without a sweep */
     int64_t budget;   /* steps */
+    double memory_bytes;
 };
 /* Composes trial i of a study; valid until the next call. */
 int plan_trial(struct plan *p, size_t study, uint64_t i, struct plan_trial *t, struct err *e);

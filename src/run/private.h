@@ -4,6 +4,7 @@
 #define TPRUN_RUN_PRIVATE_H
 
 #include "base/text.h"
+#include "run/limits.h"
 #include "run/progress.h"
 #include "run/runner.h"
 #include "run/signals.h"
@@ -16,6 +17,7 @@ enum { RETRIES = 2, METRICS_SHOWN = 2 };
 struct pending {
     size_t study;
     uint64_t index;
+    int deaths; /* of workers on it */
 };
 
 /* A worker on a trial. A retry of a trial is a new attempt in the same slot. */
@@ -26,7 +28,7 @@ struct attempt {
     char key[65];
     char label[256];          /* "tp train.optimizer.stepsize=0.1 seed 2" */
     int64_t trial_id, run_id; /* in the store; run_id 0 before HELLO */
-    int deaths;
+    double memory_bytes; /* that its worker takes, by the plan */
     int64_t from_step, step, budget;
     int64_t start_ns;
     double loss;
@@ -50,6 +52,8 @@ struct runner {
     size_t n_pending, next; /* trials to be trained; the first not yet started */
     struct pending *pending;
     size_t n_slots, n_active;
+    size_t n_allowed; /* workers at once: n_slots, fewer when there is no room for more */
+    struct limits_kills kills; /* counted before the first worker started */
     struct attempt *slots;
     int saves_heeded; /* see signals_saves */
     bool stopping;    /* no new trial is started */
@@ -61,6 +65,10 @@ struct runner {
         steps_left; /* of trials not yet ended, to their budgets; what active ones have done is not counted off yet */
     double steps_done; /* in this process, by attempts that have ended */
 };
+
+/* ---- runner.c ---- */
+/* From now on at most n workers at once; why is told once for each time. */
+void runner_narrow(struct runner *r, size_t n, const char *why);
 
 /* ---- queue.c ---- */
 /* Puts a study, its claims and all of its trials into the store, and queues those that are asked for and not finished.
@@ -74,10 +82,12 @@ int data_files_check(struct runner *r, const struct config *c, struct err *e);
 int initial_file_check(struct runner *r, const struct config *c, struct err *e);
 
 /* ---- attempt.c ---- */
-/* Starts the trial in a free slot; *started = false if there is nothing to do for it (a duplicate that is finished or
- * running). */
-int attempt_start(struct runner *r, struct attempt *t, struct pending trial, bool *started, struct err *e);
-/* Reads and stores what the worker has sent. When it has closed its socket, reaps it, and retries or ends the trial. */
+/* Starts the trial in a free slot. ATTEMPT_NOTHING: a duplicate that is finished or running. ATTEMPT_NO_ROOM: the
+ * machine has no room for another worker beside those that run. */
+enum attempt_start { ATTEMPT_STARTED, ATTEMPT_NOTHING, ATTEMPT_NO_ROOM };
+int attempt_start(struct runner *r, struct attempt *t, struct pending trial, enum attempt_start *outcome, struct err *e);
+/* Reads and stores what the worker has sent. When it has closed its socket, reaps it, and ends the trial or puts it back
+ * in front of those that wait. */
 int attempt_receive(struct runner *r, struct attempt *t, struct err *e);
 int attempt_request(struct attempt *t, enum message request, struct err *e);
 

@@ -52,15 +52,24 @@ static int heed_signals(struct runner *r, struct err *e)
 
 /* ---- the loop ---- */
 
+void runner_narrow(struct runner *r, size_t n, const char *why)
+{
+    const size_t before = r->n_allowed;
+    r->n_allowed = n > 0 ? n : 1;
+    progress_say(&r->progress, "tprun: warning: %s; going on with %zu %s at once instead of %zu", why, r->n_allowed,
+                 r->n_allowed == 1 ? "worker" : "workers", before);
+}
+
 static int fill_slots(struct runner *r, struct err *e)
 {
     for (size_t i = 0; i < r->n_slots && !r->stopping; i++)
-        while (!r->slots[i].active && r->next < r->n_pending) {
-            bool started;
-            r->slots[i].deaths = 0;
-            TRY(attempt_start(r, &r->slots[i], r->pending[r->next++], &started, e));
-            if (!started)
+        while (!r->slots[i].active && r->next < r->n_pending && r->n_active < r->n_allowed) {
+            enum attempt_start outcome;
+            TRY(attempt_start(r, &r->slots[i], r->pending[r->next++], &outcome, e));
+            if (outcome == ATTEMPT_NOTHING)
                 r->result->skipped++;
+            if (outcome == ATTEMPT_NO_ROOM)
+                r->next--;
         }
     return 0;
 }
@@ -205,6 +214,9 @@ int runner_run(struct plan *p, const struct run_options *o, struct run_result *r
     struct runner r = { .plan = p, .options = o, .result = result, .own = { .fd = -1 }, .other = { .fd = -1 } };
     *result = (struct run_result){ 0 };
     r.n_slots = o->jobs > 0 ? (size_t)o->jobs : online > 0 ? (size_t)online : 1;
+    TRY(limits_open(e));
+    r.n_slots = r.n_allowed = limits_workers(r.n_slots);
+    r.kills = limits_count_kills();
     r.slots = calloc(r.n_slots, sizeof *r.slots);
     if (!r.slots)
         return err_set(e, ERR_MEMORY, "out of memory");
