@@ -10,9 +10,16 @@
 
 enum { HANG_GUARD_SECONDS = 1800 };
 
+/* What a program that is tested may be started again for: a test suite of its own defines it before. */
+#ifndef CHECK_BEFORE
+#define CHECK_BEFORE(argc, argv)
+#endif
+
 #define CHECK_MAIN(name, add_tests)                                                                                    \
-    int main(void)                                                                                                     \
+    int main(int argc, char **argv)                                                                                    \
     {                                                                                                                  \
+        (void)argc, (void)argv;                                                                                        \
+        CHECK_BEFORE(argc, argv);                                                                                      \
         Suite *suite = suite_create(name);                                                                             \
         TCase *tcase = tcase_create(name);                                                                             \
         tcase_set_timeout(tcase, HANG_GUARD_SECONDS);                                                                  \

@@ -2,7 +2,6 @@
 #include "base/err.h"
 #include <assert.h>
 #include <math.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,11 +46,17 @@ void text_putc(struct text *t, char c)
 
 void text_add(struct text *t, const char *format, ...)
 {
-    va_list args, again;
+    va_list args;
     va_start(args, format);
+    text_vadd(t, format, args);
+    va_end(args);
+}
+
+void text_vadd(struct text *t, const char *format, va_list args)
+{
+    va_list again;
     va_copy(again, args);
     const int n = vsnprintf(NULL, 0, format, args);
-    va_end(args);
     assert(n >= 0);
     reserve(t, (size_t)n);
     const int written = vsnprintf(t->s + t->n, (size_t)n + 1, format, again);

@@ -3,6 +3,7 @@
 #ifndef TPRUN_BASE_TEXT_H
 #define TPRUN_BASE_TEXT_H
 
+#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -12,6 +13,7 @@ struct text {
 };
 
 void text_add(struct text *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void text_vadd(struct text *t, const char *format, va_list args);
 void text_put(struct text *t, const char *bytes, size_t n);
 void text_puts(struct text *t, const char *s);
 void text_putc(struct text *t, char c);

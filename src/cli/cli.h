@@ -19,7 +19,8 @@ enum option_group {
     GROUP_PLOT = 1u << 8,    /* --output --metric --layer --variant --cell --bars ... */
     GROUP_REPORT = 1u << 9,  /* --output --figures --title --intro */
     GROUP_EXPORT = 1u << 10, /* --trials --metrics --params --output --force */
-    GROUP_COMPARE = 1u << 11 /* --metric --study */
+    GROUP_COMPARE = 1u << 11, /* --metric --study */
+    GROUP_QUERY = 1u << 12   /* --cpu-seconds --temp-size */
 };
 
 /* What was given. Lists are at most argc long. */
@@ -34,6 +35,7 @@ struct cli {
     int verbose;
     int64_t jobs, memory_limit, layer, rolling, step;
     double stall_seconds;
+    struct query_limits limits; /* of SQL in arguments and files; 0 = the usual */
     const char *profile, *input, *output, *from, *to, *cell, *checkpoints, *figures, *title, *intro, *study, *x_key, *y_key;
     size_t n_overrides, n_variants, n_metric_names, n_arguments;
     const char **overrides, **variants, **metric_names, **arguments;

@@ -1,5 +1,7 @@
 #include "cli/cli.h"
 
+#include "base/clean.h"
+
 static int run(const struct cli *c)
 {
     struct query *q;
@@ -12,7 +14,7 @@ static int run(const struct cli *c)
         query_close(q);
     }
     if (code == 0)
-        printf("%s  %s\n", hex, path);
+        clean_print_line(stdout, "%s  %s", hex, path);
     return cli_fail(c, code, &e);
 }
 

@@ -5,8 +5,6 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { PATIENCE_MS = 3600 * 1000 }; /* the statements are known: a large study may take its time */
-
 /* Of the trials that the newest version of the file asks for, in the order of the file. */
 #define OF_CURRENT " WHERE v.study = ?1 AND t.current ORDER BY v.trial_id"
 static const char trials[] =
@@ -30,7 +28,6 @@ static int export(const struct cli *c, struct query *q, struct err *e)
     const int code = subject_read(&s, q, &a, c->arguments[0], e); /* names the nearest study if there is none */
     arena_finish(&a);
     TRY(code);
-    query_set_timeout(q, PATIENCE_MS);
     return query_print(q,
                        c->metrics  ? metrics
                        : c->params ? params

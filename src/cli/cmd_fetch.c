@@ -1,5 +1,6 @@
 #include "cli/cli.h"
 
+#include "base/clean.h"
 #include "data/image_set.h"
 #include "data/locate.h"
 #include "fetch/fetch.h"
@@ -12,7 +13,7 @@ enum { STALL_SECONDS = 60 };
 
 static void say(const char *text)
 {
-    fprintf(stderr, "tprun: %s\n", text);
+    clean_print_line(stderr, "tprun: %s", text);
 }
 
 static void progress(const char *name, uint64_t done, uint64_t total)

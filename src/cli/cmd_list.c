@@ -1,5 +1,6 @@
 #include "cli/cli.h"
 
+#include "base/clean.h"
 #include "credit/credit.h"
 #include "math/act.h"
 #include <string.h>
@@ -83,16 +84,17 @@ static void put_record(struct text *t, enum query_format format, const char *kin
                  : format == FORMAT_JSON || format == FORMAT_NDJSON ? "{"
                                                                     : "");
     for (size_t i = 0; i < 4; i++) {
+        const size_t n = strlen(values[i]);
         if (format == FORMAT_CSV) {
-            text_puts(t, i ? ",\"" : "\"");
-            for (const char *s = values[i]; *s; s++)
-                text_puts(t, (const char[]){ *s, *s == '"' ? '"' : 0, 0 });
-            text_putc(t, '"');
+            text_puts(t, i ? "," : "");
+            clean_csv(t, values[i], n);
         } else if (format == FORMAT_MARKDOWN) {
-            text_add(t, "| %s ", values[i]);
+            text_puts(t, "| ");
+            clean_markdown(t, values[i]);
+            text_putc(t, ' ');
         } else {
             text_add(t, "%s\"%s\":", i ? "," : "", keys[i]);
-            text_json_string(t, values[i], strlen(values[i]));
+            clean_json(t, values[i], n);
         }
     }
     text_puts(t, format == FORMAT_CSV        ? "\r\n"

@@ -1,5 +1,6 @@
 #include "cli/cli.h"
 
+#include "base/clean.h"
 #include "run/data_files.h"
 #include "run/progress.h"
 #include "run/worker_process.h"
@@ -166,7 +167,8 @@ static int print_variant(const struct cli *c, struct plan *p, size_t study, size
     if (code == 0 && v.n && !v.measured)
         code = estimated_time(&v, log_every, rates, e);
     if (code == 0) {
-        printf("  %s: %" PRIu64 " trials, %" PRIu64 " finished\n", s->study.variants[variant], v.n, v.finished);
+        clean_print_line(stdout, "  %s: %" PRIu64 " trials, %" PRIu64 " finished", s->study.variants[variant], v.n,
+                         v.finished);
         if (v.n) {
             print_network(&v.size);
             printf("    %s each, ",
@@ -191,8 +193,8 @@ static int print_study(const struct cli *c, struct plan *p, size_t study, struct
     const int64_t jobs = c->jobs > 0 ? c->jobs : online > 0 ? online : 1;
     double seconds = 0;
     char text[32];
-    printf("%s%s%s%s\n", study ? "\n" : "", s->study.name, s->study.title ? ": " : "",
-           s->study.title ? s->study.title : "");
+    fputs(study ? "\n" : "", stdout);
+    clean_print_line(stdout, "%s%s%s", s->study.name, s->study.title ? ": " : "", s->study.title ? s->study.title : "");
     for (size_t v = 0; v < s->study.n_variants; v++)
         if (s->wanted[v])
             TRY(print_variant(c, p, study, v, q, seen, &seconds, rates, e));
@@ -206,7 +208,10 @@ int plan_print(const struct cli *c, struct plan *p, struct err *e)
     struct query *q = NULL;
     struct text seen = { 0 };   /* datasets whose files were looked for */
     double rates[2] = { 0, 0 }; /* of the two precisions */
+    bool empty = true;
     if (access(c->db, F_OK) == 0)
+        TRY(query_check(c->db, &empty, e));
+    if (!empty)
         TRY(query_open(&q, c->db, e));
     int code = 0;
     for (size_t i = 0; i < p->n_studies && code == 0; i++)

@@ -1,7 +1,9 @@
 #include "cli/cli.h"
 
+#include "base/clean.h"
 #include "run/signals.h"
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* One line of the summary: means over the seeds. */
@@ -22,33 +24,34 @@ static void put_mean(char *out, size_t size, const char *mean, const char *sd)
         snprintf(out, size, "%.4g +- %.2g", m, s);
 }
 
-/* variant, cell, metric, trials, diverged, last mean, sd, best mean, sd */
+/* study, variant, cell, metric, trials, diverged, last mean, sd, best mean, sd */
 static int print_row(void *self, int n, const char *const *v)
 {
     struct summary *s = self;
     char last[48], best[48];
-    if (n < 9 || s->shown == ROWS_SHOWN) {
+    if (n < 10 || s->shown == ROWS_SHOWN) {
         s->left_out++;
         return 0;
     }
     if (s->shown++ == 0)
         printf("%-12s %-20s %6s %9s  %-20s %-20s %s\n", "variant", "metric", "trials", "diverged", "last", "best",
                "cell");
-    put_mean(last, sizeof last, v[5], v[6]);
-    put_mean(best, sizeof best, v[7], v[8]);
-    printf("%-12s %-20s %6s %9s  %-20s %-20s %s\n", v[0], v[2], v[3], v[4], last, best, v[1] ? v[1] : "");
+    put_mean(last, sizeof last, v[6], v[7]);
+    put_mean(best, sizeof best, v[8], v[9]);
+    clean_print_line(stdout, "%-12s %-20s %6s %9s  %-20s %-20s %s", v[1], v[3], v[4], v[5], last, best,
+                     v[2] ? v[2] : "");
     return 0;
 }
 
-static int print_study(const struct cli *c, struct query *q, const char *study, struct err *e)
+/* Losses and accuracies of tests, or else the train loss. */
+static const char rows[] =
+    "SELECT study, variant, cell, metric, n_trials, n_diverged, last_mean, last_sd, best_mean, best_sd FROM finals"
+    " WHERE study = ?1 AND (metric LIKE 'test_%' OR (metric = 'train_loss' AND NOT EXISTS"
+    "  (SELECT 1 FROM finals WHERE study = ?1 AND metric LIKE 'test_%')))"
+    " ORDER BY variant, metric, CASE WHEN metric LIKE '%loss' THEN best_mean ELSE -best_mean END, cell";
+
+static int print_study(struct query *q, const char *study, struct err *e)
 {
-    static const char rows[] =
-        "SELECT variant, cell, metric, n_trials, n_diverged, last_mean, last_sd, best_mean, best_sd FROM finals"
-        " WHERE study = ?1 AND (metric LIKE 'test_%' OR (metric = 'train_loss' AND NOT EXISTS"
-        "  (SELECT 1 FROM finals WHERE study = ?1 AND metric LIKE 'test_%')))"
-        " ORDER BY variant, metric, CASE WHEN metric LIKE '%loss' THEN best_mean ELSE -best_mean END, cell";
-    if (c->has_format)
-        return cli_select(c, q, rows, &study, 1, e);
     struct summary s = { 0 };
     TRY(query_rows(q, rows, &study, 1, print_row, &s, e));
     if (s.left_out)
@@ -82,11 +85,19 @@ static int print_results(const struct cli *c, const struct plan *p, struct err *
     struct query *q;
     TRY(query_open(&q, c->db, e));
     int code = 0;
+    const char **names = calloc(p->n_studies, sizeof *names);
+    if (!names)
+        code = err_set(e, ERR_MEMORY, "out of memory");
     for (size_t i = 0; i < p->n_studies && code == 0; i++) {
-        if (!c->has_format)
-            printf("%s%s%s\n", i ? "\n" : "", p->studies[i].study.name, "");
-        code = print_study(c, q, p->studies[i].study.name, e);
+        names[i] = p->studies[i].study.name;
+        if (c->has_format)
+            continue;
+        printf("%s%s\n", i ? "\n" : "", names[i]);
+        code = print_study(q, names[i], e);
     }
+    if (code == 0 && c->has_format)
+        code = query_print_each(q, rows, names, p->n_studies, c->format, stdout, e);
+    free(names);
     query_close(q);
     if (code == 0 && !c->has_format)
         printf("\nMore: tprun show %s; tprun claims %s; tprun sql \"SELECT * FROM finals\"\n", p->studies[0].study.name,
@@ -127,7 +138,7 @@ const struct command command_run = {
     .help = "SPEC is a YAML file or a folder of them. Trials that are finished in the database are\n"
             "skipped, interrupted ones continue from their checkpoint. SIGINT, SIGTERM and SIGUSR1\n"
             "stop at a checkpoint (exit status 75), a second one at once; SIGHUP makes a checkpoint.\n",
-    .options = GROUP_DB | GROUP_FORMAT | GROUP_SPEC | GROUP_RUN,
+    .options = GROUP_DB | GROUP_FORMAT | GROUP_SPEC | GROUP_RUN | GROUP_QUERY,
     .min_arguments = 1,
     .max_arguments = SIZE_MAX,
     .run = run,

@@ -2,6 +2,7 @@
  * digests. */
 #include "cli/cli.h"
 
+#include "base/clean.h"
 #include "run/signals.h"
 #include "run/worker_process.h"
 #include <errno.h>
@@ -59,8 +60,9 @@ static int verify(const struct cli *c, struct plan *p, const char *folder, bool 
         return err_set(e, ERR_USAGE, "a trial of %" PRId64 " steps has no middle to stop at", budget);
     TRY(worker_executable(t.config.precision == PRECISION_DOUBLE ? "double" : "single", executable, e));
     TRY(worker_ask(executable, "--kernel", kernel, sizeof kernel, e));
-    printf("trial    %s%s%s seed %" PRId64 ", %" PRId64 " steps\nkernel   %s\n", t.spec.variant, *t.cell ? " " : "",
-           t.cell, t.spec.seed, budget, kernel);
+    clean_print_line(stdout, "trial    %s%s%s seed %" PRId64 ", %" PRId64 " steps", t.spec.variant, *t.cell ? " " : "",
+                     t.cell, t.spec.seed, budget);
+    printf("kernel   %s\n", kernel);
     fflush(stdout);
     TRY(train(c, p, straight, 0, e));
     TRY(digest(straight, hex[0], e));

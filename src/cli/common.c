@@ -72,5 +72,6 @@ void cli_run_options(const struct cli *c, struct run_options *o)
                                .verbose = c->verbose,
                                .memory_limit = c->memory_limit,
                                .checkpoints = c->checkpoints,
-                               .stall_seconds = c->stall_seconds };
+                               .stall_seconds = c->stall_seconds,
+                               .limits = c->limits };
 }

@@ -1,7 +1,9 @@
 /* tprun: declarative experiments on target propagation. Picks the command; each is one file cmd_*.c. */
 #include "cli/cli.h"
 
+#include "base/clean.h"
 #include "base/killpoint.h"
+#include "store/bounded.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -34,8 +36,8 @@ static int unknown_command(const char *name)
     for (; commands[n]; n++)
         names[n] = commands[n]->name;
     const char *near = err_nearest(name, names, n);
-    fprintf(stderr, "tprun: no command '%s'%s%s%s; see tprun --help\n", name, near ? "; did you mean '" : "",
-            near ? near : "", near ? "'?" : "");
+    clean_print_line(stderr, "tprun: no command '%s'%s%s%s; see tprun --help", name, near ? "; did you mean '" : "",
+                     near ? near : "", near ? "'?" : "");
     return err_exit_status(ERR_USAGE);
 }
 
@@ -61,6 +63,8 @@ static int close_output(int status)
 int main(int argc, char **argv)
 {
     open_standard_descriptors();
+    if (bounded_is_reader(argc, argv))
+        return close_output(bounded_read(argv));
     const char *first = argc > 1 ? argv[1] : "--help";
 #ifdef TPRUN_KILL_POINTS
     if (!strcmp(first, "--fault-points")) {

@@ -19,6 +19,7 @@ enum {
     CELL,
     CHECKPOINTS,
     COLOR,
+    CPU_SECONDS,
     DB,
     FAIL_FAST,
     FILTERS,
@@ -42,6 +43,7 @@ enum {
     STALL,
     STEP,
     STUDY,
+    TEMP_SIZE,
     TITLE,
     TO,
     TRIALS,
@@ -99,6 +101,8 @@ static const struct cli_option table[] = {
     { "output", "FILE", 'o', GROUP_EXPORT, "weights: the file to write" },
     { "force", NULL, 'f', GROUP_EXPORT, "weights: write over a file that exists" },
     { "study", "NAME", STUDY, GROUP_COMPARE, "the study of variants that are given without one" },
+    { "cpu-seconds", "SECONDS", CPU_SECONDS, GROUP_QUERY, "processor time of a SELECT, or of a claim's measure (default 30)" },
+    { "temp-size", "SIZE", TEMP_SIZE, GROUP_QUERY, "its temporary files together: 500M, 2G (default 256M)" },
     { "from", "SOURCE", FROM, GROUP_FETCH, "a folder, file:// or http(s):// address instead of the mirrors" },
     { "to", "FOLDER", TO, GROUP_FETCH, "where the files are kept" },
     { "quiet", NULL, 'q', GROUP_ALL, "say nothing but errors and results" },
@@ -165,7 +169,7 @@ static int parse_index(const char *text, const char *option, int64_t max, int64_
 }
 
 /* 500M, 2G, 1.5G, or bytes. */
-static int parse_size(const char *text, int64_t *bytes, struct err *e)
+static int parse_size(const char *text, const char *option, int64_t *bytes, struct err *e)
 {
     static const char units[] = "KMGT";
     size_t n = strlen(text);
@@ -177,7 +181,7 @@ static int parse_size(const char *text, int64_t *bytes, struct err *e)
             scale *= 1024;
     }
     if (text_to_double(text, n, &value) < 0 || !(value * scale >= 1024 * 1024) || value * scale > 1e15)
-        return err_set(e, ERR_USAGE, "--memory-limit: '%s' is not a size of at least 1M, such as 500M or 2G", text);
+        return err_set(e, ERR_USAGE, "%s: '%s' is not a size of at least 1M, such as 500M or 2G", option, text);
     *bytes = (int64_t)(value * scale);
     return 0;
 }
@@ -240,7 +244,11 @@ static int apply(struct cli *c, const struct cli_option *o, const char *value, c
         c->fail_fast = true;
         return 0;
     case MEMORY:
-        return parse_size(value, &c->memory_limit, e);
+        return parse_size(value, "--memory-limit", &c->memory_limit, e);
+    case CPU_SECONDS:
+        return parse_seconds(value, "--cpu-seconds", &c->limits.cpu_seconds, e);
+    case TEMP_SIZE:
+        return parse_size(value, "--temp-size", &c->limits.temp_bytes, e);
     case STALL:
         return parse_seconds(value, "--stall-seconds", &c->stall_seconds, e);
     case NO_PROGRESS:

@@ -1,9 +1,11 @@
 #include "run/progress.h"
 
+#include "base/clean.h"
 #include <errno.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -56,7 +58,8 @@ void progress_say(struct progress *p, const char *format, ...)
     va_end(args);
     struct text t = { 0 };
     rewind_block(p, &t);
-    text_add(&t, "%s%s\n", line, p->drawn ? "\033[K" : "");
+    clean_terminal(&t, line, strlen(line)); /* it names a study, a variant, a reason: texts of others */
+    text_puts(&t, p->drawn ? "\033[K\n" : "\n");
     if (p->drawn && p->block.n) /* the block again, one line lower */
         text_put(&t, p->block.s, p->block.n);
     show(t.s, t.n);
@@ -90,7 +93,10 @@ void progress_line(struct progress *p, bool bold, const char *format, ...)
     va_end(args);
     const bool painted = bold && p->color && p->live;
     text_puts(&p->block, painted ? "\033[1m" : "");
-    text_put(&p->block, line, fit(line, p->width - 1));
+    struct text clean = { 0 };
+    clean_terminal(&clean, line, strlen(line));
+    text_put(&p->block, clean.s, fit(clean.s, p->width - 1));
+    text_free(&clean);
     text_puts(&p->block, painted ? "\033[0m" : "");
     text_puts(&p->block, p->live ? "\033[K\n" : "\n");
     p->n_lines++;

@@ -200,6 +200,7 @@ static int open_and_work(struct runner *r, struct err *e)
 {
     struct err closing = { 0 };
     TRY(store_open(&r->store, r->options->db, e));
+    store_limit_measures(r->store, &r->options->limits);
     int code = work(r, e);
     checkpoints_close(r);
     if (store_close(r->store, &closing) < 0 && code == 0)

@@ -7,6 +7,7 @@
 #define TPRUN_RUN_RUNNER_H
 
 #include "run/plan.h"
+#include "store/query.h"
 
 struct run_options {
     const char *db;
@@ -17,6 +18,7 @@ struct run_options {
     bool quiet, progress, color;
     int verbose;
     int64_t memory_limit; /* bytes per worker, 0 = none */
+    struct query_limits limits; /* of the measures of claims */
     double stall_seconds; /* a worker that says nothing for so long is ended and its trial retried; 0 = 300 */
     const char *checkpoints; /* a folder to read checkpoints from that the database's own lacks; NULL = none */
     int64_t stop_at;      /* stop every trial at this step, 0 = never: `tprun verify` */

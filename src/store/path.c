@@ -1,6 +1,7 @@
 #include "store/path.h"
 
 #include "base/file.h"
+#include "store/reason.h"
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>

@@ -99,8 +99,8 @@ int store_checkpoint(struct store *s, int64_t trial, int64_t run, int64_t step, 
                      char old[4096], struct err *e)
 {
     old[0] = '\0';
-    if (strlen(path) >= 4096 || strlen(sha256) != 64)
-        return write_refuse(s, ERR_INTERNAL, e, "a checkpoint needs a path of less than 4096 bytes and a SHA-256");
+    if (strlen(path) >= 4096 || strchr(path, '/') || strlen(sha256) != 64)
+        return write_refuse(s, ERR_INTERNAL, e, "a checkpoint needs a bare name of less than 4096 bytes and a SHA-256");
     TRY(write_begin(s, e));
     /* A step that is written again replaces its row; otherwise the third newest goes. So there is at most one old path.
      */

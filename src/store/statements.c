@@ -123,7 +123,7 @@ const char *const statement_sql[N_STATEMENTS] = {
     [SQL_GET_SWEPT] =
         "SELECT DISTINCT p.key FROM trial t JOIN study s ON s.id = t.study_id AND s.generation = t.generation "
         "JOIN param p ON p.trial_id = t.id WHERE t.study_id = ?1 AND p.swept = 1 ORDER BY p.key",
-    [SQL_GET_VIEW] = "SELECT sql FROM sqlite_master WHERE type = 'view' AND name = ?1",
+    [SQL_GET_VIEW] = "SELECT type, sql FROM sqlite_master WHERE type IN ('table', 'view') AND name = ?1 COLLATE NOCASE",
     [SQL_DELETE_DOC] = "DELETE FROM _doc WHERE \"table\" = ?1",
     [SQL_PUT_DOC] =
         "INSERT OR IGNORE INTO _doc SELECT ?1, ?2, coalesce(max(unit), ''), coalesce(max(class), 'deterministic'), "

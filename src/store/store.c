@@ -2,10 +2,9 @@
 #include "store/store.h"
 
 #include "base/killpoint.h"
-#include "schema_sql.h"
+#include "store/model.h"
 #include "store/path.h"
 #include "store/writer.h"
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -56,45 +55,25 @@ static int ask(struct store *s, const char *sql, int64_t *number, char text[16],
     return code;
 }
 
-/* Refuses a file that is not ours or too new. */
+/* Refuses a file that is not ours or too new. *version is 0 for an empty one, with or without our mark. */
 static int check_identity(struct store *s, int64_t *version, struct err *e)
 {
-    int64_t application = 0, tables = 0;
+    int64_t application = 0, objects = 0;
     TRY(ask(s, "PRAGMA application_id", &application, NULL, e));
     TRY(ask(s, "PRAGMA user_version", version, NULL, e));
-    TRY(ask(s, "SELECT count(*) FROM sqlite_master", &tables, NULL, e));
-    if (application != APPLICATION_ID && (application != 0 || *version != 0 || tables != 0))
+    TRY(ask(s, "SELECT count(*) FROM sqlite_master", &objects, NULL, e));
+    if (application != APPLICATION_ID && (application != 0 || *version != 0 || objects != 0))
         return write_refuse(s, ERR_STORAGE, e, "%s is a database of another program, not of tprun", s->path);
     if (*version > SCHEMA_VERSION)
         return write_refuse(s, ERR_STORAGE, e,
                             "%s has schema version %lld, and this tprun knows up to %d: use a newer tprun", s->path,
                             (long long)*version, (int)SCHEMA_VERSION);
-    if (application == APPLICATION_ID && *version < SCHEMA_OLDEST && tables != 0)
+    if (objects == 0)
+        *version = 0;
+    else if (*version < SCHEMA_OLDEST)
         return write_refuse(s, ERR_STORAGE, e,
                             "%s has schema version %lld, which was never released; this tprun migrates from %d on",
                             s->path, (long long)*version, (int)SCHEMA_OLDEST);
-    return 0;
-}
-
-/* From an empty file or from an older version, in one transaction. A later version adds its steps here, forward only; older views are
- * made anew by views_renew. */
-static int create_schema(struct store *s, int64_t version, struct err *e)
-{
-    char identity[96];
-    const int n = snprintf(identity, sizeof identity, "PRAGMA application_id = %d; PRAGMA user_version = %d",
-                           (int)APPLICATION_ID, (int)SCHEMA_VERSION);
-    assert(n > 0 && (size_t)n < sizeof identity);
-    TRY(execute(s, "BEGIN IMMEDIATE", "begin a transaction", e));
-    if (version == 0) {
-        TRY(execute(s, schema_sql, "create the tables", e));
-        TRY(execute(s, views_sql, "create the views", e));
-    } else {
-        TRY(execute(s, migrate_2_sql, "migrate from version 2", e));
-    }
-    TRY(execute(s, identity, "mark the database", e));
-    KILL_POINT(STORE_SCHEMA);
-    TRY(execute(s, "COMMIT", "create the database", e));
-    KILL_POINT(STORE_SCHEMA_COMMITTED);
     return 0;
 }
 
@@ -102,8 +81,11 @@ static int prepare_database(struct store *s, struct err *e)
 {
     int64_t version = 0;
     char mode[16];
+    bool stale = true;
     KILL_POINT(STORE_OPENED);
     TRY(check_identity(s, &version, e)); /* before anything is written to a file that may be somebody else's */
+    if (version > 0 && (s->failed = model_compare(s->db, s->path, (int)version, &stale, e)) < 0)
+        return s->failed;
     if (sqlite3_db_readonly(s->db, "main"))
         return write_refuse(s, ERR_STORAGE, e, "%s cannot be written (read-only file, folder or file system)", s->path);
     TRY(ask(s, "PRAGMA journal_mode = WAL", NULL, mode, e));
@@ -113,14 +95,11 @@ static int prepare_database(struct store *s, struct err *e)
             "%s: the write-ahead log cannot be switched on (journal mode '%s'); the file system must allow "
             "shared memory",
             s->path, mode);
-    TRY(execute(
-        s,
-        "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA cache_size = -65536",
-        "configure the connection", e));
+    TRY(execute(s, "PRAGMA synchronous = FULL; PRAGMA cache_size = -65536", "configure the connection", e));
     sqlite3_wal_hook(s->db, wal_hook, s); /* instead of wal_autocheckpoint */
-    if (version < SCHEMA_VERSION)
-        TRY(create_schema(s, version, e));
-    return version == 0 ? 0 : views_renew(s, e);
+    if (version < SCHEMA_VERSION || stale) /* a changed schema makes every reader prepare its statements again */
+        TRY(migrate_to_model(s, version, e));
+    return execute(s, "PRAGMA foreign_keys = ON", "configure the connection", e);
 }
 
 int store_open(struct store **store, const char *path, struct err *e)
@@ -145,9 +124,11 @@ int store_open(struct store **store, const char *path, struct err *e)
         } else {
             sqlite3_extended_result_codes(s->db, 1);
             sqlite3_busy_handler(s->db, write_busy, s);
-            sqlite3_db_config(s->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
             if (rc != SQLITE_OK)
                 code = write_fail(s, "open", e);
+            else if (model_distrust(s->db) != SQLITE_OK ||
+                     sqlite3_db_config(s->db, SQLITE_DBCONFIG_ENABLE_VIEW, 0, NULL) != SQLITE_OK)
+                code = write_fail(s, "make the connection safe", e);
             else if (stats_register(s->db) != SQLITE_OK)
                 code = write_fail(s, "register functions", e);
             else

@@ -105,8 +105,8 @@ int store_cost(struct store *s, int64_t run, const char *phase, int64_t wall_ns,
 int store_event(struct store *s, int64_t trial, int64_t run, int64_t step, const char *kind, const char *text,
                 struct err *e);
 /* Names a durable checkpoint file in the same transaction as all rows queued before, and forgets all but the newest
- * two; the paths no longer named are returned in old (0-terminated, "" if none) for the caller to unlink after the
- * commit. Commits. */
+ * two; `path` is a bare name, see schema.sql. The name that is no longer needed is returned in old ("" if none) for the
+ * caller to remove after the commit. Commits. */
 int store_checkpoint(struct store *s, int64_t trial, int64_t run, int64_t step, const char *path, const char *sha256,
                      char old[4096], struct err *e);
 struct store_dataset {
@@ -120,6 +120,9 @@ int store_recover(struct store *s, int64_t *n, struct err *e);
 /* Makes the view study_<name> (one column per swept key), the statistics and the claims' verdicts. Called when a study
  * ends, and by `tprun claims`. */
 int store_refresh(struct store *s, int64_t study, struct err *e);
+/* Limits of the measures of claims, other than the usual ones: see bounded.h. */
+struct query_limits;
+void store_limit_measures(struct store *s, const struct query_limits *limits);
 
 /* Commits what is queued. */
 int store_flush(struct store *s, struct err *e);

@@ -15,6 +15,7 @@ int study_forget_statistics(struct store *s, int64_t study, struct err *e)
 int store_put_study(struct store *s, const struct store_study *study, int64_t *id, struct err *e)
 {
     TRY(write_begin(s, e));
+    TRY(views_reserve(s, study->name, e));
     char sha256[65], before[65] = "";
     hash_bytes_hex(study->spec, strlen(study->spec), sha256);
     sqlite3_stmt *stmt;

@@ -4,6 +4,7 @@
 #define TPRUN_STORE_WRITER_H
 
 #include "store/lock.h"
+#include "store/query.h"
 #include "store/store.h"
 #include "store/summary.h"
 #include <sqlite3.h>
@@ -143,6 +144,7 @@ struct store {
     int busy_limit_ms;
     int64_t busy_since_ms;
     bool busy_warned, wal_warned, closing;
+    struct query_limits limits; /* of the measures of claims, see bounded.h */
 
     struct metric_name *names;
     size_t n_names, names_capacity;
@@ -224,7 +226,11 @@ int study_forget_statistics(struct store *s, int64_t study, struct err *e);
 int stats_register(sqlite3 *db);
 int stats_refresh(struct store *s, int64_t study, struct err *e);
 int claims_refresh(struct store *s, int64_t study, struct err *e);
-/* views_renew.c: the views of the database become those of this program, if they differ. */
-int views_renew(struct store *s, struct err *e);
+/* views.c: the view study_<name>, in the open transaction. */
+int views_pivot(struct store *s, int64_t study, const char *name, struct err *e);
+/* Its name is free for a view: told before anything is trained, not after. */
+int views_reserve(struct store *s, const char *study, struct err *e);
+/* migrate.c: an empty database (version 0), one of an older version, or one with other views becomes what the model is. */
+int migrate_to_model(struct store *s, int64_t version, struct err *e);
 
 #endif

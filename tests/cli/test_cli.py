@@ -117,7 +117,7 @@ class Commands(Cli):
         self.assertIn("regularization", self.call("list", "mappings").stdout)
         rows = json.loads(self.call("list", "--format", "json").stdout)
         self.assertIn({"kind": "mapping", "name": "inverse"}, [{k: row[k] for k in ("kind", "name")} for row in rows])
-        self.assertIn('"mapping","inverse"', self.call("list", "mapping", "--format", "csv").stdout)
+        self.assertIn('mapping,inverse,', self.call("list", "mapping", "--format", "csv").stdout)
         self.assertIn("there are algorithm", self.call("list", "nonsense", status=2).stderr)
         schema = json.loads(self.call("schema").stdout)
         self.assertIn("draft-07", schema["$schema"])

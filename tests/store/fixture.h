@@ -2,7 +2,13 @@
 #ifndef TPRUN_TESTS_STORE_FIXTURE_H
 #define TPRUN_TESTS_STORE_FIXTURE_H
 
+/* The measures of claims start this program again. */
+#define CHECK_BEFORE(argc, argv)                                                                                       \
+    if (bounded_is_reader(argc, argv))                                                                                 \
+    return bounded_read(argv)
+
 #include "check_main.h"
+#include "store/bounded.h"
 #include "store/query.h"
 #include "store/store.h"
 #include <math.h>

@@ -78,9 +78,8 @@ class Faults:
     @staticmethod
     def told(text, reason, folder):
         full = reason == os.strerror(errno.ENOSPC) and "disk is full" in text
-        unknown = "disk I/O error: input/output error" in text  # SQLite keeps no errno of a failed sync of its log
-        once = "unable to open database file: no reason is known" in text  # it tries again, which hides the first errno
-        return (reason in text or full or unknown or once) and folder in text
+        unknown = ": input/output error" in text  # SQLite kept no errno: of a failed sync, or of an open that it tried again
+        return (reason in text or full or unknown) and folder in text
 
     def judge_run(self, folder, argv, run, wrong):
         db = os.path.join(folder, "results.db")
