@@ -109,7 +109,7 @@ START_TEST(refuses_what_is_no_database)
     FAILS(ERR_STORAGE, "empty", store_open(&s, "", &e));
     FAILS(ERR_STORAGE, "not a regular file", store_open(&s, f.folder, &e));
     FAILS(ERR_STORAGE, "not a regular file", store_open(&s, "/dev/null", &e));
-    FAILS(ERR_STORAGE, "cannot create", store_open(&s, "/dev/null/results.db", &e));
+    FAILS(ERR_STORAGE, "cannot make the folder /dev/null: there is something else", store_open(&s, "/dev/null/results.db", &e));
     FAILS(ERR_STORAGE, "No such file", query_open(&q, f.path, &e));
     ck_assert_ptr_null(s);
 
