@@ -42,7 +42,7 @@ static int fail(struct query *q, struct err *e)
     case SQLITE_NOTADB:
     case SQLITE_CORRUPT:
         if (reason == EIO) /* SQLite takes a disk that cannot be read for a damaged file */
-            return err_set(e, ERR_STORAGE, "%s: cannot read: %s", q->path, strerror(reason));
+            return reason_set(e, q->path, "read", reason);
         return err_set(e, ERR_STORAGE, "%s is damaged or not a database: %s", q->path, detail);
     case SQLITE_NOMEM:
         if (q->temp)

@@ -20,6 +20,8 @@ int reason_set(struct err *e, const char *path, const char *what, int reason)
 {
     struct rlimit files = { 0 };
     switch (reason) {
+    case ENOMEM:
+        return err_set(e, ERR_MEMORY, "%s: cannot %s: out of memory", path, what);
     case ENOSPC:
         return err_set(
             e, ERR_STORAGE,

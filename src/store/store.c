@@ -50,8 +50,10 @@ static int ask(struct store *s, const char *sql, int64_t *number, char text[16],
         *number = sqlite3_column_int64(stmt, 0);
     if (text)
         snprintf(text, 16, "%s", (const char *)sqlite3_column_text(stmt, 0));
+    const int rc = sqlite3_step(stmt); /* what a pragma changes is committed only here */
+    const int code = rc == SQLITE_DONE ? 0 : write_fail(s, "read", e);
     sqlite3_finalize(stmt);
-    return 0;
+    return code;
 }
 
 /* Refuses a file that is not ours or too new. *version is 0 for an empty one, with or without our mark. */

@@ -87,13 +87,12 @@ int write_fail(struct store *s, const char *what, struct err *e)
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
         if (reason == EIO) /* SQLite takes a disk that cannot be read for a damaged file */
-            return err_set(e, ERR_STORAGE, "%s: cannot %s: %s", s->path, what, strerror(reason));
+            return reason_set(e, s->path, what, reason);
         return err_set(e, ERR_STORAGE, "%s is damaged or not a database: %s (sqlite3 %s .recover may save its rows)",
                        s->path, detail, s->path);
-    case SQLITE_CANTOPEN: /* SQLite tries once more without O_CREAT, after which ENOENT hides what was wrong */
+    case SQLITE_CANTOPEN:
+    case SQLITE_IOERR: /* SQLite opens once more without O_CREAT, after which ENOENT hides what was wrong */
         return reason_set(e, s->path, what, reason == ENOENT ? 0 : reason);
-    case SQLITE_IOERR:
-        return reason_set(e, s->path, what, reason);
     case SQLITE_NOMEM:
         s->failed = ERR_MEMORY;
         return err_set(e, ERR_MEMORY, "%s: out of memory", s->path);

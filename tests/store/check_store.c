@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 
 START_TEST(creates_folders_and_marks_the_file)
 {
@@ -258,7 +259,8 @@ static pid_t hold_lock(const char *path, int until)
     const pid_t child = fork();
     if (child == 0) {
         sqlite3 *db = NULL;
-        if (sqlite3_open(path, &db) != SQLITE_OK || sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK)
+        if (sqlite3_open(path, &db) != SQLITE_OK ||
+            sqlite3_exec(db, "BEGIN IMMEDIATE; INSERT INTO host (description) VALUES ('foreign')", NULL, NULL, NULL) != SQLITE_OK)
             _exit(1);
         if (write(ready[1], "x", 1) != 1)
             _exit(2);
@@ -297,7 +299,7 @@ START_TEST(a_foreign_writer_delays_and_does_not_kill)
     int status;
     ck_assert_int_eq(waitpid(child, &status, 0), child);
     ck_assert_int_eq(status, 0);
-    check_text(f.path, "SELECT count(*) FROM metric", "1");
+    check_text(f.path, "SELECT count(*) || (SELECT description FROM host) FROM metric", "1foreign");
     fixture_close(&f);
 }
 END_TEST

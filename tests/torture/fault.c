@@ -2,7 +2,7 @@
  *
  *   LD_PRELOAD=libfault.so TPRUN_FAULT=KIND:N:ERRNO:MODE TPRUN_FAULT_FOLDER=/tmp/x TPRUN_FAULT_COUNT=/tmp/count program
  *
- * KIND: open, read, write, short, sync, rename, link, unlink, close, mkdir, truncate (of files under the folder), or memory
+ * KIND: open, read, write, short, sync, syncdir (of a folder), rename, link, unlink, close, mkdir, truncate (of files under the folder), or memory
  * (any allocation of the program TPRUN_FAULT_PROGRAM once main may be near). ERRNO: a number. MODE: once, or sticky: that
  * call and every later one. N = 0 only counts. The count file holds two 64-bit numbers, shared by all processes: calls of
  * this kind, and how many of them failed. `short` writes half of what is asked for, and is no error. */
@@ -190,16 +190,22 @@ int ftruncate(int fd, off_t size)
     return ftruncate64(fd, size);
 }
 
+static const char *kind_of_sync(int fd)
+{
+    struct stat st;
+    return fstat(fd, &st) == 0 && S_ISDIR(st.st_mode) ? "syncdir" : "sync";
+}
+
 int fsync(int fd)
 {
     REAL(int, fsync, int);
-    return strikes_fd("sync", fd) ? -1 : real_fsync(fd);
+    return strikes_fd(kind_of_sync(fd), fd) ? -1 : real_fsync(fd);
 }
 
 int fdatasync(int fd)
 {
     REAL(int, fdatasync, int);
-    return strikes_fd("sync", fd) ? -1 : real_fdatasync(fd);
+    return strikes_fd(kind_of_sync(fd), fd) ? -1 : real_fdatasync(fd);
 }
 
 /* The file is closed all the same, as it is on Linux. */

@@ -5,7 +5,9 @@ checkpoint that it names exists with its SHA-256. From a sample of them the stud
 control, with fsync doing nothing, must fail."""
 import concurrent.futures
 import os
+import shutil
 import subprocess
+import tempfile
 import threading
 
 import torture
@@ -76,6 +78,10 @@ def run(program, tally, folder, states, resumes, seed, parallel=2):
 
     with concurrent.futures.ThreadPoolExecutor(parallel) as pool:
         list(pool.map(one, range(states)))
+    if tally.rows["P3 power cut"][1]:
+        kept = os.path.join(tempfile.gettempdir(), f"tprun-powercut-{seed}.log")
+        shutil.copy(recording.log, kept)
+        tally.note(f"the recording is kept: {recording.replay_program} {kept} SEED FOLDER makes the states again")
 
     control = Recording(program, folder, True)
     failed, wanted = 0, min(states, 100)

@@ -154,11 +154,11 @@ class Program:
 class State:
     """What a database holds: rows that may not get lost, trials by state, and what is wrong with it."""
 
-    def __init__(self, db, immutable_copy=False):
+    def __init__(self, db, own_copy=False):
         self.rows, self.states, self.budgets, self.checkpoints, self.wrong = set(), {}, {}, [], []
         if not os.path.exists(db):
             return
-        mode = "rw" if immutable_copy else "ro"
+        mode = "rw" if own_copy or os.path.exists(db + "-journal") else "ro"  # a journal must be rolled back to read
         connection = sqlite3.connect(f"file:{db}?mode={mode}", uri=True)
         try:
             answer = connection.execute("PRAGMA integrity_check").fetchone()[0]
@@ -211,7 +211,7 @@ def check_finished(program, db, expected, wrong):
         wrong.append(f"digest {found}, expected {expected}")
     state = State(db)
     wrong += state.wrong
-    bad = {s for s in state.states.values() if s != "done"}
+    bad = set(state.states.values()) - {"done", "diverged"}
     if bad:
         wrong.append(f"trials are {sorted(bad)}")
     named = {name for name, _ in state.checkpoints}
