@@ -8,39 +8,90 @@ static const void *field_of(const struct option *o, const void *in)
     return (const char *)in + o->offset;
 }
 
-/* False for an OPTION_NULLABLE that the file left out. */
-static bool is_set(const struct option *o, const void *field)
+static void json_options(const struct option *table, const void *in, unsigned without, bool first, struct text *out);
+static void json_field(const struct option *o, const void *field, unsigned without, struct text *out);
+
+/* Whether a value is the default, by what would be printed. */
+static bool is_default(const struct option *o, const void *field)
 {
-    const char *dflt = o->dflt ? o->dflt : "0";
-    int64_t integer;
-    double number;
+    union {
+        bool truth;
+        int64_t integer;
+        double number;
+        struct chosen chosen;
+        struct chosen_list list;
+        struct reals reals;
+        struct names names;
+    } dflt = { 0 };
+    struct arena a;
+    struct err e = { 0 };
+    struct text own = { 0 }, other = { 0 };
+    arena_init(&a, 0);
+    const struct option zero = { .name = o->name, .type = o->type, .dflt = o->type == OPT_BOOL ? "false" : "0" };
+    bool same = bind_default_value(o->dflt ? o : &zero, &dflt, &a, &e) == 0;
+    if (same) {
+        json_field(o, field, 0, &own);
+        json_field(o, &dflt, 0, &other);
+        same = own.n == other.n && memcmp(own.s, other.s, own.n) == 0;
+    }
+    text_free(&own);
+    text_free(&other);
+    err_clear(&e);
+    arena_finish(&a);
+    return same;
+}
+
+static bool is_absent(const struct option *o, const void *field)
+{
     switch (o->type) {
-    case OPT_BOOL:
-        return !(o->flags & OPTION_NULLABLE) || *(const bool *)field != (strcmp(dflt, "true") == 0);
-    case OPT_INT:
-        return !(o->flags & OPTION_NULLABLE) || text_to_int(dflt, strlen(dflt), &integer) < 0 ||
-               *(const int64_t *)field != integer;
-    case OPT_REAL:
-        return !(o->flags & OPTION_NULLABLE) || text_to_double(dflt, strlen(dflt), &number) < 0 ||
-               *(const double *)field != number;
     case OPT_ENUM:
-        return *(const int *)field >= 0;
+        return *(const int *)field < 0;
     case OPT_TEXT:
-        return *(const char *const *)field != NULL;
+        return *(const char *const *)field == NULL;
     case OPT_PART:
-        return ((const struct chosen *)field)->part != NULL;
+        return ((const struct chosen *)field)->part == NULL;
     case OPT_NAMES:
-        return ((const struct names *)field)->items != NULL;
+        return ((const struct names *)field)->items == NULL;
     case OPT_REALS:
-        return ((const struct reals *)field)->items != NULL;
+        return ((const struct reals *)field)->items == NULL;
     case OPT_PARTS:
-        return ((const struct chosen_list *)field)->items != NULL;
+        return ((const struct chosen_list *)field)->items == NULL;
     default:
-        return true;
+        return false;
     }
 }
 
-static void json_options(const struct option *table, const void *in, unsigned without, bool first, struct text *out);
+static bool is_set(const struct option *o, const void *field);
+
+/* A map or a part's options of which nothing is printed. */
+static bool is_empty(const struct option *table, const void *in)
+{
+    for (const struct option *o = table; o && o->type != OPT_END; o++)
+        if (is_set(o, field_of(o, in)))
+            return false;
+    return true;
+}
+
+/* False for an OPTION_NULLABLE that the file left out, or that is as its default says. */
+static bool is_set(const struct option *o, const void *field)
+{
+    if (is_absent(o, field))
+        return false;
+    if (!(o->flags & OPTION_NULLABLE))
+        return true;
+    if (o->type == OPT_MAP)
+        return !is_empty(o->table, field);
+    const bool number = o->type == OPT_BOOL || o->type == OPT_INT || o->type == OPT_REAL; /* 0 stands for absent */
+    return !(o->dflt || number) || !is_default(o, field);
+}
+
+/* Written as its name alone. */
+static bool is_short(const struct option *o, const struct chosen *c)
+{
+    return (o->flags & OPTION_PLAIN) && is_empty(c->part->options, c->opts);
+}
+
+
 
 static void json_parts(const struct chosen_list *list, unsigned without, struct text *out)
 {
@@ -103,6 +154,10 @@ static void json_field(const struct option *o, const void *field, unsigned witho
         break;
     case OPT_PART: {
         const struct chosen *c = field;
+        if (is_short(o, c)) {
+            text_json_string(out, c->part->name, strlen(c->part->name));
+            break;
+        }
         text_puts(out, "{\"name\":");
         text_json_string(out, c->part->name, strlen(c->part->name));
         json_options(c->part->options, c->opts, without, false, out);
@@ -115,9 +170,14 @@ static void json_field(const struct option *o, const void *field, unsigned witho
     case OPT_NAMES:
         json_names(field, out);
         break;
-    case OPT_REALS:
-        json_reals(field, out);
+    case OPT_REALS: {
+        const struct reals *reals = field;
+        if ((o->flags & OPTION_PLAIN) && reals->n == 1)
+            text_json_number(out, reals->items[0]);
+        else
+            json_reals(reals, out);
         break;
+    }
     case OPT_END:
         break;
     }
@@ -216,7 +276,13 @@ static void visit_field(struct visitor *v, const struct option *o, const void *f
         visit_options(v, o->table, field);
         break;
     case OPT_PART:
-        visit_part(v, field);
+        if (o->flags & OPTION_PLAIN) { /* the name is the value of the key itself */
+            const struct chosen *c = field;
+            v->visit(v->self, v->path.s, c->part->name, (double)NAN);
+            visit_options(v, c->part->options, c->opts);
+        } else {
+            visit_part(v, field);
+        }
         break;
     case OPT_PARTS:
         visit_parts(v, field);

@@ -99,6 +99,14 @@ static size_t count_names(const char *const *names)
     return n;
 }
 
+int bind_elsewhere(struct binder *b, const struct node *n, const struct option *o, const char *path)
+{
+    for (size_t i = 0; o->elsewhere && o->elsewhere[i][0]; i++)
+        if (strcmp(o->elsewhere[i][0], n->text) == 0)
+            return err_at(b->e, n->where, "%s: '%s' is no %s; %s", path, n->text, o->name, o->elsewhere[i][1]);
+    return 0;
+}
+
 int bind_enum(struct binder *b, const struct node *n, const struct option *o, int *out, const char *path)
 {
     if (n->kind != NODE_SCALAR || node_is_null(n))
@@ -108,9 +116,7 @@ int bind_enum(struct binder *b, const struct node *n, const struct option *o, in
             *out = i;
             return 0;
         }
-    for (size_t i = 0; o->elsewhere && o->elsewhere[i][0]; i++)
-        if (strcmp(o->elsewhere[i][0], n->text) == 0)
-            return err_at(b->e, n->where, "%s: '%s' is no %s; %s", path, n->text, o->name, o->elsewhere[i][1]);
+    TRY(bind_elsewhere(b, n, o, path));
     return err_at(b->e, n->where, "%s: unknown %s '%s'%s", path, o->name, n->text,
                   advise(b, n->text, o->names, count_names(o->names)));
 }
