@@ -38,10 +38,10 @@ static void add_gradient(struct credit *c, struct feedback *f, struct mat moved,
     const struct layer *g = &f->layer;
     const struct mat delta = mat_of(c->scratch[4], error.rows, error.cols);
     fbloss_reduce(c, f, error);
-    g->act->times_slope_difference(f->stack.out, d, error, f->stack.delta);
-    if (g->act != act_all[ACT_LINEAR]) /* whose slope is the same everywhere */
+    g->act.def->times_slope_difference(g->act.opts, f->stack.out, d, error, f->stack.delta);
+    if (g->act.def != &act_linear) /* whose slope is the same everywhere */
         g->def->grads(g, f->stack, 1, c->feedback_gradient);
-    g->act->times_slope(f->stack.out, error, delta);
+    act_times_slope(g->act, f->u, f->stack.out, error, delta);
     mat_add(delta, f->stack.delta, delta);
     blas_gemm(true, false, 1, delta, moved, 1, layer_param(g, 0, c->feedback_gradient));
 }

@@ -3,11 +3,11 @@
 
 #include <string.h>
 
-static void times_slope(const struct act *act, struct mat h, struct mat w)
+static void times_slope(struct act act, struct mat h, struct mat w)
 {
     for (size_t row = 0; row < w.rows; row += h.rows) {
         const struct mat block = mat_rows(w, row, h.rows);
-        act->times_slope(h, block, block);
+        act_times_slope(act, (struct mat){ 0 }, h, block, block);
     }
 }
 
@@ -110,7 +110,7 @@ void feedback_hidden_refresh(struct credit *c, const struct pass *p)
     dense_linear(&hidden->layer, p->links[c->n - 1].out, hidden->u);
     if (dense_bias(&hidden->layer))
         mat_add_row(dense_bias(&hidden->layer), hidden->u);
-    hidden->layer.act->apply(hidden->u, hidden->out);
+    act_apply(hidden->layer.act, hidden->u, hidden->out);
 }
 
 void feedback_hidden_finish(struct credit *c)

@@ -60,7 +60,7 @@ static int refresh(struct credit *c, struct pass *p, struct err *e)
     (void)e;
     struct encoder_state *s = c->mapping_state;
     preactivation(encoder_of(c), p->links[1].out, s->u);
-    encoder_of(c)->act->apply(s->u, s->h);
+    act_apply(encoder_of(c)->act, s->u, s->h);
     return 0;
 }
 
@@ -68,7 +68,7 @@ static void apply(struct credit *c, struct pass *p, size_t k, struct mat t, stru
 {
     (void)p, (void)k;
     preactivation(encoder_of(c), t, out);
-    encoder_of(c)->act->apply(out, out);
+    act_apply(encoder_of(c)->act, out, out);
 }
 
 static void difference(struct credit *c, struct pass *p, size_t k, struct mat d, struct mat out)
@@ -76,7 +76,7 @@ static void difference(struct credit *c, struct pass *p, size_t k, struct mat d,
     (void)p, (void)k;
     const struct encoder_state *s = c->mapping_state;
     dense_linear(encoder_of(c), d, out);
-    encoder_of(c)->act->difference(s->u, s->h, out, out);
+    act_difference_blocks(encoder_of(c)->act, s->u, s->h, out);
 }
 
 static void jvp(struct credit *c, struct pass *p, size_t k, struct mat d, struct mat out)
@@ -84,7 +84,7 @@ static void jvp(struct credit *c, struct pass *p, size_t k, struct mat d, struct
     (void)p, (void)k;
     const struct encoder_state *s = c->mapping_state;
     dense_linear(encoder_of(c), d, out);
-    encoder_of(c)->act->times_slope(s->h, out, out);
+    act_times_slope(encoder_of(c)->act, s->u, s->h, out, out);
 }
 
 static double reals(const struct credit *c, size_t rows)

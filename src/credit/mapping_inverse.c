@@ -29,9 +29,9 @@ static int shape(struct credit *c, struct arena *a, struct err *e)
         return err_set(e, ERR_SPEC, "algorithm.mapping.matrix: 'two_eye_minus_w' is defined for propagate 'difference' and 'plain' only");
     for (size_t k = 1; k < c->n; k++) {
         const struct layer *l = &c->chain->layers[c->chain->layer_of[k]];
-        if (!(l->def->part.gives & GIVES_INVERSE) || (l->act && !l->act->inverse))
+        if (!(l->def->part.gives & GIVES_INVERSE) || (l->act.def && !l->act.def->inverse))
             return err_at(e, l->where, "algorithm.mapping: 'inverse' needs invertible layers; network.layers.%zu (%s%s%s) is not", l->index,
-                          l->def->part.name, l->act ? ", " : "", l->act ? l->act->name : "");
+                          l->def->part.name, l->act.def ? ", " : "", l->act.def ? l->act.def->part.name : "");
         if (variant && l->n_in != l->n_out)
             return err_at(e, l->where, "algorithm.mapping.matrix: 'two_eye_minus_w' needs square layers; network.layers.%zu is %zu x %zu", l->index,
                           l->n_out, l->n_in);

@@ -9,23 +9,26 @@
 
 struct learned_options {
     struct layer_options common; /* of the feedback layers */
-    int activation;              /* 0: that of the layer whose target it yields; else index in act_all + 1 */
+    struct chosen activation;
     bool append_state, source_slope;
     int64_t hidden_units;
-    int hidden_activation;
-    struct chosen hidden_init;
+    struct chosen hidden_activation, hidden_init;
     int transmit; /* index in transmit_names */
 };
 
 enum { READ_VALUES, READ_SIGNS, READ_STEPS };
 static const char *const transmit_names[] = { "identity", "sign", "step", NULL };
 
-static const char *const activation_names[] = { "same", "tanh", "sigmoid", "relu", "linear", "leaky_relu", NULL };
+/* Instead of an activation: that of the layer whose target it yields. */
+static const struct part same = { .name = "same", .help = "the activation of the layer whose target it yields" };
+#define PART_OF(name) &name.part,
+static const struct part *const activation_parts[] = { &same, ACTIVATIONS(PART_OF) };
+static const struct registry activation_registry = { "feedback activation", activation_parts, sizeof activation_parts / sizeof *activation_parts };
 
 #define LEARNED_TABLE(name, activation_default, bias_default, ...)                                                     \
     static const struct option name[] = {                                                                              \
-        { "activation", OPT_ENUM, offsetof(struct learned_options, activation), activation_default,                    \
-          .names = activation_names,                                                                                   \
+        { "activation", OPT_PART, offsetof(struct learned_options, activation), activation_default,                    \
+          .flags = OPTION_PLAIN, .registry = &activation_registry,                                                                                   \
           .help = "of the feedback layers; same: that of the layer whose target it yields" },                          \
         { "bias", OPT_BOOL, offsetof(struct learned_options, common.bias), bias_default,                               \
           .help = "whether feedback layers have a bias; one that yields the target of a layer without a bias has none" }, \
@@ -40,7 +43,8 @@ static const char *const activation_names[] = { "same", "tanh", "sigmoid", "relu
         { "hidden_units", OPT_INT, offsetof(struct learned_options, hidden_units), "0", 0, 1e7,                        \
           .help = "units of a fixed random layer between the network's output and the feedback layers of all but the last hidden layer " \
                   "(route direct); 0 = none" },                                                                        \
-        { "hidden_activation", OPT_ENUM, offsetof(struct learned_options, hidden_activation), "tanh", .names = act_names, \
+        { "hidden_activation", OPT_PART, offsetof(struct learned_options, hidden_activation), "tanh", .flags = OPTION_PLAIN, \
+          .registry = &act_registry,                                                                                   \
           .help = "activation of the fixed random layer" },                                                            \
         { "hidden_init", OPT_PART, offsetof(struct learned_options, hidden_init), "fan_in_uniform", .registry = &init_registry, \
           .help = "initialisation of its weights and biases" },                                                        \
@@ -53,14 +57,6 @@ static const char *const activation_names[] = { "same", "tanh", "sigmoid", "relu
       .help = "multiply by the derivative of the source's activation first, as back-propagation does: feedback alignment" },
 LEARNED_TABLE(learned_table, "same", "true", );
 LEARNED_TABLE(fixed_table, "linear", "false", SOURCE_SLOPE);
-
-static const struct act *act_named(const char *name, int *index)
-{
-    for (*index = 0; act_all[*index]; ++*index)
-        if (strcmp(act_all[*index]->name, name) == 0)
-            return act_all[*index];
-    return NULL;
-}
 
 static bool has_bias(const struct layer *l)
 {
@@ -83,9 +79,8 @@ static int shape_one(struct credit *c, struct feedback *f, size_t n_from, size_t
     d->common.trainable = true;
     d->common.stepsize_factor = d->common.bias_stepsize_factor = 1;
     d->units = (int64_t)n_to;
-    const char *name = o->activation ? activation_names[o->activation] : target->act ? target->act->name : "linear";
-    if (!act_named(name, &d->activation))
-        return err_set(e, ERR_SPEC, "algorithm.mapping.activation: no activation '%s'", name);
+    const struct act as_target = target->act.def ? target->act : (struct act){ .def = &act_linear };
+    d->activation = o->activation.part != &same ? o->activation : (struct chosen){ &as_target.def->part, (void *)as_target.opts };
     f->layer = (struct layer){ .def = &layer_dense, .opts = d, .index = f->target, .where = target->where };
     TRY(layer_dense.shape(&f->layer, n_from, e));
     credit_place_feedback(c, &f->layer);
@@ -278,7 +273,7 @@ static int refresh(struct credit *c, struct pass *p, struct err *e)
             through->def->side_product(through, p->stacks[f->through], f->side);
         f->stack.in = reads_now(c, p, f);
         preactivation(f, f->stack.in, f->side, f->u);
-        f->layer.act->apply(f->u, f->stack.out);
+        act_apply(f->layer.act, f->u, f->stack.out);
     }
     return 0;
 }
@@ -295,7 +290,7 @@ static void apply(struct credit *c, struct pass *p, size_t k, struct mat t, stru
 {
     const struct feedback *f = credit_feedback_of(c, k);
     preactivation(f, feedback_reads(c, p, f, t), block(c, f, k, f->side), out);
-    f->layer.act->apply(out, out);
+    act_apply(f->layer.act, out, out);
 }
 
 static void difference(struct credit *c, struct pass *p, size_t k, struct mat d, struct mat out)
@@ -316,7 +311,7 @@ static void jvp(struct credit *c, struct pass *p, size_t k, struct mat d, struct
         return;
     }
     dense_linear(&f->layer, feedback_moves(c, p, f, credit_source(c, k), d, true), out);
-    f->layer.act->times_slope(block(c, f, k, f->stack.out), out, out);
+    act_times_slope(f->layer.act, block(c, f, k, f->u), block(c, f, k, f->stack.out), out, out);
 }
 
 /* Weights, their gradient and a transposed copy; for each feedback layer what open allocates above. */

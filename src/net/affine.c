@@ -14,13 +14,13 @@ static int open_rest(struct affine *f, size_t rows, struct arena *a, struct err 
     return 0;
 }
 
-int affine_open(struct affine *f, struct mat w, const struct act *act, size_t rows, struct arena *a, struct err *e)
+int affine_open(struct affine *f, struct mat w, struct act act, size_t rows, struct arena *a, struct err *e)
 {
     *f = (struct affine){ .in = w.cols, .out = w.rows, .rows = rows, .act = act, .w = w };
     return open_rest(f, rows, a, e);
 }
 
-int affine_open_transposed(struct affine *f, struct mat wt, const struct act *act, size_t rows, struct arena *a, struct err *e)
+int affine_open_transposed(struct affine *f, struct mat wt, struct act act, size_t rows, struct arena *a, struct err *e)
 {
     *f = (struct affine){ .in = wt.rows, .out = wt.cols, .rows = rows, .act = act, .wt = wt, .w = mat_new(a, wt.cols, wt.rows) };
     f->transposed = true;
@@ -57,7 +57,7 @@ void affine_forward(const struct affine *f, struct mat in, struct mat out)
         product_run(&f->up, in.p, f->wt.p, out.p);
     else
         blas_gemm(false, true, 1, in, f->w, 1, out);
-    f->act->apply(out, out);
+    act_apply(f->act, out, out);
 }
 
 void affine_linear(const struct affine *f, struct mat in, struct mat out)
@@ -67,7 +67,7 @@ void affine_linear(const struct affine *f, struct mat in, struct mat out)
 
 void affine_vjp(const struct affine *f, struct mat out, struct mat s, struct mat delta, struct mat dh)
 {
-    f->act->times_slope(out, s, delta);
+    act_times_slope(f->act, (struct mat){ 0 }, out, s, delta);
     if (dh.p)
         multiply(&f->down, delta, f->w, dh);
 }
@@ -75,7 +75,7 @@ void affine_vjp(const struct affine *f, struct mat out, struct mat s, struct mat
 void affine_jvp(const struct affine *f, struct mat out, struct mat v, struct mat result)
 {
     affine_linear(f, v, result);
-    f->act->times_slope(out, result, result);
+    act_times_slope(f->act, (struct mat){ 0 }, out, result, result);
 }
 
 /* 2 I - W */
@@ -114,7 +114,7 @@ static struct mat scratch_like(const struct affine *f, struct mat v)
 void affine_inverse_apply(const struct affine *f, struct mat v, struct mat offset, const real *bias, real clamp, struct mat out)
 {
     struct mat u = scratch_like(f, v);
-    f->act->inverse(v, clamp, u);
+    f->act.def->inverse(f->act.opts, v, clamp, u);
     if (offset.p)
         mat_sub(u, offset, u);
     if (bias)
@@ -127,13 +127,13 @@ void affine_inverse_apply(const struct affine *f, struct mat v, struct mat offse
 void affine_inverse_difference(const struct affine *f, struct mat h, struct mat d, real clamp, struct mat out)
 {
     struct mat u = scratch_like(f, d);
-    f->act->inverse_difference(h, d, clamp, u);
+    f->act.def->inverse_difference(f->act.opts, h, d, clamp, u);
     multiply(&f->back, u, f->m, out);
 }
 
 void affine_inverse_jvp(const struct affine *f, struct mat h, struct mat d, real clamp, struct mat out)
 {
     struct mat u = scratch_like(f, d);
-    f->act->times_inverse_slope(h, d, clamp, u);
+    f->act.def->times_inverse_slope(f->act.opts, h, d, clamp, u);
     multiply(&f->back, u, f->m, out);
 }

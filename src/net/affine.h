@@ -10,7 +10,7 @@
 
 struct affine {
     size_t in, out, rows;
-    const struct act *act;
+    struct act act;
     struct mat w;              /* (out, in), in the weight vector */
     struct mat wt;             /* (in, out), packed for `up`; {NULL} if that is OpenBLAS, which packs for itself */
     struct product up, down;   /* (rows, in) x wt, accumulating; (rows, out) x w */
@@ -23,9 +23,9 @@ struct affine {
     bool transposed;           /* wt lies in the weight vector, and w is the packed one */
 };
 
-int affine_open(struct affine *f, struct mat w, const struct act *act, size_t rows, struct arena *a, struct err *e);
+int affine_open(struct affine *f, struct mat w, struct act act, size_t rows, struct arena *a, struct err *e);
 /* The same for a map whose weights are the transpose wt (in, out) of another one's. */
-int affine_open_transposed(struct affine *f, struct mat wt, const struct act *act, size_t rows, struct arena *a, struct err *e);
+int affine_open_transposed(struct affine *f, struct mat wt, struct act act, size_t rows, struct arena *a, struct err *e);
 void affine_finish(struct affine *f);
 void affine_refresh(struct affine *f);
 /* out += in W^T, then out = a(out). */

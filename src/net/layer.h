@@ -124,7 +124,7 @@ struct layer {
     size_t n_params;
     struct param params[LAYER_MAX_PARAMS];
     real *weights; /* the network's vector; this layer's parameters start at params[i].offset */
-    const struct act *act; /* of the output, for feedback layers that mirror it; NULL if it has none */
+    struct act act; /* of the output, for feedback layers that mirror it; {NULL} if it has none */
     struct chosen transmit; /* what the layer above gets of the output (transmit.h); {NULL}: the output itself */
     struct arena *arena;   /* of the state */
 };

@@ -11,8 +11,8 @@ struct dense_state {
 
 static const struct option dense_table[] = {
     { "units", OPT_INT, offsetof(struct dense_options, units), NULL, 1, 1e7, OPTION_REQUIRED, "number of outputs" },
-    { "activation", OPT_ENUM, offsetof(struct dense_options, activation), "linear", .names = act_names, .help = "activation of the outputs",
-      .elsewhere = layer_no_activations },
+    { "activation", OPT_PART, offsetof(struct dense_options, activation), "linear", .flags = OPTION_PLAIN, .registry = &act_registry,
+      .help = "activation of the outputs", .elsewhere = layer_no_activations },
     { "tied", OPT_INT, offsetof(struct dense_options, tied), "-1", 0, 1e4, OPTION_NULLABLE,
       "index (from 0) of an earlier dense layer whose weights, transposed, are this layer's; it then has a bias alone, and trainable and "
       "stepsize_factor are about that; null = weights of its own" },
@@ -35,7 +35,7 @@ static int dense_shape(struct layer *l, size_t features, struct err *e)
                       (long long)o->units, l->tied->index, l->tied->n_in);
     l->n_in = features;
     l->n_out = l->n_delta = (size_t)o->units;
-    l->act = act_all[o->activation];
+    l->act = act_of(o->activation);
     if (o->transmit.part != &transmit_identity.part)
         l->transmit = o->transmit;
     if (!l->tied)

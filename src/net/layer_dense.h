@@ -9,7 +9,7 @@ struct dense_options {
     struct layer_options common;
     int64_t units;
     int64_t tied;   /* index of the layer whose transpose it is; -1 = none. Read by chain_shape alone. */
-    int activation; /* index in act_all */
+    struct chosen activation;
     struct chosen transmit;
 };
 

@@ -123,10 +123,10 @@ static void gru_forward(const struct layer *l, struct link at)
         for (size_t j = 0; j < 2 * n; j++)
             gates[j] += hidden[j];
         const struct mat rz = mat_of(gates, 1, 2 * n), new_gate = mat_of(gates + 2 * n, 1, n);
-        act_all[ACT_SIGMOID]->apply(rz, rz);
+        act_sigmoid.apply(NULL, rz, rz);
         for (size_t j = 0; j < n; j++)
             gates[2 * n + j] += gates[j] * hidden[2 * n + j];
-        act_all[ACT_TANH]->apply(new_gate, new_gate);
+        act_tanh.apply(NULL, new_gate, new_gate);
         const real *h = at.in.p + i * n;
         real *out = at.out.p + i * n;
         for (size_t j = 0; j < n; j++)

@@ -6,7 +6,7 @@ struct rnn_options {
     struct layer_options common;
     int64_t units;
     bool sequence;
-    int activation;
+    struct chosen activation;
 };
 
 struct rnn_state {
@@ -20,8 +20,8 @@ static const struct option rnn_table[] = {
     { "units", OPT_INT, offsetof(struct rnn_options, units), NULL, 1, 1e6, OPTION_REQUIRED, "size of the state" },
     { "sequence", OPT_BOOL, offsetof(struct rnn_options, sequence), "false",
       .help = "give every state, for a loss at each step, instead of the last one" },
-    { "activation", OPT_ENUM, offsetof(struct rnn_options, activation), "tanh", .names = act_names, .help = "activation of the state",
-      .elsewhere = layer_no_activations },
+    { "activation", OPT_PART, offsetof(struct rnn_options, activation), "tanh", .flags = OPTION_PLAIN, .registry = &act_registry,
+      .help = "activation of the state", .elsewhere = layer_no_activations },
     LAYER_OPTIONS(struct rnn_options),
     { 0 }
 };
@@ -35,7 +35,7 @@ static int rnn_shape(struct layer *l, size_t features, struct err *e)
     l->n_in = l->n_out = l->n_delta = (size_t)o->units;
     l->n_side = features;
     l->all_states = o->sequence;
-    l->act = act_all[o->activation];
+    l->act = act_of(o->activation);
     layer_add_param(l, "weight_ih", 2, l->n_out, l->n_side, false);
     layer_add_param(l, "weight_hh", 2, l->n_out, l->n_in, false);
     if (o->common.bias)

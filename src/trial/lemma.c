@@ -69,7 +69,7 @@ static double gradient_norm(struct lemma *m, size_t t)
     struct mat one = mat_rows(m->delta, 0, 1);
     for (size_t i = 0; i < one.cols; i++)
         one.p[i] = 1;
-    m->layer->act->times_slope(at->out, one, one);
+    act_times_slope(m->layer->act, (struct mat){ 0 }, at->out, one, one);
     return (double)mat_max_abs(one) * sqrt(mat_sum_squares(at->in) + mat_sum_squares(at->side) + 1);
 }
 

@@ -151,13 +151,13 @@ static int clip_fraction(struct trial *t, const struct measure_def *m, struct si
     if (t->step == 0)
         return 0;
     for (size_t i = 0; i < t->chain.n_layers && t->chain.first_link[i] < t->credit.n; i++) {
-        const struct act *act = t->chain.layers[i].act;
+        const struct act act = t->chain.layers[i].act;
         const struct mat h = t->pass.stacks[i].out;
-        const double low = act == act_all[ACT_TANH] ? -1 + o->clamp : act == act_all[ACT_SIGMOID] ? o->clamp : -INFINITY;
-        const double high = act == act_all[ACT_TANH] || act == act_all[ACT_SIGMOID] ? 1 - o->clamp : INFINITY;
-        double n = 0;
+        double low = -INFINITY, high = INFINITY, n = 0;
+        if (act.def && act.def->range)
+            act.def->range(act.opts, &low, &high);
         for (size_t j = 0; j < mat_n(h); j++)
-            n += h.p[j] < low || h.p[j] > high;
+            n += h.p[j] < low + o->clamp || h.p[j] > high - o->clamp;
         TRY(sink->layer_metric(sink, m->part.name, t->step, (int64_t)i, n / (double)mat_n(h), e));
     }
     return 0;

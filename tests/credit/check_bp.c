@@ -46,12 +46,12 @@ START_TEST(bp_is_the_gradient)
     for (size_t i = 0; i < layer_registry.n_parts; i++) {
         const struct part *part = layer_registry.parts[i];
         const bool sequence = part->gives & GIVES_SEQUENCE;
-        for (size_t j = 0; act_names[j] && (j == 0 || has_option(part, "activation")); j++) {
-            if (!IS_DOUBLE && strstr(act_names[j], "relu"))
+        for (size_t j = 0; j < act_registry.n_parts && (j == 0 || has_option(part, "activation")); j++) {
+            if (!IS_DOUBLE && strstr(act_registry.parts[j]->name, "relu"))
                 continue; /* the finite step of single precision steps over its corner */
             char activation[64] = "";
             if (has_option(part, "activation"))
-                snprintf(activation, sizeof activation, ", activation: %s", act_names[j]);
+                snprintf(activation, sizeof activation, ", activation: %s", act_registry.parts[j]->name);
             snprintf(layers, sizeof layers,
                      "[%s: {units: 5%s}, dense: {units: 6, activation: tanh}, dense: {units: 4}]", part->name,
                      activation);

@@ -84,7 +84,7 @@ END_TEST
 
 /* ---- plain loops: a = act(in W^T + b [+ side U^T]) ---- */
 
-static struct mat round_half(struct rig *r, const struct act *act, struct mat in, struct mat w, const real *bias,
+static struct mat round_half(struct rig *r, struct act act, struct mat in, struct mat w, const real *bias,
                              struct mat side, struct mat u)
 {
     const struct mat out = mat_new(&r->net.arena, in.rows, w.rows);
@@ -97,7 +97,7 @@ static struct mat round_half(struct rig *r, const struct act *act, struct mat in
                 sum += (double)u.p[j * u.cols + k] * (double)side.p[i * side.cols + k];
             out.p[i * w.rows + j] = (real)sum;
         }
-    act->apply(out, out);
+    act_apply(act, out, out);
     return out;
 }
 

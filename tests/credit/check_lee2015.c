@@ -18,7 +18,7 @@ static struct mat jacobian(struct rig *r, size_t j)
     const struct mat out = mat_new(&r->net.arena, N, N), slope = mat_new(&r->net.arena, 1, N);
     for (size_t i = 0; i < N; i++)
         slope.p[i] = 1;
-    below->act->times_slope(x, slope, slope);
+    act_times_slope(below->act, (struct mat){ 0 }, x, slope, slope);
     for (size_t i = 0; i < N; i++)
         for (size_t k = 0; k < N; k++)
             out.p[i * N + k] = w.p[i * N + k] * slope.p[k];
@@ -71,7 +71,7 @@ static size_t proposition_1(const char *activation, double std, bool linear)
             const struct mat x = r.net.pass.links[i].out, slope = mat_new(&r.net.arena, 1, N);
             for (size_t j = 0; j < N; j++)
                 slope.p[j] = 1;
-            r.net.chain.layers[i].act->times_slope(x, slope, slope);
+            act_times_slope(r.net.chain.layers[i].act, (struct mat){ 0 }, x, slope, slope);
             for (size_t j = 0; j < N; j++)
                 up.p[j] = -r.credit.d[i].p[j] / slope.p[j];
             blas_gemm(false, false, 1, l, product, 0, down); /* J^T l as a row */
@@ -228,13 +228,13 @@ static void refresh(struct rig *r)
 }
 
 /* u = a(in W^T + b) */
-static double unit(const struct act *act, struct mat w, const real *b, const double *in, size_t j)
+static double unit(struct act act, struct mat w, const real *b, const double *in, size_t j)
 {
     double sum = (double)b[j];
     for (size_t k = 0; k < w.cols; k++)
         sum += (double)w.p[j * w.cols + k] * in[k];
     real out = (real)sum;
-    act->apply(mat_of(&out, 1, 1), mat_of(&out, 1, 1));
+    act_apply(act, mat_of(&out, 1, 1), mat_of(&out, 1, 1));
     return (double)out;
 }
 

@@ -42,8 +42,8 @@ static double second_bound(struct rig *r, size_t k, double regularization)
                inverse = mat_new(&r->net.arena, 1, H);
     for (size_t i = 0; i < H; i++)
         one.p[i] = 1;
-    l->act->times_slope(h, one, slope);
-    l->act->times_inverse_slope(h, one, (real)1e-3, inverse);
+    act_times_slope(l->act, (struct mat){ 0 }, h, one, slope);
+    l->act.def->times_inverse_slope(l->act.opts, h, one, (real)1e-3, inverse);
     mat_sub(slope, inverse, slope);
     /* eigenvalues of I - A^-1 are 1 - 1/(s^2 + r) over the singular values s of W: the largest magnitude is at one of
      * the ends */
@@ -76,7 +76,7 @@ static void check_net(int seed, int length, double regularization)
         struct mat one = mat_new(&tp.net.arena, 1, H), slope = mat_new(&tp.net.arena, 1, H);
         for (size_t i = 0; i < H; i++)
             one.p[i] = 1;
-        tp.net.chain.layers[0].act->times_slope(at.out, one, slope);
+        act_times_slope(tp.net.chain.layers[0].act, (struct mat){ 0 }, at.out, one, slope);
         share = fmax(share, (double)mat_max_abs(slope) * sqrt(mat_sum_squares(at.in) + mat_sum_squares(at.side) + 1));
         if (k == 0)
             continue;

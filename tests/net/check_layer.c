@@ -37,10 +37,10 @@ static void for_each_layer(void (*test)(struct layer_case *c), size_t features)
     for (size_t i = 0; i < layer_registry.n_parts; i++) {
         const struct part *part = layer_registry.parts[i];
         const bool with_activation = has_option(part, "activation");
-        for (size_t j = 0; act_names[j] && (with_activation || j == 0); j++)
+        for (size_t j = 0; j < act_registry.n_parts && (with_activation || j == 0); j++)
             for (int bias = 0; bias < 2; bias++) {
                 struct layer_case c;
-                open_layer(&c, part, with_activation ? act_names[j] : NULL, bias, features);
+                open_layer(&c, part, with_activation ? act_registry.parts[j]->name : NULL, bias, features);
                 test(&c);
                 net_close(&c.net);
             }
@@ -119,7 +119,7 @@ static void derivative_along(struct layer_case *c, struct link at, struct mat v,
 /* The finite step of single precision steps over the corner of relu and leaky_relu. */
 static bool too_coarse(const struct layer_case *c)
 {
-    return !IS_DOUBLE && c->layer->act && strstr(c->layer->act->name, "relu");
+    return !IS_DOUBLE && c->layer->act.def && strstr(c->layer->act.def->part.name, "relu");
 }
 
 static void jvp_by_differences(struct layer_case *c)
@@ -237,7 +237,7 @@ END_TEST
 static void side_share(struct layer_case *c)
 {
     const struct layer *l = c->layer;
-    if (!l->def->side_product || !l->act || strcmp(l->act->name, "linear") != 0)
+    if (!l->def->side_product || l->act.def != &act_linear)
         return;
     const size_t b = c->net.pass.rows;
     struct link at = own_link(c, b), silent = at;
@@ -268,13 +268,13 @@ static struct mat reachable(struct layer_case *c, size_t rows)
     struct mat v = net_matrix(&c->net, rows, c->layer->n_out);
     for (size_t i = 0; i < mat_n(v); i++)
         v.p[i] = (real)(0.2 + fabs(v.p[i]));
-    c->layer->act->apply(v, v);
+    act_apply(c->layer->act, v, v);
     return v;
 }
 
 static bool inverts(const struct layer_case *c)
 {
-    return c->layer->def->inverse_apply && c->layer->act && c->layer->act->inverse;
+    return c->layer->def->inverse_apply && c->layer->act.def && c->layer->act.def->inverse;
 }
 
 static void refresh_inverse(struct layer_case *c, double r)
@@ -373,7 +373,7 @@ END_TEST
  * products J = W: J^T J z + r z = J^T d. A layer that is not one matrix and an activation has no such equation. */
 static void normal_equations(struct layer_case *c)
 {
-    if (!inverts(c) || strcmp(c->layer->act->name, "linear") != 0)
+    if (!inverts(c) || c->layer->act.def != &act_linear)
         return;
     const struct layer *l = c->layer;
     const size_t b = c->net.pass.rows;
@@ -403,7 +403,7 @@ END_TEST
 /* 2 I - W in the place of W, r = 0: with a linear activation the displacement z of d solves 2 z - W z = d. */
 static void near_the_identity(struct layer_case *c)
 {
-    if (!inverts(c) || strcmp(c->layer->act->name, "linear") != 0)
+    if (!inverts(c) || c->layer->act.def != &act_linear)
         return;
     const struct layer *l = c->layer;
     const size_t b = c->net.pass.rows;
