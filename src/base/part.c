@@ -10,10 +10,6 @@ const char *capability_text(unsigned bits)
         return "maps displacements linearly";
     case GIVES_TRAIN:
         return "has parameters to train";
-    case GIVES_INVERSE:
-        return "has a regularized inverse";
-    case GIVES_MIRROR:
-        return "has a feedback layer of mirrored shape";
     case GIVES_SEQUENCE:
         return "reads a sequence";
     case GIVES_DIRECT:

@@ -28,8 +28,6 @@ enum capability {
     GIVES_APPLY = 1u << 0, /* mapping: g_k(t) */
     GIVES_JVP = 1u << 1,   /* mapping: a linear map of displacements */
     GIVES_TRAIN = 1u << 2, /* mapping: has parameters that a feedback loss trains */
-    GIVES_INVERSE = 1u << 3, /* layer: a regularized inverse */
-    GIVES_MIRROR = 1u << 4,  /* layer: a feedback layer of mirrored shape */
     GIVES_SEQUENCE = 1u << 5, /* layer: reads a sequence and carries a state */
     GIVES_DIRECT = 1u << 6    /* mapping: can read the last target directly, past the layers between */
 };

@@ -54,7 +54,7 @@ static inline void act_times_slope(struct act a, struct mat u, struct mat h, str
 /* w becomes a(u + w) - a(u), h = a(u), for every block of u.rows rows of w. */
 void act_difference_blocks(struct act a, struct mat u, struct mat h, struct mat w);
 
-#define ACTIVATIONS(X) X(act_tanh) X(act_sigmoid) X(act_relu) X(act_linear) X(act_leaky_relu) X(act_elu)
+#define ACTIVATIONS(X) X(act_tanh) X(act_sigmoid) X(act_relu) X(act_linear) X(act_leaky_relu) X(act_elu) X(act_gelu)
 #define ACT_EXTERN(name) extern const struct act_def name;
 ACTIVATIONS(ACT_EXTERN)
 #undef ACT_EXTERN

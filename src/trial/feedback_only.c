@@ -84,7 +84,7 @@ int feedback_only_minibatch(struct trial *t, struct sink *sink, struct err *e)
                      &t->pass.batch);
     step_begin(t, FAR + (uint64_t)f->done, true);
     chain_forward(&t->pass);
-    const bool targets = ((const struct fbloss_def *)c->algorithm.feedback_loss.part)->needs_targets;
+    const bool targets = fbloss_of(&t->credit)->at_targets;
     if (targets)
         TRY(credit_head(&t->credit, &t->pass, c->loss, t->gradient, e));
     TRY(credit_refresh(&t->credit, &t->pass, e));

@@ -65,6 +65,7 @@ struct trial {
     const struct config *config;
     char key[65];
     struct arena memory;  /* of the trial's life */
+    struct arena *shapes; /* of what describes it: memory, except when its size is measured */
     struct arena scratch; /* evaluation passes; rewound after each */
     struct data_shape data;
     const struct dataset_def *dataset;
@@ -75,7 +76,8 @@ struct trial {
     real *gradient;
     struct references *references; /* for metrics that compare with something; else NULL */
     real *direction; /* a probe's own update, to be judged in place of the step's; else NULL */
-    real *kept_gradient; /* of layers already moved, when layers are updated in turn; else NULL */
+    real *kept_gradient; /* of units already moved, when units are updated in turn; else NULL */
+    struct mat *kept_targets; /* of the first pass, when they are kept meanwhile; else NULL */
     struct optimizer forward, feedback;
     struct feedback_only feedback_only;
     struct noise pass_noise;     /* input and transmissions, once per step */
@@ -110,6 +112,8 @@ void config_check(const struct node *tree, struct config *c, struct arena *a, st
 /* Everything a trial allocates for training, with initial weights but without data: what a probe needs. */
 int trial_setup(struct trial *t, const struct config *c, bool initial_weights, struct err *e);
 void trial_teardown(struct trial *t);
+/* What of it takes memory, in t->memory, which may count only. Data, weights and streams of noise come after. */
+int trial_open_parts(struct trial *t, const struct config *c, struct arena *shapes, struct err *e);
 /* The choice of parts a configuration stands for. */
 struct credit_choice config_credit(const struct config_algorithm *a);
 /* What moves the parameters of a layer: its own optimizer, or train.optimizer. */
@@ -184,10 +188,7 @@ enum compares {
 /* Of all metrics of a trial's log. */
 unsigned references_asked(const struct config *c);
 int references_open(struct trial *t, struct err *e);
-/* Reals that they take. */
-int references_reals(const struct config *c, const struct chain *chain, double *n, struct arena *a, struct err *e);
 int references_take(struct trial *t, struct err *e);
-void references_close(struct trial *t);
 /* The update of one reference at the present pass. */
 int reference_take(struct trial *t, struct reference *r, real *gradient, struct err *e);
 /* Turns ERR_SINGULAR into a gradient of NaN; other codes pass. */
@@ -200,17 +201,14 @@ bool angle_between(size_t n, const struct mat *a, const struct mat *b, double *d
 bool angle_of_layer(struct trial *t, size_t layer, bool biases, real *other, double *degrees);
 
 /* ---- gauss_newton.c ---- */
-double gauss_newton_reals(const struct chain *chain, size_t rows, bool step);
 int gauss_newton_open(struct trial *t, bool step, struct err *e);
 int gauss_newton_take(struct trial *t, struct err *e);
-void gauss_newton_close(struct gauss_newton *g);
 /* The Gauss-Newton step of every layer. */
 real *gauss_newton_step(struct gauss_newton *g);
 int nullspace_measure(struct trial *t, const struct measure_def *m, struct sink *sink, struct err *e);
 int jacobian_condition_measure(struct trial *t, const struct measure_def *m, struct sink *sink, struct err *e);
 
 /* ---- gnt_search.c ---- */
-double gnt_search_reals(const struct chain *chain);
 int gnt_search_open(struct trial *t, struct err *e);
 int gnt_search_take(struct trial *t, struct err *e);
 int gnt_search_measure(struct trial *t, const struct measure_def *m, struct sink *sink, struct err *e);

@@ -45,14 +45,14 @@ static int take(struct input *in, const char *name, size_t rank, const size_t *s
     return 0;
 }
 
-static int read_layer(struct input *in, const struct layer *l, const char *prefix, real *weights, struct err *e)
+static int read_layer(struct input *in, const struct unit *l, const char *prefix, real *weights, struct err *e)
 {
     char name[96];
     for (size_t j = 0; j < l->n_params; j++) {
         const struct param *p = &l->params[j];
         const size_t shape[2] = { p->rows, p->cols };
         const struct tensor *t;
-        layer_param_name(l, j, prefix, name, sizeof name);
+        unit_param_name(l, j, prefix, name, sizeof name);
         TRY(take(in, name, p->rank, shape, false, &t, e));
         for (size_t i = 0; i < t->n; i++)
             weights[p->offset + i] = (real)tensor_get(t, i);
@@ -95,29 +95,26 @@ static int read_labels(struct input *in, struct trial *t, struct err *e)
     return 0;
 }
 
-/* [B, n], or [B, T, n] for a layer above one that gives all states. */
-static int read_draws(struct input *in, const struct trial *t, const char *name, struct mat to, struct err *e)
+/* [B, n]; [B, T, n] for a unit above one that gives all states, and where an axis of steps is asked for. */
+static int read_draws(struct input *in, const struct trial *t, const char *name, struct mat to, bool axis, struct err *e)
 {
     const size_t steps = to.rows / t->pass.rows;
-    return to.p ? read_rows(in, name, t->pass.rows, steps, to.cols, steps > 1, to.p, e) : 0;
+    return to.p ? read_rows(in, name, t->pass.rows, steps, to.cols, axis || steps > 1, to.p, e) : 0;
 }
 
 /* Random numbers of a training pass. */
 static int read_noise(struct input *in, struct trial *t, struct err *e)
 {
     char name[64];
-    TRY(read_draws(in, t, "noise.input", t->pass.noise.draws, e));
-    TRY(read_draws(in, t, "noise.input", t->credit.input_noise, e));
-    for (size_t i = 0; i < t->chain.n_layers; i++) {
-        const char *kind = transmit_draws_names[transmit_draws_of(t->chain.layers[i].transmit, true)];
+    TRY(read_draws(in, t, "noise.input", t->pass.noise.draws, false, e));
+    for (size_t i = 0; i < t->chain.n_units; i++) {
+        const char *kind = transmit_draws_names[transmit_draws_of(t->chain.units[i].transmit, true)];
         snprintf(name, sizeof name, "noise.%s.%zu", kind, i);
-        TRY(read_draws(in, t, name, t->pass.draws[i], e));
+        TRY(read_draws(in, t, name, t->pass.draws[i], false, e));
     }
-    for (size_t i = 0; i < t->credit.n_feedback; i++) {
-        const struct feedback *f = &t->credit.feedback[i];
-        const char *kind = transmit_draws_names[transmit_draws_of(t->chain.layers[f->target].transmit, true)];
-        snprintf(name, sizeof name, "noise.feedback_%s.%zu", kind, f->target);
-        TRY(read_draws(in, t, name, f->resend, e));
+    for (size_t i = 0; i < t->credit.n_draws; i++) {
+        const struct draw *d = &t->credit.draws[i];
+        TRY(read_draws(in, t, d->name, d->to, d->steps, e));
     }
     return 0;
 }
@@ -142,27 +139,29 @@ static int check_all_used(const struct input *in, struct err *e)
 /* direction.<parameter>: an update that metrics judge in place of the step's own, which is not known yet. */
 struct direction {
     real *values; /* [n_vector] */
-    bool any, *given; /* [n_layers * LAYER_MAX_PARAMS] */
+    bool any, **given; /* [n_units][n_params] */
 };
 
 static int read_direction(struct input *in, struct trial *t, struct direction *d, struct err *e)
 {
     d->values = arena_need(&t->scratch, t->chain.n_vector, sizeof *d->values);
-    d->given = arena_need(&t->scratch, t->chain.n_layers * LAYER_MAX_PARAMS, sizeof *d->given);
-    for (size_t i = 0; i < t->chain.n_layers; i++)
-        for (size_t j = 0; j < t->chain.layers[i].n_params; j++) {
-            const struct param *p = &t->chain.layers[i].params[j];
+    d->given = arena_need(&t->scratch, t->chain.n_units, sizeof *d->given);
+    for (size_t i = 0; i < t->chain.n_units; i++) {
+        d->given[i] = arena_need(&t->scratch, t->chain.units[i].n_params, sizeof **d->given);
+        for (size_t j = 0; j < t->chain.units[i].n_params; j++) {
+            const struct param *p = &t->chain.units[i].params[j];
             const size_t shape[2] = { p->rows, p->cols };
             char name[96], full[128];
             const struct tensor *values;
-            snprintf(full, sizeof full, "direction.%s", layer_param_name(&t->chain.layers[i], j, "layers", name, sizeof name));
+            snprintf(full, sizeof full, "direction.%s", unit_param_name(&t->chain.units[i], j, "layers", name, sizeof name));
             if (!safetensors_find(&in->file, full))
                 continue;
             TRY(take(in, full, p->rank, shape, false, &values, e));
             for (size_t k = 0; k < values->n; k++)
                 d->values[p->offset + k] = (real)tensor_get(values, k);
-            d->any = d->given[i * LAYER_MAX_PARAMS + j] = true;
+            d->any = d->given[i][j] = true;
         }
+    }
     return 0;
 }
 
@@ -171,10 +170,10 @@ static void set_direction(struct trial *t, const struct direction *d)
 {
     if (!d->any)
         return;
-    for (size_t i = 0; i < t->chain.n_layers; i++)
-        for (size_t j = 0; j < t->chain.layers[i].n_params; j++)
-            if (!d->given[i * LAYER_MAX_PARAMS + j])
-                mat_copy(layer_param(&t->chain.layers[i], j, t->gradient), layer_param(&t->chain.layers[i], j, d->values));
+    for (size_t i = 0; i < t->chain.n_units; i++)
+        for (size_t j = 0; j < t->chain.units[i].n_params; j++)
+            if (!d->given[i][j])
+                mat_copy(unit_param(&t->chain.units[i], j, t->gradient), unit_param(&t->chain.units[i], j, d->values));
     t->direction = d->values;
 }
 
@@ -182,19 +181,10 @@ static int read_all(struct input *in, struct trial *t, struct direction *directi
 {
     if (metrics)
         TRY(read_direction(in, t, direction, e));
-    for (size_t i = 0; i < t->chain.n_layers; i++)
-        TRY(read_layer(in, &t->chain.layers[i], "layers", t->chain.weights, e));
-    for (size_t i = 0; i < credit_n_feedback_layers(&t->credit); i++)
-        TRY(read_layer(in, credit_feedback_layer(&t->credit, i), "feedback", t->credit.feedback_weights, e));
-    for (size_t i = 0; i < t->credit.n_feedback; i++) {
-        const struct feedback *f = &t->credit.feedback[i];
-        if (!f->noise.p)
-            continue;
-        char name[64];
-        const size_t links = f->noise.rows / t->pass.rows;
-        snprintf(name, sizeof name, "noise.feedback.%zu", f->target);
-        TRY(read_rows(in, name, t->pass.rows, links, f->noise.cols, t->data.sequence, f->noise.p, e));
-    }
+    for (size_t i = 0; i < t->chain.n_units; i++)
+        TRY(read_layer(in, &t->chain.units[i], "layers", t->chain.weights, e));
+    for (size_t i = 0; i < credit_n_feedback_units(&t->credit); i++)
+        TRY(read_layer(in, credit_feedback_unit(&t->credit, i), "feedback", t->credit.feedback_weights, e));
     TRY(read_noise(in, t, e));
     TRY(read_batch(in, t, e));
     TRY(check_all_used(in, e));
@@ -218,13 +208,13 @@ static void add_number(struct safetensors_writer *w, struct arena *a, const char
     safetensors_add(w, name, DTYPE_F64, 0, NULL, copy);
 }
 
-static void add_updates(struct safetensors_writer *w, struct arena *a, const struct layer *l, const char *prefix, const real *gradient)
+static void add_updates(struct safetensors_writer *w, struct arena *a, const struct unit *l, const char *prefix, const real *gradient)
 {
     char name[96], full[128];
     for (size_t j = 0; j < l->n_params; j++) {
         const struct param *p = &l->params[j];
         const size_t shape[2] = { p->rows, p->cols };
-        snprintf(full, sizeof full, "update.%s", layer_param_name(l, j, prefix, name, sizeof name));
+        snprintf(full, sizeof full, "update.%s", unit_param_name(l, j, prefix, name, sizeof name));
         add(w, a, full, p->rank, shape, gradient + p->offset, p->rows * p->cols);
     }
 }
@@ -233,9 +223,9 @@ static void add_updates(struct safetensors_writer *w, struct arena *a, const str
 static void add_states(struct safetensors_writer *w, struct arena *a, const struct trial *t, const struct pass *p, bool targets)
 {
     char name[64];
-    for (size_t i = 0; i < t->chain.n_layers; i++) {
-        const struct link *s = &p->stacks[i];
-        const bool recurrent = t->chain.layers[i].def->part.gives & GIVES_SEQUENCE;
+    for (size_t i = 0; i < t->chain.n_units; i++) {
+        const struct at *s = &p->stacks[i];
+        const bool recurrent = unit_is_recurrent(&t->chain.units[i]);
         const bool each_step = !recurrent && i > 0 && t->chain.per_step > 1; /* a layer on every state: [T, B, n] */
         const size_t b = p->rows, n = s->out.cols, first = recurrent ? b * n : 0, total = first + mat_n(s->out);
         const size_t flat[2] = { b, n }, every[3] = { t->chain.per_step, b, n }, steps[3] = { t->chain.links_of[i] + 1, b, n };
@@ -294,7 +284,7 @@ static int add_metrics(struct trial *t, struct safetensors_writer *w, struct are
 static int probe_step(struct trial *t, struct safetensors_writer *w, struct arena *a, const struct direction *direction, bool metrics, struct err *e)
 {
     const bool in_turn = t->kept_gradient != NULL;
-    const struct mapping_def *mapping = (const struct mapping_def *)t->config->algorithm.mapping.part;
+    const struct mapping_def *mapping = mapping_of(&t->credit);
     const bool targets = mapping->apply || mapping->own_target || t->config->algorithm.head > 0;
     if (in_turn) { /* states, targets and loss are those of the first pass, before any layer moves */
         chain_forward(&t->pass);
@@ -308,11 +298,11 @@ static int probe_step(struct trial *t, struct safetensors_writer *w, struct aren
     TRY(step_train(t, false, e));
     if (!in_turn)
         add_states(w, a, t, &t->pass, targets);
-    for (size_t i = 0; i < t->chain.n_layers; i++)
-        add_updates(w, a, &t->chain.layers[i], "layers", t->gradient);
+    for (size_t i = 0; i < t->chain.n_units; i++)
+        add_updates(w, a, &t->chain.units[i], "layers", t->gradient);
     if (t->feedback.n_groups)
         for (size_t i = 0; i < t->credit.n_feedback; i++)
-            add_updates(w, a, &t->credit.feedback[i].layer, "feedback", t->credit.feedback_gradient);
+            add_updates(w, a, &t->credit.feedback[i].unit, "feedback", t->credit.feedback_gradient);
     set_direction(t, direction);
     return metrics ? add_metrics(t, w, a, e) : 0;
 }
@@ -321,25 +311,25 @@ static int probe_step(struct trial *t, struct safetensors_writer *w, struct aren
 
 /* Draws of an evaluation: noise.uniform.<i> [M, B, n], with a pass for each entry of the first axis. */
 struct given_draws {
-    const struct tensor **tensors; /* [n_layers], NULL for layers without */
+    const struct tensor **tensors; /* [n_units], NULL for layers without */
 };
 static void give_draws(void *self, struct pass *p, size_t number)
 {
     const struct given_draws *given = self;
-    for (size_t i = 0; i < p->chain->n_layers; i++)
+    for (size_t i = 0; i < p->chain->n_units; i++)
         for (size_t j = 0; given->tensors[i] && j < mat_n(p->draws[i]); j++)
             p->draws[i].p[j] = (real)tensor_get(given->tensors[i], number * mat_n(p->draws[i]) + j);
 }
 
 static int read_evaluation(struct input *in, struct trial *t, const struct pass *p, struct given_draws *given, struct err *e)
 {
-    for (size_t i = 0; i < t->chain.n_layers; i++)
-        TRY(read_layer(in, &t->chain.layers[i], "layers", t->chain.weights, e));
-    given->tensors = arena_need(&t->scratch, t->chain.n_layers, sizeof *given->tensors);
-    for (size_t i = 0; i < t->chain.n_layers; i++) {
+    for (size_t i = 0; i < t->chain.n_units; i++)
+        TRY(read_layer(in, &t->chain.units[i], "layers", t->chain.weights, e));
+    given->tensors = arena_need(&t->scratch, t->chain.n_units, sizeof *given->tensors);
+    for (size_t i = 0; i < t->chain.n_units; i++) {
         char name[64];
         const size_t shape[3] = { (size_t)t->config->log.samples, p->draws[i].rows, p->draws[i].cols };
-        snprintf(name, sizeof name, "noise.%s.%zu", transmit_draws_names[transmit_draws_of(t->chain.layers[i].transmit, false)], i);
+        snprintf(name, sizeof name, "noise.%s.%zu", transmit_draws_names[transmit_draws_of(t->chain.units[i].transmit, false)], i);
         if (p->draws[i].p)
             TRY(take(in, name, 3, shape, false, &given->tensors[i], e));
     }

@@ -16,7 +16,7 @@ int feedback_step(struct trial *t, uint64_t item, int64_t count, bool draw, stru
 {
     if (draw)
         noise_draw(&t->feedback_noise, item);
-    TRY(credit_feedback(&t->credit, &t->pass, e));
+    TRY(credit_feedback(&t->credit, &t->pass, NULL, e));
     for (size_t i = 0; i < t->feedback.n_groups; i++)
         optimizer_step(&t->feedback, i, count);
     return 0;
@@ -30,12 +30,12 @@ int64_t feedback_steps_per_minibatch(const struct config_feedback *f)
 /* Notes the first parameter with a value that is not finite in `vector` (weights or update directions), for the record of a diverged trial. */
 static bool find_bad(struct trial *t, real *vector)
 {
-    for (size_t i = 0; i < t->chain.n_layers; i++) {
-        const struct layer *l = &t->chain.layers[i];
+    for (size_t i = 0; i < t->chain.n_units; i++) {
+        const struct unit *l = &t->chain.units[i];
         for (size_t j = 0; j < l->n_params; j++)
-            if (!mat_all_finite(layer_param(l, j, vector))) {
+            if (!mat_all_finite(unit_param(l, j, vector))) {
                 t->bad_layer = (int64_t)i;
-                layer_param_name(l, j, "layers", t->bad_tensor, sizeof t->bad_tensor);
+                unit_param_name(l, j, "layers", t->bad_tensor, sizeof t->bad_tensor);
                 return true;
             }
     }
@@ -85,7 +85,7 @@ static int sequential(struct trial *t, int order, struct err *e)
     struct credit *c = &t->credit;
     if (order == ORDER_SEQUENTIAL_KEPT)
         for (size_t k = 0; k < c->n; k++)
-            mat_add(t->pass.links[k].out, c->d[k], c->kept[k]);
+            mat_add(t->pass.links[k].out, c->d[k], t->kept_targets[k]);
     TRY(check_update(t, e));
     optimizer_step(&t->forward, 0, t->step + 1);
     for (size_t i = 1; i < t->forward.n_groups; i++) {
@@ -98,7 +98,7 @@ static int sequential(struct trial *t, int order, struct err *e)
         if (order == ORDER_SEQUENTIAL_KEPT) {
             c->first_nonzero = 0; /* displacements to kept targets are not those that were cut */
             for (size_t k = 0; k < c->n; k++)
-                mat_sub(c->kept[k], t->pass.links[k].out, c->d[k]);
+                mat_sub(t->kept_targets[k], t->pass.links[k].out, c->d[k]);
             TRY(credit_update(c, &t->pass, t->gradient, e));
         } else {
             TRY(credit_pass(t, e));
@@ -115,7 +115,7 @@ static int sequential(struct trial *t, int order, struct err *e)
 void step_begin(struct trial *t, uint64_t item, bool draw)
 {
     const int64_t per_epoch = config_per_epoch(t->config, &t->data);
-    credit_set_epoch(&t->credit, per_epoch ? t->step / per_epoch + 1 : 1);
+    t->credit.epoch = per_epoch ? t->step / per_epoch + 1 : 1;
     if (draw)
         noise_draw(&t->pass_noise, item);
 }
@@ -144,7 +144,7 @@ int step_train(struct trial *t, bool draw, struct err *e)
     if (joint && order != ORDER_SIMULTANEOUS) { /* its gradient belongs to the first pass; its weights move after the layers */
         if (draw)
             noise_draw(&t->feedback_noise, (uint64_t)t->step);
-        TRY(credit_feedback(&t->credit, &t->pass, e));
+        TRY(credit_feedback(&t->credit, &t->pass, NULL, e));
     }
     if (t->references && t->references->wanted)
         TRY(references_take(t, e));

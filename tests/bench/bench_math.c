@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <time.h>
 
+static struct arena workspace; /* of all solvers */
+
 enum { ROUNDS = 101 };
 
 static double seconds(void)
@@ -131,12 +133,11 @@ int main(void)
     for (size_t i = 0; i < sizeof widths / sizeof *widths; i++) {
         const size_t h = widths[i];
         struct fixture square = fixture(&a, h, h, h);
-        if (ridge_init(&square.ridge, h, h, &e) < 0) {
+        if (ridge_init(&square.ridge, h, h, &workspace, &e) < 0) {
             err_print(&e, stderr, false);
             return EXIT_FAILURE;
         }
         printf("ridge_inverse_%zu %.0f us\n", h, 1e6 * median(inverse, &square, h < 200 ? 4 : 1));
-        ridge_finish(&square.ridge);
     }
     arena_finish(&a);
     return EXIT_SUCCESS;

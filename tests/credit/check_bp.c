@@ -13,9 +13,9 @@ static void by_differences(const char *name, int length, const char *layers, con
     rig_open(&r, yaml, "bp", "{}");
     rig_step(&r);
     const double eps = BOUND(1e-5, 1e-2);
-    for (size_t i = 0; i < r.net.chain.n_layers; i++) {
-        const struct layer *l = &r.net.chain.layers[i];
-        const size_t n = layer_n_weights(l);
+    for (size_t i = 0; i < r.net.chain.n_units; i++) {
+        const struct unit *l = &r.net.chain.units[i];
+        const size_t n = unit_n_weights(l);
         const struct mat fd = mat_new(&r.net.arena, 1, n);
         for (size_t j = 0; j < n; j++) {
             real *w = layer_entry(l, r.net.chain.weights, j);
@@ -92,7 +92,7 @@ START_TEST(bp_does_not_depend_on_the_head)
         struct rig a, b;
         rig_open(&a, nets[i], "bp", "{}");
         rig_step(&a);
-        for (size_t head = 1; head < a.net.chain.n_layers; head++) {
+        for (size_t head = 1; head < a.net.chain.n_units; head++) {
             char own[32];
             snprintf(own, sizeof own, "{head: %zu}", head);
             rig_open(&b, nets[i], "bp", own);

@@ -3,6 +3,8 @@
 #include "../check_main.h"
 #include "fixture.h"
 
+#include "credit/update.h"
+
 #include <float.h>
 
 #define FLAT "{layers: [{dense: {units: 5, activation: tanh}, repeat: 2}, dense: {units: 4}]}"
@@ -67,7 +69,7 @@ static size_t combine(const char *net, const char *own)
     const struct mat first = rig_all_updates(&r);
     ck_assert_msg(mat_all_finite(first) && mat_max_abs(first) > 0, "%s on %s: updates are not finite", own, net);
     struct err again = { 0 };
-    must(credit_feedback(&r.credit, &r.net.pass, &again), &again);
+    must(credit_feedback(&r.credit, &r.net.pass, NULL, &again), &again);
     rig_step(&r);
     ck_assert_msg(mat_relative_error(rig_all_updates(&r), first) == 0, "%s on %s: a second step differs", own, net);
     rig_close(&r);
@@ -162,14 +164,14 @@ static void underflow(const char *propagate, const char *update)
     ck_assert(mat_max_abs(r.credit.d[0]) == 0);
     for (size_t k = 0; k < r.credit.n; k++) {
         ck_assert_msg(!has_denormal(r.credit.d[k]), "%s: displacement %zu holds denormal numbers", own, k);
-        ck_assert_msg(!r.credit.s || !has_denormal(r.credit.s[k]), "%s: signal %zu holds denormal numbers", own, k);
+        ck_assert_msg(strcmp(r.credit.choice.update.part->name, "through_chain") != 0 || !has_denormal(through_chain_signal(&r.credit, k)), "%s: signal %zu holds denormal numbers", own, k);
     }
     /* the same without the cut */
     struct err e = { 0 };
     const struct mapping_def *g = (const struct mapping_def *)r.credit.choice.mapping.part;
     const bool linear = strcmp(propagate, "linear") == 0;
     for (size_t k = r.credit.n - 1; k-- > 0;)
-        (linear ? g->jvp : g->difference)(&r.credit, &r.net.pass, k, r.credit.d[k + 1], r.credit.d[k]);
+        rig_map(&r, linear ? g->jvp : g->difference, k, r.credit.d[k + 1], r.credit.d[k]);
     r.credit.first_nonzero = 0;
     memset(r.g, 0, r.net.chain.n_vector * sizeof *r.g);
     must(credit_update(&r.credit, &r.net.pass, r.g, &e), &e);
@@ -232,7 +234,7 @@ START_TEST(nan_reaches_the_updates)
     for (int update = 0; update < 2; update++) {
         r.credit.d[4].p[3] = NAN;
         struct err e = { 0 };
-        ((const struct propagate_def *)r.credit.choice.propagate.part)->back(&r.credit, &r.net.pass);
+        must(propagate_of(&r.credit)->back(&r.credit, &r.net.pass, 0, &e), &e);
         ck_assert(!mat_all_finite(r.credit.d[0]));
         must(credit_update(&r.credit, &r.net.pass, r.g, &e), &e);
         ck_assert(!mat_all_finite(rig_updates(&r, 0, 1)));
@@ -250,7 +252,7 @@ START_TEST(a_singular_layer_says_so)
     struct err e = { 0 };
     rig_open(&r, "{length: 5, layers: [rnn: {units: 5}, dense: {units: 4}]}", "tp", "{mapping: {regularization: 0}}");
     rig_step(&r);
-    const struct mat w = layer_param(&r.net.chain.layers[0], 1, r.net.chain.weights);
+    const struct mat w = unit_param(&r.net.chain.units[0], 1, r.net.chain.weights);
     for (size_t j = 0; j < 5; j++)
         w.p[j] = 2 * w.p[5 + j];
     chain_refresh(&r.net.chain);

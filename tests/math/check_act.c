@@ -6,7 +6,7 @@
 #include <string.h>
 
 /* Every registered activation, in the registry's order, and some with options of their own. */
-enum { TANH, SIGMOID, RELU, LINEAR, LEAKY, ELU, STEEP, LOW_ELU, N_ACTS };
+enum { TANH, SIGMOID, RELU, LINEAR, LEAKY, ELU, GELU, STEEP, LOW_ELU, N_ACTS };
 static const char *const as_written[] = { "{name: leaky_relu, slope: 0.9}", "{name: elu, alpha: 0.7}" };
 static struct act acts[N_ACTS];
 static struct arena arena;
@@ -169,6 +169,8 @@ START_TEST(nan_passes)
     enum { N = 21 };
     const real tol = (real)1e-3;
     for (size_t a = 0; a < N_ACTS; a++) {
+        if (acts[a].def->of_input)
+            continue; /* gelu: below */
         const struct act_def *const f = acts[a].def;
         const void *const o = acts[a].opts;
         for (size_t at = 0; at < N; at++) {
@@ -226,6 +228,8 @@ END_TEST
 START_TEST(slopes)
 {
     for (size_t a = 0; a < N_ACTS; a++) {
+        if (acts[a].def->of_input)
+            continue; /* gelu: below */
         for (double u = -6.1; u < 6; u += 0.37) {
             const double step = 1e-4;
             const double want =
@@ -247,7 +251,7 @@ END_TEST
 START_TEST(slope_differences)
 {
     for (size_t a = 0; a < N_ACTS; a++)
-        for (double u = -3.1; u < 3; u += 0.37)
+        for (double u = -3.1; u < 3 && acts[a].def->times_slope_difference; u += 0.37)
             for (double step = 1; step > 1e-9; step /= 10) {
                 real h = apply(a, (real)u), x = (real)u, d = (real)step, s = 1, out;
                 acts[a].def->difference(acts[a].opts, mat_of(&x, 1, 1), mat_of(&h, 1, 1), mat_of(&d, 1, 1), mat_of(&d, 1, 1));
@@ -269,6 +273,8 @@ END_TEST
 START_TEST(inverse_undoes)
 {
     for (size_t a = 0; a < N_ACTS; a++) {
+        if (acts[a].def->of_input)
+            continue; /* gelu: below */
         for (double u = -5.03; u < 5; u += 0.113) {
             if (a == RELU && u < 0)
                 continue;
@@ -335,6 +341,8 @@ START_TEST(differences_do_not_cancel)
         const real u = (real)(reach * (2 * rng_uniform(&r) - 1));
         const real w = (real)(exp2(-60 * rng_uniform(&r) + 4) * (2 * rng_uniform(&r) - 1));
         for (size_t a = 0; a < N_ACTS; a++) {
+            if (acts[a].def->of_input)
+                continue; /* gelu: below */
             real x = u, h = apply(a, u), d = w, out;
             acts[a].def->difference(acts[a].opts, mat_of(&x, 1, 1), mat_of(&h, 1, 1), mat_of(&d, 1, 1), mat_of(&out, 1, 1));
             const long double want = exact_difference(a, (long double)u, (long double)w);
@@ -405,7 +413,7 @@ START_TEST(inverse_differences_of_elu)
 {
     struct rng r = rng_stream(2385, "inverse_difference");
     for (unsigned round = 0; round < 40000; round++)
-        for (size_t a = ELU; a <= LOW_ELU; a += LOW_ELU - ELU) {
+        for (size_t a = ELU; a <= LOW_ELU; a += LOW_ELU - ELU) { /* both */
             const long double alpha = alpha_of(a);
             real h = (real)(-0.6 + 2 * rng_uniform(&r)), d = (real)(exp2(-60 * rng_uniform(&r)) * (0.05 - rng_uniform(&r) * 0.1)), out;
             const long double b = h, t = b + d;
@@ -415,6 +423,28 @@ START_TEST(inverse_differences_of_elu)
             ck_assert_msg(fabsl((long double)out - want) <= 200 * (long double)REAL_ROUND * fabsl(want), "%g + %g: %.9g for %.9Lg", (double)h, (double)d,
                           (double)out, want);
         }
+}
+END_TEST
+
+/* gelu is no function of its output's slope and has no inverse; near displacements are accurate, far ones to the size of their ends. */
+START_TEST(gelu_is_accurate)
+{
+    struct rng r = rng_stream(2385, "gelu");
+    const struct act_def *const f = acts[GELU].def;
+    ck_assert(f->of_input && !f->inverse && !f->zeta && !f->times_slope_difference);
+    ck_assert(apply(GELU, -INFINITY) == 0 && apply(GELU, INFINITY) == INFINITY && apply(GELU, 0) == 0 && isnan(apply(GELU, NAN)));
+    for (unsigned round = 0; round < 20000; round++) {
+        real x = (real)(12 * (rng_uniform(&r) - 0.5)), h = apply(GELU, x), one = 1, slope, d, out;
+        d = (real)(exp2(-60 * rng_uniform(&r) + 2) * (2 * rng_uniform(&r) - 1));
+        const long double u = x, w = d, root = sqrtl(0.5L), end = u + w;
+        const long double want = 0.5L * u * erfcl(-u * root), after = 0.5L * end * erfcl(-end * root);
+        const long double steep = 0.5L * erfcl(-u * root) + u * expl(-u * u / 2) * root / sqrtl(acosl(-1));
+        act_times_slope(acts[GELU], mat_of(&x, 1, 1), mat_of(&h, 1, 1), mat_of(&one, 1, 1), mat_of(&slope, 1, 1));
+        f->difference(NULL, mat_of(&x, 1, 1), mat_of(&h, 1, 1), mat_of(&d, 1, 1), mat_of(&out, 1, 1));
+        ck_assert(fabsl((long double)h - want) <= 8 * (1 + u * u) * REAL_ROUND * fabsl(want) + 1e-300L);
+        ck_assert(fabsl((long double)slope - steep) <= 20 * REAL_ROUND);
+        ck_assert_msg(fabsl((long double)out - (after - want)) <= 20 * REAL_ROUND * fabsl(w) + 1e-18L, "gelu(%g + %g): %g", (double)x, (double)d, (double)out);
+    }
 }
 END_TEST
 
@@ -488,6 +518,8 @@ START_TEST(results_do_not_depend_on_place)
     struct rng r = rng_stream(2385, "place");
     struct mat x = random_mat(&r, 1, N, 3), d = random_mat(&r, 1, N, (real)0.3);
     for (size_t a = 0; a < N_ACTS; a++) {
+        if (acts[a].def->of_input)
+            continue; /* gelu: below */
         const struct act_def *const f = acts[a].def;
         const void *const o = acts[a].opts;
         for (unsigned call = 0; call < 6; call++) {
@@ -545,6 +577,7 @@ static void add_tests(TCase *t)
     tcase_add_test(t, differences_at_the_ends);
     tcase_add_test(t, inverse_differences_do_not_cancel);
     tcase_add_test(t, inverse_differences_of_elu);
+    tcase_add_test(t, gelu_is_accurate);
     tcase_add_test(t, zeta_has_the_slope);
     tcase_add_test(t, inverse_difference_is_clipped);
     tcase_add_test(t, results_do_not_depend_on_place);

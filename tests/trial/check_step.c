@@ -59,7 +59,7 @@ static void manual(struct fixture *f, bool kept)
     const struct chosen loss = f->config.loss;
     const struct optim_def *sgd = (const struct optim_def *)f->config.train.optimizer.part;
     struct mat *target = arena_need(&f->arena, c->n, sizeof *target);
-    for (size_t i = 0; i < t->chain.n_layers; i++) {
+    for (size_t i = 0; i < t->chain.n_units; i++) {
         chain_refresh(&t->chain);
         chain_forward(&t->pass);
         must(credit_head(c, &t->pass, loss, t->gradient, &e), &e);
@@ -77,7 +77,7 @@ static void manual(struct fixture *f, bool kept)
         }
         c->first_nonzero = 0;
         must(credit_update(c, &t->pass, t->gradient, &e), &e);
-        const struct layer *l = &t->chain.layers[i];
+        const struct unit *l = &t->chain.units[i];
         for (size_t j = 0; j < l->n_params; j++) {
             const struct param *p = &l->params[j];
             sgd->step(f->config.train.optimizer.opts, 1, p->rows * p->cols, t->chain.weights + p->offset,
@@ -178,7 +178,7 @@ START_TEST(noise_belongs_to_the_feedback_step)
     snprintf(own, sizeof own, DTP, 0.01, "first", 3);
     fixture_open(&f, ORDER, own);
     fixture_steps(&f, 5);
-    const struct mat noise = f.trial->credit.feedback[0].noise;
+    const struct mat noise = f.trial->credit.draws[0].to;
     struct rng r = rng_stream((uint64_t)f.config.seed, "noise.feedback.0");
     rng_seek(&r, 4 * 3 + 2);
     const struct mat drawn = mat_new(&f.trial->scratch, noise.rows, noise.cols);
@@ -240,11 +240,11 @@ START_TEST(nan_in_a_weight)
             for (size_t layer = 0; layer < 2; layer++) {
                 struct fixture f;
                 fixture_given(&f, data[i], algorithms[j]);
-                const struct layer *l = &f.trial->chain.layers[layer];
+                const struct unit *l = &f.trial->chain.units[layer];
                 const size_t last = l->n_params - 1;
                 char tensor[64];
-                layer_param(l, last, f.trial->chain.weights).p[1] = NAN;
-                layer_param_name(l, last, "layers", tensor, sizeof tensor);
+                unit_param(l, last, f.trial->chain.weights).p[1] = NAN;
+                unit_param_name(l, last, "layers", tensor, sizeof tensor);
                 diverges(&f, tensor, (int64_t)layer);
                 fixture_close(&f);
             }
@@ -286,7 +286,7 @@ START_TEST(singular_matrix)
 {
     struct fixture f;
     fixture_given(&f, GIVEN_RECURRENT, "{algorithm: {name: tp, target_stepsize: 1, mapping: {regularization: 0}}}");
-    const struct mat w = layer_param(&f.trial->chain.layers[0], 1, f.trial->chain.weights);
+    const struct mat w = unit_param(&f.trial->chain.units[0], 1, f.trial->chain.weights);
     for (size_t j = 0; j < w.cols; j++)
         w.p[j] = 2 * w.p[w.cols + j];
     struct err e = { 0 };
