@@ -26,3 +26,11 @@ const struct part *registry_find(const struct registry *r, const char *name)
             return r->parts[i];
     return NULL;
 }
+
+const struct option *option_find(const struct option *table, const char *name)
+{
+    for (const struct option *o = table; o && o->type != OPT_END; o++)
+        if (strcmp(o->name, name) == 0)
+            return o;
+    return NULL;
+}

@@ -82,9 +82,13 @@ enum option_flags {
     OPTION_NULLABLE = 1u << 3,  /* absent stays absent: {NULL}, or `dflt` where there is one. The canonical form leaves
                                    out what is absent or as `dflt` says: an option that is added later is nullable, so
                                    that the identity of older trials stays (tests/trial/check_key.c) */
-    OPTION_PLAIN = 1u << 4      /* the canonical form is the short one where that says it all: OPT_PART its name where no
+    OPTION_PLAIN = 1u << 4,     /* the canonical form is the short one where that says it all: OPT_PART its name where no
                                    option is printed, OPT_REALS one number instead of a list of one */
+    OPTION_WHOLE = 1u << 5      /* OPT_REALS: integers */
 };
+
+/* The row of this name, or NULL. */
+const struct option *option_find(const struct option *table, const char *name);
 
 struct option {
     const char *name;

@@ -36,7 +36,7 @@ static int shape(struct credit *c, struct arena *a, struct err *e)
         if (!(unit_abilities(u) & CAN_INVERT))
             return err_at(e, u->where, "algorithm.mapping: 'inverse' needs invertible layers; network.layers.%zu (%s) is not", u->index,
                           unit_text(u, text, sizeof text));
-        if (variant && u->in.n != u->out.n)
+        if (variant && (u->n_inner || u->in.n != u->out.n))
             return err_at(e, u->where, "algorithm.mapping.matrix: 'two_eye_minus_w' needs square layers; network.layers.%zu is %zu x %zu", u->index,
                           u->out.n, u->in.n);
         if ((propagate->needs & GIVES_APPLY) && !(unit_abilities(u) & CAN_INVERT_VALUES))

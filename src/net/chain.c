@@ -25,24 +25,6 @@ static int tie_layer(const struct chain *c, struct unit *l, size_t features, str
     return 0;
 }
 
-/* What a layer is told to freeze must be there. */
-static int check_frozen(const struct unit *l, size_t i, struct where where, struct err *e)
-{
-    const struct names frozen = unit_common(l)->frozen;
-    for (size_t k = 0; k < frozen.n; k++) {
-        size_t j = 0;
-        while (j < l->n_params && strcmp(l->params[j].name, frozen.items[k]) != 0)
-            j++;
-        if (j < l->n_params)
-            continue;
-        char known[64] = "";
-        for (j = 0; j < l->n_params; j++) /* up to four, of at most nine letters */
-            snprintf(known + strlen(known), sizeof known - strlen(known), "%s%s", j ? ", " : "", l->params[j].name);
-        return err_at(e, where, "network.layers.%zu.frozen: '%s' has no parameter '%s' here; known: %s", i, l->def->part.name, frozen.items[k], known);
-    }
-    return 0;
-}
-
 static int shape_unit(struct chain *c, size_t i, struct chosen choice, struct shape in, struct where where, struct arena *a, struct err *e)
 {
     struct unit *u = &c->units[i];
@@ -59,7 +41,7 @@ static int shape_unit(struct chain *c, size_t i, struct chosen choice, struct sh
                       choice.part->name);
     TRY(tie_layer(c, u, in.n, e));
     TRY(unit_shape(u, choice, in, a, e));
-    return check_frozen(u, i, where, e);
+    return layer_check_frozen(u, e);
 }
 
 int chain_shape(struct chain *c, const struct chosen_list *layers, const struct data_shape *data, const struct where *where, struct arena *a,
@@ -143,8 +125,10 @@ int chain_open(struct chain *c, size_t rows, struct arena *a, struct err *e)
 int chain_init_unit(struct unit *l, const char *prefix, struct chosen weights, struct chosen biases, uint64_t seed, struct arena *scratch,
                      struct err *e)
 {
+    for (size_t j = 0; j < l->n_inner; j++)
+        TRY(chain_init_unit(&l->inner[j], prefix, weights, biases, seed, scratch, e)); /* each with options of its own */
     const struct layer_options *o = unit_common(l);
-    for (size_t j = 0; j < l->n_params; j++) {
+    for (size_t j = 0; j < l->n_params && !l->n_inner; j++) {
         const struct param *p = &l->params[j];
         const struct chosen own = p->is_bias ? o->biases_init : o->weights_init;
         const struct chosen pick = own.part ? own : p->is_bias ? biases : weights;

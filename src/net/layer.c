@@ -1,9 +1,10 @@
 #include "net/layer.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* The registry: a new layer is its file and one word here. */
-#define LAYERS(X) X(layer_dense) X(layer_rnn) X(layer_gru)
+#define LAYERS(X) X(layer_dense) X(layer_rnn) X(layer_gru) X(layer_block)
 #define EXTERN(name) extern const struct unit_def name;
 #define PART_OF(name) &name.part,
 LAYERS(EXTERN)
@@ -37,4 +38,22 @@ void layer_add_param(struct unit *u, const char *name, size_t rank, size_t rows,
     if (is_bias)
         stepsize *= o->bias_stepsize_factor;
     u->params[u->n_params++] = (struct param){ name, "", rank, rows, cols, is_bias, 0, stepsize };
+}
+
+/* What a layer is told to freeze must be there. */
+int layer_check_frozen(const struct unit *u, struct err *e)
+{
+    const struct names frozen = unit_common(u)->frozen;
+    for (size_t k = 0; k < frozen.n; k++) {
+        size_t j = 0;
+        while (j < u->n_params && strcmp(u->params[j].name, frozen.items[k]) != 0)
+            j++;
+        if (j < u->n_params)
+            continue;
+        char known[64] = "";
+        for (j = 0; j < u->n_params; j++) /* up to four, of at most nine letters */
+            snprintf(known + strlen(known), sizeof known - strlen(known), "%s%s", j ? ", " : "", u->params[j].name);
+        return err_at(e, u->where, "network.layers.%zu.frozen: '%s' has no parameter '%s' here; known: %s", u->index, u->def->part.name, frozen.items[k], known);
+    }
+    return 0;
 }

@@ -44,6 +44,8 @@ static inline const struct layer_options *unit_common(const struct unit *u)
 }
 /* Room for a layer's parameters. */
 int layer_params(struct unit *u, struct arena *a, struct err *e);
+/* What a layer is told to freeze must be there. */
+int layer_check_frozen(const struct unit *u, struct err *e);
 /* Appends a parameter to u->params; stepsize comes from the layer's options. */
 void layer_add_param(struct unit *u, const char *name, size_t rank, size_t rows, size_t cols, bool is_bias);
 

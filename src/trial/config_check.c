@@ -203,16 +203,17 @@ static void check_algorithm(const struct node *tree, const struct config_algorit
     if (learns && !c->feedback.optimizer.part)
         err_at(e, place(tree, "algorithm.feedback", a), "algorithm.feedback.optimizer: mapping '%s' learns and needs an optimizer",
                c->mapping.part->name);
-    if (learns && c->feedback.steps + c->feedback.pretrain_epochs + c->feedback.extra_epochs == 0)
+    if (learns && feedback_most_steps(&c->feedback) + c->feedback.pretrain_epochs + c->feedback.extra_epochs == 0)
         err_at(e, place(tree, "algorithm.feedback.steps", a),
                "algorithm.feedback.steps: mapping '%s' learns, but steps, pretrain_epochs and extra_epochs are all 0; for weights that stay as drawn use "
                "mapping 'fixed'",
                c->mapping.part->name);
-    if (c->feedback.schedule == FEEDBACK_JOINT && c->feedback.steps > 1)
-        err_at(e, place(tree, "algorithm.feedback.steps", a),
-               "algorithm.feedback.steps: %lld, but schedule 'joint' takes one step, at the weights of the forward one; use schedule: first",
-               (long long)c->feedback.steps);
-    if (fbloss->at_targets && c->feedback.schedule == FEEDBACK_FIRST && c->feedback.steps > 0)
+    for (size_t i = 0; i < c->feedback.steps.n && c->feedback.schedule == FEEDBACK_JOINT; i++)
+        if (c->feedback.steps.items[i] > 1)
+            err_at(e, place(tree, "algorithm.feedback.steps", a),
+                   "algorithm.feedback.steps: %g, but schedule 'joint' takes one step, at the weights of the forward one; use schedule: first",
+                   c->feedback.steps.items[i]);
+    if (fbloss->at_targets && c->feedback.schedule == FEEDBACK_FIRST && feedback_most_steps(&c->feedback) > 0)
         err_at(e, place(tree, is_given(tree, "algorithm.feedback.schedule") ? "algorithm.feedback.schedule" : "algorithm.feedback_loss", a),
                "algorithm.feedback_loss: '%s' is taken at the targets; use feedback: {schedule: joint}", fbloss->part.name);
     const struct fbloss_options *o = fbloss->grads ? c->feedback_loss.opts : NULL;
@@ -222,6 +223,21 @@ static void check_algorithm(const struct node *tree, const struct config_algorit
     if (update->order != ORDER_SIMULTANEOUS && data->sequence)
         err_at(e, place(tree, "algorithm.update.order", a),
                "algorithm.update.order: the links of a recurrent layer share weights; only 'simultaneous' is defined there");
+}
+
+/* Lists with a value for each feedback unit. */
+static void check_lists(const struct node *tree, const struct config_feedback *f, size_t n_feedback, struct arena *a, struct err *e)
+{
+    const struct {
+        const char *path;
+        struct reals values;
+    } keys[] = { { "algorithm.feedback.steps", f->steps }, { "algorithm.feedback.stepsize", f->stepsize } };
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (keys[i].values.items && keys[i].values.n != 1 && keys[i].values.n != n_feedback)
+            err_at(e, place(tree, keys[i].path, a), "%s: %zu numbers; give one, or one for each of the %zu feedback units", keys[i].path,
+                   keys[i].values.n, n_feedback);
+    if (f->stepsize.items && f->optimizer.part && !option_find(f->optimizer.part->options, "stepsize"))
+        err_at(e, place(tree, "algorithm.feedback.stepsize", a), "algorithm.feedback.stepsize: optimizer '%s' has none", f->optimizer.part->name);
 }
 
 /* The random numbers of noise on the input have one use in a trial. */
@@ -315,6 +331,7 @@ void config_check(const struct node *tree, struct config *c, struct arena *a, st
     check_feedback_only(tree, c, &data, a, e);
     if (shaped) {
         check_tied(tree, c, &chain, a, e);
+        check_lists(tree, &c->algorithm.feedback, credit.n_feedback, a, e);
         check_log(tree, c, &chain, a, e);
         check_input_noise(tree, c, &credit, a, e);
         check_from(tree, c, &chain, a, e);

@@ -90,8 +90,7 @@ int feedback_only_minibatch(struct trial *t, struct sink *sink, struct err *e)
     TRY(credit_refresh(&t->credit, &t->pass, e));
     if (targets)
         TRY(credit_targets(&t->credit, &t->pass, e));
-    const int64_t steps = t->step * feedback_steps_per_minibatch(&c->algorithm.feedback) + f->done;
-    TRY(feedback_step(t, FAR + (uint64_t)f->done, steps + 1, true, e));
+    TRY(feedback_step(t, FAR + (uint64_t)f->done, FEEDBACK_ALL, true, e));
     TRY(check_losses(t, e));
     for (size_t i = 0; i < t->credit.n_feedback; i++)
         f->loss_sum[i] += t->credit.feedback[i].loss;

@@ -80,10 +80,11 @@ static int flip_fraction(struct trial *t, const struct measure_def *m, struct si
 static int feedback_loss(struct trial *t, const struct measure_def *m, struct sink *sink, struct err *e)
 {
     /* Without feedback steps in training there is no loss that belongs to this step, only one of an earlier epoch, which a resumed trial does not know. */
-    if (t->step == 0 || feedback_steps_per_minibatch(&t->config->algorithm.feedback) == 0)
+    if (t->step == 0)
         return 0;
     for (size_t i = 0; i < t->credit.n_feedback; i++)
-        TRY(sink->layer_metric(sink, m->part.name, t->step, (int64_t)t->credit.feedback[i].target, t->credit.feedback[i].loss, e));
+        if (feedback_steps(&t->config->algorithm.feedback, i) > 0)
+            TRY(sink->layer_metric(sink, m->part.name, t->step, (int64_t)t->credit.feedback[i].target, t->credit.feedback[i].loss, e));
     return 0;
 }
 
@@ -102,7 +103,7 @@ static int direction_norm(struct trial *t, const struct measure_def *m, struct s
 /* The matrix that multiplies the chain's state: the last weight matrix of a layer's parameters. */
 static struct mat state_weight(const struct unit *l)
 {
-    for (size_t j = l->n_params; j-- > 0;)
+    for (size_t j = l->n_inner ? 0 : l->n_params; j-- > 0;)
         if (!l->params[j].is_bias)
             return unit_param(l, j, l->weights);
     return (struct mat){ 0 };

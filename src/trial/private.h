@@ -79,6 +79,7 @@ struct trial {
     real *kept_gradient; /* of units already moved, when units are updated in turn; else NULL */
     struct mat *kept_targets; /* of the first pass, when they are kept meanwhile; else NULL */
     struct optimizer forward, feedback;
+    bool *asked; /* [n_feedback]: who takes the present feedback step */
     struct feedback_only feedback_only;
     struct noise pass_noise;     /* input and transmissions, once per step */
     struct noise feedback_noise; /* once per feedback step */
@@ -135,10 +136,14 @@ int step_train(struct trial *t, bool draw, struct err *e);
 void optimizer_step(struct optimizer *o, size_t group, int64_t count);
 /* Before a minibatch of training or of feedback training: what depends on the epoch, and with draw the random numbers of its pass, at `item` of their streams. */
 void step_begin(struct trial *t, uint64_t item, bool draw);
-/* A step of the feedback weights on the pass as it stands, after credit_refresh. item: of the noise's streams. */
-int feedback_step(struct trial *t, uint64_t item, int64_t count, bool draw, struct err *e);
-/* Feedback steps that go with a training minibatch. */
-int64_t feedback_steps_per_minibatch(const struct config_feedback *f);
+enum { FEEDBACK_ALL = -1 }; /* in place of a number: every unit takes the step */
+/* Step `number` (from 0) of the feedback weights on the pass as it stands, after credit_refresh. item: of the noise's streams. */
+int feedback_step(struct trial *t, uint64_t item, int64_t number, bool draw, struct err *e);
+/* The optimizers of the feedback units that take step `number` of a minibatch. */
+void feedback_move(struct trial *t, int64_t number);
+/* Feedback steps that go with a training minibatch: of unit i, and the most of any. */
+int64_t feedback_steps(const struct config_feedback *f, size_t i);
+int64_t feedback_most_steps(const struct config_feedback *f);
 
 /* ---- feedback_only.c ---- */
 int feedback_only_open(struct trial *t, struct err *e);

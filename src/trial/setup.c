@@ -38,6 +38,21 @@ static int divide_stepsizes(struct trial *t, struct err *e)
     return 0;
 }
 
+/* The optimizer of feedback unit i: the file's, with the stepsize that is the unit's. */
+static int feedback_optimizer(const struct config_feedback *f, size_t i, struct chosen *choice, struct arena *a, struct err *e)
+{
+    *choice = f->optimizer;
+    if (!f->stepsize.items)
+        return 0;
+    const struct option *o = option_find(f->optimizer.part->options, "stepsize");
+    choice->opts = arena_alloc(a, 1, f->optimizer.part->opts_size);
+    if (!choice->opts || !o)
+        return err_set(e, ERR_MEMORY, "not enough memory for an optimizer");
+    memcpy(choice->opts, f->optimizer.opts, f->optimizer.part->opts_size);
+    *(double *)((char *)choice->opts + o->offset) = f->stepsize.n == 1 ? f->stepsize.items[0] : f->stepsize.items[i];
+    return 0;
+}
+
 static int open_optimizers(struct trial *t, struct err *e)
 {
     const struct config *c = t->config;
@@ -53,8 +68,14 @@ static int open_optimizers(struct trial *t, struct err *e)
     if (!t->credit.n_feedback_weights || !c->algorithm.feedback.optimizer.part)
         return 0;
     TRY(open_optimizer(&t->feedback, t->credit.n_feedback, a, e));
-    for (size_t i = 0; i < t->credit.n_feedback; i++)
-        TRY(add_group(&t->feedback, c->algorithm.feedback.optimizer, &t->credit.feedback[i].unit, a, e));
+    t->asked = arena_alloc(a, t->credit.n_feedback, sizeof *t->asked);
+    if (!t->asked)
+        return err_set(e, ERR_MEMORY, "not enough memory for the schedule of feedback learning");
+    for (size_t i = 0; i < t->credit.n_feedback; i++) {
+        struct chosen choice;
+        TRY(feedback_optimizer(&c->algorithm.feedback, i, &choice, t->shapes, e));
+        TRY(add_group(&t->feedback, choice, &t->credit.feedback[i].unit, a, e));
+    }
     t->feedback.weights = t->credit.feedback_weights;
     t->feedback.gradient = t->credit.feedback_gradient;
     return 0;

@@ -20,9 +20,9 @@ static double link_product(const struct chain *chain, size_t k, size_t rows)
 }
 
 /* One step of the feedback weights beside the mapping's refresh: for each layer the way up from its state, the way back,
- * and the gradient. A loss that works on a block of rows for every layer sends all of them up together, twice (at the state
+ * and the gradient, as often as `steps` says (NULL: once). A loss that works on a block of rows for every layer sends all of them up together, twice (at the state
  * and its displacement), and on route chain down together. */
-static double loss_flops(const struct chain *chain, const struct credit *credit, size_t rows)
+static double loss_flops(const struct chain *chain, const struct credit *credit, const struct config_feedback *steps, size_t rows)
 {
     const struct fbloss_def *loss = fbloss_of(credit);
     const bool direct = credit->choice.route == ROUTE_DIRECT;
@@ -32,13 +32,14 @@ static double loss_flops(const struct chain *chain, const struct credit *credit,
         const size_t links = direct ? 1 : chain->links_of[f->through];
         const double down = feedback_product(f, links * rows);
         const size_t last = direct && !loss->grads_of_all ? chain->unit_of[credit->n - 1] : f->through;
+        const double times = steps ? (double)feedback_steps(steps, i) : 1;
         double up = 0;
         for (size_t j = f->through; j <= last; j++)
             up += (double)chain->links_of[j] * link_product(chain, chain->first_link[j], rows);
         if (loss->grads_of_all)
-            n += 2 * (double)(i + 1) * up + (direct ? 1 : (double)(i + 1)) * down + 2 * down;
+            n += times * (2 * (double)(i + 1) * up + (direct ? 1 : (double)(i + 1)) * down + 2 * down);
         else
-            n += up + 2 * down;
+            n += times * (up + 2 * down);
     }
     return n;
 }
@@ -82,15 +83,15 @@ double step_flops(const struct config *c, const struct chain *chain, const struc
         back += link_product(chain, k, k < credit->n ? rows : rows * chain->per_step);
     const double refresh = refresh_flops(credit, rows);
     const double once = 2 * forward + back + refresh + propagate_flops(chain, credit, rows);
-    const double steps = feedback->optimizer.part ? (double)feedback_steps_per_minibatch(feedback) : 0;
+    const double steps = (double)feedback_most_steps(feedback);
     return (o->order == ORDER_SIMULTANEOUS ? 1 : (double)chain->n_units) * once +
-           steps * (loss_flops(chain, credit, rows) + (feedback->schedule == FEEDBACK_FIRST ? refresh : 0));
+           (feedback->optimizer.part ? loss_flops(chain, credit, feedback, rows) + (feedback->schedule == FEEDBACK_FIRST ? steps * refresh : 0) : 0);
 }
 
 /* A forward pass, and a step of the feedback weights. */
 double feedback_flops(const struct chain *chain, const struct credit *credit, size_t rows)
 {
-    return chain_flops(chain, rows) + refresh_flops(credit, rows) + loss_flops(chain, credit, rows);
+    return chain_flops(chain, rows) + refresh_flops(credit, rows) + loss_flops(chain, credit, NULL, rows);
 }
 
 /* Bytes that are counted, where a number of the trial takes `width` of them. */
@@ -117,10 +118,19 @@ static int measure_memory(struct trial *t, const struct config *c, double *bytes
     return code;
 }
 
-static void describe(const struct chain *chain, size_t i, size_t rows, struct trial_layer_size *s)
+/* "dense", "unit (dense, dense)" */
+static const char *kind_of(const struct unit *u, struct arena *a)
+{
+    const char *text = u->def->part.name;
+    for (size_t j = 0; j < u->n_inner; j++)
+        text = arena_printf(a, "%s%s%s", text, j ? ", " : " (", kind_of(&u->inner[j], a));
+    return u->n_inner ? arena_printf(a, "%s)", text) : text;
+}
+
+static void describe(const struct chain *chain, size_t i, size_t rows, struct trial_layer_size *s, struct arena *a)
 {
     const struct unit *u = &chain->units[i];
-    s->kind = u->def->part.name;
+    s->kind = kind_of(u, a);
     s->n_weights = unit_n_weights(u);
     if (unit_is_recurrent(u))
         snprintf(s->shape, sizeof s->shape, "(%zu, %zu, %zu) -> (%zu, %zu)", rows, chain->links_of[i], u->n_side, rows, u->out.n);
@@ -141,7 +151,7 @@ int trial_measure(const struct config *c, struct trial_size *size, struct arena 
                                  .memory_bytes = bytes };
     size->layers = arena_need(a, chain->n_units, sizeof *size->layers);
     for (size_t i = 0; i < chain->n_units; i++)
-        describe(chain, i, rows, &size->layers[i]);
+        describe(chain, i, rows, &size->layers[i], a);
     size->flops_per_step = step_flops(c, chain, &t.credit);
     size->flops_per_log = chain_flops(chain, t.data.eval_size + t.data.test_size);
     size->flops_per_feedback = feedback_flops(chain, &t.credit, rows);

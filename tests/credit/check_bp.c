@@ -49,12 +49,11 @@ START_TEST(bp_is_the_gradient)
         for (size_t j = 0; j < act_registry.n_parts && (j == 0 || has_option(part, "activation")); j++) {
             if (!IS_DOUBLE && strstr(act_registry.parts[j]->name, "relu"))
                 continue; /* the finite step of single precision steps over its corner */
-            char activation[64] = "";
+            char activation[64] = "", layer[192];
             if (has_option(part, "activation"))
                 snprintf(activation, sizeof activation, ", activation: %s", act_registry.parts[j]->name);
             snprintf(layers, sizeof layers,
-                     "[%s: {units: 5%s}, dense: {units: 6, activation: tanh}, dense: {units: 4}]", part->name,
-                     activation);
+                     "[%s, dense: {units: 6, activation: tanh}, dense: {units: 4}]", layer_yaml(part, 5, activation, layer, sizeof layer));
             with_every_loss(layers, sequence ? 5 : 0, layers);
         }
     }

@@ -9,6 +9,9 @@
 
 #define FLAT "{layers: [{dense: {units: 5, activation: tanh}, repeat: 2}, dense: {units: 4}]}"
 #define RECURRENT "{length: 4, layers: [rnn: {units: 5}, dense: {units: 4, activation: tanh}, dense: {units: 4}]}"
+#define BLOCKS "{layers: [unit: [dense: {units: 5, activation: tanh}, dense: {units: 6, activation: elu}], unit: [dense: {units: 5, activation: tanh}, " \
+               "dense: {units: 4}]]}"
+#define GELU "{layers: [{dense: {units: 5, activation: gelu}, repeat: 2}, dense: {units: 4}]}"
 #define GATED "{length: 4, layers: [gru: {units: 5}, dense: {units: 4}]}"
 
 static const struct {
@@ -35,6 +38,12 @@ static const struct {
     { "{layers: [dense: {units: 5}, dense: {units: 6}, dense: {units: 4}]}", "tp",
       "{propagate: difference, mapping: {matrix: two_eye_minus_w}}",
       "'two_eye_minus_w' needs square layers; network.layers.1" },
+    { GELU, "tp", "{}", "'inverse' needs invertible layers; network.layers.1 (dense, gelu) is not" },
+    { GELU, "dtp_drl", "{}", "needs units that have a gradient of its difference; network.layers.0 (dense, gelu) has none" },
+    { BLOCKS, "dtp_drl", "{}", "needs units that have a gradient of its difference; network.layers.0 (unit, elu) has none" },
+    { BLOCKS, "fa", "{}", "algorithm.mapping.source_slope needs units that have one activation at its output; network.layers.1 (unit, linear) has none" },
+    { "{layers: [dense: {units: 5, activation: tanh}, dense: {units: 5, activation: tanh}, dense: {units: 4}]}", "dtp", "{feedback_loss: {noise: [0.1, 0.2, "
+      "0.3]}}", "algorithm.feedback_loss.noise: 3 numbers; give one, or one for each of the 1 feedback units" },
 };
 
 START_TEST(parts_that_do_not_fit)
@@ -81,6 +90,8 @@ START_TEST(all_combinations)
     static const char *const nets[] = { FLAT,
                                         RECURRENT,
                                         GATED,
+                                        BLOCKS,
+                                        GELU,
                                         "{length: 1, layers: [rnn: {units: 5}, dense: {units: 4}]}",
                                         "{length: 4, layers: [rnn: {units: 4}]}",
                                         "{layers: [dense: {units: 4, activation: tanh}]}",
@@ -114,17 +125,18 @@ START_TEST(presets_run)
     for (const struct preset *p = presets; p->name; p++) {
         if (strcmp(p->name, "dtp_autoencoder") == 0) /* check_autoencoder.c: other networks do not fit */
             continue;
-        static const char *const nets[] = { FLAT, "{length: 4, layers: [rnn: {units: 5}, dense: {units: 4}]}", NULL };
+        static const char *const nets[] = { FLAT, "{length: 4, layers: [rnn: {units: 5}, dense: {units: 4}]}", BLOCKS, GELU, NULL };
         for (size_t i = 0; nets[i]; i++) {
             struct rig r;
             struct err e = { 0 };
-            if (i == 1 && rig_try(&r, nets[i], p->name, "{}", &e) < 0) { /* of feed-forward networks alone: it says so */
-                ck_assert_msg(strstr(err_first(&e), "recurrent") || strstr(err_first(&e), "feed-forward"), "%s: %s", p->name, err_first(&e));
+            if (i > 0 && rig_try(&r, nets[i], p->name, "{}", &e) < 0) { /* it says why */
+                ck_assert_msg(strstr(err_first(&e), "recurrent") || strstr(err_first(&e), "feed-forward") || strstr(err_first(&e), "network.layers."),
+                              "%s: %s", p->name, err_first(&e));
                 err_clear(&e);
                 rig_close(&r);
                 continue;
             }
-            if (i == 1)
+            if (i > 0)
                 rig_close(&r);
             rig_open(&r, nets[i], p->name, "{}");
             rig_step(&r);

@@ -19,14 +19,14 @@ static void open_layer(struct layer_case *c, const struct part *part, const char
                        size_t features)
 {
     const bool sequence = part->gives & GIVES_SEQUENCE;
-    char text[64] = "", yaml[512];
+    char text[64] = "", options[96], layer[256], yaml[512];
     if (activation)
         snprintf(text, sizeof text, ", activation: %s", activation);
+    snprintf(options, sizeof options, ", bias: %s%s", bias ? "true" : "false", text);
     snprintf(c->name, sizeof c->name, "%s%s, bias %d", part->name, text, bias);
     snprintf(yaml, sizeof yaml,
-             "{length: %d, features: %zu, outputs: %d, weights: {name: normal, std: 0.45}, layers: [%s: {units: %d, "
-             "bias: %s%s}]}",
-             sequence ? STEPS : 0, features, UNITS, part->name, UNITS, bias ? "true" : "false", text);
+             "{length: %d, features: %zu, outputs: %d, weights: {name: normal, std: 0.45}, layers: [%s]}", sequence ? STEPS : 0, features, UNITS,
+             layer_yaml(part, UNITS, options, layer, sizeof layer));
     net_open(&c->net, yaml);
     c->layer = &c->net.chain.units[0];
     chain_forward(&c->net.pass);
@@ -58,7 +58,8 @@ static struct at own_link(struct layer_case *c, size_t rows)
         at.side = net_matrix(&c->net, rows, c->layer->n_side);
     struct mat *const each[] = { &at.in, &at.out, &at.delta };
     for (size_t i = 0; i < sizeof each / sizeof *each; i++)
-        net_normal(&c->net.rng, 0.7, *each[i]);
+        if (each[i]->p)
+            net_normal(&c->net.rng, 0.7, *each[i]);
     return at;
 }
 
@@ -266,7 +267,7 @@ static struct mat reachable(struct layer_case *c, size_t rows)
 
 static bool inverts(const struct layer_case *c)
 {
-    return unit_abilities(c->layer) & CAN_INVERT_VALUES;
+    return (unit_abilities(c->layer) & CAN_INVERT_VALUES) && !c->layer->n_inner; /* of one matrix; check_block.c */
 }
 
 static void refresh_inverse(struct layer_case *c, double r)

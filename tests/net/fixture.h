@@ -167,6 +167,16 @@ static inline real *layer_entry(const struct unit *l, real *vector, size_t i)
     return NULL;
 }
 
+/* "rnn: {units: 5, bias: true}" of any registered layer; a unit of layers is of two, the last with the options. */
+static inline const char *layer_yaml(const struct part *part, int units, const char *options, char *buffer, size_t size)
+{
+    if (strcmp(part->name, "unit") == 0)
+        snprintf(buffer, size, "unit: [dense: {units: 6, activation: tanh}, dense: {units: %d%s}]", units, options);
+    else
+        snprintf(buffer, size, "%s: {units: %d%s}", part->name, units, options);
+    return buffer;
+}
+
 /* Whether a part has an option of this name. */
 static inline bool has_option(const struct part *p, const char *name)
 {
