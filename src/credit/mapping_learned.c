@@ -344,6 +344,7 @@ static void train_difference(struct credit *c, struct pass *p, struct feedback *
 {
     const size_t k = c->chain->first_link[f->target]; /* feed-forward: the unit's only link */
     f->unit.def->difference_grads(&f->unit, f->ref, moves(c, p, f, k, d, false), moved, error, 1, c->feedback_gradient);
+    ((struct learned *)c->mapping_state)->hidden.moved = NULL; /* a loss uses its buffers for the next unit */
 }
 
 /* What every feedback unit reads at the true states. */

@@ -26,6 +26,49 @@ static void refresh(struct rig *r)
     must(credit_feedback(&r->credit, &r->net.pass, NULL, &e), &e);
 }
 
+/* One feedback unit after the other gives what the stacked form gives; a unit that is not asked gets nothing. */
+START_TEST(stacked_is_one_by_one)
+{
+    static const char *const chains[] = { "{batch: 3, layers: [dense: {units: 5, activation: tanh}, dense: {units: 6, activation: elu}, dense: {units: 5, "
+                                        "activation: tanh}, dense: {units: 4}]}",
+                                        "{length: 4, layers: [rnn: {units: 5}, dense: {units: 4}]}", NULL };
+    static const char *const forms[] = { "{head: 1, feedback_loss: {name: %s, noise: 0.3, reduction: unit_mean}}",
+                                         "{head: 0, route: direct, feedback_loss: {name: %s, noise: 0.3, weight_decay: 0.01}}",
+                                         "{head: 0, route: direct, mapping: {hidden_units: 7, append_state: true}, feedback_loss: {name: %s, noise: 0.3}}" };
+    size_t tried = 0;
+    for (size_t net = 0; chains[net]; net++)
+        for (size_t i = 0; i < fbloss_registry.n_parts; i++)
+            for (size_t j = 0; fbloss_registry.parts[i]->options && j < sizeof forms / sizeof *forms; j++) {
+                struct rig r;
+                struct err e = { 0 };
+                char own[256];
+                snprintf(own, sizeof own, forms[j], fbloss_registry.parts[i]->name);
+                const int code = rig_try(&r, chains[net], "dtp", own, &e);
+                err_clear(&e);
+                rig_close(&r);
+                if (code < 0)
+                    continue;
+                tried++;
+                rig_open(&r, chains[net], "dtp", own);
+                rig_step(&r);
+                refresh(&r);
+                const size_t n = r.credit.n_feedback_vector, bytes = n * sizeof(real);
+                real *all = arena_need(&r.net.arena, 2 * n, sizeof *all), *sum = all + n;
+                bool asked[8] = { false };
+                memcpy(all, r.credit.feedback_gradient, bytes);
+                for (size_t k = 0; k < r.credit.n_feedback; k++) {
+                    asked[k] = true;
+                    must(credit_feedback(&r.credit, &r.net.pass, asked, &e), &e);
+                    asked[k] = false;
+                    mat_add(mat_of(sum, 1, n), mat_of(r.credit.feedback_gradient, 1, n), mat_of(sum, 1, n));
+                }
+                ck_assert_msg(relative_error(n, sum, all) < BOUND(1e-12, 1e-5), "%s on %s", own, chains[net]);
+                rig_close(&r);
+            }
+    ck_assert_uint_ge(tried, 7);
+}
+END_TEST
+
 static void by_differences(const char *net, const char *own)
 {
     struct rig r;
@@ -335,6 +378,7 @@ END_TEST
 
 static void add_tests(TCase *t)
 {
+    tcase_add_test(t, stacked_is_one_by_one);
     tcase_add_test(t, theorem_4);
     tcase_add_test(t, exact_inverses_leave_no_loss);
     tcase_add_test(t, gradients_are_derivatives_of_the_losses);
