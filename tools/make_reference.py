@@ -143,7 +143,10 @@ def type_text(node):
     if "anyOf" in node:
         arrays = [a for a in node["anyOf"] if a.get("type") == "array"] or [a for b in node["anyOf"] for a in b.get("anyOf", []) if a.get("type") == "array"]
         if arrays:
-            return "list of layers" if "$ref" in arrays[0]["items"] else "list of names"
+            items = arrays[0]["items"]
+            if items.get("type") in ("number", "integer"):
+                return type_text(items) + ", or a list"
+            return "list of layers" if "$ref" in items else "list of names"
         maps = [a for a in node["anyOf"] if a.get("type") == "object"]
         return "name, or map" if maps else "text"
     if kind == "array":

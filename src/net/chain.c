@@ -55,7 +55,7 @@ int chain_shape(struct chain *c, const struct chosen_list *layers, const struct 
     c->links_of = arena_alloc(a, layers->n, sizeof *c->links_of);
     if (!c->units || !c->first_link || !c->links_of)
         return err_set(e, ERR_MEMORY, "not enough memory for %zu layers", layers->n);
-    struct shape in = shape_flat(data->features);
+    struct shape in = data_shape_input(data);
     for (size_t i = 0; i < layers->n; i++) {
         struct unit *u = &c->units[i];
         TRY(shape_unit(c, i, layers->items[i], in, where ? where[i] : (struct where){ 0 }, a, e));

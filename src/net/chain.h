@@ -5,7 +5,7 @@
 #ifndef TPRUN_NET_CHAIN_H
 #define TPRUN_NET_CHAIN_H
 
-#include "data/dataset.h"
+#include "math/batch.h"
 #include "net/layer.h"
 #include "net/loss.h"
 #include "net/transmit.h"

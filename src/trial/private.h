@@ -4,6 +4,7 @@
 
 #include "base/rng.h"
 #include "credit/credit.h"
+#include "data/dataset.h"
 #include "optim/optim.h"
 #include "trial/trial.h"
 
