@@ -106,10 +106,10 @@ def number(value):
     """As a person writes it: 1e6, 1e-3, 20."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return str(value)
-    if value and (abs(value) < 1e-2 or abs(value) >= 1e5) or isinstance(value, float):
-        text = re.sub(r"e([+-])0*", lambda m: "e" + m.group(1).replace("+", ""), f"{value:.15g}" if 1e-2 <= abs(value) < 1e5 else f"{value:.15e}")
-        return re.sub(r"\.?0+(?=e|$)", "", text) if "." in text else text
-    return str(value)
+    if value == 0 or 1e-2 <= abs(value) < 1e5:
+        return f"{value:.15g}"
+    mantissa, exponent = f"{value:.15e}".split("e")
+    return f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"
 
 
 def value_text(default):

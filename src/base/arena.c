@@ -1,4 +1,5 @@
 #include "base/arena.h"
+#include "base/err.h"
 #include <assert.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -112,10 +113,8 @@ double *arena_doubles(struct arena *a, size_t n)
 void *arena_need(struct arena *a, size_t n, size_t size)
 {
     void *p = arena_alloc(a, n, size);
-    if (!p) {
-        fprintf(stderr, "tprun: out of memory (%zu times %zu bytes)\n", n, size);
-        abort();
-    }
+    if (!p)
+        err_no_memory("%zu times %zu bytes", n, size);
     return p;
 }
 

@@ -1,10 +1,22 @@
 #include "base/err.h"
-#include "base/text.h"
+#include "base/clean.h"
 #include <assert.h>
 #include <ctype.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+_Noreturn void err_no_memory(const char *format, ...)
+{
+    char what[256];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(what, sizeof what, format, args); /* a long one is cut */
+    va_end(args);
+    fprintf(stderr, "tprun: error: out of memory (%s)\n", what);
+    _exit(err_exit_status(ERR_MEMORY));
+}
 
 static char *format_text(const char *format, va_list args)
 {
@@ -13,10 +25,8 @@ static char *format_text(const char *format, va_list args)
     const int n = vsnprintf(NULL, 0, format, args);
     assert(n >= 0);
     char *s = malloc((size_t)n + 1);
-    if (!s) {
-        fprintf(stderr, "tprun: out of memory while reporting an error: %s\n", format);
-        abort();
-    }
+    if (!s)
+        err_no_memory("while reporting: %s", format);
     const int written = vsnprintf(s, (size_t)n + 1, format, again);
     va_end(again);
     assert(written == n);
@@ -37,10 +47,8 @@ static void add(struct err *e, enum err_level level, struct where where, char *t
     if (e->n_messages == e->capacity) {
         const size_t capacity = e->capacity ? 2 * e->capacity : 8;
         struct err_message *messages = realloc(e->messages, capacity * sizeof *messages);
-        if (!messages) {
-            fprintf(stderr, "tprun: out of memory while reporting an error: %s\n", text);
-            abort();
-        }
+        if (!messages)
+            err_no_memory("while reporting: %s", text);
         e->messages = messages;
         e->capacity = capacity;
     }
@@ -101,52 +109,6 @@ int err_move(struct err *to, struct err *from)
     return to->code;
 }
 
-/* Bytes of the UTF-8 character at s[0..n), 1 if it is none. */
-static size_t character_length(const char *s, size_t n)
-{
-    const unsigned char c = (unsigned char)s[0];
-    size_t length = c >= 0xf0 && c < 0xf8 ? 4 : c >= 0xe0 ? 3 : c >= 0xc2 ? 2 : 1;
-    if (c < 0x80 || c >= 0xf8)
-        length = 1;
-    if (length > n)
-        return 1;
-    for (size_t i = 1; i < length; i++)
-        if (((unsigned char)s[i] & 0xc0) != 0x80)
-            return 1;
-    return length;
-}
-
-/* Appends one character as a terminal may see it; returns its width. A file can carry ESC sequences: bytes that steer a
- * terminal are spelled out, as are the control characters U+0080..U+009F and bytes that are no UTF-8. */
-static size_t put_visible(struct text *t, const char *s, size_t length)
-{
-    const unsigned char c = (unsigned char)s[0];
-    if (c == '\t') {
-        text_putc(t, ' ');
-        return 1;
-    }
-    const bool c1 = length == 2 && c == 0xc2 && (unsigned char)s[1] < 0xa0;
-    if (c < 0x20 || c == 0x7f || (length == 1 && c >= 0x80) || c1) {
-        text_add(t, "\\x%02x", c1 ? (unsigned char)s[1] : c);
-        return 4;
-    }
-    text_put(t, s, length);
-    return 1;
-}
-
-static void put_all_visible(struct text *t, const char *s)
-{
-    const size_t n = strlen(s);
-    for (size_t i = 0; i < n;) {
-        const size_t length = character_length(s + i, n - i);
-        if (s[i] == '\n')
-            text_putc(t, '\n');
-        else
-            put_visible(t, s + i, length);
-        i += length;
-    }
-}
-
 static const char *paint(bool color, const char *code)
 {
     return color ? code : "";
@@ -167,18 +129,21 @@ static void put_excerpt(struct text *t, struct where w, bool color)
     const size_t first = column > BEFORE + 1 ? column - BEFORE : 1;
     text_add(t, "%5zu | ", w.line);
     size_t at = 1, indent = 0, span = 0;
-    while (s < end && *s != '\n' && *s != '\r' && at < first + SHOWN) {
-        const size_t length = character_length(s, (size_t)(end - s));
-        if (at >= first) {
-            const size_t width = put_visible(t, s, length);
-            if (at < column)
-                indent += width;
-            else if (at < column + w.length)
-                span += width;
-        }
-        s += length;
-        at++;
+    struct text one = { 0 };
+    for (; s < end && *s != '\n' && *s != '\r' && at < first + SHOWN; at++) {
+        text_clear(&one);
+        const bool tab = *s == '\t';
+        s += clean_terminal_character(&one, s, (size_t)(end - s));
+        if (at < first)
+            continue;
+        const size_t width = tab ? 1 : clean_width(one.s);
+        text_puts(t, tab ? " " : one.s);
+        if (at < column)
+            indent += width;
+        else if (at < column + w.length)
+            span += width;
     }
+    text_free(&one);
     text_add(t, "\n      | %*s%s^", (int)indent, "", paint(color, "\033[1;32m"));
     for (size_t i = 1; i < span; i++)
         text_putc(t, '~');
@@ -194,7 +159,7 @@ void err_print(const struct err *e, FILE *out, bool color)
         const struct err_message *m = &e->messages[i];
         text_puts(&t, paint(color, "\033[1m"));
         if (m->where.source) {
-            put_all_visible(&t, m->where.source->name);
+            clean_terminal(&t, m->where.source->name, strlen(m->where.source->name));
             if (m->where.line > 0)
                 text_add(&t, ":%zu:%zu", m->where.line, m->where.column);
         } else {
@@ -202,7 +167,7 @@ void err_print(const struct err *e, FILE *out, bool color)
         }
         text_add(&t, ": %s%s:%s ", paint(color, level_colors[m->level]), level_names[m->level],
                  paint(color, "\033[0m"));
-        put_all_visible(&t, m->text);
+        clean_terminal(&t, m->text, strlen(m->text));
         text_putc(&t, '\n');
         if (m->where.source && m->where.line > 0)
             put_excerpt(&t, m->where, color);

@@ -77,6 +77,10 @@ void err_clear(struct err *e);
  * 6 memory, 75 stopped. */
 int err_exit_status(int code);
 
+/* Ends the program with the exit status of ERR_MEMORY: for small things, without which not even an error can be handed up.
+ * What it leaves of its files is what a kill leaves. */
+_Noreturn void err_no_memory(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
 #define TRY(call)                                                                                                      \
     do {                                                                                                               \
         const int try_code_ = (call);                                                                                  \

@@ -70,20 +70,52 @@ int file_write(int fd, const void *bytes, size_t n, const char *path, struct err
     return 0;
 }
 
-int file_sync_folder(const char *path, struct err *e)
+int file_open_folder_of(const char *path, struct err *e)
 {
     const char *slash = strrchr(path, '/');
     char *folder = !slash ? strdup(".") : slash == path ? strdup("/") : strndup(path, (size_t)(slash - path));
     if (!folder)
         return err_set(e, ERR_MEMORY, "%s: out of memory", path);
-    const int fd = open_again(folder, O_RDONLY | O_DIRECTORY);
-    int reason = fd < 0 ? errno : 0;
-    if (fd >= 0) {
-        if (fsync(fd) < 0)
-            reason = errno;
-        if (close(fd) < 0 && !reason && errno != EINTR)
-            reason = errno;
-    }
+    const int fd = open_again(folder, O_RDONLY | O_DIRECTORY), reason = errno;
     free(folder);
-    return reason ? err_set(e, ERR_IO, "folder of %s: %s", path, strerror(reason)) : 0;
+    return fd >= 0 ? fd : err_set(e, ERR_IO, "folder of %s: %s", path, strerror(reason));
+}
+
+int file_sync_folder(const char *path, struct err *e)
+{
+    const int fd = file_open_folder_of(path, e);
+    TRY(fd);
+    const int synced = fsync(fd), reason = errno;
+    close(fd); /* read only: nothing to lose */
+    return synced == 0 ? 0 : err_set(e, ERR_IO, "folder of %s: fsync: %s", path, strerror(reason));
+}
+
+static int make_folder(const char *path, int code, struct err *e)
+{
+    struct stat st;
+    if (mkdir(path, 0777) == 0)
+        return file_sync_folder(path, e);
+    const int reason = errno;
+    if (reason == EEXIST && stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+        return 0;
+    return err_set(e, code, "cannot make the folder %s: %s", path,
+                   reason == EEXIST ? "there is something else of that name" : strerror(reason));
+}
+
+int file_make_folders(const char *path, int code, struct err *e)
+{
+    char *copy = strdup(path);
+    if (!copy)
+        return err_set(e, ERR_MEMORY, "%s: out of memory", path);
+    int result = 0;
+    for (char *end = copy; *end && result == 0;) {
+        end += strspn(end, "/");
+        end += strcspn(end, "/");
+        const char after = *end;
+        *end = 0;
+        result = make_folder(copy, code, e);
+        *end = after;
+    }
+    free(copy);
+    return result;
 }

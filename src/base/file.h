@@ -1,4 +1,4 @@
-/* Files, carefully: only regular ones, whole reads and writes, and a folder made durable. */
+/* Files, carefully: only regular ones, whole reads and writes, and folders made durable. */
 #ifndef TPRUN_BASE_FILE_H
 #define TPRUN_BASE_FILE_H
 
@@ -13,7 +13,11 @@ int file_open_regular(const char *path, uint64_t *size, struct err *e);
 int file_read(int fd, void *bytes, size_t n, size_t *got, const char *path, struct err *e);
 /* Writes all n bytes. */
 int file_write(int fd, const void *bytes, size_t n, const char *path, struct err *e);
-/* Makes the entries of the folder that holds `path` durable: a rename survives a power cut only after this. */
+/* Opens the folder that holds `path`. Returns a descriptor (close-on-exec) or ERR_IO. */
+int file_open_folder_of(const char *path, struct err *e);
+/* Makes the entries of the folder that holds `path` durable: a new name survives a power cut only after this. */
 int file_sync_folder(const char *path, struct err *e);
+/* Makes the folder `path` and those above it, durably. Errors have the given code. */
+int file_make_folders(const char *path, int code, struct err *e);
 
 #endif

@@ -17,10 +17,8 @@ static void reserve(struct frame_buffer *b, size_t more)
     while (capacity - b->n < more)
         capacity *= 2;
     void *bytes = realloc(b->bytes, capacity);
-    if (!bytes) {
-        fputs("tprun: out of memory in a frame\n", stderr);
-        abort();
-    }
+    if (!bytes)
+        err_no_memory("a frame of %zu bytes", capacity);
     b->bytes = bytes;
     b->capacity = capacity;
 }

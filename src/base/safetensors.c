@@ -3,6 +3,7 @@
 #include "base/safetensors.h"
 
 #include "base/file.h"
+#include "base/hash.h"
 #include "base/text.h"
 #include <assert.h>
 #include <inttypes.h>
@@ -17,6 +18,7 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
 
 #define PREFIX 8 /* bytes that hold the header's length */
 #define MAX_HEADER ((uint64_t)16 << 20)
+#define LARGE ((uint64_t)64 << 20) /* not read whole before its beginning makes sense: it may be sparse */
 /* Bounds on what the JSON parser may build, since "[[],[],..." costs it a hundred times its length: a tensor has three
  * brackets and at most 12 commas. */
 #define MAX_TENSORS 65536
@@ -202,19 +204,26 @@ static int read_header(struct safetensors *f, json_t *header, const char *data, 
     return code;
 }
 
+/* The first bytes tell how long the header is; a file that lies about it costs nothing more. */
+static int read_prefix(const unsigned char bytes[PREFIX], uint64_t n, uint64_t *length, const char *file, struct err *e)
+{
+    if (n < PREFIX)
+        return refuse(e, file, NULL, "%" PRIu64 " bytes are too few for a safetensors file", n);
+    memcpy(length, bytes, PREFIX);
+    if (*length > n - PREFIX || *length > MAX_HEADER)
+        return refuse(e, file, NULL, "the header claims %" PRIu64 " bytes, of %" PRIu64 " (at most %" PRIu64 ")", *length,
+                      n - PREFIX, MAX_HEADER);
+    return *length ? 0 : refuse(e, file, NULL, "the header is not a JSON object");
+}
+
 /* f->bytes holds the n bytes of the file. */
 static int read_file(struct safetensors *f, size_t n, const char *file, struct err *e)
 {
     const unsigned char *bytes = f->bytes;
-    if (n < PREFIX)
-        return refuse(e, file, NULL, "%zu bytes are too few for a safetensors file", n);
     uint64_t length;
-    memcpy(&length, bytes, PREFIX);
-    if (length > n - PREFIX || length > MAX_HEADER)
-        return refuse(e, file, NULL, "the header claims %" PRIu64 " bytes, of %zu (at most %" PRIu64 ")", length,
-                      n - PREFIX, MAX_HEADER);
+    TRY(read_prefix(bytes, n, &length, file, e));
     const char *json = (const char *)bytes + PREFIX;
-    if (length == 0 || json[0] != '{')
+    if (json[0] != '{')
         return refuse(e, file, NULL, "the header is not a JSON object");
     size_t brackets = 0, commas = 0;
     for (size_t i = 0; i < length; i++) {
@@ -248,22 +257,52 @@ int safetensors_parse(struct safetensors *f, const void *bytes, size_t n, const 
     return code;
 }
 
-/* The size is checked before memory is taken; a file that grows or shrinks meanwhile is refused. */
-static int load(struct safetensors *f, int fd, uint64_t size, size_t max_bytes, const char *path, struct err *e)
+static int check_sum(const void *bytes, size_t n, const char *sha256, const char *path, struct err *e)
 {
-    if (size > max_bytes)
-        return err_set(e, ERR_FORMAT, "%s: %" PRIu64 " bytes, at most %zu expected", path, size, max_bytes);
+    char hex[65];
+    hash_bytes_hex(bytes, n, hex);
+    if (strcmp(hex, sha256) != 0)
+        return err_set(e, ERR_FORMAT, "%s: SHA-256 is %.16s..., the database says %.16s...: the file is damaged", path, hex,
+                       sha256);
+    return 0;
+}
+
+/* The size, and of a large file the first bytes, are checked before memory is taken; a file that grows or shrinks meanwhile is refused. */
+static int load(struct safetensors *f, int fd, uint64_t size, const char *sha256, const char *path, struct err *e)
+{
+    unsigned char prefix[PREFIX];
+    uint64_t length;
+    size_t got, rest, more;
+    char extra;
     const size_t n = (size_t)size;
+    TRY(file_read(fd, prefix, PREFIX, &got, path, e));
+    if (size > LARGE)
+        TRY(read_prefix(prefix, size, &length, path, e));
     f->bytes = malloc(n ? n : 1);
     if (!f->bytes)
         return err_set(e, ERR_MEMORY, "%s: no memory for its %zu bytes", path, n);
-    size_t got, more;
-    char extra;
-    TRY(file_read(fd, f->bytes, n, &got, path, e));
-    TRY(file_read(fd, &extra, 1, &more, path, e));
-    if (got != n || more != 0)
+    if (got > n)
         return err_set(e, ERR_IO, "%s: changed while it was read", path);
+    memcpy(f->bytes, prefix, got);
+    TRY(file_read(fd, (char *)f->bytes + got, n - got, &rest, path, e));
+    TRY(file_read(fd, &extra, 1, &more, path, e));
+    if (got + rest != n || more != 0)
+        return err_set(e, ERR_IO, "%s: changed while it was read", path);
+    if (sha256)
+        TRY(check_sum(f->bytes, n, sha256, path, e));
     return read_file(f, n, path, e);
+}
+
+int safetensors_read(struct safetensors *f, int fd, uint64_t size, size_t max_bytes, const char *sha256, const char *path,
+                     struct err *e)
+{
+    *f = (struct safetensors){ 0 };
+    if (size > max_bytes)
+        return err_set(e, ERR_FORMAT, "%s: %" PRIu64 " bytes, at most %zu expected", path, size, max_bytes);
+    const int code = load(f, fd, size, sha256, path, e);
+    if (code < 0)
+        safetensors_close(f);
+    return code;
 }
 
 int safetensors_open(struct safetensors *f, const char *path, size_t max_bytes, struct err *e)
@@ -272,10 +311,8 @@ int safetensors_open(struct safetensors *f, const char *path, size_t max_bytes, 
     uint64_t size;
     const int fd = file_open_regular(path, &size, e);
     TRY(fd);
-    const int code = load(f, fd, size, max_bytes, path, e);
+    const int code = safetensors_read(f, fd, size, max_bytes, NULL, path, e);
     close(fd); /* read only: nothing to lose */
-    if (code < 0)
-        safetensors_close(f);
     return code;
 }
 

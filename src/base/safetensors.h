@@ -31,6 +31,8 @@ struct safetensors {
  * not one JSON object, duplicate names, unknown dtypes, shape products that overflow, offsets that are negative, reversed, overlap, leave
  * a hole, end beyond the file or before it, or do not match dtype and shape; more than `max_bytes`; a path that is no regular file. */
 int safetensors_open(struct safetensors *f, const char *path, size_t max_bytes, struct err *e);
+/* The same of an opened regular file of `size` bytes; `path` is for messages. sha256: what the hash of these very bytes must be, or NULL. */
+int safetensors_read(struct safetensors *f, int fd, uint64_t size, size_t max_bytes, const char *sha256, const char *path, struct err *e);
 /* The same from memory; the bytes are copied. `name` is used in messages. For tests and fuzzing. */
 int safetensors_parse(struct safetensors *f, const void *bytes, size_t n, const char *name, struct err *e);
 void safetensors_close(struct safetensors *f);
@@ -55,6 +57,8 @@ void safetensors_add_metadata(struct safetensors_writer *w, const char *key, con
 /* Writes to a new temporary file beside `path`, syncs it, renames it, syncs the folder: after a return of 0 the file survives a power cut,
  * and a crash leaves the old file or none. hex (may be NULL) receives the SHA-256 of the file. */
 int safetensors_write(struct safetensors_writer *w, const char *path, char hex[65], struct err *e);
+/* In an opened folder; `path` is for messages, its last part is the name. */
+int safetensors_write_at(struct safetensors_writer *w, int folder, const char *path, char hex[65], struct err *e);
 void safetensors_writer_free(struct safetensors_writer *w);
 
 #endif

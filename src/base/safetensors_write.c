@@ -1,18 +1,13 @@
 /* Writing. Names are sorted in the header; the data stands in the order of element size, then name, so that every
  * tensor is aligned. */
-#include "base/file.h"
+#include "base/clean.h"
 #include "base/hash.h"
+#include "base/new_file.h"
 #include "base/safetensors.h"
-#include "base/text.h"
 
 #include <assert.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
-#include <unistd.h>
 
 #define PREFIX 8    /* bytes that hold the header's length */
 #define ALIGNMENT 8 /* of the data: the header is padded with blanks */
@@ -20,10 +15,8 @@
 /* Names and descriptions are small; without memory for them nothing can go on. */
 static void *need(void *p)
 {
-    if (!p) {
-        fputs("tprun: out of memory\n", stderr);
-        abort();
-    }
+    if (!p)
+        err_no_memory("the list of tensors");
     return p;
 }
 
@@ -104,7 +97,7 @@ static void sort(struct safetensors_writer *w)
 
 static void put_string(struct text *out, const char *s)
 {
-    text_json_string(out, s, strlen(s));
+    clean_json(out, s, strlen(s)); /* metadata of a trained network names what others wrote */
 }
 
 /* The JSON header of sorted tensors, padded. */
@@ -150,75 +143,52 @@ static int write_header(const struct safetensors_writer *w, struct text *out, co
     return 0;
 }
 
-static int put(int fd, struct hash *h, const void *bytes, size_t n, const char *path, struct err *e)
+static int put(struct new_file *f, struct hash *h, const void *bytes, size_t n, struct err *e)
 {
     hash_add(h, bytes, n);
-    return file_write(fd, bytes, n, path, e);
+    return new_file_write(f, bytes, n, e);
 }
 
-static int write_contents(const struct safetensors_writer *w, const struct text *header, int fd, struct hash *h,
-                          const char *path, struct err *e)
+static int write_contents(const struct safetensors_writer *w, const struct text *header, struct new_file *f,
+                          struct hash *h, struct err *e)
 {
     const uint64_t length = header->n; /* little-endian: asserted in safetensors.c */
-    TRY(put(fd, h, &length, PREFIX, path, e));
-    TRY(put(fd, h, header->s, header->n, path, e));
+    TRY(put(f, h, &length, PREFIX, e));
+    TRY(put(f, h, header->s, header->n, e));
     for (size_t size = 8; size >= 4; size -= 4)
         for (size_t i = 0; i < w->n; i++)
             if (dtype_size(w->tensors[i].dtype) == size)
-                TRY(put(fd, h, w->tensors[i].data, w->tensors[i].n * size, path, e));
-    if (fsync(fd) < 0) /* never tried again: a second fsync may succeed although pages were dropped */
-        return err_set(e, ERR_IO, "%s: fsync: %s", path, strerror(errno));
-    return 0;
+                TRY(put(f, h, w->tensors[i].data, w->tensors[i].n * size, e));
+    return new_file_replace(f, e);
 }
 
-/* Opens a new file beside path; *name receives its name. */
-static int open_temporary(const char *path, struct text *name, struct err *e)
+/* folder: an opened one, or -1. */
+static int write_file(struct safetensors_writer *w, int folder, const char *path, char hex[65], struct err *e)
 {
-    for (int attempt = 0; attempt < 100; attempt++) {
-        uint64_t chance;
-        if (getrandom(&chance, sizeof chance, 0) != (ssize_t)sizeof chance)
-            return err_set(e, ERR_IO, "%s: getrandom: %s", path, strerror(errno));
-        text_clear(name);
-        text_add(name, "%s.%ld.%016" PRIx64 ".tmp", path, (long)getpid(), chance);
-        const int fd = open(name->s, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
-        if (fd >= 0)
-            return fd;
-        if (errno != EEXIST && errno != EINTR)
-            return err_set(e, ERR_IO, "%s: %s", name->s, strerror(errno));
-    }
-    return err_set(e, ERR_IO, "%s: no free name for a temporary file", path);
-}
-
-static int write_durably(const struct safetensors_writer *w, const struct text *header, struct text *temporary,
-                         const char *path, char hex[65], struct err *e)
-{
-    const int fd = open_temporary(path, temporary, e);
-    TRY(fd);
+    struct text header = { 0 };
+    struct new_file f;
     struct hash h;
+    sort(w);
     hash_init(&h);
-    int code = write_contents(w, header, fd, &h, temporary->s, e);
-    if (close(fd) < 0 && errno != EINTR && code == 0)
-        code = err_set(e, ERR_IO, "%s: close: %s", temporary->s, strerror(errno));
-    if (code == 0 && rename(temporary->s, path) < 0)
-        code = err_set(e, ERR_IO, "%s: rename: %s", path, strerror(errno));
-    if (code < 0) {
-        unlink(temporary->s); /* the error that counts is told already */
-        return code;
+    int code = write_header(w, &header, path, e);
+    if (code == 0) {
+        code = folder < 0 ? new_file_begin(&f, path, e) : new_file_begin_at(&f, folder, path, e);
+        if (code == 0)
+            code = write_contents(w, &header, &f, &h, e);
+        new_file_end(&f);
     }
-    TRY(file_sync_folder(path, e));
-    if (hex)
+    if (code == 0 && hex)
         hash_hex(&h, hex);
-    return 0;
+    text_free(&header);
+    return code;
 }
 
 int safetensors_write(struct safetensors_writer *w, const char *path, char hex[65], struct err *e)
 {
-    sort(w);
-    struct text header = { 0 }, temporary = { 0 };
-    int code = write_header(w, &header, path, e);
-    if (code == 0)
-        code = write_durably(w, &header, &temporary, path, hex, e);
-    text_free(&header);
-    text_free(&temporary);
-    return code;
+    return write_file(w, -1, path, hex, e);
+}
+
+int safetensors_write_at(struct safetensors_writer *w, int folder, const char *path, char hex[65], struct err *e)
+{
+    return write_file(w, folder, path, hex, e);
 }

@@ -14,8 +14,8 @@ struct sink {
     int (*cost)(struct sink *s, const char *phase, int64_t wall_ns, int64_t cpu_ns, double flops, struct err *e);
     /* A remark kept with the trial: "diverged", "resumed". */
     int (*event)(struct sink *s, int64_t step, const char *kind, const char *text, struct err *e);
-    /* A durable checkpoint file: everything recorded so far belongs to steps <= step. */
-    int (*checkpoint)(struct sink *s, int64_t step, const char *path, const char *sha256, struct err *e);
+    /* A durable checkpoint file, by its bare name: everything recorded so far belongs to steps <= step. */
+    int (*checkpoint)(struct sink *s, int64_t step, const char *name, const char *sha256, struct err *e);
 };
 
 #endif

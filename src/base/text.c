@@ -1,7 +1,7 @@
 #include "base/text.h"
+#include "base/err.h"
 #include <assert.h>
 #include <math.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,20 +11,16 @@
 static void reserve(struct text *t, size_t extra)
 {
     size_t need;
-    if (__builtin_add_overflow(t->n, extra, &need) || __builtin_add_overflow(need, (size_t)1, &need)) {
-        fprintf(stderr, "tprun: text too long\n");
-        abort();
-    }
+    if (__builtin_add_overflow(t->n, extra, &need) || __builtin_add_overflow(need, (size_t)1, &need))
+        err_no_memory("a text that is too long");
     if (need <= t->capacity)
         return;
     size_t capacity = t->capacity ? t->capacity : 64;
     while (capacity < need)
         capacity = capacity > SIZE_MAX / 2 ? need : 2 * capacity;
     char *s = realloc(t->s, capacity);
-    if (!s) {
-        fprintf(stderr, "tprun: out of memory (%zu bytes of text)\n", capacity);
-        abort();
-    }
+    if (!s)
+        err_no_memory("%zu bytes of text", capacity);
     t->s = s;
     t->capacity = capacity;
 }
@@ -45,16 +41,25 @@ void text_puts(struct text *t, const char *s)
 
 void text_putc(struct text *t, char c)
 {
-    text_put(t, &c, 1);
+    if (t->n + 1 >= t->capacity)
+        reserve(t, 1);
+    t->s[t->n++] = c;
+    t->s[t->n] = '\0';
 }
 
 void text_add(struct text *t, const char *format, ...)
 {
-    va_list args, again;
+    va_list args;
     va_start(args, format);
+    text_vadd(t, format, args);
+    va_end(args);
+}
+
+void text_vadd(struct text *t, const char *format, va_list args)
+{
+    va_list again;
     va_copy(again, args);
     const int n = vsnprintf(NULL, 0, format, args);
-    va_end(args);
     assert(n >= 0);
     reserve(t, (size_t)n);
     const int written = vsnprintf(t->s + t->n, (size_t)n + 1, format, again);
@@ -90,10 +95,23 @@ static unsigned delicate_character(const char *s, size_t n)
     return code == 0x2028 || code == 0x2029 || code == 0xfeff || code >= 0xfffe ? code : 0;
 }
 
+/* Characters that stand for themselves in a JSON string. */
+static bool is_plain(unsigned char c)
+{
+    return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+}
+
 void text_json_string(struct text *t, const char *s, size_t n)
 {
     text_putc(t, '"');
     for (size_t i = 0; i < n; i++) {
+        size_t plain = i;
+        while (plain < n && is_plain((unsigned char)s[plain]))
+            plain++;
+        text_put(t, s + i, plain - i);
+        i = plain;
+        if (i == n)
+            break;
         const unsigned char c = (unsigned char)s[i];
         const unsigned delicate = delicate_character(s + i, n - i);
         if (delicate) {
@@ -139,6 +157,19 @@ static void put_decimal(struct text *t, const char *s)
     text_puts(t, s);
 }
 
+void text_json_int(struct text *t, int64_t value)
+{
+    char s[24];
+    size_t i = sizeof s;
+    uint64_t rest = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+    do
+        s[--i] = (char)('0' + rest % 10);
+    while (rest /= 10);
+    if (value < 0)
+        s[--i] = '-';
+    text_put(t, s + i, sizeof s - i);
+}
+
 void text_json_number(struct text *t, double value)
 {
     if (!isfinite(value)) {
@@ -147,6 +178,10 @@ void text_json_number(struct text *t, double value)
     }
     if (value == 0)
         value = 0; /* no sign: -0.0 and 0.0 are one value to a reader and to a digest */
+    if (fabs(value) < 1e15 && value == floor(value)) { /* as %.15g writes it, without the cost of printf */
+        text_json_int(t, (int64_t)value);
+        return;
+    }
     char s[40];
     for (int digits = 15; digits <= 17; digits++) { /* 17 always suffice for binary64 */
         const int n = snprintf(s, sizeof s, "%.*g", digits, value);
@@ -235,6 +270,22 @@ static bool read_prefixed(const char *s, size_t n, bool *fits, uint64_t *value)
     return true;
 }
 
+/* Few digits and a small power of ten are both exact doubles, and one product or quotient of them is rounded once: what
+ * strtod gives, without its cost. */
+static bool exact_decimal(const struct decimal *d, double *value)
+{
+    static const double powers[] = { 1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
+                                     1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22 };
+    enum { EXACT_DIGITS = 15, EXACT_POWER = 22 };
+    if (d->n > EXACT_DIGITS || d->exponent < -EXACT_POWER || d->exponent > EXACT_POWER)
+        return false;
+    double digits = 0;
+    for (size_t i = 0; i < d->n; i++)
+        digits = 10 * digits + (d->digits[i] - '0');
+    *value = d->exponent < 0 ? digits / powers[-d->exponent] : digits * powers[d->exponent];
+    return true;
+}
+
 static bool one_of(const char *s, size_t n, const char *a, const char *b, const char *c)
 {
     return n == 4 && (memcmp(s, a, 4) == 0 || memcmp(s, b, 4) == 0 || memcmp(s, c, 4) == 0);
@@ -262,7 +313,7 @@ int text_to_double(const char *s, size_t n, double *value)
     if (!read_decimal(s, n, &d))
         return -1;
     double v = 0;
-    if (d.n > 0) {
+    if (d.n > 0 && !exact_decimal(&d, &v)) {
         const int added = snprintf(d.digits + d.n, sizeof d.digits - d.n, "e%ld", d.exponent);
         assert(added > 0 && (size_t)added < sizeof d.digits - d.n);
         (void)added;

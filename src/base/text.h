@@ -3,6 +3,7 @@
 #ifndef TPRUN_BASE_TEXT_H
 #define TPRUN_BASE_TEXT_H
 
+#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -12,6 +13,7 @@ struct text {
 };
 
 void text_add(struct text *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void text_vadd(struct text *t, const char *format, va_list args);
 void text_put(struct text *t, const char *bytes, size_t n);
 void text_puts(struct text *t, const char *s);
 void text_putc(struct text *t, char c);
@@ -26,6 +28,7 @@ size_t text_utf8_length(const char *s, size_t n);
 void text_json_string(struct text *t, const char *s, size_t n);
 /* The shortest decimal that reads back as the same double; "null" for NaN and infinities, -0.0 as 0. JSON and YAML. */
 void text_json_number(struct text *t, double value);
+void text_json_int(struct text *t, int64_t value);
 
 /* Reads a number of YAML 1.2's core schema in the C locale: decimal, exponent, 0x, 0o, .inf, .nan. Returns 0, or -1 if the
  * whole of s[0..n) is not such a number or does not fit a finite double where digits were given. */

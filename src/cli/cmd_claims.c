@@ -1,5 +1,6 @@
 #include "cli/cli.h"
 
+#include "base/clean.h"
 #include "store/store.h"
 #include <stdlib.h>
 #include <string.h>
@@ -24,15 +25,33 @@ static int add_id(void *self, int n, const char *const *values)
     return 0;
 }
 
-/* Measures again. While a run holds the database the last verdicts are shown: the run measures when it ends. */
-static int refresh(const struct cli *c, const struct ids *ids, struct err *e)
+static int find(const struct cli *c, const char *study, struct ids *ids, struct err *e)
+{
+    static const char which[] = "SELECT id FROM study WHERE ?1 IS NULL OR name = ?1 ORDER BY id";
+    struct query *q;
+    TRY(query_open(&q, c->db, e));
+    const int code = query_rows(q, which, &study, 1, add_id, ids, e);
+    query_close(q);
+    if (code == 0 && study && ids->n == 0)
+        return err_set(e, ERR_USAGE, "%s: no study '%s'", c->db, study);
+    return code;
+}
+
+/* Measures again. Opening for writing brings an older database up to date. While a run holds it the last verdicts are
+ * shown: the run measures when it ends. */
+static int refresh(const struct cli *c, const char *study, struct err *e)
 {
     struct store *s = NULL;
     struct err opening = { 0 };
+    bool empty;
+    TRY(query_check(c->db, &empty, e));
+    if (empty)
+        return 0; /* reading tells */
     const int opened = store_open(&s, c->db, &opening);
     if (opened == ERR_LOCKED) {
         if (!c->quiet)
-            fprintf(stderr, "tprun: note: %s; these are the verdicts of its last refresh\n", err_first(&opening));
+            clean_print_line(stderr, "tprun: note: %s; these are the verdicts of its last refresh",
+                             err_first(&opening));
         err_clear(&opening);
         return 0;
     }
@@ -41,9 +60,12 @@ static int refresh(const struct cli *c, const struct ids *ids, struct err *e)
         err_clear(&opening);
         return opened;
     }
-    int code = 0;
-    for (size_t i = 0; i < ids->n && code == 0; i++)
-        code = store_refresh(s, ids->items[i], e);
+    store_limit_measures(s, &c->limits);
+    struct ids ids = { 0 };
+    int code = find(c, study, &ids, e);
+    for (size_t i = 0; i < ids.n && code == 0; i++)
+        code = store_refresh(s, ids.items[i], e);
+    free(ids.items);
     const int closed = store_close(s, e);
     return code < 0 ? code : closed;
 }
@@ -51,24 +73,14 @@ static int refresh(const struct cli *c, const struct ids *ids, struct err *e)
 static int measure(const struct cli *c, bool *refuted, struct err *e)
 {
     struct query *q;
-    struct ids ids = { 0 };
-    const char *study = c->n_arguments ? c->arguments[0] : NULL;
-    static const char which[] = "SELECT id FROM study WHERE ?1 IS NULL OR name = ?1";
+    const char *study = c->arguments.n ? c->arguments.items[0] : NULL;
     static const char rows[] = "SELECT study, id, reported, measured, low, high, verdict, text, note FROM claims WHERE "
                                "?1 IS NULL OR study = ?1";
-    TRY(query_open(&q, c->db, e));
-    int code = query_rows(q, which, &study, 1, add_id, &ids, e);
-    query_close(q);
-    if (code == 0 && study && ids.n == 0)
-        code = err_set(e, ERR_USAGE, "%s: no study '%s'", c->db, study);
-    if (code == 0)
-        code = refresh(c, &ids, e);
-    free(ids.items);
-    TRY(code);
+    TRY(refresh(c, study, e));
     TRY(query_open(&q, c->db, e));
     bool found;
     double n = 0;
-    code = cli_select(c, q, rows, &study, 1, e);
+    int code = cli_select(c, q, rows, &study, 1, e);
     if (code == 0)
         code = query_number(q, "SELECT count(*) FROM claims WHERE verdict = 'refuted' AND (?1 IS NULL OR study = ?1)",
                             &study, 1, &found, &n, e);
@@ -77,8 +89,9 @@ static int measure(const struct cli *c, bool *refuted, struct err *e)
     return code;
 }
 
-static int run(const struct cli *c)
+static int run(const struct cli *c, const void *own)
 {
+    (void)own;
     struct err e = { 0 };
     bool refuted = false;
     const int status = cli_fail(c, measure(c, &refuted, &e), &e);
@@ -90,7 +103,7 @@ const struct command command_claims = {
     .arguments = "[STUDY]",
     .summary = "Compare what papers report with what was measured",
     .help = "Exit status 1 if a claim is refuted.\n",
-    .options = GROUP_DB | GROUP_FORMAT,
+    .shared = (const struct cli_option *const[]){ cli_database, cli_formats, cli_limits, NULL },
     .max_arguments = 1,
     .run = run,
 };

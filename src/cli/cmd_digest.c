@@ -1,18 +1,21 @@
 #include "cli/cli.h"
 
-static int run(const struct cli *c)
+#include "base/clean.h"
+
+static int run(const struct cli *c, const void *own)
 {
+    (void)own;
     struct query *q;
     struct err e = { 0 };
     char hex[65];
-    const char *path = c->n_arguments ? c->arguments[0] : c->db;
+    const char *path = c->arguments.n ? c->arguments.items[0] : c->db;
     int code = query_open(&q, path, &e);
     if (code == 0) {
         code = query_digest(q, hex, &e);
         query_close(q);
     }
     if (code == 0)
-        printf("%s  %s\n", hex, path);
+        clean_print_line(stdout, "%s  %s", hex, path);
     return cli_fail(c, code, &e);
 }
 
@@ -22,7 +25,7 @@ const struct command command_digest = {
     .summary = "SHA-256 of everything in a database that does not depend on when and where it ran",
     .help = "Two databases of the same studies, trained by the same build on the same kind of processor,\n"
             "have the same digest, however often either was interrupted.\n",
-    .options = GROUP_DB,
+    .shared = (const struct cli_option *const[]){ cli_database, NULL },
     .max_arguments = 1,
     .run = run,
 };

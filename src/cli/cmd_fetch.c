@@ -1,5 +1,6 @@
 #include "cli/cli.h"
 
+#include "base/clean.h"
 #include "data/image_set.h"
 #include "data/locate.h"
 #include "fetch/fetch.h"
@@ -8,11 +9,21 @@
 #include <string.h>
 #include <unistd.h>
 
+struct fetch_choice {
+    const char *from, *to;
+};
+static const struct cli_option options[] = {
+    { "from", 0, CLI_TEXT, "SOURCE", offsetof(struct fetch_choice, from),
+      .help = "a folder, file:// or http(s):// address instead of the mirrors" },
+    { "to", 0, CLI_TEXT, "FOLDER", offsetof(struct fetch_choice, to), .help = "where the files are kept" },
+    { 0 },
+};
+
 enum { STALL_SECONDS = 60 };
 
 static void say(const char *text)
 {
-    fprintf(stderr, "tprun: %s\n", text);
+    clean_print_line(stderr, "tprun: %s", text);
 }
 
 static void progress(const char *name, uint64_t done, uint64_t total)
@@ -39,18 +50,18 @@ static const struct image_set *find_set(const char *name, struct err *e)
 }
 
 /* Where the set will be found again: see data/locate.h. */
-static const char *destination(const struct cli *c, const struct image_set *set, struct arena *a)
+static const char *destination(const char *to, const struct image_set *set, struct arena *a)
 {
     const char *data = getenv("TPRUN_DATA");
-    if (c->to)
-        return c->to;
+    if (to)
+        return to;
     if (data && *data)
         return arena_printf(a, "%s/%s", data, set->folders[0]);
     const char *home = locate_home("XDG_DATA_HOME", ".local/share", a);
     return home ? arena_printf(a, "%s/tprun/%s", home, set->folders[0]) : NULL;
 }
 
-static int fetch_named(const struct cli *c, const char *name, struct arena *a, struct err *e)
+static int fetch_named(const struct cli *c, const struct fetch_choice *choice, const char *name, struct arena *a, struct err *e)
 {
     const struct image_set *set = find_set(name, e);
     if (!set)
@@ -67,9 +78,9 @@ static int fetch_named(const struct cli *c, const char *name, struct arena *a, s
                                       .archive_folder = set->archive_folder,
                                       .archive_sha256 = set->archive_sha256,
                                       .archive_size = set->archive_size };
-    const char *const from[] = { c->from, NULL };
-    const struct fetch_options o = { .folder = destination(c, set, a),
-                                     .sources = c->from ? from : fetch_mirrors(set->name),
+    const char *const from[] = { choice->from, NULL };
+    const struct fetch_options o = { .folder = destination(choice->to, set, a),
+                                     .sources = choice->from ? from : fetch_mirrors(set->name),
                                      .stall_seconds = STALL_SECONDS,
                                      .say = c->quiet ? NULL : say,
                                      .progress = !c->quiet && isatty(STDERR_FILENO) ? progress : NULL };
@@ -78,14 +89,15 @@ static int fetch_named(const struct cli *c, const char *name, struct arena *a, s
     return fetch(&wanted, &o, e);
 }
 
-static int run(const struct cli *c)
+static int run(const struct cli *c, const void *own)
 {
+    const struct fetch_choice *o = own;
     struct err e = { 0 };
     struct arena a;
     arena_init(&a, 0);
     int code = 0;
-    for (size_t i = 0; i < c->n_arguments && code == 0; i++)
-        code = fetch_named(c, c->arguments[i], &a, &e);
+    for (size_t i = 0; i < c->arguments.n && code == 0; i++)
+        code = fetch_named(c, o, c->arguments.items[i], &a, &e);
     const int status = cli_fail(c, code, &e);
     arena_finish(&a);
     return status;
@@ -99,7 +111,8 @@ const struct command command_fetch = {
             "(~/.local/share/tprun/NAME), where experiments find them. A file gets its name when its\n"
             "SHA-256 is the published one; files that are there are not replaced. Called again after\n"
             "an interruption, it resumes.\n",
-    .options = GROUP_FETCH,
+    .own = options,
+    .own_size = sizeof(struct fetch_choice),
     .min_arguments = 1,
     .max_arguments = SIZE_MAX,
     .run = run,

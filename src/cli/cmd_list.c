@@ -1,5 +1,6 @@
 #include "cli/cli.h"
 
+#include "base/clean.h"
 #include "credit/credit.h"
 #include <string.h>
 
@@ -85,16 +86,17 @@ static void put_record(struct text *t, enum query_format format, const char *kin
                  : format == FORMAT_JSON || format == FORMAT_NDJSON ? "{"
                                                                     : "");
     for (size_t i = 0; i < 4; i++) {
+        const size_t n = strlen(values[i]);
         if (format == FORMAT_CSV) {
-            text_puts(t, i ? ",\"" : "\"");
-            for (const char *s = values[i]; *s; s++)
-                text_puts(t, (const char[]){ *s, *s == '"' ? '"' : 0, 0 });
-            text_putc(t, '"');
+            text_puts(t, i ? "," : "");
+            clean_csv(t, values[i], n);
         } else if (format == FORMAT_MARKDOWN) {
-            text_add(t, "| %s ", values[i]);
+            text_puts(t, "| ");
+            clean_markdown(t, values[i]);
+            text_putc(t, ' ');
         } else {
             text_add(t, "%s\"%s\":", i ? "," : "", keys[i]);
-            text_json_string(t, values[i], strlen(values[i]));
+            clean_json(t, values[i], n);
         }
     }
     text_puts(t, format == FORMAT_CSV        ? "\r\n"
@@ -120,24 +122,26 @@ static bool put_records(struct text *t, enum query_format format, const char *ki
 static int list_records(const struct cli *c, const char *kind)
 {
     struct text t = { 0 };
-    if (c->format == FORMAT_JSON)
+    const enum query_format format = cli_format(c, FORMAT_TABLE);
+    if (format == FORMAT_JSON)
         text_putc(&t, '[');
-    else if (c->format == FORMAT_CSV)
+    else if (format == FORMAT_CSV)
         text_puts(&t, "kind,name,help,ref\r\n");
-    else if (c->format == FORMAT_MARKDOWN)
+    else if (format == FORMAT_MARKDOWN)
         text_puts(&t, "| kind | name | help | ref |\n|---|---|---|---|\n");
-    const bool known = put_records(&t, c->format, kind);
+    const bool known = put_records(&t, format, kind);
     if (known)
-        printf("%s%s", t.s, c->format == FORMAT_JSON ? "]\n" : "");
+        printf("%s%s", t.s, format == FORMAT_JSON ? "]\n" : "");
     text_free(&t);
     return known ? 0 : unknown_kind(c, kind);
 }
 
-static int run(const struct cli *c)
+static int run(const struct cli *c, const void *own)
 {
-    const char *kind = c->n_arguments ? c->arguments[0] : NULL;
+    (void)own;
+    const char *kind = c->arguments.n ? c->arguments.items[0] : NULL;
     bool known = false;
-    if (c->has_format && c->format != FORMAT_TABLE)
+    if (cli_format(c, FORMAT_TABLE) != FORMAT_TABLE)
         return list_records(c, kind);
     if (is_kind(kind, "algorithm")) {
         known = true;
@@ -161,7 +165,7 @@ const struct command command_list = {
     .arguments = "[KIND]",
     .summary = "List the parts that a file may name, with their papers",
     .help = "KIND (algorithm, layer, mapping, metric, ...) shows one kind with every option.\n",
-    .options = GROUP_FORMAT,
+    .shared = (const struct cli_option *const[]){ cli_formats, NULL },
     .max_arguments = 1,
     .run = run,
 };

@@ -11,21 +11,22 @@ static const char trials[] =
     "last_test_accuracy,"
     " best_test_accuracy, reason FROM trials WHERE study = ?1 ORDER BY current DESC, variant, cell, seed";
 
-static int run(const struct cli *c)
+static int run(const struct cli *c, const void *own)
 {
+    (void)own;
     struct query *q;
     struct err e = { 0 };
     int code = query_open(&q, c->db, &e);
     if (code < 0)
         return cli_fail(c, code, &e);
     size_t n_rows = 0;
-    if (c->n_arguments == 0)
+    if (c->arguments.n == 0)
         code = cli_select(c, q, studies, NULL, 0, &e);
     else
-        code = query_print(q, trials, c->arguments, 1, c->format, stdout, &n_rows, &e);
-    if (code == 0 && c->n_arguments && n_rows == 0)
+        code = query_print(q, trials, c->arguments.items, 1, cli_format(c, FORMAT_TABLE), stdout, &n_rows, &e);
+    if (code == 0 && c->arguments.n && n_rows == 0)
         code = err_set(&e, ERR_USAGE, "%s: no study '%s', or it has no trials; `tprun ls` lists the studies", c->db,
-                       c->arguments[0]);
+                       c->arguments.items[0]);
     query_close(q);
     return cli_fail(c, code, &e);
 }
@@ -35,7 +36,7 @@ const struct command command_ls = {
     .arguments = "[STUDY]",
     .summary = "List the studies of the database, or the trials of one",
     .help = "Counts are of the trials that the newest version of a file asks for.\n",
-    .options = GROUP_DB | GROUP_FORMAT,
+    .shared = (const struct cli_option *const[]){ cli_database, cli_formats, NULL },
     .max_arguments = 1,
     .run = run,
 };

@@ -1,11 +1,22 @@
 #include "cli/cli.h"
 
+#include "base/clean.h"
 #include "run/data_files.h"
 #include "run/progress.h"
 #include "run/worker_process.h"
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+struct plan_choice {
+    struct cli_int jobs;
+};
+static const struct cli_option options[] = {
+    { "jobs", 'j', CLI_INT, "N", offsetof(struct plan_choice, jobs), 1, 1024,
+      .help = "trials trained at once (default: one for each processor)" },
+    { 0 },
+};
 
 /* What is known of one variant after a walk over its trials. */
 struct variant_plan {
@@ -17,21 +28,53 @@ struct variant_plan {
     int precision;
 };
 
-static int is_finished(struct query *q, const struct plan_trial *t, bool *finished, struct err *e)
+/* Trials of a variant that have ended, by key. */
+struct ended {
+    size_t n, capacity;
+    struct ended_trial {
+        char key[65];
+        int64_t step; /* a diverged one stays so: INT64_MAX */
+    } *items;
+};
+
+static int add_ended(void *self, int n, const char *const *values)
 {
-    char budget[32];
-    double n = 0;
-    snprintf(budget, sizeof budget, "%" PRId64, t->budget);
-    const char *const arguments[] = { t->key, budget };
-    *finished = false;
-    if (!q)
+    struct ended *x = self;
+    if (n < 2 || !values[0] || !values[1])
         return 0;
-    TRY(query_number(q,
-                     "SELECT count(*) FROM trial WHERE key = ?1 AND (state = 'diverged' OR"
-                     " (state = 'done' AND step >= CAST(?2 AS INTEGER)))",
-                     arguments, 2, finished, &n, e));
-    *finished = n > 0;
-    return 0;
+    if (x->n == x->capacity) {
+        const size_t capacity = 2 * x->capacity + 64;
+        struct ended_trial *grown = realloc(x->items, capacity * sizeof *grown);
+        if (!grown)
+            return ERR_MEMORY;
+        x->items = grown;
+        x->capacity = capacity;
+    }
+    struct ended_trial *t = &x->items[x->n++];
+    snprintf(t->key, sizeof t->key, "%s", values[0]);
+    return text_to_int(values[1], strlen(values[1]), &t->step) < 0 ? ERR_FORMAT : 0;
+}
+
+static int read_ended(struct query *q, const char *study, const char *variant, struct ended *x, struct err *e)
+{
+    const char *const arguments[] = { study, variant };
+    return !q ? 0
+              : query_rows(q,
+                           "SELECT t.key, CASE t.state WHEN 'diverged' THEN 9223372036854775807 ELSE t.step END FROM trial t"
+                           " JOIN study s ON s.id = t.study_id WHERE s.name = ?1 AND t.variant = ?2"
+                           " AND t.state IN ('done', 'diverged') ORDER BY t.key",
+                           arguments, 2, add_ended, x, e);
+}
+
+static int compare_key(const void *key, const void *trial)
+{
+    return strcmp(key, ((const struct ended_trial *)trial)->key);
+}
+
+static bool is_finished(const struct ended *x, const struct plan_trial *t)
+{
+    const struct ended_trial *found = x->n ? bsearch(t->key, x->items, x->n, sizeof *x->items, compare_key) : NULL;
+    return found && found->step >= t->budget;
 }
 
 /* Time of finished trials of this variant, all phases, per step. */
@@ -141,10 +184,10 @@ static int print_variant(const struct cli *c, struct plan *p, size_t study, size
     int64_t log_every = 1;
     struct arena arena;
     arena_init(&arena, 0);
-    int code = 0;
+    struct ended ended = { 0 };
+    int code = read_ended(q, s->study.name, s->study.variants[variant], &ended, e);
     for (uint64_t i = variant * per_variant; i < (variant + 1) * per_variant && code == 0; i++) {
         struct plan_trial t;
-        bool finished;
         code = plan_trial(p, study, i, &t, e);
         if (code < 0 || t.excluded)
             continue;
@@ -156,9 +199,8 @@ static int print_variant(const struct cli *c, struct plan *p, size_t study, size
         v.n++;
         if (code == 0)
             warn_of_files(&t.config, v.n == 1, seen, c->color_err);
-        if (code == 0)
-            code = is_finished(q, &t, &finished, e);
-        v.finished += code == 0 && finished;
+        const bool finished = is_finished(&ended, &t);
+        v.finished += finished;
         v.steps_left += code == 0 && !finished ? (double)t.budget : 0;
     }
     if (code == 0)
@@ -166,7 +208,8 @@ static int print_variant(const struct cli *c, struct plan *p, size_t study, size
     if (code == 0 && v.n && !v.measured)
         code = estimated_time(&v, log_every, rates, e);
     if (code == 0) {
-        printf("  %s: %" PRIu64 " trials, %" PRIu64 " finished\n", s->study.variants[variant], v.n, v.finished);
+        clean_print_line(stdout, "  %s: %" PRIu64 " trials, %" PRIu64 " finished", s->study.variants[variant], v.n,
+                         v.finished);
         if (v.n) {
             print_network(&v.size);
             printf("    %s each, ",
@@ -179,20 +222,19 @@ static int print_variant(const struct cli *c, struct plan *p, size_t study, size
         }
         *seconds += v.steps_left * v.seconds_per_step;
     }
+    free(ended.items);
     arena_finish(&arena);
     return code;
 }
 
-static int print_study(const struct cli *c, struct plan *p, size_t study, struct query *q, struct text *seen,
+static int print_study(const struct cli *c, struct plan *p, size_t study, int64_t jobs, struct query *q, struct text *seen,
                        double rates[2], struct err *e)
 {
     const struct plan_study *s = &p->studies[study];
-    const long online = sysconf(_SC_NPROCESSORS_ONLN);
-    const int64_t jobs = c->jobs > 0 ? c->jobs : online > 0 ? online : 1;
     double seconds = 0;
     char text[32];
-    printf("%s%s%s%s\n", study ? "\n" : "", s->study.name, s->study.title ? ": " : "",
-           s->study.title ? s->study.title : "");
+    fputs(study ? "\n" : "", stdout);
+    clean_print_line(stdout, "%s%s%s", s->study.name, s->study.title ? ": " : "", s->study.title ? s->study.title : "");
     for (size_t v = 0; v < s->study.n_variants; v++)
         if (s->wanted[v])
             TRY(print_variant(c, p, study, v, q, seen, &seconds, rates, e));
@@ -201,28 +243,33 @@ static int print_study(const struct cli *c, struct plan *p, size_t study, struct
     return 0;
 }
 
-int plan_print(const struct cli *c, struct plan *p, struct err *e)
+int plan_print(const struct cli *c, struct plan *p, int64_t jobs, struct err *e)
 {
+    const long online = sysconf(_SC_NPROCESSORS_ONLN);
     struct query *q = NULL;
     struct text seen = { 0 };   /* datasets whose files were looked for */
     double rates[2] = { 0, 0 }; /* of the two precisions */
+    bool empty = true;
     if (access(c->db, F_OK) == 0)
+        TRY(query_check(c->db, &empty, e));
+    if (!empty)
         TRY(query_open(&q, c->db, e));
     int code = 0;
     for (size_t i = 0; i < p->n_studies && code == 0; i++)
-        code = print_study(c, p, i, q, &seen, rates, e);
+        code = print_study(c, p, i, jobs > 0 ? jobs : online > 0 ? online : 1, q, &seen, rates, e);
     text_free(&seen);
     query_close(q);
     return code;
 }
 
-static int run(const struct cli *c)
+static int run(const struct cli *c, const void *own)
 {
+    const struct plan_choice *o = own;
     struct plan p;
     struct err e = { 0 };
     int code = cli_open_plan(c, &p, false, &e);
     if (code == 0)
-        code = plan_print(c, &p, &e);
+        code = plan_print(c, &p, o->jobs.value, &e);
     const int status = cli_fail(c, code, &e);
     plan_close(&p);
     return status;
@@ -233,7 +280,9 @@ const struct command command_plan = {
     .arguments = "SPEC... [KEY=VALUE]...",
     .summary = "Show what a file would train: layers, trials, memory, time",
     .help = "Nothing is run or written. Data that a run would miss is a warning.\n",
-    .options = GROUP_DB | GROUP_SPEC | GROUP_JOBS,
+    .shared = (const struct cli_option *const[]){ cli_database, cli_spec, NULL },
+    .own = options,
+    .own_size = sizeof(struct plan_choice),
     .min_arguments = 1,
     .max_arguments = SIZE_MAX,
     .run = run,

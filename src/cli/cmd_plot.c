@@ -7,28 +7,65 @@
 #include "report/wanted.h"
 #include <string.h>
 
+struct plot_choice {
+    const char *output, *cell, *x, *y;
+    struct cli_list metrics, variants;
+    struct cli_int layer, rolling, step;
+    bool bars, layers, heatmap, filters, winners, log;
+};
+static const struct cli_option options[] = {
+    { "output", 'o', CLI_TEXT, "FILE", offsetof(struct plot_choice, output),
+      .help = "the file to write (default: standard output)" },
+    { "metric", 0, CLI_LIST, "NAME", offsetof(struct plot_choice, metrics),
+      .help = "what is drawn, a panel each (may be given again)" },
+    { "variant", 0, CLI_LIST, "NAME", offsetof(struct plot_choice, variants),
+      .help = "only this variant (may be given again)" },
+    { "cell", 0, CLI_TEXT, "TEXT", offsetof(struct plot_choice, cell),
+      .help = "only cells of the sweep that contain TEXT, such as stepsize=0.1" },
+    { "layer", 0, CLI_INT, "N", offsetof(struct plot_choice, layer), 0, 1000000,
+      .help = "the layer of a layer metric, from 0 (default: a panel for each)" },
+    { "rolling", 0, CLI_INT, "N", offsetof(struct plot_choice, rolling), 0, 10000,
+      .help = "curves: means over the last N logged values; 0: off (default)" },
+    { "bars", 0, CLI_FLAG, NULL, offsetof(struct plot_choice, bars),
+      .help = "mean and sd of --metric over the steps and seeds, as bars" },
+    { "layers", 0, CLI_FLAG, NULL, offsetof(struct plot_choice, layers),
+      .help = "a layer metric of all layers at one step, against the layer" },
+    { "step", 0, CLI_INT, "N", offsetof(struct plot_choice, step), 0, INT64_MAX,
+      .help = "the step of --layers (default: the last that is logged)" },
+    { "heatmap", 0, CLI_FLAG, NULL, offsetof(struct plot_choice, heatmap), .help = "a heatmap and nothing else" },
+    { "filters", 0, CLI_FLAG, NULL, offsetof(struct plot_choice, filters),
+      .help = "the first layer's weights of one trial as images (PNG)" },
+    { "winners", 0, CLI_FLAG, NULL, offsetof(struct plot_choice, winners), .help = "a map of winners and nothing else" },
+    { "x", 0, CLI_TEXT, "KEY", offsetof(struct plot_choice, x),
+      .help = "the swept key along a map of winners; its last words do" },
+    { "y", 0, CLI_TEXT, "KEY", offsetof(struct plot_choice, y), .help = "the swept key up a map of winners" },
+    { "log", 0, CLI_FLAG, NULL, offsetof(struct plot_choice, log),
+      .help = "logarithmic y axes, except of metrics in percent" },
+    { 0 },
+};
+
 /* The picture goes to the file, its figures to standard output. */
-static int plot_filters(const struct cli *c, struct err *e)
+static int plot_filters(const struct cli *c, const struct plot_choice *o, struct err *e)
 {
     struct weights w = { 0 };
     struct text png = { 0 };
     struct filter_figures f;
-    if (c->n_metric_names || c->n_variants || c->cell || c->heatmap || c->log_axis || c->bars || c->layers || c->has_layer || c->has_step ||
-        c->rolling)
+    if (o->metrics.n || o->variants.n || o->cell || o->heatmap || o->log || o->bars || o->layers || o->layer.given || o->step.given ||
+        o->rolling.value)
         return err_set(e, ERR_USAGE, "--metric, --layer, --variant, --cell, --bars, --heatmap, --log and the like are about a study; --filters draws one trial");
-    if (!c->output || !strcmp(c->output, "-"))
+    if (!o->output || !strcmp(o->output, "-"))
         return err_set(e, ERR_USAGE, "plot --filters needs a file to write: --output FILE.png");
-    const char *ending = strrchr(c->output, '.');
+    const char *ending = strrchr(o->output, '.');
     if (ending && strcmp(ending, ".svg") == 0)
-        return err_set(e, ERR_USAGE, "--filters draws a PNG, and %s is named as an SVG", c->output);
-    int code = weights_open(&w, c, c->arguments[0], e);
+        return err_set(e, ERR_USAGE, "--filters draws a PNG, and %s is named as an SVG", o->output);
+    int code = weights_open(&w, c, c->arguments.items[0], e);
     const struct tensor *t = code == 0 ? safetensors_find(&w.file, "layers.0.weight") : NULL;
     if (code == 0 && !t)
-        code = err_set(e, ERR_USAGE, "trial %s has no layers.0.weight: its first layer is not dense", c->arguments[0]);
+        code = err_set(e, ERR_USAGE, "trial %s has no layers.0.weight: its first layer is not dense", c->arguments.items[0]);
     if (code == 0)
         code = filters_draw(t, &png, &f, e);
     if (code == 0)
-        code = output_write(c->output, &png, e);
+        code = output_write(o->output, &png, e);
     if (code == 0)
         printf("%zu filters of %zu x %zu; medians: smoothness %.3f, localisation %.3f, kurtosis %.2f\n", f.n, f.side, f.side, f.smoothness,
                f.localisation, f.kurtosis);
@@ -38,16 +75,16 @@ static int plot_filters(const struct cli *c, struct err *e)
 }
 
 /* The kind of figure that the flags name. */
-static int choose_kind(const struct cli *c, enum figure_kind *kind, struct err *e)
+static int choose_kind(const struct plot_choice *o, enum figure_kind *kind, struct err *e)
 {
     const struct {
         bool given;
         enum figure_kind kind;
         const char *name;
-    } flags[] = { { c->bars, FIGURE_BARS, "--bars" },
-                  { c->layers, FIGURE_LAYERS, "--layers" },
-                  { c->heatmap, FIGURE_HEATMAP, "--heatmap" },
-                  { c->winners, FIGURE_WINNERS, "--winners" } };
+    } flags[] = { { o->bars, FIGURE_BARS, "--bars" },
+                  { o->layers, FIGURE_LAYERS, "--layers" },
+                  { o->heatmap, FIGURE_HEATMAP, "--heatmap" },
+                  { o->winners, FIGURE_WINNERS, "--winners" } };
     const char *first = NULL;
     *kind = FIGURE_USUAL;
     for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
@@ -67,36 +104,37 @@ static int draw(struct text *svg, struct query *q, const struct cli *c, const st
     struct wanted wanted;
     struct arena a;
     arena_init(&a, 0);
-    int code = wanted_replaced(o) ? 0 : wanted_read(&wanted, q, &a, c->arguments[0], e);
+    int code = wanted_replaced(o) ? 0 : wanted_read(&wanted, q, &a, c->arguments.items[0], e);
     if (code == 0 && !wanted_replaced(o) && wanted.n)
-        code = wanted_draw(svg, &wanted, q, c->arguments[0], e);
+        code = wanted_draw(svg, &wanted, q, c->arguments.items[0], e);
     else if (code == 0)
-        code = figure_draw(svg, q, c->arguments[0], o, e);
+        code = figure_draw(svg, q, c->arguments.items[0], o, e);
     arena_finish(&a);
     return code;
 }
 
-static int run(const struct cli *c)
+static int run(const struct cli *c, const void *own)
 {
+    const struct plot_choice *choice = own;
     struct query *q;
     struct err e = { 0 };
     struct text svg = { 0 };
-    struct figure_options o = { .metrics = c->metric_names,
-                                .n_metrics = c->n_metric_names,
-                                .variants = c->variants,
-                                .n_variants = c->n_variants,
-                                .cell = c->cell,
-                                .x = c->x_key,
-                                .y = c->y_key,
-                                .has_layer = c->has_layer,
-                                .has_step = c->has_step,
-                                .layer = c->layer,
-                                .step = c->step,
-                                .rolling = (size_t)c->rolling,
-                                .log = c->log_axis };
-    if (c->filters)
-        return cli_fail(c, plot_filters(c, &e), &e);
-    int code = choose_kind(c, &o.kind, &e);
+    struct figure_options o = { .metrics = choice->metrics.items,
+                                .n_metrics = choice->metrics.n,
+                                .variants = choice->variants.items,
+                                .n_variants = choice->variants.n,
+                                .cell = choice->cell,
+                                .x = choice->x,
+                                .y = choice->y,
+                                .has_layer = choice->layer.given,
+                                .has_step = choice->step.given,
+                                .layer = choice->layer.value,
+                                .step = choice->step.value,
+                                .rolling = (size_t)choice->rolling.value,
+                                .log = choice->log };
+    if (choice->filters)
+        return cli_fail(c, plot_filters(c, choice, &e), &e);
+    int code = choose_kind(choice, &o.kind, &e);
     if (code == 0)
         code = query_open(&q, c->db, &e);
     if (code == 0) {
@@ -104,7 +142,7 @@ static int run(const struct cli *c)
         query_close(q);
     }
     if (code == 0)
-        code = output_write(c->output, &svg, &e);
+        code = output_write(choice->output, &svg, &e);
     text_free(&svg);
     return cli_fail(c, code, &e);
 }
@@ -133,7 +171,9 @@ const struct command command_plot = {
             "each less its mean, from black (-largest) to white (+largest), and prints medians over\n"
             "all rows: smoothness (products of vertically adjacent pixels), localisation (largest\n"
             "share in a window of 11 x 11), both over the sum of squares, and kurtosis.\n",
-    .options = GROUP_DB | GROUP_PLOT,
+    .shared = (const struct cli_option *const[]){ cli_database, cli_checkpoints, NULL },
+    .own = options,
+    .own_size = sizeof(struct plot_choice),
     .min_arguments = 1,
     .max_arguments = 1,
     .run = run,

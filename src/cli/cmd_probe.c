@@ -6,6 +6,19 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+struct probe_choice {
+    const char *input, *output;
+    bool metrics, evaluate;
+};
+static const struct cli_option options[] = {
+    { "input", 0, CLI_TEXT, "FILE", offsetof(struct probe_choice, input), .help = "tensors to read (safetensors)" },
+    { "output", 'o', CLI_TEXT, "FILE", offsetof(struct probe_choice, output), .help = "tensors to write" },
+    { "metrics", 0, CLI_FLAG, NULL, offsetof(struct probe_choice, metrics), .help = "write the metrics of `log` too" },
+    { "evaluate", 0, CLI_FLAG, NULL, offsetof(struct probe_choice, evaluate),
+      .help = "evaluate the batch instead of training on it" },
+    { 0 },
+};
+
 /* The one trial of the file: one variant and one cell. Its seed does not matter, since every random draw is given. */
 static int only_trial(struct plan *p, struct plan_trial *t, struct err *e)
 {
@@ -33,7 +46,7 @@ static int only_trial(struct plan *p, struct plan_trial *t, struct err *e)
 
 /* A file in memory that holds the configuration becomes the standard input of the worker, which takes the place of this
  * process. */
-static int exec_worker(const struct cli *c, const struct config *config, struct err *e)
+static int exec_worker(const struct probe_choice *o, const struct config *config, struct err *e)
 {
     char executable[4096];
     struct text json = { 0 };
@@ -47,29 +60,30 @@ static int exec_worker(const struct cli *c, const struct config *config, struct 
     if (!written || !environment)
         return err_set(e, ERR_INTERNAL, "cannot pass the configuration to the worker: %s", strerror(errno));
     char name[] = "tprun-worker", probe[] = "--probe", metrics[] = "--metrics", evaluate[] = "--evaluate";
-    char *input = strdup(c->input), *output = strdup(c->output);
-    char *argv[] = { name, probe, input, output, c->metrics ? metrics : c->evaluate ? evaluate : NULL, NULL };
+    char *input = strdup(o->input), *output = strdup(o->output);
+    char *argv[] = { name, probe, input, output, o->metrics ? metrics : o->evaluate ? evaluate : NULL, NULL };
     fflush(NULL);
     execve(executable, argv, environment);
     return err_set(e, ERR_INTERNAL, "cannot start %s: %s", executable, strerror(errno));
 }
 
-static int run(const struct cli *c)
+static int run(const struct cli *c, const void *own)
 {
+    const struct probe_choice *o = own;
     struct plan p = { 0 };
     struct plan_trial t;
     struct err e = { 0 };
     int code = 0;
-    if (!c->input || !c->output)
+    if (!o->input || !o->output)
         code = err_set(&e, ERR_USAGE, "probe needs --input FILE and --output FILE");
-    if (code == 0 && c->metrics && c->evaluate)
+    if (code == 0 && o->metrics && o->evaluate)
         code = err_set(&e, ERR_USAGE, "--metrics is about a training step; it does not go with --evaluate");
     if (code == 0)
         code = cli_open_plan(c, &p, false, &e);
     if (code == 0)
         code = only_trial(&p, &t, &e);
     if (code == 0)
-        code = exec_worker(c, &t.config, &e);
+        code = exec_worker(o, &t.config, &e);
     const int status = cli_fail(c, code, &e);
     plan_close(&p);
     return status;
@@ -82,7 +96,9 @@ const struct command command_probe = {
     .help = "Reads every parameter layers.<i>.*, feedback.<i>.*, batch.x, batch.y and noise.*; writes loss,\n"
             "state.<i>, target.<i> and update.<parameter>. With --metrics also metric.<name>.\n"
             "With --evaluate no step is taken: the batch is evaluated as a log would, over log.samples passes.\n",
-    .options = GROUP_SPEC | GROUP_PROBE,
+    .shared = (const struct cli_option *const[]){ cli_spec, NULL },
+    .own = options,
+    .own_size = sizeof(struct probe_choice),
     .min_arguments = 1,
     .max_arguments = 1,
     .run = run,

@@ -1,7 +1,40 @@
 #include "cli/cli.h"
 
+#include "base/clean.h"
+#include "run/progress.h"
+#include "run/signals.h"
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+struct run_choice {
+    struct cli_int jobs;
+    bool dry_run, force, fail_fast, no_progress;
+    int64_t memory_limit;
+    double stall_seconds;
+};
+static const struct cli_option options[] = {
+    { "jobs", 'j', CLI_INT, "N", offsetof(struct run_choice, jobs), 1, 1024,
+      .help = "trials trained at once (default: one for each processor)" },
+    { "dry-run", 'n', CLI_FLAG, NULL, offsetof(struct run_choice, dry_run), .help = "show what would be done, as `tprun plan`" },
+    { "force", 'f', CLI_FLAG, NULL, offsetof(struct run_choice, force),
+      .help = "forget what is recorded of these trials and train them again" },
+    { "keep-going", 'k', CLI_NO_FLAG, NULL, offsetof(struct run_choice, fail_fast),
+      .help = "go on when a trial fails (default)" },
+    { "fail-fast", 0, CLI_FLAG, NULL, offsetof(struct run_choice, fail_fast), .help = "stop when a trial fails" },
+    { "memory-limit", 0, CLI_SIZE, "SIZE", offsetof(struct run_choice, memory_limit),
+      .help = "address space of a worker: 500M, 2G" },
+    { "stall-seconds", 0, CLI_SECONDS, "SECONDS", offsetof(struct run_choice, stall_seconds),
+      .help = "end a worker that is silent for so long (default 300, or $TPRUN_STALL_SECONDS)" },
+    { "no-progress", 0, CLI_FLAG, NULL, offsetof(struct run_choice, no_progress), .help = "no live lines on a terminal" },
+    { 0 },
+};
+/* -o is an output of any kind: here the database. */
+static const struct cli_option database[] = {
+    { "output", 'o', CLI_TEXT, "PATH", offsetof(struct cli, db), .help = "the same as --db" },
+    { 0 },
+};
 
 /* One line of the summary: means over the seeds. */
 struct summary {
@@ -21,35 +54,49 @@ static void put_mean(char *out, size_t size, const char *mean, const char *sd)
         snprintf(out, size, "%.4g +- %.2g", m, s);
 }
 
-/* variant, cell, metric, trials, diverged, last mean, sd, best mean, sd */
+/* study, variant, cell, metric, trials, diverged, last mean, sd, best mean, sd */
 static int print_row(void *self, int n, const char *const *v)
 {
     struct summary *s = self;
     char last[48], best[48];
-    if (n < 9 || s->shown == ROWS_SHOWN) {
+    if (n < 10 || s->shown == ROWS_SHOWN) {
         s->left_out++;
         return 0;
     }
     if (s->shown++ == 0)
         printf("%-12s %-20s %6s %9s  %-20s %-20s %s\n", "variant", "metric", "trials", "diverged", "last", "best",
                "cell");
-    put_mean(last, sizeof last, v[5], v[6]);
-    put_mean(best, sizeof best, v[7], v[8]);
-    printf("%-12s %-20s %6s %9s  %-20s %-20s %s\n", v[0], v[2], v[3], v[4], last, best, v[1] ? v[1] : "");
+    put_mean(last, sizeof last, v[6], v[7]);
+    put_mean(best, sizeof best, v[8], v[9]);
+    clean_print_line(stdout, "%-12s %-20s %6s %9s  %-20s %-20s %s", v[1], v[3], v[4], v[5], last, best,
+                     v[2] ? v[2] : "");
     return 0;
 }
 
-static int print_study(const struct cli *c, struct query *q, const char *study, struct err *e)
+/* Losses and accuracies of tests, or else the train loss. */
+static const char rows[] =
+    "SELECT study, variant, cell, metric, n_trials, n_diverged, last_mean, last_sd, best_mean, best_sd FROM finals"
+    " WHERE study = ?1 AND (metric LIKE 'test_%' OR (metric = 'train_loss' AND NOT EXISTS"
+    "  (SELECT 1 FROM finals WHERE study = ?1 AND metric LIKE 'test_%')))"
+    " ORDER BY variant, metric, CASE WHEN metric LIKE '%loss' THEN best_mean ELSE -best_mean END, cell";
+
+static int print_study(struct query *q, const char *study, struct err *e)
 {
-    static const char rows[] =
-        "SELECT variant, cell, metric, n_trials, n_diverged, last_mean, last_sd, best_mean, best_sd FROM finals"
-        " WHERE study = ?1 AND (metric LIKE 'test_%' OR (metric = 'train_loss' AND NOT EXISTS"
-        "  (SELECT 1 FROM finals WHERE study = ?1 AND metric LIKE 'test_%')))"
+    /* Which metrics are shown is asked first: a plain LIKE reaches the tables below the view, an OR with EXISTS would make
+     * all groups of all metrics. */
+    static const char any_test[] = "SELECT 1 FROM summary u JOIN metric_key k ON k.id = u.key_id AND k.name LIKE 'test_%'"
+                                   " WHERE u.trial_id IN (SELECT t.id FROM trial t JOIN study s ON s.id = t.study_id"
+                                   "  AND s.generation = t.generation WHERE s.name = ?1) LIMIT 1";
+    static const char shown[] =
+        "SELECT study, variant, cell, metric, n_trials, n_diverged, last_mean, last_sd, best_mean, best_sd FROM finals"
+        " WHERE study = ?1 AND metric LIKE ?2"
         " ORDER BY variant, metric, CASE WHEN metric LIKE '%loss' THEN best_mean ELSE -best_mean END, cell";
-    if (c->has_format)
-        return cli_select(c, q, rows, &study, 1, e);
+    bool tested;
+    double one;
+    TRY(query_number(q, any_test, &study, 1, &tested, &one, e));
+    const char *const arguments[] = { study, tested ? "test_%" : "train_loss" };
     struct summary s = { 0 };
-    TRY(query_rows(q, rows, &study, 1, print_row, &s, e));
+    TRY(query_rows(q, shown, arguments, 2, print_row, &s, e));
     if (s.left_out)
         printf("... and %zu more rows\n", s.left_out);
     return 0;
@@ -59,6 +106,10 @@ static void print_counts(const struct cli *c, const struct run_result *x)
 {
     if (c->quiet)
         return;
+    if (x->stopped && !x->queued) {
+        fputs("tprun: stopped while the trials were being queued; none was trained\n", stderr);
+        return;
+    }
     fprintf(stderr, "tprun: %" PRIu64 " trials: %" PRIu64 " done", x->total, x->done);
     if (x->skipped)
         fprintf(stderr, ", %" PRIu64 " were finished before", x->skipped);
@@ -77,31 +128,111 @@ static int print_results(const struct cli *c, const struct plan *p, struct err *
     struct query *q;
     TRY(query_open(&q, c->db, e));
     int code = 0;
+    const char **names = calloc(p->n_studies, sizeof *names);
+    if (!names)
+        code = err_set(e, ERR_MEMORY, "out of memory");
     for (size_t i = 0; i < p->n_studies && code == 0; i++) {
-        if (!c->has_format)
-            printf("%s%s%s\n", i ? "\n" : "", p->studies[i].study.name, "");
-        code = print_study(c, q, p->studies[i].study.name, e);
+        names[i] = p->studies[i].study.name;
+        if (c->format)
+            continue;
+        printf("%s%s\n", i ? "\n" : "", names[i]);
+        code = print_study(q, names[i], e);
     }
+    if (code == 0 && c->format)
+        code = query_print_each(q, rows, names, p->n_studies, cli_format(c, FORMAT_TABLE), stdout, e);
+    free(names);
     query_close(q);
-    if (code == 0 && !c->has_format)
+    if (code == 0 && !c->format)
         printf("\nMore: tprun show %s; tprun claims %s; tprun sql \"SELECT * FROM finals\"\n", p->studies[0].study.name,
                p->studies[0].study.name);
     return code;
 }
 
-static int run(const struct cli *c)
+static bool shows_progress(const struct run_choice *choice)
 {
-    struct plan p;
+    return !choice->no_progress && isatty(STDERR_FILENO);
+}
+
+/* What is known of studies, and said, while their trials are checked. */
+struct checker {
+    struct query *q; /* NULL: there is no database yet */
+    struct progress progress;
+};
+
+static bool is_known(void *self, const struct plan_study *s)
+{
+    const struct checker *k = self;
+    const char *const arguments[] = { s->study.name, s->sha256 };
+    struct err ignored = { 0 }; /* a database that cannot be read tells nothing here; the runner says what is wrong */
+    bool found = false;
+    double n = 0;
+    if (k->q)
+        (void)query_number(k->q, "SELECT count(*) FROM study WHERE name = ?1 AND queued_sha256 = ?2", arguments, 2,
+                           &found, &n, &ignored);
+    err_clear(&ignored);
+    return n > 0;
+}
+
+static void tell(void *self, const struct plan_study *s, uint64_t done)
+{
+    struct checker *k = self;
+    if (done == 0)
+        progress_announce(&k->progress, s->study.name, s->n);
+    progress_queueing(&k->progress, s->study.name, s->n, "checking", done);
+}
+
+static int open_plan(const struct cli *c, const struct run_choice *choice, struct plan *p, struct err *e)
+{
+    struct checker k = { 0 };
+    struct err ignored = { 0 };
+    if (access(c->db, F_OK) == 0)
+        (void)query_open(&k.q, c->db, &ignored);
+    err_clear(&ignored);
+    progress_init(&k.progress, shows_progress(choice), c->color_err, c->quiet);
+    struct plan_options o = cli_plan_options(c);
+    o.keep = !choice->dry_run;
+    o.known = is_known;
+    o.tick = tell;
+    o.self = &k;
+    const int code = plan_open(p, c->arguments.items, c->arguments.n, &o, e);
+    p->options.self = NULL;
+    p->options.known = NULL;
+    p->options.tick = NULL;
+    progress_finish(&k.progress);
+    query_close(k.q);
+    return code;
+}
+
+static int run_options(const struct cli *c, const struct run_choice *choice, struct run_options *o, struct err *e)
+{
+    TRY(cli_run_options(c, o, e));
+    o->jobs = choice->jobs.value;
+    o->fail_fast = choice->fail_fast;
+    o->force = choice->force;
+    o->progress = shows_progress(choice);
+    o->memory_limit = choice->memory_limit;
+    if (choice->stall_seconds > 0)
+        o->stall_seconds = choice->stall_seconds;
+    return 0;
+}
+
+static int run(const struct cli *c, const void *own)
+{
+    const struct run_choice *choice = own;
+    struct plan p = { 0 };
     struct err e = { 0 };
     struct run_options o;
     struct run_result result = { 0 };
-    cli_run_options(c, &o);
-    int code = cli_open_plan(c, &p, false, &e);
-    if (code == 0 && c->dry_run) {
-        code = plan_print(c, &p, &e);
+    int code = signals_open(&e);
+    if (code == 0)
+        code = open_plan(c, choice, &p, &e);
+    if (code == 0)
+        code = run_options(c, choice, &o, &e);
+    if (code == 0 && choice->dry_run) {
+        code = plan_print(c, &p, choice->jobs.value, &e);
     } else if (code == 0) {
         code = runner_run(&p, &o, &result, &e);
-        if (result.total)
+        if (result.total || result.stopped)
             print_counts(c, &result);
         if (code == 0)
             code = print_results(c, &p, &e);
@@ -120,7 +251,9 @@ const struct command command_run = {
     .help = "SPEC is a YAML file or a folder of them. Trials that are finished in the database are\n"
             "skipped, interrupted ones continue from their checkpoint. SIGINT, SIGTERM and SIGUSR1\n"
             "stop at a checkpoint (exit status 75), a second one at once; SIGHUP makes a checkpoint.\n",
-    .options = GROUP_DB | GROUP_FORMAT | GROUP_SPEC | GROUP_RUN,
+    .shared = (const struct cli_option *const[]){ cli_database, database, cli_formats, cli_spec, cli_checkpoints, cli_limits, NULL },
+    .own = options,
+    .own_size = sizeof(struct run_choice),
     .min_arguments = 1,
     .max_arguments = SIZE_MAX,
     .run = run,

@@ -1,7 +1,8 @@
 #include "cli/cli.h"
 
-static int run(const struct cli *c)
+static int run(const struct cli *c, const void *own)
 {
+    (void)own;
     (void)c;
     struct text schema = { 0 };
     study_schema(config_options, &schema);

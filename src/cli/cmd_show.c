@@ -1,12 +1,6 @@
 #include "cli/cli.h"
 
-#include <string.h>
-
-struct section {
-    const char *title, *sql;
-};
-
-static const struct section of_study[] = {
+static const struct query_section of_study[] = {
     { "study", "SELECT name, title, paper, locator, path, profile, substr(spec_sha256, 1, 16) AS spec, generation FROM "
                "study WHERE name = ?1" },
     { "variants", "SELECT t.variant, count(DISTINCT t.cell) AS cells, count(DISTINCT t.seed) AS seeds, sum(t.state = "
@@ -26,17 +20,17 @@ static const struct section of_study[] = {
     { "claims", "SELECT id, reported, measured, low, high, verdict FROM claims WHERE study = ?1" },
     { 0 },
 };
-static const struct section of_trial[] = {
+static const struct query_section of_trial[] = {
     { "trial", "SELECT substr(key, 1, 16) AS \"key\", study, variant, cell, seed, state, step, budget, wall_s, "
                "diverged_step, diverged_layer,"
                " diverged_tensor, reason FROM trials WHERE trial_id = CAST(?1 AS INTEGER)" },
     { "parameters",
-      "SELECT key, coalesce(text, num) AS value, swept FROM param WHERE trial_id = CAST(?1 AS INTEGER) ORDER BY key" },
+      "SELECT param AS \"key\", coalesce(text, num) AS value, swept FROM params WHERE trial_id = CAST(?1 AS INTEGER) ORDER BY param" },
     { "metrics",
       "SELECT k.name AS metric, u.n, u.first, u.last, u.last_step, u.best, u.best_step, u.min, u.max, u.auc, "
       "u.n_nonfinite"
       " FROM summary u JOIN metric_key k ON k.id = u.key_id WHERE u.trial_id = CAST(?1 AS INTEGER) ORDER BY k.name" },
-    { "metrics of layers", "SELECT k.name AS metric, l.layer, count(*) AS n, max(l.step) AS last_step, l.value AS last, l.nonfinite"
+    { "layer_metrics", "SELECT k.name AS metric, l.layer, count(*) AS n, max(l.step) AS last_step, l.value AS last, l.nonfinite"
                            " FROM layer_metric l JOIN metric_key k ON k.id = l.key_id WHERE l.trial_id = CAST(?1 AS INTEGER)"
                            " GROUP BY k.name, l.layer ORDER BY k.name, l.layer" },
     { "runs", "SELECT r.id, r.state, r.from_step, r.reason, r.kernel, (r.ended_ms - r.started_ms) / 1000.0 AS seconds, "
@@ -51,47 +45,28 @@ static const struct section of_trial[] = {
     { 0 },
 };
 
-static int print_sections(const struct cli *c, struct query *q, const struct section *s, const char *argument,
-                          struct err *e)
-{
-    for (; s->title; s++) {
-        bool found;
-        double n = 0;
-        char counted[1024];
-        if (snprintf(counted, sizeof counted, "SELECT count(*) FROM (%s)", s->sql) >= (int)sizeof counted)
-            return err_set(e, ERR_INTERNAL, "a query of `show` is too long");
-        TRY(query_number(q, counted, &argument, 1, &found, &n, e));
-        if (n == 0)
-            continue;
-        if (c->format == FORMAT_TABLE || c->format == FORMAT_MARKDOWN)
-            printf("%s%s\n", c->format == FORMAT_MARKDOWN ? "\n## " : "\n", s->title);
-        if (c->format == FORMAT_MARKDOWN)
-            putchar('\n');
-        TRY(cli_select(c, q, s->sql, &argument, 1, e));
-    }
-    return 0;
-}
-
 static int show(const struct cli *c, struct query *q, struct err *e)
 {
-    const char *name = c->arguments[0];
+    const char *name = c->arguments.items[0];
     bool found;
     double n = 0;
     int64_t id;
     TRY(query_number(q, "SELECT count(*) FROM study WHERE name = ?1", &name, 1, &found, &n, e));
     if (n > 0)
-        return print_sections(c, q, of_study, name, e);
+        return query_print_sections(q, of_study, &name, 1, cli_format(c, FORMAT_TABLE), stdout, e);
     if (!cli_is_key(name))
         return err_set(e, ERR_USAGE, "%s: no study '%s'; a trial is named by at least 4 digits of its key", c->db,
                        name);
     TRY(cli_find_trial(c, q, name, &id, e));
-    char argument[32];
-    snprintf(argument, sizeof argument, "%lld", (long long)id);
-    return print_sections(c, q, of_trial, argument, e);
+    char digits[32];
+    const char *argument = digits;
+    snprintf(digits, sizeof digits, "%lld", (long long)id);
+    return query_print_sections(q, of_trial, &argument, 1, cli_format(c, FORMAT_TABLE), stdout, e);
 }
 
-static int run(const struct cli *c)
+static int run(const struct cli *c, const void *own)
 {
+    (void)own;
     struct query *q;
     struct err e = { 0 };
     int code = query_open(&q, c->db, &e);
@@ -107,7 +82,7 @@ const struct command command_show = {
     .arguments = "STUDY|KEY",
     .summary = "Show a study, or a trial by the first digits of its key",
     .help = "A trial: its parameters, metrics, attempts, costs, checkpoints and events.\n",
-    .options = GROUP_DB | GROUP_FORMAT,
+    .shared = (const struct cli_option *const[]){ cli_database, cli_formats, NULL },
     .min_arguments = 1,
     .max_arguments = 1,
     .run = run,

@@ -2,6 +2,8 @@
  * digests. */
 #include "cli/cli.h"
 
+#include "base/clean.h"
+#include "run/signals.h"
 #include "run/worker_process.h"
 #include <errno.h>
 #include <ftw.h>
@@ -22,7 +24,7 @@ static int train(const struct cli *c, struct plan *p, const char *db, int64_t st
 {
     struct run_options o;
     struct run_result result;
-    cli_run_options(c, &o);
+    TRY(cli_run_options(c, &o, e));
     o.db = db;
     o.jobs = 1;
     o.quiet = c->verbose == 0;
@@ -58,8 +60,9 @@ static int verify(const struct cli *c, struct plan *p, const char *folder, bool 
         return err_set(e, ERR_USAGE, "a trial of %" PRId64 " steps has no middle to stop at", budget);
     TRY(worker_executable(t.config.precision == PRECISION_DOUBLE ? "double" : "single", executable, e));
     TRY(worker_ask(executable, "--kernel", kernel, sizeof kernel, e));
-    printf("trial    %s%s%s seed %" PRId64 ", %" PRId64 " steps\nkernel   %s\n", t.spec.variant, *t.cell ? " " : "",
-           t.cell, t.spec.seed, budget, kernel);
+    clean_print_line(stdout, "trial    %s%s%s seed %" PRId64 ", %" PRId64 " steps", t.spec.variant, *t.cell ? " " : "",
+                     t.cell, t.spec.seed, budget);
+    printf("kernel   %s\n", kernel);
     fflush(stdout);
     TRY(train(c, p, straight, 0, e));
     TRY(digest(straight, hex[0], e));
@@ -73,14 +76,17 @@ static int verify(const struct cli *c, struct plan *p, const char *folder, bool 
     return 0;
 }
 
-static int run(const struct cli *c)
+static int run(const struct cli *c, const void *own)
 {
-    struct plan p;
+    (void)own;
+    struct plan p = { 0 };
     struct err e = { 0 };
     bool same = false;
     const char *temporary = getenv("TMPDIR");
     char folder[4096];
-    int code = cli_open_plan(c, &p, true, &e);
+    int code = signals_open(&e);
+    if (code == 0)
+        code = cli_open_plan(c, &p, true, &e);
     if (code == 0 && snprintf(folder, sizeof folder, "%s/tprun-verify-XXXXXX",
                               temporary && *temporary ? temporary : "/tmp") >= (int)sizeof folder)
         code = err_set(&e, ERR_IO, "TMPDIR is too long");
@@ -102,7 +108,7 @@ const struct command command_verify = {
     .summary = "Train a trial straight and with a stop in the middle, and compare bit for bit",
     .help = "The first trial of the file that --variant leaves, in temporary databases. Exit status 4 if the\n"
             "two differ. train.iterations=1000 makes a long trial short.\n",
-    .options = GROUP_SPEC,
+    .shared = (const struct cli_option *const[]){ cli_spec, NULL },
     .min_arguments = 1,
     .max_arguments = 1,
     .run = run,

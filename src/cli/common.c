@@ -1,5 +1,6 @@
 #include "cli/cli.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #ifndef TPRUN_VERSION
@@ -15,27 +16,40 @@ const char cli_code[] = "tprun " TPRUN_VERSION " (" COMPILER ")";
 
 int cli_fail(const struct cli *c, int code, struct err *e)
 {
+    if (code < 0 && e->code == ERR_MEMORY) /* a file that could not be read for want of memory is not wrong */
+        code = ERR_MEMORY;
     err_print(e, stderr, c->color_err);
     err_clear(e);
     return code < 0 ? err_exit_status(code) : 0;
 }
 
+struct plan_options cli_plan_options(const struct cli *c)
+{
+    return (struct plan_options){ .profile = c->profile,
+                                  .n_overrides = c->overrides.n,
+                                  .n_variants = c->variants.n,
+                                  .overrides = c->overrides.items,
+                                  .variants = c->variants.items,
+                                  .yes = c->yes,
+                                  .code = cli_code };
+}
+
 int cli_open_plan(const struct cli *c, struct plan *p, bool one_trial, struct err *e)
 {
-    const struct plan_options o = { .profile = c->profile,
-                                    .n_overrides = c->n_overrides,
-                                    .n_variants = c->n_variants,
-                                    .overrides = c->overrides,
-                                    .variants = c->variants,
-                                    .yes = c->yes,
-                                    .one_trial = one_trial };
-    return plan_open(p, c->arguments, c->n_arguments, &o, e);
+    struct plan_options o = cli_plan_options(c);
+    o.one_trial = one_trial;
+    return plan_open(p, c->arguments.items, c->arguments.n, &o, e);
+}
+
+enum query_format cli_format(const struct cli *c, enum query_format otherwise)
+{
+    return c->format ? (enum query_format)(c->format - 1) : otherwise;
 }
 
 int cli_select(const struct cli *c, struct query *q, const char *sql, const char *const *arguments, size_t n,
                struct err *e)
 {
-    return query_print(q, sql, arguments, n, c->format, stdout, NULL, e);
+    return query_print(q, sql, arguments, n, cli_format(c, FORMAT_TABLE), stdout, NULL, e);
 }
 
 bool cli_is_key(const char *name)
@@ -57,17 +71,13 @@ int cli_find_trial(const struct cli *c, struct query *q, const char *key, int64_
     return 0;
 }
 
-void cli_run_options(const struct cli *c, struct run_options *o)
+int cli_run_options(const struct cli *c, struct run_options *o, struct err *e)
 {
-    *o = (struct run_options){ .db = c->db,
-                               .code = cli_code,
-                               .jobs = c->jobs,
-                               .fail_fast = c->fail_fast,
-                               .force = c->force,
-                               .quiet = c->quiet,
-                               .progress = c->progress,
-                               .color = c->color_err,
-                               .verbose = c->verbose,
-                               .memory_limit = c->memory_limit,
-                               .stall_seconds = c->stall_seconds };
+    const char *stall = getenv("TPRUN_STALL_SECONDS");
+    *o = (struct run_options){
+        .db = c->db, .code = cli_code, .quiet = c->quiet, .color = c->color_err, .verbose = c->verbose,
+        .checkpoints = c->checkpoints,
+        .limits = c->limits
+    };
+    return stall ? option_seconds(stall, "TPRUN_STALL_SECONDS", &o->stall_seconds, e) : 0;
 }

@@ -1,16 +1,16 @@
 /* tprun: declarative experiments on target propagation. Picks the command; each is one file cmd_*.c. */
 #include "cli/cli.h"
 
+#include "base/clean.h"
+#include "base/killpoint.h"
+#include "store/bounded.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
-const struct command *const commands[] = {
-    &command_run,    &command_plan,   &command_ls,  &command_show, &command_claims, &command_compare, &command_plot,
-    &command_report, &command_export, &command_sql, &command_list, &command_schema, &command_probe,   &command_verify,
-    &command_digest, &command_fetch,  NULL
-};
+#define ENTRY(name) &command_##name,
+const struct command *const commands[] = { COMMANDS(ENTRY) NULL };
 
 static const struct command *find(const char *name)
 {
@@ -33,8 +33,8 @@ static int unknown_command(const char *name)
     for (; commands[n]; n++)
         names[n] = commands[n]->name;
     const char *near = err_nearest(name, names, n);
-    fprintf(stderr, "tprun: no command '%s'%s%s%s; see tprun --help\n", name, near ? "; did you mean '" : "",
-            near ? near : "", near ? "'?" : "");
+    clean_print_line(stderr, "tprun: no command '%s'%s%s%s; see tprun --help", name, near ? "; did you mean '" : "",
+                     near ? near : "", near ? "'?" : "");
     return err_exit_status(ERR_USAGE);
 }
 
@@ -60,7 +60,15 @@ static int close_output(int status)
 int main(int argc, char **argv)
 {
     open_standard_descriptors();
+    if (bounded_is_reader(argc, argv))
+        return close_output(bounded_read(argv));
     const char *first = argc > 1 ? argv[1] : "--help";
+#ifdef TPRUN_KILL_POINTS
+    if (!strcmp(first, "--fault-points")) {
+        kill_points_print(stdout);
+        return close_output(0);
+    }
+#endif
     if (!strcmp(first, "--version")) {
         puts(cli_code);
         return close_output(0);
@@ -82,16 +90,17 @@ int main(int argc, char **argv)
     if (!command)
         return unknown_command(first);
     struct cli c;
+    void *own;
     struct err e = { 0 };
     int status;
-    if (cli_parse(&c, command, argc - named, argv + named, &e) < 0) {
+    if (cli_parse(&c, command, argc - named, argv + named, &own, &e) < 0) {
         status = cli_fail(&c, e.code, &e);
     } else if (c.help) {
         cli_help(command);
         status = 0;
     } else {
-        status = command->run(&c);
+        status = command->run(&c, own);
     }
-    cli_clear(&c);
+    cli_clear(&c, own);
     return close_output(status);
 }

@@ -1,15 +1,14 @@
 #include "cli/weights.h"
 
-#include "base/hash.h"
-#include <errno.h>
+#include "trial/checkpoint_files.h"
 #include <stdlib.h>
 #include <string.h>
 
 enum { N_COLUMNS = 9 };
 
 static const char newest[] =
-    "SELECT t.study, t.variant, t.cell, t.seed, t.\"key\", p.text, c.step, c.path, c.sha256 FROM trials t "
-    "LEFT JOIN param p ON p.trial_id = t.trial_id AND p.key = 'precision' "
+    "SELECT t.study, t.variant, t.cell, t.seed, t.\"key\", "
+    "(SELECT p.text FROM params p WHERE p.trial_id = t.trial_id AND p.param = 'precision'), c.step, c.path, c.sha256 FROM trials t "
     "LEFT JOIN checkpoint c ON c.trial_id = t.trial_id "
     "WHERE t.trial_id = CAST(?1 AS INTEGER) ORDER BY c.id DESC LIMIT 1";
 
@@ -26,31 +25,32 @@ static int keep(void *self, int n, const char *const *values)
     return 0;
 }
 
-/* The path of a checkpoint is relative to the real folder of the database. */
-static int checkpoint_path(const char *db, const char *relative, struct text *path, struct err *e)
+/* The name of a database that was not opened for writing since it has bare names is "DB.checkpoints/<name>". */
+static const char *bare_name(const char *path, const char *folder)
 {
-    char *real = realpath(db, NULL);
-    if (!real)
-        return err_set(e, ERR_STORAGE, "%s: %s", db, strerror(errno));
-    *(strrchr(real, '/') + 1) = 0;
-    text_add(path, "%s%s", real, relative);
-    free(real);
-    return 0;
+    const char *slash = strrchr(path, '/'), *own = strrchr(folder, '/') + 1;
+    const bool is_own = slash && strlen(own) == (size_t)(slash - path) && !strncmp(path, own, strlen(own));
+    return is_own ? slash + 1 : path;
 }
 
-static int read_checkpoint(struct weights *w, const char *db, struct err *e)
+static int read_checkpoint(struct weights *w, const struct cli *c, struct err *e)
 {
-    char hex[65];
-    struct text path = { 0 };
-    int code = checkpoint_path(db, w->path, &path, e);
+    char path[4096];
+    struct checkpoint_folder own = { .fd = -1 }, other = { .fd = -1 };
+    TRY(checkpoint_folder_path(c->db, path, e));
+    const char *name = bare_name(w->path, path);
+    int code = c->checkpoints ? checkpoint_folder_open(&other, c->checkpoints, false, e) : 0;
+    struct err absent = { 0 };
+    if (code == 0 && checkpoint_folder_open(&own, path, true, &absent) < 0 && !c->checkpoints)
+        code = err_move(e, &absent);
+    err_clear(&absent);
     if (code == 0)
-        code = hash_file_hex(path.s, hex, e);
-    if (code == 0 && strcmp(hex, w->sha256) != 0)
-        code = err_set(e, ERR_FORMAT, "%s: SHA-256 is %.16s..., the database says %.16s...: the checkpoint is damaged",
-                       path.s, hex, w->sha256);
-    if (code == 0)
-        code = safetensors_open(&w->file, path.s, (size_t)1 << 34, e);
-    text_free(&path);
+        code = checkpoint_read(&w->file, &own, c->checkpoints ? &other : NULL, name, w->sha256, (size_t)1 << 34, e);
+    if (code == ERR_IO && !c->checkpoints && !checkpoint_exists(&own, name))
+        err_note(e, (struct where){ 0 },
+                 "if the database was copied or renamed, --checkpoints FOLDER names the folder with its checkpoints");
+    checkpoint_folder_close(&own);
+    checkpoint_folder_close(&other);
     return code;
 }
 
@@ -75,7 +75,7 @@ int weights_open(struct weights *w, const struct cli *c, const char *trial, stru
     const int code = find(w, c, q, trial, e);
     query_close(q);
     TRY(code);
-    return read_checkpoint(w, c->db, e);
+    return read_checkpoint(w, c, e);
 }
 
 void weights_close(struct weights *w)

@@ -1,5 +1,6 @@
 #include "fetch/fetch.h"
 
+#include "base/file.h"
 #include "base/hash.h"
 #include "base/sums.h"
 #include "base/text.h"
@@ -8,7 +9,6 @@
 #include "fetch/tar.h"
 #include <assert.h>
 #include <curl/curl.h>
-#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -195,26 +195,6 @@ static int is_there(const struct fetch_set *set, const struct fetch_file *file, 
     return code;
 }
 
-static int make_folder(const char *folder, struct err *e)
-{
-    char *copy = strdup(folder);
-    if (!copy)
-        return err_set(e, ERR_MEMORY, "out of memory");
-    int code = 0;
-    for (char *at = copy; code == 0 && at;) {
-        char *slash = strchr(at + 1, '/');
-        if (slash)
-            *slash = 0;
-        if (*copy && mkdir(copy, 0777) < 0 && errno != EEXIST)
-            code = err_set(e, ERR_IO, "%s: %s", copy, strerror(errno));
-        if (slash)
-            *slash = '/';
-        at = slash;
-    }
-    free(copy);
-    return code;
-}
-
 static int fetch_all(const struct fetch_set *set, const struct fetch_options *o, struct err *e)
 {
     size_t n_there = 0;
@@ -234,7 +214,7 @@ static int fetch_all(const struct fetch_set *set, const struct fetch_options *o,
 
 int fetch(const struct fetch_set *set, const struct fetch_options *o, struct err *e)
 {
-    TRY(make_folder(o->folder, e));
+    TRY(file_make_folders(o->folder, ERR_IO, e));
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
         return err_set(e, ERR_INTERNAL, "libcurl cannot start");
     const int code = fetch_all(set, o, e);

@@ -1,16 +1,11 @@
 #include "fetch/keep.h"
 
-#include "base/file.h"
 #include "base/gunzip.h"
 #include "base/map.h"
 #include "base/text.h"
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
-#include <unistd.h>
 
 enum { PIECE = 1 << 16 };
 
@@ -23,53 +18,36 @@ char *keep_path(const char *folder, const char *name, const char *suffix)
 
 int keep_begin(struct keep *k, const char *folder, const char *name, struct err *e)
 {
-    uint64_t random;
-    char suffix[64];
-    *k = (struct keep){ .fd = -1 };
-    if (getrandom(&random, sizeof random, 0) != (ssize_t)sizeof random)
-        return err_set(e, ERR_IO, "no random numbers: %s", strerror(errno));
-    snprintf(suffix, sizeof suffix, ".%ld.%016" PRIx64 ".tmp", (long)getpid(), random);
-    k->path = keep_path(folder, name, "");
-    k->temporary = keep_path(folder, name, suffix);
+    *k = (struct keep){ .path = keep_path(folder, name, "") };
     hash_init(&k->hash);
-    k->fd = open(k->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
-    return k->fd < 0 ? err_set(e, ERR_IO, "%s: %s", k->temporary, strerror(errno)) : 0;
+    return new_file_begin(&k->file, k->path, e);
 }
 
 int keep_write(struct keep *k, const void *bytes, size_t n, struct err *e)
 {
     hash_add(&k->hash, bytes, n);
     k->n += n;
-    return file_write(k->fd, bytes, n, k->temporary, e);
+    return new_file_write(&k->file, bytes, n, e);
 }
 
 int keep_sync(struct keep *k, struct err *e)
 {
     hash_hex(&k->hash, k->sha256);
-    const int synced = fsync(k->fd), reason = errno;
-    const int closed = close(k->fd);
-    k->fd = -1;
-    if (synced < 0 || closed < 0)
-        return err_set(e, ERR_IO, "%s: %s", k->temporary, strerror(synced < 0 ? reason : errno));
-    return 0;
+    return new_file_sync(&k->file, e);
 }
 
 int keep_replace(struct keep *k, struct err *e)
 {
-    if (rename(k->temporary, k->path) < 0)
-        return err_set(e, ERR_IO, "%s: %s", k->path, strerror(errno));
-    return file_sync_folder(k->path, e);
+    return new_file_replace(&k->file, e);
 }
 
-/* link never replaces what has come into being meanwhile, as rename would. Where a file system has no links, the look
- * just before has to do. */
 int keep_rename(struct keep *k, struct err *e)
 {
     char hex[65];
-    if (link(k->temporary, k->path) == 0)
-        return file_sync_folder(k->path, e);
-    if (errno != EEXIST && access(k->path, F_OK) != 0)
-        return keep_replace(k, e);
+    bool there;
+    TRY(new_file_link(&k->file, &there, e));
+    if (!there)
+        return 0;
     TRY(hash_file_hex(k->path, hex, e));
     if (strcmp(hex, k->sha256) != 0)
         return err_set(e, ERR_IO, "%s is there by now, with other bytes: SHA-256 %s", k->path, hex);
@@ -78,13 +56,11 @@ int keep_rename(struct keep *k, struct err *e)
 
 void keep_end(struct keep *k)
 {
-    if (k->fd >= 0)
-        close(k->fd);
-    if (k->temporary)
-        unlink(k->temporary); /* gone already after a rename */
+    if (!k->path)
+        return;
+    new_file_end(&k->file);
     free(k->path);
-    free(k->temporary);
-    *k = (struct keep){ .fd = -1 };
+    *k = (struct keep){ 0 };
 }
 
 static int copy_plain(struct keep *k, const struct map *m, const char *path, uint64_t size, struct err *e)

@@ -4,13 +4,14 @@
 #define TPRUN_FETCH_KEEP_H
 
 #include "base/hash.h"
+#include "base/new_file.h"
 #include "fetch/fetch.h"
 #include <stdbool.h>
 
 /* A new file that has not got its name yet. Zero-initialise. */
 struct keep {
-    char *path, *temporary; /* owned */
-    int fd;
+    struct new_file file;
+    char *path; /* owned */
     struct hash hash;
     uint64_t n;
     char sha256[65]; /* after keep_sync */

@@ -150,7 +150,7 @@ int tar_unpack(const struct fetch_set *set, const char *folder, const char *path
     struct tar t = { .set = set, .folder = folder, .path = path, .keep = keep };
     struct map m;
     for (size_t i = 0; i < set->n_files; i++)
-        keep[i] = (struct keep){ .fd = -1 };
+        keep[i] = (struct keep){ 0 };
     TRY(map_open(&m, path, set->archive_size, e));
     int code = gunzip_open(&t.gunzip, m.bytes, m.n, path, e);
     if (code == 0) {

@@ -1,13 +1,19 @@
 #include "math/blas.h"
+
+#include "base/text.h"
 #include <assert.h>
 #include <cblas.h>
 #include <dlfcn.h>
+#include <errno.h>
 #include <fenv.h>
 #include <float.h>
 #include <gsl/gsl_errno.h>
 #include <limits.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
 #ifdef TPRUN_XSMM
 #include <libxsmm.h>
 #endif
@@ -44,8 +50,36 @@ static int check_arithmetic(struct err *e)
     return 0;
 }
 
+/* 128 MB and what belongs to it: 140 MB were measured. */
+#define BUFFER_BYTES ((size_t)160 << 20)
+
+static void say_limit(struct text *t, int resource, const char *option)
+{
+    struct rlimit limit;
+    if (getrlimit(resource, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY)
+        text_add(t, "; `ulimit %s` is %ju KB", option, (uintmax_t)limit.rlim_cur / 1024);
+}
+
+int blas_check_room(struct err *e)
+{
+    void *room = mmap(NULL, BUFFER_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0); /* not touched */
+    if (room != MAP_FAILED) {
+        munmap(room, BUFFER_BYTES);
+        return 0;
+    }
+    struct text why = { 0 };
+    text_puts(&why, strerror(errno));
+    say_limit(&why, RLIMIT_AS, "-v");
+    say_limit(&why, RLIMIT_DATA, "-d");
+    const int code = err_set(e, ERR_MEMORY, "a worker needs %zu MB of address space for OpenBLAS alone, and they cannot be had: %s",
+                             BUFFER_BYTES >> 20, why.s);
+    text_free(&why);
+    return code;
+}
+
 int blas_start(struct err *e)
 {
+    TRY(blas_check_room(e));
     gsl_set_error_handler_off(); /* it would abort the process */
     TRY(check_origin(e));
     TRY(check_arithmetic(e));

@@ -11,6 +11,9 @@
 /* Checks what the numbers rest on, once per process: cblas comes from OpenBLAS (dladdr), one thread, no flush-to-zero, rounding to nearest,
  * isnan works, OPENBLAS_CORETYPE is not set; switches GSL's aborting handler off. ERR_INTERNAL with the reason. */
 int blas_start(struct err *e);
+/* Whether there is address space for the buffer that OpenBLAS takes with its first product: without it, that waits for ever. Part of
+ * blas_start; ERR_MEMORY, naming the limit that is in the way. */
+int blas_check_room(struct err *e);
 /* "SkylakeX", with the library's version and, for planned products, the generator: recorded with each run. Static storage. */
 const char *blas_kernel(void);
 

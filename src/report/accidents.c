@@ -1,5 +1,5 @@
 /* Trials that diverged, which is a result, or failed, which is none. */
-#include "report/escape.h"
+#include "base/clean.h"
 #include "report/section.h"
 
 #include <string.h>
@@ -26,13 +26,19 @@ static int put_accident(void *self, int n, const char *const *values)
         section_head(a->out, head);
     if (a->n > SECTION_MAX_TRIALS)
         return 0;
-    text_add(a->out, "| %s | ", values[STATE]);
-    escape_code(a->out, subject_label(a->s, values[VARIANT], values[CELL]));
-    text_add(a->out, " | %s | %s | ", values[SEED], values[STEP]);
-    escape_markdown(a->out, values[REASON] ? values[REASON] : "not said");
+    text_puts(a->out, "| ");
+    clean_markdown(a->out, values[STATE]);
+    text_puts(a->out, " | ");
+    clean_code(a->out, subject_label(a->s, values[VARIANT], values[CELL]));
+    text_puts(a->out, " | ");
+    clean_markdown(a->out, values[SEED]);
+    text_puts(a->out, " | ");
+    clean_markdown(a->out, values[STEP]);
+    text_puts(a->out, " | ");
+    clean_markdown(a->out, values[REASON] ? values[REASON] : "not said");
     if (values[TENSOR] && (!values[REASON] || !strstr(values[REASON], values[TENSOR]))) {
         text_puts(a->out, " in ");
-        escape_code(a->out, values[TENSOR]);
+        clean_code(a->out, values[TENSOR]);
     }
     text_puts(a->out, " |\n");
     return 0;
@@ -42,8 +48,11 @@ int section_accidents(const struct section *s, struct err *e)
 {
     struct accidents a = { .s = s->subject, .out = s->out };
     TRY(query_rows(s->q, sql_accidents, &s->subject->name, 1, put_accident, &a, e));
-    if (a.n > SECTION_MAX_TRIALS)
-        text_add(s->out, "\nAnd %zu more: `tprun export %s`.\n", a.n - SECTION_MAX_TRIALS, s->subject->name);
+    if (a.n > SECTION_MAX_TRIALS) {
+        text_add(s->out, "\nAnd %zu more: ", a.n - SECTION_MAX_TRIALS);
+        clean_code(s->out, arena_printf(s->a, "tprun export %s", s->subject->name));
+        text_puts(s->out, ".\n");
+    }
     text_puts(s->out, a.n ? "\n" : "");
     return 0;
 }

@@ -3,7 +3,7 @@
 #ifndef TPRUN_REPORT_BARS_H
 #define TPRUN_REPORT_BARS_H
 
-#include "report/moments.h"
+#include "stat/moments.h"
 #include "report/quantity.h"
 
 enum { BARS_MAX_GROUPS = 40 };

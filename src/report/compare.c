@@ -1,6 +1,7 @@
 #include "report/compare.h"
 
-#include "report/moments.h"
+#include "base/clean.h"
+#include "stat/moments.h"
 #include <math.h>
 #include <string.h>
 
@@ -56,9 +57,9 @@ static const struct value *partner(const struct values *v, const char *cell, con
     return NULL;
 }
 
-static const char *remark(const struct value *v)
+static const char *remark(const struct value *v, struct arena *a)
 {
-    return strcmp(v->state, "done") ? v->state : "";
+    return strcmp(v->state, "done") ? clean_copy(a, v->state) : "";
 }
 
 static void summary(struct text *out, const struct moments *d)
@@ -83,13 +84,13 @@ static size_t pairs(struct text *out, const struct values *a, const struct value
         if (!y)
             continue;
         if (d.n == 0)
-            text_add(out, "\n%s%s%6s  %14s  %14s  %14s\n", cell ? cell : "", cell ? "\n" : "", "seed", "A", "B",
+            text_add(out, "\n%s%s%6s  %14s  %14s  %14s\n", clean_copy(a->a, cell), cell ? "\n" : "", "seed", "A", "B",
                      "A - B");
-        text_add(out, "%6s  %14.6g  %14.6g  %14.6g", x->seed, x->last, y->last, x->last - y->last);
-        if (*remark(x))
-            text_add(out, "  A %s", remark(x));
-        if (*remark(y))
-            text_add(out, "  B %s", remark(y));
+        text_add(out, "%6s  %14.6g  %14.6g  %14.6g", clean_copy(a->a, x->seed), x->last, y->last, x->last - y->last);
+        if (*remark(x, a->a))
+            text_add(out, "  A %s", remark(x, a->a));
+        if (*remark(y, a->a))
+            text_add(out, "  B %s", remark(y, a->a));
         text_putc(out, '\n');
         moments_add(&d, x->last - y->last);
     }
@@ -103,7 +104,7 @@ static void unpaired(struct text *out, const char *name, const struct values *v)
     struct moments m = { 0 };
     text_add(out, "%s: seeds", name);
     for (size_t i = 0; i < v->n; i++) {
-        text_add(out, " %s", v->items[i].seed);
+        text_add(out, " %s", clean_copy(v->a, v->items[i].seed));
         moments_add(&m, v->items[i].last);
     }
     text_add(out, "; mean %.6g", m.mean);
@@ -136,8 +137,9 @@ static int compare(struct text *out, struct query *q, struct arena *arena, struc
     struct values a, b;
     TRY(read_side(&a, q, arena, sa, &metric, e));
     TRY(read_side(&b, q, arena, sb, &metric, e));
-    text_add(out, "%s%s, last values\nA = %s:%s\nB = %s:%s\n", metric, subject_unit(metric), sa.study, sa.variant,
-             sb.study, sb.variant);
+    text_add(out, "%s%s, last values\nA = %s:%s\nB = %s:%s\n", clean_copy(arena, metric), subject_unit(metric),
+             clean_copy(arena, sa.study), clean_copy(arena, sa.variant), clean_copy(arena, sb.study),
+             clean_copy(arena, sb.variant));
     size_t n = 0;
     if (a.one_cell && b.one_cell) {
         n = pairs(out, &a, &b, NULL);

@@ -1,4 +1,4 @@
-#include "report/escape.h"
+#include "base/clean.h"
 #include "report/section.h"
 
 #include <math.h>
@@ -56,8 +56,8 @@ static int put_costs(void *self, int n, const char *const *values)
         section_head(c->out, head);
     const double steps = number(values[2]), total = number(values[6]);
     text_puts(c->out, "| ");
-    escape_code(c->out, values[0]);
-    text_add(c->out, " | %s", values[1]);
+    clean_code(c->out, values[0]);
+    put(c->out, "%.0f", number(values[1]));
     put(c->out, "%.0f", steps);
     put(c->out, "%.3g", number(values[3]) / steps);
     put(c->out, "%.3g", number(values[4]) / steps);
@@ -73,11 +73,11 @@ static int put_machine(void *self, int n, const char *const *values)
     if (n < 3 || !values[0] || !values[1])
         return 0;
     text_puts(c->out, "- ");
-    escape_markdown(c->out, values[0]);
+    clean_markdown(c->out, values[0]);
     text_puts(c->out, "; ");
-    escape_markdown(c->out, values[1]);
+    clean_markdown(c->out, values[1]);
     text_puts(c->out, values[2] ? "; " : "");
-    escape_markdown(c->out, values[2] ? values[2] : "");
+    clean_markdown(c->out, values[2] ? values[2] : "");
     text_putc(c->out, '\n');
     c->n++;
     return 0;

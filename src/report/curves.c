@@ -1,6 +1,6 @@
 #include "report/curves.h"
 
-#include "report/moments.h"
+#include "stat/moments.h"
 #include "report/series.h"
 #include <math.h>
 

@@ -1,20 +1,9 @@
 #include "report/output.h"
 
 #include "base/file.h"
+#include "base/new_file.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-static int fill(int fd, const struct text *t, const char *path, struct err *e)
-{
-    const int code = file_write(fd, t->n ? t->s : "", t->n, path, e);
-    const bool synced = fsync(fd) == 0;
-    const bool closed = close(fd) == 0;
-    TRY(code);
-    return synced && closed ? 0 : err_set(e, ERR_IO, "%s: cannot write: %s", path, strerror(errno));
-}
 
 int output_write(const char *path, const struct text *t, struct err *e)
 {
@@ -24,34 +13,19 @@ int output_write(const char *path, const struct text *t, struct err *e)
                    ? 0
                    : err_set(e, ERR_IO, "cannot write the results: %s", strerror(errno));
     }
-    struct text temporary = { 0 };
-    text_add(&temporary, "%s.%ld.tmp", path, (long)getpid());
-    const int fd = open(temporary.s, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
-    int code = fd < 0 ? err_set(e, ERR_IO, "%s: cannot write: %s", path, strerror(errno)) : fill(fd, t, path, e);
-    if (code == 0 && rename(temporary.s, path) < 0)
-        code = err_set(e, ERR_IO, "%s: cannot write: %s", path, strerror(errno));
-    if (code < 0 && fd >= 0)
-        unlink(temporary.s); /* what was wrong is known already */
-    text_free(&temporary);
+    struct new_file f;
+    int code = new_file_begin(&f, path, e);
+    if (code == 0)
+        code = new_file_write(&f, t->s, t->n, e);
+    if (code == 0)
+        code = new_file_replace(&f, e);
+    new_file_end(&f);
     return code;
 }
 
 int output_make_folder(const char *path, struct err *e)
 {
-    struct text part = { 0 };
-    int code = 0;
-    for (const char *end = path; *end && code == 0;) {
-        end += strspn(end, "/");
-        end += strcspn(end, "/");
-        text_clear(&part);
-        text_put(&part, path, (size_t)(end - path));
-        struct stat st;
-        if (mkdir(part.s, 0777) < 0 && (errno != EEXIST || stat(part.s, &st) < 0 || !S_ISDIR(st.st_mode)))
-            code = err_set(e, ERR_IO, "%s: cannot make the folder: %s", part.s,
-                           errno == EEXIST ? "it is a file" : strerror(errno));
-    }
-    text_free(&part);
-    return code;
+    return file_make_folders(path, ERR_IO, e);
 }
 
 const char *output_folder(struct arena *a, const char *path)

@@ -6,7 +6,7 @@
 #include "base/err.h"
 #include "base/text.h"
 
-/* Writes the whole text to a temporary file beside `path` and renames it: a reader sees the old file or the new one.
+/* The file appears whole and durable, or what was there stays (base/new_file.h).
  * NULL and "-": standard output. */
 int output_write(const char *path, const struct text *t, struct err *e);
 /* Makes the folder and those above it. */

@@ -1,7 +1,7 @@
 #include "report/report.h"
 
 #include "base/file.h"
-#include "report/escape.h"
+#include "base/clean.h"
 #include "report/figure.h"
 #include "report/heading.h"
 #include "report/output.h"
@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { MAX_INTRO = 1 << 20, PATIENCE_MS = 600 * 1000 };
+enum { MAX_INTRO = 1 << 20 };
 
 static int put_intro(struct text *out, const char *path, struct err *e)
 {
@@ -46,7 +46,7 @@ static int put_figure(const struct section *s, const struct report_options *o, c
     int code = figure_draw(&svg, s->q, s->subject->name, wanted, &drawing);
     if (code == ERR_USAGE) {
         text_puts(s->out, "No figure: ");
-        escape_markdown(s->out, err_first(&drawing));
+        clean_markdown(s->out, err_first(&drawing));
         text_puts(s->out, ".\n\n");
         code = 0;
     } else if (code < 0) {
@@ -56,8 +56,10 @@ static int put_figure(const struct section *s, const struct report_options *o, c
         if (code == 0)
             code = output_write(path, &svg, e);
         text_puts(s->out, "![");
-        escape_markdown(s->out, wanted->title ? wanted->title : heading_title(s->subject));
-        text_add(s->out, "](<%s>)\n\n", output_relative(s->a, o->output, path));
+        clean_markdown(s->out, wanted->title ? wanted->title : heading_title(s->subject));
+        text_puts(s->out, "](<");
+        clean_markdown(s->out, output_relative(s->a, o->output, path));
+        text_puts(s->out, ">)\n\n");
     }
     err_clear(&drawing);
     text_free(&svg);
@@ -89,28 +91,30 @@ static void put_source(const struct section *s)
     const char *slash = strrchr(u->path, '/');
     const char *path = *u->path == '/' && slash ? slash + 1 : u->path;
     text_puts(s->out, "Study ");
-    escape_code(s->out, u->name);
+    clean_code(s->out, u->name);
     if (*u->paper || *u->locator) {
         text_puts(s->out, "; source: ");
-        escape_markdown(s->out, u->paper);
+        clean_markdown(s->out, u->paper);
         text_puts(s->out, *u->paper && *u->locator ? ", " : "");
-        escape_markdown(s->out, u->locator);
+        clean_markdown(s->out, u->locator);
     }
     if (*path) {
         text_puts(s->out, "; file ");
-        escape_code(s->out, path);
+        clean_code(s->out, path);
     }
     if (*u->profile) {
         text_puts(s->out, ", profile ");
-        escape_code(s->out, u->profile);
+        clean_code(s->out, u->profile);
     }
-    text_add(s->out, "; specification %.12s.\n\n", u->spec_sha256);
+    text_puts(s->out, "; specification ");
+    clean_markdown(s->out, arena_printf(s->a, "%.12s", u->spec_sha256));
+    text_puts(s->out, ".\n\n");
 }
 
 static int put_study(const struct section *s, const struct report_options *o, struct err *e)
 {
     text_puts(s->out, "## ");
-    escape_markdown(s->out, heading_title(s->subject));
+    clean_markdown(s->out, heading_title(s->subject));
     text_puts(s->out, "\n\n");
     put_source(s);
     TRY(put_figures(s, o, e));
@@ -134,9 +138,9 @@ static int put_overview(struct text *out, struct query *q, const struct subject 
         for (size_t t = 0; t < u->n_trials; t++)
             ended += u->trials[t].ended;
         text_puts(out, "| ");
-        escape_markdown(out, heading_title(u));
+        clean_markdown(out, heading_title(u));
         text_puts(out, " | ");
-        escape_markdown(out, u->locator);
+        clean_markdown(out, u->locator);
         text_add(out, " | %zu | %zu |", u->n_trials, ended);
         for (size_t v = 0; v < sizeof verdicts / sizeof verdicts[0]; v++) {
             const char *const arguments[] = { u->name, verdicts[v] };
@@ -160,7 +164,7 @@ static int put_all(struct text *out, struct query *q, struct arena *a, const cha
         TRY(subject_read(&subjects[i], q, a, studies[i], e));
     if (o->title || !o->intro) { /* an introduction may bring its own heading */
         text_puts(out, "# ");
-        escape_markdown(out, o->title ? o->title : "Results");
+        clean_markdown(out, o->title ? o->title : "Results");
         text_puts(out, "\n\n");
     }
     if (o->intro)
@@ -183,7 +187,6 @@ int report_write(struct text *out, struct query *q, const char *const *studies, 
 {
     struct arena a;
     arena_init(&a, 0);
-    query_set_timeout(q, PATIENCE_MS);
     const int code = put_all(out, q, &a, studies, n, o, e);
     arena_finish(&a);
     return code;

@@ -1,6 +1,6 @@
-#include "report/escape.h"
-#include "report/moments.h"
+#include "base/clean.h"
 #include "report/section.h"
+#include "stat/moments.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -66,8 +66,10 @@ static void put_moments(struct text *out, const struct moments *m)
 static void put_row(struct text *out, const struct results *r, size_t metric, size_t group)
 {
     const size_t at = group * r->s->n_metrics + metric;
-    text_add(out, "| %s%s | ", r->s->metrics[metric], subject_unit(r->s->metrics[metric]));
-    escape_code(out, r->s->groups[group].label);
+    text_puts(out, "| ");
+    clean_markdown(out, r->s->metrics[metric]);
+    text_add(out, "%s | ", subject_unit(r->s->metrics[metric]));
+    clean_code(out, r->s->groups[group].label);
     text_puts(out, " | ");
     put_moments(out, &r->last[at]);
     text_puts(out, " | ");
@@ -97,7 +99,7 @@ static void put_states(const struct section *s)
                 sum.n_failed += u->groups[i].n_failed;
             }
         text_puts(s->out, "| ");
-        escape_code(s->out, u->variants[v]);
+        clean_code(s->out, u->variants[v]);
         text_add(s->out, " | %zu | %zu | %zu | %zu | %zu | %zu |\n", cells, sum.n_trials, sum.n_done, sum.n_diverged,
                  sum.n_failed, sum.n_trials - sum.n_done - sum.n_diverged - sum.n_failed);
     }

@@ -1,6 +1,6 @@
 #include "report/series.h"
 
-#include "report/moments.h"
+#include "stat/moments.h"
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>

@@ -1,10 +1,10 @@
-#include "report/escape.h"
+#include "base/clean.h"
 #include "report/section.h"
 
 #include <string.h>
 
 static const char sql_settings[] =
-    "SELECT key, coalesce(text, num) FROM param WHERE trial_id = CAST(?1 AS INTEGER) AND swept = 0 ORDER BY key";
+    "SELECT param, coalesce(text, num) FROM params WHERE trial_id = CAST(?1 AS INTEGER) AND swept = 0 ORDER BY param";
 static const char sql_swept[] =
     "SELECT p.key, count(DISTINCT coalesce(p.text, p.num)), min(p.num), max(p.num) FROM study s "
     "JOIN trial t ON t.study_id = s.id AND t.generation = s.generation JOIN param p ON p.trial_id = t.id "
@@ -100,7 +100,7 @@ static void put_differences(const struct section *s, const struct table *t)
     text_puts(s->out, "What the variants differ in:\n\n| setting ");
     for (size_t j = 0; j < t->n_columns; j++) {
         text_puts(s->out, "| ");
-        escape_code(s->out, s->subject->variants[j]);
+        clean_code(s->out, s->subject->variants[j]);
         text_putc(s->out, ' ');
     }
     text_puts(s->out, "|\n| --- |");
@@ -111,10 +111,10 @@ static void put_differences(const struct section *s, const struct table *t)
         if (!differs(t, &t->rows[i]))
             continue;
         text_puts(s->out, "| ");
-        escape_code(s->out, t->rows[i].key);
+        clean_code(s->out, t->rows[i].key);
         for (size_t j = 0; j < t->n_columns; j++) {
             text_puts(s->out, " | ");
-            escape_markdown(s->out, t->rows[i].values[j] ? t->rows[i].values[j] : "–");
+            clean_markdown(s->out, t->rows[i].values[j] ? t->rows[i].values[j] : "–");
         }
         text_puts(s->out, " |\n");
     }
@@ -129,9 +129,9 @@ static void put_common(const struct section *s, const struct table *t)
         if (differs(t, r) || !is_important(r->key) || !r->values[0])
             continue;
         text_puts(s->out, n++ ? ", " : s->subject->n_variants > 1 ? "What they share: " : "Settings: ");
-        escape_code(s->out, r->key);
+        clean_code(s->out, r->key);
         text_putc(s->out, ' ');
-        escape_markdown(s->out, r->values[0]);
+        clean_markdown(s->out, r->values[0]);
     }
     text_puts(s->out, n ? ".\n\n" : "");
 }
@@ -142,8 +142,10 @@ static int put_swept(void *self, int n, const char *const *values)
     if (n < 4 || !values[0] || !values[1])
         return 0;
     text_puts(s->out, "- swept: ");
-    escape_code(s->out, values[0]);
-    text_add(s->out, ", %s values", values[1]);
+    clean_code(s->out, values[0]);
+    text_puts(s->out, ", ");
+    clean_markdown(s->out, values[1]);
+    text_puts(s->out, " values");
     if (values[2] && values[3]) {
         text_puts(s->out, " from ");
         section_number(s->out, values[2]);

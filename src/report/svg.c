@@ -1,6 +1,6 @@
 #include "report/svg.h"
 
-#include "report/escape.h"
+#include "base/clean.h"
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
@@ -29,9 +29,9 @@ void svg_open(struct text *t, double width, double height, const char *title, co
     text_add(t, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %s %s\"", number(width, w), number(height, h));
     text_add(t, " width=\"%s\" height=\"%s\" font-family=\"Helvetica, Arial, sans-serif\" role=\"img\">\n<title>",
              number(width, w), number(height, h));
-    escape_xml(t, title);
+    clean_xml(t, title);
     text_puts(t, "</title>\n<desc>");
-    escape_xml(t, description);
+    clean_xml(t, description);
     text_puts(t, "</desc>\n");
     svg_rect(t, 0, 0, width, height, "#ffffff", NULL);
 }
@@ -58,7 +58,7 @@ struct svg_size svg_put(struct text *t, const struct text *figure, double x, dou
 void svg_group(struct text *t, const char *title)
 {
     text_puts(t, "<g><title>");
-    escape_xml(t, title);
+    clean_xml(t, title);
     text_puts(t, "</title>\n");
 }
 
@@ -75,7 +75,7 @@ void svg_text(struct text *t, double x, double y, double size, enum svg_anchor a
     attribute(t, "y", y);
     attribute(t, "font-size", size);
     text_add(t, " fill=\"%s\"%s>", color, anchors[anchor]);
-    escape_xml(t, s);
+    clean_xml(t, s);
     text_puts(t, "</text>\n");
 }
 
@@ -85,7 +85,7 @@ void svg_text_rotated(struct text *t, double x, double y, double size, const cha
     text_add(t, "<text transform=\"translate(%s %s) rotate(-90)\"", number(x, a), number(y, b));
     attribute(t, "font-size", size);
     text_add(t, " fill=\"%s\" text-anchor=\"middle\">", color);
-    escape_xml(t, s);
+    clean_xml(t, s);
     text_puts(t, "</text>\n");
 }
 
@@ -137,5 +137,5 @@ void svg_point(struct text *t, double x, double y)
 
 double svg_text_width(const char *s, double size)
 {
-    return 0.58 * size * (double)escape_width(s);
+    return 0.58 * size * (double)clean_width(s);
 }

@@ -1,4 +1,4 @@
-#include "report/escape.h"
+#include "base/clean.h"
 #include "report/section.h"
 
 #include <string.h>
@@ -30,10 +30,10 @@ static void put_reason(struct claims *c, const char *const *values)
 {
     struct text *t = &c->reasons;
     text_puts(t, "- ");
-    escape_code(t, values[ID]);
+    clean_code(t, values[ID]);
     text_puts(t, " is undecided: ");
     if (values[NOTE])
-        escape_markdown(t, values[NOTE]);
+        clean_markdown(t, values[NOTE]);
     else if (c->n_waiting)
         text_add(t, "%zu of the study's trials %s not finished", c->n_waiting, c->n_waiting == 1 ? "is" : "are");
     else if (!values[LOW] && !values[HIGH])
@@ -52,16 +52,18 @@ static int put_claim(void *self, int n, const char *const *values)
     if (c->n++ == 0)
         section_head(c->table, head);
     text_puts(c->table, "| ");
-    escape_code(c->table, values[ID]);
+    clean_code(c->table, values[ID]);
     text_puts(c->table, " | ");
-    escape_markdown(c->table, values[TEXT] ? values[TEXT] : "");
+    clean_markdown(c->table, values[TEXT] ? values[TEXT] : "");
     text_puts(c->table, " | ");
     section_number(c->table, values[REPORTED]);
     text_puts(c->table, " | ");
     section_number(c->table, values[MEASURED]);
     text_puts(c->table, " | ");
     put_interval(c->table, values[LOW], values[HIGH]);
-    text_add(c->table, " | **%s** |\n", values[VERDICT]);
+    text_puts(c->table, " | **");
+    clean_markdown(c->table, values[VERDICT]);
+    text_puts(c->table, "** |\n");
     if (!strcmp(values[VERDICT], "undecided"))
         put_reason(c, values);
     return 0;

@@ -1,11 +1,11 @@
 #include "run/private.h"
 
+#include "base/killpoint.h"
 #include <inttypes.h>
 #include <math.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 static bool is_running(const struct runner *r, const char *key)
 {
@@ -18,17 +18,14 @@ static bool is_running(const struct runner *r, const char *key)
 static int send_job(struct runner *r, struct attempt *t, const char *config, const struct store_trial_row *row,
                     struct err *e)
 {
-    const char *stored[2] = { row->checkpoint_path, row->previous_path };
+    const char *checkpoint[2] = { row->checkpoint_path, row->previous_path };
     const char *sha256[2] = { row->checkpoint_sha256, row->previous_sha256 };
-    char paths[2][4096], folder[4096], name[17];
-    TRY(checkpoints_path(r, r->checkpoints, folder, e));
-    snprintf(name, sizeof name, "%.16s", t->key);
-    struct wire_job job = { .config = config, .folder = folder, .name = name };
+    struct wire_job job = { .config = config, .folder = r->own.path, .key = t->key };
+    job.other = r->options->checkpoints ? r->other.path : NULL;
     job.memory_limit = r->options->memory_limit;
     job.stop_at = r->options->stop_at;
-    for (int i = 0; i < 2 && stored[i][0]; i++) {
-        TRY(checkpoints_path(r, stored[i], paths[i], e));
-        job.path[i] = paths[i];
+    for (int i = 0; i < 2 && checkpoint[i][0] && !checkpoints_absent(r, row); i++) {
+        job.checkpoint[i] = checkpoint[i];
         job.sha256[i] = sha256[i];
     }
     struct frame_buffer out = { 0 };
@@ -48,14 +45,35 @@ int attempt_request(struct attempt *t, enum message request, struct err *e)
     return code;
 }
 
-static int start_worker(struct runner *r, struct attempt *t, const struct plan_trial *trial,
-                        const struct store_trial_row *row, struct err *e)
+/* *outcome is ATTEMPT_STARTED or ATTEMPT_NO_ROOM. */
+static int start_process(struct runner *r, struct attempt *t, const struct config *config,
+                         enum attempt_start *outcome, struct err *e)
 {
     char executable[4096];
-    TRY(worker_executable(trial->config.precision == PRECISION_DOUBLE ? "double" : "single", executable, e));
-    TRY(worker_start(&t->worker, executable, e));
+    int reason;
+    struct err why = { 0 };
+    *outcome = ATTEMPT_STARTED;
+    TRY(worker_executable(config->precision == PRECISION_DOUBLE ? "double" : "single", executable, e));
+    KILL_POINT(RUN_SPAWN);
+    const int code = worker_start(&t->worker, executable, &reason, &why);
+    KILL_POINT(RUN_SPAWNED);
+    if (code < 0 && limits_is_shortage(reason) && r->n_active > 0) {
+        *outcome = ATTEMPT_NO_ROOM;
+        runner_narrow(r, r->n_active, err_first(&why));
+        err_clear(&why);
+        return 0;
+    }
+    return code < 0 ? err_move(e, &why) : 0;
+}
+
+static int start_worker(struct runner *r, struct attempt *t, const struct config *config,
+                        const struct store_trial_row *row, enum attempt_start *outcome, struct err *e)
+{
+    TRY(start_process(r, t, config, outcome, e));
+    if (*outcome != ATTEMPT_STARTED)
+        return 0;
     struct text json = { 0 };
-    config_json(&trial->config, &json);
+    config_json(config, &json);
     const int code = send_job(r, t, json.s, row, e);
     text_free(&json);
     if (code < 0) {
@@ -63,6 +81,7 @@ static int start_worker(struct runner *r, struct attempt *t, const struct plan_t
         worker_reap(&t->worker, NULL);
         return code;
     }
+    KILL_POINT(RUN_JOB_SENT);
     t->active = true;
     t->run_id = 0;
     t->ended = t->stalled = false;
@@ -72,26 +91,37 @@ static int start_worker(struct runner *r, struct attempt *t, const struct plan_t
     return r->stopping ? attempt_request(t, MESSAGE_STOP, e) : 0;
 }
 
-int attempt_start(struct runner *r, struct attempt *t, struct pending pending, bool *started, struct err *e)
+/* The trial runs from its stored configuration. */
+static int start(struct runner *r, struct attempt *t, struct pending pending, const struct stored_trial *trial,
+                 enum attempt_start *outcome, struct err *e)
 {
-    struct plan_trial trial;
+    const struct store_described *d = &trial->described;
     struct store_trial_row row;
     bool found;
-    *started = false;
-    TRY(plan_trial(r->plan, pending.study, pending.index, &trial, e));
-    TRY(store_find_trial(r->store, trial.key, &found, &row, e));
+    TRY(store_find_trial(r->store, d->key, &found, &row, e));
     if (!found)
-        return err_set(e, ERR_INTERNAL, "trial %.16s is not in the database", trial.key);
-    if (is_running(r, trial.key) || (row.state == TRIAL_DONE && row.step >= trial.budget))
+        return err_set(e, ERR_INTERNAL, "trial %.16s is not in the database", d->key);
+    if (is_running(r, d->key) || (row.state == TRIAL_DONE && row.step >= d->budget))
         return 0;
-    const int deaths = t->deaths;
-    *t = (struct attempt){ .trial = pending, .trial_id = row.id, .budget = trial.budget, .deaths = deaths };
-    t->step = t->from_step = row.checkpoint_step;
-    memcpy(t->key, trial.key, sizeof t->key);
-    snprintf(t->label, sizeof t->label, "%s%s%s seed %" PRId64, trial.spec.variant, *trial.cell ? " " : "", trial.cell,
-             trial.spec.seed);
-    *started = true;
-    return start_worker(r, t, &trial, &row, e);
+    *t = (struct attempt){
+        .pending = pending, .trial_id = row.id, .budget = d->budget, .memory_bytes = trial->size.memory_bytes
+    };
+    t->step = t->from_step = checkpoints_absent(r, &row) ? 0 : row.checkpoint_step;
+    memcpy(t->key, d->key, sizeof t->key);
+    snprintf(t->label, sizeof t->label, "%s%s%s seed %" PRId64, d->variant, *d->cell ? " " : "", d->cell, d->seed);
+    return start_worker(r, t, &trial->config, &row, outcome, e);
+}
+
+int attempt_start(struct runner *r, struct attempt *t, struct pending pending, enum attempt_start *outcome,
+                  struct err *e)
+{
+    struct stored_trial trial = { 0 };
+    *outcome = ATTEMPT_NOTHING;
+    int code = stored_load(r, pending.trial, &trial, e);
+    if (code == 0)
+        code = start(r, t, pending, &trial, outcome, e);
+    store_free_described(&trial.described);
+    return code;
 }
 
 static int begin_run(struct runner *r, struct attempt *t, const char *kernel, int64_t from_step, struct err *e)
@@ -104,7 +134,9 @@ static int begin_run(struct runner *r, struct attempt *t, const char *kernel, in
                                    .pid = t->worker.pid,
                                    .from_step = from_step };
     t->from_step = t->step = from_step;
-    return store_begin_run(r->store, &run, &t->run_id, e);
+    TRY(store_begin_run(r->store, &run, &t->run_id, e));
+    KILL_POINT(RUN_HELLO);
+    return 0;
 }
 
 /* Test metrics are what a person follows. */
@@ -124,12 +156,15 @@ static void remember_metric(struct attempt *t, const char *name, double value)
 
 static int put_checkpoint(struct runner *r, struct attempt *t, const struct wire_record *m, struct err *e)
 {
-    char relative[4096], old[4096], path[4096];
-    TRY(checkpoints_relative(r, m->path, relative, e));
-    TRY(store_checkpoint(r->store, t->trial_id, t->run_id, m->step, relative, m->sha256, old, e));
-    if (old[0] && strcmp(old, relative) != 0) { /* committed: nothing names the old file any more */
-        TRY(checkpoints_path(r, old, path, e));
-        (void)unlink(path); /* one that stays is removed at the next start */
+    char old[4096];
+    if (!checkpoint_is_name(m->name) || strncmp(m->name, t->key, 16) != 0)
+        return err_set(e, ERR_FORMAT, "a checkpoint called '%.100s'", m->name);
+    KILL_POINT(RUN_CHECKPOINT);
+    TRY(store_checkpoint(r->store, t->trial_id, t->run_id, m->step, m->name, m->sha256, old, e));
+    KILL_POINT(RUN_CHECKPOINT_COMMITTED);
+    if (old[0] && strcmp(old, m->name) != 0) { /* committed: nothing names the old file any more */
+        checkpoint_remove(&r->own, old);       /* one that stays is removed at the next start */
+        KILL_POINT(RUN_CHECKPOINT_UNLINKED);
     }
     return 0;
 }
@@ -138,7 +173,7 @@ static int put_checkpoint(struct runner *r, struct attempt *t, const struct wire
  * trial alone. */
 static bool is_our_storage(const struct runner *r, const struct wire_record *m)
 {
-    return m->code == ERR_STORAGE || (m->code == ERR_IO && m->text && strstr(m->text, r->checkpoints));
+    return m->code == ERR_STORAGE || (m->code == ERR_IO && m->text && strstr(m->text, r->own.path));
 }
 
 static int put_end(struct runner *r, struct attempt *t, const struct wire_record *m, struct err *e)
@@ -163,8 +198,10 @@ static int put_end(struct runner *r, struct attempt *t, const struct wire_record
                                    .tensor = m->name && m->name[0] ? m->name : NULL,
                                    .weights_sha256 = m->sha256 && m->sha256[0] ? m->sha256 : NULL };
     t->step = m->step;
+    KILL_POINT(RUN_END);
     TRY(store_end_run(r->store, &end, e));
     TRY(store_flush(r->store, e)); /* what is reported as ended is committed */
+    KILL_POINT(RUN_END_COMMITTED);
     t->ended = true;
     status_ended(r, t, finished ? NULL : reason);
     if (storage)
@@ -189,6 +226,8 @@ static int put_record(struct runner *r, struct attempt *t, const struct wire_rec
     case MESSAGE_COST:
         return store_cost(r->store, t->run_id, m->name, m->wall_ns, m->cpu_ns, m->value, e);
     case MESSAGE_EVENT:
+        if (strcmp(m->name, "checkpoint_refused") == 0)
+            progress_say(&r->progress, "%s: not taken: %s", t->label, m->text ? m->text : "a checkpoint");
         return store_event(r->store, t->trial_id, t->run_id, m->step, m->name, m->text, e);
     case MESSAGE_CHECKPOINT:
         return put_checkpoint(r, t, m, e);
@@ -201,29 +240,42 @@ static int put_record(struct runner *r, struct attempt *t, const struct wire_rec
     }
 }
 
-/* The worker is gone without a word: the trial starts again from its checkpoint, or has failed for good. */
-static int mourn(struct runner *r, struct attempt *t, const char *how, struct err *e)
+/* A worker that the kernel ended for want of memory is no fault of its trial while others run beside it: then there are
+ * fewer from now on. Returns whether that is so. */
+static bool make_room(struct runner *r, enum limits_death death, const struct attempt *t)
+{
+    const bool blames_others = death == DEATH_MEMORY || (death == DEATH_PERHAPS_MEMORY && t->pending.deaths > 0);
+    if (!blames_others || r->n_allowed < 2)
+        return false;
+    runner_narrow(r, r->n_active ? r->n_active : r->n_allowed / 2, "memory is short");
+    return death == DEATH_MEMORY;
+}
+
+/* The worker is gone without a word: the trial waits to start again from its checkpoint, or has failed for good. */
+static int mourn(struct runner *r, struct attempt *t, const char *how, enum limits_death death, bool *retry,
+                 struct err *e)
 {
     char reason[256];
-    const bool retry = !r->stopping && t->deaths < RETRIES;
+    const bool excused = !r->stopping && make_room(r, death, t);
+    *retry = !r->stopping && (excused || t->pending.deaths < RETRIES);
     snprintf(reason, sizeof reason, "%s at step %" PRId64, how, t->step);
     if (!t->run_id)
         TRY(begin_run(r, t, "", t->from_step, e));
-    t->state = retry || r->stopping ? TRIAL_INTERRUPTED : TRIAL_FAILED;
+    t->state = *retry || r->stopping ? TRIAL_INTERRUPTED : TRIAL_FAILED;
     const struct store_end end = {
         .run = t->run_id, .trial = t->trial_id, .state = t->state, .reason = reason, .step = t->step, .layer = -1
     };
     TRY(store_event(r->store, t->trial_id, t->run_id, t->step, "worker_died", reason, e));
     TRY(store_end_run(r->store, &end, e));
     TRY(store_flush(r->store, e));
-    if (!retry) {
+    if (!*retry) {
         status_ended(r, t, reason);
         return 0;
     }
     progress_say(&r->progress, "%s: worker %s; starting again from its checkpoint", t->label, reason);
-    t->deaths++;
-    bool started;
-    return attempt_start(r, t, t->trial, &started, e);
+    t->pending.deaths += !excused;
+    r->pending[--r->next] = t->pending; /* it was taken from there, or from behind */
+    return 0;
 }
 
 /* A message that makes no sense ends that worker, as a crash would; errors of the store end the run. */
@@ -256,7 +308,9 @@ int attempt_receive(struct runner *r, struct attempt *t, struct err *e)
         worker_kill(&t->worker);
     struct text how = { 0 };
     const int64_t steps = t->step - t->from_step;
-    worker_reap(&t->worker, &how);
+    const int number = worker_reap(&t->worker, &how);
+    enum limits_death death = DEATH_OTHER;
+    KILL_POINT(RUN_REAPED);
     t->active = false;
     r->n_active--;
     r->steps_done += (double)(steps > 0 ? steps : 0);
@@ -264,15 +318,16 @@ int attempt_receive(struct runner *r, struct attempt *t, struct err *e)
         text_clear(&how);
         text_puts(&how,
                   t->stalled ? "stalled (no sign of life) and was killed" : "sent a broken message and was killed");
+    } else if (number == SIGKILL && !t->ended && !r->killed) {
+        death = limits_explain_kill(&r->kills, limits_count_kills(), t->memory_bytes, &how);
+        if (r->n_active == 0) /* what is left was not ours */
+            r->kills = limits_count_kills();
     } else if (!how.n) {
         text_puts(&how, "left without a word");
     }
-    int code = 0;
-    if (!t->ended)
-        code = mourn(r, t, how.s, e);
-    else
-        t->deaths = 0;
-    if (!t->active)
+    bool retry = false;
+    const int code = t->ended ? 0 : mourn(r, t, how.s, death, &retry, e);
+    if (!retry)
         r->steps_left -= (double)(t->budget > t->from_step ? t->budget - t->from_step : 0);
     text_free(&how);
     return code;

@@ -106,7 +106,7 @@ static int compare_row(void *self, int n, const char *const *values)
 static int compare_trial(struct query *q, struct comparison *c, const char *study, const struct plan_trial *t,
                          struct err *e)
 {
-    static const char older[] = "SELECT p.key, p.num, p.text FROM param p WHERE p.trial_id ="
+    static const char older[] = "SELECT p.param, p.num, p.text FROM params p WHERE p.trial_id ="
                                 " (SELECT t.id FROM trial t JOIN study s ON s.id = t.study_id WHERE s.name = ?1 AND "
                                 "t.variant = ?2 AND t.cell = ?3"
                                 "  AND t.seed = CAST(?4 AS INTEGER) AND NOT EXISTS (SELECT 1 FROM trial WHERE key = ?5)"
@@ -135,8 +135,11 @@ int changes_note(struct runner *r, size_t study, struct err *e)
     TRY(query_open(&q, r->options->db, e));
     arena_init(&arena, 0);
     struct comparison c = { .arena = &arena };
-    int code = 0;
-    for (uint64_t i = 0, n = 0; i < s->n && n < TRIALS_COMPARED && code == 0; i += s->study.n_seeds, n++) {
+    bool found;
+    double n_old = 0;
+    int code = query_number(q, "SELECT count(*) FROM trial t JOIN study s ON s.id = t.study_id WHERE s.name = ?1",
+                            &s->study.name, 1, &found, &n_old, e);
+    for (uint64_t i = 0, n = 0; i < s->n && n < TRIALS_COMPARED && n_old > 0 && code == 0; i += s->study.n_seeds, n++) {
         struct plan_trial t;
         code = plan_trial(r->plan, study, i, &t, e);
         if (code == 0 && !t.excluded)

@@ -1,38 +1,54 @@
+/* The runner's side of trial/checkpoint_files.h: its folder, what lies in it, and what a copied database lacks. */
 #include "run/private.h"
 
+#include "base/file.h"
+#include "base/killpoint.h"
 #include "store/query.h"
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-int checkpoints_path(const struct runner *r, const char *relative, char path[4096], struct err *e)
+int checkpoints_open(struct runner *r, struct err *e)
 {
-    const size_t folder = strlen(r->db_folder), n = strlen(relative);
-    if (folder + n + 2 > 4096)
-        return err_set(e, ERR_IO, "%s/%s: the path is too long", r->db_folder, relative);
-    memcpy(path, r->db_folder, folder);
-    path[folder] = '/';
-    memcpy(path + folder + 1, relative, n + 1);
-    return 0;
+    char path[4096];
+    r->own.fd = r->other.fd = -1;
+    TRY(checkpoint_folder_path(r->options->db, path, e));
+    TRY(file_make_folders(path, ERR_STORAGE, e));
+    TRY(checkpoint_folder_open(&r->own, path, true, e));
+    return r->options->checkpoints ? checkpoint_folder_open(&r->other, r->options->checkpoints, false, e) : 0;
 }
 
-int checkpoints_relative(const struct runner *r, const char *path, char relative[4096], struct err *e)
+void checkpoints_close(struct runner *r)
 {
-    const char *slash = strrchr(path, '/');
-    const char *name = slash ? slash + 1 : path;
-    if (snprintf(relative, 4096, "%s/%s", r->checkpoints, name) >= 4096)
-        return err_set(e, ERR_IO, "%s: the path is too long", path);
-    return 0;
+    checkpoint_folder_close(&r->own);
+    checkpoint_folder_close(&r->other);
 }
 
-/* Files of ours begin with 16 hexadecimal digits and a dot, temporary ones included; anything else in the folder is not
- * touched. */
-static bool is_ours(const char *name)
+static bool is_absent(const struct runner *r, const char *name)
 {
-    return strspn(name, "0123456789abcdef") == 16 && name[16] == '.';
+    return checkpoint_is_name(name) && !checkpoint_exists(&r->own, name) && !checkpoint_exists(&r->other, name);
+}
+
+bool checkpoints_absent(const struct runner *r, const struct store_trial_row *row)
+{
+    return row->checkpoint_path[0] && is_absent(r, row->checkpoint_path) &&
+           (!row->previous_path[0] || is_absent(r, row->previous_path));
+}
+
+void checkpoints_tell_absent(struct runner *r)
+{
+    if (r->n_absent == 0)
+        return;
+    const bool other = r->options->checkpoints != NULL;
+    progress_say(
+        &r->progress, "tprun: %" PRIu64 " %s from step 0: the checkpoints that the database names are not in %s%s%s%s",
+        r->n_absent, r->n_absent == 1 ? "trial starts anew" : "trials start anew", r->own.path, other ? " nor in " : "",
+        other ? r->other.path : "",
+        other ? "" : "; if the database was copied or renamed, --checkpoints FOLDER reads them from another one");
 }
 
 struct names_found {
@@ -43,8 +59,7 @@ struct names_found {
 static int add_name(void *self, int n, const char *const *values)
 {
     struct names_found *f = self;
-    const char *slash = n > 0 && values[0] ? strrchr(values[0], '/') : NULL;
-    if (!slash)
+    if (n < 1 || !values[0] || !checkpoint_is_name(values[0]))
         return 0;
     if (f->n == f->capacity) {
         const size_t capacity = f->capacity ? 2 * f->capacity : 256;
@@ -54,7 +69,7 @@ static int add_name(void *self, int n, const char *const *values)
         f->items = items;
         f->capacity = capacity;
     }
-    f->items[f->n] = strdup(slash + 1);
+    f->items[f->n] = strdup(values[0]);
     return f->items[f->n] ? (f->n++, 0) : ERR_MEMORY;
 }
 
@@ -63,45 +78,46 @@ static int compare(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
+static bool is_named(const struct names_found *named, const char *name)
+{
+    return named->n && bsearch(&name, named->items, named->n, sizeof *named->items, compare);
+}
+
+/* The entries are read through a descriptor of their own, as closedir closes it. */
+static int remove_unnamed(const struct runner *r, const struct names_found *named, struct err *e)
+{
+    const int fd = openat(r->own.fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    if (!dir) {
+        const int reason = errno;
+        if (fd >= 0)
+            close(fd);
+        return err_set(e, ERR_STORAGE, "%s: %s", r->own.path, strerror(reason));
+    }
+    const struct dirent *d;
+    while ((d = readdir(dir)))
+        if (!is_named(named, d->d_name)) {
+            KILL_POINT(RUN_SWEEP);
+            checkpoint_remove(&r->own, d->d_name); /* of anything else in the folder it keeps off */
+        }
+    closedir(dir);
+    KILL_POINT(RUN_SWEPT);
+    return 0;
+}
+
 int checkpoints_sweep(const struct runner *r, struct err *e)
 {
-    char folder[4096];
     struct query *q;
     struct names_found named = { 0 };
-    TRY(checkpoints_path(r, r->checkpoints, folder, e));
     TRY(query_open(&q, r->options->db, e));
     int code = query_rows(q, "SELECT path FROM checkpoint", NULL, 0, add_name, &named, e);
     query_close(q);
-    DIR *dir = code < 0 ? NULL : opendir(folder);
-    if (code == 0 && !dir)
-        code = err_set(e, ERR_STORAGE, "%s: %s", folder, strerror(errno));
     if (named.n)
         qsort(named.items, named.n, sizeof *named.items, compare);
-    const struct dirent *d;
-    while (dir && (d = readdir(dir))) {
-        const char *name = d->d_name;
-        if (is_ours(name) && !(named.n && bsearch(&name, named.items, named.n, sizeof *named.items, compare)))
-            (void)unlinkat(dirfd(dir), name, 0);
-    }
-    if (dir)
-        closedir(dir);
+    if (code == 0)
+        code = remove_unnamed(r, &named, e);
     for (size_t i = 0; i < named.n; i++)
         free(named.items[i]);
     free(named.items);
     return code;
-}
-
-int checkpoints_open(struct runner *r, struct err *e)
-{
-    char path[4096];
-    if (!realpath(r->options->db, r->db_folder))
-        return err_set(e, ERR_STORAGE, "%s: %s", r->options->db, strerror(errno));
-    char *slash = strrchr(r->db_folder, '/');
-    if (snprintf(r->checkpoints, sizeof r->checkpoints, "%s.checkpoints", slash + 1) >= (int)sizeof r->checkpoints)
-        return err_set(e, ERR_STORAGE, "%s: the name is too long", r->options->db);
-    *slash = 0; /* "" for the root folder: checkpoints_path adds the slash */
-    TRY(checkpoints_path(r, r->checkpoints, path, e));
-    if (mkdir(path, 0777) < 0 && errno != EEXIST)
-        return err_set(e, ERR_STORAGE, "%s: %s", path, strerror(errno));
-    return 0;
 }

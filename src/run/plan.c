@@ -1,5 +1,6 @@
 #include "run/plan.h"
 
+#include "run/cells.h"
 #include "run/mistakes.h"
 
 #include <dirent.h>
@@ -92,48 +93,73 @@ static void choose_variants(struct plan *p, struct err *e)
     }
 }
 
-/* "train.batch_size=16, train.optimizer.stepsize=0.1" */
-static const char *cell_text(const struct study_trial *t, struct arena *a)
-{
-    const char *cell = "";
-    for (size_t k = 0; k < t->n_coordinates; k++)
-        cell = arena_printf(a, "%s%s%s=%s", cell, k ? ", " : "", t->coordinates[k].key, t->coordinates[k].text);
-    return cell;
-}
-
-/* Composes and binds a trial, to hear its mistakes. first: the first one of its variant. */
-static void check_trial(struct plan *p, struct plan_study *s, size_t variant, uint64_t i, bool first,
-                        struct mistakes *m)
+/* Composes and binds a cell, to hear its mistakes and to keep it. first: the first one of its variant, where the cells
+ * are not looked at one by one. */
+static void check_cell(struct plan *p, struct plan_study *s, size_t variant, uint64_t i, bool first, struct mistakes *m)
 {
     struct study_trial t;
     struct config config;
     struct trial_size size;
     struct err own = { 0 };
-    struct arena *a = &p->scratch;
-    arena_rewind(a, p->start);
-    int code = first ? study_first_trial(&s->study, variant, &t, a, &own) : study_trial(&s->study, i, &t, a, &own);
+    struct arena *a = plan_scratch(p);
+    int code = first ? study_first_trial(&s->study, variant, &t, a, &own) : study_cell(&s->study, i, &t, a, &own);
     if (code == 0 && !t.excluded)
-        code = config_bind(t.tree, &config, a, &own);
+        code = config_bind_next(t.tree, &p->cache, &config, a, &own);
     if (code == 0 && !t.excluded)
         code = trial_measure(&config, &size, a, &own);
-    if (code < 0 &&
-        mistakes_add(m, &own, variant, s->study.variants[variant], first ? "" : cell_text(&t, a), &s->arena))
-        p->start = arena_mark(a); /* messages may point into this trial's memory: it is kept */
+    if (code == 0 && !t.excluded) {
+        config.experiment = s->study.name;
+        config.variant = t.variant;
+        if (first)
+            cells_fingerprint(s, &config, size.iterations);
+        else if (s->cells)
+            cells_keep(s, i, &t, &config, size.iterations, a);
+    }
+    if (code < 0 && mistakes_add(m, &own, variant, s->study.variants[variant],
+                                 first ? "" : cells_text(&t, a), &s->arena))
+        p->start = arena_mark(a); /* messages may point into this cell's memory: it is kept */
     err_clear(&own);
 }
 
-/* Every trial of one seed; of a file with mistakes of its own the first one of each variant. */
-static void check_trials(struct plan *p, size_t study, bool all, struct err *e)
+/* The first cell of each variant: all that is looked at in a file with mistakes of its own. */
+static void check_first(struct plan *p, struct plan_study *s, struct mistakes *m)
 {
-    struct plan_study *s = &p->studies[study];
+    cells_begin_fingerprint(s, p->options.code);
+    for (size_t v = 0; v < s->study.n_variants && m->n < MISTAKES_MAX; v++)
+        check_cell(p, s, v, 0, true, m);
+}
+
+static void check_all(struct plan *p, struct plan_study *s, struct mistakes *m)
+{
+    const struct plan_options *o = &p->options;
+    const uint64_t n = s->study.n_cells * s->study.n_variants;
+    for (uint64_t i = 0; i < n && m->n < MISTAKES_MAX; i++) {
+        if (o->tick && i % 64 == 0)
+            o->tick(o->self, s, i * s->study.n_seeds);
+        if (s->cells || i % s->study.n_cells != 0) /* the first ones were checked */
+            check_cell(p, s, (size_t)(i / s->study.n_cells), i, false, m);
+    }
+}
+
+static void check_study(struct plan *p, struct plan_study *s, bool sound, struct err *e)
+{
     struct mistakes m = { 0 };
-    const uint64_t per_variant = all ? s->n / s->study.n_variants : 0;
-    for (size_t v = 0; v < s->study.n_variants && m.n < MISTAKES_MAX; v++)
-        check_trial(p, s, v, 0, true, &m);
-    for (uint64_t i = 0; all && i < s->n && m.n < MISTAKES_MAX; i += s->study.n_seeds)
-        if (i % per_variant != 0)
-            check_trial(p, s, (size_t)(i / per_variant), i, false, &m);
+    const struct plan_options *o = &p->options;
+    check_first(p, s, &m);
+    const bool known = m.n == 0 && o->known && o->known(o->self, s);
+    if (sound && !known && (!o->keep || m.n > 0 || cells_open(s, e) == 0))
+        check_all(p, s, &m);
     mistakes_report(&m, s->study.n_variants, e);
+}
+
+int plan_check(struct plan *p, size_t study, struct err *e)
+{
+    struct mistakes m = { 0 };
+    struct plan_study *s = &p->studies[study];
+    TRY(cells_open(s, e));
+    check_all(p, s, &m);
+    mistakes_report(&m, s->study.n_variants, e);
+    return e->code;
 }
 
 static void find_only(struct plan *p, struct err *e)
@@ -154,6 +180,8 @@ int plan_open(struct plan *p, const char *const *paths, size_t n_paths, const st
     *p = (struct plan){ .options = *options };
     arena_init(&p->scratch, 0);
     p->start = arena_mark(&p->scratch);
+    arena_init(&p->presets, 0);
+    p->cache.arena = &p->presets;
     for (size_t i = 0; i < n_paths; i++) {
         struct stat st;
         if (stat(paths[i], &st) == 0 && S_ISDIR(st.st_mode))
@@ -164,7 +192,7 @@ int plan_open(struct plan *p, const char *const *paths, size_t n_paths, const st
     const bool sound = !e->code;
     for (size_t i = 0; i < p->n_studies; i++)
         if (p->studies[i].readable)
-            check_trials(p, i, sound, e);
+            check_study(p, &p->studies[i], sound, e);
     if (!e->code)
         choose_variants(p, e);
     if (!e->code && options->one_trial)
@@ -176,10 +204,12 @@ void plan_close(struct plan *p)
 {
     for (size_t i = 0; i < p->n_studies; i++) {
         study_close(&p->studies[i].study);
+        cells_close(&p->studies[i]);
         arena_finish(&p->studies[i].arena);
     }
     free(p->studies);
     arena_finish(&p->scratch);
+    arena_finish(&p->presets);
     *p = (struct plan){ 0 };
 }
 
@@ -191,24 +221,50 @@ bool plan_left_out(const struct plan *p, size_t study, uint64_t i)
     return !s->wanted[i / per_variant] || (p->options.one_trial && (study > 0 || i != p->only));
 }
 
-int plan_trial(struct plan *p, size_t study, uint64_t i, struct plan_trial *t, struct err *e)
+struct arena *plan_scratch(struct plan *p)
+{
+    arena_rewind(&p->scratch, p->start);
+    p->last = NULL;
+    return &p->scratch;
+}
+
+/* Composes a cell: all of plan_trial but what depends on the seed. */
+static int compose(struct plan *p, size_t study, uint64_t cell, struct plan_trial *t, struct err *e)
 {
     struct plan_study *s = &p->studies[study];
-    struct arena *a = &p->scratch;
-    arena_rewind(a, p->start);
+    struct arena *a = plan_scratch(p);
+    struct trial_size size;
     *t = (struct plan_trial){ .cell = "" };
-    TRY(study_trial(&s->study, i, &t->spec, a, e));
+    TRY(study_cell(&s->study, cell, &t->spec, a, e));
     t->excluded = t->spec.excluded;
+    if (!t->excluded) {
+        TRY(config_bind_next(t->spec.tree, &p->cache, &t->config, a, e));
+        t->config.experiment = s->study.name;
+        t->config.variant = t->spec.variant;
+        TRY(trial_measure(&t->config, &size, a, e));
+        t->budget = size.iterations;
+        t->memory_bytes = size.memory_bytes;
+        t->cell = cells_text(&t->spec, a);
+    }
+    p->last = arena_need(a, 1, sizeof *t);
+    *p->last = *t;
+    p->last_study = study;
+    p->last_cell = cell;
+    return 0;
+}
+
+int plan_trial(struct plan *p, size_t study, uint64_t i, struct plan_trial *t, struct err *e)
+{
+    const struct study *s = &p->studies[study].study;
+    const size_t seed = (size_t)(i % s->n_seeds);
+    if (p->last && p->last_study == study && p->last_cell == i / s->n_seeds)
+        *t = *p->last;
+    else
+        TRY(compose(p, study, i / s->n_seeds, t, e));
+    t->excluded = t->excluded || study_excludes_seed(s, &t->spec, seed);
     if (t->excluded)
         return 0;
-    TRY(config_bind(t->spec.tree, &t->config, a, e));
-    t->config.experiment = s->study.name;
-    t->config.variant = t->spec.variant;
-    t->config.seed = t->spec.seed;
+    t->spec.seed = t->config.seed = s->seeds[seed];
     config_key(&t->config, t->key);
-    struct trial_size size;
-    TRY(trial_measure(&t->config, &size, a, e));
-    t->budget = size.iterations;
-    t->cell = cell_text(&t->spec, a);
     return 0;
 }

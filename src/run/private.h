@@ -1,31 +1,35 @@
-/* The runner from the inside: runner.c (loop), queue.c (what to do), attempt.c (one worker on one trial), checkpoints.c
- * (files), status.c (what is shown). */
+/* The runner from the inside: runner.c (loop), queue.c (what to do), stored.c (a trial's
+ * configuration), attempt.c (one worker on one trial), checkpoints.c (files), status.c (what is shown). */
 #ifndef TPRUN_RUN_PRIVATE_H
 #define TPRUN_RUN_PRIVATE_H
 
 #include "base/text.h"
+#include "run/limits.h"
 #include "run/progress.h"
 #include "run/runner.h"
+#include "run/signals.h"
 #include "run/wire.h"
 #include "run/worker_process.h"
 #include "store/store.h"
 
 enum { RETRIES = 2, METRICS_SHOWN = 2 };
 
+/* A trial to be trained. */
 struct pending {
-    size_t study;
-    uint64_t index;
+    int64_t trial, config; /* in the store */
+    bool has_checkpoint;
+    int deaths; /* of workers on it */
 };
 
 /* A worker on a trial. A retry of a trial is a new attempt in the same slot. */
 struct attempt {
     bool active;
     struct worker_process worker;
-    struct pending trial;
+    struct pending pending;
     char key[65];
     char label[256];          /* "tp train.optimizer.stepsize=0.1 seed 2" */
     int64_t trial_id, run_id; /* in the store; run_id 0 before HELLO */
-    int deaths;
+    double memory_bytes; /* that its worker takes, by the plan */
     int64_t from_step, step, budget;
     int64_t start_ns;
     double loss;
@@ -43,16 +47,18 @@ struct runner {
     const struct run_options *options;
     struct run_result *result;
     struct store *store;
-    char db_folder[4096];   /* absolute */
-    char checkpoints[300];  /* folder of checkpoints relative to it */
+    struct checkpoint_folder own, other; /* see checkpoints_open */
+    uint64_t n_absent;                   /* queued trials whose checkpoints are absent */
     struct text data_seen;  /* hashes of the datasets whose files were checked */
     size_t n_pending, next; /* trials to be trained; the first not yet started */
     struct pending *pending;
     size_t n_slots, n_active;
+    size_t n_allowed; /* workers at once: n_slots, fewer when there is no room for more */
+    struct limits_kills kills; /* counted before the first worker started */
     struct attempt *slots;
-    int signal_fds[2]; /* a pipe: numbers of signals */
-    bool stopping;     /* no new trial is started */
-    bool killed;       /* the second signal */
+    int saves_heeded; /* see signals_saves */
+    bool stopping;    /* no new trial is started */
+    bool killed;      /* the second signal */
     int64_t stop_asked_ns;
     struct progress progress;
     int64_t start_ns, shown_ns, heartbeat_ns;
@@ -62,12 +68,26 @@ struct runner {
 };
 
 /* ---- runner.c ---- */
-int runner_read_signals(struct runner *r, struct err *e);
+/* From now on at most n workers at once; why is told once for each time. */
+void runner_narrow(struct runner *r, size_t n, const char *why);
 
 /* ---- queue.c ---- */
-/* Puts a study, its claims and all of its trials into the store, and queues those that are asked for and not finished.
- */
+/* Puts a study, its claims and, unless they are there already, all of its trials into the store, and queues those that
+ * are asked for and not finished. */
 int queue_put_study(struct runner *r, size_t study, struct err *e);
+/* Checks the files that the queued trials need. */
+int queue_check_files(struct runner *r, struct err *e);
+
+/* ---- stored.c ---- */
+/* A trial as it is stored: what it is trained from. */
+struct stored_trial {
+    struct store_described described;
+    struct config config; /* in the plan's scratch: until the next trial */
+    struct trial_size size;
+};
+/* Reads the stored configuration of a trial, and makes sure that it is the one that its key was made of. Give back with
+ * store_free_described, also after an error. */
+int stored_load(struct runner *r, int64_t trial, struct stored_trial *t, struct err *e);
 
 /* ---- data_files.c ---- */
 /* Finds, checks and records the files that a trial's dataset reads, once per dataset. */
@@ -76,22 +96,25 @@ int data_files_check(struct runner *r, const struct config *c, struct err *e);
 int initial_file_check(struct runner *r, const struct config *c, struct err *e);
 
 /* ---- attempt.c ---- */
-/* Starts the trial in a free slot; *started = false if there is nothing to do for it (a duplicate that is finished or
- * running). */
-int attempt_start(struct runner *r, struct attempt *t, struct pending trial, bool *started, struct err *e);
-/* Reads and stores what the worker has sent. When it has closed its socket, reaps it, and retries or ends the trial. */
+/* Starts the trial in a free slot. ATTEMPT_NOTHING: a duplicate that is finished or running. ATTEMPT_NO_ROOM: the
+ * machine has no room for another worker beside those that run. */
+enum attempt_start { ATTEMPT_STARTED, ATTEMPT_NOTHING, ATTEMPT_NO_ROOM };
+int attempt_start(struct runner *r, struct attempt *t, struct pending pending, enum attempt_start *outcome, struct err *e);
+/* Reads and stores what the worker has sent. When it has closed its socket, reaps it, and ends the trial or puts it back
+ * in front of those that wait. */
 int attempt_receive(struct runner *r, struct attempt *t, struct err *e);
 int attempt_request(struct attempt *t, enum message request, struct err *e);
 
 /* ---- checkpoints.c ---- */
-/* Finds the folder of checkpoints and makes it. */
+/* Makes and opens the database's folder of checkpoints, and opens the one of --checkpoints. */
 int checkpoints_open(struct runner *r, struct err *e);
-/* Removes files of ours that the database does not name. Called under the lock, before the first worker starts. */
+void checkpoints_close(struct runner *r);
+/* Whether the database names checkpoints of the trial, but the files are nowhere: it was copied or renamed. */
+bool checkpoints_absent(const struct runner *r, const struct store_trial_row *row);
+/* Says how many of the queued trials these were. */
+void checkpoints_tell_absent(struct runner *r);
+/* Removes files of ours that the database does not name. Called under the lock, while no worker runs. */
 int checkpoints_sweep(const struct runner *r, struct err *e);
-/* The path of a file named in the database. */
-int checkpoints_path(const struct runner *r, const char *relative, char path[4096], struct err *e);
-/* The name under which a worker's file is stored. */
-int checkpoints_relative(const struct runner *r, const char *path, char relative[4096], struct err *e);
 
 /* ---- status.c ---- */
 void status_draw(struct runner *r);

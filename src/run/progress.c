@@ -1,10 +1,14 @@
 #include "run/progress.h"
 
+#include "base/clean.h"
 #include <errno.h>
+#include <inttypes.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/ioctl.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Standard error is unbuffered: one write(2) per picture. Nobody can be told that writing to it failed. */
@@ -56,7 +60,8 @@ void progress_say(struct progress *p, const char *format, ...)
     va_end(args);
     struct text t = { 0 };
     rewind_block(p, &t);
-    text_add(&t, "%s%s\n", line, p->drawn ? "\033[K" : "");
+    clean_terminal(&t, line, strlen(line)); /* it names a study, a variant, a reason: texts of others */
+    text_puts(&t, p->drawn ? "\033[K\n" : "\n");
     if (p->drawn && p->block.n) /* the block again, one line lower */
         text_put(&t, p->block.s, p->block.n);
     show(t.s, t.n);
@@ -90,7 +95,10 @@ void progress_line(struct progress *p, bool bold, const char *format, ...)
     va_end(args);
     const bool painted = bold && p->color && p->live;
     text_puts(&p->block, painted ? "\033[1m" : "");
-    text_put(&p->block, line, fit(line, p->width - 1));
+    struct text clean = { 0 };
+    clean_terminal(&clean, line, strlen(line));
+    text_put(&p->block, clean.s, fit(clean.s, p->width - 1));
+    text_free(&clean);
     text_puts(&p->block, painted ? "\033[0m" : "");
     text_puts(&p->block, p->live ? "\033[K\n" : "\n");
     p->n_lines++;
@@ -107,6 +115,29 @@ void progress_end(struct progress *p)
     show(t.s, t.n);
     text_free(&t);
     p->drawn = p->n_lines;
+}
+
+enum { LARGE_STUDY = 2000 }; /* trials; a smaller one is queued in a blink */
+
+void progress_announce(struct progress *p, const char *study, uint64_t n)
+{
+    if (n >= LARGE_STUDY && !p->live)
+        progress_say(p, "tprun: %s: %" PRIu64 " trials are checked and queued", study, n);
+}
+
+void progress_queueing(struct progress *p, const char *study, uint64_t n, const char *doing, uint64_t done)
+{
+    struct timespec t;
+    if (n < LARGE_STUDY || !p->live)
+        return;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    const int64_t now = (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+    if (now - p->queueing_ns < 100 * 1000 * 1000)
+        return;
+    p->queueing_ns = now;
+    progress_begin(p);
+    progress_line(p, true, "%s: %" PRIu64 " trials, %s %" PRIu64, study, n, doing, done);
+    progress_end(p);
 }
 
 void progress_finish(struct progress *p)

@@ -1,76 +1,80 @@
-/* What is to be done: studies and trials are put into the database before the first trial starts. */
+/* What is to be done: studies and trials are put into the database before the first trial starts, and what is to be
+ * trained is read from there. */
+#include "run/cells.h"
 #include "run/private.h"
 
-#include <math.h>
+#include "base/killpoint.h"
 #include <stdlib.h>
 #include <string.h>
 
-struct params {
-    const struct plan_trial *trial;
-    struct arena *arena;
-    size_t n, capacity;
-    struct store_param *items;
+static int put_trial(struct runner *r, const struct plan_study *s, const struct cell *cell, size_t variant, size_t seed,
+                     uint64_t position, struct err *e)
+{
+    int due_ms;
+    struct store_trial_row row;
+    cell->params[0].number = (double)s->study.seeds[seed];
+    const struct store_trial trial = { .key = cell->keys[seed],
+                                       .study = s->store_id,
+                                       .position = (int64_t)position,
+                                       .variant = s->study.variants[variant],
+                                       .cell = cell->text,
+                                       .seed = s->study.seeds[seed],
+                                       .config = cell->config->id,
+                                       .budget = cell->budget,
+                                       .n_params = cell->n_params,
+                                       .params = cell->params };
+    TRY(store_put_trial(r->store, &trial, &row, e));
+    KILL_POINT(RUN_QUEUE_TRIAL);
+    return store_tick(r->store, &due_ms, e);
+}
+
+static int put_cell(struct runner *r, size_t study, uint64_t i, struct err *e)
+{
+    struct plan_study *s = &r->plan->studies[study];
+    const struct cell *cell = &s->cells->items[i];
+    const size_t variant = (size_t)(i / s->study.n_cells);
+    if (!cell->config)
+        return 0;
+    if (!cell->config->id)
+        TRY(store_put_config(r->store, &cell->config->stored, &cell->config->id, e));
+    for (size_t k = 0; k < s->study.n_seeds && signals_stops() == 0; k++) {
+        const uint64_t position = i * s->study.n_seeds + k;
+        if (position % 64 == 0)
+            progress_queueing(&r->progress, s->study.name, s->n, "queueing", position);
+        if (!*cell->keys[k] || (r->plan->options.one_trial && plan_left_out(r->plan, study, position)))
+            continue;
+        TRY(put_trial(r, s, cell, variant, k, position, e));
+    }
+    return 0;
+}
+
+/* Trials that are not asked for are put as well: they belong to the study. */
+static int put_trials(struct runner *r, size_t study, struct err *e)
+{
+    struct plan_study *s = &r->plan->studies[study];
+    TRY(changes_note(r, study, e));
+    if (!s->cells)
+        TRY(plan_check(r->plan, study, e));
+    TRY(store_begin_queue(r->store, s->store_id, e));
+    for (uint64_t i = 0; i < s->cells->n && signals_stops() == 0; i++)
+        TRY(put_cell(r, study, i, e));
+    cells_close(s);
+    return signals_stops() > 0 || r->plan->options.one_trial ? 0 : store_end_queue(r->store, s->store_id, s->sha256, e);
+}
+
+/* ---- what is left to do ---- */
+
+struct collector {
+    struct runner *runner;
+    size_t study;
 };
 
-static void add_param(void *self, const char *path, const char *text, double number)
-{
-    struct params *p = self;
-    if (p->n == p->capacity) {
-        struct store_param *grown = arena_need(p->arena, 2 * p->capacity + 64, sizeof *grown);
-        if (p->n)
-            memcpy(grown, p->items, p->n * sizeof *grown);
-        p->items = grown;
-        p->capacity = 2 * p->capacity + 64;
-    }
-    bool swept = false;
-    for (size_t i = 0; i < p->trial->spec.n_coordinates; i++)
-        swept |= !strcmp(p->trial->spec.coordinates[i].key, path);
-    p->items[p->n++] =
-        (struct store_param){ arena_strdup(p->arena, path), text ? arena_strdup(p->arena, text) : NULL, number, swept };
-}
-
-/* A swept key that is no leaf of the bound configuration ("dataset.length", a group of a zip) is recorded beside the
- * leaves. */
-static void add_coordinates(struct params *p)
-{
-    for (size_t i = 0; i < p->trial->spec.n_coordinates; i++) {
-        const struct coordinate *c = &p->trial->spec.coordinates[i];
-        bool known = false;
-        for (size_t k = 0; k < p->n; k++)
-            known |= !strcmp(p->items[k].key, c->key);
-        if (!known)
-            add_param(p, c->key, isnan(c->number) ? c->text : NULL, c->number);
-    }
-}
-
-static int put_trial(struct runner *r, const struct plan_study *s, const struct plan_trial *t,
-                     struct store_trial_row *row, struct err *e)
-{
-    struct params params = { .trial = t, .arena = &r->plan->scratch };
-    struct text json = { 0 };
-    bind_leaves(config_options, &t->config, add_param, &params);
-    add_coordinates(&params);
-    config_json(&t->config, &json);
-    const struct store_trial trial = { .key = t->key,
-                                       .study = s->store_id,
-                                       .variant = t->spec.variant,
-                                       .cell = t->cell,
-                                       .seed = t->spec.seed,
-                                       .config = json.s,
-                                       .budget = t->budget,
-                                       .n_params = params.n,
-                                       .params = params.items };
-    const int code = store_put_trial(r->store, &trial, row, e);
-    text_free(&json);
-    return code;
-}
-
-static int add_pending(struct runner *r, struct pending pending, struct err *e)
+static int add_pending(struct runner *r, struct pending pending)
 {
     if ((r->n_pending & (r->n_pending - 1)) == 0) { /* 0, 1, 2, 4, ...: full */
         struct pending *grown = realloc(r->pending, (r->n_pending ? 2 * r->n_pending : 1) * sizeof *grown);
         if (!grown)
-            return err_set(e, ERR_MEMORY, "out of memory");
+            return ERR_MEMORY;
         r->pending = grown;
     }
     r->pending[r->n_pending++] = pending;
@@ -78,58 +82,131 @@ static int add_pending(struct runner *r, struct pending pending, struct err *e)
 }
 
 /* A diverged trial stays so with a larger budget: it is deterministic. A failed one gets another chance. */
-static bool is_finished(const struct store_trial_row *row, int64_t budget)
+static bool is_finished(const struct store_place *p)
 {
-    return row->state == TRIAL_DIVERGED || (row->state == TRIAL_DONE && row->step >= budget);
+    return p->state == TRIAL_DIVERGED || (p->state == TRIAL_DONE && p->step >= p->budget);
 }
 
-int queue_put_study(struct runner *r, size_t study, struct err *e)
+static bool is_absent(const struct runner *r, const struct store_place *p)
 {
-    struct plan_study *s = &r->plan->studies[study];
+    if (!p->checkpoint)
+        return false;
+    struct store_trial_row row = { 0 };
+    snprintf(row.checkpoint_path, sizeof row.checkpoint_path, "%s", p->checkpoint);
+    snprintf(row.previous_path, sizeof row.previous_path, "%s", p->previous ? p->previous : "");
+    return checkpoints_absent(r, &row);
+}
+
+static int collect(void *self, const struct store_place *p)
+{
+    struct collector *c = self;
+    struct runner *r = c->runner;
+    const bool force = r->options->force;
+    if (plan_left_out(r->plan, c->study, (uint64_t)p->position))
+        return 0;
+    r->result->total++;
+    if (!force && is_finished(p)) {
+        r->result->skipped++;
+        return 0;
+    }
+    const bool absent = !force && is_absent(r, p), has_checkpoint = !force && p->checkpoint && !absent;
+    const int64_t left = p->budget - (has_checkpoint ? p->checkpoint_step : 0);
+    r->n_absent += absent;
+    r->steps_left += (double)(left > 0 ? left : 0);
+    return add_pending(r, (struct pending){ .trial = p->trial, .config = p->config, .has_checkpoint = has_checkpoint });
+}
+
+static int put_claims(struct runner *r, struct plan_study *s, struct err *e)
+{
     const struct study *f = &s->study;
-    TRY(changes_note(r, study, e));
-    const struct store_study facts = { f->name, f->title, f->paper, f->locator, f->path, f->profile, f->text.s };
-    TRY(store_put_study(r->store, &facts, &s->store_id, e));
     struct store_claim *claims = arena_need(&s->arena, f->n_claims, sizeof *claims);
     for (size_t i = 0; i < f->n_claims; i++) {
         const struct study_claim *c = &f->claims[i];
         claims[i] = (struct store_claim){ c->id,       c->text,     c->measure, c->has_reported, c->has_low,
                                           c->has_high, c->reported, c->low,     c->high };
     }
-    TRY(store_put_claims(r->store, s->store_id, f->n_claims, claims, e));
-    for (uint64_t i = 0; i < s->n; i++) {
-        struct plan_trial t;
-        struct store_trial_row row;
-        const bool left_out = plan_left_out(r->plan, study, i);
-        int due_ms;
-        if (left_out && r->plan->options.one_trial)
-            continue;
-        TRY(plan_trial(r->plan, study, i, &t, e));
-        if (t.excluded)
-            continue;
-        TRY(put_trial(r, s, &t, &row, e));
-        TRY(store_tick(r->store, &due_ms, e));
-        if (i % 256 == 0) {
-            TRY(runner_read_signals(r, e));
-            if (r->stopping)
-                return 0;
-        }
-        if (left_out)
-            continue;
-        r->result->total++;
-        if (r->options->force) {
-            TRY(store_reset_trial(r->store, row.id, e));
-            row = (struct store_trial_row){ .id = row.id };
-        } else if (is_finished(&row, t.budget)) {
-            r->result->skipped++;
-            continue;
-        }
-        TRY(data_files_check(r, &t.config, e));
-        if (!row.checkpoint_path[0])
-            TRY(initial_file_check(r, &t.config, e));
-        const int64_t left = t.budget - row.checkpoint_step;
-        r->steps_left += (double)(left > 0 ? left : 0);
-        TRY(add_pending(r, (struct pending){ study, i }, e));
+    return store_put_claims(r->store, s->store_id, f->n_claims, claims, e);
+}
+
+int queue_put_study(struct runner *r, size_t study, struct err *e)
+{
+    struct plan_study *s = &r->plan->studies[study];
+    const struct study *f = &s->study;
+    const size_t before = r->n_pending;
+    bool queued;
+    const struct store_study facts = { f->name, f->title, f->paper, f->locator, f->path, f->profile, f->text.s };
+    TRY(store_put_study(r->store, &facts, &s->store_id, e));
+    TRY(store_is_queued(r->store, s->store_id, s->sha256, &queued, e));
+    if (!queued) {
+        TRY(put_claims(r, s, e));
+        KILL_POINT(RUN_QUEUE_STUDY);
+        TRY(put_trials(r, study, e));
+    } else if (r->options->verbose) {
+        progress_say(&r->progress, "tprun: %s: its trials were queued before", f->name);
     }
+    if (signals_stops() > 0)
+        return 0;
+    TRY(store_visit_places(r->store, s->store_id, collect, &(struct collector){ r, study }, e));
+    for (size_t i = before; i < r->n_pending && r->options->force && signals_stops() == 0; i++)
+        TRY(store_reset_trial(r->store, r->pending[i].trial, e));
     return 0;
+}
+
+/* ---- files ---- */
+
+/* What is known of a configuration's files. */
+struct checked {
+    int64_t config;
+    bool varies;  /* trials name files of their own */
+    bool initial; /* its file of initial weights was checked */
+};
+
+static bool names_files(const struct store_described *d)
+{
+    bool any = false;
+    for (size_t i = 0; i < d->n_params; i++)
+        any |= !strncmp(d->params[i].key, "dataset", 7) || !strncmp(d->params[i].key, "network.init.from", 17);
+    return any;
+}
+
+static int check_trial(struct runner *r, const struct pending *p, struct checked *c, struct err *e)
+{
+    struct stored_trial t = { 0 };
+    int code = stored_load(r, p->trial, &t, e);
+    if (code == 0)
+        code = data_files_check(r, &t.config, e);
+    if (code == 0 && !p->has_checkpoint)
+        code = initial_file_check(r, &t.config, e);
+    c->varies = names_files(&t.described);
+    c->initial |= !p->has_checkpoint;
+    store_free_described(&t.described);
+    return code;
+}
+
+int queue_check_files(struct runner *r, struct err *e)
+{
+    struct checked *all = NULL;
+    size_t n = 0;
+    int code = 0;
+    for (size_t i = 0; i < r->n_pending && code == 0 && signals_stops() == 0; i++) {
+        const struct pending *p = &r->pending[i];
+        size_t k = n; /* trials of a configuration stand side by side: it is among the last ones */
+        while (k > 0 && all[k - 1].config != p->config)
+            k--;
+        if (k > 0 && !all[k - 1].varies && (all[k - 1].initial || p->has_checkpoint))
+            continue;
+        if (k == 0) {
+            struct checked *grown = realloc(all, (n + 1) * sizeof *all);
+            if (!grown) {
+                code = err_set(e, ERR_MEMORY, "out of memory");
+                break;
+            }
+            all = grown;
+            all[k = n++] = (struct checked){ .config = p->config };
+            k++;
+        }
+        code = check_trial(r, p, &all[k - 1], e);
+    }
+    free(all);
+    return code;
 }

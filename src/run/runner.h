@@ -7,6 +7,7 @@
 #define TPRUN_RUN_RUNNER_H
 
 #include "run/plan.h"
+#include "store/query.h"
 
 struct run_options {
     const char *db;
@@ -16,22 +17,23 @@ struct run_options {
     bool force;       /* forget what was recorded of the trials asked for, and train them again */
     bool quiet, progress, color;
     int verbose;
-    int64_t memory_limit; /* bytes per worker, 0 = none */
-    double stall_seconds; /* a worker that says nothing for so long is ended and its trial retried; 0 = 300 */
-    int64_t stop_at;      /* stop every trial at this step, 0 = never: `tprun verify` */
+    int64_t memory_limit;       /* bytes per worker, 0 = none */
+    struct query_limits limits; /* of the measures of claims */
+    double stall_seconds;       /* a worker that says nothing for so long is ended and its trial retried; 0 = 300 */
+    const char *checkpoints; /* a folder to read checkpoints from that the database's own lacks; NULL = none */
+    int64_t stop_at;         /* stop every trial at this step, 0 = never: `tprun verify` */
 };
 
 struct run_result {
     uint64_t total, skipped; /* trials asked for; of these already finished */
     uint64_t done, diverged, failed, interrupted;
+    bool queued;  /* every trial is in the database: `total` is all of them */
     bool stopped; /* by a signal */
 };
 
-/* Returns 0 when every trial has ended (failed ones are counted in the result), ERR_STOPPED when a signal ended it (run
- * again to resume), or ERR_LOCKED, ERR_CONFLICT, ERR_STORAGE, ERR_SPEC, ... */
+/* Heeds signals that the caller has opened (run/signals.h). Returns 0 when every trial has ended (failed ones are
+ * counted in the result), ERR_STOPPED when a signal ended it (run again to resume), or ERR_LOCKED, ERR_CONFLICT,
+ * ERR_STORAGE, ERR_SPEC, ... */
 int runner_run(struct plan *p, const struct run_options *o, struct run_result *result, struct err *e);
-
-/* Creates the folders above `path`. */
-int runner_make_parents(const char *path, struct err *e);
 
 #endif

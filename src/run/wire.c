@@ -10,11 +10,12 @@ int wire_put_job(struct frame_buffer *out, const struct wire_job *job, struct er
     frame_begin(out, MESSAGE_JOB);
     frame_put_string(out, job->config);
     for (int i = 0; i < 2; i++) {
-        frame_put_string(out, job->path[i]);
+        frame_put_string(out, job->checkpoint[i]);
         frame_put_string(out, job->sha256[i]);
     }
     frame_put_string(out, job->folder);
-    frame_put_string(out, job->name);
+    frame_put_string(out, job->other);
+    frame_put_string(out, job->key);
     frame_put_int(out, job->memory_limit);
     frame_put_int(out, job->stop_at);
     frame_end(out);
@@ -61,7 +62,7 @@ int wire_read(struct frame *f, struct wire_record *r, struct err *e)
         return frame_get_string(f, &r->text, e);
     case MESSAGE_CHECKPOINT:
         TRY(frame_get_int(f, &r->step, e));
-        TRY(get_name(f, &r->path, e));
+        TRY(get_name(f, &r->name, e));
         return get_name(f, &r->sha256, e);
     case MESSAGE_PROGRESS:
         TRY(frame_get_int(f, &r->step, e));

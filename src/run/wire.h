@@ -7,8 +7,9 @@
 
 struct wire_job {
     const char *config;
-    const char *path[2], *sha256[2]; /* checkpoints, newest first; NULL = none */
-    const char *folder, *name;
+    const char *checkpoint[2], *sha256[2]; /* names, newest first; NULL = none */
+    const char *folder, *other;            /* of checkpoints; other (may be NULL): read from where folder lacks one */
+    const char *key;
     int64_t memory_limit; /* bytes of address space, 0 = none */
     int64_t stop_at;      /* step, 0 = none */
 };
@@ -23,9 +24,9 @@ struct wire_record {
     int64_t wall_ns, cpu_ns;
     int64_t code;     /* MESSAGE_END */
     double value;     /* metric, loss or flops */
-    const char *name; /* metric, phase, kind of event, BLAS kernel, or tensor */
+    const char *name; /* metric, phase, kind of event, BLAS kernel, tensor, or checkpoint */
     const char *text; /* of an event, or the reason of an end */
-    const char *path, *sha256;
+    const char *sha256;
 };
 /* ERR_FORMAT for an unknown message or a field that is missing. */
 int wire_read(struct frame *f, struct wire_record *r, struct err *e);

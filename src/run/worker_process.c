@@ -1,5 +1,7 @@
 #include "run/worker_process.h"
 
+#include "run/limits.h"
+#include "run/signals.h"
 #include "trial/protocol.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -73,23 +75,24 @@ char **worker_environment(void)
     return kept;
 }
 
-/* The child starts with default signals and an empty mask, in a process group of its own (the terminal's SIGINT is for
- * the runner alone), and with no descriptor but 0 to 2 and `fd` as WORKER_SOCKET (or as its standard output). */
+/* The child starts with default signals, those of signals_mask blocked until it ignores them, in a process group of its
+ * own (the terminal's SIGINT is for the runner alone), and with no descriptor but 0 to 2 and `fd` as WORKER_SOCKET (or
+ * as its standard output). */
 static int spawn(const char *executable, char *const argv[], int fd, int fd_in_child, pid_t *pid)
 {
     char **environment = worker_environment();
     if (!environment)
         return ENOMEM;
-    sigset_t all, none;
+    sigset_t all, blocked;
     sigfillset(&all);
-    sigemptyset(&none);
+    signals_mask(&blocked);
     posix_spawnattr_t attributes;
     posix_spawn_file_actions_t actions;
     posix_spawnattr_init(&attributes);
     posix_spawn_file_actions_init(&actions);
     posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP);
     posix_spawnattr_setsigdefault(&attributes, &all);
-    posix_spawnattr_setsigmask(&attributes, &none);
+    posix_spawnattr_setsigmask(&attributes, &blocked);
     posix_spawnattr_setpgroup(&attributes, 0);
     int code = posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
     if (code == 0 && fd_in_child != STDOUT_FILENO)
@@ -106,11 +109,26 @@ static int spawn(const char *executable, char *const argv[], int fd, int fd_in_c
     return code;
 }
 
-int worker_start(struct worker_process *w, const char *executable, struct err *e)
+/* A socket to a worker that leaves room for the files of the runner. */
+static int make_sockets(int pair[2])
+{
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+        return errno;
+    if (limits_leave_room(pair[0]) && limits_leave_room(pair[1]))
+        return 0;
+    close(pair[0]);
+    close(pair[1]);
+    return EMFILE;
+}
+
+int worker_start(struct worker_process *w, const char *executable, int *reason, struct err *e)
 {
     int pair[2];
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
-        return err_set(e, ERR_INTERNAL, "cannot make a socket for a worker: %s", strerror(errno));
+    char text[128];
+    *reason = make_sockets(pair);
+    if (*reason)
+        return err_set(e, limits_is_shortage(*reason) ? ERR_MEMORY : ERR_INTERNAL,
+                       "cannot make a socket for a worker: %s", limits_text(*reason, text, sizeof text));
     char parent[32];
     snprintf(parent, sizeof parent, "%ld", (long)getpid());
     char name[] = "tprun-worker", option[] = "--parent";
@@ -120,11 +138,12 @@ int worker_start(struct worker_process *w, const char *executable, struct err *e
     close(pair[1]);
     const int flags = fcntl(pair[0], F_GETFL);
     if (code || flags < 0 || fcntl(pair[0], F_SETFL, flags | O_NONBLOCK) < 0) {
-        const int error = code ? code : errno;
+        *reason = code ? code : errno;
         if (code)
             w->pid = 0;
         worker_reap(w, NULL);
-        return err_set(e, ERR_INTERNAL, "cannot start %s: %s", executable, strerror(error));
+        return err_set(e, limits_is_shortage(*reason) ? ERR_MEMORY : ERR_INTERNAL, "cannot start %s: %s", executable,
+                       limits_text(*reason, text, sizeof text));
     }
     return 0;
 }
@@ -174,7 +193,7 @@ void worker_kill(const struct worker_process *w)
 
 /* A worker that has closed its socket is on its way out: its status is settled before the kernel closes its files, so
  * the signal changes nothing but guards against one that closed its socket and stays. */
-void worker_reap(struct worker_process *w, struct text *how)
+int worker_reap(struct worker_process *w, struct text *how)
 {
     int status = 0;
     if (w->pid > 0) {
@@ -193,6 +212,7 @@ void worker_reap(struct worker_process *w, struct text *how)
     close(w->fd);
     frame_free(&w->in);
     *w = (struct worker_process){ .fd = -1 };
+    return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
 }
 
 int worker_ask(const char *executable, const char *argument, char *line, size_t size, struct err *e)

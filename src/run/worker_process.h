@@ -19,15 +19,16 @@ int worker_executable(const char *precision, char path[4096], struct err *e);
  * thread. The array is closed by NULL; free it (its strings belong to the program). */
 char **worker_environment(void);
 
-int worker_start(struct worker_process *w, const char *executable, struct err *e);
+/* After an error *reason is its errno. */
+int worker_start(struct worker_process *w, const char *executable, int *reason, struct err *e);
 /* Sends whole frames, waiting up to ten seconds for room in the socket. A worker that is gone is not an error: its end
  * will be read. */
 int worker_send(struct worker_process *w, const struct frame_buffer *out, struct err *e);
 /* Reads what has come, at most 64 KB. Sets *closed when the worker has closed its end. */
 int worker_receive(struct worker_process *w, bool *closed, struct err *e);
 /* Ends and reaps the process; how: "killed by SIGSEGV" or "exited with status 1", or "" for status 0. May be called
- * with pid 0. */
-void worker_reap(struct worker_process *w, struct text *how);
+ * with pid 0. Returns the signal that ended it, or 0. */
+int worker_reap(struct worker_process *w, struct text *how);
 void worker_kill(const struct worker_process *w);
 
 /* Runs the executable with an argument that makes it print one line ("--rate", "--kernel") and reads that. */

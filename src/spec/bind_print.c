@@ -8,30 +8,42 @@ static const void *field_of(const struct option *o, const void *in)
     return (const char *)in + o->offset;
 }
 
-static void json_options(const struct option *table, const void *in, unsigned without, bool first, struct text *out);
-static void json_field(const struct option *o, const void *field, unsigned without, struct text *out);
+/* holes: for each leaf, counted as bind_leaves visits them, whether it is printed as null; NULL for none. */
+struct printer {
+    unsigned without;
+    bool *holes;
+    size_t leaf;
+    struct text *out;
+};
 
-/* Whether a value is the default, by what would be printed. */
+static void json_field(struct printer *p, const struct option *o, const void *field);
+
+/* Whether a value is the default, or 0 where there is none: numbers as they are, others by what would be printed. */
 static bool is_default(const struct option *o, const void *field)
 {
+    const char *dflt = o->dflt ? o->dflt : "0";
     union {
-        bool truth;
         int64_t integer;
         double number;
         struct chosen chosen;
         struct chosen_list list;
         struct reals reals;
         struct names names;
-    } dflt = { 0 };
+    } value = { 0 };
+    if (o->type == OPT_BOOL)
+        return *(const bool *)field == (strcmp(dflt, "true") == 0);
+    if (o->type == OPT_INT)
+        return text_to_int(dflt, strlen(dflt), &value.integer) == 0 && *(const int64_t *)field == value.integer;
+    if (o->type == OPT_REAL)
+        return text_to_double(dflt, strlen(dflt), &value.number) == 0 && *(const double *)field == value.number;
     struct arena a;
     struct err e = { 0 };
     struct text own = { 0 }, other = { 0 };
     arena_init(&a, 0);
-    const struct option zero = { .name = o->name, .type = o->type, .dflt = o->type == OPT_BOOL ? "false" : "0" };
-    bool same = bind_default_value(o->dflt ? o : &zero, &dflt, &a, &e) == 0;
+    bool same = bind_default_value(o, &value, &a, &e) == 0;
     if (same) {
-        json_field(o, field, 0, &own);
-        json_field(o, &dflt, 0, &other);
+        json_field(&(struct printer){ .out = &own }, o, field);
+        json_field(&(struct printer){ .out = &other }, o, &value);
         same = own.n == other.n && memcmp(own.s, other.s, own.n) == 0;
     }
     text_free(&own);
@@ -91,20 +103,58 @@ static bool is_short(const struct option *o, const struct chosen *c)
     return (o->flags & OPTION_PLAIN) && is_empty(c->part->options, c->opts);
 }
 
+static void json_options(struct printer *p, const struct option *table, const void *in, bool first);
 
-
-static void json_parts(const struct chosen_list *list, unsigned without, struct text *out)
+static void json_string(struct printer *p, const char *s)
 {
-    text_putc(out, '[');
+    text_json_string(p->out, s, strlen(s));
+}
+
+/* Counts a leaf; true if null was printed in its place. */
+static bool is_hole(struct printer *p)
+{
+    if (!p->holes || !p->holes[p->leaf++])
+        return false;
+    text_puts(p->out, "null");
+    return true;
+}
+
+/* Counts a leaf that is no single value, and so cannot be a hole. */
+static void no_hole(struct printer *p)
+{
+    if (p->holes)
+        p->holes[p->leaf++] = false;
+}
+
+static void json_parts(struct printer *p, const struct chosen_list *list)
+{
+    text_putc(p->out, '[');
     for (size_t i = 0; i < list->n; i++) {
         const struct part *part = list->items[i].part;
-        text_puts(out, i ? ",{" : "{");
-        text_json_string(out, part->name, strlen(part->name));
-        text_puts(out, ":{");
-        json_options(part->options, list->items[i].opts, without, true, out);
-        text_puts(out, "}}");
+        no_hole(p);
+        text_puts(p->out, i ? ",{" : "{");
+        json_string(p, part->name);
+        text_puts(p->out, ":{");
+        json_options(p, part->options, list->items[i].opts, true);
+        text_puts(p->out, "}}");
     }
-    text_putc(out, ']');
+    text_putc(p->out, ']');
+}
+
+static void json_part(struct printer *p, const struct option *o, const struct chosen *c)
+{
+    if (is_short(o, c)) {
+        if (!is_hole(p))
+            json_string(p, c->part->name);
+        return;
+    }
+    text_puts(p->out, "{\"name\":");
+    if (o->flags & OPTION_PLAIN)
+        no_hole(p); /* its path is that of the map */
+    if ((o->flags & OPTION_PLAIN) || !is_hole(p))
+        json_string(p, c->part->name);
+    json_options(p, c->part->options, c->opts, false);
+    text_putc(p->out, '}');
 }
 
 static void json_names(const struct names *names, struct text *out)
@@ -129,80 +179,84 @@ static void json_reals(const struct reals *reals, struct text *out)
     text_putc(out, ']');
 }
 
-static void json_field(const struct option *o, const void *field, unsigned without, struct text *out)
+static void json_value(struct printer *p, const struct option *o, const void *field)
+{
+    if (is_hole(p))
+        return;
+    if (o->type == OPT_BOOL)
+        text_puts(p->out, *(const bool *)field ? "true" : "false");
+    else if (o->type == OPT_INT)
+        text_json_int(p->out, *(const int64_t *)field);
+    else if (o->type == OPT_REAL)
+        text_json_number(p->out, *(const double *)field);
+    else
+        json_string(p, o->type == OPT_ENUM ? o->names[*(const int *)field] : *(const char *const *)field);
+}
+
+static void json_field(struct printer *p, const struct option *o, const void *field)
 {
     switch (o->type) {
-    case OPT_BOOL:
-        text_puts(out, *(const bool *)field ? "true" : "false");
-        break;
-    case OPT_INT:
-        text_add(out, "%lld", (long long)*(const int64_t *)field);
-        break;
-    case OPT_REAL:
-        text_json_number(out, *(const double *)field);
-        break;
-    case OPT_ENUM:
-        text_json_string(out, o->names[*(const int *)field], strlen(o->names[*(const int *)field]));
-        break;
-    case OPT_TEXT:
-        text_json_string(out, *(const char *const *)field, strlen(*(const char *const *)field));
-        break;
     case OPT_MAP:
-        text_putc(out, '{');
-        json_options(o->table, field, without, true, out);
-        text_putc(out, '}');
+        text_putc(p->out, '{');
+        json_options(p, o->table, field, true);
+        text_putc(p->out, '}');
         break;
-    case OPT_PART: {
-        const struct chosen *c = field;
-        if (is_short(o, c)) {
-            text_json_string(out, c->part->name, strlen(c->part->name));
-            break;
-        }
-        text_puts(out, "{\"name\":");
-        text_json_string(out, c->part->name, strlen(c->part->name));
-        json_options(c->part->options, c->opts, without, false, out);
-        text_putc(out, '}');
+    case OPT_PART:
+        json_part(p, o, field);
         break;
-    }
     case OPT_PARTS:
-        json_parts(field, without, out);
+        json_parts(p, field);
         break;
     case OPT_NAMES:
-        json_names(field, out);
+        no_hole(p);
+        json_names(field, p->out);
         break;
     case OPT_REALS: {
         const struct reals *reals = field;
-        if ((o->flags & OPTION_PLAIN) && reals->n == 1)
-            text_json_number(out, reals->items[0]);
-        else
-            json_reals(reals, out);
+        if ((o->flags & OPTION_PLAIN) && reals->n == 1) {
+            if (!is_hole(p))
+                text_json_number(p->out, reals->items[0]);
+            break;
+        }
+        no_hole(p);
+        json_reals(reals, p->out);
         break;
     }
-    case OPT_END:
+    default:
+        json_value(p, o, field);
         break;
     }
 }
 
 /* The members of an object, without its braces. Bound structs are finite trees, so the recursion is bounded by what was
  * bound. */
-static void json_options(const struct option *table, const void *in, unsigned without, bool first, struct text *out)
+static void json_options(struct printer *p, const struct option *table, const void *in, bool first)
 {
     for (const struct option *o = table; o && o->type != OPT_END; o++) {
-        if ((o->flags & without) || !is_set(o, field_of(o, in)))
+        if ((o->flags & p->without) || !is_set(o, field_of(o, in)))
             continue;
         if (!first)
-            text_putc(out, ',');
+            text_putc(p->out, ',');
         first = false;
-        text_json_string(out, o->name, strlen(o->name));
-        text_putc(out, ':');
-        json_field(o, field_of(o, in), without, out);
+        json_string(p, o->name);
+        text_putc(p->out, ':');
+        json_field(p, o, field_of(o, in));
     }
 }
 
 void bind_json(const struct option *table, const void *in, unsigned without, struct text *out)
 {
+    struct printer p = { .without = without, .out = out };
     text_putc(out, '{');
-    json_options(table, in, without, true, out);
+    json_options(&p, table, in, true);
+    text_putc(out, '}');
+}
+
+void bind_json_holes(const struct option *table, const void *in, bool *holes, struct text *out)
+{
+    struct printer p = { .holes = holes, .out = out };
+    text_putc(out, '{');
+    json_options(&p, table, in, true);
     text_putc(out, '}');
 }
 
@@ -216,7 +270,9 @@ struct visitor {
 static size_t enter(struct visitor *v, const char *name)
 {
     const size_t length = v->path.n;
-    text_add(&v->path, "%s%s", length ? "." : "", name);
+    if (length)
+        text_putc(&v->path, '.');
+    text_puts(&v->path, name);
     return length;
 }
 
@@ -243,7 +299,9 @@ static void visit_parts(struct visitor *v, const struct chosen_list *list)
     for (size_t i = 0; i < list->n; i++) {
         const struct chosen *c = &list->items[i];
         const size_t outer = v->path.n;
-        text_add(&v->path, "%s%zu", outer ? "." : "", i);
+        if (outer)
+            text_putc(&v->path, '.');
+        text_json_int(&v->path, (int64_t)i);
         v->visit(v->self, v->path.s, c->part->name, (double)NAN);
         enter(v, c->part->name);
         visit_options(v, c->part->options, c->opts);

@@ -5,7 +5,14 @@
 
 const char *bind_path(struct binder *b, const char *path, const char *name)
 {
-    return path && *path ? arena_printf(b->arena, "%s.%s", path, name) : name;
+    if (!path || !*path)
+        return name;
+    const size_t n = strlen(path), m = strlen(name); /* made for every option of every trial: printf would show */
+    char *joined = arena_need(b->arena, n + m + 2, 1);
+    memcpy(joined, path, n);
+    joined[n] = '.';
+    memcpy(joined + n + 1, name, m);
+    return joined;
 }
 
 const char *bind_advice(const char *word, const char *const *known, size_t n, struct arena *a)

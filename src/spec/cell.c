@@ -92,7 +92,9 @@ static struct node **fitting_values(const struct study *s, size_t variant, uint6
     struct node **values = cell_values(w, cell, a);
     for (size_t i = 0; i < n; i++)
         has[i] = true;
-    if (s->form && n > 0)
+    if (s->form && n > 0 && s->fixed_keys && s->fixed_keys[variant])
+        memcpy(has, s->fixed_keys[variant], n * sizeof *has);
+    else if (s->form && n > 0)
         cell_find_keys(s, variant, values, has, arena_need(a, n, sizeof *has),
                        arena_need(a, n, sizeof(struct bind_missing)), a);
     for (size_t i = 0; i < n; i++) {
@@ -103,14 +105,35 @@ static struct node **fitting_values(const struct study *s, size_t variant, uint6
     return values;
 }
 
-static int make_trial(const struct study *s, size_t variant, uint64_t cell, size_t seed, struct study_trial *t,
-                      struct arena *a, struct err *e)
+/* Whether an exclusion is about seeds. */
+static bool by_seed(const struct study_sweep *w)
+{
+    for (size_t i = 0; i < w->n_exclusions; i++)
+        for (size_t j = 0; j < w->exclusions[i].n; j++)
+            if (w->exclusions[i].conditions[j].axis == CONDITION_SEED)
+                return true;
+    return false;
+}
+
+/* Seeds of a cell that no exclusion takes. */
+static uint64_t kept_seeds(const struct study *s, size_t variant, struct node *const *values)
+{
+    struct study_trial t = { .variant = s->variants[variant], .values = values };
+    const bool each = by_seed(s->sweep);
+    uint64_t kept = 0;
+    for (size_t i = 0; i < (each ? s->n_seeds : 1); i++)
+        kept += !study_excludes_seed(s, &t, i);
+    return each ? kept : kept * s->n_seeds;
+}
+
+static int make_cell(const struct study *s, size_t variant, uint64_t cell, struct study_trial *t, struct arena *a,
+                     struct err *e)
 {
     const struct study_sweep *w = s->sweep;
     const size_t n = w->n_axes;
     bool *has = arena_need(a, n, sizeof *has);
     struct node **values = fitting_values(s, variant, cell, has, a);
-    *t = (struct study_trial){ .variant = s->variants[variant], .seed = s->seeds[seed] };
+    *t = (struct study_trial){ .variant = s->variants[variant], .values = values };
     t->coordinates = arena_need(a, n, sizeof *t->coordinates);
     for (size_t i = 0; i < n; i++) {
         if (!has[i])
@@ -119,25 +142,8 @@ static int make_trial(const struct study *s, size_t variant, uint64_t cell, size
         *c = (struct coordinate){ .key = w->axes[i].key, .text = value_text(values[i], a), .number = (double)NAN };
         (void)node_is_number(values[i], &c->number); /* stays NAN if it is none */
     }
-    t->excluded = sweep_repeats(w, cell, has) || sweep_excludes(w, t, values);
+    t->excluded = sweep_repeats(w, cell, has) || kept_seeds(s, variant, values) == 0;
     return t->excluded ? 0 : build_tree(s, variant, values, has, &t->tree, a, e);
-}
-
-/* Seeds of a cell that no exclusion takes. */
-static uint64_t kept_seeds(const struct study *s, size_t variant, struct node *const *values)
-{
-    const struct study_sweep *w = s->sweep;
-    bool by_seed = false;
-    for (size_t i = 0; i < w->n_exclusions; i++)
-        for (size_t j = 0; j < w->exclusions[i].n; j++)
-            by_seed = by_seed || w->exclusions[i].conditions[j].axis == CONDITION_SEED;
-    struct study_trial t = { .variant = s->variants[variant] };
-    uint64_t kept = 0;
-    for (size_t i = 0; i < (by_seed ? s->n_seeds : 1); i++) {
-        t.seed = s->seeds[i];
-        kept += !sweep_excludes(w, &t, values);
-    }
-    return by_seed ? kept : kept * s->n_seeds;
 }
 
 /* Whether cells of a variant may be left out because they are the same trial as another one. */
@@ -185,15 +191,33 @@ uint64_t cell_count_kept(const struct study *s, uint64_t limit, uint64_t *search
     return kept;
 }
 
+bool study_excludes_seed(const struct study *s, const struct study_trial *t, size_t seed)
+{
+    struct study_trial one = *t;
+    one.seed = s->seeds[seed];
+    return sweep_excludes(s->sweep, &one, t->values);
+}
+
+int study_cell(const struct study *s, uint64_t i, struct study_trial *t, struct arena *a, struct err *e)
+{
+    const size_t variant = (size_t)(i / s->n_cells);
+    assert(variant < s->n_variants);
+    return make_cell(s, variant, i % s->n_cells, t, a, e);
+}
+
 int study_trial(const struct study *s, uint64_t i, struct study_trial *t, struct arena *a, struct err *e)
 {
-    const size_t variant = (size_t)(i / s->n_seeds / s->n_cells);
-    assert(variant < s->n_variants);
-    return make_trial(s, variant, i / s->n_seeds % s->n_cells, (size_t)(i % s->n_seeds), t, a, e);
+    const size_t seed = (size_t)(i % s->n_seeds);
+    TRY(study_cell(s, i / s->n_seeds, t, a, e));
+    t->seed = s->seeds[seed];
+    t->excluded = t->excluded || study_excludes_seed(s, t, seed);
+    return 0;
 }
 
 int study_first_trial(const struct study *s, size_t variant, struct study_trial *t, struct arena *a, struct err *e)
 {
     assert(variant < s->n_variants);
-    return make_trial(s, variant, 0, 0, t, a, e);
+    TRY(make_cell(s, variant, 0, t, a, e));
+    t->seed = s->seeds[0];
+    return 0;
 }

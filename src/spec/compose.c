@@ -1,4 +1,5 @@
 #include "spec/compose.h"
+#include <stdlib.h>
 #include <string.h>
 
 enum { MAX_FILES = 8 }; /* in a chain of `extends` */
@@ -83,6 +84,18 @@ static struct node *lay_file(const struct node *base, const struct node *over, s
     return root;
 }
 
+/* Whether the real place of a file is not below the real place of the folder: a symbolic link on the way. What cannot
+ * be resolved cannot be read either, and reading it tells why. */
+static bool leads_out(const char *folder, const char *path)
+{
+    char *real = realpath(path, NULL), *real_folder = real ? realpath(folder, NULL) : NULL;
+    const size_t n = real_folder ? strlen(real_folder) : 0;
+    const bool out = real_folder && n > 1 && (strncmp(real, real_folder, n) != 0 || real[n] != '/');
+    free(real);
+    free(real_folder);
+    return out;
+}
+
 /* The path that `extends: name` means in a file at `path`, or NULL after an error. A file must not reach out of its
  * folder: it may come from somebody else. */
 static const char *extended_path(const struct node *name, const char *path, struct arena *a, struct err *e)
@@ -105,7 +118,13 @@ static const char *extended_path(const struct node *name, const char *path, stru
         return NULL;
     }
     const char *slash = strrchr(path, '/');
-    return arena_printf(a, "%.*s%s", slash ? (int)(slash - path + 1) : 0, path, s);
+    const char *target = arena_printf(a, "%.*s%s", slash ? (int)(slash - path + 1) : 0, path, s);
+    if (leads_out(slash ? arena_printf(a, "%.*s", (int)(slash - path + 1), path) : ".", target)) {
+        err_at(e, name->where, "extends: '%s' is or goes through a symbolic link that leads out of the folder of this file",
+               s);
+        return NULL;
+    }
+    return target;
 }
 
 /* A variant that is null is a slip in a file that has nothing below: `plain:` was meant as {}. */

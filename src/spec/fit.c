@@ -115,6 +115,16 @@ static uint64_t next_choice(const struct study_sweep *w, uint64_t cell, const bo
     return 0;
 }
 
+/* Which axes the trials of a variant have, if that is the same in all cells. */
+static void fix_keys(const struct study *s, size_t variant, const bool *has, const bool *chooses)
+{
+    const size_t n = s->sweep->n_axes;
+    for (size_t i = 0; i < n; i++)
+        if (chooses[i])
+            return;
+    s->fixed_keys[variant] = memcpy(arena_need(s->arena, n, sizeof *has), has, n * sizeof *has);
+}
+
 /* Which axes some trial has. After MAX_SEARCHED choices of parts a key that none had gets the benefit of the doubt. */
 static void find_used(const struct study *s, bool *used)
 {
@@ -129,9 +139,14 @@ static void find_used(const struct study *s, bool *used)
             const struct arena_mark mark = arena_mark(&scratch);
             bool *has = arena_need(&scratch, w->n_axes, sizeof *has);
             struct bind_missing *why = arena_need(&scratch, w->n_axes, sizeof *why);
-            cell_find_keys(s, v, cell_values(w, cell, &scratch), has, chooses, why, &scratch);
-            for (size_t i = 0; i < w->n_axes; i++)
+            bool *own = arena_need(&scratch, w->n_axes, sizeof *own);
+            cell_find_keys(s, v, cell_values(w, cell, &scratch), has, own, why, &scratch);
+            if (cell == 0)
+                fix_keys(s, v, has, own);
+            for (size_t i = 0; i < w->n_axes; i++) {
                 used[i] = used[i] || has[i] || n_searched == MAX_SEARCHED;
+                chooses[i] = chooses[i] || own[i];
+            }
             arena_rewind(&scratch, mark);
             cell = next_choice(w, cell, chooses);
         } while (cell > 0 && n_searched++ < MAX_SEARCHED);
@@ -152,6 +167,7 @@ int study_fit(struct study *s, const struct study_form *form, struct err *e)
     if (w->n_axes == 0 || w->overflow)
         return e->n_errors == before ? 0 : ERR_SPEC;
     bool *used = arena_need(s->arena, w->n_axes, sizeof *used);
+    s->fixed_keys = arena_need(s->arena, s->n_variants, sizeof *s->fixed_keys);
     find_used(s, used);
     for (size_t i = 0; i < w->n_axes; i++)
         if (!used[i])

@@ -237,6 +237,20 @@ void study_close(struct study *s)
     text_free(&s->text);
 }
 
+void study_identity(const struct study *s, struct text *out)
+{
+    text_add(out, "%s\n", s->text.s);
+    for (size_t i = 0; i < s->n_variants; i++) {
+        text_add(out, "%s: ", s->variants[i]);
+        tree_json(s->variant_trees[i], out);
+        text_putc(out, '\n');
+    }
+    if (s->overrides)
+        tree_json(s->overrides, out);
+    for (size_t i = 0; i < s->sweep->n_axes; i++) /* trees say nothing of the order of their keys */
+        text_add(out, "\n%s", s->sweep->axes[i].key);
+}
+
 int study_count(const struct study *s, uint64_t limit, uint64_t *n, struct err *e)
 {
     uint64_t count = 0;

@@ -55,6 +55,8 @@ struct study {
     const struct study_form *form;      /* NULL: every trial has every swept key */
     const struct option *trial_options; /* what a file may set of form->options */
     uint64_t n_cells;                   /* of the sweep, before exclusions: 1 without one */
+    bool **fixed_keys; /* [n_variants] set by study_fit: which axes a trial has, [n_axes], where no axis chooses parts, so
+                        * that it is the same in every cell; else NULL */
 };
 
 /* Reads, composes and checks everything that is not part of a trial. profile may be NULL. Returns 0 or a code with
@@ -67,6 +69,9 @@ int study_parse(struct study *s, const char *name, const char *text, size_t n, c
                 const char *const *overrides, size_t n_overrides, struct arena *a, struct err *e);
 bool study_is_readable(const struct study *s);
 void study_close(struct study *s);
+/* Text that is the same if and only if the file, the profile and the overrides say the same of the trials, in the same
+ * order: composed trees, names of variants, axes. */
+void study_identity(const struct study *s, struct text *out);
 
 /* What a trial may hold: option tables, and how its tree is completed (an algorithm's preset) before a key is looked up
  * in them; NULL if the tree has mistakes. */
@@ -96,14 +101,20 @@ struct study_trial {
     bool excluded;
     const char *variant;
     int64_t seed;
-    struct node *tree; /* the trial's whole specification, without seed and study keys */
+    struct node *tree; /* the trial's whole specification, without seed and study keys; the same for every seed */
+    struct node *const *values; /* of the axes, NULL where it has none */
     size_t n_coordinates;
     struct coordinate *coordinates; /* swept keys that it has, in order of the file, random ones last */
 };
 /* Builds trial i (0 <= i < count) in `a`. The tree of an excluded trial is NULL. */
 int study_trial(const struct study *s, uint64_t i, struct study_trial *t, struct arena *a, struct err *e);
-/* The trial of a variant's first cell and the first seed. */
+/* Builds cell i (0 <= i < variants x cells), numbered cell fastest, without a seed: what its trials have in common.
+ * Excluded: with every seed. */
+int study_cell(const struct study *s, uint64_t i, struct study_trial *t, struct arena *a, struct err *e);
+/* The first cell of a variant with the first seed; also where the cells cannot be numbered. */
 int study_first_trial(const struct study *s, size_t variant, struct study_trial *t, struct arena *a, struct err *e);
+/* Whether the file excludes the cell's trial of seeds[seed]. */
+bool study_excludes_seed(const struct study *s, const struct study_trial *t, size_t seed);
 
 /* The rows that describe the study-level keys, for the schema and the manual (help only; read by study_open itself). */
 extern const struct option study_options[];

@@ -272,10 +272,8 @@ void tree_json(const struct node *n, struct text *out)
         return;
     }
     struct member *members = malloc((n->n + 1) * sizeof *members);
-    if (!members) {
-        fprintf(stderr, "tprun: out of memory\n");
-        abort();
-    }
+    if (!members)
+        err_no_memory("%zu keys", n->n);
     for (size_t i = 0; i < n->n; i++)
         members[i] = (struct member){ .key = n->kind == NODE_MAP ? n->keys[i] : NULL, .item = n->items[i] };
     if (n->kind == NODE_MAP)

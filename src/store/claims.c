@@ -1,5 +1,6 @@
-/* Measuring claims: each measure is a SELECT that sees its own study only, on a connection that cannot write. */
-#include "store/reader.h"
+/* Measuring claims: each measure is a SELECT that sees its own study only, in a process of its own that cannot write.
+ */
+#include "store/bounded.h"
 #include "store/writer.h"
 
 #include <stdlib.h>
@@ -7,9 +8,7 @@
 
 struct measured_claim {
     char *id, *measure; /* measure NULL: none given */
-    bool found;
-    double value;
-    char note[256]; /* why nothing was found, "" = it was */
+    struct bounded_answer answer;
 };
 
 struct measured_claims {
@@ -47,18 +46,31 @@ static int load(struct store *s, int64_t study, struct measured_claims *claims, 
 }
 
 /* A measure that cannot be evaluated is an answer too: the claim stays undecided and says why. */
-static void measure(struct query *q, struct measured_claim *c)
+static int measure(struct store *s, int64_t study, struct measured_claims *claims, struct err *e)
 {
-    if (!c->measure) {
-        snprintf(c->note, sizeof c->note, "the claim has no measure");
-        return;
-    }
-    struct err e = { 0 };
-    if (query_number(q, c->measure, NULL, 0, &c->found, &c->value, &e) < 0)
-        snprintf(c->note, sizeof c->note, "%s", err_first(&e));
-    else if (!c->found)
-        snprintf(c->note, sizeof c->note, "the measure gives no value");
-    err_clear(&e);
+    const char **measures = calloc(claims->n, sizeof *measures);
+    struct bounded_answer *answers = calloc(claims->n, sizeof *answers);
+    size_t n = 0;
+    int code = 0;
+    if (!measures || !answers)
+        code = err_set(e, ERR_MEMORY, "%s: out of memory", s->path);
+    for (size_t i = 0; code == 0 && i < claims->n; i++)
+        if (claims->items[i].measure)
+            measures[n++] = claims->items[i].measure;
+    if (code == 0)
+        code = bounded_measure(s->path, study, measures, n, s->limits, answers, e);
+    n = 0;
+    for (size_t i = 0; code == 0 && i < claims->n; i++)
+        claims->items[i].answer =
+            claims->items[i].measure ? answers[n++] : (struct bounded_answer){ .note = "the claim has no measure" };
+    free(measures);
+    free(answers);
+    return code;
+}
+
+void store_limit_measures(struct store *s, const struct query_limits *limits)
+{
+    s->limits = *limits;
 }
 
 static int store_measured(struct store *s, int64_t study, const struct measured_claims *claims, struct err *e)
@@ -66,9 +78,9 @@ static int store_measured(struct store *s, int64_t study, const struct measured_
     TRY(write_begin(s, e));
     const int64_t now = write_utc_ms();
     for (size_t i = 0; i < claims->n; i++) {
-        const struct measured_claim *c = &claims->items[i];
-        TRY(WRITE(s, SQL_PUT_MEASURED, NULL, e, value_int(study), value_text(c->id),
-                  c->found ? value_real(c->value) : value_null(), value_text(c->note[0] ? c->note : NULL),
+        const struct bounded_answer *a = &claims->items[i].answer;
+        TRY(WRITE(s, SQL_PUT_MEASURED, NULL, e, value_int(study), value_text(claims->items[i].id),
+                  a->found ? value_real(a->value) : value_null(), value_text(a->note[0] ? a->note : NULL),
                   value_int(now)));
     }
     TRY(write_end(s, claims->n, e));
@@ -78,13 +90,9 @@ static int store_measured(struct store *s, int64_t study, const struct measured_
 int claims_refresh(struct store *s, int64_t study, struct err *e)
 {
     struct measured_claims claims = { 0 };
-    struct query *q = NULL;
     int code = load(s, study, &claims, e);
     if (code == 0 && claims.n > 0)
-        code = query_open_study(&q, s->path, study, e);
-    for (size_t i = 0; code == 0 && i < claims.n; i++)
-        measure(q, &claims.items[i]);
-    query_close(q);
+        code = measure(s, study, &claims, e);
     if (code == 0 && claims.n > 0)
         code = store_measured(s, study, &claims, e);
     give_back(&claims);

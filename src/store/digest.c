@@ -4,7 +4,7 @@
 #include "store/reader.h"
 
 #include "base/hash.h"
-#include <limits.h>
+#include <math.h>
 #include <string.h>
 
 /* x is the table itself. The joins replace its row ids by natural keys; nested in this order, indexes give the rows
@@ -15,7 +15,10 @@ static const struct {
     { "study", "study x", "x.name" },
     { "dataset", "dataset x", "x.name, x.sha256" },
     { "claim", "study s CROSS JOIN claim x ON x.study_id = s.id", "s.name, x.id" },
-    { "trial", "trial x CROSS JOIN study s ON s.id = x.study_id", "x.key, s.name" },
+    { "config", "config x", "x.sha256" },
+    { "config_param", "config c CROSS JOIN config_param x ON x.config_id = c.id", "c.sha256, x.key" },
+    { "trial", "trial x CROSS JOIN study s ON s.id = x.study_id CROSS JOIN config c ON c.id = x.config_id",
+      "x.key, s.name, c.sha256" },
     { "param", "trial t CROSS JOIN param x ON x.trial_id = t.id", "t.key, x.key" },
     { "metric", "trial t CROSS JOIN metric_key k CROSS JOIN metric x ON x.trial_id = t.id AND x.key_id = k.id",
       "t.key, k.name, x.step" },
@@ -87,8 +90,8 @@ int query_digest(struct query *q, char hex[65], struct err *e)
 {
     struct hash h;
     hash_init(&h);
-    const int timeout_ms = q->timeout_ms;
-    q->timeout_ms = INT_MAX; /* it reads everything */
+    const double cpu_limit = q->cpu_limit;
+    q->cpu_limit = HUGE_VAL; /* it reads everything */
     /* A statement that stands on a row holds the snapshot: all tables are seen at one instant. */
     sqlite3_stmt *snapshot;
     int code = query_prepare(q, "SELECT \"table\" FROM _doc", NULL, 0, &snapshot, e);
@@ -97,7 +100,7 @@ int query_digest(struct query *q, char hex[65], struct err *e)
     for (size_t i = 0; code == 0 && i < sizeof tables / sizeof tables[0]; i++)
         code = add_table(q, i, &h, e);
     sqlite3_finalize(snapshot);
-    q->timeout_ms = timeout_ms;
+    q->cpu_limit = cpu_limit;
     if (code == 0)
         hash_hex(&h, hex);
     return code;

@@ -1,5 +1,7 @@
 #include "store/lock.h"
 
+#include "store/reason.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -66,8 +68,7 @@ int lock_take(struct lock *l, const char *path, struct err *e)
         return err_set(e, ERR_STORAGE, "%s: path too long", path);
     const int fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0666);
     if (fd < 0)
-        return err_set(e, ERR_STORAGE, "cannot create %s: %s (a runner needs to write in the folder of its database)",
-                       name, strerror(errno));
+        return reason_set(e, name, "create the lock of the database", errno);
     struct stat st;
     if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
         close(fd);

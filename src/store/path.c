@@ -1,5 +1,6 @@
 #include "store/path.h"
 
+#include "base/file.h"
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -24,20 +25,15 @@ const char *path_network_name(long type)
     return NULL;
 }
 
-/* mkdir -p, for the folders of `path` but not its last component. */
+/* The folders of `path`, but not its last component. */
 static int make_folders(const char *path, struct err *e)
 {
-    char *copy = strdup(path);
-    if (!copy)
+    const char *slash = strrchr(path, '/');
+    char *folder = slash ? strndup(path, (size_t)(slash - path)) : NULL;
+    if (slash && !folder)
         return err_set(e, ERR_MEMORY, "out of memory");
-    int code = 0;
-    for (char *slash = strchr(copy + 1, '/'); slash && code == 0; slash = strchr(slash + 1, '/')) {
-        *slash = '\0';
-        if (mkdir(copy, 0777) != 0 && errno != EEXIST)
-            code = err_set(e, ERR_STORAGE, "cannot create folder %s: %s", copy, strerror(errno));
-        *slash = '/';
-    }
-    free(copy);
+    const int code = folder ? file_make_folders(folder, ERR_STORAGE, e) : 0;
+    free(folder);
     return code;
 }
 
@@ -97,7 +93,7 @@ int path_resolve(const char *path, bool writing, char **real, struct err *e)
     } else {
         *real = realpath(path, NULL);
         if (!*real)
-            return err_set(e, ERR_STORAGE, "cannot resolve %s: %s", path, strerror(errno));
+            return err_set(e, errno == ENOMEM ? ERR_MEMORY : ERR_STORAGE, "cannot resolve %s: %s", path, strerror(errno));
     }
     int code = 0;
     if (stat(*real, &st) == 0) {

@@ -1,28 +1,39 @@
 /* Reading results.db: one connection, one SELECT at a time. */
 #include "store/reader.h"
 
+#include "store/model.h"
 #include "store/path.h"
+#include "store/reason.h"
 #include "store/writer.h" /* SCHEMA_VERSION, APPLICATION_ID */
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { TIMEOUT_MS = 30000, READER_BUSY_MS = 5000 };
+enum { CPU_SECONDS = 3600, READER_BUSY_MS = 5000 };
 
 const char *const query_format_names[] = { "table", "csv", "json", "ndjson", "md", NULL };
 
 static int fail(struct query *q, struct err *e)
 {
-    const int rc = sqlite3_extended_errcode(q->db);
+    const int rc = sqlite3_extended_errcode(q->db), reason = reason_of(q->db);
     const char *detail = sqlite3_errmsg(q->db);
     switch (rc & 0xff) {
     case SQLITE_AUTH:
         return err_set(e, ERR_USAGE, "not allowed: %s (one SELECT over the tables and views of the database)",
                        q->denied[0] ? q->denied : detail);
     case SQLITE_INTERRUPT:
-        return err_set(e, ERR_USAGE, "the query was stopped after %.3g s", q->timeout_ms / 1000.0);
+        return err_set(e, ERR_USAGE, q->temp ? QUERY_STOPPED_MORE : QUERY_STOPPED, q->cpu_limit);
+    case SQLITE_FULL:
+        if (q->temp && q->temp->full)
+            return err_set(e, ERR_USAGE,
+                           "the query needs more than %.4g MB of temporary files; --temp-size allows more",
+                           (double)q->temp->limit / (1 << 20));
+        return err_set(e, ERR_STORAGE, "%s: cannot write temporary files (in $TMPDIR): %s", q->path, detail);
     case SQLITE_CANTOPEN:
     case SQLITE_READONLY:
+        if (reason && reason != EACCES && reason != EPERM && reason != EROFS && reason != ENOENT)
+            return reason_set(e, q->path, "read", reason);
         return err_set(e, ERR_STORAGE,
                        "%s cannot be read here: it has a write-ahead log that only a writer can open, and its folder "
                        "is not writable; copy "
@@ -30,12 +41,16 @@ static int fail(struct query *q, struct err *e)
                        q->path);
     case SQLITE_NOTADB:
     case SQLITE_CORRUPT:
+        if (reason == EIO) /* SQLite takes a disk that cannot be read for a damaged file */
+            return reason_set(e, q->path, "read", reason);
         return err_set(e, ERR_STORAGE, "%s is damaged or not a database: %s", q->path, detail);
     case SQLITE_NOMEM:
+        if (q->temp)
+            return err_set(e, ERR_MEMORY, "the query needs more than %d MB of memory", (int)QUERY_HEAP_MB);
         return err_set(e, ERR_MEMORY, "%s: out of memory", q->path);
-    case SQLITE_BUSY:
     case SQLITE_IOERR:
-    case SQLITE_FULL:
+        return reason_set(e, q->path, "read", reason);
+    case SQLITE_BUSY:
         return err_set(e, ERR_STORAGE, "%s: cannot read: %s", q->path, detail);
     default:
         return err_set(e, ERR_USAGE, "%s", detail);
@@ -54,17 +69,33 @@ static int ask(struct query *q, const char *sql, int64_t *value, struct err *e)
     return code;
 }
 
-static int check_identity(struct query *q, struct err *e)
+/* Ours, of this version and with the tables that we make: nothing else is read. *version is 0 for an empty file. */
+static int check_identity(struct query *q, int64_t *version, bool *stale, struct err *e)
 {
-    int64_t application = 0, version = 0;
+    int64_t application = 0, objects = 0;
     TRY(ask(q, "PRAGMA application_id", &application, e));
-    TRY(ask(q, "PRAGMA user_version", &version, e));
-    if (application != APPLICATION_ID)
+    TRY(ask(q, "PRAGMA user_version", version, e));
+    TRY(ask(q, "SELECT count(*) FROM sqlite_master", &objects, e));
+    if (application != APPLICATION_ID && (application != 0 || *version != 0 || objects != 0))
         return err_set(e, ERR_STORAGE, "%s is not a database of tprun", q->path);
-    if (version > SCHEMA_VERSION)
+    if (*version > SCHEMA_VERSION)
         return err_set(e, ERR_STORAGE, "%s has schema version %lld, and this tprun knows up to %d: use a newer tprun",
-                       q->path, (long long)version, (int)SCHEMA_VERSION);
-    return 0;
+                       q->path, (long long)*version, (int)SCHEMA_VERSION);
+    if (objects == 0)
+        *version = 0;
+    return *version < SCHEMA_OLDEST ? 0 : model_compare(q->db, q->path, (int)*version, stale, e);
+}
+
+static int check_version(const struct query *q, int64_t version, struct err *e)
+{
+    if (version == SCHEMA_VERSION)
+        return 0;
+    if (version == 0)
+        return err_set(e, ERR_STORAGE, "%s holds nothing yet: no experiment has been run into it", q->path);
+    return err_set(e, ERR_STORAGE,
+                   "%s has schema version %lld, and this tprun reads %d; `tprun claims --db %s` brings it up to date "
+                   "(in place, nothing is lost), as does the next run",
+                   q->path, (long long)version, (int)SCHEMA_VERSION, q->path);
 }
 
 static int restrict_to(struct query *q, int64_t study, struct err *e)
@@ -83,32 +114,58 @@ static int restrict_to(struct query *q, int64_t study, struct err *e)
     return 0;
 }
 
-static int open_connection(struct query *q, int64_t study, struct err *e)
+static int open_connection(struct query *q, int64_t *version, bool *stale, struct err *e)
 {
     const int rc =
-        sqlite3_open_v2(q->path, &q->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW, NULL);
+        sqlite3_open_v2(q->path, &q->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW,
+                        q->temp ? q->temp->vfs.zName : NULL);
     if (!q->db)
         return err_set(e, ERR_MEMORY, "out of memory");
     sqlite3_extended_result_codes(q->db, 1);
     sqlite3_busy_timeout(q->db, READER_BUSY_MS);
-    if (rc != SQLITE_OK)
+    if (rc != SQLITE_OK || model_distrust(q->db) != SQLITE_OK)
         return fail(q, e);
-    TRY(check_identity(q, e));
-    if (study > 0)
-        TRY(restrict_to(q, study, e));
-    return guard_set(q, e);
+    return check_identity(q, version, stale, e);
 }
 
-int query_open_study(struct query **query, const char *path, int64_t study, struct err *e)
+static int open_resolved(struct query *q, const char *path, int64_t *version, bool *stale, struct err *e)
+{
+    q->cpu_limit = CPU_SECONDS;
+    TRY(path_resolve(path, false, &q->path, e));
+    return open_connection(q, version, stale, e);
+}
+
+int query_check(const char *path, bool *empty, struct err *e)
+{
+    int64_t version = 0;
+    bool stale = false;
+    struct query *q = calloc(1, sizeof *q);
+    if (!q)
+        return err_set(e, ERR_MEMORY, "out of memory");
+    const int code = open_resolved(q, path, &version, &stale, e);
+    *empty = version == 0;
+    query_close(q);
+    return code;
+}
+
+int query_open_study(struct query **query, const char *path, int64_t study, struct temp_files *temp, struct err *e)
 {
     *query = NULL;
     struct query *q = calloc(1, sizeof *q);
     if (!q)
         return err_set(e, ERR_MEMORY, "out of memory");
-    q->timeout_ms = TIMEOUT_MS;
-    int code = path_resolve(path, false, &q->path, e);
+    int64_t version = 0;
+    bool stale = false;
+    q->temp = temp;
+    int code = open_resolved(q, path, &version, &stale, e);
     if (code == 0)
-        code = open_connection(q, study, e);
+        code = check_version(q, version, e);
+    if (code == 0 && stale) /* of another program: ours stand before them, and they are never run */
+        code = model_lend_views(q->db, e);
+    if (code == 0 && study > 0)
+        code = restrict_to(q, study, e);
+    if (code == 0)
+        code = guard_set(q, e);
     if (code < 0) {
         query_close(q);
         return code;
@@ -119,7 +176,7 @@ int query_open_study(struct query **query, const char *path, int64_t study, stru
 
 int query_open(struct query **q, const char *path, struct err *e)
 {
-    return query_open_study(q, path, 0, e);
+    return query_open_study(q, path, 0, NULL, e);
 }
 
 void query_close(struct query *q)
@@ -131,9 +188,9 @@ void query_close(struct query *q)
     free(q);
 }
 
-void query_set_timeout(struct query *q, int timeout_ms)
+void query_set_cpu_limit(struct query *q, double seconds)
 {
-    q->timeout_ms = timeout_ms;
+    q->cpu_limit = seconds;
 }
 
 /* What follows the first statement must be blank or comment: SQLite compiles that to nothing. */
@@ -182,7 +239,7 @@ int query_prepare(struct query *q, const char *sql, const char *const *arguments
                   sqlite3_stmt **stmt, struct err *e)
 {
     *stmt = NULL;
-    q->deadline_ms = write_monotonic_ms() + q->timeout_ms;
+    q->cpu_end = query_cpu_seconds() + q->cpu_limit;
     int code = compile(q, sql, stmt, e);
     if (code == 0)
         code = bind(q, *stmt, arguments, n_arguments, e);
@@ -201,27 +258,55 @@ int query_step(struct query *q, sqlite3_stmt *stmt, struct err *e)
     return rc == SQLITE_DONE ? 0 : fail(q, e);
 }
 
-int query_print(struct query *q, const char *sql, const char *const *arguments, size_t n_arguments,
-                enum query_format format, FILE *out, size_t *n_rows, struct err *e)
+/* The rows from the current one (code = 1) on. */
+static int print_rows(struct query *q, sqlite3_stmt *stmt, struct printer *p, int code, size_t *n_rows, struct err *e)
 {
-    sqlite3_stmt *stmt;
-    TRY(query_prepare(q, sql, arguments, n_arguments, &stmt, e));
-    int code = query_step(q, stmt, e); /* an error of the first row leaves the output empty */
-    if (code < 0) {
-        sqlite3_finalize(stmt);
-        return code;
-    }
-    struct printer *p = printer_new(format, out, stmt);
-    size_t n = 0;
-    if (!p)
-        code = err_set(e, ERR_MEMORY, "out of memory");
     for (; code > 0; code = query_step(q, stmt, e)) {
         printer_row(p, stmt);
-        n++;
+        ++*n_rows;
     }
+    return code;
+}
+
+int query_print_part(struct query *q, const char *sql, const char *const *arguments, size_t n_arguments,
+                     enum query_format format, FILE *out, const char *section, size_t *n_rows, struct err *e)
+{
+    sqlite3_stmt *stmt;
+    size_t n = 0;
+    TRY(query_prepare(q, sql, arguments, n_arguments, &stmt, e));
+    int code = query_step(q, stmt, e); /* an error of the first row leaves the output empty */
+    struct printer *p = code < 0 ? NULL : printer_new(format, out, stmt, section);
+    if (code >= 0)
+        code = p ? print_rows(q, stmt, p, code, &n, e) : err_set(e, ERR_MEMORY, "out of memory");
     sqlite3_finalize(stmt);
     if (n_rows)
         *n_rows = n;
+    const int written = p ? printer_finish(p, e) : 0;
+    return code < 0 ? code : written;
+}
+
+int query_print(struct query *q, const char *sql, const char *const *arguments, size_t n_arguments,
+                enum query_format format, FILE *out, size_t *n_rows, struct err *e)
+{
+    return query_print_part(q, sql, arguments, n_arguments, format, out, NULL, n_rows, e);
+}
+
+int query_print_each(struct query *q, const char *sql, const char *const *values, size_t n, enum query_format format,
+                     FILE *out, struct err *e)
+{
+    struct printer *p = NULL;
+    size_t n_rows = 0;
+    int code = 0;
+    for (size_t i = 0; i < n && code == 0; i++) {
+        sqlite3_stmt *stmt;
+        code = query_prepare(q, sql, &values[i], 1, &stmt, e);
+        if (code == 0)
+            code = query_step(q, stmt, e);
+        if (code >= 0 && !p && !(p = printer_new(format, out, stmt, NULL)))
+            code = err_set(e, ERR_MEMORY, "out of memory");
+        code = print_rows(q, stmt, p, code, &n_rows, e);
+        sqlite3_finalize(stmt);
+    }
     const int written = p ? printer_finish(p, e) : 0;
     return code < 0 ? code : written;
 }

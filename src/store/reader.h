@@ -1,34 +1,46 @@
-/* Inside of the reading half of the store: query.c, guard.c, format.c, digest.c, claims.c. */
+/* Inside of the reading half of the store: query.c, guard.c, format.c, digest.c, sections.c, claims.c. */
 #ifndef TPRUN_STORE_READER_H
 #define TPRUN_STORE_READER_H
 
 #include "base/text.h"
 #include "store/query.h"
+#include "store/temp_files.h"
 #include <sqlite3.h>
 #include <stdint.h>
+
+#define QUERY_STOPPED "the query was stopped after %.3g s of processor time"
+#define QUERY_STOPPED_MORE QUERY_STOPPED "; --cpu-seconds allows more"
+enum { QUERY_HEAP_MB = 128 }; /* what SQLite may allocate for a statement that is not ours */
 
 struct query {
     sqlite3 *db;
     char *path;
-    int timeout_ms;
-    int64_t deadline_ms; /* monotonic, of the statement that runs */
-    char denied[128];    /* what the authorizer refused last, for the message */
+    double cpu_limit;        /* seconds of processor time for a statement */
+    double cpu_end;          /* of this process, when the statement that runs is stopped */
+    struct temp_files *temp; /* the account of a reader with limits, or NULL */
+    char denied[128];        /* what the authorizer refused last, for the message */
 };
 
-/* As query_open, but the views show one study only (0 = all): temporary views of the same names hide the others. */
-int query_open_study(struct query **q, const char *path, int64_t study, struct err *e);
+/* As query_open, but the views show one study only (0 = all): temporary views of the same names hide the others; and
+ * temporary files go to an account (NULL: without one). */
+int query_open_study(struct query **q, const char *path, int64_t study, struct temp_files *temp, struct err *e);
 /* Compiles one SELECT and binds its arguments. */
 int query_prepare(struct query *q, const char *sql, const char *const *arguments, size_t n_arguments,
                   sqlite3_stmt **stmt, struct err *e);
+/* query_print, with the name of the section that the rows are (NULL: they are the whole output). */
+int query_print_part(struct query *q, const char *sql, const char *const *arguments, size_t n_arguments,
+                     enum query_format format, FILE *out, const char *section, size_t *n_rows, struct err *e);
 /* Goes to the next row: 1 = a row, 0 = the end. */
 int query_step(struct query *q, sqlite3_stmt *stmt, struct err *e);
 
+/* Seconds of processor time that this process has used. */
+double query_cpu_seconds(void);
 /* guard.c: limits, the allow list, the clock. After it, the connection can only read. */
 int guard_set(struct query *q, struct err *e);
 
 /* format.c */
 struct printer;
-struct printer *printer_new(enum query_format format, FILE *out, sqlite3_stmt *stmt);
+struct printer *printer_new(enum query_format format, FILE *out, sqlite3_stmt *stmt, const char *section);
 void printer_row(struct printer *p, sqlite3_stmt *stmt);
 /* Ends the output and frees. ERR_IO when something could not be written. */
 int printer_finish(struct printer *p, struct err *e);

@@ -28,6 +28,7 @@ int store_begin_run(struct store *s, const struct store_run *run, int64_t *id, s
     if (changes == 0)
         return write_refuse(s, ERR_STORAGE, e, "%s: there is no trial %lld", s->path, (long long)run->trial);
     TRY(WRITE(s, SQL_FORGET_CLAIMS, NULL, e, value_int(run->trial)));
+    TRY(WRITE(s, SQL_FORGET_REFRESHED, NULL, e, value_int(run->trial)));
     TRY(WRITE(s, SQL_PUT_RUN, NULL, e, value_int(run->trial), value_int(host), value_int(code), value_text(run->kernel),
               value_int(run->pid), value_int(run->from_step), value_int(now)));
     *id = sqlite3_last_insert_rowid(s->db);
@@ -99,8 +100,8 @@ int store_checkpoint(struct store *s, int64_t trial, int64_t run, int64_t step, 
                      char old[4096], struct err *e)
 {
     old[0] = '\0';
-    if (strlen(path) >= 4096 || strlen(sha256) != 64)
-        return write_refuse(s, ERR_INTERNAL, e, "a checkpoint needs a path of less than 4096 bytes and a SHA-256");
+    if (strlen(path) >= 4096 || strchr(path, '/') || strlen(sha256) != 64)
+        return write_refuse(s, ERR_INTERNAL, e, "a checkpoint needs a bare name of less than 4096 bytes and a SHA-256");
     TRY(write_begin(s, e));
     /* A step that is written again replaces its row; otherwise the third newest goes. So there is at most one old path.
      */

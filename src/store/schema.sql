@@ -1,4 +1,4 @@
--- results.db, schema version 1: the facts. Tables have singular names and are written by one process, the runner; what people read are the
+-- results.db, schema version 3: the facts. Tables have singular names and are written by one process, the runner; what people read are the
 -- views of views.sql. Every table is followed by its rows of _doc, which explain each column; tests/store/check_schema.c fails when one is
 -- missing. class: "deterministic" columns depend on the specification and the build alone and enter the digest; "runtime" columns tell
 -- when, where and how it ran, or are row ids, or are derived again by store_refresh.
@@ -32,7 +32,9 @@ CREATE TABLE study (
     spec_sha256 TEXT NOT NULL,
     generation INTEGER NOT NULL,
     created_ms INTEGER NOT NULL,
-    updated_ms INTEGER NOT NULL
+    updated_ms INTEGER NOT NULL,
+    queued_sha256 TEXT,
+    refreshed_ms INTEGER
 );
 INSERT INTO _doc VALUES
     ('study', 'id', '', 'runtime', 'row id'),
@@ -46,7 +48,31 @@ INSERT INTO _doc VALUES
     ('study', 'spec_sha256', '', 'deterministic', 'SHA-256 of spec'),
     ('study', 'generation', '', 'runtime', 'counts the different specifications this study has had; see trial.generation'),
     ('study', 'created_ms', 'ms', 'runtime', 'when the study was first run'),
-    ('study', 'updated_ms', 'ms', 'runtime', 'when it was run last');
+    ('study', 'updated_ms', 'ms', 'runtime', 'when it was run last'),
+    ('study', 'queued_sha256', '', 'runtime', 'SHA-256 of the specification and the program that the rows of place were made with; NULL while they are made'),
+    ('study', 'refreshed_ms', 'ms', 'runtime', 'when statistics and claims were made of what is stored now; NULL after a change');
+
+-- What trials have in common: a configuration is stored once, with null for the values that differ. Those are in param.
+CREATE TABLE config (
+    id INTEGER PRIMARY KEY,
+    sha256 TEXT NOT NULL UNIQUE,
+    text TEXT NOT NULL
+);
+CREATE TABLE config_param (
+    config_id INTEGER NOT NULL REFERENCES config (id),
+    key TEXT NOT NULL,
+    num REAL,
+    text TEXT,
+    PRIMARY KEY (config_id, key)
+) WITHOUT ROWID;
+INSERT INTO _doc VALUES
+    ('config', 'id', '', 'runtime', 'row id'),
+    ('config', 'sha256', '', 'deterministic', 'identity: SHA-256 of text and of the keys that are left out; of a trial of schema 2 its key'),
+    ('config', 'text', '', 'deterministic', 'the resolved configuration, canonical JSON; null where trials have a value of their own in param'),
+    ('config_param', 'config_id', '', 'runtime', 'config.id'),
+    ('config_param', 'key', '', 'deterministic', 'dotted path in the specification'),
+    ('config_param', 'num', '', 'deterministic', 'the value as a number, NULL when it is none'),
+    ('config_param', 'text', '', 'deterministic', 'the value as text, NULL for a pure number; NULL in both: see param');
 
 -- One training with one configuration and one seed.
 CREATE TABLE trial (
@@ -56,7 +82,7 @@ CREATE TABLE trial (
     variant TEXT NOT NULL,
     cell TEXT NOT NULL,
     seed INTEGER NOT NULL,
-    config TEXT NOT NULL,
+    config_id INTEGER NOT NULL REFERENCES config (id),
     budget INTEGER NOT NULL,
     finished_budget INTEGER NOT NULL DEFAULT 0,
     state TEXT NOT NULL CHECK (state IN ('queued', 'running', 'done', 'diverged', 'failed', 'interrupted')),
@@ -72,6 +98,7 @@ CREATE TABLE trial (
 );
 CREATE INDEX trial_group ON trial (study_id, variant, cell, seed);
 CREATE INDEX trial_state ON trial (study_id, state);
+CREATE INDEX trial_config ON trial (config_id);
 INSERT INTO _doc VALUES
     ('trial', 'id', '', 'runtime', 'row id'),
     ('trial', 'key', '', 'deterministic', 'identity: SHA-256 of the resolved configuration without budget keys'),
@@ -79,7 +106,7 @@ INSERT INTO _doc VALUES
     ('trial', 'variant', '', 'deterministic', 'named alternative of the study'),
     ('trial', 'cell', '', 'deterministic', 'the swept values as text; empty without a sweep'),
     ('trial', 'seed', '', 'deterministic', 'seed of all random streams'),
-    ('trial', 'config', '', 'deterministic', 'the resolved configuration, canonical JSON'),
+    ('trial', 'config_id', '', 'runtime', 'config.id; the digest has its sha256'),
     ('trial', 'budget', 'step', 'deterministic', 'step to reach'),
     ('trial', 'finished_budget', 'step', 'deterministic', 'budget of the attempt that ended as done or diverged; 0 before'),
     ('trial', 'state', '', 'deterministic', 'queued, running, done, diverged (a result, not a failure), failed or interrupted'),
@@ -93,7 +120,20 @@ INSERT INTO _doc VALUES
     ('trial', 'created_ms', 'ms', 'runtime', 'when the trial was first queued'),
     ('trial', 'updated_ms', 'ms', 'runtime', 'when its state last changed');
 
--- One value of the resolved configuration.
+-- Which trial stands where in the study's newest specification, so that starting it again need not compose them all. Two places may
+-- have one trial.
+CREATE TABLE place (
+    study_id INTEGER NOT NULL REFERENCES study (id),
+    position INTEGER NOT NULL,
+    trial_id INTEGER NOT NULL REFERENCES trial (id),
+    PRIMARY KEY (study_id, position)
+) WITHOUT ROWID;
+INSERT INTO _doc VALUES
+    ('place', 'study_id', '', 'runtime', 'study.id'),
+    ('place', 'position', '', 'runtime', 'number of the trial in the specification from 0: seed fastest, then cell, then variant; excluded ones have no row'),
+    ('place', 'trial_id', '', 'runtime', 'trial.id');
+
+-- One value of a trial's configuration that it has not in common with others: view params has all of them.
 CREATE TABLE param (
     trial_id INTEGER NOT NULL REFERENCES trial (id),
     key TEXT NOT NULL,
@@ -287,7 +327,7 @@ INSERT INTO _doc VALUES
     ('checkpoint', 'trial_id', '', 'runtime', 'trial.id'),
     ('checkpoint', 'run_id', '', 'runtime', 'run.id of the attempt that wrote it'),
     ('checkpoint', 'step', 'step', 'runtime', 'step it was taken at'),
-    ('checkpoint', 'path', '', 'runtime', 'file, relative to the folder of the database'),
+    ('checkpoint', 'path', '', 'runtime', 'name of the file in the folder PATH.checkpoints beside the database'),
     ('checkpoint', 'sha256', '', 'runtime', 'SHA-256 of the file'),
     ('checkpoint', 'time_ms', 'ms', 'runtime', 'when it was named');
 
@@ -357,6 +397,14 @@ CREATE TABLE final_stat (
     best_half_width REAL,
     PRIMARY KEY (trial_id, key_id)
 ) WITHOUT ROWID;
+CREATE TABLE selected_stat (
+    trial_id INTEGER NOT NULL REFERENCES trial (id),
+    key_id INTEGER NOT NULL REFERENCES metric_key (id),
+    n INTEGER NOT NULL,
+    n_rows INTEGER NOT NULL,
+    sd REAL,
+    PRIMARY KEY (trial_id, key_id)
+) WITHOUT ROWID;
 CREATE TABLE comparison (
     study_id INTEGER NOT NULL REFERENCES study (id),
     key_id INTEGER NOT NULL REFERENCES metric_key (id),
@@ -385,6 +433,11 @@ INSERT INTO _doc VALUES
     ('final_stat', 'best_sd', 'of the metric', 'runtime', 'sample standard deviation of the best values (divisor n - 1)'),
     ('final_stat', 'best_median', 'of the metric', 'runtime', 'median of the best values'),
     ('final_stat', 'best_half_width', 'of the metric', 'runtime', 'half the 95 % confidence interval of the mean best value (Student)'),
+    ('selected_stat', 'trial_id', '', 'runtime', 'smallest trial.id of the group'),
+    ('selected_stat', 'key_id', '', 'runtime', 'metric_key.id'),
+    ('selected_stat', 'n', '', 'runtime', 'number of finite values it was made from'),
+    ('selected_stat', 'n_rows', '', 'runtime', 'number of rows of valid_accuracy that the steps were selected from'),
+    ('selected_stat', 'sd', 'of the metric', 'runtime', 'sample standard deviation of the selected values (divisor n - 1)'),
     ('comparison', 'study_id', '', 'runtime', 'study.id'),
     ('comparison', 'key_id', '', 'runtime', 'metric_key.id'),
     ('comparison', 'cell', '', 'runtime', 'trial.cell, the same for both'),

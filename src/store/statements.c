@@ -24,6 +24,10 @@ const char *const statement_sql[N_STATEMENTS] = {
     [SQL_FORGET_STUDY_FINALS] = "DELETE FROM final_stat WHERE trial_id IN (SELECT id FROM trial WHERE study_id = ?1)",
     [SQL_FORGET_STUDY_SELECTED] = "DELETE FROM selected_stat WHERE trial_id IN (SELECT id FROM trial WHERE study_id = ?1)",
     [SQL_FORGET_STUDY_COMPARISONS] = "DELETE FROM comparison WHERE study_id = ?1",
+    [SQL_GET_REFRESHED] = "SELECT 1 FROM study WHERE id = ?1 AND refreshed_ms IS NOT NULL",
+    [SQL_SET_REFRESHED] = "UPDATE study SET refreshed_ms = ?2 WHERE id = ?1",
+    [SQL_FORGET_REFRESHED] = "UPDATE study SET refreshed_ms = NULL "
+                             "WHERE id = (SELECT study_id FROM trial WHERE id = ?1) AND refreshed_ms IS NOT NULL",
     [SQL_DELETE_CLAIMS] = "DELETE FROM claim WHERE study_id = ?1",
     [SQL_PUT_CLAIM] = "INSERT INTO claim (study_id, id, position, text, measure, reported, low, high) VALUES (?1, ?2, "
                       "?3, ?4, ?5, ?6, ?7, ?8)",
@@ -32,18 +36,44 @@ const char *const statement_sql[N_STATEMENTS] = {
     [SQL_PUT_DATASET] = "INSERT INTO dataset (name, path, sha256, time_ms) VALUES (?1, ?2, ?3, ?4) "
                         "ON CONFLICT (name, sha256) DO UPDATE SET path = ?2, time_ms = ?4",
 
+    /* places.c */
+    [SQL_GET_QUEUED] = "SELECT 1 FROM study WHERE id = ?1 AND queued_sha256 = ?2 AND NOT EXISTS (SELECT 1 FROM place p "
+                       "WHERE p.study_id = ?1 AND NOT EXISTS (SELECT 1 FROM trial t WHERE t.id = p.trial_id AND t.study_id = ?1 "
+                       "AND t.generation = study.generation))",
+    [SQL_SET_QUEUED] = "UPDATE study SET queued_sha256 = ?2 WHERE id = ?1",
+    [SQL_DELETE_PLACES] = "DELETE FROM place WHERE study_id = ?1",
+    [SQL_PUT_PLACE] = "INSERT OR REPLACE INTO place (study_id, position, trial_id) VALUES (?1, ?2, ?3)",
+    [SQL_GET_PLACES] =
+        "SELECT p.position, t.id, t.state, t.step, t.budget, t.config_id, "
+        "(SELECT c.step FROM checkpoint c WHERE c.trial_id = t.id ORDER BY c.id DESC LIMIT 1), "
+        "(SELECT c.path FROM checkpoint c WHERE c.trial_id = t.id ORDER BY c.id DESC LIMIT 1), "
+        "(SELECT c.path FROM checkpoint c WHERE c.trial_id = t.id ORDER BY c.id DESC LIMIT 1 OFFSET 1) "
+        "FROM place p CROSS JOIN trial t ON t.id = p.trial_id WHERE p.study_id = ?1 ORDER BY p.position",
+
+    /* config.c */
+    [SQL_GET_CONFIG] = "SELECT id FROM config WHERE sha256 = ?1",
+    [SQL_PUT_CONFIG] = "INSERT INTO config (sha256, text) VALUES (?1, ?2)",
+    [SQL_PUT_CONFIG_PARAM] = "INSERT INTO config_param (config_id, key, num, text) VALUES (?1, ?2, ?3, ?4)",
+    [SQL_DELETE_CONFIG_PARAMS] = "DELETE FROM config_param WHERE config_id IN (SELECT id FROM config c WHERE NOT EXISTS "
+                                 "(SELECT 1 FROM trial t WHERE t.config_id = c.id))",
+    [SQL_DELETE_CONFIGS] =
+        "DELETE FROM config WHERE NOT EXISTS (SELECT 1 FROM trial t WHERE t.config_id = config.id)",
+    [SQL_DESCRIBE_TRIAL] = "SELECT t.key, t.variant, t.cell, c.text, t.seed, t.budget FROM trial t "
+                           "JOIN config c ON c.id = t.config_id WHERE t.id = ?1",
+    [SQL_GET_PARAMS] = "SELECT key, num, text, swept FROM param WHERE trial_id = ?1",
+
     /* trial.c */
     [SQL_GET_TRIAL] =
-        "SELECT id, study_id, state, step, finished_budget, variant, cell, seed, config, budget, generation, "
+        "SELECT id, study_id, state, step, finished_budget, variant, cell, seed, config_id, budget, generation, "
         "(SELECT generation FROM study WHERE id = study_id), (SELECT name FROM study WHERE id = study_id) "
         "FROM trial WHERE key = ?1",
-    [SQL_PUT_TRIAL] = "INSERT INTO trial (key, study_id, variant, cell, seed, config, budget, state, generation, "
+    [SQL_PUT_TRIAL] = "INSERT INTO trial (key, study_id, variant, cell, seed, config_id, budget, state, generation, "
                       "created_ms, updated_ms) "
                       "SELECT ?1, id, ?3, ?4, ?5, ?6, ?7, 'queued', generation, ?8, ?8 FROM study WHERE id = ?2",
     /* A finished trial keeps its budget when a smaller one is asked for. */
     [SQL_UPDATE_TRIAL] = "UPDATE trial SET budget = max(?2, finished_budget), "
                          "generation = (SELECT generation FROM study WHERE id = study_id) WHERE id = ?1",
-    [SQL_RELABEL_TRIAL] = "UPDATE trial SET variant = ?2, cell = ?3, seed = ?4, config = ?5 WHERE id = ?1",
+    [SQL_RELABEL_TRIAL] = "UPDATE trial SET variant = ?2, cell = ?3, seed = ?4, config_id = ?5 WHERE id = ?1",
     /* Another trial of this name: its configuration was edited. It is kept, but no longer part of the study. */
     [SQL_SUPERSEDE_TRIAL] =
         "UPDATE trial SET generation = 0 "
@@ -123,7 +153,7 @@ const char *const statement_sql[N_STATEMENTS] = {
     [SQL_GET_SWEPT] =
         "SELECT DISTINCT p.key FROM trial t JOIN study s ON s.id = t.study_id AND s.generation = t.generation "
         "JOIN param p ON p.trial_id = t.id WHERE t.study_id = ?1 AND p.swept = 1 ORDER BY p.key",
-    [SQL_GET_VIEW] = "SELECT sql FROM sqlite_master WHERE type = 'view' AND name = ?1",
+    [SQL_GET_VIEW] = "SELECT type, sql FROM sqlite_master WHERE type IN ('table', 'view') AND name = ?1 COLLATE NOCASE",
     [SQL_DELETE_DOC] = "DELETE FROM _doc WHERE \"table\" = ?1",
     [SQL_PUT_DOC] =
         "INSERT OR IGNORE INTO _doc SELECT ?1, ?2, coalesce(max(unit), ''), coalesce(max(class), 'deterministic'), "

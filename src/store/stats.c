@@ -1,4 +1,5 @@
 /* Statistics that SQLite lacks, as aggregate functions of the writing connection, and the tables made with them. */
+#include "stat/moments.h"
 #include "store/writer.h"
 
 #include <math.h>
@@ -33,32 +34,12 @@ static void sample_step(sqlite3_context *context, int n, sqlite3_value **argumen
     x->values[x->n++] = sqlite3_value_double(argument[0]);
 }
 
-/* sqrt(sum (x - mean)^2 / (n - 1)), two passes; needs n >= 2. */
-static double sample_sd(const struct sample *x)
+static struct moments sample_moments(const struct sample *x)
 {
-    double mean = 0, squares = 0;
+    struct moments m = { 0 };
     for (size_t i = 0; i < x->n; i++)
-        mean += (x->values[i] - mean) / (double)(i + 1);
-    for (size_t i = 0; i < x->n; i++)
-        squares += (x->values[i] - mean) * (x->values[i] - mean);
-    return sqrt(squares / (double)(x->n - 1));
-}
-
-/* The 0.975 quantile of Student's t with n - 1 degrees of freedom: tabulated to 30, then Cornish and Fisher's expansion
- * about the normal quantile z, Abramowitz and Stegun (26.7.5), good to 1e-5 there. */
-static double student_quantile(size_t n)
-{
-    static const double table[] = { 12.706204736, 4.302652730, 3.182446305, 2.776445105, 2.570581836, 2.446911851,
-                                    2.364624252,  2.306004135, 2.262157163, 2.228138852, 2.200985160, 2.178812830,
-                                    2.160368656,  2.144786688, 2.131449546, 2.119905299, 2.109815578, 2.100922040,
-                                    2.093024054,  2.085963447, 2.079613845, 2.073873068, 2.068657610, 2.063898562,
-                                    2.059538553,  2.055529439, 2.051830516, 2.048407142, 2.045229642, 2.042272456 };
-    const size_t degrees = n - 1;
-    if (degrees <= sizeof table / sizeof table[0])
-        return table[degrees - 1];
-    const double z = 1.959963984540054, v = (double)degrees;
-    const double z3 = z * z * z, z5 = z3 * z * z;
-    return z + (z3 + z) / (4 * v) + (5 * z5 + 16 * z3 + 3 * z) / (96 * v * v);
+        moments_add(&m, x->values[i]);
+    return m;
 }
 
 static void result(sqlite3_context *context, double value)
@@ -72,8 +53,8 @@ static void result(sqlite3_context *context, double value)
 static void sd_final(sqlite3_context *context)
 {
     struct sample *x = sqlite3_aggregate_context(context, 0);
-    if (x && x->n >= 2)
-        result(context, sample_sd(x));
+    const struct moments m = x ? sample_moments(x) : (struct moments){ 0 };
+    result(context, moments_sd(&m)); /* NaN, and so NULL, below two values */
     if (x)
         free(x->values);
 }
@@ -82,8 +63,8 @@ static void sd_final(sqlite3_context *context)
 static void half_width_final(sqlite3_context *context)
 {
     struct sample *x = sqlite3_aggregate_context(context, 0);
-    if (x && x->n >= 2)
-        result(context, student_quantile(x->n) * sample_sd(x) / sqrt((double)x->n));
+    const struct moments m = x ? sample_moments(x) : (struct moments){ 0 };
+    result(context, moments_half_width(&m));
     if (x)
         free(x->values);
 }
@@ -135,6 +116,7 @@ static int put_curves(struct store *s, int64_t study, struct err *e)
 int stats_refresh(struct store *s, int64_t study, struct err *e)
 {
     TRY(study_forget_statistics(s, study, e));
+    s->forgotten = 0;
     TRY(put_curves(s, study, e));
     TRY(WRITE(s, SQL_PUT_FINAL_STATS, NULL, e, value_int(study)));
     TRY(WRITE(s, SQL_PUT_SELECTED_STATS, NULL, e, value_int(study)));

@@ -1,10 +1,11 @@
 /* Opening and closing results.db for writing. */
 #include "store/store.h"
 
-#include "schema_sql.h"
+#include "base/clean.h"
+#include "base/killpoint.h"
+#include "store/model.h"
 #include "store/path.h"
 #include "store/writer.h"
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -24,7 +25,7 @@ static int wal_hook(void *self, sqlite3 *db, const char *name, int pages)
         return SQLITE_OK;
     const int rc = sqlite3_wal_checkpoint_v2(db, name, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
     if (pages >= WAL_WARN_PAGES && !s->wal_warned) {
-        fprintf(stderr, "tprun: warning: a reader that does not end keeps %s-wal growing (%d MB); the run goes on\n",
+        clean_print_line(stderr, "tprun: warning: a reader that does not end keeps %s-wal growing (%d MB); the run goes on",
                 s->path, pages / 256);
         s->wal_warned = true;
     }
@@ -49,50 +50,43 @@ static int ask(struct store *s, const char *sql, int64_t *number, char text[16],
         *number = sqlite3_column_int64(stmt, 0);
     if (text)
         snprintf(text, 16, "%s", (const char *)sqlite3_column_text(stmt, 0));
+    const int rc = sqlite3_step(stmt); /* what a pragma changes is committed only here */
+    const int code = rc == SQLITE_DONE ? 0 : write_fail(s, "read", e);
     sqlite3_finalize(stmt);
-    return 0;
+    return code;
 }
 
-/* Refuses a file that is not ours or too new. */
+/* Refuses a file that is not ours or too new. *version is 0 for an empty one, with or without our mark. */
 static int check_identity(struct store *s, int64_t *version, struct err *e)
 {
-    int64_t application = 0, tables = 0;
+    int64_t application = 0, objects = 0;
     TRY(ask(s, "PRAGMA application_id", &application, NULL, e));
     TRY(ask(s, "PRAGMA user_version", version, NULL, e));
-    TRY(ask(s, "SELECT count(*) FROM sqlite_master", &tables, NULL, e));
-    if (application != APPLICATION_ID && (application != 0 || *version != 0 || tables != 0))
+    TRY(ask(s, "SELECT count(*) FROM sqlite_master", &objects, NULL, e));
+    if (application != APPLICATION_ID && (application != 0 || *version != 0 || objects != 0))
         return write_refuse(s, ERR_STORAGE, e, "%s is a database of another program, not of tprun", s->path);
     if (*version > SCHEMA_VERSION)
         return write_refuse(s, ERR_STORAGE, e,
                             "%s has schema version %lld, and this tprun knows up to %d: use a newer tprun", s->path,
                             (long long)*version, (int)SCHEMA_VERSION);
+    if (objects == 0)
+        *version = 0;
+    else if (*version < SCHEMA_OLDEST)
+        return write_refuse(s, ERR_STORAGE, e,
+                            "%s has schema version %lld, which was never released; this tprun migrates from %d on",
+                            s->path, (long long)*version, (int)SCHEMA_OLDEST);
     return 0;
-}
-
-/* From an empty file or from an older version, in one transaction. A later version adds its steps here, forward only; older views are
- * made anew by views_renew. */
-static int create_schema(struct store *s, int64_t version, struct err *e)
-{
-    char identity[96];
-    const int n = snprintf(identity, sizeof identity, "PRAGMA application_id = %d; PRAGMA user_version = %d",
-                           (int)APPLICATION_ID, (int)SCHEMA_VERSION);
-    assert(n > 0 && (size_t)n < sizeof identity);
-    TRY(execute(s, "BEGIN IMMEDIATE", "begin a transaction", e));
-    if (version < 1)
-        TRY(execute(s, schema_sql, "create the tables", e));
-    if (version < 2)
-        TRY(execute(s, schema_2_sql, "create the tables of version 2", e));
-    if (version < 1)
-        TRY(execute(s, views_sql, "create the views", e));
-    TRY(execute(s, identity, "mark the database", e));
-    return execute(s, "COMMIT", "create the database", e);
 }
 
 static int prepare_database(struct store *s, struct err *e)
 {
     int64_t version = 0;
     char mode[16];
+    bool stale = true;
+    KILL_POINT(STORE_OPENED);
     TRY(check_identity(s, &version, e)); /* before anything is written to a file that may be somebody else's */
+    if (version > 0 && (s->failed = model_compare(s->db, s->path, (int)version, &stale, e)) < 0)
+        return s->failed;
     if (sqlite3_db_readonly(s->db, "main"))
         return write_refuse(s, ERR_STORAGE, e, "%s cannot be written (read-only file, folder or file system)", s->path);
     TRY(ask(s, "PRAGMA journal_mode = WAL", NULL, mode, e));
@@ -102,14 +96,11 @@ static int prepare_database(struct store *s, struct err *e)
             "%s: the write-ahead log cannot be switched on (journal mode '%s'); the file system must allow "
             "shared memory",
             s->path, mode);
-    TRY(execute(
-        s,
-        "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA cache_size = -65536",
-        "configure the connection", e));
+    TRY(execute(s, "PRAGMA synchronous = FULL; PRAGMA cache_size = -65536", "configure the connection", e));
     sqlite3_wal_hook(s->db, wal_hook, s); /* instead of wal_autocheckpoint */
-    if (version < SCHEMA_VERSION)
-        TRY(create_schema(s, version, e));
-    return version == 0 ? 0 : views_renew(s, e);
+    if (version < SCHEMA_VERSION || stale) /* a changed schema makes every reader prepare its statements again */
+        TRY(migrate_to_model(s, version, e));
+    return execute(s, "PRAGMA foreign_keys = ON", "configure the connection", e);
 }
 
 int store_open(struct store **store, const char *path, struct err *e)
@@ -126,6 +117,7 @@ int store_open(struct store **store, const char *path, struct err *e)
     if (code == 0)
         code = lock_take(&s->lock, s->path, e);
     if (code == 0) {
+        KILL_POINT(STORE_LOCKED);
         const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW;
         const int rc = sqlite3_open_v2(s->path, &s->db, flags, NULL);
         if (!s->db) {
@@ -133,9 +125,11 @@ int store_open(struct store **store, const char *path, struct err *e)
         } else {
             sqlite3_extended_result_codes(s->db, 1);
             sqlite3_busy_handler(s->db, write_busy, s);
-            sqlite3_db_config(s->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
             if (rc != SQLITE_OK)
                 code = write_fail(s, "open", e);
+            else if (model_distrust(s->db) != SQLITE_OK ||
+                     sqlite3_db_config(s->db, SQLITE_DBCONFIG_ENABLE_VIEW, 0, NULL) != SQLITE_OK)
+                code = write_fail(s, "make the connection safe", e);
             else if (stats_register(s->db) != SQLITE_OK)
                 code = write_fail(s, "register functions", e);
             else
@@ -173,8 +167,10 @@ int store_close(struct store *s, struct err *e)
     if (s->pid == getpid()) { /* a forked child must not touch the connection: its parent's transaction would be lost */
         if (s->db && !s->failed) {
             code = store_flush(s, e);
+            KILL_POINT(STORE_CLOSE);
             if (code == 0)
                 code = truncate_log(s, e);
+            KILL_POINT(STORE_LOG_EMPTIED);
         } else if (s->failed) {
             code =
                 err_set(e, s->failed, "%s: an earlier error stopped the writing", s->path ? s->path : "the database");
@@ -183,6 +179,7 @@ int store_close(struct store *s, struct err *e)
             sqlite3_finalize(s->statements[i]);
         if (s->db && sqlite3_close(s->db) != SQLITE_OK && code == 0)
             code = err_set(e, ERR_STORAGE, "%s: cannot close the database", s->path);
+        KILL_POINT(STORE_CLOSED);
         lock_release(&s->lock);
     }
     series_finish(s);

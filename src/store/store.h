@@ -46,14 +46,24 @@ struct store_param {
     double number;    /* NAN for a pure text */
     bool swept;
 };
+/* What trials have in common. */
+struct store_config {
+    const char *sha256; /* of the rest, 64 hex digits */
+    const char *text;   /* canonical JSON, null where trials differ */
+    size_t n_params;
+    const struct store_param *params; /* without text and number: trials have their own */
+};
+int store_put_config(struct store *s, const struct store_config *config, int64_t *id, struct err *e);
+
 struct store_trial {
     const char *key; /* 64 hex digits */
     int64_t study;
+    int64_t position; /* in the specification; see store_begin_queue */
     const char *variant, *cell; /* cell: the swept values as text, "" without a sweep */
     int64_t seed;
-    const char *config; /* canonical JSON */
-    int64_t budget;     /* iterations to reach */
-    size_t n_params;
+    int64_t config; /* of store_put_config */
+    int64_t budget; /* iterations to reach */
+    size_t n_params; /* of what the configuration leaves out */
     const struct store_param *params;
 };
 struct store_trial_row {
@@ -61,13 +71,44 @@ struct store_trial_row {
     enum trial_state state;
     int64_t step;               /* last step reached and acknowledged */
     int64_t budget;             /* of the finished run */
-    char checkpoint_path[4096]; /* newest, relative to the folder of the database; "" = none */
+    char checkpoint_path[4096]; /* newest, a name in the database's folder of checkpoints; "" = none */
     char checkpoint_sha256[65];
     int64_t checkpoint_step;
     char previous_path[4096]; /* the one before */
     char previous_sha256[65];
     int64_t previous_step;
 };
+/* Whether the trials of a study were all put, and its places hold, for this hash of specification and program. Then they
+ * need not be put again. */
+int store_is_queued(struct store *s, int64_t study, const char *sha256, bool *queued, struct err *e);
+/* Trials are put between these two: the first forgets the places of the study, the second says that they are complete and
+ * drops configurations that no trial has. A runner that dies between them puts all again. */
+int store_begin_queue(struct store *s, int64_t study, struct err *e);
+int store_end_queue(struct store *s, int64_t study, const char *sha256, struct err *e);
+
+/* A place of a study and the trial that stands there. */
+struct store_place {
+    int64_t position, trial;
+    enum trial_state state;
+    int64_t step, budget, config;
+    const char *checkpoint, *previous; /* names of the newest and the one before, or NULL; for the time of the visit */
+    int64_t checkpoint_step;
+};
+/* Calls visit for each place, in order. visit must not call the store. */
+int store_visit_places(struct store *s, int64_t study, int (*visit)(void *self, const struct store_place *p), void *self,
+                       struct err *e);
+
+/* The stored description of a trial. */
+struct store_described {
+    char *key, *variant, *cell; /* free with store_free_described */
+    char *config;               /* the text that trials have in common */
+    int64_t seed, budget;
+    size_t n_params;
+    struct store_param *params; /* what stands in its nulls, and more */
+};
+int store_describe_trial(struct store *s, int64_t trial, struct store_described *d, struct err *e);
+void store_free_described(struct store_described *d);
+
 /* Inserts a trial as queued, or finds the one with this key and updates its budget. */
 int store_put_trial(struct store *s, const struct store_trial *trial, struct store_trial_row *row, struct err *e);
 int store_find_trial(struct store *s, const char *key, bool *found, struct store_trial_row *row, struct err *e);
@@ -105,8 +146,8 @@ int store_cost(struct store *s, int64_t run, const char *phase, int64_t wall_ns,
 int store_event(struct store *s, int64_t trial, int64_t run, int64_t step, const char *kind, const char *text,
                 struct err *e);
 /* Names a durable checkpoint file in the same transaction as all rows queued before, and forgets all but the newest
- * two; the paths no longer named are returned in old (0-terminated, "" if none) for the caller to unlink after the
- * commit. Commits. */
+ * two; `path` is a bare name, see schema.sql. The name that is no longer needed is returned in old ("" if none) for the
+ * caller to remove after the commit. Commits. */
 int store_checkpoint(struct store *s, int64_t trial, int64_t run, int64_t step, const char *path, const char *sha256,
                      char old[4096], struct err *e);
 struct store_dataset {
@@ -120,6 +161,11 @@ int store_recover(struct store *s, int64_t *n, struct err *e);
 /* Makes the view study_<name> (one column per swept key), the statistics and the claims' verdicts. Called when a study
  * ends, and by `tprun claims`. */
 int store_refresh(struct store *s, int64_t study, struct err *e);
+/* Limits of the measures of claims, other than the usual ones: see bounded.h. */
+struct query_limits;
+void store_limit_measures(struct store *s, const struct query_limits *limits);
+/* Whether nothing has changed since, so that it would make the same again. */
+int store_is_refreshed(struct store *s, int64_t study, bool *refreshed, struct err *e);
 
 /* Commits what is queued. */
 int store_flush(struct store *s, struct err *e);

@@ -6,6 +6,10 @@
 
 int study_forget_statistics(struct store *s, int64_t study, struct err *e)
 {
+    if (s->forgotten == study) /* asked for by each trial that is relabelled or reset */
+        return 0;
+    s->forgotten = study;
+    TRY(WRITE(s, SQL_SET_REFRESHED, NULL, e, value_int(study), value_null()));
     TRY(WRITE(s, SQL_FORGET_STUDY_CURVES, NULL, e, value_int(study)));
     TRY(WRITE(s, SQL_FORGET_STUDY_FINALS, NULL, e, value_int(study)));
     TRY(WRITE(s, SQL_FORGET_STUDY_SELECTED, NULL, e, value_int(study)));
@@ -15,6 +19,7 @@ int study_forget_statistics(struct store *s, int64_t study, struct err *e)
 int store_put_study(struct store *s, const struct store_study *study, int64_t *id, struct err *e)
 {
     TRY(write_begin(s, e));
+    TRY(views_reserve(s, study->name, e));
     char sha256[65], before[65] = "";
     hash_bytes_hex(study->spec, strlen(study->spec), sha256);
     sqlite3_stmt *stmt;
@@ -38,10 +43,21 @@ int store_put_study(struct store *s, const struct store_study *study, int64_t *i
     return write_end(s, 1, e);
 }
 
+int store_is_refreshed(struct store *s, int64_t study, bool *refreshed, struct err *e)
+{
+    TRY(write_check(s, e));
+    sqlite3_stmt *stmt;
+    TRY(QUERY(s, SQL_GET_REFRESHED, &stmt, e, value_int(study)));
+    *refreshed = stmt != NULL;
+    write_reset(&stmt);
+    return 0;
+}
+
 int store_put_claims(struct store *s, int64_t study, size_t n, const struct store_claim *claims, struct err *e)
 {
     TRY(write_begin(s, e));
     TRY(WRITE(s, SQL_DELETE_CLAIMS, NULL, e, value_int(study)));
+    TRY(WRITE(s, SQL_SET_REFRESHED, NULL, e, value_int(study), value_null()));
     for (size_t i = 0; i < n; i++) {
         const struct store_claim *c = &claims[i];
         TRY(WRITE(s, SQL_PUT_CLAIM, NULL, e, value_int(study), value_text(c->id), value_int((int64_t)i),

@@ -1,12 +1,11 @@
 /* Trials: queued once, found again by their key, reset by --force. */
 #include "store/writer.h"
 
-#include <math.h>
 #include <string.h>
 
 const char *const trial_state_names[] = { "queued", "running", "done", "diverged", "failed", "interrupted", NULL };
 
-static enum trial_state state_of(const char *name)
+enum trial_state trial_state_of(const char *name)
 {
     for (int i = 0; trial_state_names[i]; i++)
         if (strcmp(trial_state_names[i], name) == 0)
@@ -38,13 +37,13 @@ static int load(struct store *s, const char *key, const struct store_trial *tria
     if (!stmt)
         return 0;
     row->id = sqlite3_column_int64(stmt, 0);
-    row->state = state_of((const char *)sqlite3_column_text(stmt, 2));
+    row->state = trial_state_of((const char *)sqlite3_column_text(stmt, 2));
     row->step = sqlite3_column_int64(stmt, 3);
     row->budget = sqlite3_column_int64(stmt, 4);
     if (trial) {
         stored->study = sqlite3_column_int64(stmt, 1);
         stored->same_labels = column_is(stmt, 5, trial->variant) && column_is(stmt, 6, trial->cell) &&
-                              sqlite3_column_int64(stmt, 7) == trial->seed && column_is(stmt, 8, trial->config);
+                              sqlite3_column_int64(stmt, 7) == trial->seed && sqlite3_column_int64(stmt, 8) == trial->config;
         stored->budget = sqlite3_column_int64(stmt, 9);
         stored->same_generation = sqlite3_column_int64(stmt, 10) == sqlite3_column_int64(stmt, 11);
         snprintf(stored->study_name, sizeof stored->study_name, "%s", (const char *)sqlite3_column_text(stmt, 12));
@@ -80,16 +79,17 @@ int store_find_trial(struct store *s, const char *key, bool *found, struct store
 
 static int put_params(struct store *s, int64_t id, const struct store_trial *trial, struct err *e)
 {
-    TRY(WRITE(s, SQL_DELETE_PARAMS, NULL, e, value_int(id)));
     for (size_t i = 0; i < trial->n_params; i++) {
         const struct store_param *p = &trial->params[i];
-        const char *text = p->text;
-        if (!text && !isfinite(p->number)) /* `.inf` in a file: a number that the table keeps as text */
-            text = isnan(p->number) ? "nan" : p->number > 0 ? "inf" : "-inf";
-        TRY(WRITE(s, SQL_PUT_PARAM, NULL, e, value_int(id), value_text(p->key), value_real(p->number), value_text(text),
-                  value_int(p->swept ? 1 : 0)));
+        TRY(WRITE(s, SQL_PUT_PARAM, NULL, e, value_int(id), value_text(p->key), value_real(p->number),
+                  value_text(config_param_text(p)), value_int(p->swept ? 1 : 0)));
     }
     return 0;
+}
+
+static int put_place(struct store *s, int64_t id, const struct store_trial *trial, struct err *e)
+{
+    return WRITE(s, SQL_PUT_PLACE, NULL, e, value_int(trial->study), value_int(trial->position), value_int(id));
 }
 
 /* Another trial with this name is no longer what the study asks for. */
@@ -114,24 +114,27 @@ int store_put_trial(struct store *s, const struct store_trial *trial, struct sto
         int changes = 0;
         TRY(WRITE(s, SQL_PUT_TRIAL, &changes, e, value_text(trial->key), value_int(trial->study),
                   value_text(trial->variant), value_text(trial->cell), value_int(trial->seed),
-                  value_text(trial->config), value_int(trial->budget), value_int(write_utc_ms())));
+                  value_int(trial->config), value_int(trial->budget), value_int(write_utc_ms())));
         if (changes == 0)
             return write_refuse(s, ERR_STORAGE, e, "%s: there is no study %lld", s->path, (long long)trial->study);
         row->id = sqlite3_last_insert_rowid(s->db);
         row->state = TRIAL_QUEUED;
         TRY(put_params(s, row->id, trial, e));
         TRY(supersede(s, trial, e));
+        TRY(put_place(s, row->id, trial, e));
         return write_end(s, trial->n_params + 1, e);
     }
     if (!stored.same_labels ||
         !stored.same_generation) { /* the same computation under another name, or with another budget */
         TRY(study_forget_statistics(s, trial->study, e));
         TRY(WRITE(s, SQL_RELABEL_TRIAL, NULL, e, value_int(row->id), value_text(trial->variant),
-                  value_text(trial->cell), value_int(trial->seed), value_text(trial->config)));
+                  value_text(trial->cell), value_int(trial->seed), value_int(trial->config)));
+        TRY(WRITE(s, SQL_DELETE_PARAMS, NULL, e, value_int(row->id)));
         TRY(put_params(s, row->id, trial, e));
         TRY(supersede(s, trial, e));
     }
     TRY(WRITE(s, SQL_UPDATE_TRIAL, NULL, e, value_int(row->id), value_int(trial->budget)));
+    TRY(put_place(s, row->id, trial, e));
     return write_end(s, 1, e);
 }
 

@@ -40,7 +40,7 @@ static void add_sql(struct text *t, const char *format, ...)
     char *sql = sqlite3_vmprintf(format, args);
     va_end(args);
     if (!sql)
-        abort(); /* as struct text does */
+        err_no_memory("a statement");
     text_puts(t, sql);
     sqlite3_free(sql);
 }
@@ -87,13 +87,35 @@ static int compose(struct store *s, int64_t study, const char *name, const char 
     return 0;
 }
 
-/* Replaces the view if its text changed: a changed schema makes every reader prepare its statements again. */
-static int replace_view(struct store *s, const char *view, const char *sql, struct err *e)
+/* Whether a view of this name has this SQL. A table in its place is refused. */
+static int has_view(struct store *s, const char *view, const char *sql, bool *same, struct err *e)
 {
     sqlite3_stmt *stmt;
     TRY(QUERY(s, SQL_GET_VIEW, &stmt, e, value_text(view)));
-    const bool same = stmt && strcmp((const char *)sqlite3_column_text(stmt, 0), sql) == 0;
+    const bool in_the_way = stmt && strcmp((const char *)sqlite3_column_text(stmt, 0), "view") != 0;
+    *same = stmt && !in_the_way && strcmp((const char *)sqlite3_column_text(stmt, 1), sql) == 0;
     write_reset(&stmt);
+    return in_the_way ? write_refuse(s, ERR_STORAGE, e,
+                                     "%s: the table '%s' stands where tprun makes a view of its study; rename the table or the experiment",
+                                     s->path, view)
+                      : 0;
+}
+
+int views_reserve(struct store *s, const char *study, struct err *e)
+{
+    struct text view = { 0 };
+    bool same;
+    text_add(&view, "study_%s", study);
+    const int code = has_view(s, view.s, "", &same, e);
+    text_free(&view);
+    return code;
+}
+
+/* Replaces the view if its text changed: a changed schema makes every reader prepare its statements again. */
+static int replace_view(struct store *s, const char *view, const char *sql, struct err *e)
+{
+    bool same;
+    TRY(has_view(s, view, sql, &same, e));
     if (same)
         return 0;
     struct text drop = { 0 };
@@ -104,7 +126,7 @@ static int replace_view(struct store *s, const char *view, const char *sql, stru
     return ok ? 0 : write_fail(s, "create the view of a study", e);
 }
 
-static int make_pivot(struct store *s, int64_t study, const char *name, struct err *e)
+int views_pivot(struct store *s, int64_t study, const char *name, struct err *e)
 {
     struct text view = { 0 }, sql = { 0 };
     text_add(&view, "study_%s", name);
@@ -128,11 +150,14 @@ int store_refresh(struct store *s, int64_t study, struct err *e)
     write_reset(&stmt);
     if (!name)
         return write_refuse(s, ERR_MEMORY, e, "%s: out of memory", s->path);
-    int code = make_pivot(s, study, name, e);
+    int code = views_pivot(s, study, name, e);
     free(name);
     TRY(code);
     TRY(stats_refresh(s, study, e));
     TRY(write_end(s, 1, e));
     TRY(store_flush(s, e)); /* claims are measured by a reader */
-    return claims_refresh(s, study, e);
+    TRY(claims_refresh(s, study, e));
+    TRY(write_begin(s, e));
+    TRY(WRITE(s, SQL_SET_REFRESHED, NULL, e, value_int(study), value_int(write_utc_ms())));
+    return write_end(s, 1, e);
 }

@@ -1,27 +1,31 @@
 -- The views: what people read. Plain SQL for any SQLite >= 3.31 without an extension. They hold no facts and may be made again.
 -- All of them carry study_id, by which a claim is restricted to its own study. "Current" trials are those that the study's newest
 -- specification asks for (trial.generation = study.generation); curves, finals, heatmap and claims are made of them alone.
+-- No LEFT JOIN here: SQLite before 3.41 leaves one out whose columns a query does not read, and then sorts the rest of the query the wrong
+-- way. A value that may be missing is a scalar subquery, which finds its one row by the primary key. tests/store/answers.py proves it.
 
 CREATE VIEW trials AS
 SELECT s.name AS study, t.variant, t.cell, t.seed,
-    (SELECT coalesce(p.text, p.num) FROM param p WHERE p.trial_id = t.id AND p.key = 'algorithm.name') AS algorithm,
-    (SELECT coalesce(p.text, p.num) FROM param p WHERE p.trial_id = t.id AND p.key = 'dataset.name') AS dataset,
+    coalesce((SELECT c.text FROM config_param c WHERE c.config_id = t.config_id AND c.key = 'algorithm.name'),
+        (SELECT p.text FROM param p WHERE p.trial_id = t.id AND p.key = 'algorithm.name')) AS algorithm,
+    coalesce((SELECT c.text FROM config_param c WHERE c.config_id = t.config_id AND c.key = 'dataset.name'),
+        (SELECT p.text FROM param p WHERE p.trial_id = t.id AND p.key = 'dataset.name')) AS dataset,
     t.state, t.step, t.budget,
     (SELECT sum(c.wall_ns) / 1e9 FROM run r JOIN cost c ON c.run_id = r.id WHERE r.trial_id = t.id) AS wall_s,
-    trl.last AS last_train_loss, trl.best AS best_train_loss,
-    tra.last AS last_train_accuracy, tra.best AS best_train_accuracy,
-    tel.last AS last_test_loss, tel.best AS best_test_loss,
-    tea.last AS last_test_accuracy, tea.best AS best_test_accuracy,
+    (SELECT u.last FROM summary u WHERE u.trial_id = t.id AND u.key_id = (SELECT id FROM metric_key WHERE name = 'train_loss')) AS last_train_loss,
+    (SELECT u.best FROM summary u WHERE u.trial_id = t.id AND u.key_id = (SELECT id FROM metric_key WHERE name = 'train_loss')) AS best_train_loss,
+    (SELECT u.last FROM summary u WHERE u.trial_id = t.id AND u.key_id = (SELECT id FROM metric_key WHERE name = 'train_accuracy')) AS last_train_accuracy,
+    (SELECT u.best FROM summary u WHERE u.trial_id = t.id AND u.key_id = (SELECT id FROM metric_key WHERE name = 'train_accuracy')) AS best_train_accuracy,
+    (SELECT u.last FROM summary u WHERE u.trial_id = t.id AND u.key_id = (SELECT id FROM metric_key WHERE name = 'test_loss')) AS last_test_loss,
+    (SELECT u.best FROM summary u WHERE u.trial_id = t.id AND u.key_id = (SELECT id FROM metric_key WHERE name = 'test_loss')) AS best_test_loss,
+    (SELECT u.last FROM summary u WHERE u.trial_id = t.id AND u.key_id = (SELECT id FROM metric_key WHERE name = 'test_accuracy')) AS last_test_accuracy,
+    (SELECT u.best FROM summary u WHERE u.trial_id = t.id AND u.key_id = (SELECT id FROM metric_key WHERE name = 'test_accuracy')) AS best_test_accuracy,
     t.diverged_step, t.diverged_layer, t.diverged_tensor, t.reason,
     (SELECT strftime('%Y-%m-%dT%H:%M:%fZ', min(r.started_ms) / 1000.0, 'unixepoch') FROM run r WHERE r.trial_id = t.id) AS started,
     (SELECT strftime('%Y-%m-%dT%H:%M:%fZ', max(r.ended_ms) / 1000.0, 'unixepoch') FROM run r WHERE r.trial_id = t.id) AS ended,
     t.generation = s.generation AS current, t.key, t.id AS trial_id, t.study_id
 FROM trial t
-JOIN study s ON s.id = t.study_id
-LEFT JOIN summary trl ON trl.trial_id = t.id AND trl.key_id = (SELECT id FROM metric_key WHERE name = 'train_loss')
-LEFT JOIN summary tra ON tra.trial_id = t.id AND tra.key_id = (SELECT id FROM metric_key WHERE name = 'train_accuracy')
-LEFT JOIN summary tel ON tel.trial_id = t.id AND tel.key_id = (SELECT id FROM metric_key WHERE name = 'test_loss')
-LEFT JOIN summary tea ON tea.trial_id = t.id AND tea.key_id = (SELECT id FROM metric_key WHERE name = 'test_accuracy');
+JOIN study s ON s.id = t.study_id;
 INSERT INTO _doc VALUES
     ('trials', 'study', '', 'deterministic', 'name of the study'),
     ('trials', 'variant', '', 'deterministic', 'named alternative of the study'),
@@ -97,11 +101,19 @@ INSERT INTO _doc VALUES
     ('summaries', 'study_id', '', 'runtime', 'study.id');
 
 CREATE VIEW params AS
-SELECT s.name AS study, t.variant, t.cell, t.seed, p.key AS param, coalesce(p.num, p.text) AS value, p.num, p.text, p.swept,
-    p.trial_id, t.study_id
-FROM param p
-JOIN trial t ON t.id = p.trial_id
-JOIN study s ON s.id = t.study_id;
+SELECT s.name AS study, t.variant, t.cell, t.seed, c.key AS param,
+    CASE WHEN c.num IS NULL AND c.text IS NULL
+        THEN (SELECT coalesce(p.num, p.text) FROM param p WHERE p.trial_id = t.id AND p.key = c.key) ELSE coalesce(c.num, c.text) END AS value,
+    CASE WHEN c.num IS NULL AND c.text IS NULL
+        THEN (SELECT p.num FROM param p WHERE p.trial_id = t.id AND p.key = c.key) ELSE c.num END AS num,
+    CASE WHEN c.num IS NULL AND c.text IS NULL
+        THEN (SELECT p.text FROM param p WHERE p.trial_id = t.id AND p.key = c.key) ELSE c.text END AS text,
+    CASE WHEN c.num IS NULL AND c.text IS NULL
+        THEN (SELECT p.swept FROM param p WHERE p.trial_id = t.id AND p.key = c.key) ELSE 0 END AS swept,
+    t.id AS trial_id, t.study_id
+FROM trial t
+JOIN study s ON s.id = t.study_id
+JOIN config_param c ON c.config_id = t.config_id;
 INSERT INTO _doc VALUES
     ('params', 'study', '', 'deterministic', 'name of the study'),
     ('params', 'variant', '', 'deterministic', 'named alternative of the study'),
@@ -118,7 +130,9 @@ INSERT INTO _doc VALUES
 -- Mean, extremes and counts are computed from the rows that are there now. The standard deviation needs a square root, so it is
 -- read from curve_stat, if it was made from the same number of values: rows never change, so the same number means the same rows.
 CREATE VIEW curves AS
-SELECT c.study, c.variant, c.cell, c.metric, c.step, c.mean, d.sd, c.min, c.max, c.n, c.n_nonfinite, c.study_id
+SELECT c.study, c.variant, c.cell, c.metric, c.step, c.mean,
+    (SELECT d.sd FROM curve_stat d WHERE d.trial_id = c.trial_id AND d.key_id = c.key_id AND d.step = c.step AND d.n = c.n) AS sd,
+    c.min, c.max, c.n, c.n_nonfinite, c.study_id
 FROM (
     SELECT s.name AS study, t.variant, t.cell, k.name AS metric, m.step, avg(m.value) AS mean, min(m.value) AS min,
         max(m.value) AS max, count(m.value) AS n, count(m.nonfinite) AS n_nonfinite, t.study_id, m.key_id,
@@ -128,8 +142,7 @@ FROM (
     JOIN metric m ON m.trial_id = t.id
     JOIN metric_key k ON k.id = m.key_id
     GROUP BY s.name, t.study_id, t.variant, t.cell, k.name, m.key_id, m.step
-) c
-LEFT JOIN curve_stat d ON d.trial_id = c.trial_id AND d.key_id = c.key_id AND d.step = c.step AND d.n = c.n;
+) c;
 INSERT INTO _doc VALUES
     ('curves', 'study', '', 'deterministic', 'name of the study'),
     ('curves', 'variant', '', 'deterministic', 'named alternative of the study'),
@@ -146,10 +159,19 @@ INSERT INTO _doc VALUES
 
 CREATE VIEW finals AS
 SELECT f.study, f.variant, f.cell, f.metric, f.n, f.n_trials, f.n_diverged,
-    f.last_mean, d.last_sd, d.last_median, f.last_mean - d.last_half_width AS last_low, f.last_mean + d.last_half_width AS last_high,
+    f.last_mean,
+    (SELECT d.last_sd FROM final_stat d WHERE d.trial_id = f.trial_id AND d.key_id = f.key_id AND d.n_rows = f.n_rows) AS last_sd,
+    (SELECT d.last_median FROM final_stat d WHERE d.trial_id = f.trial_id AND d.key_id = f.key_id AND d.n_rows = f.n_rows) AS last_median,
+    f.last_mean - (SELECT d.last_half_width FROM final_stat d WHERE d.trial_id = f.trial_id AND d.key_id = f.key_id AND d.n_rows = f.n_rows) AS last_low,
+    f.last_mean + (SELECT d.last_half_width FROM final_stat d WHERE d.trial_id = f.trial_id AND d.key_id = f.key_id AND d.n_rows = f.n_rows) AS last_high,
     f.last_min, f.last_max,
-    f.best_mean, d.best_sd, d.best_median, f.best_mean - d.best_half_width AS best_low, f.best_mean + d.best_half_width AS best_high,
-    f.best_min, f.best_max, f.study_id
+    f.best_mean,
+    (SELECT d.best_sd FROM final_stat d WHERE d.trial_id = f.trial_id AND d.key_id = f.key_id AND d.n_rows = f.n_rows) AS best_sd,
+    (SELECT d.best_median FROM final_stat d WHERE d.trial_id = f.trial_id AND d.key_id = f.key_id AND d.n_rows = f.n_rows) AS best_median,
+    f.best_mean - (SELECT d.best_half_width FROM final_stat d WHERE d.trial_id = f.trial_id AND d.key_id = f.key_id AND d.n_rows = f.n_rows) AS best_low,
+    f.best_mean + (SELECT d.best_half_width FROM final_stat d WHERE d.trial_id = f.trial_id AND d.key_id = f.key_id AND d.n_rows = f.n_rows) AS best_high,
+    f.best_min, f.best_max,
+    f.study_id
 FROM (
     SELECT s.name AS study, t.variant, t.cell, k.name AS metric, count(u.last) AS n,
         (SELECT count(*) FROM trial a WHERE a.study_id = t.study_id AND a.variant = t.variant AND a.cell = t.cell
@@ -164,8 +186,7 @@ FROM (
     JOIN summary u ON u.trial_id = t.id
     JOIN metric_key k ON k.id = u.key_id
     GROUP BY s.name, s.generation, t.study_id, t.variant, t.cell, k.name, u.key_id
-) f
-LEFT JOIN final_stat d ON d.trial_id = f.trial_id AND d.key_id = f.key_id AND d.n_rows = f.n_rows;
+) f;
 INSERT INTO _doc VALUES
     ('finals', 'study', '', 'deterministic', 'name of the study'),
     ('finals', 'variant', '', 'deterministic', 'named alternative of the study'),
@@ -211,7 +232,9 @@ INSERT INTO _doc VALUES
     ('selected', 'study_id', '', 'runtime', 'study.id');
 
 CREATE VIEW selected_finals AS
-SELECT f.study, f.variant, f.cell, f.metric, f.n, f.mean, d.sd, f.min, f.max, f.study_id
+SELECT f.study, f.variant, f.cell, f.metric, f.n, f.mean,
+    (SELECT d.sd FROM selected_stat d WHERE d.trial_id = f.trial_id AND d.key_id = f.key_id AND d.n = f.n AND d.n_rows = f.n_rows) AS sd,
+    f.min, f.max, f.study_id
 FROM (
     SELECT s.name AS study, t.variant, t.cell, k.name AS metric, count(m.value) AS n, avg(m.value) AS mean, min(m.value) AS min,
         max(m.value) AS max, t.study_id, m.key_id, min(t.id) AS trial_id, sum(u.n) AS n_rows
@@ -221,8 +244,7 @@ FROM (
     CROSS JOIN metric_key k
     CROSS JOIN metric m ON m.trial_id = t.id AND m.key_id = k.id AND m.step = u.best_step
     GROUP BY s.name, t.study_id, t.variant, t.cell, k.name, m.key_id
-) f
-LEFT JOIN selected_stat d ON d.trial_id = f.trial_id AND d.key_id = f.key_id AND d.n = f.n AND d.n_rows = f.n_rows;
+) f;
 INSERT INTO _doc VALUES
     ('selected_finals', 'study', '', 'deterministic', 'name of the study'),
     ('selected_finals', 'variant', '', 'deterministic', 'named alternative of the study'),
@@ -248,16 +270,19 @@ WITH axis AS (
 ), axes AS (
     SELECT study_id, min(key) AS x_key, max(key) AS y_key FROM axis GROUP BY study_id HAVING count(*) = 2 AND min(numeric) = 1
 )
-SELECT s.name AS study, t.variant, a.x_key, a.y_key, x.num AS x, y.num AS y,
-    avg(CASE WHEN t.state = 'done' THEN u.auc END) AS auc, count(CASE WHEN t.state = 'done' THEN u.auc END) AS n,
-    sum(t.state = 'diverged') AS n_diverged, max(t.state = 'diverged') AS diverged, t.study_id
-FROM axes a
-JOIN study s ON s.id = a.study_id
-JOIN trial t ON t.study_id = s.id AND t.generation = s.generation
-JOIN param x ON x.trial_id = t.id AND x.key = a.x_key
-JOIN param y ON y.trial_id = t.id AND y.key = a.y_key
-LEFT JOIN summary u ON u.trial_id = t.id AND u.key_id = (SELECT id FROM metric_key WHERE name = 'train_loss')
-GROUP BY s.name, t.study_id, t.variant, a.x_key, a.y_key, x.num, y.num;
+SELECT p.study, p.variant, p.x_key, p.y_key, p.x, p.y, avg(p.auc) AS auc, count(p.auc) AS n, sum(p.diverged) AS n_diverged,
+    max(p.diverged) AS diverged, p.study_id
+FROM (
+    SELECT s.name AS study, t.variant, a.x_key, a.y_key, x.num AS x, y.num AS y, t.state = 'diverged' AS diverged, t.study_id,
+        CASE WHEN t.state = 'done' THEN (SELECT u.auc FROM summary u WHERE u.trial_id = t.id
+            AND u.key_id = (SELECT id FROM metric_key WHERE name = 'train_loss')) END AS auc
+    FROM axes a
+    JOIN study s ON s.id = a.study_id
+    JOIN trial t ON t.study_id = s.id AND t.generation = s.generation
+    JOIN param x ON x.trial_id = t.id AND x.key = a.x_key
+    JOIN param y ON y.trial_id = t.id AND y.key = a.y_key
+) p
+GROUP BY p.study, p.study_id, p.variant, p.x_key, p.y_key, p.x, p.y;
 INSERT INTO _doc VALUES
     ('heatmap', 'study', '', 'deterministic', 'name of the study'),
     ('heatmap', 'variant', '', 'deterministic', 'named alternative of the study'),

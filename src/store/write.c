@@ -3,14 +3,16 @@
  * Rows are committed in groups: after 100 ms (store_tick) or 1000 rows. A commit waits for the disk (synchronous =
  * FULL), and it writes every page that its rows touched once, so where rows come faster than 50,000 a second the group
  * may grow to what arrives in 20 ms, at most 16,384 rows; it shrinks back by itself. */
+#include "store/reason.h"
 #include "store/writer.h"
 
+#include "base/clean.h"
+#include "base/killpoint.h"
 #include <assert.h>
 #include <errno.h>
 #include <math.h>
 #include <stdarg.h>
 #include <string.h>
-#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -68,19 +70,14 @@ static void abandon(struct store *s)
 
 int write_fail(struct store *s, const char *what, struct err *e)
 {
-    const int rc = sqlite3_extended_errcode(s->db), reason = sqlite3_system_errno(s->db);
+    const int rc = sqlite3_extended_errcode(s->db), reason = reason_of(s->db);
     char detail[256];
     snprintf(detail, sizeof detail, "%s", sqlite3_errmsg(s->db));
     abandon(s);
     s->failed = ERR_STORAGE;
-    struct statvfs fs;
-    const bool known = statvfs(s->path, &fs) == 0;
-    const unsigned long long left = known ? (unsigned long long)fs.f_bavail * fs.f_frsize : 0;
     switch (rc & 0xff) {
     case SQLITE_FULL:
-        return err_set(e, ERR_STORAGE,
-                       "%s: the disk is full (%llu bytes are left); free some space and run the same command again",
-                       s->path, left);
+        return reason_set(e, s->path, what, reason == EDQUOT ? EDQUOT : ENOSPC);
     case SQLITE_BUSY:
         return err_set(e, ERR_STORAGE,
                        "%s has been locked by another program for %d s; close it and run the same command again",
@@ -89,11 +86,13 @@ int write_fail(struct store *s, const char *what, struct err *e)
         return err_set(e, ERR_STORAGE, "%s cannot be written (read-only file, folder or file system)", s->path);
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
+        if (reason == EIO) /* SQLite takes a disk that cannot be read for a damaged file */
+            return reason_set(e, s->path, what, reason);
         return err_set(e, ERR_STORAGE, "%s is damaged or not a database: %s (sqlite3 %s .recover may save its rows)",
                        s->path, detail, s->path);
-    case SQLITE_IOERR:
-        return err_set(e, ERR_STORAGE, "%s: cannot %s: %s: %s (%llu bytes are left on the disk)", s->path, what, detail,
-                       reason ? strerror(reason) : "input/output error", left);
+    case SQLITE_CANTOPEN:
+    case SQLITE_IOERR: /* SQLite opens once more without O_CREAT, after which ENOENT hides what was wrong */
+        return reason_set(e, s->path, what, reason == ENOENT ? 0 : reason);
     case SQLITE_NOMEM:
         s->failed = ERR_MEMORY;
         return err_set(e, ERR_MEMORY, "%s: out of memory", s->path);
@@ -211,8 +210,8 @@ int write_busy(void *self, int count)
     if (waited >= s->busy_limit_ms)
         return 0;
     if (waited >= BUSY_WARN_MS && !s->busy_warned && !s->closing) {
-        fprintf(stderr, "tprun: warning: %s is locked by another program; waiting up to %d s\n", s->path,
-                s->busy_limit_ms / 1000);
+        clean_print_line(stderr, "tprun: warning: %s is locked by another program; waiting up to %d s", s->path,
+                         s->busy_limit_ms / 1000);
         s->busy_warned = true;
     }
     const struct timespec pause = { .tv_nsec = (count < 10 ? 1 : 20) * 1000000L };
@@ -228,8 +227,8 @@ int write_begin(struct store *s, struct err *e)
     assert(s->pid == getpid()); /* a connection does not survive fork */
     TRY(write_exec(s, SQL_BEGIN, NULL, 0, NULL, e));
     if (s->busy_warned) {
-        fprintf(stderr, "tprun: %s is free again after %.1f s; nothing was lost\n", s->path,
-                (double)(write_monotonic_ms() - s->busy_since_ms) / 1000);
+        clean_print_line(stderr, "tprun: %s is free again after %.1f s; nothing was lost", s->path,
+                         (double)(write_monotonic_ms() - s->busy_since_ms) / 1000);
         s->busy_warned = false;
     }
     s->open_group = true;
@@ -262,7 +261,9 @@ int store_flush(struct store *s, struct err *e)
         return 0;
     TRY(write_begin(s, e));
     TRY(metric_put_summaries(s, e));
+    KILL_POINT(STORE_COMMIT);
     TRY(write_exec(s, SQL_COMMIT, NULL, 0, NULL, e));
+    KILL_POINT(STORE_COMMITTED);
     s->open_group = false;
     s->weight = 0;
     s->acknowledged = s->queued;

@@ -4,13 +4,15 @@
 #define TPRUN_STORE_WRITER_H
 
 #include "store/lock.h"
+#include "store/query.h"
 #include "store/store.h"
 #include "store/summary.h"
 #include <sqlite3.h>
 #include <sys/types.h>
 
 enum {
-    SCHEMA_VERSION = 2,
+    SCHEMA_VERSION = 3,
+    SCHEMA_OLDEST = 2, /* what can be migrated; version 1 was never released */
     APPLICATION_ID = 0x74707275, /* "tpru": what file(1) sees */
     GROUP_MS = 100,              /* a queued row is committed after so long */
     GROUP_ROWS = 1000,           /* or when there are so many */
@@ -31,10 +33,25 @@ enum statement {
     SQL_FORGET_STUDY_FINALS,
     SQL_FORGET_STUDY_SELECTED,
     SQL_FORGET_STUDY_COMPARISONS,
+    SQL_GET_REFRESHED,
+    SQL_SET_REFRESHED,
+    SQL_FORGET_REFRESHED,
     SQL_DELETE_CLAIMS,
     SQL_PUT_CLAIM,
     SQL_FORGET_CLAIMS,
     SQL_PUT_DATASET,
+    SQL_GET_QUEUED,
+    SQL_SET_QUEUED,
+    SQL_DELETE_PLACES,
+    SQL_PUT_PLACE,
+    SQL_GET_PLACES,
+    SQL_GET_CONFIG,
+    SQL_PUT_CONFIG,
+    SQL_PUT_CONFIG_PARAM,
+    SQL_DELETE_CONFIG_PARAMS,
+    SQL_DELETE_CONFIGS,
+    SQL_DESCRIBE_TRIAL,
+    SQL_GET_PARAMS,
     SQL_GET_TRIAL,
     SQL_PUT_TRIAL,
     SQL_UPDATE_TRIAL,
@@ -133,6 +150,7 @@ struct store {
     pid_t pid;
     struct lock lock;
     sqlite3_stmt *statements[N_STATEMENTS];
+    int64_t forgotten; /* study whose statistics are known to be gone; 0 = none */
     int failed;       /* code of the first error; the store then refuses everything */
     bool open_group;  /* a transaction is open */
     int64_t since_ms; /* monotonic, of the first queued row */
@@ -142,6 +160,7 @@ struct store {
     int busy_limit_ms;
     int64_t busy_since_ms;
     bool busy_warned, wal_warned, closing;
+    struct query_limits limits; /* of the measures of claims, see bounded.h */
 
     struct metric_name *names;
     size_t n_names, names_capacity;
@@ -216,6 +235,10 @@ int series_find(struct store *s, int64_t trial_id, size_t name, struct open_tria
 void series_forget(struct store *s, int64_t trial); /* after metric_put_summaries: the trial ended */
 void series_finish(struct store *s);
 
+/* config.c: the text of a parameter's row: that of a value that is no number, or of one that is not finite. */
+const char *config_param_text(const struct store_param *p);
+/* trial.c */
+enum trial_state trial_state_of(const char *name);
 /* study.c: forgets the statistics of a study, whose trials changed other than by new rows. */
 int study_forget_statistics(struct store *s, int64_t study, struct err *e);
 
@@ -223,7 +246,11 @@ int study_forget_statistics(struct store *s, int64_t study, struct err *e);
 int stats_register(sqlite3 *db);
 int stats_refresh(struct store *s, int64_t study, struct err *e);
 int claims_refresh(struct store *s, int64_t study, struct err *e);
-/* views_renew.c: the views of the database become those of this program, if they differ. */
-int views_renew(struct store *s, struct err *e);
+/* views.c: the view study_<name>, in the open transaction. */
+int views_pivot(struct store *s, int64_t study, const char *name, struct err *e);
+/* Its name is free for a view: told before anything is trained, not after. */
+int views_reserve(struct store *s, const char *study, struct err *e);
+/* migrate.c: an empty database (version 0), one of an older version, or one with other views becomes what the model is. */
+int migrate_to_model(struct store *s, int64_t version, struct err *e);
 
 #endif

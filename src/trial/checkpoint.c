@@ -1,9 +1,9 @@
 /* The state of a trial as a safetensors file that PyTorch and NumPy users can open: the parameters by name, the optimizers' slots, and the few
  * numbers that a step does not determine by itself. */
+#include "trial/checkpoint_files.h"
 #include "trial/private.h"
 
 #include "base/hash.h"
-#include "base/safetensors.h"
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -64,20 +64,12 @@ static int add_tensor(void *self, const char *name, size_t rank, const size_t *s
     return 0;
 }
 
-/* One file per state: a training step may be followed by many feedback-only minibatches, and a file that the database names is never written
- * over. */
-static int place_of(const struct trial *t, const char *folder, const char *name, char *path, size_t size)
+/* Writes the state into the opened folder. One file per state: a training step may be followed by many feedback-only minibatches, and a file
+ * that the database names is never written over. */
+static int write_state(struct trial *t, const struct checkpoint_folder *folder, const char *name, char hex[65], struct err *e)
 {
-    if (t->feedback_only.done > 0)
-        return snprintf(path, size, "%s/%s.%" PRId64 ".%" PRId64 ".safetensors", folder, name, t->step, t->feedback_only.done);
-    return snprintf(path, size, "%s/%s.%" PRId64 ".safetensors", folder, name, t->step);
-}
-
-int checkpoint_write(struct trial *t, const char *folder, const char *name, struct sink *sink, struct err *e)
-{
-    char path[4096], hex[65], step[32];
-    if (place_of(t, folder, name, path, sizeof path) >= (int)sizeof path)
-        return err_set(e, ERR_IO, "the path of the checkpoint is too long: %s", folder);
+    char path[sizeof folder->path + CHECKPOINT_NAME_SIZE], step[32];
+    snprintf(path, sizeof path, "%s/%s", folder->path, name);
     snprintf(step, sizeof step, "%" PRId64, t->step);
     const double numbers[N_NUMBERS] = { t->initial_loss, t->batch_loss_sum, t->batch_loss_count };
     const size_t shape[1] = { N_NUMBERS };
@@ -95,11 +87,23 @@ int checkpoint_write(struct trial *t, const char *folder, const char *name, stru
         safetensors_add_metadata(&w, "trial", t->key);
         safetensors_add_metadata(&w, "precision", REAL_NAME);
         safetensors_add_metadata(&w, "step", step);
-        code = safetensors_write(&w, path, hex, e);
+        checkpoint_make_way(folder, name);
+        code = safetensors_write_at(&w, folder->fd, path, hex, e);
     }
     safetensors_writer_free(&w);
+    return code;
+}
+
+int checkpoint_write(struct trial *t, const char *folder, const char *key, struct sink *sink, struct err *e)
+{
+    char name[CHECKPOINT_NAME_SIZE], hex[65];
+    struct checkpoint_folder f;
+    checkpoint_name(name, key, t->step, t->feedback_only.done);
+    TRY(checkpoint_folder_open(&f, folder, true, e));
+    const int code = write_state(t, &f, name, hex, e);
+    checkpoint_folder_close(&f);
     TRY(code);
-    return sink->checkpoint ? sink->checkpoint(sink, t->step, path, hex, e) : 0;
+    return sink->checkpoint ? sink->checkpoint(sink, t->step, name, hex, e) : 0;
 }
 
 struct reader {
@@ -179,18 +183,13 @@ static int restore(struct trial *t, const struct safetensors *f, const char *pat
     return 0;
 }
 
-int trial_restore(struct trial *t, const char *path, const char *sha256, struct err *e)
+int trial_restore(struct trial *t, const struct checkpoint_folder *own, const struct checkpoint_folder *other, const char *name,
+                  const char *sha256, struct err *e)
 {
-    if (sha256) {
-        char hex[65];
-        TRY(hash_file_hex(path, hex, e));
-        if (strcmp(hex, sha256) != 0)
-            return err_set(e, ERR_FORMAT, "%s: SHA-256 is %.16s..., the database says %.16s...: the checkpoint is damaged", path, hex, sha256);
-    }
-    struct safetensors f = { 0 };
+    struct safetensors f;
     const double bytes = 4096 + 16.0 * (double)sizeof(real) * (double)(t->chain.n_vector + t->credit.n_feedback_vector + 65536);
-    TRY(safetensors_open(&f, path, (size_t)bytes, e));
-    const int code = restore(t, &f, path, e);
+    TRY(checkpoint_read(&f, own, other, name, sha256, (size_t)bytes, e));
+    const int code = restore(t, &f, name, e);
     safetensors_close(&f);
     return code;
 }

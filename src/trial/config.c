@@ -174,8 +174,25 @@ static struct node *without_unset(const struct node *own, const struct node *pre
     return rest;
 }
 
+/* The tree of a preset, parsed once for all trials that are bound with the same cache; cache may be NULL. */
+static struct node *parse_preset(const struct preset *preset, struct config_cache *cache, struct arena *a, struct err *e)
+{
+    const size_t index = (size_t)(preset - presets);
+    if (!cache)
+        return tree_parse("preset", preset->parts, strlen(preset->parts), a, e);
+    if (!cache->presets) {
+        size_t n = 0;
+        while (presets[n].name)
+            n++;
+        cache->presets = arena_need(cache->arena, n, sizeof *cache->presets);
+    }
+    if (!cache->presets[index])
+        cache->presets[index] = tree_parse("preset", preset->parts, strlen(preset->parts), cache->arena, e);
+    return cache->presets[index] ? tree_copy(cache->presets[index], a) : NULL; /* the caller writes to it */
+}
+
 /* Lays the file's algorithm over the preset that it names; `algorithm: bp` alone is the short form. */
-static struct node *apply_preset(const struct node *tree, struct arena *a, struct err *e)
+static struct node *apply_preset(const struct node *tree, struct config_cache *cache, struct arena *a, struct err *e)
 {
     const struct node *own = tree_child(tree, "algorithm");
     if (!own || node_is_null(own))
@@ -190,7 +207,7 @@ static struct node *apply_preset(const struct node *tree, struct arena *a, struc
         err_at(e, name->where, "unknown algorithm '%s'%s", name->text, preset_advice(name->text, a));
         return NULL;
     }
-    struct node *parts = tree_parse("preset", preset->parts, strlen(preset->parts), a, e);
+    struct node *parts = parse_preset(preset, cache, a, e);
     struct node *merged = parts ? tree_copy(tree, a) : NULL;
     struct node *algorithm = parts;
     if (own->kind == NODE_MAP && parts)
@@ -207,7 +224,7 @@ static struct node *apply_preset(const struct node *tree, struct arena *a, struc
 static struct node *complete(const struct node *tree, struct arena *a)
 {
     struct err e = { 0 };
-    struct node *whole = apply_preset(tree, a, &e);
+    struct node *whole = apply_preset(tree, NULL, a, &e);
     err_clear(&e);
     return whole;
 }
@@ -232,9 +249,14 @@ const struct study_form config_form = { config_options, complete, can_log };
 
 int config_bind(const struct node *tree, struct config *c, struct arena *a, struct err *e)
 {
+    return config_bind_next(tree, NULL, c, a, e);
+}
+
+int config_bind_next(const struct node *tree, struct config_cache *cache, struct config *c, struct arena *a, struct err *e)
+{
     const size_t before = e->n_errors;
     *c = (struct config){ 0 };
-    struct node *whole = apply_preset(tree, a, e);
+    struct node *whole = apply_preset(tree, cache, a, e);
     if (whole) {
         bind_tree(whole, config_options, c, "", a, e);
         if (e->n_errors == before)

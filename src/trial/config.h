@@ -95,6 +95,12 @@ extern const struct study_form config_form;
 /* Binds a trial's tree and checks that its parts fit (needs meet gives, shapes chain up, the batch fits the data). Every mistake goes to e
  * with its place. The result lives in a. */
 int config_bind(const struct node *tree, struct config *c, struct arena *a, struct err *e);
+/* The same for one of many trials: the cache keeps the presets that were parsed. */
+struct config_cache {
+    struct arena *arena; /* outlives the cache */
+    struct node **presets; /* NULL at first */
+};
+int config_bind_next(const struct node *tree, struct config_cache *cache, struct config *c, struct arena *a, struct err *e);
 /* Binds a preset as it is, without changes of a file. */
 int config_preset(const char *name, struct config_algorithm *algorithm, struct arena *a, struct err *e);
 /* SHA-256 of the canonical form without budget keys. */

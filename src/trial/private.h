@@ -248,7 +248,7 @@ extern const struct registry measure_registry;
 int measure_all(struct trial *t, struct sink *sink, struct err *e);
 
 /* ---- checkpoint.c ---- */
-int checkpoint_write(struct trial *t, const char *folder, const char *name, struct sink *sink, struct err *e);
+int checkpoint_write(struct trial *t, const char *folder, const char *key, struct sink *sink, struct err *e);
 /* SHA-256 over all parameters by name. */
 void checkpoint_weights_hash(const struct trial *t, char hex[65]);
 

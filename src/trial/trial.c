@@ -122,7 +122,7 @@ static int save(struct run *r, struct err *e)
     if (!r->control->checkpoint_folder)
         return 0;
     clock_lap(r->lap, r->t->cost_ns[COST_TRAIN]);
-    TRY(checkpoint_write(r->t, r->control->checkpoint_folder, r->control->checkpoint_name, r->sink, e));
+    TRY(checkpoint_write(r->t, r->control->checkpoint_folder, r->control->checkpoint_key, r->sink, e));
     clock_lap(r->lap, r->t->cost_ns[COST_CHECKPOINT]);
     r->saved_at = r->lap[0];
     return 0;

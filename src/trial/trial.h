@@ -6,6 +6,7 @@
 #define TPRUN_TRIAL_TRIAL_H
 
 #include "base/sink.h"
+#include "trial/checkpoint_files.h"
 #include "trial/config.h"
 
 struct trial;
@@ -19,7 +20,7 @@ struct trial_control {
     void (*progress)(void *self, int64_t step, double loss);
     void *self;
     const char *checkpoint_folder; /* NULL: no checkpoints */
-    const char *checkpoint_name;   /* files are <folder>/<name>.<step>.safetensors */
+    const char *checkpoint_key;    /* what their names begin with: 16 hexadecimal digits, more are not read */
 };
 enum { TRIAL_CONTINUE, TRIAL_CHECKPOINT, TRIAL_STOP };
 
@@ -33,8 +34,10 @@ struct trial_outcome {
 
 int trial_open(struct trial **t, const struct config *c, struct err *e);
 void trial_close(struct trial *t);
-/* Restores a checkpoint; sha256 may be NULL. Errors leave the trial as it was before the call: ERR_FORMAT, ERR_IO. */
-int trial_restore(struct trial *t, const char *path, const char *sha256, struct err *e);
+/* Restores a checkpoint (trial/checkpoint_files.h); sha256 and other may be NULL. Errors leave the trial as it was before the call:
+ * ERR_FORMAT, ERR_IO. */
+int trial_restore(struct trial *t, const struct checkpoint_folder *own, const struct checkpoint_folder *other, const char *name,
+                  const char *sha256, struct err *e);
 int64_t trial_step_number(const struct trial *t);
 /* Trains to the budget. Returns 0, ERR_STOPPED after a checkpoint, ERR_DIVERGED or ERR_SINGULAR (a result: outcome says where), or another
  * error. Logs at step 0, every log.every steps and at the end. A checkpoint is written at the end too. */

@@ -85,8 +85,21 @@ static void bind_to_parent(pid_t parent)
     }
 }
 
+/* A job's worker is told by its runner what to do: a signal that a supervisor sends to every process must not end it
+ * before its checkpoint. The runner has started it with these signals blocked. */
+static void settle_signals(bool job)
+{
+    static const int runners[] = { SIGINT, SIGTERM, SIGUSR1, SIGHUP };
+    sigset_t none;
+    for (size_t i = 0; job && i < sizeof runners / sizeof *runners; i++)
+        signal(runners[i], SIG_IGN);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
 int main(int argc, char **argv)
 {
+    settle_signals(argc == 3 && !strcmp(argv[1], "--parent"));
     signal(SIGXFSZ, SIG_IGN); /* a full disk is an error of write(2) */
     signal(SIGPIPE, SIG_IGN);
     if (argc == 3 && !strcmp(argv[1], "--parent")) {

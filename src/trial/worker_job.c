@@ -3,6 +3,7 @@
 #include "trial/worker.h"
 
 #include "base/frame.h"
+#include "base/killpoint.h"
 #include "math/blas.h"
 #include "spec/tree.h"
 #include "trial/protocol.h"
@@ -27,8 +28,8 @@ struct worker {
 };
 
 struct job {
-    const char *config, *folder, *name;
-    const char *path[2], *sha256[2];
+    const char *config, *folder, *other, *key;
+    const char *checkpoint[2], *sha256[2];
     int64_t memory_limit, stop_at;
 };
 
@@ -119,13 +120,13 @@ static int put_event(struct sink *s, int64_t step, const char *kind, const char 
     return frame_done(w);
 }
 
-static int put_checkpoint(struct sink *s, int64_t step, const char *path, const char *sha256, struct err *e)
+static int put_checkpoint(struct sink *s, int64_t step, const char *name, const char *sha256, struct err *e)
 {
     (void)e;
     struct worker *w = (struct worker *)s;
     frame_begin(&w->out, MESSAGE_CHECKPOINT);
     frame_put_int(&w->out, step);
-    put_text(&w->out, path);
+    put_text(&w->out, name);
     put_text(&w->out, sha256);
     frame_end(&w->out);
     flush(w);
@@ -162,6 +163,7 @@ static void receive(struct worker *w, bool wait)
 static int on_poll(void *self)
 {
     struct worker *w = self;
+    KILL_POINT(WORKER_STEP);
     if (w->stop_at && trial_step_number(w->trial) >= w->stop_at)
         return TRIAL_STOP;
     const int64_t now = worker_now_ns();
@@ -194,11 +196,12 @@ static int read_job(struct worker *w, struct job *job, struct err *e)
         return err_set(e, ERR_INTERNAL, "the runner sent message %u before a job", f.type);
     TRY(frame_get_string(&f, &job->config, e));
     for (int i = 0; i < 2; i++) {
-        TRY(frame_get_string(&f, &job->path[i], e));
+        TRY(frame_get_string(&f, &job->checkpoint[i], e));
         TRY(frame_get_string(&f, &job->sha256[i], e));
     }
     TRY(frame_get_string(&f, &job->folder, e));
-    TRY(frame_get_string(&f, &job->name, e));
+    TRY(frame_get_string(&f, &job->other, e));
+    TRY(frame_get_string(&f, &job->key, e));
     TRY(frame_get_int(&f, &job->memory_limit, e));
     return frame_get_int(&f, &job->stop_at, e);
 }
@@ -213,17 +216,25 @@ int worker_read_config(const char *name, const char *text, size_t n, struct conf
 
 /* The newest checkpoint that verifies, else the one before, else the beginning. refused[i] says why checkpoint i was
  * not taken. */
-static void restore(struct trial *t, const struct job *job, struct err refused[2])
+static int restore(struct trial *t, const struct job *job, struct err refused[2], struct err *e)
 {
-    for (int i = 0; i < 2 && job->path[i]; i++)
-        if (trial_restore(t, job->path[i], job->sha256[i], &refused[i]) == 0)
-            return;
+    struct checkpoint_folder own = { .fd = -1 }, other = { .fd = -1 };
+    int code = checkpoint_folder_open(&own, job->folder, true, e);
+    if (code == 0 && job->other)
+        code = checkpoint_folder_open(&other, job->other, false, e);
+    for (int i = 0; i < 2 && code == 0 && job->checkpoint[i]; i++)
+        if (trial_restore(t, &own, job->other ? &other : NULL, job->checkpoint[i], job->sha256[i], &refused[i]) == 0)
+            break;
+    checkpoint_folder_close(&own);
+    checkpoint_folder_close(&other);
+    return code;
 }
 
 static int run_job(struct worker *w, const struct job *job, struct trial_outcome *outcome, struct arena *a,
                    struct err *e)
 {
     struct config c = { 0 };
+    KILL_POINT(WORKER_JOB);
     TRY(worker_read_config("the runner's job", job->config, strlen(job->config), &c, a, e));
     if (job->memory_limit >
         0) { /* after the warm-up of BLAS, which waits for ever when it finds no memory for its buffers */
@@ -233,7 +244,8 @@ static int run_job(struct worker *w, const struct job *job, struct trial_outcome
     }
     TRY(trial_open(&w->trial, &c, e));
     struct err refused[2] = { { 0 }, { 0 } };
-    restore(w->trial, job, refused);
+    TRY(restore(w->trial, job, refused, e));
+    KILL_POINT(WORKER_RESTORED);
     frame_begin(&w->out, MESSAGE_HELLO);
     frame_put_string(&w->out, blas_kernel());
     frame_put_int(&w->out, trial_step_number(w->trial));
@@ -249,7 +261,7 @@ static int run_job(struct worker *w, const struct job *job, struct trial_outcome
                                            .progress = on_progress,
                                            .self = w,
                                            .checkpoint_folder = job->folder,
-                                           .checkpoint_name = job->name };
+                                           .checkpoint_key = job->key };
     return trial_run(w->trial, &w->sink, &control, outcome, e);
 }
 
@@ -262,6 +274,7 @@ int worker_serve(void)
     struct arena a;
     struct err e = { 0 };
     arena_init(&a, 0);
+    KILL_POINT(WORKER_STARTED);
     int code = blas_start(&e);
     if (code == 0)
         worker_warm_up();
@@ -269,6 +282,7 @@ int worker_serve(void)
         code = read_job(&w, &job, &e);
     if (code == 0)
         code = run_job(&w, &job, &outcome, &a, &e);
+    KILL_POINT(WORKER_END);
     frame_begin(&w.out, MESSAGE_END);
     frame_put_int(&w.out, code);
     put_text(&w.out, err_first(&e));

@@ -3,6 +3,8 @@
 #include "check_main.h"
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 static const char file_text[] = "algorithm:\n  propagate: difference\n\tk\xc3\xa9y: \x1b[31m bad\r\nlast";
 static const struct source file = { .name = "experiments/ablate.yaml",
@@ -201,6 +203,27 @@ START_TEST(very_long_words_have_no_neighbour)
 }
 END_TEST
 
+START_TEST(no_memory_ends_with_a_status_and_a_word)
+{
+    int out[2];
+    char text[256] = "";
+    ck_assert_int_eq(pipe(out), 0);
+    const pid_t child = fork();
+    if (child == 0) {
+        dup2(out[1], STDERR_FILENO);
+        err_no_memory("%d bytes of text", 64);
+    }
+    int status;
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert(WIFEXITED(status));
+    ck_assert_int_eq(WEXITSTATUS(status), err_exit_status(ERR_MEMORY));
+    ck_assert_int_gt(read(out[0], text, sizeof text - 1), 0);
+    ck_assert_str_eq(text, "tprun: error: out of memory (64 bytes of text)\n");
+    close(out[0]);
+    close(out[1]);
+}
+END_TEST
+
 static void add_tests(TCase *c)
 {
     tcase_add_test(c, positioned_messages);
@@ -214,6 +237,7 @@ static void add_tests(TCase *c)
     tcase_add_test(c, exit_status);
     tcase_add_loop_test(c, nearest_names, 0, (int)(sizeof slips / sizeof *slips));
     tcase_add_test(c, very_long_words_have_no_neighbour);
+    tcase_add_test(c, no_memory_ends_with_a_status_and_a_word);
 }
 
 CHECK_MAIN("err", add_tests)

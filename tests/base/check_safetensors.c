@@ -107,6 +107,22 @@ START_TEST(what_was_written_is_read)
 }
 END_TEST
 
+START_TEST(metadata_of_others_is_valid_json)
+{
+    make_folder();
+    struct safetensors_writer w = { 0 };
+    struct safetensors f;
+    struct err e = { 0 };
+    safetensors_add_metadata(&w, "variant", "\x1b[31m\u202e\xff\"");
+    ck_assert_int_eq(safetensors_write(&w, path, NULL, &e), 0);
+    safetensors_writer_free(&w);
+    ck_assert_msg(safetensors_open(&f, path, 1 << 20, &e) == 0, "%s", err_first(&e));
+    ck_assert_str_eq(safetensors_metadata(&f, "variant"), "\x1b[31m\u202e\ufffd\"");
+    safetensors_close(&f);
+    remove_folder();
+}
+END_TEST
+
 START_TEST(bytes_do_not_depend_on_the_order_of_adding)
 {
     make_folder();
@@ -395,6 +411,7 @@ END_TEST
 static void add_tests(TCase *tcase)
 {
     tcase_add_test(tcase, what_was_written_is_read);
+    tcase_add_test(tcase, metadata_of_others_is_valid_json);
     tcase_add_test(tcase, bytes_do_not_depend_on_the_order_of_adding);
     tcase_add_test(tcase, layout);
     tcase_add_test(tcase, other_writers);

@@ -3,6 +3,7 @@
 #include <locale.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static int to_double(const char *s, double *v)
@@ -248,6 +249,36 @@ START_TEST(very_long_numbers_are_refused)
 }
 END_TEST
 
+/* Short decimals are read and whole numbers written without the C library, to the same bits and characters. */
+START_TEST(short_numbers_are_those_of_the_library)
+{
+    uint64_t random = 1;
+    for (int i = 0; i < 200000; i++) {
+        char s[64], whole[40];
+        double value;
+        struct text t = { 0 };
+        random = random * 6364136223846793005u + 1442695040888963407u;
+        const int64_t digits = (int64_t)(random >> 13) % 1000000000000000;
+        snprintf(s, sizeof s, "%lldE%d", (long long)digits, (int)(random % 49) - 24);
+        ck_assert_int_eq(to_double(s, &value), 0);
+        ck_assert_msg(value == strtod(s, NULL), "%s", s);
+        snprintf(s, sizeof s, "%.15g", (double)(i % 2 ? digits : -digits));
+        text_json_number(&t, (double)(i % 2 ? digits : -digits));
+        ck_assert_str_eq(t.s, s);
+        text_clear(&t);
+        text_json_int(&t, (int64_t)random);
+        snprintf(whole, sizeof whole, "%lld", (long long)(int64_t)random);
+        ck_assert_str_eq(t.s, whole);
+        text_free(&t);
+    }
+    struct text t = { 0 };
+    text_json_int(&t, INT64_MIN);
+    text_json_int(&t, 0);
+    ck_assert_str_eq(t.s, "-92233720368547758080");
+    text_free(&t);
+}
+END_TEST
+
 START_TEST(a_locale_changes_nothing)
 {
     if (!setlocale(LC_NUMERIC, "de_DE.UTF-8") && !setlocale(LC_NUMERIC, "de_DE.utf8") &&
@@ -280,6 +311,7 @@ static void add_tests(TCase *c)
     tcase_add_loop_test(c, reads_integers, 0, COUNT(integers));
     tcase_add_loop_test(c, refuses_what_is_no_integer, 0, COUNT(no_integers));
     tcase_add_test(c, very_long_numbers_are_refused);
+    tcase_add_test(c, short_numbers_are_those_of_the_library);
     tcase_add_test(c, a_locale_changes_nothing);
 }
 

@@ -17,7 +17,8 @@ static const char *const names[NAMES] = { "train_loss",    "test_loss",         
 
 static int write_round(struct store *s, int64_t study, int round, double *seconds, struct err *e)
 {
-    int64_t id[TRIALS];
+    int64_t id[TRIALS], config;
+    TRY(store_put_config(s, &(struct store_config){ "00", "{}", 0, NULL }, &config, e));
     for (int i = 0; i < TRIALS; i++) {
         char key[65];
         struct store_trial_row row;
@@ -27,7 +28,7 @@ static int write_round(struct store *s, int64_t study, int round, double *second
                                            .variant = i ? "bp" : "tp",
                                            .cell = "",
                                            .seed = round,
-                                           .config = "{}",
+                                           .config = config,
                                            .budget = STEPS };
         TRY(store_put_trial(s, &trial, &row, e));
         id[i] = row.id;

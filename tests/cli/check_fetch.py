@@ -107,7 +107,7 @@ class Base(unittest.TestCase):
     def run_program(self, *arguments, **more):
         environment = {k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy")}
         environment.update(more)
-        return subprocess.run([str(a) for a in arguments], capture_output=True, text=True, env=environment, timeout=60)
+        return subprocess.run([str(a) for a in arguments], capture_output=True, text=True, env=environment, timeout=1000)
 
     def fetch(self, *sources, digest=sha(BYTES), size=len(BYTES), stall=1):
         return self.run_program(FETCH_ONE, self.folder, stall, "file", NAME, size, digest, *sources)

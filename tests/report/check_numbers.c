@@ -1,41 +1,9 @@
 /* Moments, intervals and axes. */
 #include "check_main.h"
-#include "report/moments.h"
+#include "stat/moments.h"
 #include "report/scale.h"
 #include <math.h>
 #include <string.h>
-
-START_TEST(moments_of_four_numbers)
-{
-    static const double x[] = { 2.385, -1.25, 7.5, 0.125 };
-    struct moments m = { 0 };
-    for (size_t i = 0; i < 4; i++)
-        moments_add(&m, x[i]);
-    ck_assert_double_eq_tol(m.mean, 2.19, 1e-14);
-    /* squares: 0.038025 + 11.8336 + 28.1961 + 4.264225 */
-    ck_assert_double_eq_tol(moments_sd(&m), sqrt(44.33195 / 3), 1e-14);
-    ck_assert(m.min == -1.25 && m.max == 7.5);
-    ck_assert_double_eq_tol(moments_half_width(&m), 3.182446305 * sqrt(44.33195 / 3) / 2, 1e-8);
-    struct moments one = { 0 };
-    moments_add(&one, 3);
-    ck_assert(isnan(moments_sd(&one)) && isnan(moments_half_width(&one)));
-}
-END_TEST
-
-/* Abramowitz and Stegun, Table 26.10, and more digits from any statistics package. */
-START_TEST(student_quantiles)
-{
-    static const struct {
-        size_t degrees;
-        double t;
-    } known[] = { { 1, 12.7062047364 }, { 2, 4.3026527297 },  { 3, 3.1824463053 },
-                  { 4, 2.7764451052 },  { 5, 2.5705818356 },  { 9, 2.2621571628 },
-                  { 10, 2.2281388520 }, { 30, 2.0422724563 }, { 120, 1.9799304050 } };
-    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
-        ck_assert_double_eq_tol(moments_student(known[i].degrees), known[i].t, 1e-8);
-    ck_assert_double_eq_tol(moments_student(1000000), 1.959966, 1e-5);
-}
-END_TEST
 
 static void labels(struct scale s, size_t n, char *out)
 {
@@ -82,8 +50,6 @@ END_TEST
 
 static void add_tests(TCase *t)
 {
-    tcase_add_test(t, moments_of_four_numbers);
-    tcase_add_test(t, student_quantiles);
     tcase_add_test(t, ticks_are_round);
     tcase_add_test(t, places_lie_on_the_axis);
 }

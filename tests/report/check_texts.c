@@ -1,6 +1,6 @@
 /* Hostile names, and paths of links. */
 #include "check_main.h"
-#include "report/escape.h"
+#include "base/clean.h"
 #include "report/output.h"
 #include <string.h>
 
@@ -15,27 +15,28 @@ static void expect(void (*escape)(struct text *, const char *), const char *s, c
 
 START_TEST(xml)
 {
-    expect(escape_xml, "tp <b> & \"x\"", "tp &lt;b&gt; &amp; &quot;x&quot;");
-    expect(escape_xml, "a\nb\tc", "a b c");
-    expect(escape_xml, "\x01\x7f", "\xEF\xBF\xBD\xEF\xBF\xBD");
-    expect(escape_xml, "Größe β 𝄞", "Größe β 𝄞");
-    expect(escape_xml, "\xC3", "\xEF\xBF\xBD");                                 /* cut */
-    expect(escape_xml, "\xC0\xAF", "\xEF\xBF\xBD\xEF\xBF\xBD");                 /* overlong */
-    expect(escape_xml, "\xED\xA0\x80", "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD"); /* a surrogate */
-    expect(escape_xml, "\xEF\xBF\xBE", "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD"); /* no character of XML */
-    expect(escape_xml, "\xF4\x90\x80\x80", "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD"); /* above U+10FFFF */
-    expect(escape_xml, "\xC2\x85", "\xEF\xBF\xBD\xEF\xBF\xBD"); /* a control of Latin-1 */
+    expect(clean_xml, "tp <b> & \"x\"", "tp &lt;b&gt; &amp; &quot;x&quot;");
+    expect(clean_xml, "a\nb\tc", "a b c");
+    expect(clean_xml, "\x01\x7f", "\xEF\xBF\xBD\xEF\xBF\xBD");
+    expect(clean_xml, "Größe β 𝄞", "Größe β 𝄞");
+    expect(clean_xml, "\xC3", "\xEF\xBF\xBD");                                 /* cut */
+    expect(clean_xml, "\xC0\xAF", "\xEF\xBF\xBD\xEF\xBF\xBD");                 /* overlong */
+    expect(clean_xml, "\xED\xA0\x80", "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD"); /* a surrogate */
+    expect(clean_xml, "\xEF\xBF\xBE", "\xEF\xBF\xBD");                             /* no character of XML */
+    expect(clean_xml, "\xF4\x90\x80\x80", "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD"); /* above U+10FFFF */
+    expect(clean_xml, "\xC2\x85", "\xEF\xBF\xBD"); /* a control of Latin-1 */
 }
 END_TEST
 
 START_TEST(markdown)
 {
-    expect(escape_markdown, "a | b\nc", "a \\| b c");
-    expect(escape_markdown, "<script>", "&lt;script>");
-    expect(escape_markdown, "[x](javascript:y) *z* `c`", "\\[x\\](javascript:y) \\*z\\* \\`c\\`");
-    expect(escape_code, "tp_off", "`tp_off`");
-    expect(escape_code, "a`b|c", "`a'b\\|c`");
-    ck_assert_uint_eq(escape_width("β = 10⁻³"), 8);
+    expect(clean_markdown, "a | b\nc", "a \\| b c");
+    expect(clean_markdown, "<script>", "&lt;script>");
+    expect(clean_markdown, "[x](javascript:y) *z* `c`", "\\[x\\](javascript:y) \\*z\\* \\`c\\`");
+    expect(clean_code, "tp_off", "`tp_off`");
+    expect(clean_code, "a`b|c", "`a'b\\|c`");
+    expect(clean_code, "a`b\\|c", "a\\`b\\\\\\|c");
+    ck_assert_uint_eq(clean_width("β = 10⁻³"), 8);
 }
 END_TEST
 

@@ -113,7 +113,7 @@ class Report(unittest.TestCase):
 
     @classmethod
     def tprun(cls, *args, status=(0,)):
-        done = subprocess.run([TPRUN, *args], capture_output=True, text=True, env=cls.environment, cwd=cls.folder, timeout=100,
+        done = subprocess.run([TPRUN, *args], capture_output=True, text=True, env=cls.environment, cwd=cls.folder, timeout=1000,
                               check=False)
         if done.returncode not in status:
             raise AssertionError(f"tprun {' '.join(args)}: {done.returncode}\n{done.stdout}\n{done.stderr}")

@@ -75,7 +75,7 @@ START_TEST(a_job_too_long_for_a_frame_is_refused)
     ck_assert_ptr_nonnull(config);
     memset(config, ' ', FRAME_MAX);
     config[FRAME_MAX] = 0;
-    struct wire_job job = { .config = config, .folder = "f", .name = "n" };
+    struct wire_job job = { .config = config, .folder = "f", .key = "k" };
     ck_assert_int_eq(wire_put_job(&b, &job, &e), ERR_SPEC);
     err_clear(&e);
     job.config = "{}";

@@ -47,7 +47,7 @@ class Files(unittest.TestCase):
         return shutil.copytree(os.path.join(HERE, kind), os.path.join(self.folder, kind))
 
     def call(self, folder, *args):
-        return subprocess.run([TPRUN, *args], cwd=folder, env=ENVIRONMENT, stdin=subprocess.DEVNULL, capture_output=True, timeout=60,
+        return subprocess.run([TPRUN, *args], cwd=folder, env=ENVIRONMENT, stdin=subprocess.DEVNULL, capture_output=True, timeout=1000,
                               check=False)
 
     def test_good(self):
@@ -88,7 +88,7 @@ def update():
     bad = os.path.join(HERE, "bad")
     for name in names("bad"):
         done = subprocess.run([TPRUN, "plan", name + ".yaml"], cwd=bad, env=ENVIRONMENT, stdin=subprocess.DEVNULL, capture_output=True,
-                              timeout=60, check=False)
+                              timeout=1000, check=False)
         with open(os.path.join(bad, name + ".err"), "wb") as f:
             f.write(done.stderr)
 

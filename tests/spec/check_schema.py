@@ -92,7 +92,7 @@ def finite(value):
 class Schema(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.text = subprocess.run([TPRUN, "schema"], capture_output=True, check=True, timeout=60).stdout.decode()
+        cls.text = subprocess.run([TPRUN, "schema"], capture_output=True, check=True, timeout=1000).stdout.decode()
         cls.schema = json.loads(cls.text)
         cls.validator = jsonschema.Draft7Validator(cls.schema)
 

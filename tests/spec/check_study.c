@@ -380,6 +380,55 @@ START_TEST(extending)
 }
 END_TEST
 
+/* A rule about names must not be gone round by a link: of the file, or of a folder on the way. */
+START_TEST(extending_through_links)
+{
+    memcpy(folder + sizeof folder - 7, "XXXXXX", 6);
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    static const char *const names[] = { "in/sub", "in", "out", NULL };
+    for (size_t i = sizeof names / sizeof *names - 1; i-- > 0;)
+        ck_assert_int_eq(mkdir(arena_printf(&arena, "%s/%s", folder, names[i]), 0700), 0);
+    static const char file_whole[] = "version: 1\nexperiment: whole\na: 1\n";
+    const char *const files[] = {
+        write_file("out/base.yaml", file_whole),
+        write_file("in/sub/base.yaml", file_whole),
+        write_file("in/file.yaml", "extends: link.yaml\n"),
+        write_file("in/above.yaml", "extends: above/base.yaml\n"),
+        write_file("in/chain.yaml", "extends: sub/next.yaml\n"),
+        write_file("in/sub/next.yaml", "extends: link.yaml\n"),
+        write_file("in/inside.yaml", "extends: inner/base.yaml\n"),
+        write_file("in/dangling.yaml", "extends: nowhere.yaml\n"),
+    };
+    static const char *const links[][2] = { { "../out/base.yaml", "in/link.yaml" }, { "../out", "in/above" },
+                                            { "../../out/base.yaml", "in/sub/link.yaml" }, { "sub", "in/inner" },
+                                            { "nothing", "in/nowhere.yaml" }, { "in", "seen" } };
+    for (size_t i = 0; i < sizeof links / sizeof *links; i++)
+        ck_assert_int_eq(symlink(links[i][0], arena_printf(&arena, "%s/%s", folder, links[i][1])), 0);
+    static const char leads_out[] =
+        "1:10: extends: '%s' is or goes through a symbolic link that leads out of the folder of this file\n";
+    ck_assert_int_eq(open_path(files[2]), ERR_SPEC);
+    ck_assert_str_eq(messages(), arena_printf(&arena, leads_out, "link.yaml"));
+    ck_assert_int_eq(open_path(files[3]), ERR_SPEC);
+    ck_assert_str_eq(messages(), arena_printf(&arena, leads_out, "above/base.yaml"));
+    ck_assert_int_eq(open_path(files[4]), ERR_SPEC);
+    ck_assert_str_eq(messages(), arena_printf(&arena, leads_out, "link.yaml"));
+    ck_assert_int_eq(open_path(files[7]), ERR_SPEC);
+    ck_assert_str_eq(messages(), "0:0: cannot be read: No such file or directory\n  1:10: it is extended here\n");
+    /* one that stays inside is a file like any other, also when the folder itself is reached by a link */
+    ck_assert_int_eq(open_path(files[6]), 0);
+    study_close(&study);
+    ck_assert_int_eq(open_path(arena_printf(&arena, "%s/seen/inside.yaml", folder)), 0);
+    study_close(&study);
+    for (size_t i = 0; i < sizeof links / sizeof *links; i++)
+        ck_assert_int_eq(unlink(arena_printf(&arena, "%s/%s", folder, links[i][1])), 0);
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        ck_assert_int_eq(unlink(files[i]), 0);
+    for (size_t i = 0; names[i]; i++)
+        ck_assert_int_eq(rmdir(arena_printf(&arena, "%s/%s", folder, names[i])), 0);
+    ck_assert_int_eq(rmdir(folder), 0);
+}
+END_TEST
+
 #define COUNT(x) (int)(sizeof(x) / sizeof *(x))
 
 static void add_tests(TCase *c)
@@ -396,6 +445,7 @@ static void add_tests(TCase *c)
     tcase_add_loop_test(c, every_mistake_at_once, 0, COUNT(mistakes));
     tcase_add_test(c, seeds);
     tcase_add_test(c, extending);
+    tcase_add_test(c, extending_through_links);
 }
 
 CHECK_MAIN("study", add_tests)

@@ -102,9 +102,11 @@ START_TEST(of_many_at_once_one_wins)
     enum { RUNNERS = 12, ROUNDS = 4 };
     for (int round = 0; round < ROUNDS; round++) {
         struct fixture f = fixture_folder();
-        int go[2];
+        int go[2], answers[2], release[2];
         pid_t children[RUNNERS];
         ck_assert_int_eq(pipe(go), 0);
+        ck_assert_int_eq(pipe(answers), 0);
+        ck_assert_int_eq(pipe(release), 0);
         for (int i = 0; i < RUNNERS; i++) {
             children[i] = fork();
             if (children[i] == 0) {
@@ -112,18 +114,24 @@ START_TEST(of_many_at_once_one_wins)
                 struct store *s;
                 char byte;
                 close(go[1]);
+                close(release[1]);
                 if (read(go[0], &byte, 1) != 0) /* the starting shot: the pipe closes */
                     _exit(3);
                 const int code = store_open(&s, f.path, &e);
-                if (code == 0) {
-                    const struct timespec t = { 0, 400 * 1000000L };
-                    nanosleep(&t, NULL);
-                }
+                if (write(answers[1], "x", 1) != 1 || read(release[0], &byte, 1) != 0) /* an owner stays till all have asked */
+                    _exit(3);
                 _exit(code == 0 ? 0 : code == ERR_LOCKED ? 1 : 2);
             }
         }
         close(go[0]);
         close(go[1]);
+        char byte;
+        for (int i = 0; i < RUNNERS; i++)
+            ck_assert_int_eq(read(answers[0], &byte, 1), 1);
+        close(answers[0]);
+        close(answers[1]);
+        close(release[0]);
+        close(release[1]);
         int owners = 0, refused = 0;
         for (int i = 0; i < RUNNERS; i++) {
             int status;

@@ -245,12 +245,13 @@ START_TEST(groups_are_committed_by_number_and_by_time)
 
     OK(store_metric(f.s, t, 0, "m", 2000, 0, &e));
     OK(store_tick(f.s, &due, &e));
-    ck_assert_int_gt(due, 0);
-    ck_assert_int_le(due, GROUP_MS);
-    ck_assert_uint_eq(store_acknowledged(f.s), base + GROUP_ROWS);
-    usleep((useconds_t)(due + 5) * 1000);
-    OK(store_tick(f.s, &due, &e));
-    ck_assert_int_eq(due, -1);
+    while (due >= 0) { /* it tells how long to wait, until it has committed */
+        ck_assert_int_gt(due, 0);
+        ck_assert_int_le(due, GROUP_MS);
+        ck_assert_uint_eq(store_acknowledged(f.s), base + GROUP_ROWS);
+        usleep((useconds_t)due * 1000);
+        OK(store_tick(f.s, &due, &e));
+    }
     ck_assert_uint_eq(store_acknowledged(f.s), base + GROUP_ROWS + 1);
     check_text(f.path, "SELECT count(*) FROM metric", "1001");
     fixture_close(&f);

@@ -37,7 +37,7 @@ START_TEST(deterministic_tables_are_those_of_the_digest)
                "SELECT group_concat(t) FROM (SELECT DISTINCT d.\"table\" AS t FROM _doc d JOIN sqlite_master m ON "
                "m.name = d.\"table\" AND "
                "m.type = 'table' WHERE class = 'deterministic' ORDER BY 1)",
-               "claim,dataset,layer_metric,metric,param,study,summary,trial");
+               "claim,config,config_param,dataset,layer_metric,metric,param,study,summary,trial");
     /* Row ids, times and places never are. */
     check_text(f.path,
                "SELECT count(*) FROM _doc d JOIN sqlite_master m ON m.name = d.\"table\" AND m.type = 'table' WHERE "

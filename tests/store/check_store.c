@@ -4,7 +4,8 @@
 #include "store/writer.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <time.h>
+#include <poll.h>
+#include <signal.h>
 
 START_TEST(creates_folders_and_marks_the_file)
 {
@@ -17,7 +18,7 @@ START_TEST(creates_folders_and_marks_the_file)
     sqlite3 *db = plain_open(path);
     ck_assert_str_eq(plain_text(db, "PRAGMA journal_mode", text), "wal");
     ck_assert_str_eq(plain_text(db, "PRAGMA application_id", text), "1953526389");
-    ck_assert_str_eq(plain_text(db, "PRAGMA user_version", text), "2");
+    ck_assert_str_eq(plain_text(db, "PRAGMA user_version", text), "3");
     ck_assert_str_eq(plain_text(db, "PRAGMA integrity_check", text), "ok");
     sqlite3_close(db);
     OK(store_close(s, &e));
@@ -108,7 +109,7 @@ START_TEST(refuses_what_is_no_database)
     FAILS(ERR_STORAGE, "empty", store_open(&s, "", &e));
     FAILS(ERR_STORAGE, "not a regular file", store_open(&s, f.folder, &e));
     FAILS(ERR_STORAGE, "not a regular file", store_open(&s, "/dev/null", &e));
-    FAILS(ERR_STORAGE, "cannot create", store_open(&s, "/dev/null/results.db", &e));
+    FAILS(ERR_STORAGE, "cannot make the folder /dev/null: there is something else", store_open(&s, "/dev/null/results.db", &e));
     FAILS(ERR_STORAGE, "No such file", query_open(&q, f.path, &e));
     ck_assert_ptr_null(s);
 
@@ -156,11 +157,11 @@ START_TEST(refuses_a_newer_version)
     struct err e = { 0 };
     OK(store_close(f.s, &e));
     sqlite3 *db = plain_open(f.path);
-    ck_assert_int_eq(sqlite3_exec(db, "PRAGMA user_version = 3", NULL, NULL, NULL), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_exec(db, "PRAGMA user_version = 4", NULL, NULL, NULL), SQLITE_OK);
     sqlite3_close(db);
     struct query *q;
-    FAILS(ERR_STORAGE, "schema version 3", store_open(&f.s, f.path, &e));
-    FAILS(ERR_STORAGE, "schema version 3", query_open(&q, f.path, &e));
+    FAILS(ERR_STORAGE, "schema version 4", store_open(&f.s, f.path, &e));
+    FAILS(ERR_STORAGE, "schema version 4", query_open(&q, f.path, &e));
     fixture_remove(&f);
 }
 END_TEST
@@ -250,20 +251,22 @@ START_TEST(network_file_systems_are_known)
 }
 END_TEST
 
-/* Another program holds the write lock for `ms`; returns when it does. */
-static pid_t hold_lock(const char *path, int ms)
+/* Another program holds the write lock until something can be read from `until`; returns when it does. */
+static pid_t hold_lock(const char *path, int until)
 {
     int ready[2];
     ck_assert_int_eq(pipe(ready), 0);
     const pid_t child = fork();
     if (child == 0) {
         sqlite3 *db = NULL;
-        if (sqlite3_open(path, &db) != SQLITE_OK || sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK)
+        if (sqlite3_open(path, &db) != SQLITE_OK ||
+            sqlite3_exec(db, "BEGIN IMMEDIATE; INSERT INTO host (description) VALUES ('foreign')", NULL, NULL, NULL) != SQLITE_OK)
             _exit(1);
         if (write(ready[1], "x", 1) != 1)
             _exit(2);
-        const struct timespec t = { ms / 1000, ms % 1000 * 1000000L };
-        nanosleep(&t, NULL);
+        struct pollfd word = { .fd = until, .events = POLLIN };
+        if (poll(&word, 1, -1) != 1)
+            _exit(3);
         _exit(sqlite3_exec(db, "COMMIT", NULL, NULL, NULL) != SQLITE_OK);
     }
     char byte;
@@ -279,18 +282,24 @@ START_TEST(a_foreign_writer_delays_and_does_not_kill)
     struct err e = { 0 };
     OK(store_open(&f.s, f.path, &e));
     OK(store_close(f.s, &e));
-    const pid_t child = hold_lock(f.path, 1300); /* long enough for the warning */
+    int said[2]; /* what the store writes to standard error: its warning is what the other waits for */
+    const int standard_error = dup(STDERR_FILENO);
+    ck_assert_int_eq(pipe(said), 0);
+    const pid_t child = hold_lock(f.path, said[0]);
+    ck_assert_int_eq(dup2(said[1], STDERR_FILENO), STDERR_FILENO);
     OK(store_open(&f.s, f.path, &e));
-    const int64_t start = write_monotonic_ms();
     f.study = put_study(f.s, "demo", "{}");
     const int64_t trial = put_trial(f.s, f.study, 1, "tp", "", 1, 0, NULL).id;
     OK(store_metric(f.s, trial, 0, "train_loss", 0, 1.0, &e));
     OK(store_flush(f.s, &e));
-    ck_assert_int_gt(write_monotonic_ms() - start, 500);
+    ck_assert_int_eq(dup2(standard_error, STDERR_FILENO), STDERR_FILENO);
+    char text[4096 + 128] = "";
+    ck_assert_int_gt(read(said[0], text, sizeof text - 1), 0);
+    ck_assert_ptr_nonnull(strstr(text, "is locked by another program; waiting up to"));
     int status;
     ck_assert_int_eq(waitpid(child, &status, 0), child);
     ck_assert_int_eq(status, 0);
-    check_text(f.path, "SELECT count(*) FROM metric", "1");
+    check_text(f.path, "SELECT count(*) || (SELECT description FROM host) FROM metric", "1foreign");
     fixture_close(&f);
 }
 END_TEST
@@ -301,10 +310,13 @@ START_TEST(a_lock_beyond_the_limit_is_an_error_that_sticks)
     struct err e = { 0 };
     OK(store_flush(f.s, &e));
     f.s->busy_limit_ms = 50;
-    const pid_t child = hold_lock(f.path, 300);
+    int done[2];
+    ck_assert_int_eq(pipe(done), 0);
+    const pid_t child = hold_lock(f.path, done[0]);
     int64_t id;
     const struct store_study study = { .name = "late", .spec = "{}" };
     FAILS(ERR_STORAGE, "locked by another program", store_put_study(f.s, &study, &id, &e));
+    ck_assert_int_eq(write(done[1], "x", 1), 1);
     waitpid(child, NULL, 0);
     FAILS(ERR_STORAGE, "earlier error", store_put_study(f.s, &study, &id, &e));
     FAILS(ERR_STORAGE, "earlier error", store_flush(f.s, &e));

@@ -11,7 +11,7 @@ static struct store_trial_row put_budget(struct fixture *f, int n, int64_t budge
                                        .variant = "tp",
                                        .cell = "",
                                        .seed = 1,
-                                       .config = "{}",
+                                       .config = put_config(f->s, 0, NULL),
                                        .budget = budget };
     OK(store_put_trial(f->s, &trial, &row, &e));
     return row;
@@ -145,32 +145,32 @@ START_TEST(the_newest_two_checkpoints_are_kept)
     const int64_t run = begin_run(f.s, t, 0);
     char old[4096];
     OK(store_metric(f.s, t, run, "m", 90, 1, &e));
-    OK(store_checkpoint(f.s, t, run, 100, "c/100", sha, old, &e));
+    OK(store_checkpoint(f.s, t, run, 100, "c.100", sha, old, &e));
     ck_assert_str_eq(old, "");
     check_text(f.path, "SELECT count(*) || ' ' || (SELECT path FROM checkpoint) FROM metric",
-               "1 c/100"); /* one transaction, committed */
-    OK(store_checkpoint(f.s, t, run, 200, "c/200", sha, old, &e));
+               "1 c.100"); /* one transaction, committed */
+    OK(store_checkpoint(f.s, t, run, 200, "c.200", sha, old, &e));
     ck_assert_str_eq(old, "");
-    OK(store_checkpoint(f.s, t, run, 300, "c/300", sha, old, &e));
-    ck_assert_str_eq(old, "c/100");
+    OK(store_checkpoint(f.s, t, run, 300, "c.300", sha, old, &e));
+    ck_assert_str_eq(old, "c.100");
     struct store_trial_row row = put_budget(&f, 1, 1000);
-    ck_assert_str_eq(row.checkpoint_path, "c/300");
+    ck_assert_str_eq(row.checkpoint_path, "c.300");
     ck_assert_str_eq(row.checkpoint_sha256, sha);
     ck_assert_int_eq(row.checkpoint_step, 300);
-    ck_assert_str_eq(row.previous_path, "c/200");
+    ck_assert_str_eq(row.previous_path, "c.200");
     ck_assert_int_eq(row.previous_step, 200);
     ck_assert_int_eq(row.step, 300);
 
     /* 300 was damaged: the run goes on from 200, and what it writes is newer, whatever its step. */
-    OK(store_checkpoint(f.s, t, run, 250, "c/250", sha, old, &e));
-    ck_assert_str_eq(old, "c/200");
+    OK(store_checkpoint(f.s, t, run, 250, "c.250", sha, old, &e));
+    ck_assert_str_eq(old, "c.200");
     row = put_budget(&f, 1, 1000);
-    ck_assert_str_eq(row.checkpoint_path, "c/250");
-    OK(store_checkpoint(f.s, t, run, 300, "c/300-again", sha, old, &e));
-    ck_assert_str_eq(old, "c/300");
-    OK(store_checkpoint(f.s, t, run, 300, "c/300-again", sha, old, &e)); /* in place */
+    ck_assert_str_eq(row.checkpoint_path, "c.250");
+    OK(store_checkpoint(f.s, t, run, 300, "c.300-again", sha, old, &e));
+    ck_assert_str_eq(old, "c.300");
+    OK(store_checkpoint(f.s, t, run, 300, "c.300-again", sha, old, &e)); /* in place */
     ck_assert_str_eq(old, "");
-    check_text(f.path, "SELECT group_concat(path) FROM (SELECT path FROM checkpoint ORDER BY id)", "c/250,c/300-again");
+    check_text(f.path, "SELECT group_concat(path) FROM (SELECT path FROM checkpoint ORDER BY id)", "c.250,c.300-again");
     fixture_close(&f);
 }
 END_TEST
@@ -262,7 +262,7 @@ START_TEST(a_trial_keeps_its_study)
     put_trial(f.s, f.study, 1, "tp", "", 1, 0, NULL);
     const int64_t other = put_study(f.s, "other", "{}");
     const struct store_trial trial = {
-        .key = key_of(1, key), .study = other, .variant = "tp", .cell = "", .config = "{}"
+        .key = key_of(1, key), .study = other, .variant = "tp", .cell = "", .config = put_config(f.s, 0, NULL)
     };
     FAILS(ERR_CONFLICT, "belongs to study 'demo'", store_put_trial(f.s, &trial, &row, &e));
     store_close(f.s, &e);

@@ -2,7 +2,14 @@
 #ifndef TPRUN_TESTS_STORE_FIXTURE_H
 #define TPRUN_TESTS_STORE_FIXTURE_H
 
+#include "base/hash.h"
+/* The measures of claims start this program again. */
+#define CHECK_BEFORE(argc, argv)                                                                                       \
+    if (bounded_is_reader(argc, argv))                                                                                 \
+    return bounded_read(argv)
+
 #include "check_main.h"
+#include "store/bounded.h"
 #include "store/query.h"
 #include "store/store.h"
 #include <math.h>
@@ -87,6 +94,27 @@ static inline const char *key_of(int n, char key[65])
     return key;
 }
 
+/* A configuration that leaves out these parameters. */
+static inline int64_t put_config(struct store *s, size_t n_params, const struct store_param *params)
+{
+    struct err e = { 0 };
+    struct store_param own[16];
+    char sha256[65];
+    int64_t id = 0;
+    struct hash h;
+    hash_init(&h);
+    ck_assert_uint_le(n_params, 16);
+    for (size_t i = 0; i < n_params; i++) {
+        hash_add_string(&h, params[i].key);
+        own[i] = (struct store_param){ .key = params[i].key, .number = (double)NAN };
+    }
+    hash_hex(&h, sha256);
+    const struct store_config config = { sha256, "{}", n_params, own };
+    OK(store_put_config(s, &config, &id, &e));
+    ck_assert_int_gt(id, 0);
+    return id;
+}
+
 static inline struct store_trial_row put_trial(struct store *s, int64_t study, int n, const char *variant,
                                                const char *cell, int64_t seed, size_t n_params,
                                                const struct store_param *params)
@@ -96,10 +124,11 @@ static inline struct store_trial_row put_trial(struct store *s, int64_t study, i
     struct store_trial_row row;
     const struct store_trial trial = { .key = key_of(n, key),
                                        .study = study,
+                                       .position = n,
                                        .variant = variant,
                                        .cell = cell,
                                        .seed = seed,
-                                       .config = "{}",
+                                       .config = put_config(s, n_params, params),
                                        .budget = 1000,
                                        .n_params = n_params,
                                        .params = params };

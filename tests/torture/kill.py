@@ -3,8 +3,8 @@
 
 A study is trained once without interruption. Then it is trained again and again in another database, killed each time at a random instant
 within the time a whole training takes, until it ends by itself; a round is the sequence of kills until then. After every kill the
-database must pass integrity_check and no worker may be left after two seconds; after every round `tprun digest` must equal that of the
-uninterrupted run.
+database must pass integrity_check, hold every row and finished trial that it held before, and no process may be left; after every round
+`tprun digest` must equal that of the uninterrupted run.
 
     kill.py --kills 30 --build BUILD --spec tests/torture/small.yaml
 """
@@ -12,182 +12,86 @@ import argparse
 import os
 import random
 import shutil
-import signal
-import sqlite3
-import subprocess
 import sys
-import tempfile
 import time
 
-CHECKED = 0
-FAILED = 0
+import torture
+
+PROMISE = "P1 kill -9 at random instants"
 
 
-def check(good, what):
-    global CHECKED, FAILED
-    CHECKED += 1
-    if not good:
-        FAILED += 1
-        print("FAILED:", what, flush=True)
-
-
-def children(pid):
-    """Pids of the workers of a runner."""
-    try:
-        with open(f"/proc/{pid}/task/{pid}/children") as f:
-            return [int(word) for word in f.read().split()]
-    except OSError:
-        return []
-
-
-def alive(pid):
-    try:
-        with open(f"/proc/{pid}/stat") as f:
-            text = f.read()
-        return text[text.rindex(")") + 2] != "Z" and "tprun-worker" in text
-    except OSError:
-        return False
-
-
-def kill(pid):
-    try:
-        os.kill(pid, signal.SIGKILL)
-        return True
-    except ProcessLookupError:
-        return False
-
-
-def wait_gone(pids, seconds):
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if not any(alive(pid) for pid in pids):
-            return True
-        time.sleep(0.02)
-    return False
-
-
-def acknowledged(db):
-    """(rows of metrics, trials done) of a database that a killed runner left."""
-    if not os.path.exists(db):
-        return 0, 0
-    with sqlite3.connect(f"file:{db}?mode=ro", uri=True) as connection:
-        try:
-            rows = connection.execute("SELECT count(*) FROM metric").fetchone()[0]
-            done = connection.execute("SELECT count(*) FROM trial WHERE state = 'done'").fetchone()[0]
-            good = connection.execute("PRAGMA integrity_check").fetchone()[0]
-        except sqlite3.OperationalError as error:  # killed before the schema was committed
-            return (0, 0) if "no such table" in str(error) else (-1, str(error))
-    connection.close()
-    return (rows, done) if good == "ok" else (-1, good)
-
-
-class Torture:
-    def __init__(self, args):
-        self.tprun = os.path.join(args.build, "tprun")
-        self.spec = os.path.abspath(args.spec)
-        self.jobs = str(args.jobs)
-        self.folder = tempfile.mkdtemp(prefix="tprun-kill-")
-        self.kills = {"runner": 0, "group": 0, "worker": 0}
+class Kills:
+    def __init__(self, program, tally, folder, limit):
+        self.program, self.tally, self.folder, self.limit = program, tally, folder, limit
+        self.digest, self.seconds = torture.straight(program, folder)
+        self.count = {"runner": 0, "group": 0, "worker": 0}
         self.rounds = 0
-        self.environment = dict(os.environ)
-        self.environment.pop("TPRUN_DB", None)
 
-    def start(self, db):
-        return subprocess.Popen([self.tprun, "run", self.spec, "--db", db, "-j", self.jobs, "-q"],
-                                stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=self.environment)
-
-    def digest(self, db):
-        return subprocess.run([self.tprun, "digest", db], capture_output=True, text=True, check=True).stdout.split()[0]
-
-    def straight(self):
-        db = os.path.join(self.folder, "straight.db")
-        start = time.monotonic()
-        process = self.start(db)
-        _, errors = process.communicate()
-        seconds = time.monotonic() - start
-        if process.returncode:
-            sys.exit(f"the uninterrupted run ended with {process.returncode}: {errors.decode()}")
-        return self.digest(db), seconds
-
-    def strike(self, process, how):
-        """Returns the pids that must be gone afterwards, or None if there was nothing to hit."""
-        workers = children(process.pid)
+    def strike(self, run, how):
+        """Whether there was something to hit."""
+        workers = [pid for pid in run.left() if pid != run.pid]
         if how == "worker":
-            return [] if workers and kill(random.choice(workers)) else None
-        if process.poll() is not None:
-            return None
-        kill(process.pid)
+            return bool(workers) and torture.kill(random.choice(workers))
+        if run.process.poll() is not None or not torture.kill(run.pid):
+            return False
         if how == "group":
             for pid in workers:
-                kill(pid)
-        return workers
+                torture.kill(pid)
+        return True
 
-    def one_round(self, number, seconds, expected, limit):
-        db = os.path.join(self.folder, f"round-{number}.db")
-        before = (0, 0)
+    def one_round(self):
+        self.rounds += 1
+        db = os.path.join(self.folder, f"round-{self.rounds}.db")
+        before = torture.State(db)
         while True:
-            process = self.start(db)
-            strikes = sum(self.kills.values())
-            if strikes < limit:
-                time.sleep(random.uniform(0, seconds * 1.05))
+            struck = None
+            run = self.program.start(db, "-q")
+            if sum(self.count.values()) < self.limit:
+                time.sleep(random.uniform(0, self.seconds * 1.05))  # an instant; nothing waits for it
                 how = random.choice(["runner", "group", "worker", "runner", "group"])
-                gone = self.strike(process, how)
-                if gone is not None:
-                    self.kills[how] += 1
-                if gone is not None and how != "worker":
-                    process.communicate()
-                    check(wait_gone(gone, 2), f"round {number}: orphans {gone}")
-                    after = acknowledged(db)
-                    check(after[0] >= before[0] and after[1] >= before[1], f"round {number}: {before} became {after}")
-                    before = after
-                    continue
-            _, errors = process.communicate()
-            check(process.returncode == 0, f"round {number}: exit status {process.returncode}: {errors.decode()}")
-            break
-        found = self.digest(db)
-        check(found == expected, f"round {number}: digest {found}, expected {expected}")
-        with sqlite3.connect(db) as connection:
-            states = connection.execute("SELECT DISTINCT state FROM trial").fetchall()
-            check(connection.execute("PRAGMA integrity_check").fetchone()[0] == "ok", f"round {number}: integrity")
-            named = {os.path.basename(row[0]) for row in connection.execute("SELECT path FROM checkpoint")}
-        connection.close()
-        check({row[0] for row in states} <= {"done", "diverged"}, f"round {number}: states {states}")
-        found_files = set(os.listdir(db + ".checkpoints"))
-        check(found_files == named, f"round {number}: files {sorted(found_files ^ named)} are not the named ones")
+                hit = self.strike(run, how)
+                self.count[how] += hit
+                struck = how if hit else None
+            run.wait()
+            wrong = [f"processes are left: {run.left()}"] if run.wait_gone() else []
+            after = torture.State(db)
+            wrong += after.wrong + before.lost_from(after)
+            before = after
+            if run.returncode == 0:
+                torture.check_finished(self.program, db, self.digest, wrong)
+            elif run.returncode != -9 or struck in (None, "worker"):
+                wrong.append(f"exit status {run.returncode}: {torture.tell(run.err)}")
+            self.tally.case(PROMISE, f"round {self.rounds}, {struck or 'the end'}", wrong)
+            if run.returncode != -9:
+                break
+        shutil.rmtree(db + ".checkpoints", ignore_errors=True)
         for path in (db, db + "-wal", db + "-shm"):
             if os.path.exists(path):
                 os.unlink(path)
-        shutil.rmtree(db + ".checkpoints")
-        self.rounds += 1
 
-    def run(self, kills):
-        expected, seconds = self.straight()
-        print(f"uninterrupted: {seconds:.1f} s, digest {expected[:16]}", flush=True)
-        number = 0
-        while sum(self.kills.values()) < kills:
-            number += 1
-            self.one_round(number, seconds, expected, kills)
-            print(f"round {number}: {self.kills}", flush=True)
-        shutil.rmtree(self.folder)
+
+def run(program, tally, folder, spec, kills):
+    test = Kills(torture.Program(program.build, spec, program.jobs), tally, folder, kills)
+    while sum(test.count.values()) < kills:
+        test.one_round()
+    tally.note(f"{sum(test.count.values())} kills {test.count} in {test.rounds} rounds of {test.seconds:.1f} s")
 
 
 def main():
-    here = os.path.dirname(os.path.abspath(__file__))
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=30)
     parser.add_argument("--build", required=True, help="build folder")
-    parser.add_argument("--spec", default=os.path.join(here, "small.yaml"))
+    parser.add_argument("--spec", default=torture.SMALL)
     parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--seed", type=int, default=None)
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32))
     args = parser.parse_args()
-    seed = args.seed if args.seed is not None else random.SystemRandom().randrange(1 << 32)
-    random.seed(seed)
-    print(f"seed {seed}", flush=True)
-    torture = Torture(args)
-    torture.run(args.kills)
-    print(f"{sum(torture.kills.values())} kills {torture.kills} in {torture.rounds} rounds")
-    print(f"{CHECKED - FAILED} passed, {FAILED} failed")
-    return 1 if FAILED else 0
+    random.seed(args.seed)
+    print(f"seed {args.seed}", flush=True)
+    tally = torture.Tally()
+    with torture.Folder() as folder:
+        run(torture.Program(args.build, args.spec, args.jobs), tally, folder, args.spec, args.kills)
+    print(tally.table())
+    return 1 if tally.failed() else 0
 
 
 if __name__ == "__main__":

@@ -244,14 +244,14 @@ START_TEST(stopped_anywhere)
         struct trial_outcome end;
         struct stopper s = { .at = at };
         const struct trial_control stopping = {
-            .poll = stop_at_poll, .self = &s, .checkpoint_folder = folder, .checkpoint_name = "t"
+            .poll = stop_at_poll, .self = &s, .checkpoint_folder = folder, .checkpoint_key = KEY
         };
         fixture_open(&first, BLOBS, own);
         fixture_open(&second, BLOBS, own);
         ck_assert_int_eq(run(&first, &r, &stopping, &end, &e), ERR_STOPPED);
         err_clear(&e);
         ck_assert_int_eq(first.trial->step + first.trial->feedback_only.done, at);
-        must(trial_restore(second.trial, r.checkpoint, r.sha256, &e), &e);
+        must(restore_from(second.trial, folder, r.checkpoint, r.sha256, &e), &e);
         ck_assert_int_eq(second.trial->feedback_only.done, first.trial->feedback_only.done);
         if (at == 0)
             text_clear(&r.text); /* the log of step 0 is written again */
@@ -273,7 +273,7 @@ END_TEST
 /* Two checkpoints of one step are two files: the first is whole as long as the database may name it. */
 START_TEST(checkpoints_of_a_step_have_files_of_their_own)
 {
-    char own[640], folder[64], before[4096], sha256[65];
+    char own[640], folder[64], before[CHECKPOINT_NAME_SIZE], sha256[65];
     struct fixture f, g;
     struct records r = records_new();
     struct err e = { 0 };
@@ -282,13 +282,13 @@ START_TEST(checkpoints_of_a_step_have_files_of_their_own)
     fixture_open(&f, BLOBS, own);
     fixture_open(&g, BLOBS, own);
     must(feedback_only_minibatch(f.trial, &r.sink, &e), &e);
-    must(checkpoint_write(f.trial, folder, "t", &r.sink, &e), &e);
+    must(checkpoint_write(f.trial, folder, KEY, &r.sink, &e), &e);
     snprintf(before, sizeof before, "%s", r.checkpoint);
     snprintf(sha256, sizeof sha256, "%s", r.sha256);
     must(feedback_only_minibatch(f.trial, &r.sink, &e), &e);
-    must(checkpoint_write(f.trial, folder, "t", &r.sink, &e), &e);
+    must(checkpoint_write(f.trial, folder, KEY, &r.sink, &e), &e);
     ck_assert_str_ne(before, r.checkpoint);
-    must(trial_restore(g.trial, before, sha256, &e), &e);
+    must(restore_from(g.trial, folder, before, sha256, &e), &e);
     ck_assert_int_eq(g.trial->feedback_only.done, 1);
     text_free(&r.text);
     fixture_close(&f);
@@ -307,7 +307,7 @@ START_TEST(a_longer_budget)
     struct err e = { 0 };
     const struct trial_control plain = { 0 };
     scratch_make(folder);
-    const struct trial_control saving = { .checkpoint_folder = folder, .checkpoint_name = "t" };
+    const struct trial_control saving = { .checkpoint_folder = folder, .checkpoint_key = KEY };
     snprintf(own, sizeof own, SCHEDULE, "reconstruction", "first", 1);
     fixture_open(&whole, BLOBS, own);
     fixture_open(&first, BLOBS, own);
@@ -315,7 +315,7 @@ START_TEST(a_longer_budget)
     first.trial->budget = 7; /* one epoch: the feedback-only one after it belongs to it */
     must(run(&first, &r, &saving, &end, &e), &e);
     ck_assert_int_eq(first.trial->feedback_only.done, 3 * PER_EPOCH);
-    must(trial_restore(second.trial, r.checkpoint, r.sha256, &e), &e);
+    must(restore_from(second.trial, folder, r.checkpoint, r.sha256, &e), &e);
     must(run(&second, &ignored, &plain, &end, &e), &e);
     must(run(&whole, &ignored, &plain, &end, &e), &e);
     check_weights("longer", second.trial, whole.trial);

@@ -45,7 +45,7 @@ static void save(struct fixture *f, const char *folder, struct records *r)
 {
     struct err e = { 0 };
     *r = records_new();
-    must(checkpoint_write(f->trial, folder, "t", &r->sink, &e), &e);
+    must(checkpoint_write(f->trial, folder, KEY, &r->sink, &e), &e);
     ck_assert_int_eq(r->n_checkpoints, 1);
 }
 
@@ -60,7 +60,7 @@ static void interrupted(const char *data, const char *own, const char *folder)
     fixture_steps(&whole, 9);
     fixture_steps(&before, 4);
     save(&before, folder, &r);
-    must(trial_restore(after.trial, r.checkpoint, r.sha256, &e), &e);
+    must(restore_from(after.trial, folder, r.checkpoint, r.sha256, &e), &e);
     check_same(own, &after, &before);
     ck_assert_int_eq(trial_step_number(after.trial), 4);
     fixture_steps(&after, 5);
@@ -137,14 +137,14 @@ START_TEST(runs_stopped_anywhere_give_the_same_records)
         struct trial_outcome end;
         struct stopper s = { .at = at };
         control =
-            (struct trial_control){ .poll = stop_at, .self = &s, .checkpoint_folder = folder, .checkpoint_name = "t" };
+            (struct trial_control){ .poll = stop_at, .self = &s, .checkpoint_folder = folder, .checkpoint_key = KEY };
         fixture_open(&first, ORDER, RUN);
         s.trial = first.trial;
         ck_assert_int_eq(trial_run(first.trial, &r.sink, &control, &end, &e), ERR_STOPPED);
         err_clear(&e);
         ck_assert_int_eq(end.step, at);
         fixture_open(&second, ORDER, RUN);
-        must(trial_restore(second.trial, r.checkpoint, r.sha256, &e), &e);
+        must(restore_from(second.trial, folder, r.checkpoint, r.sha256, &e), &e);
         control = (struct trial_control){ 0 };
         if (at == 0)
             text_clear(&r.text); /* the log of step 0 is written again */
@@ -169,14 +169,14 @@ START_TEST(a_finished_trial_stays_finished)
     scratch_make(folder);
     struct fixture f, again;
     struct records r = records_new(), none = records_new();
-    struct trial_control control = { .checkpoint_folder = folder, .checkpoint_name = "t" };
+    struct trial_control control = { .checkpoint_folder = folder, .checkpoint_key = KEY };
     struct trial_outcome a, b;
     struct err e = { 0 };
     fixture_open(&f, ORDER, RUN);
     must(trial_run(f.trial, &r.sink, &control, &a, &e), &e);
     ck_assert_int_ge(r.n_checkpoints, 1);
     fixture_open(&again, ORDER, RUN);
-    must(trial_restore(again.trial, r.checkpoint, r.sha256, &e), &e);
+    must(restore_from(again.trial, folder, r.checkpoint, r.sha256, &e), &e);
     must(trial_run(again.trial, &none.sink, &control, &b, &e), &e);
     ck_assert_ptr_null(none.text.s);
     ck_assert_str_eq(a.weights_sha256, b.weights_sha256);
@@ -221,19 +221,22 @@ static void write_file(const char *path, const unsigned char *bytes, size_t n)
     close(fd);
 }
 
-/* The file at `path` is refused, with a message, and leaves the trial as it was. */
-static void refused(struct fixture *f, const char *what, const char *path, const char *sha256, const char *expected)
+/* The file is refused, with a message, and leaves the trial as it was. */
+static void refused(struct fixture *f, const char *what, const char *folder, const char *name, const char *sha256,
+                    const char *expected)
 {
     char before[65], after[65];
     struct err e = { 0 };
     state_hash(f->trial, before);
-    const int code = trial_restore(f->trial, path, sha256, &e);
+    const int code = restore_from(f->trial, folder, name, sha256, &e);
     ck_assert_msg(code == ERR_FORMAT || code == ERR_IO, "%s: code %d", what, code);
     ck_assert_msg(strstr(err_first(&e), expected) != NULL, "%s: '%s' does not say '%s'", what, err_first(&e), expected);
     err_clear(&e);
     state_hash(f->trial, after);
     ck_assert_msg(strcmp(before, after) == 0, "%s: the trial has changed", what);
 }
+
+#define DAMAGED KEY ".9.safetensors"
 
 struct damage {
     struct fixture saved, fresh;
@@ -245,19 +248,21 @@ struct damage {
 static void damage_open(struct damage *d)
 {
     scratch_make(d->folder);
-    snprintf(d->path, sizeof d->path, "%s/damaged", d->folder);
+    snprintf(d->path, sizeof d->path, "%s/" DAMAGED, d->folder);
     fixture_open(&d->saved, ORDER, OWN);
     fixture_open(&d->fresh, ORDER, OWN);
     fixture_steps(&d->saved, 3);
     fixture_steps(&d->fresh, 1);
     save(&d->saved, d->folder, &d->records);
-    d->file = read_file(d->records.checkpoint);
+    char whole[192];
+    snprintf(whole, sizeof whole, "%s/%s", d->folder, d->records.checkpoint);
+    d->file = read_file(whole);
 }
 
 static void damage_close(struct damage *d)
 {
     struct err e = { 0 }; /* the whole file is still good */
-    must(trial_restore(d->fresh.trial, d->records.checkpoint, d->records.sha256, &e), &e);
+    must(restore_from(d->fresh.trial, d->folder, d->records.checkpoint, d->records.sha256, &e), &e);
     check_same("the undamaged file", &d->fresh, &d->saved);
     free(d->file.bytes);
     fixture_close(&d->saved);
@@ -271,13 +276,13 @@ START_TEST(truncated_files)
     damage_open(&d);
     for (size_t i = 0; i < 64; i++) {
         write_file(d.path, d.file.bytes, d.file.n * i / 64);
-        refused(&d.fresh, "truncated", d.path, d.records.sha256, "SHA-256");
-        refused(&d.fresh, "truncated, no hash", d.path, NULL, "");
+        refused(&d.fresh, "truncated", d.folder, DAMAGED, d.records.sha256, "SHA-256");
+        refused(&d.fresh, "truncated, no hash", d.folder, DAMAGED, NULL, "");
     }
     d.file.bytes[d.file.n] = 0;
     write_file(d.path, d.file.bytes, d.file.n + 1);
-    refused(&d.fresh, "one byte more", d.path, d.records.sha256, "SHA-256");
-    refused(&d.fresh, "one byte more, no hash", d.path, NULL, "");
+    refused(&d.fresh, "one byte more", d.folder, DAMAGED, d.records.sha256, "SHA-256");
+    refused(&d.fresh, "one byte more, no hash", d.folder, DAMAGED, NULL, "");
     damage_close(&d);
 }
 END_TEST
@@ -292,7 +297,7 @@ START_TEST(flipped_bits)
         const unsigned char bit = (unsigned char)(1u << rng_below(&r, 8));
         d.file.bytes[at] ^= bit;
         write_file(d.path, d.file.bytes, d.file.n);
-        refused(&d.fresh, "flipped", d.path, d.records.sha256, "SHA-256");
+        refused(&d.fresh, "flipped", d.folder, DAMAGED, d.records.sha256, "SHA-256");
         d.file.bytes[at] ^= bit;
     }
     damage_close(&d);
@@ -307,7 +312,7 @@ static void replace(struct damage *d, const char *from, const char *to, const ch
     ck_assert_msg(at != NULL, "no '%s' in the file", from);
     memcpy(at, to, strlen(to));
     write_file(d->path, d->file.bytes, d->file.n);
-    refused(&d->fresh, from, d->path, NULL, expected);
+    refused(&d->fresh, from, d->folder, DAMAGED, NULL, expected);
     memcpy(at, from, strlen(from));
 }
 
@@ -329,12 +334,12 @@ START_TEST(files_of_others)
     for (size_t i = 0; others[i]; i++) {
         struct fixture other;
         fixture_open(&other, ORDER, others[i]);
-        refused(&other, others[i], d.records.checkpoint, d.records.sha256, "trial is");
+        refused(&other, others[i], d.folder, d.records.checkpoint, d.records.sha256, "trial is");
         fixture_close(&other);
     }
-    refused(&d.fresh, "folder", d.folder, NULL, "");
-    refused(&d.fresh, "absent", "/tmp/tprun-no-such-file", NULL, "");
-    refused(&d.fresh, "absent, hash", "/tmp/tprun-no-such-file", d.records.sha256, "");
+    refused(&d.fresh, "absent", d.folder, KEY ".7.safetensors", NULL, "No such file");
+    refused(&d.fresh, "absent, hash", d.folder, KEY ".7.safetensors", d.records.sha256, "No such file");
+    refused(&d.fresh, "no folder", "/tmp/tprun-no-such-folder", d.records.checkpoint, NULL, "No such file");
     damage_close(&d);
 }
 END_TEST
@@ -351,7 +356,7 @@ START_TEST(a_longer_budget_goes_on)
     longer.config.log.every = 7;
     longer.config.checkpoint.seconds = 3;
     must(trial_open(&longer.trial, &longer.config, &e), &e);
-    must(trial_restore(longer.trial, d.records.checkpoint, d.records.sha256, &e), &e);
+    must(restore_from(longer.trial, d.folder, d.records.checkpoint, d.records.sha256, &e), &e);
     check_same("a longer budget", &longer, &d.saved);
     fixture_close(&longer);
     damage_close(&d);

@@ -92,8 +92,8 @@ START_TEST(checkpoints_hold_every_state)
     open_lines(&after, layers, own);
     fixture_steps(&whole, 9);
     fixture_steps(&before, 4);
-    must(checkpoint_write(before.trial, folder, "t", &r.sink, &e), &e);
-    must(trial_restore(after.trial, r.checkpoint, r.sha256, &e), &e);
+    must(checkpoint_write(before.trial, folder, KEY, &r.sink, &e), &e);
+    must(restore_from(after.trial, folder, r.checkpoint, r.sha256, &e), &e);
     fixture_steps(&after, 5);
     for (size_t i = 0; i < 3; i++) {
         const struct group *a = &after.trial->forward.groups[i], *b = &whole.trial->forward.groups[i];

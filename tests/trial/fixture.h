@@ -138,10 +138,21 @@ static inline void fixture_steps(struct fixture *f, int n)
 
 /* ---- a sink that writes every record as a line of text ---- */
 
+#define KEY "0123456789abcdef" /* what the names of checkpoints begin with */
+
+static inline int restore_from(struct trial *t, const char *folder, const char *name, const char *sha256, struct err *e)
+{
+    struct checkpoint_folder own;
+    TRY(checkpoint_folder_open(&own, folder, true, e));
+    const int code = trial_restore(t, &own, NULL, name, sha256, e);
+    checkpoint_folder_close(&own);
+    return code;
+}
+
 struct records {
     struct sink sink;
     struct text text; /* metrics and events */
-    char checkpoint[4096], sha256[65];
+    char checkpoint[CHECKPOINT_NAME_SIZE], sha256[65];
     int n_checkpoints;
 };
 
@@ -170,11 +181,11 @@ static int record_event(struct sink *s, int64_t step, const char *kind, const ch
     text_add(&((struct records *)s)->text, "%s %lld: %s\n", kind, (long long)step, text);
     return 0;
 }
-static int record_checkpoint(struct sink *s, int64_t step, const char *path, const char *sha256, struct err *e)
+static int record_checkpoint(struct sink *s, int64_t step, const char *name, const char *sha256, struct err *e)
 {
     (void)step, (void)e;
     struct records *r = (struct records *)s;
-    snprintf(r->checkpoint, sizeof r->checkpoint, "%s", path);
+    snprintf(r->checkpoint, sizeof r->checkpoint, "%s", name);
     snprintf(r->sha256, sizeof r->sha256, "%s", sha256);
     r->n_checkpoints++;
     return 0;

@@ -1,0 +1,37 @@
+#include "cli/cli.h"
+
+#include <string.h>
+
+static void print_table(const struct cli_option *o)
+{
+    for (; o && o->name; o++) {
+        char left[64], letter[8] = "    ";
+        if (o->letter)
+            snprintf(letter, sizeof letter, "-%c, ", o->letter);
+        snprintf(left, sizeof left, "  %s--%s%s%s", letter, o->name, o->value ? " " : "", o->value ? o->value : "");
+        printf("%-30s %s\n", left, o->help);
+    }
+}
+
+void cli_help(const struct command *command)
+{
+    if (command) {
+        printf("Usage: tprun %s [OPTION]... %s\n%s.\n\n%s\nOptions:\n", command->name, command->arguments,
+               command->summary, command->help);
+        for (size_t i = 0; command->shared && command->shared[i]; i++)
+            print_table(command->shared[i]);
+        print_table(command->own);
+        print_table(cli_common);
+        return;
+    }
+    puts("Usage: tprun [run] SPEC... [KEY=VALUE]...\n       tprun COMMAND ...\n\n"
+         "Runs experiments on target propagation that are written in YAML files, and logs\n"
+         "everything into one SQLite file. Running the same command again resumes.\n\nCommands:");
+    for (size_t i = 0; commands[i]; i++)
+        printf("  %-8s %s\n", commands[i]->name, commands[i]->summary);
+    puts("\n`tprun COMMAND --help` tells more; `tprun --version` the version.\n\n"
+         "Exit status: 0 done; 1 a trial failed, or a claim is refuted; 2 a mistake in the\n"
+         "command or in a file; 3 the database is in use; 4 a recomputed result differs;\n"
+         "5 storage (database, checkpoint, disk); 6 memory; 75 stopped at a checkpoint, run\n"
+         "it again.");
+}

@@ -1,0 +1,249 @@
+#include "store/bounded.h"
+
+#include "base/frame.h"
+#include "store/reader.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+extern char **environ;
+
+struct reader_process {
+    pid_t pid;
+    int fd;
+    struct frame_buffer in;
+};
+
+struct query_limits bounded_limits(struct query_limits given)
+{
+    return (struct query_limits){ given.cpu_seconds > 0 ? given.cpu_seconds : 30,
+                                  given.temp_bytes > 0 ? given.temp_bytes : INT64_C(256) << 20 };
+}
+
+/* to_stdout: it prints, and a signal of the terminal is for it too. Otherwise it is a matter of this process alone: the
+ * runner's handlers are not for it, nor is the terminal's SIGINT. */
+static int spawn(struct reader_process *p, int fd, bool to_stdout)
+{
+    char name[] = "tprun", option[] = "--reader-of", parent[32], self[] = "/proc/self/exe";
+    char *argv[] = { name, option, parent, NULL };
+    snprintf(parent, sizeof parent, "%ld", (long)getpid());
+    sigset_t all, none;
+    sigfillset(&all);
+    sigemptyset(&none);
+    posix_spawnattr_t attributes;
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_init(&attributes);
+    posix_spawn_file_actions_init(&actions);
+    posix_spawnattr_setsigdefault(&attributes, &all);
+    posix_spawnattr_setsigmask(&attributes, &none);
+    posix_spawnattr_setpgroup(&attributes, 0);
+    posix_spawnattr_setflags(&attributes,
+                             to_stdout ? 0 : POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP);
+    int code = posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    if (code == 0 && !to_stdout)
+        code = posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+    if (code == 0)
+        code = posix_spawn_file_actions_adddup2(&actions, fd, BOUNDED_SOCKET);
+    if (code == 0)
+        code = posix_spawn_file_actions_addclosefrom_np(&actions, BOUNDED_SOCKET + 1);
+    if (code == 0)
+        code = posix_spawn(&p->pid, self, &actions, &attributes, argv, environ);
+    posix_spawn_file_actions_destroy(&actions);
+    posix_spawnattr_destroy(&attributes);
+    return code;
+}
+
+/* Starts a reader and sends it all requests. One that is gone already will be found out when it is read from. */
+static int start(struct reader_process *p, bool to_stdout, const struct frame_buffer *requests, struct err *e)
+{
+    int pair[2];
+    *p = (struct reader_process){ .fd = -1 };
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+        return err_set(e, ERR_INTERNAL, "cannot make a socket for a reading process: %s", strerror(errno));
+    const int code = spawn(p, pair[1], to_stdout);
+    close(pair[1]);
+    if (code) {
+        close(pair[0]);
+        return err_set(e, ERR_INTERNAL, "cannot start a reading process: %s", strerror(code));
+    }
+    p->fd = pair[0];
+    for (size_t sent = 0; sent < requests->n;) {
+        const ssize_t n = send(p->fd, requests->bytes + sent, requests->n - sent, MSG_NOSIGNAL);
+        if (n < 0 && errno != EINTR)
+            break;
+        sent += n > 0 ? (size_t)n : 0;
+    }
+    shutdown(p->fd, SHUT_WR);
+    return 0;
+}
+
+/* The next answer: 1, or 0 when there is no more. */
+static int take(struct reader_process *p, struct frame *f, struct err *e)
+{
+    unsigned char bytes[4096];
+    for (;;) {
+        const int code = frame_take(&p->in, f, e);
+        if (code != 0)
+            return code;
+        const ssize_t n = recv(p->fd, bytes, sizeof bytes, 0);
+        if (n == 0 || (n < 0 && errno != EINTR))
+            return 0;
+        frame_append(&p->in, bytes, n > 0 ? (size_t)n : 0);
+    }
+}
+
+/* Waits for its end; returns the signal that it died of, or 0. */
+static int finish(struct reader_process *p)
+{
+    int status = 0;
+    pid_t got;
+    close(p->fd);
+    frame_free(&p->in);
+    do
+        got = waitpid(p->pid, &status, 0);
+    while (got < 0 && errno == EINTR);
+    return got == p->pid && WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+}
+
+/* Why a reader left without an answer. */
+static int set_death(int died_of, struct query_limits limits, struct err *e)
+{
+    if (died_of == SIGPROF) /* its clock: SQLite cannot be interrupted within one function */
+        return err_set(e, ERR_USAGE, QUERY_STOPPED_MORE, limits.cpu_seconds);
+    if (died_of == SIGABRT)
+        return err_set(e, ERR_MEMORY, "the query needs more memory than a query may have");
+    const char *name = died_of ? sigabbrev_np(died_of) : NULL;
+    return err_set(e, ERR_INTERNAL, "the process that reads the database was ended%s%s", name ? " by SIG" : "",
+                   name ? name : "");
+}
+
+static int take_error(struct frame *f, int64_t *fatal, struct err *e)
+{
+    int64_t code;
+    const char *text;
+    TRY(frame_get_int(f, fatal, e));
+    TRY(frame_get_int(f, &code, e));
+    TRY(frame_get_string(f, &text, e));
+    return err_set(e, code < 0 ? (int)code : ERR_INTERNAL, "%s", text ? text : "");
+}
+
+static void put_open(struct frame_buffer *b, const char *db, int64_t study, struct query_limits limits)
+{
+    frame_begin(b, BOUNDED_OPEN);
+    frame_put_string(b, db);
+    frame_put_int(b, study);
+    frame_put_double(b, limits.cpu_seconds);
+    frame_put_int(b, limits.temp_bytes);
+    frame_end(b);
+}
+
+/* SQLite would refuse values and statements that are nearly as long as a frame may be. */
+static int check_length(const char *db, const char *sql, const char *const *arguments, size_t n, struct err *e)
+{
+    size_t length = strlen(db) + strlen(sql);
+    for (size_t i = 0; i < n; i++)
+        length += strlen(arguments[i]) + 8;
+    return length < FRAME_MAX - 1024 ? 0 : err_set(e, ERR_USAGE, "the query has more than 1 MB with its values");
+}
+
+int bounded_print(const char *db, const char *sql, const char *const *arguments, size_t n_arguments,
+                  enum query_format format, struct query_limits limits, struct err *e)
+{
+    struct frame_buffer requests = { 0 };
+    struct reader_process p;
+    struct frame f;
+    int64_t fatal;
+    limits = bounded_limits(limits);
+    TRY(check_length(db, sql, arguments, n_arguments, e));
+    put_open(&requests, db, 0, limits);
+    frame_begin(&requests, BOUNDED_PRINT);
+    frame_put_int(&requests, format);
+    frame_put_string(&requests, sql);
+    frame_put_int(&requests, (int64_t)n_arguments);
+    for (size_t i = 0; i < n_arguments; i++)
+        frame_put_string(&requests, arguments[i]);
+    frame_end(&requests);
+    int code = start(&p, true, &requests, e);
+    frame_free(&requests);
+    TRY(code);
+    const int answered = take(&p, &f, e);
+    code = answered > 0 && f.type == BOUNDED_ERROR ? take_error(&f, &fatal, e) : answered;
+    const int died_of = finish(&p);
+    if (died_of == SIGPIPE) /* `tprun sql ... | head`: as if this process had written */
+        raise(SIGPIPE);
+    if (code == 0)
+        code = set_death(died_of, limits, e);
+    return code < 0 ? code : 0;
+}
+
+static int take_answer(struct frame *f, struct bounded_answer *a, struct err *e)
+{
+    int64_t found, fatal = 0;
+    struct err refused = { 0 };
+    int code = 0;
+    if (f->type == BOUNDED_VALUE) {
+        TRY(frame_get_int(f, &found, e));
+        TRY(frame_get_double(f, &a->value, e));
+        a->found = found != 0;
+        snprintf(a->note, sizeof a->note, "%s", a->found ? "" : "the measure gives no value");
+    } else {
+        code = take_error(f, &fatal, &refused);
+        snprintf(a->note, sizeof a->note, "%s", err_first(&refused));
+        code = fatal ? err_move(e, &refused) : 0;
+    }
+    err_clear(&refused);
+    return code;
+}
+
+/* Answers from *at on, until the reader has answered all or died of one. */
+static int measure_some(const struct frame_buffer *requests, struct query_limits limits, size_t n, size_t *at,
+                        struct bounded_answer *answers, struct err *e)
+{
+    struct reader_process p;
+    struct frame f;
+    struct err death = { 0 };
+    TRY(start(&p, false, requests, e));
+    int code = 1;
+    while (*at < n && (code = take(&p, &f, e)) > 0) {
+        code = take_answer(&f, &answers[*at], e);
+        if (code < 0)
+            break;
+        ++*at;
+    }
+    const int died_of = finish(&p);
+    if (code == 0 && *at < n) {
+        (void)set_death(died_of, limits, &death);
+        snprintf(answers[*at].note, sizeof answers[*at].note, "%s", err_first(&death));
+        err_clear(&death);
+        ++*at;
+    }
+    return code < 0 ? code : 0;
+}
+
+int bounded_measure(const char *db, int64_t study, const char *const *measures, size_t n, struct query_limits limits,
+                    struct bounded_answer *answers, struct err *e)
+{
+    int code = 0;
+    limits = bounded_limits(limits);
+    for (size_t i = 0; i < n; i++) {
+        answers[i] = (struct bounded_answer){ .found = false };
+        TRY(check_length(db, measures[i], NULL, 0, e));
+    }
+    for (size_t at = 0; at < n && code == 0;) {
+        struct frame_buffer requests = { 0 };
+        put_open(&requests, db, study, limits);
+        for (size_t i = at; i < n; i++) {
+            frame_begin(&requests, BOUNDED_MEASURE);
+            frame_put_string(&requests, measures[i]);
+            frame_end(&requests);
+        }
+        code = measure_some(&requests, limits, n, &at, answers, e);
+        frame_free(&requests);
+    }
+    return code;
+}

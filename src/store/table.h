@@ -1,0 +1,28 @@
+/* An aligned table: its cells are kept until the widths of its columns are known. */
+#ifndef TPRUN_STORE_TABLE_H
+#define TPRUN_STORE_TABLE_H
+
+#include "base/text.h"
+#include <stdbool.h>
+#include <stdio.h>
+
+/* Zero-initialise with n_columns; table_free. */
+struct table {
+    size_t n_columns, n_cells, capacity;
+    struct table_cell *cells; /* by row */
+    struct text texts;        /* one after the other, 0-terminated */
+};
+struct table_cell {
+    size_t at; /* in texts */
+    bool number;
+};
+
+/* The next cell of s[0..n), made fit for a terminal; numbers are right-aligned. The first row is the heading. Returns
+ * false if the table would need more than TABLE_MAX bytes. */
+bool table_add(struct table *t, const char *s, size_t n, bool number);
+void table_print(const struct table *t, FILE *out);
+void table_free(struct table *t);
+
+enum { TABLE_MAX = 256 << 20 };
+
+#endif
