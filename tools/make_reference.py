@@ -23,7 +23,7 @@ ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")
 TINY = """{version: 1, experiment: tiny, dataset: {name: gaussian, train_size: 4, eval_size: 4, test_size: 4}, network: {layers: [dense: {units: 3}]},
 loss: cross_entropy, algorithm: bp, train: {optimizer: {name: sgd, stepsize: 0.1}, batch_size: 2, iterations: 1}}"""
 # Kinds as the schema calls them, in the order of the manual, with the key that holds them.
-KINDS = [("dataset", "dataset"), ("layer", "network.layers"), ("transmission", "transmit of a layer"), ("initialisation", "network.init.weights, network.init.biases"), ("loss", "loss"),
+KINDS = [("dataset", "dataset"), ("layer", "network.layers"), ("activation", "activation"), ("transmission", "transmit of a layer"), ("initialisation", "network.init.weights, network.init.biases"), ("loss", "loss"),
          ("optimizer", "train.optimizer, algorithm.feedback.optimizer"), ("target", "algorithm.target"), ("mapping", "algorithm.mapping"),
          ("feedback loss", "algorithm.feedback_loss"), ("propagate rule", "algorithm.propagate"), ("update rule", "algorithm.update")]
 MAPS = ["", "network", "network.init", "network.input_noise", "train", "train.stop", "algorithm", "algorithm.feedback", "log", "checkpoint"]
@@ -143,7 +143,10 @@ def type_text(node):
     if "anyOf" in node:
         arrays = [a for a in node["anyOf"] if a.get("type") == "array"] or [a for b in node["anyOf"] for a in b.get("anyOf", []) if a.get("type") == "array"]
         if arrays:
-            return "list of layers" if "$ref" in arrays[0]["items"] else "list of names"
+            items = arrays[0]["items"]
+            if items.get("type") in ("number", "integer"):
+                return type_text(items) + ", or a list"
+            return "list of layers" if "$ref" in items else "list of names"
         maps = [a for a in node["anyOf"] if a.get("type") == "object"]
         return "name, or map" if maps else "text"
     if kind == "array":
@@ -222,7 +225,6 @@ def spec_markdown(program):
         for names, rows in groups_of(program, kind):
             out += [f"Options of {', '.join(f'`{n}`' for n in names)}:", ""]
             out += md_table(("Option", "Value", "Default", "Meaning"), rows)
-    out += ["### Activations", ""] + md_table(("Name", "Meaning"), [(p["name"], sentence(p)) for p in program.parts["activation"]])
     out += ["### Metrics: `log.metrics`", ""] + md_table(("Name", "Meaning"), [(p["name"], sentence(p)) for p in program.parts["metric"]])
     return "\n".join(out)
 
@@ -274,7 +276,7 @@ def spec_mdoc(program):
             elif rows:
                 out += [f"Options as those of {names[0]}."]
         out += [".El"]
-    for title, kind in (("ACTIVATIONS", "activation"), ("METRICS", "metric")):
+    for title, kind in (("METRICS", "metric"),):
         out += [f".Sh {title}", ".Bl -tag -width Ds"]
         for p in program.parts[kind]:
             out += item(p["name"], sentence(p))

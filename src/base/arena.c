@@ -23,6 +23,11 @@ void arena_init(struct arena *a, size_t limit)
     *a = (struct arena){ .limit = limit };
 }
 
+void arena_init_counting(struct arena *a)
+{
+    *a = (struct arena){ .counting = true };
+}
+
 /* Rounds up to the alignment; an empty allocation still gets an address of its own. */
 static bool padded_size(size_t n, size_t size, size_t *bytes)
 {
@@ -71,6 +76,11 @@ void *arena_alloc(struct arena *a, size_t n, size_t size)
     if (!padded_size(n, size, &bytes) || __builtin_add_overflow(a->used, bytes, &total) ||
         (a->limit > 0 && total > a->limit))
         return NULL;
+    if (a->counting && (size == sizeof(float) || size == sizeof(double))) {
+        a->numbers += bytes;
+        a->used = total;
+        return (void *)(uintptr_t)ALIGNMENT;
+    }
     struct arena_chunk *c = a->current;
     if (!c || c->size - c->used < bytes) {
         /* A chunk kept from before a rewind is used if it is large enough: the same calls then meet the same chunks. */
@@ -88,6 +98,15 @@ void *arena_alloc(struct arena *a, size_t n, size_t size)
     if (c->touched < c->used)
         c->touched = c->used;
     a->used = total;
+    return p;
+}
+
+double *arena_doubles(struct arena *a, size_t n)
+{
+    const size_t before = a->used;
+    double *p = arena_alloc(a, n, sizeof *p);
+    if (p)
+        a->doubles += a->used - before;
     return p;
 }
 

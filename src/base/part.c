@@ -10,10 +10,6 @@ const char *capability_text(unsigned bits)
         return "maps displacements linearly";
     case GIVES_TRAIN:
         return "has parameters to train";
-    case GIVES_INVERSE:
-        return "has a regularized inverse";
-    case GIVES_MIRROR:
-        return "has a feedback layer of mirrored shape";
     case GIVES_SEQUENCE:
         return "reads a sequence";
     case GIVES_DIRECT:
@@ -28,5 +24,13 @@ const struct part *registry_find(const struct registry *r, const char *name)
     for (size_t i = 0; i < r->n_parts; i++)
         if (strcmp(r->parts[i]->name, name) == 0)
             return r->parts[i];
+    return NULL;
+}
+
+const struct option *option_find(const struct option *table, const char *name)
+{
+    for (const struct option *o = table; o && o->type != OPT_END; o++)
+        if (strcmp(o->name, name) == 0)
+            return o;
     return NULL;
 }

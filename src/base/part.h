@@ -28,8 +28,6 @@ enum capability {
     GIVES_APPLY = 1u << 0, /* mapping: g_k(t) */
     GIVES_JVP = 1u << 1,   /* mapping: a linear map of displacements */
     GIVES_TRAIN = 1u << 2, /* mapping: has parameters that a feedback loss trains */
-    GIVES_INVERSE = 1u << 3, /* layer: a regularized inverse */
-    GIVES_MIRROR = 1u << 4,  /* layer: a feedback layer of mirrored shape */
     GIVES_SEQUENCE = 1u << 5, /* layer: reads a sequence and carries a state */
     GIVES_DIRECT = 1u << 6    /* mapping: can read the last target directly, past the layers between */
 };
@@ -81,10 +79,16 @@ enum option_flags {
     OPTION_REQUIRED = 1u << 0,
     OPTION_ABOVE_MIN = 1u << 1, /* the minimum itself is excluded */
     OPTION_BUDGET = 1u << 2,    /* not part of a trial's identity: iterations, epochs, log */
-    OPTION_NULLABLE = 1u << 3   /* absent stays absent: OPT_PART {NULL}; OPT_BOOL/OPT_INT/OPT_REAL keep `dflt` and are
-                                  printed only where they differ: an option that is added later leaves the identity of
-                                  older trials as it was */
+    OPTION_NULLABLE = 1u << 3,  /* absent stays absent: {NULL}, or `dflt` where there is one. The canonical form leaves
+                                   out what is absent or as `dflt` says: an option that is added later is nullable, so
+                                   that the identity of older trials stays (tests/trial/check_key.c) */
+    OPTION_PLAIN = 1u << 4,     /* the canonical form is the short one where that says it all: OPT_PART its name where no
+                                   option is printed, OPT_REALS one number instead of a list of one */
+    OPTION_WHOLE = 1u << 5      /* OPT_REALS: integers */
 };
+
+/* The row of this name, or NULL. */
+const struct option *option_find(const struct option *table, const char *name);
 
 struct option {
     const char *name;
@@ -97,7 +101,7 @@ struct option {
     const char *const *names;       /* OPT_ENUM: closed by NULL; OPT_TEXT, OPT_NAMES: the words allowed, or NULL for any */
     const struct option *table;     /* OPT_MAP */
     const struct registry *registry; /* OPT_PART, OPT_PARTS; OPT_NAMES: or NULL */
-    const char *const (*elsewhere)[2]; /* OPT_ENUM: words that belong to another key, and where to; closed by {NULL}; or NULL */
+    const char *const (*elsewhere)[2]; /* OPT_ENUM, OPT_PART: words that belong to another key, and where to; closed by {NULL}; or NULL */
 };
 
 #endif

@@ -2,7 +2,6 @@
 
 #include "base/clean.h"
 #include "credit/credit.h"
-#include "math/act.h"
 #include <string.h>
 
 static void print_entry(const char *name, const char *help, const char *ref)
@@ -27,6 +26,9 @@ static void print_options(const struct option *table, int indent)
         if (o->names && o->type == OPT_ENUM)
             for (size_t i = 0; o->names[i]; i++)
                 printf("%s%s", i ? " | " : "", o->names[i]);
+        else if (o->type == OPT_PART && (o->flags & OPTION_PLAIN))
+            for (size_t i = 0; i < o->registry->n_parts; i++)
+                printf("%s%s", i ? " | " : "", o->registry->parts[i]->name);
         else
             printf("%s", types[o->type]);
         if (o->type == OPT_INT || o->type == OPT_REAL || o->type == OPT_REALS)
@@ -61,8 +63,8 @@ static bool is_kind(const char *word, const char *kind)
 
 static int unknown_kind(const struct cli *c, const char *kind)
 {
-    const char *names[32] = { "algorithm", "activation" };
-    size_t n = 2;
+    const char *names[32] = { "algorithm" };
+    size_t n = 1;
     for (size_t i = 0; trial_registries[i] && n < 32; i++)
         names[n++] = trial_registries[i]->kind;
     struct err e = { 0 };
@@ -109,9 +111,6 @@ static bool put_records(struct text *t, enum query_format format, const char *ki
     if (is_kind(kind, "algorithm"))
         for (const struct preset *p = presets; p->name; p++)
             put_record(t, format, "algorithm", p->name, p->help, p->ref);
-    if (is_kind(kind, "activation"))
-        for (size_t i = 0; act_all[i]; i++)
-            put_record(t, format, "activation", act_all[i]->name, act_all[i]->help, NULL);
     for (size_t i = 0; trial_registries[i]; i++)
         for (size_t k = 0; is_kind(kind, trial_registries[i]->kind) && k < trial_registries[i]->n_parts; k++) {
             const struct part *p = trial_registries[i]->parts[k];
@@ -152,12 +151,6 @@ static int run(const struct cli *c, const void *own)
             if (kind)
                 printf("        %s\n", p->parts);
         }
-    }
-    if (is_kind(kind, "activation")) {
-        known = true;
-        puts("activation");
-        for (size_t i = 0; act_all[i]; i++)
-            print_entry(act_all[i]->name, act_all[i]->help, NULL);
     }
     for (size_t i = 0; trial_registries[i]; i++)
         if (is_kind(kind, trial_registries[i]->kind)) {

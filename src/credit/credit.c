@@ -1,5 +1,8 @@
-#include "credit/feedback.h"
+#include "credit/credit.h"
 
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 const char *const route_names[] = { "chain", "direct", NULL };
@@ -54,19 +57,6 @@ REGISTRY(fbloss, "feedback loss", FBLOSSES)
 REGISTRY(propagate, "propagate rule", PROPAGATES)
 REGISTRY(update, "update rule", UPDATES)
 
-static const struct mapping_def *mapping_of(const struct credit *c)
-{
-    return (const struct mapping_def *)c->choice.mapping.part;
-}
-static const struct fbloss_def *fbloss_of(const struct credit *c)
-{
-    return (const struct fbloss_def *)c->choice.feedback_loss.part;
-}
-static const struct update_def *update_of(const struct credit *c)
-{
-    return (const struct update_def *)c->choice.update.part;
-}
-
 static int check_needs(const char *key, const struct part *part, const struct part *mapping, struct err *e)
 {
     const unsigned lacks = part->needs & ~mapping->gives;
@@ -81,49 +71,84 @@ int credit_check(const struct credit_choice *choice, struct err *e)
     return check_needs("feedback_loss", choice->feedback_loss.part, choice->mapping.part, e);
 }
 
-int credit_shape(struct credit *c, const struct credit_choice *choice, const struct chain *chain, struct arena *a, struct err *e)
+/* Run-time state of the parts. */
+static int alloc_states(struct credit *c, struct arena *a, struct err *e)
 {
-    *c = (struct credit){ .choice = *choice, .chain = chain, .bad_layer = -1 };
-    const struct part *mapping = choice->mapping.part;
-    if (choice->head >= chain->n_layers)
-        return err_set(e, ERR_SPEC, "algorithm.head: %zu is out of range; the network has %zu layers and one must stay below the head",
-                       choice->head, chain->n_layers);
-    c->n = chain->n_links - choice->head; /* a recurrent layer is the first one, so layers of the head have one link each */
-    if (chain->per_step > 1 && choice->head + 1 != chain->n_layers)
-        return err_set(e, ERR_SPEC, "algorithm.head: with losses at every step the layers above the recurrent one follow the exact gradient: head: %zu",
-                       chain->n_layers - 1);
-    if (chain->per_step > 1 && choice->route == ROUTE_DIRECT)
-        return err_set(e, ERR_SPEC, "algorithm.route: 'direct' has one source, but with `sequence: true` there is a loss at every step");
-    TRY(credit_check(choice, e));
-    if (choice->route == ROUTE_DIRECT && !(mapping->gives & GIVES_DIRECT))
-        return err_set(e, ERR_SPEC, "algorithm.route: 'direct' needs a mapping that %s; '%s' does not", capability_text(GIVES_DIRECT),
-                       mapping->name);
-    const struct fbloss_def *fbloss = fbloss_of(c);
-    const char *loss = fbloss->part.name;
-    const bool direct = choice->route == ROUTE_DIRECT, recurrent = chain->n_links > chain->n_layers;
-    if (fbloss->chain_only && direct)
-        return err_set(e, ERR_SPEC, "algorithm.route: feedback_loss '%s' needs route 'chain'", loss);
-    if (fbloss->feed_forward && recurrent)
-        return err_set(e, ERR_SPEC, "algorithm.feedback_loss: '%s' is defined for feed-forward networks", loss);
-    if (fbloss->grads && direct && recurrent)
-        return err_set(e, ERR_SPEC, "algorithm.route: feedback_loss '%s' on route 'direct' is defined for feed-forward networks", loss);
-    if ((mapping->gives & GIVES_TRAIN) && !fbloss_of(c)->grads)
-        return err_set(e, ERR_SPEC, "algorithm.feedback_loss: mapping '%s' learns, but feedback_loss is 'none'; choose one, or mapping 'fixed'", mapping->name);
-    if (update_of(c)->shape)
-        TRY(update_of(c)->shape(c, e));
-    return mapping_of(c)->shape ? mapping_of(c)->shape(c, a, e) : 0;
+    const struct {
+        const struct part *part;
+        void **state;
+    } all[] = { { c->choice.target.part, &c->target_state },       { c->choice.mapping.part, &c->mapping_state },
+                { c->choice.feedback_loss.part, &c->fbloss_state }, { c->choice.propagate.part, &c->propagate_state },
+                { c->choice.update.part, &c->update_state } };
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        *all[i].state = arena_alloc(a, 1, all[i].part->state_size);
+        if (!*all[i].state)
+            return err_set(e, ERR_MEMORY, "not enough memory for '%s'", all[i].part->name);
+    }
+    return 0;
 }
 
-/* Matrices for every link under the head, one block of memory per layer. */
-static int alloc_links(const struct credit *c, struct mat **links, struct mat **stacks, struct arena *a, struct err *e)
+/* The head, and the route from its lower end. */
+static int check_head(const struct credit *c, struct err *e)
+{
+    const struct chain *chain = c->chain;
+    const struct part *mapping = c->choice.mapping.part;
+    if (c->choice.head >= chain->n_units)
+        return err_set(e, ERR_SPEC, "algorithm.head: %zu is out of range; the network has %zu layers and one must stay below the head",
+                       c->choice.head, chain->n_units);
+    if (chain->per_step > 1 && c->choice.head + 1 != chain->n_units)
+        return err_set(e, ERR_SPEC, "algorithm.head: with losses at every step the layers above the recurrent one follow the exact gradient: head: %zu",
+                       chain->n_units - 1);
+    if (chain->per_step > 1 && c->choice.route == ROUTE_DIRECT)
+        return err_set(e, ERR_SPEC, "algorithm.route: 'direct' has one source, but with `sequence: true` there is a loss at every step");
+    TRY(credit_check(&c->choice, e));
+    if (c->choice.route == ROUTE_DIRECT && !(mapping->gives & GIVES_DIRECT))
+        return err_set(e, ERR_SPEC, "algorithm.route: 'direct' needs a mapping that %s; '%s' does not", capability_text(GIVES_DIRECT),
+                       mapping->name);
+    return 0;
+}
+
+/* Values of which a file gives one, or one per feedback unit. */
+static int check_noise(const struct credit *c, struct err *e)
+{
+    const struct fbloss_options *o = c->choice.feedback_loss.opts;
+    if (!o || o->noise.n == 1 || o->noise.n == c->n_feedback)
+        return 0;
+    return err_set(e, ERR_SPEC, "algorithm.feedback_loss.noise: %zu numbers; give one, or one for each of the %zu feedback units", o->noise.n,
+                   c->n_feedback);
+}
+
+int credit_shape(struct credit *c, const struct credit_choice *choice, const struct chain *chain, struct arena *a, struct err *e)
+{
+    *c = (struct credit){ .choice = *choice, .chain = chain, .bad_layer = -1, .epoch = 1 };
+    TRY(check_head(c, e));
+    c->n = chain->n_links - choice->head; /* a recurrent unit is the first one, so units of the head have one link each */
+    TRY(alloc_states(c, a, e));
+    if (target_of(c)->fits)
+        TRY(target_of(c)->fits(c, e));
+    if (propagate_of(c)->fits)
+        TRY(propagate_of(c)->fits(c, e));
+    if (fbloss_of(c)->fits)
+        TRY(fbloss_of(c)->fits(c, e));
+    if ((choice->mapping.part->gives & GIVES_TRAIN) && !fbloss_of(c)->grads)
+        return err_set(e, ERR_SPEC, "algorithm.feedback_loss: mapping '%s' learns, but feedback_loss is 'none'; choose one, or mapping 'fixed'",
+                       choice->mapping.part->name);
+    if (update_of(c)->fits)
+        TRY(update_of(c)->fits(c, e));
+    if (mapping_of(c)->shape)
+        TRY(mapping_of(c)->shape(c, a, e));
+    return check_noise(c, e);
+}
+
+int credit_alloc_links(const struct credit *c, struct mat **links, struct mat **stacks, struct arena *a, struct err *e)
 {
     const struct chain *chain = c->chain;
     *links = arena_alloc(a, c->n, sizeof **links);
-    *stacks = arena_alloc(a, chain->n_layers, sizeof **stacks);
+    *stacks = arena_alloc(a, chain->n_units, sizeof **stacks);
     if (!*links || !*stacks)
         return err_set(e, ERR_MEMORY, "not enough memory for the targets of %zu links", c->n);
-    for (size_t i = 0; i < chain->n_layers && chain->first_link[i] < c->n; i++) {
-        (*stacks)[i] = mat_new(a, chain->links_of[i] * c->rows, chain->layers[i].n_out);
+    for (size_t i = 0; i < chain->n_units && chain->first_link[i] < c->n; i++) {
+        (*stacks)[i] = mat_new(a, chain->links_of[i] * c->rows, chain->units[i].out.n);
         if (!(*stacks)[i].p)
             return err_set(e, ERR_MEMORY, "not enough memory for the targets of layer %zu", i);
         for (size_t k = 0; k < chain->links_of[i]; k++)
@@ -132,68 +157,67 @@ static int alloc_links(const struct credit *c, struct mat **links, struct mat **
     return 0;
 }
 
-/* Entries of one scratch buffer: any layer's stack, seen from either side. */
-static size_t scratch_size(const struct credit *c, size_t rows)
+/* Entries of one scratch buffer: any unit's stack, seen from either side. */
+static size_t scratch_size(const struct credit *c)
 {
     size_t n = 0;
-    for (size_t i = 0; i < c->chain->n_layers; i++) {
-        const struct layer *l = &c->chain->layers[i];
-        size_t cols = l->n_out > l->n_in ? l->n_out : l->n_in;
-        cols = l->n_delta > cols ? l->n_delta : cols;
+    for (size_t i = 0; i < c->chain->n_units; i++) {
+        const struct unit *u = &c->chain->units[i];
+        const size_t cols = u->out.n > u->in.n ? u->out.n : u->in.n;
         /* only feedback losses work on whole stacks */
-        const size_t links = fbloss_of(c)->feed_forward ? c->n : i > 0 ? c->chain->per_step : fbloss_of(c)->grads ? c->chain->links_of[i] : 1;
-        n = links * rows * cols > n ? links * rows * cols : n;
+        const size_t links = fbloss_of(c)->grads_of_all ? c->n : i > 0 ? c->chain->per_step : fbloss_of(c)->grads ? c->chain->links_of[i] : 1;
+        n = links * c->rows * cols > n ? links * c->rows * cols : n;
     }
     return n;
+}
+
+static int open_feedback_weights(struct credit *c, struct arena *a, struct err *e)
+{
+    if (!c->n_feedback)
+        return 0;
+    c->feedback_weights = arena_alloc(a, c->n_feedback_vector, sizeof(real));
+    c->feedback_gradient = arena_alloc(a, c->n_feedback_vector, sizeof(real));
+    return c->feedback_weights && c->feedback_gradient ? 0
+                                                       : err_set(e, ERR_MEMORY, "not enough memory for %zu feedback weights", c->n_feedback_weights);
 }
 
 int credit_open(struct credit *c, size_t rows, struct arena *a, struct err *e)
 {
     c->rows = rows;
-    credit_set_epoch(c, 1);
-    TRY(alloc_links(c, &c->d, &c->d_stack, a, e));
-    const struct update_options *update = c->choice.update.opts;
-    if (update_of(c)->needs_signals)
-        TRY(alloc_links(c, &c->s, &c->s_stack, a, e));
-    if (update->order == ORDER_SEQUENTIAL_KEPT)
-        TRY(alloc_links(c, &c->kept, &c->kept_stack, a, e));
+    TRY(credit_alloc_links(c, &c->d, &c->d_stack, a, e));
     if (c->choice.head > 0) {
-        c->top = mat_new(a, rows * c->chain->per_step, c->chain->layers[c->chain->layer_of[c->n - 1]].n_out);
+        c->top = mat_new(a, rows * c->chain->per_step, c->chain->units[c->chain->unit_of[c->n - 1]].out.n);
         if (!c->top.p)
             return err_set(e, ERR_MEMORY, "not enough memory for the head's gradient");
     }
     if (c->chain->per_step > 1)
-        TRY(alloc_links(c, &c->own, &c->own_stack, a, e));
+        TRY(credit_alloc_links(c, &c->own, &c->own_stack, a, e));
     for (size_t i = 0; i < sizeof c->scratch / sizeof *c->scratch; i++) {
-        c->scratch[i] = arena_alloc(a, scratch_size(c, rows), sizeof(real));
+        c->scratch[i] = arena_alloc(a, scratch_size(c), sizeof(real));
         if (!c->scratch[i])
             return err_set(e, ERR_MEMORY, "not enough memory for credit assignment");
     }
+    c->draws = arena_alloc(a, 1 + 2 * c->n_feedback, sizeof *c->draws);
+    if (!c->draws)
+        return err_set(e, ERR_MEMORY, "not enough memory for the streams of noise");
+    TRY(open_feedback_weights(c, a, e));
     if (update_of(c)->open)
         TRY(update_of(c)->open(c, a, e));
-    return mapping_of(c)->open ? mapping_of(c)->open(c, a, e) : 0;
+    if (mapping_of(c)->open)
+        TRY(mapping_of(c)->open(c, a, e));
+    if (propagate_of(c)->open)
+        TRY(propagate_of(c)->open(c, a, e));
+    return fbloss_of(c)->open ? fbloss_of(c)->open(c, a, e) : 0;
 }
 
-void credit_finish(struct credit *c)
+void credit_draws(struct credit *c, struct draw draw, const char *name, ...)
 {
-    if (c->choice.mapping.part && mapping_of(c)->finish)
-        mapping_of(c)->finish(c);
-}
-
-double credit_reals(const struct credit *c, size_t rows)
-{
-    const struct chain *chain = c->chain;
-    const struct update_options *update = c->choice.update.opts;
-    double links = 0, n = 0;
-    for (size_t i = 0; i < chain->n_layers && chain->first_link[i] < c->n; i++)
-        links += (double)chain->links_of[i] * (double)rows * (double)chain->layers[i].n_out;
-    n += links * (1 + update_of(c)->needs_signals + (update->order == ORDER_SEQUENTIAL_KEPT) + (chain->per_step > 1));
-    if (c->choice.head > 0)
-        n += (double)rows * (double)chain->per_step * (double)chain->layers[chain->layer_of[c->n - 1]].n_out;
-    n += (double)(sizeof c->scratch / sizeof *c->scratch) * (double)scratch_size(c, rows);
-    if (update_of(c)->reals)
-        n += update_of(c)->reals(c, rows);
-    return n + (mapping_of(c)->reals ? mapping_of(c)->reals(c, rows) : 0);
+    va_list args;
+    assert(c->n_draws < 1 + 2 * c->n_feedback); /* room for one of the update rule and two of each feedback unit */
+    va_start(args, name);
+    vsnprintf(draw.name, sizeof draw.name, name, args);
+    va_end(args);
+    c->draws[c->n_draws++] = draw;
 }
 
 int credit_head(struct credit *c, struct pass *p, struct chosen loss, real *g, struct err *e)
@@ -204,8 +228,8 @@ int credit_head(struct credit *c, struct pass *p, struct chosen loss, real *g, s
     chain_loss(p, loss, true);
     struct mat s = p->gradient;
     for (size_t k = chain->n_links; k-- > c->n;) {
-        const struct layer *l = &chain->layers[chain->layer_of[k]];
-        struct mat down = k == c->n ? c->top : mat_of(c->scratch[k % 2], s.rows, l->n_in);
+        const struct unit *l = &chain->units[chain->unit_of[k]];
+        struct mat down = k == c->n ? c->top : mat_of(c->scratch[k % 2], s.rows, l->in.n);
         if (k > c->n)
             chain_vjp(p, k, s, down);
         else /* a target's gradient is that at what the layer sent, passed straight through (Lee 2015, scripts) */
@@ -217,39 +241,43 @@ int credit_head(struct credit *c, struct pass *p, struct chosen loss, real *g, s
     return 0;
 }
 
-void credit_set_epoch(struct credit *c, int64_t epoch)
-{
-    const struct fbloss_options *o = c->choice.feedback_loss.opts;
-    c->noise = !o ? 0 : o->noise_decay > 0 ? o->noise / (1 + (double)epoch / o->noise_decay) : o->noise;
-}
-
 int credit_refresh(struct credit *c, struct pass *p, struct err *e)
 {
     return mapping_of(c)->refresh ? mapping_of(c)->refresh(c, p, e) : 0;
 }
 
-int credit_feedback(struct credit *c, struct pass *p, struct err *e)
+/* One after the other, those that are asked for; all of them in the stacked form, if the loss has one. */
+static int feedback_grads(struct credit *c, struct pass *p, const bool *asked, struct err *e)
+{
+    if (!asked && fbloss_of(c)->grads_of_all)
+        return fbloss_of(c)->grads_of_all(c, p, e);
+    for (size_t i = 0; i < c->n_feedback; i++)
+        if (!asked || asked[i])
+            TRY(fbloss_of(c)->grads(c, p, &c->feedback[i], e));
+    return 0;
+}
+
+int credit_feedback(struct credit *c, struct pass *p, const bool *asked, struct err *e)
 {
     if (!fbloss_of(c)->grads)
         return 0;
     memset(c->feedback_gradient, 0, c->n_feedback_vector * sizeof *c->feedback_gradient);
-    TRY(fbloss_of(c)->grads(c, p, e));
+    TRY(feedback_grads(c, p, asked, e));
     const struct fbloss_options *o = c->choice.feedback_loss.opts;
     for (size_t i = 0; i < c->n_feedback && o->weight_decay > 0; i++) {
-        const struct layer *g = &c->feedback[i].layer;
-        for (size_t j = 0; j < g->n_params; j++)
-            mat_axpy((real)o->weight_decay, layer_param(g, j, c->feedback_weights), layer_param(g, j, c->feedback_gradient));
+        const struct unit *g = &c->feedback[i].unit;
+        for (size_t j = 0; j < g->n_params && (!asked || asked[i]); j++)
+            mat_axpy((real)o->weight_decay, unit_param(g, j, c->feedback_weights), unit_param(g, j, c->feedback_gradient));
     }
     return 0;
 }
 
 int credit_targets(struct credit *c, struct pass *p, struct err *e)
 {
-    (void)e;
     c->first_nonzero = 0;
     c->has_deltas = false;
-    ((const struct target_def *)c->choice.target.part)->set(c, p, c->top);
-    ((const struct propagate_def *)c->choice.propagate.part)->back(c, p);
+    target_of(c)->set(c, p, c->top);
+    TRY(propagate_of(c)->back(c, p, 0, e));
     if (mapping_of(c)->own_target)
         mapping_of(c)->own_target(c);
     return 0;
@@ -294,29 +322,19 @@ bool credit_vanished(struct credit *c, size_t k)
 
 struct feedback *credit_feedback_of(const struct credit *c, size_t k)
 {
-    const size_t layer = c->chain->layer_of[k];
+    const size_t layer = c->chain->unit_of[k];
     for (size_t i = 0; i < c->n_feedback; i++)
         if (c->feedback[i].target == layer)
             return &c->feedback[i];
     return NULL;
 }
 
-size_t credit_n_feedback_layers(const struct credit *c)
+size_t credit_n_feedback_units(const struct credit *c)
 {
-    return c->n_feedback + (c->hidden ? 1 : 0);
+    return c->n_feedback + (c->untrained ? 1 : 0);
 }
 
-struct layer *credit_feedback_layer(const struct credit *c, size_t i)
+struct unit *credit_feedback_unit(const struct credit *c, size_t i)
 {
-    return i < c->n_feedback ? &c->feedback[i].layer : &c->hidden->layer;
-}
-
-void credit_place_feedback(struct credit *c, struct layer *l)
-{
-    for (size_t j = 0; j < l->n_params; j++) {
-        const size_t n = l->params[j].rows * l->params[j].cols, align = 64 / sizeof(real);
-        l->params[j].offset = c->n_feedback_vector;
-        c->n_feedback_weights += n;
-        c->n_feedback_vector += (n + align - 1) / align * align;
-    }
+    return i < c->n_feedback ? &c->feedback[i].unit : c->untrained;
 }

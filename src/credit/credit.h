@@ -16,6 +16,7 @@
 #include "net/chain.h"
 
 struct credit;
+struct feedback;
 
 enum route { ROUTE_CHAIN, ROUTE_DIRECT };
 extern const char *const route_names[];
@@ -44,29 +45,35 @@ struct target_options {
 };
 struct target_def {
     struct part part;
+    int (*fits)(const struct credit *c, struct err *e); /* NULL: it fits any */
     /* Sets d[n-1] from top = dL/dh at the output of link n-1 (mean loss: contains 1/B). */
     void (*set)(struct credit *c, struct pass *p, struct mat top);
 };
 
+/* How a mapping is asked: for the target of link k. ref: the application of the unit above, link k + 1, whose cache a mapping reads: the one that
+ * produced the argument or is its reference, which is the noisy pass for g(f(h + noise)) and the clean one for everything else. */
 struct mapping_def {
     struct part part;
     bool leaves_deltas; /* jvp of d through link k+1 leaves that link's delta for d, so the gradient rule need not compute it again */
-    /* Shapes the feedback layers, if the mapping has any (credit->feedback, n_feedback). NULL otherwise. */
+    /* Shapes the feedback units, if the mapping has any (credit->feedback, n_feedback), and checks that it fits the chain. NULL: it fits any. */
     int (*shape)(struct credit *c, struct arena *a, struct err *e);
     int (*open)(struct credit *c, struct arena *a, struct err *e);
-    void (*finish)(struct credit *c);
     /* Once per step, after the forward pass and after every change of the feedback weights. */
     int (*refresh)(struct credit *c, struct pass *p, struct err *e);
     /* out = g_k(t): a value of h_k from a value t of h_source(k). */
-    void (*apply)(struct credit *c, struct pass *p, size_t k, struct mat t, struct mat out);
-    /* out = g_k(h_s + d) - g_k(h_s), without cancellation. */
-    void (*difference)(struct credit *c, struct pass *p, size_t k, struct mat d, struct mat out);
+    int (*apply)(struct credit *c, struct pass *p, const struct at *ref, size_t k, struct mat t, struct mat out, struct err *e);
+    /* out = g_k(h_s + d) - g_k(h_s), without cancellation; d and out may hold several blocks of rows. */
+    int (*difference)(struct credit *c, struct pass *p, const struct at *ref, size_t k, struct mat d, struct mat out, struct err *e);
     /* out = g_k'(h_s) d. */
-    void (*jvp)(struct credit *c, struct pass *p, size_t k, struct mat d, struct mat out);
+    int (*jvp)(struct credit *c, struct pass *p, const struct at *ref, size_t k, struct mat d, struct mat out, struct err *e);
+    /* For mappings that learn, all links of one feedback unit at once. value: g at other values v of what it reads (memory that the next call
+     * overwrites). train: adds the gradient of the last value to feedback_gradient, from error = d loss / d value, used up. */
+    struct mat (*value)(struct credit *c, struct pass *p, const struct at *ref, struct feedback *f, struct mat v);
+    void (*train)(struct credit *c, struct feedback *f, struct mat error);
+    /* The same for the difference `moved` that the displacement d of the source gives. */
+    void (*train_difference)(struct credit *c, struct pass *p, struct feedback *f, struct mat d, struct mat moved, struct mat error);
     /* Once d[n-2] .. d[0] are derived: what the mapping does to d[n-1] itself. NULL: nothing. */
     void (*own_target)(struct credit *c);
-    /* Reals that open and refresh allocate for batches of `rows` samples, feedback weights included; NULL if none. */
-    double (*reals)(const struct credit *c, size_t rows);
     /* Floating-point operations of refresh; NULL if few. */
     double (*flops)(const struct credit *c, size_t rows);
 };
@@ -75,7 +82,8 @@ struct mapping_def {
  * inverse_variance divides by max(noise, noise_floor)^2. weight_decay * parameter is added to the gradients. */
 enum noise_scaling { NOISE_SCALING_NONE, NOISE_SCALING_INVERSE_VARIANCE };
 struct fbloss_options {
-    double noise, scale, noise_floor, noise_decay, weight_decay;
+    struct reals noise; /* one number, or one per feedback unit from the lowest */
+    double scale, noise_floor, noise_decay, weight_decay;
     int reduction, noise_scaling;
     int corrupts; /* reconstruction: enum fbloss_corrupts */
 };
@@ -83,17 +91,21 @@ struct fbloss_options {
 enum fbloss_corrupts { CORRUPTS_STATE, CORRUPTS_SENT };
 struct fbloss_def {
     struct part part;
-    bool needs_targets; /* runs after propagate only */
-    bool chain_only;    /* on route "chain" only */
-    bool feed_forward;  /* on feed-forward chains only; works on a block of rows for every layer under the head */
-    /* Adds to credit->feedback_gradient and sets credit->feedback[i].loss for every feedback layer. NULL for "none". */
-    int (*grads)(struct credit *c, struct pass *p, struct err *e);
+    bool at_targets; /* runs after propagate only */
+    int (*fits)(const struct credit *c, struct err *e); /* NULL: it fits any choice and chain */
+    int (*open)(struct credit *c, struct arena *a, struct err *e);
+    /* One feedback unit: adds to credit->feedback_gradient and sets f->loss. NULL for "none". */
+    int (*grads)(struct credit *c, struct pass *p, struct feedback *f, struct err *e);
+    /* All of them together, each on a block of rows of its own; feed-forward chains. NULL: one after the other. */
+    int (*grads_of_all)(struct credit *c, struct pass *p, struct err *e);
 };
 
 struct propagate_def {
     struct part part;
-    /* d[n-2] .. d[0] from d[n-1]. */
-    void (*back)(struct credit *c, struct pass *p);
+    int (*fits)(const struct credit *c, struct err *e); /* NULL: it fits any */
+    int (*open)(struct credit *c, struct arena *a, struct err *e); /* NULL: it needs nothing of its own */
+    /* d[n-2] .. d[lo] from d[n-1]. May iterate, and may fail. */
+    int (*back)(struct credit *c, struct pass *p, size_t lo, struct err *e);
 };
 
 enum update_order {
@@ -106,15 +118,11 @@ struct update_options {
 };
 struct update_def {
     struct part part;
-    bool needs_signals; /* credit->s */
-    /* Standard deviation of the noise that the rule itself adds to the input; NULL: it adds none. */
-    double (*input_noise)(const struct credit *c);
-    /* Checks that the rule fits the chain; NULL: it fits any. */
-    int (*shape)(const struct credit *c, struct err *e);
-    /* Reals that open allocates; NULL: none. */
-    double (*reals)(const struct credit *c, size_t rows);
-    /* Allocates what the rule needs of its own; NULL: nothing. */
-    int (*open)(struct credit *c, struct arena *a, struct err *e);
+    int (*fits)(const struct credit *c, struct err *e); /* NULL: it fits any */
+    int (*open)(struct credit *c, struct arena *a, struct err *e); /* NULL: it needs nothing of its own */
+    /* Whether the rule adds noise to the input; NULL: it does not. */
+    bool (*corrupts_input)(const struct credit *c);
+    bool goes_through; /* a way down through the chain, one product a link, for the estimate of work */
     /* Adds the update directions of the links under the head to g. */
     void (*grads)(struct credit *c, struct pass *p, real *g);
 };
@@ -129,21 +137,23 @@ struct credit_choice {
     double target_stepsize;
 };
 
-/* A feedback layer: yields the target of the output of layer `target` from the output of the place it reads; on route chain that is the output
- * of layer `through`, over all its links. */
+/* A feedback unit: yields the target of the output of unit `target` from the output of the place it reads; on route chain that is the output of
+ * unit `through`, over all its links. */
 struct feedback {
     size_t target, through;
-    bool through_hidden; /* reads the source's value by way of credit->hidden */
-    bool source_slope;   /* displacements are multiplied by the derivative of the source's activation first */
-    struct layer layer; /* (n of source) -> (n of target); index = target */
-    struct link stack;  /* forward on what it reads of the source's true states: in is shared where it can be, the rest is its own */
-    struct mat u;       /* pre-activation of stack.out */
-    struct mat side;    /* (links * B, n): side input's share of the pre-activation, {NULL} without one */
-    struct mat signs;   /* work: what the layer reads, where that is signs; {NULL} where it is the value itself */
-    real sign_low;      /* what stands for a value that is not above 0 */
-    struct mat resend;  /* draws of this step with which the feedback loss sends a corrupted state anew; {NULL} if not asked for */
-    struct mat noise;   /* draws of this step, standard normal, rows as the feedback loss uses them; {NULL} if not asked for */
+    struct unit unit; /* from the source to the target; index = target */
+    const struct unit *by; /* what it reads its source through, or NULL */
+    struct at ref;    /* on what it reads of the source's true states: what differences start from */
     double loss;
+};
+
+/* Random numbers that a part takes, and their stream (or tensor): whoever runs a step fills them in. */
+struct draw {
+    char name[48];
+    int kind; /* enum transmit_draws */
+    struct mat to;
+    bool of_feedback; /* anew for every feedback step; else for every pass */
+    bool steps;       /* as a tensor, with an axis for the steps of a sequence even if that has one */
 };
 
 struct credit {
@@ -151,25 +161,21 @@ struct credit {
     const struct chain *chain;
     size_t n;       /* links under the head */
     size_t rows;    /* B */
-    struct mat *d;  /* [n] displacements t - h, contiguous per layer */
+    struct mat *d;  /* [n] displacements t - h, contiguous per unit */
+    struct mat *d_stack; /* [n_units]: those of a unit as one matrix; {NULL} for units of the head */
     struct mat *own; /* [n] direct displacements of losses at every step; NULL if there is one loss, at the end */
     struct mat *own_stack;
-    struct mat *d_stack; /* [n_layers]: those of a layer as one matrix; {NULL} for layers of the head */
-    struct mat *s;  /* [n] signals dL/dh of the update rule; NULL if it asks for none */
-    struct mat *s_stack;
-    struct mat *kept; /* [n] targets of the first pass, for sequential updates that keep them; else NULL */
-    struct mat *kept_stack;
-    struct mat top; /* (B, n_out of link n-1): dL/dh there; with losses at every step (T * B, n_out): at every link */
-    void *mapping_state;
-    void *update_state;
-    struct mat input_noise; /* (B, inputs), standard normal draws of this step for an update rule that corrupts the input; {NULL}: not asked for */
+    struct mat top; /* (B, out.n of link n-1): dL/dh there; with losses at every step (T * B, out.n): at every link */
+    void *target_state, *mapping_state, *fbloss_state, *propagate_state, *update_state; /* part.state_size bytes each */
     size_t n_feedback;
     struct feedback *feedback;
-    struct hidden *hidden; /* between the source and the feedback layers (credit/feedback.h); NULL without one */
+    struct unit *untrained; /* a feedback unit that no loss trains, its parameters after those of the others; NULL without one */
     size_t n_feedback_weights, n_feedback_vector; /* parameters; vector length, as in struct chain */
-    real *feedback_weights, *feedback_gradient, *feedback_factors;
-    real *scratch[6];        /* each fits any layer's stack; for the current call only */
-    double noise;            /* standard deviation of the feedback loss's noise in the present epoch */
+    real *feedback_weights, *feedback_gradient;
+    size_t n_draws;
+    struct draw *draws;
+    real *scratch[6];        /* each fits any unit's stack; for the current call only */
+    int64_t epoch;           /* of the coming steps, from 1 */
     bool has_deltas;         /* the links above the first hold the deltas of their displacements */
     int64_t bad_layer;       /* whose inverse could not be factorized; -1 = none */
     size_t first_nonzero;    /* displacements below this link were cut to zero (REAL_TINY) */
@@ -180,23 +186,37 @@ int credit_check(const struct credit_choice *choice, struct err *e);
 /* Checks that the parts fit this chain; names the parts in messages. Shapes only. */
 int credit_shape(struct credit *c, const struct credit_choice *choice, const struct chain *chain, struct arena *a, struct err *e);
 int credit_open(struct credit *c, size_t rows, struct arena *a, struct err *e);
-void credit_finish(struct credit *c);
-/* Reals that credit_open allocates, from shapes alone. */
-double credit_reals(const struct credit *c, size_t rows);
-
 /* After chain_forward: the loss, the head's gradient into g (zeroed here), and dL/dh below the head into c->top. */
 int credit_head(struct credit *c, struct pass *p, struct chosen loss, real *g, struct err *e);
-/* Tells in which epoch, counted from 1, the coming steps are: the noise of a feedback loss may decay. Opened in epoch 1. */
-void credit_set_epoch(struct credit *c, int64_t epoch);
 /* The mapping's once-per-step work. */
 int credit_refresh(struct credit *c, struct pass *p, struct err *e);
-/* Feedback gradients into c->feedback_gradient (zeroed here). */
-int credit_feedback(struct credit *c, struct pass *p, struct err *e);
+/* Gradients of the feedback units that are asked for into c->feedback_gradient (zeroed here). asked: [n_feedback], or NULL for all. */
+int credit_feedback(struct credit *c, struct pass *p, const bool *asked, struct err *e);
 /* Displacements of all links. */
 int credit_targets(struct credit *c, struct pass *p, struct err *e);
 /* Update directions of the links under the head, added to g. */
 int credit_update(struct credit *c, struct pass *p, real *g, struct err *e);
 
+static inline const struct mapping_def *mapping_of(const struct credit *c)
+{
+    return (const struct mapping_def *)c->choice.mapping.part;
+}
+static inline const struct fbloss_def *fbloss_of(const struct credit *c)
+{
+    return (const struct fbloss_def *)c->choice.feedback_loss.part;
+}
+static inline const struct propagate_def *propagate_of(const struct credit *c)
+{
+    return (const struct propagate_def *)c->choice.propagate.part;
+}
+static inline const struct update_def *update_of(const struct credit *c)
+{
+    return (const struct update_def *)c->choice.update.part;
+}
+static inline const struct target_def *target_of(const struct credit *c)
+{
+    return (const struct target_def *)c->choice.target.part;
+}
 /* Where g_k reads: the link whose output it takes. */
 static inline size_t credit_source(const struct credit *c, size_t k)
 {
@@ -208,13 +228,15 @@ bool credit_vanished(struct credit *c, size_t k);
 struct mat credit_incoming(struct credit *c, size_t k);
 /* d[k] += own[k] under the natural rule. */
 void credit_add_own(struct credit *c, size_t k);
-/* The feedback layer that yields the target of link k. */
+/* The feedback unit that yields the target of link k. */
 struct feedback *credit_feedback_of(const struct credit *c, size_t k);
-/* All layers with feedback parameters: the feedback layers, and after them the hidden one, which no loss trains. */
-size_t credit_n_feedback_layers(const struct credit *c);
-struct layer *credit_feedback_layer(const struct credit *c, size_t i);
-/* Gives the parameters of a feedback layer their place in the vectors of feedback weights and gradients. */
-void credit_place_feedback(struct credit *c, struct layer *l);
+/* All units with feedback parameters: the feedback units, and after them the untrained one. */
+size_t credit_n_feedback_units(const struct credit *c);
+struct unit *credit_feedback_unit(const struct credit *c, size_t i);
+/* Matrices for every link under the head, one block of memory per unit. */
+int credit_alloc_links(const struct credit *c, struct mat **links, struct mat **stacks, struct arena *a, struct err *e);
+/* Asks for random numbers at every pass or feedback step. */
+void credit_draws(struct credit *c, struct draw draw, const char *name, ...) __attribute__((format(printf, 3, 4)));
 
 struct preset {
     const char *name, *help, *ref;

@@ -7,26 +7,73 @@ const struct option fbloss_options_table[] = { FBLOSS_OPTIONS, { 0 } };
 
 static struct chosen transmit_of(const struct credit *c, const struct feedback *f)
 {
-    return c->chain->layers[f->target].transmit;
+    return c->chain->units[f->target].transmit;
 }
 
-bool fbloss_resends(const struct credit *c, const struct feedback *f)
+/* That of the file for f's unit: one number, or one per feedback unit from the lowest. */
+static double noise_of(const struct credit *c, const struct feedback *f, const struct fbloss_options *o)
+{
+    return o->noise.n == 1 ? o->noise.items[0] : o->noise.items[f - c->feedback];
+}
+
+static bool resends(const struct credit *c, const struct feedback *f)
 {
     const struct fbloss_options *o = c->choice.feedback_loss.opts;
-    return o && o->corrupts != CORRUPTS_SENT && transmit_draws_of(transmit_of(c, f), true) != DRAWS_NONE;
+    return o->corrupts != CORRUPTS_SENT && transmit_draws_of(transmit_of(c, f), true) != DRAWS_NONE;
 }
 
-int fbloss_open(const struct credit *c, struct feedback *f, size_t rows, struct arena *a, struct err *e)
+int fbloss_fits(const struct credit *c, struct err *e)
 {
-    if (!fbloss_resends(c, f))
-        return 0;
-    f->resend = mat_new(a, rows, f->layer.n_out);
-    return f->resend.p ? 0 : err_set(e, ERR_MEMORY, "not enough memory for the feedback loss of layer %zu", f->target);
+    if (c->choice.route == ROUTE_DIRECT && chain_is_recurrent(c->chain))
+        return err_set(e, ERR_SPEC, "algorithm.route: feedback_loss '%s' on route 'direct' is defined for feed-forward networks",
+                       c->choice.feedback_loss.part->name);
+    return 0;
 }
 
-struct mat fbloss_state(const struct pass *p, const struct feedback *f)
+/* Random numbers of one feedback unit, for a stack of as many rows as its reference has. */
+static int open_draws(struct credit *c, struct feedback *f, struct arena *a, struct err *e)
 {
-    const bool own_input = f->target == f->through; /* a recurrent layer */
+    const struct fbloss_options *o = c->choice.feedback_loss.opts;
+    const size_t rows = f->ref.out.rows;
+    struct fbloss_unit *u = fbloss_unit(c, f);
+    const int kind = transmit_draws_of(transmit_of(c, f), true);
+    if (noise_of(c, f, o) > 0) {
+        u->noise = mat_new(a, rows, fbloss_of(c)->at_targets ? f->unit.in.n : f->unit.out.n);
+        if (!u->noise.p)
+            return err_set(e, ERR_MEMORY, "not enough memory for feedback layer %zu", f->target);
+        credit_draws(c, (struct draw){ .kind = DRAWS_NORMAL, .to = u->noise, .of_feedback = true, .steps = c->chain->data.sequence }, "noise.feedback.%zu",
+                     f->target);
+    }
+    if (resends(c, f)) {
+        u->resend = mat_new(a, rows, f->unit.out.n);
+        if (!u->resend.p)
+            return err_set(e, ERR_MEMORY, "not enough memory for the feedback loss of layer %zu", f->target);
+        credit_draws(c, (struct draw){ .kind = kind, .to = u->resend, .of_feedback = true }, "noise.feedback_%s.%zu", transmit_draws_names[kind], f->target);
+    }
+    return 0;
+}
+
+int fbloss_open(struct credit *c, struct arena *a, struct err *e)
+{
+    struct fbloss_state *s = c->fbloss_state;
+    const struct chain *chain = c->chain;
+    const unsigned flags = fbloss_of(c)->at_targets ? AT_GRADIENTS : 0;
+    s->of = arena_alloc(a, c->n_feedback, sizeof *s->of);
+    s->up = arena_alloc(a, chain->n_units, sizeof *s->up);
+    if (!s->of || !s->up)
+        return err_set(e, ERR_MEMORY, "not enough memory for feedback losses");
+    for (size_t i = 0; i < c->n_feedback; i++) {
+        const struct feedback *f = &c->feedback[i];
+        TRY(open_draws(c, &c->feedback[i], a, e));
+        if (!fbloss_of(c)->grads_of_all)
+            TRY(at_open(&s->up[f->through], &chain->units[f->through], c->rows * chain->links_of[f->through], 1, flags, a, e));
+    }
+    return 0;
+}
+
+struct mat fbloss_state_of(const struct pass *p, const struct feedback *f)
+{
+    const bool own_input = f->target == f->through; /* a recurrent unit */
     return own_input ? p->stacks[f->through].in : p->stacks[f->target].out;
 }
 
@@ -36,54 +83,50 @@ struct mat fbloss_send(const struct credit *c, const struct feedback *f, struct 
     if (!transmit.part)
         return value;
     const struct mat sent = mat_of(to, value.rows, value.cols);
-    ((const struct transmit_def *)transmit.part)->send(transmit.opts, true, value, f->resend, sent);
+    ((const struct transmit_def *)transmit.part)->send(transmit.opts, true, value, fbloss_unit(c, f)->resend, sent);
     return sent;
 }
 
+double fbloss_noise(const struct credit *c, const struct feedback *f)
+{
+    const struct fbloss_options *o = c->choice.feedback_loss.opts;
+    const double noise = noise_of(c, f, o);
+    return o->noise_decay > 0 ? noise / (1 + (double)c->epoch / o->noise_decay) : noise;
+}
+
 /* Factor on the reduced squared error. */
-static double total_scale(const struct credit *c, const struct fbloss_options *o)
+static double total_scale(const struct credit *c, const struct feedback *f, const struct fbloss_options *o)
 {
     if (o->noise_scaling == NOISE_SCALING_NONE)
         return o->scale;
-    const double sigma = c->noise > o->noise_floor ? c->noise : o->noise_floor;
+    const double noise = fbloss_noise(c, f), sigma = noise > o->noise_floor ? noise : o->noise_floor;
     return o->scale / (sigma * sigma);
 }
 
-struct link fbloss_forward(const struct credit *c, const struct pass *p, const struct feedback *f, struct mat in, real *out, real *delta)
+const struct at *fbloss_up(const struct credit *c, const struct pass *p, const struct feedback *f, struct mat in)
 {
-    const struct layer *l = &c->chain->layers[f->through];
-    struct link at = { .in = in, .side = p->stacks[f->through].side };
-    at.out = mat_of(out, in.rows, l->n_out);
-    at.delta = mat_of(delta, in.rows, l->n_delta);
-    if (l->def->prepare)
-        l->def->prepare(l, at);
-    l->def->forward(l, at);
-    return at;
-}
-
-struct mat fbloss_up(const struct credit *c, const struct pass *p, const struct feedback *f, struct mat in, real *buffers[2])
-{
-    if (c->choice.route == ROUTE_CHAIN)
-        return fbloss_forward(c, p, f, in, buffers[0], buffers[1]).out;
-    for (size_t k = f->target + 1; k < c->n; k++) {
-        const struct layer *l = &c->chain->layers[k];
-        const struct link at = { .in = in, .out = mat_of(buffers[k % 2], in.rows, l->n_out) };
-        l->def->forward(l, at);
-        in = at.out;
+    const struct fbloss_state *s = c->fbloss_state;
+    const size_t last = c->choice.route == ROUTE_CHAIN ? f->through : c->chain->unit_of[c->n - 1];
+    for (size_t i = f->through; i <= last; i++) {
+        s->up[i].in = in;
+        s->up[i].side = p->stacks[i].side;
+        at_forward(&c->chain->units[i], s->up[i]);
+        in = s->up[i].out;
     }
-    return in;
+    return &s->up[last];
 }
 
 void fbloss_add_noise(const struct credit *c, const struct feedback *f, double sign, struct mat to)
 {
-    if (f->noise.p)
-        mat_axpy((real)(sign * c->noise), f->noise, to);
+    const struct mat noise = fbloss_unit(c, f)->noise;
+    if (noise.p)
+        mat_axpy((real)(sign * fbloss_noise(c, f)), noise, to);
 }
 
 void fbloss_reduce(const struct credit *c, struct feedback *f, struct mat error)
 {
     const struct fbloss_options *o = c->choice.feedback_loss.opts;
-    const double beta = c->choice.target_stepsize, scale = total_scale(c, o);
+    const double beta = c->choice.target_stepsize, scale = total_scale(c, f, o);
     f->loss = scale * reduction_value(o->reduction, c->rows, error.cols, beta) * mat_sum_squares(error);
     mat_scale((real)(scale * reduction_factor(o->reduction, c->rows, error.cols, beta)), error, error);
 }

@@ -2,12 +2,12 @@
 #ifndef TPRUN_CREDIT_FBLOSS_H
 #define TPRUN_CREDIT_FBLOSS_H
 
-#include "credit/feedback.h"
+#include "credit/credit.h"
 
 /* Options of every feedback loss, whose opts are a struct fbloss_options. */
 #define FBLOSS_OPTIONS                                                                                                                        \
-    { "noise", OPT_REAL, offsetof(struct fbloss_options, noise), "0", 0, 1e12,                                                                \
-      .help = "standard deviation of the normal noise added to the input of the round trip" },                                                \
+    { "noise", OPT_REALS, offsetof(struct fbloss_options, noise), "0", 0, 1e12, OPTION_PLAIN,                                                 \
+      .help = "standard deviation of the normal noise added to the input of the round trip: one number, or one per feedback unit" },          \
     { "noise_decay", OPT_REAL, offsetof(struct fbloss_options, noise_decay), "0", 0, 1e12,                                                    \
       .help = "epochs after which the noise is half of `noise`: noise / (1 + e / noise_decay) in epoch e = 1, 2, ...; 0 = constant" },        \
     { "noise_scaling", OPT_ENUM, offsetof(struct fbloss_options, noise_scaling), "none", .names = fbloss_scaling_names,                       \
@@ -23,19 +23,33 @@
 extern const char *const fbloss_scaling_names[];
 extern const struct option fbloss_options_table[];
 
-/* Buffers of f for the loss, for a stack of `rows` rows. */
-bool fbloss_resends(const struct credit *c, const struct feedback *f);
-int fbloss_open(const struct credit *c, struct feedback *f, size_t rows, struct arena *a, struct err *e);
-/* The true states that f's target is about, which the layer above reads by way of their transmission. */
-struct mat fbloss_state(const struct pass *p, const struct feedback *f);
-/* What a layer in a state `value` of f's target sends: value itself, or a matrix in `to`. Samples are drawn anew. */
+/* Of every loss with options: part.state_size. */
+struct fbloss_state {
+    struct fbloss_unit {
+        struct mat noise;  /* draws, standard normal; {NULL} without noise */
+        struct mat resend; /* draws with which a corrupted state is sent anew; {NULL} if not asked for */
+    } *of; /* [n_feedback] */
+    struct at *up; /* [n_units]: applications of the units on the way up, beside the pass's own */
+};
+/* What most losses need: a second application of each unit that feedback leads back through, and noise on the source's side (at_targets) or the
+ * target's. */
+int fbloss_open(struct credit *c, struct arena *a, struct err *e);
+/* Not on route 'direct' of a recurrent network. */
+int fbloss_fits(const struct credit *c, struct err *e);
+static inline struct fbloss_unit *fbloss_unit(const struct credit *c, const struct feedback *f)
+{
+    return &((struct fbloss_state *)c->fbloss_state)->of[f - c->feedback];
+}
+/* The true states that f's target is about, which the unit above reads by way of their transmission. */
+struct mat fbloss_state_of(const struct pass *p, const struct feedback *f);
+/* What a unit in a state `value` of f's target sends: value itself, or a matrix in `to`. Samples are drawn anew. */
 struct mat fbloss_send(const struct credit *c, const struct feedback *f, struct mat value, real *to);
-/* The forward layer that feedback f leads back through, on inputs of its own: out from in, over the whole stack. */
-struct link fbloss_forward(const struct credit *c, const struct pass *p, const struct feedback *f, struct mat in, real *out, real *delta);
-/* The layers between f's target and its source, on a value `in` of the target's output: the source's output, in one of the two buffers. */
-struct mat fbloss_up(const struct credit *c, const struct pass *p, const struct feedback *f, struct mat in, real *buffers[2]);
+/* The units between f's target and its source, on a value `in` of the target's output: the last one's application. */
+const struct at *fbloss_up(const struct credit *c, const struct pass *p, const struct feedback *f, struct mat in);
 /* to += sign * noise * draws of this step, if there is any. */
 void fbloss_add_noise(const struct credit *c, const struct feedback *f, double sign, struct mat to);
+/* Standard deviation of f's noise in the present epoch. */
+double fbloss_noise(const struct credit *c, const struct feedback *f);
 /* error -> loss of f, and error becomes its gradient. */
 void fbloss_reduce(const struct credit *c, struct feedback *f, struct mat error);
 

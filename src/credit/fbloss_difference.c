@@ -10,20 +10,22 @@
  * started, and on its way down it loses the block that has arrived; a layer is one product over the whole stack. */
 #include "credit/fbloss.h"
 
-#include "math/blas.h"
-
-/* How far the noise moves the output, a block for every feedback layer, in one of the two buffers. */
-static struct mat noise_at_output(const struct credit *c, const struct pass *p, real *stack, real *other)
+/* How far the noise of one unit moves its source, B rows; or of every unit together, a block each, with `all`. In one of two buffers. */
+static struct mat noise_above(const struct credit *c, const struct pass *p, size_t first, bool all, real *stack, real *other)
 {
     const size_t rows = c->rows;
     struct mat moved = { 0 };
-    for (size_t i = 0; i + 1 < c->n; i++) {
-        const struct layer *l = &c->chain->layers[i + 1];
-        const struct mat below = mat_of(stack, (i + 1) * rows, l->n_in), own = mat_rows(below, i * rows, rows);
-        mat_zero(own);
-        fbloss_add_noise(c, credit_feedback_of(c, i), 1, own);
-        moved = mat_of(other, below.rows, l->n_out);
-        l->def->difference(l, p->links[i + 1], below, moved);
+    for (size_t i = first; i + 1 < c->n; i++) {
+        const struct unit *u = &c->chain->units[i + 1];
+        const size_t blocks = all ? i + 1 : 1;
+        const struct mat below = mat_of(stack, blocks * rows, u->in.n);
+        if (all || i == first) {
+            const struct mat own = mat_rows(below, (blocks - 1) * rows, rows);
+            mat_zero(own);
+            fbloss_add_noise(c, credit_feedback_of(c, i), 1, own);
+        }
+        moved = mat_of(other, below.rows, u->out.n);
+        u->def->difference(u, p->links[i + 1], below, moved);
         real *const swap = stack;
         stack = other;
         other = swap;
@@ -31,44 +33,53 @@ static struct mat noise_at_output(const struct credit *c, const struct pass *p, 
     return moved;
 }
 
-/* Adds the gradient of f's loss. moved: how far what f reads has moved; d: how far its output has; error: d less the noise, used up.
- *   dR/dV = delta(noisy)^T noisy - delta(true)^T true = delta(noisy)^T moved + (delta(noisy) - delta(true))^T true */
-static void add_gradient(struct credit *c, struct feedback *f, struct mat moved, struct mat d, struct mat error)
+/* Adds the gradient of f's loss. d: how far what f reads has moved; moved: how far its output has. */
+static void add_gradient(struct credit *c, struct pass *p, struct feedback *f, struct mat d, struct mat moved)
 {
-    const struct layer *g = &f->layer;
-    const struct mat delta = mat_of(c->scratch[4], error.rows, error.cols);
+    const struct mat error = mat_of(c->scratch[3], c->rows, moved.cols);
+    mat_copy(moved, error);
+    fbloss_add_noise(c, f, -1, error);
     fbloss_reduce(c, f, error);
-    g->act->times_slope_difference(f->stack.out, d, error, f->stack.delta);
-    if (g->act != act_all[ACT_LINEAR]) /* whose slope is the same everywhere */
-        g->def->grads(g, f->stack, 1, c->feedback_gradient);
-    g->act->times_slope(f->stack.out, error, delta);
-    mat_add(delta, f->stack.delta, delta);
-    blas_gemm(true, false, 1, delta, moved, 1, layer_param(g, 0, c->feedback_gradient));
+    mapping_of(c)->train_difference(c, p, f, d, moved, error);
 }
 
-static int grads(struct credit *c, struct pass *p, struct err *e)
+/* Down again, from `from` at the top to feedback unit `last`; all: each feedback unit takes the last block for itself. */
+static int down(struct credit *c, struct pass *p, struct mat d, size_t last, bool all, struct err *e)
 {
-    (void)e;
-    const struct mapping_def *mapping = (const struct mapping_def *)c->choice.mapping.part;
     const bool direct = c->choice.route == ROUTE_DIRECT;
-    if (c->n < 2)
-        return 0;
-    struct mat d = noise_at_output(c, p, c->scratch[0], c->scratch[1]);
     real *spare = d.p == c->scratch[0] ? c->scratch[1] : c->scratch[0];
-    for (size_t k = c->n - 1; k-- > 0;) {
+    for (size_t k = direct && !all ? last + 1 : c->n - 1; k-- > last;) {
         struct feedback *f = credit_feedback_of(c, k);
-        const struct mat mine = mat_rows(d, k * c->rows, c->rows), from = direct ? mine : mat_rows(d, 0, (k + 1) * c->rows);
-        const struct mat back = mat_of(spare, from.rows, f->layer.n_out);
-        mapping->difference(c, p, k, from, back);
-        const struct mat own = mat_rows(back, back.rows - c->rows, c->rows), error = mat_of(c->scratch[3], c->rows, own.cols);
-        mat_copy(own, error);
-        fbloss_add_noise(c, f, -1, error);
-        add_gradient(c, f, feedback_moves(c, p, f, credit_source(c, k), mine, false), own, error);
+        const size_t blocks = all ? k + 1 : 1;
+        const struct mat mine = all ? mat_rows(d, k * c->rows, c->rows) : d, from = direct ? mine : mat_rows(d, 0, blocks * c->rows);
+        const struct mat back = mat_of(spare, from.rows, f->unit.out.n);
+        TRY(mapping_of(c)->difference(c, p, &p->links[k + 1], k, from, back, e));
+        if (all || k == last)
+            add_gradient(c, p, f, mine, mat_rows(back, back.rows - c->rows, c->rows));
         if (!direct) {
             spare = d.p;
             d = back;
         }
     }
+    return 0;
+}
+
+static int grads(struct credit *c, struct pass *p, struct feedback *f, struct err *e)
+{
+    return down(c, p, noise_above(c, p, f->target, false, c->scratch[0], c->scratch[1]), f->target, false, e);
+}
+
+static int grads_of_all(struct credit *c, struct pass *p, struct err *e)
+{
+    return c->n < 2 ? 0 : down(c, p, noise_above(c, p, 0, true, c->scratch[0], c->scratch[1]), 0, true, e);
+}
+
+static int fits(const struct credit *c, struct err *e)
+{
+    if (chain_is_recurrent(c->chain))
+        return err_set(e, ERR_SPEC, "algorithm.feedback_loss: 'difference_reconstruction' is defined for feed-forward networks");
+    for (size_t i = 1; i < c->n; i++)
+        TRY(unit_check(&c->chain->units[i], CAN_DIFFERENCE, "algorithm.feedback_loss: 'difference_reconstruction'", e));
     return 0;
 }
 
@@ -79,7 +90,10 @@ const struct fbloss_def fbloss_difference = {
               .ref = "Meulemans 2020, Eq. (10)",
               .options = fbloss_options_table,
               .opts_size = sizeof(struct fbloss_options),
+              .state_size = sizeof(struct fbloss_state),
               .needs = GIVES_TRAIN },
-    .feed_forward = true,
+    .fits = fits,
+    .open = fbloss_open,
     .grads = grads,
+    .grads_of_all = grads_of_all,
 };

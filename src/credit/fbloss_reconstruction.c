@@ -19,31 +19,20 @@ static const struct option reconstruction_table[] = {
 static struct mat original(const struct credit *c, const struct pass *p, const struct feedback *f)
 {
     const struct fbloss_options *o = c->choice.feedback_loss.opts;
-    return o->corrupts == CORRUPTS_SENT ? p->stacks[f->through].in : fbloss_state(p, f);
+    return o->corrupts == CORRUPTS_SENT ? p->stacks[f->through].in : fbloss_state_of(p, f);
 }
 
-static int grads(struct credit *c, struct pass *p, struct err *e)
+static int grads(struct credit *c, struct pass *p, struct feedback *f, struct err *e)
 {
     (void)e;
     const struct fbloss_options *o = c->choice.feedback_loss.opts;
-    for (size_t i = 0; i < c->n_feedback; i++) {
-        struct feedback *f = &c->feedback[i];
-        const struct layer *g = &f->layer;
-        const struct mat h = original(c, p, f);
-        struct mat corrupted = mat_of(c->scratch[0], h.rows, h.cols);
-        mat_copy(h, corrupted);
-        fbloss_add_noise(c, f, 1, corrupted);
-        const struct mat sent = o->corrupts == CORRUPTS_SENT ? corrupted : fbloss_send(c, f, corrupted, c->scratch[4]);
-        const struct mat up = fbloss_up(c, p, f, sent, (real *[2]){ c->scratch[1], c->scratch[2] });
-        struct link down = { .in = feedback_reads(c, p, f, up), .side = f->side, .delta = f->stack.delta };
-        down.out = mat_of(c->scratch[3], h.rows, h.cols);
-        g->def->forward(g, down);
-        struct mat error = mat_of(c->scratch[4], h.rows, h.cols);
-        mat_sub(down.out, corrupted, error);
-        fbloss_reduce(c, f, error);
-        g->def->vjp(g, down, error, (struct mat){ 0 });
-        g->def->grads(g, down, 1, c->feedback_gradient);
-    }
+    const struct mat h = original(c, p, f), corrupted = mat_of(c->scratch[0], h.rows, h.cols), error = mat_of(c->scratch[4], h.rows, h.cols);
+    mat_copy(h, corrupted);
+    fbloss_add_noise(c, f, 1, corrupted);
+    const struct at *up = fbloss_up(c, p, f, o->corrupts == CORRUPTS_SENT ? corrupted : fbloss_send(c, f, corrupted, c->scratch[1]));
+    mat_sub(mapping_of(c)->value(c, p, up, f, up->out), corrupted, error);
+    fbloss_reduce(c, f, error);
+    mapping_of(c)->train(c, f, error);
     return 0;
 }
 
@@ -54,6 +43,9 @@ const struct fbloss_def fbloss_reconstruction = {
               .ref = "Lee 2015, Eq. (32), scripts; Roulet 2022, code; Meulemans 2020",
               .options = reconstruction_table,
               .opts_size = sizeof(struct fbloss_options),
+              .state_size = sizeof(struct fbloss_state),
               .needs = GIVES_TRAIN },
+    .fits = fbloss_fits,
+    .open = fbloss_open,
     .grads = grads,
 };

@@ -4,9 +4,9 @@
 
 int jacobian_check(const struct chain *chain, size_t last, const char *who, struct err *e)
 {
-    for (size_t i = 0; i < chain->n_layers && chain->first_link[i] <= last; i++) {
-        const struct layer *l = &chain->layers[i];
-        if (l->def->part.gives & GIVES_SEQUENCE)
+    for (size_t i = 0; i < chain->n_units && chain->first_link[i] <= last; i++) {
+        const struct unit *l = &chain->units[i];
+        if (unit_is_recurrent(l))
             return err_at(e, l->where, "%s needs a feed-forward network; network.layers.%zu (%s) is recurrent", who,
                           l->index, l->def->part.name);
         if (chain->first_link[i] < last && !transmit_passes_gradient(l->transmit))
@@ -15,25 +15,25 @@ int jacobian_check(const struct chain *chain, size_t last, const char *who, stru
     return 0;
 }
 
-static const struct layer *layer_of(const struct jacobian *j, size_t link)
+static const struct unit *unit_of(const struct jacobian *j, size_t link)
 {
-    return &j->chain->layers[j->chain->layer_of[link]];
+    return &j->chain->units[j->chain->unit_of[link]];
 }
 
 int jacobian_open(struct jacobian *j, const struct chain *chain, size_t last, size_t rows, bool signals,
                   struct arena *a, struct err *e)
 {
     *j = (struct jacobian){ .chain = chain, .last = last, .rows = rows };
-    j->outputs = layer_of(j, last)->n_out;
+    j->outputs = unit_of(j, last)->out.n;
     j->seed = mat_new(a, rows, j->outputs);
     j->state = arena_alloc(a, last + 1, sizeof *j->state);
     if (signals)
         j->signal = arena_alloc(a, last + 1, sizeof *j->signal);
     bool enough = j->seed.p && j->state && (!signals || j->signal);
     for (size_t i = 0; enough && i <= last; i++) {
-        const struct layer *l = layer_of(j, i);
+        const struct unit *l = unit_of(j, i);
         if (i < last)
-            j->state[i] = mat_new(a, j->outputs * rows, l->n_out);
+            j->state[i] = mat_new(a, j->outputs * rows, l->out.n);
         if (signals)
             j->signal[i] = mat_new(a, j->outputs * rows, l->n_delta);
         enough = (i == last || j->state[i].p) && (!signals || j->signal[i].p);
@@ -52,7 +52,7 @@ void jacobian_take(struct jacobian *j, struct pass *p)
             j->seed.p[i * j->outputs + c] = 1;
         struct mat s = j->seed;
         for (size_t k = j->last + 1; k-- > 0;) {
-            const struct layer *l = layer_of(j, k);
+            const struct unit *l = unit_of(j, k);
             const struct mat below = k > 0 ? mat_rows(j->state[k - 1], c * b, b) : (struct mat){ 0 };
             l->def->vjp(l, p->links[k], s, below);
             if (j->signal)

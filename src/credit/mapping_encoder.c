@@ -3,93 +3,76 @@
  * f(z). Lee 2015, Sec. 3.4. */
 #include "credit/credit.h"
 
-#include "net/layer_dense.h"
-
-/* f at the present output z. */
-struct encoder_state {
-    struct mat u, h; /* (B, hidden): pre-activation and value */
+/* f at the present output z, and at another value of it. */
+struct encoder {
+    struct at ref, other;
 };
 
-static const struct layer *encoder_of(const struct credit *c)
+static const struct unit *encoder_of(const struct credit *c)
 {
-    return &c->chain->layers[0];
+    return &c->chain->units[0];
 }
 
 static int shape(struct credit *c, struct arena *a, struct err *e)
 {
     (void)a;
-    const struct layer *f = encoder_of(c);
-    if (c->n != 2 || f->def != &layer_dense)
+    const struct unit *f = encoder_of(c);
+    if (c->n != 2 || unit_is_recurrent(f) || !(unit_abilities(f) & CAN_DIFFERENCE))
         return err_set(e, ERR_SPEC,
                        "algorithm.mapping: 'encoder' is the feedback of an auto-encoder: two layers under the head, "
                        "the first one dense; "
                        "here %zu are under the head, and the first one is '%s'",
                        c->n, f->def->part.name);
-    const struct layer *decoder = &c->chain->layers[1];
-    if (f->n_in != decoder->n_out)
+    const struct unit *decoder = &c->chain->units[1];
+    if (f->in.n != decoder->out.n)
         return err_at(e, decoder->where,
                       "algorithm.mapping: 'encoder' applies network.layers.0 to the output of network.layers.1: it "
                       "reads %zu values, "
                       "but that gives %zu",
-                      f->n_in, decoder->n_out);
+                      f->in.n, decoder->out.n);
     return 0;
 }
 
 static int open(struct credit *c, struct arena *a, struct err *e)
 {
-    struct encoder_state *s = arena_alloc(a, 1, sizeof *s);
-    const size_t n = encoder_of(c)->n_out;
-    if (s)
-        *s = (struct encoder_state){ mat_new(a, c->rows, n), mat_new(a, c->rows, n) };
-    if (!s || !s->u.p || !s->h.p)
-        return err_set(e, ERR_MEMORY, "not enough memory for the encoder of the output");
-    c->mapping_state = s;
-    return 0;
-}
-
-/* u = z W^T + b */
-static void preactivation(const struct layer *f, struct mat z, struct mat u)
-{
-    dense_linear(f, z, u);
-    if (dense_bias(f))
-        mat_add_row(dense_bias(f), u);
+    struct encoder *s = c->mapping_state;
+    TRY(at_open(&s->ref, encoder_of(c), c->rows, 1, AT_KEPT, a, e));
+    return at_open(&s->other, encoder_of(c), c->rows, 1, AT_KEPT, a, e);
 }
 
 static int refresh(struct credit *c, struct pass *p, struct err *e)
 {
     (void)e;
-    struct encoder_state *s = c->mapping_state;
-    preactivation(encoder_of(c), p->links[1].out, s->u);
-    encoder_of(c)->act->apply(s->u, s->h);
+    struct encoder *s = c->mapping_state;
+    s->ref.in = p->links[1].out;
+    at_forward(encoder_of(c), s->ref);
     return 0;
 }
 
-static void apply(struct credit *c, struct pass *p, size_t k, struct mat t, struct mat out)
+static int apply(struct credit *c, struct pass *p, const struct at *ref, size_t k, struct mat t, struct mat out, struct err *e)
 {
-    (void)p, (void)k;
-    preactivation(encoder_of(c), t, out);
-    encoder_of(c)->act->apply(out, out);
+    (void)p, (void)ref, (void)k, (void)e;
+    struct encoder *s = c->mapping_state;
+    s->other.in = t;
+    at_forward(encoder_of(c), s->other);
+    mat_copy(s->other.out, out);
+    return 0;
 }
 
-static void difference(struct credit *c, struct pass *p, size_t k, struct mat d, struct mat out)
+static int difference(struct credit *c, struct pass *p, const struct at *ref, size_t k, struct mat d, struct mat out, struct err *e)
 {
-    (void)p, (void)k;
-    const struct encoder_state *s = c->mapping_state;
-    dense_linear(encoder_of(c), d, out);
-    encoder_of(c)->act->difference(s->u, s->h, out, out);
+    (void)p, (void)ref, (void)k, (void)e;
+    const struct encoder *s = c->mapping_state;
+    encoder_of(c)->def->difference(encoder_of(c), s->ref, d, out);
+    return 0;
 }
 
-static void jvp(struct credit *c, struct pass *p, size_t k, struct mat d, struct mat out)
+static int jvp(struct credit *c, struct pass *p, const struct at *ref, size_t k, struct mat d, struct mat out, struct err *e)
 {
-    (void)p, (void)k;
-    const struct encoder_state *s = c->mapping_state;
-    dense_linear(encoder_of(c), d, out);
-    encoder_of(c)->act->times_slope(s->h, out, out);
-}
-
-static double reals(const struct credit *c, size_t rows)
-{
-    return 2.0 * (double)rows * (double)encoder_of(c)->n_out;
+    (void)p, (void)ref, (void)k, (void)e;
+    const struct encoder *s = c->mapping_state;
+    encoder_of(c)->def->jvp(encoder_of(c), s->ref, d, out);
+    return 0;
 }
 
 static double flops(const struct credit *c, size_t rows)
@@ -104,6 +87,7 @@ const struct mapping_def mapping_encoder = {
     .part = { .name = "encoder",
               .help = "of an auto-encoder: the first layer itself, applied to the output",
               .ref = "Lee 2015, Sec. 3.4",
+              .state_size = sizeof(struct encoder),
               .gives = GIVES_APPLY | GIVES_JVP },
     .shape = shape,
     .open = open,
@@ -111,6 +95,5 @@ const struct mapping_def mapping_encoder = {
     .apply = apply,
     .difference = difference,
     .jvp = jvp,
-    .reals = reals,
     .flops = flops,
 };

@@ -2,6 +2,8 @@
  * One factorization per layer and minibatch, whatever the number of links. */
 #include "credit/credit.h"
 
+#include "net/inverse.h"
+
 static const char *const matrix_names[] = { "weights", "two_eye_minus_w", NULL };
 static const char *const gates_names[] = { "matched", "released", NULL };
 
@@ -24,33 +26,50 @@ static const struct inverse_options *options_of(const struct credit *c)
 static int shape(struct credit *c, struct arena *a, struct err *e)
 {
     (void)a;
+    const struct part *propagate = c->choice.propagate.part;
     const bool variant = options_of(c)->matrix == INVERT_TWO_EYE_MINUS_W;
-    if (variant && !(c->choice.propagate.part->needs & GIVES_APPLY))
+    char text[96];
+    if (variant && !(propagate->needs & GIVES_APPLY))
         return err_set(e, ERR_SPEC, "algorithm.mapping.matrix: 'two_eye_minus_w' is defined for propagate 'difference' and 'plain' only");
     for (size_t k = 1; k < c->n; k++) {
-        const struct layer *l = &c->chain->layers[c->chain->layer_of[k]];
-        if (!(l->def->part.gives & GIVES_INVERSE) || (l->act && !l->act->inverse))
-            return err_at(e, l->where, "algorithm.mapping: 'inverse' needs invertible layers; network.layers.%zu (%s%s%s) is not", l->index,
-                          l->def->part.name, l->act ? ", " : "", l->act ? l->act->name : "");
-        if (variant && l->n_in != l->n_out)
-            return err_at(e, l->where, "algorithm.mapping.matrix: 'two_eye_minus_w' needs square layers; network.layers.%zu is %zu x %zu", l->index,
-                          l->n_out, l->n_in);
-        if ((c->choice.propagate.part->needs & GIVES_APPLY) && !l->def->inverse_apply)
-            return err_at(e, l->where, "algorithm.propagate: '%s' needs the inverse itself, but that of '%s' is only linearized; use 'linear'",
-                          c->choice.propagate.part->name, l->def->part.name);
+        const struct unit *u = &c->chain->units[c->chain->unit_of[k]];
+        if (!(unit_abilities(u) & CAN_INVERT))
+            return err_at(e, u->where, "algorithm.mapping: 'inverse' needs invertible layers; network.layers.%zu (%s) is not", u->index,
+                          unit_text(u, text, sizeof text));
+        if (variant && (u->n_inner || u->in.n != u->out.n))
+            return err_at(e, u->where, "algorithm.mapping.matrix: 'two_eye_minus_w' needs square layers; network.layers.%zu is %zu x %zu", u->index,
+                          u->out.n, u->in.n);
+        if ((propagate->needs & GIVES_APPLY) && !(unit_abilities(u) & CAN_INVERT_VALUES))
+            return err_at(e, u->where, "algorithm.propagate: '%s' needs the inverse itself, but that of '%s' is only linearized; use 'linear'",
+                          propagate->name, u->def->part.name);
     }
+    return 0;
+}
+
+/* Units with a link whose inverse is asked for. */
+static bool is_inverted(const struct credit *c, size_t i)
+{
+    const size_t last = c->chain->first_link[i] + c->chain->links_of[i] - 1;
+    return last >= 1 && last < c->n;
+}
+
+static int open(struct credit *c, struct arena *a, struct err *e)
+{
+    (void)a;
+    for (size_t i = 0; i < c->chain->n_units; i++)
+        if (is_inverted(c, i))
+            TRY(c->chain->units[i].def->inverse->open(&c->chain->units[i], options_of(c), e));
     return 0;
 }
 
 static int refresh(struct credit *c, struct pass *p, struct err *e)
 {
     (void)p;
-    for (size_t i = 0; i < c->chain->n_layers; i++) {
-        struct layer *l = &c->chain->layers[i];
-        const size_t last = c->chain->first_link[i] + c->chain->links_of[i] - 1;
-        if (last < 1 || last >= c->n)
+    for (size_t i = 0; i < c->chain->n_units; i++) {
+        struct unit *l = &c->chain->units[i];
+        if (!is_inverted(c, i))
             continue;
-        const int code = l->def->inverse_refresh(l, options_of(c), e);
+        const int code = l->def->inverse->refresh(l, options_of(c), e);
         if (code < 0) {
             c->bad_layer = (int64_t)i;
             return code;
@@ -59,44 +78,30 @@ static int refresh(struct credit *c, struct pass *p, struct err *e)
     return 0;
 }
 
-static void apply(struct credit *c, struct pass *p, size_t k, struct mat t, struct mat out)
+static const struct unit *above(const struct credit *c, size_t k)
 {
-    const struct layer *l = &c->chain->layers[c->chain->layer_of[k + 1]];
-    l->def->inverse_apply(l, p->links[k + 1], t, options_of(c), out);
+    return &c->chain->units[c->chain->unit_of[k + 1]];
 }
 
-static void difference(struct credit *c, struct pass *p, size_t k, struct mat d, struct mat out)
+static int apply(struct credit *c, struct pass *p, const struct at *ref, size_t k, struct mat t, struct mat out, struct err *e)
 {
-    const struct layer *l = &c->chain->layers[c->chain->layer_of[k + 1]];
-    l->def->inverse_difference(l, p->links[k + 1], d, options_of(c), out);
+    (void)p, (void)e;
+    above(c, k)->def->inverse->apply(above(c, k), *ref, t, options_of(c), out);
+    return 0;
 }
 
-static void jvp(struct credit *c, struct pass *p, size_t k, struct mat d, struct mat out)
+static int difference(struct credit *c, struct pass *p, const struct at *ref, size_t k, struct mat d, struct mat out, struct err *e)
 {
-    const struct layer *l = &c->chain->layers[c->chain->layer_of[k + 1]];
-    l->def->inverse_jvp(l, p->links[k + 1], d, options_of(c), out);
+    (void)p, (void)e;
+    above(c, k)->def->inverse->difference(above(c, k), *ref, d, options_of(c), out);
+    return 0;
 }
 
-/* Layers with a link whose inverse is asked for. */
-static bool is_inverted(const struct credit *c, size_t i)
+static int jvp(struct credit *c, struct pass *p, const struct at *ref, size_t k, struct mat d, struct mat out, struct err *e)
 {
-    const size_t last = c->chain->first_link[i] + c->chain->links_of[i] - 1;
-    return last >= 1 && last < c->n;
-}
-
-/* The inverse of a layer, and its factors in double precision, whatever that of the trial; a gru has three matrices. */
-static double reals(const struct credit *c, size_t rows)
-{
-    (void)rows;
-    const double wide = (double)sizeof(double) / (double)sizeof(real);
-    double n = 0;
-    for (size_t i = 0; i < c->chain->n_layers; i++) {
-        const struct layer *l = &c->chain->layers[i];
-        const double in = (double)(c->chain->links_of[i] > 1 ? l->n_out : l->n_in), out = (double)l->n_delta;
-        if (is_inverted(c, i))
-            n += out * in * (options_of(c)->matrix == INVERT_TWO_EYE_MINUS_W ? 2 : 1) + wide * (out * in + in * in);
-    }
-    return n;
+    (void)p, (void)e;
+    above(c, k)->def->inverse->jvp(above(c, k), *ref, d, options_of(c), out);
+    return 0;
 }
 
 /* W^T W, its Cholesky factor and the solution for W^T. */
@@ -104,9 +109,9 @@ static double flops(const struct credit *c, size_t rows)
 {
     (void)rows;
     double n = 0;
-    for (size_t i = 0; i < c->chain->n_layers; i++) {
-        const struct layer *l = &c->chain->layers[i];
-        const double in = (double)(c->chain->links_of[i] > 1 ? l->n_out : l->n_in), out = (double)l->n_delta;
+    for (size_t i = 0; i < c->chain->n_units; i++) {
+        const struct unit *l = &c->chain->units[i];
+        const double in = (double)l->in.n, out = (double)l->n_delta;
         if (is_inverted(c, i))
             n += 3 * out * in * in + in * in * in / 3;
     }
@@ -122,10 +127,10 @@ const struct mapping_def mapping_inverse = {
               .opts_size = sizeof(struct inverse_options),
               .gives = GIVES_APPLY | GIVES_JVP },
     .shape = shape,
+    .open = open,
     .refresh = refresh,
     .apply = apply,
     .difference = difference,
     .jvp = jvp,
-    .reals = reals,
     .flops = flops,
 };

@@ -1,31 +1,41 @@
-/* Feedback layers with weights of their own, g_k(t) = a(V t + c [+ U x]): trained by a feedback loss ("learned"), or left as drawn ("fixed").
- * A feedback layer mirrors the forward layer it leads back through; behind a recurrent layer all steps share one, and it shares that layer's
+/* Feedback units with weights of their own, g_k(t) = a(V t + c [+ U x]): trained by a feedback loss ("learned"), or left as drawn ("fixed").
+ * A feedback unit is the mirror of the forward unit it leads back through; behind a recurrent unit all steps share one, and it shares that unit's
  * side input (Manchev & Spratling 2020; Roulet's oracle). Lee 2015, Sec. 2; Nokland 2016 with route direct. */
 #include "credit/fbloss.h"
-#include "credit/feedback_signs.h"
+#include "credit/feedback.h"
 
 #include "net/init.h"
-#include <string.h>
+#include "net/mirror.h"
 
 struct learned_options {
-    struct layer_options common; /* of the feedback layers */
-    int activation;              /* 0: that of the layer whose target it yields; else index in act_all + 1 */
+    struct layer_options common; /* of the feedback units */
+    struct chosen activation;
     bool append_state, source_slope;
     int64_t hidden_units;
-    int hidden_activation;
-    struct chosen hidden_init;
+    struct chosen hidden_activation, hidden_init;
     int transmit; /* index in transmit_names */
+};
+
+struct learned {
+    struct hidden hidden;    /* if any reads it */
+    struct reading *reading; /* [n_feedback] */
+    struct at *other;        /* [n_feedback]: applications beside ref, at values that a feedback loss gives */
+    struct at *single;       /* [n_feedback]: of one link, at a target */
 };
 
 enum { READ_VALUES, READ_SIGNS, READ_STEPS };
 static const char *const transmit_names[] = { "identity", "sign", "step", NULL };
 
-static const char *const activation_names[] = { "same", "tanh", "sigmoid", "relu", "linear", "leaky_relu", NULL };
+/* Instead of an activation: that of the layer whose target it yields. */
+static const struct part same = { .name = "same", .help = "the activation of the layer whose target it yields" };
+#define PART_OF(name) &name.part,
+static const struct part *const activation_parts[] = { &same, ACTIVATIONS(PART_OF) };
+static const struct registry activation_registry = { "feedback activation", activation_parts, sizeof activation_parts / sizeof *activation_parts };
 
 #define LEARNED_TABLE(name, activation_default, bias_default, ...)                                                     \
     static const struct option name[] = {                                                                              \
-        { "activation", OPT_ENUM, offsetof(struct learned_options, activation), activation_default,                    \
-          .names = activation_names,                                                                                   \
+        { "activation", OPT_PART, offsetof(struct learned_options, activation), activation_default,                    \
+          .flags = OPTION_PLAIN, .registry = &activation_registry,                                                                                   \
           .help = "of the feedback layers; same: that of the layer whose target it yields" },                          \
         { "bias", OPT_BOOL, offsetof(struct learned_options, common.bias), bias_default,                               \
           .help = "whether feedback layers have a bias; one that yields the target of a layer without a bias has none" }, \
@@ -40,7 +50,8 @@ static const char *const activation_names[] = { "same", "tanh", "sigmoid", "relu
         { "hidden_units", OPT_INT, offsetof(struct learned_options, hidden_units), "0", 0, 1e7,                        \
           .help = "units of a fixed random layer between the network's output and the feedback layers of all but the last hidden layer " \
                   "(route direct); 0 = none" },                                                                        \
-        { "hidden_activation", OPT_ENUM, offsetof(struct learned_options, hidden_activation), "tanh", .names = act_names, \
+        { "hidden_activation", OPT_PART, offsetof(struct learned_options, hidden_activation), "tanh", .flags = OPTION_PLAIN, \
+          .registry = &act_registry,                                                                                   \
           .help = "activation of the fixed random layer" },                                                            \
         { "hidden_init", OPT_PART, offsetof(struct learned_options, hidden_init), "fan_in_uniform", .registry = &init_registry, \
           .help = "initialisation of its weights and biases" },                                                        \
@@ -54,308 +65,295 @@ static const char *const activation_names[] = { "same", "tanh", "sigmoid", "relu
 LEARNED_TABLE(learned_table, "same", "true", );
 LEARNED_TABLE(fixed_table, "linear", "false", SOURCE_SLOPE);
 
-static const struct act *act_named(const char *name, int *index)
+static const struct learned_options *options_of(const struct credit *c)
 {
-    for (*index = 0; act_all[*index]; ++*index)
-        if (strcmp(act_all[*index]->name, name) == 0)
-            return act_all[*index];
-    return NULL;
+    return c->choice.mapping.opts;
+}
+static struct reading *reading(const struct credit *c, const struct feedback *f)
+{
+    return &((struct learned *)c->mapping_state)->reading[f - c->feedback];
+}
+static const struct unit *through_of(const struct credit *c, const struct feedback *f)
+{
+    return &c->chain->units[f->through];
 }
 
-static bool has_bias(const struct layer *l)
+/* A feedback unit from `from` to its target: the mirror of what it leads back through, on route direct a plain one. */
+static int shape_one(struct credit *c, struct feedback *f, struct shape from, struct arena *a, struct err *e)
 {
-    for (size_t j = 0; j < l->n_params; j++)
-        if (l->params[j].is_bias)
-            return true;
-    return false;
-}
-
-/* One feedback layer from n_from to n_to units. */
-static int shape_one(struct credit *c, struct feedback *f, size_t n_from, size_t n_to, struct arena *a, struct err *e)
-{
-    const struct learned_options *o = c->choice.mapping.opts;
-    const struct layer *target = &c->chain->layers[f->target];
-    struct dense_options *d = arena_alloc(a, 1, sizeof *d);
-    if (!d)
-        return err_set(e, ERR_MEMORY, "not enough memory for feedback layer %zu", f->target);
-    d->common = o->common;
-    d->common.bias = o->common.bias && has_bias(target);
-    d->common.trainable = true;
-    d->common.stepsize_factor = d->common.bias_stepsize_factor = 1;
-    d->units = (int64_t)n_to;
-    const char *name = o->activation ? activation_names[o->activation] : target->act ? target->act->name : "linear";
-    if (!act_named(name, &d->activation))
-        return err_set(e, ERR_SPEC, "algorithm.mapping.activation: no activation '%s'", name);
-    f->layer = (struct layer){ .def = &layer_dense, .opts = d, .index = f->target, .where = target->where };
-    TRY(layer_dense.shape(&f->layer, n_from, e));
-    credit_place_feedback(c, &f->layer);
+    const struct learned_options *o = options_of(c);
+    const struct unit *target = &c->chain->units[f->target], *through = through_of(c, f);
+    const struct mirror m = { o->common, o->activation.part != &same ? o->activation : (struct chosen){ NULL }, target };
+    f->unit = (struct unit){ .index = f->target, .where = target->where };
+    if (c->choice.route == ROUTE_CHAIN)
+        TRY(through->def->mirror(through, &f->unit, &m, a, e));
+    else
+        TRY(mirror_affine(&f->unit, from, target->out.n, &m, a, e));
+    c->n_feedback_weights += unit_place(&f->unit, &c->n_feedback_vector);
     return 0;
 }
 
-static int shape_hidden(struct credit *c, size_t n_source, struct arena *a, struct err *e)
+static int shape_hidden(struct credit *c, struct shape source, struct arena *a, struct err *e)
 {
-    const struct learned_options *o = c->choice.mapping.opts;
+    const struct learned_options *o = options_of(c);
+    struct learned *state = c->mapping_state;
     if (o->append_state && !o->hidden_units)
         return err_set(e, ERR_SPEC, "algorithm.mapping.append_state: needs hidden_units");
     if (!o->hidden_units)
         return 0;
     bool read = c->choice.route != ROUTE_DIRECT;
     for (size_t i = 0; i < c->n_feedback; i++)
-        read |= c->feedback[i].through_hidden;
+        read |= state->reading[i].hidden != NULL;
     if (!read) /* the last hidden layer's feedback reads the output itself */
         return 0;
     if (c->choice.route != ROUTE_DIRECT)
         return err_set(e, ERR_SPEC, "algorithm.mapping.hidden_units: a hidden feedback layer reads the last target: it needs route 'direct'");
-    struct dense_options *d = arena_alloc(a, 1, sizeof *d);
-    if (!d)
-        return err_set(e, ERR_MEMORY, "not enough memory for the hidden layer of the feedback mapping");
-    d->common = (struct layer_options){ .bias = true, .weights_init = o->hidden_init, .biases_init = o->hidden_init };
-    d->units = o->hidden_units;
-    d->activation = o->hidden_activation;
-    return feedback_hidden_shape(c, d, n_source, a, e);
+    const struct mirror m = { .common = { .bias = true, .weights_init = o->hidden_init, .biases_init = o->hidden_init },
+                              .activation = o->hidden_activation };
+    state->hidden.unit.label = "hidden";
+    TRY(mirror_affine(&state->hidden.unit, source, (size_t)o->hidden_units, &m, a, e));
+    c->n_feedback_weights += unit_place(&state->hidden.unit, &c->n_feedback_vector);
+    c->untrained = &state->hidden.unit;
+    return 0;
 }
 
 /* Signs have no derivative and no hidden layer, and between the layers of a longer way up and down they are not sent. */
 static int check_transmit(const struct credit *c, const struct learned_options *o, struct err *e)
 {
-    const struct fbloss_def *loss = (const struct fbloss_def *)c->choice.feedback_loss.part;
+    const struct fbloss_def *loss = fbloss_of(c);
     const char *name = transmit_names[o->transmit];
     if (o->transmit != READ_VALUES && (c->choice.propagate.part->needs & GIVES_JVP))
         return err_set(e, ERR_SPEC, "algorithm.mapping.transmit: '%s' has derivative 0, so the propagate rule '%s' would carry nothing; use "
                        "'difference' or 'plain'", name, c->choice.propagate.part->name);
     if (o->transmit != READ_VALUES && o->hidden_units)
         return err_set(e, ERR_SPEC, "algorithm.mapping.transmit: '%s' does not go with hidden_units: most feedback layers read the hidden layer there", name);
-    if (o->transmit != READ_VALUES && loss->feed_forward)
+    if (o->transmit != READ_VALUES && loss->grads_of_all)
         return err_set(e, ERR_SPEC, "algorithm.mapping.transmit: '%s' does not go with feedback_loss '%s', whose gradient passes what feedback layers read; use "
                        "'reconstruction'", name, loss->part.name);
     for (size_t i = 0; i + 1 < c->n; i++)
-        if (c->chain->layers[c->chain->layer_of[i]].transmit.part && loss->grads && (loss->feed_forward || c->choice.route == ROUTE_DIRECT))
-            return err_at(e, c->chain->layers[c->chain->layer_of[i]].where,
+        if (c->chain->units[c->chain->unit_of[i]].transmit.part && loss->grads && (loss->grads_of_all || c->choice.route == ROUTE_DIRECT))
+            return err_at(e, c->chain->units[c->chain->unit_of[i]].where,
                           "algorithm.feedback_loss: '%s'%s goes through several layers, which must send their states: network.layers.%zu.transmit",
-                          loss->part.name, c->choice.route == ROUTE_DIRECT ? " on route 'direct'" : "", c->chain->layer_of[i]);
+                          loss->part.name, c->choice.route == ROUTE_DIRECT ? " on route 'direct'" : "", c->chain->unit_of[i]);
     return 0;
 }
 
-/* One feedback layer for every layer under the head but the last one's output; for a recurrent layer its own, shared by all its steps. */
+/* The mapping's products that the rules ask for, of every feedback unit. */
+static int check_abilities(const struct credit *c, struct err *e)
+{
+    const unsigned asked = c->choice.propagate.part->needs;
+    const unsigned needs = (asked & GIVES_JVP ? CAN_JVP : 0) | (asked & GIVES_APPLY ? CAN_DIFFERENCE : 0) |
+                           (fbloss_of(c)->grads_of_all ? CAN_LEARN_DIFFERENCE : 0);
+    for (size_t i = 0; i < c->n_feedback; i++)
+        TRY(unit_check(&c->feedback[i].unit, needs, "algorithm.mapping: the feedback", e));
+    return 0;
+}
+
+/* One feedback unit for every unit under the head but the last one's output; for a recurrent unit its own, shared by all its steps. */
 static int shape(struct credit *c, struct arena *a, struct err *e)
 {
     const struct chain *chain = c->chain;
-    const struct learned_options *o = c->choice.mapping.opts;
+    const struct learned_options *o = options_of(c);
+    struct learned *state = c->mapping_state;
     TRY(check_transmit(c, o, e));
-    c->feedback = arena_alloc(a, chain->n_layers, sizeof *c->feedback);
-    if (!c->feedback)
+    c->feedback = arena_alloc(a, chain->n_units, sizeof *c->feedback);
+    state->reading = arena_alloc(a, chain->n_units, sizeof *state->reading);
+    if (!c->feedback || !state->reading)
         return err_set(e, ERR_MEMORY, "not enough memory for feedback layers");
-    const size_t last_layer = chain->layer_of[c->n - 1];
-    for (size_t i = 0; i <= last_layer; i++) {
-        const bool recurrent = chain->links_of[i] > 1;
-        if (i == last_layer && !recurrent)
+    const size_t last = chain->unit_of[c->n - 1];
+    for (size_t i = 0; i <= last; i++) {
+        const bool recurrent = unit_is_recurrent(&chain->units[i]);
+        if (i == last && !recurrent)
             break;
-        if (recurrent && i < last_layer && c->choice.route == ROUTE_CHAIN)
-            return err_at(e, chain->layers[i].where,
+        if (recurrent && i < last && c->choice.route == ROUTE_CHAIN)
+            return err_at(e, chain->units[i].where,
                           "algorithm.head: %zu leaves layers above the recurrent one under the head; a learned mapping along the chain needs "
                           "head: %zu",
-                          c->choice.head, chain->n_layers - 1 - i);
+                          c->choice.head, chain->n_units - 1 - i);
         struct feedback *f = &c->feedback[c->n_feedback++];
         f->target = i;
         f->through = recurrent ? i : i + 1;
-        const struct layer *through = &chain->layers[f->through];
-        if (c->choice.route == ROUTE_CHAIN && !(through->def->part.gives & GIVES_MIRROR))
+        const struct unit *through = through_of(c, f);
+        if (c->choice.route == ROUTE_CHAIN && !(unit_abilities(through) & CAN_MIRROR))
             return err_at(e, through->where, "algorithm.mapping: '%s' needs a feedback layer for network.layers.%zu, but '%s' has no mirror",
                           c->choice.mapping.part->name, through->index, through->def->part.name);
-        const size_t n_state = chain->layers[i].n_out;
-        size_t from = c->choice.route == ROUTE_CHAIN ? through->n_out : chain->layers[last_layer].n_out;
-        f->source_slope = o->source_slope;
-        f->through_hidden = o->hidden_units > 0 && i + 1 < last_layer;
-        if (f->through_hidden)
-            from = (size_t)o->hidden_units + (o->append_state ? n_state : 0);
-        TRY(shape_one(c, f, from, n_state, a, e));
+        struct reading *r = reading(c, f);
+        struct shape from = chain->units[last].out;
+        r->source_slope = o->source_slope;
+        if (o->source_slope)
+            TRY(unit_check(&chain->units[chain->unit_of[credit_source(c, chain->first_link[i])]], CAN_SLOPE, "algorithm.mapping.source_slope", e));
+        if (o->hidden_units > 0 && i + 1 < last) {
+            r->hidden = &state->hidden;
+            f->by = &state->hidden.unit;
+            r->n_appended = o->append_state ? chain->units[i].out.n : 0;
+            from = shape_flat((size_t)o->hidden_units + r->n_appended);
+        }
+        TRY(shape_one(c, f, from, a, e));
     }
-    return shape_hidden(c, chain->layers[last_layer].n_out, a, e);
+    TRY(check_abilities(c, e));
+    return shape_hidden(c, chain->units[last].out, a, e);
 }
 
-static bool shares_side_input(const struct credit *c, const struct feedback *f)
-{
-    return c->choice.route == ROUTE_CHAIN && c->chain->layers[f->through].def->side_product;
-}
-
-/* Of a feedback layer, for batches of `rows` samples. */
+/* Of a feedback unit's stack. */
 static size_t rows_of(const struct credit *c, const struct feedback *f, size_t rows)
 {
     return c->choice.route == ROUTE_CHAIN ? c->chain->links_of[f->through] * rows : rows;
 }
 
-/* Buffers of a feedback layer that reads signs. */
-static int open_signs(struct credit *c, struct feedback *f, size_t rows, struct arena *a, struct err *e)
+/* Applications of a feedback unit, and what it reads signs with. */
+static int open_one(struct credit *c, struct feedback *f, struct arena *a, struct err *e)
 {
-    const struct learned_options *o = c->choice.mapping.opts;
-    if (o->transmit == READ_VALUES)
-        return 0;
-    f->stack.in = mat_new(a, rows, f->layer.n_in);
-    if (!f->stack.in.p)
-        return err_set(e, ERR_MEMORY, "not enough memory for feedback layer %zu", f->target);
-    return feedback_signs_open(c, f, o->transmit == READ_SIGNS ? -1 : 0, rows, a, e);
+    const struct learned_options *o = options_of(c);
+    struct learned *state = c->mapping_state;
+    struct reading *r = reading(c, f);
+    struct at *other = &state->other[f - c->feedback], *single = &state->single[f - c->feedback];
+    const size_t rows = rows_of(c, f, c->rows), blocks = c->n * c->rows; /* a feedback loss may work on a block of rows for every unit */
+    const bool own_input = o->transmit != READ_VALUES || r->n_appended;
+    TRY(unit_open(&f->unit, c->feedback_weights, rows, a, e));
+    TRY(at_open(&f->ref, &f->unit, rows, 1, AT_KEPT | AT_GRADIENTS | (own_input ? AT_INPUT : 0), a, e));
+    if (fbloss_of(c)->grads)
+        TRY(at_open(other, &f->unit, rows, 1, AT_GRADIENTS, a, e));
+    if (c->choice.propagate.part->needs & GIVES_APPLY)
+        TRY(at_open(single, &f->unit, c->rows, 1, AT_KEPT, a, e));
+    if (c->choice.route == ROUTE_CHAIN && through_of(c, f)->def->side_product)
+        f->ref.side = mat_new(a, rows, f->unit.out.n);
+    if (o->transmit != READ_VALUES) {
+        r->sign_low = o->transmit == READ_SIGNS ? -1 : 0;
+        r->signs = mat_new(a, rows > blocks ? rows : blocks, f->unit.in.n);
+    }
+    const bool enough = (f->ref.side.p || c->choice.route != ROUTE_CHAIN || !through_of(c, f)->def->side_product) &&
+                        (r->signs.p || o->transmit == READ_VALUES);
+    return enough ? 0 : err_set(e, ERR_MEMORY, "not enough memory for feedback layer %zu", f->target);
 }
 
 static int open(struct credit *c, struct arena *a, struct err *e)
 {
-    const struct fbloss_options *loss = c->choice.feedback_loss.opts;
-    const struct learned_options *o = c->choice.mapping.opts;
-    const bool targets = ((const struct fbloss_def *)c->choice.feedback_loss.part)->needs_targets;
-    c->feedback_weights = arena_alloc(a, c->n_feedback_vector, sizeof(real));
-    c->feedback_gradient = arena_alloc(a, c->n_feedback_vector, sizeof(real));
-    if (!c->feedback_weights || !c->feedback_gradient)
-        return err_set(e, ERR_MEMORY, "not enough memory for %zu feedback weights", c->n_feedback_weights);
+    struct learned *state = c->mapping_state;
+    size_t widest = 0;
+    state->other = arena_alloc(a, c->n_feedback, sizeof *state->other);
+    state->single = arena_alloc(a, c->n_feedback, sizeof *state->single);
+    if (!state->other || !state->single)
+        return err_set(e, ERR_MEMORY, "not enough memory for feedback layers");
     for (size_t i = 0; i < c->n_feedback; i++) {
-        struct feedback *f = &c->feedback[i];
-        const size_t rows = rows_of(c, f, c->rows);
-        f->layer.weights = c->feedback_weights;
-        f->layer.arena = a;
-        f->layer.state = arena_alloc(a, 1, layer_dense.part.state_size);
-        f->u = mat_new(a, rows, f->layer.n_out);
-        f->stack.out = mat_new(a, rows, f->layer.n_out);
-        f->stack.delta = mat_new(a, rows, f->layer.n_delta);
-        if (shares_side_input(c, f))
-            f->side = mat_new(a, rows, f->layer.n_out);
-        if (f->through_hidden && o->append_state)
-            f->stack.in = mat_new(a, rows, f->layer.n_in);
-        if (loss && loss->noise > 0)
-            f->noise = mat_new(a, rows, targets ? f->layer.n_in : f->layer.n_out);
-        if (!f->layer.state || !f->u.p || !f->stack.out.p || !f->stack.delta.p || (shares_side_input(c, f) && !f->side.p) ||
-            (loss && loss->noise > 0 && !f->noise.p) || (f->through_hidden && o->append_state && !f->stack.in.p))
-            return err_set(e, ERR_MEMORY, "not enough memory for feedback layer %zu", f->target);
-        TRY(layer_dense.open(&f->layer, rows, a, e));
-        TRY(open_signs(c, f, rows, a, e));
-        TRY(fbloss_open(c, f, rows, a, e));
+        TRY(open_one(c, &c->feedback[i], a, e));
+        if (state->reading[i].hidden && c->feedback[i].unit.in.n > widest)
+            widest = c->feedback[i].unit.in.n;
     }
-    return c->hidden ? feedback_hidden_open(c, a, e) : 0;
-}
-
-static void finish(struct credit *c)
-{
-    for (size_t i = 0; i < c->n_feedback; i++)
-        if (c->feedback[i].layer.state)
-            layer_dense.finish(&c->feedback[i].layer);
-    feedback_hidden_finish(c);
-}
-
-/* u = in V^T + c [+ side] */
-static void preactivation(const struct feedback *f, struct mat in, struct mat side, struct mat u)
-{
-    dense_linear(&f->layer, in, u);
-    if (dense_bias(&f->layer))
-        mat_add_row(dense_bias(&f->layer), u);
-    if (side.p)
-        mat_add(u, side, u);
+    return c->untrained ? hidden_open(&state->hidden, c, c->n, widest, a, e) : 0;
 }
 
 /* What f reads where its source has its true value. */
 static struct mat reads_now(const struct credit *c, const struct pass *p, const struct feedback *f)
 {
+    const struct reading *r = reading(c, f);
     const struct mat source = c->choice.route == ROUTE_CHAIN ? p->stacks[f->through].out : p->links[c->n - 1].out;
-    if (f->signs.p) {
-        mat_copy(feedback_signs(f, source), f->stack.in);
-        return f->stack.in;
-    }
-    if (!f->through_hidden)
-        return source;
-    if (f->layer.n_in == c->hidden->units)
-        return c->hidden->out;
-    mat_copy(feedback_reads(c, p, f, source), f->stack.in);
-    return f->stack.in;
+    if (!r->signs.p && !r->n_appended)
+        return r->hidden ? r->hidden->ref.out : source;
+    mat_copy(reading_of(p, f, r, source), f->ref.in);
+    return f->ref.in;
 }
 
 /* The reconstruction g(h_s) of every place, which `difference` and `jvp` start from. */
 static int refresh(struct credit *c, struct pass *p, struct err *e)
 {
     (void)e;
-    if (c->hidden)
-        feedback_hidden_refresh(c, p);
+    struct learned *state = c->mapping_state;
+    if (c->untrained)
+        hidden_refresh(&state->hidden, p->links[c->n - 1].out);
     for (size_t i = 0; i < c->n_feedback; i++) {
         struct feedback *f = &c->feedback[i];
-        layer_dense.refresh(&f->layer);
-        const struct layer *through = &c->chain->layers[f->through];
-        if (f->side.p)
-            through->def->side_product(through, p->stacks[f->through], f->side);
-        f->stack.in = reads_now(c, p, f);
-        preactivation(f, f->stack.in, f->side, f->u);
-        f->layer.act->apply(f->u, f->stack.out);
+        unit_refresh(&f->unit);
+        if (f->ref.side.p)
+            through_of(c, f)->def->side_product(through_of(c, f), p->stacks[f->through], f->ref.side);
+        f->ref.in = reads_now(c, p, f);
+        at_forward(&f->unit, f->ref);
     }
     return 0;
 }
 
-/* Rows of f's stack that belong to the target of link k. */
-static struct mat block(const struct credit *c, const struct feedback *f, size_t k, struct mat stack)
+/* Rows of f's reference that belong to the target of link k. */
+static struct at block(const struct credit *c, const struct feedback *f, size_t k)
 {
-    if (!stack.p || c->choice.route == ROUTE_DIRECT)
-        return stack;
-    return mat_rows(stack, (k + 1 - c->chain->first_link[f->through]) * c->rows, c->rows);
+    if (c->choice.route == ROUTE_DIRECT)
+        return f->ref;
+    return at_rows(f->ref, (k + 1 - c->chain->first_link[f->through]) * c->rows, c->rows);
 }
 
-static void apply(struct credit *c, struct pass *p, size_t k, struct mat t, struct mat out)
+static int apply(struct credit *c, struct pass *p, const struct at *ref, size_t k, struct mat t, struct mat out, struct err *e)
 {
+    (void)ref, (void)e;
     const struct feedback *f = credit_feedback_of(c, k);
-    preactivation(f, feedback_reads(c, p, f, t), block(c, f, k, f->side), out);
-    f->layer.act->apply(out, out);
+    struct at at = ((struct learned *)c->mapping_state)->single[f - c->feedback];
+    at.in = reading_of(p, f, reading(c, f), t);
+    at.side = block(c, f, k).side;
+    at_forward(&f->unit, at);
+    mat_copy(at.out, out);
+    return 0;
 }
 
-static void difference(struct credit *c, struct pass *p, size_t k, struct mat d, struct mat out)
+/* How far what f reads has moved. */
+static struct mat moves(const struct credit *c, const struct pass *p, const struct feedback *f, size_t k, struct mat d, bool linear)
 {
-    const struct feedback *f = credit_feedback_of(c, k);
     const size_t s = credit_source(c, k);
-    const struct mat moved =
-        f->signs.p ? feedback_sign_moves(f, block(c, f, k, f->stack.in), p->links[s].out, d) : feedback_moves(c, p, f, s, d, false);
-    dense_linear(&f->layer, moved, out);
-    act_difference_blocks(f->layer.act, block(c, f, k, f->u), block(c, f, k, f->stack.out), out);
+    const struct reading *r = reading(c, f);
+    return r->signs.p ? reading_sign_moves(r, block(c, f, k).in, p->links[s].out, d) : reading_moves(c, p, r, s, d, linear);
 }
 
-static void jvp(struct credit *c, struct pass *p, size_t k, struct mat d, struct mat out)
+static int difference(struct credit *c, struct pass *p, const struct at *ref, size_t k, struct mat d, struct mat out, struct err *e)
 {
+    (void)ref, (void)e;
     const struct feedback *f = credit_feedback_of(c, k);
-    if (f->signs.p) { /* their derivative */
-        mat_zero(out);
-        return;
-    }
-    dense_linear(&f->layer, feedback_moves(c, p, f, credit_source(c, k), d, true), out);
-    f->layer.act->times_slope(block(c, f, k, f->stack.out), out, out);
+    f->unit.def->difference(&f->unit, block(c, f, k), moves(c, p, f, k, d, false), out);
+    return 0;
 }
 
-/* Weights, their gradient and a transposed copy; for each feedback layer what open allocates above. */
-static double reals(const struct credit *c, size_t rows)
+static int jvp(struct credit *c, struct pass *p, const struct at *ref, size_t k, struct mat d, struct mat out, struct err *e)
 {
-    const struct fbloss_options *loss = c->choice.feedback_loss.opts;
-    const struct learned_options *o = c->choice.mapping.opts;
-    const bool targets = ((const struct fbloss_def *)c->choice.feedback_loss.part)->needs_targets;
-    double n = 3.0 * (double)c->n_feedback_vector, widest = 0;
-    for (size_t i = 0; i < c->n_feedback; i++) {
-        const struct feedback *f = &c->feedback[i];
-        const double in = (double)f->layer.n_in, out = (double)f->layer.n_out, own = (double)rows_of(c, f, rows);
-        const double blocks = (double)c->n * (double)rows;
-        n += own * (4 + shares_side_input(c, f)) * out; /* u, output, delta, the layer's scratch */
-        if (loss && loss->noise > 0)
-            n += own * (targets ? in : out);
-        if (fbloss_resends(c, f))
-            n += own * out;
-        if (o->transmit != READ_VALUES)
-            n += own * in + (own > blocks ? own : blocks) * in;
-        if (f->through_hidden && o->append_state)
-            n += own * in;
-        if (f->through_hidden && in > widest)
-            widest = in;
-    }
-    if (c->hidden)
-        n += (double)rows * (3 * (double)c->hidden->units + 2 * (double)c->n * widest);
-    return n;
+    (void)ref, (void)e;
+    const struct feedback *f = credit_feedback_of(c, k);
+    if (reading(c, f)->signs.p) /* their derivative */
+        mat_zero(out);
+    else
+        f->unit.def->jvp(&f->unit, block(c, f, k), moves(c, p, f, k, d, true), out);
+    return 0;
 }
 
-/* What every feedback layer reads at the true states. */
+static struct at *other_of(const struct credit *c, const struct feedback *f)
+{
+    return &((struct learned *)c->mapping_state)->other[f - c->feedback];
+}
+
+static struct mat value(struct credit *c, struct pass *p, const struct at *ref, struct feedback *f, struct mat v)
+{
+    (void)ref;
+    struct at *at = other_of(c, f);
+    at->in = reading_of(p, f, reading(c, f), v);
+    at->side = f->ref.side;
+    at_forward(&f->unit, *at);
+    return at->out;
+}
+
+static void train(struct credit *c, struct feedback *f, struct mat error)
+{
+    const struct at at = *other_of(c, f);
+    f->unit.def->vjp(&f->unit, at, error, (struct mat){ 0 });
+    f->unit.def->grads(&f->unit, at, 1, c->feedback_gradient);
+}
+
+static void train_difference(struct credit *c, struct pass *p, struct feedback *f, struct mat d, struct mat moved, struct mat error)
+{
+    const size_t k = c->chain->first_link[f->target]; /* feed-forward: the unit's only link */
+    f->unit.def->difference_grads(&f->unit, f->ref, moves(c, p, f, k, d, false), moved, error, 1, c->feedback_gradient);
+    ((struct learned *)c->mapping_state)->hidden.moved = NULL; /* a loss uses its buffers for the next unit */
+}
+
+/* What every feedback unit reads at the true states. */
 static double flops(const struct credit *c, size_t rows)
 {
-    double n = 0;
+    double n = 0, product;
     for (size_t i = 0; i < c->n_feedback; i++)
-        n += 2.0 * (double)rows_of(c, &c->feedback[i], rows) * (double)c->feedback[i].layer.n_in * (double)c->feedback[i].layer.n_out;
-    if (c->hidden)
-        n += 2.0 * (double)rows * (double)c->hidden->layer.n_in * (double)c->hidden->units;
-    return n;
+        n += c->feedback[i].unit.def->flops(&c->feedback[i].unit, rows_of(c, &c->feedback[i], rows), &product);
+    return n + (c->untrained ? c->untrained->def->flops(c->untrained, rows, &product) : 0);
 }
 
 extern const struct mapping_def mapping_learned, mapping_fixed;
@@ -365,15 +363,17 @@ const struct mapping_def mapping_learned = {
               .ref = "Lee 2015, Sec. 2; Manchev & Spratling 2020",
               .options = learned_table,
               .opts_size = sizeof(struct learned_options),
+              .state_size = sizeof(struct learned),
               .gives = GIVES_APPLY | GIVES_JVP | GIVES_TRAIN | GIVES_DIRECT },
     .shape = shape,
     .open = open,
-    .finish = finish,
     .refresh = refresh,
     .apply = apply,
     .difference = difference,
     .jvp = jvp,
-    .reals = reals,
+    .value = value,
+    .train = train,
+    .train_difference = train_difference,
     .flops = flops,
 };
 const struct mapping_def mapping_fixed = {
@@ -382,14 +382,16 @@ const struct mapping_def mapping_fixed = {
               .ref = "Nokland 2016; Lillicrap 2016",
               .options = fixed_table,
               .opts_size = sizeof(struct learned_options),
+              .state_size = sizeof(struct learned),
               .gives = GIVES_APPLY | GIVES_JVP | GIVES_DIRECT },
     .shape = shape,
     .open = open,
-    .finish = finish,
     .refresh = refresh,
     .apply = apply,
     .difference = difference,
     .jvp = jvp,
-    .reals = reals,
+    .value = value,
+    .train = train,
+    .train_difference = train_difference,
     .flops = flops,
 };

@@ -50,25 +50,14 @@ static int shape(struct credit *c, struct arena *a, struct err *e)
 
 static int open(struct credit *c, struct arena *a, struct err *e)
 {
-    struct state *s = arena_alloc(a, 1, sizeof *s);
-    if (!s)
-        return err_set(e, ERR_MEMORY, "not enough memory for pseudo-inverses");
+    struct state *s = c->mapping_state;
     TRY(jacobian_open(&s->jacobian, c->chain, c->n - 1, c->rows, false, a, e));
     s->solvers = arena_alloc(a, c->n, sizeof *s->solvers);
     if (!s->solvers)
         return err_set(e, ERR_MEMORY, "not enough memory for pseudo-inverses");
-    c->mapping_state = s; /* from here on, finish frees what has been made */
     for (size_t k = 0; k + 1 < c->n; k++)
-        TRY(pinv_init(&s->solvers[k], s->jacobian.outputs, s->jacobian.state[k].cols, e));
+        TRY(pinv_init(&s->solvers[k], s->jacobian.outputs, s->jacobian.state[k].cols, a, e));
     return 0;
-}
-
-static void finish(struct credit *c)
-{
-    struct state *s = c->mapping_state;
-    for (size_t k = 0; s && k + 1 < c->n; k++)
-        pinv_finish(&s->solvers[k]);
-    c->mapping_state = NULL;
 }
 
 static int refresh(struct credit *c, struct pass *p, struct err *e)
@@ -91,15 +80,16 @@ static int refresh(struct credit *c, struct pass *p, struct err *e)
     return 0;
 }
 
-static void jvp(struct credit *c, struct pass *p, size_t k, struct mat d, struct mat out)
+static int jvp(struct credit *c, struct pass *p, const struct at *ref, size_t k, struct mat d, struct mat out, struct err *e)
 {
-    (void)p;
+    (void)p, (void)ref, (void)e;
     const struct state *s = c->mapping_state;
     const struct mat inverse = s->jacobian.state[k];
     mat_zero(out);
     for (size_t output = 0; output < d.cols; output++)
         for (size_t b = 0; b < d.rows; b++)
             mat_axpy(d.p[b * d.cols + output], mat_rows(inverse, output * d.rows + b, 1), mat_rows(out, b, 1));
+    return 0;
 }
 
 static void own_target(struct credit *c)
@@ -108,28 +98,15 @@ static void own_target(struct credit *c)
     mat_scale((real)(1 / (1 + lambda)), c->d[c->n - 1], c->d[c->n - 1]);
 }
 
-/* The Jacobians; and for each layer a solver in double precision, whatever that of the trial. */
-static double reals(const struct credit *c, size_t rows)
-{
-    const double outputs = (double)c->chain->layers[c->chain->layer_of[c->n - 1]].n_out;
-    double n = (double)rows * outputs;
-    for (size_t k = 0; k + 1 < c->n; k++) {
-        const double units = (double)c->chain->layers[c->chain->layer_of[k]].n_out, shorter = fmin(units, outputs);
-        n += outputs * (double)rows * units;
-        n += (double)sizeof(double) / (double)sizeof(real) * (units * outputs + 2 * shorter * shorter);
-    }
-    return n;
-}
-
 /* C reverse passes; and for each layer and sample, with n = max(n_k, C) and m = min(n_k, C), the Cholesky factor of
  * W^T W and two triangular solves, 3 n m^2 + m^3 / 3, or some six sweeps of Jacobi rotations, 6 m^2 / 2 (12 n + 6 m). */
 static double flops(const struct credit *c, size_t rows)
 {
-    const double outputs = (double)c->chain->layers[c->chain->layer_of[c->n - 1]].n_out;
+    const double outputs = (double)c->chain->units[c->chain->unit_of[c->n - 1]].out.n;
     double n = 0, product;
     for (size_t k = 0; k + 1 < c->n; k++) {
-        const struct layer *above = &c->chain->layers[c->chain->layer_of[k + 1]];
-        const double units = (double)above->n_in, longer = fmax(units, outputs), shorter = fmin(units, outputs);
+        const struct unit *above = &c->chain->units[c->chain->unit_of[k + 1]];
+        const double units = (double)above->in.n, longer = fmax(units, outputs), shorter = fmin(units, outputs);
         (void)above->def->flops(above, rows, &product);
         n += outputs * product;
         n += (double)rows * (damping_of(damping(c), k) > 0 ? 3 * longer * shorter * shorter + shorter * shorter * shorter / 3
@@ -146,13 +123,12 @@ const struct mapping_def mapping_pinv = {
               .ref = "Meulemans 2020, Condition 2",
               .options = pinv_table,
               .opts_size = sizeof(struct pinv_options),
+              .state_size = sizeof(struct state),
               .gives = GIVES_JVP | GIVES_DIRECT },
     .shape = shape,
     .open = open,
-    .finish = finish,
     .refresh = refresh,
     .jvp = jvp,
     .own_target = own_target,
-    .reals = reals,
     .flops = flops,
 };

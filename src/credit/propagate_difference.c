@@ -2,15 +2,15 @@
  * The last two terms cancel at t_s = h_s, so a poor g_k does not move a layer that already fits. */
 #include "credit/credit.h"
 
-static void back(struct credit *c, struct pass *p)
+static int back(struct credit *c, struct pass *p, size_t lo, struct err *e)
 {
-    const struct mapping_def *g = (const struct mapping_def *)c->choice.mapping.part;
-    for (size_t k = c->n - 1; k-- > 0;) {
-        g->difference(c, p, k, credit_incoming(c, k), c->d[k]);
+    for (size_t k = c->n - 1; k-- > lo;) {
+        TRY(mapping_of(c)->difference(c, p, &p->links[k + 1], k, credit_incoming(c, k), c->d[k], e));
         credit_add_own(c, k);
         if (c->choice.route == ROUTE_CHAIN && credit_vanished(c, k))
-            return;
+            return 0;
     }
+    return 0;
 }
 
 extern const struct propagate_def propagate_difference;

@@ -1,13 +1,14 @@
 /* The control: targets below the last one are the states themselves, so nothing is propagated. */
 #include "credit/credit.h"
 
-static void back(struct credit *c, struct pass *p)
+static int back(struct credit *c, struct pass *p, size_t lo, struct err *e)
 {
-    (void)p;
-    for (size_t k = 0; k + 1 < c->n; k++) {
+    (void)p, (void)e;
+    for (size_t k = lo; k + 1 < c->n; k++) {
         mat_zero(c->d[k]);
         credit_add_own(c, k);
     }
+    return 0;
 }
 
 extern const struct propagate_def propagate_none;

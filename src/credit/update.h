@@ -17,6 +17,8 @@ extern const char *const update_order_names[];
 extern const struct option update_options_table[];
 /* Factor of layer i: the gradient of the local loss at the state is factor * (h - t) = -factor * d. */
 double update_factor(const struct credit *c, size_t layer);
+/* dL/dh of the summed loss at link k, under the rule 'through_chain'. */
+struct mat through_chain_signal(const struct credit *c, size_t k);
 /* Adds the gradient of layer i's local loss at the pass's own states. */
 void update_local(struct credit *c, struct pass *p, size_t i, real *g);
 

@@ -12,12 +12,12 @@ const struct option update_options_table[] = {
 double update_factor(const struct credit *c, size_t layer)
 {
     const struct update_options *o = c->choice.update.opts;
-    return reduction_factor(o->reduction, c->rows, c->chain->layers[layer].n_out, c->choice.target_stepsize);
+    return reduction_factor(o->reduction, c->rows, c->chain->units[layer].out.n, c->choice.target_stepsize);
 }
 
 void update_local(struct credit *c, struct pass *p, size_t i, real *g)
 {
-    const struct layer *l = &c->chain->layers[i];
+    const struct unit *l = &c->chain->units[i];
     if (!c->has_deltas)
         l->def->vjp(l, p->stacks[i], c->d_stack[i], (struct mat){ 0 });
     else if (i == 0)
@@ -27,7 +27,7 @@ void update_local(struct credit *c, struct pass *p, size_t i, real *g)
 
 static void grads(struct credit *c, struct pass *p, real *g)
 {
-    for (size_t i = 0; i < c->chain->n_layers && c->chain->first_link[i] < c->n; i++)
+    for (size_t i = 0; i < c->chain->n_units && c->chain->first_link[i] < c->n; i++)
         update_local(c, p, i, g);
 }
 

@@ -2,22 +2,39 @@
  * s_K = e_K; s_k = e_k + J_{k+1}^T s_{k+1}, e_k = factor (h_k - t_k). Sheet roulet2022, 3.2. */
 #include "credit/update.h"
 
+/* Signals dL/dh of the summed loss. */
+struct through {
+    struct mat *s, *s_stack; /* [n], and those of a unit as one */
+};
+
+struct mat through_chain_signal(const struct credit *c, size_t k)
+{
+    return ((const struct through *)c->update_state)->s[k];
+}
+
+static int open(struct credit *c, struct arena *a, struct err *e)
+{
+    struct through *t = c->update_state;
+    return credit_alloc_links(c, &t->s, &t->s_stack, a, e);
+}
+
 static void grads(struct credit *c, struct pass *p, real *g)
 {
     const struct chain *chain = c->chain;
+    struct mat *const s = ((struct through *)c->update_state)->s;
     const size_t last = c->n - 1;
-    mat_scale((real)-update_factor(c, chain->layer_of[last]), c->d[last], c->s[last]);
+    mat_scale((real)-update_factor(c, chain->unit_of[last]), c->d[last], s[last]);
     for (size_t k = last; k > 0; k--) {
-        chain_vjp(p, k, c->s[k], c->s[k - 1]);
+        chain_vjp(p, k, s[k], s[k - 1]);
         if (k - 1 >= c->first_nonzero)
-            mat_axpy((real)-update_factor(c, chain->layer_of[k - 1]), c->d[k - 1], c->s[k - 1]);
-        if (mat_max_abs(c->s[k - 1]) < REAL_TINY)
-            mat_zero(c->s[k - 1]); /* or the rest of the recursion would run in denormal numbers */
+            mat_axpy((real)-update_factor(c, chain->unit_of[k - 1]), c->d[k - 1], s[k - 1]);
+        if (mat_max_abs(s[k - 1]) < REAL_TINY)
+            mat_zero(s[k - 1]); /* or the rest of the recursion would run in denormal numbers */
     }
-    const struct layer *first = &chain->layers[0];
-    first->def->vjp(first, p->links[0], c->s[0], (struct mat){ 0 });
-    for (size_t i = 0; i < chain->n_layers && chain->first_link[i] < c->n; i++)
-        chain->layers[i].def->grads(&chain->layers[i], p->stacks[i], 1, g);
+    const struct unit *first = &chain->units[0];
+    first->def->vjp(first, p->links[0], s[0], (struct mat){ 0 });
+    for (size_t i = 0; i < chain->n_units && chain->first_link[i] < c->n; i++)
+        chain->units[i].def->grads(&chain->units[i], p->stacks[i], 1, g);
 }
 
 extern const struct update_def update_through_chain;
@@ -26,7 +43,9 @@ const struct update_def update_through_chain = {
               .help = "gradient of the summed local losses through the whole chain, targets held constant",
               .ref = "Roulet 2022, released code",
               .options = update_options_table,
-              .opts_size = sizeof(struct update_options) },
-    .needs_signals = true,
+              .opts_size = sizeof(struct update_options),
+              .state_size = sizeof(struct through) },
+    .open = open,
+    .goes_through = true,
     .grads = grads,
 };

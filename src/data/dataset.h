@@ -9,29 +9,9 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/part.h"
-#include "math/mat.h"
+#include "math/batch.h"
 
 enum split { SPLIT_TRAIN, SPLIT_EVAL, SPLIT_TEST, SPLIT_VALID, N_SPLITS };
-
-struct data_shape {
-    size_t length;     /* T; 1 for flat data */
-    size_t features;   /* D */
-    size_t outputs;    /* classes, or real targets */
-    bool classes;      /* labels are class indices */
-    bool per_step;     /* a label for every step of a sequence, [T][B], instead of one for the sequence */
-    bool sequence;     /* needs a layer that reads sequences */
-    size_t train_size; /* samples per epoch; 0 = endless */
-    size_t eval_size, test_size;
-    size_t valid_size; /* held out of the training set; 0 = none */
-};
-
-/* A minibatch in memory of the caller: x [T][B][D]; labels [B] for classes, y (B, outputs) otherwise. */
-struct batch {
-    size_t rows;
-    real *x;
-    int64_t *label;
-    struct mat y;
-};
 
 struct dataset_def {
     struct part part;

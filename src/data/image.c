@@ -62,6 +62,7 @@ static int image_shape(const struct image_set *set, const struct image_opts *o, 
     *s = (struct data_shape){
         .length = n / per_step,
         .features = per_step,
+        .image = o->pixels_per_step > 0 ? (struct shape){ 0 } : (struct shape){ n, set->channels, set->height, set->width },
         .outputs = classes ? IMAGE_CLASSES : per_step,
         .classes = classes,
         .sequence = o->pixels_per_step > 0,

@@ -131,7 +131,7 @@ static void teacher_run(const struct teacher *t, struct mat x, struct mat y)
         const struct mat out = last ? y : mat_of(t->states[k % 2].p, x.rows, t->weights[k].cols);
         blas_gemm(false, false, 1, in, t->weights[k], 0, out);
         if (!last)
-            act_all[ACT_RELU]->apply(out, out);
+            act_relu.apply(NULL, out, out);
         in = out;
     }
 }

@@ -1,36 +1,63 @@
-/* Activations, element-wise on whole matrices. Vectorised; NaN and infinities pass through as mathematics has it.
- * tanh in single: within 2 ulp of libm's tanhf over the whole range. */
+/* Activations: parts with options, element-wise on whole matrices. Vectorised; NaN and infinities pass through as mathematics has it.
+ * tanh in single: within 2 ulp of libm's tanhf over the whole range.
+ *
+ * A new one is one file with a struct act_def and one word in ACTIVATIONS: it is then known wherever an activation stands. */
 #ifndef TPRUN_MATH_ACT_H
 #define TPRUN_MATH_ACT_H
 
+#include "base/part.h"
 #include "math/mat.h"
 
-struct act {
-    const char *name, *help;
-    /* h = a(u); out may alias u */
-    void (*apply)(struct mat u, struct mat h);
-    /* out = s * a'(u), from the output h = a(u) alone; out may alias s */
-    void (*times_slope)(struct mat h, struct mat s, struct mat out);
-    /* out = s * (a'(at the output h + d) - a'(at the output h)) without cancellation; out may alias s */
-    void (*times_slope_difference)(struct mat h, struct mat d, struct mat s, struct mat out);
-    /* out = a(u + w) - a(u) without cancellation, from h = a(u) and w; u is given for activations that need it (relu), out may alias w */
-    void (*difference)(struct mat u, struct mat h, struct mat w, struct mat out);
-    /* The inverse on the clipped range (clamp = tol: tanh clips to [-1+tol, 1-tol], sigmoid to [tol, 1-tol], relu to [0, inf), leaky_relu and linear not at all; NULL if the
-     * activation has none). out may alias v. Roulet 2022 Sec. 2.1; sheet 3.3. */
-    void (*inverse)(struct mat v, real clamp, struct mat out);
-    /* out = s * dainv(h), the derivative of the inverse at the clipped h, not set to zero where the clip acts; relu: 1 if h > 0 else 0;
-     * leaky_relu: 5 below 0. */
-    void (*times_inverse_slope)(struct mat h, struct mat s, real clamp, struct mat out);
-    /* out = inverse(h + d) - inverse(h) without cancellation; out may alias d */
-    void (*inverse_difference)(struct mat h, struct mat d, real clamp, struct mat out);
+/* o: the bound options, NULL for an activation without. out may alias the matrix before it (the displacement, the signal); h may alias u. */
+struct act_def {
+    struct part part;
+    bool of_input; /* the slope does not follow from h: u must be kept */
+    /* h = a(u) */
+    void (*apply)(const void *o, struct mat u, struct mat h);
+    /* out = s * a'(u), from h = a(u) alone unless of_input; u is {NULL} then where it was not kept. */
+    void (*times_slope)(const void *o, struct mat u, struct mat h, struct mat s, struct mat out);
+    /* out = s * (a' at the output h + d - a' at the output h) without cancellation. NULL with of_input. */
+    void (*times_slope_difference)(const void *o, struct mat h, struct mat d, struct mat s, struct mat out);
+    /* out = a(u + w) - a(u) without cancellation, from u, h = a(u) and w. */
+    void (*difference)(const void *o, struct mat u, struct mat h, struct mat w, struct mat out);
+    /* out = the inverse on the clipped range (clamp = tol: tanh clips to [-1+tol, 1-tol], sigmoid to [tol, 1-tol], elu to [-alpha+tol, inf), relu to
+     * [0, inf), the others not at all). This and the next two are NULL if the activation has none. Roulet 2022 Sec. 2.1; sheet 3.3. */
+    void (*inverse)(const void *o, struct mat v, real clamp, struct mat out);
+    /* out = s * (the derivative of the inverse at the clipped h), not set to zero where the clip acts; relu: 1 if h > 0 else 0. */
+    void (*times_inverse_slope)(const void *o, struct mat h, struct mat s, real clamp, struct mat out);
+    /* out = inverse(h + d) - inverse(h) without cancellation */
+    void (*inverse_difference)(const void *o, struct mat h, struct mat d, real clamp, struct mat out);
+    /* The ends of the open range that the clamp keeps away from, infinite where there is none; NULL: the clamp moves nothing. */
+    void (*range)(const void *o, double *low, double *high);
+    /* out = zeta(t), zeta' = a' as a function of the output, zeta(0) = 0, constant outside of the range of a: the activation's feedback that has the
+     * transposed derivative. Bao 2024; NULL if a has no inverse. */
+    void (*zeta)(const void *o, struct mat t, struct mat out);
 };
 
+/* One that a file chose. def is NULL where a layer has none. */
+struct act {
+    const struct act_def *def;
+    const void *opts;
+};
+static inline struct act act_of(struct chosen c)
+{
+    return (struct act){ (const struct act_def *)c.part, c.opts };
+}
+static inline void act_apply(struct act a, struct mat u, struct mat h)
+{
+    a.def->apply(a.opts, u, h);
+}
+static inline void act_times_slope(struct act a, struct mat u, struct mat h, struct mat s, struct mat out)
+{
+    a.def->times_slope(a.opts, u, h, s, out);
+}
 /* w becomes a(u + w) - a(u), h = a(u), for every block of u.rows rows of w. */
-void act_difference_blocks(const struct act *act, struct mat u, struct mat h, struct mat w);
+void act_difference_blocks(struct act a, struct mat u, struct mat h, struct mat w);
 
-/* tanh, sigmoid, relu, linear, leaky_relu; closed by NULL, in the order of act_names. An option table binds an index into both. */
-enum act_index { ACT_TANH, ACT_SIGMOID, ACT_RELU, ACT_LINEAR, ACT_LEAKY_RELU };
-extern const struct act *const act_all[];
-extern const char *const act_names[];
+#define ACTIVATIONS(X) X(act_tanh) X(act_sigmoid) X(act_relu) X(act_linear) X(act_leaky_relu) X(act_elu) X(act_gelu)
+#define ACT_EXTERN(name) extern const struct act_def name;
+ACTIVATIONS(ACT_EXTERN)
+#undef ACT_EXTERN
+extern const struct registry act_registry;
 
 #endif

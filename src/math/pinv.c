@@ -1,4 +1,5 @@
 #include "math/pinv.h"
+#include "math/workspace.h"
 
 #include "math/elementary.h"
 #include <assert.h>
@@ -46,30 +47,19 @@ static int cholesky(gsl_matrix *a, double damping, struct err *e)
 
 /* --- one small matrix --- */
 
-int pinv_init(struct pinv *p, size_t rows, size_t cols, struct err *e)
+int pinv_init(struct pinv *p, size_t rows, size_t cols, struct arena *a, struct err *e)
 {
     *p = (struct pinv){ .rows = rows, .cols = cols };
     const size_t longer = rows > cols ? rows : cols, shorter = rows > cols ? cols : rows;
     assert(shorter > 0);
-    p->w = gsl_matrix_alloc(longer, shorter);
-    p->a = gsl_matrix_alloc(shorter, shorter);
-    p->v = gsl_matrix_alloc(shorter, shorter);
-    p->s = gsl_vector_alloc(shorter);
-    p->work = gsl_vector_alloc(shorter);
-    if (p->w && p->a && p->v && p->s && p->work)
-        return 0;
-    pinv_finish(p);
-    return err_set(e, ERR_MEMORY, "no memory for the pseudo-inverse of a %zu x %zu matrix", rows, cols);
-}
-
-void pinv_finish(struct pinv *p)
-{
-    gsl_matrix_free(p->w);
-    gsl_matrix_free(p->a);
-    gsl_matrix_free(p->v);
-    gsl_vector_free(p->s);
-    gsl_vector_free(p->work);
-    *p = (struct pinv){ 0 };
+    p->w = workspace_matrix(a, longer, shorter);
+    p->a = workspace_matrix(a, shorter, shorter);
+    p->v = workspace_matrix(a, shorter, shorter);
+    p->s = workspace_vector(a, shorter);
+    p->work = workspace_vector(a, shorter);
+    return p->w && p->a && p->v && p->s && p->work
+               ? 0
+               : err_set(e, ERR_MEMORY, "no memory for the pseudo-inverse of a %zu x %zu matrix", rows, cols);
 }
 
 /* W = W (W^T W + damping I)^-1 */
@@ -130,35 +120,22 @@ int pinv_transposed(struct pinv *p, double damping, const real *j, size_t stride
 
 enum { LARGEST_GRAM = 32000 }; /* n_work is an int to LAPACK; more would be 16 GB a matrix */
 
-int semidefinite_init(struct semidefinite *s, size_t n, size_t max_cols, struct err *e)
+int semidefinite_init(struct semidefinite *s, size_t n, size_t max_cols, struct arena *a, struct err *e)
 {
     *s = (struct semidefinite){ .n = n };
     assert(n > 0 && max_cols > 0);
-    s->a = gsl_matrix_alloc(n, n);
-    s->vectors = gsl_matrix_alloc(n, n);
-    s->rows = gsl_matrix_alloc(n, max_cols);
-    s->values = gsl_vector_alloc(n);
-    s->half = gsl_vector_alloc(n);
+    s->a = workspace_matrix(a, n, n);
+    s->vectors = workspace_matrix(a, n, n);
+    s->rows = workspace_matrix(a, n, max_cols);
+    s->values = workspace_vector(a, n);
+    s->half = workspace_vector(a, n);
     s->n_work = 1 + 6 * n + 2 * n * n; /* what dsyevd asks for */
     s->n_whole = 3 + 5 * n;
-    s->work = n <= LARGEST_GRAM ? malloc(s->n_work * sizeof *s->work) : NULL;
-    s->whole = malloc(s->n_whole * sizeof *s->whole);
-    if (s->a && s->vectors && s->rows && s->values && s->half && s->work && s->whole)
-        return 0;
-    semidefinite_finish(s);
-    return err_set(e, ERR_MEMORY, "no memory for a Gram matrix of %zu rows", n);
-}
-
-void semidefinite_finish(struct semidefinite *s)
-{
-    gsl_matrix_free(s->a);
-    gsl_matrix_free(s->vectors);
-    gsl_matrix_free(s->rows);
-    gsl_vector_free(s->values);
-    gsl_vector_free(s->half);
-    free(s->work);
-    free(s->whole);
-    *s = (struct semidefinite){ 0 };
+    s->work = n <= LARGEST_GRAM ? arena_doubles(a, s->n_work) : NULL;
+    s->whole = arena_alloc(a, s->n_whole, sizeof *s->whole);
+    return s->a && s->vectors && s->rows && s->values && s->half && s->work && s->whole
+               ? 0
+               : err_set(e, ERR_MEMORY, "no memory for a Gram matrix of %zu rows", n);
 }
 
 void semidefinite_gram(struct semidefinite *s, struct mat rows, const double *weight, size_t block)

@@ -1,5 +1,5 @@
 /* Pseudo-inverses, plain and damped, of small matrices one after the other, and of large Gram matrices. In double
- * whatever `real` is; workspace is allocated once (GSL). */
+ * whatever `real` is; workspace lies in an arena (GSL). */
 #ifndef TPRUN_MATH_PINV_H
 #define TPRUN_MATH_PINV_H
 
@@ -12,8 +12,7 @@ struct pinv {
     void *w, *a, *v, *s, *work; /* gsl_matrix *, gsl_vector *: J or J^T, the longer side first; the rest is as short as
                                    the shorter side */
 };
-int pinv_init(struct pinv *p, size_t rows, size_t cols, struct err *e);
-void pinv_finish(struct pinv *p);
+int pinv_init(struct pinv *p, size_t rows, size_t cols, struct arena *a, struct err *e);
 /* out = ((J J^T + damping I)^-1 J): the inverse's transpose, of J's shape; out may be J itself. Rows lie stride and
  * out_stride reals apart. damping > 0: Cholesky of J J^T or J^T J, whichever is smaller. damping 0: singular values up
  * to max(rows, cols) epsilon times the largest count as 0, epsilon being the rounding unit of `real`, in which J was
@@ -32,8 +31,7 @@ struct semidefinite {
     size_t n_work, n_whole;
 };
 /* For Gram matrices of n rows of at most max_cols entries. */
-int semidefinite_init(struct semidefinite *s, size_t n, size_t max_cols, struct err *e);
-void semidefinite_finish(struct semidefinite *s);
+int semidefinite_init(struct semidefinite *s, size_t n, size_t max_cols, struct arena *a, struct err *e);
 /* A[i][j] = <rows i, j of s> * weight[(i % block) * block + j % block]. */
 void semidefinite_gram(struct semidefinite *s, struct mat rows, const double *weight, size_t block);
 /* Factorizes A + damping I. With damping 0, eigenvalues up to max(n 2^-52, (n epsilon)^2) times the largest count as 0,

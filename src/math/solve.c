@@ -1,4 +1,5 @@
 #include "math/solve.h"
+#include "math/workspace.h"
 #include <assert.h>
 #include <float.h>
 #include <gsl/gsl_blas.h>
@@ -20,26 +21,13 @@ static int check_shape(size_t rows, size_t cols, struct err *e)
 
 /* --- ridge --- */
 
-int ridge_init(struct ridge *s, size_t out, size_t in, struct err *e)
+int ridge_init(struct ridge *s, size_t out, size_t in, struct arena *a, struct err *e)
 {
     *s = (struct ridge){ .out = out, .in = in };
     TRY(check_shape(out, in, e));
-    s->w = gsl_matrix_alloc(out, in);
-    s->a = gsl_matrix_alloc(in, in);
-    if (s->w == NULL || s->a == NULL) {
-        ridge_finish(s);
-        return err_set(e, ERR_MEMORY, "no memory for the regularized inverse of a %zu x %zu matrix", out, in);
-    }
-    return 0;
-}
-
-void ridge_finish(struct ridge *s)
-{
-    if (s == NULL)
-        return;
-    gsl_matrix_free(s->w);
-    gsl_matrix_free(s->a);
-    *s = (struct ridge){ 0 };
+    s->w = workspace_matrix(a, out, in);
+    s->a = workspace_matrix(a, in, in);
+    return s->w && s->a ? 0 : err_set(e, ERR_MEMORY, "no memory for the regularized inverse of a %zu x %zu matrix", out, in);
 }
 
 static int singular(const struct ridge *s, double r, const char *why, struct err *e)

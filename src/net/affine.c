@@ -1,37 +1,32 @@
 #include "net/affine.h"
 
-/* What follows from f->w and f->wt. */
+/* What follows from f->w and f->wt. A plan generates no code: it counts the packed copy. */
 static int open_rest(struct affine *f, size_t rows, struct arena *a, struct err *e)
 {
-    f->up = product_plan(rows, f->out, f->in, true);
-    const bool packs = f->up.kernel && !f->transposed;
+    if (!a->counting) {
+        f->up = product_plan(rows, f->out, f->in, true);
+        f->down = product_plan(rows, f->in, f->out, false);
+    }
+    const bool packs = (a->counting || f->up.kernel) && !f->transposed;
     if (packs)
         f->wt = mat_new(a, f->in, f->out);
     f->scratch = mat_new(a, rows, f->out);
     if ((packs && !f->wt.p) || !f->w.p || !f->scratch.p)
         return err_set(e, ERR_MEMORY, "not enough memory for a layer of %zu x %zu", f->out, f->in);
-    f->down = product_plan(rows, f->in, f->out, false);
     return 0;
 }
 
-int affine_open(struct affine *f, struct mat w, const struct act *act, size_t rows, struct arena *a, struct err *e)
+int affine_open(struct affine *f, struct mat w, struct act act, size_t rows, struct arena *a, struct err *e)
 {
     *f = (struct affine){ .in = w.cols, .out = w.rows, .rows = rows, .act = act, .w = w };
     return open_rest(f, rows, a, e);
 }
 
-int affine_open_transposed(struct affine *f, struct mat wt, const struct act *act, size_t rows, struct arena *a, struct err *e)
+int affine_open_transposed(struct affine *f, struct mat wt, struct act act, size_t rows, struct arena *a, struct err *e)
 {
     *f = (struct affine){ .in = wt.rows, .out = wt.cols, .rows = rows, .act = act, .wt = wt, .w = mat_new(a, wt.cols, wt.rows) };
     f->transposed = true;
     return open_rest(f, rows, a, e);
-}
-
-void affine_finish(struct affine *f)
-{
-    if (f->has_ridge)
-        ridge_finish(&f->ridge);
-    f->has_ridge = false;
 }
 
 void affine_refresh(struct affine *f)
@@ -51,13 +46,15 @@ static void multiply(const struct product *p, struct mat a, struct mat b, struct
         blas_gemm(false, false, 1, a, b, p->accumulate ? 1 : 0, out);
 }
 
-void affine_forward(const struct affine *f, struct mat in, struct mat out)
+void affine_forward(const struct affine *f, struct at at)
 {
-    if (f->up.kernel && in.rows == f->rows)
-        product_run(&f->up, in.p, f->wt.p, out.p);
+    if (f->up.kernel && at.in.rows == f->rows)
+        product_run(&f->up, at.in.p, f->wt.p, at.out.p);
     else
-        blas_gemm(false, true, 1, in, f->w, 1, out);
-    f->act->apply(out, out);
+        blas_gemm(false, true, 1, at.in, f->w, 1, at.out);
+    if (at.cache[0].p)
+        mat_copy(at.out, at.cache[0]);
+    act_apply(f->act, at.out, at.out);
 }
 
 void affine_linear(const struct affine *f, struct mat in, struct mat out)
@@ -65,17 +62,17 @@ void affine_linear(const struct affine *f, struct mat in, struct mat out)
     blas_gemm(false, true, 1, in, f->w, 0, out);
 }
 
-void affine_vjp(const struct affine *f, struct mat out, struct mat s, struct mat delta, struct mat dh)
+void affine_vjp(const struct affine *f, struct at at, struct mat s, struct mat dh)
 {
-    f->act->times_slope(out, s, delta);
+    act_times_slope(f->act, at.cache[0], at.out, s, at.delta);
     if (dh.p)
-        multiply(&f->down, delta, f->w, dh);
+        multiply(&f->down, at.delta, f->w, dh);
 }
 
-void affine_jvp(const struct affine *f, struct mat out, struct mat v, struct mat result)
+void affine_jvp(const struct affine *f, struct at at, struct mat v, struct mat result)
 {
     affine_linear(f, v, result);
-    f->act->times_slope(out, result, result);
+    act_times_slope(f->act, at.cache[0], at.out, result, result);
 }
 
 /* 2 I - W */
@@ -86,20 +83,25 @@ static void two_eye_minus(struct mat w, struct mat out)
         out.p[i * w.cols + i] += 2;
 }
 
-int affine_inverse_refresh(struct affine *f, struct arena *a, const struct inverse_options *o, struct err *e)
+int affine_inverse_open(struct affine *f, const struct inverse_options *o, struct arena *a, struct err *e)
 {
     const bool variant = o->matrix == INVERT_TWO_EYE_MINUS_W;
-    if (!f->has_ridge) {
-        TRY(ridge_init(&f->ridge, f->out, f->in, e));
-        f->has_ridge = true;
+    if (!f->m.p) {
+        TRY(ridge_init(&f->ridge, f->out, f->in, a, e));
         f->m = mat_new(a, f->out, f->in);
-        if (variant)
-            f->variant = mat_new(a, f->out, f->in);
-        if (!f->m.p || (variant && !f->variant.p))
-            return err_set(e, ERR_MEMORY, "not enough memory for the inverse of a layer of %zu x %zu", f->out, f->in);
-        f->back = product_plan(f->rows, f->in, f->out, false);
+        if (!a->counting)
+            f->back = product_plan(f->rows, f->in, f->out, false);
     }
-    if (!variant)
+    if (variant && !f->variant.p)
+        f->variant = mat_new(a, f->out, f->in);
+    return f->m.p && (!variant || f->variant.p)
+               ? 0
+               : err_set(e, ERR_MEMORY, "not enough memory for the inverse of a layer of %zu x %zu", f->out, f->in);
+}
+
+int affine_inverse_refresh(struct affine *f, const struct inverse_options *o, struct err *e)
+{
+    if (o->matrix != INVERT_TWO_EYE_MINUS_W)
         return ridge_inverse(&f->ridge, f->w, o->regularization, f->m, e);
     two_eye_minus(f->w, f->variant);
     return ridge_inverse(&f->ridge, f->variant, 0, f->m, e);
@@ -114,7 +116,7 @@ static struct mat scratch_like(const struct affine *f, struct mat v)
 void affine_inverse_apply(const struct affine *f, struct mat v, struct mat offset, const real *bias, real clamp, struct mat out)
 {
     struct mat u = scratch_like(f, v);
-    f->act->inverse(v, clamp, u);
+    f->act.def->inverse(f->act.opts, v, clamp, u);
     if (offset.p)
         mat_sub(u, offset, u);
     if (bias)
@@ -127,13 +129,13 @@ void affine_inverse_apply(const struct affine *f, struct mat v, struct mat offse
 void affine_inverse_difference(const struct affine *f, struct mat h, struct mat d, real clamp, struct mat out)
 {
     struct mat u = scratch_like(f, d);
-    f->act->inverse_difference(h, d, clamp, u);
+    f->act.def->inverse_difference(f->act.opts, h, d, clamp, u);
     multiply(&f->back, u, f->m, out);
 }
 
 void affine_inverse_jvp(const struct affine *f, struct mat h, struct mat d, real clamp, struct mat out)
 {
     struct mat u = scratch_like(f, d);
-    f->act->times_inverse_slope(h, d, clamp, u);
+    f->act.def->times_inverse_slope(f->act.opts, h, d, clamp, u);
     multiply(&f->back, u, f->m, out);
 }

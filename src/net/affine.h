@@ -6,36 +6,36 @@
 #include "math/act.h"
 #include "math/blas.h"
 #include "math/solve.h"
+#include "net/inverse.h"
 #include "net/layer.h"
 
 struct affine {
     size_t in, out, rows;
-    const struct act *act;
+    struct act act;
     struct mat w;              /* (out, in), in the weight vector */
     struct mat wt;             /* (in, out), packed for `up`; {NULL} if that is OpenBLAS, which packs for itself */
     struct product up, down;   /* (rows, in) x wt, accumulating; (rows, out) x w */
     struct product back;       /* (rows, out) x m */
-    struct mat m;              /* (out, in): W (W^T W + r I)^-1, after affine_inverse_refresh */
+    struct mat m;              /* (out, in): W (W^T W + r I)^-1, after affine_inverse_refresh; {NULL} before affine_inverse_open */
     struct mat scratch;        /* (rows, out) */
     struct mat variant;        /* (out, in): 2 I - W, if the options ask for it */
     struct ridge ridge;
-    bool has_ridge;
     bool transposed;           /* wt lies in the weight vector, and w is the packed one */
 };
 
-int affine_open(struct affine *f, struct mat w, const struct act *act, size_t rows, struct arena *a, struct err *e);
+int affine_open(struct affine *f, struct mat w, struct act act, size_t rows, struct arena *a, struct err *e);
 /* The same for a map whose weights are the transpose wt (in, out) of another one's. */
-int affine_open_transposed(struct affine *f, struct mat wt, const struct act *act, size_t rows, struct arena *a, struct err *e);
-void affine_finish(struct affine *f);
+int affine_open_transposed(struct affine *f, struct mat wt, struct act act, size_t rows, struct arena *a, struct err *e);
 void affine_refresh(struct affine *f);
-/* out += in W^T, then out = a(out). */
-void affine_forward(const struct affine *f, struct mat in, struct mat out);
+/* at.out += at.in W^T, then at.out = a(at.out); what it was before is kept in at.cache[0] if that is there. */
+void affine_forward(const struct affine *f, struct at at);
 /* out = in W^T. */
 void affine_linear(const struct affine *f, struct mat in, struct mat out);
 /* delta = s * a'(u); dh = delta W if dh.p. */
-void affine_vjp(const struct affine *f, struct mat out, struct mat s, struct mat delta, struct mat dh);
-void affine_jvp(const struct affine *f, struct mat out, struct mat v, struct mat result);
-int affine_inverse_refresh(struct affine *f, struct arena *a, const struct inverse_options *o, struct err *e);
+void affine_vjp(const struct affine *f, struct at at, struct mat s, struct mat dh);
+void affine_jvp(const struct affine *f, struct at at, struct mat v, struct mat result);
+int affine_inverse_open(struct affine *f, const struct inverse_options *o, struct arena *a, struct err *e);
+int affine_inverse_refresh(struct affine *f, const struct inverse_options *o, struct err *e);
 /* offset (may be {NULL}): rows added to the pre-activation beside h W^T: x U^T, and bias (may be NULL) one row. */
 void affine_inverse_apply(const struct affine *f, struct mat v, struct mat offset, const real *bias, real clamp, struct mat out);
 void affine_inverse_difference(const struct affine *f, struct mat h, struct mat d, real clamp, struct mat out);

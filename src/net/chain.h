@@ -1,23 +1,23 @@
 /* A network as a chain of links, h[k+1] = f_k(h[k]; x_k), k = 0 .. K-1.
  *
  * Feed-forward: one link per layer. Recurrent: layer 0 is applied T times with the sequence as its side input, from h[0] = 0, and the other layers
- * follow on the last state. The chain is data (layer_of[k]); nothing above this file knows whether a network is recurrent. */
+ * follow on the last state. The chain is data (unit_of[k]); nothing above this file knows whether a network is recurrent. */
 #ifndef TPRUN_NET_CHAIN_H
 #define TPRUN_NET_CHAIN_H
 
-#include "data/dataset.h"
+#include "math/batch.h"
 #include "net/layer.h"
 #include "net/loss.h"
 #include "net/transmit.h"
 
 struct chain {
-    size_t n_layers;
-    struct layer *layers;
+    size_t n_units;
+    struct unit *units;
     size_t n_links;
     size_t per_step; /* row blocks that the layers above a recurrent one see: T if it gives all its states, else 1 */
-    size_t *layer_of;    /* [n_links] */
-    size_t *first_link;  /* [n_layers] */
-    size_t *links_of;    /* [n_layers]: number of links: T for a recurrent layer, else 1 */
+    size_t *unit_of;    /* [n_links] */
+    size_t *first_link;  /* [n_units] */
+    size_t *links_of;    /* [n_units]: number of links: T for a recurrent layer, else 1 */
     size_t n_weights;       /* parameters */
     size_t n_vector;        /* length of the vectors of weights and gradients: each parameter starts on a 64-byte boundary */
     real *weights;          /* [n_vector], gaps are zero */
@@ -30,11 +30,12 @@ int chain_shape(struct chain *c, const struct chosen_list *layers, const struct 
                 struct err *e);
 /* Allocates weights and run-time state for passes whose training batch has `rows` rows. */
 int chain_open(struct chain *c, size_t rows, struct arena *a, struct err *e);
-void chain_finish(struct chain *c);
+/* stepsize_factors, if they are all 1 and not there yet. */
+int chain_factors(struct chain *c, struct arena *a, struct err *e);
 /* Draws all weights of `seed`. */
 int chain_init(struct chain *c, struct chosen weights, struct chosen biases, uint64_t seed, struct arena *scratch, struct err *e);
 /* The same for one layer, whose parameters are called "<prefix>.<index>.*": feedback layers use it. */
-int chain_init_layer(struct layer *l, const char *prefix, struct chosen weights, struct chosen biases, uint64_t seed, struct arena *scratch,
+int chain_init_unit(struct unit *l, const char *prefix, struct chosen weights, struct chosen biases, uint64_t seed, struct arena *scratch,
                      struct err *e);
 /* To be called after every change of the weights. */
 void chain_refresh(struct chain *c);
@@ -50,11 +51,11 @@ struct input_noise {
 struct pass {
     const struct chain *chain;
     size_t rows; /* B */
-    struct link *links;  /* [n_links] */
-    struct link *stacks; /* [n_layers]: all links of a layer as one */
+    struct at *links;  /* [n_links] */
+    struct at *stacks; /* [n_units]: all links of a layer as one */
     bool training;       /* not an evaluation: transmissions may differ */
-    struct mat *sent;    /* [n_layers]: what the layer's transmission makes of stacks[i].out; {NULL}: that itself */
-    struct mat *draws;   /* [n_layers]: its random numbers, filled before the forward pass; {NULL} if it takes none */
+    struct mat *sent;    /* [n_units]: what the layer's transmission makes of stacks[i].out; {NULL}: that itself */
+    struct mat *draws;   /* [n_units]: its random numbers, filled before the forward pass; {NULL} if it takes none */
     struct input_noise noise;
     struct batch batch;
     struct mat gradient; /* (B * per_step, outputs): dL/d output */
@@ -72,13 +73,18 @@ void chain_forward_above(struct pass *p, size_t from);
 /* Link k's delta from s = dL/dh_k, and down = dL/dh_{k-1} (may be {NULL}): the layer's own vjp goes to what it read, this one on through the
  * transmission of the link below. */
 void chain_vjp(const struct pass *p, size_t k, struct mat s, struct mat down);
-/* The first layer with random numbers to draw in evaluations; n_layers if none has. */
+/* The first layer with random numbers to draw in evaluations; n_units if none has. */
 size_t chain_first_random(const struct chain *c);
 /* The loss of the output, and its gradient into p->gradient if wanted. */
 double chain_loss(struct pass *p, struct chosen loss, bool gradient);
 static inline struct mat pass_output(const struct pass *p)
 {
     return p->links[p->chain->n_links - 1].out;
+}
+/* Whether a unit is applied more than once: the first one, step by step. */
+static inline bool chain_is_recurrent(const struct chain *c)
+{
+    return unit_is_recurrent(&c->units[0]);
 }
 /* Bytes of a pass per row, for the plan (in reals). */
 double chain_reals_per_row(const struct chain *c);

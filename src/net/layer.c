@@ -1,13 +1,14 @@
 #include "net/layer.h"
 
-#include "net/layer_dense.h"
 #include <stdio.h>
 #include <string.h>
 
-extern const struct layer_def layer_rnn, layer_gru;
-
-static const struct part *const layer_parts[] = { &layer_dense.part, &layer_rnn.part, &layer_gru.part };
-
+/* The registry: a new layer is its file and one word here. */
+#define LAYERS(X) X(layer_dense) X(layer_rnn) X(layer_gru) X(layer_block)
+#define EXTERN(name) extern const struct unit_def name;
+#define PART_OF(name) &name.part,
+LAYERS(EXTERN)
+static const struct part *const layer_parts[] = { LAYERS(PART_OF) };
 const struct registry layer_registry = { "layer", layer_parts, sizeof layer_parts / sizeof *layer_parts };
 
 #define SENT(word) "the state stays continuous, and what the layer sends is discrete: give the layer transmit: " word
@@ -21,31 +22,38 @@ const char *const layer_no_activations[][2] = {
     { NULL },
 };
 
-void layer_add_param(struct layer *l, const char *name, size_t rank, size_t rows, size_t cols, bool is_bias)
+int layer_params(struct unit *u, struct arena *a, struct err *e)
 {
-    const struct layer_options *o = layer_common(l);
+    u->params = arena_alloc(a, LAYER_MAX_PARAMS, sizeof *u->params);
+    return u->params ? 0 : err_set(e, ERR_MEMORY, "not enough memory for layer %zu", u->index);
+}
+
+void layer_add_param(struct unit *u, const char *name, size_t rank, size_t rows, size_t cols, bool is_bias)
+{
+    const struct layer_options *o = unit_common(u);
     double stepsize = o->trainable ? o->stepsize_factor : 0;
     for (size_t i = 0; i < o->frozen.n; i++)
         if (strcmp(o->frozen.items[i], name) == 0)
             stepsize = 0;
     if (is_bias)
         stepsize *= o->bias_stepsize_factor;
-    l->params[l->n_params++] = (struct param){ name, rank, rows, cols, is_bias, 0, stepsize };
+    u->params[u->n_params++] = (struct param){ name, "", rank, rows, cols, is_bias, 0, stepsize };
 }
 
-const char *layer_param_name(const struct layer *l, size_t i, const char *prefix, char *buffer, size_t size)
+/* What a layer is told to freeze must be there. */
+int layer_check_frozen(const struct unit *u, struct err *e)
 {
-    if (l->label)
-        snprintf(buffer, size, "%s.%s.%s", prefix, l->label, l->params[i].name);
-    else
-        snprintf(buffer, size, "%s.%zu.%s", prefix, l->index, l->params[i].name);
-    return buffer;
-}
-
-size_t layer_n_weights(const struct layer *l)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < l->n_params; i++)
-        n += l->params[i].rows * l->params[i].cols;
-    return n;
+    const struct names frozen = unit_common(u)->frozen;
+    for (size_t k = 0; k < frozen.n; k++) {
+        size_t j = 0;
+        while (j < u->n_params && strcmp(u->params[j].name, frozen.items[k]) != 0)
+            j++;
+        if (j < u->n_params)
+            continue;
+        char known[64] = "";
+        for (j = 0; j < u->n_params; j++) /* up to four, of at most nine letters */
+            snprintf(known + strlen(known), sizeof known - strlen(known), "%s%s", j ? ", " : "", u->params[j].name);
+        return err_at(e, u->where, "network.layers.%zu.frozen: '%s' has no parameter '%s' here; known: %s", u->index, u->def->part.name, frozen.items[k], known);
+    }
+    return 0;
 }

@@ -1,8 +1,15 @@
-/* dense: h' = a(W h + b), with W its own or the transpose of an earlier layer's (tied weights of an auto-encoder). */
-#include "net/layer_dense.h"
-
+/* dense: h' = a(W h + b), with W its own or the transpose of an earlier layer's (tied weights of an auto-encoder). Also what feedback units are that
+ * lead back through affine maps: there a side input (B, out.n) is another unit's share of the pre-activation, and forward adds it. */
 #include "net/affine.h"
+#include "net/mirror.h"
 #include "net/transmit.h"
+
+struct dense_options {
+    struct layer_options common;
+    int64_t units;
+    int64_t tied; /* index of the layer whose transpose it is; -1 = none. Read by chain_shape alone. */
+    struct chosen activation, transmit;
+};
 
 struct dense_state {
     struct affine affine;
@@ -11,8 +18,8 @@ struct dense_state {
 
 static const struct option dense_table[] = {
     { "units", OPT_INT, offsetof(struct dense_options, units), NULL, 1, 1e7, OPTION_REQUIRED, "number of outputs" },
-    { "activation", OPT_ENUM, offsetof(struct dense_options, activation), "linear", .names = act_names, .help = "activation of the outputs",
-      .elsewhere = layer_no_activations },
+    { "activation", OPT_PART, offsetof(struct dense_options, activation), "linear", .flags = OPTION_PLAIN, .registry = &act_registry,
+      .help = "activation of the outputs", .elsewhere = layer_no_activations },
     { "tied", OPT_INT, offsetof(struct dense_options, tied), "-1", 0, 1e4, OPTION_NULLABLE,
       "index (from 0) of an earlier dense layer whose weights, transposed, are this layer's; it then has a bias alone, and trainable and "
       "stepsize_factor are about that; null = weights of its own" },
@@ -22,167 +29,216 @@ static const struct option dense_table[] = {
     { 0 }
 };
 
-static int64_t dense_tied(const struct layer *l)
+static int64_t tied(const struct unit *u)
 {
-    return ((const struct dense_options *)l->opts)->tied;
+    return ((const struct dense_options *)u->opts)->tied;
 }
 
-static int dense_shape(struct layer *l, size_t features, struct err *e)
+static int shape(struct unit *u, struct shape in, struct arena *a, struct err *e)
 {
-    const struct dense_options *o = l->opts;
-    if (l->tied && l->tied->n_in != (size_t)o->units)
-        return err_at(e, l->where, "network.layers.%zu.units: %lld, but the transpose of network.layers.%zu gives %zu", l->index,
-                      (long long)o->units, l->tied->index, l->tied->n_in);
-    l->n_in = features;
-    l->n_out = l->n_delta = (size_t)o->units;
-    l->act = act_all[o->activation];
+    const struct dense_options *o = u->opts;
+    if (u->tied && u->tied->in.n != (size_t)o->units)
+        return err_at(e, u->where, "network.layers.%zu.units: %lld, but the transpose of network.layers.%zu gives %zu", u->index,
+                      (long long)o->units, u->tied->index, u->tied->in.n);
+    TRY(layer_params(u, a, e));
+    u->in = in;
+    u->out = shape_flat((size_t)o->units);
+    u->n_delta = u->n_kept = u->out.n;
+    u->act = act_of(o->activation);
+    if (u->act.def->of_input)
+        u->n_cache[0] = u->out.n;
+    u->cannot = (u->act.def->inverse ? 0 : CAN_INVERT | CAN_INVERT_VALUES) | (u->act.def->times_slope_difference && !u->tied ? 0 : CAN_LEARN_DIFFERENCE);
     if (o->transmit.part != &transmit_identity.part)
-        l->transmit = o->transmit;
-    if (!l->tied)
-        layer_add_param(l, "weight", 2, l->n_out, l->n_in, false);
+        u->transmit = o->transmit;
+    if (!u->tied)
+        layer_add_param(u, "weight", 2, u->out.n, u->in.n, false);
     if (o->common.bias)
-        layer_add_param(l, "bias", 1, l->n_out, 1, true);
+        layer_add_param(u, "bias", 1, u->out.n, 1, true);
     return 0;
 }
 
 /* The last parameter, if the layer has one. */
-static const struct param *bias_of(const struct layer *l)
+static const struct param *bias_of(const struct unit *u)
 {
-    const struct param *last = l->n_params ? &l->params[l->n_params - 1] : NULL;
+    const struct param *last = u->n_params ? &u->params[u->n_params - 1] : NULL;
     return last && last->is_bias ? last : NULL;
 }
 
-static int dense_open(struct layer *l, size_t rows, struct arena *a, struct err *e)
+static int open(struct unit *u, size_t rows, struct arena *a, struct err *e)
 {
-    struct dense_state *s = l->state;
-    const struct param *bias = bias_of(l);
-    s->bias = bias ? l->weights + bias->offset : NULL;
-    if (l->tied)
-        return affine_open_transposed(&s->affine, layer_param(l->tied, 0, l->weights), l->act, rows, a, e);
-    return affine_open(&s->affine, layer_param(l, 0, l->weights), l->act, rows, a, e);
+    struct dense_state *s = u->state;
+    const struct param *bias = bias_of(u);
+    s->bias = bias ? u->weights + bias->offset : NULL;
+    if (u->tied)
+        return affine_open_transposed(&s->affine, unit_param(u->tied, 0, u->weights), u->act, rows, a, e);
+    return affine_open(&s->affine, unit_param(u, 0, u->weights), u->act, rows, a, e);
 }
 
-static void dense_finish(struct layer *l)
+static void refresh(struct unit *u)
 {
-    struct dense_state *s = l->state;
-    affine_finish(&s->affine);
-}
-
-static void dense_refresh(struct layer *l)
-{
-    struct dense_state *s = l->state;
+    struct dense_state *s = u->state;
     affine_refresh(&s->affine);
 }
 
-static void dense_forward(const struct layer *l, struct link at)
+/* W h + b, and the side input. */
+static void preactivation(const struct dense_state *s, struct at at, struct mat u)
 {
-    const struct dense_state *s = l->state;
+    affine_linear(&s->affine, at.in, u);
+    if (s->bias)
+        mat_add_row(s->bias, u);
+    if (at.side.p)
+        mat_add(u, at.side, u);
+}
+
+static void forward(const struct unit *u, struct at at)
+{
+    const struct dense_state *s = u->state;
+    if (at.cache[0].p) {
+        preactivation(s, at, at.cache[0]);
+        act_apply(u->act, at.cache[0], at.out);
+        return;
+    }
     if (s->bias)
         mat_set_rows(s->bias, at.out);
     else
         mat_zero(at.out);
     if (at.side.p)
         mat_add(at.out, at.side, at.out);
-    affine_forward(&s->affine, at.in, at.out);
+    affine_forward(&s->affine, at);
 }
 
-static void dense_vjp(const struct layer *l, struct link at, struct mat s, struct mat dh)
+static void vjp(const struct unit *u, struct at at, struct mat s, struct mat dh)
 {
-    const struct dense_state *state = l->state;
-    affine_vjp(&state->affine, at.out, s, at.delta, dh);
+    const struct dense_state *state = u->state;
+    affine_vjp(&state->affine, at, s, dh);
 }
 
-static void dense_jvp(const struct layer *l, struct link at, struct mat v, struct mat out)
+static void jvp(const struct unit *u, struct at at, struct mat v, struct mat out)
 {
-    const struct dense_state *s = l->state;
-    affine_jvp(&s->affine, at.out, v, out);
+    const struct dense_state *s = u->state;
+    affine_jvp(&s->affine, at, v, out);
 }
 
-static void dense_difference(const struct layer *l, struct link at, struct mat d, struct mat out)
+static void difference(const struct unit *u, struct at at, struct mat d, struct mat out)
 {
-    const struct dense_state *s = l->state;
-    const struct mat u = mat_of(s->affine.scratch.p, at.in.rows, l->n_out);
-    affine_linear(&s->affine, at.in, u);
-    if (s->bias)
-        mat_add_row(s->bias, u);
+    const struct dense_state *s = u->state;
+    struct mat before = at.cache[0];
+    if (!before.p) {
+        before = mat_of(s->affine.scratch.p, at.in.rows, u->out.n);
+        preactivation(s, at, before);
+    }
     affine_linear(&s->affine, d, out);
-    act_difference_blocks(l->act, u, at.out, out);
+    act_difference_blocks(u->act, before, at.out, out);
 }
 
-static void dense_grads(const struct layer *l, struct link at, real scale, real *g)
+static void grads(const struct unit *u, struct at at, real scale, real *g)
 {
-    const struct param *bias = bias_of(l);
-    if (l->tied) /* d/dW of W^T h: the transpose of delta^T h */
-        blas_gemm(true, false, scale, at.in, at.delta, 1, layer_param(l->tied, 0, g));
+    const struct param *bias = bias_of(u);
+    if (u->tied) /* d/dW of W^T h: the transpose of delta^T h */
+        blas_gemm(true, false, scale, at.in, at.delta, 1, unit_param(u->tied, 0, g));
     else
-        blas_gemm(true, false, scale, at.delta, at.in, 1, layer_param(l, 0, g));
+        blas_gemm(true, false, scale, at.delta, at.in, 1, unit_param(u, 0, g));
     if (bias)
         mat_sum_rows(at.delta, scale, g + bias->offset);
 }
 
-static double dense_flops(const struct layer *l, size_t rows, double *product)
+/* delta(h + d)^T (h + d) - delta(h)^T h = delta(h + d)^T d + (delta(h + d) - delta(h))^T h */
+static void difference_grads(const struct unit *u, struct at at, struct mat d, struct mat moved, struct mat s, real scale, real *g)
 {
-    *product = 2.0 * (double)rows * (double)l->n_in * (double)l->n_out;
+    const struct dense_state *state = u->state;
+    const struct mat delta = mat_of(state->affine.scratch.p, s.rows, s.cols);
+    u->act.def->times_slope_difference(u->act.opts, at.out, moved, s, at.delta);
+    if (u->act.def != &act_linear) /* whose slope is the same everywhere */
+        grads(u, at, scale, g);
+    act_times_slope(u->act, at.cache[0], at.out, s, delta);
+    mat_add(delta, at.delta, delta);
+    blas_gemm(true, false, scale, delta, d, 1, unit_param(u, 0, g));
+}
+
+static double flops(const struct unit *u, size_t rows, double *product)
+{
+    *product = 2.0 * (double)rows * (double)u->in.n * (double)u->out.n;
     return *product;
 }
 
-static int dense_inverse_refresh(struct layer *l, const struct inverse_options *o, struct err *e)
+static int mirror(const struct unit *u, struct unit *g, const struct mirror *m, struct arena *a, struct err *e)
 {
-    struct dense_state *s = l->state;
-    return affine_inverse_refresh(&s->affine, l->arena, o, e);
+    return mirror_affine(g, u->out, u->in.n, m, a, e);
 }
 
-static void dense_inverse_apply(const struct layer *l, struct link at, struct mat v, const struct inverse_options *o, struct mat out)
+static int inverse_open(struct unit *u, const struct inverse_options *o, struct err *e)
+{
+    struct dense_state *s = u->state;
+    return affine_inverse_open(&s->affine, o, u->arena, e);
+}
+
+static int inverse_refresh(struct unit *u, const struct inverse_options *o, struct err *e)
+{
+    struct dense_state *s = u->state;
+    return affine_inverse_refresh(&s->affine, o, e);
+}
+
+static void inverse_apply(const struct unit *u, struct at at, struct mat v, const struct inverse_options *o, struct mat out)
 {
     (void)at;
-    const struct dense_state *s = l->state;
+    const struct dense_state *s = u->state;
     affine_inverse_apply(&s->affine, v, (struct mat){ 0 }, s->bias, (real)o->clamp, out);
 }
 
-static void dense_inverse_difference(const struct layer *l, struct link at, struct mat d, const struct inverse_options *o, struct mat out)
+static void inverse_difference(const struct unit *u, struct at at, struct mat d, const struct inverse_options *o, struct mat out)
 {
-    const struct dense_state *s = l->state;
+    const struct dense_state *s = u->state;
     affine_inverse_difference(&s->affine, at.out, d, (real)o->clamp, out);
 }
 
-static void dense_inverse_jvp(const struct layer *l, struct link at, struct mat d, const struct inverse_options *o, struct mat out)
+static void inverse_jvp(const struct unit *u, struct at at, struct mat d, const struct inverse_options *o, struct mat out)
 {
-    const struct dense_state *s = l->state;
+    const struct dense_state *s = u->state;
     affine_inverse_jvp(&s->affine, at.out, d, (real)o->clamp, out);
 }
 
-void dense_linear(const struct layer *l, struct mat in, struct mat out)
-{
-    const struct dense_state *s = l->state;
-    affine_linear(&s->affine, in, out);
-}
+static const struct inverse_def inverse = { inverse_open, inverse_refresh, inverse_apply, inverse_difference, inverse_jvp };
 
-const real *dense_bias(const struct layer *l)
-{
-    const struct dense_state *s = l->state;
-    return s->bias;
-}
-
-const struct layer_def layer_dense = {
+extern const struct unit_def layer_dense;
+const struct unit_def layer_dense = {
     .part = { .name = "dense",
               .help = "fully connected layer, a(W h + b)",
               .options = dense_table,
               .opts_size = sizeof(struct dense_options),
-              .state_size = sizeof(struct dense_state),
-              .gives = GIVES_INVERSE | GIVES_MIRROR },
-    .shape = dense_shape,
-    .tied = dense_tied,
-    .open = dense_open,
-    .finish = dense_finish,
-    .refresh = dense_refresh,
-    .forward = dense_forward,
-    .vjp = dense_vjp,
-    .jvp = dense_jvp,
-    .difference = dense_difference,
-    .grads = dense_grads,
-    .flops = dense_flops,
-    .inverse_refresh = dense_inverse_refresh,
-    .inverse_apply = dense_inverse_apply,
-    .inverse_difference = dense_inverse_difference,
-    .inverse_jvp = dense_inverse_jvp,
+              .state_size = sizeof(struct dense_state) },
+    .shape = shape,
+    .tied = tied,
+    .open = open,
+    .refresh = refresh,
+    .forward = forward,
+    .vjp = vjp,
+    .grads = grads,
+    .flops = flops,
+    .jvp = jvp,
+    .difference = difference,
+    .difference_grads = difference_grads,
+    .mirror = mirror,
+    .inverse = &inverse,
 };
+
+static bool has_bias(const struct unit *u)
+{
+    for (size_t j = 0; j < u->n_params; j++)
+        if (u->params[j].is_bias)
+            return true;
+    return false;
+}
+
+int mirror_affine(struct unit *g, struct shape from, size_t to, const struct mirror *m, struct arena *a, struct err *e)
+{
+    const struct act as_target = m->target && m->target->act.def ? m->target->act : (struct act){ .def = &act_linear };
+    struct dense_options *o = arena_alloc(a, 1, sizeof *o);
+    if (!o)
+        return err_set(e, ERR_MEMORY, "not enough memory for feedback layer %zu", g->index);
+    *o = (struct dense_options){ .common = m->common, .units = (int64_t)to, .tied = -1, .transmit = { &transmit_identity.part, NULL } };
+    o->common.bias = m->common.bias && (!m->target || has_bias(m->target));
+    o->common.trainable = true;
+    o->common.stepsize_factor = o->common.bias_stepsize_factor = 1;
+    o->activation = m->activation.part ? m->activation : (struct chosen){ &as_target.def->part, (void *)as_target.opts };
+    return unit_shape(g, (struct chosen){ &layer_dense.part, o }, from, a, e);
+}

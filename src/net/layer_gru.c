@@ -1,10 +1,12 @@
 /* gru: the gated recurrent unit as PyTorch runs it (Cho 2014 with the reset gate inside the product), gates stacked r, z, n:
  *   r = s(U_r x + bi_r + W_r h + bh_r)     z = s(U_z x + bi_z + W_z h + bh_z)
  *   q = W_n h + bh_n                       n = tanh(U_n x + bi_n + r q)          h' = (1 - z) n + z h
- * Sheet roulet2022, 1.2 and 3.6. `pre` holds x U^T + bi and then r, z, n; `saved` holds h W^T + bh, of which q is read again. */
+ * Sheet roulet2022, 1.2 and 3.6. cache[GATES] holds x U^T + bi and then r, z, n; cache[HIDDEN] holds
+ * h W^T + bh, of which q is read again. */
 #include "math/act.h"
 #include "math/blas.h"
 #include "math/solve.h"
+#include "net/inverse.h"
 #include "net/layer.h"
 
 #include <assert.h>
@@ -24,7 +26,6 @@ struct gru_state {
     struct mat scratch;      /* (rows, 3 units) */
     struct mat m;            /* (3 units, units): regularized inverses of W_r, W_z, W_n, one below the other */
     struct ridge ridge;
-    bool has_ridge;
 };
 
 static const struct option gru_table[] = {
@@ -37,30 +38,33 @@ static const struct option gru_table[] = {
 
 enum { WEIGHT_IH, WEIGHT_HH, BIAS_IH, BIAS_HH };
 
-static int gru_shape(struct layer *l, size_t features, struct err *e)
+/* of the cache */
+enum { GATES, HIDDEN };
+
+static int gru_shape(struct unit *u, struct shape in, struct arena *a, struct err *e)
 {
-    (void)e;
-    const struct gru_options *o = l->opts;
-    l->n_in = l->n_out = (size_t)o->units;
-    l->n_side = features;
-    l->all_states = o->sequence;
-    l->n_pre = l->n_saved = l->n_delta = 3 * l->n_out;
-    layer_add_param(l, "weight_ih", 2, 3 * l->n_out, l->n_side, false);
-    layer_add_param(l, "weight_hh", 2, 3 * l->n_out, l->n_in, false);
+    const struct gru_options *o = u->opts;
+    TRY(layer_params(u, a, e));
+    u->in = u->out = shape_flat((size_t)o->units);
+    u->n_side = in.n;
+    u->all_states = o->sequence;
+    u->n_cache[GATES] = u->n_cache[HIDDEN] = u->n_delta = 3 * u->out.n;
+    layer_add_param(u, "weight_ih", 2, 3 * u->out.n, u->n_side, false);
+    layer_add_param(u, "weight_hh", 2, 3 * u->out.n, u->in.n, false);
     if (o->common.bias) {
-        layer_add_param(l, "bias_ih", 1, 3 * l->n_out, 1, true);
-        layer_add_param(l, "bias_hh", 1, 3 * l->n_out, 1, true);
+        layer_add_param(u, "bias_ih", 1, 3 * u->out.n, 1, true);
+        layer_add_param(u, "bias_hh", 1, 3 * u->out.n, 1, true);
     }
     return 0;
 }
 
-static int gru_open(struct layer *l, size_t rows, struct arena *a, struct err *e)
+static int gru_open(struct unit *l, size_t rows, struct arena *a, struct err *e)
 {
     struct gru_state *s = l->state;
-    const size_t n = l->n_out;
+    const size_t n = l->out.n;
     s->rows = rows;
-    s->u = layer_param(l, WEIGHT_IH, l->weights);
-    s->w = layer_param(l, WEIGHT_HH, l->weights);
+    s->u = unit_param(l, WEIGHT_IH, l->weights);
+    s->w = unit_param(l, WEIGHT_HH, l->weights);
     if (l->n_params > BIAS_IH) {
         s->bias_ih = l->weights + l->params[BIAS_IH].offset;
         s->bias_hh = l->weights + l->params[BIAS_HH].offset;
@@ -69,20 +73,14 @@ static int gru_open(struct layer *l, size_t rows, struct arena *a, struct err *e
     s->scratch = mat_new(a, rows, 3 * n);
     if (!s->wt.p || !s->scratch.p)
         return err_set(e, ERR_MEMORY, "not enough memory for a gru of %zu units", n);
+    if (a->counting)
+        return 0;
     s->up = product_plan(rows, 3 * n, n, true);
     s->down = product_plan(rows, n, 3 * n, true);
     return 0;
 }
 
-static void gru_finish(struct layer *l)
-{
-    struct gru_state *s = l->state;
-    if (s->has_ridge)
-        ridge_finish(&s->ridge);
-    s->has_ridge = false;
-}
-
-static void gru_refresh(struct layer *l)
+static void gru_refresh(struct unit *l)
 {
     struct gru_state *s = l->state;
     mat_transpose(s->w, s->wt);
@@ -104,29 +102,29 @@ static void start(const real *bias, struct mat out)
         mat_zero(out);
 }
 
-static void gru_prepare(const struct layer *l, struct link at)
+static void gru_prepare(const struct unit *l, struct at at)
 {
     const struct gru_state *s = l->state;
-    start(s->bias_ih, at.pre);
-    blas_gemm(false, true, 1, at.side, s->u, 1, at.pre);
+    start(s->bias_ih, at.cache[GATES]);
+    blas_gemm(false, true, 1, at.side, s->u, 1, at.cache[GATES]);
 }
 
-static void gru_forward(const struct layer *l, struct link at)
+static void gru_forward(const struct unit *l, struct at at)
 {
     const struct gru_state *s = l->state;
-    const size_t n = l->n_out;
-    start(s->bias_hh, at.saved);
-    multiply(&s->up, at.in, s->wt, at.saved);
+    const size_t n = l->out.n;
+    start(s->bias_hh, at.cache[HIDDEN]);
+    multiply(&s->up, at.in, s->wt, at.cache[HIDDEN]);
     for (size_t i = 0; i < at.out.rows; i++) {
-        real *gates = at.pre.p + i * 3 * n;
-        const real *hidden = at.saved.p + i * 3 * n;
+        real *gates = at.cache[GATES].p + i * 3 * n;
+        const real *hidden = at.cache[HIDDEN].p + i * 3 * n;
         for (size_t j = 0; j < 2 * n; j++)
             gates[j] += hidden[j];
         const struct mat rz = mat_of(gates, 1, 2 * n), new_gate = mat_of(gates + 2 * n, 1, n);
-        act_all[ACT_SIGMOID]->apply(rz, rz);
+        act_sigmoid.apply(NULL, rz, rz);
         for (size_t j = 0; j < n; j++)
             gates[2 * n + j] += gates[j] * hidden[2 * n + j];
-        act_all[ACT_TANH]->apply(new_gate, new_gate);
+        act_tanh.apply(NULL, new_gate, new_gate);
         const real *h = at.in.p + i * n;
         real *out = at.out.p + i * n;
         for (size_t j = 0; j < n; j++)
@@ -135,12 +133,12 @@ static void gru_forward(const struct layer *l, struct link at)
 }
 
 /* delta (B, 3n) = loss gradient at the input-side pre-activations; hidden (B, 3n) the same at the hidden side, where the new gate's is times r. */
-static void gru_vjp(const struct layer *l, struct link at, struct mat s, struct mat dh)
+static void gru_vjp(const struct unit *l, struct at at, struct mat s, struct mat dh)
 {
     const struct gru_state *state = l->state;
-    const size_t n = l->n_out;
+    const size_t n = l->out.n;
     for (size_t i = 0; i < s.rows; i++) {
-        const real *r = at.pre.p + i * 3 * n, *z = r + n, *g = r + 2 * n, *q = at.saved.p + i * 3 * n + 2 * n;
+        const real *r = at.cache[GATES].p + i * 3 * n, *z = r + n, *g = r + 2 * n, *q = at.cache[HIDDEN].p + i * 3 * n + 2 * n;
         const real *h = at.in.p + i * n, *v = s.p + i * n;
         real *dr = at.delta.p + i * 3 * n, *dz = dr + n, *dn = dr + 2 * n;
         for (size_t j = 0; j < n; j++) {
@@ -155,7 +153,7 @@ static void gru_vjp(const struct layer *l, struct link at, struct mat s, struct 
     assert(s.rows <= state->rows); /* links of a minibatch; a stack asks for no dh */
     struct mat hidden = mat_of(state->scratch.p, s.rows, 3 * n);
     for (size_t i = 0; i < s.rows; i++) {
-        const real *r = at.pre.p + i * 3 * n, *z = r + n, *from = at.delta.p + i * 3 * n, *v = s.p + i * n;
+        const real *r = at.cache[GATES].p + i * 3 * n, *z = r + n, *from = at.delta.p + i * 3 * n, *v = s.p + i * n;
         real *to = hidden.p + i * 3 * n, *out = dh.p + i * n;
         memcpy(to, from, 2 * n * sizeof *to);
         for (size_t j = 0; j < n; j++) {
@@ -166,14 +164,14 @@ static void gru_vjp(const struct layer *l, struct link at, struct mat s, struct 
     multiply(&state->down, hidden, state->w, dh);
 }
 
-static void gru_jvp(const struct layer *l, struct link at, struct mat v, struct mat out)
+static void gru_jvp(const struct unit *l, struct at at, struct mat v, struct mat out)
 {
     const struct gru_state *s = l->state;
-    const size_t n = l->n_out;
+    const size_t n = l->out.n;
     struct mat p = mat_of(s->scratch.p, v.rows, 3 * n);
     blas_gemm(false, false, 1, v, s->wt, 0, p);
     for (size_t i = 0; i < v.rows; i++) {
-        const real *r = at.pre.p + i * 3 * n, *z = r + n, *g = r + 2 * n, *q = at.saved.p + i * 3 * n + 2 * n, *h = at.in.p + i * n;
+        const real *r = at.cache[GATES].p + i * 3 * n, *z = r + n, *g = r + 2 * n, *q = at.cache[HIDDEN].p + i * 3 * n + 2 * n, *h = at.in.p + i * n;
         const real *pr = p.p + i * 3 * n, *pz = pr + n, *pq = pr + 2 * n, *x = v.p + i * n;
         for (size_t j = 0; j < n; j++) {
             const real dr = pr[j] * r[j] * (1 - r[j]), dz = pz[j] * z[j] * (1 - z[j]);
@@ -183,37 +181,42 @@ static void gru_jvp(const struct layer *l, struct link at, struct mat v, struct 
     }
 }
 
-static void gru_grads(const struct layer *l, struct link at, real scale, real *g)
+static void gru_grads(const struct unit *l, struct at at, real scale, real *g)
 {
-    const size_t n = l->n_out;
-    blas_gemm(true, false, scale, at.delta, at.side, 1, layer_param(l, WEIGHT_IH, g));
+    const size_t n = l->out.n;
+    blas_gemm(true, false, scale, at.delta, at.side, 1, unit_param(l, WEIGHT_IH, g));
     if (l->n_params > BIAS_IH)
         mat_sum_rows(at.delta, scale, g + l->params[BIAS_IH].offset);
     for (size_t i = 0; i < at.delta.rows; i++)
         for (size_t j = 0; j < n; j++)
-            at.delta.p[i * 3 * n + 2 * n + j] *= at.pre.p[i * 3 * n + j];
-    blas_gemm(true, false, scale, at.delta, at.in, 1, layer_param(l, WEIGHT_HH, g));
+            at.delta.p[i * 3 * n + 2 * n + j] *= at.cache[GATES].p[i * 3 * n + j];
+    blas_gemm(true, false, scale, at.delta, at.in, 1, unit_param(l, WEIGHT_HH, g));
     if (l->n_params > BIAS_HH)
         mat_sum_rows(at.delta, scale, g + l->params[BIAS_HH].offset);
 }
 
-static double gru_flops(const struct layer *l, size_t rows, double *product)
+static double gru_flops(const struct unit *l, size_t rows, double *product)
 {
-    *product = 6.0 * (double)rows * (double)l->n_in * (double)l->n_out;
-    return *product + 6.0 * (double)rows * (double)l->n_side * (double)l->n_out;
+    *product = 6.0 * (double)rows * (double)l->in.n * (double)l->out.n;
+    return *product + 6.0 * (double)rows * (double)l->n_side * (double)l->out.n;
 }
 
-static int gru_inverse_refresh(struct layer *l, const struct inverse_options *o, struct err *e)
+static int gru_inverse_open(struct unit *u, const struct inverse_options *o, struct err *e)
+{
+    (void)o;
+    struct gru_state *s = u->state;
+    const size_t n = u->out.n;
+    if (s->m.p)
+        return 0;
+    TRY(ridge_init(&s->ridge, n, n, u->arena, e));
+    s->m = mat_new(u->arena, 3 * n, n);
+    return s->m.p ? 0 : err_set(e, ERR_MEMORY, "not enough memory for the inverse of a gru of %zu units", n);
+}
+
+static int gru_inverse_refresh(struct unit *l, const struct inverse_options *o, struct err *e)
 {
     struct gru_state *s = l->state;
-    const size_t n = l->n_out;
-    if (!s->has_ridge) {
-        TRY(ridge_init(&s->ridge, n, n, e));
-        s->has_ridge = true;
-        s->m = mat_new(l->arena, 3 * n, n);
-        if (!s->m.p)
-            return err_set(e, ERR_MEMORY, "not enough memory for the inverse of a gru of %zu units", n);
-    }
+    const size_t n = l->out.n;
     for (size_t gate = 0; gate < 3; gate++)
         TRY(ridge_inverse(&s->ridge, mat_rows(s->w, gate * n, n), o->regularization, mat_rows(s->m, gate * n, n), e));
     return 0;
@@ -226,15 +229,15 @@ static inline real clip(real x, real clamp)
 
 /* Ordinary derivatives of the elementwise operations; each recurrent linear map, with its logistic, is replaced by its regularized inverse. The tanh of the
  * new gate is not inverted. `released` exchanges z and 1 - z, as the released code does. */
-static void gru_inverse_jvp(const struct layer *l, struct link at, struct mat d, const struct inverse_options *o, struct mat out)
+static void gru_inverse_jvp(const struct unit *l, struct at at, struct mat d, const struct inverse_options *o, struct mat out)
 {
     const struct gru_state *s = l->state;
-    const size_t n = l->n_out;
+    const size_t n = l->out.n;
     const real clamp = (real)o->clamp;
     const bool released = o->gates == GATES_RELEASED;
     struct mat y = mat_of(s->scratch.p, d.rows, 3 * n);
     for (size_t i = 0; i < d.rows; i++) {
-        const real *r = at.pre.p + i * 3 * n, *z = r + n, *g = r + 2 * n, *q = at.saved.p + i * 3 * n + 2 * n;
+        const real *r = at.cache[GATES].p + i * 3 * n, *z = r + n, *g = r + 2 * n, *q = at.cache[HIDDEN].p + i * 3 * n + 2 * n;
         const real *h = at.in.p + i * n, *v = d.p + i * n;
         real *yr = y.p + i * 3 * n, *yz = yr + n, *yn = yr + 2 * n, *to = out.p + i * n;
         for (size_t j = 0; j < n; j++) {
@@ -249,18 +252,19 @@ static void gru_inverse_jvp(const struct layer *l, struct link at, struct mat d,
     multiply(&s->down, y, s->m, out);
 }
 
-extern const struct layer_def layer_gru;
-const struct layer_def layer_gru = {
+static const struct inverse_def gru_inverse = { .open = gru_inverse_open, .refresh = gru_inverse_refresh, .jvp = gru_inverse_jvp };
+
+extern const struct unit_def layer_gru;
+const struct unit_def layer_gru = {
     .part = { .name = "gru",
               .help = "gated recurrent unit; gives its last state",
               .ref = "Cho 2014; Roulet 2022, Fig. 4d",
               .options = gru_table,
               .opts_size = sizeof(struct gru_options),
               .state_size = sizeof(struct gru_state),
-              .gives = GIVES_INVERSE | GIVES_SEQUENCE },
+              .gives = GIVES_SEQUENCE },
     .shape = gru_shape,
     .open = gru_open,
-    .finish = gru_finish,
     .refresh = gru_refresh,
     .prepare = gru_prepare,
     .forward = gru_forward,
@@ -268,6 +272,5 @@ const struct layer_def layer_gru = {
     .jvp = gru_jvp,
     .grads = gru_grads,
     .flops = gru_flops,
-    .inverse_refresh = gru_inverse_refresh,
-    .inverse_jvp = gru_inverse_jvp,
+    .inverse = &gru_inverse,
 };

@@ -1,12 +1,13 @@
 /* rnn: h_t = a(W h_{t-1} + U x_t + b), the plain recurrent layer (Elman 1990; Roulet & Harchaoui 2022, Sec. 2).
  * One bias stands for PyTorch's two equal ones: bias_stepsize_factor 2 moves it as fast as the pair (sheet 0.3). */
 #include "net/affine.h"
+#include "net/mirror.h"
 
 struct rnn_options {
     struct layer_options common;
     int64_t units;
     bool sequence;
-    int activation;
+    struct chosen activation;
 };
 
 struct rnn_state {
@@ -20,54 +21,52 @@ static const struct option rnn_table[] = {
     { "units", OPT_INT, offsetof(struct rnn_options, units), NULL, 1, 1e6, OPTION_REQUIRED, "size of the state" },
     { "sequence", OPT_BOOL, offsetof(struct rnn_options, sequence), "false",
       .help = "give every state, for a loss at each step, instead of the last one" },
-    { "activation", OPT_ENUM, offsetof(struct rnn_options, activation), "tanh", .names = act_names, .help = "activation of the state",
-      .elsewhere = layer_no_activations },
+    { "activation", OPT_PART, offsetof(struct rnn_options, activation), "tanh", .flags = OPTION_PLAIN, .registry = &act_registry,
+      .help = "activation of the state", .elsewhere = layer_no_activations },
     LAYER_OPTIONS(struct rnn_options),
     { 0 }
 };
 
 enum { WEIGHT_IH, WEIGHT_HH, BIAS };
 
-static int rnn_shape(struct layer *l, size_t features, struct err *e)
+static int rnn_shape(struct unit *u, struct shape in, struct arena *a, struct err *e)
 {
-    (void)e;
-    const struct rnn_options *o = l->opts;
-    l->n_in = l->n_out = l->n_delta = (size_t)o->units;
-    l->n_side = features;
-    l->all_states = o->sequence;
-    l->act = act_all[o->activation];
-    layer_add_param(l, "weight_ih", 2, l->n_out, l->n_side, false);
-    layer_add_param(l, "weight_hh", 2, l->n_out, l->n_in, false);
+    const struct rnn_options *o = u->opts;
+    TRY(layer_params(u, a, e));
+    u->in = u->out = shape_flat((size_t)o->units);
+    u->n_side = in.n;
+    u->n_delta = u->out.n;
+    u->all_states = o->sequence;
+    u->act = act_of(o->activation);
+    if (u->act.def->of_input)
+        u->n_cache[0] = u->out.n;
+    u->cannot = u->act.def->inverse ? 0 : CAN_INVERT | CAN_INVERT_VALUES;
+    layer_add_param(u, "weight_ih", 2, u->out.n, u->n_side, false);
+    layer_add_param(u, "weight_hh", 2, u->out.n, u->in.n, false);
     if (o->common.bias)
-        layer_add_param(l, "bias", 1, l->n_out, 1, true);
+        layer_add_param(u, "bias", 1, u->out.n, 1, true);
     return 0;
 }
 
-static int rnn_open(struct layer *l, size_t rows, struct arena *a, struct err *e)
+static int rnn_open(struct unit *l, size_t rows, struct arena *a, struct err *e)
 {
     struct rnn_state *s = l->state;
-    s->u = layer_param(l, WEIGHT_IH, l->weights);
+    s->u = unit_param(l, WEIGHT_IH, l->weights);
     s->bias = l->n_params > BIAS ? l->weights + l->params[BIAS].offset : NULL;
-    s->offset = mat_new(a, rows, l->n_out);
+    s->offset = mat_new(a, rows, l->out.n);
     if (!s->offset.p)
-        return err_set(e, ERR_MEMORY, "not enough memory for a recurrent layer of %zu units", l->n_out);
-    return affine_open(&s->affine, layer_param(l, WEIGHT_HH, l->weights), l->act, rows, a, e);
+        return err_set(e, ERR_MEMORY, "not enough memory for a recurrent layer of %zu units", l->out.n);
+    return affine_open(&s->affine, unit_param(l, WEIGHT_HH, l->weights), l->act, rows, a, e);
 }
 
-static void rnn_finish(struct layer *l)
-{
-    struct rnn_state *s = l->state;
-    affine_finish(&s->affine);
-}
-
-static void rnn_refresh(struct layer *l)
+static void rnn_refresh(struct unit *l)
 {
     struct rnn_state *s = l->state;
     affine_refresh(&s->affine);
 }
 
 /* x_t U^T + b of all steps in one product, left where the recursion accumulates. */
-static void rnn_prepare(const struct layer *l, struct link at)
+static void rnn_prepare(const struct unit *l, struct at at)
 {
     const struct rnn_state *s = l->state;
     if (s->bias)
@@ -75,82 +74,95 @@ static void rnn_prepare(const struct layer *l, struct link at)
     blas_gemm(false, true, 1, at.side, s->u, s->bias ? 1 : 0, at.out);
 }
 
-static void rnn_forward(const struct layer *l, struct link at)
+static void rnn_forward(const struct unit *l, struct at at)
 {
     const struct rnn_state *s = l->state;
-    affine_forward(&s->affine, at.in, at.out);
+    affine_forward(&s->affine, at);
 }
 
-static void rnn_vjp(const struct layer *l, struct link at, struct mat s, struct mat dh)
+static void rnn_vjp(const struct unit *l, struct at at, struct mat s, struct mat dh)
 {
     const struct rnn_state *state = l->state;
-    affine_vjp(&state->affine, at.out, s, at.delta, dh);
+    affine_vjp(&state->affine, at, s, dh);
 }
 
-static void rnn_jvp(const struct layer *l, struct link at, struct mat v, struct mat out)
+static void rnn_jvp(const struct unit *l, struct at at, struct mat v, struct mat out)
 {
     const struct rnn_state *s = l->state;
-    affine_jvp(&s->affine, at.out, v, out);
+    affine_jvp(&s->affine, at, v, out);
 }
 
-static void rnn_grads(const struct layer *l, struct link at, real scale, real *g)
+static void rnn_grads(const struct unit *l, struct at at, real scale, real *g)
 {
-    blas_gemm(true, false, scale, at.delta, at.side, 1, layer_param(l, WEIGHT_IH, g));
-    blas_gemm(true, false, scale, at.delta, at.in, 1, layer_param(l, WEIGHT_HH, g));
+    blas_gemm(true, false, scale, at.delta, at.side, 1, unit_param(l, WEIGHT_IH, g));
+    blas_gemm(true, false, scale, at.delta, at.in, 1, unit_param(l, WEIGHT_HH, g));
     if (l->n_params > BIAS)
         mat_sum_rows(at.delta, scale, g + l->params[BIAS].offset);
 }
 
-static void rnn_side_product(const struct layer *l, struct link at, struct mat out)
+static void rnn_side_product(const struct unit *l, struct at at, struct mat out)
 {
     const struct rnn_state *s = l->state;
     blas_gemm(false, true, 1, at.side, s->u, 0, out);
 }
 
-static double rnn_flops(const struct layer *l, size_t rows, double *product)
+static double rnn_flops(const struct unit *l, size_t rows, double *product)
 {
-    *product = 2.0 * (double)rows * (double)l->n_in * (double)l->n_out;
-    return *product + 2.0 * (double)rows * (double)l->n_side * (double)l->n_out;
+    *product = 2.0 * (double)rows * (double)l->in.n * (double)l->out.n;
+    return *product + 2.0 * (double)rows * (double)l->n_side * (double)l->out.n;
 }
 
-static int rnn_inverse_refresh(struct layer *l, const struct inverse_options *o, struct err *e)
+static int rnn_inverse_open(struct unit *l, const struct inverse_options *o, struct err *e)
 {
     struct rnn_state *s = l->state;
-    return affine_inverse_refresh(&s->affine, l->arena, o, e);
+    return affine_inverse_open(&s->affine, o, l->arena, e);
 }
 
-static void rnn_inverse_apply(const struct layer *l, struct link at, struct mat v, const struct inverse_options *o, struct mat out)
+static int rnn_inverse_refresh(struct unit *l, const struct inverse_options *o, struct err *e)
+{
+    struct rnn_state *s = l->state;
+    return affine_inverse_refresh(&s->affine, o, e);
+}
+
+static void rnn_inverse_apply(const struct unit *l, struct at at, struct mat v, const struct inverse_options *o, struct mat out)
 {
     const struct rnn_state *s = l->state;
-    struct mat offset = mat_of(s->offset.p, v.rows, l->n_out);
+    struct mat offset = mat_of(s->offset.p, v.rows, l->out.n);
     blas_gemm(false, true, 1, at.side, s->u, 0, offset);
     affine_inverse_apply(&s->affine, v, offset, s->bias, (real)o->clamp, out);
 }
 
-static void rnn_inverse_difference(const struct layer *l, struct link at, struct mat d, const struct inverse_options *o, struct mat out)
+static void rnn_inverse_difference(const struct unit *l, struct at at, struct mat d, const struct inverse_options *o, struct mat out)
 {
     const struct rnn_state *s = l->state;
     affine_inverse_difference(&s->affine, at.out, d, (real)o->clamp, out);
 }
 
-static void rnn_inverse_jvp(const struct layer *l, struct link at, struct mat d, const struct inverse_options *o, struct mat out)
+static void rnn_inverse_jvp(const struct unit *l, struct at at, struct mat d, const struct inverse_options *o, struct mat out)
 {
     const struct rnn_state *s = l->state;
     affine_inverse_jvp(&s->affine, at.out, d, (real)o->clamp, out);
 }
 
-extern const struct layer_def layer_rnn;
-const struct layer_def layer_rnn = {
+/* A step back leads from the state to the state; the side input is shared. */
+static int rnn_mirror(const struct unit *u, struct unit *g, const struct mirror *m, struct arena *a, struct err *e)
+{
+    return mirror_affine(g, u->out, u->in.n, m, a, e);
+}
+
+static const struct inverse_def rnn_inverse = { rnn_inverse_open, rnn_inverse_refresh, rnn_inverse_apply, rnn_inverse_difference, rnn_inverse_jvp };
+
+extern const struct unit_def layer_rnn;
+const struct unit_def layer_rnn = {
     .part = { .name = "rnn",
               .help = "recurrent layer, h_t = a(W h_{t-1} + U x_t + b); gives its last state",
               .ref = "Elman 1990; Roulet 2022, Sec. 2",
               .options = rnn_table,
               .opts_size = sizeof(struct rnn_options),
               .state_size = sizeof(struct rnn_state),
-              .gives = GIVES_INVERSE | GIVES_MIRROR | GIVES_SEQUENCE },
+              .gives = GIVES_SEQUENCE },
     .shape = rnn_shape,
     .open = rnn_open,
-    .finish = rnn_finish,
     .refresh = rnn_refresh,
     .prepare = rnn_prepare,
     .forward = rnn_forward,
@@ -159,8 +171,6 @@ const struct layer_def layer_rnn = {
     .grads = rnn_grads,
     .side_product = rnn_side_product,
     .flops = rnn_flops,
-    .inverse_refresh = rnn_inverse_refresh,
-    .inverse_apply = rnn_inverse_apply,
-    .inverse_difference = rnn_inverse_difference,
-    .inverse_jvp = rnn_inverse_jvp,
+    .mirror = rnn_mirror,
+    .inverse = &rnn_inverse,
 };

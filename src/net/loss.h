@@ -3,7 +3,7 @@
 #define TPRUN_NET_LOSS_H
 
 #include "base/part.h"
-#include "data/dataset.h"
+#include "math/batch.h"
 
 struct loss_def {
     struct part part;

@@ -9,8 +9,9 @@ static int bind_map(struct binder *b, const struct node *map, struct where where
 static int bind_field(struct binder *b, const struct node *value, const struct option *o, void *field,
                       const char *path);
 
+/* kind: what the message calls it */
 static const struct part *find_part(struct binder *b, const struct node *name, const struct registry *r,
-                                    const char *path)
+                                    const char *kind, const char *path)
 {
     const struct part *part = registry_find(r, name->text);
     if (part)
@@ -18,7 +19,7 @@ static const struct part *find_part(struct binder *b, const struct node *name, c
     const char **known = arena_need(b->arena, r->n_parts, sizeof *known);
     for (size_t i = 0; i < r->n_parts; i++)
         known[i] = r->parts[i]->name;
-    err_at(b->e, name->where, "%s: unknown %s '%s'%s", path, r->kind, name->text,
+    err_at(b->e, name->where, "%s: unknown %s '%s'%s", path, kind, name->text,
            advise(b, name->text, known, r->n_parts));
     return NULL;
 }
@@ -72,7 +73,8 @@ static int bind_part(struct binder *b, const struct node *n, const struct option
     if (name->kind != NODE_SCALAR || node_is_null(name))
         return bind_expected(b, name, path,
                              arena_printf(b->arena, "the name of a part (%s) or a map with it", o->registry->kind));
-    const struct part *part = find_part(b, name, o->registry, path);
+    TRY(bind_elsewhere(b, name, o, path));
+    const struct part *part = find_part(b, name, o->registry, o->flags & OPTION_PLAIN ? o->name : o->registry->kind, path);
     if (!part)
         return ERR_SPEC;
     return bind_options(b, part, n == name ? NULL : n, n->where, "name", out, path);
@@ -95,7 +97,7 @@ static int bind_element(struct binder *b, const struct node *n, const struct reg
                         const char *path)
 {
     if (n->kind == NODE_SCALAR && !node_is_null(n)) {
-        const struct part *part = find_part(b, n, r, path);
+        const struct part *part = find_part(b, n, r, r->kind, path);
         return part ? bind_options(b, part, NULL, n->where, NULL, out, path) : ERR_SPEC;
     }
     if (n->kind != NODE_MAP)
@@ -112,7 +114,7 @@ static int bind_element(struct binder *b, const struct node *n, const struct reg
         return err_at(b->e, rest->n ? rest->keys[1]->where : n->where,
                       "%s: expected one %s per element, found %zu; write each after a dash of its own", path, r->kind,
                       rest->n);
-    const struct part *part = find_part(b, rest->keys[0], r, path);
+    const struct part *part = find_part(b, rest->keys[0], r, r->kind, path);
     if (!part)
         return ERR_SPEC;
     b->element = part->options;
@@ -298,6 +300,12 @@ int bind_tree(const struct node *map, const struct option *table, void *out, con
     if (map && map->kind != NODE_MAP)
         return bind_expected(&b, map, path && *path ? path : "file", "a map");
     return bind_map(&b, map, map ? map->where : (struct where){ 0 }, table, NULL, out, path);
+}
+
+int bind_default_value(const struct option *option, void *field, struct arena *a, struct err *e)
+{
+    struct binder b = { .arena = a, .e = e };
+    return bind_default(&b, option, (struct where){ 0 }, field, option->name);
 }
 
 int bind_value(const struct node *value, const struct option *option, void *field, const char *path, struct arena *a,

@@ -18,6 +18,9 @@ int bind_tree(const struct node *map, const struct option *table, void *out, con
 int bind_value(const struct node *value, const struct option *option, void *field, const char *path, struct arena *a,
                struct err *e);
 
+/* What an option with a default is where a file says nothing, at any value of it: the range is not looked at. */
+int bind_default_value(const struct option *option, void *field, struct arena *a, struct err *e);
+
 /* "; did you mean 'sgd'?", or "; known: adam, sgd" where nothing is near. */
 const char *bind_advice(const char *word, const char *const *known, size_t n, struct arena *a);
 

@@ -8,38 +8,6 @@ static const void *field_of(const struct option *o, const void *in)
     return (const char *)in + o->offset;
 }
 
-/* False for an OPTION_NULLABLE that the file left out. */
-static bool is_set(const struct option *o, const void *field)
-{
-    const char *dflt = o->dflt ? o->dflt : "0";
-    int64_t integer;
-    double number;
-    switch (o->type) {
-    case OPT_BOOL:
-        return !(o->flags & OPTION_NULLABLE) || *(const bool *)field != (strcmp(dflt, "true") == 0);
-    case OPT_INT:
-        return !(o->flags & OPTION_NULLABLE) || text_to_int(dflt, strlen(dflt), &integer) < 0 ||
-               *(const int64_t *)field != integer;
-    case OPT_REAL:
-        return !(o->flags & OPTION_NULLABLE) || text_to_double(dflt, strlen(dflt), &number) < 0 ||
-               *(const double *)field != number;
-    case OPT_ENUM:
-        return *(const int *)field >= 0;
-    case OPT_TEXT:
-        return *(const char *const *)field != NULL;
-    case OPT_PART:
-        return ((const struct chosen *)field)->part != NULL;
-    case OPT_NAMES:
-        return ((const struct names *)field)->items != NULL;
-    case OPT_REALS:
-        return ((const struct reals *)field)->items != NULL;
-    case OPT_PARTS:
-        return ((const struct chosen_list *)field)->items != NULL;
-    default:
-        return true;
-    }
-}
-
 /* holes: for each leaf, counted as bind_leaves visits them, whether it is printed as null; NULL for none. */
 struct printer {
     unsigned without;
@@ -47,6 +15,93 @@ struct printer {
     size_t leaf;
     struct text *out;
 };
+
+static void json_field(struct printer *p, const struct option *o, const void *field);
+
+/* Whether a value is the default, or 0 where there is none: numbers as they are, others by what would be printed. */
+static bool is_default(const struct option *o, const void *field)
+{
+    const char *dflt = o->dflt ? o->dflt : "0";
+    union {
+        int64_t integer;
+        double number;
+        struct chosen chosen;
+        struct chosen_list list;
+        struct reals reals;
+        struct names names;
+    } value = { 0 };
+    if (o->type == OPT_BOOL)
+        return *(const bool *)field == (strcmp(dflt, "true") == 0);
+    if (o->type == OPT_INT)
+        return text_to_int(dflt, strlen(dflt), &value.integer) == 0 && *(const int64_t *)field == value.integer;
+    if (o->type == OPT_REAL)
+        return text_to_double(dflt, strlen(dflt), &value.number) == 0 && *(const double *)field == value.number;
+    struct arena a;
+    struct err e = { 0 };
+    struct text own = { 0 }, other = { 0 };
+    arena_init(&a, 0);
+    bool same = bind_default_value(o, &value, &a, &e) == 0;
+    if (same) {
+        json_field(&(struct printer){ .out = &own }, o, field);
+        json_field(&(struct printer){ .out = &other }, o, &value);
+        same = own.n == other.n && memcmp(own.s, other.s, own.n) == 0;
+    }
+    text_free(&own);
+    text_free(&other);
+    err_clear(&e);
+    arena_finish(&a);
+    return same;
+}
+
+static bool is_absent(const struct option *o, const void *field)
+{
+    switch (o->type) {
+    case OPT_ENUM:
+        return *(const int *)field < 0;
+    case OPT_TEXT:
+        return *(const char *const *)field == NULL;
+    case OPT_PART:
+        return ((const struct chosen *)field)->part == NULL;
+    case OPT_NAMES:
+        return ((const struct names *)field)->items == NULL;
+    case OPT_REALS:
+        return ((const struct reals *)field)->items == NULL;
+    case OPT_PARTS:
+        return ((const struct chosen_list *)field)->items == NULL;
+    default:
+        return false;
+    }
+}
+
+static bool is_set(const struct option *o, const void *field);
+
+/* A map or a part's options of which nothing is printed. */
+static bool is_empty(const struct option *table, const void *in)
+{
+    for (const struct option *o = table; o && o->type != OPT_END; o++)
+        if (is_set(o, field_of(o, in)))
+            return false;
+    return true;
+}
+
+/* False for an OPTION_NULLABLE that the file left out, or that is as its default says. */
+static bool is_set(const struct option *o, const void *field)
+{
+    if (is_absent(o, field))
+        return false;
+    if (!(o->flags & OPTION_NULLABLE))
+        return true;
+    if (o->type == OPT_MAP)
+        return !is_empty(o->table, field);
+    const bool number = o->type == OPT_BOOL || o->type == OPT_INT || o->type == OPT_REAL; /* 0 stands for absent */
+    return !(o->dflt || number) || !is_default(o, field);
+}
+
+/* Written as its name alone. */
+static bool is_short(const struct option *o, const struct chosen *c)
+{
+    return (o->flags & OPTION_PLAIN) && is_empty(c->part->options, c->opts);
+}
 
 static void json_options(struct printer *p, const struct option *table, const void *in, bool first);
 
@@ -86,10 +141,17 @@ static void json_parts(struct printer *p, const struct chosen_list *list)
     text_putc(p->out, ']');
 }
 
-static void json_part(struct printer *p, const struct chosen *c)
+static void json_part(struct printer *p, const struct option *o, const struct chosen *c)
 {
+    if (is_short(o, c)) {
+        if (!is_hole(p))
+            json_string(p, c->part->name);
+        return;
+    }
     text_puts(p->out, "{\"name\":");
-    if (!is_hole(p))
+    if (o->flags & OPTION_PLAIN)
+        no_hole(p); /* its path is that of the map */
+    if ((o->flags & OPTION_PLAIN) || !is_hole(p))
         json_string(p, c->part->name);
     json_options(p, c->part->options, c->opts, false);
     text_putc(p->out, '}');
@@ -140,7 +202,7 @@ static void json_field(struct printer *p, const struct option *o, const void *fi
         text_putc(p->out, '}');
         break;
     case OPT_PART:
-        json_part(p, field);
+        json_part(p, o, field);
         break;
     case OPT_PARTS:
         json_parts(p, field);
@@ -149,10 +211,17 @@ static void json_field(struct printer *p, const struct option *o, const void *fi
         no_hole(p);
         json_names(field, p->out);
         break;
-    case OPT_REALS:
+    case OPT_REALS: {
+        const struct reals *reals = field;
+        if ((o->flags & OPTION_PLAIN) && reals->n == 1) {
+            if (!is_hole(p))
+                text_json_number(p->out, reals->items[0]);
+            break;
+        }
         no_hole(p);
-        json_reals(field, p->out);
+        json_reals(reals, p->out);
         break;
+    }
     default:
         json_value(p, o, field);
         break;
@@ -265,7 +334,13 @@ static void visit_field(struct visitor *v, const struct option *o, const void *f
         visit_options(v, o->table, field);
         break;
     case OPT_PART:
-        visit_part(v, field);
+        if (o->flags & OPTION_PLAIN) { /* the name is the value of the key itself */
+            const struct chosen *c = field;
+            v->visit(v->self, v->path.s, c->part->name, (double)NAN);
+            visit_options(v, c->part->options, c->opts);
+        } else {
+            visit_part(v, field);
+        }
         break;
     case OPT_PARTS:
         visit_parts(v, field);

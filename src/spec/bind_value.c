@@ -60,7 +60,8 @@ static bool in_range(const struct option *o, double value)
 static int out_of_range(struct binder *b, const struct node *n, const struct option *o, const char *path)
 {
     struct text t = { 0 };
-    text_add(&t, "%s: %s is out of range; expected %s", path, n->text, o->type == OPT_INT ? "an integer" : "a number");
+    text_add(&t, "%s: %s is out of range; expected %s", path, n->text,
+             o->type == OPT_INT || (o->flags & OPTION_WHOLE) ? "an integer" : "a number");
     if (has_min(o)) {
         text_puts(&t, o->flags & OPTION_ABOVE_MIN ? " > " : " >= ");
         text_json_number(&t, o->min);
@@ -106,6 +107,14 @@ static size_t count_names(const char *const *names)
     return n;
 }
 
+int bind_elsewhere(struct binder *b, const struct node *n, const struct option *o, const char *path)
+{
+    for (size_t i = 0; o->elsewhere && o->elsewhere[i][0]; i++)
+        if (strcmp(o->elsewhere[i][0], n->text) == 0)
+            return err_at(b->e, n->where, "%s: '%s' is no %s; %s", path, n->text, o->name, o->elsewhere[i][1]);
+    return 0;
+}
+
 int bind_enum(struct binder *b, const struct node *n, const struct option *o, int *out, const char *path)
 {
     if (n->kind != NODE_SCALAR || node_is_null(n))
@@ -115,9 +124,7 @@ int bind_enum(struct binder *b, const struct node *n, const struct option *o, in
             *out = i;
             return 0;
         }
-    for (size_t i = 0; o->elsewhere && o->elsewhere[i][0]; i++)
-        if (strcmp(o->elsewhere[i][0], n->text) == 0)
-            return err_at(b->e, n->where, "%s: '%s' is no %s; %s", path, n->text, o->name, o->elsewhere[i][1]);
+    TRY(bind_elsewhere(b, n, o, path));
     return err_at(b->e, n->where, "%s: unknown %s '%s'%s", path, o->name, n->text,
                   advise(b, n->text, o->names, count_names(o->names)));
 }
@@ -179,8 +186,14 @@ int bind_reals(struct binder *b, const struct node *n, const struct option *o, s
     double *items = arena_need(b->arena, count, sizeof *items);
     if (n->kind == NODE_MAP)
         return bind_expected(b, n, path, "a number or a list of numbers");
-    for (size_t i = 0; i < count; i++)
-        (void)bind_real(b, n->kind == NODE_LIST ? n->items[i] : n, o, &items[i], path); /* counted in n_errors */
+    for (size_t i = 0; i < count; i++) {
+        const struct node *item = n->kind == NODE_LIST ? n->items[i] : n;
+        int64_t whole = 0;
+        if (!(o->flags & OPTION_WHOLE))
+            (void)bind_real(b, item, o, &items[i], path); /* counted in n_errors */
+        else if (bind_int(b, item, o, &whole, path) == 0)
+            items[i] = (double)whole;
+    }
     *out = (struct reals){ .n = count, .items = items };
     return b->e->n_errors == before ? 0 : ERR_SPEC;
 }

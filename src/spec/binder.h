@@ -15,6 +15,9 @@ const char *advise(struct binder *b, const char *word, const char *const *known,
 /* "path: expected `what`, found ..." */
 int bind_expected(struct binder *b, const struct node *n, const char *path, const char *what);
 
+/* Refuses a word that belongs to another key. */
+int bind_elsewhere(struct binder *b, const struct node *n, const struct option *o, const char *path);
+
 int bind_int(struct binder *b, const struct node *n, const struct option *o, int64_t *out, const char *path);
 int bind_real(struct binder *b, const struct node *n, const struct option *o, double *out, const char *path);
 int bind_enum(struct binder *b, const struct node *n, const struct option *o, int *out, const char *path);

@@ -160,9 +160,9 @@ static void put_type(struct schema *s, const struct option *o)
         break;
     case OPT_REALS:
         text_puts(s->out, "{\"anyOf\":[{\"type\":\"array\",\"items\":");
-        put_number(s, o, "number");
+        put_number(s, o, o->flags & OPTION_WHOLE ? "integer" : "number");
         text_puts(s->out, "},");
-        put_number(s, o, "number");
+        put_number(s, o, o->flags & OPTION_WHOLE ? "integer" : "number");
         text_puts(s->out, "]}");
         break;
     case OPT_END:

@@ -26,13 +26,16 @@ bool angle_between(size_t n, const struct mat *a, const struct mat *b, double *d
 
 bool angle_of_layer(struct trial *t, size_t layer, bool biases, real *other, double *degrees)
 {
-    const struct layer *l = &t->chain.layers[layer];
-    struct mat a[LAYER_MAX_PARAMS], b[LAYER_MAX_PARAMS];
+    const struct unit *u = &t->chain.units[layer];
+    const struct arena_mark mark = arena_mark(&t->scratch);
+    struct mat *a = arena_need(&t->scratch, u->n_params, sizeof *a), *b = arena_need(&t->scratch, u->n_params, sizeof *b);
     size_t n = 0;
-    for (size_t j = 0; j < l->n_params; j++)
-        if (l->params[j].is_bias == biases) {
-            a[n] = layer_param(l, j, trial_direction(t));
-            b[n++] = layer_param(l, j, other);
+    for (size_t j = 0; j < u->n_params; j++)
+        if (u->params[j].is_bias == biases) {
+            a[n] = unit_param(u, j, trial_direction(t));
+            b[n++] = unit_param(u, j, other);
         }
-    return angle_between(n, a, b, degrees);
+    const bool defined = angle_between(n, a, b, degrees);
+    arena_rewind(&t->scratch, mark);
+    return defined;
 }

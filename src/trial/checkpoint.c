@@ -16,13 +16,13 @@ enum { NUMBER_INITIAL_LOSS, NUMBER_BATCH_SUM, NUMBER_BATCH_COUNT, N_NUMBERS };
 /* Calls visit for every tensor that makes up the state, in a fixed order. */
 typedef int visit_tensor(void *self, const char *name, size_t rank, const size_t *shape, real *data, struct err *e);
 
-static int visit_layer(const struct layer *l, const char *prefix, real *weights, visit_tensor *visit, void *self, struct err *e)
+static int visit_layer(const struct unit *l, const char *prefix, real *weights, visit_tensor *visit, void *self, struct err *e)
 {
     char name[96];
     for (size_t j = 0; j < l->n_params; j++) {
         const struct param *p = &l->params[j];
         const size_t shape[2] = { p->rows, p->cols };
-        layer_param_name(l, j, prefix, name, sizeof name);
+        unit_param_name(l, j, prefix, name, sizeof name);
         TRY(visit(self, name, p->rank, shape, weights + p->offset, e));
     }
     return 0;
@@ -30,10 +30,10 @@ static int visit_layer(const struct layer *l, const char *prefix, real *weights,
 
 static int visit_parameters(const struct trial *t, visit_tensor *visit, void *self, struct err *e)
 {
-    for (size_t i = 0; i < t->chain.n_layers; i++)
-        TRY(visit_layer(&t->chain.layers[i], "layers", t->chain.weights, visit, self, e));
-    for (size_t i = 0; i < credit_n_feedback_layers(&t->credit); i++)
-        TRY(visit_layer(credit_feedback_layer(&t->credit, i), "feedback", t->credit.feedback_weights, visit, self, e));
+    for (size_t i = 0; i < t->chain.n_units; i++)
+        TRY(visit_layer(&t->chain.units[i], "layers", t->chain.weights, visit, self, e));
+    for (size_t i = 0; i < credit_n_feedback_units(&t->credit); i++)
+        TRY(visit_layer(credit_feedback_unit(&t->credit, i), "feedback", t->credit.feedback_weights, visit, self, e));
     return 0;
 }
 

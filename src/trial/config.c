@@ -71,8 +71,10 @@ static const struct option feedback_options[] = {
       .help = "how feedback weights follow their gradients; needed by a mapping that learns" },
     { "schedule", OPT_ENUM, MAP(config_feedback, schedule), "first", .names = schedule_names,
       .help = "first: feedback weights move before the targets are computed; joint: both gradients at the same weights" },
-    { "steps", OPT_INT, MAP(config_feedback, steps), "1", 0, 1e6,
-      .help = "feedback steps per training minibatch (schedule joint: at most one); 0 = none, for learning in feedback-only epochs alone: "
+    { "stepsize", OPT_REALS, MAP(config_feedback, stepsize), NULL, 0, 1e300, OPTION_NULLABLE | OPTION_PLAIN,
+      "stepsize of the feedback units instead of the optimizer's: one number, or one per feedback unit" },
+    { "steps", OPT_REALS, MAP(config_feedback, steps), "1", 0, 1e6, OPTION_PLAIN | OPTION_WHOLE,
+      .help = "feedback steps per training minibatch, one number or one per feedback unit (schedule joint: at most one); 0 = none, for learning in feedback-only epochs alone: "
               "{pretrain_epochs: 1, extra_epochs: 1, steps: 0} alternates by epoch" },
     { "pretrain_epochs", OPT_INT, MAP(config_feedback, pretrain_epochs), "0", 0, 1e6, OPTION_NULLABLE,
       "epochs that train the feedback weights alone, before the first update; log.every and the budget do not count them" },
@@ -320,6 +322,6 @@ int64_t config_budget(const struct config *c, const struct data_shape *data)
     return c->train.epochs > 0 ? c->train.epochs * config_per_epoch(c, data) : c->train.iterations;
 }
 
-const struct registry *const trial_registries[] = { &dataset_registry, &layer_registry, &transmit_registry, &init_registry,      &loss_registry,
+const struct registry *const trial_registries[] = { &act_registry, &dataset_registry, &layer_registry, &transmit_registry, &init_registry,      &loss_registry,
                                                     &optim_registry,   &target_registry, &mapping_registry,  &fbloss_registry,
                                                     &propagate_registry, &update_registry, &measure_registry, NULL };

@@ -49,7 +49,8 @@ enum feedback_schedule {
 struct config_feedback {
     struct chosen optimizer;
     int schedule;  /* enum feedback_schedule */
-    int64_t steps; /* feedback steps per training minibatch; 0 = none */
+    struct reals steps;    /* feedback steps per training minibatch, one number or one per feedback unit; 0 = none */
+    struct reals stepsize; /* instead of the optimizer's, one number or one per feedback unit; NULL items: the optimizer's */
     int64_t pretrain_epochs, extra_epochs; /* feedback-only: before the first update; after each epoch of training */
 };
 

@@ -1,7 +1,6 @@
 /* What can only be seen once everything is bound: whether the parts of a trial fit each other and the data. */
 #include "trial/private.h"
 
-#include "net/layer_dense.h"
 
 #include <string.h>
 
@@ -100,7 +99,7 @@ static void check_layers(const struct measure_def *m, const struct chosen_list *
     for (size_t i = 0; i < layers->n; i++) {
         const struct part *layer = layers->items[i].part;
         const bool recurrent = layer->gives & GIVES_SEQUENCE;
-        if ((m->feedforward && recurrent) || (m->dense && layer != &layer_dense.part)) {
+        if ((m->feedforward && recurrent) || (m->dense && strcmp(layer->name, "dense") != 0)) {
             err_at(e, where, "log.metrics: '%s' is defined for %s; network.layers.%zu is '%s'", m->part.name,
                    m->dense ? "networks of dense layers" : "feed-forward networks", i, layer->name);
             return;
@@ -187,6 +186,14 @@ static void check_noise(const struct node *tree, const struct config *c, const s
                "algorithm.feedback_loss.noise_decay: counted in epochs, but dataset '%s' draws fresh samples without end", c->dataset.part->name);
 }
 
+static bool all_positive(struct reals values)
+{
+    for (size_t i = 0; i < values.n; i++)
+        if (!(values.items[i] > 0))
+            return false;
+    return true;
+}
+
 static void check_algorithm(const struct node *tree, const struct config_algorithm *c, const struct data_shape *data, struct arena *a,
                             struct err *e)
 {
@@ -196,20 +203,21 @@ static void check_algorithm(const struct node *tree, const struct config_algorit
     if (learns && !c->feedback.optimizer.part)
         err_at(e, place(tree, "algorithm.feedback", a), "algorithm.feedback.optimizer: mapping '%s' learns and needs an optimizer",
                c->mapping.part->name);
-    if (learns && c->feedback.steps + c->feedback.pretrain_epochs + c->feedback.extra_epochs == 0)
+    if (learns && feedback_most_steps(&c->feedback) + c->feedback.pretrain_epochs + c->feedback.extra_epochs == 0)
         err_at(e, place(tree, "algorithm.feedback.steps", a),
                "algorithm.feedback.steps: mapping '%s' learns, but steps, pretrain_epochs and extra_epochs are all 0; for weights that stay as drawn use "
                "mapping 'fixed'",
                c->mapping.part->name);
-    if (c->feedback.schedule == FEEDBACK_JOINT && c->feedback.steps > 1)
-        err_at(e, place(tree, "algorithm.feedback.steps", a),
-               "algorithm.feedback.steps: %lld, but schedule 'joint' takes one step, at the weights of the forward one; use schedule: first",
-               (long long)c->feedback.steps);
-    if (fbloss->needs_targets && c->feedback.schedule == FEEDBACK_FIRST && c->feedback.steps > 0)
+    for (size_t i = 0; i < c->feedback.steps.n && c->feedback.schedule == FEEDBACK_JOINT; i++)
+        if (c->feedback.steps.items[i] > 1)
+            err_at(e, place(tree, "algorithm.feedback.steps", a),
+                   "algorithm.feedback.steps: %g, but schedule 'joint' takes one step, at the weights of the forward one; use schedule: first",
+                   c->feedback.steps.items[i]);
+    if (fbloss->at_targets && c->feedback.schedule == FEEDBACK_FIRST && feedback_most_steps(&c->feedback) > 0)
         err_at(e, place(tree, is_given(tree, "algorithm.feedback.schedule") ? "algorithm.feedback.schedule" : "algorithm.feedback_loss", a),
                "algorithm.feedback_loss: '%s' is taken at the targets; use feedback: {schedule: joint}", fbloss->part.name);
     const struct fbloss_options *o = fbloss->grads ? c->feedback_loss.opts : NULL;
-    if (o && o->noise_scaling == NOISE_SCALING_INVERSE_VARIANCE && !(o->noise > 0) && !(o->noise_floor > 0))
+    if (o && o->noise_scaling == NOISE_SCALING_INVERSE_VARIANCE && !all_positive(o->noise) && !(o->noise_floor > 0))
         err_at(e, place(tree, "algorithm.feedback_loss", a),
                "algorithm.feedback_loss.noise: '%s' divides by the noise's variance (noise_scaling); give noise above 0", fbloss->part.name);
     if (update->order != ORDER_SIMULTANEOUS && data->sequence)
@@ -217,11 +225,26 @@ static void check_algorithm(const struct node *tree, const struct config_algorit
                "algorithm.update.order: the links of a recurrent layer share weights; only 'simultaneous' is defined there");
 }
 
+/* Lists with a value for each feedback unit. */
+static void check_lists(const struct node *tree, const struct config_feedback *f, size_t n_feedback, struct arena *a, struct err *e)
+{
+    const struct {
+        const char *path;
+        struct reals values;
+    } keys[] = { { "algorithm.feedback.steps", f->steps }, { "algorithm.feedback.stepsize", f->stepsize } };
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (keys[i].values.items && keys[i].values.n != 1 && keys[i].values.n != n_feedback)
+            err_at(e, place(tree, keys[i].path, a), "%s: %zu numbers; give one, or one for each of the %zu feedback units", keys[i].path,
+                   keys[i].values.n, n_feedback);
+    if (f->stepsize.items && f->optimizer.part && !option_find(f->optimizer.part->options, "stepsize"))
+        err_at(e, place(tree, "algorithm.feedback.stepsize", a), "algorithm.feedback.stepsize: optimizer '%s' has none", f->optimizer.part->name);
+}
+
 /* The random numbers of noise on the input have one use in a trial. */
 static void check_input_noise(const struct node *tree, const struct config *c, const struct credit *credit, struct arena *a, struct err *e)
 {
     const struct update_def *update = (const struct update_def *)c->algorithm.update.part;
-    if (c->network.input_noise.std > 0 && update->input_noise && update->input_noise(credit) > 0)
+    if (c->network.input_noise.std > 0 && update->corrupts_input && update->corrupts_input(credit))
         err_at(e, place(tree, "algorithm.update.input_noise", a),
                "algorithm.update.input_noise: '%s' corrupts the input of its first layer, and network.input_noise that of the whole network; give one of them",
                update->part.name);
@@ -236,8 +259,8 @@ static void check_from(const struct node *tree, const struct config *c, const st
         err_at(e, where, "network.init.from: layers are named, but no file");
     for (size_t i = 0; i < from->layers.n; i++) {
         const double layer = from->layers.items[i];
-        if (layer >= (double)chain->n_layers || layer != (double)(size_t)layer)
-            err_at(e, where, "network.init.from.layers: %g is no layer; the network has layers 0 to %zu", layer, chain->n_layers - 1);
+        if (layer >= (double)chain->n_units || layer != (double)(size_t)layer)
+            err_at(e, where, "network.init.from.layers: %g is no layer; the network has layers 0 to %zu", layer, chain->n_units - 1);
         for (size_t j = 0; j < i; j++)
             if (from->layers.items[j] == layer)
                 err_at(e, where, "network.init.from.layers: %g is named twice", layer);
@@ -252,17 +275,17 @@ static void check_log(const struct node *tree, const struct config *c, const str
         const struct measure_def *m = (const struct measure_def *)registry_find(&measure_registry, c->log.metrics.items[i]);
         reads_damping |= m->compares & (COMPARES_GNT | COMPARES_GN);
         const bool jacobian = m->compares & (COMPARES_GNT | COMPARES_GN | COMPARES_JACOBIAN | COMPARES_SEARCH);
-        for (size_t k = 0; k < chain->n_layers; k++) {
-            if (m->dense && chain->layers[k].tied)
+        for (size_t k = 0; k < chain->n_units; k++) {
+            if (m->dense && chain->units[k].tied)
                 err_at(e, place(tree, "log.metrics", a), "log.metrics: '%s' is defined for layers with weights of their own; network.layers.%zu is tied", m->part.name, k);
-            if (jacobian && k + 1 < chain->n_layers && !transmit_passes_gradient(chain->layers[k].transmit))
+            if (jacobian && k + 1 < chain->n_units && !transmit_passes_gradient(chain->units[k].transmit))
                 err_at(e, place(tree, "log.metrics", a), "log.metrics: '%s' needs gradients through what network.layers.%zu sends", m->part.name, k);
         }
     }
     const bool damps = c->log.damping.n > 1 || c->log.damping.items[0] != 0;
     if (damps && !reads_damping)
         err_at(e, place(tree, "log.damping", a), "log.damping: no metric of log.metrics reads it (angle_gnt, angle_gn)");
-    if (c->log.samples > 1 && chain_first_random(chain) >= chain->n_layers)
+    if (c->log.samples > 1 && chain_first_random(chain) >= chain->n_units)
         err_at(e, place(tree, "log.samples", a), "log.samples: no layer draws random numbers in evaluations (transmit: bernoulli)");
 }
 
@@ -270,11 +293,11 @@ static void check_log(const struct node *tree, const struct config *c, const str
 static void check_tied(const struct node *tree, const struct config *c, const struct chain *chain, struct arena *a, struct err *e)
 {
     const struct update_options *update = c->algorithm.update.opts;
-    for (size_t i = 0; i < chain->n_layers && update->order != ORDER_SIMULTANEOUS; i++)
-        if (chain->layers[i].tied) {
+    for (size_t i = 0; i < chain->n_units && update->order != ORDER_SIMULTANEOUS; i++)
+        if (chain->units[i].tied) {
             err_at(e, place(tree, "algorithm.update.order", a),
                    "algorithm.update.order: network.layers.%zu and network.layers.%zu share weights; only 'simultaneous' is defined there",
-                   chain->layers[i].tied->index, i);
+                   chain->units[i].tied->index, i);
             return;
         }
 }
@@ -308,6 +331,7 @@ void config_check(const struct node *tree, struct config *c, struct arena *a, st
     check_feedback_only(tree, c, &data, a, e);
     if (shaped) {
         check_tied(tree, c, &chain, a, e);
+        check_lists(tree, &c->algorithm.feedback, credit.n_feedback, a, e);
         check_log(tree, c, &chain, a, e);
         check_input_noise(tree, c, &credit, a, e);
         check_from(tree, c, &chain, a, e);

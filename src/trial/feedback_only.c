@@ -84,14 +84,13 @@ int feedback_only_minibatch(struct trial *t, struct sink *sink, struct err *e)
                      &t->pass.batch);
     step_begin(t, FAR + (uint64_t)f->done, true);
     chain_forward(&t->pass);
-    const bool targets = ((const struct fbloss_def *)c->algorithm.feedback_loss.part)->needs_targets;
+    const bool targets = fbloss_of(&t->credit)->at_targets;
     if (targets)
         TRY(credit_head(&t->credit, &t->pass, c->loss, t->gradient, e));
     TRY(credit_refresh(&t->credit, &t->pass, e));
     if (targets)
         TRY(credit_targets(&t->credit, &t->pass, e));
-    const int64_t steps = t->step * feedback_steps_per_minibatch(&c->algorithm.feedback) + f->done;
-    TRY(feedback_step(t, FAR + (uint64_t)f->done, steps + 1, true, e));
+    TRY(feedback_step(t, FAR + (uint64_t)f->done, FEEDBACK_ALL, true, e));
     TRY(check_losses(t, e));
     for (size_t i = 0; i < t->credit.n_feedback; i++)
         f->loss_sum[i] += t->credit.feedback[i].loss;

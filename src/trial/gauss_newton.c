@@ -33,26 +33,11 @@ static struct mat delta_of(const struct gauss_newton *g, size_t layer)
 static void sizes(const struct chain *chain, size_t *widest, size_t *largest)
 {
     *widest = *largest = 1;
-    for (size_t i = 0; i < chain->n_layers; i++) {
-        const struct layer *l = &chain->layers[i];
+    for (size_t i = 0; i < chain->n_units; i++) {
+        const struct unit *l = &chain->units[i];
         *widest = l->n_delta > *widest ? l->n_delta : *widest;
-        *largest = l->n_delta * l->n_in > *largest ? l->n_delta * l->n_in : *largest;
+        *largest = l->n_delta * l->in.n > *largest ? l->n_delta * l->in.n : *largest;
     }
-}
-
-/* The Jacobians; the Gram matrix, its eigenvectors, room to find them and what it is made of, in double precision whatever that of the
- * trial; and the rest that gauss_newton_open allocates. */
-double gauss_newton_reals(const struct chain *chain, size_t rows, bool step)
-{
-    const double wide = (double)sizeof(double) / (double)sizeof(real), b = (double)rows;
-    const double n = b * (double)chain->layers[chain->n_layers - 1].n_out;
-    double states = 0;
-    size_t widest, largest;
-    sizes(chain, &widest, &largest);
-    for (size_t i = 0; i < chain->n_layers; i++)
-        states += (double)chain->layers[i].n_delta + (i + 1 < chain->n_layers ? (double)chain->layers[i].n_out : 1 / b);
-    return n * states + wide * (4 * n * n + n * (double)widest + b * b) + 2 * b * (double)widest + (double)largest +
-           (step ? (double)chain->n_vector : 0);
 }
 
 int gauss_newton_open(struct trial *t, bool step, struct err *e)
@@ -64,12 +49,12 @@ int gauss_newton_open(struct trial *t, bool step, struct err *e)
     struct gauss_newton *g = arena_alloc(a, 1, sizeof *g);
     if (!g)
         return err_set(e, ERR_MEMORY, "not enough memory for Gauss-Newton metrics");
-    t->references->gauss_newton = g; /* closed with the trial from here on */
+    t->references->gauss_newton = g;
     TRY(jacobian_open(&g->jacobian, &t->chain, last, rows, true, a, e));
     const size_t n = g->jacobian.outputs * rows;
-    TRY(semidefinite_init(&g->gram, n, widest, e));
-    g->inputs = arena_alloc(a, rows * rows, sizeof *g->inputs);
-    g->alpha = arena_alloc(a, n, sizeof *g->alpha);
+    TRY(semidefinite_init(&g->gram, n, widest, a, e));
+    g->inputs = arena_doubles(a, rows * rows);
+    g->alpha = arena_doubles(a, n);
     g->delta = arena_alloc(a, rows * widest, sizeof *g->delta);
     g->along = arena_alloc(a, rows * widest, sizeof *g->along);
     g->direction = arena_alloc(a, largest, sizeof *g->direction);
@@ -78,12 +63,6 @@ int gauss_newton_open(struct trial *t, bool step, struct err *e)
     if (!g->inputs || !g->alpha || !g->delta || !g->along || !g->direction || (step && !g->step))
         return err_set(e, ERR_MEMORY, "not enough memory for Gauss-Newton metrics of %zu outputs", n);
     return 0;
-}
-
-void gauss_newton_close(struct gauss_newton *g)
-{
-    if (g)
-        semidefinite_finish(&g->gram);
 }
 
 /* J J^T + damping I of a layer, factorized. */
@@ -112,9 +91,9 @@ static struct mat combine(struct gauss_newton *g, size_t layer)
 static int steps(struct trial *t, struct gauss_newton *g, struct err *e)
 {
     const size_t rows = t->pass.rows, outputs = g->jacobian.outputs;
-    for (size_t i = 0; i < t->chain.n_layers; i++) {
-        const struct layer *l = &t->chain.layers[i];
-        struct link at = t->pass.links[i];
+    for (size_t i = 0; i < t->chain.n_units; i++) {
+        const struct unit *l = &t->chain.units[i];
+        struct at at = t->pass.links[i];
         TRY(factor(g, i, at.in, l->n_params > 1, damping_of(&t->config->log.damping, i), e));
         for (size_t r = 0; r < rows * outputs; r++)
             g->alpha[r] = (double)t->pass.gradient.p[(r % rows) * outputs + r / rows];
@@ -146,9 +125,9 @@ real *gauss_newton_step(struct gauss_newton *g)
 static int ratio_of(struct trial *t, size_t layer, double *ratio, struct err *e)
 {
     struct gauss_newton *g = t->references->gauss_newton;
-    const struct layer *l = &t->chain.layers[layer];
+    const struct unit *l = &t->chain.units[layer];
     const struct mat h = t->pass.links[layer].in, s = g->jacobian.signal[layer],
-                     update = layer_param(l, 0, trial_direction(t));
+                     update = unit_param(l, 0, trial_direction(t));
     const struct mat left = mat_of(g->direction, update.rows, update.cols),
                      along = mat_of(g->along, h.rows, update.rows);
     TRY(factor(g, layer, h, false, 0, e));
@@ -168,9 +147,9 @@ int nullspace_measure(struct trial *t, const struct measure_def *m, struct sink 
 {
     if (!t->references->taken)
         return 0;
-    for (size_t i = 0; i < t->chain.n_layers; i++) {
+    for (size_t i = 0; i < t->chain.n_units; i++) {
         double ratio = NAN;
-        if (mat_sum_squares(layer_param(&t->chain.layers[i], 0, trial_direction(t))) == 0)
+        if (mat_sum_squares(unit_param(&t->chain.units[i], 0, trial_direction(t))) == 0)
             continue; /* no direction */
         const int code = ratio_of(t, i, &ratio, e);
         if (code == ERR_SINGULAR)

@@ -14,11 +14,6 @@ struct gnt_search {
     real *gradient[N_DAMPINGS];
 };
 
-double gnt_search_reals(const struct chain *chain)
-{
-    return (double)N_DAMPINGS * (double)chain->n_vector;
-}
-
 int gnt_search_open(struct trial *t, struct err *e)
 {
     struct gnt_search *s = t->references->search = arena_alloc(&t->memory, 1, sizeof *s);
@@ -48,7 +43,7 @@ int gnt_search_measure(struct trial *t, const struct measure_def *m, struct sink
 {
     if (!t->references->taken)
         return 0;
-    for (size_t layer = 0; layer + 1 < t->chain.n_layers; layer++) {
+    for (size_t layer = 0; layer + 1 < t->chain.n_units; layer++) {
         double best = NAN, smallest = INFINITY;
         for (size_t i = 0; i < N_DAMPINGS; i++) {
             char name[32];

@@ -18,13 +18,13 @@ static bool is_wanted(const struct config_from *from, size_t layer)
 }
 
 /* Looks for one parameter; the values go to `weights` unless that is NULL. */
-static int take(const struct safetensors *f, const char *path, const struct layer *l, size_t j, real *weights,
+static int take(const struct safetensors *f, const char *path, const struct unit *l, size_t j, real *weights,
                 struct err *e)
 {
     char name[96], found[128], expected[128];
     const struct param *p = &l->params[j];
     const struct tensor want = { .rank = p->rank, .shape = { p->rows, p->cols } };
-    layer_param_name(l, j, "layers", name, sizeof name);
+    unit_param_name(l, j, "layers", name, sizeof name);
     const struct tensor *t = safetensors_find(f, name);
     tensor_shape_text(&want, expected, sizeof expected);
     if (!t)
@@ -60,9 +60,9 @@ static int take_all(const struct config_from *from, const struct chain *chain, r
     struct safetensors f = { 0 };
     int code = 0;
     TRY(open_file(&f, from->file, e));
-    for (size_t i = 0; i < chain->n_layers; i++)
-        for (size_t j = 0; is_wanted(from, i) && j < chain->layers[i].n_params; j++)
-            if (take(&f, from->file, &chain->layers[i], j, weights, e) < 0)
+    for (size_t i = 0; i < chain->n_units; i++)
+        for (size_t j = 0; is_wanted(from, i) && j < chain->units[i].n_params; j++)
+            if (take(&f, from->file, &chain->units[i], j, weights, e) < 0)
                 code = ERR_FORMAT;
     safetensors_close(&f);
     return code;
@@ -97,7 +97,7 @@ int initial_tell(const struct trial *t, struct sink *sink, struct err *e)
     if (!from->file)
         return 0;
     text_add(&remark, "%s, SHA-256 %s, layers", from->file, t->initial_sha256);
-    for (size_t i = 0; i < t->chain.n_layers; i++)
+    for (size_t i = 0; i < t->chain.n_units; i++)
         if (is_wanted(from, i))
             text_add(&remark, " %zu", i);
     const int code = sink->event(sink, t->step, "initial_weights", remark.s, e);

@@ -4,15 +4,18 @@
  * 1, local losses with their input held fixed. P and |dL/dh_T| are missing from the text's statement, without which it is not true (sheet 9.2). */
 #include "trial/private.h"
 
+#include "net/inverse.h"
+
 #include <math.h>
 #include <string.h>
 
 /* The recurrent layer under test, a pass of one sample, and workspaces for Jacobians. */
 struct lemma {
-    const struct layer *layer;
+    const struct unit *layer;
     const struct inverse_options *inverse;
     struct pass pass;
-    struct mat eye, h, out, side, j, k, delta; /* (n, n), or n equal rows */
+    struct at copies;    /* n equal rows */
+    struct mat eye, j, k; /* (n, n) */
 };
 
 /* Largest singular value of a square matrix by power iteration on a^T a; a lower bound that is tight to about 1e-3. */
@@ -47,29 +50,28 @@ static double norm_of(struct mat a, double *v, double *w)
 /* J_t and K_t as matrices: what vjp and the inverse's derivative make of the unit vectors, with n copies of the sample's state. */
 static void jacobians(struct lemma *m, size_t t)
 {
-    const struct link *at = &m->pass.links[t];
+    const struct at *at = &m->pass.links[t];
     const size_t n = m->eye.rows;
     for (size_t i = 0; i < n; i++) {
-        memcpy(m->h.p + i * n, at->in.p, n * sizeof(real));
-        memcpy(m->out.p + i * n, at->out.p, n * sizeof(real));
-        memcpy(m->side.p + i * m->side.cols, at->side.p, m->side.cols * sizeof(real));
+        mat_copy(at->in, mat_rows(m->copies.in, i, 1));
+        mat_copy(at->out, mat_rows(m->copies.out, i, 1));
+        mat_copy(at->side, mat_rows(m->copies.side, i, 1));
+        if (at->cache[0].p)
+            mat_copy(at->cache[0], mat_rows(m->copies.cache[0], i, 1));
     }
-    const struct link copies = { .in = m->h, .side = m->side, .out = m->out, .delta = m->delta };
-    m->layer->def->vjp(m->layer, copies, m->eye, m->j);
-    for (size_t i = 0; i < n; i++) { /* one row at a time: the inverse's scratch is as long as a minibatch */
-        const struct link row = { .in = mat_rows(m->h, i, 1), .side = mat_rows(m->side, i, 1), .out = mat_rows(m->out, i, 1) };
-        m->layer->def->inverse_jvp(m->layer, row, mat_rows(m->eye, i, 1), m->inverse, mat_rows(m->k, i, 1));
-    }
+    m->layer->def->vjp(m->layer, m->copies, m->eye, m->j);
+    for (size_t i = 0; i < n; i++) /* one row at a time: the inverse's scratch is as long as a minibatch */
+        m->layer->def->inverse->jvp(m->layer, at_rows(m->copies, i, 1), mat_rows(m->eye, i, 1), m->inverse, mat_rows(m->k, i, 1));
 }
 
 /* P, the norm of the map from a displacement at step t to that step's parameter gradient: max |a'| sqrt(|h|^2 + |x|^2 + 1). */
 static double gradient_norm(struct lemma *m, size_t t)
 {
-    const struct link *at = &m->pass.links[t];
-    struct mat one = mat_rows(m->delta, 0, 1);
+    const struct at *at = &m->pass.links[t];
+    struct mat one = mat_rows(m->copies.delta, 0, 1);
     for (size_t i = 0; i < one.cols; i++)
         one.p[i] = 1;
-    m->layer->act->times_slope(at->out, one, one);
+    act_times_slope(m->layer->act, at->cache[0], at->out, one, one);
     return (double)mat_max_abs(one) * sqrt(mat_sum_squares(at->in) + mat_sum_squares(at->side) + 1);
 }
 
@@ -117,8 +119,8 @@ static int direction(struct trial *t, const struct config_algorithm *a, struct p
 static int sides(struct trial *t, double *left, double *right, struct err *e)
 {
     struct arena *a = &t->scratch;
-    const size_t n = t->chain.layers[0].n_out, n_side = t->chain.layers[0].n_side, length = t->chain.n_vector;
-    struct lemma m = { .layer = &t->chain.layers[0], .inverse = t->config->algorithm.mapping.opts };
+    const size_t n = t->chain.units[0].out.n, n_side = t->chain.units[0].n_side, length = t->chain.n_vector;
+    struct lemma m = { .layer = &t->chain.units[0], .inverse = t->config->algorithm.mapping.opts };
     struct config_algorithm bp, tp = t->config->algorithm;
     TRY(config_preset("bp", &bp, a, e));
     const struct update_options local = { .reduction = REDUCTION_HALF_SUM };
@@ -131,12 +133,13 @@ static int sides(struct trial *t, double *left, double *right, struct err *e)
                      &m.pass.batch);
     chain_forward(&m.pass);
     real *g[2] = { arena_alloc(a, length, sizeof(real)), arena_alloc(a, length, sizeof(real)) };
-    struct mat *square[] = { &m.eye, &m.h, &m.out, &m.j, &m.k, &m.delta };
+    struct mat *square[] = { &m.eye, &m.j, &m.k };
+    TRY(at_open(&m.copies, m.layer, n, 1, AT_INPUT | AT_GRADIENTS, a, e));
     for (size_t i = 0; i < sizeof square / sizeof *square; i++)
         *square[i] = mat_new(a, n, n);
-    m.side = mat_new(a, n, n_side);
+    m.copies.side = mat_new(a, n, n_side);
     double *v = arena_alloc(a, n, sizeof *v), *w = arena_alloc(a, n, sizeof *w);
-    if (!g[0] || !g[1] || !m.eye.p || !m.h.p || !m.out.p || !m.j.p || !m.k.p || !m.delta.p || !m.side.p || !v || !w)
+    if (!g[0] || !g[1] || !m.eye.p || !m.j.p || !m.k.p || !m.copies.side.p || !v || !w)
         return err_set(e, ERR_MEMORY, "not enough memory for the metric 'lemma'");
     for (size_t i = 0; i < n; i++)
         m.eye.p[i * n + i] = 1;
@@ -144,8 +147,8 @@ static int sides(struct trial *t, double *left, double *right, struct err *e)
     TRY(direction(t, &bp, &m.pass, g[0], &top, e));
     TRY(direction(t, &tp, &m.pass, g[1], NULL, e));
     double squares = 0;
-    for (size_t j = 0; j < t->chain.layers[0].n_params; j++) {
-        const struct mat x = layer_param(&t->chain.layers[0], j, g[0]), y = layer_param(&t->chain.layers[0], j, g[1]);
+    for (size_t j = 0; j < t->chain.units[0].n_params; j++) {
+        const struct mat x = unit_param(&t->chain.units[0], j, g[0]), y = unit_param(&t->chain.units[0], j, g[1]);
         mat_sub(x, y, x);
         squares += mat_sum_squares(x);
     }

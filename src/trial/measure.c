@@ -2,6 +2,7 @@
 #include "trial/private.h"
 
 #include "math/solve.h"
+#include "net/inverse.h"
 #include <math.h>
 #include <string.h>
 
@@ -28,11 +29,11 @@ static int batch_loss(struct trial *t, const struct measure_def *m, struct sink 
 
 static int weight_norm(struct trial *t, const struct measure_def *m, struct sink *sink, struct err *e)
 {
-    for (size_t i = 0; i < t->chain.n_layers; i++) {
-        const struct layer *l = &t->chain.layers[i];
+    for (size_t i = 0; i < t->chain.n_units; i++) {
+        const struct unit *l = &t->chain.units[i];
         double squares = 0;
         for (size_t j = 0; j < l->n_params; j++)
-            squares += mat_sum_squares(layer_param(l, j, t->chain.weights));
+            squares += mat_sum_squares(unit_param(l, j, t->chain.weights));
         TRY(sink->layer_metric(sink, m->part.name, t->step, (int64_t)i, sqrt(squares), e));
     }
     return 0;
@@ -42,11 +43,11 @@ static int update_norm(struct trial *t, const struct measure_def *m, struct sink
 {
     if (t->step == 0)
         return 0;
-    for (size_t i = 0; i < t->chain.n_layers; i++) {
-        const struct layer *l = &t->chain.layers[i];
+    for (size_t i = 0; i < t->chain.n_units; i++) {
+        const struct unit *l = &t->chain.units[i];
         double squares = 0;
         for (size_t j = 0; j < l->n_params; j++)
-            squares += mat_sum_squares(layer_param(l, j, t->gradient));
+            squares += mat_sum_squares(unit_param(l, j, t->gradient));
         TRY(sink->layer_metric(sink, m->part.name, t->step, (int64_t)i, sqrt(squares), e));
     }
     return 0;
@@ -66,7 +67,7 @@ static int flip_fraction(struct trial *t, const struct measure_def *m, struct si
 {
     if (t->step == 0)
         return 0;
-    for (size_t i = 0; i < t->chain.n_layers && t->chain.first_link[i] < t->credit.n; i++) {
+    for (size_t i = 0; i < t->chain.n_units && t->chain.first_link[i] < t->credit.n; i++) {
         const struct mat h = t->pass.stacks[i].out, d = t->credit.d_stack[i];
         double n = 0;
         for (size_t j = 0; j < mat_n(h); j++)
@@ -79,10 +80,11 @@ static int flip_fraction(struct trial *t, const struct measure_def *m, struct si
 static int feedback_loss(struct trial *t, const struct measure_def *m, struct sink *sink, struct err *e)
 {
     /* Without feedback steps in training there is no loss that belongs to this step, only one of an earlier epoch, which a resumed trial does not know. */
-    if (t->step == 0 || feedback_steps_per_minibatch(&t->config->algorithm.feedback) == 0)
+    if (t->step == 0)
         return 0;
     for (size_t i = 0; i < t->credit.n_feedback; i++)
-        TRY(sink->layer_metric(sink, m->part.name, t->step, (int64_t)t->credit.feedback[i].target, t->credit.feedback[i].loss, e));
+        if (feedback_steps(&t->config->algorithm.feedback, i) > 0)
+            TRY(sink->layer_metric(sink, m->part.name, t->step, (int64_t)t->credit.feedback[i].target, t->credit.feedback[i].loss, e));
     return 0;
 }
 
@@ -92,25 +94,25 @@ static int direction_norm(struct trial *t, const struct measure_def *m, struct s
     if (t->step == 0)
         return 0;
     double sum = 0;
-    for (size_t i = 0; i < t->chain.n_layers && t->chain.first_link[i] < t->credit.n; i++)
-        for (size_t j = 0; j < t->chain.layers[i].n_params; j++)
-            sum += sqrt(mat_sum_squares(layer_param(&t->chain.layers[i], j, trial_direction(t))));
+    for (size_t i = 0; i < t->chain.n_units && t->chain.first_link[i] < t->credit.n; i++)
+        for (size_t j = 0; j < t->chain.units[i].n_params; j++)
+            sum += sqrt(mat_sum_squares(unit_param(&t->chain.units[i], j, trial_direction(t))));
     return sink->metric(sink, m->part.name, t->step, sum, e);
 }
 
 /* The matrix that multiplies the chain's state: the last weight matrix of a layer's parameters. */
-static struct mat state_weight(const struct layer *l)
+static struct mat state_weight(const struct unit *l)
 {
-    for (size_t j = l->n_params; j-- > 0;)
+    for (size_t j = l->n_inner ? 0 : l->n_params; j-- > 0;)
         if (!l->params[j].is_bias)
-            return layer_param(l, j, l->weights);
+            return unit_param(l, j, l->weights);
     return (struct mat){ 0 };
 }
 
 static int spectral_norm(struct trial *t, const struct measure_def *m, struct sink *sink, struct err *e)
 {
-    for (size_t i = 0; i < t->chain.n_layers; i++) {
-        const struct mat w = state_weight(&t->chain.layers[i]);
+    for (size_t i = 0; i < t->chain.n_units; i++) {
+        const struct mat w = state_weight(&t->chain.units[i]);
         double norm;
         if (!w.p)
             continue;
@@ -127,11 +129,11 @@ static int spectral_norm(struct trial *t, const struct measure_def *m, struct si
 static int condition_number(struct trial *t, const struct measure_def *m, struct sink *sink, struct err *e)
 {
     const struct inverse_options *o = t->config->algorithm.mapping.opts;
-    for (size_t i = 0; i < t->chain.n_layers; i++) {
+    for (size_t i = 0; i < t->chain.n_units; i++) {
         const size_t last = t->chain.first_link[i] + t->chain.links_of[i] - 1;
         if (last < 1 || last >= t->credit.n)
             continue;
-        const struct mat w = state_weight(&t->chain.layers[i]);
+        const struct mat w = state_weight(&t->chain.units[i]);
         double largest, smallest;
         if (!w.p) /* tied: the layer that has the weights tells */
             continue;
@@ -150,14 +152,14 @@ static int clip_fraction(struct trial *t, const struct measure_def *m, struct si
     const struct inverse_options *o = t->config->algorithm.mapping.opts;
     if (t->step == 0)
         return 0;
-    for (size_t i = 0; i < t->chain.n_layers && t->chain.first_link[i] < t->credit.n; i++) {
-        const struct act *act = t->chain.layers[i].act;
+    for (size_t i = 0; i < t->chain.n_units && t->chain.first_link[i] < t->credit.n; i++) {
+        const struct act act = t->chain.units[i].act;
         const struct mat h = t->pass.stacks[i].out;
-        const double low = act == act_all[ACT_TANH] ? -1 + o->clamp : act == act_all[ACT_SIGMOID] ? o->clamp : -INFINITY;
-        const double high = act == act_all[ACT_TANH] || act == act_all[ACT_SIGMOID] ? 1 - o->clamp : INFINITY;
-        double n = 0;
+        double low = -INFINITY, high = INFINITY, n = 0;
+        if (act.def && act.def->range)
+            act.def->range(act.opts, &low, &high);
         for (size_t j = 0; j < mat_n(h); j++)
-            n += h.p[j] < low || h.p[j] > high;
+            n += h.p[j] < low + o->clamp || h.p[j] > high - o->clamp;
         TRY(sink->layer_metric(sink, m->part.name, t->step, (int64_t)i, n / (double)mat_n(h), e));
     }
     return 0;
@@ -174,7 +176,7 @@ static int angle(struct trial *t, const struct measure_def *m, struct sink *sink
 {
     if (!t->references->taken)
         return 0;
-    const size_t n = t->chain.n_layers - (m->compares == COMPARES_GNT); /* targets of hidden layers */
+    const size_t n = t->chain.n_units - (m->compares == COMPARES_GNT); /* targets of hidden layers */
     for (size_t i = 0; i < n; i++) {
         double degrees;
         if (angle_of_layer(t, i, m->biases, compared(t->references, m), &degrees)) /* no direction, no angle */

@@ -26,25 +26,19 @@ int noise_open(struct trial *t, uint64_t seed, struct err *e)
 {
     char name[64];
     struct noise *pass = &t->pass_noise, *feedback = &t->feedback_noise;
-    pass->sources = arena_alloc(&t->memory, t->chain.n_layers + 2, sizeof *pass->sources);
-    feedback->sources = arena_alloc(&t->memory, 2 * t->credit.n_feedback + 1, sizeof *feedback->sources);
+    const struct credit *c = &t->credit;
+    pass->sources = arena_alloc(&t->memory, t->chain.n_units + 1 + c->n_draws, sizeof *pass->sources);
+    feedback->sources = arena_alloc(&t->memory, c->n_draws, sizeof *feedback->sources);
     if (!pass->sources || !feedback->sources)
         return err_set(e, ERR_MEMORY, "not enough memory for the streams of noise");
     add(pass, seed, "noise.input", DRAWS_NORMAL, t->pass.noise.draws);
-    add(pass, seed, "noise.input", DRAWS_NORMAL, t->credit.input_noise);
-    for (size_t i = 0; i < t->chain.n_layers; i++) {
-        const int kind = transmit_draws_of(t->chain.layers[i].transmit, true);
+    for (size_t i = 0; i < t->chain.n_units; i++) {
+        const int kind = transmit_draws_of(t->chain.units[i].transmit, true);
         snprintf(name, sizeof name, "noise.%s.%zu", transmit_draws_names[kind], i);
         add(pass, seed, name, kind, t->pass.draws[i]);
     }
-    for (size_t i = 0; i < t->credit.n_feedback; i++) {
-        const struct feedback *f = &t->credit.feedback[i];
-        const int kind = transmit_draws_of(t->chain.layers[f->target].transmit, true);
-        snprintf(name, sizeof name, "noise.feedback.%zu", f->target);
-        add(feedback, seed, name, DRAWS_NORMAL, f->noise);
-        snprintf(name, sizeof name, "noise.feedback_%s.%zu", transmit_draws_names[kind], f->target);
-        add(feedback, seed, name, kind, f->resend);
-    }
+    for (size_t i = 0; i < c->n_draws; i++)
+        add(c->draws[i].of_feedback ? feedback : pass, seed, c->draws[i].name, c->draws[i].kind, c->draws[i].to);
     return 0;
 }
 
@@ -63,11 +57,11 @@ void noise_draw(struct noise *n, uint64_t item)
 void noise_draw_evaluation(const struct trial *t, struct pass *p, enum split split, uint64_t first, size_t number)
 {
     char name[64];
-    for (size_t i = 0; i < t->chain.n_layers; i++) {
+    for (size_t i = 0; i < t->chain.n_units; i++) {
         const struct mat to = p->draws[i];
         if (!to.p)
             continue;
-        const int kind = transmit_draws_of(t->chain.layers[i].transmit, false);
+        const int kind = transmit_draws_of(t->chain.units[i].transmit, false);
         assert(kind == DRAWS_UNIFORM); /* normal noise is of training alone */
         snprintf(name, sizeof name, "evaluation.%s.%s.%zu", dataset_stream(split), transmit_draws_names[kind], i);
         struct rng r = rng_stream((uint64_t)t->config->seed, name);

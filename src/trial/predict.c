@@ -7,10 +7,10 @@ void predict(struct trial *t, struct pass *p, size_t samples, void (*draw)(void 
 {
     const struct loss_def *loss = (const struct loss_def *)t->config->loss.part;
     const size_t random = chain_first_random(&t->chain);
-    if (random < t->chain.n_layers)
+    if (random < t->chain.n_units)
         draw(self, p, 0);
     chain_forward(p);
-    if (random == t->chain.n_layers || samples == 1)
+    if (random == t->chain.n_units || samples == 1)
         return;
     const struct mat out = pass_output(p), mean = p->gradient; /* which evaluations have no other use for */
     loss->average(out, 0, mean);

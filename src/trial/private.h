@@ -4,6 +4,7 @@
 
 #include "base/rng.h"
 #include "credit/credit.h"
+#include "data/dataset.h"
 #include "optim/optim.h"
 #include "trial/trial.h"
 
@@ -65,6 +66,7 @@ struct trial {
     const struct config *config;
     char key[65];
     struct arena memory;  /* of the trial's life */
+    struct arena *shapes; /* of what describes it: memory, except when its size is measured */
     struct arena scratch; /* evaluation passes; rewound after each */
     struct data_shape data;
     const struct dataset_def *dataset;
@@ -75,8 +77,10 @@ struct trial {
     real *gradient;
     struct references *references; /* for metrics that compare with something; else NULL */
     real *direction; /* a probe's own update, to be judged in place of the step's; else NULL */
-    real *kept_gradient; /* of layers already moved, when layers are updated in turn; else NULL */
+    real *kept_gradient; /* of units already moved, when units are updated in turn; else NULL */
+    struct mat *kept_targets; /* of the first pass, when they are kept meanwhile; else NULL */
     struct optimizer forward, feedback;
+    bool *asked; /* [n_feedback]: who takes the present feedback step */
     struct feedback_only feedback_only;
     struct noise pass_noise;     /* input and transmissions, once per step */
     struct noise feedback_noise; /* once per feedback step */
@@ -110,6 +114,8 @@ void config_check(const struct node *tree, struct config *c, struct arena *a, st
 /* Everything a trial allocates for training, with initial weights but without data: what a probe needs. */
 int trial_setup(struct trial *t, const struct config *c, bool initial_weights, struct err *e);
 void trial_teardown(struct trial *t);
+/* What of it takes memory, in t->memory, which may count only. Data, weights and streams of noise come after. */
+int trial_open_parts(struct trial *t, const struct config *c, struct arena *shapes, struct err *e);
 /* The choice of parts a configuration stands for. */
 struct credit_choice config_credit(const struct config_algorithm *a);
 /* What moves the parameters of a layer: its own optimizer, or train.optimizer. */
@@ -131,10 +137,14 @@ int step_train(struct trial *t, bool draw, struct err *e);
 void optimizer_step(struct optimizer *o, size_t group, int64_t count);
 /* Before a minibatch of training or of feedback training: what depends on the epoch, and with draw the random numbers of its pass, at `item` of their streams. */
 void step_begin(struct trial *t, uint64_t item, bool draw);
-/* A step of the feedback weights on the pass as it stands, after credit_refresh. item: of the noise's streams. */
-int feedback_step(struct trial *t, uint64_t item, int64_t count, bool draw, struct err *e);
-/* Feedback steps that go with a training minibatch. */
-int64_t feedback_steps_per_minibatch(const struct config_feedback *f);
+enum { FEEDBACK_ALL = -1 }; /* in place of a number: every unit takes the step */
+/* Step `number` (from 0) of the feedback weights on the pass as it stands, after credit_refresh. item: of the noise's streams. */
+int feedback_step(struct trial *t, uint64_t item, int64_t number, bool draw, struct err *e);
+/* The optimizers of the feedback units that take step `number` of a minibatch. */
+void feedback_move(struct trial *t, int64_t number);
+/* Feedback steps that go with a training minibatch: of unit i, and the most of any. */
+int64_t feedback_steps(const struct config_feedback *f, size_t i);
+int64_t feedback_most_steps(const struct config_feedback *f);
 
 /* ---- feedback_only.c ---- */
 int feedback_only_open(struct trial *t, struct err *e);
@@ -184,10 +194,7 @@ enum compares {
 /* Of all metrics of a trial's log. */
 unsigned references_asked(const struct config *c);
 int references_open(struct trial *t, struct err *e);
-/* Reals that they take. */
-int references_reals(const struct config *c, const struct chain *chain, double *n, struct arena *a, struct err *e);
 int references_take(struct trial *t, struct err *e);
-void references_close(struct trial *t);
 /* The update of one reference at the present pass. */
 int reference_take(struct trial *t, struct reference *r, real *gradient, struct err *e);
 /* Turns ERR_SINGULAR into a gradient of NaN; other codes pass. */
@@ -200,17 +207,14 @@ bool angle_between(size_t n, const struct mat *a, const struct mat *b, double *d
 bool angle_of_layer(struct trial *t, size_t layer, bool biases, real *other, double *degrees);
 
 /* ---- gauss_newton.c ---- */
-double gauss_newton_reals(const struct chain *chain, size_t rows, bool step);
 int gauss_newton_open(struct trial *t, bool step, struct err *e);
 int gauss_newton_take(struct trial *t, struct err *e);
-void gauss_newton_close(struct gauss_newton *g);
 /* The Gauss-Newton step of every layer. */
 real *gauss_newton_step(struct gauss_newton *g);
 int nullspace_measure(struct trial *t, const struct measure_def *m, struct sink *sink, struct err *e);
 int jacobian_condition_measure(struct trial *t, const struct measure_def *m, struct sink *sink, struct err *e);
 
 /* ---- gnt_search.c ---- */
-double gnt_search_reals(const struct chain *chain);
 int gnt_search_open(struct trial *t, struct err *e);
 int gnt_search_take(struct trial *t, struct err *e);
 int gnt_search_measure(struct trial *t, const struct measure_def *m, struct sink *sink, struct err *e);

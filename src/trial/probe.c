@@ -1,168 +1,38 @@
 /* tprun probe: one training step of one trial on given parameters, batch and noise, and everything it computed. docs/probe.md. */
 #include "trial/private.h"
 
-#include "base/safetensors.h"
+#include "trial/probe_input.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- input ---- */
-
-struct input {
-    struct safetensors file;
-    bool *used;
-};
-
-static int wrong_shape(const char *name, const struct tensor *t, size_t rank, const size_t *shape, struct err *e)
-{
-    char found[128], expected[128];
-    struct tensor want = { .rank = rank };
-    memcpy(want.shape, shape, rank * sizeof *shape);
-    return err_set(e, ERR_FORMAT, "tensor '%s' has shape %s, expected %s", name, tensor_shape_text(t, found, sizeof found),
-                   tensor_shape_text(&want, expected, sizeof expected));
-}
-
-/* The tensor of this name and shape, marked as used. */
-static int take(struct input *in, const char *name, size_t rank, const size_t *shape, bool integer, const struct tensor **out, struct err *e)
-{
-    const struct tensor *t = safetensors_find(&in->file, name);
-    char text[128];
-    struct tensor want = { .rank = rank };
-    memcpy(want.shape, shape, rank * sizeof *shape);
-    if (!t)
-        return err_set(e, ERR_FORMAT, "missing tensor '%s' of shape %s", name, tensor_shape_text(&want, text, sizeof text));
-    in->used[t - in->file.tensors] = true;
-    bool same = t->rank == rank;
-    for (size_t i = 0; same && i < rank; i++)
-        same = t->shape[i] == shape[i];
-    if (!same)
-        return wrong_shape(name, t, rank, shape, e);
-    if ((t->dtype == DTYPE_I64) != integer)
-        return err_set(e, ERR_FORMAT, "tensor '%s' holds %s, expected %s", name, integer ? "floating-point numbers" : "integers",
-                       integer ? "integers (I64)" : "F32 or F64");
-    *out = t;
-    return 0;
-}
-
-static int read_layer(struct input *in, const struct layer *l, const char *prefix, real *weights, struct err *e)
-{
-    char name[96];
-    for (size_t j = 0; j < l->n_params; j++) {
-        const struct param *p = &l->params[j];
-        const size_t shape[2] = { p->rows, p->cols };
-        const struct tensor *t;
-        layer_param_name(l, j, prefix, name, sizeof name);
-        TRY(take(in, name, p->rank, shape, false, &t, e));
-        for (size_t i = 0; i < t->n; i++)
-            weights[p->offset + i] = (real)tensor_get(t, i);
-    }
-    return 0;
-}
-
-/* From batch-first [B, T, n] in the file to time-major [T][B][n]; flat [B, n] is T = 1. */
-static int read_rows(struct input *in, const char *name, size_t rows, size_t length, size_t n, bool sequence, real *out, struct err *e)
-{
-    const size_t flat[2] = { rows, n }, steps[3] = { rows, length, n };
-    const struct tensor *t;
-    TRY(take(in, name, sequence ? 3 : 2, sequence ? steps : flat, false, &t, e));
-    for (size_t b = 0; b < rows; b++)
-        for (size_t k = 0; k < length; k++)
-            for (size_t j = 0; j < n; j++)
-                out[(k * rows + b) * n + j] = (real)tensor_get(t, (b * length + k) * n + j);
-    return 0;
-}
-
-static int read_labels(struct input *in, struct trial *t, struct err *e)
-{
-    const size_t b = t->pass.rows, steps = t->chain.per_step, n = t->data.classes ? 1 : t->data.outputs;
-    const size_t shape[3] = { b, steps > 1 ? steps : t->data.outputs, t->data.outputs };
-    const size_t rank = (steps > 1 ? 2 : 1) + (t->data.classes ? 0 : 1);
-    const struct tensor *y = NULL;
-    TRY(take(in, "batch.y", rank, shape, t->data.classes, &y, e));
-    for (size_t at = 0; at < y->n; at++) { /* [B, T, n] to time-major */
-        const size_t sample = at / (steps * n), step = at / n % steps, i = (step * b + sample) * n + at % n;
-        if (!t->data.classes) {
-            t->pass.batch.y.p[i] = (real)tensor_get(y, at);
-            continue;
-        }
-        const int64_t label = tensor_get_int(y, at);
-        if (label < 0 || (size_t)label >= t->data.outputs)
-            return err_set(e, ERR_FORMAT, "tensor 'batch.y': label %lld of sample %zu is not a class (0 to %zu)", (long long)label, sample,
-                           t->data.outputs - 1);
-        t->pass.batch.label[i] = label;
-    }
-    return 0;
-}
-
-/* [B, n], or [B, T, n] for a layer above one that gives all states. */
-static int read_draws(struct input *in, const struct trial *t, const char *name, struct mat to, struct err *e)
-{
-    const size_t steps = to.rows / t->pass.rows;
-    return to.p ? read_rows(in, name, t->pass.rows, steps, to.cols, steps > 1, to.p, e) : 0;
-}
-
-/* Random numbers of a training pass. */
-static int read_noise(struct input *in, struct trial *t, struct err *e)
-{
-    char name[64];
-    TRY(read_draws(in, t, "noise.input", t->pass.noise.draws, e));
-    TRY(read_draws(in, t, "noise.input", t->credit.input_noise, e));
-    for (size_t i = 0; i < t->chain.n_layers; i++) {
-        const char *kind = transmit_draws_names[transmit_draws_of(t->chain.layers[i].transmit, true)];
-        snprintf(name, sizeof name, "noise.%s.%zu", kind, i);
-        TRY(read_draws(in, t, name, t->pass.draws[i], e));
-    }
-    for (size_t i = 0; i < t->credit.n_feedback; i++) {
-        const struct feedback *f = &t->credit.feedback[i];
-        const char *kind = transmit_draws_names[transmit_draws_of(t->chain.layers[f->target].transmit, true)];
-        snprintf(name, sizeof name, "noise.feedback_%s.%zu", kind, f->target);
-        TRY(read_draws(in, t, name, f->resend, e));
-    }
-    return 0;
-}
-
-static int read_batch(struct input *in, struct trial *t, struct err *e)
-{
-    TRY(read_rows(in, "batch.x", t->pass.rows, t->data.length, t->data.features, t->data.sequence, t->pass.batch.x, e));
-    return read_labels(in, t, e);
-}
-
-static int check_all_used(const struct input *in, struct err *e)
-{
-    for (size_t i = 0; i < in->file.n_tensors; i++)
-        if (!in->used[i]) {
-            char text[128];
-            return err_set(e, ERR_FORMAT, "tensor '%s' of shape %s is not an input of this trial", in->file.tensors[i].name,
-                           tensor_shape_text(&in->file.tensors[i], text, sizeof text));
-        }
-    return 0;
-}
-
 /* direction.<parameter>: an update that metrics judge in place of the step's own, which is not known yet. */
 struct direction {
     real *values; /* [n_vector] */
-    bool any, *given; /* [n_layers * LAYER_MAX_PARAMS] */
+    bool any, **given; /* [n_units][n_params] */
 };
 
-static int read_direction(struct input *in, struct trial *t, struct direction *d, struct err *e)
+static int read_direction(struct probe_input *in, struct trial *t, struct direction *d, struct err *e)
 {
     d->values = arena_need(&t->scratch, t->chain.n_vector, sizeof *d->values);
-    d->given = arena_need(&t->scratch, t->chain.n_layers * LAYER_MAX_PARAMS, sizeof *d->given);
-    for (size_t i = 0; i < t->chain.n_layers; i++)
-        for (size_t j = 0; j < t->chain.layers[i].n_params; j++) {
-            const struct param *p = &t->chain.layers[i].params[j];
+    d->given = arena_need(&t->scratch, t->chain.n_units, sizeof *d->given);
+    for (size_t i = 0; i < t->chain.n_units; i++) {
+        d->given[i] = arena_need(&t->scratch, t->chain.units[i].n_params, sizeof **d->given);
+        for (size_t j = 0; j < t->chain.units[i].n_params; j++) {
+            const struct param *p = &t->chain.units[i].params[j];
             const size_t shape[2] = { p->rows, p->cols };
             char name[96], full[128];
             const struct tensor *values;
-            snprintf(full, sizeof full, "direction.%s", layer_param_name(&t->chain.layers[i], j, "layers", name, sizeof name));
+            snprintf(full, sizeof full, "direction.%s", unit_param_name(&t->chain.units[i], j, "layers", name, sizeof name));
             if (!safetensors_find(&in->file, full))
                 continue;
-            TRY(take(in, full, p->rank, shape, false, &values, e));
+            TRY(probe_take(in, full, p->rank, shape, false, &values, e));
             for (size_t k = 0; k < values->n; k++)
                 d->values[p->offset + k] = (real)tensor_get(values, k);
-            d->any = d->given[i * LAYER_MAX_PARAMS + j] = true;
+            d->any = d->given[i][j] = true;
         }
+    }
     return 0;
 }
 
@@ -171,33 +41,24 @@ static void set_direction(struct trial *t, const struct direction *d)
 {
     if (!d->any)
         return;
-    for (size_t i = 0; i < t->chain.n_layers; i++)
-        for (size_t j = 0; j < t->chain.layers[i].n_params; j++)
-            if (!d->given[i * LAYER_MAX_PARAMS + j])
-                mat_copy(layer_param(&t->chain.layers[i], j, t->gradient), layer_param(&t->chain.layers[i], j, d->values));
+    for (size_t i = 0; i < t->chain.n_units; i++)
+        for (size_t j = 0; j < t->chain.units[i].n_params; j++)
+            if (!d->given[i][j])
+                mat_copy(unit_param(&t->chain.units[i], j, t->gradient), unit_param(&t->chain.units[i], j, d->values));
     t->direction = d->values;
 }
 
-static int read_all(struct input *in, struct trial *t, struct direction *direction, bool metrics, struct err *e)
+static int read_all(struct probe_input *in, struct trial *t, struct direction *direction, bool metrics, struct err *e)
 {
     if (metrics)
         TRY(read_direction(in, t, direction, e));
-    for (size_t i = 0; i < t->chain.n_layers; i++)
-        TRY(read_layer(in, &t->chain.layers[i], "layers", t->chain.weights, e));
-    for (size_t i = 0; i < credit_n_feedback_layers(&t->credit); i++)
-        TRY(read_layer(in, credit_feedback_layer(&t->credit, i), "feedback", t->credit.feedback_weights, e));
-    for (size_t i = 0; i < t->credit.n_feedback; i++) {
-        const struct feedback *f = &t->credit.feedback[i];
-        if (!f->noise.p)
-            continue;
-        char name[64];
-        const size_t links = f->noise.rows / t->pass.rows;
-        snprintf(name, sizeof name, "noise.feedback.%zu", f->target);
-        TRY(read_rows(in, name, t->pass.rows, links, f->noise.cols, t->data.sequence, f->noise.p, e));
-    }
-    TRY(read_noise(in, t, e));
-    TRY(read_batch(in, t, e));
-    TRY(check_all_used(in, e));
+    for (size_t i = 0; i < t->chain.n_units; i++)
+        TRY(probe_read_layer(in, &t->chain.units[i], "layers", t->chain.weights, e));
+    for (size_t i = 0; i < credit_n_feedback_units(&t->credit); i++)
+        TRY(probe_read_layer(in, credit_feedback_unit(&t->credit, i), "feedback", t->credit.feedback_weights, e));
+    TRY(probe_read_noise(in, t, e));
+    TRY(probe_read_batch(in, t, e));
+    TRY(probe_all_used(in, e));
     chain_refresh(&t->chain);
     return 0;
 }
@@ -218,13 +79,13 @@ static void add_number(struct safetensors_writer *w, struct arena *a, const char
     safetensors_add(w, name, DTYPE_F64, 0, NULL, copy);
 }
 
-static void add_updates(struct safetensors_writer *w, struct arena *a, const struct layer *l, const char *prefix, const real *gradient)
+static void add_updates(struct safetensors_writer *w, struct arena *a, const struct unit *l, const char *prefix, const real *gradient)
 {
     char name[96], full[128];
     for (size_t j = 0; j < l->n_params; j++) {
         const struct param *p = &l->params[j];
         const size_t shape[2] = { p->rows, p->cols };
-        snprintf(full, sizeof full, "update.%s", layer_param_name(l, j, prefix, name, sizeof name));
+        snprintf(full, sizeof full, "update.%s", unit_param_name(l, j, prefix, name, sizeof name));
         add(w, a, full, p->rank, shape, gradient + p->offset, p->rows * p->cols);
     }
 }
@@ -233,9 +94,9 @@ static void add_updates(struct safetensors_writer *w, struct arena *a, const str
 static void add_states(struct safetensors_writer *w, struct arena *a, const struct trial *t, const struct pass *p, bool targets)
 {
     char name[64];
-    for (size_t i = 0; i < t->chain.n_layers; i++) {
-        const struct link *s = &p->stacks[i];
-        const bool recurrent = t->chain.layers[i].def->part.gives & GIVES_SEQUENCE;
+    for (size_t i = 0; i < t->chain.n_units; i++) {
+        const struct at *s = &p->stacks[i];
+        const bool recurrent = unit_is_recurrent(&t->chain.units[i]);
         const bool each_step = !recurrent && i > 0 && t->chain.per_step > 1; /* a layer on every state: [T, B, n] */
         const size_t b = p->rows, n = s->out.cols, first = recurrent ? b * n : 0, total = first + mat_n(s->out);
         const size_t flat[2] = { b, n }, every[3] = { t->chain.per_step, b, n }, steps[3] = { t->chain.links_of[i] + 1, b, n };
@@ -294,7 +155,7 @@ static int add_metrics(struct trial *t, struct safetensors_writer *w, struct are
 static int probe_step(struct trial *t, struct safetensors_writer *w, struct arena *a, const struct direction *direction, bool metrics, struct err *e)
 {
     const bool in_turn = t->kept_gradient != NULL;
-    const struct mapping_def *mapping = (const struct mapping_def *)t->config->algorithm.mapping.part;
+    const struct mapping_def *mapping = mapping_of(&t->credit);
     const bool targets = mapping->apply || mapping->own_target || t->config->algorithm.head > 0;
     if (in_turn) { /* states, targets and loss are those of the first pass, before any layer moves */
         chain_forward(&t->pass);
@@ -308,11 +169,11 @@ static int probe_step(struct trial *t, struct safetensors_writer *w, struct aren
     TRY(step_train(t, false, e));
     if (!in_turn)
         add_states(w, a, t, &t->pass, targets);
-    for (size_t i = 0; i < t->chain.n_layers; i++)
-        add_updates(w, a, &t->chain.layers[i], "layers", t->gradient);
+    for (size_t i = 0; i < t->chain.n_units; i++)
+        add_updates(w, a, &t->chain.units[i], "layers", t->gradient);
     if (t->feedback.n_groups)
         for (size_t i = 0; i < t->credit.n_feedback; i++)
-            add_updates(w, a, &t->credit.feedback[i].layer, "feedback", t->credit.feedback_gradient);
+            add_updates(w, a, &t->credit.feedback[i].unit, "feedback", t->credit.feedback_gradient);
     set_direction(t, direction);
     return metrics ? add_metrics(t, w, a, e) : 0;
 }
@@ -321,30 +182,30 @@ static int probe_step(struct trial *t, struct safetensors_writer *w, struct aren
 
 /* Draws of an evaluation: noise.uniform.<i> [M, B, n], with a pass for each entry of the first axis. */
 struct given_draws {
-    const struct tensor **tensors; /* [n_layers], NULL for layers without */
+    const struct tensor **tensors; /* [n_units], NULL for layers without */
 };
 static void give_draws(void *self, struct pass *p, size_t number)
 {
     const struct given_draws *given = self;
-    for (size_t i = 0; i < p->chain->n_layers; i++)
+    for (size_t i = 0; i < p->chain->n_units; i++)
         for (size_t j = 0; given->tensors[i] && j < mat_n(p->draws[i]); j++)
             p->draws[i].p[j] = (real)tensor_get(given->tensors[i], number * mat_n(p->draws[i]) + j);
 }
 
-static int read_evaluation(struct input *in, struct trial *t, const struct pass *p, struct given_draws *given, struct err *e)
+static int read_evaluation(struct probe_input *in, struct trial *t, const struct pass *p, struct given_draws *given, struct err *e)
 {
-    for (size_t i = 0; i < t->chain.n_layers; i++)
-        TRY(read_layer(in, &t->chain.layers[i], "layers", t->chain.weights, e));
-    given->tensors = arena_need(&t->scratch, t->chain.n_layers, sizeof *given->tensors);
-    for (size_t i = 0; i < t->chain.n_layers; i++) {
+    for (size_t i = 0; i < t->chain.n_units; i++)
+        TRY(probe_read_layer(in, &t->chain.units[i], "layers", t->chain.weights, e));
+    given->tensors = arena_need(&t->scratch, t->chain.n_units, sizeof *given->tensors);
+    for (size_t i = 0; i < t->chain.n_units; i++) {
         char name[64];
         const size_t shape[3] = { (size_t)t->config->log.samples, p->draws[i].rows, p->draws[i].cols };
-        snprintf(name, sizeof name, "noise.%s.%zu", transmit_draws_names[transmit_draws_of(t->chain.layers[i].transmit, false)], i);
+        snprintf(name, sizeof name, "noise.%s.%zu", transmit_draws_names[transmit_draws_of(t->chain.units[i].transmit, false)], i);
         if (p->draws[i].p)
-            TRY(take(in, name, 3, shape, false, &given->tensors[i], e));
+            TRY(probe_take(in, name, 3, shape, false, &given->tensors[i], e));
     }
-    TRY(read_batch(in, t, e));
-    return check_all_used(in, e);
+    TRY(probe_read_batch(in, t, e));
+    return probe_all_used(in, e);
 }
 
 /* The most probable class of every row and the number of rows where that is not the label. */
@@ -372,7 +233,7 @@ static void add_classes(struct safetensors_writer *w, struct arena *a, const str
 }
 
 /* What a log would say of the batch, and the states of the last pass. */
-static int probe_evaluation(struct trial *t, struct input *in, struct safetensors_writer *w, struct err *e)
+static int probe_evaluation(struct trial *t, struct probe_input *in, struct safetensors_writer *w, struct err *e)
 {
     struct arena *a = &t->scratch;
     struct given_draws given;
@@ -394,7 +255,7 @@ static int probe_evaluation(struct trial *t, struct input *in, struct safetensor
 int trial_probe(const struct config *c, const char *input, const char *output, struct probe_options options, struct err *e)
 {
     struct trial t = { 0 };
-    struct input in = { 0 };
+    struct probe_input in = { 0 };
     struct safetensors_writer w = { 0 };
     struct direction direction = { 0 };
     int code = trial_setup(&t, c, false, e);

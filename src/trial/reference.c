@@ -17,52 +17,23 @@ unsigned references_asked(const struct config *c)
     return asked;
 }
 
-/* The credit of a preset over the chain of the method under test, which has `head` layers in its head. */
-static int reference_shape(struct reference *r, const char *preset, const struct config *c, const struct chain *chain, size_t head, struct arena *a,
-                           struct err *e)
-{
-    TRY(config_preset(preset, &r->algorithm, a, e));
-    if (strcmp(preset, "gnt") == 0)
-        ((struct pinv_options *)r->algorithm.mapping.opts)->damping = c->log.damping;
-    struct credit_choice choice = config_credit(&r->algorithm);
-    if (chain->per_step > 1) /* the layers above the recurrent one follow the exact gradient, whatever the method */
-        choice.head = head;
-    return credit_shape(&r->credit, &choice, chain, a, e);
-}
-
+/* The credit of a preset over the chain of the method under test. */
 static int reference_open(struct trial *t, struct reference **out, const char *preset, struct err *e)
 {
     struct arena *a = &t->memory;
     struct reference *r = *out = arena_alloc(a, 1, sizeof *r);
     if (!r)
         return err_set(e, ERR_MEMORY, "not enough memory for the reference gradient");
-    TRY(reference_shape(r, preset, t->config, &t->chain, t->credit.choice.head, a, e));
+    TRY(config_preset(preset, &r->algorithm, t->shapes, e));
+    if (strcmp(preset, "gnt") == 0)
+        ((struct pinv_options *)r->algorithm.mapping.opts)->damping = t->config->log.damping;
+    struct credit_choice choice = config_credit(&r->algorithm);
+    if (t->chain.per_step > 1) /* the units above the recurrent one follow the exact gradient, whatever the method */
+        choice.head = t->credit.choice.head;
+    TRY(credit_shape(&r->credit, &choice, &t->chain, t->shapes, e));
     TRY(credit_open(&r->credit, t->pass.rows, a, e));
     r->gradient = arena_alloc(a, t->chain.n_vector, sizeof *r->gradient);
     return r->gradient ? 0 : err_set(e, ERR_MEMORY, "not enough memory for the reference gradient");
-}
-
-int references_reals(const struct config *c, const struct chain *chain, double *n, struct arena *a, struct err *e)
-{
-    static const struct {
-        unsigned asked;
-        const char *preset;
-    } all[] = { { COMPARES_BP, "bp" }, { COMPARES_GNT | COMPARES_SEARCH, "gnt" } };
-    const size_t rows = (size_t)c->train.batch_size;
-    const unsigned asked = references_asked(c);
-    struct reference r;
-    *n = 0;
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
-        if (!(asked & all[i].asked))
-            continue;
-        TRY(reference_shape(&r, all[i].preset, c, chain, (size_t)c->algorithm.head, a, e));
-        *n += credit_reals(&r.credit, rows) + (double)chain->n_vector;
-    }
-    if (asked & COMPARES_SEARCH)
-        *n += gnt_search_reals(chain);
-    if (asked & (COMPARES_GN | COMPARES_JACOBIAN))
-        *n += gauss_newton_reals(chain, rows, asked & COMPARES_GN);
-    return 0;
 }
 
 int references_open(struct trial *t, struct err *e)
@@ -119,16 +90,4 @@ int references_take(struct trial *t, struct err *e)
         TRY(gauss_newton_take(t, e));
     r->taken = true;
     return 0;
-}
-
-void references_close(struct trial *t)
-{
-    struct references *r = t->references;
-    if (!r)
-        return;
-    if (r->bp)
-        credit_finish(&r->bp->credit);
-    if (r->gnt)
-        credit_finish(&r->gnt->credit);
-    gauss_newton_close(r->gauss_newton);
 }

@@ -1,56 +1,52 @@
 /* What a trial takes and costs, from shapes alone. */
 #include "trial/private.h"
 
-#include "credit/feedback.h"
-#include "net/transmit.h"
 #include <stdio.h>
 
-/* The product of a feedback layer with `rows` rows; through the hidden layer that too. */
-static double feedback_product(const struct credit *credit, const struct feedback *f, double rows)
+/* The product of a feedback unit with `rows` rows; through the hidden one that too. */
+static double feedback_product(const struct feedback *f, size_t rows)
 {
-    double n = 2 * rows * (double)f->layer.n_in * (double)f->layer.n_out;
-    if (f->through_hidden)
-        n += 2 * rows * (double)credit->hidden->layer.n_in * (double)credit->hidden->units;
-    return n;
+    double product, n = f->unit.def->flops(&f->unit, rows, &product);
+    return n + (f->by ? f->by->def->flops(f->by, rows, &product) : 0);
 }
 
 /* One product with the weights of link k. */
 static double link_product(const struct chain *chain, size_t k, size_t rows)
 {
-    const struct layer *l = &chain->layers[chain->layer_of[k]];
+    const struct unit *l = &chain->units[chain->unit_of[k]];
     double product;
     (void)l->def->flops(l, rows, &product);
     return product;
 }
 
 /* One step of the feedback weights beside the mapping's refresh: for each layer the way up from its state, the way back,
- * and the gradient. A loss that works on a block of rows for every layer sends all of them up together, twice (at the state
+ * and the gradient, as often as `steps` says (NULL: once). A loss that works on a block of rows for every layer sends all of them up together, twice (at the state
  * and its displacement), and on route chain down together. */
-static double loss_flops(const struct chain *chain, const struct credit *credit, size_t rows)
+static double loss_flops(const struct chain *chain, const struct credit *credit, const struct config_feedback *steps, size_t rows)
 {
-    const struct fbloss_def *loss = (const struct fbloss_def *)credit->choice.feedback_loss.part;
+    const struct fbloss_def *loss = fbloss_of(credit);
     const bool direct = credit->choice.route == ROUTE_DIRECT;
     double n = 0;
     for (size_t i = 0; loss->grads && i < credit->n_feedback; i++) {
         const struct feedback *f = &credit->feedback[i];
         const size_t links = direct ? 1 : chain->links_of[f->through];
-        const double down = feedback_product(credit, f, (double)(links * rows));
-        const size_t last = direct && !loss->feed_forward ? chain->layer_of[credit->n - 1] : f->through;
+        const double down = feedback_product(f, links * rows);
+        const size_t last = direct && !loss->grads_of_all ? chain->unit_of[credit->n - 1] : f->through;
+        const double times = steps ? (double)feedback_steps(steps, i) : 1;
         double up = 0;
         for (size_t j = f->through; j <= last; j++)
             up += (double)chain->links_of[j] * link_product(chain, chain->first_link[j], rows);
-        if (loss->feed_forward)
-            n += 2 * (double)(i + 1) * up + (direct ? 1 : (double)(i + 1)) * down + 2 * down;
+        if (loss->grads_of_all)
+            n += times * (2 * (double)(i + 1) * up + (direct ? 1 : (double)(i + 1)) * down + 2 * down);
         else
-            n += up + 2 * down;
+            n += times * (up + 2 * down);
     }
     return n;
 }
 
 static double refresh_flops(const struct credit *credit, size_t rows)
 {
-    const struct mapping_def *mapping = (const struct mapping_def *)credit->choice.mapping.part;
-    return mapping->flops ? mapping->flops(credit, rows) : 0;
+    return mapping_of(credit)->flops ? mapping_of(credit)->flops(credit, rows) : 0;
 }
 
 /* Displacements of all links: one product each, with what the mapping has for the link. */
@@ -58,14 +54,14 @@ static double propagate_flops(const struct chain *chain, const struct credit *cr
 {
     const bool direct = credit->choice.route == ROUTE_DIRECT;
     double n = 0;
-    if (((const struct propagate_def *)credit->choice.propagate.part)->part.needs == 0)
+    if (credit->choice.propagate.part->needs == 0)
         return 0;
     for (size_t k = 0; k + 1 < credit->n; k++) {
         const struct feedback *f = credit_feedback_of(credit, k);
         if (f)
-            n += feedback_product(credit, f, (double)rows);
+            n += feedback_product(f, rows);
         else if (direct) /* a matrix per sample */
-            n += 2 * (double)rows * (double)chain->layers[chain->layer_of[k]].n_out * (double)chain->layers[chain->layer_of[credit->n - 1]].n_out;
+            n += 2 * (double)rows * (double)chain->units[chain->unit_of[k]].out.n * (double)chain->units[chain->unit_of[credit->n - 1]].out.n;
         else
             n += link_product(chain, k + 1, rows);
     }
@@ -78,103 +74,90 @@ static double propagate_flops(const struct chain *chain, const struct credit *cr
 double step_flops(const struct config *c, const struct chain *chain, const struct credit *credit)
 {
     const struct update_options *o = credit->choice.update.opts;
-    const struct update_def *update = (const struct update_def *)credit->choice.update.part;
     const struct config_feedback *feedback = &c->algorithm.feedback;
     const size_t rows = (size_t)c->train.batch_size;
     double forward = 0, back = 0, product;
-    for (size_t i = 0; i < chain->n_layers; i++)
-        forward += (double)chain->links_of[i] * chain->layers[i].def->flops(&chain->layers[i], i > 0 ? rows * chain->per_step : rows, &product);
-    for (size_t k = update->needs_signals ? 1 : credit->n; k < chain->n_links; k++)
+    for (size_t i = 0; i < chain->n_units; i++)
+        forward += (double)chain->links_of[i] * chain->units[i].def->flops(&chain->units[i], i > 0 ? rows * chain->per_step : rows, &product);
+    for (size_t k = update_of(credit)->goes_through ? 1 : credit->n; k < chain->n_links; k++)
         back += link_product(chain, k, k < credit->n ? rows : rows * chain->per_step);
     const double refresh = refresh_flops(credit, rows);
     const double once = 2 * forward + back + refresh + propagate_flops(chain, credit, rows);
-    const double steps = feedback->optimizer.part ? (double)feedback_steps_per_minibatch(feedback) : 0;
-    return (o->order == ORDER_SIMULTANEOUS ? 1 : (double)chain->n_layers) * once +
-           steps * (loss_flops(chain, credit, rows) + (feedback->schedule == FEEDBACK_FIRST ? refresh : 0));
+    const double steps = (double)feedback_most_steps(feedback);
+    return (o->order == ORDER_SIMULTANEOUS ? 1 : (double)chain->n_units) * once +
+           (feedback->optimizer.part ? loss_flops(chain, credit, feedback, rows) + (feedback->schedule == FEEDBACK_FIRST ? steps * refresh : 0) : 0);
 }
 
 /* A forward pass, and a step of the feedback weights. */
 double feedback_flops(const struct chain *chain, const struct credit *credit, size_t rows)
 {
-    return chain_flops(chain, rows) + refresh_flops(credit, rows) + loss_flops(chain, credit, rows);
+    return chain_flops(chain, rows) + refresh_flops(credit, rows) + loss_flops(chain, credit, NULL, rows);
 }
 
-/* Reals of the layers: weights, update directions, their factors and a transposed copy; the factors of a training pass and
- * what layers work with. */
-static double chain_reals(const struct config *c, const struct chain *chain, size_t rows)
+/* Bytes that are counted, where a number of the trial takes `width` of them. */
+static double bytes_of(const struct arena *a, double width)
 {
-    const double b = (double)rows, steps = (double)chain->per_step;
-    double n = 4.0 * (double)chain->n_vector;
-    n += b * (double)(chain->data.length * chain->data.features) + 3 * b * steps * (double)chain->data.outputs;
-    if (c->network.input_noise.std > 0)
-        n += 2 * b * (double)chain->data.features;
-    for (size_t i = 0; i < chain->n_layers; i++) {
-        const struct layer *l = &chain->layers[i];
-        const bool recurrent = l->def->part.gives & GIVES_SEQUENCE;
-        const double links = i > 0 ? steps : (double)chain->links_of[i];
-        n += b * (links * (double)(l->n_out + l->n_pre + l->n_saved + l->n_delta) + (double)(l->n_delta + (recurrent ? 2 * l->n_out : 0)));
-        if (l->transmit.part)
-            n += (transmit_draws_of(l->transmit, true) == DRAWS_NONE ? 1 : 2) * b * steps * (double)l->n_out;
+    return (double)(a->used - (a->numbers - a->doubles)) + (double)(a->numbers - a->doubles) * width / (double)sizeof(real);
+}
+
+/* What a trial takes beside its data: a dry run of its opening, and of an evaluation. */
+static int measure_memory(struct trial *t, const struct config *c, double *bytes, struct arena *a, struct err *e)
+{
+    const double width = c->precision == PRECISION_DOUBLE ? 8 : 4;
+    struct pass p;
+    arena_init_counting(&t->memory);
+    arena_init_counting(&t->scratch);
+    int code = trial_open_parts(t, c, a, e);
+    if (code == 0) {
+        const size_t split = t->data.eval_size > t->data.test_size ? t->data.eval_size : t->data.test_size;
+        code = pass_init(&p, &t->chain, evaluation_rows(&t->chain, split, width), false, &t->scratch, e);
     }
-    return n;
+    *bytes = bytes_of(&t->memory, width) + bytes_of(&t->scratch, width) + 65536; /* and small things */
+    arena_finish(&t->memory);
+    arena_finish(&t->scratch);
+    return code;
 }
 
-/* Per parameter; those without a state have room for one. */
-static double n_slots(struct chosen optimizer)
+/* "dense", "unit (dense, dense)" */
+static const char *kind_of(const struct unit *u, struct arena *a)
 {
-    const struct optim_def *def = (const struct optim_def *)optimizer.part;
-    return def->n_slots ? (double)def->n_slots : 1;
+    const char *text = u->def->part.name;
+    for (size_t j = 0; j < u->n_inner; j++)
+        text = arena_printf(a, "%s%s%s", text, j ? ", " : " (", kind_of(&u->inner[j], a));
+    return u->n_inner ? arena_printf(a, "%s)", text) : text;
 }
 
-/* Reals of the optimizers' state. */
-static double slots(const struct config *c, const struct chain *chain, const struct credit *credit)
+static void describe(const struct chain *chain, size_t i, size_t rows, struct trial_layer_size *s, struct arena *a)
 {
-    double n = 0;
-    for (size_t i = 0; i < chain->n_layers; i++)
-        n += n_slots(config_optimizer(c, i)) * (double)layer_n_weights(&chain->layers[i]);
-    const struct chosen feedback = c->algorithm.feedback.optimizer;
-    for (size_t i = 0; feedback.part && i < credit->n_feedback; i++)
-        n += n_slots(feedback) * (double)layer_n_weights(&credit->feedback[i].layer);
-    return n;
+    const struct unit *u = &chain->units[i];
+    s->kind = kind_of(u, a);
+    s->n_weights = unit_n_weights(u);
+    if (unit_is_recurrent(u))
+        snprintf(s->shape, sizeof s->shape, "(%zu, %zu, %zu) -> (%zu, %zu)", rows, chain->links_of[i], u->n_side, rows, u->out.n);
+    else
+        snprintf(s->shape, sizeof s->shape, "(%zu, %zu) -> (%zu, %zu)", rows, u->in.n, rows, u->out.n);
 }
 
 int trial_measure(const struct config *c, struct trial_size *size, struct arena *a, struct err *e)
 {
-    struct data_shape data = { 0 };
-    struct chain chain;
-    struct credit credit;
-    const struct credit_choice choice = config_credit(&c->algorithm);
-    TRY(((const struct dataset_def *)c->dataset.part)->shape(c->dataset.opts, &data, e));
-    TRY(chain_shape(&chain, &c->network.layers, &data, NULL, a, e));
-    TRY(credit_shape(&credit, &choice, &chain, a, e));
+    struct trial t = { 0 };
+    const struct chain *chain = &t.chain;
     const size_t rows = (size_t)c->train.batch_size;
-    *size = (struct trial_size){ .n_layers = chain.n_layers, .n_weights = chain.n_weights, .n_feedback_weights = credit.n_feedback_weights };
-    size->layers = arena_need(a, chain.n_layers, sizeof *size->layers);
-    for (size_t i = 0; i < chain.n_layers; i++) {
-        const struct layer *l = &chain.layers[i];
-        struct trial_layer_size *s = &size->layers[i];
-        s->kind = l->def->part.name;
-        s->n_weights = layer_n_weights(l);
-        if (chain.links_of[i] > 1)
-            snprintf(s->shape, sizeof s->shape, "(%zu, %zu, %zu) -> (%zu, %zu)", rows, chain.links_of[i], l->n_side, rows, l->n_out);
-        else
-            snprintf(s->shape, sizeof s->shape, "(%zu, %zu) -> (%zu, %zu)", rows, l->n_in, rows, l->n_out);
-    }
-    const double width = c->precision == PRECISION_DOUBLE ? 8 : 4;
-    const struct update_options *update = c->algorithm.update.opts;
-    const size_t largest_split = data.eval_size > data.test_size ? data.eval_size : data.test_size;
-    double references;
-    TRY(references_reals(c, &chain, &references, a, e));
-    const double reals = chain_reals(c, &chain, rows) + credit_reals(&credit, rows) + slots(c, &chain, &credit) + references +
-                         (update->order == ORDER_SIMULTANEOUS ? 0 : (double)chain.n_vector);
-    const double evaluation = (double)evaluation_rows(&chain, largest_split, width) * chain_reals_per_row(&chain);
-    size->memory_bytes = width * (reals + evaluation) + 65536; /* and small things */
-    size->flops_per_step = step_flops(c, &chain, &credit);
-    size->flops_per_log = chain_flops(&chain, data.eval_size + data.test_size);
-    size->flops_per_feedback = feedback_flops(&chain, &credit, rows);
-    size->n_feedback = feedback_only_total(c, &data);
-    if (chain_first_random(&chain) < chain.n_layers)
+    double bytes;
+    TRY(measure_memory(&t, c, &bytes, a, e));
+    *size = (struct trial_size){ .n_layers = chain->n_units,
+                                 .n_weights = chain->n_weights,
+                                 .n_feedback_weights = t.credit.n_feedback_weights,
+                                 .memory_bytes = bytes };
+    size->layers = arena_need(a, chain->n_units, sizeof *size->layers);
+    for (size_t i = 0; i < chain->n_units; i++)
+        describe(chain, i, rows, &size->layers[i], a);
+    size->flops_per_step = step_flops(c, chain, &t.credit);
+    size->flops_per_log = chain_flops(chain, t.data.eval_size + t.data.test_size);
+    size->flops_per_feedback = feedback_flops(chain, &t.credit, rows);
+    size->n_feedback = feedback_only_total(c, &t.data);
+    if (chain_first_random(chain) < chain->n_units)
         size->flops_per_log *= (double)c->log.samples;
-    size->iterations = config_budget(c, &data);
+    size->iterations = config_budget(c, &t.data);
     return 0;
 }

@@ -12,30 +12,63 @@ void optimizer_step(struct optimizer *o, size_t group, int64_t count)
               g->slots);
 }
 
-int feedback_step(struct trial *t, uint64_t item, int64_t count, bool draw, struct err *e)
+/* One value, or one per feedback unit. */
+static double value_of(struct reals values, size_t i)
+{
+    return values.n == 1 ? values.items[0] : values.items[i];
+}
+
+int64_t feedback_steps(const struct config_feedback *f, size_t i)
+{
+    const int64_t steps = (int64_t)value_of(f->steps, i);
+    return f->schedule == FEEDBACK_FIRST ? steps : steps > 0;
+}
+
+int64_t feedback_most_steps(const struct config_feedback *f)
+{
+    int64_t most = 0;
+    for (size_t i = 0; i < f->steps.n; i++)
+        most = feedback_steps(f, i) > most ? feedback_steps(f, i) : most;
+    return most;
+}
+
+/* Whether all feedback units take step `number` of a minibatch; those that do are noted. FEEDBACK_ALL: of a feedback-only one. */
+static bool ask(struct trial *t, int64_t number)
+{
+    bool all = true;
+    for (size_t i = 0; i < t->credit.n_feedback; i++) {
+        t->asked[i] = number == FEEDBACK_ALL || number < feedback_steps(&t->config->algorithm.feedback, i);
+        all &= t->asked[i];
+    }
+    return all;
+}
+
+void feedback_move(struct trial *t, int64_t number)
+{
+    for (size_t i = 0; i < t->feedback.n_groups; i++)
+        if (t->asked[i]) /* a unit's optimizer counts its own steps */
+            optimizer_step(&t->feedback, i,
+                           t->feedback_only.done + t->step * feedback_steps(&t->config->algorithm.feedback, i) + (number == FEEDBACK_ALL ? 0 : number) + 1);
+}
+
+int feedback_step(struct trial *t, uint64_t item, int64_t number, bool draw, struct err *e)
 {
     if (draw)
         noise_draw(&t->feedback_noise, item);
-    TRY(credit_feedback(&t->credit, &t->pass, e));
-    for (size_t i = 0; i < t->feedback.n_groups; i++)
-        optimizer_step(&t->feedback, i, count);
+    TRY(credit_feedback(&t->credit, &t->pass, ask(t, number) ? NULL : t->asked, e));
+    feedback_move(t, number);
     return 0;
-}
-
-int64_t feedback_steps_per_minibatch(const struct config_feedback *f)
-{
-    return f->schedule == FEEDBACK_FIRST ? f->steps : f->steps > 0;
 }
 
 /* Notes the first parameter with a value that is not finite in `vector` (weights or update directions), for the record of a diverged trial. */
 static bool find_bad(struct trial *t, real *vector)
 {
-    for (size_t i = 0; i < t->chain.n_layers; i++) {
-        const struct layer *l = &t->chain.layers[i];
+    for (size_t i = 0; i < t->chain.n_units; i++) {
+        const struct unit *l = &t->chain.units[i];
         for (size_t j = 0; j < l->n_params; j++)
-            if (!mat_all_finite(layer_param(l, j, vector))) {
+            if (!mat_all_finite(unit_param(l, j, vector))) {
                 t->bad_layer = (int64_t)i;
-                layer_param_name(l, j, "layers", t->bad_tensor, sizeof t->bad_tensor);
+                unit_param_name(l, j, "layers", t->bad_tensor, sizeof t->bad_tensor);
                 return true;
             }
     }
@@ -85,7 +118,7 @@ static int sequential(struct trial *t, int order, struct err *e)
     struct credit *c = &t->credit;
     if (order == ORDER_SEQUENTIAL_KEPT)
         for (size_t k = 0; k < c->n; k++)
-            mat_add(t->pass.links[k].out, c->d[k], c->kept[k]);
+            mat_add(t->pass.links[k].out, c->d[k], t->kept_targets[k]);
     TRY(check_update(t, e));
     optimizer_step(&t->forward, 0, t->step + 1);
     for (size_t i = 1; i < t->forward.n_groups; i++) {
@@ -98,7 +131,7 @@ static int sequential(struct trial *t, int order, struct err *e)
         if (order == ORDER_SEQUENTIAL_KEPT) {
             c->first_nonzero = 0; /* displacements to kept targets are not those that were cut */
             for (size_t k = 0; k < c->n; k++)
-                mat_sub(c->kept[k], t->pass.links[k].out, c->d[k]);
+                mat_sub(t->kept_targets[k], t->pass.links[k].out, c->d[k]);
             TRY(credit_update(c, &t->pass, t->gradient, e));
         } else {
             TRY(credit_pass(t, e));
@@ -115,7 +148,7 @@ static int sequential(struct trial *t, int order, struct err *e)
 void step_begin(struct trial *t, uint64_t item, bool draw)
 {
     const int64_t per_epoch = config_per_epoch(t->config, &t->data);
-    credit_set_epoch(&t->credit, per_epoch ? t->step / per_epoch + 1 : 1);
+    t->credit.epoch = per_epoch ? t->step / per_epoch + 1 : 1;
     if (draw)
         noise_draw(&t->pass_noise, item);
 }
@@ -124,6 +157,7 @@ int step_train(struct trial *t, bool draw, struct err *e)
 {
     const struct config_algorithm *a = &t->config->algorithm;
     const bool learns = t->feedback.n_groups > 0;
+    const int64_t steps = feedback_most_steps(&a->feedback);
     const int order = ((const struct update_options *)a->update.opts)->order;
     step_begin(t, (uint64_t)t->step, draw);
     chain_forward(&t->pass);
@@ -131,27 +165,24 @@ int step_train(struct trial *t, bool draw, struct err *e)
     TRY(check_loss(t, e));
     const double loss = t->pass.loss; /* later passes of the same step are on weights that moved */
     if (learns && a->feedback.schedule == FEEDBACK_FIRST)
-        for (int64_t s = 0; s < a->feedback.steps; s++) {
-            const int64_t item = t->step * a->feedback.steps + s;
+        for (int64_t s = 0; s < steps; s++) {
             TRY(credit_refresh(&t->credit, &t->pass, e));
-            TRY(feedback_step(t, (uint64_t)item, t->feedback_only.done + item + 1, draw, e));
+            TRY(feedback_step(t, (uint64_t)(t->step * steps + s), s, draw, e));
         }
     TRY(credit_pass(t, e));
-    const bool joint = learns && a->feedback.schedule == FEEDBACK_JOINT && a->feedback.steps > 0;
-    const int64_t count = t->feedback_only.done + t->step + 1;
+    const bool joint = learns && a->feedback.schedule == FEEDBACK_JOINT && steps > 0;
     if (joint && order == ORDER_SIMULTANEOUS)
-        TRY(feedback_step(t, (uint64_t)t->step, count, draw, e));
+        TRY(feedback_step(t, (uint64_t)t->step, 0, draw, e));
     if (joint && order != ORDER_SIMULTANEOUS) { /* its gradient belongs to the first pass; its weights move after the layers */
         if (draw)
             noise_draw(&t->feedback_noise, (uint64_t)t->step);
-        TRY(credit_feedback(&t->credit, &t->pass, e));
+        TRY(credit_feedback(&t->credit, &t->pass, ask(t, 0) ? NULL : t->asked, e));
     }
     if (t->references && t->references->wanted)
         TRY(references_take(t, e));
     TRY(order == ORDER_SIMULTANEOUS ? simultaneous(t, e) : sequential(t, order, e));
     if (joint && order != ORDER_SIMULTANEOUS)
-        for (size_t i = 0; i < t->feedback.n_groups; i++)
-            optimizer_step(&t->feedback, i, count);
+        feedback_move(t, 0);
     chain_refresh(&t->chain);
     t->pass.loss = loss;
     return 0;

@@ -33,8 +33,8 @@ END_TEST
 /* f(v) = s(W v + b) by plain loops. */
 static void encode(const struct rig *r, const real *v, double *out)
 {
-    const struct layer *l = &r->net.chain.layers[0];
-    const struct mat w = layer_param(l, 0, r->net.chain.weights);
+    const struct unit *l = &r->net.chain.units[0];
+    const struct mat w = unit_param(l, 0, r->net.chain.weights);
     const real *b = r->net.chain.weights + l->params[1].offset;
     for (size_t k = 0; k < w.rows; k++) {
         double u = (double)b[k];
@@ -54,8 +54,9 @@ START_TEST(sigmoid_update_by_hand)
     struct rig r;
     rig_open(&r, AUTOENCODER("sigmoid"), "dtp_autoencoder", "{update: {input_noise: 0.4}}");
     set_labels(&r);
-    ck_assert(r.credit.input_noise.rows == B && r.credit.input_noise.cols == D);
-    net_normal(&r.net.rng, 1, r.credit.input_noise);
+    const struct mat noise = rig_draws(&r.credit, "noise.input", 0);
+    ck_assert(noise.rows == B && noise.cols == D);
+    net_normal(&r.net.rng, 1, noise);
     rig_step(&r);
     const struct pass *p = &r.net.pass;
     double dw[H][D] = { { 0 } }, db[H] = { 0 }, dc[D] = { 0 };
@@ -64,7 +65,7 @@ START_TEST(sigmoid_update_by_hand)
         real corrupted[D];
         double fx[H], fz[H], y[H];
         for (size_t j = 0; j < D; j++)
-            corrupted[j] = (real)((double)x[j] + std * (double)r.credit.input_noise.p[n * D + j]);
+            corrupted[j] = (real)((double)x[j] + std * (double)noise.p[n * D + j]);
         encode(&r, x, fx);
         encode(&r, z, fz);
         encode(&r, corrupted, y);
@@ -82,14 +83,14 @@ START_TEST(sigmoid_update_by_hand)
                 dw[k][j] += u * (double)corrupted[j];
         }
     }
-    const struct layer *l = r.net.chain.layers;
+    const struct unit *l = r.net.chain.units;
     for (size_t k = 0; k < H; k++) {
-        ck_assert_double_eq_tol((double)layer_param(&l[0], 1, r.g).p[k], db[k], BOUND(1e-14, 1e-6));
+        ck_assert_double_eq_tol((double)unit_param(&l[0], 1, r.g).p[k], db[k], BOUND(1e-14, 1e-6));
         for (size_t j = 0; j < D; j++)
-            ck_assert_double_eq_tol((double)layer_param(&l[0], 0, r.g).p[k * D + j], dw[k][j], BOUND(1e-14, 2e-6));
+            ck_assert_double_eq_tol((double)unit_param(&l[0], 0, r.g).p[k * D + j], dw[k][j], BOUND(1e-14, 2e-6));
     }
     for (size_t j = 0; j < D; j++)
-        ck_assert_double_eq_tol((double)layer_param(&l[1], 0, r.g).p[j], dc[j], BOUND(1e-14, 1e-6));
+        ck_assert_double_eq_tol((double)unit_param(&l[1], 0, r.g).p[j], dc[j], BOUND(1e-14, 1e-6));
     rig_close(&r);
 }
 END_TEST
@@ -100,7 +101,7 @@ START_TEST(denoising_without_noise_is_gradient)
     struct rig a, b;
     rig_open(&a, AUTOENCODER("tanh"), "dtp_autoencoder", "{}");
     rig_open(&b, AUTOENCODER("tanh"), "dtp_autoencoder", "{update: {name: gradient, reduction: mean}}");
-    ck_assert_ptr_null(a.credit.input_noise.p);
+    ck_assert_ptr_null(rig_draws(&a.credit, "noise.input", 0).p);
     rig_step(&a);
     rig_step(&b);
     ck_assert_mem_eq(a.g, b.g, a.net.chain.n_vector * sizeof(real));
@@ -121,14 +122,14 @@ START_TEST(encoder_is_one_mapping)
     const struct mat z = p->links[1].out, d = net_matrix(&r.net, 3, 6), t = mat_new(a, 3, 6), above = mat_new(a, 3, 5),
                      below = mat_new(a, 3, 5), difference = mat_new(a, 3, 5), slope = mat_new(a, 3, 5);
     mat_add(z, d, t);
-    g->apply(&r.credit, p, 0, t, above);
-    g->apply(&r.credit, p, 0, z, below);
+    rig_map(&r, g->apply, 0, t, above);
+    rig_map(&r, g->apply, 0, z, below);
     mat_sub(above, below, above);
-    g->difference(&r.credit, p, 0, d, difference);
+    rig_map(&r, g->difference, 0, d, difference);
     check_near("difference", difference, above, BOUND(1e-13, 1e-5));
     mat_scale((real)BOUND(1e-7, 1e-3), d, t);
-    g->difference(&r.credit, p, 0, t, difference);
-    g->jvp(&r.credit, p, 0, t, slope);
+    rig_map(&r, g->difference, 0, t, difference);
+    rig_map(&r, g->jvp, 0, t, slope);
     check_near("derivative", slope, difference, BOUND(1e-6, 1e-2));
     rig_close(&r);
 }

@@ -13,9 +13,9 @@ static void by_differences(const char *name, int length, const char *layers, con
     rig_open(&r, yaml, "bp", "{}");
     rig_step(&r);
     const double eps = BOUND(1e-5, 1e-2);
-    for (size_t i = 0; i < r.net.chain.n_layers; i++) {
-        const struct layer *l = &r.net.chain.layers[i];
-        const size_t n = layer_n_weights(l);
+    for (size_t i = 0; i < r.net.chain.n_units; i++) {
+        const struct unit *l = &r.net.chain.units[i];
+        const size_t n = unit_n_weights(l);
         const struct mat fd = mat_new(&r.net.arena, 1, n);
         for (size_t j = 0; j < n; j++) {
             real *w = layer_entry(l, r.net.chain.weights, j);
@@ -46,15 +46,14 @@ START_TEST(bp_is_the_gradient)
     for (size_t i = 0; i < layer_registry.n_parts; i++) {
         const struct part *part = layer_registry.parts[i];
         const bool sequence = part->gives & GIVES_SEQUENCE;
-        for (size_t j = 0; act_names[j] && (j == 0 || has_option(part, "activation")); j++) {
-            if (!IS_DOUBLE && strstr(act_names[j], "relu"))
+        for (size_t j = 0; j < act_registry.n_parts && (j == 0 || has_option(part, "activation")); j++) {
+            if (!IS_DOUBLE && strstr(act_registry.parts[j]->name, "relu"))
                 continue; /* the finite step of single precision steps over its corner */
-            char activation[64] = "";
+            char activation[64] = "", layer[192];
             if (has_option(part, "activation"))
-                snprintf(activation, sizeof activation, ", activation: %s", act_names[j]);
+                snprintf(activation, sizeof activation, ", activation: %s", act_registry.parts[j]->name);
             snprintf(layers, sizeof layers,
-                     "[%s: {units: 5%s}, dense: {units: 6, activation: tanh}, dense: {units: 4}]", part->name,
-                     activation);
+                     "[%s, dense: {units: 6, activation: tanh}, dense: {units: 4}]", layer_yaml(part, 5, activation, layer, sizeof layer));
             with_every_loss(layers, sequence ? 5 : 0, layers);
         }
     }
@@ -92,7 +91,7 @@ START_TEST(bp_does_not_depend_on_the_head)
         struct rig a, b;
         rig_open(&a, nets[i], "bp", "{}");
         rig_step(&a);
-        for (size_t head = 1; head < a.net.chain.n_layers; head++) {
+        for (size_t head = 1; head < a.net.chain.n_units; head++) {
             char own[32];
             snprintf(own, sizeof own, "{head: %zu}", head);
             rig_open(&b, nets[i], "bp", own);

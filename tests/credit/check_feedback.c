@@ -15,7 +15,7 @@ static const char *const nets[] = {
 static bool trains(const struct part *loss, const char *net)
 {
     const struct fbloss_def *def = (const struct fbloss_def *)loss;
-    return def->grads && !(def->feed_forward && strstr(net, "rnn"));
+    return def->grads && !(def->grads_of_all && strstr(net, "rnn"));
 }
 
 /* The pass and its targets; then the feedback losses, without moving the targets. */
@@ -23,8 +23,51 @@ static void refresh(struct rig *r)
 {
     struct err e = { 0 };
     must(credit_refresh(&r->credit, &r->net.pass, &e), &e);
-    must(credit_feedback(&r->credit, &r->net.pass, &e), &e);
+    must(credit_feedback(&r->credit, &r->net.pass, NULL, &e), &e);
 }
+
+/* One feedback unit after the other gives what the stacked form gives; a unit that is not asked gets nothing. */
+START_TEST(stacked_is_one_by_one)
+{
+    static const char *const chains[] = { "{batch: 3, layers: [dense: {units: 5, activation: tanh}, dense: {units: 6, activation: elu}, dense: {units: 5, "
+                                        "activation: tanh}, dense: {units: 4}]}",
+                                        "{length: 4, layers: [rnn: {units: 5}, dense: {units: 4}]}", NULL };
+    static const char *const forms[] = { "{head: 1, feedback_loss: {name: %s, noise: 0.3, reduction: unit_mean}}",
+                                         "{head: 0, route: direct, feedback_loss: {name: %s, noise: 0.3, weight_decay: 0.01}}",
+                                         "{head: 0, route: direct, mapping: {hidden_units: 7, append_state: true}, feedback_loss: {name: %s, noise: 0.3}}" };
+    size_t tried = 0;
+    for (size_t net = 0; chains[net]; net++)
+        for (size_t i = 0; i < fbloss_registry.n_parts; i++)
+            for (size_t j = 0; fbloss_registry.parts[i]->options && j < sizeof forms / sizeof *forms; j++) {
+                struct rig r;
+                struct err e = { 0 };
+                char own[256];
+                snprintf(own, sizeof own, forms[j], fbloss_registry.parts[i]->name);
+                const int code = rig_try(&r, chains[net], "dtp", own, &e);
+                err_clear(&e);
+                rig_close(&r);
+                if (code < 0)
+                    continue;
+                tried++;
+                rig_open(&r, chains[net], "dtp", own);
+                rig_step(&r);
+                refresh(&r);
+                const size_t n = r.credit.n_feedback_vector, bytes = n * sizeof(real);
+                real *all = arena_need(&r.net.arena, 2 * n, sizeof *all), *sum = all + n;
+                bool asked[8] = { false };
+                memcpy(all, r.credit.feedback_gradient, bytes);
+                for (size_t k = 0; k < r.credit.n_feedback; k++) {
+                    asked[k] = true;
+                    must(credit_feedback(&r.credit, &r.net.pass, asked, &e), &e);
+                    asked[k] = false;
+                    mat_add(mat_of(sum, 1, n), mat_of(r.credit.feedback_gradient, 1, n), mat_of(sum, 1, n));
+                }
+                ck_assert_msg(relative_error(n, sum, all) < BOUND(1e-12, 1e-5), "%s on %s", own, chains[net]);
+                rig_close(&r);
+            }
+    ck_assert_uint_ge(tried, 7);
+}
+END_TEST
 
 static void by_differences(const char *net, const char *own)
 {
@@ -35,13 +78,13 @@ static void by_differences(const char *net, const char *own)
     const double eps = BOUND(1e-5, 1e-2);
     for (size_t i = 0; i < r.credit.n_feedback; i++) {
         struct feedback *f = &r.credit.feedback[i];
-        const size_t n = layer_n_weights(&f->layer);
+        const size_t n = unit_n_weights(&f->unit);
         struct mat got = mat_new(&r.net.arena, 1, n), fd = mat_new(&r.net.arena, 1, n);
         refresh(&r);
         for (size_t j = 0; j < n; j++)
-            got.p[j] = *layer_entry(&f->layer, r.credit.feedback_gradient, j);
+            got.p[j] = *layer_entry(&f->unit, r.credit.feedback_gradient, j);
         for (size_t j = 0; j < n; j++) {
-            real *w = layer_entry(&f->layer, r.credit.feedback_weights, j);
+            real *w = layer_entry(&f->unit, r.credit.feedback_weights, j);
             const real kept = *w;
             double value[2];
             for (int side = 0; side < 2; side++) {
@@ -73,7 +116,7 @@ START_TEST(gradients_are_derivatives_of_the_losses)
             for (size_t k = 0; k < sizeof forms / sizeof *forms && trains(&def->part, nets[j]); k++) {
                 const bool direct = strstr(forms[k], "direct");
                 char own[256];
-                if (direct && (def->chain_only || strstr(nets[j], "rnn")))
+                if (direct && (def->at_targets || strstr(nets[j], "rnn")))
                     continue;
                 snprintf(own, sizeof own, forms[k], def->part.name);
                 by_differences(nets[j], own);
@@ -84,7 +127,7 @@ END_TEST
 
 /* ---- plain loops: a = act(in W^T + b [+ side U^T]) ---- */
 
-static struct mat round_half(struct rig *r, const struct act *act, struct mat in, struct mat w, const real *bias,
+static struct mat round_half(struct rig *r, struct act act, struct mat in, struct mat w, const real *bias,
                              struct mat side, struct mat u)
 {
     const struct mat out = mat_new(&r->net.arena, in.rows, w.rows);
@@ -97,35 +140,35 @@ static struct mat round_half(struct rig *r, const struct act *act, struct mat in
                 sum += (double)u.p[j * u.cols + k] * (double)side.p[i * side.cols + k];
             out.p[i * w.rows + j] = (real)sum;
         }
-    act->apply(out, out);
+    act_apply(act, out, out);
     return out;
 }
 
 /* f of the layer that feedback f leads back through. Its parameters are, in this order, [weight_ih,] weight, bias. */
 static struct mat forward(struct rig *r, const struct feedback *f, struct mat in)
 {
-    const struct layer *l = &r->net.chain.layers[f->through];
+    const struct unit *l = &r->net.chain.units[f->through];
     const bool recurrent = l->n_side > 0;
     const size_t bias = recurrent ? 2 : 1;
     real *w = r->net.chain.weights;
-    return round_half(r, l->act, in, layer_param(l, bias - 1, w), l->n_params > bias ? layer_param(l, bias, w).p : NULL,
-                      r->net.pass.stacks[f->through].side, recurrent ? layer_param(l, 0, w) : (struct mat){ 0 });
+    return round_half(r, l->act, in, unit_param(l, bias - 1, w), l->n_params > bias ? unit_param(l, bias, w).p : NULL,
+                      r->net.pass.stacks[f->through].side, recurrent ? unit_param(l, 0, w) : (struct mat){ 0 });
 }
 
 /* g: shares the recurrent layer's side input (Roulet's learned reverse layer: a(V h + c + U x)). */
 static struct mat backward(struct rig *r, const struct feedback *f, struct mat in)
 {
-    const struct layer *l = &f->layer, *through = &r->net.chain.layers[f->through];
+    const struct unit *l = &f->unit, *through = &r->net.chain.units[f->through];
     real *w = r->credit.feedback_weights;
-    return round_half(r, l->act, in, layer_param(l, 0, w), l->n_params > 1 ? layer_param(l, 1, w).p : NULL,
+    return round_half(r, l->act, in, unit_param(l, 0, w), l->n_params > 1 ? unit_param(l, 1, w).p : NULL,
                       r->net.pass.stacks[f->through].side,
-                      through->n_side ? layer_param(through, 0, r->net.chain.weights) : (struct mat){ 0 });
+                      through->n_side ? unit_param(through, 0, r->net.chain.weights) : (struct mat){ 0 });
 }
 
 static struct mat noisy(struct rig *r, const struct feedback *f, struct mat a, double noise)
 {
     const struct mat out = rig_scaled(r, 1, a);
-    mat_axpy((real)noise, f->noise, out);
+    mat_axpy((real)noise, rig_draws(&r->credit, "noise.feedback.%zu", f->target), out);
     return out;
 }
 
@@ -186,16 +229,16 @@ START_TEST(learned_targets_by_plain_loops)
             const size_t b = r.net.pass.rows;
             for (size_t k = 0; k + 1 < r.credit.n; k++) {
                 const struct feedback *f = credit_feedback_of(&r.credit, k);
-                const struct link *above = &r.net.pass.links[k + 1];
-                const struct layer *through = &r.net.chain.layers[f->through];
-                const struct mat v = layer_param(&f->layer, 0, r.credit.feedback_weights);
-                const real *c = f->layer.n_params > 1 ? layer_param(&f->layer, 1, r.credit.feedback_weights).p : NULL;
-                const struct mat u = through->n_side ? layer_param(through, 0, r.net.chain.weights) : (struct mat){ 0 };
+                const struct at *above = &r.net.pass.links[k + 1];
+                const struct unit *through = &r.net.chain.units[f->through];
+                const struct mat v = unit_param(&f->unit, 0, r.credit.feedback_weights);
+                const real *c = f->unit.n_params > 1 ? unit_param(&f->unit, 1, r.credit.feedback_weights).p : NULL;
+                const struct mat u = through->n_side ? unit_param(through, 0, r.net.chain.weights) : (struct mat){ 0 };
                 struct mat t = mat_new(&r.net.arena, b, above->out.cols);
                 mat_add(above->out, r.credit.d[k + 1], t);
-                struct mat d = round_half(&r, f->layer.act, t, v, c, above->side, u);
+                struct mat d = round_half(&r, f->unit.act, t, v, c, above->side, u);
                 mat_sub(d,
-                        difference ? round_half(&r, f->layer.act, above->out, v, c, above->side, u)
+                        difference ? round_half(&r, f->unit.act, above->out, v, c, above->side, u)
                                    : r.net.pass.links[k].out,
                         d);
                 check_near(nets[i], r.credit.d[k], d, BOUND(1e-12, 1e-4));
@@ -246,16 +289,16 @@ START_TEST(theorem_4)
     struct arena *a = &r.net.arena;
     for (size_t i = 0; i < r.credit.n_feedback; i++) {
         struct feedback *f = &r.credit.feedback[i];
-        const size_t n = f->layer.n_out, n_top = f->layer.n_in;
+        const size_t n = f->unit.out.n, n_top = f->unit.in.n;
         const double lambda = decay * (double)n / 2;
         /* J^T, row by row: the displacement of the output when one unit moves, by the layers' own derivative */
-        struct mat jt = mat_new(a, n, n_top), best = layer_param(&f->layer, 0, r.credit.feedback_weights);
+        struct mat jt = mat_new(a, n, n_top), best = unit_param(&f->unit, 0, r.credit.feedback_weights);
         for (size_t k = 0; k < n; k++) {
             struct mat v = mat_new(a, 1, n);
             v.p[k] = 1;
-            for (size_t l = i + 1; l < r.net.chain.n_layers; l++) {
-                const struct layer *up = &r.net.chain.layers[l];
-                struct mat next = mat_new(a, 1, up->n_out);
+            for (size_t l = i + 1; l < r.net.chain.n_units; l++) {
+                const struct unit *up = &r.net.chain.units[l];
+                struct mat next = mat_new(a, 1, up->out.n);
                 up->def->jvp(up, r.net.pass.links[l], v, next);
                 v = next;
             }
@@ -283,10 +326,11 @@ START_TEST(theorem_4)
                 for (size_t p = 0; p < n_top; p++)
                     best.p[k * n_top + p] = zero ? 0 : (real)(m[p][n_top + k] / m[p][p]);
             for (size_t draw = 0; draw < 2 * n; draw++) {
-                mat_zero(f->noise);
-                f->noise.p[draw / 2] = (real)((draw % 2 ? -1 : 1) * sqrt((double)n));
+                const struct mat unit = rig_draws(&r.credit, "noise.feedback.%zu", f->target);
+                mat_zero(unit);
+                unit.p[draw / 2] = (real)((draw % 2 ? -1 : 1) * sqrt((double)n));
                 refresh(&r);
-                mat_add(sum, layer_param(&f->layer, 0, r.credit.feedback_gradient), sum);
+                mat_add(sum, unit_param(&f->unit, 0, r.credit.feedback_gradient), sum);
             }
             *(zero ? &at_zero : &at_best) = sqrt(mat_sum_squares(sum));
         }
@@ -312,14 +356,14 @@ START_TEST(exact_inverses_leave_no_loss)
         rig_step(&r);
         for (size_t j = 0; j < r.credit.n_feedback; j++) { /* V = W^T, or the product of the transposes down from the output */
             struct feedback *f = &r.credit.feedback[j];
-            struct mat v = layer_param(&r.net.chain.layers[j + 1], 0, r.net.chain.weights), t = mat_new(&r.net.arena, 4, 4);
+            struct mat v = unit_param(&r.net.chain.units[j + 1], 0, r.net.chain.weights), t = mat_new(&r.net.arena, 4, 4);
             for (size_t k = j + 2; r.credit.choice.route == ROUTE_DIRECT && k < 3; k++) {
                 struct mat product = mat_new(&r.net.arena, 4, 4);
-                blas_gemm(false, false, 1, layer_param(&r.net.chain.layers[k], 0, r.net.chain.weights), v, 0, product);
+                blas_gemm(false, false, 1, unit_param(&r.net.chain.units[k], 0, r.net.chain.weights), v, 0, product);
                 v = product;
             }
             mat_transpose(v, t);
-            mat_copy(t, layer_param(&f->layer, 0, r.credit.feedback_weights));
+            mat_copy(t, unit_param(&f->unit, 0, r.credit.feedback_weights));
         }
         rig_step(&r);
         refresh(&r);
@@ -334,6 +378,7 @@ END_TEST
 
 static void add_tests(TCase *t)
 {
+    tcase_add_test(t, stacked_is_one_by_one);
     tcase_add_test(t, theorem_4);
     tcase_add_test(t, exact_inverses_leave_no_loss);
     tcase_add_test(t, gradients_are_derivatives_of_the_losses);

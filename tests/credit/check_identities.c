@@ -3,6 +3,8 @@
 #include "../check_main.h"
 #include "fixture.h"
 
+#include "credit/update.h"
+
 /* A linear recurrent network whose W is orthogonal: its regularized inverse at r = 0 is its transpose. */
 static const char linear_net[] =
     "{length: 5, features: 3, weights: orthogonal, layers: [rnn: {units: 6, activation: linear}, dense: {units: 4}]}";
@@ -54,7 +56,7 @@ START_TEST(through_chain_counts_the_steps_above)
     rig_step(&bp);
     ck_assert_uint_eq(r.credit.n, 5);
     for (size_t k = 0; k < 5; k++)
-        check_near("signal", r.credit.s[k], rig_scaled(&r, -0.3 * (double)(5 - k), bp.credit.d[k]), BOUND(1e-12, 2e-5));
+        check_near("signal", through_chain_signal(&r.credit, k), rig_scaled(&r, -0.3 * (double)(5 - k), bp.credit.d[k]), BOUND(1e-12, 2e-5));
     rig_close(&r);
     rig_close(&bp);
 }
@@ -70,15 +72,15 @@ START_TEST(exact_inverses_reach_the_target)
     rig_open(&difference, net, "tp", "{target_stepsize: 0.01, mapping: {regularization: 0}, propagate: difference}");
     rig_step(&plain);
     rig_step(&difference);
-    const struct layer *l = &difference.net.chain.layers[0];
+    const struct unit *l = &difference.net.chain.units[0];
     for (size_t k = 0; k < 5; k++)
         check_near("displacement", plain.credit.d[k], difference.credit.d[k], BOUND(1e-10, 2e-1));
     for (size_t k = 1; k < 5; k++) {
-        struct link at = difference.net.pass.links[k];
+        struct at at = difference.net.pass.links[k];
         struct mat from = net_matrix(&difference.net, 2, 6), to = net_matrix(&difference.net, 2, 6);
         mat_add(at.in, difference.credit.d[k - 1], from);
         mat_add(at.out, difference.credit.d[k], to);
-        struct link step = { .in = from, .side = at.side, .out = net_matrix(&difference.net, 2, 6) };
+        struct at step = { .in = from, .side = at.side, .out = net_matrix(&difference.net, 2, 6) };
         l->def->prepare(l, step);
         l->def->forward(l, step);
         check_near("f(v)", step.out, to, BOUND(1e-12, 1e-5));
@@ -159,7 +161,7 @@ START_TEST(without_propagation_through_chain_is_bp)
             struct rig r;
             rig_open(&r, nets[i], "tp", own[j]);
             rig_step(&r);
-            const size_t below = r.net.chain.n_layers - 1;
+            const size_t below = r.net.chain.n_units - 1;
             /* the gru keeps the share z of a displacement whatever r is */
             if (j == 0 || strstr(nets[i], "gru") == NULL)
                 check_near(own[j], rig_updates(&r, 0, below), bp_times(&r, nets[i], 0.3, 0, below), BOUND(1e-11, 1e-5));
@@ -179,7 +181,7 @@ START_TEST(through_chain_of_adjoint_displacements)
         "bp", "{target_stepsize: 0.3, update: {name: through_chain, reduction: half_sum}}");
     rig_step(&r);
     for (size_t k = 0; k < 3; k++)
-        check_near("signal", r.credit.s[k], rig_scaled(&r, -(double)(3 - k), r.credit.d[k]), BOUND(1e-12, 1e-5));
+        check_near("signal", through_chain_signal(&r.credit, k), rig_scaled(&r, -(double)(3 - k), r.credit.d[k]), BOUND(1e-12, 1e-5));
     rig_close(&r);
 }
 END_TEST
@@ -227,7 +229,7 @@ START_TEST(dfa_projects_the_output_error)
         const struct mat e = r.net.pass.gradient;
         for (size_t k = 0; k + 1 < r.credit.n; k++) {
             struct feedback *f = credit_feedback_of(&r.credit, k);
-            const struct mat b = layer_param(&f->layer, 0, r.credit.feedback_weights),
+            const struct mat b = unit_param(&f->unit, 0, r.credit.feedback_weights),
                              expected = mat_new(&r.net.arena, e.rows, b.rows);
             for (size_t row = 0; row < e.rows; row++)
                 for (size_t j = 0; j < b.rows; j++)

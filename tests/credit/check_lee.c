@@ -13,11 +13,11 @@
 
 static struct mat forward_weight(struct rig *r, size_t layer)
 {
-    return layer_param(&r->net.chain.layers[layer], 0, r->net.chain.weights);
+    return unit_param(&r->net.chain.units[layer], 0, r->net.chain.weights);
 }
 static struct mat feedback_weight(struct rig *r, size_t i)
 {
-    return layer_param(&r->credit.feedback[i].layer, 0, r->credit.feedback_weights);
+    return unit_param(&r->credit.feedback[i].unit, 0, r->credit.feedback_weights);
 }
 
 /* V = W^T and c = -W^T b: the exact inverse of a linear layer with orthogonal W. */
@@ -27,8 +27,8 @@ static void set_exact_inverses(struct rig *r)
         const struct feedback *f = &r->credit.feedback[i];
         const struct mat w = forward_weight(r, f->through), v = feedback_weight(r, i);
         mat_transpose(w, v);
-        const real *b = layer_param(&r->net.chain.layers[f->through], 1, r->net.chain.weights).p;
-        real *c = layer_param(&f->layer, 1, r->credit.feedback_weights).p;
+        const real *b = unit_param(&r->net.chain.units[f->through], 1, r->net.chain.weights).p;
+        real *c = unit_param(&f->unit, 1, r->credit.feedback_weights).p;
         for (size_t j = 0; j < v.rows; j++) {
             double sum = 0;
             for (size_t k = 0; k < v.cols; k++)
@@ -78,7 +78,7 @@ START_TEST(p4_random_feedback_is_feedback_alignment)
     const size_t rows = r.net.pass.rows, n = 6;
     struct mat e = rig_scaled(&r, 1, r.credit.top);
     for (size_t k = 3; k-- > 0;) {
-        const struct layer *l = &r.net.chain.layers[k];
+        const struct unit *l = &r.net.chain.units[k];
         if (k < 2) {
             const struct mat v = feedback_weight(&r, k), next = mat_new(&r.net.arena, rows, n);
             for (size_t b = 0; b < rows; b++)
@@ -92,7 +92,7 @@ START_TEST(p4_random_feedback_is_feedback_alignment)
             for (size_t i = 0; i < n; i++)
                 for (size_t j = 0; j < n; j++)
                     dw.p[i * n + j] += (real)(2 * 0.3) * e.p[b * n + i] * h.p[b * n + j];
-        check_near("weight", layer_param(l, 0, r.g), dw, BOUND(1e-11, 1e-5));
+        check_near("weight", unit_param(l, 0, r.g), dw, BOUND(1e-11, 1e-5));
     }
     rig_close(&r);
 }
@@ -114,7 +114,7 @@ START_TEST(p5_small_steps_follow_the_feedback_jacobians)
     /* by the chain rule from the mapping itself: d_k = g'(h_{k+1}) d_{k+1} */
     struct mat d = net_matrix(&r.net, 3, 6);
     const struct mapping_def *g = (const struct mapping_def *)r.credit.choice.mapping.part;
-    g->jvp(&r.credit, &r.net.pass, 1, jacobian.credit.d[2], d);
+    rig_map(&r, g->jvp, 1, jacobian.credit.d[2], d);
     check_near("chain rule", jacobian.credit.d[1], d, BOUND(1e-14, 1e-6));
     rig_close(&r);
     rig_close(&jacobian);
@@ -140,7 +140,7 @@ START_TEST(p6_a_layer_on_its_target_moves_nothing)
             for (size_t k = 0; k + 1 < r.credit.n; k++) {
                 struct mat zero = mat_new(&r.net.arena, 3, r.net.pass.links[k + 1].out.cols),
                            out = net_matrix(&r.net, 3, r.net.pass.links[k].out.cols);
-                g->difference(&r.credit, &r.net.pass, k, zero, out);
+                rig_map(&r, g->difference, k, zero, out);
                 ck_assert_msg(mat_max_abs(out) == 0, "%s on %s, link %zu", own, nets[i], k);
             }
             rig_close(&r);
@@ -167,7 +167,7 @@ static void p7_draw(struct p7 *c)
     c->h_below = r->net.pass.links[0].out;
     for (size_t i = 0; i < N; i++)
         c->h_below.p[i] = (real)(1.2 * rng_uniform(rng) - 0.6);
-    const struct layer *l = &r->net.chain.layers[1];
+    const struct unit *l = &r->net.chain.units[1];
     l->def->forward(l, r->net.pass.links[1]);
     c->h = r->net.pass.links[1].out;
 }
@@ -183,7 +183,7 @@ START_TEST(p7_targets_bring_the_layer_nearer)
              "tanh}, repeat: 2}, dense: {units: 4}]}",
              "dtp", "{}");
     const struct mapping_def *g = (const struct mapping_def *)r->credit.choice.mapping.part;
-    const struct layer *l = &r->net.chain.layers[1];
+    const struct unit *l = &r->net.chain.units[1];
     struct err e = { 0 };
     rig_step(r);
     for (int draw = 0; draw < 50; draw++) {
@@ -196,7 +196,7 @@ START_TEST(p7_targets_bring_the_layer_nearer)
         for (size_t j = 0; j < N; j++) {
             mat_zero(unit);
             unit.p[j] = 1;
-            g->jvp(&r->credit, &r->net.pass, 0, unit, down);
+            rig_map(r, g->jvp, 0, unit, down);
             l->def->jvp(l, r->net.pass.links[1], down, up);
             for (size_t i = 0; i < N; i++)
                 error.p[i * N + j] = (i == j) - up.p[i];
@@ -207,9 +207,9 @@ START_TEST(p7_targets_bring_the_layer_nearer)
         struct mat offset = mat_new(&r->net.arena, 1, N), below = mat_new(&r->net.arena, 1, N),
                    reached = mat_new(&r->net.arena, 1, N);
         net_normal(&r->net.rng, 1e-4, offset);
-        g->difference(&r->credit, &r->net.pass, 0, offset, below);
+        rig_map(r, g->difference, 0, offset, below);
         mat_add(below, c.h_below, below);
-        struct link at = { .in = below, .out = reached };
+        struct at at = { .in = below, .out = reached };
         l->def->forward(l, at);
         mat_sub(reached, c.h, reached); /* f(t_below) - h */
         ck_assert_double_gt(mat_dot(offset, reached), 0);

@@ -3,6 +3,8 @@
 #include "../check_main.h"
 #include "fixture.h"
 
+#include "credit/fbloss.h"
+
 #include "math/solve.h"
 
 enum { N = 6, LAYERS = 4 };
@@ -12,13 +14,13 @@ enum { N = 6, LAYERS = 4 };
 /* The map x -> W x of the Jacobian of W_j s(.) at h_{j-1}: W_j s'(h_{j-1}). */
 static struct mat jacobian(struct rig *r, size_t j)
 {
-    const struct layer *below = &r->net.chain.layers[j - 1];
-    const struct mat w = layer_param(&r->net.chain.layers[j], 0, r->net.chain.weights),
+    const struct unit *below = &r->net.chain.units[j - 1];
+    const struct mat w = unit_param(&r->net.chain.units[j], 0, r->net.chain.weights),
                      x = r->net.pass.links[j - 1].out;
     const struct mat out = mat_new(&r->net.arena, N, N), slope = mat_new(&r->net.arena, 1, N);
     for (size_t i = 0; i < N; i++)
         slope.p[i] = 1;
-    below->act->times_slope(x, slope, slope);
+    act_times_slope(below->act, (struct mat){ 0 }, x, slope, slope);
     for (size_t i = 0; i < N; i++)
         for (size_t k = 0; k < N; k++)
             out.p[i * N + k] = w.p[i * N + k] * slope.p[k];
@@ -71,15 +73,14 @@ static size_t proposition_1(const char *activation, double std, bool linear)
             const struct mat x = r.net.pass.links[i].out, slope = mat_new(&r.net.arena, 1, N);
             for (size_t j = 0; j < N; j++)
                 slope.p[j] = 1;
-            r.net.chain.layers[i].act->times_slope(x, slope, slope);
+            act_times_slope(r.net.chain.units[i].act, (struct mat){ 0 }, x, slope, slope);
             for (size_t j = 0; j < N; j++)
                 up.p[j] = -r.credit.d[i].p[j] / slope.p[j];
             blas_gemm(false, false, 1, l, product, 0, down); /* J^T l as a row */
             const struct mat inverse = mat_new(&r.net.arena, 1, N), back = mat_new(&r.net.arena, N, N);
             struct ridge ridge;
-            must(ridge_init(&ridge, N, N, &e), &e);
+            must(ridge_init(&ridge, N, N, &r.net.arena, &e), &e);
             must(ridge_inverse(&ridge, product, 0, back, &e), &e); /* J^-T */
-            ridge_finish(&ridge);
             blas_gemm(false, false, 1, l, back, 0, inverse); /* J^-1 l as a row */
             const double formula = mat_sum_squares(l) / sqrt(mat_sum_squares(down) * mat_sum_squares(inverse));
             const double got = cosine(up, down);
@@ -152,7 +153,7 @@ START_TEST(straight_through_is_the_gradient_at_what_was_sent)
                 const real kept = s.p[j];
                 s.p[j] += side ? step : -step;
                 for (size_t k = 1; k < 3; k++)
-                    r.net.chain.layers[k].def->forward(&r.net.chain.layers[k], p->links[k]);
+                    r.net.chain.units[k].def->forward(&r.net.chain.units[k], p->links[k]);
                 loss[side] = chain_loss(p, r.net.spec.loss, false);
                 s.p[j] = kept;
             }
@@ -180,9 +181,9 @@ START_TEST(discrete_feedback_by_plain_loops)
             rig_open(&r, NET("sign"), difference ? "dtp" : "tp_vanilla", own);
             rig_step(&r);
             const struct feedback *f = &r.credit.feedback[0];
-            const struct mat v = layer_param(&f->layer, 0, r.credit.feedback_weights), h = r.net.pass.links[1].out,
+            const struct mat v = unit_param(&f->unit, 0, r.credit.feedback_weights), h = r.net.pass.links[1].out,
                              d = r.credit.d[1];
-            const real *c = layer_param(&f->layer, 1, r.credit.feedback_weights).p;
+            const real *c = unit_param(&f->unit, 1, r.credit.feedback_weights).p;
             const struct mat expected = mat_new(&r.net.arena, 3, 5);
             size_t flips = 0;
             for (size_t b = 0; b < 3; b++)
@@ -224,17 +225,17 @@ static void refresh(struct rig *r)
 {
     struct err e = { 0 };
     must(credit_refresh(&r->credit, &r->net.pass, &e), &e);
-    must(credit_feedback(&r->credit, &r->net.pass, &e), &e);
+    must(credit_feedback(&r->credit, &r->net.pass, NULL, &e), &e);
 }
 
 /* u = a(in W^T + b) */
-static double unit(const struct act *act, struct mat w, const real *b, const double *in, size_t j)
+static double unit(struct act act, struct mat w, const real *b, const double *in, size_t j)
 {
     double sum = (double)b[j];
     for (size_t k = 0; k < w.cols; k++)
         sum += (double)w.p[j * w.cols + k] * in[k];
     real out = (real)sum;
-    act->apply(mat_of(&out, 1, 1), mat_of(&out, 1, 1));
+    act_apply(act, mat_of(&out, 1, 1), mat_of(&out, 1, 1));
     return (double)out;
 }
 
@@ -256,23 +257,24 @@ START_TEST(reconstruction_behind_a_transmission)
         rig_open(&r, cases[i].net, "dtp", cases[i].own);
         const struct feedback *f = &r.credit.feedback[0];
         const bool resends = cases[i].transmit == 1 && !cases[i].of_sent;
-        ck_assert((f->resend.p != NULL) == resends);
-        for (size_t j = 0; resends && j < mat_n(f->resend); j++)
-            f->resend.p[j] = (real)rng_uniform(&r.net.rng);
+        const struct mat resend = rig_draws(&r.credit, "noise.feedback_uniform.%zu", f->target), noise = rig_draws(&r.credit, "noise.feedback.%zu", f->target);
+        ck_assert((resend.p != NULL) == resends);
+        for (size_t j = 0; resends && j < mat_n(resend); j++)
+            resend.p[j] = (real)rng_uniform(&r.net.rng);
         rig_step(&r);
         refresh(&r);
-        const struct layer *up = &r.net.chain.layers[1];
-        const struct mat w = layer_param(up, 0, r.net.chain.weights),
-                         v = layer_param(&f->layer, 0, r.credit.feedback_weights);
-        const real *b = layer_param(up, 1, r.net.chain.weights).p,
-                   *bv = layer_param(&f->layer, 1, r.credit.feedback_weights).p;
+        const struct unit *up = &r.net.chain.units[1];
+        const struct mat w = unit_param(up, 0, r.net.chain.weights),
+                         v = unit_param(&f->unit, 0, r.credit.feedback_weights);
+        const real *b = unit_param(up, 1, r.net.chain.weights).p,
+                   *bv = unit_param(&f->unit, 1, r.credit.feedback_weights).p;
         const struct mat from = cases[i].of_sent ? r.net.pass.sent[0] : r.net.pass.links[0].out;
         double sum = 0;
         for (size_t row = 0; row < 3; row++) {
             double c[5], s[5], top[6];
             for (size_t j = 0; j < 5; j++) {
-                c[j] = (double)from.p[row * 5 + j] + 0.4 * (double)f->noise.p[row * 5 + j];
-                s[j] = cases[i].of_sent ? c[j] : resends ? (double)f->resend.p[row * 5 + j] < c[j] : c[j] > 0 ? 1 : -1;
+                c[j] = (double)from.p[row * 5 + j] + 0.4 * (double)noise.p[row * 5 + j];
+                s[j] = cases[i].of_sent ? c[j] : resends ? (double)resend.p[row * 5 + j] < c[j] : c[j] > 0 ? 1 : -1;
             }
             for (size_t j = 0; j < 6; j++) {
                 top[j] = unit(up->act, w, b, s, j);
@@ -280,7 +282,7 @@ START_TEST(reconstruction_behind_a_transmission)
                     top[j] = top[j] > 0 ? 1 : -1;
             }
             for (size_t j = 0; j < 5; j++) {
-                const double error = unit(f->layer.act, v, bv, top, j) - c[j];
+                const double error = unit(f->unit.act, v, bv, top, j) - c[j];
                 sum += error * error / 3;
             }
         }
@@ -304,13 +306,14 @@ START_TEST(feedback_gradients_behind_a_transmission)
                 continue; /* samples of g(t) are steps of V: their straight-through gradient is not the derivative */
             struct rig r;
             rig_open(&r, nets[i], "dtp", own[j]);
-            if (r.credit.feedback[0].resend.p)
-                net_normal(&r.net.rng, 0.3, r.credit.feedback[0].resend);
+            const struct mat resend = rig_draws(&r.credit, "noise.feedback_uniform.%zu", r.credit.feedback[0].target);
+            if (resend.p)
+                net_normal(&r.net.rng, 0.3, resend);
             rig_step(&r);
             refresh(&r);
-            const struct layer *g = &r.credit.feedback[0].layer;
+            const struct unit *g = &r.credit.feedback[0].unit;
             const double step = BOUND(1e-6, 1e-2);
-            for (size_t k = 0; k < layer_n_weights(g); k++) {
+            for (size_t k = 0; k < unit_n_weights(g); k++) {
                 const double gradient = (double)*layer_entry(g, r.credit.feedback_gradient, k);
                 real *w = layer_entry(g, r.credit.feedback_weights, k);
                 const real kept = *w;
@@ -334,13 +337,13 @@ START_TEST(noise_decays_by_epochs)
 {
     struct rig r;
     rig_open(&r, NET("sign"), "dtp", "{feedback_loss: {noise: 0.5, noise_decay: 50}}");
-    ck_assert_double_eq_tol(r.credit.noise, 0.49019607843137253, 1e-16); /* the first epoch of the authors' script */
-    credit_set_epoch(&r.credit, 50);
-    ck_assert_double_eq(r.credit.noise, 0.25);
+    ck_assert_double_eq_tol(fbloss_noise(&r.credit, &r.credit.feedback[0]), 0.49019607843137253, 1e-16); /* the first epoch of the authors' script */
+    r.credit.epoch = 50;
+    ck_assert_double_eq(fbloss_noise(&r.credit, &r.credit.feedback[0]), 0.25);
     rig_close(&r);
     rig_open(&r, NET("sign"), "dtp", "{feedback_loss: {noise: 0.5}}");
-    credit_set_epoch(&r.credit, 50);
-    ck_assert_double_eq(r.credit.noise, 0.5);
+    r.credit.epoch = 50;
+    ck_assert_double_eq(fbloss_noise(&r.credit, &r.credit.feedback[0]), 0.5);
     rig_close(&r);
 }
 END_TEST

@@ -17,15 +17,14 @@ static double spectral(struct mat a)
 }
 
 /* The map of link k from gradients or displacements above it to those below, column by column. */
-static struct mat matrix_of(struct rig *r, size_t k,
-                            void (*map)(struct credit *, struct pass *, size_t, struct mat, struct mat))
+static struct mat matrix_of(struct rig *r, size_t k, rig_product *map)
 {
     const struct mat out = mat_new(&r->net.arena, H, H), unit = mat_new(&r->net.arena, 1, H),
                      column = mat_new(&r->net.arena, 1, H);
     for (size_t j = 0; j < H; j++) {
         mat_zero(unit);
         unit.p[j] = 1;
-        map(&r->credit, &r->net.pass, k, unit, column);
+        rig_map(r, map, k, unit, column);
         for (size_t i = 0; i < H; i++)
             out.p[i * H + j] = column.p[i];
     }
@@ -36,14 +35,14 @@ static struct mat matrix_of(struct rig *r, size_t k,
  * k. */
 static double second_bound(struct rig *r, size_t k, double regularization)
 {
-    const struct layer *l = &r->net.chain.layers[0];
-    const struct mat w = layer_param(l, 1, r->net.chain.weights), h = r->net.pass.links[k].out;
+    const struct unit *l = &r->net.chain.units[0];
+    const struct mat w = unit_param(l, 1, r->net.chain.weights), h = r->net.pass.links[k].out;
     struct mat one = mat_new(&r->net.arena, 1, H), slope = mat_new(&r->net.arena, 1, H),
                inverse = mat_new(&r->net.arena, 1, H);
     for (size_t i = 0; i < H; i++)
         one.p[i] = 1;
-    l->act->times_slope(h, one, slope);
-    l->act->times_inverse_slope(h, one, (real)1e-3, inverse);
+    act_times_slope(l->act, (struct mat){ 0 }, h, one, slope);
+    l->act.def->times_inverse_slope(l->act.opts, h, one, (real)1e-3, inverse);
     mat_sub(slope, inverse, slope);
     /* eigenvalues of I - A^-1 are 1 - 1/(s^2 + r) over the singular values s of W: the largest magnitude is at one of
      * the ends */
@@ -72,11 +71,11 @@ static void check_net(int seed, int length, double regularization)
     const struct mapping_def *adjoint = (const struct mapping_def *)bp.credit.choice.mapping.part;
     double alpha = 0, beta = 0, epsilon = 0, share = 0;
     for (size_t k = 0; k < (size_t)length; k++) {
-        const struct link at = tp.net.pass.links[k];
+        const struct at at = tp.net.pass.links[k];
         struct mat one = mat_new(&tp.net.arena, 1, H), slope = mat_new(&tp.net.arena, 1, H);
         for (size_t i = 0; i < H; i++)
             one.p[i] = 1;
-        tp.net.chain.layers[0].act->times_slope(at.out, one, slope);
+        act_times_slope(tp.net.chain.units[0].act, (struct mat){ 0 }, at.out, one, slope);
         share = fmax(share, (double)mat_max_abs(slope) * sqrt(mat_sum_squares(at.in) + mat_sum_squares(at.side) + 1));
         if (k == 0)
             continue;

@@ -16,9 +16,9 @@ static void by_differences(const char *net, const char *own)
     rig_open(&r, net, "bp", own);
     rig_step(&r);
     const double eps = BOUND(1e-5, 1e-2);
-    for (size_t i = 0; i < r.net.chain.n_layers; i++) {
-        const struct layer *l = &r.net.chain.layers[i];
-        const struct mat fd = mat_new(&r.net.arena, 1, layer_n_weights(l));
+    for (size_t i = 0; i < r.net.chain.n_units; i++) {
+        const struct unit *l = &r.net.chain.units[i];
+        const struct mat fd = mat_new(&r.net.arena, 1, unit_n_weights(l));
         for (size_t j = 0; j < fd.cols; j++) {
             real *w = layer_entry(l, r.net.chain.weights, j);
             const real kept = *w;
@@ -93,7 +93,7 @@ START_TEST(released_rule_as_the_sheet_has_it)
     for (size_t k = c->n - 1; k-- > 0;) {
         struct mat sum = mat_new(a, c->d[k].rows, c->d[k].cols), expected = mat_new(a, c->d[k].rows, c->d[k].cols);
         mat_add(c->d[k + 1], c->own[k + 1], sum);
-        g->jvp(c, &r.net.pass, k, sum, expected);
+        rig_map(&r, g->jvp, k, sum, expected);
         check_near("step", c->d[k], expected, BOUND(1e-14, 1e-6));
     }
     rig_close(&r);

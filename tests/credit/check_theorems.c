@@ -23,7 +23,7 @@ static double degrees(struct mat a, struct mat b)
 
 static struct mat weight(struct rig *r, size_t layer)
 {
-    return layer_param(&r->net.chain.layers[layer], 0, r->net.chain.weights);
+    return unit_param(&r->net.chain.units[layer], 0, r->net.chain.weights);
 }
 
 /* ---- Jacobians ---- */
@@ -46,19 +46,19 @@ START_TEST(jacobians_agree_with_forward_derivatives)
         must(jacobian_open(&j, chain, last, 3, true, &r.net.arena, &e), &e);
         jacobian_take(&j, &r.net.pass);
         for (size_t i = 0; i < last; i++) {
-            const size_t n = chain->layers[i].n_out;
+            const size_t n = chain->units[i].out.n;
             const struct mat v = net_matrix(&r.net, 3, n), slope = net_matrix(&r.net, 3, n);
             struct mat along = v;
             for (size_t k = i + 1; k <= last; k++) {
-                const struct mat next = net_matrix(&r.net, 3, chain->layers[k].n_out);
-                chain->layers[k].def->jvp(&chain->layers[k], r.net.pass.links[k], along, next);
+                const struct mat next = net_matrix(&r.net, 3, chain->units[k].out.n);
+                chain->units[k].def->jvp(&chain->units[k], r.net.pass.links[k], along, next);
                 along = next;
             }
             const struct mat got = net_matrix(&r.net, 3, j.outputs);
             for (size_t c = 0; c < j.outputs; c++) {
                 for (size_t b = 0; b < 3; b++)
                     got.p[b * j.outputs + c] = (real)mat_dot(mat_rows(j.state[i], c * 3 + b, 1), mat_rows(v, b, 1));
-                chain->layers[i].act->times_slope(r.net.pass.links[i].out, mat_rows(j.state[i], c * 3, 3), slope);
+                act_times_slope(chain->units[i].act, (struct mat){ 0 }, r.net.pass.links[i].out, mat_rows(j.state[i], c * 3, 3), slope);
                 check_near("S = J a'", mat_rows(j.signal[i], c * 3, 3), slope, BOUND(1e-15, 1e-6));
             }
             check_near("J v", got, along, BOUND(1e-13, 1e-5));
@@ -157,11 +157,11 @@ static void invert(struct rig *r, struct feedback *f)
         blas_gemm(false, false, 1, weight(r, i), product, 0, next);
         product = next;
     }
-    mat_transpose(product, layer_param(&f->layer, 0, r->credit.feedback_weights));
-    if (f->layer.n_params > 1) {
-        const struct layer *up = &r->net.chain.layers[f->target + 1];
-        blas_gemm(true, false, -1, weight(r, f->target + 1), layer_param(up, 1, r->net.chain.weights), 0,
-                  layer_param(&f->layer, 1, r->credit.feedback_weights));
+    mat_transpose(product, unit_param(&f->unit, 0, r->credit.feedback_weights));
+    if (f->unit.n_params > 1) {
+        const struct unit *up = &r->net.chain.units[f->target + 1];
+        blas_gemm(true, false, -1, weight(r, f->target + 1), unit_param(up, 1, r->net.chain.weights), 0,
+                  unit_param(&f->unit, 1, r->credit.feedback_weights));
     }
 }
 
@@ -189,11 +189,11 @@ START_TEST(orthogonal_linear_networks_do_bp)
         for (size_t j = 0; j < r.credit.n_feedback; j++)
             invert(&r, &r.credit.feedback[j]);
         for (size_t j = 0; j < r.credit.n_feedback; j++)
-            r.credit.feedback[j].layer.def->refresh(&r.credit.feedback[j].layer);
+            r.credit.feedback[j].unit.def->refresh(&r.credit.feedback[j].unit);
         rig_step(&r);
         check_near(methods[i].preset, rig_all_updates(&r), rig_scaled(&r, 2 * 0.3, rig_all_updates(&bp)),
                    BOUND(1e-12, 2e-4));
-        must(credit_feedback(&r.credit, &r.net.pass, &e), &e);
+        must(credit_feedback(&r.credit, &r.net.pass, NULL, &e), &e);
         for (size_t j = 0; j < r.credit.n_feedback && r.credit.choice.route == ROUTE_CHAIN; j++)
             ck_assert_double_lt(r.credit.feedback[j].loss, BOUND(1e-25, 1e-9));
         rig_close(&r);
@@ -220,11 +220,11 @@ static double from_product(double eta)
     struct mat d = rig_scaled(&r, 1 / eta, r.credit.d[2]);
     for (size_t k = 2; k-- > 0;) {
         const struct feedback *f = credit_feedback_of(&r.credit, k);
-        const struct mat v = layer_param(&f->layer, 0, r.credit.feedback_weights),
+        const struct mat v = unit_param(&f->unit, 0, r.credit.feedback_weights),
                          next = mat_new(&r.net.arena, 2, v.rows);
         for (size_t b = 0; b < 2; b++)
             for (size_t i = 0; i < v.rows; i++) {
-                const double g = (double)f->stack.out.p[b * v.rows + i];
+                const double g = (double)f->ref.out.p[b * v.rows + i];
                 next.p[b * v.rows + i] = (real)((1 - g * g) * mat_dot(mat_rows(v, i, 1), mat_rows(d, b, 1)));
             }
         d = next;
@@ -276,11 +276,10 @@ static void judge(struct rig *r, size_t layer, double *from_minimum, double *nul
 {
     struct err e = { 0 };
     struct pinv pinv;
-    const struct mat update = layer_param(&r->net.chain.layers[layer], 0, r->g), d = mat_of(update.p, 1, mat_n(update));
+    const struct mat update = unit_param(&r->net.chain.units[layer], 0, r->g), d = mat_of(update.p, 1, mat_n(update));
     const struct mat j = weights_jacobian(r, layer), inverse = mat_new(&r->net.arena, 3, d.cols);
-    must(pinv_init(&pinv, 3, d.cols, &e), &e);
+    must(pinv_init(&pinv, 3, d.cols, &r->net.arena, &e), &e);
     must(pinv_transposed(&pinv, 0, j.p, d.cols, inverse.p, d.cols, &e), &e);
-    pinv_finish(&pinv);
     const struct mat error = r->net.pass.gradient, least = mat_new(&r->net.arena, 1, d.cols),
                      move = mat_new(&r->net.arena, 1, 3);
     blas_gemm(false, false, 1, error, inverse, 0, least);
@@ -301,13 +300,12 @@ START_TEST(gauss_newton_targets_give_minimum_norm_steps)
     for (size_t i = 0; i < 3; i++) { /* V_i = W_{i+1}^+ */
         struct err e = { 0 };
         struct pinv pinv;
-        const struct layer *f = &dtp.credit.feedback[i].layer;
+        const struct unit *f = &dtp.credit.feedback[i].unit;
         const struct mat w = weight(&dtp, i + 1), transposed = mat_new(&dtp.net.arena, w.rows, w.cols);
-        must(pinv_init(&pinv, w.rows, w.cols, &e), &e);
+        must(pinv_init(&pinv, w.rows, w.cols, &dtp.net.arena, &e), &e);
         must(pinv_transposed(&pinv, 0, w.p, w.cols, transposed.p, w.cols, &e), &e);
-        pinv_finish(&pinv);
-        mat_transpose(transposed, layer_param(f, 0, dtp.credit.feedback_weights));
-        f->def->refresh((struct layer *)f);
+        mat_transpose(transposed, unit_param(f, 0, dtp.credit.feedback_weights));
+        f->def->refresh((struct unit *)f);
     }
     rig_step(&gnt);
     rig_step(&dtp);
@@ -351,8 +349,8 @@ START_TEST(linear_networks_descend)
         rig_step(&gnt);
         rig_step(&bp);
         for (size_t i = 0; i < depth; i++) {
-            const struct mat a = layer_param(&gnt.net.chain.layers[i], 0, gnt.g),
-                             b = layer_param(&bp.net.chain.layers[i], 0, bp.g);
+            const struct mat a = unit_param(&gnt.net.chain.units[i], 0, gnt.g),
+                             b = unit_param(&bp.net.chain.units[i], 0, bp.g);
             const double c = cosine(a, b);
             ck_assert_msg(c > BOUND(0, -1e-4), "%s, layer %zu: cosine %g", net, i, c);
             worst = fmin(worst, c);
@@ -376,9 +374,8 @@ static double least_loss(struct rig *r)
         memcpy(x.p + i * cols, r->net.pass.batch.x + i * (cols - 1), (cols - 1) * sizeof(real));
         x.p[i * cols + cols - 1] = 1;
     }
-    must(pinv_init(&pinv, rows, cols, &e), &e);
+    must(pinv_init(&pinv, rows, cols, &r->net.arena, &e), &e);
     must(pinv_transposed(&pinv, 0, x.p, cols, inverse.p, cols, &e), &e);
-    pinv_finish(&pinv);
     blas_gemm(true, false, 1, inverse, y, 0, fit);
     blas_gemm(false, false, -1, x, fit, 1, rest);
     return mat_sum_squares(rest) / (double)rows;

@@ -62,6 +62,17 @@ static inline int rig_try(struct rig *r, const char *net, const char *preset, co
     return credit_shape(&r->credit, &choice, &r->net.chain, a, e);
 }
 
+/* The random numbers of this name that a part has asked for; {NULL} if none has. */
+static inline struct mat rig_draws(const struct credit *c, const char *name, size_t i)
+{
+    char whole[64];
+    snprintf(whole, sizeof whole, name, i);
+    for (size_t k = 0; k < c->n_draws; k++)
+        if (strcmp(c->draws[k].name, whole) == 0)
+            return c->draws[k].to;
+    return (struct mat){ 0 };
+}
+
 static inline void rig_open(struct rig *r, const char *net, const char *preset, const char *own)
 {
     struct err e = { 0 };
@@ -72,17 +83,17 @@ static inline void rig_open(struct rig *r, const char *net, const char *preset, 
     r->g = arena_need(a, r->net.chain.n_vector, sizeof *r->g);
     for (size_t i = 0; i < r->credit.n_feedback; i++) {
         struct feedback *f = &r->credit.feedback[i];
-        must(chain_init_layer(&f->layer, "feedback", s->weights, s->biases, (uint64_t)s->seed, a, &e), &e);
-        if (f->noise.p)
-            net_normal(&r->net.rng, 1, f->noise);
+        must(chain_init_unit(&f->unit, "feedback", s->weights, s->biases, (uint64_t)s->seed, a, &e), &e);
+        const struct mat noise = rig_draws(&r->credit, "noise.feedback.%zu", f->target);
+        if (noise.p)
+            net_normal(&r->net.rng, 1, noise);
     }
-    if (r->credit.hidden)
-        must(chain_init_layer(credit_feedback_layer(&r->credit, r->credit.n_feedback), "feedback", s->weights, s->biases, (uint64_t)s->seed, a, &e), &e);
+    if (r->credit.untrained)
+        must(chain_init_unit(credit_feedback_unit(&r->credit, r->credit.n_feedback), "feedback", s->weights, s->biases, (uint64_t)s->seed, a, &e), &e);
 }
 
 static inline void rig_close(struct rig *r)
 {
-    credit_finish(&r->credit);
     net_close(&r->net);
 }
 
@@ -99,22 +110,30 @@ static inline void rig_step(struct rig *r)
     must(credit_update(&r->credit, p, r->g, &e), &e);
 }
 
+/* One of the mapping's products at link k, on the pass's own applications. */
+typedef int rig_product(struct credit *c, struct pass *p, const struct at *ref, size_t k, struct mat in, struct mat out, struct err *e);
+static inline void rig_map(struct rig *r, rig_product *product, size_t k, struct mat in, struct mat out)
+{
+    struct err e = { 0 };
+    must(product(&r->credit, &r->net.pass, &r->net.pass.links[k + 1], k, in, out, &e), &e);
+}
+
 /* The update directions of layers [from, to) as one vector without gaps, in the arena. */
 static inline struct mat rig_updates(struct rig *r, size_t from, size_t to)
 {
     size_t n = 0, at = 0;
     for (size_t i = from; i < to; i++)
-        n += layer_n_weights(&r->net.chain.layers[i]);
+        n += unit_n_weights(&r->net.chain.units[i]);
     const struct mat out = mat_new(&r->net.arena, 1, n);
     ck_assert_ptr_nonnull(out.p);
     for (size_t i = from; i < to; i++)
-        for (size_t j = 0; j < layer_n_weights(&r->net.chain.layers[i]); j++)
-            out.p[at++] = *layer_entry(&r->net.chain.layers[i], r->g, j);
+        for (size_t j = 0; j < unit_n_weights(&r->net.chain.units[i]); j++)
+            out.p[at++] = *layer_entry(&r->net.chain.units[i], r->g, j);
     return out;
 }
 static inline struct mat rig_all_updates(struct rig *r)
 {
-    return rig_updates(r, 0, r->net.chain.n_layers);
+    return rig_updates(r, 0, r->net.chain.n_units);
 }
 
 /* a * s, in the arena. */

@@ -1,10 +1,49 @@
 #include "../check_main.h"
 #include "fixture.h"
 #include "math/act.h"
+#include "spec/bind.h"
 #include <float.h>
 #include <string.h>
 
-enum { TANH, SIGMOID, RELU, LINEAR, LEAKY, N_ACTS };
+/* Every registered activation, in the registry's order, and some with options of their own. */
+enum { TANH, SIGMOID, RELU, LINEAR, LEAKY, ELU, GELU, STEEP, LOW_ELU, N_ACTS };
+static const char *const as_written[] = { "{name: leaky_relu, slope: 0.9}", "{name: elu, alpha: 0.7}" };
+static struct act acts[N_ACTS];
+static struct arena arena;
+
+static struct act act_named(const char *text)
+{
+    struct err e = { 0 };
+    struct chosen c = { 0 };
+    const struct option row = { "activation", OPT_PART, .dflt = text, .registry = &act_registry };
+    ck_assert_int_eq(bind_default_value(&row, &c, &arena, &e), 0);
+    return act_of(c);
+}
+
+static void open_acts(void)
+{
+    arena_init(&arena, 0);
+    for (size_t i = 0; i < N_ACTS; i++)
+        acts[i] = act_named(i < act_registry.n_parts ? act_registry.parts[i]->name : as_written[i - act_registry.n_parts]);
+}
+
+static void close_acts(void)
+{
+    arena_finish(&arena);
+}
+
+static bool is_elu(size_t a)
+{
+    return a == ELU || a == LOW_ELU;
+}
+static long double alpha_of(size_t a)
+{
+    return a == LOW_ELU ? (real)0.7 : 1;
+}
+static long double leak_of(size_t a)
+{
+    return a == STEEP ? (real)0.9 : (real)0.2;
+}
 
 #ifdef TPRUN_DOUBLE
 #define LIBM_TANH tanh
@@ -30,8 +69,14 @@ static long double exact_difference(size_t a, long double u, long double w)
         return sinhl(w / 2) / (2 * coshl((u + w) / 2) * coshl(u / 2));
     case RELU:
         return u > 0 ? (w > -u ? w : -u) : u + w > 0 ? u + w : 0;
-    case LEAKY: {
-        const long double slope = 0.2L, end = u + w;
+    case ELU:
+    case LOW_ELU: {
+        const long double alpha = alpha_of(a), end = u + w, at_end = alpha * expm1l(end), at_start = alpha * expm1l(u);
+        return u > 0 ? (end > 0 ? w : at_end - u) : end > 0 ? end - at_start : alpha * expl(u) * expm1l(w);
+    }
+    case LEAKY:
+    case STEEP: {
+        const long double slope = leak_of(a), end = u + w;
         return u > 0 ? (end > 0 ? w : slope * end - u) : end > 0 ? end - slope * u : slope * w;
     }
     default:
@@ -42,17 +87,15 @@ static long double exact_difference(size_t a, long double u, long double w)
 static real apply(size_t a, real u)
 {
     real h;
-    act_all[a]->apply(mat_of(&u, 1, 1), mat_of(&h, 1, 1));
+    acts[a].def->apply(acts[a].opts, mat_of(&u, 1, 1), mat_of(&h, 1, 1));
     return h;
 }
 
-START_TEST(names_agree)
+/* The cases of this file are the registry's, so a new activation is met here. */
+START_TEST(every_activation_is_tested)
 {
-    size_t n = 0;
-    for (; act_all[n] != NULL; n++)
-        ck_assert_str_eq(act_all[n]->name, act_names[n]);
-    ck_assert_uint_eq(n, N_ACTS);
-    ck_assert_ptr_null(act_names[n]);
+    ck_assert_uint_eq(act_registry.n_parts + sizeof as_written / sizeof *as_written, N_ACTS);
+    ck_assert_ptr_eq(acts[ELU].def, &act_elu);
 }
 END_TEST
 
@@ -87,13 +130,13 @@ START_TEST(tanh_and_sigmoid_are_accurate)
     for (uint32_t at = 0; at < N_COVERING; at += N) {
         for (uint32_t i = 0; i < N; i++)
             u[i] = covering(&r, at + i < N_COVERING ? at + i : N_COVERING);
-        act_all[TANH]->apply(mat_of(u, 1, N), mat_of(h, 1, N));
+        acts[TANH].def->apply(acts[TANH].opts, mat_of(u, 1, N), mat_of(h, 1, N));
         for (size_t i = 0; i < N; i++) {
             from_libm = fmax(from_libm, ulps(h[i], (long double)LIBM_TANH(u[i])));
             from_tanh = fmax(from_tanh, ulps(h[i], TRUE_TANH(u[i])));
             odd &= !signbit(h[i]) == !signbit(u[i]);
         }
-        act_all[SIGMOID]->apply(mat_of(u, 1, N), mat_of(h, 1, N));
+        acts[SIGMOID].def->apply(acts[SIGMOID].opts, mat_of(u, 1, N), mat_of(h, 1, N));
         for (size_t i = 0; i < N; i++)
             from_sigmoid = fmax(from_sigmoid, ulps(h[i], 1 / (1 + TRUE_EXP(-u[i]))));
     }
@@ -115,6 +158,8 @@ START_TEST(special_values)
     ck_assert(apply(LINEAR, -INFINITY) == -INFINITY);
     ck_assert(apply(LEAKY, INFINITY) == INFINITY && apply(LEAKY, -INFINITY) == -INFINITY && apply(LEAKY, 3) == 3);
     ck_assert(apply(LEAKY, -10) == -2 && apply(LEAKY, 0) == 0);
+    ck_assert(apply(ELU, INFINITY) == INFINITY && apply(ELU, -INFINITY) == -1 && apply(ELU, 3) == 3 && apply(ELU, 0) == 0);
+    ck_assert(apply(LOW_ELU, -1000) == (real)-0.7 && apply(ELU, -LEAST_NORMAL) == -LEAST_NORMAL);
 }
 END_TEST
 
@@ -124,7 +169,10 @@ START_TEST(nan_passes)
     enum { N = 21 };
     const real tol = (real)1e-3;
     for (size_t a = 0; a < N_ACTS; a++) {
-        const struct act *const f = act_all[a];
+        if (acts[a].def->of_input)
+            continue; /* gelu: below */
+        const struct act_def *const f = acts[a].def;
+        const void *const o = acts[a].opts;
         for (size_t at = 0; at < N; at++) {
             for (unsigned which = 0; which < 2; which++) {
                 real x[N], d[N], out[N];
@@ -137,28 +185,28 @@ START_TEST(nan_passes)
                     bool expect = !linear_x;
                     switch (call) {
                     case 0:
-                        f->apply(xm, om);
+                        f->apply(o, xm, om);
                         expect = of_x;
                         break;
                     case 1:
-                        f->times_slope(xm, dm, om);
+                        f->times_slope(o, (struct mat){ 0 }, xm, dm, om);
                         break;
                     case 2:
-                        f->difference(xm, xm, dm, om);
+                        f->difference(o, xm, xm, dm, om);
                         break;
                     case 3:
-                        f->inverse(xm, tol, om);
+                        f->inverse(o, xm, tol, om);
                         expect = of_x;
                         break;
                     case 4:
-                        f->times_inverse_slope(xm, dm, tol, om);
+                        f->times_inverse_slope(o, xm, dm, tol, om);
                         break;
                     default:
-                        f->inverse_difference(xm, dm, tol, om);
+                        f->inverse_difference(o, xm, dm, tol, om);
                     }
                     for (size_t i = 0; i < N; i++)
                         ck_assert_msg(isnan(out[i]) == (i == at && expect),
-                                      "%s, function %u, argument %u, NaN at %zu, entry %zu: %g", f->name, call, which,
+                                      "%s, function %u, argument %u, NaN at %zu, entry %zu: %g", f->part.name, call, which,
                                       at, i, (double)out[i]);
                 }
             }
@@ -171,7 +219,7 @@ END_TEST
 START_TEST(relu_hides_nothing)
 {
     real h[2] = { 0, 0 }, s[2] = { NAN, INFINITY }, out[2];
-    act_all[RELU]->times_slope(mat_of(h, 1, 2), mat_of(s, 1, 2), mat_of(out, 1, 2));
+    act_times_slope(acts[RELU], (struct mat){ 0 }, mat_of(h, 1, 2), mat_of(s, 1, 2), mat_of(out, 1, 2));
     ck_assert(isnan(out[0]) && isnan(out[1]));
 }
 END_TEST
@@ -180,17 +228,19 @@ END_TEST
 START_TEST(slopes)
 {
     for (size_t a = 0; a < N_ACTS; a++) {
+        if (acts[a].def->of_input)
+            continue; /* gelu: below */
         for (double u = -6.1; u < 6; u += 0.37) {
             const double step = 1e-4;
             const double want =
                 (double)(exact_difference(a, (long double)(u - step), 2 * (long double)step) / (2 * (long double)step));
             real h = apply(a, (real)u), s = (real)1.7, out;
-            act_all[a]->times_slope(mat_of(&h, 1, 1), mat_of(&s, 1, 1), mat_of(&out, 1, 1));
+            act_times_slope(acts[a], (struct mat){ 0 }, mat_of(&h, 1, 1), mat_of(&s, 1, 1), mat_of(&out, 1, 1));
             ck_assert_double_le(fabs((double)out - 1.7 * want), 1e-8 + 20 * REAL_ROUND);
             /* the inverse's slope is its reciprocal */
             if (a == RELU && u < 0)
                 continue;
-            act_all[a]->times_inverse_slope(mat_of(&h, 1, 1), mat_of(&out, 1, 1), (real)1e-7, mat_of(&out, 1, 1));
+            acts[a].def->times_inverse_slope(acts[a].opts, mat_of(&h, 1, 1), mat_of(&out, 1, 1), (real)1e-7, mat_of(&out, 1, 1));
             ck_assert_double_le(fabs((double)out - 1.7), 20 * REAL_ROUND);
         }
     }
@@ -201,19 +251,21 @@ END_TEST
 START_TEST(slope_differences)
 {
     for (size_t a = 0; a < N_ACTS; a++)
-        for (double u = -3.1; u < 3; u += 0.37)
+        for (double u = -3.1; u < 3 && acts[a].def->times_slope_difference; u += 0.37)
             for (double step = 1; step > 1e-9; step /= 10) {
                 real h = apply(a, (real)u), x = (real)u, d = (real)step, s = 1, out;
-                act_all[a]->difference(mat_of(&x, 1, 1), mat_of(&h, 1, 1), mat_of(&d, 1, 1), mat_of(&d, 1, 1));
-                act_all[a]->times_slope_difference(mat_of(&h, 1, 1), mat_of(&d, 1, 1), mat_of(&s, 1, 1), mat_of(&out, 1, 1));
+                acts[a].def->difference(acts[a].opts, mat_of(&x, 1, 1), mat_of(&h, 1, 1), mat_of(&d, 1, 1), mat_of(&d, 1, 1));
+                acts[a].def->times_slope_difference(acts[a].opts, mat_of(&h, 1, 1), mat_of(&d, 1, 1), mat_of(&s, 1, 1), mat_of(&out, 1, 1));
                 const long double y = (long double)h, e = (long double)d;
-                const long double want = a == ACT_TANH      ? -e * (2 * y + e)
-                                         : a == ACT_SIGMOID ? e * (1 - 2 * y - e)
-                                         : a == ACT_RELU    ? (y + e > 0) - (y > 0)
-                                         : a == ACT_LEAKY_RELU ? 0.8L * ((y + e > 0) - (y > 0))
-                                                            : 0;
+                const long double alpha = alpha_of(a), before = y > 0 ? 1 : y + alpha, after = y + e > 0 ? 1 : y + e + alpha;
+                const long double want = a == TANH                  ? -e * (2 * y + e)
+                                         : a == SIGMOID             ? e * (1 - 2 * y - e)
+                                         : a == RELU                ? (y + e > 0) - (y > 0)
+                                         : a == LEAKY || a == STEEP ? (1 - leak_of(a)) * ((y + e > 0) - (y > 0))
+                                         : is_elu(a)                ? (y <= 0 && y + e <= 0 ? e : after - before)
+                                                                    : 0;
                 ck_assert_msg(fabsl((long double)out - want) <= (long double)(40 * REAL_ROUND) * fabsl(e), "%s(%g), %g: %.9g for %.9Lg",
-                              act_names[a], u, step, (double)out, want);
+                              acts[a].def->part.name, u, step, (double)out, want);
             }
 }
 END_TEST
@@ -221,12 +273,17 @@ END_TEST
 START_TEST(inverse_undoes)
 {
     for (size_t a = 0; a < N_ACTS; a++) {
+        if (acts[a].def->of_input)
+            continue; /* gelu: below */
         for (double u = -5.03; u < 5; u += 0.113) {
             if (a == RELU && u < 0)
                 continue;
             real h = apply(a, (real)u), back;
-            act_all[a]->inverse(mat_of(&h, 1, 1), (real)1e-6, mat_of(&back, 1, 1));
-            const double slope = a == TANH ? cosh(u) * cosh(u) : a == SIGMOID ? 4 * cosh(u / 2) * cosh(u / 2) : 1;
+            acts[a].def->inverse(acts[a].opts, mat_of(&h, 1, 1), (real)1e-6, mat_of(&back, 1, 1));
+            const double slope = a == TANH                ? cosh(u) * cosh(u)
+                                 : a == SIGMOID           ? 4 * cosh(u / 2) * cosh(u / 2)
+                                 : is_elu(a) && u < 0     ? exp(-u)
+                                                          : 1;
             ck_assert_double_le(fabs((double)back - u), (4 * slope + 8) * REAL_ROUND);
         }
     }
@@ -242,20 +299,20 @@ START_TEST(inverse_is_clipped_and_accurate)
         real v = values[i], out;
         const real high = 1 - tol;
         const long double t = v < -high ? -high : v > high ? high : v, s = v < tol ? tol : v > high ? high : v;
-        act_all[TANH]->inverse(mat_of(&v, 1, 1), tol, mat_of(&out, 1, 1));
+        acts[TANH].def->inverse(acts[TANH].opts, mat_of(&v, 1, 1), tol, mat_of(&out, 1, 1));
         ck_assert_double_le((double)fabsl((long double)out / atanhl(t) - 1), 12 * REAL_ROUND);
-        act_all[SIGMOID]->inverse(mat_of(&v, 1, 1), tol, mat_of(&out, 1, 1));
+        acts[SIGMOID].def->inverse(acts[SIGMOID].opts, mat_of(&v, 1, 1), tol, mat_of(&out, 1, 1));
         ck_assert_double_le((double)fabsl((long double)out - logl(s / (1 - s))), 24 * REAL_ROUND);
-        act_all[RELU]->inverse(mat_of(&v, 1, 1), tol, mat_of(&out, 1, 1));
+        acts[RELU].def->inverse(acts[RELU].opts, mat_of(&v, 1, 1), tol, mat_of(&out, 1, 1));
         ck_assert(out == (v < 0 ? 0 : v));
     }
     real tiny = (real)1e-30, out;
-    act_all[TANH]->inverse(mat_of(&tiny, 1, 1), tol, mat_of(&out, 1, 1));
+    acts[TANH].def->inverse(acts[TANH].opts, mat_of(&tiny, 1, 1), tol, mat_of(&out, 1, 1));
     ck_assert(out == tiny);
     real one = 1;
-    act_all[TANH]->inverse(mat_of(&one, 1, 1), 0, mat_of(&out, 1, 1));
+    acts[TANH].def->inverse(acts[TANH].opts, mat_of(&one, 1, 1), 0, mat_of(&out, 1, 1));
     ck_assert(isfinite(out) && out > 8);
-    act_all[SIGMOID]->times_inverse_slope(mat_of(&one, 1, 1), mat_of(&one, 1, 1), 0, mat_of(&out, 1, 1));
+    acts[SIGMOID].def->times_inverse_slope(acts[SIGMOID].opts, mat_of(&one, 1, 1), mat_of(&one, 1, 1), 0, mat_of(&out, 1, 1));
     ck_assert(isfinite(out) && out > 1e6);
 }
 END_TEST
@@ -264,11 +321,11 @@ END_TEST
 START_TEST(inverse_slope_is_bounded)
 {
     real h[4] = { 1, -1, (real)0.9999, 0 }, s[4] = { 1, 1, 1, 1 }, out[4];
-    act_all[TANH]->times_inverse_slope(mat_of(h, 1, 4), mat_of(s, 1, 4), (real)1e-3, mat_of(out, 1, 4));
+    acts[TANH].def->times_inverse_slope(acts[TANH].opts, mat_of(h, 1, 4), mat_of(s, 1, 4), (real)1e-3, mat_of(out, 1, 4));
     for (size_t i = 0; i < 3; i++)
         ck_assert_double_eq_tol((double)out[i], 500.25, 0.01);
     ck_assert(out[3] == 1);
-    act_all[RELU]->times_inverse_slope(mat_of(h, 1, 4), mat_of(s, 1, 4), 0, mat_of(out, 1, 4));
+    acts[RELU].def->times_inverse_slope(acts[RELU].opts, mat_of(h, 1, 4), mat_of(s, 1, 4), 0, mat_of(out, 1, 4));
     ck_assert(out[0] == 1 && out[1] == 0 && out[2] == 1 && out[3] == 0);
 }
 END_TEST
@@ -284,11 +341,13 @@ START_TEST(differences_do_not_cancel)
         const real u = (real)(reach * (2 * rng_uniform(&r) - 1));
         const real w = (real)(exp2(-60 * rng_uniform(&r) + 4) * (2 * rng_uniform(&r) - 1));
         for (size_t a = 0; a < N_ACTS; a++) {
+            if (acts[a].def->of_input)
+                continue; /* gelu: below */
             real x = u, h = apply(a, u), d = w, out;
-            act_all[a]->difference(mat_of(&x, 1, 1), mat_of(&h, 1, 1), mat_of(&d, 1, 1), mat_of(&out, 1, 1));
+            acts[a].def->difference(acts[a].opts, mat_of(&x, 1, 1), mat_of(&h, 1, 1), mat_of(&d, 1, 1), mat_of(&out, 1, 1));
             const long double want = exact_difference(a, (long double)u, (long double)w);
             ck_assert_msg(fabsl((long double)out - want) <= (long double)bound * fabsl(want),
-                          "%s(%g + %g): %.9g for %.9Lg", act_names[a], (double)u, (double)w, (double)out, want);
+                          "%s(%g + %g): %.9g for %.9Lg", acts[a].def->part.name, (double)u, (double)w, (double)out, want);
         }
     }
 }
@@ -301,7 +360,7 @@ START_TEST(differences_at_the_ends)
                                      { 300, -600, -2 },  { 0, -INFINITY, -1 } };
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
         real u = pairs[i][0], w = pairs[i][1], h = apply(TANH, u), out;
-        act_all[TANH]->difference(mat_of(&u, 1, 1), mat_of(&h, 1, 1), mat_of(&w, 1, 1), mat_of(&out, 1, 1));
+        acts[TANH].def->difference(acts[TANH].opts, mat_of(&u, 1, 1), mat_of(&h, 1, 1), mat_of(&w, 1, 1), mat_of(&out, 1, 1));
         ck_assert_msg(fabs((double)out - (double)pairs[i][2]) < 1e-4, "tanh(%g + %g): %g", (double)u, (double)w,
                       (double)out);
     }
@@ -329,12 +388,12 @@ START_TEST(inverse_differences_do_not_cancel)
     struct rng r = rng_stream(2385, "inverse_difference");
     const real tol = (real)1e-3;
     for (unsigned round = 0; round < 40000; round++) {
-        for (size_t a = TANH; a <= SIGMOID; a++) {
+        for (size_t a = TANH; a <= SIGMOID; a++) { /* elu: below */
             const double centre = a == TANH ? 0 : 0.5, reach = a == TANH ? 1 : 0.5;
             real h = (real)(centre + reach * (2 * rng_uniform(&r) - 1));
             real d = (real)(exp2(-60 * rng_uniform(&r) + 1) * (2 * rng_uniform(&r) - 1)), out;
             const long double want = exact_inverse_difference(a, h, d, tol);
-            act_all[a]->inverse_difference(mat_of(&h, 1, 1), mat_of(&d, 1, 1), tol, mat_of(&out, 1, 1));
+            acts[a].def->inverse_difference(acts[a].opts, mat_of(&h, 1, 1), mat_of(&d, 1, 1), tol, mat_of(&out, 1, 1));
             /* where one end is clipped, the distance from the clip is known to the spacing of h only */
             const long double absolute =
                 (h < (a == TANH ? -1 + tol : tol) || h > 1 - tol || (long double)h + d > 1 - tol ||
@@ -343,9 +402,81 @@ START_TEST(inverse_differences_do_not_cancel)
                     : 0;
             ck_assert_msg(fabsl((long double)out - want) <=
                               1e-5L / (sizeof(real) == 4 ? 1 : 1e8L) * fabsl(want) + absolute,
-                          "%s^-1(%.9g + %.9g): %.9g for %.9Lg", act_names[a], (double)h, (double)d, (double)out, want);
+                          "%s^-1(%.9g + %.9g): %.9g for %.9Lg", acts[a].def->part.name, (double)h, (double)d, (double)out, want);
         }
     }
+}
+END_TEST
+
+/* elu's, whose pieces meet at 0, on both sides of it and across. */
+START_TEST(inverse_differences_of_elu)
+{
+    struct rng r = rng_stream(2385, "inverse_difference");
+    for (unsigned round = 0; round < 40000; round++)
+        for (size_t a = ELU; a <= LOW_ELU; a += LOW_ELU - ELU) { /* both */
+            const long double alpha = alpha_of(a);
+            real h = (real)(-0.6 + 2 * rng_uniform(&r)), d = (real)(exp2(-60 * rng_uniform(&r)) * (0.05 - rng_uniform(&r) * 0.1)), out;
+            const long double b = h, t = b + d;
+            const long double below = log1pl(((t < 0 ? t : 0) - (b < 0 ? b : 0)) / (alpha + (b < 0 ? b : 0)));
+            const long double want = b > 0 && t > 0 ? d : b <= 0 && t <= 0 ? log1pl(d / (alpha + b)) : below + (t > 0 ? t : 0) - (b > 0 ? b : 0);
+            acts[a].def->inverse_difference(acts[a].opts, mat_of(&h, 1, 1), mat_of(&d, 1, 1), (real)1e-6, mat_of(&out, 1, 1));
+            ck_assert_msg(fabsl((long double)out - want) <= 200 * (long double)REAL_ROUND * fabsl(want), "%g + %g: %.9g for %.9Lg", (double)h, (double)d,
+                          (double)out, want);
+        }
+}
+END_TEST
+
+/* gelu is no function of its output's slope and has no inverse; near displacements are accurate, far ones to the size of their ends. */
+START_TEST(gelu_is_accurate)
+{
+    struct rng r = rng_stream(2385, "gelu");
+    const struct act_def *const f = acts[GELU].def;
+    ck_assert(f->of_input && !f->inverse && !f->zeta && !f->times_slope_difference);
+    ck_assert(apply(GELU, -INFINITY) == 0 && apply(GELU, INFINITY) == INFINITY && apply(GELU, 0) == 0 && isnan(apply(GELU, NAN)));
+    for (unsigned round = 0; round < 20000; round++) {
+        real x = (real)(12 * (rng_uniform(&r) - 0.5)), h = apply(GELU, x), one = 1, slope, d, out;
+        d = (real)(exp2(-60 * rng_uniform(&r) + 2) * (2 * rng_uniform(&r) - 1));
+        const long double u = x, w = d, root = sqrtl(0.5L), end = u + w;
+        const long double want = 0.5L * u * erfcl(-u * root), after = 0.5L * end * erfcl(-end * root);
+        const long double steep = 0.5L * erfcl(-u * root) + u * expl(-u * u / 2) * root / sqrtl(acosl(-1));
+        act_times_slope(acts[GELU], mat_of(&x, 1, 1), mat_of(&h, 1, 1), mat_of(&one, 1, 1), mat_of(&slope, 1, 1));
+        f->difference(NULL, mat_of(&x, 1, 1), mat_of(&h, 1, 1), mat_of(&d, 1, 1), mat_of(&out, 1, 1));
+        ck_assert(fabsl((long double)h - want) <= 8 * (1 + u * u) * REAL_ROUND * fabsl(want) + 1e-300L);
+        ck_assert(fabsl((long double)slope - steep) <= 20 * REAL_ROUND);
+        ck_assert_msg(fabsl((long double)out - (after - want)) <= REAL_ROUND * (20 * fabsl(w) + (fabsl(w) < 0.5L ? 0 : 4 * fabsl(u))) + 1e-18L, "gelu(%g + %g): %g", (double)x, (double)d, (double)out);
+    }
+}
+END_TEST
+
+/* zeta(0) = 0, zeta'(a(u)) = a'(u), constant outside of the range; Bao 2024. */
+START_TEST(zeta_has_the_slope)
+{
+    for (size_t a = 0; a < N_ACTS; a++) {
+        if (!acts[a].def->zeta)
+            continue;
+        real zero = 0, out;
+        acts[a].def->zeta(acts[a].opts, mat_of(&zero, 1, 1), mat_of(&out, 1, 1));
+        ck_assert(out == 0);
+        for (double u = -2.03; u < 2; u += 0.113) {
+            const double step = sizeof(real) == 4 ? 1e-3 : 1e-5;
+            const real h = apply(a, (real)u);
+            if (a == RELU && h == 0)
+                continue; /* the corner */
+            real ends[2] = { h - (real)step, h + (real)step }, z[2], one = 1, slope, at = h;
+            acts[a].def->zeta(acts[a].opts, mat_of(ends, 1, 2), mat_of(z, 1, 2));
+            act_times_slope(acts[a], (struct mat){ 0 }, mat_of(&at, 1, 1), mat_of(&one, 1, 1), mat_of(&slope, 1, 1));
+            const double found = (double)(z[1] - z[0]) / (double)(ends[1] - ends[0]);
+            ck_assert_msg(fabs(found - (double)slope) < (sizeof(real) == 4 ? 2e-3 : 1e-8), "%s(%g): %g for %g", acts[a].def->part.name, u, found,
+                          (double)slope);
+        }
+    }
+    real far[2] = { -40, 40 }, out[2];
+    acts[TANH].def->zeta(NULL, mat_of(far, 1, 2), mat_of(out, 1, 2));
+    ck_assert(fabs((double)out[0] + 2.0 / 3) < 1e-6 && fabs((double)out[1] - 2.0 / 3) < 1e-6);
+    acts[SIGMOID].def->zeta(NULL, mat_of(far, 1, 2), mat_of(out, 1, 2));
+    ck_assert(out[0] == 0 && fabs((double)out[1] - 1.0 / 6) < 1e-6);
+    acts[ELU].def->zeta(acts[ELU].opts, mat_of(far, 1, 2), mat_of(out, 1, 2));
+    ck_assert(out[0] == (real)-0.5 && out[1] == 40);
 }
 END_TEST
 
@@ -355,26 +486,26 @@ START_TEST(inverse_difference_is_clipped)
     const real tol = (real)1e-3;
     real h[6] = { (real)0.9995, (real)-0.9999, (real)0.3, -1, 1, (real)0.4 }, d[6] = { (real)0.0002, -3, 0, 2, -2, 7 },
          out[6];
-    act_all[TANH]->inverse_difference(mat_of(h, 1, 6), mat_of(d, 1, 6), tol, mat_of(out, 1, 6));
+    acts[TANH].def->inverse_difference(acts[TANH].opts, mat_of(h, 1, 6), mat_of(d, 1, 6), tol, mat_of(out, 1, 6));
     ck_assert(out[0] == 0 && out[1] == 0 && out[2] == 0);
     const double end = atanh((double)(1 - tol));
     ck_assert_double_eq_tol((double)out[3], 2 * end, 40 * REAL_ROUND);
     ck_assert_double_eq_tol((double)out[4], -2 * end, 40 * REAL_ROUND);
     ck_assert_double_eq_tol((double)out[5], end - atanh((double)h[5]), 40 * REAL_ROUND);
     real p[3] = { 0, 1, (real)0.2 }, e[3] = { 1, -1, (real)-0.4 };
-    act_all[SIGMOID]->inverse_difference(mat_of(p, 1, 3), mat_of(e, 1, 3), tol, mat_of(out, 1, 3));
+    acts[SIGMOID].def->inverse_difference(acts[SIGMOID].opts, mat_of(p, 1, 3), mat_of(e, 1, 3), tol, mat_of(out, 1, 3));
     const double low = (double)tol, high = (double)(1 - tol), logit_low = log(low / (1 - low)),
                  logit_high = log(high / (1 - high));
     ck_assert_double_eq_tol((double)out[0], logit_high - logit_low, 80 * REAL_ROUND);
     ck_assert_double_eq_tol((double)out[1], logit_low - logit_high, 80 * REAL_ROUND);
     ck_assert_double_eq_tol((double)out[2], logit_low - log((double)p[2] / (1 - (double)p[2])), 80 * REAL_ROUND);
     real on[3] = { 2, 2, 0 }, by[3] = { (real)-0.5, -5, (real)-0.5 };
-    act_all[RELU]->inverse_difference(mat_of(on, 1, 3), mat_of(by, 1, 3), tol, mat_of(out, 1, 3));
+    acts[RELU].def->inverse_difference(acts[RELU].opts, mat_of(on, 1, 3), mat_of(by, 1, 3), tol, mat_of(out, 1, 3));
     ck_assert(out[0] == (real)-0.5 && out[1] == -2 && out[2] == 0);
-    act_all[LINEAR]->inverse_difference(mat_of(on, 1, 3), mat_of(by, 1, 3), tol, mat_of(out, 1, 3));
+    acts[LINEAR].def->inverse_difference(acts[LINEAR].opts, mat_of(on, 1, 3), mat_of(by, 1, 3), tol, mat_of(out, 1, 3));
     ck_assert(out[1] == -5);
     real from[4] = { 2, -2, 2, -1 }, moved[4] = { (real)-0.5, (real)-0.5, -4, 3 };
-    act_all[LEAKY]->inverse_difference(mat_of(from, 1, 4), mat_of(moved, 1, 4), tol, mat_of(out, 1, 4));
+    acts[LEAKY].def->inverse_difference(acts[LEAKY].opts, mat_of(from, 1, 4), mat_of(moved, 1, 4), tol, mat_of(out, 1, 4));
     ck_assert(out[0] == (real)-0.5 && out[1] == (real)-2.5 && out[2] == -12 && out[3] == 7);
 }
 END_TEST
@@ -387,36 +518,39 @@ START_TEST(results_do_not_depend_on_place)
     struct rng r = rng_stream(2385, "place");
     struct mat x = random_mat(&r, 1, N, 3), d = random_mat(&r, 1, N, (real)0.3);
     for (size_t a = 0; a < N_ACTS; a++) {
-        const struct act *const f = act_all[a];
+        if (acts[a].def->of_input)
+            continue; /* gelu: below */
+        const struct act_def *const f = acts[a].def;
+        const void *const o = acts[a].opts;
         for (unsigned call = 0; call < 6; call++) {
             real whole[N], part[N], in_place[N];
             for (unsigned way = 0; way < 2; way++) {
                 for (size_t n = way == 0 ? N : 1; n <= N; n++) {
                     const struct mat v = mat_of(x.p + N - n, 1, n), w = mat_of(d.p + N - n, 1, n),
-                                     o = mat_of(way == 0 ? whole : part, 1, n);
+                                     y = mat_of(way == 0 ? whole : part, 1, n);
                     const struct mat p = mat_of(in_place, 1, n);
                     const bool takes_two = call != 0 && call != 3;
                     mat_copy(takes_two ? w : v, p);
                     switch (call) {
                     case 0:
-                        f->apply(v, o), f->apply(p, p);
+                        f->apply(o, v, y), f->apply(o, p, p);
                         break;
                     case 1:
-                        f->times_slope(v, w, o), f->times_slope(v, p, p);
+                        f->times_slope(o, (struct mat){ 0 }, v, w, y), f->times_slope(o, (struct mat){ 0 }, v, p, p);
                         break;
                     case 2:
-                        f->difference(v, v, w, o), f->difference(v, v, p, p);
+                        f->difference(o, v, v, w, y), f->difference(o, v, v, p, p);
                         break;
                     case 3:
-                        f->inverse(v, tol, o), f->inverse(p, tol, p);
+                        f->inverse(o, v, tol, y), f->inverse(o, p, tol, p);
                         break;
                     case 4:
-                        f->times_inverse_slope(v, w, tol, o), f->times_inverse_slope(v, p, tol, p);
+                        f->times_inverse_slope(o, v, w, tol, y), f->times_inverse_slope(o, v, p, tol, p);
                         break;
                     default:
-                        f->inverse_difference(v, w, tol, o), f->inverse_difference(v, p, tol, p);
+                        f->inverse_difference(o, v, w, tol, y), f->inverse_difference(o, v, p, tol, p);
                     }
-                    ck_assert_mem_eq(o.p, whole + N - n, n * sizeof *whole);
+                    ck_assert_mem_eq(y.p, whole + N - n, n * sizeof *whole);
                     ck_assert_mem_eq(p.p, whole + N - n, n * sizeof *whole);
                 }
             }
@@ -428,7 +562,8 @@ END_TEST
 
 static void add_tests(TCase *t)
 {
-    tcase_add_test(t, names_agree);
+    tcase_add_unchecked_fixture(t, open_acts, close_acts);
+    tcase_add_test(t, every_activation_is_tested);
     tcase_add_test(t, tanh_and_sigmoid_are_accurate);
     tcase_add_test(t, special_values);
     tcase_add_test(t, nan_passes);
@@ -441,6 +576,9 @@ static void add_tests(TCase *t)
     tcase_add_test(t, differences_do_not_cancel);
     tcase_add_test(t, differences_at_the_ends);
     tcase_add_test(t, inverse_differences_do_not_cancel);
+    tcase_add_test(t, inverse_differences_of_elu);
+    tcase_add_test(t, gelu_is_accurate);
+    tcase_add_test(t, zeta_has_the_slope);
     tcase_add_test(t, inverse_difference_is_clipped);
     tcase_add_test(t, results_do_not_depend_on_place);
 }

@@ -5,6 +5,8 @@
 #include "math/pinv.h"
 #include <string.h>
 
+static struct arena workspace; /* of all solvers */
+
 static void start(void)
 {
     struct err e = { 0 };
@@ -34,9 +36,8 @@ static struct mat inverse_transposed(struct mat j, double damping)
     struct err e = { 0 };
     struct pinv p;
     const struct mat out = mat_of(malloc(mat_n(j) * sizeof(real)), j.rows, j.cols);
-    ck_assert_int_eq(pinv_init(&p, j.rows, j.cols, &e), 0);
+    ck_assert_int_eq(pinv_init(&p, j.rows, j.cols, &workspace, &e), 0);
     ck_assert_msg(pinv_transposed(&p, damping, j.p, j.cols, out.p, j.cols, &e) == 0, "%s", err_first(&e));
-    pinv_finish(&p);
     return out;
 }
 
@@ -99,9 +100,8 @@ START_TEST(damped_inverse_solves_its_equation)
             const struct mat apart = random_mat(&r, rows, cols + 3, 1);
             for (size_t k = 0; k < rows; k++)
                 memcpy(apart.p + k * (cols + 3), j.p + k * cols, cols * sizeof(real));
-            ck_assert_int_eq(pinv_init(&p, rows, cols, &e), 0);
+            ck_assert_int_eq(pinv_init(&p, rows, cols, &workspace, &e), 0);
             ck_assert_int_eq(pinv_transposed(&p, dampings[d], apart.p, cols + 3, apart.p, cols + 3, &e), 0);
-            pinv_finish(&p);
             for (size_t k = 0; k < rows; k++)
                 ck_assert_mem_eq(apart.p + k * (cols + 3), m.p + k * cols, cols * sizeof(real));
             free(j.p), free(m.p), free(gram.p), free(back.p), free(apart.p);
@@ -115,16 +115,14 @@ START_TEST(what_cannot_be_inverted)
     real j[6] = { 1, 2, 3, 4, NAN, 6 }, same[4] = { 1e8f, 1e8f, 1e8f, 1e8f };
     struct err e = { 0 };
     struct pinv p;
-    ck_assert_int_eq(pinv_init(&p, 2, 3, &e), 0);
+    ck_assert_int_eq(pinv_init(&p, 2, 3, &workspace, &e), 0);
     ck_assert_int_eq(pinv_transposed(&p, 0, j, 3, j, 3, &e), ERR_SINGULAR);
     ck_assert(strstr(err_first(&e), "not finite") != NULL);
     err_clear(&e);
-    pinv_finish(&p);
-    ck_assert_int_eq(pinv_init(&p, 2, 2, &e), 0);
+    ck_assert_int_eq(pinv_init(&p, 2, 2, &workspace, &e), 0);
     ck_assert_int_eq(pinv_transposed(&p, 1e-5, same, 2, same, 2, &e), ERR_SINGULAR);
     ck_assert(strstr(err_first(&e), "larger damping") != NULL);
     err_clear(&e);
-    pinv_finish(&p);
 }
 END_TEST
 
@@ -143,7 +141,7 @@ START_TEST(gram_matrices)
             full[i][j] = mat_dot(mat_rows(rows, i, 1), mat_rows(rows, j, 1)) * weight[i % BLOCK * BLOCK + j % BLOCK];
     struct err e = { 0 };
     struct semidefinite s;
-    ck_assert_int_eq(semidefinite_init(&s, N, COLS + 2, &e), 0);
+    ck_assert_int_eq(semidefinite_init(&s, N, COLS + 2, &workspace, &e), 0);
     for (int lower = 0; lower < 2; lower++)
         for (int damped = 0; damped < 2; damped++) {
             double plain[BLOCK * BLOCK], x[N], b[N] = { 0 };
@@ -175,7 +173,6 @@ START_TEST(gram_matrices)
     semidefinite_gram(&s, rows, weight, BLOCK);
     ck_assert_int_eq(semidefinite_factor(&s, 0, &e), ERR_SINGULAR);
     err_clear(&e);
-    semidefinite_finish(&s);
     free(rows.p), free(h.p);
 }
 END_TEST

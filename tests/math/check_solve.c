@@ -5,6 +5,8 @@
 #include "math/solve.h"
 #include <string.h>
 
+static struct arena workspace; /* of all solvers */
+
 static void start(void)
 {
     struct err e = { 0 };
@@ -43,12 +45,11 @@ START_TEST(ridge_solves_its_equation)
         struct err e = { 0 };
         struct ridge ridge;
         struct mat w = random_mat(&r, out, in, 1 / sqrt((double)in)), m = random_mat(&r, out, in, 1);
-        ck_assert_int_eq(ridge_init(&ridge, out, in, &e), 0);
+        ck_assert_int_eq(ridge_init(&ridge, out, in, &workspace, &e), 0);
         for (size_t q = 0; q < 3; q++) {
             ck_assert_msg(ridge_inverse(&ridge, w, regularizations[q], m, &e) == 0, "%s", err_first(&e));
             ck_assert_double_le(ridge_residual(w, regularizations[q], m), 40 * sqrt((double)in) * REAL_ROUND);
         }
-        ridge_finish(&ridge);
         free(w.p), free(m.p);
     }
 }
@@ -63,7 +64,7 @@ START_TEST(ridge_factor_is_cholesky)
     struct ridge ridge;
     const size_t out = 6, in = 9;
     struct mat w = random_mat(&r, out, in, 1), m = random_mat(&r, out, in, 1);
-    ck_assert_int_eq(ridge_init(&ridge, out, in, &e), 0);
+    ck_assert_int_eq(ridge_init(&ridge, out, in, &workspace, &e), 0);
     ck_assert_int_eq(ridge_inverse(&ridge, w, 0.3, m, &e), 0);
     for (size_t i = 0; i < in; i++) {
         for (size_t j = 0; j <= i; j++) {
@@ -75,7 +76,6 @@ START_TEST(ridge_factor_is_cholesky)
             ck_assert_double_le(fabs(a - llt), 1e-13);
         }
     }
-    ridge_finish(&ridge);
     free(w.p), free(m.p);
 }
 END_TEST
@@ -88,7 +88,7 @@ START_TEST(ridge_limits)
     struct rng r = rng_stream(2385, "limits");
     struct err e = { 0 };
     struct ridge ridge;
-    ck_assert_int_eq(ridge_init(&ridge, H, H, &e), 0);
+    ck_assert_int_eq(ridge_init(&ridge, H, H, &workspace, &e), 0);
     struct mat w = random_mat(&r, H, H, 1), m = random_mat(&r, H, H, 1), q = random_mat(&r, H, H, 1);
     for (size_t i = 0; i < H; i++)
         w.p[i * H + i] += 4;
@@ -105,7 +105,6 @@ START_TEST(ridge_limits)
     ck_assert_int_eq(ridge_inverse(&ridge, q, 3, m, &e), 0);
     for (size_t i = 0; i < H * H; i++)
         ck_assert_double_le(fabs(4 * (double)m.p[i] - (double)q.p[i]), 8 * REAL_ROUND);
-    ridge_finish(&ridge);
     free(w.p), free(m.p), free(q.p);
 }
 END_TEST
@@ -125,7 +124,7 @@ START_TEST(ridge_reports_singular)
     struct rng r = rng_stream(2385, "singular");
     struct err e = { 0 };
     struct ridge ridge;
-    ck_assert_int_eq(ridge_init(&ridge, 4, 6, &e), 0);
+    ck_assert_int_eq(ridge_init(&ridge, 4, 6, &workspace, &e), 0);
     struct mat w = random_mat(&r, 4, 6, 1), m = random_mat(&r, 4, 6, 1);
     assert_singular(&ridge, w, 0, m);     /* rank 4 of 6; rounding leaves tiny positive pivots */
     assert_singular(&ridge, w, 1e-17, m); /* r is lost beside W^T W */
@@ -145,8 +144,6 @@ START_TEST(ridge_reports_singular)
     assert_singular(&ridge, w, 0, m);
     ck_assert_int_eq(ridge_inverse(&ridge, w, 1, m, &e), 0);
     ck_assert(mat_max_abs(m) == 0);
-    ridge_finish(&ridge);
-    ridge_finish(&ridge); /* twice is allowed */
     free(w.p), free(m.p);
 }
 END_TEST
@@ -159,8 +156,7 @@ START_TEST(zero_sizes_are_refused)
     double a, b;
     for (size_t i = 0; i < 2; i++) {
         struct err e = { 0 };
-        ck_assert_int_lt(ridge_init(&ridge, i, 1 - i, &e), 0);
-        ridge_finish(&ridge);
+        ck_assert_int_lt(ridge_init(&ridge, i, 1 - i, &workspace, &e), 0);
         ck_assert_int_lt(solve_polar(mat_of(none, i, 1 - i), mat_of(none, i, 1 - i), &e), 0);
         ck_assert_int_lt(solve_spectral_norm(mat_of(none, i, 1 - i), &a, &e), 0);
         ck_assert_int_lt(solve_condition(mat_of(none, i, 1 - i), &a, &b, &e), 0);
@@ -242,14 +238,13 @@ START_TEST(ridge_inverse_allocates_nothing)
     struct err e = { 0 };
     struct ridge ridge;
     struct mat w = random_mat(&r, 100, 100, 0.2), m = random_mat(&r, 100, 100, 1);
-    ck_assert_int_eq(ridge_init(&ridge, 100, 100, &e), 0);
+    ck_assert_int_eq(ridge_init(&ridge, 100, 100, &workspace, &e), 0);
     const size_t before = allocations; /* an assertion allocates: none before the calls are over */
     const int first = ridge_inverse(&ridge, w, 1, m, &e), second = ridge_inverse(&ridge, w, 0.1, m, &e);
     const size_t after = allocations;
     ck_assert_uint_eq(after, before);
     ck_assert(before > 0 || !COUNTS_ALLOCATIONS);
     ck_assert(first == 0 && second == 0);
-    ridge_finish(&ridge);
     free(w.p), free(m.p);
 }
 END_TEST

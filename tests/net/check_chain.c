@@ -31,8 +31,9 @@ START_TEST(shapes_that_do_not_fit)
     for (size_t i = 0; i < layer_registry.n_parts; i++) {
         const char *name = layer_registry.parts[i]->name;
         const bool sequence = layer_registry.parts[i]->gives & GIVES_SEQUENCE;
-        char layers[96];
-        snprintf(layers, sizeof layers, "[%s: {units: 5}, dense: {units: 4}]", name);
+        char layers[256];
+        char layer[160];
+        snprintf(layers, sizeof layers, "[%s, dense: {units: 4}]", layer_yaml(layer_registry.parts[i], 5, "", layer, sizeof layer));
         refused(sequence ? 0 : 3, 4, layers,
                 sequence ? "reads sequences, but the dataset gives flat samples" : "the dataset gives sequences");
         snprintf(layers, sizeof layers, "[rnn: {units: 5}, %s: {units: 4}]", name);
@@ -51,13 +52,13 @@ START_TEST(links_of_a_recurrent_chain)
     const size_t layer_of[] = { 0, 0, 0, 0, 1, 2 };
     ck_assert_uint_eq(c->n_links, 6);
     for (size_t k = 0; k < 6; k++)
-        ck_assert_uint_eq(c->layer_of[k], layer_of[k]);
+        ck_assert_uint_eq(c->unit_of[k], layer_of[k]);
     ck_assert_uint_eq(c->first_link[2], 5);
     ck_assert_uint_eq(c->links_of[0], 4);
     ck_assert_uint_eq(c->n_weights, 5 * 3 + 5 * 5 + 5 + 6 * 5 + 6 + 4 * 6 + 4);
-    for (size_t i = 0; i < c->n_layers; i++)
-        for (size_t j = 0; j < c->layers[i].n_params; j++)
-            ck_assert_uint_eq(c->layers[i].params[j].offset * sizeof(real) % 64, 0);
+    for (size_t i = 0; i < c->n_units; i++)
+        for (size_t j = 0; j < c->units[i].n_params; j++)
+            ck_assert_uint_eq(c->units[i].params[j].offset * sizeof(real) % 64, 0);
     for (size_t k = 1; k < 6; k++)
         ck_assert_ptr_eq(f.pass.links[k].in.p, f.pass.links[k - 1].out.p);
     net_close(&f);
@@ -70,10 +71,10 @@ START_TEST(forward_by_plain_loops)
     struct net f;
     net_open(&f, "{length: 4, layers: [rnn: {units: 5}, dense: {units: 4}]}");
     chain_forward(&f.pass);
-    const struct layer *l = f.chain.layers;
+    const struct unit *l = f.chain.units;
     real *w = f.chain.weights;
-    const struct mat ih = layer_param(&l[0], 0, w), hh = layer_param(&l[0], 1, w), v = layer_param(&l[1], 0, w);
-    const real *b = layer_param(&l[0], 2, w).p, *bv = layer_param(&l[1], 1, w).p;
+    const struct mat ih = unit_param(&l[0], 0, w), hh = unit_param(&l[0], 1, w), v = unit_param(&l[1], 0, w);
+    const real *b = unit_param(&l[0], 2, w).p, *bv = unit_param(&l[1], 1, w).p;
     for (size_t row = 0; row < 3; row++) {
         double h[5] = { 0 };
         for (size_t t = 0; t < 4; t++) {

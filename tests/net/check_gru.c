@@ -3,6 +3,8 @@
 #include "../check_main.h"
 #include "fixture.h"
 
+#include "net/inverse.h"
+
 #include "math/solve.h"
 
 enum { N = 5, SIDE = 3, ROWS = 3 };
@@ -26,13 +28,13 @@ START_TEST(forward_by_plain_loops)
     struct net f;
     net_open(&f, "{length: 4, weights: {name: normal, std: 0.5}, layers: [gru: {units: 5}, dense: {units: 4}]}");
     chain_forward(&f.pass);
-    const struct layer *l = &f.chain.layers[0];
+    const struct unit *l = &f.chain.units[0];
     real *w = f.chain.weights;
-    const struct mat ih = layer_param(l, 0, w), hh = layer_param(l, 1, w);
-    const real *bi = layer_param(l, 2, w).p, *bh = layer_param(l, 3, w).p;
+    const struct mat ih = unit_param(l, 0, w), hh = unit_param(l, 1, w);
+    const real *bi = unit_param(l, 2, w).p, *bh = unit_param(l, 3, w).p;
     for (size_t k = 0; k < 4; k++)
         for (size_t b = 0; b < ROWS; b++) {
-            const struct link at = f.pass.links[k];
+            const struct at at = f.pass.links[k];
             const real *x = at.side.p + b * SIDE, *h = at.in.p + b * N;
             for (size_t i = 0; i < N; i++) {
                 const double r = logistic(affine(ih, bi, i, x) + affine(hh, bh, i, h));
@@ -55,27 +57,28 @@ static void gate_by_gate(size_t gate)
     struct net f;
     struct err e = { 0 };
     net_open(&f, "{length: 4, weights: {name: normal, std: 0.5}, layers: [gru: {units: 5}, dense: {units: 4}]}");
-    struct layer *l = &f.chain.layers[0];
-    const struct mat hh = layer_param(l, 1, f.chain.weights), random = net_matrix(&f, N, N);
+    struct unit *l = &f.chain.units[0];
+    const struct mat hh = unit_param(l, 1, f.chain.weights), random = net_matrix(&f, N, N);
     mat_zero(hh);
     must(solve_polar(random, mat_rows(hh, gate * N, N), &e), &e);
     chain_refresh(&f.chain);
     chain_forward(&f.pass);
     const struct inverse_options o = { .regularization = BOUND(1e-14, 1e-9), .clamp = 1e-9 };
-    must(l->def->inverse_refresh(l, &o, &e), &e);
-    const struct link at = f.pass.links[2];
+    must(l->def->inverse->open(l, &o, &e), &e);
+    must(l->def->inverse->refresh(l, &o, &e), &e);
+    const struct at at = f.pass.links[2];
     const struct mat d = net_matrix(&f, ROWS, N), scaled = net_matrix(&f, ROWS, N), got = net_matrix(&f, ROWS, N),
                      expected = net_matrix(&f, ROWS, N);
     for (size_t b = 0; b < ROWS; b++)
         for (size_t j = 0; j < N; j++) {
-            const double s = (double)at.pre.p[b * 3 * N + gate * N + j], slope = gate == 2 ? 1 : s * (1 - s);
+            const double s = (double)at.cache[0].p[b * 3 * N + gate * N + j], slope = gate == 2 ? 1 : s * (1 - s);
             scaled.p[b * N + j] = (real)((double)d.p[b * N + j] * slope * slope);
         }
-    l->def->inverse_jvp(l, at, scaled, &o, got);
+    l->def->inverse->jvp(l, at, scaled, &o, got);
     l->def->vjp(l, at, d, expected);
     for (size_t b = 0; b < ROWS; b++)
         for (size_t j = 0; j < N; j++) { /* what passes by the matrices: z times the displacement */
-            const real z = at.pre.p[b * 3 * N + N + j];
+            const real z = at.cache[0].p[b * 3 * N + N + j];
             got.p[b * N + j] -= z * scaled.p[b * N + j];
             expected.p[b * N + j] -= z * d.p[b * N + j];
         }
@@ -101,26 +104,28 @@ START_TEST(released_rule_exchanges_z)
     net_open(&a, yaml);
     net_open(&b, yaml);
     for (size_t p = 0; p < 4; p++) {
-        const struct mat w = layer_param(&b.chain.layers[0], p, b.chain.weights), z = mat_rows(w, N, N);
+        const struct mat w = unit_param(&b.chain.units[0], p, b.chain.weights), z = mat_rows(w, N, N);
         mat_scale(-1, z, z);
     }
     chain_refresh(&b.chain);
     chain_forward(&a.pass);
-    struct layer *la = &a.chain.layers[0], *lb = &b.chain.layers[0];
-    const struct link at = a.pass.links[2];
-    struct link bt = b.pass.links[2];
+    struct unit *la = &a.chain.units[0], *lb = &b.chain.units[0];
+    const struct at at = a.pass.links[2];
+    struct at bt = b.pass.links[2];
     mat_copy(at.in, bt.in);
     lb->def->prepare(lb, bt);
     lb->def->forward(lb, bt);
     const struct inverse_options matched = { .regularization = 0.4, .clamp = 1e-3, .gates = GATES_MATCHED };
     const struct inverse_options released = { .regularization = 0.4, .clamp = 1e-3, .gates = GATES_RELEASED };
-    must(la->def->inverse_refresh(la, &matched, &e), &e);
-    must(lb->def->inverse_refresh(lb, &released, &e), &e);
+    must(la->def->inverse->open(la, &matched, &e), &e);
+    must(la->def->inverse->refresh(la, &matched, &e), &e);
+    must(lb->def->inverse->open(lb, &released, &e), &e);
+    must(lb->def->inverse->refresh(lb, &released, &e), &e);
     const struct mat d = net_matrix(&a, ROWS, N), x = net_matrix(&a, ROWS, N), y = net_matrix(&a, ROWS, N);
-    la->def->inverse_jvp(la, at, d, &matched, x);
-    lb->def->inverse_jvp(lb, bt, d, &released, y);
+    la->def->inverse->jvp(la, at, d, &matched, x);
+    lb->def->inverse->jvp(lb, bt, d, &released, y);
     ck_assert_double_lt(mat_relative_error(y, x), BOUND(1e-13, 1e-5));
-    la->def->inverse_jvp(la, at, d, &released, y);
+    la->def->inverse->jvp(la, at, d, &released, y);
     ck_assert_double_gt(mat_relative_error(y, x), 0.1);
     net_close(&a);
     net_close(&b);

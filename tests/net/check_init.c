@@ -121,11 +121,11 @@ START_TEST(draws_belong_to_seed_and_parameter)
         const size_t bytes = a.chain.n_vector * sizeof(real);
         ck_assert_msg(memcmp(a.chain.weights, b.chain.weights, bytes) == 0, "%s: one seed, two sets of weights", name);
         if (find(name) != find("zeros")) {
-            const struct layer *l = a.chain.layers;
+            const struct unit *l = a.chain.units;
             ck_assert_msg(memcmp(a.chain.weights, c.chain.weights, bytes) != 0, "%s: two seeds, one set of weights",
                           name);
             for (size_t j = 0; j < 2; j++)
-                ck_assert_msg(memcmp(layer_param(&l[0], j, a.chain.weights).p, layer_param(&l[1], j, a.chain.weights).p,
+                ck_assert_msg(memcmp(unit_param(&l[0], j, a.chain.weights).p, unit_param(&l[1], j, a.chain.weights).p,
                                      5 * sizeof(real)) != 0,
                               "%s: two layers share parameter %zu", name, j);
         }
@@ -142,12 +142,12 @@ START_TEST(a_layer_may_have_its_own)
     net_open(&f, "{weights: zeros, biases: {name: uniform, bound: 0.5}, layers: [{dense: {units: 5, weights_init: "
                  "orthogonal, biases_init: zeros}},"
                  " {dense: {units: 4}}]}");
-    const struct layer *l = f.chain.layers;
-    ck_assert_double_eq_tol(mat_sum_squares(layer_param(&l[0], 0, f.chain.weights)), 3,
+    const struct unit *l = f.chain.units;
+    ck_assert_double_eq_tol(mat_sum_squares(unit_param(&l[0], 0, f.chain.weights)), 3,
                             1e-5); /* three singular values of 1 */
-    ck_assert(mat_sum_squares(layer_param(&l[0], 1, f.chain.weights)) == 0);
-    ck_assert(mat_sum_squares(layer_param(&l[1], 0, f.chain.weights)) == 0);
-    ck_assert(mat_sum_squares(layer_param(&l[1], 1, f.chain.weights)) > 0);
+    ck_assert(mat_sum_squares(unit_param(&l[0], 1, f.chain.weights)) == 0);
+    ck_assert(mat_sum_squares(unit_param(&l[1], 0, f.chain.weights)) == 0);
+    ck_assert(mat_sum_squares(unit_param(&l[1], 1, f.chain.weights)) > 0);
     net_close(&f);
 }
 END_TEST

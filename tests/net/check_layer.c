@@ -4,13 +4,14 @@
 #include "fixture.h"
 
 #include "math/solve.h"
+#include "net/inverse.h"
 #include <stdio.h>
 
 enum { UNITS = 5, STEPS = 4 };
 
 struct layer_case {
     struct net net;
-    struct layer *layer;
+    struct unit *layer;
     char name[96];
 };
 
@@ -18,16 +19,16 @@ static void open_layer(struct layer_case *c, const struct part *part, const char
                        size_t features)
 {
     const bool sequence = part->gives & GIVES_SEQUENCE;
-    char text[64] = "", yaml[512];
+    char text[64] = "", options[96], layer[256], yaml[512];
     if (activation)
         snprintf(text, sizeof text, ", activation: %s", activation);
+    snprintf(options, sizeof options, ", bias: %s%s", bias ? "true" : "false", text);
     snprintf(c->name, sizeof c->name, "%s%s, bias %d", part->name, text, bias);
     snprintf(yaml, sizeof yaml,
-             "{length: %d, features: %zu, outputs: %d, weights: {name: normal, std: 0.45}, layers: [%s: {units: %d, "
-             "bias: %s%s}]}",
-             sequence ? STEPS : 0, features, UNITS, part->name, UNITS, bias ? "true" : "false", text);
+             "{length: %d, features: %zu, outputs: %d, weights: {name: normal, std: 0.45}, layers: [%s]}", sequence ? STEPS : 0, features, UNITS,
+             layer_yaml(part, UNITS, options, layer, sizeof layer));
     net_open(&c->net, yaml);
-    c->layer = &c->net.chain.layers[0];
+    c->layer = &c->net.chain.units[0];
     chain_forward(&c->net.pass);
 }
 
@@ -37,36 +38,29 @@ static void for_each_layer(void (*test)(struct layer_case *c), size_t features)
     for (size_t i = 0; i < layer_registry.n_parts; i++) {
         const struct part *part = layer_registry.parts[i];
         const bool with_activation = has_option(part, "activation");
-        for (size_t j = 0; act_names[j] && (with_activation || j == 0); j++)
+        for (size_t j = 0; j < act_registry.n_parts && (with_activation || j == 0); j++)
             for (int bias = 0; bias < 2; bias++) {
                 struct layer_case c;
-                open_layer(&c, part, with_activation ? act_names[j] : NULL, bias, features);
+                open_layer(&c, part, with_activation ? act_registry.parts[j]->name : NULL, bias, features);
                 test(&c);
                 net_close(&c.net);
             }
     }
 }
 
-/* A link that a test may overwrite: inputs of its own, outputs and deltas apart from the pass. */
-static struct link own_link(struct layer_case *c, size_t rows)
+/* An application that a test may overwrite: inputs of its own, outputs and deltas apart from the pass. */
+static struct at own_link(struct layer_case *c, size_t rows)
 {
-    const struct layer *l = c->layer;
-    struct link at = { .in = net_matrix(&c->net, rows, l->n_in), .out = net_matrix(&c->net, rows, l->n_out) };
-    if (l->n_side)
-        at.side = net_matrix(&c->net, rows, l->n_side);
-    if (l->n_pre)
-        at.pre = net_matrix(&c->net, rows, l->n_pre);
-    if (l->n_saved)
-        at.saved = net_matrix(&c->net, rows, l->n_saved);
-    at.delta = net_matrix(&c->net, rows, l->n_delta);
+    struct err e = { 0 };
+    struct at at;
+    must(at_open(&at, c->layer, rows, 1, AT_INPUT | AT_GRADIENTS, &c->net.arena, &e), &e);
+    if (c->layer->n_side)
+        at.side = net_matrix(&c->net, rows, c->layer->n_side);
+    struct mat *const each[] = { &at.in, &at.out, &at.delta };
+    for (size_t i = 0; i < sizeof each / sizeof *each; i++)
+        if (each[i]->p)
+            net_normal(&c->net.rng, 0.7, *each[i]);
     return at;
-}
-
-static void forward(const struct layer *l, struct link at)
-{
-    if (l->def->prepare)
-        l->def->prepare(l, at);
-    l->def->forward(l, at);
 }
 
 static void check_close(const struct layer_case *c, const char *what, double a, double b, double bound)
@@ -82,12 +76,12 @@ static void check_error(const struct layer_case *c, const char *what, double err
 /* <s, J v> = <J^T s, v> */
 static void dot_identity(struct layer_case *c)
 {
-    const struct layer *l = c->layer;
+    const struct unit *l = c->layer;
     const size_t b = c->net.pass.rows;
-    const struct link at = own_link(c, b);
-    forward(l, at);
-    const struct mat s = net_matrix(&c->net, b, l->n_out), v = net_matrix(&c->net, b, l->n_in);
-    const struct mat jv = net_matrix(&c->net, b, l->n_out), js = net_matrix(&c->net, b, l->n_in);
+    const struct at at = own_link(c, b);
+    at_forward(l, at);
+    const struct mat s = net_matrix(&c->net, b, l->out.n), v = net_matrix(&c->net, b, l->in.n);
+    const struct mat jv = net_matrix(&c->net, b, l->out.n), js = net_matrix(&c->net, b, l->in.n);
     l->def->jvp(l, at, v, jv);
     l->def->vjp(l, at, s, js);
     check_close(c, "<s, Jv> and <J's, v>", mat_dot(s, jv), mat_dot(js, v), BOUND(1e-13, 1e-5));
@@ -100,18 +94,18 @@ START_TEST(vjp_is_the_transpose_of_jvp)
 END_TEST
 
 /* (f(h + eps v) - f(h - eps v)) / 2 eps */
-static void derivative_along(struct layer_case *c, struct link at, struct mat v, double eps, struct mat out)
+static void derivative_along(struct layer_case *c, struct at at, struct mat v, double eps, struct mat out)
 {
-    struct link moved = at;
+    struct at moved = at;
     struct mat in = net_matrix(&c->net, at.in.rows, at.in.cols), up = net_matrix(&c->net, at.out.rows, at.out.cols);
     moved.in = in;
     moved.out = up;
     mat_copy(at.in, in);
     mat_axpy((real)eps, v, in);
-    forward(c->layer, moved);
+    at_forward(c->layer, moved);
     moved.out = out;
     mat_axpy((real)(-2 * eps), v, in);
-    forward(c->layer, moved);
+    at_forward(c->layer, moved);
     mat_sub(up, out, out);
     mat_scale((real)(0.5 / eps), out, out);
 }
@@ -119,19 +113,19 @@ static void derivative_along(struct layer_case *c, struct link at, struct mat v,
 /* The finite step of single precision steps over the corner of relu and leaky_relu. */
 static bool too_coarse(const struct layer_case *c)
 {
-    return !IS_DOUBLE && c->layer->act && strstr(c->layer->act->name, "relu");
+    return !IS_DOUBLE && c->layer->act.def && strstr(c->layer->act.def->part.name, "relu");
 }
 
 static void jvp_by_differences(struct layer_case *c)
 {
     if (too_coarse(c))
         return;
-    const struct layer *l = c->layer;
+    const struct unit *l = c->layer;
     const size_t b = c->net.pass.rows;
-    const struct link at = own_link(c, b);
-    forward(l, at);
-    const struct mat v = net_matrix(&c->net, b, l->n_in), jv = net_matrix(&c->net, b, l->n_out),
-                     fd = net_matrix(&c->net, b, l->n_out);
+    const struct at at = own_link(c, b);
+    at_forward(l, at);
+    const struct mat v = net_matrix(&c->net, b, l->in.n), jv = net_matrix(&c->net, b, l->out.n),
+                     fd = net_matrix(&c->net, b, l->out.n);
     l->def->jvp(l, at, v, jv);
     derivative_along(c, at, v, BOUND(1e-5, 1e-2), fd);
     check_error(c, "jvp and finite differences", mat_relative_error(jv, fd), BOUND(1e-8, 5e-3));
@@ -147,13 +141,13 @@ static void grads_by_differences(struct layer_case *c)
 {
     if (too_coarse(c))
         return;
-    const struct layer *l = c->layer;
-    const size_t b = c->net.pass.rows, n = layer_n_weights(l);
-    const struct link at = own_link(c, b);
+    const struct unit *l = c->layer;
+    const size_t b = c->net.pass.rows, n = unit_n_weights(l);
+    const struct at at = own_link(c, b);
     const double eps = BOUND(1e-5, 1e-2), scale = 1.7;
-    const struct mat s = net_matrix(&c->net, b, l->n_out);
+    const struct mat s = net_matrix(&c->net, b, l->out.n);
     real *g = arena_need(&c->net.arena, c->net.chain.n_vector, sizeof *g);
-    forward(l, at);
+    at_forward(l, at);
     l->def->vjp(l, at, s, (struct mat){ 0 });
     for (size_t i = 0; i < n; i++)
         *layer_entry(l, g, i) = (real)0.3; /* gradients are added */
@@ -166,7 +160,7 @@ static void grads_by_differences(struct layer_case *c)
         for (int side = 0; side < 2; side++) {
             *w = (real)(kept + (side ? -eps : eps));
             chain_refresh(&c->net.chain);
-            forward(l, at);
+            at_forward(l, at);
             value[side] = mat_dot(s, at.out);
         }
         *w = kept;
@@ -185,33 +179,32 @@ END_TEST
 /* Everything over T links at once is the same as link by link. */
 static void stack_and_links(struct layer_case *c)
 {
-    const struct layer *l = c->layer;
+    const struct unit *l = c->layer;
     const struct pass *p = &c->net.pass;
-    const struct link stack = p->stacks[0];
+    const struct at stack = p->stacks[0];
     const size_t links = c->net.chain.links_of[0], b = p->rows;
     const double bound = BOUND(1e-13, 1e-5);
-    struct mat out = net_matrix(&c->net, stack.out.rows, l->n_out);
-    struct link again = stack;
-    again.out = out;
-    if (l->n_pre)
-        again.pre = net_matrix(&c->net, stack.out.rows, l->n_pre);
-    if (l->n_saved)
-        again.saved = net_matrix(&c->net, stack.out.rows, l->n_saved);
-    forward(l, again);
-    check_error(c, "forward of the stack", mat_relative_error(out, stack.out), bound);
+    struct mat out = net_matrix(&c->net, stack.out.rows, l->out.n);
+    struct err e = { 0 };
+    struct at again;
+    must(at_open(&again, l, stack.out.rows, 1, 0, &c->net.arena, &e), &e);
+    again.in = stack.in;
+    again.side = stack.side;
+    at_forward(l, again);
+    check_error(c, "forward of the stack", mat_relative_error(again.out, stack.out), bound);
 
-    const struct mat s = net_matrix(&c->net, stack.out.rows, l->n_out), v = net_matrix(&c->net, stack.in.rows, l->n_in);
-    struct mat dh = net_matrix(&c->net, stack.in.rows, l->n_in), each = net_matrix(&c->net, stack.in.rows, l->n_in);
-    struct mat jv = net_matrix(&c->net, stack.out.rows, l->n_out);
+    const struct mat s = net_matrix(&c->net, stack.out.rows, l->out.n), v = net_matrix(&c->net, stack.in.rows, l->in.n);
+    struct mat dh = net_matrix(&c->net, stack.in.rows, l->in.n), each = net_matrix(&c->net, stack.in.rows, l->in.n);
+    struct mat jv = net_matrix(&c->net, stack.out.rows, l->out.n);
     real *g = arena_need(&c->net.arena, 2 * c->net.chain.n_vector, sizeof *g), *sum = g + c->net.chain.n_vector;
     const bool whole =
-        l->def->part.gives & GIVES_MIRROR; /* feedback losses lead back through the stack of such a layer */
+        unit_abilities(l) & CAN_MIRROR; /* feedback losses lead back through the stack of such a layer */
     l->def->vjp(l, stack, s, whole ? dh : (struct mat){ 0 });
     if (whole)
         l->def->jvp(l, stack, v, out);
     l->def->grads(l, stack, (real)0.7, g);
     for (size_t k = 0; k < links; k++) {
-        const struct link at = p->links[k];
+        const struct at at = p->links[k];
         l->def->vjp(l, at, mat_rows(s, k * b, b), mat_rows(each, k * b, b));
         l->def->jvp(l, at, mat_rows(v, k * b, b), mat_rows(jv, k * b, b));
         l->def->grads(l, at, (real)0.7, sum);
@@ -236,17 +229,17 @@ END_TEST
 /* side_product is what the side input adds to the pre-activation: the difference that it makes to a linear layer. */
 static void side_share(struct layer_case *c)
 {
-    const struct layer *l = c->layer;
-    if (!l->def->side_product || !l->act || strcmp(l->act->name, "linear") != 0)
+    const struct unit *l = c->layer;
+    if (!l->def->side_product || l->act.def != &act_linear)
         return;
     const size_t b = c->net.pass.rows;
-    struct link at = own_link(c, b), silent = at;
+    struct at at = own_link(c, b), silent = at;
     silent.side = net_matrix(&c->net, b, l->n_side);
     mat_zero(silent.side);
-    silent.out = net_matrix(&c->net, b, l->n_out);
-    struct mat share = net_matrix(&c->net, b, l->n_out);
-    forward(l, at);
-    forward(l, silent);
+    silent.out = net_matrix(&c->net, b, l->out.n);
+    struct mat share = net_matrix(&c->net, b, l->out.n);
+    at_forward(l, at);
+    at_forward(l, silent);
     l->def->side_product(l, at, share);
     mat_sub(at.out, silent.out, silent.out);
     check_error(c, "side_product", mat_relative_error(share, silent.out), BOUND(1e-13, 1e-5));
@@ -265,23 +258,24 @@ static const struct inverse_options inverse_options = { .regularization = 0, .cl
 /* Values that the layer can take, well inside the range of its activation. */
 static struct mat reachable(struct layer_case *c, size_t rows)
 {
-    struct mat v = net_matrix(&c->net, rows, c->layer->n_out);
+    struct mat v = net_matrix(&c->net, rows, c->layer->out.n);
     for (size_t i = 0; i < mat_n(v); i++)
         v.p[i] = (real)(0.2 + fabs(v.p[i]));
-    c->layer->act->apply(v, v);
+    act_apply(c->layer->act, v, v);
     return v;
 }
 
 static bool inverts(const struct layer_case *c)
 {
-    return c->layer->def->inverse_apply && c->layer->act && c->layer->act->inverse;
+    return (unit_abilities(c->layer) & CAN_INVERT_VALUES) && !c->layer->n_inner; /* of one matrix; check_block.c */
 }
 
 static void refresh_inverse(struct layer_case *c, double r)
 {
     struct err e = { 0 };
     const struct inverse_options o = { .regularization = r, .clamp = inverse_options.clamp };
-    must(c->layer->def->inverse_refresh(c->layer, &o, &e), &e);
+    must(c->layer->def->inverse->open(c->layer, &o, &e), &e);
+    must(c->layer->def->inverse->refresh(c->layer, &o, &e), &e);
 }
 
 /* f(finv(v)) = v for a square matrix, r = 0, nothing clipped */
@@ -289,13 +283,13 @@ static void round_trip(struct layer_case *c)
 {
     if (!inverts(c))
         return;
-    const struct layer *l = c->layer;
+    const struct unit *l = c->layer;
     const size_t b = c->net.pass.rows;
     refresh_inverse(c, 0);
-    struct link at = own_link(c, b);
+    struct at at = own_link(c, b);
     const struct mat v = reachable(c, b);
-    l->def->inverse_apply(l, at, v, &inverse_options, at.in);
-    forward(l, at);
+    l->def->inverse->apply(l, at, v, &inverse_options, at.in);
+    at_forward(l, at);
     check_error(c, "f(finv(v)) and v", mat_relative_error(at.out, v), BOUND(1e-11, 2e-3));
 }
 
@@ -310,21 +304,21 @@ static void difference_of_inverses(struct layer_case *c)
 {
     if (!inverts(c))
         return;
-    const struct layer *l = c->layer;
+    const struct unit *l = c->layer;
     const size_t b = c->net.pass.rows;
     refresh_inverse(c, 0.3);
-    struct link at = own_link(c, b);
+    struct at at = own_link(c, b);
     at.out = reachable(c, b);
     for (int large = 0; large < 2; large++) {
-        struct mat d = net_matrix(&c->net, b, l->n_out), got = net_matrix(&c->net, b, l->n_in);
-        struct mat from = net_matrix(&c->net, b, l->n_in), to = net_matrix(&c->net, b, l->n_in),
-                   target = net_matrix(&c->net, b, l->n_out);
+        struct mat d = net_matrix(&c->net, b, l->out.n), got = net_matrix(&c->net, b, l->in.n);
+        struct mat from = net_matrix(&c->net, b, l->in.n), to = net_matrix(&c->net, b, l->in.n),
+                   target = net_matrix(&c->net, b, l->out.n);
         mat_scale((real)(large ? 3 : 0.05), d, d);
         mat_add(at.out, d, target);
-        l->def->inverse_apply(l, at, at.out, &inverse_options, from);
-        l->def->inverse_apply(l, at, target, &inverse_options, to);
+        l->def->inverse->apply(l, at, at.out, &inverse_options, from);
+        l->def->inverse->apply(l, at, target, &inverse_options, to);
         mat_sub(to, from, to);
-        l->def->inverse_difference(l, at, d, &inverse_options, got);
+        l->def->inverse->difference(l, at, d, &inverse_options, got);
         check_error(c, large ? "difference, clipped" : "difference", mat_relative_error(got, to), BOUND(1e-11, 1e-3));
     }
 }
@@ -341,21 +335,21 @@ static void derivative_of_inverse(struct layer_case *c)
 {
     if (!inverts(c))
         return;
-    const struct layer *l = c->layer;
+    const struct unit *l = c->layer;
     const size_t b = c->net.pass.rows;
     const double eps = BOUND(1e-5, 3e-3);
     refresh_inverse(c, 0.3);
-    struct link at = own_link(c, b);
+    struct at at = own_link(c, b);
     at.out = reachable(c, b);
-    struct mat d = net_matrix(&c->net, b, l->n_out), got = net_matrix(&c->net, b, l->n_in),
-               t = net_matrix(&c->net, b, l->n_out);
-    struct mat up = net_matrix(&c->net, b, l->n_in), down = net_matrix(&c->net, b, l->n_in);
-    l->def->inverse_jvp(l, at, d, &inverse_options, got);
+    struct mat d = net_matrix(&c->net, b, l->out.n), got = net_matrix(&c->net, b, l->in.n),
+               t = net_matrix(&c->net, b, l->out.n);
+    struct mat up = net_matrix(&c->net, b, l->in.n), down = net_matrix(&c->net, b, l->in.n);
+    l->def->inverse->jvp(l, at, d, &inverse_options, got);
     mat_copy(at.out, t);
     mat_axpy((real)eps, d, t);
-    l->def->inverse_apply(l, at, t, &inverse_options, up);
+    l->def->inverse->apply(l, at, t, &inverse_options, up);
     mat_axpy((real)(-2 * eps), d, t);
-    l->def->inverse_apply(l, at, t, &inverse_options, down);
+    l->def->inverse->apply(l, at, t, &inverse_options, down);
     mat_sub(up, down, up);
     mat_scale((real)(0.5 / eps), up, up);
     check_error(c, "inverse_jvp and finite differences", mat_relative_error(got, up), BOUND(1e-7, 2e-2));
@@ -373,18 +367,18 @@ END_TEST
  * products J = W: J^T J z + r z = J^T d. A layer that is not one matrix and an activation has no such equation. */
 static void normal_equations(struct layer_case *c)
 {
-    if (!inverts(c) || strcmp(c->layer->act->name, "linear") != 0)
+    if (!inverts(c) || c->layer->act.def != &act_linear)
         return;
-    const struct layer *l = c->layer;
+    const struct unit *l = c->layer;
     const size_t b = c->net.pass.rows;
     const double r = 0.37;
     refresh_inverse(c, r);
-    struct link at = own_link(c, b);
-    forward(l, at);
-    struct mat d = net_matrix(&c->net, b, l->n_out), z = net_matrix(&c->net, b, l->n_in),
-               right = net_matrix(&c->net, b, l->n_in);
-    struct mat wz = net_matrix(&c->net, b, l->n_out), left = net_matrix(&c->net, b, l->n_in);
-    l->def->inverse_jvp(l, at, d, &inverse_options, z);
+    struct at at = own_link(c, b);
+    at_forward(l, at);
+    struct mat d = net_matrix(&c->net, b, l->out.n), z = net_matrix(&c->net, b, l->in.n),
+               right = net_matrix(&c->net, b, l->in.n);
+    struct mat wz = net_matrix(&c->net, b, l->out.n), left = net_matrix(&c->net, b, l->in.n);
+    l->def->inverse->jvp(l, at, d, &inverse_options, z);
     l->def->jvp(l, at, z, wz);
     l->def->vjp(l, at, wz, left);
     l->def->vjp(l, at, d, right);
@@ -403,17 +397,18 @@ END_TEST
 /* 2 I - W in the place of W, r = 0: with a linear activation the displacement z of d solves 2 z - W z = d. */
 static void near_the_identity(struct layer_case *c)
 {
-    if (!inverts(c) || strcmp(c->layer->act->name, "linear") != 0)
+    if (!inverts(c) || c->layer->act.def != &act_linear)
         return;
-    const struct layer *l = c->layer;
+    const struct unit *l = c->layer;
     const size_t b = c->net.pass.rows;
     const struct inverse_options o = { .regularization = 0.7, .clamp = 1e-3, .matrix = INVERT_TWO_EYE_MINUS_W };
     struct err e = { 0 };
-    must(c->layer->def->inverse_refresh(c->layer, &o, &e), &e);
-    struct link at = own_link(c, b);
-    forward(l, at);
+    must(c->layer->def->inverse->open(c->layer, &o, &e), &e);
+    must(c->layer->def->inverse->refresh(c->layer, &o, &e), &e);
+    struct at at = own_link(c, b);
+    at_forward(l, at);
     struct mat d = net_matrix(&c->net, b, UNITS), z = net_matrix(&c->net, b, UNITS), wz = net_matrix(&c->net, b, UNITS);
-    l->def->inverse_jvp(l, at, d, &o, z);
+    l->def->inverse->jvp(l, at, d, &o, z);
     l->def->jvp(l, at, z, wz);
     mat_axpy(-2, z, wz);
     mat_scale(-1, wz, wz);
@@ -437,7 +432,7 @@ START_TEST(stepsize_factors_reach_their_parameters)
     const double expected[3][2] = { { 3, 6 }, { 0, 0 }, { 1, 1 } };
     for (size_t i = 0; i < 3; i++)
         for (size_t j = 0; j < 2; j++) {
-            const struct param *p = &f.chain.layers[i].params[j];
+            const struct param *p = &f.chain.units[i].params[j];
             for (size_t n = 0; n < p->rows * p->cols; n++)
                 ck_assert_double_eq((double)f.chain.stepsize_factors[p->offset + n], expected[i][j]);
         }
@@ -452,10 +447,10 @@ START_TEST(repeat_makes_layers_of_their_own)
 {
     struct net f;
     net_open(&f, "{layers: [{dense: {units: 4}, repeat: 3}]}");
-    ck_assert_uint_eq(f.chain.n_layers, 3);
+    ck_assert_uint_eq(f.chain.n_units, 3);
     ck_assert_uint_eq(f.chain.n_weights, 3 * 4 + 4 + 2 * (4 * 4 + 4));
-    ck_assert(memcmp(f.chain.weights + f.chain.layers[1].params[0].offset,
-                     f.chain.weights + f.chain.layers[2].params[0].offset, 16 * sizeof(real)) != 0);
+    ck_assert(memcmp(f.chain.weights + f.chain.units[1].params[0].offset,
+                     f.chain.weights + f.chain.units[2].params[0].offset, 16 * sizeof(real)) != 0);
     net_close(&f);
 }
 END_TEST

@@ -33,27 +33,27 @@ START_TEST(a_tied_layer_is_the_transpose)
         &own,
         "{features: 5, outputs: 5, labels: real, loss: squared_error, layers: [dense: {units: 4, activation: tanh}, "
         "dense: {units: 3, activation: sigmoid}, dense: {units: 4, activation: tanh}, dense: {units: 5}]}");
-    ck_assert_uint_eq(tied.chain.layers[2].n_params, 1);
-    ck_assert(tied.chain.layers[2].params[0].is_bias);
+    ck_assert_uint_eq(tied.chain.units[2].n_params, 1);
+    ck_assert(tied.chain.units[2].params[0].is_bias);
     ck_assert_uint_eq(tied.chain.n_weights, 4 * 5 + 4 + 3 * 4 + 3 + 4 + 5);
     static const size_t source[4] = { 0, 1, 1, 0 };
     for (size_t i = 0; i < 4; i++) {
-        const struct layer *l = &tied.chain.layers[i], *copy = &own.chain.layers[i];
-        const struct mat w = layer_param(&tied.chain.layers[source[i]], 0, tied.chain.weights),
-                         to = layer_param(copy, 0, own.chain.weights);
+        const struct unit *l = &tied.chain.units[i], *copy = &own.chain.units[i];
+        const struct mat w = unit_param(&tied.chain.units[source[i]], 0, tied.chain.weights),
+                         to = unit_param(copy, 0, own.chain.weights);
         if (i < 2)
             mat_copy(w, to);
         else
             mat_transpose(w, to);
-        mat_copy(layer_param(l, l->n_params - 1, tied.chain.weights), layer_param(copy, 1, own.chain.weights));
+        mat_copy(unit_param(l, l->n_params - 1, tied.chain.weights), unit_param(copy, 1, own.chain.weights));
     }
     const double a = net_loss(&tied), b = net_loss(&own);
     ck_assert_double_eq_tol(a, b, BOUND(1e-14, 1e-5) * b);
     for (size_t i = 0; i < 4; i++) {
-        const struct layer *l = &tied.chain.layers[i], *copy = &own.chain.layers[i];
-        const struct mat s = net_matrix(&tied, 3, l->n_out), v = net_matrix(&tied, 3, l->n_in);
-        const struct mat da = mat_new(&tied.arena, 3, l->n_in), db = mat_new(&tied.arena, 3, l->n_in);
-        const struct mat ja = mat_new(&tied.arena, 3, l->n_out), jb = mat_new(&tied.arena, 3, l->n_out);
+        const struct unit *l = &tied.chain.units[i], *copy = &own.chain.units[i];
+        const struct mat s = net_matrix(&tied, 3, l->out.n), v = net_matrix(&tied, 3, l->in.n);
+        const struct mat da = mat_new(&tied.arena, 3, l->in.n), db = mat_new(&tied.arena, 3, l->in.n);
+        const struct mat ja = mat_new(&tied.arena, 3, l->out.n), jb = mat_new(&tied.arena, 3, l->out.n);
         l->def->vjp(l, tied.pass.links[i], s, da);
         copy->def->vjp(copy, own.pass.links[i], s, db);
         ck_assert_double_le(mat_relative_error(da, db), BOUND(1e-13, 1e-5));
@@ -78,23 +78,23 @@ START_TEST(gradients_gather_both_uses)
     chain_loss(&f.pass, f.spec.loss, true);
     struct mat s = f.pass.gradient;
     for (size_t k = c->n_links; k-- > 0;) {
-        const struct layer *l = &c->layers[k];
-        const struct mat down = mat_new(&f.arena, 3, l->n_in);
+        const struct unit *l = &c->units[k];
+        const struct mat down = mat_new(&f.arena, 3, l->in.n);
         l->def->vjp(l, f.pass.links[k], s, down);
         l->def->grads(l, f.pass.links[k], 1, g);
         s = down;
     }
     const real step = (real)BOUND(1e-6, 1e-2);
-    for (size_t i = 0; i < c->n_layers; i++)
-        for (size_t j = 0; j < layer_n_weights(&c->layers[i]); j++) {
-            real *w = layer_entry(&c->layers[i], c->weights, j);
+    for (size_t i = 0; i < c->n_units; i++)
+        for (size_t j = 0; j < unit_n_weights(&c->units[i]); j++) {
+            real *w = layer_entry(&c->units[i], c->weights, j);
             const real kept = *w;
             *w = kept + step;
             const double above = net_loss(&f);
             *w = kept - step;
             const double below = net_loss(&f);
             *w = kept;
-            ck_assert_double_eq_tol((above - below) / (2 * (double)step), (double)*layer_entry(&c->layers[i], g, j),
+            ck_assert_double_eq_tol((above - below) / (2 * (double)step), (double)*layer_entry(&c->units[i], g, j),
                                     BOUND(1e-7, 5e-3));
         }
     net_close(&f);

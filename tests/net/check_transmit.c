@@ -109,7 +109,7 @@ START_TEST(derivatives_are_one_or_zero)
         net_open(&f, cases[i].net);
         draw(&f, 0);
         chain_forward(&f.pass);
-        const struct layer *l = &f.chain.layers[1];
+        const struct unit *l = &f.chain.units[1];
         const struct mat s = net_matrix(&f, 3, 6), down = net_matrix(&f, 3, 5), own = net_matrix(&f, 3, 5);
         l->def->vjp(l, f.pass.links[1], s, own);
         chain_vjp(&f.pass, 1, s, down);
@@ -156,13 +156,13 @@ START_TEST(noise_of_the_input)
         mat_axpy((real)0.3, f.pass.noise.draws, noisy);
         ck_assert(mat_relative_error(f.pass.links[0].in, noisy) == 0);
         /* the outer product of the gradient reads the one or the other */
-        const struct layer *l = &f.chain.layers[0];
+        const struct unit *l = &f.chain.units[0];
         const struct mat s = net_matrix(&f, 3, 5);
         real *gradient = arena_need(&f.arena, f.chain.n_vector, sizeof *gradient);
         l->def->vjp(l, f.pass.stacks[0], s, (struct mat){ 0 });
         l->def->grads(l, f.pass.stacks[0], 1, gradient);
         blas_gemm(true, false, 1, f.pass.stacks[0].delta, clean ? x : noisy, 0, g);
-        ck_assert(mat_relative_error(layer_param(l, 0, gradient), g) <= BOUND(1e-14, 1e-6));
+        ck_assert(mat_relative_error(unit_param(l, 0, gradient), g) <= BOUND(1e-14, 1e-6));
         net_close(&f);
     }
 }

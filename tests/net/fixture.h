@@ -128,7 +128,6 @@ static inline void net_open(struct net *f, const char *yaml)
 
 static inline void net_close(struct net *f)
 {
-    chain_finish(&f->chain);
     arena_finish(&f->arena);
 }
 
@@ -157,7 +156,7 @@ static inline double mat_relative_error(struct mat a, struct mat b)
 }
 
 /* Parameters of a layer one after the other: entry i of n; the vector itself has gaps. */
-static inline real *layer_entry(const struct layer *l, real *vector, size_t i)
+static inline real *layer_entry(const struct unit *l, real *vector, size_t i)
 {
     for (size_t j = 0; j < l->n_params; j++) {
         const size_t n = l->params[j].rows * l->params[j].cols;
@@ -166,6 +165,16 @@ static inline real *layer_entry(const struct layer *l, real *vector, size_t i)
         i -= n;
     }
     return NULL;
+}
+
+/* "rnn: {units: 5, bias: true}" of any registered layer; a unit of layers is of two, the last with the options. */
+static inline const char *layer_yaml(const struct part *part, int units, const char *options, char *buffer, size_t size)
+{
+    if (strcmp(part->name, "unit") == 0)
+        snprintf(buffer, size, "unit: [dense: {units: 6, activation: tanh}, dense: {units: %d%s}]", units, options);
+    else
+        snprintf(buffer, size, "%s: {units: %d%s}", part->name, units, options);
+    return buffer;
 }
 
 /* Whether a part has an option of this name. */

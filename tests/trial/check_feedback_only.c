@@ -39,13 +39,10 @@ struct plain {
 
 static void plain_noise(struct trial *t, uint64_t item)
 {
-    for (size_t i = 0; i < t->credit.n_feedback; i++) {
-        const struct mat noise = t->credit.feedback[i].noise;
-        char name[64];
-        snprintf(name, sizeof name, "noise.feedback.%zu", t->credit.feedback[i].target);
-        struct rng r = rng_stream((uint64_t)t->config->seed, name);
+    for (size_t i = 0; i < t->credit.n_draws; i++) {
+        struct rng r = rng_stream((uint64_t)t->config->seed, t->credit.draws[i].name);
         rng_seek(&r, item);
-        normal_fill(&r, noise);
+        normal_fill(&r, t->credit.draws[i].to);
     }
 }
 
@@ -62,7 +59,7 @@ static void plain_epoch(struct plain *p, int epoch)
         must(credit_refresh(&t->credit, &t->pass, &e), &e);
         must(credit_targets(&t->credit, &t->pass, &e), &e);
         plain_noise(t, FAR + (uint64_t)p->minibatches);
-        must(credit_feedback(&t->credit, &t->pass, &e), &e);
+        must(credit_feedback(&t->credit, &t->pass, NULL, &e), &e);
         for (size_t k = 0; k < t->credit.n_feedback; k++) {
             const struct group *g = &t->feedback.groups[k];
             adam->step(t->config->algorithm.feedback.optimizer.opts, p->feedback_steps + 1, g->n,

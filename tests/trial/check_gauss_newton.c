@@ -92,13 +92,13 @@ END_TEST
  * columns and then the bias's. */
 static void jacobian(struct trial *t, size_t layer, struct mat j)
 {
-    const struct layer *l = &t->chain.layers[layer];
+    const struct unit *l = &t->chain.units[layer];
     const struct mat out = pass_output(&t->pass);
     const real eps = (real)BOUND(1e-5, 2e-2);
     size_t column = 0;
     for (size_t p = 0; p < l->n_params; p++)
-        for (size_t i = 0; i < mat_n(layer_param(l, p, t->chain.weights)); i++, column++) {
-            real *w = &layer_param(l, p, t->chain.weights).p[i];
+        for (size_t i = 0; i < mat_n(unit_param(l, p, t->chain.weights)); i++, column++) {
+            real *w = &unit_param(l, p, t->chain.weights).p[i];
             const real kept = *w;
             for (int side = 1; side >= -1; side -= 2) {
                 *w = kept + (real)side * eps;
@@ -119,9 +119,8 @@ static struct mat solved(struct arena *a, struct mat j, size_t cols, double damp
     struct err e = { 0 };
     struct pinv pinv;
     const struct mat inverse = mat_new(a, j.rows, cols), out = mat_new(a, 1, cols);
-    must(pinv_init(&pinv, j.rows, cols, &e), &e);
+    must(pinv_init(&pinv, j.rows, cols, a, &e), &e);
     must(pinv_transposed(&pinv, damping, j.p, j.cols, inverse.p, cols, &e), &e);
-    pinv_finish(&pinv);
     blas_gemm(false, false, 1, v, inverse, 0, out);
     return out;
 }
@@ -142,8 +141,8 @@ START_TEST(against_explicit_jacobians)
         for (size_t i = 0; i < 3; i++) {
             if (!IS_DOUBLE && n == 1)
                 continue; /* finite differences of single precision hide which singular values are 0 */
-            const struct layer *l = &t->chain.layers[i];
-            struct mat update[2] = { layer_param(l, 0, t->gradient), layer_param(l, 1, t->gradient) };
+            const struct unit *l = &t->chain.units[i];
+            struct mat update[2] = { unit_param(l, 0, t->gradient), unit_param(l, 1, t->gradient) };
             const size_t n_weights = mat_n(update[0]), n_all = n_weights + mat_n(update[1]);
             const struct mat j = mat_new(&f.arena, 6, n_all), error = mat_of(t->pass.gradient.p, 1, 6);
             jacobian(t, i, j);
@@ -187,7 +186,7 @@ START_TEST(directions_are_judged_in_place_of_updates)
     double norm = 0;
     for (size_t i = 0; i < 3; i++)
         for (size_t j = 0; j < 2; j++)
-            norm += sqrt(mat_sum_squares(layer_param(&bp.trial->chain.layers[i], j, bp.trial->gradient)));
+            norm += sqrt(mat_sum_squares(unit_param(&bp.trial->chain.units[i], j, bp.trial->gradient)));
     ck_assert_double_eq_tol(records_value(&r, "direction_norm", 1), norm, 1e-6 * norm);
     text_free(&r.text);
     fixture_close(&f);
@@ -203,7 +202,7 @@ START_TEST(condition_of_the_last_layer)
     struct records r =
         measured(&f, NARROW, "{train: {optimizer: {name: sgd, stepsize: 0}}, log: {metrics: [condition_jacobian]}}");
     double largest, smallest;
-    must(solve_condition(layer_param(&f.trial->chain.layers[2], 0, f.trial->chain.weights), &largest, &smallest, &e),
+    must(solve_condition(unit_param(&f.trial->chain.units[2], 0, f.trial->chain.weights), &largest, &smallest, &e),
          &e);
     const double expected = pow(largest / smallest, 2);
     ck_assert_double_eq_tol(layer_value(&r, "condition_jacobian", 1), expected, expected * BOUND(1e-10, 1e-4));

@@ -48,17 +48,17 @@ START_TEST(layers_are_read_by_name)
     fixture_open(&read, BLOBS, from_first);
     must(initial_read(read.trial, &e), &e);
     fixture_open(&drawn, BLOBS, "{}");
-    const struct layer *l = read.trial->chain.layers;
-    const real *weight = layer_param(&l[0], 0, read.trial->chain.weights).p,
-               *bias = layer_param(&l[0], 1, read.trial->chain.weights).p;
+    const struct unit *l = read.trial->chain.units;
+    const real *weight = unit_param(&l[0], 0, read.trial->chain.weights).p,
+               *bias = unit_param(&l[0], 1, read.trial->chain.weights).p;
     for (size_t i = 0; i < 15; i++)
         ck_assert(weight[i] == (real)i + (real)0.5);
     for (size_t i = 0; i < 5; i++)
         ck_assert(bias[i] == -(real)i);
     for (size_t i = 1; i < 3; i++)
         for (size_t j = 0; j < 2; j++) {
-            const struct mat a = layer_param(&l[i], j, read.trial->chain.weights),
-                             b = layer_param(&l[i], j, drawn.trial->chain.weights);
+            const struct mat a = unit_param(&l[i], j, read.trial->chain.weights),
+                             b = unit_param(&l[i], j, drawn.trial->chain.weights);
             ck_assert_mem_eq(a.p, b.p, mat_n(a) * sizeof(real));
         }
     must(hash_file_hex(path, hex, &e), &e);

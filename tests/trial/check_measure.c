@@ -260,7 +260,7 @@ END_TEST
 static double norm_of(const struct trial *t, size_t layer, const real *vector)
 {
     double sum = 0;
-    const struct layer *l = &t->chain.layers[layer];
+    const struct unit *l = &t->chain.units[layer];
     for (size_t p = 0; p < l->n_params; p++)
         for (size_t j = 0; j < l->params[p].rows * l->params[p].cols; j++)
             sum += pow((double)vector[l->params[p].offset + j], 2);
@@ -486,7 +486,7 @@ static void overflow(const char *own, int expected)
     struct trial_outcome outcome;
     struct err e = { 0 };
     fixture_open(&f, ORDER, own);
-    real *w = layer_param(&f.trial->chain.layers[0], 1, f.trial->chain.weights).p;
+    real *w = unit_param(&f.trial->chain.units[0], 1, f.trial->chain.weights).p;
     fixture_steps(&f, 4);
     w[3] = NAN;
     chain_refresh(&f.trial->chain);
@@ -518,7 +518,7 @@ START_TEST(singular_matrices_end_a_trial)
     struct err e = { 0 };
     fixture_open(&f, ORDER, "{algorithm: {name: tp, target_stepsize: 1, mapping: {regularization: 0}}}");
     fixture_steps(&f, 4);
-    const struct mat w = layer_param(&f.trial->chain.layers[0], 1, f.trial->chain.weights);
+    const struct mat w = unit_param(&f.trial->chain.units[0], 1, f.trial->chain.weights);
     for (size_t j = 0; j < w.cols; j++)
         w.p[j] = 2 * w.p[w.cols + j];
     chain_refresh(&f.trial->chain);

@@ -59,7 +59,7 @@ static void manual(struct fixture *f, bool kept)
     const struct chosen loss = f->config.loss;
     const struct optim_def *sgd = (const struct optim_def *)f->config.train.optimizer.part;
     struct mat *target = arena_need(&f->arena, c->n, sizeof *target);
-    for (size_t i = 0; i < t->chain.n_layers; i++) {
+    for (size_t i = 0; i < t->chain.n_units; i++) {
         chain_refresh(&t->chain);
         chain_forward(&t->pass);
         must(credit_head(c, &t->pass, loss, t->gradient, &e), &e);
@@ -77,7 +77,7 @@ static void manual(struct fixture *f, bool kept)
         }
         c->first_nonzero = 0;
         must(credit_update(c, &t->pass, t->gradient, &e), &e);
-        const struct layer *l = &t->chain.layers[i];
+        const struct unit *l = &t->chain.units[i];
         for (size_t j = 0; j < l->n_params; j++) {
             const struct param *p = &l->params[j];
             sgd->step(f->config.train.optimizer.opts, 1, p->rows * p->cols, t->chain.weights + p->offset,
@@ -170,6 +170,59 @@ START_TEST(schedules)
 }
 END_TEST
 
+#define UNITS(steps, stepsize, noise)                                                                                                      \
+    "{algorithm: {name: dtp, target_stepsize: 0.7, feedback_loss: {name: reconstruction, noise: " noise "}, feedback: "                     \
+    "{optimizer: {name: adam, stepsize: 0.1}, stepsize: " stepsize ", steps: " steps "}}, network: {layers: [dense: {units: 5, activation: " \
+    "tanh}, dense: {units: 6, activation: elu}, dense: {units: 5, activation: tanh}, dense: {units: 4}]}}"
+
+/* The feedback weights of unit i after three minibatches. */
+static void weights_after(const char *own, size_t i, real *out, size_t n)
+{
+    struct fixture f;
+    fixture_open(&f, "{dataset: {name: gaussian, features: 3, classes: 4, train_size: 20, eval_size: 7, test_size: 3}}", own);
+    fixture_steps(&f, 3);
+    const struct unit *u = &f.trial->credit.feedback[i].unit;
+    ck_assert_uint_eq(f.trial->credit.n_feedback, 2);
+    ck_assert_uint_le(n, unit_n_weights(u));
+    memcpy(out, f.trial->credit.feedback_weights + u->params[0].offset, n * sizeof *out);
+    fixture_close(&f);
+}
+
+/* A list with one value for all is that value, and each unit goes its own way: its steps, its stepsize and its noise. */
+START_TEST(a_schedule_for_each_unit)
+{
+    static const char *const same[][2] = { { UNITS("2", "null", "0.3"), UNITS("[2, 2]", "[0.1, 0.1]", "[0.3, 0.3]") },
+                                           { UNITS("2", "0.02", "0.3"), UNITS("[2, 2]", "[0.02, 0.02]", "0.3") } };
+    static const char *const own[] = { UNITS("[2, 1]", "[0.02, 0.05]", "[0.3, 0.1]"), UNITS("2", "0.02", "0.3"), UNITS("1", "0.05", "0.1") };
+    enum { N = 25 };
+    real a[N], b[N];
+    for (size_t k = 0; k < 2; k++)
+        for (size_t i = 0; i < 2; i++) {
+            weights_after(same[k][0], i, a, N);
+            weights_after(same[k][1], i, b, N);
+            ck_assert_mem_eq(a, b, sizeof a);
+        }
+    weights_after(UNITS("[0, 1]", "0.05", "0.1"), 0, a, N); /* no step: as drawn */
+    weights_after(UNITS("[0, 4]", "0.07", "0.2"), 0, b, N);
+    ck_assert_mem_eq(a, b, sizeof a);
+    /* the first minibatch's forward weights are the same for all, so a unit's schedule shows there alone */
+    for (size_t i = 0; i < 2; i++) {
+        struct fixture f, g;
+        fixture_open(&f, "{dataset: {name: gaussian, features: 3, classes: 4, train_size: 20, eval_size: 7, test_size: 3}}", own[0]);
+        fixture_open(&g, "{dataset: {name: gaussian, features: 3, classes: 4, train_size: 20, eval_size: 7, test_size: 3}}", own[1 + i]);
+        fixture_steps(&f, 1);
+        fixture_steps(&g, 1);
+        const struct param *p = &f.trial->credit.feedback[i].unit.params[0];
+        if (i == 0) /* noise is a function of the most steps of any unit: two in both */
+            ck_assert_mem_eq(f.trial->credit.feedback_weights + p->offset, g.trial->credit.feedback_weights + p->offset, p->rows * p->cols * sizeof(real));
+        else
+            ck_assert(memcmp(f.trial->credit.feedback_weights + p->offset, g.trial->credit.feedback_weights + p->offset, N * sizeof(real)) == 0);
+        fixture_close(&f);
+        fixture_close(&g);
+    }
+}
+END_TEST
+
 /* Draws are a function of the step: feedback step s of step t is item t * steps + s of the layer's stream. */
 START_TEST(noise_belongs_to_the_feedback_step)
 {
@@ -178,7 +231,7 @@ START_TEST(noise_belongs_to_the_feedback_step)
     snprintf(own, sizeof own, DTP, 0.01, "first", 3);
     fixture_open(&f, ORDER, own);
     fixture_steps(&f, 5);
-    const struct mat noise = f.trial->credit.feedback[0].noise;
+    const struct mat noise = f.trial->credit.draws[0].to;
     struct rng r = rng_stream((uint64_t)f.config.seed, "noise.feedback.0");
     rng_seek(&r, 4 * 3 + 2);
     const struct mat drawn = mat_new(&f.trial->scratch, noise.rows, noise.cols);
@@ -240,11 +293,11 @@ START_TEST(nan_in_a_weight)
             for (size_t layer = 0; layer < 2; layer++) {
                 struct fixture f;
                 fixture_given(&f, data[i], algorithms[j]);
-                const struct layer *l = &f.trial->chain.layers[layer];
+                const struct unit *l = &f.trial->chain.units[layer];
                 const size_t last = l->n_params - 1;
                 char tensor[64];
-                layer_param(l, last, f.trial->chain.weights).p[1] = NAN;
-                layer_param_name(l, last, "layers", tensor, sizeof tensor);
+                unit_param(l, last, f.trial->chain.weights).p[1] = NAN;
+                unit_param_name(l, last, "layers", tensor, sizeof tensor);
                 diverges(&f, tensor, (int64_t)layer);
                 fixture_close(&f);
             }
@@ -286,7 +339,7 @@ START_TEST(singular_matrix)
 {
     struct fixture f;
     fixture_given(&f, GIVEN_RECURRENT, "{algorithm: {name: tp, target_stepsize: 1, mapping: {regularization: 0}}}");
-    const struct mat w = layer_param(&f.trial->chain.layers[0], 1, f.trial->chain.weights);
+    const struct mat w = unit_param(&f.trial->chain.units[0], 1, f.trial->chain.weights);
     for (size_t j = 0; j < w.cols; j++)
         w.p[j] = 2 * w.p[w.cols + j];
     struct err e = { 0 };
@@ -314,6 +367,7 @@ static void add_tests(TCase *t)
     tcase_add_test(t, sgd_follows_the_update);
     tcase_add_test(t, layers_in_turn);
     tcase_add_test(t, schedules);
+    tcase_add_test(t, a_schedule_for_each_unit);
     tcase_add_test(t, noise_belongs_to_the_feedback_step);
     tcase_add_test(t, feedback_learns_to_reconstruct);
     tcase_add_test(t, nan_in_a_weight);

@@ -99,9 +99,9 @@ static inline void fixture_batch(struct fixture *f)
         b->label[i] = rng_below(&r, (uint32_t)t->data.outputs);
     if (b->y.p)
         fill_normal(&r, 0.9, b->y.p, mat_n(b->y));
-    for (size_t i = 0; i < t->credit.n_feedback; i++)
-        if (t->credit.feedback[i].noise.p)
-            fill_normal(&r, 1, t->credit.feedback[i].noise.p, mat_n(t->credit.feedback[i].noise));
+    for (size_t i = 0; i < t->credit.n_draws; i++)
+        if (t->credit.draws[i].of_feedback)
+            fill_normal(&r, 1, t->credit.draws[i].to.p, mat_n(t->credit.draws[i].to));
 }
 
 /* A trial on dataset `given` with a batch; step_train(t, false) runs on it. */

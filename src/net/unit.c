@@ -1,0 +1,164 @@
+#include "net/unit.h"
+
+#include "net/inverse.h"
+#include <stdio.h>
+#include <string.h>
+
+enum { PARAM_ALIGN = 64 / sizeof(real) };
+
+/* own_out: false for the last layer of a block, whose output is the block's. */
+static int open_at(struct at *at, const struct unit *u, size_t rows, size_t steps, unsigned flags, bool own_out, struct arena *a, struct err *e)
+{
+    const size_t n = steps * rows;
+    bool enough = true;
+    *at = (struct at){ 0 };
+    if ((flags & AT_STEPS) && unit_is_recurrent(u)) {
+        const struct mat states = mat_new(a, n + rows, u->out.n);
+        enough = states.p;
+        if (enough) {
+            at->in = mat_rows(states, 0, n);
+            at->out = mat_rows(states, rows, n);
+        }
+    } else if (own_out) {
+        at->out = mat_new(a, n, u->out.n);
+        enough = at->out.p;
+    }
+    if (enough && (flags & AT_INPUT) && !at->in.p)
+        enough = (at->in = mat_new(a, n, u->in.n)).p;
+    if (enough && (flags & AT_GRADIENTS) && u->n_delta)
+        enough = (at->delta = mat_new(a, n, u->n_delta)).p;
+    for (size_t i = 0; enough && i < UNIT_CACHES; i++) {
+        const size_t width = i == 0 && (flags & AT_KEPT) && u->n_kept ? u->n_kept : u->n_cache[i];
+        if (width)
+            enough = (at->cache[i] = mat_new(a, n, width)).p;
+    }
+    struct at *inner = enough && u->n_inner ? arena_alloc(a, u->n_inner, sizeof *inner) : NULL;
+    at->inner = inner;
+    if (!enough || (u->n_inner && !inner))
+        return err_set(e, ERR_MEMORY, "not enough memory for %zu x %zu values of layer %zu", n, u->out.n, u->index);
+    for (size_t j = 0; j < u->n_inner; j++)
+        TRY(open_at(&inner[j], &u->inner[j], rows, steps, flags & ~(unsigned)AT_INPUT, j + 1 < u->n_inner, a, e)); /* as deep as the file */
+    return 0;
+}
+
+int at_open(struct at *at, const struct unit *u, size_t rows, size_t steps, unsigned flags, struct arena *a, struct err *e)
+{
+    return open_at(at, u, rows, steps, flags, true, a, e);
+}
+
+static struct mat rows_of(struct mat m, size_t from, size_t rows)
+{
+    return m.p ? mat_rows(m, from, rows) : m;
+}
+
+struct at at_rows(struct at at, size_t from, size_t rows)
+{
+    at.in = rows_of(at.in, from, rows);
+    at.side = rows_of(at.side, from, rows);
+    at.out = rows_of(at.out, from, rows);
+    at.delta = rows_of(at.delta, from, rows);
+    for (size_t i = 0; i < UNIT_CACHES; i++)
+        at.cache[i] = rows_of(at.cache[i], from, rows);
+    at.from += from;
+    return at;
+}
+
+void at_forward(const struct unit *u, struct at at)
+{
+    if (u->def->prepare)
+        u->def->prepare(u, at);
+    u->def->forward(u, at);
+}
+
+double unit_reals_per_row(const struct unit *u, bool gradients)
+{
+    double n = (double)(u->out.n + (gradients ? u->n_delta : 0));
+    for (size_t i = 0; i < UNIT_CACHES; i++)
+        n += (double)u->n_cache[i];
+    for (size_t j = 0; j < u->n_inner; j++)
+        n += unit_reals_per_row(&u->inner[j], gradients) - (double)(j + 1 == u->n_inner ? u->inner[j].out.n : 0);
+    return n;
+}
+
+unsigned unit_abilities(const struct unit *u)
+{
+    const struct unit_def *d = u->def;
+    const unsigned kind = (d->jvp ? CAN_JVP : 0) | (d->difference ? CAN_DIFFERENCE : 0) | (d->difference_grads ? CAN_LEARN_DIFFERENCE : 0) |
+                          (d->mirror ? CAN_MIRROR : 0) | (d->inverse ? CAN_INVERT : 0) | (d->inverse && d->inverse->apply ? CAN_INVERT_VALUES : 0) |
+                          (u->act.def && u->n_delta == u->out.n ? CAN_SLOPE : 0);
+    return kind & ~u->cannot;
+}
+
+const char *unit_text(const struct unit *u, char *buffer, size_t size)
+{
+    snprintf(buffer, size, "%s%s%s", u->def->part.name, u->act.def ? ", " : "", u->act.def ? u->act.def->part.name : "");
+    return buffer;
+}
+
+int unit_check(const struct unit *u, unsigned needs, const char *who, struct err *e)
+{
+    static const char *const names[] = { "a derivative along a direction",
+                                         "an exact difference of two values",
+                                         "a gradient of its difference",
+                                         "a feedback unit of mirrored shape",
+                                         "a regularized inverse",
+                                         "a regularized inverse of values",
+                                         "one activation at its output" };
+    const unsigned lacks = needs & ~unit_abilities(u);
+    char text[96];
+    if (!lacks)
+        return 0;
+    return err_at(e, u->where, "%s needs units that have %s; network.layers.%zu (%s) has none", who, names[__builtin_ctz(lacks)], u->index,
+                  unit_text(u, text, sizeof text));
+}
+
+int unit_shape(struct unit *u, struct chosen choice, struct shape in, struct arena *a, struct err *e)
+{
+    u->def = (const struct unit_def *)choice.part;
+    u->opts = choice.opts;
+    return u->def->shape(u, in, a, e);
+}
+
+size_t unit_place(struct unit *u, size_t *length)
+{
+    for (size_t j = 0; j < u->n_params; j++) {
+        const size_t n = u->params[j].rows * u->params[j].cols;
+        u->params[j].offset = *length;
+        *length += (n + PARAM_ALIGN - 1) / PARAM_ALIGN * PARAM_ALIGN;
+    }
+    return unit_n_weights(u);
+}
+
+int unit_open(struct unit *u, real *weights, size_t rows, struct arena *a, struct err *e)
+{
+    u->weights = weights;
+    u->arena = a;
+    u->state = arena_alloc(a, 1, u->def->part.state_size);
+    if (!u->state)
+        return err_set(e, ERR_MEMORY, "not enough memory for layer %zu", u->index);
+    return u->def->open(u, rows, a, e);
+}
+
+void unit_refresh(struct unit *u)
+{
+    if (u->def->refresh)
+        u->def->refresh(u);
+}
+
+const char *unit_param_name(const struct unit *u, size_t i, const char *prefix, char *buffer, size_t size)
+{
+    const struct param *p = &u->params[i];
+    if (u->label)
+        snprintf(buffer, size, "%s.%s.%s%s", prefix, u->label, p->inner, p->name);
+    else
+        snprintf(buffer, size, "%s.%zu.%s%s", prefix, u->index, p->inner, p->name);
+    return buffer;
+}
+
+size_t unit_n_weights(const struct unit *u)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < u->n_params; i++)
+        n += u->params[i].rows * u->params[i].cols;
+    return n;
+}

@@ -1,0 +1,127 @@
+/* The input of a probe: a batch, parameters and random numbers by name. */
+#include "trial/probe_input.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static int wrong_shape(const char *name, const struct tensor *t, size_t rank, const size_t *shape, struct err *e)
+{
+    char found[128], expected[128];
+    struct tensor want = { .rank = rank };
+    memcpy(want.shape, shape, rank * sizeof *shape);
+    return err_set(e, ERR_FORMAT, "tensor '%s' has shape %s, expected %s", name, tensor_shape_text(t, found, sizeof found),
+                   tensor_shape_text(&want, expected, sizeof expected));
+}
+
+/* The tensor of this name and shape, marked as used. */
+int probe_take(struct probe_input *in, const char *name, size_t rank, const size_t *shape, bool integer, const struct tensor **out, struct err *e)
+{
+    const struct tensor *t = safetensors_find(&in->file, name);
+    char text[128];
+    struct tensor want = { .rank = rank };
+    memcpy(want.shape, shape, rank * sizeof *shape);
+    if (!t)
+        return err_set(e, ERR_FORMAT, "missing tensor '%s' of shape %s", name, tensor_shape_text(&want, text, sizeof text));
+    in->used[t - in->file.tensors] = true;
+    bool same = t->rank == rank;
+    for (size_t i = 0; same && i < rank; i++)
+        same = t->shape[i] == shape[i];
+    if (!same)
+        return wrong_shape(name, t, rank, shape, e);
+    if ((t->dtype == DTYPE_I64) != integer)
+        return err_set(e, ERR_FORMAT, "tensor '%s' holds %s, expected %s", name, integer ? "floating-point numbers" : "integers",
+                       integer ? "integers (I64)" : "F32 or F64");
+    *out = t;
+    return 0;
+}
+
+int probe_read_layer(struct probe_input *in, const struct unit *l, const char *prefix, real *weights, struct err *e)
+{
+    char name[96];
+    for (size_t j = 0; j < l->n_params; j++) {
+        const struct param *p = &l->params[j];
+        const size_t shape[2] = { p->rows, p->cols };
+        const struct tensor *t;
+        unit_param_name(l, j, prefix, name, sizeof name);
+        TRY(probe_take(in, name, p->rank, shape, false, &t, e));
+        for (size_t i = 0; i < t->n; i++)
+            weights[p->offset + i] = (real)tensor_get(t, i);
+    }
+    return 0;
+}
+
+/* From batch-first [B, T, n] in the file to time-major [T][B][n]; flat [B, n] is T = 1. */
+static int read_rows(struct probe_input *in, const char *name, size_t rows, size_t length, size_t n, bool sequence, real *out, struct err *e)
+{
+    const size_t flat[2] = { rows, n }, steps[3] = { rows, length, n };
+    const struct tensor *t;
+    TRY(probe_take(in, name, sequence ? 3 : 2, sequence ? steps : flat, false, &t, e));
+    for (size_t b = 0; b < rows; b++)
+        for (size_t k = 0; k < length; k++)
+            for (size_t j = 0; j < n; j++)
+                out[(k * rows + b) * n + j] = (real)tensor_get(t, (b * length + k) * n + j);
+    return 0;
+}
+
+static int read_labels(struct probe_input *in, struct trial *t, struct err *e)
+{
+    const size_t b = t->pass.rows, steps = t->chain.per_step, n = t->data.classes ? 1 : t->data.outputs;
+    const size_t shape[3] = { b, steps > 1 ? steps : t->data.outputs, t->data.outputs };
+    const size_t rank = (steps > 1 ? 2 : 1) + (t->data.classes ? 0 : 1);
+    const struct tensor *y = NULL;
+    TRY(probe_take(in, "batch.y", rank, shape, t->data.classes, &y, e));
+    for (size_t at = 0; at < y->n; at++) { /* [B, T, n] to time-major */
+        const size_t sample = at / (steps * n), step = at / n % steps, i = (step * b + sample) * n + at % n;
+        if (!t->data.classes) {
+            t->pass.batch.y.p[i] = (real)tensor_get(y, at);
+            continue;
+        }
+        const int64_t label = tensor_get_int(y, at);
+        if (label < 0 || (size_t)label >= t->data.outputs)
+            return err_set(e, ERR_FORMAT, "tensor 'batch.y': label %lld of sample %zu is not a class (0 to %zu)", (long long)label, sample,
+                           t->data.outputs - 1);
+        t->pass.batch.label[i] = label;
+    }
+    return 0;
+}
+
+/* [B, n]; [B, T, n] for a unit above one that gives all states, and where an axis of steps is asked for. */
+static int read_draws(struct probe_input *in, const struct trial *t, const char *name, struct mat to, bool axis, struct err *e)
+{
+    const size_t steps = to.rows / t->pass.rows;
+    return to.p ? read_rows(in, name, t->pass.rows, steps, to.cols, axis || steps > 1, to.p, e) : 0;
+}
+
+/* Random numbers of a training pass. */
+int probe_read_noise(struct probe_input *in, struct trial *t, struct err *e)
+{
+    char name[64];
+    TRY(read_draws(in, t, "noise.input", t->pass.noise.draws, false, e));
+    for (size_t i = 0; i < t->chain.n_units; i++) {
+        const char *kind = transmit_draws_names[transmit_draws_of(t->chain.units[i].transmit, true)];
+        snprintf(name, sizeof name, "noise.%s.%zu", kind, i);
+        TRY(read_draws(in, t, name, t->pass.draws[i], false, e));
+    }
+    for (size_t i = 0; i < t->credit.n_draws; i++) {
+        const struct draw *d = &t->credit.draws[i];
+        TRY(read_draws(in, t, d->name, d->to, d->steps, e));
+    }
+    return 0;
+}
+
+int probe_read_batch(struct probe_input *in, struct trial *t, struct err *e)
+{
+    TRY(read_rows(in, "batch.x", t->pass.rows, t->data.length, t->data.features, t->data.sequence, t->pass.batch.x, e));
+    return read_labels(in, t, e);
+}
+
+int probe_all_used(const struct probe_input *in, struct err *e)
+{
+    for (size_t i = 0; i < in->file.n_tensors; i++)
+        if (!in->used[i]) {
+            char text[128];
+            return err_set(e, ERR_FORMAT, "tensor '%s' of shape %s is not an input of this trial", in->file.tensors[i].name,
+                           tensor_shape_text(&in->file.tensors[i], text, sizeof text));
+        }
+    return 0;
+}
