@@ -34,25 +34,25 @@ static char *format_text(const char *format, va_list args)
     return s;
 }
 
-/* Takes over `text`. */
-static void add(struct err *e, enum err_level level, struct where where, char *text)
+/* Takes over the text of m. */
+static void add(struct err *e, struct err_message m)
 {
-    if (level == ERR_LEVEL_ERROR)
+    if (m.level == ERR_LEVEL_ERROR)
         e->n_errors++;
     if (e->n_messages >= ERR_MAX_MESSAGES) {
         e->dropped++;
-        free(text);
+        free(m.text);
         return;
     }
     if (e->n_messages == e->capacity) {
         const size_t capacity = e->capacity ? 2 * e->capacity : 8;
         struct err_message *messages = realloc(e->messages, capacity * sizeof *messages);
         if (!messages)
-            err_no_memory("while reporting: %s", text);
+            err_no_memory("while reporting: %s", m.text);
         e->messages = messages;
         e->capacity = capacity;
     }
-    e->messages[e->n_messages++] = (struct err_message){ .level = level, .where = where, .text = text };
+    e->messages[e->n_messages++] = m;
 }
 
 int err_set(struct err *e, int code, const char *format, ...)
@@ -60,7 +60,7 @@ int err_set(struct err *e, int code, const char *format, ...)
     assert(code < 0);
     va_list args;
     va_start(args, format);
-    add(e, ERR_LEVEL_ERROR, (struct where){ 0 }, format_text(format, args));
+    add(e, (struct err_message){ .text = format_text(format, args) });
     va_end(args);
     if (!e->code)
         e->code = code;
@@ -71,8 +71,26 @@ int err_at(struct err *e, struct where where, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    add(e, ERR_LEVEL_ERROR, where, format_text(format, args));
+    add(e, (struct err_message){ .where = where, .text = format_text(format, args) });
     va_end(args);
+    if (!e->code)
+        e->code = ERR_SPEC;
+    return ERR_SPEC;
+}
+
+int err_about(struct err *e, const char *key, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    char *what = format_text(format, args);
+    va_end(args);
+    const size_t n_key = strlen(key), size = n_key + strlen(what) + 3;
+    char *text = malloc(size);
+    if (!text)
+        err_no_memory("while reporting: %s", what);
+    snprintf(text, size, "%s: %s", key, what);
+    free(what);
+    add(e, (struct err_message){ .text = text, .n_key = n_key });
     if (!e->code)
         e->code = ERR_SPEC;
     return ERR_SPEC;
@@ -82,7 +100,7 @@ void err_note(struct err *e, struct where where, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    add(e, ERR_LEVEL_NOTE, where, format_text(format, args));
+    add(e, (struct err_message){ .level = ERR_LEVEL_NOTE, .where = where, .text = format_text(format, args) });
     va_end(args);
 }
 
@@ -90,14 +108,14 @@ void err_warn(struct err *e, struct where where, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    add(e, ERR_LEVEL_WARNING, where, format_text(format, args));
+    add(e, (struct err_message){ .level = ERR_LEVEL_WARNING, .where = where, .text = format_text(format, args) });
     va_end(args);
 }
 
 int err_move(struct err *to, struct err *from)
 {
     for (size_t i = 0; i < from->n_messages; i++)
-        add(to, from->messages[i].level, from->messages[i].where, from->messages[i].text);
+        add(to, from->messages[i]);
     to->n_errors += from->n_errors;
     for (size_t i = 0; i < from->n_messages; i++) /* add() has counted these */
         to->n_errors -= from->messages[i].level == ERR_LEVEL_ERROR;

@@ -44,7 +44,8 @@ enum err_level { ERR_LEVEL_ERROR, ERR_LEVEL_NOTE, ERR_LEVEL_WARNING };
 struct err_message {
     enum err_level level;
     struct where where;
-    char *text; /* owned */
+    char *text;   /* owned */
+    size_t n_key; /* how many bytes of the text are the key that it is about, a dotted path in a file; 0 = none */
 };
 
 /* Zero-initialise before use: struct err e = {0}; and give back with err_clear. The first code wins. */
@@ -61,6 +62,9 @@ struct err {
 int err_set(struct err *e, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 /* Adds a positioned error in a specification (code ERR_SPEC) and returns ERR_SPEC. */
 int err_at(struct err *e, struct where where, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* Adds an error about a key of a file, by a room that knows nothing of files: the text is "KEY: ...", and whoever has the file finds its
+ * place by the message's key. Returns ERR_SPEC. */
+int err_about(struct err *e, const char *key, const char *format, ...) __attribute__((format(printf, 3, 4)));
 /* Adds a note that belongs to the error before it. */
 void err_note(struct err *e, struct where where, const char *format, ...) __attribute__((format(printf, 3, 4)));
 /* Adds a warning; does not change the code. */

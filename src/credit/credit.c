@@ -57,18 +57,19 @@ REGISTRY(fbloss, "feedback loss", FBLOSSES)
 REGISTRY(propagate, "propagate rule", PROPAGATES)
 REGISTRY(update, "update rule", UPDATES)
 
+/* key: the part's in a file. */
 static int check_needs(const char *key, const struct part *part, const struct part *mapping, struct err *e)
 {
     const unsigned lacks = part->needs & ~mapping->gives;
     if (!lacks)
         return 0;
-    return err_set(e, ERR_SPEC, "algorithm.%s: '%s' needs a mapping that %s; '%s' does not", key, part->name, capability_text(lacks), mapping->name);
+    return err_about(e, key, "'%s' needs a mapping that %s; '%s' does not", part->name, capability_text(lacks), mapping->name);
 }
 
 int credit_check(const struct credit_choice *choice, struct err *e)
 {
-    TRY(check_needs("propagate", choice->propagate.part, choice->mapping.part, e));
-    return check_needs("feedback_loss", choice->feedback_loss.part, choice->mapping.part, e);
+    TRY(check_needs("algorithm.propagate", choice->propagate.part, choice->mapping.part, e));
+    return check_needs("algorithm.feedback_loss", choice->feedback_loss.part, choice->mapping.part, e);
 }
 
 /* Run-time state of the parts. */
@@ -94,16 +95,16 @@ static int check_head(const struct credit *c, struct err *e)
     const struct chain *chain = c->chain;
     const struct part *mapping = c->choice.mapping.part;
     if (c->choice.head >= chain->n_units)
-        return err_set(e, ERR_SPEC, "algorithm.head: %zu is out of range; the network has %zu layers and one must stay below the head",
+        return err_about(e, "algorithm.head", "%zu is out of range; the network has %zu layers and one must stay below the head",
                        c->choice.head, chain->n_units);
     if (chain->per_step > 1 && c->choice.head + 1 != chain->n_units)
-        return err_set(e, ERR_SPEC, "algorithm.head: with losses at every step the layers above the recurrent one follow the exact gradient: head: %zu",
+        return err_about(e, "algorithm.head", "with losses at every step the layers above the recurrent one follow the exact gradient: head: %zu",
                        chain->n_units - 1);
     if (chain->per_step > 1 && c->choice.route == ROUTE_DIRECT)
-        return err_set(e, ERR_SPEC, "algorithm.route: 'direct' has one source, but with `sequence: true` there is a loss at every step");
+        return err_about(e, "algorithm.route", "'direct' has one source, but with `sequence: true` there is a loss at every step");
     TRY(credit_check(&c->choice, e));
     if (c->choice.route == ROUTE_DIRECT && !(mapping->gives & GIVES_DIRECT))
-        return err_set(e, ERR_SPEC, "algorithm.route: 'direct' needs a mapping that %s; '%s' does not", capability_text(GIVES_DIRECT),
+        return err_about(e, "algorithm.route", "'direct' needs a mapping that %s; '%s' does not", capability_text(GIVES_DIRECT),
                        mapping->name);
     return 0;
 }
@@ -114,7 +115,7 @@ static int check_noise(const struct credit *c, struct err *e)
     const struct fbloss_options *o = c->choice.feedback_loss.opts;
     if (!o || o->noise.n == 1 || o->noise.n == c->n_feedback)
         return 0;
-    return err_set(e, ERR_SPEC, "algorithm.feedback_loss.noise: %zu numbers; give one, or one for each of the %zu feedback units", o->noise.n,
+    return err_about(e, "algorithm.feedback_loss.noise", "%zu numbers; give one, or one for each of the %zu feedback units", o->noise.n,
                    c->n_feedback);
 }
 
@@ -131,7 +132,7 @@ int credit_shape(struct credit *c, const struct credit_choice *choice, const str
     if (fbloss_of(c)->fits)
         TRY(fbloss_of(c)->fits(c, e));
     if ((choice->mapping.part->gives & GIVES_TRAIN) && !fbloss_of(c)->grads)
-        return err_set(e, ERR_SPEC, "algorithm.feedback_loss: mapping '%s' learns, but feedback_loss is 'none'; choose one, or mapping 'fixed'",
+        return err_about(e, "algorithm.feedback_loss", "mapping '%s' learns, but feedback_loss is 'none'; choose one, or mapping 'fixed'",
                        choice->mapping.part->name);
     if (update_of(c)->fits)
         TRY(update_of(c)->fits(c, e));

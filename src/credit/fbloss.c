@@ -25,7 +25,7 @@ static bool resends(const struct credit *c, const struct feedback *f)
 int fbloss_fits(const struct credit *c, struct err *e)
 {
     if (c->choice.route == ROUTE_DIRECT && chain_is_recurrent(c->chain))
-        return err_set(e, ERR_SPEC, "algorithm.route: feedback_loss '%s' on route 'direct' is defined for feed-forward networks",
+        return err_about(e, "algorithm.route", "feedback_loss '%s' on route 'direct' is defined for feed-forward networks",
                        c->choice.feedback_loss.part->name);
     return 0;
 }

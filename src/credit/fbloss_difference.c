@@ -77,7 +77,7 @@ static int grads_of_all(struct credit *c, struct pass *p, struct err *e)
 static int fits(const struct credit *c, struct err *e)
 {
     if (chain_is_recurrent(c->chain))
-        return err_set(e, ERR_SPEC, "algorithm.feedback_loss: 'difference_reconstruction' is defined for feed-forward networks");
+        return err_about(e, "algorithm.feedback_loss", "'difference_reconstruction' is defined for feed-forward networks");
     for (size_t i = 1; i < c->n; i++)
         TRY(unit_check(&c->chain->units[i], CAN_DIFFERENCE, "algorithm.feedback_loss: 'difference_reconstruction'", e));
     return 0;

@@ -4,7 +4,7 @@
 static int fits(const struct credit *c, struct err *e)
 {
     if (c->choice.route == ROUTE_DIRECT)
-        return err_set(e, ERR_SPEC, "algorithm.route: feedback_loss 'inversion' needs route 'chain'");
+        return err_about(e, "algorithm.route", "feedback_loss 'inversion' needs route 'chain'");
     return 0;
 }
 

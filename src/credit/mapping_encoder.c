@@ -18,8 +18,8 @@ static int shape(struct credit *c, struct arena *a, struct err *e)
     (void)a;
     const struct unit *f = encoder_of(c);
     if (c->n != 2 || unit_is_recurrent(f) || !(unit_abilities(f) & CAN_DIFFERENCE))
-        return err_set(e, ERR_SPEC,
-                       "algorithm.mapping: 'encoder' is the feedback of an auto-encoder: two layers under the head, "
+        return err_about(e, "algorithm.mapping",
+                       "'encoder' is the feedback of an auto-encoder: two layers under the head, "
                        "the first one dense; "
                        "here %zu are under the head, and the first one is '%s'",
                        c->n, f->def->part.name);

@@ -30,7 +30,7 @@ static int shape(struct credit *c, struct arena *a, struct err *e)
     const bool variant = options_of(c)->matrix == INVERT_TWO_EYE_MINUS_W;
     char text[96];
     if (variant && !(propagate->needs & GIVES_APPLY))
-        return err_set(e, ERR_SPEC, "algorithm.mapping.matrix: 'two_eye_minus_w' is defined for propagate 'difference' and 'plain' only");
+        return err_about(e, "algorithm.mapping.matrix", "'two_eye_minus_w' is defined for propagate 'difference' and 'plain' only");
     for (size_t k = 1; k < c->n; k++) {
         const struct unit *u = &c->chain->units[c->chain->unit_of[k]];
         if (!(unit_abilities(u) & CAN_INVERT))

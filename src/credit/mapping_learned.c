@@ -98,7 +98,7 @@ static int shape_hidden(struct credit *c, struct shape source, struct arena *a, 
     const struct learned_options *o = options_of(c);
     struct learned *state = c->mapping_state;
     if (o->append_state && !o->hidden_units)
-        return err_set(e, ERR_SPEC, "algorithm.mapping.append_state: needs hidden_units");
+        return err_about(e, "algorithm.mapping.append_state", "needs hidden_units");
     if (!o->hidden_units)
         return 0;
     bool read = c->choice.route != ROUTE_DIRECT;
@@ -107,7 +107,7 @@ static int shape_hidden(struct credit *c, struct shape source, struct arena *a, 
     if (!read) /* the last hidden layer's feedback reads the output itself */
         return 0;
     if (c->choice.route != ROUTE_DIRECT)
-        return err_set(e, ERR_SPEC, "algorithm.mapping.hidden_units: a hidden feedback layer reads the last target: it needs route 'direct'");
+        return err_about(e, "algorithm.mapping.hidden_units", "a hidden feedback layer reads the last target: it needs route 'direct'");
     const struct mirror m = { .common = { .bias = true, .weights_init = o->hidden_init, .biases_init = o->hidden_init },
                               .activation = o->hidden_activation };
     state->hidden.unit.label = "hidden";
@@ -123,12 +123,12 @@ static int check_transmit(const struct credit *c, const struct learned_options *
     const struct fbloss_def *loss = fbloss_of(c);
     const char *name = transmit_names[o->transmit];
     if (o->transmit != READ_VALUES && (c->choice.propagate.part->needs & GIVES_JVP))
-        return err_set(e, ERR_SPEC, "algorithm.mapping.transmit: '%s' has derivative 0, so the propagate rule '%s' would carry nothing; use "
+        return err_about(e, "algorithm.mapping.transmit", "'%s' has derivative 0, so the propagate rule '%s' would carry nothing; use "
                        "'difference' or 'plain'", name, c->choice.propagate.part->name);
     if (o->transmit != READ_VALUES && o->hidden_units)
-        return err_set(e, ERR_SPEC, "algorithm.mapping.transmit: '%s' does not go with hidden_units: most feedback layers read the hidden layer there", name);
+        return err_about(e, "algorithm.mapping.transmit", "'%s' does not go with hidden_units: most feedback layers read the hidden layer there", name);
     if (o->transmit != READ_VALUES && loss->grads_of_all)
-        return err_set(e, ERR_SPEC, "algorithm.mapping.transmit: '%s' does not go with feedback_loss '%s', whose gradient passes what feedback layers read; use "
+        return err_about(e, "algorithm.mapping.transmit", "'%s' does not go with feedback_loss '%s', whose gradient passes what feedback layers read; use "
                        "'reconstruction'", name, loss->part.name);
     for (size_t i = 0; i + 1 < c->n; i++)
         if (c->chain->units[c->chain->unit_of[i]].transmit.part && loss->grads && (loss->grads_of_all || c->choice.route == ROUTE_DIRECT))

@@ -39,10 +39,10 @@ static int shape(struct credit *c, struct arena *a, struct err *e)
     const size_t n = damping(c)->n;
     TRY(jacobian_check(c->chain, c->n - 1, "algorithm.mapping: 'pinv'", e));
     if (c->choice.route != ROUTE_DIRECT)
-        return err_set(e, ERR_SPEC, "algorithm.route: 'pinv' reads the last target itself; use route: direct");
+        return err_about(e, "algorithm.route", "'pinv' reads the last target itself; use route: direct");
     if (n != 1 && n != c->n && n + 1 != c->n)
-        return err_set(e, ERR_SPEC,
-                       "algorithm.mapping.damping: %zu numbers; give one, or one for each of the %zu layers under the "
+        return err_about(e, "algorithm.mapping.damping",
+                       "%zu numbers; give one, or one for each of the %zu layers under the "
                        "head (the last may be left out)",
                        n, c->n);
     return 0;

@@ -23,7 +23,7 @@ static int given_shape(const void *opts, struct data_shape *shape, struct err *e
 {
     const struct given_options *o = opts;
     if (o->per_step && o->length == 0)
-        return err_set(e, ERR_SPEC, "per_step needs a sequence: give length");
+        return err_about(e, "dataset.per_step", "needs a sequence: give length");
     *shape = (struct data_shape){ .length = o->length ? (size_t)o->length : 1,
                                   .features = (size_t)o->features,
                                   .outputs = (size_t)o->outputs,
@@ -38,7 +38,7 @@ static int given_shape(const void *opts, struct data_shape *shape, struct err *e
 static int given_open(const void *opts, uint64_t seed, void *state, struct arena *a, struct err *e)
 {
     (void)opts, (void)seed, (void)state, (void)a;
-    return err_set(e, ERR_SPEC, "dataset 'given' has no samples: it describes the batch of `tprun probe`");
+    return err_about(e, "dataset", "'given' has no samples: it describes the batch of `tprun probe`");
 }
 
 static void given_fill(const void *opts, void *state, enum split split, uint64_t first, struct batch *b)

@@ -48,17 +48,17 @@ static int image_shape(const struct image_set *set, const struct image_opts *o, 
     const size_t n = (size_t)set->channels * set->height * set->width;
     const size_t per_step = or_all(o->pixels_per_step, n), held_out = (size_t)o->validation_size;
     if (n % per_step != 0)
-        return err_set(e, ERR_SPEC, "pixels_per_step: %zu does not divide the %zu pixels of an image", per_step, n);
+        return err_about(e, "dataset.pixels_per_step", "%zu does not divide the %zu pixels of an image", per_step, n);
     if (held_out >= set->n_train)
-        return err_set(e, ERR_SPEC, "validation_size: %zu of %u leaves nothing to train on", held_out,
-                       (unsigned)set->n_train);
+        return err_about(e, "dataset.validation_size", "%zu of %u leaves nothing to train on", held_out,
+                         (unsigned)set->n_train);
     const size_t train = or_all(o->train_size, set->n_train - held_out), eval = or_all(o->eval_size, train);
     if (train > set->n_train - held_out)
-        return err_set(e, ERR_SPEC, "train_size: %zu, but there are %zu samples (%zu are held out)", train,
-                       set->n_train - held_out, held_out);
+        return err_about(e, "dataset.train_size", "%zu, but there are %zu samples (%zu are held out)", train,
+                         set->n_train - held_out, held_out);
     const bool classes = o->labels == LABELS_CLASS;
     if (!classes && o->pixels_per_step > 0)
-        return err_set(e, ERR_SPEC, "dataset.labels: 'input' is for flat images, but pixels_per_step makes a sequence of them");
+        return err_about(e, "dataset.labels", "'input' is for flat images, but pixels_per_step makes a sequence of them");
     *s = (struct data_shape){
         .length = n / per_step,
         .features = per_step,
@@ -73,7 +73,7 @@ static int image_shape(const struct image_set *set, const struct image_opts *o, 
     };
     return s->test_size <= set->n_test
                ? 0
-               : err_set(e, ERR_SPEC, "test_size: %zu of %u samples", s->test_size, (unsigned)set->n_test);
+               : err_about(e, "dataset.test_size", "%zu of %u samples", s->test_size, (unsigned)set->n_test);
 }
 
 /* ---- opening ---- */

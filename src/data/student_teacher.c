@@ -57,7 +57,7 @@ static int shape(const void *opts, struct data_shape *s, struct err *e)
     const struct opts *o = opts;
     const size_t train = (size_t)o->train_size, eval = o->eval_size ? (size_t)o->eval_size : train;
     if (eval > train)
-        return err_set(e, ERR_SPEC, "dataset.eval_size: %zu, but there are %zu training samples", eval, train);
+        return err_about(e, "dataset.eval_size", "%zu, but there are %zu training samples", eval, train);
     *s = (struct data_shape){
         .length = 1,
         .features = (size_t)o->features,

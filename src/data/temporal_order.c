@@ -48,9 +48,9 @@ static int shape(const void *opts, struct data_shape *s, struct err *e)
 {
     const struct opts *o = opts;
     if (o->bits != 1 && o->bits != 3)
-        return err_set(e, ERR_SPEC, "dataset.bits: must be 1 or 3, not %" PRId64, o->bits);
+        return err_about(e, "dataset.bits", "must be 1 or 3, not %" PRId64, o->bits);
     if (o->bits == 3 && o->second_position != SECOND_CODE)
-        return err_set(e, ERR_SPEC, "dataset.second_position: only the task of 1 bit has two versions");
+        return err_about(e, "dataset.second_position", "only the task of 1 bit has two versions");
     *s = sequence_shape(o->length, SYMBOLS, (size_t)1 << n_symbols(o), o->eval_size, o->test_size);
     return 0;
 }

@@ -169,18 +169,11 @@ static int put_checkpoint(struct runner *r, struct attempt *t, const struct wire
     return 0;
 }
 
-/* A file of ours that the worker could not write stops the whole run; a data file that it could not read fails its
- * trial alone. */
-static bool is_our_storage(const struct runner *r, const struct wire_record *m)
-{
-    return m->code == ERR_STORAGE || (m->code == ERR_IO && m->text && strstr(m->text, r->own.path));
-}
-
 static int put_end(struct runner *r, struct attempt *t, const struct wire_record *m, struct err *e)
 {
     if (!t->run_id)
         TRY(begin_run(r, t, "", t->from_step, e));
-    const bool storage = is_our_storage(r, m);
+    const bool storage = m->code == ERR_STORAGE; /* stops the whole run; a data file that cannot be read fails its trial alone */
     t->state = m->code == 0                                                 ? TRIAL_DONE
                : m->code == ERR_DIVERGED || m->code == ERR_SINGULAR         ? TRIAL_DIVERGED
                : m->code == ERR_STOPPED || storage || m->code == ERR_LOCKED ? TRIAL_INTERRUPTED

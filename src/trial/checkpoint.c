@@ -99,10 +99,13 @@ int checkpoint_write(struct trial *t, const char *folder, const char *key, struc
     char name[CHECKPOINT_NAME_SIZE], hex[65];
     struct checkpoint_folder f;
     checkpoint_name(name, key, t->step, t->feedback_only.done);
-    TRY(checkpoint_folder_open(&f, folder, true, e));
-    const int code = write_state(t, &f, name, hex, e);
+    struct err why = { 0 };
+    int code = checkpoint_folder_open(&f, folder, true, &why);
+    if (code == 0)
+        code = write_state(t, &f, name, hex, &why);
     checkpoint_folder_close(&f);
-    TRY(code);
+    if (code < 0)
+        return checkpoint_own_error(e, &why);
     return sink->checkpoint ? sink->checkpoint(sink, t->step, name, hex, e) : 0;
 }
 

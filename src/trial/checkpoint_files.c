@@ -76,6 +76,13 @@ int checkpoint_folder_open(struct checkpoint_folder *f, const char *path, bool o
     return err_set(e, ERR_IO, "%s: %s", path, strerror(reason));
 }
 
+int checkpoint_own_error(struct err *e, struct err *why)
+{
+    if (why->code == ERR_IO)
+        why->code = ERR_STORAGE;
+    return err_move(e, why);
+}
+
 void checkpoint_folder_close(struct checkpoint_folder *f)
 {
     if (f->fd >= 0)

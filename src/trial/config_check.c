@@ -1,7 +1,6 @@
 /* What can only be seen once everything is bound: whether the parts of a trial fit each other and the data. */
 #include "trial/private.h"
 
-
 #include <string.h>
 
 static bool is_given(const struct node *tree, const char *path)
@@ -33,14 +32,12 @@ static bool is_preset_choice(const struct node *tree, const char *path)
     return false;
 }
 
-/* Messages of rooms that know nothing of files begin with the key they are about, "dataset.bits: ...": that is where
- * they belong. */
+/* Rooms that know nothing of files say which key a message is about: that is where it belongs. */
 static void take(const struct node *tree, struct err *late, struct arena *a, struct err *e)
 {
     for (size_t i = 0; i < late->n_messages; i++) {
         const struct err_message *m = &late->messages[i];
-        const size_t n = strspn(m->text, "abcdefghijklmnopqrstuvwxyz0123456789_.");
-        const char *path = arena_strndup(a, m->text, m->text[n] == ':' ? n : 0);
+        const char *path = arena_strndup(a, m->text, m->n_key);
         if (is_preset_choice(tree, path)) /* the file's own choice is what does not fit */
             path = "algorithm.mapping";
         err_at(e, m->where.line ? m->where : place(tree, path, a), "%s", m->text);

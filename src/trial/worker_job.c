@@ -219,8 +219,11 @@ int worker_read_config(const char *name, const char *text, size_t n, struct conf
 static int restore(struct trial *t, const struct job *job, struct err refused[2], struct err *e)
 {
     struct checkpoint_folder own = { .fd = -1 }, other = { .fd = -1 };
-    int code = checkpoint_folder_open(&own, job->folder, true, e);
-    if (code == 0 && job->other)
+    struct err why = { 0 };
+    int code = checkpoint_folder_open(&own, job->folder, true, &why);
+    if (code < 0)
+        return checkpoint_own_error(e, &why);
+    if (job->other)
         code = checkpoint_folder_open(&other, job->other, false, e);
     for (int i = 0; i < 2 && code == 0 && job->checkpoint[i]; i++)
         if (trial_restore(t, &own, job->other ? &other : NULL, job->checkpoint[i], job->sha256[i], &refused[i]) == 0)

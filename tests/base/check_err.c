@@ -224,8 +224,24 @@ START_TEST(no_memory_ends_with_a_status_and_a_word)
 }
 END_TEST
 
+START_TEST(a_message_may_be_about_a_key)
+{
+    struct err e = { 0 }, all = { 0 };
+    err_set(&all, ERR_SPEC, "algorithm.route: a text that only begins like one");
+    ck_assert_int_eq(err_about(&e, "dataset.bits", "must be 1 or 3, not %d", 2), ERR_SPEC);
+    ck_assert_int_eq(e.code, ERR_SPEC);
+    err_move(&all, &e);
+    ck_assert_uint_eq(all.n_errors, 2);
+    ck_assert_uint_eq(all.messages[0].n_key, 0);
+    ck_assert_str_eq(all.messages[1].text, "dataset.bits: must be 1 or 3, not 2");
+    ck_assert_uint_eq(all.messages[1].n_key, strlen("dataset.bits"));
+    err_clear(&all);
+}
+END_TEST
+
 static void add_tests(TCase *c)
 {
+    tcase_add_test(c, a_message_may_be_about_a_key);
     tcase_add_test(c, positioned_messages);
     tcase_add_test(c, control_bytes_are_spelled_out);
     tcase_add_test(c, unpositioned_and_warnings);
