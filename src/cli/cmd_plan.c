@@ -123,12 +123,14 @@ static int estimated_time(struct variant_plan *v, int64_t log_every, double rate
 static void print_network(const struct trial_size *size)
 {
     char memory[32], flops[32];
-    size_t wide = 5;
-    for (size_t i = 0; i < size->n_layers; i++)
+    size_t wide = 5, kind = 12;
+    for (size_t i = 0; i < size->n_layers; i++) {
         wide = strlen(size->layers[i].shape) > wide ? strlen(size->layers[i].shape) : wide;
-    printf("    %-5s %-12s %-*s %10s\n", "layer", "kind", (int)wide, "shape", "weights");
+        kind = strlen(size->layers[i].kind) > kind ? strlen(size->layers[i].kind) : kind;
+    }
+    printf("    %-5s %-*s %-*s %10s\n", "layer", (int)kind, "kind", (int)wide, "shape", "weights");
     for (size_t i = 0; i < size->n_layers; i++)
-        printf("    %-5zu %-12s %-*s %10zu\n", i, size->layers[i].kind, (int)wide, size->layers[i].shape,
+        printf("    %-5zu %-*s %-*s %10zu\n", i, (int)kind, size->layers[i].kind, (int)wide, size->layers[i].shape,
                size->layers[i].n_weights);
     printf("    weights %zu, feedback weights %zu, memory %sB, %sflop per step, %" PRId64 " steps\n", size->n_weights,
            size->n_feedback_weights, progress_count(size->memory_bytes, memory, sizeof memory),

@@ -260,7 +260,7 @@ static int feedback_grads(struct credit *c, struct pass *p, const bool *asked, s
 
 int credit_feedback(struct credit *c, struct pass *p, const bool *asked, struct err *e)
 {
-    if (!fbloss_of(c)->grads)
+    if (!fbloss_of(c)->grads || !c->n_feedback)
         return 0;
     memset(c->feedback_gradient, 0, c->n_feedback_vector * sizeof *c->feedback_gradient);
     TRY(feedback_grads(c, p, asked, e));

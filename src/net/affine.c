@@ -29,8 +29,9 @@ int affine_open_transposed(struct affine *f, struct mat wt, struct act act, size
     return open_rest(f, rows, a, e);
 }
 
-void affine_refresh(struct affine *f)
+void affine_refresh(struct unit *u)
 {
+    struct affine *f = u->state;
     if (f->transposed)
         mat_transpose(f->wt, f->w);
     else if (f->wt.p)
@@ -46,8 +47,9 @@ static void multiply(const struct product *p, struct mat a, struct mat b, struct
         blas_gemm(false, false, 1, a, b, p->accumulate ? 1 : 0, out);
 }
 
-void affine_forward(const struct affine *f, struct at at)
+void affine_forward(const struct unit *u, struct at at)
 {
+    const struct affine *f = u->state;
     if (f->up.kernel && at.in.rows == f->rows)
         product_run(&f->up, at.in.p, f->wt.p, at.out.p);
     else
@@ -62,17 +64,19 @@ void affine_linear(const struct affine *f, struct mat in, struct mat out)
     blas_gemm(false, true, 1, in, f->w, 0, out);
 }
 
-void affine_vjp(const struct affine *f, struct at at, struct mat s, struct mat dh)
+void affine_vjp(const struct unit *u, struct at at, struct mat s, struct mat dh)
 {
+    const struct affine *f = u->state;
     act_times_slope(f->act, at.cache[0], at.out, s, at.delta);
     if (dh.p)
         multiply(&f->down, at.delta, f->w, dh);
 }
 
-void affine_jvp(const struct affine *f, struct at at, struct mat v, struct mat result)
+void affine_jvp(const struct unit *u, struct at at, struct mat v, struct mat out)
 {
-    affine_linear(f, v, result);
-    act_times_slope(f->act, at.cache[0], at.out, result, result);
+    const struct affine *f = u->state;
+    affine_linear(f, v, out);
+    act_times_slope(f->act, at.cache[0], at.out, out, out);
 }
 
 /* 2 I - W */
@@ -83,8 +87,10 @@ static void two_eye_minus(struct mat w, struct mat out)
         out.p[i * w.cols + i] += 2;
 }
 
-int affine_inverse_open(struct affine *f, const struct inverse_options *o, struct arena *a, struct err *e)
+int affine_inverse_open(struct unit *u, const struct inverse_options *o, struct err *e)
 {
+    struct affine *f = u->state;
+    struct arena *a = u->arena;
     const bool variant = o->matrix == INVERT_TWO_EYE_MINUS_W;
     if (!f->m.p) {
         TRY(ridge_init(&f->ridge, f->out, f->in, a, e));
@@ -99,8 +105,9 @@ int affine_inverse_open(struct affine *f, const struct inverse_options *o, struc
                : err_set(e, ERR_MEMORY, "not enough memory for the inverse of a layer of %zu x %zu", f->out, f->in);
 }
 
-int affine_inverse_refresh(struct affine *f, const struct inverse_options *o, struct err *e)
+int affine_inverse_refresh(struct unit *u, const struct inverse_options *o, struct err *e)
 {
+    struct affine *f = u->state;
     if (o->matrix != INVERT_TWO_EYE_MINUS_W)
         return ridge_inverse(&f->ridge, f->w, o->regularization, f->m, e);
     two_eye_minus(f->w, f->variant);
@@ -126,16 +133,29 @@ void affine_inverse_apply(const struct affine *f, struct mat v, struct mat offse
     multiply(&f->back, u, f->m, out);
 }
 
-void affine_inverse_difference(const struct affine *f, struct mat h, struct mat d, real clamp, struct mat out)
+void affine_inverse_difference(const struct unit *u, struct at at, struct mat d, const struct inverse_options *o, struct mat out)
 {
-    struct mat u = scratch_like(f, d);
-    f->act.def->inverse_difference(f->act.opts, h, d, clamp, u);
-    multiply(&f->back, u, f->m, out);
+    const struct affine *f = u->state;
+    struct mat w = scratch_like(f, d);
+    f->act.def->inverse_difference(f->act.opts, at.out, d, (real)o->clamp, w);
+    multiply(&f->back, w, f->m, out);
 }
 
-void affine_inverse_jvp(const struct affine *f, struct mat h, struct mat d, real clamp, struct mat out)
+void affine_inverse_jvp(const struct unit *u, struct at at, struct mat d, const struct inverse_options *o, struct mat out)
 {
-    struct mat u = scratch_like(f, d);
-    f->act.def->times_inverse_slope(f->act.opts, h, d, clamp, u);
-    multiply(&f->back, u, f->m, out);
+    const struct affine *f = u->state;
+    struct mat w = scratch_like(f, d);
+    f->act.def->times_inverse_slope(f->act.opts, at.out, d, (real)o->clamp, w);
+    multiply(&f->back, w, f->m, out);
+}
+
+int affine_mirror(const struct unit *u, struct unit *g, const struct mirror *m, struct arena *a, struct err *e)
+{
+    return mirror_affine(g, u->out, u->in.n, m, a, e);
+}
+
+double affine_flops(const struct unit *u, size_t rows, double *product)
+{
+    *product = 2.0 * (double)rows * (double)u->in.n * (double)u->out.n;
+    return *product + 2.0 * (double)rows * (double)u->n_side * (double)u->out.n;
 }

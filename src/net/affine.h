@@ -7,7 +7,7 @@
 #include "math/blas.h"
 #include "math/solve.h"
 #include "net/inverse.h"
-#include "net/layer.h"
+#include "net/mirror.h"
 
 struct affine {
     size_t in, out, rows;
@@ -26,19 +26,23 @@ struct affine {
 int affine_open(struct affine *f, struct mat w, struct act act, size_t rows, struct arena *a, struct err *e);
 /* The same for a map whose weights are the transpose wt (in, out) of another one's. */
 int affine_open_transposed(struct affine *f, struct mat wt, struct act act, size_t rows, struct arena *a, struct err *e);
-void affine_refresh(struct affine *f);
-/* at.out += at.in W^T, then at.out = a(at.out); what it was before is kept in at.cache[0] if that is there. */
-void affine_forward(const struct affine *f, struct at at);
 /* out = in W^T. */
 void affine_linear(const struct affine *f, struct mat in, struct mat out);
-/* delta = s * a'(u); dh = delta W if dh.p. */
-void affine_vjp(const struct affine *f, struct at at, struct mat s, struct mat dh);
-void affine_jvp(const struct affine *f, struct at at, struct mat v, struct mat result);
-int affine_inverse_open(struct affine *f, const struct inverse_options *o, struct arena *a, struct err *e);
-int affine_inverse_refresh(struct affine *f, const struct inverse_options *o, struct err *e);
 /* offset (may be {NULL}): rows added to the pre-activation beside h W^T: x U^T, and bias (may be NULL) one row. */
 void affine_inverse_apply(const struct affine *f, struct mat v, struct mat offset, const real *bias, real clamp, struct mat out);
-void affine_inverse_difference(const struct affine *f, struct mat h, struct mat d, real clamp, struct mat out);
-void affine_inverse_jvp(const struct affine *f, struct mat h, struct mat d, real clamp, struct mat out);
+
+/* Products of units (unit.h, inverse.h) whose state begins with a struct affine. */
+void affine_refresh(struct unit *u);
+/* at.out += at.in W^T, then at.out = a(at.out); what it was before is kept in at.cache[0] if that is there. */
+void affine_forward(const struct unit *u, struct at at);
+void affine_vjp(const struct unit *u, struct at at, struct mat s, struct mat dh);
+void affine_jvp(const struct unit *u, struct at at, struct mat v, struct mat out);
+double affine_flops(const struct unit *u, size_t rows, double *product);
+/* From the state to the state of a recurrent one. */
+int affine_mirror(const struct unit *u, struct unit *g, const struct mirror *m, struct arena *a, struct err *e);
+int affine_inverse_open(struct unit *u, const struct inverse_options *o, struct err *e);
+int affine_inverse_refresh(struct unit *u, const struct inverse_options *o, struct err *e);
+void affine_inverse_difference(const struct unit *u, struct at at, struct mat d, const struct inverse_options *o, struct mat out);
+void affine_inverse_jvp(const struct unit *u, struct at at, struct mat d, const struct inverse_options *o, struct mat out);
 
 #endif

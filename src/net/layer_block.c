@@ -174,29 +174,30 @@ static void vjp(const struct unit *u, struct at at, struct mat s, struct mat dh)
     in_parts(u, at, s, dh, vjp_part);
 }
 
-static void jvp_part(const struct unit *u, struct at at, struct mat v, struct mat out)
+/* Upwards by the layers' own products. */
+static void up_part(const struct unit *u, struct at at, struct mat v, struct mat out, bool linear)
 {
     for (size_t j = 0; j < u->n_inner; j++) {
         const struct unit *inner = &u->inner[j];
         const struct mat up = j + 1 < u->n_inner ? between(u, j, v.rows, inner->out.n) : out;
-        inner->def->jvp(inner, inner_at(u, at, j), v, up);
+        (linear ? inner->def->jvp : inner->def->difference)(inner, inner_at(u, at, j), v, up);
         v = up;
     }
+}
+
+static void jvp_part(const struct unit *u, struct at at, struct mat v, struct mat out)
+{
+    up_part(u, at, v, out, true);
+}
+
+static void difference_part(const struct unit *u, struct at at, struct mat d, struct mat out)
+{
+    up_part(u, at, d, out, false);
 }
 
 static void jvp(const struct unit *u, struct at at, struct mat v, struct mat out)
 {
     in_parts(u, at, v, out, jvp_part);
-}
-
-static void difference_part(const struct unit *u, struct at at, struct mat d, struct mat out)
-{
-    for (size_t j = 0; j < u->n_inner; j++) {
-        const struct unit *inner = &u->inner[j];
-        const struct mat up = j + 1 < u->n_inner ? between(u, j, d.rows, inner->out.n) : out;
-        inner->def->difference(inner, inner_at(u, at, j), d, up);
-        d = up;
-    }
 }
 
 static void difference(const struct unit *u, struct at at, struct mat d, struct mat out)

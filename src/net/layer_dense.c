@@ -1,7 +1,6 @@
 /* dense: h' = a(W h + b), with W its own or the transpose of an earlier layer's (tied weights of an auto-encoder). Also what feedback units are that
  * lead back through affine maps: there a side input (B, out.n) is another unit's share of the pre-activation, and forward adds it. */
 #include "net/affine.h"
-#include "net/mirror.h"
 #include "net/transmit.h"
 
 struct dense_options {
@@ -12,8 +11,8 @@ struct dense_options {
 };
 
 struct dense_state {
-    struct affine affine;
-    const real *bias; /* or NULL */
+    struct affine affine; /* first */
+    const real *bias;     /* or NULL */
 };
 
 static const struct option dense_table[] = {
@@ -74,12 +73,6 @@ static int open(struct unit *u, size_t rows, struct arena *a, struct err *e)
     return affine_open(&s->affine, unit_param(u, 0, u->weights), u->act, rows, a, e);
 }
 
-static void refresh(struct unit *u)
-{
-    struct dense_state *s = u->state;
-    affine_refresh(&s->affine);
-}
-
 /* W h + b, and the side input. */
 static void preactivation(const struct dense_state *s, struct at at, struct mat u)
 {
@@ -104,19 +97,7 @@ static void forward(const struct unit *u, struct at at)
         mat_zero(at.out);
     if (at.side.p)
         mat_add(at.out, at.side, at.out);
-    affine_forward(&s->affine, at);
-}
-
-static void vjp(const struct unit *u, struct at at, struct mat s, struct mat dh)
-{
-    const struct dense_state *state = u->state;
-    affine_vjp(&state->affine, at, s, dh);
-}
-
-static void jvp(const struct unit *u, struct at at, struct mat v, struct mat out)
-{
-    const struct dense_state *s = u->state;
-    affine_jvp(&s->affine, at, v, out);
+    affine_forward(u, at);
 }
 
 static void difference(const struct unit *u, struct at at, struct mat d, struct mat out)
@@ -155,29 +136,6 @@ static void difference_grads(const struct unit *u, struct at at, struct mat d, s
     blas_gemm(true, false, scale, delta, d, 1, unit_param(u, 0, g));
 }
 
-static double flops(const struct unit *u, size_t rows, double *product)
-{
-    *product = 2.0 * (double)rows * (double)u->in.n * (double)u->out.n;
-    return *product;
-}
-
-static int mirror(const struct unit *u, struct unit *g, const struct mirror *m, struct arena *a, struct err *e)
-{
-    return mirror_affine(g, u->out, u->in.n, m, a, e);
-}
-
-static int inverse_open(struct unit *u, const struct inverse_options *o, struct err *e)
-{
-    struct dense_state *s = u->state;
-    return affine_inverse_open(&s->affine, o, u->arena, e);
-}
-
-static int inverse_refresh(struct unit *u, const struct inverse_options *o, struct err *e)
-{
-    struct dense_state *s = u->state;
-    return affine_inverse_refresh(&s->affine, o, e);
-}
-
 static void inverse_apply(const struct unit *u, struct at at, struct mat v, const struct inverse_options *o, struct mat out)
 {
     (void)at;
@@ -185,19 +143,8 @@ static void inverse_apply(const struct unit *u, struct at at, struct mat v, cons
     affine_inverse_apply(&s->affine, v, (struct mat){ 0 }, s->bias, (real)o->clamp, out);
 }
 
-static void inverse_difference(const struct unit *u, struct at at, struct mat d, const struct inverse_options *o, struct mat out)
-{
-    const struct dense_state *s = u->state;
-    affine_inverse_difference(&s->affine, at.out, d, (real)o->clamp, out);
-}
-
-static void inverse_jvp(const struct unit *u, struct at at, struct mat d, const struct inverse_options *o, struct mat out)
-{
-    const struct dense_state *s = u->state;
-    affine_inverse_jvp(&s->affine, at.out, d, (real)o->clamp, out);
-}
-
-static const struct inverse_def inverse = { inverse_open, inverse_refresh, inverse_apply, inverse_difference, inverse_jvp };
+static const struct inverse_def inverse = { affine_inverse_open, affine_inverse_refresh, inverse_apply, affine_inverse_difference,
+                                            affine_inverse_jvp };
 
 extern const struct unit_def layer_dense;
 const struct unit_def layer_dense = {
@@ -209,15 +156,15 @@ const struct unit_def layer_dense = {
     .shape = shape,
     .tied = tied,
     .open = open,
-    .refresh = refresh,
+    .refresh = affine_refresh,
     .forward = forward,
-    .vjp = vjp,
+    .vjp = affine_vjp,
     .grads = grads,
-    .flops = flops,
-    .jvp = jvp,
+    .flops = affine_flops,
+    .jvp = affine_jvp,
     .difference = difference,
     .difference_grads = difference_grads,
-    .mirror = mirror,
+    .mirror = affine_mirror,
     .inverse = &inverse,
 };
 

@@ -1,7 +1,6 @@
 /* rnn: h_t = a(W h_{t-1} + U x_t + b), the plain recurrent layer (Elman 1990; Roulet & Harchaoui 2022, Sec. 2).
  * One bias stands for PyTorch's two equal ones: bias_stepsize_factor 2 moves it as fast as the pair (sheet 0.3). */
 #include "net/affine.h"
-#include "net/mirror.h"
 
 struct rnn_options {
     struct layer_options common;
@@ -11,7 +10,7 @@ struct rnn_options {
 };
 
 struct rnn_state {
-    struct affine affine; /* of weight_hh */
+    struct affine affine; /* first; of weight_hh */
     struct mat u;         /* weight_ih (units, side) */
     const real *bias;     /* or NULL */
     struct mat offset;    /* (rows, units): scratch for x U^T of one step */
@@ -59,12 +58,6 @@ static int rnn_open(struct unit *l, size_t rows, struct arena *a, struct err *e)
     return affine_open(&s->affine, unit_param(l, WEIGHT_HH, l->weights), l->act, rows, a, e);
 }
 
-static void rnn_refresh(struct unit *l)
-{
-    struct rnn_state *s = l->state;
-    affine_refresh(&s->affine);
-}
-
 /* x_t U^T + b of all steps in one product, left where the recursion accumulates. */
 static void rnn_prepare(const struct unit *l, struct at at)
 {
@@ -72,24 +65,6 @@ static void rnn_prepare(const struct unit *l, struct at at)
     if (s->bias)
         mat_set_rows(s->bias, at.out);
     blas_gemm(false, true, 1, at.side, s->u, s->bias ? 1 : 0, at.out);
-}
-
-static void rnn_forward(const struct unit *l, struct at at)
-{
-    const struct rnn_state *s = l->state;
-    affine_forward(&s->affine, at);
-}
-
-static void rnn_vjp(const struct unit *l, struct at at, struct mat s, struct mat dh)
-{
-    const struct rnn_state *state = l->state;
-    affine_vjp(&state->affine, at, s, dh);
-}
-
-static void rnn_jvp(const struct unit *l, struct at at, struct mat v, struct mat out)
-{
-    const struct rnn_state *s = l->state;
-    affine_jvp(&s->affine, at, v, out);
 }
 
 static void rnn_grads(const struct unit *l, struct at at, real scale, real *g)
@@ -106,24 +81,6 @@ static void rnn_side_product(const struct unit *l, struct at at, struct mat out)
     blas_gemm(false, true, 1, at.side, s->u, 0, out);
 }
 
-static double rnn_flops(const struct unit *l, size_t rows, double *product)
-{
-    *product = 2.0 * (double)rows * (double)l->in.n * (double)l->out.n;
-    return *product + 2.0 * (double)rows * (double)l->n_side * (double)l->out.n;
-}
-
-static int rnn_inverse_open(struct unit *l, const struct inverse_options *o, struct err *e)
-{
-    struct rnn_state *s = l->state;
-    return affine_inverse_open(&s->affine, o, l->arena, e);
-}
-
-static int rnn_inverse_refresh(struct unit *l, const struct inverse_options *o, struct err *e)
-{
-    struct rnn_state *s = l->state;
-    return affine_inverse_refresh(&s->affine, o, e);
-}
-
 static void rnn_inverse_apply(const struct unit *l, struct at at, struct mat v, const struct inverse_options *o, struct mat out)
 {
     const struct rnn_state *s = l->state;
@@ -132,25 +89,8 @@ static void rnn_inverse_apply(const struct unit *l, struct at at, struct mat v, 
     affine_inverse_apply(&s->affine, v, offset, s->bias, (real)o->clamp, out);
 }
 
-static void rnn_inverse_difference(const struct unit *l, struct at at, struct mat d, const struct inverse_options *o, struct mat out)
-{
-    const struct rnn_state *s = l->state;
-    affine_inverse_difference(&s->affine, at.out, d, (real)o->clamp, out);
-}
-
-static void rnn_inverse_jvp(const struct unit *l, struct at at, struct mat d, const struct inverse_options *o, struct mat out)
-{
-    const struct rnn_state *s = l->state;
-    affine_inverse_jvp(&s->affine, at.out, d, (real)o->clamp, out);
-}
-
-/* A step back leads from the state to the state; the side input is shared. */
-static int rnn_mirror(const struct unit *u, struct unit *g, const struct mirror *m, struct arena *a, struct err *e)
-{
-    return mirror_affine(g, u->out, u->in.n, m, a, e);
-}
-
-static const struct inverse_def rnn_inverse = { rnn_inverse_open, rnn_inverse_refresh, rnn_inverse_apply, rnn_inverse_difference, rnn_inverse_jvp };
+static const struct inverse_def rnn_inverse = { affine_inverse_open, affine_inverse_refresh, rnn_inverse_apply, affine_inverse_difference,
+                                                affine_inverse_jvp };
 
 extern const struct unit_def layer_rnn;
 const struct unit_def layer_rnn = {
@@ -163,14 +103,14 @@ const struct unit_def layer_rnn = {
               .gives = GIVES_SEQUENCE },
     .shape = rnn_shape,
     .open = rnn_open,
-    .refresh = rnn_refresh,
+    .refresh = affine_refresh,
     .prepare = rnn_prepare,
-    .forward = rnn_forward,
-    .vjp = rnn_vjp,
-    .jvp = rnn_jvp,
+    .forward = affine_forward,
+    .vjp = affine_vjp,
+    .jvp = affine_jvp,
     .grads = rnn_grads,
     .side_product = rnn_side_product,
-    .flops = rnn_flops,
-    .mirror = rnn_mirror,
+    .flops = affine_flops,
+    .mirror = affine_mirror,
     .inverse = &rnn_inverse,
 };

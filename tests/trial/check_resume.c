@@ -94,6 +94,15 @@ START_TEST(restored_trials_go_on_bit_for_bit)
                 interrupted(data[j], own, folder);
             }
     interrupted(ORDER, "{train: {optimizer: {name: sgd, stepsize: 0.02, momentum: 0.9, nesterov: true}}}", folder);
+    interrupted(BLOBS,
+                "{network: {layers: [unit: [dense: {units: 5, activation: gelu}, dense: {units: 6, activation: elu}], unit: [dense: {units: 5}, dense: "
+                "{units: 4, activation: {name: leaky_relu, slope: 0.5}}], dense: {units: 4}]}, algorithm: {name: dtp, target_stepsize: 0.5, feedback_loss: "
+                "{noise: [0.1]}, feedback: {optimizer: {name: adam, stepsize: 0.01}, stepsize: [0.02], steps: [3]}}}",
+                folder);
+    interrupted(BLOBS,
+                "{network: {layers: [{dense: {units: 5, activation: elu}, repeat: 3}, dense: {units: 4}]}, algorithm: {name: dtp, target_stepsize: 0.5, "
+                "feedback_loss: {noise: [0.1, 0.3]}, feedback: {optimizer: {name: adam, stepsize: 0.01}, stepsize: [0.02, 0.01], steps: [3, 1]}}}",
+                folder);
     interrupted(BLOBS, "{train: {optimizer: {name: rmsprop, stepsize: 0.001, centered: true, momentum: 0.5}}}", folder);
     interrupted(BLOBS,
          "{network: {layers: [dense: {units: 5, activation: sigmoid, transmit: bernoulli}, dense: {units: 6, activation: "
