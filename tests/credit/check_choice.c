@@ -174,6 +174,9 @@ static void underflow(const char *propagate, const char *update)
     const struct mat cut = rig_updates(&r, 0, 1);
     ck_assert_uint_gt(r.credit.first_nonzero, 0);
     ck_assert(mat_max_abs(r.credit.d[0]) == 0);
+    const size_t first = r.credit.first_nonzero;
+    for (size_t k = 0; k < r.credit.n; k++)
+        ck_assert_msg((mat_max_abs(r.credit.d[k]) == 0) == (k < first), "%s: displacement %zu, the first is %zu", own, k, first);
     for (size_t k = 0; k < r.credit.n; k++) {
         ck_assert_msg(!has_denormal(r.credit.d[k]), "%s: displacement %zu holds denormal numbers", own, k);
         ck_assert_msg(strcmp(r.credit.choice.update.part->name, "through_chain") != 0 || !has_denormal(through_chain_signal(&r.credit, k)), "%s: signal %zu holds denormal numbers", own, k);
@@ -184,6 +187,7 @@ static void underflow(const char *propagate, const char *update)
     const bool linear = strcmp(propagate, "linear") == 0;
     for (size_t k = r.credit.n - 1; k-- > 0;)
         rig_map(&r, linear ? g->jvp : g->difference, k, r.credit.d[k + 1], r.credit.d[k]);
+    ck_assert_msg(mat_max_abs(r.credit.d[first]) >= REAL_TINY && mat_max_abs(r.credit.d[first - 1]) < REAL_TINY, "%s: cut at %zu", own, first);
     r.credit.first_nonzero = 0;
     memset(r.g, 0, r.net.chain.n_vector * sizeof *r.g);
     must(credit_update(&r.credit, &r.net.pass, r.g, &e), &e);
@@ -197,6 +201,26 @@ START_TEST(underflow_is_cut)
         underflow("linear", update_registry.parts[i]->name);
         underflow("difference", update_registry.parts[i]->name);
     }
+}
+END_TEST
+
+/* The displacement above a matrix of zeros, whose inverse carries nothing, is as large as any: it has its share of the update. */
+START_TEST(the_last_displacement_counts)
+{
+    struct rig r;
+    struct err e = { 0 };
+    rig_open(&r, "{layers: [dense: {units: 5, activation: tanh}, {dense: {units: 6, activation: tanh, weights_init: zeros}}, dense: {units: 5, activation: tanh}, "
+                 "dense: {units: 4}]}", "tp", "{head: 0, update: through_chain}");
+    rig_step(&r);
+    ck_assert_uint_eq(r.credit.first_nonzero, 1);
+    ck_assert(mat_max_abs(r.credit.d[0]) == 0);
+    ck_assert_double_gt((double)mat_max_abs(r.credit.d[1]), 1e-6);
+    const struct mat cut = rig_all_updates(&r);
+    r.credit.first_nonzero = 0;
+    must(credit_head(&r.credit, &r.net.pass, r.net.spec.loss, r.g, &e), &e);
+    must(credit_update(&r.credit, &r.net.pass, r.g, &e), &e);
+    check_near("above a matrix of zeros", cut, rig_all_updates(&r), 0);
+    rig_close(&r);
 }
 END_TEST
 
@@ -281,6 +305,7 @@ static void add_tests(TCase *t)
     tcase_add_test(t, all_combinations);
     tcase_add_test(t, presets_run);
     tcase_add_test(t, underflow_is_cut);
+    tcase_add_test(t, the_last_displacement_counts);
     tcase_add_test(t, a_cut_does_not_last);
     tcase_add_test(t, vanishing_gradients_are_cut);
     tcase_add_test(t, nan_reaches_the_updates);

@@ -248,6 +248,50 @@ START_TEST(learned_targets_by_plain_loops)
 }
 END_TEST
 
+/* What a feedback unit behind the fixed random layer reads at the output v: k(v) = a(R v + r), with the targeted state of the same sample beside. */
+static struct mat behind_hidden(struct rig *r, const struct feedback *f, struct mat v, bool append)
+{
+    const struct unit *hidden = r->credit.untrained;
+    real *w = r->credit.feedback_weights;
+    const struct mat k = round_half(r, hidden->act, v, unit_param(hidden, 0, w), unit_param(hidden, 1, w).p, (struct mat){ 0 }, (struct mat){ 0 });
+    const struct mat h = r->net.pass.stacks[f->target].out;
+    const struct mat in = mat_new(&r->net.arena, v.rows, k.cols + (append ? h.cols : 0));
+    for (size_t i = 0; i < v.rows; i++)
+        for (size_t j = 0; j < in.cols; j++)
+            in.p[i * in.cols + j] = j < k.cols ? k.p[i * k.cols + j] : h.p[i * h.cols + j - k.cols];
+    return round_half(r, f->unit.act, in, unit_param(&f->unit, 0, w), unit_param(&f->unit, 1, w).p, (struct mat){ 0 }, (struct mat){ 0 });
+}
+
+/* The targets of the units that read it: g(t) for plain, h + g(t) - g(h) for difference, in plain loops over samples of their own. */
+START_TEST(targets_behind_the_fixed_layer_by_plain_loops)
+{
+    static const char net[] = "{batch: 3, layers: [dense: {units: 5, activation: tanh}, dense: {units: 6, activation: tanh}, dense: {units: 5, "
+                              "activation: sigmoid}, dense: {units: 4}]}";
+    for (int difference = 0; difference < 2; difference++)
+        for (int append = 0; append < 2; append++) {
+            char own[192];
+            struct rig r;
+            size_t n = 0;
+            snprintf(own, sizeof own, "{target_stepsize: 0.9, head: 0, route: direct, mapping: {hidden_units: 7, append_state: %s}}", append ? "true" : "false");
+            rig_open(&r, net, difference ? "dtp" : "tp_vanilla", own);
+            rig_step(&r);
+            const struct mat v = r.net.pass.links[r.credit.n - 1].out, t = rig_scaled(&r, 1, v);
+            mat_add(v, r.credit.d[r.credit.n - 1], t);
+            for (size_t k = 0; k + 1 < r.credit.n; k++) {
+                const struct feedback *f = credit_feedback_of(&r.credit, k);
+                if (!f->by) /* the last hidden layer's reads v */
+                    continue;
+                const struct mat d = behind_hidden(&r, f, t, append);
+                mat_sub(d, difference ? behind_hidden(&r, f, v, append) : r.net.pass.links[k].out, d);
+                check_near(own, r.credit.d[k], d, BOUND(1e-12, 1e-4));
+                n++;
+            }
+            ck_assert_uint_eq(n, 2);
+            rig_close(&r);
+        }
+}
+END_TEST
+
 /* The gradients of two steps are not added up, and a loss reads nothing of the update rule. */
 START_TEST(a_second_call_is_the_same)
 {
@@ -385,6 +429,7 @@ static void add_tests(TCase *t)
     tcase_add_test(t, reconstruction_by_plain_loops);
     tcase_add_test(t, inversion_by_plain_loops);
     tcase_add_test(t, learned_targets_by_plain_loops);
+    tcase_add_test(t, targets_behind_the_fixed_layer_by_plain_loops);
     tcase_add_test(t, a_second_call_is_the_same);
 }
 

@@ -62,6 +62,29 @@ START_TEST(uniform_bounds)
 }
 END_TEST
 
+/* A bias has the bound of the weights beside it: inputs of dense, units of rnn. */
+static void check_bias(const char *yaml, size_t layer, double inputs)
+{
+    struct net f;
+    net_open(&f, yaml);
+    const struct unit *l = &f.chain.units[layer];
+    const struct mat b = unit_param(l, l->n_params - 1, f.chain.weights);
+    ck_assert(l->params[l->n_params - 1].is_bias && b.rows == 300);
+    const double ratio = mat_sum_squares(b) / (300 / (3 * inputs)), largest = (double)mat_max_abs(b) * sqrt(inputs);
+    ck_assert_msg(largest <= 1 + 1e-6 && largest > 0.97, "%s: largest entry is %g of the bound", yaml, largest);
+    ck_assert_msg(fabs(ratio - 1) < 0.15, "%s: mean square is %g of what it should be", yaml, ratio);
+    net_close(&f);
+}
+
+START_TEST(biases_have_the_bound_of_their_weights)
+{
+#define BIASES "{features: 7, weights: fan_in_uniform, biases: fan_in_uniform, "
+    check_bias(BIASES "layers: [dense: {units: 300}, dense: {units: 4}]}", 0, 7);
+    check_bias(BIASES "layers: [dense: {units: 2}, dense: {units: 300}, dense: {units: 4}]}", 1, 2);
+    check_bias(BIASES "length: 3, layers: [rnn: {units: 300}, dense: {units: 4}]}", 0, 300);
+}
+END_TEST
+
 START_TEST(normal_has_its_standard_deviation)
 {
     struct arena a;
@@ -156,6 +179,7 @@ static void add_tests(TCase *t)
 {
     tcase_add_test(t, orthogonal_has_singular_values_of_1);
     tcase_add_test(t, uniform_bounds);
+    tcase_add_test(t, biases_have_the_bound_of_their_weights);
     tcase_add_test(t, normal_has_its_standard_deviation);
     tcase_add_test(t, glorot_normal_has_its_standard_deviation);
     tcase_add_test(t, draws_belong_to_seed_and_parameter);

@@ -540,6 +540,19 @@ class Report(unittest.TestCase):
         self.assertEqual(cells.count("mean difference"), 3)  # stepsize 10 is common
         self.assertIn("without partner: 6 trials of A, 6 of B", cells)
 
+    def test_superseded_trials_have_no_pair(self):
+        spec = os.path.join(EXPERIMENTS, "temporal_order.yaml")
+        for rows in (4, 5):  # edited in between: the same names, other trials
+            self.tprun("run", "-q", spec, "experiment=edited", "--profile", "smoke", "--variant", "bp", "--variant", "tp", "seeds=2",
+                       "train.iterations=3", "log.every=1", f"train.batch_size={rows}")
+        self.assertEqual(self.sql("SELECT count(*), sum(current) FROM trials WHERE study = 'edited' AND variant IN ('tp', 'bp')"), [(8, 4)])
+        a, b = ([r[0] for r in self.sql("SELECT last_train_loss FROM trials WHERE study = 'edited' AND variant = ? AND current ORDER BY seed", v)]
+                for v in ("tp", "bp"))
+        mean = statistics.mean(x - y for x, y in zip(a, b))
+        out = self.tprun("compare", "edited:tp", "edited:bp", "--metric", "train_loss").stdout
+        self.assertIn(f"mean difference {mean:.6g}, n = 2,", out)
+        self.assertNotIn("without partner", out)
+
     def test_not_paired(self):
         spec = os.path.join(EXPERIMENTS, "temporal_order.yaml")
         self.tprun("run", "-q", spec, "experiment=other", "--profile", "smoke", "--variant", "bp", "seeds=[7, 8]", "train.iterations=2", "log.every=1")

@@ -63,6 +63,29 @@ START_TEST(a_larger_budget_asks_for_more)
 }
 END_TEST
 
+/* A trial that diverged is finished, with the budget of the attempt that did: a larger one asks for no other attempt by itself, and what was
+ * finished stays what it was. One that was stopped has finished nothing. */
+START_TEST(a_diverged_trial_has_finished_its_budget)
+{
+    struct fixture f = fixture_open();
+    const int64_t t = put_budget(&f, 1, 1000).id;
+    end_run(f.s, t, begin_run(f.s, t, 0), TRIAL_INTERRUPTED, 4);
+    ck_assert_int_eq(put_budget(&f, 1, 1000).budget, 0);
+    end_run(f.s, t, begin_run(f.s, t, 4), TRIAL_DIVERGED, 7);
+    ck_assert_int_eq(put_budget(&f, 1, 1000).budget, 1000);
+    const struct store_trial_row row = put_budget(&f, 1, 3000);
+    ck_assert_int_eq(row.state, TRIAL_DIVERGED);
+    ck_assert_int_eq(row.budget, 1000);
+    struct err e = { 0 };
+    OK(store_flush(f.s, &e));
+    check_text(f.path, "SELECT state || ' ' || finished_budget || ' ' || budget || ' ' || diverged_step FROM trial", "diverged 1000 3000 7");
+    ck_assert_int_eq(put_budget(&f, 1, 200).budget, 1000); /* less is asked: what was finished stays true */
+    OK(store_flush(f.s, &e));
+    check_text(f.path, "SELECT budget FROM trial", "1000");
+    fixture_close(&f);
+}
+END_TEST
+
 START_TEST(attempts_and_ends)
 {
     struct fixture f = fixture_open();
@@ -307,6 +330,7 @@ static void add_tests(TCase *t)
 {
     tcase_add_test(t, a_trial_is_queued_once);
     tcase_add_test(t, a_larger_budget_asks_for_more);
+    tcase_add_test(t, a_diverged_trial_has_finished_its_budget);
     tcase_add_test(t, attempts_and_ends);
     tcase_add_test(t, an_attempt_ends_in_an_end);
     tcase_add_test(t, the_dead_are_recovered);

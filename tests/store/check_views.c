@@ -81,6 +81,26 @@ START_TEST(finals_and_comparison)
 }
 END_TEST
 
+/* Trials that newer ones of their name have superseded are in the database still, but in no pair. */
+START_TEST(superseded_trials_are_not_compared)
+{
+    struct fixture f = fixture_open();
+    struct err e = { 0 };
+    for (int seed = 0; seed < 3; seed++) {
+        trial_with(&f, 10 + seed, "bp", "", seed, (const double[]){ 1000 * seed }, 1); /* superseded below */
+        trial_with(&f, 20 + seed, "tp", "", seed, (const double[]){ -70 * seed }, 1);
+    }
+    for (int seed = 0; seed < 3; seed++) {
+        trial_with(&f, 30 + seed, "bp", "", seed, (const double[]){ 50 }, 1);
+        trial_with(&f, 40 + seed, "tp", "", seed, (const double[]){ 52 + seed }, 1);
+    }
+    OK(store_refresh(f.s, f.study, &e));
+    check_text(f.path, "SELECT count(*) || ' ' || sum(current) FROM trials", "12 6");
+    check_text(f.path, "SELECT group_concat(variant_a || variant_b || n || ' ' || difference || ' ' || sd) FROM comparison", "bptp3 3.0 1.0");
+    fixture_close(&f);
+}
+END_TEST
+
 /* Three seeds with their validation and test accuracies at steps 0, 10, 20. */
 static void put_selectable(struct fixture *f)
 {
@@ -425,6 +445,7 @@ static void add_tests(TCase *t)
 {
     tcase_add_test(t, curves_over_seeds);
     tcase_add_test(t, finals_and_comparison);
+    tcase_add_test(t, superseded_trials_are_not_compared);
     tcase_add_test(t, selected_by_validation);
     tcase_add_test(t, batch_averages_have_their_goal);
     tcase_add_test(t, views_are_renewed_and_version_1_is_refused);

@@ -214,6 +214,54 @@ START_TEST(an_epoch_has_every_sample_once)
 }
 END_TEST
 
+/* ---- noise ---- */
+
+#define NOISY                                                                                                          \
+    "{network: {layers: [dense: {units: 5, activation: sigmoid, transmit: bernoulli}, dense: {units: 6, activation: "  \
+    "sigmoid, transmit: bernoulli}, dense: {units: 4}], input_noise: {std: 0.3}}, algorithm: {name: dtp, "             \
+    "target_stepsize: 0.5, mapping: {activation: tanh}, feedback_loss: {noise: 0.5}, feedback: {optimizer: {name: "    \
+    "sgd, stepsize: 0.01}, steps: 1, pretrain_epochs: 2}}}"
+
+/* Copies of what every stream has drawn last: of the input, of units that send random numbers, of feedback units. */
+static size_t draws_of(struct fixture *f, struct mat *to)
+{
+    const struct noise *const all[] = { &f->trial->pass_noise, &f->trial->feedback_noise };
+    size_t n = 0;
+    for (size_t i = 0; i < 2; i++)
+        for (size_t j = 0; j < all[i]->n; j++, n++) {
+            const struct mat from = all[i]->sources[j].to;
+            to[n] = mat_new(&f->arena, from.rows, from.cols);
+            mat_copy(from, to[n]);
+        }
+    return n;
+}
+
+/* No minibatch, of training or of feedback alone, has the noise of another one. */
+START_TEST(no_noise_is_used_twice)
+{
+    enum { EACH = 9, STREAMS = 5 };
+    struct fixture f;
+    struct records r = records_new();
+    struct err e = { 0 };
+    struct mat draws[2 * EACH][STREAMS];
+    fixture_open(&f, BLOBS, NOISY);
+    ck_assert_uint_eq(f.trial->pass_noise.n + f.trial->feedback_noise.n, STREAMS);
+    for (size_t i = 0; i < EACH; i++) {
+        must(feedback_only_minibatch(f.trial, &r.sink, &e), &e);
+        draws_of(&f, draws[2 * i]);
+        fixture_steps(&f, 1);
+        draws_of(&f, draws[2 * i + 1]);
+    }
+    for (size_t s = 0; s < STREAMS; s++)
+        for (size_t i = 0; i < 2 * EACH; i++)
+            for (size_t j = 0; j < i; j++)
+                ck_assert_msg(memcmp(draws[i][s].p, draws[j][s].p, mat_n(draws[i][s]) * sizeof(real)) != 0,
+                              "stream %zu: minibatches %zu and %zu", s, j, i);
+    text_free(&r.text);
+    fixture_close(&f);
+}
+END_TEST
+
 /* ---- stopped and resumed ---- */
 
 struct stopper {
@@ -382,6 +430,7 @@ static void add_tests(TCase *t)
     tcase_add_test(t, forward_weights_stay);
     tcase_add_test(t, no_feedback_steps);
     tcase_add_test(t, an_epoch_has_every_sample_once);
+    tcase_add_test(t, no_noise_is_used_twice);
     tcase_add_test(t, stopped_anywhere);
     tcase_add_test(t, checkpoints_of_a_step_have_files_of_their_own);
     tcase_add_test(t, a_longer_budget);

@@ -578,6 +578,62 @@ START_TEST(lost_records_are_an_error)
 }
 END_TEST
 
+/* The largest eigenvalue of the symmetric, positive semidefinite matrix a (n x n), by power iteration. */
+static double largest_eigenvalue(size_t n, const double *a)
+{
+    double v[16], next[16], norm = 0;
+    for (size_t i = 0; i < n; i++)
+        v[i] = 1 + 0.1 * (double)i;
+    for (int step = 0; step < 20000; step++) {
+        norm = 0;
+        for (size_t i = 0; i < n; i++) {
+            next[i] = 0;
+            for (size_t j = 0; j < n; j++)
+                next[i] += a[i * n + j] * v[j];
+            norm += next[i] * next[i];
+        }
+        norm = sqrt(norm);
+        for (size_t i = 0; i < n; i++)
+            v[i] = next[i] / norm;
+    }
+    return norm;
+}
+
+/* Condition number of W^T W + r I: that of a matrix with fewer rows than columns has r among its eigenvalues. */
+START_TEST(condition_numbers_by_power_iteration)
+{
+    struct fixture f;
+    struct records r = records_new();
+    struct err e = { 0 };
+    fixture_open(&f, BLOBS, "{network: {layers: [dense: {units: 5, activation: tanh}, dense: {units: 7, activation: tanh}, dense: {units: 4}]}, algorithm: "
+                            "{name: tp, head: 0, target_stepsize: 0.5, mapping: {regularization: 0.03}}, log: {metrics: [condition_number]}}");
+    fixture_steps(&f, 3);
+    must(measure_all(f.trial, &r.sink, &e), &e);
+    for (size_t i = 1; i < 3; i++) { /* 7 x 5 and 4 x 7 */
+        const struct mat w = unit_param(&f.trial->chain.units[i], 0, f.trial->chain.weights);
+        const size_t n = w.cols;
+        double a[16 * 16] = { 0 }, rest[16 * 16];
+        char name[64];
+        for (size_t p = 0; p < n * n; p++) {
+            a[p] = p / n == p % n ? 0.03 : 0;
+            for (size_t k = 0; k < w.rows; k++)
+                a[p] += (double)w.p[k * n + p / n] * (double)w.p[k * n + p % n];
+        }
+        const double largest = largest_eigenvalue(n, a);
+        for (size_t p = 0; p < n * n; p++)
+            rest[p] = (p / n == p % n ? largest : 0) - a[p];
+        const double smallest = largest - largest_eigenvalue(n, rest);
+        snprintf(name, sizeof name, "condition_number.%zu", i);
+        const double got = records_value(&r, name, 3);
+        ck_assert_msg(fabs(got * smallest / largest - 1) < BOUND(1e-8, 1e-3), "layer %zu: %.12g instead of %.12g", i, got, largest / smallest);
+        ck_assert((w.rows < n) == (fabs(smallest - 0.03) < 1e-6));
+    }
+    ck_assert_ptr_null(strstr(r.text.s, "condition_number.0 ")); /* is not inverted */
+    text_free(&r.text);
+    fixture_close(&f);
+}
+END_TEST
+
 static void add_tests(TCase *t)
 {
     tcase_add_test(t, evaluation_is_the_mean_over_all_samples);
@@ -587,6 +643,7 @@ static void add_tests(TCase *t)
     tcase_add_test(t, variants_share_data_and_weights);
     tcase_add_test(t, every_metric_is_logged);
     tcase_add_test(t, lemma_holds_in_training);
+    tcase_add_test(t, condition_numbers_by_power_iteration);
     tcase_add_test(t, norms_are_those_of_the_last_step);
     tcase_add_test(t, angles_to_bp);
     tcase_add_test(t, angles_to_bp_of_sequences);

@@ -5,6 +5,7 @@
 
 #include "base/file.h"
 #include "base/hash.h"
+#include "base/safetensors.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -353,6 +354,46 @@ START_TEST(files_of_others)
 }
 END_TEST
 
+/* The tensors and metadata of the whole file, and one more tensor if there is a name for it. */
+static void copy_with(struct damage *d, const char *extra)
+{
+    static const char *const metadata[] = { "format", "trial", "precision", "step" };
+    const size_t shape[1] = { 3 };
+    const double values[3] = { 1, 2, 3 };
+    struct safetensors f = { 0 };
+    struct safetensors_writer w = { 0 };
+    struct err e = { 0 };
+    must(safetensors_parse(&f, d->file.bytes, d->file.n, "whole", &e), &e);
+    ck_assert_uint_eq(f.n_metadata, sizeof metadata / sizeof *metadata);
+    for (size_t i = 0; i < f.n_tensors; i++)
+        safetensors_add(&w, f.tensors[i].name, f.tensors[i].dtype, f.tensors[i].rank, f.tensors[i].shape, f.tensors[i].data);
+    for (size_t i = 0; i < f.n_metadata; i++)
+        safetensors_add_metadata(&w, metadata[i], safetensors_metadata(&f, metadata[i]));
+    if (extra)
+        safetensors_add(&w, extra, DTYPE_F64, 1, shape, values);
+    must(safetensors_write(&w, d->path, NULL, &e), &e);
+    safetensors_writer_free(&w);
+    safetensors_close(&f);
+}
+
+/* All that this trial has is there, but the file is another one's if it holds more. */
+START_TEST(a_tensor_too_many)
+{
+    static const char *const names[] = { "layers.2.weight", "layers.0.weight_hh_l1", "feedback_only.done", "a", "zzz" };
+    struct damage d;
+    struct err e = { 0 };
+    damage_open(&d);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        copy_with(&d, names[i]);
+        refused(&d.fresh, names[i], d.folder, DAMAGED, NULL, "holds tensors that this trial has not");
+    }
+    copy_with(&d, NULL);
+    must(restore_from(d.fresh.trial, d.folder, DAMAGED, NULL, &e), &e);
+    check_same("a copy with nothing more", &d.fresh, &d.saved);
+    damage_close(&d);
+}
+END_TEST
+
 /* Budget and log are not part of a trial's identity: a checkpoint serves a longer budget. */
 START_TEST(a_longer_budget_goes_on)
 {
@@ -380,6 +421,7 @@ static void add_tests(TCase *t)
     tcase_add_test(t, truncated_files);
     tcase_add_test(t, flipped_bits);
     tcase_add_test(t, files_of_others);
+    tcase_add_test(t, a_tensor_too_many);
     tcase_add_test(t, a_longer_budget_goes_on);
 }
 
