@@ -124,7 +124,7 @@ static void elu_inverse_difference(const void *o, struct mat h, struct mat d, re
         const real moved = whole ? by : a - b;
         const real below = 2 * half_log_ratio(alpha + a, alpha + b, (real)0.5 * moved);
         const real above = at_least(to, 0) - at_least(from, 0); /* what of the way lies above 0 */
-        out.p[i] = (from > 0) & (to > 0) ? by : below + above;
+        out.p[i] = ((from > 0) & (to > 0)) ? by : below + above;
     }
 }
 
