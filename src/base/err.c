@@ -2,10 +2,16 @@
 #include "base/clean.h"
 #include <assert.h>
 #include <ctype.h>
+#include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+bool err_is_shortage(int reason)
+{
+    return reason == EMFILE || reason == ENFILE || reason == EAGAIN || reason == ENOMEM || reason == ENOBUFS;
+}
 
 _Noreturn void err_no_memory(const char *format, ...)
 {

@@ -81,6 +81,10 @@ void err_clear(struct err *e);
  * 6 memory, 75 stopped. */
 int err_exit_status(int code);
 
+/* Whether the errno `reason` tells of a limit of the machine or the process that was met (memory, open files, processes),
+ * which is ERR_MEMORY and not a mistake. */
+bool err_is_shortage(int reason);
+
 /* Ends the program with the exit status of ERR_MEMORY: for small things, without which not even an error can be handed up.
  * What it leaves of its files is what a kill leaves. */
 _Noreturn void err_no_memory(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -57,7 +57,7 @@ static int start_process(struct runner *r, struct attempt *t, const struct confi
     KILL_POINT(RUN_SPAWN);
     const int code = worker_start(&t->worker, executable, &reason, &why);
     KILL_POINT(RUN_SPAWNED);
-    if (code < 0 && limits_is_shortage(reason) && r->n_active > 0) {
+    if (code < 0 && err_is_shortage(reason) && r->n_active > 0) {
         *outcome = ATTEMPT_NO_ROOM;
         runner_narrow(r, r->n_active, err_first(&why));
         err_clear(&why);

@@ -60,11 +60,6 @@ bool limits_leave_room(int fd)
            (uintmax_t)fd + LIMITS_RESERVE < files; /* the lowest free number is given away first */
 }
 
-bool limits_is_shortage(int reason)
-{
-    return reason == EMFILE || reason == ENFILE || reason == EAGAIN || reason == ENOMEM || reason == ENOBUFS;
-}
-
 const char *limits_text(int reason, char *buffer, size_t size)
 {
     if (reason == EMFILE)

@@ -17,9 +17,7 @@ enum { LIMITS_RESERVE = 4 };
 /* Whether a descriptor leaves that many free. */
 bool limits_leave_room(int fd);
 
-/* errno of a call that failed because there is no room for one more process, socket or buffer. */
-bool limits_is_shortage(int reason);
-/* "Too many open files (`ulimit -n` is 20)" into buffer. */
+/* What an errno of err_is_shortage says: "Too many open files (`ulimit -n` is 20)" into buffer. */
 const char *limits_text(int reason, char *buffer, size_t size);
 
 /* Counters of processes that the kernel ended for want of memory: of this control group, and of the machine. -1 = there

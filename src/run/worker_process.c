@@ -127,7 +127,7 @@ int worker_start(struct worker_process *w, const char *executable, int *reason, 
     char text[128];
     *reason = make_sockets(pair);
     if (*reason)
-        return err_set(e, limits_is_shortage(*reason) ? ERR_MEMORY : ERR_INTERNAL,
+        return err_set(e, err_is_shortage(*reason) ? ERR_MEMORY : ERR_INTERNAL,
                        "cannot make a socket for a worker: %s", limits_text(*reason, text, sizeof text));
     char parent[32];
     snprintf(parent, sizeof parent, "%ld", (long)getpid());
@@ -142,7 +142,7 @@ int worker_start(struct worker_process *w, const char *executable, int *reason, 
         if (code)
             w->pid = 0;
         worker_reap(w, NULL);
-        return err_set(e, limits_is_shortage(*reason) ? ERR_MEMORY : ERR_INTERNAL, "cannot start %s: %s", executable,
+        return err_set(e, err_is_shortage(*reason) ? ERR_MEMORY : ERR_INTERNAL, "cannot start %s: %s", executable,
                        limits_text(*reason, text, sizeof text));
     }
     return 0;

@@ -58,18 +58,24 @@ static int spawn(struct reader_process *p, int fd, bool to_stdout)
     return code;
 }
 
+static int cannot(const char *what, int reason, struct err *e)
+{
+    return err_set(e, err_is_shortage(reason) ? ERR_MEMORY : ERR_INTERNAL, "cannot %s a reading process: %s", what,
+                   strerror(reason));
+}
+
 /* Starts a reader and sends it all requests. One that is gone already will be found out when it is read from. */
 static int start(struct reader_process *p, bool to_stdout, const struct frame_buffer *requests, struct err *e)
 {
     int pair[2];
     *p = (struct reader_process){ .fd = -1 };
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
-        return err_set(e, ERR_INTERNAL, "cannot make a socket for a reading process: %s", strerror(errno));
+        return cannot("make a socket for", errno, e);
     const int code = spawn(p, pair[1], to_stdout);
     close(pair[1]);
     if (code) {
         close(pair[0]);
-        return err_set(e, ERR_INTERNAL, "cannot start a reading process: %s", strerror(code));
+        return cannot("start", code, e);
     }
     p->fd = pair[0];
     for (size_t sent = 0; sent < requests->n;) {

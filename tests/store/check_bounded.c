@@ -1,6 +1,7 @@
 /* SQL of others in a process of its own: bounded in processor time, memory and temporary files. */
 #include "base/text.h"
 #include "fixture.h"
+#include <sys/resource.h>
 
 /* Calls of a function that take long, so that SQLite, which looks at its clock between a thousand small steps, never
  * gets there. */
@@ -116,6 +117,26 @@ START_TEST(a_database_that_cannot_be_read_is_an_error)
 }
 END_TEST
 
+START_TEST(a_shortage_is_told_as_one)
+{
+    struct err e = { 0 };
+    struct bounded_answer a;
+    struct rlimit old, few;
+    const char *measure = "SELECT 1";
+    const struct query_limits usual = { 0 };
+    const int next = dup(STDIN_FILENO); /* the lowest free number: with room for it alone there is none for a socket pair */
+    close(next);
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &old), 0);
+    few = (struct rlimit){ (rlim_t)next + 1, old.rlim_max };
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+    const int code = bounded_measure("/tmp/none.db", 1, &measure, 1, usual, &a, &e);
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &old), 0);
+    ck_assert_int_eq(code, ERR_MEMORY);
+    ck_assert_str_eq(err_first(&e), "cannot make a socket for a reading process: Too many open files");
+    err_clear(&e);
+}
+END_TEST
+
 START_TEST(claims_are_measured_with_the_limits)
 {
     struct fixture f = fixture_two_studies();
@@ -140,6 +161,7 @@ static void add_tests(TCase *t)
     tcase_add_test(t, all_temporary_files_are_one_account);
     tcase_add_test(t, memory_is_bounded);
     tcase_add_test(t, a_database_that_cannot_be_read_is_an_error);
+    tcase_add_test(t, a_shortage_is_told_as_one);
     tcase_add_test(t, claims_are_measured_with_the_limits);
 }
 CHECK_MAIN("bounded", add_tests)

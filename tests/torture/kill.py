@@ -7,6 +7,7 @@ database must pass integrity_check, hold every row and finished trial that it he
 `tprun digest` must equal that of the uninterrupted run.
 
     kill.py --kills 30 --build BUILD --spec tests/torture/small.yaml
+    kill.py --kills 20 --build BUILD seeds=2 train.iterations=300    # values of the file replaced: a shorter study
 """
 import argparse
 import os
@@ -21,9 +22,9 @@ PROMISE = "P1 kill -9 at random instants"
 
 
 class Kills:
-    def __init__(self, program, tally, folder, limit):
-        self.program, self.tally, self.folder, self.limit = program, tally, folder, limit
-        self.digest, self.seconds = torture.straight(program, folder)
+    def __init__(self, program, tally, folder, limit, values):
+        self.program, self.tally, self.folder, self.limit, self.values = program, tally, folder, limit, values
+        self.digest, self.seconds = torture.straight(program, folder, *values)
         self.count = {"runner": 0, "group": 0, "worker": 0}
         self.rounds = 0
 
@@ -45,7 +46,7 @@ class Kills:
         before = torture.State(db)
         while True:
             struck = None
-            run = self.program.start(db, "-q")
+            run = self.program.start(db, "-q", *self.values)
             if sum(self.count.values()) < self.limit:
                 time.sleep(random.uniform(0, self.seconds * 1.05))  # an instant; nothing waits for it
                 how = random.choice(["runner", "group", "worker", "runner", "group"])
@@ -70,8 +71,8 @@ class Kills:
                 os.unlink(path)
 
 
-def run(program, tally, folder, spec, kills):
-    test = Kills(torture.Program(program.build, spec, program.jobs), tally, folder, kills)
+def run(program, tally, folder, spec, kills, values=()):
+    test = Kills(torture.Program(program.build, spec, program.jobs), tally, folder, kills, values)
     while sum(test.count.values()) < kills:
         test.one_round()
     tally.note(f"{sum(test.count.values())} kills {test.count} in {test.rounds} rounds of {test.seconds:.1f} s")
@@ -84,12 +85,13 @@ def main():
     parser.add_argument("--spec", default=torture.SMALL)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32))
+    parser.add_argument("values", nargs="*", metavar="KEY=VALUE", help="values of the file that are replaced")
     args = parser.parse_args()
     random.seed(args.seed)
     print(f"seed {args.seed}", flush=True)
     tally = torture.Tally()
     with torture.Folder() as folder:
-        run(torture.Program(args.build, args.spec, args.jobs), tally, folder, args.spec, args.kills)
+        run(torture.Program(args.build, args.spec, args.jobs), tally, folder, args.spec, args.kills, args.values)
     print(tally.table())
     return 1 if tally.failed() else 0
 
