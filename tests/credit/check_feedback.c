@@ -292,6 +292,51 @@ START_TEST(targets_behind_the_fixed_layer_by_plain_loops)
 }
 END_TEST
 
+/* Sum of squares of a feedback unit's bias; -1 if it has none. */
+static double bias_of(const struct rig *r, const struct unit *u)
+{
+    for (size_t j = 0; j < u->n_params; j++)
+        if (u->params[j].is_bias)
+            return mat_sum_squares(unit_param(u, j, r->credit.feedback_weights));
+    return -1;
+}
+
+/* A feedback unit has a bias if the mapping gives biases and the layer whose target it yields has one; the fixed random layer always has. */
+START_TEST(who_has_a_bias)
+{
+    static const char *const flat[] = { "{layers: [dense: {units: 5, bias: false}, dense: {units: 6}, dense: {units: 5, bias: false}, dense: {units: 4}]}",
+                                        "{layers: [dense: {units: 5}, dense: {units: 6, bias: false}, dense: {units: 5}, dense: {units: 4, bias: false}]}" };
+    static const char *const forms[] = { "{head: 0}", "{head: 0, mapping: {bias: false}}", "{head: 0, mapping: {biases_init: zeros}}",
+                                         "{head: 0, route: direct}", "{head: 0, route: direct, mapping: {hidden_units: 7, biases_init: zeros}}" };
+    for (size_t net = 0; net < 2; net++)
+        for (size_t form = 0; form < 5; form++) {
+            struct rig r;
+            rig_open(&r, flat[net], "dtp", forms[form]);
+            ck_assert_uint_eq(r.credit.n_feedback, 3);
+            for (size_t i = 0; i < 3; i++) {
+                const double bias = bias_of(&r, &r.credit.feedback[i].unit);
+                if (form == 1 || i % 2 == net)
+                    ck_assert_double_eq(bias, -1);
+                else if (strstr(forms[form], "biases_init"))
+                    ck_assert_double_eq(bias, 0);
+                else
+                    ck_assert_double_gt(bias, 0);
+            }
+            if (r.credit.untrained)
+                ck_assert_double_gt(bias_of(&r, r.credit.untrained), 0);
+            ck_assert(!r.credit.untrained == (form < 4));
+            rig_close(&r);
+        }
+    for (int with = 0; with < 2; with++) {
+        struct rig r;
+        rig_open(&r, with ? "{length: 4, layers: [rnn: {units: 5}, dense: {units: 4}]}" : "{length: 4, layers: [rnn: {units: 5, bias: false}, dense: {units: 4}]}", "dtp",
+                 "{head: 1}");
+        ck_assert_int_eq(bias_of(&r, &r.credit.feedback[0].unit) > 0, with);
+        rig_close(&r);
+    }
+}
+END_TEST
+
 /* The gradients of two steps are not added up, and a loss reads nothing of the update rule. */
 START_TEST(a_second_call_is_the_same)
 {
@@ -430,6 +475,7 @@ static void add_tests(TCase *t)
     tcase_add_test(t, inversion_by_plain_loops);
     tcase_add_test(t, learned_targets_by_plain_loops);
     tcase_add_test(t, targets_behind_the_fixed_layer_by_plain_loops);
+    tcase_add_test(t, who_has_a_bias);
     tcase_add_test(t, a_second_call_is_the_same);
 }
 

@@ -37,6 +37,26 @@ START_TEST(strata_stay_apart)
 }
 END_TEST
 
+static double count_calls(double *values, size_t n, const void *self)
+{
+    (void)values;
+    ++**(size_t *const *)self;
+    return (double)n;
+}
+
+/* The statistic is taken of the values themselves, and of each of the draws. */
+START_TEST(draws_are_counted)
+{
+    size_t calls = 0, *counter = &calls;
+    const double a[] = { 1, 2, 3 }, b[] = { 4 };
+    const struct stratum strata[] = { { 3, a }, { 1, b } };
+    struct bootstrap x;
+    ck_assert_int_eq(aggregate_bootstrap(strata, 2, count_calls, &counter, &x), 0);
+    ck_assert_uint_eq(calls, 1 + BOOTSTRAP_DRAWS);
+    ck_assert(x.low == 4 && x.value == 4 && x.high == 4);
+}
+END_TEST
+
 /* With 30 values the interval of a mean holds the true one about as often as it says. */
 START_TEST(bootstrap_covers)
 {
@@ -63,6 +83,7 @@ static void add_tests(TCase *t)
     tcase_add_test(t, middle_half);
     tcase_add_test(t, shares);
     tcase_add_test(t, strata_stay_apart);
+    tcase_add_test(t, draws_are_counted);
     tcase_add_test(t, bootstrap_covers);
 }
 CHECK_MAIN("aggregate", add_tests)

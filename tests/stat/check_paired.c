@@ -22,6 +22,21 @@ START_TEST(permutations_are_counted)
 }
 END_TEST
 
+/* The unit does not matter, nor to what counts as rounding; and where no sign changes the sum, every way that is drawn counts. */
+START_TEST(permutations_have_no_unit)
+{
+    static const double scales[] = { 0x1p-60, 1, 0x1p60 }, zeros[PERMUTATION_EXACT + 1] = { 0 };
+    for (size_t i = 0; i < 3; i++) {
+        const double s = scales[i];
+        ck_assert_double_eq(paired_permutation_p((const double[]){ 0.1 * s, 0.2 * s, -0.3 * s }, 3), 1);
+        ck_assert_double_eq(paired_permutation_p((const double[]){ 0.1 * s, 0.2 * s, 0.3 * s }, 3), 0.25);
+        /* all 16 sums are 0 or more: the one seen is 0 but for rounding */
+        ck_assert_double_eq(paired_permutation_p((const double[]){ 0.1 * s, 0.2 * s, 0.4 * s, -0.7 * s }, 4), 1);
+    }
+    ck_assert_double_eq(paired_permutation_p(zeros, PERMUTATION_EXACT + 1), 1);
+}
+END_TEST
+
 /* Where both can be had, drawing agrees with counting: 18 and 19 pairs of the same kind. */
 START_TEST(drawn_permutations_agree)
 {
@@ -112,6 +127,7 @@ END_TEST
 static void add_tests(TCase *t)
 {
     tcase_add_test(t, permutations_are_counted);
+    tcase_add_test(t, permutations_have_no_unit);
     tcase_add_test(t, drawn_permutations_agree);
     tcase_add_test(t, improvement_counts_pairs);
     tcase_add_test(t, seeds_needed);

@@ -1,0 +1,206 @@
+/* What is left to do, by what the database says of each trial. */
+#include "fixture.h"
+
+static const char sha[] = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+#define SAVED "0123456789abcdef.4.safetensors"
+
+static int64_t begin(struct fixture *f, int64_t trial)
+{
+    struct err e = { 0 };
+    int64_t run;
+    const struct store_run facts = { .trial = trial, .host = "host", .code = "test 1", .kernel = "K", .pid = 1 };
+    must(store_begin_run(f->r.store, &facts, &run, &e), &e);
+    return run;
+}
+
+static void end(struct fixture *f, int64_t trial, int64_t run, enum trial_state state, int64_t step)
+{
+    struct err e = { 0 };
+    const struct store_end facts = { .run = run, .trial = trial, .state = state, .step = step, .layer = -1 };
+    must(store_end_run(f->r.store, &facts, &e), &e);
+}
+
+/* The first is done, the second diverged at step 3, the third was interrupted behind a checkpoint of step 4, the fourth failed. */
+static void four_ends(struct fixture *f, int64_t ids[TRIALS])
+{
+    struct err e = { 0 };
+    char old[4096];
+    fixture_begin(f, NULL, NULL, false);
+    fixture_queue(f);
+    ck_assert_uint_eq(f->r.n_pending, TRIALS);
+    for (int i = 0; i < TRIALS; i++)
+        ids[i] = f->r.pending[i].trial;
+    end(f, ids[0], begin(f, ids[0]), TRIAL_DONE, BUDGET);
+    end(f, ids[1], begin(f, ids[1]), TRIAL_DIVERGED, 3);
+    const int64_t run = begin(f, ids[2]);
+    must(store_checkpoint(f->r.store, ids[2], run, 4, SAVED, sha, old, &e), &e);
+    end(f, ids[2], run, TRIAL_INTERRUPTED, 6);
+    end(f, ids[3], begin(f, ids[3]), TRIAL_FAILED, 2);
+    make_file(&f->r.own, SAVED);
+    fixture_end(f);
+}
+
+/* Checks who waits, as a text of the numbers of trials ("2+ 3": the third has a checkpoint). */
+static void waits(struct fixture *f, const int64_t ids[TRIALS], const char *expected, double steps)
+{
+    struct text t = { 0 };
+    text_puts(&t, "");
+    for (size_t i = 0; i < f->r.n_pending; i++)
+        for (int k = 0; k < TRIALS; k++)
+            if (f->r.pending[i].trial == ids[k])
+                text_add(&t, "%s%d%s", t.n ? " " : "", k, f->r.pending[i].has_checkpoint ? "+" : "");
+    ck_assert_str_eq(t.s ? t.s : "", expected);
+    ck_assert_double_eq(f->r.steps_left, steps);
+    ck_assert_uint_eq(f->result.total, f->result.skipped + f->r.n_pending);
+    text_free(&t);
+}
+
+START_TEST(every_trial_is_put_once)
+{
+    struct fixture f;
+    int64_t ids[TRIALS];
+    fixture_folder(&f);
+    for (int again = 0; again < 2; again++) {
+        fixture_begin(&f, NULL, NULL, false);
+        fixture_queue(&f);
+        ck_assert_uint_eq(f.r.n_pending, TRIALS);
+        for (int i = 0; i < TRIALS; i++) {
+            char key[65];
+            ck_assert(again == 0 || f.r.pending[i].trial == ids[i]);
+            ids[i] = f.r.pending[i].trial;
+            ck_assert_int_eq(row_of(&f, ids[i], key).state, TRIAL_QUEUED);
+            for (int k = 0; k < i; k++)
+                ck_assert_int_ne(ids[i], ids[k]);
+        }
+        waits(&f, ids, "0 1 2 3", TRIALS * BUDGET);
+        fixture_end(&f);
+    }
+    fixture_remove(&f);
+}
+END_TEST
+
+/* Seeds run fastest, then variants. */
+START_TEST(they_wait_in_the_order_of_the_file)
+{
+    struct fixture f;
+    fixture_folder(&f);
+    fixture_begin(&f, NULL, NULL, false);
+    fixture_queue(&f);
+    for (size_t i = 0; i < TRIALS; i++) {
+        struct err e = { 0 };
+        struct store_described d = { 0 };
+        must(store_describe_trial(f.r.store, f.r.pending[i].trial, &d, &e), &e);
+        ck_assert_str_eq(d.variant, i < 2 ? "a" : "b");
+        ck_assert_int_eq(d.seed, 1 + (int64_t)i % 2);
+        ck_assert_int_eq(d.budget, BUDGET);
+        store_free_described(&d);
+    }
+    fixture_end(&f);
+    fixture_remove(&f);
+}
+END_TEST
+
+START_TEST(the_finished_are_left_alone)
+{
+    struct fixture f;
+    int64_t ids[TRIALS];
+    fixture_folder(&f);
+    four_ends(&f, ids);
+    fixture_begin(&f, NULL, NULL, false);
+    fixture_queue(&f);
+    waits(&f, ids, "2+ 3", BUDGET - 4 + BUDGET);
+    ck_assert_uint_eq(f.result.skipped, 2);
+    ck_assert_uint_eq(f.r.n_absent, 0);
+    fixture_end(&f);
+    fixture_remove(&f);
+}
+END_TEST
+
+/* A larger budget: the one that is done goes on, the one that diverged would diverge again. */
+START_TEST(a_larger_budget)
+{
+    struct fixture f;
+    int64_t ids[TRIALS];
+    fixture_folder(&f);
+    four_ends(&f, ids);
+    fixture_begin(&f, "train.iterations=30", NULL, false);
+    fixture_queue(&f);
+    waits(&f, ids, "0 2+ 3", 30 + 26 + 30);
+    fixture_end(&f);
+    fixture_begin(&f, "train.iterations=5", NULL, false); /* a smaller one is reached already; what is stopped goes on to it */
+    fixture_queue(&f);
+    waits(&f, ids, "2+ 3", 1 + 5);
+    fixture_end(&f);
+    fixture_remove(&f);
+}
+END_TEST
+
+START_TEST(a_variant_alone)
+{
+    struct fixture f;
+    int64_t ids[TRIALS];
+    fixture_folder(&f);
+    four_ends(&f, ids);
+    fixture_begin(&f, NULL, "b", false);
+    fixture_queue(&f);
+    waits(&f, ids, "2+ 3", BUDGET - 4 + BUDGET);
+    ck_assert_uint_eq(f.result.total, 2);
+    fixture_end(&f);
+    fixture_remove(&f);
+}
+END_TEST
+
+/* The database was copied without its checkpoints. */
+START_TEST(an_absent_checkpoint)
+{
+    struct fixture f;
+    int64_t ids[TRIALS];
+    fixture_folder(&f);
+    four_ends(&f, ids);
+    fixture_begin(&f, NULL, NULL, false);
+    checkpoint_remove(&f.r.own, SAVED);
+    fixture_queue(&f);
+    waits(&f, ids, "2 3", 2 * BUDGET);
+    ck_assert_uint_eq(f.r.n_absent, 1);
+    fixture_end(&f);
+    fixture_remove(&f);
+}
+END_TEST
+
+START_TEST(force_forgets_what_is_asked_for)
+{
+    struct fixture f;
+    int64_t ids[TRIALS];
+    fixture_folder(&f);
+    four_ends(&f, ids);
+    fixture_begin(&f, NULL, "a", true);
+    fixture_queue(&f);
+    waits(&f, ids, "0 1", 2 * BUDGET);
+    static const enum trial_state states[TRIALS] = { TRIAL_QUEUED, TRIAL_QUEUED, TRIAL_INTERRUPTED, TRIAL_FAILED };
+    for (int i = 0; i < TRIALS; i++) {
+        char key[65];
+        const struct store_trial_row row = row_of(&f, ids[i], key);
+        ck_assert_int_eq(row.state, states[i]);
+        ck_assert_int_eq(row.step, i < 2 ? 0 : i == 2 ? 6 : 2);
+    }
+    fixture_end(&f);
+    fixture_begin(&f, NULL, NULL, true);
+    fixture_queue(&f);
+    waits(&f, ids, "0 1 2 3", TRIALS * BUDGET);
+    fixture_end(&f);
+    fixture_remove(&f);
+}
+END_TEST
+
+static void add_tests(TCase *t)
+{
+    tcase_add_test(t, every_trial_is_put_once);
+    tcase_add_test(t, they_wait_in_the_order_of_the_file);
+    tcase_add_test(t, the_finished_are_left_alone);
+    tcase_add_test(t, a_larger_budget);
+    tcase_add_test(t, a_variant_alone);
+    tcase_add_test(t, an_absent_checkpoint);
+    tcase_add_test(t, force_forgets_what_is_asked_for);
+}
+
+CHECK_MAIN("queue", add_tests)
