@@ -32,7 +32,8 @@ const char *const statement_sql[N_STATEMENTS] = {
     [SQL_PUT_CLAIM] = "INSERT INTO claim (study_id, id, position, text, measure, reported, low, high) VALUES (?1, ?2, "
                       "?3, ?4, ?5, ?6, ?7, ?8)",
     [SQL_FORGET_CLAIMS] = "UPDATE claim SET measured = NULL, note = NULL, evaluated_ms = NULL "
-                          "WHERE study_id = (SELECT study_id FROM trial WHERE id = ?1) AND evaluated_ms IS NOT NULL",
+                          "WHERE study_id = (SELECT t.study_id FROM trial t JOIN study s ON s.id = t.study_id "
+                          "AND s.generation = t.generation WHERE t.id = ?1) AND evaluated_ms IS NOT NULL",
     [SQL_PUT_DATASET] = "INSERT INTO dataset (name, path, sha256, time_ms) VALUES (?1, ?2, ?3, ?4) "
                         "ON CONFLICT (name, sha256) DO UPDATE SET path = ?2, time_ms = ?4",
 
@@ -69,15 +70,17 @@ const char *const statement_sql[N_STATEMENTS] = {
         "FROM trial WHERE key = ?1",
     [SQL_PUT_TRIAL] = "INSERT INTO trial (key, study_id, variant, cell, seed, config_id, budget, state, generation, "
                       "created_ms, updated_ms) "
-                      "SELECT ?1, id, ?3, ?4, ?5, ?6, ?7, 'queued', generation, ?8, ?8 FROM study WHERE id = ?2",
+                      "SELECT ?1, id, ?3, ?4, ?5, ?6, ?7, 'queued', CASE ?9 WHEN 1 THEN 0 ELSE generation END, ?8, ?8 "
+                      "FROM study WHERE id = ?2",
     /* A finished trial keeps its budget when a smaller one is asked for. */
-    [SQL_UPDATE_TRIAL] = "UPDATE trial SET budget = max(?2, finished_budget), "
-                         "generation = (SELECT generation FROM study WHERE id = study_id) WHERE id = ?1",
+    [SQL_SET_BUDGET] = "UPDATE trial SET budget = max(?2, finished_budget) WHERE id = ?1 AND (?3 = 0 OR state = 'queued')",
+    [SQL_SET_GENERATION] = "UPDATE trial SET generation = (SELECT generation FROM study WHERE id = study_id) WHERE id = ?1",
     [SQL_RELABEL_TRIAL] = "UPDATE trial SET variant = ?2, cell = ?3, seed = ?4, config_id = ?5 WHERE id = ?1",
-    /* Another trial of this name: its configuration was edited. It is kept, but no longer part of the study. */
+    /* Another trial of this name that the present specification had: this program makes another key of it. It is kept,
+       but no longer part of the study. */
     [SQL_SUPERSEDE_TRIAL] =
-        "UPDATE trial SET generation = 0 "
-        "WHERE study_id = ?1 AND variant = ?2 AND cell = ?3 AND seed = ?4 AND key <> ?5 AND generation > 0",
+        "UPDATE trial SET generation = -1 WHERE study_id = ?1 AND variant = ?2 AND cell = ?3 AND seed = ?4 AND key <> ?5 "
+        "AND generation = (SELECT generation FROM study WHERE id = ?1)",
     [SQL_DELETE_PARAMS] = "DELETE FROM param WHERE trial_id = ?1",
     [SQL_PUT_PARAM] = "INSERT INTO param (trial_id, key, num, text, swept) VALUES (?1, ?2, ?3, ?4, ?5)",
     [SQL_GET_CHECKPOINTS] = "SELECT step, path, sha256 FROM checkpoint WHERE trial_id = ?1 ORDER BY id DESC LIMIT 2",
