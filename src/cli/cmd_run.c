@@ -77,7 +77,7 @@ static int print_row(void *self, int n, const char *const *v)
 /* The trials of the places of study ?1, one-offs, in the columns of a study's table. */
 static const char one_offs[] =
     "SELECT s.name AS study, t.variant, t.cell, k.name AS metric, count(*) AS n_trials,"
-    " sum(t.state = 'diverged') AS n_diverged, avg(u.last) AS last_mean, NULL AS last_sd, avg(u.best) AS best_mean,"
+    " sum(t.state = 'diverged') AS n_diverged, avg(CASE WHEN u.last_step = u.end_step THEN u.last END) AS last_mean, NULL AS last_sd, avg(u.best) AS best_mean,"
     " NULL AS best_sd"
     " FROM study s JOIN (SELECT DISTINCT study_id, trial_id FROM place) p ON p.study_id = s.id JOIN trial t ON t.id = p.trial_id"
     " JOIN summary u ON u.trial_id = t.id JOIN metric_key k ON k.id = u.key_id"

@@ -30,7 +30,7 @@ static const struct query_section of_trial[] = {
     { "parameters",
       "SELECT param AS \"key\", coalesce(text, num) AS value, swept FROM all_params WHERE trial_id = CAST(?1 AS INTEGER) ORDER BY param" },
     { "metrics",
-      "SELECT k.name AS metric, u.n, u.first, u.last, u.last_step, u.best, u.best_step, u.min, u.max, u.auc, "
+      "SELECT k.name AS metric, u.n, u.first, CASE WHEN u.last_step = u.end_step THEN u.last END AS last, u.last AS last_finite, u.last_step, u.best, u.best_step, u.min, u.max, u.auc, "
       "u.n_nonfinite"
       " FROM summary u JOIN metric_key k ON k.id = u.key_id WHERE u.trial_id = CAST(?1 AS INTEGER) ORDER BY k.name" },
     { "layer_metrics", "SELECT k.name AS metric, l.layer, count(*) AS n, max(l.step) AS last_step, l.value AS last, l.nonfinite"

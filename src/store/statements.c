@@ -4,6 +4,8 @@
 /* Ten rows of five parameters. */
 #define ROW "(?, ?, ?, ?, ?)"
 #define TEN ROW ", " ROW ", " ROW ", " ROW ", " ROW ", " ROW ", " ROW ", " ROW ", " ROW ", " ROW
+/* The last value of a summary, NULL if it is not finite. */
+#define LAST(u) "CASE WHEN " u ".last_step = " u ".end_step THEN " u ".last END"
 _Static_assert(ROWS_PER_INSERT == 50, "SQL_PUT_METRICS has 50 rows");
 
 const char *const statement_sql[N_STATEMENTS] = {
@@ -173,8 +175,8 @@ const char *const statement_sql[N_STATEMENTS] = {
     [SQL_PUT_FINAL_STATS] =
         "INSERT INTO final_stat (trial_id, key_id, n_rows, last_sd, last_median, last_half_width, best_sd, "
         "best_median, "
-        "best_half_width) SELECT min(t.id), u.key_id, sum(u.n), tprun_sd(u.last), tprun_median(u.last), "
-        "tprun_half_width(u.last), tprun_sd(u.best), tprun_median(u.best), tprun_half_width(u.best) "
+        "best_half_width) SELECT min(t.id), u.key_id, sum(u.n), tprun_sd(" LAST("u") "), tprun_median(" LAST("u") "), "
+        "tprun_half_width(" LAST("u") "), tprun_sd(u.best), tprun_median(u.best), tprun_half_width(u.best) "
         "FROM study s JOIN trial t ON t.study_id = s.id AND t.generation = s.generation "
         "JOIN summary u ON u.trial_id = t.id WHERE s.id = ?1 GROUP BY t.variant, t.cell, u.key_id",
     /* The rows that the view `selected` shows of the current trials. */
@@ -198,7 +200,7 @@ const char *const statement_sql[N_STATEMENTS] = {
         "CROSS JOIN trial b ON b.study_id = s.id AND b.variant = w.variant AND b.cell = a.cell AND b.seed = a.seed "
         "AND b.generation = s.generation CROSS JOIN summary u ON u.trial_id = a.id "
         "CROSS JOIN summary v ON v.trial_id = b.id AND v.key_id = u.key_id "
-        "WHERE s.id = ?1 AND u.last IS NOT NULL AND v.last IS NOT NULL "
+        "WHERE s.id = ?1 AND u.last_step = u.end_step AND v.last_step = v.end_step "
         "GROUP BY u.key_id, a.cell, a.variant, b.variant",
 
     /* claims.c */

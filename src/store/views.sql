@@ -12,13 +12,13 @@ SELECT s.name AS study, t.variant, t.cell, t.seed,
         (SELECT p.text FROM param p WHERE p.trial_id = t.id AND p.key = 'dataset.name')) AS dataset,
     t.state, t.step, t.budget,
     (SELECT sum(c.wall_ns) / 1e9 FROM run r JOIN cost c ON c.run_id = r.id WHERE r.trial_id = t.id) AS wall_s,
-    (SELECT u.last FROM summary u WHERE u.trial_id = t.id AND u.key_id = (SELECT id FROM metric_key WHERE name = 'train_loss')) AS last_train_loss,
+    (SELECT u.last FROM summary u WHERE u.last_step = u.end_step AND u.trial_id = t.id AND u.key_id = (SELECT id FROM metric_key WHERE name = 'train_loss')) AS last_train_loss,
     (SELECT u.best FROM summary u WHERE u.trial_id = t.id AND u.key_id = (SELECT id FROM metric_key WHERE name = 'train_loss')) AS best_train_loss,
-    (SELECT u.last FROM summary u WHERE u.trial_id = t.id AND u.key_id = (SELECT id FROM metric_key WHERE name = 'train_accuracy')) AS last_train_accuracy,
+    (SELECT u.last FROM summary u WHERE u.last_step = u.end_step AND u.trial_id = t.id AND u.key_id = (SELECT id FROM metric_key WHERE name = 'train_accuracy')) AS last_train_accuracy,
     (SELECT u.best FROM summary u WHERE u.trial_id = t.id AND u.key_id = (SELECT id FROM metric_key WHERE name = 'train_accuracy')) AS best_train_accuracy,
-    (SELECT u.last FROM summary u WHERE u.trial_id = t.id AND u.key_id = (SELECT id FROM metric_key WHERE name = 'test_loss')) AS last_test_loss,
+    (SELECT u.last FROM summary u WHERE u.last_step = u.end_step AND u.trial_id = t.id AND u.key_id = (SELECT id FROM metric_key WHERE name = 'test_loss')) AS last_test_loss,
     (SELECT u.best FROM summary u WHERE u.trial_id = t.id AND u.key_id = (SELECT id FROM metric_key WHERE name = 'test_loss')) AS best_test_loss,
-    (SELECT u.last FROM summary u WHERE u.trial_id = t.id AND u.key_id = (SELECT id FROM metric_key WHERE name = 'test_accuracy')) AS last_test_accuracy,
+    (SELECT u.last FROM summary u WHERE u.last_step = u.end_step AND u.trial_id = t.id AND u.key_id = (SELECT id FROM metric_key WHERE name = 'test_accuracy')) AS last_test_accuracy,
     (SELECT u.best FROM summary u WHERE u.trial_id = t.id AND u.key_id = (SELECT id FROM metric_key WHERE name = 'test_accuracy')) AS best_test_accuracy,
     t.diverged_step, t.diverged_layer, t.diverged_tensor, t.reason,
     (SELECT strftime('%Y-%m-%dT%H:%M:%fZ', min(r.started_ms) / 1000.0, 'unixepoch') FROM run r WHERE r.trial_id = t.id) AS started,
@@ -37,13 +37,13 @@ INSERT INTO _doc VALUES
     ('all_trials', 'step', 'step', 'deterministic', 'last step that has a committed row'),
     ('all_trials', 'budget', 'step', 'deterministic', 'step to reach'),
     ('all_trials', 'wall_s', 's', 'runtime', 'time spent in all phases of all attempts'),
-    ('all_trials', 'last_train_loss', '', 'deterministic', 'last finite value of train_loss'),
+    ('all_trials', 'last_train_loss', '', 'deterministic', 'last value of train_loss; NULL if it is not finite, see summaries.last_finite'),
     ('all_trials', 'best_train_loss', '', 'deterministic', 'smallest value of train_loss'),
-    ('all_trials', 'last_train_accuracy', '%', 'deterministic', 'last finite value of train_accuracy'),
+    ('all_trials', 'last_train_accuracy', '%', 'deterministic', 'last value of train_accuracy; NULL if it is not finite, see summaries.last_finite'),
     ('all_trials', 'best_train_accuracy', '%', 'deterministic', 'largest value of train_accuracy'),
-    ('all_trials', 'last_test_loss', '', 'deterministic', 'last finite value of test_loss'),
+    ('all_trials', 'last_test_loss', '', 'deterministic', 'last value of test_loss; NULL if it is not finite, see summaries.last_finite'),
     ('all_trials', 'best_test_loss', '', 'deterministic', 'smallest value of test_loss'),
-    ('all_trials', 'last_test_accuracy', '%', 'deterministic', 'last finite value of test_accuracy'),
+    ('all_trials', 'last_test_accuracy', '%', 'deterministic', 'last value of test_accuracy; NULL if it is not finite, see summaries.last_finite'),
     ('all_trials', 'best_test_accuracy', '%', 'deterministic', 'largest value of test_accuracy'),
     ('all_trials', 'diverged_step', 'step', 'deterministic', 'step at which a value became non-finite or left its bounds'),
     ('all_trials', 'diverged_layer', '', 'deterministic', 'layer in which that was seen'),
@@ -72,13 +72,13 @@ INSERT INTO _doc VALUES
     ('trials', 'step', 'step', 'deterministic', 'last step that has a committed row'),
     ('trials', 'budget', 'step', 'deterministic', 'step to reach'),
     ('trials', 'wall_s', 's', 'runtime', 'time spent in all phases of all attempts'),
-    ('trials', 'last_train_loss', '', 'deterministic', 'last finite value of train_loss'),
+    ('trials', 'last_train_loss', '', 'deterministic', 'last value of train_loss; NULL if it is not finite, see summaries.last_finite'),
     ('trials', 'best_train_loss', '', 'deterministic', 'smallest value of train_loss'),
-    ('trials', 'last_train_accuracy', '%', 'deterministic', 'last finite value of train_accuracy'),
+    ('trials', 'last_train_accuracy', '%', 'deterministic', 'last value of train_accuracy; NULL if it is not finite, see summaries.last_finite'),
     ('trials', 'best_train_accuracy', '%', 'deterministic', 'largest value of train_accuracy'),
-    ('trials', 'last_test_loss', '', 'deterministic', 'last finite value of test_loss'),
+    ('trials', 'last_test_loss', '', 'deterministic', 'last value of test_loss; NULL if it is not finite, see summaries.last_finite'),
     ('trials', 'best_test_loss', '', 'deterministic', 'smallest value of test_loss'),
-    ('trials', 'last_test_accuracy', '%', 'deterministic', 'last finite value of test_accuracy'),
+    ('trials', 'last_test_accuracy', '%', 'deterministic', 'last value of test_accuracy; NULL if it is not finite, see summaries.last_finite'),
     ('trials', 'best_test_accuracy', '%', 'deterministic', 'largest value of test_accuracy'),
     ('trials', 'diverged_step', 'step', 'deterministic', 'step at which a value became non-finite or left its bounds'),
     ('trials', 'diverged_layer', '', 'deterministic', 'layer in which that was seen'),
@@ -126,8 +126,9 @@ INSERT INTO _doc VALUES
     ('metrics', 'study_id', '', 'runtime', 'study.id');
 
 CREATE VIEW all_summaries AS
-SELECT s.name AS study, t.variant, t.cell, t.seed, k.name AS metric, u.first, u.last, u.best, u.best_step, u.min, u.max, u.auc, u.n,
-    u.n_nonfinite, t.generation = s.generation AS current, u.trial_id, t.study_id
+SELECT s.name AS study, t.variant, t.cell, t.seed, k.name AS metric, u.first,
+    CASE WHEN u.last_step = u.end_step THEN u.last END AS last, u.last AS last_finite, u.last_step, u.best, u.best_step, u.min, u.max, u.auc,
+    u.n, u.n_nonfinite, t.generation = s.generation AS current, u.trial_id, t.study_id
 FROM summary u
 JOIN metric_key k ON k.id = u.key_id
 JOIN trial t ON t.id = u.trial_id
@@ -139,7 +140,9 @@ INSERT INTO _doc VALUES
     ('all_summaries', 'seed', '', 'deterministic', 'seed of all random streams'),
     ('all_summaries', 'metric', '', 'deterministic', 'name of the metric'),
     ('all_summaries', 'first', 'of the metric', 'deterministic', 'first finite value'),
-    ('all_summaries', 'last', 'of the metric', 'deterministic', 'last finite value'),
+    ('all_summaries', 'last', 'of the metric', 'deterministic', 'last value; NULL if it is not finite'),
+    ('all_summaries', 'last_finite', 'of the metric', 'deterministic', 'last finite value'),
+    ('all_summaries', 'last_step', 'step', 'deterministic', 'step of last_finite'),
     ('all_summaries', 'best', 'of the metric', 'deterministic', 'best finite value: the largest of accuracies, the smallest of losses'),
     ('all_summaries', 'best_step', 'step', 'deterministic', 'first step that reached best'),
     ('all_summaries', 'min', 'of the metric', 'deterministic', 'smallest finite value'),
@@ -151,7 +154,7 @@ INSERT INTO _doc VALUES
     ('all_summaries', 'trial_id', '', 'runtime', 'trial.id'),
     ('all_summaries', 'study_id', '', 'runtime', 'study.id');
 CREATE VIEW summaries AS
-SELECT study, variant, cell, seed, metric, first, last, best, best_step, min, max, auc, n, n_nonfinite, trial_id, study_id
+SELECT study, variant, cell, seed, metric, first, last, last_finite, last_step, best, best_step, min, max, auc, n, n_nonfinite, trial_id, study_id
 FROM all_summaries WHERE current;
 INSERT INTO _doc VALUES
     ('summaries', 'study', '', 'deterministic', 'name of the study'),
@@ -160,7 +163,9 @@ INSERT INTO _doc VALUES
     ('summaries', 'seed', '', 'deterministic', 'seed of all random streams'),
     ('summaries', 'metric', '', 'deterministic', 'name of the metric'),
     ('summaries', 'first', 'of the metric', 'deterministic', 'first finite value'),
-    ('summaries', 'last', 'of the metric', 'deterministic', 'last finite value'),
+    ('summaries', 'last', 'of the metric', 'deterministic', 'last value; NULL if it is not finite'),
+    ('summaries', 'last_finite', 'of the metric', 'deterministic', 'last finite value'),
+    ('summaries', 'last_step', 'step', 'deterministic', 'step of last_finite'),
     ('summaries', 'best', 'of the metric', 'deterministic', 'best finite value: the largest of accuracies, the smallest of losses'),
     ('summaries', 'best_step', 'step', 'deterministic', 'first step that reached best'),
     ('summaries', 'min', 'of the metric', 'deterministic', 'smallest finite value'),
@@ -260,12 +265,14 @@ SELECT f.study, f.variant, f.cell, f.metric, f.n, f.n_trials, f.n_diverged,
     f.best_min, f.best_max,
     f.study_id
 FROM (
-    SELECT s.name AS study, t.variant, t.cell, k.name AS metric, count(u.last) AS n,
+    SELECT s.name AS study, t.variant, t.cell, k.name AS metric, count(CASE WHEN u.last_step = u.end_step THEN u.last END) AS n,
         (SELECT count(*) FROM trial a WHERE a.study_id = t.study_id AND a.variant = t.variant AND a.cell = t.cell
             AND a.generation = s.generation) AS n_trials,
         (SELECT count(*) FROM trial a WHERE a.study_id = t.study_id AND a.variant = t.variant AND a.cell = t.cell
             AND a.generation = s.generation AND a.state = 'diverged') AS n_diverged,
-        avg(u.last) AS last_mean, min(u.last) AS last_min, max(u.last) AS last_max,
+        avg(CASE WHEN u.last_step = u.end_step THEN u.last END) AS last_mean,
+        min(CASE WHEN u.last_step = u.end_step THEN u.last END) AS last_min,
+        max(CASE WHEN u.last_step = u.end_step THEN u.last END) AS last_max,
         avg(u.best) AS best_mean, min(u.best) AS best_min, max(u.best) AS best_max,
         t.study_id, u.key_id, min(t.id) AS trial_id, sum(u.n) AS n_rows
     FROM study s
@@ -279,10 +286,10 @@ INSERT INTO _doc VALUES
     ('finals', 'variant', '', 'deterministic', 'named alternative of the study'),
     ('finals', 'cell', '', 'deterministic', 'the swept values as text'),
     ('finals', 'metric', '', 'deterministic', 'name of the metric'),
-    ('finals', 'n', '', 'deterministic', 'number of trials with a finite value'),
+    ('finals', 'n', '', 'deterministic', 'number of trials whose last value is finite'),
     ('finals', 'n_trials', '', 'deterministic', 'number of trials of the cell, whatever their state'),
     ('finals', 'n_diverged', '', 'deterministic', 'number of them that diverged'),
-    ('finals', 'last_mean', 'of the metric', 'deterministic', 'mean over the seeds of the last finite value'),
+    ('finals', 'last_mean', 'of the metric', 'deterministic', 'mean over the seeds of the last value, where it is finite'),
     ('finals', 'last_sd', 'of the metric', 'runtime', 'sample standard deviation of it; NULL for n < 2 and until store_refresh'),
     ('finals', 'last_median', 'of the metric', 'runtime', 'median of it; NULL until store_refresh'),
     ('finals', 'last_low', 'of the metric', 'runtime', 'lower end of the 95 % confidence interval of last_mean (Student)'),

@@ -175,6 +175,32 @@ class Specification(unittest.TestCase):
         self.assertEqual((row["trials"], row["done"], row["others"]), ("24", "24", "18"))
         self.assertNotIn("not above", self.train("b.db").stdout)
 
+    def test_a_last_value_that_is_not_finite_is_none(self):
+        text = """version: 1
+experiment: nn
+seeds: 3
+precision: double
+dataset: {name: adding, length: 10, eval_size: 50, test_size: 50}
+network: {layers: [{rnn: {units: 4, activation: linear}}, {dense: {units: 1}}]}
+loss: squared_error
+train: {optimizer: {name: sgd, stepsize: 1e3}, batch_size: 5, iterations: 6, stop: {nonfinite: false}}
+log: {every: 1, metrics: [test_loss]}
+variants:
+  bp: {algorithm: bp}
+claims:
+  - {id: c, text: t, measure: "SELECT last_mean FROM finals WHERE metric = 'test_loss'", expect: [0, 1e100]}
+"""
+        done = self.train("a.db", file=self.write("nan.yaml", text))
+        self.assertIn("test_loss nan", done.stderr)
+        self.assertNotIn("-nan", done.stderr)
+        self.assertEqual(self.sql("a.db", "SELECT DISTINCT state, step, last_test_loss FROM trials"), [("done", 6, None)])
+        self.assertEqual(self.sql("a.db", "SELECT count(*) FROM summaries WHERE last IS NULL AND last_finite > 0 AND last_step < 6"), [(3,)])
+        self.assertEqual(self.sql("a.db", "SELECT n, n_trials, last_mean, last_sd, last_median, last_min, last_max FROM finals"),
+                         [(0, 3, None, None, None, None, None)])
+        self.assertEqual(self.sql("a.db", "SELECT verdict, measured, note FROM claims"), [("undecided", None, "the measure gives no value")])
+        self.assertRegex(done.stdout, r"bp +test_loss +3 +0 +- ")
+        self.assertIn("no finite", self.call("compare", "nn:bp", "nn:bp", "--db", self.path("a.db"), status=2).stderr)
+
 
 if __name__ == "__main__":
     unittest.main()
