@@ -1,6 +1,7 @@
 #include "cli/cli.h"
 
 #include "base/clean.h"
+#include "cli/generations.h"
 #include "run/progress.h"
 #include "run/signals.h"
 #include <inttypes.h>
@@ -73,6 +74,19 @@ static int print_row(void *self, int n, const char *const *v)
     return 0;
 }
 
+/* The trials of the places of study ?1, one-offs, in the columns of a study's table. */
+static const char one_offs[] =
+    "SELECT s.name AS study, t.variant, t.cell, k.name AS metric, count(*) AS n_trials,"
+    " sum(t.state = 'diverged') AS n_diverged, avg(CASE WHEN u.last_step = u.end_step THEN u.last END) AS last_mean, NULL AS last_sd, avg(u.best) AS best_mean,"
+    " NULL AS best_sd"
+    " FROM study s JOIN (SELECT DISTINCT study_id, trial_id FROM place) p ON p.study_id = s.id JOIN trial t ON t.id = p.trial_id"
+    " JOIN summary u ON u.trial_id = t.id JOIN metric_key k ON k.id = u.key_id"
+    " WHERE s.name = ?1 AND (k.name LIKE 'test_%' OR (k.name = 'train_loss' AND NOT EXISTS"
+    "  (SELECT 1 FROM place o JOIN summary v ON v.trial_id = o.trial_id JOIN metric_key w ON w.id = v.key_id"
+    "   WHERE o.study_id = s.id AND w.name LIKE 'test_%')))"
+    " GROUP BY s.name, t.variant, t.cell, k.name"
+    " ORDER BY t.variant, k.name, CASE WHEN k.name LIKE '%loss' THEN best_mean ELSE -best_mean END, t.cell";
+
 /* Losses and accuracies of tests, or else the train loss. */
 static const char rows[] =
     "SELECT study, variant, cell, metric, n_trials, n_diverged, last_mean, last_sd, best_mean, best_sd FROM finals"
@@ -97,6 +111,15 @@ static int print_study(struct query *q, const char *study, struct err *e)
     const char *const arguments[] = { study, tested ? "test_%" : "train_loss" };
     struct summary s = { 0 };
     TRY(query_rows(q, shown, arguments, 2, print_row, &s, e));
+    if (s.left_out)
+        printf("... and %zu more rows\n", s.left_out);
+    return generations_tell(q, study, e);
+}
+
+static int print_one_offs(struct query *q, const char *study, struct err *e)
+{
+    struct summary s = { 0 };
+    TRY(query_rows(q, one_offs, &study, 1, print_row, &s, e));
     if (s.left_out)
         printf("... and %zu more rows\n", s.left_out);
     return 0;
@@ -135,11 +158,14 @@ static int print_results(const struct cli *c, const struct plan *p, struct err *
         names[i] = p->studies[i].study.name;
         if (c->format)
             continue;
-        printf("%s%s\n", i ? "\n" : "", names[i]);
-        code = print_study(q, names[i], e);
+        const char *one_off = p->studies[i].one_off;
+        if (i > 0)
+            putchar('\n');
+        clean_print_line(stdout, "%s%s%s", names[i], one_off ? ": one-off trials of " : "", one_off ? one_off : "");
+        code = one_off ? print_one_offs(q, names[i], e) : print_study(q, names[i], e);
     }
     if (code == 0 && c->format)
-        code = query_print_each(q, rows, names, p->n_studies, cli_format(c, FORMAT_TABLE), stdout, e);
+        code = query_print_each(q, p->studies[0].one_off ? one_offs : rows, names, p->n_studies, cli_format(c, FORMAT_TABLE), stdout, e);
     free(names);
     query_close(q);
     if (code == 0 && !c->format)

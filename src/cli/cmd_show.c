@@ -1,5 +1,7 @@
 #include "cli/cli.h"
 
+#include "cli/generations.h"
+
 static const struct query_section of_study[] = {
     { "study", "SELECT name, title, paper, locator, path, profile, substr(spec_sha256, 1, 16) AS spec, generation FROM "
                "study WHERE name = ?1" },
@@ -17,17 +19,18 @@ static const struct query_section of_study[] = {
     { "finals",
       "SELECT variant, cell, metric, n, n_diverged, last_mean, last_sd, best_mean, best_sd FROM finals WHERE study = ?1"
       " ORDER BY metric, variant, cell" },
+    { "other trials", generations_sql },
     { "claims", "SELECT id, reported, measured, low, high, verdict FROM claims WHERE study = ?1" },
     { 0 },
 };
 static const struct query_section of_trial[] = {
     { "trial", "SELECT substr(key, 1, 16) AS \"key\", study, variant, cell, seed, state, step, budget, wall_s, "
                "diverged_step, diverged_layer,"
-               " diverged_tensor, reason FROM trials WHERE trial_id = CAST(?1 AS INTEGER)" },
+               " diverged_tensor, reason, current FROM all_trials WHERE trial_id = CAST(?1 AS INTEGER)" },
     { "parameters",
-      "SELECT param AS \"key\", coalesce(text, num) AS value, swept FROM params WHERE trial_id = CAST(?1 AS INTEGER) ORDER BY param" },
+      "SELECT param AS \"key\", coalesce(text, num) AS value, swept FROM all_params WHERE trial_id = CAST(?1 AS INTEGER) ORDER BY param" },
     { "metrics",
-      "SELECT k.name AS metric, u.n, u.first, u.last, u.last_step, u.best, u.best_step, u.min, u.max, u.auc, "
+      "SELECT k.name AS metric, u.n, u.first, CASE WHEN u.last_step = u.end_step THEN u.last END AS last, u.last AS last_finite, u.last_step, u.best, u.best_step, u.min, u.max, u.auc, "
       "u.n_nonfinite"
       " FROM summary u JOIN metric_key k ON k.id = u.key_id WHERE u.trial_id = CAST(?1 AS INTEGER) ORDER BY k.name" },
     { "layer_metrics", "SELECT k.name AS metric, l.layer, count(*) AS n, max(l.step) AS last_step, l.value AS last, l.nonfinite"
@@ -36,7 +39,7 @@ static const struct query_section of_trial[] = {
     { "runs", "SELECT r.id, r.state, r.from_step, r.reason, r.kernel, (r.ended_ms - r.started_ms) / 1000.0 AS seconds, "
               "h.description AS host"
               " FROM run r JOIN host h ON h.id = r.host_id WHERE r.trial_id = CAST(?1 AS INTEGER) ORDER BY r.id" },
-    { "costs", "SELECT phase, sum(wall_s) AS wall_s, sum(cpu_s) AS cpu_s, sum(flops) AS flops FROM costs WHERE "
+    { "costs", "SELECT phase, sum(wall_s) AS wall_s, sum(cpu_s) AS cpu_s, sum(flops) AS flops FROM all_costs WHERE "
                "trial_id = CAST(?1 AS INTEGER)"
                " GROUP BY phase ORDER BY phase" },
     { "checkpoints", "SELECT step, path, substr(sha256, 1, 16) AS sha256 FROM checkpoint WHERE trial_id = CAST(?1 AS "

@@ -6,7 +6,7 @@
 #include <string.h>
 
 static const char sql_values[] =
-    "SELECT t.cell, t.seed, t.state, u.last FROM study s JOIN trial t ON t.study_id = s.id AND t.generation = "
+    "SELECT t.cell, t.seed, t.state, CASE WHEN u.last_step = u.end_step THEN u.last END FROM study s JOIN trial t ON t.study_id = s.id AND t.generation = "
     "s.generation "
     "LEFT JOIN summary u ON u.trial_id = t.id AND u.key_id = (SELECT id FROM metric_key WHERE name = ?3) "
     "WHERE s.name = ?1 AND t.variant = ?2 ORDER BY t.id";
@@ -127,7 +127,7 @@ static int read_side(struct values *v, struct query *q, struct arena *arena, str
     *v = (struct values){ .a = arena };
     TRY(query_rows(q, sql_values, arguments, 3, add_value, v, e));
     if (v->n == 0)
-        return err_set(e, ERR_USAGE, "%s:%s has no value of %s yet", side.study, side.variant, *metric);
+        return err_set(e, ERR_USAGE, "%s:%s has no finite last value of %s", side.study, side.variant, *metric);
     return 0;
 }
 

@@ -37,25 +37,6 @@ static void add_leaf(void *self, const char *path, const char *text, double numb
         (struct leaf){ arena_strdup(c->arena, path), text ? arena_strdup(c->arena, text) : NULL, number, false };
 }
 
-/* Whether a dotted path leads through an option that is no part of a trial's identity. */
-static bool is_budget(const char *path)
-{
-    const struct option *table = config_options;
-    while (table) {
-        const size_t n = strcspn(path, ".");
-        const struct option *o = table;
-        while (o->type != OPT_END && (strlen(o->name) != n || strncmp(o->name, path, n) != 0))
-            o++;
-        if (o->type == OPT_END)
-            return false;
-        if (o->flags & OPTION_BUDGET)
-            return true;
-        table = o->type == OPT_MAP && path[n] ? o->table : NULL;
-        path += n + 1;
-    }
-    return false;
-}
-
 static const char *value_text(struct arena *a, const char *text, double number)
 {
     if (text)
@@ -83,7 +64,7 @@ static void note(struct comparison *c, const char *path, const char *old, const 
 static int compare_row(void *self, int n, const char *const *values)
 {
     struct comparison *c = self;
-    if (n < 3 || !values[0] || is_budget(values[0]))
+    if (n < 3 || !values[0] || config_is_budget(values[0]))
         return 0;
     double number = NAN;
     if (values[1] && text_to_double(values[1], strlen(values[1]), &number) < 0)
@@ -106,11 +87,11 @@ static int compare_row(void *self, int n, const char *const *values)
 static int compare_trial(struct query *q, struct comparison *c, const char *study, const struct plan_trial *t,
                          struct err *e)
 {
-    static const char older[] = "SELECT p.param, p.num, p.text FROM params p WHERE p.trial_id ="
+    static const char older[] = "SELECT p.param, p.num, p.text FROM all_params p WHERE p.trial_id ="
                                 " (SELECT t.id FROM trial t JOIN study s ON s.id = t.study_id WHERE s.name = ?1 AND "
-                                "t.variant = ?2 AND t.cell = ?3"
+                                "t.variant = ?2 AND t.cell = ?3 AND t.generation > 0"
                                 "  AND t.seed = CAST(?4 AS INTEGER) AND NOT EXISTS (SELECT 1 FROM trial WHERE key = ?5)"
-                                "  ORDER BY t.updated_ms DESC, t.id DESC LIMIT 1)";
+                                "  ORDER BY t.generation DESC, t.id DESC LIMIT 1)";
     char seed[32];
     snprintf(seed, sizeof seed, "%" PRId64, t->spec.seed);
     const char *const arguments[] = { study, t->spec.variant, t->cell, seed, t->key };
@@ -122,7 +103,7 @@ static int compare_trial(struct query *q, struct comparison *c, const char *stud
     for (size_t i = 0; i < c->n; i++)
         any |= c->leaves[i].met;
     for (size_t i = 0; any && i < c->n; i++)
-        if (!c->leaves[i].met && !is_budget(c->leaves[i].path))
+        if (!c->leaves[i].met && !config_is_budget(c->leaves[i].path))
             note(c, c->leaves[i].path, "nothing", value_text(c->arena, c->leaves[i].text, c->leaves[i].number));
     return 0;
 }

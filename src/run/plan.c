@@ -21,6 +21,24 @@ static int by_name(const struct dirent **a, const struct dirent **b)
     return strcmp((*a)->d_name, (*b)->d_name);
 }
 
+static bool leads_through(const char *assignment, const char *key)
+{
+    const size_t n = strlen(key);
+    return !strncmp(assignment, key, n) && (assignment[n] == '.' || assignment[n] == '=');
+}
+
+/* Seeds and budgets say which trials of the file are trained, and how far; its name is that of another study with the
+ * same specification. Any other key makes trials of their own. */
+static const char *find_one_off(const struct plan_options *o)
+{
+    for (size_t i = 0; i < o->n_overrides; i++) {
+        const char *assignment = o->overrides[i];
+        if (!leads_through(assignment, "seeds") && !leads_through(assignment, "experiment") && !config_is_budget(assignment))
+            return assignment;
+    }
+    return NULL;
+}
+
 static int add_study(struct plan *p, const char *path, struct err *e)
 {
     struct plan_study *grown = realloc(p->studies, (p->n_studies + 1) * sizeof *grown);
@@ -34,10 +52,13 @@ static int add_study(struct plan *p, const char *path, struct err *e)
     const struct plan_options *o = &p->options;
     const int code = study_open(&s->study, path, o->profile, o->overrides, o->n_overrides, &s->arena, e);
     s->opened = code == 0;
+    s->one_off = find_one_off(o);
     s->readable = study_is_readable(&s->study);
     if (s->readable)
         (void)study_fit(&s->study, &config_form, e); /* counted in e */
     TRY(code);
+    if (o->keep)
+        study_widen(&s->study);
     for (size_t k = 0; k + 1 < p->n_studies; k++)
         if (p->studies[k].opened && !strcmp(p->studies[k].study.name, s->study.name))
             return err_set(e, ERR_SPEC, "%s and %s are both called '%s'", p->studies[k].study.path, path,
@@ -218,7 +239,8 @@ bool plan_left_out(const struct plan *p, size_t study, uint64_t i)
 {
     const struct plan_study *s = &p->studies[study];
     const uint64_t per_variant = s->n / s->study.n_variants;
-    return !s->wanted[i / per_variant] || (p->options.one_trial && (study > 0 || i != p->only));
+    const bool *asked = s->study.asked;
+    return !s->wanted[i / per_variant] || (asked && !asked[i % s->study.n_seeds]) || (p->options.one_trial && (study > 0 || i != p->only));
 }
 
 struct arena *plan_scratch(struct plan *p)

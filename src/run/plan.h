@@ -33,6 +33,7 @@ struct plan_study {
     struct arena arena; /* of the study */
     bool opened;        /* without mistakes */
     bool readable;      /* its trials can be composed, if only to hear their mistakes */
+    const char *one_off; /* the first assignment of the command line that makes trials beside the file's, or NULL */
     struct study study;
     uint64_t n;       /* trials before exclusions and filters */
     bool *wanted;     /* [n_variants] */
@@ -76,7 +77,8 @@ struct arena *plan_scratch(struct plan *p);
 int plan_trial(struct plan *p, size_t study, uint64_t i, struct plan_trial *t, struct err *e);
 /* Checks the cells of a sound study and keeps them, where plan_open did not. */
 int plan_check(struct plan *p, size_t study, struct err *e);
-/* Whether trial i is not asked for (--variant): it belongs to the study but is not to be trained now. Costs nothing. */
+/* Whether trial i is not asked for (--variant, seeds): it belongs to the study but is not to be trained now. Costs
+ * nothing. */
 bool plan_left_out(const struct plan *p, size_t study, uint64_t i);
 
 #endif

@@ -7,9 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int put_trial(struct runner *r, const struct plan_study *s, const struct cell *cell, size_t variant, size_t seed,
+static int put_trial(struct runner *r, size_t study, const struct cell *cell, size_t variant, size_t seed,
                      uint64_t position, struct err *e)
 {
+    const struct plan_study *s = &r->plan->studies[study];
     int due_ms;
     struct store_trial_row row;
     cell->params[0].number = (double)s->study.seeds[seed];
@@ -21,11 +22,19 @@ static int put_trial(struct runner *r, const struct plan_study *s, const struct 
                                        .seed = s->study.seeds[seed],
                                        .config = cell->config->id,
                                        .budget = cell->budget,
+                                       .one_off = s->one_off != NULL,
+                                       .keep_budget = plan_left_out(r->plan, study, position),
                                        .n_params = cell->n_params,
                                        .params = cell->params };
     TRY(store_put_trial(r->store, &trial, &row, e));
     KILL_POINT(RUN_QUEUE_TRIAL);
     return store_tick(r->store, &due_ms, e);
+}
+
+/* Trials of the specification belong to the study even where they are not asked for now; others do not. */
+static bool puts_asked_only(const struct runner *r, const struct plan_study *s)
+{
+    return s->one_off || r->plan->options.one_trial;
 }
 
 static int put_cell(struct runner *r, size_t study, uint64_t i, struct err *e)
@@ -41,25 +50,25 @@ static int put_cell(struct runner *r, size_t study, uint64_t i, struct err *e)
         const uint64_t position = i * s->study.n_seeds + k;
         if (position % 64 == 0)
             progress_queueing(&r->progress, s->study.name, s->n, "queueing", position);
-        if (!*cell->keys[k] || (r->plan->options.one_trial && plan_left_out(r->plan, study, position)))
+        if (!*cell->keys[k] || (puts_asked_only(r, s) && plan_left_out(r->plan, study, position)))
             continue;
-        TRY(put_trial(r, s, cell, variant, k, position, e));
+        TRY(put_trial(r, study, cell, variant, k, position, e));
     }
     return 0;
 }
 
-/* Trials that are not asked for are put as well: they belong to the study. */
 static int put_trials(struct runner *r, size_t study, struct err *e)
 {
     struct plan_study *s = &r->plan->studies[study];
-    TRY(changes_note(r, study, e));
+    if (!s->one_off)
+        TRY(changes_note(r, study, e));
     if (!s->cells)
         TRY(plan_check(r->plan, study, e));
     TRY(store_begin_queue(r->store, s->store_id, e));
     for (uint64_t i = 0; i < s->cells->n && signals_stops() == 0; i++)
         TRY(put_cell(r, study, i, e));
     cells_close(s);
-    return signals_stops() > 0 || r->plan->options.one_trial ? 0 : store_end_queue(r->store, s->store_id, s->sha256, e);
+    return signals_stops() > 0 || puts_asked_only(r, s) ? 0 : store_end_queue(r->store, s->store_id, s->sha256, e);
 }
 
 /* ---- what is left to do ---- */
@@ -135,10 +144,20 @@ int queue_put_study(struct runner *r, size_t study, struct err *e)
     const size_t before = r->n_pending;
     bool queued;
     const struct store_study facts = { f->name, f->title, f->paper, f->locator, f->path, f->profile, f->text.s };
-    TRY(store_put_study(r->store, &facts, &s->store_id, e));
+    s->store_id = 0; /* a plan may be run into several databases */
+    if (s->one_off)
+        TRY(store_find_study(r->store, f->name, &s->store_id, e));
+    if (!s->store_id)
+        TRY(store_put_study(r->store, &facts, &s->store_id, e));
     TRY(store_is_queued(r->store, s->store_id, s->sha256, &queued, e));
+    if (s->one_off && !r->plan->options.one_trial)
+        progress_say(&r->progress,
+                     "tprun: note: %s: '%s' makes trials beside those of the file: they are in all_trials, and not in "
+                     "the study's other tables",
+                     f->name, s->one_off);
     if (!queued) {
-        TRY(put_claims(r, s, e));
+        if (!s->one_off)
+            TRY(put_claims(r, s, e));
         KILL_POINT(RUN_QUEUE_STUDY);
         TRY(put_trials(r, study, e));
     } else if (r->options->verbose) {

@@ -234,32 +234,26 @@ static void apply_override(struct composition *c, const char *assignment, struct
         err_at(e, over->keys[0]->where, "'%s' cannot be set on the command line%s", key,
                strcmp(key, "profiles") == 0 ? "; choose one with --profile" : "");
     } else if (compose_is_study_key(key)) {
+        const bool renames = strcmp(key, "experiment") == 0; /* a study of its own, with the file's specification */
         c->root = lay_file(c->root, over, a, e);
+        c->spec = renames ? lay_file(c->spec, over, a, e) : c->spec;
     } else {
         const char *path = arena_strndup(a, assignment, strcspn(assignment, "="));
         (void)tree_put(&c->overrides, path, over->keys[0]->where, tree_find(over, path), a, e); /* its error is in e */
     }
 }
 
-int compose(struct composition *c, struct node *file, const char *path, const char *profile,
-            const char *const *overrides, size_t n_overrides, struct arena *a, struct err *e)
+/* The study with `${}` resolved in study keys; its trial part is added to base, unless that is NULL. */
+static struct node *resolve(struct node *const original, struct node *base, struct where where, struct arena *a,
+                            struct err *e)
 {
-    *c = (struct composition){ 0 };
-    const size_t before = e->n_errors;
-    struct node *whole = extend(file, path, a, e);
-    if (!whole)
-        return ERR_SPEC;
-    c->root = apply_profile(whole, profile, a, e);
-    for (size_t i = 0; i < n_overrides; i++)
-        apply_override(c, overrides[i], a, e);
     /* A variant's references are resolved in each trial, where the variant's own values count. */
-    struct node *const original = c->root;
-    struct node *root = empty_map(file->where, a);
-    c->base = empty_map(file->where, a);
+    struct node *root = empty_map(where, a);
     for (size_t i = 0; i < original->n; i++) {
         struct node *key = original->keys[i], *item = original->items[i];
         if (!compose_is_study_key(key->text)) {
-            node_append(c->base, key, item, a); /* keeps a null that removed nothing: its key may be a slip */
+            if (base)
+                node_append(base, key, item, a); /* keeps a null that removed nothing: its key may be a slip */
         } else if (node_is_null(item)) {
             continue;
         } else if (strcmp(key->text, "variants") != 0 && strncmp(key->text, "x-", 2) != 0) {
@@ -270,6 +264,24 @@ int compose(struct composition *c, struct node *file, const char *path, const ch
         if (item)
             node_append(root, key, item, a);
     }
-    c->root = root;
+    return root;
+}
+
+int compose(struct composition *c, struct node *file, const char *path, const char *profile,
+            const char *const *overrides, size_t n_overrides, struct arena *a, struct err *e)
+{
+    *c = (struct composition){ 0 };
+    const size_t before = e->n_errors;
+    struct node *whole = extend(file, path, a, e);
+    if (!whole)
+        return ERR_SPEC;
+    c->spec = c->root = apply_profile(whole, profile, a, e);
+    for (size_t i = 0; i < n_overrides; i++)
+        apply_override(c, overrides[i], a, e);
+    struct node *const asked = c->root, *const spec = c->spec;
+    c->base = empty_map(file->where, a);
+    c->spec = c->root = resolve(asked, c->base, file->where, a, e);
+    if (asked != spec && e->n_errors == before)
+        c->spec = resolve(spec, NULL, file->where, a, e);
     return e->n_errors == before ? 0 : ERR_SPEC;
 }

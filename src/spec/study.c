@@ -105,6 +105,7 @@ static void check_distinct_seeds(const struct study *s, const struct node *list,
         }
 }
 
+/* Sets seeds and n_seeds. */
 static void read_seeds(struct study *s, const struct node *n, struct err *e)
 {
     static const struct option one = { "seeds", OPT_INT, .min = 0, .max = 9e15 };
@@ -199,7 +200,11 @@ static int open_file(struct study *s, struct node *file, const char *path, const
     s->base = c.base;
     s->overrides = c.overrides;
     read_head(s, c.root, e);
-    read_seeds(s, tree_child(c.root, "seeds"), e);
+    read_seeds(s, tree_child(c.spec, "seeds"), e);
+    s->n_spec_seeds = s->n_seeds;
+    s->spec_seeds = s->seeds;
+    if (c.spec != c.root)
+        read_seeds(s, tree_child(c.root, "seeds"), e);
     read_variants(s, tree_child(c.root, "variants"), e);
     claims_read(s, tree_child(c.root, "claims"), e);
     figures_read(s, tree_child(c.root, "figures"), e);
@@ -207,7 +212,7 @@ static int open_file(struct study *s, struct node *file, const char *path, const
     const struct where where = sweep ? tree_key(c.root, "sweep")->where : c.root->where;
     (void)sweep_open(s, sweep, where, c.root, e);
     (void)sweep_check_overrides(s, e);
-    tree_json(c.root, &s->text);
+    tree_json(c.spec, &s->text);
     return e->n_errors == before ? 0 : ERR_SPEC;
 }
 
@@ -232,6 +237,33 @@ bool study_is_readable(const struct study *s)
     return s->sweep && s->n_variants > 0 && s->n_seeds > 0 && !s->sweep->incomplete;
 }
 
+static bool has_seed(const int64_t *seeds, size_t n, int64_t seed)
+{
+    bool found = false;
+    for (size_t i = 0; i < n && !found; i++)
+        found = seeds[i] == seed;
+    return found;
+}
+
+void study_widen(struct study *s)
+{
+    if (s->seeds == s->spec_seeds)
+        return;
+    const int64_t *asked = s->seeds;
+    const size_t n_asked = s->n_seeds;
+    int64_t *all = arena_need(s->arena, s->n_spec_seeds + n_asked, sizeof *all);
+    size_t n = s->n_spec_seeds;
+    memcpy(all, s->spec_seeds, n * sizeof *all);
+    for (size_t i = 0; i < n_asked; i++)
+        if (!has_seed(s->spec_seeds, s->n_spec_seeds, asked[i]))
+            all[n++] = asked[i];
+    s->asked = arena_need(s->arena, n, sizeof *s->asked);
+    for (size_t i = 0; i < n; i++)
+        s->asked[i] = has_seed(asked, n_asked, all[i]);
+    s->seeds = all;
+    s->n_seeds = n;
+}
+
 void study_close(struct study *s)
 {
     text_free(&s->text);
@@ -247,6 +279,8 @@ void study_identity(const struct study *s, struct text *out)
     }
     if (s->overrides)
         tree_json(s->overrides, out);
+    for (size_t i = 0; i < s->n_seeds; i++)
+        text_add(out, " %lld", (long long)s->seeds[i]);
     for (size_t i = 0; i < s->sweep->n_axes; i++) /* trees say nothing of the order of their keys */
         text_add(out, "\n%s", s->sweep->axes[i].key);
 }

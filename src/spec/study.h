@@ -42,6 +42,9 @@ struct study {
     struct node *base; /* the trial part of the file: study keys removed */
     size_t n_seeds;
     int64_t *seeds;
+    size_t n_spec_seeds; /* of the file with its profile, where the command line may ask for others */
+    int64_t *spec_seeds;
+    bool *asked; /* [n_seeds] which are asked for; NULL: all. See study_widen. */
     size_t n_variants;     /* at least 1 */
     const char **variants; /* names; "base" when the file has none */
     struct node **variant_trees;
@@ -50,7 +53,7 @@ struct study {
     struct study_claim *claims;
     size_t n_figures;
     struct study_figure *figures;
-    struct text text;                   /* canonical JSON of the composed file, kept in the database */
+    struct text text; /* canonical JSON of the file with its profile, without the command line; kept in the database */
     struct study_sweep *sweep;          /* opaque: axes, zips, samples, exclusions */
     const struct study_form *form;      /* NULL: every trial has every swept key */
     const struct option *trial_options; /* what a file may set of form->options */
@@ -68,6 +71,9 @@ int study_open(struct study *s, const char *path, const char *profile, const cha
 int study_parse(struct study *s, const char *name, const char *text, size_t n, const char *profile,
                 const char *const *overrides, size_t n_overrides, struct arena *a, struct err *e);
 bool study_is_readable(const struct study *s);
+/* From now on `seeds` has those of the file first, then those that only the command line asks for; `asked` tells which
+ * the command line asks for. */
+void study_widen(struct study *s);
 void study_close(struct study *s);
 /* Text that is the same if and only if the file, the profile and the overrides say the same of the trials, in the same
  * order: composed trees, names of variants, axes. */

@@ -12,7 +12,7 @@ INSERT INTO config (id, sha256, text) SELECT id, key, config FROM old_trial;
 INSERT INTO trial (id, key, study_id, variant, cell, seed, config_id, budget, finished_budget, state, step, diverged_step, diverged_layer,
     diverged_tensor, weights_sha256, reason, generation, created_ms, updated_ms)
 SELECT id, key, study_id, variant, cell, seed, id, budget, finished_budget, state, step, diverged_step, diverged_layer, diverged_tensor,
-    weights_sha256, reason, generation, created_ms, updated_ms
+    weights_sha256, reason, CASE generation WHEN 0 THEN -1 ELSE generation END, created_ms, updated_ms
 FROM old_trial;
 INSERT INTO config_param (config_id, key, num, text)
 SELECT trial_id, key, CASE swept WHEN 0 THEN num END, CASE swept WHEN 0 THEN text END FROM param;

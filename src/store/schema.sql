@@ -44,7 +44,7 @@ INSERT INTO _doc VALUES
     ('study', 'locator', '', 'deterministic', 'figure or table of that paper'),
     ('study', 'path', '', 'runtime', 'file that was run last'),
     ('study', 'profile', '', 'deterministic', 'profile that was laid over the file, NULL for none'),
-    ('study', 'spec', '', 'deterministic', 'the composed specification, canonical JSON'),
+    ('study', 'spec', '', 'deterministic', 'the specification, canonical JSON: the file with its profile, without what the command line changed'),
     ('study', 'spec_sha256', '', 'deterministic', 'SHA-256 of spec'),
     ('study', 'generation', '', 'runtime', 'counts the different specifications this study has had; see trial.generation'),
     ('study', 'created_ms', 'ms', 'runtime', 'when the study was first run'),
@@ -116,11 +116,11 @@ INSERT INTO _doc VALUES
     ('trial', 'diverged_tensor', '', 'deterministic', 'tensor in which that was seen, NULL when unknown'),
     ('trial', 'weights_sha256', '', 'deterministic', 'SHA-256 of the final weights'),
     ('trial', 'reason', '', 'runtime', 'why the last attempt ended, in words'),
-    ('trial', 'generation', '', 'runtime', 'study.generation when the trial was last part of the study; an older one is no longer asked for'),
+    ('trial', 'generation', '', 'runtime', 'study.generation when the trial was last part of the study, an older one is no longer asked for; 0 = a one-off of the command line; -1 = replaced by a trial of its name that another program made'),
     ('trial', 'created_ms', 'ms', 'runtime', 'when the trial was first queued'),
     ('trial', 'updated_ms', 'ms', 'runtime', 'when its state last changed');
 
--- Which trial stands where in the study's newest specification, so that starting it again need not compose them all. Two places may
+-- Which trial stands where in the specification, or among the one-offs, that the study was run with last, so that starting it again need not compose them all. Two places may
 -- have one trial.
 CREATE TABLE place (
     study_id INTEGER NOT NULL REFERENCES study (id),
@@ -130,7 +130,7 @@ CREATE TABLE place (
 ) WITHOUT ROWID;
 INSERT INTO _doc VALUES
     ('place', 'study_id', '', 'runtime', 'study.id'),
-    ('place', 'position', '', 'runtime', 'number of the trial in the specification from 0: seed fastest, then cell, then variant; excluded ones have no row'),
+    ('place', 'position', '', 'runtime', 'number of the trial in what the study was run with last, from 0: seed fastest, then cell, then variant; excluded ones have no row'),
     ('place', 'trial_id', '', 'runtime', 'trial.id');
 
 -- One value of a trial's configuration that it has not in common with others: view params has all of them.

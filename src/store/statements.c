@@ -4,6 +4,8 @@
 /* Ten rows of five parameters. */
 #define ROW "(?, ?, ?, ?, ?)"
 #define TEN ROW ", " ROW ", " ROW ", " ROW ", " ROW ", " ROW ", " ROW ", " ROW ", " ROW ", " ROW
+/* The last value of a summary, NULL if it is not finite. */
+#define LAST(u) "CASE WHEN " u ".last_step = " u ".end_step THEN " u ".last END"
 _Static_assert(ROWS_PER_INSERT == 50, "SQL_PUT_METRICS has 50 rows");
 
 const char *const statement_sql[N_STATEMENTS] = {
@@ -32,7 +34,8 @@ const char *const statement_sql[N_STATEMENTS] = {
     [SQL_PUT_CLAIM] = "INSERT INTO claim (study_id, id, position, text, measure, reported, low, high) VALUES (?1, ?2, "
                       "?3, ?4, ?5, ?6, ?7, ?8)",
     [SQL_FORGET_CLAIMS] = "UPDATE claim SET measured = NULL, note = NULL, evaluated_ms = NULL "
-                          "WHERE study_id = (SELECT study_id FROM trial WHERE id = ?1) AND evaluated_ms IS NOT NULL",
+                          "WHERE study_id = (SELECT t.study_id FROM trial t JOIN study s ON s.id = t.study_id "
+                          "AND s.generation = t.generation WHERE t.id = ?1) AND evaluated_ms IS NOT NULL",
     [SQL_PUT_DATASET] = "INSERT INTO dataset (name, path, sha256, time_ms) VALUES (?1, ?2, ?3, ?4) "
                         "ON CONFLICT (name, sha256) DO UPDATE SET path = ?2, time_ms = ?4",
 
@@ -69,15 +72,17 @@ const char *const statement_sql[N_STATEMENTS] = {
         "FROM trial WHERE key = ?1",
     [SQL_PUT_TRIAL] = "INSERT INTO trial (key, study_id, variant, cell, seed, config_id, budget, state, generation, "
                       "created_ms, updated_ms) "
-                      "SELECT ?1, id, ?3, ?4, ?5, ?6, ?7, 'queued', generation, ?8, ?8 FROM study WHERE id = ?2",
+                      "SELECT ?1, id, ?3, ?4, ?5, ?6, ?7, 'queued', CASE ?9 WHEN 1 THEN 0 ELSE generation END, ?8, ?8 "
+                      "FROM study WHERE id = ?2",
     /* A finished trial keeps its budget when a smaller one is asked for. */
-    [SQL_UPDATE_TRIAL] = "UPDATE trial SET budget = max(?2, finished_budget), "
-                         "generation = (SELECT generation FROM study WHERE id = study_id) WHERE id = ?1",
+    [SQL_SET_BUDGET] = "UPDATE trial SET budget = max(?2, finished_budget) WHERE id = ?1 AND (?3 = 0 OR state = 'queued')",
+    [SQL_SET_GENERATION] = "UPDATE trial SET generation = (SELECT generation FROM study WHERE id = study_id) WHERE id = ?1",
     [SQL_RELABEL_TRIAL] = "UPDATE trial SET variant = ?2, cell = ?3, seed = ?4, config_id = ?5 WHERE id = ?1",
-    /* Another trial of this name: its configuration was edited. It is kept, but no longer part of the study. */
+    /* Another trial of this name that the present specification had: this program makes another key of it. It is kept,
+       but no longer part of the study. */
     [SQL_SUPERSEDE_TRIAL] =
-        "UPDATE trial SET generation = 0 "
-        "WHERE study_id = ?1 AND variant = ?2 AND cell = ?3 AND seed = ?4 AND key <> ?5 AND generation > 0",
+        "UPDATE trial SET generation = -1 WHERE study_id = ?1 AND variant = ?2 AND cell = ?3 AND seed = ?4 AND key <> ?5 "
+        "AND generation = (SELECT generation FROM study WHERE id = ?1)",
     [SQL_DELETE_PARAMS] = "DELETE FROM param WHERE trial_id = ?1",
     [SQL_PUT_PARAM] = "INSERT INTO param (trial_id, key, num, text, swept) VALUES (?1, ?2, ?3, ?4, ?5)",
     [SQL_GET_CHECKPOINTS] = "SELECT step, path, sha256 FROM checkpoint WHERE trial_id = ?1 ORDER BY id DESC LIMIT 2",
@@ -170,8 +175,8 @@ const char *const statement_sql[N_STATEMENTS] = {
     [SQL_PUT_FINAL_STATS] =
         "INSERT INTO final_stat (trial_id, key_id, n_rows, last_sd, last_median, last_half_width, best_sd, "
         "best_median, "
-        "best_half_width) SELECT min(t.id), u.key_id, sum(u.n), tprun_sd(u.last), tprun_median(u.last), "
-        "tprun_half_width(u.last), tprun_sd(u.best), tprun_median(u.best), tprun_half_width(u.best) "
+        "best_half_width) SELECT min(t.id), u.key_id, sum(u.n), tprun_sd(" LAST("u") "), tprun_median(" LAST("u") "), "
+        "tprun_half_width(" LAST("u") "), tprun_sd(u.best), tprun_median(u.best), tprun_half_width(u.best) "
         "FROM study s JOIN trial t ON t.study_id = s.id AND t.generation = s.generation "
         "JOIN summary u ON u.trial_id = t.id WHERE s.id = ?1 GROUP BY t.variant, t.cell, u.key_id",
     /* The rows that the view `selected` shows of the current trials. */
@@ -195,7 +200,7 @@ const char *const statement_sql[N_STATEMENTS] = {
         "CROSS JOIN trial b ON b.study_id = s.id AND b.variant = w.variant AND b.cell = a.cell AND b.seed = a.seed "
         "AND b.generation = s.generation CROSS JOIN summary u ON u.trial_id = a.id "
         "CROSS JOIN summary v ON v.trial_id = b.id AND v.key_id = u.key_id "
-        "WHERE s.id = ?1 AND u.last IS NOT NULL AND v.last IS NOT NULL "
+        "WHERE s.id = ?1 AND u.last_step = u.end_step AND v.last_step = v.end_step "
         "GROUP BY u.key_id, a.cell, a.variant, b.variant",
 
     /* claims.c */

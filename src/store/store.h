@@ -26,7 +26,7 @@ struct store_study {
     const char *name, *title, *paper, *locator, *path, *profile;
     const char *spec; /* canonical JSON */
 };
-/* Inserts or updates a study. Returns its id. */
+/* Inserts or updates a study. Returns its id. Another spec than before begins a new generation. */
 int store_put_study(struct store *s, const struct store_study *study, int64_t *id, struct err *e);
 
 struct store_claim {
@@ -34,6 +34,8 @@ struct store_claim {
     bool has_reported, has_low, has_high;
     double reported, low, high;
 };
+/* The id of the study of this name; 0 if there is none. */
+int store_find_study(struct store *s, const char *name, int64_t *id, struct err *e);
 /* Replaces the claims of a study. */
 int store_put_claims(struct store *s, int64_t study, size_t n, const struct store_claim *claims, struct err *e);
 
@@ -63,6 +65,8 @@ struct store_trial {
     int64_t seed;
     int64_t config; /* of store_put_config */
     int64_t budget; /* iterations to reach */
+    bool one_off;     /* beside the study's specification: one that is there keeps its name and generation */
+    bool keep_budget; /* not asked for now: one that was started keeps its budget */
     size_t n_params; /* of what the configuration leaves out */
     const struct store_param *params;
 };

@@ -43,6 +43,16 @@ int store_put_study(struct store *s, const struct store_study *study, int64_t *i
     return write_end(s, 1, e);
 }
 
+int store_find_study(struct store *s, const char *name, int64_t *id, struct err *e)
+{
+    TRY(write_check(s, e));
+    sqlite3_stmt *stmt;
+    TRY(QUERY(s, SQL_GET_STUDY, &stmt, e, value_text(name), value_null()));
+    *id = stmt ? sqlite3_column_int64(stmt, 0) : 0;
+    write_reset(&stmt);
+    return 0;
+}
+
 int store_is_refreshed(struct store *s, int64_t study, bool *refreshed, struct err *e)
 {
     TRY(write_check(s, e));

@@ -95,6 +95,8 @@ static int put_place(struct store *s, int64_t id, const struct store_trial *tria
 /* Another trial with this name is no longer what the study asks for. */
 static int supersede(struct store *s, const struct store_trial *trial, struct err *e)
 {
+    if (trial->one_off)
+        return 0;
     int changes = 0;
     TRY(WRITE(s, SQL_SUPERSEDE_TRIAL, &changes, e, value_int(trial->study), value_text(trial->variant),
               value_text(trial->cell), value_int(trial->seed), value_text(trial->key)));
@@ -114,7 +116,8 @@ int store_put_trial(struct store *s, const struct store_trial *trial, struct sto
         int changes = 0;
         TRY(WRITE(s, SQL_PUT_TRIAL, &changes, e, value_text(trial->key), value_int(trial->study),
                   value_text(trial->variant), value_text(trial->cell), value_int(trial->seed),
-                  value_int(trial->config), value_int(trial->budget), value_int(write_utc_ms())));
+                  value_int(trial->config), value_int(trial->budget), value_int(write_utc_ms()),
+                  value_int(trial->one_off)));
         if (changes == 0)
             return write_refuse(s, ERR_STORAGE, e, "%s: there is no study %lld", s->path, (long long)trial->study);
         row->id = sqlite3_last_insert_rowid(s->db);
@@ -124,8 +127,7 @@ int store_put_trial(struct store *s, const struct store_trial *trial, struct sto
         TRY(put_place(s, row->id, trial, e));
         return write_end(s, trial->n_params + 1, e);
     }
-    if (!stored.same_labels ||
-        !stored.same_generation) { /* the same computation under another name, or with another budget */
+    if (!trial->one_off && (!stored.same_labels || !stored.same_generation)) { /* the same computation under another name, or with another budget */
         TRY(study_forget_statistics(s, trial->study, e));
         TRY(WRITE(s, SQL_RELABEL_TRIAL, NULL, e, value_int(row->id), value_text(trial->variant),
                   value_text(trial->cell), value_int(trial->seed), value_int(trial->config)));
@@ -133,7 +135,9 @@ int store_put_trial(struct store *s, const struct store_trial *trial, struct sto
         TRY(put_params(s, row->id, trial, e));
         TRY(supersede(s, trial, e));
     }
-    TRY(WRITE(s, SQL_UPDATE_TRIAL, NULL, e, value_int(row->id), value_int(trial->budget)));
+    if (!trial->one_off)
+        TRY(WRITE(s, SQL_SET_GENERATION, NULL, e, value_int(row->id)));
+    TRY(WRITE(s, SQL_SET_BUDGET, NULL, e, value_int(row->id), value_int(trial->budget), value_int(trial->keep_budget)));
     TRY(put_place(s, row->id, trial, e));
     return write_end(s, 1, e);
 }

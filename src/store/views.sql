@@ -1,10 +1,10 @@
 -- The views: what people read. Plain SQL for any SQLite >= 3.31 without an extension. They hold no facts and may be made again.
--- All of them carry study_id, by which a claim is restricted to its own study. "Current" trials are those that the study's newest
--- specification asks for (trial.generation = study.generation); curves, finals, heatmap and claims are made of them alone.
+-- All of them carry study_id, by which a claim is restricted to its own study. They show the trials of the study's present specification
+-- (trial.generation = study.generation); all_trials, all_metrics and so on show one-offs and trials of earlier specifications as well.
 -- No LEFT JOIN here: SQLite before 3.41 leaves one out whose columns a query does not read, and then sorts the rest of the query the wrong
 -- way. A value that may be missing is a scalar subquery, which finds its one row by the primary key. tests/store/answers.py proves it.
 
-CREATE VIEW trials AS
+CREATE VIEW all_trials AS
 SELECT s.name AS study, t.variant, t.cell, t.seed,
     coalesce((SELECT c.text FROM config_param c WHERE c.config_id = t.config_id AND c.key = 'algorithm.name'),
         (SELECT p.text FROM param p WHERE p.trial_id = t.id AND p.key = 'algorithm.name')) AS algorithm,
@@ -12,20 +12,55 @@ SELECT s.name AS study, t.variant, t.cell, t.seed,
         (SELECT p.text FROM param p WHERE p.trial_id = t.id AND p.key = 'dataset.name')) AS dataset,
     t.state, t.step, t.budget,
     (SELECT sum(c.wall_ns) / 1e9 FROM run r JOIN cost c ON c.run_id = r.id WHERE r.trial_id = t.id) AS wall_s,
-    (SELECT u.last FROM summary u WHERE u.trial_id = t.id AND u.key_id = (SELECT id FROM metric_key WHERE name = 'train_loss')) AS last_train_loss,
+    (SELECT u.last FROM summary u WHERE u.last_step = u.end_step AND u.trial_id = t.id AND u.key_id = (SELECT id FROM metric_key WHERE name = 'train_loss')) AS last_train_loss,
     (SELECT u.best FROM summary u WHERE u.trial_id = t.id AND u.key_id = (SELECT id FROM metric_key WHERE name = 'train_loss')) AS best_train_loss,
-    (SELECT u.last FROM summary u WHERE u.trial_id = t.id AND u.key_id = (SELECT id FROM metric_key WHERE name = 'train_accuracy')) AS last_train_accuracy,
+    (SELECT u.last FROM summary u WHERE u.last_step = u.end_step AND u.trial_id = t.id AND u.key_id = (SELECT id FROM metric_key WHERE name = 'train_accuracy')) AS last_train_accuracy,
     (SELECT u.best FROM summary u WHERE u.trial_id = t.id AND u.key_id = (SELECT id FROM metric_key WHERE name = 'train_accuracy')) AS best_train_accuracy,
-    (SELECT u.last FROM summary u WHERE u.trial_id = t.id AND u.key_id = (SELECT id FROM metric_key WHERE name = 'test_loss')) AS last_test_loss,
+    (SELECT u.last FROM summary u WHERE u.last_step = u.end_step AND u.trial_id = t.id AND u.key_id = (SELECT id FROM metric_key WHERE name = 'test_loss')) AS last_test_loss,
     (SELECT u.best FROM summary u WHERE u.trial_id = t.id AND u.key_id = (SELECT id FROM metric_key WHERE name = 'test_loss')) AS best_test_loss,
-    (SELECT u.last FROM summary u WHERE u.trial_id = t.id AND u.key_id = (SELECT id FROM metric_key WHERE name = 'test_accuracy')) AS last_test_accuracy,
+    (SELECT u.last FROM summary u WHERE u.last_step = u.end_step AND u.trial_id = t.id AND u.key_id = (SELECT id FROM metric_key WHERE name = 'test_accuracy')) AS last_test_accuracy,
     (SELECT u.best FROM summary u WHERE u.trial_id = t.id AND u.key_id = (SELECT id FROM metric_key WHERE name = 'test_accuracy')) AS best_test_accuracy,
     t.diverged_step, t.diverged_layer, t.diverged_tensor, t.reason,
     (SELECT strftime('%Y-%m-%dT%H:%M:%fZ', min(r.started_ms) / 1000.0, 'unixepoch') FROM run r WHERE r.trial_id = t.id) AS started,
     (SELECT strftime('%Y-%m-%dT%H:%M:%fZ', max(r.ended_ms) / 1000.0, 'unixepoch') FROM run r WHERE r.trial_id = t.id) AS ended,
-    t.generation = s.generation AS current, t.key, t.id AS trial_id, t.study_id
+    t.generation = s.generation AS current, t.generation, t.key, t.id AS trial_id, t.study_id
 FROM trial t
 JOIN study s ON s.id = t.study_id;
+INSERT INTO _doc VALUES
+    ('all_trials', 'study', '', 'deterministic', 'name of the study'),
+    ('all_trials', 'variant', '', 'deterministic', 'named alternative of the study'),
+    ('all_trials', 'cell', '', 'deterministic', 'the swept values as text; empty without a sweep'),
+    ('all_trials', 'seed', '', 'deterministic', 'seed of all random streams'),
+    ('all_trials', 'algorithm', '', 'deterministic', 'parameter algorithm.name'),
+    ('all_trials', 'dataset', '', 'deterministic', 'parameter dataset.name'),
+    ('all_trials', 'state', '', 'deterministic', 'queued, running, done, diverged, failed or interrupted'),
+    ('all_trials', 'step', 'step', 'deterministic', 'last step that has a committed row'),
+    ('all_trials', 'budget', 'step', 'deterministic', 'step to reach'),
+    ('all_trials', 'wall_s', 's', 'runtime', 'time spent in all phases of all attempts'),
+    ('all_trials', 'last_train_loss', '', 'deterministic', 'last value of train_loss; NULL if it is not finite, see summaries.last_finite'),
+    ('all_trials', 'best_train_loss', '', 'deterministic', 'smallest value of train_loss'),
+    ('all_trials', 'last_train_accuracy', '%', 'deterministic', 'last value of train_accuracy; NULL if it is not finite, see summaries.last_finite'),
+    ('all_trials', 'best_train_accuracy', '%', 'deterministic', 'largest value of train_accuracy'),
+    ('all_trials', 'last_test_loss', '', 'deterministic', 'last value of test_loss; NULL if it is not finite, see summaries.last_finite'),
+    ('all_trials', 'best_test_loss', '', 'deterministic', 'smallest value of test_loss'),
+    ('all_trials', 'last_test_accuracy', '%', 'deterministic', 'last value of test_accuracy; NULL if it is not finite, see summaries.last_finite'),
+    ('all_trials', 'best_test_accuracy', '%', 'deterministic', 'largest value of test_accuracy'),
+    ('all_trials', 'diverged_step', 'step', 'deterministic', 'step at which a value became non-finite or left its bounds'),
+    ('all_trials', 'diverged_layer', '', 'deterministic', 'layer in which that was seen'),
+    ('all_trials', 'diverged_tensor', '', 'deterministic', 'tensor in which that was seen'),
+    ('all_trials', 'reason', '', 'runtime', 'why the last attempt ended'),
+    ('all_trials', 'started', 'UTC', 'runtime', 'when the first attempt began, ISO 8601'),
+    ('all_trials', 'ended', 'UTC', 'runtime', 'when the last attempt ended, ISO 8601'),
+    ('all_trials', 'current', '', 'runtime', '1 for a trial of the present specification of its study'),
+    ('all_trials', 'generation', '', 'runtime', 'specification of the study, counted from 1, that had the trial last; 0 = none, a one-off of the command line; -1 = replaced by a trial of its name that another program made'),
+    ('all_trials', 'key', '', 'deterministic', 'identity of the trial'),
+    ('all_trials', 'trial_id', '', 'runtime', 'trial.id'),
+    ('all_trials', 'study_id', '', 'runtime', 'study.id');
+CREATE VIEW trials AS
+SELECT study, variant, cell, seed, algorithm, dataset, state, step, budget, wall_s, last_train_loss, best_train_loss,
+    last_train_accuracy, best_train_accuracy, last_test_loss, best_test_loss, last_test_accuracy, best_test_accuracy, diverged_step,
+    diverged_layer, diverged_tensor, reason, started, ended, current, key, trial_id, study_id
+FROM all_trials WHERE current;
 INSERT INTO _doc VALUES
     ('trials', 'study', '', 'deterministic', 'name of the study'),
     ('trials', 'variant', '', 'deterministic', 'named alternative of the study'),
@@ -37,13 +72,13 @@ INSERT INTO _doc VALUES
     ('trials', 'step', 'step', 'deterministic', 'last step that has a committed row'),
     ('trials', 'budget', 'step', 'deterministic', 'step to reach'),
     ('trials', 'wall_s', 's', 'runtime', 'time spent in all phases of all attempts'),
-    ('trials', 'last_train_loss', '', 'deterministic', 'last finite value of train_loss'),
+    ('trials', 'last_train_loss', '', 'deterministic', 'last value of train_loss; NULL if it is not finite, see summaries.last_finite'),
     ('trials', 'best_train_loss', '', 'deterministic', 'smallest value of train_loss'),
-    ('trials', 'last_train_accuracy', '%', 'deterministic', 'last finite value of train_accuracy'),
+    ('trials', 'last_train_accuracy', '%', 'deterministic', 'last value of train_accuracy; NULL if it is not finite, see summaries.last_finite'),
     ('trials', 'best_train_accuracy', '%', 'deterministic', 'largest value of train_accuracy'),
-    ('trials', 'last_test_loss', '', 'deterministic', 'last finite value of test_loss'),
+    ('trials', 'last_test_loss', '', 'deterministic', 'last value of test_loss; NULL if it is not finite, see summaries.last_finite'),
     ('trials', 'best_test_loss', '', 'deterministic', 'smallest value of test_loss'),
-    ('trials', 'last_test_accuracy', '%', 'deterministic', 'last finite value of test_accuracy'),
+    ('trials', 'last_test_accuracy', '%', 'deterministic', 'last value of test_accuracy; NULL if it is not finite, see summaries.last_finite'),
     ('trials', 'best_test_accuracy', '%', 'deterministic', 'largest value of test_accuracy'),
     ('trials', 'diverged_step', 'step', 'deterministic', 'step at which a value became non-finite or left its bounds'),
     ('trials', 'diverged_layer', '', 'deterministic', 'layer in which that was seen'),
@@ -51,18 +86,33 @@ INSERT INTO _doc VALUES
     ('trials', 'reason', '', 'runtime', 'why the last attempt ended'),
     ('trials', 'started', 'UTC', 'runtime', 'when the first attempt began, ISO 8601'),
     ('trials', 'ended', 'UTC', 'runtime', 'when the last attempt ended, ISO 8601'),
-    ('trials', 'current', '', 'runtime', '1 when the newest specification of the study asks for this trial'),
+    ('trials', 'current', '', 'runtime', 'always 1; see all_trials'),
     ('trials', 'key', '', 'deterministic', 'identity of the trial'),
     ('trials', 'trial_id', '', 'runtime', 'trial.id'),
     ('trials', 'study_id', '', 'runtime', 'study.id');
 
-CREATE VIEW metrics AS
+CREATE VIEW all_metrics AS
 SELECT s.name AS study, t.variant, t.cell, t.seed, k.name AS metric, m.step, m.value,
-    CASE m.nonfinite WHEN 1 THEN 'nan' WHEN 2 THEN 'inf' WHEN 3 THEN '-inf' END AS nonfinite, m.trial_id, t.study_id
+    CASE m.nonfinite WHEN 1 THEN 'nan' WHEN 2 THEN 'inf' WHEN 3 THEN '-inf' END AS nonfinite, t.generation = s.generation AS current, m.trial_id, t.study_id
 FROM metric m
 JOIN metric_key k ON k.id = m.key_id
 JOIN trial t ON t.id = m.trial_id
 JOIN study s ON s.id = t.study_id;
+INSERT INTO _doc VALUES
+    ('all_metrics', 'study', '', 'deterministic', 'name of the study'),
+    ('all_metrics', 'variant', '', 'deterministic', 'named alternative of the study'),
+    ('all_metrics', 'cell', '', 'deterministic', 'the swept values as text'),
+    ('all_metrics', 'seed', '', 'deterministic', 'seed of all random streams'),
+    ('all_metrics', 'metric', '', 'deterministic', 'name of the metric'),
+    ('all_metrics', 'step', 'step', 'deterministic', 'minibatches seen; 0 = before training'),
+    ('all_metrics', 'value', 'of the metric', 'deterministic', 'the value if finite, else NULL'),
+    ('all_metrics', 'nonfinite', '', 'deterministic', 'NULL for a finite value, else nan, inf or -inf'),
+    ('all_metrics', 'current', '', 'runtime', '1 for a trial of the present specification of its study'),
+    ('all_metrics', 'trial_id', '', 'runtime', 'trial.id'),
+    ('all_metrics', 'study_id', '', 'runtime', 'study.id');
+CREATE VIEW metrics AS
+SELECT study, variant, cell, seed, metric, step, value, nonfinite, trial_id, study_id
+FROM all_metrics WHERE current;
 INSERT INTO _doc VALUES
     ('metrics', 'study', '', 'deterministic', 'name of the study'),
     ('metrics', 'variant', '', 'deterministic', 'named alternative of the study'),
@@ -75,13 +125,37 @@ INSERT INTO _doc VALUES
     ('metrics', 'trial_id', '', 'runtime', 'trial.id'),
     ('metrics', 'study_id', '', 'runtime', 'study.id');
 
-CREATE VIEW summaries AS
-SELECT s.name AS study, t.variant, t.cell, t.seed, k.name AS metric, u.first, u.last, u.best, u.best_step, u.min, u.max, u.auc, u.n,
-    u.n_nonfinite, u.trial_id, t.study_id
+CREATE VIEW all_summaries AS
+SELECT s.name AS study, t.variant, t.cell, t.seed, k.name AS metric, u.first,
+    CASE WHEN u.last_step = u.end_step THEN u.last END AS last, u.last AS last_finite, u.last_step, u.best, u.best_step, u.min, u.max, u.auc,
+    u.n, u.n_nonfinite, t.generation = s.generation AS current, u.trial_id, t.study_id
 FROM summary u
 JOIN metric_key k ON k.id = u.key_id
 JOIN trial t ON t.id = u.trial_id
 JOIN study s ON s.id = t.study_id;
+INSERT INTO _doc VALUES
+    ('all_summaries', 'study', '', 'deterministic', 'name of the study'),
+    ('all_summaries', 'variant', '', 'deterministic', 'named alternative of the study'),
+    ('all_summaries', 'cell', '', 'deterministic', 'the swept values as text'),
+    ('all_summaries', 'seed', '', 'deterministic', 'seed of all random streams'),
+    ('all_summaries', 'metric', '', 'deterministic', 'name of the metric'),
+    ('all_summaries', 'first', 'of the metric', 'deterministic', 'first finite value'),
+    ('all_summaries', 'last', 'of the metric', 'deterministic', 'last value; NULL if it is not finite'),
+    ('all_summaries', 'last_finite', 'of the metric', 'deterministic', 'last finite value'),
+    ('all_summaries', 'last_step', 'step', 'deterministic', 'step of last_finite'),
+    ('all_summaries', 'best', 'of the metric', 'deterministic', 'best finite value: the largest of accuracies, the smallest of losses'),
+    ('all_summaries', 'best_step', 'step', 'deterministic', 'first step that reached best'),
+    ('all_summaries', 'min', 'of the metric', 'deterministic', 'smallest finite value'),
+    ('all_summaries', 'max', 'of the metric', 'deterministic', 'largest finite value'),
+    ('all_summaries', 'auc', 'metric * step', 'deterministic', 'area under the curve, trapezoids over the logged steps; NULL once a value is not finite'),
+    ('all_summaries', 'n', '', 'deterministic', 'number of rows'),
+    ('all_summaries', 'n_nonfinite', '', 'deterministic', 'number of rows that are NaN or infinite'),
+    ('all_summaries', 'current', '', 'runtime', '1 for a trial of the present specification of its study'),
+    ('all_summaries', 'trial_id', '', 'runtime', 'trial.id'),
+    ('all_summaries', 'study_id', '', 'runtime', 'study.id');
+CREATE VIEW summaries AS
+SELECT study, variant, cell, seed, metric, first, last, last_finite, last_step, best, best_step, min, max, auc, n, n_nonfinite, trial_id, study_id
+FROM all_summaries WHERE current;
 INSERT INTO _doc VALUES
     ('summaries', 'study', '', 'deterministic', 'name of the study'),
     ('summaries', 'variant', '', 'deterministic', 'named alternative of the study'),
@@ -89,7 +163,9 @@ INSERT INTO _doc VALUES
     ('summaries', 'seed', '', 'deterministic', 'seed of all random streams'),
     ('summaries', 'metric', '', 'deterministic', 'name of the metric'),
     ('summaries', 'first', 'of the metric', 'deterministic', 'first finite value'),
-    ('summaries', 'last', 'of the metric', 'deterministic', 'last finite value'),
+    ('summaries', 'last', 'of the metric', 'deterministic', 'last value; NULL if it is not finite'),
+    ('summaries', 'last_finite', 'of the metric', 'deterministic', 'last finite value'),
+    ('summaries', 'last_step', 'step', 'deterministic', 'step of last_finite'),
     ('summaries', 'best', 'of the metric', 'deterministic', 'best finite value: the largest of accuracies, the smallest of losses'),
     ('summaries', 'best_step', 'step', 'deterministic', 'first step that reached best'),
     ('summaries', 'min', 'of the metric', 'deterministic', 'smallest finite value'),
@@ -100,7 +176,7 @@ INSERT INTO _doc VALUES
     ('summaries', 'trial_id', '', 'runtime', 'trial.id'),
     ('summaries', 'study_id', '', 'runtime', 'study.id');
 
-CREATE VIEW params AS
+CREATE VIEW all_params AS
 SELECT s.name AS study, t.variant, t.cell, t.seed, c.key AS param,
     CASE WHEN c.num IS NULL AND c.text IS NULL
         THEN (SELECT coalesce(p.num, p.text) FROM param p WHERE p.trial_id = t.id AND p.key = c.key) ELSE coalesce(c.num, c.text) END AS value,
@@ -110,10 +186,26 @@ SELECT s.name AS study, t.variant, t.cell, t.seed, c.key AS param,
         THEN (SELECT p.text FROM param p WHERE p.trial_id = t.id AND p.key = c.key) ELSE c.text END AS text,
     CASE WHEN c.num IS NULL AND c.text IS NULL
         THEN (SELECT p.swept FROM param p WHERE p.trial_id = t.id AND p.key = c.key) ELSE 0 END AS swept,
-    t.id AS trial_id, t.study_id
+    t.generation = s.generation AS current, t.id AS trial_id, t.study_id
 FROM trial t
 JOIN study s ON s.id = t.study_id
 JOIN config_param c ON c.config_id = t.config_id;
+INSERT INTO _doc VALUES
+    ('all_params', 'study', '', 'deterministic', 'name of the study'),
+    ('all_params', 'variant', '', 'deterministic', 'named alternative of the study'),
+    ('all_params', 'cell', '', 'deterministic', 'the swept values as text'),
+    ('all_params', 'seed', '', 'deterministic', 'seed of all random streams'),
+    ('all_params', 'param', '', 'deterministic', 'dotted path in the specification'),
+    ('all_params', 'value', '', 'deterministic', 'the number if it is one, else the text'),
+    ('all_params', 'num', '', 'deterministic', 'the value as a number, NULL when it is none'),
+    ('all_params', 'text', '', 'deterministic', 'the value as text, NULL for a pure number'),
+    ('all_params', 'swept', '', 'deterministic', '1 when the sweep varies this key'),
+    ('all_params', 'current', '', 'runtime', '1 for a trial of the present specification of its study'),
+    ('all_params', 'trial_id', '', 'runtime', 'trial.id'),
+    ('all_params', 'study_id', '', 'runtime', 'study.id');
+CREATE VIEW params AS
+SELECT study, variant, cell, seed, param, value, num, text, swept, trial_id, study_id
+FROM all_params WHERE current;
 INSERT INTO _doc VALUES
     ('params', 'study', '', 'deterministic', 'name of the study'),
     ('params', 'variant', '', 'deterministic', 'named alternative of the study'),
@@ -173,12 +265,14 @@ SELECT f.study, f.variant, f.cell, f.metric, f.n, f.n_trials, f.n_diverged,
     f.best_min, f.best_max,
     f.study_id
 FROM (
-    SELECT s.name AS study, t.variant, t.cell, k.name AS metric, count(u.last) AS n,
+    SELECT s.name AS study, t.variant, t.cell, k.name AS metric, count(CASE WHEN u.last_step = u.end_step THEN u.last END) AS n,
         (SELECT count(*) FROM trial a WHERE a.study_id = t.study_id AND a.variant = t.variant AND a.cell = t.cell
             AND a.generation = s.generation) AS n_trials,
         (SELECT count(*) FROM trial a WHERE a.study_id = t.study_id AND a.variant = t.variant AND a.cell = t.cell
             AND a.generation = s.generation AND a.state = 'diverged') AS n_diverged,
-        avg(u.last) AS last_mean, min(u.last) AS last_min, max(u.last) AS last_max,
+        avg(CASE WHEN u.last_step = u.end_step THEN u.last END) AS last_mean,
+        min(CASE WHEN u.last_step = u.end_step THEN u.last END) AS last_min,
+        max(CASE WHEN u.last_step = u.end_step THEN u.last END) AS last_max,
         avg(u.best) AS best_mean, min(u.best) AS best_min, max(u.best) AS best_max,
         t.study_id, u.key_id, min(t.id) AS trial_id, sum(u.n) AS n_rows
     FROM study s
@@ -192,10 +286,10 @@ INSERT INTO _doc VALUES
     ('finals', 'variant', '', 'deterministic', 'named alternative of the study'),
     ('finals', 'cell', '', 'deterministic', 'the swept values as text'),
     ('finals', 'metric', '', 'deterministic', 'name of the metric'),
-    ('finals', 'n', '', 'deterministic', 'number of trials with a finite value'),
+    ('finals', 'n', '', 'deterministic', 'number of trials whose last value is finite'),
     ('finals', 'n_trials', '', 'deterministic', 'number of trials of the cell, whatever their state'),
     ('finals', 'n_diverged', '', 'deterministic', 'number of them that diverged'),
-    ('finals', 'last_mean', 'of the metric', 'deterministic', 'mean over the seeds of the last finite value'),
+    ('finals', 'last_mean', 'of the metric', 'deterministic', 'mean over the seeds of the last value, where it is finite'),
     ('finals', 'last_sd', 'of the metric', 'runtime', 'sample standard deviation of it; NULL for n < 2 and until store_refresh'),
     ('finals', 'last_median', 'of the metric', 'runtime', 'median of it; NULL until store_refresh'),
     ('finals', 'last_low', 'of the metric', 'runtime', 'lower end of the 95 % confidence interval of last_mean (Student)'),
@@ -213,13 +307,27 @@ INSERT INTO _doc VALUES
 
 -- Early stopping after the fact: every metric of a trial at the step where its valid_accuracy is first highest, best_step of its summary.
 -- CROSS JOIN keeps the order of the loops: one look-up for each metric, not a walk over all rows of a trial.
-CREATE VIEW selected AS
-SELECT s.name AS study, t.variant, t.cell, t.seed, t.id AS trial_id, u.best_step AS step, k.name AS metric, m.value, t.study_id
+CREATE VIEW all_selected AS
+SELECT s.name AS study, t.variant, t.cell, t.seed, t.generation = s.generation AS current, t.id AS trial_id, u.best_step AS step, k.name AS metric, m.value, t.study_id
 FROM trial t
 JOIN study s ON s.id = t.study_id
 JOIN summary u ON u.trial_id = t.id AND u.key_id = (SELECT id FROM metric_key WHERE name = 'valid_accuracy')
 CROSS JOIN metric_key k
 CROSS JOIN metric m ON m.trial_id = t.id AND m.key_id = k.id AND m.step = u.best_step;
+INSERT INTO _doc VALUES
+    ('all_selected', 'study', '', 'deterministic', 'name of the study'),
+    ('all_selected', 'variant', '', 'deterministic', 'named alternative of the study'),
+    ('all_selected', 'cell', '', 'deterministic', 'the swept values as text'),
+    ('all_selected', 'seed', '', 'deterministic', 'seed of all random streams'),
+    ('all_selected', 'current', '', 'runtime', '1 for a trial of the present specification of its study'),
+    ('all_selected', 'trial_id', '', 'runtime', 'trial.id'),
+    ('all_selected', 'step', 'step', 'deterministic', 'where valid_accuracy is highest, the first such step; trials without it have no rows'),
+    ('all_selected', 'metric', '', 'deterministic', 'name of the metric, of all that are logged at that step'),
+    ('all_selected', 'value', 'of the metric', 'deterministic', 'its value there if finite, else NULL'),
+    ('all_selected', 'study_id', '', 'runtime', 'study.id');
+CREATE VIEW selected AS
+SELECT study, variant, cell, seed, trial_id, step, metric, value, study_id
+FROM all_selected WHERE current;
 INSERT INTO _doc VALUES
     ('selected', 'study', '', 'deterministic', 'name of the study'),
     ('selected', 'variant', '', 'deterministic', 'named alternative of the study'),
@@ -250,7 +358,7 @@ INSERT INTO _doc VALUES
     ('selected_finals', 'variant', '', 'deterministic', 'named alternative of the study'),
     ('selected_finals', 'cell', '', 'deterministic', 'the swept values as text'),
     ('selected_finals', 'metric', '', 'deterministic', 'name of the metric'),
-    ('selected_finals', 'n', '', 'deterministic', 'number of current trials with a finite value in selected'),
+    ('selected_finals', 'n', '', 'deterministic', 'number of trials with a finite value in selected'),
     ('selected_finals', 'mean', 'of the metric', 'deterministic', 'mean of these values over the seeds'),
     ('selected_finals', 'sd', 'of the metric', 'runtime', 'sample standard deviation of them (divisor n - 1); NULL for n < 2 and until store_refresh has seen these rows'),
     ('selected_finals', 'min', 'of the metric', 'deterministic', 'smallest value'),
@@ -325,15 +433,35 @@ INSERT INTO _doc VALUES
     ('claims', 'evaluated', 'UTC', 'runtime', 'when it was measured, ISO 8601'),
     ('claims', 'study_id', '', 'runtime', 'study.id');
 
-CREATE VIEW costs AS
+CREATE VIEW all_costs AS
 SELECT s.name AS study, t.variant, t.cell, t.seed, c.run_id, c.phase, c.wall_ns / 1e9 AS wall_s, c.cpu_ns / 1e9 AS cpu_s, c.flops,
-    h.description AS host, v.version AS code, r.kernel, r.from_step, r.trial_id, t.study_id
+    h.description AS host, v.version AS code, r.kernel, r.from_step, t.generation = s.generation AS current, r.trial_id, t.study_id
 FROM cost c
 JOIN run r ON r.id = c.run_id
 JOIN trial t ON t.id = r.trial_id
 JOIN study s ON s.id = t.study_id
 JOIN host h ON h.id = r.host_id
 JOIN code v ON v.id = r.code_id;
+INSERT INTO _doc VALUES
+    ('all_costs', 'study', '', 'deterministic', 'name of the study'),
+    ('all_costs', 'variant', '', 'deterministic', 'named alternative of the study'),
+    ('all_costs', 'cell', '', 'deterministic', 'the swept values as text'),
+    ('all_costs', 'seed', '', 'deterministic', 'seed of all random streams'),
+    ('all_costs', 'run_id', '', 'runtime', 'run.id of the attempt'),
+    ('all_costs', 'phase', '', 'runtime', 'train, evaluate, checkpoint, log'),
+    ('all_costs', 'wall_s', 's', 'runtime', 'time spent in the phase'),
+    ('all_costs', 'cpu_s', 's', 'runtime', 'processor time of it'),
+    ('all_costs', 'flops', '', 'runtime', 'floating-point operations of it'),
+    ('all_costs', 'host', '', 'runtime', 'machine'),
+    ('all_costs', 'code', '', 'runtime', 'version and build of tprun'),
+    ('all_costs', 'kernel', '', 'runtime', 'BLAS kernel'),
+    ('all_costs', 'from_step', 'step', 'runtime', 'step the attempt continued from'),
+    ('all_costs', 'current', '', 'runtime', '1 for a trial of the present specification of its study'),
+    ('all_costs', 'trial_id', '', 'runtime', 'trial.id'),
+    ('all_costs', 'study_id', '', 'runtime', 'study.id');
+CREATE VIEW costs AS
+SELECT study, variant, cell, seed, run_id, phase, wall_s, cpu_s, flops, host, code, kernel, from_step, trial_id, study_id
+FROM all_costs WHERE current;
 INSERT INTO _doc VALUES
     ('costs', 'study', '', 'deterministic', 'name of the study'),
     ('costs', 'variant', '', 'deterministic', 'named alternative of the study'),

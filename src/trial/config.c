@@ -325,3 +325,21 @@ int64_t config_budget(const struct config *c, const struct data_shape *data)
 const struct registry *const trial_registries[] = { &act_registry, &dataset_registry, &layer_registry, &transmit_registry, &init_registry,      &loss_registry,
                                                     &optim_registry,   &target_registry, &mapping_registry,  &fbloss_registry,
                                                     &propagate_registry, &update_registry, &measure_registry, NULL };
+
+bool config_is_budget(const char *path)
+{
+    const struct option *table = config_options;
+    while (table) {
+        const size_t n = strcspn(path, ".=");
+        const struct option *o = table;
+        while (o->type != OPT_END && (strlen(o->name) != n || strncmp(o->name, path, n) != 0))
+            o++;
+        if (o->type == OPT_END)
+            return false;
+        if (o->flags & OPTION_BUDGET)
+            return true;
+        table = o->type == OPT_MAP && path[n] == '.' ? o->table : NULL;
+        path += n + 1;
+    }
+    return false;
+}

@@ -105,6 +105,8 @@ int config_bind_next(const struct node *tree, struct config_cache *cache, struct
 int config_preset(const char *name, struct config_algorithm *algorithm, struct arena *a, struct err *e);
 /* SHA-256 of the canonical form without budget keys. */
 void config_key(const struct config *c, char hex[65]);
+/* Whether a dotted path, which may be followed by '=', leads through an option that is no part of that identity. */
+bool config_is_budget(const char *path);
 void config_json(const struct config *c, struct text *out);
 
 #endif

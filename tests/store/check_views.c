@@ -408,7 +408,8 @@ START_TEST(only_current_trials_enter_statistics)
     OK(store_flush(f.s, &e));
     check_text(f.path, "SELECT mean || ' ' || n || ' ' || (sd IS NULL) FROM curves", "3.0 2 1");
     check_text(f.path, "SELECT last_mean || ' ' || n_trials FROM finals", "3.0 2");
-    check_text(f.path, "SELECT count(*) FROM trials", "3");
+    check_text(f.path, "SELECT count(*) FROM trials", "2");
+    check_text(f.path, "SELECT count(*) FROM all_trials", "3");
     fixture_close(&f);
 }
 END_TEST

@@ -1,0 +1,206 @@
+#!/usr/bin/env python3
+"""What tables and claims show: the trials of the present specification, whatever else was trained under its name. TPRUN_BUILD names the
+build folder."""
+import os
+import shutil
+import sqlite3
+import subprocess
+import tempfile
+import unittest
+
+TPRUN = os.path.join(os.environ.get("TPRUN_BUILD", "."), "tprun")
+HANG = 1000  # seconds: ends what hangs
+
+SPEC = """version: 1
+experiment: cl
+seeds: 3
+dataset: {name: temporal_order, length: 10, eval_size: 100, test_size: 100}
+network: {layers: [{rnn: {units: 8, activation: tanh}}, {dense: {units: 4}}]}
+loss: cross_entropy
+train: {optimizer: {name: sgd, stepsize: 0.1}, batch_size: 5, iterations: 20}
+log: {every: 10, metrics: [train_loss, test_loss, test_accuracy]}
+profiles:
+  other: {train.batch_size: 4}
+variants:
+  bp: {algorithm: bp}
+  b3: {algorithm: bp, train.optimizer.stepsize: 0.3}
+sweep: {grid: {network.layers.0.rnn.units: [6, 8], train.optimizer.momentum: [0, 0.5]}}
+claims:
+  - {id: n_trials, text: t, measure: "SELECT count(*) FROM trials", expect: 24}
+  - {id: n_summaries, text: t, measure: "SELECT count(*) FROM summaries WHERE metric = 'train_loss'", expect: 24}
+  - {id: n_metrics, text: t, measure: "SELECT count(*) FROM metrics WHERE step = 20 AND metric = 'train_loss'", expect: 24}
+  - {id: n_costs, text: t, measure: "SELECT count(DISTINCT trial_id) FROM costs", expect: 24}
+  - {id: n_params, text: t, measure: "SELECT count(*) FROM params WHERE param = 'seed'", expect: 24}
+"""
+# These tell when, where and under which number; all other columns must agree.
+RUNTIME = {"trial_id", "study_id", "run_id", "wall_s", "cpu_s", "started", "ended", "evaluated", "from_step"}
+# Trials that did not end well, in every database alike.
+TOUCHES = """
+UPDATE trial SET state = 'diverged', diverged_step = 10 WHERE substr(key, 1, 1) IN ('0', '1', '2');
+UPDATE trial SET state = 'failed', reason = 'killed' WHERE substr(key, 1, 1) IN ('3', '4');
+UPDATE trial SET state = 'interrupted' WHERE substr(key, 1, 1) IN ('5', '6');
+UPDATE study SET refreshed_ms = NULL;
+"""
+
+
+class Specification(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(prefix="tprun-specification-")
+        self.environment = {k: v for k, v in os.environ.items() if not k.startswith(("TPRUN_", "OPENBLAS_"))}
+        self.file = self.write("in.yaml", SPEC)
+
+    def tearDown(self):
+        shutil.rmtree(self.folder)
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def write(self, name, text):
+        with open(self.path(name), "w", encoding="utf-8") as out:
+            out.write(text)
+        return self.path(name)
+
+    def call(self, *args, status=0):
+        done = subprocess.run([TPRUN, *args], capture_output=True, text=True, env=self.environment, timeout=HANG, check=False)
+        self.assertEqual(done.returncode, status, f"tprun {' '.join(args)}\n{done.stdout}\n{done.stderr}")
+        return done
+
+    def train(self, db, *args, file=None):
+        return self.call("run", file or self.file, "--db", self.path(db), "-j", "2", "--no-progress", *args)
+
+    def sql(self, db, text):
+        with sqlite3.connect(self.path(db)) as connection:
+            rows = connection.execute(text).fetchall()
+        connection.close()
+        return rows
+
+    def touch(self, db):
+        with sqlite3.connect(self.path(db)) as connection:
+            connection.executescript(TOUCHES)
+        connection.close()
+        self.call("claims", "--db", self.path(db))
+
+    def views(self, db):
+        """Every view of the present specification, with the rows of its columns that do not tell when and where."""
+        found = {}
+        for (name,) in self.sql(db, "SELECT name FROM sqlite_master WHERE type = 'view' AND name NOT LIKE 'all#_%' ESCAPE '#'"):
+            columns = [c[1] for c in self.sql(db, f'PRAGMA table_info("{name}")') if c[1] not in RUNTIME]
+            listed = ", ".join(f'"{c}"' for c in columns)
+            found[name] = sorted(self.sql(db, f'SELECT {listed} FROM "{name}"'), key=repr)
+        return found
+
+    def assert_same_views(self, a, b):
+        left, right = self.views(a), self.views(b)
+        self.assertEqual(set(left), set(right))
+        self.assertGreater(len(left), 10)
+        for name in left:
+            self.assertEqual(left[name], right[name], name)
+
+    def test_every_view_shows_the_present_specification_only(self):
+        self.train("plain.db")
+        for change in [("train.optimizer.stepsize: 0.3", "train.optimizer.stepsize: 0.4"), ("[6, 8]", "[6, 7]"), ("seeds: 3", "seeds: 4"),
+                       ("variants:\n", "variants:\n  gone: {algorithm: bp, train.batch_size: 7}\n")]:
+            self.assertIn(change[0], SPEC)
+            self.train("old.db", file=self.write("edited.yaml", SPEC.replace(*change)))
+        self.train("old.db", "--profile", "other")
+        self.train("old.db", "--variant", "bp", "train.optimizer.stepsize=0.5")
+        self.train("old.db")
+        for db in "plain.db", "old.db":
+            self.assertEqual(self.sql(db, "SELECT count(*), sum(verdict = 'reproduced'), max(measured) FROM claims"), [(5, 5, 24)])
+        self.assert_same_views("plain.db", "old.db")
+        self.assertGreater(self.sql("old.db", "SELECT count(*) FROM all_trials WHERE NOT current")[0][0], 24)
+        for sister in "all_metrics", "all_summaries", "all_params", "all_costs":
+            self.assertGreater(self.sql("old.db", f"SELECT count(DISTINCT trial_id) FROM {sister}")[0][0], 48, sister)
+        for db in "plain.db", "old.db":
+            self.touch(db)
+        self.assert_same_views("plain.db", "old.db")
+
+    def test_a_one_off_changes_no_table(self):
+        for args in [("train.optimizer.stepsize=50",), ("train.optimizer.stepsize=50", "--variant", "bp"), ("sweep=null", "seeds=[9]"),
+                     ("title=other",)]:
+            self.train("first.db", *args)
+        self.assertEqual(self.sql("first.db", "SELECT (SELECT count(*) FROM trials), (SELECT count(*) FROM claims), min(generation), max(generation)"
+                                              " FROM all_trials"), [(0, 0, 0, 0)])
+        self.train("first.db")
+        self.train("plain.db")
+        self.assert_same_views("plain.db", "first.db")
+        done = self.train("plain.db", "train.optimizer.stepsize=50", "--variant", "bp", "seeds=1")
+        self.assertIn("cl: one-off trials of train.optimizer.stepsize=50\n", done.stdout)
+        self.assertIn("'train.optimizer.stepsize=50' makes trials beside those of the file", done.stderr)
+        self.assertNotIn("b3", done.stdout)
+        self.assertEqual(self.sql("plain.db", "SELECT count(*), count(DISTINCT seed) FROM all_trials WHERE generation = 0"), [(4, 1)])
+        self.assert_same_views("plain.db", "first.db")
+        # a value that the file has: trials of the specification, which stay in it
+        self.train("plain.db", "train.optimizer.stepsize=0.1", "--variant", "bp")
+        self.assert_same_views("plain.db", "first.db")
+
+    def test_seeds_and_variants_only_select(self):
+        self.train("a.db")
+        before = self.views("a.db")
+        done = self.train("a.db", "--variant", "bp", "seeds=1")
+        self.assertIn("tprun: 4 trials: 0 done, 4 were finished before", done.stderr)
+        self.assertEqual(self.views("a.db"), before)
+        # from the beginning: those that were not asked for are queued
+        self.train("b.db", "--variant", "bp", "seeds=1")
+        self.assertEqual(self.sql("b.db", "SELECT variant, state, count(*) FROM trials GROUP BY 1, 2 ORDER BY 1, 2"),
+                         [("b3", "queued", 12), ("bp", "done", 4), ("bp", "queued", 8)])
+        self.assertEqual(self.sql("b.db", "SELECT DISTINCT verdict FROM claims"), [("undecided",)])
+        self.train("b.db")
+        self.assert_same_views("a.db", "b.db")
+
+    def test_more_seeds_stay(self):
+        self.train("a.db", "seeds=[5]")
+        self.assertEqual(self.sql("a.db", "SELECT state, count(*), count(DISTINCT seed) FROM trials GROUP BY 1 ORDER BY 1"), [("done", 8, 1), ("queued", 24, 3)])
+        self.train("a.db")
+        self.assertEqual(self.sql("a.db", "SELECT group_concat(seed) FROM (SELECT DISTINCT seed FROM trials WHERE state = 'done' ORDER BY 1)"), [("1,2,3,5",)])
+
+    def test_budgets_are_raised(self):
+        self.train("a.db")
+        self.train("a.db", "train.iterations=30", "--variant", "bp", "seeds=2")
+        self.assertEqual(self.sql("a.db", "SELECT variant, step, budget, count(*) FROM trials GROUP BY 1, 2, 3 ORDER BY 1, 2"),
+                         [("b3", 20, 20, 12), ("bp", 20, 20, 4), ("bp", 30, 30, 8)])
+
+    def test_other_generations_are_told(self):
+        self.train("a.db")
+        self.train("a.db", "train.optimizer.momentum=0.7", "sweep=null")
+        edited = self.write("edited.yaml", SPEC.replace("train.optimizer.stepsize: 0.3", "train.optimizer.stepsize: 0.4"))
+        done = self.train("a.db", file=edited)
+        self.assertIn("not above: 12 trials of generation 1 (train.optimizer.stepsize 0.3, now 0.4)\n", done.stdout)
+        self.assertIn("not above: 6 one-off trials", done.stdout)
+        shown = self.call("show", "cl", "--db", self.path("a.db")).stdout
+        self.assertIn("other trials", shown)
+        self.assertIn("train.optimizer.stepsize 0.3, now 0.4", shown)
+        listed = self.call("ls", "--db", self.path("a.db"), "--format=csv").stdout.splitlines()
+        row = dict(zip(listed[0].split(","), listed[1].split(",")))
+        self.assertEqual((row["trials"], row["done"], row["others"]), ("24", "24", "18"))
+        self.assertNotIn("not above", self.train("b.db").stdout)
+
+    def test_a_last_value_that_is_not_finite_is_none(self):
+        text = """version: 1
+experiment: nn
+seeds: 3
+precision: double
+dataset: {name: adding, length: 10, eval_size: 50, test_size: 50}
+network: {layers: [{rnn: {units: 4, activation: linear}}, {dense: {units: 1}}]}
+loss: squared_error
+train: {optimizer: {name: sgd, stepsize: 1e3}, batch_size: 5, iterations: 6, stop: {nonfinite: false}}
+log: {every: 1, metrics: [test_loss]}
+variants:
+  bp: {algorithm: bp}
+claims:
+  - {id: c, text: t, measure: "SELECT last_mean FROM finals WHERE metric = 'test_loss'", expect: [0, 1e100]}
+"""
+        done = self.train("a.db", file=self.write("nan.yaml", text))
+        self.assertIn("test_loss nan", done.stderr)
+        self.assertNotIn("-nan", done.stderr)
+        self.assertEqual(self.sql("a.db", "SELECT DISTINCT state, step, last_test_loss FROM trials"), [("done", 6, None)])
+        self.assertEqual(self.sql("a.db", "SELECT count(*) FROM summaries WHERE last IS NULL AND last_finite > 0 AND last_step < 6"), [(3,)])
+        self.assertEqual(self.sql("a.db", "SELECT n, n_trials, last_mean, last_sd, last_median, last_min, last_max FROM finals"),
+                         [(0, 3, None, None, None, None, None)])
+        self.assertEqual(self.sql("a.db", "SELECT verdict, measured, note FROM claims"), [("undecided", None, "the measure gives no value")])
+        self.assertRegex(done.stdout, r"bp +test_loss +3 +0 +- ")
+        self.assertIn("no finite", self.call("compare", "nn:bp", "nn:bp", "--db", self.path("a.db"), status=2).stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
