@@ -1,7 +1,6 @@
 /* What a death by SIGKILL is said to be, by counters that rose or did not. */
 #include "../check_main.h"
 
-#include "base/err.h"
 #include "run/limits.h"
 #include <errno.h>
 #include <string.h>
@@ -53,8 +52,7 @@ END_TEST
 START_TEST(shortages)
 {
     char text[128];
-    ck_assert(err_is_shortage(EMFILE) && err_is_shortage(EAGAIN) && !err_is_shortage(ENOENT) &&
-              !err_is_shortage(0));
+    ck_assert(err_is_shortage(EMFILE) && err_is_shortage(EAGAIN) && !err_is_shortage(ENOENT) && !err_is_shortage(0));
     ck_assert_ptr_nonnull(strstr(limits_text(EMFILE, text, sizeof text), "ulimit -n"));
     ck_assert_ptr_nonnull(strstr(limits_text(EAGAIN, text, sizeof text), "too many processes"));
     ck_assert_uint_eq(limits_workers(3), 3);
