@@ -1,4 +1,5 @@
-/* One worker's end of the socket, played by the test: what its messages make of a trial, and what becomes of the trial when they stop. */
+/* One worker's end of the socket, played by the test: what its messages make of a trial, and what becomes of the trial
+ * when they stop. */
 #include "fixture.h"
 
 #include <sys/socket.h>
@@ -22,7 +23,12 @@ static void play_start(struct play *p)
     const struct pending pending = p->f.r.pending[p->f.r.next++];
     p->trial = pending.trial;
     row_of(&p->f, p->trial, p->key);
-    p->f.slot = (struct attempt){ .active = true, .worker = { .fd = ends[0] }, .pending = pending, .trial_id = p->trial, .budget = BUDGET, .loss = NAN };
+    p->f.slot = (struct attempt){ .active = true,
+                                  .worker = { .fd = ends[0] },
+                                  .pending = pending,
+                                  .trial_id = p->trial,
+                                  .budget = BUDGET,
+                                  .loss = NAN };
     memcpy(p->f.slot.key, p->key, sizeof p->key);
     p->f.r.n_active = 1;
 }
@@ -89,7 +95,8 @@ static void farewell(struct play *p, int code, int64_t step)
     frame_end(&p->out);
 }
 
-/* Sends what was said, cut into pieces of this many bytes (0: in one), then closes; the runner reads after each. Returns its last code. */
+/* Sends what was said, cut into pieces of this many bytes (0: in one), then closes; the runner reads after each.
+ * Returns its last code. */
 static int act(struct play *p, size_t piece, struct err *e)
 {
     int code = 0;
@@ -178,7 +185,8 @@ START_TEST(ends)
                 hello(&p, 0);
             farewell(&p, all[i].code, 7);
             const int code = act(&p, 0, &e);
-            ck_assert_int_eq(code, all[i].code == ERR_STORAGE ? ERR_STORAGE : 0); /* what cannot be kept stops the run */
+            ck_assert_int_eq(code,
+                             all[i].code == ERR_STORAGE ? ERR_STORAGE : 0); /* what cannot be kept stops the run */
             err_clear(&e);
             ck_assert(p.f.slot.ended);
             if (code == 0)

@@ -15,7 +15,8 @@ static bool absent(struct fixture *f, const char *newest, const char *previous)
     return checkpoints_absent(&f->r, &row);
 }
 
-/* Absent: names, but no file of either, here or in the other folder. A name that is not ours is refused where it is read, not taken for a loss. */
+/* Absent: names, but no file of either, here or in the other folder. A name that is not ours is refused where it is
+ * read, not taken for a loss. */
 START_TEST(what_is_absent)
 {
     struct fixture f;

@@ -20,7 +20,8 @@ static void end(struct fixture *f, int64_t trial, int64_t run, enum trial_state 
     must(store_end_run(f->r.store, &facts, &e), &e);
 }
 
-/* The first is done, the second diverged at step 3, the third was interrupted behind a checkpoint of step 4, the fourth failed. */
+/* The first is done, the second diverged at step 3, the third was interrupted behind a checkpoint of step 4, the fourth
+ * failed. */
 static void four_ends(struct fixture *f, int64_t ids[TRIALS])
 {
     struct err e = { 0 };
@@ -127,7 +128,8 @@ START_TEST(a_larger_budget)
     fixture_queue(&f);
     waits(&f, ids, "0 2+ 3", 30 + 26 + 30);
     fixture_end(&f);
-    fixture_begin(&f, "train.iterations=5", NULL, false); /* a smaller one is reached already; what is stopped goes on to it */
+    fixture_begin(&f, "train.iterations=5", NULL,
+                  false); /* a smaller one is reached already; what is stopped goes on to it */
     fixture_queue(&f);
     waits(&f, ids, "2+ 3", 1 + 5);
     fixture_end(&f);

@@ -1,4 +1,5 @@
-/* A runner without its loop: a plan of four short trials, two variants with two seeds, and a database in a folder of its own. */
+/* A runner without its loop: a plan of four short trials, two variants with two seeds, and a database in a folder of
+ * its own. */
 #ifndef TPRUN_TESTS_RUN_FIXTURE_H
 #define TPRUN_TESTS_RUN_FIXTURE_H
 
@@ -54,14 +55,24 @@ static inline void fixture_begin(struct fixture *f, const char *with, const char
 {
     struct err e = { 0 };
     const char *const paths[] = { f->file };
-    const struct plan_options options = { .code = "test 1", .keep = true, .n_overrides = with != NULL, .overrides = &with, .n_variants = variant != NULL,
+    const struct plan_options options = { .code = "test 1",
+                                          .keep = true,
+                                          .n_overrides = with != NULL,
+                                          .overrides = &with,
+                                          .n_variants = variant != NULL,
                                           .variants = &variant };
     must(plan_open(&f->plan, paths, 1, &options, &e), &e);
     f->options = (struct run_options){ .db = f->db, .code = "test 1", .force = force, .quiet = true, .jobs = 1 };
     f->result = (struct run_result){ 0 };
     f->slot = (struct attempt){ .active = false };
-    f->r = (struct runner){ .plan = &f->plan, .options = &f->options, .result = &f->result, .own = { .fd = -1 }, .other = { .fd = -1 },
-                            .n_slots = 1, .n_allowed = 1, .slots = &f->slot };
+    f->r = (struct runner){ .plan = &f->plan,
+                            .options = &f->options,
+                            .result = &f->result,
+                            .own = { .fd = -1 },
+                            .other = { .fd = -1 },
+                            .n_slots = 1,
+                            .n_allowed = 1,
+                            .slots = &f->slot };
     progress_init(&f->r.progress, false, false, true);
     must(store_open(&f->r.store, f->db, &e), &e);
     must(checkpoints_open(&f->r, &e), &e);
