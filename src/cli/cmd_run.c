@@ -102,7 +102,7 @@ static int print_study(struct query *q, const char *study, struct err *e)
                                    " WHERE u.trial_id IN (SELECT t.id FROM trial t JOIN study s ON s.id = t.study_id"
                                    "  AND s.generation = t.generation WHERE s.name = ?1) LIMIT 1";
     static const char shown[] =
-        "SELECT study, variant, cell, metric, n_trials, n_diverged, last_mean, last_sd, best_mean, best_sd FROM finals"
+        "SELECT study, variant, cell, metric, CASE WHEN n = n_trials THEN n_trials ELSE n || ' of ' || n_trials END, n_diverged, last_mean, last_sd, best_mean, best_sd FROM finals"
         " WHERE study = ?1 AND metric LIKE ?2"
         " ORDER BY variant, metric, CASE WHEN metric LIKE '%loss' THEN best_mean ELSE -best_mean END, cell";
     bool tested;

@@ -198,7 +198,7 @@ claims:
         self.assertEqual(self.sql("a.db", "SELECT n, n_trials, last_mean, last_sd, last_median, last_min, last_max FROM finals"),
                          [(0, 3, None, None, None, None, None)])
         self.assertEqual(self.sql("a.db", "SELECT verdict, measured, note FROM claims"), [("undecided", None, "the measure gives no value")])
-        self.assertRegex(done.stdout, r"bp +test_loss +3 +0 +- ")
+        self.assertRegex(done.stdout, r"bp +test_loss +0 of 3 +0 +- ")
         self.assertIn("no finite", self.call("compare", "nn:bp", "nn:bp", "--db", self.path("a.db"), status=2).stderr)
 
 
