@@ -1,7 +1,7 @@
 /* Memory by lifetime: everything of one command, one trial or one step is given back at once.
  *
- * An arena is a list of chunks. Allocations are zeroed and aligned to 64 bytes. arena_mark and arena_rewind make a step's
- * scratch out of a trial's arena: after the first step no chunk is added, so a step never calls malloc. */
+ * An arena is a list of chunks. Allocations are zeroed and aligned to 64 bytes. arena_mark and arena_rewind make a
+ * step's scratch out of a trial's arena: after the first step no chunk is added, so a step never calls malloc. */
 #ifndef TPRUN_BASE_ARENA_H
 #define TPRUN_BASE_ARENA_H
 
@@ -13,9 +13,11 @@ struct arena {
     struct arena_chunk *first, *current;
     size_t used;  /* bytes handed out, padding included, since arena_init or the last arena_rewind to its mark */
     size_t limit; /* bytes; 0 = none. An allocation beyond it returns NULL. */
-    /* A counting arena backs structs and text alone: numbers, entries of 4 or 8 bytes, have an address that must not be followed. */
+    /* A counting arena backs structs and text alone: numbers, entries of 4 or 8 bytes, have an address that must not be
+     * followed. */
     bool counting;
-    size_t numbers, doubles; /* bytes of `used` that are numbers, and those of them that are double whatever `real` is */
+    size_t numbers,
+        doubles; /* bytes of `used` that are numbers, and those of them that are double whatever `real` is */
 };
 struct arena_mark {
     struct arena_chunk *chunk;
@@ -35,7 +37,8 @@ char *arena_strdup(struct arena *a, const char *s);
 char *arena_strndup(struct arena *a, const char *s, size_t n);
 char *arena_printf(struct arena *a, const char *format, ...) __attribute__((format(printf, 2, 3)));
 struct arena_mark arena_mark(struct arena *a);
-/* Gives back what was allocated since the mark; chunks are kept for the next use. Memory is zeroed again on allocation. */
+/* Gives back what was allocated since the mark; chunks are kept for the next use. Memory is zeroed again on allocation.
+ */
 void arena_rewind(struct arena *a, struct arena_mark mark);
 void arena_finish(struct arena *a);
 

@@ -1,8 +1,8 @@
 /* Errors: what went wrong, where, and what the user can do.
  *
- * A function that can fail returns 0 or a negative code and fills a `struct err`. A user's mistake in a file is a positioned
- * diagnostic (err_at); several are collected, so that every mistake of a file is reported at once. A programmer's mistake is
- * an assert. */
+ * A function that can fail returns 0 or a negative code and fills a `struct err`. A user's mistake in a file is a
+ * positioned diagnostic (err_at); several are collected, so that every mistake of a file is reported at once. A
+ * programmer's mistake is an assert. */
 #ifndef TPRUN_BASE_ERR_H
 #define TPRUN_BASE_ERR_H
 
@@ -33,7 +33,8 @@ struct source {
     size_t length;
 };
 
-/* A place in a source. line and column count from 1 (columns in characters); line 0 means "no place". length: characters. */
+/* A place in a source. line and column count from 1 (columns in characters); line 0 means "no place". length:
+ * characters. */
 struct where {
     const struct source *source;
     size_t line, column, length;
@@ -58,12 +59,13 @@ struct err {
 
 #define ERR_MAX_MESSAGES 200
 
-/* Adds an unpositioned error and returns `code`. `errno` is not consulted: say strerror(errno) in the text where it helps. */
+/* Adds an unpositioned error and returns `code`. `errno` is not consulted: say strerror(errno) in the text where it
+ * helps. */
 int err_set(struct err *e, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 /* Adds a positioned error in a specification (code ERR_SPEC) and returns ERR_SPEC. */
 int err_at(struct err *e, struct where where, const char *format, ...) __attribute__((format(printf, 3, 4)));
-/* Adds an error about a key of a file, by a room that knows nothing of files: the text is "KEY: ...", and whoever has the file finds its
- * place by the message's key. Returns ERR_SPEC. */
+/* Adds an error about a key of a file, by a room that knows nothing of files: the text is "KEY: ...", and whoever has
+ * the file finds its place by the message's key. Returns ERR_SPEC. */
 int err_about(struct err *e, const char *key, const char *format, ...) __attribute__((format(printf, 3, 4)));
 /* Adds a note that belongs to the error before it. */
 void err_note(struct err *e, struct where where, const char *format, ...) __attribute__((format(printf, 3, 4)));
@@ -71,7 +73,8 @@ void err_note(struct err *e, struct where where, const char *format, ...) __attr
 void err_warn(struct err *e, struct where where, const char *format, ...) __attribute__((format(printf, 3, 4)));
 /* Moves the messages of `from` to the end of `to`; `from` is left empty. Returns to->code. */
 int err_move(struct err *to, struct err *from);
-/* Prints every message: place, level, text, the source line and a caret. Control bytes of the source are shown escaped. */
+/* Prints every message: place, level, text, the source line and a caret. Control bytes of the source are shown escaped.
+ */
 void err_print(const struct err *e, FILE *out, bool color);
 /* The text of the first error, or "" : for a database column or a one-line log. */
 const char *err_first(const struct err *e);
@@ -81,12 +84,12 @@ void err_clear(struct err *e);
  * 6 memory, 75 stopped. */
 int err_exit_status(int code);
 
-/* Whether the errno `reason` tells of a limit of the machine or the process that was met (memory, open files, processes),
- * which is ERR_MEMORY and not a mistake. */
+/* Whether the errno `reason` tells of a limit of the machine or the process that was met (memory, open files,
+ * processes), which is ERR_MEMORY and not a mistake. */
 bool err_is_shortage(int reason);
 
-/* Ends the program with the exit status of ERR_MEMORY: for small things, without which not even an error can be handed up.
- * What it leaves of its files is what a kill leaves. */
+/* Ends the program with the exit status of ERR_MEMORY: for small things, without which not even an error can be handed
+ * up. What it leaves of its files is what a kill leaves. */
 _Noreturn void err_no_memory(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 #define TRY(call)                                                                                                      \

@@ -1,5 +1,6 @@
-/* Framed records between a worker and the runner: u32 length, u8 type, payload, u32 CRC-32 of type and payload; little-endian.
- * A frame whose CRC is wrong or whose length is beyond FRAME_MAX is ERR_FORMAT; half a frame at the end of a stream is not a frame. */
+/* Framed records between a worker and the runner: u32 length, u8 type, payload, u32 CRC-32 of type and payload;
+ * little-endian. A frame whose CRC is wrong or whose length is beyond FRAME_MAX is ERR_FORMAT; half a frame at the end
+ * of a stream is not a frame. */
 #ifndef TPRUN_BASE_FRAME_H
 #define TPRUN_BASE_FRAME_H
 

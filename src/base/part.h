@@ -1,8 +1,8 @@
 /* Parts and options: how a layer, an optimizer, a dataset, a rule of credit assignment describes itself.
  *
- * A part is one const struct. Reading a file, checking ranges, `tprun list`, the JSON schema and the manual are all derived from it.
- * An option table describes a struct of C values: one row per field, closed by {0}. Tables nest (OPT_MAP), pick a part from
- * a registry (OPT_PART) and hold lists of parts (OPT_PARTS). */
+ * A part is one const struct. Reading a file, checking ranges, `tprun list`, the JSON schema and the manual are all
+ * derived from it. An option table describes a struct of C values: one row per field, closed by {0}. Tables nest
+ * (OPT_MAP), pick a part from a registry (OPT_PART) and hold lists of parts (OPT_PARTS). */
 #ifndef TPRUN_BASE_PART_H
 #define TPRUN_BASE_PART_H
 
@@ -14,20 +14,21 @@ struct option;
 
 /* First member of every *_def struct. */
 struct part {
-    const char *name; /* as written in a file */
-    const char *help; /* one sentence */
-    const char *ref;  /* "Roulet 2022, Eq. (2)", or NULL */
+    const char *name;             /* as written in a file */
+    const char *help;             /* one sentence */
+    const char *ref;              /* "Roulet 2022, Eq. (2)", or NULL */
     const struct option *options; /* or NULL for none */
     size_t opts_size;             /* bytes of the struct that `options` describes */
     size_t state_size;            /* bytes of run-time state, allocated by the caller in the trial's arena */
     unsigned needs, gives;        /* capabilities: bits of enum capability */
 };
 
-/* What a part offers to others. The names are used in messages: "'difference' needs a mapping that applies to targets". */
+/* What a part offers to others. The names are used in messages: "'difference' needs a mapping that applies to targets".
+ */
 enum capability {
-    GIVES_APPLY = 1u << 0, /* mapping: g_k(t) */
-    GIVES_JVP = 1u << 1,   /* mapping: a linear map of displacements */
-    GIVES_TRAIN = 1u << 2, /* mapping: has parameters that a feedback loss trains */
+    GIVES_APPLY = 1u << 0,    /* mapping: g_k(t) */
+    GIVES_JVP = 1u << 1,      /* mapping: a linear map of displacements */
+    GIVES_TRAIN = 1u << 2,    /* mapping: has parameters that a feedback loss trains */
     GIVES_SEQUENCE = 1u << 5, /* layer: reads a sequence and carries a state */
     GIVES_DIRECT = 1u << 6    /* mapping: can read the last target directly, past the layers between */
 };
@@ -70,7 +71,8 @@ enum option_type {
     OPT_TEXT,  /* const char *: any string, or one of `names`; NULL when absent */
     OPT_MAP,   /* a struct described by `table`, at `offset`; absent means all its defaults */
     OPT_PART,  /* struct chosen, from `registry`: "name" or {name: ..., option: ...} */
-    OPT_PARTS, /* struct chosen_list: a list of one-key maps {name: {options}} or names, each with optional `repeat: N` */
+    OPT_PARTS, /* struct chosen_list: a list of one-key maps {name: {options}} or names, each with optional `repeat: N`
+                */
     OPT_NAMES, /* struct names: a list of strings: any, of `names`, or names of parts of `registry` */
     OPT_REALS  /* struct reals: a number or a list of numbers */
 };
@@ -82,9 +84,9 @@ enum option_flags {
     OPTION_NULLABLE = 1u << 3,  /* absent stays absent: {NULL}, or `dflt` where there is one. The canonical form leaves
                                    out what is absent or as `dflt` says: an option that is added later is nullable, so
                                    that the identity of older trials stays (tests/trial/check_key.c) */
-    OPTION_PLAIN = 1u << 4,     /* the canonical form is the short one where that says it all: OPT_PART its name where no
-                                   option is printed, OPT_REALS one number instead of a list of one */
-    OPTION_WHOLE = 1u << 5      /* OPT_REALS: integers */
+    OPTION_PLAIN = 1u << 4, /* the canonical form is the short one where that says it all: OPT_PART its name where no
+                               option is printed, OPT_REALS one number instead of a list of one */
+    OPTION_WHOLE = 1u << 5  /* OPT_REALS: integers */
 };
 
 /* The row of this name, or NULL. */
@@ -93,15 +95,16 @@ const struct option *option_find(const struct option *table, const char *name);
 struct option {
     const char *name;
     enum option_type type;
-    size_t offset;       /* of the field in the struct described */
-    const char *dflt;    /* as it would be written in a file; NULL with OPTION_REQUIRED or OPTION_NULLABLE */
-    double min, max;     /* OPT_INT, OPT_REAL, OPT_REALS; both 0 = unbounded */
+    size_t offset;    /* of the field in the struct described */
+    const char *dflt; /* as it would be written in a file; NULL with OPTION_REQUIRED or OPTION_NULLABLE */
+    double min, max;  /* OPT_INT, OPT_REAL, OPT_REALS; both 0 = unbounded */
     unsigned flags;
-    const char *help;    /* one sentence with unit and meaning */
-    const char *const *names;       /* OPT_ENUM: closed by NULL; OPT_TEXT, OPT_NAMES: the words allowed, or NULL for any */
-    const struct option *table;     /* OPT_MAP */
-    const struct registry *registry; /* OPT_PART, OPT_PARTS; OPT_NAMES: or NULL */
-    const char *const (*elsewhere)[2]; /* OPT_ENUM, OPT_PART: words that belong to another key, and where to; closed by {NULL}; or NULL */
+    const char *help;           /* one sentence with unit and meaning */
+    const char *const *names;   /* OPT_ENUM: closed by NULL; OPT_TEXT, OPT_NAMES: the words allowed, or NULL for any */
+    const struct option *table; /* OPT_MAP */
+    const struct registry *registry;   /* OPT_PART, OPT_PARTS; OPT_NAMES: or NULL */
+    const char *const (*elsewhere)[2]; /* OPT_ENUM, OPT_PART: words that belong to another key, and where to; closed by
+                                          {NULL}; or NULL */
 };
 
 #endif

@@ -38,7 +38,8 @@ void rng_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4
 void rng_words(const struct rng *r, uint64_t block, size_t n, uint32_t *out)
 {
     assert(n % 4 == 0);
-    uint32_t *restrict const out0 = out, *restrict const out1 = out + n / 4, *restrict const out2 = out + n / 2, *restrict const out3 = out + n / 4 * 3;
+    uint32_t *restrict const out0 = out, *restrict const out1 = out + n / 4, *restrict const out2 = out + n / 2,
+                             *restrict const out3 = out + n / 4 * 3;
     const uint32_t item0 = r->counter[2], item1 = r->counter[3], key0 = r->key[0], key1 = r->key[1];
     for (size_t i = 0; i < n / 4; i++) {
         uint32_t c[4] = { (uint32_t)(block + i), (uint32_t)((block + i) >> 32), item0, item1 };

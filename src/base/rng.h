@@ -1,6 +1,6 @@
-/* Counter-based random numbers: Philox4x32-10 (Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy as 1, 2, 3",
- * SC 2011). A draw is a pure function of (seed, stream name, item, position): nothing has to be saved to resume, and two variants
- * with one seed see the same data, noise and initial weights. */
+/* Counter-based random numbers: Philox4x32-10 (Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy as 1, 2,
+ * 3", SC 2011). A draw is a pure function of (seed, stream name, item, position): nothing has to be saved to resume,
+ * and two variants with one seed see the same data, noise and initial weights. */
 #ifndef TPRUN_BASE_RNG_H
 #define TPRUN_BASE_RNG_H
 
@@ -25,8 +25,8 @@ double rng_uniform(struct rng *r);
 uint32_t rng_below(struct rng *r, uint32_t n);
 /* Standard normal (Box-Muller on two uniforms); many at once: math/normal.h. */
 double rng_normal(struct rng *r);
-/* n words (a multiple of 4) of r's present item, from block `block` of four on, for filling arrays: the first words of all blocks, then the second ones, and
- * so on. r does not move. */
+/* n words (a multiple of 4) of r's present item, from block `block` of four on, for filling arrays: the first words of
+ * all blocks, then the second ones, and so on. r does not move. */
 void rng_words(const struct rng *r, uint64_t block, size_t n, uint32_t *out);
 /* Philox itself, for tests against the published vectors. */
 void rng_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);

@@ -211,8 +211,8 @@ static int read_prefix(const unsigned char bytes[PREFIX], uint64_t n, uint64_t *
         return refuse(e, file, NULL, "%" PRIu64 " bytes are too few for a safetensors file", n);
     memcpy(length, bytes, PREFIX);
     if (*length > n - PREFIX || *length > MAX_HEADER)
-        return refuse(e, file, NULL, "the header claims %" PRIu64 " bytes, of %" PRIu64 " (at most %" PRIu64 ")", *length,
-                      n - PREFIX, MAX_HEADER);
+        return refuse(e, file, NULL, "the header claims %" PRIu64 " bytes, of %" PRIu64 " (at most %" PRIu64 ")",
+                      *length, n - PREFIX, MAX_HEADER);
     return *length ? 0 : refuse(e, file, NULL, "the header is not a JSON object");
 }
 
@@ -262,12 +262,13 @@ static int check_sum(const void *bytes, size_t n, const char *sha256, const char
     char hex[65];
     hash_bytes_hex(bytes, n, hex);
     if (strcmp(hex, sha256) != 0)
-        return err_set(e, ERR_FORMAT, "%s: SHA-256 is %.16s..., the database says %.16s...: the file is damaged", path, hex,
-                       sha256);
+        return err_set(e, ERR_FORMAT, "%s: SHA-256 is %.16s..., the database says %.16s...: the file is damaged", path,
+                       hex, sha256);
     return 0;
 }
 
-/* The size, and of a large file the first bytes, are checked before memory is taken; a file that grows or shrinks meanwhile is refused. */
+/* The size, and of a large file the first bytes, are checked before memory is taken; a file that grows or shrinks
+ * meanwhile is refused. */
 static int load(struct safetensors *f, int fd, uint64_t size, const char *sha256, const char *path, struct err *e)
 {
     unsigned char prefix[PREFIX];
@@ -293,8 +294,8 @@ static int load(struct safetensors *f, int fd, uint64_t size, const char *sha256
     return read_file(f, n, path, e);
 }
 
-int safetensors_read(struct safetensors *f, int fd, uint64_t size, size_t max_bytes, const char *sha256, const char *path,
-                     struct err *e)
+int safetensors_read(struct safetensors *f, int fd, uint64_t size, size_t max_bytes, const char *sha256,
+                     const char *path, struct err *e)
 {
     *f = (struct safetensors){ 0 };
     if (size > max_bytes)

@@ -1,4 +1,5 @@
-/* Where a trial's records go: to the parent over a socket, or into a list in a test. The trial never learns what a database is. */
+/* Where a trial's records go: to the parent over a socket, or into a list in a test. The trial never learns what a
+ * database is. */
 #ifndef TPRUN_BASE_SINK_H
 #define TPRUN_BASE_SINK_H
 

@@ -29,13 +29,16 @@ struct command {
     const struct cli_option *own;           /* fills the command's own struct; or NULL */
     size_t own_size;
     size_t min_arguments, max_arguments; /* SIZE_MAX = any number */
-    /* Returns the exit status; prints its own errors with cli_fail. own: own_size bytes, zero but for what was given. */
+    /* Returns the exit status; prints its own errors with cli_fail. own: own_size bytes, zero but for what was given.
+     */
     int (*run)(const struct cli *c, const void *own);
 };
 /* Each is src/cli/cmd_NAME.c; the first is the one that a file alone means. */
+/* clang-format off */
 #define COMMANDS(X)                                                                                                    \
     X(run) X(plan) X(ls) X(show) X(claims) X(compare) X(plot) X(report) X(export) X(sql) X(list) X(schema) X(probe)        \
     X(verify) X(digest) X(fetch)
+/* clang-format on */
 #define EXTERN(name) extern const struct command command_##name;
 COMMANDS(EXTERN)
 #undef EXTERN
@@ -62,7 +65,8 @@ enum query_format cli_format(const struct cli *c, enum query_format otherwise);
 /* Prints the rows of one SELECT in the format asked for, with text arguments. */
 int cli_select(const struct cli *c, struct query *q, const char *sql, const char *const *arguments, size_t n,
                struct err *e);
-/* Whether a name can be the first digits of a trial's key, and the trial that it names: none or several are an error. */
+/* Whether a name can be the first digits of a trial's key, and the trial that it names: none or several are an error.
+ */
 bool cli_is_key(const char *name);
 int cli_find_trial(const struct cli *c, struct query *q, const char *key, int64_t *id, struct err *e);
 /* What the shared options and the environment (TPRUN_STALL_SECONDS) say of a run. */

@@ -11,11 +11,13 @@ struct export_options {
 };
 static const struct cli_option options[] = {
     { "trials", 0, CLI_FLAG, NULL, offsetof(struct export_options, trials), .help = "a row for each trial (default)" },
-    { "metrics", 0, CLI_FLAG, NULL, offsetof(struct export_options, metrics), .help = "a row for each value of a metric" },
+    { "metrics", 0, CLI_FLAG, NULL, offsetof(struct export_options, metrics),
+      .help = "a row for each value of a metric" },
     { "params", 0, CLI_FLAG, NULL, offsetof(struct export_options, params),
       .help = "a row for each value of a trial's configuration" },
     { "output", 'o', CLI_TEXT, "FILE", offsetof(struct export_options, output), .help = "weights: the file to write" },
-    { "force", 'f', CLI_FLAG, NULL, offsetof(struct export_options, force), .help = "weights: write over a file that exists" },
+    { "force", 'f', CLI_FLAG, NULL, offsetof(struct export_options, force),
+      .help = "weights: write over a file that exists" },
     { 0 },
 };
 
@@ -69,7 +71,9 @@ static int export_weights(const struct cli *c, const struct export_options *o, s
 static int check_arguments(const struct cli *c, const struct export_options *o, bool weights, struct err *e)
 {
     if (c->arguments.n == 1 && o->output && !strcmp(c->arguments.items[0], "weights"))
-        return err_set(e, ERR_USAGE, "export weights needs a trial, by at least 4 digits of its key (`tprun ls STUDY`): tprun export weights KEY --output FILE");
+        return err_set(e, ERR_USAGE,
+                       "export weights needs a trial, by at least 4 digits of its key (`tprun ls STUDY`): tprun export "
+                       "weights KEY --output FILE");
     if (c->arguments.n == 2 && !weights)
         return err_set(e, ERR_USAGE, "usage: tprun export STUDY, or tprun export weights KEY --output FILE");
     if (!weights && (o->output || o->force))

@@ -61,7 +61,8 @@ static const char *destination(const char *to, const struct image_set *set, stru
     return home ? arena_printf(a, "%s/tprun/%s", home, set->folders[0]) : NULL;
 }
 
-static int fetch_named(const struct cli *c, const struct fetch_choice *choice, const char *name, struct arena *a, struct err *e)
+static int fetch_named(const struct cli *c, const struct fetch_choice *choice, const char *name, struct arena *a,
+                       struct err *e)
 {
     const struct image_set *set = find_set(name, e);
     if (!set)

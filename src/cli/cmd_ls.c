@@ -1,17 +1,19 @@
 #include "cli/cli.h"
 
-static const char studies[] = "SELECT s.name AS study, count(t.id) AS trials, sum(t.state = 'done') AS done, "
-                              "sum(t.state = 'diverged') AS diverged,"
-                              " sum(t.state = 'failed') AS failed, sum(t.state = 'running') AS running,"
-                              " sum(t.state IN ('queued', 'interrupted')) AS waiting,"
-                              " (SELECT count(*) FROM trial o WHERE o.study_id = s.id AND o.generation <> s.generation) AS others,"
-                              " s.title"
-                              " FROM study s LEFT JOIN trial t ON t.study_id = s.id AND t.generation = s.generation"
-                              " GROUP BY s.id ORDER BY s.name";
+static const char studies[] =
+    "SELECT s.name AS study, count(t.id) AS trials, sum(t.state = 'done') AS done, "
+    "sum(t.state = 'diverged') AS diverged,"
+    " sum(t.state = 'failed') AS failed, sum(t.state = 'running') AS running,"
+    " sum(t.state IN ('queued', 'interrupted')) AS waiting,"
+    " (SELECT count(*) FROM trial o WHERE o.study_id = s.id AND o.generation <> s.generation) AS others,"
+    " s.title"
+    " FROM study s LEFT JOIN trial t ON t.study_id = s.id AND t.generation = s.generation"
+    " GROUP BY s.id ORDER BY s.name";
 static const char trials[] =
     "SELECT substr(key, 1, 8) AS \"key\", variant, cell, seed, state, step, budget, wall_s, last_test_loss, "
     "last_test_accuracy,"
-    " best_test_accuracy, generation, current, reason FROM all_trials WHERE study = ?1 ORDER BY current DESC, variant, cell, seed";
+    " best_test_accuracy, generation, current, reason FROM all_trials WHERE study = ?1 ORDER BY current DESC, variant, "
+    "cell, seed";
 
 static int run(const struct cli *c, const void *own)
 {

@@ -34,7 +34,7 @@ struct ended {
     struct ended_trial {
         char key[65];
         int64_t step; /* a diverged one stays so: INT64_MAX */
-    } *items;
+    } * items;
 };
 
 static int add_ended(void *self, int n, const char *const *values)
@@ -59,11 +59,12 @@ static int read_ended(struct query *q, const char *study, const char *variant, s
 {
     const char *const arguments[] = { study, variant };
     return !q ? 0
-              : query_rows(q,
-                           "SELECT t.key, CASE t.state WHEN 'diverged' THEN 9223372036854775807 ELSE t.step END FROM trial t"
-                           " JOIN study s ON s.id = t.study_id WHERE s.name = ?1 AND t.variant = ?2"
-                           " AND t.state IN ('done', 'diverged') ORDER BY t.key",
-                           arguments, 2, add_ended, x, e);
+              : query_rows(
+                    q,
+                    "SELECT t.key, CASE t.state WHEN 'diverged' THEN 9223372036854775807 ELSE t.step END FROM trial t"
+                    " JOIN study s ON s.id = t.study_id WHERE s.name = ?1 AND t.variant = ?2"
+                    " AND t.state IN ('done', 'diverged') ORDER BY t.key",
+                    arguments, 2, add_ended, x, e);
 }
 
 static int compare_key(const void *key, const void *trial)
@@ -229,8 +230,8 @@ static int print_variant(const struct cli *c, struct plan *p, size_t study, size
     return code;
 }
 
-static int print_study(const struct cli *c, struct plan *p, size_t study, int64_t jobs, struct query *q, struct text *seen,
-                       double rates[2], struct err *e)
+static int print_study(const struct cli *c, struct plan *p, size_t study, int64_t jobs, struct query *q,
+                       struct text *seen, double rates[2], struct err *e)
 {
     const struct plan_study *s = &p->studies[study];
     double seconds = 0;

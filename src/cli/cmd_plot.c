@@ -35,7 +35,8 @@ static const struct cli_option options[] = {
     { "heatmap", 0, CLI_FLAG, NULL, offsetof(struct plot_choice, heatmap), .help = "a heatmap and nothing else" },
     { "filters", 0, CLI_FLAG, NULL, offsetof(struct plot_choice, filters),
       .help = "the first layer's weights of one trial as images (PNG)" },
-    { "winners", 0, CLI_FLAG, NULL, offsetof(struct plot_choice, winners), .help = "a map of winners and nothing else" },
+    { "winners", 0, CLI_FLAG, NULL, offsetof(struct plot_choice, winners),
+      .help = "a map of winners and nothing else" },
     { "x", 0, CLI_TEXT, "KEY", offsetof(struct plot_choice, x),
       .help = "the swept key along a map of winners; its last words do" },
     { "y", 0, CLI_TEXT, "KEY", offsetof(struct plot_choice, y), .help = "the swept key up a map of winners" },
@@ -50,9 +51,11 @@ static int plot_filters(const struct cli *c, const struct plot_choice *o, struct
     struct weights w = { 0 };
     struct text png = { 0 };
     struct filter_figures f;
-    if (o->metrics.n || o->variants.n || o->cell || o->heatmap || o->log || o->bars || o->layers || o->layer.given || o->step.given ||
-        o->rolling.value)
-        return err_set(e, ERR_USAGE, "--metric, --layer, --variant, --cell, --bars, --heatmap, --log and the like are about a study; --filters draws one trial");
+    if (o->metrics.n || o->variants.n || o->cell || o->heatmap || o->log || o->bars || o->layers || o->layer.given ||
+        o->step.given || o->rolling.value)
+        return err_set(e, ERR_USAGE,
+                       "--metric, --layer, --variant, --cell, --bars, --heatmap, --log and the like are about a study; "
+                       "--filters draws one trial");
     if (!o->output || !strcmp(o->output, "-"))
         return err_set(e, ERR_USAGE, "plot --filters needs a file to write: --output FILE.png");
     const char *ending = strrchr(o->output, '.');
@@ -61,14 +64,15 @@ static int plot_filters(const struct cli *c, const struct plot_choice *o, struct
     int code = weights_open(&w, c, c->arguments.items[0], e);
     const struct tensor *t = code == 0 ? safetensors_find(&w.file, "layers.0.weight") : NULL;
     if (code == 0 && !t)
-        code = err_set(e, ERR_USAGE, "trial %s has no layers.0.weight: its first layer is not dense", c->arguments.items[0]);
+        code = err_set(e, ERR_USAGE, "trial %s has no layers.0.weight: its first layer is not dense",
+                       c->arguments.items[0]);
     if (code == 0)
         code = filters_draw(t, &png, &f, e);
     if (code == 0)
         code = output_write(o->output, &png, e);
     if (code == 0)
-        printf("%zu filters of %zu x %zu; medians: smoothness %.3f, localisation %.3f, kurtosis %.2f\n", f.n, f.side, f.side, f.smoothness,
-               f.localisation, f.kurtosis);
+        printf("%zu filters of %zu x %zu; medians: smoothness %.3f, localisation %.3f, kurtosis %.2f\n", f.n, f.side,
+               f.side, f.smoothness, f.localisation, f.kurtosis);
     text_free(&png);
     weights_close(&w);
     return code;

@@ -18,7 +18,8 @@ struct run_choice {
 static const struct cli_option options[] = {
     { "jobs", 'j', CLI_INT, "N", offsetof(struct run_choice, jobs), 1, 1024,
       .help = "trials trained at once (default: one for each processor)" },
-    { "dry-run", 'n', CLI_FLAG, NULL, offsetof(struct run_choice, dry_run), .help = "show what would be done, as `tprun plan`" },
+    { "dry-run", 'n', CLI_FLAG, NULL, offsetof(struct run_choice, dry_run),
+      .help = "show what would be done, as `tprun plan`" },
     { "force", 'f', CLI_FLAG, NULL, offsetof(struct run_choice, force),
       .help = "forget what is recorded of these trials and train them again" },
     { "keep-going", 'k', CLI_NO_FLAG, NULL, offsetof(struct run_choice, fail_fast),
@@ -28,7 +29,8 @@ static const struct cli_option options[] = {
       .help = "address space of a worker: 500M, 2G" },
     { "stall-seconds", 0, CLI_SECONDS, "SECONDS", offsetof(struct run_choice, stall_seconds),
       .help = "end a worker that is silent for so long (default 300, or $TPRUN_STALL_SECONDS)" },
-    { "no-progress", 0, CLI_FLAG, NULL, offsetof(struct run_choice, no_progress), .help = "no live lines on a terminal" },
+    { "no-progress", 0, CLI_FLAG, NULL, offsetof(struct run_choice, no_progress),
+      .help = "no live lines on a terminal" },
     { 0 },
 };
 /* -o is an output of any kind: here the database. */
@@ -77,9 +79,11 @@ static int print_row(void *self, int n, const char *const *v)
 /* The trials of the places of study ?1, one-offs, in the columns of a study's table. */
 static const char one_offs[] =
     "SELECT s.name AS study, t.variant, t.cell, k.name AS metric, count(*) AS n_trials,"
-    " sum(t.state = 'diverged') AS n_diverged, avg(CASE WHEN u.last_step = u.end_step THEN u.last END) AS last_mean, NULL AS last_sd, avg(u.best) AS best_mean,"
+    " sum(t.state = 'diverged') AS n_diverged, avg(CASE WHEN u.last_step = u.end_step THEN u.last END) AS last_mean, "
+    "NULL AS last_sd, avg(u.best) AS best_mean,"
     " NULL AS best_sd"
-    " FROM study s JOIN (SELECT DISTINCT study_id, trial_id FROM place) p ON p.study_id = s.id JOIN trial t ON t.id = p.trial_id"
+    " FROM study s JOIN (SELECT DISTINCT study_id, trial_id FROM place) p ON p.study_id = s.id JOIN trial t ON t.id = "
+    "p.trial_id"
     " JOIN summary u ON u.trial_id = t.id JOIN metric_key k ON k.id = u.key_id"
     " WHERE s.name = ?1 AND (k.name LIKE 'test_%' OR (k.name = 'train_loss' AND NOT EXISTS"
     "  (SELECT 1 FROM place o JOIN summary v ON v.trial_id = o.trial_id JOIN metric_key w ON w.id = v.key_id"
@@ -96,13 +100,15 @@ static const char rows[] =
 
 static int print_study(struct query *q, const char *study, struct err *e)
 {
-    /* Which metrics are shown is asked first: a plain LIKE reaches the tables below the view, an OR with EXISTS would make
-     * all groups of all metrics. */
-    static const char any_test[] = "SELECT 1 FROM summary u JOIN metric_key k ON k.id = u.key_id AND k.name LIKE 'test_%'"
-                                   " WHERE u.trial_id IN (SELECT t.id FROM trial t JOIN study s ON s.id = t.study_id"
-                                   "  AND s.generation = t.generation WHERE s.name = ?1) LIMIT 1";
+    /* Which metrics are shown is asked first: a plain LIKE reaches the tables below the view, an OR with EXISTS would
+     * make all groups of all metrics. */
+    static const char any_test[] =
+        "SELECT 1 FROM summary u JOIN metric_key k ON k.id = u.key_id AND k.name LIKE 'test_%'"
+        " WHERE u.trial_id IN (SELECT t.id FROM trial t JOIN study s ON s.id = t.study_id"
+        "  AND s.generation = t.generation WHERE s.name = ?1) LIMIT 1";
     static const char shown[] =
-        "SELECT study, variant, cell, metric, CASE WHEN n = n_trials THEN n_trials ELSE n || ' of ' || n_trials END, n_diverged, last_mean, last_sd, best_mean, best_sd FROM finals"
+        "SELECT study, variant, cell, metric, CASE WHEN n = n_trials THEN n_trials ELSE n || ' of ' || n_trials END, "
+        "n_diverged, last_mean, last_sd, best_mean, best_sd FROM finals"
         " WHERE study = ?1 AND metric LIKE ?2"
         " ORDER BY variant, metric, CASE WHEN metric LIKE '%loss' THEN best_mean ELSE -best_mean END, cell";
     bool tested;
@@ -165,7 +171,8 @@ static int print_results(const struct cli *c, const struct plan *p, struct err *
         code = one_off ? print_one_offs(q, names[i], e) : print_study(q, names[i], e);
     }
     if (code == 0 && c->format)
-        code = query_print_each(q, p->studies[0].one_off ? one_offs : rows, names, p->n_studies, cli_format(c, FORMAT_TABLE), stdout, e);
+        code = query_print_each(q, p->studies[0].one_off ? one_offs : rows, names, p->n_studies,
+                                cli_format(c, FORMAT_TABLE), stdout, e);
     free(names);
     query_close(q);
     if (code == 0 && !c->format)
@@ -277,7 +284,8 @@ const struct command command_run = {
     .help = "SPEC is a YAML file or a folder of them. Trials that are finished in the database are\n"
             "skipped, interrupted ones continue from their checkpoint. SIGINT, SIGTERM and SIGUSR1\n"
             "stop at a checkpoint (exit status 75), a second one at once; SIGHUP makes a checkpoint.\n",
-    .shared = (const struct cli_option *const[]){ cli_database, database, cli_formats, cli_spec, cli_checkpoints, cli_limits, NULL },
+    .shared = (const struct cli_option *const[]){ cli_database, database, cli_formats, cli_spec, cli_checkpoints,
+                                                  cli_limits, NULL },
     .own = options,
     .own_size = sizeof(struct run_choice),
     .min_arguments = 1,

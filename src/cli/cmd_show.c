@@ -27,15 +27,17 @@ static const struct query_section of_trial[] = {
     { "trial", "SELECT substr(key, 1, 16) AS \"key\", study, variant, cell, seed, state, step, budget, wall_s, "
                "diverged_step, diverged_layer,"
                " diverged_tensor, reason, current FROM all_trials WHERE trial_id = CAST(?1 AS INTEGER)" },
-    { "parameters",
-      "SELECT param AS \"key\", coalesce(text, num) AS value, swept FROM all_params WHERE trial_id = CAST(?1 AS INTEGER) ORDER BY param" },
+    { "parameters", "SELECT param AS \"key\", coalesce(text, num) AS value, swept FROM all_params WHERE trial_id = "
+                    "CAST(?1 AS INTEGER) ORDER BY param" },
     { "metrics",
-      "SELECT k.name AS metric, u.n, u.first, CASE WHEN u.last_step = u.end_step THEN u.last END AS last, u.last AS last_finite, u.last_step, u.best, u.best_step, u.min, u.max, u.auc, "
+      "SELECT k.name AS metric, u.n, u.first, CASE WHEN u.last_step = u.end_step THEN u.last END AS last, u.last AS "
+      "last_finite, u.last_step, u.best, u.best_step, u.min, u.max, u.auc, "
       "u.n_nonfinite"
       " FROM summary u JOIN metric_key k ON k.id = u.key_id WHERE u.trial_id = CAST(?1 AS INTEGER) ORDER BY k.name" },
-    { "layer_metrics", "SELECT k.name AS metric, l.layer, count(*) AS n, max(l.step) AS last_step, l.value AS last, l.nonfinite"
-                           " FROM layer_metric l JOIN metric_key k ON k.id = l.key_id WHERE l.trial_id = CAST(?1 AS INTEGER)"
-                           " GROUP BY k.name, l.layer ORDER BY k.name, l.layer" },
+    { "layer_metrics",
+      "SELECT k.name AS metric, l.layer, count(*) AS n, max(l.step) AS last_step, l.value AS last, l.nonfinite"
+      " FROM layer_metric l JOIN metric_key k ON k.id = l.key_id WHERE l.trial_id = CAST(?1 AS INTEGER)"
+      " GROUP BY k.name, l.layer ORDER BY k.name, l.layer" },
     { "runs", "SELECT r.id, r.state, r.from_step, r.reason, r.kernel, (r.ended_ms - r.started_ms) / 1000.0 AS seconds, "
               "h.description AS host"
               " FROM run r JOIN host h ON h.id = r.host_id WHERE r.trial_id = CAST(?1 AS INTEGER) ORDER BY r.id" },

@@ -74,10 +74,12 @@ int cli_find_trial(const struct cli *c, struct query *q, const char *key, int64_
 int cli_run_options(const struct cli *c, struct run_options *o, struct err *e)
 {
     const char *stall = getenv("TPRUN_STALL_SECONDS");
-    *o = (struct run_options){
-        .db = c->db, .code = cli_code, .quiet = c->quiet, .color = c->color_err, .verbose = c->verbose,
-        .checkpoints = c->checkpoints,
-        .limits = c->limits
-    };
+    *o = (struct run_options){ .db = c->db,
+                               .code = cli_code,
+                               .quiet = c->quiet,
+                               .color = c->color_err,
+                               .verbose = c->verbose,
+                               .checkpoints = c->checkpoints,
+                               .limits = c->limits };
     return stall ? option_seconds(stall, "TPRUN_STALL_SECONDS", &o->stall_seconds, e) : 0;
 }

@@ -1,4 +1,5 @@
-/* Options of the command line as rows of a table: what is given fills a field of a struct, as base/part.h does for files. */
+/* Options of the command line as rows of a table: what is given fills a field of a struct, as base/part.h does for
+ * files. */
 #ifndef TPRUN_CLI_OPTIONS_H
 #define TPRUN_CLI_OPTIONS_H
 
@@ -33,14 +34,15 @@ struct cli_option {
     const char *name;
     char letter; /* 0 = no short form */
     enum cli_type type;
-    const char *value; /* as --help prints it; NULL for CLI_FLAG, CLI_NO_FLAG, CLI_MORE */
-    size_t offset;     /* of the field */
-    int64_t min, max;  /* CLI_INT */
+    const char *value;        /* as --help prints it; NULL for CLI_FLAG, CLI_NO_FLAG, CLI_MORE */
+    size_t offset;            /* of the field */
+    int64_t min, max;         /* CLI_INT */
     const char *const *words; /* CLI_WORD, closed by NULL */
     const char *help;
 };
 
-/* Sets the field of a struct that an option is about. Errors: ERR_USAGE naming the option, the value, what is allowed. */
+/* Sets the field of a struct that an option is about. Errors: ERR_USAGE naming the option, the value, what is allowed.
+ */
 int option_set(const struct cli_option *o, void *fields, const char *value, struct err *e);
 /* A positive number of seconds; name: of the option or the variable it comes from. */
 int option_seconds(const char *text, const char *name, double *seconds, struct err *e);

@@ -40,10 +40,12 @@ const struct cli_option cli_checkpoints[] = {
     { 0 },
 };
 const struct cli_option cli_spec[] = {
-    { "profile", 0, CLI_TEXT, "NAME", offsetof(struct cli, profile), .help = "lay the profile NAME of the file over it" },
+    { "profile", 0, CLI_TEXT, "NAME", offsetof(struct cli, profile),
+      .help = "lay the profile NAME of the file over it" },
     { "set", 'S', CLI_LIST, "KEY=VALUE", offsetof(struct cli, overrides),
       .help = "replace a value of the file; KEY=VALUE alone does the same" },
-    { "variant", 0, CLI_LIST, "NAME", offsetof(struct cli, variants), .help = "only this variant (may be given again)" },
+    { "variant", 0, CLI_LIST, "NAME", offsetof(struct cli, variants),
+      .help = "only this variant (may be given again)" },
     { "yes", 'y', CLI_FLAG, NULL, offsetof(struct cli, yes), .help = "more than 100,000 trials are meant" },
     { 0 },
 };

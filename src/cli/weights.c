@@ -6,11 +6,11 @@
 
 enum { N_COLUMNS = 9 };
 
-static const char newest[] =
-    "SELECT t.study, t.variant, t.cell, t.seed, t.\"key\", "
-    "(SELECT p.text FROM all_params p WHERE p.trial_id = t.trial_id AND p.param = 'precision'), c.step, c.path, c.sha256 FROM all_trials t "
-    "LEFT JOIN checkpoint c ON c.trial_id = t.trial_id "
-    "WHERE t.trial_id = CAST(?1 AS INTEGER) ORDER BY c.id DESC LIMIT 1";
+static const char newest[] = "SELECT t.study, t.variant, t.cell, t.seed, t.\"key\", "
+                             "(SELECT p.text FROM all_params p WHERE p.trial_id = t.trial_id AND p.param = "
+                             "'precision'), c.step, c.path, c.sha256 FROM all_trials t "
+                             "LEFT JOIN checkpoint c ON c.trial_id = t.trial_id "
+                             "WHERE t.trial_id = CAST(?1 AS INTEGER) ORDER BY c.id DESC LIMIT 1";
 
 static int keep(void *self, int n, const char *const *values)
 {

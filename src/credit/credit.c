@@ -31,7 +31,8 @@ double reduction_factor(int reduction, size_t rows, size_t units, double target_
 
 /* The registries: a new part is one extern and one word here. */
 #define TARGETS(X) X(target_gradient)
-#define MAPPINGS(X) X(mapping_adjoint) X(mapping_inverse) X(mapping_learned) X(mapping_fixed) X(mapping_pinv) X(mapping_encoder)
+#define MAPPINGS(X)                                                                                                    \
+    X(mapping_adjoint) X(mapping_inverse) X(mapping_learned) X(mapping_fixed) X(mapping_pinv) X(mapping_encoder)
 #define FBLOSSES(X) X(fbloss_none) X(fbloss_reconstruction) X(fbloss_inversion) X(fbloss_difference)
 #define PROPAGATES(X) X(propagate_linear) X(propagate_difference) X(propagate_plain) X(propagate_none)
 #define UPDATES(X) X(update_gradient) X(update_through_chain) X(update_denoising)
@@ -43,7 +44,7 @@ double reduction_factor(int reduction, size_t rows, size_t units, double target_
 #define EXTERN_PROPAGATE(name) extern const struct propagate_def name;
 #define EXTERN_UPDATE(name) extern const struct update_def name;
 #define REGISTRY(name, kind, list)                                                                                     \
-    static const struct part *const name##_parts[] = { list(PART_OF) };                                               \
+    static const struct part *const name##_parts[] = { list(PART_OF) };                                                \
     const struct registry name##_registry = { kind, name##_parts, sizeof name##_parts / sizeof *name##_parts };
 
 TARGETS(EXTERN_TARGET)
@@ -63,7 +64,8 @@ static int check_needs(const char *key, const struct part *part, const struct pa
     const unsigned lacks = part->needs & ~mapping->gives;
     if (!lacks)
         return 0;
-    return err_about(e, key, "'%s' needs a mapping that %s; '%s' does not", part->name, capability_text(lacks), mapping->name);
+    return err_about(e, key, "'%s' needs a mapping that %s; '%s' does not", part->name, capability_text(lacks),
+                     mapping->name);
 }
 
 int credit_check(const struct credit_choice *choice, struct err *e)
@@ -78,8 +80,10 @@ static int alloc_states(struct credit *c, struct arena *a, struct err *e)
     const struct {
         const struct part *part;
         void **state;
-    } all[] = { { c->choice.target.part, &c->target_state },       { c->choice.mapping.part, &c->mapping_state },
-                { c->choice.feedback_loss.part, &c->fbloss_state }, { c->choice.propagate.part, &c->propagate_state },
+    } all[] = { { c->choice.target.part, &c->target_state },
+                { c->choice.mapping.part, &c->mapping_state },
+                { c->choice.feedback_loss.part, &c->fbloss_state },
+                { c->choice.propagate.part, &c->propagate_state },
                 { c->choice.update.part, &c->update_state } };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         *all[i].state = arena_alloc(a, 1, all[i].part->state_size);
@@ -95,17 +99,21 @@ static int check_head(const struct credit *c, struct err *e)
     const struct chain *chain = c->chain;
     const struct part *mapping = c->choice.mapping.part;
     if (c->choice.head >= chain->n_units)
-        return err_about(e, "algorithm.head", "%zu is out of range; the network has %zu layers and one must stay below the head",
-                       c->choice.head, chain->n_units);
+        return err_about(e, "algorithm.head",
+                         "%zu is out of range; the network has %zu layers and one must stay below the head",
+                         c->choice.head, chain->n_units);
     if (chain->per_step > 1 && c->choice.head + 1 != chain->n_units)
-        return err_about(e, "algorithm.head", "with losses at every step the layers above the recurrent one follow the exact gradient: head: %zu",
-                       chain->n_units - 1);
+        return err_about(
+            e, "algorithm.head",
+            "with losses at every step the layers above the recurrent one follow the exact gradient: head: %zu",
+            chain->n_units - 1);
     if (chain->per_step > 1 && c->choice.route == ROUTE_DIRECT)
-        return err_about(e, "algorithm.route", "'direct' has one source, but with `sequence: true` there is a loss at every step");
+        return err_about(e, "algorithm.route",
+                         "'direct' has one source, but with `sequence: true` there is a loss at every step");
     TRY(credit_check(&c->choice, e));
     if (c->choice.route == ROUTE_DIRECT && !(mapping->gives & GIVES_DIRECT))
-        return err_about(e, "algorithm.route", "'direct' needs a mapping that %s; '%s' does not", capability_text(GIVES_DIRECT),
-                       mapping->name);
+        return err_about(e, "algorithm.route", "'direct' needs a mapping that %s; '%s' does not",
+                         capability_text(GIVES_DIRECT), mapping->name);
     return 0;
 }
 
@@ -115,15 +123,17 @@ static int check_noise(const struct credit *c, struct err *e)
     const struct fbloss_options *o = c->choice.feedback_loss.opts;
     if (!o || o->noise.n == 1 || o->noise.n == c->n_feedback)
         return 0;
-    return err_about(e, "algorithm.feedback_loss.noise", "%zu numbers; give one, or one for each of the %zu feedback units", o->noise.n,
-                   c->n_feedback);
+    return err_about(e, "algorithm.feedback_loss.noise",
+                     "%zu numbers; give one, or one for each of the %zu feedback units", o->noise.n, c->n_feedback);
 }
 
-int credit_shape(struct credit *c, const struct credit_choice *choice, const struct chain *chain, struct arena *a, struct err *e)
+int credit_shape(struct credit *c, const struct credit_choice *choice, const struct chain *chain, struct arena *a,
+                 struct err *e)
 {
     *c = (struct credit){ .choice = *choice, .chain = chain, .bad_layer = -1, .epoch = 1 };
     TRY(check_head(c, e));
-    c->n = chain->n_links - choice->head; /* a recurrent unit is the first one, so units of the head have one link each */
+    c->n =
+        chain->n_links - choice->head; /* a recurrent unit is the first one, so units of the head have one link each */
     TRY(alloc_states(c, a, e));
     if (target_of(c)->fits)
         TRY(target_of(c)->fits(c, e));
@@ -132,8 +142,9 @@ int credit_shape(struct credit *c, const struct credit_choice *choice, const str
     if (fbloss_of(c)->fits)
         TRY(fbloss_of(c)->fits(c, e));
     if ((choice->mapping.part->gives & GIVES_TRAIN) && !fbloss_of(c)->grads)
-        return err_about(e, "algorithm.feedback_loss", "mapping '%s' learns, but feedback_loss is 'none'; choose one, or mapping 'fixed'",
-                       choice->mapping.part->name);
+        return err_about(e, "algorithm.feedback_loss",
+                         "mapping '%s' learns, but feedback_loss is 'none'; choose one, or mapping 'fixed'",
+                         choice->mapping.part->name);
     if (update_of(c)->fits)
         TRY(update_of(c)->fits(c, e));
     if (mapping_of(c)->shape)
@@ -166,7 +177,10 @@ static size_t scratch_size(const struct credit *c)
         const struct unit *u = &c->chain->units[i];
         const size_t cols = u->out.n > u->in.n ? u->out.n : u->in.n;
         /* only feedback losses work on whole stacks */
-        const size_t links = fbloss_of(c)->grads_of_all ? c->n : i > 0 ? c->chain->per_step : fbloss_of(c)->grads ? c->chain->links_of[i] : 1;
+        const size_t links = fbloss_of(c)->grads_of_all ? c->n
+                             : i > 0                    ? c->chain->per_step
+                             : fbloss_of(c)->grads      ? c->chain->links_of[i]
+                                                        : 1;
         n = links * c->rows * cols > n ? links * c->rows * cols : n;
     }
     return n;
@@ -178,8 +192,9 @@ static int open_feedback_weights(struct credit *c, struct arena *a, struct err *
         return 0;
     c->feedback_weights = arena_alloc(a, c->n_feedback_vector, sizeof(real));
     c->feedback_gradient = arena_alloc(a, c->n_feedback_vector, sizeof(real));
-    return c->feedback_weights && c->feedback_gradient ? 0
-                                                       : err_set(e, ERR_MEMORY, "not enough memory for %zu feedback weights", c->n_feedback_weights);
+    return c->feedback_weights && c->feedback_gradient
+               ? 0
+               : err_set(e, ERR_MEMORY, "not enough memory for %zu feedback weights", c->n_feedback_weights);
 }
 
 int credit_open(struct credit *c, size_t rows, struct arena *a, struct err *e)
@@ -268,7 +283,8 @@ int credit_feedback(struct credit *c, struct pass *p, const bool *asked, struct 
     for (size_t i = 0; i < c->n_feedback && o->weight_decay > 0; i++) {
         const struct unit *g = &c->feedback[i].unit;
         for (size_t j = 0; j < g->n_params && (!asked || asked[i]); j++)
-            mat_axpy((real)o->weight_decay, unit_param(g, j, c->feedback_weights), unit_param(g, j, c->feedback_gradient));
+            mat_axpy((real)o->weight_decay, unit_param(g, j, c->feedback_weights),
+                     unit_param(g, j, c->feedback_gradient));
     }
     return 0;
 }
@@ -312,7 +328,7 @@ void credit_add_own(struct credit *c, size_t k)
 bool credit_vanished(struct credit *c, size_t k)
 {
     if (c->own)
-        return false; /* a loss at an earlier step may still bring one in */
+        return false;                        /* a loss at an earlier step may still bring one in */
     if (!(mat_max_abs(c->d[k]) < REAL_TINY)) /* NaN goes on, to be seen */
         return false;
     c->first_nonzero = k + 1;

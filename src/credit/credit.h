@@ -1,12 +1,14 @@
-/* Credit assignment: from one forward pass to displacements of every layer's target and the parameters' update directions.
+/* Credit assignment: from one forward pass to displacements of every layer's target and the parameters' update
+ * directions.
  *
- * One driver and small choices (parts): target, route, mapping, feedback loss, propagate, update, head. A preset is a row of choices
- * (presets.c); a file may replace any of them.
+ * One driver and small choices (parts): target, route, mapping, feedback loss, propagate, update, head. A preset is a
+ * row of choices (presets.c); a file may replace any of them.
  *
- * The chain's last `head` layers follow the exact gradient of the loss. Below it, link k = 0 .. n-1 (n = number of links under the head) has the output
- * h_k and the target t_k = h_k + d[k]. Displacements d are what is stored and propagated: t - h of nearly equal numbers would cancel in single
- * precision. The target part sets d[n-1]; the propagate part derives d[n-2] .. d[0] through the feedback mapping g_k, which reads the place
- * source(k): k+1 on route "chain", n-1 on route "direct"; the update part turns displacements into gradients.
+ * The chain's last `head` layers follow the exact gradient of the loss. Below it, link k = 0 .. n-1 (n = number of
+ * links under the head) has the output h_k and the target t_k = h_k + d[k]. Displacements d are what is stored and
+ * propagated: t - h of nearly equal numbers would cancel in single precision. The target part sets d[n-1]; the
+ * propagate part derives d[n-2] .. d[0] through the feedback mapping g_k, which reads the place source(k): k+1 on route
+ * "chain", n-1 on route "direct"; the update part turns displacements into gradients.
  *
  * Update directions are signed and scaled so that plain SGD is theta <- theta - stepsize * update.
  * Errors: ERR_SINGULAR and ERR_DIVERGED end the trial as diverged. No allocation after credit_open. */
@@ -34,10 +36,12 @@ double reduction_factor(int reduction, size_t rows, size_t units, double target_
 /* loss / sum of squares. */
 double reduction_value(int reduction, size_t rows, size_t units, double target_stepsize);
 
-/* Losses at every step: each link has a displacement of its own, own[k] = -beta dL_k/dh_k, beside the one carried back to it. */
+/* Losses at every step: each link has a displacement of its own, own[k] = -beta dL_k/dh_k, beside the one carried back
+ * to it. */
 enum sequence_rule {
     SEQUENCE_NATURAL, /* d[k] = g(d[k+1]) + own[k] */
-    SEQUENCE_RELEASED /* d[k] = g(d[k+1] + own[k+1]): Roulet's released code, whose local losses miss their own displacement (sheet 3.7) */
+    SEQUENCE_RELEASED /* d[k] = g(d[k+1] + own[k+1]): Roulet's released code, whose local losses miss their own
+                         displacement (sheet 3.7) */
 };
 struct target_options {
     int gradient; /* enum: batch_mean, per_sample */
@@ -50,36 +54,45 @@ struct target_def {
     void (*set)(struct credit *c, struct pass *p, struct mat top);
 };
 
-/* How a mapping is asked: for the target of link k. ref: the application of the unit above, link k + 1, whose cache a mapping reads: the one that
- * produced the argument or is its reference, which is the noisy pass for g(f(h + noise)) and the clean one for everything else. */
+/* How a mapping is asked: for the target of link k. ref: the application of the unit above, link k + 1, whose cache a
+ * mapping reads: the one that produced the argument or is its reference, which is the noisy pass for g(f(h + noise))
+ * and the clean one for everything else. */
 struct mapping_def {
     struct part part;
-    bool leaves_deltas; /* jvp of d through link k+1 leaves that link's delta for d, so the gradient rule need not compute it again */
-    /* Shapes the feedback units, if the mapping has any (credit->feedback, n_feedback), and checks that it fits the chain. NULL: it fits any. */
+    bool leaves_deltas; /* jvp of d through link k+1 leaves that link's delta for d, so the gradient rule need not
+                           compute it again */
+    /* Shapes the feedback units, if the mapping has any (credit->feedback, n_feedback), and checks that it fits the
+     * chain. NULL: it fits any. */
     int (*shape)(struct credit *c, struct arena *a, struct err *e);
     int (*open)(struct credit *c, struct arena *a, struct err *e);
     /* Once per step, after the forward pass and after every change of the feedback weights. */
     int (*refresh)(struct credit *c, struct pass *p, struct err *e);
     /* out = g_k(t): a value of h_k from a value t of h_source(k). */
-    int (*apply)(struct credit *c, struct pass *p, const struct at *ref, size_t k, struct mat t, struct mat out, struct err *e);
+    int (*apply)(struct credit *c, struct pass *p, const struct at *ref, size_t k, struct mat t, struct mat out,
+                 struct err *e);
     /* out = g_k(h_s + d) - g_k(h_s), without cancellation; d and out may hold several blocks of rows. */
-    int (*difference)(struct credit *c, struct pass *p, const struct at *ref, size_t k, struct mat d, struct mat out, struct err *e);
+    int (*difference)(struct credit *c, struct pass *p, const struct at *ref, size_t k, struct mat d, struct mat out,
+                      struct err *e);
     /* out = g_k'(h_s) d. */
-    int (*jvp)(struct credit *c, struct pass *p, const struct at *ref, size_t k, struct mat d, struct mat out, struct err *e);
-    /* For mappings that learn, all links of one feedback unit at once. value: g at other values v of what it reads (memory that the next call
-     * overwrites). train: adds the gradient of the last value to feedback_gradient, from error = d loss / d value, used up. */
+    int (*jvp)(struct credit *c, struct pass *p, const struct at *ref, size_t k, struct mat d, struct mat out,
+               struct err *e);
+    /* For mappings that learn, all links of one feedback unit at once. value: g at other values v of what it reads
+     * (memory that the next call overwrites). train: adds the gradient of the last value to feedback_gradient, from
+     * error = d loss / d value, used up. */
     struct mat (*value)(struct credit *c, struct pass *p, const struct at *ref, struct feedback *f, struct mat v);
     void (*train)(struct credit *c, struct feedback *f, struct mat error);
     /* The same for the difference `moved` that the displacement d of the source gives. */
-    void (*train_difference)(struct credit *c, struct pass *p, struct feedback *f, struct mat d, struct mat moved, struct mat error);
+    void (*train_difference)(struct credit *c, struct pass *p, struct feedback *f, struct mat d, struct mat moved,
+                             struct mat error);
     /* Once d[n-2] .. d[0] are derived: what the mapping does to d[n-1] itself. NULL: nothing. */
     void (*own_target)(struct credit *c);
     /* Floating-point operations of refresh; NULL if few. */
     double (*flops)(const struct credit *c, size_t rows);
 };
 
-/* Every feedback loss has these options: R = scale * reduce(|error|^2), noise of standard deviation `noise` added where the loss says;
- * inverse_variance divides by max(noise, noise_floor)^2. weight_decay * parameter is added to the gradients. */
+/* Every feedback loss has these options: R = scale * reduce(|error|^2), noise of standard deviation `noise` added where
+ * the loss says; inverse_variance divides by max(noise, noise_floor)^2. weight_decay * parameter is added to the
+ * gradients. */
 enum noise_scaling { NOISE_SCALING_NONE, NOISE_SCALING_INVERSE_VARIANCE };
 struct fbloss_options {
     struct reals noise; /* one number, or one per feedback unit from the lowest */
@@ -91,7 +104,7 @@ struct fbloss_options {
 enum fbloss_corrupts { CORRUPTS_STATE, CORRUPTS_SENT };
 struct fbloss_def {
     struct part part;
-    bool at_targets; /* runs after propagate only */
+    bool at_targets;                                    /* runs after propagate only */
     int (*fits)(const struct credit *c, struct err *e); /* NULL: it fits any choice and chain */
     int (*open)(struct credit *c, struct arena *a, struct err *e);
     /* One feedback unit: adds to credit->feedback_gradient and sets f->loss. NULL for "none". */
@@ -102,23 +115,23 @@ struct fbloss_def {
 
 struct propagate_def {
     struct part part;
-    int (*fits)(const struct credit *c, struct err *e); /* NULL: it fits any */
+    int (*fits)(const struct credit *c, struct err *e);            /* NULL: it fits any */
     int (*open)(struct credit *c, struct arena *a, struct err *e); /* NULL: it needs nothing of its own */
     /* d[n-2] .. d[lo] from d[n-1]. May iterate, and may fail. */
     int (*back)(struct credit *c, struct pass *p, size_t lo, struct err *e);
 };
 
 enum update_order {
-    ORDER_SIMULTANEOUS,     /* all gradients at the same weights */
-    ORDER_SEQUENTIAL,       /* bottom to top; passes and targets are computed anew after each layer's update */
-    ORDER_SEQUENTIAL_KEPT   /* bottom to top; the targets of the first pass are kept */
+    ORDER_SIMULTANEOUS,   /* all gradients at the same weights */
+    ORDER_SEQUENTIAL,     /* bottom to top; passes and targets are computed anew after each layer's update */
+    ORDER_SEQUENTIAL_KEPT /* bottom to top; the targets of the first pass are kept */
 };
 struct update_options {
     int reduction, order;
 };
 struct update_def {
     struct part part;
-    int (*fits)(const struct credit *c, struct err *e); /* NULL: it fits any */
+    int (*fits)(const struct credit *c, struct err *e);            /* NULL: it fits any */
     int (*open)(struct credit *c, struct arena *a, struct err *e); /* NULL: it needs nothing of its own */
     /* Whether the rule adds noise to the input; NULL: it does not. */
     bool (*corrupts_input)(const struct credit *c);
@@ -137,13 +150,13 @@ struct credit_choice {
     double target_stepsize;
 };
 
-/* A feedback unit: yields the target of the output of unit `target` from the output of the place it reads; on route chain that is the output of
- * unit `through`, over all its links. */
+/* A feedback unit: yields the target of the output of unit `target` from the output of the place it reads; on route
+ * chain that is the output of unit `through`, over all its links. */
 struct feedback {
     size_t target, through;
-    struct unit unit; /* from the source to the target; index = target */
+    struct unit unit;      /* from the source to the target; index = target */
     const struct unit *by; /* what it reads its source through, or NULL */
-    struct at ref;    /* on what it reads of the source's true states: what differences start from */
+    struct at ref;         /* on what it reads of the source's true states: what differences start from */
     double loss;
 };
 
@@ -159,38 +172,41 @@ struct draw {
 struct credit {
     struct credit_choice choice;
     const struct chain *chain;
-    size_t n;       /* links under the head */
-    size_t rows;    /* B */
-    struct mat *d;  /* [n] displacements t - h, contiguous per unit */
+    size_t n;            /* links under the head */
+    size_t rows;         /* B */
+    struct mat *d;       /* [n] displacements t - h, contiguous per unit */
     struct mat *d_stack; /* [n_units]: those of a unit as one matrix; {NULL} for units of the head */
-    struct mat *own; /* [n] direct displacements of losses at every step; NULL if there is one loss, at the end */
+    struct mat *own;     /* [n] direct displacements of losses at every step; NULL if there is one loss, at the end */
     struct mat *own_stack;
     struct mat top; /* (B, out.n of link n-1): dL/dh there; with losses at every step (T * B, out.n): at every link */
     void *target_state, *mapping_state, *fbloss_state, *propagate_state, *update_state; /* part.state_size bytes each */
     size_t n_feedback;
     struct feedback *feedback;
-    struct unit *untrained; /* a feedback unit that no loss trains, its parameters after those of the others; NULL without one */
+    struct unit *
+        untrained; /* a feedback unit that no loss trains, its parameters after those of the others; NULL without one */
     size_t n_feedback_weights, n_feedback_vector; /* parameters; vector length, as in struct chain */
     real *feedback_weights, *feedback_gradient;
     size_t n_draws;
     struct draw *draws;
-    real *scratch[6];        /* each fits any unit's stack; for the current call only */
-    int64_t epoch;           /* of the coming steps, from 1 */
-    bool has_deltas;         /* the links above the first hold the deltas of their displacements */
-    int64_t bad_layer;       /* whose inverse could not be factorized; -1 = none */
-    size_t first_nonzero;    /* displacements below this link were cut to zero (REAL_TINY) */
+    real *scratch[6];     /* each fits any unit's stack; for the current call only */
+    int64_t epoch;        /* of the coming steps, from 1 */
+    bool has_deltas;      /* the links above the first hold the deltas of their displacements */
+    int64_t bad_layer;    /* whose inverse could not be factorized; -1 = none */
+    size_t first_nonzero; /* displacements below this link were cut to zero (REAL_TINY) */
 };
 
 /* Checks that the rules and the mapping fit each other, on whatever chain. */
 int credit_check(const struct credit_choice *choice, struct err *e);
 /* Checks that the parts fit this chain; names the parts in messages. Shapes only. */
-int credit_shape(struct credit *c, const struct credit_choice *choice, const struct chain *chain, struct arena *a, struct err *e);
+int credit_shape(struct credit *c, const struct credit_choice *choice, const struct chain *chain, struct arena *a,
+                 struct err *e);
 int credit_open(struct credit *c, size_t rows, struct arena *a, struct err *e);
 /* After chain_forward: the loss, the head's gradient into g (zeroed here), and dL/dh below the head into c->top. */
 int credit_head(struct credit *c, struct pass *p, struct chosen loss, real *g, struct err *e);
 /* The mapping's once-per-step work. */
 int credit_refresh(struct credit *c, struct pass *p, struct err *e);
-/* Gradients of the feedback units that are asked for into c->feedback_gradient (zeroed here). asked: [n_feedback], or NULL for all. */
+/* Gradients of the feedback units that are asked for into c->feedback_gradient (zeroed here). asked: [n_feedback], or
+ * NULL for all. */
 int credit_feedback(struct credit *c, struct pass *p, const bool *asked, struct err *e);
 /* Displacements of all links. */
 int credit_targets(struct credit *c, struct pass *p, struct err *e);
@@ -222,9 +238,11 @@ static inline size_t credit_source(const struct credit *c, size_t k)
 {
     return c->choice.route == ROUTE_CHAIN ? k + 1 : c->n - 1;
 }
-/* True if d[k] is below REAL_TINY: then d[k] .. d[0] are set to zero, since the rest of the recursion would be denormal (sheet 11.10). */
+/* True if d[k] is below REAL_TINY: then d[k] .. d[0] are set to zero, since the rest of the recursion would be denormal
+ * (sheet 11.10). */
 bool credit_vanished(struct credit *c, size_t k);
-/* The displacement that link k's target is made from: d[source(k)], and own[source(k)] with it under the released rule. */
+/* The displacement that link k's target is made from: d[source(k)], and own[source(k)] with it under the released rule.
+ */
 struct mat credit_incoming(struct credit *c, size_t k);
 /* d[k] += own[k] under the natural rule. */
 void credit_add_own(struct credit *c, size_t k);
@@ -242,7 +260,7 @@ struct preset {
     const char *name, *help, *ref;
     const char *parts; /* a flow map laid under the file's `algorithm` */
 };
-extern const struct preset presets[]; /* closed by {NULL} */
+extern const struct preset presets[];    /* closed by {NULL} */
 extern const char *const preset_names[]; /* the same, closed by NULL */
 
 #endif

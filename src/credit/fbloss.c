@@ -25,8 +25,9 @@ static bool resends(const struct credit *c, const struct feedback *f)
 int fbloss_fits(const struct credit *c, struct err *e)
 {
     if (c->choice.route == ROUTE_DIRECT && chain_is_recurrent(c->chain))
-        return err_about(e, "algorithm.route", "feedback_loss '%s' on route 'direct' is defined for feed-forward networks",
-                       c->choice.feedback_loss.part->name);
+        return err_about(e, "algorithm.route",
+                         "feedback_loss '%s' on route 'direct' is defined for feed-forward networks",
+                         c->choice.feedback_loss.part->name);
     return 0;
 }
 
@@ -41,14 +42,17 @@ static int open_draws(struct credit *c, struct feedback *f, struct arena *a, str
         u->noise = mat_new(a, rows, fbloss_of(c)->at_targets ? f->unit.in.n : f->unit.out.n);
         if (!u->noise.p)
             return err_set(e, ERR_MEMORY, "not enough memory for feedback layer %zu", f->target);
-        credit_draws(c, (struct draw){ .kind = DRAWS_NORMAL, .to = u->noise, .of_feedback = true, .steps = c->chain->data.sequence }, "noise.feedback.%zu",
-                     f->target);
+        credit_draws(c,
+                     (struct draw){
+                         .kind = DRAWS_NORMAL, .to = u->noise, .of_feedback = true, .steps = c->chain->data.sequence },
+                     "noise.feedback.%zu", f->target);
     }
     if (resends(c, f)) {
         u->resend = mat_new(a, rows, f->unit.out.n);
         if (!u->resend.p)
             return err_set(e, ERR_MEMORY, "not enough memory for the feedback loss of layer %zu", f->target);
-        credit_draws(c, (struct draw){ .kind = kind, .to = u->resend, .of_feedback = true }, "noise.feedback_%s.%zu", transmit_draws_names[kind], f->target);
+        credit_draws(c, (struct draw){ .kind = kind, .to = u->resend, .of_feedback = true }, "noise.feedback_%s.%zu",
+                     transmit_draws_names[kind], f->target);
     }
     return 0;
 }
@@ -66,7 +70,8 @@ int fbloss_open(struct credit *c, struct arena *a, struct err *e)
         const struct feedback *f = &c->feedback[i];
         TRY(open_draws(c, &c->feedback[i], a, e));
         if (!fbloss_of(c)->grads_of_all)
-            TRY(at_open(&s->up[f->through], &chain->units[f->through], c->rows * chain->links_of[f->through], 1, flags, a, e));
+            TRY(at_open(&s->up[f->through], &chain->units[f->through], c->rows * chain->links_of[f->through], 1, flags,
+                        a, e));
     }
     return 0;
 }

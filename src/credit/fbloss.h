@@ -5,20 +5,50 @@
 #include "credit/credit.h"
 
 /* Options of every feedback loss, whose opts are a struct fbloss_options. */
-#define FBLOSS_OPTIONS                                                                                                                        \
-    { "noise", OPT_REALS, offsetof(struct fbloss_options, noise), "0", 0, 1e12, OPTION_PLAIN,                                                 \
-      .help = "standard deviation of the normal noise added to the input of the round trip: one number, or one per feedback unit" },          \
-    { "noise_decay", OPT_REAL, offsetof(struct fbloss_options, noise_decay), "0", 0, 1e12,                                                    \
-      .help = "epochs after which the noise is half of `noise`: noise / (1 + e / noise_decay) in epoch e = 1, 2, ...; 0 = constant" },        \
-    { "noise_scaling", OPT_ENUM, offsetof(struct fbloss_options, noise_scaling), "none", .names = fbloss_scaling_names,                       \
-      .help = "inverse_variance: divide the loss by max(noise, noise_floor)^2 (Meulemans 2020)" },                                            \
-    { "noise_floor", OPT_REAL, offsetof(struct fbloss_options, noise_floor), "0", 0, 1e12,                                                    \
-      .help = "smallest standard deviation to divide by" },                                                                                   \
-    { "scale", OPT_REAL, offsetof(struct fbloss_options, scale), "1", 0, 1e300, .help = "factor on the loss" },                               \
-    { "weight_decay", OPT_REAL, offsetof(struct fbloss_options, weight_decay), "0", 0, 1e12,                                                  \
-      .help = "weight_decay times each feedback parameter is added to its gradient" },                                                        \
-    { "reduction", OPT_ENUM, offsetof(struct fbloss_options, reduction), "mean", .names = reduction_names,                                    \
-      .help = "how the squared error is reduced: mean is over the batch, unit_mean over batch and units" }
+#define FBLOSS_OPTIONS                                                                                                 \
+    { "noise",                                                                                                         \
+      OPT_REALS,                                                                                                       \
+      offsetof(struct fbloss_options, noise),                                                                          \
+      "0",                                                                                                             \
+      0,                                                                                                               \
+      1e12,                                                                                                            \
+      OPTION_PLAIN,                                                                                                    \
+      .help = "standard deviation of the normal noise added to the input of the round trip: one number, or one per "   \
+              "feedback unit" },                                                                                       \
+        { "noise_decay",                                                                                               \
+          OPT_REAL,                                                                                                    \
+          offsetof(struct fbloss_options, noise_decay),                                                                \
+          "0",                                                                                                         \
+          0,                                                                                                           \
+          1e12,                                                                                                        \
+          .help = "epochs after which the noise is half of `noise`: noise / (1 + e / noise_decay) in epoch e = 1, 2, " \
+                  "...; 0 = constant" },                                                                               \
+        { "noise_scaling",                                                                                             \
+          OPT_ENUM,                                                                                                    \
+          offsetof(struct fbloss_options, noise_scaling),                                                              \
+          "none",                                                                                                      \
+          .names = fbloss_scaling_names,                                                                               \
+          .help = "inverse_variance: divide the loss by max(noise, noise_floor)^2 (Meulemans 2020)" },                 \
+        { "noise_floor",                                                                                               \
+          OPT_REAL,                                                                                                    \
+          offsetof(struct fbloss_options, noise_floor),                                                                \
+          "0",                                                                                                         \
+          0,                                                                                                           \
+          1e12,                                                                                                        \
+          .help = "smallest standard deviation to divide by" },                                                        \
+        { "scale", OPT_REAL, offsetof(struct fbloss_options, scale), "1", 0, 1e300, .help = "factor on the loss" },    \
+        { "weight_decay",                                                                                              \
+          OPT_REAL,                                                                                                    \
+          offsetof(struct fbloss_options, weight_decay),                                                               \
+          "0",                                                                                                         \
+          0,                                                                                                           \
+          1e12,                                                                                                        \
+          .help = "weight_decay times each feedback parameter is added to its gradient" },                             \
+    {                                                                                                                  \
+        "reduction", OPT_ENUM, offsetof(struct fbloss_options, reduction), "mean",                                     \
+            .names = reduction_names,                                                                                  \
+            .help = "how the squared error is reduced: mean is over the batch, unit_mean over batch and units"         \
+    }
 
 extern const char *const fbloss_scaling_names[];
 extern const struct option fbloss_options_table[];
@@ -28,11 +58,11 @@ struct fbloss_state {
     struct fbloss_unit {
         struct mat noise;  /* draws, standard normal; {NULL} without noise */
         struct mat resend; /* draws with which a corrupted state is sent anew; {NULL} if not asked for */
-    } *of; /* [n_feedback] */
-    struct at *up; /* [n_units]: applications of the units on the way up, beside the pass's own */
+    } * of;                /* [n_feedback] */
+    struct at *up;         /* [n_units]: applications of the units on the way up, beside the pass's own */
 };
-/* What most losses need: a second application of each unit that feedback leads back through, and noise on the source's side (at_targets) or the
- * target's. */
+/* What most losses need: a second application of each unit that feedback leads back through, and noise on the source's
+ * side (at_targets) or the target's. */
 int fbloss_open(struct credit *c, struct arena *a, struct err *e);
 /* Not on route 'direct' of a recurrent network. */
 int fbloss_fits(const struct credit *c, struct err *e);

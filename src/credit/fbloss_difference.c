@@ -1,17 +1,22 @@
-/* Difference reconstruction: noise that enters below must come back through the mapping that carries the targets. With c_i = h_i + noise_i, for every layer i
+/* Difference reconstruction: noise that enters below must come back through the mapping that carries the targets. With
+ * c_i = h_i + noise_i, for every layer i
  *
- *   R_i = reduce |(h_i + difference of g_i) - c_i|^2,   the difference taken at the noisy values that c_i gives further up
+ *   R_i = reduce |(h_i + difference of g_i) - c_i|^2,   the difference taken at the noisy values that c_i gives further
+ * up
  *
- * Meulemans 2020, Eq. (10). On route direct g_i reads the noisy output itself; on route chain the noisy output comes down by the
- * targets' own way, through the difference mappings of the layers above (held constant). g_i is differentiated where it reads the noisy value and
- * where it reads the true one.
+ * Meulemans 2020, Eq. (10). On route direct g_i reads the noisy output itself; on route chain the noisy output comes
+ * down by the targets' own way, through the difference mappings of the layers above (held constant). g_i is
+ * differentiated where it reads the noisy value and where it reads the true one.
  *
- * All layers go up and down together: on its way up the stack takes in one more block of B rows per layer, block i being the pass that noise_i
- * started, and on its way down it loses the block that has arrived; a layer is one product over the whole stack. */
+ * All layers go up and down together: on its way up the stack takes in one more block of B rows per layer, block i
+ * being the pass that noise_i started, and on its way down it loses the block that has arrived; a layer is one product
+ * over the whole stack. */
 #include "credit/fbloss.h"
 
-/* How far the noise of one unit moves its source, B rows; or of every unit together, a block each, with `all`. In one of two buffers. */
-static struct mat noise_above(const struct credit *c, const struct pass *p, size_t first, bool all, real *stack, real *other)
+/* How far the noise of one unit moves its source, B rows; or of every unit together, a block each, with `all`. In one
+ * of two buffers. */
+static struct mat noise_above(const struct credit *c, const struct pass *p, size_t first, bool all, real *stack,
+                              real *other)
 {
     const size_t rows = c->rows;
     struct mat moved = { 0 };
@@ -43,7 +48,8 @@ static void add_gradient(struct credit *c, struct pass *p, struct feedback *f, s
     mapping_of(c)->train_difference(c, p, f, d, moved, error);
 }
 
-/* Down again, from `from` at the top to feedback unit `last`; all: each feedback unit takes the last block for itself. */
+/* Down again, from `from` at the top to feedback unit `last`; all: each feedback unit takes the last block for itself.
+ */
 static int down(struct credit *c, struct pass *p, struct mat d, size_t last, bool all, struct err *e)
 {
     const bool direct = c->choice.route == ROUTE_DIRECT;
@@ -51,7 +57,8 @@ static int down(struct credit *c, struct pass *p, struct mat d, size_t last, boo
     for (size_t k = direct && !all ? last + 1 : c->n - 1; k-- > last;) {
         struct feedback *f = credit_feedback_of(c, k);
         const size_t blocks = all ? k + 1 : 1;
-        const struct mat mine = all ? mat_rows(d, k * c->rows, c->rows) : d, from = direct ? mine : mat_rows(d, 0, blocks * c->rows);
+        const struct mat mine = all ? mat_rows(d, k * c->rows, c->rows) : d,
+                         from = direct ? mine : mat_rows(d, 0, blocks * c->rows);
         const struct mat back = mat_of(spare, from.rows, f->unit.out.n);
         TRY(mapping_of(c)->difference(c, p, &p->links[k + 1], k, from, back, e));
         if (all || k == last)
@@ -77,7 +84,8 @@ static int grads_of_all(struct credit *c, struct pass *p, struct err *e)
 static int fits(const struct credit *c, struct err *e)
 {
     if (chain_is_recurrent(c->chain))
-        return err_about(e, "algorithm.feedback_loss", "'difference_reconstruction' is defined for feed-forward networks");
+        return err_about(e, "algorithm.feedback_loss",
+                         "'difference_reconstruction' is defined for feed-forward networks");
     for (size_t i = 1; i < c->n; i++)
         TRY(unit_check(&c->chain->units[i], CAN_DIFFERENCE, "algorithm.feedback_loss: 'difference_reconstruction'", e));
     return 0;

@@ -1,4 +1,5 @@
-/* Inversion: reduce |f(g(t + noise)) - (t + noise)|^2 at the targets, the gradient passing through f into g alone. Lee 2015, Eq. (16), (17). */
+/* Inversion: reduce |f(g(t + noise)) - (t + noise)|^2 at the targets, the gradient passing through f into g alone. Lee
+ * 2015, Eq. (16), (17). */
 #include "credit/fbloss.h"
 
 static int fits(const struct credit *c, struct err *e)

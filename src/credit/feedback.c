@@ -38,7 +38,8 @@ struct mat reading_of(const struct pass *p, const struct feedback *f, const stru
     return r->n_appended ? beside(at.out, p->stacks[f->target].out, r->n_appended, h->beside) : at.out;
 }
 
-struct mat reading_moves(const struct credit *c, const struct pass *p, const struct reading *r, size_t s, struct mat d, bool linear)
+struct mat reading_moves(const struct credit *c, const struct pass *p, const struct reading *r, size_t s, struct mat d,
+                         bool linear)
 {
     struct hidden *h = r->hidden;
     if (r->source_slope) { /* what vjp leaves as the source's delta */
@@ -73,7 +74,9 @@ int hidden_open(struct hidden *h, const struct credit *c, size_t blocks, size_t 
     TRY(at_open(&h->other, &h->unit, c->rows, 1, 0, a, e));
     h->moves = arena_alloc(a, blocks * c->rows * h->unit.out.n, sizeof(real));
     h->beside = arena_alloc(a, blocks * c->rows * widest, sizeof(real));
-    return h->moves && h->beside ? 0 : err_set(e, ERR_MEMORY, "not enough memory for the hidden layer of the feedback mapping");
+    return h->moves && h->beside
+               ? 0
+               : err_set(e, ERR_MEMORY, "not enough memory for the hidden layer of the feedback mapping");
 }
 
 void hidden_refresh(struct hidden *h, struct mat source)

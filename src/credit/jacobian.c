@@ -10,7 +10,8 @@ int jacobian_check(const struct chain *chain, size_t last, const char *who, stru
             return err_at(e, l->where, "%s needs a feed-forward network; network.layers.%zu (%s) is recurrent", who,
                           l->index, l->def->part.name);
         if (chain->first_link[i] < last && !transmit_passes_gradient(l->transmit))
-            return err_at(e, l->where, "%s needs gradients through what network.layers.%zu sends; it passes none", who, l->index);
+            return err_at(e, l->where, "%s needs gradients through what network.layers.%zu sends; it passes none", who,
+                          l->index);
     }
     return 0;
 }

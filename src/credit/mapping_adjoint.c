@@ -1,7 +1,9 @@
-/* The transposed Jacobian as feedback: g_k'(h) d = J^T d. With propagate "linear" this is back-propagation (through time, on a recurrent chain). */
+/* The transposed Jacobian as feedback: g_k'(h) d = J^T d. With propagate "linear" this is back-propagation (through
+ * time, on a recurrent chain). */
 #include "credit/credit.h"
 
-static int jvp(struct credit *c, struct pass *p, const struct at *ref, size_t k, struct mat d, struct mat out, struct err *e)
+static int jvp(struct credit *c, struct pass *p, const struct at *ref, size_t k, struct mat d, struct mat out,
+               struct err *e)
 {
     (void)c, (void)ref, (void)e;
     chain_vjp(p, k + 1, d, out);

@@ -19,10 +19,10 @@ static int shape(struct credit *c, struct arena *a, struct err *e)
     const struct unit *f = encoder_of(c);
     if (c->n != 2 || unit_is_recurrent(f) || !(unit_abilities(f) & CAN_DIFFERENCE))
         return err_about(e, "algorithm.mapping",
-                       "'encoder' is the feedback of an auto-encoder: two layers under the head, "
-                       "the first one dense; "
-                       "here %zu are under the head, and the first one is '%s'",
-                       c->n, f->def->part.name);
+                         "'encoder' is the feedback of an auto-encoder: two layers under the head, "
+                         "the first one dense; "
+                         "here %zu are under the head, and the first one is '%s'",
+                         c->n, f->def->part.name);
     const struct unit *decoder = &c->chain->units[1];
     if (f->in.n != decoder->out.n)
         return err_at(e, decoder->where,
@@ -49,7 +49,8 @@ static int refresh(struct credit *c, struct pass *p, struct err *e)
     return 0;
 }
 
-static int apply(struct credit *c, struct pass *p, const struct at *ref, size_t k, struct mat t, struct mat out, struct err *e)
+static int apply(struct credit *c, struct pass *p, const struct at *ref, size_t k, struct mat t, struct mat out,
+                 struct err *e)
 {
     (void)p, (void)ref, (void)k, (void)e;
     struct encoder *s = c->mapping_state;
@@ -59,7 +60,8 @@ static int apply(struct credit *c, struct pass *p, const struct at *ref, size_t 
     return 0;
 }
 
-static int difference(struct credit *c, struct pass *p, const struct at *ref, size_t k, struct mat d, struct mat out, struct err *e)
+static int difference(struct credit *c, struct pass *p, const struct at *ref, size_t k, struct mat d, struct mat out,
+                      struct err *e)
 {
     (void)p, (void)ref, (void)k, (void)e;
     const struct encoder *s = c->mapping_state;
@@ -67,7 +69,8 @@ static int difference(struct credit *c, struct pass *p, const struct at *ref, si
     return 0;
 }
 
-static int jvp(struct credit *c, struct pass *p, const struct at *ref, size_t k, struct mat d, struct mat out, struct err *e)
+static int jvp(struct credit *c, struct pass *p, const struct at *ref, size_t k, struct mat d, struct mat out,
+               struct err *e)
 {
     (void)p, (void)ref, (void)k, (void)e;
     const struct encoder *s = c->mapping_state;

@@ -1,5 +1,5 @@
-/* The regularized inverse of the forward layer, R(z) = (W^T W + r I)^-1 W^T z after the activation's inverse. Roulet & Harchaoui 2022, Eq. (1)-(2).
- * One factorization per layer and minibatch, whatever the number of links. */
+/* The regularized inverse of the forward layer, R(z) = (W^T W + r I)^-1 W^T z after the activation's inverse. Roulet &
+ * Harchaoui 2022, Eq. (1)-(2). One factorization per layer and minibatch, whatever the number of links. */
 #include "credit/credit.h"
 
 #include "net/inverse.h"
@@ -8,11 +8,13 @@ static const char *const matrix_names[] = { "weights", "two_eye_minus_w", NULL }
 static const char *const gates_names[] = { "matched", "released", NULL };
 
 static const struct option inverse_table[] = {
-    { "regularization", OPT_REAL, offsetof(struct inverse_options, regularization), "1", 0, 1e300, .help = "r in (W^T W + r I)^-1 W^T" },
+    { "regularization", OPT_REAL, offsetof(struct inverse_options, regularization), "1", 0, 1e300,
+      .help = "r in (W^T W + r I)^-1 W^T" },
     { "clamp", OPT_REAL, offsetof(struct inverse_options, clamp), "1e-3", 0, 0.49, OPTION_ABOVE_MIN,
       "states and targets are clipped this far inside the activation's range before it is inverted" },
     { "matrix", OPT_ENUM, offsetof(struct inverse_options, matrix), "weights", .names = matrix_names,
-      .help = "what is inverted: W, or 2 I - W with r = 0 (the released code's optim_variant, not with propagate linear)" },
+      .help =
+          "what is inverted: W, or 2 I - W with r = 0 (the released code's optim_variant, not with propagate linear)" },
     { "gates", OPT_ENUM, offsetof(struct inverse_options, gates), "matched", .names = gates_names,
       .help = "gru: the rule that belongs to the forward cell, or the released code's, which exchanges z and 1 - z" },
     { 0 }
@@ -30,18 +32,24 @@ static int shape(struct credit *c, struct arena *a, struct err *e)
     const bool variant = options_of(c)->matrix == INVERT_TWO_EYE_MINUS_W;
     char text[96];
     if (variant && !(propagate->needs & GIVES_APPLY))
-        return err_about(e, "algorithm.mapping.matrix", "'two_eye_minus_w' is defined for propagate 'difference' and 'plain' only");
+        return err_about(e, "algorithm.mapping.matrix",
+                         "'two_eye_minus_w' is defined for propagate 'difference' and 'plain' only");
     for (size_t k = 1; k < c->n; k++) {
         const struct unit *u = &c->chain->units[c->chain->unit_of[k]];
         if (!(unit_abilities(u) & CAN_INVERT))
-            return err_at(e, u->where, "algorithm.mapping: 'inverse' needs invertible layers; network.layers.%zu (%s) is not", u->index,
-                          unit_text(u, text, sizeof text));
+            return err_at(e, u->where,
+                          "algorithm.mapping: 'inverse' needs invertible layers; network.layers.%zu (%s) is not",
+                          u->index, unit_text(u, text, sizeof text));
         if (variant && (u->n_inner || u->in.n != u->out.n))
-            return err_at(e, u->where, "algorithm.mapping.matrix: 'two_eye_minus_w' needs square layers; network.layers.%zu is %zu x %zu", u->index,
-                          u->out.n, u->in.n);
+            return err_at(
+                e, u->where,
+                "algorithm.mapping.matrix: 'two_eye_minus_w' needs square layers; network.layers.%zu is %zu x %zu",
+                u->index, u->out.n, u->in.n);
         if ((propagate->needs & GIVES_APPLY) && !(unit_abilities(u) & CAN_INVERT_VALUES))
-            return err_at(e, u->where, "algorithm.propagate: '%s' needs the inverse itself, but that of '%s' is only linearized; use 'linear'",
-                          propagate->name, u->def->part.name);
+            return err_at(
+                e, u->where,
+                "algorithm.propagate: '%s' needs the inverse itself, but that of '%s' is only linearized; use 'linear'",
+                propagate->name, u->def->part.name);
     }
     return 0;
 }
@@ -83,21 +91,24 @@ static const struct unit *above(const struct credit *c, size_t k)
     return &c->chain->units[c->chain->unit_of[k + 1]];
 }
 
-static int apply(struct credit *c, struct pass *p, const struct at *ref, size_t k, struct mat t, struct mat out, struct err *e)
+static int apply(struct credit *c, struct pass *p, const struct at *ref, size_t k, struct mat t, struct mat out,
+                 struct err *e)
 {
     (void)p, (void)e;
     above(c, k)->def->inverse->apply(above(c, k), *ref, t, options_of(c), out);
     return 0;
 }
 
-static int difference(struct credit *c, struct pass *p, const struct at *ref, size_t k, struct mat d, struct mat out, struct err *e)
+static int difference(struct credit *c, struct pass *p, const struct at *ref, size_t k, struct mat d, struct mat out,
+                      struct err *e)
 {
     (void)p, (void)e;
     above(c, k)->def->inverse->difference(above(c, k), *ref, d, options_of(c), out);
     return 0;
 }
 
-static int jvp(struct credit *c, struct pass *p, const struct at *ref, size_t k, struct mat d, struct mat out, struct err *e)
+static int jvp(struct credit *c, struct pass *p, const struct at *ref, size_t k, struct mat d, struct mat out,
+               struct err *e)
 {
     (void)p, (void)e;
     above(c, k)->def->inverse->jvp(above(c, k), *ref, d, options_of(c), out);

@@ -42,9 +42,9 @@ static int shape(struct credit *c, struct arena *a, struct err *e)
         return err_about(e, "algorithm.route", "'pinv' reads the last target itself; use route: direct");
     if (n != 1 && n != c->n && n + 1 != c->n)
         return err_about(e, "algorithm.mapping.damping",
-                       "%zu numbers; give one, or one for each of the %zu layers under the "
-                       "head (the last may be left out)",
-                       n, c->n);
+                         "%zu numbers; give one, or one for each of the %zu layers under the "
+                         "head (the last may be left out)",
+                         n, c->n);
     return 0;
 }
 
@@ -80,7 +80,8 @@ static int refresh(struct credit *c, struct pass *p, struct err *e)
     return 0;
 }
 
-static int jvp(struct credit *c, struct pass *p, const struct at *ref, size_t k, struct mat d, struct mat out, struct err *e)
+static int jvp(struct credit *c, struct pass *p, const struct at *ref, size_t k, struct mat d, struct mat out,
+               struct err *e)
 {
     (void)p, (void)ref, (void)e;
     const struct state *s = c->mapping_state;
@@ -99,7 +100,8 @@ static void own_target(struct credit *c)
 }
 
 /* C reverse passes; and for each layer and sample, with n = max(n_k, C) and m = min(n_k, C), the Cholesky factor of
- * W^T W and two triangular solves, 3 n m^2 + m^3 / 3, or some six sweeps of Jacobi rotations, 6 m^2 / 2 (12 n + 6 m). */
+ * W^T W and two triangular solves, 3 n m^2 + m^3 / 3, or some six sweeps of Jacobi rotations, 6 m^2 / 2 (12 n + 6 m).
+ */
 static double flops(const struct credit *c, size_t rows)
 {
     const double outputs = (double)c->chain->units[c->chain->unit_of[c->n - 1]].out.n;
@@ -109,8 +111,9 @@ static double flops(const struct credit *c, size_t rows)
         const double units = (double)above->in.n, longer = fmax(units, outputs), shorter = fmin(units, outputs);
         (void)above->def->flops(above, rows, &product);
         n += outputs * product;
-        n += (double)rows * (damping_of(damping(c), k) > 0 ? 3 * longer * shorter * shorter + shorter * shorter * shorter / 3
-                                                           : 3 * shorter * shorter * (12 * longer + 6 * shorter));
+        n += (double)rows * (damping_of(damping(c), k) > 0
+                                 ? 3 * longer * shorter * shorter + shorter * shorter * shorter / 3
+                                 : 3 * shorter * shorter * (12 * longer + 6 * shorter));
     }
     return n;
 }

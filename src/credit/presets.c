@@ -1,11 +1,14 @@
 /* Presets: rows of choices. A file's `algorithm` is laid over the row it names, so any cell may be replaced. */
 #include "credit/credit.h"
 
-/* What the methods of Meulemans 2020 share that are trained with it: the loss without its clamp of the noise, and a target for every layer. */
+/* What the methods of Meulemans 2020 share that are trained with it: the loss without its clamp of the noise, and a
+ * target for every layer. */
 #define DIFFERENCE_RECONSTRUCTION                                                                                      \
-    "feedback_loss: {name: difference_reconstruction, reduction: unit_mean, noise: 0.1, noise_scaling: inverse_variance}," \
+    "feedback_loss: {name: difference_reconstruction, reduction: unit_mean, noise: 0.1, noise_scaling: "               \
+    "inverse_variance},"                                                                                               \
     " update: {name: gradient, reduction: mean}, head: 0, feedback: {schedule: joint}"
 
+/* clang-format off */
 const struct preset presets[] = {
     { "bp", "back-propagation (through time on recurrent networks)", "Rumelhart, Hinton & Williams 1986",
       "{route: chain, target: gradient, target_stepsize: 1, mapping: adjoint, feedback_loss: none, propagate: linear,"
@@ -48,7 +51,10 @@ const struct preset presets[] = {
       "{route: chain, target: {name: gradient, gradient: per_sample}, target_stepsize: 0.5, mapping: encoder, feedback_loss: none,"
       " propagate: difference, update: {name: denoising, reduction: mean}, head: 0}" },
     { NULL }
-};
+    };
+/* clang-format on */
 
-const char *const preset_names[] = { "bp",  "dfa",     "fa",          "tp",       "tp_vanilla", "dtp", "dtp_pretrained",
-                                     "dtp_drl", "ddtp_linear", "ddtp_rhl", "ddtp_control", "gnt", "dtp_autoencoder", NULL };
+const char *const preset_names[] = {
+    "bp",          "dfa",      "fa",           "tp",  "tp_vanilla",      "dtp", "dtp_pretrained", "dtp_drl",
+    "ddtp_linear", "ddtp_rhl", "ddtp_control", "gnt", "dtp_autoencoder", NULL
+};

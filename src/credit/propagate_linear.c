@@ -1,4 +1,5 @@
-/* Linearized propagation: the displacement goes through the derivative of the feedback mapping, d_k = g_k'(h_s) d_s. Roulet 2022, Eq. (2). */
+/* Linearized propagation: the displacement goes through the derivative of the feedback mapping, d_k = g_k'(h_s) d_s.
+ * Roulet 2022, Eq. (2). */
 #include "credit/credit.h"
 
 static int back(struct credit *c, struct pass *p, size_t lo, struct err *e)

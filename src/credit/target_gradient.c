@@ -1,6 +1,6 @@
-/* The last target is a gradient step from the last state under the head: t = h - beta dL/dh. Lee 2015, Eq. (20); Roulet 2022, Sec. 2.
- * The mean loss puts 1/B into the gradient; per_sample takes it out again. Where the layer sends something else than its state, dL/dh is the gradient
- * at what it sent, taken as the state's (Lee 2015, scripts). */
+/* The last target is a gradient step from the last state under the head: t = h - beta dL/dh. Lee 2015, Eq. (20); Roulet
+ * 2022, Sec. 2. The mean loss puts 1/B into the gradient; per_sample takes it out again. Where the layer sends
+ * something else than its state, dL/dh is the gradient at what it sent, taken as the state's (Lee 2015, scripts). */
 #include "credit/credit.h"
 
 enum { BATCH_MEAN, PER_SAMPLE };
@@ -12,7 +12,8 @@ static const struct option target_table[] = {
     { "gradient", OPT_ENUM, offsetof(struct target_options, gradient), "batch_mean", .names = gradient_names,
       .help = "of the batch's mean loss (contains 1/B), or of each sample's own loss" },
     { "sequence", OPT_ENUM, offsetof(struct target_options, sequence), "natural", .names = sequence_names,
-      .help = "with a loss at every step: the rule as it follows, or the released code's, whose local losses miss their own step" },
+      .help = "with a loss at every step: the rule as it follows, or the released code's, whose local losses miss "
+              "their own step" },
     { 0 }
 };
 

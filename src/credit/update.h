@@ -7,10 +7,15 @@
 /* Rows of every update rule, whose options begin with struct update_options. */
 extern const char *const update_order_names[];
 #define UPDATE_OPTIONS                                                                                                 \
-    { "reduction", OPT_ENUM, offsetof(struct update_options, reduction), "half_sum", .names = reduction_names,         \
+    { "reduction",                                                                                                     \
+      OPT_ENUM,                                                                                                        \
+      offsetof(struct update_options, reduction),                                                                      \
+      "half_sum",                                                                                                      \
+      .names = reduction_names,                                                                                        \
       .help = "how the squared distance to the target is reduced to the local loss" },                                 \
     {                                                                                                                  \
-        "order", OPT_ENUM, offsetof(struct update_options, order), "simultaneous", .names = update_order_names,        \
+        "order", OPT_ENUM, offsetof(struct update_options, order), "simultaneous",                                     \
+            .names = update_order_names,                                                                               \
             .help = "all layers at the same weights; or bottom to top with new targets, or with the targets of the "   \
                     "first pass"                                                                                       \
     }

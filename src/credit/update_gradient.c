@@ -1,13 +1,10 @@
-/* Local losses: each layer descends its squared distance to its target, its input held fixed. Lee 2015, Eq. (19); Roulet 2022, Eq. (3).
- * Links that share weights are updated in one product over their stacked rows. */
+/* Local losses: each layer descends its squared distance to its target, its input held fixed. Lee 2015, Eq. (19);
+ * Roulet 2022, Eq. (3). Links that share weights are updated in one product over their stacked rows. */
 #include "credit/update.h"
 
 const char *const update_order_names[] = { "simultaneous", "sequential", "sequential_kept", NULL };
 
-const struct option update_options_table[] = {
-    UPDATE_OPTIONS,
-    { 0 }
-};
+const struct option update_options_table[] = { UPDATE_OPTIONS, { 0 } };
 
 double update_factor(const struct credit *c, size_t layer)
 {

@@ -1,5 +1,5 @@
-/* The summed local losses differentiated through the whole chain, only the targets held constant: what Roulet's released code computes.
- * s_K = e_K; s_k = e_k + J_{k+1}^T s_{k+1}, e_k = factor (h_k - t_k). Sheet roulet2022, 3.2. */
+/* The summed local losses differentiated through the whole chain, only the targets held constant: what Roulet's
+ * released code computes. s_K = e_K; s_k = e_k + J_{k+1}^T s_{k+1}, e_k = factor (h_k - t_k). Sheet roulet2022, 3.2. */
 #include "credit/update.h"
 
 /* Signals dL/dh of the summed loss. */

@@ -3,7 +3,9 @@
 #include "base/rng.h"
 #include <assert.h>
 
-#define DATASETS(X) X(temporal_order) X(adding) X(permutation) X(markov) X(gaussian) X(student_teacher) X(given) X(mnist) X(fashion_mnist) X(cifar10)
+#define DATASETS(X)                                                                                                    \
+    X(temporal_order)                                                                                                  \
+    X(adding) X(permutation) X(markov) X(gaussian) X(student_teacher) X(given) X(mnist) X(fashion_mnist) X(cifar10)
 
 #define DECLARE(name) extern const struct dataset_def dataset_##name;
 DATASETS(DECLARE)

@@ -27,8 +27,8 @@ struct dataset_def {
     const char *const *accuracy_names; /* e.g. {"accuracy", "accuracy_strict", NULL} */
     void (*accuracies)(struct mat out, struct mat y, double *n_correct); /* adds to n_correct[i] */
     /* For data that lies in files, else NULL: finds them, reads and checks every byte, and shows each to visit with the
-     * SHA-256 of its (uncompressed) bytes. Missing data is an error that lists the places; data that is not what its name
-     * says everywhere else is a warning. For the runner, before the first trial. */
+     * SHA-256 of its (uncompressed) bytes. Missing data is an error that lists the places; data that is not what its
+     * name says everywhere else is a warning. For the runner, before the first trial. */
     int (*files)(const void *opts, int (*visit)(void *self, const char *path, const char *sha256), void *self,
                  struct err *e);
     /* Gives back what open took beside the arena; NULL if that is nothing. */

@@ -10,14 +10,17 @@ struct given_options {
     bool per_step;
 };
 
-static const struct option given_table[] = {
-    { "length", OPT_INT, offsetof(struct given_options, length), "0", 0, 1e7, .help = "steps of a sequence; 0 = flat samples" },
-    { "features", OPT_INT, offsetof(struct given_options, features), NULL, 1, 1e7, OPTION_REQUIRED, "inputs per sample or step" },
-    { "outputs", OPT_INT, offsetof(struct given_options, outputs), NULL, 1, 1e7, OPTION_REQUIRED, "classes or real targets" },
-    { "labels", OPT_ENUM, offsetof(struct given_options, labels), "classes", .names = label_names, .help = "what batch.y holds" },
-    { "per_step", OPT_BOOL, offsetof(struct given_options, per_step), "false", .help = "a label for every step of a sequence" },
-    { 0 }
-};
+static const struct option given_table[] = { { "length", OPT_INT, offsetof(struct given_options, length), "0", 0, 1e7,
+                                               .help = "steps of a sequence; 0 = flat samples" },
+                                             { "features", OPT_INT, offsetof(struct given_options, features), NULL, 1,
+                                               1e7, OPTION_REQUIRED, "inputs per sample or step" },
+                                             { "outputs", OPT_INT, offsetof(struct given_options, outputs), NULL, 1,
+                                               1e7, OPTION_REQUIRED, "classes or real targets" },
+                                             { "labels", OPT_ENUM, offsetof(struct given_options, labels), "classes",
+                                               .names = label_names, .help = "what batch.y holds" },
+                                             { "per_step", OPT_BOOL, offsetof(struct given_options, per_step), "false",
+                                               .help = "a label for every step of a sequence" },
+                                             { 0 } };
 
 static int given_shape(const void *opts, struct data_shape *shape, struct err *e)
 {

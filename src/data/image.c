@@ -58,11 +58,13 @@ static int image_shape(const struct image_set *set, const struct image_opts *o, 
                          set->n_train - held_out, held_out);
     const bool classes = o->labels == LABELS_CLASS;
     if (!classes && o->pixels_per_step > 0)
-        return err_about(e, "dataset.labels", "'input' is for flat images, but pixels_per_step makes a sequence of them");
+        return err_about(e, "dataset.labels",
+                         "'input' is for flat images, but pixels_per_step makes a sequence of them");
     *s = (struct data_shape){
         .length = n / per_step,
         .features = per_step,
-        .image = o->pixels_per_step > 0 ? (struct shape){ 0 } : (struct shape){ n, set->channels, set->height, set->width },
+        .image =
+            o->pixels_per_step > 0 ? (struct shape){ 0 } : (struct shape){ n, set->channels, set->height, set->width },
         .outputs = classes ? IMAGE_CLASSES : per_step,
         .classes = classes,
         .sequence = o->pixels_per_step > 0,

@@ -1,6 +1,7 @@
-/* Next-symbol prediction: a second-order Markov chain over one-hot symbols with a label, the next symbol, at every step. It stands where the papers predict the
- * next word of a text: s_{t+1} = f(s_{t-1}, s_t) for a random table f of the seed, replaced by a uniform symbol with probability `noise`. The best possible
- * accuracy, from the second step on, is 100 (1 - noise + noise / symbols) percent. */
+/* Next-symbol prediction: a second-order Markov chain over one-hot symbols with a label, the next symbol, at every
+ * step. It stands where the papers predict the next word of a text: s_{t+1} = f(s_{t-1}, s_t) for a random table f of
+ * the seed, replaced by a uniform symbol with probability `noise`. The best possible accuracy, from the second step on,
+ * is 100 (1 - noise + noise / symbols) percent. */
 #include "data/sequence.h"
 
 struct opts {
@@ -16,7 +17,8 @@ struct state {
 static const struct option options[] = {
     SEQUENCE_OPTION_LENGTH(struct opts, "30", 2, "number of time steps T, each with a label"),
     { "symbols", OPT_INT, offsetof(struct opts, symbols), "8", 2, 1024, .help = "size of the alphabet" },
-    { "noise", OPT_REAL, offsetof(struct opts, noise), "0.1", 0, 1, .help = "probability that a symbol is drawn at random" },
+    { "noise", OPT_REAL, offsetof(struct opts, noise), "0.1", 0, 1,
+      .help = "probability that a symbol is drawn at random" },
     SEQUENCE_OPTION_SIZES(struct opts),
     { 0 },
 };
@@ -68,7 +70,8 @@ static void fill(const void *opts, void *state, enum split split, uint64_t first
 extern const struct dataset_def dataset_markov;
 const struct dataset_def dataset_markov = {
     .part = { .name = "markov",
-              .help = "sequences of one-hot symbols from a second-order Markov chain; the label of each step is the next symbol",
+              .help = "sequences of one-hot symbols from a second-order Markov chain; the label of each step is the "
+                      "next symbol",
               .ref = "Shannon 1948, Sec. 3",
               .options = options,
               .opts_size = sizeof(struct opts),

@@ -1,14 +1,16 @@
-/* Activations: parts with options, element-wise on whole matrices. Vectorised; NaN and infinities pass through as mathematics has it.
- * tanh in single: within 2 ulp of libm's tanhf over the whole range.
+/* Activations: parts with options, element-wise on whole matrices. Vectorised; NaN and infinities pass through as
+ * mathematics has it. tanh in single: within 2 ulp of libm's tanhf over the whole range.
  *
- * A new one is one file with a struct act_def and one word in ACTIVATIONS: it is then known wherever an activation stands. */
+ * A new one is one file with a struct act_def and one word in ACTIVATIONS: it is then known wherever an activation
+ * stands. */
 #ifndef TPRUN_MATH_ACT_H
 #define TPRUN_MATH_ACT_H
 
 #include "base/part.h"
 #include "math/mat.h"
 
-/* o: the bound options, NULL for an activation without. out may alias the matrix before it (the displacement, the signal); h may alias u. */
+/* o: the bound options, NULL for an activation without. out may alias the matrix before it (the displacement, the
+ * signal); h may alias u. */
 struct act_def {
     struct part part;
     bool of_input; /* the slope does not follow from h: u must be kept */
@@ -20,17 +22,20 @@ struct act_def {
     void (*times_slope_difference)(const void *o, struct mat h, struct mat d, struct mat s, struct mat out);
     /* out = a(u + w) - a(u) without cancellation, from u, h = a(u) and w. */
     void (*difference)(const void *o, struct mat u, struct mat h, struct mat w, struct mat out);
-    /* out = the inverse on the clipped range (clamp = tol: tanh clips to [-1+tol, 1-tol], sigmoid to [tol, 1-tol], elu to [-alpha+tol, inf), relu to
-     * [0, inf), the others not at all). This and the next two are NULL if the activation has none. Roulet 2022 Sec. 2.1; sheet 3.3. */
+    /* out = the inverse on the clipped range (clamp = tol: tanh clips to [-1+tol, 1-tol], sigmoid to [tol, 1-tol], elu
+     * to [-alpha+tol, inf), relu to [0, inf), the others not at all). This and the next two are NULL if the activation
+     * has none. Roulet 2022 Sec. 2.1; sheet 3.3. */
     void (*inverse)(const void *o, struct mat v, real clamp, struct mat out);
-    /* out = s * (the derivative of the inverse at the clipped h), not set to zero where the clip acts; relu: 1 if h > 0 else 0. */
+    /* out = s * (the derivative of the inverse at the clipped h), not set to zero where the clip acts; relu: 1 if h > 0
+     * else 0. */
     void (*times_inverse_slope)(const void *o, struct mat h, struct mat s, real clamp, struct mat out);
     /* out = inverse(h + d) - inverse(h) without cancellation */
     void (*inverse_difference)(const void *o, struct mat h, struct mat d, real clamp, struct mat out);
-    /* The ends of the open range that the clamp keeps away from, infinite where there is none; NULL: the clamp moves nothing. */
+    /* The ends of the open range that the clamp keeps away from, infinite where there is none; NULL: the clamp moves
+     * nothing. */
     void (*range)(const void *o, double *low, double *high);
-    /* out = zeta(t), zeta' = a' as a function of the output, zeta(0) = 0, constant outside of the range of a: the activation's feedback that has the
-     * transposed derivative. Bao 2024; NULL if a has no inverse. */
+    /* out = zeta(t), zeta' = a' as a function of the output, zeta(0) = 0, constant outside of the range of a: the
+     * activation's feedback that has the transposed derivative. Bao 2024; NULL if a has no inverse. */
     void (*zeta)(const void *o, struct mat t, struct mat out);
 };
 

@@ -5,10 +5,9 @@
 struct elu_options {
     double alpha;
 };
-static const struct option elu_table[] = {
-    { "alpha", OPT_REAL, offsetof(struct elu_options, alpha), "1", 0, 1e3, OPTION_NULLABLE | OPTION_ABOVE_MIN, "-alpha is the limit below" },
-    { 0 }
-};
+static const struct option elu_table[] = { { "alpha", OPT_REAL, offsetof(struct elu_options, alpha), "1", 0, 1e3,
+                                             OPTION_NULLABLE | OPTION_ABOVE_MIN, "-alpha is the limit below" },
+                                           { 0 } };
 
 static real alpha_of(const void *o)
 {
@@ -74,7 +73,8 @@ static void elu_difference(const void *o, struct mat u, struct mat h, struct mat
         const real top = at_most(x > end ? x : end, 0), of_top = exponential(at_least(top, -EXP_NORMAL)).exp;
         const real inside = -real_copysign(alpha * of_top * expm1_below(-real_fabs(y)), y);
         const real low_end = alpha * expm1_below(at_most(end, 0)), low_start = alpha * expm1_below(at_most(x, 0));
-        const real down = y >= -x ? y : low_end - x, up = y > -x ? end - low_start : real_copysign(1, y) * real_fabs(inside);
+        const real down = y >= -x ? y : low_end - x,
+                   up = y > -x ? end - low_start : real_copysign(1, y) * real_fabs(inside);
         out.p[i] = x > 0 ? down : up;
     }
 }

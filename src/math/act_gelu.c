@@ -1,5 +1,6 @@
-/* gelu: u Phi(u), Phi the distribution function of the standard normal. Hendrycks & Gimpel 2016. It falls before it rises, so it has no inverse, and
- * its slope needs u. In double precision whatever that of the trial: erfc of the C library is no vector code anyway. */
+/* gelu: u Phi(u), Phi the distribution function of the standard normal. Hendrycks & Gimpel 2016. It falls before it
+ * rises, so it has no inverse, and its slope needs u. In double precision whatever that of the trial: erfc of the C
+ * library is no vector code anyway. */
 #include "math/act_loop.h"
 #include <math.h>
 
@@ -16,7 +17,8 @@ static double slope(double u)
     return 0.5 * erfc(-u * M_SQRT1_2) + u * exp(-0.5 * u * u) * (M_2_SQRTPI * M_SQRT1_2 / 2);
 }
 
-/* Far ends subtract; near ones are the integral of the slope, by Gauss and Legendre's rule of eight points (error below 1e-16 w). */
+/* Far ends subtract; near ones are the integral of the slope, by Gauss and Legendre's rule of eight points (error below
+ * 1e-16 w). */
 static double value_difference(double u, double w)
 {
     static const double x[] = { 0.1834346424956498, 0.5255324099163290, 0.7966664774136267, 0.9602898564975363 };
@@ -55,7 +57,9 @@ static void gelu_difference(const void *o, struct mat u, struct mat h, struct ma
 }
 
 const struct act_def act_gelu = {
-    .part = { .name = "gelu", .help = "u times the normal distribution function of u", .ref = "Hendrycks & Gimpel 2016" },
+    .part = { .name = "gelu",
+              .help = "u times the normal distribution function of u",
+              .ref = "Hendrycks & Gimpel 2016" },
     .of_input = true,
     .apply = gelu_apply,
     .times_slope = gelu_times_slope,

@@ -11,7 +11,8 @@ static void relu_apply(const void *o, struct mat u, struct mat h)
 }
 
 /* What relu and leaky_relu share: slope 1 above 0, `below` otherwise.
- * out = s * slope. A product, not a choice: a NaN or an infinity in s is not hidden by a unit that is off, and a NaN in h stays. */
+ * out = s * slope. A product, not a choice: a NaN or an infinity in s is not hidden by a unit that is off, and a NaN in
+ * h stays. */
 static void kink_times_slope(real below, struct mat h, struct mat s, struct mat out)
 {
     const size_t n = same_shape(h, s);
@@ -23,7 +24,8 @@ static void kink_times_slope(real below, struct mat h, struct mat s, struct mat 
     }
 }
 
-/* The slope changes by 1 - below for a unit that comes over 0, by the negative of it for one that goes, not for the others. */
+/* The slope changes by 1 - below for a unit that comes over 0, by the negative of it for one that goes, not for the
+ * others. */
 static void kink_times_slope_difference(real below, struct mat h, struct mat d, struct mat s, struct mat out)
 {
     const size_t n = same_shape(h, s);
@@ -112,7 +114,8 @@ static void bend(real slope, struct mat x, struct mat out)
         out.p[i] = x.p[i] > 0 ? x.p[i] : slope * x.p[i];
 }
 
-/* bend(x + w) - bend(x): on one side of 0 the displacement times that side's slope; across it the two parts have one sign. */
+/* bend(x + w) - bend(x): on one side of 0 the displacement times that side's slope; across it the two parts have one
+ * sign. */
 static void bend_difference(real slope, struct mat x, struct mat w, struct mat out)
 {
     const size_t n = same_shape(x, w);
@@ -129,10 +132,9 @@ static void bend_difference(real slope, struct mat x, struct mat w, struct mat o
 struct leaky_options {
     double slope;
 };
-static const struct option leaky_table[] = {
-    { "slope", OPT_REAL, offsetof(struct leaky_options, slope), "0.2", 0, 1, OPTION_NULLABLE | OPTION_ABOVE_MIN, "slope below 0" },
-    { 0 }
-};
+static const struct option leaky_table[] = { { "slope", OPT_REAL, offsetof(struct leaky_options, slope), "0.2", 0, 1,
+                                               OPTION_NULLABLE | OPTION_ABOVE_MIN, "slope below 0" },
+                                             { 0 } };
 
 static real slope_of(const void *o)
 {

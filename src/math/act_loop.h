@@ -1,4 +1,5 @@
-/* What the activations' loops share. They write out[i] from the entries i of their inputs alone, so out may be one of them. */
+/* What the activations' loops share. They write out[i] from the entries i of their inputs alone, so out may be one of
+ * them. */
 #ifndef TPRUN_MATH_ACT_LOOP_H
 #define TPRUN_MATH_ACT_LOOP_H
 

@@ -1,4 +1,5 @@
-/* What a task gives to a network: the shape of its samples, and minibatches of them. Sequences are time-major (data/dataset.h). */
+/* What a task gives to a network: the shape of its samples, and minibatches of them. Sequences are time-major
+ * (data/dataset.h). */
 #ifndef TPRUN_MATH_BATCH_H
 #define TPRUN_MATH_BATCH_H
 
@@ -7,14 +8,14 @@
 #include <stdint.h>
 
 struct data_shape {
-    size_t length;     /* T; 1 for flat data */
-    size_t features;   /* D */
+    size_t length;      /* T; 1 for flat data */
+    size_t features;    /* D */
     struct shape image; /* of a flat sample that is an image; n = 0: of none */
-    size_t outputs;    /* classes, or real targets */
-    bool classes;      /* labels are class indices */
-    bool per_step;     /* a label for every step of a sequence, [T][B], instead of one for the sequence */
-    bool sequence;     /* needs a layer that reads sequences */
-    size_t train_size; /* samples per epoch; 0 = endless */
+    size_t outputs;     /* classes, or real targets */
+    bool classes;       /* labels are class indices */
+    bool per_step;      /* a label for every step of a sequence, [T][B], instead of one for the sequence */
+    bool sequence;      /* needs a layer that reads sequences */
+    size_t train_size;  /* samples per epoch; 0 = endless */
     size_t eval_size, test_size;
     size_t valid_size; /* held out of the training set; 0 = none */
 };

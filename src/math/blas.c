@@ -71,8 +71,9 @@ int blas_check_room(struct err *e)
     text_puts(&why, strerror(errno));
     say_limit(&why, RLIMIT_AS, "-v");
     say_limit(&why, RLIMIT_DATA, "-d");
-    const int code = err_set(e, ERR_MEMORY, "a worker needs %zu MB of address space for OpenBLAS alone, and they cannot be had: %s",
-                             BUFFER_BYTES >> 20, why.s);
+    const int code =
+        err_set(e, ERR_MEMORY, "a worker needs %zu MB of address space for OpenBLAS alone, and they cannot be had: %s",
+                BUFFER_BYTES >> 20, why.s);
     text_free(&why);
     return code;
 }

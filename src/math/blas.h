@@ -1,23 +1,27 @@
 /* Matrix products. The only room that includes cblas.h and GSL headers.
  *
- * Two ways: blas_gemm for large or one-off products (OpenBLAS), and a `struct product`, planned once for a fixed shape, for the small
- * products of a recurrence, where the call itself would cost as much as the arithmetic (libxsmm where it was built in, else OpenBLAS). */
+ * Two ways: blas_gemm for large or one-off products (OpenBLAS), and a `struct product`, planned once for a fixed shape,
+ * for the small products of a recurrence, where the call itself would cost as much as the arithmetic (libxsmm where it
+ * was built in, else OpenBLAS). */
 #ifndef TPRUN_MATH_BLAS_H
 #define TPRUN_MATH_BLAS_H
 
 #include "base/err.h"
 #include "math/mat.h"
 
-/* Checks what the numbers rest on, once per process: cblas comes from OpenBLAS (dladdr), one thread, no flush-to-zero, rounding to nearest,
- * isnan works, OPENBLAS_CORETYPE is not set; switches GSL's aborting handler off. ERR_INTERNAL with the reason. */
+/* Checks what the numbers rest on, once per process: cblas comes from OpenBLAS (dladdr), one thread, no flush-to-zero,
+ * rounding to nearest, isnan works, OPENBLAS_CORETYPE is not set; switches GSL's aborting handler off. ERR_INTERNAL
+ * with the reason. */
 int blas_start(struct err *e);
-/* Whether there is address space for the buffer that OpenBLAS takes with its first product: without it, that waits for ever. Part of
- * blas_start; ERR_MEMORY, naming the limit that is in the way. */
+/* Whether there is address space for the buffer that OpenBLAS takes with its first product: without it, that waits for
+ * ever. Part of blas_start; ERR_MEMORY, naming the limit that is in the way. */
 int blas_check_room(struct err *e);
-/* "SkylakeX", with the library's version and, for planned products, the generator: recorded with each run. Static storage. */
+/* "SkylakeX", with the library's version and, for planned products, the generator: recorded with each run. Static
+ * storage. */
 const char *blas_kernel(void);
 
-/* c = alpha op(a) op(b) + beta c. beta = 0 overwrites, NaN included. Dimensions must agree (assert); none may alias c. Zero sizes allowed. */
+/* c = alpha op(a) op(b) + beta c. beta = 0 overwrites, NaN included. Dimensions must agree (assert); none may alias c.
+ * Zero sizes allowed. */
 void blas_gemm(bool ta, bool tb, real alpha, struct mat a, struct mat b, real beta, struct mat c);
 
 /* c (m, n) = a (m, k) b (k, n) [+ c], all row-major and dense. */

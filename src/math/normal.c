@@ -47,7 +47,8 @@ static inline real cosine(real z)
 #define real_sqrt __builtin_sqrtf
 #endif
 
-/* Radius sqrt(-2 log u), u = (31 bits + 1/2) 2^-31; angle: two bits choose the quadrant it is counted from, thirty lie in [-pi/4, pi/4) about it. */
+/* Radius sqrt(-2 log u), u = (31 bits + 1/2) 2^-31; angle: two bits choose the quadrant it is counted from, thirty lie
+ * in [-pi/4, pi/4) about it. */
 static void chunk(const uint32_t *restrict words, real *restrict out)
 {
     for (size_t i = 0; i < PAIRS; i++) {

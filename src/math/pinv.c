@@ -10,10 +10,12 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* LAPACK, which OpenBLAS contains, by its Fortran name; the last two arguments are the lengths of the words. The eigenvalues
- * and eigenvectors of a symmetric matrix by divide and conquer, a tenth of the time of GSL's QR iterations. */
-extern void dsyevd_(const char *jobz, const char *uplo, const int *n, double *a, const int *lda, double *w, double *work, const int *lwork,
-                    int *iwork, const int *liwork, int *info, size_t n_jobz, size_t n_uplo);
+/* LAPACK, which OpenBLAS contains, by its Fortran name; the last two arguments are the lengths of the words. The
+ * eigenvalues and eigenvectors of a symmetric matrix by divide and conquer, a tenth of the time of GSL's QR iterations.
+ */
+extern void dsyevd_(const char *jobz, const char *uplo, const int *n, double *a, const int *lda, double *w,
+                    double *work, const int *lwork, int *iwork, const int *liwork, int *info, size_t n_jobz,
+                    size_t n_uplo);
 
 static const double rounding = 2 * (double)REAL_ULP; /* from 1 to the next real */
 
@@ -158,8 +160,8 @@ static double cut_off(size_t n)
     return fmax((double)n * DBL_EPSILON, pow((double)n * rounding, 2));
 }
 
-/* Eigenvectors scaled by the roots of the reciprocal eigenvalues, a row each, so that A^+ = V^T V. Fortran sees the transpose
- * of what lies here: the lower triangle is its upper one, its columns are rows. */
+/* Eigenvectors scaled by the roots of the reciprocal eigenvalues, a row each, so that A^+ = V^T V. Fortran sees the
+ * transpose of what lies here: the lower triangle is its upper one, its columns are rows. */
 static int eigen(struct semidefinite *s, struct err *e)
 {
     gsl_matrix *const v = s->vectors;

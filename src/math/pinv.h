@@ -24,8 +24,9 @@ int pinv_transposed(struct pinv *p, double damping, const real *j, size_t stride
 struct semidefinite {
     size_t n;
     bool cholesky;
-    void *factor;                                    /* a or vectors */
-    void *a, *vectors, *values, *rows, *half; /* GSL; rows: (n x max_cols) in double; a row of vectors is an eigenvector */
+    void *factor; /* a or vectors */
+    void *a, *vectors, *values, *rows,
+        *half;    /* GSL; rows: (n x max_cols) in double; a row of vectors is an eigenvector */
     double *work; /* LAPACK's, as is the next one */
     int *whole;
     size_t n_work, n_whole;

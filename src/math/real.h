@@ -1,5 +1,5 @@
-/* The number type of a trial. The numeric rooms (math, net, credit, optim, data, trial) are compiled twice from the same sources, once with
- * TPRUN_DOUBLE; options, statistics and the store always use double. */
+/* The number type of a trial. The numeric rooms (math, net, credit, optim, data, trial) are compiled twice from the
+ * same sources, once with TPRUN_DOUBLE; options, statistics and the store always use double. */
 #ifndef TPRUN_MATH_REAL_H
 #define TPRUN_MATH_REAL_H
 

@@ -1,4 +1,5 @@
-/* What flows between the units of a network, for one sample: n numbers, of an image channels x height x width of them. */
+/* What flows between the units of a network, for one sample: n numbers, of an image channels x height x width of them.
+ */
 #ifndef TPRUN_MATH_SHAPE_H
 #define TPRUN_MATH_SHAPE_H
 

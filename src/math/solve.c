@@ -27,7 +27,9 @@ int ridge_init(struct ridge *s, size_t out, size_t in, struct arena *a, struct e
     TRY(check_shape(out, in, e));
     s->w = workspace_matrix(a, out, in);
     s->a = workspace_matrix(a, in, in);
-    return s->w && s->a ? 0 : err_set(e, ERR_MEMORY, "no memory for the regularized inverse of a %zu x %zu matrix", out, in);
+    return s->w && s->a
+               ? 0
+               : err_set(e, ERR_MEMORY, "no memory for the regularized inverse of a %zu x %zu matrix", out, in);
 }
 
 static int singular(const struct ridge *s, double r, const char *why, struct err *e)
@@ -141,7 +143,8 @@ static int svd_init(struct svd *d, struct mat a, struct err *e)
 /* Up to this size the polar factor is that of the singular value decomposition. */
 enum { POLAR_BY_SVD = 64 };
 
-/* Of x (m, n), by power iteration on x^T x in `gram` (overwritten): at most a little too small, which the iteration below bears up to a factor of 1.7. */
+/* Of x (m, n), by power iteration on x^T x in `gram` (overwritten): at most a little too small, which the iteration
+ * below bears up to a factor of 1.7. */
 static double largest_singular_value(const gsl_matrix *x, gsl_matrix *gram)
 {
     enum { STEPS = 30 };
@@ -171,15 +174,18 @@ static double largest_singular_value(const gsl_matrix *x, gsl_matrix *gram)
     return 1.1 * sqrt(norm);
 }
 
-/* The same by Newton and Schulz, X <- X (3 I - X^T X) / 2: products alone, where the singular values of a large matrix would take minutes. X starts as a
- * over an estimate of its largest singular value, and each singular value s goes to s (3 - s^2) / 2, that is to 1: small ones by a factor of 1.5 a step.
- * One that would take longer than a value of n eps times the largest counts as 0. Higham, Functions of Matrices (2008), Sec. 8.3. */
+/* The same by Newton and Schulz, X <- X (3 I - X^T X) / 2: products alone, where the singular values of a large matrix
+ * would take minutes. X starts as a over an estimate of its largest singular value, and each singular value s goes to s
+ * (3 - s^2) / 2, that is to 1: small ones by a factor of 1.5 a step. One that would take longer than a value of n eps
+ * times the largest counts as 0. Higham, Functions of Matrices (2008), Sec. 8.3. */
 static int polar_by_products(struct mat a, struct mat out, struct err *e)
 {
     const bool wide = a.rows < a.cols;
     const size_t m = wide ? a.cols : a.rows, n = wide ? a.rows : a.cols;
     gsl_matrix *x = gsl_matrix_alloc(m, n), *next = gsl_matrix_alloc(m, n), *gram = gsl_matrix_alloc(n, n);
-    int code = x && next && gram ? 0 : err_set(e, ERR_MEMORY, "no memory for the polar factor of a %zu x %zu matrix", a.rows, a.cols);
+    int code = x && next && gram
+                   ? 0
+                   : err_set(e, ERR_MEMORY, "no memory for the polar factor of a %zu x %zu matrix", a.rows, a.cols);
     for (size_t i = 0; code == 0 && i < mat_n(a); i++)
         gsl_matrix_set(x, wide ? i % a.cols : i / a.cols, wide ? i / a.cols : i % a.cols, a.p[i]);
     const double bound = code == 0 ? largest_singular_value(x, gram) : 1;
@@ -207,7 +213,8 @@ static int polar_by_products(struct mat a, struct mat out, struct err *e)
         next = swap;
     }
     if (code == 0 && !done)
-        code = err_set(e, ERR_SINGULAR, "the %zu x %zu matrix has no polar factor: its rank is below %zu", a.rows, a.cols, n);
+        code = err_set(e, ERR_SINGULAR, "the %zu x %zu matrix has no polar factor: its rank is below %zu", a.rows,
+                       a.cols, n);
     for (size_t i = 0; code == 0 && i < mat_n(a); i++)
         out.p[i] = (real)gsl_matrix_get(x, wide ? i % a.cols : i / a.cols, wide ? i / a.cols : i % a.cols);
     gsl_matrix_free(x);

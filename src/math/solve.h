@@ -13,7 +13,8 @@ struct ridge {
     void *w, *a; /* gsl_matrix * workspaces: W as double (out x in), A and its factor (in x in) */
 };
 int ridge_init(struct ridge *s, size_t out, size_t in, struct arena *a, struct err *e);
-/* m (out x in) = W A^-1. ERR_SINGULAR if A is not positive definite or not finite; the message names r and W's shape. No allocation. */
+/* m (out x in) = W A^-1. ERR_SINGULAR if A is not positive definite or not finite; the message names r and W's shape.
+ * No allocation. */
 int ridge_inverse(struct ridge *s, struct mat w, double r, struct mat m, struct err *e);
 /* The lower Cholesky factor of A after ridge_inverse, entry (i, j), i >= j. */
 double ridge_factor(const struct ridge *s, size_t i, size_t j);

@@ -24,7 +24,9 @@ int affine_open(struct affine *f, struct mat w, struct act act, size_t rows, str
 
 int affine_open_transposed(struct affine *f, struct mat wt, struct act act, size_t rows, struct arena *a, struct err *e)
 {
-    *f = (struct affine){ .in = wt.rows, .out = wt.cols, .rows = rows, .act = act, .wt = wt, .w = mat_new(a, wt.cols, wt.rows) };
+    *f = (struct affine){
+        .in = wt.rows, .out = wt.cols, .rows = rows, .act = act, .wt = wt, .w = mat_new(a, wt.cols, wt.rows)
+    };
     f->transposed = true;
     return open_rest(f, rows, a, e);
 }
@@ -120,7 +122,8 @@ static struct mat scratch_like(const struct affine *f, struct mat v)
     return mat_of(f->scratch.p, v.rows, f->out);
 }
 
-void affine_inverse_apply(const struct affine *f, struct mat v, struct mat offset, const real *bias, real clamp, struct mat out)
+void affine_inverse_apply(const struct affine *f, struct mat v, struct mat offset, const real *bias, real clamp,
+                          struct mat out)
 {
     struct mat u = scratch_like(f, v);
     f->act.def->inverse(f->act.opts, v, clamp, u);
@@ -133,7 +136,8 @@ void affine_inverse_apply(const struct affine *f, struct mat v, struct mat offse
     multiply(&f->back, u, f->m, out);
 }
 
-void affine_inverse_difference(const struct unit *u, struct at at, struct mat d, const struct inverse_options *o, struct mat out)
+void affine_inverse_difference(const struct unit *u, struct at at, struct mat d, const struct inverse_options *o,
+                               struct mat out)
 {
     const struct affine *f = u->state;
     struct mat w = scratch_like(f, d);
@@ -141,7 +145,8 @@ void affine_inverse_difference(const struct unit *u, struct at at, struct mat d,
     multiply(&f->back, w, f->m, out);
 }
 
-void affine_inverse_jvp(const struct unit *u, struct at at, struct mat d, const struct inverse_options *o, struct mat out)
+void affine_inverse_jvp(const struct unit *u, struct at at, struct mat d, const struct inverse_options *o,
+                        struct mat out)
 {
     const struct affine *f = u->state;
     struct mat w = scratch_like(f, d);

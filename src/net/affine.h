@@ -12,24 +12,26 @@
 struct affine {
     size_t in, out, rows;
     struct act act;
-    struct mat w;              /* (out, in), in the weight vector */
-    struct mat wt;             /* (in, out), packed for `up`; {NULL} if that is OpenBLAS, which packs for itself */
-    struct product up, down;   /* (rows, in) x wt, accumulating; (rows, out) x w */
-    struct product back;       /* (rows, out) x m */
-    struct mat m;              /* (out, in): W (W^T W + r I)^-1, after affine_inverse_refresh; {NULL} before affine_inverse_open */
-    struct mat scratch;        /* (rows, out) */
-    struct mat variant;        /* (out, in): 2 I - W, if the options ask for it */
+    struct mat w;            /* (out, in), in the weight vector */
+    struct mat wt;           /* (in, out), packed for `up`; {NULL} if that is OpenBLAS, which packs for itself */
+    struct product up, down; /* (rows, in) x wt, accumulating; (rows, out) x w */
+    struct product back;     /* (rows, out) x m */
+    struct mat m; /* (out, in): W (W^T W + r I)^-1, after affine_inverse_refresh; {NULL} before affine_inverse_open */
+    struct mat scratch; /* (rows, out) */
+    struct mat variant; /* (out, in): 2 I - W, if the options ask for it */
     struct ridge ridge;
-    bool transposed;           /* wt lies in the weight vector, and w is the packed one */
+    bool transposed; /* wt lies in the weight vector, and w is the packed one */
 };
 
 int affine_open(struct affine *f, struct mat w, struct act act, size_t rows, struct arena *a, struct err *e);
 /* The same for a map whose weights are the transpose wt (in, out) of another one's. */
-int affine_open_transposed(struct affine *f, struct mat wt, struct act act, size_t rows, struct arena *a, struct err *e);
+int affine_open_transposed(struct affine *f, struct mat wt, struct act act, size_t rows, struct arena *a,
+                           struct err *e);
 /* out = in W^T. */
 void affine_linear(const struct affine *f, struct mat in, struct mat out);
 /* offset (may be {NULL}): rows added to the pre-activation beside h W^T: x U^T, and bias (may be NULL) one row. */
-void affine_inverse_apply(const struct affine *f, struct mat v, struct mat offset, const real *bias, real clamp, struct mat out);
+void affine_inverse_apply(const struct affine *f, struct mat v, struct mat offset, const real *bias, real clamp,
+                          struct mat out);
 
 /* Products of units (unit.h, inverse.h) whose state begins with a struct affine. */
 void affine_refresh(struct unit *u);
@@ -42,7 +44,9 @@ double affine_flops(const struct unit *u, size_t rows, double *product);
 int affine_mirror(const struct unit *u, struct unit *g, const struct mirror *m, struct arena *a, struct err *e);
 int affine_inverse_open(struct unit *u, const struct inverse_options *o, struct err *e);
 int affine_inverse_refresh(struct unit *u, const struct inverse_options *o, struct err *e);
-void affine_inverse_difference(const struct unit *u, struct at at, struct mat d, const struct inverse_options *o, struct mat out);
-void affine_inverse_jvp(const struct unit *u, struct at at, struct mat d, const struct inverse_options *o, struct mat out);
+void affine_inverse_difference(const struct unit *u, struct at at, struct mat d, const struct inverse_options *o,
+                               struct mat out);
+void affine_inverse_jvp(const struct unit *u, struct at at, struct mat d, const struct inverse_options *o,
+                        struct mat out);
 
 #endif

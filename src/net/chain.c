@@ -12,20 +12,26 @@ static int tie_layer(const struct chain *c, struct unit *l, size_t features, str
     if (k < 0)
         return 0;
     if ((size_t)k >= l->index)
-        return err_at(e, l->where, "network.layers.%zu.tied: %lld is no layer below this one; layers count from 0", l->index, (long long)k);
+        return err_at(e, l->where, "network.layers.%zu.tied: %lld is no layer below this one; layers count from 0",
+                      l->index, (long long)k);
     const struct unit *other = &c->units[k];
     if (other->def != l->def || other->tied)
-        return err_at(e, l->where, "network.layers.%zu.tied: network.layers.%lld has no dense weights of its own", l->index, (long long)k);
+        return err_at(e, l->where, "network.layers.%zu.tied: network.layers.%lld has no dense weights of its own",
+                      l->index, (long long)k);
     if (o->weights_init.part)
-        return err_at(e, l->where, "network.layers.%zu.weights_init: a tied layer has no weights to initialise", l->index);
+        return err_at(e, l->where, "network.layers.%zu.weights_init: a tied layer has no weights to initialise",
+                      l->index);
     if (other->out.n != features)
-        return err_at(e, l->where, "network.layers.%zu.tied: the transpose of network.layers.%lld reads %zu values, but the layer gets %zu",
-                      l->index, (long long)k, other->out.n, features);
+        return err_at(
+            e, l->where,
+            "network.layers.%zu.tied: the transpose of network.layers.%lld reads %zu values, but the layer gets %zu",
+            l->index, (long long)k, other->out.n, features);
     l->tied = other;
     return 0;
 }
 
-static int shape_unit(struct chain *c, size_t i, struct chosen choice, struct shape in, struct where where, struct arena *a, struct err *e)
+static int shape_unit(struct chain *c, size_t i, struct chosen choice, struct shape in, struct where where,
+                      struct arena *a, struct err *e)
 {
     struct unit *u = &c->units[i];
     u->def = (const struct unit_def *)choice.part;
@@ -33,19 +39,22 @@ static int shape_unit(struct chain *c, size_t i, struct chosen choice, struct sh
     u->index = i;
     u->where = where;
     if (unit_is_recurrent(u) && i > 0)
-        return err_at(e, where, "network.layers.%zu: '%s' must be the first layer: it reads the dataset's sequence", i, choice.part->name);
+        return err_at(e, where, "network.layers.%zu: '%s' must be the first layer: it reads the dataset's sequence", i,
+                      choice.part->name);
     if (unit_is_recurrent(u) && !c->data.sequence)
-        return err_at(e, where, "network.layers.0: '%s' reads sequences, but the dataset gives flat samples", choice.part->name);
+        return err_at(e, where, "network.layers.0: '%s' reads sequences, but the dataset gives flat samples",
+                      choice.part->name);
     if (i == 0 && c->data.sequence && !unit_is_recurrent(u))
-        return err_at(e, where, "network.layers.0: the dataset gives sequences; the first layer must read them (rnn), not '%s'",
+        return err_at(e, where,
+                      "network.layers.0: the dataset gives sequences; the first layer must read them (rnn), not '%s'",
                       choice.part->name);
     TRY(tie_layer(c, u, in.n, e));
     TRY(unit_shape(u, choice, in, a, e));
     return layer_check_frozen(u, e);
 }
 
-int chain_shape(struct chain *c, const struct chosen_list *layers, const struct data_shape *data, const struct where *where, struct arena *a,
-                struct err *e)
+int chain_shape(struct chain *c, const struct chosen_list *layers, const struct data_shape *data,
+                const struct where *where, struct arena *a, struct err *e)
 {
     *c = (struct chain){ .n_units = layers->n, .per_step = 1, .data = *data };
     if (layers->n == 0)
@@ -69,14 +78,18 @@ int chain_shape(struct chain *c, const struct chosen_list *layers, const struct 
     }
     if (c->units[layers->n - 1].transmit.part)
         return err_at(e, where ? where[layers->n - 1] : (struct where){ 0 },
-                      "network.layers.%zu.transmit: the last layer sends nothing on; there is no layer above it", layers->n - 1);
+                      "network.layers.%zu.transmit: the last layer sends nothing on; there is no layer above it",
+                      layers->n - 1);
     if (data->per_step != (c->per_step > 1))
-        return err_at(e, where ? where[0] : (struct where){ 0 },
-                      data->per_step ? "network.layers.0: the dataset has a label for every step; the recurrent layer needs `sequence: true`"
-                                     : "network.layers.0: `sequence: true` gives every state, but the dataset has one label per sequence");
+        return err_at(
+            e, where ? where[0] : (struct where){ 0 },
+            data->per_step
+                ? "network.layers.0: the dataset has a label for every step; the recurrent layer needs `sequence: true`"
+                : "network.layers.0: `sequence: true` gives every state, but the dataset has one label per sequence");
     if (in.n != data->outputs)
         return err_at(e, where ? where[layers->n - 1] : (struct where){ 0 },
-                      "network.layers.%zu: the last layer has %zu outputs, but the dataset needs %zu", layers->n - 1, in.n, data->outputs);
+                      "network.layers.%zu: the last layer has %zu outputs, but the dataset needs %zu", layers->n - 1,
+                      in.n, data->outputs);
     c->unit_of = arena_alloc(a, c->n_links, sizeof *c->unit_of);
     if (!c->unit_of)
         return err_set(e, ERR_MEMORY, "not enough memory for a chain of %zu links", c->n_links);
@@ -122,11 +135,12 @@ int chain_open(struct chain *c, size_t rows, struct arena *a, struct err *e)
     return open_factors(c, a, e);
 }
 
-int chain_init_unit(struct unit *l, const char *prefix, struct chosen weights, struct chosen biases, uint64_t seed, struct arena *scratch,
-                     struct err *e)
+int chain_init_unit(struct unit *l, const char *prefix, struct chosen weights, struct chosen biases, uint64_t seed,
+                    struct arena *scratch, struct err *e)
 {
     for (size_t j = 0; j < l->n_inner; j++)
-        TRY(chain_init_unit(&l->inner[j], prefix, weights, biases, seed, scratch, e)); /* each with options of its own */
+        TRY(chain_init_unit(&l->inner[j], prefix, weights, biases, seed, scratch,
+                            e)); /* each with options of its own */
     const struct layer_options *o = unit_common(l);
     for (size_t j = 0; j < l->n_params && !l->n_inner; j++) {
         const struct param *p = &l->params[j];
@@ -143,7 +157,8 @@ int chain_init_unit(struct unit *l, const char *prefix, struct chosen weights, s
     return 0;
 }
 
-int chain_init(struct chain *c, struct chosen weights, struct chosen biases, uint64_t seed, struct arena *scratch, struct err *e)
+int chain_init(struct chain *c, struct chosen weights, struct chosen biases, uint64_t seed, struct arena *scratch,
+               struct err *e)
 {
     for (size_t i = 0; i < c->n_units; i++)
         TRY(chain_init_unit(&c->units[i], "layers", weights, biases, seed, scratch, e));
@@ -207,7 +222,8 @@ int pass_init(struct pass *p, const struct chain *c, size_t rows, bool keep_grad
     else
         p->batch.y = mat_new(a, labels, data->outputs);
     p->gradient = mat_new(a, labels, data->outputs);
-    if (!p->links || !p->stacks || !p->sent || !p->draws || !p->batch.x || !p->gradient.p || (data->classes ? !p->batch.label : !p->batch.y.p))
+    if (!p->links || !p->stacks || !p->sent || !p->draws || !p->batch.x || !p->gradient.p ||
+        (data->classes ? !p->batch.label : !p->batch.y.p))
         return err_set(e, ERR_MEMORY, "not enough memory for a batch of %zu samples", rows);
     for (size_t i = 0; i < c->n_units; i++) {
         TRY(pass_unit(p, i, input, keep_gradients, a, e));
@@ -233,7 +249,8 @@ static void send(struct pass *p, size_t i)
 {
     const struct chosen transmit = p->chain->units[i].transmit;
     if (transmit.part)
-        ((const struct transmit_def *)transmit.part)->send(transmit.opts, p->training, p->stacks[i].out, p->draws[i], p->sent[i]);
+        ((const struct transmit_def *)transmit.part)
+            ->send(transmit.opts, p->training, p->stacks[i].out, p->draws[i], p->sent[i]);
 }
 
 static void forward_unit(struct pass *p, size_t i)

@@ -1,7 +1,8 @@
 /* A network as a chain of links, h[k+1] = f_k(h[k]; x_k), k = 0 .. K-1.
  *
- * Feed-forward: one link per layer. Recurrent: layer 0 is applied T times with the sequence as its side input, from h[0] = 0, and the other layers
- * follow on the last state. The chain is data (unit_of[k]); nothing above this file knows whether a network is recurrent. */
+ * Feed-forward: one link per layer. Recurrent: layer 0 is applied T times with the sequence as its side input, from
+ * h[0] = 0, and the other layers follow on the last state. The chain is data (unit_of[k]); nothing above this file
+ * knows whether a network is recurrent. */
 #ifndef TPRUN_NET_CHAIN_H
 #define TPRUN_NET_CHAIN_H
 
@@ -14,29 +15,30 @@ struct chain {
     size_t n_units;
     struct unit *units;
     size_t n_links;
-    size_t per_step; /* row blocks that the layers above a recurrent one see: T if it gives all its states, else 1 */
+    size_t per_step;    /* row blocks that the layers above a recurrent one see: T if it gives all its states, else 1 */
     size_t *unit_of;    /* [n_links] */
-    size_t *first_link;  /* [n_units] */
-    size_t *links_of;    /* [n_units]: number of links: T for a recurrent layer, else 1 */
-    size_t n_weights;       /* parameters */
-    size_t n_vector;        /* length of the vectors of weights and gradients: each parameter starts on a 64-byte boundary */
-    real *weights;          /* [n_vector], gaps are zero */
+    size_t *first_link; /* [n_units] */
+    size_t *links_of;   /* [n_units]: number of links: T for a recurrent layer, else 1 */
+    size_t n_weights;   /* parameters */
+    size_t n_vector; /* length of the vectors of weights and gradients: each parameter starts on a 64-byte boundary */
+    real *weights;   /* [n_vector], gaps are zero */
     real *stepsize_factors; /* [n_vector], or NULL if all are 1 */
     struct data_shape data;
 };
 
 /* Shapes and parameters only: enough for `tprun plan`. where[i] is the place of layer i for messages, or NULL. */
-int chain_shape(struct chain *c, const struct chosen_list *layers, const struct data_shape *data, const struct where *where, struct arena *a,
-                struct err *e);
+int chain_shape(struct chain *c, const struct chosen_list *layers, const struct data_shape *data,
+                const struct where *where, struct arena *a, struct err *e);
 /* Allocates weights and run-time state for passes whose training batch has `rows` rows. */
 int chain_open(struct chain *c, size_t rows, struct arena *a, struct err *e);
 /* stepsize_factors, if they are all 1 and not there yet. */
 int chain_factors(struct chain *c, struct arena *a, struct err *e);
 /* Draws all weights of `seed`. */
-int chain_init(struct chain *c, struct chosen weights, struct chosen biases, uint64_t seed, struct arena *scratch, struct err *e);
+int chain_init(struct chain *c, struct chosen weights, struct chosen biases, uint64_t seed, struct arena *scratch,
+               struct err *e);
 /* The same for one layer, whose parameters are called "<prefix>.<index>.*": feedback layers use it. */
-int chain_init_unit(struct unit *l, const char *prefix, struct chosen weights, struct chosen biases, uint64_t seed, struct arena *scratch,
-                     struct err *e);
+int chain_init_unit(struct unit *l, const char *prefix, struct chosen weights, struct chosen biases, uint64_t seed,
+                    struct arena *scratch, struct err *e);
 /* To be called after every change of the weights. */
 void chain_refresh(struct chain *c);
 
@@ -47,15 +49,16 @@ struct input_noise {
     struct mat input; /* (B, D): x + std * draws, what the first link reads */
 };
 
-/* All values of one minibatch. links[k].out is the state of a link, what targets and losses are about; links[k + 1].in is what it sent. */
+/* All values of one minibatch. links[k].out is the state of a link, what targets and losses are about; links[k + 1].in
+ * is what it sent. */
 struct pass {
     const struct chain *chain;
-    size_t rows; /* B */
+    size_t rows;       /* B */
     struct at *links;  /* [n_links] */
     struct at *stacks; /* [n_units]: all links of a layer as one */
-    bool training;       /* not an evaluation: transmissions may differ */
-    struct mat *sent;    /* [n_units]: what the layer's transmission makes of stacks[i].out; {NULL}: that itself */
-    struct mat *draws;   /* [n_units]: its random numbers, filled before the forward pass; {NULL} if it takes none */
+    bool training;     /* not an evaluation: transmissions may differ */
+    struct mat *sent;  /* [n_units]: what the layer's transmission makes of stacks[i].out; {NULL}: that itself */
+    struct mat *draws; /* [n_units]: its random numbers, filled before the forward pass; {NULL} if it takes none */
     struct input_noise noise;
     struct batch batch;
     struct mat gradient; /* (B * per_step, outputs): dL/d output */
@@ -63,15 +66,15 @@ struct pass {
 };
 /* keep_gradients: a training pass. false leaves the deltas out: for evaluation. */
 int pass_init(struct pass *p, const struct chain *c, size_t rows, bool keep_gradients, struct arena *a, struct err *e);
-/* Adds noise to the input of a pass over flat data. clean_gradient: the first layer's parameter gradient is taken at the clean x, as in Lee's
- * script of the stochastic baseline. */
+/* Adds noise to the input of a pass over flat data. clean_gradient: the first layer's parameter gradient is taken at
+ * the clean x, as in Lee's script of the stochastic baseline. */
 int pass_add_input_noise(struct pass *p, double std, bool clean_gradient, struct arena *a, struct err *e);
 /* Forward through all links. */
 void chain_forward(struct pass *p);
 /* Once more from what layer `from` sends, its state being kept: with new draws. */
 void chain_forward_above(struct pass *p, size_t from);
-/* Link k's delta from s = dL/dh_k, and down = dL/dh_{k-1} (may be {NULL}): the layer's own vjp goes to what it read, this one on through the
- * transmission of the link below. */
+/* Link k's delta from s = dL/dh_k, and down = dL/dh_{k-1} (may be {NULL}): the layer's own vjp goes to what it read,
+ * this one on through the transmission of the link below. */
 void chain_vjp(const struct pass *p, size_t k, struct mat s, struct mat down);
 /* The first layer with random numbers to draw in evaluations; n_units if none has. */
 size_t chain_first_random(const struct chain *c);

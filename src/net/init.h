@@ -1,5 +1,5 @@
-/* Initialisation of weights and biases: zeros orthogonal uniform xavier normal fan_in_uniform glorot_normal. Draws come from the stream
- * "init.<parameter>" of the trial's seed, so two variants with one seed start from the same weights. */
+/* Initialisation of weights and biases: zeros orthogonal uniform xavier normal fan_in_uniform glorot_normal. Draws come
+ * from the stream "init.<parameter>" of the trial's seed, so two variants with one seed start from the same weights. */
 #ifndef TPRUN_NET_INIT_H
 #define TPRUN_NET_INIT_H
 
@@ -10,8 +10,10 @@
 
 struct init_def {
     struct part part;
-    /* Fills w (fan_out rows, fan_in columns; a bias has one column). fan_in of the weights that go with it is given for biases too. */
-    int (*fill)(const void *opts, struct rng *r, size_t fan_in, size_t fan_out, struct mat w, struct arena *scratch, struct err *e);
+    /* Fills w (fan_out rows, fan_in columns; a bias has one column). fan_in of the weights that go with it is given for
+     * biases too. */
+    int (*fill)(const void *opts, struct rng *r, size_t fan_in, size_t fan_out, struct mat w, struct arena *scratch,
+                struct err *e);
 };
 extern const struct registry init_registry;
 

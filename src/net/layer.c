@@ -53,7 +53,8 @@ int layer_check_frozen(const struct unit *u, struct err *e)
         char known[64] = "";
         for (j = 0; j < u->n_params; j++) /* up to four, of at most nine letters */
             snprintf(known + strlen(known), sizeof known - strlen(known), "%s%s", j ? ", " : "", u->params[j].name);
-        return err_at(e, u->where, "network.layers.%zu.frozen: '%s' has no parameter '%s' here; known: %s", u->index, u->def->part.name, frozen.items[k], known);
+        return err_at(e, u->where, "network.layers.%zu.frozen: '%s' has no parameter '%s' here; known: %s", u->index,
+                      u->def->part.name, frozen.items[k], known);
     }
     return 0;
 }

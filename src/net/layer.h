@@ -11,7 +11,7 @@ enum { LAYER_MAX_PARAMS = 4 }; /* of one layer */
 struct layer_options {
     bool bias, trainable;
     double stepsize_factor, bias_stepsize_factor;
-    struct names frozen; /* parameters that stay as drawn */
+    struct names frozen;                     /* parameters that stay as drawn */
     struct chosen weights_init, biases_init; /* NULL part: the network's */
     struct chosen optimizer;                 /* NULL part: train.optimizer */
 };

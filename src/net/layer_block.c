@@ -1,4 +1,5 @@
-/* unit: layers that carry one target together. They are one link of the chain; between them only states, gradients and displacements pass. */
+/* unit: layers that carry one target together. They are one link of the chain; between them only states, gradients and
+ * displacements pass. */
 #include "net/inverse.h"
 #include "net/mirror.h"
 
@@ -15,14 +16,17 @@ struct block_state {
 };
 
 static const struct option block_table[] = {
-    { "layers", OPT_PARTS, offsetof(struct block_options, layers), NULL, .flags = OPTION_REQUIRED, .registry = &layer_registry,
+    { "layers", OPT_PARTS, offsetof(struct block_options, layers), NULL, .flags = OPTION_REQUIRED,
+      .registry = &layer_registry,
       .help = "the layers of the unit, from its input; `unit: [layers]` is the short form" },
-    { "optimizer", OPT_PART, offsetof(struct block_options, common.optimizer), NULL, .flags = OPTION_NULLABLE, .registry = &optim_registry,
+    { "optimizer", OPT_PART, offsetof(struct block_options, common.optimizer), NULL, .flags = OPTION_NULLABLE,
+      .registry = &optim_registry,
       .help = "how the parameters of the unit follow their update directions, instead of train.optimizer" },
     { 0 }
 };
 
-/* What follows from the layers: shapes, abilities, and their parameters one after the other, of which each layer keeps its slice. */
+/* What follows from the layers: shapes, abilities, and their parameters one after the other, of which each layer keeps
+ * its slice. */
 static int gather(struct unit *u, struct arena *a, struct err *e)
 {
     const struct unit *last = &u->inner[u->n_inner - 1];
@@ -68,9 +72,11 @@ static int check_inner(const struct unit *u, size_t j, struct err *e)
     const struct unit *inner = &u->inner[j];
     const char *name = inner->def->part.name;
     if (unit_is_recurrent(inner))
-        return err_at(e, u->where, "network.layers.%zu: '%s' is a unit of its own and cannot stand inside of one", u->index, name);
+        return err_at(e, u->where, "network.layers.%zu: '%s' is a unit of its own and cannot stand inside of one",
+                      u->index, name);
     if (inner->def->tied && inner->def->tied(inner) >= 0)
-        return err_at(e, u->where, "network.layers.%zu.unit.%zu.tied: a layer inside of a unit has weights of its own", u->index, j);
+        return err_at(e, u->where, "network.layers.%zu.unit.%zu.tied: a layer inside of a unit has weights of its own",
+                      u->index, j);
     return 0;
 }
 
@@ -78,9 +84,14 @@ static int check_options(const struct unit *u, size_t j, struct err *e)
 {
     const struct unit *inner = &u->inner[j];
     if (unit_common(inner)->optimizer.part)
-        return err_at(e, u->where, "network.layers.%zu.unit.%zu.optimizer: a unit has one optimizer; give it to the unit", u->index, j);
+        return err_at(e, u->where,
+                      "network.layers.%zu.unit.%zu.optimizer: a unit has one optimizer; give it to the unit", u->index,
+                      j);
     if (inner->transmit.part && j + 1 < u->n_inner)
-        return err_at(e, u->where, "network.layers.%zu.unit.%zu.transmit: only the last layer of a unit sends something else than its state", u->index, j);
+        return err_at(
+            e, u->where,
+            "network.layers.%zu.unit.%zu.transmit: only the last layer of a unit sends something else than its state",
+            u->index, j);
     return layer_check_frozen(inner, e);
 }
 
@@ -260,10 +271,12 @@ static int inverse_refresh(struct unit *u, const struct inverse_options *o, stru
     return 0;
 }
 
-typedef void inverse_product(const struct unit *u, struct at at, struct mat v, const struct inverse_options *o, struct mat out);
+typedef void inverse_product(const struct unit *u, struct at at, struct mat v, const struct inverse_options *o,
+                             struct mat out);
 
 /* One of the inverses' products, which: its place in struct inverse_def. */
-static void through_inverses(const struct unit *u, struct at at, struct mat v, const struct inverse_options *o, struct mat out, size_t which)
+static void through_inverses(const struct unit *u, struct at at, struct mat v, const struct inverse_options *o,
+                             struct mat out, size_t which)
 {
     for (size_t j = u->n_inner; j-- > 0;) {
         const struct unit *inner = &u->inner[j];
@@ -275,22 +288,26 @@ static void through_inverses(const struct unit *u, struct at at, struct mat v, c
     }
 }
 
-static void inverse_apply(const struct unit *u, struct at at, struct mat v, const struct inverse_options *o, struct mat out)
+static void inverse_apply(const struct unit *u, struct at at, struct mat v, const struct inverse_options *o,
+                          struct mat out)
 {
     through_inverses(u, at, v, o, out, 0);
 }
 
-static void inverse_difference(const struct unit *u, struct at at, struct mat d, const struct inverse_options *o, struct mat out)
+static void inverse_difference(const struct unit *u, struct at at, struct mat d, const struct inverse_options *o,
+                               struct mat out)
 {
     through_inverses(u, at, d, o, out, 1);
 }
 
-static void inverse_jvp(const struct unit *u, struct at at, struct mat d, const struct inverse_options *o, struct mat out)
+static void inverse_jvp(const struct unit *u, struct at at, struct mat d, const struct inverse_options *o,
+                        struct mat out)
 {
     through_inverses(u, at, d, o, out, 2);
 }
 
-static const struct inverse_def inverse = { inverse_open, inverse_refresh, inverse_apply, inverse_difference, inverse_jvp };
+static const struct inverse_def inverse = { inverse_open, inverse_refresh, inverse_apply, inverse_difference,
+                                            inverse_jvp };
 
 const struct unit_def layer_block = {
     .part = { .name = "unit",

@@ -1,5 +1,6 @@
-/* dense: h' = a(W h + b), with W its own or the transpose of an earlier layer's (tied weights of an auto-encoder). Also what feedback units are that
- * lead back through affine maps: there a side input (B, out.n) is another unit's share of the pre-activation, and forward adds it. */
+/* dense: h' = a(W h + b), with W its own or the transpose of an earlier layer's (tied weights of an auto-encoder). Also
+ * what feedback units are that lead back through affine maps: there a side input (B, out.n) is another unit's share of
+ * the pre-activation, and forward adds it. */
 #include "net/affine.h"
 #include "net/transmit.h"
 
@@ -17,10 +18,11 @@ struct dense_state {
 
 static const struct option dense_table[] = {
     { "units", OPT_INT, offsetof(struct dense_options, units), NULL, 1, 1e7, OPTION_REQUIRED, "number of outputs" },
-    { "activation", OPT_PART, offsetof(struct dense_options, activation), "linear", .flags = OPTION_PLAIN, .registry = &act_registry,
-      .help = "activation of the outputs", .elsewhere = layer_no_activations },
+    { "activation", OPT_PART, offsetof(struct dense_options, activation), "linear", .flags = OPTION_PLAIN,
+      .registry = &act_registry, .help = "activation of the outputs", .elsewhere = layer_no_activations },
     { "tied", OPT_INT, offsetof(struct dense_options, tied), "-1", 0, 1e4, OPTION_NULLABLE,
-      "index (from 0) of an earlier dense layer whose weights, transposed, are this layer's; it then has a bias alone, and trainable and "
+      "index (from 0) of an earlier dense layer whose weights, transposed, are this layer's; it then has a bias alone, "
+      "and trainable and "
       "stepsize_factor are about that; null = weights of its own" },
     LAYER_OPTIONS(struct dense_options),
     { "transmit", OPT_PART, offsetof(struct dense_options, transmit), "identity", .registry = &transmit_registry,
@@ -37,8 +39,8 @@ static int shape(struct unit *u, struct shape in, struct arena *a, struct err *e
 {
     const struct dense_options *o = u->opts;
     if (u->tied && u->tied->in.n != (size_t)o->units)
-        return err_at(e, u->where, "network.layers.%zu.units: %lld, but the transpose of network.layers.%zu gives %zu", u->index,
-                      (long long)o->units, u->tied->index, u->tied->in.n);
+        return err_at(e, u->where, "network.layers.%zu.units: %lld, but the transpose of network.layers.%zu gives %zu",
+                      u->index, (long long)o->units, u->tied->index, u->tied->in.n);
     TRY(layer_params(u, a, e));
     u->in = in;
     u->out = shape_flat((size_t)o->units);
@@ -46,7 +48,8 @@ static int shape(struct unit *u, struct shape in, struct arena *a, struct err *e
     u->act = act_of(o->activation);
     if (u->act.def->of_input)
         u->n_cache[0] = u->out.n;
-    u->cannot = (u->act.def->inverse ? 0 : CAN_INVERT | CAN_INVERT_VALUES) | (u->act.def->times_slope_difference && !u->tied ? 0 : CAN_LEARN_DIFFERENCE);
+    u->cannot = (u->act.def->inverse ? 0 : CAN_INVERT | CAN_INVERT_VALUES) |
+                (u->act.def->times_slope_difference && !u->tied ? 0 : CAN_LEARN_DIFFERENCE);
     if (o->transmit.part != &transmit_identity.part)
         u->transmit = o->transmit;
     if (!u->tied)
@@ -124,7 +127,8 @@ static void grads(const struct unit *u, struct at at, real scale, real *g)
 }
 
 /* delta(h + d)^T (h + d) - delta(h)^T h = delta(h + d)^T d + (delta(h + d) - delta(h))^T h */
-static void difference_grads(const struct unit *u, struct at at, struct mat d, struct mat moved, struct mat s, real scale, real *g)
+static void difference_grads(const struct unit *u, struct at at, struct mat d, struct mat moved, struct mat s,
+                             real scale, real *g)
 {
     const struct dense_state *state = u->state;
     const struct mat delta = mat_of(state->affine.scratch.p, s.rows, s.cols);
@@ -136,15 +140,16 @@ static void difference_grads(const struct unit *u, struct at at, struct mat d, s
     blas_gemm(true, false, scale, delta, d, 1, unit_param(u, 0, g));
 }
 
-static void inverse_apply(const struct unit *u, struct at at, struct mat v, const struct inverse_options *o, struct mat out)
+static void inverse_apply(const struct unit *u, struct at at, struct mat v, const struct inverse_options *o,
+                          struct mat out)
 {
     (void)at;
     const struct dense_state *s = u->state;
     affine_inverse_apply(&s->affine, v, (struct mat){ 0 }, s->bias, (real)o->clamp, out);
 }
 
-static const struct inverse_def inverse = { affine_inverse_open, affine_inverse_refresh, inverse_apply, affine_inverse_difference,
-                                            affine_inverse_jvp };
+static const struct inverse_def inverse = { affine_inverse_open, affine_inverse_refresh, inverse_apply,
+                                            affine_inverse_difference, affine_inverse_jvp };
 
 extern const struct unit_def layer_dense;
 const struct unit_def layer_dense = {
@@ -182,10 +187,13 @@ int mirror_affine(struct unit *g, struct shape from, size_t to, const struct mir
     struct dense_options *o = arena_alloc(a, 1, sizeof *o);
     if (!o)
         return err_set(e, ERR_MEMORY, "not enough memory for feedback layer %zu", g->index);
-    *o = (struct dense_options){ .common = m->common, .units = (int64_t)to, .tied = -1, .transmit = { &transmit_identity.part, NULL } };
+    *o = (struct dense_options){
+        .common = m->common, .units = (int64_t)to, .tied = -1, .transmit = { &transmit_identity.part, NULL }
+    };
     o->common.bias = m->common.bias && (!m->target || has_bias(m->target));
     o->common.trainable = true;
     o->common.stepsize_factor = o->common.bias_stepsize_factor = 1;
-    o->activation = m->activation.part ? m->activation : (struct chosen){ &as_target.def->part, (void *)as_target.opts };
+    o->activation =
+        m->activation.part ? m->activation : (struct chosen){ &as_target.def->part, (void *)as_target.opts };
     return unit_shape(g, (struct chosen){ &layer_dense.part, o }, from, a, e);
 }

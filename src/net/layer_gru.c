@@ -1,8 +1,7 @@
-/* gru: the gated recurrent unit as PyTorch runs it (Cho 2014 with the reset gate inside the product), gates stacked r, z, n:
- *   r = s(U_r x + bi_r + W_r h + bh_r)     z = s(U_z x + bi_z + W_z h + bh_z)
- *   q = W_n h + bh_n                       n = tanh(U_n x + bi_n + r q)          h' = (1 - z) n + z h
- * Sheet roulet2022, 1.2 and 3.6. cache[GATES] holds x U^T + bi and then r, z, n; cache[HIDDEN] holds
- * h W^T + bh, of which q is read again. */
+/* gru: the gated recurrent unit as PyTorch runs it (Cho 2014 with the reset gate inside the product), gates stacked r,
+ * z, n: r = s(U_r x + bi_r + W_r h + bh_r)     z = s(U_z x + bi_z + W_z h + bh_z) q = W_n h + bh_n n = tanh(U_n x +
+ * bi_n + r q)          h' = (1 - z) n + z h Sheet roulet2022, 1.2 and 3.6. cache[GATES] holds x U^T + bi and then r, z,
+ * n; cache[HIDDEN] holds h W^T + bh, of which q is read again. */
 #include "math/act.h"
 #include "math/blas.h"
 #include "math/solve.h"
@@ -132,13 +131,15 @@ static void gru_forward(const struct unit *l, struct at at)
     }
 }
 
-/* delta (B, 3n) = loss gradient at the input-side pre-activations; hidden (B, 3n) the same at the hidden side, where the new gate's is times r. */
+/* delta (B, 3n) = loss gradient at the input-side pre-activations; hidden (B, 3n) the same at the hidden side, where
+ * the new gate's is times r. */
 static void gru_vjp(const struct unit *l, struct at at, struct mat s, struct mat dh)
 {
     const struct gru_state *state = l->state;
     const size_t n = l->out.n;
     for (size_t i = 0; i < s.rows; i++) {
-        const real *r = at.cache[GATES].p + i * 3 * n, *z = r + n, *g = r + 2 * n, *q = at.cache[HIDDEN].p + i * 3 * n + 2 * n;
+        const real *r = at.cache[GATES].p + i * 3 * n, *z = r + n, *g = r + 2 * n,
+                   *q = at.cache[HIDDEN].p + i * 3 * n + 2 * n;
         const real *h = at.in.p + i * n, *v = s.p + i * n;
         real *dr = at.delta.p + i * 3 * n, *dz = dr + n, *dn = dr + 2 * n;
         for (size_t j = 0; j < n; j++) {
@@ -171,7 +172,8 @@ static void gru_jvp(const struct unit *l, struct at at, struct mat v, struct mat
     struct mat p = mat_of(s->scratch.p, v.rows, 3 * n);
     blas_gemm(false, false, 1, v, s->wt, 0, p);
     for (size_t i = 0; i < v.rows; i++) {
-        const real *r = at.cache[GATES].p + i * 3 * n, *z = r + n, *g = r + 2 * n, *q = at.cache[HIDDEN].p + i * 3 * n + 2 * n, *h = at.in.p + i * n;
+        const real *r = at.cache[GATES].p + i * 3 * n, *z = r + n, *g = r + 2 * n,
+                   *q = at.cache[HIDDEN].p + i * 3 * n + 2 * n, *h = at.in.p + i * n;
         const real *pr = p.p + i * 3 * n, *pz = pr + n, *pq = pr + 2 * n, *x = v.p + i * n;
         for (size_t j = 0; j < n; j++) {
             const real dr = pr[j] * r[j] * (1 - r[j]), dz = pz[j] * z[j] * (1 - z[j]);
@@ -227,9 +229,11 @@ static inline real clip(real x, real clamp)
     return x < clamp ? clamp : x > 1 - clamp ? 1 - clamp : x; /* NaN passes */
 }
 
-/* Ordinary derivatives of the elementwise operations; each recurrent linear map, with its logistic, is replaced by its regularized inverse. The tanh of the
- * new gate is not inverted. `released` exchanges z and 1 - z, as the released code does. */
-static void gru_inverse_jvp(const struct unit *l, struct at at, struct mat d, const struct inverse_options *o, struct mat out)
+/* Ordinary derivatives of the elementwise operations; each recurrent linear map, with its logistic, is replaced by its
+ * regularized inverse. The tanh of the new gate is not inverted. `released` exchanges z and 1 - z, as the released code
+ * does. */
+static void gru_inverse_jvp(const struct unit *l, struct at at, struct mat d, const struct inverse_options *o,
+                            struct mat out)
 {
     const struct gru_state *s = l->state;
     const size_t n = l->out.n;
@@ -237,7 +241,8 @@ static void gru_inverse_jvp(const struct unit *l, struct at at, struct mat d, co
     const bool released = o->gates == GATES_RELEASED;
     struct mat y = mat_of(s->scratch.p, d.rows, 3 * n);
     for (size_t i = 0; i < d.rows; i++) {
-        const real *r = at.cache[GATES].p + i * 3 * n, *z = r + n, *g = r + 2 * n, *q = at.cache[HIDDEN].p + i * 3 * n + 2 * n;
+        const real *r = at.cache[GATES].p + i * 3 * n, *z = r + n, *g = r + 2 * n,
+                   *q = at.cache[HIDDEN].p + i * 3 * n + 2 * n;
         const real *h = at.in.p + i * n, *v = d.p + i * n;
         real *yr = y.p + i * 3 * n, *yz = yr + n, *yn = yr + 2 * n, *to = out.p + i * n;
         for (size_t j = 0; j < n; j++) {
@@ -252,7 +257,9 @@ static void gru_inverse_jvp(const struct unit *l, struct at at, struct mat d, co
     multiply(&s->down, y, s->m, out);
 }
 
-static const struct inverse_def gru_inverse = { .open = gru_inverse_open, .refresh = gru_inverse_refresh, .jvp = gru_inverse_jvp };
+static const struct inverse_def gru_inverse = { .open = gru_inverse_open,
+                                                .refresh = gru_inverse_refresh,
+                                                .jvp = gru_inverse_jvp };
 
 extern const struct unit_def layer_gru;
 const struct unit_def layer_gru = {

@@ -20,8 +20,8 @@ static const struct option rnn_table[] = {
     { "units", OPT_INT, offsetof(struct rnn_options, units), NULL, 1, 1e6, OPTION_REQUIRED, "size of the state" },
     { "sequence", OPT_BOOL, offsetof(struct rnn_options, sequence), "false",
       .help = "give every state, for a loss at each step, instead of the last one" },
-    { "activation", OPT_PART, offsetof(struct rnn_options, activation), "tanh", .flags = OPTION_PLAIN, .registry = &act_registry,
-      .help = "activation of the state", .elsewhere = layer_no_activations },
+    { "activation", OPT_PART, offsetof(struct rnn_options, activation), "tanh", .flags = OPTION_PLAIN,
+      .registry = &act_registry, .help = "activation of the state", .elsewhere = layer_no_activations },
     LAYER_OPTIONS(struct rnn_options),
     { 0 }
 };
@@ -81,7 +81,8 @@ static void rnn_side_product(const struct unit *l, struct at at, struct mat out)
     blas_gemm(false, true, 1, at.side, s->u, 0, out);
 }
 
-static void rnn_inverse_apply(const struct unit *l, struct at at, struct mat v, const struct inverse_options *o, struct mat out)
+static void rnn_inverse_apply(const struct unit *l, struct at at, struct mat v, const struct inverse_options *o,
+                              struct mat out)
 {
     const struct rnn_state *s = l->state;
     struct mat offset = mat_of(s->offset.p, v.rows, l->out.n);
@@ -89,8 +90,8 @@ static void rnn_inverse_apply(const struct unit *l, struct at at, struct mat v, 
     affine_inverse_apply(&s->affine, v, offset, s->bias, (real)o->clamp, out);
 }
 
-static const struct inverse_def rnn_inverse = { affine_inverse_open, affine_inverse_refresh, rnn_inverse_apply, affine_inverse_difference,
-                                                affine_inverse_jvp };
+static const struct inverse_def rnn_inverse = { affine_inverse_open, affine_inverse_refresh, rnn_inverse_apply,
+                                                affine_inverse_difference, affine_inverse_jvp };
 
 extern const struct unit_def layer_rnn;
 const struct unit_def layer_rnn = {

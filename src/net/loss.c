@@ -82,7 +82,9 @@ static void squared_error_average(struct mat out, size_t n, struct mat mean)
 }
 
 static const struct loss_def loss_cross_entropy = {
-    { .name = "cross_entropy", .help = "mean negative log likelihood of softmax(output); the softmax is part of it" }, true, cross_entropy_value,
+    { .name = "cross_entropy", .help = "mean negative log likelihood of softmax(output); the softmax is part of it" },
+    true,
+    cross_entropy_value,
     cross_entropy_average
 };
 static const struct loss_def loss_squared_error = { { .name = "squared_error",

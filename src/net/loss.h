@@ -8,10 +8,11 @@
 struct loss_def {
     struct part part;
     bool classes; /* wants class indices; otherwise real targets */
-    /* Returns the mean loss of the batch; gradient (B, C), which may be {NULL}, receives its gradient at out (B, C): it contains the 1/B. */
+    /* Returns the mean loss of the batch; gradient (B, C), which may be {NULL}, receives its gradient at out (B, C): it
+     * contains the 1/B. */
     double (*value)(const void *opts, struct mat out, const struct batch *b, struct mat gradient);
-    /* mean, an output that stands for the predictions of n passes, takes in one more, `out`; n = 0 sets it. Classes: the mean of the probabilities,
-     * softmax(mean); real targets: the mean of the outputs. */
+    /* mean, an output that stands for the predictions of n passes, takes in one more, `out`; n = 0 sets it. Classes:
+     * the mean of the probabilities, softmax(mean); real targets: the mean of the outputs. */
     void (*average)(struct mat out, size_t n, struct mat mean);
 };
 extern const struct registry loss_registry;

@@ -9,7 +9,8 @@ struct mirror {
     struct chosen activation;    /* {NULL}: that of the unit whose target it yields */
     const struct unit *target;   /* the unit below, whose output it yields; a bias only if that has one */
 };
-/* An affine map and an activation from any place to any other: what a feedback unit is where it leads past units in between. */
+/* An affine map and an activation from any place to any other: what a feedback unit is where it leads past units in
+ * between. */
 int mirror_affine(struct unit *g, struct shape from, size_t to, const struct mirror *m, struct arena *a, struct err *e);
 
 #endif

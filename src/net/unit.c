@@ -7,7 +7,8 @@
 enum { PARAM_ALIGN = 64 / sizeof(real) };
 
 /* own_out: false for the last layer of a block, whose output is the block's. */
-static int open_at(struct at *at, const struct unit *u, size_t rows, size_t steps, unsigned flags, bool own_out, struct arena *a, struct err *e)
+static int open_at(struct at *at, const struct unit *u, size_t rows, size_t steps, unsigned flags, bool own_out,
+                   struct arena *a, struct err *e)
 {
     const size_t n = steps * rows;
     bool enough = true;
@@ -37,11 +38,13 @@ static int open_at(struct at *at, const struct unit *u, size_t rows, size_t step
     if (!enough || (u->n_inner && !inner))
         return err_set(e, ERR_MEMORY, "not enough memory for %zu x %zu values of layer %zu", n, u->out.n, u->index);
     for (size_t j = 0; j < u->n_inner; j++)
-        TRY(open_at(&inner[j], &u->inner[j], rows, steps, flags & ~(unsigned)AT_INPUT, j + 1 < u->n_inner, a, e)); /* as deep as the file */
+        TRY(open_at(&inner[j], &u->inner[j], rows, steps, flags & ~(unsigned)AT_INPUT, j + 1 < u->n_inner, a,
+                    e)); /* as deep as the file */
     return 0;
 }
 
-int at_open(struct at *at, const struct unit *u, size_t rows, size_t steps, unsigned flags, struct arena *a, struct err *e)
+int at_open(struct at *at, const struct unit *u, size_t rows, size_t steps, unsigned flags, struct arena *a,
+            struct err *e)
 {
     return open_at(at, u, rows, steps, flags, true, a, e);
 }
@@ -83,33 +86,32 @@ double unit_reals_per_row(const struct unit *u, bool gradients)
 unsigned unit_abilities(const struct unit *u)
 {
     const struct unit_def *d = u->def;
-    const unsigned kind = (d->jvp ? CAN_JVP : 0) | (d->difference ? CAN_DIFFERENCE : 0) | (d->difference_grads ? CAN_LEARN_DIFFERENCE : 0) |
-                          (d->mirror ? CAN_MIRROR : 0) | (d->inverse ? CAN_INVERT : 0) | (d->inverse && d->inverse->apply ? CAN_INVERT_VALUES : 0) |
+    const unsigned kind = (d->jvp ? CAN_JVP : 0) | (d->difference ? CAN_DIFFERENCE : 0) |
+                          (d->difference_grads ? CAN_LEARN_DIFFERENCE : 0) | (d->mirror ? CAN_MIRROR : 0) |
+                          (d->inverse ? CAN_INVERT : 0) | (d->inverse && d->inverse->apply ? CAN_INVERT_VALUES : 0) |
                           (u->act.def && u->n_delta == u->out.n ? CAN_SLOPE : 0);
     return kind & ~u->cannot;
 }
 
 const char *unit_text(const struct unit *u, char *buffer, size_t size)
 {
-    snprintf(buffer, size, "%s%s%s", u->def->part.name, u->act.def ? ", " : "", u->act.def ? u->act.def->part.name : "");
+    snprintf(buffer, size, "%s%s%s", u->def->part.name, u->act.def ? ", " : "",
+             u->act.def ? u->act.def->part.name : "");
     return buffer;
 }
 
 int unit_check(const struct unit *u, unsigned needs, const char *who, struct err *e)
 {
-    static const char *const names[] = { "a derivative along a direction",
-                                         "an exact difference of two values",
-                                         "a gradient of its difference",
-                                         "a feedback unit of mirrored shape",
-                                         "a regularized inverse",
-                                         "a regularized inverse of values",
+    static const char *const names[] = { "a derivative along a direction", "an exact difference of two values",
+                                         "a gradient of its difference",   "a feedback unit of mirrored shape",
+                                         "a regularized inverse",          "a regularized inverse of values",
                                          "one activation at its output" };
     const unsigned lacks = needs & ~unit_abilities(u);
     char text[96];
     if (!lacks)
         return 0;
-    return err_at(e, u->where, "%s needs units that have %s; network.layers.%zu (%s) has none", who, names[__builtin_ctz(lacks)], u->index,
-                  unit_text(u, text, sizeof text));
+    return err_at(e, u->where, "%s needs units that have %s; network.layers.%zu (%s) has none", who,
+                  names[__builtin_ctz(lacks)], u->index, unit_text(u, text, sizeof text));
 }
 
 int unit_shape(struct unit *u, struct chosen choice, struct shape in, struct arena *a, struct err *e)

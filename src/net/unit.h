@@ -1,9 +1,10 @@
-/* A unit: what carries one target. It maps the chain's state h and a side input x (the input of a recurrent step) to h' = f(h; x); its parameters are
- * a slice of the network's one weight vector. A layer is one, and so is a block of layers (layer_block.c).
+/* A unit: what carries one target. It maps the chain's state h and a side input x (the input of a recurrent step) to h'
+ * = f(h; x); its parameters are a slice of the network's one weight vector. A layer is one, and so is a block of layers
+ * (layer_block.c).
  *
- * Shapes: B samples by row. h (B, in.n), x (B, n_side), h' (B, out.n), row-major and contiguous. A recurrent unit is applied T times; its
- * applications lie one after another in memory, so T of them are also one of T * B rows ("the stack"): everything that does not need the
- * recursion, and every parameter gradient, is one product over the stack. */
+ * Shapes: B samples by row. h (B, in.n), x (B, n_side), h' (B, out.n), row-major and contiguous. A recurrent unit is
+ * applied T times; its applications lie one after another in memory, so T of them are also one of T * B rows ("the
+ * stack"): everything that does not need the recursion, and every parameter gradient, is one product over the stack. */
 #ifndef TPRUN_NET_UNIT_H
 #define TPRUN_NET_UNIT_H
 
@@ -18,12 +19,15 @@ enum { UNIT_CACHES = 2 };
 
 struct unit;
 
-/* ONE application of a unit, or a stack of them. Made by at_open alone, and taken apart by at_rows; in and side are set by whoever opened it. */
+/* ONE application of a unit, or a stack of them. Made by at_open alone, and taken apart by at_rows; in and side are set
+ * by whoever opened it. */
 struct at {
     struct mat in, side, out;
     struct mat delta;              /* the loss gradient at the pre-activations, written by vjp and used up by grads */
-    struct mat cache[UNIT_CACHES]; /* what the kind keeps of a forward pass for the products after it; [0] also what differences start from */
-    const struct at *inner;        /* of a block: the applications of its layers, [n_inner], of which this is rows [from, from + in.rows) */
+    struct mat cache[UNIT_CACHES]; /* what the kind keeps of a forward pass for the products after it; [0] also what
+                                      differences start from */
+    const struct at *
+        inner; /* of a block: the applications of its layers, [n_inner], of which this is rows [from, from + in.rows) */
     size_t from;
 };
 
@@ -37,7 +41,8 @@ struct param {
     double stepsize; /* factor on the optimizer's stepsize; 0 = frozen */
 };
 
-/* What a unit may lack. A part that asks for one is refused when the file is read (unit_check), so no function that is missing is called. */
+/* What a unit may lack. A part that asks for one is refused when the file is read (unit_check), so no function that is
+ * missing is called. */
 enum ability {
     CAN_JVP = 1u << 0,              /* jvp */
     CAN_DIFFERENCE = 1u << 1,       /* difference */
@@ -54,11 +59,11 @@ struct inverse_def;
 
 struct unit_def {
     struct part part;
-    /* From what flows in (into the chain's state, or the input of a recurrent unit) to u->in, n_side, out, n_cache, n_kept, n_delta, cannot and params
-     * (without offsets). ERR_SPEC with a message that needs no place. */
+    /* From what flows in (into the chain's state, or the input of a recurrent unit) to u->in, n_side, out, n_cache,
+     * n_kept, n_delta, cannot and params (without offsets). ERR_SPEC with a message that needs no place. */
     int (*shape)(struct unit *u, struct shape in, struct arena *a, struct err *e);
-    /* The index of the unit whose weights this one uses transposed, or -1: chain_shape puts that unit into u->tied before `shape`. NULL: no
-     * unit of this kind is tied. */
+    /* The index of the unit whose weights this one uses transposed, or -1: chain_shape puts that unit into u->tied
+     * before `shape`. NULL: no unit of this kind is tied. */
     int64_t (*tied)(const struct unit *u);
     /* Run-time state (packed weights, workspaces) for applications of `rows` rows. */
     int (*open)(struct unit *u, size_t rows, struct arena *a, struct err *e);
@@ -78,11 +83,15 @@ struct unit_def {
     /* Abilities. */
     /* out = J v, the derivative of h' along v. */
     void (*jvp)(const struct unit *u, struct at at, struct mat v, struct mat out);
-    /* out = f(h + d) - f(h) without cancellation; d and out may hold several blocks of rows, one below the other, that start from the same h. */
+    /* out = f(h + d) - f(h) without cancellation; d and out may hold several blocks of rows, one below the other, that
+     * start from the same h. */
     void (*difference)(const struct unit *u, struct at at, struct mat d, struct mat out);
-    /* g += scale * d<s, f(h + d) - f(h)>/dtheta, moved = f(h + d) - f(h), all of at.in's rows; s and at.delta are used up. */
-    void (*difference_grads)(const struct unit *u, struct at at, struct mat d, struct mat moved, struct mat s, real scale, real *g);
-    /* out = the side input's share of the pre-activation, without the bias; NULL without a side input. For feedback units that share it. */
+    /* g += scale * d<s, f(h + d) - f(h)>/dtheta, moved = f(h + d) - f(h), all of at.in's rows; s and at.delta are used
+     * up. */
+    void (*difference_grads)(const struct unit *u, struct at at, struct mat d, struct mat moved, struct mat s,
+                             real scale, real *g);
+    /* out = the side input's share of the pre-activation, without the bias; NULL without a side input. For feedback
+     * units that share it. */
     void (*side_product)(const struct unit *u, struct at at, struct mat out);
     /* Shapes g as u's feedback unit, with weights of its own: from u's output to its input (mirror.h). */
     int (*mirror)(const struct unit *u, struct unit *g, const struct mirror *m, struct arena *a, struct err *e);
@@ -99,16 +108,16 @@ struct unit {
     struct shape in, out;
     size_t n_side, n_delta;
     size_t n_cache[UNIT_CACHES]; /* reals a row of every application */
-    size_t n_kept;      /* of cache[0] in an application that differences start from; 0: n_cache[0] */
-    unsigned cannot;    /* abilities that the kind has and this unit has not, for the options it was given */
+    size_t n_kept;               /* of cache[0] in an application that differences start from; 0: n_cache[0] */
+    unsigned cannot;             /* abilities that the kind has and this unit has not, for the options it was given */
     bool all_states; /* a recurrent unit that gives every state instead of the last: the units above see T * B rows */
     const struct unit *tied; /* whose weights it uses transposed, adding its gradients there; NULL: it has its own */
     size_t n_params;
     struct param *params;
-    real *weights; /* the network's vector; this unit's parameters start at params[i].offset */
-    struct act act; /* of the output, for feedback units that take the same; {NULL} if it has none */
+    real *weights;          /* the network's vector; this unit's parameters start at params[i].offset */
+    struct act act;         /* of the output, for feedback units that take the same; {NULL} if it has none */
     struct chosen transmit; /* what the unit above gets of the output (transmit.h); {NULL}: the output itself */
-    struct arena *arena;   /* of the state */
+    struct arena *arena;    /* of the state */
     size_t n_inner;
     struct unit *inner; /* a block's layers; their params are slices of its own */
 };
@@ -119,9 +128,11 @@ enum at_flags {
     AT_INPUT = 1u << 2,     /* with an input of its own */
     AT_STEPS = 1u << 3      /* each state of a recurrent unit is the next one's input */
 };
-/* An application of `rows` rows, or a stack of `steps` of them. With AT_STEPS a recurrent unit's states lie in one buffer of steps + 1 blocks, the
- * first of them the initial state 0, so that the inputs and the outputs of all steps are both stacked matrices. */
-int at_open(struct at *at, const struct unit *u, size_t rows, size_t steps, unsigned flags, struct arena *a, struct err *e);
+/* An application of `rows` rows, or a stack of `steps` of them. With AT_STEPS a recurrent unit's states lie in one
+ * buffer of steps + 1 blocks, the first of them the initial state 0, so that the inputs and the outputs of all steps
+ * are both stacked matrices. */
+int at_open(struct at *at, const struct unit *u, size_t rows, size_t steps, unsigned flags, struct arena *a,
+            struct err *e);
 /* Rows [from, from + rows) of a stack. */
 struct at at_rows(struct at at, size_t from, size_t rows);
 /* Reals that at_open takes for each row, without an input. */
@@ -135,7 +146,8 @@ static inline bool unit_is_recurrent(const struct unit *u)
     return u->def->part.gives & GIVES_SEQUENCE;
 }
 unsigned unit_abilities(const struct unit *u);
-/* ERR_SPEC at u's place if u lacks one of the abilities; who: "algorithm.feedback_loss: 'difference_reconstruction'". */
+/* ERR_SPEC at u's place if u lacks one of the abilities; who: "algorithm.feedback_loss: 'difference_reconstruction'".
+ */
 int unit_check(const struct unit *u, unsigned needs, const char *who, struct err *e);
 /* "dense, gelu" */
 const char *unit_text(const struct unit *u, char *buffer, size_t size);

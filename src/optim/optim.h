@@ -1,7 +1,7 @@
 /* Optimizers: flat vectors of weights w, update directions g, and stepsize factors; they have never heard of layers.
  *
- * theta <- theta - stepsize * factor * direction(g). State is `part.state_size` bytes plus `n_slots` vectors of n reals, zero at start; it is saved and
- * restored as it is, so an optimizer holds nothing else. */
+ * theta <- theta - stepsize * factor * direction(g). State is `part.state_size` bytes plus `n_slots` vectors of n
+ * reals, zero at start; it is saved and restored as it is, so an optimizer holds nothing else. */
 #ifndef TPRUN_OPTIM_OPTIM_H
 #define TPRUN_OPTIM_OPTIM_H
 
@@ -11,12 +11,13 @@
 struct optim_def {
     struct part part;
     size_t n_slots; /* vectors of state */
-    /* One step on w[0..n). factor (n entries, or NULL for 1) multiplies the stepsize of each weight. slots: n_slots * n reals, slot after slot.
-     * t counts steps from 1. No allocation. */
+    /* One step on w[0..n). factor (n entries, or NULL for 1) multiplies the stepsize of each weight. slots: n_slots * n
+     * reals, slot after slot. t counts steps from 1. No allocation. */
     void (*step)(const void *opts, int64_t t, size_t n, real *w, const real *g, const real *factor, real *slots);
 };
 
-/* sgd momentum rmsprop adam adagrad. `sgd` has momentum and nesterov as options (0, false); `momentum` is sgd with momentum 0.9. */
+/* sgd momentum rmsprop adam adagrad. `sgd` has momentum and nesterov as options (0, false); `momentum` is sgd with
+ * momentum 0.9. */
 extern const struct registry optim_registry;
 
 #endif

@@ -3,8 +3,8 @@
 #ifndef TPRUN_REPORT_BARS_H
 #define TPRUN_REPORT_BARS_H
 
-#include "stat/moments.h"
 #include "report/quantity.h"
+#include "stat/moments.h"
 
 enum { BARS_MAX_GROUPS = 40 };
 

@@ -1,5 +1,5 @@
-/* Curves against the step, or the layer: a panel for each quantity, a line for each variant and cell, bands over seeds, a cross where a
- * trial diverged. */
+/* Curves against the step, or the layer: a panel for each quantity, a line for each variant and cell, bands over seeds,
+ * a cross where a trial diverged. */
 #ifndef TPRUN_REPORT_CHART_H
 #define TPRUN_REPORT_CHART_H
 

@@ -6,7 +6,8 @@
 #include <string.h>
 
 static const char sql_values[] =
-    "SELECT t.cell, t.seed, t.state, CASE WHEN u.last_step = u.end_step THEN u.last END FROM study s JOIN trial t ON t.study_id = s.id AND t.generation = "
+    "SELECT t.cell, t.seed, t.state, CASE WHEN u.last_step = u.end_step THEN u.last END FROM study s JOIN trial t ON "
+    "t.study_id = s.id AND t.generation = "
     "s.generation "
     "LEFT JOIN summary u ON u.trial_id = t.id AND u.key_id = (SELECT id FROM metric_key WHERE name = ?3) "
     "WHERE s.name = ?1 AND t.variant = ?2 ORDER BY t.id";

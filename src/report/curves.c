@@ -1,7 +1,7 @@
 #include "report/curves.h"
 
-#include "stat/moments.h"
 #include "report/series.h"
+#include "stat/moments.h"
 #include <math.h>
 
 /* One trial's rows as they are drawn. */

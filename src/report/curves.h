@@ -4,8 +4,8 @@
 
 #include "report/quantity.h"
 
-/* One step (or layer). low and high bound the band: mean -+ sd from three values on, min and max of two; of a group of one
- * trial, mean -+ sd of its rolling window; else NaN. */
+/* One step (or layer). low and high bound the band: mean -+ sd from three values on, min and max of two; of a group of
+ * one trial, mean -+ sd of its rolling window; else NaN. */
 struct curve_point {
     double step, mean, low, high;
     size_t n; /* trials that have a finite value */

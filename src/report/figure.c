@@ -102,7 +102,8 @@ static int check_options(const struct figure_options *o, struct err *e)
     if (!o->x != !o->y)
         return err_set(e, ERR_USAGE, "a map of winners has two axes: give both --x KEY and --y KEY");
     if (winners && (o->n_metrics > 1 || o->cell))
-        return err_set(e, ERR_USAGE, "a map of winners shows one metric of all cells: --cell and a second --metric are of curves");
+        return err_set(e, ERR_USAGE,
+                       "a map of winners shows one metric of all cells: --cell and a second --metric are of curves");
     if ((winners || o->kind == FIGURE_HEATMAP) && (o->has_layer || o->rolling))
         return err_set(e, ERR_USAGE, "--layer and --rolling are of curves and bars");
     if (o->has_layer && o->n_metrics == 0)
@@ -110,7 +111,8 @@ static int check_options(const struct figure_options *o, struct err *e)
     if ((o->kind == FIGURE_BARS || o->kind == FIGURE_LAYERS) && o->n_metrics == 0)
         return err_set(e, ERR_USAGE, "bars, and a figure over the layers, show a metric: --metric NAME");
     if (o->kind == FIGURE_LAYERS && o->has_layer)
-        return err_set(e, ERR_USAGE, "a figure over the layers shows all of them: --layers and --layer exclude each other");
+        return err_set(e, ERR_USAGE,
+                       "a figure over the layers shows all of them: --layers and --layer exclude each other");
     if (o->has_step && o->kind != FIGURE_LAYERS)
         return err_set(e, ERR_USAGE, "--step is of a figure over the layers: --layers");
     if (o->rolling && (o->kind == FIGURE_BARS || o->kind == FIGURE_LAYERS))
@@ -127,7 +129,8 @@ static int draw(struct text *out, struct query *q, struct arena *a, const char *
     struct heatmap h = { 0 };
     struct winners w = { 0 };
     const bool winners = o->kind == FIGURE_WINNERS || o->x;
-    const bool usual = o->kind == FIGURE_USUAL && o->n_metrics == 0 && !o->cell && !o->rolling; /* the study's shape decides */
+    const bool usual =
+        o->kind == FIGURE_USUAL && o->n_metrics == 0 && !o->cell && !o->rolling; /* the study's shape decides */
     TRY(check_options(o, e));
     TRY(subject_read(&s, q, a, study, e));
     TRY(subject_filter(&s, o->variants, o->n_variants, o->cell, e));

@@ -1,5 +1,5 @@
-/* A figure of a study. Unless the options choose: its heatmap if it sweeps exactly two numeric keys; its map of winners if
- * it sweeps more, and its variants share two of them; else its curves. */
+/* A figure of a study. Unless the options choose: its heatmap if it sweeps exactly two numeric keys; its map of winners
+ * if it sweeps more, and its variants share two of them; else its curves. */
 #ifndef TPRUN_REPORT_FIGURE_H
 #define TPRUN_REPORT_FIGURE_H
 
@@ -17,14 +17,15 @@ enum figure_kind {
 
 struct figure_options {
     enum figure_kind kind;
-    const char *title;                              /* NULL: the study's */
-    const char *const *metrics, *const *variants;   /* n = 0: the accuracy and the loss; all variants */
+    const char *title;                            /* NULL: the study's */
+    const char *const *metrics, *const *variants; /* n = 0: the accuracy and the loss; all variants */
     size_t n_metrics, n_variants;
-    const char *cell;                               /* only cells whose text contains it; NULL: all */
-    const char *x, *y;                              /* axes of a map of winners, NULL: the keys that all variants vary */
+    const char *cell;  /* only cells whose text contains it; NULL: all */
+    const char *x, *y; /* axes of a map of winners, NULL: the keys that all variants vary */
     bool has_layer, has_step;
-    int64_t layer, step; /* a layer metric without `layer` is drawn for each layer; FIGURE_LAYERS: default the last step */
-    size_t rolling;      /* curves: means over so many points of a trial, 0: none */
+    int64_t layer,
+        step;       /* a layer metric without `layer` is drawn for each layer; FIGURE_LAYERS: default the last step */
+    size_t rolling; /* curves: means over so many points of a trial, 0: none */
     bool log;
 };
 

@@ -1,7 +1,7 @@
 #include "report/report.h"
 
-#include "base/file.h"
 #include "base/clean.h"
+#include "base/file.h"
 #include "report/figure.h"
 #include "report/heading.h"
 #include "report/output.h"

@@ -7,7 +7,8 @@
 #include <string.h>
 
 static const char sql_values[] =
-    "SELECT t.id, k.name, CASE WHEN u.last_step = u.end_step THEN u.last END, u.best FROM study s JOIN trial t ON t.study_id = s.id AND t.generation = "
+    "SELECT t.id, k.name, CASE WHEN u.last_step = u.end_step THEN u.last END, u.best FROM study s JOIN trial t ON "
+    "t.study_id = s.id AND t.generation = "
     "s.generation "
     "JOIN summary u ON u.trial_id = t.id JOIN metric_key k ON k.id = u.key_id WHERE s.name = ?1 ORDER BY t.id, k.name";
 static const char sql_goal[] = "SELECT goal = 'max' FROM metric_key WHERE name = ?1";

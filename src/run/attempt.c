@@ -46,8 +46,8 @@ int attempt_request(struct attempt *t, enum message request, struct err *e)
 }
 
 /* *outcome is ATTEMPT_STARTED or ATTEMPT_NO_ROOM. */
-static int start_process(struct runner *r, struct attempt *t, const struct config *config,
-                         enum attempt_start *outcome, struct err *e)
+static int start_process(struct runner *r, struct attempt *t, const struct config *config, enum attempt_start *outcome,
+                         struct err *e)
 {
     char executable[4096];
     int reason;
@@ -173,7 +173,8 @@ static int put_end(struct runner *r, struct attempt *t, const struct wire_record
 {
     if (!t->run_id)
         TRY(begin_run(r, t, "", t->from_step, e));
-    const bool storage = m->code == ERR_STORAGE; /* stops the whole run; a data file that cannot be read fails its trial alone */
+    const bool storage =
+        m->code == ERR_STORAGE; /* stops the whole run; a data file that cannot be read fails its trial alone */
     t->state = m->code == 0                                                 ? TRIAL_DONE
                : m->code == ERR_DIVERGED || m->code == ERR_SINGULAR         ? TRIAL_DIVERGED
                : m->code == ERR_STOPPED || storage || m->code == ERR_LOCKED ? TRIAL_INTERRUPTED

@@ -192,16 +192,16 @@ static void keep_params(struct cells *c, struct cell *cell, const struct leaves 
         const struct leaf *x = &l->items[i];
         const char *path = base->leaves.items[i].path;
         if (own[i])
-            cell->params[strcmp(path, "seed") ? cell->n_params++ : 0] = (struct store_param){
-                path, x->text ? arena_strdup(&c->arena, x->text) : NULL, x->number, is_swept(t, path)
-            };
+            cell->params[strcmp(path, "seed") ? cell->n_params++ : 0] =
+                (struct store_param){ path, x->text ? arena_strdup(&c->arena, x->text) : NULL, x->number,
+                                      is_swept(t, path) };
     }
     for (size_t i = 0; i < t->n_coordinates; i++) {
         const struct coordinate *x = &t->coordinates[i];
         if (!is_leaf(l, x->key))
-            cell->params[cell->n_params++] = (struct store_param){
-                x->key, isnan(x->number) ? arena_strdup(&c->arena, x->text) : NULL, x->number, true
-            };
+            cell->params[cell->n_params++] =
+                (struct store_param){ x->key, isnan(x->number) ? arena_strdup(&c->arena, x->text) : NULL, x->number,
+                                      true };
     }
 }
 

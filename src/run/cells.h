@@ -1,8 +1,8 @@
 /* The cells of a study as its check found them: what its trials are queued from, so that none is composed twice.
  *
  * Trials of a study differ in little. A configuration is kept once for all that have it in common, with null for the
- * values that differ: those that the sweep names, the seed, and those that follow from them by a reference. A cell keeps
- * these values and the keys of its trials, some 300 bytes and 65 for each seed. */
+ * values that differ: those that the sweep names, the seed, and those that follow from them by a reference. A cell
+ * keeps these values and the keys of its trials, some 300 bytes and 65 for each seed. */
 #ifndef TPRUN_RUN_CELLS_H
 #define TPRUN_RUN_CELLS_H
 
@@ -26,8 +26,8 @@ struct cell {
 
 struct cells {
     struct arena arena;
-    size_t n; /* variants x cells of the sweep */
-    struct cell *items; /* numbered cell fastest, then variant */
+    size_t n;                   /* variants x cells of the sweep */
+    struct cell *items;         /* numbered cell fastest, then variant */
     struct cell_config **slots; /* a hash table, by SHA-256 */
     struct cell_base *bases;
 };

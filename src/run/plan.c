@@ -33,7 +33,8 @@ static const char *find_one_off(const struct plan_options *o)
 {
     for (size_t i = 0; i < o->n_overrides; i++) {
         const char *assignment = o->overrides[i];
-        if (!leads_through(assignment, "seeds") && !leads_through(assignment, "experiment") && !config_is_budget(assignment))
+        if (!leads_through(assignment, "seeds") && !leads_through(assignment, "experiment") &&
+            !config_is_budget(assignment))
             return assignment;
     }
     return NULL;
@@ -136,8 +137,8 @@ static void check_cell(struct plan *p, struct plan_study *s, size_t variant, uin
         else if (s->cells)
             cells_keep(s, i, &t, &config, size.iterations, a);
     }
-    if (code < 0 && mistakes_add(m, &own, variant, s->study.variants[variant],
-                                 first ? "" : cells_text(&t, a), &s->arena))
+    if (code < 0 &&
+        mistakes_add(m, &own, variant, s->study.variants[variant], first ? "" : cells_text(&t, a), &s->arena))
         p->start = arena_mark(a); /* messages may point into this cell's memory: it is kept */
     err_clear(&own);
 }
@@ -240,7 +241,8 @@ bool plan_left_out(const struct plan *p, size_t study, uint64_t i)
     const struct plan_study *s = &p->studies[study];
     const uint64_t per_variant = s->n / s->study.n_variants;
     const bool *asked = s->study.asked;
-    return !s->wanted[i / per_variant] || (asked && !asked[i % s->study.n_seeds]) || (p->options.one_trial && (study > 0 || i != p->only));
+    return !s->wanted[i / per_variant] || (asked && !asked[i % s->study.n_seeds]) ||
+           (p->options.one_trial && (study > 0 || i != p->only));
 }
 
 struct arena *plan_scratch(struct plan *p)

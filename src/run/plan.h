@@ -30,15 +30,16 @@ struct plan_options {
 #define PLAN_LIMIT 100000
 
 struct plan_study {
-    struct arena arena; /* of the study */
-    bool opened;        /* without mistakes */
-    bool readable;      /* its trials can be composed, if only to hear their mistakes */
+    struct arena arena;  /* of the study */
+    bool opened;         /* without mistakes */
+    bool readable;       /* its trials can be composed, if only to hear their mistakes */
     const char *one_off; /* the first assignment of the command line that makes trials beside the file's, or NULL */
     struct study study;
-    uint64_t n;       /* trials before exclusions and filters */
-    bool *wanted;     /* [n_variants] */
-    char sha256[65];  /* of all that its trials follow from, this program included */
-    struct cells *cells; /* what the check kept of its cells: cells.h; NULL without `keep`, and where the trials are known */
+    uint64_t n;      /* trials before exclusions and filters */
+    bool *wanted;    /* [n_variants] */
+    char sha256[65]; /* of all that its trials follow from, this program included */
+    struct cells
+        *cells; /* what the check kept of its cells: cells.h; NULL without `keep`, and where the trials are known */
     int64_t store_id; /* set by the runner */
 };
 struct plan {

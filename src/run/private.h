@@ -29,7 +29,7 @@ struct attempt {
     char key[65];
     char label[256];          /* "tp train.optimizer.stepsize=0.1 seed 2" */
     int64_t trial_id, run_id; /* in the store; run_id 0 before HELLO */
-    double memory_bytes; /* that its worker takes, by the plan */
+    double memory_bytes;      /* that its worker takes, by the plan */
     int64_t from_step, step, budget;
     int64_t start_ns;
     double loss;
@@ -49,11 +49,11 @@ struct runner {
     struct store *store;
     struct checkpoint_folder own, other; /* see checkpoints_open */
     uint64_t n_absent;                   /* queued trials whose checkpoints are absent */
-    struct text data_seen;  /* hashes of the datasets whose files were checked */
-    size_t n_pending, next; /* trials to be trained; the first not yet started */
+    struct text data_seen;               /* hashes of the datasets whose files were checked */
+    size_t n_pending, next;              /* trials to be trained; the first not yet started */
     struct pending *pending;
     size_t n_slots, n_active;
-    size_t n_allowed; /* workers at once: n_slots, fewer when there is no room for more */
+    size_t n_allowed;          /* workers at once: n_slots, fewer when there is no room for more */
     struct limits_kills kills; /* counted before the first worker started */
     struct attempt *slots;
     int saves_heeded; /* see signals_saves */
@@ -99,9 +99,10 @@ int initial_file_check(struct runner *r, const struct config *c, struct err *e);
 /* Starts the trial in a free slot. ATTEMPT_NOTHING: a duplicate that is finished or running. ATTEMPT_NO_ROOM: the
  * machine has no room for another worker beside those that run. */
 enum attempt_start { ATTEMPT_STARTED, ATTEMPT_NOTHING, ATTEMPT_NO_ROOM };
-int attempt_start(struct runner *r, struct attempt *t, struct pending pending, enum attempt_start *outcome, struct err *e);
-/* Reads and stores what the worker has sent. When it has closed its socket, reaps it, and ends the trial or puts it back
- * in front of those that wait. */
+int attempt_start(struct runner *r, struct attempt *t, struct pending pending, enum attempt_start *outcome,
+                  struct err *e);
+/* Reads and stores what the worker has sent. When it has closed its socket, reaps it, and ends the trial or puts it
+ * back in front of those that wait. */
 int attempt_receive(struct runner *r, struct attempt *t, struct err *e);
 int attempt_request(struct attempt *t, enum message request, struct err *e);
 

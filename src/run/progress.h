@@ -13,7 +13,7 @@ struct progress {
     size_t drawn; /* lines of the block on the screen */
     int width;
     struct text block;
-    size_t n_lines; /* of the block being built */
+    size_t n_lines;      /* of the block being built */
     int64_t queueing_ns; /* when progress_queueing drew last */
 };
 
@@ -24,8 +24,8 @@ void progress_say(struct progress *p, const char *format, ...) __attribute__((fo
 void progress_begin(struct progress *p);
 void progress_line(struct progress *p, bool bold, const char *format, ...) __attribute__((format(printf, 3, 4)));
 void progress_end(struct progress *p);
-/* Before the first trial of a large study of n trials starts: "temporal_order: 20000 trials, queueing 3400" as a live line,
- * ten times a second; or, without a terminal, one line that stays. */
+/* Before the first trial of a large study of n trials starts: "temporal_order: 20000 trials, queueing 3400" as a live
+ * line, ten times a second; or, without a terminal, one line that stays. */
 void progress_queueing(struct progress *p, const char *study, uint64_t n, const char *doing, uint64_t done);
 void progress_announce(struct progress *p, const char *study, uint64_t n);
 /* Removes the block from the screen. */

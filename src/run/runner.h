@@ -20,8 +20,8 @@ struct run_options {
     int64_t memory_limit;       /* bytes per worker, 0 = none */
     struct query_limits limits; /* of the measures of claims */
     double stall_seconds;       /* a worker that says nothing for so long is ended and its trial retried; 0 = 300 */
-    const char *checkpoints; /* a folder to read checkpoints from that the database's own lacks; NULL = none */
-    int64_t stop_at;         /* stop every trial at this step, 0 = never: `tprun verify` */
+    const char *checkpoints;    /* a folder to read checkpoints from that the database's own lacks; NULL = none */
+    int64_t stop_at;            /* stop every trial at this step, 0 = never: `tprun verify` */
 };
 
 struct run_result {

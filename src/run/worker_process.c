@@ -127,8 +127,8 @@ int worker_start(struct worker_process *w, const char *executable, int *reason, 
     char text[128];
     *reason = make_sockets(pair);
     if (*reason)
-        return err_set(e, err_is_shortage(*reason) ? ERR_MEMORY : ERR_INTERNAL,
-                       "cannot make a socket for a worker: %s", limits_text(*reason, text, sizeof text));
+        return err_set(e, err_is_shortage(*reason) ? ERR_MEMORY : ERR_INTERNAL, "cannot make a socket for a worker: %s",
+                       limits_text(*reason, text, sizeof text));
     char parent[32];
     snprintf(parent, sizeof parent, "%ld", (long)getpid());
     char name[] = "tprun-worker", option[] = "--parent";

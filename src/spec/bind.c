@@ -74,7 +74,8 @@ static int bind_part(struct binder *b, const struct node *n, const struct option
         return bind_expected(b, name, path,
                              arena_printf(b->arena, "the name of a part (%s) or a map with it", o->registry->kind));
     TRY(bind_elsewhere(b, name, o, path));
-    const struct part *part = find_part(b, name, o->registry, o->flags & OPTION_PLAIN ? o->name : o->registry->kind, path);
+    const struct part *part =
+        find_part(b, name, o->registry, o->flags & OPTION_PLAIN ? o->name : o->registry->kind, path);
     if (!part)
         return ERR_SPEC;
     return bind_options(b, part, n == name ? NULL : n, n->where, "name", out, path);
@@ -118,7 +119,8 @@ static int bind_element(struct binder *b, const struct node *n, const struct reg
     if (!part)
         return ERR_SPEC;
     b->element = part->options;
-    const int code = bind_options(b, part, rest->items[0], rest->keys[0]->where, NULL, out, bind_path(b, path, part->name));
+    const int code =
+        bind_options(b, part, rest->items[0], rest->keys[0]->where, NULL, out, bind_path(b, path, part->name));
     b->element = NULL;
     return code;
 }
@@ -242,10 +244,11 @@ static void report_unknown(struct binder *b, const struct node *key, const struc
     size_t n;
     const char *const *known = known_keys(b, table, also_known, &n);
     if (b->element == table && strcmp(key->text, "repeat") == 0)
-        err_at(b->e, key->where, "%s: 'repeat' stands beside the name, not among its options: NAME: {...}, repeat: N", path);
+        err_at(b->e, key->where, "%s: 'repeat' stands beside the name, not among its options: NAME: {...}, repeat: N",
+               path);
     else
         err_at(b->e, key->where, "unknown key '%s'%s%s%s", key->text, path && *path ? " in " : "", path ? path : "",
-           n ? advise(b, key->text, known, n) : "; it takes no options");
+               n ? advise(b, key->text, known, n) : "; it takes no options");
 }
 
 static bool is_known(const struct option *table, const char *also_known, const char *key)

@@ -47,8 +47,8 @@ enum bind_key bind_find_key(const struct option *table, const struct node *tree,
  * these flags. */
 void bind_json(const struct option *table, const void *in, unsigned without, struct text *out);
 
-/* The same with null in the place of some leaves, counted as bind_leaves visits them: what trials that differ in these have
- * in common. holes: [leaves]; those that cannot be left out, lists and the kinds of layers, are set false. */
+/* The same with null in the place of some leaves, counted as bind_leaves visits them: what trials that differ in these
+ * have in common. holes: [leaves]; those that cannot be left out, lists and the kinds of layers, are set false. */
 void bind_json_holes(const struct option *table, const void *in, bool *holes, struct text *out);
 
 /* Calls visit for every leaf of a bound struct in table order, with its dotted path

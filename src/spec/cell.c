@@ -156,7 +156,8 @@ static bool may_repeat(const struct study *s, size_t variant, struct arena *a)
     if (any || !s->form || n == 0)
         return any;
     bool *has = arena_need(a, n, sizeof *has), *chooses = arena_need(a, n, sizeof *chooses);
-    cell_find_keys(s, variant, cell_values(s->sweep, 0, a), has, chooses, arena_need(a, n, sizeof(struct bind_missing)), a);
+    cell_find_keys(s, variant, cell_values(s->sweep, 0, a), has, chooses, arena_need(a, n, sizeof(struct bind_missing)),
+                   a);
     for (size_t i = 0; i < n; i++)
         any = any || !has[i] || chooses[i];
     return any;

@@ -4,7 +4,7 @@
 
 enum { MAX_FILES = 8 }; /* in a chain of `extends` */
 
-static const char *const study_keys[] = { "version",  "experiment", "title",  "description", "source", "seeds",
+static const char *const study_keys[] = { "version",  "experiment", "title",  "description", "source",  "seeds",
                                           "variants", "sweep",      "claims", "profiles",    "extends", "figures" };
 enum { N_STUDY_KEYS = sizeof study_keys / sizeof *study_keys };
 
@@ -120,8 +120,8 @@ static const char *extended_path(const struct node *name, const char *path, stru
     const char *slash = strrchr(path, '/');
     const char *target = arena_printf(a, "%.*s%s", slash ? (int)(slash - path + 1) : 0, path, s);
     if (leads_out(slash ? arena_printf(a, "%.*s", (int)(slash - path + 1), path) : ".", target)) {
-        err_at(e, name->where, "extends: '%s' is or goes through a symbolic link that leads out of the folder of this file",
-               s);
+        err_at(e, name->where,
+               "extends: '%s' is or goes through a symbolic link that leads out of the folder of this file", s);
         return NULL;
     }
     return target;
@@ -258,7 +258,8 @@ static struct node *resolve(struct node *const original, struct node *base, stru
             continue;
         } else if (strcmp(key->text, "variants") != 0 && strncmp(key->text, "x-", 2) != 0) {
             if (strcmp(key->text, "sweep") == 0 && item->kind == NODE_MAP)
-                item = tree_overlay(empty_map(item->where, a), item, a, e); /* null takes an axis back; elsewhere binding sees it, and its key */
+                item = tree_overlay(empty_map(item->where, a), item, a,
+                                    e); /* null takes an axis back; elsewhere binding sees it, and its key */
             item = interpolate(item, &original, 1, a, e);
         }
         if (item)

@@ -7,8 +7,9 @@
 struct composition {
     struct node
         *root; /* the whole study: extends, profiles and study-level overrides applied, `${}` resolved in study keys */
-    struct node *spec;      /* the same without the command line, but for the name of the study; equal to root where that changes nothing of it */
-    struct node *base;      /* its trial part, `${}` not resolved */
+    struct node *spec; /* the same without the command line, but for the name of the study; equal to root where that
+                          changes nothing of it */
+    struct node *base; /* its trial part, `${}` not resolved */
     struct node *overrides; /* of trial keys, nulls kept; NULL if there are none */
 };
 

@@ -311,9 +311,11 @@ int study_count(const struct study *s, uint64_t limit, uint64_t *n, struct err *
     if (overflow)
         text_puts(&t, "; they cannot even be numbered");
     else if (searched > CELL_MAX_SEARCHED)
-        text_add(&t, " before exclusions; so many cells are not looked through to see what remains: if it is meant, confirm it with --yes");
+        text_add(&t, " before exclusions; so many cells are not looked through to see what remains: if it is meant, "
+                     "confirm it with --yes");
     else if (searched > 0)
-        text_add(&t, " before exclusions; more than %llu remain, which must be confirmed with --yes", (unsigned long long)limit);
+        text_add(&t, " before exclusions; more than %llu remain, which must be confirmed with --yes",
+                 (unsigned long long)limit);
     else
         text_add(&t, "; more than %llu must be confirmed with --yes", (unsigned long long)limit);
     const int code = err_at(e, s->sweep->where, "%s", t.s);

@@ -23,7 +23,7 @@ struct study_claim {
 
 /* What a report draws. The database keeps it in the specification's text; here it is checked. */
 struct study_figure {
-    struct where where; /* of its metric, if it names one */
+    struct where where;         /* of its metric, if it names one */
     const char *metric, *title; /* or NULL */
     int kind;                   /* index of figure_kinds in figures.c */
     int64_t layer, step, rolling;
@@ -44,7 +44,7 @@ struct study {
     int64_t *seeds;
     size_t n_spec_seeds; /* of the file with its profile, where the command line may ask for others */
     int64_t *spec_seeds;
-    bool *asked; /* [n_seeds] which are asked for; NULL: all. See study_widen. */
+    bool *asked;           /* [n_seeds] which are asked for; NULL: all. See study_widen. */
     size_t n_variants;     /* at least 1 */
     const char **variants; /* names; "base" when the file has none */
     struct node **variant_trees;
@@ -58,8 +58,8 @@ struct study {
     const struct study_form *form;      /* NULL: every trial has every swept key */
     const struct option *trial_options; /* what a file may set of form->options */
     uint64_t n_cells;                   /* of the sweep, before exclusions: 1 without one */
-    bool **fixed_keys; /* [n_variants] set by study_fit: which axes a trial has, [n_axes], where no axis chooses parts, so
-                        * that it is the same in every cell; else NULL */
+    bool **fixed_keys; /* [n_variants] set by study_fit: which axes a trial has, [n_axes], where no axis chooses parts,
+                        * so that it is the same in every cell; else NULL */
 };
 
 /* Reads, composes and checks everything that is not part of a trial. profile may be NULL. Returns 0 or a code with
@@ -88,8 +88,8 @@ struct study_form {
     bool (*can_log)(const char *metric, const struct registry **known);
 };
 /* From now on a swept key that a trial's parts do not have is left out of that trial, and cells that thereby become the
- * same trial are kept once, the others excluded. A key that no trial has is an error, and so is a figure of a metric that
- * none can log. */
+ * same trial are kept once, the others excluded. A key that no trial has is an error, and so is a figure of a metric
+ * that none can log. */
 int study_fit(struct study *s, const struct study_form *form, struct err *e);
 
 /* Number of trials before exclusions: variants x cells x seeds. Returns ERR_SPEC if it exceeds 2^64 (the message says

@@ -48,7 +48,8 @@ static void fill(const struct stratum *strata, size_t n, struct rng *r, double *
             *values++ = strata[i].values[r ? rng_below(r, (uint32_t)strata[i].n) : k];
 }
 
-int aggregate_bootstrap(const struct stratum *strata, size_t n, aggregate *statistic, const void *self, struct bootstrap *result)
+int aggregate_bootstrap(const struct stratum *strata, size_t n, aggregate *statistic, const void *self,
+                        struct bootstrap *result)
 {
     const size_t total = total_of(strata, n);
     struct rng r = rng_stream(0, "bootstrap");

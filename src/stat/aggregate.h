@@ -1,4 +1,5 @@
-/* Several studies as one: aggregates that resist an outlier, with intervals by a bootstrap inside each study (Agarwal et al. 2021). */
+/* Several studies as one: aggregates that resist an outlier, with intervals by a bootstrap inside each study (Agarwal
+ * et al. 2021). */
 #ifndef TPRUN_STAT_AGGREGATE_H
 #define TPRUN_STAT_AGGREGATE_H
 
@@ -16,20 +17,22 @@ typedef double aggregate(double *values, size_t n, const void *self);
 aggregate aggregate_mean;
 /* Mean of the middle half: the smallest and the largest n / 4 values, rounded down, are left out. NaN for n = 0. */
 aggregate aggregate_iqm;
-/* A point of a performance profile: the share of values at least as large as the bound, or at most, where smaller is better. */
+/* A point of a performance profile: the share of values at least as large as the bound, or at most, where smaller is
+ * better. */
 struct bound {
     double value;
     bool smaller_is_better;
 };
 aggregate aggregate_share; /* self: const struct bound * */
 
-/* The statistic of all strata together, and its 95 % interval: percentiles of BOOTSTRAP_DRAWS resamples, each of which draws as many
- * values with replacement from every stratum as it has. They are drawn from stream "bootstrap" of seed 0, so that two statistics see the
- * same resamples. Returns 0 or ERR_MEMORY. NaN without values. */
+/* The statistic of all strata together, and its 95 % interval: percentiles of BOOTSTRAP_DRAWS resamples, each of which
+ * draws as many values with replacement from every stratum as it has. They are drawn from stream "bootstrap" of seed 0,
+ * so that two statistics see the same resamples. Returns 0 or ERR_MEMORY. NaN without values. */
 enum { BOOTSTRAP_DRAWS = 2000 };
 struct bootstrap {
     double value, low, high;
 };
-int aggregate_bootstrap(const struct stratum *strata, size_t n, aggregate *statistic, const void *self, struct bootstrap *result);
+int aggregate_bootstrap(const struct stratum *strata, size_t n, aggregate *statistic, const void *self,
+                        struct bootstrap *result);
 
 #endif

@@ -20,7 +20,8 @@ static double sum_of(const double *d, size_t n, double (*f)(double))
     return sum;
 }
 
-/* By Gray code: each way differs from the one before in one sign. Every 2^10 ways the sum is taken anew, so that rounding does not grow. */
+/* By Gray code: each way differs from the one before in one sign. Every 2^10 ways the sum is taken anew, so that
+ * rounding does not grow. */
 static size_t count_all(const double *d, size_t n, double seen)
 {
     size_t count = 0, signs = 0;
@@ -114,7 +115,8 @@ double paired_power(double effect, size_t n)
     /* all but 1e-12 of the density; qags copes with its pole at 0 where there is one degree of freedom */
     const double low = degrees > 2 ? gsl_cdf_chisq_Pinv(1e-12, degrees) : 0;
     gsl_error_handler_t *handler = gsl_set_error_handler_off(); /* which would abort */
-    const int code = gsl_integration_qags(&f, low, gsl_cdf_chisq_Qinv(1e-12, degrees), 1e-8, 1e-8, INTERVALS, w, &value, &error);
+    const int code =
+        gsl_integration_qags(&f, low, gsl_cdf_chisq_Qinv(1e-12, degrees), 1e-8, 1e-8, INTERVALS, w, &value, &error);
     gsl_set_error_handler(handler);
     gsl_integration_workspace_free(w);
     return code ? NAN : value;

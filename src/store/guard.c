@@ -1,6 +1,6 @@
 /* What makes a reading connection harmless. SQLITE_OPEN_READONLY is not enough: VACUUM INTO writes files, ATTACH opens
- * others, and fts3_tokenizer() takes a function pointer from SQL. So, after model_distrust: an allow list of actions and
- * functions, sizes and depths limited, and a clock. */
+ * others, and fts3_tokenizer() takes a function pointer from SQL. So, after model_distrust: an allow list of actions
+ * and functions, sizes and depths limited, and a clock. */
 #include "store/reader.h"
 
 #include <stdlib.h>

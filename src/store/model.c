@@ -34,7 +34,8 @@ int model_open(int version, sqlite3 **model, struct err *e)
         (!newest || sqlite3_exec(*model, views_sql, NULL, NULL, NULL) == SQLITE_OK))
         return 0;
     const bool memory = sqlite3_errcode(*model) == SQLITE_NOMEM; /* also of no connection */
-    return err_set(e, memory ? ERR_MEMORY : ERR_INTERNAL, "cannot make the tables in memory: %s", sqlite3_errmsg(*model));
+    return err_set(e, memory ? ERR_MEMORY : ERR_INTERNAL, "cannot make the tables in memory: %s",
+                   sqlite3_errmsg(*model));
 }
 
 /* A file that is compared. */

@@ -93,7 +93,8 @@ int path_resolve(const char *path, bool writing, char **real, struct err *e)
     } else {
         *real = realpath(path, NULL);
         if (!*real)
-            return err_set(e, errno == ENOMEM ? ERR_MEMORY : ERR_STORAGE, "cannot resolve %s: %s", path, strerror(errno));
+            return err_set(e, errno == ENOMEM ? ERR_MEMORY : ERR_STORAGE, "cannot resolve %s: %s", path,
+                           strerror(errno));
     }
     int code = 0;
     if (stat(*real, &st) == 0) {

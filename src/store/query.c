@@ -100,10 +100,11 @@ static int check_version(const struct query *q, int64_t version, struct err *e)
 
 static int restrict_to(struct query *q, int64_t study, struct err *e)
 {
-    static const char *const views[] = {
-        "trials", "metrics", "summaries", "params", "selected", "costs", "all_trials", "all_metrics", "all_summaries",
-        "all_params", "all_selected", "all_costs", "curves", "finals", "selected_finals", "heatmap", "claims"
-    };
+    static const char *const views[] = { "trials",        "metrics",    "summaries",       "params",
+                                         "selected",      "costs",      "all_trials",      "all_metrics",
+                                         "all_summaries", "all_params", "all_selected",    "all_costs",
+                                         "curves",        "finals",     "selected_finals", "heatmap",
+                                         "claims" };
     for (size_t i = 0; i < sizeof views / sizeof views[0]; i++) {
         char sql[128];
         const int n = snprintf(sql, sizeof sql, "CREATE TEMP VIEW %s AS SELECT * FROM main.%s WHERE study_id = %lld",
@@ -116,9 +117,8 @@ static int restrict_to(struct query *q, int64_t study, struct err *e)
 
 static int open_connection(struct query *q, int64_t *version, bool *stale, struct err *e)
 {
-    const int rc =
-        sqlite3_open_v2(q->path, &q->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW,
-                        q->temp ? q->temp->vfs.zName : NULL);
+    const int rc = sqlite3_open_v2(q->path, &q->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW,
+                                   q->temp ? q->temp->vfs.zName : NULL);
     if (!q->db)
         return err_set(e, ERR_MEMORY, "out of memory");
     sqlite3_extended_result_codes(q->db, 1);

@@ -20,8 +20,8 @@ struct query;
 /* Opens an existing database read-only (never immutable). Errors: no such file, nothing in it yet,
  * not a tprun database, another schema than this program's. */
 int query_open(struct query **q, const char *path, struct err *e);
-/* The same errors without opening, but neither an older version nor an empty file is one: for a command that will open the
- * database for writing, or can do without. */
+/* The same errors without opening, but neither an older version nor an empty file is one: for a command that will open
+ * the database for writing, or can do without. */
 int query_check(const char *path, bool *empty, struct err *e);
 void query_close(struct query *q);
 /* Processor time of a statement; an hour unless set: the statements of this program are known, and what a database of
@@ -34,9 +34,9 @@ int query_print(struct query *q, const char *sql, const char *const *arguments, 
 /* One output of the rows of a SELECT with one parameter, for each of n > 0 values. */
 int query_print_each(struct query *q, const char *sql, const char *const *values, size_t n, enum query_format format,
                      FILE *out, struct err *e);
-/* Several results of the same arguments as one output, each under its name (a-z and _): in tables and Markdown a heading,
- * and empty ones are left out; in JSON a member of one object; in ndjson the member "section" of each row; in CSV a line
- * for each cell: section,row,name,value. The list is closed by a name NULL. */
+/* Several results of the same arguments as one output, each under its name (a-z and _): in tables and Markdown a
+ * heading, and empty ones are left out; in JSON a member of one object; in ndjson the member "section" of each row; in
+ * CSV a line for each cell: section,row,name,value. The list is closed by a name NULL. */
 struct query_section {
     const char *name, *sql;
 };

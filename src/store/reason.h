@@ -5,8 +5,8 @@
 #include "base/err.h"
 #include <sqlite3.h>
 
-/* SQLite hands the errno behind an error up for some errors only; its open files remember the others. 0: not known. Called before
- * anything else is done with the connection. */
+/* SQLite hands the errno behind an error up for some errors only; its open files remember the others. 0: not known.
+ * Called before anything else is done with the connection. */
 int reason_of(sqlite3 *db);
 /* `reason` is an errno, 0 for none. Adds "PATH: cannot WHAT: ..." and returns ERR_STORAGE. */
 int reason_set(struct err *e, const char *path, const char *what, int reason);

@@ -24,7 +24,8 @@ const char *const statement_sql[N_STATEMENTS] = {
     [SQL_NEW_GENERATION] = "UPDATE study SET generation = generation + 1 WHERE id = ?1",
     [SQL_FORGET_STUDY_CURVES] = "DELETE FROM curve_stat WHERE trial_id IN (SELECT id FROM trial WHERE study_id = ?1)",
     [SQL_FORGET_STUDY_FINALS] = "DELETE FROM final_stat WHERE trial_id IN (SELECT id FROM trial WHERE study_id = ?1)",
-    [SQL_FORGET_STUDY_SELECTED] = "DELETE FROM selected_stat WHERE trial_id IN (SELECT id FROM trial WHERE study_id = ?1)",
+    [SQL_FORGET_STUDY_SELECTED] =
+        "DELETE FROM selected_stat WHERE trial_id IN (SELECT id FROM trial WHERE study_id = ?1)",
     [SQL_FORGET_STUDY_COMPARISONS] = "DELETE FROM comparison WHERE study_id = ?1",
     [SQL_GET_REFRESHED] = "SELECT 1 FROM study WHERE id = ?1 AND refreshed_ms IS NOT NULL",
     [SQL_SET_REFRESHED] = "UPDATE study SET refreshed_ms = ?2 WHERE id = ?1",
@@ -40,27 +41,27 @@ const char *const statement_sql[N_STATEMENTS] = {
                         "ON CONFLICT (name, sha256) DO UPDATE SET path = ?2, time_ms = ?4",
 
     /* places.c */
-    [SQL_GET_QUEUED] = "SELECT 1 FROM study WHERE id = ?1 AND queued_sha256 = ?2 AND NOT EXISTS (SELECT 1 FROM place p "
-                       "WHERE p.study_id = ?1 AND NOT EXISTS (SELECT 1 FROM trial t WHERE t.id = p.trial_id AND t.study_id = ?1 "
-                       "AND t.generation = study.generation))",
+    [SQL_GET_QUEUED] =
+        "SELECT 1 FROM study WHERE id = ?1 AND queued_sha256 = ?2 AND NOT EXISTS (SELECT 1 FROM place p "
+        "WHERE p.study_id = ?1 AND NOT EXISTS (SELECT 1 FROM trial t WHERE t.id = p.trial_id AND t.study_id = ?1 "
+        "AND t.generation = study.generation))",
     [SQL_SET_QUEUED] = "UPDATE study SET queued_sha256 = ?2 WHERE id = ?1",
     [SQL_DELETE_PLACES] = "DELETE FROM place WHERE study_id = ?1",
     [SQL_PUT_PLACE] = "INSERT OR REPLACE INTO place (study_id, position, trial_id) VALUES (?1, ?2, ?3)",
-    [SQL_GET_PLACES] =
-        "SELECT p.position, t.id, t.state, t.step, t.budget, t.config_id, "
-        "(SELECT c.step FROM checkpoint c WHERE c.trial_id = t.id ORDER BY c.id DESC LIMIT 1), "
-        "(SELECT c.path FROM checkpoint c WHERE c.trial_id = t.id ORDER BY c.id DESC LIMIT 1), "
-        "(SELECT c.path FROM checkpoint c WHERE c.trial_id = t.id ORDER BY c.id DESC LIMIT 1 OFFSET 1) "
-        "FROM place p CROSS JOIN trial t ON t.id = p.trial_id WHERE p.study_id = ?1 ORDER BY p.position",
+    [SQL_GET_PLACES] = "SELECT p.position, t.id, t.state, t.step, t.budget, t.config_id, "
+                       "(SELECT c.step FROM checkpoint c WHERE c.trial_id = t.id ORDER BY c.id DESC LIMIT 1), "
+                       "(SELECT c.path FROM checkpoint c WHERE c.trial_id = t.id ORDER BY c.id DESC LIMIT 1), "
+                       "(SELECT c.path FROM checkpoint c WHERE c.trial_id = t.id ORDER BY c.id DESC LIMIT 1 OFFSET 1) "
+                       "FROM place p CROSS JOIN trial t ON t.id = p.trial_id WHERE p.study_id = ?1 ORDER BY p.position",
 
     /* config.c */
     [SQL_GET_CONFIG] = "SELECT id FROM config WHERE sha256 = ?1",
     [SQL_PUT_CONFIG] = "INSERT INTO config (sha256, text) VALUES (?1, ?2)",
     [SQL_PUT_CONFIG_PARAM] = "INSERT INTO config_param (config_id, key, num, text) VALUES (?1, ?2, ?3, ?4)",
-    [SQL_DELETE_CONFIG_PARAMS] = "DELETE FROM config_param WHERE config_id IN (SELECT id FROM config c WHERE NOT EXISTS "
-                                 "(SELECT 1 FROM trial t WHERE t.config_id = c.id))",
-    [SQL_DELETE_CONFIGS] =
-        "DELETE FROM config WHERE NOT EXISTS (SELECT 1 FROM trial t WHERE t.config_id = config.id)",
+    [SQL_DELETE_CONFIG_PARAMS] =
+        "DELETE FROM config_param WHERE config_id IN (SELECT id FROM config c WHERE NOT EXISTS "
+        "(SELECT 1 FROM trial t WHERE t.config_id = c.id))",
+    [SQL_DELETE_CONFIGS] = "DELETE FROM config WHERE NOT EXISTS (SELECT 1 FROM trial t WHERE t.config_id = config.id)",
     [SQL_DESCRIBE_TRIAL] = "SELECT t.key, t.variant, t.cell, c.text, t.seed, t.budget FROM trial t "
                            "JOIN config c ON c.id = t.config_id WHERE t.id = ?1",
     [SQL_GET_PARAMS] = "SELECT key, num, text, swept FROM param WHERE trial_id = ?1",
@@ -75,14 +76,16 @@ const char *const statement_sql[N_STATEMENTS] = {
                       "SELECT ?1, id, ?3, ?4, ?5, ?6, ?7, 'queued', CASE ?9 WHEN 1 THEN 0 ELSE generation END, ?8, ?8 "
                       "FROM study WHERE id = ?2",
     /* A finished trial keeps its budget when a smaller one is asked for. */
-    [SQL_SET_BUDGET] = "UPDATE trial SET budget = max(?2, finished_budget) WHERE id = ?1 AND (?3 = 0 OR state = 'queued')",
-    [SQL_SET_GENERATION] = "UPDATE trial SET generation = (SELECT generation FROM study WHERE id = study_id) WHERE id = ?1",
+    [SQL_SET_BUDGET] =
+        "UPDATE trial SET budget = max(?2, finished_budget) WHERE id = ?1 AND (?3 = 0 OR state = 'queued')",
+    [SQL_SET_GENERATION] =
+        "UPDATE trial SET generation = (SELECT generation FROM study WHERE id = study_id) WHERE id = ?1",
     [SQL_RELABEL_TRIAL] = "UPDATE trial SET variant = ?2, cell = ?3, seed = ?4, config_id = ?5 WHERE id = ?1",
     /* Another trial of this name that the present specification had: this program makes another key of it. It is kept,
        but no longer part of the study. */
-    [SQL_SUPERSEDE_TRIAL] =
-        "UPDATE trial SET generation = -1 WHERE study_id = ?1 AND variant = ?2 AND cell = ?3 AND seed = ?4 AND key <> ?5 "
-        "AND generation = (SELECT generation FROM study WHERE id = ?1)",
+    [SQL_SUPERSEDE_TRIAL] = "UPDATE trial SET generation = -1 WHERE study_id = ?1 AND variant = ?2 AND cell = ?3 AND "
+                            "seed = ?4 AND key <> ?5 "
+                            "AND generation = (SELECT generation FROM study WHERE id = ?1)",
     [SQL_DELETE_PARAMS] = "DELETE FROM param WHERE trial_id = ?1",
     [SQL_PUT_PARAM] = "INSERT INTO param (trial_id, key, num, text, swept) VALUES (?1, ?2, ?3, ?4, ?5)",
     [SQL_GET_CHECKPOINTS] = "SELECT step, path, sha256 FROM checkpoint WHERE trial_id = ?1 ORDER BY id DESC LIMIT 2",
@@ -165,20 +168,24 @@ const char *const statement_sql[N_STATEMENTS] = {
         "coalesce(max(text), ?3) FROM _doc WHERE \"table\" = 'trials' AND \"column\" = ?2 AND ?3 IS NULL",
 
     /* stats.c */
-    [SQL_GET_GROUPS] = "SELECT t.variant, t.cell FROM study s JOIN trial t ON t.study_id = s.id AND t.generation = s.generation "
-                       "WHERE s.id = ?1 GROUP BY t.variant, t.cell HAVING count(*) >= 2",
-    [SQL_PUT_CURVE_STATS] = "INSERT INTO curve_stat (trial_id, key_id, step, n, sd) "
-                            "SELECT min(m.trial_id), m.key_id, m.step, count(m.value), tprun_sd(m.value) "
-                            "FROM study s CROSS JOIN trial t ON t.study_id = s.id AND t.generation = s.generation "
-                            "CROSS JOIN metric m ON m.trial_id = t.id WHERE s.id = ?1 AND t.variant = ?2 AND t.cell = ?3 "
-                            "GROUP BY m.key_id, m.step HAVING count(m.value) >= 2",
+    [SQL_GET_GROUPS] =
+        "SELECT t.variant, t.cell FROM study s JOIN trial t ON t.study_id = s.id AND t.generation = s.generation "
+        "WHERE s.id = ?1 GROUP BY t.variant, t.cell HAVING count(*) >= 2",
+    [SQL_PUT_CURVE_STATS] =
+        "INSERT INTO curve_stat (trial_id, key_id, step, n, sd) "
+        "SELECT min(m.trial_id), m.key_id, m.step, count(m.value), tprun_sd(m.value) "
+        "FROM study s CROSS JOIN trial t ON t.study_id = s.id AND t.generation = s.generation "
+        "CROSS JOIN metric m ON m.trial_id = t.id WHERE s.id = ?1 AND t.variant = ?2 AND t.cell = ?3 "
+        "GROUP BY m.key_id, m.step HAVING count(m.value) >= 2",
     [SQL_PUT_FINAL_STATS] =
         "INSERT INTO final_stat (trial_id, key_id, n_rows, last_sd, last_median, last_half_width, best_sd, "
         "best_median, "
-        "best_half_width) SELECT min(t.id), u.key_id, sum(u.n), tprun_sd(" LAST("u") "), tprun_median(" LAST("u") "), "
-        "tprun_half_width(" LAST("u") "), tprun_sd(u.best), tprun_median(u.best), tprun_half_width(u.best) "
-        "FROM study s JOIN trial t ON t.study_id = s.id AND t.generation = s.generation "
-        "JOIN summary u ON u.trial_id = t.id WHERE s.id = ?1 GROUP BY t.variant, t.cell, u.key_id",
+        "best_half_width) SELECT min(t.id), u.key_id, sum(u.n), tprun_sd(" LAST("u") "), tprun_median(" LAST(
+            "u") "), "
+                 "tprun_half_width(" LAST(
+                     "u") "), tprun_sd(u.best), tprun_median(u.best), tprun_half_width(u.best) "
+                          "FROM study s JOIN trial t ON t.study_id = s.id AND t.generation = s.generation "
+                          "JOIN summary u ON u.trial_id = t.id WHERE s.id = ?1 GROUP BY t.variant, t.cell, u.key_id",
     /* The rows that the view `selected` shows of the current trials. */
     [SQL_PUT_SELECTED_STATS] =
         "INSERT INTO selected_stat (trial_id, key_id, n, n_rows, sd) "
@@ -187,8 +194,9 @@ const char *const statement_sql[N_STATEMENTS] = {
         "JOIN summary u ON u.trial_id = t.id AND u.key_id = (SELECT id FROM metric_key WHERE name = 'valid_accuracy') "
         "CROSS JOIN metric_key k CROSS JOIN metric m ON m.trial_id = t.id AND m.key_id = k.id AND m.step = u.best_step "
         "WHERE s.id = ?1 GROUP BY t.variant, t.cell, m.key_id HAVING count(m.value) >= 2",
-    /* Paired over the seeds that both variants have. The other variants are listed, so that trial_group finds each partner
-       at once: a range of variants would walk over all of their trials, and the + keeps SQLite from taking one. */
+    /* Paired over the seeds that both variants have. The other variants are listed, so that trial_group finds each
+       partner at once: a range of variants would walk over all of their trials, and the + keeps SQLite from taking one.
+     */
     [SQL_PUT_COMPARISONS] =
         "INSERT INTO comparison (study_id, key_id, cell, variant_a, variant_b, n, difference, sd, low, high) "
         "SELECT s.id, u.key_id, a.cell, a.variant, b.variant, count(*), avg(v.last - u.last), tprun_sd(v.last - "

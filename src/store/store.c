@@ -25,8 +25,9 @@ static int wal_hook(void *self, sqlite3 *db, const char *name, int pages)
         return SQLITE_OK;
     const int rc = sqlite3_wal_checkpoint_v2(db, name, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
     if (pages >= WAL_WARN_PAGES && !s->wal_warned) {
-        clean_print_line(stderr, "tprun: warning: a reader that does not end keeps %s-wal growing (%d MB); the run goes on",
-                s->path, pages / 256);
+        clean_print_line(stderr,
+                         "tprun: warning: a reader that does not end keeps %s-wal growing (%d MB); the run goes on",
+                         s->path, pages / 256);
         s->wal_warned = true;
     }
     return rc == SQLITE_BUSY ? SQLITE_OK : rc;
@@ -97,7 +98,7 @@ static int prepare_database(struct store *s, struct err *e)
             "shared memory",
             s->path, mode);
     TRY(execute(s, "PRAGMA synchronous = FULL; PRAGMA cache_size = -65536", "configure the connection", e));
-    sqlite3_wal_hook(s->db, wal_hook, s); /* instead of wal_autocheckpoint */
+    sqlite3_wal_hook(s->db, wal_hook, s);  /* instead of wal_autocheckpoint */
     if (version < SCHEMA_VERSION || stale) /* a changed schema makes every reader prepare its statements again */
         TRY(migrate_to_model(s, version, e));
     return execute(s, "PRAGMA foreign_keys = ON", "configure the connection", e);

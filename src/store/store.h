@@ -60,14 +60,14 @@ int store_put_config(struct store *s, const struct store_config *config, int64_t
 struct store_trial {
     const char *key; /* 64 hex digits */
     int64_t study;
-    int64_t position; /* in the specification; see store_begin_queue */
+    int64_t position;           /* in the specification; see store_begin_queue */
     const char *variant, *cell; /* cell: the swept values as text, "" without a sweep */
     int64_t seed;
-    int64_t config; /* of store_put_config */
-    int64_t budget; /* iterations to reach */
+    int64_t config;   /* of store_put_config */
+    int64_t budget;   /* iterations to reach */
     bool one_off;     /* beside the study's specification: one that is there keeps its name and generation */
     bool keep_budget; /* not asked for now: one that was started keeps its budget */
-    size_t n_params; /* of what the configuration leaves out */
+    size_t n_params;  /* of what the configuration leaves out */
     const struct store_param *params;
 };
 struct store_trial_row {
@@ -82,11 +82,11 @@ struct store_trial_row {
     char previous_sha256[65];
     int64_t previous_step;
 };
-/* Whether the trials of a study were all put, and its places hold, for this hash of specification and program. Then they
- * need not be put again. */
+/* Whether the trials of a study were all put, and its places hold, for this hash of specification and program. Then
+ * they need not be put again. */
 int store_is_queued(struct store *s, int64_t study, const char *sha256, bool *queued, struct err *e);
-/* Trials are put between these two: the first forgets the places of the study, the second says that they are complete and
- * drops configurations that no trial has. A runner that dies between them puts all again. */
+/* Trials are put between these two: the first forgets the places of the study, the second says that they are complete
+ * and drops configurations that no trial has. A runner that dies between them puts all again. */
 int store_begin_queue(struct store *s, int64_t study, struct err *e);
 int store_end_queue(struct store *s, int64_t study, const char *sha256, struct err *e);
 
@@ -99,8 +99,8 @@ struct store_place {
     int64_t checkpoint_step;
 };
 /* Calls visit for each place, in order. visit must not call the store. */
-int store_visit_places(struct store *s, int64_t study, int (*visit)(void *self, const struct store_place *p), void *self,
-                       struct err *e);
+int store_visit_places(struct store *s, int64_t study, int (*visit)(void *self, const struct store_place *p),
+                       void *self, struct err *e);
 
 /* The stored description of a trial. */
 struct store_described {

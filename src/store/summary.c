@@ -12,8 +12,8 @@ static bool ends_in(const char *s, const char *end)
 
 enum goal summary_goal(const char *metric)
 {
-    return ends_in(metric, "accuracy") || ends_in(metric, "accuracy_strict") ||
-                   ends_in(metric, "accuracy_batches") || ends_in(metric, "r2")
+    return ends_in(metric, "accuracy") || ends_in(metric, "accuracy_strict") || ends_in(metric, "accuracy_batches") ||
+                   ends_in(metric, "r2")
                ? GOAL_MAX
                : GOAL_MIN;
 }

@@ -96,7 +96,8 @@ static int has_view(struct store *s, const char *view, const char *sql, bool *sa
     *same = stmt && !in_the_way && strcmp((const char *)sqlite3_column_text(stmt, 1), sql) == 0;
     write_reset(&stmt);
     return in_the_way ? write_refuse(s, ERR_STORAGE, e,
-                                     "%s: the table '%s' stands where tprun makes a view of its study; rename the table or the experiment",
+                                     "%s: the table '%s' stands where tprun makes a view of its study; rename the "
+                                     "table or the experiment",
                                      s->path, view)
                       : 0;
 }

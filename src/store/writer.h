@@ -12,7 +12,7 @@
 
 enum {
     SCHEMA_VERSION = 3,
-    SCHEMA_OLDEST = 2, /* what can be migrated; version 1 was never released */
+    SCHEMA_OLDEST = 2,           /* what can be migrated; version 1 was never released */
     APPLICATION_ID = 0x74707275, /* "tpru": what file(1) sees */
     GROUP_MS = 100,              /* a queued row is committed after so long */
     GROUP_ROWS = 1000,           /* or when there are so many */
@@ -152,10 +152,10 @@ struct store {
     struct lock lock;
     sqlite3_stmt *statements[N_STATEMENTS];
     int64_t forgotten; /* study whose statistics are known to be gone; 0 = none */
-    int failed;       /* code of the first error; the store then refuses everything */
-    bool open_group;  /* a transaction is open */
-    int64_t since_ms; /* monotonic, of the first queued row */
-    size_t weight;    /* rows queued since the last commit */
+    int failed;        /* code of the first error; the store then refuses everything */
+    bool open_group;   /* a transaction is open */
+    int64_t since_ms;  /* monotonic, of the first queued row */
+    size_t weight;     /* rows queued since the last commit */
     size_t weight_limit;
     uint64_t queued, acknowledged; /* writing calls */
     int busy_limit_ms;
@@ -251,7 +251,8 @@ int claims_refresh(struct store *s, int64_t study, struct err *e);
 int views_pivot(struct store *s, int64_t study, const char *name, struct err *e);
 /* Its name is free for a view: told before anything is trained, not after. */
 int views_reserve(struct store *s, const char *study, struct err *e);
-/* migrate.c: an empty database (version 0), one of an older version, or one with other views becomes what the model is. */
+/* migrate.c: an empty database (version 0), one of an older version, or one with other views becomes what the model is.
+ */
 int migrate_to_model(struct store *s, int64_t version, struct err *e);
 
 #endif

@@ -28,7 +28,8 @@ bool angle_of_layer(struct trial *t, size_t layer, bool biases, real *other, dou
 {
     const struct unit *u = &t->chain.units[layer];
     const struct arena_mark mark = arena_mark(&t->scratch);
-    struct mat *a = arena_need(&t->scratch, u->n_params, sizeof *a), *b = arena_need(&t->scratch, u->n_params, sizeof *b);
+    struct mat *a = arena_need(&t->scratch, u->n_params, sizeof *a),
+               *b = arena_need(&t->scratch, u->n_params, sizeof *b);
     size_t n = 0;
     for (size_t j = 0; j < u->n_params; j++)
         if (u->params[j].is_bias == biases) {

@@ -1,5 +1,5 @@
-/* The state of a trial as a safetensors file that PyTorch and NumPy users can open: the parameters by name, the optimizers' slots, and the few
- * numbers that a step does not determine by itself. */
+/* The state of a trial as a safetensors file that PyTorch and NumPy users can open: the parameters by name, the
+ * optimizers' slots, and the few numbers that a step does not determine by itself. */
 #include "trial/checkpoint_files.h"
 #include "trial/private.h"
 
@@ -16,7 +16,8 @@ enum { NUMBER_INITIAL_LOSS, NUMBER_BATCH_SUM, NUMBER_BATCH_COUNT, N_NUMBERS };
 /* Calls visit for every tensor that makes up the state, in a fixed order. */
 typedef int visit_tensor(void *self, const char *name, size_t rank, const size_t *shape, real *data, struct err *e);
 
-static int visit_layer(const struct unit *l, const char *prefix, real *weights, visit_tensor *visit, void *self, struct err *e)
+static int visit_layer(const struct unit *l, const char *prefix, real *weights, visit_tensor *visit, void *self,
+                       struct err *e)
 {
     char name[96];
     for (size_t j = 0; j < l->n_params; j++) {
@@ -37,7 +38,8 @@ static int visit_parameters(const struct trial *t, visit_tensor *visit, void *se
     return 0;
 }
 
-static int visit_optimizer(const struct optimizer *o, const char *prefix, visit_tensor *visit, void *self, struct err *e)
+static int visit_optimizer(const struct optimizer *o, const char *prefix, visit_tensor *visit, void *self,
+                           struct err *e)
 {
     char name[96];
     for (size_t i = 0; i < o->n_groups; i++) {
@@ -64,9 +66,10 @@ static int add_tensor(void *self, const char *name, size_t rank, const size_t *s
     return 0;
 }
 
-/* Writes the state into the opened folder. One file per state: a training step may be followed by many feedback-only minibatches, and a file
- * that the database names is never written over. */
-static int write_state(struct trial *t, const struct checkpoint_folder *folder, const char *name, char hex[65], struct err *e)
+/* Writes the state into the opened folder. One file per state: a training step may be followed by many feedback-only
+ * minibatches, and a file that the database names is never written over. */
+static int write_state(struct trial *t, const struct checkpoint_folder *folder, const char *name, char hex[65],
+                       struct err *e)
 {
     char path[sizeof folder->path + CHECKPOINT_NAME_SIZE], step[32];
     snprintf(path, sizeof path, "%s/%s", folder->path, name);
@@ -133,7 +136,8 @@ static int read_tensor(void *self, const char *name, size_t rank, const size_t *
     return 0;
 }
 
-static int check_metadata(const struct safetensors *f, const char *path, const char *key, const char *expected, struct err *e)
+static int check_metadata(const struct safetensors *f, const char *path, const char *key, const char *expected,
+                          struct err *e)
 {
     const char *found = safetensors_metadata(f, key);
     if (found && strcmp(found, expected) == 0)
@@ -142,8 +146,8 @@ static int check_metadata(const struct safetensors *f, const char *path, const c
 }
 
 /* What a trial with feedback-only epochs has beside. */
-static int find_feedback_only(const struct trial *t, const struct safetensors *f, const char *path, const struct tensor **done,
-                              const struct tensor **sums, struct err *e)
+static int find_feedback_only(const struct trial *t, const struct safetensors *f, const char *path,
+                              const struct tensor **done, const struct tensor **sums, struct err *e)
 {
     *done = safetensors_find(f, "feedback_only.done");
     *sums = safetensors_find(f, "feedback_only.loss_sum");
@@ -163,7 +167,8 @@ static int restore(struct trial *t, const struct safetensors *f, const char *pat
     const char *text = safetensors_metadata(f, "step");
     const struct tensor *numbers = safetensors_find(f, "numbers");
     int64_t step;
-    if (!text || text_to_int(text, strlen(text), &step) < 0 || step < 0 || !numbers || numbers->n != N_NUMBERS || numbers->dtype != DTYPE_F64)
+    if (!text || text_to_int(text, strlen(text), &step) < 0 || step < 0 || !numbers || numbers->n != N_NUMBERS ||
+        numbers->dtype != DTYPE_F64)
         return err_set(e, ERR_FORMAT, "%s: not a checkpoint of this version", path);
     struct reader r = { .file = f, .path = path };
     TRY(visit_state(t, read_tensor, &r, e));
@@ -186,11 +191,12 @@ static int restore(struct trial *t, const struct safetensors *f, const char *pat
     return 0;
 }
 
-int trial_restore(struct trial *t, const struct checkpoint_folder *own, const struct checkpoint_folder *other, const char *name,
-                  const char *sha256, struct err *e)
+int trial_restore(struct trial *t, const struct checkpoint_folder *own, const struct checkpoint_folder *other,
+                  const char *name, const char *sha256, struct err *e)
 {
     struct safetensors f;
-    const double bytes = 4096 + 16.0 * (double)sizeof(real) * (double)(t->chain.n_vector + t->credit.n_feedback_vector + 65536);
+    const double bytes =
+        4096 + 16.0 * (double)sizeof(real) * (double)(t->chain.n_vector + t->credit.n_feedback_vector + 65536);
     TRY(checkpoint_read(&f, own, other, name, sha256, (size_t)bytes, e));
     const int code = restore(t, &f, name, e);
     safetensors_close(&f);

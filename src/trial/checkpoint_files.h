@@ -28,8 +28,8 @@ int checkpoint_folder_path(const char *db, char path[4096], struct err *e);
 /* own: a database's own, in which files are written and removed, so that it must not be a link to somewhere else. */
 int checkpoint_folder_open(struct checkpoint_folder *f, const char *path, bool own, struct err *e);
 void checkpoint_folder_close(struct checkpoint_folder *f);
-/* Moves an error with the database's own folder to e. What cannot be read or written there (ERR_IO) concerns every trial, not only the one
- * that met it: ERR_STORAGE. Returns e->code. */
+/* Moves an error with the database's own folder to e. What cannot be read or written there (ERR_IO) concerns every
+ * trial, not only the one that met it: ERR_STORAGE. Returns e->code. */
 int checkpoint_own_error(struct err *e, struct err *why);
 
 /* Whether a file of that name lies there, whatever it holds. */

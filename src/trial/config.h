@@ -48,9 +48,10 @@ enum feedback_schedule {
 };
 struct config_feedback {
     struct chosen optimizer;
-    int schedule;  /* enum feedback_schedule */
-    struct reals steps;    /* feedback steps per training minibatch, one number or one per feedback unit; 0 = none */
-    struct reals stepsize; /* instead of the optimizer's, one number or one per feedback unit; NULL items: the optimizer's */
+    int schedule;       /* enum feedback_schedule */
+    struct reals steps; /* feedback steps per training minibatch, one number or one per feedback unit; 0 = none */
+    struct reals
+        stepsize; /* instead of the optimizer's, one number or one per feedback unit; NULL items: the optimizer's */
     int64_t pretrain_epochs, extra_epochs; /* feedback-only: before the first update; after each epoch of training */
 };
 
@@ -68,7 +69,8 @@ struct config_algorithm {
 struct config_log {
     int64_t every, samples;
     struct names metrics;
-    struct reals damping; /* of Gauss-Newton references: one number, or one per layer from the first; the last may be left out and is 0 then */
+    struct reals damping; /* of Gauss-Newton references: one number, or one per layer from the first; the last may be
+                             left out and is 0 then */
 };
 
 struct config_checkpoint {
@@ -92,15 +94,16 @@ extern const struct option config_options[];
 /* What a sweep may name: study_fit. */
 extern const struct study_form config_form;
 
-/* Binds a trial's tree and checks that its parts fit (needs meet gives, shapes chain up, the batch fits the data). Every mistake goes to e
- * with its place. The result lives in a. */
+/* Binds a trial's tree and checks that its parts fit (needs meet gives, shapes chain up, the batch fits the data).
+ * Every mistake goes to e with its place. The result lives in a. */
 int config_bind(const struct node *tree, struct config *c, struct arena *a, struct err *e);
 /* The same for one of many trials: the cache keeps the presets that were parsed. */
 struct config_cache {
-    struct arena *arena; /* outlives the cache */
+    struct arena *arena;   /* outlives the cache */
     struct node **presets; /* NULL at first */
 };
-int config_bind_next(const struct node *tree, struct config_cache *cache, struct config *c, struct arena *a, struct err *e);
+int config_bind_next(const struct node *tree, struct config_cache *cache, struct config *c, struct arena *a,
+                     struct err *e);
 /* Binds a preset as it is, without changes of a file. */
 int config_preset(const char *name, struct config_algorithm *algorithm, struct arena *a, struct err *e);
 /* SHA-256 of the canonical form without budget keys. */

@@ -9,7 +9,8 @@ static bool is_given(const struct node *tree, const char *path)
     return n && !node_is_null(n);
 }
 
-/* Where a path stands in the file, or the nearest one above it: parts that a preset chose have no place of their own. */
+/* Where a path stands in the file, or the nearest one above it: parts that a preset chose have no place of their own.
+ */
 static struct where place(const struct node *tree, const char *path, struct arena *a)
 {
     char *above = arena_strdup(a, path);
@@ -91,7 +92,8 @@ static void drop_undefined(struct config *c, const struct data_shape *data, stru
 }
 
 /* Whether a metric is defined for the network's layers. */
-static void check_layers(const struct measure_def *m, const struct chosen_list *layers, struct where where, struct err *e)
+static void check_layers(const struct measure_def *m, const struct chosen_list *layers, struct where where,
+                         struct err *e)
 {
     for (size_t i = 0; i < layers->n; i++) {
         const struct part *layer = layers->items[i].part;
@@ -108,31 +110,39 @@ static void check_damping(const struct node *tree, const struct config *c, struc
 {
     const size_t n = c->log.damping.n, layers = c->network.layers.n;
     if (n != 1 && n != layers && n + 1 != layers)
-        err_at(e, place(tree, "log.damping", a), "log.damping: %zu numbers; give one, or one for each of the %zu layers (the last may be left out)", n, layers);
+        err_at(e, place(tree, "log.damping", a),
+               "log.damping: %zu numbers; give one, or one for each of the %zu layers (the last may be left out)", n,
+               layers);
 }
 
-static void check_metrics(const struct node *tree, const struct config *c, const struct data_shape *data, struct arena *a, struct err *e)
+static void check_metrics(const struct node *tree, const struct config *c, const struct data_shape *data,
+                          struct arena *a, struct err *e)
 {
     const struct node *list = tree_find((struct node *)tree, "log.metrics");
     const struct part *mapping = c->algorithm.mapping.part;
     for (size_t i = 0; i < c->log.metrics.n; i++) {
         const char *name = c->log.metrics.items[i];
-        const struct where where = list && list->kind == NODE_LIST && i < list->n ? list->items[i]->where : place(tree, "log.metrics", a);
+        const struct where where =
+            list && list->kind == NODE_LIST && i < list->n ? list->items[i]->where : place(tree, "log.metrics", a);
         const struct measure_def *m = (const struct measure_def *)registry_find(&measure_registry, name);
         if (!is_defined(m, (const struct dataset_def *)c->dataset.part, data))
             err_at(e, where, "log.metrics: '%s' is not defined for dataset '%s'", name, c->dataset.part->name);
         if (m->of_inverse && strcmp(mapping->name, "inverse") != 0)
             err_at(e, where, "log.metrics: '%s' is about the mapping 'inverse'; this one is '%s'", name, mapping->name);
         if (m->of_update && ((const struct update_options *)c->algorithm.update.opts)->order != ORDER_SIMULTANEOUS)
-            err_at(e, where, "log.metrics: '%s' is taken of all layers at one moment; it needs algorithm.update.order: simultaneous", name);
+            err_at(
+                e, where,
+                "log.metrics: '%s' is taken of all layers at one moment; it needs algorithm.update.order: simultaneous",
+                name);
         check_layers(m, &c->network.layers, where, e);
         if (m->part.needs & ~mapping->gives)
-            err_at(e, where, "log.metrics: '%s' needs a mapping that %s; '%s' does not", name, capability_text(m->part.needs & ~mapping->gives),
-                   mapping->name);
+            err_at(e, where, "log.metrics: '%s' needs a mapping that %s; '%s' does not", name,
+                   capability_text(m->part.needs & ~mapping->gives), mapping->name);
     }
 }
 
-static void check_train(const struct node *tree, const struct config *c, const struct data_shape *data, struct arena *a, struct err *e)
+static void check_train(const struct node *tree, const struct config *c, const struct data_shape *data, struct arena *a,
+                        struct err *e)
 {
     const struct loss_def *loss = (const struct loss_def *)c->loss.part;
     const char *dataset = c->dataset.part->name;
@@ -141,9 +151,11 @@ static void check_train(const struct node *tree, const struct config *c, const s
         err_at(e, place(tree, has_epochs ? "train.epochs" : "train", a), "train: give either iterations or epochs%s",
                has_epochs ? ", not both" : "");
     else if (has_epochs && data->train_size == 0)
-        err_at(e, place(tree, "train.epochs", a), "train.epochs: dataset '%s' draws fresh samples without end; give iterations", dataset);
+        err_at(e, place(tree, "train.epochs", a),
+               "train.epochs: dataset '%s' draws fresh samples without end; give iterations", dataset);
     if (data->train_size && (size_t)c->train.batch_size > data->train_size)
-        err_at(e, place(tree, "train.batch_size", a), "train.batch_size: %lld is more than the %zu samples of the training set",
+        err_at(e, place(tree, "train.batch_size", a),
+               "train.batch_size: %lld is more than the %zu samples of the training set",
                (long long)c->train.batch_size, data->train_size);
     if (loss->classes != data->classes)
         err_at(e, place(tree, "loss", a), "loss: '%s' wants %s, but dataset '%s' has %s; use '%s'", loss->part.name,
@@ -152,35 +164,41 @@ static void check_train(const struct node *tree, const struct config *c, const s
 }
 
 /* Epochs that train the feedback weights alone. */
-static void check_feedback_only(const struct node *tree, const struct config *c, const struct data_shape *data, struct arena *a, struct err *e)
+static void check_feedback_only(const struct node *tree, const struct config *c, const struct data_shape *data,
+                                struct arena *a, struct err *e)
 {
     const struct config_feedback *f = &c->algorithm.feedback;
     const struct part *mapping = c->algorithm.mapping.part;
     const struct {
         const char *path;
         int64_t epochs;
-    } keys[] = { { "algorithm.feedback.pretrain_epochs", f->pretrain_epochs }, { "algorithm.feedback.extra_epochs", f->extra_epochs } };
+    } keys[] = { { "algorithm.feedback.pretrain_epochs", f->pretrain_epochs },
+                 { "algorithm.feedback.extra_epochs", f->extra_epochs } };
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         if (keys[i].epochs == 0)
             continue;
         if (!(mapping->gives & GIVES_TRAIN))
             err_at(e, place(tree, keys[i].path, a), "%s: mapping '%s' does not learn", keys[i].path, mapping->name);
         if (data->train_size == 0)
-            err_at(e, place(tree, keys[i].path, a), "%s: dataset '%s' draws fresh samples without end and has no epochs", keys[i].path,
+            err_at(e, place(tree, keys[i].path, a),
+                   "%s: dataset '%s' draws fresh samples without end and has no epochs", keys[i].path,
                    c->dataset.part->name);
     }
 }
 
 /* Noise of the input and of what layers send. */
-static void check_noise(const struct node *tree, const struct config *c, const struct data_shape *data, struct arena *a, struct err *e)
+static void check_noise(const struct node *tree, const struct config *c, const struct data_shape *data, struct arena *a,
+                        struct err *e)
 {
     const struct fbloss_options *feedback = c->algorithm.feedback_loss.opts;
     if (c->network.input_noise.std > 0 && data->sequence)
-        err_at(e, place(tree, "network.input_noise.std", a), "network.input_noise: defined for flat data; dataset '%s' gives sequences",
-               c->dataset.part->name);
+        err_at(e, place(tree, "network.input_noise.std", a),
+               "network.input_noise: defined for flat data; dataset '%s' gives sequences", c->dataset.part->name);
     if (feedback && feedback->noise_decay > 0 && data->train_size == 0)
-        err_at(e, place(tree, "algorithm.feedback_loss.noise_decay", a),
-               "algorithm.feedback_loss.noise_decay: counted in epochs, but dataset '%s' draws fresh samples without end", c->dataset.part->name);
+        err_at(
+            e, place(tree, "algorithm.feedback_loss.noise_decay", a),
+            "algorithm.feedback_loss.noise_decay: counted in epochs, but dataset '%s' draws fresh samples without end",
+            c->dataset.part->name);
 }
 
 static bool all_positive(struct reals values)
@@ -191,39 +209,50 @@ static bool all_positive(struct reals values)
     return true;
 }
 
-static void check_algorithm(const struct node *tree, const struct config_algorithm *c, const struct data_shape *data, struct arena *a,
-                            struct err *e)
+static void check_algorithm(const struct node *tree, const struct config_algorithm *c, const struct data_shape *data,
+                            struct arena *a, struct err *e)
 {
     const bool learns = c->mapping.part->gives & GIVES_TRAIN;
     const struct fbloss_def *fbloss = (const struct fbloss_def *)c->feedback_loss.part;
     const struct update_options *update = c->update.opts;
     if (learns && !c->feedback.optimizer.part)
-        err_at(e, place(tree, "algorithm.feedback", a), "algorithm.feedback.optimizer: mapping '%s' learns and needs an optimizer",
-               c->mapping.part->name);
+        err_at(e, place(tree, "algorithm.feedback", a),
+               "algorithm.feedback.optimizer: mapping '%s' learns and needs an optimizer", c->mapping.part->name);
     if (learns && feedback_most_steps(&c->feedback) + c->feedback.pretrain_epochs + c->feedback.extra_epochs == 0)
         err_at(e, place(tree, "algorithm.feedback.steps", a),
-               "algorithm.feedback.steps: mapping '%s' learns, but steps, pretrain_epochs and extra_epochs are all 0; for weights that stay as drawn use "
+               "algorithm.feedback.steps: mapping '%s' learns, but steps, pretrain_epochs and extra_epochs are all 0; "
+               "for weights that stay as drawn use "
                "mapping 'fixed'",
                c->mapping.part->name);
     for (size_t i = 0; i < c->feedback.steps.n && c->feedback.schedule == FEEDBACK_JOINT; i++)
         if (c->feedback.steps.items[i] > 1)
             err_at(e, place(tree, "algorithm.feedback.steps", a),
-                   "algorithm.feedback.steps: %g, but schedule 'joint' takes one step, at the weights of the forward one; use schedule: first",
+                   "algorithm.feedback.steps: %g, but schedule 'joint' takes one step, at the weights of the forward "
+                   "one; use schedule: first",
                    c->feedback.steps.items[i]);
     if (fbloss->at_targets && c->feedback.schedule == FEEDBACK_FIRST && feedback_most_steps(&c->feedback) > 0)
-        err_at(e, place(tree, is_given(tree, "algorithm.feedback.schedule") ? "algorithm.feedback.schedule" : "algorithm.feedback_loss", a),
-               "algorithm.feedback_loss: '%s' is taken at the targets; use feedback: {schedule: joint}", fbloss->part.name);
+        err_at(e,
+               place(tree,
+                     is_given(tree, "algorithm.feedback.schedule") ? "algorithm.feedback.schedule"
+                                                                   : "algorithm.feedback_loss",
+                     a),
+               "algorithm.feedback_loss: '%s' is taken at the targets; use feedback: {schedule: joint}",
+               fbloss->part.name);
     const struct fbloss_options *o = fbloss->grads ? c->feedback_loss.opts : NULL;
     if (o && o->noise_scaling == NOISE_SCALING_INVERSE_VARIANCE && !all_positive(o->noise) && !(o->noise_floor > 0))
-        err_at(e, place(tree, "algorithm.feedback_loss", a),
-               "algorithm.feedback_loss.noise: '%s' divides by the noise's variance (noise_scaling); give noise above 0", fbloss->part.name);
+        err_at(
+            e, place(tree, "algorithm.feedback_loss", a),
+            "algorithm.feedback_loss.noise: '%s' divides by the noise's variance (noise_scaling); give noise above 0",
+            fbloss->part.name);
     if (update->order != ORDER_SIMULTANEOUS && data->sequence)
         err_at(e, place(tree, "algorithm.update.order", a),
-               "algorithm.update.order: the links of a recurrent layer share weights; only 'simultaneous' is defined there");
+               "algorithm.update.order: the links of a recurrent layer share weights; only 'simultaneous' is defined "
+               "there");
 }
 
 /* Lists with a value for each feedback unit. */
-static void check_lists(const struct node *tree, const struct config_feedback *f, size_t n_feedback, struct arena *a, struct err *e)
+static void check_lists(const struct node *tree, const struct config_feedback *f, size_t n_feedback, struct arena *a,
+                        struct err *e)
 {
     const struct {
         const char *path;
@@ -231,24 +260,29 @@ static void check_lists(const struct node *tree, const struct config_feedback *f
     } keys[] = { { "algorithm.feedback.steps", f->steps }, { "algorithm.feedback.stepsize", f->stepsize } };
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
         if (keys[i].values.items && keys[i].values.n != 1 && keys[i].values.n != n_feedback)
-            err_at(e, place(tree, keys[i].path, a), "%s: %zu numbers; give one, or one for each of the %zu feedback units", keys[i].path,
+            err_at(e, place(tree, keys[i].path, a),
+                   "%s: %zu numbers; give one, or one for each of the %zu feedback units", keys[i].path,
                    keys[i].values.n, n_feedback);
     if (f->stepsize.items && f->optimizer.part && !option_find(f->optimizer.part->options, "stepsize"))
-        err_at(e, place(tree, "algorithm.feedback.stepsize", a), "algorithm.feedback.stepsize: optimizer '%s' has none", f->optimizer.part->name);
+        err_at(e, place(tree, "algorithm.feedback.stepsize", a), "algorithm.feedback.stepsize: optimizer '%s' has none",
+               f->optimizer.part->name);
 }
 
 /* The random numbers of noise on the input have one use in a trial. */
-static void check_input_noise(const struct node *tree, const struct config *c, const struct credit *credit, struct arena *a, struct err *e)
+static void check_input_noise(const struct node *tree, const struct config *c, const struct credit *credit,
+                              struct arena *a, struct err *e)
 {
     const struct update_def *update = (const struct update_def *)c->algorithm.update.part;
     if (c->network.input_noise.std > 0 && update->corrupts_input && update->corrupts_input(credit))
         err_at(e, place(tree, "algorithm.update.input_noise", a),
-               "algorithm.update.input_noise: '%s' corrupts the input of its first layer, and network.input_noise that of the whole network; give one of them",
+               "algorithm.update.input_noise: '%s' corrupts the input of its first layer, and network.input_noise that "
+               "of the whole network; give one of them",
                update->part.name);
 }
 
 /* The layers that initial weights are read for. */
-static void check_from(const struct node *tree, const struct config *c, const struct chain *chain, struct arena *a, struct err *e)
+static void check_from(const struct node *tree, const struct config *c, const struct chain *chain, struct arena *a,
+                       struct err *e)
 {
     const struct config_from *from = &c->network.init.from;
     const struct where where = place(tree, "network.init.from.layers", a);
@@ -257,7 +291,8 @@ static void check_from(const struct node *tree, const struct config *c, const st
     for (size_t i = 0; i < from->layers.n; i++) {
         const double layer = from->layers.items[i];
         if (layer >= (double)chain->n_units || layer != (double)(size_t)layer)
-            err_at(e, where, "network.init.from.layers: %g is no layer; the network has layers 0 to %zu", layer, chain->n_units - 1);
+            err_at(e, where, "network.init.from.layers: %g is no layer; the network has layers 0 to %zu", layer,
+                   chain->n_units - 1);
         for (size_t j = 0; j < i; j++)
             if (from->layers.items[j] == layer)
                 err_at(e, where, "network.init.from.layers: %g is named twice", layer);
@@ -265,35 +300,44 @@ static void check_from(const struct node *tree, const struct config *c, const st
 }
 
 /* What metrics need of the chain, and what of the log nothing reads. */
-static void check_log(const struct node *tree, const struct config *c, const struct chain *chain, struct arena *a, struct err *e)
+static void check_log(const struct node *tree, const struct config *c, const struct chain *chain, struct arena *a,
+                      struct err *e)
 {
     bool reads_damping = false;
     for (size_t i = 0; i < c->log.metrics.n; i++) {
-        const struct measure_def *m = (const struct measure_def *)registry_find(&measure_registry, c->log.metrics.items[i]);
+        const struct measure_def *m =
+            (const struct measure_def *)registry_find(&measure_registry, c->log.metrics.items[i]);
         reads_damping |= m->compares & (COMPARES_GNT | COMPARES_GN);
         const bool jacobian = m->compares & (COMPARES_GNT | COMPARES_GN | COMPARES_JACOBIAN | COMPARES_SEARCH);
         for (size_t k = 0; k < chain->n_units; k++) {
             if (m->dense && chain->units[k].tied)
-                err_at(e, place(tree, "log.metrics", a), "log.metrics: '%s' is defined for layers with weights of their own; network.layers.%zu is tied", m->part.name, k);
+                err_at(e, place(tree, "log.metrics", a),
+                       "log.metrics: '%s' is defined for layers with weights of their own; network.layers.%zu is tied",
+                       m->part.name, k);
             if (jacobian && k + 1 < chain->n_units && !transmit_passes_gradient(chain->units[k].transmit))
-                err_at(e, place(tree, "log.metrics", a), "log.metrics: '%s' needs gradients through what network.layers.%zu sends", m->part.name, k);
+                err_at(e, place(tree, "log.metrics", a),
+                       "log.metrics: '%s' needs gradients through what network.layers.%zu sends", m->part.name, k);
         }
     }
     const bool damps = c->log.damping.n > 1 || c->log.damping.items[0] != 0;
     if (damps && !reads_damping)
-        err_at(e, place(tree, "log.damping", a), "log.damping: no metric of log.metrics reads it (angle_gnt, angle_gn)");
+        err_at(e, place(tree, "log.damping", a),
+               "log.damping: no metric of log.metrics reads it (angle_gnt, angle_gn)");
     if (c->log.samples > 1 && chain_first_random(chain) >= chain->n_units)
-        err_at(e, place(tree, "log.samples", a), "log.samples: no layer draws random numbers in evaluations (transmit: bernoulli)");
+        err_at(e, place(tree, "log.samples", a),
+               "log.samples: no layer draws random numbers in evaluations (transmit: bernoulli)");
 }
 
 /* Two layers that share weights do not move one after the other. */
-static void check_tied(const struct node *tree, const struct config *c, const struct chain *chain, struct arena *a, struct err *e)
+static void check_tied(const struct node *tree, const struct config *c, const struct chain *chain, struct arena *a,
+                       struct err *e)
 {
     const struct update_options *update = c->algorithm.update.opts;
     for (size_t i = 0; i < chain->n_units && update->order != ORDER_SIMULTANEOUS; i++)
         if (chain->units[i].tied) {
             err_at(e, place(tree, "algorithm.update.order", a),
-                   "algorithm.update.order: network.layers.%zu and network.layers.%zu share weights; only 'simultaneous' is defined there",
+                   "algorithm.update.order: network.layers.%zu and network.layers.%zu share weights; only "
+                   "'simultaneous' is defined there",
                    chain->units[i].tied->index, i);
             return;
         }

@@ -1,4 +1,5 @@
-/* Loss and accuracy over a whole split, always in the same partition: the bits of a row depend on the batch it sits in. */
+/* Loss and accuracy over a whole split, always in the same partition: the bits of a row depend on the batch it sits in.
+ */
 #include "trial/private.h"
 
 #include <math.h>
@@ -41,7 +42,8 @@ static void draw(void *self, struct pass *p, size_t number)
     noise_draw_evaluation(s->t, p, s->split, s->at, number);
 }
 
-static int run_part(struct trial *t, enum split split, uint64_t from, size_t n_rows, size_t rows, struct evaluation *sum, struct err *e)
+static int run_part(struct trial *t, enum split split, uint64_t from, size_t n_rows, size_t rows,
+                    struct evaluation *sum, struct err *e)
 {
     struct arena_mark mark = arena_mark(&t->scratch);
     struct pass p;
@@ -84,8 +86,8 @@ int evaluate(struct trial *t, enum split split, const struct evaluation **result
     return 0;
 }
 
-/* A smaller last minibatch has its own mean, which weighs as much as the others': the rule of Meulemans 2020 (code). With 10000 = 78 * 128 + 16
- * samples it moves an error below 8 % by up to 0.1 points. */
+/* A smaller last minibatch has its own mean, which weighs as much as the others': the rule of Meulemans 2020 (code).
+ * With 10000 = 78 * 128 + 16 samples it moves an error below 8 % by up to 0.1 points. */
 int evaluate_batches(struct trial *t, enum split split, const struct evaluation **result, struct err *e)
 {
     struct evaluation *v = &t->evaluation[N_SPLITS + split];

@@ -1,7 +1,8 @@
 /* Lemma 3.1 of Roulet & Harchaoui 2022 on the first sample of the last minibatch, at the present weights:
  *   |BP direction - TP direction| <= P |dL/dh_T| c eps,   c = sum_{t=1..T} sum_{s=0..t-1} alpha^s beta^{t-1-s},
- * alpha = max |J_t|, beta = max |K_t|, eps = max |J_t - K_t|, J_t and K_t the maps that carry gradients and displacements from step t to t-1, target stepsize
- * 1, local losses with their input held fixed. P and |dL/dh_T| are missing from the text's statement, without which it is not true (sheet 9.2). */
+ * alpha = max |J_t|, beta = max |K_t|, eps = max |J_t - K_t|, J_t and K_t the maps that carry gradients and
+ * displacements from step t to t-1, target stepsize 1, local losses with their input held fixed. P and |dL/dh_T| are
+ * missing from the text's statement, without which it is not true (sheet 9.2). */
 #include "trial/private.h"
 
 #include "net/inverse.h"
@@ -14,7 +15,7 @@ struct lemma {
     const struct unit *layer;
     const struct inverse_options *inverse;
     struct pass pass;
-    struct at copies;    /* n equal rows */
+    struct at copies;     /* n equal rows */
     struct mat eye, j, k; /* (n, n) */
 };
 
@@ -47,7 +48,8 @@ static double norm_of(struct mat a, double *v, double *w)
     return norm;
 }
 
-/* J_t and K_t as matrices: what vjp and the inverse's derivative make of the unit vectors, with n copies of the sample's state. */
+/* J_t and K_t as matrices: what vjp and the inverse's derivative make of the unit vectors, with n copies of the
+ * sample's state. */
 static void jacobians(struct lemma *m, size_t t)
 {
     const struct at *at = &m->pass.links[t];
@@ -61,10 +63,12 @@ static void jacobians(struct lemma *m, size_t t)
     }
     m->layer->def->vjp(m->layer, m->copies, m->eye, m->j);
     for (size_t i = 0; i < n; i++) /* one row at a time: the inverse's scratch is as long as a minibatch */
-        m->layer->def->inverse->jvp(m->layer, at_rows(m->copies, i, 1), mat_rows(m->eye, i, 1), m->inverse, mat_rows(m->k, i, 1));
+        m->layer->def->inverse->jvp(m->layer, at_rows(m->copies, i, 1), mat_rows(m->eye, i, 1), m->inverse,
+                                    mat_rows(m->k, i, 1));
 }
 
-/* P, the norm of the map from a displacement at step t to that step's parameter gradient: max |a'| sqrt(|h|^2 + |x|^2 + 1). */
+/* P, the norm of the map from a displacement at step t to that step's parameter gradient: max |a'| sqrt(|h|^2 + |x|^2 +
+ * 1). */
 static double gradient_norm(struct lemma *m, size_t t)
 {
     const struct at *at = &m->pass.links[t];
@@ -102,7 +106,8 @@ static double right_side(struct trial *t, struct lemma *m, struct mat top, doubl
 }
 
 /* The direction of one credit rule on the sample, its target stepsize 1. */
-static int direction(struct trial *t, const struct config_algorithm *a, struct pass *p, real *g, struct mat *top, struct err *e)
+static int direction(struct trial *t, const struct config_algorithm *a, struct pass *p, real *g, struct mat *top,
+                     struct err *e)
 {
     struct credit credit;
     const struct credit_choice choice = config_credit(a);
@@ -129,8 +134,8 @@ static int sides(struct trial *t, double *left, double *right, struct err *e)
     tp.target_stepsize = 1;
     bp.head = tp.head;
     TRY(pass_init(&m.pass, &t->chain, 1, true, a, e));
-    t->dataset->fill(t->config->dataset.opts, t->dataset_state, SPLIT_TRAIN, (uint64_t)(t->step ? t->step - 1 : 0) * t->pass.rows,
-                     &m.pass.batch);
+    t->dataset->fill(t->config->dataset.opts, t->dataset_state, SPLIT_TRAIN,
+                     (uint64_t)(t->step ? t->step - 1 : 0) * t->pass.rows, &m.pass.batch);
     chain_forward(&m.pass);
     real *g[2] = { arena_alloc(a, length, sizeof(real)), arena_alloc(a, length, sizeof(real)) };
     struct mat *square[] = { &m.eye, &m.j, &m.k };

@@ -1,4 +1,5 @@
-/* What can be logged. A metric is one row of the table below; `tprun list metrics` and the check of a file's log.metrics read it. */
+/* What can be logged. A metric is one row of the table below; `tprun list metrics` and the check of a file's
+ * log.metrics read it. */
 #include "trial/private.h"
 
 #include "math/solve.h"
@@ -62,7 +63,8 @@ static int displacement_norm(struct trial *t, const struct measure_def *m, struc
     return 0;
 }
 
-/* Share of the units whose sign differs between state and target. What a sign transmits downward is nothing where none does (Lee 2015, Sec. 3.2). */
+/* Share of the units whose sign differs between state and target. What a sign transmits downward is nothing where none
+ * does (Lee 2015, Sec. 3.2). */
 static int flip_fraction(struct trial *t, const struct measure_def *m, struct sink *sink, struct err *e)
 {
     if (t->step == 0)
@@ -79,16 +81,19 @@ static int flip_fraction(struct trial *t, const struct measure_def *m, struct si
 
 static int feedback_loss(struct trial *t, const struct measure_def *m, struct sink *sink, struct err *e)
 {
-    /* Without feedback steps in training there is no loss that belongs to this step, only one of an earlier epoch, which a resumed trial does not know. */
+    /* Without feedback steps in training there is no loss that belongs to this step, only one of an earlier epoch,
+     * which a resumed trial does not know. */
     if (t->step == 0)
         return 0;
     for (size_t i = 0; i < t->credit.n_feedback; i++)
         if (feedback_steps(&t->config->algorithm.feedback, i) > 0)
-            TRY(sink->layer_metric(sink, m->part.name, t->step, (int64_t)t->credit.feedback[i].target, t->credit.feedback[i].loss, e));
+            TRY(sink->layer_metric(sink, m->part.name, t->step, (int64_t)t->credit.feedback[i].target,
+                                   t->credit.feedback[i].loss, e));
     return 0;
 }
 
-/* Sum of the Frobenius norms of the update directions of the layers under the head: the code's "oracle direction norm" (sheet roulet2022, 7). */
+/* Sum of the Frobenius norms of the update directions of the layers under the head: the code's "oracle direction norm"
+ * (sheet roulet2022, 7). */
 static int direction_norm(struct trial *t, const struct measure_def *m, struct sink *sink, struct err *e)
 {
     if (t->step == 0)
@@ -168,10 +173,13 @@ static int clip_fraction(struct trial *t, const struct measure_def *m, struct si
 /* What the update's angle is taken with. */
 static real *compared(const struct references *r, const struct measure_def *m)
 {
-    return m->compares == COMPARES_BP ? r->bp->gradient : m->compares == COMPARES_GNT ? r->gnt->gradient : gauss_newton_step(r->gauss_newton);
+    return m->compares == COMPARES_BP    ? r->bp->gradient
+           : m->compares == COMPARES_GNT ? r->gnt->gradient
+                                         : gauss_newton_step(r->gauss_newton);
 }
 
-/* Angle in degrees between the update and a reference's update of the same minibatch, for the weights or the biases of each layer. */
+/* Angle in degrees between the update and a reference's update of the same minibatch, for the weights or the biases of
+ * each layer. */
 static int angle(struct trial *t, const struct measure_def *m, struct sink *sink, struct err *e)
 {
     if (!t->references->taken)
@@ -207,35 +215,45 @@ static int angle_activation(struct trial *t, const struct measure_def *m, struct
     return 0;
 }
 
-#define METRIC(id, text, ...) static const struct measure_def measure_##id = { .part = { .name = #id, .help = text }, __VA_ARGS__ };
-METRIC(train_loss, "mean loss over the fixed evaluation set of the training distribution", .measure = of_evaluation, .of_samples = true, .split = SPLIT_EVAL)
+#define METRIC(id, text, ...)                                                                                          \
+    static const struct measure_def measure_##id = { .part = { .name = #id, .help = text }, __VA_ARGS__ };
+METRIC(train_loss, "mean loss over the fixed evaluation set of the training distribution", .measure = of_evaluation,
+       .of_samples = true, .split = SPLIT_EVAL)
 METRIC(test_loss, "mean loss over the test set", .measure = of_evaluation, .of_samples = true, .split = SPLIT_TEST)
-METRIC(train_accuracy, "percent correct on the evaluation set of the training distribution", .measure = of_evaluation, .of_samples = true,
-       .split = SPLIT_EVAL, .accuracy = "accuracy")
-METRIC(test_accuracy, "percent correct on the test set; adding: squared error below 0.04", .measure = of_evaluation, .of_samples = true, .split = SPLIT_TEST,
-       .accuracy = "accuracy")
+METRIC(train_accuracy, "percent correct on the evaluation set of the training distribution", .measure = of_evaluation,
+       .of_samples = true, .split = SPLIT_EVAL, .accuracy = "accuracy")
+METRIC(test_accuracy, "percent correct on the test set; adding: squared error below 0.04", .measure = of_evaluation,
+       .of_samples = true, .split = SPLIT_TEST, .accuracy = "accuracy")
 METRIC(test_accuracy_strict, "percent with |error| below 0.04 on the test set (adding, the released code's definition)",
        .measure = of_evaluation, .of_samples = true, .split = SPLIT_TEST, .accuracy = "accuracy_strict")
-METRIC(valid_loss, "mean loss over the samples held out of the training set", .measure = of_evaluation, .of_samples = true, .split = SPLIT_VALID)
-METRIC(valid_accuracy, "percent correct on the samples held out of the training set", .measure = of_evaluation, .of_samples = true,
-       .split = SPLIT_VALID, .accuracy = "accuracy")
-METRIC(test_loss_batches, "test_loss as the mean over minibatches of train.batch_size, a smaller last one weighing as much as the others",
+METRIC(valid_loss, "mean loss over the samples held out of the training set", .measure = of_evaluation,
+       .of_samples = true, .split = SPLIT_VALID)
+METRIC(valid_accuracy, "percent correct on the samples held out of the training set", .measure = of_evaluation,
+       .of_samples = true, .split = SPLIT_VALID, .accuracy = "accuracy")
+METRIC(test_loss_batches,
+       "test_loss as the mean over minibatches of train.batch_size, a smaller last one weighing as much as the others",
        .measure = of_evaluation, .of_samples = true, .of_batches = true, .split = SPLIT_TEST)
-METRIC(test_accuracy_batches, "test_accuracy, averaged in the same way (Meulemans 2020)", .measure = of_evaluation, .of_samples = true,
-       .of_batches = true, .split = SPLIT_TEST, .accuracy = "accuracy")
-METRIC(valid_loss_batches, "valid_loss, averaged in the same way", .measure = of_evaluation, .of_samples = true, .of_batches = true,
-       .split = SPLIT_VALID)
-METRIC(valid_accuracy_batches, "valid_accuracy, averaged in the same way", .measure = of_evaluation, .of_samples = true, .of_batches = true,
-       .split = SPLIT_VALID, .accuracy = "accuracy")
+METRIC(test_accuracy_batches, "test_accuracy, averaged in the same way (Meulemans 2020)", .measure = of_evaluation,
+       .of_samples = true, .of_batches = true, .split = SPLIT_TEST, .accuracy = "accuracy")
+METRIC(valid_loss_batches, "valid_loss, averaged in the same way", .measure = of_evaluation, .of_samples = true,
+       .of_batches = true, .split = SPLIT_VALID)
+METRIC(valid_accuracy_batches, "valid_accuracy, averaged in the same way", .measure = of_evaluation, .of_samples = true,
+       .of_batches = true, .split = SPLIT_VALID, .accuracy = "accuracy")
 METRIC(batch_loss, "mean loss of the minibatches since the last log, each before its update", .measure = batch_loss)
 METRIC(weight_norm, "Frobenius norm of each layer's parameters (layer_metric)", .measure = weight_norm)
-METRIC(update_norm, "Frobenius norm of each layer's update direction in the last step (layer_metric)", .measure = update_norm)
-METRIC(displacement_norm, "Frobenius norm of target - state for every link of the chain in the last step (layer_metric)",
+METRIC(update_norm, "Frobenius norm of each layer's update direction in the last step (layer_metric)",
+       .measure = update_norm)
+METRIC(displacement_norm,
+       "Frobenius norm of target - state for every link of the chain in the last step (layer_metric)",
        .measure = displacement_norm)
-METRIC(flip_fraction, "share of each layer's units whose sign differs between state and target in the last step (layer_metric)",
+METRIC(flip_fraction,
+       "share of each layer's units whose sign differs between state and target in the last step (layer_metric)",
        .measure = flip_fraction)
 static const struct measure_def measure_feedback_loss = {
-    .part = { .name = "feedback_loss", .help = "feedback loss of each feedback layer in the last step; none with feedback.steps: 0, see feedback_epoch_loss (layer_metric)", .needs = GIVES_TRAIN },
+    .part = { .name = "feedback_loss",
+              .help = "feedback loss of each feedback layer in the last step; none with feedback.steps: 0, see "
+                      "feedback_epoch_loss (layer_metric)",
+              .needs = GIVES_TRAIN },
     .measure = feedback_loss,
 };
 
@@ -247,58 +265,105 @@ static int not_with_the_log(struct trial *t, const struct measure_def *m, struct
 }
 static const struct measure_def measure_feedback_epoch_loss = {
     .part = { .name = "feedback_epoch_loss",
-              .help = "mean feedback loss of each feedback layer over the minibatches of each feedback-only epoch; its step counts these epochs "
+              .help = "mean feedback loss of each feedback layer over the minibatches of each feedback-only epoch; its "
+                      "step counts these epochs "
                       "from 1, whatever log.every is; no rows without such epochs (layer_metric)",
               .needs = GIVES_TRAIN },
     .measure = not_with_the_log,
     .of_feedback_epochs = true,
 };
 
-METRIC(direction_norm, "sum of the Frobenius norms of the update directions of the layers under the head", .measure = direction_norm)
+METRIC(direction_norm, "sum of the Frobenius norms of the update directions of the layers under the head",
+       .measure = direction_norm)
 METRIC(spectral_norm, "largest singular value of each layer's state weights (layer_metric)", .measure = spectral_norm)
-METRIC(angle_bp, "degrees between the update of each layer's weights and the back-propagation gradient before any layer moved (layer_metric)", .measure = angle,
-       .compares = COMPARES_BP)
-METRIC(angle_bp_bias, "the same for the biases (layer_metric)", .measure = angle, .compares = COMPARES_BP, .biases = true)
-METRIC(angle_activation, "degrees between target - state and the negative back-propagation gradient, mean over the samples, for every link of the chain (layer_metric)",
+METRIC(angle_bp,
+       "degrees between the update of each layer's weights and the back-propagation gradient before any layer moved "
+       "(layer_metric)",
+       .measure = angle, .compares = COMPARES_BP)
+METRIC(angle_bp_bias, "the same for the biases (layer_metric)", .measure = angle, .compares = COMPARES_BP,
+       .biases = true)
+METRIC(angle_activation,
+       "degrees between target - state and the negative back-propagation gradient, mean over the samples, for every "
+       "link of the chain (layer_metric)",
        .measure = angle_activation, .compares = COMPARES_BP, .of_update = true)
-METRIC(angle_gnt, "degrees between the update of each hidden layer's weights and that of Gauss-Newton targets with log.damping (layer_metric)",
+METRIC(angle_gnt,
+       "degrees between the update of each hidden layer's weights and that of Gauss-Newton targets with log.damping "
+       "(layer_metric)",
        .measure = angle, .compares = COMPARES_GNT, .feedforward = true)
-METRIC(angle_gnt_bias, "the same for the biases (layer_metric)", .measure = angle, .compares = COMPARES_GNT, .feedforward = true, .biases = true)
-METRIC(angle_gnt_search, "angle_gnt for dampings 0, 1e-5, 1e-4 .. 10, as angle_gnt_0, angle_gnt_1e-05 .., and the damping of the smallest (layer_metric)",
+METRIC(angle_gnt_bias, "the same for the biases (layer_metric)", .measure = angle, .compares = COMPARES_GNT,
+       .feedforward = true, .biases = true)
+METRIC(angle_gnt_search,
+       "angle_gnt for dampings 0, 1e-5, 1e-4 .. 10, as angle_gnt_0, angle_gnt_1e-05 .., and the damping of the "
+       "smallest (layer_metric)",
        .measure = gnt_search_measure, .compares = COMPARES_SEARCH, .feedforward = true)
-METRIC(angle_gn, "degrees between the update of each layer's weights and the Gauss-Newton step of its parameters, J^T (J J^T + log.damping I)^-1 e over the "
-       "minibatch; eigenvalues below 2.2e-16 B C of the largest count as 0 (layer_metric)", .measure = angle, .compares = COMPARES_GN, .feedforward = true, .dense = true)
-METRIC(angle_gn_bias, "the same for the biases (layer_metric)", .measure = angle, .compares = COMPARES_GN, .feedforward = true, .dense = true, .biases = true)
-METRIC(nullspace_ratio, "share |N^T dW| / |dW| of each layer's weight update in the null space of the minibatch's outputs, with the same cut-off as angle_gn "
-       "(layer_metric)", .measure = nullspace_measure, .compares = COMPARES_JACOBIAN, .feedforward = true, .dense = true, .of_update = true)
-METRIC(condition_jacobian, "condition number of J J^T, J the Jacobian of a sample's outputs with respect to each hidden layer (J^T J where the layer is "
-       "narrower), the largest of the minibatch (layer_metric)", .measure = jacobian_condition_measure, .compares = COMPARES_JACOBIAN, .feedforward = true)
-METRIC(condition_number, "condition number of W^T W + r I for each inverted layer (layer_metric)", .measure = condition_number, .of_inverse = true)
-METRIC(clip_fraction, "share of each layer's states that the inverse's clamp would move (layer_metric)", .measure = clip_fraction,
-       .of_inverse = true)
+METRIC(angle_gn,
+       "degrees between the update of each layer's weights and the Gauss-Newton step of its parameters, J^T (J J^T + "
+       "log.damping I)^-1 e over the "
+       "minibatch; eigenvalues below 2.2e-16 B C of the largest count as 0 (layer_metric)",
+       .measure = angle, .compares = COMPARES_GN, .feedforward = true, .dense = true)
+METRIC(angle_gn_bias, "the same for the biases (layer_metric)", .measure = angle, .compares = COMPARES_GN,
+       .feedforward = true, .dense = true, .biases = true)
+METRIC(nullspace_ratio,
+       "share |N^T dW| / |dW| of each layer's weight update in the null space of the minibatch's outputs, with the "
+       "same cut-off as angle_gn "
+       "(layer_metric)",
+       .measure = nullspace_measure, .compares = COMPARES_JACOBIAN, .feedforward = true, .dense = true,
+       .of_update = true)
+METRIC(condition_jacobian,
+       "condition number of J J^T, J the Jacobian of a sample's outputs with respect to each hidden layer (J^T J where "
+       "the layer is "
+       "narrower), the largest of the minibatch (layer_metric)",
+       .measure = jacobian_condition_measure, .compares = COMPARES_JACOBIAN, .feedforward = true)
+METRIC(condition_number, "condition number of W^T W + r I for each inverted layer (layer_metric)",
+       .measure = condition_number, .of_inverse = true)
+METRIC(clip_fraction, "share of each layer's states that the inverse's clamp would move (layer_metric)",
+       .measure = clip_fraction, .of_inverse = true)
 
-METRIC(lemma, "both sides of Lemma 3.1 on one sample, as lemma_left and lemma_right (Roulet 2022)", .measure = lemma_measure, .of_samples = true,
-       .of_inverse = true, .of_recurrence = true)
+METRIC(lemma, "both sides of Lemma 3.1 on one sample, as lemma_left and lemma_right (Roulet 2022)",
+       .measure = lemma_measure, .of_samples = true, .of_inverse = true, .of_recurrence = true)
 
 static const struct part *const measure_parts[] = {
-    &measure_train_loss.part,    &measure_test_loss.part,           &measure_train_accuracy.part,
-    &measure_test_accuracy.part, &measure_test_accuracy_strict.part, &measure_batch_loss.part,
-    &measure_weight_norm.part,   &measure_update_norm.part,         &measure_displacement_norm.part,
-    &measure_feedback_loss.part, &measure_direction_norm.part,      &measure_spectral_norm.part,
-    &measure_angle_bp.part,      &measure_angle_bp_bias.part,       &measure_condition_number.part,
-    &measure_lemma.part,         &measure_clip_fraction.part, &measure_valid_loss.part,          &measure_valid_accuracy.part,
-    &measure_test_loss_batches.part, &measure_test_accuracy_batches.part, &measure_valid_loss_batches.part,
-    &measure_valid_accuracy_batches.part, &measure_feedback_epoch_loss.part,
+    &measure_train_loss.part,
+    &measure_test_loss.part,
+    &measure_train_accuracy.part,
+    &measure_test_accuracy.part,
+    &measure_test_accuracy_strict.part,
+    &measure_batch_loss.part,
+    &measure_weight_norm.part,
+    &measure_update_norm.part,
+    &measure_displacement_norm.part,
+    &measure_feedback_loss.part,
+    &measure_direction_norm.part,
+    &measure_spectral_norm.part,
+    &measure_angle_bp.part,
+    &measure_angle_bp_bias.part,
+    &measure_condition_number.part,
+    &measure_lemma.part,
+    &measure_clip_fraction.part,
+    &measure_valid_loss.part,
+    &measure_valid_accuracy.part,
+    &measure_test_loss_batches.part,
+    &measure_test_accuracy_batches.part,
+    &measure_valid_loss_batches.part,
+    &measure_valid_accuracy_batches.part,
+    &measure_feedback_epoch_loss.part,
     &measure_flip_fraction.part,
-    &measure_angle_activation.part, &measure_angle_gnt.part, &measure_angle_gnt_bias.part, &measure_angle_gnt_search.part,
-    &measure_angle_gn.part, &measure_angle_gn_bias.part, &measure_nullspace_ratio.part, &measure_condition_jacobian.part,
+    &measure_angle_activation.part,
+    &measure_angle_gnt.part,
+    &measure_angle_gnt_bias.part,
+    &measure_angle_gnt_search.part,
+    &measure_angle_gn.part,
+    &measure_angle_gn_bias.part,
+    &measure_nullspace_ratio.part,
+    &measure_condition_jacobian.part,
 };
 const struct registry measure_registry = { "metric", measure_parts, sizeof measure_parts / sizeof *measure_parts };
 
 int measure_all(struct trial *t, struct sink *sink, struct err *e)
 {
     for (size_t i = 0; i < t->config->log.metrics.n; i++) {
-        const struct measure_def *m = (const struct measure_def *)registry_find(&measure_registry, t->config->log.metrics.items[i]);
+        const struct measure_def *m =
+            (const struct measure_def *)registry_find(&measure_registry, t->config->log.metrics.items[i]);
         TRY(m->measure(t, m, sink, e));
     }
     t->batch_loss_sum = t->batch_loss_count = 0;

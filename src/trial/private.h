@@ -34,7 +34,8 @@ struct noise {
     struct noise_source *sources;
 };
 
-/* Another method beside the one under test: its update of the same minibatch at the same weights, taken before they move. */
+/* Another method beside the one under test: its update of the same minibatch at the same weights, taken before they
+ * move. */
 struct reference {
     struct config_algorithm algorithm;
     struct credit credit;
@@ -76,15 +77,15 @@ struct trial {
     struct pass pass;
     real *gradient;
     struct references *references; /* for metrics that compare with something; else NULL */
-    real *direction; /* a probe's own update, to be judged in place of the step's; else NULL */
-    real *kept_gradient; /* of units already moved, when units are updated in turn; else NULL */
-    struct mat *kept_targets; /* of the first pass, when they are kept meanwhile; else NULL */
+    real *direction;               /* a probe's own update, to be judged in place of the step's; else NULL */
+    real *kept_gradient;           /* of units already moved, when units are updated in turn; else NULL */
+    struct mat *kept_targets;      /* of the first pass, when they are kept meanwhile; else NULL */
     struct optimizer forward, feedback;
     bool *asked; /* [n_feedback]: who takes the present feedback step */
     struct feedback_only feedback_only;
     struct noise pass_noise;     /* input and transmissions, once per step */
     struct noise feedback_noise; /* once per feedback step */
-    int64_t step;      /* training steps done */
+    int64_t step;                /* training steps done */
     int64_t budget;
     char initial_sha256[65]; /* of the file that initial weights were read from */
     /* carried over checkpoints */
@@ -97,7 +98,7 @@ struct trial {
     int64_t bad_layer;
     char bad_tensor[64];
     double cost_ns[COST_PHASES][2]; /* wall, cpu since open */
-    int64_t steps_here;                                              /* steps since open */
+    int64_t steps_here;             /* steps since open */
 };
 
 /* The update that metrics judge: the last step's, or the one given to a probe. */
@@ -107,7 +108,8 @@ static inline real *trial_direction(const struct trial *t)
 }
 
 /* ---- config_check.c ---- */
-/* Reports parts that do not fit each other or the data; a file that names no metrics gets those that its dataset defines. */
+/* Reports parts that do not fit each other or the data; a file that names no metrics gets those that its dataset
+ * defines. */
 void config_check(const struct node *tree, struct config *c, struct arena *a, struct err *e);
 
 /* ---- setup.c ---- */
@@ -132,13 +134,16 @@ int initial_read(struct trial *t, struct err *e);
 int initial_tell(const struct trial *t, struct sink *sink, struct err *e);
 
 /* ---- step.c ---- */
-/* Forward, credit and updates on the minibatch in t->pass.batch, with the noise drawn (draw) or as it lies in the feedback layers. */
+/* Forward, credit and updates on the minibatch in t->pass.batch, with the noise drawn (draw) or as it lies in the
+ * feedback layers. */
 int step_train(struct trial *t, bool draw, struct err *e);
 void optimizer_step(struct optimizer *o, size_t group, int64_t count);
-/* Before a minibatch of training or of feedback training: what depends on the epoch, and with draw the random numbers of its pass, at `item` of their streams. */
+/* Before a minibatch of training or of feedback training: what depends on the epoch, and with draw the random numbers
+ * of its pass, at `item` of their streams. */
 void step_begin(struct trial *t, uint64_t item, bool draw);
 enum { FEEDBACK_ALL = -1 }; /* in place of a number: every unit takes the step */
-/* Step `number` (from 0) of the feedback weights on the pass as it stands, after credit_refresh. item: of the noise's streams. */
+/* Step `number` (from 0) of the feedback weights on the pass as it stands, after credit_refresh. item: of the noise's
+ * streams. */
 int feedback_step(struct trial *t, uint64_t item, int64_t number, bool draw, struct err *e);
 /* The optimizers of the feedback units that take step `number` of a minibatch. */
 void feedback_move(struct trial *t, int64_t number);
@@ -162,8 +167,10 @@ void noise_draw(struct noise *n, uint64_t item);
 void noise_draw_evaluation(const struct trial *t, struct pass *p, enum split split, uint64_t first, size_t number);
 
 /* ---- predict.c ---- */
-/* Forward on p's batch; the output becomes the average over `samples` passes where units are random. draw: the random numbers of pass `number`. */
-void predict(struct trial *t, struct pass *p, size_t samples, void (*draw)(void *self, struct pass *p, size_t number), void *self);
+/* Forward on p's batch; the output becomes the average over `samples` passes where units are random. draw: the random
+ * numbers of pass `number`. */
+void predict(struct trial *t, struct pass *p, size_t samples, void (*draw)(void *self, struct pass *p, size_t number),
+             void *self);
 
 /* ---- evaluate.c ---- */
 /* Rows whose largest output is that of their label. */
@@ -185,11 +192,11 @@ void evaluation_clear(struct trial *t);
 /* ---- reference.c ---- */
 /* What a metric compares with: bits of measure_def.compares. */
 enum compares {
-    COMPARES_BP = 1u << 0,       /* back-propagation */
-    COMPARES_GNT = 1u << 1,      /* Gauss-Newton targets */
-    COMPARES_SEARCH = 1u << 2,   /* the same for a list of dampings */
-    COMPARES_GN = 1u << 3,       /* Gauss-Newton steps of the parameters */
-    COMPARES_JACOBIAN = 1u << 4  /* the Jacobians of the outputs */
+    COMPARES_BP = 1u << 0,      /* back-propagation */
+    COMPARES_GNT = 1u << 1,     /* Gauss-Newton targets */
+    COMPARES_SEARCH = 1u << 2,  /* the same for a list of dampings */
+    COMPARES_GN = 1u << 3,      /* Gauss-Newton steps of the parameters */
+    COMPARES_JACOBIAN = 1u << 4 /* the Jacobians of the outputs */
 };
 /* Of all metrics of a trial's log. */
 unsigned references_asked(const struct config *c);
@@ -231,15 +238,15 @@ double feedback_flops(const struct chain *chain, const struct credit *credit, si
 struct measure_def {
     struct part part;
     int (*measure)(struct trial *t, const struct measure_def *self, struct sink *sink, struct err *e);
-    bool of_samples;      /* needs the dataset: an evaluation */
-    unsigned compares;    /* enum compares: what is opened for it */
-    bool feedforward;     /* feed-forward networks only */
-    bool dense;           /* of dense layers only */
-    bool of_update;       /* sees the update and the states of one moment: update.order simultaneous */
-    bool of_inverse;      /* of the mapping 'inverse' alone */
-    bool of_recurrence;   /* and of a plain recurrent layer under a head, with one loss at the end */
-    bool biases;          /* which parameters */
-    bool of_batches;      /* mean over minibatches instead of samples */
+    bool of_samples;         /* needs the dataset: an evaluation */
+    unsigned compares;       /* enum compares: what is opened for it */
+    bool feedforward;        /* feed-forward networks only */
+    bool dense;              /* of dense layers only */
+    bool of_update;          /* sees the update and the states of one moment: update.order simultaneous */
+    bool of_inverse;         /* of the mapping 'inverse' alone */
+    bool of_recurrence;      /* and of a plain recurrent layer under a head, with one loss at the end */
+    bool biases;             /* which parameters */
+    bool of_batches;         /* mean over minibatches instead of samples */
     bool of_feedback_epochs; /* emitted at the end of each feedback-only epoch, not with the log */
     enum split split;
     const char *accuracy; /* which accuracy; NULL = the loss */

@@ -1,4 +1,5 @@
-/* tprun probe: one training step of one trial on given parameters, batch and noise, and everything it computed. docs/probe.md. */
+/* tprun probe: one training step of one trial on given parameters, batch and noise, and everything it computed.
+ * docs/probe.md. */
 #include "trial/private.h"
 
 #include "trial/probe_input.h"
@@ -9,7 +10,7 @@
 
 /* direction.<parameter>: an update that metrics judge in place of the step's own, which is not known yet. */
 struct direction {
-    real *values; /* [n_vector] */
+    real *values;      /* [n_vector] */
     bool any, **given; /* [n_units][n_params] */
 };
 
@@ -24,7 +25,8 @@ static int read_direction(struct probe_input *in, struct trial *t, struct direct
             const size_t shape[2] = { p->rows, p->cols };
             char name[96], full[128];
             const struct tensor *values;
-            snprintf(full, sizeof full, "direction.%s", unit_param_name(&t->chain.units[i], j, "layers", name, sizeof name));
+            snprintf(full, sizeof full, "direction.%s",
+                     unit_param_name(&t->chain.units[i], j, "layers", name, sizeof name));
             if (!safetensors_find(&in->file, full))
                 continue;
             TRY(probe_take(in, full, p->rank, shape, false, &values, e));
@@ -65,7 +67,8 @@ static int read_all(struct probe_input *in, struct trial *t, struct direction *d
 
 /* ---- output ---- */
 
-static void add(struct safetensors_writer *w, struct arena *a, const char *name, size_t rank, const size_t *shape, const real *data, size_t n)
+static void add(struct safetensors_writer *w, struct arena *a, const char *name, size_t rank, const size_t *shape,
+                const real *data, size_t n)
 {
     real *copy = arena_need(a, n ? n : 1, sizeof *copy);
     memcpy(copy, data, n * sizeof *copy);
@@ -79,7 +82,8 @@ static void add_number(struct safetensors_writer *w, struct arena *a, const char
     safetensors_add(w, name, DTYPE_F64, 0, NULL, copy);
 }
 
-static void add_updates(struct safetensors_writer *w, struct arena *a, const struct unit *l, const char *prefix, const real *gradient)
+static void add_updates(struct safetensors_writer *w, struct arena *a, const struct unit *l, const char *prefix,
+                        const real *gradient)
 {
     char name[96], full[128];
     for (size_t j = 0; j < l->n_params; j++) {
@@ -90,8 +94,10 @@ static void add_updates(struct safetensors_writer *w, struct arena *a, const str
     }
 }
 
-/* Loss, states and targets of a pass as it stands. Recurrent: [T+1, B, H] with the initial state first; its target is itself. */
-static void add_states(struct safetensors_writer *w, struct arena *a, const struct trial *t, const struct pass *p, bool targets)
+/* Loss, states and targets of a pass as it stands. Recurrent: [T+1, B, H] with the initial state first; its target is
+ * itself. */
+static void add_states(struct safetensors_writer *w, struct arena *a, const struct trial *t, const struct pass *p,
+                       bool targets)
 {
     char name[64];
     for (size_t i = 0; i < t->chain.n_units; i++) {
@@ -99,7 +105,8 @@ static void add_states(struct safetensors_writer *w, struct arena *a, const stru
         const bool recurrent = unit_is_recurrent(&t->chain.units[i]);
         const bool each_step = !recurrent && i > 0 && t->chain.per_step > 1; /* a layer on every state: [T, B, n] */
         const size_t b = p->rows, n = s->out.cols, first = recurrent ? b * n : 0, total = first + mat_n(s->out);
-        const size_t flat[2] = { b, n }, every[3] = { t->chain.per_step, b, n }, steps[3] = { t->chain.links_of[i] + 1, b, n };
+        const size_t flat[2] = { b, n }, every[3] = { t->chain.per_step, b, n },
+                     steps[3] = { t->chain.links_of[i] + 1, b, n };
         const real *state = s->out.p - first;
         snprintf(name, sizeof name, "state.%zu", i);
         add(w, a, name, recurrent || each_step ? 3 : 2, recurrent ? steps : each_step ? every : flat, state, total);
@@ -145,14 +152,16 @@ static int add_metrics(struct trial *t, struct safetensors_writer *w, struct are
     struct metric_sink m = { { .metric = put_metric, .layer_metric = put_layer_metric }, w, a };
     t->step = 1;
     for (size_t i = 0; i < t->config->log.metrics.n; i++) {
-        const struct measure_def *def = (const struct measure_def *)registry_find(&measure_registry, t->config->log.metrics.items[i]);
+        const struct measure_def *def =
+            (const struct measure_def *)registry_find(&measure_registry, t->config->log.metrics.items[i]);
         if (!def->of_samples)
             TRY(def->measure(t, def, &m.sink, e));
     }
     return 0;
 }
 
-static int probe_step(struct trial *t, struct safetensors_writer *w, struct arena *a, const struct direction *direction, bool metrics, struct err *e)
+static int probe_step(struct trial *t, struct safetensors_writer *w, struct arena *a, const struct direction *direction,
+                      bool metrics, struct err *e)
 {
     const bool in_turn = t->kept_gradient != NULL;
     const struct mapping_def *mapping = mapping_of(&t->credit);
@@ -192,7 +201,8 @@ static void give_draws(void *self, struct pass *p, size_t number)
             p->draws[i].p[j] = (real)tensor_get(given->tensors[i], number * mat_n(p->draws[i]) + j);
 }
 
-static int read_evaluation(struct probe_input *in, struct trial *t, const struct pass *p, struct given_draws *given, struct err *e)
+static int read_evaluation(struct probe_input *in, struct trial *t, const struct pass *p, struct given_draws *given,
+                           struct err *e)
 {
     for (size_t i = 0; i < t->chain.n_units; i++)
         TRY(probe_read_layer(in, &t->chain.units[i], "layers", t->chain.weights, e));
@@ -200,7 +210,8 @@ static int read_evaluation(struct probe_input *in, struct trial *t, const struct
     for (size_t i = 0; i < t->chain.n_units; i++) {
         char name[64];
         const size_t shape[3] = { (size_t)t->config->log.samples, p->draws[i].rows, p->draws[i].cols };
-        snprintf(name, sizeof name, "noise.%s.%zu", transmit_draws_names[transmit_draws_of(t->chain.units[i].transmit, false)], i);
+        snprintf(name, sizeof name, "noise.%s.%zu",
+                 transmit_draws_names[transmit_draws_of(t->chain.units[i].transmit, false)], i);
         if (p->draws[i].p)
             TRY(probe_take(in, name, 3, shape, false, &given->tensors[i], e));
     }
@@ -252,7 +263,8 @@ static int probe_evaluation(struct trial *t, struct probe_input *in, struct safe
     return 0;
 }
 
-int trial_probe(const struct config *c, const char *input, const char *output, struct probe_options options, struct err *e)
+int trial_probe(const struct config *c, const char *input, const char *output, struct probe_options options,
+                struct err *e)
 {
     struct trial t = { 0 };
     struct probe_input in = { 0 };

@@ -9,19 +9,21 @@ static int wrong_shape(const char *name, const struct tensor *t, size_t rank, co
     char found[128], expected[128];
     struct tensor want = { .rank = rank };
     memcpy(want.shape, shape, rank * sizeof *shape);
-    return err_set(e, ERR_FORMAT, "tensor '%s' has shape %s, expected %s", name, tensor_shape_text(t, found, sizeof found),
-                   tensor_shape_text(&want, expected, sizeof expected));
+    return err_set(e, ERR_FORMAT, "tensor '%s' has shape %s, expected %s", name,
+                   tensor_shape_text(t, found, sizeof found), tensor_shape_text(&want, expected, sizeof expected));
 }
 
 /* The tensor of this name and shape, marked as used. */
-int probe_take(struct probe_input *in, const char *name, size_t rank, const size_t *shape, bool integer, const struct tensor **out, struct err *e)
+int probe_take(struct probe_input *in, const char *name, size_t rank, const size_t *shape, bool integer,
+               const struct tensor **out, struct err *e)
 {
     const struct tensor *t = safetensors_find(&in->file, name);
     char text[128];
     struct tensor want = { .rank = rank };
     memcpy(want.shape, shape, rank * sizeof *shape);
     if (!t)
-        return err_set(e, ERR_FORMAT, "missing tensor '%s' of shape %s", name, tensor_shape_text(&want, text, sizeof text));
+        return err_set(e, ERR_FORMAT, "missing tensor '%s' of shape %s", name,
+                       tensor_shape_text(&want, text, sizeof text));
     in->used[t - in->file.tensors] = true;
     bool same = t->rank == rank;
     for (size_t i = 0; same && i < rank; i++)
@@ -29,8 +31,8 @@ int probe_take(struct probe_input *in, const char *name, size_t rank, const size
     if (!same)
         return wrong_shape(name, t, rank, shape, e);
     if ((t->dtype == DTYPE_I64) != integer)
-        return err_set(e, ERR_FORMAT, "tensor '%s' holds %s, expected %s", name, integer ? "floating-point numbers" : "integers",
-                       integer ? "integers (I64)" : "F32 or F64");
+        return err_set(e, ERR_FORMAT, "tensor '%s' holds %s, expected %s", name,
+                       integer ? "floating-point numbers" : "integers", integer ? "integers (I64)" : "F32 or F64");
     *out = t;
     return 0;
 }
@@ -51,7 +53,8 @@ int probe_read_layer(struct probe_input *in, const struct unit *l, const char *p
 }
 
 /* From batch-first [B, T, n] in the file to time-major [T][B][n]; flat [B, n] is T = 1. */
-static int read_rows(struct probe_input *in, const char *name, size_t rows, size_t length, size_t n, bool sequence, real *out, struct err *e)
+static int read_rows(struct probe_input *in, const char *name, size_t rows, size_t length, size_t n, bool sequence,
+                     real *out, struct err *e)
 {
     const size_t flat[2] = { rows, n }, steps[3] = { rows, length, n };
     const struct tensor *t;
@@ -78,15 +81,16 @@ static int read_labels(struct probe_input *in, struct trial *t, struct err *e)
         }
         const int64_t label = tensor_get_int(y, at);
         if (label < 0 || (size_t)label >= t->data.outputs)
-            return err_set(e, ERR_FORMAT, "tensor 'batch.y': label %lld of sample %zu is not a class (0 to %zu)", (long long)label, sample,
-                           t->data.outputs - 1);
+            return err_set(e, ERR_FORMAT, "tensor 'batch.y': label %lld of sample %zu is not a class (0 to %zu)",
+                           (long long)label, sample, t->data.outputs - 1);
         t->pass.batch.label[i] = label;
     }
     return 0;
 }
 
 /* [B, n]; [B, T, n] for a unit above one that gives all states, and where an axis of steps is asked for. */
-static int read_draws(struct probe_input *in, const struct trial *t, const char *name, struct mat to, bool axis, struct err *e)
+static int read_draws(struct probe_input *in, const struct trial *t, const char *name, struct mat to, bool axis,
+                      struct err *e)
 {
     const size_t steps = to.rows / t->pass.rows;
     return to.p ? read_rows(in, name, t->pass.rows, steps, to.cols, axis || steps > 1, to.p, e) : 0;
@@ -120,8 +124,8 @@ int probe_all_used(const struct probe_input *in, struct err *e)
     for (size_t i = 0; i < in->file.n_tensors; i++)
         if (!in->used[i]) {
             char text[128];
-            return err_set(e, ERR_FORMAT, "tensor '%s' of shape %s is not an input of this trial", in->file.tensors[i].name,
-                           tensor_shape_text(&in->file.tensors[i], text, sizeof text));
+            return err_set(e, ERR_FORMAT, "tensor '%s' of shape %s is not an input of this trial",
+                           in->file.tensors[i].name, tensor_shape_text(&in->file.tensors[i], text, sizeof text));
         }
     return 0;
 }

@@ -10,7 +10,8 @@ struct probe_input {
     bool *used; /* [file.n_tensors] */
 };
 /* The tensor of this name and shape, marked as used. */
-int probe_take(struct probe_input *in, const char *name, size_t rank, const size_t *shape, bool integer, const struct tensor **out, struct err *e);
+int probe_take(struct probe_input *in, const char *name, size_t rank, const size_t *shape, bool integer,
+               const struct tensor **out, struct err *e);
 /* The parameters of a unit. */
 int probe_read_layer(struct probe_input *in, const struct unit *u, const char *prefix, real *weights, struct err *e);
 /* Random numbers of a training pass and of its feedback steps. */

@@ -1,7 +1,8 @@
 /* What a runner and a worker say to each other, in frames (base/frame.h) over one socket.
  *
- * The fields of a frame stand behind its name in their order; s = string, i = integer, d = double. One worker runs one trial. The runner
- * may say MESSAGE_STOP or MESSAGE_SAVE at any time after the job; when its end of the socket closes, the worker leaves at once. */
+ * The fields of a frame stand behind its name in their order; s = string, i = integer, d = double. One worker runs one
+ * trial. The runner may say MESSAGE_STOP or MESSAGE_SAVE at any time after the job; when its end of the socket closes,
+ * the worker leaves at once. */
 #ifndef TPRUN_TRIAL_PROTOCOL_H
 #define TPRUN_TRIAL_PROTOCOL_H
 
@@ -9,8 +10,9 @@
 
 enum message {
     /* from the runner */
-    MESSAGE_JOB = 1, /* s config (canonical JSON); twice: s checkpoint name or NULL, s sha256 (newest first); s checkpoint folder; s folder to
-                        read from what that one lacks, or NULL; s key; i memory limit in bytes or 0; i step to stop at or 0 */
+    MESSAGE_JOB = 1, /* s config (canonical JSON); twice: s checkpoint name or NULL, s sha256 (newest first); s
+                        checkpoint folder; s folder to read from what that one lacks, or NULL; s key; i memory limit in
+                        bytes or 0; i step to stop at or 0 */
     MESSAGE_STOP,    /* write a checkpoint at the next step boundary and end as interrupted */
     MESSAGE_SAVE,    /* write a checkpoint and go on */
     /* from the worker */
@@ -19,9 +21,9 @@ enum message {
     MESSAGE_LAYER_METRIC, /* s name, i step, i layer, d value */
     MESSAGE_COST,         /* s phase, i wall ns, i cpu ns, d flops */
     MESSAGE_EVENT,        /* i step, s kind, s text */
-    MESSAGE_CHECKPOINT,   /* i step, s name, s sha256: the file is durable, every row of steps <= step was sent before */
-    MESSAGE_PROGRESS,     /* i step, d last train loss */
-    MESSAGE_END           /* i code (0 or enum err_code), s reason, i step, i layer, s tensor, s sha256 of the final weights */
+    MESSAGE_CHECKPOINT, /* i step, s name, s sha256: the file is durable, every row of steps <= step was sent before */
+    MESSAGE_PROGRESS,   /* i step, d last train loss */
+    MESSAGE_END /* i code (0 or enum err_code), s reason, i step, i layer, s tensor, s sha256 of the final weights */
 };
 
 #endif

@@ -1,6 +1,7 @@
-/* What an update is compared with, taken from the pass of the method under test before its weights move: back-propagation and Gauss-Newton
- * targets as further credits over that pass, and what is made of its Jacobians (gauss_newton.c). Only what a metric of the log asks for is
- * opened, and it is taken in the step before a log alone. */
+/* What an update is compared with, taken from the pass of the method under test before its weights move:
+ * back-propagation and Gauss-Newton targets as further credits over that pass, and what is made of its Jacobians
+ * (gauss_newton.c). Only what a metric of the log asks for is opened, and it is taken in the step before a log alone.
+ */
 #include "trial/private.h"
 
 #include "credit/mapping_pinv.h"
@@ -11,7 +12,8 @@ unsigned references_asked(const struct config *c)
 {
     unsigned asked = 0;
     for (size_t i = 0; i < c->log.metrics.n; i++) {
-        const struct measure_def *m = (const struct measure_def *)registry_find(&measure_registry, c->log.metrics.items[i]);
+        const struct measure_def *m =
+            (const struct measure_def *)registry_find(&measure_registry, c->log.metrics.items[i]);
         asked |= m ? m->compares : 0;
     }
     return asked;

@@ -25,7 +25,8 @@ static int add_group(struct optimizer *o, struct chosen choice, const struct uni
     return g->slots ? 0 : err_set(e, ERR_MEMORY, "not enough memory for the optimizer's state of layer %zu", l->index);
 }
 
-/* The stepsize of the units under the head over the target stepsize: their updates contain it as a factor (Meulemans 2020, code). */
+/* The stepsize of the units under the head over the target stepsize: their updates contain it as a factor (Meulemans
+ * 2020, code). */
 static int divide_stepsizes(struct trial *t, struct err *e)
 {
     struct chain *c = &t->chain;
@@ -39,7 +40,8 @@ static int divide_stepsizes(struct trial *t, struct err *e)
 }
 
 /* The optimizer of feedback unit i: the file's, with the stepsize that is the unit's. */
-static int feedback_optimizer(const struct config_feedback *f, size_t i, struct chosen *choice, struct arena *a, struct err *e)
+static int feedback_optimizer(const struct config_feedback *f, size_t i, struct chosen *choice, struct arena *a,
+                              struct err *e)
 {
     *choice = f->optimizer;
     if (!f->stepsize.items)
@@ -99,7 +101,8 @@ int trial_open_parts(struct trial *t, const struct config *c, struct arena *shap
     TRY(credit_open(&t->credit, rows, a, e));
     TRY(pass_init(&t->pass, &t->chain, rows, true, a, e));
     if (c->network.input_noise.std > 0)
-        TRY(pass_add_input_noise(&t->pass, c->network.input_noise.std, c->network.input_noise.gradient == INPUT_GRADIENT_CLEAN, a, e));
+        TRY(pass_add_input_noise(&t->pass, c->network.input_noise.std,
+                                 c->network.input_noise.gradient == INPUT_GRADIENT_CLEAN, a, e));
     t->gradient = arena_alloc(a, t->chain.n_vector, sizeof *t->gradient);
     t->evaluation = arena_alloc(a, 2 * N_SPLITS, sizeof *t->evaluation);
     const struct update_options *update = c->algorithm.update.opts;
@@ -128,7 +131,8 @@ int trial_setup(struct trial *t, const struct config *c, bool initial_weights, s
         return 0;
     TRY(chain_init(&t->chain, c->network.init.weights, c->network.init.biases, seed, &t->scratch, e));
     for (size_t i = 0; i < credit_n_feedback_units(&t->credit); i++)
-        TRY(chain_init_unit(credit_feedback_unit(&t->credit, i), "feedback", c->network.init.weights, c->network.init.biases, seed, &t->scratch, e));
+        TRY(chain_init_unit(credit_feedback_unit(&t->credit, i), "feedback", c->network.init.weights,
+                            c->network.init.biases, seed, &t->scratch, e));
     return 0;
 }
 

@@ -19,10 +19,11 @@ static double link_product(const struct chain *chain, size_t k, size_t rows)
     return product;
 }
 
-/* One step of the feedback weights beside the mapping's refresh: for each layer the way up from its state, the way back,
- * and the gradient, as often as `steps` says (NULL: once). A loss that works on a block of rows for every layer sends all of them up together, twice (at the state
- * and its displacement), and on route chain down together. */
-static double loss_flops(const struct chain *chain, const struct credit *credit, const struct config_feedback *steps, size_t rows)
+/* One step of the feedback weights beside the mapping's refresh: for each layer the way up from its state, the way
+ * back, and the gradient, as often as `steps` says (NULL: once). A loss that works on a block of rows for every layer
+ * sends all of them up together, twice (at the state and its displacement), and on route chain down together. */
+static double loss_flops(const struct chain *chain, const struct credit *credit, const struct config_feedback *steps,
+                         size_t rows)
 {
     const struct fbloss_def *loss = fbloss_of(credit);
     const bool direct = credit->choice.route == ROUTE_DIRECT;
@@ -61,16 +62,17 @@ static double propagate_flops(const struct chain *chain, const struct credit *cr
         if (f)
             n += feedback_product(f, rows);
         else if (direct) /* a matrix per sample */
-            n += 2 * (double)rows * (double)chain->units[chain->unit_of[k]].out.n * (double)chain->units[chain->unit_of[credit->n - 1]].out.n;
+            n += 2 * (double)rows * (double)chain->units[chain->unit_of[k]].out.n *
+                 (double)chain->units[chain->unit_of[credit->n - 1]].out.n;
         else
             n += link_product(chain, k + 1, rows);
     }
     return n;
 }
 
-/* Products of one training step: forward, the head's way back, the mapping's own work, targets, signals, and one product per
- * parameter matrix for the gradients; the feedback steps that go with it. In sequential order all but the latter once for
- * each layer. */
+/* Products of one training step: forward, the head's way back, the mapping's own work, targets, signals, and one
+ * product per parameter matrix for the gradients; the feedback steps that go with it. In sequential order all but the
+ * latter once for each layer. */
 double step_flops(const struct config *c, const struct chain *chain, const struct credit *credit)
 {
     const struct update_options *o = credit->choice.update.opts;
@@ -78,14 +80,17 @@ double step_flops(const struct config *c, const struct chain *chain, const struc
     const size_t rows = (size_t)c->train.batch_size;
     double forward = 0, back = 0, product;
     for (size_t i = 0; i < chain->n_units; i++)
-        forward += (double)chain->links_of[i] * chain->units[i].def->flops(&chain->units[i], i > 0 ? rows * chain->per_step : rows, &product);
+        forward += (double)chain->links_of[i] *
+                   chain->units[i].def->flops(&chain->units[i], i > 0 ? rows * chain->per_step : rows, &product);
     for (size_t k = update_of(credit)->goes_through ? 1 : credit->n; k < chain->n_links; k++)
         back += link_product(chain, k, k < credit->n ? rows : rows * chain->per_step);
     const double refresh = refresh_flops(credit, rows);
     const double once = 2 * forward + back + refresh + propagate_flops(chain, credit, rows);
     const double steps = (double)feedback_most_steps(feedback);
     return (o->order == ORDER_SIMULTANEOUS ? 1 : (double)chain->n_units) * once +
-           (feedback->optimizer.part ? loss_flops(chain, credit, feedback, rows) + (feedback->schedule == FEEDBACK_FIRST ? steps * refresh : 0) : 0);
+           (feedback->optimizer.part ? loss_flops(chain, credit, feedback, rows) +
+                                           (feedback->schedule == FEEDBACK_FIRST ? steps * refresh : 0)
+                                     : 0);
 }
 
 /* A forward pass, and a step of the feedback weights. */
@@ -97,7 +102,8 @@ double feedback_flops(const struct chain *chain, const struct credit *credit, si
 /* Bytes that are counted, where a number of the trial takes `width` of them. */
 static double bytes_of(const struct arena *a, double width)
 {
-    return (double)(a->used - (a->numbers - a->doubles)) + (double)(a->numbers - a->doubles) * width / (double)sizeof(real);
+    return (double)(a->used - (a->numbers - a->doubles)) +
+           (double)(a->numbers - a->doubles) * width / (double)sizeof(real);
 }
 
 /* What a trial takes beside its data: a dry run of its opening, and of an evaluation. */
@@ -133,7 +139,8 @@ static void describe(const struct chain *chain, size_t i, size_t rows, struct tr
     s->kind = kind_of(u, a);
     s->n_weights = unit_n_weights(u);
     if (unit_is_recurrent(u))
-        snprintf(s->shape, sizeof s->shape, "(%zu, %zu, %zu) -> (%zu, %zu)", rows, chain->links_of[i], u->n_side, rows, u->out.n);
+        snprintf(s->shape, sizeof s->shape, "(%zu, %zu, %zu) -> (%zu, %zu)", rows, chain->links_of[i], u->n_side, rows,
+                 u->out.n);
     else
         snprintf(s->shape, sizeof s->shape, "(%zu, %zu) -> (%zu, %zu)", rows, u->in.n, rows, u->out.n);
 }

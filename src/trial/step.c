@@ -8,8 +8,8 @@ void optimizer_step(struct optimizer *o, size_t group, int64_t count)
 {
     const struct group *g = &o->groups[group];
     const struct optim_def *def = (const struct optim_def *)g->choice.part;
-    def->step(g->choice.opts, count, g->n, o->weights + g->offset, o->gradient + g->offset, o->factors ? o->factors + g->offset : NULL,
-              g->slots);
+    def->step(g->choice.opts, count, g->n, o->weights + g->offset, o->gradient + g->offset,
+              o->factors ? o->factors + g->offset : NULL, g->slots);
 }
 
 /* One value, or one per feedback unit. */
@@ -32,7 +32,8 @@ int64_t feedback_most_steps(const struct config_feedback *f)
     return most;
 }
 
-/* Whether all feedback units take step `number` of a minibatch; those that do are noted. FEEDBACK_ALL: of a feedback-only one. */
+/* Whether all feedback units take step `number` of a minibatch; those that do are noted. FEEDBACK_ALL: of a
+ * feedback-only one. */
 static bool ask(struct trial *t, int64_t number)
 {
     bool all = true;
@@ -48,7 +49,8 @@ void feedback_move(struct trial *t, int64_t number)
     for (size_t i = 0; i < t->feedback.n_groups; i++)
         if (t->asked[i]) /* a unit's optimizer counts its own steps */
             optimizer_step(&t->feedback, i,
-                           t->feedback_only.done + t->step * feedback_steps(&t->config->algorithm.feedback, i) + (number == FEEDBACK_ALL ? 0 : number) + 1);
+                           t->feedback_only.done + t->step * feedback_steps(&t->config->algorithm.feedback, i) +
+                               (number == FEEDBACK_ALL ? 0 : number) + 1);
 }
 
 int feedback_step(struct trial *t, uint64_t item, int64_t number, bool draw, struct err *e)
@@ -60,7 +62,8 @@ int feedback_step(struct trial *t, uint64_t item, int64_t number, bool draw, str
     return 0;
 }
 
-/* Notes the first parameter with a value that is not finite in `vector` (weights or update directions), for the record of a diverged trial. */
+/* Notes the first parameter with a value that is not finite in `vector` (weights or update directions), for the record
+ * of a diverged trial. */
 static bool find_bad(struct trial *t, real *vector)
 {
     for (size_t i = 0; i < t->chain.n_units; i++) {
@@ -111,8 +114,9 @@ static int simultaneous(struct trial *t, struct err *e)
     return 0;
 }
 
-/* Bottom to top (Lee 2015, Alg. 1): before each layer's update the pass is computed anew with the layers below already moved; the targets
- * are computed anew too, or kept from the first pass. The gradients of all layers, each taken at its own moment, are left in t->gradient. */
+/* Bottom to top (Lee 2015, Alg. 1): before each layer's update the pass is computed anew with the layers below already
+ * moved; the targets are computed anew too, or kept from the first pass. The gradients of all layers, each taken at its
+ * own moment, are left in t->gradient. */
 static int sequential(struct trial *t, int order, struct err *e)
 {
     struct credit *c = &t->credit;
@@ -144,7 +148,8 @@ static int sequential(struct trial *t, int order, struct err *e)
     return 0;
 }
 
-/* The epoch is that of the coming training step, from 1, for feedback-only minibatches too; data without end is one epoch. */
+/* The epoch is that of the coming training step, from 1, for feedback-only minibatches too; data without end is one
+ * epoch. */
 void step_begin(struct trial *t, uint64_t item, bool draw)
 {
     const int64_t per_epoch = config_per_epoch(t->config, &t->data);
@@ -173,7 +178,8 @@ int step_train(struct trial *t, bool draw, struct err *e)
     const bool joint = learns && a->feedback.schedule == FEEDBACK_JOINT && steps > 0;
     if (joint && order == ORDER_SIMULTANEOUS)
         TRY(feedback_step(t, (uint64_t)t->step, 0, draw, e));
-    if (joint && order != ORDER_SIMULTANEOUS) { /* its gradient belongs to the first pass; its weights move after the layers */
+    if (joint &&
+        order != ORDER_SIMULTANEOUS) { /* its gradient belongs to the first pass; its weights move after the layers */
         if (draw)
             noise_draw(&t->feedback_noise, (uint64_t)t->step);
         TRY(credit_feedback(&t->credit, &t->pass, ask(t, 0) ? NULL : t->asked, e));

@@ -94,12 +94,14 @@ static int check_loss(struct trial *t, struct err *e)
         t->initial_loss = v->loss;
     else if (!(v->loss <= factor * t->initial_loss)) {
         snprintf(t->bad_tensor, sizeof t->bad_tensor, "train_loss");
-        return err_set(e, ERR_DIVERGED, "train_loss %.6g exceeds %.6g times the initial %.6g", v->loss, factor, t->initial_loss);
+        return err_set(e, ERR_DIVERGED, "train_loss %.6g exceeds %.6g times the initial %.6g", v->loss, factor,
+                       t->initial_loss);
     }
     return 0;
 }
 
-/* A diverged trial's train loss is recorded as NaN at the step where it happened, unless the log of that step exists already. */
+/* A diverged trial's train loss is recorded as NaN at the step where it happened, unless the log of that step exists
+ * already. */
 static int log_divergence(struct trial *t, struct sink *sink, const struct err *why, struct err *e)
 {
     const int64_t at = t->step + 1;
@@ -140,7 +142,8 @@ static int look(struct run *r, bool log, bool check, struct err *e)
         TRY(check_loss(r->t, e));
     clock_lap(r->lap, r->t->cost_ns[COST_EVALUATE]);
     if (r->control->progress)
-        r->control->progress(r->control->self, r->t->step, r->t->evaluation[SPLIT_EVAL].done ? r->t->evaluation[SPLIT_EVAL].loss : r->t->pass.loss);
+        r->control->progress(r->control->self, r->t->step,
+                             r->t->evaluation[SPLIT_EVAL].done ? r->t->evaluation[SPLIT_EVAL].loss : r->t->pass.loss);
     return 0;
 }
 
@@ -163,7 +166,8 @@ static int between_steps(struct run *r, struct err *e)
     return 0;
 }
 
-/* What is due between two steps. Logs come before it: they are of the training step, whose pass and displacements it overwrites. */
+/* What is due between two steps. Logs come before it: they are of the training step, whose pass and displacements it
+ * overwrites. */
 static int feedback_only(struct run *r, struct err *e)
 {
     while (feedback_only_due(r->t) > 0) {
@@ -214,7 +218,8 @@ static int report_costs(struct run *r, struct err *e)
     return 0;
 }
 
-int trial_run(struct trial *t, struct sink *sink, const struct trial_control *control, struct trial_outcome *outcome, struct err *e)
+int trial_run(struct trial *t, struct sink *sink, const struct trial_control *control, struct trial_outcome *outcome,
+              struct err *e)
 {
     struct run r = { .t = t, .sink = sink, .control = control };
     clock_now(r.lap);
@@ -231,7 +236,8 @@ int trial_run(struct trial *t, struct sink *sink, const struct trial_control *co
     const bool ended = code == 0 || diverged || code == ERR_STOPPED;
     if (ended && second.code == 0)
         report_costs(&r, &second);
-    *outcome = (struct trial_outcome){ .step = t->step, .layer = t->bad_layer >= 0 ? t->bad_layer : t->credit.bad_layer };
+    *outcome =
+        (struct trial_outcome){ .step = t->step, .layer = t->bad_layer >= 0 ? t->bad_layer : t->credit.bad_layer };
     snprintf(outcome->tensor, sizeof outcome->tensor, "%s", t->bad_tensor);
     checkpoint_weights_hash(t, outcome->weights_sha256);
     const int second_code = second.code;

@@ -1,7 +1,9 @@
-/* One trial: a network, its credit assignment, its optimizers and its data, trained from step 0 or from a checkpoint to its budget.
+/* One trial: a network, its credit assignment, its optimizers and its data, trained from step 0 or from a checkpoint to
+ * its budget.
  *
- * A trial runs in a process of its own with one BLAS thread. Everything it draws is a pure function of (seed, stream, step), so a checkpoint is
- * the weights, the optimizers' state, and a few numbers. Records go to a sink (base/sink.h). */
+ * A trial runs in a process of its own with one BLAS thread. Everything it draws is a pure function of (seed, stream,
+ * step), so a checkpoint is the weights, the optimizers' state, and a few numbers. Records go to a sink (base/sink.h).
+ */
 #ifndef TPRUN_TRIAL_TRIAL_H
 #define TPRUN_TRIAL_TRIAL_H
 
@@ -13,10 +15,11 @@ struct trial;
 
 /* What the caller decides while a trial runs. All may be zero. */
 struct trial_control {
-    /* Asked between minibatches, feedback-only ones included: 0 go on, TRIAL_CHECKPOINT write one and go on, TRIAL_STOP write one and return
-     * ERR_STOPPED. */
+    /* Asked between minibatches, feedback-only ones included: 0 go on, TRIAL_CHECKPOINT write one and go on, TRIAL_STOP
+     * write one and return ERR_STOPPED. */
     int (*poll)(void *self);
-    /* Called about ten times a second and at every log: the step reached and the last train loss (NAN before the first). */
+    /* Called about ten times a second and at every log: the step reached and the last train loss (NAN before the
+     * first). */
     void (*progress)(void *self, int64_t step, double loss);
     void *self;
     const char *checkpoint_folder; /* NULL: no checkpoints */
@@ -34,14 +37,16 @@ struct trial_outcome {
 
 int trial_open(struct trial **t, const struct config *c, struct err *e);
 void trial_close(struct trial *t);
-/* Restores a checkpoint (trial/checkpoint_files.h); sha256 and other may be NULL. Errors leave the trial as it was before the call:
- * ERR_FORMAT, ERR_IO. */
-int trial_restore(struct trial *t, const struct checkpoint_folder *own, const struct checkpoint_folder *other, const char *name,
-                  const char *sha256, struct err *e);
+/* Restores a checkpoint (trial/checkpoint_files.h); sha256 and other may be NULL. Errors leave the trial as it was
+ * before the call: ERR_FORMAT, ERR_IO. */
+int trial_restore(struct trial *t, const struct checkpoint_folder *own, const struct checkpoint_folder *other,
+                  const char *name, const char *sha256, struct err *e);
 int64_t trial_step_number(const struct trial *t);
-/* Trains to the budget. Returns 0, ERR_STOPPED after a checkpoint, ERR_DIVERGED or ERR_SINGULAR (a result: outcome says where), or another
- * error. Logs at step 0, every log.every steps and at the end. A checkpoint is written at the end too. */
-int trial_run(struct trial *t, struct sink *sink, const struct trial_control *control, struct trial_outcome *outcome, struct err *e);
+/* Trains to the budget. Returns 0, ERR_STOPPED after a checkpoint, ERR_DIVERGED or ERR_SINGULAR (a result: outcome says
+ * where), or another error. Logs at step 0, every log.every steps and at the end. A checkpoint is written at the end
+ * too. */
+int trial_run(struct trial *t, struct sink *sink, const struct trial_control *control, struct trial_outcome *outcome,
+              struct err *e);
 /* One training step on the next minibatch, without logging: for tests and benchmarks. */
 int trial_step(struct trial *t, struct err *e);
 
@@ -56,14 +61,15 @@ struct trial_size {
     struct trial_layer_size *layers;
     size_t n_weights, n_feedback_weights;
     double memory_bytes;
-    double flops_per_step; /* training */
-    double flops_per_log;  /* one evaluation */
+    double flops_per_step;                 /* training */
+    double flops_per_log;                  /* one evaluation */
     double flops_per_feedback, n_feedback; /* a feedback-only minibatch; how many in all */
-    int64_t iterations;    /* budget in steps, epochs converted */
+    int64_t iterations;                    /* budget in steps, epochs converted */
 };
 int trial_measure(const struct config *c, struct trial_size *size, struct arena *a, struct err *e);
 
-/* network.init.from: whether the file can be read and holds every parameter that is asked for, in its shape. ERR_FORMAT or ERR_IO. */
+/* network.init.from: whether the file can be read and holds every parameter that is asked for, in its shape. ERR_FORMAT
+ * or ERR_IO. */
 int trial_check_initial(const struct config *c, struct arena *a, struct err *e);
 
 /* Registries that `tprun list` and the schema show, closed by NULL. */
@@ -73,6 +79,7 @@ extern const struct registry *const trial_registries[];
 struct probe_options {
     bool metrics, evaluate;
 };
-int trial_probe(const struct config *c, const char *input, const char *output, struct probe_options options, struct err *e);
+int trial_probe(const struct config *c, const char *input, const char *output, struct probe_options options,
+                struct err *e);
 
 #endif

@@ -52,11 +52,21 @@ static void write_example(char hex[65], bool reversed)
     struct err e = { 0 };
     for (int i = 0; i < 5; i++)
         switch (reversed ? 4 - i : i) {
-        case 0: safetensors_add(&w, "weight", DTYPE_F32, 2, (const size_t[]){ 2, 3 }, weights); break;
-        case 1: safetensors_add(&w, "bias", DTYPE_F64, 1, (const size_t[]){ 3 }, bias); break;
-        case 2: safetensors_add(&w, "counts", DTYPE_I64, 1, (const size_t[]){ 2 }, counts); break;
-        case 3: safetensors_add(&w, "a \"scalar\"", DTYPE_F64, 0, NULL, &scalar); break;
-        case 4: safetensors_add(&w, "empty", DTYPE_F32, 3, (const size_t[]){ 4, 0, 2 }, NULL); break;
+        case 0:
+            safetensors_add(&w, "weight", DTYPE_F32, 2, (const size_t[]){ 2, 3 }, weights);
+            break;
+        case 1:
+            safetensors_add(&w, "bias", DTYPE_F64, 1, (const size_t[]){ 3 }, bias);
+            break;
+        case 2:
+            safetensors_add(&w, "counts", DTYPE_I64, 1, (const size_t[]){ 2 }, counts);
+            break;
+        case 3:
+            safetensors_add(&w, "a \"scalar\"", DTYPE_F64, 0, NULL, &scalar);
+            break;
+        case 4:
+            safetensors_add(&w, "empty", DTYPE_F32, 3, (const size_t[]){ 4, 0, 2 }, NULL);
+            break;
         }
     safetensors_add_metadata(&w, reversed ? "z" : "step", reversed ? "" : "200");
     safetensors_add_metadata(&w, reversed ? "step" : "z", reversed ? "200" : "");
@@ -164,7 +174,8 @@ START_TEST(layout)
 }
 END_TEST
 
-/* What other writers do and the format allows: blanks, any order of members, unaligned data, shared places of empty tensors. */
+/* What other writers do and the format allows: blanks, any order of members, unaligned data, shared places of empty
+ * tensors. */
 START_TEST(other_writers)
 {
     struct text t = file_of("{\"i\":{\"data_offsets\":[1,9] , \"shape\":[1],\"dtype\":\"I64\"}}   ", 9);
@@ -175,7 +186,8 @@ START_TEST(other_writers)
     text_free(&t);
     t = file_of("{\"i\":{\"data_offsets\":[0,8] , \"shape\":[1],\"dtype\":\"I64\"},"
                 "\"e\":{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[8,8]},"
-                "\"d\":{\"dtype\":\"F64\",\"shape\":[5,0],\"data_offsets\":[0,0]}}  \n", 8);
+                "\"d\":{\"dtype\":\"F64\",\"shape\":[5,0],\"data_offsets\":[0,0]}}  \n",
+                8);
     ck_assert_int_eq(safetensors_parse(&f, t.s, t.n, "t", &e), 0);
     ck_assert_uint_eq(f.n_tensors, 3);
     ck_assert_int_eq(tensor_get_int(safetensors_find(&f, "i"), 0), 0);
@@ -238,17 +250,23 @@ static const struct {
     { T("\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]"), 5, "1 bytes after the last" },
     { T("\"dtype\":\"F32\",\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]"), 4, "occurs twice" },
     { "{\"w\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},"
-      "\"w\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,8]}}", 8, "occurs twice" },
+      "\"w\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,8]}}",
+      8, "occurs twice" },
     { "{\"w\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},"
-      "\"\\u0077\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,8]}}", 8, "occurs twice" },
+      "\"\\u0077\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,8]}}",
+      8, "occurs twice" },
     { "{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]},"
-      "\"b\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,8]}}", 8, "tensor \"b\": data begins at byte 4" },
+      "\"b\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,8]}}",
+      8, "tensor \"b\": data begins at byte 4" },
     { "{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},"
-      "\"b\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4, "data begins at byte 0" },
+      "\"b\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}",
+      4, "data begins at byte 0" },
     { "{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},"
-      "\"b\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[8,12]}}", 12, "data begins at byte 8" },
+      "\"b\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[8,12]}}",
+      12, "data begins at byte 8" },
     { "{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]},"
-      "\"b\":{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[4,4]}}", 8, "data begins at byte 4" },
+      "\"b\":{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[4,4]}}",
+      8, "data begins at byte 4" },
     { "{\"__metadata__\":[]}", 0, "__metadata__ is not" },
     { "{\"__metadata__\":{\"a\":1}}", 0, "something else than strings" },
     { "{\"\\u001b[2J\\n\":{}}", 0, "tensor \"\\u001b[2J\\n\":" }, /* no escape sequence reaches a terminal */
@@ -272,7 +290,9 @@ END_TEST
 
 START_TEST(hostile_lengths_are_refused)
 {
-    static const uint64_t lengths[] = { 3, 100, (UINT64_C(16) << 20) + 1, UINT64_MAX, UINT64_MAX - 7, UINT64_C(1) << 63 };
+    static const uint64_t lengths[] = {
+        3, 100, (UINT64_C(16) << 20) + 1, UINT64_MAX, UINT64_MAX - 7, UINT64_C(1) << 63
+    };
     for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
         char bytes[10] = "01234567{}";
         memcpy(bytes, &lengths[i], 8);
@@ -350,8 +370,9 @@ START_TEST(only_small_regular_files_are_opened)
         size_t max_bytes;
         int code;
     } cases[] = {
-        { path, (size_t)st.st_size, 0 },  { path, (size_t)st.st_size - 1, ERR_FORMAT }, { folder, 1 << 20, ERR_IO },
-        { fifo, 1 << 20, ERR_IO },        { "/dev/zero", 1 << 20, ERR_IO },             { "/dev/null", 1 << 20, ERR_IO },
+        { path, (size_t)st.st_size, 0 },  { path, (size_t)st.st_size - 1, ERR_FORMAT },
+        { folder, 1 << 20, ERR_IO },      { fifo, 1 << 20, ERR_IO },
+        { "/dev/zero", 1 << 20, ERR_IO }, { "/dev/null", 1 << 20, ERR_IO },
         { "/no/such/file", 1, ERR_IO },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -368,7 +389,8 @@ START_TEST(only_small_regular_files_are_opened)
 }
 END_TEST
 
-/* A write that fails (here: the file may not grow beyond 16 bytes) says so, leaves the old file and no temporary one. */
+/* A write that fails (here: the file may not grow beyond 16 bytes) says so, leaves the old file and no temporary one.
+ */
 START_TEST(failed_write_leaves_the_old_file)
 {
     make_folder();

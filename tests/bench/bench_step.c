@@ -69,7 +69,8 @@ static double product_rate(void)
 /* ---- training steps ---- */
 
 #define TRAIN(optimizer)                                                                                               \
-    "loss: cross_entropy, train: {optimizer: " optimizer ", batch_size: %d, iterations: 1}, log: {metrics: [train_loss]}"
+    "loss: cross_entropy, train: {optimizer: " optimizer                                                               \
+    ", batch_size: %d, iterations: 1}, log: {metrics: [train_loss]}"
 #define SGD "{name: sgd, stepsize: 1e-3}"
 #define ADAM "{name: adam, stepsize: 1e-3}"
 #define RNN                                                                                                            \
@@ -80,7 +81,7 @@ static double product_rate(void)
     "{dataset: {name: given, features: 784, outputs: 10}, network: {layers: [{dense: {units: 256, activation: tanh}, " \
     "repeat: 5}, dense: {units: 10}],"                                                                                 \
     " init: {weights: xavier}}, " TRAIN(ADAM) ", algorithm: %s}"
-#define ORDER(T) T, 6, 4, 4, 20   /* temporal order: features, classes, units of the readout, batch */
+#define ORDER(T) T, 6, 4, 4, 20    /* temporal order: features, classes, units of the readout, batch */
 #define PIXELS(T) T, 1, 10, 10, 16 /* images pixel by pixel */
 
 #define BP "bp"
@@ -199,8 +200,8 @@ static const struct {
 static const char *yaml_of(size_t i, char *yaml, size_t size)
 {
     if (steps[i].length)
-        snprintf(yaml, size, RNN, steps[i].length, steps[i].features, steps[i].outputs, steps[i].cell ? steps[i].cell : "rnn",
-                 steps[i].units, steps[i].batch, steps[i].algorithm);
+        snprintf(yaml, size, RNN, steps[i].length, steps[i].features, steps[i].outputs,
+                 steps[i].cell ? steps[i].cell : "rnn", steps[i].units, steps[i].batch, steps[i].algorithm);
     else
         snprintf(yaml, size, DENSE, steps[i].batch, steps[i].algorithm);
     return yaml;

@@ -52,8 +52,8 @@ START_TEST(bp_is_the_gradient)
             char activation[64] = "", layer[192];
             if (has_option(part, "activation"))
                 snprintf(activation, sizeof activation, ", activation: %s", act_registry.parts[j]->name);
-            snprintf(layers, sizeof layers,
-                     "[%s, dense: {units: 6, activation: tanh}, dense: {units: 4}]", layer_yaml(part, 5, activation, layer, sizeof layer));
+            snprintf(layers, sizeof layers, "[%s, dense: {units: 6, activation: tanh}, dense: {units: 4}]",
+                     layer_yaml(part, 5, activation, layer, sizeof layer));
             with_every_loss(layers, sequence ? 5 : 0, layers);
         }
     }

@@ -9,8 +9,10 @@
 
 #define FLAT "{layers: [{dense: {units: 5, activation: tanh}, repeat: 2}, dense: {units: 4}]}"
 #define RECURRENT "{length: 4, layers: [rnn: {units: 5}, dense: {units: 4, activation: tanh}, dense: {units: 4}]}"
-#define BLOCKS "{layers: [unit: [dense: {units: 5, activation: tanh}, dense: {units: 6, activation: elu}], unit: [dense: {units: 5, activation: tanh}, " \
-               "dense: {units: 4}]]}"
+#define BLOCKS                                                                                                         \
+    "{layers: [unit: [dense: {units: 5, activation: tanh}, dense: {units: 6, activation: elu}], unit: [dense: "        \
+    "{units: 5, activation: tanh}, "                                                                                   \
+    "dense: {units: 4}]]}"
 #define GELU "{layers: [{dense: {units: 5, activation: gelu}, repeat: 2}, dense: {units: 4}]}"
 #define GATED "{length: 4, layers: [gru: {units: 5}, dense: {units: 4}]}"
 
@@ -39,11 +41,17 @@ static const struct {
       "{propagate: difference, mapping: {matrix: two_eye_minus_w}}",
       "'two_eye_minus_w' needs square layers; network.layers.1" },
     { GELU, "tp", "{}", "'inverse' needs invertible layers; network.layers.1 (dense, gelu) is not" },
-    { GELU, "dtp_drl", "{}", "needs units that have a gradient of its difference; network.layers.0 (dense, gelu) has none" },
-    { BLOCKS, "dtp_drl", "{}", "needs units that have a gradient of its difference; network.layers.0 (unit, elu) has none" },
-    { BLOCKS, "fa", "{}", "algorithm.mapping.source_slope needs units that have one activation at its output; network.layers.1 (unit, linear) has none" },
-    { "{layers: [dense: {units: 5, activation: tanh}, dense: {units: 5, activation: tanh}, dense: {units: 4}]}", "dtp", "{feedback_loss: {noise: [0.1, 0.2, "
-      "0.3]}}", "algorithm.feedback_loss.noise: 3 numbers; give one, or one for each of the 1 feedback units" },
+    { GELU, "dtp_drl", "{}",
+      "needs units that have a gradient of its difference; network.layers.0 (dense, gelu) has none" },
+    { BLOCKS, "dtp_drl", "{}",
+      "needs units that have a gradient of its difference; network.layers.0 (unit, elu) has none" },
+    { BLOCKS, "fa", "{}",
+      "algorithm.mapping.source_slope needs units that have one activation at its output; network.layers.1 (unit, "
+      "linear) has none" },
+    { "{layers: [dense: {units: 5, activation: tanh}, dense: {units: 5, activation: tanh}, dense: {units: 4}]}", "dtp",
+      "{feedback_loss: {noise: [0.1, 0.2, "
+      "0.3]}}",
+      "algorithm.feedback_loss.noise: 3 numbers; give one, or one for each of the 1 feedback units" },
 };
 
 START_TEST(parts_that_do_not_fit)
@@ -125,12 +133,14 @@ START_TEST(presets_run)
     for (const struct preset *p = presets; p->name; p++) {
         if (strcmp(p->name, "dtp_autoencoder") == 0) /* check_autoencoder.c: other networks do not fit */
             continue;
-        static const char *const nets[] = { FLAT, "{length: 4, layers: [rnn: {units: 5}, dense: {units: 4}]}", BLOCKS, GELU, NULL };
+        static const char *const nets[] = { FLAT, "{length: 4, layers: [rnn: {units: 5}, dense: {units: 4}]}", BLOCKS,
+                                            GELU, NULL };
         for (size_t i = 0; nets[i]; i++) {
             struct rig r;
             struct err e = { 0 };
             if (i > 0 && rig_try(&r, nets[i], p->name, "{}", &e) < 0) { /* it says why */
-                ck_assert_msg(strstr(err_first(&e), "recurrent") || strstr(err_first(&e), "feed-forward") || strstr(err_first(&e), "network.layers."),
+                ck_assert_msg(strstr(err_first(&e), "recurrent") || strstr(err_first(&e), "feed-forward") ||
+                                  strstr(err_first(&e), "network.layers."),
                               "%s: %s", p->name, err_first(&e));
                 err_clear(&e);
                 rig_close(&r);
@@ -176,10 +186,13 @@ static void underflow(const char *propagate, const char *update)
     ck_assert(mat_max_abs(r.credit.d[0]) == 0);
     const size_t first = r.credit.first_nonzero;
     for (size_t k = 0; k < r.credit.n; k++)
-        ck_assert_msg((mat_max_abs(r.credit.d[k]) == 0) == (k < first), "%s: displacement %zu, the first is %zu", own, k, first);
+        ck_assert_msg((mat_max_abs(r.credit.d[k]) == 0) == (k < first), "%s: displacement %zu, the first is %zu", own,
+                      k, first);
     for (size_t k = 0; k < r.credit.n; k++) {
         ck_assert_msg(!has_denormal(r.credit.d[k]), "%s: displacement %zu holds denormal numbers", own, k);
-        ck_assert_msg(strcmp(r.credit.choice.update.part->name, "through_chain") != 0 || !has_denormal(through_chain_signal(&r.credit, k)), "%s: signal %zu holds denormal numbers", own, k);
+        ck_assert_msg(strcmp(r.credit.choice.update.part->name, "through_chain") != 0 ||
+                          !has_denormal(through_chain_signal(&r.credit, k)),
+                      "%s: signal %zu holds denormal numbers", own, k);
     }
     /* the same without the cut */
     struct err e = { 0 };
@@ -187,7 +200,8 @@ static void underflow(const char *propagate, const char *update)
     const bool linear = strcmp(propagate, "linear") == 0;
     for (size_t k = r.credit.n - 1; k-- > 0;)
         rig_map(&r, linear ? g->jvp : g->difference, k, r.credit.d[k + 1], r.credit.d[k]);
-    ck_assert_msg(mat_max_abs(r.credit.d[first]) >= REAL_TINY && mat_max_abs(r.credit.d[first - 1]) < REAL_TINY, "%s: cut at %zu", own, first);
+    ck_assert_msg(mat_max_abs(r.credit.d[first]) >= REAL_TINY && mat_max_abs(r.credit.d[first - 1]) < REAL_TINY,
+                  "%s: cut at %zu", own, first);
     r.credit.first_nonzero = 0;
     memset(r.g, 0, r.net.chain.n_vector * sizeof *r.g);
     must(credit_update(&r.credit, &r.net.pass, r.g, &e), &e);
@@ -204,13 +218,17 @@ START_TEST(underflow_is_cut)
 }
 END_TEST
 
-/* The displacement above a matrix of zeros, whose inverse carries nothing, is as large as any: it has its share of the update. */
+/* The displacement above a matrix of zeros, whose inverse carries nothing, is as large as any: it has its share of the
+ * update. */
 START_TEST(the_last_displacement_counts)
 {
     struct rig r;
     struct err e = { 0 };
-    rig_open(&r, "{layers: [dense: {units: 5, activation: tanh}, {dense: {units: 6, activation: tanh, weights_init: zeros}}, dense: {units: 5, activation: tanh}, "
-                 "dense: {units: 4}]}", "tp", "{head: 0, update: through_chain}");
+    rig_open(&r,
+             "{layers: [dense: {units: 5, activation: tanh}, {dense: {units: 6, activation: tanh, weights_init: "
+             "zeros}}, dense: {units: 5, activation: tanh}, "
+             "dense: {units: 4}]}",
+             "tp", "{head: 0, update: through_chain}");
     rig_step(&r);
     ck_assert_uint_eq(r.credit.first_nonzero, 1);
     ck_assert(mat_max_abs(r.credit.d[0]) == 0);

@@ -29,12 +29,16 @@ static void refresh(struct rig *r)
 /* One feedback unit after the other gives what the stacked form gives; a unit that is not asked gets nothing. */
 START_TEST(stacked_is_one_by_one)
 {
-    static const char *const chains[] = { "{batch: 3, layers: [dense: {units: 5, activation: tanh}, dense: {units: 6, activation: elu}, dense: {units: 5, "
-                                        "activation: tanh}, dense: {units: 4}]}",
-                                        "{length: 4, layers: [rnn: {units: 5}, dense: {units: 4}]}", NULL };
-    static const char *const forms[] = { "{head: 1, feedback_loss: {name: %s, noise: 0.3, reduction: unit_mean}}",
-                                         "{head: 0, route: direct, feedback_loss: {name: %s, noise: 0.3, weight_decay: 0.01}}",
-                                         "{head: 0, route: direct, mapping: {hidden_units: 7, append_state: true}, feedback_loss: {name: %s, noise: 0.3}}" };
+    static const char *const chains[] = { "{batch: 3, layers: [dense: {units: 5, activation: tanh}, dense: {units: 6, "
+                                          "activation: elu}, dense: {units: 5, "
+                                          "activation: tanh}, dense: {units: 4}]}",
+                                          "{length: 4, layers: [rnn: {units: 5}, dense: {units: 4}]}", NULL };
+    static const char *const forms[] = {
+        "{head: 1, feedback_loss: {name: %s, noise: 0.3, reduction: unit_mean}}",
+        "{head: 0, route: direct, feedback_loss: {name: %s, noise: 0.3, weight_decay: 0.01}}",
+        "{head: 0, route: direct, mapping: {hidden_units: 7, append_state: true}, feedback_loss: {name: %s, noise: "
+        "0.3}}"
+    };
     size_t tried = 0;
     for (size_t net = 0; chains[net]; net++)
         for (size_t i = 0; i < fbloss_registry.n_parts; i++)
@@ -107,10 +111,13 @@ START_TEST(gradients_are_derivatives_of_the_losses)
         for (size_t j = 0; nets[j]; j++) {
             static const char *const forms[] = {
                 "{feedback_loss: {name: %s, noise: 0.2, scale: 1.7}}",
-                "{feedback_loss: {name: %s, noise: 0.3, reduction: unit_mean, noise_scaling: inverse_variance}, mapping: {activation: tanh, bias: false}}",
+                "{feedback_loss: {name: %s, noise: 0.3, reduction: unit_mean, noise_scaling: inverse_variance}, "
+                "mapping: {activation: tanh, bias: false}}",
                 "{feedback_loss: {name: %s, noise: 0.3}, mapping: {activation: tanh}, head: 0, route: direct}",
-                "{feedback_loss: {name: %s, noise: 0.3}, mapping: {activation: tanh, hidden_units: 7}, head: 0, route: direct}",
-                "{feedback_loss: {name: %s, noise: 0.3}, mapping: {hidden_units: 7, append_state: true}, head: 0, route: direct}",
+                "{feedback_loss: {name: %s, noise: 0.3}, mapping: {activation: tanh, hidden_units: 7}, head: 0, route: "
+                "direct}",
+                "{feedback_loss: {name: %s, noise: 0.3}, mapping: {hidden_units: 7, append_state: true}, head: 0, "
+                "route: direct}",
             };
             const struct fbloss_def *def = (const struct fbloss_def *)fbloss_registry.parts[i];
             for (size_t k = 0; k < sizeof forms / sizeof *forms && trains(&def->part, nets[j]); k++) {
@@ -248,31 +255,38 @@ START_TEST(learned_targets_by_plain_loops)
 }
 END_TEST
 
-/* What a feedback unit behind the fixed random layer reads at the output v: k(v) = a(R v + r), with the targeted state of the same sample beside. */
+/* What a feedback unit behind the fixed random layer reads at the output v: k(v) = a(R v + r), with the targeted state
+ * of the same sample beside. */
 static struct mat behind_hidden(struct rig *r, const struct feedback *f, struct mat v, bool append)
 {
     const struct unit *hidden = r->credit.untrained;
     real *w = r->credit.feedback_weights;
-    const struct mat k = round_half(r, hidden->act, v, unit_param(hidden, 0, w), unit_param(hidden, 1, w).p, (struct mat){ 0 }, (struct mat){ 0 });
+    const struct mat k = round_half(r, hidden->act, v, unit_param(hidden, 0, w), unit_param(hidden, 1, w).p,
+                                    (struct mat){ 0 }, (struct mat){ 0 });
     const struct mat h = r->net.pass.stacks[f->target].out;
     const struct mat in = mat_new(&r->net.arena, v.rows, k.cols + (append ? h.cols : 0));
     for (size_t i = 0; i < v.rows; i++)
         for (size_t j = 0; j < in.cols; j++)
             in.p[i * in.cols + j] = j < k.cols ? k.p[i * k.cols + j] : h.p[i * h.cols + j - k.cols];
-    return round_half(r, f->unit.act, in, unit_param(&f->unit, 0, w), unit_param(&f->unit, 1, w).p, (struct mat){ 0 }, (struct mat){ 0 });
+    return round_half(r, f->unit.act, in, unit_param(&f->unit, 0, w), unit_param(&f->unit, 1, w).p, (struct mat){ 0 },
+                      (struct mat){ 0 });
 }
 
-/* The targets of the units that read it: g(t) for plain, h + g(t) - g(h) for difference, in plain loops over samples of their own. */
+/* The targets of the units that read it: g(t) for plain, h + g(t) - g(h) for difference, in plain loops over samples of
+ * their own. */
 START_TEST(targets_behind_the_fixed_layer_by_plain_loops)
 {
-    static const char net[] = "{batch: 3, layers: [dense: {units: 5, activation: tanh}, dense: {units: 6, activation: tanh}, dense: {units: 5, "
+    static const char net[] = "{batch: 3, layers: [dense: {units: 5, activation: tanh}, dense: {units: 6, activation: "
+                              "tanh}, dense: {units: 5, "
                               "activation: sigmoid}, dense: {units: 4}]}";
     for (int difference = 0; difference < 2; difference++)
         for (int append = 0; append < 2; append++) {
             char own[192];
             struct rig r;
             size_t n = 0;
-            snprintf(own, sizeof own, "{target_stepsize: 0.9, head: 0, route: direct, mapping: {hidden_units: 7, append_state: %s}}", append ? "true" : "false");
+            snprintf(own, sizeof own,
+                     "{target_stepsize: 0.9, head: 0, route: direct, mapping: {hidden_units: 7, append_state: %s}}",
+                     append ? "true" : "false");
             rig_open(&r, net, difference ? "dtp" : "tp_vanilla", own);
             rig_step(&r);
             const struct mat v = r.net.pass.links[r.credit.n - 1].out, t = rig_scaled(&r, 1, v);
@@ -301,13 +315,17 @@ static double bias_of(const struct rig *r, const struct unit *u)
     return -1;
 }
 
-/* A feedback unit has a bias if the mapping gives biases and the layer whose target it yields has one; the fixed random layer always has. */
+/* A feedback unit has a bias if the mapping gives biases and the layer whose target it yields has one; the fixed random
+ * layer always has. */
 START_TEST(who_has_a_bias)
 {
-    static const char *const flat[] = { "{layers: [dense: {units: 5, bias: false}, dense: {units: 6}, dense: {units: 5, bias: false}, dense: {units: 4}]}",
-                                        "{layers: [dense: {units: 5}, dense: {units: 6, bias: false}, dense: {units: 5}, dense: {units: 4, bias: false}]}" };
-    static const char *const forms[] = { "{head: 0}", "{head: 0, mapping: {bias: false}}", "{head: 0, mapping: {biases_init: zeros}}",
-                                         "{head: 0, route: direct}", "{head: 0, route: direct, mapping: {hidden_units: 7, biases_init: zeros}}" };
+    static const char *const flat[] = { "{layers: [dense: {units: 5, bias: false}, dense: {units: 6}, dense: {units: "
+                                        "5, bias: false}, dense: {units: 4}]}",
+                                        "{layers: [dense: {units: 5}, dense: {units: 6, bias: false}, dense: {units: "
+                                        "5}, dense: {units: 4, bias: false}]}" };
+    static const char *const forms[] = { "{head: 0}", "{head: 0, mapping: {bias: false}}",
+                                         "{head: 0, mapping: {biases_init: zeros}}", "{head: 0, route: direct}",
+                                         "{head: 0, route: direct, mapping: {hidden_units: 7, biases_init: zeros}}" };
     for (size_t net = 0; net < 2; net++)
         for (size_t form = 0; form < 5; form++) {
             struct rig r;
@@ -329,8 +347,10 @@ START_TEST(who_has_a_bias)
         }
     for (int with = 0; with < 2; with++) {
         struct rig r;
-        rig_open(&r, with ? "{length: 4, layers: [rnn: {units: 5}, dense: {units: 4}]}" : "{length: 4, layers: [rnn: {units: 5, bias: false}, dense: {units: 4}]}", "dtp",
-                 "{head: 1}");
+        rig_open(&r,
+                 with ? "{length: 4, layers: [rnn: {units: 5}, dense: {units: 4}]}"
+                      : "{length: 4, layers: [rnn: {units: 5, bias: false}, dense: {units: 4}]}",
+                 "dtp", "{head: 1}");
         ck_assert_int_eq(bias_of(&r, &r.credit.feedback[0].unit) > 0, with);
         rig_close(&r);
     }
@@ -363,16 +383,20 @@ START_TEST(a_second_call_is_the_same)
 }
 END_TEST
 
-/* Meulemans 2020, Theorem 4: for direct linear feedback and small noise the difference reconstruction loss with weight decay is least at
- * V = J^T (J J^T + lambda I)^-1, J = dh_out/dh of the layer, lambda = weight_decay n / 2 under the mean over n units. One sample; the draws are
- * +-sqrt(n) e_k, whose covariance is the identity without a Monte-Carlo error, so the gradient averaged over them must vanish there. */
+/* Meulemans 2020, Theorem 4: for direct linear feedback and small noise the difference reconstruction loss with weight
+ * decay is least at V = J^T (J J^T + lambda I)^-1, J = dh_out/dh of the layer, lambda = weight_decay n / 2 under the
+ * mean over n units. One sample; the draws are
+ * +-sqrt(n) e_k, whose covariance is the identity without a Monte-Carlo error, so the gradient averaged over them must
+ * vanish there. */
 START_TEST(theorem_4)
 {
-    static const char net[] = "{batch: 1, layers: [dense: {units: 5, activation: tanh}, dense: {units: 6, activation: tanh}, dense: {units: 4}]}";
+    static const char net[] = "{batch: 1, layers: [dense: {units: 5, activation: tanh}, dense: {units: 6, activation: "
+                              "tanh}, dense: {units: 4}]}";
     const double noise = BOUND(1e-3, 1e-2), decay = 0.05;
     char own[160];
     struct rig r;
-    snprintf(own, sizeof own, "{feedback_loss: {name: difference_reconstruction, noise: %g, weight_decay: %g}}", noise, decay);
+    snprintf(own, sizeof own, "{feedback_loss: {name: difference_reconstruction, noise: %g, weight_decay: %g}}", noise,
+             decay);
     rig_open(&r, net, "ddtp_linear", own);
     rig_step(&r);
     struct arena *a = &r.net.arena;
@@ -423,29 +447,36 @@ START_TEST(theorem_4)
             }
             *(zero ? &at_zero : &at_best) = sqrt(mat_sum_squares(sum));
         }
-        ck_assert_msg(at_best < BOUND(1e-5, 1e-3) * at_zero, "layer %zu: gradient %.3g at the minimum, %.3g at V = 0", i, at_best, at_zero);
+        ck_assert_msg(at_best < BOUND(1e-5, 1e-3) * at_zero, "layer %zu: gradient %.3g at the minimum, %.3g at V = 0",
+                      i, at_best, at_zero);
     }
     rig_close(&r);
 }
 END_TEST
 
-/* With weights that are each other's inverses nothing is left to reconstruct, and every method's update is 2 eta times the gradient. */
+/* With weights that are each other's inverses nothing is left to reconstruct, and every method's update is 2 eta times
+ * the gradient. */
 START_TEST(exact_inverses_leave_no_loss)
 {
-    static const char net[] = "{features: 4, outputs: 4, labels: real, weights: orthogonal, biases: zeros, loss: {name: squared_error},"
-                              " layers: [dense: {units: 4}, dense: {units: 4}, dense: {units: 4}]}";
+    static const char net[] =
+        "{features: 4, outputs: 4, labels: real, weights: orthogonal, biases: zeros, loss: {name: squared_error},"
+        " layers: [dense: {units: 4}, dense: {units: 4}, dense: {units: 4}]}";
     static const char *const methods[] = { "tp_vanilla", "dtp_pretrained", "dtp_drl", "ddtp_linear", NULL };
     struct rig bp;
     rig_open(&bp, net, "bp", "{}");
     rig_step(&bp);
     for (size_t i = 0; methods[i]; i++) {
         struct rig r;
-        rig_open(&r, net, methods[i], "{target_stepsize: 0.3, head: 0, target: {name: gradient, gradient: per_sample}, mapping: {name: learned, activation: linear},"
-                                      " feedback_loss: {noise: 0.1}}");
+        rig_open(&r, net, methods[i],
+                 "{target_stepsize: 0.3, head: 0, target: {name: gradient, gradient: per_sample}, mapping: {name: "
+                 "learned, activation: linear},"
+                 " feedback_loss: {noise: 0.1}}");
         rig_step(&r);
-        for (size_t j = 0; j < r.credit.n_feedback; j++) { /* V = W^T, or the product of the transposes down from the output */
+        for (size_t j = 0; j < r.credit.n_feedback;
+             j++) { /* V = W^T, or the product of the transposes down from the output */
             struct feedback *f = &r.credit.feedback[j];
-            struct mat v = unit_param(&r.net.chain.units[j + 1], 0, r.net.chain.weights), t = mat_new(&r.net.arena, 4, 4);
+            struct mat v = unit_param(&r.net.chain.units[j + 1], 0, r.net.chain.weights),
+                       t = mat_new(&r.net.arena, 4, 4);
             for (size_t k = j + 2; r.credit.choice.route == ROUTE_DIRECT && k < 3; k++) {
                 struct mat product = mat_new(&r.net.arena, 4, 4);
                 blas_gemm(false, false, 1, unit_param(&r.net.chain.units[k], 0, r.net.chain.weights), v, 0, product);
@@ -458,7 +489,8 @@ START_TEST(exact_inverses_leave_no_loss)
         refresh(&r);
         check_near(methods[i], rig_all_updates(&r), rig_scaled(&r, 2 * 0.3, rig_all_updates(&bp)), BOUND(1e-12, 1e-4));
         for (size_t j = 0; j < r.credit.n_feedback; j++)
-            ck_assert_msg(r.credit.feedback[j].loss < BOUND(1e-25, 1e-9), "%s: feedback loss %g", methods[i], r.credit.feedback[j].loss);
+            ck_assert_msg(r.credit.feedback[j].loss < BOUND(1e-25, 1e-9), "%s: feedback loss %g", methods[i],
+                          r.credit.feedback[j].loss);
         rig_close(&r);
     }
     rig_close(&bp);

@@ -56,7 +56,8 @@ START_TEST(through_chain_counts_the_steps_above)
     rig_step(&bp);
     ck_assert_uint_eq(r.credit.n, 5);
     for (size_t k = 0; k < 5; k++)
-        check_near("signal", through_chain_signal(&r.credit, k), rig_scaled(&r, -0.3 * (double)(5 - k), bp.credit.d[k]), BOUND(1e-12, 2e-5));
+        check_near("signal", through_chain_signal(&r.credit, k), rig_scaled(&r, -0.3 * (double)(5 - k), bp.credit.d[k]),
+                   BOUND(1e-12, 2e-5));
     rig_close(&r);
     rig_close(&bp);
 }
@@ -181,7 +182,8 @@ START_TEST(through_chain_of_adjoint_displacements)
         "bp", "{target_stepsize: 0.3, update: {name: through_chain, reduction: half_sum}}");
     rig_step(&r);
     for (size_t k = 0; k < 3; k++)
-        check_near("signal", through_chain_signal(&r.credit, k), rig_scaled(&r, -(double)(3 - k), r.credit.d[k]), BOUND(1e-12, 1e-5));
+        check_near("signal", through_chain_signal(&r.credit, k), rig_scaled(&r, -(double)(3 - k), r.credit.d[k]),
+                   BOUND(1e-12, 1e-5));
     rig_close(&r);
 }
 END_TEST

@@ -15,8 +15,7 @@ enum { N = 6, LAYERS = 4 };
 static struct mat jacobian(struct rig *r, size_t j)
 {
     const struct unit *below = &r->net.chain.units[j - 1];
-    const struct mat w = unit_param(&r->net.chain.units[j], 0, r->net.chain.weights),
-                     x = r->net.pass.links[j - 1].out;
+    const struct mat w = unit_param(&r->net.chain.units[j], 0, r->net.chain.weights), x = r->net.pass.links[j - 1].out;
     const struct mat out = mat_new(&r->net.arena, N, N), slope = mat_new(&r->net.arena, 1, N);
     for (size_t i = 0; i < N; i++)
         slope.p[i] = 1;
@@ -81,7 +80,7 @@ static size_t proposition_1(const char *activation, double std, bool linear)
             struct ridge ridge;
             must(ridge_init(&ridge, N, N, &r.net.arena, &e), &e);
             must(ridge_inverse(&ridge, product, 0, back, &e), &e); /* J^-T */
-            blas_gemm(false, false, 1, l, back, 0, inverse); /* J^-1 l as a row */
+            blas_gemm(false, false, 1, l, back, 0, inverse);       /* J^-1 l as a row */
             const double formula = mat_sum_squares(l) / sqrt(mat_sum_squares(down) * mat_sum_squares(inverse));
             const double got = cosine(up, down);
             ck_assert_msg(fabs(got - formula) <= 1e-4, "%s, layer %zu: cosine %.9g, formula %.9g", activation, i, got,
@@ -257,7 +256,8 @@ START_TEST(reconstruction_behind_a_transmission)
         rig_open(&r, cases[i].net, "dtp", cases[i].own);
         const struct feedback *f = &r.credit.feedback[0];
         const bool resends = cases[i].transmit == 1 && !cases[i].of_sent;
-        const struct mat resend = rig_draws(&r.credit, "noise.feedback_uniform.%zu", f->target), noise = rig_draws(&r.credit, "noise.feedback.%zu", f->target);
+        const struct mat resend = rig_draws(&r.credit, "noise.feedback_uniform.%zu", f->target),
+                         noise = rig_draws(&r.credit, "noise.feedback.%zu", f->target);
         ck_assert((resend.p != NULL) == resends);
         for (size_t j = 0; resends && j < mat_n(resend); j++)
             resend.p[j] = (real)rng_uniform(&r.net.rng);
@@ -337,7 +337,8 @@ START_TEST(noise_decays_by_epochs)
 {
     struct rig r;
     rig_open(&r, NET("sign"), "dtp", "{feedback_loss: {noise: 0.5, noise_decay: 50}}");
-    ck_assert_double_eq_tol(fbloss_noise(&r.credit, &r.credit.feedback[0]), 0.49019607843137253, 1e-16); /* the first epoch of the authors' script */
+    ck_assert_double_eq_tol(fbloss_noise(&r.credit, &r.credit.feedback[0]), 0.49019607843137253,
+                            1e-16); /* the first epoch of the authors' script */
     r.credit.epoch = 50;
     ck_assert_double_eq(fbloss_noise(&r.credit, &r.credit.feedback[0]), 0.25);
     rig_close(&r);

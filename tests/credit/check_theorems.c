@@ -58,7 +58,8 @@ START_TEST(jacobians_agree_with_forward_derivatives)
             for (size_t c = 0; c < j.outputs; c++) {
                 for (size_t b = 0; b < 3; b++)
                     got.p[b * j.outputs + c] = (real)mat_dot(mat_rows(j.state[i], c * 3 + b, 1), mat_rows(v, b, 1));
-                act_times_slope(chain->units[i].act, (struct mat){ 0 }, r.net.pass.links[i].out, mat_rows(j.state[i], c * 3, 3), slope);
+                act_times_slope(chain->units[i].act, (struct mat){ 0 }, r.net.pass.links[i].out,
+                                mat_rows(j.state[i], c * 3, 3), slope);
                 check_near("S = J a'", mat_rows(j.signal[i], c * 3, 3), slope, BOUND(1e-15, 1e-6));
             }
             check_near("J v", got, along, BOUND(1e-13, 1e-5));

@@ -89,7 +89,9 @@ static inline void rig_open(struct rig *r, const char *net, const char *preset, 
             net_normal(&r->net.rng, 1, noise);
     }
     if (r->credit.untrained)
-        must(chain_init_unit(credit_feedback_unit(&r->credit, r->credit.n_feedback), "feedback", s->weights, s->biases, (uint64_t)s->seed, a, &e), &e);
+        must(chain_init_unit(credit_feedback_unit(&r->credit, r->credit.n_feedback), "feedback", s->weights, s->biases,
+                             (uint64_t)s->seed, a, &e),
+             &e);
 }
 
 static inline void rig_close(struct rig *r)
@@ -111,7 +113,8 @@ static inline void rig_step(struct rig *r)
 }
 
 /* One of the mapping's products at link k, on the pass's own applications. */
-typedef int rig_product(struct credit *c, struct pass *p, const struct at *ref, size_t k, struct mat in, struct mat out, struct err *e);
+typedef int rig_product(struct credit *c, struct pass *p, const struct at *ref, size_t k, struct mat in, struct mat out,
+                        struct err *e);
 static inline void rig_map(struct rig *r, rig_product *product, size_t k, struct mat in, struct mat out)
 {
     struct err e = { 0 };

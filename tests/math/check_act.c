@@ -24,7 +24,8 @@ static void open_acts(void)
 {
     arena_init(&arena, 0);
     for (size_t i = 0; i < N_ACTS; i++)
-        acts[i] = act_named(i < act_registry.n_parts ? act_registry.parts[i]->name : as_written[i - act_registry.n_parts]);
+        acts[i] =
+            act_named(i < act_registry.n_parts ? act_registry.parts[i]->name : as_written[i - act_registry.n_parts]);
 }
 
 static void close_acts(void)
@@ -158,7 +159,8 @@ START_TEST(special_values)
     ck_assert(apply(LINEAR, -INFINITY) == -INFINITY);
     ck_assert(apply(LEAKY, INFINITY) == INFINITY && apply(LEAKY, -INFINITY) == -INFINITY && apply(LEAKY, 3) == 3);
     ck_assert(apply(LEAKY, -10) == -2 && apply(LEAKY, 0) == 0);
-    ck_assert(apply(ELU, INFINITY) == INFINITY && apply(ELU, -INFINITY) == -1 && apply(ELU, 3) == 3 && apply(ELU, 0) == 0);
+    ck_assert(apply(ELU, INFINITY) == INFINITY && apply(ELU, -INFINITY) == -1 && apply(ELU, 3) == 3 &&
+              apply(ELU, 0) == 0);
     ck_assert(apply(LOW_ELU, -1000) == (real)-0.7 && apply(ELU, -LEAST_NORMAL) == -LEAST_NORMAL);
 }
 END_TEST
@@ -206,8 +208,8 @@ START_TEST(nan_passes)
                     }
                     for (size_t i = 0; i < N; i++)
                         ck_assert_msg(isnan(out[i]) == (i == at && expect),
-                                      "%s, function %u, argument %u, NaN at %zu, entry %zu: %g", f->part.name, call, which,
-                                      at, i, (double)out[i]);
+                                      "%s, function %u, argument %u, NaN at %zu, entry %zu: %g", f->part.name, call,
+                                      which, at, i, (double)out[i]);
                 }
             }
         }
@@ -240,7 +242,8 @@ START_TEST(slopes)
             /* the inverse's slope is its reciprocal */
             if (a == RELU && u < 0)
                 continue;
-            acts[a].def->times_inverse_slope(acts[a].opts, mat_of(&h, 1, 1), mat_of(&out, 1, 1), (real)1e-7, mat_of(&out, 1, 1));
+            acts[a].def->times_inverse_slope(acts[a].opts, mat_of(&h, 1, 1), mat_of(&out, 1, 1), (real)1e-7,
+                                             mat_of(&out, 1, 1));
             ck_assert_double_le(fabs((double)out - 1.7), 20 * REAL_ROUND);
         }
     }
@@ -254,18 +257,21 @@ START_TEST(slope_differences)
         for (double u = -3.1; u < 3 && acts[a].def->times_slope_difference; u += 0.37)
             for (double step = 1; step > 1e-9; step /= 10) {
                 real h = apply(a, (real)u), x = (real)u, d = (real)step, s = 1, out;
-                acts[a].def->difference(acts[a].opts, mat_of(&x, 1, 1), mat_of(&h, 1, 1), mat_of(&d, 1, 1), mat_of(&d, 1, 1));
-                acts[a].def->times_slope_difference(acts[a].opts, mat_of(&h, 1, 1), mat_of(&d, 1, 1), mat_of(&s, 1, 1), mat_of(&out, 1, 1));
+                acts[a].def->difference(acts[a].opts, mat_of(&x, 1, 1), mat_of(&h, 1, 1), mat_of(&d, 1, 1),
+                                        mat_of(&d, 1, 1));
+                acts[a].def->times_slope_difference(acts[a].opts, mat_of(&h, 1, 1), mat_of(&d, 1, 1), mat_of(&s, 1, 1),
+                                                    mat_of(&out, 1, 1));
                 const long double y = (long double)h, e = (long double)d;
-                const long double alpha = alpha_of(a), before = y > 0 ? 1 : y + alpha, after = y + e > 0 ? 1 : y + e + alpha;
+                const long double alpha = alpha_of(a), before = y > 0 ? 1 : y + alpha,
+                                  after = y + e > 0 ? 1 : y + e + alpha;
                 const long double want = a == TANH                  ? -e * (2 * y + e)
                                          : a == SIGMOID             ? e * (1 - 2 * y - e)
                                          : a == RELU                ? (y + e > 0) - (y > 0)
                                          : a == LEAKY || a == STEEP ? (1 - leak_of(a)) * ((y + e > 0) - (y > 0))
                                          : is_elu(a)                ? (y <= 0 && y + e <= 0 ? e : after - before)
                                                                     : 0;
-                ck_assert_msg(fabsl((long double)out - want) <= (long double)(40 * REAL_ROUND) * fabsl(e), "%s(%g), %g: %.9g for %.9Lg",
-                              acts[a].def->part.name, u, step, (double)out, want);
+                ck_assert_msg(fabsl((long double)out - want) <= (long double)(40 * REAL_ROUND) * fabsl(e),
+                              "%s(%g), %g: %.9g for %.9Lg", acts[a].def->part.name, u, step, (double)out, want);
             }
 }
 END_TEST
@@ -280,10 +286,10 @@ START_TEST(inverse_undoes)
                 continue;
             real h = apply(a, (real)u), back;
             acts[a].def->inverse(acts[a].opts, mat_of(&h, 1, 1), (real)1e-6, mat_of(&back, 1, 1));
-            const double slope = a == TANH                ? cosh(u) * cosh(u)
-                                 : a == SIGMOID           ? 4 * cosh(u / 2) * cosh(u / 2)
-                                 : is_elu(a) && u < 0     ? exp(-u)
-                                                          : 1;
+            const double slope = a == TANH            ? cosh(u) * cosh(u)
+                                 : a == SIGMOID       ? 4 * cosh(u / 2) * cosh(u / 2)
+                                 : is_elu(a) && u < 0 ? exp(-u)
+                                                      : 1;
             ck_assert_double_le(fabs((double)back - u), (4 * slope + 8) * REAL_ROUND);
         }
     }
@@ -312,7 +318,8 @@ START_TEST(inverse_is_clipped_and_accurate)
     real one = 1;
     acts[TANH].def->inverse(acts[TANH].opts, mat_of(&one, 1, 1), 0, mat_of(&out, 1, 1));
     ck_assert(isfinite(out) && out > 8);
-    acts[SIGMOID].def->times_inverse_slope(acts[SIGMOID].opts, mat_of(&one, 1, 1), mat_of(&one, 1, 1), 0, mat_of(&out, 1, 1));
+    acts[SIGMOID].def->times_inverse_slope(acts[SIGMOID].opts, mat_of(&one, 1, 1), mat_of(&one, 1, 1), 0,
+                                           mat_of(&out, 1, 1));
     ck_assert(isfinite(out) && out > 1e6);
 }
 END_TEST
@@ -321,7 +328,8 @@ END_TEST
 START_TEST(inverse_slope_is_bounded)
 {
     real h[4] = { 1, -1, (real)0.9999, 0 }, s[4] = { 1, 1, 1, 1 }, out[4];
-    acts[TANH].def->times_inverse_slope(acts[TANH].opts, mat_of(h, 1, 4), mat_of(s, 1, 4), (real)1e-3, mat_of(out, 1, 4));
+    acts[TANH].def->times_inverse_slope(acts[TANH].opts, mat_of(h, 1, 4), mat_of(s, 1, 4), (real)1e-3,
+                                        mat_of(out, 1, 4));
     for (size_t i = 0; i < 3; i++)
         ck_assert_double_eq_tol((double)out[i], 500.25, 0.01);
     ck_assert(out[3] == 1);
@@ -344,10 +352,12 @@ START_TEST(differences_do_not_cancel)
             if (acts[a].def->of_input)
                 continue; /* gelu: below */
             real x = u, h = apply(a, u), d = w, out;
-            acts[a].def->difference(acts[a].opts, mat_of(&x, 1, 1), mat_of(&h, 1, 1), mat_of(&d, 1, 1), mat_of(&out, 1, 1));
+            acts[a].def->difference(acts[a].opts, mat_of(&x, 1, 1), mat_of(&h, 1, 1), mat_of(&d, 1, 1),
+                                    mat_of(&out, 1, 1));
             const long double want = exact_difference(a, (long double)u, (long double)w);
             ck_assert_msg(fabsl((long double)out - want) <= (long double)bound * fabsl(want),
-                          "%s(%g + %g): %.9g for %.9Lg", acts[a].def->part.name, (double)u, (double)w, (double)out, want);
+                          "%s(%g + %g): %.9g for %.9Lg", acts[a].def->part.name, (double)u, (double)w, (double)out,
+                          want);
         }
     }
 }
@@ -360,7 +370,8 @@ START_TEST(differences_at_the_ends)
                                      { 300, -600, -2 },  { 0, -INFINITY, -1 } };
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
         real u = pairs[i][0], w = pairs[i][1], h = apply(TANH, u), out;
-        acts[TANH].def->difference(acts[TANH].opts, mat_of(&u, 1, 1), mat_of(&h, 1, 1), mat_of(&w, 1, 1), mat_of(&out, 1, 1));
+        acts[TANH].def->difference(acts[TANH].opts, mat_of(&u, 1, 1), mat_of(&h, 1, 1), mat_of(&w, 1, 1),
+                                   mat_of(&out, 1, 1));
         ck_assert_msg(fabs((double)out - (double)pairs[i][2]) < 1e-4, "tanh(%g + %g): %g", (double)u, (double)w,
                       (double)out);
     }
@@ -400,9 +411,9 @@ START_TEST(inverse_differences_do_not_cancel)
                  (long double)h + d < (a == TANH ? -1 + tol : tol))
                     ? 2500 * REAL_ROUND
                     : 0;
-            ck_assert_msg(fabsl((long double)out - want) <=
-                              1e-5L / (sizeof(real) == 4 ? 1 : 1e8L) * fabsl(want) + absolute,
-                          "%s^-1(%.9g + %.9g): %.9g for %.9Lg", acts[a].def->part.name, (double)h, (double)d, (double)out, want);
+            ck_assert_msg(
+                fabsl((long double)out - want) <= 1e-5L / (sizeof(real) == 4 ? 1 : 1e8L) * fabsl(want) + absolute,
+                "%s^-1(%.9g + %.9g): %.9g for %.9Lg", acts[a].def->part.name, (double)h, (double)d, (double)out, want);
         }
     }
 }
@@ -415,24 +426,30 @@ START_TEST(inverse_differences_of_elu)
     for (unsigned round = 0; round < 40000; round++)
         for (size_t a = ELU; a <= LOW_ELU; a += LOW_ELU - ELU) { /* both */
             const long double alpha = alpha_of(a);
-            real h = (real)(-0.6 + 2 * rng_uniform(&r)), d = (real)(exp2(-60 * rng_uniform(&r)) * (0.05 - rng_uniform(&r) * 0.1)), out;
+            real h = (real)(-0.6 + 2 * rng_uniform(&r)),
+                 d = (real)(exp2(-60 * rng_uniform(&r)) * (0.05 - rng_uniform(&r) * 0.1)), out;
             const long double b = h, t = b + d;
             const long double below = log1pl(((t < 0 ? t : 0) - (b < 0 ? b : 0)) / (alpha + (b < 0 ? b : 0)));
-            const long double want = b > 0 && t > 0 ? d : b <= 0 && t <= 0 ? log1pl(d / (alpha + b)) : below + (t > 0 ? t : 0) - (b > 0 ? b : 0);
-            acts[a].def->inverse_difference(acts[a].opts, mat_of(&h, 1, 1), mat_of(&d, 1, 1), (real)1e-6, mat_of(&out, 1, 1));
-            ck_assert_msg(fabsl((long double)out - want) <= 200 * (long double)REAL_ROUND * fabsl(want), "%g + %g: %.9g for %.9Lg", (double)h, (double)d,
-                          (double)out, want);
+            const long double want = b > 0 && t > 0     ? d
+                                     : b <= 0 && t <= 0 ? log1pl(d / (alpha + b))
+                                                        : below + (t > 0 ? t : 0) - (b > 0 ? b : 0);
+            acts[a].def->inverse_difference(acts[a].opts, mat_of(&h, 1, 1), mat_of(&d, 1, 1), (real)1e-6,
+                                            mat_of(&out, 1, 1));
+            ck_assert_msg(fabsl((long double)out - want) <= 200 * (long double)REAL_ROUND * fabsl(want),
+                          "%g + %g: %.9g for %.9Lg", (double)h, (double)d, (double)out, want);
         }
 }
 END_TEST
 
-/* gelu is no function of its output's slope and has no inverse; near displacements are accurate, far ones to the size of their ends. */
+/* gelu is no function of its output's slope and has no inverse; near displacements are accurate, far ones to the size
+ * of their ends. */
 START_TEST(gelu_is_accurate)
 {
     struct rng r = rng_stream(2385, "gelu");
     const struct act_def *const f = acts[GELU].def;
     ck_assert(f->of_input && !f->inverse && !f->zeta && !f->times_slope_difference);
-    ck_assert(apply(GELU, -INFINITY) == 0 && apply(GELU, INFINITY) == INFINITY && apply(GELU, 0) == 0 && isnan(apply(GELU, NAN)));
+    ck_assert(apply(GELU, -INFINITY) == 0 && apply(GELU, INFINITY) == INFINITY && apply(GELU, 0) == 0 &&
+              isnan(apply(GELU, NAN)));
     for (unsigned round = 0; round < 20000; round++) {
         real x = (real)(12 * (rng_uniform(&r) - 0.5)), h = apply(GELU, x), one = 1, slope, d, out;
         d = (real)(exp2(-60 * rng_uniform(&r) + 2) * (2 * rng_uniform(&r) - 1));
@@ -443,7 +460,9 @@ START_TEST(gelu_is_accurate)
         f->difference(NULL, mat_of(&x, 1, 1), mat_of(&h, 1, 1), mat_of(&d, 1, 1), mat_of(&out, 1, 1));
         ck_assert(fabsl((long double)h - want) <= 8 * (1 + u * u) * REAL_ROUND * fabsl(want) + 1e-300L);
         ck_assert(fabsl((long double)slope - steep) <= 20 * REAL_ROUND);
-        ck_assert_msg(fabsl((long double)out - (after - want)) <= REAL_ROUND * (20 * fabsl(w) + (fabsl(w) < 0.5L ? 0 : 4 * fabsl(u))) + 1e-18L, "gelu(%g + %g): %g", (double)x, (double)d, (double)out);
+        ck_assert_msg(fabsl((long double)out - (after - want)) <=
+                          REAL_ROUND * (20 * fabsl(w) + (fabsl(w) < 0.5L ? 0 : 4 * fabsl(u))) + 1e-18L,
+                      "gelu(%g + %g): %g", (double)x, (double)d, (double)out);
     }
 }
 END_TEST
@@ -466,8 +485,8 @@ START_TEST(zeta_has_the_slope)
             acts[a].def->zeta(acts[a].opts, mat_of(ends, 1, 2), mat_of(z, 1, 2));
             act_times_slope(acts[a], (struct mat){ 0 }, mat_of(&at, 1, 1), mat_of(&one, 1, 1), mat_of(&slope, 1, 1));
             const double found = (double)(z[1] - z[0]) / (double)(ends[1] - ends[0]);
-            ck_assert_msg(fabs(found - (double)slope) < (sizeof(real) == 4 ? 2e-3 : 1e-8), "%s(%g): %g for %g", acts[a].def->part.name, u, found,
-                          (double)slope);
+            ck_assert_msg(fabs(found - (double)slope) < (sizeof(real) == 4 ? 2e-3 : 1e-8), "%s(%g): %g for %g",
+                          acts[a].def->part.name, u, found, (double)slope);
         }
     }
     real far[2] = { -40, 40 }, out[2];
@@ -505,7 +524,8 @@ START_TEST(inverse_difference_is_clipped)
     acts[LINEAR].def->inverse_difference(acts[LINEAR].opts, mat_of(on, 1, 3), mat_of(by, 1, 3), tol, mat_of(out, 1, 3));
     ck_assert(out[1] == -5);
     real from[4] = { 2, -2, 2, -1 }, moved[4] = { (real)-0.5, (real)-0.5, -4, 3 };
-    acts[LEAKY].def->inverse_difference(acts[LEAKY].opts, mat_of(from, 1, 4), mat_of(moved, 1, 4), tol, mat_of(out, 1, 4));
+    acts[LEAKY].def->inverse_difference(acts[LEAKY].opts, mat_of(from, 1, 4), mat_of(moved, 1, 4), tol,
+                                        mat_of(out, 1, 4));
     ck_assert(out[0] == (real)-0.5 && out[1] == (real)-2.5 && out[2] == -12 && out[3] == 7);
 }
 END_TEST

@@ -27,7 +27,8 @@ START_TEST(by_the_formula)
         rng_words(&r, 0, 256, words);
         for (size_t i = 0; i < 128; i++) {
             const double u = ((words[i] >> 1) + 0.5) * 0x1p-31;
-            const double angle = M_PI_2 * ((double)(words[128 + i] >> 30) + (double)((int32_t)(words[128 + i] & 0x3fffffffu) - 0x20000000) * 0x1p-30);
+            const double angle = M_PI_2 * ((double)(words[128 + i] >> 30) +
+                                           (double)((int32_t)(words[128 + i] & 0x3fffffffu) - 0x20000000) * 0x1p-30);
             const double along = sqrt(-2 * log(u)) * cos(angle), across = sqrt(-2 * log(u)) * sin(angle);
             worst = fmax(worst, fmax(fabs((double)got[i] - along), fabs((double)got[128 + i] - across)));
         }
@@ -42,8 +43,8 @@ static int ascending(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Kolmogorov's distance of 10^5 draws from the normal distribution: 1.95 / sqrt(n) is exceeded once in a thousand streams. Neighbours and pairs are
- * uncorrelated. */
+/* Kolmogorov's distance of 10^5 draws from the normal distribution: 1.95 / sqrt(n) is exceeded once in a thousand
+ * streams. Neighbours and pairs are uncorrelated. */
 START_TEST(distribution)
 {
     real *x = calloc(N, sizeof *x);

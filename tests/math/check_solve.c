@@ -169,7 +169,8 @@ END_TEST
  * polar factor. */
 START_TEST(polar_is_orthonormal)
 {
-    static const size_t shapes[][2] = { { 1, 1 }, { 6, 6 }, { 9, 4 }, { 4, 9 }, { 30, 1 }, { 1, 30 }, { 100, 100 }, { 200, 70 }, { 70, 200 } };
+    static const size_t shapes[][2] = { { 1, 1 },  { 6, 6 },     { 9, 4 },    { 4, 9 },   { 30, 1 },
+                                        { 1, 30 }, { 100, 100 }, { 200, 70 }, { 70, 200 } };
     start();
     struct rng r = rng_stream(2385, "polar");
     for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {

@@ -1,4 +1,5 @@
-/* Units of several layers: they are what the layers are one after the other, but one link of the chain, with one target. */
+/* Units of several layers: they are what the layers are one after the other, but one link of the chain, with one
+ * target. */
 #include "../check_main.h"
 #include "fixture.h"
 
@@ -74,7 +75,8 @@ START_TEST(an_inverse_is_its_layers)
     open_both(&links, &unit);
     net_loss(&links);
     net_loss(&unit);
-    const struct mat d = net_matrix(&links, 4, 7), between = net_matrix(&links, 4, 5), want = net_matrix(&links, 4, 3), got = net_matrix(&links, 4, 3);
+    const struct mat d = net_matrix(&links, 4, 7), between = net_matrix(&links, 4, 5), want = net_matrix(&links, 4, 3),
+                     got = net_matrix(&links, 4, 3);
     for (size_t k = 0; k < 2; k++) {
         must(links.chain.units[k].def->inverse->open(&links.chain.units[k], &o, &e), &e);
         must(links.chain.units[k].def->inverse->refresh(&links.chain.units[k], &o, &e), &e);
@@ -128,7 +130,9 @@ static const char *refusal(const char *layers, int length, char *message, size_t
     arena_init(&f.arena, 0);
     snprintf(yaml, sizeof yaml, "{layers: [%s]}", layers);
     must(bind_tree(net_parse(yaml, &f.arena), table, &f.spec, "", &f.arena, &e), &e);
-    const struct data_shape data = { .length = 1, .features = 3, .outputs = 4, .classes = true, .sequence = length > 0 };
+    const struct data_shape data = {
+        .length = 1, .features = 3, .outputs = 4, .classes = true, .sequence = length > 0
+    };
     ck_assert_int_eq(chain_shape(&f.chain, &f.spec.layers, &data, NULL, &f.arena, &e), ERR_SPEC);
     snprintf(message, size, "%s", err_first(&e));
     err_clear(&e);
@@ -139,19 +143,22 @@ static const char *refusal(const char *layers, int length, char *message, size_t
 START_TEST(what_a_unit_cannot_hold)
 {
     static const char *const cases[][2] = {
-        { "unit: [dense: {units: 5}, rnn: {units: 4}]", "network.layers.0: 'rnn' is a unit of its own and cannot stand inside of one" },
+        { "unit: [dense: {units: 5}, rnn: {units: 4}]",
+          "network.layers.0: 'rnn' is a unit of its own and cannot stand inside of one" },
         { "dense: {units: 5}, unit: [dense: {units: 3, tied: 0}, dense: {units: 4}]",
           "network.layers.1.unit.0.tied: a layer inside of a unit has weights of its own" },
         { "unit: [dense: {units: 5, transmit: sign}, dense: {units: 4}]",
           "network.layers.0.unit.0.transmit: only the last layer of a unit sends something else than its state" },
         { "unit: [dense: {units: 5, optimizer: {name: sgd, stepsize: 1}}, dense: {units: 4}]",
           "network.layers.0.unit.0.optimizer: a unit has one optimizer; give it to the unit" },
-        { "unit: [dense: {units: 4, bias: false, frozen: [bias]}]", "'dense' has no parameter 'bias' here; known: weight" },
+        { "unit: [dense: {units: 4, bias: false, frozen: [bias]}]",
+          "'dense' has no parameter 'bias' here; known: weight" },
         { "unit: []", "network.layers.0.unit: a unit needs at least one layer" },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char message[256];
-        ck_assert_msg(strstr(refusal(cases[i][0], 0, message, sizeof message), cases[i][1]) != NULL, "%s: %s", cases[i][0], message);
+        ck_assert_msg(strstr(refusal(cases[i][0], 0, message, sizeof message), cases[i][1]) != NULL, "%s: %s",
+                      cases[i][0], message);
     }
 }
 END_TEST

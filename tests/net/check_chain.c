@@ -33,7 +33,8 @@ START_TEST(shapes_that_do_not_fit)
         const bool sequence = layer_registry.parts[i]->gives & GIVES_SEQUENCE;
         char layers[256];
         char layer[160];
-        snprintf(layers, sizeof layers, "[%s, dense: {units: 4}]", layer_yaml(layer_registry.parts[i], 5, "", layer, sizeof layer));
+        snprintf(layers, sizeof layers, "[%s, dense: {units: 4}]",
+                 layer_yaml(layer_registry.parts[i], 5, "", layer, sizeof layer));
         refused(sequence ? 0 : 3, 4, layers,
                 sequence ? "reads sequences, but the dataset gives flat samples" : "the dataset gives sequences");
         snprintf(layers, sizeof layers, "[rnn: {units: 5}, %s: {units: 4}]", name);

@@ -105,7 +105,8 @@ START_TEST(glorot_normal_has_its_standard_deviation)
 {
     struct arena a;
     arena_init(&a, 0);
-    const struct mat w = fill(&a, "glorot_normal", 80, 60, 3), three = fill(&a, "{name: glorot_normal, gain: 3}", 80, 60, 3);
+    const struct mat w = fill(&a, "glorot_normal", 80, 60, 3),
+                     three = fill(&a, "{name: glorot_normal, gain: 3}", 80, 60, 3);
     double sum = 0;
     for (size_t i = 0; i < mat_n(w); i++) {
         sum += (double)w.p[i];

@@ -25,8 +25,8 @@ static void open_layer(struct layer_case *c, const struct part *part, const char
     snprintf(options, sizeof options, ", bias: %s%s", bias ? "true" : "false", text);
     snprintf(c->name, sizeof c->name, "%s%s, bias %d", part->name, text, bias);
     snprintf(yaml, sizeof yaml,
-             "{length: %d, features: %zu, outputs: %d, weights: {name: normal, std: 0.45}, layers: [%s]}", sequence ? STEPS : 0, features, UNITS,
-             layer_yaml(part, UNITS, options, layer, sizeof layer));
+             "{length: %d, features: %zu, outputs: %d, weights: {name: normal, std: 0.45}, layers: [%s]}",
+             sequence ? STEPS : 0, features, UNITS, layer_yaml(part, UNITS, options, layer, sizeof layer));
     net_open(&c->net, yaml);
     c->layer = &c->net.chain.units[0];
     chain_forward(&c->net.pass);
@@ -197,8 +197,7 @@ static void stack_and_links(struct layer_case *c)
     struct mat dh = net_matrix(&c->net, stack.in.rows, l->in.n), each = net_matrix(&c->net, stack.in.rows, l->in.n);
     struct mat jv = net_matrix(&c->net, stack.out.rows, l->out.n);
     real *g = arena_need(&c->net.arena, 2 * c->net.chain.n_vector, sizeof *g), *sum = g + c->net.chain.n_vector;
-    const bool whole =
-        unit_abilities(l) & CAN_MIRROR; /* feedback losses lead back through the stack of such a layer */
+    const bool whole = unit_abilities(l) & CAN_MIRROR; /* feedback losses lead back through the stack of such a layer */
     l->def->vjp(l, stack, s, whole ? dh : (struct mat){ 0 });
     if (whole)
         l->def->jvp(l, stack, v, out);

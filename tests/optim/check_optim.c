@@ -206,7 +206,8 @@ START_TEST(adam_as_published)
 }
 END_TEST
 
-/* PyTorch's order of operations, as Meulemans 2020 uses it: the decay enters both means, and epsilon is added after the correction of v. */
+/* PyTorch's order of operations, as Meulemans 2020 uses it: the decay enters both means, and epsilon is added after the
+ * correction of v. */
 START_TEST(adam_with_weight_decay)
 {
     double g[50], expected[50], w = 2, m = 0, v = 0;
@@ -218,7 +219,8 @@ START_TEST(adam_with_weight_decay)
         w -= 0.01 / (1 - pow(0.9, t)) * m / (sqrt(v) / sqrt(1 - pow(0.9, t)) + 0.05);
         expected[t - 1] = w;
     }
-    follow("adam", PAIRS("stepsize", "0.01", "beta2", "0.9", "epsilon", "0.05", "weight_decay", "0.3"), g, expected, 50);
+    follow("adam", PAIRS("stepsize", "0.01", "beta2", "0.9", "epsilon", "0.05", "weight_decay", "0.3"), g, expected,
+           50);
 }
 END_TEST
 

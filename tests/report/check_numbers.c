@@ -1,7 +1,7 @@
 /* Moments, intervals and axes. */
 #include "check_main.h"
-#include "stat/moments.h"
 #include "report/scale.h"
+#include "stat/moments.h"
 #include <math.h>
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* Hostile names, and paths of links. */
-#include "check_main.h"
 #include "base/clean.h"
+#include "check_main.h"
 #include "report/output.h"
 #include <string.h>
 
@@ -19,10 +19,10 @@ START_TEST(xml)
     expect(clean_xml, "a\nb\tc", "a b c");
     expect(clean_xml, "\x01\x7f", "\xEF\xBF\xBD\xEF\xBF\xBD");
     expect(clean_xml, "Größe β 𝄞", "Größe β 𝄞");
-    expect(clean_xml, "\xC3", "\xEF\xBF\xBD");                                 /* cut */
-    expect(clean_xml, "\xC0\xAF", "\xEF\xBF\xBD\xEF\xBF\xBD");                 /* overlong */
-    expect(clean_xml, "\xED\xA0\x80", "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD"); /* a surrogate */
-    expect(clean_xml, "\xEF\xBF\xBE", "\xEF\xBF\xBD");                             /* no character of XML */
+    expect(clean_xml, "\xC3", "\xEF\xBF\xBD");                                                 /* cut */
+    expect(clean_xml, "\xC0\xAF", "\xEF\xBF\xBD\xEF\xBF\xBD");                                 /* overlong */
+    expect(clean_xml, "\xED\xA0\x80", "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD");                 /* a surrogate */
+    expect(clean_xml, "\xEF\xBF\xBE", "\xEF\xBF\xBD");                                         /* no character of XML */
     expect(clean_xml, "\xF4\x90\x80\x80", "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD"); /* above U+10FFFF */
     expect(clean_xml, "\xC2\x85", "\xEF\xBF\xBD"); /* a control of Latin-1 */
 }

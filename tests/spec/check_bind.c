@@ -223,7 +223,8 @@ static const struct {
       "1:39: precision: unknown precision 'dbl'; known: single, double\n1:51: route: unknown route 'duble'; did you "
       "mean 'double'?\n" },
     { "{train: 5, title: [x], metrics: {a: 1}, sizes: {b: 1}}",
-      "1:19: title: expected a string, found a list\n1:9: train: expected a map with the keys optimizer, other, batch_size, iterations and limit, found the number 5\n"
+      "1:19: title: expected a string, found a list\n1:9: train: expected a map with the keys optimizer, other, "
+      "batch_size, iterations and limit, found the number 5\n"
       "1:33: metrics: expected a list of names, found a map\n1:48: sizes: expected a number or a list of numbers, "
       "found a map\n" },
     { "{train: {optimizer: none}, metrics: [train_los, x, test_loss, test_loss], sizes: [1, 0, x]}",

@@ -18,8 +18,7 @@ static const char *refused(const struct text *t)
 {
     const double start = seconds();
     const struct node *n = tree_parse("bomb", t->s, t->n, &arena, &err);
-    ck_assert_double_lt(seconds() - start,
-                        10.0); /* 1 s is the promise; sanitizers take their share */
+    ck_assert_double_lt(seconds() - start, 10.0); /* 1 s is the promise; sanitizers take their share */
     ck_assert_uint_lt(arena.used, 64u << 20);
     ck_assert_ptr_null(n);
     return messages();

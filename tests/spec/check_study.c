@@ -262,16 +262,15 @@ static const struct {
     { "version: 2\nexperiment: A b\n", "1:10: version: 2 is not known; this program reads version 1\n2:13: experiment: "
                                        "'A b' is no name for a study; use a-z, 0-9 and _, at most 100 of them\n" },
     { HEAD "source: {papr: x}", "3:10: unknown key 'papr' in source; did you mean 'paper'?\n" },
-    { HEAD "title: [x]\nsource: y",
-      "3:8: title: expected a string, found a list\n4:9: source: expected a map with the keys paper and locator, found a string 'y'\n" },
+    { HEAD "title: [x]\nsource: y", "3:8: title: expected a string, found a list\n4:9: source: expected a map with the "
+                                    "keys paper and locator, found a string 'y'\n" },
     { HEAD "seeds: 0", "3:8: seeds: 0 is out of range; expected an integer >= 1 and <= 1000000\n" },
     { HEAD "seeds: many", "3:8: seeds: expected an integer, found a string 'many'\n" },
     { HEAD "seeds: [1, 2, 1]", "3:15: seeds: 1 is listed twice\n" },
     { HEAD "seeds: [1, -2, x]", "3:12: seeds: -2 is out of range; expected an integer >= 0 and <= 9e15\n3:16: seeds: "
                                 "expected an integer, found a string 'x'\n" },
     { HEAD "seeds: []", "3:8: seeds: an empty list leaves no trial\n" },
-    { HEAD "seeds: {from: 1, cont: 1}",
-      "3:18: unknown key 'cont' in seeds; did you mean 'count'?\n" },
+    { HEAD "seeds: {from: 1, cont: 1}", "3:18: unknown key 'cont' in seeds; did you mean 'count'?\n" },
     { HEAD "seeds: {from: 0, count: 1e12}",
       "3:25: seeds.count: 1e12 is out of range; expected an integer >= 1 and <= 1000000\n" },
     { HEAD "variants: [a]", "3:11: variants: expected a map of partial files, found a list\n" },
@@ -354,7 +353,8 @@ START_TEST(extending)
     };
     ck_assert_int_eq(open_path(files[2]), 0);
     ASSERT_SOUND();
-    ck_assert_str_eq(tree_of(0), "{\"a\":{\"y\":3,\"z\":4},\"b\":null}"); /* a null that removes nothing may be a slip */
+    ck_assert_str_eq(tree_of(0),
+                     "{\"a\":{\"y\":3,\"z\":4},\"b\":null}"); /* a null that removes nothing may be a slip */
     ck_assert_uint_eq(study.n_seeds, 5);
     ck_assert_uint_eq(study.n_variants, 1);
     study_close(&study);
@@ -399,9 +399,12 @@ START_TEST(extending_through_links)
         write_file("in/inside.yaml", "extends: inner/base.yaml\n"),
         write_file("in/dangling.yaml", "extends: nowhere.yaml\n"),
     };
-    static const char *const links[][2] = { { "../out/base.yaml", "in/link.yaml" }, { "../out", "in/above" },
-                                            { "../../out/base.yaml", "in/sub/link.yaml" }, { "sub", "in/inner" },
-                                            { "nothing", "in/nowhere.yaml" }, { "in", "seen" } };
+    static const char *const links[][2] = { { "../out/base.yaml", "in/link.yaml" },
+                                            { "../out", "in/above" },
+                                            { "../../out/base.yaml", "in/sub/link.yaml" },
+                                            { "sub", "in/inner" },
+                                            { "nothing", "in/nowhere.yaml" },
+                                            { "in", "seen" } };
     for (size_t i = 0; i < sizeof links / sizeof *links; i++)
         ck_assert_int_eq(symlink(links[i][0], arena_printf(&arena, "%s/%s", folder, links[i][1])), 0);
     static const char leads_out[] =

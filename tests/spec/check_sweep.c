@@ -192,8 +192,10 @@ START_TEST(the_limit_counts_what_remains)
         ck_assert_int_eq(study_count(&study, cases[i].left, &n, &err), 0);
         ck_assert_uint_eq(n, 600);
         ck_assert_int_eq(study_count(&study, cases[i].left - 1, &n, &err), ERR_SPEC);
-        const char *expected = arena_printf(&arena, "3:1: 600 trials: 200 (a) x 3 (b)%s; more than %llu %s confirmed with --yes\n", i ? " before exclusions" : "",
-                                        (unsigned long long)cases[i].left - 1, i ? "remain, which must be" : "must be");
+        const char *expected =
+            arena_printf(&arena, "3:1: 600 trials: 200 (a) x 3 (b)%s; more than %llu %s confirmed with --yes\n",
+                         i ? " before exclusions" : "", (unsigned long long)cases[i].left - 1,
+                         i ? "remain, which must be" : "must be");
         ck_assert_str_eq(messages(), expected);
         study_close(&study);
     }

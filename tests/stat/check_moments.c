@@ -14,7 +14,8 @@ static struct moments of(const double *x, size_t n)
 
 START_TEST(mean_and_deviation)
 {
-    const struct moments m = of((const double[]){ 1e9 + 4, 1e9 + 7, 1e9 + 13, 1e9 + 16 }, 4), one = of((const double[]){ 3 }, 1);
+    const struct moments m = of((const double[]){ 1e9 + 4, 1e9 + 7, 1e9 + 13, 1e9 + 16 }, 4),
+                         one = of((const double[]){ 3 }, 1);
     ck_assert_double_eq_tol(m.mean, 1e9 + 10, 1e-6);
     ck_assert_double_eq_tol(moments_sd(&m), sqrt(30), 1e-9);
     ck_assert_double_eq(m.min, 1e9 + 4);
@@ -29,7 +30,8 @@ START_TEST(intervals_of_student)
     static const struct {
         size_t degrees;
         double t;
-    } known[] = { { 1, 12.7062047364 }, { 2, 4.3026527297 }, { 3, 3.1824463053 }, { 4, 2.7764451052 }, { 9, 2.2621571628 }, { 30, 2.0422724563 } };
+    } known[] = { { 1, 12.7062047364 }, { 2, 4.3026527297 }, { 3, 3.1824463053 },
+                  { 4, 2.7764451052 },  { 9, 2.2621571628 }, { 30, 2.0422724563 } };
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
         struct moments m = { 0 };
         for (size_t k = 0; k <= known[i].degrees; k++)

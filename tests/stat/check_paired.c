@@ -22,7 +22,8 @@ START_TEST(permutations_are_counted)
 }
 END_TEST
 
-/* The unit does not matter, nor to what counts as rounding; and where no sign changes the sum, every way that is drawn counts. */
+/* The unit does not matter, nor to what counts as rounding; and where no sign changes the sum, every way that is drawn
+ * counts. */
 START_TEST(permutations_have_no_unit)
 {
     static const double scales[] = { 0x1p-60, 1, 0x1p60 }, zeros[PERMUTATION_EXACT + 1] = { 0 };
@@ -53,12 +54,14 @@ END_TEST
 
 START_TEST(improvement_counts_pairs)
 {
-    ck_assert_double_eq_tol(paired_improvement((const double[]){ 1, 3 }, 2, (const double[]){ 2, 3, 0 }, 3), 3.5 / 6, 1e-15);
+    ck_assert_double_eq_tol(paired_improvement((const double[]){ 1, 3 }, 2, (const double[]){ 2, 3, 0 }, 3), 3.5 / 6,
+                            1e-15);
     ck_assert(isnan(paired_improvement((const double[]){ 1 }, 1, NULL, 0)));
 }
 END_TEST
 
-/* Values of G*Power (paired t test, two-sided, 0.05): 34 pairs for an effect of 0.5, 15 for 0.8, 10 for 1, 199 for 0.2. */
+/* Values of G*Power (paired t test, two-sided, 0.05): 34 pairs for an effect of 0.5, 15 for 0.8, 10 for 1, 199 for 0.2.
+ */
 START_TEST(seeds_needed)
 {
     ck_assert_uint_eq(paired_seeds_needed(0.5), 34);

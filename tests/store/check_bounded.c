@@ -124,7 +124,8 @@ START_TEST(a_shortage_is_told_as_one)
     struct rlimit old, few;
     const char *measure = "SELECT 1";
     const struct query_limits usual = { 0 };
-    const int next = dup(STDIN_FILENO); /* the lowest free number: with room for it alone there is none for a socket pair */
+    const int next =
+        dup(STDIN_FILENO); /* the lowest free number: with room for it alone there is none for a socket pair */
     close(next);
     ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &old), 0);
     few = (struct rlimit){ (rlim_t)next + 1, old.rlim_max };

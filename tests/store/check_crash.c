@@ -20,9 +20,7 @@ static void write_for_ever(const char *path, int64_t from, int out)
     int64_t study, n;
     struct store_trial_row row;
     const struct store_study description = { .name = "demo", .spec = "{}" };
-    const struct store_trial trial = {
-        .key = key_of(1, key), .variant = "tp", .cell = "", .budget = 1 << 30
-    };
+    const struct store_trial trial = { .key = key_of(1, key), .variant = "tp", .cell = "", .budget = 1 << 30 };
     if (store_recover(s, &n, &e) < 0 || store_put_study(s, &description, &study, &e) < 0)
         _exit(2);
     struct store_trial mine = trial;
@@ -65,7 +63,8 @@ START_TEST(killed_at_any_instant)
             write_for_ever(f.path, acknowledged < 0 ? 0 : acknowledged - 100, reports[1]);
         }
         close(reports[1]);
-        /* At an instant some time after its first to fourth report: so many rows there are, however slow the machine. */
+        /* At an instant some time after its first to fourth report: so many rows there are, however slow the machine.
+         */
         random = random * 1103515245u + 12345u;
         int64_t step;
         for (unsigned report = 0; report <= random / 65536 % 4; report++)

@@ -118,7 +118,8 @@ START_TEST(of_many_at_once_one_wins)
                 if (read(go[0], &byte, 1) != 0) /* the starting shot: the pipe closes */
                     _exit(3);
                 const int code = store_open(&s, f.path, &e);
-                if (write(answers[1], "x", 1) != 1 || read(release[0], &byte, 1) != 0) /* an owner stays till all have asked */
+                if (write(answers[1], "x", 1) != 1 ||
+                    read(release[0], &byte, 1) != 0) /* an owner stays till all have asked */
                     _exit(3);
                 _exit(code == 0 ? 0 : code == ERR_LOCKED ? 1 : 2);
             }

@@ -54,7 +54,8 @@ static void check_whole(const char *path, const char *before)
         { "*", "run" },
         { "*", "cost" },
         { "*", "event" },
-        { "id, name, title, paper, locator, path, profile, spec, spec_sha256, generation, created_ms, updated_ms", "study" },
+        { "id, name, title, paper, locator, path, profile, spec, spec_sha256, generation, created_ms, updated_ms",
+          "study" },
         { "id, trial_id, run_id, step, sha256", "checkpoint" },
     };
     check_text(path, "PRAGMA integrity_check", "ok");

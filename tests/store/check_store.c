@@ -109,7 +109,8 @@ START_TEST(refuses_what_is_no_database)
     FAILS(ERR_STORAGE, "empty", store_open(&s, "", &e));
     FAILS(ERR_STORAGE, "not a regular file", store_open(&s, f.folder, &e));
     FAILS(ERR_STORAGE, "not a regular file", store_open(&s, "/dev/null", &e));
-    FAILS(ERR_STORAGE, "cannot make the folder /dev/null: there is something else", store_open(&s, "/dev/null/results.db", &e));
+    FAILS(ERR_STORAGE, "cannot make the folder /dev/null: there is something else",
+          store_open(&s, "/dev/null/results.db", &e));
     FAILS(ERR_STORAGE, "No such file", query_open(&q, f.path, &e));
     ck_assert_ptr_null(s);
 
@@ -260,7 +261,8 @@ static pid_t hold_lock(const char *path, int until)
     if (child == 0) {
         sqlite3 *db = NULL;
         if (sqlite3_open(path, &db) != SQLITE_OK ||
-            sqlite3_exec(db, "BEGIN IMMEDIATE; INSERT INTO host (description) VALUES ('foreign')", NULL, NULL, NULL) != SQLITE_OK)
+            sqlite3_exec(db, "BEGIN IMMEDIATE; INSERT INTO host (description) VALUES ('foreign')", NULL, NULL, NULL) !=
+                SQLITE_OK)
             _exit(1);
         if (write(ready[1], "x", 1) != 1)
             _exit(2);

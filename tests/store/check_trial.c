@@ -63,8 +63,8 @@ START_TEST(a_larger_budget_asks_for_more)
 }
 END_TEST
 
-/* A trial that diverged is finished, with the budget of the attempt that did: a larger one asks for no other attempt by itself, and what was
- * finished stays what it was. One that was stopped has finished nothing. */
+/* A trial that diverged is finished, with the budget of the attempt that did: a larger one asks for no other attempt by
+ * itself, and what was finished stays what it was. One that was stopped has finished nothing. */
 START_TEST(a_diverged_trial_has_finished_its_budget)
 {
     struct fixture f = fixture_open();
@@ -78,7 +78,8 @@ START_TEST(a_diverged_trial_has_finished_its_budget)
     ck_assert_int_eq(row.budget, 1000);
     struct err e = { 0 };
     OK(store_flush(f.s, &e));
-    check_text(f.path, "SELECT state || ' ' || finished_budget || ' ' || budget || ' ' || diverged_step FROM trial", "diverged 1000 3000 7");
+    check_text(f.path, "SELECT state || ' ' || finished_budget || ' ' || budget || ' ' || diverged_step FROM trial",
+               "diverged 1000 3000 7");
     ck_assert_int_eq(put_budget(&f, 1, 200).budget, 1000); /* less is asked: what was finished stays true */
     OK(store_flush(f.s, &e));
     check_text(f.path, "SELECT budget FROM trial", "1000");

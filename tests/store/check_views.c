@@ -96,7 +96,9 @@ START_TEST(superseded_trials_are_not_compared)
     }
     OK(store_refresh(f.s, f.study, &e));
     check_text(f.path, "SELECT count(*) || ' ' || sum(current) FROM trials", "12 6");
-    check_text(f.path, "SELECT group_concat(variant_a || variant_b || n || ' ' || difference || ' ' || sd) FROM comparison", "bptp3 3.0 1.0");
+    check_text(f.path,
+               "SELECT group_concat(variant_a || variant_b || n || ' ' || difference || ' ' || sd) FROM comparison",
+               "bptp3 3.0 1.0");
     fixture_close(&f);
 }
 END_TEST
@@ -105,7 +107,8 @@ END_TEST
 static void put_selectable(struct fixture *f)
 {
     struct err e = { 0 };
-    const double valid[3][3] = { { 50, 80, 80 }, { 60, 70, 90 }, { 40, NAN, 30 } }, test[3][3] = { { 51, 82, 85 }, { 61, 71, 88 }, { 41, 72, 31 } };
+    const double valid[3][3] = { { 50, 80, 80 }, { 60, 70, 90 }, { 40, NAN, 30 } },
+                 test[3][3] = { { 51, 82, 85 }, { 61, 71, 88 }, { 41, 72, 31 } };
     for (int seed = 0; seed < 3; seed++) {
         const int64_t t = put_trial(f->s, f->study, 20 + seed, "tp", "r=1", seed, 0, NULL).id;
         for (int i = 0; i < 3; i++) {
@@ -124,17 +127,24 @@ START_TEST(selected_by_validation)
     struct err e = { 0 };
     put_selectable(&f);
     /* the first of two highest; NaN is not highest */
-    check_text(f.path, "SELECT group_concat(seed || ':' || step || ':' || value) FROM (SELECT * FROM selected WHERE metric = 'test_accuracy' ORDER BY seed)",
+    check_text(f.path,
+               "SELECT group_concat(seed || ':' || step || ':' || value) FROM (SELECT * FROM selected WHERE metric = "
+               "'test_accuracy' ORDER BY seed)",
                "0:10:82.0,1:20:88.0,2:0:41.0");
-    check_text(f.path, "SELECT study || variant || cell || ' ' || (trial_id > 0) FROM selected WHERE seed = 1 AND metric = 'valid_accuracy'", "demotpr=1 1");
+    check_text(f.path,
+               "SELECT study || variant || cell || ' ' || (trial_id > 0) FROM selected WHERE seed = 1 AND metric = "
+               "'valid_accuracy'",
+               "demotpr=1 1");
     check_text(f.path, "SELECT value IS NULL FROM selected WHERE seed = 0 AND metric = 'test_loss'", "1");
     check_text(f.path, "SELECT count(*) FROM selected WHERE variant = 'bp'", "0");
-    const char *row = "SELECT study || variant || cell || ' ' || n || ' ' || round(mean, 9) || ' ' || min || ' ' || max || ' ' || coalesce(round(sd, 9), "
+    const char *row = "SELECT study || variant || cell || ' ' || n || ' ' || round(mean, 9) || ' ' || min || ' ' || "
+                      "max || ' ' || coalesce(round(sd, 9), "
                       "'-') FROM selected_finals WHERE metric = 'test_accuracy'";
     check_text(f.path, row, "demotpr=1 3 70.333333333 41.0 88.0 -");
     OK(store_refresh(f.s, f.study, &e));
-    check_text(f.path, row, "demotpr=1 3 70.333333333 41.0 88.0 25.579940057"); 
-    check_text(f.path, "SELECT n || ' ' || mean || ' ' || round(sd, 9) FROM selected_finals WHERE metric = 'test_loss'", "2 2.5 0.707106781");
+    check_text(f.path, row, "demotpr=1 3 70.333333333 41.0 88.0 25.579940057");
+    check_text(f.path, "SELECT n || ' ' || mean || ' ' || round(sd, 9) FROM selected_finals WHERE metric = 'test_loss'",
+               "2 2.5 0.707106781");
     /* another step is selected: as many values as before, but others */
     const int64_t t = put_trial(f.s, f.study, 21, "tp", "r=1", 1, 0, NULL).id;
     OK(store_metric(f.s, t, 0, "valid_accuracy", 30, 95, &e));
@@ -142,8 +152,11 @@ START_TEST(selected_by_validation)
     OK(store_flush(f.s, &e));
     check_text(f.path, row, "demotpr=1 3 70.0 41.0 87.0 -");
     OK(store_refresh(f.s, f.study, &e));
-    check_text(f.path, row, "demotpr=1 3 70.0 41.0 87.0 25.238858928"); 
-    const struct store_claim claim = { .id = "a", .measure = "SELECT mean FROM selected_finals WHERE metric = 'test_accuracy'", .has_low = true, .low = 1 };
+    check_text(f.path, row, "demotpr=1 3 70.0 41.0 87.0 25.238858928");
+    const struct store_claim claim = { .id = "a",
+                                       .measure = "SELECT mean FROM selected_finals WHERE metric = 'test_accuracy'",
+                                       .has_low = true,
+                                       .low = 1 };
     OK(store_put_claims(f.s, f.study, 1, &claim, &e));
     OK(store_refresh(f.s, f.study, &e));
     check_text(f.path, "SELECT measured FROM claims", "70.0");
@@ -160,7 +173,8 @@ START_TEST(batch_averages_have_their_goal)
     OK(store_metric(f.s, t, 0, "valid_accuracy_batches", 0, 2, &e));
     OK(store_metric(f.s, t, 0, "test_loss_batches", 0, 2, &e));
     OK(store_flush(f.s, &e));
-    check_text(f.path, "SELECT group_concat(name || goal) FROM (SELECT * FROM metric_key ORDER BY name)", "test_loss_batchesmin,valid_accuracy_batchesmax");
+    check_text(f.path, "SELECT group_concat(name || goal) FROM (SELECT * FROM metric_key ORDER BY name)",
+               "test_loss_batchesmin,valid_accuracy_batchesmax");
     fixture_close(&f);
 }
 END_TEST
@@ -174,7 +188,8 @@ START_TEST(views_are_renewed_and_version_1_is_refused)
     OK(store_refresh(f.s, f.study, &e));
     OK(store_close(f.s, &e));
     sqlite3 *db = plain_open(f.path);
-    ck_assert_int_eq(sqlite3_exec(db, "DROP VIEW finals; CREATE VIEW finals AS SELECT 1 AS old", NULL, NULL, NULL), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_exec(db, "DROP VIEW finals; CREATE VIEW finals AS SELECT 1 AS old", NULL, NULL, NULL),
+                     SQLITE_OK);
     sqlite3_close(db);
     OK(store_open(&f.s, f.path, &e));
     check_text(f.path, "SELECT count(*) FROM finals WHERE metric = 'test_accuracy'", "2");
@@ -183,7 +198,8 @@ START_TEST(views_are_renewed_and_version_1_is_refused)
     db = plain_open(f.path);
     ck_assert_int_eq(sqlite3_exec(db, "PRAGMA user_version = 1", NULL, NULL, NULL), SQLITE_OK);
     sqlite3_close(db);
-    FAILS(ERR_STORAGE, "schema version 1, which was never released; this tprun migrates from 2 on", store_open(&f.s, f.path, &e));
+    FAILS(ERR_STORAGE, "schema version 1, which was never released; this tprun migrates from 2 on",
+          store_open(&f.s, f.path, &e));
     fixture_remove(&f);
 }
 END_TEST
@@ -259,7 +275,8 @@ START_TEST(summaries_by_name)
     OK(store_flush(f.s, &e));
     /* area: (10 + 40) / 2 + (40 + 30) / 2; the best accuracy is the largest */
     check_text(f.path,
-               "SELECT variant || cell || seed || metric || ' ' || first || ' ' || last || ' ' || best || ' ' || best_step || ' ' "
+               "SELECT variant || cell || seed || metric || ' ' || first || ' ' || last || ' ' || best || ' ' || "
+               "best_step || ' ' "
                "|| min || ' ' || max || ' ' || auc || ' ' || n FROM summaries WHERE study = 'demo'",
                "tpr=17test_accuracy 10.0 30.0 40.0 1 10.0 40.0 60.0 3");
     fixture_close(&f);
@@ -275,7 +292,8 @@ START_TEST(views_are_made_again)
     OK(store_refresh(f.s, f.study, &e));
     OK(store_close(f.s, &e));
     char before[256], after[256];
-    static const char all[] = "SELECT count(*) || ' ' || sum(length(text)) || ' ' || sum(\"table\" = 'summaries') FROM _doc";
+    static const char all[] =
+        "SELECT count(*) || ' ' || sum(length(text)) || ' ' || sum(\"table\" = 'summaries') FROM _doc";
     sqlite3 *db = plain_open(f.path);
     plain_text(db, all, before);
     ck_assert_int_eq(sqlite3_exec(db,
@@ -422,7 +440,8 @@ START_TEST(filters_reach_the_rows)
     sqlite3 *db = plain_open(f.path);
     static const char *const queries[] = {
         "EXPLAIN QUERY PLAN SELECT step, value FROM metrics WHERE trial_id = 5 AND metric = 'm'",
-        "EXPLAIN QUERY PLAN SELECT step, mean FROM curves WHERE study = 's' AND variant = 'v' AND cell = '' AND metric = 'm'",
+        "EXPLAIN QUERY PLAN SELECT step, mean FROM curves WHERE study = 's' AND variant = 'v' AND cell = '' AND metric "
+        "= 'm'",
         "EXPLAIN QUERY PLAN SELECT value FROM selected WHERE study = 's' AND metric = 'm'",
         "EXPLAIN QUERY PLAN SELECT mean FROM selected_finals WHERE study = 's' AND variant = 'v' AND metric = 'm'",
     };

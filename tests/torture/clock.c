@@ -1,5 +1,5 @@
-/* A clock that jumps: the wall clock (CLOCK_REALTIME, time, gettimeofday) is a day ahead, a day behind, in 1970 or in 2100, another
- * at each reading. CLOCK_MONOTONIC is left alone, as it is by a step of the system's clock.
+/* A clock that jumps: the wall clock (CLOCK_REALTIME, time, gettimeofday) is a day ahead, a day behind, in 1970 or in
+ * 2100, another at each reading. CLOCK_MONOTONIC is left alone, as it is by a step of the system's clock.
  *
  *   LD_PRELOAD=libclock.so program */
 #include "under.h"

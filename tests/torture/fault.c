@@ -2,10 +2,11 @@
  *
  *   LD_PRELOAD=libfault.so TPRUN_FAULT=KIND:N:ERRNO:MODE TPRUN_FAULT_FOLDER=/tmp/x TPRUN_FAULT_COUNT=/tmp/count program
  *
- * KIND: open, read, write, short, sync, syncdir (of a folder), rename, link, unlink, close, mkdir, truncate (of files under the folder), or memory
- * (any allocation of the program TPRUN_FAULT_PROGRAM once main may be near). ERRNO: a number. MODE: once, or sticky: that
- * call and every later one. N = 0 only counts. The count file holds two 64-bit numbers, shared by all processes: calls of
- * this kind, and how many of them failed. `short` writes half of what is asked for, and is no error. */
+ * KIND: open, read, write, short, sync, syncdir (of a folder), rename, link, unlink, close, mkdir, truncate (of files
+ * under the folder), or memory (any allocation of the program TPRUN_FAULT_PROGRAM once main may be near). ERRNO: a
+ * number. MODE: once, or sticky: that call and every later one. N = 0 only counts. The count file holds two 64-bit
+ * numbers, shared by all processes: calls of this kind, and how many of them failed. `short` writes half of what is
+ * asked for, and is no error. */
 #include "under.h"
 
 #include <dirent.h>
@@ -60,7 +61,8 @@ static bool strikes_fd(const char *kind, int fd)
 
 __attribute__((constructor)) static void start(void)
 {
-    const char *text = getenv("TPRUN_FAULT"), *count = getenv("TPRUN_FAULT_COUNT"), *program = getenv("TPRUN_FAULT_PROGRAM");
+    const char *text = getenv("TPRUN_FAULT"), *count = getenv("TPRUN_FAULT_COUNT"),
+               *program = getenv("TPRUN_FAULT_PROGRAM");
     char mode[8] = "";
     if (!text || !count || sscanf(text, "%15[^:]:%lu:%d:%7s", fault.kind, &fault.n, &fault.error, mode) != 4)
         return;

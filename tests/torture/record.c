@@ -59,8 +59,8 @@ static void end(void)
     errno = reason;
 }
 
-static void put(enum record_op op, uint64_t inode, uint64_t folder, const char *path, const char *other, uint64_t offset,
-                const void *data, size_t n)
+static void put(enum record_op op, uint64_t inode, uint64_t folder, const char *path, const char *other,
+                uint64_t offset, const void *data, size_t n)
 {
     const int reason = errno;
     const struct record r = { .op = op,

@@ -1,5 +1,5 @@
-/* The log of a recording: what a program did to the files of one folder, in order. A header, then `n_path` bytes, `n_other`
- * bytes and `n` bytes of data. Inodes are 0 where they mean nothing. */
+/* The log of a recording: what a program did to the files of one folder, in order. A header, then `n_path` bytes,
+ * `n_other` bytes and `n` bytes of data. Inodes are 0 where they mean nothing. */
 #ifndef TPRUN_TORTURE_RECORD_H
 #define TPRUN_TORTURE_RECORD_H
 

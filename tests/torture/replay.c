@@ -1,7 +1,7 @@
 /* Makes the state that a disk may have after a power cut, from a log of record.c.
  *
- *   replay LOG SEED OUT         at a random instant, with what was not synced kept at random; prints "cut N acknowledged M"
- *   replay LOG full:N OUT       after N records, with everything kept: what a killed program leaves
+ *   replay LOG SEED OUT         at a random instant, with what was not synced kept at random; prints "cut N
+ * acknowledged M" replay LOG full:N OUT       after N records, with everything kept: what a killed program leaves
  *
  * The model is strict: a write is durable after fsync of its file, in pieces of 512 bytes before; a name in a folder is
  * durable after fsync of that folder, whatever happened to the file. M is the number of records after which SQLite last
@@ -320,7 +320,8 @@ int main(int argc, char **argv)
         if (take(&d, records[i]))
             acknowledged = i + 1;
     static const double keep[] = { 0, 0, 1, 0.5, 0.5, 0.1, 0.9 }; /* nothing and half are the likeliest to hurt */
-    const double keep_writes = full ? 1 : keep[(size_t)(chance() * 7)], keep_names = full ? 1 : keep[(size_t)(chance() * 7)];
+    const double keep_writes = full ? 1 : keep[(size_t)(chance() * 7)],
+                 keep_names = full ? 1 : keep[(size_t)(chance() * 7)];
     for (size_t i = 0; i < d.n; i++)
         sync_object(d.objects[i], keep_writes, keep_names);
     if (!d.root)

@@ -1,4 +1,5 @@
-/* For libraries that are preloaded: which files lie under the folder that the test is about, and the functions behind ours. */
+/* For libraries that are preloaded: which files lie under the folder that the test is about, and the functions behind
+ * ours. */
 #ifndef TPRUN_TORTURE_UNDER_H
 #define TPRUN_TORTURE_UNDER_H
 
@@ -12,7 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The function of the C library that a preloaded one hides: REAL(int, open64, const char *, int, ...) declares real_open64. */
+/* The function of the C library that a preloaded one hides: REAL(int, open64, const char *, int, ...) declares
+ * real_open64. */
 #define REAL(type, name, ...)                                                                                          \
     static type (*real_##name)(__VA_ARGS__);                                                                           \
     if (!real_##name)                                                                                                  \

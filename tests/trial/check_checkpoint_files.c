@@ -3,20 +3,39 @@
 #include "fixture.h"
 
 #include <fcntl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <sys/socket.h>
 
 START_TEST(names)
 {
     static const char *const ours[] = { KEY ".0.safetensors", KEY ".1234567890123456789.safetensors",
                                         KEY ".12.7.safetensors", NULL };
-    static const char *const others[] = {
-        "", "thesis.tex", "../home/thesis.tex", "/etc/passwd", "..", ".", KEY, KEY ".safetensors", KEY "..safetensors",
-        KEY ".1.", KEY ".1.safetensors/", KEY ".1.safetensors.tmp", KEY ".1.safetensorsx", KEY ".-1.safetensors",
-        KEY ".1.2.3.safetensors", KEY ".1a.safetensors", KEY "0.1.safetensors", "0123456789ABCDEF.1.safetensors",
-        "0123456789abcde.1.safetensors", "../" KEY ".1.safetensors", "x/" KEY ".1.safetensors",
-        KEY ".12345678901234567890.safetensors", " " KEY ".1.safetensors", KEY ".1.safetensors\n", NULL };
+    static const char *const others[] = { "",
+                                          "thesis.tex",
+                                          "../home/thesis.tex",
+                                          "/etc/passwd",
+                                          "..",
+                                          ".",
+                                          KEY,
+                                          KEY ".safetensors",
+                                          KEY "..safetensors",
+                                          KEY ".1.",
+                                          KEY ".1.safetensors/",
+                                          KEY ".1.safetensors.tmp",
+                                          KEY ".1.safetensorsx",
+                                          KEY ".-1.safetensors",
+                                          KEY ".1.2.3.safetensors",
+                                          KEY ".1a.safetensors",
+                                          KEY "0.1.safetensors",
+                                          "0123456789ABCDEF.1.safetensors",
+                                          "0123456789abcde.1.safetensors",
+                                          "../" KEY ".1.safetensors",
+                                          "x/" KEY ".1.safetensors",
+                                          KEY ".12345678901234567890.safetensors",
+                                          " " KEY ".1.safetensors",
+                                          KEY ".1.safetensors\n",
+                                          NULL };
     static const char *const remainders[] = { KEY ".1.safetensors.77.0123456789abcdef.tmp",
                                               KEY ".1.5.safetensors.77.0123456789abcdef.tmp", NULL };
     static const char *const no_remainders[] = { KEY ".1.safetensors", KEY ".1.safetensors.77.tmp",

@@ -347,13 +347,18 @@ END_TEST
 /* Within a fifth of what the arena holds, where batches are larger than what is not counted. */
 START_TEST(memory_estimate_of_every_kind)
 {
-    static const char flat[] = "{dataset: {name: gaussian, features: 40, classes: 10, train_size: 400, eval_size: 10, test_size: 10}, train: {batch_size: "
-                               "200}, network: {layers: [dense: {units: 60, activation: tanh}, dense: {units: 50, activation: tanh}, dense: {units: 10}]}}";
-    static const char sent[] = "{dataset: {name: gaussian, features: 40, classes: 10, train_size: 400, eval_size: 10, test_size: 10}, train: {batch_size: "
-                               "200}, network: {layers: [dense: {units: 60, activation: sigmoid, transmit: bernoulli}, dense: {units: 50, activation: "
+    static const char flat[] = "{dataset: {name: gaussian, features: 40, classes: 10, train_size: 400, eval_size: 10, "
+                               "test_size: 10}, train: {batch_size: "
+                               "200}, network: {layers: [dense: {units: 60, activation: tanh}, dense: {units: 50, "
+                               "activation: tanh}, dense: {units: 10}]}}";
+    static const char sent[] = "{dataset: {name: gaussian, features: 40, classes: 10, train_size: 400, eval_size: 10, "
+                               "test_size: 10}, train: {batch_size: "
+                               "200}, network: {layers: [dense: {units: 60, activation: sigmoid, transmit: bernoulli}, "
+                               "dense: {units: 50, activation: "
                                "sigmoid, transmit: bernoulli}, dense: {units: 10}]}}";
-    static const char order[] = "{dataset: {name: temporal_order, length: 30, eval_size: 10, test_size: 10}, train: {batch_size: 50}, network: "
-                                "{layers: [rnn: {units: 20}, dense: {units: 4}]}}";
+    static const char order[] =
+        "{dataset: {name: temporal_order, length: 30, eval_size: 10, test_size: 10}, train: {batch_size: 50}, network: "
+        "{layers: [rnn: {units: 20}, dense: {units: 4}]}}";
 #define LEARNS ", target_stepsize: 0.1, feedback: {optimizer: {name: adam, stepsize: 0.001}}"
     static const struct {
         const char *data, *own;
@@ -385,8 +390,8 @@ START_TEST(memory_estimate_of_every_kind)
         must(trial_open(&f.trial, &f.config, &e), &e);
         fixture_steps(&f, 1);
         const double used = (double)f.trial->memory.used;
-        ck_assert_msg(size.memory_bytes > used && size.memory_bytes < 1.1 * used + 98304, "%s: estimate %g, used %g", cases[i].own,
-                      size.memory_bytes, used);
+        ck_assert_msg(size.memory_bytes > used && size.memory_bytes < 1.1 * used + 98304, "%s: estimate %g, used %g",
+                      cases[i].own, size.memory_bytes, used);
         fixture_close(&f);
     }
 }

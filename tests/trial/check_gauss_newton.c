@@ -202,8 +202,7 @@ START_TEST(condition_of_the_last_layer)
     struct records r =
         measured(&f, NARROW, "{train: {optimizer: {name: sgd, stepsize: 0}}, log: {metrics: [condition_jacobian]}}");
     double largest, smallest;
-    must(solve_condition(unit_param(&f.trial->chain.units[2], 0, f.trial->chain.weights), &largest, &smallest, &e),
-         &e);
+    must(solve_condition(unit_param(&f.trial->chain.units[2], 0, f.trial->chain.weights), &largest, &smallest, &e), &e);
     const double expected = pow(largest / smallest, 2);
     ck_assert_double_eq_tol(layer_value(&r, "condition_jacobian", 1), expected, expected * BOUND(1e-10, 1e-4));
     ck_assert_double_ge(layer_value(&r, "condition_jacobian", 0), 1);

@@ -1,5 +1,6 @@
-/* Identities that last for ever. A trial that was run by an older program must be found again by a newer one, so the keys below never
- * change: an option that is added later is nullable, or has a default that the canonical form leaves out (base/part.h). */
+/* Identities that last for ever. A trial that was run by an older program must be found again by a newer one, so the
+ * keys below never change: an option that is added later is nullable, or has a default that the canonical form leaves
+ * out (base/part.h). */
 #include "../check_main.h"
 #include "fixture.h"
 
@@ -120,7 +121,8 @@ START_TEST(the_short_form_is_canonical)
     for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
         char own[160], want[120];
         struct text t = { 0 };
-        snprintf(own, sizeof own, "{network: {layers: [dense: {units: 5, activation: %s}, dense: {units: 4}]}}", forms[i][0]);
+        snprintf(own, sizeof own, "{network: {layers: [dense: {units: 5, activation: %s}, dense: {units: 4}]}}",
+                 forms[i][0]);
         snprintf(want, sizeof want, "\"activation\":%s,", forms[i][1]);
         canonical(own, &t);
         ck_assert_msg(strstr(t.s, want) != NULL, "%s: no %s in %s", forms[i][0], want, t.s);
@@ -132,11 +134,16 @@ END_TEST
 /* One value in a list is that value. */
 START_TEST(lists_of_one)
 {
-    static const char *const forms[][2] = { { "steps: 3", "\"steps\":3}" }, { "steps: [3]", "\"steps\":3}" }, { "steps: [3], stepsize: [0.5]", "\"stepsize\":0.5," } };
+    static const char *const forms[][2] = { { "steps: 3", "\"steps\":3}" },
+                                            { "steps: [3]", "\"steps\":3}" },
+                                            { "steps: [3], stepsize: [0.5]", "\"stepsize\":0.5," } };
     for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
         char own[256];
         struct text t = { 0 };
-        snprintf(own, sizeof own, "{algorithm: {name: dtp, target_stepsize: 0.7, feedback: {optimizer: {name: sgd, stepsize: 0.1}, %s}}}", forms[i][0]);
+        snprintf(
+            own, sizeof own,
+            "{algorithm: {name: dtp, target_stepsize: 0.7, feedback: {optimizer: {name: sgd, stepsize: 0.1}, %s}}}",
+            forms[i][0]);
         canonical(own, &t);
         ck_assert_msg(strstr(t.s, forms[i][1]) != NULL, "%s: no %s in %s", forms[i][0], forms[i][1], t.s);
         text_free(&t);

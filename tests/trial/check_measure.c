@@ -50,7 +50,8 @@ START_TEST(evaluation_is_the_mean_over_all_samples)
 }
 END_TEST
 
-/* Minibatches of 3: those of 53 samples are 17 whole ones and one of 2. The mean of 37 is that of 12 and one of 1; of 54, of 18. */
+/* Minibatches of 3: those of 53 samples are 17 whole ones and one of 2. The mean of 37 is that of 12 and one of 1; of
+ * 54, of 18. */
 START_TEST(evaluation_as_the_mean_over_minibatches)
 {
     static const char *const data[] = { ORDER, ADDING, BLOBS, NULL };
@@ -329,7 +330,8 @@ END_TEST
 START_TEST(angles_to_bp_of_sequences)
 {
     static const char sequences[] = "{dataset: {name: markov, length: 6, eval_size: 37, test_size: 53},"
-                                    " network: {layers: [rnn: {units: 6, sequence: true}, dense: {units: 5, activation: tanh}, dense: {units: 8}]}}";
+                                    " network: {layers: [rnn: {units: 6, sequence: true}, dense: {units: 5, "
+                                    "activation: tanh}, dense: {units: 8}]}}";
     static const char *const own[] = { "{name: bp, head: 2}", "{name: tp, head: 2, target_stepsize: 0.5}", NULL };
     for (size_t i = 0; own[i]; i++) {
         struct fixture f;
@@ -337,7 +339,9 @@ START_TEST(angles_to_bp_of_sequences)
         struct trial_outcome outcome;
         struct err e = { 0 };
         char lines[256];
-        snprintf(lines, sizeof lines, "{train: {iterations: 2}, log: {every: 2, metrics: [angle_bp, angle_bp_bias]}, algorithm: %s}", own[i]);
+        snprintf(lines, sizeof lines,
+                 "{train: {iterations: 2}, log: {every: 2, metrics: [angle_bp, angle_bp_bias]}, algorithm: %s}",
+                 own[i]);
         fixture_open(&f, sequences, lines);
         must(run(&f, &r, &outcome, &e), &e);
         const double below = records_value(&r, "angle_bp.0", 2);
@@ -419,9 +423,10 @@ START_TEST(loss_above_initial_ends_a_trial)
     struct records r;
     struct trial_outcome outcome;
     struct err e = { 0 };
-    fixture_open(&f, ADDING,
-                 "{train: {iterations: 50, optimizer: {name: sgd, stepsize: 3}, stop: {loss_above_initial: 2, every: 1}}, log: "
-                 "{every: 1, metrics: [train_loss]}}");
+    fixture_open(
+        &f, ADDING,
+        "{train: {iterations: 50, optimizer: {name: sgd, stepsize: 3}, stop: {loss_above_initial: 2, every: 1}}, log: "
+        "{every: 1, metrics: [train_loss]}}");
     ck_assert_int_eq(run(&f, &r, &outcome, &e), ERR_DIVERGED);
     ck_assert_ptr_nonnull(strstr(err_first(&e), "train_loss"));
     err_clear(&e);
@@ -436,9 +441,10 @@ START_TEST(loss_above_initial_ends_a_trial)
     text_free(&r.text);
     fixture_close(&f);
     /* it is tested at its own steps alone, whatever is logged */
-    fixture_open(&f, ADDING,
-                 "{train: {iterations: 9, optimizer: {name: sgd, stepsize: 3}, stop: {loss_above_initial: 2, every: 10}}, log: "
-                 "{every: 1, metrics: [train_loss]}}");
+    fixture_open(
+        &f, ADDING,
+        "{train: {iterations: 9, optimizer: {name: sgd, stepsize: 3}, stop: {loss_above_initial: 2, every: 10}}, log: "
+        "{every: 1, metrics: [train_loss]}}");
     must(run(&f, &r, &outcome, &e), &e);
     text_free(&r.text);
     fixture_close(&f);
@@ -466,7 +472,8 @@ START_TEST(loss_above_initial_is_a_factor)
         struct trial_outcome outcome;
         struct err e = { 0 };
         snprintf(own, sizeof own,
-                 "{train: {iterations: 2, optimizer: {name: sgd, stepsize: 1e-7}, stop: {loss_above_initial: %s, every: 1}}}",
+                 "{train: {iterations: 2, optimizer: {name: sgd, stepsize: 1e-7}, stop: {loss_above_initial: %s, "
+                 "every: 1}}}",
                  cases[i].factor);
         fixture_open(&f, ADDING, own);
         ck_assert_int_eq(run(&f, &r, &outcome, &e), cases[i].code);
@@ -605,8 +612,11 @@ START_TEST(condition_numbers_by_power_iteration)
     struct fixture f;
     struct records r = records_new();
     struct err e = { 0 };
-    fixture_open(&f, BLOBS, "{network: {layers: [dense: {units: 5, activation: tanh}, dense: {units: 7, activation: tanh}, dense: {units: 4}]}, algorithm: "
-                            "{name: tp, head: 0, target_stepsize: 0.5, mapping: {regularization: 0.03}}, log: {metrics: [condition_number]}}");
+    fixture_open(&f, BLOBS,
+                 "{network: {layers: [dense: {units: 5, activation: tanh}, dense: {units: 7, activation: tanh}, dense: "
+                 "{units: 4}]}, algorithm: "
+                 "{name: tp, head: 0, target_stepsize: 0.5, mapping: {regularization: 0.03}}, log: {metrics: "
+                 "[condition_number]}}");
     fixture_steps(&f, 3);
     must(measure_all(f.trial, &r.sink, &e), &e);
     for (size_t i = 1; i < 3; i++) { /* 7 x 5 and 4 x 7 */
@@ -625,7 +635,8 @@ START_TEST(condition_numbers_by_power_iteration)
         const double smallest = largest - largest_eigenvalue(n, rest);
         snprintf(name, sizeof name, "condition_number.%zu", i);
         const double got = records_value(&r, name, 3);
-        ck_assert_msg(fabs(got * smallest / largest - 1) < BOUND(1e-8, 1e-3), "layer %zu: %.12g instead of %.12g", i, got, largest / smallest);
+        ck_assert_msg(fabs(got * smallest / largest - 1) < BOUND(1e-8, 1e-3), "layer %zu: %.12g instead of %.12g", i,
+                      got, largest / smallest);
         ck_assert((w.rows < n) == (fabs(smallest - 0.03) < 1e-6));
     }
     ck_assert_ptr_null(strstr(r.text.s, "condition_number.0 ")); /* is not inverted */

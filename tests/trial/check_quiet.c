@@ -107,13 +107,19 @@ static void for_each_algorithm(void (*test)(const char *data, const char *own))
     }
     test(BLOBS, "{algorithm: {name: tp, target_stepsize: 0.5, update: {order: sequential}}}");
     test(BLOBS, "{algorithm: {name: tp, target_stepsize: 0.5, update: {order: sequential_kept}}}");
-    test(BLOBS, "{network: {layers: [dense: {units: 5, activation: sigmoid, transmit: bernoulli}, dense: {units: 6, activation: "
-         "sigmoid, transmit: bernoulli}, dense: {units: 4}], input_noise: {std: 0.3}}, algorithm: {name: dtp, target_stepsize: "
-         "0.5, mapping: {activation: tanh}, feedback_loss: {noise: 0.5, noise_decay: 2}, feedback: {optimizer: {name: sgd, stepsize: "
-         "0.01}}}}");
-    test(BLOBS, "{network: {layers: [dense: {units: 5, activation: tanh, transmit: sign}, dense: {units: 6, activation: tanh}, "
-         "dense: {units: 4}]}, algorithm: {name: dtp, target_stepsize: 8, mapping: {transmit: sign}, feedback: {optimizer: "
-         "{name: sgd, stepsize: 0.01}}}}");
+    test(BLOBS, "{network: {layers: [dense: {units: 5, activation: sigmoid, transmit: bernoulli}, dense: {units: 6, "
+                "activation: "
+                "sigmoid, transmit: bernoulli}, dense: {units: 4}], input_noise: {std: 0.3}}, algorithm: {name: dtp, "
+                "target_stepsize: "
+                "0.5, mapping: {activation: tanh}, feedback_loss: {noise: 0.5, noise_decay: 2}, feedback: {optimizer: "
+                "{name: sgd, stepsize: "
+                "0.01}}}}");
+    test(
+        BLOBS,
+        "{network: {layers: [dense: {units: 5, activation: tanh, transmit: sign}, dense: {units: 6, activation: tanh}, "
+        "dense: {units: 4}]}, algorithm: {name: dtp, target_stepsize: 8, mapping: {transmit: sign}, feedback: "
+        "{optimizer: "
+        "{name: sgd, stepsize: 0.01}}}}");
     test(BLOBS, "{algorithm: gnt}");
     test(BLOBS, "{algorithm: {name: gnt, mapping: {damping: 0.1}}}");
     test("{dataset: {name: student_teacher, features: 3, outputs: 3, units: 5, train_size: 20}, loss: squared_error,"
@@ -152,7 +158,8 @@ START_TEST(a_step_allocates_nothing)
 END_TEST
 
 /* The same for minibatches that train the feedback weights alone. */
-static int quiet_layer_metric(struct sink *s, const char *name, int64_t step, int64_t layer, double value, struct err *e)
+static int quiet_layer_metric(struct sink *s, const char *name, int64_t step, int64_t layer, double value,
+                              struct err *e)
 {
     (void)s, (void)name, (void)step, (void)layer, (void)value, (void)e;
     return 0;
@@ -167,7 +174,8 @@ START_TEST(a_feedback_only_minibatch_allocates_nothing)
         struct fixture f;
         struct err e = { 0 };
         snprintf(own, sizeof own,
-                 "{algorithm: {name: dtp, target_stepsize: 0.5, feedback_loss: {name: %s, noise: 0.1}, feedback: {optimizer: {name: adam, "
+                 "{algorithm: {name: dtp, target_stepsize: 0.5, feedback_loss: {name: %s, noise: 0.1}, feedback: "
+                 "{optimizer: {name: adam, "
                  "stepsize: 0.01}, steps: 0, extra_epochs: 1}}, log: {metrics: [feedback_epoch_loss]}}",
                  losses[i]);
         fixture_open(&f, BLOBS, own);

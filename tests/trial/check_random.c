@@ -169,7 +169,8 @@ START_TEST(noise_of_the_feedback_loss_decays)
     fixture_open(&f, BLOBS, DISCRETE("sign"));
     for (int step = 0; step < 22; step++) {
         fixture_steps(&f, 1);
-        ck_assert_double_eq(fbloss_noise(&f.trial->credit, &f.trial->credit.feedback[0]), 0.5 / (1 + (1 + step / 7) / 3.0));
+        ck_assert_double_eq(fbloss_noise(&f.trial->credit, &f.trial->credit.feedback[0]),
+                            0.5 / (1 + (1 + step / 7) / 3.0));
     }
     fixture_close(&f);
 }

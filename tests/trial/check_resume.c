@@ -96,20 +96,28 @@ START_TEST(restored_trials_go_on_bit_for_bit)
             }
     interrupted(ORDER, "{train: {optimizer: {name: sgd, stepsize: 0.02, momentum: 0.9, nesterov: true}}}", folder);
     interrupted(BLOBS,
-                "{network: {layers: [unit: [dense: {units: 5, activation: gelu}, dense: {units: 6, activation: elu}], unit: [dense: {units: 5}, dense: "
-                "{units: 4, activation: {name: leaky_relu, slope: 0.5}}], dense: {units: 4}]}, algorithm: {name: dtp, target_stepsize: 0.5, feedback_loss: "
+                "{network: {layers: [unit: [dense: {units: 5, activation: gelu}, dense: {units: 6, activation: elu}], "
+                "unit: [dense: {units: 5}, dense: "
+                "{units: 4, activation: {name: leaky_relu, slope: 0.5}}], dense: {units: 4}]}, algorithm: {name: dtp, "
+                "target_stepsize: 0.5, feedback_loss: "
                 "{noise: [0.1]}, feedback: {optimizer: {name: adam, stepsize: 0.01}, stepsize: [0.02], steps: [3]}}}",
                 folder);
     interrupted(BLOBS,
-                "{network: {layers: [{dense: {units: 5, activation: elu}, repeat: 3}, dense: {units: 4}]}, algorithm: {name: dtp, target_stepsize: 0.5, "
-                "feedback_loss: {noise: [0.1, 0.3]}, feedback: {optimizer: {name: adam, stepsize: 0.01}, stepsize: [0.02, 0.01], steps: [3, 1]}}}",
+                "{network: {layers: [{dense: {units: 5, activation: elu}, repeat: 3}, dense: {units: 4}]}, algorithm: "
+                "{name: dtp, target_stepsize: 0.5, "
+                "feedback_loss: {noise: [0.1, 0.3]}, feedback: {optimizer: {name: adam, stepsize: 0.01}, stepsize: "
+                "[0.02, 0.01], steps: [3, 1]}}}",
                 folder);
     interrupted(BLOBS, "{train: {optimizer: {name: rmsprop, stepsize: 0.001, centered: true, momentum: 0.5}}}", folder);
     interrupted(BLOBS,
-         "{network: {layers: [dense: {units: 5, activation: sigmoid, transmit: bernoulli}, dense: {units: 6, activation: "
-         "sigmoid, transmit: bernoulli}, dense: {units: 4}], input_noise: {std: 0.3}}, algorithm: {name: dtp, target_stepsize: "
-         "0.5, mapping: {activation: tanh}, feedback_loss: {noise: 0.5, noise_decay: 2}, feedback: {optimizer: {name: sgd, stepsize: "
-         "0.01}}}}", folder);
+                "{network: {layers: [dense: {units: 5, activation: sigmoid, transmit: bernoulli}, dense: {units: 6, "
+                "activation: "
+                "sigmoid, transmit: bernoulli}, dense: {units: 4}], input_noise: {std: 0.3}}, algorithm: {name: dtp, "
+                "target_stepsize: "
+                "0.5, mapping: {activation: tanh}, feedback_loss: {noise: 0.5, noise_decay: 2}, feedback: {optimizer: "
+                "{name: sgd, stepsize: "
+                "0.01}}}}",
+                folder);
     scratch_remove(folder);
 }
 END_TEST
@@ -366,7 +374,8 @@ static void copy_with(struct damage *d, const char *extra)
     must(safetensors_parse(&f, d->file.bytes, d->file.n, "whole", &e), &e);
     ck_assert_uint_eq(f.n_metadata, sizeof metadata / sizeof *metadata);
     for (size_t i = 0; i < f.n_tensors; i++)
-        safetensors_add(&w, f.tensors[i].name, f.tensors[i].dtype, f.tensors[i].rank, f.tensors[i].shape, f.tensors[i].data);
+        safetensors_add(&w, f.tensors[i].name, f.tensors[i].dtype, f.tensors[i].rank, f.tensors[i].shape,
+                        f.tensors[i].data);
     for (size_t i = 0; i < f.n_metadata; i++)
         safetensors_add_metadata(&w, metadata[i], safetensors_metadata(&f, metadata[i]));
     if (extra)

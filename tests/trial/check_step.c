@@ -170,16 +170,19 @@ START_TEST(schedules)
 }
 END_TEST
 
-#define UNITS(steps, stepsize, noise)                                                                                                      \
-    "{algorithm: {name: dtp, target_stepsize: 0.7, feedback_loss: {name: reconstruction, noise: " noise "}, feedback: "                     \
-    "{optimizer: {name: adam, stepsize: 0.1}, stepsize: " stepsize ", steps: " steps "}}, network: {layers: [dense: {units: 5, activation: " \
+#define UNITS(steps, stepsize, noise)                                                                                  \
+    "{algorithm: {name: dtp, target_stepsize: 0.7, feedback_loss: {name: reconstruction, noise: " noise                \
+    "}, feedback: "                                                                                                    \
+    "{optimizer: {name: adam, stepsize: 0.1}, stepsize: " stepsize ", steps: " steps                                   \
+    "}}, network: {layers: [dense: {units: 5, activation: "                                                            \
     "tanh}, dense: {units: 6, activation: elu}, dense: {units: 5, activation: tanh}, dense: {units: 4}]}}"
 
 /* The feedback weights of unit i after three minibatches. */
 static void weights_after(const char *own, size_t i, real *out, size_t n)
 {
     struct fixture f;
-    fixture_open(&f, "{dataset: {name: gaussian, features: 3, classes: 4, train_size: 20, eval_size: 7, test_size: 3}}", own);
+    fixture_open(&f, "{dataset: {name: gaussian, features: 3, classes: 4, train_size: 20, eval_size: 7, test_size: 3}}",
+                 own);
     fixture_steps(&f, 3);
     const struct unit *u = &f.trial->credit.feedback[i].unit;
     ck_assert_uint_eq(f.trial->credit.n_feedback, 2);
@@ -188,12 +191,14 @@ static void weights_after(const char *own, size_t i, real *out, size_t n)
     fixture_close(&f);
 }
 
-/* A list with one value for all is that value, and each unit goes its own way: its steps, its stepsize and its noise. */
+/* A list with one value for all is that value, and each unit goes its own way: its steps, its stepsize and its noise.
+ */
 START_TEST(a_schedule_for_each_unit)
 {
     static const char *const same[][2] = { { UNITS("2", "null", "0.3"), UNITS("[2, 2]", "[0.1, 0.1]", "[0.3, 0.3]") },
                                            { UNITS("2", "0.02", "0.3"), UNITS("[2, 2]", "[0.02, 0.02]", "0.3") } };
-    static const char *const own[] = { UNITS("[2, 1]", "[0.02, 0.05]", "[0.3, 0.1]"), UNITS("2", "0.02", "0.3"), UNITS("1", "0.05", "0.1") };
+    static const char *const own[] = { UNITS("[2, 1]", "[0.02, 0.05]", "[0.3, 0.1]"), UNITS("2", "0.02", "0.3"),
+                                       UNITS("1", "0.05", "0.1") };
     enum { N = 25 };
     real a[N], b[N];
     for (size_t k = 0; k < 2; k++)
@@ -208,15 +213,21 @@ START_TEST(a_schedule_for_each_unit)
     /* the first minibatch's forward weights are the same for all, so a unit's schedule shows there alone */
     for (size_t i = 0; i < 2; i++) {
         struct fixture f, g;
-        fixture_open(&f, "{dataset: {name: gaussian, features: 3, classes: 4, train_size: 20, eval_size: 7, test_size: 3}}", own[0]);
-        fixture_open(&g, "{dataset: {name: gaussian, features: 3, classes: 4, train_size: 20, eval_size: 7, test_size: 3}}", own[1 + i]);
+        fixture_open(&f,
+                     "{dataset: {name: gaussian, features: 3, classes: 4, train_size: 20, eval_size: 7, test_size: 3}}",
+                     own[0]);
+        fixture_open(&g,
+                     "{dataset: {name: gaussian, features: 3, classes: 4, train_size: 20, eval_size: 7, test_size: 3}}",
+                     own[1 + i]);
         fixture_steps(&f, 1);
         fixture_steps(&g, 1);
         const struct param *p = &f.trial->credit.feedback[i].unit.params[0];
         if (i == 0) /* noise is a function of the most steps of any unit: two in both */
-            ck_assert_mem_eq(f.trial->credit.feedback_weights + p->offset, g.trial->credit.feedback_weights + p->offset, p->rows * p->cols * sizeof(real));
+            ck_assert_mem_eq(f.trial->credit.feedback_weights + p->offset, g.trial->credit.feedback_weights + p->offset,
+                             p->rows * p->cols * sizeof(real));
         else
-            ck_assert(memcmp(f.trial->credit.feedback_weights + p->offset, g.trial->credit.feedback_weights + p->offset, N * sizeof(real)) == 0);
+            ck_assert(memcmp(f.trial->credit.feedback_weights + p->offset, g.trial->credit.feedback_weights + p->offset,
+                             N * sizeof(real)) == 0);
         fixture_close(&f);
         fixture_close(&g);
     }

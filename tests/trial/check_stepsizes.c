@@ -67,7 +67,8 @@ START_TEST(single_parameters_may_be_frozen)
     for (size_t i = 0; i < 3; i++)
         for (size_t j = 0; j < 2; j++) {
             const struct unit *l = &frozen.trial->chain.units[i];
-            const struct mat a = unit_param(l, j, frozen.trial->chain.weights), b = unit_param(l, j, start.trial->chain.weights);
+            const struct mat a = unit_param(l, j, frozen.trial->chain.weights),
+                             b = unit_param(l, j, start.trial->chain.weights);
             const bool same = memcmp(a.p, b.p, mat_n(a) * sizeof *a.p) == 0;
             ck_assert_msg(same == (i == 0 && j == 1 ? true : i == 1 && j == 0), "layer %zu, %s", i, l->params[j].name);
         }

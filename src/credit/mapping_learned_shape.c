@@ -1,0 +1,182 @@
+/* Options of learned and fixed feedback, and the feedback units that they ask for. */
+#include "credit/mapping_learned.h"
+
+#include "credit/fbloss.h"
+#include "net/init.h"
+#include "net/mirror.h"
+
+static const char *const transmit_names[] = { "identity", "sign", "step", NULL };
+
+/* Instead of an activation: that of the layer whose target it yields. */
+static const struct part same = { .name = "same", .help = "the activation of the layer whose target it yields" };
+#define PART_OF(name) &name.part,
+static const struct part *const activation_parts[] = { &same, ACTIVATIONS(PART_OF) };
+static const struct registry activation_registry = { "feedback activation", activation_parts,
+                                                     sizeof activation_parts / sizeof *activation_parts };
+
+/* clang-format off */
+#define LEARNED_TABLE(name, activation_default, bias_default, ...)                                                     \
+    const struct option name[] = {                                                                              \
+        { "activation", OPT_PART, offsetof(struct learned_options, activation), activation_default,                    \
+          .flags = OPTION_PLAIN, .registry = &activation_registry,                                                                                   \
+          .help = "of the feedback layers; same: that of the layer whose target it yields" },                          \
+        { "bias", OPT_BOOL, offsetof(struct learned_options, common.bias), bias_default,                               \
+          .help = "whether feedback layers have a bias; one that yields the target of a layer without a bias has none" }, \
+        { "transmit", OPT_ENUM, offsetof(struct learned_options, transmit), "identity", .names = transmit_names,       \
+          .help = "what feedback layers get of their argument: itself, +1 or -1 by its sign, or 1 where it is above 0, else 0" }, \
+        { "weights_init", OPT_PART, offsetof(struct learned_options, common.weights_init), NULL,                       \
+          .flags = OPTION_NULLABLE, .registry = &init_registry,                                                        \
+          .help = "initialisation of the feedback weights instead of network.init.weights" },                          \
+        { "biases_init", OPT_PART, offsetof(struct learned_options, common.biases_init), NULL,                         \
+          .flags = OPTION_NULLABLE, .registry = &init_registry,                                                        \
+          .help = "initialisation of the feedback biases instead of network.init.biases" },                            \
+        { "hidden_units", OPT_INT, offsetof(struct learned_options, hidden_units), "0", 0, 1e7,                        \
+          .help = "units of a fixed random layer between the network's output and the feedback layers of all but the last hidden layer " \
+                  "(route direct); 0 = none" },                                                                        \
+        { "hidden_activation", OPT_PART, offsetof(struct learned_options, hidden_activation), "tanh", .flags = OPTION_PLAIN, \
+          .registry = &act_registry,                                                                                   \
+          .help = "activation of the fixed random layer" },                                                            \
+        { "hidden_init", OPT_PART, offsetof(struct learned_options, hidden_init), "fan_in_uniform", .registry = &init_registry, \
+          .help = "initialisation of its weights and biases" },                                                        \
+        { "append_state", OPT_BOOL, offsetof(struct learned_options, append_state), "false",                           \
+          .help = "feedback layers behind the fixed random layer read the state of the layer they are for beside it" }, \
+        __VA_ARGS__ { 0 }                                                                                              \
+    }
+/* clang-format on */
+#define SOURCE_SLOPE                                                                                                   \
+    { "source_slope", OPT_BOOL, offsetof(struct learned_options, source_slope), "false",                               \
+      .help = "multiply by the derivative of the source's activation first, as back-propagation does: feedback "       \
+              "alignment" },
+LEARNED_TABLE(learned_table, "same", "true", );
+LEARNED_TABLE(fixed_table, "linear", "false", SOURCE_SLOPE);
+
+/* A feedback unit from `from` to its target: the mirror of what it leads back through, on route direct a plain one. */
+static int shape_one(struct credit *c, struct feedback *f, struct shape from, struct arena *a, struct err *e)
+{
+    const struct learned_options *o = options_of(c);
+    const struct unit *target = &c->chain->units[f->target], *through = through_of(c, f);
+    const struct mirror m = { o->common, o->activation.part != &same ? o->activation : (struct chosen){ NULL },
+                              target };
+    f->unit = (struct unit){ .index = f->target, .where = target->where };
+    if (c->choice.route == ROUTE_CHAIN)
+        TRY(through->def->mirror(through, &f->unit, &m, a, e));
+    else
+        TRY(mirror_affine(&f->unit, from, target->out.n, &m, a, e));
+    c->n_feedback_weights += unit_place(&f->unit, &c->n_feedback_vector);
+    return 0;
+}
+
+static int shape_hidden(struct credit *c, struct shape source, struct arena *a, struct err *e)
+{
+    const struct learned_options *o = options_of(c);
+    struct learned *state = c->mapping_state;
+    if (o->append_state && !o->hidden_units)
+        return err_about(e, "algorithm.mapping.append_state", "needs hidden_units");
+    if (!o->hidden_units)
+        return 0;
+    bool read = c->choice.route != ROUTE_DIRECT;
+    for (size_t i = 0; i < c->n_feedback; i++)
+        read |= state->reading[i].hidden != NULL;
+    if (!read) /* the last hidden layer's feedback reads the output itself */
+        return 0;
+    if (c->choice.route != ROUTE_DIRECT)
+        return err_about(e, "algorithm.mapping.hidden_units",
+                         "a hidden feedback layer reads the last target: it needs route 'direct'");
+    const struct mirror m = { .common = { .bias = true, .weights_init = o->hidden_init, .biases_init = o->hidden_init },
+                              .activation = o->hidden_activation };
+    state->hidden.unit.label = "hidden";
+    TRY(mirror_affine(&state->hidden.unit, source, (size_t)o->hidden_units, &m, a, e));
+    c->n_feedback_weights += unit_place(&state->hidden.unit, &c->n_feedback_vector);
+    c->untrained = &state->hidden.unit;
+    return 0;
+}
+
+/* Signs have no derivative and no hidden layer, and between the layers of a longer way up and down they are not sent.
+ */
+static int check_transmit(const struct credit *c, const struct learned_options *o, struct err *e)
+{
+    const struct fbloss_def *loss = fbloss_of(c);
+    const char *name = transmit_names[o->transmit];
+    if (o->transmit != READ_VALUES && (c->choice.propagate.part->needs & GIVES_JVP))
+        return err_about(e, "algorithm.mapping.transmit",
+                         "'%s' has derivative 0, so the propagate rule '%s' would carry nothing; use "
+                         "'difference' or 'plain'",
+                         name, c->choice.propagate.part->name);
+    if (o->transmit != READ_VALUES && o->hidden_units)
+        return err_about(e, "algorithm.mapping.transmit",
+                         "'%s' does not go with hidden_units: most feedback layers read the hidden layer there", name);
+    if (o->transmit != READ_VALUES && loss->grads_of_all)
+        return err_about(
+            e, "algorithm.mapping.transmit",
+            "'%s' does not go with feedback_loss '%s', whose gradient passes what feedback layers read; use "
+            "'reconstruction'",
+            name, loss->part.name);
+    for (size_t i = 0; i + 1 < c->n; i++)
+        if (c->chain->units[c->chain->unit_of[i]].transmit.part && loss->grads &&
+            (loss->grads_of_all || c->choice.route == ROUTE_DIRECT))
+            return err_at(e, c->chain->units[c->chain->unit_of[i]].where,
+                          "algorithm.feedback_loss: '%s'%s goes through several layers, which must send their states: "
+                          "network.layers.%zu.transmit",
+                          loss->part.name, c->choice.route == ROUTE_DIRECT ? " on route 'direct'" : "",
+                          c->chain->unit_of[i]);
+    return 0;
+}
+
+/* The mapping's products that the rules ask for, of every feedback unit. */
+static int check_abilities(const struct credit *c, struct err *e)
+{
+    const unsigned asked = c->choice.propagate.part->needs;
+    const unsigned needs = (asked & GIVES_JVP ? CAN_JVP : 0) | (asked & GIVES_APPLY ? CAN_DIFFERENCE : 0) |
+                           (fbloss_of(c)->grads_of_all ? CAN_LEARN_DIFFERENCE : 0);
+    for (size_t i = 0; i < c->n_feedback; i++)
+        TRY(unit_check(&c->feedback[i].unit, needs, "algorithm.mapping: the feedback", e));
+    return 0;
+}
+
+int learned_shape(struct credit *c, struct arena *a, struct err *e)
+{
+    const struct chain *chain = c->chain;
+    const struct learned_options *o = options_of(c);
+    struct learned *state = c->mapping_state;
+    TRY(check_transmit(c, o, e));
+    c->feedback = arena_alloc(a, chain->n_units, sizeof *c->feedback);
+    state->reading = arena_alloc(a, chain->n_units, sizeof *state->reading);
+    if (!c->feedback || !state->reading)
+        return err_set(e, ERR_MEMORY, "not enough memory for feedback layers");
+    const size_t last = chain->unit_of[c->n - 1];
+    for (size_t i = 0; i <= last; i++) {
+        const bool recurrent = unit_is_recurrent(&chain->units[i]);
+        if (i == last && !recurrent)
+            break;
+        if (recurrent && i < last && c->choice.route == ROUTE_CHAIN)
+            return err_at(e, chain->units[i].where,
+                          "algorithm.head: %zu leaves layers above the recurrent one under the head; a learned mapping "
+                          "along the chain needs "
+                          "head: %zu",
+                          c->choice.head, chain->n_units - 1 - i);
+        struct feedback *f = &c->feedback[c->n_feedback++];
+        f->target = i;
+        f->through = recurrent ? i : i + 1;
+        const struct unit *through = through_of(c, f);
+        if (c->choice.route == ROUTE_CHAIN && !(unit_abilities(through) & CAN_MIRROR))
+            return err_at(
+                e, through->where,
+                "algorithm.mapping: '%s' needs a feedback layer for network.layers.%zu, but '%s' has no mirror",
+                c->choice.mapping.part->name, through->index, through->def->part.name);
+        struct reading *r = reading(c, f);
+        struct shape from = chain->units[last].out;
+        r->source_slope = o->source_slope;
+        if (o->source_slope)
+            TRY(unit_check(&chain->units[chain->unit_of[credit_source(c, chain->first_link[i])]], CAN_SLOPE,
+                           "algorithm.mapping.source_slope", e));
+        if (o->hidden_units > 0 && i + 1 < last) {
+            r->hidden = &state->hidden;
+            f->by = &state->hidden.unit;
+            r->n_appended = o->append_state ? chain->units[i].out.n : 0;
+            from = shape_flat((size_t)o->hidden_units + r->n_appended);
+        }
+        TRY(shape_one(c, f, from, a, e));
+    }
+    TRY(check_abilities(c, e));
+    return shape_hidden(c, chain->units[last].out, a, e);
+}
