@@ -541,11 +541,15 @@ class Report(unittest.TestCase):
         self.assertIn("without partner: 6 trials of A, 6 of B", cells)
 
     def test_superseded_trials_have_no_pair(self):
-        spec = os.path.join(EXPERIMENTS, "temporal_order.yaml")
+        with open(os.path.join(EXPERIMENTS, "temporal_order.yaml"), encoding="utf-8") as f:
+            text = f.read()
+        spec = os.path.join(self.folder, "edited.yaml")
         for rows in (4, 5):  # edited in between: the same names, other trials
+            with open(spec, "w", encoding="utf-8") as f:
+                f.write(text.replace("batch_size: 20", f"batch_size: {rows}"))
             self.tprun("run", "-q", spec, "experiment=edited", "--profile", "smoke", "--variant", "bp", "--variant", "tp", "seeds=2",
-                       "train.iterations=3", "log.every=1", f"train.batch_size={rows}")
-        self.assertEqual(self.sql("SELECT count(*), sum(current) FROM trials WHERE study = 'edited' AND variant IN ('tp', 'bp')"), [(8, 4)])
+                       "train.iterations=3", "log.every=1")
+        self.assertEqual(self.sql("SELECT count(*), sum(current) FROM all_trials WHERE study = 'edited' AND variant IN ('tp', 'bp')"), [(8, 4)])
         a, b = ([r[0] for r in self.sql("SELECT last_train_loss FROM trials WHERE study = 'edited' AND variant = ? AND current ORDER BY seed", v)]
                 for v in ("tp", "bp"))
         mean = statistics.mean(x - y for x, y in zip(a, b))

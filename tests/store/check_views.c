@@ -95,7 +95,7 @@ START_TEST(superseded_trials_are_not_compared)
         trial_with(&f, 40 + seed, "tp", "", seed, (const double[]){ 52 + seed }, 1);
     }
     OK(store_refresh(f.s, f.study, &e));
-    check_text(f.path, "SELECT count(*) || ' ' || sum(current) FROM trials", "12 6");
+    check_text(f.path, "SELECT count(*) || ' ' || sum(current) FROM all_trials", "12 6");
     check_text(f.path,
                "SELECT group_concat(variant_a || variant_b || n || ' ' || difference || ' ' || sd) FROM comparison",
                "bptp3 3.0 1.0");
