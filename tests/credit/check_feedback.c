@@ -36,8 +36,8 @@ START_TEST(stacked_is_one_by_one)
     static const char *const forms[] = {
         "{head: 1, feedback_loss: {name: %s, noise: 0.3, reduction: unit_mean}}",
         "{head: 0, route: direct, feedback_loss: {name: %s, noise: 0.3, weight_decay: 0.01}}",
-        "{head: 0, route: direct, mapping: {hidden_units: 7, append_state: true}, feedback_loss: {name: %s, noise: "
-        "0.3}}"
+        ("{head: 0, route: direct, mapping: {hidden_units: 7, append_state: true},"
+         " feedback_loss: {name: %s, noise: 0.3}}")
     };
     size_t tried = 0;
     for (size_t net = 0; chains[net]; net++)

@@ -440,8 +440,8 @@ START_TEST(filters_reach_the_rows)
     sqlite3 *db = plain_open(f.path);
     static const char *const queries[] = {
         "EXPLAIN QUERY PLAN SELECT step, value FROM metrics WHERE trial_id = 5 AND metric = 'm'",
-        "EXPLAIN QUERY PLAN SELECT step, mean FROM curves WHERE study = 's' AND variant = 'v' AND cell = '' AND metric "
-        "= 'm'",
+        ("EXPLAIN QUERY PLAN SELECT step, mean FROM curves"
+         " WHERE study = 's' AND variant = 'v' AND cell = '' AND metric = 'm'"),
         "EXPLAIN QUERY PLAN SELECT value FROM selected WHERE study = 's' AND metric = 'm'",
         "EXPLAIN QUERY PLAN SELECT mean FROM selected_finals WHERE study = 's' AND variant = 'v' AND metric = 'm'",
     };
