@@ -155,7 +155,7 @@ class State:
     """What a database holds: rows that may not get lost, trials by state, and what is wrong with it."""
 
     def __init__(self, db, own_copy=False):
-        self.rows, self.states, self.budgets, self.checkpoints, self.wrong = set(), {}, {}, [], []
+        self.rows, self.states, self.budgets, self.finished, self.checkpoints, self.wrong = set(), {}, {}, {}, [], []
         if not os.path.exists(db):
             return
         mode = "rw" if own_copy or os.path.exists(db + "-journal") else "ro"  # a journal must be rolled back to read
@@ -170,6 +170,7 @@ class State:
                 "SELECT study, variant, cell, seed, metric, step, value, nonfinite FROM metrics"))
             self.states = dict(connection.execute("SELECT key, state FROM trials"))
             self.budgets = dict(connection.execute("SELECT key, budget FROM trials"))
+            self.finished = dict(connection.execute("SELECT key, finished_budget FROM trial"))
             self.checkpoints = [(os.path.basename(path), sha) for path, sha in
                                 connection.execute("SELECT path, sha256 FROM checkpoint")]
         except sqlite3.Error as error:
@@ -198,7 +199,8 @@ class State:
         lost = self.rows - later.rows
         if lost:
             wrong.append(f"{len(lost)} rows are lost, such as {min(lost)}")
-        undone = {key for key in self.done() - later.done() if self.budgets[key] == later.budgets.get(key)}
+        # A trial that was done goes on when its budget is raised: the new budget may be there before its new attempt.
+        undone = {key for key in self.done() - later.done() if self.finished[key] >= later.budgets.get(key, 0)}
         if undone:
             wrong.append(f"trials that were done are not: {sorted(undone)}")
         return wrong
