@@ -229,6 +229,10 @@ static inline const struct update_def *update_of(const struct credit *c)
 {
     return (const struct update_def *)c->choice.update.part;
 }
+static inline const struct update_options *update_options_of(struct chosen update)
+{
+    return update.opts; /* first in those of every rule */
+}
 static inline const struct target_def *target_of(const struct credit *c)
 {
     return (const struct target_def *)c->choice.target.part;

@@ -22,13 +22,34 @@ static bool resends(const struct credit *c, const struct feedback *f)
     return o->corrupts != CORRUPTS_SENT && transmit_draws_of(transmit_of(c, f), true) != DRAWS_NONE;
 }
 
+static bool all_positive(struct reals values)
+{
+    for (size_t i = 0; i < values.n; i++)
+        if (!(values.items[i] > 0))
+            return false;
+    return true;
+}
+
+int fbloss_fits_options(const struct credit *c, struct err *e)
+{
+    const struct fbloss_options *o = c->choice.feedback_loss.opts;
+    if (o->noise_scaling == NOISE_SCALING_INVERSE_VARIANCE && !all_positive(o->noise) && !(o->noise_floor > 0))
+        return err_about(e, "algorithm.feedback_loss.noise",
+                         "'%s' divides by the noise's variance (noise_scaling); give noise above 0",
+                         c->choice.feedback_loss.part->name);
+    if (o->noise.n != 1 && o->noise.n != c->n_feedback)
+        return err_about(e, "algorithm.feedback_loss.noise",
+                         "%zu numbers; give one, or one for each of the %zu feedback units", o->noise.n, c->n_feedback);
+    return 0;
+}
+
 int fbloss_fits(const struct credit *c, struct err *e)
 {
     if (c->choice.route == ROUTE_DIRECT && chain_is_recurrent(c->chain))
         return err_about(e, "algorithm.route",
                          "feedback_loss '%s' on route 'direct' is defined for feed-forward networks",
                          c->choice.feedback_loss.part->name);
-    return 0;
+    return fbloss_fits_options(c, e);
 }
 
 /* Random numbers of one feedback unit, for a stack of as many rows as its reference has. */

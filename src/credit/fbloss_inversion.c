@@ -6,7 +6,7 @@ static int fits(const struct credit *c, struct err *e)
 {
     if (c->choice.route == ROUTE_DIRECT)
         return err_about(e, "algorithm.route", "feedback_loss 'inversion' needs route 'chain'");
-    return 0;
+    return fbloss_fits_options(c, e);
 }
 
 static int grads(struct credit *c, struct pass *p, struct feedback *f, struct err *e)

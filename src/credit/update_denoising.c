@@ -34,6 +34,7 @@ static bool corrupts_input(const struct credit *c)
 static int fits(const struct credit *c, struct err *e)
 {
     const struct unit *first = &c->chain->units[0];
+    TRY(update_fits(c, e));
     if (!unit_is_recurrent(first) || std_of(c) == 0)
         return 0;
     return err_at(e, first->where,

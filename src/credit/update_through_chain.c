@@ -45,6 +45,7 @@ const struct update_def update_through_chain = {
               .options = update_options_table,
               .opts_size = sizeof(struct update_options),
               .state_size = sizeof(struct through) },
+    .fits = update_fits,
     .open = open,
     .goes_through = true,
     .grads = grads,

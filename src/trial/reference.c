@@ -12,8 +12,7 @@ unsigned references_asked(const struct config *c)
 {
     unsigned asked = 0;
     for (size_t i = 0; i < c->log.metrics.n; i++) {
-        const struct measure_def *m =
-            (const struct measure_def *)registry_find(&measure_registry, c->log.metrics.items[i]);
+        const struct measure_def *m = measure_find(c->log.metrics.items[i]);
         asked |= m ? m->compares : 0;
     }
     return asked;
