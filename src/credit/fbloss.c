@@ -80,7 +80,7 @@ static int open_draws(struct credit *c, struct feedback *f, struct arena *a, str
 
 int fbloss_open(struct credit *c, struct arena *a, struct err *e)
 {
-    struct fbloss_state *s = c->fbloss_state;
+    struct fbloss_state *s = fbloss_state(c);
     const struct chain *chain = c->chain;
     const unsigned flags = fbloss_of(c)->at_targets ? AT_GRADIENTS : 0;
     s->of = arena_alloc(a, c->n_feedback, sizeof *s->of);
@@ -109,7 +109,7 @@ struct mat fbloss_send(const struct credit *c, const struct feedback *f, struct 
     if (!transmit.part)
         return value;
     const struct mat sent = mat_of(to, value.rows, value.cols);
-    ((const struct transmit_def *)transmit.part)->send(transmit.opts, true, value, fbloss_unit(c, f)->resend, sent);
+    transmit_def_of(transmit)->send(transmit.opts, true, value, fbloss_unit(c, f)->resend, sent);
     return sent;
 }
 
@@ -131,7 +131,7 @@ static double total_scale(const struct credit *c, const struct feedback *f, cons
 
 const struct at *fbloss_up(const struct credit *c, const struct pass *p, const struct feedback *f, struct mat in)
 {
-    const struct fbloss_state *s = c->fbloss_state;
+    const struct fbloss_state *s = fbloss_state(c);
     const size_t last = c->choice.route == ROUTE_CHAIN ? f->through : c->chain->unit_of[c->n - 1];
     for (size_t i = f->through; i <= last; i++) {
         s->up[i].in = in;

@@ -23,7 +23,8 @@ struct denoising {
 
 static double std_of(const struct credit *c)
 {
-    return ((const struct denoising_options *)c->choice.update.opts)->input_noise;
+    const struct denoising_options *o = c->choice.update.opts;
+    return o->input_noise;
 }
 
 static bool corrupts_input(const struct credit *c)

@@ -85,7 +85,7 @@ static void drop_undefined(struct config *c, const struct data_shape *data, stru
     size_t n = 0;
     for (size_t i = 0; i < all.n; i++) {
         const struct measure_def *m = measure_find(all.items[i]);
-        if (is_defined(m, (const struct dataset_def *)c->dataset.part, data))
+        if (is_defined(m, dataset_def_of(c->dataset), data))
             kept[n++] = all.items[i];
     }
     c->log.metrics = (struct names){ n, kept };
@@ -112,7 +112,7 @@ static void check_metrics(const struct node *tree, const struct config *c, const
             list && list->kind == NODE_LIST && i < list->n ? list->items[i]->where : place(tree, "log.metrics", a);
         const struct measure_def *m = measure_find(name);
         struct err late = { 0 };
-        if (!is_defined(m, (const struct dataset_def *)c->dataset.part, data))
+        if (!is_defined(m, dataset_def_of(c->dataset), data))
             err_at(e, where, "log.metrics: '%s' is not defined for dataset '%s'", name, c->dataset.part->name);
         if (m->fits)
             (void)m->fits(m, &(struct measured){ c, chain, credited, where }, &late); /* its messages are taken over */
@@ -126,7 +126,7 @@ static void check_metrics(const struct node *tree, const struct config *c, const
 static void check_train(const struct node *tree, const struct config *c, const struct data_shape *data, struct arena *a,
                         struct err *e)
 {
-    const struct loss_def *loss = (const struct loss_def *)c->loss.part;
+    const struct loss_def *loss = loss_def_of(c->loss);
     const char *dataset = c->dataset.part->name;
     const bool has_iterations = is_given(tree, "train.iterations"), has_epochs = is_given(tree, "train.epochs");
     if (has_iterations == has_epochs)
@@ -186,7 +186,7 @@ static void check_noise(const struct node *tree, const struct config *c, const s
 static void check_algorithm(const struct node *tree, const struct config_algorithm *c, struct arena *a, struct err *e)
 {
     const bool learns = c->mapping.part->gives & GIVES_TRAIN;
-    const struct fbloss_def *fbloss = (const struct fbloss_def *)c->feedback_loss.part;
+    const struct fbloss_def *fbloss = fbloss_def_of(c->feedback_loss);
     if (learns && !c->feedback.optimizer.n)
         err_at(e, place(tree, "algorithm.feedback", a),
                "algorithm.feedback.optimizer: mapping '%s' learns and needs an optimizer", c->mapping.part->name);
@@ -237,7 +237,7 @@ static void check_lists(const struct node *tree, const struct config_feedback *f
 static void check_input_noise(const struct node *tree, const struct config *c, const struct credit *credit,
                               struct arena *a, struct err *e)
 {
-    const struct update_def *update = (const struct update_def *)c->algorithm.update.part;
+    const struct update_def *update = update_def_of(c->algorithm.update);
     if (c->network.input_noise.std > 0 && update->corrupts_input && update->corrupts_input(credit))
         err_at(e, place(tree, "algorithm.update.input_noise", a),
                "algorithm.update.input_noise: '%s' corrupts the input of its first layer, and network.input_noise that "
@@ -286,7 +286,7 @@ void config_check(const struct node *tree, struct config *c, struct arena *a, st
 {
     struct err late = { 0 };
     struct data_shape data = { 0 };
-    const struct dataset_def *dataset = (const struct dataset_def *)c->dataset.part;
+    const struct dataset_def *dataset = dataset_def_of(c->dataset);
     if (dataset->shape(c->dataset.opts, &data, &late) < 0) {
         take(tree, &late, a, e);
         return;

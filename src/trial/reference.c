@@ -27,7 +27,7 @@ static int reference_open(struct trial *t, struct reference **out, const char *p
         return err_set(e, ERR_MEMORY, "not enough memory for the reference gradient");
     TRY(config_preset(preset, &r->algorithm, t->shapes, e));
     if (strcmp(preset, "gnt") == 0)
-        ((struct pinv_options *)r->algorithm.mapping.opts)->damping = t->config->log.damping;
+        pinv_options_of(r->algorithm.mapping)->damping = t->config->log.damping;
     struct credit_choice choice = config_credit(&r->algorithm);
     if (t->chain.per_step > 1) /* the units above the recurrent one follow the exact gradient, whatever the method */
         choice.head = t->credit.choice.head;
