@@ -273,6 +273,8 @@ static int run(const struct cli *c, const void *own)
     struct err e = { 0 };
     int code = cli_open_plan(c, &p, false, &e);
     if (code == 0)
+        (void)cli_fail(c, code, &e); /* notes on the files come first */
+    if (code == 0)
         code = plan_print(c, &p, o->jobs.value, &e);
     const int status = cli_fail(c, code, &e);
     plan_close(&p);

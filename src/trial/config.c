@@ -268,7 +268,7 @@ static bool can_log(const char *metric, const struct registry **known)
     return registry_find(&measure_registry, metric) != NULL;
 }
 
-const struct study_form config_form = { config_options, complete, can_log };
+const struct study_form config_form = { config_options, complete, can_log, config_is_budget };
 
 int config_bind(const struct node *tree, struct config *c, struct arena *a, struct err *e)
 {

@@ -136,5 +136,66 @@ class OneBadTrial(Case):
         self.assertEqual(self.sql("SELECT DISTINCT state, step > 0 FROM trials"), [("done", 1)])
 
 
+class OneTrialOnce(Case):
+    """Two cells that would be one trial are a mistake with a place; equal random draws are one trial."""
+
+    def refused(self, sweep, *messages, more=()):
+        text = TASK + "variants: {bp: {algorithm: bp}}\nsweep: " + sweep + "\n"
+        file = self.write("in.yaml", text)
+        for command in ("plan", "run"):
+            done = self.call(command, file, "--db", self.db, *more, status=2)
+            found = [line for line in done.stderr.splitlines() if ": error: " in line or ": note: " in line and "in.yaml" in line]
+            self.assertEqual([line.removeprefix(file + ":") for line in found], list(messages))
+        self.assertFalse(os.path.exists(self.db))
+
+    def test_budgets(self):
+        longer = "train to the largest and log more often (log.every)"
+        self.refused("{grid: {train.iterations: [10, 20]}}",
+                     "10:39: error: sweep.grid.train.iterations: 10 and 20 would be one trial, since 'train.iterations' is no part of what makes a"
+                     " trial; " + longer, "10:35: note: the other one is here")
+        self.refused("{grid: {train.iterations: {linspace: [10, 20, 2]}}}",
+                     "10:34: error: sweep.grid.train.iterations: 10 and 20 would be one trial, since 'train.iterations' is no part of what makes a"
+                     " trial; " + longer)
+        self.refused("{grid: {log.metrics: [[train_loss], [test_accuracy]]}}",
+                     '10:44: error: sweep.grid.log.metrics: ["train_loss"] and ["test_accuracy"] would be one trial, since \'log.metrics\' is no part'
+                     " of what makes a trial; set it once, in the file", "10:30: note: the other one is here")
+        self.refused("{zip: {g: {log.every: [5, 10], checkpoint.seconds: [1, 2]}}}",
+                     "10:34: error: sweep.zip.g.log.every: 5 and 10 would be one trial, since 'log.every' is no part of what makes a trial; set it once,"
+                     " in the file", "10:31: note: the other one is here")
+        self.refused("{random: {samples: 4, parameters: {train.batch_size: {choice: [5]}, log.every: {choice: [5, 10]}}}}",
+                     "10:18: note: sweep.random: 4 draws have 2 different values; equal draws are one trial",
+                     "10:100: error: sweep.random.parameters.log.every: 5 and 10 would be one trial, since 'log.every' is no part of what makes a trial;"
+                     " set it once, in the file", "10:97: note: the other one is here")
+        # one value of a budget says nothing twice
+        self.call("plan", self.write("one.yaml", TASK + "variants: {bp: {algorithm: bp}}\nsweep: {grid: {train.iterations: [10], train.batch_size: [3, 4]}}\n"))
+
+    def test_spellings_of_a_value(self):
+        self.refused("{grid: {train.optimizer.momentum: [null, 0, 0.5]}}",
+                     "10:49: error: sweep.grid.train.optimizer.momentum: null and 0 would be one trial", "10:43: note: the other one is here")
+        self.refused("{grid: {algorithm: [bp, {name: bp}], train.batch_size: [3, 4]}}",
+                     '10:32: error: sweep.grid.algorithm: bp and {"name":"bp"} would be one trial', "10:28: note: the other one is here")
+
+    def test_spellings_of_a_key(self):
+        self.refused("{grid: {network.layers.0.rnn.units: [3, 4], network.layers.00.rnn.units: [5, 6]}}",
+                     "10:74: error: '00' is no index of a list: indices have no leading zeros")
+        self.refused("{grid: {network.layers.0.rnn.units: [3, 4]}}", "command line:1:1: error: '000' is no index of a list: indices have no leading zeros",
+                     more=("network.layers.000.rnn.units=9",))
+        self.refused("{grid: {network.layers.0.rnn.units: [3, 4]}, exclude: [{network.layers.00.rnn.units: 3}]}",
+                     "10:86: error: sweep.exclude: 'network.layers.00.rnn.units' is not swept; did you mean 'network.layers.0.rnn.units'?")
+        self.refused("{grid: {train.batch_size: ['${network.layers.00.rnn.units}', 4]}}", "10:35: error: '${network.layers.00.rnn.units}': there is no such key")
+
+    def test_equal_draws(self):
+        file = self.write("in.yaml", TASK + "variants: {bp: {algorithm: bp}}\nsweep: {random: {samples: 30, parameters: {train.batch_size: {choice: [1, 2]}}}}\n")
+        note = file + ":10:18: note: sweep.random: 30 draws have 2 different values; equal draws are one trial\n"
+        done = self.call("plan", file)
+        self.assertIn("  bp: 2 trials, 0 finished\n", done.stdout)
+        self.assertTrue(done.stderr.startswith(note), done.stderr)
+        done = self.call("run", file, "--db", self.db)
+        self.assertTrue(done.stderr.startswith(note), done.stderr)
+        self.assertIn("tprun: 2 trials: 2 done\n", done.stderr)
+        self.assertEqual(self.sql("SELECT cell, count(*) FROM trials GROUP BY 1 ORDER BY 1"), [("train.batch_size=1", 1), ("train.batch_size=2", 1)])
+        self.assertIn("tprun: 2 trials: 0 done, 2 were finished before\n", self.call("run", file, "--db", self.db).stderr)
+
+
 if __name__ == "__main__":
     unittest.main()
