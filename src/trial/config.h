@@ -37,8 +37,8 @@ struct config_stop {
 struct config_train {
     struct chosen optimizer;
     int64_t batch_size;
-    int64_t iterations; /* minibatches; 0 when epochs are given */
-    int64_t epochs;
+    int64_t iterations; /* minibatches; -1 when epochs are given */
+    int64_t epochs;     /* -1 when iterations are */
     struct config_stop stop;
 };
 
