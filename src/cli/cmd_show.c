@@ -20,7 +20,8 @@ static const struct query_section of_study[] = {
       "SELECT variant, cell, metric, n, n_diverged, last_mean, last_sd, best_mean, best_sd FROM finals WHERE study = ?1"
       " ORDER BY metric, variant, cell" },
     { "other trials", generations_sql },
-    { "claims", "SELECT id, reported, measured, low, high, verdict FROM claims WHERE study = ?1" },
+    { "claims", "SELECT id, reported, measured, n, sd, interval_low, interval_high, low, high, verdict, note FROM "
+                "claims WHERE study = ?1" },
     { 0 },
 };
 static const struct query_section of_trial[] = {

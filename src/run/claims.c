@@ -23,11 +23,14 @@ struct checking {
     struct err *e;
 };
 
+/* A metric whose rows count epochs of feedback training in place of steps. */
+static const char counts_epochs[] = "feedback_epoch_loss";
+
 /* One variant of a claim: its trials with some profile. */
 struct subject_trials {
-    int64_t budget;
-    char key[65]; /* of the cell, with seed 0 */
-    bool logs;    /* the metric */
+    int64_t budget, every; /* steps */
+    char key[65];          /* of the cell, with seed 0 */
+    bool logs;             /* the metric */
 };
 
 static const char *profile_of(const struct study *s, const struct study_claim *c)
@@ -133,6 +136,7 @@ static bool bind_cell(struct checking *k, const struct study_trial *t, const cha
         return false;
     c.seed = 0;
     out->budget = size.iterations;
+    out->every = c.log.every;
     out->logs = !metric || logs(&c, metric);
     config_key(&c, out->key);
     return true;
@@ -166,7 +170,28 @@ static void refuse_cell(struct checking *k, const struct named *of, size_t i, si
                q->cell ? q->cell : "", q->cell ? "'" : "");
 }
 
-/* The trials of one named variant: budget, and whether they are those of this plan. */
+/* Whether its step is one that is logged. */
+static void check_step(struct checking *k, const char *variant, const struct subject_trials *t)
+{
+    const struct claim_quantity *q = &k->claim->quantity;
+    if ((q->at != CLAIM_STEP && q->at != CLAIM_FROM) || !strcmp(q->metric, counts_epochs))
+        return;
+    const struct where where = tree_child(q->map, "at")->where;
+    if (q->step > t->budget)
+        err_at(k->e, where, "%s: the trials of '%s' end at step %lld", k->claim->path, variant, (long long)t->budget);
+    else if (q->at == CLAIM_STEP && q->step != t->budget && q->step % t->every != 0)
+        err_at(k->e, where, "%s: the trials of '%s' log every %lld steps, and not at %lld", k->claim->path, variant,
+               (long long)t->every, (long long)q->step);
+}
+
+/* The steps that a claim needs of its trials. */
+static int64_t steps_needed(const struct claim_quantity *q, const struct subject_trials *t)
+{
+    const bool at_step = q && q->at == CLAIM_STEP && strcmp(q->metric, counts_epochs) != 0;
+    return at_step && q->step < t->budget ? q->step : t->budget;
+}
+
+/* Adds the steps that a named variant needs; apart: its trials are not those of this plan. */
 static void check_named(struct checking *k, const struct named *of, size_t i, struct text *steps, bool *apart)
 {
     const struct claim_quantity *q = of->key ? &k->claim->quantity : NULL;
@@ -189,10 +214,12 @@ static void check_named(struct checking *k, const struct named *of, size_t i, st
     if (!there.logs)
         err_at(k->e, tree_child(q->map, "metric")->where, "%s: the variant '%s' does not log '%s'", k->claim->path,
                name, q->metric);
+    if (q)
+        check_step(k, name, &there);
     text_puts(steps, steps->n ? "," : "");
     text_json_string(steps, name, strlen(name));
     text_putc(steps, ':');
-    text_json_int(steps, there.budget);
+    text_json_int(steps, steps_needed(q, &there));
     if (w == ours->n_variants || find_cell(k, ours, w, cell, &t) == 0 || !bind_cell(k, &t, NULL, &here) ||
         strcmp(here.key, there.key) != 0)
         *apart = true;

@@ -222,7 +222,7 @@ static int take_answer(struct frame *f, struct bounded_answer *a, struct err *e)
     int code = 0;
     if (f->type == BOUNDED_VALUE) {
         TRY(take_values(f, a, e));
-        snprintf(a->note, sizeof a->note, "%s", a->found || a->n_rows ? "" : "the measure gives no value");
+        snprintf(a->note, sizeof a->note, "%s", a->found || a->per_seed ? "" : "the measure gives no value");
     } else if (f->type != BOUNDED_DONE) {
         code = take_error(f, &fatal, &refused);
         snprintf(a->note, sizeof a->note, "%s", err_first(&refused));
