@@ -363,19 +363,13 @@ int query_number(struct query *q, const char *sql, const char *const *arguments,
     return code;
 }
 
-static int check_columns(sqlite3_stmt *stmt, struct err *e)
-{
-    const int n = sqlite3_column_count(stmt);
-    return n <= 2 ? 0 : err_set(e, ERR_USAGE, "it has %d columns; a measure gives (value) or (value, seed)", n);
-}
-
 int query_compile(struct query *q, const char *sql, struct err *e)
 {
     sqlite3_stmt *stmt;
     TRY(query_prepare(q, sql, NULL, 0, &stmt, e));
-    const int code = check_columns(stmt, e);
+    const int n = sqlite3_column_count(stmt);
     sqlite3_finalize(stmt);
-    return code;
+    return n <= 2 ? 0 : err_set(e, ERR_USAGE, "it has %d columns; a measure gives (value) or (value, seed)", n);
 }
 
 /* The row (value, seed) that stmt is at. */
@@ -402,9 +396,7 @@ int query_measure(struct query *q, const char *sql, bool *per_seed, struct query
     *n = 0;
     TRY(query_prepare(q, sql, NULL, 0, &stmt, e));
     *per_seed = sqlite3_column_count(stmt) == 2;
-    int code = check_columns(stmt, e);
-    if (code == 0)
-        code = query_step(q, stmt, e);
+    int code = query_step(q, stmt, e);
     if (code > 0 && !*per_seed) {
         values[0] = (struct query_value){ .seed = 0 };
         code = number_at(stmt, 0, &values[0].found, &values[0].value, e);
