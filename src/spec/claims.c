@@ -42,8 +42,8 @@ static const struct option reported_options[] = {
     { 0 }
 };
 static const struct option step_options[] = {
-    { "step", OPT_INT, offsetof(struct claim_quantity, step), "0", 0, 9e15, .flags = OPTION_NULLABLE, .help = "the value logged at this step" },
-    { "from", OPT_INT, offsetof(struct claim_quantity, step), "0", 0, 9e15, .flags = OPTION_NULLABLE, .help = "the mean of all logged from this step on" },
+    { "step", OPT_INT, offsetof(struct claim_quantity, step), NULL, 0, 9e15, .flags = OPTION_NULLABLE, .help = "the value logged at this step" },
+    { "from", OPT_INT, offsetof(struct claim_quantity, step), NULL, 0, 9e15, .flags = OPTION_NULLABLE, .help = "the mean of all logged from this step on" },
     { 0 }
 };
 /* clang-format on */

@@ -81,6 +81,7 @@ static int read_claim(sqlite3_stmt *stmt, struct claim *c)
     c->region.low = is_null(stmt, LOW) ? -(double)INFINITY : sqlite3_column_double(stmt, LOW);
     c->region.high = is_null(stmt, HIGH) ? (double)INFINITY : sqlite3_column_double(stmt, HIGH);
     c->above = !is_null(stmt, MARGIN);
+    c->bounded = c->bounded || c->above;
     if (c->above)
         c->region = region_above(sqlite3_column_double(stmt, MARGIN));
     c->min_seeds = is_null(stmt, MIN_SEEDS) ? 3 : (size_t)sqlite3_column_int64(stmt, MIN_SEEDS);

@@ -118,11 +118,13 @@ static const struct {
       "undecided||1 of the 4 seeds of 'dead' diverged; mean difference of the 3 that are there: 3.33333" },
     { { .kind = "value",
         .has_low = true,
+        .low = 20,
         .quantity = "{\"better\":[\"bp\"],\"metric\":\"test_accuracy\",\"at\":\"last\",\"profile\":\"paper\","
                     "\"steps\":{\"bp\":2000}}" },
       "undecided|4|run too short: 'bp' has 1000 steps, and 2000 with profile paper" },
     { { .kind = "value",
         .has_low = true,
+        .low = 20,
         .quantity = "{\"better\":[\"bp\"],\"metric\":\"test_accuracy\",\"at\":\"last\",\"profile\":\"quick\","
                     "\"steps\":{\"bp\":500}}" },
       "undecided|4|run too long: 'bp' has 1000 steps, and 500 with profile quick" },
