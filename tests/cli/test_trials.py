@@ -197,5 +197,38 @@ class OneTrialOnce(Case):
         self.assertIn("tprun: 2 trials: 0 done, 2 were finished before\n", self.call("run", file, "--db", self.db).stderr)
 
 
+ABLATION = BLOBS.replace("units: 10}}]", "units: 12, activation: tanh}}, {dense: {units: 10}}]") + """algorithm:
+  name: dtp
+  target_stepsize: 0.1
+  feedback_loss: {noise: 0.2}
+  feedback: {optimizer: {name: sgd, stepsize: 0.01}}
+variants:
+  plain: {}
+  chain: {algorithm.update: through_chain}
+  drl: {algorithm: {feedback_loss: difference_reconstruction}}
+  back: {algorithm: {mapping: adjoint, propagate: linear, feedback_loss: none, feedback: null}}
+"""
+
+
+class Ablation(Case):
+    """A part that is replaced by its name changes that alone."""
+
+    def test_plan_tells(self):
+        file = self.write("in.yaml", ABLATION)
+        done = self.call("plan", file, "--db", self.db)
+        self.assertEqual([line for line in done.stdout.splitlines() if line.startswith(("  plain", "  chain", "  drl", "  back", "    algorithm"))], [
+            "  plain: 1 trials, 0 finished", "  chain: 1 trials, 0 finished", "    algorithm.update: through_chain keeps reduction: mean, set in preset dtp",
+            "  drl: 1 trials, 0 finished", f"    algorithm.feedback_loss: difference_reconstruction keeps noise: 0.2, set in {file}:11:19",
+            "  back: 1 trials, 0 finished", f"    algorithm.feedback_loss: none drops noise: 0.2, set in {file}:11:19"])
+        done = self.call("plan", file, "--variant", "plain", "algorithm.update.name=through_chain")
+        self.assertIn("    algorithm.update: through_chain keeps reduction: mean, set in preset dtp\n", done.stdout)
+
+    def test_what_is_trained(self):
+        self.call("run", self.write("in.yaml", ABLATION), "--db", self.db)
+        self.assertEqual(self.sql("SELECT variant, value FROM params WHERE param = 'algorithm.update.reduction' ORDER BY 1"),
+                         [(v, "mean") for v in ("back", "chain", "drl", "plain")])
+        self.assertEqual({state for _, state, _ in self.states()}, {"done"})
+
+
 if __name__ == "__main__":
     unittest.main()
