@@ -30,7 +30,7 @@ static void print_options(const struct option *table, int indent)
             for (size_t i = 0; i < o->registry->n_parts; i++)
                 printf("%s%s", i ? " | " : "", o->registry->parts[i]->name);
         else
-            printf("%s", types[o->type]);
+            printf("%s%s", o->type == OPT_PARTS && (o->flags & OPTION_PLAIN) ? "part or " : "", types[o->type]);
         if (o->type == OPT_INT || o->type == OPT_REAL || o->type == OPT_REALS)
             print_range(o);
         if (option_has_default(o))

@@ -181,6 +181,9 @@ static bool step(struct walk *w)
     case OPT_PART:
         return enter_chosen(w, o, value, name);
     case OPT_PARTS:
+        if ((o->flags & OPTION_PLAIN) && (!value || value->kind != NODE_LIST))
+            return enter_chosen(w, o, value, name);
+        __attribute__((fallthrough));
     case OPT_NAMES:
     case OPT_REALS:
         if (!value || value->kind != NODE_LIST)

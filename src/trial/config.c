@@ -72,9 +72,11 @@ static const struct option train_options[] = {
     { 0 }
 };
 static const struct option feedback_options[] = {
-    { "optimizer", OPT_PART, MAP(config_feedback, optimizer), NULL, .flags = OPTION_NULLABLE,
+    { "optimizer", OPT_PARTS, MAP(config_feedback, optimizer), NULL, .flags = OPTION_NULLABLE | OPTION_PLAIN,
       .registry = &optim_registry,
-      .help = "how feedback weights follow their gradients; needed by a mapping that learns" },
+      .help =
+          "how feedback weights follow their gradients, one optimizer or one per feedback unit; needed by a mapping "
+          "that learns" },
     { "schedule", OPT_ENUM, MAP(config_feedback, schedule), "first", .names = schedule_names,
       .help =
           "first: feedback weights move before the targets are computed; joint: both gradients at the same weights" },
