@@ -92,6 +92,9 @@ enum option_flags {
     OPTION_WHOLE = 1u << 5  /* OPT_REALS: integers */
 };
 
+/* Whether a file that leaves the option out means `dflt`. A default that lies outside of the range stands for "absent".
+ */
+bool option_has_default(const struct option *o);
 /* The row of this name, or NULL. */
 const struct option *option_find(const struct option *table, const char *name);
 

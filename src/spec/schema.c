@@ -202,7 +202,7 @@ static void put_option(struct schema *s, const struct option *o)
         text_puts(s->out, ",\"description\":");
         put_string(s, o->help);
     }
-    if (o->dflt)
+    if (option_has_default(o))
         put_default(s, o->dflt);
     text_putc(s->out, '}');
 }

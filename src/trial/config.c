@@ -62,9 +62,9 @@ static const struct option train_options[] = {
     { "optimizer", OPT_PART, MAP(config_train, optimizer), NULL, .flags = OPTION_REQUIRED, .registry = &optim_registry,
       .help = "how weights follow their update directions" },
     { "batch_size", OPT_INT, MAP(config_train, batch_size), NULL, 1, 1e6, OPTION_REQUIRED, "samples per minibatch" },
-    { "iterations", OPT_INT, MAP(config_train, iterations), NULL, 0, 1e12, OPTION_BUDGET | OPTION_NULLABLE,
-      "minibatches to train on; this or epochs" },
-    { "epochs", OPT_INT, MAP(config_train, epochs), NULL, 0, 1e9, OPTION_BUDGET | OPTION_NULLABLE,
+    { "iterations", OPT_INT, MAP(config_train, iterations), "-1", 0, 1e12, OPTION_BUDGET | OPTION_NULLABLE,
+      "minibatches to train on; this or epochs; 0: the initial weights are evaluated" },
+    { "epochs", OPT_INT, MAP(config_train, epochs), "-1", 0, 1e9, OPTION_BUDGET | OPTION_NULLABLE,
       "passes over the training set; this or iterations" },
     { "stop", OPT_MAP, MAP(config_train, stop), NULL, .table = stop_options, .help = "why a trial is called diverged" },
     { 0 }
@@ -117,7 +117,7 @@ const struct option config_options[] = {
 static struct node *complete(const struct node *tree, struct arena *a)
 {
     struct err e = { 0 };
-    struct node *whole = config_whole(tree, NULL, a, &e);
+    struct node *whole = config_whole(tree, NULL, NULL, a, &e);
     err_clear(&e);
     return whole;
 }
@@ -138,7 +138,7 @@ static bool can_log(const char *metric, const struct registry **known)
     return registry_find(&measure_registry, metric) != NULL;
 }
 
-const struct study_form config_form = { config_options, complete, can_log };
+const struct study_form config_form = { config_options, complete, can_log, config_is_budget };
 
 int config_bind(const struct node *tree, struct config *c, struct arena *a, struct err *e)
 {
@@ -150,7 +150,7 @@ int config_bind_next(const struct node *tree, struct config_cache *cache, struct
 {
     const size_t before = e->n_errors;
     *c = (struct config){ 0 };
-    struct node *whole = config_whole(tree, cache, a, e);
+    struct node *whole = config_whole(tree, cache, NULL, a, e);
     if (whole) {
         bind_tree(whole, config_options, c, "", a, e);
         if (e->n_errors == before)
@@ -165,6 +165,24 @@ int config_bind_next(const struct node *tree, struct config_cache *cache, struct
             bind_tree(rest, config_options, c, "", a, e);
     }
     return e->n_errors == before ? 0 : ERR_SPEC;
+}
+
+int config_bind_whole(const struct node *tree, struct config *c, struct arena *a, struct err *e)
+{
+    const size_t before = e->n_errors;
+    *c = (struct config){ 0 };
+    bind_tree(tree, config_options, c, "", a, e);
+    if (e->n_errors == before)
+        config_check(tree, c, a, e);
+    return e->n_errors == before ? 0 : ERR_SPEC;
+}
+
+void config_visit_kept(const struct node *tree, struct config_cache *cache, const struct kept_visitor *tell,
+                       struct arena *a)
+{
+    struct err e = { 0 };
+    (void)config_whole(tree, cache, tell, a, &e); /* mistakes are told when the tree is bound */
+    err_clear(&e);
 }
 
 void config_json(const struct config *c, struct text *out)
@@ -194,7 +212,7 @@ int64_t config_per_epoch(const struct config *c, const struct data_shape *data)
 
 int64_t config_budget(const struct config *c, const struct data_shape *data)
 {
-    return c->train.epochs > 0 ? c->train.epochs * config_per_epoch(c, data) : c->train.iterations;
+    return c->train.epochs >= 0 ? c->train.epochs * config_per_epoch(c, data) : c->train.iterations;
 }
 
 const struct registry *const trial_registries[] = { &act_registry,       &dataset_registry,

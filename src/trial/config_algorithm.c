@@ -1,4 +1,5 @@
 /* What a file says of its algorithm: the options, the presets that they are laid over, and what follows from them. */
+#include "trial/parts.h"
 #include "trial/private.h"
 
 #include <string.h>
@@ -108,7 +109,8 @@ static struct node *parse_preset(const struct preset *preset, struct config_cach
 }
 
 /* Lays the file's algorithm over the preset that it names; `algorithm: bp` alone is the short form. */
-struct node *config_whole(const struct node *tree, struct config_cache *cache, struct arena *a, struct err *e)
+struct node *config_whole(const struct node *tree, struct config_cache *cache, const struct kept_visitor *tell,
+                          struct arena *a, struct err *e)
 {
     const struct node *own = tree_child(tree, "algorithm");
     if (!own || node_is_null(own))
@@ -128,9 +130,11 @@ struct node *config_whole(const struct node *tree, struct config_cache *cache, s
     struct node *merged = parts ? tree_copy(tree, a) : NULL;
     struct node *algorithm = parts;
     if (own->kind == NODE_MAP && parts)
-        algorithm = tree_overlay_partial(parts, without_unset(own, parts, a), a, e);
+        algorithm = tree_overlay_algorithm(parts, without_unset(own, parts, a), a, e);
     else if (parts && tree_set(&algorithm, "name", (struct node *)own, a, e) < 0)
         return NULL;
+    if (algorithm)
+        parts_settle(algorithm, algorithm_options, tell, a);
     if (algorithm)
         algorithm->where = own->where; /* what is missing is missing in the file, not in the preset */
     if (!algorithm || !merged || tree_set(&merged, "algorithm", algorithm, a, e) < 0)

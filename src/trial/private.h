@@ -109,8 +109,10 @@ static inline real *trial_direction(const struct trial *t)
 
 /* ---- config_algorithm.c ---- */
 extern const struct option algorithm_options[];
-/* The tree with its algorithm laid over the preset that it names; cache may be NULL. NULL after an error. */
-struct node *config_whole(const struct node *tree, struct config_cache *cache, struct arena *a, struct err *e);
+/* The tree with its algorithm laid over the preset that it names; cache may be NULL, and so
+ * may tell, which hears of what a preset keeps. NULL after an error. */
+struct node *config_whole(const struct node *tree, struct config_cache *cache, const struct kept_visitor *tell,
+                          struct arena *a, struct err *e);
 /* The choice of parts a configuration stands for. */
 struct credit_choice config_credit(const struct config_algorithm *a);
 /* Feedback steps that go with a training minibatch: of unit i, and the most of any. */

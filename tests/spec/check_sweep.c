@@ -82,12 +82,13 @@ START_TEST(cells_in_order)
                      0);
     ck_assert_uint_eq(study.n_cells, 2 * 2 * 2 * 2 * 2);
     ck_assert_str_eq(cell(0), "1 3 5 7 p z"); /* keys in the order of the file, though b.x and b.y stand in one map */
-    ck_assert_str_eq(cell(1), "1 3 5 7 p z");
+    struct study_trial t;
+    ck_assert_int_eq(study_trial(&study, 1, &t, &arena, &err), 0);
+    ck_assert(t.excluded); /* the second draw is the first one again */
     ck_assert_str_eq(cell(2), "1 3 5 8 q z"); /* the last dimension varies fastest */
     ck_assert_str_eq(cell(4), "1 3 6 7 p z");
-    ck_assert_str_eq(cell(31), "2 4 6 8 q z");
-    struct study_trial t;
-    ck_assert_int_eq(study_trial(&study, 31, &t, &arena, &err), 0);
+    ck_assert_str_eq(cell(30), "2 4 6 8 q z");
+    ck_assert_int_eq(study_trial(&study, 30, &t, &arena, &err), 0);
     ck_assert_str_eq(json(t.tree), "{\"a\":4,\"b\":{\"x\":2,\"y\":6},\"c\":8,\"d\":\"q\",\"e\":\"z\"}");
 }
 END_TEST
@@ -203,6 +204,11 @@ START_TEST(the_limit_counts_what_remains)
     ck_assert_int_eq(open_sweep("  grid: {a: [1, 2], b: {range: [1, 1000000, 1]}}\n  exclude: [{a: 1}]"), 0);
     ck_assert_int_eq(study_count(&study, 100000, &n, &err), ERR_SPEC);
     ck_assert_ptr_nonnull(strstr(messages(), "so many cells are not looked through"));
+    study_close(&study);
+    ck_assert_int_eq(open_sweep("  grid: {a: [1, 2]}\n  exclude: [{a: 2}]\nseeds: 3"), 0); /* the first cell is too much */
+    ck_assert_int_eq(study_count(&study, 2, &n, &err), ERR_SPEC);
+    ck_assert_str_eq(messages(), "3:1: 6 trials: 2 (a) x 3 seeds before exclusions; more than 2 remain, which must be "
+                                 "confirmed with --yes\n");
 }
 END_TEST
 
