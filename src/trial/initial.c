@@ -82,7 +82,7 @@ int trial_check_initial(const struct config *c, struct arena *a, struct err *e)
     const struct credit_choice choice = config_credit(&c->algorithm);
     if (!c->network.init.from.file)
         return 0;
-    TRY(((const struct dataset_def *)c->dataset.part)->shape(c->dataset.opts, &data, e));
+    TRY(dataset_def_of(c->dataset)->shape(c->dataset.opts, &data, e));
     TRY(chain_shape(&chain, &c->network.layers, &data, NULL, a, e));
     TRY(credit_shape(&credit, &choice, &chain, a, e));
     return take_all(&c->network.init.from, &chain, &credit, NULL, NULL, e);
