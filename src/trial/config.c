@@ -20,6 +20,8 @@ static const struct option from_options[] = {
               "relative to the working folder" },
     { "layers", OPT_REALS, MAP(config_from, layers), .min = 0, .max = 1e6, .flags = OPTION_NULLABLE,
       .help = "indices (from 0) of the layers that are read; without it all are" },
+    { "feedback", OPT_BOOL, MAP(config_from, feedback), "false", .flags = OPTION_NULLABLE,
+      .help = "read the feedback weights too, from tensors feedback.<i>.weight and so on" },
     { 0 }
 };
 static const struct option init_options[] = {
