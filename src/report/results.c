@@ -65,13 +65,22 @@ static void put_moments(struct text *out, const struct moments *m, size_t n_aske
         text_add(out, "%s%.4g ± %.2g%s", before, m->mean, moments_sd(m), after);
 }
 
+static void put_unit(struct text *out, const char *unit)
+{
+    struct text t = { 0 };
+    subject_put_unit(&t, unit);
+    clean_markdown(out, t.s ? t.s : "");
+    text_free(&t);
+}
+
 static void put_row(struct text *out, const struct results *r, size_t metric, size_t group)
 {
     const size_t at = group * r->s->n_metrics + metric, n = r->last[at].n;
     const struct group *g = &r->s->groups[group];
     text_puts(out, "| ");
     clean_markdown(out, r->s->metrics[metric]);
-    text_add(out, "%s | ", subject_unit(r->s->metrics[metric]));
+    put_unit(out, subject_unit(r->s, r->s->metrics[metric]));
+    text_puts(out, " | ");
     clean_code(out, g->label);
     text_puts(out, " | ");
     put_moments(out, &r->last[at], g->n_trials);

@@ -84,7 +84,7 @@ static int start_worker(struct runner *r, struct attempt *t, const struct config
     KILL_POINT(RUN_JOB_SENT);
     t->active = true;
     t->run_id = 0;
-    t->ended = t->stalled = false;
+    t->ended = t->stalled = t->refused = false;
     t->start_ns = now_ns();
     t->loss = NAN;
     r->n_active++;
@@ -139,19 +139,58 @@ static int begin_run(struct runner *r, struct attempt *t, const char *kernel, in
     return 0;
 }
 
-/* Test metrics are what a person follows. */
+/* The trial is left as it is: it was begun with other bytes or numbers than this worker has. */
+static int refuse_attempt(struct runner *r, struct attempt *t, const char *why)
+{
+    t->ended = t->refused = true;
+    t->state = TRIAL_FAILED;
+    status_ended(r, t, why);
+    worker_kill(&t->worker);
+    return 0;
+}
+
+static int take_hello(struct runner *r, struct attempt *t, const struct wire_record *m, struct err *e)
+{
+    const struct store_origin origin = { .trial = t->trial_id, .numerics_version = m->numerics, .inputs = m->text };
+    struct err why = { 0 };
+    const int code = store_check_origin(r->store, &origin, &why);
+    if (code == ERR_CONFLICT) {
+        refuse_attempt(r, t, err_first(&why));
+        err_clear(&why);
+        return 0;
+    }
+    if (code < 0)
+        return err_move(e, &why);
+    int64_t n_outdated;
+    TRY(begin_run(r, t, m->name, m->step, e));
+    TRY(store_put_origin(r->store, &origin, &n_outdated, e));
+    if (n_outdated > 0)
+        progress_say(&r->progress,
+                     "%s: %" PRId64 " earlier trial%s of its cell read other files or have other numerics: in no mean any "
+                     "more (`outdated`); --force trains them again",
+                     t->label, n_outdated, n_outdated == 1 ? "" : "s");
+    return 0;
+}
+
+static int take_facts(struct runner *r, struct attempt *t, const struct wire_record *m, struct err *e)
+{
+    const struct store_facts facts = { m->name, m->goal, m->text, m->followed != 0 };
+    for (size_t i = 0; facts.followed && i < METRICS_SHOWN; i++)
+        if (!t->shown[i].name[0]) {
+            snprintf(t->shown[i].name, sizeof t->shown[i].name, "%s", m->name);
+            break;
+        }
+    return store_put_facts(r->store, &facts, e);
+}
+
+/* What a person follows. */
 static void remember_metric(struct attempt *t, const char *name, double value)
 {
-    if (strncmp(name, "test_", 5) != 0)
-        return;
-    for (size_t i = 0; i < METRICS_SHOWN; i++) {
-        if (!t->shown[i].name[0])
-            snprintf(t->shown[i].name, sizeof t->shown[i].name, "%s", name);
+    for (size_t i = 0; i < METRICS_SHOWN && t->shown[i].name[0]; i++)
         if (!strncmp(t->shown[i].name, name, sizeof t->shown[i].name - 1)) {
             t->shown[i].value = value;
-            return;
+            t->shown[i].seen = true;
         }
-    }
 }
 
 static int put_checkpoint(struct runner *r, struct attempt *t, const struct wire_record *m, struct err *e)
@@ -206,12 +245,16 @@ static int put_end(struct runner *r, struct attempt *t, const struct wire_record
 static int put_record(struct runner *r, struct attempt *t, const struct wire_record *m, struct err *e)
 {
     const bool first = !t->run_id;
+    if (t->refused) /* what it said before it was killed */
+        return 0;
     if (t->ended || (first && m->type != MESSAGE_HELLO && m->type != MESSAGE_END) ||
         (!first && m->type == MESSAGE_HELLO))
         return err_set(e, ERR_FORMAT, "message %d out of order", (int)m->type);
     switch (m->type) {
     case MESSAGE_HELLO:
-        return begin_run(r, t, m->name, m->step, e);
+        return take_hello(r, t, m, e);
+    case MESSAGE_FACTS:
+        return take_facts(r, t, m, e);
     case MESSAGE_METRIC:
         remember_metric(t, m->name, m->value);
         return store_metric(r->store, t->trial_id, t->run_id, m->name, m->step, m->value, e);

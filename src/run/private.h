@@ -36,9 +36,11 @@ struct attempt {
     struct {
         char name[32];
         double value;
-    } shown[METRICS_SHOWN]; /* the last values of test metrics */
+        bool seen;
+    } shown[METRICS_SHOWN]; /* the last values of metrics that people follow */
     bool ended;             /* MESSAGE_END has come and is stored */
     bool stalled;           /* killed by us for silence */
+    bool refused;           /* ended before it began: see store_check_origin */
     enum trial_state state; /* after the end */
 };
 
