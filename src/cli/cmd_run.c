@@ -280,6 +280,8 @@ static int run(const struct cli *c, const void *own)
     if (code == 0)
         code = open_plan(c, choice, &p, &e);
     if (code == 0)
+        (void)cli_fail(c, code, &e); /* notes on the files come first */
+    if (code == 0)
         code = run_options(c, choice, &o, &e);
     if (code == 0 && choice->dry_run) {
         code = plan_print(c, &p, choice->jobs.value, &e);

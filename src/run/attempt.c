@@ -91,24 +91,35 @@ static int start_worker(struct runner *r, struct attempt *t, const struct config
     return r->stopping ? attempt_request(t, MESSAGE_STOP, e) : 0;
 }
 
+/* What an attempt on a trial begins with: where the trial stands. */
+static int describe(struct runner *r, struct attempt *t, struct pending pending, const struct stored_trial *trial,
+                    struct store_trial_row *row, struct err *e)
+{
+    const struct store_described *d = &trial->described;
+    bool found;
+    TRY(store_find_trial(r->store, d->key, &found, row, e));
+    if (!found)
+        return err_set(e, ERR_INTERNAL, "trial %.16s is not in the database", d->key);
+    *t = (struct attempt){
+        .pending = pending, .trial_id = row->id, .budget = d->budget, .memory_bytes = trial->size.memory_bytes
+    };
+    t->step = t->from_step = checkpoints_absent(r, row) ? 0 : row->checkpoint_step;
+    memcpy(t->key, d->key, sizeof t->key);
+    snprintf(t->label, sizeof t->label, "%s%s%s seed %" PRId64, d->variant, *d->cell ? " " : "", d->cell, d->seed);
+    return 0;
+}
+
 /* The trial runs from its stored configuration. */
 static int start(struct runner *r, struct attempt *t, struct pending pending, const struct stored_trial *trial,
                  enum attempt_start *outcome, struct err *e)
 {
     const struct store_described *d = &trial->described;
     struct store_trial_row row;
-    bool found;
-    TRY(store_find_trial(r->store, d->key, &found, &row, e));
-    if (!found)
-        return err_set(e, ERR_INTERNAL, "trial %.16s is not in the database", d->key);
+    struct attempt next;
+    TRY(describe(r, &next, pending, trial, &row, e));
     if (is_running(r, d->key) || (row.state == TRIAL_DONE && row.step >= d->budget))
         return 0;
-    *t = (struct attempt){
-        .pending = pending, .trial_id = row.id, .budget = d->budget, .memory_bytes = trial->size.memory_bytes
-    };
-    t->step = t->from_step = checkpoints_absent(r, &row) ? 0 : row.checkpoint_step;
-    memcpy(t->key, d->key, sizeof t->key);
-    snprintf(t->label, sizeof t->label, "%s%s%s seed %" PRId64, d->variant, *d->cell ? " " : "", d->cell, d->seed);
+    *t = next;
     return start_worker(r, t, &trial->config, &row, outcome, e);
 }
 
@@ -124,7 +135,7 @@ int attempt_start(struct runner *r, struct attempt *t, struct pending pending, e
     return code;
 }
 
-static int begin_run(struct runner *r, struct attempt *t, const char *kernel, int64_t from_step, struct err *e)
+int attempt_begin_run(struct runner *r, struct attempt *t, const char *kernel, int64_t from_step, struct err *e)
 {
     char host[512];
     const struct store_run run = { .trial = t->trial_id,
@@ -139,58 +150,33 @@ static int begin_run(struct runner *r, struct attempt *t, const char *kernel, in
     return 0;
 }
 
-/* The trial is left as it is: it was begun with other bytes or numbers than this worker has. */
-static int refuse_attempt(struct runner *r, struct attempt *t, const char *why)
+static int refuse(struct runner *r, struct pending pending, const struct stored_trial *trial, const char *reason,
+                  struct err *e)
 {
-    t->ended = t->refused = true;
-    t->state = TRIAL_FAILED;
-    status_ended(r, t, why);
-    worker_kill(&t->worker);
+    struct attempt t;
+    struct store_trial_row row;
+    TRY(describe(r, &t, pending, trial, &row, e));
+    t.state = TRIAL_FAILED;
+    t.start_ns = now_ns();
+    t.step = t.from_step = row.step;
+    TRY(attempt_begin_run(r, &t, "", t.from_step, e));
+    const struct store_end end = {
+        .run = t.run_id, .trial = t.trial_id, .state = t.state, .reason = reason, .step = t.step, .layer = -1
+    };
+    TRY(store_end_run(r->store, &end, e));
+    TRY(store_flush(r->store, e));
+    status_ended(r, &t, reason);
     return 0;
 }
 
-static int take_hello(struct runner *r, struct attempt *t, const struct wire_record *m, struct err *e)
+int attempt_refuse(struct runner *r, struct pending pending, const char *reason, struct err *e)
 {
-    const struct store_origin origin = { .trial = t->trial_id, .numerics_version = m->numerics, .inputs = m->text };
-    struct err why = { 0 };
-    const int code = store_check_origin(r->store, &origin, &why);
-    if (code == ERR_CONFLICT) {
-        refuse_attempt(r, t, err_first(&why));
-        err_clear(&why);
-        return 0;
-    }
-    if (code < 0)
-        return err_move(e, &why);
-    int64_t n_outdated;
-    TRY(begin_run(r, t, m->name, m->step, e));
-    TRY(store_put_origin(r->store, &origin, &n_outdated, e));
-    if (n_outdated > 0)
-        progress_say(&r->progress,
-                     "%s: %" PRId64 " earlier trial%s of its cell read other files or have other numerics: in no mean any "
-                     "more (`outdated`); --force trains them again",
-                     t->label, n_outdated, n_outdated == 1 ? "" : "s");
-    return 0;
-}
-
-static int take_facts(struct runner *r, struct attempt *t, const struct wire_record *m, struct err *e)
-{
-    const struct store_facts facts = { m->name, m->goal, m->text, m->followed != 0 };
-    for (size_t i = 0; facts.followed && i < METRICS_SHOWN; i++)
-        if (!t->shown[i].name[0]) {
-            snprintf(t->shown[i].name, sizeof t->shown[i].name, "%s", m->name);
-            break;
-        }
-    return store_put_facts(r->store, &facts, e);
-}
-
-/* What a person follows. */
-static void remember_metric(struct attempt *t, const char *name, double value)
-{
-    for (size_t i = 0; i < METRICS_SHOWN && t->shown[i].name[0]; i++)
-        if (!strncmp(t->shown[i].name, name, sizeof t->shown[i].name - 1)) {
-            t->shown[i].value = value;
-            t->shown[i].seen = true;
-        }
+    struct stored_trial trial = { 0 };
+    int code = stored_load(r, pending.trial, &trial, e);
+    if (code == 0)
+        code = refuse(r, pending, &trial, reason, e);
+    store_free_described(&trial.described);
+    return code;
 }
 
 static int put_checkpoint(struct runner *r, struct attempt *t, const struct wire_record *m, struct err *e)
@@ -211,7 +197,7 @@ static int put_checkpoint(struct runner *r, struct attempt *t, const struct wire
 static int put_end(struct runner *r, struct attempt *t, const struct wire_record *m, struct err *e)
 {
     if (!t->run_id)
-        TRY(begin_run(r, t, "", t->from_step, e));
+        TRY(attempt_begin_run(r, t, "", t->from_step, e));
     const bool storage =
         m->code == ERR_STORAGE; /* stops the whole run; a data file that cannot be read fails its trial alone */
     t->state = m->code == 0                                                 ? TRIAL_DONE
@@ -252,11 +238,11 @@ static int put_record(struct runner *r, struct attempt *t, const struct wire_rec
         return err_set(e, ERR_FORMAT, "message %d out of order", (int)m->type);
     switch (m->type) {
     case MESSAGE_HELLO:
-        return take_hello(r, t, m, e);
+        return attempt_hello(r, t, m, e);
     case MESSAGE_FACTS:
-        return take_facts(r, t, m, e);
+        return attempt_facts(r, t, m, e);
     case MESSAGE_METRIC:
-        remember_metric(t, m->name, m->value);
+        attempt_remember(t, m->name, m->value);
         return store_metric(r->store, t->trial_id, t->run_id, m->name, m->step, m->value, e);
     case MESSAGE_LAYER_METRIC:
         return store_layer_metric(r->store, t->trial_id, t->run_id, m->name, m->step, m->layer, m->value, e);
@@ -297,7 +283,7 @@ static int mourn(struct runner *r, struct attempt *t, const char *how, enum limi
     *retry = !r->stopping && (excused || t->pending.deaths < RETRIES);
     snprintf(reason, sizeof reason, "%s at step %" PRId64, how, t->step);
     if (!t->run_id)
-        TRY(begin_run(r, t, "", t->from_step, e));
+        TRY(attempt_begin_run(r, t, "", t->from_step, e));
     t->state = *retry || r->stopping ? TRIAL_INTERRUPTED : TRIAL_FAILED;
     const struct store_end end = {
         .run = t->run_id, .trial = t->trial_id, .state = t->state, .reason = reason, .step = t->step, .layer = -1

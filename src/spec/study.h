@@ -86,6 +86,8 @@ struct study_form {
     struct node *(*complete)(const struct node *tree, struct arena *a);
     /* Whether trials can log a metric of this name, and the names to advise otherwise; NULL: not checked. */
     bool (*can_log)(const char *metric, const struct registry **known);
+    /* Whether a dotted path leads to what is no part of a trial's identity; NULL: nothing is known of that. */
+    bool (*is_budget)(const char *path);
 };
 /* From now on a swept key that a trial's parts do not have is left out of that trial, and cells that thereby become the
  * same trial are kept once, the others excluded. A key that no trial has is an error, and so is a figure of a metric
@@ -117,6 +119,9 @@ int study_trial(const struct study *s, uint64_t i, struct study_trial *t, struct
 /* Builds cell i (0 <= i < variants x cells), numbered cell fastest, without a seed: what its trials have in common.
  * Excluded: with every seed. */
 int study_cell(const struct study *s, uint64_t i, struct study_trial *t, struct arena *a, struct err *e);
+/* Reports two cells of a variant (numbered as for study_cell) that would be one trial, on the first swept key in which they
+ * differ. ERR_SPEC. */
+int study_report_same(const struct study *s, uint64_t first, uint64_t second, struct arena *a, struct err *e);
 /* The first cell of a variant with the first seed; also where the cells cannot be numbered. */
 int study_first_trial(const struct study *s, size_t variant, struct study_trial *t, struct arena *a, struct err *e);
 /* Whether the file excludes the cell's trial of seeds[seed]. */
