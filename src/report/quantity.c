@@ -140,7 +140,7 @@ static int find_step(struct quantity *at, size_t *n, size_t max, const struct qu
 }
 
 static int find(struct quantity *at, size_t *n, size_t max, const struct quantity_wish *wish, const struct subject *s,
-                  struct query *q, struct arena *a, struct err *e)
+                struct query *q, struct arena *a, struct err *e)
 {
     struct names layered = { .a = a };
     TRY(query_rows(q, sql_names, &s->name, 1, add_name, &layered, e));

@@ -94,9 +94,8 @@ static void put_row(struct text *out, const struct results *r, size_t metric, si
 
 static void put_states(const struct section *s)
 {
-    static const char *const head[] = {
-        "variant", "cells", "trials", "done", "diverged", "failed", "outdated", "not finished", NULL
-    };
+    static const char *const head[] = { "variant", "cells",    "trials",       "done", "diverged",
+                                        "failed",  "outdated", "not finished", NULL };
     const struct subject *u = s->subject;
     section_head(s->out, head);
     for (size_t v = 0; v < u->n_variants; v++) {
@@ -130,8 +129,7 @@ static void put_best(const struct section *s, const struct results *r, size_t me
             size_t best = u->n_groups;
             for (size_t i = 0; i < u->n_groups; i++) {
                 const struct moments *m = &r->last[i * u->n_metrics + metric];
-                if (taken[i] || m->n < u->groups[i].n_trials ||
-                    strcmp(u->groups[i].variant, u->variants[v]) != 0)
+                if (taken[i] || m->n < u->groups[i].n_trials || strcmp(u->groups[i].variant, u->variants[v]) != 0)
                     continue;
                 const double against = best < u->n_groups ? r->last[best * u->n_metrics + metric].mean : 0;
                 if (best == u->n_groups || (largest ? m->mean > against : m->mean < against))
@@ -151,10 +149,11 @@ static int put_values(const struct section *s, const struct results *r, struct e
     const struct subject *u = s->subject;
     const bool all = u->n_groups <= SECTION_MAX_ROWS;
     const char *main = subject_main_metric(u);
-    text_puts(s->out,
-              all ? "Last and best values, mean ± sd over the seeds; in parentheses where some of them diverged, failed "
-                    "or are not finished, then of the others:\n\n"
-                  : "Last and best values of the three best complete cells of each variant, mean ± sd:\n\n");
+    text_puts(
+        s->out,
+        all ? "Last and best values, mean ± sd over the seeds; in parentheses where some of them diverged, failed "
+              "or are not finished, then of the others:\n\n"
+            : "Last and best values of the three best complete cells of each variant, mean ± sd:\n\n");
     section_head(s->out, head);
     for (size_t m = 0; m < u->n_metrics; m++) {
         for (size_t i = 0; all && i < u->n_groups; i++)

@@ -11,7 +11,7 @@
 struct group {
     const char *variant, *cell; /* cell: "" without a sweep */
     const char *label;          /* short: variant, and the swept values without the folders of their keys */
-    size_t n_trials; /* asked for; the rest is not finished: */
+    size_t n_trials;            /* asked for; the rest is not finished: */
     size_t n_done, n_diverged, n_failed, n_outdated;
 };
 

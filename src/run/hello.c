@@ -31,7 +31,8 @@ int attempt_hello(struct runner *r, struct attempt *t, const struct wire_record 
     TRY(store_put_origin(r->store, &origin, &n_outdated, e));
     if (n_outdated > 0)
         progress_say(&r->progress,
-                     "%s: %" PRId64 " earlier trial%s of its cell read other files or have other numerics: in no mean any "
+                     "%s: %" PRId64
+                     " earlier trial%s of its cell read other files or have other numerics: in no mean any "
                      "more (`outdated`); --force trains them again",
                      t->label, n_outdated, n_outdated == 1 ? "" : "s");
     return 0;

@@ -232,8 +232,9 @@ static int put_summary(struct store *s, int64_t trial, const struct metric_name 
 #define FINITE_ONLY(v) (finite ? (v) : value_null())
     return WRITE(s, SQL_PUT_SUMMARY, NULL, e, value_int(trial), value_int(name->id), value_int(u->n),
                  value_int(u->n_nonfinite), FINITE_ONLY(value_real(u->first)), FINITE_ONLY(value_real(u->last)),
-                 FINITE_ONLY(value_int(u->last_step)), value_int(u->end_step), has_best ? value_real(u->best) : value_null(),
-                 has_best ? value_int(u->best_step) : value_null(), FINITE_ONLY(value_real(u->min)), FINITE_ONLY(value_real(u->max)),
+                 FINITE_ONLY(value_int(u->last_step)), value_int(u->end_step),
+                 has_best ? value_real(u->best) : value_null(), has_best ? value_int(u->best_step) : value_null(),
+                 FINITE_ONLY(value_real(u->min)), FINITE_ONLY(value_real(u->max)),
                  u->n_nonfinite ? value_null() : value_real(u->auc));
 #undef FINITE_ONLY
 }

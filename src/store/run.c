@@ -50,17 +50,19 @@ int store_check_origin(struct store *s, const struct store_origin *origin, struc
     write_reset(&stmt);
     int code = 0;
     if (version != origin->numerics_version)
-        code = err_set(e, ERR_CONFLICT,
-                       "begun by a tprun whose numbers have version %lld, and this one's have %lld; --force trains it again",
-                       (long long)version, (long long)origin->numerics_version);
+        code = err_set(
+            e, ERR_CONFLICT,
+            "begun by a tprun whose numbers have version %lld, and this one's have %lld; --force trains it again",
+            (long long)version, (long long)origin->numerics_version);
     if (code == 0)
         code = QUERY(s, SQL_OTHER_INPUT, &stmt, e, value_text(stored.s), value_text(origin->inputs));
     if (code == 0 && stmt)
-        code = err_set(e, ERR_CONFLICT,
-                       "'%s' is not the file that the trial was begun with: SHA-256 %s then, %s now; bring that one back, "
-                       "or --force trains it again",
-                       (const char *)sqlite3_column_text(stmt, 0), (const char *)sqlite3_column_text(stmt, 1),
-                       (const char *)sqlite3_column_text(stmt, 2));
+        code =
+            err_set(e, ERR_CONFLICT,
+                    "'%s' is not the file that the trial was begun with: SHA-256 %s then, %s now; bring that one back, "
+                    "or --force trains it again",
+                    (const char *)sqlite3_column_text(stmt, 0), (const char *)sqlite3_column_text(stmt, 1),
+                    (const char *)sqlite3_column_text(stmt, 2));
     write_reset(&stmt);
     text_free(&stored);
     return code;

@@ -12,21 +12,21 @@
 #define JSON(x) "CASE WHEN json_valid(" x ") THEN " x " END"
 /* Two trials read a file of one name with different bytes. */
 #define OTHER_BYTES(a, b)                                                                                              \
-    "(coalesce(" a ".inputs <> " b ".inputs, 0) AND EXISTS (SELECT 1 FROM json_each(" JSON(a ".inputs") ") j "         \
-    "JOIN json_each(" JSON(b ".inputs") ") k ON k.key = j.key AND k.value <> j.value))"
+    "(coalesce(" a ".inputs <> " b ".inputs, 0) AND EXISTS (SELECT 1 FROM json_each(" JSON(                            \
+        a ".inputs") ") j "                                                                                            \
+                     "JOIN json_each(" JSON(b ".inputs") ") k ON k.key = j.key AND k.value <> j.value))"
 #define LAST_RUN(t) "(SELECT max(r.id) FROM run r WHERE r.trial_id = " t ".id)"
 /* A trial of the same cell and specification began later and is of other numerics or bytes. */
 #define IS_OUTDATED                                                                                                    \
     "EXISTS (SELECT 1 FROM trial o WHERE o.study_id = trial.study_id AND o.variant = trial.variant AND "               \
     "o.cell = trial.cell AND o.generation = trial.generation AND o.generation > 0 AND o.id <> trial.id AND "           \
-    "(o.numerics_version <> trial.numerics_version OR " OTHER_BYTES("o", "trial") ") AND "                             \
-    LAST_RUN("o") " > " LAST_RUN("trial") ")"
-/* The last value of a summary, NULL if it is not finite. */
-#define LAST_OF(u) "CASE WHEN " u ".last_step = " u ".end_step THEN " u ".last END"
+    "(o.numerics_version <> trial.numerics_version OR " OTHER_BYTES("o", "trial") ") AND " LAST_RUN(                   \
+        "o") " > " LAST_RUN("trial") ")"
 /* Where a metric of validation is best; NULL where it was not logged. */
 #define BEST_STEP(metric)                                                                                              \
     "(SELECT u.best_step FROM summary u WHERE u.trial_id = t.id AND u.key_id = (SELECT id FROM metric_key WHERE name " \
     "= '" metric "'))"
+#define VALIDATED "coalesce(" BEST_STEP("valid_accuracy") ", " BEST_STEP("valid_loss") ")"
 _Static_assert(ROWS_PER_INSERT == 50, "SQL_PUT_METRICS has 50 rows");
 
 const char *const statement_sql[N_STATEMENTS] = {
@@ -151,7 +151,8 @@ const char *const statement_sql[N_STATEMENTS] = {
     [SQL_COUNT_OUTDATED] = "SELECT count(*) FROM trial t JOIN trial o ON o.study_id = t.study_id AND o.variant = "
                            "t.variant AND o.cell = t.cell AND o.generation = t.generation AND o.outdated "
                            "WHERE t.id = ?1",
-    [SQL_SET_ALL_OUTDATED] = "UPDATE trial SET outdated = 1 - outdated WHERE study_id = ?1 AND outdated <> " IS_OUTDATED,
+    [SQL_SET_ALL_OUTDATED] =
+        "UPDATE trial SET outdated = 1 - outdated WHERE study_id = ?1 AND outdated <> " IS_OUTDATED,
     [SQL_HEARTBEAT] = "UPDATE run SET heartbeat_ms = ?2 WHERE id = ?1 AND ended_ms IS NULL",
     [SQL_END_RUN] = "UPDATE run SET state = ?3, reason = ?4, heartbeat_ms = ?5, ended_ms = ?5 "
                     "WHERE id = ?1 AND trial_id = ?2 AND ended_ms IS NULL",
@@ -224,16 +225,18 @@ const char *const statement_sql[N_STATEMENTS] = {
         "best_median, best_half_width) SELECT min(t.id), u.key_id, sum(u.n), tprun_sd(u.last), tprun_median(u.last), "
         "tprun_half_width(u.last), tprun_sd(u.best), tprun_median(u.best), tprun_half_width(u.best) "
         "FROM study s JOIN trial t ON t.study_id = s.id AND t.generation = s.generation "
-        "JOIN summary u ON u.trial_id = t.id WHERE s.id = ?1 AND " DONE("t") " AND " LAST("u", "t")
-        " GROUP BY t.variant, t.cell, u.key_id",
+        "JOIN summary u ON u.trial_id = t.id WHERE s.id = ?1 AND " DONE("t") " AND " LAST(
+            "u", "t") " GROUP BY t.variant, t.cell, u.key_id",
     /* The rows that the view `selected` shows of the trials that are done. */
     [SQL_PUT_SELECTED_STATS] =
         "INSERT INTO selected_stat (trial_id, key_id, n, n_rows, sd) "
         "SELECT min(t.id), m.key_id, count(m.value), sum(u.n), tprun_sd(m.value) "
-        "FROM study s JOIN trial t ON t.study_id = s.id AND t.generation = s.generation AND " DONE("t")
-        " JOIN summary u ON u.trial_id = t.id AND u.key_id = (SELECT id FROM metric_key WHERE name = 'valid_accuracy') "
-        "CROSS JOIN metric_key k CROSS JOIN metric m ON m.trial_id = t.id AND m.key_id = k.id AND m.step = u.best_step "
-        "WHERE s.id = ?1 GROUP BY t.variant, t.cell, m.key_id HAVING count(m.value) >= 2",
+        "FROM study s JOIN trial t ON t.study_id = s.id AND t.generation = s.generation AND " DONE(
+            "t") " JOIN summary u ON u.trial_id = t.id AND u.key_id = (SELECT id FROM metric_key WHERE name = "
+                 "'valid_accuracy') "
+                 "CROSS JOIN metric_key k CROSS JOIN metric m ON m.trial_id = t.id AND m.key_id = k.id AND m.step = "
+                 "u.best_step "
+                 "WHERE s.id = ?1 GROUP BY t.variant, t.cell, m.key_id HAVING count(m.value) >= 2",
     /* Paired over the seeds that both variants have. The other variants are listed, so that trial_group finds each
        partner at once: a range of variants would walk over all of their trials, and the + keeps SQLite from taking one.
      */
@@ -252,9 +255,11 @@ const char *const statement_sql[N_STATEMENTS] = {
         "CROSS JOIN trial b ON b.study_id = s.id AND b.variant = w.variant AND b.cell = a.cell AND b.seed = a.seed "
         "AND b.generation = s.generation CROSS JOIN summary u ON u.trial_id = a.id "
         "CROSS JOIN summary v ON v.trial_id = b.id AND v.key_id = u.key_id "
-        "WHERE s.id = ?1 AND " DONE("a") " AND " DONE("b") " AND " LAST("u", "a") " AND " LAST("v", "b")
-        " AND a.numerics_version = b.numerics_version AND NOT " OTHER_BYTES("a", "b")
-        " GROUP BY u.key_id, a.cell, a.variant, b.variant)",
+        "WHERE s.id = ?1 AND " DONE("a") " AND " DONE("b") " AND " LAST("u", "a") " AND " LAST(
+            "v",
+            "b") " AND a.numerics_version = b.numerics_version AND NOT " OTHER_BYTES("a",
+                                                                                     "b") " GROUP BY u.key_id, a.cell, "
+                                                                                          "a.variant, b.variant)",
 
     /* claims.c */
     [SQL_GET_CLAIMS] =
@@ -279,36 +284,26 @@ const char *const statement_sql[N_STATEMENTS] = {
                              "FROM study s JOIN trial t ON t.study_id = s.id AND t.generation = s.generation "
                              "WHERE s.id = ?1",
     /* One side of a claim: ?1 study, ?2 variant, ?3 cell or NULL, ?4 metric, ?5 at, ?6 step, ?7 layer. */
-    [SQL_GET_CLAIM_VALUES] = "SELECT t.seed, t.state, CASE ?5 "
-                             "WHEN 'last' THEN (SELECT " LAST_OF(
-                                 "u") " FROM summary u WHERE u.trial_id = t.id AND u.key_id = k.id) "
-                                      "WHEN 'best' THEN (SELECT u.best FROM summary u WHERE u.trial_id = t.id AND "
-                                      "u.key_id = k.id) "
-                                      "WHEN 'selected' THEN (SELECT m.value FROM metric m WHERE m.trial_id = t.id AND "
-                                      "m.key_id = k.id AND m.step = "
-                                      "coalesce(" BEST_STEP("valid_accuracy") ", " BEST_STEP(
-                                          "valid_loss") ", "
-                                                        "(SELECT u.best_step FROM summary u WHERE u.trial_id = t.id "
-                                                        "AND u.key_id = k.id))) "
-                                                        "WHEN 'step' THEN (SELECT m.value FROM metric m WHERE "
-                                                        "m.trial_id = t.id AND m.key_id = k.id AND m.step = ?6) "
-                                                        "ELSE (SELECT CASE WHEN count(*) = count(m.value) THEN "
-                                                        "avg(m.value) END FROM metric m WHERE m.trial_id = t.id "
-                                                        "AND m.key_id = k.id AND m.step >= ?6) END, "
-                                                        "(SELECT m.value FROM metric m WHERE m.trial_id = t.id AND "
-                                                        "m.key_id = k.id AND m.step = 0), "
-                                                        "CASE ?5 WHEN 'best' THEN ?4 LIKE 'test%' WHEN 'selected' THEN "
-                                                        "coalesce(" BEST_STEP("valid_accuracy") ", " BEST_STEP(
-                                                            "valid_loss") ") IS NULL ELSE 0 END, k.goal = 'max', "
-                                                                          "t.numerics_version, t.inputs "
-                                                                          "FROM study s JOIN trial t ON t.study_id = "
-                                                                          "s.id AND t.generation = s.generation "
-                                                                          "CROSS JOIN metric_key k WHERE s.id = ?1 AND "
-                                                                          "t.variant = ?2 AND (?3 IS NULL OR t.cell = "
-                                                                          "?3) AND k.name = ?4 "
-                                                                          "AND ?7 IS NULL ORDER BY t.seed",
+    /* clang-format off */
+    [SQL_GET_CLAIM_VALUES] =
+        "SELECT t.seed, CASE WHEN t.outdated THEN 'queued' ELSE t.state END, CASE ?5 "
+        "WHEN 'last' THEN (SELECT CASE WHEN " LAST("u", "t") " THEN u.last END FROM summary u WHERE u.trial_id = t.id "
+        "AND u.key_id = k.id) "
+        "WHEN 'best' THEN (SELECT u.best FROM summary u WHERE u.trial_id = t.id AND u.key_id = k.id) "
+        "WHEN 'selected' THEN (SELECT m.value FROM metric m WHERE m.trial_id = t.id AND m.key_id = k.id AND m.step = "
+        "coalesce(" VALIDATED ", (SELECT u.best_step FROM summary u WHERE u.trial_id = t.id AND u.key_id = k.id))) "
+        "WHEN 'step' THEN (SELECT m.value FROM metric m WHERE m.trial_id = t.id AND m.key_id = k.id AND m.step = ?6) "
+        "ELSE (SELECT CASE WHEN count(*) = count(m.value) THEN avg(m.value) END FROM metric m WHERE m.trial_id = t.id "
+        "AND m.key_id = k.id AND m.step >= ?6) END, "
+        "(SELECT m.value FROM metric m WHERE m.trial_id = t.id AND m.key_id = k.id AND m.step = 0), "
+        "CASE ?5 WHEN 'best' THEN ?4 LIKE 'test%' WHEN 'selected' THEN " VALIDATED " IS NULL ELSE 0 END, "
+        "k.goal = 'max', t.numerics_version, t.inputs "
+        "FROM study s JOIN trial t ON t.study_id = s.id AND t.generation = s.generation "
+        "CROSS JOIN metric_key k WHERE s.id = ?1 AND t.variant = ?2 AND (?3 IS NULL OR t.cell = ?3) AND k.name = ?4 "
+        "AND ?7 IS NULL ORDER BY t.seed",
+    /* clang-format on */
     [SQL_GET_CLAIM_LAYER_VALUES] =
-        "SELECT t.seed, t.state, CASE ?5 "
+        "SELECT t.seed, CASE WHEN t.outdated THEN 'queued' ELSE t.state END, CASE ?5 "
         "WHEN 'last' THEN (SELECT m.value FROM layer_metric m WHERE m.trial_id = t.id AND m.key_id = k.id "
         "AND m.layer = ?7 ORDER BY m.step DESC LIMIT 1) "
         "WHEN 'best' THEN (SELECT CASE k.goal WHEN 'max' THEN max(m.value) ELSE min(m.value) END FROM layer_metric m "

@@ -23,7 +23,7 @@ enum message {
     MESSAGE_EVENT,        /* i step, s kind, s text */
     MESSAGE_CHECKPOINT, /* i step, s name, s sha256: the file is durable, every row of steps <= step was sent before */
     MESSAGE_PROGRESS,   /* i step, d last train loss */
-    MESSAGE_FACTS, /* s name of a metric, s goal or NULL, s unit, i followed: before its rows */
+    MESSAGE_FACTS,      /* s name of a metric, s goal or NULL, s unit, i followed: before its rows */
     MESSAGE_END /* i code (0 or enum err_code), s reason, i step, i layer, s tensor, s sha256 of the final weights */
 };
 

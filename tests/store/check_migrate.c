@@ -15,8 +15,8 @@ static struct fixture old_database(const struct old *old)
     struct fixture f = fixture_folder();
     char command[1024];
     ck_assert_ptr_nonnull(getenv("TPRUN_SOURCE"));
-    snprintf(command, sizeof command, "gzip -dc '%s/tests/data/old/schema%s.db.gz' > '%s'",
-             getenv("TPRUN_SOURCE"), old->version, f.path);
+    snprintf(command, sizeof command, "gzip -dc '%s/tests/data/old/schema%s.db.gz' > '%s'", getenv("TPRUN_SOURCE"),
+             old->version, f.path);
     ck_assert_int_eq(system(command), 0);
     return f;
 }

@@ -30,7 +30,8 @@ START_TEST(curves_over_seeds)
     trial_with(&f, 4, "bp", "", 1, (const double[]){ 7 }, 1);
     OK(store_flush(f.s, &e));
     const char *row =
-        "SELECT coalesce(mean, '-') || ' ' || coalesce(round(sd, 9), '-') || ' ' || coalesce(min || ' ' || max, '-') || "
+        "SELECT coalesce(mean, '-') || ' ' || coalesce(round(sd, 9), '-') || ' ' || coalesce(min || ' ' || max, '-') "
+        "|| "
         "' ' || n || ' ' || n_nonfinite || ' ' || mean_finished || ' ' || coalesce(round(sd_finished, 9), '-') FROM "
         "curves WHERE study = 'demo' AND variant = 'tp' AND cell = '' AND metric = 'test_accuracy' AND step = ";
     char at0[400], at1[400];
@@ -71,11 +72,12 @@ START_TEST(finals_and_comparison)
         "93.75-440");
     OK(store_refresh(f.s, f.study, &e));
     /* the seed that diverged is missing */
-    check_text(f.path,
-               "SELECT n || n_asked || n_diverged || ' ' || (last_mean IS NULL AND last_sd IS NULL AND last_max IS NULL AND "
-               "best_mean IS NULL AND best_low IS NULL) || ' ' || last_mean_finished || ' ' || round(last_sd_finished, 6) "
-               "|| ' ' || best_mean_finished FROM finals WHERE variant = 'tp'",
-               "451 1 96.0 5.033223 97.0");
+    check_text(
+        f.path,
+        "SELECT n || n_asked || n_diverged || ' ' || (last_mean IS NULL AND last_sd IS NULL AND last_max IS NULL AND "
+        "best_mean IS NULL AND best_low IS NULL) || ' ' || last_mean_finished || ' ' || round(last_sd_finished, 6) "
+        "|| ' ' || best_mean_finished FROM finals WHERE variant = 'tp'",
+        "451 1 96.0 5.033223 97.0");
     /* last of bp: mean 93.75, sd 3.8622, t(3) = 3.18245 */
     ck_assert_double_eq_tol(plain_number(f.path, "SELECT last_sd FROM finals WHERE variant = 'bp'"), 3.8622100754188224,
                             1e-12);
@@ -87,7 +89,8 @@ START_TEST(finals_and_comparison)
     ck_assert(plain_number(f.path, "SELECT best_mean FROM finals WHERE variant = 'bp'") == (95 + 95 + 95 + 99) / 4.0);
     /* tp - bp: 1, 3, 1, 4: mean 2.25, sd 1.5 */
     check_text(f.path,
-               "SELECT variant_a || variant_b || n || n_asked || ' ' || difference || ' ' || sd || ' ' || round(low, 6) || ' ' || "
+               "SELECT variant_a || variant_b || n || n_asked || ' ' || difference || ' ' || sd || ' ' || round(low, "
+               "6) || ' ' || "
                "round(high, 6) "
                "FROM comparison",
                "bptp44 2.25 1.5 -0.136835 4.636835");
@@ -163,10 +166,11 @@ START_TEST(selected_by_validation)
     check_text(f.path, row, "demotpr=1 3 70.333333333 41.0 88.0 -");
     OK(store_refresh(f.s, f.study, &e));
     check_text(f.path, row, "demotpr=1 3 70.333333333 41.0 88.0 25.579940057");
-    check_text(f.path,
-               "SELECT n || n_asked || n_nonfinite || ' ' || (mean IS NULL AND sd IS NULL) || ' ' || mean_finished || ' ' || "
-               "round(sd_finished, 9) FROM selected_finals WHERE metric = 'test_loss'",
-               "231 1 2.5 0.707106781");
+    check_text(
+        f.path,
+        "SELECT n || n_asked || n_nonfinite || ' ' || (mean IS NULL AND sd IS NULL) || ' ' || mean_finished || ' ' || "
+        "round(sd_finished, 9) FROM selected_finals WHERE metric = 'test_loss'",
+        "231 1 2.5 0.707106781");
     /* another step is selected: as many values as before, but others */
     const int64_t t = put_trial(f.s, f.study, 21, "tp", "r=1", 1, 0, NULL).id;
     OK(store_metric(f.s, t, 0, "valid_accuracy", 30, 95, &e));
@@ -289,7 +293,8 @@ START_TEST(results_of_another_origin_are_not_continued)
     origin(&f, t, 1, NULL, 0);
     check_text(f.path, "SELECT inputs FROM trials", a);
     o.numerics_version = 2;
-    FAILS(ERR_CONFLICT, "whose numbers have version 1, and this one's have 2; --force", store_check_origin(f.s, &o, &e));
+    FAILS(ERR_CONFLICT, "whose numbers have version 1, and this one's have 2; --force",
+          store_check_origin(f.s, &o, &e));
     OK(store_reset_trial(f.s, t, &e));
     OK(store_check_origin(f.s, &o, &e));
     OK(store_flush(f.s, &e));
@@ -372,10 +377,11 @@ START_TEST(heatmap_of_two_keys)
     check_text(f.path,
                "SELECT auc || ' ' || n || ' ' || n_diverged || ' ' || diverged FROM heatmap WHERE x = 1 AND y = 1",
                "27.5 2 0 0");
-    check_text(f.path,
-               "SELECT (auc IS NULL) || ' ' || auc_finished || ' ' || n || n_asked || n_diverged || diverged FROM heatmap "
-               "WHERE x = 2 AND y = 1",
-               "1 30.0 1211");
+    check_text(
+        f.path,
+        "SELECT (auc IS NULL) || ' ' || auc_finished || ' ' || n || n_asked || n_diverged || diverged FROM heatmap "
+        "WHERE x = 2 AND y = 1",
+        "1 30.0 1211");
     /* a study of three keys is no map */
     const int64_t other = put_study(f.s, "three", "{}");
     const struct store_param params[] = { { .key = "a", .number = 1, .swept = true },
@@ -583,10 +589,11 @@ START_TEST(every_seed_is_accounted_for)
                  views[i]);
         check_text(f.path, sql, "1");
     }
-    check_text(f.path,
-               "SELECT n || n_asked || n_nonfinite || n_diverged || n_unfinished || n_failed || (last_mean IS NULL) || ' ' || "
-               "last_mean_finished FROM finals WHERE variant = 'bp' AND metric = 'train_loss'",
-               "1611211 2.0");
+    check_text(
+        f.path,
+        "SELECT n || n_asked || n_nonfinite || n_diverged || n_unfinished || n_failed || (last_mean IS NULL) || ' ' || "
+        "last_mean_finished FROM finals WHERE variant = 'bp' AND metric = 'train_loss'",
+        "1611211 2.0");
     fixture_close(&f);
 }
 END_TEST
@@ -613,10 +620,11 @@ START_TEST(a_raised_budget_is_not_finished)
     OK(store_put_trial(f.s, &more, &row, &e));
     ck_assert_int_eq(row.id, a);
     OK(store_flush(f.s, &e));
-    check_text(f.path,
-               "SELECT (last_mean IS NULL) || last_mean_finished || n || n_asked || n_unfinished || (last_sd_finished IS "
-               "NULL) FROM finals",
-               "14.01211");
+    check_text(
+        f.path,
+        "SELECT (last_mean IS NULL) || last_mean_finished || n || n_asked || n_unfinished || (last_sd_finished IS "
+        "NULL) FROM finals",
+        "14.01211");
     check_text(f.path, "SELECT count(*) FROM comparison", "0");
     fixture_close(&f);
 }
