@@ -24,9 +24,7 @@ struct printer {
 static enum row_cell type_of(sqlite3_stmt *stmt, int column)
 {
     const int type = sqlite3_column_type(stmt, column);
-    return type == SQLITE_NULL                              ? ROW_NULL
-           : type == SQLITE_INTEGER || type == SQLITE_FLOAT ? ROW_NUMBER
-                                                            : ROW_TEXT;
+    return type == SQLITE_NULL ? ROW_NULL : type == SQLITE_INTEGER || type == SQLITE_FLOAT ? ROW_NUMBER : ROW_TEXT;
 }
 
 void format_value(struct text *t, sqlite3_stmt *stmt, int column)

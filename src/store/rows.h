@@ -12,7 +12,8 @@ enum row_cell { ROW_NULL, ROW_NUMBER, ROW_TEXT };
  * all of it. NULL for want of memory. */
 struct printer *printer_new(enum query_format format, FILE *out, size_t n, const char *const *names,
                             const char *section);
-/* The next cell, s[0..n) and a 0 behind it; a row ends with its n-th. Numbers as text_json_number writes them; "" for ROW_NULL. */
+/* The next cell, s[0..n) and a 0 behind it; a row ends with its n-th. Numbers as text_json_number writes them; "" for
+ * ROW_NULL. */
 void printer_cell(struct printer *p, enum row_cell type, const char *s, size_t n);
 /* Ends the output and frees. ERR_IO when something could not be written, ERR_MEMORY for a table that is too large. */
 int printer_finish(struct printer *p, struct err *e);
