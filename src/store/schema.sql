@@ -251,6 +251,25 @@ INSERT INTO _doc VALUES
     ('layer_metric', 'value', 'of the metric', 'deterministic', 'the value if finite, else NULL; -0.0 is stored as 0.0'),
     ('layer_metric', 'nonfinite', '', 'deterministic', 'NULL for a finite value, 1 = NaN, 2 = +infinity, 3 = -infinity');
 
+-- How far a trial is at a logged step, and what its training has cost until then: once for a step, whatever is logged there. A step that is
+-- computed again has what its last computation took, which goes on from what its checkpoint says.
+CREATE TABLE progress (
+    trial_id INTEGER NOT NULL REFERENCES trial (id),
+    step INTEGER NOT NULL,
+    epoch REAL,
+    samples INTEGER NOT NULL,
+    cpu_ns INTEGER,
+    flops REAL,
+    PRIMARY KEY (trial_id, step)
+) WITHOUT ROWID;
+INSERT INTO _doc VALUES
+    ('progress', 'trial_id', '', 'runtime', 'trial.id'),
+    ('progress', 'step', 'step', 'runtime', 'minibatches seen; 0 = before training'),
+    ('progress', 'epoch', '', 'runtime', 'passes over the training set; NULL for endless data'),
+    ('progress', 'samples', '', 'runtime', 'samples seen, with repetition; a sequence is one'),
+    ('progress', 'cpu_ns', 'ns', 'runtime', 'processor time of training since step 0, over all attempts that led here, without evaluations and checkpoints; NULL when it is not known'),
+    ('progress', 'flops', '', 'runtime', 'floating-point operations of that, by count of the algorithm');
+
 -- What a list shows of a metric, kept by the writer in the transaction of the rows, so that a list never scans them.
 CREATE TABLE summary (
     trial_id INTEGER NOT NULL REFERENCES trial (id),
@@ -328,7 +347,9 @@ CREATE TABLE checkpoint (
     step INTEGER NOT NULL,
     path TEXT NOT NULL,
     sha256 TEXT NOT NULL,
-    time_ms INTEGER NOT NULL
+    time_ms INTEGER NOT NULL,
+    cpu_ns INTEGER,
+    flops REAL
 );
 CREATE INDEX checkpoint_trial ON checkpoint (trial_id);
 CREATE INDEX checkpoint_run ON checkpoint (run_id);
@@ -339,7 +360,9 @@ INSERT INTO _doc VALUES
     ('checkpoint', 'step', 'step', 'runtime', 'step it was taken at'),
     ('checkpoint', 'path', '', 'runtime', 'name of the file in the folder PATH.checkpoints beside the database'),
     ('checkpoint', 'sha256', '', 'runtime', 'SHA-256 of the file'),
-    ('checkpoint', 'time_ms', 'ms', 'runtime', 'when it was named');
+    ('checkpoint', 'time_ms', 'ms', 'runtime', 'when it was named'),
+    ('checkpoint', 'cpu_ns', 'ns', 'runtime', 'processor time that training took until it, from step 0 on; NULL when it is not known'),
+    ('checkpoint', 'flops', '', 'runtime', 'floating-point operations of that');
 
 -- Files that were trained on.
 CREATE TABLE dataset (
