@@ -7,8 +7,10 @@ struct compare_choice {
     struct cli_list metrics, studies;
     struct cli_int layer;
     const char *cell, *at;
+    int cost;
     bool pairs;
 };
+static const char *const costs[] = { "step", "samples", "cpu_s", "flops", NULL };
 static const struct cli_option options[] = {
     { "metric", 0, CLI_LIST, "NAME", offsetof(struct compare_choice, metrics),
       .help = "what is compared (default: test_accuracy, or else a loss)" },
@@ -20,6 +22,8 @@ static const struct cli_option options[] = {
       .help = "the layer of a layer metric, from 0 (default: a row for each)" },
     { "at", 0, CLI_TEXT, "WHICH", offsetof(struct compare_choice, at),
       .help = "last (default), best, selected by valid_accuracy, or a step" },
+    { "target", 0, CLI_WORD, "COST", offsetof(struct compare_choice, cost), .words = costs,
+      .help = "what a target of the file took to reach: step, samples, cpu_s or flops" },
     { "pairs", 0, CLI_FLAG, NULL, offsetof(struct compare_choice, pairs),
       .help = "a row for each pair instead of each cell" },
     { 0 },
@@ -77,6 +81,7 @@ static int find_studies(const struct cli *c, const struct compare_choice *choice
 static int compare(const struct cli *c, const struct compare_choice *choice, struct arena *a, struct err *e)
 {
     struct compare_options o = { .metric = choice->metrics.n ? choice->metrics.items[0] : NULL,
+                                 .cost = choice->cost ? costs[choice->cost - 1] : NULL,
                                  .cell = choice->cell,
                                  .has_layer = choice->layer.given,
                                  .layer = choice->layer.value,
@@ -88,6 +93,9 @@ static int compare(const struct cli *c, const struct compare_choice *choice, str
     size_t n;
     if (choice->metrics.n > 1)
         return err_set(e, ERR_USAGE, "one metric is compared at a time");
+    if (o.cost && (choice->at || choice->layer.given))
+        return err_set(e, ERR_USAGE,
+                       "--target counts until the first log that reaches it: --at and --layer are of values");
     TRY(parse_at(choice->at, &o, e));
     TRY(find_studies(c, choice, a, &studies, &n, e));
     TRY(query_open(&q, c->db, e));

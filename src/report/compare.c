@@ -8,24 +8,62 @@
 #include <inttypes.h>
 #include <string.h>
 
-enum { MAX_LAYERS = 12 };
+enum { MAX_WHATS = 20 }; /* layers, or targets */
+
+struct targets {
+    struct compare_what *what;
+    size_t n;
+    struct arena *a;
+};
+
+static int add_target(void *self, int n, const char *const *columns)
+{
+    struct targets *t = self;
+    double value;
+    if (n < 2 || !columns[0] || !columns[1] || text_to_double(columns[1], strlen(columns[1]), &value) < 0 ||
+        t->n == MAX_WHATS)
+        return 0;
+    t->what[t->n++] =
+        (struct compare_what){ .metric = arena_strdup(t->a, columns[0]), .of_target = true, .target = value };
+    return 0;
+}
+
+/* The targets of a study, or those of one metric. */
+static int find_targets(struct compare_what *what, size_t *n, struct query *q, struct arena *arena, const char *study,
+                        const char *metric, struct err *e)
+{
+    const char *const arguments[] = { study, metric };
+    struct targets t = { .what = what, .a = arena };
+    TRY(query_rows(q,
+                   "SELECT DISTINCT metric, value FROM targets WHERE study = ?1 AND (?2 IS NULL OR metric = ?2) "
+                   "ORDER BY metric, value",
+                   arguments, 2, add_target, &t, e));
+    *n = t.n;
+    return t.n ? 0
+               : err_set(e, ERR_USAGE, "study '%s' has no targets%s%s: its file names them, targets: [{metric, value}]",
+                         study, metric ? " of " : "", metric ? metric : "");
+}
 
 /* The metric that options name, or the main one of A's study; of every layer, unless they name one. */
 static int find_what(struct compare_what *what, size_t *n, struct query *q, struct arena *arena,
                      struct compare_side side, const char **metric, const struct compare_options *o, struct err *e)
 {
     struct subject s;
-    struct quantity found[MAX_LAYERS];
+    struct quantity found[MAX_WHATS];
     TRY(subject_read(&s, q, arena, side.study, e));
     TRY(subject_filter(&s, &side.variant, 1, o->cell, e));
+    if (o->cost)
+        return find_targets(what, n, q, arena, side.study, *metric, e);
     *metric = *metric ? *metric : subject_main_metric(&s);
     if (!*metric)
         return err_set(e, ERR_USAGE, "study '%s' has logged nothing yet", side.study);
     const struct quantity_wish wish = { .metric = *metric, .has_layer = o->has_layer, .layer = o->layer };
     *n = 0;
-    TRY(quantity_find(found, n, MAX_LAYERS, &wish, &s, q, arena, e));
+    TRY(quantity_find(found, n, MAX_WHATS, &wish, &s, q, arena, e));
     for (size_t i = 0; i < *n; i++)
-        what[i] = (struct compare_what){ *metric, found[i].kind == QUANTITY_LAYER, found[i].layer };
+        what[i] = (struct compare_what){ .metric = *metric,
+                                         .of_layer = found[i].kind == QUANTITY_LAYER,
+                                         .layer = found[i].layer };
     return 0;
 }
 
@@ -42,25 +80,29 @@ static int find_goal(enum compare_goal *goal, struct query *q, const char *metri
 static bool listed(const struct compare_what *what, const struct compare_what *others, size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        if (others[i].of_layer == what->of_layer && others[i].layer == what->layer)
+        if (others[i].of_layer == what->of_layer && others[i].layer == what->layer &&
+            others[i].target == what->target && !strcmp(others[i].metric, what->metric))
             return true;
     return false;
 }
 
 /* Both sides of one study. */
 static int add_study(struct compare_cells *cells, struct query *q, const struct compare_study *study,
-                     const char **metric, enum compare_goal *goal, bool *layers, const struct compare_options *o,
+                     const char **metric, enum compare_goal *goal, bool *several, const struct compare_options *o,
                      struct err *e)
 {
-    struct compare_what *what = arena_need(cells->arena, 2 * MAX_LAYERS, sizeof *what), *others = what + MAX_LAYERS;
+    struct compare_what *what = arena_need(cells->arena, 2 * MAX_WHATS, sizeof *what), *others = what + MAX_WHATS;
     size_t n, n_others;
     TRY(find_what(what, &n, q, cells->arena, study->a, metric, o, e));
     TRY(find_what(others, &n_others, q, cells->arena, study->b, metric, o, e));
-    TRY(find_goal(goal, q, *metric, e));
-    *layers = *layers || n > 1;
+    if (o->cost)
+        *goal = COMPARE_MIN;
+    else
+        TRY(find_goal(goal, q, *metric, e));
+    *several = *several || n > 1;
     for (size_t i = 0; i < n; i++) {
         struct compare_values a, b;
-        if (!listed(&what[i], others, n_others)) /* a layer that B has not */
+        if (!listed(&what[i], others, n_others)) /* a layer or a target that B has not */
             continue;
         TRY(compare_values_read(&a, q, cells->arena, study->a, &what[i], o, e));
         TRY(compare_values_read(&b, q, cells->arena, study->b, &what[i], o, e));
@@ -82,7 +124,10 @@ static struct compare_heading heading_of(const struct compare_study *studies, si
     };
     return (struct compare_heading){ .a = side_name(a, studies->a, n > 1),
                                      .b = side_name(a, studies->b, n > 1),
-                                     .at = names[o->at] ? names[o->at] : arena_printf(a, "%" PRId64, o->step),
+                                     .at = o->cost        ? o->cost
+                                           : names[o->at] ? names[o->at]
+                                                          : arena_printf(a, "%" PRId64, o->step),
+                                     .targets = o->cost != NULL,
                                      .several_studies = n > 1 };
 }
 
@@ -91,13 +136,21 @@ static void print_heading(const struct compare_cells *cells, const struct compar
                           const struct compare_options *o, FILE *out)
 {
     const struct compare_what *what = cells->items[0].what;
+    const char *metric = clean_copy(cells->arena, what->metric), *unit = subject_unit(what->metric);
     struct text t = { 0 };
-    text_puts(&t, clean_copy(cells->arena, what->metric));
-    if (what->of_layer && !h->several_layers)
+    if (o->cost && h->several)
+        text_add(&t, "%s until a target is reached", o->cost);
+    else if (o->cost)
+        text_add(&t, "%s until %s%s reaches %.6g", o->cost, metric, unit, what->target);
+    else
+        text_puts(&t, metric);
+    if (what->of_layer && !h->several)
         text_add(&t, " of layer %" PRId64, what->layer);
-    text_add(&t, "%s, %s%s\nA = %s\nB = %s\n\n", subject_unit(what->metric), o->at == COMPARE_STEP ? "at step " : "",
-             o->at == COMPARE_STEP ? h->at : arena_printf(cells->arena, "%s values", h->at),
-             clean_copy(cells->arena, h->a), clean_copy(cells->arena, h->b));
+    if (!o->cost && o->at == COMPARE_STEP)
+        text_add(&t, "%s, at step %s", unit, h->at);
+    else if (!o->cost)
+        text_add(&t, "%s, %s values", unit, h->at);
+    text_add(&t, "\nA = %s\nB = %s\n\n", clean_copy(cells->arena, h->a), clean_copy(cells->arena, h->b));
     fwrite(t.s, 1, t.n, out); /* ferror is read at the end */
     text_free(&t);
 }
@@ -127,13 +180,15 @@ static int compare(FILE *out, struct query *q, struct arena *arena, const struct
     const char *metric = o->metric;
     for (size_t i = 0; i < n; i++) {
         const size_t before = cells.n;
-        TRY(add_study(&cells, q, &studies[i], &metric, &goal, &h.several_layers, o, e));
+        TRY(add_study(&cells, q, &studies[i], &metric, &goal, &h.several, o, e));
         if (cells.n == before)
             return err_set(e, ERR_USAGE, "%s:%s and %s:%s have no cell and seed in common", studies[i].a.study,
                            studies[i].a.variant, studies[i].b.study, studies[i].b.variant);
     }
-    if (h.several_layers && n > 1)
-        return err_set(e, ERR_USAGE, "of several studies one layer is compared: choose with --layer N");
+    if (h.several && n > 1)
+        return err_set(e, ERR_USAGE,
+                       o->cost ? "of several studies one target is compared: choose with --metric NAME"
+                               : "of several studies one layer is compared: choose with --layer N");
     TRY(compare_cells_correct(&cells, e));
     TRY(print(&cells, &h, goal, o, out, e));
     if (!o->quiet && (cells.n_unpaired[0] || cells.n_unpaired[1]))

@@ -24,6 +24,7 @@ enum compare_at {
 
 struct compare_options {
     const char *metric; /* NULL: the main one of A's first study */
+    const char *cost;   /* to a target, a column of view `targets`, instead of a value; NULL: a value */
     const char *cell;   /* only cells that contain it; NULL: all */
     bool has_layer, quiet, pairs /* a row for each of them, not for each cell */;
     int64_t layer;

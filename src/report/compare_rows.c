@@ -4,7 +4,8 @@
 #include "stat/paired.h"
 #include <math.h>
 
-static const char *const end_names[COMPARE_ENDS] = { "finished", "diverged", "failed", "unfinished", "no value" };
+static const char *const end_names[COMPARE_ENDS] = { "finished",   "diverged",        "failed",
+                                                     "unfinished", "without a value", "unreached" };
 
 /* What the rows are about; a table tells once what is the same in all of them. */
 static void name_columns(struct sheet *s, const struct compare_heading *h, bool cells)
@@ -13,8 +14,9 @@ static void name_columns(struct sheet *s, const struct compare_heading *h, bool 
     sheet_column(s, "a", all);
     sheet_column(s, "b", all);
     sheet_column(s, "study", all || h->several_studies);
-    sheet_column(s, "metric", all);
-    sheet_column(s, "layer", all || h->several_layers);
+    sheet_column(s, "metric", all || (h->several && h->targets));
+    sheet_column(s, "layer", all || (h->several && !h->targets));
+    sheet_column(s, "target", all || (h->several && h->targets));
     sheet_column(s, "at", all);
     sheet_column(s, "cell", all || cells);
 }
@@ -26,6 +28,7 @@ static void put_names(struct sheet *s, const struct compare_heading *h, const st
     sheet_text(s, c->study);
     sheet_text(s, c->what->metric);
     sheet_number(s, c->what->of_layer ? (double)c->what->layer : NAN);
+    sheet_number(s, c->what->of_target ? c->what->target : NAN);
     sheet_text(s, h->at);
     sheet_text(s, c->name);
 }
@@ -45,8 +48,7 @@ static const char *remark(const struct compare_cell *c, struct arena *a)
     if (!compare_complete(c)) {
         for (int end = COMPARE_DIVERGED; end < COMPARE_ENDS; end++)
             if (c->n[end])
-                text_add(&t, "%s%zu %s", t.n ? ", " : "", c->n[end],
-                         end == COMPARE_WITHOUT ? "without a value" : end_names[end]);
+                text_add(&t, "%s%zu %s", t.n ? ", " : "", c->n[end], end_names[end]);
         text_add(&t, " of %zu: survivors are not a mean", c->n_asked);
     } else if (c->n_asked < 2) {
         text_puts(&t, "one pair gives no interval");
@@ -102,6 +104,7 @@ int compare_print_cells(const struct compare_cells *cells, const struct compare_
     sheet_column(&s, "n_failed", all);
     sheet_column(&s, "n_unfinished", all);
     sheet_column(&s, "n_without_value", all);
+    sheet_column(&s, "n_unreached", all);
     sheet_column(&s, "mean_a", true);
     sheet_column(&s, "mean_b", true);
     sheet_column(&s, "difference", true);

@@ -35,12 +35,26 @@ static void put_value(struct text *sql, const struct compare_what *what, const s
     text_puts(sql, ")");
 }
 
+/* State, and what reaching a target took. */
+static void put_cost(struct text *sql, const struct compare_what *what, const char *cost)
+{
+    struct text from = { 0 };
+    text_puts(&from, "FROM targets x WHERE x.trial_id = t.id AND x.metric = ?3 AND x.value = ");
+    text_json_number(&from, what->target);
+    text_add(sql,
+             "CASE WHEN t.state = 'done' AND NOT (SELECT x.reached %s) THEN 'unreached' ELSE t.state END, "
+             "(SELECT x.%s %s)",
+             from.s, cost, from.s);
+    text_free(&from);
+}
+
 static enum compare_end end_of(const char *state)
 {
-    return !strcmp(state, "done")       ? COMPARE_WITHOUT
-           : !strcmp(state, "diverged") ? COMPARE_DIVERGED
-           : !strcmp(state, "failed")   ? COMPARE_FAILED
-                                        : COMPARE_UNFINISHED;
+    return !strcmp(state, "done")        ? COMPARE_WITHOUT
+           : !strcmp(state, "diverged")  ? COMPARE_DIVERGED
+           : !strcmp(state, "failed")    ? COMPARE_FAILED
+           : !strcmp(state, "unreached") ? COMPARE_UNREACHED
+                                         : COMPARE_UNFINISHED;
 }
 
 /* Columns: cell, seed, state, value. */
@@ -59,7 +73,7 @@ static int add_value(void *self, int n, const char *const *columns)
         v->items = items;
     }
     enum compare_end end = end_of(columns[2]);
-    if ((end == COMPARE_WITHOUT || v->at_step) && columns[3] &&
+    if ((end == COMPARE_WITHOUT || v->at_once) && columns[3] &&
         text_to_double(columns[3], strlen(columns[3]), &value) == 0)
         end = COMPARE_FINISHED;
     v->items[v->n] =
@@ -87,12 +101,17 @@ int compare_values_read(struct compare_values *v, struct query *q, struct arena 
                         const struct compare_what *what, const struct compare_options *o, struct err *e)
 {
     const char *const arguments[] = { side.study, side.variant, what->metric, o->cell };
-    *v = (struct compare_values){ .a = a, .at_step = o->at == COMPARE_STEP };
+    *v = (struct compare_values){ .a = a, .at_once = o->cost || o->at == COMPARE_STEP };
     if (o->at == COMPARE_SELECTED)
         TRY(check_selected(q, side, e));
     struct text sql = { 0 };
-    text_puts(&sql, "SELECT t.cell, t.seed, t.state, ");
-    put_value(&sql, what, o);
+    text_puts(&sql, "SELECT t.cell, t.seed, ");
+    if (o->cost) {
+        put_cost(&sql, what, o->cost);
+    } else {
+        text_puts(&sql, "t.state, ");
+        put_value(&sql, what, o);
+    }
     text_puts(&sql, " FROM study s JOIN trial t ON t.study_id = s.id AND t.generation = s.generation "
                     "WHERE s.name = ?1 AND t.variant = ?2 AND (?4 IS NULL OR instr(t.cell, ?4) > 0) "
                     "ORDER BY min(t.id) OVER (PARTITION BY t.cell), t.seed, t.id");

@@ -8,8 +8,9 @@
 /* What is compared. */
 struct compare_what {
     const char *metric;
-    bool of_layer;
+    bool of_layer, of_target;
     int64_t layer;
+    double target; /* what the metric is to reach */
 };
 
 enum compare_end {
@@ -17,7 +18,8 @@ enum compare_end {
     COMPARE_DIVERGED,
     COMPARE_FAILED,
     COMPARE_UNFINISHED,
-    COMPARE_WITHOUT, /* done, without a finite value */
+    COMPARE_WITHOUT,   /* done, without a finite value */
+    COMPARE_UNREACHED, /* done, and the target was not reached */
     COMPARE_ENDS
 };
 
@@ -33,11 +35,11 @@ struct compare_values {
     struct compare_value *items; /* cell by cell, in the order of the file */
     bool one_cell;
     struct arena *a;
-    bool at_step;
+    bool at_once; /* see compare_values_read */
 };
 
-/* The current trials of one variant. A value at a step counts as soon as it is there, any other when the trial is
- * done. */
+/* The current trials of one variant. A value at a step, and the cost to a target, count as soon as they are there, any
+ * other when the trial is done. */
 int compare_values_read(struct compare_values *v, struct query *q, struct arena *a, struct compare_side side,
                         const struct compare_what *what, const struct compare_options *o, struct err *e);
 

@@ -380,6 +380,20 @@ INSERT INTO _doc VALUES
     ('dataset', 'sha256', '', 'deterministic', 'SHA-256 of the file'),
     ('dataset', 'time_ms', 'ms', 'runtime', 'when it was read last');
 
+-- Values of metrics whose cost is asked for.
+CREATE TABLE target (
+    study_id INTEGER NOT NULL REFERENCES study (id),
+    metric TEXT NOT NULL,
+    value REAL NOT NULL,
+    position INTEGER NOT NULL,
+    PRIMARY KEY (study_id, metric, value)
+) WITHOUT ROWID;
+INSERT INTO _doc VALUES
+    ('target', 'study_id', '', 'runtime', 'study.id'),
+    ('target', 'metric', '', 'runtime', 'metric that is to reach it, as study.spec says'),
+    ('target', 'value', 'of the metric', 'runtime', 'what is to be reached'),
+    ('target', 'position', '', 'runtime', 'place in the file, from 0');
+
 -- What a paper reports.
 CREATE TABLE claim (
     study_id INTEGER NOT NULL REFERENCES study (id),

@@ -34,6 +34,8 @@ const char *const statement_sql[N_STATEMENTS] = {
     [SQL_DELETE_CLAIMS] = "DELETE FROM claim WHERE study_id = ?1",
     [SQL_PUT_CLAIM] = "INSERT INTO claim (study_id, id, position, text, measure, reported, low, high) VALUES (?1, ?2, "
                       "?3, ?4, ?5, ?6, ?7, ?8)",
+    [SQL_DELETE_TARGETS] = "DELETE FROM target WHERE study_id = ?1",
+    [SQL_PUT_TARGET] = "INSERT INTO target (study_id, metric, value, position) VALUES (?1, ?2, ?3, ?4)",
     [SQL_FORGET_CLAIMS] = "UPDATE claim SET measured = NULL, note = NULL, evaluated_ms = NULL "
                           "WHERE study_id = (SELECT t.study_id FROM trial t JOIN study s ON s.id = t.study_id "
                           "AND s.generation = t.generation WHERE t.id = ?1) AND evaluated_ms IS NOT NULL",

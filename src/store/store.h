@@ -39,6 +39,13 @@ int store_find_study(struct store *s, const char *name, int64_t *id, struct err 
 /* Replaces the claims of a study. */
 int store_put_claims(struct store *s, int64_t study, size_t n, const struct store_claim *claims, struct err *e);
 
+/* Replaces the targets of a study: no two are the same. */
+struct store_target {
+    const char *metric;
+    double value;
+};
+int store_put_targets(struct store *s, int64_t study, size_t n, const struct store_target *targets, struct err *e);
+
 enum trial_state { TRIAL_QUEUED, TRIAL_RUNNING, TRIAL_DONE, TRIAL_DIVERGED, TRIAL_FAILED, TRIAL_INTERRUPTED };
 extern const char *const trial_state_names[]; /* "queued", ... , NULL */
 

@@ -489,8 +489,7 @@ INSERT INTO _doc VALUES
     ('costs', 'trial_id', '', 'runtime', 'trial.id'),
     ('costs', 'study_id', '', 'runtime', 'study.id');
 
--- Cost to target: the first log of a trial that reaches a target of the specification. Targets stand in its text. A metric without a goal
--- reaches none.
+-- Cost to target: the first log of a trial that reaches a target of the specification. A metric without a goal reaches none.
 CREATE VIEW targets AS
 SELECT r.study, r.variant, r.cell, r.seed, r.metric, r.value, r.state, r.step IS NOT NULL AS reached, r.step,
     (SELECT p.epoch FROM progress p WHERE p.trial_id = r.trial_id AND p.step = r.step) AS epoch,
@@ -500,16 +499,15 @@ SELECT r.study, r.variant, r.cell, r.seed, r.metric, r.value, r.state, r.step IS
     r.trial_id, r.study_id
 FROM (
     SELECT g.study, t.variant, t.cell, t.seed, g.metric, g.value, t.state,
-        (SELECT m.step FROM metric m WHERE m.trial_id = t.id AND m.key_id = g.key_id
-            AND CASE g.goal WHEN 'max' THEN m.value >= g.value WHEN 'min' THEN m.value <= g.value END ORDER BY m.step LIMIT 1) AS step,
+        (SELECT min(m.step) FROM metric m WHERE m.trial_id = t.id AND m.key_id = g.key_id
+            AND CASE g.goal WHEN 'max' THEN m.value >= g.value WHEN 'min' THEN m.value <= g.value END) AS step,
         t.id AS trial_id, g.study_id
     FROM (
-        SELECT s.name AS study, s.generation, json_extract(j.value, '$.metric') AS metric,
-            CAST(json_extract(j.value, '$.value') AS REAL) AS value,
-            (SELECT k.id FROM metric_key k WHERE k.name = json_extract(j.value, '$.metric')) AS key_id,
-            (SELECT k.goal FROM metric_key k WHERE k.name = json_extract(j.value, '$.metric')) AS goal, s.id AS study_id
-        FROM study s
-        JOIN json_each(s.spec, '$.targets') j
+        SELECT s.name AS study, s.generation, x.metric, x.value,
+            (SELECT k.id FROM metric_key k WHERE k.name = x.metric) AS key_id,
+            (SELECT k.goal FROM metric_key k WHERE k.name = x.metric) AS goal, s.id AS study_id
+        FROM target x
+        JOIN study s ON s.id = x.study_id
     ) g
     JOIN trial t ON t.study_id = g.study_id AND t.generation = g.generation
 ) r;

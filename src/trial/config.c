@@ -268,7 +268,13 @@ static bool can_log(const char *metric, const struct registry **known)
     return registry_find(&measure_registry, metric) != NULL;
 }
 
-const struct study_form config_form = { config_options, complete, can_log };
+static bool can_reach(const char *metric)
+{
+    const struct part *part = registry_find(&measure_registry, metric);
+    return part && measure_is_reached((const struct measure_def *)part);
+}
+
+const struct study_form config_form = { config_options, complete, can_log, can_reach };
 
 int config_bind(const struct node *tree, struct config *c, struct arena *a, struct err *e)
 {

@@ -359,6 +359,11 @@ static const struct part *const measure_parts[] = {
 };
 const struct registry measure_registry = { "metric", measure_parts, sizeof measure_parts / sizeof *measure_parts };
 
+bool measure_is_reached(const struct measure_def *m)
+{
+    return m->measure == of_evaluation || m->measure == batch_loss;
+}
+
 int measure_all(struct trial *t, struct sink *sink, struct err *e)
 {
     for (size_t i = 0; i < t->config->log.metrics.n; i++) {

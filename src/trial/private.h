@@ -254,6 +254,8 @@ struct measure_def {
     const char *accuracy; /* which accuracy; NULL = the loss */
 };
 extern const struct registry measure_registry;
+/* A loss or an accuracy of the whole trial. */
+bool measure_is_reached(const struct measure_def *m);
 int measure_all(struct trial *t, struct sink *sink, struct err *e);
 
 /* ---- checkpoint.c ---- */

@@ -7,10 +7,12 @@ import json
 import math
 import os
 import shutil
+import signal
 import sqlite3
 import statistics
 import subprocess
 import tempfile
+import time
 import unittest
 
 TPRUN = os.path.join(os.environ.get("TPRUN_BUILD", "."), "tprun")
@@ -51,7 +53,7 @@ def improvement(a, b):
     return statistics.mean((x < y) + (x == y) / 2 for x in a for y in b)
 
 
-class Compare(unittest.TestCase):
+class Database(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.folder = tempfile.mkdtemp(prefix="tprun-compare-")
@@ -59,11 +61,13 @@ class Compare(unittest.TestCase):
         cls.environment = {k: v for k, v in os.environ.items() if not k.startswith(("TPRUN_", "OPENBLAS_"))}
         cls.db = os.path.join(cls.folder, "results.db")
         cls.environment["TPRUN_DB"] = cls.db
-        for name, length in (("one", 12), ("two", 15), ("three", 18)):
-            spec = os.path.join(cls.folder, name + ".yaml")
-            with open(spec, "w", encoding="utf-8") as f:
-                f.write(SPEC % {"name": name, "length": length})
-            cls.tprun("run", "-q", spec)
+
+    @classmethod
+    def file(cls, name, text):
+        path = os.path.join(cls.folder, name + ".yaml")
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(text)
+        return path
 
     @classmethod
     def tprun(cls, *args, status=(0,)):
@@ -82,7 +86,7 @@ class Compare(unittest.TestCase):
         return done.stderr
 
     def sql(self, text, *arguments, db=None):
-        connection = sqlite3.connect(db or self.db)
+        connection = sqlite3.connect(db or self.db, uri=True)
         try:
             return connection.execute(text, arguments).fetchall()
         finally:
@@ -102,6 +106,14 @@ class Compare(unittest.TestCase):
         connection.commit()
         connection.close()
         return copy
+
+
+class Compare(Database):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        for name, length in (("one", 12), ("two", 15), ("three", 18)):
+            cls.tprun("run", "-q", cls.file(name, SPEC % {"name": name, "length": length}))
 
     def last(self, study, variant, cell, column="last"):
         return [r[0] for r in self.sql(f"SELECT {column} FROM summaries WHERE metric = 'train_loss' AND study = ? AND variant = ? AND cell = ? "
@@ -303,6 +315,167 @@ class Compare(unittest.TestCase):
         copy = self.changed(("UPDATE trial SET generation = 0 WHERE NOT (cell LIKE '%=0.02' AND study_id = 1 OR cell LIKE '%=0.05' AND study_id = 2)",))
         rows = self.rows("one:tp", "two:tp", "--metric", "train_loss", "--db", copy)
         self.assertEqual([r["cell"] for r in rows], ["train.optimizer.stepsize=0.02 | train.optimizer.stepsize=0.05"])
+
+
+GOAL = """
+version: 1
+experiment: goal
+seeds: [1, 2, 3, 4]
+precision: double
+dataset: {name: temporal_order, length: 12, eval_size: 40, test_size: 20}
+network: {layers: [rnn: {units: 8, activation: tanh}, dense: {units: 4}], init: {weights: orthogonal, biases: zeros}}
+loss: cross_entropy
+train: {optimizer: {name: sgd, stepsize: 0.1}, batch_size: 4, iterations: 60}
+log: {every: 10, metrics: [train_loss, test_accuracy]}
+checkpoint: {seconds: 0.05}
+variants:
+  tp: {algorithm: {name: tp, target_stepsize: 0.01, mapping: {name: inverse, regularization: 1}}}
+  bp: {algorithm: bp}
+targets:
+  - {metric: train_loss, value: 1.3}
+  - {metric: test_accuracy, value: 20}
+"""
+
+
+class Costs(Database):
+    """What a trial has cost at a logged step, and until a target."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.spec = cls.file("goal", GOAL)
+        cls.tprun("run", "-q", cls.spec)
+
+    def test_progress(self):
+        for (trial,) in self.sql("SELECT trial_id FROM trials"):
+            rows = self.sql("SELECT step, epoch, samples, cpu_ns, flops FROM progress WHERE trial_id = ? ORDER BY step", trial)
+            self.assertEqual([r[:3] for r in rows], [(step, None, 4 * step) for step in range(0, 61, 10)])
+            costs = dict((r[0], r[1:]) for r in self.sql("SELECT phase, cpu_ns, flops FROM cost JOIN run ON run.id = run_id WHERE trial_id = ?", trial))
+            self.assertTrue(all(x[3] < y[3] for x, y in zip(rows, rows[1:])))
+            self.assertTrue(rows[-1][3] <= costs["train"][0])
+            for step, _, _, _, flops in rows:
+                self.assertAlmostEqual(flops, costs["train"][1] * step / 60, delta=1e-6)
+            # an evaluation is a forward pass of every sample: 7 logs of 40 and 20 samples, 12 steps of 8 x (8 + 6) and a head of 4 x 8
+            self.assertEqual(costs["evaluate"][1], 7 * 60 * 2 * (12 * 8 * (8 + 6) + 4 * 8))
+        rows = self.sql("SELECT m.step, m.samples, m.cpu_s * 1e9, p.cpu_ns FROM metrics m JOIN progress p USING (trial_id, step)")
+        self.assertEqual(len(rows), 2 * 8 * 7)
+        for step, samples, ns, expected in rows:
+            self.assertEqual(samples, 4 * step)
+            self.assertAlmostEqual(ns, expected, delta=1e-3)
+
+    def test_epochs(self):
+        spec = self.file("epochs", GOAL.replace("experiment: goal", "experiment: epochs").replace("targets:", "x-none:").replace(
+            "dataset: {name: temporal_order, length: 12, eval_size: 40, test_size: 20}", "dataset: {name: gaussian, train_size: 40, test_size: 20}").replace(
+                "[rnn: {units: 8, activation: tanh}, dense: {units: 4}]", "[dense: {units: 8, activation: tanh}, dense: {units: 3}]").replace(
+                    "seeds: [1, 2, 3, 4]", "seeds: 1"))
+        self.tprun("run", "-q", spec, "--variant", "bp")
+        rows = self.sql("SELECT DISTINCT step, epoch FROM metrics WHERE study = 'epochs' ORDER BY step")
+        self.assertEqual(rows, [(step, step / 10) for step in range(0, 61, 10)])
+
+    def test_targets(self):
+        rows = self.sql("SELECT variant, seed, metric, value, reached, step, samples, cpu_s, flops, trial_id FROM targets")
+        self.assertEqual(len(rows), 2 * 8)
+        seen = set()
+        for variant, seed, metric, value, reached, step, samples, cpu_s, flops, trial in rows:
+            values = self.sql("SELECT step, value FROM metrics WHERE trial_id = ? AND metric = ? ORDER BY step", trial, metric)
+            first = next((s for s, v in values if (v <= value if metric == "train_loss" else v >= value)), None)
+            self.assertEqual((reached, step), (first is not None, first), (variant, seed, metric))
+            seen.add(reached)
+            if first is None:
+                self.assertEqual((samples, cpu_s, flops), (None, None, None))
+                continue
+            self.assertEqual((samples, round(cpu_s * 1e9), flops), self.sql("SELECT samples, cpu_ns, flops FROM progress WHERE trial_id = ? AND step = ?",
+                                                                           trial, first)[0])
+        self.assertEqual(seen, {0, 1})
+
+    def test_compare(self):
+        for cost in ("step", "samples", "cpu_s", "flops"):
+            rows = self.rows("tp", "bp", "--study", "goal", "--target", cost)
+            self.assertEqual([(r["metric"], r["target"], r["at"]) for r in rows], [("test_accuracy", 20, cost), ("train_loss", 1.3, cost)])
+            for r in rows:
+                a, b = ([x[0] for x in self.sql(f"SELECT {cost} FROM targets WHERE variant = ? AND metric = ? ORDER BY seed", v, r["metric"])]
+                        for v in ("tp", "bp"))
+                pairs = [(x, y) for x, y in zip(a, b) if x is not None and y is not None]
+                self.assertEqual((r["n"], r["n_asked"], r["n_unreached"]), (len(pairs), 4, 4 - len(pairs)))
+                if len(pairs) == 4:
+                    self.assertAlmostEqual(r["difference"], statistics.mean(x - y for x, y in pairs), delta=1e-9 * (1 + abs(r["mean_a"])))
+                    self.assertAlmostEqual(r["improvement"], improvement(a, b), delta=1e-12)  # the cheaper one is better
+                else:
+                    self.assertIsNone(r["difference"])
+                    self.assertIn("unreached of 4: survivors are not a mean", r["note"])
+        self.assertIn("flops until test_accuracy (%) reaches 20\n", self.tprun("compare", "tp", "bp", "--study", "goal", "--target", "flops", "--metric",
+                                                                               "test_accuracy").stdout)
+        self.assertIn("has no targets of test_loss", self.refused("tp", "bp", "--study", "goal", "--target", "step", "--metric", "test_loss"))
+        self.assertIn("--at and --layer are of values", self.refused("tp", "bp", "--study", "goal", "--target", "step", "--at", "best"))
+        self.assertIn("is none of step, samples, cpu_s, flops", self.refused("tp", "bp", "--study", "goal", "--target", "time"))
+
+    def test_targets_are_no_part_of_a_trial(self):
+        db = os.path.join(self.folder, "edited.db")
+        shutil.copy(self.db, db)
+        spec = self.file("edited", GOAL.replace("value: 20", "value: 30"))
+        self.tprun("run", "-q", spec, "--db", db)
+        self.assertEqual(self.sql("SELECT count(*) FROM run", db=db), [(8,)])  # nothing is trained again
+        self.assertEqual(self.sql("SELECT DISTINCT metric, value FROM targets ORDER BY 1", db=db), [("test_accuracy", 30), ("train_loss", 1.3)])
+        self.tprun("run", "-q", self.file("edited", GOAL[:GOAL.index("targets:")]), "--db", db)
+        self.assertEqual(self.sql("SELECT * FROM targets", db=db), [])
+
+    def progress(self, db):
+        return self.sql("SELECT step, cpu_ns, flops FROM progress ORDER BY step", db=db)
+
+    def check_whole(self, db):
+        """One account from step 0 on, however many attempts there were."""
+        rows = self.progress(db)
+        each = rows[1][2] / rows[1][0]
+        for step, _, flops in rows:
+            self.assertAlmostEqual(flops / (each * max(step, 1)), min(step, 1), delta=1e-9)
+        for x, y in zip(rows, rows[1:]):
+            self.assertLess(x[1], y[1], (x, y))
+
+    def test_a_raised_budget_goes_on(self):
+        db = os.path.join(self.folder, "raised.db")
+        one = ["run", "-q", self.spec, "--variant", "tp", "seeds=1", "--db", db]
+        for iterations in (20, 40, 45, 60):
+            self.tprun(*one, f"train.iterations={iterations}")
+        self.assertEqual([r[0] for r in self.progress(db)], [0, 10, 20, 30, 40, 45, 50, 60])
+        self.check_whole(db)
+        # the newest checkpoint is damaged: on from the one before, with what was spent until that
+        (newest, _), (_, before) = self.sql("SELECT path, step FROM checkpoint ORDER BY id DESC", db=db)
+        path = os.path.join(db + ".checkpoints", newest)
+        with open(path, "r+b") as f:
+            f.seek(-1, os.SEEK_END)
+            last = f.read(1)
+            f.seek(-1, os.SEEK_END)
+            f.write(bytes([last[0] ^ 1]))
+        self.tprun(*one, "train.iterations=80")
+        self.assertEqual(self.sql("SELECT from_step FROM run ORDER BY id DESC LIMIT 1", db=db), [(before,)])
+        self.check_whole(db)
+
+    def test_interruptions_count_nothing_twice(self):
+        db = os.path.join(self.folder, "stopped.db")
+        reached = 0
+        for number in (signal.SIGTERM, signal.SIGKILL, signal.SIGTERM):
+            run = subprocess.Popen([TPRUN, "run", "-q", self.spec, "--variant", "bp", "seeds=1", "train.iterations=100000000", "log.every=1000", "--db", db],
+                                   env=self.environment, cwd=self.folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+            try:
+                goal = reached + 3000
+                while not self.has_reached(db, goal):
+                    self.assertIsNone(run.poll(), "the run ended by itself")
+                    time.sleep(0.01)
+                run.send_signal(number)
+            finally:
+                if run.poll() is None and number == signal.SIGKILL:
+                    run.kill()
+                run.communicate(timeout=600)
+            reached = self.sql("SELECT max(step) FROM progress", db=db)[0][0]
+        self.check_whole(db)
+        self.assertEqual(self.sql("SELECT count(*) FROM run WHERE from_step > 0", db=db), [(2,)])
+
+    def has_reached(self, db, step):
+        """With a checkpoint; a database that is being made has neither."""
+        try:
+            return self.sql("SELECT max(step) >= ? AND EXISTS (SELECT 1 FROM checkpoint) FROM progress", step, db=f"file:{db}?mode=ro")[0][0] == 1
+        except sqlite3.Error:
+            return False
 
 
 if __name__ == "__main__":
