@@ -14,7 +14,7 @@ struct layer_options {
     struct chosen weights_init, biases_init; /* NULL part: the network's */
     struct chosen optimizer;                 /* NULL part: train.optimizer; read by whoever trains */
 };
-extern const struct registry init_registry;   /* init.h */
+extern const struct registry init_registry;    /* init.h */
 extern const struct registry layer_optimizers; /* a kind alone: parameters move in a room above */
 /* clang-format off */
 #define LAYER_OPTIONS(type)                                                                                                                   \

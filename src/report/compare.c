@@ -106,7 +106,7 @@ static int add_study(struct compare_cells *cells, struct query *q, const struct 
             continue;
         TRY(compare_values_read(&a, q, cells->arena, study->a, &what[i], o, e));
         TRY(compare_values_read(&b, q, cells->arena, study->b, &what[i], o, e));
-        TRY(compare_cells_add(cells, study->a.study, &what[i], *goal, &a, &b, e));
+        TRY(compare_cells_add(cells, q, study->a.study, &what[i], *goal, &a, &b, e));
     }
     return 0;
 }

@@ -41,9 +41,30 @@ static enum compare_end worse(enum compare_end a, enum compare_end b)
     return COMPARE_FINISHED;
 }
 
-static void pair(struct compare_cell *c, const struct compare_value *a, const struct compare_value *b)
+/* As the table `comparison` does. */
+static int check_match(enum compare_end *end, struct query *q, const struct compare_value *a,
+                       const struct compare_value *b, struct err *e)
 {
-    const enum compare_end end = worse(a->end, b->end);
+    const char *const inputs[] = { a->inputs, b->inputs };
+    bool found = true;
+    double differ = a->numerics != b->numerics;
+    if (*end != COMPARE_FINISHED)
+        return 0;
+    if (!differ && a->inputs[0] && b->inputs[0] && strcmp(a->inputs, b->inputs) != 0)
+        TRY(query_number(q,
+                         "SELECT EXISTS (SELECT 1 FROM json_each(?1) j JOIN json_each(?2) k ON k.key = j.key AND "
+                         "k.value <> j.value)",
+                         inputs, 2, &found, &differ, e));
+    if (differ != 0)
+        *end = COMPARE_MISMATCHED;
+    return 0;
+}
+
+static int pair(struct compare_cell *c, struct query *q, const struct compare_value *a, const struct compare_value *b,
+                struct err *e)
+{
+    enum compare_end end = worse(a->end, b->end);
+    TRY(check_match(&end, q, a, b, e));
     c->pairs[c->n_asked++] = (struct compare_pair){ a, b, end };
     if (end == COMPARE_FINISHED) {
         const size_t at = c->n[end];
@@ -54,6 +75,7 @@ static void pair(struct compare_cell *c, const struct compare_value *a, const st
         moments_add(&c->difference, a->value - b->value);
     }
     c->n[end]++;
+    return 0;
 }
 
 static int judge(struct compare_cell *c, enum compare_goal goal, struct arena *arena, struct err *e)
@@ -97,7 +119,7 @@ static struct compare_cell *new_cell(struct compare_cells *cells, const char *st
     return c;
 }
 
-int compare_cells_add(struct compare_cells *cells, const char *study, const struct compare_what *what,
+int compare_cells_add(struct compare_cells *cells, struct query *q, const char *study, const struct compare_what *what,
                       enum compare_goal goal, const struct compare_values *a, const struct compare_values *b,
                       struct err *e)
 {
@@ -113,7 +135,7 @@ int compare_cells_add(struct compare_cells *cells, const char *study, const stru
             if (b->n)
                 y = bsearch(&x, partners, b->n, sizeof *partners, by);
             if (y)
-                pair(c, x, *y);
+                TRY(pair(c, q, x, *y, e));
         }
         if (c->n_asked == 0)
             continue;

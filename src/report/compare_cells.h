@@ -41,7 +41,7 @@ struct compare_cells {
 
 enum compare_goal { COMPARE_NO_GOAL, COMPARE_MIN, COMPARE_MAX };
 /* Appends the cells that both sides have a seed of, with all but p_holm. */
-int compare_cells_add(struct compare_cells *cells, const char *study, const struct compare_what *what,
+int compare_cells_add(struct compare_cells *cells, struct query *q, const char *study, const struct compare_what *what,
                       enum compare_goal goal, const struct compare_values *a, const struct compare_values *b,
                       struct err *e);
 /* Holm's correction over all of them. */

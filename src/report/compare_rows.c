@@ -4,8 +4,8 @@
 #include "stat/paired.h"
 #include <math.h>
 
-static const char *const end_names[COMPARE_ENDS] = { "finished",   "diverged",        "failed",
-                                                     "unfinished", "without a value", "unreached" };
+static const char *const end_names[COMPARE_ENDS] = { "finished",        "diverged",  "failed",   "unfinished",
+                                                     "without a value", "unreached", "outdated", "mismatched" };
 
 /* What the rows are about; a table tells once what is the same in all of them. */
 static void name_columns(struct sheet *s, const struct compare_heading *h, bool cells)
@@ -105,6 +105,8 @@ int compare_print_cells(const struct compare_cells *cells, const struct compare_
     sheet_column(&s, "n_unfinished", all);
     sheet_column(&s, "n_without_value", all);
     sheet_column(&s, "n_unreached", all);
+    sheet_column(&s, "n_outdated", all);
+    sheet_column(&s, "n_mismatched", all);
     sheet_column(&s, "mean_a", true);
     sheet_column(&s, "mean_b", true);
     sheet_column(&s, "difference", true);

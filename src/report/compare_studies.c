@@ -22,7 +22,8 @@ static struct strata strata_of(const struct compare_cells *cells, double missing
     for (size_t i = 0; i < cells->n; i++) {
         const struct compare_cell *c = &cells->items[i];
         s.complete = s.complete && compare_complete(c);
-        s.ended = s.ended && !c->n[COMPARE_FAILED] && !c->n[COMPARE_UNFINISHED];
+        s.ended = s.ended && !c->n[COMPARE_FAILED] && !c->n[COMPARE_UNFINISHED] && !c->n[COMPARE_OUTDATED] &&
+                  !c->n[COMPARE_MISMATCHED];
         for (int side = 0; side < SIDES; side++) {
             double *values = arena_need(cells->arena, c->n_asked, sizeof *values);
             size_t n = 0;

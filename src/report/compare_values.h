@@ -18,14 +18,16 @@ enum compare_end {
     COMPARE_DIVERGED,
     COMPARE_FAILED,
     COMPARE_UNFINISHED,
-    COMPARE_WITHOUT,   /* done, without a finite value */
-    COMPARE_UNREACHED, /* done, and the target was not reached */
+    COMPARE_WITHOUT,    /* done, without a finite value */
+    COMPARE_UNREACHED,  /* done, and the target was not reached */
+    COMPARE_OUTDATED,   /* see view outcomes */
+    COMPARE_MISMATCHED, /* of a pair: they read different bytes, or were computed by different numerics */
     COMPARE_ENDS
 };
 
 struct compare_value {
-    const char *cell;
-    int64_t seed;
+    const char *cell, *inputs; /* inputs: "" for none */
+    int64_t seed, numerics;
     enum compare_end end;
     double value; /* of COMPARE_FINISHED */
 };

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { SHEET_COLUMNS = 32 };
+enum { SHEET_COLUMNS = 40 };
 /* Zero-initialise with the format; sheet_free. Numbers of a table are for people, of the other formats exact. */
 struct sheet {
     enum query_format format;

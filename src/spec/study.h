@@ -97,6 +97,8 @@ struct study_form {
     bool (*can_log)(const char *metric, const struct registry **known);
     /* Whether one value of it is logged at a time, of which more or less is better. */
     bool (*can_reach)(const char *metric);
+    /* Whether a dotted path leads to what is no part of a trial's identity; NULL: nothing is known of that. */
+    bool (*is_budget)(const char *path);
 };
 /* Whether trials can log this metric; if not, a mistake at `where`, which is PATH.metric of the file. */
 bool study_check_metric(const struct study *s, const struct study_form *form, struct where where, const char *path,
@@ -131,6 +133,9 @@ int study_trial(const struct study *s, uint64_t i, struct study_trial *t, struct
 /* Builds cell i (0 <= i < variants x cells), numbered cell fastest, without a seed: what its trials have in common.
  * Excluded: with every seed. */
 int study_cell(const struct study *s, uint64_t i, struct study_trial *t, struct arena *a, struct err *e);
+/* Reports two cells of a variant (numbered as for study_cell) that would be one trial, on the first swept key in which they
+ * differ. ERR_SPEC. */
+int study_report_same(const struct study *s, uint64_t first, uint64_t second, struct arena *a, struct err *e);
 /* The first cell of a variant with the first seed; also where the cells cannot be numbered. */
 int study_first_trial(const struct study *s, size_t variant, struct study_trial *t, struct arena *a, struct err *e);
 /* Whether the file excludes the cell's trial of seeds[seed]. */

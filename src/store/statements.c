@@ -4,8 +4,14 @@
 /* Ten rows of five parameters. */
 #define ROW "(?, ?, ?, ?, ?)"
 #define TEN ROW ", " ROW ", " ROW ", " ROW ", " ROW ", " ROW ", " ROW ", " ROW ", " ROW ", " ROW
-/* The last value of a summary, NULL if it is not finite. */
-#define LAST(u) "CASE WHEN " u ".last_step = " u ".end_step THEN " u ".last END"
+/* The metric has a finite value at the end of the trial. */
+#define LAST(u, t) u ".end_step = " t ".step AND " u ".last_step = " u ".end_step"
+/* A trial that counts in means over seeds: view outcomes, which the writer cannot read. */
+#define DONE(t) t ".state = 'done' AND " t ".finished_budget >= " t ".budget AND NOT " t ".outdated"
+/* Two trials read a file of one name with different bytes. */
+#define OTHER_BYTES(a, b)                                                                                              \
+    "(" a ".inputs <> " b ".inputs AND EXISTS (SELECT 1 FROM json_each(" a ".inputs) j JOIN json_each(" b ".inputs) k " \
+    "ON k.key = j.key AND k.value <> j.value))"
 _Static_assert(ROWS_PER_INSERT == 50, "SQL_PUT_METRICS has 50 rows");
 
 const char *const statement_sql[N_STATEMENTS] = {
@@ -183,42 +189,45 @@ const char *const statement_sql[N_STATEMENTS] = {
     [SQL_PUT_CURVE_STATS] =
         "INSERT INTO curve_stat (trial_id, key_id, step, n, sd) "
         "SELECT min(m.trial_id), m.key_id, m.step, count(m.value), tprun_sd(m.value) "
-        "FROM study s CROSS JOIN trial t ON t.study_id = s.id AND t.generation = s.generation "
+        "FROM study s CROSS JOIN trial t ON t.study_id = s.id AND t.generation = s.generation AND NOT t.outdated "
         "CROSS JOIN metric m ON m.trial_id = t.id WHERE s.id = ?1 AND t.variant = ?2 AND t.cell = ?3 "
         "GROUP BY m.key_id, m.step HAVING count(m.value) >= 2",
     [SQL_PUT_FINAL_STATS] =
         "INSERT INTO final_stat (trial_id, key_id, n_rows, last_sd, last_median, last_half_width, best_sd, "
-        "best_median, "
-        "best_half_width) SELECT min(t.id), u.key_id, sum(u.n), tprun_sd(" LAST("u") "), tprun_median(" LAST(
-            "u") "), "
-                 "tprun_half_width(" LAST(
-                     "u") "), tprun_sd(u.best), tprun_median(u.best), tprun_half_width(u.best) "
-                          "FROM study s JOIN trial t ON t.study_id = s.id AND t.generation = s.generation "
-                          "JOIN summary u ON u.trial_id = t.id WHERE s.id = ?1 GROUP BY t.variant, t.cell, u.key_id",
-    /* The rows that the view `selected` shows of the current trials. */
+        "best_median, best_half_width) SELECT min(t.id), u.key_id, sum(u.n), tprun_sd(u.last), tprun_median(u.last), "
+        "tprun_half_width(u.last), tprun_sd(u.best), tprun_median(u.best), tprun_half_width(u.best) "
+        "FROM study s JOIN trial t ON t.study_id = s.id AND t.generation = s.generation "
+        "JOIN summary u ON u.trial_id = t.id WHERE s.id = ?1 AND " DONE("t") " AND " LAST("u", "t")
+        " GROUP BY t.variant, t.cell, u.key_id",
+    /* The rows that the view `selected` shows of the trials that are done. */
     [SQL_PUT_SELECTED_STATS] =
         "INSERT INTO selected_stat (trial_id, key_id, n, n_rows, sd) "
         "SELECT min(t.id), m.key_id, count(m.value), sum(u.n), tprun_sd(m.value) "
-        "FROM study s JOIN trial t ON t.study_id = s.id AND t.generation = s.generation "
-        "JOIN summary u ON u.trial_id = t.id AND u.key_id = (SELECT id FROM metric_key WHERE name = 'valid_accuracy') "
+        "FROM study s JOIN trial t ON t.study_id = s.id AND t.generation = s.generation AND " DONE("t")
+        " JOIN summary u ON u.trial_id = t.id AND u.key_id = (SELECT id FROM metric_key WHERE name = 'valid_accuracy') "
         "CROSS JOIN metric_key k CROSS JOIN metric m ON m.trial_id = t.id AND m.key_id = k.id AND m.step = u.best_step "
         "WHERE s.id = ?1 GROUP BY t.variant, t.cell, m.key_id HAVING count(m.value) >= 2",
     /* Paired over the seeds that both variants have. The other variants are listed, so that trial_group finds each
        partner at once: a range of variants would walk over all of their trials, and the + keeps SQLite from taking one.
      */
     [SQL_PUT_COMPARISONS] =
-        "INSERT INTO comparison (study_id, key_id, cell, variant_a, variant_b, n, difference, sd, low, high) "
-        "SELECT s.id, u.key_id, a.cell, a.variant, b.variant, count(*), avg(v.last - u.last), tprun_sd(v.last - "
-        "u.last), "
-        "avg(v.last - u.last) - tprun_half_width(v.last - u.last), "
-        "avg(v.last - u.last) + tprun_half_width(v.last - u.last) "
+        "INSERT INTO comparison (study_id, key_id, cell, variant_a, variant_b, n, n_asked, difference, sd, low, high, "
+        "difference_finished) SELECT study_id, key_id, cell, variant_a, variant_b, n, n_asked, "
+        "CASE WHEN n = n_asked THEN mean END, CASE WHEN n = n_asked THEN sd END, "
+        "CASE WHEN n = n_asked THEN mean - half END, CASE WHEN n = n_asked THEN mean + half END, mean FROM ("
+        "SELECT s.id AS study_id, u.key_id, a.cell, a.variant AS variant_a, b.variant AS variant_b, count(*) AS n, "
+        "(SELECT count(*) FROM trial x CROSS JOIN trial y ON y.study_id = x.study_id AND y.variant = b.variant "
+        "AND y.cell = x.cell AND y.seed = x.seed AND y.generation = x.generation WHERE x.study_id = s.id "
+        "AND x.variant = a.variant AND x.cell = a.cell AND x.generation = s.generation) AS n_asked, "
+        "avg(u.last - v.last) AS mean, tprun_sd(u.last - v.last) AS sd, tprun_half_width(u.last - v.last) AS half "
         "FROM study s CROSS JOIN trial a ON a.study_id = s.id AND a.generation = s.generation "
         "CROSS JOIN (SELECT DISTINCT variant FROM trial WHERE study_id = ?1) w ON +w.variant > a.variant "
         "CROSS JOIN trial b ON b.study_id = s.id AND b.variant = w.variant AND b.cell = a.cell AND b.seed = a.seed "
         "AND b.generation = s.generation CROSS JOIN summary u ON u.trial_id = a.id "
         "CROSS JOIN summary v ON v.trial_id = b.id AND v.key_id = u.key_id "
-        "WHERE s.id = ?1 AND u.last_step = u.end_step AND v.last_step = v.end_step "
-        "GROUP BY u.key_id, a.cell, a.variant, b.variant",
+        "WHERE s.id = ?1 AND " DONE("a") " AND " DONE("b") " AND " LAST("u", "a") " AND " LAST("v", "b")
+        " AND a.numerics_version = b.numerics_version AND NOT " OTHER_BYTES("a", "b")
+        " GROUP BY u.key_id, a.cell, a.variant, b.variant)",
 
     /* claims.c */
     [SQL_GET_CLAIMS] = "SELECT id, measure FROM claim WHERE study_id = ?1 ORDER BY position",

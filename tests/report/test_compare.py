@@ -152,6 +152,16 @@ class Compare(Database):
         self.assertAlmostEqual(one["low"], -other["high"], delta=1e-12)
         self.assertAlmostEqual(one["improvement"] + other["improvement"], 1, delta=1e-12)
 
+    def test_the_view_agrees(self):
+        found = self.sql("SELECT cell, n, n_asked, difference, sd, low, high FROM comparisons WHERE study = 'one' AND metric = 'train_loss' AND "
+                         "variant_a = 'bp' AND variant_b = 'tp'")
+        rows = {r["cell"]: r for r in self.rows("bp", "tp", "--study", "one", "--metric", "train_loss")}
+        self.assertEqual(len(found), 3)
+        for cell, n, n_asked, *numbers in found:
+            self.assertEqual((n, n_asked), (4, 4))
+            for name, value in zip(("difference", "sd", "low", "high"), numbers):
+                self.assertAlmostEqual(rows[cell][name], value, delta=1e-12)
+
     def test_formats_agree(self):
         rows = self.rows("tp", "bp", "--study", "one", "--metric", "train_loss")
         table = list(csv.DictReader(io.StringIO(self.tprun("compare", "tp", "bp", "--study", "one", "--metric", "train_loss", "--format=csv").stdout)))
@@ -206,6 +216,17 @@ class Compare(Database):
         r = self.rows("tp", "bp", "--study", "one", "--metric", "train_loss", "--db", copy)[0]
         self.assertEqual((r["n"], r["n_asked"], r["n_without_value"], r["difference"]), (3, 4, 1, None))
         self.assertEqual(r["note"], "1 without a value of 4: survivors are not a mean")
+
+    def test_other_bytes_and_numerics_are_in_no_mean(self):
+        where = "WHERE variant = 'tp' AND seed = 1 AND study_id = 1"
+        for change, name in (("numerics_version = numerics_version + 1", "n_mismatched"), ("""inputs = '{"train": "b"}'""", "n_mismatched"),
+                             ("outdated = 1", "n_outdated")):
+            copy = self.changed(("""UPDATE trial SET inputs = '{"test": "c", "train": "a"}' WHERE study_id = 1""",), (f"UPDATE trial SET {change} {where}",))
+            for r in self.rows("tp", "bp", "--study", "one", "--metric", "train_loss", "--db", copy):
+                self.assertEqual((r["n"], r["n_asked"], r[name], r["difference"]), (3, 4, 1, None))
+        copy = self.changed(("""UPDATE trial SET inputs = '{"weights": "w"}' WHERE study_id = 1 AND variant = 'tp'""",),
+                            ("""UPDATE trial SET inputs = '{"train": "a"}' WHERE study_id = 1 AND variant = 'bp'""",))
+        self.assertEqual(self.rows("tp", "bp", "--study", "one", "--metric", "train_loss", "--db", copy)[0]["n"], 4)  # no file in common
 
     def test_at(self):
         cell = "train.optimizer.stepsize=0.02"
@@ -347,7 +368,7 @@ class Costs(Database):
         cls.tprun("run", "-q", cls.spec)
 
     def test_progress(self):
-        for (trial,) in self.sql("SELECT trial_id FROM trials"):
+        for (trial,) in self.sql("SELECT trial_id FROM trials WHERE study = 'goal'"):
             rows = self.sql("SELECT step, epoch, samples, cpu_ns, flops FROM progress WHERE trial_id = ? ORDER BY step", trial)
             self.assertEqual([r[:3] for r in rows], [(step, None, 4 * step) for step in range(0, 61, 10)])
             costs = dict((r[0], r[1:]) for r in self.sql("SELECT phase, cpu_ns, flops FROM cost JOIN run ON run.id = run_id WHERE trial_id = ?", trial))
@@ -357,7 +378,7 @@ class Costs(Database):
                 self.assertAlmostEqual(flops, costs["train"][1] * step / 60, delta=1e-6)
             # an evaluation is a forward pass of every sample: 7 logs of 40 and 20 samples, 12 steps of 8 x (8 + 6) and a head of 4 x 8
             self.assertEqual(costs["evaluate"][1], 7 * 60 * 2 * (12 * 8 * (8 + 6) + 4 * 8))
-        rows = self.sql("SELECT m.step, m.samples, m.cpu_s * 1e9, p.cpu_ns FROM metrics m JOIN progress p USING (trial_id, step)")
+        rows = self.sql("SELECT m.step, m.samples, m.cpu_s * 1e9, p.cpu_ns FROM metrics m JOIN progress p USING (trial_id, step) WHERE study = 'goal'")
         self.assertEqual(len(rows), 2 * 8 * 7)
         for step, samples, ns, expected in rows:
             self.assertEqual(samples, 4 * step)
@@ -414,7 +435,7 @@ class Costs(Database):
         shutil.copy(self.db, db)
         spec = self.file("edited", GOAL.replace("value: 20", "value: 30"))
         self.tprun("run", "-q", spec, "--db", db)
-        self.assertEqual(self.sql("SELECT count(*) FROM run", db=db), [(8,)])  # nothing is trained again
+        self.assertEqual(self.sql("SELECT count(*) FROM run JOIN trials USING (trial_id) WHERE study = 'goal'", db=db), [(8,)])  # none again
         self.assertEqual(self.sql("SELECT DISTINCT metric, value FROM targets ORDER BY 1", db=db), [("test_accuracy", 30), ("train_loss", 1.3)])
         self.tprun("run", "-q", self.file("edited", GOAL[:GOAL.index("targets:")]), "--db", db)
         self.assertEqual(self.sql("SELECT * FROM targets", db=db), [])

@@ -156,7 +156,7 @@ START_TEST(a_file_may_not_grow)
     struct fixture f = fixture_folder();
     int report[2];
     ck_assert_int_eq(pipe(report), 0);
-    for (rlim_t size = 300000; size < 3000000; size = size * 3) {
+    for (rlim_t size = 400000; size < 4000000; size = size * 3) {
         unlink(f.path);
         const pid_t child = fork();
         if (child == 0) {
