@@ -19,7 +19,8 @@ static const struct query_section of_study[] = {
       "best_sd, last_mean_finished, best_mean_finished FROM finals WHERE study = ?1"
       " ORDER BY metric, variant, cell" },
     { "other trials", generations_sql },
-    { "claims", "SELECT id, reported, measured, low, high, verdict FROM claims WHERE study = ?1" },
+    { "claims", "SELECT id, reported, measured, n, sd, interval_low, interval_high, low, high, verdict, note FROM "
+                "claims WHERE study = ?1" },
     { 0 },
 };
 static const struct query_section of_trial[] = {

@@ -1,6 +1,7 @@
 #include "run/plan.h"
 
 #include "run/cells.h"
+#include "run/claims.h"
 #include "run/mistakes.h"
 #include "run/twins.h"
 
@@ -237,6 +238,8 @@ int plan_open(struct plan *p, const char *const *paths, size_t n_paths, const st
     for (size_t i = 0; i < p->n_studies; i++)
         if (p->studies[i].readable)
             check_study(p, &p->studies[i], sound, e);
+    for (size_t i = 0; i < p->n_studies; i++)
+        claims_check(p, &p->studies[i], e);
     if (!e->code)
         choose_variants(p, e);
     if (!e->code && options->one_trial)

@@ -127,12 +127,29 @@ static int collect(void *self, const struct store_place *p)
 
 static int put_claims(struct runner *r, struct plan_study *s, struct err *e)
 {
+    static const char *const kinds[] = { "measure", "value", "compare" };
     const struct study *f = &s->study;
     struct store_claim *claims = arena_need(&s->arena, f->n_claims, sizeof *claims);
     for (size_t i = 0; i < f->n_claims; i++) {
         const struct study_claim *c = &f->claims[i];
-        claims[i] = (struct store_claim){ c->id,       c->text,     c->measure, c->has_reported, c->has_low,
-                                          c->has_high, c->reported, c->low,     c->high };
+        claims[i] = (struct store_claim){ .id = c->id,
+                                          .text = c->text,
+                                          .measure = c->measure,
+                                          .has_reported = c->has_reported,
+                                          .has_low = c->has_low,
+                                          .has_high = c->has_high,
+                                          .reported = c->reported,
+                                          .low = c->low,
+                                          .high = c->high,
+                                          .kind = kinds[c->kind],
+                                          .quantity = s->claims ? s->claims[i] : NULL,
+                                          .reported_sd = c->reported_sd,
+                                          .reported_n = c->reported_n,
+                                          .has_tolerance = c->has_tolerance,
+                                          .has_margin = c->kind == CLAIM_COMPARE && !c->has_tolerance,
+                                          .tolerance = c->tolerance,
+                                          .margin = c->quantity.margin,
+                                          .min_seeds = c->min_seeds };
     }
     return store_put_claims(r->store, s->store_id, f->n_claims, claims, e);
 }

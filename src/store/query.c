@@ -6,7 +6,6 @@
 #include "store/reason.h"
 #include "store/writer.h" /* SCHEMA_VERSION, APPLICATION_ID */
 #include <errno.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -174,6 +173,29 @@ int query_open_study(struct query **query, const char *path, int64_t study, stru
     return 0;
 }
 
+int query_open_empty(struct query **query, struct temp_files *temp, struct err *e)
+{
+    *query = NULL;
+    struct query *q = calloc(1, sizeof *q);
+    if (!q || !(q->path = strdup("an empty database"))) {
+        free(q);
+        return err_set(e, ERR_MEMORY, "out of memory");
+    }
+    q->temp = temp;
+    q->cpu_limit = CPU_SECONDS;
+    int code = model_open(SCHEMA_VERSION, &q->db, e);
+    if (code == 0)
+        code = restrict_to(q, 1, e);
+    if (code == 0)
+        code = guard_set(q, e);
+    if (code < 0) {
+        query_close(q);
+        return code;
+    }
+    *query = q;
+    return 0;
+}
+
 int query_open(struct query **q, const char *path, struct err *e)
 {
     return query_open_study(q, path, 0, NULL, e);
@@ -309,30 +331,6 @@ int query_print_each(struct query *q, const char *sql, const char *const *values
     }
     const int written = p ? printer_finish(p, e) : 0;
     return code < 0 ? code : written;
-}
-
-int query_number(struct query *q, const char *sql, const char *const *arguments, size_t n_arguments, bool *found,
-                 double *value, struct err *e)
-{
-    *found = false;
-    sqlite3_stmt *stmt;
-    TRY(query_prepare(q, sql, arguments, n_arguments, &stmt, e));
-    int code = query_step(q, stmt, e);
-    if (code > 0) {
-        const int type = sqlite3_column_type(stmt, 0);
-        code = 0;
-        if (type == SQLITE_INTEGER || type == SQLITE_FLOAT) {
-            *value = sqlite3_column_double(stmt, 0);
-            if (!isfinite(*value))
-                code = err_set(e, ERR_USAGE, "the query gives an infinity");
-            else
-                *found = true;
-        } else if (type != SQLITE_NULL) {
-            code = err_set(e, ERR_USAGE, "the query gives a text, not a number");
-        }
-    }
-    sqlite3_finalize(stmt);
-    return code;
 }
 
 int query_rows(struct query *q, const char *sql, const char *const *arguments, size_t n_arguments,

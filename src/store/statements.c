@@ -12,6 +12,11 @@
 #define OTHER_BYTES(a, b)                                                                                              \
     "(" a ".inputs <> " b ".inputs AND EXISTS (SELECT 1 FROM json_each(" a ".inputs) j JOIN json_each(" b ".inputs) k " \
     "ON k.key = j.key AND k.value <> j.value))"
+/* Where a metric of validation is best; NULL where it was not logged. */
+#define BEST_STEP(metric)                                                                                              \
+    "(SELECT u.best_step FROM summary u WHERE u.trial_id = t.id AND u.key_id = (SELECT id FROM metric_key WHERE name " \
+    "= '" metric "'))"
+#define VALIDATED "coalesce(" BEST_STEP("valid_accuracy") ", " BEST_STEP("valid_loss") ")"
 _Static_assert(ROWS_PER_INSERT == 50, "SQL_PUT_METRICS has 50 rows");
 
 const char *const statement_sql[N_STATEMENTS] = {
@@ -38,11 +43,13 @@ const char *const statement_sql[N_STATEMENTS] = {
     [SQL_FORGET_REFRESHED] = "UPDATE study SET refreshed_ms = NULL "
                              "WHERE id = (SELECT study_id FROM trial WHERE id = ?1) AND refreshed_ms IS NOT NULL",
     [SQL_DELETE_CLAIMS] = "DELETE FROM claim WHERE study_id = ?1",
-    [SQL_PUT_CLAIM] = "INSERT INTO claim (study_id, id, position, text, measure, reported, low, high) VALUES (?1, ?2, "
-                      "?3, ?4, ?5, ?6, ?7, ?8)",
+    [SQL_PUT_CLAIM] = "INSERT INTO claim (study_id, id, position, text, measure, reported, low, high, kind, quantity, "
+                      "reported_sd, reported_n, tolerance, margin, min_seeds) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, "
+                      "?9, ?10, ?11, ?12, ?13, ?14, ?15)",
     [SQL_DELETE_TARGETS] = "DELETE FROM target WHERE study_id = ?1",
     [SQL_PUT_TARGET] = "INSERT INTO target (study_id, metric, value, position) VALUES (?1, ?2, ?3, ?4)",
-    [SQL_FORGET_CLAIMS] = "UPDATE claim SET measured = NULL, note = NULL, evaluated_ms = NULL "
+    [SQL_FORGET_CLAIMS] = "UPDATE claim SET measured = NULL, note = NULL, evaluated_ms = NULL, n = NULL, sd = NULL, "
+                          "interval_low = NULL, interval_high = NULL, verdict = NULL "
                           "WHERE study_id = (SELECT t.study_id FROM trial t JOIN study s ON s.id = t.study_id "
                           "AND s.generation = t.generation WHERE t.id = ?1) AND evaluated_ms IS NOT NULL",
     [SQL_PUT_DATASET] = "INSERT INTO dataset (name, path, sha256, time_ms) VALUES (?1, ?2, ?3, ?4) "
@@ -230,6 +237,60 @@ const char *const statement_sql[N_STATEMENTS] = {
         " GROUP BY u.key_id, a.cell, a.variant, b.variant)",
 
     /* claims.c */
-    [SQL_GET_CLAIMS] = "SELECT id, measure FROM claim WHERE study_id = ?1 ORDER BY position",
-    [SQL_PUT_MEASURED] = "UPDATE claim SET measured = ?3, note = ?4, evaluated_ms = ?5 WHERE study_id = ?1 AND id = ?2",
+    [SQL_GET_CLAIMS] =
+        "SELECT id, kind, measure, reported, reported_sd, reported_n, low, high, margin, min_seeds, "
+        "json_extract(quantity, '$.metric'), json_extract(quantity, '$.at'), json_extract(quantity, '$.step'), "
+        "json_extract(quantity, '$.cell'), json_extract(quantity, '$.layer'), json_extract(quantity, '$.as'), "
+        "json_extract(quantity, '$.profile'), json_extract(quantity, '$.apart'), quantity IS NOT NULL "
+        "FROM claim WHERE study_id = ?1 ORDER BY position",
+    [SQL_GET_CLAIM_PAIRS] =
+        "SELECT b.value, t.value FROM claim c, json_each(c.quantity, '$.better') b, "
+        "json_each(coalesce(json_extract(c.quantity, '$.than'), '[null]')) t WHERE c.study_id = ?1 AND c.id = ?2",
+    /* Trials of a claim with another length than its profile says; beyond it, where the claim names its steps. */
+    [SQL_GET_CLAIM_LENGTH] =
+        "SELECT t.variant, t.finished_budget, j.value FROM claim c JOIN study s ON s.id = c.study_id, "
+        "json_each(c.quantity, '$.steps') j JOIN trial t ON t.study_id = s.id AND t.generation = s.generation "
+        "AND t.variant = j.key WHERE c.study_id = ?1 AND c.id = ?2 AND t.state = 'done' AND (t.finished_budget < "
+        "j.value OR (t.finished_budget > j.value AND json_extract(c.quantity, '$.at') IN ('last', 'best', 'selected', "
+        "'from'))) AND (json_extract(c.quantity, '$.cell') IS NULL OR t.cell = json_extract(c.quantity, '$.cell')) "
+        "ORDER BY t.finished_budget LIMIT 1",
+    [SQL_GET_CLAIM_STATES] = "SELECT count(*), count(DISTINCT t.seed), sum(t.state NOT IN ('queued', 'interrupted')), "
+                             "sum(t.state = 'failed'), sum(t.state NOT IN ('done', 'diverged', 'failed')), s.profile "
+                             "FROM study s JOIN trial t ON t.study_id = s.id AND t.generation = s.generation "
+                             "WHERE s.id = ?1",
+    /* One side of a claim: ?1 study, ?2 variant, ?3 cell or NULL, ?4 metric, ?5 at, ?6 step, ?7 layer. */
+    /* clang-format off */
+    [SQL_GET_CLAIM_VALUES] =
+        "SELECT t.seed, CASE WHEN t.outdated THEN 'queued' ELSE t.state END, CASE ?5 "
+        "WHEN 'last' THEN (SELECT CASE WHEN " LAST("u", "t") " THEN u.last END FROM summary u WHERE u.trial_id = t.id "
+        "AND u.key_id = k.id) "
+        "WHEN 'best' THEN (SELECT u.best FROM summary u WHERE u.trial_id = t.id AND u.key_id = k.id) "
+        "WHEN 'selected' THEN (SELECT m.value FROM metric m WHERE m.trial_id = t.id AND m.key_id = k.id AND m.step = "
+        "coalesce(" VALIDATED ", (SELECT u.best_step FROM summary u WHERE u.trial_id = t.id AND u.key_id = k.id))) "
+        "WHEN 'step' THEN (SELECT m.value FROM metric m WHERE m.trial_id = t.id AND m.key_id = k.id AND m.step = ?6) "
+        "ELSE (SELECT CASE WHEN count(*) = count(m.value) THEN avg(m.value) END FROM metric m WHERE m.trial_id = t.id "
+        "AND m.key_id = k.id AND m.step >= ?6) END, "
+        "(SELECT m.value FROM metric m WHERE m.trial_id = t.id AND m.key_id = k.id AND m.step = 0), "
+        "CASE ?5 WHEN 'best' THEN ?4 LIKE 'test%' WHEN 'selected' THEN " VALIDATED " IS NULL ELSE 0 END, "
+        "k.goal = 'max', t.numerics_version, t.inputs "
+        "FROM study s JOIN trial t ON t.study_id = s.id AND t.generation = s.generation "
+        "CROSS JOIN metric_key k WHERE s.id = ?1 AND t.variant = ?2 AND (?3 IS NULL OR t.cell = ?3) AND k.name = ?4 "
+        "AND ?7 IS NULL ORDER BY t.seed",
+    /* clang-format on */
+    [SQL_GET_CLAIM_LAYER_VALUES] =
+        "SELECT t.seed, CASE WHEN t.outdated THEN 'queued' ELSE t.state END, CASE ?5 "
+        "WHEN 'last' THEN (SELECT m.value FROM layer_metric m WHERE m.trial_id = t.id AND m.key_id = k.id "
+        "AND m.layer = ?7 ORDER BY m.step DESC LIMIT 1) "
+        "WHEN 'best' THEN (SELECT CASE k.goal WHEN 'max' THEN max(m.value) ELSE min(m.value) END FROM layer_metric m "
+        "WHERE m.trial_id = t.id AND m.key_id = k.id AND m.layer = ?7) "
+        "WHEN 'step' THEN (SELECT m.value FROM layer_metric m WHERE m.trial_id = t.id AND m.key_id = k.id "
+        "AND m.layer = ?7 AND m.step = ?6) "
+        "ELSE (SELECT CASE WHEN count(*) = count(m.value) THEN avg(m.value) END FROM layer_metric m "
+        "WHERE m.trial_id = t.id AND m.key_id = k.id AND m.layer = ?7 AND m.step >= ?6) END, "
+        "NULL, 0, k.goal = 'max', t.numerics_version, t.inputs "
+        "FROM study s JOIN trial t ON t.study_id = s.id AND t.generation = s.generation "
+        "CROSS JOIN metric_key k WHERE s.id = ?1 AND t.variant = ?2 AND (?3 IS NULL OR t.cell = ?3) AND k.name = ?4 "
+        "ORDER BY t.seed",
+    [SQL_PUT_MEASURED] = "UPDATE claim SET measured = ?3, note = ?4, evaluated_ms = ?5, n = ?6, sd = ?7, "
+                         "interval_low = ?8, interval_high = ?9, verdict = ?10 WHERE study_id = ?1 AND id = ?2",
 };

@@ -516,18 +516,16 @@ INSERT INTO _doc VALUES
     ('heatmap', 'study_id', '', 'runtime', 'study.id');
 
 CREATE VIEW claims AS
-SELECT s.name AS study, c.id, c.text, c.reported, c.measured, c.low, c.high,
+SELECT s.name AS study, c.id, c.text, c.reported, c.measured, c.n, c.sd, c.interval_low, c.interval_high, c.low, c.high,
     CASE
         WHEN NOT EXISTS (SELECT 1 FROM trial t WHERE t.study_id = s.id AND t.generation = s.generation AND t.state <> 'queued')
             THEN 'not run'
-        WHEN EXISTS (SELECT 1 FROM trial t WHERE t.study_id = s.id AND t.generation = s.generation
-                AND t.state NOT IN ('done', 'diverged'))
-            THEN 'undecided'
-        WHEN c.measured IS NULL OR (c.low IS NULL AND c.high IS NULL) THEN 'undecided'
-        WHEN c.measured < c.low OR c.measured > c.high THEN 'refuted'
-        ELSE 'reproduced'
+        WHEN s.refreshed_ms IS NULL THEN 'undecided'
+        ELSE coalesce(c.verdict, 'undecided')
     END AS verdict,
-    c.note, strftime('%Y-%m-%dT%H:%M:%fZ', c.evaluated_ms / 1000.0, 'unixepoch') AS evaluated, c.study_id
+    CASE WHEN s.refreshed_ms IS NOT NULL THEN c.note END AS note,
+    c.kind, c.measure, c.quantity, c.reported_sd, c.reported_n, c.tolerance, c.margin, c.min_seeds,
+    strftime('%Y-%m-%dT%H:%M:%fZ', c.evaluated_ms / 1000.0, 'unixepoch') AS evaluated, c.study_id
 FROM claim c
 JOIN study s ON s.id = c.study_id
 ORDER BY s.name, c.position;
@@ -536,11 +534,23 @@ INSERT INTO _doc VALUES
     ('claims', 'id', '', 'deterministic', 'name of the claim in its study'),
     ('claims', 'text', '', 'deterministic', 'the claim in words'),
     ('claims', 'reported', 'of the claim', 'deterministic', 'what the paper reports'),
-    ('claims', 'measured', 'of the claim', 'runtime', 'what was measured'),
-    ('claims', 'low', 'of the claim', 'deterministic', 'smallest value that reproduces it, NULL for no bound'),
-    ('claims', 'high', 'of the claim', 'deterministic', 'largest value that reproduces it, NULL for no bound'),
-    ('claims', 'verdict', '', 'runtime', 'reproduced, refuted, undecided (a trial is missing, nothing measured, or no interval) or not run'),
-    ('claims', 'note', '', 'runtime', 'why nothing could be measured'),
+    ('claims', 'measured', 'of the claim', 'runtime', 'what was measured: a mean over n seeds, or one number of a measure; of several pairs the closest'),
+    ('claims', 'n', '', 'runtime', 'number of seeds, or pairs of equal seeds; NULL for one number'),
+    ('claims', 'sd', 'of the claim', 'runtime', 'sample standard deviation over them (divisor n - 1)'),
+    ('claims', 'interval_low', 'of the claim', 'runtime', 'lower end of the 95 % confidence interval of measured; see docs/claims.md'),
+    ('claims', 'interval_high', 'of the claim', 'runtime', 'upper end of it'),
+    ('claims', 'low', 'of the claim', 'deterministic', 'smallest true value that reproduces it, NULL for no bound; the margin of a comparison, which itself is not enough'),
+    ('claims', 'high', 'of the claim', 'deterministic', 'largest true value that reproduces it, NULL for no bound'),
+    ('claims', 'verdict', '', 'runtime', 'reproduced, refuted, undecided (see note) or not run'),
+    ('claims', 'note', '', 'runtime', 'why it is undecided, or what to know beside the verdict'),
+    ('claims', 'kind', '', 'deterministic', 'measure, value or compare'),
+    ('claims', 'measure', '', 'deterministic', 'the SELECT of a measure'),
+    ('claims', 'quantity', '', 'deterministic', 'what the claim is about, canonical JSON: variants, metric and place of value and compare; its profile and the steps that it has'),
+    ('claims', 'reported_sd', 'of the claim', 'deterministic', 'standard deviation that the paper reports'),
+    ('claims', 'reported_n', '', 'deterministic', 'number of runs that the paper reports'),
+    ('claims', 'tolerance', 'of the claim', 'deterministic', 'how far from reported the true value may be'),
+    ('claims', 'margin', 'of the claim', 'deterministic', 'by more than which one is to be better'),
+    ('claims', 'min_seeds', '', 'deterministic', 'number of seeds below which it stays undecided'),
     ('claims', 'evaluated', 'UTC', 'runtime', 'when it was measured, ISO 8601'),
     ('claims', 'study_id', '', 'runtime', 'study.id');
 
