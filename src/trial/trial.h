@@ -42,6 +42,8 @@ void trial_close(struct trial *t);
  * before the call: ERR_FORMAT, ERR_IO. */
 int trial_restore(struct trial *t, const struct checkpoint_folder *own, const struct checkpoint_folder *other,
                   const char *name, const char *sha256, struct err *e);
+/* What was spent until the checkpoint that was restored. */
+void trial_set_spent(struct trial *t, struct spent before);
 int64_t trial_step_number(const struct trial *t);
 /* Trains to the budget. Returns 0, ERR_STOPPED after a checkpoint, ERR_DIVERGED or ERR_SINGULAR (a result: outcome says
  * where), or another error. Logs at step 0, every log.every steps and at the end. A checkpoint is written at the end
