@@ -17,6 +17,7 @@ struct config_input_noise {
 struct config_from {
     const char *file;    /* NULL: none */
     struct reals layers; /* indices; NULL items: all */
+    bool feedback;       /* the feedback weights too */
 };
 
 struct config_network {

@@ -34,13 +34,6 @@ struct job {
     int64_t memory_limit, stop_at;
 };
 
-int64_t worker_now_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
 /* Blocks while the runner is busy: that is the back-pressure that keeps its memory bounded. */
 static void flush(struct worker *w)
 {
