@@ -136,6 +136,8 @@ static void check_cell(struct plan *p, struct plan_study *s, size_t variant, uin
             cells_fingerprint(s, &config, size.iterations);
         else if (s->cells)
             cells_keep(s, i, &t, &config, size.iterations, a);
+        if (!first && p->options.visit)
+            p->options.visit(p->options.visitor, p, (size_t)(s - p->studies), variant, i, &t, &config, &size);
     }
     if (code < 0 &&
         mistakes_add(m, &own, variant, s->study.variants[variant], first ? "" : cells_text(&t, a), &s->arena))
@@ -158,7 +160,7 @@ static void check_all(struct plan *p, struct plan_study *s, struct mistakes *m)
     for (uint64_t i = 0; i < n && m->n < MISTAKES_MAX; i++) {
         if (o->tick && i % 64 == 0)
             o->tick(o->self, s, i * s->study.n_seeds);
-        if (s->cells || i % s->study.n_cells != 0) /* the first ones were checked */
+        if (s->cells || o->visit || i % s->study.n_cells != 0) /* the first ones were checked */
             check_cell(p, s, (size_t)(i / s->study.n_cells), i, false, m);
     }
 }
