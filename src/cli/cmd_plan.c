@@ -184,6 +184,8 @@ static int run(const struct cli *c, const void *own)
     if (code == 0)
         code = plan_open(&p, c->arguments.items, c->arguments.n, &plan, &e);
     if (code == 0)
+        (void)cli_fail(c, code, &e); /* notes on the files come first */
+    if (code == 0)
         code = plan_price_take(&x, c, &p, &e);
     if (code == 0)
         code = plan_print(c, &p, &x, &e);

@@ -12,7 +12,7 @@ struct block_options {
 
 struct block_state {
     size_t rows;
-    real *work[2]; /* (rows, widest): what passes between two layers, one after the other */
+    real *work[4]; /* (rows, widest): what passes between two layers, one after the other; the last two beside it */
 };
 
 static const struct option block_table[] = {
@@ -20,7 +20,7 @@ static const struct option block_table[] = {
       .registry = &layer_registry,
       .help = "the layers of the unit, from its input; `unit: [layers]` is the short form" },
     { "optimizer", OPT_PART, offsetof(struct block_options, common.optimizer), NULL, .flags = OPTION_NULLABLE,
-      .registry = &optim_registry,
+      .registry = &layer_optimizers,
       .help = "how the parameters of the unit follow their update directions, instead of train.optimizer" },
     { 0 }
 };
@@ -30,7 +30,7 @@ static const struct option block_table[] = {
 static int gather(struct unit *u, struct arena *a, struct err *e)
 {
     const struct unit *last = &u->inner[u->n_inner - 1];
-    unsigned common = CAN_JVP | CAN_DIFFERENCE | CAN_MIRROR | CAN_INVERT | CAN_INVERT_VALUES;
+    unsigned common = CAN_JVP | CAN_DIFFERENCE | CAN_LEARN_DIFFERENCE | CAN_MIRROR | CAN_INVERT | CAN_INVERT_VALUES;
     size_t n = 0;
     for (size_t j = 0; j < u->n_inner; j++) {
         common &= unit_abilities(&u->inner[j]);
@@ -121,7 +121,7 @@ static int open(struct unit *u, size_t rows, struct arena *a, struct err *e)
         widest = u->inner[j].out.n > widest ? u->inner[j].out.n : widest;
     }
     s->rows = rows;
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < sizeof s->work / sizeof *s->work; i++) {
         s->work[i] = arena_alloc(a, rows * widest, sizeof(real));
         if (!s->work[i])
             return err_set(e, ERR_MEMORY, "not enough memory for layer %zu", u->index);
@@ -215,6 +215,60 @@ static void difference(const struct unit *u, struct at at, struct mat d, struct 
 {
     for (size_t row = 0; row < d.rows; row += at.in.rows)
         in_parts(u, at, mat_rows(d, row, at.in.rows), mat_rows(out, row, at.in.rows), difference_part);
+}
+
+/* The application of layer j where the unit's input has moved. */
+static struct at moved_at(const struct unit *u, struct at at, size_t j)
+{
+    const struct at *moved = at.inner + u->n_inner;
+    struct at own = at_rows(moved[j], at.from, at.out.rows);
+    if (j)
+        own.in = at_rows(moved[j - 1], at.from, at.out.rows).out;
+    return own;
+}
+
+/* The layers at the moved input, and how far each moves but the last. */
+static void move_layers(const struct unit *u, struct at at, struct mat d)
+{
+    mat_add(at.in, d, moved_at(u, at, 0).in);
+    for (size_t j = 0; j < u->n_inner; j++) {
+        const struct unit *inner = &u->inner[j];
+        const struct at own = inner_at(u, at, j);
+        at_forward(inner, moved_at(u, at, j));
+        if (j + 1 < u->n_inner)
+            inner->def->difference(inner, own, d, own.moved);
+        d = own.moved;
+    }
+}
+
+/* <s, f(h + d) - f(h)> of layers f = f_n ... f_1: its gradients at the two inputs of layer j are those of different
+ * signals, s1 where it has moved and s0 where it has not, of <s1, f_j(h + d) - f_j(h)> + <s1 - s0, f_j(h)>. */
+static void difference_grads(const struct unit *u, struct at at, struct mat d, struct mat moved, struct mat s,
+                             real scale, real *g)
+{
+    const struct block_state *state = u->state;
+    struct mat s1 = s, s0 = s;
+    if (u->n_inner > 1)
+        move_layers(u, at, d);
+    for (size_t j = u->n_inner; j-- > 0;) {
+        const struct unit *inner = &u->inner[j];
+        const struct at own = inner_at(u, at, j);
+        const struct mat down1 = between(u, j, s.rows, inner->in.n),
+                         down0 = mat_of(state->work[2 + j % 2], s.rows, inner->in.n);
+        if (j > 0) {
+            inner->def->vjp(inner, moved_at(u, at, j), s1, down1);
+            inner->def->vjp(inner, own, s0, down0);
+        }
+        if (j + 1 < u->n_inner) {
+            mat_sub(s1, s0, s0);
+            inner->def->vjp(inner, own, s0, (struct mat){ 0 });
+            inner->def->grads(inner, own, scale, g);
+            moved = own.moved;
+        }
+        inner->def->difference_grads(inner, own, j ? inner_at(u, at, j - 1).moved : d, moved, s1, scale, g);
+        s1 = down1;
+        s0 = down0;
+    }
 }
 
 static void grads(const struct unit *u, struct at at, real scale, real *g)
@@ -325,6 +379,7 @@ const struct unit_def layer_block = {
     .flops = flops,
     .jvp = jvp,
     .difference = difference,
+    .difference_grads = difference_grads,
     .mirror = mirror,
     .inverse = &inverse,
 };

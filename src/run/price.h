@@ -8,6 +8,7 @@
 #define TPRUN_RUN_PRICE_H
 
 #include "base/arena.h"
+#include "run/data_files.h"
 #include "run/plan.h"
 #include "store/query.h"
 
@@ -69,7 +70,7 @@ struct price_list {
     size_t n_slots, *slots;    /* a hash table of shapes by name: 1 + index, 0 = empty */
     struct query *q;           /* of the database, or NULL */
     struct price_ended *ended; /* how far the trials of the variant at hand have come */
-    struct text seen;          /* datasets whose files were looked for */
+    struct data_files files;   /* those that were looked for */
     struct err warnings;       /* of data that a run would miss */
     struct err error;          /* of the database, met while trials were counted */
 };

@@ -244,7 +244,7 @@ static int add_sample(struct reader *r, const struct attempt_row *x, struct err 
         return 0;
     struct config config = g->config;
     config.train.iterations = x->step;
-    config.train.epochs = 0;
+    config.train.epochs = -1;
     TRY(trial_measure(&config, &size, &r->arena, e));
     struct price_sample *s = &r->samples[r->n_samples];
     *s = (struct price_sample){ .shape = g->shape,

@@ -109,11 +109,12 @@ static int ignore_file(void *self, const char *path, const char *sha256)
     return 0;
 }
 
-/* What a run would stop at is a warning here: a plan may be made on another machine. */
+/* What trials would fail at is a warning here: a plan may be made on another machine. */
 static void warn_of(struct price_list *l, const char *what, const struct err *found)
 {
     const struct where nowhere = { 0 };
-    err_warn(&l->warnings, nowhere, "%s cannot be read here, and a run would stop: %s", what, err_first(found));
+    err_warn(&l->warnings, nowhere, "%s cannot be read here, and trials that need it would fail: %s", what,
+             err_first(found));
     for (size_t i = 1; i < found->n_messages; i++)
         err_note(&l->warnings, nowhere, "%s", found->messages[i].text);
 }
@@ -121,15 +122,18 @@ static void warn_of(struct price_list *l, const char *what, const struct err *fo
 static void look_for_files(struct price_list *l, const struct config *c)
 {
     struct err found = { 0 };
-    struct arena a;
-    if (data_files_visit(&l->seen, c, ignore_file, NULL, &found) < 0)
+    const char *fault;
+    int code = data_files_check(&l->files, c, ignore_file, NULL, &fault, &found);
+    if (found.code)
         warn_of(l, "the data", &found);
     err_clear(&found);
-    arena_init(&a, 0);
-    if (c->network.init.from.file && trial_check_initial(c, &a, &found) < 0)
-        warn_of(l, "the initial weights", &found);
+    if (code == 0)
+        code = initial_file_check(&l->files, c, &fault, &found);
+    if (found.code)
+        warn_of(l, "the file of initial weights", &found);
     err_clear(&found);
-    arena_finish(&a);
+    if (code < 0)
+        err_set(&l->error, code, "out of memory");
 }
 
 static size_t find_shape(struct price_list *l, const struct config *c, const struct trial_size *size, size_t study,
@@ -259,7 +263,7 @@ void price_close(struct price_list *l)
     free(l->classes);
     free(l->variants);
     free(l->slots);
-    text_free(&l->seen);
+    data_files_free(&l->files);
     err_clear(&l->warnings);
     err_clear(&l->error);
     arena_finish(&l->arena);
