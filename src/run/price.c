@@ -52,8 +52,9 @@ struct price_range price_trial(const struct price_list *l, const struct price_cl
 {
     const struct price_shape *s = &l->shapes[c->shape];
     const double training = seconds_of(s, &c->work);
+    const double rows = c->work.logs * (s->each.rows + s->each.layer_rows) * PRICE_ROW_SECONDS; /* of the runner */
     const double checkpoint = checkpoint_seconds + s->checkpoint_bytes / checkpoint_bytes_per_second;
-    const double all = s->each.start + training + checkpoints_of(c, training) * checkpoint;
+    const double all = s->each.start + training + rows + checkpoints_of(c, training) * checkpoint;
     return (struct price_range){ all * s->low, all, all * s->high };
 }
 
@@ -144,6 +145,8 @@ static double wall_of(const struct price_list *l, size_t study, size_t at_once, 
 {
     struct dealing d = { .n = at_once, .busy = calloc(at_once, sizeof *d.busy) };
     double most = 0;
+    if (!d.busy)
+        err_no_memory("the price of a plan");
     for (size_t i = 0; i < l->n_classes; i++) {
         const struct price_class *c = &l->classes[i];
         if (!counts(l, c, study))
@@ -151,11 +154,11 @@ static double wall_of(const struct price_list *l, size_t study, size_t at_once, 
         const struct price_range r = price_trial(l, c);
         const double seconds = pick(&r, which), n = (double)(c->n - c->n_finished);
         most = fmax(most, seconds * fmin(1, c->left));
-        for (double k = 0; d.busy && trials <= dealt_most && k < n; k++)
+        for (double k = 0; trials <= dealt_most && k < n; k++)
             deal(&d, seconds * c->left / n);
     }
     const double wall =
-        d.busy && trials <= dealt_most ? longest(&d) : fmax(processor / fmin((double)at_once, fmax(trials, 1)), most);
+        trials <= dealt_most ? longest(&d) : fmax(processor / fmin((double)at_once, fmax(trials, 1)), most);
     free(d.busy);
     return wall;
 }
@@ -173,7 +176,7 @@ static double memory_of(const struct price_list *l, size_t study, size_t jobs)
     const struct price_shape **sorted = calloc(l->n_shapes + 1, sizeof(*sorted));
     double *n = calloc(l->n_shapes + 1, sizeof *n), bytes = 0, room = (double)jobs;
     if (!sorted || !n)
-        err_no_memory("out of memory");
+        err_no_memory("the price of a plan");
     for (size_t i = 0; i < l->n_classes; i++)
         if ((study == SIZE_MAX || l->classes[i].study == study) && l->classes[i].left > 0)
             n[l->classes[i].shape] += (double)(l->classes[i].n - l->classes[i].n_finished);

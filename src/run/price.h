@@ -83,12 +83,13 @@ struct price {
     double rows, database_bytes, checkpoint_bytes;
 };
 
-/* What a worker takes beside its trial in memory, what its start takes at least, and what the database takes for a
- * trial and for a row of a metric. Measured: docs/benchmarks.md. */
+/* What a worker takes beside its trial, what its start takes at least, what the database takes for a trial and for a
+ * row of a metric, and what the runner takes to write one. Measured: docs/benchmarks.md. */
 #define PRICE_WORKER_BYTES (12.0 * 1024 * 1024)
 #define PRICE_START_SECONDS 0.02
 #define PRICE_TRIAL_BYTES 2000.0
 #define PRICE_ROW_BYTES 30.0
+#define PRICE_ROW_SECONDS 5e-6
 
 /* ---- price.c: no clock, no database ---- */
 struct price_work price_work_of(const struct config *c, const struct trial_size *size);

@@ -70,7 +70,7 @@ static void *grow(void *items, size_t n, size_t size)
         return items; /* doubled at powers of two */
     void *grown = realloc(items, (n ? 2 * n : 1) * size);
     if (!grown)
-        err_no_memory("out of memory: the trials of the plan are too different");
+        err_no_memory("the trials of the plan are too different");
     return grown;
 }
 
@@ -98,7 +98,7 @@ static void make_room(struct price_list *l)
     free(l->slots);
     l->slots = calloc(l->n_slots, sizeof *l->slots);
     if (!l->slots)
-        err_no_memory("out of memory: the trials of the plan are too different");
+        err_no_memory("the trials of the plan are too different");
     for (size_t i = 0; i < l->n_shapes; i++)
         *slot_of(l, l->shapes[i].shape) = i + 1;
 }

@@ -1,5 +1,6 @@
 #include "run/private.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
@@ -10,6 +11,8 @@ const char *status_processor(char *name, size_t size)
 {
     snprintf(name, size, "unknown processor");
     FILE *f = fopen("/proc/cpuinfo", "re");
+    if (!f && errno == ENOMEM)
+        err_no_memory("the name of the processor");
     if (!f)
         return name;
     char line[512];

@@ -105,6 +105,18 @@ class Plans(Price):
         self.assertEqual(done.stderr.count("the timings cannot be kept"), 1, done.stderr)
         self.assertIn("by steps that were timed", done.stdout)
 
+    def test_of_many_shapes_some_are_timed(self):
+        batches = ", ".join(str(n) for n in range(1, 25))
+        plan = self.plan(self.write("many.yaml", seeds=1, more=f"sweep: {{grid: {{train.batch_size: [{batches}]}}}}"), "--variant=bp")
+        (variant,) = plan["studies"][0]["variants"]
+        sources = [s["source"] for s in variant["shapes"]]
+        self.assertEqual(len(sources), 24)
+        self.assertEqual(sources.count("timed") + sources.count("scaled"), 24)
+        self.assertTrue(1 < sources.count("timed") <= 16, sources)
+        self.assertIn("timed", sources[:14])  # not the largest alone
+        for shape in variant["shapes"]:
+            self.check_range(shape["processor_seconds_each"])
+
     def test_what_ran_tells(self):
         self.call("run", self.spec, "--db", self.db, "-q", "seeds=1")
         plan = self.plan(self.spec, "train.optimizer.stepsize=0.2", "seeds=[3, 4]", "train.iterations=30")
