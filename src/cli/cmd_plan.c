@@ -1,3 +1,4 @@
+#include "cli/kept.h"
 #include "cli/plan_price.h"
 
 #include "base/clean.h"
@@ -17,7 +18,7 @@ static const struct cli_option options[] = {
       .help = "exit with status 2 if the trials may take longer" },
     { 0 },
 };
-enum { CLASSES_SHOWN = 10 }; /* of a variant */
+enum { CLASSES_SHOWN = 10, CLASSES_READ = 1000 }; /* of a variant */
 
 /* "12.3 MB", "480 B" into buffer. */
 static const char *amount(double n, const char *unit, char *buffer, size_t size)
@@ -99,7 +100,28 @@ static void print_class(const struct price_list *l, const struct price_class *c,
         putchar('\n');
 }
 
-static void print_variant(const struct plan *p, const struct price_list *l, size_t study, size_t variant)
+/* Options of replaced parts that stay or do not, of the first trial of each class. */
+static int print_kept(struct plan *p, const struct price_list *l, size_t study, size_t variant, struct err *e)
+{
+    struct text kept = { 0 };
+    struct plan_trial t;
+    int code = 0;
+    size_t n = 0;
+    for (size_t i = 0; i < l->n_classes && n < CLASSES_READ && code == 0; i++) {
+        if (l->classes[i].study != study || l->classes[i].variant != variant)
+            continue;
+        code = plan_trial(p, study, l->classes[i].trial, &t, e);
+        if (code == 0)
+            kept_add(&kept, p, &t);
+        n++;
+    }
+    if (code == 0 && kept.n)
+        fputs(kept.s, stdout);
+    text_free(&kept);
+    return code;
+}
+
+static int print_variant(struct plan *p, const struct price_list *l, size_t study, size_t variant, struct err *e)
 {
     const struct price_variant *v = NULL;
     size_t n = 0, shown = 0;
@@ -109,8 +131,9 @@ static void print_variant(const struct plan *p, const struct price_list *l, size
     clean_print_line(stdout, "  %s: %" PRIu64 " trials, %" PRIu64 " finished",
                      p->studies[study].study.variants[variant], v ? v->n : 0, v ? v->n_finished : 0);
     if (!v)
-        return;
+        return 0;
     print_network(&v->first);
+    TRY(print_kept(p, l, study, variant, e));
     for (size_t i = 0; i < l->n_classes; i++)
         n += l->classes[i].study == study && l->classes[i].variant == variant;
     for (size_t i = 0; i < l->n_classes && shown < CLASSES_SHOWN; i++)
@@ -120,6 +143,7 @@ static void print_variant(const struct plan *p, const struct price_list *l, size
         }
     if (shown < n)
         printf("    and %zu more shapes and lengths\n", n - shown);
+    return 0;
 }
 
 static void print_price(const struct price *price, size_t jobs)
@@ -135,7 +159,7 @@ static void print_price(const struct price *price, size_t jobs)
     printf("%s of checkpoints\n", amount(price->checkpoint_bytes, "B", a, sizeof a));
 }
 
-static void print_study(const struct plan *p, const struct plan_price *x, size_t study)
+static int print_study(struct plan *p, const struct plan_price *x, size_t study, struct err *e)
 {
     const struct plan_study *s = &p->studies[study];
     struct price price;
@@ -143,13 +167,14 @@ static void print_study(const struct plan *p, const struct plan_price *x, size_t
     clean_print_line(stdout, "%s%s%s", s->study.name, s->study.title ? ": " : "", s->study.title ? s->study.title : "");
     for (size_t v = 0; v < s->study.n_variants; v++)
         if (s->wanted[v])
-            print_variant(p, &x->list, study, v);
+            TRY(print_variant(p, &x->list, study, v, e));
     price_sum(&x->list, study, x->jobs, x->processors, &price);
     fputs("  ", stdout);
     print_price(&price, x->jobs);
+    return 0;
 }
 
-int plan_print(const struct cli *c, const struct plan *p, const struct plan_price *x, struct err *e)
+int plan_print(const struct cli *c, struct plan *p, const struct plan_price *x, struct err *e)
 {
     const enum query_format format = cli_format(c, FORMAT_TABLE);
     if (format != FORMAT_TABLE && format != FORMAT_JSON)
@@ -162,7 +187,7 @@ int plan_print(const struct cli *c, const struct plan *p, const struct plan_pric
         return 0;
     }
     for (size_t i = 0; i < p->n_studies; i++)
-        print_study(p, x, i);
+        TRY(print_study(p, x, i, e));
     if (p->n_studies > 1) {
         struct price all;
         price_sum(&x->list, SIZE_MAX, x->jobs, x->processors, &all);

@@ -22,7 +22,7 @@ int plan_price_take(struct plan_price *x, const struct cli *c, struct plan *p, s
 int plan_price_limit(const struct plan_price *x, double hours, struct err *e);
 
 /* What `tprun plan` prints: cmd_plan.c, plan_json.c. */
-int plan_print(const struct cli *c, const struct plan *p, const struct plan_price *x, struct err *e);
+int plan_print(const struct cli *c, struct plan *p, const struct plan_price *x, struct err *e);
 void plan_json(const struct plan *p, const struct plan_price *x, struct text *out);
 
 #endif

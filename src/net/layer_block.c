@@ -103,7 +103,7 @@ static int shape(struct unit *u, struct shape in, struct arena *a, struct err *e
     TRY(alloc_inner(u, o->layers.n, a, e));
     for (size_t j = 0; j < u->n_inner; j++) {
         struct unit *inner = &u->inner[j];
-        inner->def = (const struct unit_def *)o->layers.items[j].part;
+        inner->def = unit_def_of(o->layers.items[j]);
         inner->opts = o->layers.items[j].opts;
         TRY(check_inner(u, j, e));
         TRY(unit_shape(inner, o->layers.items[j], j ? u->inner[j - 1].out : in, a, e)); /* as deep as the file */
@@ -163,7 +163,8 @@ static struct mat between(const struct unit *u, size_t j, size_t rows, size_t co
 static void in_parts(const struct unit *u, struct at at, struct mat from, struct mat to,
                      void (*part)(const struct unit *u, struct at at, struct mat from, struct mat to))
 {
-    const size_t most = ((const struct block_state *)u->state)->rows;
+    const struct block_state *state = u->state;
+    const size_t most = state->rows;
     for (size_t row = 0; row < at.out.rows; row += most) {
         const size_t rows = at.out.rows - row < most ? at.out.rows - row : most;
         part(u, at_rows(at, row, rows), mat_rows(from, row, rows), to.p ? mat_rows(to, row, rows) : to);

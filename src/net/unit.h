@@ -99,6 +99,11 @@ struct unit_def {
     const struct inverse_def *inverse; /* inverse.h */
 };
 
+static inline const struct unit_def *unit_def_of(struct chosen c)
+{
+    return (const struct unit_def *)c.part;
+}
+
 struct unit {
     const struct unit_def *def;
     const void *opts; /* begins with struct layer_options */

@@ -46,7 +46,8 @@ struct price_class {
     size_t shape, study, variant;
     int64_t budget;
     struct price_work work;
-    const char *cell; /* of the first one */
+    uint64_t trial;   /* the first one */
+    const char *cell; /* its */
     uint64_t n, n_finished;
     double left;             /* of the n, those that are to be trained; one that has come half way counts half */
     double checkpoint_every; /* s */
@@ -123,7 +124,7 @@ struct price_sample {
 /* Prices the shapes that samples are of: medians, and a range that holds all of them and 10 % either way. */
 void price_by_samples(struct price_list *l, const struct price_sample *samples, size_t n, struct arena *a);
 /* Reads samples from the database: of the newest finished attempts on this machine. */
-int price_by_rows(struct price_list *l, struct plan *p, struct err *e);
+int price_by_rows(struct price_list *l, struct err *e);
 
 /* ---- price_timing.c ---- */
 /* Prices shapes that have no price yet by timing them: all but the last 5 % of the operations, and of more shapes than

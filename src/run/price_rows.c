@@ -93,7 +93,6 @@ struct group {
 
 struct reader {
     struct price_list *list;
-    struct plan *plan;
     struct arena arena;   /* of groups and samples */
     struct group *groups; /* [N_SLOTS] a hash table */
     size_t n_groups, n_samples, n_page, n_rows;
@@ -199,7 +198,7 @@ static int bind_group(struct reader *r, const struct attempt_row *x, struct grou
                    arguments, 1, add_config, &to, e));
     TRY(query_rows(r->list->q, "SELECT key, num, text FROM param WHERE trial_id = CAST(?1 AS INTEGER)", arguments, 1,
                    add_param, &to, e));
-    if (d.config && stored_bind(&d, &r->plan->cache, &g->config, &r->arena, &own) == 0) {
+    if (d.config && stored_bind(&d, &g->config, &r->arena, &own) == 0) {
         config_shape(&g->config, shape);
         g->shape = price_find(r->list, shape);
     }
@@ -281,7 +280,7 @@ static int read_samples(struct reader *r, struct err *e)
     return 0;
 }
 
-int price_by_rows(struct price_list *l, struct plan *p, struct err *e)
+int price_by_rows(struct price_list *l, struct err *e)
 {
     if (!l->q || l->n_shapes == 0)
         return 0;
@@ -289,7 +288,6 @@ int price_by_rows(struct price_list *l, struct plan *p, struct err *e)
     if (!r)
         return err_set(e, ERR_MEMORY, "out of memory");
     r->list = l;
-    r->plan = p;
     arena_init(&r->arena, 0);
     r->groups = arena_need(&r->arena, N_SLOTS, sizeof *r->groups);
     r->samples =

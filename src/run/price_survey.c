@@ -242,6 +242,7 @@ void price_visit(void *self, const struct plan *p, size_t study, size_t variant,
     const struct price_class like = { .shape = find_shape(l, c, size, study, cell * s->n_seeds + first),
                                       .study = study,
                                       .variant = variant,
+                                      .trial = cell * s->n_seeds + first,
                                       .budget = size->iterations,
                                       .checkpoint_every = c->checkpoint.seconds,
                                       .work = price_work_of(c, size) };

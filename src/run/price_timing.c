@@ -207,7 +207,7 @@ int price_all(struct price_list *l, struct plan *p, const char *code, struct err
 {
     if (l->error.code)
         return err_move(e, &l->error);
-    TRY(price_by_rows(l, p, e));
+    TRY(price_by_rows(l, e));
     TRY(price_by_timing(l, p, code, e));
     price_scale(l);
     return 0;

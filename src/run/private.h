@@ -90,8 +90,7 @@ struct stored_trial {
  * store_free_described, also after an error. */
 int stored_load(struct runner *r, int64_t trial, struct stored_trial *t, struct err *e);
 /* What a stored description says, bound in a; its key is not looked at. */
-int stored_bind(const struct store_described *d, struct config_cache *cache, struct config *config, struct arena *a,
-                struct err *e);
+int stored_bind(const struct store_described *d, struct config *config, struct arena *a, struct err *e);
 
 /* ---- attempt.c ---- */
 /* Starts the trial in a free slot. ATTEMPT_NOTHING: a duplicate that is finished or running. ATTEMPT_NO_ROOM: the

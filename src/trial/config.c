@@ -5,6 +5,7 @@
 #include "net/init.h"
 #include "net/layer.h"
 #include "optim/optim.h"
+#include "trial/parts.h"
 #include "trial/private.h"
 #include <stdio.h>
 #include <string.h>
@@ -216,7 +217,8 @@ static struct node *parse_preset(const struct preset *preset, struct config_cach
 }
 
 /* Lays the file's algorithm over the preset that it names; `algorithm: bp` alone is the short form. */
-static struct node *apply_preset(const struct node *tree, struct config_cache *cache, struct arena *a, struct err *e)
+static struct node *apply_preset(const struct node *tree, struct config_cache *cache, const struct kept_visitor *tell,
+                                 struct arena *a, struct err *e)
 {
     const struct node *own = tree_child(tree, "algorithm");
     if (!own || node_is_null(own))
@@ -236,9 +238,11 @@ static struct node *apply_preset(const struct node *tree, struct config_cache *c
     struct node *merged = parts ? tree_copy(tree, a) : NULL;
     struct node *algorithm = parts;
     if (own->kind == NODE_MAP && parts)
-        algorithm = tree_overlay_partial(parts, without_unset(own, parts, a), a, e);
+        algorithm = tree_overlay_algorithm(parts, without_unset(own, parts, a), a, e);
     else if (parts && tree_set(&algorithm, "name", (struct node *)own, a, e) < 0)
         return NULL;
+    if (algorithm)
+        parts_settle(algorithm, algorithm_options, tell, a);
     if (algorithm)
         algorithm->where = own->where; /* what is missing is missing in the file, not in the preset */
     if (!algorithm || !merged || tree_set(&merged, "algorithm", algorithm, a, e) < 0)
@@ -249,7 +253,7 @@ static struct node *apply_preset(const struct node *tree, struct config_cache *c
 static struct node *complete(const struct node *tree, struct arena *a)
 {
     struct err e = { 0 };
-    struct node *whole = apply_preset(tree, NULL, a, &e);
+    struct node *whole = apply_preset(tree, NULL, NULL, a, &e);
     err_clear(&e);
     return whole;
 }
@@ -282,7 +286,7 @@ int config_bind_next(const struct node *tree, struct config_cache *cache, struct
 {
     const size_t before = e->n_errors;
     *c = (struct config){ 0 };
-    struct node *whole = apply_preset(tree, cache, a, e);
+    struct node *whole = apply_preset(tree, cache, NULL, a, e);
     if (whole) {
         bind_tree(whole, config_options, c, "", a, e);
         if (e->n_errors == before)
@@ -297,6 +301,24 @@ int config_bind_next(const struct node *tree, struct config_cache *cache, struct
             bind_tree(rest, config_options, c, "", a, e);
     }
     return e->n_errors == before ? 0 : ERR_SPEC;
+}
+
+int config_bind_whole(const struct node *tree, struct config *c, struct arena *a, struct err *e)
+{
+    const size_t before = e->n_errors;
+    *c = (struct config){ 0 };
+    bind_tree(tree, config_options, c, "", a, e);
+    if (e->n_errors == before)
+        config_check(tree, c, a, e);
+    return e->n_errors == before ? 0 : ERR_SPEC;
+}
+
+void config_visit_kept(const struct node *tree, struct config_cache *cache, const struct kept_visitor *tell,
+                       struct arena *a)
+{
+    struct err e = { 0 };
+    (void)apply_preset(tree, cache, tell, a, &e); /* mistakes are told when the tree is bound */
+    err_clear(&e);
 }
 
 int config_preset(const char *name, struct config_algorithm *algorithm, struct arena *a, struct err *e)

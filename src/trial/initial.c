@@ -74,7 +74,7 @@ int trial_check_initial(const struct config *c, struct arena *a, struct err *e)
     struct chain chain;
     if (!c->network.init.from.file)
         return 0;
-    TRY(((const struct dataset_def *)c->dataset.part)->shape(c->dataset.opts, &data, e));
+    TRY(dataset_def_of(c->dataset)->shape(c->dataset.opts, &data, e));
     TRY(chain_shape(&chain, &c->network.layers, &data, NULL, a, e));
     return take_all(&c->network.init.from, &chain, NULL, e);
 }

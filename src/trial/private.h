@@ -235,16 +235,19 @@ double step_flops(const struct config *c, const struct chain *chain, const struc
 double feedback_flops(const struct chain *chain, const struct credit *credit, size_t rows);
 
 /* ---- measure.c ---- */
+/* What a metric is asked to fit. */
+struct measured {
+    const struct config *config;
+    const struct chain *chain; /* NULL where the layers do not fit each other */
+    bool credited;             /* the algorithm's parts fit the chain */
+    struct where where;        /* of the metric in the file */
+};
 struct measure_def {
     struct part part;
     int (*measure)(struct trial *t, const struct measure_def *self, struct sink *sink, struct err *e);
+    int (*fits)(const struct measure_def *self, const struct measured *on, struct err *e); /* NULL: it fits any */
     bool of_samples;         /* needs the dataset: an evaluation */
     unsigned compares;       /* enum compares: what is opened for it */
-    bool feedforward;        /* feed-forward networks only */
-    bool dense;              /* of dense layers only */
-    bool of_update;          /* sees the update and the states of one moment: update.order simultaneous */
-    bool of_inverse;         /* of the mapping 'inverse' alone */
-    bool of_recurrence;      /* and of a plain recurrent layer under a head, with one loss at the end */
     bool biases;             /* which parameters */
     bool of_batches;         /* mean over minibatches instead of samples */
     bool of_feedback_epochs; /* emitted at the end of each feedback-only epoch, not with the log */
@@ -252,7 +255,18 @@ struct measure_def {
     const char *accuracy; /* which accuracy; NULL = the loss */
 };
 extern const struct registry measure_registry;
+/* The metric of this name, or NULL. */
+const struct measure_def *measure_find(const char *name);
 int measure_all(struct trial *t, struct sink *sink, struct err *e);
+
+/* ---- measure_fits.c ---- */
+typedef int measure_fits(const struct measure_def *self, const struct measured *on, struct err *e);
+measure_fits fits_feedforward;  /* feed-forward networks, with gradients through what layers send */
+measure_fits fits_dense;        /* of dense layers only */
+measure_fits fits_update;       /* sees the update and the states of one moment: update.order simultaneous */
+measure_fits fits_dense_update; /* both */
+measure_fits fits_inverse;      /* of the mapping 'inverse' alone */
+measure_fits fits_recurrence;   /* and of a plain recurrent layer under a head, with one loss at the end */
 
 /* ---- checkpoint.c ---- */
 int checkpoint_write(struct trial *t, const char *folder, const char *key, struct sink *sink, struct err *e);

@@ -12,8 +12,7 @@ unsigned references_asked(const struct config *c)
 {
     unsigned asked = 0;
     for (size_t i = 0; i < c->log.metrics.n; i++) {
-        const struct measure_def *m =
-            (const struct measure_def *)registry_find(&measure_registry, c->log.metrics.items[i]);
+        const struct measure_def *m = measure_find(c->log.metrics.items[i]);
         asked |= m ? m->compares : 0;
     }
     return asked;
@@ -28,7 +27,7 @@ static int reference_open(struct trial *t, struct reference **out, const char *p
         return err_set(e, ERR_MEMORY, "not enough memory for the reference gradient");
     TRY(config_preset(preset, &r->algorithm, t->shapes, e));
     if (strcmp(preset, "gnt") == 0)
-        ((struct pinv_options *)r->algorithm.mapping.opts)->damping = t->config->log.damping;
+        pinv_options_of(r->algorithm.mapping)->damping = t->config->log.damping;
     struct credit_choice choice = config_credit(&r->algorithm);
     if (t->chain.per_step > 1) /* the units above the recurrent one follow the exact gradient, whatever the method */
         choice.head = t->credit.choice.head;

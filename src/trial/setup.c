@@ -15,7 +15,7 @@ static int add_group(struct optimizer *o, struct chosen choice, const struct uni
 {
     if (l->n_params == 0)
         return 0;
-    const struct optim_def *def = (const struct optim_def *)choice.part;
+    const struct optim_def *def = optim_def_of(choice);
     const struct param *last = &l->params[l->n_params - 1];
     struct group *g = &o->groups[o->n_groups++];
     g->choice = choice;
@@ -92,7 +92,7 @@ int trial_open_parts(struct trial *t, const struct config *c, struct arena *shap
     t->shapes = shapes;
     t->initial_loss = NAN;
     t->bad_layer = -1;
-    t->dataset = (const struct dataset_def *)c->dataset.part;
+    t->dataset = dataset_def_of(c->dataset);
     TRY(t->dataset->shape(c->dataset.opts, &t->data, e));
     t->budget = config_budget(c, &t->data);
     TRY(chain_shape(&t->chain, &c->network.layers, &t->data, NULL, shapes, e));

@@ -7,7 +7,7 @@
 void optimizer_step(struct optimizer *o, size_t group, int64_t count)
 {
     const struct group *g = &o->groups[group];
-    const struct optim_def *def = (const struct optim_def *)g->choice.part;
+    const struct optim_def *def = optim_def_of(g->choice);
     def->step(g->choice.opts, count, g->n, o->weights + g->offset, o->gradient + g->offset,
               o->factors ? o->factors + g->offset : NULL, g->slots);
 }
@@ -163,7 +163,7 @@ int step_train(struct trial *t, bool draw, struct err *e)
     const struct config_algorithm *a = &t->config->algorithm;
     const bool learns = t->feedback.n_groups > 0;
     const int64_t steps = feedback_most_steps(&a->feedback);
-    const int order = ((const struct update_options *)a->update.opts)->order;
+    const int order = update_options_of(a->update)->order;
     step_begin(t, (uint64_t)t->step, draw);
     chain_forward(&t->pass);
     TRY(credit_head(&t->credit, &t->pass, t->config->loss, t->gradient, e));

@@ -211,7 +211,7 @@ int worker_read_config(const char *name, const char *text, size_t n, struct conf
     const struct node *tree = tree_parse(name, text, n, a, e);
     if (!tree)
         return e->code ? e->code : ERR_SPEC;
-    return config_bind(tree, c, a, e);
+    return config_bind_whole(tree, c, a, e);
 }
 
 /* The newest checkpoint that verifies, else the one before, else the beginning. refused[i] says why checkpoint i was

@@ -104,7 +104,7 @@ START_TEST(stored_attempts_tell)
     static const char *const other_seeds[] = { "seeds=[1, 5, 6]", "train.optimizer.stepsize=0.5",
                                                "train.iterations=40" };
     count(&x, &f, other_seeds, 3, true);
-    must(price_by_rows(&x.list, &x.plan, &e), &e);
+    must(price_by_rows(&x.list, &e), &e);
     const struct price_shape *a = &x.list.shapes[0], *b = &x.list.shapes[1];
     ck_assert_int_eq(a->source, PRICE_STORED);
     ck_assert_uint_eq(a->n, 1);
