@@ -182,9 +182,20 @@ static void json_reals(const struct reals *reals, bool coarse, struct text *out)
     for (size_t i = 0; i < reals->n; i++) {
         if (i > 0)
             text_putc(out, ',');
-        text_json_number(out, coarse ? reals->items[i] != 0 : reals->items[i]);
+        if (coarse)
+            text_putc(out, reals->items[i] != 0 ? '1' : '0');
+        else
+            text_json_number(out, reals->items[i]);
     }
     text_putc(out, ']');
+}
+
+static void json_real(const struct printer *p, double value)
+{
+    if (p->coarse)
+        text_putc(p->out, value != 0 ? '1' : '0');
+    else
+        text_json_number(p->out, value);
 }
 
 static void json_value(struct printer *p, const struct option *o, const void *field)
@@ -196,7 +207,7 @@ static void json_value(struct printer *p, const struct option *o, const void *fi
     else if (o->type == OPT_INT)
         text_json_int(p->out, *(const int64_t *)field);
     else if (o->type == OPT_REAL)
-        text_json_number(p->out, p->coarse ? *(const double *)field != 0 : *(const double *)field);
+        json_real(p, *(const double *)field);
     else
         json_string(p, o->type == OPT_ENUM ? o->names[*(const int *)field] : *(const char *const *)field);
 }
