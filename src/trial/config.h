@@ -17,6 +17,7 @@ struct config_input_noise {
 struct config_from {
     const char *file;    /* NULL: none */
     struct reals layers; /* indices; NULL items: all */
+    bool feedback;       /* the feedback weights too */
 };
 
 struct config_network {
@@ -93,6 +94,8 @@ struct config {
 extern const struct option config_options[];
 /* What a sweep may name: study_fit. */
 extern const struct study_form config_form;
+/* Whether a metric that can be logged has a value for each layer, as its text in `tprun list metrics` says. */
+bool config_metric_of_layers(const char *metric);
 
 /* Binds a trial's tree and checks that its parts fit (needs meet gives, shapes chain up, the batch fits the data).
  * Every mistake goes to e with its place. The result lives in a. */

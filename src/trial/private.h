@@ -107,6 +107,18 @@ static inline real *trial_direction(const struct trial *t)
     return t->direction ? t->direction : t->gradient;
 }
 
+/* ---- config_algorithm.c ---- */
+extern const struct option algorithm_options[];
+/* The tree with its algorithm laid over the preset that it names; cache may be NULL, and so
+ * may tell, which hears of what a preset keeps. NULL after an error. */
+struct node *config_whole(const struct node *tree, struct config_cache *cache, const struct kept_visitor *tell,
+                          struct arena *a, struct err *e);
+/* The choice of parts a configuration stands for. */
+struct credit_choice config_credit(const struct config_algorithm *a);
+/* Feedback steps that go with a training minibatch: of unit i, and the most of any. */
+int64_t feedback_steps(const struct config_feedback *f, size_t i);
+int64_t feedback_most_steps(const struct config_feedback *f);
+
 /* ---- config_check.c ---- */
 /* Reports parts that do not fit each other or the data; a file that names no metrics gets those that its dataset
  * defines. */
@@ -118,8 +130,6 @@ int trial_setup(struct trial *t, const struct config *c, bool initial_weights, s
 void trial_teardown(struct trial *t);
 /* What of it takes memory, in t->memory, which may count only. Data, weights and streams of noise come after. */
 int trial_open_parts(struct trial *t, const struct config *c, struct arena *shapes, struct err *e);
-/* The choice of parts a configuration stands for. */
-struct credit_choice config_credit(const struct config_algorithm *a);
 /* What moves the parameters of a layer: its own optimizer, or train.optimizer. */
 struct chosen config_optimizer(const struct config *c, size_t layer);
 /* Steps that a budget of iterations or epochs stands for. */
@@ -147,9 +157,6 @@ enum { FEEDBACK_ALL = -1 }; /* in place of a number: every unit takes the step *
 int feedback_step(struct trial *t, uint64_t item, int64_t number, bool draw, struct err *e);
 /* The optimizers of the feedback units that take step `number` of a minibatch. */
 void feedback_move(struct trial *t, int64_t number);
-/* Feedback steps that go with a training minibatch: of unit i, and the most of any. */
-int64_t feedback_steps(const struct config_feedback *f, size_t i);
-int64_t feedback_most_steps(const struct config_feedback *f);
 
 /* ---- feedback_only.c ---- */
 int feedback_only_open(struct trial *t, struct err *e);
@@ -190,6 +197,14 @@ int evaluate_batches(struct trial *t, enum split split, const struct evaluation 
 void evaluation_clear(struct trial *t);
 
 /* ---- reference.c ---- */
+/* The credit of a preset over the chain of the method under test. */
+int reference_open(struct trial *t, struct reference **out, const char *preset, struct err *e);
+/* The update of one reference at the present pass. */
+int reference_take(struct trial *t, struct reference *r, real *gradient, struct err *e);
+/* Turns ERR_SINGULAR into a gradient of NaN; other codes pass. */
+int reference_failed(int code, real *gradient, size_t n, struct err *e);
+
+/* ---- references.c ---- */
 /* What a metric compares with: bits of measure_def.compares. */
 enum compares {
     COMPARES_BP = 1u << 0,      /* back-propagation */
@@ -198,14 +213,8 @@ enum compares {
     COMPARES_GN = 1u << 3,      /* Gauss-Newton steps of the parameters */
     COMPARES_JACOBIAN = 1u << 4 /* the Jacobians of the outputs */
 };
-/* Of all metrics of a trial's log. */
-unsigned references_asked(const struct config *c);
 int references_open(struct trial *t, struct err *e);
 int references_take(struct trial *t, struct err *e);
-/* The update of one reference at the present pass. */
-int reference_take(struct trial *t, struct reference *r, real *gradient, struct err *e);
-/* Turns ERR_SINGULAR into a gradient of NaN; other codes pass. */
-int reference_failed(int code, real *gradient, size_t n, struct err *e);
 
 /* ---- angle.c ---- */
 /* Degrees between two vectors, each given as n matrices; false if one of them is zero. NaN if an entry is. */
@@ -224,9 +233,11 @@ int jacobian_condition_measure(struct trial *t, const struct measure_def *m, str
 /* ---- gnt_search.c ---- */
 int gnt_search_open(struct trial *t, struct err *e);
 int gnt_search_take(struct trial *t, struct err *e);
+extern const struct metric_facts gnt_search_emits[];
 int gnt_search_measure(struct trial *t, const struct measure_def *m, struct sink *sink, struct err *e);
 
 /* ---- lemma.c ---- */
+extern const struct metric_facts lemma_emits[];
 int lemma_measure(struct trial *t, const struct measure_def *measure, struct sink *sink, struct err *e);
 
 /* ---- size.c ---- */
@@ -253,6 +264,10 @@ struct measure_def {
     bool of_feedback_epochs; /* emitted at the end of each feedback-only epoch, not with the log */
     enum split split;
     const char *accuracy; /* which accuracy; NULL = the loss */
+    /* As struct metric_facts; unit may be NULL. */
+    const char *goal, *unit;
+    bool followed;
+    const struct metric_facts *emits; /* where the rows have other names than the metric: these, closed by {0} */
 };
 extern const struct registry measure_registry;
 /* The metric of this name, or NULL. */

@@ -12,26 +12,6 @@ void optimizer_step(struct optimizer *o, size_t group, int64_t count)
               o->factors ? o->factors + g->offset : NULL, g->slots);
 }
 
-/* One value, or one per feedback unit. */
-static double value_of(struct reals values, size_t i)
-{
-    return values.n == 1 ? values.items[0] : values.items[i];
-}
-
-int64_t feedback_steps(const struct config_feedback *f, size_t i)
-{
-    const int64_t steps = (int64_t)value_of(f->steps, i);
-    return f->schedule == FEEDBACK_FIRST ? steps : steps > 0;
-}
-
-int64_t feedback_most_steps(const struct config_feedback *f)
-{
-    int64_t most = 0;
-    for (size_t i = 0; i < f->steps.n; i++)
-        most = feedback_steps(f, i) > most ? feedback_steps(f, i) : most;
-    return most;
-}
-
 /* Whether all feedback units take step `number` of a minibatch; those that do are noted. FEEDBACK_ALL: of a
  * feedback-only one. */
 static bool ask(struct trial *t, int64_t number)

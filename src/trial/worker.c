@@ -64,17 +64,6 @@ static int run_errand(const struct errand *errand)
     return code < 0 ? err_exit_status(code) : EXIT_SUCCESS;
 }
 
-void worker_warm_up(void)
-{
-    enum { N = 128 }; /* of the size of a small layer */
-    struct arena a;
-    arena_init(&a, 0);
-    real *values = arena_need(&a, 3 * N * N, sizeof(real));
-    const struct mat x = mat_of(values, N, N), y = mat_of(values + N * N, N, N), z = mat_of(values + 2 * N * N, N, N);
-    blas_gemm(false, false, 1, x, y, 0, z);
-    arena_finish(&a);
-}
-
 /* A worker whose runner dies is killed by the kernel; the runner may have died before this line, so look once more. It
  * would also rather be the one that an exhausted machine ends. */
 static void bind_to_parent(pid_t parent)

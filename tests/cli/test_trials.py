@@ -274,5 +274,54 @@ class Diff(Case):
             self.assertIn(f"tprun: error: {message}", self.call("diff", "st", side, "--db", self.db, status=2).stderr)
 
 
+class Logs(Case):
+    """What a finished trial did not log is told, as nothing is trained for it."""
+
+    def test_told(self):
+        file = self.write("in.yaml", TASK + "variants: {bp: {algorithm: bp}}\n")
+        more = ("log.metrics=[train_loss, weight_norm]",)
+        note = "tprun: note: st: weight_norm was not logged by trials that are finished; --force trains them again\n"
+        self.assertNotIn("note", self.call("run", file, "--db", self.db).stderr)
+        done = self.call("run", file, "--db", self.db, *more)
+        self.assertEqual(done.stderr.count(note), 1, done.stderr)
+        self.assertIn("1 were finished before", done.stderr)
+        self.assertNotIn("weight_norm was not", self.call("run", file, "--db", self.db, *more, "--force").stderr)
+        self.assertEqual(self.sql("SELECT count(DISTINCT step) FROM layer_metric"), [(3,)])
+
+
+class Weights(Case):
+    """What is exported at step 0, feedback weights too, is what another trial can begin with."""
+
+    def export(self, study, to):
+        key = self.sql(f"SELECT \"key\" FROM trials WHERE study = '{study}'")[0][0]
+        self.call("export", "weights", key, "--output", to, "--db", self.db)
+        with open(self.path(to), "rb") as file:
+            data = file.read()
+        (size,) = struct.unpack("<Q", data[:8])
+        tensors = json.loads(data[8:8 + size])
+        return {name: data[8 + size + t["data_offsets"][0]:8 + size + t["data_offsets"][1]] for name, t in tensors.items() if name != "__metadata__"}
+
+    def begin(self, name, more=""):
+        """The tensors of a trial before its first step. more: lines of its file."""
+        text = ABLATION.replace("experiment: st", "experiment: " + name).replace("[{dense: {units: 12", "[{dense: {units: 6}}, {dense: {units: 12")
+        self.call("run", self.write(name + ".yaml", text + more), "--db", self.db, "--variant", "plain", "train.iterations=0")
+        return self.export(name, name + ".safetensors")
+
+    def test_feedback_weights(self):
+        first = self.begin("first")
+        self.assertEqual(sorted(first), ["feedback.0.bias", "feedback.0.weight"] + [f"layers.{i}.{p}" for i in (0, 1, 2) for p in ("bias", "weight")])
+        given = "seeds: [2]\nnetwork.init.from: {file: first.safetensors%s}\n"
+        other = self.begin("other", given % "")
+        self.assertEqual({name for name in first if first[name] != other[name]}, {"feedback.0.weight"}) # biases begin with 0
+        self.assertEqual(self.begin("same", given % ", feedback: true"), first)
+
+    def test_no_feedback_weights(self):
+        self.begin("first")
+        text = BLOBS.replace("units: 10}}]", "units: 6}}, {dense: {units: 12, activation: tanh}}, {dense: {units: 10}}], init.from: {file: first.safetensors, feedback: true}")
+        done = self.call("run", self.write("bp.yaml", text + "variants: {bp: {algorithm: bp}}\n"), "--db", self.path("o.db"))
+        self.assertIn("1 done", done.stderr) # back-propagation has none: nothing is asked for
+        self.call("run", self.path("bp.yaml"), "--db", self.path("o.db"), "network.layers.1.dense.units=13", status=1)
+
+
 if __name__ == "__main__":
     unittest.main()
