@@ -42,9 +42,13 @@ static int open_draws(struct credit *c, struct feedback *f, struct arena *a, str
         u->noise = mat_new(a, rows, fbloss_of(c)->at_targets ? f->unit.in.n : f->unit.out.n);
         if (!u->noise.p)
             return err_set(e, ERR_MEMORY, "not enough memory for feedback layer %zu", f->target);
+        const struct unit *state = &c->chain->units[fbloss_of(c)->at_targets ? f->through : f->target];
         credit_draws(c,
-                     (struct draw){
-                         .kind = DRAWS_NORMAL, .to = u->noise, .of_feedback = true, .steps = c->chain->data.sequence },
+                     (struct draw){ .kind = DRAWS_NORMAL,
+                                    .to = u->noise,
+                                    .shape = state->out.n == u->noise.cols ? state->out : (struct shape){ 0 },
+                                    .of_feedback = true,
+                                    .steps = c->chain->data.sequence },
                      "noise.feedback.%zu", f->target);
     }
     if (resends(c, f)) {

@@ -151,8 +151,8 @@ int chain_init_unit(struct unit *l, const char *prefix, struct chosen weights, s
         unit_param_name(l, j, prefix, name, sizeof name);
         snprintf(stream, sizeof stream, "init.%s", name);
         struct rng r = rng_stream(seed, stream);
-        const size_t fan_in = p->is_bias ? (l->in.n ? l->in.n : 1) : p->cols;
-        TRY(def->fill(pick.opts, &r, fan_in, p->rows, mat_of(l->weights + p->offset, p->rows, p->cols), scratch, e));
+        TRY(def->fill(pick.opts, &r, p->fan_in, p->fan_out, mat_of(l->weights + p->offset, p->rows, p->cols), scratch,
+                      e));
     }
     return 0;
 }

@@ -46,7 +46,13 @@ static inline const struct layer_options *unit_common(const struct unit *u)
 int layer_params(struct unit *u, struct arena *a, struct err *e);
 /* What a layer is told to freeze must be there. */
 int layer_check_frozen(const struct unit *u, struct err *e);
-/* Appends a parameter to u->params; stepsize comes from the layer's options. */
+/* Appends a parameter to u->params; stepsize comes from the layer's options, and a bias's fan_in from u->in. */
 void layer_add_param(struct unit *u, const char *name, size_t rank, size_t rows, size_t cols, bool is_bias);
+
+/* What layers without parameters and without a product have. */
+void layer_no_grads(const struct unit *u, struct at at, real scale, real *g);
+double layer_no_flops(const struct unit *u, size_t rows, double *product);
+/* "3 x 8 x 8" (channels, height, width), "10". */
+const char *layer_shape_text(struct shape s, char *buffer, size_t size);
 
 #endif

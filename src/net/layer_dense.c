@@ -42,7 +42,7 @@ static int shape(struct unit *u, struct shape in, struct arena *a, struct err *e
         return err_at(e, u->where, "network.layers.%zu.units: %lld, but the transpose of network.layers.%zu gives %zu",
                       u->index, (long long)o->units, u->tied->index, u->tied->in.n);
     TRY(layer_params(u, a, e));
-    u->in = in;
+    u->in = shape_flat(in.n);
     u->out = shape_flat((size_t)o->units);
     u->n_delta = u->n_kept = u->out.n;
     u->act = act_of(o->activation);

@@ -33,13 +33,19 @@ static int open_at(struct at *at, const struct unit *u, size_t rows, size_t step
         if (width)
             enough = (at->cache[i] = mat_new(a, n, width)).p;
     }
+    if (u->min_rows > rows)
+        return err_at(e, u->where,
+                      "network.layers.%zu: '%s' needs batches of at least %zu samples, in training and in evaluation; "
+                      "this one has %zu",
+                      u->index, u->def->part.name, u->min_rows, rows);
     struct at *inner = enough && u->n_inner ? arena_alloc(a, u->n_inner, sizeof *inner) : NULL;
     at->inner = inner;
     if (!enough || (u->n_inner && !inner))
         return err_set(e, ERR_MEMORY, "not enough memory for %zu x %zu values of layer %zu", n, u->out.n, u->index);
     for (size_t j = 0; j < u->n_inner; j++)
-        TRY(open_at(&inner[j], &u->inner[j], rows, steps, flags & ~(unsigned)AT_INPUT, j + 1 < u->n_inner, a,
-                    e)); /* as deep as the file */
+        TRY(open_at(&inner[j], &u->inner[j], rows, steps,
+                    u->joined == INNER_COUPLED ? flags | AT_INPUT : flags & ~(unsigned)AT_INPUT,
+                    j + 1 < u->n_inner || u->joined != INNER_CHAIN, a, e)); /* as deep as the file */
     return 0;
 }
 
@@ -78,8 +84,11 @@ double unit_reals_per_row(const struct unit *u, bool gradients)
     double n = (double)(u->out.n + (gradients ? u->n_delta : 0));
     for (size_t i = 0; i < UNIT_CACHES; i++)
         n += (double)u->n_cache[i];
-    for (size_t j = 0; j < u->n_inner; j++)
-        n += unit_reals_per_row(&u->inner[j], gradients) - (double)(j + 1 == u->n_inner ? u->inner[j].out.n : 0);
+    for (size_t j = 0; j < u->n_inner; j++) {
+        const bool shared = j + 1 == u->n_inner && u->joined == INNER_CHAIN;
+        n += unit_reals_per_row(&u->inner[j], gradients) - (double)(shared ? u->inner[j].out.n : 0) +
+             (double)(u->joined == INNER_COUPLED ? u->inner[j].in.n : 0);
+    }
     return n;
 }
 
