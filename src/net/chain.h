@@ -84,8 +84,8 @@ static inline struct mat pass_output(const struct pass *p)
 {
     return p->links[p->chain->n_links - 1].out;
 }
-/* Whether the first unit reads an image as a map, pixel by pixel (math/shape.h), and not as it lies in the data, channel
- * by channel. */
+/* Whether the first unit reads an image as a map, pixel by pixel (math/shape.h), and not as it lies in the data,
+ * channel by channel. */
 static inline bool chain_reads_map(const struct chain *c)
 {
     return shape_is_map(c->units[0].in);
