@@ -27,6 +27,17 @@ const struct part *registry_find(const struct registry *r, const char *name)
     return NULL;
 }
 
+const struct registry *registry_resolve(const struct registry *r, const struct option *table)
+{
+    for (const struct option *o = table; r->n_parts == 0 && o && o->type != OPT_END; o++) {
+        if (o->type == OPT_MAP)
+            r = registry_resolve(r, o->table); /* tables nest as deep as the program writes them */
+        else if (o->registry && strcmp(o->registry->kind, r->kind) == 0)
+            r = o->registry;
+    }
+    return r;
+}
+
 const struct option *option_find(const struct option *table, const char *name)
 {
     for (const struct option *o = table; o && o->type != OPT_END; o++)

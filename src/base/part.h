@@ -38,9 +38,11 @@ const char *capability_text(unsigned bits);
 struct registry {
     const char *kind;                /* "mapping": singular, used in messages and by `tprun list` */
     const struct part *const *parts; /* in the order of registration */
-    size_t n_parts;
+    size_t n_parts; /* 0: a kind alone, for a room that lies below the parts; a file's own table has the registry */
 };
 const struct part *registry_find(const struct registry *r, const char *name);
+/* r; where that is a kind alone, the registry of this kind in `table` (r if there is none). */
+const struct registry *registry_resolve(const struct registry *r, const struct option *table);
 
 /* A part that a file picked, with its options bound. A `name: ...` alone, without options, is the short form. */
 struct chosen {

@@ -15,6 +15,7 @@
 LAYERS(EXTERN)
 static const struct part *const layer_parts[] = { LAYERS(PART_OF) };
 const struct registry layer_registry = { "layer", layer_parts, sizeof layer_parts / sizeof *layer_parts };
+const struct registry layer_optimizers = { .kind = "optimizer" };
 
 #define SENT(word) "the state stays continuous, and what the layer sends is discrete: give the layer transmit: " word
 

@@ -3,7 +3,6 @@
 #define TPRUN_NET_LAYER_H
 
 #include "net/unit.h"
-#include "optim/optim.h"
 
 enum { LAYER_MAX_PARAMS = 4 }; /* of one layer */
 
@@ -13,9 +12,10 @@ struct layer_options {
     double stepsize_factor, bias_stepsize_factor;
     struct names frozen;                     /* parameters that stay as drawn */
     struct chosen weights_init, biases_init; /* NULL part: the network's */
-    struct chosen optimizer;                 /* NULL part: train.optimizer */
+    struct chosen optimizer;                 /* NULL part: train.optimizer; read by whoever trains */
 };
-extern const struct registry init_registry; /* init.h */
+extern const struct registry init_registry;   /* init.h */
+extern const struct registry layer_optimizers; /* a kind alone: parameters move in a room above */
 /* clang-format off */
 #define LAYER_OPTIONS(type)                                                                                                                   \
     { "bias", OPT_BOOL, offsetof(type, common.bias), "true", .help = "whether the layer adds a bias" },                                       \
@@ -30,7 +30,7 @@ extern const struct registry init_registry; /* init.h */
       .help = "initialisation of this layer's weights instead of network.init.weights" },                                                     \
     { "biases_init", OPT_PART, offsetof(type, common.biases_init), NULL, .flags = OPTION_NULLABLE, .registry = &init_registry,                \
       .help = "initialisation of this layer's biases instead of network.init.biases" },                                                       \
-    { "optimizer", OPT_PART, offsetof(type, common.optimizer), NULL, .flags = OPTION_NULLABLE, .registry = &optim_registry,                   \
+    { "optimizer", OPT_PART, offsetof(type, common.optimizer), NULL, .flags = OPTION_NULLABLE, .registry = &layer_optimizers,                   \
       .help = "how this layer's parameters follow their update directions, instead of train.optimizer" }
 /* clang-format on */
 

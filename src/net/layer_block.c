@@ -13,7 +13,7 @@ static const struct option block_table[] = {
       .registry = &layer_registry,
       .help = "the layers of the unit, from its input; `unit: [layers]` is the short form" },
     { "optimizer", OPT_PART, offsetof(struct block_options, common.optimizer), NULL, .flags = OPTION_NULLABLE,
-      .registry = &optim_registry,
+      .registry = &layer_optimizers,
       .help = "how the parameters of the unit follow their update directions, instead of train.optimizer" },
     { 0 }
 };

@@ -68,14 +68,14 @@ static int bind_part(struct binder *b, const struct node *n, const struct option
         n = tree_overlay(&dflt, n, b->arena, b->e);
         name = tree_child(n, "name");
     }
+    const struct registry *r = registry_resolve(o->registry, b->root);
     if (!name)
-        return err_at(b->e, n->where, "%s: missing key 'name': which %s?", path, o->registry->kind);
+        return err_at(b->e, n->where, "%s: missing key 'name': which %s?", path, r->kind);
     if (name->kind != NODE_SCALAR || node_is_null(name))
         return bind_expected(b, name, path,
-                             arena_printf(b->arena, "the name of a part (%s) or a map with it", o->registry->kind));
+                             arena_printf(b->arena, "the name of a part (%s) or a map with it", r->kind));
     TRY(bind_elsewhere(b, name, o, path));
-    const struct part *part =
-        find_part(b, name, o->registry, o->flags & OPTION_PLAIN ? o->name : o->registry->kind, path);
+    const struct part *part = find_part(b, name, r, o->flags & OPTION_PLAIN ? o->name : r->kind, path);
     if (!part)
         return ERR_SPEC;
     return bind_options(b, part, n == name ? NULL : n, n->where, "name", out, path);
@@ -299,7 +299,7 @@ static int bind_map(struct binder *b, const struct node *map, struct where where
 int bind_tree(const struct node *map, const struct option *table, void *out, const char *path, struct arena *a,
               struct err *e)
 {
-    struct binder b = { .arena = a, .e = e };
+    struct binder b = { .arena = a, .e = e, .root = table };
     if (map && map->kind != NODE_MAP)
         return bind_expected(&b, map, path && *path ? path : "file", "a map");
     return bind_map(&b, map, map ? map->where : (struct where){ 0 }, table, NULL, out, path);

@@ -11,6 +11,7 @@ struct walk {
     struct bind_missing *why;
     const char *path, *rest; /* rest: from the next name on */
     size_t segment;
+    const struct option *root; /* the file's own table */
     const struct option *table;
     const struct node *map;   /* NULL if the trial gives none of them */
     bool is_part;             /* the table is a part's: `name` stands beside its options */
@@ -79,6 +80,7 @@ static bool missing_row(struct walk *w, const char *name)
 /* Goes into the options of a part. */
 static bool enter_part(struct walk *w, const struct registry *r, const struct node *name, const struct node *options)
 {
+    r = registry_resolve(r, w->root);
     const struct part *part = name->kind == NODE_SCALAR ? registry_find(r, name->text) : NULL;
     if (!part)
         return end(w, BIND_KEY_VALUE); /* binding reports it */
@@ -197,7 +199,7 @@ static bool step(struct walk *w)
 enum bind_key bind_find_key(const struct option *table, const struct node *tree, const char *path,
                             struct bind_missing *why, struct arena *a)
 {
-    struct walk w = { .arena = a, .why = why, .path = path, .rest = path, .table = table, .map = tree };
+    struct walk w = { .arena = a, .why = why, .path = path, .rest = path, .root = table, .table = table, .map = tree };
     while (step(&w)) {
     }
     return w.found;

@@ -91,6 +91,7 @@ static void put_part(struct schema *s, const struct registry *r)
         put_reference(s, r, false);
         return;
     }
+    r = registry_resolve(r, s->root);
     s->active[s->n_active++] = r;
     schema_registry(s, r);
     s->n_active--;
@@ -310,7 +311,7 @@ void schema_element(struct schema *s, const struct registry *r)
 
 void bind_schema(const struct option *table, struct text *out)
 {
-    struct schema s = { .out = out };
+    struct schema s = { .out = out, .root = table };
     schema_properties(&s, table, NULL, NULL);
     put_required(&s, table, NULL);
 }

@@ -29,7 +29,7 @@ static void find_registries(struct registries *all, const struct option *table)
     for (const struct option *o = table; o && o->type != OPT_END; o++) {
         if (o->type == OPT_MAP)
             find_registries(all, o->table); /* tables nest as deep as the program writes them */
-        else if (o->type == OPT_PART || o->type == OPT_PARTS)
+        else if ((o->type == OPT_PART || o->type == OPT_PARTS) && o->registry->n_parts > 0) /* else a kind alone */
             add_registry(all, o->registry, o->type == OPT_PARTS);
     }
 }

@@ -1,4 +1,4 @@
--- results.db, schema version 3: the facts. Tables have singular names and are written by one process, the runner; what people read are the
+-- results.db, schema version 4: the facts. Tables have singular names and are written by one process, the runner; what people read are the
 -- views of views.sql. Every table is followed by its rows of _doc, which explain each column; tests/store/check_schema.c fails when one is
 -- missing. class: "deterministic" columns depend on the specification and the build alone and enter the digest; "runtime" columns tell
 -- when, where and how it ran, or are row ids, or are derived again by store_refresh.
@@ -34,7 +34,8 @@ CREATE TABLE study (
     created_ms INTEGER NOT NULL,
     updated_ms INTEGER NOT NULL,
     queued_sha256 TEXT,
-    refreshed_ms INTEGER
+    refreshed_ms INTEGER,
+    n_seeds INTEGER
 );
 INSERT INTO _doc VALUES
     ('study', 'id', '', 'runtime', 'row id'),
@@ -50,7 +51,8 @@ INSERT INTO _doc VALUES
     ('study', 'created_ms', 'ms', 'runtime', 'when the study was first run'),
     ('study', 'updated_ms', 'ms', 'runtime', 'when it was run last'),
     ('study', 'queued_sha256', '', 'runtime', 'SHA-256 of the specification and the program that the rows of place were made with; NULL while they are made'),
-    ('study', 'refreshed_ms', 'ms', 'runtime', 'when statistics and claims were made of what is stored now; NULL after a change');
+    ('study', 'refreshed_ms', 'ms', 'runtime', 'when statistics and claims were made of what is stored now; NULL after a change'),
+    ('study', 'n_seeds', '', 'deterministic', 'number of different seeds of the specification, with those that the command line added to it; NULL before its trials were queued');
 
 -- What trials have in common: a configuration is stored once, with null for the values that differ. Those are in param.
 CREATE TABLE config (
@@ -94,7 +96,9 @@ CREATE TABLE trial (
     reason TEXT,
     generation INTEGER NOT NULL,
     created_ms INTEGER NOT NULL,
-    updated_ms INTEGER NOT NULL
+    updated_ms INTEGER NOT NULL,
+    numerics_version INTEGER NOT NULL DEFAULT 1,
+    inputs TEXT
 );
 CREATE INDEX trial_group ON trial (study_id, variant, cell, seed);
 CREATE INDEX trial_state ON trial (study_id, state);
@@ -118,7 +122,9 @@ INSERT INTO _doc VALUES
     ('trial', 'reason', '', 'runtime', 'why the last attempt ended, in words'),
     ('trial', 'generation', '', 'runtime', 'study.generation when the trial was last part of the study, an older one is no longer asked for; 0 = a one-off of the command line; -1 = replaced by a trial of its name that another program made'),
     ('trial', 'created_ms', 'ms', 'runtime', 'when the trial was first queued'),
-    ('trial', 'updated_ms', 'ms', 'runtime', 'when its state last changed');
+    ('trial', 'updated_ms', 'ms', 'runtime', 'when its state last changed'),
+    ('trial', 'numerics_version', '', 'deterministic', 'version of the numbers that the program computes, which changes when the same key gives other ones; versions share no mean and no resume'),
+    ('trial', 'inputs', '', 'deterministic', 'what it read beside its configuration, data files and files of weights: canonical JSON, name to SHA-256; NULL when it reads none, or none is known; no part of the key');
 
 -- Which trial stands where in the specification, or among the one-offs, that the study was run with last, so that starting it again need not compose them all. Two places may
 -- have one trial.
@@ -194,16 +200,20 @@ INSERT INTO _doc VALUES
     ('run', 'state', '', 'runtime', 'running, done, diverged, failed or interrupted'),
     ('run', 'reason', '', 'runtime', 'why it ended, in words');
 
--- Names of metrics.
+-- Metrics, with the facts that the program which logged them gave of them.
 CREATE TABLE metric_key (
     id INTEGER PRIMARY KEY,
     name TEXT NOT NULL UNIQUE,
-    goal TEXT NOT NULL CHECK (goal IN ('min', 'max'))
+    goal TEXT CHECK (goal IN ('min', 'max')),
+    unit TEXT NOT NULL DEFAULT '',
+    followed INTEGER NOT NULL DEFAULT 0 CHECK (followed IN (0, 1))
 );
 INSERT INTO _doc VALUES
     ('metric_key', 'id', '', 'runtime', 'row id'),
     ('metric_key', 'name', '', 'runtime', 'name of a metric; enters the digest with its rows'),
-    ('metric_key', 'goal', '', 'runtime', 'which value is best: max for names that end in accuracy or r2, min for all others');
+    ('metric_key', 'goal', '', 'runtime', 'which value is best: min, max, or NULL where neither is'),
+    ('metric_key', 'unit', '', 'runtime', 'unit of its values, empty for pure numbers'),
+    ('metric_key', 'followed', '', 'runtime', '1 when people follow it: in the progress line, and as a figure that nobody asked for');
 
 -- One value of a metric. The natural key makes a recomputed row meet the stored one. This is the table whose rows are counted in tens of
 -- millions, so what its one writer guarantees is not checked again for each row (a third of the time of an insertion): trial_id and
@@ -360,6 +370,18 @@ CREATE TABLE claim (
     measured REAL,
     note TEXT,
     evaluated_ms INTEGER,
+    kind TEXT NOT NULL DEFAULT 'measure' CHECK (kind IN ('measure', 'compare', 'value')),
+    quantity TEXT,
+    reported_sd REAL,
+    reported_n INTEGER,
+    tolerance REAL,
+    margin REAL,
+    min_seeds INTEGER,
+    n INTEGER,
+    sd REAL,
+    interval_low REAL,
+    interval_high REAL,
+    verdict TEXT,
     PRIMARY KEY (study_id, id)
 ) WITHOUT ROWID;
 INSERT INTO _doc VALUES
@@ -373,7 +395,19 @@ INSERT INTO _doc VALUES
     ('claim', 'high', 'of the claim', 'deterministic', 'largest value that reproduces it, NULL for no bound'),
     ('claim', 'measured', 'of the claim', 'runtime', 'what was measured; forgotten when an attempt at a trial of the study begins'),
     ('claim', 'note', '', 'runtime', 'why nothing could be measured'),
-    ('claim', 'evaluated_ms', 'ms', 'runtime', 'when it was measured');
+    ('claim', 'evaluated_ms', 'ms', 'runtime', 'when it was measured'),
+    ('claim', 'kind', '', 'deterministic', 'measure: SQL of its own; compare: two variants, paired by seed; value: a variant'),
+    ('claim', 'quantity', '', 'deterministic', 'what compare and value are about: canonical JSON of that part of the claim; NULL for measure'),
+    ('claim', 'reported_sd', 'of the claim', 'deterministic', 'standard deviation that the paper reports'),
+    ('claim', 'reported_n', '', 'deterministic', 'number of runs that the paper reports'),
+    ('claim', 'tolerance', 'of the claim', 'deterministic', 'how far from what is reported still reproduces it'),
+    ('claim', 'margin', 'of the claim', 'deterministic', 'of compare: by how much one is to be better'),
+    ('claim', 'min_seeds', '', 'deterministic', 'number of seeds below which it stays undecided'),
+    ('claim', 'n', '', 'runtime', 'number of seeds that measured was made from'),
+    ('claim', 'sd', 'of the claim', 'runtime', 'sample standard deviation over these seeds (divisor n - 1)'),
+    ('claim', 'interval_low', 'of the claim', 'runtime', 'lower end of the 95 % confidence interval of measured'),
+    ('claim', 'interval_high', 'of the claim', 'runtime', 'upper end of it'),
+    ('claim', 'verdict', '', 'runtime', 'what was concluded when it was measured; NULL before');
 
 -- Statistics that SQLite lacks without an extension, made by store_refresh. A view shows one only while the rows it was made from are
 -- still all there is (n or n_rows agree); otherwise it shows NULL. trial_id: the smallest one of the group of trials that differ by seed.

@@ -45,7 +45,9 @@ const char *const statement_sql[N_STATEMENTS] = {
         "SELECT 1 FROM study WHERE id = ?1 AND queued_sha256 = ?2 AND NOT EXISTS (SELECT 1 FROM place p "
         "WHERE p.study_id = ?1 AND NOT EXISTS (SELECT 1 FROM trial t WHERE t.id = p.trial_id AND t.study_id = ?1 "
         "AND t.generation = study.generation))",
-    [SQL_SET_QUEUED] = "UPDATE study SET queued_sha256 = ?2 WHERE id = ?1",
+    [SQL_SET_QUEUED] = "UPDATE study SET queued_sha256 = ?2, n_seeds = CASE WHEN ?2 IS NULL THEN n_seeds ELSE "
+                       "(SELECT count(DISTINCT t.seed) FROM trial t WHERE t.study_id = study.id AND t.generation = "
+                       "study.generation) END WHERE id = ?1",
     [SQL_DELETE_PLACES] = "DELETE FROM place WHERE study_id = ?1",
     [SQL_PUT_PLACE] = "INSERT OR REPLACE INTO place (study_id, position, trial_id) VALUES (?1, ?2, ?3)",
     [SQL_GET_PLACES] = "SELECT p.position, t.id, t.state, t.step, t.budget, t.config_id, "

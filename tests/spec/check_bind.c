@@ -24,11 +24,17 @@ static const struct part none = { .name = "none" };
 static const struct part *const optimizers[] = { &sgd, &adam, &none };
 static const struct registry optimizer_registry = { "optimizer", optimizers, 3 };
 
+/* A layer lies below the optimizers and knows their kind alone. */
+static const struct registry optimizer_kind = { .kind = "optimizer" };
 struct dense {
     int64_t units;
+    struct chosen optimizer;
 };
 static const struct option dense_options[] = {
-    { "units", OPT_INT, offsetof(struct dense, units), NULL, 1, 1e6, OPTION_REQUIRED }, { 0 }
+    { "units", OPT_INT, offsetof(struct dense, units), NULL, 1, 1e6, OPTION_REQUIRED },
+    { "optimizer", OPT_PART, offsetof(struct dense, optimizer), NULL, .flags = OPTION_NULLABLE,
+      .registry = &optimizer_kind },
+    { 0 }
 };
 static const struct part dense = { .name = "dense", .options = dense_options, .opts_size = sizeof(struct dense) };
 static const struct part flatten = { .name = "flatten" };
@@ -276,6 +282,16 @@ START_TEST(one_value)
 }
 END_TEST
 
+/* A registry that a part names by its kind is that of the file's own table. */
+START_TEST(a_kind_alone)
+{
+    ck_assert_int_eq(bind_text("{train: {optimizer: none}, layers: [dense: {units: 5, optimizer: adam}]}"), 0);
+    ck_assert_ptr_eq(((const struct dense *)world.layers.items[0].opts)->optimizer.part, &adam);
+    ck_assert_int_eq(bind_text("{train: {optimizer: none}, layers: [dense: {units: 5, optimizer: sdg}]}"), ERR_SPEC);
+    ck_assert_str_eq(messages(), "1:66: layers.0.dense.optimizer: unknown optimizer 'sdg'; did you mean 'sgd'?\n");
+}
+END_TEST
+
 static void visit(void *self, const char *path, const char *text, double number)
 {
     struct text *t = self;
@@ -314,6 +330,7 @@ static void add_tests(TCase *c)
     tcase_add_loop_test(c, every_mistake_with_its_place, 0, COUNT(mistakes));
     tcase_add_test(c, nothing_is_all_defaults);
     tcase_add_test(c, one_value);
+    tcase_add_test(c, a_kind_alone);
     tcase_add_test(c, leaves);
 }
 
