@@ -21,7 +21,7 @@ static const struct registry activation_registry = { "feedback activation", acti
           .flags = OPTION_PLAIN, .registry = &activation_registry,                                                                                   \
           .help = "of the feedback layers; same: that of the layer whose target it yields" },                          \
         { "bias", OPT_BOOL, offsetof(struct learned_options, common.bias), bias_default,                               \
-          .help = "whether feedback layers have a bias; one that yields the target of a layer without a bias has none" }, \
+          .help = "whether feedback layers have a bias; one that yields the target of a layer without a bias, or of an image, has none" }, \
         { "transmit", OPT_ENUM, offsetof(struct learned_options, transmit), "identity", .names = transmit_names,       \
           .help = "what feedback layers get of their argument: itself, +1 or -1 by its sign, or 1 where it is above 0, else 0" }, \
         { "weights_init", OPT_PART, offsetof(struct learned_options, common.weights_init), NULL,                       \

@@ -9,7 +9,7 @@ const struct option update_options_table[] = { UPDATE_OPTIONS, { 0 } };
 double update_factor(const struct credit *c, size_t layer)
 {
     const struct update_options *o = c->choice.update.opts;
-    return reduction_factor(o->reduction, c->rows, c->chain->units[layer].out.n, c->choice.target_stepsize);
+    return reduction_factor(o->reduction, c->rows, c->chain->units[layer].out, c->choice.target_stepsize);
 }
 
 void update_local(struct credit *c, struct pass *p, size_t i, real *g)

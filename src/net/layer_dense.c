@@ -173,8 +173,11 @@ const struct unit_def layer_dense = {
     .inverse = &inverse,
 };
 
+/* A bias for every output. Convolutions have one for a channel, which is none of a map's numbers. */
 static bool has_bias(const struct unit *u)
 {
+    if (shape_is_map(u->out))
+        return false;
     for (size_t j = 0; j < u->n_params; j++)
         if (u->params[j].is_bias)
             return true;
