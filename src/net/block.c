@@ -84,6 +84,10 @@ void block_refresh(struct unit *u)
 struct at block_at(const struct unit *u, struct at at, size_t j)
 {
     struct at own = at_rows(at.inner[j], at.from, at.out.rows);
+    if (at.of) { /* the mirror of a block, or of one layer */
+        own.of = at.of->inner ? &at.of->inner[u->n_inner - 1 - j] : at.of;
+        own.of_from = at.of->inner ? at.of->from + at.of_from : at.of_from;
+    }
     if (u->joined == INNER_COUPLED)
         return own;
     own.in = j ? at_rows(at.inner[j - 1], at.from, at.out.rows).out : at.in;

@@ -14,6 +14,16 @@ static int place(struct window *w, const struct unit *u, struct shape in, struct
     return window_place(w, u, in, o->kernel, o->stride ? o->stride : o->kernel, o->padding, e);
 }
 
+void conv_add_weight(struct unit *u, size_t out, size_t in, size_t kernel)
+{
+    const size_t shape[PARAM_MAX_RANK] = { out, in, kernel, kernel };
+    layer_add_param(u, "weight", 4, out, in * kernel * kernel, false);
+    struct param *weight = &u->params[u->n_params - 1];
+    for (size_t i = 0; i < PARAM_MAX_RANK; i++)
+        weight->shape[i] = shape[i];
+    weight->fan_out = out * kernel * kernel;
+}
+
 int conv_shape(struct unit *u, struct shape in, struct arena *a, struct err *e)
 {
     const struct conv_options *o = u->opts;
@@ -32,37 +42,31 @@ int conv_shape(struct unit *u, struct shape in, struct arena *a, struct err *e)
     if (u->act.def->of_input)
         u->n_cache[0] = u->out.n;
     u->cannot = u->act.def->times_slope_difference ? 0 : CAN_LEARN_DIFFERENCE;
-    layer_add_param(u, "weight", 4, channels, window_n(&w), false);
-    struct param *weight = &u->params[WEIGHT];
-    const size_t shape[PARAM_MAX_RANK] = { channels, in.channels, k, k };
-    for (size_t i = 0; i < PARAM_MAX_RANK; i++)
-        weight->shape[i] = shape[i];
-    weight->fan_out = channels * k * k;
+    conv_add_weight(u, channels, in.channels, k);
     if (o->common.bias) {
         layer_add_param(u, "bias", 1, channels, 1, true);
-        u->params[BIAS].fan_in = weight->fan_in;
+        u->params[BIAS].fan_in = u->params[WEIGHT].fan_in;
     }
     return 0;
 }
 
-int conv_open(struct unit *u, size_t rows, struct arena *a, struct err *e)
+int conv_open_state(struct unit *u, size_t scratch_n, size_t rows, struct arena *a, struct err *e)
 {
     struct conv_state *s = u->state;
-    TRY(place(&s->window, u, u->in, e));
-    const size_t positions = window_positions(&s->window), n = window_n(&s->window), channels = u->out.channels;
-    s->direct = s->window.kernel == 1 && s->window.stride == 1;
+    const struct param *weight = &u->params[WEIGHT];
+    const size_t positions = window_positions(&s->window);
     s->chunk = positions >= CHUNK_ROWS ? 1 : (CHUNK_ROWS + positions - 1) / positions;
     s->chunk = s->chunk > CHUNK_MOST ? CHUNK_MOST : s->chunk;
     s->w = unit_param(u, WEIGHT, u->weights);
     s->bias = u->n_params > BIAS ? u->weights + u->params[BIAS].offset : NULL;
-    const bool packs = s->window.kernel > 1 && u->in.channels > 1;
+    const bool packs = s->window.kernel > 1 && weight->shape[1] > 1;
     const size_t most = s->chunk < rows ? s->chunk : rows;
-    s->scratch = arena_alloc(a, most * u->out.n, sizeof(real));
+    s->scratch = arena_alloc(a, most * scratch_n, sizeof(real));
     if (!s->direct)
-        s->rows = mat_new(a, most * positions, n).p;
+        s->rows = mat_new(a, most * positions, weight->cols).p;
     if (packs) {
-        s->w = s->packed = mat_new(a, channels, n);
-        s->dw = mat_new(a, channels, n);
+        s->w = s->packed = mat_new(a, weight->rows, weight->cols);
+        s->dw = mat_new(a, weight->rows, weight->cols);
     }
     if (!s->scratch || (!s->direct && !s->rows) || (packs && (!s->packed.p || !s->dw.p)))
         return err_set(e, ERR_MEMORY, "not enough memory for a convolution of %zu x %zu windows a map",
@@ -70,11 +74,19 @@ int conv_open(struct unit *u, size_t rows, struct arena *a, struct err *e)
     return 0;
 }
 
+int conv_open(struct unit *u, size_t rows, struct arena *a, struct err *e)
+{
+    struct conv_state *s = u->state;
+    TRY(place(&s->window, u, u->in, e));
+    s->direct = s->window.kernel == 1 && s->window.stride == 1;
+    return conv_open_state(u, u->out.n, rows, a, e);
+}
+
 /* [out, in, places] to [out, places, in] */
 void conv_refresh(struct unit *u)
 {
     struct conv_state *s = u->state;
-    const size_t c = u->in.channels, places = s->window.kernel * s->window.kernel;
+    const size_t c = u->params[WEIGHT].shape[1], places = s->window.kernel * s->window.kernel;
     const struct mat weight = unit_param(u, WEIGHT, u->weights);
     for (size_t o = 0; s->packed.p && o < weight.rows; o++)
         mat_transpose(mat_of(weight.p + o * weight.cols, c, places), mat_of(s->packed.p + o * weight.cols, places, c));
@@ -167,8 +179,7 @@ void conv_difference(const struct unit *u, struct at at, struct mat d, struct ma
     }
 }
 
-/* Where a gradient is added up: in w's order, or in g itself. */
-static struct mat gradient_begin(const struct unit *u, real *g)
+struct mat conv_gradient_begin(const struct unit *u, real *g)
 {
     const struct conv_state *s = u->state;
     if (!s->dw.p)
@@ -178,10 +189,10 @@ static struct mat gradient_begin(const struct unit *u, real *g)
 }
 
 /* [out, places, in] is added to [out, in, places]. */
-static void gradient_end(const struct unit *u, real *g)
+void conv_gradient_end(const struct unit *u, real *g)
 {
     const struct conv_state *s = u->state;
-    const size_t c = u->in.channels, places = s->window.kernel * s->window.kernel;
+    const size_t c = u->params[WEIGHT].shape[1], places = s->window.kernel * s->window.kernel;
     const struct mat to = unit_param(u, WEIGHT, g);
     for (size_t o = 0; s->dw.p && o < to.rows; o++)
         for (size_t j = 0; j < c; j++)
@@ -192,12 +203,12 @@ static void gradient_end(const struct unit *u, real *g)
 void conv_grads(const struct unit *u, struct at at, real scale, real *g)
 {
     const struct conv_state *s = u->state;
-    const struct mat to = gradient_begin(u, g);
+    const struct mat to = conv_gradient_begin(u, g);
     for (size_t i = 0, n; i < at.in.rows; i += n) {
         n = at_most(at.in.rows - i, s->chunk);
         blas_gemm(true, false, scale, pixels(at.delta, i, n, u->out.channels), windows(s, at.in, i, n), 1, to);
     }
-    gradient_end(u, g);
+    conv_gradient_end(u, g);
     if (s->bias)
         mat_sum_rows(pixels(at.delta, 0, at.delta.rows, u->out.channels), scale, g + u->params[BIAS].offset);
 }
@@ -211,7 +222,7 @@ void conv_difference_grads(const struct unit *u, struct at at, struct mat d, str
     u->act.def->times_slope_difference(u->act.opts, at.out, moved, s, at.delta);
     if (u->act.def != &act_linear) /* whose slope is the same everywhere */
         conv_grads(u, at, scale, g);
-    const struct mat to = gradient_begin(u, g);
+    const struct mat to = conv_gradient_begin(u, g);
     for (size_t i = 0, n; i < at.in.rows; i += n) {
         n = at_most(at.in.rows - i, state->chunk);
         const struct mat delta = mat_of(state->scratch, n * window_positions(&state->window), c);
@@ -220,7 +231,7 @@ void conv_difference_grads(const struct unit *u, struct at at, struct mat d, str
         mat_add(delta, pixels(at.delta, i, n, c), delta);
         blas_gemm(true, false, scale, delta, windows(state, d, i, n), 1, to);
     }
-    gradient_end(u, g);
+    conv_gradient_end(u, g);
 }
 
 double conv_flops(const struct unit *u, size_t rows, double *product)

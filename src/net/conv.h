@@ -7,7 +7,7 @@
 #ifndef TPRUN_NET_CONV_H
 #define TPRUN_NET_CONV_H
 
-#include "net/layer.h"
+#include "net/mirror.h"
 #include "net/window.h"
 
 struct conv_options {
@@ -40,6 +40,18 @@ void conv_difference(const struct unit *u, struct at at, struct mat d, struct ma
 void conv_difference_grads(const struct unit *u, struct at at, struct mat d, struct mat moved, struct mat s, real scale,
                            real *g);
 void conv_grads(const struct unit *u, struct at at, real scale, real *g);
+int conv_mirror(const struct unit *u, struct unit *g, const struct mirror *m, struct arena *a, struct err *e);
+/* What a convolution and its mirror share: the kernel as a parameter [out, in, kernel, kernel], and their state, of
+ * which the window and `direct` are set; scratch_n numbers an image. */
+void conv_add_weight(struct unit *u, size_t out, size_t in, size_t kernel);
+int conv_open_state(struct unit *u, size_t scratch_n, size_t rows, struct arena *a, struct err *e);
+/* Where a gradient of the kernel is added up, in the order of struct conv_state's w: dw, or g itself; and into g. */
+struct mat conv_gradient_begin(const struct unit *u, real *g);
+void conv_gradient_end(const struct unit *u, real *g);
 double conv_flops(const struct unit *u, size_t rows, double *product);
+
+#define CONV_PRODUCTS                                                                                                  \
+    .open = conv_open, .refresh = conv_refresh, .forward = conv_forward, .vjp = conv_vjp, .grads = conv_grads,         \
+    .flops = conv_flops, .jvp = conv_jvp, .difference = conv_difference, .difference_grads = conv_difference_grads
 
 #endif

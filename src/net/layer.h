@@ -14,7 +14,7 @@ struct layer_options {
     struct chosen weights_init, biases_init; /* NULL part: the network's */
     struct chosen optimizer;                 /* NULL part: train.optimizer; read by whoever trains */
 };
-extern const struct registry init_registry;   /* init.h */
+extern const struct registry init_registry;    /* init.h */
 extern const struct registry layer_optimizers; /* a kind alone: parameters move in a room above */
 /* clang-format off */
 #define LAYER_OPTIONS(type)                                                                                                                   \
@@ -33,6 +33,12 @@ extern const struct registry layer_optimizers; /* a kind alone: parameters move 
     { "optimizer", OPT_PART, offsetof(type, common.optimizer), NULL, .flags = OPTION_NULLABLE, .registry = &layer_optimizers,                   \
       .help = "how this layer's parameters follow their update directions, instead of train.optimizer" }
 /* clang-format on */
+
+/* Of the layer `activation`. */
+struct activation_options {
+    struct layer_options common; /* not in the table: no parameters */
+    struct chosen activation;
+};
 
 extern const struct registry layer_registry;
 /* Words that are looked for among activations: option.elsewhere of the layers. */

@@ -1,10 +1,5 @@
 /* activation: an activation as a layer of its own, where none stands in the layer below. */
-#include "net/layer.h"
-
-struct activation_options {
-    struct layer_options common; /* not in the table: no parameters */
-    struct chosen activation;
-};
+#include "net/mirror.h"
 
 static const struct option table[] = { { "activation", OPT_PART, offsetof(struct activation_options, activation), NULL,
                                          .flags = OPTION_REQUIRED | OPTION_PLAIN, .registry = &act_registry,
@@ -47,6 +42,16 @@ static void difference(const struct unit *u, struct at at, struct mat d, struct 
     act_difference_blocks(u->act, at.in, at.out, out);
 }
 
+static int mirror(const struct unit *u, struct unit *g, const struct mirror *m, struct arena *a, struct err *e)
+{
+    if (m->argument)
+        return mirror_activation(u, g, m, a, e);
+    return err_at(e, u->where,
+                  "algorithm.mapping.activation: network.layers.%zu, an activation alone, has a feedback unit with "
+                  "'argument' only",
+                  u->index);
+}
+
 extern const struct unit_def layer_activation;
 const struct unit_def layer_activation = {
     .part = { .name = "activation",
@@ -61,4 +66,5 @@ const struct unit_def layer_activation = {
     .flops = layer_no_flops,
     .jvp = jvp,
     .difference = difference,
+    .mirror = mirror,
 };

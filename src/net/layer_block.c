@@ -66,25 +66,9 @@ static int shape(struct unit *u, struct shape in, struct arena *a, struct err *e
 
 /* ---- the way back: the layers' own, in reversed order ---- */
 
-extern const struct unit_def layer_block;
-
 static int mirror(const struct unit *u, struct unit *g, const struct mirror *m, struct arena *a, struct err *e)
 {
-    struct block_options *o = arena_alloc(a, 1, sizeof *o);
-    if (!o)
-        return err_set(e, ERR_MEMORY, "not enough memory for feedback layer %zu", g->index);
-    o->common = m->common;
-    g->def = &layer_block;
-    g->opts = o;
-    TRY(block_layers(g, u->n_inner, a, e));
-    for (size_t j = 0; j < u->n_inner; j++) {
-        const size_t of = u->n_inner - 1 - j;
-        struct mirror own = *m;
-        if (of > 0)
-            own.target = &u->inner[of - 1];
-        TRY(u->inner[of].def->mirror(&u->inner[of], &g->inner[j], &own, a, e));
-    }
-    return block_gather(g, NULL, a, e);
+    return mirror_layers(u, g, m, NULL, a, e);
 }
 
 static int inverse_open(struct unit *u, const struct inverse_options *o, struct err *e)
@@ -140,6 +124,7 @@ static void inverse_jvp(const struct unit *u, struct at at, struct mat d, const 
 static const struct inverse_def inverse = { inverse_open, inverse_refresh, inverse_apply, inverse_difference,
                                             inverse_jvp };
 
+extern const struct unit_def layer_block, layer_residual;
 const struct unit_def layer_block = {
     .part = { .name = "unit",
               .help = "layers that carry one target together: one link of the chain",
@@ -179,7 +164,6 @@ static int residual_shape(struct unit *u, struct shape in, struct arena *a, stru
     return 0;
 }
 
-extern const struct unit_def layer_residual;
 const struct unit_def layer_residual = {
     .part = { .name = "residual",
               .help = "layers around which their input goes on and is added to their output: one link of the chain",
@@ -196,4 +180,5 @@ const struct unit_def layer_residual = {
     .flops = block_flops,
     .jvp = block_jvp,
     .difference = block_difference,
+    .mirror = mirror,
 };

@@ -35,10 +35,6 @@ static int patches_shape(struct unit *u, struct shape in, struct arena *a, struc
     return 0;
 }
 
-#define PRODUCTS                                                                                                       \
-    .open = conv_open, .refresh = conv_refresh, .forward = conv_forward, .vjp = conv_vjp, .grads = conv_grads,         \
-    .flops = conv_flops, .jvp = conv_jvp, .difference = conv_difference, .difference_grads = conv_difference_grads
-
 extern const struct unit_def layer_conv, layer_patches;
 const struct unit_def layer_conv = { .part = { .name = "conv",
                                                .help = "convolution over an image, a(W * h + b)",
@@ -47,7 +43,8 @@ const struct unit_def layer_conv = { .part = { .name = "conv",
                                                .opts_size = sizeof(struct conv_options),
                                                .state_size = sizeof(struct conv_state) },
                                      .shape = conv_shape,
-                                     PRODUCTS };
+                                     .mirror = conv_mirror,
+                                     CONV_PRODUCTS };
 const struct unit_def layer_patches = { .part = { .name = "patches",
                                                   .help = "one affine map of every patch of an image",
                                                   .ref = "Tolstikhin 2021; Bao 2024",
@@ -55,4 +52,5 @@ const struct unit_def layer_patches = { .part = { .name = "patches",
                                                   .opts_size = sizeof(struct conv_options),
                                                   .state_size = sizeof(struct conv_state) },
                                         .shape = patches_shape,
-                                        PRODUCTS };
+                                        .mirror = conv_mirror,
+                                        CONV_PRODUCTS };

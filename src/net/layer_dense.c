@@ -186,17 +186,14 @@ static bool has_bias(const struct unit *u)
 
 int mirror_affine(struct unit *g, struct shape from, size_t to, const struct mirror *m, struct arena *a, struct err *e)
 {
-    const struct act as_target = m->target && m->target->act.def ? m->target->act : (struct act){ .def = &act_linear };
+    const struct act act = mirror_act(m);
     struct dense_options *o = arena_alloc(a, 1, sizeof *o);
     if (!o)
         return err_set(e, ERR_MEMORY, "not enough memory for feedback layer %zu", g->index);
     *o = (struct dense_options){
-        .common = m->common, .units = (int64_t)to, .tied = -1, .transmit = { &transmit_identity.part, NULL }
+        .common = mirror_common(m), .units = (int64_t)to, .tied = -1, .transmit = { &transmit_identity.part, NULL }
     };
     o->common.bias = m->common.bias && (!m->target || has_bias(m->target));
-    o->common.trainable = true;
-    o->common.stepsize_factor = o->common.bias_stepsize_factor = 1;
-    o->activation =
-        m->activation.part ? m->activation : (struct chosen){ &as_target.def->part, (void *)as_target.opts };
+    o->activation = (struct chosen){ &act.def->part, (void *)act.opts }; /* only read */
     return unit_shape(g, (struct chosen){ &layer_dense.part, o }, from, a, e);
 }

@@ -2,10 +2,11 @@
  * channels of each pixel. mixer: one of each. N is layer_norm. Tolstikhin 2021, with one affine map in the spatial one;
  * Bao 2024. */
 #include "net/conv.h"
+#include "net/mirror.h"
 #include "net/mixer.h"
 #include "net/tokens.h"
 
-extern const struct unit_def layer_conv, layer_layer_norm, layer_spatial_mlp, layer_channel_mlp, layer_mixer;
+extern const struct unit_def layer_layer_norm, layer_spatial_mlp, layer_channel_mlp, layer_mixer;
 
 static int no_memory(const struct unit *u, struct err *e)
 {
@@ -19,19 +20,50 @@ static int shape_inner(struct unit *u, size_t j, const struct unit_def *def, con
     return unit_shape(&u->inner[j], (struct chosen){ &def->part, (void *)opts }, in, a, e); /* opts are only read */
 }
 
-/* An affine map over the channels of each pixel; its weight is a matrix. */
-static int shape_pointwise(struct unit *u, size_t j, const struct mixer_options *o, size_t channels, struct chosen act,
-                           struct arena *a, struct err *e)
+/* An affine map over the channels of each pixel: a convolution whose windows are pixels, and whose weight is a matrix.
+ */
+static int pointwise_shape(struct unit *u, struct shape in, struct arena *a, struct err *e)
 {
-    struct conv_options *own = arena_alloc(a, 1, sizeof *own);
-    if (!own)
-        return no_memory(u, e);
-    *own = (struct conv_options){
-        .common = o->common, .channels = (int64_t)channels, .kernel = 1, .stride = 1, .activation = act
-    };
-    TRY(shape_inner(u, j, &layer_conv, own, u->inner[j - 1].out, a, e));
-    u->inner[j].params[0].rank = 2;
+    TRY(conv_shape(u, in, a, e));
+    u->params[0].rank = 2;
     return 0;
+}
+
+static int pointwise_mirror(const struct unit *u, struct unit *g, const struct mirror *m, struct arena *a,
+                            struct err *e);
+
+static const struct unit_def net_pointwise = { .part = { .name = "pointwise",
+                                                         .help = "an affine map over the channels of every pixel",
+                                                         .opts_size = sizeof(struct conv_options),
+                                                         .state_size = sizeof(struct conv_state) },
+                                               .shape = pointwise_shape,
+                                               .mirror = pointwise_mirror,
+                                               CONV_PRODUCTS };
+
+static int shape_pointwise(struct unit *u, const struct layer_options *common, size_t channels, struct act act,
+                           struct shape in, struct arena *a, struct err *e)
+{
+    struct conv_options *o = arena_alloc(a, 1, sizeof *o);
+    if (!o)
+        return no_memory(u, e);
+    *o = (struct conv_options){ .common = *common,
+                                .channels = (int64_t)channels,
+                                .kernel = 1,
+                                .stride = 1,
+                                .activation = { &act.def->part, (void *)act.opts } }; /* only read */
+    return unit_shape(u, (struct chosen){ &net_pointwise.part, o }, in, a, e);
+}
+
+static int shape_back(const struct unit *u, struct unit *g, const struct mirror *m, struct arena *a, struct err *e)
+{
+    const struct layer_options common = mirror_common(m);
+    return shape_pointwise(g, &common, u->in.channels, mirror_act(m), u->out, a, e);
+}
+
+static int pointwise_mirror(const struct unit *u, struct unit *g, const struct mirror *m, struct arena *a,
+                            struct err *e)
+{
+    return mirror_behind_act(u, g, m, shape_back, a, e);
 }
 
 int mixer_spatial(struct unit *g, const struct mixer_options *o, bool skip, struct shape in, struct arena *a,
@@ -60,8 +92,9 @@ int mixer_channel(struct unit *g, const struct mixer_options *o, bool skip, stru
     g->joined = skip ? INNER_SKIP : INNER_CHAIN;
     TRY(block_layers(g, 3, a, e));
     TRY(shape_inner(g, 0, &layer_layer_norm, &o->common, in, a, e));
-    TRY(shape_pointwise(g, 1, o, (size_t)o->hidden, o->activation, a, e));
-    TRY(shape_pointwise(g, 2, o, in.channels, (struct chosen){ &act_linear.part, NULL }, a, e));
+    TRY(shape_pointwise(&g->inner[1], &o->common, (size_t)o->hidden, act_of(o->activation), in, a, e));
+    TRY(shape_pointwise(&g->inner[2], &o->common, in.channels, (struct act){ .def = &act_linear }, g->inner[1].out, a,
+                        e));
     return block_gather(g, names, a, e);
 }
 
@@ -84,6 +117,26 @@ static int mixer_shape(struct unit *u, struct shape in, struct arena *a, struct 
     return block_gather(u, names, a, e);
 }
 
+/* ---- feedback units, whose weights have the names of the forward ones ---- */
+
+static int spatial_mirror(const struct unit *u, struct unit *g, const struct mirror *m, struct arena *a, struct err *e)
+{
+    static const char *const names[] = { "", "" };
+    return mirror_layers(u, g, m, names, a, e);
+}
+
+static int channel_mirror(const struct unit *u, struct unit *g, const struct mirror *m, struct arena *a, struct err *e)
+{
+    static const char *const names[] = { "fc2.", "fc1.", "" };
+    return mirror_layers(u, g, m, names, a, e);
+}
+
+static int mixer_mirror(const struct unit *u, struct unit *g, const struct mirror *m, struct arena *a, struct err *e)
+{
+    static const char *const names[] = { "channel.", "spatial." };
+    return mirror_layers(u, g, m, names, a, e);
+}
+
 static const struct option spatial_table[] = { MIXER_ACTIVATION, LAYER_OPTIONS(struct mixer_options), { 0 } };
 static const struct option channel_table[] = {
     MIXER_HIDDEN, MIXER_ACTIVATION, LAYER_OPTIONS(struct mixer_options), { 0 }
@@ -102,6 +155,7 @@ const struct unit_def layer_spatial_mlp = { .part = { .name = "spatial_mlp",
                                                       .opts_size = sizeof(struct mixer_options),
                                                       .state_size = sizeof(struct block_state) },
                                             .shape = spatial_shape,
+                                            .mirror = spatial_mirror,
                                             PRODUCTS };
 const struct unit_def layer_channel_mlp = { .part = { .name = "channel_mlp",
                                                       .help = "h + W2 a(W1 N(h) + b1) + b2 over the channels of every "
@@ -111,6 +165,7 @@ const struct unit_def layer_channel_mlp = { .part = { .name = "channel_mlp",
                                                       .opts_size = sizeof(struct mixer_options),
                                                       .state_size = sizeof(struct block_state) },
                                             .shape = channel_shape,
+                                            .mirror = channel_mirror,
                                             PRODUCTS };
 const struct unit_def layer_mixer = { .part = { .name = "mixer",
                                                 .help = "spatial_mlp and channel_mlp as one link of the chain",
@@ -119,4 +174,5 @@ const struct unit_def layer_mixer = { .part = { .name = "mixer",
                                                 .opts_size = sizeof(struct mixer_options),
                                                 .state_size = sizeof(struct block_state) },
                                       .shape = mixer_shape,
+                                      .mirror = mixer_mirror,
                                       PRODUCTS };

@@ -1,6 +1,6 @@
 /* layer_norm: every pixel's channels (of flat values: all of them) less their mean and over the root of their mean
  * square plus 1e-5. No parameters. Bao 2024. */
-#include "net/layer.h"
+#include "net/mirror.h"
 
 #include <math.h>
 
@@ -98,6 +98,49 @@ static void difference(const struct unit *u, struct at at, struct mat d, struct 
         difference_pixel(c, at.out.p + k % n, (double)at.cache[0].p[k % n / c], d.p + k, out.p + k);
 }
 
+/* ---- its mirror: t / sqrt(s) less its mean, s that of the forward pass. Bao 2024, Eq. (31); it is its own transpose
+ * ---- */
+
+static void back(const struct unit *g, struct at at, struct mat d, struct mat out)
+{
+    const size_t c = g->in.channels;
+    const struct mat inverse = mirrored(at).cache[0];
+    for (size_t k = 0; k < mat_n(d); k += c) {
+        const real m = (real)mean(c, d.p + k), scale = inverse.p[k / c % mat_n(inverse)];
+        for (size_t i = 0; i < c; i++)
+            out.p[k + i] = scale * (d.p[k + i] - m);
+    }
+}
+
+static void back_forward(const struct unit *g, struct at at)
+{
+    back(g, at, at.in, at.out);
+}
+
+static void back_vjp(const struct unit *g, struct at at, struct mat s, struct mat dh)
+{
+    if (dh.p)
+        back(g, at, s, dh);
+}
+
+static const struct unit_def net_norm_back = {
+    .part = { .name = "norm back", .help = "the mirror of layer_norm", .opts_size = sizeof(struct layer_options) },
+    .open = open,
+    .forward = back_forward,
+    .vjp = back_vjp,
+    .grads = layer_no_grads,
+    .flops = layer_no_flops,
+    .jvp = back,
+    .difference = back,
+};
+
+static int mirror(const struct unit *u, struct unit *g, const struct mirror *m, struct arena *a, struct err *e)
+{
+    TRY(mirror_transpose(u, g, m, a, e));
+    g->def = &net_norm_back;
+    return 0;
+}
+
 extern const struct unit_def layer_layer_norm;
 const struct unit_def layer_layer_norm = {
     .part = { .name = "layer_norm",
@@ -112,4 +155,5 @@ const struct unit_def layer_layer_norm = {
     .flops = layer_no_flops,
     .jvp = product,
     .difference = difference,
+    .mirror = mirror,
 };

@@ -2,7 +2,7 @@
  *
  * The position of the largest is kept, row * width + column of the map, as a number: the first one where several are
  * equal, in the order of rows, and never one in the padding. NaN counts as the largest. */
-#include "net/layer.h"
+#include "net/mirror.h"
 #include "net/window.h"
 
 #include <string.h>
@@ -12,7 +12,12 @@ enum { LARGEST_POSITION = 1 << 24 }; /* that single precision can hold */
 struct pool_options {
     struct layer_options common; /* not in the table: no parameters */
     int64_t kernel, stride, padding;
+    int duplicates;
 };
+
+/* Where several windows have their largest number at one pixel, a feedback unit has several numbers for it. */
+enum { DUPLICATES_LAST, DUPLICATES_SUM };
+static const char *const duplicates_names[] = { "last", "sum", NULL };
 
 struct pool_state {
     struct window window;
@@ -27,8 +32,13 @@ struct pool_state {
         "padding", OPT_INT, FIELD(padding), "0", 0, 1e4, .help = padding_help                                              \
     }
 
-static const struct option max_table[] = { POOL_OPTIONS("on each side of the map; nothing in it is ever the largest"),
-                                           { 0 } };
+static const struct option max_table[] = {
+    POOL_OPTIONS("on each side of the map; nothing in it is ever the largest"),
+    { "duplicates", OPT_ENUM, FIELD(duplicates), "last", .names = duplicates_names,
+      .help = "what a feedback unit puts on a pixel that is the largest of several "
+              "windows: the number of the last one, row by row, or their sum" },
+    { 0 }
+};
 static const struct option avg_table[] = { POOL_OPTIONS("zeros on each side of the map, which count in the mean"),
                                            { 0 } };
 
@@ -169,6 +179,78 @@ static void max_difference(const struct unit *u, struct at at, struct mat d, str
     }
 }
 
+/* ---- its mirror: what is read goes to where the largest numbers were, the rest is 0 ---- */
+
+struct unpool_state {
+    size_t *last; /* of one sample, for each pixel and channel: the last window with its largest there */
+};
+
+static int unpool_open(struct unit *g, size_t rows, struct arena *a, struct err *e)
+{
+    (void)rows;
+    struct unpool_state *s = g->state;
+    s->last = arena_alloc(a, g->out.n, sizeof *s->last);
+    return s->last ? 0 : err_set(e, ERR_MEMORY, "not enough memory for feedback layer %zu", g->index);
+}
+
+static size_t place_of(const struct unit *g, const real *positions, size_t k)
+{
+    return (size_t)positions[k] * g->out.channels + k % g->out.channels;
+}
+
+static void unpool(const struct unit *g, struct at at, struct mat d, struct mat out)
+{
+    const struct mat positions = mirrored(at).cache[0];
+    mat_zero(out);
+    for (size_t row = 0; row < d.rows; row++) {
+        const real *from = positions.p + row % positions.rows * d.cols;
+        for (size_t k = 0; k < d.cols; k++)
+            out.p[row * out.cols + place_of(g, from, k)] = d.p[row * d.cols + k];
+    }
+}
+
+static void unpool_forward(const struct unit *g, struct at at)
+{
+    unpool(g, at, at.in, at.out);
+}
+
+static void unpool_vjp(const struct unit *g, struct at at, struct mat s, struct mat dh)
+{
+    size_t *last = ((const struct unpool_state *)g->state)->last;
+    const struct mat positions = mirrored(at).cache[0];
+    for (size_t row = 0; dh.p && row < s.rows; row++) {
+        const real *from = positions.p + row * dh.cols;
+        for (size_t k = 0; k < dh.cols; k++)
+            last[place_of(g, from, k)] = k;
+        for (size_t k = 0; k < dh.cols; k++) {
+            const size_t place = place_of(g, from, k);
+            dh.p[row * dh.cols + k] = last[place] == k ? s.p[row * s.cols + place] : 0;
+        }
+    }
+}
+
+static const struct unit_def net_unpool = {
+    .part = { .name = "unpool",
+              .help = "the mirror of a pool of the largest",
+              .opts_size = sizeof(struct pool_options),
+              .state_size = sizeof(struct unpool_state) },
+    .open = unpool_open,
+    .forward = unpool_forward,
+    .vjp = unpool_vjp,
+    .grads = layer_no_grads,
+    .flops = layer_no_flops,
+    .jvp = unpool,
+    .difference = unpool,
+};
+
+static int max_mirror(const struct unit *u, struct unit *g, const struct mirror *m, struct arena *a, struct err *e)
+{
+    TRY(mirror_transpose(u, g, m, a, e));
+    if (((const struct pool_options *)u->opts)->duplicates == DUPLICATES_LAST)
+        g->def = &net_unpool;
+    return 0;
+}
+
 /* ---- the mean ---- */
 
 static void mean(const struct unit *u, struct mat in, struct mat out)
@@ -236,6 +318,7 @@ const struct unit_def layer_max_pool = {
     .flops = layer_no_flops,
     .jvp = max_jvp,
     .difference = max_difference,
+    .mirror = max_mirror,
 };
 const struct unit_def layer_avg_pool = {
     .part = { .name = "avg_pool",
@@ -251,4 +334,5 @@ const struct unit_def layer_avg_pool = {
     .flops = layer_no_flops,
     .jvp = avg_jvp,
     .difference = avg_jvp,
+    .mirror = mirror_transpose,
 };

@@ -1,6 +1,6 @@
 /* flatten: a map's numbers channel by channel, as dense weights of other programs read them; in a map they lie pixel by
  * pixel. global_average_pool: the mean of every channel. */
-#include "net/layer.h"
+#include "net/mirror.h"
 
 static int open(struct unit *u, size_t rows, struct arena *a, struct err *e)
 {
@@ -93,6 +93,7 @@ const struct unit_def layer_flatten = {
     .flops = layer_no_flops,
     .jvp = flatten_jvp,
     .difference = flatten_jvp,
+    .mirror = mirror_transpose,
 };
 const struct unit_def layer_global_average_pool = {
     .part = { .name = "global_average_pool",
@@ -107,4 +108,5 @@ const struct unit_def layer_global_average_pool = {
     .flops = layer_no_flops,
     .jvp = average_jvp,
     .difference = average_jvp,
+    .mirror = mirror_transpose,
 };

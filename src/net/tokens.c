@@ -1,5 +1,7 @@
 #include "net/tokens.h"
 
+#include "net/mirror.h"
+
 #include "math/blas.h"
 
 struct tokens_state {
@@ -113,6 +115,22 @@ static double flops(const struct unit *u, size_t rows, double *product)
     return *product = 2.0 * (double)rows * (double)u->in.n * (double)u->params[WEIGHT].rows;
 }
 
+static int shape_mirror(const struct unit *u, struct unit *g, const struct mirror *m, struct arena *a, struct err *e)
+{
+    const struct act act = mirror_act(m);
+    struct tokens_options *o = arena_alloc(a, 1, sizeof *o);
+    if (!o)
+        return err_set(e, ERR_MEMORY, "not enough memory for feedback layer %zu", g->index);
+    o->common = mirror_common(m);
+    o->activation = (struct chosen){ &act.def->part, (void *)act.opts }; /* only read */
+    return unit_shape(g, (struct chosen){ &net_tokens.part, o }, u->out, a, e);
+}
+
+static int mirror(const struct unit *u, struct unit *g, const struct mirror *m, struct arena *a, struct err *e)
+{
+    return mirror_behind_act(u, g, m, shape_mirror, a, e);
+}
+
 const struct unit_def net_tokens = {
     .part = { .name = "tokens",
               .help = "one affine map over the pixels of every channel",
@@ -126,4 +144,5 @@ const struct unit_def net_tokens = {
     .flops = flops,
     .jvp = jvp,
     .difference = difference,
+    .mirror = mirror,
 };

@@ -69,6 +69,7 @@ struct at at_rows(struct at at, size_t from, size_t rows)
     for (size_t i = 0; i < UNIT_CACHES; i++)
         at.cache[i] = rows_of(at.cache[i], from, rows);
     at.from += from;
+    at.of_from += from;
     return at;
 }
 
@@ -144,7 +145,7 @@ int unit_open(struct unit *u, real *weights, size_t rows, struct arena *a, struc
 {
     u->weights = weights;
     u->arena = a;
-    u->state = arena_alloc(a, 1, u->def->part.state_size);
+    u->state = arena_alloc(a, u->def->part.state_size, 1); /* bytes: no number, even if 8 of them */
     if (!u->state)
         return err_set(e, ERR_MEMORY, "not enough memory for layer %zu", u->index);
     return u->def->open(u, rows, a, e);

@@ -29,6 +29,9 @@ struct at {
     const struct at *
         inner; /* of a block: the applications of its layers, [n_inner], of which this is rows [from, from + in.rows) */
     size_t from;
+    const struct at *of; /* of a feedback unit: the application, from row of_from, of the unit that it mirrors, whose
+                            cache it may read: the one that produced its argument, or that this is the reference of */
+    size_t of_from;
 };
 
 /* A weight matrix [rows, cols], a kernel [rows, channels, height, width] of cols = channels * height * width, or a bias
