@@ -1,4 +1,5 @@
 #include "base/part.h"
+#include <stdlib.h>
 #include <string.h>
 
 const char *capability_text(unsigned bits)
@@ -44,4 +45,10 @@ const struct option *option_find(const struct option *table, const char *name)
         if (strcmp(o->name, name) == 0)
             return o;
     return NULL;
+}
+
+bool option_has_default(const struct option *o)
+{
+    const bool number = o->type == OPT_INT || o->type == OPT_REAL;
+    return o->dflt && !(number && (o->flags & OPTION_NULLABLE) && o->min < o->max && strtod(o->dflt, NULL) < o->min);
 }

@@ -151,36 +151,37 @@ static int ignore_file(void *self, const char *path, const char *sha256)
     return 0;
 }
 
-/* What a run would stop at is a warning here: a plan may be made on another machine. */
+/* What trials would fail at is a warning here: a plan may be made on another machine. */
 static void warn_of(const char *what, struct err *found, bool color)
 {
     struct err warning = { 0 };
     const struct where nowhere = { 0 };
-    err_warn(&warning, nowhere, "%s cannot be read here, and a run would stop: %s", what, err_first(found));
+    err_warn(&warning, nowhere, "%s cannot be read here, and trials that need it would fail: %s", what,
+             err_first(found));
     for (size_t i = 1; i < found->n_messages; i++)
         err_note(&warning, nowhere, "%s", found->messages[i].text);
     err_print(&warning, stderr, color);
     err_clear(&warning);
-    err_clear(found);
 }
 
-/* first: of its variant. */
-static void warn_of_files(const struct config *config, bool first, struct text *seen, bool color)
+static int warn_of_files(const struct config *config, struct data_files *known, bool color, struct err *e)
 {
     struct err found = { 0 };
-    struct arena a;
-    if (data_files_visit(seen, config, ignore_file, NULL, &found) < 0)
+    const char *fault;
+    int code = data_files_check(known, config, ignore_file, NULL, &fault, &found);
+    if (found.code)
         warn_of("the data", &found, color);
     err_clear(&found);
-    arena_init(&a, 0);
-    if (first && config->network.init.from.file && trial_check_initial(config, &a, &found) < 0)
-        warn_of("the initial weights", &found, color);
+    if (code == 0)
+        code = initial_file_check(known, config, &fault, &found);
+    if (found.code)
+        warn_of("the file of initial weights", &found, color);
     err_clear(&found);
-    arena_finish(&a);
+    return code == 0 ? 0 : err_set(e, code, "out of memory");
 }
 
 static int print_variant(const struct cli *c, struct plan *p, size_t study, size_t variant, struct query *q,
-                         struct text *seen, double *seconds, double rates[2], struct err *e)
+                         struct data_files *files, double *seconds, double rates[2], struct err *e)
 {
     const struct plan_study *s = &p->studies[study];
     const uint64_t per_variant = s->n / s->study.n_variants;
@@ -203,7 +204,7 @@ static int print_variant(const struct cli *c, struct plan *p, size_t study, size
         }
         v.n++;
         if (code == 0)
-            warn_of_files(&t.config, v.n == 1, seen, c->color_err);
+            code = warn_of_files(&t.config, files, c->color_err, e);
         const bool finished = is_finished(&ended, &t);
         v.finished += finished;
         v.steps_left += code == 0 && !finished ? (double)t.budget : 0;
@@ -233,7 +234,7 @@ static int print_variant(const struct cli *c, struct plan *p, size_t study, size
 }
 
 static int print_study(const struct cli *c, struct plan *p, size_t study, int64_t jobs, struct query *q,
-                       struct text *seen, double rates[2], struct err *e)
+                       struct data_files *files, double rates[2], struct err *e)
 {
     const struct plan_study *s = &p->studies[study];
     double seconds = 0;
@@ -242,7 +243,7 @@ static int print_study(const struct cli *c, struct plan *p, size_t study, int64_
     clean_print_line(stdout, "%s%s%s", s->study.name, s->study.title ? ": " : "", s->study.title ? s->study.title : "");
     for (size_t v = 0; v < s->study.n_variants; v++)
         if (s->wanted[v])
-            TRY(print_variant(c, p, study, v, q, seen, &seconds, rates, e));
+            TRY(print_variant(c, p, study, v, q, files, &seconds, rates, e));
     printf("  to train: about %s with %" PRId64 " at once\n",
            progress_duration(seconds / (double)jobs, text, sizeof text), jobs);
     return 0;
@@ -252,7 +253,7 @@ int plan_print(const struct cli *c, struct plan *p, int64_t jobs, struct err *e)
 {
     const long online = sysconf(_SC_NPROCESSORS_ONLN);
     struct query *q = NULL;
-    struct text seen = { 0 };   /* datasets whose files were looked for */
+    struct data_files files = { 0 };
     double rates[2] = { 0, 0 }; /* of the two precisions */
     bool empty = true;
     if (access(c->db, F_OK) == 0)
@@ -261,8 +262,8 @@ int plan_print(const struct cli *c, struct plan *p, int64_t jobs, struct err *e)
         TRY(query_open(&q, c->db, e));
     int code = 0;
     for (size_t i = 0; i < p->n_studies && code == 0; i++)
-        code = print_study(c, p, i, jobs > 0 ? jobs : online > 0 ? online : 1, q, &seen, rates, e);
-    text_free(&seen);
+        code = print_study(c, p, i, jobs > 0 ? jobs : online > 0 ? online : 1, q, &files, rates, e);
+    data_files_free(&files);
     query_close(q);
     return code;
 }
@@ -273,6 +274,8 @@ static int run(const struct cli *c, const void *own)
     struct plan p;
     struct err e = { 0 };
     int code = cli_open_plan(c, &p, false, &e);
+    if (code == 0)
+        (void)cli_fail(c, code, &e); /* notes on the files come first */
     if (code == 0)
         code = plan_print(c, &p, o->jobs.value, &e);
     const int status = cli_fail(c, code, &e);

@@ -22,7 +22,9 @@ static int open_one(struct credit *c, struct feedback *f, struct arena *a, struc
                  blocks = c->n * c->rows; /* a feedback loss may work on a block of rows for every unit */
     const bool own_input = o->transmit != READ_VALUES || r->n_appended;
     TRY(unit_open(&f->unit, c->feedback_weights, rows, a, e));
-    TRY(at_open(&f->ref, &f->unit, rows, 1, AT_KEPT | AT_GRADIENTS | (own_input ? AT_INPUT : 0), a, e));
+    TRY(at_open(&f->ref, &f->unit, rows, 1,
+                AT_KEPT | AT_GRADIENTS | (own_input ? AT_INPUT : 0) | (fbloss_of(c)->grads_of_all ? AT_MOVED : 0), a,
+                e));
     if (fbloss_of(c)->grads)
         TRY(at_open(other, &f->unit, rows, 1, AT_GRADIENTS, a, e));
     if (c->choice.propagate.part->needs & GIVES_APPLY)

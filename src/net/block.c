@@ -43,7 +43,9 @@ static int gather_params(struct unit *u, const char *const *names, struct arena 
 int block_gather(struct unit *u, const char *const *names, struct arena *a, struct err *e)
 {
     const struct unit *last = &u->inner[u->n_inner - 1];
-    unsigned common = CAN_JVP | CAN_DIFFERENCE | CAN_MIRROR | CAN_INVERT | CAN_INVERT_VALUES;
+    unsigned common = CAN_JVP | CAN_DIFFERENCE | CAN_MIRROR;
+    if (u->joined == INNER_CHAIN)
+        common |= CAN_LEARN_DIFFERENCE | CAN_INVERT | CAN_INVERT_VALUES;
     for (size_t j = 0; j < u->n_inner; j++) {
         common &= unit_abilities(&u->inner[j]);
         u->min_rows = u->inner[j].min_rows > u->min_rows ? u->inner[j].min_rows : u->min_rows;
@@ -67,7 +69,7 @@ int block_open(struct unit *u, size_t rows, struct arena *a, struct err *e)
         widest = u->inner[j].out.n > widest ? u->inner[j].out.n : widest;
     }
     s->rows = rows;
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < sizeof s->work / sizeof *s->work; i++) {
         s->work[i] = arena_alloc(a, rows * widest, sizeof(real));
         if (!s->work[i])
             return err_set(e, ERR_MEMORY, "not enough memory for layer %zu", u->index);
@@ -81,13 +83,18 @@ void block_refresh(struct unit *u)
         unit_refresh(&u->inner[j]);
 }
 
+/* What layer j of a feedback unit mirrors: of a block the layer at its place from the other end. */
+static void set_of(const struct unit *u, struct at at, size_t j, struct at *own)
+{
+    const bool of_block = at.of && at.of->inner;
+    own->of = of_block ? &at.of->inner[u->n_inner - 1 - j] : at.of;
+    own->of_from = of_block ? at.of->from + at.of_from : at.of_from;
+}
+
 struct at block_at(const struct unit *u, struct at at, size_t j)
 {
     struct at own = at_rows(at.inner[j], at.from, at.out.rows);
-    if (at.of) { /* the mirror of a block, or of one layer */
-        own.of = at.of->inner ? &at.of->inner[u->n_inner - 1 - j] : at.of;
-        own.of_from = at.of->inner ? at.of->from + at.of_from : at.of_from;
-    }
+    set_of(u, at, j, &own);
     if (u->joined == INNER_COUPLED)
         return own;
     own.in = j ? at_rows(at.inner[j - 1], at.from, at.out.rows).out : at.in;
@@ -173,6 +180,61 @@ void block_difference(const struct unit *u, struct at at, struct mat d, struct m
 {
     for (size_t row = 0; row < d.rows; row += at.in.rows)
         block_in_parts(u, at, mat_rows(d, row, at.in.rows), mat_rows(out, row, at.in.rows), difference_part);
+}
+
+/* The application of layer j where the unit's input has moved. */
+static struct at moved_at(const struct unit *u, struct at at, size_t j)
+{
+    const struct at *moved = at.inner + u->n_inner;
+    struct at own = at_rows(moved[j], at.from, at.out.rows);
+    set_of(u, at, j, &own);
+    if (j)
+        own.in = at_rows(moved[j - 1], at.from, at.out.rows).out;
+    return own;
+}
+
+/* The layers at the moved input, and how far each moves but the last. */
+static void move_layers(const struct unit *u, struct at at, struct mat d)
+{
+    mat_add(at.in, d, moved_at(u, at, 0).in);
+    for (size_t j = 0; j < u->n_inner; j++) {
+        const struct unit *inner = &u->inner[j];
+        const struct at own = block_at(u, at, j);
+        at_forward(inner, moved_at(u, at, j));
+        if (j + 1 < u->n_inner)
+            inner->def->difference(inner, own, d, own.moved);
+        d = own.moved;
+    }
+}
+
+/* <s, f(h + d) - f(h)> of layers f = f_n ... f_1: its gradients at the two inputs of layer j are those of different
+ * signals, s1 where it has moved and s0 where it has not, of <s1, f_j(h + d) - f_j(h)> + <s1 - s0, f_j(h)>. */
+void block_difference_grads(const struct unit *u, struct at at, struct mat d, struct mat moved, struct mat s,
+                            real scale, real *g)
+{
+    const struct block_state *state = u->state;
+    struct mat s1 = s, s0 = s;
+    if (u->n_inner > 1)
+        move_layers(u, at, d);
+    for (size_t j = u->n_inner; j-- > 0;) {
+        const struct unit *inner = &u->inner[j];
+        const struct at own = block_at(u, at, j);
+        const struct mat down1 = between(u, j, s.rows, inner->in.n),
+                         down0 = mat_of(state->work[2 + j % 2], s.rows, inner->in.n);
+        if (j > 0) {
+            inner->def->vjp(inner, moved_at(u, at, j), s1, down1);
+            inner->def->vjp(inner, own, s0, down0);
+        }
+        if (j + 1 < u->n_inner) {
+            mat_sub(s1, s0, s0);
+            inner->def->vjp(inner, own, s0, (struct mat){ 0 });
+            inner->def->grads(inner, own, scale, g);
+            moved = own.moved;
+        }
+        inner->def->difference_grads(inner, own, j ? block_at(u, at, j - 1).moved : d, moved, s1, scale, g);
+        s1 = down1;
+        s0 = down0;
+    }
 }
 
 void block_grads(const struct unit *u, struct at at, real scale, real *g)

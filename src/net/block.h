@@ -7,7 +7,7 @@
 
 struct block_state {
     size_t rows;
-    real *work[2]; /* (rows, widest): what passes between two layers, one after the other */
+    real *work[4]; /* (rows, widest): what passes between two layers, one after the other; the last two beside it */
 };
 
 /* Room for n layers, with the unit's place. */
@@ -28,6 +28,8 @@ void block_forward(const struct unit *u, struct at at);
 void block_vjp(const struct unit *u, struct at at, struct mat s, struct mat dh);
 void block_jvp(const struct unit *u, struct at at, struct mat v, struct mat out);
 void block_difference(const struct unit *u, struct at at, struct mat d, struct mat out);
+void block_difference_grads(const struct unit *u, struct at at, struct mat d, struct mat moved, struct mat s,
+                            real scale, real *g);
 void block_grads(const struct unit *u, struct at at, real scale, real *g);
 double block_flops(const struct unit *u, size_t rows, double *product);
 

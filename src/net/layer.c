@@ -8,9 +8,10 @@
     X(layer_dense)                                                                                                     \
     X(layer_rnn)                                                                                                       \
     X(layer_gru)                                                                                                       \
-    X(layer_block) X(layer_residual) X(layer_conv) X(layer_patches) X(layer_max_pool) X(layer_avg_pool)                \
-        X(layer_global_average_pool) X(layer_flatten) X(layer_activation) X(layer_layer_norm) X(layer_batch_norm)      \
-            X(layer_spatial_mlp) X(layer_channel_mlp) X(layer_mixer) X(layer_coupling)
+    X(layer_block)                                                                                                     \
+    X(layer_residual) X(layer_conv) X(layer_patches) X(layer_max_pool) X(layer_avg_pool) X(layer_global_average_pool)  \
+        X(layer_flatten) X(layer_activation) X(layer_layer_norm) X(layer_batch_norm) X(layer_spatial_mlp)              \
+            X(layer_channel_mlp) X(layer_mixer) X(layer_coupling)
 #define EXTERN(name) extern const struct unit_def name;
 #define PART_OF(name) &name.part,
 LAYERS(EXTERN)
@@ -59,6 +60,12 @@ void layer_add_param(struct unit *u, const char *name, size_t rank, size_t rows,
 void layer_no_grads(const struct unit *u, struct at at, real scale, real *g)
 {
     (void)u, (void)at, (void)scale, (void)g;
+}
+
+void layer_no_difference_grads(const struct unit *u, struct at at, struct mat d, struct mat moved, struct mat s,
+                               real scale, real *g)
+{
+    (void)u, (void)at, (void)d, (void)moved, (void)s, (void)scale, (void)g;
 }
 
 double layer_no_flops(const struct unit *u, size_t rows, double *product)

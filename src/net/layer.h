@@ -57,6 +57,8 @@ void layer_add_param(struct unit *u, const char *name, size_t rank, size_t rows,
 
 /* What layers without parameters and without a product have. */
 void layer_no_grads(const struct unit *u, struct at at, real scale, real *g);
+void layer_no_difference_grads(const struct unit *u, struct at at, struct mat d, struct mat moved, struct mat s,
+                               real scale, real *g);
 double layer_no_flops(const struct unit *u, size_t rows, double *product);
 /* "3 x 8 x 8" (channels, height, width), "10". */
 const char *layer_shape_text(struct shape s, char *buffer, size_t size);

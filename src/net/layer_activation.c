@@ -63,6 +63,7 @@ const struct unit_def layer_activation = {
     .forward = forward,
     .vjp = vjp,
     .grads = layer_no_grads,
+    .difference_grads = layer_no_difference_grads,
     .flops = layer_no_flops,
     .jvp = jvp,
     .difference = difference,

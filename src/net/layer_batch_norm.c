@@ -132,6 +132,7 @@ const struct unit_def layer_batch_norm = {
     .forward = forward,
     .vjp = vjp,
     .grads = layer_no_grads,
+    .difference_grads = layer_no_difference_grads,
     .flops = layer_no_flops,
     .jvp = product,
     .difference = difference,

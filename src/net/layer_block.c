@@ -141,6 +141,7 @@ const struct unit_def layer_block = {
     .flops = block_flops,
     .jvp = block_jvp,
     .difference = block_difference,
+    .difference_grads = block_difference_grads,
     .mirror = mirror,
     .inverse = &inverse,
 };

@@ -109,6 +109,7 @@ static const struct unit_def net_transpose = {
     .forward = forward,
     .vjp = vjp,
     .grads = layer_no_grads,
+    .difference_grads = layer_no_difference_grads,
     .flops = layer_no_flops,
     .jvp = jvp,
     .difference = jvp,

@@ -26,12 +26,13 @@ struct at {
     struct mat delta;              /* the loss gradient at the pre-activations, written by vjp and used up by grads */
     struct mat cache[UNIT_CACHES]; /* what the kind keeps of a forward pass for the products after it; [0] also what
                                       differences start from */
-    const struct at *
-        inner; /* of a block: the applications of its layers, [n_inner], of which this is rows [from, from + in.rows) */
+    const struct at *inner;        /* of a block: the applications of its layers, [n_inner], of which this is rows
+                                      [from, from + in.rows); with AT_MOVED as many more, at the layers' moved inputs */
     size_t from;
     const struct at *of; /* of a feedback unit: the application, from row of_from, of the unit that it mirrors, whose
                             cache it may read: the one that produced its argument, or that this is the reference of */
     size_t of_from;
+    struct mat moved; /* AT_MOVED, of a layer inside: how far out has moved */
 };
 
 /* A weight matrix [rows, cols], a kernel [rows, channels, height, width] of cols = channels * height * width, or a bias
@@ -142,7 +143,8 @@ enum at_flags {
     AT_GRADIENTS = 1u << 0, /* with delta: for vjp and grads */
     AT_KEPT = 1u << 1,      /* with what differences start from */
     AT_INPUT = 1u << 2,     /* with an input of its own */
-    AT_STEPS = 1u << 3      /* each state of a recurrent unit is the next one's input */
+    AT_STEPS = 1u << 3,     /* each state of a recurrent unit is the next one's input */
+    AT_MOVED = 1u << 4      /* with what difference_grads takes: a block keeps its layers at moved inputs too */
 };
 /* An application of `rows` rows, or a stack of `steps` of them. With AT_STEPS a recurrent unit's states lie in one
  * buffer of steps + 1 blocks, the first of them the initial state 0, so that the inputs and the outputs of all steps

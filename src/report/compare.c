@@ -6,14 +6,12 @@
 #include <string.h>
 
 static const char sql_values[] =
-    "SELECT t.cell, t.seed, t.state, CASE WHEN u.last_step = u.end_step THEN u.last END FROM study s JOIN trial t ON "
-    "t.study_id = s.id AND t.generation = "
-    "s.generation "
-    "LEFT JOIN summary u ON u.trial_id = t.id AND u.key_id = (SELECT id FROM metric_key WHERE name = ?3) "
-    "WHERE s.name = ?1 AND t.variant = ?2 ORDER BY t.id";
+    "SELECT t.cell, t.seed, t.outcome, (SELECT CASE WHEN u.last_step = u.end_step THEN u.last END FROM summary u "
+    "WHERE u.trial_id = t.trial_id AND u.key_id = (SELECT id FROM metric_key WHERE name = ?3)) "
+    "FROM outcomes t WHERE t.study = ?1 AND t.variant = ?2 ORDER BY t.trial_id";
 
 struct value {
-    const char *cell, *seed, *state;
+    const char *cell, *seed, *outcome;
     double last;
 };
 
@@ -43,7 +41,7 @@ static int add_value(void *self, int n, const char *const *columns)
     }
     v->items[v->n] = (struct value){ .cell = arena_strdup(v->a, columns[0]),
                                      .seed = arena_strdup(v->a, columns[1]),
-                                     .state = arena_strdup(v->a, columns[2]),
+                                     .outcome = arena_strdup(v->a, columns[2]),
                                      .last = last };
     v->one_cell = v->n == 0 || (v->one_cell && !strcmp(v->items[0].cell, v->items[v->n].cell));
     v->n++;
@@ -58,14 +56,20 @@ static const struct value *partner(const struct values *v, const char *cell, con
     return NULL;
 }
 
-static const char *remark(const struct value *v, struct arena *a)
+static bool is_done(const struct value *v)
 {
-    return strcmp(v->state, "done") ? clean_copy(a, v->state) : "";
+    return strcmp(v->outcome, "done") == 0;
 }
 
-static void summary(struct text *out, const struct moments *d)
+/* Of n pairs those count whose trials are both done. */
+static void summary(struct text *out, const struct moments *d, size_t n)
 {
-    text_add(out, "mean difference %.6g, n = %zu", d->mean, d->n);
+    if (d->n == 0) {
+        text_puts(out, "no mean difference: no pair is finished\n");
+        return;
+    }
+    text_add(out, d->n < n ? "mean difference %.6g, n = %zu of %zu pairs" : "mean difference %.6g, n = %zu", d->mean,
+             d->n, n);
     if (d->n >= 2) {
         const double half = moments_half_width(d);
         text_add(out, ", sd %.4g, 95 %% interval [%.6g, %.6g] (Student)\n", moments_sd(d), d->mean - half,
@@ -79,25 +83,27 @@ static void summary(struct text *out, const struct moments *d)
 static size_t pairs(struct text *out, const struct values *a, const struct values *b, const char *cell)
 {
     struct moments d = { 0 };
+    size_t n = 0;
     for (size_t i = 0; i < a->n; i++) {
         const struct value *x = &a->items[i];
         const struct value *y = cell && strcmp(x->cell, cell) ? NULL : partner(b, cell, x->seed);
         if (!y)
             continue;
-        if (d.n == 0)
+        if (n++ == 0)
             text_add(out, "\n%s%s%6s  %14s  %14s  %14s\n", clean_copy(a->a, cell), cell ? "\n" : "", "seed", "A", "B",
                      "A - B");
         text_add(out, "%6s  %14.6g  %14.6g  %14.6g", clean_copy(a->a, x->seed), x->last, y->last, x->last - y->last);
-        if (*remark(x, a->a))
-            text_add(out, "  A %s", remark(x, a->a));
-        if (*remark(y, a->a))
-            text_add(out, "  B %s", remark(y, a->a));
+        if (!is_done(x))
+            text_add(out, "  A %s", x->outcome);
+        if (!is_done(y))
+            text_add(out, "  B %s", y->outcome);
         text_putc(out, '\n');
-        moments_add(&d, x->last - y->last);
+        if (is_done(x) && is_done(y))
+            moments_add(&d, x->last - y->last);
     }
-    if (d.n)
-        summary(out, &d);
-    return d.n;
+    if (n)
+        summary(out, &d, n);
+    return n;
 }
 
 static void unpaired(struct text *out, const char *name, const struct values *v)
@@ -106,9 +112,13 @@ static void unpaired(struct text *out, const char *name, const struct values *v)
     text_add(out, "%s: seeds", name);
     for (size_t i = 0; i < v->n; i++) {
         text_add(out, " %s", clean_copy(v->a, v->items[i].seed));
-        moments_add(&m, v->items[i].last);
+        if (is_done(&v->items[i]))
+            moments_add(&m, v->items[i].last);
+        else
+            text_add(out, " (%s)", v->items[i].outcome);
     }
-    text_add(out, "; mean %.6g", m.mean);
+    if (m.n)
+        text_add(out, "; mean %.6g", m.mean);
     if (m.n >= 2)
         text_add(out, ", sd %.4g", moments_sd(&m));
     text_add(out, ", n = %zu\n", m.n);

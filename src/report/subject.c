@@ -7,7 +7,7 @@ static const char sql_study[] =
     "SELECT name, title, paper, locator, path, profile, spec_sha256 FROM study WHERE name = ?1";
 static const char sql_names[] = "SELECT name FROM study ORDER BY name";
 /* trial_id counts in the order of the file: variants, then cells, then seeds. */
-static const char sql_trials[] = "SELECT trial_id, variant, cell, seed, state FROM trials WHERE study = ?1 AND current "
+static const char sql_trials[] = "SELECT trial_id, variant, cell, seed, outcome FROM outcomes WHERE study = ?1 "
                                  "ORDER BY min(trial_id) OVER (PARTITION BY variant, cell), seed, trial_id";
 static const char sql_metrics[] =
     "SELECT DISTINCT k.name FROM study s JOIN trial t ON t.study_id = s.id AND t.generation = s.generation "
@@ -129,11 +129,22 @@ static int add_trial(void *self, int n, const char *const *values)
     g->n_trials++;
     g->n_done += done;
     g->n_diverged += diverged;
+    const bool outdated = !strcmp(values[4], "outdated");
     g->n_failed += !strcmp(values[4], "failed");
-    s->trials[s->n_trials++] = (struct group_trial){
-        .id = arena_strdup(r->a, values[0]), .group = at, .seed = seed, .diverged = diverged, .ended = done || diverged
-    };
+    g->n_outdated += outdated;
+    s->trials[s->n_trials++] = (struct group_trial){ .id = arena_strdup(r->a, values[0]),
+                                                     .group = at,
+                                                     .seed = seed,
+                                                     .done = done,
+                                                     .diverged = diverged,
+                                                     .outdated = outdated,
+                                                     .ended = done || diverged };
     return 0;
+}
+
+size_t group_waiting(const struct group *g)
+{
+    return g->n_trials - g->n_done - g->n_diverged - g->n_failed - g->n_outdated;
 }
 
 static void list_variants(struct subject *s)

@@ -10,14 +10,17 @@
 struct group {
     const char *variant, *cell; /* cell: "" without a sweep */
     const char *label;          /* short: variant, and the swept values without the folders of their keys */
-    size_t n_trials, n_done, n_diverged, n_failed;
+    size_t n_trials; /* asked for; the rest is not finished: */
+    size_t n_done, n_diverged, n_failed, n_outdated;
 };
 
 struct group_trial {
     const char *id; /* of the table `trial`, as text: an argument of queries */
     size_t group;
     long long seed;
-    bool diverged, ended; /* ended: done or diverged */
+    bool done, diverged;
+    bool outdated; /* a later trial of the group has other bytes or numerics: it is in no mean */
+    bool ended;    /* done or diverged */
 };
 
 struct subject {
@@ -41,6 +44,8 @@ const char *subject_label(const struct subject *s, const char *variant, const ch
 bool subject_percent(const char *metric);
 /* " (%)", " (°)", or "" for metrics without a unit. */
 const char *subject_unit(const char *metric);
+/* Trials of a group that have not ended. */
+size_t group_waiting(const struct group *g);
 /* The last part of a dotted key. */
 const char *subject_short_key(const char *key);
 

@@ -91,24 +91,35 @@ static int start_worker(struct runner *r, struct attempt *t, const struct config
     return r->stopping ? attempt_request(t, MESSAGE_STOP, e) : 0;
 }
 
+/* What an attempt on a trial begins with: where the trial stands. */
+static int describe(struct runner *r, struct attempt *t, struct pending pending, const struct stored_trial *trial,
+                    struct store_trial_row *row, struct err *e)
+{
+    const struct store_described *d = &trial->described;
+    bool found;
+    TRY(store_find_trial(r->store, d->key, &found, row, e));
+    if (!found)
+        return err_set(e, ERR_INTERNAL, "trial %.16s is not in the database", d->key);
+    *t = (struct attempt){
+        .pending = pending, .trial_id = row->id, .budget = d->budget, .memory_bytes = trial->size.memory_bytes
+    };
+    t->step = t->from_step = checkpoints_absent(r, row) ? 0 : row->checkpoint_step;
+    memcpy(t->key, d->key, sizeof t->key);
+    snprintf(t->label, sizeof t->label, "%s%s%s seed %" PRId64, d->variant, *d->cell ? " " : "", d->cell, d->seed);
+    return 0;
+}
+
 /* The trial runs from its stored configuration. */
 static int start(struct runner *r, struct attempt *t, struct pending pending, const struct stored_trial *trial,
                  enum attempt_start *outcome, struct err *e)
 {
     const struct store_described *d = &trial->described;
     struct store_trial_row row;
-    bool found;
-    TRY(store_find_trial(r->store, d->key, &found, &row, e));
-    if (!found)
-        return err_set(e, ERR_INTERNAL, "trial %.16s is not in the database", d->key);
+    struct attempt next;
+    TRY(describe(r, &next, pending, trial, &row, e));
     if (is_running(r, d->key) || (row.state == TRIAL_DONE && row.step >= d->budget))
         return 0;
-    *t = (struct attempt){
-        .pending = pending, .trial_id = row.id, .budget = d->budget, .memory_bytes = trial->size.memory_bytes
-    };
-    t->step = t->from_step = checkpoints_absent(r, &row) ? 0 : row.checkpoint_step;
-    memcpy(t->key, d->key, sizeof t->key);
-    snprintf(t->label, sizeof t->label, "%s%s%s seed %" PRId64, d->variant, *d->cell ? " " : "", d->cell, d->seed);
+    *t = next;
     return start_worker(r, t, &trial->config, &row, outcome, e);
 }
 
@@ -137,6 +148,35 @@ static int begin_run(struct runner *r, struct attempt *t, const char *kernel, in
     TRY(store_begin_run(r->store, &run, &t->run_id, e));
     KILL_POINT(RUN_HELLO);
     return 0;
+}
+
+static int refuse(struct runner *r, struct pending pending, const struct stored_trial *trial, const char *reason,
+                  struct err *e)
+{
+    struct attempt t;
+    struct store_trial_row row;
+    TRY(describe(r, &t, pending, trial, &row, e));
+    t.state = TRIAL_FAILED;
+    t.start_ns = now_ns();
+    t.step = t.from_step = row.step;
+    TRY(begin_run(r, &t, "", t.from_step, e));
+    const struct store_end end = {
+        .run = t.run_id, .trial = t.trial_id, .state = t.state, .reason = reason, .step = t.step, .layer = -1
+    };
+    TRY(store_end_run(r->store, &end, e));
+    TRY(store_flush(r->store, e));
+    status_ended(r, &t, reason);
+    return 0;
+}
+
+int attempt_refuse(struct runner *r, struct pending pending, const char *reason, struct err *e)
+{
+    struct stored_trial trial = { 0 };
+    int code = stored_load(r, pending.trial, &trial, e);
+    if (code == 0)
+        code = refuse(r, pending, &trial, reason, e);
+    store_free_described(&trial.described);
+    return code;
 }
 
 /* Test metrics are what a person follows. */

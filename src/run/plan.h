@@ -40,7 +40,8 @@ struct plan_study {
     char sha256[65]; /* of all that its trials follow from, this program included */
     struct cells
         *cells; /* what the check kept of its cells: cells.h; NULL without `keep`, and where the trials are known */
-    int64_t store_id; /* set by the runner */
+    const char **claims; /* [study.n_claims] what each is about, canonical JSON: claims.h; NULL after mistakes */
+    int64_t store_id;    /* set by the runner */
 };
 struct plan {
     struct plan_options options;

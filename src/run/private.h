@@ -4,6 +4,7 @@
 #define TPRUN_RUN_PRIVATE_H
 
 #include "base/text.h"
+#include "run/data_files.h"
 #include "run/limits.h"
 #include "run/progress.h"
 #include "run/runner.h"
@@ -49,7 +50,7 @@ struct runner {
     struct store *store;
     struct checkpoint_folder own, other; /* see checkpoints_open */
     uint64_t n_absent;                   /* queued trials whose checkpoints are absent */
-    struct text data_seen;               /* hashes of the datasets whose files were checked */
+    struct data_files data_files;        /* that were checked */
     size_t n_pending, next;              /* trials to be trained; the first not yet started */
     struct pending *pending;
     size_t n_slots, n_active;
@@ -75,7 +76,7 @@ void runner_narrow(struct runner *r, size_t n, const char *why);
 /* Puts a study, its claims and, unless they are there already, all of its trials into the store, and queues those that
  * are asked for and not finished. */
 int queue_put_study(struct runner *r, size_t study, struct err *e);
-/* Checks the files that the queued trials need. */
+/* Checks the files that the queued trials need. Those whose files cannot be used have failed, and wait no longer. */
 int queue_check_files(struct runner *r, struct err *e);
 
 /* ---- stored.c ---- */
@@ -89,18 +90,14 @@ struct stored_trial {
  * store_free_described, also after an error. */
 int stored_load(struct runner *r, int64_t trial, struct stored_trial *t, struct err *e);
 
-/* ---- data_files.c ---- */
-/* Finds, checks and records the files that a trial's dataset reads, once per dataset. */
-int data_files_check(struct runner *r, const struct config *c, struct err *e);
-/* Checks the file of a trial's initial weights, once for all seeds. */
-int initial_file_check(struct runner *r, const struct config *c, struct err *e);
-
 /* ---- attempt.c ---- */
 /* Starts the trial in a free slot. ATTEMPT_NOTHING: a duplicate that is finished or running. ATTEMPT_NO_ROOM: the
  * machine has no room for another worker beside those that run. */
 enum attempt_start { ATTEMPT_STARTED, ATTEMPT_NOTHING, ATTEMPT_NO_ROOM };
 int attempt_start(struct runner *r, struct attempt *t, struct pending pending, enum attempt_start *outcome,
                   struct err *e);
+/* Ends a trial as failed, without a worker: its input cannot be used. */
+int attempt_refuse(struct runner *r, struct pending pending, const char *reason, struct err *e);
 /* Reads and stores what the worker has sent. When it has closed its socket, reaps it, and ends the trial or puts it
  * back in front of those that wait. */
 int attempt_receive(struct runner *r, struct attempt *t, struct err *e);

@@ -125,10 +125,17 @@ static int bind_element(struct binder *b, const struct node *n, const struct reg
     return code;
 }
 
+/* A list, or with OPTION_PLAIN one part alone. */
 static int bind_parts(struct binder *b, const struct node *n, const struct option *o, struct chosen_list *out,
                       const char *path)
 {
     const size_t before = b->e->n_errors;
+    if (n->kind != NODE_LIST && (o->flags & OPTION_PLAIN)) {
+        struct option one = *o;
+        one.flags &= ~(unsigned)OPTION_PLAIN;
+        *out = (struct chosen_list){ 1, arena_need(b->arena, 1, sizeof *out->items) };
+        return bind_part(b, n, &one, out->items, path);
+    }
     if (n->kind != NODE_LIST)
         return bind_expected(b, n, path,
                              arena_printf(b->arena, "a list with one %s after each dash", o->registry->kind));

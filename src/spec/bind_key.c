@@ -141,10 +141,10 @@ static bool enter_element(struct walk *w, const struct option *o, const struct n
 static bool step_list(struct walk *w, const struct option *o, const struct node *list)
 {
     const char *name = next_name(w);
-    int64_t index;
-    if (text_to_int(name, strlen(name), &index) < 0 || index < 0)
-        return end(w, BIND_KEY_VALUE); /* binding says what is wrong with it */
-    if ((uint64_t)index >= list->n)
+    const size_t index = tree_index(name, strlen(name));
+    if (index == SIZE_MAX)
+        return end(w, BIND_KEY_VALUE); /* laying it on says what is wrong with it */
+    if (index >= list->n)
         return missing(w, false,
                        arena_printf(w->arena, "index %s is beyond %s, a list of %zu (counted from 0)", name,
                                     parent_path(w, name), list->n));
@@ -181,6 +181,9 @@ static bool step(struct walk *w)
     case OPT_PART:
         return enter_chosen(w, o, value, name);
     case OPT_PARTS:
+        if ((o->flags & OPTION_PLAIN) && (!value || value->kind != NODE_LIST))
+            return enter_chosen(w, o, value, name);
+        __attribute__((fallthrough));
     case OPT_NAMES:
     case OPT_REALS:
         if (!value || value->kind != NODE_LIST)

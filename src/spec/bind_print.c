@@ -103,6 +103,12 @@ static bool is_short(const struct option *o, const struct chosen *c)
     return (o->flags & OPTION_PLAIN) && is_empty(c->part->options, c->opts);
 }
 
+/* A list of one that is written as its part alone. */
+static bool is_one(const struct option *o, const struct chosen_list *list)
+{
+    return (o->flags & OPTION_PLAIN) && list->n == 1;
+}
+
 static void json_options(struct printer *p, const struct option *table, const void *in, bool first);
 
 static void json_string(struct printer *p, const char *s)
@@ -205,7 +211,10 @@ static void json_field(struct printer *p, const struct option *o, const void *fi
         json_part(p, o, field);
         break;
     case OPT_PARTS:
-        json_parts(p, field);
+        if (is_one(o, field))
+            json_part(p, &(struct option){ .type = OPT_PART }, ((const struct chosen_list *)field)->items);
+        else
+            json_parts(p, field);
         break;
     case OPT_NAMES:
         no_hole(p);
@@ -343,7 +352,10 @@ static void visit_field(struct visitor *v, const struct option *o, const void *f
         }
         break;
     case OPT_PARTS:
-        visit_parts(v, field);
+        if (is_one(o, field))
+            visit_part(v, ((const struct chosen_list *)field)->items);
+        else
+            visit_parts(v, field);
         break;
     case OPT_NAMES:
         json_names(field, &list);

@@ -276,6 +276,7 @@ int compose(struct composition *c, struct node *file, const char *path, const ch
     struct node *whole = extend(file, path, a, e);
     if (!whole)
         return ERR_SPEC;
+    c->profiles = tree_child(whole, "profiles");
     c->spec = c->root = apply_profile(whole, profile, a, e);
     for (size_t i = 0; i < n_overrides; i++)
         apply_override(c, overrides[i], a, e);

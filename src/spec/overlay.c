@@ -59,8 +59,11 @@ static struct node *lay_on_list(const struct layer *l, const struct node *base, 
     for (size_t i = 0; i < base->n; i++)
         node_append(list, NULL, base->items[i], l->arena);
     for (size_t i = 0; i < over->n; i++) {
-        int64_t index;
-        if (text_to_int(over->keys[i]->text, over->keys[i]->length, &index) < 0 || (uint64_t)index >= list->n)
+        const size_t index = tree_index(over->keys[i]->text, over->keys[i]->length);
+        if (index == SIZE_MAX && over->keys[i]->text[0] == '0')
+            err_at(l->e, over->keys[i]->where, "'%s' is no index of a list: indices have no leading zeros",
+                   over->keys[i]->text);
+        else if (index >= list->n)
             err_at(l->e, over->keys[i]->where, "index %s is beyond a list of %zu (counted from 0)", over->keys[i]->text,
                    list->n);
         else

@@ -45,6 +45,8 @@ struct node *tree_override(const char *assignment, struct arena *a, struct err *
 /* Child of a map by key, or NULL. */
 struct node *tree_child(const struct node *map, const char *key);
 struct node *tree_key(const struct node *map, const char *key);
+/* "0", "7", "12": the name of an element of a list; SIZE_MAX for any other, "00" among them. */
+size_t tree_index(const char *name, size_t length);
 /* Follows "train.optimizer.stepsize" or "network.layers.0.rnn.units"; NULL if a step is missing. */
 struct node *tree_find(struct node *root, const char *path);
 /* A deep copy that shares scalars. */

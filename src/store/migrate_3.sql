@@ -26,3 +26,7 @@ UPDATE summary SET best = NULL, best_step = NULL WHERE key_id IN (SELECT id FROM
 INSERT INTO claim (study_id, id, position, text, measure, reported, low, high, measured, note, evaluated_ms)
 SELECT study_id, id, position, text, measure, reported, low, high, measured, note, evaluated_ms
 FROM old_claim;
+
+-- Made of trials in any state; refreshing the study makes them again.
+DELETE FROM final_stat;
+DELETE FROM selected_stat;

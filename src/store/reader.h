@@ -24,6 +24,8 @@ struct query {
 /* As query_open, but the views show one study only (0 = all): temporary views of the same names hide the others; and
  * temporary files go to an account (NULL: without one). */
 int query_open_study(struct query **q, const char *path, int64_t study, struct temp_files *temp, struct err *e);
+/* An empty database in memory, whose views show one study. */
+int query_open_empty(struct query **q, struct temp_files *temp, struct err *e);
 /* Compiles one SELECT and binds its arguments. */
 int query_prepare(struct query *q, const char *sql, const char *const *arguments, size_t n_arguments,
                   sqlite3_stmt **stmt, struct err *e);

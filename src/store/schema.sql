@@ -98,7 +98,8 @@ CREATE TABLE trial (
     created_ms INTEGER NOT NULL,
     updated_ms INTEGER NOT NULL,
     numerics_version INTEGER NOT NULL DEFAULT 1,
-    inputs TEXT
+    inputs TEXT,
+    outdated INTEGER NOT NULL DEFAULT 0 CHECK (outdated IN (0, 1))
 );
 CREATE INDEX trial_group ON trial (study_id, variant, cell, seed);
 CREATE INDEX trial_state ON trial (study_id, state);
@@ -124,7 +125,8 @@ INSERT INTO _doc VALUES
     ('trial', 'created_ms', 'ms', 'runtime', 'when the trial was first queued'),
     ('trial', 'updated_ms', 'ms', 'runtime', 'when its state last changed'),
     ('trial', 'numerics_version', '', 'deterministic', 'version of the numbers that the program computes, which changes when the same key gives other ones; versions share no mean and no resume'),
-    ('trial', 'inputs', '', 'deterministic', 'what it read beside its configuration, data files and files of weights: canonical JSON, name to SHA-256; NULL when it reads none, or none is known; no part of the key');
+    ('trial', 'inputs', '', 'deterministic', 'what it read beside its configuration, data files and files of weights: canonical JSON, name to SHA-256; NULL when it reads none, or none is known; no part of the key'),
+    ('trial', 'outdated', '', 'runtime', '1 when a trial of its cell began later with other bytes of a file of inputs or another numerics_version: it is in no mean');
 
 -- Which trial stands where in the specification, or among the one-offs, that the study was run with last, so that starting it again need not compose them all. Two places may
 -- have one trial.
@@ -394,10 +396,10 @@ INSERT INTO _doc VALUES
     ('claim', 'low', 'of the claim', 'deterministic', 'smallest value that reproduces it, NULL for no bound'),
     ('claim', 'high', 'of the claim', 'deterministic', 'largest value that reproduces it, NULL for no bound'),
     ('claim', 'measured', 'of the claim', 'runtime', 'what was measured; forgotten when an attempt at a trial of the study begins'),
-    ('claim', 'note', '', 'runtime', 'why nothing could be measured'),
+    ('claim', 'note', '', 'runtime', 'why it is undecided, or what to know beside the verdict'),
     ('claim', 'evaluated_ms', 'ms', 'runtime', 'when it was measured'),
     ('claim', 'kind', '', 'deterministic', 'measure: SQL of its own; compare: two variants, paired by seed; value: a variant'),
-    ('claim', 'quantity', '', 'deterministic', 'what compare and value are about: canonical JSON of that part of the claim; NULL for measure'),
+    ('claim', 'quantity', '', 'deterministic', 'what the claim is about, canonical JSON: better, than, metric, at, step, cell, layer and as of value and compare; profile, apart (its trials are others than those of the study) and steps, the budget of each variant with that profile'),
     ('claim', 'reported_sd', 'of the claim', 'deterministic', 'standard deviation that the paper reports'),
     ('claim', 'reported_n', '', 'deterministic', 'number of runs that the paper reports'),
     ('claim', 'tolerance', 'of the claim', 'deterministic', 'how far from what is reported still reproduces it'),
@@ -446,10 +448,12 @@ CREATE TABLE comparison (
     variant_a TEXT NOT NULL,
     variant_b TEXT NOT NULL,
     n INTEGER NOT NULL,
+    n_asked INTEGER NOT NULL,
     difference REAL,
     sd REAL,
     low REAL,
     high REAL,
+    difference_finished REAL,
     PRIMARY KEY (study_id, key_id, cell, variant_a, variant_b)
 ) WITHOUT ROWID;
 INSERT INTO _doc VALUES
@@ -460,7 +464,7 @@ INSERT INTO _doc VALUES
     ('curve_stat', 'sd', 'of the metric', 'runtime', 'sample standard deviation over the seeds (divisor n - 1)'),
     ('final_stat', 'trial_id', '', 'runtime', 'smallest trial.id of the group that has the metric'),
     ('final_stat', 'key_id', '', 'runtime', 'metric_key.id'),
-    ('final_stat', 'n_rows', '', 'runtime', 'number of metric rows it was made from'),
+    ('final_stat', 'n_rows', '', 'runtime', 'number of metric rows of the trials it was made from'),
     ('final_stat', 'last_sd', 'of the metric', 'runtime', 'sample standard deviation of the last values (divisor n - 1)'),
     ('final_stat', 'last_median', 'of the metric', 'runtime', 'median of the last values'),
     ('final_stat', 'last_half_width', 'of the metric', 'runtime', 'half the 95 % confidence interval of the mean last value (Student)'),
@@ -477,8 +481,10 @@ INSERT INTO _doc VALUES
     ('comparison', 'cell', '', 'runtime', 'trial.cell, the same for both'),
     ('comparison', 'variant_a', '', 'runtime', 'first variant, in order of name'),
     ('comparison', 'variant_b', '', 'runtime', 'second variant'),
-    ('comparison', 'n', '', 'runtime', 'number of seeds that both have'),
-    ('comparison', 'difference', 'of the metric', 'runtime', 'mean over the seeds of last value of b minus last value of a'),
-    ('comparison', 'sd', 'of the metric', 'runtime', 'sample standard deviation of these differences'),
+    ('comparison', 'n', '', 'runtime', 'number of seeds for which both are done with a finite last value, of the same bytes and numerics'),
+    ('comparison', 'n_asked', '', 'runtime', 'number of seeds that were asked for of both'),
+    ('comparison', 'difference', 'of the metric', 'runtime', 'mean over the seeds of last value of b minus last value of a; NULL unless n = n_asked'),
+    ('comparison', 'sd', 'of the metric', 'runtime', 'sample standard deviation of these differences; NULL unless n = n_asked'),
     ('comparison', 'low', 'of the metric', 'runtime', 'lower end of the 95 % confidence interval of difference (paired, Student)'),
-    ('comparison', 'high', 'of the metric', 'runtime', 'upper end of it');
+    ('comparison', 'high', 'of the metric', 'runtime', 'upper end of it'),
+    ('comparison', 'difference_finished', 'of the metric', 'runtime', 'mean of the n differences that are there');

@@ -29,10 +29,18 @@ struct store_study {
 /* Inserts or updates a study. Returns its id. Another spec than before begins a new generation. */
 int store_put_study(struct store *s, const struct store_study *study, int64_t *id, struct err *e);
 
+/* What a file claims. Columns of the table `claim`; those left out are as for a measure. */
 struct store_claim {
     const char *id, *text, *measure;
     bool has_reported, has_low, has_high;
-    double reported, low, high;
+    double reported, low, high; /* low, high: where the number makes it true */
+    const char *kind;           /* "measure" (NULL), "value", "compare" */
+    const char *quantity;       /* canonical JSON (run/claims.h), or NULL */
+    double reported_sd;
+    int64_t reported_n; /* 0: without */
+    bool has_tolerance, has_margin;
+    double tolerance, margin; /* low is the margin of a comparison that has one, and itself not enough */
+    int64_t min_seeds;        /* 0: 3 */
 };
 /* The id of the study of this name; 0 if there is none. */
 int store_find_study(struct store *s, const char *name, int64_t *id, struct err *e);

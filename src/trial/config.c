@@ -63,17 +63,19 @@ static const struct option train_options[] = {
     { "optimizer", OPT_PART, MAP(config_train, optimizer), NULL, .flags = OPTION_REQUIRED, .registry = &optim_registry,
       .help = "how weights follow their update directions" },
     { "batch_size", OPT_INT, MAP(config_train, batch_size), NULL, 1, 1e6, OPTION_REQUIRED, "samples per minibatch" },
-    { "iterations", OPT_INT, MAP(config_train, iterations), NULL, 0, 1e12, OPTION_BUDGET | OPTION_NULLABLE,
-      "minibatches to train on; this or epochs" },
-    { "epochs", OPT_INT, MAP(config_train, epochs), NULL, 0, 1e9, OPTION_BUDGET | OPTION_NULLABLE,
+    { "iterations", OPT_INT, MAP(config_train, iterations), "-1", 0, 1e12, OPTION_BUDGET | OPTION_NULLABLE,
+      "minibatches to train on; this or epochs; 0: the initial weights are evaluated" },
+    { "epochs", OPT_INT, MAP(config_train, epochs), "-1", 0, 1e9, OPTION_BUDGET | OPTION_NULLABLE,
       "passes over the training set; this or iterations" },
     { "stop", OPT_MAP, MAP(config_train, stop), NULL, .table = stop_options, .help = "why a trial is called diverged" },
     { 0 }
 };
 static const struct option feedback_options[] = {
-    { "optimizer", OPT_PART, MAP(config_feedback, optimizer), NULL, .flags = OPTION_NULLABLE,
+    { "optimizer", OPT_PARTS, MAP(config_feedback, optimizer), NULL, .flags = OPTION_NULLABLE | OPTION_PLAIN,
       .registry = &optim_registry,
-      .help = "how feedback weights follow their gradients; needed by a mapping that learns" },
+      .help =
+          "how feedback weights follow their gradients, one optimizer or one per feedback unit; needed by a mapping "
+          "that learns" },
     { "schedule", OPT_ENUM, MAP(config_feedback, schedule), "first", .names = schedule_names,
       .help =
           "first: feedback weights move before the targets are computed; joint: both gradients at the same weights" },
@@ -268,7 +270,7 @@ static bool can_log(const char *metric, const struct registry **known)
     return registry_find(&measure_registry, metric) != NULL;
 }
 
-const struct study_form config_form = { config_options, complete, can_log };
+const struct study_form config_form = { config_options, complete, can_log, config_is_budget };
 
 int config_bind(const struct node *tree, struct config *c, struct arena *a, struct err *e)
 {
@@ -344,7 +346,7 @@ int64_t config_per_epoch(const struct config *c, const struct data_shape *data)
 
 int64_t config_budget(const struct config *c, const struct data_shape *data)
 {
-    return c->train.epochs > 0 ? c->train.epochs * config_per_epoch(c, data) : c->train.iterations;
+    return c->train.epochs >= 0 ? c->train.epochs * config_per_epoch(c, data) : c->train.iterations;
 }
 
 const struct registry *const trial_registries[] = { &act_registry,       &dataset_registry,

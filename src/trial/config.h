@@ -37,8 +37,8 @@ struct config_stop {
 struct config_train {
     struct chosen optimizer;
     int64_t batch_size;
-    int64_t iterations; /* minibatches; 0 when epochs are given */
-    int64_t epochs;
+    int64_t iterations; /* minibatches; -1 when epochs are given */
+    int64_t epochs;     /* -1 when iterations are */
     struct config_stop stop;
 };
 
@@ -47,8 +47,8 @@ enum feedback_schedule {
     FEEDBACK_FIRST  /* the feedback weights move first, on the same minibatch; the targets use the new ones */
 };
 struct config_feedback {
-    struct chosen optimizer;
-    int schedule;       /* enum feedback_schedule */
+    struct chosen_list optimizer; /* one, or one per feedback unit; none for mappings that do not learn */
+    int schedule;                 /* enum feedback_schedule */
     struct reals steps; /* feedback steps per training minibatch, one number or one per feedback unit; 0 = none */
     struct reals
         stepsize; /* instead of the optimizer's, one number or one per feedback unit; NULL items: the optimizer's */

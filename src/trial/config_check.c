@@ -215,7 +215,7 @@ static void check_algorithm(const struct node *tree, const struct config_algorit
     const bool learns = c->mapping.part->gives & GIVES_TRAIN;
     const struct fbloss_def *fbloss = (const struct fbloss_def *)c->feedback_loss.part;
     const struct update_options *update = c->update.opts;
-    if (learns && !c->feedback.optimizer.part)
+    if (learns && !c->feedback.optimizer.n)
         err_at(e, place(tree, "algorithm.feedback", a),
                "algorithm.feedback.optimizer: mapping '%s' learns and needs an optimizer", c->mapping.part->name);
     if (learns && feedback_most_steps(&c->feedback) + c->feedback.pretrain_epochs + c->feedback.extra_epochs == 0)
@@ -255,17 +255,20 @@ static void check_lists(const struct node *tree, const struct config_feedback *f
                         struct err *e)
 {
     const struct {
-        const char *path;
-        struct reals values;
-    } keys[] = { { "algorithm.feedback.steps", f->steps }, { "algorithm.feedback.stepsize", f->stepsize } };
+        const char *path, *what;
+        bool given;
+        size_t n;
+    } keys[] = { { "algorithm.feedback.optimizer", "optimizers", f->optimizer.items != NULL, f->optimizer.n },
+                 { "algorithm.feedback.steps", "numbers", true, f->steps.n },
+                 { "algorithm.feedback.stepsize", "numbers", f->stepsize.items != NULL, f->stepsize.n } };
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
-        if (keys[i].values.items && keys[i].values.n != 1 && keys[i].values.n != n_feedback)
-            err_at(e, place(tree, keys[i].path, a),
-                   "%s: %zu numbers; give one, or one for each of the %zu feedback units", keys[i].path,
-                   keys[i].values.n, n_feedback);
-    if (f->stepsize.items && f->optimizer.part && !option_find(f->optimizer.part->options, "stepsize"))
-        err_at(e, place(tree, "algorithm.feedback.stepsize", a), "algorithm.feedback.stepsize: optimizer '%s' has none",
-               f->optimizer.part->name);
+        if (keys[i].given && keys[i].n != 1 && keys[i].n != n_feedback)
+            err_at(e, place(tree, keys[i].path, a), "%s: %zu %s; give one, or one for each of the %zu feedback units",
+                   keys[i].path, keys[i].n, keys[i].what, n_feedback);
+    for (size_t i = 0; i < f->optimizer.n && f->stepsize.items; i++)
+        if (!option_find(f->optimizer.items[i].part->options, "stepsize"))
+            err_at(e, place(tree, "algorithm.feedback.stepsize", a),
+                   "algorithm.feedback.stepsize: optimizer '%s' has none", f->optimizer.items[i].part->name);
 }
 
 /* The random numbers of noise on the input have one use in a trial. */

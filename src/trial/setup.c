@@ -39,18 +39,19 @@ static int divide_stepsizes(struct trial *t, struct err *e)
     return 0;
 }
 
-/* The optimizer of feedback unit i: the file's, with the stepsize that is the unit's. */
+/* The optimizer of feedback unit i: the file's for it, with the stepsize that is the unit's. */
 static int feedback_optimizer(const struct config_feedback *f, size_t i, struct chosen *choice, struct arena *a,
                               struct err *e)
 {
-    *choice = f->optimizer;
+    const struct chosen own = f->optimizer.items[f->optimizer.n == 1 ? 0 : i];
+    *choice = own;
     if (!f->stepsize.items)
         return 0;
-    const struct option *o = option_find(f->optimizer.part->options, "stepsize");
-    choice->opts = arena_alloc(a, 1, f->optimizer.part->opts_size);
+    const struct option *o = option_find(own.part->options, "stepsize");
+    choice->opts = arena_alloc(a, 1, own.part->opts_size);
     if (!choice->opts || !o)
         return err_set(e, ERR_MEMORY, "not enough memory for an optimizer");
-    memcpy(choice->opts, f->optimizer.opts, f->optimizer.part->opts_size);
+    memcpy(choice->opts, own.opts, own.part->opts_size);
     *(double *)((char *)choice->opts + o->offset) = f->stepsize.n == 1 ? f->stepsize.items[0] : f->stepsize.items[i];
     return 0;
 }
@@ -67,7 +68,7 @@ static int open_optimizers(struct trial *t, struct err *e)
     t->forward.weights = t->chain.weights;
     t->forward.gradient = t->gradient;
     t->forward.factors = t->chain.stepsize_factors;
-    if (!t->credit.n_feedback_weights || !c->algorithm.feedback.optimizer.part)
+    if (!t->credit.n_feedback_weights || !c->algorithm.feedback.optimizer.n)
         return 0;
     TRY(open_optimizer(&t->feedback, t->credit.n_feedback, a, e));
     t->asked = arena_alloc(a, t->credit.n_feedback, sizeof *t->asked);

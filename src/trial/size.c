@@ -88,9 +88,9 @@ double step_flops(const struct config *c, const struct chain *chain, const struc
     const double once = 2 * forward + back + refresh + propagate_flops(chain, credit, rows);
     const double steps = (double)feedback_most_steps(feedback);
     return (o->order == ORDER_SIMULTANEOUS ? 1 : (double)chain->n_units) * once +
-           (feedback->optimizer.part ? loss_flops(chain, credit, feedback, rows) +
-                                           (feedback->schedule == FEEDBACK_FIRST ? steps * refresh : 0)
-                                     : 0);
+           (feedback->optimizer.n ? loss_flops(chain, credit, feedback, rows) +
+                                        (feedback->schedule == FEEDBACK_FIRST ? steps * refresh : 0)
+                                  : 0);
 }
 
 /* A forward pass, and a step of the feedback weights. */

@@ -413,6 +413,38 @@ START_TEST(options_that_cannot_be)
 }
 END_TEST
 
+/* What is held out cannot be trained on: the largest sizes that there are, and one more. */
+START_TEST(sizes_at_their_limits)
+{
+    static const struct {
+        const char *train, *valid, *test, *words;
+    } cases[] = {
+        { "60000", "0", "10000", NULL },
+        { "60001", "0", "10000", "60001, but there are 60000 samples (0 are held out)" },
+        { "50000", "10000", "10000", NULL },
+        { "50001", "10000", "10000", "50001, but there are 50000 samples (10000 are held out)" },
+        { "0", "59999", "10000", NULL },
+        { "0", "60000", "10000", "60000 of 60000 leaves nothing to train on" },
+        { "0", "0", "10001", "10001 of 10000 samples" },
+    };
+    const struct dataset_def *def = (const void *)registry_find(&dataset_registry, "mnist");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        void *opts = options_new(&def->part);
+        struct data_shape shape;
+        struct err e = { 0 };
+        options_set(&def->part, opts, "train_size", cases[i].train);
+        options_set(&def->part, opts, "validation_size", cases[i].valid);
+        options_set(&def->part, opts, "test_size", cases[i].test);
+        const int code = def->shape(opts, &shape, &e);
+        if (cases[i].words)
+            files_refused(code, ERR_SPEC, &e, cases[i].words);
+        else
+            ck_assert_int_eq(code, 0);
+        free(opts);
+    }
+}
+END_TEST
+
 static int open_in(const char *name, const char *path, struct err *e)
 {
     const struct dataset_def *def = (const void *)registry_find(&dataset_registry, name);
@@ -646,6 +678,7 @@ static void add_tests(TCase *tcase)
     tcase_add_test(tcase, the_input_as_label);
     tcase_add_test(tcase, no_sequence_as_label);
     tcase_add_test(tcase, options_that_cannot_be);
+    tcase_add_test(tcase, sizes_at_their_limits);
     tcase_add_test(tcase, data_that_is_missing);
     tcase_add_test(tcase, places);
     tcase_add_test(tcase, files_that_lie);

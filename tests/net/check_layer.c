@@ -232,7 +232,10 @@ static void grads_of_difference(struct layer_case *c)
         return;
     const struct unit *l = c->layer;
     const size_t b = c->net.pass.rows, n = unit_n_weights(l);
-    const struct at at = own_link(c, b);
+    struct err e = { 0 };
+    struct at at;
+    must(at_open(&at, l, b, 1, AT_INPUT | AT_GRADIENTS | AT_KEPT | AT_MOVED, &c->net.arena, &e), &e);
+    net_normal(&c->net.rng, 0.7, at.in);
     const double eps = BOUND(1e-5, 1e-2);
     const struct mat d = net_matrix(&c->net, b, l->in.n), s = net_matrix(&c->net, b, l->out.n),
                      spent = net_matrix(&c->net, b, l->out.n), moved = net_matrix(&c->net, b, l->out.n);
@@ -263,6 +266,26 @@ static void grads_of_difference(struct layer_case *c)
 START_TEST(difference_grads_are_derivatives)
 {
     for_each_layer(grads_of_difference, 3);
+}
+END_TEST
+
+/* A plan opens on memory that only counts: nobody follows the address of numbers. */
+static void dry_run(struct layer_case *c)
+{
+    struct arena counting;
+    struct err e = { 0 };
+    struct chain chain = c->net.chain;
+    struct pass p;
+    arena_init_counting(&counting);
+    must(chain_open(&chain, c->net.pass.rows, &counting, &e), &e);
+    must(pass_init(&p, &chain, c->net.pass.rows, true, &counting, &e), &e);
+    ck_assert_uint_gt(counting.used, 0);
+    arena_finish(&counting);
+}
+
+START_TEST(a_plan_opens_every_layer)
+{
+    for_each_layer(dry_run, 3);
 }
 END_TEST
 
@@ -551,6 +574,7 @@ static void add_tests(TCase *t)
     tcase_add_test(t, grads_are_derivatives_along_the_weights);
     tcase_add_test(t, difference_is_of_two_values);
     tcase_add_test(t, difference_grads_are_derivatives);
+    tcase_add_test(t, a_plan_opens_every_layer);
     tcase_add_test(t, a_stack_is_its_links);
     tcase_add_test(t, side_product_is_the_side_inputs_share);
     tcase_add_test(t, inverse_undoes_forward);

@@ -99,6 +99,26 @@ START_TEST(vjp_is_the_transpose_of_jvp)
 }
 END_TEST
 
+/* A plan opens on memory that only counts. */
+static void dry_run(struct pair *x)
+{
+    struct arena counting;
+    struct err e = { 0 };
+    struct unit g = x->g;
+    struct at at;
+    arena_init_counting(&counting);
+    real *weights = arena_alloc(&counting, x->n_vector, sizeof *weights);
+    must(unit_open(&g, weights, x->net.pass.rows, &counting, &e), &e);
+    must(at_open(&at, &g, x->net.pass.rows, 1, AT_INPUT | AT_GRADIENTS | AT_KEPT, &counting, &e), &e);
+    arena_finish(&counting);
+}
+
+START_TEST(a_plan_opens_every_mirror)
+{
+    for_each_mirror(dry_run);
+}
+END_TEST
+
 static void differences(struct pair *x)
 {
     const struct unit *g = &x->g;
@@ -230,6 +250,7 @@ END_TEST
 static void add_tests(TCase *t)
 {
     tcase_add_test(t, vjp_is_the_transpose_of_jvp);
+    tcase_add_test(t, a_plan_opens_every_mirror);
     tcase_add_test(t, difference_is_of_two_values);
     tcase_add_test(t, grads_are_derivatives_along_the_weights);
     tcase_add_test(t, with_the_same_kernel_it_is_the_transpose);

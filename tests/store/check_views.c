@@ -11,6 +11,15 @@ static int64_t trial_with(struct fixture *f, int n, const char *variant, const c
     return t;
 }
 
+/* The same of a trial that ends as done at its last row. */
+static int64_t done_with(struct fixture *f, int n, const char *variant, const char *cell, int64_t seed,
+                         const double *losses, int n_losses)
+{
+    const int64_t t = trial_with(f, n, variant, cell, seed, losses, n_losses);
+    end_run(f->s, t, begin_run(f->s, t, 0), TRIAL_DONE, n_losses - 1);
+    return t;
+}
+
 START_TEST(curves_over_seeds)
 {
     struct fixture f = fixture_open();
@@ -21,21 +30,22 @@ START_TEST(curves_over_seeds)
     trial_with(&f, 4, "bp", "", 1, (const double[]){ 7 }, 1);
     OK(store_flush(f.s, &e));
     const char *row =
-        "SELECT mean || ' ' || coalesce(round(sd, 9), '-') || ' ' || min || ' ' || max || ' ' || n || ' ' || "
-        "n_nonfinite FROM "
+        "SELECT coalesce(mean, '-') || ' ' || coalesce(round(sd, 9), '-') || ' ' || coalesce(min || ' ' || max, '-') || "
+        "' ' || n || ' ' || n_nonfinite || ' ' || mean_finished || ' ' || coalesce(round(sd_finished, 9), '-') FROM "
         "curves WHERE study = 'demo' AND variant = 'tp' AND cell = '' AND metric = 'test_accuracy' AND step = ";
     char at0[400], at1[400];
     snprintf(at0, sizeof at0, "%s0", row);
     snprintf(at1, sizeof at1, "%s1", row);
-    check_text(f.path, at0, "3.0 - 1.0 6.0 3 0"); /* a sweep that runs: all but sd */
+    check_text(f.path, at0, "3.0 - 1.0 6.0 3 0 3.0 -"); /* a sweep that runs: all but sd */
     OK(store_refresh(f.s, f.study, &e));
-    check_text(f.path, at0, "3.0 2.645751311 1.0 6.0 3 0"); /* sqrt(7) */
-    check_text(f.path, at1, "3.0 1.414213562 2.0 4.0 2 1");
+    check_text(f.path, at0, "3.0 2.645751311 1.0 6.0 3 0 3.0 2.645751311"); /* sqrt(7) */
+    check_text(f.path, at1, "- - - 2 1 3.0 1.414213562");
     check_text(f.path, "SELECT sd IS NULL AND n = 1 FROM curves WHERE variant = 'bp'", "1");
     trial_with(&f, 5, "tp", "", 4, (const double[]){ 100 }, 1);
     OK(store_flush(f.s, &e));
-    check_text(f.path, at0, "27.25 - 1.0 100.0 4 0"); /* an sd of other rows is not shown */
-    check_text(f.path, at1, "3.0 1.414213562 2.0 4.0 2 1");
+    check_text(f.path, at0, "27.25 - 1.0 100.0 4 0 27.25 -"); /* an sd of other rows is not shown */
+    check_text(f.path, at1, "- - - 2 1 3.0 1.414213562");
+    check_text(f.path, "SELECT n_asked || n_diverged || n_unfinished || n_failed FROM curves WHERE step = 1", "4010");
     OK(store_refresh(f.s, f.study, &e));
     ck_assert_double_eq_tol(plain_number(f.path, "SELECT sd FROM curves WHERE step = 0 AND variant = 'tp'"),
                             sqrt(7070.75 / 3), 1e-12);
@@ -50,15 +60,21 @@ START_TEST(finals_and_comparison)
     const double last[2][4] = { { 90, 92, 94, 99 }, { 91, 95, 95, 103 } };
     for (int v = 0; v < 2; v++)
         for (int i = 0; i < 4; i++)
-            trial_with(&f, 10 * v + i, v ? "tp" : "bp", "", i, (const double[]){ 95, last[v][i] }, 2);
+            done_with(&f, 10 * v + i, v ? "tp" : "bp", "", i, (const double[]){ 95, last[v][i] }, 2);
     const int64_t d = put_trial(f.s, f.study, 50, "tp", "", 9, 0, NULL).id;
     end_run(f.s, d, begin_run(f.s, d, 0), TRIAL_DIVERGED, 0);
     OK(store_flush(f.s, &e));
     check_text(
         f.path,
-        "SELECT last_mean || coalesce(last_sd, '-') || n || n_trials || n_diverged FROM finals WHERE variant = 'tp'",
-        "96.0-451");
+        "SELECT last_mean || coalesce(last_sd, '-') || n || n_asked || n_diverged FROM finals WHERE variant = 'bp'",
+        "93.75-440");
     OK(store_refresh(f.s, f.study, &e));
+    /* the seed that diverged is missing */
+    check_text(f.path,
+               "SELECT n || n_asked || n_diverged || ' ' || (last_mean IS NULL AND last_sd IS NULL AND last_max IS NULL AND "
+               "best_mean IS NULL AND best_low IS NULL) || ' ' || last_mean_finished || ' ' || round(last_sd_finished, 6) "
+               "|| ' ' || best_mean_finished FROM finals WHERE variant = 'tp'",
+               "451 1 96.0 5.033223 97.0");
     /* last of bp: mean 93.75, sd 3.8622, t(3) = 3.18245 */
     ck_assert_double_eq_tol(plain_number(f.path, "SELECT last_sd FROM finals WHERE variant = 'bp'"), 3.8622100754188224,
                             1e-12);
@@ -70,10 +86,10 @@ START_TEST(finals_and_comparison)
     ck_assert(plain_number(f.path, "SELECT best_mean FROM finals WHERE variant = 'bp'") == (95 + 95 + 95 + 99) / 4.0);
     /* tp - bp: 1, 3, 1, 4: mean 2.25, sd 1.5 */
     check_text(f.path,
-               "SELECT variant_a || variant_b || n || ' ' || difference || ' ' || sd || ' ' || round(low, 6) || ' ' || "
+               "SELECT variant_a || variant_b || n || n_asked || ' ' || difference || ' ' || sd || ' ' || round(low, 6) || ' ' || "
                "round(high, 6) "
                "FROM comparison",
-               "bptp4 2.25 1.5 -0.136835 4.636835");
+               "bptp44 2.25 1.5 -0.136835 4.636835");
     OK(store_metric(f.s, put_trial(f.s, f.study, 0, "bp", "", 0, 0, NULL).id, 0, "test_accuracy", 2, 1, &e));
     OK(store_flush(f.s, &e));
     check_text(f.path, "SELECT last_sd IS NULL FROM finals WHERE variant = 'bp'", "1");
@@ -91,8 +107,8 @@ START_TEST(superseded_trials_are_not_compared)
         trial_with(&f, 20 + seed, "tp", "", seed, (const double[]){ -70 * seed }, 1);
     }
     for (int seed = 0; seed < 3; seed++) {
-        trial_with(&f, 30 + seed, "bp", "", seed, (const double[]){ 50 }, 1);
-        trial_with(&f, 40 + seed, "tp", "", seed, (const double[]){ 52 + seed }, 1);
+        done_with(&f, 30 + seed, "bp", "", seed, (const double[]){ 50 }, 1);
+        done_with(&f, 40 + seed, "tp", "", seed, (const double[]){ 52 + seed }, 1);
     }
     OK(store_refresh(f.s, f.study, &e));
     check_text(f.path, "SELECT count(*) || ' ' || sum(current) FROM all_trials", "12 6");
@@ -116,6 +132,7 @@ static void put_selectable(struct fixture *f)
             OK(store_metric(f->s, t, 0, "test_accuracy", 10 * i, test[seed][i], &e));
             OK(store_metric(f->s, t, 0, "test_loss", 10 * i, i == 1 ? NAN : i + seed, &e));
         }
+        end_run(f->s, t, begin_run(f->s, t, 0), TRIAL_DONE, 20);
     }
     trial_with(f, 30, "bp", "r=1", 0, (const double[]){ 99 }, 1); /* held nothing out */
     OK(store_flush(f->s, &e));
@@ -143,8 +160,10 @@ START_TEST(selected_by_validation)
     check_text(f.path, row, "demotpr=1 3 70.333333333 41.0 88.0 -");
     OK(store_refresh(f.s, f.study, &e));
     check_text(f.path, row, "demotpr=1 3 70.333333333 41.0 88.0 25.579940057");
-    check_text(f.path, "SELECT n || ' ' || mean || ' ' || round(sd, 9) FROM selected_finals WHERE metric = 'test_loss'",
-               "2 2.5 0.707106781");
+    check_text(f.path,
+               "SELECT n || n_asked || n_nonfinite || ' ' || (mean IS NULL AND sd IS NULL) || ' ' || mean_finished || ' ' || "
+               "round(sd_finished, 9) FROM selected_finals WHERE metric = 'test_loss'",
+               "231 1 2.5 0.707106781");
     /* another step is selected: as many values as before, but others */
     const int64_t t = put_trial(f.s, f.study, 21, "tp", "r=1", 1, 0, NULL).id;
     OK(store_metric(f.s, t, 0, "valid_accuracy", 30, 95, &e));
@@ -253,8 +272,9 @@ START_TEST(heatmap_of_two_keys)
                "SELECT auc || ' ' || n || ' ' || n_diverged || ' ' || diverged FROM heatmap WHERE x = 1 AND y = 1",
                "27.5 2 0 0");
     check_text(f.path,
-               "SELECT auc || ' ' || n || ' ' || n_diverged || ' ' || diverged FROM heatmap WHERE x = 2 AND y = 1",
-               "30.0 1 1 1");
+               "SELECT (auc IS NULL) || ' ' || auc_finished || ' ' || n || n_asked || n_diverged || diverged FROM heatmap "
+               "WHERE x = 2 AND y = 1",
+               "1 30.0 1211");
     /* a study of three keys is no map */
     const int64_t other = put_study(f.s, "three", "{}");
     const struct store_param params[] = { { .key = "a", .number = 1, .swept = true },
@@ -421,13 +441,80 @@ START_TEST(only_current_trials_enter_statistics)
     OK(store_refresh(f.s, f.study, &e));
     check_text(f.path, "SELECT mean || ' ' || n || ' ' || (sd > 1.41) FROM curves", "2.0 2 1");
     put_study(f.s, "demo", "{\"edited\": true}");
-    trial_with(&f, 1, "tp", "", 1, (const double[]){ 1 }, 1); /* kept, its partner is not */
-    trial_with(&f, 3, "tp", "", 2, (const double[]){ 5 }, 1);
+    done_with(&f, 1, "tp", "", 1, (const double[]){ 1 }, 1); /* kept, its partner is not */
+    done_with(&f, 3, "tp", "", 2, (const double[]){ 5 }, 1);
     OK(store_flush(f.s, &e));
     check_text(f.path, "SELECT mean || ' ' || n || ' ' || (sd IS NULL) FROM curves", "3.0 2 1");
-    check_text(f.path, "SELECT last_mean || ' ' || n_trials FROM finals", "3.0 2");
+    check_text(f.path, "SELECT last_mean || ' ' || n_asked FROM finals", "3.0 2");
     check_text(f.path, "SELECT count(*) FROM trials", "2");
     check_text(f.path, "SELECT count(*) FROM all_trials", "3");
+    fixture_close(&f);
+}
+END_TEST
+
+/* What became of each seed adds up to the seeds that were asked for, in each view that has means. */
+START_TEST(every_seed_is_accounted_for)
+{
+    static const char *const views[] = { "curves", "finals", "selected_finals", "heatmap" };
+    struct fixture f = fixture_open();
+    struct err e = { 0 };
+    sweep(&f);
+    const enum trial_state ends[] = { TRIAL_DONE, TRIAL_DIVERGED, TRIAL_FAILED, TRIAL_INTERRUPTED, TRIAL_DONE };
+    for (int seed = 0; seed < 6; seed++) {
+        const int64_t t = put_trial(f.s, f.study, 50 + seed, "bp", "r=1", seed, 0, NULL).id;
+        if (seed == 5)
+            break;
+        const int64_t run = begin_run(f.s, t, 0);
+        for (int step = 0; step < 3 - (ends[seed] == TRIAL_DIVERGED); step++) {
+            OK(store_metric(f.s, t, run, "train_loss", step, seed == 4 && step == 2 ? NAN : seed + step, &e));
+            OK(store_metric(f.s, t, run, "valid_accuracy", step, seed + step, &e));
+        }
+        end_run(f.s, t, run, ends[seed], 2);
+    }
+    OK(store_refresh(f.s, f.study, &e));
+    for (size_t i = 0; i < sizeof views / sizeof *views; i++) {
+        char sql[300];
+        snprintf(sql, sizeof sql,
+                 "SELECT count(*) > 0 AND min(n_asked = n + n_nonfinite + n_diverged + n_unfinished + n_failed + "
+                 "n_outdated) FROM %s",
+                 views[i]);
+        check_text(f.path, sql, "1");
+    }
+    check_text(f.path,
+               "SELECT n || n_asked || n_nonfinite || n_diverged || n_unfinished || n_failed || (last_mean IS NULL) || ' ' || "
+               "last_mean_finished FROM finals WHERE variant = 'bp' AND metric = 'train_loss'",
+               "1611211 2.0");
+    fixture_close(&f);
+}
+END_TEST
+
+/* A trial whose budget was raised is not finished: its values are of another step than those of the others. */
+START_TEST(a_raised_budget_is_not_finished)
+{
+    struct fixture f = fixture_open();
+    struct err e = { 0 };
+    char key[65];
+    const int64_t a = done_with(&f, 1, "tp", "", 1, (const double[]){ 1, 2 }, 2);
+    done_with(&f, 2, "tp", "", 2, (const double[]){ 3, 4 }, 2);
+    OK(store_refresh(f.s, f.study, &e));
+    check_text(f.path, "SELECT last_mean || ' ' || n || ' ' || (last_sd > 1) FROM finals", "3.0 2 1");
+    struct store_trial_row row;
+    const struct store_trial more = { .key = key_of(1, key),
+                                      .study = f.study,
+                                      .position = 1,
+                                      .variant = "tp",
+                                      .cell = "",
+                                      .seed = 1,
+                                      .config = put_config(f.s, 0, NULL),
+                                      .budget = 2000 };
+    OK(store_put_trial(f.s, &more, &row, &e));
+    ck_assert_int_eq(row.id, a);
+    OK(store_flush(f.s, &e));
+    check_text(f.path,
+               "SELECT (last_mean IS NULL) || last_mean_finished || n || n_asked || n_unfinished || (last_sd_finished IS "
+               "NULL) FROM finals",
+               "14.01211");
+    check_text(f.path, "SELECT count(*) FROM comparison", "0");
     fixture_close(&f);
 }
 END_TEST
@@ -476,6 +563,8 @@ static void add_tests(TCase *t)
     tcase_add_test(t, pivot_of_a_study);
     tcase_add_test(t, verdicts);
     tcase_add_test(t, only_current_trials_enter_statistics);
+    tcase_add_test(t, every_seed_is_accounted_for);
+    tcase_add_test(t, a_raised_budget_is_not_finished);
     tcase_add_test(t, filters_reach_the_rows);
 }
 CHECK_MAIN("views", add_tests)

@@ -1,0 +1,201 @@
+#!/usr/bin/env python3
+"""Trials as a user meets them: what harms one of them harms no other, each exists once, and what is written of them can be checked from
+outside. TPRUN_BUILD names the build folder."""
+import gzip
+import os
+import shutil
+import sqlite3
+import struct
+import subprocess
+import tempfile
+import unittest
+
+TPRUN = os.path.abspath(os.path.join(os.environ.get("TPRUN_BUILD", "."), "tprun"))
+HANG = 1000  # seconds: ends what hangs
+
+TASK = """version: 1
+experiment: st
+seeds: 1
+dataset: {name: temporal_order, length: 10, eval_size: 100, test_size: 100}
+network: {layers: [{rnn: {units: 8, activation: tanh}}, {dense: {units: 4}}]}
+loss: cross_entropy
+train: {optimizer: {name: sgd, stepsize: 0.1}, batch_size: 5, iterations: 20}
+log: {every: 10, metrics: [train_loss]}
+"""
+BLOBS = """version: 1
+experiment: st
+dataset: {name: gaussian, features: 9, classes: 10}
+network: {layers: [{dense: {units: 10}}]}
+loss: cross_entropy
+train: {optimizer: {name: sgd, stepsize: 0.1}, batch_size: 5, iterations: 20}
+log: {every: 10, metrics: [train_loss]}
+"""
+
+
+class Case(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(prefix="tprun-trials-")
+        self.environment = {k: v for k, v in os.environ.items() if not k.startswith(("TPRUN_", "OPENBLAS_"))}
+        self.environment["XDG_CACHE_HOME"] = self.path("cache")
+        self.db = self.path("r.db")
+
+    def tearDown(self):
+        shutil.rmtree(self.folder)
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def write(self, name, text):
+        with open(self.path(name), "w", encoding="utf-8") as out:
+            out.write(text)
+        return self.path(name)
+
+    def call(self, *args, status=0, **kwargs):
+        done = subprocess.run([TPRUN, *args], capture_output=True, text=True, env=self.environment, timeout=HANG, check=False, cwd=self.folder, **kwargs)
+        self.assertEqual(done.returncode, status, f"tprun {' '.join(args)}\n{done.stdout}\n{done.stderr}")
+        return done
+
+    def sql(self, text):
+        with sqlite3.connect(self.db) as connection:
+            rows = connection.execute(text).fetchall()
+        connection.close()
+        return rows
+
+    def states(self):
+        return self.sql("SELECT variant, state, reason FROM trials ORDER BY variant")
+
+
+class OneBadTrial(Case):
+    """A data file or a file of weights that cannot be used fails the trials that need it; the others are trained."""
+
+    def mnist(self, name, cut):
+        """A folder that is called MNIST: empty files of the right form, the labels cut off where `cut`."""
+        os.mkdir(self.path(name))
+        for part, n in (("train", 60000), ("t10k", 10000)):
+            for what, header, size in (("images-idx3", (2051, n, 28, 28), 784), ("labels-idx1", (2049, n), 1)):
+                data = gzip.compress(struct.pack(f">{len(header)}I", *header) + bytes(n * size), 1)
+                with open(self.path(f"{name}/{part}-{what}-ubyte.gz"), "wb") as out:
+                    out.write(data[:100] if cut and part == "train" and size == 1 else data)
+
+    def test_data(self):
+        self.mnist("good", False)
+        self.mnist("bad", True)
+        text = BLOBS.replace("{name: gaussian, features: 9, classes: 10}", "{name: mnist, path: good, eval_size: 20, test_size: 20}")
+        text += """variants:
+  a: {algorithm: bp, dataset.path: bad}
+  b: {algorithm: bp}
+  c: {algorithm: bp, dataset.path: none}
+  d: {algorithm: bp, dataset.path: bad, train.batch_size: 4}
+"""
+        cut = "bad/train-labels-idx1-ubyte.gz: the gzip data is cut off at byte 100"
+        none = "dataset.path: none: no file train-images-idx3-ubyte, nor with .gz"
+        done = self.call("run", self.write("in.yaml", text), "--db", self.db, "-j1", status=1)
+        self.assertEqual(self.states(), [("a", "failed", cut), ("b", "done", None), ("c", "failed", none), ("d", "failed", cut)])
+        self.assertEqual(done.stderr.count(f"tprun: error: {cut}\n"), 1)
+        self.assertIn(f"[1/4] a seed 1  failed  step 0  0.0 s  ({cut})\n", done.stderr)
+        self.assertIn("tprun: 4 trials: 1 done, 3 failed\n", done.stderr)
+        # plan warns, and says of whom
+        done = self.call("plan", self.path("in.yaml"), "--db", self.db)
+        self.assertIn(f"tprun: warning: the data cannot be read here, and trials that need it would fail: {cut}\n", done.stderr)
+        self.assertIn(f"tprun: warning: the data cannot be read here, and trials that need it would fail: {none}\n", done.stderr)
+        # they get another chance
+        shutil.rmtree(self.path("bad"))
+        os.rename(self.path("good"), self.path("bad"))
+        os.symlink("bad", self.path("good"))
+        self.call("run", self.path("in.yaml"), "--db", self.db, status=1)
+        self.assertEqual(self.states(), [("a", "done", None), ("b", "done", None), ("c", "failed", none), ("d", "done", None)])
+
+    def test_fail_fast(self):
+        text = BLOBS + "variants: {a: {algorithm: bp, dataset: {name: mnist, path: none}}, b: {algorithm: bp}}\n"
+        self.call("run", self.write("in.yaml", text), "--db", self.db, "--fail-fast", status=1)
+        self.assertEqual([row[:2] for row in self.states()], [("a", "failed"), ("b", "queued")])
+
+    def test_weights(self):
+        text = BLOBS + """variants:
+  a: {algorithm: bp, network.init.from.file: none.safetensors}
+  b: {algorithm: bp}
+"""
+        reason = "network.init.from.file: none.safetensors: No such file or directory"
+        done = self.call("run", self.write("in.yaml", text), "--db", self.db, status=1)
+        self.assertEqual(self.states(), [("a", "failed", reason), ("b", "done", None)])
+        self.assertEqual(done.stderr.count("tprun: error:"), 1)
+
+    def test_zero_iterations(self):
+        for key in ("iterations", "epochs"):
+            self.db = self.path(key + ".db")
+            text = BLOBS.replace("iterations: 20", key + ": 0") + "seeds: 2\nvariants: {bp: {algorithm: bp}}\n"
+            done = self.call("run", self.write("in.yaml", text), "--db", self.db)
+            self.assertIn("tprun: 2 trials: 2 done\n", done.stderr)
+            self.assertEqual(self.sql("SELECT state, step, budget, reason FROM trials"), [("done", 0, 0, None)] * 2)
+            self.assertEqual(self.sql("SELECT count(*), max(step) FROM metrics"), [(2, 0)])
+            done = self.call("run", self.path("in.yaml"), "--db", self.db)
+            self.assertIn("2 were finished before", done.stderr)
+        # more of them go on from there
+        done = self.call("run", self.path("in.yaml"), "--db", self.db, "train.epochs=1")
+        self.assertIn("tprun: 2 trials: 2 done\n", done.stderr)
+        self.assertEqual(self.sql("SELECT DISTINCT state, step > 0 FROM trials"), [("done", 1)])
+
+
+class OneTrialOnce(Case):
+    """Two cells that would be one trial are a mistake with a place; equal random draws are one trial."""
+
+    def refused(self, sweep, *messages, more=()):
+        text = TASK + "variants: {bp: {algorithm: bp}}\nsweep: " + sweep + "\n"
+        file = self.write("in.yaml", text)
+        for command in ("plan", "run"):
+            done = self.call(command, file, "--db", self.db, *more, status=2)
+            found = [line for line in done.stderr.splitlines() if ": error: " in line or ": note: " in line and "in.yaml" in line]
+            self.assertEqual([line.removeprefix(file + ":") for line in found], list(messages))
+        self.assertFalse(os.path.exists(self.db))
+
+    def test_budgets(self):
+        longer = "train to the largest and log more often (log.every)"
+        self.refused("{grid: {train.iterations: [10, 20]}}",
+                     "10:39: error: sweep.grid.train.iterations: 10 and 20 would be one trial, since 'train.iterations' is no part of what makes a"
+                     " trial; " + longer, "10:35: note: the other one is here")
+        self.refused("{grid: {train.iterations: {linspace: [10, 20, 2]}}}",
+                     "10:34: error: sweep.grid.train.iterations: 10 and 20 would be one trial, since 'train.iterations' is no part of what makes a"
+                     " trial; " + longer)
+        self.refused("{grid: {log.metrics: [[train_loss], [test_accuracy]]}}",
+                     '10:44: error: sweep.grid.log.metrics: ["train_loss"] and ["test_accuracy"] would be one trial, since \'log.metrics\' is no part'
+                     " of what makes a trial; set it once, in the file", "10:30: note: the other one is here")
+        self.refused("{zip: {g: {log.every: [5, 10], checkpoint.seconds: [1, 2]}}}",
+                     "10:34: error: sweep.zip.g.log.every: 5 and 10 would be one trial, since 'log.every' is no part of what makes a trial; set it once,"
+                     " in the file", "10:31: note: the other one is here")
+        self.refused("{random: {samples: 4, parameters: {train.batch_size: {choice: [5]}, log.every: {choice: [5, 10]}}}}",
+                     "10:18: note: sweep.random: 4 draws have 2 different values; equal draws are one trial",
+                     "10:100: error: sweep.random.parameters.log.every: 5 and 10 would be one trial, since 'log.every' is no part of what makes a trial;"
+                     " set it once, in the file", "10:97: note: the other one is here")
+        # one value of a budget says nothing twice
+        self.call("plan", self.write("one.yaml", TASK + "variants: {bp: {algorithm: bp}}\nsweep: {grid: {train.iterations: [10], train.batch_size: [3, 4]}}\n"))
+
+    def test_spellings_of_a_value(self):
+        self.refused("{grid: {train.optimizer.momentum: [null, 0, 0.5]}}",
+                     "10:49: error: sweep.grid.train.optimizer.momentum: null and 0 would be one trial", "10:43: note: the other one is here")
+        self.refused("{grid: {algorithm: [bp, {name: bp}], train.batch_size: [3, 4]}}",
+                     '10:32: error: sweep.grid.algorithm: bp and {"name":"bp"} would be one trial', "10:28: note: the other one is here")
+
+    def test_spellings_of_a_key(self):
+        self.refused("{grid: {network.layers.0.rnn.units: [3, 4], network.layers.00.rnn.units: [5, 6]}}",
+                     "10:74: error: '00' is no index of a list: indices have no leading zeros")
+        self.refused("{grid: {network.layers.0.rnn.units: [3, 4]}}", "command line:1:1: error: '000' is no index of a list: indices have no leading zeros",
+                     more=("network.layers.000.rnn.units=9",))
+        self.refused("{grid: {network.layers.0.rnn.units: [3, 4]}, exclude: [{network.layers.00.rnn.units: 3}]}",
+                     "10:86: error: sweep.exclude: 'network.layers.00.rnn.units' is not swept; did you mean 'network.layers.0.rnn.units'?")
+        self.refused("{grid: {train.batch_size: ['${network.layers.00.rnn.units}', 4]}}", "10:35: error: '${network.layers.00.rnn.units}': there is no such key")
+
+    def test_equal_draws(self):
+        file = self.write("in.yaml", TASK + "variants: {bp: {algorithm: bp}}\nsweep: {random: {samples: 30, parameters: {train.batch_size: {choice: [1, 2]}}}}\n")
+        note = file + ":10:18: note: sweep.random: 30 draws have 2 different values; equal draws are one trial\n"
+        done = self.call("plan", file)
+        self.assertIn("  bp: 2 trials, 0 finished\n", done.stdout)
+        self.assertTrue(done.stderr.startswith(note), done.stderr)
+        done = self.call("run", file, "--db", self.db)
+        self.assertTrue(done.stderr.startswith(note), done.stderr)
+        self.assertIn("tprun: 2 trials: 2 done\n", done.stderr)
+        self.assertEqual(self.sql("SELECT cell, count(*) FROM trials GROUP BY 1 ORDER BY 1"), [("train.batch_size=1", 1), ("train.batch_size=2", 1)])
+        self.assertIn("tprun: 2 trials: 0 done, 2 were finished before\n", self.call("run", file, "--db", self.db).stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
