@@ -127,6 +127,7 @@ int chain_factors(struct chain *c, struct arena *a, struct err *e)
 
 int chain_open(struct chain *c, size_t rows, struct arena *a, struct err *e)
 {
+    c->rows = rows;
     c->weights = arena_alloc(a, c->n_vector, sizeof *c->weights);
     if (!c->weights)
         return err_set(e, ERR_MEMORY, "not enough memory for %zu weights", c->n_weights);
