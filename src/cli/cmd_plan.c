@@ -1,6 +1,7 @@
 #include "cli/cli.h"
 
 #include "base/clean.h"
+#include "cli/kept.h"
 #include "run/data_files.h"
 #include "run/progress.h"
 #include "run/worker_process.h"
@@ -189,6 +190,7 @@ static int print_variant(const struct cli *c, struct plan *p, size_t study, size
     char text[2][32];
     int64_t log_every = 1;
     struct arena arena;
+    struct text kept = { 0 };
     arena_init(&arena, 0);
     struct ended ended = { 0 };
     int code = read_ended(q, s->study.name, s->study.variants[variant], &ended, e);
@@ -203,6 +205,8 @@ static int print_variant(const struct cli *c, struct plan *p, size_t study, size
             log_every = t.config.log.every;
         }
         v.n++;
+        if (i % s->study.n_seeds == 0 || v.n == 1)
+            kept_add(&kept, p, &t);
         if (code == 0)
             code = warn_of_files(&t.config, files, c->color_err, e);
         const bool finished = is_finished(&ended, &t);
@@ -218,6 +222,7 @@ static int print_variant(const struct cli *c, struct plan *p, size_t study, size
                          v.finished);
         if (v.n) {
             print_network(&v.size);
+            fputs(kept.n ? kept.s : "", stdout);
             printf("    %s each, ",
                    progress_duration(v.seconds_per_step * (double)v.size.iterations, text[0], sizeof text[0]));
             if (v.measured)
@@ -229,6 +234,7 @@ static int print_variant(const struct cli *c, struct plan *p, size_t study, size
         *seconds += v.steps_left * v.seconds_per_step;
     }
     free(ended.items);
+    text_free(&kept);
     arena_finish(&arena);
     return code;
 }

@@ -78,13 +78,13 @@ struct mapping_def {
     int (*jvp)(struct credit *c, struct pass *p, const struct at *ref, size_t k, struct mat d, struct mat out,
                struct err *e);
     /* For mappings that learn, all links of one feedback unit at once. value: g at other values v of what it reads
-     * (memory that the next call overwrites). train: adds the gradient of the last value to feedback_gradient, from
-     * error = d loss / d value, used up. */
+     * (memory that the next call overwrites). train: adds the gradient of the last value, which had the same ref, to
+     * feedback_gradient, from error = d loss / d value, used up. */
     struct mat (*value)(struct credit *c, struct pass *p, const struct at *ref, struct feedback *f, struct mat v);
-    void (*train)(struct credit *c, struct feedback *f, struct mat error);
+    void (*train)(struct credit *c, const struct at *ref, struct feedback *f, struct mat error);
     /* The same for the difference `moved` that the displacement d of the source gives. */
-    void (*train_difference)(struct credit *c, struct pass *p, struct feedback *f, struct mat d, struct mat moved,
-                             struct mat error);
+    void (*train_difference)(struct credit *c, struct pass *p, const struct at *ref, struct feedback *f, struct mat d,
+                             struct mat moved, struct mat error);
     /* Once d[n-2] .. d[0] are derived: what the mapping does to d[n-1] itself. NULL: nothing. */
     void (*own_target)(struct credit *c);
     /* Floating-point operations of refresh; NULL if few. */
@@ -215,25 +215,49 @@ int credit_targets(struct credit *c, struct pass *p, struct err *e);
 /* Update directions of the links under the head, added to g. */
 int credit_update(struct credit *c, struct pass *p, real *g, struct err *e);
 
+static inline const struct mapping_def *mapping_def_of(struct chosen c)
+{
+    return (const struct mapping_def *)c.part;
+}
 static inline const struct mapping_def *mapping_of(const struct credit *c)
 {
-    return (const struct mapping_def *)c->choice.mapping.part;
+    return mapping_def_of(c->choice.mapping);
+}
+static inline const struct fbloss_def *fbloss_def_of(struct chosen c)
+{
+    return (const struct fbloss_def *)c.part;
 }
 static inline const struct fbloss_def *fbloss_of(const struct credit *c)
 {
-    return (const struct fbloss_def *)c->choice.feedback_loss.part;
+    return fbloss_def_of(c->choice.feedback_loss);
+}
+static inline const struct propagate_def *propagate_def_of(struct chosen c)
+{
+    return (const struct propagate_def *)c.part;
 }
 static inline const struct propagate_def *propagate_of(const struct credit *c)
 {
-    return (const struct propagate_def *)c->choice.propagate.part;
+    return propagate_def_of(c->choice.propagate);
+}
+static inline const struct update_def *update_def_of(struct chosen c)
+{
+    return (const struct update_def *)c.part;
 }
 static inline const struct update_def *update_of(const struct credit *c)
 {
-    return (const struct update_def *)c->choice.update.part;
+    return update_def_of(c->choice.update);
+}
+static inline const struct update_options *update_options_of(struct chosen update)
+{
+    return update.opts; /* first in those of every rule */
+}
+static inline const struct target_def *target_def_of(struct chosen c)
+{
+    return (const struct target_def *)c.part;
 }
 static inline const struct target_def *target_of(const struct credit *c)
 {
-    return (const struct target_def *)c->choice.target.part;
+    return target_def_of(c->choice.target);
 }
 /* Where g_k reads: the link whose output it takes. */
 static inline size_t credit_source(const struct credit *c, size_t k)

@@ -83,7 +83,7 @@ static int shape_one(struct credit *c, struct feedback *f, struct shape from, st
 static int shape_hidden(struct credit *c, struct shape source, struct arena *a, struct err *e)
 {
     const struct learned_options *o = options_of(c);
-    struct learned *state = c->mapping_state;
+    struct learned *state = learned_of(c);
     if (o->append_state && !o->hidden_units)
         return err_about(e, "algorithm.mapping.append_state", "needs hidden_units");
     if (!o->hidden_units)
@@ -151,7 +151,11 @@ int learned_shape(struct credit *c, struct arena *a, struct err *e)
 {
     const struct chain *chain = c->chain;
     const struct learned_options *o = options_of(c);
-    struct learned *state = c->mapping_state;
+    struct learned *state = learned_of(c);
+    if ((c->choice.mapping.part->gives & GIVES_TRAIN) && !fbloss_of(c)->grads)
+        return err_about(e, "algorithm.feedback_loss",
+                         "mapping '%s' learns, but feedback_loss is 'none'; choose one, or mapping 'fixed'",
+                         c->choice.mapping.part->name);
     TRY(check_transmit(c, o, e));
     c->feedback = arena_alloc(a, chain->n_units, sizeof *c->feedback);
     state->reading = arena_alloc(a, chain->n_units, sizeof *state->reading);

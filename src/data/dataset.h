@@ -37,6 +37,10 @@ struct dataset_def {
     /* Gives back what open took beside the arena; NULL if that is nothing. */
     void (*close)(void *state);
 };
+static inline const struct dataset_def *dataset_def_of(struct chosen c)
+{
+    return (const struct dataset_def *)c.part;
+}
 
 /* temporal_order adding permutation gaussian student_teacher given mnist fashion_mnist cifar10 */
 extern const struct registry dataset_registry;

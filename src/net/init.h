@@ -15,6 +15,10 @@ struct init_def {
     int (*fill)(const void *opts, struct rng *r, size_t fan_in, size_t fan_out, struct mat w, struct arena *scratch,
                 struct err *e);
 };
+static inline const struct init_def *init_def_of(struct chosen c)
+{
+    return (const struct init_def *)c.part;
+}
 extern const struct registry init_registry;
 
 #endif

@@ -55,7 +55,7 @@ static int shape(struct unit *u, struct shape in, struct arena *a, struct err *e
     TRY(block_layers(u, o->layers.n, a, e));
     for (size_t j = 0; j < u->n_inner; j++) {
         struct unit *inner = &u->inner[j];
-        inner->def = (const struct unit_def *)o->layers.items[j].part;
+        inner->def = unit_def_of(o->layers.items[j]);
         inner->opts = o->layers.items[j].opts;
         TRY(check_inner(u, j, e));
         TRY(unit_shape(inner, o->layers.items[j], j ? u->inner[j - 1].out : in, a, e)); /* as deep as the file */

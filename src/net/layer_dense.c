@@ -32,7 +32,8 @@ static const struct option dense_table[] = {
 
 static int64_t tied(const struct unit *u)
 {
-    return ((const struct dense_options *)u->opts)->tied;
+    const struct dense_options *o = u->opts;
+    return o->tied;
 }
 
 static int shape(struct unit *u, struct shape in, struct arena *a, struct err *e)

@@ -148,7 +148,7 @@ int unit_check(const struct unit *u, unsigned needs, const char *who, struct err
 
 int unit_shape(struct unit *u, struct chosen choice, struct shape in, struct arena *a, struct err *e)
 {
-    u->def = (const struct unit_def *)choice.part;
+    u->def = unit_def_of(choice);
     u->opts = choice.opts;
     return u->def->shape(u, in, a, e);
 }

@@ -106,6 +106,11 @@ struct unit_def {
     const struct inverse_def *inverse; /* inverse.h */
 };
 
+static inline const struct unit_def *unit_def_of(struct chosen c)
+{
+    return (const struct unit_def *)c.part;
+}
+
 /* How the layers of a block go together. */
 enum joined {
     INNER_CHAIN,  /* each reads the one below */

@@ -36,7 +36,7 @@ struct subject_trials {
 static const char *profile_of(const struct study *s, const struct study_claim *c)
 {
     const bool has_paper = s->profiles && tree_child(s->profiles, "paper");
-    return c->profile ? c->profile : has_paper ? "paper" : NULL;
+    return c->has_profile ? c->profile : has_paper ? "paper" : NULL;
 }
 
 static bool same_name(const char *a, const char *b)

@@ -5,8 +5,9 @@
 
 #include "run/plan.h"
 
-/* A claim belongs to the runs of one profile: the one it names, or else `paper`, or where the file has no such profile
- * the file itself. It is decided by trials with the keys that this profile gives, at its budget or beyond.
+/* A claim belongs to the runs of one profile: the one it names (null: the file without one), or else `paper`, or where
+ * the file has no such profile the file itself. It is decided by trials with the keys that this profile gives, at its
+ * budget or beyond.
  *
  * Adds every mistake to e with its place; of a file that was not opened only measures are compiled.
  * Sets s->claims, [n_claims]: what the store keeps as claim.quantity, canonical JSON with

@@ -42,8 +42,8 @@ static const struct option reported_options[] = {
     { 0 }
 };
 static const struct option step_options[] = {
-    { "step", OPT_INT, offsetof(struct claim_quantity, step), "0", 0, 9e15, .flags = OPTION_NULLABLE, .help = "the value logged at this step" },
-    { "from", OPT_INT, offsetof(struct claim_quantity, step), "0", 0, 9e15, .flags = OPTION_NULLABLE, .help = "the mean of all logged from this step on" },
+    { "step", OPT_INT, offsetof(struct claim_quantity, step), NULL, 0, 9e15, .flags = OPTION_NULLABLE, .help = "the value logged at this step" },
+    { "from", OPT_INT, offsetof(struct claim_quantity, step), NULL, 0, 9e15, .flags = OPTION_NULLABLE, .help = "the mean of all logged from this step on" },
     { 0 }
 };
 /* clang-format on */
@@ -268,6 +268,7 @@ static void read_claim(struct reading *r)
     struct node *rest = plain_keys(r);
     const bool slipped = r->e->n_errors > before;                        /* a misspelt 'measure' is told once */
     (void)bind_tree(rest, claim_options, c, r->path, r->s->arena, r->e); /* counted in e */
+    c->has_profile = tree_child(n, "profile") != NULL;
     if (!slipped || tree_child(n, "measure") || tree_child(n, "value") || tree_child(n, "compare"))
         read_kind(r);
     if (given(n, "tolerance"))

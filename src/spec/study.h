@@ -30,7 +30,9 @@ enum claim_kind { CLAIM_MEASURE, CLAIM_VALUE, CLAIM_COMPARE };
 struct study_claim {
     struct where where, what; /* what: of measure, value or compare */
     const char *path;         /* "claims.3", for messages */
-    const char *id, *text, *profile;
+    const char *id, *text;
+    bool has_profile;    /* it names its profile */
+    const char *profile; /* NULL: the file without one */
     enum claim_kind kind;
     const char *measure;
     struct claim_quantity quantity;

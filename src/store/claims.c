@@ -81,6 +81,7 @@ static int read_claim(sqlite3_stmt *stmt, struct claim *c)
     c->region.low = is_null(stmt, LOW) ? -(double)INFINITY : sqlite3_column_double(stmt, LOW);
     c->region.high = is_null(stmt, HIGH) ? (double)INFINITY : sqlite3_column_double(stmt, HIGH);
     c->above = !is_null(stmt, MARGIN);
+    c->bounded = c->bounded || c->above;
     if (c->above)
         c->region = region_above(sqlite3_column_double(stmt, MARGIN));
     c->min_seeds = is_null(stmt, MIN_SEEDS) ? 3 : (size_t)sqlite3_column_int64(stmt, MIN_SEEDS);
@@ -159,12 +160,17 @@ static int check_belonging(struct store *s, int64_t study, struct claim *c, cons
                    profile_name(c->profile), profile_name(states->profile));
     else if (c->of_file)
         TRY(check_length(s, study, c, e));
-    if (c->kind == CLAIM_OF_MEASURE && states->n_waiting)
+    return 0;
+}
+
+/* A measure may read any trial of its study. */
+static void check_whole(struct claim *c, const struct states *states)
+{
+    if (states->n_waiting)
         claim_hold(c, "%zu of the study's trials %s not finished", states->n_waiting,
                    states->n_waiting == 1 ? "is" : "are");
-    if (c->kind == CLAIM_OF_MEASURE && states->n_failed)
+    if (states->n_failed)
         claim_hold(c, "%zu of the study's trials failed", states->n_failed);
-    return 0;
 }
 
 /* ---- the three kinds ---- */
@@ -266,6 +272,8 @@ static int judge(struct store *s, int64_t study, struct claims *claims, const st
         struct claim *c = &claims->items[i];
         if (c->kind != CLAIM_OF_MEASURE)
             TRY(judge_sides(s, study, c, e));
+        else
+            check_whole(c, states);
         if (!c->bounded && !c->held)
             claim_hold(c, "the claim gives no interval");
         if (c->held || !c->measured)

@@ -12,12 +12,11 @@
 #define OTHER_BYTES(a, b)                                                                                              \
     "(" a ".inputs <> " b ".inputs AND EXISTS (SELECT 1 FROM json_each(" a ".inputs) j JOIN json_each(" b ".inputs) k " \
     "ON k.key = j.key AND k.value <> j.value))"
-/* The last value of a summary, NULL if it is not finite. */
-#define LAST_OF(u) "CASE WHEN " u ".last_step = " u ".end_step THEN " u ".last END"
 /* Where a metric of validation is best; NULL where it was not logged. */
 #define BEST_STEP(metric)                                                                                              \
     "(SELECT u.best_step FROM summary u WHERE u.trial_id = t.id AND u.key_id = (SELECT id FROM metric_key WHERE name " \
     "= '" metric "'))"
+#define VALIDATED "coalesce(" BEST_STEP("valid_accuracy") ", " BEST_STEP("valid_loss") ")"
 _Static_assert(ROWS_PER_INSERT == 50, "SQL_PUT_METRICS has 50 rows");
 
 const char *const statement_sql[N_STATEMENTS] = {
@@ -253,36 +252,26 @@ const char *const statement_sql[N_STATEMENTS] = {
                              "FROM study s JOIN trial t ON t.study_id = s.id AND t.generation = s.generation "
                              "WHERE s.id = ?1",
     /* One side of a claim: ?1 study, ?2 variant, ?3 cell or NULL, ?4 metric, ?5 at, ?6 step, ?7 layer. */
-    [SQL_GET_CLAIM_VALUES] = "SELECT t.seed, t.state, CASE ?5 "
-                             "WHEN 'last' THEN (SELECT " LAST_OF(
-                                 "u") " FROM summary u WHERE u.trial_id = t.id AND u.key_id = k.id) "
-                                      "WHEN 'best' THEN (SELECT u.best FROM summary u WHERE u.trial_id = t.id AND "
-                                      "u.key_id = k.id) "
-                                      "WHEN 'selected' THEN (SELECT m.value FROM metric m WHERE m.trial_id = t.id AND "
-                                      "m.key_id = k.id AND m.step = "
-                                      "coalesce(" BEST_STEP("valid_accuracy") ", " BEST_STEP(
-                                          "valid_loss") ", "
-                                                        "(SELECT u.best_step FROM summary u WHERE u.trial_id = t.id "
-                                                        "AND u.key_id = k.id))) "
-                                                        "WHEN 'step' THEN (SELECT m.value FROM metric m WHERE "
-                                                        "m.trial_id = t.id AND m.key_id = k.id AND m.step = ?6) "
-                                                        "ELSE (SELECT CASE WHEN count(*) = count(m.value) THEN "
-                                                        "avg(m.value) END FROM metric m WHERE m.trial_id = t.id "
-                                                        "AND m.key_id = k.id AND m.step >= ?6) END, "
-                                                        "(SELECT m.value FROM metric m WHERE m.trial_id = t.id AND "
-                                                        "m.key_id = k.id AND m.step = 0), "
-                                                        "CASE ?5 WHEN 'best' THEN ?4 LIKE 'test%' WHEN 'selected' THEN "
-                                                        "coalesce(" BEST_STEP("valid_accuracy") ", " BEST_STEP(
-                                                            "valid_loss") ") IS NULL ELSE 0 END, k.goal = 'max', "
-                                                                          "t.numerics_version, t.inputs "
-                                                                          "FROM study s JOIN trial t ON t.study_id = "
-                                                                          "s.id AND t.generation = s.generation "
-                                                                          "CROSS JOIN metric_key k WHERE s.id = ?1 AND "
-                                                                          "t.variant = ?2 AND (?3 IS NULL OR t.cell = "
-                                                                          "?3) AND k.name = ?4 "
-                                                                          "AND ?7 IS NULL ORDER BY t.seed",
+    /* clang-format off */
+    [SQL_GET_CLAIM_VALUES] =
+        "SELECT t.seed, CASE WHEN t.outdated THEN 'queued' ELSE t.state END, CASE ?5 "
+        "WHEN 'last' THEN (SELECT CASE WHEN " LAST("u", "t") " THEN u.last END FROM summary u WHERE u.trial_id = t.id "
+        "AND u.key_id = k.id) "
+        "WHEN 'best' THEN (SELECT u.best FROM summary u WHERE u.trial_id = t.id AND u.key_id = k.id) "
+        "WHEN 'selected' THEN (SELECT m.value FROM metric m WHERE m.trial_id = t.id AND m.key_id = k.id AND m.step = "
+        "coalesce(" VALIDATED ", (SELECT u.best_step FROM summary u WHERE u.trial_id = t.id AND u.key_id = k.id))) "
+        "WHEN 'step' THEN (SELECT m.value FROM metric m WHERE m.trial_id = t.id AND m.key_id = k.id AND m.step = ?6) "
+        "ELSE (SELECT CASE WHEN count(*) = count(m.value) THEN avg(m.value) END FROM metric m WHERE m.trial_id = t.id "
+        "AND m.key_id = k.id AND m.step >= ?6) END, "
+        "(SELECT m.value FROM metric m WHERE m.trial_id = t.id AND m.key_id = k.id AND m.step = 0), "
+        "CASE ?5 WHEN 'best' THEN ?4 LIKE 'test%' WHEN 'selected' THEN " VALIDATED " IS NULL ELSE 0 END, "
+        "k.goal = 'max', t.numerics_version, t.inputs "
+        "FROM study s JOIN trial t ON t.study_id = s.id AND t.generation = s.generation "
+        "CROSS JOIN metric_key k WHERE s.id = ?1 AND t.variant = ?2 AND (?3 IS NULL OR t.cell = ?3) AND k.name = ?4 "
+        "AND ?7 IS NULL ORDER BY t.seed",
+    /* clang-format on */
     [SQL_GET_CLAIM_LAYER_VALUES] =
-        "SELECT t.seed, t.state, CASE ?5 "
+        "SELECT t.seed, CASE WHEN t.outdated THEN 'queued' ELSE t.state END, CASE ?5 "
         "WHEN 'last' THEN (SELECT m.value FROM layer_metric m WHERE m.trial_id = t.id AND m.key_id = k.id "
         "AND m.layer = ?7 ORDER BY m.step DESC LIMIT 1) "
         "WHEN 'best' THEN (SELECT CASE k.goal WHEN 'max' THEN max(m.value) ELSE min(m.value) END FROM layer_metric m "

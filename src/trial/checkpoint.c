@@ -42,7 +42,7 @@ static int visit_optimizer(const struct optimizer *o, const char *prefix, visit_
 {
     char name[96];
     for (size_t i = 0; i < o->n_groups; i++) {
-        const size_t shape[2] = { ((const struct optim_def *)o->groups[i].choice.part)->n_slots, o->groups[i].n };
+        const size_t shape[2] = { optim_def_of(o->groups[i].choice)->n_slots, o->groups[i].n };
         if (shape[0] == 0)
             continue;
         snprintf(name, sizeof name, "%s.%zu", prefix, i);

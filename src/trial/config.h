@@ -17,6 +17,7 @@ struct config_input_noise {
 struct config_from {
     const char *file;    /* NULL: none */
     struct reals layers; /* indices; NULL items: all */
+    bool feedback;       /* the feedback weights too */
 };
 
 struct config_network {
@@ -104,6 +105,13 @@ struct config_cache {
 };
 int config_bind_next(const struct node *tree, struct config_cache *cache, struct config *c, struct arena *a,
                      struct err *e);
+/* Binds what config_json wrote, which leaves nothing to a preset: an option that it does not name is absent, whatever
+ * the preset says. */
+int config_bind_whole(const struct node *tree, struct config *c, struct arena *a, struct err *e);
+/* Shows which options of replaced parts of the algorithm stay in a trial's tree, and which do not: trial/parts.h. */
+struct kept_visitor;
+void config_visit_kept(const struct node *tree, struct config_cache *cache, const struct kept_visitor *tell,
+                       struct arena *a);
 /* Binds a preset as it is, without changes of a file. */
 int config_preset(const char *name, struct config_algorithm *algorithm, struct arena *a, struct err *e);
 /* SHA-256 of the canonical form without budget keys. */

@@ -28,7 +28,7 @@ int gnt_search_open(struct trial *t, struct err *e)
 int gnt_search_take(struct trial *t, struct err *e)
 {
     struct reference *gnt = t->references->gnt;
-    struct pinv_options *o = gnt->algorithm.mapping.opts;
+    struct pinv_options *o = pinv_options_of(gnt->algorithm.mapping);
     const struct reals kept = o->damping;
     int code = 0;
     for (size_t i = 0; i < N_DAMPINGS && code == 0; i++) {

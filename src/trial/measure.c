@@ -285,42 +285,41 @@ METRIC(angle_bp_bias, "the same for the biases (layer_metric)", .measure = angle
 METRIC(angle_activation,
        "degrees between target - state and the negative back-propagation gradient, mean over the samples, for every "
        "link of the chain (layer_metric)",
-       .measure = angle_activation, .compares = COMPARES_BP, .of_update = true)
+       .measure = angle_activation, .compares = COMPARES_BP, .fits = fits_update)
 METRIC(angle_gnt,
        "degrees between the update of each hidden layer's weights and that of Gauss-Newton targets with log.damping "
        "(layer_metric)",
-       .measure = angle, .compares = COMPARES_GNT, .feedforward = true)
+       .measure = angle, .compares = COMPARES_GNT, .fits = fits_feedforward)
 METRIC(angle_gnt_bias, "the same for the biases (layer_metric)", .measure = angle, .compares = COMPARES_GNT,
-       .feedforward = true, .biases = true)
+       .fits = fits_feedforward, .biases = true)
 METRIC(angle_gnt_search,
        "angle_gnt for dampings 0, 1e-5, 1e-4 .. 10, as angle_gnt_0, angle_gnt_1e-05 .., and the damping of the "
        "smallest (layer_metric)",
-       .measure = gnt_search_measure, .compares = COMPARES_SEARCH, .feedforward = true)
+       .measure = gnt_search_measure, .compares = COMPARES_SEARCH, .fits = fits_feedforward)
 METRIC(angle_gn,
        "degrees between the update of each layer's weights and the Gauss-Newton step of its parameters, J^T (J J^T + "
        "log.damping I)^-1 e over the "
        "minibatch; eigenvalues below 2.2e-16 B C of the largest count as 0 (layer_metric)",
-       .measure = angle, .compares = COMPARES_GN, .feedforward = true, .dense = true)
+       .measure = angle, .compares = COMPARES_GN, .fits = fits_dense)
 METRIC(angle_gn_bias, "the same for the biases (layer_metric)", .measure = angle, .compares = COMPARES_GN,
-       .feedforward = true, .dense = true, .biases = true)
+       .fits = fits_dense, .biases = true)
 METRIC(nullspace_ratio,
        "share |N^T dW| / |dW| of each layer's weight update in the null space of the minibatch's outputs, with the "
        "same cut-off as angle_gn "
        "(layer_metric)",
-       .measure = nullspace_measure, .compares = COMPARES_JACOBIAN, .feedforward = true, .dense = true,
-       .of_update = true)
+       .measure = nullspace_measure, .compares = COMPARES_JACOBIAN, .fits = fits_dense_update)
 METRIC(condition_jacobian,
        "condition number of J J^T, J the Jacobian of a sample's outputs with respect to each hidden layer (J^T J where "
        "the layer is "
        "narrower), the largest of the minibatch (layer_metric)",
-       .measure = jacobian_condition_measure, .compares = COMPARES_JACOBIAN, .feedforward = true)
+       .measure = jacobian_condition_measure, .compares = COMPARES_JACOBIAN, .fits = fits_feedforward)
 METRIC(condition_number, "condition number of W^T W + r I for each inverted layer (layer_metric)",
-       .measure = condition_number, .of_inverse = true)
+       .measure = condition_number, .fits = fits_inverse)
 METRIC(clip_fraction, "share of each layer's states that the inverse's clamp would move (layer_metric)",
-       .measure = clip_fraction, .of_inverse = true)
+       .measure = clip_fraction, .fits = fits_inverse)
 
 METRIC(lemma, "both sides of Lemma 3.1 on one sample, as lemma_left and lemma_right (Roulet 2022)",
-       .measure = lemma_measure, .of_samples = true, .of_inverse = true, .of_recurrence = true)
+       .measure = lemma_measure, .of_samples = true, .fits = fits_recurrence)
 
 static const struct part *const measure_parts[] = {
     &measure_train_loss.part,
@@ -359,11 +358,15 @@ static const struct part *const measure_parts[] = {
 };
 const struct registry measure_registry = { "metric", measure_parts, sizeof measure_parts / sizeof *measure_parts };
 
+const struct measure_def *measure_find(const char *name)
+{
+    return (const struct measure_def *)registry_find(&measure_registry, name);
+}
+
 int measure_all(struct trial *t, struct sink *sink, struct err *e)
 {
     for (size_t i = 0; i < t->config->log.metrics.n; i++) {
-        const struct measure_def *m =
-            (const struct measure_def *)registry_find(&measure_registry, t->config->log.metrics.items[i]);
+        const struct measure_def *m = measure_find(t->config->log.metrics.items[i]);
         TRY(m->measure(t, m, sink, e));
     }
     t->batch_loss_sum = t->batch_loss_count = 0;

@@ -171,8 +171,7 @@ static int add_metrics(struct trial *t, struct safetensors_writer *w, struct are
     struct metric_sink m = { { .metric = put_metric, .layer_metric = put_layer_metric }, w, a };
     t->step = 1;
     for (size_t i = 0; i < t->config->log.metrics.n; i++) {
-        const struct measure_def *def =
-            (const struct measure_def *)registry_find(&measure_registry, t->config->log.metrics.items[i]);
+        const struct measure_def *def = measure_find(t->config->log.metrics.items[i]);
         if (!def->of_samples)
             TRY(def->measure(t, def, &m.sink, e));
     }

@@ -44,33 +44,6 @@ static int probe(const char *input, const char *output, struct probe_options opt
     return code < 0 ? err_exit_status(code) : EXIT_SUCCESS;
 }
 
-double worker_rate(int64_t ns)
-{
-    enum { N = 128 }; /* of the size of a small layer */
-    struct arena a;
-    arena_init(&a, 0);
-    real *values = arena_need(&a, 3 * N * N, sizeof(real));
-    for (size_t i = 0; i < 2 * N * N; i++)
-        values[i] = (real)(1.0 + (double)(i % 7));
-    const struct mat x = mat_of(values, N, N), y = mat_of(values + N * N, N, N), z = mat_of(values + 2 * N * N, N, N);
-    blas_gemm(false, false, 1, x, y, 0, z);
-    const int64_t start = worker_now_ns();
-    int64_t elapsed;
-    double products = 0;
-    do {
-        blas_gemm(false, false, 1, x, y, 0, z);
-        products++;
-        elapsed = worker_now_ns() - start;
-    } while (elapsed < ns);
-    arena_finish(&a);
-    return products * 2.0 * N * N * N / ((double)elapsed * 1e-9); /* (n, n) by (n, n) takes 2 n^3 operations */
-}
-
-void worker_warm_up(void)
-{
-    (void)worker_rate(0);
-}
-
 /* A worker whose runner dies is killed by the kernel; the runner may have died before this line, so look once more. It
  * would also rather be the one that an exhausted machine ends. */
 static void bind_to_parent(pid_t parent)

@@ -33,13 +33,6 @@ struct job {
     int64_t memory_limit, stop_at;
 };
 
-int64_t worker_now_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
 /* Blocks while the runner is busy: that is the back-pressure that keeps its memory bounded. */
 static void flush(struct worker *w)
 {
@@ -211,7 +204,7 @@ int worker_read_config(const char *name, const char *text, size_t n, struct conf
     const struct node *tree = tree_parse(name, text, n, a, e);
     if (!tree)
         return e->code ? e->code : ERR_SPEC;
-    return config_bind(tree, c, a, e);
+    return config_bind_whole(tree, c, a, e);
 }
 
 /* The newest checkpoint that verifies, else the one before, else the beginning. refused[i] says why checkpoint i was

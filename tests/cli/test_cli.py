@@ -246,11 +246,11 @@ class Running(Cli):
         with open(SPEC, encoding="utf-8") as f:
             text = f.read()
         with open(spec, "w", encoding="utf-8") as f:
-            f.write(text + "claims:\n  - {id: good, measure: SELECT 1, expect: [0, 2]}\n"
+            f.write(re.sub(r"iterations: *[0-9]+", "iterations: 20", text) + "claims:\n  - {id: good, measure: SELECT 1, expect: [0, 2]}\n"
                            "  - {id: wrong, measure: SELECT 5, expect: [0, 2]}\n")
-        self.call("run", spec, "--db", self.db, "train.iterations=20", "seeds=1")
+        self.call("run", spec, "--db", self.db, "seeds=1")
         self.assertEqual(self.call("claims", "--db", self.db, "--format=csv").stdout.count("undecided"), 2)  # seeds 2 and 3 wait
-        self.call("run", spec, "--db", self.db, "train.iterations=20")
+        self.call("run", spec, "--db", self.db)
         out = self.call("claims", "--db", self.db, "--format=csv", status=1).stdout
         self.assertRegex(out, r"good.*reproduced")
         self.assertRegex(out, r"wrong.*refuted")

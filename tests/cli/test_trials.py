@@ -2,6 +2,7 @@
 """Trials as a user meets them: what harms one of them harms no other, each exists once, and what is written of them can be checked from
 outside. TPRUN_BUILD names the build folder."""
 import gzip
+import json
 import os
 import shutil
 import sqlite3
@@ -195,6 +196,116 @@ class OneTrialOnce(Case):
         self.assertIn("tprun: 2 trials: 2 done\n", done.stderr)
         self.assertEqual(self.sql("SELECT cell, count(*) FROM trials GROUP BY 1 ORDER BY 1"), [("train.batch_size=1", 1), ("train.batch_size=2", 1)])
         self.assertIn("tprun: 2 trials: 0 done, 2 were finished before\n", self.call("run", file, "--db", self.db).stderr)
+
+
+ABLATION = BLOBS.replace("units: 10}}]", "units: 12, activation: tanh}}, {dense: {units: 10}}]") + """algorithm:
+  name: dtp
+  target_stepsize: 0.1
+  feedback_loss: {noise: 0.2}
+  feedback: {optimizer: {name: sgd, stepsize: 0.01}}
+variants:
+  plain: {}
+  chain: {algorithm.update: through_chain}
+  drl: {algorithm: {feedback_loss: difference_reconstruction}}
+  back: {algorithm: {mapping: adjoint, propagate: linear, feedback_loss: none, feedback: null}}
+"""
+
+
+class Ablation(Case):
+    """A part that is replaced by its name changes that alone."""
+
+    def test_plan_tells(self):
+        file = self.write("in.yaml", ABLATION)
+        done = self.call("plan", file, "--db", self.db)
+        self.assertEqual([line for line in done.stdout.splitlines() if line.startswith(("  plain", "  chain", "  drl", "  back", "    algorithm"))], [
+            "  plain: 1 trials, 0 finished", "  chain: 1 trials, 0 finished", "    algorithm.update: through_chain keeps reduction: mean, set in preset dtp",
+            "  drl: 1 trials, 0 finished", f"    algorithm.feedback_loss: difference_reconstruction keeps noise: 0.2, set in {file}:11:19",
+            "  back: 1 trials, 0 finished", f"    algorithm.feedback_loss: none drops noise: 0.2, set in {file}:11:19"])
+        done = self.call("plan", file, "--variant", "plain", "algorithm.update.name=through_chain")
+        self.assertIn("    algorithm.update: through_chain keeps reduction: mean, set in preset dtp\n", done.stdout)
+
+    def test_what_is_trained(self):
+        self.call("run", self.write("in.yaml", ABLATION), "--db", self.db)
+        self.assertEqual(self.sql("SELECT variant, value FROM params WHERE param = 'algorithm.update.reduction' ORDER BY 1"),
+                         [(v, "mean") for v in ("back", "chain", "drl", "plain")])
+        self.assertEqual({state for _, state, _ in self.states()}, {"done"})
+
+
+class Diff(Case):
+    """What differs, key by key, and nothing else."""
+
+    def test_what_differs(self):
+        file = self.write("in.yaml", ABLATION)
+        self.call("run", file, "--db", self.db, "train.iterations=5")
+        for a, b in (("st:plain", "st:chain"), ("st:plain::1", "st:chain::1")):
+            rows = json.loads(self.call("diff", a, b, "--db", self.db, "--format=json", status=1).stdout)
+            rows = [row for row in rows if row["key"] != "variant"]
+            self.assertEqual(rows, [{"key": "algorithm.update.name", "a": "gradient", "b": "through_chain"}])
+        key = {v: k for v, k in self.sql("SELECT variant, \"key\" FROM trials")}
+        done = self.call("diff", key["plain"][:12], "st:drl", "--db", self.db, status=1)
+        self.assertEqual([line.split() for line in done.stdout.splitlines()], [
+            ["key", key["plain"][:12], "st:drl"], ["algorithm.feedback_loss.corrupts", "state", "-"],
+            ["algorithm.feedback_loss.name", "reconstruction", "difference_reconstruction"]])
+        self.assertEqual(self.call("diff", "st", "st", "--db", self.db).stdout, "")
+        self.assertEqual(self.call("diff", key["plain"], "st:plain::1", "--db", self.db).stdout, "")
+
+    def test_files(self):
+        file, other = self.write("in.yaml", ABLATION), self.write("other.yaml", ABLATION.replace("noise: 0.2", "noise: 0.3").replace("  back: ", "  end: "))
+        self.assertEqual(self.call("diff", file, file).stdout, "")
+        rows = json.loads(self.call("diff", file, other, "--format=json", status=1).stdout)
+        self.assertEqual(rows, [{"key": "variant", "variant": "back", "a": "back", "b": None}]
+                         + [{"key": "algorithm.feedback_loss.noise", "variant": v, "a": "0.2", "b": "0.3"} for v in ("chain", "drl")]
+                         + [{"key": "variant", "variant": "end", "a": None, "b": "end"},
+                            {"key": "algorithm.feedback_loss.noise", "variant": "plain", "a": "0.2", "b": "0.3"}])
+        self.call("run", file, "--db", self.db, "train.iterations=5")
+        rows = json.loads(self.call("diff", "st", file, "--db", self.db, "--format=json", status=1).stdout)
+        self.assertEqual({(row["key"], row["a"], row["b"]) for row in rows}, {("train.iterations", "5", "20")})
+        swept = self.write("swept.yaml", TASK + "variants: {bp: {algorithm: bp}}\nsweep: {grid: {train.optimizer.stepsize: [1, 10, 0.5]}}\n")
+        plain = self.write("plain.yaml", TASK + "variants: {bp: {algorithm: bp}}\n")
+        rows = json.loads(self.call("diff", swept, plain, "--format=json", status=1).stdout)
+        self.assertEqual(rows, [{"key": "train.optimizer.stepsize", "variant": "bp", "a": "0.5, 1, 10", "b": "0.1"}])
+
+    def test_what_is_not_there(self):
+        self.call("run", self.write("in.yaml", ABLATION), "--db", self.db, "train.iterations=0")
+        for side, message in (("sx", "no study 'sx' in the database; `tprun ls` lists them"), ("st:plan", "study 'st' has no variant 'plan'"),
+                              ("st:plain:x", "'st:plain:x' is not STUDY:VARIANT:CELL:SEED (without a sweep: STUDY:VARIANT::SEED)"),
+                              ("st:plain::2", "study 'st' has no trial of variant 'plain' in the cell '' with seed 2"),
+                              ("none.yaml", "none.yaml: cannot be compared")):
+            self.assertIn(f"tprun: error: {message}", self.call("diff", "st", side, "--db", self.db, status=2).stderr)
+
+
+class Weights(Case):
+    """What is exported at step 0, feedback weights too, is what another trial can begin with."""
+
+    def export(self, study, to):
+        key = self.sql(f"SELECT \"key\" FROM trials WHERE study = '{study}'")[0][0]
+        self.call("export", "weights", key, "--output", to, "--db", self.db)
+        with open(self.path(to), "rb") as file:
+            data = file.read()
+        (size,) = struct.unpack("<Q", data[:8])
+        tensors = json.loads(data[8:8 + size])
+        return {name: data[8 + size + t["data_offsets"][0]:8 + size + t["data_offsets"][1]] for name, t in tensors.items() if name != "__metadata__"}
+
+    def begin(self, name, more=""):
+        """The tensors of a trial before its first step. more: lines of its file."""
+        text = ABLATION.replace("experiment: st", "experiment: " + name).replace("[{dense: {units: 12", "[{dense: {units: 6}}, {dense: {units: 12")
+        self.call("run", self.write(name + ".yaml", text + more), "--db", self.db, "--variant", "plain", "train.iterations=0")
+        return self.export(name, name + ".safetensors")
+
+    def test_feedback_weights(self):
+        first = self.begin("first")
+        self.assertEqual(sorted(first), ["feedback.0.bias", "feedback.0.weight"] + [f"layers.{i}.{p}" for i in (0, 1, 2) for p in ("bias", "weight")])
+        given = "seeds: [2]\nnetwork.init.from: {file: first.safetensors%s}\n"
+        other = self.begin("other", given % "")
+        self.assertEqual({name for name in first if first[name] != other[name]}, {"feedback.0.weight"}) # biases begin with 0
+        self.assertEqual(self.begin("same", given % ", feedback: true"), first)
+
+    def test_no_feedback_weights(self):
+        self.begin("first")
+        text = BLOBS.replace("units: 10}}]", "units: 6}}, {dense: {units: 12, activation: tanh}}, {dense: {units: 10}}], init.from: {file: first.safetensors, feedback: true}")
+        done = self.call("run", self.write("bp.yaml", text + "variants: {bp: {algorithm: bp}}\n"), "--db", self.path("o.db"))
+        self.assertIn("1 done", done.stderr) # back-propagation has none: nothing is asked for
+        self.call("run", self.path("bp.yaml"), "--db", self.path("o.db"), "network.layers.1.dense.units=13", status=1)
 
 
 if __name__ == "__main__":

@@ -102,6 +102,92 @@ START_TEST(vjp_is_the_transpose_of_jvp)
 }
 END_TEST
 
+/* A matrix with one row more behind it, which nobody may write. */
+static struct mat guarded(struct layer_case *c, size_t rows, size_t cols)
+{
+    const struct mat m = net_matrix(&c->net, rows + 1, cols);
+    for (size_t j = 0; j < cols; j++)
+        m.p[rows * cols + j] = (real)(17 + j);
+    return mat_rows(m, 0, rows);
+}
+
+static void check_guard(const struct layer_case *c, const char *what, struct mat m)
+{
+    for (size_t j = 0; m.p && j < m.cols; j++)
+        ck_assert_msg(m.p[mat_n(m) + j] == (real)(17 + j), "%s: %s: written beyond its last row", c->name, what);
+}
+
+static void guard_all(struct layer_case *c)
+{
+    const struct unit *l = c->layer;
+    const size_t b = c->net.pass.rows;
+    struct at at = own_link(c, b);
+    struct mat *const each[] = { &at.out, &at.delta, &at.cache[0], &at.cache[1] };
+    for (size_t i = 0; i < sizeof each / sizeof *each; i++)
+        if (each[i]->p)
+            *each[i] = guarded(c, each[i]->rows, each[i]->cols);
+    const struct mat dh = guarded(c, b, l->in.n), jv = guarded(c, b, l->out.n);
+    at_forward(l, at);
+    l->def->vjp(l, at, net_matrix(&c->net, b, l->out.n), dh);
+    l->def->jvp(l, at, net_matrix(&c->net, b, l->in.n), jv);
+    check_guard(c, "out", at.out);
+    check_guard(c, "delta", at.delta);
+    check_guard(c, "cache", at.cache[0]);
+    check_guard(c, "second cache", at.cache[1]);
+    check_guard(c, "vjp", dh);
+    check_guard(c, "jvp", jv);
+}
+
+START_TEST(nothing_is_written_beyond_the_last_row)
+{
+    for_each_layer(guard_all, 3);
+}
+END_TEST
+
+/* An application holds what was asked for and nothing else; the states of a recurrent unit are one buffer. */
+static void open_with_flags(struct layer_case *c)
+{
+    const struct unit *l = c->layer;
+    const unsigned all = AT_GRADIENTS | AT_KEPT | AT_INPUT | AT_STEPS;
+    for (unsigned flags = 0; flags <= all; flags++) {
+        struct err e = { 0 };
+        struct at at;
+        must(at_open(&at, l, 2, 3, flags, &c->net.arena, &e), &e);
+        const bool steps = (flags & AT_STEPS) && unit_is_recurrent(l);
+        ck_assert_uint_eq(at.out.rows, 6);
+        ck_assert_uint_eq(at.out.cols, l->out.n);
+        ck_assert_int_eq(at.in.p != NULL, (flags & AT_INPUT) || steps);
+        ck_assert(!at.in.p || (at.in.rows == 6 && at.in.cols == l->in.n));
+        ck_assert(!steps || at.out.p == at.in.p + 2 * l->in.n);
+        ck_assert(!at.in.p || steps || at.out.p >= at.in.p + mat_n(at.in) || at.in.p >= at.out.p + mat_n(at.out));
+        ck_assert_int_eq(at.delta.p != NULL, (flags & AT_GRADIENTS) && l->n_delta > 0);
+        ck_assert_int_eq(at.inner != NULL, l->n_inner > 0);
+        ck_assert_ptr_null(at.side.p);
+    }
+}
+
+START_TEST(an_application_holds_what_was_asked_for)
+{
+    for_each_layer(open_with_flags, 3);
+}
+END_TEST
+
+/* Parameters lie one after another from where the vector ends, each on a boundary of 64 bytes. */
+START_TEST(parameters_have_places)
+{
+    struct param params[] = { { .rows = 5, .cols = 7 }, { .rows = 33, .cols = 1 }, { .rows = 1000, .cols = 1000 } };
+    struct unit u = { .n_params = 2, .params = params };
+    const size_t line = 64 / sizeof(real);
+    size_t length = 3 * line;
+    ck_assert_uint_eq(unit_place(&u, &length), 5 * 7 + 33);
+    ck_assert_uint_eq(unit_n_weights(&u), 5 * 7 + 33);
+    ck_assert_uint_eq(params[0].offset, 3 * line);
+    ck_assert_uint_eq(params[1].offset, (3 + (35 + line - 1) / line) * line);
+    ck_assert_uint_eq(length, params[1].offset + (33 + line - 1) / line * line);
+    ck_assert_uint_eq(params[2].offset, 0);
+}
+END_TEST
+
 /* (f(h + eps v) - f(h - eps v)) / 2 eps */
 static void derivative_along(struct layer_case *c, struct at at, struct mat v, double eps, struct mat out)
 {
@@ -570,6 +656,9 @@ END_TEST
 static void add_tests(TCase *t)
 {
     tcase_add_test(t, vjp_is_the_transpose_of_jvp);
+    tcase_add_test(t, nothing_is_written_beyond_the_last_row);
+    tcase_add_test(t, an_application_holds_what_was_asked_for);
+    tcase_add_test(t, parameters_have_places);
     tcase_add_test(t, jvp_is_the_derivative_of_forward);
     tcase_add_test(t, grads_are_derivatives_along_the_weights);
     tcase_add_test(t, difference_is_of_two_values);

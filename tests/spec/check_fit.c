@@ -201,6 +201,10 @@ static const struct {
       "base tp 5; base tp 6; base bp; " },
     { "sweep.grid: {algorithm.mapping.regularization: [5, 6], algorithm.mapping.name: [inverse, adjoint]}",
       "base 5 inverse; base adjoint; base 6 inverse; " },
+    { "algorithm.other.name: adjoint\nsweep.grid: {algorithm.mapping.name: [adjoint, inverse], algorithm.other.name: "
+      "[adjoint, inverse], "
+      "algorithm.mapping.regularization: [5], algorithm.other.regularization: [6]}",
+      "base adjoint adjoint; base adjoint inverse 6; base inverse adjoint 5; base inverse inverse 5 6; " },
     { "layers: [dense]\nvariants: {a: {}, b: {layers: [dense, dense]}}\nsweep.grid: {layers.1.dense.units: [3, 4]}",
       "a; b 3; b 4; " },
     /* a tree with mistakes has every key: binding reports them */

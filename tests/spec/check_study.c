@@ -432,6 +432,53 @@ START_TEST(extending_through_links)
 }
 END_TEST
 
+/* ---- what a study is ---- */
+
+static const char *identity_of(const char *text, const char *profile, const char *override)
+{
+    struct text t = { 0 };
+    ck_assert_int_eq(open_with(text, profile, &override, override ? 1 : 0), 0);
+    ASSERT_SOUND();
+    study_identity(&study, &t);
+    const char *kept = arena_strdup(&arena, t.s);
+    text_free(&t);
+    study_close(&study);
+    return kept;
+}
+
+/* The same file said otherwise is the same study; whatever else differs makes another, and no two of them are one. */
+START_TEST(identities)
+{
+    static const struct {
+        const char *text, *profile, *override;
+    } others[] = {
+        { HEAD "seeds: 2\na: 1\nb: {c: 2}\nprofiles: {p: {title: t}}\n", NULL, NULL },
+        { HEAD "seeds: 2\na: 1\nb: {c: 2}\nprofiles: {p: {title: t}}\n", "p", NULL },
+        { HEAD "seeds: 2\na: 1\nb: {c: 2}\nprofiles: {p: {title: t}}\n", NULL, "a=2" },
+        { HEAD "seeds: 2\na: 1\nb: {c: 2}\nprofiles: {p: {title: t}}\n", NULL, "seeds=3" },
+        { HEAD "seeds: 2\na: 1\nb: {c: 3}\nprofiles: {p: {title: t}}\n", NULL, NULL },
+        { HEAD "seeds: 2\na: 1\nb: {c: 2}\nclaims: [{id: c, measure: SELECT 1, expect: 1}]\n", NULL, NULL },
+        { HEAD "seeds: 2\na: 1\nb: {c: 2}\ntitle: u\n", NULL, NULL },
+        { HEAD "a: 1\nvariants: {x: {b: 1}, y: {b: 2}}\n", NULL, NULL },
+        { HEAD "a: 1\nvariants: {y: {b: 2}, x: {b: 1}}\n", NULL, NULL },
+        { HEAD "a: 1\nvariants: {x: {b: 1}, z: {b: 2}}\n", NULL, NULL },
+        { HEAD "b: 1\nsweep: {grid: {c: [1, 2], d: [1, 2]}}\n", NULL, NULL },
+        { HEAD "b: 1\nsweep: {grid: {d: [1, 2], c: [1, 2]}}\n", NULL, NULL },
+        { HEAD "b: 1\nsweep: {grid: {c: [2, 1], d: [1, 2]}}\n", NULL, NULL },
+    };
+    enum { N = sizeof others / sizeof *others };
+    const char *identity[N];
+    for (size_t i = 0; i < N; i++) {
+        identity[i] = identity_of(others[i].text, others[i].profile, others[i].override);
+        for (size_t j = 0; j < i; j++)
+            ck_assert_msg(strcmp(identity[i], identity[j]) != 0, "%zu and %zu are one study", i, j);
+    }
+    ck_assert_str_eq(identity[0], identity_of("b: {\"c\": 2} # the same\nprofiles: {p: {title: t}}\na:    1\nseeds: 2\n"
+                                              "experiment: e\nversion: 1\n",
+                                              NULL, NULL));
+}
+END_TEST
+
 #define COUNT(x) (int)(sizeof(x) / sizeof *(x))
 
 static void add_tests(TCase *c)
@@ -449,6 +496,7 @@ static void add_tests(TCase *c)
     tcase_add_test(c, seeds);
     tcase_add_test(c, extending);
     tcase_add_test(c, extending_through_links);
+    tcase_add_test(c, identities);
 }
 
 CHECK_MAIN("study", add_tests)

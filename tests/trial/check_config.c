@@ -276,6 +276,7 @@ START_TEST(canonical_json_binds_to_the_same)
         "reconstruction, noise: 0.1},"
         " feedback: {optimizer: {name: adam, stepsize: 0.001}, steps: 3}}}",
         "{network: {layers: [rnn: {units: 6, bias_stepsize_factor: 2}, {dense: {units: 4}, repeat: 2}]}}",
+        "{algorithm: {name: fa, head: 1, mapping: {source_slope: false}}}", /* what the preset has is not the default */
         "{log: {every: 3, metrics: [train_loss, weight_norm]}, checkpoint: {seconds: 0.5}, train: {stop: "
         "{loss_above_initial: 2.5}}}",
         NULL,
@@ -289,7 +290,7 @@ START_TEST(canonical_json_binds_to_the_same)
         fixture_bind(&f, ORDER, own[i]);
         config_json(&f.config, &first);
         struct node *tree = tree_parse("json", first.s, first.n, &f.arena, &e);
-        must(tree ? config_bind(tree, &again, &f.arena, &e) : -1, &e);
+        must(tree ? config_bind_whole(tree, &again, &f.arena, &e) : -1, &e);
         config_json(&again, &second);
         ck_assert_str_eq(first.s, second.s);
         config_key(&f.config, x);
@@ -300,6 +301,58 @@ START_TEST(canonical_json_binds_to_the_same)
         text_free(&second);
         arena_finish(&f.arena);
     }
+}
+END_TEST
+
+/* An ablation changes one thing: what the preset and the file had set stays where the new part takes it. */
+START_TEST(options_stay)
+{
+#define DTP "{algorithm: {name: dtp, target_stepsize: 0.1, feedback: {optimizer: {name: sgd, stepsize: 0.1}}}}"
+    static const struct {
+        const char *below, *over, *json;
+    } cases[] = {
+        { DTP, "{algorithm: {update: through_chain}}", "\"update\":{\"name\":\"through_chain\",\"reduction\":\"mean\"," },
+        { DTP, "{algorithm: {update: {name: through_chain, order: sequential}}}",
+          "\"update\":{\"name\":\"through_chain\",\"reduction\":\"mean\",\"order\":\"sequential\"}" },
+        { DTP, "{algorithm: {update: {name: through_chain, reduction: half_mean}}}",
+          "\"update\":{\"name\":\"through_chain\",\"reduction\":\"half_mean\"," },
+        { "{algorithm: {name: dtp, target_stepsize: 0.1, feedback_loss: {noise: 0.25, corrupts: sent}, feedback: {optimizer:"
+          " {name: sgd, stepsize: 0.1}}}}",
+          "{algorithm: {feedback_loss: difference_reconstruction}}",
+          "\"feedback_loss\":{\"name\":\"difference_reconstruction\",\"noise\":0.25," },
+        { "{algorithm: {name: dtp, target_stepsize: 0.1, feedback_loss: {noise: 0.25}, propagate: linear, feedback: "
+          "{optimizer: {name: sgd, stepsize: 0.1}}}}",
+          "{algorithm: {mapping: adjoint, feedback_loss: none, feedback: null}}", "\"feedback_loss\":{\"name\":\"none\"}" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct fixture f;
+        struct text t = { 0 };
+        struct err e = { 0 };
+        arena_init(&f.arena, 0);
+        must(config_lines(&f.config, &f.arena, &e, TRIAL_BASE, GIVEN_FLAT, "{algorithm: null}", cases[i].below, cases[i].over,
+                          NULL),
+             &e);
+        config_json(&f.config, &t);
+        ck_assert_msg(strstr(t.s, cases[i].json) != NULL, "%zu: no %s in %s", i, cases[i].json, t.s);
+        text_free(&t);
+        arena_finish(&f.arena);
+    }
+}
+END_TEST
+
+/* What no part has is a slip, and not an option of the old part. */
+START_TEST(slips_do_not_stay)
+{
+    struct arena a;
+    struct config c;
+    struct err e = { 0 };
+    arena_init(&a, 0);
+    ck_assert_int_eq(config_lines(&c, &a, &e, TRIAL_BASE, GIVEN_FLAT, "{algorithm: {name: bp, update: {reductoin: mean}}}",
+                                  "{algorithm: {update: through_chain}}", NULL),
+                     ERR_SPEC);
+    ck_assert_str_eq(err_first(&e), "unknown key 'reductoin' in algorithm.update; did you mean 'reduction'?");
+    err_clear(&e);
+    arena_finish(&a);
 }
 END_TEST
 
@@ -462,6 +515,8 @@ static void add_tests(TCase *t)
     tcase_add_test(t, presets_bind_and_may_be_replaced);
     tcase_add_test(t, the_key_is_all_but_the_budget);
     tcase_add_test(t, canonical_json_binds_to_the_same);
+    tcase_add_test(t, options_stay);
+    tcase_add_test(t, slips_do_not_stay);
     tcase_add_test(t, epochs_count_whole_batches);
     tcase_add_test(t, memory_estimate);
     tcase_add_test(t, memory_estimate_of_every_kind);
