@@ -48,30 +48,32 @@ static bool is_null(sqlite3_stmt *stmt, int column)
 }
 
 /* The columns of SQL_GET_CLAIMS. */
+enum {
+    ID,
+    KIND,
+    MEASURE,
+    REPORTED,
+    SD,
+    N,
+    LOW,
+    HIGH,
+    MARGIN,
+    MIN_SEEDS,
+    METRIC,
+    AT,
+    STEP,
+    CELL,
+    LAYER,
+    AS,
+    PROFILE,
+    APART,
+    OF_FILE,
+    IS_OURS
+};
+
 static int read_claim(sqlite3_stmt *stmt, struct claim *c)
 {
     static const char *const kinds[] = { "measure", "value", "compare" };
-    enum {
-        ID,
-        KIND,
-        MEASURE,
-        REPORTED,
-        SD,
-        N,
-        LOW,
-        HIGH,
-        MARGIN,
-        MIN_SEEDS,
-        METRIC,
-        AT,
-        STEP,
-        CELL,
-        LAYER,
-        AS,
-        PROFILE,
-        APART,
-        OF_FILE
-    };
     const char *kind = (const char *)sqlite3_column_text(stmt, KIND);
     while (c->kind < CLAIM_OF_COMPARE && strcmp(kind, kinds[c->kind]) != 0)
         c->kind++;
@@ -104,6 +106,14 @@ static int load(struct store *s, int64_t study, struct claims *claims, struct er
     sqlite3_stmt *stmt;
     TRY(QUERY(s, SQL_GET_CLAIMS, &stmt, e, value_int(study)));
     while (stmt) {
+        if (!sqlite3_column_int(stmt, IS_OURS)) {
+            char id[64];
+            snprintf(id, sizeof id, "%s", (const char *)sqlite3_column_text(stmt, ID));
+            return write_refuse(s, ERR_STORAGE, e,
+                                "%s: claim '%s': its quantity is not JSON as tprun writes it; another program made or "
+                                "changed the database (running the experiment file again stores its claims anew)",
+                                s->path, id);
+        }
         struct claim *more = realloc(claims->items, (claims->n + 1) * sizeof *more);
         if (!more)
             return no_memory(s, e);
