@@ -134,8 +134,7 @@ static void print_network(const struct trial_size *size)
            "multiply-adds a sample");
     for (size_t i = 0; i < size->n_layers; i++)
         printf("    %-5zu %-*s %-*s %10zu  %s\n", i, (int)kind, size->layers[i].kind, (int)wide, size->layers[i].shape,
-               size->layers[i].n_weights,
-               progress_count(size->layers[i].multiply_adds, flops, sizeof flops));
+               size->layers[i].n_weights, progress_count(size->layers[i].multiply_adds, flops, sizeof flops));
     printf("    weights %zu, feedback weights %zu, memory %sB, %sflop per step, %" PRId64 " steps\n", size->n_weights,
            size->n_feedback_weights, progress_count(size->memory_bytes, memory, sizeof memory),
            progress_count(size->flops_per_step, flops, sizeof flops), size->iterations);
