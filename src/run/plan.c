@@ -48,6 +48,8 @@ static int add_study(struct plan *p, const char *path, struct err *e)
     if (!grown)
         return err_set(e, ERR_MEMORY, "out of memory");
     p->studies = grown;
+    for (size_t k = 0; k < p->n_studies; k++) /* they have moved */
+        grown[k].study.arena = &grown[k].arena;
     struct plan_study *s = &grown[p->n_studies];
     memset(s, 0, sizeof *s);
     arena_init(&s->arena, 0);
