@@ -12,6 +12,10 @@ FROM old_trial;
 UPDATE study SET n_seeds = (SELECT count(DISTINCT t.seed) FROM trial t WHERE t.study_id = study.id AND t.generation = study.generation)
 WHERE queued_sha256 IS NOT NULL;
 
+-- What was spent until a checkpoint is not known.
+INSERT INTO checkpoint (id, trial_id, run_id, step, path, sha256, time_ms) SELECT id, trial_id, run_id, step, path, sha256, time_ms
+FROM old_checkpoint;
+
 -- What the programs of version 3 logged. Sizes, shares and condition numbers have no better end, so their best values are none.
 INSERT INTO metric_key (id, name, goal, unit, followed)
 SELECT id, name,
@@ -19,7 +23,7 @@ SELECT id, name,
         WHEN name LIKE '%loss' OR name LIKE '%loss\_batches' ESCAPE '\' OR (name LIKE 'angle%' AND name <> 'angle_gnt_search') OR name = 'nullspace_ratio' THEN 'min' END,
     CASE WHEN name LIKE '%accuracy' OR name LIKE '%accuracy\_strict' ESCAPE '\' OR name LIKE '%accuracy\_batches' ESCAPE '\' THEN '%'
         WHEN name LIKE 'angle%' AND name <> 'angle_gnt_search' THEN '°' ELSE '' END,
-    name IN ('train_loss', 'test_loss', 'test_accuracy')
+    name LIKE 'test\_%' ESCAPE '\'
 FROM old_metric_key;
 UPDATE summary SET best = NULL, best_step = NULL WHERE key_id IN (SELECT id FROM metric_key WHERE goal IS NULL);
 

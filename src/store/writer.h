@@ -38,6 +38,8 @@ enum statement {
     SQL_FORGET_REFRESHED,
     SQL_DELETE_CLAIMS,
     SQL_PUT_CLAIM,
+    SQL_DELETE_TARGETS,
+    SQL_PUT_TARGET,
     SQL_FORGET_CLAIMS,
     SQL_PUT_DATASET,
     SQL_GET_QUEUED,
@@ -69,6 +71,7 @@ enum statement {
     SQL_DELETE_SUMMARIES,
     SQL_DELETE_COSTS,
     SQL_DELETE_EVENTS,
+    SQL_DELETE_PROGRESS,
     SQL_DELETE_CHECKPOINTS,
     SQL_DELETE_RUNS,
     SQL_PUT_HOST,
@@ -77,10 +80,17 @@ enum statement {
     SQL_GET_CODE,
     SQL_PUT_RUN,
     SQL_START_TRIAL,
+    SQL_GET_ORIGIN,
+    SQL_OTHER_INPUT,
+    SQL_SET_ORIGIN,
+    SQL_SET_OUTDATED,
+    SQL_COUNT_OUTDATED,
+    SQL_SET_ALL_OUTDATED,
     SQL_HEARTBEAT,
     SQL_END_RUN,
     SQL_END_TRIAL,
     SQL_PUT_COST,
+    SQL_PUT_PROGRESS,
     SQL_PUT_EVENT,
     SQL_SAME_CHECKPOINT,
     SQL_DELETE_CHECKPOINT,
@@ -90,6 +100,7 @@ enum statement {
     SQL_RECOVER_RUNS,
     SQL_RECOVER_TRIALS,
     SQL_GET_KEY,
+    SQL_SET_FACTS,
     SQL_PUT_KEY,
     SQL_PUT_METRIC,
     SQL_PUT_METRICS,
@@ -148,6 +159,7 @@ struct metric_name {
     char *name;
     int64_t id; /* metric_key.id */
     enum goal goal;
+    bool told; /* its facts are those of this program */
 };
 
 struct store {

@@ -146,7 +146,13 @@ bool config_metric_of_layers(const char *metric)
     return p ? strstr(p->help, "(layer_metric)") != NULL : strncmp(metric, "lemma", strlen("lemma")) != 0;
 }
 
-const struct study_form config_form = { config_options, complete, can_log, config_is_budget };
+static bool can_reach(const char *metric)
+{
+    const struct part *part = registry_find(&measure_registry, metric);
+    return part && measure_is_reached((const struct measure_def *)part);
+}
+
+const struct study_form config_form = { config_options, complete, can_log, can_reach, config_is_budget };
 
 int config_bind(const struct node *tree, struct config *c, struct arena *a, struct err *e)
 {
