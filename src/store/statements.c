@@ -307,8 +307,8 @@ const char *const statement_sql[N_STATEMENTS] = {
         "AND json_type(q, '$.at') = 'text' AND json_type(q, '$.better') IS NOT NULL, 0)) END "
         "FROM (SELECT *, " JSON("quantity") " AS q FROM claim WHERE study_id = ?1) ORDER BY position",
     [SQL_GET_CLAIM_PAIRS] =
-        "SELECT b.value, t.value FROM claim c, json_each(c.quantity, '$.better') b, "
-        "json_each(coalesce(json_extract(c.quantity, '$.than'), '[null]')) t WHERE c.study_id = ?1 AND c.id = ?2",
+        "SELECT b.value, t.value FROM claim c JOIN json_each(c.quantity, '$.better') b "
+        "LEFT JOIN json_each(c.quantity, '$.than') t WHERE c.study_id = ?1 AND c.id = ?2",
     /* Trials of a claim with another length than its profile says; beyond it, where the claim names its steps. */
     [SQL_GET_CLAIM_LENGTH] =
         "SELECT t.variant, t.finished_budget, j.value FROM claim c JOIN study s ON s.id = c.study_id, "

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Processor seconds and memory of reading a large database: one study of 100 trials, 5 metrics of 10,000 steps each, 5 million rows, in 2
-cells of 50 seeds and in 20 of 5. bench_large.py TPRUN [FOLDER], which keeps the databases and takes those that are there."""
+cells of 50 seeds and in 10 of 10. bench_large.py TPRUN [FOLDER], which keeps the databases and takes those that are there."""
 import os
 import sqlite3
 import subprocess
@@ -63,7 +63,7 @@ def seconds(*arguments):
 def main():
     with tempfile.TemporaryDirectory() as folder:
         folder = sys.argv[2] if len(sys.argv) > 2 else folder
-        for cells in (2, 20):
+        for cells in (2, 10):
             db = os.path.join(folder, f"{cells}.db")
             if not os.path.exists(db):
                 make(db, cells)
