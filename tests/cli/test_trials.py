@@ -222,6 +222,11 @@ class Ablation(Case):
             "  plain: 1 trials, 0 finished", "  chain: 1 trials, 0 finished", "    algorithm.update: through_chain keeps reduction: mean, set in preset dtp",
             "  drl: 1 trials, 0 finished", f"    algorithm.feedback_loss: difference_reconstruction keeps noise: 0.2, set in {file}:11:19",
             "  back: 1 trials, 0 finished", f"    algorithm.feedback_loss: none drops noise: 0.2, set in {file}:11:19"])
+        plan = json.loads(self.call("plan", file, "--db", self.db, "--format=json").stdout)
+        noise = {"option": "noise", "value": "0.2", "set_in": file + ":11:19", "why": None, "key": "algorithm.feedback_loss"}
+        self.assertEqual({v["variant"]: v["replaced_parts"] for v in plan["studies"][0]["variants"]}, {
+            "plain": [], "drl": [{**noise, "part": "difference_reconstruction", "kept": True}], "back": [{**noise, "part": "none", "kept": False}],
+            "chain": [{"key": "algorithm.update", "part": "through_chain", "option": "reduction", "value": "mean", "set_in": "preset dtp", "why": None, "kept": True}]})
         done = self.call("plan", file, "--variant", "plain", "algorithm.update.name=through_chain")
         self.assertIn("    algorithm.update: through_chain keeps reduction: mean, set in preset dtp\n", done.stdout)
 

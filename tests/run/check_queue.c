@@ -152,6 +152,46 @@ START_TEST(a_variant_alone)
 }
 END_TEST
 
+/* What is asked for of the same file with the same budget may be more than last time, or other trials of it. */
+static void longer(struct fixture *f, const char *seeds, const char *variant, const int64_t ids[TRIALS],
+                   const char *expected)
+{
+    const char *const with[] = { "train.iterations=30", seeds };
+    fixture_begin_with(f, with, seeds ? 2 : 1, variant, false);
+    fixture_queue(f);
+    struct text t = { 0 };
+    text_puts(&t, "");
+    for (size_t i = 0; i < f->r.n_pending; i++)
+        for (int k = 0; k < TRIALS; k++)
+            if (f->r.pending[i].trial == ids[k])
+                text_add(&t, "%s%d", t.n ? " " : "", k);
+    ck_assert_str_eq(t.s, expected);
+    text_free(&t);
+    fixture_end(f);
+}
+
+START_TEST(a_selection_is_not_the_whole)
+{
+    struct fixture f;
+    int64_t ids[TRIALS];
+    fixture_folder(&f);
+    fixture_begin(&f, NULL, NULL, false);
+    fixture_queue(&f);
+    for (int i = 0; i < TRIALS; i++) {
+        ids[i] = f.r.pending[i].trial;
+        end(&f, ids[i], begin(&f, ids[i]), TRIAL_DONE, BUDGET);
+    }
+    fixture_end(&f);
+    longer(&f, "seeds=[1]", NULL, ids, "0 2");
+    longer(&f, "seeds=[2]", NULL, ids, "1 3");
+    longer(&f, NULL, "b", ids, "2 3");
+    longer(&f, "seeds=[1]", "a", ids, "0");
+    longer(&f, NULL, NULL, ids, "0 1 2 3");
+    longer(&f, "seeds=[1]", "b", ids, "2"); /* known from the whole */
+    fixture_remove(&f);
+}
+END_TEST
+
 /* The database was copied without its checkpoints. */
 START_TEST(an_absent_checkpoint)
 {
@@ -201,6 +241,7 @@ static void add_tests(TCase *t)
     tcase_add_test(t, the_finished_are_left_alone);
     tcase_add_test(t, a_larger_budget);
     tcase_add_test(t, a_variant_alone);
+    tcase_add_test(t, a_selection_is_not_the_whole);
     tcase_add_test(t, an_absent_checkpoint);
     tcase_add_test(t, force_forgets_what_is_asked_for);
 }
