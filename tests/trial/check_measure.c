@@ -668,6 +668,32 @@ START_TEST(spectral_norms_by_power_iteration)
 }
 END_TEST
 
+/* Of the units that are inverted: the head is none. */
+START_TEST(clip_fractions_by_counting)
+{
+    struct fixture f;
+    struct records r = records_new();
+    struct err e = { 0 };
+    fixture_open(&f, BLOBS,
+                 "{algorithm: {name: tp, target_stepsize: 0.5, mapping: {clamp: 0.45}}, log: {metrics: [clip_fraction]}}");
+    fixture_steps(&f, 2);
+    must(measure_all(f.trial, &r.sink, &e), &e);
+    for (size_t i = 0; i < 2; i++) {
+        const struct mat h = f.trial->pass.stacks[i].out;
+        char name[64];
+        double n = 0;
+        for (size_t j = 0; j < mat_n(h); j++)
+            n += fabs((double)h.p[j]) > 0.55;
+        snprintf(name, sizeof name, "clip_fraction.%zu", i);
+        ck_assert(n > 0 && n < (double)mat_n(h));
+        ck_assert_double_eq_tol(records_value(&r, name, 2), n / (double)mat_n(h), 1e-12);
+    }
+    ck_assert_ptr_null(strstr(r.text.s, "clip_fraction.2 "));
+    text_free(&r.text);
+    fixture_close(&f);
+}
+END_TEST
+
 /* Each accuracy is logged under its own name. The loss is the mean squared error, so what is within 0.2 of the target
  * but not within 0.04 tells them apart. */
 START_TEST(two_accuracies)
@@ -707,6 +733,7 @@ static void add_tests(TCase *t)
     tcase_add_test(t, lemma_holds_in_training);
     tcase_add_test(t, condition_numbers_by_power_iteration);
     tcase_add_test(t, spectral_norms_by_power_iteration);
+    tcase_add_test(t, clip_fractions_by_counting);
     tcase_add_test(t, two_accuracies);
     tcase_add_test(t, norms_are_those_of_the_last_step);
     tcase_add_test(t, angles_to_bp);
