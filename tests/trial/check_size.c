@@ -3,7 +3,8 @@
 #include "fixture.h"
 
 #define DEEP                                                                                                           \
-    "{dataset: {name: given, features: 3, outputs: 4}, network: {layers: [dense: {units: 5, activation: tanh}, dense: " \
+    "{dataset: {name: given, features: 3, outputs: 4}, network: {layers: [dense: {units: 5, activation: tanh}, "       \
+    "dense: "                                                                                                          \
     "{units: 6, activation: tanh}, dense: {units: 7, activation: tanh}, dense: {units: 4}]}}"
 enum { B = 3 };
 

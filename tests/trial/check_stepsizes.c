@@ -126,7 +126,8 @@ START_TEST(stepsizes_over_the_target_stepsize)
     static const char *const lines[][2] = {
         { LAYERS("", ", bias_stepsize_factor: 2"),
           LAYERS(", stepsize_factor: 4", ", stepsize_factor: 4, bias_stepsize_factor: 2") },
-        { LAYERS("", ""), LAYERS(", stepsize_factor: 4", ", stepsize_factor: 4") }, /* no layer has a factor of its own */
+        { LAYERS("", ""),
+          LAYERS(", stepsize_factor: 4", ", stepsize_factor: 4") }, /* no layer has a factor of its own */
     };
     for (size_t j = 0; j < 2; j++) {
         open_lines(&divided, lines[j][0], yes);
