@@ -135,6 +135,11 @@ START_TEST(refuses_what_is_no_database)
     snprintf(name, sizeof name, "%s/dangling.db", f.folder);
     ck_assert_int_eq(symlink("/nowhere/at/all.db", name), 0);
     FAILS(ERR_STORAGE, "cannot resolve", store_open(&s, name, &e));
+    static const char *const no_names[] = { "new/", "new/other/.", "new/none/.." };
+    for (size_t i = 0; i < sizeof no_names / sizeof *no_names; i++) {
+        snprintf(name, sizeof name, "%s/%s", f.folder, no_names[i]);
+        FAILS(ERR_STORAGE, "is not the name of a file", store_open(&s, name, &e));
+    }
     fixture_remove(&f);
 }
 END_TEST
