@@ -146,6 +146,9 @@ def type_text(node):
             items = arrays[0]["items"]
             if items.get("type") in ("number", "integer"):
                 return type_text(items) + ", or a list"
+            alone = [a for a in node["anyOf"] if "$ref" in a]
+            if alone:
+                return type_text(alone[0]) + ", or a list"
             return "list of layers" if "$ref" in items else "list of names"
         maps = [a for a in node["anyOf"] if a.get("type") == "object"]
         return "name, or map" if maps else "text"

@@ -1,4 +1,5 @@
 #include "base/part.h"
+#include <stdlib.h>
 #include <string.h>
 
 const char *capability_text(unsigned bits)
@@ -27,10 +28,27 @@ const struct part *registry_find(const struct registry *r, const char *name)
     return NULL;
 }
 
+const struct registry *registry_resolve(const struct registry *r, const struct option *table)
+{
+    for (const struct option *o = table; r->n_parts == 0 && o && o->type != OPT_END; o++) {
+        if (o->type == OPT_MAP)
+            r = registry_resolve(r, o->table); /* tables nest as deep as the program writes them */
+        else if (o->registry && strcmp(o->registry->kind, r->kind) == 0)
+            r = o->registry;
+    }
+    return r;
+}
+
 const struct option *option_find(const struct option *table, const char *name)
 {
     for (const struct option *o = table; o && o->type != OPT_END; o++)
         if (strcmp(o->name, name) == 0)
             return o;
     return NULL;
+}
+
+bool option_has_default(const struct option *o)
+{
+    const bool number = o->type == OPT_INT || o->type == OPT_REAL;
+    return o->dflt && !(number && (o->flags & OPTION_NULLABLE) && o->min < o->max && strtod(o->dflt, NULL) < o->min);
 }

@@ -38,9 +38,11 @@ const char *capability_text(unsigned bits);
 struct registry {
     const char *kind;                /* "mapping": singular, used in messages and by `tprun list` */
     const struct part *const *parts; /* in the order of registration */
-    size_t n_parts;
+    size_t n_parts; /* 0: a kind alone, for a room that lies below the parts; a file's own table has the registry */
 };
 const struct part *registry_find(const struct registry *r, const char *name);
+/* r; where that is a kind alone, the registry of this kind in `table` (r if there is none). */
+const struct registry *registry_resolve(const struct registry *r, const struct option *table);
 
 /* A part that a file picked, with its options bound. A `name: ...` alone, without options, is the short form. */
 struct chosen {
@@ -71,8 +73,8 @@ enum option_type {
     OPT_TEXT,  /* const char *: any string, or one of `names`; NULL when absent */
     OPT_MAP,   /* a struct described by `table`, at `offset`; absent means all its defaults */
     OPT_PART,  /* struct chosen, from `registry`: "name" or {name: ..., option: ...} */
-    OPT_PARTS, /* struct chosen_list: a list of one-key maps {name: {options}} or names, each with optional `repeat: N`
-                */
+    OPT_PARTS, /* struct chosen_list: a list of one-key maps {name: {options}} or names, each with optional `repeat: N`;
+                  with OPTION_PLAIN also one part alone, as OPT_PART */
     OPT_NAMES, /* struct names: a list of strings: any, of `names`, or names of parts of `registry` */
     OPT_REALS  /* struct reals: a number or a list of numbers */
 };
@@ -85,10 +87,14 @@ enum option_flags {
                                    out what is absent or as `dflt` says: an option that is added later is nullable, so
                                    that the identity of older trials stays (tests/trial/check_key.c) */
     OPTION_PLAIN = 1u << 4, /* the canonical form is the short one where that says it all: OPT_PART its name where no
-                               option is printed, OPT_REALS one number instead of a list of one */
+                               option is printed, OPT_REALS one number instead of a list of one, OPT_PARTS likewise
+                               what OPT_PART would print */
     OPTION_WHOLE = 1u << 5  /* OPT_REALS: integers */
 };
 
+/* Whether a file that leaves the option out means `dflt`. A default that lies outside of the range stands for "absent".
+ */
+bool option_has_default(const struct option *o);
 /* The row of this name, or NULL. */
 const struct option *option_find(const struct option *table, const char *name);
 

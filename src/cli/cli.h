@@ -36,8 +36,8 @@ struct command {
 /* Each is src/cli/cmd_NAME.c; the first is the one that a file alone means. */
 /* clang-format off */
 #define COMMANDS(X)                                                                                                    \
-    X(run) X(plan) X(ls) X(show) X(claims) X(compare) X(plot) X(report) X(export) X(sql) X(list) X(schema) X(probe)        \
-    X(verify) X(digest) X(fetch)
+    X(run) X(plan) X(ls) X(show) X(claims) X(compare) X(diff) X(plot) X(report) X(export) X(sql) X(list) X(schema)         \
+    X(probe) X(verify) X(digest) X(fetch)
 /* clang-format on */
 #define EXTERN(name) extern const struct command command_##name;
 COMMANDS(EXTERN)
@@ -72,9 +72,5 @@ int cli_find_trial(const struct cli *c, struct query *q, const char *key, int64_
 /* What the shared options and the environment (TPRUN_STALL_SECONDS) say of a run. */
 int cli_run_options(const struct cli *c, struct run_options *o, struct err *e);
 extern const char cli_code[]; /* program, version and compiler */
-
-/* ---- cmd_plan.c ---- */
-/* jobs: trials trained at once, 0 = one for each processor. */
-int plan_print(const struct cli *c, struct plan *p, int64_t jobs, struct err *e);
 
 #endif

@@ -74,7 +74,8 @@ static int measure(const struct cli *c, bool *refuted, struct err *e)
 {
     struct query *q;
     const char *study = c->arguments.n ? c->arguments.items[0] : NULL;
-    static const char rows[] = "SELECT study, id, reported, measured, low, high, verdict, text, note FROM claims WHERE "
+    static const char rows[] = "SELECT study, id, reported, measured, n, sd, interval_low, interval_high, low, high, "
+                               "verdict, text, note FROM claims WHERE "
                                "?1 IS NULL OR study = ?1";
     TRY(refresh(c, study, e));
     TRY(query_open(&q, c->db, e));
@@ -102,7 +103,8 @@ const struct command command_claims = {
     .name = "claims",
     .arguments = "[STUDY]",
     .summary = "Compare what papers report with what was measured",
-    .help = "Exit status 1 if a claim is refuted.\n",
+    .help = "n seeds, their sd and the 95 % interval of what was measured, and where it must lie (low, high); how a\n"
+            "verdict is reached is in docs/claims.md. Exit status 1 if a claim is refuted.\n",
     .shared = (const struct cli_option *const[]){ cli_database, cli_formats, cli_limits, NULL },
     .max_arguments = 1,
     .run = run,

@@ -30,10 +30,10 @@ static void print_options(const struct option *table, int indent)
             for (size_t i = 0; i < o->registry->n_parts; i++)
                 printf("%s%s", i ? " | " : "", o->registry->parts[i]->name);
         else
-            printf("%s", types[o->type]);
+            printf("%s%s", o->type == OPT_PARTS && (o->flags & OPTION_PLAIN) ? "part or " : "", types[o->type]);
         if (o->type == OPT_INT || o->type == OPT_REAL || o->type == OPT_REALS)
             print_range(o);
-        if (o->dflt)
+        if (option_has_default(o))
             printf(" (default %s)", o->dflt);
         else if (o->flags & OPTION_REQUIRED)
             printf(" (required)");

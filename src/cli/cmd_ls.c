@@ -6,6 +6,9 @@ static const char studies[] =
     " sum(t.state = 'failed') AS failed, sum(t.state = 'running') AS running,"
     " sum(t.state IN ('queued', 'interrupted')) AS waiting,"
     " (SELECT count(*) FROM trial o WHERE o.study_id = s.id AND o.generation <> s.generation) AS others,"
+    " (SELECT count(*) FROM claim c WHERE c.study_id = s.id) AS claims,"
+    " (SELECT count(*) FROM claims c WHERE c.study_id = s.id AND c.verdict = 'reproduced') AS reproduced,"
+    " (SELECT count(*) FROM claims c WHERE c.study_id = s.id AND c.verdict = 'refuted') AS refuted,"
     " s.title"
     " FROM study s LEFT JOIN trial t ON t.study_id = s.id AND t.generation = s.generation"
     " GROUP BY s.id ORDER BY s.name";

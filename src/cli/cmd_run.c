@@ -1,4 +1,4 @@
-#include "cli/cli.h"
+#include "cli/plan_price.h"
 
 #include "base/clean.h"
 #include "cli/generations.h"
@@ -13,7 +13,7 @@ struct run_choice {
     struct cli_int jobs;
     bool dry_run, force, fail_fast, no_progress;
     int64_t memory_limit;
-    double stall_seconds;
+    double stall_seconds, max_hours;
 };
 static const struct cli_option options[] = {
     { "jobs", 'j', CLI_INT, "N", offsetof(struct run_choice, jobs), 1, 1024,
@@ -29,6 +29,8 @@ static const struct cli_option options[] = {
       .help = "address space of a worker: 500M, 2G" },
     { "stall-seconds", 0, CLI_SECONDS, "SECONDS", offsetof(struct run_choice, stall_seconds),
       .help = "end a worker that is silent for so long (default 300, or $TPRUN_STALL_SECONDS)" },
+    { "max-hours", 0, CLI_HOURS, "H", offsetof(struct run_choice, max_hours),
+      .help = "start nothing, and exit with status 2, if the trials may take longer: see plan" },
     { "no-progress", 0, CLI_FLAG, NULL, offsetof(struct run_choice, no_progress),
       .help = "no live lines on a terminal" },
     { 0 },
@@ -42,46 +44,64 @@ static const struct cli_option database[] = {
 /* One line of the summary: means over the seeds. */
 struct summary {
     size_t shown, left_out;
+    bool incomplete; /* a row lacks seeds */
     char variant[64];
 };
 enum { ROWS_SHOWN = 30 };
 
-static void put_mean(char *out, size_t size, const char *mean, const char *sd)
+/* A mean that lacks seeds stands in parentheses. */
+static void put_mean(char *out, size_t size, const char *mean, const char *sd, bool complete)
 {
     double m, s;
+    const char *before = complete ? "" : "(", *after = complete ? "" : ")";
     if (!mean || text_to_double(mean, strlen(mean), &m) < 0)
         snprintf(out, size, "-");
     else if (!sd || text_to_double(sd, strlen(sd), &s) < 0)
-        snprintf(out, size, "%.4g", m);
+        snprintf(out, size, "%s%.4g%s", before, m, after);
     else
-        snprintf(out, size, "%.4g +- %.2g", m, s);
+        snprintf(out, size, "%s%.4g +- %.2g%s", before, m, s, after);
 }
 
-/* study, variant, cell, metric, trials, diverged, last mean, sd, best mean, sd */
+/* study, variant, cell, metric, n, n_asked, n_diverged, means of what is finished: last, sd, best, sd */
 static int print_row(void *self, int n, const char *const *v)
 {
     struct summary *s = self;
-    char last[48], best[48];
-    if (n < 10 || s->shown == ROWS_SHOWN) {
+    char last[48], best[48], trials[48];
+    if (n < 11 || !v[4] || !v[5] || s->shown == ROWS_SHOWN) {
         s->left_out++;
         return 0;
     }
     if (s->shown++ == 0)
         printf("%-12s %-20s %6s %9s  %-20s %-20s %s\n", "variant", "metric", "trials", "diverged", "last", "best",
                "cell");
-    put_mean(last, sizeof last, v[6], v[7]);
-    put_mean(best, sizeof best, v[8], v[9]);
-    clean_print_line(stdout, "%-12s %-20s %6s %9s  %-20s %-20s %s", v[1], v[3], v[4], v[5], last, best,
+    const bool complete = strcmp(v[4], v[5]) == 0;
+    s->incomplete |= !complete;
+    snprintf(trials, sizeof trials, complete ? "%s" : "%s of %s", v[4], v[5]);
+    put_mean(last, sizeof last, v[7], v[8], complete);
+    put_mean(best, sizeof best, v[9], v[10], complete);
+    clean_print_line(stdout, "%-12s %-20s %6s %9s  %-20s %-20s %s", v[1], v[3], trials, v[6], last, best,
                      v[2] ? v[2] : "");
     return 0;
 }
 
+static void print_end(const struct summary *s)
+{
+    if (s->left_out)
+        printf("... and %zu more rows\n", s->left_out);
+    if (s->incomplete)
+        puts("(in parentheses: of the finished trials only; the others diverged, failed or are not finished)");
+}
+
+/* As in view finals, of one-offs too. */
+#define LAST_OF_DONE(x)                                                                                                \
+    "CASE WHEN t.state = 'done' AND t.finished_budget >= t.budget AND NOT t.outdated AND u.last_step = u.end_step "    \
+    "AND u.end_step = t.step THEN " x " END"
 /* The trials of the places of study ?1, one-offs, in the columns of a study's table. */
 static const char one_offs[] =
-    "SELECT s.name AS study, t.variant, t.cell, k.name AS metric, count(*) AS n_trials,"
-    " sum(t.state = 'diverged') AS n_diverged, avg(CASE WHEN u.last_step = u.end_step THEN u.last END) AS last_mean, "
-    "NULL AS last_sd, avg(u.best) AS best_mean,"
-    " NULL AS best_sd"
+    "SELECT s.name AS study, t.variant, t.cell, k.name AS metric, count(" LAST_OF_DONE(
+        "u.last") ") AS n, count(*) AS n_asked,"
+                  " sum(t.state = 'diverged') AS n_diverged, avg(" LAST_OF_DONE(
+                      "u.last") ") AS last_mean_finished, NULL AS last_sd_finished, avg(" LAST_OF_DONE("u.best") ") AS best_mean_finished, NULL AS best_sd_finished"
     " FROM study s JOIN (SELECT DISTINCT study_id, trial_id FROM place) p ON p.study_id = s.id JOIN trial t ON t.id = "
     "p.trial_id"
     " JOIN summary u ON u.trial_id = t.id JOIN metric_key k ON k.id = u.key_id"
@@ -89,14 +109,19 @@ static const char one_offs[] =
     "  (SELECT 1 FROM place o JOIN summary v ON v.trial_id = o.trial_id JOIN metric_key w ON w.id = v.key_id"
     "   WHERE o.study_id = s.id AND w.name LIKE 'test_%')))"
     " GROUP BY s.name, t.variant, t.cell, k.name"
-    " ORDER BY t.variant, k.name, CASE WHEN k.name LIKE '%loss' THEN best_mean ELSE -best_mean END, t.cell";
+    " ORDER BY t.variant, k.name, CASE WHEN k.goal = 'max' THEN -best_mean_finished ELSE best_mean_finished END, "
+    "t.cell";
 
+#define BEST_FIRST                                                                                                     \
+    "CASE (SELECT goal FROM metric_key WHERE name = metric) WHEN 'max' THEN -best_mean_finished "                      \
+    "ELSE best_mean_finished END"
 /* Losses and accuracies of tests, or else the train loss. */
 static const char rows[] =
-    "SELECT study, variant, cell, metric, n_trials, n_diverged, last_mean, last_sd, best_mean, best_sd FROM finals"
+    "SELECT study, variant, cell, metric, n, n_asked, n_diverged, n_unfinished, n_failed, last_mean, last_sd, "
+    "best_mean, best_sd, last_mean_finished, best_mean_finished FROM finals"
     " WHERE study = ?1 AND (metric LIKE 'test_%' OR (metric = 'train_loss' AND NOT EXISTS"
     "  (SELECT 1 FROM finals WHERE study = ?1 AND metric LIKE 'test_%')))"
-    " ORDER BY variant, metric, CASE WHEN metric LIKE '%loss' THEN best_mean ELSE -best_mean END, cell";
+    " ORDER BY variant, metric, " BEST_FIRST ", cell";
 
 static int print_study(struct query *q, const char *study, struct err *e)
 {
@@ -107,18 +132,16 @@ static int print_study(struct query *q, const char *study, struct err *e)
         " WHERE u.trial_id IN (SELECT t.id FROM trial t JOIN study s ON s.id = t.study_id"
         "  AND s.generation = t.generation WHERE s.name = ?1) LIMIT 1";
     static const char shown[] =
-        "SELECT study, variant, cell, metric, CASE WHEN n = n_trials THEN n_trials ELSE n || ' of ' || n_trials END, "
-        "n_diverged, last_mean, last_sd, best_mean, best_sd FROM finals"
-        " WHERE study = ?1 AND metric LIKE ?2"
-        " ORDER BY variant, metric, CASE WHEN metric LIKE '%loss' THEN best_mean ELSE -best_mean END, cell";
+        "SELECT study, variant, cell, metric, n, n_asked, n_diverged, last_mean_finished, last_sd_finished, "
+        "best_mean_finished, best_sd_finished FROM finals WHERE study = ?1 AND metric LIKE ?2"
+        " ORDER BY variant, metric, " BEST_FIRST ", cell";
     bool tested;
     double one;
     TRY(query_number(q, any_test, &study, 1, &tested, &one, e));
     const char *const arguments[] = { study, tested ? "test_%" : "train_loss" };
     struct summary s = { 0 };
     TRY(query_rows(q, shown, arguments, 2, print_row, &s, e));
-    if (s.left_out)
-        printf("... and %zu more rows\n", s.left_out);
+    print_end(&s);
     return generations_tell(q, study, e);
 }
 
@@ -126,8 +149,7 @@ static int print_one_offs(struct query *q, const char *study, struct err *e)
 {
     struct summary s = { 0 };
     TRY(query_rows(q, one_offs, &study, 1, print_row, &s, e));
-    if (s.left_out)
-        printf("... and %zu more rows\n", s.left_out);
+    print_end(&s);
     return 0;
 }
 
@@ -214,7 +236,9 @@ static void tell(void *self, const struct plan_study *s, uint64_t done)
     progress_queueing(&k->progress, s->study.name, s->n, "checking", done);
 }
 
-static int open_plan(const struct cli *c, const struct run_choice *choice, struct plan *p, struct err *e)
+/* x: counts the trials, which have to be looked at even if they were queued before; NULL: nothing is priced. */
+static int open_plan(const struct cli *c, const struct run_choice *choice, struct plan *p, struct plan_price *x,
+                     struct err *e)
 {
     struct checker k = { 0 };
     struct err ignored = { 0 };
@@ -224,13 +248,16 @@ static int open_plan(const struct cli *c, const struct run_choice *choice, struc
     progress_init(&k.progress, shows_progress(choice), c->color_err, c->quiet);
     struct plan_options o = cli_plan_options(c);
     o.keep = !choice->dry_run;
-    o.known = is_known;
+    o.known = x ? NULL : is_known;
+    if (x)
+        plan_price_attach(x, &o);
     o.tick = tell;
     o.self = &k;
     const int code = plan_open(p, c->arguments.items, c->arguments.n, &o, e);
     p->options.self = NULL;
     p->options.known = NULL;
     p->options.tick = NULL;
+    p->options.visit = NULL;
     progress_finish(&k.progress);
     query_close(k.q);
     return code;
@@ -249,6 +276,27 @@ static int run_options(const struct cli *c, const struct run_choice *choice, str
     return 0;
 }
 
+/* Opens the plan; with --dry-run prints it, with --max-hours refuses what may take longer. */
+static int plan_first(const struct cli *c, const struct run_choice *choice, struct plan *p, struct err *e)
+{
+    struct plan_price x;
+    if (!choice->dry_run && choice->max_hours == 0)
+        return open_plan(c, choice, p, NULL, e);
+    int code = plan_price_open(&x, c, choice->jobs.value, e);
+    if (code == 0)
+        code = open_plan(c, choice, p, &x, e);
+    if (code == 0)
+        (void)cli_fail(c, code, e); /* notes on the files come first */
+    if (code == 0)
+        code = plan_price_take(&x, c, p, e);
+    if (code == 0 && choice->dry_run)
+        code = plan_print(c, p, &x, e);
+    if (code == 0)
+        code = plan_price_limit(&x, choice->max_hours, e);
+    plan_price_close(&x);
+    return code;
+}
+
 static int run(const struct cli *c, const void *own)
 {
     const struct run_choice *choice = own;
@@ -258,12 +306,12 @@ static int run(const struct cli *c, const void *own)
     struct run_result result = { 0 };
     int code = signals_open(&e);
     if (code == 0)
-        code = open_plan(c, choice, &p, &e);
+        code = plan_first(c, choice, &p, &e);
+    if (code == 0)
+        (void)cli_fail(c, code, &e); /* notes on the files come first */
     if (code == 0)
         code = run_options(c, choice, &o, &e);
-    if (code == 0 && choice->dry_run) {
-        code = plan_print(c, &p, choice->jobs.value, &e);
-    } else if (code == 0) {
+    if (code == 0 && !choice->dry_run) {
         code = runner_run(&p, &o, &result, &e);
         if (result.total || result.stopped)
             print_counts(c, &result);

@@ -5,22 +5,22 @@
 static const struct query_section of_study[] = {
     { "study", "SELECT name, title, paper, locator, path, profile, substr(spec_sha256, 1, 16) AS spec, generation FROM "
                "study WHERE name = ?1" },
-    { "variants", "SELECT t.variant, count(DISTINCT t.cell) AS cells, count(DISTINCT t.seed) AS seeds, sum(t.state = "
-                  "'done') AS done,"
-                  " sum(t.state = 'diverged') AS diverged, sum(t.state = 'failed') AS failed,"
-                  " sum(t.state IN ('queued', 'running', 'interrupted')) AS waiting"
-                  " FROM trial t JOIN study s ON s.id = t.study_id AND s.generation = t.generation WHERE s.name = ?1"
-                  " GROUP BY t.variant ORDER BY t.variant" },
+    { "variants", "SELECT variant, count(DISTINCT cell) AS cells, count(DISTINCT seed) AS seeds, sum(outcome = 'done') "
+                  "AS done, sum(outcome = 'diverged') AS diverged, sum(outcome = 'failed') AS failed,"
+                  " sum(outcome = 'unfinished') AS waiting, sum(outcome = 'outdated') AS outdated"
+                  " FROM outcomes WHERE study = ?1 GROUP BY variant ORDER BY variant" },
     { "swept",
       "SELECT p.key, count(DISTINCT coalesce(p.num, p.text)) AS n_values, min(p.num) AS smallest, max(p.num) AS largest"
       " FROM param p JOIN trial t ON t.id = p.trial_id JOIN study s ON s.id = t.study_id AND s.generation = "
       "t.generation"
       " WHERE s.name = ?1 AND p.swept = 1 GROUP BY p.key ORDER BY p.key" },
     { "finals",
-      "SELECT variant, cell, metric, n, n_diverged, last_mean, last_sd, best_mean, best_sd FROM finals WHERE study = ?1"
+      "SELECT variant, cell, metric, n, n_asked, n_diverged, n_unfinished, n_failed, last_mean, last_sd, best_mean, "
+      "best_sd, last_mean_finished, best_mean_finished FROM finals WHERE study = ?1"
       " ORDER BY metric, variant, cell" },
     { "other trials", generations_sql },
-    { "claims", "SELECT id, reported, measured, low, high, verdict FROM claims WHERE study = ?1" },
+    { "claims", "SELECT id, reported, measured, n, sd, interval_low, interval_high, low, high, verdict, note FROM "
+                "claims WHERE study = ?1" },
     { 0 },
 };
 static const struct query_section of_trial[] = {

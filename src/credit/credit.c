@@ -6,9 +6,10 @@
 #include <string.h>
 
 const char *const route_names[] = { "chain", "direct", NULL };
-const char *const reduction_names[] = { "per_stepsize", "half_sum", "half_mean", "mean", "unit_mean", NULL };
+const char *const reduction_names[] = { "per_stepsize", "half_sum",      "half_mean", "mean",
+                                        "unit_mean",    "position_mean", NULL };
 
-double reduction_value(int reduction, size_t rows, size_t units, double target_stepsize)
+double reduction_value(int reduction, size_t rows, struct shape state, double target_stepsize)
 {
     switch (reduction) {
     case REDUCTION_PER_STEPSIZE:
@@ -19,14 +20,16 @@ double reduction_value(int reduction, size_t rows, size_t units, double target_s
         return 0.5 / (double)rows;
     case REDUCTION_MEAN:
         return 1 / (double)rows;
+    case REDUCTION_POSITION_MEAN:
+        return 1 / ((double)rows * (shape_is_map(state) ? (double)state.n : 1));
     default:
-        return 1 / ((double)rows * (double)units);
+        return 1 / ((double)rows * (double)state.n);
     }
 }
 
-double reduction_factor(int reduction, size_t rows, size_t units, double target_stepsize)
+double reduction_factor(int reduction, size_t rows, struct shape state, double target_stepsize)
 {
-    return 2 * reduction_value(reduction, rows, units, target_stepsize);
+    return 2 * reduction_value(reduction, rows, state, target_stepsize);
 }
 
 /* The registries: a new part is one extern and one word here. */
@@ -117,16 +120,6 @@ static int check_head(const struct credit *c, struct err *e)
     return 0;
 }
 
-/* Values of which a file gives one, or one per feedback unit. */
-static int check_noise(const struct credit *c, struct err *e)
-{
-    const struct fbloss_options *o = c->choice.feedback_loss.opts;
-    if (!o || o->noise.n == 1 || o->noise.n == c->n_feedback)
-        return 0;
-    return err_about(e, "algorithm.feedback_loss.noise",
-                     "%zu numbers; give one, or one for each of the %zu feedback units", o->noise.n, c->n_feedback);
-}
-
 int credit_shape(struct credit *c, const struct credit_choice *choice, const struct chain *chain, struct arena *a,
                  struct err *e)
 {
@@ -135,21 +128,14 @@ int credit_shape(struct credit *c, const struct credit_choice *choice, const str
     c->n =
         chain->n_links - choice->head; /* a recurrent unit is the first one, so units of the head have one link each */
     TRY(alloc_states(c, a, e));
-    if (target_of(c)->fits)
-        TRY(target_of(c)->fits(c, e));
-    if (propagate_of(c)->fits)
-        TRY(propagate_of(c)->fits(c, e));
-    if (fbloss_of(c)->fits)
-        TRY(fbloss_of(c)->fits(c, e));
-    if ((choice->mapping.part->gives & GIVES_TRAIN) && !fbloss_of(c)->grads)
-        return err_about(e, "algorithm.feedback_loss",
-                         "mapping '%s' learns, but feedback_loss is 'none'; choose one, or mapping 'fixed'",
-                         choice->mapping.part->name);
-    if (update_of(c)->fits)
-        TRY(update_of(c)->fits(c, e));
     if (mapping_of(c)->shape)
         TRY(mapping_of(c)->shape(c, a, e));
-    return check_noise(c, e);
+    int (*const fits[])(const struct credit *c, struct err *e) = { target_of(c)->fits, propagate_of(c)->fits,
+                                                                   fbloss_of(c)->fits, update_of(c)->fits };
+    for (size_t i = 0; i < sizeof fits / sizeof *fits; i++)
+        if (fits[i])
+            TRY(fits[i](c, e));
+    return 0;
 }
 
 int credit_alloc_links(const struct credit *c, struct mat **links, struct mat **stacks, struct arena *a, struct err *e)

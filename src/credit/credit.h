@@ -28,13 +28,14 @@ enum reduction {
     REDUCTION_HALF_SUM,     /* (1/2) sum over batch and units; Roulet's released code */
     REDUCTION_HALF_MEAN,    /* (1/(2 B)) sum over batch and units */
     REDUCTION_MEAN,         /* (1/B) sum over batch and units; Lee 2015, Meulemans 2020 */
-    REDUCTION_UNIT_MEAN     /* mean over batch and units; Manchev & Spratling 2020 */
+    REDUCTION_UNIT_MEAN,    /* mean over batch and units; Manchev & Spratling 2020 */
+    REDUCTION_POSITION_MEAN /* of maps unit_mean, of others mean; convolutions of Meulemans 2020, code */
 };
 extern const char *const reduction_names[];
-/* c such that d loss / d a = c (a - b) for the squared distance of a and b (rows, units). */
-double reduction_factor(int reduction, size_t rows, size_t units, double target_stepsize);
+/* c such that d loss / d a = c (a - b) for the squared distance of a and b, of `rows` states each. */
+double reduction_factor(int reduction, size_t rows, struct shape state, double target_stepsize);
 /* loss / sum of squares. */
-double reduction_value(int reduction, size_t rows, size_t units, double target_stepsize);
+double reduction_value(int reduction, size_t rows, struct shape state, double target_stepsize);
 
 /* Losses at every step: each link has a displacement of its own, own[k] = -beta dL_k/dh_k, beside the one carried back
  * to it. */
@@ -77,13 +78,13 @@ struct mapping_def {
     int (*jvp)(struct credit *c, struct pass *p, const struct at *ref, size_t k, struct mat d, struct mat out,
                struct err *e);
     /* For mappings that learn, all links of one feedback unit at once. value: g at other values v of what it reads
-     * (memory that the next call overwrites). train: adds the gradient of the last value to feedback_gradient, from
-     * error = d loss / d value, used up. */
+     * (memory that the next call overwrites). train: adds the gradient of the last value, which had the same ref, to
+     * feedback_gradient, from error = d loss / d value, used up. */
     struct mat (*value)(struct credit *c, struct pass *p, const struct at *ref, struct feedback *f, struct mat v);
-    void (*train)(struct credit *c, struct feedback *f, struct mat error);
+    void (*train)(struct credit *c, const struct at *ref, struct feedback *f, struct mat error);
     /* The same for the difference `moved` that the displacement d of the source gives. */
-    void (*train_difference)(struct credit *c, struct pass *p, struct feedback *f, struct mat d, struct mat moved,
-                             struct mat error);
+    void (*train_difference)(struct credit *c, struct pass *p, const struct at *ref, struct feedback *f, struct mat d,
+                             struct mat moved, struct mat error);
     /* Once d[n-2] .. d[0] are derived: what the mapping does to d[n-1] itself. NULL: nothing. */
     void (*own_target)(struct credit *c);
     /* Floating-point operations of refresh; NULL if few. */
@@ -165,6 +166,7 @@ struct draw {
     char name[48];
     int kind; /* enum transmit_draws */
     struct mat to;
+    struct shape shape; /* of maps; else {0} */
     bool of_feedback; /* anew for every feedback step; else for every pass */
     bool steps;       /* as a tensor, with an axis for the steps of a sequence even if that has one */
 };
@@ -213,25 +215,49 @@ int credit_targets(struct credit *c, struct pass *p, struct err *e);
 /* Update directions of the links under the head, added to g. */
 int credit_update(struct credit *c, struct pass *p, real *g, struct err *e);
 
+static inline const struct mapping_def *mapping_def_of(struct chosen c)
+{
+    return (const struct mapping_def *)c.part;
+}
 static inline const struct mapping_def *mapping_of(const struct credit *c)
 {
-    return (const struct mapping_def *)c->choice.mapping.part;
+    return mapping_def_of(c->choice.mapping);
+}
+static inline const struct fbloss_def *fbloss_def_of(struct chosen c)
+{
+    return (const struct fbloss_def *)c.part;
 }
 static inline const struct fbloss_def *fbloss_of(const struct credit *c)
 {
-    return (const struct fbloss_def *)c->choice.feedback_loss.part;
+    return fbloss_def_of(c->choice.feedback_loss);
+}
+static inline const struct propagate_def *propagate_def_of(struct chosen c)
+{
+    return (const struct propagate_def *)c.part;
 }
 static inline const struct propagate_def *propagate_of(const struct credit *c)
 {
-    return (const struct propagate_def *)c->choice.propagate.part;
+    return propagate_def_of(c->choice.propagate);
+}
+static inline const struct update_def *update_def_of(struct chosen c)
+{
+    return (const struct update_def *)c.part;
 }
 static inline const struct update_def *update_of(const struct credit *c)
 {
-    return (const struct update_def *)c->choice.update.part;
+    return update_def_of(c->choice.update);
+}
+static inline const struct update_options *update_options_of(struct chosen update)
+{
+    return update.opts; /* first in those of every rule */
+}
+static inline const struct target_def *target_def_of(struct chosen c)
+{
+    return (const struct target_def *)c.part;
 }
 static inline const struct target_def *target_of(const struct credit *c)
 {
-    return (const struct target_def *)c->choice.target.part;
+    return target_def_of(c->choice.target);
 }
 /* Where g_k reads: the link whose output it takes. */
 static inline size_t credit_source(const struct credit *c, size_t k)

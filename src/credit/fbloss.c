@@ -22,13 +22,41 @@ static bool resends(const struct credit *c, const struct feedback *f)
     return o->corrupts != CORRUPTS_SENT && transmit_draws_of(transmit_of(c, f), true) != DRAWS_NONE;
 }
 
+static bool all_positive(struct reals values)
+{
+    for (size_t i = 0; i < values.n; i++)
+        if (!(values.items[i] > 0))
+            return false;
+    return true;
+}
+
+int fbloss_fits_options(const struct credit *c, struct err *e)
+{
+    const struct fbloss_options *o = c->choice.feedback_loss.opts;
+    if (o->noise_scaling == NOISE_SCALING_INVERSE_VARIANCE && !all_positive(o->noise) && !(o->noise_floor > 0))
+        return err_about(e, "algorithm.feedback_loss.noise",
+                         "'%s' divides by the noise's variance (noise_scaling); give noise above 0",
+                         c->choice.feedback_loss.part->name);
+    if (o->noise.n != 1 && o->noise.n != c->n_feedback)
+        return err_about(e, "algorithm.feedback_loss.noise",
+                         "%zu numbers; give one, or one for each of the %zu feedback units", o->noise.n, c->n_feedback);
+    return 0;
+}
+
 int fbloss_fits(const struct credit *c, struct err *e)
 {
     if (c->choice.route == ROUTE_DIRECT && chain_is_recurrent(c->chain))
         return err_about(e, "algorithm.route",
                          "feedback_loss '%s' on route 'direct' is defined for feed-forward networks",
                          c->choice.feedback_loss.part->name);
-    return 0;
+    return fbloss_fits_options(c, e);
+}
+
+/* What the loss of a feedback unit is about, n numbers a row: the state that it yields, or the one that it reads. */
+static struct shape state_of(const struct credit *c, const struct feedback *f, size_t n)
+{
+    const struct shape s = c->chain->units[fbloss_of(c)->at_targets ? f->through : f->target].out;
+    return s.n == n ? s : shape_flat(n);
 }
 
 /* Random numbers of one feedback unit, for a stack of as many rows as its reference has. */
@@ -43,8 +71,11 @@ static int open_draws(struct credit *c, struct feedback *f, struct arena *a, str
         if (!u->noise.p)
             return err_set(e, ERR_MEMORY, "not enough memory for feedback layer %zu", f->target);
         credit_draws(c,
-                     (struct draw){
-                         .kind = DRAWS_NORMAL, .to = u->noise, .of_feedback = true, .steps = c->chain->data.sequence },
+                     (struct draw){ .kind = DRAWS_NORMAL,
+                                    .to = u->noise,
+                                    .shape = state_of(c, f, u->noise.cols),
+                                    .of_feedback = true,
+                                    .steps = c->chain->data.sequence },
                      "noise.feedback.%zu", f->target);
     }
     if (resends(c, f)) {
@@ -59,7 +90,7 @@ static int open_draws(struct credit *c, struct feedback *f, struct arena *a, str
 
 int fbloss_open(struct credit *c, struct arena *a, struct err *e)
 {
-    struct fbloss_state *s = c->fbloss_state;
+    struct fbloss_state *s = fbloss_state(c);
     const struct chain *chain = c->chain;
     const unsigned flags = fbloss_of(c)->at_targets ? AT_GRADIENTS : 0;
     s->of = arena_alloc(a, c->n_feedback, sizeof *s->of);
@@ -88,7 +119,7 @@ struct mat fbloss_send(const struct credit *c, const struct feedback *f, struct 
     if (!transmit.part)
         return value;
     const struct mat sent = mat_of(to, value.rows, value.cols);
-    ((const struct transmit_def *)transmit.part)->send(transmit.opts, true, value, fbloss_unit(c, f)->resend, sent);
+    transmit_def_of(transmit)->send(transmit.opts, true, value, fbloss_unit(c, f)->resend, sent);
     return sent;
 }
 
@@ -110,7 +141,7 @@ static double total_scale(const struct credit *c, const struct feedback *f, cons
 
 const struct at *fbloss_up(const struct credit *c, const struct pass *p, const struct feedback *f, struct mat in)
 {
-    const struct fbloss_state *s = c->fbloss_state;
+    const struct fbloss_state *s = fbloss_state(c);
     const size_t last = c->choice.route == ROUTE_CHAIN ? f->through : c->chain->unit_of[c->n - 1];
     for (size_t i = f->through; i <= last; i++) {
         s->up[i].in = in;
@@ -132,6 +163,7 @@ void fbloss_reduce(const struct credit *c, struct feedback *f, struct mat error)
 {
     const struct fbloss_options *o = c->choice.feedback_loss.opts;
     const double beta = c->choice.target_stepsize, scale = total_scale(c, f, o);
-    f->loss = scale * reduction_value(o->reduction, c->rows, error.cols, beta) * mat_sum_squares(error);
-    mat_scale((real)(scale * reduction_factor(o->reduction, c->rows, error.cols, beta)), error, error);
+    const struct shape state = state_of(c, f, error.cols);
+    f->loss = scale * reduction_value(o->reduction, c->rows, state, beta) * mat_sum_squares(error);
+    mat_scale((real)(scale * reduction_factor(o->reduction, c->rows, state, beta)), error, error);
 }

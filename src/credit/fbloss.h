@@ -64,11 +64,17 @@ struct fbloss_state {
 /* What most losses need: a second application of each unit that feedback leads back through, and noise on the source's
  * side (at_targets) or the target's. */
 int fbloss_open(struct credit *c, struct arena *a, struct err *e);
-/* Not on route 'direct' of a recurrent network. */
+/* Lists as long as there are feedback units; noise where the loss divides by it. */
+int fbloss_fits_options(const struct credit *c, struct err *e);
+/* And not on route 'direct' of a recurrent network. */
 int fbloss_fits(const struct credit *c, struct err *e);
+static inline struct fbloss_state *fbloss_state(const struct credit *c)
+{
+    return c->fbloss_state;
+}
 static inline struct fbloss_unit *fbloss_unit(const struct credit *c, const struct feedback *f)
 {
-    return &((struct fbloss_state *)c->fbloss_state)->of[f - c->feedback];
+    return &fbloss_state(c)->of[f - c->feedback];
 }
 /* The true states that f's target is about, which the unit above reads by way of their transmission. */
 struct mat fbloss_state_of(const struct pass *p, const struct feedback *f);

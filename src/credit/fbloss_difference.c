@@ -39,13 +39,14 @@ static struct mat noise_above(const struct credit *c, const struct pass *p, size
 }
 
 /* Adds the gradient of f's loss. d: how far what f reads has moved; moved: how far its output has. */
-static void add_gradient(struct credit *c, struct pass *p, struct feedback *f, struct mat d, struct mat moved)
+static void add_gradient(struct credit *c, struct pass *p, const struct at *ref, struct feedback *f, struct mat d,
+                         struct mat moved)
 {
     const struct mat error = mat_of(c->scratch[3], c->rows, moved.cols);
     mat_copy(moved, error);
     fbloss_add_noise(c, f, -1, error);
     fbloss_reduce(c, f, error);
-    mapping_of(c)->train_difference(c, p, f, d, moved, error);
+    mapping_of(c)->train_difference(c, p, ref, f, d, moved, error);
 }
 
 /* Down again, from `from` at the top to feedback unit `last`; all: each feedback unit takes the last block for itself.
@@ -62,7 +63,7 @@ static int down(struct credit *c, struct pass *p, struct mat d, size_t last, boo
         const struct mat back = mat_of(spare, from.rows, f->unit.out.n);
         TRY(mapping_of(c)->difference(c, p, &p->links[k + 1], k, from, back, e));
         if (all || k == last)
-            add_gradient(c, p, f, mine, mat_rows(back, back.rows - c->rows, c->rows));
+            add_gradient(c, p, &p->links[k + 1], f, mine, mat_rows(back, back.rows - c->rows, c->rows));
         if (!direct) {
             spare = d.p;
             d = back;
@@ -88,7 +89,7 @@ static int fits(const struct credit *c, struct err *e)
                          "'difference_reconstruction' is defined for feed-forward networks");
     for (size_t i = 1; i < c->n; i++)
         TRY(unit_check(&c->chain->units[i], CAN_DIFFERENCE, "algorithm.feedback_loss: 'difference_reconstruction'", e));
-    return 0;
+    return fbloss_fits_options(c, e);
 }
 
 extern const struct fbloss_def fbloss_difference;

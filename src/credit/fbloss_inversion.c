@@ -6,7 +6,7 @@ static int fits(const struct credit *c, struct err *e)
 {
     if (c->choice.route == ROUTE_DIRECT)
         return err_about(e, "algorithm.route", "feedback_loss 'inversion' needs route 'chain'");
-    return 0;
+    return fbloss_fits_options(c, e);
 }
 
 static int grads(struct credit *c, struct pass *p, struct feedback *f, struct err *e)
@@ -16,7 +16,8 @@ static int grads(struct credit *c, struct pass *p, struct feedback *f, struct er
     const struct mat h = p->stacks[f->through].out, t = mat_of(c->scratch[0], h.rows, h.cols);
     mat_add(h, c->d_stack[f->through], t);
     fbloss_add_noise(c, f, 1, t);
-    const struct mat down = mapping_of(c)->value(c, p, &p->stacks[f->through], f, t);
+    const struct at *ref = &p->stacks[f->through];
+    const struct mat down = mapping_of(c)->value(c, p, ref, f, t);
     const struct at *up = fbloss_up(c, p, f, fbloss_send(c, f, down, c->scratch[5]));
     struct mat error = mat_of(c->scratch[4], h.rows, h.cols), back = mat_of(c->scratch[1], h.rows, down.cols);
     mat_sub(up->out, t, error);
@@ -24,7 +25,7 @@ static int grads(struct credit *c, struct pass *p, struct feedback *f, struct er
     forward->def->vjp(forward, *up, error, back);
     if (!transmit_passes_gradient(c->chain->units[f->target].transmit))
         mat_zero(back);
-    mapping_of(c)->train(c, f, back);
+    mapping_of(c)->train(c, ref, f, back);
     return 0;
 }
 

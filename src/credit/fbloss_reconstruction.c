@@ -37,7 +37,7 @@ static int grads(struct credit *c, struct pass *p, struct feedback *f, struct er
         fbloss_up(c, p, f, o->corrupts == CORRUPTS_SENT ? corrupted : fbloss_send(c, f, corrupted, c->scratch[1]));
     mat_sub(mapping_of(c)->value(c, p, up, f, up->out), corrupted, error);
     fbloss_reduce(c, f, error);
-    mapping_of(c)->train(c, f, error);
+    mapping_of(c)->train(c, up, f, error);
     return 0;
 }
 

@@ -15,14 +15,16 @@ static size_t rows_of(const struct credit *c, const struct feedback *f, size_t r
 static int open_one(struct credit *c, struct feedback *f, struct arena *a, struct err *e)
 {
     const struct learned_options *o = options_of(c);
-    struct learned *state = c->mapping_state;
+    struct learned *state = learned_of(c);
     struct reading *r = reading(c, f);
     struct at *other = &state->other[f - c->feedback], *single = &state->single[f - c->feedback];
     const size_t rows = rows_of(c, f, c->rows),
                  blocks = c->n * c->rows; /* a feedback loss may work on a block of rows for every unit */
     const bool own_input = o->transmit != READ_VALUES || r->n_appended;
     TRY(unit_open(&f->unit, c->feedback_weights, rows, a, e));
-    TRY(at_open(&f->ref, &f->unit, rows, 1, AT_KEPT | AT_GRADIENTS | (own_input ? AT_INPUT : 0), a, e));
+    TRY(at_open(&f->ref, &f->unit, rows, 1,
+                AT_KEPT | AT_GRADIENTS | (own_input ? AT_INPUT : 0) | (fbloss_of(c)->grads_of_all ? AT_MOVED : 0), a,
+                e));
     if (fbloss_of(c)->grads)
         TRY(at_open(other, &f->unit, rows, 1, AT_GRADIENTS, a, e));
     if (c->choice.propagate.part->needs & GIVES_APPLY)
@@ -40,7 +42,7 @@ static int open_one(struct credit *c, struct feedback *f, struct arena *a, struc
 
 static int open(struct credit *c, struct arena *a, struct err *e)
 {
-    struct learned *state = c->mapping_state;
+    struct learned *state = learned_of(c);
     size_t widest = 0;
     state->other = arena_alloc(a, c->n_feedback, sizeof *state->other);
     state->single = arena_alloc(a, c->n_feedback, sizeof *state->single);
@@ -69,7 +71,7 @@ static struct mat reads_now(const struct credit *c, const struct pass *p, const 
 static int refresh(struct credit *c, struct pass *p, struct err *e)
 {
     (void)e;
-    struct learned *state = c->mapping_state;
+    struct learned *state = learned_of(c);
     if (c->untrained)
         hidden_refresh(&state->hidden, p->links[c->n - 1].out);
     for (size_t i = 0; i < c->n_feedback; i++) {
@@ -78,6 +80,7 @@ static int refresh(struct credit *c, struct pass *p, struct err *e)
         if (f->ref.side.p)
             through_of(c, f)->def->side_product(through_of(c, f), p->stacks[f->through], f->ref.side);
         f->ref.in = reads_now(c, p, f);
+        f->ref.of = c->choice.route == ROUTE_CHAIN ? &p->stacks[f->through] : NULL;
         at_forward(&f->unit, f->ref);
     }
     return 0;
@@ -94,11 +97,12 @@ static struct at block(const struct credit *c, const struct feedback *f, size_t 
 static int apply(struct credit *c, struct pass *p, const struct at *ref, size_t k, struct mat t, struct mat out,
                  struct err *e)
 {
-    (void)ref, (void)e;
+    (void)e;
     const struct feedback *f = credit_feedback_of(c, k);
-    struct at at = ((struct learned *)c->mapping_state)->single[f - c->feedback];
+    struct at at = learned_of(c)->single[f - c->feedback];
     at.in = reading_of(p, f, reading(c, f), t);
     at.side = block(c, f, k).side;
+    at.of = ref;
     at_forward(&f->unit, at);
     mat_copy(at.out, out);
     return 0;
@@ -137,32 +141,34 @@ static int jvp(struct credit *c, struct pass *p, const struct at *ref, size_t k,
 
 static struct at *other_of(const struct credit *c, const struct feedback *f)
 {
-    return &((struct learned *)c->mapping_state)->other[f - c->feedback];
+    return &learned_of(c)->other[f - c->feedback];
 }
 
 static struct mat value(struct credit *c, struct pass *p, const struct at *ref, struct feedback *f, struct mat v)
 {
-    (void)ref;
     struct at *at = other_of(c, f);
+    at->of = ref;
     at->in = reading_of(p, f, reading(c, f), v);
     at->side = f->ref.side;
     at_forward(&f->unit, *at);
     return at->out;
 }
 
-static void train(struct credit *c, struct feedback *f, struct mat error)
+static void train(struct credit *c, const struct at *ref, struct feedback *f, struct mat error)
 {
+    (void)ref;
     const struct at at = *other_of(c, f);
     f->unit.def->vjp(&f->unit, at, error, (struct mat){ 0 });
     f->unit.def->grads(&f->unit, at, 1, c->feedback_gradient);
 }
 
-static void train_difference(struct credit *c, struct pass *p, struct feedback *f, struct mat d, struct mat moved,
-                             struct mat error)
+static void train_difference(struct credit *c, struct pass *p, const struct at *ref, struct feedback *f, struct mat d,
+                             struct mat moved, struct mat error)
 {
+    (void)ref;
     const size_t k = c->chain->first_link[f->target]; /* feed-forward: the unit's only link */
     f->unit.def->difference_grads(&f->unit, f->ref, moves(c, p, f, k, d, false), moved, error, 1, c->feedback_gradient);
-    ((struct learned *)c->mapping_state)->hidden.moved = NULL; /* a loss uses its buffers for the next unit */
+    learned_of(c)->hidden.moved = NULL; /* a loss uses its buffers for the next unit */
 }
 
 /* What every feedback unit reads at the true states. */

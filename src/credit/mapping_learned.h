@@ -30,9 +30,13 @@ static inline const struct learned_options *options_of(const struct credit *c)
 {
     return c->choice.mapping.opts;
 }
+static inline struct learned *learned_of(const struct credit *c)
+{
+    return c->mapping_state;
+}
 static inline struct reading *reading(const struct credit *c, const struct feedback *f)
 {
-    return &((struct learned *)c->mapping_state)->reading[f - c->feedback];
+    return &learned_of(c)->reading[f - c->feedback];
 }
 static inline const struct unit *through_of(const struct credit *c, const struct feedback *f)
 {

@@ -30,7 +30,7 @@ double damping_of(const struct reals *damping, size_t k)
 
 static const struct reals *damping(const struct credit *c)
 {
-    return &((const struct pinv_options *)c->choice.mapping.opts)->damping;
+    return &pinv_options_of(c->choice.mapping)->damping;
 }
 
 static int shape(struct credit *c, struct arena *a, struct err *e)

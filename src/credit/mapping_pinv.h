@@ -7,6 +7,10 @@
 struct pinv_options {
     struct reals damping; /* one number, or one per layer from the first; the last may be left out and is 0 then */
 };
+static inline struct pinv_options *pinv_options_of(struct chosen mapping)
+{
+    return mapping.opts;
+}
 /* That of layer k. */
 double damping_of(const struct reals *damping, size_t k);
 

@@ -20,6 +20,8 @@ extern const char *const update_order_names[];
                     "first pass"                                                                                       \
     }
 extern const struct option update_options_table[];
+/* In turn only layers with weights of their own, each applied once. */
+int update_fits(const struct credit *c, struct err *e);
 /* Factor of layer i: the gradient of the local loss at the state is factor * (h - t) = -factor * d. */
 double update_factor(const struct credit *c, size_t layer);
 /* dL/dh of the summed loss at link k, under the rule 'through_chain'. */

@@ -23,7 +23,8 @@ struct denoising {
 
 static double std_of(const struct credit *c)
 {
-    return ((const struct denoising_options *)c->choice.update.opts)->input_noise;
+    const struct denoising_options *o = c->choice.update.opts;
+    return o->input_noise;
 }
 
 static bool corrupts_input(const struct credit *c)
@@ -34,6 +35,7 @@ static bool corrupts_input(const struct credit *c)
 static int fits(const struct credit *c, struct err *e)
 {
     const struct unit *first = &c->chain->units[0];
+    TRY(update_fits(c, e));
     if (!unit_is_recurrent(first) || std_of(c) == 0)
         return 0;
     return err_at(e, first->where,

@@ -6,10 +6,27 @@ const char *const update_order_names[] = { "simultaneous", "sequential", "sequen
 
 const struct option update_options_table[] = { UPDATE_OPTIONS, { 0 } };
 
+int update_fits(const struct credit *c, struct err *e)
+{
+    const struct chain *chain = c->chain;
+    if (update_options_of(c->choice.update)->order == ORDER_SIMULTANEOUS)
+        return 0;
+    if (chain_is_recurrent(chain))
+        return err_about(e, "algorithm.update.order",
+                         "the links of a recurrent layer share weights; only 'simultaneous' is defined there");
+    for (size_t i = 0; i < chain->n_units; i++)
+        if (chain->units[i].tied)
+            return err_about(
+                e, "algorithm.update.order",
+                "network.layers.%zu and network.layers.%zu share weights; only 'simultaneous' is defined there",
+                chain->units[i].tied->index, i);
+    return 0;
+}
+
 double update_factor(const struct credit *c, size_t layer)
 {
     const struct update_options *o = c->choice.update.opts;
-    return reduction_factor(o->reduction, c->rows, c->chain->units[layer].out.n, c->choice.target_stepsize);
+    return reduction_factor(o->reduction, c->rows, c->chain->units[layer].out, c->choice.target_stepsize);
 }
 
 void update_local(struct credit *c, struct pass *p, size_t i, real *g)
@@ -35,5 +52,6 @@ const struct update_def update_gradient = {
               .ref = "Lee 2015, Eq. (19); Roulet 2022, Eq. (3)",
               .options = update_options_table,
               .opts_size = sizeof(struct update_options) },
+    .fits = update_fits,
     .grads = grads,
 };

@@ -7,21 +7,26 @@ struct through {
     struct mat *s, *s_stack; /* [n], and those of a unit as one */
 };
 
+static struct through *through_of(const struct credit *c)
+{
+    return c->update_state;
+}
+
 struct mat through_chain_signal(const struct credit *c, size_t k)
 {
-    return ((const struct through *)c->update_state)->s[k];
+    return through_of(c)->s[k];
 }
 
 static int open(struct credit *c, struct arena *a, struct err *e)
 {
-    struct through *t = c->update_state;
+    struct through *t = through_of(c);
     return credit_alloc_links(c, &t->s, &t->s_stack, a, e);
 }
 
 static void grads(struct credit *c, struct pass *p, real *g)
 {
     const struct chain *chain = c->chain;
-    struct mat *const s = ((struct through *)c->update_state)->s;
+    struct mat *const s = through_of(c)->s;
     const size_t last = c->n - 1;
     mat_scale((real)-update_factor(c, chain->unit_of[last]), c->d[last], s[last]);
     for (size_t k = last; k > 0; k--) {
@@ -45,6 +50,7 @@ const struct update_def update_through_chain = {
               .options = update_options_table,
               .opts_size = sizeof(struct update_options),
               .state_size = sizeof(struct through) },
+    .fits = update_fits,
     .open = open,
     .goes_through = true,
     .grads = grads,

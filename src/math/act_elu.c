@@ -9,9 +9,14 @@ static const struct option elu_table[] = { { "alpha", OPT_REAL, offsetof(struct 
                                              OPTION_NULLABLE | OPTION_ABOVE_MIN, "-alpha is the limit below" },
                                            { 0 } };
 
+static const struct elu_options *options_of(const void *o)
+{
+    return o;
+}
+
 static real alpha_of(const void *o)
 {
-    return (real)((const struct elu_options *)o)->alpha;
+    return (real)options_of(o)->alpha;
 }
 
 /* exp(u) - 1, u <= 0; exponentials too small to be normal count as 0. */
@@ -130,7 +135,7 @@ static void elu_inverse_difference(const void *o, struct mat h, struct mat d, re
 
 static void elu_range(const void *o, double *low, double *high)
 {
-    *low = -((const struct elu_options *)o)->alpha;
+    *low = -options_of(o)->alpha;
     *high = INFINITY;
 }
 

@@ -136,13 +136,18 @@ static const struct option leaky_table[] = { { "slope", OPT_REAL, offsetof(struc
                                                OPTION_NULLABLE | OPTION_ABOVE_MIN, "slope below 0" },
                                              { 0 } };
 
+static const struct leaky_options *options_of(const void *o)
+{
+    return o;
+}
+
 static real slope_of(const void *o)
 {
-    return (real)((const struct leaky_options *)o)->slope;
+    return (real)options_of(o)->slope;
 }
 static real inverse_slope_of(const void *o)
 {
-    return (real)(1 / ((const struct leaky_options *)o)->slope);
+    return (real)(1 / options_of(o)->slope);
 }
 
 static void leaky_apply(const void *o, struct mat u, struct mat h)

@@ -34,7 +34,7 @@ static int shape_unit(struct chain *c, size_t i, struct chosen choice, struct sh
                       struct arena *a, struct err *e)
 {
     struct unit *u = &c->units[i];
-    u->def = (const struct unit_def *)choice.part;
+    u->def = unit_def_of(choice);
     u->opts = choice.opts;
     u->index = i;
     u->where = where;
@@ -127,6 +127,7 @@ int chain_factors(struct chain *c, struct arena *a, struct err *e)
 
 int chain_open(struct chain *c, size_t rows, struct arena *a, struct err *e)
 {
+    c->rows = rows;
     c->weights = arena_alloc(a, c->n_vector, sizeof *c->weights);
     if (!c->weights)
         return err_set(e, ERR_MEMORY, "not enough memory for %zu weights", c->n_weights);
@@ -146,13 +147,13 @@ int chain_init_unit(struct unit *l, const char *prefix, struct chosen weights, s
         const struct param *p = &l->params[j];
         const struct chosen own = p->is_bias ? o->biases_init : o->weights_init;
         const struct chosen pick = own.part ? own : p->is_bias ? biases : weights;
-        const struct init_def *def = (const struct init_def *)pick.part;
+        const struct init_def *def = init_def_of(pick);
         char name[96], stream[128];
         unit_param_name(l, j, prefix, name, sizeof name);
         snprintf(stream, sizeof stream, "init.%s", name);
         struct rng r = rng_stream(seed, stream);
-        const size_t fan_in = p->is_bias ? (l->in.n ? l->in.n : 1) : p->cols;
-        TRY(def->fill(pick.opts, &r, fan_in, p->rows, mat_of(l->weights + p->offset, p->rows, p->cols), scratch, e));
+        TRY(def->fill(pick.opts, &r, p->fan_in, p->fan_out, mat_of(l->weights + p->offset, p->rows, p->cols), scratch,
+                      e));
     }
     return 0;
 }
@@ -249,8 +250,7 @@ static void send(struct pass *p, size_t i)
 {
     const struct chosen transmit = p->chain->units[i].transmit;
     if (transmit.part)
-        ((const struct transmit_def *)transmit.part)
-            ->send(transmit.opts, p->training, p->stacks[i].out, p->draws[i], p->sent[i]);
+        transmit_def_of(transmit)->send(transmit.opts, p->training, p->stacks[i].out, p->draws[i], p->sent[i]);
 }
 
 static void forward_unit(struct pass *p, size_t i)
@@ -301,7 +301,7 @@ size_t chain_first_random(const struct chain *c)
 
 double chain_loss(struct pass *p, struct chosen loss, bool gradient)
 {
-    const struct loss_def *def = (const struct loss_def *)loss.part;
+    const struct loss_def *def = loss_def_of(loss);
     p->loss = def->value(loss.opts, pass_output(p), &p->batch, gradient ? p->gradient : (struct mat){ 0 });
     return p->loss;
 }

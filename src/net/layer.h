@@ -3,7 +3,6 @@
 #define TPRUN_NET_LAYER_H
 
 #include "net/unit.h"
-#include "optim/optim.h"
 
 enum { LAYER_MAX_PARAMS = 4 }; /* of one layer */
 
@@ -13,9 +12,10 @@ struct layer_options {
     double stepsize_factor, bias_stepsize_factor;
     struct names frozen;                     /* parameters that stay as drawn */
     struct chosen weights_init, biases_init; /* NULL part: the network's */
-    struct chosen optimizer;                 /* NULL part: train.optimizer */
+    struct chosen optimizer;                 /* NULL part: train.optimizer; read by whoever trains */
 };
-extern const struct registry init_registry; /* init.h */
+extern const struct registry init_registry;    /* init.h */
+extern const struct registry layer_optimizers; /* a kind alone: parameters move in a room above */
 /* clang-format off */
 #define LAYER_OPTIONS(type)                                                                                                                   \
     { "bias", OPT_BOOL, offsetof(type, common.bias), "true", .help = "whether the layer adds a bias" },                                       \
@@ -30,9 +30,15 @@ extern const struct registry init_registry; /* init.h */
       .help = "initialisation of this layer's weights instead of network.init.weights" },                                                     \
     { "biases_init", OPT_PART, offsetof(type, common.biases_init), NULL, .flags = OPTION_NULLABLE, .registry = &init_registry,                \
       .help = "initialisation of this layer's biases instead of network.init.biases" },                                                       \
-    { "optimizer", OPT_PART, offsetof(type, common.optimizer), NULL, .flags = OPTION_NULLABLE, .registry = &optim_registry,                   \
+    { "optimizer", OPT_PART, offsetof(type, common.optimizer), NULL, .flags = OPTION_NULLABLE, .registry = &layer_optimizers,                   \
       .help = "how this layer's parameters follow their update directions, instead of train.optimizer" }
 /* clang-format on */
+
+/* Of the layer `activation`. */
+struct activation_options {
+    struct layer_options common; /* not in the table: no parameters */
+    struct chosen activation;
+};
 
 extern const struct registry layer_registry;
 /* Words that are looked for among activations: option.elsewhere of the layers. */
@@ -46,7 +52,15 @@ static inline const struct layer_options *unit_common(const struct unit *u)
 int layer_params(struct unit *u, struct arena *a, struct err *e);
 /* What a layer is told to freeze must be there. */
 int layer_check_frozen(const struct unit *u, struct err *e);
-/* Appends a parameter to u->params; stepsize comes from the layer's options. */
+/* Appends a parameter to u->params; stepsize comes from the layer's options, and a bias's fan_in from u->in. */
 void layer_add_param(struct unit *u, const char *name, size_t rank, size_t rows, size_t cols, bool is_bias);
+
+/* What layers without parameters and without a product have. */
+void layer_no_grads(const struct unit *u, struct at at, real scale, real *g);
+void layer_no_difference_grads(const struct unit *u, struct at at, struct mat d, struct mat moved, struct mat s,
+                               real scale, real *g);
+double layer_no_flops(const struct unit *u, size_t rows, double *product);
+/* "3 x 8 x 8" (channels, height, width), "10". */
+const char *layer_shape_text(struct shape s, char *buffer, size_t size);
 
 #endif

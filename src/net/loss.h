@@ -15,6 +15,10 @@ struct loss_def {
      * the mean of the probabilities, softmax(mean); real targets: the mean of the outputs. */
     void (*average)(struct mat out, size_t n, struct mat mean);
 };
+static inline const struct loss_def *loss_def_of(struct chosen c)
+{
+    return (const struct loss_def *)c.part;
+}
 extern const struct registry loss_registry;
 
 #endif

@@ -85,7 +85,8 @@ static void send_bernoulli(const void *opts, bool training, struct mat h, struct
 
 static bool bernoulli_passes_gradient(const void *opts)
 {
-    return ((const struct bernoulli_options *)opts)->straight_through;
+    const struct bernoulli_options *o = opts;
+    return o->straight_through;
 }
 
 /* ---- gaussian ---- */

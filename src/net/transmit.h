@@ -30,14 +30,18 @@ extern const struct transmit_def transmit_identity;
 void transmit_signs(struct mat in, real low, struct mat out);
 
 /* The same for a layer's `transmit`; {NULL} is the identity. */
+static inline const struct transmit_def *transmit_def_of(struct chosen c)
+{
+    return (const struct transmit_def *)c.part;
+}
 static inline int transmit_draws_of(struct chosen c, bool training)
 {
-    const struct transmit_def *def = (const struct transmit_def *)c.part;
+    const struct transmit_def *def = transmit_def_of(c);
     return def && (training || !def->training_only) ? def->draws : DRAWS_NONE;
 }
 static inline bool transmit_passes_gradient(struct chosen c)
 {
-    const struct transmit_def *def = (const struct transmit_def *)c.part;
+    const struct transmit_def *def = transmit_def_of(c);
     return !def || def->passes_gradient(c.opts);
 }
 

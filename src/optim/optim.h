@@ -15,6 +15,10 @@ struct optim_def {
      * reals, slot after slot. t counts steps from 1. No allocation. */
     void (*step)(const void *opts, int64_t t, size_t n, real *w, const real *g, const real *factor, real *slots);
 };
+static inline const struct optim_def *optim_def_of(struct chosen c)
+{
+    return (const struct optim_def *)c.part;
+}
 
 /* sgd momentum rmsprop adam adagrad. `sgd` has momentum and nesterov as options (0, false); `momentum` is sgd with
  * momentum 0.9. */

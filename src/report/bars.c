@@ -21,7 +21,7 @@ enum {
     BESIDE = 10
 };
 
-static const char remark[] = "bars: mean ± sd over the logged steps above 0 and the seeds";
+static const char remark[] = "bars: mean ± sd over the logged steps above 0 and the seeds; thin and pale: seeds are missing";
 
 int bars_read(const struct moments **values, const struct subject *s, struct query *q, struct arena *a,
               const struct quantity *what, struct err *e)
@@ -30,6 +30,8 @@ int bars_read(const struct moments **values, const struct subject *s, struct que
     *values = m;
     for (size_t i = 0; i < s->n_trials; i++) {
         struct series rows;
+        if (!s->trials[i].done) /* a part of a training is not averaged with whole ones */
+            continue;
         TRY(series_read(&rows, q, a, s->trials[i].id, what, e));
         for (size_t j = 0; j < rows.n; j++)
             if (rows.at[j] > 0 && isfinite(rows.value[j]))
@@ -53,12 +55,16 @@ static void put_numbers(struct text *t, const struct group *g, const struct mome
         text_add(t, "%.3g, n = 1", m->mean);
     else
         text_add(t, "%.3g ± %.2g, n = %zu", m->mean, moments_sd(m), m->n);
+    if (m->n && g->n_done < g->n_trials)
+        text_add(t, " of %zu of %zu seeds", g->n_done, g->n_trials);
     if (g->n_diverged)
         text_add(t, ", %zu diverged", g->n_diverged);
     if (g->n_failed)
         text_add(t, ", %zu failed", g->n_failed);
-    if (g->n_done + g->n_diverged + g->n_failed < g->n_trials)
-        text_add(t, ", %zu not finished", g->n_trials - g->n_done - g->n_diverged - g->n_failed);
+    if (g->n_outdated)
+        text_add(t, ", %zu outdated", g->n_outdated);
+    if (group_waiting(g))
+        text_add(t, ", %zu not finished", group_waiting(g));
 }
 
 static struct scale make_scale(const struct bars_panel *p, size_t n, double from, double to)
@@ -74,10 +80,10 @@ static struct scale make_scale(const struct bars_panel *p, size_t n, double from
     return scale_make(false, 1.04 * low, high > low ? 1.04 * high : 1, from, to); /* whiskers end inside of the frame */
 }
 
-static void bar(struct text *t, const struct scale *s, const struct moments *m, const char *color, double y)
+static void bar(struct text *t, const struct scale *s, const struct moments *m, const char *color, double y, double width)
 {
     const double zero = scale_at(s, 0), mean = scale_at(s, m->mean), middle = y + SLOT / 2.0;
-    svg_rect(t, fmin(zero, mean), y + (SLOT - BAR) / 2.0, fabs(mean - zero), BAR, color, NULL);
+    svg_rect(t, fmin(zero, mean), y + (SLOT - width) / 2.0, fabs(mean - zero), width, color, NULL);
     if (m->n < 2)
         return;
     const double low = scale_at(s, m->mean - deviation(m)), high = scale_at(s, m->mean + deviation(m));
@@ -103,8 +109,13 @@ static void panel(struct text *t, const struct subject *s, const struct bars_pan
         put_numbers(&numbers, &s->groups[i], &p->values[i]);
         svg_group(t, s->groups[i].label);
         svg_text(t, x - BESIDE, top + SLOT / 2.0 + 4, 12, SVG_END, SVG_INK, s->groups[i].label);
+        const bool complete = s->groups[i].n_done == s->groups[i].n_trials;
+        if (!complete)
+            svg_group_pale(t);
         if (p->values[i].n)
-            bar(t, &scale, &p->values[i], legend_style(i).color, top);
+            bar(t, &scale, &p->values[i], legend_style(i).color, top, complete ? BAR : BAR / 2.0);
+        if (!complete)
+            svg_group_end(t);
         svg_text(t, x + PLOT + BESIDE, top + SLOT / 2.0 + 4, 11, SVG_START, SVG_SOFT, numbers.s);
         svg_group_end(t);
         text_free(&numbers);

@@ -57,7 +57,7 @@ static void value_range(const struct chart_panel *p, size_t n, bool log, double 
     }
     if (*low > 0 && *low < 0.1 * *high)
         *low = 0; /* so near that zero belongs to it */
-    if (subject_percent(p->what->metric)) {
+    if (subject_percent(p->what->unit)) {
         *high = fmin(*high, 100);
     }
     if (log) {
@@ -121,6 +121,12 @@ static void axes(struct text *t, const struct frame *f, const struct quantity *w
         svg_text(t, f->x + f->width / 2, f->y + f->height + 36, 12, SVG_MIDDLE, SVG_INK, axis_name(what));
 }
 
+/* Whether seeds are missing in a point. */
+static bool lacks_seeds(const struct curve *c, size_t point)
+{
+    return c->points[point].n < c->group->n_trials;
+}
+
 /* The end of the segment that begins at `from`: the points that are means over the same number of trials. */
 static size_t segment_end(const struct curve *c, size_t from)
 {
@@ -153,7 +159,7 @@ static void band(struct text *t, const struct frame *f, const struct curve *c, s
         const size_t i = to - 1 - (k - from); /* backwards */
         svg_point(t, scale_at(&f->steps, c->points[i].step), scale_at(&f->values, c->points[i].low));
     }
-    text_add(t, "\" fill=\"%s\" fill-opacity=\"0.18\"/>\n", color);
+    text_add(t, "\" fill=\"%s\" fill-opacity=\"%s\"/>\n", color, lacks_seeds(c, from) ? "0.07" : "0.18");
 }
 
 static void line(struct text *t, const struct frame *f, const struct curve *c, size_t from, size_t to, size_t stride,
@@ -169,9 +175,8 @@ static void line(struct text *t, const struct frame *f, const struct curve *c, s
         if (n++ == 0 && to - from == 1) /* a line of one point is a dot */
             svg_point(t, x, y);
     }
-    text_add(t,
-             "\" fill=\"none\" stroke=\"%s\" stroke-width=\"1.8\" stroke-linecap=\"round\" stroke-linejoin=\"round\"",
-             style->color);
+    text_add(t, "\" fill=\"none\" stroke=\"%s\" stroke-width=\"%s\" stroke-linecap=\"round\" stroke-linejoin=\"round\"",
+             style->color, lacks_seeds(c, from) ? "0.9\" stroke-opacity=\"0.5" : "1.8");
     if (style->dash)
         text_add(t, " stroke-dasharray=\"%s\"", style->dash);
     text_puts(t, "/>\n");
@@ -225,6 +230,16 @@ static void count_seeds(const struct chart_panel *panels, size_t n_panels, size_
         }
 }
 
+static bool any_lacks_seeds(const struct chart_panel *panels, size_t n_panels, size_t n)
+{
+    for (size_t p = 0; p < n_panels; p++)
+        for (size_t i = 0; i < n; i++)
+            for (size_t j = 0; j < panels[p].curves[i].n_points; j++)
+                if (lacks_seeds(&panels[p].curves[i], j))
+                    return true;
+    return false;
+}
+
 /* What a line and its band are. */
 static void put_remark(struct text *t, const struct chart_panel *panels, size_t n_panels, size_t n, size_t rolling)
 {
@@ -239,6 +254,8 @@ static void put_remark(struct text *t, const struct chart_panel *panels, size_t 
         text_puts(t, rolling > 1 ? "one seed; band: mean ± sd of these points" : "one seed");
     if (rolling > 1 && most > 1 && fewest < 2)
         text_puts(t, "; of one seed: mean ± sd of its last points");
+    if (any_lacks_seeds(panels, n_panels, n))
+        text_puts(t, "; thin and pale: seeds are missing");
 }
 
 void chart_draw(struct text *out, const struct subject *s, const struct chart_panel *panels, size_t n_panels,
@@ -269,7 +286,7 @@ void chart_draw(struct text *out, const struct subject *s, const struct chart_pa
     const double last = last_step(panels, n_panels, s->n_groups);
     for (size_t p = 0; p < n_panels; p++) {
         struct frame f = { .x = LEFT, .y = TOP + (double)p * (each + GAP), .width = PLOT, .height = each };
-        const bool on_log = o->log && !subject_percent(panels[p].what->metric) && has_positive(&panels[p], s->n_groups);
+        const bool on_log = o->log && !subject_percent(panels[p].what->unit) && has_positive(&panels[p], s->n_groups);
         double low, high;
         value_range(&panels[p], s->n_groups, on_log, &low, &high);
         f.steps = scale_make(false, 0, last > 0 ? last : 1, f.x + INSET, f.x + f.width - INSET);

@@ -100,6 +100,8 @@ static int read_group(struct curve *c, struct query *q, const struct group_trial
     struct track *s = arena_need(a, n + 1, sizeof *s);
     for (size_t i = 0; i < n; i++) {
         s[i] = (struct track){ 0 };
+        if (trials[i].outdated)
+            continue;
         TRY(series_read(&s[i].rows, q, a, trials[i].id, what, e));
         s[i].value = s[i].rows.value;
         if (rolling > 1)

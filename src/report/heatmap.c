@@ -5,6 +5,7 @@
 #include "report/svg.h"
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 enum {
     LEFT = 70,
@@ -55,6 +56,8 @@ static void tell(struct text *t, const struct heatmap *h, const struct heatmap_c
         text_add(t, "1 / area = %.4g", c->brightness);
     else
         text_puts(t, c->n_diverged ? "diverged" : "no area yet");
+    if (isfinite(c->brightness) && c->n < c->n_asked)
+        text_add(t, " of %zu of %zu seeds", c->n, c->n_asked);
     if (isfinite(c->brightness) && c->n_diverged)
         text_add(t, ", %zu diverged", c->n_diverged);
 }
@@ -67,11 +70,16 @@ static void mark(struct text *t, const struct layout *l, const struct heatmap_ce
     const double r = 0.26 * fmin(w, h);
     const bool known = isfinite(c->brightness);
     const double share = known ? share_of(l, c->brightness) : 0;
+    const bool pale = known && c->n < c->n_asked;
+    if (pale)
+        svg_group_pale(t);
     svg_rect(t, x + 0.5, y + 0.5, w - 1, h - 1,
              known           ? ramp(share, color)
              : c->n_diverged ? "#eeeeee"
                              : "#ffffff",
              known ? NULL : "#d0d0d0");
+    if (pale)
+        svg_group_end(t);
     if (c->n_diverged && known)
         svg_cross(t, x + w / 2, y + h / 2, 0.6 * r, share > 0.6 ? "#000000" : "#ffffff", 1.4);
     else if (c->n_diverged)
@@ -127,18 +135,20 @@ static void bar(struct text *t, const struct layout *l, double height, double x,
     text_free(&name);
 }
 
-/* Cells in which all trials diverged, some, and those that have no area yet. */
-enum { ALL, SOME, NONE, KINDS };
+/* Cells in which all trials diverged, some, those that lack seeds for another reason, and those without an area yet. */
+enum { ALL, SOME, PART, NONE, KINDS };
 
 static void count(const struct heatmap *h, size_t n[KINDS])
 {
-    n[ALL] = n[SOME] = n[NONE] = 0;
+    memset(n, 0, KINDS * sizeof *n);
     for (size_t i = 0; i < h->n; i++) {
         const bool known = isfinite(h->cells[i].brightness);
         if (h->cells[i].n_diverged)
             n[known ? SOME : ALL]++;
+        else if (!known)
+            n[NONE]++;
         else
-            n[NONE] += !known;
+            n[PART] += h->cells[i].n < h->cells[i].n_asked;
     }
 }
 
@@ -146,7 +156,7 @@ static size_t legend_lines(const struct heatmap *h)
 {
     size_t n[KINDS];
     count(h, n);
-    return (n[ALL] > 0) + (n[SOME] > 0) + (n[NONE] > 0);
+    return (n[ALL] > 0) + (n[SOME] > 0) + (n[PART] > 0) + (n[NONE] > 0);
 }
 
 static void legend(struct text *t, const struct layout *l, const struct heatmap *h, double x, double y)
@@ -154,9 +164,11 @@ static void legend(struct text *t, const struct layout *l, const struct heatmap 
     size_t counts[KINDS];
     count(h, counts);
     const struct heatmap_cell samples[] = { { .brightness = NAN, .n_diverged = 1 },
-                                            { .brightness = l->low, .n_diverged = 1 },
+                                            { .brightness = l->low, .n_diverged = 1, .n_asked = 1 },
+                                            { .brightness = l->low, .n_asked = 1 },
                                             { .brightness = NAN } };
-    static const char *const words[] = { "diverged", "some seeds diverged, colour of the others", "no area yet" };
+    static const char *const words[] = { "diverged", "some seeds diverged, colour of the others",
+                                         "seeds are missing, colour of the others", "no area yet" };
     for (size_t i = 0; i < KINDS; i++) {
         if (counts[i] == 0)
             continue;

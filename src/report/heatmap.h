@@ -10,8 +10,8 @@
 struct heatmap_cell {
     size_t variant; /* index into subject.variants */
     double x, y;
-    double brightness;    /* 1 / area, mean over the trials that are done; NaN if there is none, or no finite area */
-    size_t n, n_diverged; /* trials that gave an area, trials that diverged */
+    double brightness; /* 1 / area, mean over the trials that are done; NaN if there is none, or no finite area */
+    size_t n, n_asked, n_diverged; /* trials that gave an area, all of the cell, trials that diverged */
 };
 
 struct heatmap {

@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-static const char sql_cells[] = "SELECT variant, x_key, y_key, x, y, auc, n, n_diverged FROM heatmap WHERE study = ?1 "
+static const char sql_cells[] = "SELECT variant, x_key, y_key, x, y, auc_finished, n, n_diverged, n_asked FROM heatmap WHERE study = ?1 "
                                 "ORDER BY variant, x, y";
 
 #define TINY 1e-150 /* areas below, zero or negative have no inverse worth a colour */
@@ -33,7 +33,7 @@ static int add_cell(void *self, int n, const char *const *values)
 {
     struct reading *r = self;
     struct heatmap *h = r->h;
-    if (n < 8 || !values[0] || !values[1] || !values[2])
+    if (n < 9 || !values[0] || !values[1] || !values[2])
         return 0;
     if (h->n == r->capacity) {
         r->capacity = 2 * h->n + 64;
@@ -52,7 +52,8 @@ static int add_cell(void *self, int n, const char *const *values)
                                        .y = number(values[4]),
                                        .brightness = area >= TINY ? 1 / area : NAN,
                                        .n = (size_t)number(values[6]),
-                                       .n_diverged = (size_t)number(values[7]) };
+                                       .n_diverged = (size_t)number(values[7]),
+                                       .n_asked = (size_t)number(values[8]) };
     if (cell.variant < r->s->n_variants && isfinite(cell.x) && isfinite(cell.y))
         h->cells[h->n++] = cell;
     return 0;

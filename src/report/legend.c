@@ -21,11 +21,13 @@ static void remark(struct text *t, const struct group *g, bool seen)
         text_puts(t, "no values yet");
     else
         text_add(t, "%zu seed%s", g->n_trials, g->n_trials == 1 ? "" : "s");
-    const size_t waiting = g->n_trials - g->n_done - g->n_diverged - g->n_failed;
+    const size_t waiting = group_waiting(g);
     if (g->n_diverged)
         text_add(t, ", %zu diverged", g->n_diverged);
     if (g->n_failed)
         text_add(t, ", %zu failed", g->n_failed);
+    if (g->n_outdated)
+        text_add(t, ", %zu outdated", g->n_outdated);
     if (waiting && seen)
         text_add(t, ", %zu not finished", waiting);
 }

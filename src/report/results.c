@@ -7,13 +7,12 @@
 #include <string.h>
 
 static const char sql_values[] =
-    "SELECT t.id, k.name, CASE WHEN u.last_step = u.end_step THEN u.last END, u.best FROM study s JOIN trial t ON "
-    "t.study_id = s.id AND t.generation = "
-    "s.generation "
-    "JOIN summary u ON u.trial_id = t.id JOIN metric_key k ON k.id = u.key_id WHERE s.name = ?1 ORDER BY t.id, k.name";
+    "SELECT t.trial_id, k.name, u.last, u.best FROM outcomes t JOIN summary u ON u.trial_id = t.trial_id "
+    "JOIN metric_key k ON k.id = u.key_id WHERE t.study = ?1 AND t.outcome = 'done' AND u.end_step = t.step "
+    "AND u.last_step = u.end_step ORDER BY t.trial_id, k.name";
 static const char sql_goal[] = "SELECT goal = 'max' FROM metric_key WHERE name = ?1";
 
-/* Of the trials that ended. A last value that is not finite does not count. */
+/* Of the trials that are done and have a finite last value. */
 struct results {
     const struct subject *s;
     struct moments *last, *best; /* n_groups x n_metrics, by row */
@@ -45,7 +44,7 @@ static int add_values(void *self, int n, const char *const *values)
     if (n < 4 || !values[0] || !values[1])
         return 0;
     const size_t trial = trial_of(r, values[0]);
-    for (size_t m = 0; trial < s->n_trials && s->trials[trial].ended && m < s->n_metrics; m++)
+    for (size_t m = 0; trial < s->n_trials && m < s->n_metrics; m++)
         if (!strcmp(s->metrics[m], values[1])) {
             const size_t at = s->trials[trial].group * s->n_metrics + m;
             add(&r->last[at], values[2]);
@@ -54,38 +53,49 @@ static int add_values(void *self, int n, const char *const *values)
     return 0;
 }
 
-static void put_moments(struct text *out, const struct moments *m)
+/* A mean that lacks some of the n_asked seeds stands in parentheses. */
+static void put_moments(struct text *out, const struct moments *m, size_t n_asked)
 {
+    const char *before = m->n < n_asked ? "(" : "", *after = m->n < n_asked ? ")" : "";
     if (m->n == 0)
         text_puts(out, "–");
     else if (m->n == 1 || !isfinite(moments_sd(m))) /* beyond what a double can square */
-        text_add(out, "%.4g", m->mean);
+        text_add(out, "%s%.4g%s", before, m->mean, after);
     else
-        text_add(out, "%.4g ± %.2g", m->mean, moments_sd(m));
+        text_add(out, "%s%.4g ± %.2g%s", before, m->mean, moments_sd(m), after);
+}
+
+static void put_unit(struct text *out, const char *unit)
+{
+    struct text t = { 0 };
+    subject_put_unit(&t, unit);
+    clean_markdown(out, t.s ? t.s : "");
+    text_free(&t);
 }
 
 static void put_row(struct text *out, const struct results *r, size_t metric, size_t group)
 {
-    const size_t at = group * r->s->n_metrics + metric;
+    const size_t at = group * r->s->n_metrics + metric, n = r->last[at].n;
+    const struct group *g = &r->s->groups[group];
     text_puts(out, "| ");
     clean_markdown(out, r->s->metrics[metric]);
-    text_add(out, "%s | ", subject_unit(r->s->metrics[metric]));
-    clean_code(out, r->s->groups[group].label);
+    put_unit(out, subject_unit(r->s, r->s->metrics[metric]));
     text_puts(out, " | ");
-    put_moments(out, &r->last[at]);
+    clean_code(out, g->label);
     text_puts(out, " | ");
-    put_moments(out, &r->best[at]);
-    text_add(out, " | %zu", r->last[at].n);
-    if (r->s->groups[group].n_diverged)
-        text_add(out, " (%zu diverged)", r->s->groups[group].n_diverged);
+    put_moments(out, &r->last[at], g->n_trials);
+    text_puts(out, " | ");
+    put_moments(out, &r->best[at], g->n_trials);
+    text_add(out, n < g->n_trials ? " | %zu of %zu" : " | %zu", n, g->n_trials);
+    if (g->n_diverged)
+        text_add(out, " (%zu diverged)", g->n_diverged);
     text_puts(out, " |\n");
 }
 
 static void put_states(const struct section *s)
 {
-    static const char *const head[] = {
-        "variant", "cells", "trials", "done", "diverged", "failed", "not finished", NULL
-    };
+    static const char *const head[] = { "variant", "cells",    "trials",       "done", "diverged",
+                                        "failed",  "outdated", "not finished", NULL };
     const struct subject *u = s->subject;
     section_head(s->out, head);
     for (size_t v = 0; v < u->n_variants; v++) {
@@ -98,11 +108,12 @@ static void put_states(const struct section *s)
                 sum.n_done += u->groups[i].n_done;
                 sum.n_diverged += u->groups[i].n_diverged;
                 sum.n_failed += u->groups[i].n_failed;
+                sum.n_outdated += u->groups[i].n_outdated;
             }
         text_puts(s->out, "| ");
         clean_code(s->out, u->variants[v]);
-        text_add(s->out, " | %zu | %zu | %zu | %zu | %zu | %zu |\n", cells, sum.n_trials, sum.n_done, sum.n_diverged,
-                 sum.n_failed, sum.n_trials - sum.n_done - sum.n_diverged - sum.n_failed);
+        text_add(s->out, " | %zu | %zu | %zu | %zu | %zu | %zu | %zu |\n", cells, sum.n_trials, sum.n_done,
+                 sum.n_diverged, sum.n_failed, sum.n_outdated, group_waiting(&sum));
     }
     text_putc(s->out, '\n');
 }
@@ -118,8 +129,7 @@ static void put_best(const struct section *s, const struct results *r, size_t me
             size_t best = u->n_groups;
             for (size_t i = 0; i < u->n_groups; i++) {
                 const struct moments *m = &r->last[i * u->n_metrics + metric];
-                if (taken[i] || m->n == 0 || u->groups[i].n_diverged ||
-                    strcmp(u->groups[i].variant, u->variants[v]) != 0)
+                if (taken[i] || m->n < u->groups[i].n_trials || strcmp(u->groups[i].variant, u->variants[v]) != 0)
                     continue;
                 const double against = best < u->n_groups ? r->last[best * u->n_metrics + metric].mean : 0;
                 if (best == u->n_groups || (largest ? m->mean > against : m->mean < against))
@@ -139,11 +149,11 @@ static int put_values(const struct section *s, const struct results *r, struct e
     const struct subject *u = s->subject;
     const bool all = u->n_groups <= SECTION_MAX_ROWS;
     const char *main = subject_main_metric(u);
-    text_puts(s->out,
-              all ? "Last and best values, mean ± sd over the n trials that ended; one that diverged counts with its "
-                    "last finite value:\n\n"
-                  : "Last and best values of the three best cells without divergence of each variant, mean ± sd:"
-                    "\n\n");
+    text_puts(
+        s->out,
+        all ? "Last and best values, mean ± sd over the seeds; in parentheses where some of them diverged, failed "
+              "or are not finished, then of the others:\n\n"
+            : "Last and best values of the three best complete cells of each variant, mean ± sd:\n\n");
     section_head(s->out, head);
     for (size_t m = 0; m < u->n_metrics; m++) {
         for (size_t i = 0; all && i < u->n_groups; i++)

@@ -62,6 +62,11 @@ void svg_group(struct text *t, const char *title)
     text_puts(t, "</title>\n");
 }
 
+void svg_group_pale(struct text *t)
+{
+    text_puts(t, "<g opacity=\"0.45\">\n");
+}
+
 void svg_group_end(struct text *t)
 {
     text_puts(t, "</g>\n");

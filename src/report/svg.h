@@ -24,6 +24,8 @@ struct svg_size {
 struct svg_size svg_put(struct text *t, const struct text *figure, double x, double y);
 /* Opens a group with a title, which browsers show when the pointer rests on it. */
 void svg_group(struct text *t, const char *title);
+/* Opens a group that is drawn pale: what lacks seeds. */
+void svg_group_pale(struct text *t);
 void svg_group_end(struct text *t);
 /* y is the base line. rotated: read from below to above, around (x, y). */
 void svg_text(struct text *t, double x, double y, double size, enum svg_anchor anchor, const char *color,

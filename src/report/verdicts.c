@@ -3,9 +3,10 @@
 
 #include <string.h>
 
-enum { ID, TEXT, REPORTED, MEASURED, LOW, HIGH, VERDICT, NOTE, N_COLUMNS };
+enum { ID, TEXT, REPORTED, SD, MEASURED, N, INTERVAL_LOW, INTERVAL_HIGH, LOW, HIGH, MARGIN, VERDICT, NOTE, N_COLUMNS };
 static const char sql_claims[] =
-    "SELECT id, text, reported, measured, low, high, verdict, note FROM claims WHERE study = ?1";
+    "SELECT id, text, reported, reported_sd, measured, n, interval_low, interval_high, low, "
+    "high, margin, verdict, note FROM claims WHERE study = ?1";
 
 struct claims {
     struct text *table, reasons;
@@ -26,26 +27,53 @@ static void put_interval(struct text *t, const char *low, const char *high)
     text_puts(t, low && high ? "]" : "");
 }
 
+/* What to know beside the table's row; why it is undecided. */
 static void put_reason(struct claims *c, const char *const *values)
 {
     struct text *t = &c->reasons;
+    const bool undecided = !strcmp(values[VERDICT], "undecided");
+    if (!undecided && !values[NOTE])
+        return;
     text_puts(t, "- ");
     clean_code(t, values[ID]);
-    text_puts(t, " is undecided: ");
+    text_puts(t, undecided ? " is undecided: " : ": ");
     if (values[NOTE])
         clean_markdown(t, values[NOTE]);
     else if (c->n_waiting)
         text_add(t, "%zu of the study's trials %s not finished", c->n_waiting, c->n_waiting == 1 ? "is" : "are");
-    else if (!values[LOW] && !values[HIGH])
-        text_puts(t, "the claim gives no interval");
-    else
+    else if (!values[INTERVAL_LOW])
         text_puts(t, "it has not been measured; run `tprun claims`");
+    else
+        text_puts(t, "its interval lies on both sides of a bound");
     text_puts(t, ".\n");
+}
+
+static void put_numbers(struct text *t, const char *const *values)
+{
+    section_number(t, values[REPORTED]);
+    if (values[SD]) {
+        text_puts(t, " ± ");
+        section_number(t, values[SD]);
+    }
+    text_puts(t, " | ");
+    section_number(t, values[MEASURED]);
+    text_puts(t, " | ");
+    section_number(t, values[N]);
+    text_puts(t, " | ");
+    put_interval(t, values[INTERVAL_LOW], values[INTERVAL_HIGH]);
+    text_puts(t, " | ");
+    if (values[MARGIN]) {
+        text_puts(t, "> ");
+        section_number(t, values[MARGIN]);
+    } else {
+        put_interval(t, values[LOW], values[HIGH]);
+    }
 }
 
 static int put_claim(void *self, int n, const char *const *values)
 {
-    static const char *const head[] = { "claim", "what", "reported", "measured", "expected", "verdict", NULL };
+    static const char *const head[] = { "claim",         "what",     "reported", "measured", "n",
+                                        "95 % interval", "expected", "verdict",  NULL };
     struct claims *c = self;
     if (n < N_COLUMNS || !values[ID] || !values[VERDICT])
         return 0;
@@ -56,16 +84,11 @@ static int put_claim(void *self, int n, const char *const *values)
     text_puts(c->table, " | ");
     clean_markdown(c->table, values[TEXT] ? values[TEXT] : "");
     text_puts(c->table, " | ");
-    section_number(c->table, values[REPORTED]);
-    text_puts(c->table, " | ");
-    section_number(c->table, values[MEASURED]);
-    text_puts(c->table, " | ");
-    put_interval(c->table, values[LOW], values[HIGH]);
+    put_numbers(c->table, values);
     text_puts(c->table, " | **");
     clean_markdown(c->table, values[VERDICT]);
     text_puts(c->table, "** |\n");
-    if (!strcmp(values[VERDICT], "undecided"))
-        put_reason(c, values);
+    put_reason(c, values);
     return 0;
 }
 

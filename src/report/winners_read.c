@@ -14,14 +14,16 @@ static const char sql_keys[] =
 
 /* A setting is a cell of the sweep, with the means over its seeds. */
 static const char sql_settings[] =
-    "SELECT t.variant, x.num, y.num, t.cell, count(*), sum(t.state = 'done' AND l.auc IS NOT NULL AND m.auc IS NOT "
-    "NULL), "
-    "sum(t.state IN ('done', 'diverged')), avg(l.auc), avg(m.auc) "
-    "FROM study s JOIN trial t ON t.study_id = s.id AND t.generation = s.generation "
-    "JOIN param x ON x.trial_id = t.id AND x.key = ?2 JOIN param y ON y.trial_id = t.id AND y.key = ?3 "
-    "LEFT JOIN summary l ON l.trial_id = t.id AND l.key_id = (SELECT id FROM metric_key WHERE name = 'train_loss') "
-    "LEFT JOIN summary m ON m.trial_id = t.id AND m.key_id = (SELECT id FROM metric_key WHERE name = ?4) "
-    "WHERE s.name = ?1 GROUP BY x.num, y.num, t.variant, t.cell ORDER BY x.num, y.num, min(t.id)";
+    "SELECT variant, x, y, cell, count(*), sum(outcome = 'done' AND loss IS NOT NULL AND score IS NOT NULL), "
+    "sum(outcome IN ('done', 'diverged')), avg(loss), avg(score) FROM ("
+    "SELECT t.variant, x.num AS x, y.num AS y, t.cell, t.outcome, t.trial_id, "
+    "(SELECT u.auc FROM summary u WHERE u.trial_id = t.trial_id AND u.key_id = (SELECT id FROM metric_key WHERE name = "
+    "'train_loss')) AS loss, "
+    "(SELECT u.auc FROM summary u WHERE u.trial_id = t.trial_id AND u.key_id = (SELECT id FROM metric_key WHERE name = "
+    "?4)) AS score "
+    "FROM outcomes t JOIN param x ON x.trial_id = t.trial_id AND x.key = ?2 "
+    "JOIN param y ON y.trial_id = t.trial_id AND y.key = ?3 WHERE t.study = ?1) "
+    "GROUP BY x, y, variant, cell ORDER BY x, y, min(trial_id)";
 static const char sql_goal[] = "SELECT goal = 'max' FROM metric_key WHERE name = ?1";
 
 enum { MAX_KEYS = 32 };

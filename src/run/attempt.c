@@ -27,6 +27,7 @@ static int send_job(struct runner *r, struct attempt *t, const char *config, con
     for (int i = 0; i < 2 && checkpoint[i][0] && !checkpoints_absent(r, row); i++) {
         job.checkpoint[i] = checkpoint[i];
         job.sha256[i] = sha256[i];
+        job.spent[i] = i ? row->previous_spent : row->checkpoint_spent;
     }
     struct frame_buffer out = { 0 };
     int code = wire_put_job(&out, &job, e);
@@ -84,11 +85,29 @@ static int start_worker(struct runner *r, struct attempt *t, const struct config
     KILL_POINT(RUN_JOB_SENT);
     t->active = true;
     t->run_id = 0;
-    t->ended = t->stalled = false;
+    t->ended = t->stalled = t->refused = false;
     t->start_ns = now_ns();
     t->loss = NAN;
     r->n_active++;
     return r->stopping ? attempt_request(t, MESSAGE_STOP, e) : 0;
+}
+
+/* What an attempt on a trial begins with: where the trial stands. */
+static int describe(struct runner *r, struct attempt *t, struct pending pending, const struct stored_trial *trial,
+                    struct store_trial_row *row, struct err *e)
+{
+    const struct store_described *d = &trial->described;
+    bool found;
+    TRY(store_find_trial(r->store, d->key, &found, row, e));
+    if (!found)
+        return err_set(e, ERR_INTERNAL, "trial %.16s is not in the database", d->key);
+    *t = (struct attempt){
+        .pending = pending, .trial_id = row->id, .budget = d->budget, .memory_bytes = trial->size.memory_bytes
+    };
+    t->step = t->from_step = checkpoints_absent(r, row) ? 0 : row->checkpoint_step;
+    memcpy(t->key, d->key, sizeof t->key);
+    snprintf(t->label, sizeof t->label, "%s%s%s seed %" PRId64, d->variant, *d->cell ? " " : "", d->cell, d->seed);
+    return 0;
 }
 
 /* The trial runs from its stored configuration. */
@@ -97,18 +116,11 @@ static int start(struct runner *r, struct attempt *t, struct pending pending, co
 {
     const struct store_described *d = &trial->described;
     struct store_trial_row row;
-    bool found;
-    TRY(store_find_trial(r->store, d->key, &found, &row, e));
-    if (!found)
-        return err_set(e, ERR_INTERNAL, "trial %.16s is not in the database", d->key);
+    struct attempt next;
+    TRY(describe(r, &next, pending, trial, &row, e));
     if (is_running(r, d->key) || (row.state == TRIAL_DONE && row.step >= d->budget))
         return 0;
-    *t = (struct attempt){
-        .pending = pending, .trial_id = row.id, .budget = d->budget, .memory_bytes = trial->size.memory_bytes
-    };
-    t->step = t->from_step = checkpoints_absent(r, &row) ? 0 : row.checkpoint_step;
-    memcpy(t->key, d->key, sizeof t->key);
-    snprintf(t->label, sizeof t->label, "%s%s%s seed %" PRId64, d->variant, *d->cell ? " " : "", d->cell, d->seed);
+    *t = next;
     return start_worker(r, t, &trial->config, &row, outcome, e);
 }
 
@@ -124,7 +136,7 @@ int attempt_start(struct runner *r, struct attempt *t, struct pending pending, e
     return code;
 }
 
-static int begin_run(struct runner *r, struct attempt *t, const char *kernel, int64_t from_step, struct err *e)
+int attempt_begin_run(struct runner *r, struct attempt *t, const char *kernel, int64_t from_step, struct err *e)
 {
     char host[512];
     const struct store_run run = { .trial = t->trial_id,
@@ -139,19 +151,33 @@ static int begin_run(struct runner *r, struct attempt *t, const char *kernel, in
     return 0;
 }
 
-/* Test metrics are what a person follows. */
-static void remember_metric(struct attempt *t, const char *name, double value)
+static int refuse(struct runner *r, struct pending pending, const struct stored_trial *trial, const char *reason,
+                  struct err *e)
 {
-    if (strncmp(name, "test_", 5) != 0)
-        return;
-    for (size_t i = 0; i < METRICS_SHOWN; i++) {
-        if (!t->shown[i].name[0])
-            snprintf(t->shown[i].name, sizeof t->shown[i].name, "%s", name);
-        if (!strncmp(t->shown[i].name, name, sizeof t->shown[i].name - 1)) {
-            t->shown[i].value = value;
-            return;
-        }
-    }
+    struct attempt t;
+    struct store_trial_row row;
+    TRY(describe(r, &t, pending, trial, &row, e));
+    t.state = TRIAL_FAILED;
+    t.start_ns = now_ns();
+    t.step = t.from_step = row.step;
+    TRY(attempt_begin_run(r, &t, "", t.from_step, e));
+    const struct store_end end = {
+        .run = t.run_id, .trial = t.trial_id, .state = t.state, .reason = reason, .step = t.step, .layer = -1
+    };
+    TRY(store_end_run(r->store, &end, e));
+    TRY(store_flush(r->store, e));
+    status_ended(r, &t, reason);
+    return 0;
+}
+
+int attempt_refuse(struct runner *r, struct pending pending, const char *reason, struct err *e)
+{
+    struct stored_trial trial = { 0 };
+    int code = stored_load(r, pending.trial, &trial, e);
+    if (code == 0)
+        code = refuse(r, pending, &trial, reason, e);
+    store_free_described(&trial.described);
+    return code;
 }
 
 static int put_checkpoint(struct runner *r, struct attempt *t, const struct wire_record *m, struct err *e)
@@ -160,7 +186,8 @@ static int put_checkpoint(struct runner *r, struct attempt *t, const struct wire
     if (!checkpoint_is_name(m->name) || strncmp(m->name, t->key, 16) != 0)
         return err_set(e, ERR_FORMAT, "a checkpoint called '%.100s'", m->name);
     KILL_POINT(RUN_CHECKPOINT);
-    TRY(store_checkpoint(r->store, t->trial_id, t->run_id, m->step, m->name, m->sha256, old, e));
+    TRY(store_checkpoint(r->store, t->trial_id, t->run_id, m->step, m->name, m->sha256, m->reached.spent, old,
+                         e));
     KILL_POINT(RUN_CHECKPOINT_COMMITTED);
     if (old[0] && strcmp(old, m->name) != 0) { /* committed: nothing names the old file any more */
         checkpoint_remove(&r->own, old);       /* one that stays is removed at the next start */
@@ -172,7 +199,7 @@ static int put_checkpoint(struct runner *r, struct attempt *t, const struct wire
 static int put_end(struct runner *r, struct attempt *t, const struct wire_record *m, struct err *e)
 {
     if (!t->run_id)
-        TRY(begin_run(r, t, "", t->from_step, e));
+        TRY(attempt_begin_run(r, t, "", t->from_step, e));
     const bool storage =
         m->code == ERR_STORAGE; /* stops the whole run; a data file that cannot be read fails its trial alone */
     t->state = m->code == 0                                                 ? TRIAL_DONE
@@ -206,14 +233,18 @@ static int put_end(struct runner *r, struct attempt *t, const struct wire_record
 static int put_record(struct runner *r, struct attempt *t, const struct wire_record *m, struct err *e)
 {
     const bool first = !t->run_id;
+    if (t->refused) /* what it said before it was killed */
+        return 0;
     if (t->ended || (first && m->type != MESSAGE_HELLO && m->type != MESSAGE_END) ||
         (!first && m->type == MESSAGE_HELLO))
         return err_set(e, ERR_FORMAT, "message %d out of order", (int)m->type);
     switch (m->type) {
     case MESSAGE_HELLO:
-        return begin_run(r, t, m->name, m->step, e);
+        return attempt_hello(r, t, m, e);
+    case MESSAGE_FACTS:
+        return attempt_facts(r, t, m, e);
     case MESSAGE_METRIC:
-        remember_metric(t, m->name, m->value);
+        attempt_remember(t, m->name, m->value);
         return store_metric(r->store, t->trial_id, t->run_id, m->name, m->step, m->value, e);
     case MESSAGE_LAYER_METRIC:
         return store_layer_metric(r->store, t->trial_id, t->run_id, m->name, m->step, m->layer, m->value, e);
@@ -225,6 +256,8 @@ static int put_record(struct runner *r, struct attempt *t, const struct wire_rec
         return store_event(r->store, t->trial_id, t->run_id, m->step, m->name, m->text, e);
     case MESSAGE_CHECKPOINT:
         return put_checkpoint(r, t, m, e);
+    case MESSAGE_REACHED:
+        return store_progress(r->store, t->trial_id, &m->reached, e);
     case MESSAGE_PROGRESS:
         t->step = m->step;
         t->loss = m->value;
@@ -254,7 +287,7 @@ static int mourn(struct runner *r, struct attempt *t, const char *how, enum limi
     *retry = !r->stopping && (excused || t->pending.deaths < RETRIES);
     snprintf(reason, sizeof reason, "%s at step %" PRId64, how, t->step);
     if (!t->run_id)
-        TRY(begin_run(r, t, "", t->from_step, e));
+        TRY(attempt_begin_run(r, t, "", t->from_step, e));
     t->state = *retry || r->stopping ? TRIAL_INTERRUPTED : TRIAL_FAILED;
     const struct store_end end = {
         .run = t->run_id, .trial = t->trial_id, .state = t->state, .reason = reason, .step = t->step, .layer = -1

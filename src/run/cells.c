@@ -205,8 +205,8 @@ static void keep_params(struct cells *c, struct cell *cell, const struct leaves 
     }
 }
 
-void cells_keep(struct plan_study *s, uint64_t i, const struct study_trial *t, struct config *config, int64_t budget,
-                struct arena *scratch)
+void cells_keep(struct plan_study *s, uint64_t i, const struct study_trial *t, struct config *config, const char *key,
+                int64_t budget, struct arena *scratch)
 {
     struct cells *c = s->cells;
     struct cell *cell = &c->items[i];
@@ -235,7 +235,10 @@ void cells_keep(struct plan_study *s, uint64_t i, const struct study_trial *t, s
     for (size_t k = 0; k < s->study.n_seeds; k++)
         if (!study_excludes_seed(&s->study, t, k)) {
             config->seed = s->study.seeds[k];
-            config_key(config, cell->keys[k]);
+            if (k == 0)
+                memcpy(cell->keys[k], key, sizeof cell->keys[k]);
+            else
+                config_key(config, cell->keys[k]);
         }
 }
 

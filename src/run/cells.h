@@ -34,9 +34,9 @@ struct cells {
 
 int cells_open(struct plan_study *s, struct err *e);
 void cells_close(struct plan_study *s);
-/* Records cell i of the study. scratch: for the time of the call. */
-void cells_keep(struct plan_study *s, uint64_t i, const struct study_trial *t, struct config *c, int64_t budget,
-                struct arena *scratch);
+/* Records cell i of the study. key: of its trial with the first seed. scratch: for the time of the call. */
+void cells_keep(struct plan_study *s, uint64_t i, const struct study_trial *t, struct config *c, const char *key,
+                int64_t budget, struct arena *scratch);
 /* The swept values, as the column `cell` has them. */
 const char *cells_text(const struct study_trial *t, struct arena *a);
 

@@ -1,28 +1,53 @@
-/* Data that lies in files is found, checked and recorded before the first trial that needs it starts. */
-#include "run/private.h"
+#include "run/data_files.h"
 
 #include "base/hash.h"
+#include "base/text.h"
 #include "data/dataset.h"
-#include "run/data_files.h"
+#include <stdlib.h>
 #include <string.h>
 
-struct visitor {
-    struct runner *runner;
-    const char *dataset;
-    struct err *e;
-};
-
-static int record(void *self, const char *path, const char *sha256)
+void data_files_free(struct data_files *known)
 {
-    struct visitor *v = self;
-    const struct store_dataset d = { v->dataset, path, sha256 };
-    return store_dataset(v->runner->store, &d, v->e);
+    for (size_t i = 0; i < known->n; i++)
+        free(known->items[i].fault);
+    free(known->items);
+    *known = (struct data_files){ 0 };
 }
 
-int data_files_visit(struct text *seen, const struct config *c,
-                     int (*visit)(void *self, const char *path, const char *sha256), void *self, struct err *found)
+static const struct data_verdict *find(const struct data_files *known, const char *hex)
+{
+    for (size_t i = 0; i < known->n; i++)
+        if (!strcmp(known->items[i].hex, hex))
+            return &known->items[i];
+    return NULL;
+}
+
+/* Records what the look at the files has given. An error of theirs is a fault; others are handed on. */
+static int judge(struct data_files *known, const char *hex, int code, const char **fault, const struct err *found)
+{
+    const bool wrong = code == ERR_IO || code == ERR_FORMAT || code == ERR_USAGE;
+    if (code < 0 && !wrong)
+        return code;
+    struct data_verdict *grown = realloc(known->items, (known->n + 1) * sizeof *grown);
+    if (!grown)
+        return ERR_MEMORY;
+    known->items = grown;
+    struct data_verdict *v = &grown[known->n];
+    *v = (struct data_verdict){ .fault = wrong ? strdup(err_first(found)) : NULL };
+    if (wrong && !v->fault)
+        return ERR_MEMORY;
+    memcpy(v->hex, hex, sizeof v->hex);
+    known->n++;
+    *fault = v->fault;
+    return 0;
+}
+
+int data_files_check(struct data_files *known, const struct config *c,
+                     int (*visit)(void *self, const char *path, const char *sha256), void *self, const char **fault,
+                     struct err *found)
 {
     const struct dataset_def *def = (const struct dataset_def *)c->dataset.part;
+    *fault = NULL;
     if (!def->files)
         return 0;
     struct text key = { 0 };
@@ -31,39 +56,29 @@ int data_files_visit(struct text *seen, const struct config *c,
     bind_json(def->part.options, c->dataset.opts, 0, &key);
     hash_bytes_hex(key.s, key.n, hex);
     text_free(&key);
-    if (seen->n && strstr(seen->s, hex))
-        return 0;
-    text_puts(seen, hex);
-    return def->files(c->dataset.opts, visit, self, found);
+    const struct data_verdict *v = find(known, hex);
+    if (v)
+        *fault = v->fault;
+    return v ? 0 : judge(known, hex, def->files(c->dataset.opts, visit, self, found), fault, found);
 }
 
-int data_files_check(struct runner *r, const struct config *c, struct err *e)
-{
-    struct err found = { 0 };
-    struct visitor v = { r, c->dataset.part->name, e };
-    const int code = data_files_visit(&r->data_seen, c, record, &v, &found);
-    if (code < 0)
-        err_move(e, &found);
-    else if (found.n_messages)
-        err_print(&found, stderr, r->options->color); /* "not the canonical CIFAR-10" */
-    err_clear(&found);
-    return code;
-}
-
-int initial_file_check(struct runner *r, const struct config *c, struct err *e)
+int initial_file_check(struct data_files *known, const struct config *c, const char **fault, struct err *found)
 {
     char hex[65];
     struct config any_seed = *c;
+    *fault = NULL;
     if (!c->network.init.from.file)
         return 0;
     any_seed.seed = 0;
     config_key(&any_seed, hex);
-    if (r->data_seen.n && strstr(r->data_seen.s, hex))
+    const struct data_verdict *v = find(known, hex);
+    if (v) {
+        *fault = v->fault;
         return 0;
-    text_puts(&r->data_seen, hex);
+    }
     struct arena a;
     arena_init(&a, 0);
-    const int code = trial_check_initial(c, &a, e);
+    const int code = judge(known, hex, trial_check_initial(c, &a, found), fault, found);
     arena_finish(&a);
     return code;
 }

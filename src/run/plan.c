@@ -1,7 +1,9 @@
 #include "run/plan.h"
 
 #include "run/cells.h"
+#include "run/claims.h"
 #include "run/mistakes.h"
+#include "run/twins.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -46,6 +48,8 @@ static int add_study(struct plan *p, const char *path, struct err *e)
     if (!grown)
         return err_set(e, ERR_MEMORY, "out of memory");
     p->studies = grown;
+    for (size_t i = 0; i < p->n_studies; i++)
+        grown[i].study.arena = &grown[i].arena; /* which may have moved */
     struct plan_study *s = &grown[p->n_studies];
     memset(s, 0, sizeof *s);
     arena_init(&s->arena, 0);
@@ -115,10 +119,28 @@ static void choose_variants(struct plan *p, struct err *e)
     }
 }
 
+/* What the check of a study goes along with. */
+struct check {
+    struct mistakes mistakes;
+    struct twins twins;
+};
+
+/* Looks for a cell that would be the same trial. config: of cell i; its seed is the study's first afterwards. */
+static int find_twin(struct plan_study *s, uint64_t i, struct config *config, char key[65], struct check *k,
+                     struct arena *a, struct err *e)
+{
+    uint64_t twin;
+    config->seed = s->study.seeds[0];
+    config_key(config, key);
+    TRY(twins_find(&k->twins, key, i, &twin, e));
+    return twin == i ? 0 : study_report_same(&s->study, twin, i, a, e);
+}
+
 /* Composes and binds a cell, to hear its mistakes and to keep it. first: the first one of its variant, where the cells
  * are not looked at one by one. */
-static void check_cell(struct plan *p, struct plan_study *s, size_t variant, uint64_t i, bool first, struct mistakes *m)
+static void check_cell(struct plan *p, struct plan_study *s, size_t variant, uint64_t i, bool first, struct check *k)
 {
+    char key[65];
     struct study_trial t;
     struct config config;
     struct trial_size size;
@@ -134,53 +156,58 @@ static void check_cell(struct plan *p, struct plan_study *s, size_t variant, uin
         config.variant = t.variant;
         if (first)
             cells_fingerprint(s, &config, size.iterations);
-        else if (s->cells)
-            cells_keep(s, i, &t, &config, size.iterations, a);
+        code = find_twin(s, i, &config, key, k, a, &own);
+        if (code == 0 && !first && s->cells)
+            cells_keep(s, i, &t, &config, key, size.iterations, a);
+        if (code == 0 && !first && p->options.visit)
+            p->options.visit(p->options.visitor, p, (size_t)(s - p->studies), variant, i, &t, &config, &size);
     }
     if (code < 0 &&
-        mistakes_add(m, &own, variant, s->study.variants[variant], first ? "" : cells_text(&t, a), &s->arena))
+        mistakes_add(&k->mistakes, &own, variant, s->study.variants[variant], first ? "" : cells_text(&t, a), &s->arena))
         p->start = arena_mark(a); /* messages may point into this cell's memory: it is kept */
     err_clear(&own);
 }
 
 /* The first cell of each variant: all that is looked at in a file with mistakes of its own. */
-static void check_first(struct plan *p, struct plan_study *s, struct mistakes *m)
+static void check_first(struct plan *p, struct plan_study *s, struct check *k)
 {
     cells_begin_fingerprint(s, p->options.code);
-    for (size_t v = 0; v < s->study.n_variants && m->n < MISTAKES_MAX; v++)
-        check_cell(p, s, v, 0, true, m);
+    for (size_t v = 0; v < s->study.n_variants && k->mistakes.n < MISTAKES_MAX; v++)
+        check_cell(p, s, v, v * s->study.n_cells, true, k);
 }
 
-static void check_all(struct plan *p, struct plan_study *s, struct mistakes *m)
+static void check_all(struct plan *p, struct plan_study *s, struct check *k)
 {
     const struct plan_options *o = &p->options;
     const uint64_t n = s->study.n_cells * s->study.n_variants;
-    for (uint64_t i = 0; i < n && m->n < MISTAKES_MAX; i++) {
+    for (uint64_t i = 0; i < n && k->mistakes.n < MISTAKES_MAX; i++) {
         if (o->tick && i % 64 == 0)
             o->tick(o->self, s, i * s->study.n_seeds);
-        if (s->cells || i % s->study.n_cells != 0) /* the first ones were checked */
-            check_cell(p, s, (size_t)(i / s->study.n_cells), i, false, m);
+        if (s->cells || o->visit || i % s->study.n_cells != 0) /* the first ones were checked */
+            check_cell(p, s, (size_t)(i / s->study.n_cells), i, false, k);
     }
 }
 
 static void check_study(struct plan *p, struct plan_study *s, bool sound, struct err *e)
 {
-    struct mistakes m = { 0 };
+    struct check k = { 0 };
     const struct plan_options *o = &p->options;
-    check_first(p, s, &m);
-    const bool known = m.n == 0 && o->known && o->known(o->self, s);
-    if (sound && !known && (!o->keep || m.n > 0 || cells_open(s, e) == 0))
-        check_all(p, s, &m);
-    mistakes_report(&m, s->study.n_variants, e);
+    check_first(p, s, &k);
+    const bool known = k.mistakes.n == 0 && o->known && o->known(o->self, s);
+    if (sound && !known && (!o->keep || k.mistakes.n > 0 || cells_open(s, e) == 0))
+        check_all(p, s, &k);
+    mistakes_report(&k.mistakes, s->study.n_variants, e);
+    twins_free(&k.twins);
 }
 
 int plan_check(struct plan *p, size_t study, struct err *e)
 {
-    struct mistakes m = { 0 };
+    struct check k = { 0 };
     struct plan_study *s = &p->studies[study];
     TRY(cells_open(s, e));
-    check_all(p, s, &m);
-    mistakes_report(&m, s->study.n_variants, e);
+    check_all(p, s, &k);
+    mistakes_report(&k.mistakes, s->study.n_variants, e);
+    twins_free(&k.twins);
     return e->code;
 }
 
@@ -215,6 +242,8 @@ int plan_open(struct plan *p, const char *const *paths, size_t n_paths, const st
     for (size_t i = 0; i < p->n_studies; i++)
         if (p->studies[i].readable)
             check_study(p, &p->studies[i], sound, e);
+    for (size_t i = 0; i < p->n_studies; i++)
+        claims_check(p, &p->studies[i], e);
     if (!e->code)
         choose_variants(p, e);
     if (!e->code && options->one_trial)

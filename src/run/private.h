@@ -4,6 +4,7 @@
 #define TPRUN_RUN_PRIVATE_H
 
 #include "base/text.h"
+#include "run/data_files.h"
 #include "run/limits.h"
 #include "run/progress.h"
 #include "run/runner.h"
@@ -36,9 +37,11 @@ struct attempt {
     struct {
         char name[32];
         double value;
-    } shown[METRICS_SHOWN]; /* the last values of test metrics */
+        bool seen;
+    } shown[METRICS_SHOWN]; /* the last values of metrics that people follow */
     bool ended;             /* MESSAGE_END has come and is stored */
     bool stalled;           /* killed by us for silence */
+    bool refused;           /* ended before it began: see store_check_origin */
     enum trial_state state; /* after the end */
 };
 
@@ -49,7 +52,7 @@ struct runner {
     struct store *store;
     struct checkpoint_folder own, other; /* see checkpoints_open */
     uint64_t n_absent;                   /* queued trials whose checkpoints are absent */
-    struct text data_seen;               /* hashes of the datasets whose files were checked */
+    struct data_files data_files;        /* that were checked */
     size_t n_pending, next;              /* trials to be trained; the first not yet started */
     struct pending *pending;
     size_t n_slots, n_active;
@@ -75,7 +78,7 @@ void runner_narrow(struct runner *r, size_t n, const char *why);
 /* Puts a study, its claims and, unless they are there already, all of its trials into the store, and queues those that
  * are asked for and not finished. */
 int queue_put_study(struct runner *r, size_t study, struct err *e);
-/* Checks the files that the queued trials need. */
+/* Checks the files that the queued trials need. Those whose files cannot be used have failed, and wait no longer. */
 int queue_check_files(struct runner *r, struct err *e);
 
 /* ---- stored.c ---- */
@@ -88,12 +91,8 @@ struct stored_trial {
 /* Reads the stored configuration of a trial, and makes sure that it is the one that its key was made of. Give back with
  * store_free_described, also after an error. */
 int stored_load(struct runner *r, int64_t trial, struct stored_trial *t, struct err *e);
-
-/* ---- data_files.c ---- */
-/* Finds, checks and records the files that a trial's dataset reads, once per dataset. */
-int data_files_check(struct runner *r, const struct config *c, struct err *e);
-/* Checks the file of a trial's initial weights, once for all seeds. */
-int initial_file_check(struct runner *r, const struct config *c, struct err *e);
+/* What a stored description says, bound in a; its key is not looked at. */
+int stored_bind(const struct store_described *d, struct config *config, struct arena *a, struct err *e);
 
 /* ---- attempt.c ---- */
 /* Starts the trial in a free slot. ATTEMPT_NOTHING: a duplicate that is finished or running. ATTEMPT_NO_ROOM: the
@@ -101,10 +100,22 @@ int initial_file_check(struct runner *r, const struct config *c, struct err *e);
 enum attempt_start { ATTEMPT_STARTED, ATTEMPT_NOTHING, ATTEMPT_NO_ROOM };
 int attempt_start(struct runner *r, struct attempt *t, struct pending pending, enum attempt_start *outcome,
                   struct err *e);
+/* Ends a trial as failed, without a worker: its input cannot be used. */
+int attempt_refuse(struct runner *r, struct pending pending, const char *reason, struct err *e);
 /* Reads and stores what the worker has sent. When it has closed its socket, reaps it, and ends the trial or puts it
  * back in front of those that wait. */
 int attempt_receive(struct runner *r, struct attempt *t, struct err *e);
 int attempt_request(struct attempt *t, enum message request, struct err *e);
+int attempt_begin_run(struct runner *r, struct attempt *t, const char *kernel, int64_t from_step, struct err *e);
+
+/* ---- hello.c ---- */
+/* MESSAGE_HELLO: begins the run, or ends the attempt and leaves the trial as it is, if its results are of other bytes
+ * or numbers. */
+int attempt_hello(struct runner *r, struct attempt *t, const struct wire_record *m, struct err *e);
+/* MESSAGE_FACTS */
+int attempt_facts(struct runner *r, struct attempt *t, const struct wire_record *m, struct err *e);
+/* The last value of a metric that people follow. */
+void attempt_remember(struct attempt *t, const char *name, double value);
 
 /* ---- checkpoints.c ---- */
 /* Makes and opens the database's folder of checkpoints, and opens the one of --checkpoints. */
@@ -121,6 +132,8 @@ int checkpoints_sweep(const struct runner *r, struct err *e);
 void status_draw(struct runner *r);
 /* The permanent line of a trial that has ended and is committed. */
 void status_ended(struct runner *r, const struct attempt *t, const char *reason);
+/* The processor's name as the kernel tells it. */
+const char *status_processor(char *name, size_t size);
 const char *status_host(char *buffer, size_t size);
 
 /* ---- changes.c ---- */

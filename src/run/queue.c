@@ -127,14 +127,40 @@ static int collect(void *self, const struct store_place *p)
 
 static int put_claims(struct runner *r, struct plan_study *s, struct err *e)
 {
+    static const char *const kinds[] = { "measure", "value", "compare" };
     const struct study *f = &s->study;
     struct store_claim *claims = arena_need(&s->arena, f->n_claims, sizeof *claims);
     for (size_t i = 0; i < f->n_claims; i++) {
         const struct study_claim *c = &f->claims[i];
-        claims[i] = (struct store_claim){ c->id,       c->text,     c->measure, c->has_reported, c->has_low,
-                                          c->has_high, c->reported, c->low,     c->high };
+        claims[i] = (struct store_claim){ .id = c->id,
+                                          .text = c->text,
+                                          .measure = c->measure,
+                                          .has_reported = c->has_reported,
+                                          .has_low = c->has_low,
+                                          .has_high = c->has_high,
+                                          .reported = c->reported,
+                                          .low = c->low,
+                                          .high = c->high,
+                                          .kind = kinds[c->kind],
+                                          .quantity = s->claims ? s->claims[i] : NULL,
+                                          .reported_sd = c->reported_sd,
+                                          .reported_n = c->reported_n,
+                                          .has_tolerance = c->has_tolerance,
+                                          .has_margin = c->kind == CLAIM_COMPARE && !c->has_tolerance,
+                                          .tolerance = c->tolerance,
+                                          .margin = c->quantity.margin,
+                                          .min_seeds = c->min_seeds };
     }
     return store_put_claims(r->store, s->store_id, f->n_claims, claims, e);
+}
+
+static int put_targets(struct runner *r, struct plan_study *s, struct err *e)
+{
+    const struct study *f = &s->study;
+    struct store_target *targets = arena_need(&s->arena, f->n_targets, sizeof *targets);
+    for (size_t i = 0; i < f->n_targets; i++)
+        targets[i] = (struct store_target){ f->targets[i].metric, f->targets[i].value };
+    return store_put_targets(r->store, s->store_id, f->n_targets, targets, e);
 }
 
 int queue_put_study(struct runner *r, size_t study, struct err *e)
@@ -158,6 +184,8 @@ int queue_put_study(struct runner *r, size_t study, struct err *e)
     if (!queued) {
         if (!s->one_off)
             TRY(put_claims(r, s, e));
+        if (!s->one_off)
+            TRY(put_targets(r, s, e));
         KILL_POINT(RUN_QUEUE_STUDY);
         TRY(put_trials(r, study, e));
     } else if (r->options->verbose) {
@@ -176,8 +204,9 @@ int queue_put_study(struct runner *r, size_t study, struct err *e)
 /* What is known of a configuration's files. */
 struct checked {
     int64_t config;
-    bool varies;  /* trials name files of their own */
-    bool initial; /* its file of initial weights was checked */
+    bool varies;       /* trials name files of their own */
+    bool initial;      /* its file of initial weights was checked */
+    const char *fault; /* why no trial of it can be trained; NULL: none */
 };
 
 static bool names_files(const struct store_described *d)
@@ -188,44 +217,84 @@ static bool names_files(const struct store_described *d)
     return any;
 }
 
+struct recorder {
+    struct runner *runner;
+    const char *dataset;
+    struct err *e;
+};
+
+static int record(void *self, const char *path, const char *sha256)
+{
+    const struct recorder *x = self;
+    const struct store_dataset d = { x->dataset, path, sha256 };
+    return store_dataset(x->runner->store, &d, x->e);
+}
+
+/* What is wrong with a file, or odd about it ("not the canonical CIFAR-10"), is told once: here. */
+static int check_files(struct runner *r, const struct config *c, bool initial, const char **fault, struct err *e)
+{
+    struct err found = { 0 };
+    struct recorder x = { r, c->dataset.part->name, e };
+    int code = data_files_check(&r->data_files, c, record, &x, fault, &found);
+    if (code == 0 && !*fault && initial)
+        code = initial_file_check(&r->data_files, c, fault, &found);
+    if (code < 0 && !e->code)
+        err_move(e, &found);
+    if (code < 0 && !e->code)
+        err_set(e, code, "out of memory");
+    err_print(&found, stderr, r->options->color);
+    err_clear(&found);
+    return code;
+}
+
 static int check_trial(struct runner *r, const struct pending *p, struct checked *c, struct err *e)
 {
     struct stored_trial t = { 0 };
     int code = stored_load(r, p->trial, &t, e);
     if (code == 0)
-        code = data_files_check(r, &t.config, e);
-    if (code == 0 && !p->has_checkpoint)
-        code = initial_file_check(r, &t.config, e);
+        code = check_files(r, &t.config, !p->has_checkpoint, &c->fault, e);
     c->varies = names_files(&t.described);
     c->initial |= !p->has_checkpoint;
     store_free_described(&t.described);
     return code;
 }
 
+/* What is known of the files of a queued trial, looked at now if that is needed. */
+static int find_checked(struct runner *r, const struct pending *p, struct checked **all, size_t *n,
+                        struct checked **found, struct err *e)
+{
+    size_t k = *n; /* trials of a configuration stand side by side: it is among the last ones */
+    while (k > 0 && (*all)[k - 1].config != p->config)
+        k--;
+    if (k == 0) {
+        struct checked *grown = realloc(*all, (*n + 1) * sizeof *grown);
+        if (!grown)
+            return err_set(e, ERR_MEMORY, "out of memory");
+        *all = grown;
+        grown[(*n)++] = (struct checked){ .config = p->config, .varies = true };
+        k = *n;
+    }
+    *found = &(*all)[k - 1];
+    return (*found)->varies || !((*found)->initial || p->has_checkpoint) ? check_trial(r, p, *found, e) : 0;
+}
+
 int queue_check_files(struct runner *r, struct err *e)
 {
     struct checked *all = NULL;
-    size_t n = 0;
+    size_t n = 0, kept = 0, i = 0;
     int code = 0;
-    for (size_t i = 0; i < r->n_pending && code == 0 && signals_stops() == 0; i++) {
-        const struct pending *p = &r->pending[i];
-        size_t k = n; /* trials of a configuration stand side by side: it is among the last ones */
-        while (k > 0 && all[k - 1].config != p->config)
-            k--;
-        if (k > 0 && !all[k - 1].varies && (all[k - 1].initial || p->has_checkpoint))
-            continue;
-        if (k == 0) {
-            struct checked *grown = realloc(all, (n + 1) * sizeof *all);
-            if (!grown) {
-                code = err_set(e, ERR_MEMORY, "out of memory");
-                break;
-            }
-            all = grown;
-            all[k = n++] = (struct checked){ .config = p->config };
-            k++;
-        }
-        code = check_trial(r, p, &all[k - 1], e);
+    for (; i < r->n_pending && code == 0 && signals_stops() == 0; i++) {
+        const struct pending p = r->pending[i];
+        struct checked *c = NULL;
+        code = find_checked(r, &p, &all, &n, &c, e);
+        if (code == 0 && c->fault)
+            code = attempt_refuse(r, p, c->fault, e);
+        else
+            r->pending[kept++] = p;
     }
+    for (; i < r->n_pending; i++) /* a signal has come */
+        r->pending[kept++] = r->pending[i];
+    r->n_pending = kept;
     free(all);
     return code;
 }

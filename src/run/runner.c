@@ -126,6 +126,8 @@ static int loop(struct runner *r, struct pollfd *fds, struct err *e)
     if (stop_text && text_to_double(stop_text, strlen(stop_text), &stop_seconds) < 0)
         return err_set(e, ERR_USAGE, "TPRUN_STOP_SECONDS: '%s' is not a number", stop_text);
     for (;;) {
+        if (r->options->fail_fast && r->result->failed && !r->stopping)
+            TRY(stop(r, e));
         TRY(fill_slots(r, e));
         if (r->n_active == 0)
             return 0;
@@ -134,8 +136,6 @@ static int loop(struct runner *r, struct pollfd *fds, struct err *e)
         for (size_t i = 0; i < r->n_slots; i++)
             if (fds[i + 1].revents)
                 TRY(attempt_receive(r, &r->slots[i], e));
-        if (r->options->fail_fast && r->result->failed && !r->stopping)
-            TRY(stop(r, e));
         end_stalled(r);
         if (r->killed || (r->stopping && (double)(now_ns() - r->stop_asked_ns) > stop_seconds * 1e9))
             kill_all(r);
@@ -242,6 +242,6 @@ int runner_run(struct plan *p, const struct run_options *o, struct run_result *r
     progress_finish(&r.progress);
     free(r.pending);
     free(r.slots);
-    text_free(&r.data_seen);
+    data_files_free(&r.data_files);
     return code == 0 && result->stopped ? ERR_STOPPED : code;
 }

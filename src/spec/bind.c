@@ -68,14 +68,14 @@ static int bind_part(struct binder *b, const struct node *n, const struct option
         n = tree_overlay(&dflt, n, b->arena, b->e);
         name = tree_child(n, "name");
     }
+    const struct registry *r = registry_resolve(o->registry, b->root);
     if (!name)
-        return err_at(b->e, n->where, "%s: missing key 'name': which %s?", path, o->registry->kind);
+        return err_at(b->e, n->where, "%s: missing key 'name': which %s?", path, r->kind);
     if (name->kind != NODE_SCALAR || node_is_null(name))
         return bind_expected(b, name, path,
-                             arena_printf(b->arena, "the name of a part (%s) or a map with it", o->registry->kind));
+                             arena_printf(b->arena, "the name of a part (%s) or a map with it", r->kind));
     TRY(bind_elsewhere(b, name, o, path));
-    const struct part *part =
-        find_part(b, name, o->registry, o->flags & OPTION_PLAIN ? o->name : o->registry->kind, path);
+    const struct part *part = find_part(b, name, r, o->flags & OPTION_PLAIN ? o->name : r->kind, path);
     if (!part)
         return ERR_SPEC;
     return bind_options(b, part, n == name ? NULL : n, n->where, "name", out, path);
@@ -125,10 +125,17 @@ static int bind_element(struct binder *b, const struct node *n, const struct reg
     return code;
 }
 
+/* A list, or with OPTION_PLAIN one part alone. */
 static int bind_parts(struct binder *b, const struct node *n, const struct option *o, struct chosen_list *out,
                       const char *path)
 {
     const size_t before = b->e->n_errors;
+    if (n->kind != NODE_LIST && (o->flags & OPTION_PLAIN)) {
+        struct option one = *o;
+        one.flags &= ~(unsigned)OPTION_PLAIN;
+        *out = (struct chosen_list){ 1, arena_need(b->arena, 1, sizeof *out->items) };
+        return bind_part(b, n, &one, out->items, path);
+    }
     if (n->kind != NODE_LIST)
         return bind_expected(b, n, path,
                              arena_printf(b->arena, "a list with one %s after each dash", o->registry->kind));
@@ -299,7 +306,7 @@ static int bind_map(struct binder *b, const struct node *map, struct where where
 int bind_tree(const struct node *map, const struct option *table, void *out, const char *path, struct arena *a,
               struct err *e)
 {
-    struct binder b = { .arena = a, .e = e };
+    struct binder b = { .arena = a, .e = e, .root = table };
     if (map && map->kind != NODE_MAP)
         return bind_expected(&b, map, path && *path ? path : "file", "a map");
     return bind_map(&b, map, map ? map->where : (struct where){ 0 }, table, NULL, out, path);

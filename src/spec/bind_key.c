@@ -11,6 +11,7 @@ struct walk {
     struct bind_missing *why;
     const char *path, *rest; /* rest: from the next name on */
     size_t segment;
+    const struct option *root; /* the file's own table */
     const struct option *table;
     const struct node *map;   /* NULL if the trial gives none of them */
     bool is_part;             /* the table is a part's: `name` stands beside its options */
@@ -79,6 +80,7 @@ static bool missing_row(struct walk *w, const char *name)
 /* Goes into the options of a part. */
 static bool enter_part(struct walk *w, const struct registry *r, const struct node *name, const struct node *options)
 {
+    r = registry_resolve(r, w->root);
     const struct part *part = name->kind == NODE_SCALAR ? registry_find(r, name->text) : NULL;
     if (!part)
         return end(w, BIND_KEY_VALUE); /* binding reports it */
@@ -139,10 +141,10 @@ static bool enter_element(struct walk *w, const struct option *o, const struct n
 static bool step_list(struct walk *w, const struct option *o, const struct node *list)
 {
     const char *name = next_name(w);
-    int64_t index;
-    if (text_to_int(name, strlen(name), &index) < 0 || index < 0)
-        return end(w, BIND_KEY_VALUE); /* binding says what is wrong with it */
-    if ((uint64_t)index >= list->n)
+    const size_t index = tree_index(name, strlen(name));
+    if (index == SIZE_MAX)
+        return end(w, BIND_KEY_VALUE); /* laying it on says what is wrong with it */
+    if (index >= list->n)
         return missing(w, false,
                        arena_printf(w->arena, "index %s is beyond %s, a list of %zu (counted from 0)", name,
                                     parent_path(w, name), list->n));
@@ -179,6 +181,9 @@ static bool step(struct walk *w)
     case OPT_PART:
         return enter_chosen(w, o, value, name);
     case OPT_PARTS:
+        if ((o->flags & OPTION_PLAIN) && (!value || value->kind != NODE_LIST))
+            return enter_chosen(w, o, value, name);
+        __attribute__((fallthrough));
     case OPT_NAMES:
     case OPT_REALS:
         if (!value || value->kind != NODE_LIST)
@@ -197,7 +202,7 @@ static bool step(struct walk *w)
 enum bind_key bind_find_key(const struct option *table, const struct node *tree, const char *path,
                             struct bind_missing *why, struct arena *a)
 {
-    struct walk w = { .arena = a, .why = why, .path = path, .rest = path, .table = table, .map = tree };
+    struct walk w = { .arena = a, .why = why, .path = path, .rest = path, .root = table, .table = table, .map = tree };
     while (step(&w)) {
     }
     return w.found;

@@ -129,7 +129,7 @@ static uint64_t kept_seeds(const struct study *s, size_t variant, struct node *c
 static int make_cell(const struct study *s, size_t variant, uint64_t cell, struct study_trial *t, struct arena *a,
                      struct err *e)
 {
-    const struct study_sweep *w = s->sweep;
+    struct study_sweep *w = s->sweep;
     const size_t n = w->n_axes;
     bool *has = arena_need(a, n, sizeof *has);
     struct node **values = fitting_values(s, variant, cell, has, a);
@@ -150,7 +150,8 @@ static int make_cell(const struct study *s, size_t variant, uint64_t cell, struc
 static bool may_repeat(const struct study *s, size_t variant, struct arena *a)
 {
     const size_t n = s->sweep->n_axes;
-    bool any = false;
+    const struct draws *draws = sweep_all_draws(s->sweep);
+    bool any = draws && draws->n_different < draws->n;
     for (size_t i = 0; i < n; i++)
         any = any || s->sweep->axes[i].overridden;
     if (any || !s->form || n == 0)
@@ -165,7 +166,7 @@ static bool may_repeat(const struct study *s, size_t variant, struct arena *a)
 
 uint64_t cell_count_kept(const struct study *s, uint64_t limit, uint64_t *searched)
 {
-    const struct study_sweep *w = s->sweep;
+    struct study_sweep *w = s->sweep;
     uint64_t kept = 0;
     struct arena scratch;
     arena_init(&scratch, 0);

@@ -4,7 +4,8 @@
 
 #include "spec/study.h"
 
-/* Reads the list (NULL = none) into s; mistakes are added to e. */
+/* Reads the list (NULL = none) into s; mistakes are added to e. What variants, metrics and cells there are is known
+ * later: run/claims.h. */
 void claims_read(struct study *s, const struct node *list, struct err *e);
 
 #endif

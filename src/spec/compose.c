@@ -4,8 +4,9 @@
 
 enum { MAX_FILES = 8 }; /* in a chain of `extends` */
 
-static const char *const study_keys[] = { "version",  "experiment", "title",  "description", "source",  "seeds",
-                                          "variants", "sweep",      "claims", "profiles",    "extends", "figures" };
+static const char *const study_keys[] = { "version", "experiment", "title",  "description", "source",
+                                          "seeds",   "variants",   "sweep",  "claims",      "profiles",
+                                          "extends", "figures",    "targets" };
 enum { N_STUDY_KEYS = sizeof study_keys / sizeof *study_keys };
 
 bool compose_is_study_key(const char *key)
@@ -276,6 +277,7 @@ int compose(struct composition *c, struct node *file, const char *path, const ch
     struct node *whole = extend(file, path, a, e);
     if (!whole)
         return ERR_SPEC;
+    c->profiles = tree_child(whole, "profiles");
     c->spec = c->root = apply_profile(whole, profile, a, e);
     for (size_t i = 0; i < n_overrides; i++)
         apply_override(c, overrides[i], a, e);

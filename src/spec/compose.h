@@ -10,7 +10,8 @@ struct composition {
     struct node *spec; /* the same without the command line, but for the name of the study; equal to root where that
                           changes nothing of it */
     struct node *base; /* its trial part, `${}` not resolved */
-    struct node *overrides; /* of trial keys, nulls kept; NULL if there are none */
+    struct node *overrides;      /* of trial keys, nulls kept; NULL if there are none */
+    const struct node *profiles; /* of the file and those it extends, or NULL */
 };
 
 /* Is it a key of the study itself (study.c reads it), not of a trial? */

@@ -3,7 +3,9 @@
  * Maps merge key by key, null removes a key, everything else replaces. Two additions make parts behave as one reads
  * them: optimizer: {name: sgd, momentum: 0.9}  <  optimizer: {name: adam}     replaces: momentum belonged to sgd
  *     optimizer: sgd                         <  optimizer: {stepsize: 1}    is {name: sgd, stepsize: 1}
- * and in a list, elements by index: `layers: {1: {dense: {units: 5}}}`. A swept `{geomspace: [a, b, n]}` is one value
+ * The parts of a file's `algorithm` keep what was set for the part that they replace, so that an ablation changes one
+ * thing: update: {name: gradient, reduction: mean} < update: through_chain is {name: through_chain, reduction: mean}.
+ * Whether the new part takes such an option is found out where parts are known (trial/parts.c). And in a list, elements by index: `layers: {1: {dense: {units: 5}}}`. A swept `{geomspace: [a, b, n]}` is one value
  * and replaces. */
 #include "spec/tree.h"
 #include <string.h>
@@ -51,7 +53,17 @@ struct layer {
     struct err *e;
 };
 
-static struct node *lay(const struct layer *l, struct node *base, struct node *over, bool element);
+/* What is laid on: a whole file, its algorithm, a part of that, an element of a list, or anything else. */
+enum place { PLACE_FILE, PLACE_ALGORITHM, PLACE_PART, PLACE_ELEMENT, PLACE_OTHER };
+
+static enum place place_below(enum place place, const char *key)
+{
+    if (place == PLACE_FILE && !strcmp(key, "algorithm"))
+        return PLACE_ALGORITHM;
+    return place == PLACE_ALGORITHM && strcmp(key, "feedback") != 0 ? PLACE_PART : PLACE_OTHER;
+}
+
+static struct node *lay(const struct layer *l, struct node *base, struct node *over, enum place place);
 
 static struct node *lay_on_list(const struct layer *l, const struct node *base, const struct node *over)
 {
@@ -59,12 +71,15 @@ static struct node *lay_on_list(const struct layer *l, const struct node *base, 
     for (size_t i = 0; i < base->n; i++)
         node_append(list, NULL, base->items[i], l->arena);
     for (size_t i = 0; i < over->n; i++) {
-        int64_t index;
-        if (text_to_int(over->keys[i]->text, over->keys[i]->length, &index) < 0 || (uint64_t)index >= list->n)
+        const size_t index = tree_index(over->keys[i]->text, over->keys[i]->length);
+        if (index == SIZE_MAX && over->keys[i]->text[0] == '0')
+            err_at(l->e, over->keys[i]->where, "'%s' is no index of a list: indices have no leading zeros",
+                   over->keys[i]->text);
+        else if (index >= list->n)
             err_at(l->e, over->keys[i]->where, "index %s is beyond a list of %zu (counted from 0)", over->keys[i]->text,
                    list->n);
         else
-            list->items[index] = lay(l, list->items[index], over->items[i], true);
+            list->items[index] = lay(l, list->items[index], over->items[i], PLACE_ELEMENT);
     }
     return list;
 }
@@ -82,9 +97,24 @@ bool tree_is_value_list(const struct node *n)
     return false;
 }
 
-/* What `over` is laid on: `base` as a map, or NULL if `over` replaces it whole. */
-static struct node *ground(struct node *base, const struct node *over, bool element, struct arena *a)
+/* The options of a part that is replaced; one without a name is the part that something below has named. */
+static struct node *kept_options(const struct node *base, struct where where, struct arena *a)
 {
+    struct node *map = node_collection(a, where, NODE_MAP);
+    for (size_t i = 0; i < base->n; i++) {
+        if (!strcmp(base->keys[i]->text, "name"))
+            continue;
+        struct node *key = memcpy(arena_need(a, 1, sizeof *key), base->keys[i], sizeof *key);
+        key->kept = true;
+        node_append(map, key, base->items[i], a);
+    }
+    return map;
+}
+
+/* What `over` is laid on: `base` as a map, or NULL if `over` replaces it whole. */
+static struct node *ground(struct node *base, const struct node *over, enum place place, struct arena *a)
+{
+    const bool element = place == PLACE_ELEMENT;
     const char *over_name = part_name(over);
     if (tree_is_value_list(over))
         return NULL;
@@ -98,20 +128,33 @@ static struct node *ground(struct node *base, const struct node *over, bool elem
     if (base->kind != NODE_MAP || (element && another_element(base, over)))
         return NULL;
     const char *base_name = part_name(base);
-    return base_name && over_name && strcmp(base_name, over_name) != 0 ? NULL : base;
+    if (!over_name || (base_name && !strcmp(base_name, over_name)))
+        return base;
+    if (place == PLACE_PART)
+        return kept_options(base, over->where, a);
+    return base_name ? NULL : base;
+}
+
+/* A part's name alone, in the place of another part that has options. A reference may stand for anything. */
+static bool replaces_part(const struct node *base, const struct node *over, enum place place)
+{
+    return place == PLACE_PART && node_is_text(over) && !strstr(over->text, "${") && base->kind == NODE_MAP &&
+           base->n > (part_name(base) != NULL);
 }
 
 /* The recursion descends in `over` and ends with its depth. */
-static struct node *lay(const struct layer *l, struct node *base, struct node *over, bool element)
+static struct node *lay(const struct layer *l, struct node *base, struct node *over, enum place place)
 {
     if (over->kind == NODE_SCALAR && base->kind == NODE_MAP && !node_is_null(over) && part_name(base) &&
         strcmp(part_name(base), over->text) == 0)
         return base; /* the short form of the same part: its options stay */
+    if (replaces_part(base, over, place))
+        over = long_form(over, l->arena);
     if (over->kind != NODE_MAP)
         return over;
     if (base->kind == NODE_LIST && all_indices(over))
         return lay_on_list(l, base, over);
-    const struct node *below = ground(base, over, element, l->arena);
+    const struct node *below = ground(base, over, place, l->arena);
     struct node *map = node_collection(l->arena, below ? below->where : over->where, NODE_MAP);
     for (size_t i = 0; below && i < below->n; i++)
         node_append(map, below->keys[i], below->items[i], l->arena);
@@ -123,12 +166,12 @@ static struct node *lay(const struct layer *l, struct node *base, struct node *o
         if (node_is_null(item) && (at < map->n || !l->keep_nulls)) {
             tree_remove(map, key->text);
         } else if (at < map->n) {
-            if (item->kind != NODE_MAP) /* a message about the whole map points at where the map stands */
-                map->keys[at] = key;
-            map->items[at] = lay(l, map->items[at], item, false);
+            if (item->kind != NODE_MAP || map->keys[at]->kept != key->kept)
+                map->keys[at] = key; /* else a message about the whole map points at where the map stands */
+            map->items[at] = lay(l, map->items[at], item, place_below(place, key->text));
         } else {
             if (item->kind == NODE_MAP)
-                item = lay(l, node_collection(l->arena, item->where, NODE_MAP), item, false);
+                item = lay(l, node_collection(l->arena, item->where, NODE_MAP), item, place_below(place, key->text));
             node_append(map, key, item, l->arena);
         }
     }
@@ -139,11 +182,17 @@ static struct node *lay(const struct layer *l, struct node *base, struct node *o
 struct node *tree_overlay(const struct node *base, const struct node *over, struct arena *a, struct err *e)
 {
     const struct layer l = { .keep_nulls = false, .arena = a, .e = e };
-    return lay(&l, (struct node *)base, (struct node *)over, false);
+    return lay(&l, (struct node *)base, (struct node *)over, PLACE_FILE);
 }
 
 struct node *tree_overlay_partial(const struct node *base, const struct node *over, struct arena *a, struct err *e)
 {
     const struct layer l = { .keep_nulls = true, .arena = a, .e = e };
-    return lay(&l, (struct node *)base, (struct node *)over, false);
+    return lay(&l, (struct node *)base, (struct node *)over, PLACE_FILE);
+}
+
+struct node *tree_overlay_algorithm(const struct node *base, const struct node *over, struct arena *a, struct err *e)
+{
+    const struct layer l = { .keep_nulls = true, .arena = a, .e = e };
+    return lay(&l, (struct node *)base, (struct node *)over, PLACE_ALGORITHM);
 }

@@ -91,6 +91,7 @@ static void put_part(struct schema *s, const struct registry *r)
         put_reference(s, r, false);
         return;
     }
+    r = registry_resolve(r, s->root);
     s->active[s->n_active++] = r;
     schema_registry(s, r);
     s->n_active--;
@@ -145,11 +146,17 @@ static void put_type(struct schema *s, const struct option *o)
         put_part(s, o->registry);
         break;
     case OPT_PARTS:
+        if (o->flags & OPTION_PLAIN) {
+            text_puts(s->out, "{\"anyOf\":[");
+            put_part(s, o->registry);
+            text_putc(s->out, ',');
+        }
         text_puts(s->out, s->partial ? "{\"anyOf\":[" : "");
         put_parts(s, o->registry);
         if (s->partial) /* in a variant, elements by index */
             text_puts(s->out, ",{\"type\":\"object\",\"patternProperties\":{\"^[0-9]+($|\\\\x2e)\":{}},"
                               "\"additionalProperties\":false}]}");
+        text_puts(s->out, o->flags & OPTION_PLAIN ? "]}" : "");
         break;
     case OPT_NAMES:
         text_puts(s->out, "{\"anyOf\":[{\"type\":\"array\",\"uniqueItems\":true,\"items\":");
@@ -195,7 +202,7 @@ static void put_option(struct schema *s, const struct option *o)
         text_puts(s->out, ",\"description\":");
         put_string(s, o->help);
     }
-    if (o->dflt)
+    if (option_has_default(o))
         put_default(s, o->dflt);
     text_putc(s->out, '}');
 }
@@ -310,7 +317,7 @@ void schema_element(struct schema *s, const struct registry *r)
 
 void bind_schema(const struct option *table, struct text *out)
 {
-    struct schema s = { .out = out };
+    struct schema s = { .out = out, .root = table };
     schema_properties(&s, table, NULL, NULL);
     put_required(&s, table, NULL);
 }

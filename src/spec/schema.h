@@ -7,6 +7,7 @@
 enum { SCHEMA_MAX_DEPTH = 16 };
 struct schema {
     struct text *out;
+    const struct option *root; /* whole form: the table that has the registry of a kind */
     bool partial;
     const struct registry *active[SCHEMA_MAX_DEPTH]; /* being printed, whole form */
     size_t n_active;

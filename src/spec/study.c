@@ -3,6 +3,7 @@
 #include "spec/claims.h"
 #include "spec/compose.h"
 #include "spec/figures.h"
+#include "spec/targets.h"
 #include "spec/sweep.h"
 #include <assert.h>
 #include <stdlib.h>
@@ -47,6 +48,7 @@ const struct option study_options[] = {
     { "profiles", OPT_TEXT, .help = "partial files laid over the whole with --profile NAME" },
     { "claims", OPT_TEXT, .help = "what the source reports, and a query that measures it" },
     { "figures", OPT_TEXT, .help = "what `tprun report` and `tprun plot` draw, in place of what fits the study" },
+    { "targets", OPT_TEXT, .help = "values of metrics; view `targets` and `tprun compare --target` tell what reaching them took" },
     { 0 }
 };
 /* clang-format on */
@@ -197,6 +199,8 @@ static int open_file(struct study *s, struct node *file, const char *path, const
     (void)compose(&c, file, path, profile, overrides, n_overrides, s->arena, e); /* counted in e */
     if (!c.root)
         return ERR_SPEC;
+    s->file = file;
+    s->profiles = c.profiles && c.profiles->kind == NODE_MAP ? c.profiles : NULL;
     s->base = c.base;
     s->overrides = c.overrides;
     read_head(s, c.root, e);
@@ -208,6 +212,7 @@ static int open_file(struct study *s, struct node *file, const char *path, const
     read_variants(s, tree_child(c.root, "variants"), e);
     claims_read(s, tree_child(c.root, "claims"), e);
     figures_read(s, tree_child(c.root, "figures"), e);
+    targets_read(s, tree_child(c.root, "targets"), e);
     const struct node *sweep = tree_child(c.root, "sweep");
     const struct where where = sweep ? tree_key(c.root, "sweep")->where : c.root->where;
     (void)sweep_open(s, sweep, where, c.root, e);
@@ -227,9 +232,15 @@ int study_open(struct study *s, const char *path, const char *profile, const cha
 int study_parse(struct study *s, const char *name, const char *text, size_t n, const char *profile,
                 const char *const *overrides, size_t n_overrides, struct arena *a, struct err *e)
 {
-    *s = (struct study){ .arena = a, .path = name, .profile = profile };
+    *s = (struct study){ .arena = a, .path = name, .profile = profile, .in_memory = true };
     struct node *file = tree_parse(name, text, n, a, e);
     return file ? open_file(s, file, NULL, profile, overrides, n_overrides, e) : ERR_SPEC;
+}
+
+int study_open_profile(struct study *other, const struct study *s, const char *profile, struct err *e)
+{
+    *other = (struct study){ .arena = s->arena, .path = s->path, .profile = profile, .in_memory = s->in_memory };
+    return open_file(other, s->file, s->in_memory ? NULL : s->path, profile, NULL, 0, e);
 }
 
 bool study_is_readable(const struct study *s)

@@ -12,13 +12,36 @@
 #include "spec/tree.h"
 #include <stdint.h>
 
+/* What `value` and `compare` are about. */
+enum claim_at { CLAIM_LAST, CLAIM_BEST, CLAIM_SELECTED, CLAIM_STEP, CLAIM_FROM };
+enum { CLAIM_AS_VALUE, CLAIM_AS_ERROR };
+struct claim_quantity {
+    const struct node *map;    /* for the places of its keys; NULL after a mistake */
+    struct names better, than; /* value: better has its variant, than is empty */
+    const char *metric, *cell; /* cell: as the column of the tables, or NULL */
+    int at;                    /* enum claim_at */
+    int64_t step;              /* CLAIM_STEP: the value there; CLAIM_FROM: the mean of what is logged from there on */
+    int as;                    /* CLAIM_AS_ERROR: 100 less the metric */
+    bool has_layer, has_margin;
+    int64_t layer;
+    double margin; /* compare: better by more than this */
+};
+enum claim_kind { CLAIM_MEASURE, CLAIM_VALUE, CLAIM_COMPARE };
 struct study_claim {
-    struct where where;
-    const char *id, *text, *measure;
-    bool has_reported;
-    double reported;
-    bool has_low, has_high;
-    double low, high; /* expect: [low, high]; null = open */
+    struct where where, what; /* what: of measure, value or compare */
+    const char *path;         /* "claims.3", for messages */
+    const char *id, *text;
+    bool has_profile;    /* it names its profile */
+    const char *profile; /* NULL: the file without one */
+    enum claim_kind kind;
+    const char *measure;
+    struct claim_quantity quantity;
+    bool has_reported, has_tolerance;
+    double reported, reported_sd, tolerance;
+    int64_t reported_n; /* 0: reported without sd and number of runs */
+    int64_t min_seeds;
+    bool has_low, has_high; /* false: open */
+    double low, high;       /* where the number makes the claim true; compare with a margin: low itself does not */
 };
 
 /* What a report draws. The database keeps it in the specification's text; here it is checked. */
@@ -31,6 +54,13 @@ struct study_figure {
     struct names variants; /* n = 0: all */
 };
 
+/* A value of a metric; what it takes to reach it is asked for. */
+struct study_target {
+    struct where where; /* of its metric */
+    const char *metric;
+    double value;
+};
+
 struct study_form;
 struct study {
     struct arena *arena;
@@ -39,7 +69,10 @@ struct study {
     const char *title;           /* or NULL */
     const char *paper, *locator; /* source, or NULL */
     const char *profile;
-    struct node *base; /* the trial part of the file: study keys removed */
+    bool in_memory;              /* path is a name, not a file */
+    struct node *file;           /* as it was read */
+    const struct node *profiles; /* a map, or NULL */
+    struct node *base;           /* the trial part of the file: study keys removed */
     size_t n_seeds;
     int64_t *seeds;
     size_t n_spec_seeds; /* of the file with its profile, where the command line may ask for others */
@@ -53,6 +86,8 @@ struct study {
     struct study_claim *claims;
     size_t n_figures;
     struct study_figure *figures;
+    size_t n_targets;
+    struct study_target *targets;
     struct text text; /* canonical JSON of the file with its profile, without the command line; kept in the database */
     struct study_sweep *sweep;          /* opaque: axes, zips, samples, exclusions */
     const struct study_form *form;      /* NULL: every trial has every swept key */
@@ -70,6 +105,9 @@ int study_open(struct study *s, const char *path, const char *profile, const cha
 /* The same for a text in memory, which cannot extend a file. For tests and fuzzing. */
 int study_parse(struct study *s, const char *name, const char *text, size_t n, const char *profile,
                 const char *const *overrides, size_t n_overrides, struct arena *a, struct err *e);
+/* The same file, as it was read, with another profile (NULL: none) and without what the command line changes. Lives in
+ * the arena of s. */
+int study_open_profile(struct study *other, const struct study *s, const char *profile, struct err *e);
 bool study_is_readable(const struct study *s);
 /* From now on `seeds` has those of the file first, then those that only the command line asks for; `asked` tells which
  * the command line asks for. */
@@ -86,10 +124,17 @@ struct study_form {
     struct node *(*complete)(const struct node *tree, struct arena *a);
     /* Whether trials can log a metric of this name, and the names to advise otherwise; NULL: not checked. */
     bool (*can_log)(const char *metric, const struct registry **known);
+    /* Whether one value of it is logged at a time, of which more or less is better. */
+    bool (*can_reach)(const char *metric);
+    /* Whether a dotted path leads to what is no part of a trial's identity; NULL: nothing is known of that. */
+    bool (*is_budget)(const char *path);
 };
+/* Whether trials can log this metric; if not, a mistake at `where`, which is PATH.metric of the file. */
+bool study_check_metric(const struct study *s, const struct study_form *form, struct where where, const char *path,
+                        const char *metric, struct err *e);
 /* From now on a swept key that a trial's parts do not have is left out of that trial, and cells that thereby become the
- * same trial are kept once, the others excluded. A key that no trial has is an error, and so is a figure of a metric
- * that none can log. */
+ * same trial are kept once, the others excluded. A key that no trial has is an error, and so is a figure or a
+ * target of a metric that none can log. */
 int study_fit(struct study *s, const struct study_form *form, struct err *e);
 
 /* Number of trials before exclusions: variants x cells x seeds. Returns ERR_SPEC if it exceeds 2^64 (the message says
@@ -117,6 +162,9 @@ int study_trial(const struct study *s, uint64_t i, struct study_trial *t, struct
 /* Builds cell i (0 <= i < variants x cells), numbered cell fastest, without a seed: what its trials have in common.
  * Excluded: with every seed. */
 int study_cell(const struct study *s, uint64_t i, struct study_trial *t, struct arena *a, struct err *e);
+/* Reports two cells of a variant (numbered as for study_cell) that would be one trial, on the first swept key in which they
+ * differ. ERR_SPEC. */
+int study_report_same(const struct study *s, uint64_t first, uint64_t second, struct arena *a, struct err *e);
 /* The first cell of a variant with the first seed; also where the cells cannot be numbered. */
 int study_first_trial(const struct study *s, size_t variant, struct study_trial *t, struct arena *a, struct err *e);
 /* Whether the file excludes the cell's trial of seeds[seed]. */

@@ -29,7 +29,7 @@ static void find_registries(struct registries *all, const struct option *table)
     for (const struct option *o = table; o && o->type != OPT_END; o++) {
         if (o->type == OPT_MAP)
             find_registries(all, o->table); /* tables nest as deep as the program writes them */
-        else if (o->type == OPT_PART || o->type == OPT_PARTS)
+        else if ((o->type == OPT_PART || o->type == OPT_PARTS) && o->registry->n_parts > 0) /* else a kind alone */
             add_registry(all, o->registry, o->type == OPT_PARTS);
     }
 }
@@ -76,14 +76,9 @@ static const char study_properties[] =
     "file\"}],"
     "\"properties\":{\"extends\":false,\"profiles\":false}},\"patternProperties\":{\"\\\\x2e\":{}},"
     "\"description\":\"partial files laid over the whole with --profile NAME\"},"
-    "\"claims\":{\"type\":[\"array\",\"object\",\"null\"],\"propertyNames\":{\"pattern\":\"^[0-9]+($|\\\\.)\"},"
-    "\"items\":{\"type\":\"object\",\"properties\":{\"id\":{"
-    "\"type\":\"string\"},"
-    "\"text\":{\"type\":\"string\"},\"reported\":{\"type\":[\"number\",\"null\"]},\"measure\":{\"type\":\"string\"},"
-    "\"expect\":{\"anyOf\":[{\"type\":\"array\",\"items\":{\"type\":[\"number\",\"null\"]},\"minItems\":2,\"maxItems\":"
-    "2},"
-    "{\"type\":[\"number\",\"null\"]}]}},\"required\":[\"id\",\"measure\"],\"additionalProperties\":false},"
-    "\"description\":\"what the source reports, and a query that measures it\"},"
+    "\"claims\":{\"type\":[\"array\",\"object\",\"null\"],\"propertyNames\":{\"pattern\":\"^[0-9]+($|\\\\."
+    ")\"},\"items\":{\"$ref\":\"#/definitions/claim\"},\"description\":\"what the source reports, and how"
+    " it is measured\"},"
     "\"figures\":{\"type\":[\"array\",\"object\",\"null\"],\"propertyNames\":{\"pattern\":\"^[0-9]+($|\\\\.)\"},"
     "\"maxItems\":20,\"items\":{\"type\":\"object\",\"properties\":{"
     "\"kind\":{\"enum\":[\"curves\",\"bars\",\"layers\",\"heatmap\",\"winners\"],\"description\":\"curves against the "
@@ -103,7 +98,15 @@ static const char study_properties[] =
     "\"title\":{\"type\":[\"string\",\"number\",\"boolean\",\"null\"],\"description\":\"one line above the figure\"}},"
     "\"additionalProperties\":false},\"description\":\"what `tprun report` and `tprun plot` draw, in place of what "
     "fits "
-    "the study\"}";
+    "the study\"},"
+    "\"targets\":{\"type\":[\"array\",\"object\",\"null\"],\"propertyNames\":{\"pattern\":\"^[0-9]+($|\\\\.)\"},"
+    "\"maxItems\":20,\"items\":{\"type\":\"object\",\"properties\":{\"metric\":{\"type\":\"string\",\"description\":"
+    "\"what "
+    "reaches it\"},\"value\":{\"type\":\"number\",\"description\":\"at least it, or at most, as the metric's better "
+    "end "
+    "is\"}},\"required\":[\"metric\",\"value\"],\"additionalProperties\":false},\"description\":\"values of metrics; "
+    "view "
+    "`targets` and `tprun compare --target` tell what reaching them took\"}";
 
 /* A grid nests maps down to lists of values, so the names of the forms are kept out of the maps. The values of a key in
  * a zip's group may repeat, those of a grid may not. */
@@ -132,6 +135,36 @@ static const char sweep_definitions[] =
     "\"distributions\":{\"type\":[\"object\",\"null\"],\"propertyNames\":{\"$ref\":\"#/definitions/nested\"},"
     "\"additionalProperties\":{\"anyOf\":[{\"$ref\":\"#/definitions/distribution\"},"
     "{\"$ref\":\"#/definitions/distributions\"},{\"$ref\":\"#/definitions/reference\"}]}}";
+
+static const char claim_definitions[] =
+    "\"claim\":{\"type\":\"object\",\"properties\":{\"id\":{\"type\":\"string\"},\"text\":{\"type\":[\"st"
+    "ring\",\"null\"]},\"profile\":{\"type\":[\"string\",\"null\"],\"description\":\"the profile whose ru"
+    "ns it is about\"},\"min_seeds\":{\"type\":[\"integer\",\"null\"],\"minimum\":2,\"maximum\":1000000,\""
+    "description\":\"seeds below which it stays undecided\"},\"reported\":{\"anyOf\":[{\"type\":[\"number"
+    "\",\"null\"]},{\"type\":\"object\",\"properties\":{\"mean\":{\"type\":\"number\"},\"sd\":{\"type\":\""
+    "number\",\"minimum\":0},\"n\":{\"type\":\"integer\",\"minimum\":2}},\"required\":[\"mean\",\"sd\",\""
+    "n\"],\"additionalProperties\":false}],\"description\":\"what the source reports\"},\"tolerance\":{\""
+    "type\":[\"number\",\"null\"],\"exclusiveMinimum\":0,\"description\":\"how far from it the true value"
+    " may be\"},\"expect\":{\"anyOf\":[{\"type\":\"array\",\"items\":{\"type\":[\"number\",\"null\"]},\"m"
+    "inItems\":2,\"maxItems\":2},{\"type\":[\"number\",\"null\"]}],\"description\":\"[low, high], or one "
+    "number with a tolerance\"},\"measure\":{\"type\":\"string\",\"description\":\"one SELECT that gives "
+    "(value), or (value, seed) for each seed\"},\"value\":{\"type\":\"object\",\"properties\":{\"variant\""
+    ":{\"type\":\"string\"},\"metric\":{\"type\":\"string\"},\"at\":{\"$ref\":\"#/definitions/claim_at\"}"
+    ",\"cell\":{\"type\":[\"string\",\"null\"]},\"layer\":{\"type\":[\"integer\",\"null\"],\"minimum\":0}"
+    ",\"as\":{\"enum\":[\"value\",\"error\"]}},\"required\":[\"variant\",\"metric\"],\"additionalProperti"
+    "es\":false,\"description\":\"a metric of one variant, mean over its seeds\"},\"compare\":{\"type\":\""
+    "object\",\"properties\":{\"better\":{\"$ref\":\"#/definitions/claim_variants\"},\"than\":{\"$ref\":\""
+    "#/definitions/claim_variants\"},\"metric\":{\"type\":\"string\"},\"at\":{\"$ref\":\"#/definitions/cl"
+    "aim_at\"},\"cell\":{\"type\":[\"string\",\"null\"]},\"layer\":{\"type\":[\"integer\",\"null\"],\"min"
+    "imum\":0},\"margin\":{\"type\":[\"number\",\"null\"]}},\"required\":[\"better\",\"than\",\"metric\"]"
+    ",\"additionalProperties\":false,\"description\":\"variants against others, paired by seed\"}},\"requ"
+    "ired\":[\"id\"],\"oneOf\":[{\"required\":[\"measure\"]},{\"required\":[\"value\"]},{\"required\":[\""
+    "compare\"]}],\"additionalProperties\":false},\"claim_variants\":{\"anyOf\":[{\"type\":\"string\"},{\""
+    "type\":\"array\",\"items\":{\"type\":\"string\"},\"minItems\":1}]},\"claim_at\":{\"anyOf\":[{\"enum\""
+    ":[\"last\",\"best\",\"selected\",null]},{\"type\":\"object\",\"properties\":{\"step\":{\"type\":\"in"
+    "teger\",\"minimum\":0}},\"required\":[\"step\"],\"additionalProperties\":false},{\"type\":\"object\""
+    ",\"properties\":{\"from\":{\"type\":\"integer\",\"minimum\":0}},\"required\":[\"from\"],\"additional"
+    "Properties\":false}]}";
 
 /* The first name of a swept key is one of a trial's. */
 static void put_swept(const struct option *trial_options, struct text *out)
@@ -205,6 +238,8 @@ void study_schema(const struct option *trial_options, struct text *out)
         "\"allOf\":[{\"$ref\":\"#/definitions/file\"}],"
         "\"anyOf\":[{\"required\":[\"version\",\"experiment\"]},{\"required\":[\"extends\"]}],\"definitions\":{");
     text_puts(&json, sweep_definitions);
+    text_putc(&json, ',');
+    text_puts(&json, claim_definitions);
     put_swept(trial_options, &json);
     text_puts(&json, ",\"trial\":{\"type\":\"object\",");
     schema_properties(&s, trial_options, from_study, NULL);

@@ -177,6 +177,7 @@ static void read_random(struct sweep_reader *r, const struct node *random)
             node_append(rest, random->keys[i], random->items[i], r->arena);
     (void)bind_tree(rest, random_options, &head, "sweep.random", r->arena, r->e); /* counted in r->e */
     w->random_seed = (uint64_t)head.seed;
+    w->random_where = tree_child(random, "samples") ? tree_key(random, "samples")->where : random->where;
     if (head.samples < 1) /* wrong: the rest of the file is checked with one */
         head.samples = 1;
     const struct node *parameters = tree_child(random, "parameters");
@@ -213,7 +214,7 @@ int sweep_open(struct study *s, const struct node *sweep, struct where where, st
     struct study_sweep *w = arena_need(s->arena, 1, sizeof *w);
     struct sweep_reader r = { .study = s, .sweep = w, .arena = s->arena, .e = e };
     static const char *const known[] = { "grid", "zip", "random", "exclude" };
-    *w = (struct study_sweep){ .where = where, .root = root };
+    *w = (struct study_sweep){ .where = where, .root = root, .arena = s->arena };
     s->sweep = w;
     s->n_cells = 1;
     if (!sweep)
@@ -255,8 +256,8 @@ uint64_t sweep_index(const struct study_sweep *w, size_t axis, uint64_t cell)
     return 0;
 }
 
-/* Values that move together are looked through for the same ones before; a draw is kept, as equal draws are. */
-static bool dimension_repeats(const struct study_sweep *w, const struct dimension *d, uint64_t index, const bool *has)
+/* Values that move together are looked through for the same ones before. */
+static bool dimension_repeats(struct study_sweep *w, const struct dimension *d, uint64_t index, const bool *has)
 {
     const struct axis *kept[MAX_AXES];
     size_t n = 0;
@@ -265,10 +266,14 @@ static bool dimension_repeats(const struct study_sweep *w, const struct dimensio
             kept[n++] = &w->axes[i];
     if (n == 0)
         return index > 0;
+    if (w->axes[d->first].kind >= AXIS_UNIFORM) {
+        const struct draws *draws = sweep_draws(w, d, has);
+        return draws->repeats && draws->repeats[index];
+    }
     return n < d->n_axes && axis_repeats(kept, n, index);
 }
 
-bool sweep_repeats(const struct study_sweep *w, uint64_t cell, const bool *has)
+bool sweep_repeats(struct study_sweep *w, uint64_t cell, const bool *has)
 {
     for (size_t i = w->n_dimensions; i-- > 0;) {
         const struct dimension *d = &w->dimensions[i];
@@ -279,8 +284,7 @@ bool sweep_repeats(const struct study_sweep *w, uint64_t cell, const bool *has)
     return false;
 }
 
-/* "sweep.grid.train.batch_size": what an axis is called in the file. */
-static const char *axis_path(const struct study *s, size_t axis)
+const char *sweep_axis_path(const struct study *s, size_t axis)
 {
     const struct study_sweep *w = s->sweep;
     const char *key = w->axes[axis].key;
@@ -311,7 +315,7 @@ int sweep_check_overrides(const struct study *s, struct err *e)
         }
         if (!n)
             continue;
-        const char *axis = axis_path(s, i);
+        const char *axis = sweep_axis_path(s, i);
         err_at(e, key->where, "'%s' is swept; set %s=[...] to change its values, or %s=null to sweep it no more",
                x->key, axis, axis);
         err_note(e, x->key_where, "it is swept here");

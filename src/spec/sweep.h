@@ -23,12 +23,23 @@ struct exclusion {
     struct condition *conditions; /* all must hold */
 };
 
+/* Which random draws have the values of an earlier one, on the axes that a trial has. */
+struct draws {
+    struct draws *next;
+    const bool *has; /* [n_axes of the dimension] */
+    uint64_t n, n_different;
+    bool *repeats; /* [n], or NULL: there are too many to be looked at */
+};
+
 struct study_sweep {
     struct where where; /* of the key `sweep` */
+    struct arena *arena;
     size_t n_axes, n_dimensions, n_exclusions;
     struct axis *axes;
     struct dimension *dimensions; /* the last one varies fastest */
     uint64_t random_seed;
+    struct where random_where; /* of the number of draws */
+    struct draws *draws;       /* those that were looked at */
     struct exclusion *exclusions;
     bool overflow;     /* more than 2^64 cells */
     bool incomplete;   /* a swept key has no value at all: trials cannot be checked */
@@ -41,13 +52,19 @@ int sweep_open(struct study *s, const struct node *sweep, struct where where, st
 int sweep_check_overrides(const struct study *s, struct err *e);
 /* Index of the value that axis x takes in a cell. */
 uint64_t sweep_index(const struct study_sweep *w, size_t axis, uint64_t cell);
+/* "sweep.grid.train.batch_size": what an axis is called in the file. */
+const char *sweep_axis_path(const struct study *s, size_t axis);
+/* The draws of a random dimension. has: one per axis of the sweep. */
+const struct draws *sweep_draws(struct study_sweep *w, const struct dimension *d, const bool *has);
+/* The same for a trial that has all keys; NULL without random draws. */
+const struct draws *sweep_all_draws(struct study_sweep *w);
 /* Reads the list under `sweep.exclude`, once the axes are known. */
 int exclude_open(struct study *s, const struct node *list, struct err *e);
 /* values: one node per axis, NULL for one that the trial does not have. */
 bool sweep_excludes(const struct study_sweep *w, const struct study_trial *t, struct node *const *values);
-/* Of cells that differ only in keys that the trial does not have (has: one per axis), one is kept: false for it, true
- * for the others. */
-bool sweep_repeats(const struct study_sweep *w, uint64_t cell, const bool *has);
+/* Of cells that differ only in keys that the trial does not have (has: one per axis), and of equal draws, one is kept:
+ * false for it, true for the others. */
+bool sweep_repeats(struct study_sweep *w, uint64_t cell, const bool *has);
 
 /* A node per axis: its value in a cell. */
 struct node **cell_values(const struct study_sweep *w, uint64_t cell, struct arena *a);

@@ -134,8 +134,7 @@ struct node *tree_key(const struct node *map, const char *key)
     return i == SIZE_MAX ? NULL : map->keys[i];
 }
 
-/* "0", "7", "12": an element of a list. SIZE_MAX for any other name. */
-static size_t list_index(const char *s, size_t length)
+size_t tree_index(const char *s, size_t length)
 {
     size_t index = 0;
     if (length == 0 || length > 6 || (length > 1 && s[0] == '0'))
@@ -152,7 +151,7 @@ static size_t find_step(const struct node *n, const char *name, size_t length)
 {
     if (n->kind != NODE_LIST)
         return find_key(n, name, length);
-    const size_t i = list_index(name, length);
+    const size_t i = tree_index(name, length);
     return i < n->n ? i : SIZE_MAX;
 }
 

@@ -24,6 +24,7 @@ enum node_kind { NODE_SCALAR, NODE_LIST, NODE_MAP };
 struct node {
     enum node_kind kind;
     struct where where;
+    bool kept; /* the key of an option that was set for a part of `algorithm` which another one has replaced since */
     /* scalar */
     bool quoted;      /* "1" is a string, 1 a number */
     const char *text; /* 0-terminated; an inner NUL is refused when the file is read */
@@ -45,17 +46,22 @@ struct node *tree_override(const char *assignment, struct arena *a, struct err *
 /* Child of a map by key, or NULL. */
 struct node *tree_child(const struct node *map, const char *key);
 struct node *tree_key(const struct node *map, const char *key);
+/* "0", "7", "12": the name of an element of a list; SIZE_MAX for any other, "00" among them. */
+size_t tree_index(const char *name, size_t length);
 /* Follows "train.optimizer.stepsize" or "network.layers.0.rnn.units"; NULL if a step is missing. */
 struct node *tree_find(struct node *root, const char *path);
 /* A deep copy that shares scalars. */
 struct node *tree_copy(const struct node *n, struct arena *a);
 /* Lays `over` on `base` and returns a new tree: maps merge key by key, anything else replaces; a map whose `name`
- * differs from the base's `name` replaces it whole (its options belong to another part); a list replaces a list, but a
+ * differs from the base's `name` replaces it whole (its options belong to another part), but where both are parts of a
+ * file's `algorithm`, the options of the base stay beside it, their keys marked as kept; a list replaces a list, but a
  * map whose keys are all indices lays its values on the elements of a list (an index beyond the list is an error). */
 struct node *tree_overlay(const struct node *base, const struct node *over, struct arena *a, struct err *e);
 /* The same for a base that is itself an overlay of something else, a variant or a profile: a null that removes nothing
  * from it stays. */
 struct node *tree_overlay_partial(const struct node *base, const struct node *over, struct arena *a, struct err *e);
+/* The same for two maps that stand under the key `algorithm`. */
+struct node *tree_overlay_algorithm(const struct node *base, const struct node *over, struct arena *a, struct err *e);
 /* Sets a value at a dotted path; the path's parents are created as maps when missing, list indices must exist. */
 int tree_set(struct node **root, const char *path, struct node *value, struct arena *a, struct err *e);
 /* Removes a key of a map if it is there. */

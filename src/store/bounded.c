@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -187,17 +188,42 @@ int bounded_print(const char *db, const char *sql, const char *const *arguments,
     return code < 0 ? code : 0;
 }
 
+static int take_values(struct frame *f, struct bounded_answer *a, struct err *e)
+{
+    int64_t per_seed, n, found;
+    TRY(frame_get_int(f, &per_seed, e));
+    TRY(frame_get_int(f, &n, e));
+    if (n < 0 || n > QUERY_MAX_VALUES)
+        return err_set(e, ERR_INTERNAL, "a reading process answered %lld rows", (long long)n);
+    a->per_seed = per_seed != 0;
+    a->rows = a->per_seed ? calloc((size_t)n + 1, sizeof *a->rows) : NULL;
+    if (a->per_seed && !a->rows)
+        return err_set(e, ERR_MEMORY, "out of memory");
+    for (int64_t i = 0; i < n; i++) {
+        struct query_value v;
+        TRY(frame_get_int(f, &found, e));
+        TRY(frame_get_double(f, &v.value, e));
+        TRY(frame_get_int(f, &v.seed, e));
+        v.found = found != 0;
+        if (i == 0) {
+            a->found = v.found;
+            a->value = v.value;
+        }
+        if (a->per_seed)
+            a->rows[a->n_rows++] = v;
+    }
+    return 0;
+}
+
 static int take_answer(struct frame *f, struct bounded_answer *a, struct err *e)
 {
-    int64_t found, fatal = 0;
+    int64_t fatal = 0;
     struct err refused = { 0 };
     int code = 0;
     if (f->type == BOUNDED_VALUE) {
-        TRY(frame_get_int(f, &found, e));
-        TRY(frame_get_double(f, &a->value, e));
-        a->found = found != 0;
-        snprintf(a->note, sizeof a->note, "%s", a->found ? "" : "the measure gives no value");
-    } else {
+        TRY(take_values(f, a, e));
+        snprintf(a->note, sizeof a->note, "%s", a->found || a->per_seed ? "" : "the measure gives no value");
+    } else if (f->type != BOUNDED_DONE) {
         code = take_error(f, &fatal, &refused);
         snprintf(a->note, sizeof a->note, "%s", err_first(&refused));
         code = fatal ? err_move(e, &refused) : 0;
@@ -231,8 +257,10 @@ static int measure_some(const struct frame_buffer *requests, struct query_limits
     return code < 0 ? code : 0;
 }
 
-int bounded_measure(const char *db, int64_t study, const char *const *measures, size_t n, struct query_limits limits,
-                    struct bounded_answer *answers, struct err *e)
+/* The answers to n requests of one type about the same database. A measure that the reader dies of is answered by its
+ * death, and a new reader goes on behind it. */
+static int ask(const char *db, int64_t study, enum bounded_message type, const char *const *measures, size_t n,
+               struct query_limits limits, struct bounded_answer *answers, struct err *e)
 {
     int code = 0;
     limits = bounded_limits(limits);
@@ -244,12 +272,40 @@ int bounded_measure(const char *db, int64_t study, const char *const *measures, 
         struct frame_buffer requests = { 0 };
         put_open(&requests, db, study, limits);
         for (size_t i = at; i < n; i++) {
-            frame_begin(&requests, BOUNDED_MEASURE);
+            frame_begin(&requests, type);
             frame_put_string(&requests, measures[i]);
             frame_end(&requests);
         }
         code = measure_some(&requests, limits, n, &at, answers, e);
         frame_free(&requests);
     }
+    return code;
+}
+
+int bounded_measure(const char *db, int64_t study, const char *const *measures, size_t n, struct query_limits limits,
+                    struct bounded_answer *answers, struct err *e)
+{
+    return ask(db, study, BOUNDED_MEASURE, measures, n, limits, answers, e);
+}
+
+void bounded_free(struct bounded_answer *answers, size_t n)
+{
+    for (size_t i = 0; answers && i < n; i++)
+        free(answers[i].rows);
+}
+
+int bounded_compile(const char *study, const char *const *measures, size_t n, struct bounded_answer *answers,
+                    struct err *e)
+{
+    struct text view = { 0 };
+    text_add(&view, "study_%s", study);
+    const char **asked = calloc(n, sizeof *asked);
+    int code = asked ? 0 : err_set(e, ERR_MEMORY, "out of memory");
+    for (size_t i = 0; code == 0 && i < n; i++)
+        asked[i] = strstr(measures[i], view.s) ? "SELECT 1" : measures[i];
+    if (code == 0)
+        code = ask("", 0, BOUNDED_COMPILE, asked, n, (struct query_limits){ 0 }, answers, e);
+    free(asked);
+    text_free(&view);
     return code;
 }

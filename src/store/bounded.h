@@ -18,24 +18,34 @@ struct query_limits bounded_limits(struct query_limits given);
 int bounded_print(const char *db, const char *sql, const char *const *arguments, size_t n_arguments,
                   enum query_format format, struct query_limits limits, struct err *e);
 
-/* The answer to a measure, or why there is none. */
+/* The answer to a measure, or why there is none: one number, or with a second column, the seed, a number for each row.
+ */
 struct bounded_answer {
     bool found;
-    double value;
-    char note[256]; /* "" with a value */
+    double value; /* the first */
+    bool per_seed;
+    size_t n_rows;
+    struct query_value *rows; /* of per_seed; free with bounded_free */
+    char note[256];           /* "" with a value */
 };
 /* Measures of one study, n of them. An error is that the database cannot be read, or no process be started. */
 int bounded_measure(const char *db, int64_t study, const char *const *measures, size_t n, struct query_limits limits,
                     struct bounded_answer *answers, struct err *e);
+void bounded_free(struct bounded_answer *answers, size_t n);
+/* Compiles measures on an empty database, without running them: a note is why one cannot be. A measure that reads the
+ * view study_<study>, which is made of trials, is left out. */
+int bounded_compile(const char *study, const char *const *measures, size_t n, struct bounded_answer *answers,
+                    struct err *e);
 
 /* What the two processes say, in frames (base/frame.h) over one socket; s = string, i = integer, d = double. The
  * requests are all sent before the first is answered. */
 enum bounded_message {
-    BOUNDED_OPEN = 1, /* s database, i study or 0, d processor seconds, i bytes of temporary files */
+    BOUNDED_OPEN = 1, /* s database ("": an empty one), i study or 0, d processor seconds, i bytes of temporary files */
     BOUNDED_PRINT,    /* i format, s sql, i number of arguments, s for each */
     BOUNDED_MEASURE,  /* s sql */
-    BOUNDED_DONE,     /* answers a print */
-    BOUNDED_VALUE,    /* answers a measure: i found, d value */
+    BOUNDED_COMPILE,  /* s sql */
+    BOUNDED_DONE,     /* answers a print, and what compiles */
+    BOUNDED_VALUE,    /* answers a measure: i per_seed, i number of rows, for each i found, d value, i seed */
     BOUNDED_ERROR,    /* answers either, or (i fatal) all: i fatal, i code, s text */
 };
 enum { BOUNDED_SOCKET = 3 };

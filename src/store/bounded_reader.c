@@ -65,6 +65,15 @@ static void answer(const struct frame_buffer *b)
     }
 }
 
+static void answer_done(void)
+{
+    struct frame_buffer b = { 0 };
+    frame_begin(&b, BOUNDED_DONE);
+    frame_end(&b);
+    answer(&b);
+    frame_free(&b);
+}
+
 static void answer_error(bool fatal, int code, struct err *e)
 {
     struct frame_buffer b = { 0 };
@@ -89,7 +98,7 @@ static int open_database(struct reader *r, struct frame *f, struct err *e)
     sqlite3_hard_heap_limit64((sqlite3_int64)QUERY_HEAP_MB << 20);
     TRY(temp_files_open(&r->temp, r->limits.temp_bytes, e));
     set_clock(r->limits.cpu_seconds);
-    TRY(query_open_study(&r->q, db, study, &r->temp, e));
+    TRY(*db ? query_open_study(&r->q, db, study, &r->temp, e) : query_open_empty(&r->q, &r->temp, e));
     query_set_cpu_limit(r->q, r->limits.cpu_seconds);
     return 0;
 }
@@ -107,28 +116,43 @@ static int print(struct reader *r, struct frame *f, struct err *e)
     for (int64_t i = 0; i < n; i++)
         TRY(frame_get_string(f, &arguments[i], e));
     TRY(query_print(r->q, sql, arguments, (size_t)n, (enum query_format)format, stdout, NULL, e));
-    struct frame_buffer b = { 0 };
-    frame_begin(&b, BOUNDED_DONE);
-    frame_end(&b);
-    answer(&b);
-    frame_free(&b);
+    answer_done();
     return 0;
 }
 
 static int measure(struct reader *r, struct frame *f, struct err *e)
 {
     const char *sql;
-    bool found;
-    double value = 0;
+    bool per_seed;
+    size_t n;
     TRY(frame_get_string(f, &sql, e));
-    TRY(query_number(r->q, sql, NULL, 0, &found, &value, e));
-    struct frame_buffer b = { 0 };
-    frame_begin(&b, BOUNDED_VALUE);
-    frame_put_int(&b, found);
-    frame_put_double(&b, value);
-    frame_end(&b);
-    answer(&b);
-    frame_free(&b);
+    struct query_value *values = calloc(QUERY_MAX_VALUES, sizeof *values);
+    const int code =
+        values ? query_measure(r->q, sql, &per_seed, values, &n, e) : err_set(e, ERR_MEMORY, "out of memory");
+    if (code == 0) {
+        struct frame_buffer b = { 0 };
+        frame_begin(&b, BOUNDED_VALUE);
+        frame_put_int(&b, per_seed);
+        frame_put_int(&b, (int64_t)n);
+        for (size_t i = 0; i < n; i++) {
+            frame_put_int(&b, values[i].found);
+            frame_put_double(&b, values[i].value);
+            frame_put_int(&b, values[i].seed);
+        }
+        frame_end(&b);
+        answer(&b);
+        frame_free(&b);
+    }
+    free(values);
+    return code;
+}
+
+static int compile(struct reader *r, struct frame *f, struct err *e)
+{
+    const char *sql;
+    TRY(frame_get_string(f, &sql, e));
+    TRY(query_compile(r->q, sql, e));
+    answer_done();
     return 0;
 }
 
@@ -143,7 +167,9 @@ static int serve(struct reader *r, struct frame *f)
     } else {
         set_clock(r->limits.cpu_seconds);
         r->temp.full = false;
-        code = f->type == BOUNDED_PRINT ? print(r, f, &e) : measure(r, f, &e);
+        code = f->type == BOUNDED_PRINT     ? print(r, f, &e)
+               : f->type == BOUNDED_COMPILE ? compile(r, f, &e)
+                                            : measure(r, f, &e);
     }
     const bool fatal = !r->q;
     if (code < 0)

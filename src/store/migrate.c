@@ -76,7 +76,7 @@ static int make(struct store *s, void *self, const char *name, const char *sql, 
 }
 
 struct change {
-    sqlite3 *model;
+    sqlite3 *model; /* of the version that is made */
     struct text drops; /* what is set aside, to be dropped when it was copied */
 };
 
@@ -107,18 +107,35 @@ static int set_aside(struct store *s, void *self, const char *name, const char *
     return code;
 }
 
-static int migrate(struct store *s, struct change *c, struct err *e)
+/* From `version` to the next one, whose model c has. */
+static int migrate(struct store *s, int64_t version, struct change *c, struct err *e)
 {
+    const char *const copies[SCHEMA_VERSION] = { [2] = migrate_2_sql, [3] = migrate_3_sql };
     sqlite3 *old = NULL;
-    int code = model_open(SCHEMA_OLDEST, &old, e);
+    int code = model_open((int)version, &old, e);
     if (code == 0)
         code = walk(s, old, "table", set_aside, c, e);
     sqlite3_close(old);
     TRY(code);
     TRY(walk(s, c->model, "table", make, NULL, e));
     TRY(walk(s, c->model, "index", make, NULL, e));
-    TRY(execute(s, migrate_2_sql, "migrate from version 2", e));
+    TRY(execute(s, copies[version], "migrate from an older version", e));
     return c->drops.n ? execute(s, c->drops.s, "drop old tables", e) : 0;
+}
+
+/* One version after the other, up to the newest. */
+static int migrate_all(struct store *s, int64_t version, struct err *e)
+{
+    int code = 0;
+    for (; code == 0 && version < SCHEMA_VERSION; version++) {
+        struct change c = { 0 };
+        code = model_open((int)version + 1, &c.model, e);
+        if (code == 0)
+            code = migrate(s, version, &c, e);
+        sqlite3_close(c.model);
+        text_free(&c.drops);
+    }
+    return code;
 }
 
 /* _doc is the model's; what explains the columns of a study's view is added with that view. */
@@ -153,20 +170,20 @@ static int make_pivots(struct store *s, struct err *e)
     return code;
 }
 
-static int change(struct store *s, int64_t version, struct change *c, struct err *e)
+static int change(struct store *s, int64_t version, sqlite3 *model, struct err *e)
 {
     char identity[96];
     const int n = snprintf(identity, sizeof identity, "PRAGMA application_id = %d; PRAGMA user_version = %d",
                            (int)APPLICATION_ID, (int)SCHEMA_VERSION);
     assert(n > 0 && (size_t)n < sizeof identity);
     TRY(write_begin(s, e));
-    TRY(walk(s, c->model, "view", drop_view, NULL, e));
-    if (version == SCHEMA_OLDEST)
-        TRY(migrate(s, c, e));
-    TRY(walk(s, c->model, "table", make, NULL, e));
-    TRY(walk(s, c->model, "index", make, NULL, e));
-    TRY(walk(s, c->model, "view", make, NULL, e));
-    TRY(document(s, c->model, e));
+    TRY(walk(s, model, "view", drop_view, NULL, e));
+    if (version >= SCHEMA_OLDEST)
+        TRY(migrate_all(s, version, e));
+    TRY(walk(s, model, "table", make, NULL, e));
+    TRY(walk(s, model, "index", make, NULL, e));
+    TRY(walk(s, model, "view", make, NULL, e));
+    TRY(document(s, model, e));
     TRY(make_pivots(s, e));
     TRY(execute(s, identity, "mark the database", e));
     bool stale = false;
@@ -183,14 +200,13 @@ static int change(struct store *s, int64_t version, struct change *c, struct err
 
 int migrate_to_model(struct store *s, int64_t version, struct err *e)
 {
-    struct change c = { 0 };
+    sqlite3 *model = NULL;
     /* Tables are renamed without following their names into foreign keys: the new table takes the old name. */
     int code = execute(s, "PRAGMA foreign_keys = OFF; PRAGMA legacy_alter_table = ON", "configure the connection", e);
     if (code == 0)
-        code = model_open(SCHEMA_VERSION, &c.model, e);
+        code = model_open(SCHEMA_VERSION, &model, e);
     if (code == 0)
-        code = change(s, version, &c, e);
-    sqlite3_close(c.model);
-    text_free(&c.drops);
+        code = change(s, version, model, e);
+    sqlite3_close(model);
     return code < 0 ? code : execute(s, "PRAGMA legacy_alter_table = OFF", "configure the connection", e);
 }

@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "schema_sql.h"
 #include "store/writer.h"
+#include <assert.h>
 #include <string.h>
 
 enum { SQL_LENGTH = 1000000, SHOWN = 64 };
@@ -28,9 +29,11 @@ int model_distrust(sqlite3 *db)
 int model_open(int version, sqlite3 **model, struct err *e)
 {
     *model = NULL;
+    const char *const tables[] = { [2] = schema_2_sql, [3] = schema_3_sql, [SCHEMA_VERSION] = schema_sql };
     const bool newest = version == SCHEMA_VERSION;
+    assert(version >= SCHEMA_OLDEST && version <= SCHEMA_VERSION);
     if (sqlite3_open_v2(":memory:", model, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) == SQLITE_OK &&
-        sqlite3_exec(*model, newest ? schema_sql : schema_2_sql, NULL, NULL, NULL) == SQLITE_OK &&
+        sqlite3_exec(*model, tables[version], NULL, NULL, NULL) == SQLITE_OK &&
         (!newest || sqlite3_exec(*model, views_sql, NULL, NULL, NULL) == SQLITE_OK))
         return 0;
     const bool memory = sqlite3_errcode(*model) == SQLITE_NOMEM; /* also of no connection */

@@ -6,7 +6,6 @@
 #include "store/reason.h"
 #include "store/writer.h" /* SCHEMA_VERSION, APPLICATION_ID */
 #include <errno.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -104,7 +103,7 @@ static int restrict_to(struct query *q, int64_t study, struct err *e)
                                          "selected",      "costs",      "all_trials",      "all_metrics",
                                          "all_summaries", "all_params", "all_selected",    "all_costs",
                                          "curves",        "finals",     "selected_finals", "heatmap",
-                                         "claims" };
+                                         "claims",        "targets",    "comparisons",     "outcomes" };
     for (size_t i = 0; i < sizeof views / sizeof views[0]; i++) {
         char sql[128];
         const int n = snprintf(sql, sizeof sql, "CREATE TEMP VIEW %s AS SELECT * FROM main.%s WHERE study_id = %lld",
@@ -164,6 +163,29 @@ int query_open_study(struct query **query, const char *path, int64_t study, stru
         code = model_lend_views(q->db, e);
     if (code == 0 && study > 0)
         code = restrict_to(q, study, e);
+    if (code == 0)
+        code = guard_set(q, e);
+    if (code < 0) {
+        query_close(q);
+        return code;
+    }
+    *query = q;
+    return 0;
+}
+
+int query_open_empty(struct query **query, struct temp_files *temp, struct err *e)
+{
+    *query = NULL;
+    struct query *q = calloc(1, sizeof *q);
+    if (!q || !(q->path = strdup("an empty database"))) {
+        free(q);
+        return err_set(e, ERR_MEMORY, "out of memory");
+    }
+    q->temp = temp;
+    q->cpu_limit = CPU_SECONDS;
+    int code = model_open(SCHEMA_VERSION, &q->db, e);
+    if (code == 0)
+        code = restrict_to(q, 1, e);
     if (code == 0)
         code = guard_set(q, e);
     if (code < 0) {
@@ -275,7 +297,7 @@ int query_print_part(struct query *q, const char *sql, const char *const *argume
     size_t n = 0;
     TRY(query_prepare(q, sql, arguments, n_arguments, &stmt, e));
     int code = query_step(q, stmt, e); /* an error of the first row leaves the output empty */
-    struct printer *p = code < 0 ? NULL : printer_new(format, out, stmt, section);
+    struct printer *p = code < 0 ? NULL : printer_of(stmt, format, out, section);
     if (code >= 0)
         code = p ? print_rows(q, stmt, p, code, &n, e) : err_set(e, ERR_MEMORY, "out of memory");
     sqlite3_finalize(stmt);
@@ -302,37 +324,13 @@ int query_print_each(struct query *q, const char *sql, const char *const *values
         code = query_prepare(q, sql, &values[i], 1, &stmt, e);
         if (code == 0)
             code = query_step(q, stmt, e);
-        if (code >= 0 && !p && !(p = printer_new(format, out, stmt, NULL)))
+        if (code >= 0 && !p && !(p = printer_of(stmt, format, out, NULL)))
             code = err_set(e, ERR_MEMORY, "out of memory");
         code = print_rows(q, stmt, p, code, &n_rows, e);
         sqlite3_finalize(stmt);
     }
     const int written = p ? printer_finish(p, e) : 0;
     return code < 0 ? code : written;
-}
-
-int query_number(struct query *q, const char *sql, const char *const *arguments, size_t n_arguments, bool *found,
-                 double *value, struct err *e)
-{
-    *found = false;
-    sqlite3_stmt *stmt;
-    TRY(query_prepare(q, sql, arguments, n_arguments, &stmt, e));
-    int code = query_step(q, stmt, e);
-    if (code > 0) {
-        const int type = sqlite3_column_type(stmt, 0);
-        code = 0;
-        if (type == SQLITE_INTEGER || type == SQLITE_FLOAT) {
-            *value = sqlite3_column_double(stmt, 0);
-            if (!isfinite(*value))
-                code = err_set(e, ERR_USAGE, "the query gives an infinity");
-            else
-                *found = true;
-        } else if (type != SQLITE_NULL) {
-            code = err_set(e, ERR_USAGE, "the query gives a text, not a number");
-        }
-    }
-    sqlite3_finalize(stmt);
-    return code;
 }
 
 int query_rows(struct query *q, const char *sql, const char *const *arguments, size_t n_arguments,

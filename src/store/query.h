@@ -45,6 +45,18 @@ int query_print_sections(struct query *q, const struct query_section *sections, 
 /* The first column of the first row as a number; found = false for no row or NULL. */
 int query_number(struct query *q, const char *sql, const char *const *arguments, size_t n_arguments, bool *found,
                  double *value, struct err *e);
+/* The rows of a measure: (value), of which the first counts, or (value, seed) with every seed once. */
+struct query_value {
+    bool found; /* false: NULL */
+    double value;
+    int64_t seed; /* 0 without the column */
+};
+enum { QUERY_MAX_VALUES = 10000 };
+/* values: for up to QUERY_MAX_VALUES. */
+int query_measure(struct query *q, const char *sql, bool *per_seed, struct query_value *values, size_t *n,
+                  struct err *e);
+/* Whether a measure compiles, and has the right number of columns. */
+int query_compile(struct query *q, const char *sql, struct err *e);
 /* Calls row for every row with texts of its columns (NULL for NULL). */
 int query_rows(struct query *q, const char *sql, const char *const *arguments, size_t n_arguments,
                int (*row)(void *self, int n, const char *const *values), void *self, struct err *e);

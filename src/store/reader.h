@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "store/query.h"
+#include "store/rows.h"
 #include "store/temp_files.h"
 #include <sqlite3.h>
 #include <stdint.h>
@@ -24,6 +25,8 @@ struct query {
 /* As query_open, but the views show one study only (0 = all): temporary views of the same names hide the others; and
  * temporary files go to an account (NULL: without one). */
 int query_open_study(struct query **q, const char *path, int64_t study, struct temp_files *temp, struct err *e);
+/* An empty database in memory, whose views show one study. */
+int query_open_empty(struct query **q, struct temp_files *temp, struct err *e);
 /* Compiles one SELECT and binds its arguments. */
 int query_prepare(struct query *q, const char *sql, const char *const *arguments, size_t n_arguments,
                   sqlite3_stmt **stmt, struct err *e);
@@ -38,12 +41,9 @@ double query_cpu_seconds(void);
 /* guard.c: limits, the allow list, the clock. After it, the connection can only read. */
 int guard_set(struct query *q, struct err *e);
 
-/* format.c */
-struct printer;
-struct printer *printer_new(enum query_format format, FILE *out, sqlite3_stmt *stmt, const char *section);
+/* format.c: the rows of a statement through store/rows.h. */
+struct printer *printer_of(sqlite3_stmt *stmt, enum query_format format, FILE *out, const char *section);
 void printer_row(struct printer *p, sqlite3_stmt *stmt);
-/* Ends the output and frees. ERR_IO when something could not be written. */
-int printer_finish(struct printer *p, struct err *e);
 /* A column as text: numbers in the shortest form that reads back the same, "" for NULL. */
 void format_value(struct text *t, sqlite3_stmt *stmt, int column);
 

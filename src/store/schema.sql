@@ -1,4 +1,4 @@
--- results.db, schema version 3: the facts. Tables have singular names and are written by one process, the runner; what people read are the
+-- results.db, schema version 4: the facts. Tables have singular names and are written by one process, the runner; what people read are the
 -- views of views.sql. Every table is followed by its rows of _doc, which explain each column; tests/store/check_schema.c fails when one is
 -- missing. class: "deterministic" columns depend on the specification and the build alone and enter the digest; "runtime" columns tell
 -- when, where and how it ran, or are row ids, or are derived again by store_refresh.
@@ -34,7 +34,8 @@ CREATE TABLE study (
     created_ms INTEGER NOT NULL,
     updated_ms INTEGER NOT NULL,
     queued_sha256 TEXT,
-    refreshed_ms INTEGER
+    refreshed_ms INTEGER,
+    n_seeds INTEGER
 );
 INSERT INTO _doc VALUES
     ('study', 'id', '', 'runtime', 'row id'),
@@ -50,7 +51,8 @@ INSERT INTO _doc VALUES
     ('study', 'created_ms', 'ms', 'runtime', 'when the study was first run'),
     ('study', 'updated_ms', 'ms', 'runtime', 'when it was run last'),
     ('study', 'queued_sha256', '', 'runtime', 'SHA-256 of the specification and the program that the rows of place were made with; NULL while they are made'),
-    ('study', 'refreshed_ms', 'ms', 'runtime', 'when statistics and claims were made of what is stored now; NULL after a change');
+    ('study', 'refreshed_ms', 'ms', 'runtime', 'when statistics and claims were made of what is stored now; NULL after a change'),
+    ('study', 'n_seeds', '', 'deterministic', 'number of different seeds of the specification, with those that the command line added to it; NULL before its trials were queued');
 
 -- What trials have in common: a configuration is stored once, with null for the values that differ. Those are in param.
 CREATE TABLE config (
@@ -94,7 +96,10 @@ CREATE TABLE trial (
     reason TEXT,
     generation INTEGER NOT NULL,
     created_ms INTEGER NOT NULL,
-    updated_ms INTEGER NOT NULL
+    updated_ms INTEGER NOT NULL,
+    numerics_version INTEGER NOT NULL DEFAULT 1,
+    inputs TEXT,
+    outdated INTEGER NOT NULL DEFAULT 0 CHECK (outdated IN (0, 1))
 );
 CREATE INDEX trial_group ON trial (study_id, variant, cell, seed);
 CREATE INDEX trial_state ON trial (study_id, state);
@@ -118,7 +123,10 @@ INSERT INTO _doc VALUES
     ('trial', 'reason', '', 'runtime', 'why the last attempt ended, in words'),
     ('trial', 'generation', '', 'runtime', 'study.generation when the trial was last part of the study, an older one is no longer asked for; 0 = a one-off of the command line; -1 = replaced by a trial of its name that another program made'),
     ('trial', 'created_ms', 'ms', 'runtime', 'when the trial was first queued'),
-    ('trial', 'updated_ms', 'ms', 'runtime', 'when its state last changed');
+    ('trial', 'updated_ms', 'ms', 'runtime', 'when its state last changed'),
+    ('trial', 'numerics_version', '', 'deterministic', 'version of the numbers that the program computes, which changes when the same key gives other ones; versions share no mean and no resume'),
+    ('trial', 'inputs', '', 'deterministic', 'what it read beside its configuration, data files and files of weights: canonical JSON, name to SHA-256; NULL when it reads none, or none is known; no part of the key'),
+    ('trial', 'outdated', '', 'runtime', '1 when a trial of its cell began later with other bytes of a file of inputs or another numerics_version: it is in no mean');
 
 -- Which trial stands where in the specification, or among the one-offs, that the study was run with last, so that starting it again need not compose them all. Two places may
 -- have one trial.
@@ -194,16 +202,20 @@ INSERT INTO _doc VALUES
     ('run', 'state', '', 'runtime', 'running, done, diverged, failed or interrupted'),
     ('run', 'reason', '', 'runtime', 'why it ended, in words');
 
--- Names of metrics.
+-- Metrics, with the facts that the program which logged them gave of them.
 CREATE TABLE metric_key (
     id INTEGER PRIMARY KEY,
     name TEXT NOT NULL UNIQUE,
-    goal TEXT NOT NULL CHECK (goal IN ('min', 'max'))
+    goal TEXT CHECK (goal IN ('min', 'max')),
+    unit TEXT NOT NULL DEFAULT '',
+    followed INTEGER NOT NULL DEFAULT 0 CHECK (followed IN (0, 1))
 );
 INSERT INTO _doc VALUES
     ('metric_key', 'id', '', 'runtime', 'row id'),
     ('metric_key', 'name', '', 'runtime', 'name of a metric; enters the digest with its rows'),
-    ('metric_key', 'goal', '', 'runtime', 'which value is best: max for names that end in accuracy or r2, min for all others');
+    ('metric_key', 'goal', '', 'runtime', 'which value is best: min, max, or NULL where neither is'),
+    ('metric_key', 'unit', '', 'runtime', 'unit of its values, empty for pure numbers'),
+    ('metric_key', 'followed', '', 'runtime', '1 when people follow it: in the progress line, and as a figure that nobody asked for');
 
 -- One value of a metric. The natural key makes a recomputed row meet the stored one. This is the table whose rows are counted in tens of
 -- millions, so what its one writer guarantees is not checked again for each row (a third of the time of an insertion): trial_id and
@@ -240,6 +252,25 @@ INSERT INTO _doc VALUES
     ('layer_metric', 'step', 'step', 'deterministic', 'minibatches seen; 0 = before training'),
     ('layer_metric', 'value', 'of the metric', 'deterministic', 'the value if finite, else NULL; -0.0 is stored as 0.0'),
     ('layer_metric', 'nonfinite', '', 'deterministic', 'NULL for a finite value, 1 = NaN, 2 = +infinity, 3 = -infinity');
+
+-- How far a trial is at a logged step, and what its training has cost until then: once for a step, whatever is logged there. A step that is
+-- computed again has what its last computation took, which goes on from what its checkpoint says.
+CREATE TABLE progress (
+    trial_id INTEGER NOT NULL REFERENCES trial (id),
+    step INTEGER NOT NULL,
+    epoch REAL,
+    samples INTEGER NOT NULL,
+    cpu_ns INTEGER,
+    flops REAL,
+    PRIMARY KEY (trial_id, step)
+) WITHOUT ROWID;
+INSERT INTO _doc VALUES
+    ('progress', 'trial_id', '', 'runtime', 'trial.id'),
+    ('progress', 'step', 'step', 'runtime', 'minibatches seen; 0 = before training'),
+    ('progress', 'epoch', '', 'runtime', 'passes over the training set; NULL for endless data'),
+    ('progress', 'samples', '', 'runtime', 'samples seen, with repetition; a sequence is one'),
+    ('progress', 'cpu_ns', 'ns', 'runtime', 'processor time of training since step 0, over all attempts that led here, without evaluations and checkpoints; NULL when it is not known'),
+    ('progress', 'flops', '', 'runtime', 'floating-point operations of that, by count of the algorithm');
 
 -- What a list shows of a metric, kept by the writer in the transaction of the rows, so that a list never scans them.
 CREATE TABLE summary (
@@ -318,7 +349,9 @@ CREATE TABLE checkpoint (
     step INTEGER NOT NULL,
     path TEXT NOT NULL,
     sha256 TEXT NOT NULL,
-    time_ms INTEGER NOT NULL
+    time_ms INTEGER NOT NULL,
+    cpu_ns INTEGER,
+    flops REAL
 );
 CREATE INDEX checkpoint_trial ON checkpoint (trial_id);
 CREATE INDEX checkpoint_run ON checkpoint (run_id);
@@ -329,7 +362,9 @@ INSERT INTO _doc VALUES
     ('checkpoint', 'step', 'step', 'runtime', 'step it was taken at'),
     ('checkpoint', 'path', '', 'runtime', 'name of the file in the folder PATH.checkpoints beside the database'),
     ('checkpoint', 'sha256', '', 'runtime', 'SHA-256 of the file'),
-    ('checkpoint', 'time_ms', 'ms', 'runtime', 'when it was named');
+    ('checkpoint', 'time_ms', 'ms', 'runtime', 'when it was named'),
+    ('checkpoint', 'cpu_ns', 'ns', 'runtime', 'processor time that training took until it, from step 0 on; NULL when it is not known'),
+    ('checkpoint', 'flops', '', 'runtime', 'floating-point operations of that');
 
 -- Files that were trained on.
 CREATE TABLE dataset (
@@ -347,6 +382,20 @@ INSERT INTO _doc VALUES
     ('dataset', 'sha256', '', 'deterministic', 'SHA-256 of the file'),
     ('dataset', 'time_ms', 'ms', 'runtime', 'when it was read last');
 
+-- Values of metrics whose cost is asked for.
+CREATE TABLE target (
+    study_id INTEGER NOT NULL REFERENCES study (id),
+    metric TEXT NOT NULL,
+    value REAL NOT NULL,
+    position INTEGER NOT NULL,
+    PRIMARY KEY (study_id, metric, value)
+) WITHOUT ROWID;
+INSERT INTO _doc VALUES
+    ('target', 'study_id', '', 'runtime', 'study.id'),
+    ('target', 'metric', '', 'runtime', 'metric that is to reach it, as study.spec says'),
+    ('target', 'value', 'of the metric', 'runtime', 'what is to be reached'),
+    ('target', 'position', '', 'runtime', 'place in the file, from 0');
+
 -- What a paper reports.
 CREATE TABLE claim (
     study_id INTEGER NOT NULL REFERENCES study (id),
@@ -360,6 +409,18 @@ CREATE TABLE claim (
     measured REAL,
     note TEXT,
     evaluated_ms INTEGER,
+    kind TEXT NOT NULL DEFAULT 'measure' CHECK (kind IN ('measure', 'compare', 'value')),
+    quantity TEXT,
+    reported_sd REAL,
+    reported_n INTEGER,
+    tolerance REAL,
+    margin REAL,
+    min_seeds INTEGER,
+    n INTEGER,
+    sd REAL,
+    interval_low REAL,
+    interval_high REAL,
+    verdict TEXT,
     PRIMARY KEY (study_id, id)
 ) WITHOUT ROWID;
 INSERT INTO _doc VALUES
@@ -372,8 +433,20 @@ INSERT INTO _doc VALUES
     ('claim', 'low', 'of the claim', 'deterministic', 'smallest value that reproduces it, NULL for no bound'),
     ('claim', 'high', 'of the claim', 'deterministic', 'largest value that reproduces it, NULL for no bound'),
     ('claim', 'measured', 'of the claim', 'runtime', 'what was measured; forgotten when an attempt at a trial of the study begins'),
-    ('claim', 'note', '', 'runtime', 'why nothing could be measured'),
-    ('claim', 'evaluated_ms', 'ms', 'runtime', 'when it was measured');
+    ('claim', 'note', '', 'runtime', 'why it is undecided, or what to know beside the verdict'),
+    ('claim', 'evaluated_ms', 'ms', 'runtime', 'when it was measured'),
+    ('claim', 'kind', '', 'deterministic', 'measure: SQL of its own; compare: two variants, paired by seed; value: a variant'),
+    ('claim', 'quantity', '', 'deterministic', 'what the claim is about, canonical JSON: better, than, metric, at, step, cell, layer and as of value and compare; profile, apart (its trials are others than those of the study) and steps, the budget of each variant with that profile'),
+    ('claim', 'reported_sd', 'of the claim', 'deterministic', 'standard deviation that the paper reports'),
+    ('claim', 'reported_n', '', 'deterministic', 'number of runs that the paper reports'),
+    ('claim', 'tolerance', 'of the claim', 'deterministic', 'how far from what is reported still reproduces it'),
+    ('claim', 'margin', 'of the claim', 'deterministic', 'of compare: by how much one is to be better'),
+    ('claim', 'min_seeds', '', 'deterministic', 'number of seeds below which it stays undecided'),
+    ('claim', 'n', '', 'runtime', 'number of seeds that measured was made from'),
+    ('claim', 'sd', 'of the claim', 'runtime', 'sample standard deviation over these seeds (divisor n - 1)'),
+    ('claim', 'interval_low', 'of the claim', 'runtime', 'lower end of the 95 % confidence interval of measured'),
+    ('claim', 'interval_high', 'of the claim', 'runtime', 'upper end of it'),
+    ('claim', 'verdict', '', 'runtime', 'what was concluded when it was measured; NULL before');
 
 -- Statistics that SQLite lacks without an extension, made by store_refresh. A view shows one only while the rows it was made from are
 -- still all there is (n or n_rows agree); otherwise it shows NULL. trial_id: the smallest one of the group of trials that differ by seed.
@@ -412,10 +485,12 @@ CREATE TABLE comparison (
     variant_a TEXT NOT NULL,
     variant_b TEXT NOT NULL,
     n INTEGER NOT NULL,
+    n_asked INTEGER NOT NULL,
     difference REAL,
     sd REAL,
     low REAL,
     high REAL,
+    difference_finished REAL,
     PRIMARY KEY (study_id, key_id, cell, variant_a, variant_b)
 ) WITHOUT ROWID;
 INSERT INTO _doc VALUES
@@ -426,7 +501,7 @@ INSERT INTO _doc VALUES
     ('curve_stat', 'sd', 'of the metric', 'runtime', 'sample standard deviation over the seeds (divisor n - 1)'),
     ('final_stat', 'trial_id', '', 'runtime', 'smallest trial.id of the group that has the metric'),
     ('final_stat', 'key_id', '', 'runtime', 'metric_key.id'),
-    ('final_stat', 'n_rows', '', 'runtime', 'number of metric rows it was made from'),
+    ('final_stat', 'n_rows', '', 'runtime', 'number of metric rows of the trials it was made from'),
     ('final_stat', 'last_sd', 'of the metric', 'runtime', 'sample standard deviation of the last values (divisor n - 1)'),
     ('final_stat', 'last_median', 'of the metric', 'runtime', 'median of the last values'),
     ('final_stat', 'last_half_width', 'of the metric', 'runtime', 'half the 95 % confidence interval of the mean last value (Student)'),
@@ -443,8 +518,10 @@ INSERT INTO _doc VALUES
     ('comparison', 'cell', '', 'runtime', 'trial.cell, the same for both'),
     ('comparison', 'variant_a', '', 'runtime', 'first variant, in order of name'),
     ('comparison', 'variant_b', '', 'runtime', 'second variant'),
-    ('comparison', 'n', '', 'runtime', 'number of seeds that both have'),
-    ('comparison', 'difference', 'of the metric', 'runtime', 'mean over the seeds of last value of b minus last value of a'),
-    ('comparison', 'sd', 'of the metric', 'runtime', 'sample standard deviation of these differences'),
+    ('comparison', 'n', '', 'runtime', 'number of seeds for which both are done with a finite last value, of the same bytes and numerics'),
+    ('comparison', 'n_asked', '', 'runtime', 'number of seeds that were asked for of both'),
+    ('comparison', 'difference', 'of the metric', 'runtime', 'mean over the seeds of last value of a minus last value of b; NULL unless n = n_asked'),
+    ('comparison', 'sd', 'of the metric', 'runtime', 'sample standard deviation of these differences; NULL unless n = n_asked'),
     ('comparison', 'low', 'of the metric', 'runtime', 'lower end of the 95 % confidence interval of difference (paired, Student)'),
-    ('comparison', 'high', 'of the metric', 'runtime', 'upper end of it');
+    ('comparison', 'high', 'of the metric', 'runtime', 'upper end of it'),
+    ('comparison', 'difference_finished', 'of the metric', 'runtime', 'mean of the n differences that are there');

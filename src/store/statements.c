@@ -4,8 +4,29 @@
 /* Ten rows of five parameters. */
 #define ROW "(?, ?, ?, ?, ?)"
 #define TEN ROW ", " ROW ", " ROW ", " ROW ", " ROW ", " ROW ", " ROW ", " ROW ", " ROW ", " ROW
-/* The last value of a summary, NULL if it is not finite. */
-#define LAST(u) "CASE WHEN " u ".last_step = " u ".end_step THEN " u ".last END"
+/* The metric has a finite value at the end of the trial. */
+#define LAST(u, t) u ".end_step = " t ".step AND " u ".last_step = " u ".end_step"
+/* A trial that counts in means over seeds: view outcomes, which the writer cannot read. */
+#define DONE(t) t ".state = 'done' AND " t ".finished_budget >= " t ".budget AND NOT " t ".outdated"
+/* A text that another program may have written. */
+#define JSON(x) "CASE WHEN json_valid(" x ") THEN " x " END"
+/* Two trials read a file of one name with different bytes. */
+#define OTHER_BYTES(a, b)                                                                                              \
+    "(coalesce(" a ".inputs <> " b ".inputs, 0) AND EXISTS (SELECT 1 FROM json_each(" JSON(                            \
+        a ".inputs") ") j "                                                                                            \
+                     "JOIN json_each(" JSON(b ".inputs") ") k ON k.key = j.key AND k.value <> j.value))"
+#define LAST_RUN(t) "(SELECT max(r.id) FROM run r WHERE r.trial_id = " t ".id)"
+/* A trial of the same cell and specification began later and is of other numerics or bytes. */
+#define IS_OUTDATED                                                                                                    \
+    "EXISTS (SELECT 1 FROM trial o WHERE o.study_id = trial.study_id AND o.variant = trial.variant AND "               \
+    "o.cell = trial.cell AND o.generation = trial.generation AND o.generation > 0 AND o.id <> trial.id AND "           \
+    "(o.numerics_version <> trial.numerics_version OR " OTHER_BYTES("o", "trial") ") AND " LAST_RUN(                   \
+        "o") " > " LAST_RUN("trial") ")"
+/* Where a metric of validation is best; NULL where it was not logged. */
+#define BEST_STEP(metric)                                                                                              \
+    "(SELECT u.best_step FROM summary u WHERE u.trial_id = t.id AND u.key_id = (SELECT id FROM metric_key WHERE name " \
+    "= '" metric "'))"
+#define VALIDATED "coalesce(" BEST_STEP("valid_accuracy") ", " BEST_STEP("valid_loss") ")"
 _Static_assert(ROWS_PER_INSERT == 50, "SQL_PUT_METRICS has 50 rows");
 
 const char *const statement_sql[N_STATEMENTS] = {
@@ -32,9 +53,13 @@ const char *const statement_sql[N_STATEMENTS] = {
     [SQL_FORGET_REFRESHED] = "UPDATE study SET refreshed_ms = NULL "
                              "WHERE id = (SELECT study_id FROM trial WHERE id = ?1) AND refreshed_ms IS NOT NULL",
     [SQL_DELETE_CLAIMS] = "DELETE FROM claim WHERE study_id = ?1",
-    [SQL_PUT_CLAIM] = "INSERT INTO claim (study_id, id, position, text, measure, reported, low, high) VALUES (?1, ?2, "
-                      "?3, ?4, ?5, ?6, ?7, ?8)",
-    [SQL_FORGET_CLAIMS] = "UPDATE claim SET measured = NULL, note = NULL, evaluated_ms = NULL "
+    [SQL_PUT_CLAIM] = "INSERT INTO claim (study_id, id, position, text, measure, reported, low, high, kind, quantity, "
+                      "reported_sd, reported_n, tolerance, margin, min_seeds) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, "
+                      "?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+    [SQL_DELETE_TARGETS] = "DELETE FROM target WHERE study_id = ?1",
+    [SQL_PUT_TARGET] = "INSERT INTO target (study_id, metric, value, position) VALUES (?1, ?2, ?3, ?4)",
+    [SQL_FORGET_CLAIMS] = "UPDATE claim SET measured = NULL, note = NULL, evaluated_ms = NULL, n = NULL, sd = NULL, "
+                          "interval_low = NULL, interval_high = NULL, verdict = NULL "
                           "WHERE study_id = (SELECT t.study_id FROM trial t JOIN study s ON s.id = t.study_id "
                           "AND s.generation = t.generation WHERE t.id = ?1) AND evaluated_ms IS NOT NULL",
     [SQL_PUT_DATASET] = "INSERT INTO dataset (name, path, sha256, time_ms) VALUES (?1, ?2, ?3, ?4) "
@@ -45,7 +70,9 @@ const char *const statement_sql[N_STATEMENTS] = {
         "SELECT 1 FROM study WHERE id = ?1 AND queued_sha256 = ?2 AND NOT EXISTS (SELECT 1 FROM place p "
         "WHERE p.study_id = ?1 AND NOT EXISTS (SELECT 1 FROM trial t WHERE t.id = p.trial_id AND t.study_id = ?1 "
         "AND t.generation = study.generation))",
-    [SQL_SET_QUEUED] = "UPDATE study SET queued_sha256 = ?2 WHERE id = ?1",
+    [SQL_SET_QUEUED] = "UPDATE study SET queued_sha256 = ?2, n_seeds = CASE WHEN ?2 IS NULL THEN n_seeds ELSE "
+                       "(SELECT count(DISTINCT t.seed) FROM trial t WHERE t.study_id = study.id AND t.generation = "
+                       "study.generation) END WHERE id = ?1",
     [SQL_DELETE_PLACES] = "DELETE FROM place WHERE study_id = ?1",
     [SQL_PUT_PLACE] = "INSERT OR REPLACE INTO place (study_id, position, trial_id) VALUES (?1, ?2, ?3)",
     [SQL_GET_PLACES] = "SELECT p.position, t.id, t.state, t.step, t.budget, t.config_id, "
@@ -88,16 +115,18 @@ const char *const statement_sql[N_STATEMENTS] = {
                             "AND generation = (SELECT generation FROM study WHERE id = ?1)",
     [SQL_DELETE_PARAMS] = "DELETE FROM param WHERE trial_id = ?1",
     [SQL_PUT_PARAM] = "INSERT INTO param (trial_id, key, num, text, swept) VALUES (?1, ?2, ?3, ?4, ?5)",
-    [SQL_GET_CHECKPOINTS] = "SELECT step, path, sha256 FROM checkpoint WHERE trial_id = ?1 ORDER BY id DESC LIMIT 2",
+    [SQL_GET_CHECKPOINTS] = "SELECT step, path, sha256, cpu_ns, flops FROM checkpoint WHERE trial_id = ?1 ORDER BY id DESC LIMIT 2",
     [SQL_TRIAL_KEY] = "SELECT key, study_id FROM trial WHERE id = ?1",
     [SQL_TRIAL_STEP] = "UPDATE trial SET step = ?2 WHERE id = ?1 AND step < ?2",
     [SQL_RESET_TRIAL] = "UPDATE trial SET state = 'queued', step = 0, finished_budget = 0, diverged_step = NULL, "
                         "diverged_layer = NULL, "
-                        "diverged_tensor = NULL, weights_sha256 = NULL, reason = NULL, updated_ms = ?2 WHERE id = ?1",
+                        "diverged_tensor = NULL, weights_sha256 = NULL, reason = NULL, inputs = NULL, "
+                        "numerics_version = 1, outdated = 0, updated_ms = ?2 WHERE id = ?1",
     [SQL_DELETE_METRICS] = "DELETE FROM metric WHERE trial_id = ?1",
     [SQL_DELETE_LAYER_METRICS] = "DELETE FROM layer_metric WHERE trial_id = ?1",
     [SQL_DELETE_SUMMARIES] = "DELETE FROM summary WHERE trial_id = ?1",
     [SQL_DELETE_COSTS] = "DELETE FROM cost WHERE run_id IN (SELECT id FROM run WHERE trial_id = ?1)",
+    [SQL_DELETE_PROGRESS] = "DELETE FROM progress WHERE trial_id = ?1",
     [SQL_DELETE_EVENTS] = "DELETE FROM event WHERE trial_id = ?1 OR run_id IN (SELECT id FROM run WHERE trial_id = ?1)",
     [SQL_DELETE_CHECKPOINTS] = "DELETE FROM checkpoint WHERE trial_id = ?1",
     [SQL_DELETE_RUNS] = "DELETE FROM run WHERE trial_id = ?1",
@@ -111,6 +140,22 @@ const char *const statement_sql[N_STATEMENTS] = {
         "INSERT INTO run (trial_id, host_id, code_id, kernel, pid, from_step, started_ms, heartbeat_ms, state) "
         "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, 'running')",
     [SQL_START_TRIAL] = "UPDATE trial SET state = 'running', reason = NULL, updated_ms = ?2 WHERE id = ?1",
+    /* What nothing was trained with yet is not the origin of anything. */
+    [SQL_GET_ORIGIN] = "SELECT t.numerics_version, t.inputs, t.study_id FROM trial t WHERE t.id = ?1 AND "
+                       "EXISTS (SELECT 1 FROM summary u WHERE u.trial_id = t.id)",
+    [SQL_OTHER_INPUT] = "SELECT j.key, j.value, k.value FROM json_each(" JSON("?1") ") j JOIN json_each(" JSON(
+        "?2") ") k ON k.key = j.key AND k.value <> j.value ORDER BY j.key LIMIT 1",
+    [SQL_SET_ORIGIN] = "UPDATE trial SET numerics_version = ?2, inputs = CASE WHEN EXISTS (SELECT 1 FROM summary u "
+                       "WHERE u.trial_id = trial.id) THEN coalesce(inputs, ?3) ELSE ?3 END WHERE id = ?1",
+    /* Of the cell of trial ?1. */
+    [SQL_SET_OUTDATED] =
+        "UPDATE trial SET outdated = 1 - outdated WHERE (study_id, variant, cell, generation) = "
+        "(SELECT study_id, variant, cell, generation FROM trial WHERE id = ?1) AND outdated <> " IS_OUTDATED,
+    [SQL_COUNT_OUTDATED] = "SELECT count(*) FROM trial t JOIN trial o ON o.study_id = t.study_id AND o.variant = "
+                           "t.variant AND o.cell = t.cell AND o.generation = t.generation AND o.outdated "
+                           "WHERE t.id = ?1",
+    [SQL_SET_ALL_OUTDATED] =
+        "UPDATE trial SET outdated = 1 - outdated WHERE study_id = ?1 AND outdated <> " IS_OUTDATED,
     [SQL_HEARTBEAT] = "UPDATE run SET heartbeat_ms = ?2 WHERE id = ?1 AND ended_ms IS NULL",
     [SQL_END_RUN] = "UPDATE run SET state = ?3, reason = ?4, heartbeat_ms = ?5, ended_ms = ?5 "
                     "WHERE id = ?1 AND trial_id = ?2 AND ended_ms IS NULL",
@@ -121,11 +166,15 @@ const char *const statement_sql[N_STATEMENTS] = {
         "WHERE id = ?1",
     [SQL_PUT_COST] = "INSERT INTO cost (run_id, phase, wall_ns, cpu_ns, flops) VALUES (?1, ?2, ?3, ?4, ?5) "
                      "ON CONFLICT (run_id, phase) DO UPDATE SET wall_ns = ?3, cpu_ns = ?4, flops = ?5",
+    [SQL_PUT_PROGRESS] =
+        "INSERT INTO progress (trial_id, step, epoch, samples, cpu_ns, flops) VALUES (?1, ?2, ?3, ?4, ?5, ?6) "
+        "ON CONFLICT (trial_id, step) DO UPDATE SET epoch = ?3, samples = ?4, cpu_ns = ?5, flops = ?6",
     [SQL_PUT_EVENT] = "INSERT INTO event (trial_id, run_id, step, kind, text, time_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     [SQL_SAME_CHECKPOINT] = "SELECT id, path FROM checkpoint WHERE trial_id = ?1 AND step = ?2",
     [SQL_DELETE_CHECKPOINT] = "DELETE FROM checkpoint WHERE id = ?1",
     [SQL_PUT_CHECKPOINT] =
-        "INSERT INTO checkpoint (trial_id, run_id, step, path, sha256, time_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        "INSERT INTO checkpoint (trial_id, run_id, step, path, sha256, time_ms, cpu_ns, flops) "
+        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
     /* The newest two are those written last: after a damaged file the run goes on from the one before, at smaller
        steps. */
     [SQL_OLD_CHECKPOINT] = "SELECT id, path FROM checkpoint WHERE trial_id = ?1 ORDER BY id DESC LIMIT 1 OFFSET 2",
@@ -136,8 +185,9 @@ const char *const statement_sql[N_STATEMENTS] = {
         "UPDATE trial SET state = 'interrupted', reason = 'the runner died', updated_ms = ?1 WHERE state = 'running'",
 
     /* metric.c */
-    [SQL_GET_KEY] = "SELECT id FROM metric_key WHERE name = ?1",
-    [SQL_PUT_KEY] = "INSERT INTO metric_key (name, goal) VALUES (?1, ?2)",
+    [SQL_GET_KEY] = "SELECT id, goal FROM metric_key WHERE name = ?1",
+    [SQL_SET_FACTS] = "UPDATE metric_key SET goal = ?2, unit = ?3, followed = ?4 WHERE id = ?1",
+    [SQL_PUT_KEY] = "INSERT INTO metric_key (name) VALUES (?1)",
     [SQL_PUT_METRIC] = "INSERT INTO metric (trial_id, key_id, step, value, nonfinite) VALUES " ROW,
     [SQL_PUT_METRICS] =
         "INSERT INTO metric (trial_id, key_id, step, value, nonfinite) VALUES " TEN ", " TEN ", " TEN ", " TEN ", " TEN,
@@ -174,44 +224,105 @@ const char *const statement_sql[N_STATEMENTS] = {
     [SQL_PUT_CURVE_STATS] =
         "INSERT INTO curve_stat (trial_id, key_id, step, n, sd) "
         "SELECT min(m.trial_id), m.key_id, m.step, count(m.value), tprun_sd(m.value) "
-        "FROM study s CROSS JOIN trial t ON t.study_id = s.id AND t.generation = s.generation "
+        "FROM study s CROSS JOIN trial t ON t.study_id = s.id AND t.generation = s.generation AND NOT t.outdated "
         "CROSS JOIN metric m ON m.trial_id = t.id WHERE s.id = ?1 AND t.variant = ?2 AND t.cell = ?3 "
         "GROUP BY m.key_id, m.step HAVING count(m.value) >= 2",
     [SQL_PUT_FINAL_STATS] =
         "INSERT INTO final_stat (trial_id, key_id, n_rows, last_sd, last_median, last_half_width, best_sd, "
-        "best_median, "
-        "best_half_width) SELECT min(t.id), u.key_id, sum(u.n), tprun_sd(" LAST("u") "), tprun_median(" LAST(
-            "u") "), "
-                 "tprun_half_width(" LAST(
-                     "u") "), tprun_sd(u.best), tprun_median(u.best), tprun_half_width(u.best) "
-                          "FROM study s JOIN trial t ON t.study_id = s.id AND t.generation = s.generation "
-                          "JOIN summary u ON u.trial_id = t.id WHERE s.id = ?1 GROUP BY t.variant, t.cell, u.key_id",
-    /* The rows that the view `selected` shows of the current trials. */
+        "best_median, best_half_width) SELECT min(t.id), u.key_id, sum(u.n), tprun_sd(u.last), tprun_median(u.last), "
+        "tprun_half_width(u.last), tprun_sd(u.best), tprun_median(u.best), tprun_half_width(u.best) "
+        "FROM study s JOIN trial t ON t.study_id = s.id AND t.generation = s.generation "
+        "JOIN summary u ON u.trial_id = t.id WHERE s.id = ?1 AND " DONE("t") " AND " LAST(
+            "u", "t") " GROUP BY t.variant, t.cell, u.key_id",
+    /* The rows that the view `selected` shows of the trials that are done. */
     [SQL_PUT_SELECTED_STATS] =
         "INSERT INTO selected_stat (trial_id, key_id, n, n_rows, sd) "
         "SELECT min(t.id), m.key_id, count(m.value), sum(u.n), tprun_sd(m.value) "
-        "FROM study s JOIN trial t ON t.study_id = s.id AND t.generation = s.generation "
-        "JOIN summary u ON u.trial_id = t.id AND u.key_id = (SELECT id FROM metric_key WHERE name = 'valid_accuracy') "
-        "CROSS JOIN metric_key k CROSS JOIN metric m ON m.trial_id = t.id AND m.key_id = k.id AND m.step = u.best_step "
-        "WHERE s.id = ?1 GROUP BY t.variant, t.cell, m.key_id HAVING count(m.value) >= 2",
+        "FROM study s JOIN trial t ON t.study_id = s.id AND t.generation = s.generation AND " DONE(
+            "t") " JOIN summary u ON u.trial_id = t.id AND u.key_id = (SELECT id FROM metric_key WHERE name = "
+                 "'valid_accuracy') "
+                 "CROSS JOIN metric_key k CROSS JOIN metric m ON m.trial_id = t.id AND m.key_id = k.id AND m.step = "
+                 "u.best_step "
+                 "WHERE s.id = ?1 GROUP BY t.variant, t.cell, m.key_id HAVING count(m.value) >= 2",
     /* Paired over the seeds that both variants have. The other variants are listed, so that trial_group finds each
        partner at once: a range of variants would walk over all of their trials, and the + keeps SQLite from taking one.
      */
     [SQL_PUT_COMPARISONS] =
-        "INSERT INTO comparison (study_id, key_id, cell, variant_a, variant_b, n, difference, sd, low, high) "
-        "SELECT s.id, u.key_id, a.cell, a.variant, b.variant, count(*), avg(v.last - u.last), tprun_sd(v.last - "
-        "u.last), "
-        "avg(v.last - u.last) - tprun_half_width(v.last - u.last), "
-        "avg(v.last - u.last) + tprun_half_width(v.last - u.last) "
+        "INSERT INTO comparison (study_id, key_id, cell, variant_a, variant_b, n, n_asked, difference, sd, low, high, "
+        "difference_finished) SELECT study_id, key_id, cell, variant_a, variant_b, n, n_asked, "
+        "CASE WHEN n = n_asked THEN mean END, CASE WHEN n = n_asked THEN sd END, "
+        "CASE WHEN n = n_asked THEN mean - half END, CASE WHEN n = n_asked THEN mean + half END, mean FROM ("
+        "SELECT s.id AS study_id, u.key_id, a.cell, a.variant AS variant_a, b.variant AS variant_b, count(*) AS n, "
+        "(SELECT count(*) FROM trial x CROSS JOIN trial y ON y.study_id = x.study_id AND y.variant = b.variant "
+        "AND y.cell = x.cell AND y.seed = x.seed AND y.generation = x.generation WHERE x.study_id = s.id "
+        "AND x.variant = a.variant AND x.cell = a.cell AND x.generation = s.generation) AS n_asked, "
+        "avg(u.last - v.last) AS mean, tprun_sd(u.last - v.last) AS sd, tprun_half_width(u.last - v.last) AS half "
         "FROM study s CROSS JOIN trial a ON a.study_id = s.id AND a.generation = s.generation "
         "CROSS JOIN (SELECT DISTINCT variant FROM trial WHERE study_id = ?1) w ON +w.variant > a.variant "
         "CROSS JOIN trial b ON b.study_id = s.id AND b.variant = w.variant AND b.cell = a.cell AND b.seed = a.seed "
         "AND b.generation = s.generation CROSS JOIN summary u ON u.trial_id = a.id "
         "CROSS JOIN summary v ON v.trial_id = b.id AND v.key_id = u.key_id "
-        "WHERE s.id = ?1 AND u.last_step = u.end_step AND v.last_step = v.end_step "
-        "GROUP BY u.key_id, a.cell, a.variant, b.variant",
+        "WHERE s.id = ?1 AND " DONE("a") " AND " DONE("b") " AND " LAST("u", "a") " AND " LAST(
+            "v",
+            "b") " AND a.numerics_version = b.numerics_version AND NOT " OTHER_BYTES("a",
+                                                                                     "b") " GROUP BY u.key_id, a.cell, "
+                                                                                          "a.variant, b.variant)",
 
     /* claims.c */
-    [SQL_GET_CLAIMS] = "SELECT id, measure FROM claim WHERE study_id = ?1 ORDER BY position",
-    [SQL_PUT_MEASURED] = "UPDATE claim SET measured = ?3, note = ?4, evaluated_ms = ?5 WHERE study_id = ?1 AND id = ?2",
+    [SQL_GET_CLAIMS] =
+        "SELECT id, kind, measure, reported, reported_sd, reported_n, low, high, margin, min_seeds, "
+        "json_extract(quantity, '$.metric'), json_extract(quantity, '$.at'), json_extract(quantity, '$.step'), "
+        "json_extract(quantity, '$.cell'), json_extract(quantity, '$.layer'), json_extract(quantity, '$.as'), "
+        "json_extract(quantity, '$.profile'), json_extract(quantity, '$.apart'), quantity IS NOT NULL "
+        "FROM claim WHERE study_id = ?1 ORDER BY position",
+    [SQL_GET_CLAIM_PAIRS] =
+        "SELECT b.value, t.value FROM claim c, json_each(c.quantity, '$.better') b, "
+        "json_each(coalesce(json_extract(c.quantity, '$.than'), '[null]')) t WHERE c.study_id = ?1 AND c.id = ?2",
+    /* Trials of a claim with another length than its profile says; beyond it, where the claim names its steps. */
+    [SQL_GET_CLAIM_LENGTH] =
+        "SELECT t.variant, t.finished_budget, j.value FROM claim c JOIN study s ON s.id = c.study_id, "
+        "json_each(c.quantity, '$.steps') j JOIN trial t ON t.study_id = s.id AND t.generation = s.generation "
+        "AND t.variant = j.key WHERE c.study_id = ?1 AND c.id = ?2 AND t.state = 'done' AND (t.finished_budget < "
+        "j.value OR (t.finished_budget > j.value AND json_extract(c.quantity, '$.at') IN ('last', 'best', 'selected', "
+        "'from'))) AND (json_extract(c.quantity, '$.cell') IS NULL OR t.cell = json_extract(c.quantity, '$.cell')) "
+        "ORDER BY t.finished_budget LIMIT 1",
+    [SQL_GET_CLAIM_STATES] = "SELECT count(*), count(DISTINCT t.seed), sum(t.state NOT IN ('queued', 'interrupted')), "
+                             "sum(t.state = 'failed'), sum(t.state NOT IN ('done', 'diverged', 'failed')), s.profile "
+                             "FROM study s JOIN trial t ON t.study_id = s.id AND t.generation = s.generation "
+                             "WHERE s.id = ?1",
+    /* One side of a claim: ?1 study, ?2 variant, ?3 cell or NULL, ?4 metric, ?5 at, ?6 step, ?7 layer. */
+    /* clang-format off */
+    [SQL_GET_CLAIM_VALUES] =
+        "SELECT t.seed, CASE WHEN t.outdated THEN 'queued' ELSE t.state END, CASE ?5 "
+        "WHEN 'last' THEN (SELECT CASE WHEN " LAST("u", "t") " THEN u.last END FROM summary u WHERE u.trial_id = t.id "
+        "AND u.key_id = k.id) "
+        "WHEN 'best' THEN (SELECT u.best FROM summary u WHERE u.trial_id = t.id AND u.key_id = k.id) "
+        "WHEN 'selected' THEN (SELECT m.value FROM metric m WHERE m.trial_id = t.id AND m.key_id = k.id AND m.step = "
+        "coalesce(" VALIDATED ", (SELECT u.best_step FROM summary u WHERE u.trial_id = t.id AND u.key_id = k.id))) "
+        "WHEN 'step' THEN (SELECT m.value FROM metric m WHERE m.trial_id = t.id AND m.key_id = k.id AND m.step = ?6) "
+        "ELSE (SELECT CASE WHEN count(*) = count(m.value) THEN avg(m.value) END FROM metric m WHERE m.trial_id = t.id "
+        "AND m.key_id = k.id AND m.step >= ?6) END, "
+        "(SELECT m.value FROM metric m WHERE m.trial_id = t.id AND m.key_id = k.id AND m.step = 0), "
+        "CASE ?5 WHEN 'best' THEN ?4 LIKE 'test%' WHEN 'selected' THEN " VALIDATED " IS NULL ELSE 0 END, "
+        "k.goal = 'max', t.numerics_version, t.inputs "
+        "FROM study s JOIN trial t ON t.study_id = s.id AND t.generation = s.generation "
+        "CROSS JOIN metric_key k WHERE s.id = ?1 AND t.variant = ?2 AND (?3 IS NULL OR t.cell = ?3) AND k.name = ?4 "
+        "AND ?7 IS NULL ORDER BY t.seed",
+    /* clang-format on */
+    [SQL_GET_CLAIM_LAYER_VALUES] =
+        "SELECT t.seed, CASE WHEN t.outdated THEN 'queued' ELSE t.state END, CASE ?5 "
+        "WHEN 'last' THEN (SELECT m.value FROM layer_metric m WHERE m.trial_id = t.id AND m.key_id = k.id "
+        "AND m.layer = ?7 ORDER BY m.step DESC LIMIT 1) "
+        "WHEN 'best' THEN (SELECT CASE k.goal WHEN 'max' THEN max(m.value) ELSE min(m.value) END FROM layer_metric m "
+        "WHERE m.trial_id = t.id AND m.key_id = k.id AND m.layer = ?7) "
+        "WHEN 'step' THEN (SELECT m.value FROM layer_metric m WHERE m.trial_id = t.id AND m.key_id = k.id "
+        "AND m.layer = ?7 AND m.step = ?6) "
+        "ELSE (SELECT CASE WHEN count(*) = count(m.value) THEN avg(m.value) END FROM layer_metric m "
+        "WHERE m.trial_id = t.id AND m.key_id = k.id AND m.layer = ?7 AND m.step >= ?6) END, "
+        "NULL, 0, k.goal = 'max', t.numerics_version, t.inputs "
+        "FROM study s JOIN trial t ON t.study_id = s.id AND t.generation = s.generation "
+        "CROSS JOIN metric_key k WHERE s.id = ?1 AND t.variant = ?2 AND (?3 IS NULL OR t.cell = ?3) AND k.name = ?4 "
+        "ORDER BY t.seed",
+    [SQL_PUT_MEASURED] = "UPDATE claim SET measured = ?3, note = ?4, evaluated_ms = ?5, n = ?6, sd = ?7, "
+                         "interval_low = ?8, interval_high = ?9, verdict = ?10 WHERE study_id = ?1 AND id = ?2",
 };

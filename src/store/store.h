@@ -9,7 +9,7 @@
 #ifndef TPRUN_STORE_STORE_H
 #define TPRUN_STORE_STORE_H
 
-#include "base/err.h"
+#include "base/sink.h"
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -29,15 +29,30 @@ struct store_study {
 /* Inserts or updates a study. Returns its id. Another spec than before begins a new generation. */
 int store_put_study(struct store *s, const struct store_study *study, int64_t *id, struct err *e);
 
+/* What a file claims. Columns of the table `claim`; those left out are as for a measure. */
 struct store_claim {
     const char *id, *text, *measure;
     bool has_reported, has_low, has_high;
-    double reported, low, high;
+    double reported, low, high; /* low, high: where the number makes it true */
+    const char *kind;           /* "measure" (NULL), "value", "compare" */
+    const char *quantity;       /* canonical JSON (run/claims.h), or NULL */
+    double reported_sd;
+    int64_t reported_n; /* 0: without */
+    bool has_tolerance, has_margin;
+    double tolerance, margin; /* low is the margin of a comparison that has one, and itself not enough */
+    int64_t min_seeds;        /* 0: 3 */
 };
 /* The id of the study of this name; 0 if there is none. */
 int store_find_study(struct store *s, const char *name, int64_t *id, struct err *e);
 /* Replaces the claims of a study. */
 int store_put_claims(struct store *s, int64_t study, size_t n, const struct store_claim *claims, struct err *e);
+
+/* Replaces the targets of a study: no two are the same. */
+struct store_target {
+    const char *metric;
+    double value;
+};
+int store_put_targets(struct store *s, int64_t study, size_t n, const struct store_target *targets, struct err *e);
 
 enum trial_state { TRIAL_QUEUED, TRIAL_RUNNING, TRIAL_DONE, TRIAL_DIVERGED, TRIAL_FAILED, TRIAL_INTERRUPTED };
 extern const char *const trial_state_names[]; /* "queued", ... , NULL */
@@ -78,9 +93,11 @@ struct store_trial_row {
     char checkpoint_path[4096]; /* newest, a name in the database's folder of checkpoints; "" = none */
     char checkpoint_sha256[65];
     int64_t checkpoint_step;
+    struct spent checkpoint_spent; /* until it */
     char previous_path[4096]; /* the one before */
     char previous_sha256[65];
     int64_t previous_step;
+    struct spent previous_spent;
 };
 /* Whether the trials of a study were all put, and its places hold, for this hash of specification and program. Then
  * they need not be put again. */
@@ -125,6 +142,16 @@ struct store_run {
     int64_t pid;
     int64_t from_step;
 };
+/* What a trial's numbers come from beside its configuration. */
+struct store_origin {
+    int64_t trial;
+    int64_t numerics_version;
+    const char *inputs; /* canonical JSON, name of a file to its SHA-256; NULL: none */
+};
+/* ERR_CONFLICT with both values if the trial has results of another origin; the store goes on. */
+int store_check_origin(struct store *s, const struct store_origin *origin, struct err *e);
+/* Stores it, after store_begin_run. n_outdated: trials of its cell that are outdated from now on. */
+int store_put_origin(struct store *s, const struct store_origin *origin, int64_t *n_outdated, struct err *e);
 int store_begin_run(struct store *s, const struct store_run *run, int64_t *id, struct err *e);
 int store_heartbeat(struct store *s, int64_t run, struct err *e);
 /* Ends an attempt and sets the trial's state with it; weights_sha256 (final weights) may be NULL. reason may be NULL.
@@ -138,6 +165,13 @@ struct store_end {
 };
 int store_end_run(struct store *s, const struct store_end *end, struct err *e);
 
+/* What is known of a metric. Rows of one that nothing was told of have no best value and no unit. */
+struct store_facts {
+    const char *name, *goal, *unit; /* goal: "min", "max", or NULL where neither is best */
+    bool followed;
+};
+int store_put_facts(struct store *s, const struct store_facts *facts, struct err *e);
+
 /* Metric rows: natural key (trial, metric, step). A row that is there already is compared bit for bit: equal is a
  * no-op, different is ERR_CONFLICT "not deterministic at step ...". NaN and infinities are stored as NULL with a
  * nonfinite code; -0.0 as 0. The summary is kept up to date. */
@@ -147,13 +181,16 @@ int store_layer_metric(struct store *s, int64_t trial, int64_t run, const char *
                        double value, struct err *e);
 int store_cost(struct store *s, int64_t run, const char *phase, int64_t wall_ns, int64_t cpu_ns, double flops,
                struct err *e);
+/* How far a trial is at a logged step: before the metrics of that step, so that none is without. A step that is computed
+ * again has what its last computation took. */
+int store_progress(struct store *s, int64_t trial, const struct reached *p, struct err *e);
 int store_event(struct store *s, int64_t trial, int64_t run, int64_t step, const char *kind, const char *text,
                 struct err *e);
 /* Names a durable checkpoint file in the same transaction as all rows queued before, and forgets all but the newest
  * two; `path` is a bare name, see schema.sql. The name that is no longer needed is returned in old ("" if none) for the
  * caller to remove after the commit. Commits. */
 int store_checkpoint(struct store *s, int64_t trial, int64_t run, int64_t step, const char *path, const char *sha256,
-                     char old[4096], struct err *e);
+                     struct spent spent, char old[4096], struct err *e);
 struct store_dataset {
     const char *name, *path, *sha256;
 };

@@ -4,6 +4,8 @@
 #include "base/hash.h"
 #include <string.h>
 
+enum { MIN_SEEDS = 3 }; /* of a claim that does not say */
+
 int study_forget_statistics(struct store *s, int64_t study, struct err *e)
 {
     if (s->forgotten == study) /* asked for by each trial that is relabelled or reset */
@@ -63,6 +65,11 @@ int store_is_refreshed(struct store *s, int64_t study, bool *refreshed, struct e
     return 0;
 }
 
+static struct value real_or_null(bool given, double value)
+{
+    return given ? value_real(value) : value_null();
+}
+
 int store_put_claims(struct store *s, int64_t study, size_t n, const struct store_claim *claims, struct err *e)
 {
     TRY(write_begin(s, e));
@@ -70,10 +77,24 @@ int store_put_claims(struct store *s, int64_t study, size_t n, const struct stor
     TRY(WRITE(s, SQL_SET_REFRESHED, NULL, e, value_int(study), value_null()));
     for (size_t i = 0; i < n; i++) {
         const struct store_claim *c = &claims[i];
-        TRY(WRITE(s, SQL_PUT_CLAIM, NULL, e, value_int(study), value_text(c->id), value_int((int64_t)i),
-                  value_text(c->text), value_text(c->measure), c->has_reported ? value_real(c->reported) : value_null(),
-                  c->has_low ? value_real(c->low) : value_null(), c->has_high ? value_real(c->high) : value_null()));
+        TRY(WRITE(
+            s, SQL_PUT_CLAIM, NULL, e, value_int(study), value_text(c->id), value_int((int64_t)i), value_text(c->text),
+            value_text(c->measure), real_or_null(c->has_reported, c->reported), real_or_null(c->has_low, c->low),
+            real_or_null(c->has_high, c->high), value_text(c->kind ? c->kind : "measure"), value_text(c->quantity),
+            real_or_null(c->reported_n > 0, c->reported_sd),
+            c->reported_n > 0 ? value_int(c->reported_n) : value_null(), real_or_null(c->has_tolerance, c->tolerance),
+            real_or_null(c->has_margin, c->margin), value_int(c->min_seeds ? c->min_seeds : MIN_SEEDS)));
     }
+    return write_end(s, n + 1, e);
+}
+
+int store_put_targets(struct store *s, int64_t study, size_t n, const struct store_target *targets, struct err *e)
+{
+    TRY(write_begin(s, e));
+    TRY(WRITE(s, SQL_DELETE_TARGETS, NULL, e, value_int(study)));
+    for (size_t i = 0; i < n; i++)
+        TRY(WRITE(s, SQL_PUT_TARGET, NULL, e, value_int(study), value_text(targets[i].metric),
+                  value_real(targets[i].value), value_int((int64_t)i)));
     return write_end(s, n + 1, e);
 }
 

@@ -160,5 +160,6 @@ int store_refresh(struct store *s, int64_t study, struct err *e)
     TRY(claims_refresh(s, study, e));
     TRY(write_begin(s, e));
     TRY(WRITE(s, SQL_SET_REFRESHED, NULL, e, value_int(study), value_int(write_utc_ms())));
-    return write_end(s, 1, e);
+    TRY(write_end(s, 1, e));
+    return store_flush(s, e); /* until then the verdicts are not shown */
 }

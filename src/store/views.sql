@@ -1,5 +1,7 @@
 -- The views: what people read. Plain SQL for any SQLite >= 3.31 without an extension. They hold no facts and may be made again.
--- All of them carry study_id, by which a claim is restricted to its own study. They show the trials of the study's present specification
+-- All of them carry study_id, by which a claim is restricted to its own study. A mean over seeds is NULL unless every seed that was asked
+-- for is in it; what its name has _finished after it is over those that are, and n_asked = n + n_nonfinite + n_diverged + n_unfinished +
+-- n_failed + n_outdated tells what became of each. They show the trials of the study's present specification
 -- (trial.generation = study.generation); all_trials, all_metrics and so on show one-offs and trials of earlier specifications as well.
 -- No LEFT JOIN here: SQLite before 3.41 leaves one out whose columns a query does not read, and then sorts the rest of the query the wrong
 -- way. A value that may be missing is a scalar subquery, which finds its one row by the primary key. tests/store/answers.py proves it.
@@ -23,6 +25,7 @@ SELECT s.name AS study, t.variant, t.cell, t.seed,
     t.diverged_step, t.diverged_layer, t.diverged_tensor, t.reason,
     (SELECT strftime('%Y-%m-%dT%H:%M:%fZ', min(r.started_ms) / 1000.0, 'unixepoch') FROM run r WHERE r.trial_id = t.id) AS started,
     (SELECT strftime('%Y-%m-%dT%H:%M:%fZ', max(r.ended_ms) / 1000.0, 'unixepoch') FROM run r WHERE r.trial_id = t.id) AS ended,
+    t.numerics_version, t.inputs, t.outdated,
     t.generation = s.generation AS current, t.generation, t.key, t.id AS trial_id, t.study_id
 FROM trial t
 JOIN study s ON s.id = t.study_id;
@@ -51,6 +54,9 @@ INSERT INTO _doc VALUES
     ('all_trials', 'reason', '', 'runtime', 'why the last attempt ended'),
     ('all_trials', 'started', 'UTC', 'runtime', 'when the first attempt began, ISO 8601'),
     ('all_trials', 'ended', 'UTC', 'runtime', 'when the last attempt ended, ISO 8601'),
+    ('all_trials', 'numerics_version', '', 'deterministic', 'version of the numbers that the program computed when it was trained'),
+    ('all_trials', 'inputs', '', 'deterministic', 'SHA-256 of the files of data and weights that it read, a JSON object by name; NULL for none'),
+    ('all_trials', 'outdated', '', 'runtime', '1 when a trial of its cell began later with other bytes of such a file or another numerics_version: it is in no mean'),
     ('all_trials', 'current', '', 'runtime', '1 for a trial of the present specification of its study'),
     ('all_trials', 'generation', '', 'runtime', 'specification of the study, counted from 1, that had the trial last; 0 = none, a one-off of the command line; -1 = replaced by a trial of its name that another program made'),
     ('all_trials', 'key', '', 'deterministic', 'identity of the trial'),
@@ -59,7 +65,7 @@ INSERT INTO _doc VALUES
 CREATE VIEW trials AS
 SELECT study, variant, cell, seed, algorithm, dataset, state, step, budget, wall_s, last_train_loss, best_train_loss,
     last_train_accuracy, best_train_accuracy, last_test_loss, best_test_loss, last_test_accuracy, best_test_accuracy, diverged_step,
-    diverged_layer, diverged_tensor, reason, started, ended, current, key, trial_id, study_id
+    diverged_layer, diverged_tensor, reason, started, ended, numerics_version, inputs, outdated, current, key, trial_id, study_id
 FROM all_trials WHERE current;
 INSERT INTO _doc VALUES
     ('trials', 'study', '', 'deterministic', 'name of the study'),
@@ -86,14 +92,40 @@ INSERT INTO _doc VALUES
     ('trials', 'reason', '', 'runtime', 'why the last attempt ended'),
     ('trials', 'started', 'UTC', 'runtime', 'when the first attempt began, ISO 8601'),
     ('trials', 'ended', 'UTC', 'runtime', 'when the last attempt ended, ISO 8601'),
+    ('trials', 'numerics_version', '', 'deterministic', 'version of the numbers that the program computed when it was trained'),
+    ('trials', 'inputs', '', 'deterministic', 'SHA-256 of the files of data and weights that it read, a JSON object by name; NULL for none'),
+    ('trials', 'outdated', '', 'runtime', '1 when a trial of its cell began later with other bytes of such a file or another numerics_version: it is in no mean'),
     ('trials', 'current', '', 'runtime', 'always 1; see all_trials'),
     ('trials', 'key', '', 'deterministic', 'identity of the trial'),
     ('trials', 'trial_id', '', 'runtime', 'trial.id'),
     ('trials', 'study_id', '', 'runtime', 'study.id');
 
+-- How a trial of the present specification counts in a mean over seeds: only as done. Views and the statements of src/store/statements.c agree.
+CREATE VIEW outcomes AS
+SELECT s.name AS study, t.variant, t.cell, t.seed,
+    CASE WHEN t.outdated THEN 'outdated'
+        WHEN t.state = 'done' AND t.finished_budget < t.budget THEN 'unfinished'
+        WHEN t.state IN ('done', 'diverged', 'failed') THEN t.state ELSE 'unfinished' END AS outcome,
+    t.step, t.id AS trial_id, t.study_id
+FROM study s
+JOIN trial t ON t.study_id = s.id AND t.generation = s.generation;
+INSERT INTO _doc VALUES
+    ('outcomes', 'study', '', 'deterministic', 'name of the study'),
+    ('outcomes', 'variant', '', 'deterministic', 'named alternative of the study'),
+    ('outcomes', 'cell', '', 'deterministic', 'the swept values as text'),
+    ('outcomes', 'seed', '', 'deterministic', 'seed of all random streams'),
+    ('outcomes', 'outcome', '', 'runtime', 'done, diverged, failed, unfinished (also one whose budget was raised), or outdated (see trials.outdated)'),
+    ('outcomes', 'step', 'step', 'deterministic', 'last step that has a committed row'),
+    ('outcomes', 'trial_id', '', 'runtime', 'trial.id'),
+    ('outcomes', 'study_id', '', 'runtime', 'study.id');
+
 CREATE VIEW all_metrics AS
 SELECT s.name AS study, t.variant, t.cell, t.seed, k.name AS metric, m.step, m.value,
-    CASE m.nonfinite WHEN 1 THEN 'nan' WHEN 2 THEN 'inf' WHEN 3 THEN '-inf' END AS nonfinite, t.generation = s.generation AS current, m.trial_id, t.study_id
+    CASE m.nonfinite WHEN 1 THEN 'nan' WHEN 2 THEN 'inf' WHEN 3 THEN '-inf' END AS nonfinite,
+    (SELECT p.epoch FROM progress p WHERE p.trial_id = m.trial_id AND p.step = m.step) AS epoch,
+    (SELECT p.samples FROM progress p WHERE p.trial_id = m.trial_id AND p.step = m.step) AS samples,
+    (SELECT p.cpu_ns / 1e9 FROM progress p WHERE p.trial_id = m.trial_id AND p.step = m.step) AS cpu_s,
+    t.generation = s.generation AS current, m.trial_id, t.study_id
 FROM metric m
 JOIN metric_key k ON k.id = m.key_id
 JOIN trial t ON t.id = m.trial_id
@@ -107,11 +139,14 @@ INSERT INTO _doc VALUES
     ('all_metrics', 'step', 'step', 'deterministic', 'minibatches seen; 0 = before training'),
     ('all_metrics', 'value', 'of the metric', 'deterministic', 'the value if finite, else NULL'),
     ('all_metrics', 'nonfinite', '', 'deterministic', 'NULL for a finite value, else nan, inf or -inf'),
+    ('all_metrics', 'epoch', '', 'runtime', 'passes over the training set; NULL for endless data, and where an older version logged it'),
+    ('all_metrics', 'samples', '', 'runtime', 'samples seen, with repetition; NULL where an older version logged it'),
+    ('all_metrics', 'cpu_s', 's', 'runtime', 'processor time of training until the step, without evaluations; NULL when it is not known'),
     ('all_metrics', 'current', '', 'runtime', '1 for a trial of the present specification of its study'),
     ('all_metrics', 'trial_id', '', 'runtime', 'trial.id'),
     ('all_metrics', 'study_id', '', 'runtime', 'study.id');
 CREATE VIEW metrics AS
-SELECT study, variant, cell, seed, metric, step, value, nonfinite, trial_id, study_id
+SELECT study, variant, cell, seed, metric, step, value, nonfinite, epoch, samples, cpu_s, trial_id, study_id
 FROM all_metrics WHERE current;
 INSERT INTO _doc VALUES
     ('metrics', 'study', '', 'deterministic', 'name of the study'),
@@ -122,6 +157,9 @@ INSERT INTO _doc VALUES
     ('metrics', 'step', 'step', 'deterministic', 'minibatches seen; 0 = before training'),
     ('metrics', 'value', 'of the metric', 'deterministic', 'the value if finite, else NULL'),
     ('metrics', 'nonfinite', '', 'deterministic', 'NULL for a finite value, else nan, inf or -inf'),
+    ('metrics', 'epoch', '', 'runtime', 'passes over the training set; NULL for endless data, and where an older version logged it'),
+    ('metrics', 'samples', '', 'runtime', 'samples seen, with repetition; NULL where an older version logged it'),
+    ('metrics', 'cpu_s', 's', 'runtime', 'processor time of training until the step, without evaluations; NULL when it is not known'),
     ('metrics', 'trial_id', '', 'runtime', 'trial.id'),
     ('metrics', 'study_id', '', 'runtime', 'study.id');
 
@@ -222,18 +260,34 @@ INSERT INTO _doc VALUES
 -- Mean, extremes and counts are computed from the rows that are there now. The standard deviation needs a square root, so it is
 -- read from curve_stat, if it was made from the same number of values: rows never change, so the same number means the same rows.
 CREATE VIEW curves AS
-SELECT c.study, c.variant, c.cell, c.metric, c.step, c.mean,
-    (SELECT d.sd FROM curve_stat d WHERE d.trial_id = c.trial_id AND d.key_id = c.key_id AND d.step = c.step AND d.n = c.n) AS sd,
-    c.min, c.max, c.n, c.n_nonfinite, c.study_id
+SELECT c.study, c.variant, c.cell, c.metric, c.step, CASE WHEN c.n = c.n_asked THEN c.mean END AS mean,
+    CASE WHEN c.n = c.n_asked
+        THEN (SELECT d.sd FROM curve_stat d WHERE d.trial_id = c.trial_id AND d.key_id = c.key_id AND d.step = c.step AND d.n = c.n) END AS sd,
+    CASE WHEN c.n = c.n_asked THEN c.min END AS min, CASE WHEN c.n = c.n_asked THEN c.max END AS max, c.n, c.n_asked, c.n_nonfinite,
+    CASE WHEN c.n < c.n_asked THEN (SELECT count(*) FROM outcomes a WHERE a.study_id = c.study_id AND a.variant = c.variant
+        AND a.cell = c.cell AND a.outcome = 'diverged'
+        AND NOT EXISTS (SELECT 1 FROM metric m WHERE m.trial_id = a.trial_id AND m.key_id = c.key_id AND m.step = c.step)) ELSE 0 END AS n_diverged,
+    CASE WHEN c.n < c.n_asked THEN (SELECT count(*) FROM outcomes a WHERE a.study_id = c.study_id AND a.variant = c.variant
+        AND a.cell = c.cell AND a.outcome IN ('unfinished', 'done')
+        AND NOT EXISTS (SELECT 1 FROM metric m WHERE m.trial_id = a.trial_id AND m.key_id = c.key_id AND m.step = c.step)) ELSE 0 END AS n_unfinished,
+    CASE WHEN c.n < c.n_asked THEN (SELECT count(*) FROM outcomes a WHERE a.study_id = c.study_id AND a.variant = c.variant
+        AND a.cell = c.cell AND a.outcome = 'failed'
+        AND NOT EXISTS (SELECT 1 FROM metric m WHERE m.trial_id = a.trial_id AND m.key_id = c.key_id AND m.step = c.step)) ELSE 0 END AS n_failed,
+    CASE WHEN c.n < c.n_asked THEN (SELECT count(*) FROM outcomes a WHERE a.study_id = c.study_id AND a.variant = c.variant
+        AND a.cell = c.cell AND a.outcome = 'outdated') ELSE 0 END AS n_outdated,
+    c.mean AS mean_finished,
+    (SELECT d.sd FROM curve_stat d WHERE d.trial_id = c.trial_id AND d.key_id = c.key_id AND d.step = c.step AND d.n = c.n) AS sd_finished,
+    c.study_id
 FROM (
-    SELECT s.name AS study, t.variant, t.cell, k.name AS metric, m.step, avg(m.value) AS mean, min(m.value) AS min,
-        max(m.value) AS max, count(m.value) AS n, count(m.nonfinite) AS n_nonfinite, t.study_id, m.key_id,
-        min(m.trial_id) AS trial_id
-    FROM study s
-    JOIN trial t ON t.study_id = s.id AND t.generation = s.generation
-    JOIN metric m ON m.trial_id = t.id
+    SELECT t.study, t.variant, t.cell, k.name AS metric, m.step, avg(m.value) AS mean, min(m.value) AS min,
+        max(m.value) AS max, count(m.value) AS n, count(m.nonfinite) AS n_nonfinite,
+        (SELECT count(*) FROM outcomes a WHERE a.study_id = t.study_id AND a.variant = t.variant AND a.cell = t.cell) AS n_asked,
+        t.study_id, m.key_id, min(m.trial_id) AS trial_id
+    FROM outcomes t
+    JOIN metric m ON m.trial_id = t.trial_id
     JOIN metric_key k ON k.id = m.key_id
-    GROUP BY s.name, t.study_id, t.variant, t.cell, k.name, m.key_id, m.step
+    WHERE t.outcome <> 'outdated'
+    GROUP BY t.study, t.study_id, t.variant, t.cell, k.name, m.key_id, m.step
 ) c;
 INSERT INTO _doc VALUES
     ('curves', 'study', '', 'deterministic', 'name of the study'),
@@ -241,68 +295,95 @@ INSERT INTO _doc VALUES
     ('curves', 'cell', '', 'deterministic', 'the swept values as text'),
     ('curves', 'metric', '', 'deterministic', 'name of the metric'),
     ('curves', 'step', 'step', 'deterministic', 'minibatches seen; 0 = before training'),
-    ('curves', 'mean', 'of the metric', 'deterministic', 'mean of the finite values over the seeds'),
-    ('curves', 'sd', 'of the metric', 'runtime', 'sample standard deviation over the seeds; NULL for n < 2 and until store_refresh has seen these rows'),
-    ('curves', 'min', 'of the metric', 'deterministic', 'smallest finite value'),
-    ('curves', 'max', 'of the metric', 'deterministic', 'largest finite value'),
+    ('curves', 'mean', 'of the metric', 'deterministic', 'mean over the seeds; NULL unless n = n_asked'),
+    ('curves', 'sd', 'of the metric', 'runtime', 'sample standard deviation over the seeds; NULL unless n = n_asked, for n < 2 and until store_refresh has seen these rows'),
+    ('curves', 'min', 'of the metric', 'deterministic', 'smallest value; NULL unless n = n_asked'),
+    ('curves', 'max', 'of the metric', 'deterministic', 'largest value; NULL unless n = n_asked'),
     ('curves', 'n', '', 'deterministic', 'number of finite values'),
+    ('curves', 'n_asked', '', 'deterministic', 'number of trials of the cell: the seeds that were asked for'),
     ('curves', 'n_nonfinite', '', 'deterministic', 'number of values that are NaN or infinite'),
+    ('curves', 'n_diverged', '', 'deterministic', 'number of trials that diverged before they had a row here'),
+    ('curves', 'n_unfinished', '', 'deterministic', 'number of other trials that have no row here: they are not there yet, or logged other steps'),
+    ('curves', 'n_failed', '', 'deterministic', 'number of trials that failed before they had a row here'),
+    ('curves', 'n_outdated', '', 'runtime', 'number of trials that are of other bytes or numerics than a later one, see trials.outdated'),
+    ('curves', 'mean_finished', 'of the metric', 'deterministic', 'mean of the n values that are there'),
+    ('curves', 'sd_finished', 'of the metric', 'runtime', 'sample standard deviation of them; NULL for n < 2 and until store_refresh has seen these rows'),
     ('curves', 'study_id', '', 'runtime', 'study.id');
 
+-- A last value counts where the metric has a finite row at the end of a trial that is done.
 CREATE VIEW finals AS
-SELECT f.study, f.variant, f.cell, f.metric, f.n, f.n_trials, f.n_diverged,
-    f.last_mean,
-    (SELECT d.last_sd FROM final_stat d WHERE d.trial_id = f.trial_id AND d.key_id = f.key_id AND d.n_rows = f.n_rows) AS last_sd,
-    (SELECT d.last_median FROM final_stat d WHERE d.trial_id = f.trial_id AND d.key_id = f.key_id AND d.n_rows = f.n_rows) AS last_median,
-    f.last_mean - (SELECT d.last_half_width FROM final_stat d WHERE d.trial_id = f.trial_id AND d.key_id = f.key_id AND d.n_rows = f.n_rows) AS last_low,
-    f.last_mean + (SELECT d.last_half_width FROM final_stat d WHERE d.trial_id = f.trial_id AND d.key_id = f.key_id AND d.n_rows = f.n_rows) AS last_high,
-    f.last_min, f.last_max,
-    f.best_mean,
-    (SELECT d.best_sd FROM final_stat d WHERE d.trial_id = f.trial_id AND d.key_id = f.key_id AND d.n_rows = f.n_rows) AS best_sd,
-    (SELECT d.best_median FROM final_stat d WHERE d.trial_id = f.trial_id AND d.key_id = f.key_id AND d.n_rows = f.n_rows) AS best_median,
-    f.best_mean - (SELECT d.best_half_width FROM final_stat d WHERE d.trial_id = f.trial_id AND d.key_id = f.key_id AND d.n_rows = f.n_rows) AS best_low,
-    f.best_mean + (SELECT d.best_half_width FROM final_stat d WHERE d.trial_id = f.trial_id AND d.key_id = f.key_id AND d.n_rows = f.n_rows) AS best_high,
-    f.best_min, f.best_max,
+SELECT f.study, f.variant, f.cell, f.metric, f.n, f.n_asked,
+    CASE WHEN f.n < f.n_asked THEN (SELECT count(*) FROM outcomes a WHERE a.study_id = f.study_id AND a.variant = f.variant
+        AND a.cell = f.cell AND a.outcome = 'done') - f.n ELSE 0 END AS n_nonfinite,
+    CASE WHEN f.n < f.n_asked THEN (SELECT count(*) FROM outcomes a WHERE a.study_id = f.study_id AND a.variant = f.variant
+        AND a.cell = f.cell AND a.outcome = 'diverged') ELSE 0 END AS n_diverged,
+    CASE WHEN f.n < f.n_asked THEN (SELECT count(*) FROM outcomes a WHERE a.study_id = f.study_id AND a.variant = f.variant
+        AND a.cell = f.cell AND a.outcome = 'unfinished') ELSE 0 END AS n_unfinished,
+    CASE WHEN f.n < f.n_asked THEN (SELECT count(*) FROM outcomes a WHERE a.study_id = f.study_id AND a.variant = f.variant
+        AND a.cell = f.cell AND a.outcome = 'failed') ELSE 0 END AS n_failed,
+    CASE WHEN f.n < f.n_asked THEN (SELECT count(*) FROM outcomes a WHERE a.study_id = f.study_id AND a.variant = f.variant
+        AND a.cell = f.cell AND a.outcome = 'outdated') ELSE 0 END AS n_outdated,
+    CASE WHEN f.n = f.n_asked THEN f.last_mean END AS last_mean,
+    CASE WHEN f.n = f.n_asked THEN (SELECT d.last_sd FROM final_stat d WHERE d.trial_id = f.trial_id AND d.key_id = f.key_id AND d.n_rows = f.n_rows) END AS last_sd,
+    CASE WHEN f.n = f.n_asked THEN (SELECT d.last_median FROM final_stat d WHERE d.trial_id = f.trial_id AND d.key_id = f.key_id AND d.n_rows = f.n_rows) END AS last_median,
+    CASE WHEN f.n = f.n_asked THEN f.last_mean - (SELECT d.last_half_width FROM final_stat d WHERE d.trial_id = f.trial_id AND d.key_id = f.key_id AND d.n_rows = f.n_rows) END AS last_low,
+    CASE WHEN f.n = f.n_asked THEN f.last_mean + (SELECT d.last_half_width FROM final_stat d WHERE d.trial_id = f.trial_id AND d.key_id = f.key_id AND d.n_rows = f.n_rows) END AS last_high,
+    CASE WHEN f.n = f.n_asked THEN f.last_min END AS last_min, CASE WHEN f.n = f.n_asked THEN f.last_max END AS last_max,
+    f.last_mean AS last_mean_finished, (SELECT d.last_sd FROM final_stat d WHERE d.trial_id = f.trial_id AND d.key_id = f.key_id AND d.n_rows = f.n_rows) AS last_sd_finished,
+    CASE WHEN f.n = f.n_asked THEN f.best_mean END AS best_mean,
+    CASE WHEN f.n = f.n_asked THEN (SELECT d.best_sd FROM final_stat d WHERE d.trial_id = f.trial_id AND d.key_id = f.key_id AND d.n_rows = f.n_rows) END AS best_sd,
+    CASE WHEN f.n = f.n_asked THEN (SELECT d.best_median FROM final_stat d WHERE d.trial_id = f.trial_id AND d.key_id = f.key_id AND d.n_rows = f.n_rows) END AS best_median,
+    CASE WHEN f.n = f.n_asked THEN f.best_mean - (SELECT d.best_half_width FROM final_stat d WHERE d.trial_id = f.trial_id AND d.key_id = f.key_id AND d.n_rows = f.n_rows) END AS best_low,
+    CASE WHEN f.n = f.n_asked THEN f.best_mean + (SELECT d.best_half_width FROM final_stat d WHERE d.trial_id = f.trial_id AND d.key_id = f.key_id AND d.n_rows = f.n_rows) END AS best_high,
+    CASE WHEN f.n = f.n_asked THEN f.best_min END AS best_min, CASE WHEN f.n = f.n_asked THEN f.best_max END AS best_max,
+    f.best_mean AS best_mean_finished, (SELECT d.best_sd FROM final_stat d WHERE d.trial_id = f.trial_id AND d.key_id = f.key_id AND d.n_rows = f.n_rows) AS best_sd_finished,
     f.study_id
 FROM (
-    SELECT s.name AS study, t.variant, t.cell, k.name AS metric, count(CASE WHEN u.last_step = u.end_step THEN u.last END) AS n,
-        (SELECT count(*) FROM trial a WHERE a.study_id = t.study_id AND a.variant = t.variant AND a.cell = t.cell
-            AND a.generation = s.generation) AS n_trials,
-        (SELECT count(*) FROM trial a WHERE a.study_id = t.study_id AND a.variant = t.variant AND a.cell = t.cell
-            AND a.generation = s.generation AND a.state = 'diverged') AS n_diverged,
-        avg(CASE WHEN u.last_step = u.end_step THEN u.last END) AS last_mean,
-        min(CASE WHEN u.last_step = u.end_step THEN u.last END) AS last_min,
-        max(CASE WHEN u.last_step = u.end_step THEN u.last END) AS last_max,
-        avg(u.best) AS best_mean, min(u.best) AS best_min, max(u.best) AS best_max,
-        t.study_id, u.key_id, min(t.id) AS trial_id, sum(u.n) AS n_rows
-    FROM study s
-    JOIN trial t ON t.study_id = s.id AND t.generation = s.generation
-    JOIN summary u ON u.trial_id = t.id
+    SELECT t.study, t.variant, t.cell, k.name AS metric, count(CASE WHEN t.outcome = 'done' AND u.end_step = t.step AND u.last_step = u.end_step THEN u.last END) AS n,
+        (SELECT count(*) FROM outcomes a WHERE a.study_id = t.study_id AND a.variant = t.variant AND a.cell = t.cell) AS n_asked,
+        avg(CASE WHEN t.outcome = 'done' AND u.end_step = t.step AND u.last_step = u.end_step THEN u.last END) AS last_mean,
+        min(CASE WHEN t.outcome = 'done' AND u.end_step = t.step AND u.last_step = u.end_step THEN u.last END) AS last_min,
+        max(CASE WHEN t.outcome = 'done' AND u.end_step = t.step AND u.last_step = u.end_step THEN u.last END) AS last_max,
+        avg(CASE WHEN t.outcome = 'done' AND u.end_step = t.step AND u.last_step = u.end_step THEN u.best END) AS best_mean,
+        min(CASE WHEN t.outcome = 'done' AND u.end_step = t.step AND u.last_step = u.end_step THEN u.best END) AS best_min,
+        max(CASE WHEN t.outcome = 'done' AND u.end_step = t.step AND u.last_step = u.end_step THEN u.best END) AS best_max,
+        min(CASE WHEN t.outcome = 'done' AND u.end_step = t.step AND u.last_step = u.end_step THEN t.trial_id END) AS trial_id,
+        sum(CASE WHEN t.outcome = 'done' AND u.end_step = t.step AND u.last_step = u.end_step THEN u.n END) AS n_rows, t.study_id, u.key_id
+    FROM outcomes t
+    JOIN summary u ON u.trial_id = t.trial_id
     JOIN metric_key k ON k.id = u.key_id
-    GROUP BY s.name, s.generation, t.study_id, t.variant, t.cell, k.name, u.key_id
+    GROUP BY t.study, t.study_id, t.variant, t.cell, k.name, u.key_id
 ) f;
 INSERT INTO _doc VALUES
     ('finals', 'study', '', 'deterministic', 'name of the study'),
     ('finals', 'variant', '', 'deterministic', 'named alternative of the study'),
     ('finals', 'cell', '', 'deterministic', 'the swept values as text'),
     ('finals', 'metric', '', 'deterministic', 'name of the metric'),
-    ('finals', 'n', '', 'deterministic', 'number of trials whose last value is finite'),
-    ('finals', 'n_trials', '', 'deterministic', 'number of trials of the cell, whatever their state'),
-    ('finals', 'n_diverged', '', 'deterministic', 'number of them that diverged'),
-    ('finals', 'last_mean', 'of the metric', 'deterministic', 'mean over the seeds of the last value, where it is finite'),
-    ('finals', 'last_sd', 'of the metric', 'runtime', 'sample standard deviation of it; NULL for n < 2 and until store_refresh'),
-    ('finals', 'last_median', 'of the metric', 'runtime', 'median of it; NULL until store_refresh'),
+    ('finals', 'n', '', 'deterministic', 'number of trials that are done and whose last value is finite'),
+    ('finals', 'n_asked', '', 'deterministic', 'number of trials of the cell: the seeds that were asked for'),
+    ('finals', 'n_nonfinite', '', 'deterministic', 'number of trials that are done without a finite last value'),
+    ('finals', 'n_diverged', '', 'deterministic', 'number of trials that diverged'),
+    ('finals', 'n_unfinished', '', 'deterministic', 'number of trials that are not finished'),
+    ('finals', 'n_failed', '', 'deterministic', 'number of trials that failed'),
+    ('finals', 'n_outdated', '', 'runtime', 'number of trials that are of other bytes or numerics than a later one, see trials.outdated'),
+    ('finals', 'last_mean', 'of the metric', 'deterministic', 'mean over the seeds of the last value; NULL unless n = n_asked'),
+    ('finals', 'last_sd', 'of the metric', 'runtime', 'sample standard deviation of it; NULL unless n = n_asked, for n < 2 and until store_refresh'),
+    ('finals', 'last_median', 'of the metric', 'runtime', 'median of it; NULL unless n = n_asked and until store_refresh'),
     ('finals', 'last_low', 'of the metric', 'runtime', 'lower end of the 95 % confidence interval of last_mean (Student)'),
     ('finals', 'last_high', 'of the metric', 'runtime', 'upper end of it'),
-    ('finals', 'last_min', 'of the metric', 'deterministic', 'smallest last value'),
-    ('finals', 'last_max', 'of the metric', 'deterministic', 'largest last value'),
-    ('finals', 'best_mean', 'of the metric', 'deterministic', 'mean over the seeds of the best value of each trial'),
-    ('finals', 'best_sd', 'of the metric', 'runtime', 'sample standard deviation of it; NULL for n < 2 and until store_refresh'),
-    ('finals', 'best_median', 'of the metric', 'runtime', 'median of it; NULL until store_refresh'),
+    ('finals', 'last_min', 'of the metric', 'deterministic', 'smallest last value; NULL unless n = n_asked'),
+    ('finals', 'last_max', 'of the metric', 'deterministic', 'largest last value; NULL unless n = n_asked'),
+    ('finals', 'last_mean_finished', 'of the metric', 'deterministic', 'mean of the n last values that are there'),
+    ('finals', 'last_sd_finished', 'of the metric', 'runtime', 'sample standard deviation of them; NULL for n < 2 and until store_refresh'),
+    ('finals', 'best_mean', 'of the metric', 'deterministic', 'mean over the seeds of the best value; NULL unless n = n_asked'),
+    ('finals', 'best_sd', 'of the metric', 'runtime', 'sample standard deviation of it; NULL unless n = n_asked, for n < 2 and until store_refresh'),
+    ('finals', 'best_median', 'of the metric', 'runtime', 'median of it; NULL unless n = n_asked and until store_refresh'),
     ('finals', 'best_low', 'of the metric', 'runtime', 'lower end of the 95 % confidence interval of best_mean (Student)'),
     ('finals', 'best_high', 'of the metric', 'runtime', 'upper end of it'),
-    ('finals', 'best_min', 'of the metric', 'deterministic', 'smallest best value'),
-    ('finals', 'best_max', 'of the metric', 'deterministic', 'largest best value'),
+    ('finals', 'best_min', 'of the metric', 'deterministic', 'smallest best value; NULL unless n = n_asked'),
+    ('finals', 'best_max', 'of the metric', 'deterministic', 'largest best value; NULL unless n = n_asked'),
+    ('finals', 'best_mean_finished', 'of the metric', 'deterministic', 'mean of the n best values that are there'),
+    ('finals', 'best_sd_finished', 'of the metric', 'runtime', 'sample standard deviation of them; NULL for n < 2 and until store_refresh'),
     ('finals', 'study_id', '', 'runtime', 'study.id');
 
 -- Early stopping after the fact: every metric of a trial at the step where its valid_accuracy is first highest, best_step of its summary.
@@ -340,29 +421,52 @@ INSERT INTO _doc VALUES
     ('selected', 'study_id', '', 'runtime', 'study.id');
 
 CREATE VIEW selected_finals AS
-SELECT f.study, f.variant, f.cell, f.metric, f.n, f.mean,
-    (SELECT d.sd FROM selected_stat d WHERE d.trial_id = f.trial_id AND d.key_id = f.key_id AND d.n = f.n AND d.n_rows = f.n_rows) AS sd,
-    f.min, f.max, f.study_id
+SELECT f.study, f.variant, f.cell, f.metric, f.n, f.n_asked,
+    CASE WHEN f.n < f.n_asked THEN (SELECT count(*) FROM outcomes a WHERE a.study_id = f.study_id AND a.variant = f.variant
+        AND a.cell = f.cell AND a.outcome = 'done') - f.n ELSE 0 END AS n_nonfinite,
+    CASE WHEN f.n < f.n_asked THEN (SELECT count(*) FROM outcomes a WHERE a.study_id = f.study_id AND a.variant = f.variant
+        AND a.cell = f.cell AND a.outcome = 'diverged') ELSE 0 END AS n_diverged,
+    CASE WHEN f.n < f.n_asked THEN (SELECT count(*) FROM outcomes a WHERE a.study_id = f.study_id AND a.variant = f.variant
+        AND a.cell = f.cell AND a.outcome = 'unfinished') ELSE 0 END AS n_unfinished,
+    CASE WHEN f.n < f.n_asked THEN (SELECT count(*) FROM outcomes a WHERE a.study_id = f.study_id AND a.variant = f.variant
+        AND a.cell = f.cell AND a.outcome = 'failed') ELSE 0 END AS n_failed,
+    CASE WHEN f.n < f.n_asked THEN (SELECT count(*) FROM outcomes a WHERE a.study_id = f.study_id AND a.variant = f.variant
+        AND a.cell = f.cell AND a.outcome = 'outdated') ELSE 0 END AS n_outdated,
+    CASE WHEN f.n = f.n_asked THEN f.mean END AS mean,
+    CASE WHEN f.n = f.n_asked THEN (SELECT d.sd FROM selected_stat d WHERE d.trial_id = f.trial_id AND d.key_id = f.key_id AND d.n = f.n AND d.n_rows = f.n_rows) END AS sd,
+    CASE WHEN f.n = f.n_asked THEN f.min END AS min, CASE WHEN f.n = f.n_asked THEN f.max END AS max, f.mean AS mean_finished,
+    (SELECT d.sd FROM selected_stat d WHERE d.trial_id = f.trial_id AND d.key_id = f.key_id AND d.n = f.n AND d.n_rows = f.n_rows) AS sd_finished,
+    f.study_id
 FROM (
-    SELECT s.name AS study, t.variant, t.cell, k.name AS metric, count(m.value) AS n, avg(m.value) AS mean, min(m.value) AS min,
-        max(m.value) AS max, t.study_id, m.key_id, min(t.id) AS trial_id, sum(u.n) AS n_rows
-    FROM study s
-    JOIN trial t ON t.study_id = s.id AND t.generation = s.generation
-    JOIN summary u ON u.trial_id = t.id AND u.key_id = (SELECT id FROM metric_key WHERE name = 'valid_accuracy')
+    SELECT t.study, t.variant, t.cell, k.name AS metric, count(CASE t.outcome WHEN 'done' THEN m.value END) AS n,
+        (SELECT count(*) FROM outcomes a WHERE a.study_id = t.study_id AND a.variant = t.variant AND a.cell = t.cell) AS n_asked,
+        avg(CASE t.outcome WHEN 'done' THEN m.value END) AS mean, min(CASE t.outcome WHEN 'done' THEN m.value END) AS min,
+        max(CASE t.outcome WHEN 'done' THEN m.value END) AS max, t.study_id, m.key_id,
+        min(CASE t.outcome WHEN 'done' THEN t.trial_id END) AS trial_id, sum(CASE t.outcome WHEN 'done' THEN u.n END) AS n_rows
+    FROM outcomes t
+    JOIN summary u ON u.trial_id = t.trial_id AND u.key_id = (SELECT id FROM metric_key WHERE name = 'valid_accuracy')
     CROSS JOIN metric_key k
-    CROSS JOIN metric m ON m.trial_id = t.id AND m.key_id = k.id AND m.step = u.best_step
-    GROUP BY s.name, t.study_id, t.variant, t.cell, k.name, m.key_id
+    CROSS JOIN metric m ON m.trial_id = t.trial_id AND m.key_id = k.id AND m.step = u.best_step
+    GROUP BY t.study, t.study_id, t.variant, t.cell, k.name, m.key_id
 ) f;
 INSERT INTO _doc VALUES
     ('selected_finals', 'study', '', 'deterministic', 'name of the study'),
     ('selected_finals', 'variant', '', 'deterministic', 'named alternative of the study'),
     ('selected_finals', 'cell', '', 'deterministic', 'the swept values as text'),
     ('selected_finals', 'metric', '', 'deterministic', 'name of the metric'),
-    ('selected_finals', 'n', '', 'deterministic', 'number of trials with a finite value in selected'),
-    ('selected_finals', 'mean', 'of the metric', 'deterministic', 'mean of these values over the seeds'),
-    ('selected_finals', 'sd', 'of the metric', 'runtime', 'sample standard deviation of them (divisor n - 1); NULL for n < 2 and until store_refresh has seen these rows'),
-    ('selected_finals', 'min', 'of the metric', 'deterministic', 'smallest value'),
-    ('selected_finals', 'max', 'of the metric', 'deterministic', 'largest value'),
+    ('selected_finals', 'n', '', 'deterministic', 'number of trials that are done with a finite value in selected'),
+    ('selected_finals', 'n_asked', '', 'deterministic', 'number of trials of the cell: the seeds that were asked for'),
+    ('selected_finals', 'n_nonfinite', '', 'deterministic', 'number of trials that are done without one'),
+    ('selected_finals', 'n_diverged', '', 'deterministic', 'number of trials that diverged'),
+    ('selected_finals', 'n_unfinished', '', 'deterministic', 'number of trials that are not finished'),
+    ('selected_finals', 'n_failed', '', 'deterministic', 'number of trials that failed'),
+    ('selected_finals', 'n_outdated', '', 'runtime', 'number of trials that are of other bytes or numerics than a later one, see trials.outdated'),
+    ('selected_finals', 'mean', 'of the metric', 'deterministic', 'mean of these values over the seeds; NULL unless n = n_asked'),
+    ('selected_finals', 'sd', 'of the metric', 'runtime', 'sample standard deviation of them (divisor n - 1); NULL unless n = n_asked, for n < 2 and until store_refresh has seen these rows'),
+    ('selected_finals', 'min', 'of the metric', 'deterministic', 'smallest value; NULL unless n = n_asked'),
+    ('selected_finals', 'max', 'of the metric', 'deterministic', 'largest value; NULL unless n = n_asked'),
+    ('selected_finals', 'mean_finished', 'of the metric', 'deterministic', 'mean of the n values that are there'),
+    ('selected_finals', 'sd_finished', 'of the metric', 'runtime', 'sample standard deviation of them; NULL for n < 2 and until store_refresh has seen these rows'),
     ('selected_finals', 'study_id', '', 'runtime', 'study.id');
 
 -- Studies with exactly two swept keys, both numbers. The area is that of finished trials: a diverged one stopped early, and its small area
@@ -378,17 +482,18 @@ WITH axis AS (
 ), axes AS (
     SELECT study_id, min(key) AS x_key, max(key) AS y_key FROM axis GROUP BY study_id HAVING count(*) = 2 AND min(numeric) = 1
 )
-SELECT p.study, p.variant, p.x_key, p.y_key, p.x, p.y, avg(p.auc) AS auc, count(p.auc) AS n, sum(p.diverged) AS n_diverged,
-    max(p.diverged) AS diverged, p.study_id
+SELECT p.study, p.variant, p.x_key, p.y_key, p.x, p.y, CASE WHEN count(p.auc) = count(*) THEN avg(p.auc) END AS auc, count(p.auc) AS n,
+    count(*) AS n_asked, sum(p.outcome = 'done') - count(p.auc) AS n_nonfinite, sum(p.outcome = 'diverged') AS n_diverged,
+    sum(p.outcome = 'unfinished') AS n_unfinished, sum(p.outcome = 'failed') AS n_failed, sum(p.outcome = 'outdated') AS n_outdated,
+    max(p.outcome = 'diverged') AS diverged, avg(p.auc) AS auc_finished, p.study_id
 FROM (
-    SELECT s.name AS study, t.variant, a.x_key, a.y_key, x.num AS x, y.num AS y, t.state = 'diverged' AS diverged, t.study_id,
-        CASE WHEN t.state = 'done' THEN (SELECT u.auc FROM summary u WHERE u.trial_id = t.id
+    SELECT t.study, t.variant, a.x_key, a.y_key, x.num AS x, y.num AS y, t.outcome, t.study_id,
+        CASE WHEN t.outcome = 'done' THEN (SELECT u.auc FROM summary u WHERE u.trial_id = t.trial_id
             AND u.key_id = (SELECT id FROM metric_key WHERE name = 'train_loss')) END AS auc
     FROM axes a
-    JOIN study s ON s.id = a.study_id
-    JOIN trial t ON t.study_id = s.id AND t.generation = s.generation
-    JOIN param x ON x.trial_id = t.id AND x.key = a.x_key
-    JOIN param y ON y.trial_id = t.id AND y.key = a.y_key
+    JOIN outcomes t ON t.study_id = a.study_id
+    JOIN param x ON x.trial_id = t.trial_id AND x.key = a.x_key
+    JOIN param y ON y.trial_id = t.trial_id AND y.key = a.y_key
 ) p
 GROUP BY p.study, p.study_id, p.variant, p.x_key, p.y_key, p.x, p.y;
 INSERT INTO _doc VALUES
@@ -398,25 +503,29 @@ INSERT INTO _doc VALUES
     ('heatmap', 'y_key', '', 'deterministic', 'second swept key'),
     ('heatmap', 'x', '', 'deterministic', 'value of x_key'),
     ('heatmap', 'y', '', 'deterministic', 'value of y_key'),
-    ('heatmap', 'auc', 'loss * step', 'deterministic', 'area under train_loss, mean over the trials that are done'),
-    ('heatmap', 'n', '', 'deterministic', 'number of trials in that mean'),
+    ('heatmap', 'auc', 'loss * step', 'deterministic', 'area under train_loss, mean over the seeds; NULL unless n = n_asked'),
+    ('heatmap', 'n', '', 'deterministic', 'number of trials that are done and have a finite area'),
+    ('heatmap', 'n_asked', '', 'deterministic', 'number of trials of the cell: the seeds that were asked for'),
+    ('heatmap', 'n_nonfinite', '', 'deterministic', 'number of trials that are done without a finite area'),
     ('heatmap', 'n_diverged', '', 'deterministic', 'number of trials that diverged'),
+    ('heatmap', 'n_unfinished', '', 'deterministic', 'number of trials that are not finished'),
+    ('heatmap', 'n_failed', '', 'deterministic', 'number of trials that failed'),
+    ('heatmap', 'n_outdated', '', 'runtime', 'number of trials that are of other bytes or numerics than a later one, see trials.outdated'),
     ('heatmap', 'diverged', '', 'deterministic', '1 when a trial diverged'),
+    ('heatmap', 'auc_finished', 'loss * step', 'deterministic', 'mean of the n areas that are there'),
     ('heatmap', 'study_id', '', 'runtime', 'study.id');
 
 CREATE VIEW claims AS
-SELECT s.name AS study, c.id, c.text, c.reported, c.measured, c.low, c.high,
+SELECT s.name AS study, c.id, c.text, c.reported, c.measured, c.n, c.sd, c.interval_low, c.interval_high, c.low, c.high,
     CASE
         WHEN NOT EXISTS (SELECT 1 FROM trial t WHERE t.study_id = s.id AND t.generation = s.generation AND t.state <> 'queued')
             THEN 'not run'
-        WHEN EXISTS (SELECT 1 FROM trial t WHERE t.study_id = s.id AND t.generation = s.generation
-                AND t.state NOT IN ('done', 'diverged'))
-            THEN 'undecided'
-        WHEN c.measured IS NULL OR (c.low IS NULL AND c.high IS NULL) THEN 'undecided'
-        WHEN c.measured < c.low OR c.measured > c.high THEN 'refuted'
-        ELSE 'reproduced'
+        WHEN s.refreshed_ms IS NULL THEN 'undecided'
+        ELSE coalesce(c.verdict, 'undecided')
     END AS verdict,
-    c.note, strftime('%Y-%m-%dT%H:%M:%fZ', c.evaluated_ms / 1000.0, 'unixepoch') AS evaluated, c.study_id
+    CASE WHEN s.refreshed_ms IS NOT NULL THEN c.note END AS note,
+    c.kind, c.measure, c.quantity, c.reported_sd, c.reported_n, c.tolerance, c.margin, c.min_seeds,
+    strftime('%Y-%m-%dT%H:%M:%fZ', c.evaluated_ms / 1000.0, 'unixepoch') AS evaluated, c.study_id
 FROM claim c
 JOIN study s ON s.id = c.study_id
 ORDER BY s.name, c.position;
@@ -425,11 +534,23 @@ INSERT INTO _doc VALUES
     ('claims', 'id', '', 'deterministic', 'name of the claim in its study'),
     ('claims', 'text', '', 'deterministic', 'the claim in words'),
     ('claims', 'reported', 'of the claim', 'deterministic', 'what the paper reports'),
-    ('claims', 'measured', 'of the claim', 'runtime', 'what was measured'),
-    ('claims', 'low', 'of the claim', 'deterministic', 'smallest value that reproduces it, NULL for no bound'),
-    ('claims', 'high', 'of the claim', 'deterministic', 'largest value that reproduces it, NULL for no bound'),
-    ('claims', 'verdict', '', 'runtime', 'reproduced, refuted, undecided (a trial is missing, nothing measured, or no interval) or not run'),
-    ('claims', 'note', '', 'runtime', 'why nothing could be measured'),
+    ('claims', 'measured', 'of the claim', 'runtime', 'what was measured: a mean over n seeds, or one number of a measure; of several pairs the closest'),
+    ('claims', 'n', '', 'runtime', 'number of seeds, or pairs of equal seeds; NULL for one number'),
+    ('claims', 'sd', 'of the claim', 'runtime', 'sample standard deviation over them (divisor n - 1)'),
+    ('claims', 'interval_low', 'of the claim', 'runtime', 'lower end of the 95 % confidence interval of measured; see docs/claims.md'),
+    ('claims', 'interval_high', 'of the claim', 'runtime', 'upper end of it'),
+    ('claims', 'low', 'of the claim', 'deterministic', 'smallest true value that reproduces it, NULL for no bound; the margin of a comparison, which itself is not enough'),
+    ('claims', 'high', 'of the claim', 'deterministic', 'largest true value that reproduces it, NULL for no bound'),
+    ('claims', 'verdict', '', 'runtime', 'reproduced, refuted, undecided (see note) or not run'),
+    ('claims', 'note', '', 'runtime', 'why it is undecided, or what to know beside the verdict'),
+    ('claims', 'kind', '', 'deterministic', 'measure, value or compare'),
+    ('claims', 'measure', '', 'deterministic', 'the SELECT of a measure'),
+    ('claims', 'quantity', '', 'deterministic', 'what the claim is about, canonical JSON: variants, metric and place of value and compare; its profile and the steps that it has'),
+    ('claims', 'reported_sd', 'of the claim', 'deterministic', 'standard deviation that the paper reports'),
+    ('claims', 'reported_n', '', 'deterministic', 'number of runs that the paper reports'),
+    ('claims', 'tolerance', 'of the claim', 'deterministic', 'how far from reported the true value may be'),
+    ('claims', 'margin', 'of the claim', 'deterministic', 'by more than which one is to be better'),
+    ('claims', 'min_seeds', '', 'deterministic', 'number of seeds below which it stays undecided'),
     ('claims', 'evaluated', 'UTC', 'runtime', 'when it was measured, ISO 8601'),
     ('claims', 'study_id', '', 'runtime', 'study.id');
 
@@ -478,3 +599,64 @@ INSERT INTO _doc VALUES
     ('costs', 'from_step', 'step', 'runtime', 'step the attempt continued from'),
     ('costs', 'trial_id', '', 'runtime', 'trial.id'),
     ('costs', 'study_id', '', 'runtime', 'study.id');
+
+-- Cost to target: the first log of a trial that reaches a target of the specification. A metric without a goal reaches none.
+CREATE VIEW targets AS
+SELECT r.study, r.variant, r.cell, r.seed, r.metric, r.value, r.state, r.step IS NOT NULL AS reached, r.step,
+    (SELECT p.epoch FROM progress p WHERE p.trial_id = r.trial_id AND p.step = r.step) AS epoch,
+    (SELECT p.samples FROM progress p WHERE p.trial_id = r.trial_id AND p.step = r.step) AS samples,
+    (SELECT p.cpu_ns / 1e9 FROM progress p WHERE p.trial_id = r.trial_id AND p.step = r.step) AS cpu_s,
+    (SELECT p.flops FROM progress p WHERE p.trial_id = r.trial_id AND p.step = r.step) AS flops,
+    r.trial_id, r.study_id
+FROM (
+    SELECT g.study, t.variant, t.cell, t.seed, g.metric, g.value, t.state,
+        (SELECT min(m.step) FROM metric m WHERE m.trial_id = t.id AND m.key_id = g.key_id
+            AND CASE g.goal WHEN 'max' THEN m.value >= g.value WHEN 'min' THEN m.value <= g.value END) AS step,
+        t.id AS trial_id, g.study_id
+    FROM (
+        SELECT s.name AS study, s.generation, x.metric, x.value,
+            (SELECT k.id FROM metric_key k WHERE k.name = x.metric) AS key_id,
+            (SELECT k.goal FROM metric_key k WHERE k.name = x.metric) AS goal, s.id AS study_id
+        FROM target x
+        JOIN study s ON s.id = x.study_id
+    ) g
+    JOIN trial t ON t.study_id = g.study_id AND t.generation = g.generation
+) r;
+INSERT INTO _doc VALUES
+    ('targets', 'study', '', 'deterministic', 'name of the study'),
+    ('targets', 'variant', '', 'deterministic', 'named alternative of the study'),
+    ('targets', 'cell', '', 'deterministic', 'the swept values as text'),
+    ('targets', 'seed', '', 'deterministic', 'seed of all random streams'),
+    ('targets', 'metric', '', 'deterministic', 'metric of the target'),
+    ('targets', 'value', 'of the metric', 'deterministic', 'what is to be reached: at least it, or at most, as the goal of the metric is'),
+    ('targets', 'state', '', 'deterministic', 'state of the trial: one that is not done may still reach it'),
+    ('targets', 'reached', '', 'deterministic', '1 when a logged value reaches it, else 0'),
+    ('targets', 'step', 'step', 'deterministic', 'of the first log that reaches it; NULL when none does'),
+    ('targets', 'epoch', '', 'runtime', 'passes over the training set until then; NULL for endless data'),
+    ('targets', 'samples', '', 'runtime', 'samples seen until then, with repetition'),
+    ('targets', 'cpu_s', 's', 'runtime', 'processor time of training until then, without evaluations; NULL when it is not known'),
+    ('targets', 'flops', '', 'runtime', 'floating-point operations of that, by count of the algorithm'),
+    ('targets', 'trial_id', '', 'runtime', 'trial.id'),
+    ('targets', 'study_id', '', 'runtime', 'study.id');
+
+-- What two variants of a study differ in, made by store_refresh: as `tprun compare` does for one metric.
+CREATE VIEW comparisons AS
+SELECT s.name AS study, k.name AS metric, c.cell, c.variant_a, c.variant_b, c.n, c.n_asked, c.difference, c.sd, c.low, c.high,
+    c.difference_finished, c.study_id
+FROM comparison c
+JOIN study s ON s.id = c.study_id
+JOIN metric_key k ON k.id = c.key_id;
+INSERT INTO _doc VALUES
+    ('comparisons', 'study', '', 'deterministic', 'name of the study'),
+    ('comparisons', 'metric', '', 'deterministic', 'name of the metric'),
+    ('comparisons', 'cell', '', 'deterministic', 'the swept values as text, the same for both'),
+    ('comparisons', 'variant_a', '', 'deterministic', 'first variant, in order of name'),
+    ('comparisons', 'variant_b', '', 'deterministic', 'second variant'),
+    ('comparisons', 'n', '', 'deterministic', 'number of seeds for which both are done with a finite last value, of the same bytes and numerics'),
+    ('comparisons', 'n_asked', '', 'deterministic', 'number of seeds that were asked for of both'),
+    ('comparisons', 'difference', 'of the metric', 'deterministic', 'mean over the seeds of last value of a minus last value of b; NULL unless n = n_asked'),
+    ('comparisons', 'sd', 'of the metric', 'deterministic', 'sample standard deviation of these differences; NULL unless n = n_asked'),
+    ('comparisons', 'low', 'of the metric', 'deterministic', 'lower end of the 95 % confidence interval of difference (paired, Student)'),
+    ('comparisons', 'high', 'of the metric', 'deterministic', 'upper end of it'),
+    ('comparisons', 'difference_finished', 'of the metric', 'deterministic', 'mean of the n differences that are there'),
+    ('comparisons', 'study_id', '', 'runtime', 'study.id');

@@ -11,7 +11,7 @@
 #include <sys/types.h>
 
 enum {
-    SCHEMA_VERSION = 3,
+    SCHEMA_VERSION = 4,
     SCHEMA_OLDEST = 2,           /* what can be migrated; version 1 was never released */
     APPLICATION_ID = 0x74707275, /* "tpru": what file(1) sees */
     GROUP_MS = 100,              /* a queued row is committed after so long */
@@ -38,6 +38,8 @@ enum statement {
     SQL_FORGET_REFRESHED,
     SQL_DELETE_CLAIMS,
     SQL_PUT_CLAIM,
+    SQL_DELETE_TARGETS,
+    SQL_PUT_TARGET,
     SQL_FORGET_CLAIMS,
     SQL_PUT_DATASET,
     SQL_GET_QUEUED,
@@ -69,6 +71,7 @@ enum statement {
     SQL_DELETE_SUMMARIES,
     SQL_DELETE_COSTS,
     SQL_DELETE_EVENTS,
+    SQL_DELETE_PROGRESS,
     SQL_DELETE_CHECKPOINTS,
     SQL_DELETE_RUNS,
     SQL_PUT_HOST,
@@ -77,10 +80,17 @@ enum statement {
     SQL_GET_CODE,
     SQL_PUT_RUN,
     SQL_START_TRIAL,
+    SQL_GET_ORIGIN,
+    SQL_OTHER_INPUT,
+    SQL_SET_ORIGIN,
+    SQL_SET_OUTDATED,
+    SQL_COUNT_OUTDATED,
+    SQL_SET_ALL_OUTDATED,
     SQL_HEARTBEAT,
     SQL_END_RUN,
     SQL_END_TRIAL,
     SQL_PUT_COST,
+    SQL_PUT_PROGRESS,
     SQL_PUT_EVENT,
     SQL_SAME_CHECKPOINT,
     SQL_DELETE_CHECKPOINT,
@@ -90,6 +100,7 @@ enum statement {
     SQL_RECOVER_RUNS,
     SQL_RECOVER_TRIALS,
     SQL_GET_KEY,
+    SQL_SET_FACTS,
     SQL_PUT_KEY,
     SQL_PUT_METRIC,
     SQL_PUT_METRICS,
@@ -110,6 +121,11 @@ enum statement {
     SQL_PUT_SELECTED_STATS,
     SQL_PUT_COMPARISONS,
     SQL_GET_CLAIMS,
+    SQL_GET_CLAIM_PAIRS,
+    SQL_GET_CLAIM_LENGTH,
+    SQL_GET_CLAIM_STATES,
+    SQL_GET_CLAIM_VALUES,
+    SQL_GET_CLAIM_LAYER_VALUES,
     SQL_PUT_MEASURED,
     N_STATEMENTS
 };
@@ -143,6 +159,7 @@ struct metric_name {
     char *name;
     int64_t id; /* metric_key.id */
     enum goal goal;
+    bool told; /* its facts are those of this program */
 };
 
 struct store {

@@ -22,9 +22,8 @@ static int visit_layer(const struct unit *l, const char *prefix, real *weights, 
     char name[96];
     for (size_t j = 0; j < l->n_params; j++) {
         const struct param *p = &l->params[j];
-        const size_t shape[2] = { p->rows, p->cols };
         unit_param_name(l, j, prefix, name, sizeof name);
-        TRY(visit(self, name, p->rank, shape, weights + p->offset, e));
+        TRY(visit(self, name, p->rank, p->shape, weights + p->offset, e));
     }
     return 0;
 }
@@ -43,7 +42,7 @@ static int visit_optimizer(const struct optimizer *o, const char *prefix, visit_
 {
     char name[96];
     for (size_t i = 0; i < o->n_groups; i++) {
-        const size_t shape[2] = { ((const struct optim_def *)o->groups[i].choice.part)->n_slots, o->groups[i].n };
+        const size_t shape[2] = { optim_def_of(o->groups[i].choice)->n_slots, o->groups[i].n };
         if (shape[0] == 0)
             continue;
         snprintf(name, sizeof name, "%s.%zu", prefix, i);
@@ -109,7 +108,7 @@ int checkpoint_write(struct trial *t, const char *folder, const char *key, struc
     checkpoint_folder_close(&f);
     if (code < 0)
         return checkpoint_own_error(e, &why);
-    return sink->checkpoint ? sink->checkpoint(sink, t->step, name, hex, e) : 0;
+    return sink->checkpoint ? sink->checkpoint(sink, t->step, name, hex, trial_spent(t), e) : 0;
 }
 
 struct reader {

@@ -10,7 +10,6 @@
 #include <string.h>
 
 static const char *const precision_names[] = { "single", "double", NULL };
-static const char *const schedule_names[] = { "joint", "first", NULL };
 
 #define MAP(type, field) offsetof(struct type, field)
 
@@ -21,6 +20,8 @@ static const struct option from_options[] = {
               "relative to the working folder" },
     { "layers", OPT_REALS, MAP(config_from, layers), .min = 0, .max = 1e6, .flags = OPTION_NULLABLE,
       .help = "indices (from 0) of the layers that are read; without it all are" },
+    { "feedback", OPT_BOOL, MAP(config_from, feedback), "false", .flags = OPTION_NULLABLE,
+      .help = "read the feedback weights too, from tensors feedback.<i>.weight and so on" },
     { 0 }
 };
 static const struct option init_options[] = {
@@ -63,59 +64,11 @@ static const struct option train_options[] = {
     { "optimizer", OPT_PART, MAP(config_train, optimizer), NULL, .flags = OPTION_REQUIRED, .registry = &optim_registry,
       .help = "how weights follow their update directions" },
     { "batch_size", OPT_INT, MAP(config_train, batch_size), NULL, 1, 1e6, OPTION_REQUIRED, "samples per minibatch" },
-    { "iterations", OPT_INT, MAP(config_train, iterations), NULL, 0, 1e12, OPTION_BUDGET | OPTION_NULLABLE,
-      "minibatches to train on; this or epochs" },
-    { "epochs", OPT_INT, MAP(config_train, epochs), NULL, 0, 1e9, OPTION_BUDGET | OPTION_NULLABLE,
+    { "iterations", OPT_INT, MAP(config_train, iterations), "-1", 0, 1e12, OPTION_BUDGET | OPTION_NULLABLE,
+      "minibatches to train on; this or epochs; 0: the initial weights are evaluated" },
+    { "epochs", OPT_INT, MAP(config_train, epochs), "-1", 0, 1e9, OPTION_BUDGET | OPTION_NULLABLE,
       "passes over the training set; this or iterations" },
     { "stop", OPT_MAP, MAP(config_train, stop), NULL, .table = stop_options, .help = "why a trial is called diverged" },
-    { 0 }
-};
-static const struct option feedback_options[] = {
-    { "optimizer", OPT_PART, MAP(config_feedback, optimizer), NULL, .flags = OPTION_NULLABLE,
-      .registry = &optim_registry,
-      .help = "how feedback weights follow their gradients; needed by a mapping that learns" },
-    { "schedule", OPT_ENUM, MAP(config_feedback, schedule), "first", .names = schedule_names,
-      .help =
-          "first: feedback weights move before the targets are computed; joint: both gradients at the same weights" },
-    { "stepsize", OPT_REALS, MAP(config_feedback, stepsize), NULL, 0, 1e300, OPTION_NULLABLE | OPTION_PLAIN,
-      "stepsize of the feedback units instead of the optimizer's: one number, or one per feedback unit" },
-    { "steps", OPT_REALS, MAP(config_feedback, steps), "1", 0, 1e6, OPTION_PLAIN | OPTION_WHOLE,
-      .help = "feedback steps per training minibatch, one number or one per feedback unit (schedule joint: at most "
-              "one); 0 = none, for learning in feedback-only epochs alone: "
-              "{pretrain_epochs: 1, extra_epochs: 1, steps: 0} alternates by epoch" },
-    { "pretrain_epochs", OPT_INT, MAP(config_feedback, pretrain_epochs), "0", 0, 1e6, OPTION_NULLABLE,
-      "epochs that train the feedback weights alone, before the first update; log.every and the budget do not count "
-      "them" },
-    { "extra_epochs", OPT_INT, MAP(config_feedback, extra_epochs), "0", 0, 1e6, OPTION_NULLABLE,
-      "epochs that train the feedback weights alone after each epoch of training, the last included; log.every and the "
-      "budget do not count "
-      "them" },
-    { 0 }
-};
-static const struct option algorithm_options[] = {
-    { "name", OPT_TEXT, MAP(config_algorithm, name), NULL, .flags = OPTION_REQUIRED, .names = preset_names,
-      .help = "a preset: a row of parts, each of which may be replaced" },
-    { "target", OPT_PART, MAP(config_algorithm, target), NULL, .flags = OPTION_REQUIRED, .registry = &target_registry,
-      .help = "how the last target is set" },
-    { "target_stepsize", OPT_REAL, MAP(config_algorithm, target_stepsize), NULL, 0, 1e300,
-      OPTION_REQUIRED | OPTION_ABOVE_MIN, "beta in t = h - beta dL/dh" },
-    { "divide_stepsize", OPT_BOOL, MAP(config_algorithm, divide_stepsize), "false", .flags = OPTION_NULLABLE,
-      .help = "divide the stepsize of the layers under the head by target_stepsize (Meulemans 2020, code); frozen "
-              "layers stay so" },
-    { "route", OPT_ENUM, MAP(config_algorithm, route), "chain", .names = route_names,
-      .help = "targets travel layer by layer, or directly from the last one" },
-    { "mapping", OPT_PART, MAP(config_algorithm, mapping), NULL, .flags = OPTION_REQUIRED,
-      .registry = &mapping_registry, .help = "the feedback mapping g" },
-    { "feedback_loss", OPT_PART, MAP(config_algorithm, feedback_loss), "none", .registry = &fbloss_registry,
-      .help = "what a learned mapping is trained for" },
-    { "propagate", OPT_PART, MAP(config_algorithm, propagate), NULL, .flags = OPTION_REQUIRED,
-      .registry = &propagate_registry, .help = "how a target is made from the one above" },
-    { "update", OPT_PART, MAP(config_algorithm, update), NULL, .flags = OPTION_REQUIRED, .registry = &update_registry,
-      .help = "how targets become update directions" },
-    { "head", OPT_INT, MAP(config_algorithm, head), "0", 0, 1e6,
-      .help = "number of last layers that follow the exact gradient of the loss" },
-    { "feedback", OPT_MAP, MAP(config_algorithm, feedback), NULL, .table = feedback_options,
-      .help = "training of a mapping that learns" },
     { 0 }
 };
 static const struct option log_options[] = {
@@ -163,91 +116,10 @@ const struct option config_options[] = {
     { 0 }
 };
 
-static const struct preset *find_preset(const char *name)
-{
-    for (const struct preset *p = presets; p->name; p++)
-        if (strcmp(p->name, name) == 0)
-            return p;
-    return NULL;
-}
-
-static const char *preset_advice(const char *word, struct arena *a)
-{
-    size_t n = 0;
-    while (preset_names[n])
-        n++;
-    return bind_advice(word, preset_names, n, a);
-}
-
-/* A null takes back what a file says, not what a preset says. The recursion ends with the preset's depth. */
-static struct node *without_unset(const struct node *own, const struct node *preset, struct arena *a)
-{
-    struct node *rest = node_collection(a, own->where, NODE_MAP);
-    for (size_t i = 0; i < own->n; i++) {
-        struct node *item = own->items[i];
-        const struct node *below = tree_child(preset, own->keys[i]->text);
-        if (below && node_is_null(item))
-            continue;
-        if (below && below->kind == NODE_MAP && item->kind == NODE_MAP)
-            item = without_unset(item, below, a);
-        node_append(rest, own->keys[i], item, a);
-    }
-    return rest;
-}
-
-/* The tree of a preset, parsed once for all trials that are bound with the same cache; cache may be NULL. */
-static struct node *parse_preset(const struct preset *preset, struct config_cache *cache, struct arena *a,
-                                 struct err *e)
-{
-    const size_t index = (size_t)(preset - presets);
-    if (!cache)
-        return tree_parse("preset", preset->parts, strlen(preset->parts), a, e);
-    if (!cache->presets) {
-        size_t n = 0;
-        while (presets[n].name)
-            n++;
-        cache->presets = arena_need(cache->arena, n, sizeof *cache->presets);
-    }
-    if (!cache->presets[index])
-        cache->presets[index] = tree_parse("preset", preset->parts, strlen(preset->parts), cache->arena, e);
-    return cache->presets[index] ? tree_copy(cache->presets[index], a) : NULL; /* the caller writes to it */
-}
-
-/* Lays the file's algorithm over the preset that it names; `algorithm: bp` alone is the short form. */
-static struct node *apply_preset(const struct node *tree, struct config_cache *cache, struct arena *a, struct err *e)
-{
-    const struct node *own = tree_child(tree, "algorithm");
-    if (!own || node_is_null(own))
-        return tree_copy(tree, a); /* binding reports the missing key */
-    const struct node *name = own->kind == NODE_SCALAR ? own : own->kind == NODE_MAP ? tree_child(own, "name") : NULL;
-    if (!name || name->kind != NODE_SCALAR || node_is_null(name)) {
-        err_at(e, name ? name->where : own->where, "algorithm: expected a preset's name, or a map with `name`%s",
-               preset_advice("", a));
-        return NULL;
-    }
-    const struct preset *preset = find_preset(name->text);
-    if (!preset) {
-        err_at(e, name->where, "unknown algorithm '%s'%s", name->text, preset_advice(name->text, a));
-        return NULL;
-    }
-    struct node *parts = parse_preset(preset, cache, a, e);
-    struct node *merged = parts ? tree_copy(tree, a) : NULL;
-    struct node *algorithm = parts;
-    if (own->kind == NODE_MAP && parts)
-        algorithm = tree_overlay_partial(parts, without_unset(own, parts, a), a, e);
-    else if (parts && tree_set(&algorithm, "name", (struct node *)own, a, e) < 0)
-        return NULL;
-    if (algorithm)
-        algorithm->where = own->where; /* what is missing is missing in the file, not in the preset */
-    if (!algorithm || !merged || tree_set(&merged, "algorithm", algorithm, a, e) < 0)
-        return NULL;
-    return merged;
-}
-
 static struct node *complete(const struct node *tree, struct arena *a)
 {
     struct err e = { 0 };
-    struct node *whole = apply_preset(tree, NULL, a, &e);
+    struct node *whole = config_whole(tree, NULL, NULL, a, &e);
     err_clear(&e);
     return whole;
 }
@@ -268,7 +140,19 @@ static bool can_log(const char *metric, const struct registry **known)
     return registry_find(&measure_registry, metric) != NULL;
 }
 
-const struct study_form config_form = { config_options, complete, can_log };
+bool config_metric_of_layers(const char *metric)
+{
+    const struct part *p = registry_find(&measure_registry, metric);
+    return p ? strstr(p->help, "(layer_metric)") != NULL : strncmp(metric, "lemma", strlen("lemma")) != 0;
+}
+
+static bool can_reach(const char *metric)
+{
+    const struct part *part = registry_find(&measure_registry, metric);
+    return part && measure_is_reached((const struct measure_def *)part);
+}
+
+const struct study_form config_form = { config_options, complete, can_log, can_reach, config_is_budget };
 
 int config_bind(const struct node *tree, struct config *c, struct arena *a, struct err *e)
 {
@@ -280,7 +164,7 @@ int config_bind_next(const struct node *tree, struct config_cache *cache, struct
 {
     const size_t before = e->n_errors;
     *c = (struct config){ 0 };
-    struct node *whole = apply_preset(tree, cache, a, e);
+    struct node *whole = config_whole(tree, cache, NULL, a, e);
     if (whole) {
         bind_tree(whole, config_options, c, "", a, e);
         if (e->n_errors == before)
@@ -297,18 +181,22 @@ int config_bind_next(const struct node *tree, struct config_cache *cache, struct
     return e->n_errors == before ? 0 : ERR_SPEC;
 }
 
-int config_preset(const char *name, struct config_algorithm *algorithm, struct arena *a, struct err *e)
+int config_bind_whole(const struct node *tree, struct config *c, struct arena *a, struct err *e)
 {
-    const struct preset *preset = find_preset(name);
-    if (!preset)
-        return err_set(e, ERR_INTERNAL, "no preset '%s'", name);
-    struct node *parts = tree_parse("preset", preset->parts, strlen(preset->parts), a, e);
-    struct node *own = parts ? tree_parse("preset", name, strlen(name), a, e) : NULL;
-    if (!own)
-        return e->code;
-    TRY(tree_set(&parts, "name", own, a, e));
-    *algorithm = (struct config_algorithm){ 0 };
-    return bind_tree(parts, algorithm_options, algorithm, "algorithm", a, e);
+    const size_t before = e->n_errors;
+    *c = (struct config){ 0 };
+    bind_tree(tree, config_options, c, "", a, e);
+    if (e->n_errors == before)
+        config_check(tree, c, a, e);
+    return e->n_errors == before ? 0 : ERR_SPEC;
+}
+
+void config_visit_kept(const struct node *tree, struct config_cache *cache, const struct kept_visitor *tell,
+                       struct arena *a)
+{
+    struct err e = { 0 };
+    (void)config_whole(tree, cache, tell, a, &e); /* mistakes are told when the tree is bound */
+    err_clear(&e);
 }
 
 void config_json(const struct config *c, struct text *out)
@@ -325,12 +213,6 @@ void config_key(const struct config *c, char hex[65])
     text_free(&t);
 }
 
-struct credit_choice config_credit(const struct config_algorithm *a)
-{
-    return (struct credit_choice){ a->target, a->mapping, a->feedback_loss, a->propagate,
-                                   a->update, a->route,   (size_t)a->head,  a->target_stepsize };
-}
-
 struct chosen config_optimizer(const struct config *c, size_t layer)
 {
     const struct layer_options *common = c->network.layers.items[layer].opts; /* first in every layer's options */
@@ -344,7 +226,7 @@ int64_t config_per_epoch(const struct config *c, const struct data_shape *data)
 
 int64_t config_budget(const struct config *c, const struct data_shape *data)
 {
-    return c->train.epochs > 0 ? c->train.epochs * config_per_epoch(c, data) : c->train.iterations;
+    return c->train.epochs >= 0 ? c->train.epochs * config_per_epoch(c, data) : c->train.iterations;
 }
 
 const struct registry *const trial_registries[] = { &act_registry,       &dataset_registry,

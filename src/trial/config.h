@@ -17,6 +17,7 @@ struct config_input_noise {
 struct config_from {
     const char *file;    /* NULL: none */
     struct reals layers; /* indices; NULL items: all */
+    bool feedback;       /* the feedback weights too */
 };
 
 struct config_network {
@@ -37,8 +38,8 @@ struct config_stop {
 struct config_train {
     struct chosen optimizer;
     int64_t batch_size;
-    int64_t iterations; /* minibatches; 0 when epochs are given */
-    int64_t epochs;
+    int64_t iterations; /* minibatches; -1 when epochs are given */
+    int64_t epochs;     /* -1 when iterations are */
     struct config_stop stop;
 };
 
@@ -47,8 +48,8 @@ enum feedback_schedule {
     FEEDBACK_FIRST  /* the feedback weights move first, on the same minibatch; the targets use the new ones */
 };
 struct config_feedback {
-    struct chosen optimizer;
-    int schedule;       /* enum feedback_schedule */
+    struct chosen_list optimizer; /* one, or one per feedback unit; none for mappings that do not learn */
+    int schedule;                 /* enum feedback_schedule */
     struct reals steps; /* feedback steps per training minibatch, one number or one per feedback unit; 0 = none */
     struct reals
         stepsize; /* instead of the optimizer's, one number or one per feedback unit; NULL items: the optimizer's */
@@ -93,6 +94,8 @@ struct config {
 extern const struct option config_options[];
 /* What a sweep may name: study_fit. */
 extern const struct study_form config_form;
+/* Whether a metric that can be logged has a value for each layer, as its text in `tprun list metrics` says. */
+bool config_metric_of_layers(const char *metric);
 
 /* Binds a trial's tree and checks that its parts fit (needs meet gives, shapes chain up, the batch fits the data).
  * Every mistake goes to e with its place. The result lives in a. */
@@ -104,10 +107,21 @@ struct config_cache {
 };
 int config_bind_next(const struct node *tree, struct config_cache *cache, struct config *c, struct arena *a,
                      struct err *e);
+/* Binds what config_json wrote, which leaves nothing to a preset: an option that it does not name is absent, whatever
+ * the preset says. */
+int config_bind_whole(const struct node *tree, struct config *c, struct arena *a, struct err *e);
+/* Shows which options of replaced parts of the algorithm stay in a trial's tree, and which do not: trial/parts.h. */
+struct kept_visitor;
+void config_visit_kept(const struct node *tree, struct config_cache *cache, const struct kept_visitor *tell,
+                       struct arena *a);
 /* Binds a preset as it is, without changes of a file. */
 int config_preset(const char *name, struct config_algorithm *algorithm, struct arena *a, struct err *e);
 /* SHA-256 of the canonical form without budget keys. */
 void config_key(const struct config *c, char hex[65]);
+/* SHA-256 of what the work of a step and of a log follows from: the canonical form, where a real number (a stepsize, a
+ * damping, a standard deviation) counts as zero or not, without names, seed, budget and time between checkpoints. Two
+ * trials of one shape take the same time for a step and for a log. shape.c. */
+void config_shape(const struct config *c, char hex[65]);
 /* Whether a dotted path, which may be followed by '=', leads through an option that is no part of that identity. */
 bool config_is_budget(const char *path);
 void config_json(const struct config *c, struct text *out);

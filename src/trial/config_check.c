@@ -84,26 +84,11 @@ static void drop_undefined(struct config *c, const struct data_shape *data, stru
     const char **kept = arena_need(a, all.n + 1, sizeof *kept);
     size_t n = 0;
     for (size_t i = 0; i < all.n; i++) {
-        const struct measure_def *m = (const struct measure_def *)registry_find(&measure_registry, all.items[i]);
-        if (is_defined(m, (const struct dataset_def *)c->dataset.part, data))
+        const struct measure_def *m = measure_find(all.items[i]);
+        if (is_defined(m, dataset_def_of(c->dataset), data))
             kept[n++] = all.items[i];
     }
     c->log.metrics = (struct names){ n, kept };
-}
-
-/* Whether a metric is defined for the network's layers. */
-static void check_layers(const struct measure_def *m, const struct chosen_list *layers, struct where where,
-                         struct err *e)
-{
-    for (size_t i = 0; i < layers->n; i++) {
-        const struct part *layer = layers->items[i].part;
-        const bool recurrent = layer->gives & GIVES_SEQUENCE;
-        if ((m->feedforward && recurrent) || (m->dense && strcmp(layer->name, "dense") != 0)) {
-            err_at(e, where, "log.metrics: '%s' is defined for %s; network.layers.%zu is '%s'", m->part.name,
-                   m->dense ? "networks of dense layers" : "feed-forward networks", i, layer->name);
-            return;
-        }
-    }
 }
 
 static void check_damping(const struct node *tree, const struct config *c, struct arena *a, struct err *e)
@@ -115,8 +100,9 @@ static void check_damping(const struct node *tree, const struct config *c, struc
                layers);
 }
 
+/* chain: NULL if the layers do not fit each other. */
 static void check_metrics(const struct node *tree, const struct config *c, const struct data_shape *data,
-                          struct arena *a, struct err *e)
+                          const struct chain *chain, bool credited, struct arena *a, struct err *e)
 {
     const struct node *list = tree_find((struct node *)tree, "log.metrics");
     const struct part *mapping = c->algorithm.mapping.part;
@@ -124,17 +110,13 @@ static void check_metrics(const struct node *tree, const struct config *c, const
         const char *name = c->log.metrics.items[i];
         const struct where where =
             list && list->kind == NODE_LIST && i < list->n ? list->items[i]->where : place(tree, "log.metrics", a);
-        const struct measure_def *m = (const struct measure_def *)registry_find(&measure_registry, name);
-        if (!is_defined(m, (const struct dataset_def *)c->dataset.part, data))
+        const struct measure_def *m = measure_find(name);
+        struct err late = { 0 };
+        if (!is_defined(m, dataset_def_of(c->dataset), data))
             err_at(e, where, "log.metrics: '%s' is not defined for dataset '%s'", name, c->dataset.part->name);
-        if (m->of_inverse && strcmp(mapping->name, "inverse") != 0)
-            err_at(e, where, "log.metrics: '%s' is about the mapping 'inverse'; this one is '%s'", name, mapping->name);
-        if (m->of_update && ((const struct update_options *)c->algorithm.update.opts)->order != ORDER_SIMULTANEOUS)
-            err_at(
-                e, where,
-                "log.metrics: '%s' is taken of all layers at one moment; it needs algorithm.update.order: simultaneous",
-                name);
-        check_layers(m, &c->network.layers, where, e);
+        if (m->fits)
+            (void)m->fits(m, &(struct measured){ c, chain, credited, where }, &late); /* its messages are taken over */
+        take(tree, &late, a, e);
         if (m->part.needs & ~mapping->gives)
             err_at(e, where, "log.metrics: '%s' needs a mapping that %s; '%s' does not", name,
                    capability_text(m->part.needs & ~mapping->gives), mapping->name);
@@ -144,7 +126,7 @@ static void check_metrics(const struct node *tree, const struct config *c, const
 static void check_train(const struct node *tree, const struct config *c, const struct data_shape *data, struct arena *a,
                         struct err *e)
 {
-    const struct loss_def *loss = (const struct loss_def *)c->loss.part;
+    const struct loss_def *loss = loss_def_of(c->loss);
     const char *dataset = c->dataset.part->name;
     const bool has_iterations = is_given(tree, "train.iterations"), has_epochs = is_given(tree, "train.epochs");
     if (has_iterations == has_epochs)
@@ -201,21 +183,11 @@ static void check_noise(const struct node *tree, const struct config *c, const s
             c->dataset.part->name);
 }
 
-static bool all_positive(struct reals values)
-{
-    for (size_t i = 0; i < values.n; i++)
-        if (!(values.items[i] > 0))
-            return false;
-    return true;
-}
-
-static void check_algorithm(const struct node *tree, const struct config_algorithm *c, const struct data_shape *data,
-                            struct arena *a, struct err *e)
+static void check_algorithm(const struct node *tree, const struct config_algorithm *c, struct arena *a, struct err *e)
 {
     const bool learns = c->mapping.part->gives & GIVES_TRAIN;
-    const struct fbloss_def *fbloss = (const struct fbloss_def *)c->feedback_loss.part;
-    const struct update_options *update = c->update.opts;
-    if (learns && !c->feedback.optimizer.part)
+    const struct fbloss_def *fbloss = fbloss_def_of(c->feedback_loss);
+    if (learns && !c->feedback.optimizer.n)
         err_at(e, place(tree, "algorithm.feedback", a),
                "algorithm.feedback.optimizer: mapping '%s' learns and needs an optimizer", c->mapping.part->name);
     if (learns && feedback_most_steps(&c->feedback) + c->feedback.pretrain_epochs + c->feedback.extra_epochs == 0)
@@ -238,16 +210,6 @@ static void check_algorithm(const struct node *tree, const struct config_algorit
                      a),
                "algorithm.feedback_loss: '%s' is taken at the targets; use feedback: {schedule: joint}",
                fbloss->part.name);
-    const struct fbloss_options *o = fbloss->grads ? c->feedback_loss.opts : NULL;
-    if (o && o->noise_scaling == NOISE_SCALING_INVERSE_VARIANCE && !all_positive(o->noise) && !(o->noise_floor > 0))
-        err_at(
-            e, place(tree, "algorithm.feedback_loss", a),
-            "algorithm.feedback_loss.noise: '%s' divides by the noise's variance (noise_scaling); give noise above 0",
-            fbloss->part.name);
-    if (update->order != ORDER_SIMULTANEOUS && data->sequence)
-        err_at(e, place(tree, "algorithm.update.order", a),
-               "algorithm.update.order: the links of a recurrent layer share weights; only 'simultaneous' is defined "
-               "there");
 }
 
 /* Lists with a value for each feedback unit. */
@@ -255,24 +217,27 @@ static void check_lists(const struct node *tree, const struct config_feedback *f
                         struct err *e)
 {
     const struct {
-        const char *path;
-        struct reals values;
-    } keys[] = { { "algorithm.feedback.steps", f->steps }, { "algorithm.feedback.stepsize", f->stepsize } };
+        const char *path, *what;
+        bool given;
+        size_t n;
+    } keys[] = { { "algorithm.feedback.optimizer", "optimizers", f->optimizer.items != NULL, f->optimizer.n },
+                 { "algorithm.feedback.steps", "numbers", true, f->steps.n },
+                 { "algorithm.feedback.stepsize", "numbers", f->stepsize.items != NULL, f->stepsize.n } };
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
-        if (keys[i].values.items && keys[i].values.n != 1 && keys[i].values.n != n_feedback)
-            err_at(e, place(tree, keys[i].path, a),
-                   "%s: %zu numbers; give one, or one for each of the %zu feedback units", keys[i].path,
-                   keys[i].values.n, n_feedback);
-    if (f->stepsize.items && f->optimizer.part && !option_find(f->optimizer.part->options, "stepsize"))
-        err_at(e, place(tree, "algorithm.feedback.stepsize", a), "algorithm.feedback.stepsize: optimizer '%s' has none",
-               f->optimizer.part->name);
+        if (keys[i].given && keys[i].n != 1 && keys[i].n != n_feedback)
+            err_at(e, place(tree, keys[i].path, a), "%s: %zu %s; give one, or one for each of the %zu feedback units",
+                   keys[i].path, keys[i].n, keys[i].what, n_feedback);
+    for (size_t i = 0; i < f->optimizer.n && f->stepsize.items; i++)
+        if (!option_find(f->optimizer.items[i].part->options, "stepsize"))
+            err_at(e, place(tree, "algorithm.feedback.stepsize", a),
+                   "algorithm.feedback.stepsize: optimizer '%s' has none", f->optimizer.items[i].part->name);
 }
 
 /* The random numbers of noise on the input have one use in a trial. */
 static void check_input_noise(const struct node *tree, const struct config *c, const struct credit *credit,
                               struct arena *a, struct err *e)
 {
-    const struct update_def *update = (const struct update_def *)c->algorithm.update.part;
+    const struct update_def *update = update_def_of(c->algorithm.update);
     if (c->network.input_noise.std > 0 && update->corrupts_input && update->corrupts_input(credit))
         err_at(e, place(tree, "algorithm.update.input_noise", a),
                "algorithm.update.input_noise: '%s' corrupts the input of its first layer, and network.input_noise that "
@@ -305,19 +270,8 @@ static void check_log(const struct node *tree, const struct config *c, const str
 {
     bool reads_damping = false;
     for (size_t i = 0; i < c->log.metrics.n; i++) {
-        const struct measure_def *m =
-            (const struct measure_def *)registry_find(&measure_registry, c->log.metrics.items[i]);
+        const struct measure_def *m = measure_find(c->log.metrics.items[i]);
         reads_damping |= m->compares & (COMPARES_GNT | COMPARES_GN);
-        const bool jacobian = m->compares & (COMPARES_GNT | COMPARES_GN | COMPARES_JACOBIAN | COMPARES_SEARCH);
-        for (size_t k = 0; k < chain->n_units; k++) {
-            if (m->dense && chain->units[k].tied)
-                err_at(e, place(tree, "log.metrics", a),
-                       "log.metrics: '%s' is defined for layers with weights of their own; network.layers.%zu is tied",
-                       m->part.name, k);
-            if (jacobian && k + 1 < chain->n_units && !transmit_passes_gradient(chain->units[k].transmit))
-                err_at(e, place(tree, "log.metrics", a),
-                       "log.metrics: '%s' needs gradients through what network.layers.%zu sends", m->part.name, k);
-        }
     }
     const bool damps = c->log.damping.n > 1 || c->log.damping.items[0] != 0;
     if (damps && !reads_damping)
@@ -328,50 +282,36 @@ static void check_log(const struct node *tree, const struct config *c, const str
                "log.samples: no layer draws random numbers in evaluations (transmit: bernoulli)");
 }
 
-/* Two layers that share weights do not move one after the other. */
-static void check_tied(const struct node *tree, const struct config *c, const struct chain *chain, struct arena *a,
-                       struct err *e)
-{
-    const struct update_options *update = c->algorithm.update.opts;
-    for (size_t i = 0; i < chain->n_units && update->order != ORDER_SIMULTANEOUS; i++)
-        if (chain->units[i].tied) {
-            err_at(e, place(tree, "algorithm.update.order", a),
-                   "algorithm.update.order: network.layers.%zu and network.layers.%zu share weights; only "
-                   "'simultaneous' is defined there",
-                   chain->units[i].tied->index, i);
-            return;
-        }
-}
-
 void config_check(const struct node *tree, struct config *c, struct arena *a, struct err *e)
 {
     struct err late = { 0 };
     struct data_shape data = { 0 };
-    const struct dataset_def *dataset = (const struct dataset_def *)c->dataset.part;
+    const struct dataset_def *dataset = dataset_def_of(c->dataset);
     if (dataset->shape(c->dataset.opts, &data, &late) < 0) {
         take(tree, &late, a, e);
         return;
     }
     check_train(tree, c, &data, a, e);
     check_noise(tree, c, &data, a, e);
-    if (is_given(tree, "log.metrics"))
-        check_metrics(tree, c, &data, a, e);
-    else
-        drop_undefined(c, &data, a);
-    check_damping(tree, c, a, e);
     struct chain chain;
     struct credit credit;
     const struct credit_choice choice = config_credit(&c->algorithm);
-    if (chain_shape(&chain, &c->network.layers, &data, layer_places(tree, c->network.layers.n, a), a, &late) == 0)
+    const struct where *places = layer_places(tree, c->network.layers.n, a);
+    const bool chained = chain_shape(&chain, &c->network.layers, &data, places, a, &late) == 0;
+    if (chained)
         (void)credit_shape(&credit, &choice, &chain, a, &late); /* its messages are taken over below */
     else
         (void)credit_check(&choice, &late);
     const bool shaped = late.n_messages == 0;
+    if (is_given(tree, "log.metrics"))
+        check_metrics(tree, c, &data, chained ? &chain : NULL, shaped, a, e);
+    else
+        drop_undefined(c, &data, a);
+    check_damping(tree, c, a, e);
     take(tree, &late, a, e);
-    check_algorithm(tree, &c->algorithm, &data, a, e);
+    check_algorithm(tree, &c->algorithm, a, e);
     check_feedback_only(tree, c, &data, a, e);
     if (shaped) {
-        check_tied(tree, c, &chain, a, e);
         check_lists(tree, &c->algorithm.feedback, credit.n_feedback, a, e);
         check_log(tree, c, &chain, a, e);
         check_input_noise(tree, c, &credit, a, e);

@@ -5,9 +5,12 @@
 #include <math.h>
 #include <stdio.h>
 
-/* Rows per pass; bounded so that the states of all steps stay in the cache. */
+/* Rows per pass; bounded so that the states of all steps stay in the cache. Where samples depend on their batch it is as
+ * large as in training. */
 size_t evaluation_rows(const struct chain *chain, size_t size, double width)
 {
+    if (chain_couples_rows(chain))
+        return chain->rows < size ? chain->rows : size;
     const double per_row = chain_reals_per_row(chain) * width, cache = 8e6;
     size_t rows = (size_t)(cache / per_row);
     rows = rows < 20 ? 20 : rows > 200 ? 200 : rows;
@@ -47,11 +50,13 @@ static int run_part(struct trial *t, enum split split, uint64_t from, size_t n_r
 {
     struct arena_mark mark = arena_mark(&t->scratch);
     struct pass p;
+    const double passes = chain_first_random(&t->chain) < t->chain.n_units ? (double)t->config->log.samples : 1;
     const int code = pass_init(&p, &t->chain, rows, false, &t->scratch, e);
     for (uint64_t at = from; code == 0 && at < from + n_rows; at += rows) {
         t->dataset->fill(t->config->dataset.opts, t->dataset_state, split, at, &p.batch);
         struct part_of_split samples = { t, split, at };
         predict(t, &p, (size_t)t->config->log.samples, draw, &samples);
+        t->evaluation_flops += chain_flops(&t->chain, rows) * passes;
         sum->loss += chain_loss(&p, t->config->loss, false) * (double)rows;
         if (t->data.classes)
             sum->accuracy[0] += evaluate_correct(pass_output(&p), p.batch.label);

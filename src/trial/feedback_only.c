@@ -22,8 +22,8 @@ int feedback_only_open(struct trial *t, struct err *e)
     f->per_epoch = config_per_epoch(t->config, &t->data);
     f->loss_sum = arena_alloc(&t->memory, t->credit.n_feedback, sizeof *f->loss_sum);
     for (size_t i = 0; i < t->config->log.metrics.n; i++) {
-        const struct part *metric = registry_find(&measure_registry, t->config->log.metrics.items[i]);
-        f->logged |= metric && ((const struct measure_def *)metric)->of_feedback_epochs;
+        const struct measure_def *metric = measure_find(t->config->log.metrics.items[i]);
+        f->logged |= metric && metric->of_feedback_epochs;
     }
     return f->loss_sum ? 0 : err_set(e, ERR_MEMORY, "not enough memory for the feedback losses");
 }

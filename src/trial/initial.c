@@ -18,13 +18,14 @@ static bool is_wanted(const struct config_from *from, size_t layer)
 }
 
 /* Looks for one parameter; the values go to `weights` unless that is NULL. */
-static int take(const struct safetensors *f, const char *path, const struct unit *l, size_t j, real *weights,
-                struct err *e)
+static int take(const struct safetensors *f, const char *path, const char *prefix, const struct unit *l, size_t j,
+                real *weights, struct err *e)
 {
     char name[96], found[128], expected[128];
     const struct param *p = &l->params[j];
-    const struct tensor want = { .rank = p->rank, .shape = { p->rows, p->cols } };
-    unit_param_name(l, j, "layers", name, sizeof name);
+    struct tensor want = { .rank = p->rank };
+    memcpy(want.shape, p->shape, p->rank * sizeof *p->shape);
+    unit_param_name(l, j, prefix, name, sizeof name);
     const struct tensor *t = safetensors_find(f, name);
     tensor_shape_text(&want, expected, sizeof expected);
     if (!t)
@@ -54,15 +55,21 @@ static int open_file(struct safetensors *f, const char *path, struct err *e)
     return code;
 }
 
-/* Every tensor that is missing or does not fit is told. */
-static int take_all(const struct config_from *from, const struct chain *chain, real *weights, struct err *e)
+/* Every tensor that is missing or does not fit is told. weights, feedback_weights: NULL to look only. */
+static int take_all(const struct config_from *from, const struct chain *chain, struct credit *credit, real *weights,
+                    real *feedback_weights, struct err *e)
 {
     struct safetensors f = { 0 };
+    const size_t n_feedback = from->feedback ? credit_n_feedback_units(credit) : 0;
     int code = 0;
     TRY(open_file(&f, from->file, e));
     for (size_t i = 0; i < chain->n_units; i++)
         for (size_t j = 0; is_wanted(from, i) && j < chain->units[i].n_params; j++)
-            if (take(&f, from->file, &chain->units[i], j, weights, e) < 0)
+            if (take(&f, from->file, "layers", &chain->units[i], j, weights, e) < 0)
+                code = ERR_FORMAT;
+    for (size_t i = 0; i < n_feedback; i++)
+        for (size_t j = 0; j < credit_feedback_unit(credit, i)->n_params; j++)
+            if (take(&f, from->file, "feedback", credit_feedback_unit(credit, i), j, feedback_weights, e) < 0)
                 code = ERR_FORMAT;
     safetensors_close(&f);
     return code;
@@ -72,11 +79,14 @@ int trial_check_initial(const struct config *c, struct arena *a, struct err *e)
 {
     struct data_shape data = { 0 };
     struct chain chain;
+    struct credit credit = { 0 };
+    const struct credit_choice choice = config_credit(&c->algorithm);
     if (!c->network.init.from.file)
         return 0;
-    TRY(((const struct dataset_def *)c->dataset.part)->shape(c->dataset.opts, &data, e));
+    TRY(dataset_def_of(c->dataset)->shape(c->dataset.opts, &data, e));
     TRY(chain_shape(&chain, &c->network.layers, &data, NULL, a, e));
-    return take_all(&c->network.init.from, &chain, NULL, e);
+    TRY(credit_shape(&credit, &choice, &chain, a, e));
+    return take_all(&c->network.init.from, &chain, &credit, NULL, NULL, e);
 }
 
 int initial_read(struct trial *t, struct err *e)
@@ -84,7 +94,7 @@ int initial_read(struct trial *t, struct err *e)
     const struct config_from *from = &t->config->network.init.from;
     if (!from->file)
         return 0;
-    TRY(take_all(from, &t->chain, t->chain.weights, e));
+    TRY(take_all(from, &t->chain, &t->credit, t->chain.weights, t->credit.feedback_weights, e));
     TRY(hash_file_hex(from->file, t->initial_sha256, e));
     chain_refresh(&t->chain);
     return 0;
@@ -100,6 +110,7 @@ int initial_tell(const struct trial *t, struct sink *sink, struct err *e)
     for (size_t i = 0; i < t->chain.n_units; i++)
         if (is_wanted(from, i))
             text_add(&remark, " %zu", i);
+    text_puts(&remark, from->feedback ? ", feedback weights" : "");
     const int code = sink->event(sink, t->step, "initial_weights", remark.s, e);
     text_free(&remark);
     return code;

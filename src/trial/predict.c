@@ -5,7 +5,7 @@
 void predict(struct trial *t, struct pass *p, size_t samples, void (*draw)(void *self, struct pass *p, size_t number),
              void *self)
 {
-    const struct loss_def *loss = (const struct loss_def *)t->config->loss.part;
+    const struct loss_def *loss = loss_def_of(t->config->loss);
     const size_t random = chain_first_random(&t->chain);
     if (random < t->chain.n_units)
         draw(self, p, 0);

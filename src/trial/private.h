@@ -11,6 +11,7 @@
 /* Weights of one layer, their optimizer and its state: slots of `n` reals each. */
 struct group {
     struct chosen choice;
+    size_t unit; /* whose parameters they are; units without any have no group */
     size_t offset, n;
     real *slots;
 };
@@ -99,6 +100,8 @@ struct trial {
     char bad_tensor[64];
     double cost_ns[COST_PHASES][2]; /* wall, cpu since open */
     int64_t steps_here;             /* steps since open */
+    double evaluation_flops;        /* since open */
+    struct spent before;            /* before open */
 };
 
 /* The update that metrics judge: the last step's, or the one given to a probe. */
@@ -106,6 +109,18 @@ static inline real *trial_direction(const struct trial *t)
 {
     return t->direction ? t->direction : t->gradient;
 }
+
+/* ---- config_algorithm.c ---- */
+extern const struct option algorithm_options[];
+/* The tree with its algorithm laid over the preset that it names; cache may be NULL, and so
+ * may tell, which hears of what a preset keeps. NULL after an error. */
+struct node *config_whole(const struct node *tree, struct config_cache *cache, const struct kept_visitor *tell,
+                          struct arena *a, struct err *e);
+/* The choice of parts a configuration stands for. */
+struct credit_choice config_credit(const struct config_algorithm *a);
+/* Feedback steps that go with a training minibatch: of unit i, and the most of any. */
+int64_t feedback_steps(const struct config_feedback *f, size_t i);
+int64_t feedback_most_steps(const struct config_feedback *f);
 
 /* ---- config_check.c ---- */
 /* Reports parts that do not fit each other or the data; a file that names no metrics gets those that its dataset
@@ -118,8 +133,6 @@ int trial_setup(struct trial *t, const struct config *c, bool initial_weights, s
 void trial_teardown(struct trial *t);
 /* What of it takes memory, in t->memory, which may count only. Data, weights and streams of noise come after. */
 int trial_open_parts(struct trial *t, const struct config *c, struct arena *shapes, struct err *e);
-/* The choice of parts a configuration stands for. */
-struct credit_choice config_credit(const struct config_algorithm *a);
 /* What moves the parameters of a layer: its own optimizer, or train.optimizer. */
 struct chosen config_optimizer(const struct config *c, size_t layer);
 /* Steps that a budget of iterations or epochs stands for. */
@@ -147,9 +160,6 @@ enum { FEEDBACK_ALL = -1 }; /* in place of a number: every unit takes the step *
 int feedback_step(struct trial *t, uint64_t item, int64_t number, bool draw, struct err *e);
 /* The optimizers of the feedback units that take step `number` of a minibatch. */
 void feedback_move(struct trial *t, int64_t number);
-/* Feedback steps that go with a training minibatch: of unit i, and the most of any. */
-int64_t feedback_steps(const struct config_feedback *f, size_t i);
-int64_t feedback_most_steps(const struct config_feedback *f);
 
 /* ---- feedback_only.c ---- */
 int feedback_only_open(struct trial *t, struct err *e);
@@ -190,6 +200,14 @@ int evaluate_batches(struct trial *t, enum split split, const struct evaluation 
 void evaluation_clear(struct trial *t);
 
 /* ---- reference.c ---- */
+/* The credit of a preset over the chain of the method under test. */
+int reference_open(struct trial *t, struct reference **out, const char *preset, struct err *e);
+/* The update of one reference at the present pass. */
+int reference_take(struct trial *t, struct reference *r, real *gradient, struct err *e);
+/* Turns ERR_SINGULAR into a gradient of NaN; other codes pass. */
+int reference_failed(int code, real *gradient, size_t n, struct err *e);
+
+/* ---- references.c ---- */
 /* What a metric compares with: bits of measure_def.compares. */
 enum compares {
     COMPARES_BP = 1u << 0,      /* back-propagation */
@@ -198,14 +216,8 @@ enum compares {
     COMPARES_GN = 1u << 3,      /* Gauss-Newton steps of the parameters */
     COMPARES_JACOBIAN = 1u << 4 /* the Jacobians of the outputs */
 };
-/* Of all metrics of a trial's log. */
-unsigned references_asked(const struct config *c);
 int references_open(struct trial *t, struct err *e);
 int references_take(struct trial *t, struct err *e);
-/* The update of one reference at the present pass. */
-int reference_take(struct trial *t, struct reference *r, real *gradient, struct err *e);
-/* Turns ERR_SINGULAR into a gradient of NaN; other codes pass. */
-int reference_failed(int code, real *gradient, size_t n, struct err *e);
 
 /* ---- angle.c ---- */
 /* Degrees between two vectors, each given as n matrices; false if one of them is zero. NaN if an entry is. */
@@ -224,9 +236,11 @@ int jacobian_condition_measure(struct trial *t, const struct measure_def *m, str
 /* ---- gnt_search.c ---- */
 int gnt_search_open(struct trial *t, struct err *e);
 int gnt_search_take(struct trial *t, struct err *e);
+extern const struct metric_facts gnt_search_emits[];
 int gnt_search_measure(struct trial *t, const struct measure_def *m, struct sink *sink, struct err *e);
 
 /* ---- lemma.c ---- */
+extern const struct metric_facts lemma_emits[];
 int lemma_measure(struct trial *t, const struct measure_def *measure, struct sink *sink, struct err *e);
 
 /* ---- size.c ---- */
@@ -235,29 +249,53 @@ double step_flops(const struct config *c, const struct chain *chain, const struc
 double feedback_flops(const struct chain *chain, const struct credit *credit, size_t rows);
 
 /* ---- measure.c ---- */
+/* What a metric is asked to fit. */
+struct measured {
+    const struct config *config;
+    const struct chain *chain; /* NULL where the layers do not fit each other */
+    bool credited;             /* the algorithm's parts fit the chain */
+    struct where where;        /* of the metric in the file */
+};
 struct measure_def {
     struct part part;
     int (*measure)(struct trial *t, const struct measure_def *self, struct sink *sink, struct err *e);
+    int (*fits)(const struct measure_def *self, const struct measured *on, struct err *e); /* NULL: it fits any */
     bool of_samples;         /* needs the dataset: an evaluation */
     unsigned compares;       /* enum compares: what is opened for it */
-    bool feedforward;        /* feed-forward networks only */
-    bool dense;              /* of dense layers only */
-    bool of_update;          /* sees the update and the states of one moment: update.order simultaneous */
-    bool of_inverse;         /* of the mapping 'inverse' alone */
-    bool of_recurrence;      /* and of a plain recurrent layer under a head, with one loss at the end */
     bool biases;             /* which parameters */
     bool of_batches;         /* mean over minibatches instead of samples */
     bool of_feedback_epochs; /* emitted at the end of each feedback-only epoch, not with the log */
     enum split split;
     const char *accuracy; /* which accuracy; NULL = the loss */
+    /* As struct metric_facts; unit may be NULL. */
+    const char *goal, *unit;
+    bool followed;
+    const struct metric_facts *emits; /* where the rows have other names than the metric: these, closed by {0} */
 };
 extern const struct registry measure_registry;
+/* The metric of this name, or NULL. */
+const struct measure_def *measure_find(const char *name);
+/* A loss or an accuracy of the whole trial. */
+bool measure_is_reached(const struct measure_def *m);
 int measure_all(struct trial *t, struct sink *sink, struct err *e);
+
+/* ---- measure_fits.c ---- */
+typedef int measure_fits(const struct measure_def *self, const struct measured *on, struct err *e);
+measure_fits fits_feedforward;  /* feed-forward networks, with gradients through what layers send */
+measure_fits fits_dense;        /* of dense layers only */
+measure_fits fits_update;       /* sees the update and the states of one moment: update.order simultaneous */
+measure_fits fits_dense_update; /* both */
+measure_fits fits_inverse;      /* of the mapping 'inverse' alone */
+measure_fits fits_recurrence;   /* and of a plain recurrent layer under a head, with one loss at the end */
 
 /* ---- checkpoint.c ---- */
 int checkpoint_write(struct trial *t, const char *folder, const char *key, struct sink *sink, struct err *e);
 /* SHA-256 over all parameters by name. */
 void checkpoint_weights_hash(const struct trial *t, char hex[65]);
+
+/* ---- trial.c ---- */
+/* Up to the last look at the clock. */
+struct spent trial_spent(const struct trial *t);
 
 /* ---- clock ---- */
 /* Adds the time since `from` (wall, cpu; nanoseconds) to total and moves from to now. */

@@ -11,14 +11,16 @@ static int open_optimizer(struct optimizer *o, size_t n_layers, struct arena *a,
 }
 
 /* The weights of one layer lie together: they are one group. */
-static int add_group(struct optimizer *o, struct chosen choice, const struct unit *l, struct arena *a, struct err *e)
+static int add_group(struct optimizer *o, struct chosen choice, const struct unit *l, size_t unit, struct arena *a,
+                     struct err *e)
 {
     if (l->n_params == 0)
         return 0;
-    const struct optim_def *def = (const struct optim_def *)choice.part;
+    const struct optim_def *def = optim_def_of(choice);
     const struct param *last = &l->params[l->n_params - 1];
     struct group *g = &o->groups[o->n_groups++];
     g->choice = choice;
+    g->unit = unit;
     g->offset = l->params[0].offset;
     g->n = last->offset + last->rows * last->cols - g->offset;
     g->slots = arena_alloc(a, g->n * (def->n_slots ? def->n_slots : 1), sizeof *g->slots);
@@ -39,18 +41,19 @@ static int divide_stepsizes(struct trial *t, struct err *e)
     return 0;
 }
 
-/* The optimizer of feedback unit i: the file's, with the stepsize that is the unit's. */
+/* The optimizer of feedback unit i: the file's for it, with the stepsize that is the unit's. */
 static int feedback_optimizer(const struct config_feedback *f, size_t i, struct chosen *choice, struct arena *a,
                               struct err *e)
 {
-    *choice = f->optimizer;
+    const struct chosen own = f->optimizer.items[f->optimizer.n == 1 ? 0 : i];
+    *choice = own;
     if (!f->stepsize.items)
         return 0;
-    const struct option *o = option_find(f->optimizer.part->options, "stepsize");
-    choice->opts = arena_alloc(a, 1, f->optimizer.part->opts_size);
+    const struct option *o = option_find(own.part->options, "stepsize");
+    choice->opts = arena_alloc(a, 1, own.part->opts_size);
     if (!choice->opts || !o)
         return err_set(e, ERR_MEMORY, "not enough memory for an optimizer");
-    memcpy(choice->opts, f->optimizer.opts, f->optimizer.part->opts_size);
+    memcpy(choice->opts, own.opts, own.part->opts_size);
     *(double *)((char *)choice->opts + o->offset) = f->stepsize.n == 1 ? f->stepsize.items[0] : f->stepsize.items[i];
     return 0;
 }
@@ -63,11 +66,11 @@ static int open_optimizers(struct trial *t, struct err *e)
         TRY(divide_stepsizes(t, e));
     TRY(open_optimizer(&t->forward, t->chain.n_units, a, e));
     for (size_t i = 0; i < t->chain.n_units; i++)
-        TRY(add_group(&t->forward, config_optimizer(c, i), &t->chain.units[i], a, e));
+        TRY(add_group(&t->forward, config_optimizer(c, i), &t->chain.units[i], i, a, e));
     t->forward.weights = t->chain.weights;
     t->forward.gradient = t->gradient;
     t->forward.factors = t->chain.stepsize_factors;
-    if (!t->credit.n_feedback_weights || !c->algorithm.feedback.optimizer.part)
+    if (!t->credit.n_feedback_weights || !c->algorithm.feedback.optimizer.n)
         return 0;
     TRY(open_optimizer(&t->feedback, t->credit.n_feedback, a, e));
     t->asked = arena_alloc(a, t->credit.n_feedback, sizeof *t->asked);
@@ -76,7 +79,7 @@ static int open_optimizers(struct trial *t, struct err *e)
     for (size_t i = 0; i < t->credit.n_feedback; i++) {
         struct chosen choice;
         TRY(feedback_optimizer(&c->algorithm.feedback, i, &choice, t->shapes, e));
-        TRY(add_group(&t->feedback, choice, &t->credit.feedback[i].unit, a, e));
+        TRY(add_group(&t->feedback, choice, &t->credit.feedback[i].unit, i, a, e));
     }
     t->feedback.weights = t->credit.feedback_weights;
     t->feedback.gradient = t->credit.feedback_gradient;
@@ -91,7 +94,7 @@ int trial_open_parts(struct trial *t, const struct config *c, struct arena *shap
     t->shapes = shapes;
     t->initial_loss = NAN;
     t->bad_layer = -1;
-    t->dataset = (const struct dataset_def *)c->dataset.part;
+    t->dataset = dataset_def_of(c->dataset);
     TRY(t->dataset->shape(c->dataset.opts, &t->data, e));
     t->budget = config_budget(c, &t->data);
     TRY(chain_shape(&t->chain, &c->network.layers, &t->data, NULL, shapes, e));

@@ -88,9 +88,9 @@ double step_flops(const struct config *c, const struct chain *chain, const struc
     const double once = 2 * forward + back + refresh + propagate_flops(chain, credit, rows);
     const double steps = (double)feedback_most_steps(feedback);
     return (o->order == ORDER_SIMULTANEOUS ? 1 : (double)chain->n_units) * once +
-           (feedback->optimizer.part ? loss_flops(chain, credit, feedback, rows) +
-                                           (feedback->schedule == FEEDBACK_FIRST ? steps * refresh : 0)
-                                     : 0);
+           (feedback->optimizer.n ? loss_flops(chain, credit, feedback, rows) +
+                                        (feedback->schedule == FEEDBACK_FIRST ? steps * refresh : 0)
+                                  : 0);
 }
 
 /* A forward pass, and a step of the feedback weights. */
@@ -106,8 +106,26 @@ static double bytes_of(const struct arena *a, double width)
            (double)(a->numbers - a->doubles) * width / (double)sizeof(real);
 }
 
+/* The state of one optimizer in a checkpoint, in numbers. */
+static double slots_of(const struct optimizer *o)
+{
+    double n = 0;
+    for (size_t i = 0; i < o->n_groups; i++)
+        n += (double)((const struct optim_def *)o->groups[i].choice.part)->n_slots * (double)o->groups[i].n;
+    return n;
+}
+
+/* Parameters, slots, and a header with a name for each. */
+static double checkpoint_bytes(const struct trial *t, double width)
+{
+    const double header = 512 + 100 * (double)(3 * t->chain.n_units + 3 * t->credit.n_feedback);
+    return header + width * ((double)(t->chain.n_weights + t->credit.n_feedback_weights) + slots_of(&t->forward) +
+                             slots_of(&t->feedback));
+}
+
 /* What a trial takes beside its data: a dry run of its opening, and of an evaluation. */
-static int measure_memory(struct trial *t, const struct config *c, double *bytes, struct arena *a, struct err *e)
+static int measure_memory(struct trial *t, const struct config *c, struct trial_size *size, struct arena *a,
+                          struct err *e)
 {
     const double width = c->precision == PRECISION_DOUBLE ? 8 : 4;
     struct pass p;
@@ -118,7 +136,10 @@ static int measure_memory(struct trial *t, const struct config *c, double *bytes
         const size_t split = t->data.eval_size > t->data.test_size ? t->data.eval_size : t->data.test_size;
         code = pass_init(&p, &t->chain, evaluation_rows(&t->chain, split, width), false, &t->scratch, e);
     }
-    *bytes = bytes_of(&t->memory, width) + bytes_of(&t->scratch, width) + 65536; /* and small things */
+    if (code == 0) {
+        size->memory_bytes = bytes_of(&t->memory, width) + bytes_of(&t->scratch, width) + 65536; /* and small things */
+        size->checkpoint_bytes = checkpoint_bytes(t, width);
+    }
     arena_finish(&t->memory);
     arena_finish(&t->scratch);
     return code;
@@ -133,16 +154,26 @@ static const char *kind_of(const struct unit *u, struct arena *a)
     return u->n_inner ? arena_printf(a, "%s)", text) : text;
 }
 
+/* "(20, 3, 32, 32)", "(20, 100)" */
+static const char *shape_of(size_t rows, struct shape s, struct arena *a)
+{
+    return shape_is_map(s) ? arena_printf(a, "(%zu, %zu, %zu, %zu)", rows, s.channels, s.height, s.width)
+                           : arena_printf(a, "(%zu, %zu)", rows, s.n);
+}
+
 static void describe(const struct chain *chain, size_t i, size_t rows, struct trial_layer_size *s, struct arena *a)
 {
     const struct unit *u = &chain->units[i];
+    const size_t steps = i > 0 ? chain->per_step : chain->links_of[i];
+    double product;
+    s->multiply_adds = u->def->flops(u, 1, &product) / 2 * (double)steps;
     s->kind = kind_of(u, a);
     s->n_weights = unit_n_weights(u);
     if (unit_is_recurrent(u))
         snprintf(s->shape, sizeof s->shape, "(%zu, %zu, %zu) -> (%zu, %zu)", rows, chain->links_of[i], u->n_side, rows,
                  u->out.n);
     else
-        snprintf(s->shape, sizeof s->shape, "(%zu, %zu) -> (%zu, %zu)", rows, u->in.n, rows, u->out.n);
+        snprintf(s->shape, sizeof s->shape, "%s -> %s", shape_of(rows, u->in, a), shape_of(rows, u->out, a));
 }
 
 int trial_measure(const struct config *c, struct trial_size *size, struct arena *a, struct err *e)
@@ -150,12 +181,11 @@ int trial_measure(const struct config *c, struct trial_size *size, struct arena 
     struct trial t = { 0 };
     const struct chain *chain = &t.chain;
     const size_t rows = (size_t)c->train.batch_size;
-    double bytes;
-    TRY(measure_memory(&t, c, &bytes, a, e));
-    *size = (struct trial_size){ .n_layers = chain->n_units,
-                                 .n_weights = chain->n_weights,
-                                 .n_feedback_weights = t.credit.n_feedback_weights,
-                                 .memory_bytes = bytes };
+    *size = (struct trial_size){ 0 };
+    TRY(measure_memory(&t, c, size, a, e));
+    size->n_layers = chain->n_units;
+    size->n_weights = chain->n_weights;
+    size->n_feedback_weights = t.credit.n_feedback_weights;
     size->layers = arena_need(a, chain->n_units, sizeof *size->layers);
     for (size_t i = 0; i < chain->n_units; i++)
         describe(chain, i, rows, &size->layers[i], a);

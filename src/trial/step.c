@@ -7,29 +7,9 @@
 void optimizer_step(struct optimizer *o, size_t group, int64_t count)
 {
     const struct group *g = &o->groups[group];
-    const struct optim_def *def = (const struct optim_def *)g->choice.part;
+    const struct optim_def *def = optim_def_of(g->choice);
     def->step(g->choice.opts, count, g->n, o->weights + g->offset, o->gradient + g->offset,
               o->factors ? o->factors + g->offset : NULL, g->slots);
-}
-
-/* One value, or one per feedback unit. */
-static double value_of(struct reals values, size_t i)
-{
-    return values.n == 1 ? values.items[0] : values.items[i];
-}
-
-int64_t feedback_steps(const struct config_feedback *f, size_t i)
-{
-    const int64_t steps = (int64_t)value_of(f->steps, i);
-    return f->schedule == FEEDBACK_FIRST ? steps : steps > 0;
-}
-
-int64_t feedback_most_steps(const struct config_feedback *f)
-{
-    int64_t most = 0;
-    for (size_t i = 0; i < f->steps.n; i++)
-        most = feedback_steps(f, i) > most ? feedback_steps(f, i) : most;
-    return most;
 }
 
 /* Whether all feedback units take step `number` of a minibatch; those that do are noted. FEEDBACK_ALL: of a
@@ -46,11 +26,13 @@ static bool ask(struct trial *t, int64_t number)
 
 void feedback_move(struct trial *t, int64_t number)
 {
-    for (size_t i = 0; i < t->feedback.n_groups; i++)
-        if (t->asked[i]) /* a unit's optimizer counts its own steps */
+    for (size_t i = 0; i < t->feedback.n_groups; i++) {
+        const size_t unit = t->feedback.groups[i].unit;
+        if (t->asked[unit]) /* a unit's optimizer counts its own steps */
             optimizer_step(&t->feedback, i,
-                           t->feedback_only.done + t->step * feedback_steps(&t->config->algorithm.feedback, i) +
+                           t->feedback_only.done + t->step * feedback_steps(&t->config->algorithm.feedback, unit) +
                                (number == FEEDBACK_ALL ? 0 : number) + 1);
+    }
 }
 
 int feedback_step(struct trial *t, uint64_t item, int64_t number, bool draw, struct err *e)
@@ -163,7 +145,7 @@ int step_train(struct trial *t, bool draw, struct err *e)
     const struct config_algorithm *a = &t->config->algorithm;
     const bool learns = t->feedback.n_groups > 0;
     const int64_t steps = feedback_most_steps(&a->feedback);
-    const int order = ((const struct update_options *)a->update.opts)->order;
+    const int order = update_options_of(a->update)->order;
     step_begin(t, (uint64_t)t->step, draw);
     chain_forward(&t->pass);
     TRY(credit_head(&t->credit, &t->pass, t->config->loss, t->gradient, e));

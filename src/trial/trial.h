@@ -8,6 +8,7 @@
 #define TPRUN_TRIAL_TRIAL_H
 
 #include "base/sink.h"
+#include "base/text.h"
 #include "trial/checkpoint_files.h"
 #include "trial/config.h"
 
@@ -41,6 +42,8 @@ void trial_close(struct trial *t);
  * before the call: ERR_FORMAT, ERR_IO. */
 int trial_restore(struct trial *t, const struct checkpoint_folder *own, const struct checkpoint_folder *other,
                   const char *name, const char *sha256, struct err *e);
+/* What was spent until the checkpoint that was restored. */
+void trial_set_spent(struct trial *t, struct spent before);
 int64_t trial_step_number(const struct trial *t);
 /* Trains to the budget. Returns 0, ERR_STOPPED after a checkpoint, ERR_DIVERGED or ERR_SINGULAR (a result: outcome says
  * where), or another error. Logs at step 0, every log.every steps and at the end. A checkpoint is written at the end
@@ -53,8 +56,9 @@ int trial_step(struct trial *t, struct err *e);
 /* What a trial takes and costs, from shapes alone. */
 struct trial_layer_size {
     const char *kind;
-    char shape[64]; /* "(20, 60, 6) -> (20, 100)" */
+    char shape[128]; /* "(20, 60, 6) -> (20, 100)"; of images "(20, 3, 32, 32) -> ..." */
     size_t n_weights;
+    double multiply_adds; /* of the products of one sample's forward pass */
 };
 struct trial_size {
     size_t n_layers;
@@ -64,9 +68,36 @@ struct trial_size {
     double flops_per_step;                 /* training */
     double flops_per_log;                  /* one evaluation */
     double flops_per_feedback, n_feedback; /* a feedback-only minibatch; how many in all */
+    double checkpoint_bytes;               /* of one file */
     int64_t iterations;                    /* budget in steps, epochs converted */
 };
 int trial_measure(const struct config *c, struct trial_size *size, struct arena *a, struct err *e);
+
+/* What it takes when it is done: processor seconds, and rows of a log. timing.c. */
+struct trial_timing {
+    double start;       /* from the start of the process to its first step */
+    double step;        /* of training */
+    double logged_step; /* beside `step`, in the one before a log: what metrics compare with */
+    double look;        /* a log */
+    double check;       /* a test of train.stop.loss_above_initial that is not on a log's evaluation */
+    double feedback;    /* a feedback-only minibatch */
+    double rows, layer_rows;
+};
+/* Times it for some tenths of a second. Data that is not there is stood in for; nothing is written. */
+int trial_time(const struct config *c, struct trial_timing *out, struct err *e);
+
+/* What a reader should know of a metric whose rows it gets. */
+struct metric_facts {
+    const char *name; /* that the rows have */
+    const char *goal; /* which value is best: "min", "max", or NULL where neither is */
+    const char *unit; /* "%", "°", or "" for pure numbers */
+    bool followed;    /* people follow it while it trains */
+};
+/* Shows every name under which the trial logs, until visit returns an error, which is returned. */
+int trial_visit_metrics(const struct config *c, int (*visit)(void *self, const struct metric_facts *f), void *self);
+/* Adds the files that the trial reads, data and initial weights: canonical JSON, name to SHA-256; nothing for none. A
+ * file of weights may be gone unless the trial begins. */
+int trial_inputs(const struct config *c, bool begins, struct text *json, struct err *e);
 
 /* network.init.from: whether the file can be read and holds every parameter that is asked for, in its shape. ERR_FORMAT
  * or ERR_IO. */

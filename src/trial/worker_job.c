@@ -6,6 +6,7 @@
 #include "base/killpoint.h"
 #include "math/blas.h"
 #include "spec/tree.h"
+#include "trial/numerics.h"
 #include "trial/protocol.h"
 #include "trial/trial.h"
 #include <errno.h>
@@ -30,15 +31,9 @@ struct worker {
 struct job {
     const char *config, *folder, *other, *key;
     const char *checkpoint[2], *sha256[2];
+    struct spent spent[2];
     int64_t memory_limit, stop_at;
 };
-
-int64_t worker_now_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
 
 /* Blocks while the runner is busy: that is the back-pressure that keeps its memory bounded. */
 static void flush(struct worker *w)
@@ -120,7 +115,21 @@ static int put_event(struct sink *s, int64_t step, const char *kind, const char 
     return frame_done(w);
 }
 
-static int put_checkpoint(struct sink *s, int64_t step, const char *name, const char *sha256, struct err *e)
+static int put_reached(struct sink *s, const struct reached *p, struct err *e)
+{
+    (void)e;
+    struct worker *w = (struct worker *)s;
+    frame_begin(&w->out, MESSAGE_REACHED);
+    frame_put_int(&w->out, p->step);
+    frame_put_int(&w->out, p->samples);
+    frame_put_double(&w->out, p->epoch);
+    frame_put_double(&w->out, p->spent.cpu_ns);
+    frame_put_double(&w->out, p->spent.flops);
+    return frame_done(w);
+}
+
+static int put_checkpoint(struct sink *s, int64_t step, const char *name, const char *sha256, struct spent spent,
+                          struct err *e)
 {
     (void)e;
     struct worker *w = (struct worker *)s;
@@ -128,6 +137,8 @@ static int put_checkpoint(struct sink *s, int64_t step, const char *name, const 
     frame_put_int(&w->out, step);
     put_text(&w->out, name);
     put_text(&w->out, sha256);
+    frame_put_double(&w->out, spent.cpu_ns);
+    frame_put_double(&w->out, spent.flops);
     frame_end(&w->out);
     flush(w);
     return 0;
@@ -198,6 +209,8 @@ static int read_job(struct worker *w, struct job *job, struct err *e)
     for (int i = 0; i < 2; i++) {
         TRY(frame_get_string(&f, &job->checkpoint[i], e));
         TRY(frame_get_string(&f, &job->sha256[i], e));
+        TRY(frame_get_double(&f, &job->spent[i].cpu_ns, e));
+        TRY(frame_get_double(&f, &job->spent[i].flops, e));
     }
     TRY(frame_get_string(&f, &job->folder, e));
     TRY(frame_get_string(&f, &job->other, e));
@@ -211,7 +224,7 @@ int worker_read_config(const char *name, const char *text, size_t n, struct conf
     const struct node *tree = tree_parse(name, text, n, a, e);
     if (!tree)
         return e->code ? e->code : ERR_SPEC;
-    return config_bind(tree, c, a, e);
+    return config_bind_whole(tree, c, a, e);
 }
 
 /* The newest checkpoint that verifies, else the one before, else the beginning. refused[i] says why checkpoint i was
@@ -226,11 +239,36 @@ static int restore(struct trial *t, const struct job *job, struct err refused[2]
     if (job->other)
         code = checkpoint_folder_open(&other, job->other, false, e);
     for (int i = 0; i < 2 && code == 0 && job->checkpoint[i]; i++)
-        if (trial_restore(t, &own, job->other ? &other : NULL, job->checkpoint[i], job->sha256[i], &refused[i]) == 0)
+        if (trial_restore(t, &own, job->other ? &other : NULL, job->checkpoint[i], job->sha256[i], &refused[i]) == 0) {
+            trial_set_spent(t, job->spent[i]);
             break;
+        }
     checkpoint_folder_close(&own);
     checkpoint_folder_close(&other);
     return code;
+}
+
+static int put_facts(void *self, const struct metric_facts *f)
+{
+    struct worker *w = self;
+    frame_begin(&w->out, MESSAGE_FACTS);
+    put_text(&w->out, f->name);
+    put_text(&w->out, f->goal);
+    put_text(&w->out, f->unit);
+    frame_put_int(&w->out, f->followed);
+    frame_end(&w->out);
+    return 0;
+}
+
+static void say_hello(struct worker *w, const struct config *c, const char *inputs)
+{
+    frame_begin(&w->out, MESSAGE_HELLO);
+    frame_put_string(&w->out, blas_kernel());
+    frame_put_int(&w->out, trial_step_number(w->trial));
+    frame_put_int(&w->out, NUMERICS_VERSION);
+    frame_put_string(&w->out, inputs);
+    frame_end(&w->out);
+    trial_visit_metrics(c, put_facts, w);
 }
 
 static int run_job(struct worker *w, const struct job *job, struct trial_outcome *outcome, struct arena *a,
@@ -245,14 +283,18 @@ static int run_job(struct worker *w, const struct job *job, struct trial_outcome
         if (setrlimit(RLIMIT_AS, &(struct rlimit){ bytes, bytes }) < 0)
             return err_set(e, ERR_INTERNAL, "cannot limit memory to %ju bytes: %s", (uintmax_t)bytes, strerror(errno));
     }
-    TRY(trial_open(&w->trial, &c, e));
+    struct text inputs = { 0 };
+    int code = trial_inputs(&c, !job->checkpoint[0], &inputs, e);
+    if (code == 0)
+        code = trial_open(&w->trial, &c, e);
     struct err refused[2] = { { 0 }, { 0 } };
-    TRY(restore(w->trial, job, refused, e));
+    if (code == 0)
+        code = restore(w->trial, job, refused, e);
     KILL_POINT(WORKER_RESTORED);
-    frame_begin(&w->out, MESSAGE_HELLO);
-    frame_put_string(&w->out, blas_kernel());
-    frame_put_int(&w->out, trial_step_number(w->trial));
-    frame_end(&w->out);
+    if (code == 0)
+        say_hello(w, &c, inputs.s);
+    text_free(&inputs);
+    TRY(code);
     for (int i = 0; i < 2; i++) {
         if (refused[i].code)
             put_event(&w->sink, trial_step_number(w->trial), "checkpoint_refused", err_first(&refused[i]), e);
@@ -270,7 +312,7 @@ static int run_job(struct worker *w, const struct job *job, struct trial_outcome
 
 int worker_serve(void)
 {
-    struct worker w = { .sink = { put_metric, put_layer_metric, put_cost, put_event, put_checkpoint },
+    struct worker w = { .sink = { put_metric, put_layer_metric, put_cost, put_event, put_checkpoint, put_reached },
                         .flushed_ns = worker_now_ns() };
     struct trial_outcome outcome = { .layer = -1 };
     struct job job = { 0 };

@@ -2,10 +2,12 @@
 """What tables and claims show: the trials of the present specification, whatever else was trained under its name. TPRUN_BUILD names the
 build folder."""
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
 import tempfile
+import time
 import unittest
 
 TPRUN = os.path.join(os.environ.get("TPRUN_BUILD", "."), "tprun")
@@ -151,7 +153,10 @@ class Specification(unittest.TestCase):
     def test_more_seeds_stay(self):
         self.train("a.db", "seeds=[5]")
         self.assertEqual(self.sql("a.db", "SELECT state, count(*), count(DISTINCT seed) FROM trials GROUP BY 1 ORDER BY 1"), [("done", 8, 1), ("queued", 24, 3)])
+        self.assertEqual(self.sql("a.db", "SELECT n_seeds FROM study"), [(4,)])
+        self.assertEqual(self.sql("a.db", "SELECT DISTINCT n, n_asked, n_unfinished, last_mean IS NULL, last_mean_finished > 0 FROM finals"), [(1, 4, 3, 1, 1)])
         self.train("a.db")
+        self.assertEqual(self.sql("a.db", "SELECT DISTINCT n, n_asked, last_mean = last_mean_finished FROM finals"), [(4, 4, 1)])
         self.assertEqual(self.sql("a.db", "SELECT group_concat(seed) FROM (SELECT DISTINCT seed FROM trials WHERE state = 'done' ORDER BY 1)"), [("1,2,3,5",)])
 
     def test_budgets_are_raised(self):
@@ -175,6 +180,77 @@ class Specification(unittest.TestCase):
         self.assertEqual((row["trials"], row["done"], row["others"]), ("24", "24", "18"))
         self.assertNotIn("not above", self.train("b.db").stdout)
 
+    def test_bad_trials_of_a_cell_change_no_other(self):
+        """Every view, for each way in which one trial of a cell can be bad: the rows of all other cells are what they were."""
+        bad = {"numerics": "numerics_version = 0, outdated = 1", "bytes": "inputs = '{\"x\":\"00\"}', outdated = 1", "diverged": "state = 'diverged'",
+               "failed": "state = 'failed'", "unfinished": "state = 'interrupted'", "raised": "budget = budget + 1", "queued": "state = 'queued'"}
+        self.train("plain.db")
+        ((variant, cell),) = self.sql("plain.db", "SELECT variant, cell FROM trials ORDER BY trial_id LIMIT 1")
+        per_cell = [name for (name,) in self.sql("plain.db", "SELECT name FROM sqlite_master m WHERE type = 'view' AND 2 = (SELECT count(*) FROM "
+                                                             "pragma_table_info(m.name) WHERE name IN ('variant', 'cell'))")]
+        self.assertGreater(len(per_cell), 12)
+
+        def others(db, name):
+            columns = ", ".join(f'"{c[1]}"' for c in self.sql(db, f'PRAGMA table_info("{name}")') if c[1] not in RUNTIME)
+            return sorted(self.sql(db, f"SELECT {columns} FROM \"{name}\" WHERE NOT (variant = '{variant}' AND cell = '{cell}')"), key=repr)
+
+        for what, change in bad.items():
+            shutil.copy(self.path("plain.db"), self.path("bad.db"))
+            self.sql("bad.db", f"UPDATE trial SET {change} WHERE variant = '{variant}' AND cell = '{cell}' AND seed = 1")
+            self.call("claims", "--db", self.path("bad.db"))
+            for name in per_cell:
+                self.assertEqual(others("bad.db", name), others("plain.db", name), f"{what}: {name}")
+            self.assertEqual(self.sql("bad.db", f"SELECT DISTINCT n, n_asked, last_mean IS NULL, last_mean_finished IS NULL FROM finals WHERE variant = '{variant}' "
+                                                f"AND cell = '{cell}'"), [(2, 3, 1, 0)], what)
+
+    def test_means_are_over_the_seeds_that_were_asked_for(self):
+        text = """version: 1
+experiment: un
+seeds: 2
+dataset: {name: temporal_order, length: 10, eval_size: 100, test_size: 100}
+network: {layers: [{rnn: {units: 8, activation: tanh}}, {dense: {units: 4}}]}
+loss: cross_entropy
+train: {optimizer: {name: sgd, stepsize: 0.1}, batch_size: 5, iterations: 40}
+log: {every: 10, metrics: [train_loss]}
+variants:
+  bp: {algorithm: bp}
+"""
+        file = self.write("un.yaml", text)
+        self.train("a.db", "seeds=[1]", file=file)
+        ((last,),) = self.sql("a.db", "SELECT last_train_loss FROM trials WHERE seed = 1")
+        process = subprocess.Popen([TPRUN, "run", file, "--db", self.path("a.db"), "--no-progress", "seeds=[2]", "train.iterations=1000000000"],
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=self.environment)
+        while process.poll() is None and self.sql("a.db", "SELECT count(*) FROM metrics WHERE seed = 2") == [(0,)]:
+            time.sleep(0.01)
+        process.terminate()
+        process.communicate()
+        self.assertEqual(process.returncode, 75)
+        finals = "SELECT n, n_asked, n_unfinished, n_failed, last_mean, last_sd, best_mean, last_mean_finished FROM finals"
+        curves = "SELECT DISTINCT n, n_asked, mean IS NULL FROM curves WHERE step IN (0, 40)"
+        for state in "interrupted", "failed":
+            if state == "failed":
+                self.sql("a.db", "UPDATE trial SET state = 'failed' WHERE seed = 2")
+            table = self.train("a.db", "seeds=[1]", file=file).stdout
+            failed = int(state == "failed")
+            self.assertEqual(self.sql("a.db", "SELECT state FROM trials WHERE seed = 2"), [(state,)])
+            self.assertEqual(self.sql("a.db", finals), [(1, 2, 1 - failed, failed, None, None, None, last)])
+            self.assertEqual(self.sql("a.db", curves), [(2, 2, 0)])  # both have these steps
+            self.assertRegex(table, r"bp +train_loss +1 of 2 +0 +\(" + re.escape(f"{last:.4g}") + r"\) +\(.*\)")
+            self.assertIn("of the finished trials only", table)
+            report = self.call("report", "un", "--db", self.path("a.db")).stdout
+            self.assertIn(f"| ({last:.4g}) |", report)
+            self.assertIn("| 1 of 2 |", report)
+            compared = self.call("compare", "un:bp", "un:bp", "--db", self.path("a.db")).stdout
+            self.assertIn("A unfinished" if not failed else "A failed", compared)
+            self.assertIn("n = 1 of 2 pairs", compared)
+            bars = self.call("plot", "un", "--db", self.path("a.db"), "--bars", "--metric", "train_loss").stdout
+            self.assertIn(" of 1 of 2 seeds", bars)
+            self.assertIn('<g opacity="0.45">', bars)
+            curve = self.call("plot", "un", "--db", self.path("a.db")).stdout
+            self.assertIn("thin and pale: seeds are missing", curve)
+            self.assertEqual(curve.count('stroke-width="1.8"'), 1)  # where both are
+            self.assertGreaterEqual(curve.count('stroke-width="0.9" stroke-opacity="0.5"'), 1)
+
     def test_a_last_value_that_is_not_finite_is_none(self):
         text = """version: 1
 experiment: nn
@@ -195,7 +271,7 @@ claims:
         self.assertNotIn("-nan", done.stderr)
         self.assertEqual(self.sql("a.db", "SELECT DISTINCT state, step, last_test_loss FROM trials"), [("done", 6, None)])
         self.assertEqual(self.sql("a.db", "SELECT count(*) FROM summaries WHERE last IS NULL AND last_finite > 0 AND last_step < 6"), [(3,)])
-        self.assertEqual(self.sql("a.db", "SELECT n, n_trials, last_mean, last_sd, last_median, last_min, last_max FROM finals"),
+        self.assertEqual(self.sql("a.db", "SELECT n, n_asked, last_mean, last_sd, last_median, last_min, last_max FROM finals"),
                          [(0, 3, None, None, None, None, None)])
         self.assertEqual(self.sql("a.db", "SELECT verdict, measured, note FROM claims"), [("undecided", None, "the measure gives no value")])
         self.assertRegex(done.stdout, r"bp +test_loss +0 of 3 +0 +- ")

@@ -43,8 +43,9 @@ static const struct {
     { GELU, "tp", "{}", "'inverse' needs invertible layers; network.layers.1 (dense, gelu) is not" },
     { GELU, "dtp_drl", "{}",
       "needs units that have a gradient of its difference; network.layers.0 (dense, gelu) has none" },
-    { BLOCKS, "dtp_drl", "{}",
-      "needs units that have a gradient of its difference; network.layers.0 (unit, elu) has none" },
+    { "{layers: [dense: {units: 5}, unit: [dense: {units: 6, activation: gelu}, dense: {units: 5}], dense: {units: "
+      "4}]}",
+      "dtp_drl", "{}", "needs units that have a gradient of its difference; network.layers.0 (unit, linear) has none" },
     { BLOCKS, "fa", "{}",
       "algorithm.mapping.source_slope needs units that have one activation at its output; network.layers.1 (unit, "
       "linear) has none" },

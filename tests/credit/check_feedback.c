@@ -10,6 +10,9 @@ static const char *const nets[] = {
     "4}]}",
     NULL,
 };
+static const char net_of_units[] =
+    "{layers: [dense: {units: 5, activation: tanh}, unit: [dense: {units: 6, activation: sigmoid}, dense: {units: 4, "
+    "activation: elu}, dense: {units: 5, activation: tanh}], dense: {units: 4}]}";
 
 /* Whether a loss trains a mapping on this net. */
 static bool trains(const struct part *loss, const char *net)
@@ -32,6 +35,9 @@ START_TEST(stacked_is_one_by_one)
     static const char *const chains[] = { "{batch: 3, layers: [dense: {units: 5, activation: tanh}, dense: {units: 6, "
                                           "activation: elu}, dense: {units: 5, "
                                           "activation: tanh}, dense: {units: 4}]}",
+                                          "{batch: 3, layers: [unit: [dense: {units: 5, activation: tanh}, dense: "
+                                          "{units: 6, activation: elu}], unit: [dense: {units: 5, activation: tanh}, "
+                                          "unit: [dense: {units: 3}, dense: {units: 5}]], dense: {units: 4}]}",
                                           "{length: 4, layers: [rnn: {units: 5}, dense: {units: 4}]}", NULL };
     static const char *const forms[] = {
         "{head: 1, feedback_loss: {name: %s, noise: 0.3, reduction: unit_mean}}",
@@ -73,6 +79,37 @@ START_TEST(stacked_is_one_by_one)
 }
 END_TEST
 
+/* A unit of one layer is that layer: its feedback gradients are the same bits. */
+START_TEST(a_unit_of_one_layer)
+{
+    static const char chain[] = "{layers: [dense: {units: 5, activation: tanh}, %s{units: 6, activation: sigmoid}%s, "
+                                "%s{units: 5, activation: elu}%s, dense: {units: 4}]}";
+    static const char *const losses[] = { "reconstruction", "inversion", "difference_reconstruction" };
+    for (size_t i = 0; i < sizeof losses / sizeof *losses; i++) {
+        struct rig layers, units;
+        char own[128], net[2][256];
+        snprintf(own, sizeof own, "{head: 1, feedback_loss: {name: %s, noise: 0.3}, mapping: {activation: tanh}}",
+                 losses[i]);
+        snprintf(net[0], sizeof net[0], chain, "dense: ", "", "dense: ", "");
+        snprintf(net[1], sizeof net[1], chain, "unit: [dense: ", "]", "unit: [dense: ", "]");
+        rig_open(&layers, net[0], "dtp", own);
+        rig_open(&units, net[1], "dtp", own);
+        const size_t n = layers.credit.n_feedback_vector;
+        ck_assert_uint_eq(units.credit.n_feedback_vector, n);
+        memcpy(units.net.chain.weights, layers.net.chain.weights, layers.net.chain.n_vector * sizeof(real));
+        memcpy(units.credit.feedback_weights, layers.credit.feedback_weights, n * sizeof(real));
+        rig_step(&layers);
+        rig_step(&units);
+        refresh(&layers);
+        refresh(&units);
+        ck_assert_mem_eq(layers.credit.feedback_gradient, units.credit.feedback_gradient, n * sizeof(real));
+        ck_assert(mat_sum_squares(mat_of(units.credit.feedback_gradient, 1, n)) > 0);
+        rig_close(&layers);
+        rig_close(&units);
+    }
+}
+END_TEST
+
 static void by_differences(const char *net, const char *own)
 {
     struct rig r;
@@ -105,30 +142,35 @@ static void by_differences(const char *net, const char *own)
     rig_close(&r);
 }
 
+static void derivatives_on(const char *net)
+{
+    static const char *const forms[] = {
+        "{feedback_loss: {name: %s, noise: 0.2, scale: 1.7}}",
+        "{feedback_loss: {name: %s, noise: 0.3, reduction: unit_mean, noise_scaling: inverse_variance}, "
+        "mapping: {activation: tanh, bias: false}}",
+        "{feedback_loss: {name: %s, noise: 0.3}, mapping: {activation: tanh}, head: 0, route: direct}",
+        "{feedback_loss: {name: %s, noise: 0.3}, mapping: {activation: tanh, hidden_units: 7}, head: 0, route: direct}",
+        "{feedback_loss: {name: %s, noise: 0.3}, mapping: {hidden_units: 7, append_state: true}, head: 0, "
+        "route: direct}",
+    };
+    for (size_t i = 0; i < fbloss_registry.n_parts; i++) {
+        const struct fbloss_def *def = (const struct fbloss_def *)fbloss_registry.parts[i];
+        for (size_t k = 0; k < sizeof forms / sizeof *forms && trains(&def->part, net); k++) {
+            const bool direct = strstr(forms[k], "direct");
+            char own[256];
+            if (direct && (def->at_targets || strstr(net, "rnn")))
+                continue;
+            snprintf(own, sizeof own, forms[k], def->part.name);
+            by_differences(net, own);
+        }
+    }
+}
+
 START_TEST(gradients_are_derivatives_of_the_losses)
 {
-    for (size_t i = 0; i < fbloss_registry.n_parts; i++)
-        for (size_t j = 0; nets[j]; j++) {
-            static const char *const forms[] = {
-                "{feedback_loss: {name: %s, noise: 0.2, scale: 1.7}}",
-                "{feedback_loss: {name: %s, noise: 0.3, reduction: unit_mean, noise_scaling: inverse_variance}, "
-                "mapping: {activation: tanh, bias: false}}",
-                "{feedback_loss: {name: %s, noise: 0.3}, mapping: {activation: tanh}, head: 0, route: direct}",
-                "{feedback_loss: {name: %s, noise: 0.3}, mapping: {activation: tanh, hidden_units: 7}, head: 0, route: "
-                "direct}",
-                "{feedback_loss: {name: %s, noise: 0.3}, mapping: {hidden_units: 7, append_state: true}, head: 0, "
-                "route: direct}",
-            };
-            const struct fbloss_def *def = (const struct fbloss_def *)fbloss_registry.parts[i];
-            for (size_t k = 0; k < sizeof forms / sizeof *forms && trains(&def->part, nets[j]); k++) {
-                const bool direct = strstr(forms[k], "direct");
-                char own[256];
-                if (direct && (def->at_targets || strstr(nets[j], "rnn")))
-                    continue;
-                snprintf(own, sizeof own, forms[k], def->part.name);
-                by_differences(nets[j], own);
-            }
-        }
+    for (size_t j = 0; nets[j]; j++)
+        derivatives_on(nets[j]);
+    derivatives_on(net_of_units);
 }
 END_TEST
 
@@ -500,6 +542,7 @@ END_TEST
 static void add_tests(TCase *t)
 {
     tcase_add_test(t, stacked_is_one_by_one);
+    tcase_add_test(t, a_unit_of_one_layer);
     tcase_add_test(t, theorem_4);
     tcase_add_test(t, exact_inverses_leave_no_loss);
     tcase_add_test(t, gradients_are_derivatives_of_the_losses);

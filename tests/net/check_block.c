@@ -123,17 +123,27 @@ END_TEST
 
 static const char *refusal(const char *layers, int length, char *message, size_t size)
 {
-    static const struct option table[] = { NET_OPTIONS(struct net_spec, ), { 0 } };
+    static const struct part sgd = { .name = "sgd" };
+    static const struct part *const parts[] = { &sgd };
+    static const struct registry optimizers = { "optimizer", parts, 1 };
+    struct file {
+        struct net_spec net;
+        struct chosen optimizer;
+    } file = { 0 };
+    static const struct option table[] = { NET_OPTIONS(struct file, net.),
+                                           { "optimizer", OPT_PART, offsetof(struct file, optimizer), NULL,
+                                             .flags = OPTION_NULLABLE, .registry = &optimizers },
+                                           { 0 } };
     struct net f = { 0 };
     struct err e = { 0 };
     char yaml[256];
     arena_init(&f.arena, 0);
     snprintf(yaml, sizeof yaml, "{layers: [%s]}", layers);
-    must(bind_tree(net_parse(yaml, &f.arena), table, &f.spec, "", &f.arena, &e), &e);
+    must(bind_tree(net_parse(yaml, &f.arena), table, &file, "", &f.arena, &e), &e);
     const struct data_shape data = {
         .length = 1, .features = 3, .outputs = 4, .classes = true, .sequence = length > 0
     };
-    ck_assert_int_eq(chain_shape(&f.chain, &f.spec.layers, &data, NULL, &f.arena, &e), ERR_SPEC);
+    ck_assert_int_eq(chain_shape(&f.chain, &file.net.layers, &data, NULL, &f.arena, &e), ERR_SPEC);
     snprintf(message, size, "%s", err_first(&e));
     err_clear(&e);
     arena_finish(&f.arena);
@@ -149,7 +159,7 @@ START_TEST(what_a_unit_cannot_hold)
           "network.layers.1.unit.0.tied: a layer inside of a unit has weights of its own" },
         { "unit: [dense: {units: 5, transmit: sign}, dense: {units: 4}]",
           "network.layers.0.unit.0.transmit: only the last layer of a unit sends something else than its state" },
-        { "unit: [dense: {units: 5, optimizer: {name: sgd, stepsize: 1}}, dense: {units: 4}]",
+        { "unit: [dense: {units: 5, optimizer: sgd}, dense: {units: 4}]",
           "network.layers.0.unit.0.optimizer: a unit has one optimizer; give it to the unit" },
         { "unit: [dense: {units: 4, bias: false, frozen: [bias]}]",
           "'dense' has no parameter 'bias' here; known: weight" },

@@ -91,7 +91,7 @@ static inline void fixture_end(struct fixture *f)
     checkpoints_close(&f->r);
     must(store_close(f->r.store, &e), &e);
     free(f->r.pending);
-    text_free(&f->r.data_seen);
+    data_files_free(&f->r.data_files);
     plan_close(&f->plan);
 }
 

@@ -24,12 +24,17 @@ static const struct part none = { .name = "none" };
 static const struct part *const optimizers[] = { &sgd, &adam, &none };
 static const struct registry optimizer_registry = { "optimizer", optimizers, 3 };
 
+/* A layer lies below the optimizers and knows their kind alone. */
+static const struct registry optimizer_kind = { .kind = "optimizer" };
 struct dense {
     int64_t units;
+    struct chosen optimizer;
 };
-static const struct option dense_options[] = {
-    { "units", OPT_INT, offsetof(struct dense, units), NULL, 1, 1e6, OPTION_REQUIRED }, { 0 }
-};
+static const struct option dense_options[] = { { "units", OPT_INT, offsetof(struct dense, units), NULL, 1, 1e6,
+                                                 OPTION_REQUIRED },
+                                               { "optimizer", OPT_PART, offsetof(struct dense, optimizer), NULL,
+                                                 .flags = OPTION_NULLABLE, .registry = &optimizer_kind },
+                                               { 0 } };
 static const struct part dense = { .name = "dense", .options = dense_options, .opts_size = sizeof(struct dense) };
 static const struct part flatten = { .name = "flatten" };
 struct residual {
@@ -49,6 +54,7 @@ static const char *const precisions[] = { "single", "double", NULL };
 static const char *const metrics[] = { "train_loss", "test_loss", NULL };
 struct train {
     struct chosen optimizer, other;
+    struct chosen_list several;
     int64_t batch_size, iterations;
     double limit;
 };
@@ -65,6 +71,8 @@ static const struct option train_options[] = {
     { "optimizer", OPT_PART, offsetof(struct train, optimizer), NULL, .flags = OPTION_REQUIRED,
       .registry = &optimizer_registry },
     { "other", OPT_PART, offsetof(struct train, other), NULL, .flags = OPTION_NULLABLE,
+      .registry = &optimizer_registry },
+    { "several", OPT_PARTS, offsetof(struct train, several), NULL, .flags = OPTION_NULLABLE | OPTION_PLAIN,
       .registry = &optimizer_registry },
     { "batch_size", OPT_INT, offsetof(struct train, batch_size), "20", 1, 1000 },
     { "iterations", OPT_INT, offsetof(struct train, iterations), NULL, 1, 1e12, OPTION_BUDGET | OPTION_NULLABLE },
@@ -154,6 +162,8 @@ static const char *const sound[] = {
     "train: {optimizer: adam}\nlayers:\n  - {dense: {units: 2}, repeat: 3}\n  - residual: [{dense: {units: 7}}, "
     "{residual: [flatten]}]\n"
     "  - residual: {layers: []}\n  - {name: dense, units: 4, repeat: 2}\n  - flatten:\n",
+    "train: {optimizer: none, several: {name: sgd, stepsize: 2}}",
+    "train: {optimizer: none, several: [{name: sgd, stepsize: 2}, adam, {sgd: {stepsize: 1}, repeat: 2}]}",
     "train.optimizer: {name: adam, betas: 0.5}\nmetrics: test_loss\nlayers: []",
 };
 
@@ -224,7 +234,7 @@ static const struct {
       "mean 'double'?\n" },
     { "{train: 5, title: [x], metrics: {a: 1}, sizes: {b: 1}}",
       "1:19: title: expected a string, found a list\n1:9: train: expected a map with the keys optimizer, other, "
-      "batch_size, iterations and limit, found the number 5\n"
+      "several, batch_size, iterations and limit, found the number 5\n"
       "1:33: metrics: expected a list of names, found a map\n1:48: sizes: expected a number or a list of numbers, "
       "found a map\n" },
     { "{train: {optimizer: none}, metrics: [train_los, x, test_loss, test_loss], sizes: [1, 0, x]}",
@@ -276,6 +286,40 @@ START_TEST(one_value)
 }
 END_TEST
 
+/* A registry that a part names by its kind is that of the file's own table. */
+START_TEST(a_kind_alone)
+{
+    ck_assert_int_eq(bind_text("{train: {optimizer: none}, layers: [dense: {units: 5, optimizer: adam}]}"), 0);
+    ck_assert_ptr_eq(((const struct dense *)world.layers.items[0].opts)->optimizer.part, &adam);
+    ck_assert_int_eq(bind_text("{train: {optimizer: none}, layers: [dense: {units: 5, optimizer: sdg}]}"), ERR_SPEC);
+    ck_assert_str_eq(messages(), "1:66: layers.0.dense.optimizer: unknown optimizer 'sdg'; did you mean 'sgd'?\n");
+}
+END_TEST
+
+/* One part alone or a list of them; a list of one is that one. */
+START_TEST(a_part_or_parts)
+{
+    static const char *const forms[][2] = {
+        { "{name: sgd, stepsize: 2}",
+          "\"several\":{\"name\":\"sgd\",\"stepsize\":2,\"momentum\":0,\"nesterov\":false}" },
+        { "[{name: sgd, stepsize: 2}]",
+          "\"several\":{\"name\":\"sgd\",\"stepsize\":2,\"momentum\":0,\"nesterov\":false}" },
+        { "none", "\"several\":{\"name\":\"none\"}" },
+        { "[none, adam: {betas: 0}]", "\"several\":[{\"none\":{}},{\"adam\":{\"betas\":[0]}}]" },
+    };
+    char yaml[128];
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+        snprintf(yaml, sizeof yaml, "{train: {optimizer: none, several: %s}}", forms[i][0]);
+        ck_assert_int_eq(bind_text(yaml), 0);
+        ck_assert_msg(strstr(bound(), forms[i][1]) != NULL, "%s: no %s in %s", yaml, forms[i][1], said.s);
+    }
+    ck_assert_int_eq(bind_text("{train: {optimizer: none, several: sdg}}"), ERR_SPEC);
+    ck_assert_str_eq(messages(), "1:36: train.several: unknown optimizer 'sdg'; did you mean 'sgd'?\n");
+    ck_assert_int_eq(bind_text("{train: {optimizer: none, several: [none, {name: sgd}]}}"), ERR_SPEC);
+    ck_assert_str_eq(messages(), "1:43: train.several.1: missing required key 'stepsize'\n");
+}
+END_TEST
+
 static void visit(void *self, const char *path, const char *text, double number)
 {
     struct text *t = self;
@@ -289,14 +333,16 @@ static void visit(void *self, const char *path, const char *text, double number)
 
 START_TEST(leaves)
 {
-    ck_assert_int_eq(bind_text("train: {optimizer: {name: sgd, stepsize: 0.5}}\nlayers: [dense: {units: 5}, flatten]"),
+    ck_assert_int_eq(bind_text("train: {optimizer: {name: sgd, stepsize: 0.5}, several: adam}\n"
+                               "layers: [dense: {units: 5}, flatten]"),
                      0);
     struct text t = { 0 };
     bind_leaves(world_options, &world, visit, &t);
     ck_assert_str_eq(
         t.s,
         "precision=single\nverbose=true/1\ntitle=untitled\ntrain.optimizer.name=sgd\ntrain.optimizer.stepsize=0.5\n"
-        "train.optimizer.momentum=0\ntrain.optimizer.nesterov=false/0\ntrain.batch_size=20\n"
+        "train.optimizer.momentum=0\ntrain.optimizer.nesterov=false/0\ntrain.several.name=adam\n"
+        "train.several.betas=[0.9,0.999]\ntrain.batch_size=20\n"
         "layers.0=dense\nlayers.0.dense.units=5\nlayers.1=flatten\nmetrics=[\"train_loss\"]\nsizes=1\n");
     text_free(&t);
 }
@@ -314,6 +360,8 @@ static void add_tests(TCase *c)
     tcase_add_loop_test(c, every_mistake_with_its_place, 0, COUNT(mistakes));
     tcase_add_test(c, nothing_is_all_defaults);
     tcase_add_test(c, one_value);
+    tcase_add_test(c, a_kind_alone);
+    tcase_add_test(c, a_part_or_parts);
     tcase_add_test(c, leaves);
 }
 

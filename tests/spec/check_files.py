@@ -18,6 +18,7 @@ ENVIRONMENT = {k: v for k, v in os.environ.items() if not k.startswith("TPRUN_")
 
 # Trials of each variant, where a sweep decides on them.
 TRIALS = {
+    "claims": {"bp": 2, "tp": 2},
     "whole": {"tp": 6 * 5 * 2 * 20 * 3, "bp": 6 * 1 * 1 * 20 * 3},
     "grid_and_random": {"base": 12},
     "sweep_forms": {"base": 120},

@@ -192,8 +192,6 @@ static const struct {
     { VARIANTS "sweep.zip.g: {algorithm.mapping.regularization: [5, 6, 7], size: [1, 1, 2]}",
       "bp 1; bp 2; tp 5 1; tp 6 1; tp 7 2; " },
     { VARIANTS "sweep.zip.g: {algorithm.mapping.regularization: [5, 6]}", "bp; tp 5; tp 6; " },
-    { VARIANTS "sweep.random: {samples: 2, parameters: {algorithm.mapping.regularization: {choice: [5]}}}",
-      "bp; tp 5; tp 5; " },
     /* exclude: a condition on a key that the trial does not have is not met */
     { VARIANTS "sweep: {grid: {size: [1, 2], algorithm.mapping.regularization: [5, 6]},"
                " exclude: [{algorithm.mapping.regularization: 5}, {variant: bp, size: 2}]}",
@@ -221,6 +219,20 @@ START_TEST(left_out)
 }
 END_TEST
 
+/* Equal draws are one trial: the first. What a trial does not have makes no difference. */
+START_TEST(equal_draws)
+{
+    ck_assert_int_eq(fit(VARIANTS "sweep.random: {samples: 9, parameters: {algorithm.mapping.regularization: {choice: "
+                                  "[5, 5.0]}, size: {choice: [1, 2]}}}"),
+                     0);
+    ck_assert_str_eq(messages(), "  4:16: sweep.random: 9 draws have 2 different values; equal draws are one trial\n");
+    ck_assert_str_eq(trials(), "bp 1; bp 2; tp 5 1; tp 5.0 2; ");
+    uint64_t n;
+    ck_assert_int_eq(study_count(&study, 4, &n, &err), 0); /* they are counted once */
+    ck_assert_int_eq(study_count(&study, 3, &n, &err), ERR_SPEC);
+}
+END_TEST
+
 START_TEST(left_out_of_the_tree)
 {
     struct study_trial t;
@@ -242,7 +254,7 @@ static const struct {
     { "siz: 3\nvariants: {a: {}, b: {siz: 4}, c: {}}",
       "3:1: unknown key 'siz'; did you mean 'size'?\n4:23: unknown key 'siz'; did you mean 'size'?\n" },
     { "nothing:\nsize:", "3:1: unknown key 'nothing'; known: version, experiment, title, description, source, seeds, "
-                         "variants, sweep, claims, profiles, extends, figures, algorithm, layers, size\n" },
+                         "variants, sweep, claims, profiles, extends, figures, targets, algorithm, layers, size\n" },
     { VARIANTS "sweep.grid: {algorithm.mapping.regularisation: [5, 6]}",
       "4:32: unknown key 'regularisation' in algorithm.mapping; did you mean 'regularization'?\n" },
     { VARIANTS "sweep.grid: {algorithm.other.x: [5, 6]}", "4:24: no other is given in algorithm (in every variant)\n" },
@@ -300,6 +312,7 @@ static void add_tests(TCase *c)
     tcase_add_test(c, keys_of_other_trees);
     tcase_add_loop_test(c, left_out, 0, COUNT(fits));
     tcase_add_test(c, left_out_of_the_tree);
+    tcase_add_test(c, equal_draws);
     tcase_add_loop_test(c, unknown_keys, 0, COUNT(mistakes));
     tcase_add_loop_test(c, trials_of_a_study_with_mistakes, 0, COUNT(halves));
 }

@@ -43,11 +43,11 @@ UNSEEN = {
         " direct_with_reconstruction epochs_without_end feedback_only_epochs_without_end feedback_only_epochs_without_learning"
         " flat_data_for_rnn inversion_first learned_without_loss learned_without_optimizer"
         " loss_without_classes loss_without_real_targets metric_of_another_dataset metric_of_another_mapping rnn_not_first"
-        " metric_gn_recurrent metric_gnt_recurrent nullspace_of_layers_in_turn pinv_difference pinv_on_the_chain pinv_recurrent"
+        " lemma_of_a_gated_layer metric_gn_recurrent metric_gnt_recurrent nullspace_of_layers_in_turn pinv_difference pinv_on_the_chain pinv_recurrent"
         " sequential_on_recurrent sweep_cell_does_not_fit sweep_chooses_parts two_misfits wrong_outputs"
         " input_noise_on_sequences input_noise_twice noise_decay_without_end transmit_feedback_difference transmit_feedback_hidden"
         " transmit_feedback_linear transmit_fixed_linear transmit_last_layer transmit_under_difference transmit_under_direct"
-        " encoder_depth encoder_shape figures_unknown_metric labels_of_sequences student_teacher_eval tied_above tied_in_turn tied_shape",
+        " claim_subjects encoder_depth encoder_shape figures_unknown_metric labels_of_sequences student_teacher_eval tied_above tied_in_turn tied_shape",
     "it lies in another file, behind a reference, or in the number of trials":
         "extends_itself extends_missing extends_with_a_mistake reference_cycle reference_in_a_variant reference_missing reference_of_wrong_type"
         " reference_to_a_list sweep_beyond_counting sweep_large",

@@ -209,6 +209,20 @@ static const struct {
     { "x: {geomspace: [1, 10, 3]}", "x: {linspace: [1, 10, 3]}", "{\"x\":{\"linspace\":[1,10,3]}}" },
     { "x: {geomspace: [1, 10, 3]}", "x: [1, 2]", "{\"x\":[1,2]}" },
     { "x: [1, 2]", "x: {geomspace: [1, 10, 3]}", "{\"x\":{\"geomspace\":[1,10,3]}}" },
+    /* a part of the algorithm that is replaced leaves its options; the algorithm itself, and its optimizers, do not */
+    { "algorithm: {name: a, update: {name: x, r: 1, s: 2}}", "algorithm.update: y",
+      "{\"algorithm\":{\"name\":\"a\",\"update\":{\"name\":\"y\",\"r\":1,\"s\":2}}}" },
+    { "algorithm: {name: a, update: {name: x, r: 1, s: 2}}", "algorithm: {update: {name: y, r: 3}}",
+      "{\"algorithm\":{\"name\":\"a\",\"update\":{\"name\":\"y\",\"r\":3,\"s\":2}}}" },
+    { "algorithm: {name: a, update: {name: x, r: 1, s: 2}}", "algorithm: {update: {name: y, r: null}}",
+      "{\"algorithm\":{\"name\":\"a\",\"update\":{\"name\":\"y\",\"s\":2}}}" },
+    { "algorithm: {update: {r: 1}}", "algorithm: {update: y}", "{\"algorithm\":{\"update\":{\"name\":\"y\",\"r\":1}}}" },
+    { "algorithm: {update: {name: x}}", "algorithm: {update: y}", "{\"algorithm\":{\"update\":\"y\"}}" },
+    { "algorithm: {name: a, update: {name: x, r: 1}}", "algorithm: {name: b, update: y}",
+      "{\"algorithm\":{\"name\":\"b\",\"update\":\"y\"}}" },
+    { "algorithm: {feedback: {optimizer: {name: x, r: 1}}}", "algorithm: {feedback: {optimizer: {name: y}}}",
+      "{\"algorithm\":{\"feedback\":{\"optimizer\":{\"name\":\"y\"}}}}" },
+    { "dataset: {name: x, r: 1}", "dataset: {name: y}", "{\"dataset\":{\"name\":\"y\"}}" },
 };
 
 START_TEST(overlay)

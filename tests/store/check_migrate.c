@@ -1,15 +1,22 @@
-/* A database of the last program of schema 2 becomes what a new one is, and keeps its keys and rows. */
+/* A database of the last program of schema 2 or 3 becomes what a new one is, and keeps its keys and rows. */
 #include "fixture.h"
 #include <signal.h>
 
-/* Unpacks tests/data/old/schema2.db.gz to f->path. */
-static struct fixture old_database(void)
+static const struct old {
+    const char *version, *checkpoints; /* how many, how many with a folder, the last one */
+} olds[] = {
+    { "2", "26 0 f1663aff797341db.6000.safetensors" },
+    { "3", "25 0 f1663aff797341db.6000.safetensors" },
+};
+
+/* Unpacks tests/data/old/schema<version>.db.gz to f->path. */
+static struct fixture old_database(const struct old *old)
 {
     struct fixture f = fixture_folder();
     char command[1024];
     ck_assert_ptr_nonnull(getenv("TPRUN_SOURCE"));
-    snprintf(command, sizeof command, "gzip -dc '%s/tests/data/old/schema2.db.gz' > '%s'", getenv("TPRUN_SOURCE"),
-             f.path);
+    snprintf(command, sizeof command, "gzip -dc '%s/tests/data/old/schema%s.db.gz' > '%s'", getenv("TPRUN_SOURCE"),
+             old->version, f.path);
     ck_assert_int_eq(system(command), 0);
     return f;
 }
@@ -66,21 +73,27 @@ static void check_whole(const char *path, const char *before)
 
 START_TEST(becomes_what_a_new_one_is)
 {
-    struct fixture f = old_database();
+    struct fixture f = old_database(&olds[_i]);
     char before[200], new[200];
     snprintf(before, sizeof before, "%s.before", f.path);
     snprintf(new, sizeof new, "%s.new", f.path);
     copy(f.path, before);
     open_and_close(f.path);
     open_and_close(new);
-    check_text(f.path, "PRAGMA user_version", "3");
+    check_text(f.path, "PRAGMA user_version", "4");
     check_whole(f.path, before);
     check_same(f.path, new, "type, name, tbl_name, sql", "sqlite_master WHERE name <> 'study_old'");
     check_same(f.path, new, "*", "_doc WHERE \"table\" <> 'study_old'");
     check_text(f.path, "SELECT count(*) FROM _doc WHERE \"table\" = 'study_old'", "17");
     check_text(f.path, "SELECT count(*) FROM study_old", "12");
     check_text(f.path, "SELECT count(*) || ' ' || sum(path GLOB '*/*') || ' ' || max(path) FROM checkpoint",
-               "26 0 f1663aff797341db.6000.safetensors");
+               olds[_i].checkpoints);
+    check_text(f.path,
+               "SELECT group_concat(name || ' ' || goal || ' ' || unit || ' ' || followed, ', ') "
+               "FROM (SELECT * FROM metric_key ORDER BY name)",
+               "test_accuracy max % 1, test_loss min  1, train_loss min  0");
+    check_text(f.path, "SELECT count(*) FROM trial WHERE numerics_version = 1 AND inputs IS NULL", "16");
+    check_text(f.path, "SELECT kind || coalesce(verdict, ' ') || (measure IS NULL) FROM claim", "measure 0");
     char version[256], again[256];
     sqlite3 *db = plain_open(f.path);
     plain_text(db, "PRAGMA schema_version", version);
@@ -93,21 +106,21 @@ END_TEST
 
 START_TEST(readers_name_what_brings_it_up_to_date)
 {
-    struct fixture f = old_database();
+    struct fixture f = old_database(&olds[_i]);
     struct err e = { 0 };
     struct query *q;
     bool empty = true;
     FAILS(ERR_STORAGE, "tprun claims --db", query_open(&q, f.path, &e));
     OK(query_check(f.path, &empty, &e));
     ck_assert(!empty);
-    check_text(f.path, "PRAGMA user_version", "2"); /* it was not touched */
+    check_text(f.path, "PRAGMA user_version", olds[_i].version); /* it was not touched */
     fixture_remove(&f);
 }
 END_TEST
 
 START_TEST(a_hostile_old_one_is_refused_before_it_is_migrated)
 {
-    struct fixture f = old_database();
+    struct fixture f = old_database(&olds[_i]);
     struct err e = { 0 };
     sqlite3 *db = plain_open(f.path);
     ck_assert_int_eq(sqlite3_exec(db, "CREATE TRIGGER evil AFTER UPDATE ON checkpoint BEGIN DELETE FROM metric; END",
@@ -115,7 +128,7 @@ START_TEST(a_hostile_old_one_is_refused_before_it_is_migrated)
                      SQLITE_OK);
     sqlite3_close(db);
     FAILS(ERR_STORAGE, "'evil'", store_open(&f.s, f.path, &e));
-    check_text(f.path, "PRAGMA user_version", "2");
+    check_text(f.path, "PRAGMA user_version", olds[_i].version);
     fixture_remove(&f);
 }
 END_TEST
@@ -169,7 +182,7 @@ static bool open_until(const char *path, int n, int *counted)
 
 START_TEST(killed_at_any_statement_it_is_the_old_or_the_new)
 {
-    struct fixture f = old_database();
+    struct fixture f = old_database(&olds[_i]);
     char before[200], done[200], text[256], version[256];
     int n = 0, old = 0, new = 0;
     snprintf(before, sizeof before, "%s.before", f.path);
@@ -186,8 +199,8 @@ START_TEST(killed_at_any_statement_it_is_the_old_or_the_new)
         plain_text(db, "PRAGMA user_version", version);
         ck_assert_str_eq(plain_text(db, "PRAGMA integrity_check", text), "ok");
         sqlite3_close(db);
-        const bool is_new = strcmp(version, "3") == 0;
-        ck_assert(is_new || strcmp(version, "2") == 0);
+        const bool is_new = strcmp(version, "4") == 0;
+        ck_assert(is_new || strcmp(version, olds[_i].version) == 0);
         check_same(f.path, is_new ? done : before, "type, name, tbl_name, sql", "sqlite_master");
         check_same(f.path, is_new ? done : before, "*", "checkpoint");
         check_same(f.path, is_new ? done : before, "*", "_doc");
@@ -203,9 +216,10 @@ END_TEST
 
 static void add_tests(TCase *t)
 {
-    tcase_add_test(t, becomes_what_a_new_one_is);
-    tcase_add_test(t, readers_name_what_brings_it_up_to_date);
-    tcase_add_test(t, a_hostile_old_one_is_refused_before_it_is_migrated);
-    tcase_add_test(t, killed_at_any_statement_it_is_the_old_or_the_new);
+    const int n = sizeof olds / sizeof *olds;
+    tcase_add_loop_test(t, becomes_what_a_new_one_is, 0, n);
+    tcase_add_loop_test(t, readers_name_what_brings_it_up_to_date, 0, n);
+    tcase_add_loop_test(t, a_hostile_old_one_is_refused_before_it_is_migrated, 0, n);
+    tcase_add_loop_test(t, killed_at_any_statement_it_is_the_old_or_the_new, 0, n);
 }
 CHECK_MAIN("migrate", add_tests)

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""tests/data/old: a database of the last program of schema 2, with finished, superseded, interrupted and queued trials. Readers say what
+"""tests/data/old: databases of the last programs of schema 2 and 3, with finished, superseded, interrupted and queued trials. Readers say what
 brings it up to date; the same command resumes it, and what it held stays as it was.
 
     old.py TPRUN SOURCE
@@ -13,9 +13,12 @@ import sys
 import tempfile
 
 FINISHED = "('done', 'diverged')"
-STEPS = {"72d3b5cd": 1356, "ed044865": 1212}  # the interrupted ones, and where their newest checkpoints are
+STEPS = {  # of each version the interrupted ones, and where their newest checkpoints are
+    2: {"72d3b5cd": 1356, "ed044865": 1212},
+    3: {"72d3b5cd": 327, "3744e4f0": 5723},
+}
 READERS = [["ls"], ["ls", "old"], ["show", "old"], ["sql", "SELECT * FROM trials"], ["digest"], ["export", "old"], ["report", "old"],
-           ["compare", "old:bp", "old:tp"], ["plot", "old"], ["plan", "schema2.yaml"]]
+           ["compare", "old:bp", "old:tp"], ["plot", "old"], ["plan", "study.yaml"]]
 FAILED = 0
 
 
@@ -26,16 +29,16 @@ def check(good, *what):
         print("FAILED:", *what)
 
 
-def unpack(source, folder):
-    old = os.path.join(source, "tests", "data", "old")
-    with gzip.open(os.path.join(old, "schema2.db.gz")) as packed, open(os.path.join(folder, "schema2.db"), "wb") as out:
+def unpack(source, version, folder):
+    old = os.path.join(source, "tests", "data", "old", f"schema{version}")
+    with gzip.open(old + ".db.gz") as packed, open(os.path.join(folder, "old.db"), "wb") as out:
         shutil.copyfileobj(packed, out)
-    shutil.copy(os.path.join(old, "schema2.yaml"), folder)
-    shutil.copytree(os.path.join(old, "schema2.db.checkpoints"), os.path.join(folder, "schema2.db.checkpoints"))
+    shutil.copy(old + ".yaml", os.path.join(folder, "study.yaml"))
+    shutil.copytree(old + ".db.checkpoints", os.path.join(folder, "old.db.checkpoints"))
 
 
 def call(folder, tprun, *command):
-    ran = subprocess.run([tprun, *command, "--db", "schema2.db"], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False)
+    ran = subprocess.run([tprun, *command, "--db", "old.db"], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False)
     return ran.returncode, ran.stdout, ran.stderr
 
 
@@ -55,15 +58,14 @@ def kept(path, trials):
         "SELECT t.key, r.id, r.from_step, r.state, r.started_ms FROM run r JOIN trial t ON t.id = r.trial_id WHERE t.id IN ({trials}) ORDER BY r.id")]
 
 
-def main():
-    tprun, source = os.path.abspath(sys.argv[1]), sys.argv[2]
+def try_version(tprun, source, version):
     with tempfile.TemporaryDirectory(prefix="tprun-old-") as folder:
-        unpack(source, folder)
-        db = os.path.join(folder, "schema2.db")
+        unpack(source, version, folder)
+        db = os.path.join(folder, "old.db")
         shutil.copy(db, db + ".before")
         for command in READERS:
             status, _, said = call(folder, tprun, *command)
-            check(status == 5 and "has schema version 2" in said and "tprun claims --db" in said, f"{command}: {status}: {said}")
+            check(status == 5 and f"has schema version {version}" in said and "tprun claims --db" in said, f"{command}: {status}: {said}")
         with open(db, "rb") as a, open(db + ".before", "rb") as b:
             check(a.read() == b.read(), "a reader changed the database")
 
@@ -72,22 +74,27 @@ def main():
         everything = "SELECT id FROM trial"
         before = kept(db, ids)
         metrics = set(kept(db, everything)[1])
-        status, out, said = call(folder, tprun, "schema2.yaml", "-j", "2")
+        status, out, said = call(folder, tprun, "study.yaml", "-j", "2")
         check(status == 0 and "9 were finished before" in said, f"resuming: {status}: {said}{out}")
         check(kept(db, ids) == before, "a finished trial is not what it was")
         check(metrics <= set(kept(db, everything)[1]), "a row of a metric is gone or another")
         check(rows(db, f"SELECT count(*) FROM trials WHERE current AND state NOT IN {FINISHED}") == [(0,)], "a trial was not finished")
-        for key, step in STEPS.items():
+        for key, step in STEPS[version].items():
             found = rows(db, f"SELECT r.from_step, t.state IN {FINISHED} FROM run r JOIN trial t ON t.id = r.trial_id "
                              f"WHERE substr(t.key, 1, 8) = '{key}' ORDER BY r.id DESC LIMIT 1")
             check(found == [(step, 1)], f"{key} did not go on from step {step}: {found}")
         check(rows(db, "PRAGMA integrity_check") == [("ok",)] and rows(db, "PRAGMA foreign_key_check") == [], "the database is damaged")
-        check(rows(db, "PRAGMA user_version") == [(3,)], "the version")
+        check(rows(db, "PRAGMA user_version") == [(4,)], "the version")
         check(rows(db, "SELECT verdict FROM claims") == [("reproduced",)], "the claim", rows(db, "SELECT * FROM claims"))
         for command in READERS:
             status, _, said = call(folder, tprun, *command)
             check(status == 0, f"{command}: {status}: {said}")
-    print("a database of schema 2 was read, migrated and resumed" if not FAILED else f"{FAILED} failed")
+    print(f"a database of schema {version} was read, migrated and resumed" if not FAILED else f"{FAILED} failed")
+
+
+def main():
+    for version in STEPS:
+        try_version(os.path.abspath(sys.argv[1]), sys.argv[2], version)
     return 1 if FAILED else 0
 
 

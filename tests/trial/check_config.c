@@ -43,6 +43,11 @@ static const struct {
       "algorithm.route: feedback_loss 'reconstruction' on route 'direct' is defined for feed-forward networks" },
     { "name: tp,", "name: dtp, feedback: {optimizer: {name: sgd, stepsize: 0.1}, steps: [1, 2]},", 11, 0,
       "algorithm.feedback.steps: 2 numbers; give one, or one for each of the 1 feedback units" },
+    { "name: tp,", "name: dtp, feedback: {optimizer: [sgd: {stepsize: 0.1}, momentum: {stepsize: 0.1}]},", 11, 46,
+      "algorithm.feedback.optimizer: 2 optimizers; give one, or one for each of the 1 feedback units" },
+    { "name: tp,", "name: dtp, feedback: {optimizer: [sgd: {stepsize: 0.1}, sgd]},", 11, 69,
+      "algorithm.feedback.optimizer.1: missing required key 'stepsize'" },
+    { "name: tp,", "name: dtp, feedback: {optimizer: []},", 11, 0, "learns and needs an optimizer" },
     { "name: tp,", "name: dtp, feedback: {optimizer: {name: sgd, stepsize: 0.1}, steps: [1.5]},", 11, 0,
       "algorithm.feedback.steps: expected an integer" },
     { "- rnn: {units: 6}", "- unit: [rnn: {units: 6}]", 4, 7, "the first layer must read them (rnn), not 'unit'" },
@@ -271,6 +276,7 @@ START_TEST(canonical_json_binds_to_the_same)
         "reconstruction, noise: 0.1},"
         " feedback: {optimizer: {name: adam, stepsize: 0.001}, steps: 3}}}",
         "{network: {layers: [rnn: {units: 6, bias_stepsize_factor: 2}, {dense: {units: 4}, repeat: 2}]}}",
+        "{algorithm: {name: fa, head: 1, mapping: {source_slope: false}}}", /* what the preset has is not the default */
         "{log: {every: 3, metrics: [train_loss, weight_norm]}, checkpoint: {seconds: 0.5}, train: {stop: "
         "{loss_above_initial: 2.5}}}",
         NULL,
@@ -284,7 +290,7 @@ START_TEST(canonical_json_binds_to_the_same)
         fixture_bind(&f, ORDER, own[i]);
         config_json(&f.config, &first);
         struct node *tree = tree_parse("json", first.s, first.n, &f.arena, &e);
-        must(tree ? config_bind(tree, &again, &f.arena, &e) : -1, &e);
+        must(tree ? config_bind_whole(tree, &again, &f.arena, &e) : -1, &e);
         config_json(&again, &second);
         ck_assert_str_eq(first.s, second.s);
         config_key(&f.config, x);
@@ -295,6 +301,58 @@ START_TEST(canonical_json_binds_to_the_same)
         text_free(&second);
         arena_finish(&f.arena);
     }
+}
+END_TEST
+
+/* An ablation changes one thing: what the preset and the file had set stays where the new part takes it. */
+START_TEST(options_stay)
+{
+#define DTP "{algorithm: {name: dtp, target_stepsize: 0.1, feedback: {optimizer: {name: sgd, stepsize: 0.1}}}}"
+    static const struct {
+        const char *below, *over, *json;
+    } cases[] = {
+        { DTP, "{algorithm: {update: through_chain}}", "\"update\":{\"name\":\"through_chain\",\"reduction\":\"mean\"," },
+        { DTP, "{algorithm: {update: {name: through_chain, order: sequential}}}",
+          "\"update\":{\"name\":\"through_chain\",\"reduction\":\"mean\",\"order\":\"sequential\"}" },
+        { DTP, "{algorithm: {update: {name: through_chain, reduction: half_mean}}}",
+          "\"update\":{\"name\":\"through_chain\",\"reduction\":\"half_mean\"," },
+        { "{algorithm: {name: dtp, target_stepsize: 0.1, feedback_loss: {noise: 0.25, corrupts: sent}, feedback: {optimizer:"
+          " {name: sgd, stepsize: 0.1}}}}",
+          "{algorithm: {feedback_loss: difference_reconstruction}}",
+          "\"feedback_loss\":{\"name\":\"difference_reconstruction\",\"noise\":0.25," },
+        { "{algorithm: {name: dtp, target_stepsize: 0.1, feedback_loss: {noise: 0.25}, propagate: linear, feedback: "
+          "{optimizer: {name: sgd, stepsize: 0.1}}}}",
+          "{algorithm: {mapping: adjoint, feedback_loss: none, feedback: null}}", "\"feedback_loss\":{\"name\":\"none\"}" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct fixture f;
+        struct text t = { 0 };
+        struct err e = { 0 };
+        arena_init(&f.arena, 0);
+        must(config_lines(&f.config, &f.arena, &e, TRIAL_BASE, GIVEN_FLAT, "{algorithm: null}", cases[i].below, cases[i].over,
+                          NULL),
+             &e);
+        config_json(&f.config, &t);
+        ck_assert_msg(strstr(t.s, cases[i].json) != NULL, "%zu: no %s in %s", i, cases[i].json, t.s);
+        text_free(&t);
+        arena_finish(&f.arena);
+    }
+}
+END_TEST
+
+/* What no part has is a slip, and not an option of the old part. */
+START_TEST(slips_do_not_stay)
+{
+    struct arena a;
+    struct config c;
+    struct err e = { 0 };
+    arena_init(&a, 0);
+    ck_assert_int_eq(config_lines(&c, &a, &e, TRIAL_BASE, GIVEN_FLAT, "{algorithm: {name: bp, update: {reductoin: mean}}}",
+                                  "{algorithm: {update: through_chain}}", NULL),
+                     ERR_SPEC);
+    ck_assert_str_eq(err_first(&e), "unknown key 'reductoin' in algorithm.update; did you mean 'reduction'?");
+    err_clear(&e);
+    arena_finish(&a);
 }
 END_TEST
 
@@ -356,6 +414,11 @@ START_TEST(memory_estimate_of_every_kind)
                                "200}, network: {layers: [dense: {units: 60, activation: sigmoid, transmit: bernoulli}, "
                                "dense: {units: 50, activation: "
                                "sigmoid, transmit: bernoulli}, dense: {units: 10}]}}";
+    static const char pixels[] =
+        "{dataset: {name: gaussian, features: 40, classes: 10, train_size: 400, eval_size: 10, "
+        "test_size: 10}, train: {batch_size: 200}, network: {layers: [unit: [conv: {channels: 30, "
+        "kernel: 3, padding: 1, activation: elu}, max_pool: {kernel: 3, padding: 1}], "
+        "channel_mlp: {hidden: 20}, unit: [flatten, dense: {units: 10}]]}}";
     static const char order[] =
         "{dataset: {name: temporal_order, length: 30, eval_size: 10, test_size: 10}, train: {batch_size: 50}, network: "
         "{layers: [rnn: {units: 20}, dense: {units: 4}]}}";
@@ -376,6 +439,9 @@ START_TEST(memory_estimate_of_every_kind)
         { flat, "{algorithm: {name: ddtp_rhl, mapping: {hidden_units: 100, append_state: true}" LEARNS "}}" },
         { flat, "{algorithm: {name: ddtp_linear" LEARNS "}, log.metrics: [angle_gnt, angle_gnt_search]}" },
         { sent, "{algorithm: {name: dtp, feedback_loss: {noise: 0.1}" LEARNS "}}" },
+        { pixels, "{algorithm: bp}" },
+        { pixels, "{algorithm: {name: ddtp_linear" LEARNS "}}" },
+        { pixels, "{algorithm: {name: dtp, mapping: {activation: argument}" LEARNS "}}" },
         { order, "{algorithm: bp}" },
         { order, "{algorithm: {name: dtp, feedback_loss: {noise: 0.1}" LEARNS "}}" },
         { NULL, NULL },
@@ -397,8 +463,51 @@ START_TEST(memory_estimate_of_every_kind)
 }
 END_TEST
 
+/* Multiply-adds of Bao 2024's networks, in millions: of the layers, and of a step of back-propagation, 3 sum m - m_0.
+ */
+START_TEST(multiply_adds_of_images)
+{
+#define BLOCK(c, k, p, s)                                                                                              \
+    "{unit: [conv: {channels: " #c ", kernel: " #k ", padding: " #p ", activation: elu}, max_pool: " s "]}, "
+    static const struct {
+        const char *trial;
+        double layers[6], step;
+    } cases[] = {
+        { "{dataset: {name: given, features: 3072, image: [3, 32, 32], outputs: 10}, network: {layers: [" BLOCK(
+              32, 5, 2, "{kernel: 3, stride: 2, padding: 1}")
+              BLOCK(
+                  64, 5, 2,
+                  "{kernel: 3, stride: 2, padding: 1}") "{unit: [flatten, dense: {units: 512}]}, dense: {units: 10}]}}",
+          { 2.458, 13.107, 2.097, 0.005 },
+          50.5 },
+        { "{dataset: {name: given, features: 3072, image: [3, 32, 32], outputs: 10}, network: {layers: [" BLOCK(
+              128, 3, 1, "{kernel: 2}") BLOCK(128, 3, 1, "{kernel: 2}") BLOCK(256, 3, 1, "{kernel: 2}")
+              BLOCK(256, 3, 1, "{kernel: 2}") BLOCK(512, 3, 1, "{kernel: 2}") "dense: {units: 10}]}}",
+          { 3.539, 37.749, 18.874, 9.437, 4.719, 0.005 },
+          219.4 },
+        { "{dataset: {name: given, features: 3072, image: [3, 32, 32], outputs: 10}, network: {layers: [patches: "
+          "{channels: 128, size: 4}, spatial_mlp, channel_mlp: {hidden: 256}, global_average_pool, dense: {units: "
+          "10}]}}",
+          { 0.393, 0.524, 4.194, 0, 0.001 },
+          14.9 },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct fixture f;
+        struct err e = { 0 };
+        struct trial_size size;
+        fixture_bind(&f, cases[i].trial, "{train: {batch_size: 4}}");
+        must(trial_measure(&f.config, &size, &f.arena, &e), &e);
+        for (size_t j = 0; j < size.n_layers; j++)
+            ck_assert_double_eq_tol(size.layers[j].multiply_adds * 1e-6, cases[i].layers[j], 6e-4);
+        ck_assert_double_eq_tol(size.flops_per_step / 4 / 2 * 1e-6, cases[i].step, 0.06);
+        fixture_close(&f);
+    }
+}
+END_TEST
+
 static void add_tests(TCase *t)
 {
+    tcase_add_test(t, multiply_adds_of_images);
     tcase_add_test(t, mistakes_have_a_place_and_a_reason);
     tcase_add_test(t, all_mistakes_at_once);
     tcase_add_test(t, preset_names_are_complete);
@@ -406,6 +515,8 @@ static void add_tests(TCase *t)
     tcase_add_test(t, presets_bind_and_may_be_replaced);
     tcase_add_test(t, the_key_is_all_but_the_budget);
     tcase_add_test(t, canonical_json_binds_to_the_same);
+    tcase_add_test(t, options_stay);
+    tcase_add_test(t, slips_do_not_stay);
     tcase_add_test(t, epochs_count_whole_batches);
     tcase_add_test(t, memory_estimate);
     tcase_add_test(t, memory_estimate_of_every_kind);

@@ -50,7 +50,7 @@ static void plain_epoch(struct plain *p, int epoch)
 {
     struct trial *t = p->t;
     struct err e = { 0 };
-    const struct optim_def *adam = (const struct optim_def *)t->config->algorithm.feedback.optimizer.part;
+    const struct optim_def *adam = (const struct optim_def *)t->config->algorithm.feedback.optimizer.items[0].part;
     for (int i = 0; i < PER_EPOCH; i++, p->minibatches++) {
         const uint64_t first = FAR / N_TRAIN * N_TRAIN + (uint64_t)p->minibatches * 3;
         t->dataset->fill(t->config->dataset.opts, t->dataset_state, SPLIT_TRAIN, first, &t->pass.batch);
@@ -62,7 +62,7 @@ static void plain_epoch(struct plain *p, int epoch)
         must(credit_feedback(&t->credit, &t->pass, NULL, &e), &e);
         for (size_t k = 0; k < t->credit.n_feedback; k++) {
             const struct group *g = &t->feedback.groups[k];
-            adam->step(t->config->algorithm.feedback.optimizer.opts, p->feedback_steps + 1, g->n,
+            adam->step(t->config->algorithm.feedback.optimizer.items[0].opts, p->feedback_steps + 1, g->n,
                        t->feedback.weights + g->offset, t->feedback.gradient + g->offset, NULL, g->slots);
             p->loss[k][epoch] += t->credit.feedback[k].loss / PER_EPOCH;
         }

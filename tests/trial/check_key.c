@@ -132,18 +132,21 @@ START_TEST(the_short_form_is_canonical)
 END_TEST
 
 /* One value in a list is that value. */
+#define SGD "{name: sgd, stepsize: 0.1}"
+#define CANONICAL_SGD "\"optimizer\":{\"name\":\"sgd\",\"stepsize\":0.1,"
 START_TEST(lists_of_one)
 {
-    static const char *const forms[][2] = { { "steps: 3", "\"steps\":3}" },
-                                            { "steps: [3]", "\"steps\":3}" },
-                                            { "steps: [3], stepsize: [0.5]", "\"stepsize\":0.5," } };
+    static const char *const forms[][2] = { { "optimizer: " SGD ", steps: 3", "\"steps\":3}" },
+                                            { "optimizer: " SGD ", steps: [3]", "\"steps\":3}" },
+                                            { "optimizer: " SGD, CANONICAL_SGD },
+                                            { "optimizer: [" SGD "]", CANONICAL_SGD },
+                                            { "optimizer: [sgd: {stepsize: 0.1}]", CANONICAL_SGD },
+                                            { "optimizer: " SGD ", steps: [3], stepsize: [0.5]",
+                                              "\"stepsize\":0.5," } };
     for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
         char own[256];
         struct text t = { 0 };
-        snprintf(
-            own, sizeof own,
-            "{algorithm: {name: dtp, target_stepsize: 0.7, feedback: {optimizer: {name: sgd, stepsize: 0.1}, %s}}}",
-            forms[i][0]);
+        snprintf(own, sizeof own, "{algorithm: {name: dtp, target_stepsize: 0.7, feedback: {%s}}}", forms[i][0]);
         canonical(own, &t);
         ck_assert_msg(strstr(t.s, forms[i][1]) != NULL, "%s: no %s in %s", forms[i][0], forms[i][1], t.s);
         text_free(&t);

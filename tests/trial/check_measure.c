@@ -180,7 +180,7 @@ static int run(struct fixture *f, struct records *r, struct trial_outcome *outco
 /* An algorithm that defines a metric. */
 static const char *algorithm_for(const struct measure_def *m)
 {
-    return m->of_inverse || m->of_recurrence
+    return m->fits == fits_inverse || m->fits == fits_recurrence
                ? "{name: tp, target_stepsize: 0.1}"
                : "{name: dtp, target_stepsize: 0.1, feedback: {optimizer: {name: sgd, stepsize: 0.01}}}";
 }
@@ -202,13 +202,15 @@ START_TEST(every_metric_is_logged)
         struct records r;
         struct trial_outcome outcome;
         struct err e = { 0 };
-        const char *data = m->feedforward ? BLOBS : ADDING;
+        const bool flat = m->fits == fits_feedforward || m->fits == fits_dense || m->fits == fits_dense_update;
+        const char *data = flat ? BLOBS : ADDING;
         snprintf(own, sizeof own, "{train: {iterations: 7}, log: {every: 3, metrics: [%s]}, algorithm: %s}", name,
                  algorithm_for(m));
         fixture_open(&f, data, own);
         must(run(&f, &r, &outcome, &e), &e);
         for (size_t j = m->of_samples ? 0 : 1; j < 4; j++) {
-            snprintf(layer, sizeof layer, m->of_recurrence ? "%s_left" : "%s.0", name); /* two sides of an inequality */
+            snprintf(layer, sizeof layer, m->fits == fits_recurrence ? "%s_left" : "%s.0",
+                     name); /* two sides of an inequality */
             const bool per_layer = strstr(r.text.s, layer) != NULL;
             const double value = records_value(&r, per_layer ? layer : name, steps[j]);
             ck_assert_msg(isfinite(value) && value >= 0, "%s at step %lld: %g", name, (long long)steps[j], value);

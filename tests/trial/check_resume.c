@@ -108,6 +108,11 @@ START_TEST(restored_trials_go_on_bit_for_bit)
                 "feedback_loss: {noise: [0.1, 0.3]}, feedback: {optimizer: {name: adam, stepsize: 0.01}, stepsize: "
                 "[0.02, 0.01], steps: [3, 1]}}}",
                 folder);
+    interrupted(BLOBS,
+                "{network: {layers: [{dense: {units: 5}, repeat: 4}, dense: {units: 4}]}, algorithm: {name: dtp, "
+                "target_stepsize: 0.5, feedback: {optimizer: [adam: {stepsize: 0.01}, sgd: {stepsize: 0.1}, {name: "
+                "rmsprop, stepsize: 0.01, momentum: 0.5}], steps: [2, 1, 3]}}}",
+                folder);
     interrupted(BLOBS, "{train: {optimizer: {name: rmsprop, stepsize: 0.001, centered: true, momentum: 0.5}}}", folder);
     interrupted(BLOBS,
                 "{network: {layers: [dense: {units: 5, activation: sigmoid, transmit: bernoulli}, dense: {units: 6, "

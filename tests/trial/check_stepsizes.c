@@ -43,6 +43,34 @@ START_TEST(a_layer_has_its_own_optimizer)
 }
 END_TEST
 
+/* After one feedback step from the same weights, each feedback unit is where its own optimizer takes it, whose state
+ * goes on with the next minibatch. */
+START_TEST(a_feedback_unit_has_its_own_optimizer)
+{
+    static const char form[] = "{algorithm: {name: dtp, target_stepsize: 0.5, head: 1, feedback: {optimizer: %s}}}",
+                      layers[] = "{network: {layers: [{dense: {units: 5, activation: tanh}, repeat: 3}, dense: {units: "
+                                 "4}]}, train: {optimizer: {name: sgd, stepsize: 0}}}";
+    static const char *const choices[] = { "{name: adam, stepsize: 0.01}", "{name: momentum, stepsize: 0.3}",
+                                           "[adam: {stepsize: 0.01}, momentum: {stepsize: 0.3}]" };
+    struct fixture f[3];
+    char own[256];
+    for (size_t i = 0; i < 3; i++) {
+        snprintf(own, sizeof own, form, choices[i]);
+        open_lines(&f[i], layers, own);
+        fixture_steps(&f[i], 3); /* the layers stand still: the units do not see each other */
+    }
+    for (size_t i = 0; i < 2; i++) {
+        const struct group *g = &f[2].trial->feedback.groups[i];
+        const size_t bytes = g->n * sizeof(real);
+        const real *mixed = f[2].trial->credit.feedback_weights + g->offset;
+        ck_assert(memcmp(mixed, f[i].trial->credit.feedback_weights + g->offset, bytes) == 0);
+        ck_assert(memcmp(mixed, f[1 - i].trial->credit.feedback_weights + g->offset, bytes) != 0);
+    }
+    for (size_t i = 0; i < 3; i++)
+        fixture_close(&f[i]);
+}
+END_TEST
+
 START_TEST(factors_hold_for_it_too)
 {
     struct fixture factor, stepsize;
@@ -183,6 +211,7 @@ END_TEST
 static void add_tests(TCase *t)
 {
     tcase_add_test(t, a_layer_has_its_own_optimizer);
+    tcase_add_test(t, a_feedback_unit_has_its_own_optimizer);
     tcase_add_test(t, factors_hold_for_it_too);
     tcase_add_test(t, single_parameters_may_be_frozen);
     tcase_add_test(t, checkpoints_hold_every_state);

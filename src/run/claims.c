@@ -1,0 +1,371 @@
+#include "run/claims.h"
+
+#include "run/cells.h"
+#include "spec/bind.h"
+#include "store/bounded.h"
+#include "trial/trial.h"
+#include <string.h>
+
+/* The study with the profile that a claim belongs to. */
+struct reference {
+    struct reference *next;
+    const char *profile; /* or NULL */
+    struct study study;
+    bool sound;
+};
+
+struct checking {
+    struct plan *plan;
+    struct plan_study *s;
+    struct reference *references;
+    const struct study_claim *claim;
+    const struct reference *of; /* the claim */
+    struct err *e;
+};
+
+/* A metric whose rows count epochs of feedback training in place of steps. */
+static const char counts_epochs[] = "feedback_epoch_loss";
+
+/* One variant of a claim: its trials with some profile. */
+struct subject_trials {
+    int64_t budget, every; /* steps */
+    char key[65];          /* of the cell, with seed 0 */
+    bool logs;             /* the metric */
+};
+
+static const char *profile_of(const struct study *s, const struct study_claim *c)
+{
+    const bool has_paper = s->profiles && tree_child(s->profiles, "paper");
+    return c->has_profile ? c->profile : has_paper ? "paper" : NULL;
+}
+
+static bool same_name(const char *a, const char *b)
+{
+    return a == b || (a && b && !strcmp(a, b));
+}
+
+/* Mistakes of another profile are told when it is run. */
+static const struct reference *refer(struct checking *k, const char *profile)
+{
+    for (struct reference *r = k->references; r; r = r->next)
+        if (same_name(r->profile, profile))
+            return r;
+    struct err own = { 0 };
+    struct reference *r = arena_need(&k->s->arena, 1, sizeof *r);
+    *r = (struct reference){ .next = k->references, .profile = profile };
+    r->sound = study_open_profile(&r->study, &k->s->study, profile, &own) == 0 &&
+               study_fit(&r->study, &config_form, &own) == 0;
+    err_clear(&own);
+    return k->references = r;
+}
+
+static bool find_profile(const struct checking *k)
+{
+    const struct node *profiles = k->s->study.profiles;
+    const char *profile = k->claim->profile;
+    if (!profile || (profiles && tree_child(profiles, profile)))
+        return true;
+    const size_t n = profiles ? profiles->n : 0;
+    const char **names = arena_need(&k->s->arena, n, sizeof *names);
+    for (size_t i = 0; i < n; i++)
+        names[i] = profiles->keys[i]->text;
+    err_at(k->e, k->claim->where, "%s.profile: the file has no profile '%s'%s", k->claim->path, profile,
+           bind_advice(profile, names, n, &k->s->arena));
+    return false;
+}
+
+/* Index in the study, or its number of variants. */
+static size_t find_variant(const struct study *s, const char *name)
+{
+    size_t v = 0;
+    while (v < s->n_variants && strcmp(s->variants[v], name) != 0)
+        v++;
+    return v;
+}
+
+static struct where place(const struct claim_quantity *q, const char *key, size_t i)
+{
+    const struct node *n = tree_child(q->map, key);
+    return n->kind == NODE_LIST && i < n->n ? n->items[i]->where : n->where;
+}
+
+/* The cell of a variant that a claim names, its only one where it names none. Returns how many it may be: 0, 1 or more;
+ * the trial is that of the first, in scratch. */
+static size_t find_cell(struct checking *k, const struct study *s, size_t v, const char *cell,
+                        struct study_trial *found)
+{
+    size_t n = 0;
+    struct arena *a = plan_scratch(k->plan);
+    for (uint64_t i = 0; i < s->n_cells && n < (cell ? 1 : 2); i++) {
+        struct study_trial t;
+        struct err own = { 0 };
+        const struct arena_mark mark = arena_mark(a);
+        const int code = study_cell(s, v * s->n_cells + i, &t, a, &own);
+        err_clear(&own);
+        if (code == 0 && !t.excluded && (!cell || !strcmp(cells_text(&t, a), cell))) {
+            if (n++ == 0)
+                *found = t;
+        } else {
+            arena_rewind(a, mark);
+        }
+    }
+    return n;
+}
+
+/* Whether its trials log the metric, or one that it is among the values of. */
+static bool logs(const struct config *c, const char *metric)
+{
+    const struct registry *known;
+    for (size_t i = 0; i < c->log.metrics.n; i++)
+        if (!strcmp(c->log.metrics.items[i], metric))
+            return true;
+    return config_form.can_log(metric, &known) && !registry_find(known, metric);
+}
+
+static bool bind_cell(struct checking *k, const struct study_trial *t, const char *metric, struct subject_trials *out)
+{
+    struct config c;
+    struct trial_size size;
+    struct err own = { 0 };
+    struct arena *a = &k->plan->scratch;
+    int code = config_bind_next(t->tree, &k->plan->cache, &c, a, &own);
+    if (code == 0)
+        code = trial_measure(&c, &size, a, &own);
+    err_clear(&own); /* told where its study is checked */
+    if (code < 0)
+        return false;
+    c.seed = 0;
+    out->budget = size.iterations;
+    out->every = c.log.every;
+    out->logs = !metric || logs(&c, metric);
+    config_key(&c, out->key);
+    return true;
+}
+
+/* The variants that the claim names, under one of its keys. */
+struct named {
+    const char *key; /* "better", "than"; "variant" of a value; NULL: a measure, which sees all */
+    const struct names *names;
+};
+
+static void refuse_variant(struct checking *k, const struct named *of, size_t i)
+{
+    const struct study *s = &k->of->study;
+    const char *profile = k->of->profile;
+    err_at(k->e, place(&k->claim->quantity, of->key, i), "%s.%s: the study%s%s has no variant '%s'%s", k->claim->path,
+           of->key, profile ? " with profile " : "", profile ? profile : "", of->names->items[i],
+           bind_advice(of->names->items[i], s->variants, s->n_variants, &k->s->arena));
+}
+
+static void refuse_cell(struct checking *k, const struct named *of, size_t i, size_t n_cells)
+{
+    const struct claim_quantity *q = &k->claim->quantity;
+    const char *variant = of->names->items[i];
+    if (n_cells > 1)
+        err_at(k->e, place(q, of->key, i), "%s: the variant '%s' has several cells; choose one with 'cell'",
+               k->claim->path, variant);
+    else
+        err_at(k->e, q->cell ? tree_child(q->map, "cell")->where : place(q, of->key, i),
+               "%s: the variant '%s' has no cell%s%s%s", k->claim->path, variant, q->cell ? " '" : "",
+               q->cell ? q->cell : "", q->cell ? "'" : "");
+}
+
+/* Whether its step is one that is logged. */
+static void check_step(struct checking *k, const char *variant, const struct subject_trials *t)
+{
+    const struct claim_quantity *q = &k->claim->quantity;
+    if ((q->at != CLAIM_STEP && q->at != CLAIM_FROM) || !strcmp(q->metric, counts_epochs))
+        return;
+    const struct where where = tree_child(q->map, "at")->where;
+    if (q->step > t->budget)
+        err_at(k->e, where, "%s: the trials of '%s' end at step %lld", k->claim->path, variant, (long long)t->budget);
+    else if (q->at == CLAIM_STEP && q->step != t->budget && q->step % t->every != 0)
+        err_at(k->e, where, "%s: the trials of '%s' log every %lld steps, and not at %lld", k->claim->path, variant,
+               (long long)t->every, (long long)q->step);
+}
+
+/* The steps that a claim needs of its trials. */
+static int64_t steps_needed(const struct claim_quantity *q, const struct subject_trials *t)
+{
+    const bool at_step = q && q->at == CLAIM_STEP && strcmp(q->metric, counts_epochs) != 0;
+    return at_step && q->step < t->budget ? q->step : t->budget;
+}
+
+/* Adds the steps that a named variant needs; apart: its trials are not those of this plan. */
+static void check_named(struct checking *k, const struct named *of, size_t i, struct text *steps, bool *apart)
+{
+    const struct claim_quantity *q = of->key ? &k->claim->quantity : NULL;
+    const struct study *ours = &k->s->study, *theirs = &k->of->study;
+    const char *name = of->names->items[i], *cell = q ? q->cell : NULL;
+    const size_t v = find_variant(theirs, name), w = find_variant(ours, name);
+    struct subject_trials there = { 0 }, here = { 0 };
+    struct study_trial t;
+    if (v == theirs->n_variants) {
+        refuse_variant(k, of, i);
+        return;
+    }
+    const size_t n = find_cell(k, theirs, v, cell, &t);
+    if (q && n != 1) {
+        refuse_cell(k, of, i, n);
+        return;
+    }
+    if (n == 0 || !bind_cell(k, &t, q ? q->metric : NULL, &there))
+        return;
+    if (!there.logs)
+        err_at(k->e, tree_child(q->map, "metric")->where, "%s: the variant '%s' does not log '%s'", k->claim->path,
+               name, q->metric);
+    if (q)
+        check_step(k, name, &there);
+    text_puts(steps, steps->n ? "," : "");
+    text_json_string(steps, name, strlen(name));
+    text_putc(steps, ':');
+    text_json_int(steps, steps_needed(q, &there));
+    if (w == ours->n_variants || find_cell(k, ours, w, cell, &t) == 0 || !bind_cell(k, &t, NULL, &here) ||
+        strcmp(here.key, there.key) != 0)
+        *apart = true;
+}
+
+static void check_metric(struct checking *k)
+{
+    const struct claim_quantity *q = &k->claim->quantity;
+    const struct registry *known;
+    if (config_form.can_log(q->metric, &known)) {
+        const bool of_layers = config_metric_of_layers(q->metric);
+        if (of_layers != q->has_layer)
+            err_at(k->e, tree_child(q->map, of_layers ? "metric" : "layer")->where, "%s: '%s' is a metric of %s",
+                   k->claim->path, q->metric,
+                   of_layers ? "layers: say which with 'layer'" : "the whole trial; it has no layers");
+        return;
+    }
+    const char **names = arena_need(&k->s->arena, known->n_parts, sizeof *names);
+    for (size_t i = 0; i < known->n_parts; i++)
+        names[i] = known->parts[i]->name;
+    err_at(k->e, tree_child(q->map, "metric")->where, "%s: unknown metric '%s'%s", k->claim->path, q->metric,
+           bind_advice(q->metric, names, known->n_parts, &k->s->arena));
+}
+
+/* ---- the canonical form ---- */
+
+static void put_key(struct text *out, const char *key)
+{
+    text_add(out, "%s\"%s\":", out->n > 1 ? "," : "", key);
+}
+
+static void put_text(struct text *out, const char *key, const char *value)
+{
+    put_key(out, key);
+    if (value)
+        text_json_string(out, value, strlen(value));
+    else
+        text_puts(out, "null");
+}
+
+static void put_names(struct text *out, const char *key, const struct names *names)
+{
+    put_key(out, key);
+    text_putc(out, '[');
+    for (size_t i = 0; i < names->n; i++) {
+        text_puts(out, i ? "," : "");
+        text_json_string(out, names->items[i], strlen(names->items[i]));
+    }
+    text_putc(out, ']');
+}
+
+static void put_quantity(struct text *out, const struct claim_quantity *q)
+{
+    static const char *const at[] = { "last", "best", "selected", "step", "from" };
+    put_names(out, "better", &q->better);
+    if (q->than.n)
+        put_names(out, "than", &q->than);
+    put_text(out, "metric", q->metric);
+    put_text(out, "at", at[q->at]);
+    if (q->at == CLAIM_STEP || q->at == CLAIM_FROM) {
+        put_key(out, "step");
+        text_json_int(out, q->step);
+    }
+    if (q->cell)
+        put_text(out, "cell", q->cell);
+    if (q->has_layer) {
+        put_key(out, "layer");
+        text_json_int(out, q->layer);
+    }
+    if (q->as == CLAIM_AS_ERROR)
+        put_text(out, "as", "error");
+}
+
+/* ---- the checks ---- */
+
+static const char *check_claim(struct checking *k)
+{
+    const struct study_claim *c = k->claim;
+    const size_t before = k->e->n_errors;
+    struct text out = { 0 }, steps = { 0 };
+    bool apart = false;
+    if (!find_profile(k))
+        return NULL;
+    k->of = refer(k, profile_of(&k->s->study, c));
+    const struct names all = { k->of->study.n_variants, k->of->study.variants };
+    const struct named of[] = { { c->kind == CLAIM_MEASURE ? NULL
+                                  : c->kind == CLAIM_VALUE ? "variant"
+                                                           : "better",
+                                  c->kind == CLAIM_MEASURE ? &all : &c->quantity.better },
+                                { "than", &c->quantity.than } };
+    if (c->kind != CLAIM_MEASURE)
+        check_metric(k);
+    if (k->of->sound && k->e->n_errors == before)
+        for (size_t side = 0; side < 2; side++)
+            for (size_t i = 0; i < of[side].names->n; i++)
+                check_named(k, &of[side], i, &steps, &apart);
+    text_putc(&out, '{');
+    if (c->kind != CLAIM_MEASURE)
+        put_quantity(&out, &c->quantity);
+    put_text(&out, "profile", k->of->profile);
+    if (apart || !k->of->sound)
+        text_puts(&out, ",\"apart\":true");
+    text_add(&out, ",\"steps\":{%s}}", steps.n ? steps.s : "");
+    const char *copy = arena_strdup(&k->s->arena, out.s);
+    text_free(&out);
+    text_free(&steps);
+    return copy;
+}
+
+/* Compiled by the process that would run them, on an empty database: nothing here ever runs SQL of a file. */
+static void check_measures(struct plan_study *s, struct err *e)
+{
+    const struct study *f = &s->study;
+    struct err own = { 0 };
+    const char **measures = arena_need(&s->arena, f->n_claims, sizeof *measures);
+    struct bounded_answer *answers = arena_need(&s->arena, f->n_claims, sizeof *answers);
+    size_t n = 0;
+    for (size_t i = 0; i < f->n_claims; i++)
+        if (f->claims[i].measure)
+            measures[n++] = f->claims[i].measure;
+    if (n == 0)
+        return;
+    if (bounded_compile(f->name ? f->name : "", measures, n, answers, &own) < 0) {
+        err_move(e, &own);
+        err_clear(&own);
+        return;
+    }
+    n = 0;
+    for (size_t i = 0; i < f->n_claims; i++)
+        if (f->claims[i].measure && answers[n++].note[0])
+            err_at(e, f->claims[i].what, "%s.measure: %s", f->claims[i].path, answers[n - 1].note);
+}
+
+void claims_check(struct plan *p, struct plan_study *s, struct err *e)
+{
+    struct checking k = { .plan = p, .s = s, .e = e };
+    const struct study *f = &s->study;
+    check_measures(s, e);
+    if (!s->opened)
+        return;
+    s->claims = arena_need(&s->arena, f->n_claims, sizeof *s->claims);
+    for (size_t i = 0; i < f->n_claims; i++) {
+        k.claim = &f->claims[i];
+        s->claims[i] = check_claim(&k);
+    }
+    for (struct reference *r = k.references; r; r = r->next)
+        study_close(&r->study);
+    (void)plan_scratch(p);
+}

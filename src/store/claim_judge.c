@@ -1,0 +1,247 @@
+/* From values to a verdict: docs/claims.md. */
+#include "store/claims.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const double alpha = 0.05;
+/* A miss by so much, relative to the number, is one of rounding. */
+static const double rounding = 1e-12;
+
+/* Said once, however many pairs it is true of. */
+static void add_note(struct claim *c, const char *format, va_list args)
+{
+    struct text note = { 0 };
+    text_vadd(&note, format, args);
+    if (!c->note.n || !strstr(c->note.s, note.s))
+        text_add(&c->note, "%s%s", c->note.n ? "; " : "", note.s);
+    text_free(&note);
+}
+
+void claim_remark(struct claim *c, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    add_note(c, format, args);
+    va_end(args);
+}
+
+void claim_hold(struct claim *c, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    add_note(c, format, args);
+    va_end(args);
+    c->held = true;
+}
+
+static void set_result(struct claim *c, const struct moments *m, struct interval interval)
+{
+    c->measured = m->n > 0;
+    c->value = m->mean;
+    c->n = m->n;
+    c->sd = moments_sd(m);
+    c->interval = interval;
+    c->has_interval = isfinite(interval.low) && isfinite(interval.high);
+}
+
+static void check_seeds(struct claim *c)
+{
+    if (c->n < c->min_seeds && !c->held)
+        claim_hold(c, "%zu seed%s, and it needs %zu", c->n, c->n == 1 ? "" : "s", c->min_seeds);
+}
+
+/* Survivors are no mean of what was asked for. Returns whether all are there. */
+static bool complete(struct claim *c, const struct claim_side *side)
+{
+    const size_t n_missing = side->n_trials - side->n_diverged - side->n_failed - side->n_waiting - side->n;
+    if (side->n_trials == 0)
+        claim_hold(c, "'%s' has logged no %s", side->variant, c->metric);
+    if (side->n_diverged)
+        claim_hold(c, "%zu of the %zu seeds of '%s' diverged", side->n_diverged, side->n_trials, side->variant);
+    if (side->n_failed)
+        claim_hold(c, "%zu of the %zu seeds of '%s' failed", side->n_failed, side->n_trials, side->variant);
+    if (side->n_waiting)
+        claim_hold(c, "%zu of the %zu seeds of '%s' %s not finished", side->n_waiting, side->n_trials, side->variant,
+                   side->n_waiting == 1 ? "is" : "are");
+    if (n_missing)
+        claim_hold(c, "%zu of the %zu seeds of '%s' %s no finite value", n_missing, side->n_trials, side->variant,
+                   n_missing == 1 ? "has" : "have");
+    if (side->mixed)
+        claim_hold(c, "the trials of '%s' read other data, or were computed by other numerics", side->variant);
+    if (side->by_test)
+        claim_remark(c, "selected on the test set");
+    return side->n_trials > 0 && side->n == side->n_trials && !side->mixed;
+}
+
+/* ---- one variant ---- */
+
+void claim_judge_value(struct claim *c, const struct claim_side *side)
+{
+    struct moments m = { 0 }, first = { 0 };
+    for (size_t i = 0; i < side->n_trials; i++) {
+        const struct claim_value *v = &side->items[i];
+        if (v->found)
+            moments_add(&m, v->value);
+        if (v->found && !isnan(v->first))
+            moments_add(&first, v->first);
+    }
+    if (complete(c, side)) {
+        set_result(c, &m, verdict_interval(&m, &c->reported, alpha));
+        check_seeds(c);
+    } else if (m.n) {
+        claim_remark(c, "mean of the %zu that %s there: %.6g", m.n, m.n == 1 ? "is" : "are", m.mean);
+    }
+    const struct interval untrained = verdict_interval(&first, &c->reported, alpha);
+    if (first.n == side->n_trials && (strcmp(c->at, "step") != 0 || c->step > 0) &&
+        verdict_of(untrained, c->region, first.n, c->min_seeds) == VERDICT_REPRODUCED)
+        claim_hold(c, "an untrained network satisfies it: %.6g before the first step", first.mean);
+    c->verdict = verdict_of(c->interval, c->region, c->n, c->min_seeds);
+}
+
+/* ---- two variants, paired by seed ---- */
+
+struct pairing {
+    struct moments differences, first, gain_a, gain_b; /* first: differences before training; gains: since then */
+    size_t n_alone;
+    struct interval interval;
+    enum verdict verdict;
+};
+
+static const struct claim_value *partner(const struct claim_side *side, int64_t seed)
+{
+    for (size_t i = 0; i < side->n_trials; i++)
+        if (side->items[i].seed == seed)
+            return &side->items[i];
+    return NULL;
+}
+
+static struct pairing pair(const struct claim_side *a, const struct claim_side *b)
+{
+    struct pairing p = { 0 };
+    const double sign = a->larger ? 1 : -1;
+    for (size_t i = 0; i < a->n_trials; i++) {
+        const struct claim_value *x = &a->items[i], *y = partner(b, x->seed);
+        p.n_alone += !y;
+        if (!y || !x->found || !y->found)
+            continue;
+        moments_add(&p.differences, sign * (x->value - y->value));
+        if (!isnan(x->first) && !isnan(y->first)) {
+            moments_add(&p.first, sign * (x->first - y->first));
+            moments_add(&p.gain_a, sign * (x->value - x->first));
+            moments_add(&p.gain_b, sign * (y->value - y->first));
+        }
+    }
+    for (size_t i = 0; i < b->n_trials; i++)
+        p.n_alone += !partner(a, b->items[i].seed);
+    return p;
+}
+
+static bool is_above_zero(const struct moments *m, size_t min_seeds)
+{
+    return verdict_of(verdict_interval(m, NULL, alpha), region_above(0), m->n, min_seeds) == VERDICT_REPRODUCED;
+}
+
+/* A difference is also small where nobody has learned anything. */
+static void check_learning(struct claim *c, const struct pairing *p, const struct claim_side *a,
+                           const struct claim_side *b)
+{
+    if (p->differences.n == 0 || p->first.n < p->differences.n)
+        return;
+    if (c->above) {
+        const struct interval i = verdict_interval(&p->first, NULL, alpha);
+        if (verdict_of(i, c->region, p->first.n, c->min_seeds) == VERDICT_REPRODUCED)
+            claim_hold(c, "untrained networks satisfy it: a difference of %.6g before the first step", p->first.mean);
+        return;
+    }
+    const struct moments *const gains[] = { &p->gain_a, &p->gain_b };
+    const struct claim_side *const sides[] = { a, b };
+    for (size_t i = 0; i < 2 && p->differences.n >= c->min_seeds; i++)
+        if (!is_above_zero(gains[i], c->min_seeds))
+            claim_hold(c, "'%s' is not shown to be better than before training", sides[i]->variant);
+}
+
+/* How far inside the region it lies; negative outside. */
+static double slack(const struct pairing *p, struct region r)
+{
+    const double below = p->interval.low - r.low, above = r.high - p->interval.high;
+    const double least = below < above ? below : above;
+    return isnan(least) ? -(double)INFINITY : least;
+}
+
+void claim_judge_pairs(struct claim *c, const struct claim_side *a, const struct claim_side *b, size_t n)
+{
+    struct pairing closest = { 0 };
+    size_t at = 0, n_refuted = 0, n_reproduced = 0;
+    bool whole = n > 0;
+    for (size_t i = 0; i < n; i++) {
+        struct pairing p = pair(&a[i], &b[i]);
+        const bool a_is_whole = complete(c, &a[i]), b_is_whole = complete(c, &b[i]);
+        whole = whole && a_is_whole && b_is_whole && p.n_alone == 0;
+        if (p.n_alone)
+            claim_hold(c, "'%s' and '%s' have different seeds", a[i].variant, b[i].variant);
+        if (a[i].inputs && b[i].inputs && (strcmp(a[i].inputs, b[i].inputs) || a[i].numerics != b[i].numerics)) {
+            claim_hold(c, "'%s' and '%s' read other data, or were computed by other numerics", a[i].variant,
+                       b[i].variant);
+            whole = false;
+        }
+        p.interval = verdict_interval(&p.differences, &c->reported, alpha / (double)n);
+        p.verdict = verdict_of(p.interval, c->region, p.differences.n, c->min_seeds);
+        n_refuted += p.verdict == VERDICT_REFUTED;
+        n_reproduced += p.verdict == VERDICT_REPRODUCED;
+        check_learning(c, &p, &a[i], &b[i]);
+        if (i == 0 || slack(&p, c->region) < slack(&closest, c->region)) {
+            closest = p;
+            at = i;
+        }
+    }
+    if (!whole) {
+        if (closest.differences.n)
+            claim_remark(c, "mean difference of the %zu that %s there: %.6g", closest.differences.n,
+                         closest.differences.n == 1 ? "is" : "are", closest.differences.mean);
+        return;
+    }
+    set_result(c, &closest.differences, closest.interval);
+    check_seeds(c);
+    if (n > 1)
+        claim_remark(c, "'%s' against '%s', the closest of %zu pairs, each with an interval of %.4g %%", a[at].variant,
+                     b[at].variant, n, 100 * (1 - alpha / (double)n));
+    c->verdict = n_refuted ? VERDICT_REFUTED : n_reproduced == n ? VERDICT_REPRODUCED : VERDICT_UNDECIDED;
+}
+
+/* ---- SQL ---- */
+
+static void judge_number(struct claim *c, double value)
+{
+    const struct region r = c->region;
+    const double miss = value < r.low ? r.low - value : value - r.high, scale = fmax(1, fabs(value));
+    c->measured = true;
+    c->value = value;
+    c->verdict = value >= r.low && value <= r.high ? VERDICT_REPRODUCED : VERDICT_REFUTED;
+    if (c->verdict == VERDICT_REFUTED && miss <= rounding * scale)
+        claim_remark(c, "it misses by rounding only: give a tolerance");
+}
+
+void claim_judge_measure(struct claim *c, const struct bounded_answer *answer, size_t n_seeds)
+{
+    struct moments m = { 0 };
+    if (answer->note[0])
+        claim_hold(c, "%s", answer->note);
+    else if (!answer->per_seed && answer->found)
+        judge_number(c, answer->value);
+    for (size_t i = 0; i < answer->n_rows; i++)
+        if (answer->rows[i].found)
+            moments_add(&m, answer->rows[i].value);
+    if (answer->per_seed && m.n < n_seeds) {
+        claim_hold(c, "%zu of the %zu seeds have no value", n_seeds - m.n, n_seeds);
+        if (m.n)
+            claim_remark(c, "mean of the %zu that %s there: %.6g", m.n, m.n == 1 ? "is" : "are", m.mean);
+    } else if (answer->per_seed) {
+        set_result(c, &m, verdict_interval(&m, &c->reported, alpha));
+        check_seeds(c);
+        c->verdict = verdict_of(c->interval, c->region, c->n, c->min_seeds);
+    }
+}

@@ -1,0 +1,106 @@
+/* Which trials a metric is defined for: `fits` of metrics, asked while the file is read. */
+#include "trial/private.h"
+
+#include <string.h>
+
+/* The first layer that recurs and the first that is no dense one; n_units if there is none. */
+static size_t first_recurrent(const struct chain *c)
+{
+    size_t i = 0;
+    while (i < c->n_units && !unit_is_recurrent(&c->units[i]))
+        i++;
+    return i;
+}
+
+static size_t first_other(const struct chain *c)
+{
+    size_t i = 0;
+    while (i < c->n_units && strcmp(c->units[i].def->part.name, "dense") == 0)
+        i++;
+    return i;
+}
+
+static int refuse_layer(const struct measure_def *m, const struct measured *on, const char *networks, size_t layer,
+                        struct err *e)
+{
+    return err_at(e, on->where, "log.metrics: '%s' is defined for %s; network.layers.%zu is '%s'", m->part.name,
+                  networks, layer, on->chain->units[layer].def->part.name);
+}
+
+/* Jacobians are products through what every layer sends. */
+static int fits_transmissions(const struct measure_def *m, const struct measured *on, struct err *e)
+{
+    int code = 0;
+    for (size_t k = 0; on->credited && k + 1 < on->chain->n_units; k++)
+        if (!transmit_passes_gradient(on->chain->units[k].transmit))
+            code = err_about(e, "log.metrics", "'%s' needs gradients through what network.layers.%zu sends",
+                             m->part.name, k);
+    return code;
+}
+
+int fits_feedforward(const struct measure_def *m, const struct measured *on, struct err *e)
+{
+    if (!on->chain)
+        return 0;
+    const size_t layer = first_recurrent(on->chain);
+    if (layer < on->chain->n_units)
+        TRY(refuse_layer(m, on, "feed-forward networks", layer, e));
+    return fits_transmissions(m, on, e);
+}
+
+int fits_dense(const struct measure_def *m, const struct measured *on, struct err *e)
+{
+    int code = 0;
+    if (!on->chain)
+        return 0;
+    const size_t layer = first_other(on->chain);
+    if (layer < on->chain->n_units)
+        TRY(refuse_layer(m, on, "networks of dense layers", layer, e));
+    for (size_t k = 0; on->credited && k < on->chain->n_units; k++)
+        if (on->chain->units[k].tied)
+            code = err_about(e, "log.metrics",
+                             "'%s' is defined for layers with weights of their own; network.layers.%zu is tied",
+                             m->part.name, k);
+    TRY(code);
+    return fits_transmissions(m, on, e);
+}
+
+int fits_update(const struct measure_def *m, const struct measured *on, struct err *e)
+{
+    if (update_options_of(on->config->algorithm.update)->order == ORDER_SIMULTANEOUS)
+        return 0;
+    return err_at(
+        e, on->where,
+        "log.metrics: '%s' is taken of all layers at one moment; it needs algorithm.update.order: simultaneous",
+        m->part.name);
+}
+
+int fits_dense_update(const struct measure_def *m, const struct measured *on, struct err *e)
+{
+    TRY(fits_update(m, on, e));
+    return fits_dense(m, on, e);
+}
+
+int fits_inverse(const struct measure_def *m, const struct measured *on, struct err *e)
+{
+    const char *mapping = on->config->algorithm.mapping.part->name;
+    if (strcmp(mapping, "inverse") == 0)
+        return 0;
+    return err_at(e, on->where, "log.metrics: '%s' is about the mapping 'inverse'; this one is '%s'", m->part.name,
+                  mapping);
+}
+
+int fits_recurrence(const struct measure_def *m, const struct measured *on, struct err *e)
+{
+    TRY(fits_inverse(m, on, e));
+    if (!on->chain)
+        return 0;
+    const struct unit *first = &on->chain->units[0];
+    if (unit_is_recurrent(first) && (unit_abilities(first) & CAN_SLOPE) && on->chain->per_step == 1 &&
+        (size_t)on->config->algorithm.head + 1 == on->chain->n_units)
+        return 0;
+    return err_at(e, on->where,
+                  "log.metrics: '%s' is defined for one rnn under a head (algorithm.head: %zu), with one loss at the "
+                  "end of the sequence; network.layers.0 is '%s'",
+                  m->part.name, on->chain->n_units - 1, first->def->part.name);
+}

@@ -1,0 +1,49 @@
+/* What an update is compared with, taken from the pass of the method under test before its weights move:
+ * back-propagation and Gauss-Newton targets as further credits over that pass, and what is made of its Jacobians
+ * (gauss_newton.c). Only what a metric of the log asks for is opened, and it is taken in the step before a log alone.
+ */
+#include "trial/private.h"
+
+static unsigned references_asked(const struct config *c)
+{
+    unsigned asked = 0;
+    for (size_t i = 0; i < c->log.metrics.n; i++) {
+        const struct measure_def *m = measure_find(c->log.metrics.items[i]);
+        asked |= m ? m->compares : 0;
+    }
+    return asked;
+}
+
+int references_open(struct trial *t, struct err *e)
+{
+    const unsigned asked = references_asked(t->config);
+    if (!asked)
+        return 0;
+    struct references *r = t->references = arena_alloc(&t->memory, 1, sizeof *r);
+    if (!r)
+        return err_set(e, ERR_MEMORY, "not enough memory for the reference gradients");
+    if (asked & COMPARES_BP)
+        TRY(reference_open(t, &r->bp, "bp", e));
+    if (asked & (COMPARES_GNT | COMPARES_SEARCH))
+        TRY(reference_open(t, &r->gnt, "gnt", e));
+    if (asked & COMPARES_SEARCH)
+        TRY(gnt_search_open(t, e));
+    if (asked & (COMPARES_GN | COMPARES_JACOBIAN))
+        TRY(gauss_newton_open(t, asked & COMPARES_GN, e));
+    return 0;
+}
+
+int references_take(struct trial *t, struct err *e)
+{
+    struct references *r = t->references;
+    if (r->bp)
+        TRY(reference_take(t, r->bp, r->bp->gradient, e));
+    if (r->gnt)
+        TRY(reference_take(t, r->gnt, r->gnt->gradient, e));
+    if (r->search)
+        TRY(gnt_search_take(t, e));
+    if (r->gauss_newton)
+        TRY(gauss_newton_take(t, e));
+    r->taken = true;
+    return 0;
+}

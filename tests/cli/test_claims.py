@@ -1,0 +1,127 @@
+#!/usr/bin/env python3
+"""Claims from the file to the verdict, through the real program. TPRUN_BUILD names the build folder."""
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import tempfile
+import unittest
+
+TPRUN = os.path.join(os.environ.get("TPRUN_BUILD", "."), "tprun")
+HANG = 1000  # seconds: ends what hangs
+
+HEAD = """version: 1
+experiment: ct
+seeds: {seeds}
+dataset: {{name: temporal_order, length: 10, eval_size: 100, test_size: 100}}
+network: {{layers: [{{rnn: {{units: 8, activation: tanh}}}}, {{dense: {{units: 4}}}}]}}
+loss: cross_entropy
+train: {{optimizer: {{name: sgd, stepsize: 0.1}}, batch_size: 5, iterations: {iterations}}}
+log: {{every: 10, metrics: [train_loss]}}
+variants:
+  bp: {{algorithm: bp}}
+"""
+
+
+class Claims(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(prefix="tprun-claims-")
+        self.addCleanup(shutil.rmtree, self.folder)
+        self.environment = {k: v for k, v in os.environ.items() if not k.startswith(("TPRUN_", "OPENBLAS_"))}
+        self.db = os.path.join(self.folder, "r.db")
+
+    def write(self, claims, seeds=3, iterations=20, more=""):
+        path = os.path.join(self.folder, "in.yaml")
+        with open(path, "w", encoding="utf-8") as out:
+            out.write(HEAD.format(seeds=seeds, iterations=iterations) + more + "claims:\n" + "".join(f"  - {c}\n" for c in claims))
+        return path
+
+    def call(self, *args, status=0):
+        done = subprocess.run([TPRUN, *args], capture_output=True, text=True, env=self.environment, timeout=HANG, check=False)
+        self.assertEqual(done.returncode, status, f"tprun {' '.join(args)}\n{done.stdout}\n{done.stderr}")
+        return done
+
+    def run_file(self, path, *args):
+        return self.call(path, "--db", self.db, "-q", *args)
+
+    def verdicts(self):
+        with sqlite3.connect(self.db) as connection:
+            rows = connection.execute("SELECT id, verdict, n, note FROM claims").fetchall()
+        connection.close()
+        return {row[0]: row[1:] for row in rows}
+
+    def test_a_fraction_needs_a_tolerance_and_sql_must_compile(self):
+        path = self.write(["{id: sum, text: t, measure: SELECT 0.1 + 0.2, expect: 0.3}",
+                           "{id: typo, text: t, measure: SELECT last_men FROM finals, expect: [0, 1]}"])
+        said = self.call("plan", path, status=2).stderr
+        self.assertIn(":12:59: error: claims.0.expect: one number needs a 'tolerance'", said)
+        self.assertIn("claims.1.measure: no such column: last_men", said)
+        self.call(path, "--db", self.db, "-q", status=2)
+        self.assertFalse(os.path.exists(self.db))
+        path = self.write(["{id: sum, text: t, measure: SELECT 0.1 + 0.2, expect: 0.3, tolerance: 1e-9}",
+                           "{id: pivot, measure: SELECT count(*) FROM study_ct, expect: 3}",
+                           "{id: rounding, measure: 'SELECT 3 * (1.1 - 0.1 - 1e-16 * 5)', expect: 3}"])
+        self.run_file(path)
+        verdicts = self.verdicts()
+        self.assertEqual(verdicts["sum"][0], "reproduced")
+        self.assertEqual(verdicts["pivot"][0], "reproduced")
+        if verdicts["rounding"][0] == "refuted":
+            self.assertIn("by rounding only", verdicts["rounding"][2])
+
+    def test_one_offs_are_in_no_claim(self):
+        path = self.write(["{id: n_trials, measure: SELECT count(*) FROM trials, expect: 2}",
+                           "{id: n_summaries, measure: SELECT count(*) FROM summaries, expect: 2}",
+                           "{id: n_metrics, measure: SELECT count(*) FROM metrics WHERE step = 20, expect: 2}",
+                           "{id: mean_trials, measure: SELECT avg(last_train_loss) FROM trials WHERE variant = 'bp', expect: [0, 1.5]}",
+                           "{id: mean_finals, measure: SELECT last_mean FROM finals WHERE variant = 'bp', expect: [0, 1.5]}"], seeds=2)
+        self.run_file(path, "train.optimizer.stepsize=50")
+        self.run_file(path)
+        self.assertEqual({v[0] for v in self.verdicts().values()}, {"reproduced"})
+
+    def test_a_fraction_of_the_length_decides_nothing(self):
+        claims = ["{id: file, profile: null, value: {variant: bp, metric: train_loss}, expect: [0, 9]}",
+                  "{id: below, value: {variant: bp, metric: train_loss, at: {step: 10}}, expect: [0, 1.49]}",
+                  "{id: paper, compare: {better: bp, than: slow, metric: train_loss}}",
+                  "{id: sql, measure: \"SELECT value, seed FROM metrics WHERE variant = 'bp' AND step = 20\", expect: [0, 9]}",
+                  "{id: quick, profile: quick, compare: {better: bp, than: slow, metric: train_loss}}"]
+        path = self.write(claims, iterations=20, more="  slow: {algorithm: bp, train: {optimizer: {stepsize: 1e-5}}}\n"
+                          "profiles: {paper: {train: {iterations: 40}}, quick: {dataset: {length: 12}}}\n")
+        self.run_file(path)
+        verdicts = self.verdicts()
+        self.assertEqual(verdicts["file"], ("undecided", 3, verdicts["file"][2]))
+        self.assertIn("an untrained network satisfies it", verdicts["file"][2])
+        self.assertEqual(verdicts["paper"], ("undecided", 3, "run too short: 'bp' has 20 steps, and 40 with profile paper"))
+        self.assertEqual(verdicts["sql"], ("undecided", 3, "run too short: 'bp' has 20 steps, and 40 with profile paper"))
+        self.assertEqual(verdicts["quick"][2], "it is about other trials (profile quick) than those that were run (profile none)")
+        self.run_file(path, "--profile", "paper")
+        verdicts = self.verdicts()
+        self.assertEqual(verdicts["paper"], ("reproduced", 3, None))
+        self.assertEqual(verdicts["sql"], ("reproduced", 3, None))
+        self.assertIn("run too long", verdicts["file"][2])
+        self.assertNotIn("run too", verdicts["below"][2] or "")
+        self.run_file(path, "--profile", "quick")
+        self.assertEqual(self.verdicts()["quick"][1:], (3, None))  # nothing but its interval decides
+        self.assertEqual(self.verdicts()["paper"][0], "undecided")
+
+    def test_what_is_shown(self):
+        path = self.write(["{id: ok, text: a loss, value: {variant: bp, metric: train_loss}, reported: {mean: 1.2, sd: 0.1, n: 10}, tolerance: 0.9}",
+                           "{id: far, value: {variant: bp, metric: train_loss}, reported: 9, tolerance: 0.5}"], iterations=40)
+        self.run_file(path)
+        rows = json.loads(self.call("claims", "--db", self.db, "--format=json", status=1).stdout)
+        row = dict(zip(rows["columns"], rows["rows"][0])) if isinstance(rows, dict) else rows[0]
+        for name in ("measured", "n", "sd", "interval_low", "interval_high", "low", "high"):
+            self.assertIsNotNone(row[name], name)
+        self.assertLess(row["interval_low"], row["measured"])
+        shown = self.call("show", "ct", "--db", self.db).stdout
+        self.assertIn("interval_low", shown)
+        listed = self.call("ls", "--db", self.db, "--format=csv").stdout.splitlines()
+        self.assertEqual({k: v for k, v in zip(listed[0].split(","), listed[1].split(",")) if k in ("claims", "refuted")},
+                         {"claims": "2", "refuted": "1"})
+        report = self.call("report", "ct", "--db", self.db, "-o", "-").stdout
+        self.assertIn("| claim | what | reported | measured | n | 95 % interval | expected | verdict |", report)
+        self.assertIn("| `ok` | a loss | 1.2 ± 0.1 | ", report)
+
+
+if __name__ == "__main__":
+    unittest.main()

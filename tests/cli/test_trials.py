@@ -1,0 +1,327 @@
+#!/usr/bin/env python3
+"""Trials as a user meets them: what harms one of them harms no other, each exists once, and what is written of them can be checked from
+outside. TPRUN_BUILD names the build folder."""
+import gzip
+import json
+import os
+import shutil
+import sqlite3
+import struct
+import subprocess
+import tempfile
+import unittest
+
+TPRUN = os.path.abspath(os.path.join(os.environ.get("TPRUN_BUILD", "."), "tprun"))
+HANG = 1000  # seconds: ends what hangs
+
+TASK = """version: 1
+experiment: st
+seeds: 1
+dataset: {name: temporal_order, length: 10, eval_size: 100, test_size: 100}
+network: {layers: [{rnn: {units: 8, activation: tanh}}, {dense: {units: 4}}]}
+loss: cross_entropy
+train: {optimizer: {name: sgd, stepsize: 0.1}, batch_size: 5, iterations: 20}
+log: {every: 10, metrics: [train_loss]}
+"""
+BLOBS = """version: 1
+experiment: st
+dataset: {name: gaussian, features: 9, classes: 10}
+network: {layers: [{dense: {units: 10}}]}
+loss: cross_entropy
+train: {optimizer: {name: sgd, stepsize: 0.1}, batch_size: 5, iterations: 20}
+log: {every: 10, metrics: [train_loss]}
+"""
+
+
+class Case(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(prefix="tprun-trials-")
+        self.environment = {k: v for k, v in os.environ.items() if not k.startswith(("TPRUN_", "OPENBLAS_"))}
+        self.environment["XDG_CACHE_HOME"] = self.path("cache")
+        self.db = self.path("r.db")
+
+    def tearDown(self):
+        shutil.rmtree(self.folder)
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def write(self, name, text):
+        with open(self.path(name), "w", encoding="utf-8") as out:
+            out.write(text)
+        return self.path(name)
+
+    def call(self, *args, status=0, **kwargs):
+        done = subprocess.run([TPRUN, *args], capture_output=True, text=True, env=self.environment, timeout=HANG, check=False, cwd=self.folder, **kwargs)
+        self.assertEqual(done.returncode, status, f"tprun {' '.join(args)}\n{done.stdout}\n{done.stderr}")
+        return done
+
+    def sql(self, text):
+        with sqlite3.connect(self.db) as connection:
+            rows = connection.execute(text).fetchall()
+        connection.close()
+        return rows
+
+    def states(self):
+        return self.sql("SELECT variant, state, reason FROM trials ORDER BY variant")
+
+
+class OneBadTrial(Case):
+    """A data file or a file of weights that cannot be used fails the trials that need it; the others are trained."""
+
+    def mnist(self, name, cut):
+        """A folder that is called MNIST: empty files of the right form, the labels cut off where `cut`."""
+        os.mkdir(self.path(name))
+        for part, n in (("train", 60000), ("t10k", 10000)):
+            for what, header, size in (("images-idx3", (2051, n, 28, 28), 784), ("labels-idx1", (2049, n), 1)):
+                data = gzip.compress(struct.pack(f">{len(header)}I", *header) + bytes(n * size), 1)
+                with open(self.path(f"{name}/{part}-{what}-ubyte.gz"), "wb") as out:
+                    out.write(data[:100] if cut and part == "train" and size == 1 else data)
+
+    def test_data(self):
+        self.mnist("good", False)
+        self.mnist("bad", True)
+        text = BLOBS.replace("{name: gaussian, features: 9, classes: 10}", "{name: mnist, path: good, eval_size: 20, test_size: 20}")
+        text += """variants:
+  a: {algorithm: bp, dataset.path: bad}
+  b: {algorithm: bp}
+  c: {algorithm: bp, dataset.path: none}
+  d: {algorithm: bp, dataset.path: bad, train.batch_size: 4}
+"""
+        cut = "bad/train-labels-idx1-ubyte.gz: the gzip data is cut off at byte 100"
+        none = "dataset.path: none: no file train-images-idx3-ubyte, nor with .gz"
+        done = self.call("run", self.write("in.yaml", text), "--db", self.db, "-j1", status=1)
+        self.assertEqual(self.states(), [("a", "failed", cut), ("b", "done", None), ("c", "failed", none), ("d", "failed", cut)])
+        self.assertEqual(done.stderr.count(f"tprun: error: {cut}\n"), 1)
+        self.assertIn(f"[1/4] a seed 1  failed  step 0  0.0 s  ({cut})\n", done.stderr)
+        self.assertIn("tprun: 4 trials: 1 done, 3 failed\n", done.stderr)
+        # plan warns, and says of whom
+        done = self.call("plan", self.path("in.yaml"), "--db", self.db)
+        self.assertIn(f"tprun: warning: the data cannot be read here, and trials that need it would fail: {cut}\n", done.stderr)
+        self.assertIn(f"tprun: warning: the data cannot be read here, and trials that need it would fail: {none}\n", done.stderr)
+        # they get another chance
+        shutil.rmtree(self.path("bad"))
+        os.rename(self.path("good"), self.path("bad"))
+        os.symlink("bad", self.path("good"))
+        self.call("run", self.path("in.yaml"), "--db", self.db, status=1)
+        self.assertEqual(self.states(), [("a", "done", None), ("b", "done", None), ("c", "failed", none), ("d", "done", None)])
+
+    def test_fail_fast(self):
+        text = BLOBS + "variants: {a: {algorithm: bp, dataset: {name: mnist, path: none}}, b: {algorithm: bp}}\n"
+        self.call("run", self.write("in.yaml", text), "--db", self.db, "--fail-fast", status=1)
+        self.assertEqual([row[:2] for row in self.states()], [("a", "failed"), ("b", "queued")])
+
+    def test_weights(self):
+        text = BLOBS + """variants:
+  a: {algorithm: bp, network.init.from.file: none.safetensors}
+  b: {algorithm: bp}
+"""
+        reason = "network.init.from.file: none.safetensors: No such file or directory"
+        done = self.call("run", self.write("in.yaml", text), "--db", self.db, status=1)
+        self.assertEqual(self.states(), [("a", "failed", reason), ("b", "done", None)])
+        self.assertEqual(done.stderr.count("tprun: error:"), 1)
+
+    def test_zero_iterations(self):
+        for key in ("iterations", "epochs"):
+            self.db = self.path(key + ".db")
+            text = BLOBS.replace("iterations: 20", key + ": 0") + "seeds: 2\nvariants: {bp: {algorithm: bp}}\n"
+            done = self.call("run", self.write("in.yaml", text), "--db", self.db)
+            self.assertIn("tprun: 2 trials: 2 done\n", done.stderr)
+            self.assertEqual(self.sql("SELECT state, step, budget, reason FROM trials"), [("done", 0, 0, None)] * 2)
+            self.assertEqual(self.sql("SELECT count(*), max(step) FROM metrics"), [(2, 0)])
+            done = self.call("run", self.path("in.yaml"), "--db", self.db)
+            self.assertIn("2 were finished before", done.stderr)
+        # more of them go on from there
+        done = self.call("run", self.path("in.yaml"), "--db", self.db, "train.epochs=1")
+        self.assertIn("tprun: 2 trials: 2 done\n", done.stderr)
+        self.assertEqual(self.sql("SELECT DISTINCT state, step > 0 FROM trials"), [("done", 1)])
+
+
+class OneTrialOnce(Case):
+    """Two cells that would be one trial are a mistake with a place; equal random draws are one trial."""
+
+    def refused(self, sweep, *messages, more=()):
+        text = TASK + "variants: {bp: {algorithm: bp}}\nsweep: " + sweep + "\n"
+        file = self.write("in.yaml", text)
+        for command in ("plan", "run"):
+            done = self.call(command, file, "--db", self.db, *more, status=2)
+            found = [line for line in done.stderr.splitlines() if ": error: " in line or ": note: " in line and "in.yaml" in line]
+            self.assertEqual([line.removeprefix(file + ":") for line in found], list(messages))
+        self.assertFalse(os.path.exists(self.db))
+
+    def test_budgets(self):
+        longer = "train to the largest and log more often (log.every)"
+        self.refused("{grid: {train.iterations: [10, 20]}}",
+                     "10:39: error: sweep.grid.train.iterations: 10 and 20 would be one trial, since 'train.iterations' is no part of what makes a"
+                     " trial; " + longer, "10:35: note: the other one is here")
+        self.refused("{grid: {train.iterations: {linspace: [10, 20, 2]}}}",
+                     "10:34: error: sweep.grid.train.iterations: 10 and 20 would be one trial, since 'train.iterations' is no part of what makes a"
+                     " trial; " + longer)
+        self.refused("{grid: {log.metrics: [[train_loss], [test_accuracy]]}}",
+                     '10:44: error: sweep.grid.log.metrics: ["train_loss"] and ["test_accuracy"] would be one trial, since \'log.metrics\' is no part'
+                     " of what makes a trial; set it once, in the file", "10:30: note: the other one is here")
+        self.refused("{zip: {g: {log.every: [5, 10], checkpoint.seconds: [1, 2]}}}",
+                     "10:34: error: sweep.zip.g.log.every: 5 and 10 would be one trial, since 'log.every' is no part of what makes a trial; set it once,"
+                     " in the file", "10:31: note: the other one is here")
+        self.refused("{random: {samples: 4, parameters: {train.batch_size: {choice: [5]}, log.every: {choice: [5, 10]}}}}",
+                     "10:18: note: sweep.random: 4 draws have 2 different values; equal draws are one trial",
+                     "10:100: error: sweep.random.parameters.log.every: 5 and 10 would be one trial, since 'log.every' is no part of what makes a trial;"
+                     " set it once, in the file", "10:97: note: the other one is here")
+        # one value of a budget says nothing twice
+        self.call("plan", self.write("one.yaml", TASK + "variants: {bp: {algorithm: bp}}\nsweep: {grid: {train.iterations: [10], train.batch_size: [3, 4]}}\n"))
+
+    def test_spellings_of_a_value(self):
+        self.refused("{grid: {train.optimizer.momentum: [null, 0, 0.5]}}",
+                     "10:49: error: sweep.grid.train.optimizer.momentum: null and 0 would be one trial", "10:43: note: the other one is here")
+        self.refused("{grid: {algorithm: [bp, {name: bp}], train.batch_size: [3, 4]}}",
+                     '10:32: error: sweep.grid.algorithm: bp and {"name":"bp"} would be one trial', "10:28: note: the other one is here")
+
+    def test_spellings_of_a_key(self):
+        self.refused("{grid: {network.layers.0.rnn.units: [3, 4], network.layers.00.rnn.units: [5, 6]}}",
+                     "10:74: error: '00' is no index of a list: indices have no leading zeros")
+        self.refused("{grid: {network.layers.0.rnn.units: [3, 4]}}", "command line:1:1: error: '000' is no index of a list: indices have no leading zeros",
+                     more=("network.layers.000.rnn.units=9",))
+        self.refused("{grid: {network.layers.0.rnn.units: [3, 4]}, exclude: [{network.layers.00.rnn.units: 3}]}",
+                     "10:86: error: sweep.exclude: 'network.layers.00.rnn.units' is not swept; did you mean 'network.layers.0.rnn.units'?")
+        self.refused("{grid: {train.batch_size: ['${network.layers.00.rnn.units}', 4]}}", "10:35: error: '${network.layers.00.rnn.units}': there is no such key")
+
+    def test_equal_draws(self):
+        file = self.write("in.yaml", TASK + "variants: {bp: {algorithm: bp}}\nsweep: {random: {samples: 30, parameters: {train.batch_size: {choice: [1, 2]}}}}\n")
+        note = file + ":10:18: note: sweep.random: 30 draws have 2 different values; equal draws are one trial\n"
+        done = self.call("plan", file)
+        self.assertIn("  bp: 2 trials, 0 finished\n", done.stdout)
+        self.assertTrue(done.stderr.startswith(note), done.stderr)
+        done = self.call("run", file, "--db", self.db)
+        self.assertTrue(done.stderr.startswith(note), done.stderr)
+        self.assertIn("tprun: 2 trials: 2 done\n", done.stderr)
+        self.assertEqual(self.sql("SELECT cell, count(*) FROM trials GROUP BY 1 ORDER BY 1"), [("train.batch_size=1", 1), ("train.batch_size=2", 1)])
+        self.assertIn("tprun: 2 trials: 0 done, 2 were finished before\n", self.call("run", file, "--db", self.db).stderr)
+
+
+ABLATION = BLOBS.replace("units: 10}}]", "units: 12, activation: tanh}}, {dense: {units: 10}}]") + """algorithm:
+  name: dtp
+  target_stepsize: 0.1
+  feedback_loss: {noise: 0.2}
+  feedback: {optimizer: {name: sgd, stepsize: 0.01}}
+variants:
+  plain: {}
+  chain: {algorithm.update: through_chain}
+  drl: {algorithm: {feedback_loss: difference_reconstruction}}
+  back: {algorithm: {mapping: adjoint, propagate: linear, feedback_loss: none, feedback: null}}
+"""
+
+
+class Ablation(Case):
+    """A part that is replaced by its name changes that alone."""
+
+    def test_plan_tells(self):
+        file = self.write("in.yaml", ABLATION)
+        done = self.call("plan", file, "--db", self.db)
+        self.assertEqual([line for line in done.stdout.splitlines() if line.startswith(("  plain", "  chain", "  drl", "  back", "    algorithm"))], [
+            "  plain: 1 trials, 0 finished", "  chain: 1 trials, 0 finished", "    algorithm.update: through_chain keeps reduction: mean, set in preset dtp",
+            "  drl: 1 trials, 0 finished", f"    algorithm.feedback_loss: difference_reconstruction keeps noise: 0.2, set in {file}:11:19",
+            "  back: 1 trials, 0 finished", f"    algorithm.feedback_loss: none drops noise: 0.2, set in {file}:11:19"])
+        done = self.call("plan", file, "--variant", "plain", "algorithm.update.name=through_chain")
+        self.assertIn("    algorithm.update: through_chain keeps reduction: mean, set in preset dtp\n", done.stdout)
+
+    def test_what_is_trained(self):
+        self.call("run", self.write("in.yaml", ABLATION), "--db", self.db)
+        self.assertEqual(self.sql("SELECT variant, value FROM params WHERE param = 'algorithm.update.reduction' ORDER BY 1"),
+                         [(v, "mean") for v in ("back", "chain", "drl", "plain")])
+        self.assertEqual({state for _, state, _ in self.states()}, {"done"})
+
+
+class Diff(Case):
+    """What differs, key by key, and nothing else."""
+
+    def test_what_differs(self):
+        file = self.write("in.yaml", ABLATION)
+        self.call("run", file, "--db", self.db, "train.iterations=5")
+        for a, b in (("st:plain", "st:chain"), ("st:plain::1", "st:chain::1")):
+            rows = json.loads(self.call("diff", a, b, "--db", self.db, "--format=json", status=1).stdout)
+            rows = [row for row in rows if row["key"] != "variant"]
+            self.assertEqual(rows, [{"key": "algorithm.update.name", "a": "gradient", "b": "through_chain"}])
+        key = {v: k for v, k in self.sql("SELECT variant, \"key\" FROM trials")}
+        done = self.call("diff", key["plain"][:12], "st:drl", "--db", self.db, status=1)
+        self.assertEqual([line.split() for line in done.stdout.splitlines()], [
+            ["key", key["plain"][:12], "st:drl"], ["algorithm.feedback_loss.corrupts", "state", "-"],
+            ["algorithm.feedback_loss.name", "reconstruction", "difference_reconstruction"]])
+        self.assertEqual(self.call("diff", "st", "st", "--db", self.db).stdout, "")
+        self.assertEqual(self.call("diff", key["plain"], "st:plain::1", "--db", self.db).stdout, "")
+
+    def test_files(self):
+        file, other = self.write("in.yaml", ABLATION), self.write("other.yaml", ABLATION.replace("noise: 0.2", "noise: 0.3").replace("  back: ", "  end: "))
+        self.assertEqual(self.call("diff", file, file).stdout, "")
+        rows = json.loads(self.call("diff", file, other, "--format=json", status=1).stdout)
+        self.assertEqual(rows, [{"key": "variant", "variant": "back", "a": "back", "b": None}]
+                         + [{"key": "algorithm.feedback_loss.noise", "variant": v, "a": "0.2", "b": "0.3"} for v in ("chain", "drl")]
+                         + [{"key": "variant", "variant": "end", "a": None, "b": "end"},
+                            {"key": "algorithm.feedback_loss.noise", "variant": "plain", "a": "0.2", "b": "0.3"}])
+        self.call("run", file, "--db", self.db, "train.iterations=5")
+        rows = json.loads(self.call("diff", "st", file, "--db", self.db, "--format=json", status=1).stdout)
+        self.assertEqual({(row["key"], row["a"], row["b"]) for row in rows}, {("train.iterations", "5", "20")})
+        swept = self.write("swept.yaml", TASK + "variants: {bp: {algorithm: bp}}\nsweep: {grid: {train.optimizer.stepsize: [1, 10, 0.5]}}\n")
+        plain = self.write("plain.yaml", TASK + "variants: {bp: {algorithm: bp}}\n")
+        rows = json.loads(self.call("diff", swept, plain, "--format=json", status=1).stdout)
+        self.assertEqual(rows, [{"key": "train.optimizer.stepsize", "variant": "bp", "a": "0.5, 1, 10", "b": "0.1"}])
+
+    def test_what_is_not_there(self):
+        self.call("run", self.write("in.yaml", ABLATION), "--db", self.db, "train.iterations=0")
+        for side, message in (("sx", "no study 'sx' in the database; `tprun ls` lists them"), ("st:plan", "study 'st' has no variant 'plan'"),
+                              ("st:plain:x", "'st:plain:x' is not STUDY:VARIANT:CELL:SEED (without a sweep: STUDY:VARIANT::SEED)"),
+                              ("st:plain::2", "study 'st' has no trial of variant 'plain' in the cell '' with seed 2"),
+                              ("none.yaml", "none.yaml: cannot be compared")):
+            self.assertIn(f"tprun: error: {message}", self.call("diff", "st", side, "--db", self.db, status=2).stderr)
+
+
+class Logs(Case):
+    """What a finished trial did not log is told, as nothing is trained for it."""
+
+    def test_told(self):
+        file = self.write("in.yaml", TASK + "variants: {bp: {algorithm: bp}}\n")
+        more = ("log.metrics=[train_loss, weight_norm]",)
+        note = "tprun: note: st: weight_norm was not logged by trials that are finished; --force trains them again\n"
+        self.assertNotIn("note", self.call("run", file, "--db", self.db).stderr)
+        done = self.call("run", file, "--db", self.db, *more)
+        self.assertEqual(done.stderr.count(note), 1, done.stderr)
+        self.assertIn("1 were finished before", done.stderr)
+        self.assertNotIn("weight_norm was not", self.call("run", file, "--db", self.db, *more, "--force").stderr)
+        self.assertEqual(self.sql("SELECT count(DISTINCT step) FROM layer_metric"), [(3,)])
+
+
+class Weights(Case):
+    """What is exported at step 0, feedback weights too, is what another trial can begin with."""
+
+    def export(self, study, to):
+        key = self.sql(f"SELECT \"key\" FROM trials WHERE study = '{study}'")[0][0]
+        self.call("export", "weights", key, "--output", to, "--db", self.db)
+        with open(self.path(to), "rb") as file:
+            data = file.read()
+        (size,) = struct.unpack("<Q", data[:8])
+        tensors = json.loads(data[8:8 + size])
+        return {name: data[8 + size + t["data_offsets"][0]:8 + size + t["data_offsets"][1]] for name, t in tensors.items() if name != "__metadata__"}
+
+    def begin(self, name, more=""):
+        """The tensors of a trial before its first step. more: lines of its file."""
+        text = ABLATION.replace("experiment: st", "experiment: " + name).replace("[{dense: {units: 12", "[{dense: {units: 6}}, {dense: {units: 12")
+        self.call("run", self.write(name + ".yaml", text + more), "--db", self.db, "--variant", "plain", "train.iterations=0")
+        return self.export(name, name + ".safetensors")
+
+    def test_feedback_weights(self):
+        first = self.begin("first")
+        self.assertEqual(sorted(first), ["feedback.0.bias", "feedback.0.weight"] + [f"layers.{i}.{p}" for i in (0, 1, 2) for p in ("bias", "weight")])
+        given = "seeds: [2]\nnetwork.init.from: {file: first.safetensors%s}\n"
+        other = self.begin("other", given % "")
+        self.assertEqual({name for name in first if first[name] != other[name]}, {"feedback.0.weight"}) # biases begin with 0
+        self.assertEqual(self.begin("same", given % ", feedback: true"), first)
+
+    def test_no_feedback_weights(self):
+        self.begin("first")
+        text = BLOBS.replace("units: 10}}]", "units: 6}}, {dense: {units: 12, activation: tanh}}, {dense: {units: 10}}], init.from: {file: first.safetensors, feedback: true}")
+        done = self.call("run", self.write("bp.yaml", text + "variants: {bp: {algorithm: bp}}\n"), "--db", self.path("o.db"))
+        self.assertIn("1 done", done.stderr) # back-propagation has none: nothing is asked for
+        self.call("run", self.path("bp.yaml"), "--db", self.path("o.db"), "network.layers.1.dense.units=13", status=1)
+
+
+if __name__ == "__main__":
+    unittest.main()
