@@ -65,6 +65,10 @@ START_TEST(every_trial_is_put_once)
         fixture_begin(&f, NULL, NULL, false);
         fixture_queue(&f);
         ck_assert_uint_eq(f.r.n_pending, TRIALS);
+        struct err e = { 0 };
+        bool queued = false; /* so that the next run need not compose them */
+        must(store_is_queued(f.r.store, f.plan.studies[0].store_id, f.plan.studies[0].sha256, &queued, &e), &e);
+        ck_assert(queued);
         for (int i = 0; i < TRIALS; i++) {
             char key[65];
             ck_assert(again == 0 || f.r.pending[i].trial == ids[i]);
