@@ -57,7 +57,7 @@ static void value_range(const struct chart_panel *p, size_t n, bool log, double 
     }
     if (*low > 0 && *low < 0.1 * *high)
         *low = 0; /* so near that zero belongs to it */
-    if (subject_percent(p->what->metric)) {
+    if (subject_percent(p->what->unit)) {
         *high = fmin(*high, 100);
     }
     if (log) {
@@ -286,7 +286,7 @@ void chart_draw(struct text *out, const struct subject *s, const struct chart_pa
     const double last = last_step(panels, n_panels, s->n_groups);
     for (size_t p = 0; p < n_panels; p++) {
         struct frame f = { .x = LEFT, .y = TOP + (double)p * (each + GAP), .width = PLOT, .height = each };
-        const bool on_log = o->log && !subject_percent(panels[p].what->metric) && has_positive(&panels[p], s->n_groups);
+        const bool on_log = o->log && !subject_percent(panels[p].what->unit) && has_positive(&panels[p], s->n_groups);
         double low, high;
         value_range(&panels[p], s->n_groups, on_log, &low, &high);
         f.steps = scale_make(false, 0, last > 0 ? last : 1, f.x + INSET, f.x + f.width - INSET);

@@ -125,7 +125,7 @@ static void unpaired(struct text *out, const char *name, const struct values *v)
 }
 
 static int read_side(struct values *v, struct query *q, struct arena *arena, struct compare_side side,
-                     const char **metric, struct err *e)
+                     const char **metric, const char **unit, struct err *e)
 {
     struct subject s;
     TRY(subject_read(&s, q, arena, side.study, e));
@@ -134,6 +134,7 @@ static int read_side(struct values *v, struct query *q, struct arena *arena, str
     if (!*metric)
         return err_set(e, ERR_USAGE, "study '%s' has logged nothing yet", side.study);
     TRY(subject_check_metric(&s, *metric, e));
+    *unit = subject_unit(&s, *metric);
     const char *const arguments[] = { side.study, side.variant, *metric };
     *v = (struct values){ .a = arena };
     TRY(query_rows(q, sql_values, arguments, 3, add_value, v, e));
@@ -146,11 +147,13 @@ static int compare(struct text *out, struct query *q, struct arena *arena, struc
                    struct compare_side sb, const char *metric, struct err *e)
 {
     struct values a, b;
-    TRY(read_side(&a, q, arena, sa, &metric, e));
-    TRY(read_side(&b, q, arena, sb, &metric, e));
-    text_add(out, "%s%s, last values\nA = %s:%s\nB = %s:%s\n", clean_copy(arena, metric), subject_unit(metric),
-             clean_copy(arena, sa.study), clean_copy(arena, sa.variant), clean_copy(arena, sb.study),
-             clean_copy(arena, sb.variant));
+    const char *unit;
+    TRY(read_side(&a, q, arena, sa, &metric, &unit, e));
+    TRY(read_side(&b, q, arena, sb, &metric, &unit, e));
+    text_puts(out, clean_copy(arena, metric));
+    subject_put_unit(out, clean_copy(arena, unit));
+    text_add(out, ", last values\nA = %s:%s\nB = %s:%s\n", clean_copy(arena, sa.study), clean_copy(arena, sa.variant),
+             clean_copy(arena, sb.study), clean_copy(arena, sb.variant));
     size_t n = 0;
     if (a.one_cell && b.one_cell) {
         n = pairs(out, &a, &b, NULL);

@@ -15,7 +15,8 @@ static size_t usual_metrics(const struct subject *s, const char **metrics)
         metrics[n++] = main;
     struct err ignored = { 0 };
     const char *loss = "train_loss";
-    if (main && strcmp(main, loss) != 0 && subject_percent(main) && subject_check_metric(s, loss, &ignored) == 0)
+    if (main && strcmp(main, loss) != 0 && subject_percent(subject_unit(s, main)) &&
+        subject_check_metric(s, loss, &ignored) == 0)
         metrics[n++] = loss;
     err_clear(&ignored);
     return n;

@@ -139,8 +139,8 @@ static int find_step(struct quantity *at, size_t *n, size_t max, const struct qu
     return put(at, n, max, (struct quantity){ w->metric, QUANTITY_STEP, 0, w->has_step ? w->step : steps.last }, e);
 }
 
-int quantity_find(struct quantity *at, size_t *n, size_t max, const struct quantity_wish *wish, const struct subject *s,
-                  struct query *q, struct arena *a, struct err *e)
+static int find(struct quantity *at, size_t *n, size_t max, const struct quantity_wish *wish, const struct subject *s,
+                struct query *q, struct arena *a, struct err *e)
 {
     struct names layered = { .a = a };
     TRY(query_rows(q, sql_names, &s->name, 1, add_name, &layered, e));
@@ -158,6 +158,16 @@ int quantity_find(struct quantity *at, size_t *n, size_t max, const struct quant
     return find_layers(at, n, max, wish, s, q, e);
 }
 
+int quantity_find(struct quantity *at, size_t *n, size_t max, const struct quantity_wish *wish, const struct subject *s,
+                  struct query *q, struct arena *a, struct err *e)
+{
+    const size_t before = *n;
+    TRY(find(at, n, max, wish, s, q, a, e));
+    for (size_t i = before; i < *n; i++)
+        at[i].unit = subject_unit(s, at[i].metric);
+    return 0;
+}
+
 void quantity_title(const struct quantity *what, struct text *out)
 {
     text_puts(out, what->metric);
@@ -165,5 +175,5 @@ void quantity_title(const struct quantity *what, struct text *out)
         text_add(out, " of layer %" PRId64, what->layer);
     if (what->kind == QUANTITY_STEP)
         text_add(out, " at iteration %" PRId64, what->step);
-    text_puts(out, subject_unit(what->metric));
+    subject_put_unit(out, what->unit);
 }

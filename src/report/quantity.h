@@ -16,6 +16,7 @@ struct quantity {
     const char *metric;
     enum quantity_kind kind;
     int64_t layer, step; /* of QUANTITY_LAYER; of QUANTITY_STEP */
+    const char *unit;    /* of the metric, "" for none */
 };
 
 struct quantity_wish {

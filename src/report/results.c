@@ -65,13 +65,22 @@ static void put_moments(struct text *out, const struct moments *m, size_t n_aske
         text_add(out, "%s%.4g ± %.2g%s", before, m->mean, moments_sd(m), after);
 }
 
+static void put_unit(struct text *out, const char *unit)
+{
+    struct text t = { 0 };
+    subject_put_unit(&t, unit);
+    clean_markdown(out, t.s ? t.s : "");
+    text_free(&t);
+}
+
 static void put_row(struct text *out, const struct results *r, size_t metric, size_t group)
 {
     const size_t at = group * r->s->n_metrics + metric, n = r->last[at].n;
     const struct group *g = &r->s->groups[group];
     text_puts(out, "| ");
     clean_markdown(out, r->s->metrics[metric]);
-    text_add(out, "%s | ", subject_unit(r->s->metrics[metric]));
+    put_unit(out, subject_unit(r->s, r->s->metrics[metric]));
+    text_puts(out, " | ");
     clean_code(out, g->label);
     text_puts(out, " | ");
     put_moments(out, &r->last[at], g->n_trials);
@@ -85,9 +94,8 @@ static void put_row(struct text *out, const struct results *r, size_t metric, si
 
 static void put_states(const struct section *s)
 {
-    static const char *const head[] = {
-        "variant", "cells", "trials", "done", "diverged", "failed", "outdated", "not finished", NULL
-    };
+    static const char *const head[] = { "variant", "cells",    "trials",       "done", "diverged",
+                                        "failed",  "outdated", "not finished", NULL };
     const struct subject *u = s->subject;
     section_head(s->out, head);
     for (size_t v = 0; v < u->n_variants; v++) {
@@ -121,8 +129,7 @@ static void put_best(const struct section *s, const struct results *r, size_t me
             size_t best = u->n_groups;
             for (size_t i = 0; i < u->n_groups; i++) {
                 const struct moments *m = &r->last[i * u->n_metrics + metric];
-                if (taken[i] || m->n < u->groups[i].n_trials ||
-                    strcmp(u->groups[i].variant, u->variants[v]) != 0)
+                if (taken[i] || m->n < u->groups[i].n_trials || strcmp(u->groups[i].variant, u->variants[v]) != 0)
                     continue;
                 const double against = best < u->n_groups ? r->last[best * u->n_metrics + metric].mean : 0;
                 if (best == u->n_groups || (largest ? m->mean > against : m->mean < against))
@@ -142,10 +149,11 @@ static int put_values(const struct section *s, const struct results *r, struct e
     const struct subject *u = s->subject;
     const bool all = u->n_groups <= SECTION_MAX_ROWS;
     const char *main = subject_main_metric(u);
-    text_puts(s->out,
-              all ? "Last and best values, mean ± sd over the seeds; in parentheses where some of them diverged, failed "
-                    "or are not finished, then of the others:\n\n"
-                  : "Last and best values of the three best complete cells of each variant, mean ± sd:\n\n");
+    text_puts(
+        s->out,
+        all ? "Last and best values, mean ± sd over the seeds; in parentheses where some of them diverged, failed "
+              "or are not finished, then of the others:\n\n"
+            : "Last and best values of the three best complete cells of each variant, mean ± sd:\n\n");
     section_head(s->out, head);
     for (size_t m = 0; m < u->n_metrics; m++) {
         for (size_t i = 0; all && i < u->n_groups; i++)

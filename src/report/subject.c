@@ -13,6 +13,8 @@ static const char sql_metrics[] =
     "SELECT DISTINCT k.name FROM study s JOIN trial t ON t.study_id = s.id AND t.generation = s.generation "
     "JOIN summary u ON u.trial_id = t.id JOIN metric_key k ON k.id = u.key_id WHERE s.name = ?1 ORDER BY k.name";
 
+static const char sql_units[] = "SELECT name, unit FROM metric_key WHERE unit <> '' ORDER BY name";
+
 struct names {
     struct arena *a;
     size_t n, capacity;
@@ -42,7 +44,7 @@ static int add_name(void *self, int n, const char *const *values)
 struct reading {
     struct subject *subject;
     struct arena *a;
-    size_t groups_capacity, trials_capacity;
+    size_t groups_capacity, trials_capacity, units_capacity;
     bool found;
 };
 
@@ -65,14 +67,35 @@ const char *subject_short_key(const char *key)
     return dot && dot[1] ? dot + 1 : key;
 }
 
-bool subject_percent(const char *metric)
+static int add_unit(void *self, int n, const char *const *values)
 {
-    return strstr(metric, "accuracy") != NULL;
+    struct reading *r = self;
+    struct subject *s = r->subject;
+    if (n < 2 || !values[0] || !values[1])
+        return 0;
+    if (s->n_units == r->units_capacity)
+        s->units = grown(r->a, s->units, s->n_units, &r->units_capacity, sizeof *s->units);
+    s->units[s->n_units++] = (struct subject_unit){ arena_strdup(r->a, values[0]), arena_strdup(r->a, values[1]) };
+    return 0;
 }
 
-const char *subject_unit(const char *metric)
+const char *subject_unit(const struct subject *s, const char *metric)
 {
-    return subject_percent(metric) ? " (%)" : !strncmp(metric, "angle", 5) ? " (°)" : "";
+    for (size_t i = 0; i < s->n_units; i++)
+        if (!strcmp(s->units[i].metric, metric))
+            return s->units[i].unit;
+    return "";
+}
+
+void subject_put_unit(struct text *out, const char *unit)
+{
+    if (*unit)
+        text_add(out, " (%s)", unit);
+}
+
+bool subject_percent(const char *unit)
+{
+    return !strcmp(unit, "%");
 }
 
 /* "tp stepsize=0.1, units=50" of "tp" and "train.optimizer.stepsize=0.1, network.layers.0.rnn.units=50"; a study
@@ -174,6 +197,7 @@ int subject_read(struct subject *s, struct query *q, struct arena *a, const char
     }
     TRY(query_rows(q, sql_trials, &name, 1, add_trial, &r, e));
     TRY(query_rows(q, sql_metrics, &name, 1, add_name, &metrics, e));
+    TRY(query_rows(q, sql_units, NULL, 0, add_unit, &r, e));
     s->metrics = metrics.items;
     s->n_metrics = metrics.n;
     s->variants = arena_need(a, s->n_groups + 1, sizeof *s->variants);

@@ -3,6 +3,7 @@
 #define TPRUN_REPORT_SUBJECT_H
 
 #include "base/arena.h"
+#include "base/text.h"
 #include "store/query.h"
 #include <stdint.h>
 
@@ -10,7 +11,7 @@
 struct group {
     const char *variant, *cell; /* cell: "" without a sweep */
     const char *label;          /* short: variant, and the swept values without the folders of their keys */
-    size_t n_trials; /* asked for; the rest is not finished: */
+    size_t n_trials;            /* asked for; the rest is not finished: */
     size_t n_done, n_diverged, n_failed, n_outdated;
 };
 
@@ -23,6 +24,10 @@ struct group_trial {
     bool ended;    /* done or diverged */
 };
 
+struct subject_unit {
+    const char *metric, *unit;
+};
+
 struct subject {
     const char *name, *title, *paper, *locator, *path, *profile, *spec_sha256; /* "" where there is none */
     size_t n_groups, n_trials, n_metrics, n_variants;
@@ -30,6 +35,8 @@ struct subject {
     struct group_trial *trials; /* the current ones, group by group */
     const char **metrics;       /* those that a current trial has logged, by name */
     const char **variants;      /* without repetition */
+    size_t n_units;
+    struct subject_unit *units; /* of all metrics that have one */
 };
 
 /* Reads it; everything lies in the arena. An unknown name is an error that names the nearest study. */
@@ -41,9 +48,11 @@ int subject_check_metric(const struct subject *s, const char *metric, struct err
 const char *subject_main_metric(const struct subject *s);
 /* The label of a group, or the variant if there is no such group. */
 const char *subject_label(const struct subject *s, const char *variant, const char *cell);
-bool subject_percent(const char *metric);
-/* " (%)", " (°)", or "" for metrics without a unit. */
-const char *subject_unit(const char *metric);
+/* The unit of a metric of trials or layers: "%", "°"; "" for pure numbers. */
+const char *subject_unit(const struct subject *s, const char *metric);
+/* " (%)", or nothing without a unit: as a name is followed by it. */
+void subject_put_unit(struct text *out, const char *unit);
+bool subject_percent(const char *unit);
 /* Trials of a group that have not ended. */
 size_t group_waiting(const struct group *g);
 /* The last part of a dotted key. */

@@ -84,7 +84,7 @@ static int start_worker(struct runner *r, struct attempt *t, const struct config
     KILL_POINT(RUN_JOB_SENT);
     t->active = true;
     t->run_id = 0;
-    t->ended = t->stalled = false;
+    t->ended = t->stalled = t->refused = false;
     t->start_ns = now_ns();
     t->loss = NAN;
     r->n_active++;
@@ -135,7 +135,7 @@ int attempt_start(struct runner *r, struct attempt *t, struct pending pending, e
     return code;
 }
 
-static int begin_run(struct runner *r, struct attempt *t, const char *kernel, int64_t from_step, struct err *e)
+int attempt_begin_run(struct runner *r, struct attempt *t, const char *kernel, int64_t from_step, struct err *e)
 {
     char host[512];
     const struct store_run run = { .trial = t->trial_id,
@@ -159,7 +159,7 @@ static int refuse(struct runner *r, struct pending pending, const struct stored_
     t.state = TRIAL_FAILED;
     t.start_ns = now_ns();
     t.step = t.from_step = row.step;
-    TRY(begin_run(r, &t, "", t.from_step, e));
+    TRY(attempt_begin_run(r, &t, "", t.from_step, e));
     const struct store_end end = {
         .run = t.run_id, .trial = t.trial_id, .state = t.state, .reason = reason, .step = t.step, .layer = -1
     };
@@ -177,21 +177,6 @@ int attempt_refuse(struct runner *r, struct pending pending, const char *reason,
         code = refuse(r, pending, &trial, reason, e);
     store_free_described(&trial.described);
     return code;
-}
-
-/* Test metrics are what a person follows. */
-static void remember_metric(struct attempt *t, const char *name, double value)
-{
-    if (strncmp(name, "test_", 5) != 0)
-        return;
-    for (size_t i = 0; i < METRICS_SHOWN; i++) {
-        if (!t->shown[i].name[0])
-            snprintf(t->shown[i].name, sizeof t->shown[i].name, "%s", name);
-        if (!strncmp(t->shown[i].name, name, sizeof t->shown[i].name - 1)) {
-            t->shown[i].value = value;
-            return;
-        }
-    }
 }
 
 static int put_checkpoint(struct runner *r, struct attempt *t, const struct wire_record *m, struct err *e)
@@ -212,7 +197,7 @@ static int put_checkpoint(struct runner *r, struct attempt *t, const struct wire
 static int put_end(struct runner *r, struct attempt *t, const struct wire_record *m, struct err *e)
 {
     if (!t->run_id)
-        TRY(begin_run(r, t, "", t->from_step, e));
+        TRY(attempt_begin_run(r, t, "", t->from_step, e));
     const bool storage =
         m->code == ERR_STORAGE; /* stops the whole run; a data file that cannot be read fails its trial alone */
     t->state = m->code == 0                                                 ? TRIAL_DONE
@@ -246,14 +231,18 @@ static int put_end(struct runner *r, struct attempt *t, const struct wire_record
 static int put_record(struct runner *r, struct attempt *t, const struct wire_record *m, struct err *e)
 {
     const bool first = !t->run_id;
+    if (t->refused) /* what it said before it was killed */
+        return 0;
     if (t->ended || (first && m->type != MESSAGE_HELLO && m->type != MESSAGE_END) ||
         (!first && m->type == MESSAGE_HELLO))
         return err_set(e, ERR_FORMAT, "message %d out of order", (int)m->type);
     switch (m->type) {
     case MESSAGE_HELLO:
-        return begin_run(r, t, m->name, m->step, e);
+        return attempt_hello(r, t, m, e);
+    case MESSAGE_FACTS:
+        return attempt_facts(r, t, m, e);
     case MESSAGE_METRIC:
-        remember_metric(t, m->name, m->value);
+        attempt_remember(t, m->name, m->value);
         return store_metric(r->store, t->trial_id, t->run_id, m->name, m->step, m->value, e);
     case MESSAGE_LAYER_METRIC:
         return store_layer_metric(r->store, t->trial_id, t->run_id, m->name, m->step, m->layer, m->value, e);
@@ -294,7 +283,7 @@ static int mourn(struct runner *r, struct attempt *t, const char *how, enum limi
     *retry = !r->stopping && (excused || t->pending.deaths < RETRIES);
     snprintf(reason, sizeof reason, "%s at step %" PRId64, how, t->step);
     if (!t->run_id)
-        TRY(begin_run(r, t, "", t->from_step, e));
+        TRY(attempt_begin_run(r, t, "", t->from_step, e));
     t->state = *retry || r->stopping ? TRIAL_INTERRUPTED : TRIAL_FAILED;
     const struct store_end end = {
         .run = t->run_id, .trial = t->trial_id, .state = t->state, .reason = reason, .step = t->step, .layer = -1

@@ -37,9 +37,11 @@ struct attempt {
     struct {
         char name[32];
         double value;
-    } shown[METRICS_SHOWN]; /* the last values of test metrics */
+        bool seen;
+    } shown[METRICS_SHOWN]; /* the last values of metrics that people follow */
     bool ended;             /* MESSAGE_END has come and is stored */
     bool stalled;           /* killed by us for silence */
+    bool refused;           /* ended before it began: see store_check_origin */
     enum trial_state state; /* after the end */
 };
 
@@ -102,6 +104,16 @@ int attempt_refuse(struct runner *r, struct pending pending, const char *reason,
  * back in front of those that wait. */
 int attempt_receive(struct runner *r, struct attempt *t, struct err *e);
 int attempt_request(struct attempt *t, enum message request, struct err *e);
+int attempt_begin_run(struct runner *r, struct attempt *t, const char *kernel, int64_t from_step, struct err *e);
+
+/* ---- hello.c ---- */
+/* MESSAGE_HELLO: begins the run, or ends the attempt and leaves the trial as it is, if its results are of other bytes
+ * or numbers. */
+int attempt_hello(struct runner *r, struct attempt *t, const struct wire_record *m, struct err *e);
+/* MESSAGE_FACTS */
+int attempt_facts(struct runner *r, struct attempt *t, const struct wire_record *m, struct err *e);
+/* The last value of a metric that people follow. */
+void attempt_remember(struct attempt *t, const char *name, double value);
 
 /* ---- checkpoints.c ---- */
 /* Makes and opens the database's folder of checkpoints, and opens the one of --checkpoints. */

@@ -40,8 +40,9 @@ const char *status_host(char *buffer, size_t size)
 static void put_metrics(struct text *out, const struct attempt *t)
 {
     for (size_t i = 0; i < METRICS_SHOWN && t->shown[i].name[0]; i++)
-        text_add(out, "  %s %.4g", t->shown[i].name,
-                 isnan(t->shown[i].value) ? (double)NAN : t->shown[i].value); /* no "-nan" */
+        if (t->shown[i].seen)
+            text_add(out, "  %s %.4g", t->shown[i].name,
+                     isnan(t->shown[i].value) ? (double)NAN : t->shown[i].value); /* no "-nan" */
 }
 
 static void draw_trial(struct runner *r, const struct attempt *t, int64_t now)

@@ -41,7 +41,14 @@ int wire_read(struct frame *f, struct wire_record *r, struct err *e)
     switch (r->type) {
     case MESSAGE_HELLO:
         TRY(get_name(f, &r->name, e));
-        return frame_get_int(f, &r->step, e);
+        TRY(frame_get_int(f, &r->step, e));
+        TRY(frame_get_int(f, &r->numerics, e));
+        return frame_get_string(f, &r->text, e);
+    case MESSAGE_FACTS:
+        TRY(get_name(f, &r->name, e));
+        TRY(frame_get_string(f, &r->goal, e));
+        TRY(get_name(f, &r->text, e));
+        return frame_get_int(f, &r->followed, e);
     case MESSAGE_METRIC:
         TRY(get_name(f, &r->name, e));
         TRY(frame_get_int(f, &r->step, e));

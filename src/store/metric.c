@@ -225,14 +225,16 @@ static int rebuild(struct store *s, int64_t trial, const struct metric_name *nam
     return 0;
 }
 
-static int put_summary(struct store *s, int64_t trial, int64_t key, const struct summary *u, struct err *e)
+static int put_summary(struct store *s, int64_t trial, const struct metric_name *name, const struct summary *u,
+                       struct err *e)
 {
-    const bool finite = u->n > u->n_nonfinite;
+    const bool finite = u->n > u->n_nonfinite, has_best = finite && name->goal != GOAL_NONE;
 #define FINITE_ONLY(v) (finite ? (v) : value_null())
-    return WRITE(s, SQL_PUT_SUMMARY, NULL, e, value_int(trial), value_int(key), value_int(u->n),
+    return WRITE(s, SQL_PUT_SUMMARY, NULL, e, value_int(trial), value_int(name->id), value_int(u->n),
                  value_int(u->n_nonfinite), FINITE_ONLY(value_real(u->first)), FINITE_ONLY(value_real(u->last)),
-                 FINITE_ONLY(value_int(u->last_step)), value_int(u->end_step), FINITE_ONLY(value_real(u->best)),
-                 FINITE_ONLY(value_int(u->best_step)), FINITE_ONLY(value_real(u->min)), FINITE_ONLY(value_real(u->max)),
+                 FINITE_ONLY(value_int(u->last_step)), value_int(u->end_step),
+                 has_best ? value_real(u->best) : value_null(), has_best ? value_int(u->best_step) : value_null(),
+                 FINITE_ONLY(value_real(u->min)), FINITE_ONLY(value_real(u->max)),
                  u->n_nonfinite ? value_null() : value_real(u->auc));
 #undef FINITE_ONLY
 }
@@ -248,7 +250,7 @@ int metric_put_summaries(struct store *s, struct err *e)
                 continue;
             if (series->rebuild)
                 TRY(rebuild(s, t->id, &s->names[k], &series->summary, e));
-            TRY(put_summary(s, t->id, s->names[k].id, &series->summary, e));
+            TRY(put_summary(s, t->id, &s->names[k], &series->summary, e));
             series->dirty = series->rebuild = false;
         }
         if (t->step_dirty)

@@ -19,7 +19,7 @@ SELECT id, name,
         WHEN name LIKE '%loss' OR name LIKE '%loss\_batches' ESCAPE '\' OR (name LIKE 'angle%' AND name <> 'angle_gnt_search') OR name = 'nullspace_ratio' THEN 'min' END,
     CASE WHEN name LIKE '%accuracy' OR name LIKE '%accuracy\_strict' ESCAPE '\' OR name LIKE '%accuracy\_batches' ESCAPE '\' THEN '%'
         WHEN name LIKE 'angle%' AND name <> 'angle_gnt_search' THEN '°' ELSE '' END,
-    name IN ('train_loss', 'test_loss', 'test_accuracy')
+    name LIKE 'test\_%' ESCAPE '\'
 FROM old_metric_key;
 UPDATE summary SET best = NULL, best_step = NULL WHERE key_id IN (SELECT id FROM metric_key WHERE goal IS NULL);
 

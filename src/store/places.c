@@ -25,6 +25,10 @@ int store_end_queue(struct store *s, int64_t study, const char *sha256, struct e
     TRY(write_begin(s, e));
     TRY(write_exec(s, SQL_DELETE_CONFIG_PARAMS, NULL, 0, NULL, e));
     TRY(write_exec(s, SQL_DELETE_CONFIGS, NULL, 0, NULL, e));
+    int changes = 0;
+    TRY(WRITE(s, SQL_SET_ALL_OUTDATED, &changes, e, value_int(study))); /* trials may have come into other cells */
+    if (changes > 0)
+        TRY(study_forget_statistics(s, study, e));
     TRY(WRITE(s, SQL_SET_QUEUED, NULL, e, value_int(study), value_text(sha256)));
     return write_end(s, 1, e);
 }

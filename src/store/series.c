@@ -63,6 +63,27 @@ static bool more_slots(struct store *s)
     return true;
 }
 
+static enum goal goal_of(const char *text)
+{
+    return !text ? GOAL_NONE : strcmp(text, "max") == 0 ? GOAL_MAX : GOAL_MIN;
+}
+
+int store_put_facts(struct store *s, const struct store_facts *facts, struct err *e)
+{
+    size_t index;
+    TRY(write_check(s, e));
+    TRY(series_find_name(s, facts->name, &index, e));
+    struct metric_name *name = &s->names[index];
+    if (name->told) /* once for all trials */
+        return 0;
+    TRY(write_begin(s, e));
+    TRY(WRITE(s, SQL_SET_FACTS, NULL, e, value_int(name->id), value_text(facts->goal), value_text(facts->unit),
+              value_int(facts->followed)));
+    name->goal = goal_of(facts->goal);
+    name->told = true;
+    return write_end(s, 1, e);
+}
+
 /* The index of a metric's name, which gets its row of metric_key when it is new. */
 int series_find_name(struct store *s, const char *name, size_t *index, struct err *e)
 {
@@ -80,15 +101,16 @@ int series_find_name(struct store *s, const char *name, size_t *index, struct er
     if (!grow((void **)&s->names, &s->names_capacity, s->n_names, sizeof *s->names) ||
         (2 * (s->n_names + 1) > s->n_name_slots && !more_slots(s)))
         return out_of_memory(s, e);
-    struct metric_name new = { .goal = summary_goal(name) };
+    struct metric_name new = { 0 };
     TRY(write_begin(s, e));
     sqlite3_stmt *stmt;
     TRY(QUERY(s, SQL_GET_KEY, &stmt, e, value_text(name)));
     if (stmt) {
         new.id = sqlite3_column_int64(stmt, 0);
+        new.goal = goal_of((const char *)sqlite3_column_text(stmt, 1));
         write_reset(&stmt);
     } else {
-        TRY(WRITE(s, SQL_PUT_KEY, NULL, e, value_text(name), value_text(new.goal == GOAL_MAX ? "max" : "min")));
+        TRY(WRITE(s, SQL_PUT_KEY, NULL, e, value_text(name)));
         new.id = sqlite3_last_insert_rowid(s->db);
     }
     new.name = strdup(name);

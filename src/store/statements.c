@@ -8,10 +8,20 @@
 #define LAST(u, t) u ".end_step = " t ".step AND " u ".last_step = " u ".end_step"
 /* A trial that counts in means over seeds: view outcomes, which the writer cannot read. */
 #define DONE(t) t ".state = 'done' AND " t ".finished_budget >= " t ".budget AND NOT " t ".outdated"
+/* A text that another program may have written. */
+#define JSON(x) "CASE WHEN json_valid(" x ") THEN " x " END"
 /* Two trials read a file of one name with different bytes. */
 #define OTHER_BYTES(a, b)                                                                                              \
-    "(" a ".inputs <> " b ".inputs AND EXISTS (SELECT 1 FROM json_each(" a ".inputs) j JOIN json_each(" b ".inputs) k " \
-    "ON k.key = j.key AND k.value <> j.value))"
+    "(coalesce(" a ".inputs <> " b ".inputs, 0) AND EXISTS (SELECT 1 FROM json_each(" JSON(                            \
+        a ".inputs") ") j "                                                                                            \
+                     "JOIN json_each(" JSON(b ".inputs") ") k ON k.key = j.key AND k.value <> j.value))"
+#define LAST_RUN(t) "(SELECT max(r.id) FROM run r WHERE r.trial_id = " t ".id)"
+/* A trial of the same cell and specification began later and is of other numerics or bytes. */
+#define IS_OUTDATED                                                                                                    \
+    "EXISTS (SELECT 1 FROM trial o WHERE o.study_id = trial.study_id AND o.variant = trial.variant AND "               \
+    "o.cell = trial.cell AND o.generation = trial.generation AND o.generation > 0 AND o.id <> trial.id AND "           \
+    "(o.numerics_version <> trial.numerics_version OR " OTHER_BYTES("o", "trial") ") AND " LAST_RUN(                   \
+        "o") " > " LAST_RUN("trial") ")"
 /* Where a metric of validation is best; NULL where it was not logged. */
 #define BEST_STEP(metric)                                                                                              \
     "(SELECT u.best_step FROM summary u WHERE u.trial_id = t.id AND u.key_id = (SELECT id FROM metric_key WHERE name " \
@@ -108,7 +118,8 @@ const char *const statement_sql[N_STATEMENTS] = {
     [SQL_TRIAL_STEP] = "UPDATE trial SET step = ?2 WHERE id = ?1 AND step < ?2",
     [SQL_RESET_TRIAL] = "UPDATE trial SET state = 'queued', step = 0, finished_budget = 0, diverged_step = NULL, "
                         "diverged_layer = NULL, "
-                        "diverged_tensor = NULL, weights_sha256 = NULL, reason = NULL, updated_ms = ?2 WHERE id = ?1",
+                        "diverged_tensor = NULL, weights_sha256 = NULL, reason = NULL, inputs = NULL, "
+                        "numerics_version = 1, outdated = 0, updated_ms = ?2 WHERE id = ?1",
     [SQL_DELETE_METRICS] = "DELETE FROM metric WHERE trial_id = ?1",
     [SQL_DELETE_LAYER_METRICS] = "DELETE FROM layer_metric WHERE trial_id = ?1",
     [SQL_DELETE_SUMMARIES] = "DELETE FROM summary WHERE trial_id = ?1",
@@ -126,6 +137,22 @@ const char *const statement_sql[N_STATEMENTS] = {
         "INSERT INTO run (trial_id, host_id, code_id, kernel, pid, from_step, started_ms, heartbeat_ms, state) "
         "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, 'running')",
     [SQL_START_TRIAL] = "UPDATE trial SET state = 'running', reason = NULL, updated_ms = ?2 WHERE id = ?1",
+    /* What nothing was trained with yet is not the origin of anything. */
+    [SQL_GET_ORIGIN] = "SELECT t.numerics_version, t.inputs, t.study_id FROM trial t WHERE t.id = ?1 AND "
+                       "EXISTS (SELECT 1 FROM summary u WHERE u.trial_id = t.id)",
+    [SQL_OTHER_INPUT] = "SELECT j.key, j.value, k.value FROM json_each(" JSON("?1") ") j JOIN json_each(" JSON(
+        "?2") ") k ON k.key = j.key AND k.value <> j.value ORDER BY j.key LIMIT 1",
+    [SQL_SET_ORIGIN] = "UPDATE trial SET numerics_version = ?2, inputs = CASE WHEN EXISTS (SELECT 1 FROM summary u "
+                       "WHERE u.trial_id = trial.id) THEN coalesce(inputs, ?3) ELSE ?3 END WHERE id = ?1",
+    /* Of the cell of trial ?1. */
+    [SQL_SET_OUTDATED] =
+        "UPDATE trial SET outdated = 1 - outdated WHERE (study_id, variant, cell, generation) = "
+        "(SELECT study_id, variant, cell, generation FROM trial WHERE id = ?1) AND outdated <> " IS_OUTDATED,
+    [SQL_COUNT_OUTDATED] = "SELECT count(*) FROM trial t JOIN trial o ON o.study_id = t.study_id AND o.variant = "
+                           "t.variant AND o.cell = t.cell AND o.generation = t.generation AND o.outdated "
+                           "WHERE t.id = ?1",
+    [SQL_SET_ALL_OUTDATED] =
+        "UPDATE trial SET outdated = 1 - outdated WHERE study_id = ?1 AND outdated <> " IS_OUTDATED,
     [SQL_HEARTBEAT] = "UPDATE run SET heartbeat_ms = ?2 WHERE id = ?1 AND ended_ms IS NULL",
     [SQL_END_RUN] = "UPDATE run SET state = ?3, reason = ?4, heartbeat_ms = ?5, ended_ms = ?5 "
                     "WHERE id = ?1 AND trial_id = ?2 AND ended_ms IS NULL",
@@ -151,8 +178,9 @@ const char *const statement_sql[N_STATEMENTS] = {
         "UPDATE trial SET state = 'interrupted', reason = 'the runner died', updated_ms = ?1 WHERE state = 'running'",
 
     /* metric.c */
-    [SQL_GET_KEY] = "SELECT id FROM metric_key WHERE name = ?1",
-    [SQL_PUT_KEY] = "INSERT INTO metric_key (name, goal) VALUES (?1, ?2)",
+    [SQL_GET_KEY] = "SELECT id, goal FROM metric_key WHERE name = ?1",
+    [SQL_SET_FACTS] = "UPDATE metric_key SET goal = ?2, unit = ?3, followed = ?4 WHERE id = ?1",
+    [SQL_PUT_KEY] = "INSERT INTO metric_key (name) VALUES (?1)",
     [SQL_PUT_METRIC] = "INSERT INTO metric (trial_id, key_id, step, value, nonfinite) VALUES " ROW,
     [SQL_PUT_METRICS] =
         "INSERT INTO metric (trial_id, key_id, step, value, nonfinite) VALUES " TEN ", " TEN ", " TEN ", " TEN ", " TEN,
@@ -197,16 +225,18 @@ const char *const statement_sql[N_STATEMENTS] = {
         "best_median, best_half_width) SELECT min(t.id), u.key_id, sum(u.n), tprun_sd(u.last), tprun_median(u.last), "
         "tprun_half_width(u.last), tprun_sd(u.best), tprun_median(u.best), tprun_half_width(u.best) "
         "FROM study s JOIN trial t ON t.study_id = s.id AND t.generation = s.generation "
-        "JOIN summary u ON u.trial_id = t.id WHERE s.id = ?1 AND " DONE("t") " AND " LAST("u", "t")
-        " GROUP BY t.variant, t.cell, u.key_id",
+        "JOIN summary u ON u.trial_id = t.id WHERE s.id = ?1 AND " DONE("t") " AND " LAST(
+            "u", "t") " GROUP BY t.variant, t.cell, u.key_id",
     /* The rows that the view `selected` shows of the trials that are done. */
     [SQL_PUT_SELECTED_STATS] =
         "INSERT INTO selected_stat (trial_id, key_id, n, n_rows, sd) "
         "SELECT min(t.id), m.key_id, count(m.value), sum(u.n), tprun_sd(m.value) "
-        "FROM study s JOIN trial t ON t.study_id = s.id AND t.generation = s.generation AND " DONE("t")
-        " JOIN summary u ON u.trial_id = t.id AND u.key_id = (SELECT id FROM metric_key WHERE name = 'valid_accuracy') "
-        "CROSS JOIN metric_key k CROSS JOIN metric m ON m.trial_id = t.id AND m.key_id = k.id AND m.step = u.best_step "
-        "WHERE s.id = ?1 GROUP BY t.variant, t.cell, m.key_id HAVING count(m.value) >= 2",
+        "FROM study s JOIN trial t ON t.study_id = s.id AND t.generation = s.generation AND " DONE(
+            "t") " JOIN summary u ON u.trial_id = t.id AND u.key_id = (SELECT id FROM metric_key WHERE name = "
+                 "'valid_accuracy') "
+                 "CROSS JOIN metric_key k CROSS JOIN metric m ON m.trial_id = t.id AND m.key_id = k.id AND m.step = "
+                 "u.best_step "
+                 "WHERE s.id = ?1 GROUP BY t.variant, t.cell, m.key_id HAVING count(m.value) >= 2",
     /* Paired over the seeds that both variants have. The other variants are listed, so that trial_group finds each
        partner at once: a range of variants would walk over all of their trials, and the + keeps SQLite from taking one.
      */
@@ -225,9 +255,11 @@ const char *const statement_sql[N_STATEMENTS] = {
         "CROSS JOIN trial b ON b.study_id = s.id AND b.variant = w.variant AND b.cell = a.cell AND b.seed = a.seed "
         "AND b.generation = s.generation CROSS JOIN summary u ON u.trial_id = a.id "
         "CROSS JOIN summary v ON v.trial_id = b.id AND v.key_id = u.key_id "
-        "WHERE s.id = ?1 AND " DONE("a") " AND " DONE("b") " AND " LAST("u", "a") " AND " LAST("v", "b")
-        " AND a.numerics_version = b.numerics_version AND NOT " OTHER_BYTES("a", "b")
-        " GROUP BY u.key_id, a.cell, a.variant, b.variant)",
+        "WHERE s.id = ?1 AND " DONE("a") " AND " DONE("b") " AND " LAST("u", "a") " AND " LAST(
+            "v",
+            "b") " AND a.numerics_version = b.numerics_version AND NOT " OTHER_BYTES("a",
+                                                                                     "b") " GROUP BY u.key_id, a.cell, "
+                                                                                          "a.variant, b.variant)",
 
     /* claims.c */
     [SQL_GET_CLAIMS] =

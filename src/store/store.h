@@ -133,6 +133,16 @@ struct store_run {
     int64_t pid;
     int64_t from_step;
 };
+/* What a trial's numbers come from beside its configuration. */
+struct store_origin {
+    int64_t trial;
+    int64_t numerics_version;
+    const char *inputs; /* canonical JSON, name of a file to its SHA-256; NULL: none */
+};
+/* ERR_CONFLICT with both values if the trial has results of another origin; the store goes on. */
+int store_check_origin(struct store *s, const struct store_origin *origin, struct err *e);
+/* Stores it, after store_begin_run. n_outdated: trials of its cell that are outdated from now on. */
+int store_put_origin(struct store *s, const struct store_origin *origin, int64_t *n_outdated, struct err *e);
 int store_begin_run(struct store *s, const struct store_run *run, int64_t *id, struct err *e);
 int store_heartbeat(struct store *s, int64_t run, struct err *e);
 /* Ends an attempt and sets the trial's state with it; weights_sha256 (final weights) may be NULL. reason may be NULL.
@@ -145,6 +155,13 @@ struct store_end {
     const char *tensor, *weights_sha256;
 };
 int store_end_run(struct store *s, const struct store_end *end, struct err *e);
+
+/* What is known of a metric. Rows of one that nothing was told of have no best value and no unit. */
+struct store_facts {
+    const char *name, *goal, *unit; /* goal: "min", "max", or NULL where neither is best */
+    bool followed;
+};
+int store_put_facts(struct store *s, const struct store_facts *facts, struct err *e);
 
 /* Metric rows: natural key (trial, metric, step). A row that is there already is compared bit for bit: equal is a
  * no-op, different is ERR_CONFLICT "not deterministic at step ...". NaN and infinities are stored as NULL with a

@@ -2,21 +2,6 @@
 
 #include <assert.h>
 #include <math.h>
-#include <string.h>
-
-static bool ends_in(const char *s, const char *end)
-{
-    const size_t n = strlen(s), m = strlen(end);
-    return n >= m && strcmp(s + n - m, end) == 0;
-}
-
-enum goal summary_goal(const char *metric)
-{
-    return ends_in(metric, "accuracy") || ends_in(metric, "accuracy_strict") || ends_in(metric, "accuracy_batches") ||
-                   ends_in(metric, "r2")
-               ? GOAL_MAX
-               : GOAL_MIN;
-}
 
 enum nonfinite summary_normalize(double *value)
 {
@@ -50,7 +35,7 @@ void summary_add(struct summary *s, int64_t step, double value, enum nonfinite n
             s->min = value;
         if (value > s->max)
             s->max = value;
-        if (goal == GOAL_MIN ? value < s->best : value > s->best) {
+        if (goal == GOAL_MIN ? value < s->best : goal == GOAL_MAX && value > s->best) {
             s->best = value;
             s->best_step = step;
         }

@@ -77,6 +77,12 @@ enum statement {
     SQL_GET_CODE,
     SQL_PUT_RUN,
     SQL_START_TRIAL,
+    SQL_GET_ORIGIN,
+    SQL_OTHER_INPUT,
+    SQL_SET_ORIGIN,
+    SQL_SET_OUTDATED,
+    SQL_COUNT_OUTDATED,
+    SQL_SET_ALL_OUTDATED,
     SQL_HEARTBEAT,
     SQL_END_RUN,
     SQL_END_TRIAL,
@@ -90,6 +96,7 @@ enum statement {
     SQL_RECOVER_RUNS,
     SQL_RECOVER_TRIALS,
     SQL_GET_KEY,
+    SQL_SET_FACTS,
     SQL_PUT_KEY,
     SQL_PUT_METRIC,
     SQL_PUT_METRICS,
@@ -148,6 +155,7 @@ struct metric_name {
     char *name;
     int64_t id; /* metric_key.id */
     enum goal goal;
+    bool told; /* its facts are those of this program */
 };
 
 struct store {

@@ -10,6 +10,18 @@
 static const double dampings[] = { 0, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1, 10 };
 enum { N_DAMPINGS = sizeof dampings / sizeof *dampings };
 
+#define ANGLE(damping)                                                                                                 \
+    {                                                                                                                  \
+        "angle_gnt_" damping, "min", "°", false                                                                        \
+    }
+const struct metric_facts gnt_search_emits[] = {
+    /* as gnt_search_measure prints them */
+    ANGLE("0"),     ANGLE("1e-05"), ANGLE("0.0001"),
+    ANGLE("0.001"), ANGLE("0.01"),  ANGLE("0.1"),
+    ANGLE("1"),     ANGLE("10"),    { "angle_gnt_search", NULL, "", false },
+    { 0 },
+};
+
 struct gnt_search {
     real *gradient[N_DAMPINGS];
 };

@@ -162,6 +162,10 @@ static int sides(struct trial *t, double *left, double *right, struct err *e)
     return 0;
 }
 
+const struct metric_facts lemma_emits[] = { { "lemma_left", NULL, "", false },
+                                            { "lemma_right", NULL, "", false },
+                                            { 0 } };
+
 int lemma_measure(struct trial *t, const struct measure_def *measure, struct sink *sink, struct err *e)
 {
     (void)measure;

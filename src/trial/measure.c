@@ -218,28 +218,33 @@ static int angle_activation(struct trial *t, const struct measure_def *m, struct
 #define METRIC(id, text, ...)                                                                                          \
     static const struct measure_def measure_##id = { .part = { .name = #id, .help = text }, __VA_ARGS__ };
 METRIC(train_loss, "mean loss over the fixed evaluation set of the training distribution", .measure = of_evaluation,
-       .of_samples = true, .split = SPLIT_EVAL)
-METRIC(test_loss, "mean loss over the test set", .measure = of_evaluation, .of_samples = true, .split = SPLIT_TEST)
+       .of_samples = true, .split = SPLIT_EVAL, .goal = "min")
+METRIC(test_loss, "mean loss over the test set", .measure = of_evaluation, .of_samples = true, .split = SPLIT_TEST,
+       .goal = "min", .followed = true)
 METRIC(train_accuracy, "percent correct on the evaluation set of the training distribution", .measure = of_evaluation,
-       .of_samples = true, .split = SPLIT_EVAL, .accuracy = "accuracy")
+       .of_samples = true, .split = SPLIT_EVAL, .accuracy = "accuracy", .goal = "max", .unit = "%")
 METRIC(test_accuracy, "percent correct on the test set; adding: squared error below 0.04", .measure = of_evaluation,
-       .of_samples = true, .split = SPLIT_TEST, .accuracy = "accuracy")
+       .of_samples = true, .split = SPLIT_TEST, .accuracy = "accuracy", .goal = "max", .unit = "%", .followed = true)
 METRIC(test_accuracy_strict, "percent with |error| below 0.04 on the test set (adding, the released code's definition)",
-       .measure = of_evaluation, .of_samples = true, .split = SPLIT_TEST, .accuracy = "accuracy_strict")
+       .measure = of_evaluation, .of_samples = true, .split = SPLIT_TEST, .accuracy = "accuracy_strict", .goal = "max",
+       .unit = "%", .followed = true)
 METRIC(valid_loss, "mean loss over the samples held out of the training set", .measure = of_evaluation,
-       .of_samples = true, .split = SPLIT_VALID)
+       .of_samples = true, .split = SPLIT_VALID, .goal = "min")
 METRIC(valid_accuracy, "percent correct on the samples held out of the training set", .measure = of_evaluation,
-       .of_samples = true, .split = SPLIT_VALID, .accuracy = "accuracy")
+       .of_samples = true, .split = SPLIT_VALID, .accuracy = "accuracy", .goal = "max", .unit = "%")
 METRIC(test_loss_batches,
        "test_loss as the mean over minibatches of train.batch_size, a smaller last one weighing as much as the others",
-       .measure = of_evaluation, .of_samples = true, .of_batches = true, .split = SPLIT_TEST)
+       .measure = of_evaluation, .of_samples = true, .of_batches = true, .split = SPLIT_TEST, .goal = "min",
+       .followed = true)
 METRIC(test_accuracy_batches, "test_accuracy, averaged in the same way (Meulemans 2020)", .measure = of_evaluation,
-       .of_samples = true, .of_batches = true, .split = SPLIT_TEST, .accuracy = "accuracy")
+       .of_samples = true, .of_batches = true, .split = SPLIT_TEST, .accuracy = "accuracy", .goal = "max", .unit = "%",
+       .followed = true)
 METRIC(valid_loss_batches, "valid_loss, averaged in the same way", .measure = of_evaluation, .of_samples = true,
-       .of_batches = true, .split = SPLIT_VALID)
+       .of_batches = true, .split = SPLIT_VALID, .goal = "min")
 METRIC(valid_accuracy_batches, "valid_accuracy, averaged in the same way", .measure = of_evaluation, .of_samples = true,
-       .of_batches = true, .split = SPLIT_VALID, .accuracy = "accuracy")
-METRIC(batch_loss, "mean loss of the minibatches since the last log, each before its update", .measure = batch_loss)
+       .of_batches = true, .split = SPLIT_VALID, .accuracy = "accuracy", .goal = "max", .unit = "%")
+METRIC(batch_loss, "mean loss of the minibatches since the last log, each before its update", .measure = batch_loss,
+       .goal = "min")
 METRIC(weight_norm, "Frobenius norm of each layer's parameters (layer_metric)", .measure = weight_norm)
 METRIC(update_norm, "Frobenius norm of each layer's update direction in the last step (layer_metric)",
        .measure = update_norm)
@@ -255,6 +260,7 @@ static const struct measure_def measure_feedback_loss = {
                       "feedback_epoch_loss (layer_metric)",
               .needs = GIVES_TRAIN },
     .measure = feedback_loss,
+    .goal = "min",
 };
 
 /* feedback_only.c emits it. */
@@ -270,6 +276,7 @@ static const struct measure_def measure_feedback_epoch_loss = {
                       "from 1, whatever log.every is; no rows without such epochs (layer_metric)",
               .needs = GIVES_TRAIN },
     .measure = not_with_the_log,
+    .goal = "min",
     .of_feedback_epochs = true,
 };
 
@@ -279,35 +286,35 @@ METRIC(spectral_norm, "largest singular value of each layer's state weights (lay
 METRIC(angle_bp,
        "degrees between the update of each layer's weights and the back-propagation gradient before any layer moved "
        "(layer_metric)",
-       .measure = angle, .compares = COMPARES_BP)
+       .measure = angle, .compares = COMPARES_BP, .goal = "min", .unit = "°")
 METRIC(angle_bp_bias, "the same for the biases (layer_metric)", .measure = angle, .compares = COMPARES_BP,
-       .biases = true)
+       .biases = true, .goal = "min", .unit = "°")
 METRIC(angle_activation,
        "degrees between target - state and the negative back-propagation gradient, mean over the samples, for every "
        "link of the chain (layer_metric)",
-       .measure = angle_activation, .compares = COMPARES_BP, .fits = fits_update)
+       .measure = angle_activation, .compares = COMPARES_BP, .fits = fits_update, .goal = "min", .unit = "°")
 METRIC(angle_gnt,
        "degrees between the update of each hidden layer's weights and that of Gauss-Newton targets with log.damping "
        "(layer_metric)",
-       .measure = angle, .compares = COMPARES_GNT, .fits = fits_feedforward)
+       .measure = angle, .compares = COMPARES_GNT, .fits = fits_feedforward, .goal = "min", .unit = "°")
 METRIC(angle_gnt_bias, "the same for the biases (layer_metric)", .measure = angle, .compares = COMPARES_GNT,
-       .fits = fits_feedforward, .biases = true)
+       .fits = fits_feedforward, .biases = true, .goal = "min", .unit = "°")
 METRIC(angle_gnt_search,
        "angle_gnt for dampings 0, 1e-5, 1e-4 .. 10, as angle_gnt_0, angle_gnt_1e-05 .., and the damping of the "
        "smallest (layer_metric)",
-       .measure = gnt_search_measure, .compares = COMPARES_SEARCH, .fits = fits_feedforward)
+       .measure = gnt_search_measure, .compares = COMPARES_SEARCH, .fits = fits_feedforward, .emits = gnt_search_emits)
 METRIC(angle_gn,
        "degrees between the update of each layer's weights and the Gauss-Newton step of its parameters, J^T (J J^T + "
        "log.damping I)^-1 e over the "
        "minibatch; eigenvalues below 2.2e-16 B C of the largest count as 0 (layer_metric)",
-       .measure = angle, .compares = COMPARES_GN, .fits = fits_dense)
+       .measure = angle, .compares = COMPARES_GN, .fits = fits_dense, .goal = "min", .unit = "°")
 METRIC(angle_gn_bias, "the same for the biases (layer_metric)", .measure = angle, .compares = COMPARES_GN,
-       .fits = fits_dense, .biases = true)
+       .fits = fits_dense, .biases = true, .goal = "min", .unit = "°")
 METRIC(nullspace_ratio,
        "share |N^T dW| / |dW| of each layer's weight update in the null space of the minibatch's outputs, with the "
        "same cut-off as angle_gn "
        "(layer_metric)",
-       .measure = nullspace_measure, .compares = COMPARES_JACOBIAN, .fits = fits_dense_update)
+       .measure = nullspace_measure, .compares = COMPARES_JACOBIAN, .fits = fits_dense_update, .goal = "min")
 METRIC(condition_jacobian,
        "condition number of J J^T, J the Jacobian of a sample's outputs with respect to each hidden layer (J^T J where "
        "the layer is "
@@ -319,7 +326,7 @@ METRIC(clip_fraction, "share of each layer's states that the inverse's clamp wou
        .measure = clip_fraction, .fits = fits_inverse)
 
 METRIC(lemma, "both sides of Lemma 3.1 on one sample, as lemma_left and lemma_right (Roulet 2022)",
-       .measure = lemma_measure, .of_samples = true, .fits = fits_recurrence)
+       .measure = lemma_measure, .of_samples = true, .fits = fits_recurrence, .emits = lemma_emits)
 
 static const struct part *const measure_parts[] = {
     &measure_train_loss.part,

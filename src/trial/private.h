@@ -233,9 +233,11 @@ int jacobian_condition_measure(struct trial *t, const struct measure_def *m, str
 /* ---- gnt_search.c ---- */
 int gnt_search_open(struct trial *t, struct err *e);
 int gnt_search_take(struct trial *t, struct err *e);
+extern const struct metric_facts gnt_search_emits[];
 int gnt_search_measure(struct trial *t, const struct measure_def *m, struct sink *sink, struct err *e);
 
 /* ---- lemma.c ---- */
+extern const struct metric_facts lemma_emits[];
 int lemma_measure(struct trial *t, const struct measure_def *measure, struct sink *sink, struct err *e);
 
 /* ---- size.c ---- */
@@ -262,6 +264,10 @@ struct measure_def {
     bool of_feedback_epochs; /* emitted at the end of each feedback-only epoch, not with the log */
     enum split split;
     const char *accuracy; /* which accuracy; NULL = the loss */
+    /* As struct metric_facts; unit may be NULL. */
+    const char *goal, *unit;
+    bool followed;
+    const struct metric_facts *emits; /* where the rows have other names than the metric: these, closed by {0} */
 };
 extern const struct registry measure_registry;
 /* The metric of this name, or NULL. */

@@ -16,13 +16,14 @@ enum message {
     MESSAGE_STOP,    /* write a checkpoint at the next step boundary and end as interrupted */
     MESSAGE_SAVE,    /* write a checkpoint and go on */
     /* from the worker */
-    MESSAGE_HELLO = 16,   /* s BLAS kernel, i step the trial starts from */
+    MESSAGE_HELLO = 16,   /* s BLAS kernel, i step the trial starts from, i numerics version, s inputs (JSON) or NULL */
     MESSAGE_METRIC,       /* s name, i step, d value */
     MESSAGE_LAYER_METRIC, /* s name, i step, i layer, d value */
     MESSAGE_COST,         /* s phase, i wall ns, i cpu ns, d flops */
     MESSAGE_EVENT,        /* i step, s kind, s text */
     MESSAGE_CHECKPOINT, /* i step, s name, s sha256: the file is durable, every row of steps <= step was sent before */
     MESSAGE_PROGRESS,   /* i step, d last train loss */
+    MESSAGE_FACTS,      /* s name of a metric, s goal or NULL, s unit, i followed: before its rows */
     MESSAGE_END /* i code (0 or enum err_code), s reason, i step, i layer, s tensor, s sha256 of the final weights */
 };
 

@@ -8,6 +8,7 @@
 #define TPRUN_TRIAL_TRIAL_H
 
 #include "base/sink.h"
+#include "base/text.h"
 #include "trial/checkpoint_files.h"
 #include "trial/config.h"
 
@@ -67,6 +68,19 @@ struct trial_size {
     int64_t iterations;                    /* budget in steps, epochs converted */
 };
 int trial_measure(const struct config *c, struct trial_size *size, struct arena *a, struct err *e);
+
+/* What a reader should know of a metric whose rows it gets. */
+struct metric_facts {
+    const char *name; /* that the rows have */
+    const char *goal; /* which value is best: "min", "max", or NULL where neither is */
+    const char *unit; /* "%", "°", or "" for pure numbers */
+    bool followed;    /* people follow it while it trains */
+};
+/* Shows every name under which the trial logs, until visit returns an error, which is returned. */
+int trial_visit_metrics(const struct config *c, int (*visit)(void *self, const struct metric_facts *f), void *self);
+/* Adds the files that the trial reads, data and initial weights: canonical JSON, name to SHA-256; nothing for none. A
+ * file of weights may be gone unless the trial begins. */
+int trial_inputs(const struct config *c, bool begins, struct text *json, struct err *e);
 
 /* network.init.from: whether the file can be read and holds every parameter that is asked for, in its shape. ERR_FORMAT
  * or ERR_IO. */

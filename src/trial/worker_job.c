@@ -6,6 +6,7 @@
 #include "base/killpoint.h"
 #include "math/blas.h"
 #include "spec/tree.h"
+#include "trial/numerics.h"
 #include "trial/protocol.h"
 #include "trial/trial.h"
 #include <errno.h>
@@ -226,6 +227,29 @@ static int restore(struct trial *t, const struct job *job, struct err refused[2]
     return code;
 }
 
+static int put_facts(void *self, const struct metric_facts *f)
+{
+    struct worker *w = self;
+    frame_begin(&w->out, MESSAGE_FACTS);
+    put_text(&w->out, f->name);
+    put_text(&w->out, f->goal);
+    put_text(&w->out, f->unit);
+    frame_put_int(&w->out, f->followed);
+    frame_end(&w->out);
+    return 0;
+}
+
+static void say_hello(struct worker *w, const struct config *c, const char *inputs)
+{
+    frame_begin(&w->out, MESSAGE_HELLO);
+    frame_put_string(&w->out, blas_kernel());
+    frame_put_int(&w->out, trial_step_number(w->trial));
+    frame_put_int(&w->out, NUMERICS_VERSION);
+    frame_put_string(&w->out, inputs);
+    frame_end(&w->out);
+    trial_visit_metrics(c, put_facts, w);
+}
+
 static int run_job(struct worker *w, const struct job *job, struct trial_outcome *outcome, struct arena *a,
                    struct err *e)
 {
@@ -238,14 +262,18 @@ static int run_job(struct worker *w, const struct job *job, struct trial_outcome
         if (setrlimit(RLIMIT_AS, &(struct rlimit){ bytes, bytes }) < 0)
             return err_set(e, ERR_INTERNAL, "cannot limit memory to %ju bytes: %s", (uintmax_t)bytes, strerror(errno));
     }
-    TRY(trial_open(&w->trial, &c, e));
+    struct text inputs = { 0 };
+    int code = trial_inputs(&c, !job->checkpoint[0], &inputs, e);
+    if (code == 0)
+        code = trial_open(&w->trial, &c, e);
     struct err refused[2] = { { 0 }, { 0 } };
-    TRY(restore(w->trial, job, refused, e));
+    if (code == 0)
+        code = restore(w->trial, job, refused, e);
     KILL_POINT(WORKER_RESTORED);
-    frame_begin(&w->out, MESSAGE_HELLO);
-    frame_put_string(&w->out, blas_kernel());
-    frame_put_int(&w->out, trial_step_number(w->trial));
-    frame_end(&w->out);
+    if (code == 0)
+        say_hello(w, &c, inputs.s);
+    text_free(&inputs);
+    TRY(code);
     for (int i = 0; i < 2; i++) {
         if (refused[i].code)
             put_event(&w->sink, trial_step_number(w->trial), "checkpoint_refused", err_first(&refused[i]), e);

@@ -54,6 +54,17 @@ static void hello(struct play *p, int64_t step)
     frame_begin(&p->out, MESSAGE_HELLO);
     frame_put_string(&p->out, "Kernel");
     frame_put_int(&p->out, step);
+    frame_put_int(&p->out, 1);
+    frame_put_string(&p->out, NULL);
+    frame_end(&p->out);
+}
+static void facts(struct play *p, const char *name, int64_t followed)
+{
+    frame_begin(&p->out, MESSAGE_FACTS);
+    frame_put_string(&p->out, name);
+    frame_put_string(&p->out, "max");
+    frame_put_string(&p->out, "%");
+    frame_put_int(&p->out, followed);
     frame_end(&p->out);
 }
 static void metric(struct play *p, const char *name, int64_t step, double value)
@@ -132,6 +143,8 @@ START_TEST(a_trial_from_beginning_to_end)
         char key[65], name[CHECKPOINT_NAME_SIZE];
         play_open(&p);
         hello(&p, 0);
+        facts(&p, "train_accuracy", 0);
+        facts(&p, "test_accuracy", 1);
         metric(&p, "test_accuracy", 0, 25);
         for (int64_t step = 4; step <= 8; step += 2)
             checkpoint(&p, p.key, step);

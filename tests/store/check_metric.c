@@ -23,11 +23,6 @@ END_TEST
 
 START_TEST(best_follows_the_goal)
 {
-    ck_assert_int_eq(summary_goal("test_accuracy"), GOAL_MAX);
-    ck_assert_int_eq(summary_goal("test_accuracy_strict"), GOAL_MAX);
-    ck_assert_int_eq(summary_goal("r2"), GOAL_MAX);
-    ck_assert_int_eq(summary_goal("train_loss"), GOAL_MIN);
-    ck_assert_int_eq(summary_goal("accuracy_of_nothing"), GOAL_MIN);
     struct summary s = { 0 };
     summary_add(&s, 0, 0, NONFINITE_PLUS_INF, GOAL_MAX);
     summary_add(&s, 1, 10, FINITE, GOAL_MAX);
@@ -42,6 +37,7 @@ START_TEST(rows_and_summary_are_stored)
 {
     struct fixture f = fixture_open();
     struct err e = { 0 };
+    put_usual_facts(f.s);
     const int64_t a = put_trial(f.s, f.study, 1, "tp", "", 1, 0, NULL).id,
                   b = put_trial(f.s, f.study, 2, "bp", "", 1, 0, NULL).id;
     for (int step = 0; step < 120; step++) { /* interleaved: more than one INSERT of 50, and a rest */
@@ -75,6 +71,7 @@ START_TEST(what_is_no_number_is_null_with_a_code)
 {
     struct fixture f = fixture_open();
     struct err e = { 0 };
+    put_usual_facts(f.s);
     const int64_t t = put_trial(f.s, f.study, 1, "tp", "", 1, 0, NULL).id;
     const double values[] = { 2.385, -0.0, NAN, INFINITY, -INFINITY, -NAN, 1e308, 5e-324 };
     for (int i = 0; i < 8; i++) {
@@ -112,6 +109,7 @@ START_TEST(overflow_of_the_area_is_null_for_good)
 {
     struct fixture f = fixture_open();
     struct err e = { 0 };
+    put_usual_facts(f.s);
     const int64_t t = put_trial(f.s, f.study, 1, "tp", "", 1, 0, NULL).id;
     OK(store_metric(f.s, t, 0, "m", 0, 1e308, &e));
     OK(store_metric(f.s, t, 0, "m", 100, 1e308, &e));
@@ -128,6 +126,7 @@ START_TEST(equal_rows_again_change_nothing)
 {
     struct fixture f = fixture_open();
     struct err e = { 0 };
+    put_usual_facts(f.s);
     const int64_t t = put_trial(f.s, f.study, 1, "tp", "", 1, 0, NULL).id;
     for (int step = 0; step < 20; step++)
         OK(store_metric(f.s, t, 0, "m", step, sin(step), &e));
@@ -158,6 +157,7 @@ static void check_conflict(double value, bool queued, const char *words)
 {
     struct fixture f = fixture_open();
     struct err e = { 0 };
+    put_usual_facts(f.s);
     const int64_t t = put_trial(f.s, f.study, 1, "tp", "", 1, 0, NULL).id;
     for (int step = 0; step < 6; step++)
         OK(store_metric(f.s, t, 0, "train_loss", step, step == 3 ? 0.1 : step, &e));
@@ -184,6 +184,7 @@ START_TEST(a_different_layer_value_stops_the_run)
 {
     struct fixture f = fixture_open();
     struct err e = { 0 };
+    put_usual_facts(f.s);
     const int64_t t = put_trial(f.s, f.study, 1, "tp", "", 1, 0, NULL).id;
     OK(store_layer_metric(f.s, t, 0, "angle", 7, 2, NAN, &e));
     OK(store_layer_metric(f.s, t, 0, "angle", 7, 3, 1, &e));
@@ -198,6 +199,7 @@ START_TEST(a_row_between_others_rebuilds_the_summary)
 {
     struct fixture f = fixture_open();
     struct err e = { 0 };
+    put_usual_facts(f.s);
     const int64_t t = put_trial(f.s, f.study, 1, "tp", "", 1, 0, NULL).id;
     OK(store_metric(f.s, t, 0, "m", 0, 4, &e));
     OK(store_metric(f.s, t, 0, "m", 20, 2, &e));
@@ -213,6 +215,7 @@ START_TEST(rows_of_nobody_are_refused)
 {
     struct fixture f = fixture_open();
     struct err e = { 0 };
+    put_usual_facts(f.s);
     FAILS(ERR_STORAGE, "no trial 77", store_metric(f.s, 77, 0, "m", 0, 1, &e));
     err_clear(&e);
     store_close(f.s, &e);
@@ -229,6 +232,7 @@ START_TEST(groups_are_committed_by_number_and_by_time)
 {
     struct fixture f = fixture_open();
     struct err e = { 0 };
+    put_usual_facts(f.s);
     const int64_t t = put_trial(f.s, f.study, 1, "tp", "", 1, 0, NULL).id;
     int due = 0;
     OK(store_flush(f.s, &e));
@@ -262,6 +266,7 @@ START_TEST(many_names_and_trials)
 {
     struct fixture f = fixture_open();
     struct err e = { 0 };
+    put_usual_facts(f.s);
     enum { TRIALS = 40, NAMES = 150, STEPS = 3 };
     int64_t id[TRIALS];
     for (int i = 0; i < TRIALS; i++)

@@ -30,7 +30,8 @@ START_TEST(curves_over_seeds)
     trial_with(&f, 4, "bp", "", 1, (const double[]){ 7 }, 1);
     OK(store_flush(f.s, &e));
     const char *row =
-        "SELECT coalesce(mean, '-') || ' ' || coalesce(round(sd, 9), '-') || ' ' || coalesce(min || ' ' || max, '-') || "
+        "SELECT coalesce(mean, '-') || ' ' || coalesce(round(sd, 9), '-') || ' ' || coalesce(min || ' ' || max, '-') "
+        "|| "
         "' ' || n || ' ' || n_nonfinite || ' ' || mean_finished || ' ' || coalesce(round(sd_finished, 9), '-') FROM "
         "curves WHERE study = 'demo' AND variant = 'tp' AND cell = '' AND metric = 'test_accuracy' AND step = ";
     char at0[400], at1[400];
@@ -57,6 +58,7 @@ START_TEST(finals_and_comparison)
 {
     struct fixture f = fixture_open();
     struct err e = { 0 };
+    put_usual_facts(f.s);
     const double last[2][4] = { { 90, 92, 94, 99 }, { 91, 95, 95, 103 } };
     for (int v = 0; v < 2; v++)
         for (int i = 0; i < 4; i++)
@@ -70,11 +72,12 @@ START_TEST(finals_and_comparison)
         "93.75-440");
     OK(store_refresh(f.s, f.study, &e));
     /* the seed that diverged is missing */
-    check_text(f.path,
-               "SELECT n || n_asked || n_diverged || ' ' || (last_mean IS NULL AND last_sd IS NULL AND last_max IS NULL AND "
-               "best_mean IS NULL AND best_low IS NULL) || ' ' || last_mean_finished || ' ' || round(last_sd_finished, 6) "
-               "|| ' ' || best_mean_finished FROM finals WHERE variant = 'tp'",
-               "451 1 96.0 5.033223 97.0");
+    check_text(
+        f.path,
+        "SELECT n || n_asked || n_diverged || ' ' || (last_mean IS NULL AND last_sd IS NULL AND last_max IS NULL AND "
+        "best_mean IS NULL AND best_low IS NULL) || ' ' || last_mean_finished || ' ' || round(last_sd_finished, 6) "
+        "|| ' ' || best_mean_finished FROM finals WHERE variant = 'tp'",
+        "451 1 96.0 5.033223 97.0");
     /* last of bp: mean 93.75, sd 3.8622, t(3) = 3.18245 */
     ck_assert_double_eq_tol(plain_number(f.path, "SELECT last_sd FROM finals WHERE variant = 'bp'"), 3.8622100754188224,
                             1e-12);
@@ -86,7 +89,8 @@ START_TEST(finals_and_comparison)
     ck_assert(plain_number(f.path, "SELECT best_mean FROM finals WHERE variant = 'bp'") == (95 + 95 + 95 + 99) / 4.0);
     /* tp - bp: 1, 3, 1, 4: mean 2.25, sd 1.5 */
     check_text(f.path,
-               "SELECT variant_a || variant_b || n || n_asked || ' ' || difference || ' ' || sd || ' ' || round(low, 6) || ' ' || "
+               "SELECT variant_a || variant_b || n || n_asked || ' ' || difference || ' ' || sd || ' ' || round(low, "
+               "6) || ' ' || "
                "round(high, 6) "
                "FROM comparison",
                "bptp44 2.25 1.5 -0.136835 4.636835");
@@ -102,6 +106,7 @@ START_TEST(superseded_trials_are_not_compared)
 {
     struct fixture f = fixture_open();
     struct err e = { 0 };
+    put_usual_facts(f.s);
     for (int seed = 0; seed < 3; seed++) {
         trial_with(&f, 10 + seed, "bp", "", seed, (const double[]){ 1000 * seed }, 1); /* superseded below */
         trial_with(&f, 20 + seed, "tp", "", seed, (const double[]){ -70 * seed }, 1);
@@ -142,6 +147,7 @@ START_TEST(selected_by_validation)
 {
     struct fixture f = fixture_open();
     struct err e = { 0 };
+    put_usual_facts(f.s);
     put_selectable(&f);
     /* the first of two highest; NaN is not highest */
     check_text(f.path,
@@ -160,10 +166,11 @@ START_TEST(selected_by_validation)
     check_text(f.path, row, "demotpr=1 3 70.333333333 41.0 88.0 -");
     OK(store_refresh(f.s, f.study, &e));
     check_text(f.path, row, "demotpr=1 3 70.333333333 41.0 88.0 25.579940057");
-    check_text(f.path,
-               "SELECT n || n_asked || n_nonfinite || ' ' || (mean IS NULL AND sd IS NULL) || ' ' || mean_finished || ' ' || "
-               "round(sd_finished, 9) FROM selected_finals WHERE metric = 'test_loss'",
-               "231 1 2.5 0.707106781");
+    check_text(
+        f.path,
+        "SELECT n || n_asked || n_nonfinite || ' ' || (mean IS NULL AND sd IS NULL) || ' ' || mean_finished || ' ' || "
+        "round(sd_finished, 9) FROM selected_finals WHERE metric = 'test_loss'",
+        "231 1 2.5 0.707106781");
     /* another step is selected: as many values as before, but others */
     const int64_t t = put_trial(f.s, f.study, 21, "tp", "r=1", 1, 0, NULL).id;
     OK(store_metric(f.s, t, 0, "valid_accuracy", 30, 95, &e));
@@ -183,17 +190,115 @@ START_TEST(selected_by_validation)
 }
 END_TEST
 
-/* Batch averages are accuracies: the best is the largest. */
-START_TEST(batch_averages_have_their_goal)
+/* What a metric is, is told, not read off its name. */
+START_TEST(a_metric_has_the_facts_that_were_told)
 {
     struct fixture f = fixture_open();
     struct err e = { 0 };
     const int64_t t = put_trial(f.s, f.study, 1, "tp", "", 1, 0, NULL).id;
-    OK(store_metric(f.s, t, 0, "valid_accuracy_batches", 0, 2, &e));
-    OK(store_metric(f.s, t, 0, "test_loss_batches", 0, 2, &e));
+    put_facts(f.s, "misses_of_accuracy", "min", "%", true);
+    put_facts(f.s, "gain", "max", "", false);
+    static const char *const names[] = { "misses_of_accuracy", "gain", "spread_accuracy" };
+    for (size_t i = 0; i < 3; i++)
+        for (int step = 0; step < 3; step++)
+            OK(store_metric(f.s, t, 0, names[i], step, step, &e));
     OK(store_flush(f.s, &e));
-    check_text(f.path, "SELECT group_concat(name || goal) FROM (SELECT * FROM metric_key ORDER BY name)",
-               "test_loss_batchesmin,valid_accuracy_batchesmax");
+    check_text(f.path,
+               "SELECT group_concat(name || ':' || coalesce(goal, '-') || unit || followed) FROM (SELECT * FROM "
+               "metric_key ORDER BY name)",
+               "gain:max0,misses_of_accuracy:min%1,spread_accuracy:-0");
+    check_text(f.path,
+               "SELECT group_concat(metric || coalesce(best || '@' || best_step, '-')) FROM (SELECT * FROM summaries "
+               "ORDER BY metric)",
+               "gain2.0@2,misses_of_accuracy0.0@0,spread_accuracy-");
+    OK(store_close(f.s, &e)); /* another run, of which no trial tells them again, goes on with them */
+    OK(store_open(&f.s, f.path, &e));
+    OK(store_metric(f.s, t, 0, "gain", 3, 7, &e));
+    OK(store_metric(f.s, t, 0, "spread_accuracy", 3, 7, &e));
+    OK(store_flush(f.s, &e));
+    check_text(f.path, "SELECT best FROM summaries WHERE metric = 'gain'", "7.0");
+    check_text(f.path, "SELECT best IS NULL AND max = 7 FROM summaries WHERE metric = 'spread_accuracy'", "1");
+    fixture_close(&f);
+}
+END_TEST
+
+static void origin(struct fixture *f, int64_t trial, int64_t numerics, const char *inputs, int64_t expected)
+{
+    struct err e = { 0 };
+    int64_t n;
+    const struct store_origin o = { trial, numerics, inputs };
+    OK(store_put_origin(f->s, &o, &n, &e));
+    ck_assert_int_eq(n, expected);
+}
+
+/* A trial that began later with other bytes or numerics puts the ones before it out of the means, and no pair has both.
+ */
+START_TEST(other_bytes_and_numerics_are_in_no_mean)
+{
+    static const char a[] = "{\"labels\":\"aa\",\"x\":\"11\"}", b[] = "{\"labels\":\"bb\",\"x\":\"11\"}";
+    struct fixture f = fixture_open();
+    struct err e = { 0 };
+    struct {
+        int64_t numerics;
+        const char *inputs;
+    } trials[] = { { 1, a }, { 1, b }, { 2, b } };
+    static const char *const means[] = { "1.0 1 1 0", "- 1 2 1", "- 1 3 2" };
+    static const char row[] = "SELECT coalesce(last_mean, '-') || ' ' || n || ' ' || n_asked || ' ' || n_outdated FROM "
+                              "finals WHERE variant = 'tp'";
+    int64_t ids[3], bp = 0;
+    for (int i = 0; i < 3; i++) {
+        bp = done_with(&f, 10 + i, "bp", "", i, (const double[]){ 9 }, 1);
+        ids[i] = trial_with(&f, i, "tp", "", i, (const double[]){ i + 1 }, 1);
+        const int64_t run = begin_run(f.s, ids[i], 0);
+        origin(&f, ids[i], trials[i].numerics, trials[i].inputs, i ? 1 : 0);
+        end_run(f.s, ids[i], run, TRIAL_DONE, 0);
+        OK(store_refresh(f.s, f.study, &e));
+        check_text(f.path, row, means[i]);
+        check_text(f.path, "SELECT n || ' ' || n_outdated || ' ' || mean_finished FROM curves WHERE variant = 'tp'",
+                   (const char *const[]){ "1 0 1.0", "1 1 2.0", "1 2 3.0" }[i]);
+    }
+    check_text(f.path, "SELECT group_concat(outdated) FROM (SELECT * FROM trials WHERE variant = 'tp' ORDER BY seed)",
+               "1,1,0");
+    check_text(f.path, "SELECT count(*) FROM comparison", "0"); /* bp is of numerics 1 */
+    OK(store_reset_trial(f.s, bp, &e));
+    bp = trial_with(&f, 12, "bp", "", 2, (const double[]){ 9 }, 1);
+    const int64_t run = begin_run(f.s, bp, 0);
+    origin(&f, bp, 2, "{\"x\":\"11\"}", 2);
+    end_run(f.s, bp, run, TRIAL_DONE, 0);
+    OK(store_refresh(f.s, f.study, &e));
+    check_text(f.path, "SELECT n || n_asked || (difference IS NULL) || ' ' || difference_finished FROM comparison",
+               "131 -6.0");
+    fixture_close(&f);
+}
+END_TEST
+
+START_TEST(results_of_another_origin_are_not_continued)
+{
+    static const char a[] = "{\"labels\":\"aa\",\"x\":\"11\"}", b[] = "{\"labels\":\"bb\",\"x\":\"11\"}";
+    struct fixture f = fixture_open();
+    struct err e = { 0 };
+    const int64_t t = put_trial(f.s, f.study, 1, "tp", "", 1, 0, NULL).id;
+    begin_run(f.s, t, 0);
+    origin(&f, t, 1, a, 0);
+    struct store_origin o = { t, 1, b };
+    OK(store_check_origin(f.s, &o, &e)); /* nothing was trained yet */
+    OK(store_metric(f.s, t, 0, "train_loss", 0, 1, &e));
+    OK(store_flush(f.s, &e));
+    FAILS(ERR_CONFLICT, "'labels' is not the file that the trial was begun with: SHA-256 aa then, bb now",
+          store_check_origin(f.s, &o, &e));
+    o.inputs = a;
+    OK(store_check_origin(f.s, &o, &e));
+    o.inputs = NULL; /* a file of weights that is gone, and not needed any more */
+    OK(store_check_origin(f.s, &o, &e));
+    origin(&f, t, 1, NULL, 0);
+    check_text(f.path, "SELECT inputs FROM trials", a);
+    o.numerics_version = 2;
+    FAILS(ERR_CONFLICT, "whose numbers have version 1, and this one's have 2; --force",
+          store_check_origin(f.s, &o, &e));
+    OK(store_reset_trial(f.s, t, &e));
+    OK(store_check_origin(f.s, &o, &e));
+    OK(store_flush(f.s, &e));
+    check_text(f.path, "SELECT inputs IS NULL AND NOT outdated FROM trials", "1");
     fixture_close(&f);
 }
 END_TEST
@@ -203,6 +308,7 @@ START_TEST(views_are_renewed_and_version_1_is_refused)
 {
     struct fixture f = fixture_open();
     struct err e = { 0 };
+    put_usual_facts(f.s);
     put_selectable(&f);
     OK(store_refresh(f.s, f.study, &e));
     OK(store_close(f.s, &e));
@@ -271,10 +377,11 @@ START_TEST(heatmap_of_two_keys)
     check_text(f.path,
                "SELECT auc || ' ' || n || ' ' || n_diverged || ' ' || diverged FROM heatmap WHERE x = 1 AND y = 1",
                "27.5 2 0 0");
-    check_text(f.path,
-               "SELECT (auc IS NULL) || ' ' || auc_finished || ' ' || n || n_asked || n_diverged || diverged FROM heatmap "
-               "WHERE x = 2 AND y = 1",
-               "1 30.0 1211");
+    check_text(
+        f.path,
+        "SELECT (auc IS NULL) || ' ' || auc_finished || ' ' || n || n_asked || n_diverged || diverged FROM heatmap "
+        "WHERE x = 2 AND y = 1",
+        "1 30.0 1211");
     /* a study of three keys is no map */
     const int64_t other = put_study(f.s, "three", "{}");
     const struct store_param params[] = { { .key = "a", .number = 1, .swept = true },
@@ -291,6 +398,7 @@ START_TEST(summaries_by_name)
 {
     struct fixture f = fixture_open();
     struct err e = { 0 };
+    put_usual_facts(f.s);
     trial_with(&f, 1, "tp", "r=1", 7, (const double[]){ 10, 40, 30 }, 3);
     OK(store_flush(f.s, &e));
     /* area: (10 + 40) / 2 + (40 + 30) / 2; the best accuracy is the largest */
@@ -458,6 +566,7 @@ START_TEST(every_seed_is_accounted_for)
     static const char *const views[] = { "curves", "finals", "selected_finals", "heatmap" };
     struct fixture f = fixture_open();
     struct err e = { 0 };
+    put_usual_facts(f.s);
     sweep(&f);
     const enum trial_state ends[] = { TRIAL_DONE, TRIAL_DIVERGED, TRIAL_FAILED, TRIAL_INTERRUPTED, TRIAL_DONE };
     for (int seed = 0; seed < 6; seed++) {
@@ -480,10 +589,11 @@ START_TEST(every_seed_is_accounted_for)
                  views[i]);
         check_text(f.path, sql, "1");
     }
-    check_text(f.path,
-               "SELECT n || n_asked || n_nonfinite || n_diverged || n_unfinished || n_failed || (last_mean IS NULL) || ' ' || "
-               "last_mean_finished FROM finals WHERE variant = 'bp' AND metric = 'train_loss'",
-               "1611211 2.0");
+    check_text(
+        f.path,
+        "SELECT n || n_asked || n_nonfinite || n_diverged || n_unfinished || n_failed || (last_mean IS NULL) || ' ' || "
+        "last_mean_finished FROM finals WHERE variant = 'bp' AND metric = 'train_loss'",
+        "1611211 2.0");
     fixture_close(&f);
 }
 END_TEST
@@ -510,10 +620,11 @@ START_TEST(a_raised_budget_is_not_finished)
     OK(store_put_trial(f.s, &more, &row, &e));
     ck_assert_int_eq(row.id, a);
     OK(store_flush(f.s, &e));
-    check_text(f.path,
-               "SELECT (last_mean IS NULL) || last_mean_finished || n || n_asked || n_unfinished || (last_sd_finished IS "
-               "NULL) FROM finals",
-               "14.01211");
+    check_text(
+        f.path,
+        "SELECT (last_mean IS NULL) || last_mean_finished || n || n_asked || n_unfinished || (last_sd_finished IS "
+        "NULL) FROM finals",
+        "14.01211");
     check_text(f.path, "SELECT count(*) FROM comparison", "0");
     fixture_close(&f);
 }
@@ -554,7 +665,9 @@ static void add_tests(TCase *t)
     tcase_add_test(t, finals_and_comparison);
     tcase_add_test(t, superseded_trials_are_not_compared);
     tcase_add_test(t, selected_by_validation);
-    tcase_add_test(t, batch_averages_have_their_goal);
+    tcase_add_test(t, a_metric_has_the_facts_that_were_told);
+    tcase_add_test(t, other_bytes_and_numerics_are_in_no_mean);
+    tcase_add_test(t, results_of_another_origin_are_not_continued);
     tcase_add_test(t, views_are_renewed_and_version_1_is_refused);
     tcase_add_test(t, a_reset_forgets_the_statistics);
     tcase_add_test(t, heatmap_of_two_keys);
