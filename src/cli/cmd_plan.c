@@ -4,6 +4,7 @@
 #include "cli/kept.h"
 #include "run/data_files.h"
 #include "run/progress.h"
+#include "run/tuning.h"
 #include "run/worker_process.h"
 #include <inttypes.h>
 #include <stdlib.h>
@@ -213,6 +214,9 @@ static int print_variant(const struct cli *c, struct plan *p, size_t study, size
     }
     if (code == 0)
         code = measured_time(q, s->study.name, s->study.variants[variant], &v, e);
+    uint64_t n_tuned = 0;
+    if (code == 0)
+        code = tuning_count(p, study, variant, &n_tuned, e);
     if (code == 0 && v.n && !v.measured)
         code = estimated_time(&v, log_every, rates, e);
     if (code == 0) {
@@ -221,6 +225,10 @@ static int print_variant(const struct cli *c, struct plan *p, size_t study, size
         if (v.n) {
             print_network(&v.size);
             fputs(kept.n ? kept.s : "", stdout);
+            if (n_tuned)
+                clean_print_line(stdout,
+                                 "    tuned: %" PRIu64 " more, of what %s chooses, with fresh seeds, when these have ended",
+                                 n_tuned, s->study.tune->metric);
             printf("    %s each, ",
                    progress_duration(v.seconds_per_step * (double)v.size.iterations, text[0], sizeof text[0]));
             if (v.measured)
@@ -229,7 +237,7 @@ static int print_variant(const struct cli *c, struct plan *p, size_t study, size
                 printf("at least: at %.3g Gflop/s, measured now with products of 128 x 128\n",
                        rates[v.precision] * 1e-9);
         }
-        *seconds += v.steps_left * v.seconds_per_step;
+        *seconds += (v.steps_left + (double)n_tuned * (double)v.size.iterations) * v.seconds_per_step;
     }
     free(ended.items);
     text_free(&kept);
