@@ -6,6 +6,19 @@
 #include "base/err.h"
 #include <stdint.h>
 
+/* What the training of a trial has cost since its step 0, in the attempt at hand and in those before the checkpoints that
+ * it went on from; evaluations and checkpoints do not count. NaN where an older version did not write it down. */
+struct spent {
+    double cpu_ns, flops;
+};
+
+/* How far a trial is at a logged step. epoch: passes over the training set; NaN for endless data. */
+struct reached {
+    int64_t step, samples;
+    double epoch;
+    struct spent spent;
+};
+
 struct sink {
     /* One value of a metric at a step (0 = before training). NaN and infinities are allowed. */
     int (*metric)(struct sink *s, const char *name, int64_t step, double value, struct err *e);
@@ -16,7 +29,10 @@ struct sink {
     /* A remark kept with the trial: "diverged", "resumed". */
     int (*event)(struct sink *s, int64_t step, const char *kind, const char *text, struct err *e);
     /* A durable checkpoint file, by its bare name: everything recorded so far belongs to steps <= step. */
-    int (*checkpoint)(struct sink *s, int64_t step, const char *name, const char *sha256, struct err *e);
+    int (*checkpoint)(struct sink *s, int64_t step, const char *name, const char *sha256, struct spent spent,
+                      struct err *e);
+    /* Once for each logged step, before its metrics. */
+    int (*reached)(struct sink *s, const struct reached *p, struct err *e);
 };
 
 #endif

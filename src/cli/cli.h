@@ -73,8 +73,4 @@ int cli_find_trial(const struct cli *c, struct query *q, const char *key, int64_
 int cli_run_options(const struct cli *c, struct run_options *o, struct err *e);
 extern const char cli_code[]; /* program, version and compiler */
 
-/* ---- cmd_plan.c ---- */
-/* jobs: trials trained at once, 0 = one for each processor. */
-int plan_print(const struct cli *c, struct plan *p, int64_t jobs, struct err *e);
-
 #endif

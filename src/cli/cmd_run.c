@@ -1,4 +1,4 @@
-#include "cli/cli.h"
+#include "cli/plan_price.h"
 
 #include "base/clean.h"
 #include "cli/generations.h"
@@ -14,7 +14,7 @@ struct run_choice {
     struct cli_int jobs;
     bool dry_run, force, fail_fast, no_progress;
     int64_t memory_limit;
-    double stall_seconds;
+    double stall_seconds, max_hours;
 };
 static const struct cli_option options[] = {
     { "jobs", 'j', CLI_INT, "N", offsetof(struct run_choice, jobs), 1, 1024,
@@ -30,6 +30,8 @@ static const struct cli_option options[] = {
       .help = "address space of a worker: 500M, 2G" },
     { "stall-seconds", 0, CLI_SECONDS, "SECONDS", offsetof(struct run_choice, stall_seconds),
       .help = "end a worker that is silent for so long (default 300, or $TPRUN_STALL_SECONDS)" },
+    { "max-hours", 0, CLI_HOURS, "H", offsetof(struct run_choice, max_hours),
+      .help = "start nothing, and exit with status 2, if the trials may take longer: see plan" },
     { "no-progress", 0, CLI_FLAG, NULL, offsetof(struct run_choice, no_progress),
       .help = "no live lines on a terminal" },
     { 0 },
@@ -245,7 +247,9 @@ static void tell(void *self, const struct plan_study *s, uint64_t done)
     progress_queueing(&k->progress, s->study.name, s->n, "checking", done);
 }
 
-static int open_plan(const struct cli *c, const struct run_choice *choice, struct plan *p, struct err *e)
+/* x: counts the trials, which have to be looked at even if they were queued before; NULL: nothing is priced. */
+static int open_plan(const struct cli *c, const struct run_choice *choice, struct plan *p, struct plan_price *x,
+                     struct err *e)
 {
     struct checker k = { 0 };
     struct err ignored = { 0 };
@@ -255,13 +259,16 @@ static int open_plan(const struct cli *c, const struct run_choice *choice, struc
     progress_init(&k.progress, shows_progress(choice), c->color_err, c->quiet);
     struct plan_options o = cli_plan_options(c);
     o.keep = !choice->dry_run;
-    o.known = is_known;
+    o.known = x ? NULL : is_known;
+    if (x)
+        plan_price_attach(x, &o);
     o.tick = tell;
     o.self = &k;
     const int code = plan_open(p, c->arguments.items, c->arguments.n, &o, e);
     p->options.self = NULL;
     p->options.known = NULL;
     p->options.tick = NULL;
+    p->options.visit = NULL;
     progress_finish(&k.progress);
     query_close(k.q);
     return code;
@@ -280,6 +287,27 @@ static int run_options(const struct cli *c, const struct run_choice *choice, str
     return 0;
 }
 
+/* Opens the plan; with --dry-run prints it, with --max-hours refuses what may take longer. */
+static int plan_first(const struct cli *c, const struct run_choice *choice, struct plan *p, struct err *e)
+{
+    struct plan_price x;
+    if (!choice->dry_run && choice->max_hours == 0)
+        return open_plan(c, choice, p, NULL, e);
+    int code = plan_price_open(&x, c, choice->jobs.value, e);
+    if (code == 0)
+        code = open_plan(c, choice, p, &x, e);
+    if (code == 0)
+        (void)cli_fail(c, code, e); /* notes on the files come first */
+    if (code == 0)
+        code = plan_price_take(&x, c, p, e);
+    if (code == 0 && choice->dry_run)
+        code = plan_print(c, p, &x, e);
+    if (code == 0)
+        code = plan_price_limit(&x, choice->max_hours, e);
+    plan_price_close(&x);
+    return code;
+}
+
 static int run(const struct cli *c, const void *own)
 {
     const struct run_choice *choice = own;
@@ -289,14 +317,12 @@ static int run(const struct cli *c, const void *own)
     struct run_result result = { 0 };
     int code = signals_open(&e);
     if (code == 0)
-        code = open_plan(c, choice, &p, &e);
+        code = plan_first(c, choice, &p, &e);
     if (code == 0)
         (void)cli_fail(c, code, &e); /* notes on the files come first */
     if (code == 0)
         code = run_options(c, choice, &o, &e);
-    if (code == 0 && choice->dry_run) {
-        code = plan_print(c, &p, choice->jobs.value, &e);
-    } else if (code == 0) {
+    if (code == 0 && !choice->dry_run) {
         code = runner_run(&p, &o, &result, &e);
         if (result.total || result.stopped)
             print_counts(c, &result);

@@ -59,7 +59,7 @@ static int verify(const struct cli *c, struct plan *p, const char *folder, bool 
     if (middle < 1)
         return err_set(e, ERR_USAGE, "a trial of %" PRId64 " steps has no middle to stop at", budget);
     TRY(worker_executable(t.config.precision == PRECISION_DOUBLE ? "double" : "single", executable, e));
-    TRY(worker_ask(executable, "--kernel", kernel, sizeof kernel, e));
+    TRY(worker_ask(executable, "--kernel", NULL, kernel, sizeof kernel, e));
     clean_print_line(stdout, "trial    %s%s%s seed %" PRId64 ", %" PRId64 " steps", t.spec.variant, *t.cell ? " " : "",
                      t.cell, t.spec.seed, budget);
     printf("kernel   %s\n", kernel);

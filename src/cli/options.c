@@ -44,6 +44,13 @@ static int set_seconds(const struct cli_option *o, double *seconds, const char *
     return option_seconds(text, name, seconds, e);
 }
 
+static int set_hours(const struct cli_option *o, double *hours, const char *text, struct err *e)
+{
+    if (text_to_double(text, strlen(text), hours) < 0 || !(*hours > 0) || *hours > 1e9)
+        return err_set(e, ERR_USAGE, "--%s: '%s' is not a positive number of hours", o->name, text);
+    return 0;
+}
+
 static int set_word(const struct cli_option *o, int *field, const char *word, struct err *e)
 {
     struct text all = { 0 };
@@ -88,6 +95,8 @@ int option_set(const struct cli_option *o, void *fields, const char *value, stru
         return set_size(o, field, value, e);
     case CLI_SECONDS:
         return set_seconds(o, field, value, e);
+    case CLI_HOURS:
+        return set_hours(o, field, value, e);
     }
     return err_set(e, ERR_INTERNAL, "--%s has no type", o->name);
 }

@@ -17,7 +17,8 @@ enum cli_type {
     CLI_WORD,    /* int: 1 + index in `words` */
     CLI_INT,     /* struct cli_int, min <= value <= max */
     CLI_SIZE,    /* int64_t: bytes; 500M, 2G */
-    CLI_SECONDS  /* double, above 0 */
+    CLI_SECONDS, /* double, above 0 */
+    CLI_HOURS    /* double, above 0 */
 };
 
 struct cli_int {

@@ -117,8 +117,8 @@ static int find_layers(struct quantity *at, size_t *n, size_t max, const struct 
         tell(&layers, &t);
         const int code =
             err_set(e, ERR_USAGE,
-                    "study '%s': '%s' has %zu layers (%s) and a figure shows up to %zu panels: choose with "
-                    "--layer N, or draw it over the layers with --layers",
+                    "study '%s': '%s' has %zu layers (%s), and up to %zu are shown at once: choose with "
+                    "--layer N; plot --layers draws it over the layers",
                     s->name, w->metric, layers.n, t.s, max);
         text_free(&t);
         return code;

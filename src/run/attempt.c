@@ -27,6 +27,7 @@ static int send_job(struct runner *r, struct attempt *t, const char *config, con
     for (int i = 0; i < 2 && checkpoint[i][0] && !checkpoints_absent(r, row); i++) {
         job.checkpoint[i] = checkpoint[i];
         job.sha256[i] = sha256[i];
+        job.spent[i] = i ? row->previous_spent : row->checkpoint_spent;
     }
     struct frame_buffer out = { 0 };
     int code = wire_put_job(&out, &job, e);
@@ -185,7 +186,8 @@ static int put_checkpoint(struct runner *r, struct attempt *t, const struct wire
     if (!checkpoint_is_name(m->name) || strncmp(m->name, t->key, 16) != 0)
         return err_set(e, ERR_FORMAT, "a checkpoint called '%.100s'", m->name);
     KILL_POINT(RUN_CHECKPOINT);
-    TRY(store_checkpoint(r->store, t->trial_id, t->run_id, m->step, m->name, m->sha256, old, e));
+    TRY(store_checkpoint(r->store, t->trial_id, t->run_id, m->step, m->name, m->sha256, m->reached.spent, old,
+                         e));
     KILL_POINT(RUN_CHECKPOINT_COMMITTED);
     if (old[0] && strcmp(old, m->name) != 0) { /* committed: nothing names the old file any more */
         checkpoint_remove(&r->own, old);       /* one that stays is removed at the next start */
@@ -254,6 +256,8 @@ static int put_record(struct runner *r, struct attempt *t, const struct wire_rec
         return store_event(r->store, t->trial_id, t->run_id, m->step, m->name, m->text, e);
     case MESSAGE_CHECKPOINT:
         return put_checkpoint(r, t, m, e);
+    case MESSAGE_REACHED:
+        return store_progress(r->store, t->trial_id, &m->reached, e);
     case MESSAGE_PROGRESS:
         t->step = m->step;
         t->loss = m->value;

@@ -48,9 +48,8 @@ static const char *value_text(struct arena *a, const char *text, double number)
     return s;
 }
 
-static void note(struct comparison *c, const char *path, const char *old, const char *new)
+static void add_note(struct comparison *c, const char *text)
 {
-    const char *text = arena_printf(c->arena, "%s: %s in the database, %s in the file", path, old, new);
     for (size_t i = 0; i < c->n_notes; i++)
         if (!strcmp(c->notes[i], text))
             return;
@@ -58,6 +57,11 @@ static void note(struct comparison *c, const char *path, const char *old, const 
         c->notes[c->n_notes++] = text;
     else
         c->more = true;
+}
+
+static void note(struct comparison *c, const char *path, const char *old, const char *new)
+{
+    add_note(c, arena_printf(c->arena, "%s: %s in the database, %s in the file", path, old, new));
 }
 
 /* A stored leaf: key, num, text. Numbers come as decimal text. */
@@ -108,6 +112,38 @@ static int compare_trial(struct query *q, struct comparison *c, const char *stud
     return 0;
 }
 
+struct logs {
+    const struct config *config;
+    struct comparison *c;
+};
+
+/* log.metrics of a finished trial, as the database has it: ["train_loss","test_loss"]. */
+static int compare_metrics(void *self, int n, const char *const *values)
+{
+    const struct logs *l = self;
+    const struct names *metrics = &l->config->log.metrics;
+    for (size_t i = 0; n > 0 && values[0] && i < metrics->n; i++) {
+        const char *quoted = arena_printf(l->c->arena, "\"%s\"", metrics->items[i]);
+        if (!strstr(values[0], quoted))
+            add_note(l->c, arena_printf(l->c->arena, "%s was not logged by trials that are finished; --force trains them again",
+                                        metrics->items[i]));
+    }
+    return 0;
+}
+
+/* A budget key makes no other trial, so one that is finished is not trained for what is to be logged now. */
+static int compare_logs(struct query *q, struct comparison *c, const struct plan_trial *t, struct err *e)
+{
+    static const char finished[] =
+        "SELECT p.text FROM trial t JOIN all_params p ON p.trial_id = t.id AND p.param = 'log.metrics' WHERE t.key = ?1 AND"
+        " (t.state = 'diverged' OR (t.state = 'done' AND t.step >= CAST(?2 AS INTEGER)))";
+    char budget[32];
+    snprintf(budget, sizeof budget, "%" PRId64, t->budget);
+    const char *const arguments[] = { t->key, budget };
+    struct logs l = { &t->config, c };
+    return query_rows(q, finished, arguments, 2, compare_metrics, &l, e);
+}
+
 int changes_note(struct runner *r, size_t study, struct err *e)
 {
     const struct plan_study *s = &r->plan->studies[study];
@@ -115,7 +151,7 @@ int changes_note(struct runner *r, size_t study, struct err *e)
     struct query *q;
     TRY(query_open(&q, r->options->db, e));
     arena_init(&arena, 0);
-    struct comparison c = { .arena = &arena };
+    struct comparison c = { .arena = &arena }, logs = { .arena = &arena };
     bool found;
     double n_old = 0;
     int code = query_number(q, "SELECT count(*) FROM trial t JOIN study s ON s.id = t.study_id WHERE s.name = ?1",
@@ -125,11 +161,15 @@ int changes_note(struct runner *r, size_t study, struct err *e)
         code = plan_trial(r->plan, study, i, &t, e);
         if (code == 0 && !t.excluded)
             code = compare_trial(q, &c, s->study.name, &t, e);
+        if (code == 0 && !t.excluded && !r->options->force && !plan_left_out(r->plan, study, i))
+            code = compare_logs(q, &logs, &t, e);
     }
     query_close(q);
     for (size_t i = 0; i < c.n_notes; i++)
         progress_say(&r->progress, "tprun: note: %s: %s%s", s->study.name, c.notes[i],
                      i + 1 == c.n_notes ? ": these are new trials; the old ones stay" : "");
+    for (size_t i = 0; i < logs.n_notes; i++)
+        progress_say(&r->progress, "tprun: note: %s: %s", s->study.name, logs.notes[i]);
     if (c.more)
         progress_say(&r->progress, "tprun: note: %s: and more", s->study.name);
     arena_finish(&arena);

@@ -235,8 +235,14 @@ static void check_metric(struct checking *k)
 {
     const struct claim_quantity *q = &k->claim->quantity;
     const struct registry *known;
-    if (config_form.can_log(q->metric, &known))
+    if (config_form.can_log(q->metric, &known)) {
+        const bool of_layers = config_metric_of_layers(q->metric);
+        if (of_layers != q->has_layer)
+            err_at(k->e, tree_child(q->map, of_layers ? "metric" : "layer")->where, "%s: '%s' is a metric of %s",
+                   k->claim->path, q->metric,
+                   of_layers ? "layers: say which with 'layer'" : "the whole trial; it has no layers");
         return;
+    }
     const char **names = arena_need(&k->s->arena, known->n_parts, sizeof *names);
     for (size_t i = 0; i < known->n_parts; i++)
         names[i] = known->parts[i]->name;

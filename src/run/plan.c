@@ -49,6 +49,8 @@ static int add_study(struct plan *p, const char *path, struct err *e)
     if (!grown)
         return err_set(e, ERR_MEMORY, "out of memory");
     p->studies = grown;
+    for (size_t i = 0; i < p->n_studies; i++)
+        grown[i].study.arena = &grown[i].arena; /* which may have moved */
     struct plan_study *s = &grown[p->n_studies];
     memset(s, 0, sizeof *s);
     arena_init(&s->arena, 0);
@@ -158,6 +160,8 @@ static void check_cell(struct plan *p, struct plan_study *s, size_t variant, uin
         code = find_twin(s, i, &config, key, k, a, &own);
         if (code == 0 && !first && s->cells)
             cells_keep(s, i, &t, &config, key, size.iterations, a);
+        if (code == 0 && !first && p->options.visit)
+            p->options.visit(p->options.visitor, p, (size_t)(s - p->studies), variant, i, &t, &config, &size);
     }
     if (code < 0 &&
         mistakes_add(&k->mistakes, &own, variant, s->study.variants[variant], first ? "" : cells_text(&t, a), &s->arena))
@@ -180,7 +184,7 @@ static void check_all(struct plan *p, struct plan_study *s, struct check *k)
     for (uint64_t i = 0; i < n && k->mistakes.n < MISTAKES_MAX; i++) {
         if (o->tick && i % 64 == 0)
             o->tick(o->self, s, i * s->study.n_seeds);
-        if (s->cells || i % s->study.n_cells != 0) /* the first ones were checked */
+        if (s->cells || o->visit || i % s->study.n_cells != 0) /* the first ones were checked */
             check_cell(p, s, (size_t)(i / s->study.n_cells), i, false, k);
     }
 }

@@ -11,6 +11,7 @@
 #include "trial/trial.h"
 
 struct cells;
+struct plan;
 struct plan_study;
 struct plan_trial;
 struct plan_options {
@@ -26,6 +27,11 @@ struct plan_options {
     bool (*known)(void *self, const struct plan_study *s);
     void (*tick)(void *self, const struct plan_study *s, uint64_t done);
     void *self;
+    /* Shown each cell of each variant once that is sound and not excluded, in order, if `known` does not pass over the
+     * study; may change the seed. NULL: none. */
+    void (*visit)(void *self, const struct plan *p, size_t study, size_t variant, uint64_t cell,
+                  const struct study_trial *t, struct config *c, const struct trial_size *size);
+    void *visitor;
 };
 #define PLAN_LIMIT 100000
 

@@ -103,6 +103,8 @@ struct stored_trial {
 /* Reads the stored configuration of a trial, and makes sure that it is the one that its key was made of. Give back with
  * store_free_described, also after an error. */
 int stored_load(struct runner *r, int64_t trial, struct stored_trial *t, struct err *e);
+/* What a stored description says, bound in a; its key is not looked at. */
+int stored_bind(const struct store_described *d, struct config *config, struct arena *a, struct err *e);
 
 /* ---- attempt.c ---- */
 /* Starts the trial in a free slot. ATTEMPT_NOTHING: a duplicate that is finished or running. ATTEMPT_NO_ROOM: the
@@ -142,6 +144,8 @@ int checkpoints_sweep(const struct runner *r, struct err *e);
 void status_draw(struct runner *r);
 /* The permanent line of a trial that has ended and is committed. */
 void status_ended(struct runner *r, const struct attempt *t, const char *reason);
+/* The processor's name as the kernel tells it. */
+const char *status_processor(char *name, size_t size);
 const char *status_host(char *buffer, size_t size);
 
 /* ---- changes.c ---- */

@@ -150,6 +150,8 @@ const char *progress_duration(double seconds, char *buffer, size_t size)
 {
     if (!isfinite(seconds) || seconds > 3e9)
         snprintf(buffer, size, "?");
+    else if (seconds > 0 && seconds < 0.0995)
+        snprintf(buffer, size, "%.2g ms", 1e3 * seconds);
     else if (seconds < 9.95)
         snprintf(buffer, size, "%.1f s", seconds);
     else if (seconds < 99.5)

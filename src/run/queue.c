@@ -168,6 +168,15 @@ static int put_claims(struct runner *r, struct plan_study *s, struct err *e)
     return store_put_claims(r->store, s->store_id, f->n_claims, claims, e);
 }
 
+static int put_targets(struct runner *r, struct plan_study *s, struct err *e)
+{
+    const struct study *f = &s->study;
+    struct store_target *targets = arena_need(&s->arena, f->n_targets, sizeof *targets);
+    for (size_t i = 0; i < f->n_targets; i++)
+        targets[i] = (struct store_target){ f->targets[i].metric, f->targets[i].value };
+    return store_put_targets(r->store, s->store_id, f->n_targets, targets, e);
+}
+
 int queue_put_study(struct runner *r, size_t study, struct err *e)
 {
     struct plan_study *s = &r->plan->studies[study];
@@ -188,6 +197,8 @@ int queue_put_study(struct runner *r, size_t study, struct err *e)
     if (!queued) {
         if (!s->one_off)
             TRY(put_claims(r, s, e));
+        if (!s->one_off)
+            TRY(put_targets(r, s, e));
         if (!s->one_off)
             TRY(tuning_describe(r, study, e));
         KILL_POINT(RUN_QUEUE_STUDY);

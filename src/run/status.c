@@ -1,17 +1,20 @@
 #include "run/private.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
-static void processor_name(char *name, size_t size)
+const char *status_processor(char *name, size_t size)
 {
     snprintf(name, size, "unknown processor");
     FILE *f = fopen("/proc/cpuinfo", "re");
+    if (!f && errno == ENOMEM)
+        err_no_memory("the name of the processor");
     if (!f)
-        return;
+        return name;
     char line[512];
     while (fgets(line, sizeof line, f)) {
         char *colon = strchr(line, ':');
@@ -22,13 +25,14 @@ static void processor_name(char *name, size_t size)
         }
     }
     fclose(f);
+    return name;
 }
 
 const char *status_host(char *buffer, size_t size)
 {
     struct utsname u;
     char processor[160];
-    processor_name(processor, sizeof processor);
+    (void)status_processor(processor, sizeof processor);
     if (uname(&u) < 0)
         snprintf(buffer, size, "%s", processor);
     else

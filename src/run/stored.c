@@ -53,17 +53,22 @@ static int fill(struct filler *f, struct node *n, struct err *e)
     return 0;
 }
 
-static int bind_stored(const struct store_described *d, struct config *config, struct arena *a, struct err *e)
+int stored_bind(const struct store_described *d, struct config *config, struct arena *a, struct err *e)
 {
     struct filler f = { .trial = d, .arena = a };
-    char key[65];
     struct node *tree = tree_parse("configuration", d->config, strlen(d->config), a, e);
     if (!tree)
         return e->code;
     const int code = fill(&f, tree, e);
     text_free(&f.path);
     TRY(code);
-    TRY(config_bind_whole(tree, config, a, e));
+    return config_bind_whole(tree, config, a, e);
+}
+
+static int bind_checked(const struct store_described *d, struct config *config, struct arena *a, struct err *e)
+{
+    char key[65];
+    TRY(stored_bind(d, config, a, e));
     config_key(config, key);
     if (strcmp(key, d->key) != 0)
         return err_set(e, ERR_STORAGE, "it is not the one that the trial's key was made of");
@@ -75,7 +80,7 @@ int stored_load(struct runner *r, int64_t trial, struct stored_trial *t, struct 
     struct plan *p = r->plan;
     struct err own = { 0 };
     TRY(store_describe_trial(r->store, trial, &t->described, e));
-    if (bind_stored(&t->described, &t->config, plan_scratch(p), &own) < 0)
+    if (bind_checked(&t->described, &t->config, plan_scratch(p), &own) < 0)
         err_set(e, ERR_STORAGE, "%s: the stored configuration of trial %.16s cannot be used: %s", r->options->db,
                 t->described.key, err_first(&own));
     err_clear(&own);

@@ -7,7 +7,5 @@
 /* Checks that the trials of every variant log the metric that the study chooses by, and which end of it is best. Mistakes
  * are added to e. */
 void tuning_check(struct plan *p, struct plan_study *s, struct err *e);
-/* Trials of chosen cells that a variant will have: choices x fresh seeds; 0 where the study does not tune. */
-int tuning_count(struct plan *p, size_t study, size_t variant, uint64_t *n, struct err *e);
 
 #endif

@@ -1,9 +1,7 @@
 #include "run/tuning.h"
 
-#include "run/cells.h"
 #include "spec/bind.h"
 #include "trial/trial.h"
-#include <stdlib.h>
 #include <string.h>
 
 /* What the trials of a variant log, and what is known of the metric. */
@@ -74,41 +72,4 @@ void tuning_check(struct plan *p, struct plan_study *s, struct err *e)
         else if (tune->goal == TUNE_AS_METRIC)
             s->tunes_by_largest = strcmp(x.goal, "max") == 0;
     }
-}
-
-int tuning_count(struct plan *p, size_t study, size_t variant, uint64_t *n, struct err *e)
-{
-    const struct study *s = &p->studies[study].study;
-    struct arena kept;
-    const char **names = NULL;
-    size_t n_names = 0;
-    int code = 0;
-    *n = 0;
-    if (!s->tune || p->studies[study].one_off)
-        return 0;
-    arena_init(&kept, 0);
-    for (uint64_t i = 0; i < s->n_cells && code == 0; i++) {
-        struct study_trial t;
-        struct arena *a = plan_scratch(p);
-        code = study_cell(s, variant * s->n_cells + i, &t, a, e);
-        const char *name = code == 0 && !t.excluded ? cells_tuning(s, &t, a) : NULL;
-        size_t k = n_names; /* cells of one choice stand near each other */
-        while (name && k > 0 && strcmp(names[k - 1], name) != 0)
-            k--;
-        if (!name || k > 0)
-            continue;
-        if (n_names % 16 == 0) {
-            const char **grown = realloc(names, (n_names + 16) * sizeof *names);
-            if (!grown)
-                code = err_set(e, ERR_MEMORY, "out of memory");
-            else
-                names = grown;
-        }
-        if (code == 0)
-            names[n_names++] = arena_strdup(&kept, name);
-    }
-    *n = n_names * s->tune->n_seeds;
-    free(names);
-    arena_finish(&kept);
-    return code;
 }

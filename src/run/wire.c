@@ -12,6 +12,8 @@ int wire_put_job(struct frame_buffer *out, const struct wire_job *job, struct er
     for (int i = 0; i < 2; i++) {
         frame_put_string(out, job->checkpoint[i]);
         frame_put_string(out, job->sha256[i]);
+        frame_put_double(out, job->spent[i].cpu_ns);
+        frame_put_double(out, job->spent[i].flops);
     }
     frame_put_string(out, job->folder);
     frame_put_string(out, job->other);
@@ -33,6 +35,12 @@ static int get_name(struct frame *f, const char **s, struct err *e)
 {
     TRY(frame_get_string(f, s, e));
     return *s ? 0 : err_set(e, ERR_FORMAT, "a message of type %u without a name", f->type);
+}
+
+static int get_spent(struct frame *f, struct spent *spent, struct err *e)
+{
+    TRY(frame_get_double(f, &spent->cpu_ns, e));
+    return frame_get_double(f, &spent->flops, e);
 }
 
 int wire_read(struct frame *f, struct wire_record *r, struct err *e)
@@ -70,7 +78,13 @@ int wire_read(struct frame *f, struct wire_record *r, struct err *e)
     case MESSAGE_CHECKPOINT:
         TRY(frame_get_int(f, &r->step, e));
         TRY(get_name(f, &r->name, e));
-        return get_name(f, &r->sha256, e);
+        TRY(get_name(f, &r->sha256, e));
+        return get_spent(f, &r->reached.spent, e);
+    case MESSAGE_REACHED:
+        TRY(frame_get_int(f, &r->reached.step, e));
+        TRY(frame_get_int(f, &r->reached.samples, e));
+        TRY(frame_get_double(f, &r->reached.epoch, e));
+        return get_spent(f, &r->reached.spent, e);
     case MESSAGE_PROGRESS:
         TRY(frame_get_int(f, &r->step, e));
         return frame_get_double(f, &r->value, e);

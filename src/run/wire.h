@@ -3,11 +3,13 @@
 #define TPRUN_RUN_WIRE_H
 
 #include "base/frame.h"
+#include "base/sink.h"
 #include "trial/protocol.h"
 
 struct wire_job {
     const char *config;
     const char *checkpoint[2], *sha256[2]; /* names, newest first; NULL = none */
+    struct spent spent[2];                 /* until then */
     const char *folder, *other;            /* of checkpoints; other (may be NULL): read from where folder lacks one */
     const char *key;
     int64_t memory_limit; /* bytes of address space, 0 = none */
@@ -21,6 +23,7 @@ void wire_put_request(struct frame_buffer *out, enum message request);
 struct wire_record {
     enum message type;
     int64_t step, layer;
+    struct reached reached;  /* MESSAGE_REACHED; its spent: also MESSAGE_CHECKPOINT */
     int64_t wall_ns, cpu_ns;
     int64_t code;     /* MESSAGE_END */
     int64_t numerics; /* MESSAGE_HELLO */

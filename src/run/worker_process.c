@@ -1,5 +1,6 @@
 #include "run/worker_process.h"
 
+#include "base/file.h"
 #include "run/limits.h"
 #include "run/signals.h"
 #include "trial/protocol.h"
@@ -10,6 +11,7 @@
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -77,8 +79,8 @@ char **worker_environment(void)
 
 /* The child starts with default signals, those of signals_mask blocked until it ignores them, in a process group of its
  * own (the terminal's SIGINT is for the runner alone), and with no descriptor but 0 to 2 and `fd` as WORKER_SOCKET (or
- * as its standard output). */
-static int spawn(const char *executable, char *const argv[], int fd, int fd_in_child, pid_t *pid)
+ * as its standard output). input: its standard input, -1 for nothing to read. */
+static int spawn(const char *executable, char *const argv[], int input, int fd, int fd_in_child, pid_t *pid)
 {
     char **environment = worker_environment();
     if (!environment)
@@ -94,7 +96,8 @@ static int spawn(const char *executable, char *const argv[], int fd, int fd_in_c
     posix_spawnattr_setsigdefault(&attributes, &all);
     posix_spawnattr_setsigmask(&attributes, &blocked);
     posix_spawnattr_setpgroup(&attributes, 0);
-    int code = posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    int code = input >= 0 ? posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO)
+                          : posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
     if (code == 0 && fd_in_child != STDOUT_FILENO)
         code = posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
     if (code == 0)
@@ -134,7 +137,7 @@ int worker_start(struct worker_process *w, const char *executable, int *reason, 
     char name[] = "tprun-worker", option[] = "--parent";
     char *argv[] = { name, option, parent, NULL };
     *w = (struct worker_process){ .fd = pair[0], .heard_ns = now_ns() };
-    const int code = spawn(executable, argv, pair[1], WORKER_SOCKET, &w->pid);
+    const int code = spawn(executable, argv, -1, pair[1], WORKER_SOCKET, &w->pid);
     close(pair[1]);
     const int flags = fcntl(pair[0], F_GETFL);
     if (code || flags < 0 || fcntl(pair[0], F_SETFL, flags | O_NONBLOCK) < 0) {
@@ -215,16 +218,41 @@ int worker_reap(struct worker_process *w, struct text *how)
     return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
 }
 
-int worker_ask(const char *executable, const char *argument, char *line, size_t size, struct err *e)
+/* A file without a name that holds the text, at its beginning. Returns a descriptor or a negative code. */
+static int file_of(const char *text, struct err *e)
 {
-    int ends[2];
-    if (pipe2(ends, O_CLOEXEC) < 0)
+    const int fd = memfd_create("input", MFD_CLOEXEC);
+    if (fd < 0)
+        return err_set(e, err_is_shortage(errno) ? ERR_MEMORY : ERR_INTERNAL, "cannot make a file in memory: %s",
+                       strerror(errno));
+    int code = file_write(fd, text, strlen(text), "a file in memory", e);
+    if (code == 0 && lseek(fd, 0, SEEK_SET) < 0)
+        code = err_set(e, ERR_INTERNAL, "cannot go back in a file in memory: %s", strerror(errno));
+    if (code == 0)
+        return fd;
+    close(fd);
+    return code;
+}
+
+int worker_ask(const char *executable, const char *argument, const char *input, char *line, size_t size, struct err *e)
+{
+    int ends[2], in = -1;
+    if (input) {
+        in = file_of(input, e);
+        TRY(in);
+    }
+    if (pipe2(ends, O_CLOEXEC) < 0) {
+        if (in >= 0)
+            close(in);
         return err_set(e, ERR_INTERNAL, "cannot make a pipe: %s", strerror(errno));
+    }
     char name[] = "tprun-worker", option[32];
     snprintf(option, sizeof option, "%s", argument);
     char *argv[] = { name, option, NULL };
     pid_t pid;
-    const int code = spawn(executable, argv, ends[1], STDOUT_FILENO, &pid);
+    const int code = spawn(executable, argv, in, ends[1], STDOUT_FILENO, &pid);
+    if (in >= 0)
+        close(in);
     close(ends[1]);
     size_t n = 0;
     for (ssize_t got = 1; code == 0 && got != 0 && n + 1 < size;) {

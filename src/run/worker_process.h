@@ -31,8 +31,9 @@ int worker_receive(struct worker_process *w, bool *closed, struct err *e);
 int worker_reap(struct worker_process *w, struct text *how);
 void worker_kill(const struct worker_process *w);
 
-/* Runs the executable with an argument that makes it print one line ("--rate", "--kernel") and reads that. */
-int worker_ask(const char *executable, const char *argument, char *line, size_t size, struct err *e);
+/* Runs the executable with an argument that makes it print one line ("--time", "--kernel") and reads that. input: what
+ * it reads from its standard input; NULL: nothing. */
+int worker_ask(const char *executable, const char *argument, const char *input, char *line, size_t size, struct err *e);
 int64_t now_ns(void); /* CLOCK_MONOTONIC */
 
 #endif

@@ -8,9 +8,11 @@ static const void *field_of(const struct option *o, const void *in)
     return (const char *)in + o->offset;
 }
 
-/* holes: for each leaf, counted as bind_leaves visits them, whether it is printed as null; NULL for none. */
+/* holes: for each leaf, counted as bind_leaves visits them, whether it is printed as null; NULL for none. coarse: of a
+ * real number only whether it is 0. */
 struct printer {
     unsigned without;
+    bool coarse;
     bool *holes;
     size_t leaf;
     struct text *out;
@@ -98,9 +100,9 @@ static bool is_set(const struct option *o, const void *field)
 }
 
 /* Written as its name alone. */
-static bool is_short(const struct option *o, const struct chosen *c)
+static bool is_short(const struct printer *p, const struct option *o, const struct chosen *c)
 {
-    return (o->flags & OPTION_PLAIN) && is_empty(c->part->options, c->opts);
+    return (o->flags & OPTION_PLAIN) && !p->coarse && is_empty(c->part->options, c->opts);
 }
 
 /* A list of one that is written as its part alone. */
@@ -149,7 +151,7 @@ static void json_parts(struct printer *p, const struct chosen_list *list)
 
 static void json_part(struct printer *p, const struct option *o, const struct chosen *c)
 {
-    if (is_short(o, c)) {
+    if (is_short(p, o, c)) {
         if (!is_hole(p))
             json_string(p, c->part->name);
         return;
@@ -174,15 +176,26 @@ static void json_names(const struct names *names, struct text *out)
     text_putc(out, ']');
 }
 
-static void json_reals(const struct reals *reals, struct text *out)
+static void json_reals(const struct reals *reals, bool coarse, struct text *out)
 {
     text_putc(out, '[');
     for (size_t i = 0; i < reals->n; i++) {
         if (i > 0)
             text_putc(out, ',');
-        text_json_number(out, reals->items[i]);
+        if (coarse)
+            text_putc(out, reals->items[i] != 0 ? '1' : '0');
+        else
+            text_json_number(out, reals->items[i]);
     }
     text_putc(out, ']');
+}
+
+static void json_real(const struct printer *p, double value)
+{
+    if (p->coarse)
+        text_putc(p->out, value != 0 ? '1' : '0');
+    else
+        text_json_number(p->out, value);
 }
 
 static void json_value(struct printer *p, const struct option *o, const void *field)
@@ -194,7 +207,7 @@ static void json_value(struct printer *p, const struct option *o, const void *fi
     else if (o->type == OPT_INT)
         text_json_int(p->out, *(const int64_t *)field);
     else if (o->type == OPT_REAL)
-        text_json_number(p->out, *(const double *)field);
+        json_real(p, *(const double *)field);
     else
         json_string(p, o->type == OPT_ENUM ? o->names[*(const int *)field] : *(const char *const *)field);
 }
@@ -222,13 +235,14 @@ static void json_field(struct printer *p, const struct option *o, const void *fi
         break;
     case OPT_REALS: {
         const struct reals *reals = field;
-        if ((o->flags & OPTION_PLAIN) && reals->n == 1) {
+        const bool coarse = p->coarse && !(o->flags & OPTION_WHOLE);
+        if ((o->flags & OPTION_PLAIN) && reals->n == 1 && !p->coarse) {
             if (!is_hole(p))
                 text_json_number(p->out, reals->items[0]);
             break;
         }
         no_hole(p);
-        json_reals(reals, p->out);
+        json_reals(reals, coarse, p->out);
         break;
     }
     default:
@@ -242,7 +256,8 @@ static void json_field(struct printer *p, const struct option *o, const void *fi
 static void json_options(struct printer *p, const struct option *table, const void *in, bool first)
 {
     for (const struct option *o = table; o && o->type != OPT_END; o++) {
-        if ((o->flags & p->without) || !is_set(o, field_of(o, in)))
+        const bool always = p->coarse && o->type == OPT_REAL; /* its default may be left out, which says nothing of 0 */
+        if ((o->flags & p->without) || (!always && !is_set(o, field_of(o, in))))
             continue;
         if (!first)
             text_putc(p->out, ',');
@@ -264,6 +279,14 @@ void bind_json(const struct option *table, const void *in, unsigned without, str
 void bind_json_holes(const struct option *table, const void *in, bool *holes, struct text *out)
 {
     struct printer p = { .holes = holes, .out = out };
+    text_putc(out, '{');
+    json_options(&p, table, in, true);
+    text_putc(out, '}');
+}
+
+void bind_json_coarse(const struct option *table, const void *in, struct text *out)
+{
+    struct printer p = { .coarse = true, .out = out };
     text_putc(out, '{');
     json_options(&p, table, in, true);
     text_putc(out, '}');
@@ -362,7 +385,7 @@ static void visit_field(struct visitor *v, const struct option *o, const void *f
         v->visit(v->self, v->path.s, list.s, (double)NAN);
         break;
     case OPT_REALS:
-        json_reals(reals, &list);
+        json_reals(reals, false, &list);
         v->visit(v->self, v->path.s, reals->n == 1 ? NULL : list.s, reals->n == 1 ? reals->items[0] : (double)NAN);
         break;
     case OPT_END:

@@ -108,15 +108,9 @@ void figures_read(struct study *s, const struct node *list, struct err *e)
 
 void figures_check_metrics(const struct study *s, const struct study_form *form, struct err *e)
 {
-    for (size_t i = 0; form->can_log && i < s->n_figures; i++) {
+    for (size_t i = 0; i < s->n_figures; i++) {
         const struct study_figure *f = &s->figures[i];
-        const struct registry *known;
-        if (!f->metric || form->can_log(f->metric, &known))
-            continue;
-        const char **names = arena_need(s->arena, known->n_parts, sizeof *names);
-        for (size_t k = 0; k < known->n_parts; k++)
-            names[k] = known->parts[k]->name;
-        err_at(e, f->where, "figures.%zu.metric: unknown metric '%s'%s", i, f->metric,
-               bind_advice(f->metric, names, known->n_parts, s->arena));
+        if (f->metric)
+            study_check_metric(s, form, f->where, arena_printf(s->arena, "figures.%zu", i), f->metric, e);
     }
 }

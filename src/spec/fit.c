@@ -4,6 +4,7 @@
 #include "spec/figures.h"
 #include "spec/study.h"
 #include "spec/sweep.h"
+#include "spec/targets.h"
 #include <string.h>
 
 enum { MAX_SEARCHED = 100000 };
@@ -154,6 +155,20 @@ static void find_used(const struct study *s, bool *used)
     arena_finish(&scratch);
 }
 
+bool study_check_metric(const struct study *s, const struct study_form *form, struct where where, const char *path,
+                        const char *metric, struct err *e)
+{
+    const struct registry *known;
+    if (!form->can_log || form->can_log(metric, &known))
+        return true;
+    const char **names = arena_need(s->arena, known->n_parts, sizeof *names);
+    for (size_t k = 0; k < known->n_parts; k++)
+        names[k] = known->parts[k]->name;
+    err_at(e, where, "%s.metric: unknown metric '%s'%s", path, metric,
+           bind_advice(metric, names, known->n_parts, s->arena));
+    return false;
+}
+
 int study_fit(struct study *s, const struct study_form *form, struct err *e)
 {
     const struct study_sweep *w = s->sweep;
@@ -164,6 +179,7 @@ int study_fit(struct study *s, const struct study_form *form, struct err *e)
         check_names(s, s->variant_trees[v], e);
     check_names(s, s->overrides, e);
     figures_check_metrics(s, form, e);
+    targets_check_metrics(s, form, e);
     if (w->n_axes == 0 || w->overflow)
         return e->n_errors == before ? 0 : ERR_SPEC;
     bool *used = arena_need(s->arena, w->n_axes, sizeof *used);

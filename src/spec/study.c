@@ -5,6 +5,7 @@
 #include "spec/figures.h"
 #include "spec/seeds.h"
 #include "spec/sweep.h"
+#include "spec/targets.h"
 #include "spec/tune.h"
 #include <string.h>
 
@@ -47,6 +48,7 @@ const struct option study_options[] = {
     { "profiles", OPT_TEXT, .help = "partial files laid over the whole with --profile NAME" },
     { "claims", OPT_TEXT, .help = "what the source reports, and a query that measures it" },
     { "figures", OPT_TEXT, .help = "what `tprun report` and `tprun plot` draw, in place of what fits the study" },
+    { "targets", OPT_TEXT, .help = "values of metrics; view `targets` and `tprun compare --target` tell what reaching them took" },
     { 0 }
 };
 /* clang-format on */
@@ -149,6 +151,7 @@ static int open_file(struct study *s, struct node *file, const char *path, const
     read_variants(s, tree_child(c.root, "variants"), e);
     claims_read(s, tree_child(c.root, "claims"), e);
     figures_read(s, tree_child(c.root, "figures"), e);
+    targets_read(s, tree_child(c.root, "targets"), e);
     const struct node *sweep = tree_child(c.root, "sweep");
     const struct where where = sweep ? tree_key(c.root, "sweep")->where : c.root->where;
     (void)sweep_open(s, sweep, where, c.root, e);

@@ -70,6 +70,13 @@ struct study_tune {
     int64_t *seeds; /* none of them is in the sweep */
 };
 
+/* A value of a metric; what it takes to reach it is asked for. */
+struct study_target {
+    struct where where; /* of its metric */
+    const char *metric;
+    double value;
+};
+
 struct study_form;
 struct study {
     struct arena *arena;
@@ -95,6 +102,8 @@ struct study {
     struct study_claim *claims;
     size_t n_figures;
     struct study_figure *figures;
+    size_t n_targets;
+    struct study_target *targets;
     struct study_tune *tune; /* or NULL */
     struct text text; /* canonical JSON of the file with its profile, without the command line; kept in the database */
     struct study_sweep *sweep;          /* opaque: axes, zips, samples, exclusions */
@@ -132,12 +141,17 @@ struct study_form {
     struct node *(*complete)(const struct node *tree, struct arena *a);
     /* Whether trials can log a metric of this name, and the names to advise otherwise; NULL: not checked. */
     bool (*can_log)(const char *metric, const struct registry **known);
+    /* Whether one value of it is logged at a time, of which more or less is better. */
+    bool (*can_reach)(const char *metric);
     /* Whether a dotted path leads to what is no part of a trial's identity; NULL: nothing is known of that. */
     bool (*is_budget)(const char *path);
 };
+/* Whether trials can log this metric; if not, a mistake at `where`, which is PATH.metric of the file. */
+bool study_check_metric(const struct study *s, const struct study_form *form, struct where where, const char *path,
+                        const char *metric, struct err *e);
 /* From now on a swept key that a trial's parts do not have is left out of that trial, and cells that thereby become the
- * same trial are kept once, the others excluded. A key that no trial has is an error, and so is a figure of a metric
- * that none can log. */
+ * same trial are kept once, the others excluded. A key that no trial has is an error, and so is a figure or a
+ * target of a metric that none can log. */
 int study_fit(struct study *s, const struct study_form *form, struct err *e);
 
 /* Number of trials before exclusions: variants x cells x seeds. Returns ERR_SPEC if it exceeds 2^64 (the message says

@@ -107,7 +107,15 @@ static const char study_properties[] =
     "\"title\":{\"type\":[\"string\",\"number\",\"boolean\",\"null\"],\"description\":\"one line above the figure\"}},"
     "\"additionalProperties\":false},\"description\":\"what `tprun report` and `tprun plot` draw, in place of what "
     "fits "
-    "the study\"}";
+    "the study\"},"
+    "\"targets\":{\"type\":[\"array\",\"object\",\"null\"],\"propertyNames\":{\"pattern\":\"^[0-9]+($|\\\\.)\"},"
+    "\"maxItems\":20,\"items\":{\"type\":\"object\",\"properties\":{\"metric\":{\"type\":\"string\",\"description\":"
+    "\"what "
+    "reaches it\"},\"value\":{\"type\":\"number\",\"description\":\"at least it, or at most, as the metric's better "
+    "end "
+    "is\"}},\"required\":[\"metric\",\"value\"],\"additionalProperties\":false},\"description\":\"values of metrics; "
+    "view "
+    "`targets` and `tprun compare --target` tell what reaching them took\"}";
 
 /* A grid nests maps down to lists of values, so the names of the forms are kept out of the maps. The values of a key in
  * a zip's group may repeat, those of a grid may not. */

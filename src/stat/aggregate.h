@@ -35,4 +35,19 @@ struct bootstrap {
 int aggregate_bootstrap(const struct stratum *strata, size_t n, aggregate *statistic, const void *self,
                         struct bootstrap *result);
 
+/* The same for what two sides differ in: a[i] and b[i] are one study, and their values number k belong to one seed, so
+ * that the seeds are drawn, both of their values at once. a[i].n == b[i].n. */
+typedef double pair_aggregate(const struct stratum *a, const struct stratum *b, size_t n, const void *self);
+/* The probability that a value of a is larger than one of b, averaged over the studies, which weigh the same; studies
+ * without values do not count. NaN without any. */
+pair_aggregate aggregate_improvement;
+/* A statistic of all of a less that of all of b. self: const struct difference * */
+struct difference {
+    aggregate *statistic;
+    const void *self;
+};
+pair_aggregate aggregate_difference;
+int aggregate_bootstrap_pairs(const struct stratum *a, const struct stratum *b, size_t n, pair_aggregate *statistic,
+                              const void *self, struct bootstrap *result);
+
 #endif

@@ -1,7 +1,8 @@
 /* Printing rows: an aligned table, CSV (RFC 4180), JSON, one JSON object per line, Markdown. */
-#include "store/reader.h"
+#include "store/rows.h"
 
 #include "base/clean.h"
+#include "store/reader.h"
 #include "store/table.h"
 #include <errno.h>
 #include <math.h>
@@ -12,17 +13,18 @@ struct printer {
     enum query_format format;
     FILE *out;
     const char *section; /* or NULL, see query_print_section */
-    size_t n, n_rows;    /* columns, rows so far */
+    size_t n, n_rows;    /* columns, whole rows so far */
+    size_t column;       /* of the present row */
     struct text *names;  /* n, as they are written */
     struct text line;
     struct table table;
     bool too_large; /* the table */
 };
 
-static bool is_number(sqlite3_stmt *stmt, int column)
+static enum row_cell type_of(sqlite3_stmt *stmt, int column)
 {
     const int type = sqlite3_column_type(stmt, column);
-    return type == SQLITE_INTEGER || type == SQLITE_FLOAT;
+    return type == SQLITE_NULL ? ROW_NULL : type == SQLITE_INTEGER || type == SQLITE_FLOAT ? ROW_NUMBER : ROW_TEXT;
 }
 
 void format_value(struct text *t, sqlite3_stmt *stmt, int column)
@@ -57,23 +59,15 @@ void format_value(struct text *t, sqlite3_stmt *stmt, int column)
     }
 }
 
-static void put_json(struct text *t, sqlite3_stmt *stmt, int column, const struct text *value)
+/* Infinities are numbers, but not of JSON. */
+static void put_json(struct text *t, enum row_cell type, const char *s, size_t n)
 {
-    const int type = sqlite3_column_type(stmt, column);
-    if (type == SQLITE_NULL || (type == SQLITE_FLOAT && !isfinite(sqlite3_column_double(stmt, column))))
+    if (type == ROW_NULL || (type == ROW_NUMBER && s[*s == '-'] == 'i'))
         text_puts(t, "null");
-    else if (is_number(stmt, column))
-        text_puts(t, value->s);
+    else if (type == ROW_NUMBER)
+        text_put(t, s, n);
     else
-        clean_json(t, value->s, value->n);
-}
-
-static void put_csv(struct text *t, bool number, const struct text *value)
-{
-    if (number)
-        text_puts(t, value->s);
-    else
-        clean_csv(t, value->s, value->n);
+        clean_json(t, s, n);
 }
 
 static void flush_line(struct printer *p)
@@ -150,7 +144,8 @@ static void put_heading(struct printer *p)
     flush_line(p);
 }
 
-struct printer *printer_new(enum query_format format, FILE *out, sqlite3_stmt *stmt, const char *section)
+struct printer *printer_new(enum query_format format, FILE *out, size_t n, const char *const *names,
+                            const char *section)
 {
     struct printer *p = calloc(1, sizeof *p);
     if (!p)
@@ -158,16 +153,14 @@ struct printer *printer_new(enum query_format format, FILE *out, sqlite3_stmt *s
     p->format = format;
     p->out = out;
     p->section = section;
-    p->n = p->table.n_columns = (size_t)sqlite3_column_count(stmt);
-    p->names = calloc(p->n, sizeof *p->names);
+    p->n = p->table.n_columns = n;
+    p->names = calloc(n, sizeof *p->names);
     if (!p->names) {
         free(p);
         return NULL;
     }
-    for (size_t i = 0; i < p->n; i++) {
-        const char *name = sqlite3_column_name(stmt, (int)i);
-        clean_terminal(&p->names[i], name ? name : "", name ? strlen(name) : 0);
-    }
+    for (size_t i = 0; i < n; i++)
+        clean_terminal(&p->names[i], names[i] ? names[i] : "", names[i] ? strlen(names[i]) : 0);
     if (format == FORMAT_CSV || format == FORMAT_JSON || format == FORMAT_NDJSON)
         make_names_unique(p);
     quote_names(p);
@@ -175,43 +168,8 @@ struct printer *printer_new(enum query_format format, FILE *out, sqlite3_stmt *s
     return p;
 }
 
-static void put_cell(struct printer *p, sqlite3_stmt *stmt, size_t column, const struct text *value)
+static void begin_row(struct printer *p)
 {
-    struct text *line = &p->line;
-    const struct text *name = &p->names[column];
-    const bool number = is_number(stmt, (int)column);
-    switch (p->format) {
-    case FORMAT_TABLE:
-        p->too_large = p->too_large || !table_add(&p->table, value->s, value->n, number);
-        break;
-    case FORMAT_CSV:
-        if (p->section) { /* a line for each cell */
-            text_add(line, "%s,%zu,", p->section, p->n_rows + 1);
-            text_put(line, name->s, name->n);
-        }
-        text_puts(line, column || p->section ? "," : "");
-        put_csv(line, number, value);
-        text_puts(line, p->section ? "\r\n" : "");
-        break;
-    case FORMAT_MARKDOWN:
-        text_putc(line, ' ');
-        clean_markdown_bytes(line, value->s, value->n);
-        text_puts(line, " |");
-        break;
-    case FORMAT_JSON:
-    case FORMAT_NDJSON:
-        text_puts(line, column ? ", " : "");
-        text_put(line, name->s, name->n);
-        text_puts(line, ": ");
-        put_json(line, stmt, (int)column, value);
-        break;
-    }
-}
-
-void printer_row(struct printer *p, sqlite3_stmt *stmt)
-{
-    static const char *const ends[] = { "", "\r\n", "}", "}\n", "\n" };
-    struct text value = { 0 };
     if (p->format == FORMAT_JSON)
         text_puts(&p->line, p->n_rows ? ",\n {" : "\n {");
     if (p->format == FORMAT_NDJSON)
@@ -220,15 +178,76 @@ void printer_row(struct printer *p, sqlite3_stmt *stmt)
         text_add(&p->line, "\"section\": \"%s\", ", p->section);
     if (p->format == FORMAT_MARKDOWN)
         text_puts(&p->line, "|");
-    for (size_t i = 0; i < p->n; i++) {
-        text_clear(&value);
-        format_value(&value, stmt, (int)i);
-        put_cell(p, stmt, i, &value);
-    }
-    text_free(&value);
+}
+
+static void end_row(struct printer *p)
+{
+    static const char *const ends[] = { "", "\r\n", "}", "}\n", "\n" };
     text_puts(&p->line, p->format == FORMAT_CSV && p->section ? "" : ends[p->format]);
     flush_line(p);
     p->n_rows++;
+    p->column = 0;
+}
+
+void printer_cell(struct printer *p, enum row_cell type, const char *s, size_t n)
+{
+    struct text *line = &p->line;
+    const struct text *name = &p->names[p->column];
+    if (p->column == 0)
+        begin_row(p);
+    switch (p->format) {
+    case FORMAT_TABLE:
+        p->too_large = p->too_large || !table_add(&p->table, s, n, type == ROW_NUMBER);
+        break;
+    case FORMAT_CSV:
+        if (p->section) { /* a line for each cell */
+            text_add(line, "%s,%zu,", p->section, p->n_rows + 1);
+            text_put(line, name->s, name->n);
+        }
+        text_puts(line, p->column || p->section ? "," : "");
+        if (type == ROW_NUMBER)
+            text_put(line, s, n);
+        else
+            clean_csv(line, s, n);
+        text_puts(line, p->section ? "\r\n" : "");
+        break;
+    case FORMAT_MARKDOWN:
+        text_putc(line, ' ');
+        clean_markdown_bytes(line, s, n);
+        text_puts(line, " |");
+        break;
+    case FORMAT_JSON:
+    case FORMAT_NDJSON:
+        text_puts(line, p->column ? ", " : "");
+        text_put(line, name->s, name->n);
+        text_puts(line, ": ");
+        put_json(line, type, s, n);
+        break;
+    }
+    if (++p->column == p->n)
+        end_row(p);
+}
+
+struct printer *printer_of(sqlite3_stmt *stmt, enum query_format format, FILE *out, const char *section)
+{
+    const size_t n = (size_t)sqlite3_column_count(stmt);
+    const char **names = calloc(n, sizeof *names);
+    for (size_t i = 0; names && i < n; i++)
+        names[i] = sqlite3_column_name(stmt, (int)i);
+    struct printer *p = names ? printer_new(format, out, n, names, section) : NULL;
+    free(names);
+    return p;
+}
+
+void printer_row(struct printer *p, sqlite3_stmt *stmt)
+{
+    struct text value = { 0 };
+    for (int i = 0; i < (int)p->n; i++) {
+        text_clear(&value);
+        format_value(&value, stmt, i);
+        printer_cell(p, type_of(stmt, i), value.s, value.n);
+    }
+    text_free(&value);
 }
 
 int printer_finish(struct printer *p, struct err *e)

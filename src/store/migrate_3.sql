@@ -12,6 +12,10 @@ FROM old_trial;
 UPDATE study SET n_seeds = (SELECT count(DISTINCT t.seed) FROM trial t WHERE t.study_id = study.id AND t.generation = study.generation)
 WHERE queued_sha256 IS NOT NULL;
 
+-- What was spent until a checkpoint is not known.
+INSERT INTO checkpoint (id, trial_id, run_id, step, path, sha256, time_ms) SELECT id, trial_id, run_id, step, path, sha256, time_ms
+FROM old_checkpoint;
+
 -- What the programs of version 3 logged. Sizes, shares and condition numbers have no better end, so their best values are none.
 INSERT INTO metric_key (id, name, goal, unit, followed)
 SELECT id, name,

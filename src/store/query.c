@@ -103,7 +103,7 @@ static int restrict_to(struct query *q, int64_t study, struct err *e)
                                          "selected",      "costs",      "all_trials",      "all_metrics",
                                          "all_summaries", "all_params", "all_selected",    "all_costs",
                                          "curves",        "finals",     "selected_finals", "heatmap",
-                                         "claims" };
+                                         "claims",        "targets",    "comparisons",     "outcomes" };
     for (size_t i = 0; i < sizeof views / sizeof views[0]; i++) {
         char sql[128];
         const int n = snprintf(sql, sizeof sql, "CREATE TEMP VIEW %s AS SELECT * FROM main.%s WHERE study_id = %lld",
@@ -297,7 +297,7 @@ int query_print_part(struct query *q, const char *sql, const char *const *argume
     size_t n = 0;
     TRY(query_prepare(q, sql, arguments, n_arguments, &stmt, e));
     int code = query_step(q, stmt, e); /* an error of the first row leaves the output empty */
-    struct printer *p = code < 0 ? NULL : printer_new(format, out, stmt, section);
+    struct printer *p = code < 0 ? NULL : printer_of(stmt, format, out, section);
     if (code >= 0)
         code = p ? print_rows(q, stmt, p, code, &n, e) : err_set(e, ERR_MEMORY, "out of memory");
     sqlite3_finalize(stmt);
@@ -324,7 +324,7 @@ int query_print_each(struct query *q, const char *sql, const char *const *values
         code = query_prepare(q, sql, &values[i], 1, &stmt, e);
         if (code == 0)
             code = query_step(q, stmt, e);
-        if (code >= 0 && !p && !(p = printer_new(format, out, stmt, NULL)))
+        if (code >= 0 && !p && !(p = printer_of(stmt, format, out, NULL)))
             code = err_set(e, ERR_MEMORY, "out of memory");
         code = print_rows(q, stmt, p, code, &n_rows, e);
         sqlite3_finalize(stmt);

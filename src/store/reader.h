@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "store/query.h"
+#include "store/rows.h"
 #include "store/temp_files.h"
 #include <sqlite3.h>
 #include <stdint.h>
@@ -40,12 +41,9 @@ double query_cpu_seconds(void);
 /* guard.c: limits, the allow list, the clock. After it, the connection can only read. */
 int guard_set(struct query *q, struct err *e);
 
-/* format.c */
-struct printer;
-struct printer *printer_new(enum query_format format, FILE *out, sqlite3_stmt *stmt, const char *section);
+/* format.c: the rows of a statement through store/rows.h. */
+struct printer *printer_of(sqlite3_stmt *stmt, enum query_format format, FILE *out, const char *section);
 void printer_row(struct printer *p, sqlite3_stmt *stmt);
-/* Ends the output and frees. ERR_IO when something could not be written. */
-int printer_finish(struct printer *p, struct err *e);
 /* A column as text: numbers in the shortest form that reads back the same, "" for NULL. */
 void format_value(struct text *t, sqlite3_stmt *stmt, int column);
 

@@ -2,6 +2,7 @@
 #include "base/text.h"
 #include "store/writer.h"
 
+#include <math.h>
 #include <string.h>
 
 /* The id of a text that is kept once. */
@@ -139,6 +140,20 @@ int store_cost(struct store *s, int64_t run, const char *phase, int64_t wall_ns,
     return write_end(s, 1, e);
 }
 
+/* Whole nanoseconds: NULL where it is not known. */
+static struct value value_ns(double ns)
+{
+    return value_real(round(ns));
+}
+
+int store_progress(struct store *s, int64_t trial, const struct reached *p, struct err *e)
+{
+    TRY(write_begin(s, e));
+    TRY(WRITE(s, SQL_PUT_PROGRESS, NULL, e, value_int(trial), value_int(p->step), value_real(p->epoch),
+              value_int(p->samples), value_ns(p->spent.cpu_ns), value_real(p->spent.flops)));
+    return write_end(s, 1, e);
+}
+
 int store_event(struct store *s, int64_t trial, int64_t run, int64_t step, const char *kind, const char *text,
                 struct err *e)
 {
@@ -160,7 +175,7 @@ static int forget_checkpoint(struct store *s, sqlite3_stmt *stmt, char old[4096]
 }
 
 int store_checkpoint(struct store *s, int64_t trial, int64_t run, int64_t step, const char *path, const char *sha256,
-                     char old[4096], struct err *e)
+                     struct spent spent, char old[4096], struct err *e)
 {
     old[0] = '\0';
     if (strlen(path) >= 4096 || strchr(path, '/') || strlen(sha256) != 64)
@@ -172,7 +187,7 @@ int store_checkpoint(struct store *s, int64_t trial, int64_t run, int64_t step, 
     TRY(QUERY(s, SQL_SAME_CHECKPOINT, &stmt, e, value_int(trial), value_int(step)));
     TRY(forget_checkpoint(s, stmt, old, e));
     TRY(WRITE(s, SQL_PUT_CHECKPOINT, NULL, e, value_int(trial), value_id(run), value_int(step), value_text(path),
-              value_text(sha256), value_int(write_utc_ms())));
+              value_text(sha256), value_int(write_utc_ms()), value_ns(spent.cpu_ns), value_real(spent.flops)));
     TRY(QUERY(s, SQL_OLD_CHECKPOINT, &stmt, e, value_int(trial)));
     TRY(forget_checkpoint(s, stmt, old, e));
     if (old[0]) {

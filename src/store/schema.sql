@@ -277,6 +277,25 @@ INSERT INTO _doc VALUES
     ('layer_metric', 'value', 'of the metric', 'deterministic', 'the value if finite, else NULL; -0.0 is stored as 0.0'),
     ('layer_metric', 'nonfinite', '', 'deterministic', 'NULL for a finite value, 1 = NaN, 2 = +infinity, 3 = -infinity');
 
+-- How far a trial is at a logged step, and what its training has cost until then: once for a step, whatever is logged there. A step that is
+-- computed again has what its last computation took, which goes on from what its checkpoint says.
+CREATE TABLE progress (
+    trial_id INTEGER NOT NULL REFERENCES trial (id),
+    step INTEGER NOT NULL,
+    epoch REAL,
+    samples INTEGER NOT NULL,
+    cpu_ns INTEGER,
+    flops REAL,
+    PRIMARY KEY (trial_id, step)
+) WITHOUT ROWID;
+INSERT INTO _doc VALUES
+    ('progress', 'trial_id', '', 'runtime', 'trial.id'),
+    ('progress', 'step', 'step', 'runtime', 'minibatches seen; 0 = before training'),
+    ('progress', 'epoch', '', 'runtime', 'passes over the training set; NULL for endless data'),
+    ('progress', 'samples', '', 'runtime', 'samples seen, with repetition; a sequence is one'),
+    ('progress', 'cpu_ns', 'ns', 'runtime', 'processor time of training since step 0, over all attempts that led here, without evaluations and checkpoints; NULL when it is not known'),
+    ('progress', 'flops', '', 'runtime', 'floating-point operations of that, by count of the algorithm');
+
 -- What a list shows of a metric, kept by the writer in the transaction of the rows, so that a list never scans them.
 CREATE TABLE summary (
     trial_id INTEGER NOT NULL REFERENCES trial (id),
@@ -354,7 +373,9 @@ CREATE TABLE checkpoint (
     step INTEGER NOT NULL,
     path TEXT NOT NULL,
     sha256 TEXT NOT NULL,
-    time_ms INTEGER NOT NULL
+    time_ms INTEGER NOT NULL,
+    cpu_ns INTEGER,
+    flops REAL
 );
 CREATE INDEX checkpoint_trial ON checkpoint (trial_id);
 CREATE INDEX checkpoint_run ON checkpoint (run_id);
@@ -365,7 +386,9 @@ INSERT INTO _doc VALUES
     ('checkpoint', 'step', 'step', 'runtime', 'step it was taken at'),
     ('checkpoint', 'path', '', 'runtime', 'name of the file in the folder PATH.checkpoints beside the database'),
     ('checkpoint', 'sha256', '', 'runtime', 'SHA-256 of the file'),
-    ('checkpoint', 'time_ms', 'ms', 'runtime', 'when it was named');
+    ('checkpoint', 'time_ms', 'ms', 'runtime', 'when it was named'),
+    ('checkpoint', 'cpu_ns', 'ns', 'runtime', 'processor time that training took until it, from step 0 on; NULL when it is not known'),
+    ('checkpoint', 'flops', '', 'runtime', 'floating-point operations of that');
 
 -- Files that were trained on.
 CREATE TABLE dataset (
@@ -382,6 +405,20 @@ INSERT INTO _doc VALUES
     ('dataset', 'path', '', 'runtime', 'where it was read from last'),
     ('dataset', 'sha256', '', 'deterministic', 'SHA-256 of the file'),
     ('dataset', 'time_ms', 'ms', 'runtime', 'when it was read last');
+
+-- Values of metrics whose cost is asked for.
+CREATE TABLE target (
+    study_id INTEGER NOT NULL REFERENCES study (id),
+    metric TEXT NOT NULL,
+    value REAL NOT NULL,
+    position INTEGER NOT NULL,
+    PRIMARY KEY (study_id, metric, value)
+) WITHOUT ROWID;
+INSERT INTO _doc VALUES
+    ('target', 'study_id', '', 'runtime', 'study.id'),
+    ('target', 'metric', '', 'runtime', 'metric that is to reach it, as study.spec says'),
+    ('target', 'value', 'of the metric', 'runtime', 'what is to be reached'),
+    ('target', 'position', '', 'runtime', 'place in the file, from 0');
 
 -- What a paper reports.
 CREATE TABLE claim (
@@ -507,7 +544,7 @@ INSERT INTO _doc VALUES
     ('comparison', 'variant_b', '', 'runtime', 'second variant'),
     ('comparison', 'n', '', 'runtime', 'number of seeds for which both are done with a finite last value, of the same bytes and numerics'),
     ('comparison', 'n_asked', '', 'runtime', 'number of seeds that were asked for of both'),
-    ('comparison', 'difference', 'of the metric', 'runtime', 'mean over the seeds of last value of b minus last value of a; NULL unless n = n_asked'),
+    ('comparison', 'difference', 'of the metric', 'runtime', 'mean over the seeds of last value of a minus last value of b; NULL unless n = n_asked'),
     ('comparison', 'sd', 'of the metric', 'runtime', 'sample standard deviation of these differences; NULL unless n = n_asked'),
     ('comparison', 'low', 'of the metric', 'runtime', 'lower end of the 95 % confidence interval of difference (paired, Student)'),
     ('comparison', 'high', 'of the metric', 'runtime', 'upper end of it'),

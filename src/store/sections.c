@@ -10,18 +10,17 @@ static int is_empty(struct query *q, const char *sql, const char *const *argumen
     return code < 0 ? code : code == 0;
 }
 
-/* What stands before a section. */
-static void put_heading(const struct query_section *s, bool first, enum query_format format, FILE *out)
+void section_heading(const char *name, bool first, enum query_format format, FILE *out)
 {
     switch (format) {
     case FORMAT_TABLE:
-        fprintf(out, "\n%s\n", s->name);
+        fprintf(out, "\n%s\n", name);
         break;
     case FORMAT_MARKDOWN:
-        fprintf(out, "\n## %s\n\n", s->name);
+        fprintf(out, "\n## %s\n\n", name);
         break;
     case FORMAT_JSON:
-        fprintf(out, "%s\"%s\": ", first ? "{" : ",\n", s->name);
+        fprintf(out, "%s\"%s\": ", first ? "{" : ",\n", name);
         break;
     case FORMAT_CSV:
         fputs(first ? "section,row,name,value\r\n" : "", out);
@@ -29,6 +28,12 @@ static void put_heading(const struct query_section *s, bool first, enum query_fo
     case FORMAT_NDJSON:
         break;
     }
+}
+
+void section_end(enum query_format format, FILE *out)
+{
+    if (format == FORMAT_JSON)
+        fputs("}\n", out);
 }
 
 int query_print_sections(struct query *q, const struct query_section *sections, const char *const *arguments,
@@ -40,10 +45,9 @@ int query_print_sections(struct query *q, const struct query_section *sections, 
         TRY(empty);
         if (empty)
             continue;
-        put_heading(s, s == sections, format, out);
+        section_heading(s->name, s == sections, format, out);
         TRY(query_print_part(q, s->sql, arguments, n_arguments, format, out, machine ? s->name : NULL, NULL, e));
     }
-    if (format == FORMAT_JSON)
-        fputs("}\n", out);
+    section_end(format, out);
     return 0;
 }

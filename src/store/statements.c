@@ -56,6 +56,8 @@ const char *const statement_sql[N_STATEMENTS] = {
     [SQL_PUT_CLAIM] = "INSERT INTO claim (study_id, id, position, text, measure, reported, low, high, kind, quantity, "
                       "reported_sd, reported_n, tolerance, margin, min_seeds) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, "
                       "?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+    [SQL_DELETE_TARGETS] = "DELETE FROM target WHERE study_id = ?1",
+    [SQL_PUT_TARGET] = "INSERT INTO target (study_id, metric, value, position) VALUES (?1, ?2, ?3, ?4)",
     [SQL_FORGET_CLAIMS] = "UPDATE claim SET measured = NULL, note = NULL, evaluated_ms = NULL, n = NULL, sd = NULL, "
                           "interval_low = NULL, interval_high = NULL, verdict = NULL "
                           "WHERE study_id = (SELECT t.study_id FROM trial t JOIN study s ON s.id = t.study_id "
@@ -113,7 +115,7 @@ const char *const statement_sql[N_STATEMENTS] = {
                             "AND generation = (SELECT generation FROM study WHERE id = ?1)",
     [SQL_DELETE_PARAMS] = "DELETE FROM param WHERE trial_id = ?1",
     [SQL_PUT_PARAM] = "INSERT INTO param (trial_id, key, num, text, swept) VALUES (?1, ?2, ?3, ?4, ?5)",
-    [SQL_GET_CHECKPOINTS] = "SELECT step, path, sha256 FROM checkpoint WHERE trial_id = ?1 ORDER BY id DESC LIMIT 2",
+    [SQL_GET_CHECKPOINTS] = "SELECT step, path, sha256, cpu_ns, flops FROM checkpoint WHERE trial_id = ?1 ORDER BY id DESC LIMIT 2",
     [SQL_TRIAL_KEY] = "SELECT key, study_id FROM trial WHERE id = ?1",
     [SQL_TRIAL_STEP] = "UPDATE trial SET step = ?2 WHERE id = ?1 AND step < ?2",
     [SQL_RESET_TRIAL] = "UPDATE trial SET state = 'queued', step = 0, finished_budget = 0, diverged_step = NULL, "
@@ -124,6 +126,7 @@ const char *const statement_sql[N_STATEMENTS] = {
     [SQL_DELETE_LAYER_METRICS] = "DELETE FROM layer_metric WHERE trial_id = ?1",
     [SQL_DELETE_SUMMARIES] = "DELETE FROM summary WHERE trial_id = ?1",
     [SQL_DELETE_COSTS] = "DELETE FROM cost WHERE run_id IN (SELECT id FROM run WHERE trial_id = ?1)",
+    [SQL_DELETE_PROGRESS] = "DELETE FROM progress WHERE trial_id = ?1",
     [SQL_DELETE_EVENTS] = "DELETE FROM event WHERE trial_id = ?1 OR run_id IN (SELECT id FROM run WHERE trial_id = ?1)",
     [SQL_DELETE_CHECKPOINTS] = "DELETE FROM checkpoint WHERE trial_id = ?1",
     [SQL_DELETE_RUNS] = "DELETE FROM run WHERE trial_id = ?1",
@@ -189,11 +192,15 @@ const char *const statement_sql[N_STATEMENTS] = {
         "WHERE id = ?1",
     [SQL_PUT_COST] = "INSERT INTO cost (run_id, phase, wall_ns, cpu_ns, flops) VALUES (?1, ?2, ?3, ?4, ?5) "
                      "ON CONFLICT (run_id, phase) DO UPDATE SET wall_ns = ?3, cpu_ns = ?4, flops = ?5",
+    [SQL_PUT_PROGRESS] =
+        "INSERT INTO progress (trial_id, step, epoch, samples, cpu_ns, flops) VALUES (?1, ?2, ?3, ?4, ?5, ?6) "
+        "ON CONFLICT (trial_id, step) DO UPDATE SET epoch = ?3, samples = ?4, cpu_ns = ?5, flops = ?6",
     [SQL_PUT_EVENT] = "INSERT INTO event (trial_id, run_id, step, kind, text, time_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     [SQL_SAME_CHECKPOINT] = "SELECT id, path FROM checkpoint WHERE trial_id = ?1 AND step = ?2",
     [SQL_DELETE_CHECKPOINT] = "DELETE FROM checkpoint WHERE id = ?1",
     [SQL_PUT_CHECKPOINT] =
-        "INSERT INTO checkpoint (trial_id, run_id, step, path, sha256, time_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        "INSERT INTO checkpoint (trial_id, run_id, step, path, sha256, time_ms, cpu_ns, flops) "
+        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
     /* The newest two are those written last: after a damaged file the run goes on from the one before, at smaller
        steps. */
     [SQL_OLD_CHECKPOINT] = "SELECT id, path FROM checkpoint WHERE trial_id = ?1 ORDER BY id DESC LIMIT 1 OFFSET 2",
@@ -275,7 +282,7 @@ const char *const statement_sql[N_STATEMENTS] = {
         "(SELECT count(*) FROM trial x CROSS JOIN trial y ON y.study_id = x.study_id AND y.variant = b.variant "
         "AND y.cell = x.cell AND y.seed = x.seed AND y.generation = x.generation WHERE x.study_id = s.id "
         "AND x.variant = a.variant AND x.cell = a.cell AND x.generation = s.generation) AS n_asked, "
-        "avg(v.last - u.last) AS mean, tprun_sd(v.last - u.last) AS sd, tprun_half_width(v.last - u.last) AS half "
+        "avg(u.last - v.last) AS mean, tprun_sd(u.last - v.last) AS sd, tprun_half_width(u.last - v.last) AS half "
         "FROM study s CROSS JOIN trial a ON a.study_id = s.id AND a.generation = s.generation "
         "CROSS JOIN (SELECT DISTINCT variant FROM trial WHERE study_id = ?1) w ON +w.variant > a.variant "
         "CROSS JOIN trial b ON b.study_id = s.id AND b.variant = w.variant AND b.cell = a.cell AND b.seed = a.seed "

@@ -9,7 +9,7 @@
 #ifndef TPRUN_STORE_STORE_H
 #define TPRUN_STORE_STORE_H
 
-#include "base/err.h"
+#include "base/sink.h"
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -46,6 +46,13 @@ struct store_claim {
 int store_find_study(struct store *s, const char *name, int64_t *id, struct err *e);
 /* Replaces the claims of a study. */
 int store_put_claims(struct store *s, int64_t study, size_t n, const struct store_claim *claims, struct err *e);
+
+/* Replaces the targets of a study: no two are the same. */
+struct store_target {
+    const char *metric;
+    double value;
+};
+int store_put_targets(struct store *s, int64_t study, size_t n, const struct store_target *targets, struct err *e);
 
 enum trial_state { TRIAL_QUEUED, TRIAL_RUNNING, TRIAL_DONE, TRIAL_DIVERGED, TRIAL_FAILED, TRIAL_INTERRUPTED };
 extern const char *const trial_state_names[]; /* "queued", ... , NULL */
@@ -87,9 +94,11 @@ struct store_trial_row {
     char checkpoint_path[4096]; /* newest, a name in the database's folder of checkpoints; "" = none */
     char checkpoint_sha256[65];
     int64_t checkpoint_step;
+    struct spent checkpoint_spent; /* until it */
     char previous_path[4096]; /* the one before */
     char previous_sha256[65];
     int64_t previous_step;
+    struct spent previous_spent;
 };
 /* Whether the trials of a study were all put, and its places hold, for this hash of specification and program. Then
  * they need not be put again. */
@@ -198,13 +207,16 @@ int store_layer_metric(struct store *s, int64_t trial, int64_t run, const char *
                        double value, struct err *e);
 int store_cost(struct store *s, int64_t run, const char *phase, int64_t wall_ns, int64_t cpu_ns, double flops,
                struct err *e);
+/* How far a trial is at a logged step: before the metrics of that step, so that none is without. A step that is computed
+ * again has what its last computation took. */
+int store_progress(struct store *s, int64_t trial, const struct reached *p, struct err *e);
 int store_event(struct store *s, int64_t trial, int64_t run, int64_t step, const char *kind, const char *text,
                 struct err *e);
 /* Names a durable checkpoint file in the same transaction as all rows queued before, and forgets all but the newest
  * two; `path` is a bare name, see schema.sql. The name that is no longer needed is returned in old ("" if none) for the
  * caller to remove after the commit. Commits. */
 int store_checkpoint(struct store *s, int64_t trial, int64_t run, int64_t step, const char *path, const char *sha256,
-                     char old[4096], struct err *e);
+                     struct spent spent, char old[4096], struct err *e);
 struct store_dataset {
     const char *name, *path, *sha256;
 };

@@ -88,6 +88,16 @@ int store_put_claims(struct store *s, int64_t study, size_t n, const struct stor
     return write_end(s, n + 1, e);
 }
 
+int store_put_targets(struct store *s, int64_t study, size_t n, const struct store_target *targets, struct err *e)
+{
+    TRY(write_begin(s, e));
+    TRY(WRITE(s, SQL_DELETE_TARGETS, NULL, e, value_int(study)));
+    for (size_t i = 0; i < n; i++)
+        TRY(WRITE(s, SQL_PUT_TARGET, NULL, e, value_int(study), value_text(targets[i].metric),
+                  value_real(targets[i].value), value_int((int64_t)i)));
+    return write_end(s, n + 1, e);
+}
+
 int store_dataset(struct store *s, const struct store_dataset *d, struct err *e)
 {
     TRY(write_begin(s, e));

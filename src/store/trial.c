@@ -1,6 +1,7 @@
 /* Trials: queued once, found again by their key, reset by --force. */
 #include "store/writer.h"
 
+#include <math.h>
 #include <string.h>
 
 const char *const trial_state_names[] = { "queued", "running", "done", "diverged", "failed", "interrupted", NULL };
@@ -25,6 +26,17 @@ static bool column_is(sqlite3_stmt *stmt, int column, const char *text)
 {
     const char *stored = (const char *)sqlite3_column_text(stmt, column);
     return text && stored ? strcmp(stored, text) == 0 : !text && !stored;
+}
+
+static double column_or_nan(sqlite3_stmt *stmt, int column)
+{
+    return sqlite3_column_type(stmt, column) == SQLITE_NULL ? NAN : sqlite3_column_double(stmt, column);
+}
+
+/* Of SQL_GET_CHECKPOINTS. */
+static struct spent read_spent(sqlite3_stmt *stmt)
+{
+    return (struct spent){ column_or_nan(stmt, 3), column_or_nan(stmt, 4) };
 }
 
 /* trial may be NULL; then stored is not filled. */
@@ -58,12 +70,14 @@ static int load(struct store *s, const char *key, const struct store_trial *tria
         snprintf(row->checkpoint_path, sizeof row->checkpoint_path, "%s", (const char *)sqlite3_column_text(stmt, 1));
         snprintf(row->checkpoint_sha256, sizeof row->checkpoint_sha256, "%s",
                  (const char *)sqlite3_column_text(stmt, 2));
+        row->checkpoint_spent = read_spent(stmt);
         TRY(write_next(s, &stmt, e));
     }
     if (stmt) {
         row->previous_step = sqlite3_column_int64(stmt, 0);
         snprintf(row->previous_path, sizeof row->previous_path, "%s", (const char *)sqlite3_column_text(stmt, 1));
         snprintf(row->previous_sha256, sizeof row->previous_sha256, "%s", (const char *)sqlite3_column_text(stmt, 2));
+        row->previous_spent = read_spent(stmt);
         write_reset(&stmt);
     }
     return 0;
@@ -152,7 +166,7 @@ int store_reset_trial(struct store *s, int64_t trial, struct err *e)
 {
     static const enum statement steps[] = { SQL_DELETE_METRICS, SQL_DELETE_LAYER_METRICS, SQL_DELETE_SUMMARIES,
                                             SQL_DELETE_COSTS,   SQL_DELETE_EVENTS,        SQL_DELETE_CHECKPOINTS,
-                                            SQL_DELETE_RUNS };
+                                            SQL_DELETE_RUNS,    SQL_DELETE_PROGRESS };
     TRY(write_begin(s, e));
     TRY(metric_put_summaries(s, e));
     series_forget(s, trial);

@@ -122,7 +122,11 @@ INSERT INTO _doc VALUES
 
 CREATE VIEW all_metrics AS
 SELECT s.name AS study, t.variant, t.cell, t.seed, k.name AS metric, m.step, m.value,
-    CASE m.nonfinite WHEN 1 THEN 'nan' WHEN 2 THEN 'inf' WHEN 3 THEN '-inf' END AS nonfinite, t.generation = s.generation AS current, m.trial_id, t.study_id
+    CASE m.nonfinite WHEN 1 THEN 'nan' WHEN 2 THEN 'inf' WHEN 3 THEN '-inf' END AS nonfinite,
+    (SELECT p.epoch FROM progress p WHERE p.trial_id = m.trial_id AND p.step = m.step) AS epoch,
+    (SELECT p.samples FROM progress p WHERE p.trial_id = m.trial_id AND p.step = m.step) AS samples,
+    (SELECT p.cpu_ns / 1e9 FROM progress p WHERE p.trial_id = m.trial_id AND p.step = m.step) AS cpu_s,
+    t.generation = s.generation AS current, m.trial_id, t.study_id
 FROM metric m
 JOIN metric_key k ON k.id = m.key_id
 JOIN trial t ON t.id = m.trial_id
@@ -136,11 +140,14 @@ INSERT INTO _doc VALUES
     ('all_metrics', 'step', 'step', 'deterministic', 'minibatches seen; 0 = before training'),
     ('all_metrics', 'value', 'of the metric', 'deterministic', 'the value if finite, else NULL'),
     ('all_metrics', 'nonfinite', '', 'deterministic', 'NULL for a finite value, else nan, inf or -inf'),
+    ('all_metrics', 'epoch', '', 'runtime', 'passes over the training set; NULL for endless data, and where an older version logged it'),
+    ('all_metrics', 'samples', '', 'runtime', 'samples seen, with repetition; NULL where an older version logged it'),
+    ('all_metrics', 'cpu_s', 's', 'runtime', 'processor time of training until the step, without evaluations; NULL when it is not known'),
     ('all_metrics', 'current', '', 'runtime', '1 for a trial of the present specification of its study'),
     ('all_metrics', 'trial_id', '', 'runtime', 'trial.id'),
     ('all_metrics', 'study_id', '', 'runtime', 'study.id');
 CREATE VIEW metrics AS
-SELECT study, variant, cell, seed, metric, step, value, nonfinite, trial_id, study_id
+SELECT study, variant, cell, seed, metric, step, value, nonfinite, epoch, samples, cpu_s, trial_id, study_id
 FROM all_metrics WHERE current;
 INSERT INTO _doc VALUES
     ('metrics', 'study', '', 'deterministic', 'name of the study'),
@@ -151,6 +158,9 @@ INSERT INTO _doc VALUES
     ('metrics', 'step', 'step', 'deterministic', 'minibatches seen; 0 = before training'),
     ('metrics', 'value', 'of the metric', 'deterministic', 'the value if finite, else NULL'),
     ('metrics', 'nonfinite', '', 'deterministic', 'NULL for a finite value, else nan, inf or -inf'),
+    ('metrics', 'epoch', '', 'runtime', 'passes over the training set; NULL for endless data, and where an older version logged it'),
+    ('metrics', 'samples', '', 'runtime', 'samples seen, with repetition; NULL where an older version logged it'),
+    ('metrics', 'cpu_s', 's', 'runtime', 'processor time of training until the step, without evaluations; NULL when it is not known'),
     ('metrics', 'trial_id', '', 'runtime', 'trial.id'),
     ('metrics', 'study_id', '', 'runtime', 'study.id');
 
@@ -721,3 +731,64 @@ INSERT INTO _doc VALUES
     ('costs', 'from_step', 'step', 'runtime', 'step the attempt continued from'),
     ('costs', 'trial_id', '', 'runtime', 'trial.id'),
     ('costs', 'study_id', '', 'runtime', 'study.id');
+
+-- Cost to target: the first log of a trial that reaches a target of the specification. A metric without a goal reaches none.
+CREATE VIEW targets AS
+SELECT r.study, r.variant, r.cell, r.seed, r.metric, r.value, r.state, r.step IS NOT NULL AS reached, r.step,
+    (SELECT p.epoch FROM progress p WHERE p.trial_id = r.trial_id AND p.step = r.step) AS epoch,
+    (SELECT p.samples FROM progress p WHERE p.trial_id = r.trial_id AND p.step = r.step) AS samples,
+    (SELECT p.cpu_ns / 1e9 FROM progress p WHERE p.trial_id = r.trial_id AND p.step = r.step) AS cpu_s,
+    (SELECT p.flops FROM progress p WHERE p.trial_id = r.trial_id AND p.step = r.step) AS flops,
+    r.trial_id, r.study_id
+FROM (
+    SELECT g.study, t.variant, t.cell, t.seed, g.metric, g.value, t.state,
+        (SELECT min(m.step) FROM metric m WHERE m.trial_id = t.id AND m.key_id = g.key_id
+            AND CASE g.goal WHEN 'max' THEN m.value >= g.value WHEN 'min' THEN m.value <= g.value END) AS step,
+        t.id AS trial_id, g.study_id
+    FROM (
+        SELECT s.name AS study, s.generation, x.metric, x.value,
+            (SELECT k.id FROM metric_key k WHERE k.name = x.metric) AS key_id,
+            (SELECT k.goal FROM metric_key k WHERE k.name = x.metric) AS goal, s.id AS study_id
+        FROM target x
+        JOIN study s ON s.id = x.study_id
+    ) g
+    JOIN trial t ON t.study_id = g.study_id AND t.generation = g.generation
+) r;
+INSERT INTO _doc VALUES
+    ('targets', 'study', '', 'deterministic', 'name of the study'),
+    ('targets', 'variant', '', 'deterministic', 'named alternative of the study'),
+    ('targets', 'cell', '', 'deterministic', 'the swept values as text'),
+    ('targets', 'seed', '', 'deterministic', 'seed of all random streams'),
+    ('targets', 'metric', '', 'deterministic', 'metric of the target'),
+    ('targets', 'value', 'of the metric', 'deterministic', 'what is to be reached: at least it, or at most, as the goal of the metric is'),
+    ('targets', 'state', '', 'deterministic', 'state of the trial: one that is not done may still reach it'),
+    ('targets', 'reached', '', 'deterministic', '1 when a logged value reaches it, else 0'),
+    ('targets', 'step', 'step', 'deterministic', 'of the first log that reaches it; NULL when none does'),
+    ('targets', 'epoch', '', 'runtime', 'passes over the training set until then; NULL for endless data'),
+    ('targets', 'samples', '', 'runtime', 'samples seen until then, with repetition'),
+    ('targets', 'cpu_s', 's', 'runtime', 'processor time of training until then, without evaluations; NULL when it is not known'),
+    ('targets', 'flops', '', 'runtime', 'floating-point operations of that, by count of the algorithm'),
+    ('targets', 'trial_id', '', 'runtime', 'trial.id'),
+    ('targets', 'study_id', '', 'runtime', 'study.id');
+
+-- What two variants of a study differ in, made by store_refresh: as `tprun compare` does for one metric.
+CREATE VIEW comparisons AS
+SELECT s.name AS study, k.name AS metric, c.cell, c.variant_a, c.variant_b, c.n, c.n_asked, c.difference, c.sd, c.low, c.high,
+    c.difference_finished, c.study_id
+FROM comparison c
+JOIN study s ON s.id = c.study_id
+JOIN metric_key k ON k.id = c.key_id;
+INSERT INTO _doc VALUES
+    ('comparisons', 'study', '', 'deterministic', 'name of the study'),
+    ('comparisons', 'metric', '', 'deterministic', 'name of the metric'),
+    ('comparisons', 'cell', '', 'deterministic', 'the swept values as text, the same for both'),
+    ('comparisons', 'variant_a', '', 'deterministic', 'first variant, in order of name'),
+    ('comparisons', 'variant_b', '', 'deterministic', 'second variant'),
+    ('comparisons', 'n', '', 'deterministic', 'number of seeds for which both are done with a finite last value, of the same bytes and numerics'),
+    ('comparisons', 'n_asked', '', 'deterministic', 'number of seeds that were asked for of both'),
+    ('comparisons', 'difference', 'of the metric', 'deterministic', 'mean over the seeds of last value of a minus last value of b; NULL unless n = n_asked'),
+    ('comparisons', 'sd', 'of the metric', 'deterministic', 'sample standard deviation of these differences; NULL unless n = n_asked'),
+    ('comparisons', 'low', 'of the metric', 'deterministic', 'lower end of the 95 % confidence interval of difference (paired, Student)'),
+    ('comparisons', 'high', 'of the metric', 'deterministic', 'upper end of it'),
+    ('comparisons', 'difference_finished', 'of the metric', 'deterministic', 'mean of the n differences that are there'),
+    ('comparisons', 'study_id', '', 'runtime', 'study.id');

@@ -109,7 +109,7 @@ int checkpoint_write(struct trial *t, const char *folder, const char *key, struc
     checkpoint_folder_close(&f);
     if (code < 0)
         return checkpoint_own_error(e, &why);
-    return sink->checkpoint ? sink->checkpoint(sink, t->step, name, hex, e) : 0;
+    return sink->checkpoint ? sink->checkpoint(sink, t->step, name, hex, trial_spent(t), e) : 0;
 }
 
 struct reader {

@@ -140,7 +140,19 @@ static bool can_log(const char *metric, const struct registry **known)
     return registry_find(&measure_registry, metric) != NULL;
 }
 
-const struct study_form config_form = { config_options, complete, can_log, config_is_budget };
+bool config_metric_of_layers(const char *metric)
+{
+    const struct part *p = registry_find(&measure_registry, metric);
+    return p ? strstr(p->help, "(layer_metric)") != NULL : strncmp(metric, "lemma", strlen("lemma")) != 0;
+}
+
+static bool can_reach(const char *metric)
+{
+    const struct part *part = registry_find(&measure_registry, metric);
+    return part && measure_is_reached((const struct measure_def *)part);
+}
+
+const struct study_form config_form = { config_options, complete, can_log, can_reach, config_is_budget };
 
 int config_bind(const struct node *tree, struct config *c, struct arena *a, struct err *e)
 {

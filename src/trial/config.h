@@ -94,6 +94,8 @@ struct config {
 extern const struct option config_options[];
 /* What a sweep may name: study_fit. */
 extern const struct study_form config_form;
+/* Whether a metric that can be logged has a value for each layer, as its text in `tprun list metrics` says. */
+bool config_metric_of_layers(const char *metric);
 
 /* Binds a trial's tree and checks that its parts fit (needs meet gives, shapes chain up, the batch fits the data).
  * Every mistake goes to e with its place. The result lives in a. */
@@ -116,6 +118,10 @@ void config_visit_kept(const struct node *tree, struct config_cache *cache, cons
 int config_preset(const char *name, struct config_algorithm *algorithm, struct arena *a, struct err *e);
 /* SHA-256 of the canonical form without budget keys. */
 void config_key(const struct config *c, char hex[65]);
+/* SHA-256 of what the work of a step and of a log follows from: the canonical form, where a real number (a stepsize, a
+ * damping, a standard deviation) counts as zero or not, without names, seed, budget and time between checkpoints. Two
+ * trials of one shape take the same time for a step and for a log. shape.c. */
+void config_shape(const struct config *c, char hex[65]);
 /* Whether a dotted path, which may be followed by '=', leads through an option that is no part of that identity. */
 bool config_is_budget(const char *path);
 void config_json(const struct config *c, struct text *out);

@@ -370,6 +370,11 @@ const struct measure_def *measure_find(const char *name)
     return (const struct measure_def *)registry_find(&measure_registry, name);
 }
 
+bool measure_is_reached(const struct measure_def *m)
+{
+    return m->measure == of_evaluation || m->measure == batch_loss;
+}
+
 int measure_all(struct trial *t, struct sink *sink, struct err *e)
 {
     for (size_t i = 0; i < t->config->log.metrics.n; i++) {

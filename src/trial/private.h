@@ -99,6 +99,8 @@ struct trial {
     char bad_tensor[64];
     double cost_ns[COST_PHASES][2]; /* wall, cpu since open */
     int64_t steps_here;             /* steps since open */
+    double evaluation_flops;        /* since open */
+    struct spent before;            /* before open */
 };
 
 /* The update that metrics judge: the last step's, or the one given to a probe. */
@@ -272,6 +274,8 @@ struct measure_def {
 extern const struct registry measure_registry;
 /* The metric of this name, or NULL. */
 const struct measure_def *measure_find(const char *name);
+/* A loss or an accuracy of the whole trial. */
+bool measure_is_reached(const struct measure_def *m);
 int measure_all(struct trial *t, struct sink *sink, struct err *e);
 
 /* ---- measure_fits.c ---- */
@@ -287,6 +291,10 @@ measure_fits fits_recurrence;   /* and of a plain recurrent layer under a head, 
 int checkpoint_write(struct trial *t, const char *folder, const char *key, struct sink *sink, struct err *e);
 /* SHA-256 over all parameters by name. */
 void checkpoint_weights_hash(const struct trial *t, char hex[65]);
+
+/* ---- trial.c ---- */
+/* Up to the last look at the clock. */
+struct spent trial_spent(const struct trial *t);
 
 /* ---- clock ---- */
 /* Adds the time since `from` (wall, cpu; nanoseconds) to total and moves from to now. */

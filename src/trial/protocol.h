@@ -10,7 +10,8 @@
 
 enum message {
     /* from the runner */
-    MESSAGE_JOB = 1, /* s config (canonical JSON); twice: s checkpoint name or NULL, s sha256 (newest first); s
+    MESSAGE_JOB = 1, /* s config (canonical JSON); twice (newest first): s checkpoint name or NULL, s sha256,
+                        d processor ns and d operations spent until it; s
                         checkpoint folder; s folder to read from what that one lacks, or NULL; s key; i memory limit in
                         bytes or 0; i step to stop at or 0 */
     MESSAGE_STOP,    /* write a checkpoint at the next step boundary and end as interrupted */
@@ -21,9 +22,11 @@ enum message {
     MESSAGE_LAYER_METRIC, /* s name, i step, i layer, d value */
     MESSAGE_COST,         /* s phase, i wall ns, i cpu ns, d flops */
     MESSAGE_EVENT,        /* i step, s kind, s text */
-    MESSAGE_CHECKPOINT, /* i step, s name, s sha256: the file is durable, every row of steps <= step was sent before */
-    MESSAGE_PROGRESS,   /* i step, d last train loss */
-    MESSAGE_FACTS,      /* s name of a metric, s goal or NULL, s unit, i followed: before its rows */
+    MESSAGE_CHECKPOINT,   /* i step, s name, s sha256, d processor ns, d operations: the file is durable, every row of
+                             steps <= step was sent before */
+    MESSAGE_PROGRESS,     /* i step, d last train loss */
+    MESSAGE_REACHED,      /* before the metrics of a step: i step, i samples, d epoch, d processor ns, d operations */
+    MESSAGE_FACTS, /* s name of a metric, s goal or NULL, s unit, i followed: before its rows */
     MESSAGE_END /* i code (0 or enum err_code), s reason, i step, i layer, s tensor, s sha256 of the final weights */
 };
 

@@ -106,8 +106,26 @@ static double bytes_of(const struct arena *a, double width)
            (double)(a->numbers - a->doubles) * width / (double)sizeof(real);
 }
 
+/* The state of one optimizer in a checkpoint, in numbers. */
+static double slots_of(const struct optimizer *o)
+{
+    double n = 0;
+    for (size_t i = 0; i < o->n_groups; i++)
+        n += (double)((const struct optim_def *)o->groups[i].choice.part)->n_slots * (double)o->groups[i].n;
+    return n;
+}
+
+/* Parameters, slots, and a header with a name for each. */
+static double checkpoint_bytes(const struct trial *t, double width)
+{
+    const double header = 512 + 100 * (double)(3 * t->chain.n_units + 3 * t->credit.n_feedback);
+    return header + width * ((double)(t->chain.n_weights + t->credit.n_feedback_weights) + slots_of(&t->forward) +
+                             slots_of(&t->feedback));
+}
+
 /* What a trial takes beside its data: a dry run of its opening, and of an evaluation. */
-static int measure_memory(struct trial *t, const struct config *c, double *bytes, struct arena *a, struct err *e)
+static int measure_memory(struct trial *t, const struct config *c, struct trial_size *size, struct arena *a,
+                          struct err *e)
 {
     const double width = c->precision == PRECISION_DOUBLE ? 8 : 4;
     struct pass p;
@@ -118,7 +136,10 @@ static int measure_memory(struct trial *t, const struct config *c, double *bytes
         const size_t split = t->data.eval_size > t->data.test_size ? t->data.eval_size : t->data.test_size;
         code = pass_init(&p, &t->chain, evaluation_rows(&t->chain, split, width), false, &t->scratch, e);
     }
-    *bytes = bytes_of(&t->memory, width) + bytes_of(&t->scratch, width) + 65536; /* and small things */
+    if (code == 0) {
+        size->memory_bytes = bytes_of(&t->memory, width) + bytes_of(&t->scratch, width) + 65536; /* and small things */
+        size->checkpoint_bytes = checkpoint_bytes(t, width);
+    }
     arena_finish(&t->memory);
     arena_finish(&t->scratch);
     return code;
@@ -150,12 +171,11 @@ int trial_measure(const struct config *c, struct trial_size *size, struct arena 
     struct trial t = { 0 };
     const struct chain *chain = &t.chain;
     const size_t rows = (size_t)c->train.batch_size;
-    double bytes;
-    TRY(measure_memory(&t, c, &bytes, a, e));
-    *size = (struct trial_size){ .n_layers = chain->n_units,
-                                 .n_weights = chain->n_weights,
-                                 .n_feedback_weights = t.credit.n_feedback_weights,
-                                 .memory_bytes = bytes };
+    *size = (struct trial_size){ 0 };
+    TRY(measure_memory(&t, c, size, a, e));
+    size->n_layers = chain->n_units;
+    size->n_weights = chain->n_weights;
+    size->n_feedback_weights = t.credit.n_feedback_weights;
     size->layers = arena_need(a, chain->n_units, sizeof *size->layers);
     for (size_t i = 0; i < chain->n_units; i++)
         describe(chain, i, rows, &size->layers[i], a);

@@ -61,6 +61,22 @@ int64_t trial_step_number(const struct trial *t)
     return t->step;
 }
 
+void trial_set_spent(struct trial *t, struct spent before)
+{
+    t->before = before;
+}
+
+static double training_flops(const struct trial *t)
+{
+    return (double)t->steps_here * step_flops(t->config, &t->chain, &t->credit) +
+           (double)t->feedback_only.here * feedback_flops(&t->chain, &t->credit, t->pass.rows);
+}
+
+struct spent trial_spent(const struct trial *t)
+{
+    return (struct spent){ t->before.cpu_ns + t->cost_ns[COST_TRAIN][1], t->before.flops + training_flops(t) };
+}
+
 int trial_step(struct trial *t, struct err *e)
 {
     const uint64_t first = (uint64_t)t->step * t->pass.rows;
@@ -130,13 +146,26 @@ static int save(struct run *r, struct err *e)
     return 0;
 }
 
+static int tell_reached(struct run *r, struct err *e)
+{
+    const struct trial *t = r->t;
+    const int64_t per_epoch = config_per_epoch(t->config, &t->data);
+    const struct reached p = { .step = t->step,
+                                .samples = t->step * (int64_t)t->pass.rows,
+                                .epoch = per_epoch ? (double)t->step / (double)per_epoch : NAN,
+                                .spent = trial_spent(t) };
+    return r->sink->reached ? r->sink->reached(r->sink, &p, e) : 0;
+}
+
 /* What is due after a step: a log, a test of the divergence rule, or both on one evaluation. */
 static int look(struct run *r, bool log, bool check, struct err *e)
 {
     evaluation_clear(r->t);
     clock_lap(r->lap, r->t->cost_ns[COST_TRAIN]);
-    if (log)
+    if (log) {
+        TRY(tell_reached(r, e));
         TRY(measure_all(r->t, r->sink, e));
+    }
     TRY(check_finite(r->t, e));
     if (check)
         TRY(check_loss(r->t, e));
@@ -208,13 +237,9 @@ static int report_costs(struct run *r, struct err *e)
 {
     struct trial *t = r->t;
     clock_lap(r->lap, t->cost_ns[COST_TRAIN]);
-    for (int i = 0; i < COST_PHASES; i++) {
-        double flops = 0;
-        if (i == COST_TRAIN)
-            flops = (double)t->steps_here * step_flops(t->config, &t->chain, &t->credit) +
-                    (double)t->feedback_only.here * feedback_flops(&t->chain, &t->credit, t->pass.rows);
-        TRY(r->sink->cost(r->sink, phase_names[i], (int64_t)t->cost_ns[i][0], (int64_t)t->cost_ns[i][1], flops, e));
-    }
+    const double flops[COST_PHASES] = { training_flops(t), t->evaluation_flops, 0 };
+    for (int i = 0; i < COST_PHASES; i++)
+        TRY(r->sink->cost(r->sink, phase_names[i], (int64_t)t->cost_ns[i][0], (int64_t)t->cost_ns[i][1], flops[i], e));
     return 0;
 }
 

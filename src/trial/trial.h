@@ -42,6 +42,8 @@ void trial_close(struct trial *t);
  * before the call: ERR_FORMAT, ERR_IO. */
 int trial_restore(struct trial *t, const struct checkpoint_folder *own, const struct checkpoint_folder *other,
                   const char *name, const char *sha256, struct err *e);
+/* What was spent until the checkpoint that was restored. */
+void trial_set_spent(struct trial *t, struct spent before);
 int64_t trial_step_number(const struct trial *t);
 /* Trains to the budget. Returns 0, ERR_STOPPED after a checkpoint, ERR_DIVERGED or ERR_SINGULAR (a result: outcome says
  * where), or another error. Logs at step 0, every log.every steps and at the end. A checkpoint is written at the end
@@ -65,9 +67,23 @@ struct trial_size {
     double flops_per_step;                 /* training */
     double flops_per_log;                  /* one evaluation */
     double flops_per_feedback, n_feedback; /* a feedback-only minibatch; how many in all */
+    double checkpoint_bytes;               /* of one file */
     int64_t iterations;                    /* budget in steps, epochs converted */
 };
 int trial_measure(const struct config *c, struct trial_size *size, struct arena *a, struct err *e);
+
+/* What it takes when it is done: processor seconds, and rows of a log. timing.c. */
+struct trial_timing {
+    double start;       /* from the start of the process to its first step */
+    double step;        /* of training */
+    double logged_step; /* beside `step`, in the one before a log: what metrics compare with */
+    double look;        /* a log */
+    double check;       /* a test of train.stop.loss_above_initial that is not on a log's evaluation */
+    double feedback;    /* a feedback-only minibatch */
+    double rows, layer_rows;
+};
+/* Times it for some tenths of a second. Data that is not there is stood in for; nothing is written. */
+int trial_time(const struct config *c, struct trial_timing *out, struct err *e);
 
 /* What a reader should know of a metric whose rows it gets. */
 struct metric_facts {

@@ -4,7 +4,7 @@
  *
  *   tprun-worker-double --parent PID                       a job on file descriptor 3
  *   tprun-worker-double --probe IN OUT [--metrics] [--evaluate]   configuration on standard input
- *   tprun-worker-double --rate                             floating-point operations per second of a matrix product
+ *   tprun-worker-double --time                             what a trial takes; configuration on standard input
  *   tprun-worker-double --kernel                           name of the BLAS kernel
  */
 #include "trial/worker.h"
@@ -18,10 +18,27 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <time.h>
 #include <unistd.h>
 
-static int probe(const char *input, const char *output, struct probe_options options)
+/* What is to be done with the configuration on standard input. */
+struct errand {
+    bool time; /* else a probe */
+    const char *input, *output;
+    struct probe_options options;
+};
+
+/* The members of struct trial_timing in their order. */
+static int print_timing(const struct config *c, struct err *e)
+{
+    struct trial_timing x;
+    TRY(trial_time(c, &x, e));
+    const double all[] = { x.start, x.step, x.logged_step, x.look, x.check, x.feedback, x.rows, x.layer_rows };
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        printf("%s%.6g", i ? " " : "", all[i]);
+    return puts("") < 0 || fflush(stdout) ? err_set(e, ERR_IO, "cannot write to standard output") : 0;
+}
+
+static int run_errand(const struct errand *errand)
 {
     struct text json = { 0 };
     char bytes[4096];
@@ -33,10 +50,13 @@ static int probe(const char *input, const char *output, struct probe_options opt
     struct err e = { 0 };
     arena_init(&a, 0);
     int code = blas_start(&e);
+    if (code == 0 && errand->time)
+        worker_warm_up();
     if (code == 0)
         code = worker_read_config("the composed trial", json.s ? json.s : "", json.n, &c, &a, &e);
     if (code == 0)
-        code = trial_probe(&c, input, output, options, &e);
+        code = errand->time ? print_timing(&c, &e)
+                            : trial_probe(&c, errand->input, errand->output, errand->options, &e);
     err_print(&e, stderr, isatty(STDERR_FILENO));
     err_clear(&e);
     arena_finish(&a);
@@ -80,21 +100,21 @@ int main(int argc, char **argv)
         return worker_serve();
     }
     if (argc >= 4 && !strcmp(argv[1], "--probe")) {
-        struct probe_options options = { 0 };
+        struct errand errand = { .input = argv[2], .output = argv[3] };
         for (int i = 4; i < argc; i++) {
-            options.metrics |= !strcmp(argv[i], "--metrics");
-            options.evaluate |= !strcmp(argv[i], "--evaluate");
+            errand.options.metrics |= !strcmp(argv[i], "--metrics");
+            errand.options.evaluate |= !strcmp(argv[i], "--evaluate");
         }
-        return probe(argv[2], argv[3], options);
+        return run_errand(&errand);
     }
+    if (argc == 2 && !strcmp(argv[1], "--time"))
+        return run_errand(&(struct errand){ .time = true });
     struct err e = { 0 };
-    if (argc == 2 && (!strcmp(argv[1], "--rate") || !strcmp(argv[1], "--kernel"))) {
+    if (argc == 2 && !strcmp(argv[1], "--kernel")) {
         if (blas_start(&e) < 0) {
             err_print(&e, stderr, false);
             return EXIT_FAILURE;
         }
-        if (!strcmp(argv[1], "--rate"))
-            return printf("%.6g\n", worker_rate(20 * 1000 * 1000)) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
         return puts(blas_kernel()) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
     }
     fprintf(stderr, "tprun-worker: started by tprun only\n");

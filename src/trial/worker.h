@@ -10,9 +10,7 @@ enum { WORKER_EXIT_ORPHAN = 70 }; /* the runner is gone: nobody reads this statu
 /* One job over WORKER_SOCKET. Returns the exit status; how the trial ended is in its last message. */
 int worker_serve(void);
 int worker_read_config(const char *name, const char *text, size_t n, struct config *c, struct arena *a, struct err *e);
-/* A first matrix product: makes BLAS allocate its buffers. Returns floating-point operations per second when it is
- * asked to go on for `ns` nanoseconds. */
-double worker_rate(int64_t ns);
+/* A first matrix product: makes BLAS allocate its buffers. */
 void worker_warm_up(void);
 int64_t worker_now_ns(void);
 

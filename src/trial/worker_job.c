@@ -31,6 +31,7 @@ struct worker {
 struct job {
     const char *config, *folder, *other, *key;
     const char *checkpoint[2], *sha256[2];
+    struct spent spent[2];
     int64_t memory_limit, stop_at;
 };
 
@@ -114,7 +115,21 @@ static int put_event(struct sink *s, int64_t step, const char *kind, const char 
     return frame_done(w);
 }
 
-static int put_checkpoint(struct sink *s, int64_t step, const char *name, const char *sha256, struct err *e)
+static int put_reached(struct sink *s, const struct reached *p, struct err *e)
+{
+    (void)e;
+    struct worker *w = (struct worker *)s;
+    frame_begin(&w->out, MESSAGE_REACHED);
+    frame_put_int(&w->out, p->step);
+    frame_put_int(&w->out, p->samples);
+    frame_put_double(&w->out, p->epoch);
+    frame_put_double(&w->out, p->spent.cpu_ns);
+    frame_put_double(&w->out, p->spent.flops);
+    return frame_done(w);
+}
+
+static int put_checkpoint(struct sink *s, int64_t step, const char *name, const char *sha256, struct spent spent,
+                          struct err *e)
 {
     (void)e;
     struct worker *w = (struct worker *)s;
@@ -122,6 +137,8 @@ static int put_checkpoint(struct sink *s, int64_t step, const char *name, const 
     frame_put_int(&w->out, step);
     put_text(&w->out, name);
     put_text(&w->out, sha256);
+    frame_put_double(&w->out, spent.cpu_ns);
+    frame_put_double(&w->out, spent.flops);
     frame_end(&w->out);
     flush(w);
     return 0;
@@ -192,6 +209,8 @@ static int read_job(struct worker *w, struct job *job, struct err *e)
     for (int i = 0; i < 2; i++) {
         TRY(frame_get_string(&f, &job->checkpoint[i], e));
         TRY(frame_get_string(&f, &job->sha256[i], e));
+        TRY(frame_get_double(&f, &job->spent[i].cpu_ns, e));
+        TRY(frame_get_double(&f, &job->spent[i].flops, e));
     }
     TRY(frame_get_string(&f, &job->folder, e));
     TRY(frame_get_string(&f, &job->other, e));
@@ -220,8 +239,10 @@ static int restore(struct trial *t, const struct job *job, struct err refused[2]
     if (job->other)
         code = checkpoint_folder_open(&other, job->other, false, e);
     for (int i = 0; i < 2 && code == 0 && job->checkpoint[i]; i++)
-        if (trial_restore(t, &own, job->other ? &other : NULL, job->checkpoint[i], job->sha256[i], &refused[i]) == 0)
+        if (trial_restore(t, &own, job->other ? &other : NULL, job->checkpoint[i], job->sha256[i], &refused[i]) == 0) {
+            trial_set_spent(t, job->spent[i]);
             break;
+        }
     checkpoint_folder_close(&own);
     checkpoint_folder_close(&other);
     return code;
@@ -291,7 +312,7 @@ static int run_job(struct worker *w, const struct job *job, struct trial_outcome
 
 int worker_serve(void)
 {
-    struct worker w = { .sink = { put_metric, put_layer_metric, put_cost, put_event, put_checkpoint },
+    struct worker w = { .sink = { put_metric, put_layer_metric, put_cost, put_event, put_checkpoint, put_reached },
                         .flushed_ns = worker_now_ns() };
     struct trial_outcome outcome = { .layer = -1 };
     struct job job = { 0 };

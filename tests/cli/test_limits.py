@@ -91,7 +91,7 @@ class Address(Limits):
     def test_a_worker_alone(self):
         worker = os.path.join(os.path.dirname(TPRUN), "tprun-worker-double")
         limit = 150000 * self.KB
-        done = subprocess.run([worker, "--rate"], env={**self.environment, "OPENBLAS_NUM_THREADS": "1"}, capture_output=True, text=True,
+        done = subprocess.run([worker, "--kernel"], env={**self.environment, "OPENBLAS_NUM_THREADS": "1"}, capture_output=True, text=True,
                               timeout=60, check=False, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit)))
         self.assertEqual(done.returncode, 1)
         self.assertIn("address space for OpenBLAS", done.stderr)

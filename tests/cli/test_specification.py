@@ -180,6 +180,29 @@ class Specification(unittest.TestCase):
         self.assertEqual((row["trials"], row["done"], row["others"]), ("24", "24", "18"))
         self.assertNotIn("not above", self.train("b.db").stdout)
 
+    def test_bad_trials_of_a_cell_change_no_other(self):
+        """Every view, for each way in which one trial of a cell can be bad: the rows of all other cells are what they were."""
+        bad = {"numerics": "numerics_version = 0, outdated = 1", "bytes": "inputs = '{\"x\":\"00\"}', outdated = 1", "diverged": "state = 'diverged'",
+               "failed": "state = 'failed'", "unfinished": "state = 'interrupted'", "raised": "budget = budget + 1", "queued": "state = 'queued'"}
+        self.train("plain.db")
+        ((variant, cell),) = self.sql("plain.db", "SELECT variant, cell FROM trials ORDER BY trial_id LIMIT 1")
+        per_cell = [name for (name,) in self.sql("plain.db", "SELECT name FROM sqlite_master m WHERE type = 'view' AND 2 = (SELECT count(*) FROM "
+                                                             "pragma_table_info(m.name) WHERE name IN ('variant', 'cell'))")]
+        self.assertGreater(len(per_cell), 12)
+
+        def others(db, name):
+            columns = ", ".join(f'"{c[1]}"' for c in self.sql(db, f'PRAGMA table_info("{name}")') if c[1] not in RUNTIME)
+            return sorted(self.sql(db, f"SELECT {columns} FROM \"{name}\" WHERE NOT (variant = '{variant}' AND cell = '{cell}')"), key=repr)
+
+        for what, change in bad.items():
+            shutil.copy(self.path("plain.db"), self.path("bad.db"))
+            self.sql("bad.db", f"UPDATE trial SET {change} WHERE variant = '{variant}' AND cell = '{cell}' AND seed = 1")
+            self.call("claims", "--db", self.path("bad.db"))
+            for name in per_cell:
+                self.assertEqual(others("bad.db", name), others("plain.db", name), f"{what}: {name}")
+            self.assertEqual(self.sql("bad.db", f"SELECT DISTINCT n, n_asked, last_mean IS NULL, last_mean_finished IS NULL FROM finals WHERE variant = '{variant}' "
+                                                f"AND cell = '{cell}'"), [(2, 3, 1, 0)], what)
+
     def test_means_are_over_the_seeds_that_were_asked_for(self):
         text = """version: 1
 experiment: un

@@ -92,6 +92,8 @@ static void checkpoint(struct play *p, const char *key, int64_t step)
     frame_put_int(&p->out, step);
     frame_put_string(&p->out, name);
     frame_put_string(&p->out, sha);
+    frame_put_double(&p->out, 1e9 * (double)step);
+    frame_put_double(&p->out, NAN);
     frame_end(&p->out);
 }
 static void farewell(struct play *p, int code, int64_t step)
@@ -285,6 +287,8 @@ static void say_nonsense(struct play *p, int which)
         frame_put_int(&p->out, 4);
         frame_put_string(&p->out, "../thesis.tex");
         frame_put_string(&p->out, sha);
+        frame_put_double(&p->out, 0);
+        frame_put_double(&p->out, 0);
         frame_end(&p->out);
         break;
     case UNKNOWN:

@@ -78,8 +78,8 @@ START_TEST(the_sweep)
     fixture_folder(&f);
     fixture_begin(&f, NULL, NULL, false);
     fixture_queue(&f);
-    must(store_checkpoint(f.r.store, f.r.pending[0].trial, 0, 4, A, sha, old, &e), &e);
-    must(store_checkpoint(f.r.store, f.r.pending[1].trial, 0, 8, B, sha, old, &e), &e);
+    must(store_checkpoint(f.r.store, f.r.pending[0].trial, 0, 4, A, sha, (struct spent){ 0 }, old, &e), &e);
+    must(store_checkpoint(f.r.store, f.r.pending[1].trial, 0, 8, B, sha, (struct spent){ 0 }, old, &e), &e);
     for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
         make_file(&f.r.own, kept[i]);
     for (size_t i = 0; i < sizeof gone / sizeof *gone; i++)

@@ -34,7 +34,7 @@ static void four_ends(struct fixture *f, int64_t ids[TRIALS])
     end(f, ids[0], begin(f, ids[0]), TRIAL_DONE, BUDGET);
     end(f, ids[1], begin(f, ids[1]), TRIAL_DIVERGED, 3);
     const int64_t run = begin(f, ids[2]);
-    must(store_checkpoint(f->r.store, ids[2], run, 4, SAVED, sha, old, &e), &e);
+    must(store_checkpoint(f->r.store, ids[2], run, 4, SAVED, sha, (struct spent){ 0 }, old, &e), &e);
     end(f, ids[2], run, TRIAL_INTERRUPTED, 6);
     end(f, ids[3], begin(f, ids[3]), TRIAL_FAILED, 2);
     make_file(&f->r.own, SAVED);

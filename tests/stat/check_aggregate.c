@@ -78,6 +78,62 @@ START_TEST(bootstrap_covers)
 }
 END_TEST
 
+/* Studies weigh the same, however many seeds they have: 1 of 1 and 3.5 of 6. */
+START_TEST(improvement_is_averaged)
+{
+    const double a0[] = { 5 }, b0[] = { 4 }, a1[] = { 1, 3 }, b1[] = { 2, 3, 0 };
+    const struct stratum a[] = { { 1, a0 }, { 2, a1 }, { 0, NULL } }, b[] = { { 1, b0 }, { 3, b1 }, { 0, NULL } };
+    ck_assert_double_eq_tol(aggregate_improvement(a, b, 3, NULL), (1 + 3.5 / 6) / 2, 1e-15);
+    ck_assert(isnan(aggregate_improvement(a + 2, b + 2, 1, NULL)));
+}
+END_TEST
+
+/* Both values of a seed are drawn at once: what all seeds differ by has an interval of no width, though the values have
+ * one. */
+START_TEST(pairs_stay_together)
+{
+    const double a0[] = { 1, 7, 20 }, b0[] = { 0, 6, 19 }, a1[] = { 3, 4 }, b1[] = { 2, 3 };
+    const struct stratum a[] = { { 3, a0 }, { 2, a1 } }, b[] = { { 3, b0 }, { 2, b1 } };
+    const struct difference means = { aggregate_mean, NULL }, middles = { aggregate_iqm, NULL };
+    struct bootstrap x;
+    ck_assert_int_eq(aggregate_bootstrap_pairs(a, b, 2, aggregate_difference, &means, &x), 0);
+    ck_assert_double_eq_tol(x.value, 1, 1e-15);
+    ck_assert_double_eq_tol(x.low, 1, 1e-12);
+    ck_assert_double_eq_tol(x.high, 1, 1e-12);
+    /* of 1 3 4 7 20 and 0 2 3 6 19 the middle three */
+    ck_assert_int_eq(aggregate_bootstrap_pairs(a, b, 2, aggregate_difference, &middles, &x), 0);
+    ck_assert_double_eq_tol(x.value, 14 / 3.0 - 11 / 3.0, 1e-15);
+    ck_assert_int_eq(aggregate_bootstrap(a, 2, aggregate_mean, NULL, &x), 0);
+    ck_assert(x.low < 7 && 7 == x.value && 7 < x.high);
+}
+END_TEST
+
+/* The interval of an average probability of improvement holds the true one about as often as it says: a and b are
+ * normals 1 apart, so that it is P(N(1, 2) > 0) = 0.76. */
+START_TEST(improvement_covers)
+{
+    enum { DRAWS = 150, STUDIES = 3, N = 12 };
+    struct rng r = rng_stream(2385, "improvement");
+    int covered = 0;
+    for (int i = 0; i < DRAWS; i++) {
+        double values[2 * STUDIES][N];
+        struct stratum a[STUDIES], b[STUDIES];
+        for (int j = 0; j < STUDIES; j++) {
+            for (int k = 0; k < N; k++) {
+                values[j][k] = 1 + 5 * j + rng_normal(&r);
+                values[STUDIES + j][k] = 5 * j + rng_normal(&r);
+            }
+            a[j] = (struct stratum){ N, values[j] };
+            b[j] = (struct stratum){ N, values[STUDIES + j] };
+        }
+        struct bootstrap x;
+        ck_assert_int_eq(aggregate_bootstrap_pairs(a, b, STUDIES, aggregate_improvement, NULL, &x), 0);
+        covered += x.low <= 0.7602499 && 0.7602499 <= x.high;
+    }
+    ck_assert_int_ge(covered, (int)(0.87 * DRAWS));
+}
+END_TEST
+
 static void add_tests(TCase *t)
 {
     tcase_add_test(t, middle_half);
@@ -85,5 +141,8 @@ static void add_tests(TCase *t)
     tcase_add_test(t, strata_stay_apart);
     tcase_add_test(t, draws_are_counted);
     tcase_add_test(t, bootstrap_covers);
+    tcase_add_test(t, improvement_is_averaged);
+    tcase_add_test(t, pairs_stay_together);
+    tcase_add_test(t, improvement_covers);
 }
 CHECK_MAIN("aggregate", add_tests)

@@ -176,6 +176,9 @@ def program(db, tprun, prepared):
     connection.close()
     commands = [["ls"], ["ls", "map"], ["show", "map"], ["show", key], ["claims"], ["digest"], ["plan", f"{folder}/3.yaml"],
                 ["export", "map"], ["export", "weights", key, "--output", f"{folder}/w.safetensors"], ["compare", "map:bp", "map:tp"],
+                ["compare", "bp", "tp", "--study", "map", "--metric", "weight_norm", "--at", "20"],
+                ["compare", "bp", "tp", "--study", "map", "--at", "selected", "--metric", "train_loss"],
+                ["compare", "bp", "tp", "--study", "plain", "--target", "cpu_s"],
                 ["plot", "map", "--output", f"{folder}/map.svg"], ["plot", "plain", "--output", f"{folder}/plain.svg"],
                 ["report", "map", "words", "plain", "--output", f"{folder}/report.md"], [f"{folder}/1.yaml", f"{folder}/3.yaml", "--quiet"]]
     for command in commands:

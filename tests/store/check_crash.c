@@ -36,7 +36,7 @@ static void write_for_ever(const char *path, int64_t from, int out)
             store_metric(s, row.id, run, "b", step, cos((double)step), &e) < 0 ||
             store_layer_metric(s, row.id, run, "c", step, 0, (double)step, &e) < 0 || store_tick(s, &due, &e) < 0)
             _exit(4);
-        if (step % 500 == 499 && store_checkpoint(s, row.id, run, step, "file", sha, old, &e) < 0)
+        if (step % 500 == 499 && store_checkpoint(s, row.id, run, step, "file", sha, (struct spent){ 0 }, old, &e) < 0)
             _exit(5);
         const uint64_t acknowledged = store_acknowledged(s);
         if (acknowledged != calls_before && step % 500 == 499) { /* after a checkpoint all of them are */
@@ -156,7 +156,7 @@ START_TEST(a_file_may_not_grow)
     struct fixture f = fixture_folder();
     int report[2];
     ck_assert_int_eq(pipe(report), 0);
-    for (rlim_t size = 300000; size < 3000000; size = size * 3) {
+    for (rlim_t size = 400000; size < 4000000; size = size * 3) {
         unlink(f.path);
         const pid_t child = fork();
         if (child == 0) {

@@ -52,7 +52,7 @@ static void make(const struct variation *v, char hex[65])
                 if (v->restarted && step == 17 && k == 1) {
                     char old[4096], sha[65];
                     snprintf(sha, sizeof sha, "%064d", 1);
-                    OK(store_checkpoint(f.s, id[n], run, 17, "x", sha, old, &e));
+                    OK(store_checkpoint(f.s, id[n], run, 17, "x", sha, (struct spent){ 0 }, old, &e));
                     OK(store_close(f.s, &e));
                     OK(store_open(&f.s, f.path, &e));
                     int64_t dead;

@@ -169,13 +169,13 @@ START_TEST(the_newest_two_checkpoints_are_kept)
     const int64_t run = begin_run(f.s, t, 0);
     char old[4096];
     OK(store_metric(f.s, t, run, "m", 90, 1, &e));
-    OK(store_checkpoint(f.s, t, run, 100, "c.100", sha, old, &e));
+    OK(store_checkpoint(f.s, t, run, 100, "c.100", sha, (struct spent){ 0 }, old, &e));
     ck_assert_str_eq(old, "");
     check_text(f.path, "SELECT count(*) || ' ' || (SELECT path FROM checkpoint) FROM metric",
                "1 c.100"); /* one transaction, committed */
-    OK(store_checkpoint(f.s, t, run, 200, "c.200", sha, old, &e));
+    OK(store_checkpoint(f.s, t, run, 200, "c.200", sha, (struct spent){ 0 }, old, &e));
     ck_assert_str_eq(old, "");
-    OK(store_checkpoint(f.s, t, run, 300, "c.300", sha, old, &e));
+    OK(store_checkpoint(f.s, t, run, 300, "c.300", sha, (struct spent){ 0 }, old, &e));
     ck_assert_str_eq(old, "c.100");
     struct store_trial_row row = put_budget(&f, 1, 1000);
     ck_assert_str_eq(row.checkpoint_path, "c.300");
@@ -186,13 +186,13 @@ START_TEST(the_newest_two_checkpoints_are_kept)
     ck_assert_int_eq(row.step, 300);
 
     /* 300 was damaged: the run goes on from 200, and what it writes is newer, whatever its step. */
-    OK(store_checkpoint(f.s, t, run, 250, "c.250", sha, old, &e));
+    OK(store_checkpoint(f.s, t, run, 250, "c.250", sha, (struct spent){ 0 }, old, &e));
     ck_assert_str_eq(old, "c.200");
     row = put_budget(&f, 1, 1000);
     ck_assert_str_eq(row.checkpoint_path, "c.250");
-    OK(store_checkpoint(f.s, t, run, 300, "c.300-again", sha, old, &e));
+    OK(store_checkpoint(f.s, t, run, 300, "c.300-again", sha, (struct spent){ 0 }, old, &e));
     ck_assert_str_eq(old, "c.300");
-    OK(store_checkpoint(f.s, t, run, 300, "c.300-again", sha, old, &e)); /* in place */
+    OK(store_checkpoint(f.s, t, run, 300, "c.300-again", sha, (struct spent){ 0 }, old, &e)); /* in place */
     ck_assert_str_eq(old, "");
     check_text(f.path, "SELECT group_concat(path) FROM (SELECT path FROM checkpoint ORDER BY id)", "c.250,c.300-again");
     fixture_close(&f);
@@ -215,7 +215,7 @@ START_TEST(a_reset_trial_is_as_new)
     }
     OK(store_event(f.s, t, run, 1, "k", "t", &e));
     OK(store_cost(f.s, run, "train", 1, 1, 1, &e));
-    OK(store_checkpoint(f.s, t, run, 9, "c", sha, old, &e));
+    OK(store_checkpoint(f.s, t, run, 9, "c", sha, (struct spent){ 0 }, old, &e));
     end_run(f.s, t, run, TRIAL_DONE, 9);
     OK(store_metric(f.s, t, run, "m", 10, 10, &e)); /* queued */
     OK(store_reset_trial(f.s, t, &e));

@@ -87,13 +87,13 @@ START_TEST(finals_and_comparison)
     ck_assert_double_eq_tol(plain_number(f.path, "SELECT last_high - last_mean FROM finals WHERE variant = 'bp'"),
                             3.182446305 * 3.8622100754188224 / 2, 1e-8);
     ck_assert(plain_number(f.path, "SELECT best_mean FROM finals WHERE variant = 'bp'") == (95 + 95 + 95 + 99) / 4.0);
-    /* tp - bp: 1, 3, 1, 4: mean 2.25, sd 1.5 */
+    /* bp - tp: -1, -3, -1, -4: mean -2.25, sd 1.5 */
     check_text(f.path,
                "SELECT variant_a || variant_b || n || n_asked || ' ' || difference || ' ' || sd || ' ' || round(low, "
                "6) || ' ' || "
                "round(high, 6) "
                "FROM comparison",
-               "bptp44 2.25 1.5 -0.136835 4.636835");
+               "bptp44 -2.25 1.5 -4.636835 0.136835");
     OK(store_metric(f.s, put_trial(f.s, f.study, 0, "bp", "", 0, 0, NULL).id, 0, "test_accuracy", 2, 1, &e));
     OK(store_flush(f.s, &e));
     check_text(f.path, "SELECT last_sd IS NULL FROM finals WHERE variant = 'bp'", "1");
@@ -119,7 +119,7 @@ START_TEST(superseded_trials_are_not_compared)
     check_text(f.path, "SELECT count(*) || ' ' || sum(current) FROM all_trials", "12 6");
     check_text(f.path,
                "SELECT group_concat(variant_a || variant_b || n || ' ' || difference || ' ' || sd) FROM comparison",
-               "bptp3 3.0 1.0");
+               "bptp3 -3.0 1.0");
     fixture_close(&f);
 }
 END_TEST

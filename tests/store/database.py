@@ -13,6 +13,7 @@ log: {every: 20, metrics: [train_loss, train_accuracy, test_loss, test_accuracy,
 variants:
   bp: {algorithm: bp}
   tp: {algorithm: {name: tp, target_stepsize: 0.01, mapping: {regularization: 1}}}
+targets: [{metric: train_loss, value: 1.4}, {metric: test_accuracy, value: 25}]
 """
 CLAIMS = """claims:
   - {id: yes, text: It learns, measure: "SELECT min(last_mean) FROM finals WHERE metric = 'train_loss'", expect: [0, 9]}

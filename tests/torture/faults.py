@@ -33,7 +33,7 @@ class Faults:
         with open(count, "wb") as f:
             f.write(bytes(16))
         env = {"LD_PRELOAD": self.library, "TPRUN_FAULT": f"{kind}:{n}:{error}:{mode}", "TPRUN_FAULT_FOLDER": folder,
-               "TPRUN_FAULT_COUNT": count}
+               "TPRUN_FAULT_COUNT": count, "XDG_CACHE_HOME": os.path.join(self.folder, "cache")}  # timings are kept: a plan that is made again says the same
         if program:
             env["TPRUN_FAULT_PROGRAM"] = program
         run = torture.Run(argv, env).wait()

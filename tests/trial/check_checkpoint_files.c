@@ -145,11 +145,41 @@ START_TEST(only_ours_is_removed)
 }
 END_TEST
 
+/* What would hinder the writing of a checkpoint: a folder is kept under another name, a file is written over, the rest
+ * goes. */
+START_TEST(what_is_in_the_way)
+{
+    char folder[64];
+    struct checkpoint_folder own;
+    struct stat st;
+    struct err e = { 0 };
+    scratch_make(folder);
+    must(checkpoint_folder_open(&own, folder, true, &e), &e);
+    ck_assert_int_eq(mkdirat(own.fd, KEY ".1.safetensors", 0700), 0);
+    ck_assert_int_eq(symlinkat("/etc/passwd", own.fd, KEY ".2.safetensors"), 0);
+    close(openat(own.fd, KEY ".3.safetensors", O_WRONLY | O_CREAT, 0600));
+    checkpoint_make_way(&own, KEY ".1.safetensors");
+    checkpoint_make_way(&own, KEY ".2.safetensors");
+    checkpoint_make_way(&own, KEY ".3.safetensors");
+    checkpoint_make_way(&own, KEY ".4.safetensors");
+    ck_assert(!checkpoint_exists(&own, KEY ".1.safetensors"));
+    ck_assert_int_eq(fstatat(own.fd, KEY ".1.safetensors.aside", &st, AT_SYMLINK_NOFOLLOW), 0);
+    ck_assert(S_ISDIR(st.st_mode));
+    ck_assert(!checkpoint_exists(&own, KEY ".2.safetensors"));
+    ck_assert(checkpoint_exists(&own, KEY ".3.safetensors"));
+    ck_assert(!checkpoint_exists(&own, KEY ".4.safetensors"));
+    ck_assert_int_eq(access("/etc/passwd", F_OK), 0);
+    checkpoint_folder_close(&own);
+    scratch_remove(folder);
+}
+END_TEST
+
 static void add_tests(TCase *t)
 {
     tcase_add_test(t, names);
     tcase_add_test(t, what_is_no_file);
     tcase_add_test(t, only_ours_is_removed);
+    tcase_add_test(t, what_is_in_the_way);
 }
 
 CHECK_MAIN("checkpoint files", add_tests)

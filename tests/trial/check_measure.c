@@ -647,6 +647,57 @@ START_TEST(condition_numbers_by_power_iteration)
 }
 END_TEST
 
+/* The largest eigenvalue of W^T W is the square; a unit of several layers has no such matrix. */
+START_TEST(spectral_norms_by_power_iteration)
+{
+    struct fixture f;
+    struct records r = records_new();
+    struct err e = { 0 };
+    fixture_open(&f, BLOBS,
+                 "{network: {layers: [unit: [dense: {units: 6, activation: tanh}, dense: {units: 5, activation: tanh}], "
+                 "dense: {units: 4}]}, log: {metrics: [spectral_norm]}}");
+    fixture_steps(&f, 3);
+    must(measure_all(f.trial, &r.sink, &e), &e);
+    const struct mat w = unit_param(&f.trial->chain.units[1], 0, f.trial->chain.weights);
+    double a[16 * 16] = { 0 };
+    for (size_t p = 0; p < w.cols * w.cols; p++)
+        for (size_t k = 0; k < w.rows; k++)
+            a[p] += (double)w.p[k * w.cols + p / w.cols] * (double)w.p[k * w.cols + p % w.cols];
+    ck_assert_double_eq_tol(records_value(&r, "spectral_norm.1", 3), sqrt(largest_eigenvalue(w.cols, a)), BOUND(1e-8, 1e-5));
+    ck_assert_ptr_null(strstr(r.text.s, "spectral_norm.0 "));
+    text_free(&r.text);
+    fixture_close(&f);
+}
+END_TEST
+
+/* Each accuracy is logged under its own name. The loss is the mean squared error, so what is within 0.2 of the target
+ * but not within 0.04 tells them apart. */
+START_TEST(two_accuracies)
+{
+    struct fixture f;
+    struct records r = records_new();
+    struct err e = { 0 };
+    double square = 0, strict = 0;
+    fixture_open(&f, ADDING, "{log: {metrics: [test_accuracy, test_accuracy_strict]}}");
+    struct trial *t = f.trial;
+    struct pass p;
+    must(measure_all(t, &r.sink, &e), &e);
+    must(pass_init(&p, &t->chain, 1, false, &f.arena, &e), &e);
+    for (size_t i = 0; i < t->data.test_size; i++) {
+        t->dataset->fill(f.config.dataset.opts, t->dataset_state, SPLIT_TEST, i, &p.batch);
+        chain_forward(&p);
+        const double error = fabs((double)pass_output(&p).p[0] - (double)p.batch.y.p[0]);
+        square += error < 0.2;
+        strict += error < 0.04;
+    }
+    ck_assert_double_lt(strict, square);
+    ck_assert_double_eq_tol(records_value(&r, "test_accuracy", 0), 100 * square / (double)t->data.test_size, 1e-9);
+    ck_assert_double_eq_tol(records_value(&r, "test_accuracy_strict", 0), 100 * strict / (double)t->data.test_size, 1e-9);
+    text_free(&r.text);
+    fixture_close(&f);
+}
+END_TEST
+
 static void add_tests(TCase *t)
 {
     tcase_add_test(t, evaluation_is_the_mean_over_all_samples);
@@ -657,6 +708,8 @@ static void add_tests(TCase *t)
     tcase_add_test(t, every_metric_is_logged);
     tcase_add_test(t, lemma_holds_in_training);
     tcase_add_test(t, condition_numbers_by_power_iteration);
+    tcase_add_test(t, spectral_norms_by_power_iteration);
+    tcase_add_test(t, two_accuracies);
     tcase_add_test(t, norms_are_those_of_the_last_step);
     tcase_add_test(t, angles_to_bp);
     tcase_add_test(t, angles_to_bp_of_sequences);

@@ -37,6 +37,55 @@ START_TEST(sgd_follows_the_update)
 }
 END_TEST
 
+/* Whoever has weights has an optimizer for exactly these, and nobody else has. */
+START_TEST(an_optimizer_for_each_unit)
+{
+    struct fixture f;
+    fixture_given(&f, GIVEN_FLAT,
+                  "{algorithm: {name: dtp, target_stepsize: 0.7, feedback: {optimizer: {name: adam, stepsize: 0.02}}}}");
+    const struct trial *t = f.trial;
+    ck_assert_uint_eq(t->forward.n_groups, t->chain.n_units);
+    ck_assert_uint_eq(t->feedback.n_groups, t->credit.n_feedback);
+    ck_assert_uint_gt(t->credit.n_feedback, 0);
+    for (size_t i = 0; i < t->forward.n_groups; i++)
+        ck_assert_uint_ge(t->forward.groups[i].n, unit_n_weights(&t->chain.units[i]));
+    for (size_t i = 0; i < t->feedback.n_groups; i++)
+        ck_assert_uint_ge(t->feedback.groups[i].n, unit_n_weights(&t->credit.feedback[i].unit));
+    fixture_close(&f);
+}
+END_TEST
+
+/* A step ends with the weights packed anew: the next one is that of another trial which was given these weights. */
+START_TEST(the_next_step_is_on_the_moved_weights)
+{
+    static const struct {
+        const char *data, *own;
+    } cases[] = {
+        { GIVEN_FLAT, "{algorithm: {name: tp, target_stepsize: 0.7, update: {order: sequential}}}" },
+        { GIVEN_RECURRENT, "{algorithm: bp}" },
+        { GIVEN_RECURRENT, "{algorithm: {name: tp, target_stepsize: 0.7}}" },
+        { GIVEN_RECURRENT, "{network: {layers: [gru: {units: 6}, dense: {units: 4}]}}" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct fixture a, b;
+        fixture_given(&a, cases[i].data, cases[i].own);
+        fixture_given(&b, cases[i].data, cases[i].own);
+        const size_t n = a.trial->chain.n_vector;
+        step(&a);
+        const double loss = a.trial->pass.loss;
+        memcpy(b.trial->chain.weights, a.trial->chain.weights, n * sizeof(real));
+        chain_refresh(&b.trial->chain);
+        step(&a);
+        step(&b);
+        ck_assert_double_ne(a.trial->pass.loss, loss);
+        ck_assert_double_eq(a.trial->pass.loss, b.trial->pass.loss);
+        ck_assert_mem_eq(a.trial->chain.weights, b.trial->chain.weights, n * sizeof(real));
+        fixture_close(&a);
+        fixture_close(&b);
+    }
+}
+END_TEST
+
 /* ---- layers updated in turn ---- */
 
 static const char *const in_turn[] = {
@@ -376,6 +425,8 @@ END_TEST
 static void add_tests(TCase *t)
 {
     tcase_add_test(t, sgd_follows_the_update);
+    tcase_add_test(t, an_optimizer_for_each_unit);
+    tcase_add_test(t, the_next_step_is_on_the_moved_weights);
     tcase_add_test(t, layers_in_turn);
     tcase_add_test(t, schedules);
     tcase_add_test(t, a_schedule_for_each_unit);

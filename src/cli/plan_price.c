@@ -1,0 +1,61 @@
+#include "cli/plan_price.h"
+
+#include "run/progress.h"
+#include <unistd.h>
+
+int plan_price_open(struct plan_price *x, const struct cli *c, int64_t jobs, struct err *e)
+{
+    const long online = sysconf(_SC_NPROCESSORS_ONLN);
+    bool empty = true;
+    int code = 0;
+    *x = (struct plan_price){ .processors = online > 0 ? (size_t)online : 1 };
+    x->jobs = jobs > 0 ? (size_t)jobs : x->processors;
+    if (access(c->db, F_OK) == 0)
+        code = query_check(c->db, &empty, e);
+    if (code == 0 && !empty)
+        code = query_open(&x->q, c->db, e);
+    price_open(&x->list, x->q);
+    return code;
+}
+
+void plan_price_close(struct plan_price *x)
+{
+    price_close(&x->list);
+    query_close(x->q);
+}
+
+void plan_price_attach(struct plan_price *x, struct plan_options *o)
+{
+    o->visit = price_visit;
+    o->visitor = &x->list;
+}
+
+int plan_price_take(struct plan_price *x, const struct cli *c, struct plan *p, struct err *e)
+{
+    const int code = price_all(&x->list, p, cli_code, e);
+    err_print(&x->list.warnings, stderr, c->color_err);
+    err_clear(&x->list.warnings);
+    return code;
+}
+
+int plan_price_limit(const struct plan_price *x, double hours, struct err *e)
+{
+    struct price all;
+    char expected[32], high[32], limit[32];
+    if (hours == 0)
+        return 0;
+    price_sum(&x->list, SIZE_MAX, x->jobs, x->processors, &all);
+    if (all.n_unknown > 0)
+        return err_set(e, ERR_USAGE,
+                       "--max-hours %.6g: nothing can be said of the time of %llu trials: see `tprun plan`", hours,
+                       (unsigned long long)all.n_unknown);
+    if (all.wall.high <= hours * 3600)
+        return 0;
+    return err_set(
+        e, ERR_USAGE,
+        "--max-hours %.6g is %s, and the trials that are left may take up to %s (%s is expected) with %zu at "
+        "once: nothing was started",
+        hours, progress_duration(hours * 3600, limit, sizeof limit),
+        progress_duration(all.wall.high, high, sizeof high),
+        progress_duration(all.wall.expected, expected, sizeof expected), x->jobs);
+}
