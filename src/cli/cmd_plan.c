@@ -37,10 +37,11 @@ static void print_network(const struct trial_size *size)
         wide = strlen(size->layers[i].shape) > wide ? strlen(size->layers[i].shape) : wide;
         kind = strlen(size->layers[i].kind) > kind ? strlen(size->layers[i].kind) : kind;
     }
-    printf("    %-5s %-*s %-*s %10s\n", "layer", (int)kind, "kind", (int)wide, "shape", "weights");
+    printf("    %-5s %-*s %-*s %10s  %s\n", "layer", (int)kind, "kind", (int)wide, "shape", "weights",
+           "multiply-adds a sample");
     for (size_t i = 0; i < size->n_layers; i++)
-        printf("    %-5zu %-*s %-*s %10zu\n", i, (int)kind, size->layers[i].kind, (int)wide, size->layers[i].shape,
-               size->layers[i].n_weights);
+        printf("    %-5zu %-*s %-*s %10zu  %s\n", i, (int)kind, size->layers[i].kind, (int)wide, size->layers[i].shape,
+               size->layers[i].n_weights, progress_count(size->layers[i].multiply_adds, flops, sizeof flops));
     printf("    weights %zu, feedback weights %zu, memory %s, %s per step, %" PRId64 " steps\n", size->n_weights,
            size->n_feedback_weights, amount(size->memory_bytes, "B", memory, sizeof memory),
            amount(size->flops_per_step, "flop", flops, sizeof flops), size->iterations);

@@ -6,9 +6,10 @@
 #include <string.h>
 
 const char *const route_names[] = { "chain", "direct", NULL };
-const char *const reduction_names[] = { "per_stepsize", "half_sum", "half_mean", "mean", "unit_mean", NULL };
+const char *const reduction_names[] = { "per_stepsize", "half_sum",      "half_mean", "mean",
+                                        "unit_mean",    "position_mean", NULL };
 
-double reduction_value(int reduction, size_t rows, size_t units, double target_stepsize)
+double reduction_value(int reduction, size_t rows, struct shape state, double target_stepsize)
 {
     switch (reduction) {
     case REDUCTION_PER_STEPSIZE:
@@ -19,14 +20,16 @@ double reduction_value(int reduction, size_t rows, size_t units, double target_s
         return 0.5 / (double)rows;
     case REDUCTION_MEAN:
         return 1 / (double)rows;
+    case REDUCTION_POSITION_MEAN:
+        return 1 / ((double)rows * (shape_is_map(state) ? (double)state.n : 1));
     default:
-        return 1 / ((double)rows * (double)units);
+        return 1 / ((double)rows * (double)state.n);
     }
 }
 
-double reduction_factor(int reduction, size_t rows, size_t units, double target_stepsize)
+double reduction_factor(int reduction, size_t rows, struct shape state, double target_stepsize)
 {
-    return 2 * reduction_value(reduction, rows, units, target_stepsize);
+    return 2 * reduction_value(reduction, rows, state, target_stepsize);
 }
 
 /* The registries: a new part is one extern and one word here. */

@@ -28,13 +28,14 @@ enum reduction {
     REDUCTION_HALF_SUM,     /* (1/2) sum over batch and units; Roulet's released code */
     REDUCTION_HALF_MEAN,    /* (1/(2 B)) sum over batch and units */
     REDUCTION_MEAN,         /* (1/B) sum over batch and units; Lee 2015, Meulemans 2020 */
-    REDUCTION_UNIT_MEAN     /* mean over batch and units; Manchev & Spratling 2020 */
+    REDUCTION_UNIT_MEAN,    /* mean over batch and units; Manchev & Spratling 2020 */
+    REDUCTION_POSITION_MEAN /* of maps unit_mean, of others mean; convolutions of Meulemans 2020, code */
 };
 extern const char *const reduction_names[];
-/* c such that d loss / d a = c (a - b) for the squared distance of a and b (rows, units). */
-double reduction_factor(int reduction, size_t rows, size_t units, double target_stepsize);
+/* c such that d loss / d a = c (a - b) for the squared distance of a and b, of `rows` states each. */
+double reduction_factor(int reduction, size_t rows, struct shape state, double target_stepsize);
 /* loss / sum of squares. */
-double reduction_value(int reduction, size_t rows, size_t units, double target_stepsize);
+double reduction_value(int reduction, size_t rows, struct shape state, double target_stepsize);
 
 /* Losses at every step: each link has a displacement of its own, own[k] = -beta dL_k/dh_k, beside the one carried back
  * to it. */
@@ -165,8 +166,9 @@ struct draw {
     char name[48];
     int kind; /* enum transmit_draws */
     struct mat to;
-    bool of_feedback; /* anew for every feedback step; else for every pass */
-    bool steps;       /* as a tensor, with an axis for the steps of a sequence even if that has one */
+    struct shape shape; /* of maps; else {0} */
+    bool of_feedback;   /* anew for every feedback step; else for every pass */
+    bool steps;         /* as a tensor, with an axis for the steps of a sequence even if that has one */
 };
 
 struct credit {

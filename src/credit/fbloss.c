@@ -52,6 +52,13 @@ int fbloss_fits(const struct credit *c, struct err *e)
     return fbloss_fits_options(c, e);
 }
 
+/* What the loss of a feedback unit is about, n numbers a row: the state that it yields, or the one that it reads. */
+static struct shape state_of(const struct credit *c, const struct feedback *f, size_t n)
+{
+    const struct shape s = c->chain->units[fbloss_of(c)->at_targets ? f->through : f->target].out;
+    return s.n == n ? s : shape_flat(n);
+}
+
 /* Random numbers of one feedback unit, for a stack of as many rows as its reference has. */
 static int open_draws(struct credit *c, struct feedback *f, struct arena *a, struct err *e)
 {
@@ -64,8 +71,11 @@ static int open_draws(struct credit *c, struct feedback *f, struct arena *a, str
         if (!u->noise.p)
             return err_set(e, ERR_MEMORY, "not enough memory for feedback layer %zu", f->target);
         credit_draws(c,
-                     (struct draw){
-                         .kind = DRAWS_NORMAL, .to = u->noise, .of_feedback = true, .steps = c->chain->data.sequence },
+                     (struct draw){ .kind = DRAWS_NORMAL,
+                                    .to = u->noise,
+                                    .shape = state_of(c, f, u->noise.cols),
+                                    .of_feedback = true,
+                                    .steps = c->chain->data.sequence },
                      "noise.feedback.%zu", f->target);
     }
     if (resends(c, f)) {
@@ -153,6 +163,7 @@ void fbloss_reduce(const struct credit *c, struct feedback *f, struct mat error)
 {
     const struct fbloss_options *o = c->choice.feedback_loss.opts;
     const double beta = c->choice.target_stepsize, scale = total_scale(c, f, o);
-    f->loss = scale * reduction_value(o->reduction, c->rows, error.cols, beta) * mat_sum_squares(error);
-    mat_scale((real)(scale * reduction_factor(o->reduction, c->rows, error.cols, beta)), error, error);
+    const struct shape state = state_of(c, f, error.cols);
+    f->loss = scale * reduction_value(o->reduction, c->rows, state, beta) * mat_sum_squares(error);
+    mat_scale((real)(scale * reduction_factor(o->reduction, c->rows, state, beta)), error, error);
 }

@@ -9,6 +9,11 @@ int jacobian_check(const struct chain *chain, size_t last, const char *who, stru
         if (unit_is_recurrent(l))
             return err_at(e, l->where, "%s needs a feed-forward network; network.layers.%zu (%s) is recurrent", who,
                           l->index, l->def->part.name);
+        if (l->min_rows > 1)
+            return err_at(e, l->where,
+                          "%s takes a Jacobian for each sample, and in network.layers.%zu (%s) samples depend on "
+                          "each other",
+                          who, l->index, l->def->part.name);
         if (chain->first_link[i] < last && !transmit_passes_gradient(l->transmit))
             return err_at(e, l->where, "%s needs gradients through what network.layers.%zu sends; it passes none", who,
                           l->index);

@@ -80,6 +80,7 @@ static int refresh(struct credit *c, struct pass *p, struct err *e)
         if (f->ref.side.p)
             through_of(c, f)->def->side_product(through_of(c, f), p->stacks[f->through], f->ref.side);
         f->ref.in = reads_now(c, p, f);
+        f->ref.of = c->choice.route == ROUTE_CHAIN ? &p->stacks[f->through] : NULL;
         at_forward(&f->unit, f->ref);
     }
     return 0;
@@ -96,11 +97,12 @@ static struct at block(const struct credit *c, const struct feedback *f, size_t 
 static int apply(struct credit *c, struct pass *p, const struct at *ref, size_t k, struct mat t, struct mat out,
                  struct err *e)
 {
-    (void)ref, (void)e;
+    (void)e;
     const struct feedback *f = credit_feedback_of(c, k);
     struct at at = learned_of(c)->single[f - c->feedback];
     at.in = reading_of(p, f, reading(c, f), t);
     at.side = block(c, f, k).side;
+    at.of = ref;
     at_forward(&f->unit, at);
     mat_copy(at.out, out);
     return 0;
@@ -144,8 +146,8 @@ static struct at *other_of(const struct credit *c, const struct feedback *f)
 
 static struct mat value(struct credit *c, struct pass *p, const struct at *ref, struct feedback *f, struct mat v)
 {
-    (void)ref;
     struct at *at = other_of(c, f);
+    at->of = ref;
     at->in = reading_of(p, f, reading(c, f), v);
     at->side = f->ref.side;
     at_forward(&f->unit, *at);

@@ -7,10 +7,15 @@
 
 static const char *const transmit_names[] = { "identity", "sign", "step", NULL };
 
-/* Instead of an activation: that of the layer whose target it yields. */
+/* Instead of an activation: that of the layer whose target it yields, or none but that of the layer it leads back
+ * through, on what it reads. */
 static const struct part same = { .name = "same", .help = "the activation of the layer whose target it yields" };
+static const struct part argument = { .name = "argument",
+                                      .help =
+                                          "none on what it yields; that of the layer it leads back through on what it "
+                                          "reads" };
 #define PART_OF(name) &name.part,
-static const struct part *const activation_parts[] = { &same, ACTIVATIONS(PART_OF) };
+static const struct part *const activation_parts[] = { &same, &argument, ACTIVATIONS(PART_OF) };
 static const struct registry activation_registry = { "feedback activation", activation_parts,
                                                      sizeof activation_parts / sizeof *activation_parts };
 
@@ -19,9 +24,10 @@ static const struct registry activation_registry = { "feedback activation", acti
     const struct option name[] = {                                                                              \
         { "activation", OPT_PART, offsetof(struct learned_options, activation), activation_default,                    \
           .flags = OPTION_PLAIN, .registry = &activation_registry,                                                                                   \
-          .help = "of the feedback layers; same: that of the layer whose target it yields" },                          \
+          .help = "of the feedback layers; same: that of the layer whose target it yields; argument: none, but that of the layer it leads back " \
+                  "through on what it reads (route chain)" },                          \
         { "bias", OPT_BOOL, offsetof(struct learned_options, common.bias), bias_default,                               \
-          .help = "whether feedback layers have a bias; one that yields the target of a layer without a bias has none" }, \
+          .help = "whether feedback layers have a bias; one that yields the target of a layer without a bias, or of an image, has none" }, \
         { "transmit", OPT_ENUM, offsetof(struct learned_options, transmit), "identity", .names = transmit_names,       \
           .help = "what feedback layers get of their argument: itself, +1 or -1 by its sign, or 1 where it is above 0, else 0" }, \
         { "weights_init", OPT_PART, offsetof(struct learned_options, common.weights_init), NULL,                       \
@@ -55,8 +61,16 @@ static int shape_one(struct credit *c, struct feedback *f, struct shape from, st
 {
     const struct learned_options *o = options_of(c);
     const struct unit *target = &c->chain->units[f->target], *through = through_of(c, f);
-    const struct mirror m = { o->common, o->activation.part != &same ? o->activation : (struct chosen){ NULL },
-                              target };
+    const bool on_argument = o->activation.part == &argument;
+    const struct mirror m = { .common = o->common,
+                              .activation =
+                                  o->activation.part != &same && !on_argument ? o->activation : (struct chosen){ NULL },
+                              .target = on_argument ? NULL : target,
+                              .argument = on_argument };
+    if (on_argument && c->choice.route != ROUTE_CHAIN)
+        return err_about(
+            e, "algorithm.mapping.activation",
+            "'argument' is that of the layer which the feedback leads back through: it needs route 'chain'");
     f->unit = (struct unit){ .index = f->target, .where = target->where };
     if (c->choice.route == ROUTE_CHAIN)
         TRY(through->def->mirror(through, &f->unit, &m, a, e));

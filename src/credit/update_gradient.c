@@ -26,7 +26,7 @@ int update_fits(const struct credit *c, struct err *e)
 double update_factor(const struct credit *c, size_t layer)
 {
     const struct update_options *o = c->choice.update.opts;
-    return reduction_factor(o->reduction, c->rows, c->chain->units[layer].out.n, c->choice.target_stepsize);
+    return reduction_factor(o->reduction, c->rows, c->chain->units[layer].out, c->choice.target_stepsize);
 }
 
 void update_local(struct credit *c, struct pass *p, size_t i, real *g)

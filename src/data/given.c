@@ -8,6 +8,7 @@ struct given_options {
     int64_t length, features, outputs;
     int labels;
     bool per_step;
+    struct reals image;
 };
 
 static const struct option given_table[] = { { "length", OPT_INT, offsetof(struct given_options, length), "0", 0, 1e7,
@@ -20,7 +21,28 @@ static const struct option given_table[] = { { "length", OPT_INT, offsetof(struc
                                                .names = label_names, .help = "what batch.y holds" },
                                              { "per_step", OPT_BOOL, offsetof(struct given_options, per_step), "false",
                                                .help = "a label for every step of a sequence" },
+                                             { "image", OPT_REALS, offsetof(struct given_options, image), NULL, 1, 1e7,
+                                               OPTION_NULLABLE | OPTION_WHOLE,
+                                               "channels, height and width of a sample that is an image: [3, 32, 32]" },
                                              { 0 } };
+
+static int image_shape(const struct given_options *o, struct shape *image, struct err *e)
+{
+    double n = 1;
+    if (o->image.n == 0)
+        return 0;
+    for (size_t i = 0; i < o->image.n; i++)
+        n *= o->image.items[i];
+    if (o->image.n != 3 || n != (double)o->features)
+        return err_about(e, "dataset.image",
+                         "needs three numbers, channels, height and width, whose product is features, %lld",
+                         (long long)o->features);
+    if (o->length)
+        return err_about(e, "dataset.image", "is of a flat sample, but length makes a sequence of it");
+    *image =
+        (struct shape){ (size_t)n, (size_t)o->image.items[0], (size_t)o->image.items[1], (size_t)o->image.items[2] };
+    return 0;
+}
 
 static int given_shape(const void *opts, struct data_shape *shape, struct err *e)
 {
@@ -35,7 +57,7 @@ static int given_shape(const void *opts, struct data_shape *shape, struct err *e
                                   .per_step = o->per_step,
                                   .eval_size = 1,
                                   .test_size = 1 };
-    return 0;
+    return image_shape(o, &shape->image, e);
 }
 
 static int given_open(const void *opts, uint64_t seed, void *state, struct arena *a, struct err *e)

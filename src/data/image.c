@@ -123,6 +123,20 @@ static int make_inputs(struct image_state *s, const struct image_opts *o, struct
     return 0;
 }
 
+/* What open made with the channels one after the other. */
+static int image_by_pixel(void *state, struct arena *a, struct err *e)
+{
+    struct image_state *s = state;
+    const size_t channels = s->files.set->channels, plane = s->n_inputs / channels;
+    struct image_input *turned = arena_alloc(a, s->n_inputs, sizeof *turned);
+    if (!turned)
+        return err_set(e, ERR_MEMORY, "%s: no memory", s->files.set->name);
+    for (size_t i = 0; i < s->n_inputs; i++)
+        turned[i] = s->inputs[i % channels * plane + i / channels];
+    s->inputs = turned;
+    return 0;
+}
+
 /* Held out at random: the first places of a permutation that no epoch uses. The others keep the file's order. */
 static int split_validation(struct image_state *s, const struct image_opts *o, struct arena *a, struct err *e)
 {
@@ -242,6 +256,7 @@ static void fill(const void *opts, void *state, enum split split, uint64_t first
                   .state_size = sizeof(struct image_state) },                                                          \
         .shape = set##_shape,                                                                                          \
         .open = set##_open,                                                                                            \
+        .by_pixel = image_by_pixel,                                                                                    \
         .fill = fill,                                                                                                  \
         .files = set##_files,                                                                                          \
         .close = image_close,                                                                                          \

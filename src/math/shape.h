@@ -1,8 +1,10 @@
-/* What flows between the units of a network, for one sample: n numbers, of an image channels x height x width of them.
- */
+/* What flows between the units of a network, for one sample: n numbers, of a map channels x height x width of them.
+ * A map lies row by row, in a row pixel by pixel, and of a pixel channel by channel: number c of pixel (y, x) is
+ * [(y * width + x) * channels + c]. */
 #ifndef TPRUN_MATH_SHAPE_H
 #define TPRUN_MATH_SHAPE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct shape {
@@ -11,6 +13,12 @@ struct shape {
 static inline struct shape shape_flat(size_t n)
 {
     return (struct shape){ n, n, 1, 1 };
+}
+
+/* Whether the numbers are of more than one place. */
+static inline bool shape_is_map(struct shape s)
+{
+    return s.height * s.width > 1;
 }
 
 #endif

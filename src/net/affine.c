@@ -154,9 +154,19 @@ void affine_inverse_jvp(const struct unit *u, struct at at, struct mat d, const 
     multiply(&f->back, w, f->m, out);
 }
 
-int affine_mirror(const struct unit *u, struct unit *g, const struct mirror *m, struct arena *a, struct err *e)
+static int shape_mirror(const struct unit *u, struct unit *g, const struct mirror *m, struct arena *a, struct err *e)
 {
     return mirror_affine(g, u->out, u->in.n, m, a, e);
+}
+
+int affine_mirror(const struct unit *u, struct unit *g, const struct mirror *m, struct arena *a, struct err *e)
+{
+    if (m->argument && u->n_side)
+        return err_at(e, u->where,
+                      "algorithm.mapping.activation: 'argument' is for feed-forward layers; network.layers.%zu is "
+                      "recurrent",
+                      u->index);
+    return mirror_behind_act(u, g, m, shape_mirror, a, e);
 }
 
 double affine_flops(const struct unit *u, size_t rows, double *product)

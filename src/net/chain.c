@@ -127,6 +127,7 @@ int chain_factors(struct chain *c, struct arena *a, struct err *e)
 
 int chain_open(struct chain *c, size_t rows, struct arena *a, struct err *e)
 {
+    c->rows = rows;
     c->weights = arena_alloc(a, c->n_vector, sizeof *c->weights);
     if (!c->weights)
         return err_set(e, ERR_MEMORY, "not enough memory for %zu weights", c->n_weights);
@@ -151,8 +152,8 @@ int chain_init_unit(struct unit *l, const char *prefix, struct chosen weights, s
         unit_param_name(l, j, prefix, name, sizeof name);
         snprintf(stream, sizeof stream, "init.%s", name);
         struct rng r = rng_stream(seed, stream);
-        const size_t fan_in = p->is_bias ? (l->in.n ? l->in.n : 1) : p->cols;
-        TRY(def->fill(pick.opts, &r, fan_in, p->rows, mat_of(l->weights + p->offset, p->rows, p->cols), scratch, e));
+        TRY(def->fill(pick.opts, &r, p->fan_in, p->fan_out, mat_of(l->weights + p->offset, p->rows, p->cols), scratch,
+                      e));
     }
     return 0;
 }

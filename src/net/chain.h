@@ -15,6 +15,7 @@ struct chain {
     size_t n_units;
     struct unit *units;
     size_t n_links;
+    size_t rows;        /* of a training batch, since chain_open */
     size_t per_step;    /* row blocks that the layers above a recurrent one see: T if it gives all its states, else 1 */
     size_t *unit_of;    /* [n_links] */
     size_t *first_link; /* [n_units] */
@@ -83,6 +84,20 @@ double chain_loss(struct pass *p, struct chosen loss, bool gradient);
 static inline struct mat pass_output(const struct pass *p)
 {
     return p->links[p->chain->n_links - 1].out;
+}
+/* Whether the first unit reads an image as a map, pixel by pixel (math/shape.h), and not as it lies in the data,
+ * channel by channel. */
+static inline bool chain_reads_map(const struct chain *c)
+{
+    return shape_is_map(c->units[0].in);
+}
+/* Whether what a sample gives depends on the others of its batch. */
+static inline bool chain_couples_rows(const struct chain *c)
+{
+    for (size_t i = 0; i < c->n_units; i++)
+        if (c->units[i].min_rows > 1)
+            return true;
+    return false;
 }
 /* Whether a unit is applied more than once: the first one, step by step. */
 static inline bool chain_is_recurrent(const struct chain *c)

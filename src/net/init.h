@@ -10,8 +10,8 @@
 
 struct init_def {
     struct part part;
-    /* Fills w (fan_out rows, fan_in columns; a bias has one column). fan_in of the weights that go with it is given for
-     * biases too. */
+    /* Fills w: fan_out rows and fan_in columns, of a kernel fan_out over its positions; a bias has one column, and
+     * fan_in of the weights that go with it. */
     int (*fill)(const void *opts, struct rng *r, size_t fan_in, size_t fan_out, struct mat w, struct arena *scratch,
                 struct err *e);
 };

@@ -4,7 +4,15 @@
 #include <string.h>
 
 /* The registry: a new layer is its file and one word here. */
-#define LAYERS(X) X(layer_dense) X(layer_rnn) X(layer_gru) X(layer_block)
+#define LAYERS(X)                                                                                                      \
+    X(layer_dense)                                                                                                     \
+    X(layer_rnn)                                                                                                       \
+    X(layer_gru)                                                                                                       \
+    X(layer_block)                                                                                                     \
+    X(layer_residual)                                                                                                  \
+    X(layer_conv) X(layer_patches) X(layer_max_pool) X(layer_avg_pool) X(layer_global_average_pool) X(layer_flatten)   \
+        X(layer_activation) X(layer_layer_norm) X(layer_batch_norm) X(layer_spatial_mlp) X(layer_channel_mlp)          \
+            X(layer_mixer) X(layer_coupling)
 #define EXTERN(name) extern const struct unit_def name;
 #define PART_OF(name) &name.part,
 LAYERS(EXTERN)
@@ -38,7 +46,42 @@ void layer_add_param(struct unit *u, const char *name, size_t rank, size_t rows,
             stepsize = 0;
     if (is_bias)
         stepsize *= o->bias_stepsize_factor;
-    u->params[u->n_params++] = (struct param){ name, "", rank, rows, cols, is_bias, 0, stepsize };
+    u->params[u->n_params++] = (struct param){ .name = name,
+                                               .inner = "",
+                                               .rank = rank,
+                                               .shape = { rows, cols },
+                                               .rows = rows,
+                                               .cols = cols,
+                                               .fan_in = is_bias ? (u->in.n ? u->in.n : 1) : cols,
+                                               .fan_out = rows,
+                                               .is_bias = is_bias,
+                                               .stepsize = stepsize };
+}
+
+void layer_no_grads(const struct unit *u, struct at at, real scale, real *g)
+{
+    (void)u, (void)at, (void)scale, (void)g;
+}
+
+void layer_no_difference_grads(const struct unit *u, struct at at, struct mat d, struct mat moved, struct mat s,
+                               real scale, real *g)
+{
+    (void)u, (void)at, (void)d, (void)moved, (void)s, (void)scale, (void)g;
+}
+
+double layer_no_flops(const struct unit *u, size_t rows, double *product)
+{
+    (void)u, (void)rows;
+    return *product = 0;
+}
+
+const char *layer_shape_text(struct shape s, char *buffer, size_t size)
+{
+    if (shape_is_map(s))
+        snprintf(buffer, size, "%zu x %zu x %zu", s.channels, s.height, s.width);
+    else
+        snprintf(buffer, size, "%zu", s.n);
+    return buffer;
 }
 
 /* What a layer is told to freeze must be there. */

@@ -34,6 +34,12 @@ extern const struct registry layer_optimizers; /* a kind alone: parameters move 
       .help = "how this layer's parameters follow their update directions, instead of train.optimizer" }
 /* clang-format on */
 
+/* Of the layer `activation`. */
+struct activation_options {
+    struct layer_options common; /* not in the table: no parameters */
+    struct chosen activation;
+};
+
 extern const struct registry layer_registry;
 /* Words that are looked for among activations: option.elsewhere of the layers. */
 extern const char *const layer_no_activations[][2];
@@ -46,7 +52,15 @@ static inline const struct layer_options *unit_common(const struct unit *u)
 int layer_params(struct unit *u, struct arena *a, struct err *e);
 /* What a layer is told to freeze must be there. */
 int layer_check_frozen(const struct unit *u, struct err *e);
-/* Appends a parameter to u->params; stepsize comes from the layer's options. */
+/* Appends a parameter to u->params; stepsize comes from the layer's options, and a bias's fan_in from u->in. */
 void layer_add_param(struct unit *u, const char *name, size_t rank, size_t rows, size_t cols, bool is_bias);
+
+/* What layers without parameters and without a product have. */
+void layer_no_grads(const struct unit *u, struct at at, real scale, real *g);
+void layer_no_difference_grads(const struct unit *u, struct at at, struct mat d, struct mat moved, struct mat s,
+                               real scale, real *g);
+double layer_no_flops(const struct unit *u, size_t rows, double *product);
+/* "3 x 8 x 8" (channels, height, width), "10". */
+const char *layer_shape_text(struct shape s, char *buffer, size_t size);
 
 #endif

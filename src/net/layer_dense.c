@@ -43,7 +43,7 @@ static int shape(struct unit *u, struct shape in, struct arena *a, struct err *e
         return err_at(e, u->where, "network.layers.%zu.units: %lld, but the transpose of network.layers.%zu gives %zu",
                       u->index, (long long)o->units, u->tied->index, u->tied->in.n);
     TRY(layer_params(u, a, e));
-    u->in = in;
+    u->in = shape_flat(in.n);
     u->out = shape_flat((size_t)o->units);
     u->n_delta = u->n_kept = u->out.n;
     u->act = act_of(o->activation);
@@ -174,8 +174,11 @@ const struct unit_def layer_dense = {
     .inverse = &inverse,
 };
 
+/* A bias for every output. Convolutions have one for a channel, which is none of a map's numbers. */
 static bool has_bias(const struct unit *u)
 {
+    if (shape_is_map(u->out))
+        return false;
     for (size_t j = 0; j < u->n_params; j++)
         if (u->params[j].is_bias)
             return true;
@@ -184,17 +187,14 @@ static bool has_bias(const struct unit *u)
 
 int mirror_affine(struct unit *g, struct shape from, size_t to, const struct mirror *m, struct arena *a, struct err *e)
 {
-    const struct act as_target = m->target && m->target->act.def ? m->target->act : (struct act){ .def = &act_linear };
+    const struct act act = mirror_act(m);
     struct dense_options *o = arena_alloc(a, 1, sizeof *o);
     if (!o)
         return err_set(e, ERR_MEMORY, "not enough memory for feedback layer %zu", g->index);
     *o = (struct dense_options){
-        .common = m->common, .units = (int64_t)to, .tied = -1, .transmit = { &transmit_identity.part, NULL }
+        .common = mirror_common(m), .units = (int64_t)to, .tied = -1, .transmit = { &transmit_identity.part, NULL }
     };
     o->common.bias = m->common.bias && (!m->target || has_bias(m->target));
-    o->common.trainable = true;
-    o->common.stepsize_factor = o->common.bias_stepsize_factor = 1;
-    o->activation =
-        m->activation.part ? m->activation : (struct chosen){ &as_target.def->part, (void *)as_target.opts };
+    o->activation = (struct chosen){ &act.def->part, (void *)act.opts }; /* only read */
     return unit_shape(g, (struct chosen){ &layer_dense.part, o }, from, a, e);
 }

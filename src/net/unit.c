@@ -36,9 +36,14 @@ static int open_at(struct at *at, const struct unit *u, size_t rows, size_t step
         if (width)
             enough = (at->cache[i] = mat_new(a, n, width)).p;
     }
+    if (u->min_rows > rows)
+        return err_at(e, u->where,
+                      "network.layers.%zu: '%s' needs batches of at least %zu samples, in training and in evaluation; "
+                      "this one has %zu",
+                      u->index, u->def->part.name, u->min_rows, rows);
     if (!enough)
         return err_set(e, ERR_MEMORY, "not enough memory for %zu x %zu values of layer %zu", n, u->out.n, u->index);
-    return u->n_inner ? open_inner(at, u, rows, steps, flags & ~(unsigned)AT_INPUT, a, e) : 0;
+    return u->n_inner ? open_inner(at, u, rows, steps, flags, a, e) : 0;
 }
 
 /* The applications of a block's layers; a block of one layer is moved as that layer is. As deep as the file. */
@@ -46,13 +51,15 @@ static int open_inner(struct at *at, const struct unit *u, size_t rows, size_t s
                       struct err *e)
 {
     const size_t n = u->n_inner;
+    const bool coupled = u->joined == INNER_COUPLED; /* each layer has an input of its own */
+    const unsigned each = coupled ? flags | AT_INPUT : flags & ~(unsigned)AT_INPUT;
     const bool moved = (flags & AT_MOVED) && n > 1;
     struct at *inner = arena_alloc(a, moved ? 2 * n : n, sizeof *inner);
     if (!inner)
         return err_set(e, ERR_MEMORY, "not enough memory for layer %zu", u->index);
     at->inner = inner;
     for (size_t j = 0; j < n; j++)
-        TRY(open_at(&inner[j], &u->inner[j], rows, steps, flags, j + 1 < n, a, e));
+        TRY(open_at(&inner[j], &u->inner[j], rows, steps, each, j + 1 < n || u->joined != INNER_CHAIN, a, e));
     for (size_t j = 0; moved && j < n; j++) {
         const unsigned own = (flags & AT_GRADIENTS) | (j == 0 ? AT_INPUT : 0);
         TRY(open_at(&inner[n + j], &u->inner[j], rows, steps, own, true, a, e));
@@ -84,6 +91,7 @@ struct at at_rows(struct at at, size_t from, size_t rows)
     for (size_t i = 0; i < UNIT_CACHES; i++)
         at.cache[i] = rows_of(at.cache[i], from, rows);
     at.from += from;
+    at.of_from += from;
     return at;
 }
 
@@ -99,8 +107,11 @@ double unit_reals_per_row(const struct unit *u, bool gradients)
     double n = (double)(u->out.n + (gradients ? u->n_delta : 0));
     for (size_t i = 0; i < UNIT_CACHES; i++)
         n += (double)u->n_cache[i];
-    for (size_t j = 0; j < u->n_inner; j++)
-        n += unit_reals_per_row(&u->inner[j], gradients) - (double)(j + 1 == u->n_inner ? u->inner[j].out.n : 0);
+    for (size_t j = 0; j < u->n_inner; j++) {
+        const bool shared = j + 1 == u->n_inner && u->joined == INNER_CHAIN;
+        n += unit_reals_per_row(&u->inner[j], gradients) - (double)(shared ? u->inner[j].out.n : 0) +
+             (double)(u->joined == INNER_COUPLED ? u->inner[j].in.n : 0);
+    }
     return n;
 }
 
@@ -156,7 +167,7 @@ int unit_open(struct unit *u, real *weights, size_t rows, struct arena *a, struc
 {
     u->weights = weights;
     u->arena = a;
-    u->state = arena_alloc(a, 1, u->def->part.state_size);
+    u->state = arena_alloc(a, u->def->part.state_size, 1); /* bytes: no number, even if 8 of them */
     if (!u->state)
         return err_set(e, ERR_MEMORY, "not enough memory for layer %zu", u->index);
     return u->def->open(u, rows, a, e);

@@ -29,14 +29,21 @@ struct at {
     const struct at *inner;        /* of a block: the applications of its layers, [n_inner], of which this is rows
                                       [from, from + in.rows); with AT_MOVED as many more, at the layers' moved inputs */
     size_t from;
+    const struct at *of; /* of a feedback unit: the application, from row of_from, of the unit that it mirrors, whose
+                            cache it may read: the one that produced its argument, or that this is the reference of */
+    size_t of_from;
     struct mat moved; /* AT_MOVED, of a layer inside: how far out has moved */
 };
 
-/* A weight matrix [rows, cols] or a bias [rows] (cols = 1, rank 1). */
+/* A weight matrix [rows, cols], a kernel [rows, channels, height, width] of cols = channels * height * width, or a bias
+ * [rows] (cols = 1, rank 1). */
+enum { PARAM_MAX_RANK = 4 };
 struct param {
     const char *name;  /* "weight", "weight_hh", "bias" */
-    const char *inner; /* "" or, in a block, the index of its layer with a dot: "1." */
-    size_t rank, rows, cols;
+    const char *inner; /* "" or, in a block, the index or name of its layer with a dot: "1." */
+    size_t rank, shape[PARAM_MAX_RANK], rows, cols;
+    size_t fan_in, fan_out; /* what initialisations scale by: numbers that one entry of an output is made of, and the
+                               outputs that one input goes to; of a bias, those of the weights that go with it */
     bool is_bias;
     size_t offset;   /* of its first entry in the vector of all weights */
     double stepsize; /* factor on the optimizer's stepsize; 0 = frozen */
@@ -104,6 +111,13 @@ static inline const struct unit_def *unit_def_of(struct chosen c)
     return (const struct unit_def *)c.part;
 }
 
+/* How the layers of a block go together. */
+enum joined {
+    INNER_CHAIN,  /* each reads the one below */
+    INNER_SKIP,   /* the same, and the block's input is added to the last output */
+    INNER_COUPLED /* each reads an input of its own, which the block writes */
+};
+
 struct unit {
     const struct unit_def *def;
     const void *opts; /* begins with struct layer_options */
@@ -124,8 +138,10 @@ struct unit {
     struct act act;         /* of the output, for feedback units that take the same; {NULL} if it has none */
     struct chosen transmit; /* what the unit above gets of the output (transmit.h); {NULL}: the output itself */
     struct arena *arena;    /* of the state */
+    size_t min_rows; /* that an application has at least: of a kind whose rows depend on each other; 0: they do not */
     size_t n_inner;
     struct unit *inner; /* a block's layers; their params are slices of its own */
+    int joined;         /* enum joined: how they go together */
 };
 
 enum at_flags {

@@ -22,9 +22,8 @@ static int visit_layer(const struct unit *l, const char *prefix, real *weights, 
     char name[96];
     for (size_t j = 0; j < l->n_params; j++) {
         const struct param *p = &l->params[j];
-        const size_t shape[2] = { p->rows, p->cols };
         unit_param_name(l, j, prefix, name, sizeof name);
-        TRY(visit(self, name, p->rank, shape, weights + p->offset, e));
+        TRY(visit(self, name, p->rank, p->shape, weights + p->offset, e));
     }
     return 0;
 }

@@ -5,9 +5,12 @@
 #include <math.h>
 #include <stdio.h>
 
-/* Rows per pass; bounded so that the states of all steps stay in the cache. */
+/* Rows per pass; bounded so that the states of all steps stay in the cache. Where samples depend on their batch it is
+ * as large as in training. */
 size_t evaluation_rows(const struct chain *chain, size_t size, double width)
 {
+    if (chain_couples_rows(chain))
+        return chain->rows < size ? chain->rows : size;
     const double per_row = chain_reals_per_row(chain) * width, cache = 8e6;
     size_t rows = (size_t)(cache / per_row);
     rows = rows < 20 ? 20 : rows > 200 ? 200 : rows;

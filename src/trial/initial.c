@@ -23,7 +23,8 @@ static int take(const struct safetensors *f, const char *path, const char *prefi
 {
     char name[96], found[128], expected[128];
     const struct param *p = &l->params[j];
-    const struct tensor want = { .rank = p->rank, .shape = { p->rows, p->cols } };
+    struct tensor want = { .rank = p->rank };
+    memcpy(want.shape, p->shape, p->rank * sizeof *p->shape);
     unit_param_name(l, j, prefix, name, sizeof name);
     const struct tensor *t = safetensors_find(f, name);
     tensor_shape_text(&want, expected, sizeof expected);

@@ -11,6 +11,7 @@
 /* Weights of one layer, their optimizer and its state: slots of `n` reals each. */
 struct group {
     struct chosen choice;
+    size_t unit; /* whose parameters they are; units without any have no group */
     size_t offset, n;
     real *slots;
 };

@@ -22,14 +22,13 @@ static int read_direction(struct probe_input *in, struct trial *t, struct direct
         d->given[i] = arena_need(&t->scratch, t->chain.units[i].n_params, sizeof **d->given);
         for (size_t j = 0; j < t->chain.units[i].n_params; j++) {
             const struct param *p = &t->chain.units[i].params[j];
-            const size_t shape[2] = { p->rows, p->cols };
             char name[96], full[128];
             const struct tensor *values;
             snprintf(full, sizeof full, "direction.%s",
                      unit_param_name(&t->chain.units[i], j, "layers", name, sizeof name));
             if (!safetensors_find(&in->file, full))
                 continue;
-            TRY(probe_take(in, full, p->rank, shape, false, &values, e));
+            TRY(probe_take(in, full, p->rank, p->shape, false, &values, e));
             for (size_t k = 0; k < values->n; k++)
                 d->values[p->offset + k] = (real)tensor_get(values, k);
             d->any = d->given[i][j] = true;
@@ -88,10 +87,22 @@ static void add_updates(struct safetensors_writer *w, struct arena *a, const str
     char name[96], full[128];
     for (size_t j = 0; j < l->n_params; j++) {
         const struct param *p = &l->params[j];
-        const size_t shape[2] = { p->rows, p->cols };
         snprintf(full, sizeof full, "update.%s", unit_param_name(l, j, prefix, name, sizeof name));
-        add(w, a, full, p->rank, shape, gradient + p->offset, p->rows * p->cols);
+        add(w, a, full, p->rank, p->shape, gradient + p->offset, p->rows * p->cols);
     }
+}
+
+/* A state or a target of maps, [B, C, H, W]. */
+static void add_maps(struct safetensors_writer *w, struct arena *a, const char *name, struct shape shape,
+                     struct mat values, const struct mat *displacement)
+{
+    const size_t n = mat_n(values);
+    size_t axes[4];
+    real *sum = arena_need(a, n, sizeof *sum), *planes = arena_need(a, n, sizeof *planes);
+    for (size_t i = 0; i < n; i++)
+        sum[i] = values.p[i] + (displacement ? displacement->p[i] : 0);
+    probe_to_planes(shape, values.rows, sum, planes);
+    safetensors_add(w, name, REAL_DTYPE, probe_map_axes(shape, values.rows, axes), axes, planes);
 }
 
 /* Loss, states and targets of a pass as it stands. Recurrent: [T+1, B, H] with the initial state first; its target is
@@ -102,6 +113,14 @@ static void add_states(struct safetensors_writer *w, struct arena *a, const stru
     char name[64];
     for (size_t i = 0; i < t->chain.n_units; i++) {
         const struct at *s = &p->stacks[i];
+        const struct shape shape = t->chain.units[i].out;
+        const bool has_target = targets && t->chain.first_link[i] < t->credit.n;
+        if (shape_is_map(shape)) {
+            add_maps(w, a, arena_printf(a, "state.%zu", i), shape, s->out, NULL);
+            if (has_target)
+                add_maps(w, a, arena_printf(a, "target.%zu", i), shape, s->out, &t->credit.d_stack[i]);
+            continue;
+        }
         const bool recurrent = unit_is_recurrent(&t->chain.units[i]);
         const bool each_step = !recurrent && i > 0 && t->chain.per_step > 1; /* a layer on every state: [T, B, n] */
         const size_t b = p->rows, n = s->out.cols, first = recurrent ? b * n : 0, total = first + mat_n(s->out);
@@ -114,7 +133,7 @@ static void add_states(struct safetensors_writer *w, struct arena *a, const stru
             snprintf(name, sizeof name, "sent.%zu", i);
             add(w, a, name, each_step ? 3 : 2, each_step ? every : flat, p->sent[i].p, mat_n(p->sent[i]));
         }
-        if (!targets || t->chain.first_link[i] >= t->credit.n)
+        if (!has_target)
             continue;
         real *target = arena_need(a, total, sizeof *target);
         memcpy(target, state, total * sizeof *target);

@@ -42,12 +42,42 @@ int probe_read_layer(struct probe_input *in, const struct unit *l, const char *p
     char name[96];
     for (size_t j = 0; j < l->n_params; j++) {
         const struct param *p = &l->params[j];
-        const size_t shape[2] = { p->rows, p->cols };
         const struct tensor *t;
         unit_param_name(l, j, prefix, name, sizeof name);
-        TRY(probe_take(in, name, p->rank, shape, false, &t, e));
+        TRY(probe_take(in, name, p->rank, p->shape, false, &t, e));
         for (size_t i = 0; i < t->n; i++)
             weights[p->offset + i] = (real)tensor_get(t, i);
+    }
+    return 0;
+}
+
+size_t probe_map_axes(struct shape s, size_t rows, size_t axes[4])
+{
+    const size_t map[4] = { rows, s.channels, s.height, s.width }, flat[2] = { rows, s.n };
+    memcpy(axes, shape_is_map(s) ? map : flat, shape_is_map(s) ? sizeof map : sizeof flat);
+    return shape_is_map(s) ? 4 : 2;
+}
+
+void probe_to_planes(struct shape map, size_t rows, const real *maps, real *planes)
+{
+    const size_t pixels = map.n / map.channels;
+    for (size_t i = 0; i < rows; i++)
+        for (size_t c = 0; c < map.channels; c++)
+            for (size_t k = 0; k < pixels; k++)
+                planes[i * map.n + c * pixels + k] = maps[i * map.n + k * map.channels + c];
+}
+
+/* [B, C, H, W], or [B, n] of what is no map. */
+static int read_maps(struct probe_input *in, const char *name, size_t rows, struct shape s, real *out, struct err *e)
+{
+    const size_t pixels = s.n / s.channels;
+    const struct tensor *t;
+    size_t axes[4];
+    const size_t rank = probe_map_axes(s, rows, axes);
+    TRY(probe_take(in, name, rank, axes, false, &t, e));
+    for (size_t i = 0; i < t->n; i++) {
+        const size_t row = i / s.n, c = i % s.n / pixels, pixel = i % pixels;
+        out[row * s.n + pixel * s.channels + c] = (real)tensor_get(t, i);
     }
     return 0;
 }
@@ -108,13 +138,18 @@ int probe_read_noise(struct probe_input *in, struct trial *t, struct err *e)
     }
     for (size_t i = 0; i < t->credit.n_draws; i++) {
         const struct draw *d = &t->credit.draws[i];
-        TRY(read_draws(in, t, d->name, d->to, d->steps, e));
+        TRY(shape_is_map(d->shape) ? read_maps(in, d->name, d->to.rows, d->shape, d->to.p, e)
+                                   : read_draws(in, t, d->name, d->to, d->steps, e));
     }
     return 0;
 }
 
 int probe_read_batch(struct probe_input *in, struct trial *t, struct err *e)
 {
+    if (chain_reads_map(&t->chain)) {
+        TRY(read_maps(in, "batch.x", t->pass.rows, t->data.image, t->pass.batch.x, e));
+        return read_labels(in, t, e);
+    }
     TRY(read_rows(in, "batch.x", t->pass.rows, t->data.length, t->data.features, t->data.sequence, t->pass.batch.x, e));
     return read_labels(in, t, e);
 }

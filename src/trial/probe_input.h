@@ -19,4 +19,9 @@ int probe_read_noise(struct probe_input *in, struct trial *t, struct err *e);
 int probe_read_batch(struct probe_input *in, struct trial *t, struct err *e);
 int probe_all_used(const struct probe_input *in, struct err *e);
 
+/* Numbers of `rows` maps from their own order to that of a file, [channels, height, width]. */
+void probe_to_planes(struct shape map, size_t rows, const real *maps, real *planes);
+/* Axes of a tensor of `rows` maps: [B, C, H, W], or [B, n] of what is no map. */
+size_t probe_map_axes(struct shape s, size_t rows, size_t axes[4]);
+
 #endif

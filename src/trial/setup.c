@@ -11,7 +11,8 @@ static int open_optimizer(struct optimizer *o, size_t n_layers, struct arena *a,
 }
 
 /* The weights of one layer lie together: they are one group. */
-static int add_group(struct optimizer *o, struct chosen choice, const struct unit *l, struct arena *a, struct err *e)
+static int add_group(struct optimizer *o, struct chosen choice, const struct unit *l, size_t unit, struct arena *a,
+                     struct err *e)
 {
     if (l->n_params == 0)
         return 0;
@@ -19,6 +20,7 @@ static int add_group(struct optimizer *o, struct chosen choice, const struct uni
     const struct param *last = &l->params[l->n_params - 1];
     struct group *g = &o->groups[o->n_groups++];
     g->choice = choice;
+    g->unit = unit;
     g->offset = l->params[0].offset;
     g->n = last->offset + last->rows * last->cols - g->offset;
     g->slots = arena_alloc(a, g->n * (def->n_slots ? def->n_slots : 1), sizeof *g->slots);
@@ -64,7 +66,7 @@ static int open_optimizers(struct trial *t, struct err *e)
         TRY(divide_stepsizes(t, e));
     TRY(open_optimizer(&t->forward, t->chain.n_units, a, e));
     for (size_t i = 0; i < t->chain.n_units; i++)
-        TRY(add_group(&t->forward, config_optimizer(c, i), &t->chain.units[i], a, e));
+        TRY(add_group(&t->forward, config_optimizer(c, i), &t->chain.units[i], i, a, e));
     t->forward.weights = t->chain.weights;
     t->forward.gradient = t->gradient;
     t->forward.factors = t->chain.stepsize_factors;
@@ -77,7 +79,7 @@ static int open_optimizers(struct trial *t, struct err *e)
     for (size_t i = 0; i < t->credit.n_feedback; i++) {
         struct chosen choice;
         TRY(feedback_optimizer(&c->algorithm.feedback, i, &choice, t->shapes, e));
-        TRY(add_group(&t->feedback, choice, &t->credit.feedback[i].unit, a, e));
+        TRY(add_group(&t->feedback, choice, &t->credit.feedback[i].unit, i, a, e));
     }
     t->feedback.weights = t->credit.feedback_weights;
     t->feedback.gradient = t->credit.feedback_gradient;

@@ -154,16 +154,26 @@ static const char *kind_of(const struct unit *u, struct arena *a)
     return u->n_inner ? arena_printf(a, "%s)", text) : text;
 }
 
+/* "(20, 3, 32, 32)", "(20, 100)" */
+static const char *shape_of(size_t rows, struct shape s, struct arena *a)
+{
+    return shape_is_map(s) ? arena_printf(a, "(%zu, %zu, %zu, %zu)", rows, s.channels, s.height, s.width)
+                           : arena_printf(a, "(%zu, %zu)", rows, s.n);
+}
+
 static void describe(const struct chain *chain, size_t i, size_t rows, struct trial_layer_size *s, struct arena *a)
 {
     const struct unit *u = &chain->units[i];
+    const size_t steps = i > 0 ? chain->per_step : chain->links_of[i];
+    double product;
+    s->multiply_adds = u->def->flops(u, 1, &product) / 2 * (double)steps;
     s->kind = kind_of(u, a);
     s->n_weights = unit_n_weights(u);
     if (unit_is_recurrent(u))
         snprintf(s->shape, sizeof s->shape, "(%zu, %zu, %zu) -> (%zu, %zu)", rows, chain->links_of[i], u->n_side, rows,
                  u->out.n);
     else
-        snprintf(s->shape, sizeof s->shape, "(%zu, %zu) -> (%zu, %zu)", rows, u->in.n, rows, u->out.n);
+        snprintf(s->shape, sizeof s->shape, "%s -> %s", shape_of(rows, u->in, a), shape_of(rows, u->out, a));
 }
 
 int trial_measure(const struct config *c, struct trial_size *size, struct arena *a, struct err *e)

@@ -26,11 +26,13 @@ static bool ask(struct trial *t, int64_t number)
 
 void feedback_move(struct trial *t, int64_t number)
 {
-    for (size_t i = 0; i < t->feedback.n_groups; i++)
-        if (t->asked[i]) /* a unit's optimizer counts its own steps */
+    for (size_t i = 0; i < t->feedback.n_groups; i++) {
+        const size_t unit = t->feedback.groups[i].unit;
+        if (t->asked[unit]) /* a unit's optimizer counts its own steps */
             optimizer_step(&t->feedback, i,
-                           t->feedback_only.done + t->step * feedback_steps(&t->config->algorithm.feedback, i) +
+                           t->feedback_only.done + t->step * feedback_steps(&t->config->algorithm.feedback, unit) +
                                (number == FEEDBACK_ALL ? 0 : number) + 1);
+    }
 }
 
 int feedback_step(struct trial *t, uint64_t item, int64_t number, bool draw, struct err *e)

@@ -41,6 +41,8 @@ int trial_open(struct trial **out, const struct config *c, struct err *e)
         code = t->dataset_state ? t->dataset->open(c->dataset.opts, (uint64_t)c->seed, t->dataset_state, &t->memory, e)
                                 : err_set(e, ERR_MEMORY, "not enough memory for the dataset");
     }
+    if (code == 0 && chain_reads_map(&t->chain) && t->dataset->by_pixel)
+        code = t->dataset->by_pixel(t->dataset_state, &t->memory, e);
     if (code < 0) {
         trial_close(t);
         *out = NULL;

@@ -56,8 +56,9 @@ int trial_step(struct trial *t, struct err *e);
 /* What a trial takes and costs, from shapes alone. */
 struct trial_layer_size {
     const char *kind;
-    char shape[64]; /* "(20, 60, 6) -> (20, 100)" */
+    char shape[128]; /* "(20, 60, 6) -> (20, 100)"; of images "(20, 3, 32, 32) -> ..." */
     size_t n_weights;
+    double multiply_adds; /* of the products of one sample's forward pass */
 };
 struct trial_size {
     size_t n_layers;

@@ -4,11 +4,12 @@
 #include "fixture.h"
 
 /* Every loss on a chain of `layers`. */
-static void by_differences(const char *name, int length, const char *layers, const char *loss, bool classes)
+static void by_differences(const char *name, int length, const char *network, const char *layers, const char *loss,
+                           bool classes)
 {
     char yaml[512];
-    snprintf(yaml, sizeof yaml, "{length: %d, labels: %s, loss: %s, layers: %s}", length, classes ? "classes" : "real",
-             loss, layers);
+    snprintf(yaml, sizeof yaml, "{length: %d, %s, labels: %s, loss: %s, layers: %s}", length, network,
+             classes ? "classes" : "real", loss, layers);
     struct rig r;
     rig_open(&r, yaml, "bp", "{}");
     rig_step(&r);
@@ -32,12 +33,12 @@ static void by_differences(const char *name, int length, const char *layers, con
     rig_close(&r);
 }
 
-static void with_every_loss(const char *name, int length, const char *layers)
+static void with_every_loss(const char *name, int length, const char *network, const char *layers)
 {
     for (size_t i = 0; i < loss_registry.n_parts; i++)
-        by_differences(name, length, layers, loss_registry.parts[i]->name,
+        by_differences(name, length, network, layers, loss_registry.parts[i]->name,
                        ((const struct loss_def *)loss_registry.parts[i])->classes);
-    by_differences(name, length, layers, "{name: squared_error, outputs: mean}", false);
+    by_differences(name, length, network, layers, "{name: squared_error, outputs: mean}", false);
 }
 
 START_TEST(bp_is_the_gradient)
@@ -52,9 +53,11 @@ START_TEST(bp_is_the_gradient)
             char activation[64] = "", layer[192];
             if (has_option(part, "activation"))
                 snprintf(activation, sizeof activation, ", activation: %s", act_registry.parts[j]->name);
-            snprintf(layers, sizeof layers, "[%s, dense: {units: 6, activation: tanh}, dense: {units: 4}]",
-                     layer_yaml(part, 5, activation, layer, sizeof layer));
-            with_every_loss(layers, sequence ? 5 : 0, layers);
+            const char *network;
+            for (size_t k = 0; (network = layer_yaml(part, k, 3, 5, activation, layer, sizeof layer)); k++) {
+                snprintf(layers, sizeof layers, "[%s, dense: {units: 6, activation: tanh}, dense: {units: 4}]", layer);
+                with_every_loss(layers, sequence ? 5 : 0, network, layers);
+            }
         }
     }
 }

@@ -191,22 +191,23 @@ END_TEST
 /* Every way of reducing the local loss: the update is its factor times that of half_sum. */
 START_TEST(reductions_are_factors)
 {
-    const double beta = 0.3, rows = 3, units[2] = { 5, 6 };
+    const double beta = 0.3, rows = 3, units[2] = { 12, 6 };
     const double factor[][2] = { { 1 / beta, 1 / beta },
                                  { 1, 1 },
                                  { 1 / rows, 1 / rows },
                                  { 2 / rows, 2 / rows },
-                                 { 2 / (rows * units[0]), 2 / (rows * units[1]) } };
-    static const char net[] =
-        "{layers: [dense: {units: 5, activation: tanh}, dense: {units: 6, activation: tanh}, dense: {units: 4}]}";
+                                 { 2 / (rows * units[0]), 2 / (rows * units[1]) },
+                                 { 2 / (rows * units[0]), 2 / rows } };
+    static const char net[] = "{image: [2, 3, 3], features: 18, layers: [conv: {channels: 3, kernel: 2, activation: "
+                              "tanh}, dense: {units: 6, activation: tanh}, dense: {units: 4}]}";
     struct rig one;
-    rig_open(&one, net, "tp", "{target_stepsize: 0.3, update: {reduction: half_sum}}");
+    rig_open(&one, net, "dfa", "{target_stepsize: 0.3, update: {reduction: half_sum}}");
     rig_step(&one);
     for (size_t i = 0; reduction_names[i]; i++) {
         char own[96];
         struct rig r;
         snprintf(own, sizeof own, "{target_stepsize: 0.3, update: {reduction: %s}}", reduction_names[i]);
-        rig_open(&r, net, "tp", own);
+        rig_open(&r, net, "dfa", own);
         rig_step(&r);
         for (size_t j = 0; j < 2; j++)
             check_near(reduction_names[i], rig_updates(&r, j, j + 1),

@@ -29,12 +29,14 @@ START_TEST(shapes_that_do_not_fit)
     refused(0, 4, "[dense: {units: 5}, dense: {units: 3}]",
             "network.layers.1: the last layer has 3 outputs, but the dataset needs 4");
     for (size_t i = 0; i < layer_registry.n_parts; i++) {
-        const char *name = layer_registry.parts[i]->name;
-        const bool sequence = layer_registry.parts[i]->gives & GIVES_SEQUENCE;
+        const struct part *part = layer_registry.parts[i];
+        const char *name = part->name;
+        const bool sequence = part->gives & GIVES_SEQUENCE;
         char layers[256];
         char layer[160];
-        snprintf(layers, sizeof layers, "[%s, dense: {units: 4}]",
-                 layer_yaml(layer_registry.parts[i], 5, "", layer, sizeof layer));
+        const char *options = strcmp(name, "activation") == 0 ? ", activation: tanh" : "";
+        layer_yaml(part, 0, 3, 5, options, layer, sizeof layer);
+        snprintf(layers, sizeof layers, "[%s, dense: {units: 4}]", layer);
         refused(sequence ? 0 : 3, 4, layers,
                 sequence ? "reads sequences, but the dataset gives flat samples" : "the dataset gives sequences");
         snprintf(layers, sizeof layers, "[rnn: {units: 5}, %s: {units: 4}]", name);

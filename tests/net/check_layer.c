@@ -15,21 +15,27 @@ struct layer_case {
     char name[96];
 };
 
-static void open_layer(struct layer_case *c, const struct part *part, const char *activation, bool bias,
+/* false: there is no example number k. A layer of more than UNITS outputs stands under a dense one. */
+static bool open_layer(struct layer_case *c, const struct part *part, size_t k, const char *activation, bool bias,
                        size_t features)
 {
     const bool sequence = part->gives & GIVES_SEQUENCE;
-    char text[64] = "", options[96], layer[256], yaml[512];
+    char text[64] = "", options[96] = "", layer[256], yaml[512];
     if (activation)
         snprintf(text, sizeof text, ", activation: %s", activation);
-    snprintf(options, sizeof options, ", bias: %s%s", bias ? "true" : "false", text);
-    snprintf(c->name, sizeof c->name, "%s%s, bias %d", part->name, text, bias);
-    snprintf(yaml, sizeof yaml,
-             "{length: %d, features: %zu, outputs: %d, weights: {name: normal, std: 0.45}, layers: [%s]}",
-             sequence ? STEPS : 0, features, UNITS, layer_yaml(part, UNITS, options, layer, sizeof layer));
+    if (has_option(part, "bias") || has_option(part, "layers"))
+        snprintf(options, sizeof options, ", bias: %s", bias ? "true" : "false");
+    strcat(options, text);
+    const char *network = layer_yaml(part, k, features, UNITS, options, layer, sizeof layer);
+    if (!network)
+        return false;
+    snprintf(c->name, sizeof c->name, "%s %zu%s, bias %d", part->name, k, text, bias);
+    snprintf(yaml, sizeof yaml, "{length: %d, %s, outputs: %d, weights: {name: normal, std: 0.45}, layers: [%s%s]}",
+             sequence ? STEPS : 0, network, UNITS, layer, has_option(part, "units") ? "" : ", dense: {units: 5}");
     net_open(&c->net, yaml);
     c->layer = &c->net.chain.units[0];
     chain_forward(&c->net.pass);
+    return true;
 }
 
 /* Calls `test` for every layer, activation and bias. */
@@ -41,9 +47,12 @@ static void for_each_layer(void (*test)(struct layer_case *c), size_t features)
         for (size_t j = 0; j < act_registry.n_parts && (with_activation || j == 0); j++)
             for (int bias = 0; bias < 2; bias++) {
                 struct layer_case c;
-                open_layer(&c, part, with_activation ? act_registry.parts[j]->name : NULL, bias, features);
-                test(&c);
-                net_close(&c.net);
+                for (size_t k = 0;
+                     open_layer(&c, part, k, with_activation ? act_registry.parts[j]->name : NULL, bias, features);
+                     k++) {
+                    test(&c);
+                    net_close(&c.net);
+                }
             }
     }
 }
@@ -199,7 +208,7 @@ static void derivative_along(struct layer_case *c, struct at at, struct mat v, d
 /* The finite step of single precision steps over the corner of relu and leaky_relu. */
 static bool too_coarse(const struct layer_case *c)
 {
-    return !IS_DOUBLE && c->layer->act.def && strstr(c->layer->act.def->part.name, "relu");
+    return !IS_DOUBLE && strstr(c->name, "relu");
 }
 
 static void jvp_by_differences(struct layer_case *c)
@@ -259,6 +268,110 @@ static void grads_by_differences(struct layer_case *c)
 START_TEST(grads_are_derivatives_along_the_weights)
 {
     for_each_layer(grads_by_differences, 3);
+}
+END_TEST
+
+/* f(h + d) - f(h), for two blocks of displacements at once, from the application as it is and with what differences
+ * start from kept. */
+static void difference_of_values(struct layer_case *c)
+{
+    const struct unit *l = c->layer;
+    const size_t b = c->net.pass.rows;
+    if (!(unit_abilities(l) & CAN_DIFFERENCE))
+        return;
+    for (int kept = 0; kept < 2; kept++) {
+        struct at at = own_link(c, b), moved = own_link(c, b);
+        struct err e = { 0 };
+        const struct mat in = at.in;
+        must(at_open(&at, l, b, 1, kept ? AT_KEPT : 0, &c->net.arena, &e), &e);
+        at.in = in;
+        at_forward(l, at);
+        const struct mat d = net_matrix(&c->net, 2 * b, l->in.n), got = net_matrix(&c->net, 2 * b, l->out.n);
+        l->def->difference(l, at, d, got);
+        for (size_t block = 0; block < 2; block++) {
+            mat_add(at.in, mat_rows(d, block * b, b), moved.in);
+            at_forward(l, moved);
+            mat_sub(moved.out, at.out, moved.out);
+            check_error(c, kept ? "difference, kept" : "difference",
+                        mat_relative_error(mat_rows(got, block * b, b), moved.out), BOUND(1e-12, 1e-5));
+        }
+        mat_scale((real)1e-9, d, d);
+        const struct mat small = net_matrix(&c->net, b, l->out.n);
+        if (strstr(c->name, "relu"))
+            continue;
+        l->def->difference(l, at, mat_rows(d, 0, b), small);
+        l->def->jvp(l, at, mat_rows(d, 0, b), moved.out);
+        check_error(c, "small difference and jvp", mat_relative_error(small, moved.out), BOUND(1e-7, 1e-5));
+    }
+}
+
+START_TEST(difference_is_of_two_values)
+{
+    for_each_layer(difference_of_values, 3);
+}
+END_TEST
+
+/* d<s, f(h + d) - f(h)>/dtheta */
+static void grads_of_difference(struct layer_case *c)
+{
+    if (too_coarse(c) || !(unit_abilities(c->layer) & CAN_LEARN_DIFFERENCE))
+        return;
+    const struct unit *l = c->layer;
+    const size_t b = c->net.pass.rows, n = unit_n_weights(l);
+    struct err e = { 0 };
+    struct at at;
+    must(at_open(&at, l, b, 1, AT_INPUT | AT_GRADIENTS | AT_KEPT | AT_MOVED, &c->net.arena, &e), &e);
+    net_normal(&c->net.rng, 0.7, at.in);
+    const double eps = BOUND(1e-5, 1e-2);
+    const struct mat d = net_matrix(&c->net, b, l->in.n), s = net_matrix(&c->net, b, l->out.n),
+                     spent = net_matrix(&c->net, b, l->out.n), moved = net_matrix(&c->net, b, l->out.n);
+    real *g = arena_need(&c->net.arena, c->net.chain.n_vector, sizeof *g);
+    struct mat got = net_matrix(&c->net, 1, n), fd = net_matrix(&c->net, 1, n);
+    at_forward(l, at);
+    l->def->difference(l, at, d, moved);
+    mat_copy(s, spent);
+    l->def->difference_grads(l, at, d, moved, spent, (real)1.7, g);
+    for (size_t i = 0; i < n; i++) {
+        real *w = layer_entry(l, c->net.chain.weights, i);
+        const real kept = *w;
+        double value[2];
+        for (int side = 0; side < 2; side++) {
+            *w = (real)(kept + (side ? -eps : eps));
+            chain_refresh(&c->net.chain);
+            at_forward(l, at);
+            l->def->difference(l, at, d, moved);
+            value[side] = mat_dot(s, moved);
+        }
+        *w = kept;
+        got.p[i] = *layer_entry(l, g, i);
+        fd.p[i] = (real)(1.7 * (value[0] - value[1]) / (2 * eps));
+    }
+    check_error(c, "grads of the difference", mat_relative_error(got, fd), BOUND(1e-8, 1e-2));
+}
+
+START_TEST(difference_grads_are_derivatives)
+{
+    for_each_layer(grads_of_difference, 3);
+}
+END_TEST
+
+/* A plan opens on memory that only counts: nobody follows the address of numbers. */
+static void dry_run(struct layer_case *c)
+{
+    struct arena counting;
+    struct err e = { 0 };
+    struct chain chain = c->net.chain;
+    struct pass p;
+    arena_init_counting(&counting);
+    must(chain_open(&chain, c->net.pass.rows, &counting, &e), &e);
+    must(pass_init(&p, &chain, c->net.pass.rows, true, &counting, &e), &e);
+    ck_assert_uint_gt(counting.used, 0);
+    arena_finish(&counting);
+}
+
+START_TEST(a_plan_opens_every_layer)
+{
+    for_each_layer(dry_run, 3);
 }
 END_TEST
 
@@ -548,6 +661,9 @@ static void add_tests(TCase *t)
     tcase_add_test(t, parameters_have_places);
     tcase_add_test(t, jvp_is_the_derivative_of_forward);
     tcase_add_test(t, grads_are_derivatives_along_the_weights);
+    tcase_add_test(t, difference_is_of_two_values);
+    tcase_add_test(t, difference_grads_are_derivatives);
+    tcase_add_test(t, a_plan_opens_every_layer);
     tcase_add_test(t, a_stack_is_its_links);
     tcase_add_test(t, side_product_is_the_side_inputs_share);
     tcase_add_test(t, inverse_undoes_forward);

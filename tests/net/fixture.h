@@ -25,6 +25,7 @@ struct net_spec {
     int64_t length, features, outputs, batch, seed;
     int labels;
     bool per_step;
+    struct reals image;
     struct chosen_list layers;
     struct chosen weights, biases, loss;
 };
@@ -40,6 +41,7 @@ static const char *const net_label_names[] = { "classes", "real", NULL };
     { "seed", OPT_INT, offsetof(type, member seed), "2385", 0, 1e9, .help = "of the weights" },                                     \
     { "labels", OPT_ENUM, offsetof(type, member labels), "classes", .names = net_label_names, .help = "kind of target" },           \
     { "per_step", OPT_BOOL, offsetof(type, member per_step), "false", .help = "a label for every step" },                            \
+    { "image", OPT_REALS, offsetof(type, member image), NULL, 1, 1e6, OPTION_NULLABLE, "channels, height, width of features" },     \
     { "layers", OPT_PARTS, offsetof(type, member layers), NULL, .flags = OPTION_REQUIRED, .registry = &layer_registry, .help = "chain" }, \
     { "weights", OPT_PART, offsetof(type, member weights), "xavier", .registry = &init_registry, .help = "weights" },               \
     { "biases", OPT_PART, offsetof(type, member biases), "{name: uniform, bound: 0.3}", .registry = &init_registry, .help = "biases" },   \
@@ -105,6 +107,11 @@ static inline void net_build(struct net *f)
     must(blas_start(&e), &e);
     const struct data_shape data = { .length = s->length ? (size_t)s->length : 1,
                                      .features = (size_t)s->features,
+                                     .image =
+                                         s->image.n == 3
+                                             ? (struct shape){ (size_t)s->features, (size_t)s->image.items[0],
+                                                               (size_t)s->image.items[1], (size_t)s->image.items[2] }
+                                             : (struct shape){ 0 },
                                      .outputs = (size_t)s->outputs,
                                      .classes = s->labels == 0,
                                      .sequence = s->length > 0,
@@ -167,16 +174,6 @@ static inline real *layer_entry(const struct unit *l, real *vector, size_t i)
     return NULL;
 }
 
-/* "rnn: {units: 5, bias: true}" of any registered layer; a unit of layers is of two, the last with the options. */
-static inline const char *layer_yaml(const struct part *part, int units, const char *options, char *buffer, size_t size)
-{
-    if (strcmp(part->name, "unit") == 0)
-        snprintf(buffer, size, "unit: [dense: {units: 6, activation: tanh}, dense: {units: %d%s}]", units, options);
-    else
-        snprintf(buffer, size, "%s: {units: %d%s}", part->name, units, options);
-    return buffer;
-}
-
 /* Whether a part has an option of this name. */
 static inline bool has_option(const struct part *p, const char *name)
 {
@@ -184,6 +181,67 @@ static inline bool has_option(const struct part *p, const char *name)
         if (strcmp(o->name, name) == 0)
             return true;
     return false;
+}
+
+/* Small valid layers of each kind that has no `units`, with what else their network says; %s: more options. */
+struct layer_example {
+    const char *name, *yaml, *network;
+};
+static const struct layer_example layer_examples[] = {
+    { "conv", "conv: {channels: 3, kernel: 3, stride: 2, padding: 1%s}", "image: [2, 5, 4], features: 40" },
+    { "conv", "conv: {channels: 2, kernel: 2%s}", "image: [3, 3, 4], features: 36" },
+    { "conv", "conv: {channels: 4, kernel: 1%s}", "image: [3, 2, 3], features: 18" },
+    { "conv", "conv: {channels: 2, kernel: 3%s}", "image: [1, 4, 4], features: 16" },
+    { "patches", "patches: {channels: 3, size: 2%s}", "image: [2, 4, 4], features: 32" },
+    { "max_pool", "max_pool: {kernel: 3, stride: 2, padding: 1%s}", "image: [2, 5, 4], features: 40" },
+    { "max_pool", "max_pool: {kernel: 2%s}", "image: [3, 4, 4], features: 48" },
+    { "avg_pool", "avg_pool: {kernel: 3, stride: 2, padding: 1%s}", "image: [2, 5, 4], features: 40" },
+    { "global_average_pool", "global_average_pool", "image: [3, 2, 4], features: 24" },
+    { "flatten", "flatten", "image: [3, 2, 4], features: 24" },
+    { "activation", "activation: {%s}", "image: [2, 3, 2], features: 12" },
+    { "layer_norm", "layer_norm", "image: [4, 2, 3], features: 24" },
+    { "layer_norm", "layer_norm", "features: 7" },
+    { "batch_norm", "batch_norm", "image: [4, 2, 3], features: 24" },
+    { "batch_norm", "batch_norm", "features: 5, batch: 4" },
+    { "spatial_mlp", "spatial_mlp: {%s}", "image: [4, 2, 3], features: 24" },
+    { "channel_mlp", "channel_mlp: {hidden: 5%s}", "image: [4, 2, 3], features: 24" },
+    { "mixer", "mixer: {hidden: 5%s}", "image: [4, 2, 3], features: 24" },
+    { "coupling", "coupling: {hidden: 5%s}", "image: [6, 2, 3], features: 36" },
+    { "residual", "residual: [dense: {units: 6, activation: tanh}, dense: {units: 3%s}]", "features: 3" },
+    { "residual", "residual: [layer_norm, conv: {channels: 2, kernel: 3, padding: 1%s}]",
+      "image: [2, 3, 2], features: 12" },
+    { "unit",
+      "unit: [conv: {channels: 2, kernel: 2, activation: tanh}, max_pool: {kernel: 2}, flatten, dense: {units: 5%s}]",
+      "image: [2, 5, 4], features: 40" },
+    { "unit", "unit: [unit: [dense: {units: 6, activation: tanh}, dense: {units: 3}], dense: {units: 5%s}]",
+      "features: 3" },
+};
+enum { N_LAYER_EXAMPLES = sizeof layer_examples / sizeof *layer_examples };
+
+/* Example number k of a layer, "rnn: {units: 5, bias: true}", into buffer, and what else its network says, or NULL
+ * after the last one. options: "" or ", bias: true"; a unit of layers gives them to its last one. */
+static inline const char *layer_yaml(const struct part *part, size_t k, size_t features, int units, const char *options,
+                                     char *buffer, size_t size)
+{
+    static char own[32]; /* until the next call */
+    size_t n = 0;
+    snprintf(own, sizeof own, "features: %zu", features);
+    for (size_t i = 0; i < N_LAYER_EXAMPLES; i++) {
+        const struct layer_example *x = &layer_examples[i];
+        if (strcmp(x->name, part->name) == 0 && n++ == k) {
+            const char *at = strstr(x->yaml, "%s");
+            snprintf(buffer, size, x->yaml, at && at[-1] == '{' && *options ? options + 2 : options);
+            return x->network;
+        }
+    }
+    if (strcmp(part->name, "unit") == 0 && k == n) {
+        snprintf(buffer, size, "unit: [dense: {units: 6, activation: tanh}, dense: {units: %d%s}]", units, options);
+        return own;
+    }
+    if (k > 0 || n > 0)
+        return NULL;
+    snprintf(buffer, size, "%s: {units: %d%s}", part->name, units, options);
+    return own;
 }
 
 #endif

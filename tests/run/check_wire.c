@@ -28,6 +28,17 @@ START_TEST(records_come_back)
     ck_assert_str_eq(r.name, "update_norm");
     ck_assert(r.step == 200 && r.layer == 3 && isinf(r.value));
 
+    frame_begin(&b, MESSAGE_REACHED);
+    frame_put_int(&b, 200);
+    frame_put_int(&b, 800);
+    frame_put_double(&b, NAN); /* endless data */
+    frame_put_double(&b, 5e9);
+    frame_put_double(&b, 7e12);
+    frame_end(&b);
+    ck_assert_int_eq(read_one(&b, &r, &e), 0);
+    ck_assert(r.reached.step == 200 && r.reached.samples == 800 && isnan(r.reached.epoch));
+    ck_assert(r.reached.spent.cpu_ns == 5e9 && r.reached.spent.flops == 7e12);
+
     frame_begin(&b, MESSAGE_END);
     frame_put_int(&b, ERR_DIVERGED);
     frame_put_string(&b, "train_loss is NaN");

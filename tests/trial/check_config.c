@@ -311,26 +311,29 @@ START_TEST(options_stay)
     static const struct {
         const char *below, *over, *json;
     } cases[] = {
-        { DTP, "{algorithm: {update: through_chain}}", "\"update\":{\"name\":\"through_chain\",\"reduction\":\"mean\"," },
+        { DTP, "{algorithm: {update: through_chain}}",
+          "\"update\":{\"name\":\"through_chain\",\"reduction\":\"mean\"," },
         { DTP, "{algorithm: {update: {name: through_chain, order: sequential}}}",
           "\"update\":{\"name\":\"through_chain\",\"reduction\":\"mean\",\"order\":\"sequential\"}" },
         { DTP, "{algorithm: {update: {name: through_chain, reduction: half_mean}}}",
           "\"update\":{\"name\":\"through_chain\",\"reduction\":\"half_mean\"," },
-        { "{algorithm: {name: dtp, target_stepsize: 0.1, feedback_loss: {noise: 0.25, corrupts: sent}, feedback: {optimizer:"
+        { "{algorithm: {name: dtp, target_stepsize: 0.1, feedback_loss: {noise: 0.25, corrupts: sent}, feedback: "
+          "{optimizer:"
           " {name: sgd, stepsize: 0.1}}}}",
           "{algorithm: {feedback_loss: difference_reconstruction}}",
           "\"feedback_loss\":{\"name\":\"difference_reconstruction\",\"noise\":0.25," },
         { "{algorithm: {name: dtp, target_stepsize: 0.1, feedback_loss: {noise: 0.25}, propagate: linear, feedback: "
           "{optimizer: {name: sgd, stepsize: 0.1}}}}",
-          "{algorithm: {mapping: adjoint, feedback_loss: none, feedback: null}}", "\"feedback_loss\":{\"name\":\"none\"}" },
+          "{algorithm: {mapping: adjoint, feedback_loss: none, feedback: null}}",
+          "\"feedback_loss\":{\"name\":\"none\"}" },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct fixture f;
         struct text t = { 0 };
         struct err e = { 0 };
         arena_init(&f.arena, 0);
-        must(config_lines(&f.config, &f.arena, &e, TRIAL_BASE, GIVEN_FLAT, "{algorithm: null}", cases[i].below, cases[i].over,
-                          NULL),
+        must(config_lines(&f.config, &f.arena, &e, TRIAL_BASE, GIVEN_FLAT, "{algorithm: null}", cases[i].below,
+                          cases[i].over, NULL),
              &e);
         config_json(&f.config, &t);
         ck_assert_msg(strstr(t.s, cases[i].json) != NULL, "%zu: no %s in %s", i, cases[i].json, t.s);
@@ -347,7 +350,8 @@ START_TEST(slips_do_not_stay)
     struct config c;
     struct err e = { 0 };
     arena_init(&a, 0);
-    ck_assert_int_eq(config_lines(&c, &a, &e, TRIAL_BASE, GIVEN_FLAT, "{algorithm: {name: bp, update: {reductoin: mean}}}",
+    ck_assert_int_eq(config_lines(&c, &a, &e, TRIAL_BASE, GIVEN_FLAT,
+                                  "{algorithm: {name: bp, update: {reductoin: mean}}}",
                                   "{algorithm: {update: through_chain}}", NULL),
                      ERR_SPEC);
     ck_assert_str_eq(err_first(&e), "unknown key 'reductoin' in algorithm.update; did you mean 'reduction'?");
@@ -414,6 +418,11 @@ START_TEST(memory_estimate_of_every_kind)
                                "200}, network: {layers: [dense: {units: 60, activation: sigmoid, transmit: bernoulli}, "
                                "dense: {units: 50, activation: "
                                "sigmoid, transmit: bernoulli}, dense: {units: 10}]}}";
+    static const char pixels[] =
+        "{dataset: {name: gaussian, features: 40, classes: 10, train_size: 400, eval_size: 10, "
+        "test_size: 10}, train: {batch_size: 200}, network: {layers: [unit: [conv: {channels: 30, "
+        "kernel: 3, padding: 1, activation: elu}, max_pool: {kernel: 3, padding: 1}], "
+        "channel_mlp: {hidden: 20}, unit: [flatten, dense: {units: 10}]]}}";
     static const char order[] =
         "{dataset: {name: temporal_order, length: 30, eval_size: 10, test_size: 10}, train: {batch_size: 50}, network: "
         "{layers: [rnn: {units: 20}, dense: {units: 4}]}}";
@@ -434,6 +443,9 @@ START_TEST(memory_estimate_of_every_kind)
         { flat, "{algorithm: {name: ddtp_rhl, mapping: {hidden_units: 100, append_state: true}" LEARNS "}}" },
         { flat, "{algorithm: {name: ddtp_linear" LEARNS "}, log.metrics: [angle_gnt, angle_gnt_search]}" },
         { sent, "{algorithm: {name: dtp, feedback_loss: {noise: 0.1}" LEARNS "}}" },
+        { pixels, "{algorithm: bp}" },
+        { pixels, "{algorithm: {name: ddtp_linear" LEARNS "}}" },
+        { pixels, "{algorithm: {name: dtp, mapping: {activation: argument}" LEARNS "}}" },
         { order, "{algorithm: bp}" },
         { order, "{algorithm: {name: dtp, feedback_loss: {noise: 0.1}" LEARNS "}}" },
         { NULL, NULL },
@@ -455,8 +467,51 @@ START_TEST(memory_estimate_of_every_kind)
 }
 END_TEST
 
+/* Multiply-adds of Bao 2024's networks, in millions: of the layers, and of a step of back-propagation, 3 sum m - m_0.
+ */
+START_TEST(multiply_adds_of_images)
+{
+#define BLOCK(c, k, p, s)                                                                                              \
+    "{unit: [conv: {channels: " #c ", kernel: " #k ", padding: " #p ", activation: elu}, max_pool: " s "]}, "
+    static const struct {
+        const char *trial;
+        double layers[6], step;
+    } cases[] = {
+        { "{dataset: {name: given, features: 3072, image: [3, 32, 32], outputs: 10}, network: {layers: [" BLOCK(
+              32, 5, 2, "{kernel: 3, stride: 2, padding: 1}")
+              BLOCK(
+                  64, 5, 2,
+                  "{kernel: 3, stride: 2, padding: 1}") "{unit: [flatten, dense: {units: 512}]}, dense: {units: 10}]}}",
+          { 2.458, 13.107, 2.097, 0.005 },
+          50.5 },
+        { "{dataset: {name: given, features: 3072, image: [3, 32, 32], outputs: 10}, network: {layers: [" BLOCK(
+              128, 3, 1, "{kernel: 2}") BLOCK(128, 3, 1, "{kernel: 2}") BLOCK(256, 3, 1, "{kernel: 2}")
+              BLOCK(256, 3, 1, "{kernel: 2}") BLOCK(512, 3, 1, "{kernel: 2}") "dense: {units: 10}]}}",
+          { 3.539, 37.749, 18.874, 9.437, 4.719, 0.005 },
+          219.4 },
+        { "{dataset: {name: given, features: 3072, image: [3, 32, 32], outputs: 10}, network: {layers: [patches: "
+          "{channels: 128, size: 4}, spatial_mlp, channel_mlp: {hidden: 256}, global_average_pool, dense: {units: "
+          "10}]}}",
+          { 0.393, 0.524, 4.194, 0, 0.001 },
+          14.9 },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct fixture f;
+        struct err e = { 0 };
+        struct trial_size size;
+        fixture_bind(&f, cases[i].trial, "{train: {batch_size: 4}}");
+        must(trial_measure(&f.config, &size, &f.arena, &e), &e);
+        for (size_t j = 0; j < size.n_layers; j++)
+            ck_assert_double_eq_tol(size.layers[j].multiply_adds * 1e-6, cases[i].layers[j], 6e-4);
+        ck_assert_double_eq_tol(size.flops_per_step / 4 / 2 * 1e-6, cases[i].step, 0.06);
+        fixture_close(&f);
+    }
+}
+END_TEST
+
 static void add_tests(TCase *t)
 {
+    tcase_add_test(t, multiply_adds_of_images);
     tcase_add_test(t, mistakes_have_a_place_and_a_reason);
     tcase_add_test(t, all_mistakes_at_once);
     tcase_add_test(t, preset_names_are_complete);

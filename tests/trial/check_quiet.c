@@ -120,6 +120,16 @@ static void for_each_algorithm(void (*test)(const char *data, const char *own))
         "dense: {units: 4}]}, algorithm: {name: dtp, target_stepsize: 8, mapping: {transmit: sign}, feedback: "
         "{optimizer: "
         "{name: sgd, stepsize: 0.01}}}}");
+    /* images of one pixel: every kind of layer that reads them, and their feedback units */
+    test(BLOBS, "{network: {layers: [unit: [conv: {channels: 6, kernel: 3, padding: 1, activation: elu}, max_pool: "
+                "{kernel: 3, padding: 1}], mixer: {hidden: 5}, coupling: {hidden: 4}, residual: [layer_norm, conv: "
+                "{channels: 6, kernel: 1}], batch_norm, global_average_pool, dense: {units: 4}]}, algorithm: bp}");
+    test(BLOBS,
+         "{network: {layers: [unit: [conv: {channels: 6, kernel: 3, padding: 1, activation: elu}, max_pool: "
+         "{kernel: 3, padding: 1}], unit: [conv: {channels: 6, kernel: 3, padding: 1, activation: elu}, max_pool: "
+         "{kernel: 3, padding: 1}], mixer: {hidden: 5}, unit: [flatten, dense: {units: 4}]]}, algorithm: {name: "
+         "dtp, target_stepsize: 0.5, mapping: {activation: argument}, feedback_loss: {noise: 0.1}, feedback: "
+         "{optimizer: {name: sgd, stepsize: 0.01}}}}");
     test(BLOBS, "{algorithm: gnt}");
     test(BLOBS, "{algorithm: {name: gnt, mapping: {damping: 0.1}}}");
     test("{dataset: {name: student_teacher, features: 3, outputs: 3, units: 5, train_size: 20}, loss: squared_error,"

@@ -422,8 +422,39 @@ START_TEST(nonfinite_may_be_allowed)
 }
 END_TEST
 
+/* Whether any weight of a feedback unit has moved. */
+static bool has_moved(const struct unit *g, real *before, real *after)
+{
+    bool moved = false;
+    for (size_t j = 0; j < g->n_params; j++)
+        moved |= memcmp(unit_param(g, j, before).p, unit_param(g, j, after).p,
+                        g->params[j].rows * g->params[j].cols * sizeof(real)) != 0;
+    return moved;
+}
+
+/* A feedback unit without weights takes its place in lists of one entry for each. */
+START_TEST(steps_of_units_beside_one_without_weights)
+{
+    struct fixture f;
+    fixture_open(&f, "{dataset: {name: gaussian, features: 3, classes: 4, train_size: 20, eval_size: 7, test_size: 3}}",
+                 "{network: {layers: [dense: {units: 6, activation: tanh}, global_average_pool, dense: {units: 5, "
+                 "activation: tanh}, dense: {units: 4}]}, algorithm: {name: dtp, target_stepsize: 0.5, feedback_loss: "
+                 "{noise: 0.1}, head: 0, feedback: {optimizer: {name: sgd, stepsize: 0.1}, steps: [3, 1, 0]}}}");
+    struct credit *c = &f.trial->credit;
+    ck_assert_uint_eq(c->n_feedback, 3);
+    ck_assert_uint_eq(c->feedback[0].unit.n_params, 0);
+    real *before = arena_need(&f.arena, c->n_feedback_vector, sizeof *before);
+    memcpy(before, c->feedback_weights, c->n_feedback_vector * sizeof *before);
+    fixture_steps(&f, 1);
+    ck_assert(has_moved(&c->feedback[1].unit, before, c->feedback_weights));
+    ck_assert(!has_moved(&c->feedback[2].unit, before, c->feedback_weights));
+    fixture_close(&f);
+}
+END_TEST
+
 static void add_tests(TCase *t)
 {
+    tcase_add_test(t, steps_of_units_beside_one_without_weights);
     tcase_add_test(t, sgd_follows_the_update);
     tcase_add_test(t, an_optimizer_for_each_unit);
     tcase_add_test(t, the_next_step_is_on_the_moved_weights);

@@ -1,9 +1,11 @@
 """Meulemans et al. 2020: dense networks with a target for the output itself."""
+import math
 import re
 
 from tensors import Tensor
 
 from . import Skip, Translation, base_spec, need, same
+from .images import channel_rows, conv_block, pixel_rows, rename
 
 PRESET = {"bp": "bp", "tp": "tp_vanilla", "dtp": "dtp", "dfa": "dfa", "dtp_drl": "dtp_drl", "ddtp_linear": "ddtp_linear", "ddtp_rhl": "ddtp_rhl",
           "ddtp_control": "ddtp_control", "gnt": "gnt"}
@@ -18,7 +20,8 @@ def feedback_of(case):
     if len(names) > 1:
         raise Skip("feedback layers that differ in activation")
     bias = [f["bias"] for f in case["feedback"]]
-    mirrored = [case["layers"][f["to_output_of_layer"]]["bias"] for f in case["feedback"]]
+    layers = [case["layers"][f["to_output_of_layer"]] for f in case["feedback"]]
+    mirrored = [layer["bias"] and layer["type"] == "dense" for layer in layers]
     if any(bias) and bias != mirrored:
         raise Skip("feedback layers whose biases are not those of the layers they are for")
     mapping = {"activation": names.pop(), "bias": any(bias)}
@@ -39,7 +42,8 @@ def algorithm_of(case, inputs):
     if name == "bp":
         return {"name": "bp"}
     common = {"name": name, "target_stepsize": p["target_stepsize"], "head": 0,
-              "target": {"name": "gradient", "gradient": p["output_gradient"]}, "update": {"name": "gradient", "reduction": "mean"}}
+              "target": {"name": "gradient", "gradient": p["output_gradient"]},
+              "update": {"name": "gradient", "reduction": "position_mean" if case["layers"][0]["type"] == "conv2d" else "mean"}}
     if name == "dfa":
         return {**common, "mapping": {"name": "fixed", **feedback_of(case)}}
     noisy = any(n.startswith("noise.") for n in inputs)
@@ -70,24 +74,51 @@ def metric_of(case, expected):
     return log, expect
 
 
-def translate(case, inputs, expected, parts):
-    layers = []
-    judges = case["algorithm"].startswith("metric_")
+def network_of(case, parts):
+    """(layers, what stands before each layer's parameters)"""
+    layers, inner, map_below = [], [], False
     for layer in case["layers"]:
-        need(parts, "layer", {"conv2d": "conv"}.get(layer["type"], layer["type"]))
         need(parts, "activation", layer["activation"])
-        layers.append({"dense": {"units": layer["out"], "activation": layer["activation"], "bias": layer["bias"]}})
+        if layer["type"] == "dense":
+            dense = {"dense": {"units": layer["out"], "activation": layer["activation"], "bias": layer["bias"]}}
+            layers.append({"unit": ["flatten", dense]} if map_below else dense)
+            inner.append("1." if map_below else "")
+        else:
+            pool = layer.get("pool")
+            block, where = conv_block(layer["out_channels"], layer["kernel"][0], layer["stride"][0], layer["padding"][0], layer["activation"],
+                                      layer["bias"], pool and (pool["kernel"][0], pool["stride"][0], pool["padding"][0]))
+            layers.append(block)
+            inner.append(where)
+        map_below = layer["type"] != "dense"
+    return layers, inner
+
+
+def dataset_of(case, inputs, loss):
+    x, first = inputs["batch.x"].shape[1:], case["layers"][0]
+    dataset = {"name": "given", "features": math.prod(x), "outputs": case["layers"][-1]["out"], "labels": "classes" if loss == "cross_entropy" else "real"}
+    return dataset if first["type"] == "dense" else {**dataset, "image": list(x)}
+
+
+def translate(case, inputs, expected, parts):
+    judges = case["algorithm"].startswith("metric_")
+    layers, inner = network_of(case, parts)
     loss = LOSS[case["loss"]["name"]]
-    dataset = {"name": "given", "features": case["layers"][0]["in"], "outputs": case["layers"][-1]["out"],
-               "labels": "classes" if loss == "cross_entropy" else "real"}
+    dataset = dataset_of(case, inputs, loss)
     spec = base_spec(case["batch_size"], dataset, layers, loss, {"name": "bp"} if judges else algorithm_of(case, inputs))
     if judges:
         spec["log"], expect = metric_of(case, expected)
         return Translation(spec, inputs, expect)
-    names = {re.sub(r"^noise\.(\d+)$", r"noise.feedback.\1", n): t for n, t in inputs.items()}
-    expect = {}
+    maps = {str(i): s for i, s in enumerate(case.get("feature_shapes", [])) if len(s) == 3}
+    names, expect = {}, {}
+    for name, t in inputs.items():
+        to_map = re.fullmatch(r"feedback\.(\d+)\.weight", name)
+        if to_map and to_map.group(1) in maps:
+            t = pixel_rows(maps[to_map.group(1)])(t)
+        names[rename(re.sub(r"^noise\.(\d+)$", r"noise.feedback.\1", name), inner)] = t
     for name in expected:
         known = re.match(r"(loss|state\.\d+|target\.\d+)$|update\.", name)
+        to_map = re.fullmatch(r"update\.feedback\.(\d+)\.weight", name)
         loss_of = re.fullmatch(r"reconstruction_loss\.(\d+)", name)
-        expect[name] = (name, same) if known else (f"metric.feedback_loss.{loss_of.group(1)}", same) if loss_of else None
+        turn = channel_rows(maps[to_map.group(1)]) if to_map and to_map.group(1) in maps else same
+        expect[name] = (rename(name, inner), turn) if known else (f"metric.feedback_loss.{loss_of.group(1)}", same) if loss_of else None
     return Translation(spec, names, expect)

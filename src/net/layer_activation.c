@@ -1,0 +1,71 @@
+/* activation: an activation as a layer of its own, where none stands in the layer below. */
+#include "net/mirror.h"
+
+static const struct option table[] = { { "activation", OPT_PART, offsetof(struct activation_options, activation), NULL,
+                                         .flags = OPTION_REQUIRED | OPTION_PLAIN, .registry = &act_registry,
+                                         .help = "which activation", .elsewhere = layer_no_activations },
+                                       { 0 } };
+
+static int shape(struct unit *u, struct shape in, struct arena *a, struct err *e)
+{
+    (void)a, (void)e;
+    u->in = u->out = in;
+    u->act = act_of(((const struct activation_options *)u->opts)->activation);
+    return 0;
+}
+
+static int open(struct unit *u, size_t rows, struct arena *a, struct err *e)
+{
+    (void)u, (void)rows, (void)a, (void)e;
+    return 0;
+}
+
+static void forward(const struct unit *u, struct at at)
+{
+    act_apply(u->act, at.in, at.out);
+}
+
+static void vjp(const struct unit *u, struct at at, struct mat s, struct mat dh)
+{
+    if (dh.p)
+        act_times_slope(u->act, at.in, at.out, s, dh);
+}
+
+static void jvp(const struct unit *u, struct at at, struct mat v, struct mat out)
+{
+    act_times_slope(u->act, at.in, at.out, v, out);
+}
+
+static void difference(const struct unit *u, struct at at, struct mat d, struct mat out)
+{
+    mat_copy(d, out);
+    act_difference_blocks(u->act, at.in, at.out, out);
+}
+
+static int mirror(const struct unit *u, struct unit *g, const struct mirror *m, struct arena *a, struct err *e)
+{
+    if (m->argument)
+        return mirror_activation(u, g, m, a, e);
+    return err_at(e, u->where,
+                  "algorithm.mapping.activation: network.layers.%zu, an activation alone, has a feedback unit with "
+                  "'argument' only",
+                  u->index);
+}
+
+extern const struct unit_def layer_activation;
+const struct unit_def layer_activation = {
+    .part = { .name = "activation",
+              .help = "an activation alone",
+              .options = table,
+              .opts_size = sizeof(struct activation_options) },
+    .shape = shape,
+    .open = open,
+    .forward = forward,
+    .vjp = vjp,
+    .grads = layer_no_grads,
+    .difference_grads = layer_no_difference_grads,
+    .flops = layer_no_flops,
+    .jvp = jvp,
+    .difference = difference,
+    .mirror = mirror,
+};

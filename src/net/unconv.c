@@ -1,0 +1,173 @@
+/* The mirror of a convolution: h' = a(V^T * h + c), a transposed convolution with a kernel of its own, shaped as the
+ * convolution's, [its out, its in, height, width]: every pixel of h adds its part of the kernel to the window that it
+ * stood for. */
+#include "net/conv.h"
+#include "net/mirror.h"
+
+#include "math/blas.h"
+
+enum { WEIGHT, BIAS };
+
+static int open(struct unit *u, size_t rows, struct arena *a, struct err *e)
+{
+    const struct conv_options *o = u->opts;
+    struct conv_state *s = u->state;
+    TRY(window_place(&s->window, u, u->out, o->kernel, o->stride, o->padding, e));
+    return conv_open_state(u, u->out.n, rows, a, e);
+}
+
+static size_t at_most(size_t n, size_t most)
+{
+    return n < most ? n : most;
+}
+
+/* Adds V^T * in for images [from, from + n) of both. */
+static void add_linear(const struct unit *u, struct mat in, size_t from, size_t n, struct mat out)
+{
+    const struct conv_state *s = u->state;
+    const struct mat pixels = mat_of(in.p + from * in.cols, n * window_positions(&s->window), s->w.rows);
+    const struct mat rows = mat_of(s->rows, pixels.rows, s->w.cols);
+    blas_gemm(false, false, 1, pixels, s->w, 0, rows);
+    window_scatter(&s->window, n, rows.p, out.p);
+}
+
+static void preactivation(const struct unit *u, struct mat in, size_t from, size_t n, struct mat out)
+{
+    const struct conv_state *s = u->state;
+    const size_t c = u->out.channels;
+    if (s->bias)
+        mat_set_rows(s->bias, mat_of(out.p, mat_n(out) / c, c));
+    else
+        mat_zero(out);
+    add_linear(u, in, from, n, out);
+}
+
+static void forward(const struct unit *u, struct at at)
+{
+    const struct conv_state *s = u->state;
+    for (size_t i = 0, n; i < at.in.rows; i += n) {
+        n = at_most(at.in.rows - i, s->chunk);
+        const struct mat out = mat_rows(at.out, i, n), before = at.cache[0].p ? mat_rows(at.cache[0], i, n) : out;
+        preactivation(u, at.in, i, n, before);
+        act_apply(u->act, before, out);
+    }
+}
+
+/* The windows of maps [from, from + n): a row for each pixel of the input. */
+static struct mat windows(const struct conv_state *s, struct mat maps, size_t from, size_t n)
+{
+    window_gather(&s->window, n, maps.p + from * maps.cols, s->rows);
+    return mat_of(s->rows, n * window_positions(&s->window), s->w.cols);
+}
+
+static void vjp(const struct unit *u, struct at at, struct mat s, struct mat dh)
+{
+    const struct conv_state *state = u->state;
+    act_times_slope(u->act, at.cache[0], at.out, s, at.delta);
+    for (size_t i = 0, n; dh.p && i < s.rows; i += n) {
+        n = at_most(s.rows - i, state->chunk);
+        const struct mat rows = windows(state, at.delta, i, n);
+        blas_gemm(false, true, 1, rows, state->w, 0, mat_of(dh.p + i * dh.cols, rows.rows, state->w.rows));
+    }
+}
+
+static void jvp(const struct unit *u, struct at at, struct mat v, struct mat out)
+{
+    const struct conv_state *s = u->state;
+    mat_zero(out);
+    for (size_t i = 0, n; i < v.rows; i += n) {
+        n = at_most(v.rows - i, s->chunk);
+        add_linear(u, v, i, n, mat_rows(out, i, n));
+    }
+    act_times_slope(u->act, at.cache[0], at.out, out, out);
+}
+
+static void difference(const struct unit *u, struct at at, struct mat d, struct mat out)
+{
+    const struct conv_state *s = u->state;
+    mat_zero(out);
+    for (size_t i = 0, n; i < at.in.rows; i += n) {
+        n = at_most(at.in.rows - i, s->chunk);
+        struct mat before = mat_of(s->scratch, n, u->out.n);
+        if (at.cache[0].p)
+            before = mat_rows(at.cache[0], i, n);
+        else
+            preactivation(u, at.in, i, n, before);
+        for (size_t block = 0; block < d.rows; block += at.in.rows) {
+            const struct mat to = mat_rows(out, block + i, n);
+            add_linear(u, d, block + i, n, to);
+            u->act.def->difference(u->act.opts, before, mat_rows(at.out, i, n), to, to);
+        }
+    }
+}
+
+/* to += scale * in^T (windows of delta), image by image of both. */
+static void add_gradient(const struct unit *u, struct mat in, struct mat delta, real scale, struct mat to)
+{
+    const struct conv_state *s = u->state;
+    for (size_t i = 0, n; i < in.rows; i += n) {
+        n = at_most(in.rows - i, s->chunk);
+        const struct mat rows = windows(s, delta, i, n);
+        blas_gemm(true, false, scale, mat_of(in.p + i * in.cols, rows.rows, s->w.rows), rows, 1, to);
+    }
+}
+
+static void grads(const struct unit *u, struct at at, real scale, real *g)
+{
+    const struct conv_state *s = u->state;
+    add_gradient(u, at.in, at.delta, scale, conv_gradient_begin(u, g));
+    conv_gradient_end(u, g);
+    if (s->bias)
+        mat_sum_rows(mat_of(at.delta.p, mat_n(at.delta) / u->out.channels, u->out.channels), scale,
+                     g + u->params[BIAS].offset);
+}
+
+static double flops(const struct unit *u, size_t rows, double *product)
+{
+    return *product = 2.0 * (double)rows * (double)u->in.n * (double)u->params[WEIGHT].cols;
+}
+
+static const struct unit_def net_unconv = {
+    .part = { .name = "transposed conv",
+              .help = "the mirror of a convolution",
+              .opts_size = sizeof(struct conv_options),
+              .state_size = sizeof(struct conv_state) },
+    .open = open,
+    .refresh = conv_refresh,
+    .forward = forward,
+    .vjp = vjp,
+    .grads = grads,
+    .flops = flops,
+    .jvp = jvp,
+    .difference = difference,
+};
+
+static int shape_unconv(const struct unit *u, struct unit *g, const struct mirror *m, struct arena *a, struct err *e)
+{
+    const struct conv_options *of = u->opts;
+    struct conv_options *o = arena_alloc(a, 1, sizeof *o);
+    if (!o)
+        return err_set(e, ERR_MEMORY, "not enough memory for feedback layer %zu", g->index);
+    *o = *of;
+    o->common = mirror_common(m);
+    o->stride = of->stride ? of->stride : of->kernel;
+    g->def = &net_unconv;
+    g->opts = o;
+    g->in = u->out;
+    g->out = u->in;
+    g->act = mirror_act(m);
+    g->n_delta = g->n_kept = g->out.n;
+    if (g->act.def->of_input)
+        g->n_cache[0] = g->out.n;
+    TRY(layer_params(g, a, e));
+    conv_add_weight(g, u->out.channels, u->in.channels, (size_t)o->kernel);
+    g->params[WEIGHT].fan_in = u->params[WEIGHT].fan_in; /* as the convolution's: Bao 2024, code */
+    if (o->common.bias)
+        layer_add_param(g, "bias", 1, u->in.channels, 1, true);
+    return 0;
+}
+
+int conv_mirror(const struct unit *u, struct unit *g, const struct mirror *m, struct arena *a, struct err *e)
+{
+    return mirror_behind_act(u, g, m, shape_unconv, a, e);
+}
