@@ -267,7 +267,7 @@ START_TEST(other_bytes_and_numerics_are_in_no_mean)
     end_run(f.s, bp, run, TRIAL_DONE, 0);
     OK(store_refresh(f.s, f.study, &e));
     check_text(f.path, "SELECT n || n_asked || (difference IS NULL) || ' ' || difference_finished FROM comparison",
-               "131 -6.0");
+               "131 6.0");
     fixture_close(&f);
 }
 END_TEST
