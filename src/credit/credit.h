@@ -167,8 +167,8 @@ struct draw {
     int kind; /* enum transmit_draws */
     struct mat to;
     struct shape shape; /* of maps; else {0} */
-    bool of_feedback; /* anew for every feedback step; else for every pass */
-    bool steps;       /* as a tensor, with an axis for the steps of a sequence even if that has one */
+    bool of_feedback;   /* anew for every feedback step; else for every pass */
+    bool steps;         /* as a tensor, with an axis for the steps of a sequence even if that has one */
 };
 
 struct credit {

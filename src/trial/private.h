@@ -232,6 +232,7 @@ int gauss_newton_take(struct trial *t, struct err *e);
 /* The Gauss-Newton step of every layer. */
 real *gauss_newton_step(struct gauss_newton *g);
 int nullspace_measure(struct trial *t, const struct measure_def *m, struct sink *sink, struct err *e);
+int output_angle_measure(struct trial *t, const struct measure_def *m, struct sink *sink, struct err *e);
 int jacobian_condition_measure(struct trial *t, const struct measure_def *m, struct sink *sink, struct err *e);
 
 /* ---- gnt_search.c ---- */
@@ -264,6 +265,7 @@ struct measure_def {
     bool of_samples;         /* needs the dataset: an evaluation */
     unsigned compares;       /* enum compares: what is opened for it */
     bool biases;             /* which parameters */
+    bool by_layer;           /* a value for each layer, where there is one of all as well */
     bool of_batches;         /* mean over minibatches instead of samples */
     bool of_feedback_epochs; /* emitted at the end of each feedback-only epoch, not with the log */
     enum split split;

@@ -65,6 +65,10 @@ START_TEST(every_trial_is_put_once)
         fixture_begin(&f, NULL, NULL, false);
         fixture_queue(&f);
         ck_assert_uint_eq(f.r.n_pending, TRIALS);
+        struct err e = { 0 };
+        bool queued = false; /* so that the next run need not compose them */
+        must(store_is_queued(f.r.store, f.plan.studies[0].store_id, f.plan.studies[0].sha256, &queued, &e), &e);
+        ck_assert(queued);
         for (int i = 0; i < TRIALS; i++) {
             char key[65];
             ck_assert(again == 0 || f.r.pending[i].trial == ids[i]);
@@ -192,6 +196,30 @@ START_TEST(a_selection_is_not_the_whole)
 }
 END_TEST
 
+/* --variant is about every file of the command. */
+START_TEST(a_variant_of_each_file)
+{
+    struct fixture f;
+    struct err e = { 0 };
+    fixture_folder(&f);
+    char other[96];
+    snprintf(other, sizeof other, "%s/other.yaml", f.folder);
+    FILE *out = fopen(other, "w");
+    ck_assert_ptr_nonnull(out);
+    ck_assert_int_gt(fprintf(out, "extends: small.yaml\nexperiment: other\n"), 0);
+    ck_assert_int_eq(fclose(out), 0);
+    const char *const paths[] = { f.file, other }, *variant = "b";
+    const struct plan_options options = { .code = "test 1", .n_variants = 1, .variants = &variant };
+    must(plan_open(&f.plan, paths, 2, &options, &e), &e);
+    for (size_t i = 0; i < 2; i++) {
+        ck_assert_ptr_nonnull(f.plan.studies[i].wanted);
+        ck_assert(!f.plan.studies[i].wanted[0] && f.plan.studies[i].wanted[1]);
+    }
+    plan_close(&f.plan);
+    fixture_remove(&f);
+}
+END_TEST
+
 /* The database was copied without its checkpoints. */
 START_TEST(an_absent_checkpoint)
 {
@@ -242,6 +270,7 @@ static void add_tests(TCase *t)
     tcase_add_test(t, a_larger_budget);
     tcase_add_test(t, a_variant_alone);
     tcase_add_test(t, a_selection_is_not_the_whole);
+    tcase_add_test(t, a_variant_of_each_file);
     tcase_add_test(t, an_absent_checkpoint);
     tcase_add_test(t, force_forgets_what_is_asked_for);
 }
