@@ -217,13 +217,13 @@ struct checker {
 static bool is_known(void *self, const struct plan_study *s)
 {
     const struct checker *k = self;
-    const char *const arguments[] = { s->study.name, s->sha256 };
+    const char *const arguments[] = { s->study.name, s->sha256, s->asked_sha256 };
     struct err ignored = { 0 }; /* a database that cannot be read tells nothing here; the runner says what is wrong */
     bool found = false;
     double n = 0;
     if (k->q)
-        (void)query_number(k->q, "SELECT count(*) FROM study WHERE name = ?1 AND queued_sha256 = ?2", arguments, 2,
-                           &found, &n, &ignored);
+        (void)query_number(k->q, "SELECT count(*) FROM study WHERE name = ?1 AND queued_sha256 IN (?2, ?3)", arguments,
+                           3, &found, &n, &ignored);
     err_clear(&ignored);
     return n > 0;
 }

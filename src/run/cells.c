@@ -268,3 +268,22 @@ void cells_fingerprint(struct plan_study *s, const struct config *c, int64_t bud
     hash_hex(&h, s->sha256);
     text_free(&text);
 }
+
+void cells_end_fingerprint(struct plan_study *s)
+{
+    struct hash h;
+    bool all = true;
+    hash_init(&h);
+    hash_add_string(&h, s->sha256);
+    for (size_t v = 0; v < s->study.n_variants; v++) {
+        hash_add_int(&h, s->wanted[v]);
+        all = all && s->wanted[v];
+    }
+    for (size_t k = 0; s->study.asked && k < s->study.n_seeds; k++) {
+        hash_add_int(&h, s->study.asked[k]);
+        all = all && s->study.asked[k];
+    }
+    hash_hex(&h, s->asked_sha256);
+    if (all)
+        memcpy(s->asked_sha256, s->sha256, sizeof s->asked_sha256);
+}

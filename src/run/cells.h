@@ -43,5 +43,7 @@ const char *cells_text(const struct study_trial *t, struct arena *a);
 /* plan_study.sha256: of the specification, and of what this program makes of the first cell of each variant. */
 void cells_begin_fingerprint(struct plan_study *s, const char *code);
 void cells_fingerprint(struct plan_study *s, const struct config *c, int64_t budget);
+/* plan_study.asked_sha256 */
+void cells_end_fingerprint(struct plan_study *s);
 
 #endif

@@ -44,6 +44,8 @@ struct plan_study {
     uint64_t n;      /* trials before exclusions and filters */
     bool *wanted;    /* [n_variants] */
     char sha256[65]; /* of all that its trials follow from, this program included */
+    /* The same with which of them are asked for, since the others keep the budgets they have; sha256 where all are. */
+    char asked_sha256[65];
     struct cells
         *cells; /* what the check kept of its cells: cells.h; NULL without `keep`, and where the trials are known */
     const char **claims; /* [study.n_claims] what each is about, canonical JSON: claims.h; NULL after mistakes */

@@ -68,7 +68,7 @@ static int put_trials(struct runner *r, size_t study, struct err *e)
     for (uint64_t i = 0; i < s->cells->n && signals_stops() == 0; i++)
         TRY(put_cell(r, study, i, e));
     cells_close(s);
-    return signals_stops() > 0 || puts_asked_only(r, s) ? 0 : store_end_queue(r->store, s->store_id, s->sha256, e);
+    return signals_stops() > 0 || puts_asked_only(r, s) ? 0 : store_end_queue(r->store, s->store_id, s->asked_sha256, e);
 }
 
 /* ---- what is left to do ---- */
@@ -163,6 +163,13 @@ static int put_targets(struct runner *r, struct plan_study *s, struct err *e)
     return store_put_targets(r->store, s->store_id, f->n_targets, targets, e);
 }
 
+/* What was put when all trials were asked for holds for some of them too. */
+static int is_queued(struct runner *r, const struct plan_study *s, bool *queued, struct err *e)
+{
+    TRY(store_is_queued(r->store, s->store_id, s->sha256, queued, e));
+    return *queued ? 0 : store_is_queued(r->store, s->store_id, s->asked_sha256, queued, e);
+}
+
 int queue_put_study(struct runner *r, size_t study, struct err *e)
 {
     struct plan_study *s = &r->plan->studies[study];
@@ -175,7 +182,7 @@ int queue_put_study(struct runner *r, size_t study, struct err *e)
         TRY(store_find_study(r->store, f->name, &s->store_id, e));
     if (!s->store_id)
         TRY(store_put_study(r->store, &facts, &s->store_id, e));
-    TRY(store_is_queued(r->store, s->store_id, s->sha256, &queued, e));
+    TRY(is_queued(r, s, &queued, e));
     if (s->one_off && !r->plan->options.one_trial)
         progress_say(&r->progress,
                      "tprun: note: %s: '%s' makes trials beside those of the file: they are in all_trials, and not in "

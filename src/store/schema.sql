@@ -450,13 +450,32 @@ INSERT INTO _doc VALUES
 
 -- Statistics that SQLite lacks without an extension, made by store_refresh. A view shows one only while the rows it was made from are
 -- still all there is (n or n_rows agree); otherwise it shows NULL. trial_id: the smallest one of the group of trials that differ by seed.
-CREATE TABLE curve_stat (
-    trial_id INTEGER NOT NULL REFERENCES trial (id),
+-- A curve: the means over the seeds of a cell and a metric, step by step. It is kept where two trials or more have the metric, and view
+-- kept_curves shows it only while it is of what is stored now.
+CREATE TABLE curve (
+    id INTEGER PRIMARY KEY,
+    study_id INTEGER NOT NULL REFERENCES study (id),
+    variant TEXT NOT NULL,
+    cell TEXT NOT NULL,
     key_id INTEGER NOT NULL REFERENCES metric_key (id),
+    n_asked INTEGER NOT NULL,
+    n_outdated INTEGER NOT NULL,
+    n_rows INTEGER,
+    UNIQUE (study_id, variant, cell, key_id)
+);
+CREATE TABLE curve_stat (
+    curve_id INTEGER NOT NULL REFERENCES curve (id),
     step INTEGER NOT NULL,
     n INTEGER NOT NULL,
+    n_nonfinite INTEGER NOT NULL,
+    n_diverged INTEGER NOT NULL,
+    n_unfinished INTEGER NOT NULL,
+    n_failed INTEGER NOT NULL,
+    mean REAL,
     sd REAL,
-    PRIMARY KEY (trial_id, key_id, step)
+    min REAL,
+    max REAL,
+    PRIMARY KEY (curve_id, step)
 ) WITHOUT ROWID;
 CREATE TABLE final_stat (
     trial_id INTEGER NOT NULL REFERENCES trial (id),
@@ -494,11 +513,25 @@ CREATE TABLE comparison (
     PRIMARY KEY (study_id, key_id, cell, variant_a, variant_b)
 ) WITHOUT ROWID;
 INSERT INTO _doc VALUES
-    ('curve_stat', 'trial_id', '', 'runtime', 'smallest trial.id of the group that has the row'),
-    ('curve_stat', 'key_id', '', 'runtime', 'metric_key.id'),
+    ('curve', 'id', '', 'runtime', 'row id'),
+    ('curve', 'study_id', '', 'runtime', 'study.id'),
+    ('curve', 'variant', '', 'runtime', 'named alternative of the study'),
+    ('curve', 'cell', '', 'runtime', 'the swept values as text'),
+    ('curve', 'key_id', '', 'runtime', 'metric_key.id'),
+    ('curve', 'n_asked', '', 'runtime', 'number of trials of the cell'),
+    ('curve', 'n_outdated', '', 'runtime', 'number of them that were outdated: their rows are left out'),
+    ('curve', 'n_rows', '', 'runtime', 'number of metric rows it was made from; -1 after an attempt began or ended, when only an sd still holds, where n agrees; NULL when nothing does'),
+    ('curve_stat', 'curve_id', '', 'runtime', 'curve.id'),
     ('curve_stat', 'step', 'step', 'runtime', 'minibatches seen'),
-    ('curve_stat', 'n', '', 'runtime', 'number of finite values it was made from'),
-    ('curve_stat', 'sd', 'of the metric', 'runtime', 'sample standard deviation over the seeds (divisor n - 1)'),
+    ('curve_stat', 'n', '', 'runtime', 'number of finite values'),
+    ('curve_stat', 'n_nonfinite', '', 'runtime', 'number of values that are NaN or infinite'),
+    ('curve_stat', 'n_diverged', '', 'runtime', 'number of trials that diverged and have no row here'),
+    ('curve_stat', 'n_unfinished', '', 'runtime', 'number of trials that neither diverged nor failed and have no row here'),
+    ('curve_stat', 'n_failed', '', 'runtime', 'number of trials that failed and have no row here'),
+    ('curve_stat', 'mean', 'of the metric', 'runtime', 'mean of the n values'),
+    ('curve_stat', 'sd', 'of the metric', 'runtime', 'sample standard deviation of them (divisor n - 1)'),
+    ('curve_stat', 'min', 'of the metric', 'runtime', 'smallest of them'),
+    ('curve_stat', 'max', 'of the metric', 'runtime', 'largest of them'),
     ('final_stat', 'trial_id', '', 'runtime', 'smallest trial.id of the group that has the metric'),
     ('final_stat', 'key_id', '', 'runtime', 'metric_key.id'),
     ('final_stat', 'n_rows', '', 'runtime', 'number of metric rows of the trials it was made from'),

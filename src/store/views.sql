@@ -163,6 +163,43 @@ INSERT INTO _doc VALUES
     ('metrics', 'trial_id', '', 'runtime', 'trial.id'),
     ('metrics', 'study_id', '', 'runtime', 'study.id');
 
+CREATE VIEW all_layer_metrics AS
+SELECT s.name AS study, t.variant, t.cell, t.seed, k.name AS metric, m.layer, m.step, m.value,
+    CASE m.nonfinite WHEN 1 THEN 'nan' WHEN 2 THEN 'inf' WHEN 3 THEN '-inf' END AS nonfinite,
+    t.generation = s.generation AS current, m.trial_id, t.study_id
+FROM layer_metric m
+JOIN metric_key k ON k.id = m.key_id
+JOIN trial t ON t.id = m.trial_id
+JOIN study s ON s.id = t.study_id;
+INSERT INTO _doc VALUES
+    ('all_layer_metrics', 'study', '', 'deterministic', 'name of the study'),
+    ('all_layer_metrics', 'variant', '', 'deterministic', 'named alternative of the study'),
+    ('all_layer_metrics', 'cell', '', 'deterministic', 'the swept values as text'),
+    ('all_layer_metrics', 'seed', '', 'deterministic', 'seed of all random streams'),
+    ('all_layer_metrics', 'metric', '', 'deterministic', 'name of the metric'),
+    ('all_layer_metrics', 'layer', '', 'deterministic', 'layer or time step, from 0'),
+    ('all_layer_metrics', 'step', 'step', 'deterministic', 'minibatches seen; 0 = before training'),
+    ('all_layer_metrics', 'value', 'of the metric', 'deterministic', 'the value if finite, else NULL'),
+    ('all_layer_metrics', 'nonfinite', '', 'deterministic', 'NULL for a finite value, else nan, inf or -inf'),
+    ('all_layer_metrics', 'current', '', 'runtime', '1 for a trial of the present specification of its study'),
+    ('all_layer_metrics', 'trial_id', '', 'runtime', 'trial.id'),
+    ('all_layer_metrics', 'study_id', '', 'runtime', 'study.id');
+CREATE VIEW layer_metrics AS
+SELECT study, variant, cell, seed, metric, layer, step, value, nonfinite, trial_id, study_id
+FROM all_layer_metrics WHERE current;
+INSERT INTO _doc VALUES
+    ('layer_metrics', 'study', '', 'deterministic', 'name of the study'),
+    ('layer_metrics', 'variant', '', 'deterministic', 'named alternative of the study'),
+    ('layer_metrics', 'cell', '', 'deterministic', 'the swept values as text'),
+    ('layer_metrics', 'seed', '', 'deterministic', 'seed of all random streams'),
+    ('layer_metrics', 'metric', '', 'deterministic', 'name of the metric'),
+    ('layer_metrics', 'layer', '', 'deterministic', 'layer or time step, from 0'),
+    ('layer_metrics', 'step', 'step', 'deterministic', 'minibatches seen; 0 = before training'),
+    ('layer_metrics', 'value', 'of the metric', 'deterministic', 'the value if finite, else NULL'),
+    ('layer_metrics', 'nonfinite', '', 'deterministic', 'NULL for a finite value, else nan, inf or -inf'),
+    ('layer_metrics', 'trial_id', '', 'runtime', 'trial.id'),
+    ('layer_metrics', 'study_id', '', 'runtime', 'study.id');
+
 CREATE VIEW all_summaries AS
 SELECT s.name AS study, t.variant, t.cell, t.seed, k.name AS metric, u.first,
     CASE WHEN u.last_step = u.end_step THEN u.last END AS last, u.last AS last_finite, u.last_step, u.best, u.best_step, u.min, u.max, u.auc,
@@ -257,12 +294,45 @@ INSERT INTO _doc VALUES
     ('params', 'trial_id', '', 'runtime', 'trial.id'),
     ('params', 'study_id', '', 'runtime', 'study.id');
 
--- Mean, extremes and counts are computed from the rows that are there now. The standard deviation needs a square root, so it is
--- read from curve_stat, if it was made from the same number of values: rows never change, so the same number means the same rows.
+-- The curves that are kept in curve_stat and are of what is stored now. Rows of a trial are only ever added, which its summary counts;
+-- whatever changes a cell otherwise, an attempt that begins or ends among it, marks its curves: so the same numbers mean the same rows.
+-- The writer asks the same: KEPT in src/store/statements.c.
+CREATE VIEW kept_curves AS
+SELECT s.name AS study, h.variant, h.cell, k.name AS metric, h.n_asked, h.n_outdated, h.id AS curve_id, h.key_id, h.study_id
+FROM study s
+CROSS JOIN curve h ON h.study_id = s.id
+JOIN metric_key k ON k.id = h.key_id
+WHERE h.n_asked = (SELECT count(*) FROM trial t WHERE t.study_id = h.study_id AND t.variant = h.variant AND t.cell = h.cell
+        AND t.generation = s.generation)
+    AND h.n_outdated = (SELECT count(*) FROM trial t WHERE t.study_id = h.study_id AND t.variant = h.variant AND t.cell = h.cell
+        AND t.generation = s.generation AND t.outdated)
+    AND h.n_rows = (SELECT sum(u.n) FROM trial t CROSS JOIN summary u ON u.trial_id = t.id AND u.key_id = h.key_id
+        WHERE t.study_id = h.study_id AND t.variant = h.variant AND t.cell = h.cell AND t.generation = s.generation AND NOT t.outdated);
+INSERT INTO _doc VALUES
+    ('kept_curves', 'study', '', 'deterministic', 'name of the study'),
+    ('kept_curves', 'variant', '', 'deterministic', 'named alternative of the study'),
+    ('kept_curves', 'cell', '', 'deterministic', 'the swept values as text'),
+    ('kept_curves', 'metric', '', 'deterministic', 'name of the metric'),
+    ('kept_curves', 'n_asked', '', 'deterministic', 'number of trials of the cell: the seeds that were asked for'),
+    ('kept_curves', 'n_outdated', '', 'runtime', 'number of trials that are of other bytes or numerics than a later one, see trials.outdated'),
+    ('kept_curves', 'curve_id', '', 'runtime', 'curve.id, whose rows are in curve_stat'),
+    ('kept_curves', 'key_id', '', 'runtime', 'metric_key.id'),
+    ('kept_curves', 'study_id', '', 'runtime', 'study.id');
+
+-- First the curves that are kept, then those that are computed of their rows: of cells with one trial, and where rows or states changed.
+-- Of these, sd is what SQL alone cannot compute. It is read from curve_stat where that was made from the same number of values.
 CREATE VIEW curves AS
+SELECT h.study, h.variant, h.cell, h.metric, d.step, CASE WHEN d.n = h.n_asked THEN d.mean END AS mean,
+    CASE WHEN d.n = h.n_asked THEN d.sd END AS sd, CASE WHEN d.n = h.n_asked THEN d.min END AS min,
+    CASE WHEN d.n = h.n_asked THEN d.max END AS max, d.n, h.n_asked, d.n_nonfinite, d.n_diverged, d.n_unfinished, d.n_failed,
+    h.n_outdated, d.mean AS mean_finished, d.sd AS sd_finished, h.study_id
+FROM kept_curves h
+CROSS JOIN curve_stat d ON d.curve_id = h.curve_id
+UNION ALL
 SELECT c.study, c.variant, c.cell, c.metric, c.step, CASE WHEN c.n = c.n_asked THEN c.mean END AS mean,
     CASE WHEN c.n = c.n_asked
-        THEN (SELECT d.sd FROM curve_stat d WHERE d.trial_id = c.trial_id AND d.key_id = c.key_id AND d.step = c.step AND d.n = c.n) END AS sd,
+        THEN (SELECT d.sd FROM curve h CROSS JOIN curve_stat d ON d.curve_id = h.id AND d.step = c.step AND d.n = c.n WHERE h.study_id = c.study_id
+            AND h.variant = c.variant AND h.cell = c.cell AND h.key_id = c.key_id AND h.n_rows IS NOT NULL) END AS sd,
     CASE WHEN c.n = c.n_asked THEN c.min END AS min, CASE WHEN c.n = c.n_asked THEN c.max END AS max, c.n, c.n_asked, c.n_nonfinite,
     CASE WHEN c.n < c.n_asked THEN (SELECT count(*) FROM outcomes a WHERE a.study_id = c.study_id AND a.variant = c.variant
         AND a.cell = c.cell AND a.outcome = 'diverged'
@@ -276,18 +346,27 @@ SELECT c.study, c.variant, c.cell, c.metric, c.step, CASE WHEN c.n = c.n_asked T
     CASE WHEN c.n < c.n_asked THEN (SELECT count(*) FROM outcomes a WHERE a.study_id = c.study_id AND a.variant = c.variant
         AND a.cell = c.cell AND a.outcome = 'outdated') ELSE 0 END AS n_outdated,
     c.mean AS mean_finished,
-    (SELECT d.sd FROM curve_stat d WHERE d.trial_id = c.trial_id AND d.key_id = c.key_id AND d.step = c.step AND d.n = c.n) AS sd_finished,
+    (SELECT d.sd FROM curve h CROSS JOIN curve_stat d ON d.curve_id = h.id AND d.step = c.step AND d.n = c.n WHERE h.study_id = c.study_id
+        AND h.variant = c.variant AND h.cell = c.cell AND h.key_id = c.key_id AND h.n_rows IS NOT NULL) AS sd_finished,
     c.study_id
 FROM (
-    SELECT t.study, t.variant, t.cell, k.name AS metric, m.step, avg(m.value) AS mean, min(m.value) AS min,
-        max(m.value) AS max, count(m.value) AS n, count(m.nonfinite) AS n_nonfinite,
-        (SELECT count(*) FROM outcomes a WHERE a.study_id = t.study_id AND a.variant = t.variant AND a.cell = t.cell) AS n_asked,
-        t.study_id, m.key_id, min(m.trial_id) AS trial_id
-    FROM outcomes t
-    JOIN metric m ON m.trial_id = t.trial_id
-    JOIN metric_key k ON k.id = m.key_id
-    WHERE t.outcome <> 'outdated'
-    GROUP BY t.study, t.study_id, t.variant, t.cell, k.name, m.key_id, m.step
+    SELECT g.study, g.variant, g.cell, g.metric, m.step, avg(m.value) AS mean, min(m.value) AS min, max(m.value) AS max,
+        count(m.value) AS n, count(m.nonfinite) AS n_nonfinite, g.n_asked, g.study_id, g.key_id
+    FROM (
+        SELECT t.study, t.study_id, t.variant, t.cell, k.name AS metric, u.key_id,
+            (SELECT count(*) FROM outcomes a WHERE a.study_id = t.study_id AND a.variant = t.variant AND a.cell = t.cell) AS n_asked
+        FROM outcomes t
+        JOIN summary u ON u.trial_id = t.trial_id
+        JOIN metric_key k ON k.id = u.key_id
+        WHERE t.outcome <> 'outdated'
+        GROUP BY t.study, t.study_id, t.variant, t.cell, k.name, u.key_id
+        HAVING NOT EXISTS (SELECT 1 FROM kept_curves h WHERE h.study_id = t.study_id AND h.variant = t.variant AND h.cell = t.cell
+            AND h.key_id = u.key_id)
+    ) g
+    CROSS JOIN trial t ON t.study_id = g.study_id AND t.variant = g.variant AND t.cell = g.cell
+    CROSS JOIN metric m ON m.trial_id = t.id AND m.key_id = g.key_id
+    WHERE NOT t.outdated AND t.generation = (SELECT s.generation FROM study s WHERE s.id = t.study_id)
+    GROUP BY g.study, g.study_id, g.variant, g.cell, g.metric, g.key_id, m.step
 ) c;
 INSERT INTO _doc VALUES
     ('curves', 'study', '', 'deterministic', 'name of the study'),

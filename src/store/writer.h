@@ -81,6 +81,7 @@ enum statement {
     SQL_PUT_RUN,
     SQL_START_TRIAL,
     SQL_GET_ORIGIN,
+    SQL_IS_JSON,
     SQL_OTHER_INPUT,
     SQL_SET_ORIGIN,
     SQL_SET_OUTDATED,
@@ -115,11 +116,18 @@ enum statement {
     SQL_GET_VIEW,
     SQL_DELETE_DOC,
     SQL_PUT_DOC,
-    SQL_GET_GROUPS,
-    SQL_PUT_CURVE_STATS,
     SQL_PUT_FINAL_STATS,
     SQL_PUT_SELECTED_STATS,
     SQL_PUT_COMPARISONS,
+    SQL_TOUCH_CURVES,
+    SQL_DELETE_OLD_CURVE_STATS,
+    SQL_DELETE_OLD_CURVES,
+    SQL_PUT_CURVES,
+    SQL_GET_NEW_CURVE,
+    SQL_GET_CURVE_TRIALS,
+    SQL_GET_METRICS_FROM,
+    SQL_PUT_CURVE_STAT,
+    SQL_FINISH_CURVE,
     SQL_GET_CLAIMS,
     SQL_GET_CLAIM_PAIRS,
     SQL_GET_CLAIM_LENGTH,
@@ -259,10 +267,14 @@ const char *config_param_text(const struct store_param *p);
 enum trial_state trial_state_of(const char *name);
 /* study.c: forgets the statistics of a study, whose trials changed other than by new rows. */
 int study_forget_statistics(struct store *s, int64_t study, struct err *e);
+/* Without the curves, of which those that still hold are kept. */
+int study_forget_tables(struct store *s, int64_t study, struct err *e);
 
 /* stats.c, views.c, claims.c: the three parts of store_refresh. */
 int stats_register(sqlite3 *db);
 int stats_refresh(struct store *s, int64_t study, struct err *e);
+/* curve.c, a part of stats_refresh: makes the curves that are not there, or not of what is stored now. */
+int curves_refresh(struct store *s, int64_t study, struct err *e);
 int claims_refresh(struct store *s, int64_t study, struct err *e);
 /* views.c: the view study_<name>, in the open transaction. */
 int views_pivot(struct store *s, int64_t study, const char *name, struct err *e);
