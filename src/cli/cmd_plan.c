@@ -134,6 +134,11 @@ static int print_variant(struct plan *p, const struct price_list *l, size_t stud
         }
     if (shown < n)
         printf("    and %zu more shapes and lengths\n", n - shown);
+    if (v->n_tuned)
+        clean_print_line(stdout,
+                         "    tuned: %" PRIu64 " more trials with fresh seeds, %" PRIu64
+                         " finished, of what %s chooses when these have ended",
+                         v->n_tuned, v->n_tuned_finished, p->studies[study].study.tune->metric);
     return 0;
 }
 

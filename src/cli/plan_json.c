@@ -95,6 +95,8 @@ static int put_variant(struct text *t, struct plan *p, const struct price_list *
     put_string(t, "variant", p->studies[v->study].study.variants[v->variant]);
     put_number(t, "trials", (double)v->n);
     put_number(t, "finished", (double)v->n_finished);
+    put_number(t, "tuned", (double)v->n_tuned);
+    put_number(t, "tuned_finished", (double)v->n_tuned_finished);
     put_number(t, "weights", (double)v->first.n_weights);
     put_number(t, "feedback_weights", (double)v->first.n_feedback_weights);
     put_layers(t, &v->first);

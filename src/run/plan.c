@@ -3,6 +3,7 @@
 #include "run/cells.h"
 #include "run/claims.h"
 #include "run/mistakes.h"
+#include "run/tuning.h"
 #include "run/twins.h"
 
 #include <dirent.h>
@@ -247,8 +248,10 @@ int plan_open(struct plan *p, const char *const *paths, size_t n_paths, const st
             choose_variants(options, &p->studies[i]);
             check_study(p, &p->studies[i], sound, e);
         }
-    for (size_t i = 0; i < p->n_studies; i++)
+    for (size_t i = 0; i < p->n_studies; i++) {
+        tuning_check(p, &p->studies[i], e);
         claims_check(p, &p->studies[i], e);
+    }
     if (!e->code)
         check_variants(p, e);
     if (!e->code && options->one_trial)
@@ -275,6 +278,8 @@ bool plan_left_out(const struct plan *p, size_t study, uint64_t i)
     const struct plan_study *s = &p->studies[study];
     const uint64_t per_variant = s->n / s->study.n_variants;
     const bool *asked = s->study.asked;
+    if (i >= s->n) /* of a chosen cell */
+        return p->options.one_trial || !s->wanted[(i - s->n) / (s->study.n_cells * s->study.tune->n_seeds)];
     return !s->wanted[i / per_variant] || (asked && !asked[i % s->study.n_seeds]) ||
            (p->options.one_trial && (study > 0 || i != p->only));
 }

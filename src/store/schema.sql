@@ -99,7 +99,8 @@ CREATE TABLE trial (
     updated_ms INTEGER NOT NULL,
     numerics_version INTEGER NOT NULL DEFAULT 1,
     inputs TEXT,
-    outdated INTEGER NOT NULL DEFAULT 0 CHECK (outdated IN (0, 1))
+    outdated INTEGER NOT NULL DEFAULT 0 CHECK (outdated IN (0, 1)),
+    tuning TEXT
 );
 CREATE INDEX trial_group ON trial (study_id, variant, cell, seed);
 CREATE INDEX trial_state ON trial (study_id, state);
@@ -121,15 +122,16 @@ INSERT INTO _doc VALUES
     ('trial', 'diverged_tensor', '', 'deterministic', 'tensor in which that was seen, NULL when unknown'),
     ('trial', 'weights_sha256', '', 'deterministic', 'SHA-256 of the final weights'),
     ('trial', 'reason', '', 'runtime', 'why the last attempt ended, in words'),
-    ('trial', 'generation', '', 'runtime', 'study.generation when the trial was last part of the study, an older one is no longer asked for; 0 = a one-off of the command line; -1 = replaced by a trial of its name that another program made'),
+    ('trial', 'generation', '', 'runtime', 'study.generation when the trial was last part of the study, an older one is no longer asked for; 0 = a one-off of the command line; -1 = replaced by a trial of its name that another program made, or of a cell that was chosen once and is not now'),
     ('trial', 'created_ms', 'ms', 'runtime', 'when the trial was first queued'),
     ('trial', 'updated_ms', 'ms', 'runtime', 'when its state last changed'),
     ('trial', 'numerics_version', '', 'deterministic', 'version of the numbers that the program computes, which changes when the same key gives other ones; versions share no mean and no resume'),
     ('trial', 'inputs', '', 'deterministic', 'what it read beside its configuration, data files and files of weights: canonical JSON, name to SHA-256; NULL when it reads none, or none is known; no part of the key'),
-    ('trial', 'outdated', '', 'runtime', '1 when a trial of its cell began later with other bytes of a file of inputs or another numerics_version: it is in no mean');
+    ('trial', 'outdated', '', 'runtime', '1 when a trial of its cell began later with other bytes of a file of inputs or another numerics_version: it is in no mean'),
+    ('trial', 'tuning', '', 'deterministic', 'where a file tunes: the name of the cell for which a cell of the sweep is chosen, among them that of this trial; a trial whose cell has this name is of the chosen one, with a fresh seed');
 
 -- Which trial stands where in the specification, or among the one-offs, that the study was run with last, so that starting it again need not compose them all. Two places may
--- have one trial.
+-- have one trial. Those of chosen cells follow on the others.
 CREATE TABLE place (
     study_id INTEGER NOT NULL REFERENCES study (id),
     position INTEGER NOT NULL,
@@ -140,6 +142,28 @@ INSERT INTO _doc VALUES
     ('place', 'study_id', '', 'runtime', 'study.id'),
     ('place', 'position', '', 'runtime', 'number of the trial in what the study was run with last, from 0: seed fastest, then cell, then variant; excluded ones have no row'),
     ('place', 'trial_id', '', 'runtime', 'trial.id');
+
+-- How a cell of the sweep is chosen for each variant, and trained again with fresh seeds; and the swept keys that are chosen.
+CREATE TABLE tune (
+    study_id INTEGER PRIMARY KEY REFERENCES study (id),
+    metric TEXT NOT NULL,
+    goal TEXT NOT NULL CHECK (goal IN ('min', 'max')),
+    n_seeds INTEGER NOT NULL
+);
+CREATE TABLE tune_key (
+    study_id INTEGER NOT NULL REFERENCES study (id),
+    key TEXT NOT NULL,
+    drawn INTEGER NOT NULL CHECK (drawn IN (0, 1)),
+    PRIMARY KEY (study_id, key)
+) WITHOUT ROWID;
+INSERT INTO _doc VALUES
+    ('tune', 'study_id', '', 'runtime', 'study.id'),
+    ('tune', 'metric', '', 'runtime', 'what the cells are compared by, as study.spec says: the mean over the seeds of its last value'),
+    ('tune', 'goal', '', 'runtime', 'min or max'),
+    ('tune', 'n_seeds', '', 'runtime', 'number of fresh seeds'),
+    ('tune_key', 'study_id', '', 'runtime', 'study.id'),
+    ('tune_key', 'key', '', 'runtime', 'dotted path of a swept key that is chosen'),
+    ('tune_key', 'drawn', '', 'runtime', '1 when its values are drawn at random, so that none of them is a border');
 
 -- One value of a trial's configuration that it has not in common with others: view params has all of them.
 CREATE TABLE param (
@@ -155,7 +179,7 @@ INSERT INTO _doc VALUES
     ('param', 'key', '', 'deterministic', 'dotted path in the specification'),
     ('param', 'num', '', 'deterministic', 'the value as a number, NULL when it is none'),
     ('param', 'text', '', 'deterministic', 'the value as text, NULL for a pure number'),
-    ('param', 'swept', '', 'deterministic', '1 when the sweep varies this key');
+    ('param', 'swept', '', 'deterministic', '1 when the sweep varies this key, 0 where it was chosen');
 
 -- A machine, a build: described once, named by many attempts.
 CREATE TABLE host (

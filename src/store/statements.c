@@ -84,7 +84,8 @@ const char *const statement_sql[N_STATEMENTS] = {
         "AND t.generation = study.generation))",
     [SQL_SET_QUEUED] = "UPDATE study SET queued_sha256 = ?2, n_seeds = CASE WHEN ?2 IS NULL THEN n_seeds ELSE "
                        "(SELECT count(DISTINCT t.seed) FROM trial t WHERE t.study_id = study.id AND t.generation = "
-                       "study.generation) END WHERE id = ?1",
+                       "study.generation AND t.cell IS NOT t.tuning) END WHERE id = ?1",
+    [SQL_DELETE_PLACES_FROM] = "DELETE FROM place WHERE study_id = ?1 AND position >= ?2",
     [SQL_DELETE_PLACES] = "DELETE FROM place WHERE study_id = ?1",
     [SQL_PUT_PLACE] = "INSERT OR REPLACE INTO place (study_id, position, trial_id) VALUES (?1, ?2, ?3)",
     [SQL_GET_PLACES] = "SELECT p.position, t.id, t.state, t.step, t.budget, t.config_id, "
@@ -108,18 +109,17 @@ const char *const statement_sql[N_STATEMENTS] = {
     /* trial.c */
     [SQL_GET_TRIAL] =
         "SELECT id, study_id, state, step, finished_budget, variant, cell, seed, config_id, budget, generation, "
-        "(SELECT generation FROM study WHERE id = study_id), (SELECT name FROM study WHERE id = study_id) "
+        "(SELECT generation FROM study WHERE id = study_id), (SELECT name FROM study WHERE id = study_id), tuning "
         "FROM trial WHERE key = ?1",
     [SQL_PUT_TRIAL] = "INSERT INTO trial (key, study_id, variant, cell, seed, config_id, budget, state, generation, "
-                      "created_ms, updated_ms) "
-                      "SELECT ?1, id, ?3, ?4, ?5, ?6, ?7, 'queued', CASE ?9 WHEN 1 THEN 0 ELSE generation END, ?8, ?8 "
-                      "FROM study WHERE id = ?2",
+                      "created_ms, updated_ms, tuning) SELECT ?1, id, ?3, ?4, ?5, ?6, ?7, 'queued', "
+                      "CASE ?9 WHEN 1 THEN 0 ELSE generation END, ?8, ?8, ?10 FROM study WHERE id = ?2",
     /* A finished trial keeps its budget when a smaller one is asked for. */
     [SQL_SET_BUDGET] =
         "UPDATE trial SET budget = max(?2, finished_budget) WHERE id = ?1 AND (?3 = 0 OR state = 'queued')",
     [SQL_SET_GENERATION] =
         "UPDATE trial SET generation = (SELECT generation FROM study WHERE id = study_id) WHERE id = ?1",
-    [SQL_RELABEL_TRIAL] = "UPDATE trial SET variant = ?2, cell = ?3, seed = ?4, config_id = ?5 WHERE id = ?1",
+    [SQL_RELABEL_TRIAL] = "UPDATE trial SET variant = ?2, cell = ?3, seed = ?4, config_id = ?5, tuning = ?6 WHERE id = ?1",
     /* Another trial of this name that the present specification had: this program makes another key of it. It is kept,
        but no longer part of the study. */
     [SQL_SUPERSEDE_TRIAL] = "UPDATE trial SET generation = -1 WHERE study_id = ?1 AND variant = ?2 AND cell = ?3 AND "
@@ -142,6 +142,32 @@ const char *const statement_sql[N_STATEMENTS] = {
     [SQL_DELETE_EVENTS] = "DELETE FROM event WHERE trial_id = ?1 OR run_id IN (SELECT id FROM run WHERE trial_id = ?1)",
     [SQL_DELETE_CHECKPOINTS] = "DELETE FROM checkpoint WHERE trial_id = ?1",
     [SQL_DELETE_RUNS] = "DELETE FROM run WHERE trial_id = ?1",
+
+    /* tune.c */
+    [SQL_DELETE_TUNE] = "DELETE FROM tune WHERE study_id = ?1",
+    [SQL_DELETE_TUNE_KEYS] = "DELETE FROM tune_key WHERE study_id = ?1",
+    [SQL_PUT_TUNE] = "INSERT INTO tune (study_id, metric, goal, n_seeds) VALUES (?1, ?2, ?3, ?4)",
+    [SQL_PUT_TUNE_KEY] = "INSERT INTO tune_key (study_id, key, drawn) VALUES (?1, ?2, ?3)",
+    /* The chosen cells, as view tuned has them: of what has ended whole, the best complete one. */
+    [SQL_GET_CHOICES] =
+        "SELECT variant, tuning, trial_id, config_id FROM (SELECT c.*, sum(c.n_open) OVER (PARTITION BY c.variant, "
+        "c.tuning) AS n_open_of_all, row_number() OVER (PARTITION BY c.variant, c.tuning ORDER BY c.mean IS NULL, "
+        "CASE c.goal WHEN 'max' THEN -c.mean ELSE c.mean END, c.cell) AS place FROM ("
+        "SELECT t.variant, t.tuning, t.cell, v.goal, min(t.id) AS trial_id, t.config_id, "
+        "sum(t.state <> 'diverged' AND NOT (" DONE("t") ") OR t.outdated) AS n_open, "
+        "CASE WHEN count(t.value) = count(*) THEN avg(t.value) END AS mean FROM tune v JOIN ("
+        "SELECT t.*, CASE WHEN " DONE("t") " THEN (SELECT u.last FROM summary u WHERE u.trial_id = t.id AND " LAST(
+            "u", "t") " AND u.key_id = (SELECT k.id FROM metric_key k JOIN tune w ON w.metric = k.name "
+                      "WHERE w.study_id = t.study_id)) END AS value "
+                      "FROM study s JOIN trial t ON t.study_id = s.id AND t.generation = s.generation "
+                      "WHERE s.id = ?1 AND t.cell <> t.tuning) t ON t.study_id = v.study_id "
+                      "GROUP BY t.variant, t.tuning, t.cell, v.goal) c) "
+                      "WHERE place = 1 AND mean IS NOT NULL AND n_open_of_all = 0 ORDER BY variant, tuning",
+    /* Trials of a cell that is chosen no more. */
+    [SQL_SUPERSEDE_TUNED] =
+        "UPDATE trial SET generation = -1 WHERE study_id = ?1 AND cell = tuning "
+        "AND generation = (SELECT generation FROM study WHERE id = ?1) "
+        "AND NOT EXISTS (SELECT 1 FROM place p WHERE p.study_id = ?1 AND p.position >= ?2 AND p.trial_id = trial.id)",
 
     /* run.c */
     [SQL_PUT_HOST] = "INSERT INTO host (description) VALUES (?1) ON CONFLICT DO NOTHING",
@@ -317,7 +343,8 @@ const char *const statement_sql[N_STATEMENTS] = {
         "j.value OR (t.finished_budget > j.value AND json_extract(c.quantity, '$.at') IN ('last', 'best', 'selected', "
         "'from'))) AND (json_extract(c.quantity, '$.cell') IS NULL OR t.cell = json_extract(c.quantity, '$.cell')) "
         "ORDER BY t.finished_budget LIMIT 1",
-    [SQL_GET_CLAIM_STATES] = "SELECT count(*), count(DISTINCT t.seed), sum(t.state NOT IN ('queued', 'interrupted')), "
+    [SQL_GET_CLAIM_STATES] = "SELECT count(*), count(DISTINCT CASE WHEN t.cell IS NOT t.tuning THEN t.seed END), "
+                             "sum(t.state NOT IN ('queued', 'interrupted')), "
                              "sum(t.state = 'failed'), sum(t.state NOT IN ('done', 'diverged', 'failed')), s.profile "
                              "FROM study s JOIN trial t ON t.study_id = s.id AND t.generation = s.generation "
                              "WHERE s.id = ?1",
