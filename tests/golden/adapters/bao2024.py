@@ -4,7 +4,7 @@ import re
 
 from tensors import Tensor
 
-from . import Skip, Translation, base_spec, need, same
+from . import Skip, Translation, bao2024_parts, base_spec, need, same
 from .images import conv_block, rename
 
 # Methods by the mapping and the feedback loss that they need.
@@ -12,8 +12,7 @@ NEEDS = {"TJML-DTP": ("mapping", "transpose"), "IJML-DTP": ("mapping", "transpos
          "reversible structure": ("mapping", "transpose"), "LDRL": ("feedback loss", "local_difference_reconstruction"),
          "LDRL, feedback training only": ("feedback loss", "local_difference_reconstruction"),
          "FWDTP with batch normalisation": ("preset", "fwdtp_bn"), "FWDTP with batch normalisation, evaluation": ("preset", "fwdtp_bn"),
-         "analytic feedback of one layer": ("mapping", "transpose"), "Jacobian matching losses": ("mapping", "transpose"),
-         "data augmentation": ("data transform", "augment"), "background padding": ("data transform", "pad")}
+         "analytic feedback of one layer": ("mapping", "transpose"), "Jacobian matching losses": ("mapping", "transpose")}
 
 
 def tokens(planes):
@@ -88,6 +87,10 @@ def inputs_of(case, inputs, inner, back):
 
 
 def translate(case, inputs, expected, parts):
+    if case["algorithm"] in bao2024_parts.IMAGES:
+        return bao2024_parts.images(case, inputs, expected)
+    if "momentum.0.layers.0.weight" in expected:
+        return bao2024_parts.steps(case, inputs, expected, lambda *step: translate(*step, parts))
     if case["algorithm"] not in ("BP", "FWDTP", "LDRL, forward update"):
         kind, name = NEEDS.get(case["algorithm"], ("algorithm", case["algorithm"]))
         need({**parts, kind: parts.get(kind, set())}, kind, name)
