@@ -24,12 +24,13 @@ enum route { ROUTE_CHAIN, ROUTE_DIRECT };
 extern const char *const route_names[];
 /* How a squared distance is reduced to a local or feedback loss; its derivative is the factor of reduction_factor. */
 enum reduction {
-    REDUCTION_PER_STEPSIZE, /* (1/(2 beta)) sum over batch and units */
-    REDUCTION_HALF_SUM,     /* (1/2) sum over batch and units; Roulet's released code */
-    REDUCTION_HALF_MEAN,    /* (1/(2 B)) sum over batch and units */
-    REDUCTION_MEAN,         /* (1/B) sum over batch and units; Lee 2015, Meulemans 2020 */
-    REDUCTION_UNIT_MEAN,    /* mean over batch and units; Manchev & Spratling 2020 */
-    REDUCTION_POSITION_MEAN /* of maps unit_mean, of others mean; convolutions of Meulemans 2020, code */
+    REDUCTION_PER_STEPSIZE,     /* (1/(2 beta)) sum over batch and units */
+    REDUCTION_HALF_SUM,         /* (1/2) sum over batch and units; Roulet's released code */
+    REDUCTION_HALF_MEAN,        /* (1/(2 B)) sum over batch and units */
+    REDUCTION_MEAN,             /* (1/B) sum over batch and units; Lee 2015, Meulemans 2020 */
+    REDUCTION_UNIT_MEAN,        /* mean over batch and units; Manchev & Spratling 2020 */
+    REDUCTION_POSITION_MEAN,    /* of maps unit_mean, of others mean; convolutions of Meulemans 2020, code */
+    REDUCTION_MEAN_PER_STEPSIZE /* (1/(2 beta B)) sum over batch and units; Bao 2024, Eq. (5) */
 };
 extern const char *const reduction_names[];
 /* c such that d loss / d a = c (a - b) for the squared distance of a and b, of `rows` states each. */
@@ -167,8 +168,8 @@ struct draw {
     int kind; /* enum transmit_draws */
     struct mat to;
     struct shape shape; /* of maps; else {0} */
-    bool of_feedback; /* anew for every feedback step; else for every pass */
-    bool steps;       /* as a tensor, with an axis for the steps of a sequence even if that has one */
+    bool of_feedback;   /* anew for every feedback step; else for every pass */
+    bool steps;         /* as a tensor, with an axis for the steps of a sequence even if that has one */
 };
 
 struct credit {

@@ -1,4 +1,5 @@
 #include "net/affine.h"
+#include "net/transpose.h"
 
 /* What follows from f->w and f->wt. A plan generates no code: it counts the packed copy. */
 static int open_rest(struct affine *f, size_t rows, struct arena *a, struct err *e)
@@ -73,6 +74,15 @@ void affine_vjp(const struct unit *u, struct at at, struct mat s, struct mat dh)
     if (dh.p)
         multiply(&f->down, at.delta, f->w, dh);
 }
+
+static void back(const struct unit *u, struct at at, struct mat t, struct mat out)
+{
+    (void)at;
+    const struct affine *f = u->state;
+    multiply(&f->down, t, f->w, out);
+}
+
+const struct transpose_def affine_transpose = { .back = back };
 
 void affine_jvp(const struct unit *u, struct at at, struct mat v, struct mat out)
 {

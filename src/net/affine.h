@@ -39,6 +39,7 @@ void affine_refresh(struct unit *u);
 void affine_forward(const struct unit *u, struct at at);
 void affine_vjp(const struct unit *u, struct at at, struct mat s, struct mat dh);
 void affine_jvp(const struct unit *u, struct at at, struct mat v, struct mat out);
+extern const struct transpose_def affine_transpose;
 double affine_flops(const struct unit *u, size_t rows, double *product);
 /* From the state to the state of a recurrent one. */
 int affine_mirror(const struct unit *u, struct unit *g, const struct mirror *m, struct arena *a, struct err *e);

@@ -27,6 +27,7 @@ struct inverse_def {
                        struct mat out);
     /* out = (derivative of finv at h') d. */
     void (*jvp)(const struct unit *u, struct at at, struct mat d, const struct inverse_options *o, struct mat out);
+    bool exact; /* the unit can be run backwards, whatever its weights; reads no options */
 };
 
 #endif

@@ -197,7 +197,8 @@ START_TEST(reductions_are_factors)
                                  { 1 / rows, 1 / rows },
                                  { 2 / rows, 2 / rows },
                                  { 2 / (rows * units[0]), 2 / (rows * units[1]) },
-                                 { 2 / (rows * units[0]), 2 / rows } };
+                                 { 2 / (rows * units[0]), 2 / rows },
+                                 { 1 / (beta * rows), 1 / (beta * rows) } };
     static const char net[] = "{image: [2, 3, 3], features: 18, layers: [conv: {channels: 3, kernel: 2, activation: "
                               "tanh}, dense: {units: 6, activation: tanh}, dense: {units: 4}]}";
     struct rig one;
@@ -215,6 +216,53 @@ START_TEST(reductions_are_factors)
         rig_close(&r);
     }
     rig_close(&one);
+}
+END_TEST
+
+/* bao2024 sheet 5.5: by 1/(2 beta), what analytic feedback gives tends to bp as beta goes to 0; where slopes do not
+ * change, it is bp for any beta. Of overlapping pools, with the sum after the activation's feedback. */
+START_TEST(analytic_feedback_tends_to_bp)
+{
+    static const struct {
+        const char *net;
+        double beta, bound;
+    } cases[] = {
+        { "{features: 5, layers: [dense: {units: 6, activation: elu}, dense: {units: 5, activation: tanh}, dense: "
+          "{units: 4}]}",
+          BOUND(1e-8, 1e-4), BOUND(1e-7, 1e-3) },
+        { "{features: 5, layers: [dense: {units: 6}, dense: {units: 5}, dense: {units: 4}]}", 0.7, BOUND(1e-13, 1e-5) },
+        { "{image: [2, 6, 6], features: 72, layers: [unit: [conv: {channels: 3, kernel: 3, padding: 1, activation: "
+          "elu}, max_pool: {kernel: 3, stride: 2, padding: 1}], unit: [conv: {channels: 4, kernel: 3, padding: 1, "
+          "activation: elu}, max_pool: {kernel: 3, stride: 2, padding: 1, duplicates: sum_after}], dense: {units: 4}]}",
+          BOUND(1e-8, 1e-4), BOUND(1e-7, 1e-3) },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char own[96];
+        struct rig r;
+        snprintf(own, sizeof own, "{target_stepsize: %g, update: {reduction: mean_per_stepsize}}", cases[i].beta);
+        rig_open(&r, cases[i].net, "tjml", own);
+        rig_step(&r);
+        const size_t n = r.net.chain.n_units;
+        check_near(cases[i].net, rig_updates(&r, 0, n), bp_times(&r, cases[i].net, 1, 0, n), cases[i].bound);
+        rig_close(&r);
+    }
+}
+END_TEST
+
+/* bao2024 sheet 5.5: of an orthogonal linear network the inverse and the transpose are one. */
+START_TEST(orthogonal_linear_feedback_is_the_inverse)
+{
+    static const char net[] =
+        "{features: 5, outputs: 5, weights: orthogonal, layers: [dense: {units: 5}, dense: {units: 5}, "
+        "dense: {units: 5}]}";
+    struct rig transposed, inverse;
+    rig_open(&transposed, net, "tjml", "{target_stepsize: 0.7}");
+    rig_open(&inverse, net, "tjml", "{target_stepsize: 0.7, mapping: {name: inverse, regularization: 0}}");
+    rig_step(&transposed);
+    rig_step(&inverse);
+    check_near("all", rig_all_updates(&transposed), rig_all_updates(&inverse), BOUND(1e-12, 1e-5));
+    rig_close(&transposed);
+    rig_close(&inverse);
 }
 END_TEST
 
@@ -285,6 +333,8 @@ static void add_tests(TCase *t)
     tcase_add_test(t, without_propagation_through_chain_is_bp);
     tcase_add_test(t, through_chain_of_adjoint_displacements);
     tcase_add_test(t, reductions_are_factors);
+    tcase_add_test(t, analytic_feedback_tends_to_bp);
+    tcase_add_test(t, orthogonal_linear_feedback_is_the_inverse);
     tcase_add_test(t, dfa_projects_the_output_error);
     tcase_add_test(t, exact_inverses_make_the_rules_equal);
 }

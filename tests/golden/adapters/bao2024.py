@@ -7,9 +7,10 @@ from tensors import Tensor
 from . import Skip, Translation, base_spec, need, same
 from .images import conv_block, rename
 
-# Methods by the mapping and the feedback loss that they need.
-NEEDS = {"TJML-DTP": ("mapping", "transpose"), "IJML-DTP": ("mapping", "transpose"), "PJML-DTP": ("mapping", "transpose"),
-         "reversible structure": ("mapping", "transpose"), "LDRL": ("feedback loss", "local_difference_reconstruction"),
+# Methods whose targets come from feedback that the case gives or that is made of the forward weights.
+DIRECT = ("FWDTP", "LDRL, forward update", "TJML-DTP", "IJML-DTP", "PJML-DTP", "reversible structure")
+# Others by the mapping and the feedback loss that they need.
+NEEDS = {"LDRL": ("feedback loss", "local_difference_reconstruction"),
          "LDRL, feedback training only": ("feedback loss", "local_difference_reconstruction"),
          "FWDTP with batch normalisation": ("preset", "fwdtp_bn"), "FWDTP with batch normalisation, evaluation": ("preset", "fwdtp_bn"),
          "analytic feedback of one layer": ("mapping", "transpose"), "Jacobian matching losses": ("mapping", "transpose"),
@@ -42,7 +43,7 @@ def network_of(case, inputs, parts):
         if kind == "conv":
             pool = layer.get("pool")
             block, where = conv_block(layer["out"], layer["kernel"], layer["stride"], layer["padding"], act, True,
-                                      pool and (pool["k"], pool["s"], pool["p"]))
+                                      pool and (pool["k"], pool["s"], pool["p"], case["unpool_duplicates"]))
         elif kind == "dense":
             block = {"dense": {"units": layer["out"], "activation": act, "bias": f"layers.{layer['index']}.bias" in inputs}}
             if map_below:
@@ -63,14 +64,31 @@ def network_of(case, inputs, parts):
     return layers, inner, back, of_tokens
 
 
-def algorithm_of(case, inputs, stepsize):
-    """Targets by feedback with weights that the case gives, whoever trained them."""
+def mapping_of(case, inputs):
     p = case["hyperparameters"]
-    reduction = {0.5: "half_mean", 1.0: "mean"}[p["local_loss_scale"]]
+    if p["feedback"] == "transpose":
+        name = "reversible" if case["algorithm"] == "reversible structure" else "transpose"
+        return {"name": name, "activation": p["activation_feedback"]}
+    if p["feedback"] == "pseudo_inverse":
+        raise Skip("no mapping 'pinv' of one layer's weights")
+    if p["feedback"] == "inverse":
+        return {"name": "inverse", "regularization": 0, "clamp": 1e-6}
+    if p["feedback"] == "jacobian_pseudo_inverse":
+        raise Skip("no mapping 'pinv' of one layer's Jacobian")
     bias = any(re.match(r"feedback\..*bias$", n) for n in inputs)
+    return {"name": "fixed", "bias": bias, "activation": "tanh" if p["feedback"] == "fwdtp" else "argument"}
+
+
+def algorithm_of(case, inputs, stepsize):
+    """Targets by feedback with weights that the case gives, whoever trained them, or by analytic feedback. The step size of squared errors is half of the paper's."""
+    p = case["hyperparameters"]
+    scale = p["local_loss_scale"]
+    reduction = {0.5: "half_mean", 1.0: "mean"}.get(scale)
+    if not reduction and abs(scale - 0.5 / p["beta"]) < 1e-12 * scale:
+        reduction = "mean_per_stepsize"
     return {"name": "dfa", "route": "chain", "target_stepsize": stepsize, "target": {"name": "gradient", "gradient": "per_sample"},
-            "mapping": {"name": "fixed", "bias": bias, "activation": "tanh" if p["feedback"] == "fwdtp" else "argument"},
-            "propagate": "difference", "update": {"name": "gradient", "reduction": reduction}}
+            "mapping": mapping_of(case, inputs), "propagate": "difference" if p.get("difference_correction", True) else "plain",
+            "update": {"name": "gradient", "reduction": reduction}}
 
 
 def inputs_of(case, inputs, inner, back):
@@ -88,7 +106,7 @@ def inputs_of(case, inputs, inner, back):
 
 
 def translate(case, inputs, expected, parts):
-    if case["algorithm"] not in ("BP", "FWDTP", "LDRL, forward update"):
+    if case["algorithm"] not in ("BP", *DIRECT):
         kind, name = NEEDS.get(case["algorithm"], ("algorithm", case["algorithm"]))
         need({**parts, kind: parts.get(kind, set())}, kind, name)
         raise Skip(f"no translation of '{case['algorithm']}'")
@@ -100,12 +118,14 @@ def translate(case, inputs, expected, parts):
     dataset = {"name": "given", "features": math.prod(x), "outputs": case["layers"][-1]["out"], "labels": "real" if squares else "classes",
                **({"image": x} if len(x) == 3 else {})}
     algorithm = {"name": "bp"} if trains_by_bp else algorithm_of(case, inputs, p["beta"] / (2 if squares else 1))
+    # by 1/(2 beta) an update does not know beta, so tprun's half of it doubles what it is to be
+    doubled = squares and algorithm.get("update", {}).get("reduction") == "mean_per_stepsize"
     spec = base_spec(case["batch_size"], dataset, layers, "squared_error" if squares else "cross_entropy", algorithm)
     expect = {}
     for name in expected:
         state = re.fullmatch(r"(?:state|target)\.(\d+)", name)
         known = state or name == "loss" or name.startswith("update.")
-        turn = half if squares and (trains_by_bp or name == "loss") and not state else same
+        turn = half if squares and (trains_by_bp or doubled or name == "loss") and not state else same
         if state:
             turn = tokens if of_tokens[int(state.group(1))] else shaped(expected[name].shape)
         expect[name] = (rename(name, inner), turn) if known else None
