@@ -31,8 +31,8 @@ struct dataset_def {
      * name says everywhere else is a warning. For the runner, before the first trial. */
     int (*files)(const void *opts, int (*visit)(void *self, const char *path, const char *sha256), void *self,
                  struct err *e);
-    /* From now on an image of several channels lies pixel by pixel (math/shape.h) instead of channel by channel. NULL: the
-     * set has no such images. */
+    /* From now on an image of several channels lies pixel by pixel (math/shape.h) instead of channel by channel. NULL:
+     * the set has no such images. */
     int (*by_pixel)(void *state, struct arena *a, struct err *e);
     /* Gives back what open took beside the arena; NULL if that is nothing. */
     void (*close)(void *state);

@@ -10,7 +10,7 @@
 struct data_shape {
     size_t length;      /* T; 1 for flat data */
     size_t features;    /* D */
-    struct shape image; /* of a flat sample that is an image; n = 0: of none. It lies channel by channel, unlike a map */
+    struct shape image; /* of a flat sample that is an image; n = 0: of none. Unlike a map it lies channel by channel */
     size_t outputs;     /* classes, or real targets */
     bool classes;       /* labels are class indices */
     bool per_step;      /* a label for every step of a sequence, [T][B], instead of one for the sequence */

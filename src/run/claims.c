@@ -26,13 +26,6 @@ struct checking {
 /* A metric whose rows count epochs of feedback training in place of steps. */
 static const char counts_epochs[] = "feedback_epoch_loss";
 
-/* One variant of a claim: its trials with some profile. */
-struct subject_trials {
-    int64_t budget, every; /* steps */
-    char key[65];          /* of the cell, with seed 0 */
-    bool logs;             /* the metric */
-};
-
 static const char *profile_of(const struct study *s, const struct study_claim *c)
 {
     const bool has_paper = s->profiles && tree_child(s->profiles, "paper");
@@ -112,15 +105,28 @@ static size_t find_cell(struct checking *k, const struct study *s, size_t v, con
     return n;
 }
 
-/* Whether its trials log the metric, or one that it is among the values of. */
-static bool logs(const struct config *c, const char *metric)
+/* Looks for a metric among those that a trial logs. */
+struct logged {
+    const char *metric;
+    bool found, has_goal;
+};
+
+static int look_at(void *self, const struct metric_facts *f)
 {
-    const struct registry *known;
-    for (size_t i = 0; i < c->log.metrics.n; i++)
-        if (!strcmp(c->log.metrics.items[i], metric))
-            return true;
-    return config_form.can_log(metric, &known) && !registry_find(known, metric);
+    struct logged *l = self;
+    if (!strcmp(f->name, l->metric)) {
+        l->found = true;
+        l->has_goal = f->goal != NULL;
+    }
+    return 0;
 }
+
+/* One variant of a claim: its trials with some profile. */
+struct subject_trials {
+    int64_t budget, every; /* steps */
+    char key[65];          /* of the cell, with seed 0 */
+    struct logged logged;  /* the metric */
+};
 
 static bool bind_cell(struct checking *k, const struct study_trial *t, const char *metric, struct subject_trials *out)
 {
@@ -137,7 +143,9 @@ static bool bind_cell(struct checking *k, const struct study_trial *t, const cha
     c.seed = 0;
     out->budget = size.iterations;
     out->every = c.log.every;
-    out->logs = !metric || logs(&c, metric);
+    out->logged = (struct logged){ .metric = metric };
+    if (metric && trial_visit_metrics(&c, look_at, &out->logged) < 0)
+        return false;
     config_key(&c, out->key);
     return true;
 }
@@ -211,9 +219,12 @@ static void check_named(struct checking *k, const struct named *of, size_t i, st
     }
     if (n == 0 || !bind_cell(k, &t, q ? q->metric : NULL, &there))
         return;
-    if (!there.logs)
+    if (q && !there.logged.found)
         err_at(k->e, tree_child(q->map, "metric")->where, "%s: the variant '%s' does not log '%s'", k->claim->path,
                name, q->metric);
+    else if (q && !there.logged.has_goal && (k->claim->kind == CLAIM_COMPARE || q->at == CLAIM_BEST))
+        err_at(k->e, tree_child(q->map, "metric")->where, "%s: neither large nor small values of '%s' are better",
+               k->claim->path, q->metric);
     if (q)
         check_step(k, name, &there);
     text_puts(steps, steps->n ? "," : "");

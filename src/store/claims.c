@@ -270,10 +270,12 @@ static int judge(struct store *s, int64_t study, struct claims *claims, const st
     TRY(judge_measures(s, study, claims, states, e));
     for (size_t i = 0; i < claims->n; i++) {
         struct claim *c = &claims->items[i];
-        if (c->kind != CLAIM_OF_MEASURE)
+        if (c->kind == CLAIM_OF_MEASURE)
+            check_whole(c, states);
+        else if (c->metric && c->at)
             TRY(judge_sides(s, study, c, e));
         else
-            check_whole(c, states);
+            claim_hold(c, "what it is about cannot be read");
         if (!c->bounded && !c->held)
             claim_hold(c, "the claim gives no interval");
         if (c->held || !c->measured)

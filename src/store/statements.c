@@ -269,15 +269,16 @@ const char *const statement_sql[N_STATEMENTS] = {
                                                                                           "a.variant, b.variant)",
 
     /* claims.c */
+    /* What is no JSON, which only another program can have written, is none. */
     [SQL_GET_CLAIMS] =
         "SELECT id, kind, measure, reported, reported_sd, reported_n, low, high, margin, min_seeds, "
-        "json_extract(quantity, '$.metric'), json_extract(quantity, '$.at'), json_extract(quantity, '$.step'), "
-        "json_extract(quantity, '$.cell'), json_extract(quantity, '$.layer'), json_extract(quantity, '$.as'), "
-        "json_extract(quantity, '$.profile'), json_extract(quantity, '$.apart'), quantity IS NOT NULL "
-        "FROM claim WHERE study_id = ?1 ORDER BY position",
+        "json_extract(q, '$.metric'), json_extract(q, '$.at'), json_extract(q, '$.step'), json_extract(q, '$.cell'), "
+        "json_extract(q, '$.layer'), json_extract(q, '$.as'), json_extract(q, '$.profile'), json_extract(q, '$.apart'), "
+        "q IS NOT NULL FROM (SELECT c.*, CASE WHEN json_valid(quantity) THEN quantity END AS q FROM claim c "
+        "WHERE study_id = ?1) ORDER BY position",
     [SQL_GET_CLAIM_PAIRS] =
-        "SELECT b.value, t.value FROM claim c, json_each(c.quantity, '$.better') b, "
-        "json_each(coalesce(json_extract(c.quantity, '$.than'), '[null]')) t WHERE c.study_id = ?1 AND c.id = ?2",
+        "SELECT b.value, t.value FROM claim c JOIN json_each(c.quantity, '$.better') b "
+        "LEFT JOIN json_each(c.quantity, '$.than') t WHERE c.study_id = ?1 AND c.id = ?2",
     /* Trials of a claim with another length than its profile says; beyond it, where the claim names its steps. */
     [SQL_GET_CLAIM_LENGTH] =
         "SELECT t.variant, t.finished_budget, j.value FROM claim c JOIN study s ON s.id = c.study_id, "

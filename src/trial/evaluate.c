@@ -5,8 +5,8 @@
 #include <math.h>
 #include <stdio.h>
 
-/* Rows per pass; bounded so that the states of all steps stay in the cache. Where samples depend on their batch it is as
- * large as in training. */
+/* Rows per pass; bounded so that the states of all steps stay in the cache. Where samples depend on their batch it is
+ * as large as in training. */
 size_t evaluation_rows(const struct chain *chain, size_t size, double width)
 {
     if (chain_couples_rows(chain))

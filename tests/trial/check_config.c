@@ -311,26 +311,29 @@ START_TEST(options_stay)
     static const struct {
         const char *below, *over, *json;
     } cases[] = {
-        { DTP, "{algorithm: {update: through_chain}}", "\"update\":{\"name\":\"through_chain\",\"reduction\":\"mean\"," },
+        { DTP, "{algorithm: {update: through_chain}}",
+          "\"update\":{\"name\":\"through_chain\",\"reduction\":\"mean\"," },
         { DTP, "{algorithm: {update: {name: through_chain, order: sequential}}}",
           "\"update\":{\"name\":\"through_chain\",\"reduction\":\"mean\",\"order\":\"sequential\"}" },
         { DTP, "{algorithm: {update: {name: through_chain, reduction: half_mean}}}",
           "\"update\":{\"name\":\"through_chain\",\"reduction\":\"half_mean\"," },
-        { "{algorithm: {name: dtp, target_stepsize: 0.1, feedback_loss: {noise: 0.25, corrupts: sent}, feedback: {optimizer:"
+        { "{algorithm: {name: dtp, target_stepsize: 0.1, feedback_loss: {noise: 0.25, corrupts: sent}, feedback: "
+          "{optimizer:"
           " {name: sgd, stepsize: 0.1}}}}",
           "{algorithm: {feedback_loss: difference_reconstruction}}",
           "\"feedback_loss\":{\"name\":\"difference_reconstruction\",\"noise\":0.25," },
         { "{algorithm: {name: dtp, target_stepsize: 0.1, feedback_loss: {noise: 0.25}, propagate: linear, feedback: "
           "{optimizer: {name: sgd, stepsize: 0.1}}}}",
-          "{algorithm: {mapping: adjoint, feedback_loss: none, feedback: null}}", "\"feedback_loss\":{\"name\":\"none\"}" },
+          "{algorithm: {mapping: adjoint, feedback_loss: none, feedback: null}}",
+          "\"feedback_loss\":{\"name\":\"none\"}" },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct fixture f;
         struct text t = { 0 };
         struct err e = { 0 };
         arena_init(&f.arena, 0);
-        must(config_lines(&f.config, &f.arena, &e, TRIAL_BASE, GIVEN_FLAT, "{algorithm: null}", cases[i].below, cases[i].over,
-                          NULL),
+        must(config_lines(&f.config, &f.arena, &e, TRIAL_BASE, GIVEN_FLAT, "{algorithm: null}", cases[i].below,
+                          cases[i].over, NULL),
              &e);
         config_json(&f.config, &t);
         ck_assert_msg(strstr(t.s, cases[i].json) != NULL, "%zu: no %s in %s", i, cases[i].json, t.s);
@@ -347,7 +350,8 @@ START_TEST(slips_do_not_stay)
     struct config c;
     struct err e = { 0 };
     arena_init(&a, 0);
-    ck_assert_int_eq(config_lines(&c, &a, &e, TRIAL_BASE, GIVEN_FLAT, "{algorithm: {name: bp, update: {reductoin: mean}}}",
+    ck_assert_int_eq(config_lines(&c, &a, &e, TRIAL_BASE, GIVEN_FLAT,
+                                  "{algorithm: {name: bp, update: {reductoin: mean}}}",
                                   "{algorithm: {update: through_chain}}", NULL),
                      ERR_SPEC);
     ck_assert_str_eq(err_first(&e), "unknown key 'reductoin' in algorithm.update; did you mean 'reduction'?");
