@@ -83,6 +83,8 @@ struct mapping_def {
      * feedback_gradient, from error = d loss / d value, used up. */
     struct mat (*value)(struct credit *c, struct pass *p, const struct at *ref, struct feedback *f, struct mat v);
     void (*train)(struct credit *c, const struct at *ref, struct feedback *f, struct mat error);
+    /* The same of the value at the true states, which refresh took: f->ref.out. */
+    void (*train_reference)(struct credit *c, struct feedback *f, struct mat error);
     /* The same for the difference `moved` that the displacement d of the source gives. */
     void (*train_difference)(struct credit *c, struct pass *p, const struct at *ref, struct feedback *f, struct mat d,
                              struct mat moved, struct mat error);
@@ -107,6 +109,7 @@ enum fbloss_corrupts { CORRUPTS_STATE, CORRUPTS_SENT };
 struct fbloss_def {
     struct part part;
     bool at_targets;                                    /* runs after propagate only */
+    bool source_noise;                                  /* has draws on what is read beside those on what is yielded */
     int (*fits)(const struct credit *c, struct err *e); /* NULL: it fits any choice and chain */
     int (*open)(struct credit *c, struct arena *a, struct err *e);
     /* One feedback unit: adds to credit->feedback_gradient and sets f->loss. NULL for "none". */

@@ -162,6 +162,12 @@ static void train(struct credit *c, const struct at *ref, struct feedback *f, st
     f->unit.def->grads(&f->unit, at, 1, c->feedback_gradient);
 }
 
+static void train_reference(struct credit *c, struct feedback *f, struct mat error)
+{
+    f->unit.def->vjp(&f->unit, f->ref, error, (struct mat){ 0 });
+    f->unit.def->grads(&f->unit, f->ref, 1, c->feedback_gradient);
+}
+
 static void train_difference(struct credit *c, struct pass *p, const struct at *ref, struct feedback *f, struct mat d,
                              struct mat moved, struct mat error)
 {
@@ -197,6 +203,7 @@ const struct mapping_def mapping_learned = {
     .jvp = jvp,
     .value = value,
     .train = train,
+    .train_reference = train_reference,
     .train_difference = train_difference,
     .flops = flops,
 };
@@ -216,6 +223,7 @@ const struct mapping_def mapping_fixed = {
     .jvp = jvp,
     .value = value,
     .train = train,
+    .train_reference = train_reference,
     .train_difference = train_difference,
     .flops = flops,
 };

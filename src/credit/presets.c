@@ -50,6 +50,10 @@ const struct preset presets[] = {
     { "tjml", "difference target propagation by analytic feedback with the transposed derivative of each layer", "Bao 2024, TJML-DTP",
       "{route: chain, target: {name: gradient, gradient: per_sample}, target_stepsize: 0.5, mapping: transpose, feedback_loss: none,"
       " propagate: difference, update: {name: gradient, reduction: half_mean}, head: 0}" },
+    { "ldrl", "difference target propagation with feedback layers trained towards the transposed derivative of their layer", "Ernoult 2022; Bao 2024, LDRL",
+      "{route: chain, target: {name: gradient, gradient: per_sample}, mapping: {name: learned, activation: argument},"
+      " feedback_loss: {name: local_difference_reconstruction, noise: 0.2, reduction: mean}, propagate: difference,"
+      " update: {name: gradient, reduction: half_mean}, head: 0}" },
     { "ijml", "difference target propagation by the inverses of square layers", "Bao 2024, IJML-DTP",
       "{route: chain, target: {name: gradient, gradient: per_sample}, target_stepsize: 0.5, mapping: {name: inverse, regularization: 0, clamp: 1e-6},"
       " feedback_loss: none, propagate: difference, update: {name: gradient, reduction: half_mean}, head: 0}" },
@@ -62,5 +66,5 @@ const struct preset presets[] = {
 
 const char *const preset_names[] = {
     "bp",          "dfa",      "fa",           "tp",  "tp_vanilla",      "dtp", "dtp_pretrained", "dtp_drl",
-    "ddtp_linear", "ddtp_rhl", "ddtp_control", "gnt", "tjml", "ijml", "dtp_autoencoder", NULL
+    "ddtp_linear", "ddtp_rhl", "ddtp_control", "gnt", "tjml", "ldrl", "ijml", "dtp_autoencoder", NULL
 };

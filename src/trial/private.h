@@ -29,6 +29,9 @@ struct noise_source {
     struct rng rng;
     int kind; /* enum transmit_draws */
     struct mat to;
+    /* A probe's: draws of its items, from the second one on; those after them have the last one's. */
+    const real *given;
+    size_t n_given;
 };
 struct noise {
     size_t n;
@@ -173,6 +176,8 @@ int feedback_only_minibatch(struct trial *t, struct sink *sink, struct err *e);
 int noise_open(struct trial *t, uint64_t seed, struct err *e);
 /* All draws of item `item` of the streams. */
 void noise_draw(struct noise *n, uint64_t item);
+/* The same of draws that are given. */
+void noise_give(struct noise *n, uint64_t item);
 /* Draws for pass `number` over samples first, first + 1, ... of a split. */
 void noise_draw_evaluation(const struct trial *t, struct pass *p, enum split split, uint64_t first, size_t number);
 

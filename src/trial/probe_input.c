@@ -126,6 +126,36 @@ static int read_draws(struct probe_input *in, const struct trial *t, const char 
     return to.p ? read_rows(in, name, t->pass.rows, steps, to.cols, axis || steps > 1, to.p, e) : 0;
 }
 
+static int read_draw(struct probe_input *in, const struct trial *t, const struct draw *d, const char *name,
+                     struct mat to, struct err *e)
+{
+    return shape_is_map(d->shape) ? read_maps(in, name, to.rows, d->shape, to.p, e)
+                                  : read_draws(in, t, name, to, d->steps, e);
+}
+
+/* Those of the feedback steps after the first: as many as there are. */
+static int read_later(struct probe_input *in, struct trial *t, const struct draw *d, struct err *e)
+{
+    const int64_t most = feedback_most_steps(&t->config->algorithm.feedback);
+    struct noise_source *s = t->feedback_noise.sources;
+    char name[80];
+    real *given = NULL;
+    size_t n = 0;
+    while (s->to.p != d->to.p)
+        s++;
+    for (int64_t k = 1; k < most; k++, n++) {
+        snprintf(name, sizeof name, "%s.%lld", d->name, (long long)k);
+        if (!safetensors_find(&in->file, name))
+            break;
+        if (!given)
+            given = arena_need(&t->scratch, (size_t)(most - 1) * mat_n(d->to), sizeof *given);
+        TRY(read_draw(in, t, d, name, mat_of(given + n * mat_n(d->to), d->to.rows, d->to.cols), e));
+    }
+    s->given = given;
+    s->n_given = n;
+    return 0;
+}
+
 /* Random numbers of a training pass. */
 int probe_read_noise(struct probe_input *in, struct trial *t, struct err *e)
 {
@@ -138,8 +168,9 @@ int probe_read_noise(struct probe_input *in, struct trial *t, struct err *e)
     }
     for (size_t i = 0; i < t->credit.n_draws; i++) {
         const struct draw *d = &t->credit.draws[i];
-        TRY(shape_is_map(d->shape) ? read_maps(in, d->name, d->to.rows, d->shape, d->to.p, e)
-                                   : read_draws(in, t, d->name, d->to, d->steps, e));
+        TRY(read_draw(in, t, d, d->name, d->to, e));
+        if (d->of_feedback)
+            TRY(read_later(in, t, d, e));
     }
     return 0;
 }

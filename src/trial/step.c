@@ -39,6 +39,8 @@ int feedback_step(struct trial *t, uint64_t item, int64_t number, bool draw, str
 {
     if (draw)
         noise_draw(&t->feedback_noise, item);
+    else
+        noise_give(&t->feedback_noise, (uint64_t)number);
     TRY(credit_feedback(&t->credit, &t->pass, ask(t, number) ? NULL : t->asked, e));
     feedback_move(t, number);
     return 0;

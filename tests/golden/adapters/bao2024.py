@@ -8,11 +8,10 @@ from . import Skip, Translation, base_spec, need, same
 from .images import conv_block, rename
 
 # Methods whose targets come from feedback that the case gives or that is made of the forward weights.
+TRAINED = ("LDRL", "LDRL, feedback training only")
 DIRECT = ("FWDTP", "LDRL, forward update", "TJML-DTP", "IJML-DTP", "PJML-DTP", "reversible structure")
 # Others by the mapping and the feedback loss that they need.
-NEEDS = {"LDRL": ("feedback loss", "local_difference_reconstruction"),
-         "LDRL, feedback training only": ("feedback loss", "local_difference_reconstruction"),
-         "FWDTP with batch normalisation": ("preset", "fwdtp_bn"), "FWDTP with batch normalisation, evaluation": ("preset", "fwdtp_bn"),
+NEEDS = {"FWDTP with batch normalisation": ("preset", "fwdtp_bn"), "FWDTP with batch normalisation, evaluation": ("preset", "fwdtp_bn"),
          "analytic feedback of one layer": ("mapping", "transpose"), "Jacobian matching losses": ("mapping", "transpose"),
          "data augmentation": ("data transform", "augment"), "background padding": ("data transform", "pad")}
 
@@ -27,6 +26,16 @@ def tokens(planes):
 def shaped(shape):
     """A map of one pixel is [B, n] here."""
     return lambda t: Tensor(shape, t.values, t.dtype)
+
+
+def planes(image):
+    """Tokens [B, H * W, C] as a map [B, C, H, W]."""
+    c, h, w = image
+
+    def turn(t):
+        values = [t.values[(i * h * w + p) * c + k] for i in range(t.shape[0]) for k in range(c) for p in range(h * w)]
+        return Tensor((t.shape[0], c, h, w), values, t.dtype)
+    return turn
 
 
 def half(t):
@@ -76,6 +85,8 @@ def mapping_of(case, inputs):
     if p["feedback"] == "jacobian_pseudo_inverse":
         raise Skip("no mapping 'pinv' of one layer's Jacobian")
     bias = any(re.match(r"feedback\..*bias$", n) for n in inputs)
+    if case["algorithm"] in TRAINED:
+        return {"name": "learned", "bias": bias, "activation": "argument"}
     return {"name": "fixed", "bias": bias, "activation": "tanh" if p["feedback"] == "fwdtp" else "argument"}
 
 
@@ -86,7 +97,12 @@ def algorithm_of(case, inputs, stepsize):
     reduction = {0.5: "half_mean", 1.0: "mean"}.get(scale)
     if not reduction and abs(scale - 0.5 / p["beta"]) < 1e-12 * scale:
         reduction = "mean_per_stepsize"
-    return {"name": "dfa", "route": "chain", "target_stepsize": stepsize, "target": {"name": "gradient", "gradient": "per_sample"},
+    trained = {}
+    if case["algorithm"] in TRAINED:
+        trained = {"feedback_loss": {"name": "local_difference_reconstruction", "noise": p["noise_sigma"]},
+                   "feedback": {"steps": p["feedback_iterations"], "stepsize": p["feedback_stepsize"],
+                                "optimizer": {"name": "sgd", "stepsize": 1, "momentum": p["feedback_momentum"]}}}
+    return {"name": "dfa", **trained, "route": "chain", "target_stepsize": stepsize, "target": {"name": "gradient", "gradient": "per_sample"},
             "mapping": mapping_of(case, inputs), "propagate": "difference" if p.get("difference_correction", True) else "plain",
             "update": {"name": "gradient", "reduction": reduction}}
 
@@ -105,8 +121,38 @@ def inputs_of(case, inputs, inner, back):
     return named
 
 
+def draws_of(case, inputs, layers):
+    """Draws for both sides of every feedback unit; those of a mean, which trains nothing, are not in the case."""
+    batch, named, image, images = case["batch_size"], {}, case["input_shape"], []
+    for layer, block in zip(case["layers"], layers):
+        if layer["type"] == "embed":
+            image = [layer["out"], image[1] // layer["patch"], image[2] // layer["patch"]]
+        elif layer["type"] in ("gap", "dense"):
+            image = [layer.get("out", image[0])]
+        images.append(image if layer["type"] != "conv" else None)
+    for i, (below, above) in enumerate(zip(images, images[1:])):
+        for side, shape, name in (("x", below, "feedback"), ("y", above, "feedback_source")):
+            for k in range(case["hyperparameters"]["feedback_iterations"][i]):
+                t = inputs.get(f"noise.{i}.{k}.{side}") or Tensor((batch, math.prod(shape[1:]), shape[0]) if len(shape) > 1 else (batch, *shape), [0.0] * (batch * math.prod(shape)), "F64")
+                turn = planes(shape) if shape and len(shape) > 1 and len(t.shape) == 3 else same
+                named[f"noise.{name}.{i}" + (f".{k}" if k else "")] = turn(t)
+    return named
+
+
+def expected_feedback(case, name, back):
+    """What `tprun probe` calls it, or None: it shows the last of several steps."""
+    loss = re.fullmatch(r"loss\.feedback\.(\d+)\.(\d+)", name)
+    weight = re.fullmatch(r"(update|after)\.feedback\.(\d+)\.(.*)", name)
+    steps = case["hyperparameters"]["feedback_iterations"]
+    if loss and int(loss.group(2)) + 1 == steps[int(loss.group(1))]:
+        return f"metric.feedback_loss.{loss.group(1)}"
+    if weight and (weight.group(1) == "after" or steps[int(weight.group(2))] == 1):
+        return f"{weight.group(1)}.feedback.{weight.group(2)}.{back[int(weight.group(2)) + 1]}{weight.group(3)}"
+    return None
+
+
 def translate(case, inputs, expected, parts):
-    if case["algorithm"] not in ("BP", *DIRECT):
+    if case["algorithm"] not in ("BP", *DIRECT, *TRAINED):
         kind, name = NEEDS.get(case["algorithm"], ("algorithm", case["algorithm"]))
         need({**parts, kind: parts.get(kind, set())}, kind, name)
         raise Skip(f"no translation of '{case['algorithm']}'")
@@ -121,12 +167,22 @@ def translate(case, inputs, expected, parts):
     # by 1/(2 beta) an update does not know beta, so tprun's half of it doubles what it is to be
     doubled = squares and algorithm.get("update", {}).get("reduction") == "mean_per_stepsize"
     spec = base_spec(case["batch_size"], dataset, layers, "squared_error" if squares else "cross_entropy", algorithm)
-    expect = {}
+    expect, trains_feedback = {}, case["algorithm"] in TRAINED
     for name in expected:
+        if trains_feedback and "feedback" in name:
+            known = expected_feedback(case, name, back)
+            expect[name] = (known, same) if known else None
+            continue
         state = re.fullmatch(r"(?:state|target)\.(\d+)", name)
         known = state or name == "loss" or name.startswith("update.")
         turn = half if squares and (trains_by_bp or doubled or name == "loss") and not state else same
         if state:
             turn = tokens if of_tokens[int(state.group(1))] else shaped(expected[name].shape)
         expect[name] = (rename(name, inner), turn) if known else None
-    return Translation(spec, inputs_of(case, inputs, inner, back), expect)
+    named = inputs_of(case, inputs, inner, back)
+    if trains_feedback:
+        named = {**{n: t for n, t in named.items() if not n.startswith("noise.")}, **draws_of(case, inputs, layers)}
+    result = Translation(spec, named, expect)
+    if case["algorithm"] == "LDRL, feedback training only" and any(layer["type"] == "mixer_block" for layer in case["layers"]):
+        result.single = 1e-3  # the difference of two parts; measured 3.2e-4
+    return result
