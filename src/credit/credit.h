@@ -90,6 +90,8 @@ struct mapping_def {
                              struct mat moved, struct mat error);
     /* Once d[n-2] .. d[0] are derived: what the mapping does to d[n-1] itself. NULL: nothing. */
     void (*own_target)(struct credit *c);
+    /* Once the feedback weights are drawn. NULL: they stay as they are. */
+    void (*drawn)(struct credit *c);
     /* Floating-point operations of refresh; NULL if few. */
     double (*flops)(const struct credit *c, size_t rows);
 };

@@ -177,6 +177,13 @@ static void train_difference(struct credit *c, struct pass *p, const struct at *
     learned_of(c)->hidden.moved = NULL; /* a loss uses its buffers for the next unit */
 }
 
+static void drawn(struct credit *c)
+{
+    const struct mat all = mat_of(c->feedback_weights, 1, c->n_feedback_vector);
+    if (options_of(c)->scale != 1)
+        mat_scale((real)options_of(c)->scale, all, all);
+}
+
 /* What every feedback unit reads at the true states. */
 static double flops(const struct credit *c, size_t rows)
 {
@@ -225,5 +232,6 @@ const struct mapping_def mapping_fixed = {
     .train = train,
     .train_reference = train_reference,
     .train_difference = train_difference,
+    .drawn = drawn,
     .flops = flops,
 };

@@ -105,7 +105,8 @@ int affine_inverse_open(struct unit *u, const struct inverse_options *o, struct 
     struct arena *a = u->arena;
     const bool variant = o->matrix == INVERT_TWO_EYE_MINUS_W;
     if (!f->m.p) {
-        TRY(ridge_init(&f->ridge, f->out, f->in, a, e));
+        TRY(o->matrix == INVERT_PSEUDO ? pinv_init(&f->pseudo, f->out, f->in, a, e)
+                                       : ridge_init(&f->ridge, f->out, f->in, a, e));
         f->m = mat_new(a, f->out, f->in);
         if (!a->counting)
             f->back = product_plan(f->rows, f->in, f->out, false);
@@ -120,6 +121,8 @@ int affine_inverse_open(struct unit *u, const struct inverse_options *o, struct 
 int affine_inverse_refresh(struct unit *u, const struct inverse_options *o, struct err *e)
 {
     struct affine *f = u->state;
+    if (o->matrix == INVERT_PSEUDO)
+        return pinv_transposed(&f->pseudo, o->regularization, f->w.p, f->in, f->m.p, f->in, e);
     if (o->matrix != INVERT_TWO_EYE_MINUS_W)
         return ridge_inverse(&f->ridge, f->w, o->regularization, f->m, e);
     two_eye_minus(f->w, f->variant);

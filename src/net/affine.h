@@ -5,6 +5,7 @@
 
 #include "math/act.h"
 #include "math/blas.h"
+#include "math/pinv.h"
 #include "math/solve.h"
 #include "net/inverse.h"
 #include "net/mirror.h"
@@ -20,6 +21,7 @@ struct affine {
     struct mat scratch; /* (rows, out) */
     struct mat variant; /* (out, in): 2 I - W, if the options ask for it */
     struct ridge ridge;
+    struct pinv pseudo; /* if the options ask for it, instead of ridge */
     bool transposed; /* wt lies in the weight vector, and w is the packed one */
 };
 

@@ -249,20 +249,49 @@ START_TEST(analytic_feedback_tends_to_bp)
 }
 END_TEST
 
-/* bao2024 sheet 5.5: of an orthogonal linear network the inverse and the transpose are one. */
+/* bao2024 sheet 5.5: of an orthogonal linear network the inverse, the pseudo-inverses and the transpose are one. */
 START_TEST(orthogonal_linear_feedback_is_the_inverse)
 {
     static const char net[] =
         "{features: 5, outputs: 5, weights: orthogonal, layers: [dense: {units: 5}, dense: {units: 5}, "
         "dense: {units: 5}]}";
-    struct rig transposed, inverse;
+    static const char *const others[][2] = { { "ijml", "{target_stepsize: 0.7}" },
+                                             { "pjml", "{target_stepsize: 0.7}" },
+                                             { "pjml", "{target_stepsize: 0.7, mapping: {of: jacobian}}" } };
+    struct rig transposed;
     rig_open(&transposed, net, "tjml", "{target_stepsize: 0.7}");
-    rig_open(&inverse, net, "tjml", "{target_stepsize: 0.7, mapping: {name: inverse, regularization: 0}}");
     rig_step(&transposed);
-    rig_step(&inverse);
-    check_near("all", rig_all_updates(&transposed), rig_all_updates(&inverse), BOUND(1e-12, 1e-5));
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        struct rig other;
+        rig_open(&other, net, others[i][0], others[i][1]);
+        rig_step(&other);
+        check_near(others[i][1], rig_all_updates(&other), rig_all_updates(&transposed), BOUND(1e-12, 1e-4));
+        rig_close(&other);
+    }
     rig_close(&transposed);
-    rig_close(&inverse);
+}
+END_TEST
+
+/* bao2024 sheet 5.5: fixed or learned feedback of linear units with the forward weights transposed is the analytic one.
+ */
+START_TEST(feedback_with_the_forward_weights_is_analytic)
+{
+    static const char net[] = "{features: 5, layers: [dense: {units: 6}, dense: {units: 7}, dense: {units: 4}]}";
+    static const char *const names[] = { "fwdtp", "ldrl" };
+    struct rig analytic;
+    rig_open(&analytic, net, "tjml", "{target_stepsize: 0.7}");
+    rig_step(&analytic);
+    for (size_t i = 0; i < 2; i++) {
+        struct rig r;
+        rig_open(&r, net, names[i], "{target_stepsize: 0.7}");
+        for (size_t j = 0; j < r.credit.n_feedback; j++)
+            mat_transpose(unit_param(&r.net.chain.units[j + 1], 0, r.net.chain.weights),
+                          unit_param(&r.credit.feedback[j].unit, 0, r.credit.feedback_weights));
+        rig_step(&r);
+        check_near(names[i], rig_all_updates(&r), rig_all_updates(&analytic), BOUND(1e-13, 1e-5));
+        rig_close(&r);
+    }
+    rig_close(&analytic);
 }
 END_TEST
 
@@ -335,6 +364,7 @@ static void add_tests(TCase *t)
     tcase_add_test(t, reductions_are_factors);
     tcase_add_test(t, analytic_feedback_tends_to_bp);
     tcase_add_test(t, orthogonal_linear_feedback_is_the_inverse);
+    tcase_add_test(t, feedback_with_the_forward_weights_is_analytic);
     tcase_add_test(t, dfa_projects_the_output_error);
     tcase_add_test(t, exact_inverses_make_the_rules_equal);
 }

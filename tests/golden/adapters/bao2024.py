@@ -78,12 +78,10 @@ def mapping_of(case, inputs):
     if p["feedback"] == "transpose":
         name = "reversible" if case["algorithm"] == "reversible structure" else "transpose"
         return {"name": name, "activation": p["activation_feedback"]}
-    if p["feedback"] == "pseudo_inverse":
-        raise Skip("no mapping 'pinv' of one layer's weights")
+    if p["feedback"] in ("pseudo_inverse", "jacobian_pseudo_inverse"):
+        return {"name": "pinv", "of": "weights" if p["feedback"] == "pseudo_inverse" else "jacobian"}
     if p["feedback"] == "inverse":
         return {"name": "inverse", "regularization": 0, "clamp": 1e-6}
-    if p["feedback"] == "jacobian_pseudo_inverse":
-        raise Skip("no mapping 'pinv' of one layer's Jacobian")
     bias = any(re.match(r"feedback\..*bias$", n) for n in inputs)
     if case["algorithm"] in TRAINED:
         return {"name": "learned", "bias": bias, "activation": "argument"}
