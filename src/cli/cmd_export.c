@@ -12,7 +12,7 @@ struct export_options {
 static const struct cli_option options[] = {
     { "trials", 0, CLI_FLAG, NULL, offsetof(struct export_options, trials), .help = "a row for each trial (default)" },
     { "metrics", 0, CLI_FLAG, NULL, offsetof(struct export_options, metrics),
-      .help = "a row for each value of a metric" },
+      .help = "a row for each value of a metric, also those of layers" },
     { "params", 0, CLI_FLAG, NULL, offsetof(struct export_options, params),
       .help = "a row for each value of a trial's configuration" },
     { "output", 'o', CLI_TEXT, "FILE", offsetof(struct export_options, output), .help = "weights: the file to write" },
@@ -28,9 +28,13 @@ static const char trials[] =
     "best_train_loss, last_train_accuracy, best_train_accuracy, last_test_loss, best_test_loss, "
     "last_test_accuracy, best_test_accuracy, diverged_step, diverged_layer, diverged_tensor, reason, "
     "\"key\" FROM trials WHERE study = ?1 AND current ORDER BY trial_id";
+/* Metrics of the whole trial, whose layer is NULL, before those of layers. */
 static const char metrics[] =
-    "SELECT v.study, v.variant, v.cell, v.seed, v.metric, v.step, v.value, v.nonfinite FROM metrics v "
-    "JOIN trials t ON t.trial_id = v.trial_id" OF_CURRENT ", v.metric, v.step";
+    "SELECT study, variant, cell, seed, metric, layer, step, value, nonfinite FROM ("
+    "SELECT study, variant, cell, seed, metric, NULL AS layer, step, value, nonfinite, trial_id FROM metrics "
+    "WHERE study = ?1 UNION ALL "
+    "SELECT study, variant, cell, seed, metric, layer, step, value, nonfinite, trial_id FROM layer_metrics "
+    "WHERE study = ?1) ORDER BY trial_id, layer IS NOT NULL, metric, layer, step";
 static const char params[] = "SELECT v.study, v.variant, v.cell, v.seed, v.param, v.value, v.swept FROM params v "
                              "JOIN trials t ON t.trial_id = v.trial_id" OF_CURRENT ", v.param";
 
@@ -104,7 +108,8 @@ const struct command command_export = {
     .arguments = "STUDY | weights KEY --output FILE",
     .summary = "Write a study's trials, metrics or parameters as CSV or JSON, or a trained network",
     .help = "CSV unless --format says otherwise. Numbers read back as the same doubles; values that\n"
-            "are not finite are empty (null), and the column `nonfinite` says which they were.\n\n"
+            "are not finite are empty (null), and the column `nonfinite` says which they were. With\n"
+            "--metrics, `layer` is empty (null) for a metric of the whole trial.\n\n"
             "`weights` writes the parameters of a trial's newest checkpoint (of a finished trial, the\n"
             "last) as safetensors: layers.<i>.weight, layers.<i>.bias, feedback.<i>.*, with study,\n"
             "variant, seed and step as metadata. network.init.from reads such files.\n",

@@ -18,7 +18,7 @@ static const struct cli_option options[] = {
       .help = "exit with status 2 if the trials may take longer" },
     { 0 },
 };
-enum { CLASSES_SHOWN = 10, CLASSES_READ = 1000 }; /* of a variant */
+enum { CLASSES_SHOWN = 10 }; /* of a variant */
 
 /* "12.3 MB", "480 B" into buffer. */
 static const char *amount(double n, const char *unit, char *buffer, size_t size)
@@ -105,17 +105,7 @@ static void print_class(const struct price_list *l, const struct price_class *c,
 static int print_kept(struct plan *p, const struct price_list *l, size_t study, size_t variant, struct err *e)
 {
     struct text kept = { 0 };
-    struct plan_trial t;
-    int code = 0;
-    size_t n = 0;
-    for (size_t i = 0; i < l->n_classes && n < CLASSES_READ && code == 0; i++) {
-        if (l->classes[i].study != study || l->classes[i].variant != variant)
-            continue;
-        code = plan_trial(p, study, l->classes[i].trial, &t, e);
-        if (code == 0)
-            kept_add(&kept, p, &t);
-        n++;
-    }
+    const int code = kept_add(&kept, KEPT_LINES, p, l, study, variant, e);
     if (code == 0 && kept.n)
         fputs(kept.s, stdout);
     text_free(&kept);
@@ -144,6 +134,11 @@ static int print_variant(struct plan *p, const struct price_list *l, size_t stud
         }
     if (shown < n)
         printf("    and %zu more shapes and lengths\n", n - shown);
+    if (v->n_tuned)
+        clean_print_line(stdout,
+                         "    tuned: %" PRIu64 " more trials with fresh seeds, %" PRIu64
+                         " finished, of what %s chooses when these have ended",
+                         v->n_tuned, v->n_tuned_finished, p->studies[study].study.tune->metric);
     return 0;
 }
 
@@ -182,10 +177,11 @@ int plan_print(const struct cli *c, struct plan *p, const struct plan_price *x, 
         return err_set(e, ERR_USAGE, "--format: a plan is a table or json, not %s", query_format_names[format]);
     if (format == FORMAT_JSON) {
         struct text json = { 0 };
-        plan_json(p, x, &json);
-        fputs(json.s, stdout);
+        const int code = plan_json(p, x, &json, e);
+        if (code == 0)
+            fputs(json.s, stdout);
         text_free(&json);
-        return 0;
+        return code;
     }
     for (size_t i = 0; i < p->n_studies; i++)
         TRY(print_study(p, x, i, e));

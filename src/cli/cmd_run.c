@@ -2,6 +2,7 @@
 
 #include "base/clean.h"
 #include "cli/generations.h"
+#include "cli/tuned.h"
 #include "run/progress.h"
 #include "run/signals.h"
 #include <inttypes.h>
@@ -123,25 +124,35 @@ static const char rows[] =
     "  (SELECT 1 FROM finals WHERE study = ?1 AND metric LIKE 'test_%')))"
     " ORDER BY variant, metric, " BEST_FIRST ", cell";
 
+/* Of the variant that has most. */
+static const char most_cells[] = "SELECT max(n) FROM (SELECT count(DISTINCT cell) AS n FROM outcomes WHERE study = ?1 "
+                                 "GROUP BY variant)";
+/* Which metrics are shown is asked first: a plain LIKE reaches the tables below the view, an OR with EXISTS would make
+ * all groups of all metrics. */
+static const char any_test[] =
+    "SELECT 1 FROM summary u JOIN metric_key k ON k.id = u.key_id AND k.name LIKE 'test_%'"
+    " WHERE u.trial_id IN (SELECT t.id FROM trial t JOIN study s ON s.id = t.study_id"
+    "  AND s.generation = t.generation WHERE s.name = ?1) LIMIT 1";
+static const char shown[] =
+    "SELECT study, variant, cell, metric, n, n_asked, n_diverged, last_mean_finished, last_sd_finished, "
+    "best_mean_finished, best_sd_finished FROM finals WHERE study = ?1 AND metric LIKE ?2"
+    " ORDER BY variant, metric, " BEST_FIRST ", cell";
+
 static int print_study(struct query *q, const char *study, struct err *e)
 {
-    /* Which metrics are shown is asked first: a plain LIKE reaches the tables below the view, an OR with EXISTS would
-     * make all groups of all metrics. */
-    static const char any_test[] =
-        "SELECT 1 FROM summary u JOIN metric_key k ON k.id = u.key_id AND k.name LIKE 'test_%'"
-        " WHERE u.trial_id IN (SELECT t.id FROM trial t JOIN study s ON s.id = t.study_id"
-        "  AND s.generation = t.generation WHERE s.name = ?1) LIMIT 1";
-    static const char shown[] =
-        "SELECT study, variant, cell, metric, n, n_asked, n_diverged, last_mean_finished, last_sd_finished, "
-        "best_mean_finished, best_sd_finished FROM finals WHERE study = ?1 AND metric LIKE ?2"
-        " ORDER BY variant, metric, " BEST_FIRST ", cell";
-    bool tested;
-    double one;
+    bool tested, tunes;
+    double one, n_cells = 0;
+    TRY(tuned_print(q, study, &tunes, e));
+    if (tunes)
+        return generations_tell(q, study, e);
     TRY(query_number(q, any_test, &study, 1, &tested, &one, e));
     const char *const arguments[] = { study, tested ? "test_%" : "train_loss" };
     struct summary s = { 0 };
     TRY(query_rows(q, shown, arguments, 2, print_row, &s, e));
     print_end(&s);
+    TRY(query_number(q, most_cells, &study, 1, &tunes, &n_cells, e));
+    if (tested && n_cells > 1)
+        puts("(cells in order of these values: to take the first is to choose on the test set; see 'tune')");
     return generations_tell(q, study, e);
 }
 
@@ -217,13 +228,13 @@ struct checker {
 static bool is_known(void *self, const struct plan_study *s)
 {
     const struct checker *k = self;
-    const char *const arguments[] = { s->study.name, s->sha256 };
+    const char *const arguments[] = { s->study.name, s->sha256, s->asked_sha256 };
     struct err ignored = { 0 }; /* a database that cannot be read tells nothing here; the runner says what is wrong */
     bool found = false;
     double n = 0;
     if (k->q)
-        (void)query_number(k->q, "SELECT count(*) FROM study WHERE name = ?1 AND queued_sha256 = ?2", arguments, 2,
-                           &found, &n, &ignored);
+        (void)query_number(k->q, "SELECT count(*) FROM study WHERE name = ?1 AND queued_sha256 IN (?2, ?3)", arguments,
+                           3, &found, &n, &ignored);
     err_clear(&ignored);
     return n > 0;
 }

@@ -3,9 +3,12 @@
 #define TPRUN_CLI_KEPT_H
 
 #include "base/text.h"
-#include "run/plan.h"
+#include "run/price.h"
 
-/* Adds a line for each option of a replaced part in this trial, unless `lines` has it. */
-void kept_add(struct text *lines, struct plan *p, const struct plan_trial *t);
+/* Adds each such option of a variant once, of the first trials of its classes: as lines of the table, or as objects of a
+ * JSON list. */
+enum kept_form { KEPT_LINES, KEPT_JSON };
+int kept_add(struct text *out, enum kept_form form, struct plan *p, const struct price_list *l, size_t study,
+             size_t variant, struct err *e);
 
 #endif

@@ -1,4 +1,5 @@
 /* `tprun plan --format=json`: one object, times in seconds, sizes in bytes. */
+#include "cli/kept.h"
 #include "cli/plan_price.h"
 
 #include <string.h>
@@ -88,14 +89,23 @@ static void put_class(struct text *t, const struct price_list *l, const struct p
     put_number(t, "flop_per_step", s->flops_per_step);
 }
 
-static void put_variant(struct text *t, const struct plan *p, const struct price_list *l, const struct price_variant *v)
+static int put_variant(struct text *t, struct plan *p, const struct price_list *l, const struct price_variant *v,
+                       struct err *e)
 {
     put_string(t, "variant", p->studies[v->study].study.variants[v->variant]);
     put_number(t, "trials", (double)v->n);
     put_number(t, "finished", (double)v->n_finished);
+    put_number(t, "tuned", (double)v->n_tuned);
+    put_number(t, "tuned_finished", (double)v->n_tuned_finished);
     put_number(t, "weights", (double)v->first.n_weights);
     put_number(t, "feedback_weights", (double)v->first.n_feedback_weights);
     put_layers(t, &v->first);
+    struct text kept = { 0 };
+    text_puts(&kept, "");
+    const int code = kept_add(&kept, KEPT_JSON, p, l, v->study, v->variant, e);
+    key(t, "replaced_parts");
+    text_add(t, "[%s]", kept.s);
+    text_free(&kept);
     key(t, "shapes");
     text_putc(t, '[');
     bool first = true;
@@ -108,9 +118,10 @@ static void put_variant(struct text *t, const struct plan *p, const struct price
         text_putc(t, '}');
     }
     text_putc(t, ']');
+    return code;
 }
 
-static void put_study(struct text *t, const struct plan *p, const struct plan_price *x, size_t study)
+static int put_study(struct text *t, struct plan *p, const struct plan_price *x, size_t study, struct err *e)
 {
     struct price price;
     const struct study *s = &p->studies[study].study;
@@ -124,15 +135,16 @@ static void put_study(struct text *t, const struct plan *p, const struct plan_pr
             continue;
         text_puts(t, first ? "{" : ",{");
         first = false;
-        put_variant(t, p, &x->list, &x->list.variants[i]);
+        TRY(put_variant(t, p, &x->list, &x->list.variants[i], e));
         text_putc(t, '}');
     }
     text_putc(t, ']');
     price_sum(&x->list, study, x->jobs, x->processors, &price);
     put_price(t, &price);
+    return 0;
 }
 
-void plan_json(const struct plan *p, const struct plan_price *x, struct text *t)
+int plan_json(struct plan *p, const struct plan_price *x, struct text *t, struct err *e)
 {
     struct price price;
     text_putc(t, '{');
@@ -142,11 +154,12 @@ void plan_json(const struct plan *p, const struct plan_price *x, struct text *t)
     text_putc(t, '[');
     for (size_t i = 0; i < p->n_studies; i++) {
         text_puts(t, i ? ",{" : "{");
-        put_study(t, p, x, i);
+        TRY(put_study(t, p, x, i, e));
         text_putc(t, '}');
     }
     text_putc(t, ']');
     price_sum(&x->list, SIZE_MAX, x->jobs, x->processors, &price);
     put_price(t, &price);
     text_puts(t, "}\n");
+    return 0;
 }

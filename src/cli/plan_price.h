@@ -23,6 +23,6 @@ int plan_price_limit(const struct plan_price *x, double hours, struct err *e);
 
 /* What `tprun plan` prints: cmd_plan.c, plan_json.c. */
 int plan_print(const struct cli *c, struct plan *p, const struct plan_price *x, struct err *e);
-void plan_json(const struct plan *p, const struct plan_price *x, struct text *out);
+int plan_json(struct plan *p, const struct plan_price *x, struct text *out, struct err *e);
 
 #endif

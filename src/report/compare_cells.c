@@ -1,6 +1,7 @@
 #include "report/compare_cells.h"
 
 #include "stat/paired.h"
+#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,9 +53,14 @@ static int check_match(enum compare_end *end, struct query *q, const struct comp
         return 0;
     if (!differ && a->inputs[0] && b->inputs[0] && strcmp(a->inputs, b->inputs) != 0)
         TRY(query_number(q,
-                         "SELECT EXISTS (SELECT 1 FROM json_each(?1) j JOIN json_each(?2) k ON k.key = j.key AND "
-                         "k.value <> j.value)",
+                         "SELECT CASE WHEN json_valid(?1) AND json_valid(?2) THEN EXISTS (SELECT 1 FROM json_each(?1) "
+                         "j JOIN json_each(?2) k ON k.key = j.key AND k.value <> j.value) END",
                          inputs, 2, &found, &differ, e));
+    if (!found)
+        return err_set(e, ERR_STORAGE,
+                       "the inputs that the database has of a trial with seed %" PRId64
+                       " are no JSON: another program changed it",
+                       a->seed);
     if (differ != 0)
         *end = COMPARE_MISMATCHED;
     return 0;

@@ -119,6 +119,7 @@ static int put_study(const struct section *s, const struct report_options *o, st
     put_source(s);
     TRY(put_figures(s, o, e));
     TRY(section_claims(s, e));
+    TRY(section_tuned(s, e));
     TRY(section_results(s, e));
     TRY(section_accidents(s, e));
     TRY(section_settings(s, e));

@@ -153,6 +153,9 @@ static int put_values(const struct section *s, const struct results *r, struct e
         s->out,
         all ? "Last and best values, mean ± sd over the seeds; in parentheses where some of them diverged, failed "
               "or are not finished, then of the others:\n\n"
+        : strncmp(main, "test_", 5) == 0
+            ? "Last and best values of the three best complete cells of each variant, selected on the test set, mean ± "
+              "sd:\n\n"
             : "Last and best values of the three best complete cells of each variant, mean ± sd:\n\n");
     section_head(s->out, head);
     for (size_t m = 0; m < u->n_metrics; m++) {

@@ -18,6 +18,7 @@ struct section {
 int section_settings(const struct section *s,
                      struct err *e); /* what the variants differ in, what is swept, what all share */
 int section_results(const struct section *s, struct err *e);   /* trials by state; last and best values, mean and sd */
+int section_tuned(const struct section *s, struct err *e);     /* cells chosen by validation, and what choosing took */
 int section_claims(const struct section *s, struct err *e);    /* verdicts, and why a claim is undecided */
 int section_accidents(const struct section *s, struct err *e); /* trials that diverged or failed */
 int section_costs(const struct section *s, struct err *e);     /* time per iteration; machines and builds */

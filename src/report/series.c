@@ -13,12 +13,15 @@ static const char *const sql_values[] = {
     [QUANTITY_STEP] = "SELECT layer, value FROM layer_metric " OF_TRIAL "AND step = CAST(?3 AS INTEGER) ORDER BY layer"
 };
 
-/* What is larger lies outside of every figure; its square is still finite. */
-#define HUGE_HELD 1e150
+double series_hold(double value)
+{
+    return value < -SERIES_HUGE ? -SERIES_HUGE : value > SERIES_HUGE ? SERIES_HUGE : value; /* NaN stays */
+}
 
-static int add_value(void *self, int n, const char *const *values)
+static int add_value(void *self, int n, const double *values)
 {
     struct series *s = self;
+    (void)n;
     if (s->n == s->capacity) {
         const size_t capacity = 2 * s->capacity + 256;
         double *at = arena_need(s->a, capacity, sizeof *at), *value = arena_need(s->a, capacity, sizeof *value);
@@ -30,14 +33,8 @@ static int add_value(void *self, int n, const char *const *values)
         s->value = value;
         s->capacity = capacity;
     }
-    double at;
-    if (n < 2 || !values[0] || text_to_double(values[0], strlen(values[0]), &at) < 0)
-        return 0;
-    double value = NAN;
-    if (values[1] && text_to_double(values[1], strlen(values[1]), &value) < 0)
-        value = NAN;
-    s->at[s->n] = at;
-    s->value[s->n++] = value < -HUGE_HELD ? -HUGE_HELD : value > HUGE_HELD ? HUGE_HELD : value; /* NaN stays */
+    s->at[s->n] = values[0];
+    s->value[s->n++] = series_hold(values[1]);
     return 0;
 }
 
@@ -48,7 +45,7 @@ int series_read(struct series *s, struct query *q, struct arena *a, const char *
     snprintf(third, sizeof third, "%" PRId64, what->kind == QUANTITY_STEP ? what->step : what->layer);
     const char *const arguments[] = { trial, what->metric, third };
     *s = (struct series){ .a = a };
-    return query_rows(q, sql_values[what->kind], arguments, what->kind == QUANTITY_TRIAL ? 2 : 3, add_value, s, e);
+    return query_doubles(q, sql_values[what->kind], arguments, what->kind == QUANTITY_TRIAL ? 2 : 3, add_value, s, e);
 }
 
 void series_roll(const struct series *s, size_t rolling, double *mean, double *sd)

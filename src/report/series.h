@@ -13,6 +13,9 @@ struct series {
     size_t capacity;
 };
 
+/* What is larger lies outside of every figure; its square is still finite. */
+#define SERIES_HUGE 1e150
+double series_hold(double value);
 /* trial: the id as text. */
 int series_read(struct series *s, struct query *q, struct arena *a, const char *trial, const struct quantity *what,
                 struct err *e);

@@ -10,6 +10,7 @@ static const char sql_figures[] =
     "SELECT f.value ->> 'kind', f.value ->> 'metric', f.value ->> 'layer', f.value ->> 'step', f.value ->> 'rolling', "
     "f.value ->> 'log', f.value ->> 'title' FROM study s, json_each(s.spec, '$.figures') f WHERE s.name = ?1 "
     "ORDER BY f.key";
+static const char sql_is_json[] = "SELECT json_valid(spec) FROM study WHERE name = ?1";
 static const char sql_variants[] =
     "SELECT v.value FROM study s, json_each(s.spec, '$.figures[' || ?2 || '].variants') v "
     "WHERE s.name = ?1 ORDER BY v.key";
@@ -99,6 +100,14 @@ int wanted_read(struct wanted *w, struct query *q, struct arena *a, const char *
 {
     *w = (struct wanted){ 0 };
     struct reading r = { .w = w, .a = a };
+    bool found;
+    double is_json;
+    TRY(query_number(q, sql_is_json, &study, 1, &found, &is_json, e));
+    if (found && is_json == 0)
+        return err_set(e, ERR_STORAGE,
+                       "study '%s': the specification that the database has of it is no JSON: another program changed "
+                       "it",
+                       study);
     TRY(query_rows(q, sql_figures, &study, 1, add_figure, &r, e));
     if (r.bad)
         return err_set(e, ERR_USAGE, "study '%s' asks for a figure of the kind '%s', which this program does not know",

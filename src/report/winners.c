@@ -168,8 +168,6 @@ static double legend_width(const struct subject *s, const struct winners *w)
     return width;
 }
 
-static const char remark[] = "best variant; each tuned by the area under the train loss";
-
 int winners_draw(struct text *out, const struct subject *s, struct winners *w, struct err *e)
 {
     enum { MAX_VARIANTS = 7 }; /* colours */
@@ -182,6 +180,9 @@ int winners_draw(struct text *out, const struct subject *s, struct winners *w, s
         return err_set(e, ERR_USAGE, "study '%s' has %zu x %zu cells; up to %d x %d can be drawn", s->name, g->nx,
                        g->ny, (int)GRID_MAX_SIDE, (int)GRID_MAX_SIDE);
     grid_size(g, 420);
+    char remark[160];
+    snprintf(remark, sizeof remark, "best variant; each tuned by %.100s",
+             w->tuned_by ? w->tuned_by : "the area under the train loss");
     const double beside = LEFT + grid_width(g) + BESIDE;
     const double width = fmax(beside + legend_width(s, w), LEFT + heading_width(s, remark)) + 16;
     const double height = TOP + fmax(grid_height(g) + 46, legend_height(s, w)) + 6;

@@ -12,18 +12,25 @@ static const char sql_keys[] =
     "SELECT key, min(numeric), min(n) > 1 AND count(*) = (SELECT count(DISTINCT variant) FROM per_variant) "
     "FROM per_variant GROUP BY key ORDER BY key";
 
-/* A setting is a cell of the sweep, with the means over its seeds. */
+/* A setting is a cell of the sweep, with the means over its seeds. loss: what it is chosen by, the smallest. */
+#define SETTINGS(loss)                                                                                                 \
+    "SELECT variant, x, y, cell, count(*), sum(outcome = 'done' AND loss IS NOT NULL AND score IS NOT NULL), "         \
+    "sum(outcome IN ('done', 'diverged')), avg(loss), avg(score) FROM ("                                               \
+    "SELECT t.variant, x.num AS x, y.num AS y, t.cell, t.outcome, t.trial_id, " loss " AS loss, "                      \
+    "(SELECT u.auc FROM summary u WHERE u.trial_id = t.trial_id AND u.key_id = (SELECT id FROM metric_key WHERE name " \
+    "= ?4)) AS score "                                                                                                 \
+    "FROM outcomes t JOIN param x ON x.trial_id = t.trial_id AND x.key = ?2 "                                          \
+    "JOIN param y ON y.trial_id = t.trial_id AND y.key = ?3 WHERE t.study = ?1 AND t.cell IS NOT t.tuning) "           \
+    "GROUP BY x, y, variant, cell ORDER BY x, y, min(trial_id)"
 static const char sql_settings[] =
-    "SELECT variant, x, y, cell, count(*), sum(outcome = 'done' AND loss IS NOT NULL AND score IS NOT NULL), "
-    "sum(outcome IN ('done', 'diverged')), avg(loss), avg(score) FROM ("
-    "SELECT t.variant, x.num AS x, y.num AS y, t.cell, t.outcome, t.trial_id, "
-    "(SELECT u.auc FROM summary u WHERE u.trial_id = t.trial_id AND u.key_id = (SELECT id FROM metric_key WHERE name = "
-    "'train_loss')) AS loss, "
-    "(SELECT u.auc FROM summary u WHERE u.trial_id = t.trial_id AND u.key_id = (SELECT id FROM metric_key WHERE name = "
-    "?4)) AS score "
-    "FROM outcomes t JOIN param x ON x.trial_id = t.trial_id AND x.key = ?2 "
-    "JOIN param y ON y.trial_id = t.trial_id AND y.key = ?3 WHERE t.study = ?1) "
-    "GROUP BY x, y, variant, cell ORDER BY x, y, min(trial_id)";
+    SETTINGS("(SELECT u.auc FROM summary u WHERE u.trial_id = t.trial_id AND u.key_id = (SELECT id FROM metric_key "
+             "WHERE name = 'train_loss'))");
+/* Of a study that tunes: as it does. */
+static const char sql_tuned_settings[] =
+    SETTINGS("(SELECT CASE v.goal WHEN 'max' THEN -u.last ELSE u.last END FROM tune v JOIN metric_key k ON k.name = "
+             "v.metric JOIN summary u ON u.trial_id = t.trial_id AND u.key_id = k.id WHERE v.study_id = t.study_id "
+             "AND u.last_step = u.end_step AND u.end_step = t.step)");
+static const char sql_tune[] = "SELECT v.metric FROM tune v JOIN study s ON s.id = v.study_id WHERE s.name = ?1";
 static const char sql_goal[] = "SELECT goal = 'max' FROM metric_key WHERE name = ?1";
 
 enum { MAX_KEYS = 32 };
@@ -42,7 +49,7 @@ struct keys {
 /* What is known of a variant in the cell that is read. */
 struct tuned {
     size_t n_settings, n_open, n_eligible;
-    double loss, score; /* of the setting with the smallest area under the train loss */
+    double loss, score; /* of the setting that is chosen: the smallest loss, see SETTINGS */
     const char *setting;
 };
 
@@ -231,6 +238,14 @@ static int add_setting(void *self, int n, const char *const *values)
     return 0;
 }
 
+static int keep_metric(void *self, int n, const char *const *values)
+{
+    struct reading *r = self;
+    if (n == 1 && values[0])
+        r->w->tuned_by = arena_strdup(r->a, values[0]);
+    return 0;
+}
+
 static void make_grid(struct winners *w, struct arena *a)
 {
     struct grid *g = &w->grid;
@@ -268,7 +283,8 @@ int winners_read(struct winners *w, const struct subject *s, const struct winner
     r.tuned = arena_need(a, s->n_variants, sizeof *r.tuned);
     memset(r.tuned, 0, s->n_variants * sizeof *r.tuned);
     const char *const arguments[] = { s->name, w->grid.x_key, w->grid.y_key, w->metric };
-    TRY(query_rows(q, sql_settings, arguments, 4, add_setting, &r, e));
+    TRY(query_rows(q, sql_tune, &s->name, 1, keep_metric, &r, e));
+    TRY(query_rows(q, w->tuned_by ? sql_tuned_settings : sql_settings, arguments, 4, add_setting, &r, e));
     end_cell(&r);
     make_grid(w, a);
     return 0;

@@ -56,18 +56,40 @@ void cells_close(struct plan_study *s)
     s->cells = NULL;
 }
 
+static void add_coordinate(struct text *all, const struct coordinate *c)
+{
+    text_add(all, "%s%s=%s", all->n ? ", " : "", c->key, c->text);
+}
+
+static const char *keep(struct text *all, struct arena *a)
+{
+    const char *copy = all->n ? arena_strdup(a, all->s) : "";
+    text_free(all);
+    return copy;
+}
+
 const char *cells_text(const struct study_trial *t, struct arena *a)
 {
     struct text all = { 0 };
+    for (size_t k = 0; k < t->n_coordinates; k++)
+        add_coordinate(&all, &t->coordinates[k]);
+    return keep(&all, a);
+}
+
+const char *cells_tuning(const struct study *s, const struct study_trial *t, struct arena *a)
+{
+    struct text all = { 0 };
+    if (!s->tune)
+        return NULL;
+    text_puts(&all, "tuned");
     for (size_t k = 0; k < t->n_coordinates; k++) {
-        text_puts(&all, k ? ", " : "");
-        text_puts(&all, t->coordinates[k].key);
-        text_putc(&all, '=');
-        text_puts(&all, t->coordinates[k].text);
+        bool chosen = false;
+        for (size_t i = 0; i < s->tune->n_keys; i++)
+            chosen = chosen || !strcmp(s->tune->keys[i].key, t->coordinates[k].key);
+        if (!chosen)
+            add_coordinate(&all, &t->coordinates[k]);
     }
-    const char *copy = all.n ? arena_strdup(a, all.s) : "";
-    text_free(&all);
-    return copy;
+    return keep(&all, a);
 }
 
 /* ---- what a cell has in common with others ---- */
@@ -228,6 +250,7 @@ void cells_keep(struct plan_study *s, uint64_t i, const struct study_trial *t, s
     const struct store_param *common = common_params(&leaves, base, t, own, &n_common, scratch);
     *cell = (struct cell){ .config = intern(c, &text, common, n_common),
                            .text = cells_text(t, &c->arena),
+                           .tuning = cells_tuning(&s->study, t, &c->arena),
                            .budget = budget,
                            .keys = arena_need(&c->arena, s->study.n_seeds, sizeof *cell->keys) };
     text_free(&text);
@@ -267,4 +290,23 @@ void cells_fingerprint(struct plan_study *s, const struct config *c, int64_t bud
     hash_add_int(&h, budget);
     hash_hex(&h, s->sha256);
     text_free(&text);
+}
+
+void cells_end_fingerprint(struct plan_study *s)
+{
+    struct hash h;
+    bool all = true;
+    hash_init(&h);
+    hash_add_string(&h, s->sha256);
+    for (size_t v = 0; v < s->study.n_variants; v++) {
+        hash_add_int(&h, s->wanted[v]);
+        all = all && s->wanted[v];
+    }
+    for (size_t k = 0; s->study.asked && k < s->study.n_seeds; k++) {
+        hash_add_int(&h, s->study.asked[k]);
+        all = all && s->study.asked[k];
+    }
+    hash_hex(&h, s->asked_sha256);
+    if (all)
+        memcpy(s->asked_sha256, s->sha256, sizeof s->asked_sha256);
 }

@@ -18,6 +18,7 @@ struct cell_config {
 struct cell {
     struct cell_config *config; /* NULL: the file excludes it, or it is the same as another */
     const char *text;           /* "train.optimizer.stepsize=0.1, train.batch_size=16", "" without a sweep */
+    const char *tuning;         /* the cell for which it may be chosen; NULL: the file does not tune */
     int64_t budget;             /* steps */
     size_t n_params;
     struct store_param *params; /* what differs; params[0] is the seed */
@@ -40,8 +41,14 @@ void cells_keep(struct plan_study *s, uint64_t i, const struct study_trial *t, s
 /* The swept values, as the column `cell` has them. */
 const char *cells_text(const struct study_trial *t, struct arena *a);
 
+/* The cell for which this one may be chosen: "tuned", and the swept values that are not chosen; NULL: the study does not
+ * tune. */
+const char *cells_tuning(const struct study *s, const struct study_trial *t, struct arena *a);
+
 /* plan_study.sha256: of the specification, and of what this program makes of the first cell of each variant. */
 void cells_begin_fingerprint(struct plan_study *s, const char *code);
 void cells_fingerprint(struct plan_study *s, const struct config *c, int64_t budget);
+/* plan_study.asked_sha256 */
+void cells_end_fingerprint(struct plan_study *s);
 
 #endif

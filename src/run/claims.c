@@ -82,6 +82,12 @@ static struct where place(const struct claim_quantity *q, const char *key, size_
     return n->kind == NODE_LIST && i < n->n ? n->items[i]->where : n->where;
 }
 
+/* Also one of those that a cell is chosen from: they differ in what was chosen, and in no budget or metric. */
+static bool is_cell(const struct study *s, const struct study_trial *t, const char *cell, struct arena *a)
+{
+    return !strcmp(cells_text(t, a), cell) || (s->tune && !strcmp(cells_tuning(s, t, a), cell));
+}
+
 /* The cell of a variant that a claim names, its only one where it names none. Returns how many it may be: 0, 1 or more;
  * the trial is that of the first, in scratch. */
 static size_t find_cell(struct checking *k, const struct study *s, size_t v, const char *cell,
@@ -95,7 +101,7 @@ static size_t find_cell(struct checking *k, const struct study *s, size_t v, con
         const struct arena_mark mark = arena_mark(a);
         const int code = study_cell(s, v * s->n_cells + i, &t, a, &own);
         err_clear(&own);
-        if (code == 0 && !t.excluded && (!cell || !strcmp(cells_text(&t, a), cell))) {
+        if (code == 0 && !t.excluded && (!cell || is_cell(s, &t, cell, a))) {
             if (n++ == 0)
                 *found = t;
         } else {
@@ -170,8 +176,8 @@ static void refuse_cell(struct checking *k, const struct named *of, size_t i, si
     const struct claim_quantity *q = &k->claim->quantity;
     const char *variant = of->names->items[i];
     if (n_cells > 1)
-        err_at(k->e, place(q, of->key, i), "%s: the variant '%s' has several cells; choose one with 'cell'",
-               k->claim->path, variant);
+        err_at(k->e, place(q, of->key, i), "%s: the variant '%s' has several cells; choose one with 'cell'%s",
+               k->claim->path, variant, k->of->study.tune ? ", such as 'tuned'" : "");
     else
         err_at(k->e, q->cell ? tree_child(q->map, "cell")->where : place(q, of->key, i),
                "%s: the variant '%s' has no cell%s%s%s", k->claim->path, variant, q->cell ? " '" : "",

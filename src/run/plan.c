@@ -3,6 +3,7 @@
 #include "run/cells.h"
 #include "run/claims.h"
 #include "run/mistakes.h"
+#include "run/tuning.h"
 #include "run/twins.h"
 
 #include <dirent.h>
@@ -91,19 +92,21 @@ static int add_folder(struct plan *p, const char *folder, struct err *e)
     return e->code;
 }
 
-/* Every name of --variant must exist in one study; a study without any of them is left out whole. */
-static void choose_variants(struct plan *p, struct err *e)
+/* A study without any of the names of --variant is left out whole. */
+static void choose_variants(const struct plan_options *o, struct plan_study *s)
+{
+    s->wanted = arena_need(&s->arena, s->study.n_variants, sizeof *s->wanted);
+    for (size_t v = 0; v < s->study.n_variants; v++) {
+        s->wanted[v] = o->n_variants == 0;
+        for (size_t k = 0; k < o->n_variants; k++)
+            s->wanted[v] |= !strcmp(o->variants[k], s->study.variants[v]);
+    }
+}
+
+/* Every name of --variant must exist in one study. */
+static void check_variants(const struct plan *p, struct err *e)
 {
     const struct plan_options *o = &p->options;
-    for (size_t i = 0; i < p->n_studies; i++) {
-        struct plan_study *s = &p->studies[i];
-        s->wanted = arena_need(&s->arena, s->study.n_variants, sizeof *s->wanted);
-        for (size_t v = 0; v < s->study.n_variants; v++) {
-            s->wanted[v] = o->n_variants == 0;
-            for (size_t k = 0; k < o->n_variants; k++)
-                s->wanted[v] |= !strcmp(o->variants[k], s->study.variants[v]);
-        }
-    }
     for (size_t k = 0; k < o->n_variants; k++) {
         bool found = false;
         const char *near = NULL;
@@ -174,6 +177,7 @@ static void check_first(struct plan *p, struct plan_study *s, struct check *k)
     cells_begin_fingerprint(s, p->options.code);
     for (size_t v = 0; v < s->study.n_variants && k->mistakes.n < MISTAKES_MAX; v++)
         check_cell(p, s, v, v * s->study.n_cells, true, k);
+    cells_end_fingerprint(s);
 }
 
 static void check_all(struct plan *p, struct plan_study *s, struct check *k)
@@ -240,12 +244,16 @@ int plan_open(struct plan *p, const char *const *paths, size_t n_paths, const st
     }
     const bool sound = !e->code;
     for (size_t i = 0; i < p->n_studies; i++)
-        if (p->studies[i].readable)
+        if (p->studies[i].readable) {
+            choose_variants(options, &p->studies[i]);
             check_study(p, &p->studies[i], sound, e);
-    for (size_t i = 0; i < p->n_studies; i++)
+        }
+    for (size_t i = 0; i < p->n_studies; i++) {
+        tuning_check(p, &p->studies[i], e);
         claims_check(p, &p->studies[i], e);
+    }
     if (!e->code)
-        choose_variants(p, e);
+        check_variants(p, e);
     if (!e->code && options->one_trial)
         find_only(p, e);
     return e->code;
@@ -270,6 +278,8 @@ bool plan_left_out(const struct plan *p, size_t study, uint64_t i)
     const struct plan_study *s = &p->studies[study];
     const uint64_t per_variant = s->n / s->study.n_variants;
     const bool *asked = s->study.asked;
+    if (i >= s->n) /* of a chosen cell */
+        return p->options.one_trial || !s->wanted[(i - s->n) / (s->study.n_cells * s->study.tune->n_seeds)];
     return !s->wanted[i / per_variant] || (asked && !asked[i % s->study.n_seeds]) ||
            (p->options.one_trial && (study > 0 || i != p->only));
 }

@@ -44,10 +44,13 @@ struct plan_study {
     uint64_t n;      /* trials before exclusions and filters */
     bool *wanted;    /* [n_variants] */
     char sha256[65]; /* of all that its trials follow from, this program included */
+    /* The same with which of them are asked for, since the others keep the budgets they have; sha256 where all are. */
+    char asked_sha256[65];
     struct cells
         *cells; /* what the check kept of its cells: cells.h; NULL without `keep`, and where the trials are known */
     const char **claims; /* [study.n_claims] what each is about, canonical JSON: claims.h; NULL after mistakes */
-    int64_t store_id;    /* set by the runner */
+    bool tunes_by_largest; /* what the largest value of study.tune->metric is: best; set by tuning_check */
+    int64_t store_id;      /* set by the runner */
 };
 struct plan {
     struct plan_options options;
@@ -85,8 +88,8 @@ struct arena *plan_scratch(struct plan *p);
 int plan_trial(struct plan *p, size_t study, uint64_t i, struct plan_trial *t, struct err *e);
 /* Checks the cells of a sound study and keeps them, where plan_open did not. */
 int plan_check(struct plan *p, size_t study, struct err *e);
-/* Whether trial i is not asked for (--variant, seeds): it belongs to the study but is not to be trained now. Costs
- * nothing. */
+/* Whether trial i is not asked for (--variant, seeds): it belongs to the study but is not to be trained now. From n on
+ * they are those of chosen cells: variants x cells x fresh seeds. Costs nothing. */
 bool plan_left_out(const struct plan *p, size_t study, uint64_t i);
 
 #endif

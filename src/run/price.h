@@ -54,10 +54,20 @@ struct price_class {
     size_t next;             /* of the same shape: 1 + index; 0 = none */
 };
 
+/* A cell that will be chosen (study_tune): its trials are taken to be of the class of the first cell that it may be. */
+struct price_choice {
+    const char *name; /* of the cell */
+    size_t of_class;
+    uint64_t n_finished;
+};
+
 /* What is known of a variant as a whole. */
 struct price_variant {
     size_t study, variant;
     uint64_t n, n_finished;
+    uint64_t n_tuned, n_tuned_finished; /* of the cells that will be chosen, with fresh seeds */
+    size_t n_choices;
+    struct price_choice *choices;
     struct trial_size first; /* of its first trial */
 };
 
@@ -112,6 +122,14 @@ size_t price_find(const struct price_list *l, const char *shape);
 /* plan_options.visit */
 void price_visit(void *self, const struct plan *p, size_t study, size_t variant, uint64_t cell,
                  const struct study_trial *t, struct config *c, const struct trial_size *size);
+
+/* The step that a trial of the variant at hand has reached, -1 for one that is new. */
+int64_t price_reached(const struct price_list *l, const struct config *c);
+
+/* ---- price_tuned.c ---- */
+/* Counts the trials with fresh seeds that one of the cells will have of which t is one, of class x. */
+void price_visit_tuned(struct price_list *l, const struct study *s, const struct study_trial *t, struct config *c,
+                       size_t x, struct price_variant *v);
 
 /* ---- price_rows.c ---- */
 /* What one finished attempt took: the work it did, and the processor seconds of it. */

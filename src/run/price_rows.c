@@ -3,6 +3,7 @@
 
 #include "base/hash.h"
 #include "run/private.h"
+#include "run/read_trial.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -148,56 +149,15 @@ static int read_page(struct reader *r, const char *processor, int64_t before, st
         arguments, 2, add_attempt, r, e);
 }
 
-struct describing {
-    struct store_described *d;
-    struct arena *arena;
-    size_t capacity;
-};
-
-static int add_config(void *self, int n, const char *const *v)
-{
-    const struct describing *x = self;
-    if (n >= 1 && v[0])
-        x->d->config = arena_strdup(x->arena, v[0]);
-    return 0;
-}
-
-static int add_param(void *self, int n, const char *const *v)
-{
-    struct describing *x = self;
-    if (n < 3 || !v[0])
-        return 0;
-    if (x->d->n_params == x->capacity) {
-        x->capacity = 2 * x->capacity + 16;
-        struct store_param *grown = arena_need(x->arena, x->capacity, sizeof *grown);
-        if (x->d->n_params)
-            memcpy(grown, x->d->params, x->d->n_params * sizeof *grown);
-        x->d->params = grown;
-    }
-    struct store_param *p = &x->d->params[x->d->n_params++];
-    *p = (struct store_param){ .key = arena_strdup(x->arena, v[0]), .number = (double)NAN };
-    if (v[1])
-        (void)text_to_double(v[1], strlen(v[1]), &p->number);
-    p->text = v[2] ? arena_strdup(x->arena, v[2]) : NULL;
-    return 0;
-}
-
 /* The configuration of a trial as its description says it; one that this program cannot bind any more is of no shape.
  */
 static int bind_group(struct reader *r, const struct attempt_row *x, struct group *g, struct err *e)
 {
-    char id[32], shape[65];
-    snprintf(id, sizeof id, "%lld", (long long)x->trial);
-    const char *const arguments[] = { id };
+    char shape[65];
     struct store_described d = { 0 };
-    struct describing to = { .d = &d, .arena = &r->arena };
     struct err own = { 0 };
     g->shape = SIZE_MAX;
-    TRY(query_rows(r->list->q,
-                   "SELECT c.text FROM trial t JOIN config c ON c.id = t.config_id WHERE t.id = CAST(?1 AS INTEGER)",
-                   arguments, 1, add_config, &to, e));
-    TRY(query_rows(r->list->q, "SELECT key, num, text FROM param WHERE trial_id = CAST(?1 AS INTEGER)", arguments, 1,
-                   add_param, &to, e));
+    TRY(read_described(r->list->q, x->trial, &d, &r->arena, e));
     if (d.config && stored_bind(&d, &g->config, &r->arena, &own) == 0) {
         config_shape(&g->config, shape);
         g->shape = price_find(r->list, shape);

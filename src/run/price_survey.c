@@ -53,8 +53,7 @@ static int compare_key(const void *key, const void *trial)
     return strcmp(key, ((const struct ended_trial *)trial)->key);
 }
 
-/* The step that a trial has reached, -1 for one that is new. */
-static int64_t reached(const struct price_list *l, const struct config *c)
+int64_t price_reached(const struct price_list *l, const struct config *c)
 {
     char key[65];
     if (l->ended->n == 0)
@@ -212,7 +211,7 @@ static void count(const struct price_list *l, const struct study *s, const struc
         if (!is_asked(s, t, k))
             continue;
         c->seed = s->seeds[k];
-        const int64_t step = reached(l, c);
+        const int64_t step = price_reached(l, c);
         const bool finished = step >= x->budget;
         x->n++;
         v->n++;
@@ -246,7 +245,10 @@ void price_visit(void *self, const struct plan *p, size_t study, size_t variant,
                                       .budget = size->iterations,
                                       .checkpoint_every = c->checkpoint.seconds,
                                       .work = price_work_of(c, size) };
-    count(l, s, t, c, find_class(l, &like, t), v);
+    struct price_class *x = find_class(l, &like, t);
+    count(l, s, t, c, x, v);
+    if (s->tune && !p->studies[study].one_off)
+        price_visit_tuned(l, s, t, c, (size_t)(x - l->classes), v);
 }
 
 void price_open(struct price_list *l, struct query *q)

@@ -1,4 +1,4 @@
-/* The runner from the inside: runner.c (loop), queue.c (what to do), stored.c (a trial's
+/* The runner from the inside: runner.c (loop), queue.c (what to do), tuning.c (and then), stored.c (a trial's
  * configuration), attempt.c (one worker on one trial), checkpoints.c (files), status.c (what is shown). */
 #ifndef TPRUN_RUN_PRIVATE_H
 #define TPRUN_RUN_PRIVATE_H
@@ -78,8 +78,20 @@ void runner_narrow(struct runner *r, size_t n, const char *why);
 /* Puts a study, its claims and, unless they are there already, all of its trials into the store, and queues those that
  * are asked for and not finished. */
 int queue_put_study(struct runner *r, size_t study, struct err *e);
+/* Once the trials of queue_put_study have ended: puts and queues those of the cells that are chosen now (tuning.c), in
+ * place of what was queued before. */
+int queue_put_tuned(struct runner *r, struct err *e);
 /* Checks the files that the queued trials need. Those whose files cannot be used have failed, and wait no longer. */
 int queue_check_files(struct runner *r, struct err *e);
+
+/* ---- tuning.c ---- */
+/* Stores how the study's cells are chosen. */
+int tuning_describe(struct runner *r, size_t study, struct err *e);
+/* Whether the study chooses, and all trials of its sweep are in the store. */
+bool tuning_is_due(const struct runner *r, size_t study);
+/* Puts the trials of the cells that are chosen by what is stored now: the chosen configuration with each fresh seed. The
+ * same choice puts the same trials, so it does no harm to do it again. */
+int tuning_put(struct runner *r, size_t study, struct err *e);
 
 /* ---- stored.c ---- */
 /* A trial as it is stored: what it is trained from. */

@@ -19,6 +19,7 @@ static int put_trial(struct runner *r, size_t study, const struct cell *cell, si
                                        .position = (int64_t)position,
                                        .variant = s->study.variants[variant],
                                        .cell = cell->text,
+                                       .tuning = s->one_off ? NULL : cell->tuning,
                                        .seed = s->study.seeds[seed],
                                        .config = cell->config->id,
                                        .budget = cell->budget,
@@ -68,7 +69,7 @@ static int put_trials(struct runner *r, size_t study, struct err *e)
     for (uint64_t i = 0; i < s->cells->n && signals_stops() == 0; i++)
         TRY(put_cell(r, study, i, e));
     cells_close(s);
-    return signals_stops() > 0 || puts_asked_only(r, s) ? 0 : store_end_queue(r->store, s->store_id, s->sha256, e);
+    return signals_stops() > 0 || puts_asked_only(r, s) ? 0 : store_end_queue(r->store, s->store_id, s->asked_sha256, e);
 }
 
 /* ---- what is left to do ---- */
@@ -76,6 +77,7 @@ static int put_trials(struct runner *r, size_t study, struct err *e)
 struct collector {
     struct runner *runner;
     size_t study;
+    bool tuned; /* the trials of chosen cells, or the others */
 };
 
 static int add_pending(struct runner *r, struct pending pending)
@@ -111,6 +113,8 @@ static int collect(void *self, const struct store_place *p)
     struct collector *c = self;
     struct runner *r = c->runner;
     const bool force = r->options->force;
+    if (((uint64_t)p->position >= r->plan->studies[c->study].n) != c->tuned)
+        return 0;
     if (plan_left_out(r->plan, c->study, (uint64_t)p->position))
         return 0;
     r->result->total++;
@@ -123,6 +127,16 @@ static int collect(void *self, const struct store_place *p)
     r->n_absent += absent;
     r->steps_left += (double)(left > 0 ? left : 0);
     return add_pending(r, (struct pending){ .trial = p->trial, .config = p->config, .has_checkpoint = has_checkpoint });
+}
+
+static int collect_all(struct runner *r, size_t study, bool tuned, struct err *e)
+{
+    const size_t before = r->n_pending;
+    TRY(store_visit_places(r->store, r->plan->studies[study].store_id, collect,
+                           &(struct collector){ r, study, tuned }, e));
+    for (size_t i = before; i < r->n_pending && r->options->force && signals_stops() == 0; i++)
+        TRY(store_reset_trial(r->store, r->pending[i].trial, e));
+    return 0;
 }
 
 static int put_claims(struct runner *r, struct plan_study *s, struct err *e)
@@ -163,11 +177,17 @@ static int put_targets(struct runner *r, struct plan_study *s, struct err *e)
     return store_put_targets(r->store, s->store_id, f->n_targets, targets, e);
 }
 
+/* What was put when all trials were asked for holds for some of them too. */
+static int is_queued(struct runner *r, const struct plan_study *s, bool *queued, struct err *e)
+{
+    TRY(store_is_queued(r->store, s->store_id, s->sha256, queued, e));
+    return *queued ? 0 : store_is_queued(r->store, s->store_id, s->asked_sha256, queued, e);
+}
+
 int queue_put_study(struct runner *r, size_t study, struct err *e)
 {
     struct plan_study *s = &r->plan->studies[study];
     const struct study *f = &s->study;
-    const size_t before = r->n_pending;
     bool queued;
     const struct store_study facts = { f->name, f->title, f->paper, f->locator, f->path, f->profile, f->text.s };
     s->store_id = 0; /* a plan may be run into several databases */
@@ -175,7 +195,7 @@ int queue_put_study(struct runner *r, size_t study, struct err *e)
         TRY(store_find_study(r->store, f->name, &s->store_id, e));
     if (!s->store_id)
         TRY(store_put_study(r->store, &facts, &s->store_id, e));
-    TRY(store_is_queued(r->store, s->store_id, s->sha256, &queued, e));
+    TRY(is_queued(r, s, &queued, e));
     if (s->one_off && !r->plan->options.one_trial)
         progress_say(&r->progress,
                      "tprun: note: %s: '%s' makes trials beside those of the file: they are in all_trials, and not in "
@@ -186,17 +206,26 @@ int queue_put_study(struct runner *r, size_t study, struct err *e)
             TRY(put_claims(r, s, e));
         if (!s->one_off)
             TRY(put_targets(r, s, e));
+        if (!s->one_off)
+            TRY(tuning_describe(r, study, e));
         KILL_POINT(RUN_QUEUE_STUDY);
         TRY(put_trials(r, study, e));
     } else if (r->options->verbose) {
         progress_say(&r->progress, "tprun: %s: its trials were queued before", f->name);
     }
-    if (signals_stops() > 0)
-        return 0;
-    TRY(store_visit_places(r->store, s->store_id, collect, &(struct collector){ r, study }, e));
-    for (size_t i = before; i < r->n_pending && r->options->force && signals_stops() == 0; i++)
-        TRY(store_reset_trial(r->store, r->pending[i].trial, e));
-    return 0;
+    return signals_stops() > 0 ? 0 : collect_all(r, study, false, e);
+}
+
+int queue_put_tuned(struct runner *r, struct err *e)
+{
+    r->n_pending = r->next = 0;
+    for (size_t i = 0; i < r->plan->n_studies && signals_stops() == 0; i++) {
+        if (!tuning_is_due(r, i))
+            continue;
+        TRY(tuning_put(r, i, e));
+        TRY(collect_all(r, i, true, e));
+    }
+    return signals_stops() > 0 || r->n_pending == 0 ? 0 : queue_check_files(r, e);
 }
 
 /* ---- files ---- */

@@ -198,6 +198,12 @@ static int work(struct runner *r, struct err *e)
         return err_set(e, ERR_MEMORY, "out of memory");
     r->start_ns = r->heartbeat_ns = now_ns();
     int code = loop(r, fds, e);
+    if (code == 0 && !r->stopping)
+        code = queue_put_tuned(r, e);
+    if (code == 0)
+        code = heed_signals(r, e);
+    if (code == 0 && r->n_pending > 0)
+        code = loop(r, fds, e);
     free(fds);
     end_workers(r); /* none is left unless there was an error */
     if (code == 0)

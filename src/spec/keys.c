@@ -140,7 +140,24 @@ static void add_merged(struct node *brought, const struct node *value, struct ar
     }
 }
 
-void keys_resolve(struct node *map, struct arena *a, struct err *e)
+/* The value of a dotted key on what `<<` brings of that name. A part of an algorithm that is named anew keeps the options
+ * of the one that it replaces, as in every overlay; `name`: of the key under which the map with `<<` stands. */
+static struct node *lay(const char *name, const struct node *key, const struct node *below, struct node *own,
+                        struct arena *a, struct err *e)
+{
+    struct node *map[2], *const values[2] = { (struct node *)below, own };
+    if (!strcmp(key->text, "algorithm"))
+        return tree_overlay_algorithm(below, own, a, e);
+    if (strcmp(name, "algorithm") != 0)
+        return tree_overlay_partial(below, own, a, e);
+    for (int i = 0; i < 2; i++) {
+        map[i] = node_collection(a, own->where, NODE_MAP);
+        node_append(map[i], (struct node *)key, values[i], a);
+    }
+    return tree_child(tree_overlay_algorithm(map[0], map[1], a, e), key->text);
+}
+
+void keys_resolve(struct node *map, const char *name, struct arena *a, struct err *e)
 {
     bool plain = true; /* most maps have nothing to resolve but duplicates */
     const struct node *merge = NULL, *merge_key = NULL;
@@ -167,7 +184,7 @@ void keys_resolve(struct node *map, struct arena *a, struct err *e)
         for (size_t i = 0; i < own->n; i++) {
             const struct node *below = tree_child(brought, own->keys[i]->text);
             if (below && !plain && !tree_child(map, own->keys[i]->text))
-                own->items[i] = tree_overlay(below, own->items[i], a, e);
+                own->items[i] = lay(name, own->keys[i], below, own->items[i], a, e);
         }
         for (size_t i = 0; i < brought->n; i++)
             if (!tree_child(own, brought->keys[i]->text))

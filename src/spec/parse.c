@@ -250,6 +250,15 @@ static int on_start(struct reader *r, const yaml_event_t *event, enum node_kind 
     return 0;
 }
 
+/* The last name of the key under which the map stands that has just ended; "" in a list and at the top. */
+static const char *name_of_place(const struct reader *r)
+{
+    const struct frame *outer = r->depth > 0 ? &r->stack[r->depth - 1] : NULL;
+    const char *key = outer && outer->key && outer->key->kind == NODE_SCALAR ? outer->key->text : "";
+    const char *dot = strrchr(key, '.');
+    return dot ? dot + 1 : key;
+}
+
 static int on_end(struct reader *r)
 {
     assert(r->depth > 0);
@@ -260,7 +269,7 @@ static int on_end(struct reader *r)
             break;
         }
     if (n->kind == NODE_MAP)
-        keys_resolve(n, r->arena, r->e);
+        keys_resolve(n, name_of_place(r), r->arena, r->e);
     return attach(r, n);
 }
 

@@ -3,14 +3,13 @@
 #include "spec/claims.h"
 #include "spec/compose.h"
 #include "spec/figures.h"
-#include "spec/targets.h"
+#include "spec/seeds.h"
 #include "spec/sweep.h"
-#include <assert.h>
-#include <stdlib.h>
+#include "spec/targets.h"
+#include "spec/tune.h"
 #include <string.h>
 
-enum { VERSION = 1, MAX_SEEDS = 1000000, MAX_NAME = 100 };
-static const double MAX_SEED = 9007199254740992.0; /* 2^53: exact in a JSON reader as well */
+enum { VERSION = 1, MAX_NAME = 100 };
 
 struct head {
     int64_t version;
@@ -45,6 +44,7 @@ const struct option study_options[] = {
     { "seeds", OPT_TEXT, .dflt = "1", .help = "3 means 1, 2, 3; or a list; or {from: 0, count: 10}" },
     { "variants", OPT_TEXT, .help = "named alternatives, each a partial file laid over the base" },
     { "sweep", OPT_TEXT, .help = "grid, zip, random and exclude: values of dotted keys" },
+    { "tune", OPT_TEXT, .help = "how a cell of the sweep is chosen, and the seeds it is trained again with" },
     { "profiles", OPT_TEXT, .help = "partial files laid over the whole with --profile NAME" },
     { "claims", OPT_TEXT, .help = "what the source reports, and a query that measures it" },
     { "figures", OPT_TEXT, .help = "what `tprun report` and `tprun plot` draw, in place of what fits the study" },
@@ -74,69 +74,6 @@ static void read_head(struct study *s, const struct node *root, struct err *e)
     s->title = head.title;
     s->paper = head.source.paper;
     s->locator = head.source.locator;
-}
-
-struct seed_range {
-    int64_t from, count;
-};
-static const struct option seed_range_options[] = { { "from", OPT_INT, offsetof(struct seed_range, from), NULL, 0, 9e15,
-                                                      .flags = OPTION_REQUIRED, .help = "the first seed" },
-                                                    { "count", OPT_INT, offsetof(struct seed_range, count), NULL, 1,
-                                                      MAX_SEEDS, .flags = OPTION_REQUIRED, .help = "number of seeds" },
-                                                    { 0 } };
-
-static int compare_seeds(const void *x, const void *y)
-{
-    const int64_t a = *(const int64_t *)x, b = *(const int64_t *)y;
-    return (a > b) - (a < b);
-}
-
-static void check_distinct_seeds(const struct study *s, const struct node *list, struct err *e)
-{
-    int64_t *sorted = arena_need(s->arena, s->n_seeds, sizeof *sorted);
-    for (size_t i = 0; i < s->n_seeds; i++)
-        sorted[i] = s->seeds[i];
-    qsort(sorted, s->n_seeds, sizeof *sorted, compare_seeds);
-    size_t twice = 1;
-    while (twice < s->n_seeds && sorted[twice - 1] != sorted[twice])
-        twice++;
-    for (size_t i = s->n_seeds; twice < s->n_seeds && i-- > 0;) /* points at the second one */
-        if (s->seeds[i] == sorted[twice]) {
-            err_at(e, list->items[i]->where, "seeds: %lld is listed twice", (long long)sorted[twice]);
-            return;
-        }
-}
-
-/* Sets seeds and n_seeds. */
-static void read_seeds(struct study *s, const struct node *n, struct err *e)
-{
-    static const struct option one = { "seeds", OPT_INT, .min = 0, .max = 9e15 };
-    static const struct option count = { "seeds", OPT_INT, .min = 1, .max = MAX_SEEDS };
-    struct seed_range range = { .from = 1, .count = 1 };
-    const size_t before = e->n_errors;
-    assert(one.max < MAX_SEED);
-    if (n && n->kind == NODE_LIST) {
-        s->seeds = arena_need(s->arena, n->n, sizeof *s->seeds);
-        s->n_seeds = n->n;
-        for (size_t i = 0; i < n->n; i++)
-            (void)bind_value(n->items[i], &one, &s->seeds[i], "", s->arena, e); /* counted in e */
-        if (n->n == 0)
-            err_at(e, n->where, "seeds: an empty list leaves no trial");
-        else if (e->n_errors == before)
-            check_distinct_seeds(s, n, e);
-        if (e->n_errors == before)
-            return;
-    } else if (n && n->kind == NODE_MAP) {
-        (void)bind_tree(n, seed_range_options, &range, "seeds", s->arena, e);
-    } else if (n) {
-        (void)bind_value(n, &count, &range.count, "", s->arena, e);
-    }
-    if (e->n_errors > before) /* the rest of the file is checked with one seed */
-        range = (struct seed_range){ 1, 1 };
-    s->n_seeds = (size_t)range.count;
-    s->seeds = arena_need(s->arena, s->n_seeds, sizeof *s->seeds);
-    for (size_t i = 0; i < s->n_seeds; i++)
-        s->seeds[i] = range.from + (int64_t)i;
 }
 
 /* Whether it is a partial file at all. */
@@ -204,11 +141,13 @@ static int open_file(struct study *s, struct node *file, const char *path, const
     s->base = c.base;
     s->overrides = c.overrides;
     read_head(s, c.root, e);
-    read_seeds(s, tree_child(c.spec, "seeds"), e);
-    s->n_spec_seeds = s->n_seeds;
-    s->spec_seeds = s->seeds;
+    struct seeds seeds = seeds_read(tree_child(c.spec, "seeds"), "", s->arena, e);
+    s->n_spec_seeds = seeds.n;
+    s->spec_seeds = seeds.items;
     if (c.spec != c.root)
-        read_seeds(s, tree_child(c.root, "seeds"), e);
+        seeds = seeds_read(tree_child(c.root, "seeds"), "", s->arena, e);
+    s->n_seeds = seeds.n;
+    s->seeds = seeds.items;
     read_variants(s, tree_child(c.root, "variants"), e);
     claims_read(s, tree_child(c.root, "claims"), e);
     figures_read(s, tree_child(c.root, "figures"), e);
@@ -217,6 +156,7 @@ static int open_file(struct study *s, struct node *file, const char *path, const
     const struct where where = sweep ? tree_key(c.root, "sweep")->where : c.root->where;
     (void)sweep_open(s, sweep, where, c.root, e);
     (void)sweep_check_overrides(s, e);
+    tune_read(s, tree_child(c.root, "tune"), e);
     tree_json(c.spec, &s->text);
     return e->n_errors == before ? 0 : ERR_SPEC;
 }
@@ -248,14 +188,6 @@ bool study_is_readable(const struct study *s)
     return s->sweep && s->n_variants > 0 && s->n_seeds > 0 && !s->sweep->incomplete;
 }
 
-static bool has_seed(const int64_t *seeds, size_t n, int64_t seed)
-{
-    bool found = false;
-    for (size_t i = 0; i < n && !found; i++)
-        found = seeds[i] == seed;
-    return found;
-}
-
 void study_widen(struct study *s)
 {
     if (s->seeds == s->spec_seeds)
@@ -266,11 +198,11 @@ void study_widen(struct study *s)
     size_t n = s->n_spec_seeds;
     memcpy(all, s->spec_seeds, n * sizeof *all);
     for (size_t i = 0; i < n_asked; i++)
-        if (!has_seed(s->spec_seeds, s->n_spec_seeds, asked[i]))
+        if (!seeds_have(s->spec_seeds, s->n_spec_seeds, asked[i]))
             all[n++] = asked[i];
     s->asked = arena_need(s->arena, n, sizeof *s->asked);
     for (size_t i = 0; i < n; i++)
-        s->asked[i] = has_seed(asked, n_asked, all[i]);
+        s->asked[i] = seeds_have(asked, n_asked, all[i]);
     s->seeds = all;
     s->n_seeds = n;
 }

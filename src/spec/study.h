@@ -54,6 +54,22 @@ struct study_figure {
     struct names variants; /* n = 0: all */
 };
 
+/* How a cell of the sweep is chosen for each variant, and with which seeds it is then trained again. */
+enum tune_goal { TUNE_AS_METRIC, TUNE_MIN, TUNE_MAX };
+struct tune_key {
+    const char *key; /* swept */
+    bool drawn;      /* at random: the largest draw is no border of what was looked through */
+};
+struct study_tune {
+    const struct node *map; /* for the places of its keys */
+    const char *metric;
+    enum tune_goal goal;
+    size_t n_keys; /* that are chosen; for each value of the other swept keys there is a choice of its own */
+    struct tune_key *keys;
+    size_t n_seeds;
+    int64_t *seeds; /* none of them is in the sweep */
+};
+
 /* A value of a metric; what it takes to reach it is asked for. */
 struct study_target {
     struct where where; /* of its metric */
@@ -88,6 +104,7 @@ struct study {
     struct study_figure *figures;
     size_t n_targets;
     struct study_target *targets;
+    struct study_tune *tune; /* or NULL */
     struct text text; /* canonical JSON of the file with its profile, without the command line; kept in the database */
     struct study_sweep *sweep;          /* opaque: axes, zips, samples, exclusions */
     const struct study_form *form;      /* NULL: every trial has every swept key */

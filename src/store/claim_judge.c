@@ -58,7 +58,9 @@ static void check_seeds(struct claim *c)
 static bool complete(struct claim *c, const struct claim_side *side)
 {
     const size_t n_missing = side->n_trials - side->n_diverged - side->n_failed - side->n_waiting - side->n;
-    if (side->n_trials == 0)
+    if (side->n_trials == 0 && c->cell && !strncmp(c->cell, "tuned", 5))
+        claim_hold(c, "no cell of '%s' is chosen yet, see view tuned", side->variant);
+    else if (side->n_trials == 0)
         claim_hold(c, "'%s' has logged no %s", side->variant, c->metric);
     if (side->n_diverged)
         claim_hold(c, "%zu of the %zu seeds of '%s' diverged", side->n_diverged, side->n_trials, side->variant);

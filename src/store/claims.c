@@ -70,7 +70,8 @@ static int read_claim(sqlite3_stmt *stmt, struct claim *c)
         AS,
         PROFILE,
         APART,
-        OF_FILE
+        OF_FILE,
+        IS_OURS
     };
     const char *kind = (const char *)sqlite3_column_text(stmt, KIND);
     while (c->kind < CLAIM_OF_COMPARE && strcmp(kind, kinds[c->kind]) != 0)
@@ -91,6 +92,12 @@ static int read_claim(sqlite3_stmt *stmt, struct claim *c)
     c->error = !is_null(stmt, AS);
     c->apart = sqlite3_column_int(stmt, APART) != 0;
     c->of_file = sqlite3_column_int(stmt, OF_FILE) != 0;
+    if (!sqlite3_column_int(stmt, IS_OURS)) {
+        claim_hold(c, "its quantity in the database is not the JSON that tprun writes: another program changed it");
+        c->kind = CLAIM_OF_MEASURE;
+        c->of_file = c->apart = false;
+        return copy(stmt, ID, &c->id); /* without a measure, which is then not asked either */
+    }
     TRY(copy(stmt, ID, &c->id));
     TRY(copy(stmt, MEASURE, &c->measure));
     TRY(copy(stmt, METRIC, &c->metric));
@@ -255,7 +262,7 @@ static int judge_measures(struct store *s, int64_t study, struct claims *claims,
     for (size_t i = 0; code == 0 && i < claims->n; i++)
         if (claims->items[i].measure)
             claim_judge_measure(&claims->items[i], &answers[at++], states->n_seeds);
-        else if (claims->items[i].kind == CLAIM_OF_MEASURE)
+        else if (claims->items[i].kind == CLAIM_OF_MEASURE && !claims->items[i].held)
             claim_hold(&claims->items[i], "the claim has no measure");
     bounded_free(answers, n);
     free(measures);

@@ -31,6 +31,6 @@ INSERT INTO claim (study_id, id, position, text, measure, reported, low, high, m
 SELECT study_id, id, position, text, measure, reported, low, high, measured, note, evaluated_ms
 FROM old_claim;
 
--- Made of trials in any state; refreshing the study makes them again.
+-- Made of trials in any state; refreshing the study makes them again, and the curves, which version 3 had no table of.
 DELETE FROM final_stat;
 DELETE FROM selected_stat;

@@ -1,4 +1,4 @@
-/* What a SELECT gives as numbers: one, or one for each seed. */
+/* What a SELECT gives as numbers: one, one for each seed, or rows of them. */
 #include "store/reader.h"
 
 #include <math.h>
@@ -73,6 +73,29 @@ int query_measure(struct query *q, const char *sql, bool *per_seed, struct query
     }
     while (code > 0) {
         code = seed_row(stmt, values, n, e);
+        if (code == 0)
+            code = query_step(q, stmt, e);
+    }
+    sqlite3_finalize(stmt);
+    return code;
+}
+
+int query_doubles(struct query *q, const char *sql, const char *const *arguments, size_t n_arguments,
+                  int (*row)(void *self, int n, const double *values), void *self, struct err *e)
+{
+    enum { MAX_COLUMNS = 16 };
+    double values[MAX_COLUMNS];
+    sqlite3_stmt *stmt;
+    TRY(query_prepare(q, sql, arguments, n_arguments, &stmt, e));
+    const int n = sqlite3_column_count(stmt);
+    int code = n <= MAX_COLUMNS ? query_step(q, stmt, e)
+                                : err_set(e, ERR_INTERNAL, "%d columns of numbers, more than %d", n, (int)MAX_COLUMNS);
+    while (code > 0) {
+        for (int i = 0; i < n; i++) {
+            const int type = sqlite3_column_type(stmt, i);
+            values[i] = type == SQLITE_INTEGER || type == SQLITE_FLOAT ? sqlite3_column_double(stmt, i) : (double)NAN;
+        }
+        code = row(self, n, values);
         if (code == 0)
             code = query_step(q, stmt, e);
     }

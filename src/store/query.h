@@ -60,6 +60,9 @@ int query_compile(struct query *q, const char *sql, struct err *e);
 /* Calls row for every row with texts of its columns (NULL for NULL). */
 int query_rows(struct query *q, const char *sql, const char *const *arguments, size_t n_arguments,
                int (*row)(void *self, int n, const char *const *values), void *self, struct err *e);
+/* The same with numbers, NaN for NULL and texts; 16 columns at most. Many times faster where there are many rows. */
+int query_doubles(struct query *q, const char *sql, const char *const *arguments, size_t n_arguments,
+                  int (*row)(void *self, int n, const double *values), void *self, struct err *e);
 
 /* SHA-256 over the deterministic content ("Identical" in docs/reliability.md), ordered by natural key. */
 int query_digest(struct query *q, char hex[65], struct err *e);

@@ -31,6 +31,7 @@ int store_begin_run(struct store *s, const struct store_run *run, int64_t *id, s
         return write_refuse(s, ERR_STORAGE, e, "%s: there is no trial %lld", s->path, (long long)run->trial);
     TRY(WRITE(s, SQL_FORGET_CLAIMS, NULL, e, value_int(run->trial)));
     TRY(WRITE(s, SQL_FORGET_REFRESHED, NULL, e, value_int(run->trial)));
+    TRY(WRITE(s, SQL_TOUCH_CURVES, NULL, e, value_int(run->trial)));
     TRY(WRITE(s, SQL_PUT_RUN, NULL, e, value_int(run->trial), value_int(host), value_int(code), value_text(run->kernel),
               value_int(run->pid), value_int(run->from_step), value_int(now)));
     *id = sqlite3_last_insert_rowid(s->db);
@@ -49,8 +50,13 @@ int store_check_origin(struct store *s, const struct store_origin *origin, struc
     const char *inputs = (const char *)sqlite3_column_text(stmt, 1);
     text_puts(&stored, inputs ? inputs : "{}"); /* a trial of an older program: not known */
     write_reset(&stmt);
-    int code = 0;
-    if (version != origin->numerics_version)
+    int code = QUERY(s, SQL_IS_JSON, &stmt, e, value_text(stored.s));
+    if (code == 0 && stmt && !sqlite3_column_int(stmt, 0))
+        code = err_set(e, ERR_CONFLICT,
+                       "the inputs that the database has of it are no JSON: another program changed it; --force "
+                       "trains it again");
+    write_reset(&stmt);
+    if (code == 0 && version != origin->numerics_version)
         code = err_set(
             e, ERR_CONFLICT,
             "begun by a tprun whose numbers have version %lld, and this one's have %lld; --force trains it again",
@@ -124,6 +130,7 @@ int store_end_run(struct store *s, const struct store_end *end, struct err *e)
               diverged ? value_int(end->step) : value_null(),
               diverged && end->layer >= 0 ? value_int(end->layer) : value_null(),
               diverged ? value_text(end->tensor) : value_null(), value_text(end->weights_sha256), value_int(now)));
+    TRY(WRITE(s, SQL_TOUCH_CURVES, NULL, e, value_int(end->trial))); /* a step without a row has another reason */
     TRY(metric_reached(s, end->trial, end->step, e));
     TRY(write_end(s, 1, e));
     TRY(store_flush(s, e)); /* the end of a trial is reported to the user */

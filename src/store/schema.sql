@@ -99,7 +99,8 @@ CREATE TABLE trial (
     updated_ms INTEGER NOT NULL,
     numerics_version INTEGER NOT NULL DEFAULT 1,
     inputs TEXT,
-    outdated INTEGER NOT NULL DEFAULT 0 CHECK (outdated IN (0, 1))
+    outdated INTEGER NOT NULL DEFAULT 0 CHECK (outdated IN (0, 1)),
+    tuning TEXT
 );
 CREATE INDEX trial_group ON trial (study_id, variant, cell, seed);
 CREATE INDEX trial_state ON trial (study_id, state);
@@ -121,15 +122,16 @@ INSERT INTO _doc VALUES
     ('trial', 'diverged_tensor', '', 'deterministic', 'tensor in which that was seen, NULL when unknown'),
     ('trial', 'weights_sha256', '', 'deterministic', 'SHA-256 of the final weights'),
     ('trial', 'reason', '', 'runtime', 'why the last attempt ended, in words'),
-    ('trial', 'generation', '', 'runtime', 'study.generation when the trial was last part of the study, an older one is no longer asked for; 0 = a one-off of the command line; -1 = replaced by a trial of its name that another program made'),
+    ('trial', 'generation', '', 'runtime', 'study.generation when the trial was last part of the study, an older one is no longer asked for; 0 = a one-off of the command line; -1 = replaced by a trial of its name that another program made, or of a cell that was chosen once and is not now'),
     ('trial', 'created_ms', 'ms', 'runtime', 'when the trial was first queued'),
     ('trial', 'updated_ms', 'ms', 'runtime', 'when its state last changed'),
     ('trial', 'numerics_version', '', 'deterministic', 'version of the numbers that the program computes, which changes when the same key gives other ones; versions share no mean and no resume'),
     ('trial', 'inputs', '', 'deterministic', 'what it read beside its configuration, data files and files of weights: canonical JSON, name to SHA-256; NULL when it reads none, or none is known; no part of the key'),
-    ('trial', 'outdated', '', 'runtime', '1 when a trial of its cell began later with other bytes of a file of inputs or another numerics_version: it is in no mean');
+    ('trial', 'outdated', '', 'runtime', '1 when a trial of its cell began later with other bytes of a file of inputs or another numerics_version: it is in no mean'),
+    ('trial', 'tuning', '', 'deterministic', 'where a file tunes: the name of the cell for which a cell of the sweep is chosen, among them that of this trial; a trial whose cell has this name is of the chosen one, with a fresh seed');
 
 -- Which trial stands where in the specification, or among the one-offs, that the study was run with last, so that starting it again need not compose them all. Two places may
--- have one trial.
+-- have one trial. Those of chosen cells follow on the others.
 CREATE TABLE place (
     study_id INTEGER NOT NULL REFERENCES study (id),
     position INTEGER NOT NULL,
@@ -140,6 +142,28 @@ INSERT INTO _doc VALUES
     ('place', 'study_id', '', 'runtime', 'study.id'),
     ('place', 'position', '', 'runtime', 'number of the trial in what the study was run with last, from 0: seed fastest, then cell, then variant; excluded ones have no row'),
     ('place', 'trial_id', '', 'runtime', 'trial.id');
+
+-- How a cell of the sweep is chosen for each variant, and trained again with fresh seeds; and the swept keys that are chosen.
+CREATE TABLE tune (
+    study_id INTEGER PRIMARY KEY REFERENCES study (id),
+    metric TEXT NOT NULL,
+    goal TEXT NOT NULL CHECK (goal IN ('min', 'max')),
+    n_seeds INTEGER NOT NULL
+);
+CREATE TABLE tune_key (
+    study_id INTEGER NOT NULL REFERENCES study (id),
+    key TEXT NOT NULL,
+    drawn INTEGER NOT NULL CHECK (drawn IN (0, 1)),
+    PRIMARY KEY (study_id, key)
+) WITHOUT ROWID;
+INSERT INTO _doc VALUES
+    ('tune', 'study_id', '', 'runtime', 'study.id'),
+    ('tune', 'metric', '', 'runtime', 'what the cells are compared by, as study.spec says: the mean over the seeds of its last value'),
+    ('tune', 'goal', '', 'runtime', 'min or max'),
+    ('tune', 'n_seeds', '', 'runtime', 'number of fresh seeds'),
+    ('tune_key', 'study_id', '', 'runtime', 'study.id'),
+    ('tune_key', 'key', '', 'runtime', 'dotted path of a swept key that is chosen'),
+    ('tune_key', 'drawn', '', 'runtime', '1 when its values are drawn at random, so that none of them is a border');
 
 -- One value of a trial's configuration that it has not in common with others: view params has all of them.
 CREATE TABLE param (
@@ -155,7 +179,7 @@ INSERT INTO _doc VALUES
     ('param', 'key', '', 'deterministic', 'dotted path in the specification'),
     ('param', 'num', '', 'deterministic', 'the value as a number, NULL when it is none'),
     ('param', 'text', '', 'deterministic', 'the value as text, NULL for a pure number'),
-    ('param', 'swept', '', 'deterministic', '1 when the sweep varies this key');
+    ('param', 'swept', '', 'deterministic', '1 when the sweep varies this key, 0 where it was chosen');
 
 -- A machine, a build: described once, named by many attempts.
 CREATE TABLE host (
@@ -450,13 +474,32 @@ INSERT INTO _doc VALUES
 
 -- Statistics that SQLite lacks without an extension, made by store_refresh. A view shows one only while the rows it was made from are
 -- still all there is (n or n_rows agree); otherwise it shows NULL. trial_id: the smallest one of the group of trials that differ by seed.
-CREATE TABLE curve_stat (
-    trial_id INTEGER NOT NULL REFERENCES trial (id),
+-- A curve: the means over the seeds of a cell and a metric, step by step. It is kept where two trials or more have the metric, and view
+-- kept_curves shows it only while it is of what is stored now.
+CREATE TABLE curve (
+    id INTEGER PRIMARY KEY,
+    study_id INTEGER NOT NULL REFERENCES study (id),
+    variant TEXT NOT NULL,
+    cell TEXT NOT NULL,
     key_id INTEGER NOT NULL REFERENCES metric_key (id),
+    n_asked INTEGER NOT NULL,
+    n_outdated INTEGER NOT NULL,
+    n_rows INTEGER,
+    UNIQUE (study_id, variant, cell, key_id)
+);
+CREATE TABLE curve_stat (
+    curve_id INTEGER NOT NULL REFERENCES curve (id),
     step INTEGER NOT NULL,
     n INTEGER NOT NULL,
+    n_nonfinite INTEGER NOT NULL,
+    n_diverged INTEGER NOT NULL,
+    n_unfinished INTEGER NOT NULL,
+    n_failed INTEGER NOT NULL,
+    mean REAL,
     sd REAL,
-    PRIMARY KEY (trial_id, key_id, step)
+    min REAL,
+    max REAL,
+    PRIMARY KEY (curve_id, step)
 ) WITHOUT ROWID;
 CREATE TABLE final_stat (
     trial_id INTEGER NOT NULL REFERENCES trial (id),
@@ -494,11 +537,25 @@ CREATE TABLE comparison (
     PRIMARY KEY (study_id, key_id, cell, variant_a, variant_b)
 ) WITHOUT ROWID;
 INSERT INTO _doc VALUES
-    ('curve_stat', 'trial_id', '', 'runtime', 'smallest trial.id of the group that has the row'),
-    ('curve_stat', 'key_id', '', 'runtime', 'metric_key.id'),
+    ('curve', 'id', '', 'runtime', 'row id'),
+    ('curve', 'study_id', '', 'runtime', 'study.id'),
+    ('curve', 'variant', '', 'runtime', 'named alternative of the study'),
+    ('curve', 'cell', '', 'runtime', 'the swept values as text'),
+    ('curve', 'key_id', '', 'runtime', 'metric_key.id'),
+    ('curve', 'n_asked', '', 'runtime', 'number of trials of the cell'),
+    ('curve', 'n_outdated', '', 'runtime', 'number of them that were outdated: their rows are left out'),
+    ('curve', 'n_rows', '', 'runtime', 'number of metric rows it was made from; -1 after an attempt began or ended, when only an sd still holds, where n agrees; NULL when nothing does'),
+    ('curve_stat', 'curve_id', '', 'runtime', 'curve.id'),
     ('curve_stat', 'step', 'step', 'runtime', 'minibatches seen'),
-    ('curve_stat', 'n', '', 'runtime', 'number of finite values it was made from'),
-    ('curve_stat', 'sd', 'of the metric', 'runtime', 'sample standard deviation over the seeds (divisor n - 1)'),
+    ('curve_stat', 'n', '', 'runtime', 'number of finite values'),
+    ('curve_stat', 'n_nonfinite', '', 'runtime', 'number of values that are NaN or infinite'),
+    ('curve_stat', 'n_diverged', '', 'runtime', 'number of trials that diverged and have no row here'),
+    ('curve_stat', 'n_unfinished', '', 'runtime', 'number of trials that neither diverged nor failed and have no row here'),
+    ('curve_stat', 'n_failed', '', 'runtime', 'number of trials that failed and have no row here'),
+    ('curve_stat', 'mean', 'of the metric', 'runtime', 'mean of the n values'),
+    ('curve_stat', 'sd', 'of the metric', 'runtime', 'sample standard deviation of them (divisor n - 1)'),
+    ('curve_stat', 'min', 'of the metric', 'runtime', 'smallest of them'),
+    ('curve_stat', 'max', 'of the metric', 'runtime', 'largest of them'),
     ('final_stat', 'trial_id', '', 'runtime', 'smallest trial.id of the group that has the metric'),
     ('final_stat', 'key_id', '', 'runtime', 'metric_key.id'),
     ('final_stat', 'n_rows', '', 'runtime', 'number of metric rows of the trials it was made from'),

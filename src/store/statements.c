@@ -22,6 +22,18 @@
     "o.cell = trial.cell AND o.generation = trial.generation AND o.generation > 0 AND o.id <> trial.id AND "           \
     "(o.numerics_version <> trial.numerics_version OR " OTHER_BYTES("o", "trial") ") AND " LAST_RUN(                   \
         "o") " > " LAST_RUN("trial") ")"
+/* The trials of a curve c that are in it, or outdated; whether it is of what is stored now: view kept_curves, which the
+ * writer cannot read. */
+#define OF_CURVE                                                                                                       \
+    "t.study_id = c.study_id AND t.variant = c.variant AND t.cell = c.cell AND t.generation = (SELECT s.generation "   \
+    "FROM study s WHERE s.id = c.study_id)"
+#define CURVE_TRIALS "(SELECT count(*) FROM trial t WHERE " OF_CURVE ")"
+#define CURVE_OUTDATED "(SELECT count(*) FROM trial t WHERE " OF_CURVE " AND t.outdated)"
+#define CURVE_ROWS                                                                                                     \
+    "(SELECT sum(u.n) FROM trial t CROSS JOIN summary u ON u.trial_id = t.id AND u.key_id = c.key_id WHERE " OF_CURVE  \
+    " AND NOT t.outdated)"
+#define KEPT                                                                                                           \
+    "coalesce(c.n_asked = " CURVE_TRIALS " AND c.n_outdated = " CURVE_OUTDATED " AND c.n_rows = " CURVE_ROWS ", 0)"
 /* Where a metric of validation is best; NULL where it was not logged. */
 #define BEST_STEP(metric)                                                                                              \
     "(SELECT u.best_step FROM summary u WHERE u.trial_id = t.id AND u.key_id = (SELECT id FROM metric_key WHERE name " \
@@ -43,7 +55,7 @@ const char *const statement_sql[N_STATEMENTS] = {
         "spec_sha256 = ?8, updated_ms = ?9",
     [SQL_GET_STUDY] = "SELECT id, spec_sha256, name FROM study WHERE name = ?1 OR id = ?2",
     [SQL_NEW_GENERATION] = "UPDATE study SET generation = generation + 1 WHERE id = ?1",
-    [SQL_FORGET_STUDY_CURVES] = "DELETE FROM curve_stat WHERE trial_id IN (SELECT id FROM trial WHERE study_id = ?1)",
+    [SQL_FORGET_STUDY_CURVES] = "UPDATE curve SET n_rows = NULL WHERE study_id = ?1",
     [SQL_FORGET_STUDY_FINALS] = "DELETE FROM final_stat WHERE trial_id IN (SELECT id FROM trial WHERE study_id = ?1)",
     [SQL_FORGET_STUDY_SELECTED] =
         "DELETE FROM selected_stat WHERE trial_id IN (SELECT id FROM trial WHERE study_id = ?1)",
@@ -72,7 +84,8 @@ const char *const statement_sql[N_STATEMENTS] = {
         "AND t.generation = study.generation))",
     [SQL_SET_QUEUED] = "UPDATE study SET queued_sha256 = ?2, n_seeds = CASE WHEN ?2 IS NULL THEN n_seeds ELSE "
                        "(SELECT count(DISTINCT t.seed) FROM trial t WHERE t.study_id = study.id AND t.generation = "
-                       "study.generation) END WHERE id = ?1",
+                       "study.generation AND t.cell IS NOT t.tuning) END WHERE id = ?1",
+    [SQL_DELETE_PLACES_FROM] = "DELETE FROM place WHERE study_id = ?1 AND position >= ?2",
     [SQL_DELETE_PLACES] = "DELETE FROM place WHERE study_id = ?1",
     [SQL_PUT_PLACE] = "INSERT OR REPLACE INTO place (study_id, position, trial_id) VALUES (?1, ?2, ?3)",
     [SQL_GET_PLACES] = "SELECT p.position, t.id, t.state, t.step, t.budget, t.config_id, "
@@ -96,18 +109,17 @@ const char *const statement_sql[N_STATEMENTS] = {
     /* trial.c */
     [SQL_GET_TRIAL] =
         "SELECT id, study_id, state, step, finished_budget, variant, cell, seed, config_id, budget, generation, "
-        "(SELECT generation FROM study WHERE id = study_id), (SELECT name FROM study WHERE id = study_id) "
+        "(SELECT generation FROM study WHERE id = study_id), (SELECT name FROM study WHERE id = study_id), tuning "
         "FROM trial WHERE key = ?1",
     [SQL_PUT_TRIAL] = "INSERT INTO trial (key, study_id, variant, cell, seed, config_id, budget, state, generation, "
-                      "created_ms, updated_ms) "
-                      "SELECT ?1, id, ?3, ?4, ?5, ?6, ?7, 'queued', CASE ?9 WHEN 1 THEN 0 ELSE generation END, ?8, ?8 "
-                      "FROM study WHERE id = ?2",
+                      "created_ms, updated_ms, tuning) SELECT ?1, id, ?3, ?4, ?5, ?6, ?7, 'queued', "
+                      "CASE ?9 WHEN 1 THEN 0 ELSE generation END, ?8, ?8, ?10 FROM study WHERE id = ?2",
     /* A finished trial keeps its budget when a smaller one is asked for. */
     [SQL_SET_BUDGET] =
         "UPDATE trial SET budget = max(?2, finished_budget) WHERE id = ?1 AND (?3 = 0 OR state = 'queued')",
     [SQL_SET_GENERATION] =
         "UPDATE trial SET generation = (SELECT generation FROM study WHERE id = study_id) WHERE id = ?1",
-    [SQL_RELABEL_TRIAL] = "UPDATE trial SET variant = ?2, cell = ?3, seed = ?4, config_id = ?5 WHERE id = ?1",
+    [SQL_RELABEL_TRIAL] = "UPDATE trial SET variant = ?2, cell = ?3, seed = ?4, config_id = ?5, tuning = ?6 WHERE id = ?1",
     /* Another trial of this name that the present specification had: this program makes another key of it. It is kept,
        but no longer part of the study. */
     [SQL_SUPERSEDE_TRIAL] = "UPDATE trial SET generation = -1 WHERE study_id = ?1 AND variant = ?2 AND cell = ?3 AND "
@@ -131,6 +143,32 @@ const char *const statement_sql[N_STATEMENTS] = {
     [SQL_DELETE_CHECKPOINTS] = "DELETE FROM checkpoint WHERE trial_id = ?1",
     [SQL_DELETE_RUNS] = "DELETE FROM run WHERE trial_id = ?1",
 
+    /* tune.c */
+    [SQL_DELETE_TUNE] = "DELETE FROM tune WHERE study_id = ?1",
+    [SQL_DELETE_TUNE_KEYS] = "DELETE FROM tune_key WHERE study_id = ?1",
+    [SQL_PUT_TUNE] = "INSERT INTO tune (study_id, metric, goal, n_seeds) VALUES (?1, ?2, ?3, ?4)",
+    [SQL_PUT_TUNE_KEY] = "INSERT INTO tune_key (study_id, key, drawn) VALUES (?1, ?2, ?3)",
+    /* The chosen cells, as view tuned has them: of what has ended whole, the best complete one. */
+    [SQL_GET_CHOICES] =
+        "SELECT variant, tuning, trial_id, config_id FROM (SELECT c.*, sum(c.n_open) OVER (PARTITION BY c.variant, "
+        "c.tuning) AS n_open_of_all, row_number() OVER (PARTITION BY c.variant, c.tuning ORDER BY c.mean IS NULL, "
+        "CASE c.goal WHEN 'max' THEN -c.mean ELSE c.mean END, c.cell) AS place FROM ("
+        "SELECT t.variant, t.tuning, t.cell, v.goal, min(t.id) AS trial_id, t.config_id, "
+        "sum(t.state <> 'diverged' AND NOT (" DONE("t") ") OR t.outdated) AS n_open, "
+        "CASE WHEN count(t.value) = count(*) THEN avg(t.value) END AS mean FROM tune v JOIN ("
+        "SELECT t.*, CASE WHEN " DONE("t") " THEN (SELECT u.last FROM summary u WHERE u.trial_id = t.id AND " LAST(
+            "u", "t") " AND u.key_id = (SELECT k.id FROM metric_key k JOIN tune w ON w.metric = k.name "
+                      "WHERE w.study_id = t.study_id)) END AS value "
+                      "FROM study s JOIN trial t ON t.study_id = s.id AND t.generation = s.generation "
+                      "WHERE s.id = ?1 AND t.cell <> t.tuning) t ON t.study_id = v.study_id "
+                      "GROUP BY t.variant, t.tuning, t.cell, v.goal) c) "
+                      "WHERE place = 1 AND mean IS NOT NULL AND n_open_of_all = 0 ORDER BY variant, tuning",
+    /* Trials of a cell that is chosen no more. */
+    [SQL_SUPERSEDE_TUNED] =
+        "UPDATE trial SET generation = -1 WHERE study_id = ?1 AND cell = tuning "
+        "AND generation = (SELECT generation FROM study WHERE id = ?1) "
+        "AND NOT EXISTS (SELECT 1 FROM place p WHERE p.study_id = ?1 AND p.position >= ?2 AND p.trial_id = trial.id)",
+
     /* run.c */
     [SQL_PUT_HOST] = "INSERT INTO host (description) VALUES (?1) ON CONFLICT DO NOTHING",
     [SQL_GET_HOST] = "SELECT id FROM host WHERE description = ?1",
@@ -143,6 +181,7 @@ const char *const statement_sql[N_STATEMENTS] = {
     /* What nothing was trained with yet is not the origin of anything. */
     [SQL_GET_ORIGIN] = "SELECT t.numerics_version, t.inputs, t.study_id FROM trial t WHERE t.id = ?1 AND "
                        "EXISTS (SELECT 1 FROM summary u WHERE u.trial_id = t.id)",
+    [SQL_IS_JSON] = "SELECT json_valid(?1)",
     [SQL_OTHER_INPUT] = "SELECT j.key, j.value, k.value FROM json_each(" JSON("?1") ") j JOIN json_each(" JSON(
         "?2") ") k ON k.key = j.key AND k.value <> j.value ORDER BY j.key LIMIT 1",
     [SQL_SET_ORIGIN] = "UPDATE trial SET numerics_version = ?2, inputs = CASE WHEN EXISTS (SELECT 1 FROM summary u "
@@ -218,15 +257,6 @@ const char *const statement_sql[N_STATEMENTS] = {
         "coalesce(max(text), ?3) FROM _doc WHERE \"table\" = 'trials' AND \"column\" = ?2 AND ?3 IS NULL",
 
     /* stats.c */
-    [SQL_GET_GROUPS] =
-        "SELECT t.variant, t.cell FROM study s JOIN trial t ON t.study_id = s.id AND t.generation = s.generation "
-        "WHERE s.id = ?1 GROUP BY t.variant, t.cell HAVING count(*) >= 2",
-    [SQL_PUT_CURVE_STATS] =
-        "INSERT INTO curve_stat (trial_id, key_id, step, n, sd) "
-        "SELECT min(m.trial_id), m.key_id, m.step, count(m.value), tprun_sd(m.value) "
-        "FROM study s CROSS JOIN trial t ON t.study_id = s.id AND t.generation = s.generation AND NOT t.outdated "
-        "CROSS JOIN metric m ON m.trial_id = t.id WHERE s.id = ?1 AND t.variant = ?2 AND t.cell = ?3 "
-        "GROUP BY m.key_id, m.step HAVING count(m.value) >= 2",
     [SQL_PUT_FINAL_STATS] =
         "INSERT INTO final_stat (trial_id, key_id, n_rows, last_sd, last_median, last_half_width, best_sd, "
         "best_median, best_half_width) SELECT min(t.id), u.key_id, sum(u.n), tprun_sd(u.last), tprun_median(u.last), "
@@ -268,14 +298,40 @@ const char *const statement_sql[N_STATEMENTS] = {
                                                                                      "b") " GROUP BY u.key_id, a.cell, "
                                                                                           "a.variant, b.variant)",
 
+    /* curve.c */
+    [SQL_TOUCH_CURVES] = "UPDATE curve SET n_rows = -1 WHERE (study_id, variant, cell) = (SELECT study_id, variant, "
+                         "cell FROM trial WHERE id = ?1) AND n_rows >= 0",
+    [SQL_DELETE_OLD_CURVE_STATS] =
+        "DELETE FROM curve_stat WHERE curve_id IN (SELECT c.id FROM curve c WHERE c.study_id = ?1 AND NOT " KEPT ")",
+    [SQL_DELETE_OLD_CURVES] =
+        "DELETE FROM curve WHERE id IN (SELECT c.id FROM curve c WHERE c.study_id = ?1 AND NOT " KEPT ")",
+    [SQL_PUT_CURVES] = "INSERT INTO curve (study_id, variant, cell, key_id, n_asked, n_outdated) "
+                       "SELECT c.study_id, c.variant, c.cell, c.key_id, " CURVE_TRIALS ", " CURVE_OUTDATED
+                       " FROM (SELECT t.study_id, t.variant, t.cell, u.key_id FROM study s JOIN trial t ON t.study_id = "
+                       "s.id AND t.generation = s.generation AND NOT t.outdated JOIN summary u ON u.trial_id = t.id "
+                       "WHERE s.id = ?1 GROUP BY t.study_id, t.variant, t.cell, u.key_id HAVING count(*) >= 2) c "
+                       "WHERE NOT EXISTS (SELECT 1 FROM curve o WHERE o.study_id = c.study_id AND o.variant = c.variant "
+                       "AND o.cell = c.cell AND o.key_id = c.key_id)",
+    [SQL_GET_NEW_CURVE] =
+        "SELECT id, key_id FROM curve WHERE id > ?2 AND study_id = ?1 AND n_rows IS NULL ORDER BY id LIMIT 1",
+    [SQL_GET_CURVE_TRIALS] = "SELECT t.id, t.state FROM curve c CROSS JOIN trial t ON " OF_CURVE
+                             " AND NOT t.outdated WHERE c.id = ?1 ORDER BY t.id",
+    [SQL_GET_METRICS_FROM] = "SELECT step, value, nonfinite FROM metric WHERE trial_id = ?1 AND key_id = ?2 AND step "
+                             ">= ?3 ORDER BY step",
+    [SQL_PUT_CURVE_STAT] = "INSERT INTO curve_stat (curve_id, step, n, n_nonfinite, n_diverged, n_unfinished, "
+                           "n_failed, mean, sd, min, max) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+    [SQL_FINISH_CURVE] = "UPDATE curve SET n_rows = ?2 WHERE id = ?1",
+
     /* claims.c */
-    /* What is no JSON, which only another program can have written, is none. */
+    /* The last column: whether the quantity is one that this program writes. */
     [SQL_GET_CLAIMS] =
         "SELECT id, kind, measure, reported, reported_sd, reported_n, low, high, margin, min_seeds, "
         "json_extract(q, '$.metric'), json_extract(q, '$.at'), json_extract(q, '$.step'), json_extract(q, '$.cell'), "
-        "json_extract(q, '$.layer'), json_extract(q, '$.as'), json_extract(q, '$.profile'), json_extract(q, '$.apart'), "
-        "q IS NOT NULL FROM (SELECT c.*, CASE WHEN json_valid(quantity) THEN quantity END AS q FROM claim c "
-        "WHERE study_id = ?1) ORDER BY position",
+        "json_extract(q, '$.layer'), json_extract(q, '$.as'), json_extract(q, '$.profile'), "
+        "json_extract(q, '$.apart'), quantity IS NOT NULL, CASE WHEN q IS NULL THEN quantity IS NULL AND kind = "
+        "'measure' ELSE json_type(q) = 'object' AND (kind = 'measure' OR coalesce(json_type(q, '$.metric') = 'text' "
+        "AND json_type(q, '$.at') = 'text' AND json_type(q, '$.better') IS NOT NULL, 0)) END "
+        "FROM (SELECT *, " JSON("quantity") " AS q FROM claim WHERE study_id = ?1) ORDER BY position",
     [SQL_GET_CLAIM_PAIRS] =
         "SELECT b.value, t.value FROM claim c JOIN json_each(c.quantity, '$.better') b "
         "LEFT JOIN json_each(c.quantity, '$.than') t WHERE c.study_id = ?1 AND c.id = ?2",
@@ -287,7 +343,8 @@ const char *const statement_sql[N_STATEMENTS] = {
         "j.value OR (t.finished_budget > j.value AND json_extract(c.quantity, '$.at') IN ('last', 'best', 'selected', "
         "'from'))) AND (json_extract(c.quantity, '$.cell') IS NULL OR t.cell = json_extract(c.quantity, '$.cell')) "
         "ORDER BY t.finished_budget LIMIT 1",
-    [SQL_GET_CLAIM_STATES] = "SELECT count(*), count(DISTINCT t.seed), sum(t.state NOT IN ('queued', 'interrupted')), "
+    [SQL_GET_CLAIM_STATES] = "SELECT count(*), count(DISTINCT CASE WHEN t.cell IS NOT t.tuning THEN t.seed END), "
+                             "sum(t.state NOT IN ('queued', 'interrupted')), "
                              "sum(t.state = 'failed'), sum(t.state NOT IN ('done', 'diverged', 'failed')), s.profile "
                              "FROM study s JOIN trial t ON t.study_id = s.id AND t.generation = s.generation "
                              "WHERE s.id = ?1",

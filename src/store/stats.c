@@ -98,26 +98,11 @@ int stats_register(sqlite3 *db)
     return rc;
 }
 
-/* One group of trials at a time: sorting its rows by step needs little memory, where a whole study may have tens of
- * millions. */
-static int put_curves(struct store *s, int64_t study, struct err *e)
-{
-    sqlite3_stmt *stmt;
-    TRY(QUERY(s, SQL_GET_GROUPS, &stmt, e, value_int(study)));
-    while (stmt) {
-        TRY(WRITE(s, SQL_PUT_CURVE_STATS, NULL, e, value_int(study),
-                  value_text((const char *)sqlite3_column_text(stmt, 0)),
-                  value_text((const char *)sqlite3_column_text(stmt, 1))));
-        TRY(write_next(s, &stmt, e));
-    }
-    return 0;
-}
-
 int stats_refresh(struct store *s, int64_t study, struct err *e)
 {
-    TRY(study_forget_statistics(s, study, e));
+    TRY(study_forget_tables(s, study, e));
     s->forgotten = 0;
-    TRY(put_curves(s, study, e));
+    TRY(curves_refresh(s, study, e));
     TRY(WRITE(s, SQL_PUT_FINAL_STATS, NULL, e, value_int(study)));
     TRY(WRITE(s, SQL_PUT_SELECTED_STATS, NULL, e, value_int(study)));
     return WRITE(s, SQL_PUT_COMPARISONS, NULL, e, value_int(study));

@@ -77,6 +77,7 @@ struct store_trial {
     int64_t study;
     int64_t position;           /* in the specification; see store_begin_queue */
     const char *variant, *cell; /* cell: the swept values as text, "" without a sweep */
+    const char *tuning;         /* the cell for which this one may be chosen, or which it was chosen for; NULL: none */
     int64_t seed;
     int64_t config;   /* of store_put_config */
     int64_t budget;   /* iterations to reach */
@@ -118,6 +119,31 @@ struct store_place {
 /* Calls visit for each place, in order. visit must not call the store. */
 int store_visit_places(struct store *s, int64_t study, int (*visit)(void *self, const struct store_place *p),
                        void *self, struct err *e);
+
+/* How one cell of a study's sweep is chosen for each variant, to be trained again with fresh seeds. */
+struct store_tune {
+    const char *metric;
+    bool largest; /* is best */
+    int64_t n_seeds;
+    size_t n_keys; /* swept keys that are chosen */
+    const char *const *keys;
+    const bool *drawn; /* [n_keys] at random */
+};
+/* tune: NULL for a study that does not. */
+int store_put_tune(struct store *s, int64_t study, const struct store_tune *tune, struct err *e);
+/* A trial of the cell that is chosen for the cell `tuned` of a variant. */
+struct store_choice {
+    const char *variant, *tuned; /* for the time of the visit */
+    int64_t trial, config;
+};
+/* Calls visit for every choice that can be made now, in order of variants and cells: where all trials of the sweep have
+ * ended, and a cell is complete. visit must not call the store. */
+int store_visit_choices(struct store *s, int64_t study, int (*visit)(void *self, const struct store_choice *c),
+                        void *self, struct err *e);
+/* Trials of chosen cells are put between these two, at positions from `first` on, which the first call empties. The
+ * second takes those that were chosen before, and are not now, out of the study. */
+int store_begin_tuned(struct store *s, int64_t study, int64_t first, struct err *e);
+int store_end_tuned(struct store *s, int64_t study, int64_t first, struct err *e);
 
 /* The stored description of a trial. */
 struct store_described {

@@ -6,16 +6,21 @@
 
 enum { MIN_SEEDS = 3 }; /* of a claim that does not say */
 
+int study_forget_tables(struct store *s, int64_t study, struct err *e)
+{
+    TRY(WRITE(s, SQL_SET_REFRESHED, NULL, e, value_int(study), value_null()));
+    TRY(WRITE(s, SQL_FORGET_STUDY_FINALS, NULL, e, value_int(study)));
+    TRY(WRITE(s, SQL_FORGET_STUDY_SELECTED, NULL, e, value_int(study)));
+    return WRITE(s, SQL_FORGET_STUDY_COMPARISONS, NULL, e, value_int(study));
+}
+
 int study_forget_statistics(struct store *s, int64_t study, struct err *e)
 {
     if (s->forgotten == study) /* asked for by each trial that is relabelled or reset */
         return 0;
     s->forgotten = study;
-    TRY(WRITE(s, SQL_SET_REFRESHED, NULL, e, value_int(study), value_null()));
-    TRY(WRITE(s, SQL_FORGET_STUDY_CURVES, NULL, e, value_int(study)));
-    TRY(WRITE(s, SQL_FORGET_STUDY_FINALS, NULL, e, value_int(study)));
-    TRY(WRITE(s, SQL_FORGET_STUDY_SELECTED, NULL, e, value_int(study)));
-    return WRITE(s, SQL_FORGET_STUDY_COMPARISONS, NULL, e, value_int(study));
+    TRY(study_forget_tables(s, study, e));
+    return WRITE(s, SQL_FORGET_STUDY_CURVES, NULL, e, value_int(study));
 }
 
 int store_put_study(struct store *s, const struct store_study *study, int64_t *id, struct err *e)

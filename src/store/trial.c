@@ -24,7 +24,8 @@ struct stored {
 
 static bool column_is(sqlite3_stmt *stmt, int column, const char *text)
 {
-    return strcmp((const char *)sqlite3_column_text(stmt, column), text) == 0;
+    const char *stored = (const char *)sqlite3_column_text(stmt, column);
+    return text && stored ? strcmp(stored, text) == 0 : !text && !stored;
 }
 
 static double column_or_nan(sqlite3_stmt *stmt, int column)
@@ -56,7 +57,7 @@ static int load(struct store *s, const char *key, const struct store_trial *tria
         stored->study = sqlite3_column_int64(stmt, 1);
         stored->same_labels = column_is(stmt, 5, trial->variant) && column_is(stmt, 6, trial->cell) &&
                               sqlite3_column_int64(stmt, 7) == trial->seed &&
-                              sqlite3_column_int64(stmt, 8) == trial->config;
+                              sqlite3_column_int64(stmt, 8) == trial->config && column_is(stmt, 13, trial->tuning);
         stored->budget = sqlite3_column_int64(stmt, 9);
         stored->same_generation = sqlite3_column_int64(stmt, 10) == sqlite3_column_int64(stmt, 11);
         snprintf(stored->study_name, sizeof stored->study_name, "%s", (const char *)sqlite3_column_text(stmt, 12));
@@ -131,7 +132,8 @@ int store_put_trial(struct store *s, const struct store_trial *trial, struct sto
         int changes = 0;
         TRY(WRITE(s, SQL_PUT_TRIAL, &changes, e, value_text(trial->key), value_int(trial->study),
                   value_text(trial->variant), value_text(trial->cell), value_int(trial->seed), value_int(trial->config),
-                  value_int(trial->budget), value_int(write_utc_ms()), value_int(trial->one_off)));
+                  value_int(trial->budget), value_int(write_utc_ms()), value_int(trial->one_off),
+                  value_text(trial->tuning)));
         if (changes == 0)
             return write_refuse(s, ERR_STORAGE, e, "%s: there is no study %lld", s->path, (long long)trial->study);
         row->id = sqlite3_last_insert_rowid(s->db);
@@ -146,7 +148,7 @@ int store_put_trial(struct store *s, const struct store_trial *trial, struct sto
          !stored.same_generation)) { /* the same computation under another name, or with another budget */
         TRY(study_forget_statistics(s, trial->study, e));
         TRY(WRITE(s, SQL_RELABEL_TRIAL, NULL, e, value_int(row->id), value_text(trial->variant),
-                  value_text(trial->cell), value_int(trial->seed), value_int(trial->config)));
+                  value_text(trial->cell), value_int(trial->seed), value_int(trial->config), value_text(trial->tuning)));
         TRY(WRITE(s, SQL_DELETE_PARAMS, NULL, e, value_int(row->id)));
         TRY(put_params(s, row->id, trial, e));
         TRY(supersede(s, trial, e));

@@ -58,7 +58,7 @@ INSERT INTO _doc VALUES
     ('all_trials', 'inputs', '', 'deterministic', 'SHA-256 of the files of data and weights that it read, a JSON object by name; NULL for none'),
     ('all_trials', 'outdated', '', 'runtime', '1 when a trial of its cell began later with other bytes of such a file or another numerics_version: it is in no mean'),
     ('all_trials', 'current', '', 'runtime', '1 for a trial of the present specification of its study'),
-    ('all_trials', 'generation', '', 'runtime', 'specification of the study, counted from 1, that had the trial last; 0 = none, a one-off of the command line; -1 = replaced by a trial of its name that another program made'),
+    ('all_trials', 'generation', '', 'runtime', 'specification of the study, counted from 1, that had the trial last; 0 = none, a one-off of the command line; -1 = replaced by a trial of its name that another program made, or of a cell that was chosen once and is not now'),
     ('all_trials', 'key', '', 'deterministic', 'identity of the trial'),
     ('all_trials', 'trial_id', '', 'runtime', 'trial.id'),
     ('all_trials', 'study_id', '', 'runtime', 'study.id');
@@ -106,7 +106,7 @@ SELECT s.name AS study, t.variant, t.cell, t.seed,
     CASE WHEN t.outdated THEN 'outdated'
         WHEN t.state = 'done' AND t.finished_budget < t.budget THEN 'unfinished'
         WHEN t.state IN ('done', 'diverged', 'failed') THEN t.state ELSE 'unfinished' END AS outcome,
-    t.step, t.id AS trial_id, t.study_id
+    t.step, t.tuning, t.id AS trial_id, t.study_id
 FROM study s
 JOIN trial t ON t.study_id = s.id AND t.generation = s.generation;
 INSERT INTO _doc VALUES
@@ -116,6 +116,7 @@ INSERT INTO _doc VALUES
     ('outcomes', 'seed', '', 'deterministic', 'seed of all random streams'),
     ('outcomes', 'outcome', '', 'runtime', 'done, diverged, failed, unfinished (also one whose budget was raised), or outdated (see trials.outdated)'),
     ('outcomes', 'step', 'step', 'deterministic', 'last step that has a committed row'),
+    ('outcomes', 'tuning', '', 'deterministic', 'where a file tunes: the cell for which one of the sweep is chosen, see candidates and tuned'),
     ('outcomes', 'trial_id', '', 'runtime', 'trial.id'),
     ('outcomes', 'study_id', '', 'runtime', 'study.id');
 
@@ -162,6 +163,43 @@ INSERT INTO _doc VALUES
     ('metrics', 'cpu_s', 's', 'runtime', 'processor time of training until the step, without evaluations; NULL when it is not known'),
     ('metrics', 'trial_id', '', 'runtime', 'trial.id'),
     ('metrics', 'study_id', '', 'runtime', 'study.id');
+
+CREATE VIEW all_layer_metrics AS
+SELECT s.name AS study, t.variant, t.cell, t.seed, k.name AS metric, m.layer, m.step, m.value,
+    CASE m.nonfinite WHEN 1 THEN 'nan' WHEN 2 THEN 'inf' WHEN 3 THEN '-inf' END AS nonfinite,
+    t.generation = s.generation AS current, m.trial_id, t.study_id
+FROM layer_metric m
+JOIN metric_key k ON k.id = m.key_id
+JOIN trial t ON t.id = m.trial_id
+JOIN study s ON s.id = t.study_id;
+INSERT INTO _doc VALUES
+    ('all_layer_metrics', 'study', '', 'deterministic', 'name of the study'),
+    ('all_layer_metrics', 'variant', '', 'deterministic', 'named alternative of the study'),
+    ('all_layer_metrics', 'cell', '', 'deterministic', 'the swept values as text'),
+    ('all_layer_metrics', 'seed', '', 'deterministic', 'seed of all random streams'),
+    ('all_layer_metrics', 'metric', '', 'deterministic', 'name of the metric'),
+    ('all_layer_metrics', 'layer', '', 'deterministic', 'layer or time step, from 0'),
+    ('all_layer_metrics', 'step', 'step', 'deterministic', 'minibatches seen; 0 = before training'),
+    ('all_layer_metrics', 'value', 'of the metric', 'deterministic', 'the value if finite, else NULL'),
+    ('all_layer_metrics', 'nonfinite', '', 'deterministic', 'NULL for a finite value, else nan, inf or -inf'),
+    ('all_layer_metrics', 'current', '', 'runtime', '1 for a trial of the present specification of its study'),
+    ('all_layer_metrics', 'trial_id', '', 'runtime', 'trial.id'),
+    ('all_layer_metrics', 'study_id', '', 'runtime', 'study.id');
+CREATE VIEW layer_metrics AS
+SELECT study, variant, cell, seed, metric, layer, step, value, nonfinite, trial_id, study_id
+FROM all_layer_metrics WHERE current;
+INSERT INTO _doc VALUES
+    ('layer_metrics', 'study', '', 'deterministic', 'name of the study'),
+    ('layer_metrics', 'variant', '', 'deterministic', 'named alternative of the study'),
+    ('layer_metrics', 'cell', '', 'deterministic', 'the swept values as text'),
+    ('layer_metrics', 'seed', '', 'deterministic', 'seed of all random streams'),
+    ('layer_metrics', 'metric', '', 'deterministic', 'name of the metric'),
+    ('layer_metrics', 'layer', '', 'deterministic', 'layer or time step, from 0'),
+    ('layer_metrics', 'step', 'step', 'deterministic', 'minibatches seen; 0 = before training'),
+    ('layer_metrics', 'value', 'of the metric', 'deterministic', 'the value if finite, else NULL'),
+    ('layer_metrics', 'nonfinite', '', 'deterministic', 'NULL for a finite value, else nan, inf or -inf'),
+    ('layer_metrics', 'trial_id', '', 'runtime', 'trial.id'),
+    ('layer_metrics', 'study_id', '', 'runtime', 'study.id');
 
 CREATE VIEW all_summaries AS
 SELECT s.name AS study, t.variant, t.cell, t.seed, k.name AS metric, u.first,
@@ -253,16 +291,49 @@ INSERT INTO _doc VALUES
     ('params', 'value', '', 'deterministic', 'the number if it is one, else the text'),
     ('params', 'num', '', 'deterministic', 'the value as a number, NULL when it is none'),
     ('params', 'text', '', 'deterministic', 'the value as text, NULL for a pure number'),
-    ('params', 'swept', '', 'deterministic', '1 when the sweep varies this key'),
+    ('params', 'swept', '', 'deterministic', '1 when the sweep varies this key, 0 where it was chosen'),
     ('params', 'trial_id', '', 'runtime', 'trial.id'),
     ('params', 'study_id', '', 'runtime', 'study.id');
 
--- Mean, extremes and counts are computed from the rows that are there now. The standard deviation needs a square root, so it is
--- read from curve_stat, if it was made from the same number of values: rows never change, so the same number means the same rows.
+-- The curves that are kept in curve_stat and are of what is stored now. Rows of a trial are only ever added, which its summary counts;
+-- whatever changes a cell otherwise, an attempt that begins or ends among it, marks its curves: so the same numbers mean the same rows.
+-- The writer asks the same: KEPT in src/store/statements.c.
+CREATE VIEW kept_curves AS
+SELECT s.name AS study, h.variant, h.cell, k.name AS metric, h.n_asked, h.n_outdated, h.id AS curve_id, h.key_id, h.study_id
+FROM study s
+CROSS JOIN curve h ON h.study_id = s.id
+JOIN metric_key k ON k.id = h.key_id
+WHERE h.n_asked = (SELECT count(*) FROM trial t WHERE t.study_id = h.study_id AND t.variant = h.variant AND t.cell = h.cell
+        AND t.generation = s.generation)
+    AND h.n_outdated = (SELECT count(*) FROM trial t WHERE t.study_id = h.study_id AND t.variant = h.variant AND t.cell = h.cell
+        AND t.generation = s.generation AND t.outdated)
+    AND h.n_rows = (SELECT sum(u.n) FROM trial t CROSS JOIN summary u ON u.trial_id = t.id AND u.key_id = h.key_id
+        WHERE t.study_id = h.study_id AND t.variant = h.variant AND t.cell = h.cell AND t.generation = s.generation AND NOT t.outdated);
+INSERT INTO _doc VALUES
+    ('kept_curves', 'study', '', 'deterministic', 'name of the study'),
+    ('kept_curves', 'variant', '', 'deterministic', 'named alternative of the study'),
+    ('kept_curves', 'cell', '', 'deterministic', 'the swept values as text'),
+    ('kept_curves', 'metric', '', 'deterministic', 'name of the metric'),
+    ('kept_curves', 'n_asked', '', 'deterministic', 'number of trials of the cell: the seeds that were asked for'),
+    ('kept_curves', 'n_outdated', '', 'runtime', 'number of trials that are of other bytes or numerics than a later one, see trials.outdated'),
+    ('kept_curves', 'curve_id', '', 'runtime', 'curve.id, whose rows are in curve_stat'),
+    ('kept_curves', 'key_id', '', 'runtime', 'metric_key.id'),
+    ('kept_curves', 'study_id', '', 'runtime', 'study.id');
+
+-- First the curves that are kept, then those that are computed of their rows: of cells with one trial, and where rows or states changed.
+-- Of these, sd is what SQL alone cannot compute. It is read from curve_stat where that was made from the same number of values.
 CREATE VIEW curves AS
+SELECT h.study, h.variant, h.cell, h.metric, d.step, CASE WHEN d.n = h.n_asked THEN d.mean END AS mean,
+    CASE WHEN d.n = h.n_asked THEN d.sd END AS sd, CASE WHEN d.n = h.n_asked THEN d.min END AS min,
+    CASE WHEN d.n = h.n_asked THEN d.max END AS max, d.n, h.n_asked, d.n_nonfinite, d.n_diverged, d.n_unfinished, d.n_failed,
+    h.n_outdated, d.mean AS mean_finished, d.sd AS sd_finished, h.study_id
+FROM kept_curves h
+CROSS JOIN curve_stat d ON d.curve_id = h.curve_id
+UNION ALL
 SELECT c.study, c.variant, c.cell, c.metric, c.step, CASE WHEN c.n = c.n_asked THEN c.mean END AS mean,
     CASE WHEN c.n = c.n_asked
-        THEN (SELECT d.sd FROM curve_stat d WHERE d.trial_id = c.trial_id AND d.key_id = c.key_id AND d.step = c.step AND d.n = c.n) END AS sd,
+        THEN (SELECT d.sd FROM curve h CROSS JOIN curve_stat d ON d.curve_id = h.id AND d.step = c.step AND d.n = c.n WHERE h.study_id = c.study_id
+            AND h.variant = c.variant AND h.cell = c.cell AND h.key_id = c.key_id AND h.n_rows IS NOT NULL) END AS sd,
     CASE WHEN c.n = c.n_asked THEN c.min END AS min, CASE WHEN c.n = c.n_asked THEN c.max END AS max, c.n, c.n_asked, c.n_nonfinite,
     CASE WHEN c.n < c.n_asked THEN (SELECT count(*) FROM outcomes a WHERE a.study_id = c.study_id AND a.variant = c.variant
         AND a.cell = c.cell AND a.outcome = 'diverged'
@@ -276,18 +347,27 @@ SELECT c.study, c.variant, c.cell, c.metric, c.step, CASE WHEN c.n = c.n_asked T
     CASE WHEN c.n < c.n_asked THEN (SELECT count(*) FROM outcomes a WHERE a.study_id = c.study_id AND a.variant = c.variant
         AND a.cell = c.cell AND a.outcome = 'outdated') ELSE 0 END AS n_outdated,
     c.mean AS mean_finished,
-    (SELECT d.sd FROM curve_stat d WHERE d.trial_id = c.trial_id AND d.key_id = c.key_id AND d.step = c.step AND d.n = c.n) AS sd_finished,
+    (SELECT d.sd FROM curve h CROSS JOIN curve_stat d ON d.curve_id = h.id AND d.step = c.step AND d.n = c.n WHERE h.study_id = c.study_id
+        AND h.variant = c.variant AND h.cell = c.cell AND h.key_id = c.key_id AND h.n_rows IS NOT NULL) AS sd_finished,
     c.study_id
 FROM (
-    SELECT t.study, t.variant, t.cell, k.name AS metric, m.step, avg(m.value) AS mean, min(m.value) AS min,
-        max(m.value) AS max, count(m.value) AS n, count(m.nonfinite) AS n_nonfinite,
-        (SELECT count(*) FROM outcomes a WHERE a.study_id = t.study_id AND a.variant = t.variant AND a.cell = t.cell) AS n_asked,
-        t.study_id, m.key_id, min(m.trial_id) AS trial_id
-    FROM outcomes t
-    JOIN metric m ON m.trial_id = t.trial_id
-    JOIN metric_key k ON k.id = m.key_id
-    WHERE t.outcome <> 'outdated'
-    GROUP BY t.study, t.study_id, t.variant, t.cell, k.name, m.key_id, m.step
+    SELECT g.study, g.variant, g.cell, g.metric, m.step, avg(m.value) AS mean, min(m.value) AS min, max(m.value) AS max,
+        count(m.value) AS n, count(m.nonfinite) AS n_nonfinite, g.n_asked, g.study_id, g.key_id
+    FROM (
+        SELECT t.study, t.study_id, t.variant, t.cell, k.name AS metric, u.key_id,
+            (SELECT count(*) FROM outcomes a WHERE a.study_id = t.study_id AND a.variant = t.variant AND a.cell = t.cell) AS n_asked
+        FROM outcomes t
+        JOIN summary u ON u.trial_id = t.trial_id
+        JOIN metric_key k ON k.id = u.key_id
+        WHERE t.outcome <> 'outdated'
+        GROUP BY t.study, t.study_id, t.variant, t.cell, k.name, u.key_id
+        HAVING NOT EXISTS (SELECT 1 FROM kept_curves h WHERE h.study_id = t.study_id AND h.variant = t.variant AND h.cell = t.cell
+            AND h.key_id = u.key_id)
+    ) g
+    CROSS JOIN trial t ON t.study_id = g.study_id AND t.variant = g.variant AND t.cell = g.cell
+    CROSS JOIN metric m ON m.trial_id = t.id AND m.key_id = g.key_id
+    WHERE NOT t.outdated AND t.generation = (SELECT s.generation FROM study s WHERE s.id = t.study_id)
+    GROUP BY g.study, g.study_id, g.variant, g.cell, g.metric, g.key_id, m.step
 ) c;
 INSERT INTO _doc VALUES
     ('curves', 'study', '', 'deterministic', 'name of the study'),
@@ -491,7 +571,7 @@ FROM (
         CASE WHEN t.outcome = 'done' THEN (SELECT u.auc FROM summary u WHERE u.trial_id = t.trial_id
             AND u.key_id = (SELECT id FROM metric_key WHERE name = 'train_loss')) END AS auc
     FROM axes a
-    JOIN outcomes t ON t.study_id = a.study_id
+    JOIN outcomes t ON t.study_id = a.study_id AND t.cell IS NOT t.tuning
     JOIN param x ON x.trial_id = t.trial_id AND x.key = a.x_key
     JOIN param y ON y.trial_id = t.trial_id AND y.key = a.y_key
 ) p
@@ -514,6 +594,137 @@ INSERT INTO _doc VALUES
     ('heatmap', 'diverged', '', 'deterministic', '1 when a trial diverged'),
     ('heatmap', 'auc_finished', 'loss * step', 'deterministic', 'mean of the n areas that are there'),
     ('heatmap', 'study_id', '', 'runtime', 'study.id');
+
+-- Choosing without a look at the test set: the cells of the sweep of a file that tunes, of which one is chosen by validation.
+CREATE VIEW candidates AS
+SELECT c.study, c.variant, c.tuned, c.cell, c.metric, c.goal, CASE WHEN count(c.value) = count(*) THEN avg(c.value) END AS mean,
+    count(c.value) AS n, count(*) AS n_asked, sum(c.outcome = 'done') - count(c.value) AS n_nonfinite,
+    sum(c.outcome = 'diverged') AS n_diverged, sum(c.outcome = 'unfinished') AS n_unfinished, sum(c.outcome = 'failed') AS n_failed,
+    sum(c.outcome = 'outdated') AS n_outdated, avg(c.value) AS mean_finished, min(c.trial_id) AS trial_id, c.study_id
+FROM (
+    SELECT t.study, t.variant, t.tuning AS tuned, t.cell, v.metric, v.goal, t.outcome,
+        CASE t.outcome WHEN 'done' THEN (SELECT u.last FROM summary u WHERE u.trial_id = t.trial_id AND u.last_step = u.end_step
+            AND u.end_step = t.step AND u.key_id = (SELECT id FROM metric_key WHERE name = v.metric)) END AS value, t.trial_id, t.study_id
+    FROM tune v
+    JOIN outcomes t ON t.study_id = v.study_id AND t.cell <> t.tuning
+) c
+GROUP BY c.study, c.study_id, c.variant, c.tuned, c.cell, c.metric, c.goal;
+INSERT INTO _doc VALUES
+    ('candidates', 'study', '', 'deterministic', 'name of the study'),
+    ('candidates', 'variant', '', 'deterministic', 'named alternative of the study'),
+    ('candidates', 'tuned', '', 'deterministic', 'name of the cell for which one of these is chosen'),
+    ('candidates', 'cell', '', 'deterministic', 'the swept values as text'),
+    ('candidates', 'metric', '', 'deterministic', 'what they are compared by'),
+    ('candidates', 'goal', '', 'deterministic', 'min or max'),
+    ('candidates', 'mean', 'of the metric', 'deterministic', 'mean over the seeds of its last value; NULL unless n = n_asked: such a cell is not chosen'),
+    ('candidates', 'n', '', 'deterministic', 'number of trials that are done and whose last value is finite'),
+    ('candidates', 'n_asked', '', 'deterministic', 'number of trials of the cell: the seeds that were asked for'),
+    ('candidates', 'n_nonfinite', '', 'deterministic', 'number of trials that are done without a finite last value'),
+    ('candidates', 'n_diverged', '', 'deterministic', 'number of trials that diverged'),
+    ('candidates', 'n_unfinished', '', 'deterministic', 'number of trials that are not finished: nothing is chosen yet'),
+    ('candidates', 'n_failed', '', 'deterministic', 'number of trials that failed: nothing is chosen yet'),
+    ('candidates', 'n_outdated', '', 'runtime', 'number of trials that are of other bytes or numerics than a later one, see trials.outdated: nothing is chosen yet'),
+    ('candidates', 'mean_finished', 'of the metric', 'deterministic', 'mean of the n values that are there'),
+    ('candidates', 'trial_id', '', 'runtime', 'smallest trial.id of the cell'),
+    ('candidates', 'study_id', '', 'runtime', 'study.id');
+
+-- The writer chooses in the same way: SQL_GET_CHOICES of src/store/statements.c.
+CREATE VIEW tuned AS
+SELECT x.study, x.variant, x.cell, x.metric, x.goal, x.chosen, x.value, x.n_cells,
+    CASE WHEN x.chosen IS NOT NULL THEN (SELECT group_concat(b.text, ', ') FROM (
+        SELECT k.key || '=' || CASE WHEN p.num = CAST(p.num AS INTEGER) THEN CAST(p.num AS INTEGER) ELSE p.num END AS text
+        FROM tune_key k
+        JOIN param p ON p.trial_id = x.chosen_id AND p.key = k.key AND p.num IS NOT NULL
+        JOIN outcomes t ON t.study_id = x.study_id AND t.variant = x.variant AND t.tuning = x.cell AND t.cell <> t.tuning
+        JOIN param q ON q.trial_id = t.trial_id AND q.key = k.key
+        WHERE k.study_id = x.study_id AND k.drawn = 0
+        GROUP BY k.key, p.num HAVING count(DISTINCT q.num) > 1 AND (p.num <= min(q.num) OR p.num >= max(q.num))
+        ORDER BY k.key) b) END AS border,
+    nullif(substr(CASE WHEN x.n_unfinished > 0 THEN '; ' || x.n_unfinished || ' of ' || x.n_trials || ' trials of the sweep are not finished' ELSE '' END
+        || CASE WHEN x.n_failed > 0 THEN '; ' || x.n_failed || ' of ' || x.n_trials || ' trials of the sweep failed' ELSE '' END
+        || CASE WHEN x.n_outdated > 0 THEN '; ' || x.n_outdated || ' of ' || x.n_trials || ' trials of the sweep are of other bytes or numerics' ELSE '' END
+        || CASE WHEN x.n_left_out = x.n_cells THEN '; every cell has trials that diverged or have no finite ' || x.metric
+            WHEN x.n_left_out > 0 THEN '; left out: ' || x.n_left_out || ' of ' || x.n_cells || ' cells, with trials that diverged or have no finite ' || x.metric
+            ELSE '' END, 3), '') AS note,
+    CASE WHEN x.chosen IS NOT NULL THEN (SELECT count(*) FROM outcomes t WHERE t.study_id = x.study_id AND t.variant = x.variant AND t.cell = x.cell
+        AND t.outcome = 'done') ELSE 0 END AS n, v.n_seeds AS n_asked,
+    CASE WHEN x.chosen IS NOT NULL THEN (SELECT count(*) FROM outcomes t WHERE t.study_id = x.study_id AND t.variant = x.variant AND t.cell = x.cell
+        AND t.outcome = 'diverged') ELSE 0 END AS n_diverged,
+    CASE WHEN x.chosen IS NOT NULL THEN (SELECT CASE WHEN count(*) = v.n_seeds THEN avg(u.last) END FROM outcomes t
+        JOIN summary u ON u.trial_id = t.trial_id AND u.key_id = (SELECT id FROM metric_key WHERE name = 'test_loss')
+        WHERE t.study_id = x.study_id AND t.variant = x.variant AND t.cell = x.cell AND t.outcome = 'done' AND u.last_step = u.end_step
+        AND u.end_step = t.step) END AS test_loss,
+    CASE WHEN x.chosen IS NOT NULL THEN (SELECT (SELECT d.last_sd FROM final_stat d WHERE d.trial_id = y.trial_id AND d.key_id = y.key_id
+        AND d.n_rows = y.n_rows) FROM (SELECT count(*) AS n, sum(u.n) AS n_rows, min(t.trial_id) AS trial_id, u.key_id FROM outcomes t
+        JOIN summary u ON u.trial_id = t.trial_id AND u.key_id = (SELECT id FROM metric_key WHERE name = 'test_loss')
+        WHERE t.study_id = x.study_id AND t.variant = x.variant AND t.cell = x.cell AND t.outcome = 'done' AND u.last_step = u.end_step
+        AND u.end_step = t.step) y WHERE y.n = v.n_seeds) END AS test_loss_sd,
+    CASE WHEN x.chosen IS NOT NULL THEN (SELECT CASE WHEN count(*) = v.n_seeds THEN avg(u.last) END FROM outcomes t
+        JOIN summary u ON u.trial_id = t.trial_id AND u.key_id = (SELECT id FROM metric_key WHERE name = 'test_accuracy')
+        WHERE t.study_id = x.study_id AND t.variant = x.variant AND t.cell = x.cell AND t.outcome = 'done' AND u.last_step = u.end_step
+        AND u.end_step = t.step) END AS test_accuracy,
+    CASE WHEN x.chosen IS NOT NULL THEN (SELECT (SELECT d.last_sd FROM final_stat d WHERE d.trial_id = y.trial_id AND d.key_id = y.key_id
+        AND d.n_rows = y.n_rows) FROM (SELECT count(*) AS n, sum(u.n) AS n_rows, min(t.trial_id) AS trial_id, u.key_id FROM outcomes t
+        JOIN summary u ON u.trial_id = t.trial_id AND u.key_id = (SELECT id FROM metric_key WHERE name = 'test_accuracy')
+        WHERE t.study_id = x.study_id AND t.variant = x.variant AND t.cell = x.cell AND t.outcome = 'done' AND u.last_step = u.end_step
+        AND u.end_step = t.step) y WHERE y.n = v.n_seeds) END AS test_accuracy_sd,
+    x.study_id
+FROM (
+    SELECT r.study, r.variant, r.tuned AS cell, r.metric, r.goal, count(*) AS n_cells, sum(r.n_asked) AS n_trials,
+        sum(r.n_unfinished) AS n_unfinished, sum(r.n_failed) AS n_failed, sum(r.n_outdated) AS n_outdated,
+        sum(r.n_diverged + r.n_nonfinite > 0) AS n_left_out,
+        CASE WHEN sum(r.n_unfinished + r.n_failed + r.n_outdated) = 0 THEN max(CASE WHEN r.place = 1 THEN r.cell END) END AS chosen,
+        CASE WHEN sum(r.n_unfinished + r.n_failed + r.n_outdated) = 0 THEN max(CASE WHEN r.place = 1 THEN r.mean END) END AS value,
+        CASE WHEN sum(r.n_unfinished + r.n_failed + r.n_outdated) = 0 THEN max(CASE WHEN r.place = 1 THEN r.trial_id END) END AS chosen_id,
+        r.study_id
+    FROM (
+        SELECT c.*, CASE WHEN c.mean IS NOT NULL THEN row_number() OVER (PARTITION BY c.study_id, c.variant, c.tuned
+            ORDER BY c.mean IS NULL, CASE c.goal WHEN 'max' THEN -c.mean ELSE c.mean END, c.cell) END AS place
+        FROM candidates c
+    ) r
+    GROUP BY r.study, r.study_id, r.variant, r.tuned, r.metric, r.goal
+) x
+JOIN tune v ON v.study_id = x.study_id;
+INSERT INTO _doc VALUES
+    ('tuned', 'study', '', 'deterministic', 'name of the study'),
+    ('tuned', 'variant', '', 'deterministic', 'named alternative of the study'),
+    ('tuned', 'cell', '', 'deterministic', 'tuned, with the swept values that are not chosen: the cell of the trials with fresh seeds'),
+    ('tuned', 'metric', '', 'deterministic', 'what the cell was chosen by'),
+    ('tuned', 'goal', '', 'deterministic', 'min or max'),
+    ('tuned', 'chosen', '', 'deterministic', 'the cell of the sweep that is best by it; of equal ones the first by name; NULL while nothing can be chosen, see note'),
+    ('tuned', 'value', 'of the metric', 'deterministic', 'mean of the metric over the seeds of the sweep, in that cell'),
+    ('tuned', 'n_cells', '', 'deterministic', 'number of cells that it was chosen from'),
+    ('tuned', 'border', '', 'deterministic', 'chosen values that are the smallest or largest of their key: a better one may lie beyond; NULL for none'),
+    ('tuned', 'note', '', 'runtime', 'why nothing is chosen, or which cells were left out'),
+    ('tuned', 'n', '', 'deterministic', 'number of trials with fresh seeds that are done'),
+    ('tuned', 'n_asked', '', 'deterministic', 'number of fresh seeds'),
+    ('tuned', 'n_diverged', '', 'deterministic', 'number of trials with fresh seeds that diverged'),
+    ('tuned', 'test_loss', '', 'deterministic', 'mean over the fresh seeds of the last test_loss; NULL unless all of them have one'),
+    ('tuned', 'test_loss_sd', '', 'runtime', 'sample standard deviation of it (divisor n - 1); NULL for one seed and until store_refresh has seen these rows'),
+    ('tuned', 'test_accuracy', '%', 'deterministic', 'mean over the fresh seeds of the last test_accuracy; NULL unless all of them have one'),
+    ('tuned', 'test_accuracy_sd', '%', 'runtime', 'sample standard deviation of it'),
+    ('tuned', 'study_id', '', 'runtime', 'study.id');
+
+-- What choosing took: all trials of the sweep, whatever became of them.
+CREATE VIEW tuning_costs AS
+SELECT t.study, t.variant, t.tuning AS cell, count(DISTINCT t.cell) AS n_cells, count(*) AS n_trials, sum(t.step) AS steps,
+    sum((SELECT sum(c.wall_ns) FROM run r JOIN cost c ON c.run_id = r.id WHERE r.trial_id = t.trial_id)) / 1e9 AS wall_s,
+    sum((SELECT sum(c.cpu_ns) FROM run r JOIN cost c ON c.run_id = r.id WHERE r.trial_id = t.trial_id)) / 1e9 AS cpu_s,
+    sum((SELECT sum(c.flops) FROM run r JOIN cost c ON c.run_id = r.id WHERE r.trial_id = t.trial_id)) AS flops, t.study_id
+FROM outcomes t
+WHERE t.cell <> t.tuning
+GROUP BY t.study, t.study_id, t.variant, t.tuning;
+INSERT INTO _doc VALUES
+    ('tuning_costs', 'study', '', 'deterministic', 'name of the study'),
+    ('tuning_costs', 'variant', '', 'deterministic', 'named alternative of the study'),
+    ('tuning_costs', 'cell', '', 'deterministic', 'the cell that was chosen for, as in tuned'),
+    ('tuning_costs', 'n_cells', '', 'deterministic', 'number of cells of the sweep that it is chosen from'),
+    ('tuning_costs', 'n_trials', '', 'deterministic', 'number of their trials'),
+    ('tuning_costs', 'steps', 'step', 'deterministic', 'sum of the steps they made'),
+    ('tuning_costs', 'wall_s', 's', 'runtime', 'time spent in all phases of all attempts at them'),
+    ('tuning_costs', 'cpu_s', 's', 'runtime', 'processor time of it'),
+    ('tuning_costs', 'flops', '', 'runtime', 'floating-point operations of it'),
+    ('tuning_costs', 'study_id', '', 'runtime', 'study.id');
 
 CREATE VIEW claims AS
 SELECT s.name AS study, c.id, c.text, c.reported, c.measured, c.n, c.sd, c.interval_low, c.interval_high, c.low, c.high,

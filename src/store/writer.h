@@ -44,6 +44,7 @@ enum statement {
     SQL_PUT_DATASET,
     SQL_GET_QUEUED,
     SQL_SET_QUEUED,
+    SQL_DELETE_PLACES_FROM,
     SQL_DELETE_PLACES,
     SQL_PUT_PLACE,
     SQL_GET_PLACES,
@@ -74,6 +75,12 @@ enum statement {
     SQL_DELETE_PROGRESS,
     SQL_DELETE_CHECKPOINTS,
     SQL_DELETE_RUNS,
+    SQL_DELETE_TUNE,
+    SQL_DELETE_TUNE_KEYS,
+    SQL_PUT_TUNE,
+    SQL_PUT_TUNE_KEY,
+    SQL_GET_CHOICES,
+    SQL_SUPERSEDE_TUNED,
     SQL_PUT_HOST,
     SQL_GET_HOST,
     SQL_PUT_CODE,
@@ -81,6 +88,7 @@ enum statement {
     SQL_PUT_RUN,
     SQL_START_TRIAL,
     SQL_GET_ORIGIN,
+    SQL_IS_JSON,
     SQL_OTHER_INPUT,
     SQL_SET_ORIGIN,
     SQL_SET_OUTDATED,
@@ -115,11 +123,18 @@ enum statement {
     SQL_GET_VIEW,
     SQL_DELETE_DOC,
     SQL_PUT_DOC,
-    SQL_GET_GROUPS,
-    SQL_PUT_CURVE_STATS,
     SQL_PUT_FINAL_STATS,
     SQL_PUT_SELECTED_STATS,
     SQL_PUT_COMPARISONS,
+    SQL_TOUCH_CURVES,
+    SQL_DELETE_OLD_CURVE_STATS,
+    SQL_DELETE_OLD_CURVES,
+    SQL_PUT_CURVES,
+    SQL_GET_NEW_CURVE,
+    SQL_GET_CURVE_TRIALS,
+    SQL_GET_METRICS_FROM,
+    SQL_PUT_CURVE_STAT,
+    SQL_FINISH_CURVE,
     SQL_GET_CLAIMS,
     SQL_GET_CLAIM_PAIRS,
     SQL_GET_CLAIM_LENGTH,
@@ -259,10 +274,14 @@ const char *config_param_text(const struct store_param *p);
 enum trial_state trial_state_of(const char *name);
 /* study.c: forgets the statistics of a study, whose trials changed other than by new rows. */
 int study_forget_statistics(struct store *s, int64_t study, struct err *e);
+/* Without the curves, of which those that still hold are kept. */
+int study_forget_tables(struct store *s, int64_t study, struct err *e);
 
 /* stats.c, views.c, claims.c: the three parts of store_refresh. */
 int stats_register(sqlite3 *db);
 int stats_refresh(struct store *s, int64_t study, struct err *e);
+/* curve.c, a part of stats_refresh: makes the curves that are not there, or not of what is stored now. */
+int curves_refresh(struct store *s, int64_t study, struct err *e);
 int claims_refresh(struct store *s, int64_t study, struct err *e);
 /* views.c: the view study_<name>, in the open transaction. */
 int views_pivot(struct store *s, int64_t study, const char *name, struct err *e);

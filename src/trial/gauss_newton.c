@@ -161,6 +161,45 @@ int nullspace_measure(struct trial *t, const struct measure_def *m, struct sink 
     return 0;
 }
 
+/* What a layer's update does to the outputs, to first order: (J dW)_bc = <S_bc, dW h_b + db>. */
+static void moved_by(struct trial *t, size_t layer, struct mat moved)
+{
+    struct gauss_newton *g = t->references->gauss_newton;
+    const struct unit *l = &t->chain.units[layer];
+    const struct mat h = t->pass.links[layer].in, s = g->jacobian.signal[layer],
+                     along = mat_of(g->along, h.rows, s.cols);
+    blas_gemm(false, true, 1, h, unit_param(l, 0, trial_direction(t)), 0, along);
+    if (l->n_params > 1)
+        mat_add_row(unit_param(l, 1, trial_direction(t)).p, along);
+    for (size_t r = 0; r < s.rows; r++)
+        moved.p[(r % h.rows) * moved.cols + r / h.rows] =
+            (real)mat_dot(mat_rows(s, r, 1), mat_rows(along, r % h.rows, 1));
+}
+
+/* The angle between what an update does to the minibatch's outputs and what the gradient step of the outputs themselves
+ * would do, -dL/d output: for each layer, or for all of them moved by the same stepsize. */
+int output_angle_measure(struct trial *t, const struct measure_def *m, struct sink *sink, struct err *e)
+{
+    if (!t->references->taken)
+        return 0;
+    const struct mat gradient = t->pass.gradient;
+    const struct arena_mark mark = arena_mark(&t->scratch);
+    const struct mat moved = mat_new(&t->scratch, gradient.rows, gradient.cols),
+                     all = mat_new(&t->scratch, gradient.rows, gradient.cols);
+    int code = moved.p && all.p ? 0 : err_set(e, ERR_MEMORY, "not enough memory for the metric '%s'", m->part.name);
+    double degrees;
+    for (size_t i = 0; i < t->chain.n_units && code == 0; i++) {
+        moved_by(t, i, moved);
+        mat_add(all, moved, all);
+        if (m->by_layer && angle_between(1, &moved, &gradient, &degrees)) /* no direction, no angle */
+            code = sink->layer_metric(sink, m->part.name, t->step, (int64_t)i, degrees, e);
+    }
+    if (code == 0 && !m->by_layer && angle_between(1, &all, &gradient, &degrees))
+        code = sink->metric(sink, m->part.name, t->step, degrees, e);
+    arena_rewind(&t->scratch, mark);
+    return code;
+}
+
 /* (largest / smallest singular value of J_i)^2, the largest of the batch. */
 int jacobian_condition_measure(struct trial *t, const struct measure_def *m, struct sink *sink, struct err *e)
 {

@@ -315,6 +315,14 @@ METRIC(nullspace_ratio,
        "same cut-off as angle_gn "
        "(layer_metric)",
        .measure = nullspace_measure, .compares = COMPARES_JACOBIAN, .fits = fits_dense_update, .goal = "min")
+METRIC(angle_output,
+       "degrees between the change of the minibatch's outputs by the update, all layers moved by the same stepsize, to "
+       "first order, and -dL/d output",
+       .measure = output_angle_measure, .compares = COMPARES_JACOBIAN, .fits = fits_dense_update, .goal = "min",
+       .unit = "°")
+METRIC(angle_output_layer, "the same for the update of each layer alone (layer_metric)",
+       .measure = output_angle_measure, .compares = COMPARES_JACOBIAN, .fits = fits_dense_update, .by_layer = true,
+       .goal = "min", .unit = "°")
 METRIC(condition_jacobian,
        "condition number of J J^T, J the Jacobian of a sample's outputs with respect to each hidden layer (J^T J where "
        "the layer is "
@@ -361,6 +369,8 @@ static const struct part *const measure_parts[] = {
     &measure_angle_gn.part,
     &measure_angle_gn_bias.part,
     &measure_nullspace_ratio.part,
+    &measure_angle_output.part,
+    &measure_angle_output_layer.part,
     &measure_condition_jacobian.part,
 };
 const struct registry measure_registry = { "metric", measure_parts, sizeof measure_parts / sizeof *measure_parts };

@@ -19,7 +19,7 @@ static void fill_uniform(struct rng *r, real *p, size_t n)
 static void add(struct noise *n, uint64_t seed, const char *stream, int kind, struct mat to)
 {
     if (to.p)
-        n->sources[n->n++] = (struct noise_source){ .rng = rng_stream(seed, stream), .kind = kind, .to = to };
+        n->sources[n->n++] = (struct noise_source){ rng_stream(seed, stream), kind, to };
 }
 
 int noise_open(struct trial *t, uint64_t seed, struct err *e)
@@ -51,16 +51,6 @@ void noise_draw(struct noise *n, uint64_t item)
             fill_uniform(&s->rng, s->to.p, mat_n(s->to));
         else
             normal_fill(&s->rng, s->to);
-    }
-}
-
-void noise_give(struct noise *n, uint64_t item)
-{
-    for (size_t i = 0; i < n->n; i++) {
-        const struct noise_source *s = &n->sources[i];
-        const size_t size = mat_n(s->to), last = item < s->n_given ? (size_t)item : s->n_given;
-        if (last > 0)
-            mat_copy(mat_of((real *)s->given + (last - 1) * size, s->to.rows, s->to.cols), s->to); /* only read */
     }
 }
 

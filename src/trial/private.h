@@ -29,9 +29,6 @@ struct noise_source {
     struct rng rng;
     int kind; /* enum transmit_draws */
     struct mat to;
-    /* A probe's: draws of its items, from the second one on; those after them have the last one's. */
-    const real *given;
-    size_t n_given;
 };
 struct noise {
     size_t n;
@@ -81,6 +78,7 @@ struct trial {
     struct pass pass;
     real *gradient;
     struct references *references; /* for metrics that compare with something; else NULL */
+    real **given_draws; /* [credit.n_draws] a probe's, of each feedback step one after the other; else NULL */
     real *direction;               /* a probe's own update, to be judged in place of the step's; else NULL */
     real *kept_gradient;           /* of units already moved, when units are updated in turn; else NULL */
     struct mat *kept_targets;      /* of the first pass, when they are kept meanwhile; else NULL */
@@ -176,8 +174,6 @@ int feedback_only_minibatch(struct trial *t, struct sink *sink, struct err *e);
 int noise_open(struct trial *t, uint64_t seed, struct err *e);
 /* All draws of item `item` of the streams. */
 void noise_draw(struct noise *n, uint64_t item);
-/* The same of draws that are given. */
-void noise_give(struct noise *n, uint64_t item);
 /* Draws for pass `number` over samples first, first + 1, ... of a split. */
 void noise_draw_evaluation(const struct trial *t, struct pass *p, enum split split, uint64_t first, size_t number);
 
@@ -236,6 +232,7 @@ int gauss_newton_take(struct trial *t, struct err *e);
 /* The Gauss-Newton step of every layer. */
 real *gauss_newton_step(struct gauss_newton *g);
 int nullspace_measure(struct trial *t, const struct measure_def *m, struct sink *sink, struct err *e);
+int output_angle_measure(struct trial *t, const struct measure_def *m, struct sink *sink, struct err *e);
 int jacobian_condition_measure(struct trial *t, const struct measure_def *m, struct sink *sink, struct err *e);
 
 /* ---- gnt_search.c ---- */
@@ -268,6 +265,7 @@ struct measure_def {
     bool of_samples;         /* needs the dataset: an evaluation */
     unsigned compares;       /* enum compares: what is opened for it */
     bool biases;             /* which parameters */
+    bool by_layer;           /* a value for each layer, where there is one of all as well */
     bool of_batches;         /* mean over minibatches instead of samples */
     bool of_feedback_epochs; /* emitted at the end of each feedback-only epoch, not with the log */
     enum split split;

@@ -40,7 +40,7 @@ static int read_direction(struct probe_input *in, struct trial *t, struct direct
 /* Once the step is done: parameters without a direction of their own are judged by the step's update. */
 static void set_direction(struct trial *t, const struct direction *d)
 {
-    if (!d->any)
+    if (!d || !d->any)
         return;
     for (size_t i = 0; i < t->chain.n_units; i++)
         for (size_t j = 0; j < t->chain.units[i].n_params; j++)
@@ -53,12 +53,8 @@ static int read_all(struct probe_input *in, struct trial *t, struct direction *d
 {
     if (metrics)
         TRY(read_direction(in, t, direction, e));
-    for (size_t i = 0; i < t->chain.n_units; i++)
-        TRY(probe_read_layer(in, &t->chain.units[i], "layers", t->chain.weights, e));
-    for (size_t i = 0; i < credit_n_feedback_units(&t->credit); i++)
-        TRY(probe_read_layer(in, credit_feedback_unit(&t->credit, i), "feedback", t->credit.feedback_weights, e));
-    TRY(probe_read_noise(in, t, e));
-    TRY(probe_read_batch(in, t, e));
+    probe_open_draws(t, &t->scratch);
+    TRY(probe_exchange(in, t, e));
     TRY(probe_all_used(in, e));
     chain_refresh(&t->chain);
     return 0;
@@ -170,7 +166,7 @@ static int put_layer_metric(struct sink *s, const char *name, int64_t step, int6
 static int add_metrics(struct trial *t, struct safetensors_writer *w, struct arena *a, struct err *e)
 {
     struct metric_sink m = { { .metric = put_metric, .layer_metric = put_layer_metric }, w, a };
-    t->step = 1;
+    t->step++;
     for (size_t i = 0; i < t->config->log.metrics.n; i++) {
         const struct measure_def *def = measure_find(t->config->log.metrics.items[i]);
         if (!def->of_samples)
@@ -179,13 +175,14 @@ static int add_metrics(struct trial *t, struct safetensors_writer *w, struct are
     return 0;
 }
 
-static int probe_step(struct trial *t, struct safetensors_writer *w, struct arena *a, const struct direction *direction,
-                      bool metrics, struct err *e)
+int probe_step(struct trial *t, struct safetensors_writer *w, struct arena *a, const struct direction *direction,
+               bool draw, bool metrics, struct err *e)
 {
     const bool in_turn = t->kept_gradient != NULL;
     const struct mapping_def *mapping = mapping_of(&t->credit);
     const bool targets = mapping->apply || mapping->own_target || t->config->algorithm.head > 0;
     if (in_turn) { /* states, targets and loss are those of the first pass, before any layer moves */
+        step_begin(t, (uint64_t)t->step, draw);
         chain_forward(&t->pass);
         TRY(credit_head(&t->credit, &t->pass, t->config->loss, t->gradient, e));
         TRY(credit_refresh(&t->credit, &t->pass, e));
@@ -194,7 +191,9 @@ static int probe_step(struct trial *t, struct safetensors_writer *w, struct aren
     }
     if (t->references)
         t->references->wanted = metrics;
-    TRY(step_train(t, false, e));
+    if (t->feedback.n_groups) /* a step may move no feedback weights, and earlier ones have left theirs */
+        memset(t->credit.feedback_gradient, 0, t->credit.n_feedback_vector * sizeof *t->credit.feedback_gradient);
+    TRY(step_train(t, draw, e));
     if (!in_turn)
         add_states(w, a, t, &t->pass, targets);
     for (size_t i = 0; i < t->chain.n_units; i++)
@@ -227,7 +226,7 @@ static int read_evaluation(struct probe_input *in, struct trial *t, const struct
                            struct err *e)
 {
     for (size_t i = 0; i < t->chain.n_units; i++)
-        TRY(probe_read_layer(in, &t->chain.units[i], "layers", t->chain.weights, e));
+        TRY(probe_layer(in, &t->chain.units[i], "layers", t->chain.weights, e));
     given->tensors = arena_need(&t->scratch, t->chain.n_units, sizeof *given->tensors);
     for (size_t i = 0; i < t->chain.n_units; i++) {
         char name[64];
@@ -237,7 +236,7 @@ static int read_evaluation(struct probe_input *in, struct trial *t, const struct
         if (p->draws[i].p)
             TRY(probe_take(in, name, 3, shape, false, &given->tensors[i], e));
     }
-    TRY(probe_read_batch(in, t, e));
+    TRY(probe_batch(in, t, e));
     return probe_all_used(in, e);
 }
 
@@ -296,11 +295,12 @@ int trial_probe(const struct config *c, const char *input, const char *output, s
     if (code == 0)
         code = safetensors_open(&in.file, input, (size_t)1 << 32, e);
     if (code == 0) {
+        in.arena = &t.scratch;
         in.used = arena_need(&t.scratch, in.file.n_tensors + 1, sizeof *in.used);
         code = options.evaluate ? probe_evaluation(&t, &in, &w, e) : read_all(&in, &t, &direction, options.metrics, e);
     }
     if (code == 0 && !options.evaluate)
-        code = probe_step(&t, &w, &t.scratch, &direction, options.metrics, e);
+        code = probe_step(&t, &w, &t.scratch, &direction, false, options.metrics, e);
     if (code == 0)
         code = safetensors_write(&w, output, NULL, e);
     safetensors_writer_free(&w);

@@ -1,8 +1,10 @@
-/* The input of a probe: a batch, parameters and random numbers by name. */
+/* The input of a probe, read or written: a batch, parameters, state and random numbers by name. */
 #include "trial/probe_input.h"
 
 #include <stdio.h>
 #include <string.h>
+
+#define COUNT_MAX INT64_C(1000000000000000) /* far above what a budget reaches */
 
 static int wrong_shape(const char *name, const struct tensor *t, size_t rank, const size_t *shape, struct err *e)
 {
@@ -37,16 +39,44 @@ int probe_take(struct probe_input *in, const char *name, size_t rank, const size
     return 0;
 }
 
-int probe_read_layer(struct probe_input *in, const struct unit *l, const char *prefix, real *weights, struct err *e)
+/* Where the entries of a tensor, in the order of the file, lie among our numbers. */
+struct layout {
+    size_t rank, shape[TENSOR_MAX_RANK], n;
+    size_t *at; /* [n]; NULL: in the same order */
+};
+
+static struct layout plain(size_t rank, const size_t *shape)
+{
+    struct layout l = { .rank = rank, .n = 1 };
+    for (size_t i = 0; i < rank; i++)
+        l.n *= l.shape[i] = shape[i];
+    return l;
+}
+
+static int exchange(struct probe_input *in, const char *name, const struct layout *l, real *values, struct err *e)
+{
+    const struct tensor *t;
+    if (in->out) {
+        real *copy = arena_need(in->arena, l->n ? l->n : 1, sizeof *copy);
+        for (size_t i = 0; i < l->n; i++)
+            copy[i] = values[l->at ? l->at[i] : i];
+        safetensors_add(in->out, name, REAL_DTYPE, l->rank, l->shape, copy);
+        return 0;
+    }
+    TRY(probe_take(in, name, l->rank, l->shape, false, &t, e));
+    for (size_t i = 0; i < l->n; i++)
+        values[l->at ? l->at[i] : i] = (real)tensor_get(t, i);
+    return 0;
+}
+
+int probe_layer(struct probe_input *in, const struct unit *l, const char *prefix, real *weights, struct err *e)
 {
     char name[96];
     for (size_t j = 0; j < l->n_params; j++) {
         const struct param *p = &l->params[j];
-        const struct tensor *t;
+        const struct layout layout = plain(p->rank, p->shape);
         unit_param_name(l, j, prefix, name, sizeof name);
-        TRY(probe_take(in, name, p->rank, p->shape, false, &t, e));
-        for (size_t i = 0; i < t->n; i++)
-            weights[p->offset + i] = (real)tensor_get(t, i);
+        TRY(exchange(in, name, &layout, weights + p->offset, e));
     }
     return 0;
 }
@@ -68,127 +98,226 @@ void probe_to_planes(struct shape map, size_t rows, const real *maps, real *plan
 }
 
 /* [B, C, H, W], or [B, n] of what is no map. */
-static int read_maps(struct probe_input *in, const char *name, size_t rows, struct shape s, real *out, struct err *e)
+static struct layout of_maps(struct arena *a, size_t rows, struct shape s)
 {
     const size_t pixels = s.n / s.channels;
-    const struct tensor *t;
     size_t axes[4];
     const size_t rank = probe_map_axes(s, rows, axes);
-    TRY(probe_take(in, name, rank, axes, false, &t, e));
-    for (size_t i = 0; i < t->n; i++) {
-        const size_t row = i / s.n, c = i % s.n / pixels, pixel = i % pixels;
-        out[row * s.n + pixel * s.channels + c] = (real)tensor_get(t, i);
-    }
-    return 0;
+    struct layout l = plain(rank, axes);
+    l.at = arena_need(a, l.n ? l.n : 1, sizeof *l.at);
+    for (size_t i = 0; i < l.n; i++)
+        l.at[i] = i / s.n * s.n + i % pixels * s.channels + i % s.n / pixels;
+    return l;
 }
 
-/* From batch-first [B, T, n] in the file to time-major [T][B][n]; flat [B, n] is T = 1. */
-static int read_rows(struct probe_input *in, const char *name, size_t rows, size_t length, size_t n, bool sequence,
-                     real *out, struct err *e)
+/* Batch-first [B, T, n] in the file, time-major [T][B][n] here; flat [B, n] is T = 1. */
+static struct layout of_rows(struct arena *a, size_t rows, size_t length, size_t n, bool sequence)
 {
     const size_t flat[2] = { rows, n }, steps[3] = { rows, length, n };
-    const struct tensor *t;
-    TRY(probe_take(in, name, sequence ? 3 : 2, sequence ? steps : flat, false, &t, e));
-    for (size_t b = 0; b < rows; b++)
-        for (size_t k = 0; k < length; k++)
-            for (size_t j = 0; j < n; j++)
-                out[(k * rows + b) * n + j] = (real)tensor_get(t, (b * length + k) * n + j);
-    return 0;
-}
-
-static int read_labels(struct probe_input *in, struct trial *t, struct err *e)
-{
-    const size_t b = t->pass.rows, steps = t->chain.per_step, n = t->data.classes ? 1 : t->data.outputs;
-    const size_t shape[3] = { b, steps > 1 ? steps : t->data.outputs, t->data.outputs };
-    const size_t rank = (steps > 1 ? 2 : 1) + (t->data.classes ? 0 : 1);
-    const struct tensor *y = NULL;
-    TRY(probe_take(in, "batch.y", rank, shape, t->data.classes, &y, e));
-    for (size_t at = 0; at < y->n; at++) { /* [B, T, n] to time-major */
-        const size_t sample = at / (steps * n), step = at / n % steps, i = (step * b + sample) * n + at % n;
-        if (!t->data.classes) {
-            t->pass.batch.y.p[i] = (real)tensor_get(y, at);
-            continue;
-        }
-        const int64_t label = tensor_get_int(y, at);
-        if (label < 0 || (size_t)label >= t->data.outputs)
-            return err_set(e, ERR_FORMAT, "tensor 'batch.y': label %lld of sample %zu is not a class (0 to %zu)",
-                           (long long)label, sample, t->data.outputs - 1);
-        t->pass.batch.label[i] = label;
-    }
-    return 0;
+    struct layout l = plain(sequence ? 3 : 2, sequence ? steps : flat);
+    l.at = arena_need(a, l.n ? l.n : 1, sizeof *l.at);
+    for (size_t i = 0; i < l.n; i++)
+        l.at[i] = (i / n % length * rows + i / (length * n)) * n + i % n;
+    return l;
 }
 
 /* [B, n]; [B, T, n] for a unit above one that gives all states, and where an axis of steps is asked for. */
-static int read_draws(struct probe_input *in, const struct trial *t, const char *name, struct mat to, bool axis,
-                      struct err *e)
+static struct layout of_draws(struct arena *a, const struct trial *t, struct mat to, bool axis)
 {
     const size_t steps = to.rows / t->pass.rows;
-    return to.p ? read_rows(in, name, t->pass.rows, steps, to.cols, axis || steps > 1, to.p, e) : 0;
+    return of_rows(a, t->pass.rows, steps, to.cols, axis || steps > 1);
 }
 
-static int read_draw(struct probe_input *in, const struct trial *t, const struct draw *d, const char *name,
-                     struct mat to, struct err *e)
+/* The same n times, one after the other, with an axis for that in front. */
+static struct layout stacked(struct arena *a, const struct layout *one, size_t n)
 {
-    return shape_is_map(d->shape) ? read_maps(in, name, to.rows, d->shape, to.p, e)
-                                  : read_draws(in, t, name, to, d->steps, e);
+    struct layout l = { .rank = one->rank + 1, .shape = { n }, .n = n * one->n };
+    memcpy(l.shape + 1, one->shape, one->rank * sizeof *l.shape);
+    l.at = arena_need(a, l.n ? l.n : 1, sizeof *l.at);
+    for (size_t i = 0; i < l.n; i++)
+        l.at[i] = i / one->n * one->n + (one->at ? one->at[i % one->n] : i % one->n);
+    return l;
 }
 
-/* Those of the feedback steps after the first: as many as there are. */
-static int read_later(struct probe_input *in, struct trial *t, const struct draw *d, struct err *e)
+/* ---- the batch ---- */
+
+static int read_labels(struct probe_input *in, struct trial *t, size_t rank, const size_t *shape, struct err *e)
 {
-    const int64_t most = feedback_most_steps(&t->config->algorithm.feedback);
-    struct noise_source *s = t->feedback_noise.sources;
-    char name[80];
-    real *given = NULL;
-    size_t n = 0;
-    while (s->to.p != d->to.p)
-        s++;
-    for (int64_t k = 1; k < most; k++, n++) {
-        snprintf(name, sizeof name, "%s.%lld", d->name, (long long)k);
-        if (!safetensors_find(&in->file, name))
-            break;
-        if (!given)
-            given = arena_need(&t->scratch, (size_t)(most - 1) * mat_n(d->to), sizeof *given);
-        TRY(read_draw(in, t, d, name, mat_of(given + n * mat_n(d->to), d->to.rows, d->to.cols), e));
+    const size_t b = t->pass.rows, steps = t->chain.per_step;
+    const struct tensor *y = NULL;
+    TRY(probe_take(in, "batch.y", rank, shape, true, &y, e));
+    for (size_t at = 0; at < y->n; at++) { /* [B, T] to time-major */
+        const int64_t label = tensor_get_int(y, at);
+        if (label < 0 || (size_t)label >= t->data.outputs)
+            return err_set(e, ERR_FORMAT, "tensor 'batch.y': label %lld of sample %zu is not a class (0 to %zu)",
+                           (long long)label, at / steps, t->data.outputs - 1);
+        t->pass.batch.label[at % steps * b + at / steps] = label;
     }
-    s->given = given;
-    s->n_given = n;
     return 0;
 }
 
-/* Random numbers of a training pass. */
-int probe_read_noise(struct probe_input *in, struct trial *t, struct err *e)
+static void write_labels(struct probe_input *in, const struct trial *t, size_t rank, const size_t *shape)
+{
+    const size_t b = t->pass.rows, steps = t->chain.per_step;
+    int64_t *labels = arena_need(in->arena, b * steps, sizeof *labels);
+    for (size_t at = 0; at < b * steps; at++)
+        labels[at] = t->pass.batch.label[at % steps * b + at / steps];
+    safetensors_add(in->out, "batch.y", DTYPE_I64, rank, shape, labels);
+}
+
+static int targets(struct probe_input *in, struct trial *t, struct err *e)
+{
+    const size_t b = t->pass.rows, steps = t->chain.per_step, shape[2] = { b, steps };
+    if (!t->data.classes) {
+        const struct layout l = of_rows(in->arena, b, steps, t->data.outputs, steps > 1);
+        return exchange(in, "batch.y", &l, t->pass.batch.y.p, e);
+    }
+    if (!in->out)
+        return read_labels(in, t, steps > 1 ? 2 : 1, shape, e);
+    write_labels(in, t, steps > 1 ? 2 : 1, shape);
+    return 0;
+}
+
+int probe_batch(struct probe_input *in, struct trial *t, struct err *e)
+{
+    const struct layout l =
+        chain_reads_map(&t->chain)
+            ? of_maps(in->arena, t->pass.rows, t->data.image)
+            : of_rows(in->arena, t->pass.rows, t->data.length, t->data.features, t->data.sequence);
+    TRY(exchange(in, "batch.x", &l, t->pass.batch.x, e));
+    return targets(in, t, e);
+}
+
+/* ---- random numbers ---- */
+
+size_t probe_feedback_draws(const struct trial *t)
+{
+    const struct config_feedback *f = &t->config->algorithm.feedback;
+    const int64_t steps = t->feedback.n_groups && f->schedule == FEEDBACK_FIRST ? feedback_most_steps(f) : 1;
+    return steps > 1 ? (size_t)steps : 1;
+}
+
+/* Draws of several feedback steps: read where they have an axis for the steps; else all take the same. */
+static int feedback_draws(struct probe_input *in, struct trial *t, size_t i, const struct layout *one, struct err *e)
+{
+    const struct draw *d = &t->credit.draws[i];
+    const size_t steps = probe_feedback_draws(t);
+    const struct tensor *found = in->out ? NULL : safetensors_find(&in->file, d->name);
+    if (steps == 1 || (found && found->rank == one->rank)) {
+        TRY(exchange(in, d->name, one, d->to.p, e));
+        for (size_t s = 0; s < steps && !in->out; s++)
+            memcpy(t->given_draws[i] + s * one->n, d->to.p, one->n * sizeof(real));
+        return 0;
+    }
+    const struct layout all = stacked(in->arena, one, steps);
+    return exchange(in, d->name, &all, t->given_draws[i], e);
+}
+
+static int noise(struct probe_input *in, struct trial *t, struct err *e)
 {
     char name[64];
-    TRY(read_draws(in, t, "noise.input", t->pass.noise.draws, false, e));
+    if (t->pass.noise.draws.p) {
+        const struct layout l = of_draws(in->arena, t, t->pass.noise.draws, false);
+        TRY(exchange(in, "noise.input", &l, t->pass.noise.draws.p, e));
+    }
     for (size_t i = 0; i < t->chain.n_units; i++) {
+        if (!t->pass.draws[i].p)
+            continue;
         const char *kind = transmit_draws_names[transmit_draws_of(t->chain.units[i].transmit, true)];
+        const struct layout l = of_draws(in->arena, t, t->pass.draws[i], false);
         snprintf(name, sizeof name, "noise.%s.%zu", kind, i);
-        TRY(read_draws(in, t, name, t->pass.draws[i], false, e));
+        TRY(exchange(in, name, &l, t->pass.draws[i].p, e));
     }
     for (size_t i = 0; i < t->credit.n_draws; i++) {
         const struct draw *d = &t->credit.draws[i];
-        TRY(read_draw(in, t, d, d->name, d->to, e));
-        if (d->of_feedback)
-            TRY(read_later(in, t, d, e));
+        if (!d->to.p)
+            continue;
+        const struct layout l = shape_is_map(d->shape) ? of_maps(in->arena, d->to.rows, d->shape)
+                                                       : of_draws(in->arena, t, d->to, d->steps);
+        TRY(d->of_feedback ? feedback_draws(in, t, i, &l, e) : exchange(in, d->name, &l, d->to.p, e));
     }
     return 0;
 }
 
-int probe_read_batch(struct probe_input *in, struct trial *t, struct err *e)
+/* ---- what a trial has learned beside its weights: may be left out, and is that of step 0 then ---- */
+
+static int count(struct probe_input *in, const char *name, int64_t *number, struct err *e)
 {
-    if (chain_reads_map(&t->chain)) {
-        TRY(read_maps(in, "batch.x", t->pass.rows, t->data.image, t->pass.batch.x, e));
-        return read_labels(in, t, e);
+    const struct tensor *t;
+    if (in->out) {
+        int64_t *copy = arena_need(in->arena, 1, sizeof *copy);
+        *copy = *number;
+        safetensors_add(in->out, name, DTYPE_I64, 0, NULL, copy);
+        return 0;
     }
-    TRY(read_rows(in, "batch.x", t->pass.rows, t->data.length, t->data.features, t->data.sequence, t->pass.batch.x, e));
-    return read_labels(in, t, e);
+    if (!safetensors_find(&in->file, name))
+        return 0;
+    TRY(probe_take(in, name, 0, NULL, true, &t, e));
+    *number = tensor_get_int(t, 0);
+    return *number >= 0 && *number <= COUNT_MAX
+               ? 0
+               : err_set(e, ERR_FORMAT, "tensor '%s' is %lld, expected 0 to %lld", name, (long long)*number,
+                         (long long)COUNT_MAX);
+}
+
+static int slots(struct probe_input *in, const struct optimizer *o, const char *prefix, struct err *e)
+{
+    char name[96];
+    for (size_t i = 0; i < o->n_groups; i++) {
+        const size_t shape[2] = { optim_def_of(o->groups[i].choice)->n_slots, o->groups[i].n };
+        const struct layout l = plain(2, shape);
+        snprintf(name, sizeof name, "%s.%zu", prefix, i);
+        if (l.n > 0 && (in->out || safetensors_find(&in->file, name)))
+            TRY(exchange(in, name, &l, o->groups[i].slots, e));
+    }
+    return 0;
+}
+
+static int state(struct probe_input *in, struct trial *t, struct err *e)
+{
+    TRY(count(in, "step", &t->step, e));
+    if (t->feedback_only.per_epoch > 0)
+        TRY(count(in, "feedback_only.done", &t->feedback_only.done, e));
+    TRY(slots(in, &t->forward, "optimizer", e));
+    return slots(in, &t->feedback, "feedback_optimizer", e);
+}
+
+int probe_exchange(struct probe_input *in, struct trial *t, struct err *e)
+{
+    for (size_t i = 0; i < t->chain.n_units; i++)
+        TRY(probe_layer(in, &t->chain.units[i], "layers", t->chain.weights, e));
+    for (size_t i = 0; i < credit_n_feedback_units(&t->credit); i++)
+        TRY(probe_layer(in, credit_feedback_unit(&t->credit, i), "feedback", t->credit.feedback_weights, e));
+    TRY(state(in, t, e));
+    TRY(noise(in, t, e));
+    return probe_batch(in, t, e);
+}
+
+void probe_open_draws(struct trial *t, struct arena *a)
+{
+    const size_t steps = probe_feedback_draws(t);
+    t->given_draws = arena_need(a, t->credit.n_draws ? t->credit.n_draws : 1, sizeof *t->given_draws);
+    for (size_t i = 0; i < t->credit.n_draws; i++) {
+        const struct draw *d = &t->credit.draws[i];
+        t->given_draws[i] = d->of_feedback && d->to.p ? arena_need(a, steps * mat_n(d->to), sizeof(real)) : NULL;
+    }
+}
+
+/* A step that `tprun probe --from` has written brings what came of it. */
+static bool is_result(const struct probe_input *in, const char *name)
+{
+    static const char *const results[] = { "state.", "target.", "sent.", "update.", "after.", "metric." };
+    const char *format = safetensors_metadata(&in->file, "format");
+    bool any = !strcmp(name, "loss");
+    for (size_t i = 0; i < sizeof results / sizeof *results; i++)
+        any |= !strncmp(name, results[i], strlen(results[i]));
+    return any && format && !strcmp(format, TRIAL_STEP_FORMAT);
 }
 
 int probe_all_used(const struct probe_input *in, struct err *e)
 {
     for (size_t i = 0; i < in->file.n_tensors; i++)
-        if (!in->used[i]) {
+        if (!in->used[i] && !is_result(in, in->file.tensors[i].name)) {
             char text[128];
             return err_set(e, ERR_FORMAT, "tensor '%s' of shape %s is not an input of this trial",
                            in->file.tensors[i].name, tensor_shape_text(&in->file.tensors[i], text, sizeof text));

@@ -35,12 +35,22 @@ void feedback_move(struct trial *t, int64_t number)
     }
 }
 
+/* What a probe was given for this feedback step; without that, what lies there. */
+static void take_given(struct trial *t, int64_t number)
+{
+    for (size_t i = 0; t->given_draws && i < t->credit.n_draws; i++) {
+        const struct mat to = t->credit.draws[i].to;
+        if (t->given_draws[i])
+            memcpy(to.p, t->given_draws[i] + (size_t)number * mat_n(to), mat_n(to) * sizeof(real));
+    }
+}
+
 int feedback_step(struct trial *t, uint64_t item, int64_t number, bool draw, struct err *e)
 {
     if (draw)
         noise_draw(&t->feedback_noise, item);
     else
-        noise_give(&t->feedback_noise, (uint64_t)number);
+        take_given(t, number);
     TRY(credit_feedback(&t->credit, &t->pass, ask(t, number) ? NULL : t->asked, e));
     feedback_move(t, number);
     return 0;

@@ -112,5 +112,18 @@ struct probe_options {
 };
 int trial_probe(const struct config *c, const char *input, const char *output, struct probe_options options,
                 struct err *e);
+/* Metadata `format` of a step of a trial, with its input and its results; beside it `trial` (the key), `step`,
+ * `precision`, and `config`, what the key is made of and more, as JSON. */
+#define TRIAL_STEP_FORMAT "tprun step 1"
+/* tprun probe --from (trial/probe_from.c): the step that a trial takes after `step` steps, with its input. Says on
+ * standard error how many steps that takes. */
+struct probe_from {
+    int64_t step; /* below the budget */
+    bool metrics;
+    const char *folder, *other; /* with checkpoints; other: NULL or one to look into beside */
+    size_t n;                   /* checkpoints at or before the step, newest first */
+    const char *names[2], *sha256[2];
+};
+int trial_probe_from(const struct config *c, const struct probe_from *from, const char *output, struct err *e);
 
 #endif

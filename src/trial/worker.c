@@ -4,6 +4,7 @@
  *
  *   tprun-worker-double --parent PID                       a job on file descriptor 3
  *   tprun-worker-double --probe IN OUT [--metrics] [--evaluate]   configuration on standard input
+ *   tprun-worker-double --step STEP OUT FOLDER OTHER METRICS [NAME SHA256]...   the same; OTHER may be empty
  *   tprun-worker-double --time                             what a trial takes; configuration on standard input
  *   tprun-worker-double --kernel                           name of the BLAS kernel
  */
@@ -23,8 +24,9 @@
 /* What is to be done with the configuration on standard input. */
 struct errand {
     bool time; /* else a probe */
-    const char *input, *output;
+    const char *input, *output; /* input NULL: of a stored trial */
     struct probe_options options;
+    struct probe_from from;
 };
 
 /* The members of struct trial_timing in their order. */
@@ -55,8 +57,9 @@ static int run_errand(const struct errand *errand)
     if (code == 0)
         code = worker_read_config("the composed trial", json.s ? json.s : "", json.n, &c, &a, &e);
     if (code == 0)
-        code = errand->time ? print_timing(&c, &e)
-                            : trial_probe(&c, errand->input, errand->output, errand->options, &e);
+        code = errand->time    ? print_timing(&c, &e)
+               : errand->input ? trial_probe(&c, errand->input, errand->output, errand->options, &e)
+                               : trial_probe_from(&c, &errand->from, errand->output, &e);
     err_print(&e, stderr, isatty(STDERR_FILENO));
     err_clear(&e);
     arena_finish(&a);
@@ -90,6 +93,21 @@ static void settle_signals(bool job)
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+static int probe_from(int argc, char **argv)
+{
+    struct errand errand = { .output = argv[3] };
+    struct probe_from *f = &errand.from;
+    f->step = strtoll(argv[2], NULL, 10);
+    f->folder = argv[4];
+    f->other = argv[5][0] ? argv[5] : NULL;
+    f->metrics = !strcmp(argv[6], "metrics");
+    for (int i = 7; i + 1 < argc && f->n < sizeof f->names / sizeof *f->names; i += 2) {
+        f->names[f->n] = argv[i];
+        f->sha256[f->n++] = argv[i + 1];
+    }
+    return run_errand(&errand);
+}
+
 int main(int argc, char **argv)
 {
     settle_signals(argc == 3 && !strcmp(argv[1], "--parent"));
@@ -107,6 +125,8 @@ int main(int argc, char **argv)
         }
         return run_errand(&errand);
     }
+    if (argc >= 7 && !strcmp(argv[1], "--step"))
+        return probe_from(argc, argv);
     if (argc == 2 && !strcmp(argv[1], "--time"))
         return run_errand(&(struct errand){ .time = true });
     struct err e = { 0 };

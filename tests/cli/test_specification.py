@@ -241,8 +241,7 @@ variants:
             self.assertIn(f"| ({last:.4g}) |", report)
             self.assertIn("| 1 of 2 |", report)
             compared = self.call("compare", "un:bp", "un:bp", "--db", self.path("a.db")).stdout
-            self.assertIn("A unfinished" if not failed else "A failed", compared)
-            self.assertIn("n = 1 of 2 pairs", compared)
+            self.assertIn(f"1 {'failed' if failed else 'unfinished'} of 2: survivors are not a mean", compared)
             bars = self.call("plot", "un", "--db", self.path("a.db"), "--bars", "--metric", "train_loss").stdout
             self.assertIn(" of 1 of 2 seeds", bars)
             self.assertIn('<g opacity="0.45">', bars)
@@ -275,7 +274,10 @@ claims:
                          [(0, 3, None, None, None, None, None)])
         self.assertEqual(self.sql("a.db", "SELECT verdict, measured, note FROM claims"), [("undecided", None, "the measure gives no value")])
         self.assertRegex(done.stdout, r"bp +test_loss +0 of 3 +0 +- ")
-        self.assertIn("no finite", self.call("compare", "nn:bp", "nn:bp", "--db", self.path("a.db"), status=2).stderr)
+        compared = self.call("compare", "nn:bp", "nn:bp", "--db", self.path("a.db"), "--format=csv").stdout.splitlines()
+        row = dict(zip(compared[0].split(","), compared[1].split(",")))
+        self.assertEqual((row["n"], row["n_asked"], row["difference"]), ("0", "3", ""))
+        self.assertIn("3 without a value of 3", row["note"])
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ outside. TPRUN_BUILD names the build folder."""
 import gzip
 import json
 import os
+import re
 import shutil
 import sqlite3
 import struct
@@ -93,7 +94,7 @@ class OneBadTrial(Case):
         done = self.call("run", self.write("in.yaml", text), "--db", self.db, "-j1", status=1)
         self.assertEqual(self.states(), [("a", "failed", cut), ("b", "done", None), ("c", "failed", none), ("d", "failed", cut)])
         self.assertEqual(done.stderr.count(f"tprun: error: {cut}\n"), 1)
-        self.assertIn(f"[1/4] a seed 1  failed  step 0  0.0 s  ({cut})\n", done.stderr)
+        self.assertRegex(done.stderr, r"\[1/4\] a seed 1  failed  step 0  [0-9.]+ \w+  \(" + re.escape(cut) + r"\)\n")
         self.assertIn("tprun: 4 trials: 1 done, 3 failed\n", done.stderr)
         # plan warns, and says of whom
         done = self.call("plan", self.path("in.yaml"), "--db", self.db)
@@ -221,6 +222,11 @@ class Ablation(Case):
             "  plain: 1 trials, 0 finished", "  chain: 1 trials, 0 finished", "    algorithm.update: through_chain keeps reduction: mean, set in preset dtp",
             "  drl: 1 trials, 0 finished", f"    algorithm.feedback_loss: difference_reconstruction keeps noise: 0.2, set in {file}:11:19",
             "  back: 1 trials, 0 finished", f"    algorithm.feedback_loss: none drops noise: 0.2, set in {file}:11:19"])
+        plan = json.loads(self.call("plan", file, "--db", self.db, "--format=json").stdout)
+        noise = {"option": "noise", "value": "0.2", "set_in": file + ":11:19", "why": None, "key": "algorithm.feedback_loss"}
+        self.assertEqual({v["variant"]: v["replaced_parts"] for v in plan["studies"][0]["variants"]}, {
+            "plain": [], "drl": [{**noise, "part": "difference_reconstruction", "kept": True}], "back": [{**noise, "part": "none", "kept": False}],
+            "chain": [{"key": "algorithm.update", "part": "through_chain", "option": "reduction", "value": "mean", "set_in": "preset dtp", "why": None, "kept": True}]})
         done = self.call("plan", file, "--variant", "plain", "algorithm.update.name=through_chain")
         self.assertIn("    algorithm.update: through_chain keeps reduction: mean, set in preset dtp\n", done.stdout)
 

@@ -161,6 +161,23 @@ class Report(unittest.TestCase):
         for pixel, value in zip(pixels, values):
             self.assertAlmostEqual(pixel, pixels[low] + scale * (value - values[low]), delta=0.2)
 
+    def test_kept_curves_are_drawn_as_rows_are(self):
+        """The same figures from a database that keeps no curves."""
+        bare = os.path.join(self.folder, "bare.db")
+        with sqlite3.connect(self.db) as connection:
+            self.assertGreater(connection.execute("SELECT count(*) FROM kept_curves").fetchone()[0], 0)
+            connection.execute("VACUUM INTO ?", (bare,))
+        connection.close()
+        with sqlite3.connect(bare) as connection:
+            connection.executescript("DELETE FROM curve_stat; DELETE FROM curve")
+        connection.close()
+        studies = [row[0] for row in self.sql("SELECT DISTINCT study FROM kept_curves")]
+        for study in studies:
+            options = ["--metric", "train_loss"] + (["--cell", "stepsize=0.1"] if study == "lines" else [])
+            drawn = [self.tprun("plot", study, *options, "--db", db).stdout for db in (self.db, bare)]
+            self.assertEqual(*drawn)
+        self.assertIn("temporal_order", studies)
+
     def test_choice(self):
         svg = self.plot("temporal_order", "--variant", "bp", "--metric", "test_loss", "--log")
         self.assertEqual(len(list(svg.iter(SVG + "polyline"))), 1)

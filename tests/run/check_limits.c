@@ -55,6 +55,7 @@ START_TEST(shortages)
     ck_assert(err_is_shortage(EMFILE) && err_is_shortage(EAGAIN) && !err_is_shortage(ENOENT) && !err_is_shortage(0));
     ck_assert_ptr_nonnull(strstr(limits_text(EMFILE, text, sizeof text), "ulimit -n"));
     ck_assert_ptr_nonnull(strstr(limits_text(EAGAIN, text, sizeof text), "too many processes"));
+    ck_assert_str_eq(limits_text(ENOENT, text, sizeof text), strerror(ENOENT));
     ck_assert_uint_eq(limits_workers(3), 3);
 }
 END_TEST

@@ -65,6 +65,10 @@ START_TEST(every_trial_is_put_once)
         fixture_begin(&f, NULL, NULL, false);
         fixture_queue(&f);
         ck_assert_uint_eq(f.r.n_pending, TRIALS);
+        struct err e = { 0 };
+        bool queued = false; /* so that the next run need not compose them */
+        must(store_is_queued(f.r.store, f.plan.studies[0].store_id, f.plan.studies[0].sha256, &queued, &e), &e);
+        ck_assert(queued);
         for (int i = 0; i < TRIALS; i++) {
             char key[65];
             ck_assert(again == 0 || f.r.pending[i].trial == ids[i]);
@@ -152,6 +156,70 @@ START_TEST(a_variant_alone)
 }
 END_TEST
 
+/* What is asked for of the same file with the same budget may be more than last time, or other trials of it. */
+static void longer(struct fixture *f, const char *seeds, const char *variant, const int64_t ids[TRIALS],
+                   const char *expected)
+{
+    const char *const with[] = { "train.iterations=30", seeds };
+    fixture_begin_with(f, with, seeds ? 2 : 1, variant, false);
+    fixture_queue(f);
+    struct text t = { 0 };
+    text_puts(&t, "");
+    for (size_t i = 0; i < f->r.n_pending; i++)
+        for (int k = 0; k < TRIALS; k++)
+            if (f->r.pending[i].trial == ids[k])
+                text_add(&t, "%s%d", t.n ? " " : "", k);
+    ck_assert_str_eq(t.s, expected);
+    text_free(&t);
+    fixture_end(f);
+}
+
+START_TEST(a_selection_is_not_the_whole)
+{
+    struct fixture f;
+    int64_t ids[TRIALS];
+    fixture_folder(&f);
+    fixture_begin(&f, NULL, NULL, false);
+    fixture_queue(&f);
+    for (int i = 0; i < TRIALS; i++) {
+        ids[i] = f.r.pending[i].trial;
+        end(&f, ids[i], begin(&f, ids[i]), TRIAL_DONE, BUDGET);
+    }
+    fixture_end(&f);
+    longer(&f, "seeds=[1]", NULL, ids, "0 2");
+    longer(&f, "seeds=[2]", NULL, ids, "1 3");
+    longer(&f, NULL, "b", ids, "2 3");
+    longer(&f, "seeds=[1]", "a", ids, "0");
+    longer(&f, NULL, NULL, ids, "0 1 2 3");
+    longer(&f, "seeds=[1]", "b", ids, "2"); /* known from the whole */
+    fixture_remove(&f);
+}
+END_TEST
+
+/* --variant is about every file of the command. */
+START_TEST(a_variant_of_each_file)
+{
+    struct fixture f;
+    struct err e = { 0 };
+    fixture_folder(&f);
+    char other[96];
+    snprintf(other, sizeof other, "%s/other.yaml", f.folder);
+    FILE *out = fopen(other, "w");
+    ck_assert_ptr_nonnull(out);
+    ck_assert_int_gt(fprintf(out, "extends: small.yaml\nexperiment: other\n"), 0);
+    ck_assert_int_eq(fclose(out), 0);
+    const char *const paths[] = { f.file, other }, *variant = "b";
+    const struct plan_options options = { .code = "test 1", .n_variants = 1, .variants = &variant };
+    must(plan_open(&f.plan, paths, 2, &options, &e), &e);
+    for (size_t i = 0; i < 2; i++) {
+        ck_assert_ptr_nonnull(f.plan.studies[i].wanted);
+        ck_assert(!f.plan.studies[i].wanted[0] && f.plan.studies[i].wanted[1]);
+    }
+    plan_close(&f.plan);
+    fixture_remove(&f);
+}
+END_TEST
+
 /* The database was copied without its checkpoints. */
 START_TEST(an_absent_checkpoint)
 {
@@ -201,6 +269,8 @@ static void add_tests(TCase *t)
     tcase_add_test(t, the_finished_are_left_alone);
     tcase_add_test(t, a_larger_budget);
     tcase_add_test(t, a_variant_alone);
+    tcase_add_test(t, a_selection_is_not_the_whole);
+    tcase_add_test(t, a_variant_of_each_file);
     tcase_add_test(t, an_absent_checkpoint);
     tcase_add_test(t, force_forgets_what_is_asked_for);
 }

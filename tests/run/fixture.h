@@ -50,15 +50,16 @@ static inline void fixture_folder(struct fixture *f)
     ck_assert_int_eq(fclose(out), 0);
 }
 
-/* A run on the folder begins: plan, database, folder of checkpoints. `with`: an override or NULL; force: --force. */
-static inline void fixture_begin(struct fixture *f, const char *with, const char *variant, bool force)
+/* A run on the folder begins: plan, database, folder of checkpoints. `with`: n overrides; force: --force. */
+static inline void fixture_begin_with(struct fixture *f, const char *const *with, size_t n, const char *variant,
+                                      bool force)
 {
     struct err e = { 0 };
     const char *const paths[] = { f->file };
     const struct plan_options options = { .code = "test 1",
                                           .keep = true,
-                                          .n_overrides = with != NULL,
-                                          .overrides = &with,
+                                          .n_overrides = n,
+                                          .overrides = with,
                                           .n_variants = variant != NULL,
                                           .variants = &variant };
     must(plan_open(&f->plan, paths, 1, &options, &e), &e);
@@ -76,6 +77,12 @@ static inline void fixture_begin(struct fixture *f, const char *with, const char
     progress_init(&f->r.progress, false, false, true);
     must(store_open(&f->r.store, f->db, &e), &e);
     must(checkpoints_open(&f->r, &e), &e);
+}
+
+/* with: one override or NULL. */
+static inline void fixture_begin(struct fixture *f, const char *with, const char *variant, bool force)
+{
+    fixture_begin_with(f, &with, with != NULL, variant, force);
 }
 
 static inline void fixture_queue(struct fixture *f)

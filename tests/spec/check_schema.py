@@ -29,13 +29,14 @@ UNSEEN = {
         "alias_bomb duplicate_dotted_key duplicate_key nul_byte too_deep utf16",
     "what one file lacks may come from the one it extends, a variant, a profile or a sweep":
         "algorithm_missing algorithm_without_name layer_without_units no_budget no_layers one_variant_lacks_a_key optimizer_without_name"
-        " optimizer_without_stepsize target_stepsize_missing transmit_options variant_null",
+        " optimizer_without_stepsize target_stepsize_missing transmit_options tune_without variant_null",
     "dotted keys are not looked into":
         "one_variant_is_wrong stop sweep_unknown_key sweep_unknown_layer sweep_unknown_section sweep_value_out_of_range variant_index",
     "a misspelt form of values reads as one more name of the key": "sweep_geomspace",
     "values, or lengths of lists, are compared with each other":
         "from_layers from_without_file frozen_unknown joint_steps learned_never_trained log_without_readers metric_of_tied_layers pinv_through_signs"
-        " head_too_large iterations_and_epochs log_damping_length pinv_damping_length sweep_fractions_of_integers sweep_one_contains_the_other swept_twice zip_lengths",
+        " head_too_large iterations_and_epochs log_damping_length pinv_damping_length sweep_fractions_of_integers sweep_one_contains_the_other swept_twice zip_lengths"
+        " tune_count tune_nothing tune_over tune_seeds",
     "which options a part takes depends on the preset that chose it": "option_of_another_mapping",
     "parts are compared with each other or with the data":
         "batch_larger_than_data dataset_bits dense_on_sequences difference_needs_apply difference_needs_apply_by_mapping"
@@ -47,7 +48,8 @@ UNSEEN = {
         " sequential_on_recurrent sweep_cell_does_not_fit sweep_chooses_parts two_misfits wrong_outputs"
         " input_noise_on_sequences input_noise_twice noise_decay_without_end transmit_feedback_difference transmit_feedback_hidden"
         " transmit_feedback_linear transmit_fixed_linear transmit_last_layer transmit_under_difference transmit_under_direct"
-        " claim_subjects encoder_depth encoder_shape figures_unknown_metric labels_of_sequences student_teacher_eval tied_above tied_in_turn tied_shape",
+        " claim_subjects encoder_depth encoder_shape figures_unknown_metric labels_of_sequences student_teacher_eval tied_above tied_in_turn tied_shape"
+        " tune_claim tune_goal tune_unlogged",
     "it lies in another file, behind a reference, or in the number of trials":
         "extends_itself extends_missing extends_with_a_mistake reference_cycle reference_in_a_variant reference_missing reference_of_wrong_type"
         " reference_to_a_list sweep_beyond_counting sweep_large",

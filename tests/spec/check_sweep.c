@@ -205,7 +205,8 @@ START_TEST(the_limit_counts_what_remains)
     ck_assert_int_eq(study_count(&study, 100000, &n, &err), ERR_SPEC);
     ck_assert_ptr_nonnull(strstr(messages(), "so many cells are not looked through"));
     study_close(&study);
-    ck_assert_int_eq(open_sweep("  grid: {a: [1, 2]}\n  exclude: [{a: 2}]\nseeds: 3"), 0); /* the first cell is too much */
+    ck_assert_int_eq(open_sweep("  grid: {a: [1, 2]}\n  exclude: [{a: 2}]\nseeds: 3"),
+                     0); /* the first cell is too much */
     ck_assert_int_eq(study_count(&study, 2, &n, &err), ERR_SPEC);
     ck_assert_str_eq(messages(), "3:1: 6 trials: 2 (a) x 3 seeds before exclusions; more than 2 remain, which must be "
                                  "confirmed with --yes\n");

@@ -33,6 +33,17 @@ static const struct {
       "{\"c\":{\"t\":{\"a\":3}},\"d\":{\"t\":{\"a\":3,\"b\":2}},\"x\":{\"t\":{\"a\":1,\"b\":2}}}" },
     { "x: &x {t: {a: 1}}\nc: {<<: *x, t.a: 3}\nd: *x",
       "{\"c\":{\"t\":{\"a\":3}},\"d\":{\"t\":{\"a\":1}},\"x\":{\"t\":{\"a\":1}}}" },
+    /* parts of an algorithm keep options, others do not */
+    { "x: &x {algorithm: {u: {name: p, r: 1}, v: q}, o: {name: p, r: 1}}\nb: {<<: *x, algorithm.u.name: s, o.name: s}",
+      "{\"b\":{\"algorithm\":{\"u\":{\"name\":\"s\",\"r\":1},\"v\":\"q\"},\"o\":{\"name\":\"s\"}},\"x\":{\"algorithm\":{"
+      "\"u\":{\"name\":\"p\",\"r\":1},\"v\":\"q\"},\"o\":{\"name\":\"p\",\"r\":1}}}" },
+    { "x: &x {u: {name: p, r: 1}}\nalgorithm: {<<: *x, u.name: s}\nc: {<<: *x, u.name: s}",
+      "{\"algorithm\":{\"u\":{\"name\":\"s\",\"r\":1}},\"c\":{\"u\":{\"name\":\"s\"}},\"x\":{\"u\":{\"name\":\"p\",\"r\":1}}}" },
+    { "x: &x {algorithm: {u: {name: p, r: 1}}}\nb: {<<: *x, algorithm.u: s}\nv.algorithm: {<<: {u: {name: p, r: 1}}, u.name: s}",
+      "{\"b\":{\"algorithm\":{\"u\":{\"name\":\"s\",\"r\":1}}},\"v\":{\"algorithm\":{\"u\":{\"name\":\"s\",\"r\":1}}},"
+      "\"x\":{\"algorithm\":{\"u\":{\"name\":\"p\",\"r\":1}}}}" },
+    { "x: &x {algorithm: {u: 1}}\nb: {<<: *x, algorithm.v: null}", /* for what lies below the whole map */
+      "{\"b\":{\"algorithm\":{\"u\":1,\"v\":null}},\"x\":{\"algorithm\":{\"u\":1}}}" },
     { "a: {'<<': 1}", "{\"a\":{\"<<\":1}}" },
     { "a: &k b\n*k : 1", "{\"a\":\"b\",\"b\":1}" },
 };

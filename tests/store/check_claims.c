@@ -36,6 +36,7 @@ static void put_variant(struct fixture *f, const struct variant *v, int number)
 #define OF(variant, at) "{\"better\":[\"" variant "\"],\"metric\":\"test_accuracy\",\"at\":\"" at "\"," STEPS
 #define PAIR(a, b) "{\"better\":[" a "],\"than\":[" b "],\"metric\":\"test_accuracy\",\"at\":\"last\"," STEPS
 
+#define NOT_OURS "its quantity in the database is not the JSON that tprun writes: another program changed it"
 static const struct variant variants[] = {
     { .name = "bp", .first = 10, .last = { 90, 91, 92, 91 } }, /* mean 91, sd 0.8165, interval +- 1.2992 */
     { .name = "tp", .first = 10, .last = { 93, 95, 95, 95 } }, /* tp - bp: 3, 4, 3, 4 */
@@ -76,6 +77,10 @@ static const struct {
       "undecided|4|an untrained network satisfies it: 10 before the first step" },
     { { .kind = "value", .quantity = OF("none", "last"), .has_high = true, .high = 25 },
       "undecided||'none' has logged no test_accuracy" },
+    { { .kind = "value", .quantity = "{\"better\"", .has_high = true, .high = 25 }, "undecided||" NOT_OURS },
+    { { .kind = "value", .quantity = "{\"better\":[\"bp\"]}", .has_high = true, .high = 25 }, "undecided||" NOT_OURS },
+    { { .kind = "measure", .measure = "SELECT 1", .quantity = "no JSON", .has_high = true, .high = 25 },
+      "undecided||" NOT_OURS },
     { { .kind = "value",
         .has_low = true,
         .low = 8,

@@ -84,6 +84,38 @@ START_TEST(columns_of_one_name_are_kept)
 }
 END_TEST
 
+static int print_each(struct query *q, const char *sql, const char *const *values, size_t n, char **text, struct err *e)
+{
+    size_t length = 0;
+    FILE *out = open_memstream(text, &length);
+    const int code = query_print_each(q, sql, values, n, FORMAT_CSV, out, e);
+    fclose(out);
+    return code;
+}
+
+/* A statement's rows for one value after the other, below one heading; the first mistake ends it. */
+START_TEST(rows_for_each_value)
+{
+    static const char *const values[] = { "a", "none", "b" };
+    struct query *q;
+    struct fixture f = fixture_query(&q);
+    struct err e = { 0 };
+    char *text = NULL;
+    OK(print_each(q, "SELECT ?1 AS v, 1 AS n WHERE ?1 <> 'none' UNION ALL SELECT ?1, 2", values, 3, &text, &e));
+    ck_assert_str_eq(text, "v,n\r\na,1\r\na,2\r\nnone,2\r\nb,1\r\nb,2\r\n");
+    free(text);
+    OK(print_each(q, "SELECT ?1 AS v WHERE 0", values, 3, &text, &e));
+    ck_assert_str_eq(text, "v\r\n");
+    free(text);
+    ck_assert_int_lt(print_each(q, "SELECT nothing", values, 3, &text, &e), 0);
+    ck_assert_uint_eq(e.n_errors, 1);
+    free(text);
+    err_clear(&e);
+    query_close(q);
+    fixture_remove(&f);
+}
+END_TEST
+
 START_TEST(several_results_are_one_document)
 {
     static const struct query_section sections[] = { { "first", "SELECT ?1 AS a, 2 AS section" },
@@ -427,6 +459,7 @@ static void add_tests(TCase *t)
 {
     tcase_add_test(t, formats);
     tcase_add_test(t, columns_of_one_name_are_kept);
+    tcase_add_test(t, rows_for_each_value);
     tcase_add_test(t, several_results_are_one_document);
     tcase_add_test(t, json_is_valid_whatever_the_values);
     tcase_add_test(t, numbers_come_back_bit_for_bit);

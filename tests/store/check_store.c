@@ -78,6 +78,31 @@ START_TEST(a_reader_does_not_stop_the_close)
 }
 END_TEST
 
+/* What a study had queued is forgotten and put anew in groups of writes: nobody sees a half of it. */
+START_TEST(a_queue_is_put_in_groups)
+{
+    static const char count[] = "SELECT count(*) FROM study WHERE queued_sha256 = 'one'";
+    struct fixture f = fixture_open();
+    struct err e = { 0 };
+    bool queued = true;
+    OK(store_is_queued(f.s, f.study, "one", &queued, &e));
+    ck_assert(!queued);
+    OK(store_end_queue(f.s, f.study, "one", &e));
+    OK(store_flush(f.s, &e));
+    OK(store_is_queued(f.s, f.study, "one", &queued, &e));
+    ck_assert(queued);
+    OK(store_is_queued(f.s, f.study, "another", &queued, &e));
+    ck_assert(!queued);
+    OK(store_begin_queue(f.s, f.study, &e));
+    OK(store_is_queued(f.s, f.study, "one", &queued, &e));
+    ck_assert(!queued);
+    check_text(f.path, count, "1"); /* another reader, before the group is written */
+    OK(store_flush(f.s, &e));
+    check_text(f.path, count, "0");
+    fixture_close(&f);
+}
+END_TEST
+
 START_TEST(symbolic_link_is_resolved)
 {
     struct fixture f = fixture_open();
@@ -135,6 +160,11 @@ START_TEST(refuses_what_is_no_database)
     snprintf(name, sizeof name, "%s/dangling.db", f.folder);
     ck_assert_int_eq(symlink("/nowhere/at/all.db", name), 0);
     FAILS(ERR_STORAGE, "cannot resolve", store_open(&s, name, &e));
+    static const char *const no_names[] = { "new/", "new/other/.", "new/none/.." };
+    for (size_t i = 0; i < sizeof no_names / sizeof *no_names; i++) {
+        snprintf(name, sizeof name, "%s/%s", f.folder, no_names[i]);
+        FAILS(ERR_STORAGE, "is not the name of a file", store_open(&s, name, &e));
+    }
     fixture_remove(&f);
 }
 END_TEST
@@ -351,6 +381,7 @@ static void add_tests(TCase *t)
     tcase_add_test(t, connection_is_durable);
     tcase_add_test(t, clean_close_leaves_one_whole_file);
     tcase_add_test(t, a_reader_does_not_stop_the_close);
+    tcase_add_test(t, a_queue_is_put_in_groups);
     tcase_add_test(t, symbolic_link_is_resolved);
     tcase_add_test(t, refuses_what_is_no_database);
     tcase_add_test(t, refuses_a_file_with_two_names);

@@ -190,6 +190,28 @@ START_TEST(selected_by_validation)
 }
 END_TEST
 
+START_TEST(layer_metrics_have_names)
+{
+    struct fixture f = fixture_open();
+    struct err e = { 0 };
+    const int64_t t = put_trial(f.s, f.study, 1, "tp", "r=1", 4, 0, NULL).id;
+    OK(store_layer_metric(f.s, t, 0, "angle_bp", 5, 2, 12.5, &e));
+    OK(store_layer_metric(f.s, t, 0, "angle_bp", 5, 3, -(double)INFINITY, &e));
+    OK(store_flush(f.s, &e));
+    const char *rows = "SELECT group_concat(study || variant || cell || seed || metric || layer || step || coalesce(value, "
+                       "nonfinite) || trial_id || study_id) FROM ";
+    char sql[300];
+    snprintf(sql, sizeof sql, "%slayer_metrics", rows);
+    check_text(f.path, sql, "demotpr=14angle_bp2512.511,demotpr=14angle_bp35-inf11");
+    put_study(f.s, "demo", "{\"x\":1}"); /* the trial is no longer of the specification */
+    OK(store_flush(f.s, &e));
+    check_text(f.path, "SELECT count(*) FROM layer_metrics", "0");
+    snprintf(sql, sizeof sql, "%sall_layer_metrics WHERE NOT current", rows);
+    check_text(f.path, sql, "demotpr=14angle_bp2512.511,demotpr=14angle_bp35-inf11");
+    fixture_close(&f);
+}
+END_TEST
+
 /* What a metric is, is told, not read off its name. */
 START_TEST(a_metric_has_the_facts_that_were_told)
 {
@@ -267,7 +289,7 @@ START_TEST(other_bytes_and_numerics_are_in_no_mean)
     end_run(f.s, bp, run, TRIAL_DONE, 0);
     OK(store_refresh(f.s, f.study, &e));
     check_text(f.path, "SELECT n || n_asked || (difference IS NULL) || ' ' || difference_finished FROM comparison",
-               "131 -6.0");
+               "131 6.0");
     fixture_close(&f);
 }
 END_TEST
@@ -662,6 +684,7 @@ END_TEST
 static void add_tests(TCase *t)
 {
     tcase_add_test(t, curves_over_seeds);
+    tcase_add_test(t, layer_metrics_have_names);
     tcase_add_test(t, finals_and_comparison);
     tcase_add_test(t, superseded_trials_are_not_compared);
     tcase_add_test(t, selected_by_validation);

@@ -67,7 +67,7 @@ START_TEST(one_sample_of_a_linear_network)
         struct fixture f;
         snprintf(own, sizeof own,
                  "{train: {batch_size: %d}, algorithm: gnt, log: {metrics: [angle_gn, angle_gn_bias, nullspace_ratio, "
-                 "angle_activation]}}",
+                 "angle_activation, angle_output, angle_output_layer]}}",
                  batch);
         struct records r = measured(&f, CONTRACTING, own);
         for (size_t i = 0; i < 3; i++) {
@@ -76,10 +76,13 @@ START_TEST(one_sample_of_a_linear_network)
                 ck_assert_double_lt(apart, BOUND(1e-9, 1e-2));
                 ck_assert_double_lt(layer_value(&r, "angle_gn_bias", i), BOUND(1e-9, 1e-2));
                 ck_assert_double_lt(ratio, BOUND(1e-12, 1e-4));
+                ck_assert_double_lt(layer_value(&r, "angle_output_layer", i), BOUND(1e-6, 1e-1));
             } else {
                 ck_assert_double_gt(apart, 1);
             }
         }
+        if (batch == 1)
+            ck_assert_double_lt(records_value(&r, "angle_output", 1), BOUND(1e-6, 1e-1));
         ck_assert_double_gt(layer_value(&r, "angle_activation", 0), 1);
         ck_assert_double_lt(layer_value(&r, "angle_activation", 2), BOUND(1e-6, 1e-2));
         text_free(&r.text);
@@ -169,6 +172,40 @@ START_TEST(against_explicit_jacobians)
 }
 END_TEST
 
+/* Outputs before and after a small step: of all layers, and of one alone. */
+START_TEST(outputs_move_as_the_angle_says)
+{
+    struct fixture f;
+    struct records r = measured(&f, NARROW,
+                                "{train: {optimizer: {name: sgd, stepsize: 0}}, algorithm: dfa, log: {metrics: "
+                                "[angle_output, angle_output_layer]}}");
+    struct trial *t = f.trial;
+    const struct mat out = pass_output(&t->pass), error = t->pass.gradient;
+    const struct mat before = mat_new(&f.arena, out.rows, out.cols), moved = mat_new(&f.arena, out.rows, out.cols);
+    mat_copy(out, before);
+    for (size_t layer = 0; layer <= 3; layer++) { /* 3: all */
+        const double size = BOUND(1e-6, 1e-2);
+        for (int undo = 0; undo < 2; undo++) {
+            for (size_t i = 0; i < 3; i++)
+                for (size_t p = 0; p < 2 && (layer == 3 || layer == i); p++)
+                    mat_axpy((real)(undo ? size : -size), unit_param(&t->chain.units[i], p, t->gradient),
+                             unit_param(&t->chain.units[i], p, t->chain.weights));
+            chain_refresh(&t->chain);
+            chain_forward(&t->pass);
+            if (!undo)
+                mat_sub(before, out, moved);
+        }
+        double expected;
+        ck_assert(angle_between(1, &moved, &error, &expected));
+        ck_assert_double_eq_tol(layer == 3 ? records_value(&r, "angle_output", 1)
+                                           : layer_value(&r, "angle_output_layer", layer),
+                                expected, BOUND(1e-3, 2));
+    }
+    text_free(&r.text);
+    fixture_close(&f);
+}
+END_TEST
+
 /* What is judged may be another direction than the step's: here each layer's gradient of bp. */
 START_TEST(directions_are_judged_in_place_of_updates)
 {
@@ -232,6 +269,7 @@ static void add_tests(TCase *t)
     tcase_add_test(t, gauss_newton_targets_beside_themselves);
     tcase_add_test(t, one_sample_of_a_linear_network);
     tcase_add_test(t, against_explicit_jacobians);
+    tcase_add_test(t, outputs_move_as_the_angle_says);
     tcase_add_test(t, directions_are_judged_in_place_of_updates);
     tcase_add_test(t, condition_of_the_last_layer);
     tcase_add_test(t, references_cost_nothing_unasked);

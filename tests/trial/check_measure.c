@@ -653,9 +653,10 @@ START_TEST(spectral_norms_by_power_iteration)
     struct fixture f;
     struct records r = records_new();
     struct err e = { 0 };
-    fixture_open(&f, BLOBS,
-                 "{network: {layers: [unit: [dense: {units: 6, activation: tanh}, dense: {units: 5, activation: tanh}], "
-                 "dense: {units: 4}]}, log: {metrics: [spectral_norm]}}");
+    fixture_open(
+        &f, BLOBS,
+        "{network: {layers: [unit: [dense: {units: 6, activation: tanh}, dense: {units: 5, activation: tanh}], "
+        "dense: {units: 4}]}, log: {metrics: [spectral_norm]}}");
     fixture_steps(&f, 3);
     must(measure_all(f.trial, &r.sink, &e), &e);
     const struct mat w = unit_param(&f.trial->chain.units[1], 0, f.trial->chain.weights);
@@ -663,8 +664,36 @@ START_TEST(spectral_norms_by_power_iteration)
     for (size_t p = 0; p < w.cols * w.cols; p++)
         for (size_t k = 0; k < w.rows; k++)
             a[p] += (double)w.p[k * w.cols + p / w.cols] * (double)w.p[k * w.cols + p % w.cols];
-    ck_assert_double_eq_tol(records_value(&r, "spectral_norm.1", 3), sqrt(largest_eigenvalue(w.cols, a)), BOUND(1e-8, 1e-5));
+    ck_assert_double_eq_tol(records_value(&r, "spectral_norm.1", 3), sqrt(largest_eigenvalue(w.cols, a)),
+                            BOUND(1e-8, 1e-5));
     ck_assert_ptr_null(strstr(r.text.s, "spectral_norm.0 "));
+    text_free(&r.text);
+    fixture_close(&f);
+}
+END_TEST
+
+/* Of the units that are inverted: the head is none. */
+START_TEST(clip_fractions_by_counting)
+{
+    struct fixture f;
+    struct records r = records_new();
+    struct err e = { 0 };
+    fixture_open(
+        &f, BLOBS,
+        "{algorithm: {name: tp, target_stepsize: 0.5, mapping: {clamp: 0.45}}, log: {metrics: [clip_fraction]}}");
+    fixture_steps(&f, 2);
+    must(measure_all(f.trial, &r.sink, &e), &e);
+    for (size_t i = 0; i < 2; i++) {
+        const struct mat h = f.trial->pass.stacks[i].out;
+        char name[64];
+        double n = 0;
+        for (size_t j = 0; j < mat_n(h); j++)
+            n += fabs((double)h.p[j]) > 0.55;
+        snprintf(name, sizeof name, "clip_fraction.%zu", i);
+        ck_assert(n > 0 && n < (double)mat_n(h));
+        ck_assert_double_eq_tol(records_value(&r, name, 2), n / (double)mat_n(h), 1e-12);
+    }
+    ck_assert_ptr_null(strstr(r.text.s, "clip_fraction.2 "));
     text_free(&r.text);
     fixture_close(&f);
 }
@@ -692,7 +721,8 @@ START_TEST(two_accuracies)
     }
     ck_assert_double_lt(strict, square);
     ck_assert_double_eq_tol(records_value(&r, "test_accuracy", 0), 100 * square / (double)t->data.test_size, 1e-9);
-    ck_assert_double_eq_tol(records_value(&r, "test_accuracy_strict", 0), 100 * strict / (double)t->data.test_size, 1e-9);
+    ck_assert_double_eq_tol(records_value(&r, "test_accuracy_strict", 0), 100 * strict / (double)t->data.test_size,
+                            1e-9);
     text_free(&r.text);
     fixture_close(&f);
 }
@@ -709,6 +739,7 @@ static void add_tests(TCase *t)
     tcase_add_test(t, lemma_holds_in_training);
     tcase_add_test(t, condition_numbers_by_power_iteration);
     tcase_add_test(t, spectral_norms_by_power_iteration);
+    tcase_add_test(t, clip_fractions_by_counting);
     tcase_add_test(t, two_accuracies);
     tcase_add_test(t, norms_are_those_of_the_last_step);
     tcase_add_test(t, angles_to_bp);

@@ -151,14 +151,22 @@ START_TEST(stepsizes_over_the_target_stepsize)
     struct fixture divided, factors, start;
     snprintf(yes, sizeof yes, DTP, "true");
     snprintf(no, sizeof no, DTP, "false");
-    open_lines(&divided, LAYERS("", ", bias_stepsize_factor: 2"), yes);
-    open_lines(&factors, LAYERS(", stepsize_factor: 4", ", stepsize_factor: 4, bias_stepsize_factor: 2"), no);
-    fixture_steps(&divided, 3);
-    fixture_steps(&factors, 3);
-    for (size_t i = 0; i < 3; i++)
-        ck_assert(same_layer(&divided, &factors, i));
-    fixture_close(&divided);
-    fixture_close(&factors);
+    static const char *const lines[][2] = {
+        { LAYERS("", ", bias_stepsize_factor: 2"),
+          LAYERS(", stepsize_factor: 4", ", stepsize_factor: 4, bias_stepsize_factor: 2") },
+        { LAYERS("", ""),
+          LAYERS(", stepsize_factor: 4", ", stepsize_factor: 4") }, /* no layer has a factor of its own */
+    };
+    for (size_t j = 0; j < 2; j++) {
+        open_lines(&divided, lines[j][0], yes);
+        open_lines(&factors, lines[j][1], no);
+        fixture_steps(&divided, 3);
+        fixture_steps(&factors, 3);
+        for (size_t i = 0; i < 3; i++)
+            ck_assert(same_layer(&divided, &factors, i));
+        fixture_close(&divided);
+        fixture_close(&factors);
+    }
     open_lines(&divided, LAYERS(", trainable: false", ""), yes);
     open_lines(&start, LAYERS(", trainable: false", ""), yes);
     fixture_steps(&divided, 3);

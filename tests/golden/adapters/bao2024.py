@@ -119,10 +119,11 @@ def inputs_of(case, inputs, inner, back):
     return named
 
 
-def draws_of(case, inputs, layers):
-    """Draws for both sides of every feedback unit; those of a mean, which trains nothing, are not in the case."""
+def draws_of(case, inputs):
+    """Draws for both sides of every feedback unit, with an axis for the steps; those of a mean, which trains nothing, are not in the case."""
     batch, named, image, images = case["batch_size"], {}, case["input_shape"], []
-    for layer, block in zip(case["layers"], layers):
+    steps = [int(k) for k in case["hyperparameters"]["feedback_iterations"]]
+    for layer in case["layers"]:
         if layer["type"] == "embed":
             image = [layer["out"], image[1] // layer["patch"], image[2] // layer["patch"]]
         elif layer["type"] in ("gap", "dense"):
@@ -130,10 +131,13 @@ def draws_of(case, inputs, layers):
         images.append(image if layer["type"] != "conv" else None)
     for i, (below, above) in enumerate(zip(images, images[1:])):
         for side, shape, name in (("x", below, "feedback"), ("y", above, "feedback_source")):
-            for k in range(case["hyperparameters"]["feedback_iterations"][i]):
-                t = inputs.get(f"noise.{i}.{k}.{side}") or Tensor((batch, math.prod(shape[1:]), shape[0]) if len(shape) > 1 else (batch, *shape), [0.0] * (batch * math.prod(shape)), "F64")
-                turn = planes(shape) if shape and len(shape) > 1 and len(t.shape) == 3 else same
-                named[f"noise.{name}.{i}" + (f".{k}" if k else "")] = turn(t)
+            every = [inputs.get(f"noise.{i}.{min(k, steps[i] - 1)}.{side}") for k in range(max(steps))]
+            if every[0] is None:
+                every = [Tensor((batch, *shape), [0.0] * (batch * math.prod(shape)), "F64")] * max(steps)
+            elif shape and len(shape) > 1:
+                every = [planes(shape)(t) for t in every]
+            lead = (max(steps),) if max(steps) > 1 else ()
+            named[f"noise.{name}.{i}"] = Tensor(lead + every[0].shape, [v for t in every for v in t.values], every[0].dtype)
     return named
 
 
@@ -179,7 +183,7 @@ def translate(case, inputs, expected, parts):
         expect[name] = (rename(name, inner), turn) if known else None
     named = inputs_of(case, inputs, inner, back)
     if trains_feedback:
-        named = {**{n: t for n, t in named.items() if not n.startswith("noise.")}, **draws_of(case, inputs, layers)}
+        named = {**{n: t for n, t in named.items() if not n.startswith("noise.")}, **draws_of(case, inputs)}
     result = Translation(spec, named, expect)
     if case["algorithm"] == "LDRL, feedback training only" and any(layer["type"] == "mixer_block" for layer in case["layers"]):
         result.single = 1e-3  # the difference of two parts; measured 3.2e-4

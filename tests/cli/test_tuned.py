@@ -1,0 +1,217 @@
+#!/usr/bin/env python3
+"""A sweep, the choice by validation, and training again with fresh seeds, as a user meets them. TPRUN_BUILD names the build folder."""
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import tempfile
+import time
+import unittest
+
+TPRUN = os.path.abspath(os.path.join(os.environ.get("TPRUN_BUILD", "."), "tprun"))
+HANG = 1000  # seconds: ends what hangs
+
+HEAD = """version: 1
+experiment: t
+seeds: 2
+dataset: {name: student_teacher, units: 10, train_size: 40, validation_size: 40, test_size: 40, data_seed: 1}
+network: {layers: [dense: {units: 4, activation: tanh}, dense: {units: 2}]}
+loss: squared_error
+train: {optimizer: {name: sgd, stepsize: 0.01}, batch_size: 10, iterations: 30}
+log: {every: 10, metrics: [train_loss, valid_loss, test_loss]}
+"""
+VARIANTS = """variants:
+  bp: {algorithm: bp}
+  fa: {algorithm: fa}
+"""
+SWEEP = "sweep: {grid: {train.optimizer.stepsize: [%s]}}\n"
+TUNE = "tune: {metric: valid_loss, retrain: {seeds: [11, 12]}}\n"
+
+
+class Case(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(prefix="tprun-tuned-")
+        self.addCleanup(shutil.rmtree, self.folder)
+        self.environment = {k: v for k, v in os.environ.items() if not k.startswith(("TPRUN_", "OPENBLAS_"))}
+        self.environment["XDG_CACHE_HOME"] = os.path.join(self.folder, "cache")
+        self.db = os.path.join(self.folder, "r.db")
+        self.spec = self.write("t.yaml", HEAD + VARIANTS + SWEEP % "0.001, 0.01, 0.1" + TUNE)
+
+    def write(self, name, text):
+        path = os.path.join(self.folder, name)
+        with open(path, "w", encoding="utf-8") as out:
+            out.write(text)
+        return path
+
+    def call(self, *args, status=0):
+        done = subprocess.run([TPRUN, *args], capture_output=True, text=True, env=self.environment, timeout=HANG, check=False, cwd=self.folder)
+        self.assertEqual(done.returncode, status, f"tprun {' '.join(args)}\n{done.stdout}\n{done.stderr}")
+        return done
+
+    def run_file(self, *args, status=0, db=None):
+        return self.call("run", self.spec, "--db", db or self.db, *args, status=status)
+
+    def sql(self, text, db=None):
+        connection = sqlite3.connect(db or self.db, timeout=60)
+        try:
+            return connection.execute(text).fetchall()
+        finally:
+            connection.close()
+
+    def tuned(self):
+        """variant: (chosen, n, n_asked)"""
+        return {v: rest for v, *rest in self.sql("SELECT variant, chosen, n, n_asked FROM tuned")}
+
+    def best(self, goal="ASC"):
+        """variant: the cell that is best by validation, from the rows themselves"""
+        rows = self.sql("SELECT variant, cell, avg(value) AS mean FROM metrics WHERE metric = 'valid_loss' AND step = 30 AND cell <> 'tuned' "
+                        f"GROUP BY variant, cell ORDER BY mean {goal}")
+        found = {}
+        for variant, cell, _ in rows:
+            found.setdefault(variant, cell)
+        return found
+
+
+class Choice(Case):
+    def test_one_run_does_it_all(self):
+        plan = self.call("plan", self.spec, "--db", self.db)
+        self.assertEqual(plan.stdout.count("tuned: 2 more trials with fresh seeds, 0 finished, of what valid_loss chooses"), 2)
+        done = self.run_file()
+        self.assertIn("16 trials: 16 done", done.stderr)  # 2 variants x (3 cells x 2 seeds + 2 fresh seeds)
+        best = self.best()
+        self.assertEqual(self.tuned(), {v: [best[v], 2, 2] for v in ("bp", "fa")})
+        for variant, mean in self.sql("SELECT variant, test_loss FROM tuned"):
+            values = [x for x, in self.sql("SELECT value FROM metrics WHERE metric = 'test_loss' AND step = 30 AND seed IN (11, 12) "
+                                           f"AND variant = '{variant}'")]
+            self.assertEqual(len(values), 2)
+            self.assertAlmostEqual(mean, sum(values) / 2)
+        self.assertIn("chosen by the smallest mean valid_loss of the sweep, trained again with fresh seeds:", done.stdout)
+        self.assertIn("lies on the border of its grid", done.stdout)
+        report = self.call("report", "t", "--db", self.db).stdout
+        self.assertIn("Chosen by the smallest valid", report)
+        self.assertIn("lies on the border of its grid: a better value may lie beyond.", report)
+        self.assertEqual(self.sql("SELECT n_cells, n_trials, steps FROM tuning_costs"), [(3, 6, 180), (3, 6, 180)])
+        self.assertIn("tuned: 2 more trials with fresh seeds, 2 finished", self.call("plan", self.spec, "--db", self.db).stdout)
+        self.assertIn("16 trials: 0 done, 16 were finished before", self.run_file().stderr)
+        # Cells of the sweep alone: chosen values are not swept ones.
+        self.assertEqual(self.sql("SELECT DISTINCT swept FROM params WHERE cell = 'tuned' AND param = 'train.optimizer.stepsize'"), [(0,)])
+
+    def test_identity_is_the_configuration(self):
+        self.run_file()
+        stepsize = self.best()["bp"].split("=")[1]
+        keys = {k for k, in self.sql("SELECT key FROM trials WHERE cell = 'tuned' AND variant = 'bp'")}
+        plain = HEAD.replace("seeds: 2", "seeds: [11, 12]").replace("stepsize: 0.01", "stepsize: " + stepsize)
+        self.call("run", self.write("plain.yaml", plain + VARIANTS), "--db", os.path.join(self.folder, "plain.db"), "--variant", "bp")
+        self.assertEqual({k for k, in self.sql("SELECT key FROM trials WHERE variant = 'bp'", os.path.join(self.folder, "plain.db"))}, keys)
+
+    def test_a_part_of_the_sweep_chooses_nothing(self):
+        done = self.run_file("--variant", "bp")
+        self.assertIn("8 trials: 8 done", done.stderr)
+        self.assertEqual(self.tuned(), {"bp": [self.best()["bp"], 2, 2], "fa": [None, 0, 2]})
+        self.assertIn("fa: 6 of 6 trials of the sweep are not finished", done.stdout)
+        self.assertIn("nothing yet", done.stdout)
+        self.run_file("seeds=1", "--variant", "fa")
+        self.assertEqual(self.tuned()["fa"], [None, 0, 2])
+        self.assertIn("3 of 6 trials", self.sql("SELECT note FROM tuned WHERE variant = 'fa'")[0][0])
+        self.run_file()
+        self.assertEqual(self.tuned()["fa"], [self.best()["fa"], 2, 2])
+
+    def test_seeds_of_the_sweep_are_not_fresh(self):
+        refused = self.run_file("seeds=[1, 12]", status=2)
+        self.assertIn("tune.retrain.seeds: the sweep has seed 12, and what is chosen with it is measured with fresh seeds", refused.stderr)
+        self.assertRegex(refused.stderr, r"t\.yaml:13:\d+: error")
+        self.assertFalse(os.path.exists(self.db))
+
+    def test_an_extended_sweep_chooses_again(self):
+        self.spec = self.write("t.yaml", HEAD + VARIANTS + SWEEP % "0.001, 0.002" + TUNE)
+        self.run_file()
+        before = self.tuned()
+        old = {k for k, in self.sql("SELECT key FROM trials WHERE cell = 'tuned'")}
+        self.spec = self.write("t.yaml", HEAD + VARIANTS + SWEEP % "0.001, 0.002, 0.02" + TUNE)
+        self.run_file()
+        best = self.best()
+        self.assertEqual(self.tuned(), {v: [best[v], 2, 2] for v in ("bp", "fa")})
+        self.assertNotEqual(self.tuned(), before)
+        new = {k for k, in self.sql("SELECT key FROM trials WHERE cell = 'tuned'")}
+        self.assertEqual(len(new), 4)
+        self.assertTrue(old <= {k for k, in self.sql("SELECT key FROM all_trials WHERE cell = 'tuned'")})
+        # More seeds make another mean. Nothing of an older choice is left in the views.
+        self.run_file("seeds=[3]")
+        self.run_file("seeds=3")
+        best = self.best()
+        self.assertEqual(self.tuned(), {v: [best[v], 2, 2] for v in ("bp", "fa")})
+        self.assertEqual(self.sql("SELECT DISTINCT n_asked FROM candidates"), [(3,)])
+        self.assertEqual(self.sql("SELECT count(*) FROM trials WHERE cell = 'tuned'"), [(4,)])
+        # The same sweep without a choice: the trials with fresh seeds are kept, and not of the study.
+        self.spec = self.write("t.yaml", HEAD + VARIANTS + SWEEP % "0.001, 0.002, 0.02")
+        self.run_file()
+        self.assertEqual(self.sql("SELECT count(*) FROM trials WHERE cell = 'tuned'"), [(0,)])
+        self.assertEqual(self.tuned(), {})
+
+    def test_force_trains_all_again(self):
+        self.run_file()
+        digest = self.call("digest", self.db).stdout
+        self.assertIn("16 trials: 16 done", self.run_file("--force").stderr)
+        self.assertEqual(self.call("digest", self.db).stdout, digest)
+
+    def test_without_tune_the_table_says_what_it_is(self):
+        self.spec = self.write("t.yaml", HEAD + VARIANTS + SWEEP % "0.001, 0.01")
+        self.assertIn("to take the first is to choose on the test set; see 'tune'", self.run_file().stdout)
+        self.spec = self.write("t.yaml", HEAD.replace("experiment: t", "experiment: u") + VARIANTS)
+        self.assertNotIn("choose on the test set", self.run_file().stdout)
+
+    def test_claims_of_the_tuned_cell(self):
+        claim = "claims: [{id: c, compare: {better: bp, than: fa, metric: test_loss, cell: tuned}, min_seeds: 2}]\n"
+        self.spec = self.write("t.yaml", HEAD + VARIANTS + SWEEP % "0.001, 0.01" + TUNE + claim)
+        self.run_file("--variant", "bp")
+        self.assertIn("no cell of 'fa' is chosen yet", self.sql("SELECT note FROM claims")[0][0])
+        self.run_file()
+        difference = self.sql("SELECT (SELECT test_loss FROM tuned WHERE variant = 'fa') - (SELECT test_loss FROM tuned WHERE variant = 'bp'), "
+                              "(SELECT measured FROM claims), (SELECT n FROM claims)")[0]
+        self.assertAlmostEqual(difference[0], difference[1])
+        self.assertEqual(difference[2], 2)
+
+
+class Killed(Case):
+    """A run that dies goes on: the same choice, each trial once, the same numbers."""
+
+    def kill_when(self, is_so):
+        runner = subprocess.Popen([TPRUN, "run", self.spec, "--db", self.db, "-j", "1"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                                  env=self.environment, cwd=self.folder)
+        while runner.poll() is None:
+            try:
+                if is_so():
+                    runner.send_signal(signal.SIGKILL)
+                    break
+            except sqlite3.Error:
+                pass  # not there yet
+            time.sleep(0.002)
+        runner.wait()
+
+    def test_between_sweep_and_retraining(self):
+        whole = os.path.join(self.folder, "whole.db")
+        self.run_file(db=whole)
+        digest = self.call("digest", whole).stdout.split()[0]
+        for wanted in ("SELECT count(*) = 12 FROM trial WHERE state = 'done'", "SELECT count(*) > 0 FROM trial WHERE cell = 'tuned'",
+                       "SELECT count(*) > 1 FROM trial WHERE cell = 'tuned' AND state = 'done'"):
+            with self.subTest(wanted=wanted):
+                for name in os.listdir(self.folder):
+                    if name.startswith("r.db") and os.path.isfile(os.path.join(self.folder, name)):
+                        os.remove(os.path.join(self.folder, name))
+                self.kill_when(lambda: self.sql(wanted)[0][0] == 1)
+                self.run_file()
+                self.assertEqual(self.call("digest", self.db).stdout.split()[0], digest)
+                self.assertEqual(self.sql("SELECT count(*), count(DISTINCT key) FROM all_trials"), [(16, 16)])
+                self.assertEqual(self.sql("SELECT max(n) FROM (SELECT count(*) AS n FROM run WHERE state = 'done' GROUP BY trial_id)"), [(1,)])
+
+    def test_in_the_sweep(self):
+        self.kill_when(lambda: self.sql("SELECT count(*) > 2 FROM trial WHERE state = 'done'")[0][0] == 1)
+        if self.sql("SELECT count(*) FROM trial WHERE state <> 'done'")[0][0] > 0:
+            self.assertEqual(self.sql("SELECT count(chosen) FROM tuned WHERE variant = 'fa'"), [(0,)])
+        self.run_file()
+        self.assertEqual(self.tuned(), {v: [self.best()[v], 2, 2] for v in ("bp", "fa")})
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,65 @@
+/* What a step costs, counted by hand: 2 a b c for a product of (a, b) and (b, c). */
+#include "../check_main.h"
+#include "fixture.h"
+
+#define DEEP                                                                                                           \
+    "{dataset: {name: given, features: 3, outputs: 4}, network: {layers: [dense: {units: 5, activation: tanh}, "       \
+    "dense: "                                                                                                          \
+    "{units: 6, activation: tanh}, dense: {units: 7, activation: tanh}, dense: {units: 4}]}}"
+enum { B = 3 };
+
+static struct trial_size measured(const char *data, const char *own)
+{
+    struct fixture f;
+    struct trial_size size;
+    struct err e = { 0 };
+    fixture_bind(&f, data, own);
+    must(trial_measure(&f.config, &size, &f.arena, &e), &e);
+    arena_finish(&f.arena);
+    return size;
+}
+
+/* Forward and the gradients are a product with every matrix; the head's way back one with its own, the displacement of
+ * the first layer one with the second's. */
+START_TEST(a_flat_network)
+{
+    const double forward = 2 * B * (3 * 5 + 5 * 6 + 6 * 4);
+    const struct trial_size size = measured(GIVEN_FLAT, "{algorithm: bp}");
+    ck_assert_double_eq(size.flops_per_step, 2 * forward + 2 * B * (6 * 4) + 2 * B * (5 * 6));
+    ck_assert_uint_eq(size.n_layers, 3);
+    ck_assert_uint_eq(size.n_weights, 3 * 5 + 5 + 5 * 6 + 6 + 6 * 4 + 4);
+    ck_assert_uint_eq(size.n_feedback_weights, 0);
+}
+END_TEST
+
+/* The recurrent layer is applied five times, the readout once. */
+START_TEST(a_recurrent_network)
+{
+    const double forward = 5 * 2 * B * (6 * 6 + 3 * 6) + 2 * B * (6 * 4);
+    const struct trial_size size = measured(GIVEN_RECURRENT, "{algorithm: bp}");
+    ck_assert_double_eq(size.flops_per_step, 2 * forward + 2 * B * (6 * 4) + 4 * 2 * B * (6 * 6));
+}
+END_TEST
+
+/* Each of the two mappings is applied to a state before it learns and before it carries a displacement; it learns from
+ * the way up through its layer, the way back and its gradient. The way up of one does not go on through the layers
+ * above. */
+START_TEST(learned_feedback)
+{
+    const double forward = 2 * B * (3 * 5 + 5 * 6 + 6 * 7 + 7 * 4), back = 2 * B * (5 * 6 + 6 * 7),
+                 learns = back + 3 * back;
+    const struct trial_size size = measured(
+        DEEP, "{algorithm: {name: dtp, target_stepsize: 0.1, feedback: {optimizer: {name: sgd, stepsize: 0.1}}}}");
+    ck_assert_double_eq(size.flops_per_feedback, forward + learns);
+    ck_assert_double_eq(size.flops_per_step, 2 * forward + 2 * B * (7 * 4) + 2 * back + learns);
+}
+END_TEST
+
+static void add_tests(TCase *t)
+{
+    tcase_add_test(t, a_flat_network);
+    tcase_add_test(t, a_recurrent_network);
+    tcase_add_test(t, learned_feedback);
+}
+
+CHECK_MAIN("size", add_tests)
