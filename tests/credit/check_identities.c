@@ -295,6 +295,24 @@ START_TEST(feedback_with_the_forward_weights_is_analytic)
 }
 END_TEST
 
+/* mapping.scale is a factor on fixed weights as they are drawn. */
+START_TEST(fixed_weights_are_scaled_once)
+{
+    static const char net[] = "{features: 5, layers: [dense: {units: 6}, dense: {units: 4}]}";
+    struct rig one, quarter;
+    rig_open(&one, net, "fwdtp", "{target_stepsize: 0.7, mapping: {scale: 1}}");
+    rig_open(&quarter, net, "fwdtp", "{target_stepsize: 0.7, mapping: {scale: 0.25}}");
+    mapping_of(&one.credit)->drawn(&one.credit);
+    mapping_of(&quarter.credit)->drawn(&quarter.credit);
+    rig_step(&one);
+    rig_step(&quarter);
+    check_near("targets of the lowest layer", quarter.credit.d[0], rig_scaled(&one, 0.25, one.credit.d[0]), 0);
+    ck_assert(mat_sum_squares(one.credit.d[0]) > 0);
+    rig_close(&one);
+    rig_close(&quarter);
+}
+END_TEST
+
 /* Nokland 2016: t_k = h_k - beta B_k e, e = dL/dh at the output, B_k fixed. */
 START_TEST(dfa_projects_the_output_error)
 {
@@ -365,6 +383,7 @@ static void add_tests(TCase *t)
     tcase_add_test(t, analytic_feedback_tends_to_bp);
     tcase_add_test(t, orthogonal_linear_feedback_is_the_inverse);
     tcase_add_test(t, feedback_with_the_forward_weights_is_analytic);
+    tcase_add_test(t, fixed_weights_are_scaled_once);
     tcase_add_test(t, dfa_projects_the_output_error);
     tcase_add_test(t, exact_inverses_make_the_rules_equal);
 }
