@@ -6,14 +6,16 @@
 #include <string.h>
 
 const char *const route_names[] = { "chain", "direct", NULL };
-const char *const reduction_names[] = { "per_stepsize", "half_sum",      "half_mean", "mean",
-                                        "unit_mean",    "position_mean", NULL };
+const char *const reduction_names[] = { "per_stepsize", "half_sum",      "half_mean",         "mean",
+                                        "unit_mean",    "position_mean", "mean_per_stepsize", NULL };
 
 double reduction_value(int reduction, size_t rows, struct shape state, double target_stepsize)
 {
     switch (reduction) {
     case REDUCTION_PER_STEPSIZE:
         return 0.5 / target_stepsize;
+    case REDUCTION_MEAN_PER_STEPSIZE:
+        return 0.5 / (target_stepsize * (double)rows);
     case REDUCTION_HALF_SUM:
         return 0.5;
     case REDUCTION_HALF_MEAN:
@@ -35,8 +37,10 @@ double reduction_factor(int reduction, size_t rows, struct shape state, double t
 /* The registries: a new part is one extern and one word here. */
 #define TARGETS(X) X(target_gradient)
 #define MAPPINGS(X)                                                                                                    \
-    X(mapping_adjoint) X(mapping_inverse) X(mapping_learned) X(mapping_fixed) X(mapping_pinv) X(mapping_encoder)
-#define FBLOSSES(X) X(fbloss_none) X(fbloss_reconstruction) X(fbloss_inversion) X(fbloss_difference)
+    X(mapping_adjoint)                                                                                                 \
+    X(mapping_inverse) X(mapping_learned) X(mapping_fixed) X(mapping_pinv) X(mapping_encoder) X(mapping_transpose)     \
+        X(mapping_reversible)
+#define FBLOSSES(X) X(fbloss_none) X(fbloss_reconstruction) X(fbloss_inversion) X(fbloss_difference) X(fbloss_local)
 #define PROPAGATES(X) X(propagate_linear) X(propagate_difference) X(propagate_plain) X(propagate_none)
 #define UPDATES(X) X(update_gradient) X(update_through_chain) X(update_denoising)
 

@@ -24,12 +24,13 @@ enum route { ROUTE_CHAIN, ROUTE_DIRECT };
 extern const char *const route_names[];
 /* How a squared distance is reduced to a local or feedback loss; its derivative is the factor of reduction_factor. */
 enum reduction {
-    REDUCTION_PER_STEPSIZE, /* (1/(2 beta)) sum over batch and units */
-    REDUCTION_HALF_SUM,     /* (1/2) sum over batch and units; Roulet's released code */
-    REDUCTION_HALF_MEAN,    /* (1/(2 B)) sum over batch and units */
-    REDUCTION_MEAN,         /* (1/B) sum over batch and units; Lee 2015, Meulemans 2020 */
-    REDUCTION_UNIT_MEAN,    /* mean over batch and units; Manchev & Spratling 2020 */
-    REDUCTION_POSITION_MEAN /* of maps unit_mean, of others mean; convolutions of Meulemans 2020, code */
+    REDUCTION_PER_STEPSIZE,     /* (1/(2 beta)) sum over batch and units */
+    REDUCTION_HALF_SUM,         /* (1/2) sum over batch and units; Roulet's released code */
+    REDUCTION_HALF_MEAN,        /* (1/(2 B)) sum over batch and units */
+    REDUCTION_MEAN,             /* (1/B) sum over batch and units; Lee 2015, Meulemans 2020 */
+    REDUCTION_UNIT_MEAN,        /* mean over batch and units; Manchev & Spratling 2020 */
+    REDUCTION_POSITION_MEAN,    /* of maps unit_mean, of others mean; convolutions of Meulemans 2020, code */
+    REDUCTION_MEAN_PER_STEPSIZE /* (1/(2 beta B)) sum over batch and units; Bao 2024, Eq. (5) */
 };
 extern const char *const reduction_names[];
 /* c such that d loss / d a = c (a - b) for the squared distance of a and b, of `rows` states each. */
@@ -82,11 +83,15 @@ struct mapping_def {
      * feedback_gradient, from error = d loss / d value, used up. */
     struct mat (*value)(struct credit *c, struct pass *p, const struct at *ref, struct feedback *f, struct mat v);
     void (*train)(struct credit *c, const struct at *ref, struct feedback *f, struct mat error);
+    /* The same of the value at the true states, which refresh took: f->ref.out. */
+    void (*train_reference)(struct credit *c, struct feedback *f, struct mat error);
     /* The same for the difference `moved` that the displacement d of the source gives. */
     void (*train_difference)(struct credit *c, struct pass *p, const struct at *ref, struct feedback *f, struct mat d,
                              struct mat moved, struct mat error);
     /* Once d[n-2] .. d[0] are derived: what the mapping does to d[n-1] itself. NULL: nothing. */
     void (*own_target)(struct credit *c);
+    /* Once the feedback weights are drawn. NULL: they stay as they are. */
+    void (*drawn)(struct credit *c);
     /* Floating-point operations of refresh; NULL if few. */
     double (*flops)(const struct credit *c, size_t rows);
 };
@@ -106,6 +111,7 @@ enum fbloss_corrupts { CORRUPTS_STATE, CORRUPTS_SENT };
 struct fbloss_def {
     struct part part;
     bool at_targets;                                    /* runs after propagate only */
+    bool source_noise;                                  /* has draws on what is read beside those on what is yielded */
     int (*fits)(const struct credit *c, struct err *e); /* NULL: it fits any choice and chain */
     int (*open)(struct credit *c, struct arena *a, struct err *e);
     /* One feedback unit: adds to credit->feedback_gradient and sets f->loss. NULL for "none". */

@@ -78,6 +78,14 @@ static int open_draws(struct credit *c, struct feedback *f, struct arena *a, str
                                     .steps = c->chain->data.sequence },
                      "noise.feedback.%zu", f->target);
     }
+    if (fbloss_of(c)->source_noise) {
+        const struct unit *from = &c->chain->units[f->through];
+        u->source = mat_new(a, rows, f->unit.in.n);
+        if (!u->source.p)
+            return err_set(e, ERR_MEMORY, "not enough memory for feedback layer %zu", f->target);
+        credit_draws(c, (struct draw){ .kind = DRAWS_NORMAL, .to = u->source, .shape = from->out, .of_feedback = true },
+                     "noise.feedback_source.%zu", f->target);
+    }
     if (resends(c, f)) {
         u->resend = mat_new(a, rows, f->unit.out.n);
         if (!u->resend.p)
@@ -159,11 +167,20 @@ void fbloss_add_noise(const struct credit *c, const struct feedback *f, double s
         mat_axpy((real)(sign * fbloss_noise(c, f)), noise, to);
 }
 
-void fbloss_reduce(const struct credit *c, struct feedback *f, struct mat error)
+void fbloss_add_source_noise(const struct credit *c, const struct feedback *f, struct mat to)
+{
+    mat_axpy((real)fbloss_noise(c, f), fbloss_unit(c, f)->source, to);
+}
+
+double fbloss_factor(const struct credit *c, const struct feedback *f, size_t n)
 {
     const struct fbloss_options *o = c->choice.feedback_loss.opts;
-    const double beta = c->choice.target_stepsize, scale = total_scale(c, f, o);
-    const struct shape state = state_of(c, f, error.cols);
-    f->loss = scale * reduction_value(o->reduction, c->rows, state, beta) * mat_sum_squares(error);
-    mat_scale((real)(scale * reduction_factor(o->reduction, c->rows, state, beta)), error, error);
+    return total_scale(c, f, o) * reduction_factor(o->reduction, c->rows, state_of(c, f, n), c->choice.target_stepsize);
+}
+
+void fbloss_reduce(const struct credit *c, struct feedback *f, struct mat error)
+{
+    const double factor = fbloss_factor(c, f, error.cols);
+    f->loss = 0.5 * factor * mat_sum_squares(error);
+    mat_scale((real)factor, error, error);
 }

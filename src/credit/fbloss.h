@@ -57,6 +57,7 @@ extern const struct option fbloss_options_table[];
 struct fbloss_state {
     struct fbloss_unit {
         struct mat noise;  /* draws, standard normal; {NULL} without noise */
+        struct mat source; /* the same on what is read; {NULL} where the loss has none */
         struct mat resend; /* draws with which a corrupted state is sent anew; {NULL} if not asked for */
     } * of;                /* [n_feedback] */
     struct at *up;         /* [n_units]: applications of the units on the way up, beside the pass's own */
@@ -84,6 +85,10 @@ struct mat fbloss_send(const struct credit *c, const struct feedback *f, struct 
 const struct at *fbloss_up(const struct credit *c, const struct pass *p, const struct feedback *f, struct mat in);
 /* to += sign * noise * draws of this step, if there is any. */
 void fbloss_add_noise(const struct credit *c, const struct feedback *f, double sign, struct mat to);
+/* The same on what f reads, of a loss with source_noise. */
+void fbloss_add_source_noise(const struct credit *c, const struct feedback *f, struct mat to);
+/* What a squared distance of n numbers a row is multiplied by for its gradient; half of it for the loss. */
+double fbloss_factor(const struct credit *c, const struct feedback *f, size_t n);
 /* Standard deviation of f's noise in the present epoch. */
 double fbloss_noise(const struct credit *c, const struct feedback *f);
 /* error -> loss of f, and error becomes its gradient. */

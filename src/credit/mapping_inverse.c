@@ -40,6 +40,11 @@ static int shape(struct credit *c, struct arena *a, struct err *e)
             return err_at(e, u->where,
                           "algorithm.mapping: 'inverse' needs invertible layers; network.layers.%zu (%s) is not",
                           u->index, unit_text(u, text, sizeof text));
+        if (options_of(c)->regularization == 0 && !variant && !u->n_inner && u->out.n < u->in.n)
+            return err_at(e, u->where,
+                          "algorithm.mapping.regularization: 0 needs layers with at least as many outputs as inputs; "
+                          "network.layers.%zu is %zu x %zu",
+                          u->index, u->out.n, u->in.n);
         if (variant && (u->n_inner || u->in.n != u->out.n))
             return err_at(
                 e, u->where,

@@ -162,6 +162,12 @@ static void train(struct credit *c, const struct at *ref, struct feedback *f, st
     f->unit.def->grads(&f->unit, at, 1, c->feedback_gradient);
 }
 
+static void train_reference(struct credit *c, struct feedback *f, struct mat error)
+{
+    f->unit.def->vjp(&f->unit, f->ref, error, (struct mat){ 0 });
+    f->unit.def->grads(&f->unit, f->ref, 1, c->feedback_gradient);
+}
+
 static void train_difference(struct credit *c, struct pass *p, const struct at *ref, struct feedback *f, struct mat d,
                              struct mat moved, struct mat error)
 {
@@ -169,6 +175,13 @@ static void train_difference(struct credit *c, struct pass *p, const struct at *
     const size_t k = c->chain->first_link[f->target]; /* feed-forward: the unit's only link */
     f->unit.def->difference_grads(&f->unit, f->ref, moves(c, p, f, k, d, false), moved, error, 1, c->feedback_gradient);
     learned_of(c)->hidden.moved = NULL; /* a loss uses its buffers for the next unit */
+}
+
+static void drawn(struct credit *c)
+{
+    const struct mat all = mat_of(c->feedback_weights, 1, c->n_feedback_vector);
+    if (options_of(c)->scale != 1)
+        mat_scale((real)options_of(c)->scale, all, all);
 }
 
 /* What every feedback unit reads at the true states. */
@@ -197,6 +210,7 @@ const struct mapping_def mapping_learned = {
     .jvp = jvp,
     .value = value,
     .train = train,
+    .train_reference = train_reference,
     .train_difference = train_difference,
     .flops = flops,
 };
@@ -216,6 +230,8 @@ const struct mapping_def mapping_fixed = {
     .jvp = jvp,
     .value = value,
     .train = train,
+    .train_reference = train_reference,
     .train_difference = train_difference,
+    .drawn = drawn,
     .flops = flops,
 };

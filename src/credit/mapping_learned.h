@@ -13,6 +13,7 @@ struct learned_options {
     int64_t hidden_units;
     struct chosen hidden_activation, hidden_init;
     int transmit; /* index in transmit_names */
+    double scale; /* of fixed ones */
 };
 
 struct learned {

@@ -47,6 +47,22 @@ const struct preset presets[] = {
     { "gnt", "Gauss-Newton targets: pseudo-inverse of each sample's Jacobian", "Meulemans 2020, Condition 2",
       "{route: direct, target: gradient, target_stepsize: 1, mapping: pinv, feedback_loss: none, propagate: linear,"
       " update: {name: gradient, reduction: mean}, head: 0}" },
+    { "tjml", "difference target propagation by analytic feedback with the transposed derivative of each layer", "Bao 2024, TJML-DTP",
+      "{route: chain, target: {name: gradient, gradient: per_sample}, target_stepsize: 0.5, mapping: transpose, feedback_loss: none,"
+      " propagate: difference, update: {name: gradient, reduction: half_mean}, head: 0}" },
+    { "ldrl", "difference target propagation with feedback layers trained towards the transposed derivative of their layer", "Ernoult 2022; Bao 2024, LDRL",
+      "{route: chain, target: {name: gradient, gradient: per_sample}, mapping: {name: learned, activation: argument},"
+      " feedback_loss: {name: local_difference_reconstruction, noise: 0.2, reduction: mean}, propagate: difference,"
+      " update: {name: gradient, reduction: half_mean}, head: 0}" },
+    { "fwdtp", "difference target propagation with feedback layers as of `ldrl` that stay as drawn", "Shibuya 2023; Bao 2024, FWDTP",
+      "{route: chain, target: {name: gradient, gradient: per_sample}, mapping: {name: fixed, activation: argument, bias: false, scale: 0.1},"
+      " feedback_loss: none, propagate: difference, update: {name: gradient, reduction: half_mean}, head: 0}" },
+    { "ijml", "difference target propagation by the inverses of square layers", "Bao 2024, IJML-DTP",
+      "{route: chain, target: {name: gradient, gradient: per_sample}, target_stepsize: 0.5, mapping: {name: inverse, regularization: 0, clamp: 1e-6},"
+      " feedback_loss: none, propagate: difference, update: {name: gradient, reduction: half_mean}, head: 0}" },
+    { "pjml", "difference target propagation by the pseudo-inverses of the layers' weights", "Bao 2024, PJML-DTP",
+      "{route: chain, target: {name: gradient, gradient: per_sample}, target_stepsize: 0.5, mapping: {name: pinv, of: weights},"
+      " feedback_loss: none, propagate: difference, update: {name: gradient, reduction: half_mean}, head: 0}" },
     { "dtp_autoencoder", "an auto-encoder of two layers without back-propagation", "Lee 2015, Sec. 3.4",
       "{route: chain, target: {name: gradient, gradient: per_sample}, target_stepsize: 0.5, mapping: encoder, feedback_loss: none,"
       " propagate: difference, update: {name: denoising, reduction: mean}, head: 0}" },
@@ -56,5 +72,5 @@ const struct preset presets[] = {
 
 const char *const preset_names[] = {
     "bp",          "dfa",      "fa",           "tp",  "tp_vanilla",      "dtp", "dtp_pretrained", "dtp_drl",
-    "ddtp_linear", "ddtp_rhl", "ddtp_control", "gnt", "dtp_autoencoder", NULL
+    "ddtp_linear", "ddtp_rhl", "ddtp_control", "gnt", "tjml", "ldrl", "fwdtp", "ijml", "pjml", "dtp_autoencoder", NULL
 };

@@ -37,6 +37,8 @@ struct act_def {
     /* out = zeta(t), zeta' = a' as a function of the output, zeta(0) = 0, constant outside of the range of a: the
      * activation's feedback that has the transposed derivative. Bao 2024; NULL if a has no inverse. */
     void (*zeta)(const void *o, struct mat t, struct mat out);
+    /* out = zeta(t + d) - zeta(t) without cancellation; there where zeta is. */
+    void (*zeta_difference)(const void *o, struct mat t, struct mat d, struct mat out);
 };
 
 /* One that a file chose. def is NULL where a layer has none. */

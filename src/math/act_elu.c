@@ -151,6 +151,22 @@ static void elu_zeta(const void *o, struct mat t, struct mat out)
     }
 }
 
+/* Below 0, from a to b = a + m, m (alpha + (a + b) / 2); and what of the way lies above 0. */
+static void elu_zeta_difference(const void *o, struct mat t, struct mat d, struct mat out)
+{
+    const size_t n = same_shape(t, d);
+    same_shape(t, out);
+    const real alpha = alpha_of(o);
+    ELEMENTWISE
+    for (size_t i = 0; i < n; i++) {
+        const real from = t.p[i], by = d.p[i], to = from + by;
+        const real a = at_most(at_least(from, -alpha), 0), b = at_most(at_least(to, -alpha), 0);
+        const real moved = ((a == from) & (b == to)) ? by : b - a;
+        const real below = moved * (alpha + (real)0.5 * (a + b)), above = at_least(to, 0) - at_least(from, 0);
+        out.p[i] = ((from > 0) & (to > 0)) ? by : below + above;
+    }
+}
+
 const struct act_def act_elu = {
     .part = { .name = "elu",
               .help = "u above 0, alpha (exp(u) - 1) below",
@@ -166,4 +182,5 @@ const struct act_def act_elu = {
     .inverse_difference = elu_inverse_difference,
     .range = elu_range,
     .zeta = elu_zeta,
+    .zeta_difference = elu_zeta_difference,
 };

@@ -93,6 +93,12 @@ static void relu_zeta(const void *o, struct mat t, struct mat out)
     relu_apply(o, t, out);
 }
 
+static void relu_zeta_difference(const void *o, struct mat t, struct mat d, struct mat out)
+{
+    (void)o;
+    relu_difference_of(t, d, out);
+}
+
 const struct act_def act_relu = {
     .part = { .name = "relu", .help = "max(u, 0)" },
     .apply = relu_apply,
@@ -103,6 +109,7 @@ const struct act_def act_relu = {
     .times_inverse_slope = relu_times_inverse_slope,
     .inverse_difference = relu_inverse_difference,
     .zeta = relu_zeta,
+    .zeta_difference = relu_zeta_difference,
 };
 
 /* x above 0, slope * x below: the function itself, and its inverse with the reciprocal slope. */
@@ -195,6 +202,11 @@ static void leaky_zeta(const void *o, struct mat t, struct mat out)
     bend(slope_of(o), t, out);
 }
 
+static void leaky_zeta_difference(const void *o, struct mat t, struct mat d, struct mat out)
+{
+    bend_difference(slope_of(o), t, d, out);
+}
+
 const struct act_def act_leaky_relu = {
     .part = { .name = "leaky_relu",
               .help = "u above 0, slope * u below",
@@ -208,4 +220,5 @@ const struct act_def act_leaky_relu = {
     .times_inverse_slope = leaky_times_inverse_slope,
     .inverse_difference = leaky_inverse_difference,
     .zeta = leaky_zeta,
+    .zeta_difference = leaky_zeta_difference,
 };

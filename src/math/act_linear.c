@@ -49,6 +49,13 @@ static void linear_zeta(const void *o, struct mat t, struct mat out)
     mat_copy(t, out);
 }
 
+static void linear_zeta_difference(const void *o, struct mat t, struct mat d, struct mat out)
+{
+    (void)o;
+    same_shape(t, d);
+    mat_copy(d, out);
+}
+
 const struct act_def act_linear = {
     .part = { .name = "linear", .help = "the identity" },
     .apply = linear_apply,
@@ -59,4 +66,5 @@ const struct act_def act_linear = {
     .times_inverse_slope = linear_displacement,
     .inverse_difference = linear_displacement,
     .zeta = linear_zeta,
+    .zeta_difference = linear_zeta_difference,
 };

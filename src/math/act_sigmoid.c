@@ -107,6 +107,21 @@ static void sigmoid_zeta(const void *o, struct mat t, struct mat out)
     }
 }
 
+/* From a to b = a + m, m ((a + b) / 2 - (a^2 + a b + b^2) / 3). */
+static void sigmoid_zeta_difference(const void *o, struct mat t, struct mat d, struct mat out)
+{
+    (void)o;
+    const size_t n = same_shape(t, d);
+    same_shape(t, out);
+    ELEMENTWISE
+    for (size_t i = 0; i < n; i++) {
+        const real from = t.p[i], to = from + d.p[i];
+        const real a = at_most(at_least(from, 0), 1), b = at_most(at_least(to, 0), 1);
+        const real moved = ((a == from) & (b == to)) ? d.p[i] : b - a;
+        out.p[i] = moved * ((real)0.5 * (a + b) - (a * a + a * b + b * b) / 3);
+    }
+}
+
 static void sigmoid_range(const void *o, double *low, double *high)
 {
     (void)o;
@@ -125,4 +140,5 @@ const struct act_def act_sigmoid = {
     .inverse_difference = sigmoid_inverse_difference,
     .range = sigmoid_range,
     .zeta = sigmoid_zeta,
+    .zeta_difference = sigmoid_zeta_difference,
 };

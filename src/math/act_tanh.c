@@ -112,6 +112,21 @@ static void tanh_zeta(const void *o, struct mat t, struct mat out)
     }
 }
 
+/* From a to b = a + m, m (1 - (a^2 + a b + b^2) / 3). */
+static void tanh_zeta_difference(const void *o, struct mat t, struct mat d, struct mat out)
+{
+    (void)o;
+    const size_t n = same_shape(t, d);
+    same_shape(t, out);
+    ELEMENTWISE
+    for (size_t i = 0; i < n; i++) {
+        const real from = t.p[i], to = from + d.p[i];
+        const real a = at_most(at_least(from, -1), 1), b = at_most(at_least(to, -1), 1);
+        const real moved = ((a == from) & (b == to)) ? d.p[i] : b - a;
+        out.p[i] = moved * (1 - (a * a + a * b + b * b) / 3);
+    }
+}
+
 static void tanh_range(const void *o, double *low, double *high)
 {
     (void)o;
@@ -130,4 +145,5 @@ const struct act_def act_tanh = {
     .inverse_difference = tanh_inverse_difference,
     .range = tanh_range,
     .zeta = tanh_zeta,
+    .zeta_difference = tanh_zeta_difference,
 };

@@ -1,4 +1,5 @@
 #include "net/affine.h"
+#include "net/transpose.h"
 
 /* What follows from f->w and f->wt. A plan generates no code: it counts the packed copy. */
 static int open_rest(struct affine *f, size_t rows, struct arena *a, struct err *e)
@@ -74,6 +75,15 @@ void affine_vjp(const struct unit *u, struct at at, struct mat s, struct mat dh)
         multiply(&f->down, at.delta, f->w, dh);
 }
 
+static void back(const struct unit *u, struct at at, struct mat t, struct mat out)
+{
+    (void)at;
+    const struct affine *f = u->state;
+    multiply(&f->down, t, f->w, out);
+}
+
+const struct transpose_def affine_transpose = { .back = back };
+
 void affine_jvp(const struct unit *u, struct at at, struct mat v, struct mat out)
 {
     const struct affine *f = u->state;
@@ -95,7 +105,8 @@ int affine_inverse_open(struct unit *u, const struct inverse_options *o, struct 
     struct arena *a = u->arena;
     const bool variant = o->matrix == INVERT_TWO_EYE_MINUS_W;
     if (!f->m.p) {
-        TRY(ridge_init(&f->ridge, f->out, f->in, a, e));
+        TRY(o->matrix == INVERT_PSEUDO ? pinv_init(&f->pseudo, f->out, f->in, a, e)
+                                       : ridge_init(&f->ridge, f->out, f->in, a, e));
         f->m = mat_new(a, f->out, f->in);
         if (!a->counting)
             f->back = product_plan(f->rows, f->in, f->out, false);
@@ -110,6 +121,8 @@ int affine_inverse_open(struct unit *u, const struct inverse_options *o, struct 
 int affine_inverse_refresh(struct unit *u, const struct inverse_options *o, struct err *e)
 {
     struct affine *f = u->state;
+    if (o->matrix == INVERT_PSEUDO)
+        return pinv_transposed(&f->pseudo, o->regularization, f->w.p, f->in, f->m.p, f->in, e);
     if (o->matrix != INVERT_TWO_EYE_MINUS_W)
         return ridge_inverse(&f->ridge, f->w, o->regularization, f->m, e);
     two_eye_minus(f->w, f->variant);

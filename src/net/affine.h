@@ -5,6 +5,7 @@
 
 #include "math/act.h"
 #include "math/blas.h"
+#include "math/pinv.h"
 #include "math/solve.h"
 #include "net/inverse.h"
 #include "net/mirror.h"
@@ -20,6 +21,7 @@ struct affine {
     struct mat scratch; /* (rows, out) */
     struct mat variant; /* (out, in): 2 I - W, if the options ask for it */
     struct ridge ridge;
+    struct pinv pseudo; /* if the options ask for it, instead of ridge */
     bool transposed; /* wt lies in the weight vector, and w is the packed one */
 };
 
@@ -39,6 +41,7 @@ void affine_refresh(struct unit *u);
 void affine_forward(const struct unit *u, struct at at);
 void affine_vjp(const struct unit *u, struct at at, struct mat s, struct mat dh);
 void affine_jvp(const struct unit *u, struct at at, struct mat v, struct mat out);
+extern const struct transpose_def affine_transpose;
 double affine_flops(const struct unit *u, size_t rows, double *product);
 /* From the state to the state of a recurrent one. */
 int affine_mirror(const struct unit *u, struct unit *g, const struct mirror *m, struct arena *a, struct err *e);

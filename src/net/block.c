@@ -43,7 +43,7 @@ static int gather_params(struct unit *u, const char *const *names, struct arena 
 int block_gather(struct unit *u, const char *const *names, struct arena *a, struct err *e)
 {
     const struct unit *last = &u->inner[u->n_inner - 1];
-    unsigned common = CAN_JVP | CAN_DIFFERENCE | CAN_MIRROR;
+    unsigned common = CAN_JVP | CAN_DIFFERENCE | CAN_MIRROR | CAN_TRANSPOSE;
     if (u->joined == INNER_CHAIN)
         common |= CAN_LEARN_DIFFERENCE | CAN_INVERT | CAN_INVERT_VALUES;
     for (size_t j = 0; j < u->n_inner; j++) {

@@ -1,4 +1,5 @@
 #include "net/conv.h"
+#include "net/transpose.h"
 
 #include "math/blas.h"
 #include <limits.h>
@@ -131,23 +132,31 @@ void conv_forward(const struct unit *u, struct at at)
     }
 }
 
-void conv_vjp(const struct unit *u, struct at at, struct mat s, struct mat dh)
+/* out = W^T t, t a signal at the pre-activations. */
+static void back(const struct unit *u, struct at at, struct mat t, struct mat out)
 {
+    (void)at;
     const struct conv_state *state = u->state;
-    act_times_slope(u->act, at.cache[0], at.out, s, at.delta);
-    if (!dh.p)
-        return;
     if (!state->direct)
-        mat_zero(dh);
-    for (size_t i = 0, n; i < s.rows; i += n) {
-        n = at_most(s.rows - i, state->chunk);
-        const struct mat delta = pixels(at.delta, i, n, u->out.channels);
+        mat_zero(out);
+    for (size_t i = 0, n; i < t.rows; i += n) {
+        n = at_most(t.rows - i, state->chunk);
+        const struct mat delta = pixels(t, i, n, u->out.channels);
         const struct mat rows =
-            state->direct ? pixels(dh, i, n, u->in.channels) : mat_of(state->rows, delta.rows, state->w.cols);
+            state->direct ? pixels(out, i, n, u->in.channels) : mat_of(state->rows, delta.rows, state->w.cols);
         blas_gemm(false, false, 1, delta, state->w, 0, rows);
         if (!state->direct)
-            window_scatter(&state->window, n, rows.p, dh.p + i * dh.cols);
+            window_scatter(&state->window, n, rows.p, out.p + i * out.cols);
     }
+}
+
+const struct transpose_def conv_transpose = { .back = back };
+
+void conv_vjp(const struct unit *u, struct at at, struct mat s, struct mat dh)
+{
+    act_times_slope(u->act, at.cache[0], at.out, s, at.delta);
+    if (dh.p)
+        back(u, at, at.delta, dh);
 }
 
 void conv_jvp(const struct unit *u, struct at at, struct mat v, struct mat out)

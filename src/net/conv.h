@@ -48,10 +48,12 @@ int conv_open_state(struct unit *u, size_t scratch_n, size_t rows, struct arena 
 /* Where a gradient of the kernel is added up, in the order of struct conv_state's w: dw, or g itself; and into g. */
 struct mat conv_gradient_begin(const struct unit *u, real *g);
 void conv_gradient_end(const struct unit *u, real *g);
+extern const struct transpose_def conv_transpose;
 double conv_flops(const struct unit *u, size_t rows, double *product);
 
 #define CONV_PRODUCTS                                                                                                  \
     .open = conv_open, .refresh = conv_refresh, .forward = conv_forward, .vjp = conv_vjp, .grads = conv_grads,         \
-    .flops = conv_flops, .jvp = conv_jvp, .difference = conv_difference, .difference_grads = conv_difference_grads
+    .flops = conv_flops, .jvp = conv_jvp, .difference = conv_difference, .difference_grads = conv_difference_grads,    \
+    .transpose = &conv_transpose
 
 #endif

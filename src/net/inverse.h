@@ -6,7 +6,8 @@
 #include "net/unit.h"
 
 enum gates { GATES_MATCHED, GATES_RELEASED };
-enum inverted_matrix { INVERT_WEIGHTS, INVERT_TWO_EYE_MINUS_W };
+/* The last one is what the mapping 'pinv' asks for: W^+, or W^T (W W^T + r I)^-1. */
+enum inverted_matrix { INVERT_WEIGHTS, INVERT_TWO_EYE_MINUS_W, INVERT_PSEUDO };
 struct inverse_options {
     double regularization, clamp;
     int matrix; /* W, or 2 I - W with r = 0, its inverse's first-order guess near the identity (released code's
@@ -27,6 +28,7 @@ struct inverse_def {
                        struct mat out);
     /* out = (derivative of finv at h') d. */
     void (*jvp)(const struct unit *u, struct at at, struct mat d, const struct inverse_options *o, struct mat out);
+    bool exact; /* the unit can be run backwards, whatever its weights; reads no options */
 };
 
 #endif

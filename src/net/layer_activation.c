@@ -1,5 +1,6 @@
 /* activation: an activation as a layer of its own, where none stands in the layer below. */
 #include "net/mirror.h"
+#include "net/transpose.h"
 
 static const struct option table[] = { { "activation", OPT_PART, offsetof(struct activation_options, activation), NULL,
                                          .flags = OPTION_REQUIRED | OPTION_PLAIN, .registry = &act_registry,
@@ -52,6 +53,15 @@ static int mirror(const struct unit *u, struct unit *g, const struct mirror *m, 
                   u->index);
 }
 
+static void back(const struct unit *u, struct at at, struct mat t, struct mat out)
+{
+    (void)u, (void)at;
+    if (t.p != out.p)
+        mat_copy(t, out);
+}
+
+static const struct transpose_def transpose = { .back = back };
+
 extern const struct unit_def layer_activation;
 const struct unit_def layer_activation = {
     .part = { .name = "activation",
@@ -68,4 +78,5 @@ const struct unit_def layer_activation = {
     .jvp = jvp,
     .difference = difference,
     .mirror = mirror,
+    .transpose = &transpose,
 };

@@ -2,6 +2,7 @@
 #include "net/block.h"
 #include "net/inverse.h"
 #include "net/mirror.h"
+#include "net/transpose.h"
 
 struct block_options {
     struct layer_options common; /* optimizer alone is read: every layer inside has options of its own */
@@ -144,6 +145,7 @@ const struct unit_def layer_block = {
     .difference_grads = block_difference_grads,
     .mirror = mirror,
     .inverse = &inverse,
+    .transpose = &transpose_of_block,
 };
 
 static int residual_shape(struct unit *u, struct shape in, struct arena *a, struct err *e)
@@ -182,4 +184,5 @@ const struct unit_def layer_residual = {
     .jvp = block_jvp,
     .difference = block_difference,
     .mirror = mirror,
+    .transpose = &transpose_of_block,
 };

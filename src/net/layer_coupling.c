@@ -219,8 +219,8 @@ static void inverse_jvp(const struct unit *u, struct at at, struct mat d, const 
     block_in_parts(u, at, d, out, down_jvp);
 }
 
-static const struct inverse_def inverse = { inverse_open, inverse_refresh, inverse_apply, inverse_difference,
-                                            inverse_jvp };
+static const struct inverse_def inverse = { inverse_open,       inverse_refresh, inverse_apply,
+                                            inverse_difference, inverse_jvp,     .exact = true };
 
 static const struct option table[] = { MIXER_HIDDEN, MIXER_ACTIVATION, LAYER_OPTIONS(struct mixer_options), { 0 } };
 

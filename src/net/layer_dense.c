@@ -3,6 +3,7 @@
  * the pre-activation, and forward adds it. */
 #include "net/affine.h"
 #include "net/transmit.h"
+#include "net/transpose.h"
 
 struct dense_options {
     struct layer_options common;
@@ -171,6 +172,7 @@ const struct unit_def layer_dense = {
     .difference = difference,
     .difference_grads = difference_grads,
     .mirror = affine_mirror,
+    .transpose = &affine_transpose,
     .inverse = &inverse,
 };
 

@@ -5,6 +5,7 @@
 #include "net/mirror.h"
 #include "net/mixer.h"
 #include "net/tokens.h"
+#include "net/transpose.h"
 
 extern const struct unit_def layer_layer_norm, layer_spatial_mlp, layer_channel_mlp, layer_mixer;
 
@@ -144,7 +145,7 @@ static const struct option channel_table[] = {
 
 #define PRODUCTS                                                                                                       \
     .open = block_open, .refresh = block_refresh, .forward = block_forward, .vjp = block_vjp, .grads = block_grads,    \
-    .flops = block_flops, .jvp = block_jvp, .difference = block_difference
+    .flops = block_flops, .jvp = block_jvp, .difference = block_difference, .transpose = &transpose_of_block
 
 const struct unit_def layer_spatial_mlp = { .part = { .name = "spatial_mlp",
                                                       .help =

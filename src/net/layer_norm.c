@@ -1,6 +1,7 @@
 /* layer_norm: every pixel's channels (of flat values: all of them) less their mean and over the root of their mean
  * square plus 1e-5. No parameters. Bao 2024. */
 #include "net/mirror.h"
+#include "net/transpose.h"
 
 #include <math.h>
 
@@ -101,15 +102,23 @@ static void difference(const struct unit *u, struct at at, struct mat d, struct 
 /* ---- its mirror: t / sqrt(s) less its mean, s that of the forward pass. Bao 2024, Eq. (31); it is its own transpose
  * ---- */
 
-static void back(const struct unit *g, struct at at, struct mat d, struct mat out)
+static void shrink(size_t c, struct mat inverse, struct mat d, struct mat out)
 {
-    const size_t c = g->in.channels;
-    const struct mat inverse = mirrored(at).cache[0];
     for (size_t k = 0; k < mat_n(d); k += c) {
         const real m = (real)mean(c, d.p + k), scale = inverse.p[k / c % mat_n(inverse)];
         for (size_t i = 0; i < c; i++)
             out.p[k + i] = scale * (d.p[k + i] - m);
     }
+}
+
+static void layer_back(const struct unit *u, struct at at, struct mat t, struct mat out)
+{
+    shrink(u->in.channels, at.cache[0], t, out);
+}
+
+static void back(const struct unit *g, struct at at, struct mat d, struct mat out)
+{
+    shrink(g->in.channels, mirrored(at).cache[0], d, out);
 }
 
 static void back_forward(const struct unit *g, struct at at)
@@ -135,6 +144,8 @@ static const struct unit_def net_norm_back = {
     .difference = back,
 };
 
+static const struct transpose_def transpose = { .back = layer_back };
+
 static int mirror(const struct unit *u, struct unit *g, const struct mirror *m, struct arena *a, struct err *e)
 {
     TRY(mirror_transpose(u, g, m, a, e));
@@ -158,4 +169,5 @@ const struct unit_def layer_layer_norm = {
     .jvp = product,
     .difference = difference,
     .mirror = mirror,
+    .transpose = &transpose,
 };

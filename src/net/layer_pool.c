@@ -3,6 +3,7 @@
  * The position of the largest is kept, row * width + column of the map, as a number: the first one where several are
  * equal, in the order of rows, and never one in the padding. NaN counts as the largest. */
 #include "net/mirror.h"
+#include "net/transpose.h"
 #include "net/window.h"
 
 #include <string.h>
@@ -15,9 +16,9 @@ struct pool_options {
     int duplicates;
 };
 
-/* Where several windows have their largest number at one pixel, a feedback unit has several numbers for it. */
-enum { DUPLICATES_LAST, DUPLICATES_SUM };
-static const char *const duplicates_names[] = { "last", "sum", NULL };
+/* Where several windows have their largest number at one pixel, feedback has several numbers for it. */
+enum { DUPLICATES_LAST, DUPLICATES_SUM, DUPLICATES_SUM_AFTER };
+static const char *const duplicates_names[] = { "last", "sum", "sum_after", NULL };
 
 struct pool_state {
     struct window window;
@@ -35,8 +36,10 @@ struct pool_state {
 static const struct option max_table[] = {
     POOL_OPTIONS("on each side of the map; nothing in it is ever the largest"),
     { "duplicates", OPT_ENUM, FIELD(duplicates), "last", .names = duplicates_names,
-      .help = "what a feedback unit puts on a pixel that is the largest of several "
-              "windows: the number of the last one, row by row, or their sum" },
+      .help =
+          "what feedback puts on a pixel that is the largest of several windows: the number of the last one, row by "
+          "row, or their sum; sum_after: their sum after the feedback of the activation below in the same unit "
+          "(mapping 'transpose')" },
     { 0 }
 };
 static const struct option avg_table[] = { POOL_OPTIONS("zeros on each side of the map, which count in the mean"),
@@ -193,20 +196,24 @@ static int unpool_open(struct unit *g, size_t rows, struct arena *a, struct err 
     return s->last ? 0 : err_set(e, ERR_MEMORY, "not enough memory for feedback layer %zu", g->index);
 }
 
-static size_t place_of(const struct unit *g, const real *positions, size_t k)
+static size_t place_of(struct shape maps, const real *positions, size_t k)
 {
-    return (size_t)positions[k] * g->out.channels + k % g->out.channels;
+    return (size_t)positions[k] * maps.channels + k % maps.channels;
 }
 
-static void unpool(const struct unit *g, struct at at, struct mat d, struct mat out)
+static void scatter_last(struct shape maps, struct mat positions, struct mat d, struct mat out)
 {
-    const struct mat positions = mirrored(at).cache[0];
     mat_zero(out);
     for (size_t row = 0; row < d.rows; row++) {
         const real *from = positions.p + row % positions.rows * d.cols;
         for (size_t k = 0; k < d.cols; k++)
-            out.p[row * out.cols + place_of(g, from, k)] = d.p[row * d.cols + k];
+            out.p[row * out.cols + place_of(maps, from, k)] = d.p[row * d.cols + k];
     }
+}
+
+static void unpool(const struct unit *g, struct at at, struct mat d, struct mat out)
+{
+    scatter_last(g->out, mirrored(at).cache[0], d, out);
 }
 
 static void unpool_forward(const struct unit *g, struct at at)
@@ -221,9 +228,9 @@ static void unpool_vjp(const struct unit *g, struct at at, struct mat s, struct 
     for (size_t row = 0; dh.p && row < s.rows; row++) {
         const real *from = positions.p + row * dh.cols;
         for (size_t k = 0; k < dh.cols; k++)
-            last[place_of(g, from, k)] = k;
+            last[place_of(g->out, from, k)] = k;
         for (size_t k = 0; k < dh.cols; k++) {
-            const size_t place = place_of(g, from, k);
+            const size_t place = place_of(g->out, from, k);
             dh.p[row * dh.cols + k] = last[place] == k ? s.p[row * s.cols + place] : 0;
         }
     }
@@ -246,11 +253,34 @@ static const struct unit_def net_unpool = {
 
 static int max_mirror(const struct unit *u, struct unit *g, const struct mirror *m, struct arena *a, struct err *e)
 {
+    const int duplicates = ((const struct pool_options *)u->opts)->duplicates;
+    if (duplicates == DUPLICATES_SUM_AFTER)
+        return err_at(e, u->where,
+                      "network.layers.%zu: duplicates 'sum_after' is for the mapping 'transpose'; feedback units sum "
+                      "with 'sum'",
+                      u->index);
     TRY(mirror_transpose(u, g, m, a, e));
-    if (((const struct pool_options *)u->opts)->duplicates == DUPLICATES_LAST)
+    if (duplicates == DUPLICATES_LAST)
         g->def = &net_unpool;
     return 0;
 }
+
+/* ---- the analytic feedback ---- */
+
+static void max_back(const struct unit *u, struct at at, struct mat t, struct mat out)
+{
+    if (((const struct pool_options *)u->opts)->duplicates == DUPLICATES_LAST)
+        scatter_last(u->in, at.cache[0], t, out);
+    else
+        max_vjp(u, at, t, out);
+}
+
+static bool sums_after(const struct unit *u)
+{
+    return ((const struct pool_options *)u->opts)->duplicates == DUPLICATES_SUM_AFTER;
+}
+
+static const struct transpose_def max_transpose = { max_back, sums_after };
 
 /* ---- the mean ---- */
 
@@ -303,6 +333,8 @@ static void avg_vjp(const struct unit *u, struct at at, struct mat signal, struc
             }
 }
 
+static const struct transpose_def avg_transpose = { .back = avg_vjp };
+
 extern const struct unit_def layer_max_pool, layer_avg_pool;
 const struct unit_def layer_max_pool = {
     .part = { .name = "max_pool",
@@ -321,6 +353,7 @@ const struct unit_def layer_max_pool = {
     .jvp = max_jvp,
     .difference = max_difference,
     .mirror = max_mirror,
+    .transpose = &max_transpose,
 };
 const struct unit_def layer_avg_pool = {
     .part = { .name = "avg_pool",
@@ -338,4 +371,5 @@ const struct unit_def layer_avg_pool = {
     .jvp = avg_jvp,
     .difference = avg_jvp,
     .mirror = mirror_transpose,
+    .transpose = &avg_transpose,
 };

@@ -1,6 +1,7 @@
 /* flatten: a map's numbers channel by channel, as dense weights of other programs read them; in a map they lie pixel by
  * pixel. global_average_pool: the mean of every channel. */
 #include "net/mirror.h"
+#include "net/transpose.h"
 
 static int open(struct unit *u, size_t rows, struct arena *a, struct err *e)
 {
@@ -80,6 +81,9 @@ static void average_jvp(const struct unit *u, struct at at, struct mat v, struct
     average(u, v, out);
 }
 
+static const struct transpose_def flatten_transpose = { .back = flatten_vjp };
+static const struct transpose_def average_transpose = { .back = average_vjp };
+
 extern const struct unit_def layer_flatten, layer_global_average_pool;
 const struct unit_def layer_flatten = {
     .part = { .name = "flatten",
@@ -95,6 +99,7 @@ const struct unit_def layer_flatten = {
     .jvp = flatten_jvp,
     .difference = flatten_jvp,
     .mirror = mirror_transpose,
+    .transpose = &flatten_transpose,
 };
 const struct unit_def layer_global_average_pool = {
     .part = { .name = "global_average_pool",
@@ -111,4 +116,5 @@ const struct unit_def layer_global_average_pool = {
     .jvp = average_jvp,
     .difference = average_jvp,
     .mirror = mirror_transpose,
+    .transpose = &average_transpose,
 };

@@ -1,6 +1,7 @@
 /* rnn: h_t = a(W h_{t-1} + U x_t + b), the plain recurrent layer (Elman 1990; Roulet & Harchaoui 2022, Sec. 2).
  * One bias stands for PyTorch's two equal ones: bias_stepsize_factor 2 moves it as fast as the pair (sheet 0.3). */
 #include "net/affine.h"
+#include "net/transpose.h"
 
 struct rnn_options {
     struct layer_options common;
@@ -113,5 +114,6 @@ const struct unit_def layer_rnn = {
     .side_product = rnn_side_product,
     .flops = affine_flops,
     .mirror = affine_mirror,
+    .transpose = &affine_transpose,
     .inverse = &rnn_inverse,
 };

@@ -1,6 +1,7 @@
 #include "net/tokens.h"
 
 #include "net/mirror.h"
+#include "net/transpose.h"
 
 #include "math/blas.h"
 
@@ -63,12 +64,21 @@ static void forward(const struct unit *u, struct at at)
     }
 }
 
+static void back(const struct unit *u, struct at at, struct mat t, struct mat out)
+{
+    (void)at;
+    const struct tokens_state *state = u->state;
+    for (size_t i = 0; i < t.rows; i++)
+        blas_gemm(true, false, 1, state->w, sample(u, t, i), 0, sample(u, out, i));
+}
+
+static const struct transpose_def transpose = { .back = back };
+
 static void vjp(const struct unit *u, struct at at, struct mat s, struct mat dh)
 {
-    const struct tokens_state *state = u->state;
     act_times_slope(u->act, at.cache[0], at.out, s, at.delta);
-    for (size_t i = 0; dh.p && i < s.rows; i++)
-        blas_gemm(true, false, 1, state->w, sample(u, at.delta, i), 0, sample(u, dh, i));
+    if (dh.p)
+        back(u, at, at.delta, dh);
 }
 
 static void grads(const struct unit *u, struct at at, real scale, real *g)
@@ -145,4 +155,5 @@ const struct unit_def net_tokens = {
     .jvp = jvp,
     .difference = difference,
     .mirror = mirror,
+    .transpose = &transpose,
 };

@@ -58,12 +58,14 @@ enum ability {
     CAN_MIRROR = 1u << 3,           /* mirror */
     CAN_INVERT = 1u << 4,           /* inverse: linearized */
     CAN_INVERT_VALUES = 1u << 5,    /* inverse: of values and their differences too */
-    CAN_SLOPE = 1u << 6             /* delta is a signal times the slope of one activation: as many as outputs */
+    CAN_SLOPE = 1u << 6,            /* delta is a signal times the slope of one activation: as many as outputs */
+    CAN_TRANSPOSE = 1u << 7         /* transpose */
 };
 
 /* How a feedback unit is made: the options of the mappings that have weights. */
 struct mirror;
 struct inverse_def;
+struct transpose_def;
 
 struct unit_def {
     struct part part;
@@ -103,7 +105,8 @@ struct unit_def {
     void (*side_product)(const struct unit *u, struct at at, struct mat out);
     /* Shapes g as u's feedback unit, with weights of its own: from u's output to its input (mirror.h). */
     int (*mirror)(const struct unit *u, struct unit *g, const struct mirror *m, struct arena *a, struct err *e);
-    const struct inverse_def *inverse; /* inverse.h */
+    const struct inverse_def *inverse;     /* inverse.h */
+    const struct transpose_def *transpose; /* transpose.h */
 };
 
 static inline const struct unit_def *unit_def_of(struct chosen c)

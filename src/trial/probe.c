@@ -77,13 +77,14 @@ static void add_number(struct safetensors_writer *w, struct arena *a, const char
     safetensors_add(w, name, DTYPE_F64, 0, NULL, copy);
 }
 
+/* Update directions, or the parameters themselves: what, "update" or "after". */
 static void add_updates(struct safetensors_writer *w, struct arena *a, const struct unit *l, const char *prefix,
-                        const real *gradient)
+                        const char *what, const real *gradient)
 {
     char name[96], full[128];
     for (size_t j = 0; j < l->n_params; j++) {
         const struct param *p = &l->params[j];
-        snprintf(full, sizeof full, "update.%s", unit_param_name(l, j, prefix, name, sizeof name));
+        snprintf(full, sizeof full, "%s.%s", what, unit_param_name(l, j, prefix, name, sizeof name));
         add(w, a, full, p->rank, p->shape, gradient + p->offset, p->rows * p->cols);
     }
 }
@@ -196,10 +197,13 @@ int probe_step(struct trial *t, struct safetensors_writer *w, struct arena *a, c
     if (!in_turn)
         add_states(w, a, t, &t->pass, targets);
     for (size_t i = 0; i < t->chain.n_units; i++)
-        add_updates(w, a, &t->chain.units[i], "layers", t->gradient);
+        add_updates(w, a, &t->chain.units[i], "layers", "update", t->gradient);
     if (t->feedback.n_groups)
-        for (size_t i = 0; i < t->credit.n_feedback; i++)
-            add_updates(w, a, &t->credit.feedback[i].unit, "feedback", t->credit.feedback_gradient);
+        for (size_t i = 0; i < t->credit.n_feedback; i++) {
+            const struct unit *g = &t->credit.feedback[i].unit;
+            add_updates(w, a, g, "feedback", "update", t->credit.feedback_gradient);
+            add_updates(w, a, g, "feedback", "after", t->credit.feedback_weights);
+        }
     set_direction(t, direction);
     return metrics ? add_metrics(t, w, a, e) : 0;
 }

@@ -306,7 +306,7 @@ void probe_open_draws(struct trial *t, struct arena *a)
 /* A step that `tprun probe --from` has written brings what came of it. */
 static bool is_result(const struct probe_input *in, const char *name)
 {
-    static const char *const results[] = { "state.", "target.", "sent.", "update.", "metric." };
+    static const char *const results[] = { "state.", "target.", "sent.", "update.", "after.", "metric." };
     const char *format = safetensors_metadata(&in->file, "format");
     bool any = !strcmp(name, "loss");
     for (size_t i = 0; i < sizeof results / sizeof *results; i++)

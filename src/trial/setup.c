@@ -136,6 +136,8 @@ int trial_setup(struct trial *t, const struct config *c, bool initial_weights, s
     for (size_t i = 0; i < credit_n_feedback_units(&t->credit); i++)
         TRY(chain_init_unit(credit_feedback_unit(&t->credit, i), "feedback", c->network.init.weights,
                             c->network.init.biases, seed, &t->scratch, e));
+    if (t->credit.n_feedback && mapping_of(&t->credit)->drawn)
+        mapping_of(&t->credit)->drawn(&t->credit);
     return 0;
 }
 

@@ -18,7 +18,7 @@ static const char net_of_units[] =
 static bool trains(const struct part *loss, const char *net)
 {
     const struct fbloss_def *def = (const struct fbloss_def *)loss;
-    return def->grads && !(def->grads_of_all && strstr(net, "rnn"));
+    return def->grads && !((def->grads_of_all || def->source_noise) && strstr(net, "rnn"));
 }
 
 /* The pass and its targets; then the feedback losses, without moving the targets. */
@@ -158,7 +158,7 @@ static void derivatives_on(const char *net)
         for (size_t k = 0; k < sizeof forms / sizeof *forms && trains(&def->part, net); k++) {
             const bool direct = strstr(forms[k], "direct");
             char own[256];
-            if (direct && (def->at_targets || strstr(net, "rnn")))
+            if (direct && (def->at_targets || def->source_noise || strstr(net, "rnn")))
                 continue;
             snprintf(own, sizeof own, forms[k], def->part.name);
             by_differences(net, own);

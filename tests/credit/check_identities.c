@@ -197,7 +197,8 @@ START_TEST(reductions_are_factors)
                                  { 1 / rows, 1 / rows },
                                  { 2 / rows, 2 / rows },
                                  { 2 / (rows * units[0]), 2 / (rows * units[1]) },
-                                 { 2 / (rows * units[0]), 2 / rows } };
+                                 { 2 / (rows * units[0]), 2 / rows },
+                                 { 1 / (beta * rows), 1 / (beta * rows) } };
     static const char net[] = "{image: [2, 3, 3], features: 18, layers: [conv: {channels: 3, kernel: 2, activation: "
                               "tanh}, dense: {units: 6, activation: tanh}, dense: {units: 4}]}";
     struct rig one;
@@ -215,6 +216,100 @@ START_TEST(reductions_are_factors)
         rig_close(&r);
     }
     rig_close(&one);
+}
+END_TEST
+
+/* bao2024 sheet 5.5: by 1/(2 beta), what analytic feedback gives tends to bp as beta goes to 0; where slopes do not
+ * change, it is bp for any beta. Of overlapping pools, with the sum after the activation's feedback. */
+START_TEST(analytic_feedback_tends_to_bp)
+{
+    static const struct {
+        const char *net;
+        double beta, bound;
+    } cases[] = {
+        { "{features: 5, layers: [dense: {units: 6, activation: elu}, dense: {units: 5, activation: tanh}, dense: "
+          "{units: 4}]}",
+          BOUND(1e-8, 1e-4), BOUND(1e-7, 1e-3) },
+        { "{features: 5, layers: [dense: {units: 6}, dense: {units: 5}, dense: {units: 4}]}", 0.7, BOUND(1e-13, 1e-5) },
+        { "{image: [2, 6, 6], features: 72, layers: [unit: [conv: {channels: 3, kernel: 3, padding: 1, activation: "
+          "elu}, max_pool: {kernel: 3, stride: 2, padding: 1}], unit: [conv: {channels: 4, kernel: 3, padding: 1, "
+          "activation: elu}, max_pool: {kernel: 3, stride: 2, padding: 1, duplicates: sum_after}], dense: {units: 4}]}",
+          BOUND(1e-8, 1e-4), BOUND(1e-7, 1e-3) },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char own[96];
+        struct rig r;
+        snprintf(own, sizeof own, "{target_stepsize: %g, update: {reduction: mean_per_stepsize}}", cases[i].beta);
+        rig_open(&r, cases[i].net, "tjml", own);
+        rig_step(&r);
+        const size_t n = r.net.chain.n_units;
+        check_near(cases[i].net, rig_updates(&r, 0, n), bp_times(&r, cases[i].net, 1, 0, n), cases[i].bound);
+        rig_close(&r);
+    }
+}
+END_TEST
+
+/* bao2024 sheet 5.5: of an orthogonal linear network the inverse, the pseudo-inverses and the transpose are one. */
+START_TEST(orthogonal_linear_feedback_is_the_inverse)
+{
+    static const char net[] =
+        "{features: 5, outputs: 5, weights: orthogonal, layers: [dense: {units: 5}, dense: {units: 5}, "
+        "dense: {units: 5}]}";
+    static const char *const others[][2] = { { "ijml", "{target_stepsize: 0.7}" },
+                                             { "pjml", "{target_stepsize: 0.7}" },
+                                             { "pjml", "{target_stepsize: 0.7, mapping: {of: jacobian}}" } };
+    struct rig transposed;
+    rig_open(&transposed, net, "tjml", "{target_stepsize: 0.7}");
+    rig_step(&transposed);
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        struct rig other;
+        rig_open(&other, net, others[i][0], others[i][1]);
+        rig_step(&other);
+        check_near(others[i][1], rig_all_updates(&other), rig_all_updates(&transposed), BOUND(1e-12, 1e-4));
+        rig_close(&other);
+    }
+    rig_close(&transposed);
+}
+END_TEST
+
+/* bao2024 sheet 5.5: fixed or learned feedback of linear units with the forward weights transposed is the analytic one.
+ */
+START_TEST(feedback_with_the_forward_weights_is_analytic)
+{
+    static const char net[] = "{features: 5, layers: [dense: {units: 6}, dense: {units: 7}, dense: {units: 4}]}";
+    static const char *const names[] = { "fwdtp", "ldrl" };
+    struct rig analytic;
+    rig_open(&analytic, net, "tjml", "{target_stepsize: 0.7}");
+    rig_step(&analytic);
+    for (size_t i = 0; i < 2; i++) {
+        struct rig r;
+        rig_open(&r, net, names[i], "{target_stepsize: 0.7}");
+        for (size_t j = 0; j < r.credit.n_feedback; j++)
+            mat_transpose(unit_param(&r.net.chain.units[j + 1], 0, r.net.chain.weights),
+                          unit_param(&r.credit.feedback[j].unit, 0, r.credit.feedback_weights));
+        rig_step(&r);
+        check_near(names[i], rig_all_updates(&r), rig_all_updates(&analytic), BOUND(1e-13, 1e-5));
+        rig_close(&r);
+    }
+    rig_close(&analytic);
+}
+END_TEST
+
+/* mapping.scale is a factor on fixed weights as they are drawn. */
+START_TEST(fixed_weights_are_scaled_once)
+{
+    static const char net[] = "{features: 5, layers: [dense: {units: 6}, dense: {units: 4}]}";
+    struct rig one, quarter;
+    rig_open(&one, net, "fwdtp", "{target_stepsize: 0.7, mapping: {scale: 1}}");
+    rig_open(&quarter, net, "fwdtp", "{target_stepsize: 0.7, mapping: {scale: 0.25}}");
+    mapping_of(&one.credit)->drawn(&one.credit);
+    mapping_of(&quarter.credit)->drawn(&quarter.credit);
+    rig_step(&one);
+    rig_step(&quarter);
+    check_near("targets of the lowest layer", quarter.credit.d[0], rig_scaled(&one, 0.25, one.credit.d[0]), 0);
+    ck_assert(mat_sum_squares(one.credit.d[0]) > 0);
+    rig_close(&one);
+    rig_close(&quarter);
 }
 END_TEST
 
@@ -285,6 +380,10 @@ static void add_tests(TCase *t)
     tcase_add_test(t, without_propagation_through_chain_is_bp);
     tcase_add_test(t, through_chain_of_adjoint_displacements);
     tcase_add_test(t, reductions_are_factors);
+    tcase_add_test(t, analytic_feedback_tends_to_bp);
+    tcase_add_test(t, orthogonal_linear_feedback_is_the_inverse);
+    tcase_add_test(t, feedback_with_the_forward_weights_is_analytic);
+    tcase_add_test(t, fixed_weights_are_scaled_once);
     tcase_add_test(t, dfa_projects_the_output_error);
     tcase_add_test(t, exact_inverses_make_the_rules_equal);
 }

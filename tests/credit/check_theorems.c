@@ -474,7 +474,9 @@ START_TEST(pinv_says_what_it_needs)
     refused(flat, "{route: chain}", "use route: direct");
     refused(flat, "{mapping: {damping: [1, 2, 3, 4]}}", "4 numbers");
     refused(flat, "{head: 2, mapping: {damping: [1, 2]}}", "2 numbers");
-    refused(flat, "{propagate: difference}", "needs a mapping that");
+    refused(flat, "{propagate: difference}", "'pinv' of the network is linear");
+    refused(flat, "{mapping: {of: weights}}", "goes layer by layer; use route: chain");
+    refused(flat, "{mapping: {of: weights, damping: [1, 2]}, route: chain}", "2 numbers; 'pinv' of weights takes one");
 }
 END_TEST
 

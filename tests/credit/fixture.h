@@ -85,8 +85,11 @@ static inline void rig_open(struct rig *r, const char *net, const char *preset, 
         struct feedback *f = &r->credit.feedback[i];
         must(chain_init_unit(&f->unit, "feedback", s->weights, s->biases, (uint64_t)s->seed, a, &e), &e);
         const struct mat noise = rig_draws(&r->credit, "noise.feedback.%zu", f->target);
+        const struct mat source = rig_draws(&r->credit, "noise.feedback_source.%zu", f->target);
         if (noise.p)
             net_normal(&r->net.rng, 1, noise);
+        if (source.p)
+            net_normal(&r->net.rng, 1, source);
     }
     if (r->credit.untrained)
         must(chain_init_unit(credit_feedback_unit(&r->credit, r->credit.n_feedback), "feedback", s->weights, s->biases,

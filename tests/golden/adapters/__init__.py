@@ -9,6 +9,8 @@ class Skip(Exception):
 
 
 class Translation:
+    single = None  # a tolerance of its own in single precision
+
     def __init__(self, spec, inputs, expect, argument="--metrics", also=None):
         self.spec = spec      # a trial's specification, a dict
         self.inputs = inputs  # tprun's name -> Tensor
@@ -19,7 +21,7 @@ class Translation:
 
 class PartTranslation:
     """A case about one part alone: arguments of golden-part instead of a specification."""
-    also = None
+    also, single = None, None
 
     def __init__(self, kind, options, inputs, expect):
         self.kind, self.options, self.inputs, self.expect = kind, options, inputs, expect

@@ -7,11 +7,11 @@ from tensors import Tensor
 from . import Skip, Translation, bao2024_parts, base_spec, need, same
 from .images import conv_block, rename
 
-# Methods by the mapping and the feedback loss that they need.
-NEEDS = {"TJML-DTP": ("mapping", "transpose"), "IJML-DTP": ("mapping", "transpose"), "PJML-DTP": ("mapping", "transpose"),
-         "reversible structure": ("mapping", "transpose"), "LDRL": ("feedback loss", "local_difference_reconstruction"),
-         "LDRL, feedback training only": ("feedback loss", "local_difference_reconstruction"),
-         "FWDTP with batch normalisation": ("preset", "fwdtp_bn"), "FWDTP with batch normalisation, evaluation": ("preset", "fwdtp_bn"),
+# Methods whose targets come from feedback that the case gives or that is made of the forward weights.
+TRAINED = ("LDRL", "LDRL, feedback training only")
+DIRECT = ("FWDTP", "LDRL, forward update", "TJML-DTP", "IJML-DTP", "PJML-DTP", "reversible structure")
+# Others by the mapping and the feedback loss that they need.
+NEEDS = {"FWDTP with batch normalisation": ("preset", "fwdtp_bn"), "FWDTP with batch normalisation, evaluation": ("preset", "fwdtp_bn"),
          "analytic feedback of one layer": ("mapping", "transpose"), "Jacobian matching losses": ("mapping", "transpose")}
 
 
@@ -25,6 +25,16 @@ def tokens(planes):
 def shaped(shape):
     """A map of one pixel is [B, n] here."""
     return lambda t: Tensor(shape, t.values, t.dtype)
+
+
+def planes(image):
+    """Tokens [B, H * W, C] as a map [B, C, H, W]."""
+    c, h, w = image
+
+    def turn(t):
+        values = [t.values[(i * h * w + p) * c + k] for i in range(t.shape[0]) for k in range(c) for p in range(h * w)]
+        return Tensor((t.shape[0], c, h, w), values, t.dtype)
+    return turn
 
 
 def half(t):
@@ -41,7 +51,7 @@ def network_of(case, inputs, parts):
         if kind == "conv":
             pool = layer.get("pool")
             block, where = conv_block(layer["out"], layer["kernel"], layer["stride"], layer["padding"], act, True,
-                                      pool and (pool["k"], pool["s"], pool["p"]))
+                                      pool and (pool["k"], pool["s"], pool["p"], case["unpool_duplicates"]))
         elif kind == "dense":
             block = {"dense": {"units": layer["out"], "activation": act, "bias": f"layers.{layer['index']}.bias" in inputs}}
             if map_below:
@@ -62,14 +72,36 @@ def network_of(case, inputs, parts):
     return layers, inner, back, of_tokens
 
 
-def algorithm_of(case, inputs, stepsize):
-    """Targets by feedback with weights that the case gives, whoever trained them."""
+def mapping_of(case, inputs):
     p = case["hyperparameters"]
-    reduction = {0.5: "half_mean", 1.0: "mean"}[p["local_loss_scale"]]
+    if p["feedback"] == "transpose":
+        name = "reversible" if case["algorithm"] == "reversible structure" else "transpose"
+        return {"name": name, "activation": p["activation_feedback"]}
+    if p["feedback"] in ("pseudo_inverse", "jacobian_pseudo_inverse"):
+        return {"name": "pinv", "of": "weights" if p["feedback"] == "pseudo_inverse" else "jacobian"}
+    if p["feedback"] == "inverse":
+        return {"name": "inverse", "regularization": 0, "clamp": 1e-6}
     bias = any(re.match(r"feedback\..*bias$", n) for n in inputs)
-    return {"name": "dfa", "route": "chain", "target_stepsize": stepsize, "target": {"name": "gradient", "gradient": "per_sample"},
-            "mapping": {"name": "fixed", "bias": bias, "activation": "tanh" if p["feedback"] == "fwdtp" else "argument"},
-            "propagate": "difference", "update": {"name": "gradient", "reduction": reduction}}
+    if case["algorithm"] in TRAINED:
+        return {"name": "learned", "bias": bias, "activation": "argument"}
+    return {"name": "fixed", "bias": bias, "activation": "tanh" if p["feedback"] == "fwdtp" else "argument"}
+
+
+def algorithm_of(case, inputs, stepsize):
+    """Targets by feedback with weights that the case gives, whoever trained them, or by analytic feedback. The step size of squared errors is half of the paper's."""
+    p = case["hyperparameters"]
+    scale = p["local_loss_scale"]
+    reduction = {0.5: "half_mean", 1.0: "mean"}.get(scale)
+    if not reduction and abs(scale - 0.5 / p["beta"]) < 1e-12 * scale:
+        reduction = "mean_per_stepsize"
+    trained = {}
+    if case["algorithm"] in TRAINED:
+        trained = {"feedback_loss": {"name": "local_difference_reconstruction", "noise": p["noise_sigma"]},
+                   "feedback": {"steps": p["feedback_iterations"], "stepsize": p["feedback_stepsize"],
+                                "optimizer": {"name": "sgd", "stepsize": 1, "momentum": p["feedback_momentum"]}}}
+    return {"name": "dfa", **trained, "route": "chain", "target_stepsize": stepsize, "target": {"name": "gradient", "gradient": "per_sample"},
+            "mapping": mapping_of(case, inputs), "propagate": "difference" if p.get("difference_correction", True) else "plain",
+            "update": {"name": "gradient", "reduction": reduction}}
 
 
 def inputs_of(case, inputs, inner, back):
@@ -86,12 +118,46 @@ def inputs_of(case, inputs, inner, back):
     return named
 
 
+def draws_of(case, inputs):
+    """Draws for both sides of every feedback unit, with an axis for the steps; those of a mean, which trains nothing, are not in the case."""
+    batch, named, image, images = case["batch_size"], {}, case["input_shape"], []
+    steps = [int(k) for k in case["hyperparameters"]["feedback_iterations"]]
+    for layer in case["layers"]:
+        if layer["type"] == "embed":
+            image = [layer["out"], image[1] // layer["patch"], image[2] // layer["patch"]]
+        elif layer["type"] in ("gap", "dense"):
+            image = [layer.get("out", image[0])]
+        images.append(image if layer["type"] != "conv" else None)
+    for i, (below, above) in enumerate(zip(images, images[1:])):
+        for side, shape, name in (("x", below, "feedback"), ("y", above, "feedback_source")):
+            every = [inputs.get(f"noise.{i}.{min(k, steps[i] - 1)}.{side}") for k in range(max(steps))]
+            if every[0] is None:
+                every = [Tensor((batch, *shape), [0.0] * (batch * math.prod(shape)), "F64")] * max(steps)
+            elif shape and len(shape) > 1:
+                every = [planes(shape)(t) for t in every]
+            lead = (max(steps),) if max(steps) > 1 else ()
+            named[f"noise.{name}.{i}"] = Tensor(lead + every[0].shape, [v for t in every for v in t.values], every[0].dtype)
+    return named
+
+
+def expected_feedback(case, name, back):
+    """What `tprun probe` calls it, or None: it shows the last of several steps."""
+    loss = re.fullmatch(r"loss\.feedback\.(\d+)\.(\d+)", name)
+    weight = re.fullmatch(r"(update|after)\.feedback\.(\d+)\.(.*)", name)
+    steps = case["hyperparameters"]["feedback_iterations"]
+    if loss and int(loss.group(2)) + 1 == steps[int(loss.group(1))]:
+        return f"metric.feedback_loss.{loss.group(1)}"
+    if weight and (weight.group(1) == "after" or steps[int(weight.group(2))] == 1):
+        return f"{weight.group(1)}.feedback.{weight.group(2)}.{back[int(weight.group(2)) + 1]}{weight.group(3)}"
+    return None
+
+
 def translate(case, inputs, expected, parts):
     if case["algorithm"] in bao2024_parts.IMAGES:
         return bao2024_parts.images(case, inputs, expected)
     if "momentum.0.layers.0.weight" in expected:
         return bao2024_parts.steps(case, inputs, expected, lambda *step: translate(*step, parts))
-    if case["algorithm"] not in ("BP", "FWDTP", "LDRL, forward update"):
+    if case["algorithm"] not in ("BP", *DIRECT, *TRAINED):
         kind, name = NEEDS.get(case["algorithm"], ("algorithm", case["algorithm"]))
         need({**parts, kind: parts.get(kind, set())}, kind, name)
         raise Skip(f"no translation of '{case['algorithm']}'")
@@ -103,13 +169,25 @@ def translate(case, inputs, expected, parts):
     dataset = {"name": "given", "features": math.prod(x), "outputs": case["layers"][-1]["out"], "labels": "real" if squares else "classes",
                **({"image": x} if len(x) == 3 else {})}
     algorithm = {"name": "bp"} if trains_by_bp else algorithm_of(case, inputs, p["beta"] / (2 if squares else 1))
+    # by 1/(2 beta) an update does not know beta, so tprun's half of it doubles what it is to be
+    doubled = squares and algorithm.get("update", {}).get("reduction") == "mean_per_stepsize"
     spec = base_spec(case["batch_size"], dataset, layers, "squared_error" if squares else "cross_entropy", algorithm)
-    expect = {}
+    expect, trains_feedback = {}, case["algorithm"] in TRAINED
     for name in expected:
+        if trains_feedback and "feedback" in name:
+            known = expected_feedback(case, name, back)
+            expect[name] = (known, same) if known else None
+            continue
         state = re.fullmatch(r"(?:state|target)\.(\d+)", name)
         known = state or name == "loss" or name.startswith("update.")
-        turn = half if squares and (trains_by_bp or name == "loss") and not state else same
+        turn = half if squares and (trains_by_bp or doubled or name == "loss") and not state else same
         if state:
             turn = tokens if of_tokens[int(state.group(1))] else shaped(expected[name].shape)
         expect[name] = (rename(name, inner), turn) if known else None
-    return Translation(spec, inputs_of(case, inputs, inner, back), expect)
+    named = inputs_of(case, inputs, inner, back)
+    if trains_feedback:
+        named = {**{n: t for n, t in named.items() if not n.startswith("noise.")}, **draws_of(case, inputs)}
+    result = Translation(spec, named, expect)
+    if case["algorithm"] == "LDRL, feedback training only" and any(layer["type"] == "mixer_block" for layer in case["layers"]):
+        result.single = 1e-3  # the difference of two parts; measured 3.2e-4
+    return result

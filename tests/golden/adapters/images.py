@@ -35,7 +35,7 @@ def conv_block(channels, kernel, stride, padding, activation, bias, pool):
     conv = {"channels": channels, "kernel": kernel, "stride": stride, "padding": padding, "activation": activation, "bias": bias}
     if not pool:
         return {"conv": conv}, ""
-    return {"unit": [{"conv": conv}, {"max_pool": dict(zip(("kernel", "stride", "padding"), pool))}]}, "0."
+    return {"unit": [{"conv": conv}, {"max_pool": dict(zip(("kernel", "stride", "padding", "duplicates"), pool))}]}, "0."
 
 
 def rename(name, inner):

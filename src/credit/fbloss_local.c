@@ -1,0 +1,78 @@
+/* Local difference reconstruction (LDRL), of one unit f and its feedback g, with r = g(f(h)) and two draws e_x, e_y:
+ *
+ *   reduce -2 <e_x, g(f(h + e_x)) - r> + |g(f(h) + e_y) - r|^2
+ *
+ * Its minimum is where the derivative of g is the transposed derivative of f. r is differentiated too, f is not. The
+ * feedback of the noisy pass reads that pass's cache, the others the clean one's. Ernoult 2022, code: twice the loss of
+ * Bao 2024, Eq. (9)-(11). */
+#include "credit/fbloss.h"
+
+/* What the loss is reduced from, and what the gradient is taken at: c->scratch 0 to 4. */
+static int grads(struct credit *c, struct pass *p, struct feedback *f, struct err *e)
+{
+    (void)e;
+    const struct mapping_def *m = mapping_of(c);
+    const struct mat h = fbloss_state_of(p, f), y = p->stacks[f->through].out, r = f->ref.out,
+                     noisy = mat_of(c->scratch[0], h.rows, h.cols), moved = mat_of(c->scratch[1], y.rows, y.cols),
+                     back = mat_of(c->scratch[2], h.rows, h.cols), error = mat_of(c->scratch[3], h.rows, h.cols);
+    const struct at *clean = &p->stacks[f->through];
+    const double factor = fbloss_factor(c, f, h.cols);
+
+    mat_zero(error); /* e_x */
+    fbloss_add_noise(c, f, 1, error);
+    mat_add(h, error, noisy);
+    const struct at *up = fbloss_up(c, p, f, noisy);
+    mat_sub(m->value(c, p, up, f, up->out), r, back);
+    double loss = -2 * mat_dot(error, back);
+    mat_scale((real)-factor, error, back);
+    m->train(c, up, f, back);
+
+    mat_copy(y, moved);
+    fbloss_add_source_noise(c, f, moved);
+    mat_sub(m->value(c, p, clean, f, moved), r, back);
+    loss += mat_sum_squares(back);
+    mat_sub(error, back, error); /* what of the gradient goes through r */
+    mat_scale((real)factor, error, error);
+    mat_scale((real)factor, back, back);
+    m->train(c, clean, f, back);
+    m->train_reference(c, f, error);
+    f->loss = 0.5 * factor * loss;
+    return 0;
+}
+
+static int fits(const struct credit *c, struct err *e)
+{
+    const struct fbloss_options *o = c->choice.feedback_loss.opts;
+    if (c->choice.route == ROUTE_DIRECT)
+        return err_about(e, "algorithm.route", "feedback_loss 'local_difference_reconstruction' needs route 'chain'");
+    if (chain_is_recurrent(c->chain))
+        return err_about(e, "algorithm.feedback_loss",
+                         "'local_difference_reconstruction' is defined for feed-forward networks");
+    for (size_t i = 0; i < o->noise.n; i++)
+        if (!(o->noise.items[i] > 0))
+            return err_about(e, "algorithm.feedback_loss.noise",
+                             "'local_difference_reconstruction' is about noise; give it above 0");
+    for (size_t i = 0; i < c->n_feedback; i++)
+        if (c->chain->units[c->feedback[i].target].transmit.part)
+            return err_at(e, c->chain->units[c->feedback[i].target].where,
+                          "algorithm.feedback_loss: 'local_difference_reconstruction' needs layers that send their "
+                          "states: network.layers.%zu.transmit",
+                          c->feedback[i].target);
+    return fbloss_fits_options(c, e);
+}
+
+extern const struct fbloss_def fbloss_local;
+const struct fbloss_def fbloss_local = {
+    .part = { .name = "local_difference_reconstruction",
+              .help = "noise that goes up one layer and comes back, and noise on what is read: its minimum is the "
+                      "transposed derivative",
+              .ref = "Ernoult 2022, code; Bao 2024, Alg. 1",
+              .options = fbloss_options_table,
+              .opts_size = sizeof(struct fbloss_options),
+              .state_size = sizeof(struct fbloss_state),
+              .needs = GIVES_TRAIN },
+    .source_noise = true,
+    .fits = fits,
+    .open = fbloss_open,
+    .grads = grads,
+};
