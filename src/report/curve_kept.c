@@ -11,8 +11,8 @@
 static const char sql_curve[] =
     "SELECT curve_id FROM kept_curves WHERE study = ?1 AND variant = ?2 AND cell = ?3 AND metric = ?4";
 static const char sql_count[] = "SELECT count(*) FROM curve_stat WHERE curve_id = CAST(?1 AS INTEGER)";
-static const char sql_points[] =
-    "SELECT step, n, n_nonfinite, mean, sd, min, max FROM curve_stat WHERE curve_id = CAST(?1 AS INTEGER) ORDER BY step";
+static const char sql_points[] = "SELECT step, n, n_nonfinite, mean, sd, min, max FROM curve_stat WHERE curve_id = "
+                                 "CAST(?1 AS INTEGER) ORDER BY step";
 static const char sql_outline[] =
     "SELECT n, min, max, (SELECT m.value FROM metric m WHERE m.trial_id = u.trial_id AND m.key_id = u.key_id "
     "ORDER BY m.step LIMIT 1), last_step, last, end_step FROM summary u WHERE trial_id = CAST(?1 AS INTEGER) AND "

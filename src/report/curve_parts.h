@@ -8,10 +8,10 @@
 /* A trial's rows, as far as the range of a figure needs them. Zero-initialised: no rows. */
 struct curve_outline {
     size_t n_rows;
-    bool any;         /* a finite value: */
-    double low, high; /* the least and the largest */
-    double first;     /* of the first row, NaN if that is not finite */
-    bool ends_finite; /* the last row is finite */
+    bool any;             /* a finite value: */
+    double low, high;     /* the least and the largest */
+    double first;         /* of the first row, NaN if that is not finite */
+    bool ends_finite;     /* the last row is finite */
     struct curve_end end; /* the last finite row; NaN without one */
 };
 

@@ -1,9 +1,9 @@
 /* The curves that are kept: means over the seeds of a cell and a metric, step by step, made by store_refresh where they
  * are not there or not of what is stored now.
  *
- * The rows of each trial lie in the order of their steps, so a curve is a merge of its trials, one after the other, into
- * a list of points. The list has room for a window of steps; where a merge runs out of it, the largest steps are left
- * to the next window. So memory depends neither on the number of steps nor on that of the rows. */
+ * The rows of each trial lie in the order of their steps, so a curve is a merge of its trials, one after the other,
+ * into a list of points. The list has room for a window of steps; where a merge runs out of it, the largest steps are
+ * left to the next window. So memory depends neither on the number of steps nor on that of the rows. */
 #include "stat/moments.h"
 #include "store/writer.h"
 

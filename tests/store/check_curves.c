@@ -54,7 +54,8 @@ static int64_t put(struct fixture *f, int n, const char *variant, int seed, int 
     return t;
 }
 
-static int64_t put_ended(struct fixture *f, int n, const char *variant, int seed, int to, int every, enum trial_state end)
+static int64_t put_ended(struct fixture *f, int n, const char *variant, int seed, int to, int every,
+                         enum trial_state end)
 {
     const int64_t t = put(f, n, variant, seed, 0, to, every);
     end_run(f->s, t, begin_run(f->s, t, 0), end, to);
@@ -139,8 +140,10 @@ START_TEST(curves_of_trials_that_left_are_gone)
     put_study(f.s, "demo", "{\"x\":1}");
     check_rows(&f, 0);
     refresh(&f);
-    check_text(f.path, "SELECT (SELECT count(*) FROM curves) || (SELECT count(*) FROM curve) || (SELECT count(*) FROM curve_stat)",
-               "000");
+    check_text(
+        f.path,
+        "SELECT (SELECT count(*) FROM curves) || (SELECT count(*) FROM curve) || (SELECT count(*) FROM curve_stat)",
+        "000");
     fixture_close(&f);
 }
 END_TEST
