@@ -24,7 +24,7 @@ TINY = """{version: 1, experiment: tiny, dataset: {name: gaussian, train_size: 4
 loss: cross_entropy, algorithm: bp, train: {optimizer: {name: sgd, stepsize: 0.1}, batch_size: 2, iterations: 1}}"""
 # Kinds as the schema calls them, in the order of the manual, with the key that holds them.
 KINDS = [("dataset", "dataset"), ("layer", "network.layers"), ("activation", "activation"), ("transmission", "transmit of a layer"), ("initialisation", "network.init.weights, network.init.biases"), ("loss", "loss"),
-         ("optimizer", "train.optimizer, algorithm.feedback.optimizer"), ("target", "algorithm.target"), ("mapping", "algorithm.mapping"),
+         ("optimizer", "train.optimizer, algorithm.feedback.optimizer"), ("schedule", "schedule of an optimizer"), ("target", "algorithm.target"), ("mapping", "algorithm.mapping"),
          ("feedback loss", "algorithm.feedback_loss"), ("propagate rule", "algorithm.propagate"), ("update rule", "algorithm.update")]
 MAPS = ["", "network", "network.init", "network.input_noise", "train", "train.stop", "algorithm", "algorithm.feedback", "log", "checkpoint"]
 

@@ -19,13 +19,29 @@ static const struct option options[] = {
       .help = "bytes of the image read per time step, a divisor of their number; 0 = all at once, a flat vector" },
     { "permute", OPT_BOOL, FIELD(permute), "false", .help = "permute the pixels, in every image alike" },
     { "permutation_seed", OPT_INT, FIELD(permutation_seed), "1", 0, 9e15, .help = "seed of that permutation" },
+    { "pad", OPT_INT, FIELD(pad), "0", 0, TRANSFORM_MAX_MARGIN, OPTION_NULLABLE,
+      "pixels of background (byte 0, scaled like the others) on every side of every image: 2 makes 32 x 32 of 28 x "
+      "28" },
+    { "flip", OPT_BOOL, FIELD(flip), "false", .flags = OPTION_NULLABLE,
+      .help = "mirror a training image from left to right with probability 1/2, drawn anew each time; not for digits" },
+    { "crop", OPT_INT, FIELD(crop), "0", 0, TRANSFORM_MAX_MARGIN, OPTION_NULLABLE,
+      "so many copies of the edge pixels on every side of a training image, after the flip, and a window of the old "
+      "size "
+      "anywhere in it, drawn anew each time" },
     { "scaling", OPT_ENUM, FIELD(scaling), "unit", .names = scalings,
       .help = "unit: x = byte / 255; standard: less the mean and over the deviation of the set (by channel); centered: "
               "2 x - 1" },
+    { "mean", OPT_REALS, FIELD(mean), NULL, 0, 1, OPTION_NULLABLE | OPTION_PLAIN,
+      "with scaling unit and deviation: x = (byte / 255 - mean) / deviation; one number, or one per channel" },
+    { "deviation", OPT_REALS, FIELD(deviation), NULL, 0, 1e6, OPTION_NULLABLE | OPTION_PLAIN | OPTION_ABOVE_MIN,
+      "see mean; one number, or one per channel" },
     { "labels", OPT_ENUM, FIELD(labels), "class", .names = labels,
       .help = "class: the class of the image; input: the input itself as real targets, for auto-encoders (flat only)" },
     { "train_size", OPT_INT, FIELD(train_size), "0", 0, 60000,
       .help = "training samples, the first of the file that are not held out; 0 = all" },
+    { "subset_seed", OPT_INT, FIELD(subset_seed), "-1", 0, 9e15, OPTION_NULLABLE,
+      "the train_size training samples are drawn by this seed instead, the same ones for every seed of a trial that "
+      "holds none out" },
     { "validation_size", OPT_INT, FIELD(validation_size), "0", 0, 59999,
       .help = "samples held out of the training file" },
     { "validation", OPT_ENUM, FIELD(validation), "random", .names = validations,
@@ -38,53 +54,16 @@ static const struct option options[] = {
 };
 #undef FIELD
 
-static size_t or_all(int64_t n, size_t all)
-{
-    return n == 0 ? all : (size_t)n;
-}
-
-static int image_shape(const struct image_set *set, const struct image_opts *o, struct data_shape *s, struct err *e)
-{
-    const size_t n = (size_t)set->channels * set->height * set->width;
-    const size_t per_step = or_all(o->pixels_per_step, n), held_out = (size_t)o->validation_size;
-    if (n % per_step != 0)
-        return err_about(e, "dataset.pixels_per_step", "%zu does not divide the %zu pixels of an image", per_step, n);
-    if (held_out >= set->n_train)
-        return err_about(e, "dataset.validation_size", "%zu of %u leaves nothing to train on", held_out,
-                         (unsigned)set->n_train);
-    const size_t train = or_all(o->train_size, set->n_train - held_out), eval = or_all(o->eval_size, train);
-    if (train > set->n_train - held_out)
-        return err_about(e, "dataset.train_size", "%zu, but there are %zu samples (%zu are held out)", train,
-                         set->n_train - held_out, held_out);
-    const bool classes = o->labels == LABELS_CLASS;
-    if (!classes && o->pixels_per_step > 0)
-        return err_about(e, "dataset.labels",
-                         "'input' is for flat images, but pixels_per_step makes a sequence of them");
-    *s = (struct data_shape){
-        .length = n / per_step,
-        .features = per_step,
-        .image =
-            o->pixels_per_step > 0 ? (struct shape){ 0 } : (struct shape){ n, set->channels, set->height, set->width },
-        .outputs = classes ? IMAGE_CLASSES : per_step,
-        .classes = classes,
-        .sequence = o->pixels_per_step > 0,
-        .train_size = train,
-        .eval_size = eval < train ? eval : train,
-        .test_size = or_all(o->test_size, set->n_test),
-        .valid_size = held_out,
-    };
-    return s->test_size <= set->n_test
-               ? 0
-               : err_about(e, "dataset.test_size", "%zu of %u samples", s->test_size, (unsigned)set->n_test);
-}
-
 /* ---- opening ---- */
 
 /* In double, so that both precisions round the same number. */
-static double scaled(const struct image_set *set, int scaling, size_t channel, unsigned byte)
+double image_scaled(const struct image_set *set, const struct image_opts *o, size_t channel, unsigned byte)
 {
     const double unit = byte / 255.0;
-    switch (scaling) {
+    if (o->mean.items)
+        return (unit - o->mean.items[o->mean.n == 1 ? 0 : channel]) /
+               o->deviation.items[o->deviation.n == 1 ? 0 : channel];
+    switch (o->scaling) {
     case SCALING_STANDARD:
         return (unit - set->mean[channel]) / set->deviation[channel];
     case SCALING_CENTERED:
@@ -109,7 +88,7 @@ static void permute_inputs(struct image_input *inputs, size_t n, uint64_t seed)
 static int make_inputs(struct image_state *s, const struct image_opts *o, struct arena *a, struct err *e)
 {
     const struct image_set *set = s->files.set;
-    const size_t plane = (size_t)set->height * set->width;
+    const size_t plane = s->n_inputs / set->channels;
     s->inputs = arena_alloc(a, s->n_inputs, sizeof *s->inputs);
     if (!s->inputs)
         return err_set(e, ERR_MEMORY, "%s: no memory", set->name);
@@ -119,7 +98,7 @@ static int make_inputs(struct image_state *s, const struct image_opts *o, struct
         permute_inputs(s->inputs, s->n_inputs, (uint64_t)o->permutation_seed);
     for (size_t c = 0; c < set->channels; c++)
         for (unsigned byte = 0; byte < 256; byte++)
-            s->value[c * 256 + byte] = (real)scaled(set, o->scaling, c, byte);
+            s->value[c * 256 + byte] = (real)image_scaled(set, o, c, byte);
     return 0;
 }
 
@@ -137,25 +116,21 @@ static int image_by_pixel(void *state, struct arena *a, struct err *e)
     return 0;
 }
 
-/* Held out at random: the first places of a permutation that no epoch uses. The others keep the file's order. */
-static int split_validation(struct image_state *s, const struct image_opts *o, struct arena *a, struct err *e)
+/* Room for a block of transformed images, where there is anything to transform. */
+static int open_transform(struct image_state *s, const struct image_opts *o, struct arena *a, struct err *e)
 {
-    const size_t all = s->files.set->n_train, held_out = (size_t)o->validation_size;
-    if (held_out == 0)
+    const struct image_set *set = s->files.set;
+    s->transform = (struct transform){ .channels = set->channels,
+                                       .height = set->height,
+                                       .width = set->width,
+                                       .pad = (size_t)o->pad,
+                                       .crop = (size_t)o->crop,
+                                       .flip = o->flip,
+                                       .stream = rng_stream(s->seed, "data.augment") };
+    if (o->pad == 0 && !transform_augments(&s->transform))
         return 0;
-    bool *is_valid = arena_alloc(a, all, sizeof *is_valid);
-    s->train = arena_alloc(a, all - held_out, sizeof *s->train);
-    s->valid = arena_alloc(a, held_out, sizeof *s->valid);
-    if (!is_valid || !s->train || !s->valid)
-        return err_set(e, ERR_MEMORY, "%s: no memory for the validation split", s->files.set->name);
-    for (size_t i = 0; i < held_out; i++)
-        is_valid[o->validation == VALIDATION_LAST ? all - 1 - i : dataset_shuffled(s->seed, UINT64_MAX, all, i)] = true;
-    for (size_t i = 0, n_train = 0, n_valid = 0; i < all; i++)
-        if (is_valid[i])
-            s->valid[n_valid++] = (uint32_t)i;
-        else
-            s->train[n_train++] = (uint32_t)i;
-    return 0;
+    s->transformed = arena_alloc(a, IMAGE_BLOCK * s->n_inputs, sizeof *s->transformed);
+    return s->transformed ? 0 : err_set(e, ERR_MEMORY, "%s: no memory for the transform of images", set->name);
 }
 
 static int image_open(const struct image_set *set, const struct image_opts *o, uint64_t seed, struct image_state *s,
@@ -170,7 +145,9 @@ static int image_open(const struct image_set *set, const struct image_opts *o, u
     TRY(image_files_open(&s->files, set, o->path, a, e));
     int code = make_inputs(s, o, a, e);
     if (code == 0)
-        code = split_validation(s, o, a, e);
+        code = open_transform(s, o, a, e);
+    if (code == 0)
+        code = image_split(s, o, a, e);
     if (code < 0)
         image_files_close(&s->files);
     return code;
@@ -201,19 +178,31 @@ static const uint8_t *sample(const struct image_opts *o, const struct image_stat
     return image_train_pixels(&s->files, place);
 }
 
+/* The image as this split sees it: training samples as drawn for their number. */
+static const uint8_t *transformed(const struct image_state *s, enum split split, uint64_t number, size_t row,
+                                  const uint8_t *image)
+{
+    const struct transform *t = &s->transform;
+    if (!s->transformed || (t->pad == 0 && split != SPLIT_TRAIN))
+        return image;
+    uint8_t *out = s->transformed + row * s->n_inputs;
+    transform_apply(t, split == SPLIT_TRAIN ? transform_view(t, number) : transform_plain(t), image, out);
+    return out;
+}
+
 /* x[t][row][j] is input t per_step + j of the row's image. Rows go in blocks, so that each input's pixel and table are
  * looked up once for many images, and neighbours in x are written together. */
 static void fill(const void *opts, void *state, enum split split, uint64_t first, struct batch *b)
 {
-    enum { BLOCK = 32 };
     const struct image_state *s = state;
     const size_t k = s->per_step, step = b->rows * k;
-    for (size_t row = 0; row < b->rows; row += BLOCK) {
-        const uint8_t *image[BLOCK];
-        const size_t n = b->rows - row < BLOCK ? b->rows - row : BLOCK;
+    for (size_t row = 0; row < b->rows; row += IMAGE_BLOCK) {
+        const uint8_t *image[IMAGE_BLOCK];
+        const size_t n = b->rows - row < IMAGE_BLOCK ? b->rows - row : IMAGE_BLOCK;
         for (size_t r = 0; r < n; r++) {
             int64_t label;
             image[r] = sample(opts, s, split, first + row + r, &label);
+            image[r] = transformed(s, split, first + row + r, r, image[r]);
             if (b->label)
                 b->label[row + r] = label;
         }

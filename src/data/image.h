@@ -5,6 +5,7 @@
 
 #include "data/dataset.h"
 #include "data/image_files.h"
+#include "data/transform.h"
 
 enum image_scaling { SCALING_UNIT, SCALING_STANDARD, SCALING_CENTERED };
 enum image_labels { LABELS_CLASS, LABELS_INPUT };
@@ -16,10 +17,15 @@ struct image_opts {
     bool permute, shuffle;
     int64_t permutation_seed;
     int scaling, validation, labels;
+    struct reals mean, deviation; /* NULL items: of the scaling */
+    int64_t pad, crop;
+    bool flip;
+    int64_t subset_seed; /* -1: none */
     int64_t train_size, validation_size, eval_size, test_size;
 };
 
-/* Input number i of a sample: the pixel it reads, and the table of its channel (an offset into image_state.value). */
+/* Input number i of a sample: the pixel it reads of the image with its background, and the table of its channel (an
+ * offset into image_state.value). */
 struct image_input {
     uint32_t pixel, table;
 };
@@ -27,11 +33,22 @@ struct image_input {
 struct image_state {
     struct image_files files;
     uint64_t seed;
-    size_t n_inputs, per_step; /* inputs of a sample, of a time step */
+    size_t n_inputs, per_step; /* inputs of a sample with its background, of a time step */
     size_t n_train;
     uint32_t *train, *valid; /* places in the training files, in their order; NULL: place = number */
     struct image_input *inputs;
     real value[IMAGE_MAX_CHANNELS * 256]; /* of each byte, by channel */
+    struct transform transform;
+    uint8_t *transformed; /* [IMAGE_BLOCK][n_inputs]; NULL: images are read as they are */
 };
+
+enum { IMAGE_BLOCK = 32 }; /* images that are filled in together */
+
+/* dataset_def.shape of a set. */
+int image_shape(const struct image_set *set, const struct image_opts *o, struct data_shape *s, struct err *e);
+/* The number that stands for a byte of a channel. */
+double image_scaled(const struct image_set *set, const struct image_opts *o, size_t channel, unsigned byte);
+/* Chooses the samples of the training file that are trained on and held out. */
+int image_split(struct image_state *s, const struct image_opts *o, struct arena *a, struct err *e);
 
 #endif

@@ -2,6 +2,7 @@
 #ifndef TPRUN_DATA_IMAGE_SET_H
 #define TPRUN_DATA_IMAGE_SET_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -27,6 +28,7 @@ struct image_set {
     double mean[IMAGE_MAX_CHANNELS], deviation[IMAGE_MAX_CHANNELS]; /* of pixel / 255 */
     size_t n_files;
     struct image_file files[IMAGE_MAX_FILES];
+    bool mirrors;                                          /* an image and its mirror are of one class */
     const char *archive, *archive_folder, *archive_sha256; /* NULL: the files are published one by one, as gzip */
     uint64_t archive_size;
 };

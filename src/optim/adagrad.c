@@ -3,13 +3,14 @@
 #include "optim/step.h"
 
 struct opts {
-    double stepsize, epsilon;
+    struct optim_common common;
+    double epsilon;
 };
 
 STEP_INLINE void update(const struct opts *o, size_t n, real *restrict w, const real *restrict g,
                         const real *restrict factor, real *restrict s)
 {
-    const real stepsize = (real)o->stepsize, epsilon = (real)o->epsilon;
+    const real stepsize = (real)o->common.stepsize, epsilon = (real)o->epsilon;
     for (size_t i = 0; i < n; i++) {
         s[i] += g[i] * g[i];
         w[i] -= step_size(stepsize, factor, i) * (g[i] / (step_sqrt(s[i]) + epsilon));
@@ -26,7 +27,7 @@ static void step(const void *opts, int64_t t, size_t n, real *w, const real *g, 
 }
 
 static const struct option options[] = {
-    STEP_OPTION_STEPSIZE(struct opts),
+    STEP_OPTIONS_COMMON,
     { .name = "epsilon",
       .type = OPT_REAL,
       .offset = offsetof(struct opts, epsilon),

@@ -7,14 +7,15 @@
 #include <math.h>
 
 struct opts {
-    double stepsize, beta1, beta2, epsilon, weight_decay;
+    struct optim_common common;
+    double beta1, beta2, epsilon, weight_decay;
 };
 
 STEP_INLINE void update(const struct opts *o, int64_t t, size_t n, real *restrict w, const real *restrict g,
                         const real *restrict factor, real *slots)
 {
     const double correction1 = 1 - pow(o->beta1, (double)t), correction2 = 1 - pow(o->beta2, (double)t);
-    const real stepsize = (real)(o->stepsize / correction1), root2 = (real)sqrt(correction2);
+    const real stepsize = (real)(o->common.stepsize / correction1), root2 = (real)sqrt(correction2);
     const real keep1 = (real)o->beta1, take1 = (real)(1 - o->beta1), keep2 = (real)o->beta2,
                take2 = (real)(1 - o->beta2);
     const real epsilon = (real)o->epsilon, weight_decay = (real)o->weight_decay;
@@ -37,7 +38,7 @@ static void step(const void *opts, int64_t t, size_t n, real *w, const real *g, 
 }
 
 static const struct option options[] = {
-    STEP_OPTION_STEPSIZE(struct opts),
+    STEP_OPTIONS_COMMON,
     { .name = "beta1",
       .type = OPT_REAL,
       .offset = offsetof(struct opts, beta1),

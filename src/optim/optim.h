@@ -5,8 +5,15 @@
 #ifndef TPRUN_OPTIM_OPTIM_H
 #define TPRUN_OPTIM_OPTIM_H
 
-#include "base/part.h"
 #include "math/real.h"
+#include "optim/schedule.h"
+
+/* First in every optimizer's options. A step takes the stepsize as it stands there: who trains keeps a copy for each
+ * schedule and sets it as time goes on. */
+struct optim_common {
+    double stepsize;
+    struct chosen schedule; /* NULL part: constant */
+};
 
 struct optim_def {
     struct part part;

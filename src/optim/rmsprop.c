@@ -11,14 +11,15 @@
 #include "optim/step.h"
 
 struct opts {
-    double stepsize, decay, momentum, epsilon;
+    struct optim_common common;
+    double decay, momentum, epsilon;
     bool centered, epsilon_inside;
 };
 
 STEP_INLINE void update(const struct opts *o, size_t n, real *restrict w, const real *restrict g,
                         const real *restrict factor, real *slots, const bool centered)
 {
-    const real stepsize = (real)o->stepsize, momentum = (real)o->momentum;
+    const real stepsize = (real)o->common.stepsize, momentum = (real)o->momentum;
     const real keep = (real)o->decay, take = (real)(1 - o->decay);
     const real inside = o->epsilon_inside ? (real)o->epsilon : 0, outside = o->epsilon_inside ? 0 : (real)o->epsilon;
     real *restrict v = slots, *restrict m = slots + n, *restrict buf = slots + 2 * n;
@@ -53,7 +54,7 @@ static void step(const void *opts, int64_t t, size_t n, real *w, const real *g, 
 }
 
 static const struct option options[] = {
-    STEP_OPTION_STEPSIZE(struct opts),
+    STEP_OPTIONS_COMMON,
     { .name = "decay",
       .type = OPT_REAL,
       .offset = offsetof(struct opts, decay),

@@ -1,56 +1,61 @@
-/* Stochastic gradient descent, with momentum:
- *   buf <- momentum buf + g          (buf = 0 before the first step, so it starts as g; no dampening)
- *   w   <- w - stepsize buf                    heavy ball (Polyak 1964)
- *   w   <- w - stepsize (g + momentum buf)     Nesterov (Sutskever et al. 2013, in the form of PyTorch; for a constant
+/* Stochastic gradient descent, with momentum. With g' = g + weight_decay w:
+ *   buf <- momentum buf + g'         (buf = 0 before the first step, so it starts as g'; no dampening)
+ *   w   <- w - stepsize buf                     heavy ball (Polyak 1964)
+ *   w   <- w - stepsize (g' + momentum buf)     Nesterov (Sutskever et al. 2013, in the form of PyTorch; for a constant
  * stepsize equal to Lasagne's) The asymptotic gain is 1 / (1 - momentum). Slot 0: buf, untouched if momentum is 0. */
 #include "optim/step.h"
 
 struct opts {
-    double stepsize, momentum;
+    struct optim_common common;
+    double momentum, weight_decay;
     bool nesterov;
 };
 
-STEP_INLINE void plain(real stepsize, size_t n, real *restrict w, const real *restrict g, const real *restrict factor)
+enum form { PLAIN, HEAVY, NESTEROV };
+
+STEP_INLINE void update(const struct opts *o, size_t n, real *restrict w, const real *restrict g,
+                        const real *restrict factor, real *restrict buf, const enum form form, const bool decays)
 {
-    for (size_t i = 0; i < n; i++)
-        w[i] -= step_size(stepsize, factor, i) * g[i];
+    const real stepsize = (real)o->common.stepsize, momentum = (real)o->momentum, decay = (real)o->weight_decay;
+    for (size_t i = 0; i < n; i++) {
+        real direction = decays ? g[i] + decay * w[i] : g[i];
+        if (form != PLAIN) {
+            buf[i] = momentum * buf[i] + direction;
+            direction = form == NESTEROV ? direction + momentum * buf[i] : buf[i];
+        }
+        w[i] -= step_size(stepsize, factor, i) * direction;
+    }
 }
 
-STEP_INLINE void with_momentum(const struct opts *o, size_t n, real *restrict w, const real *restrict g,
-                               const real *restrict factor, real *restrict buf, const bool nesterov)
+STEP_INLINE void in_form(const struct opts *o, size_t n, real *w, const real *g, const real *factor, real *buf,
+                         const enum form form)
 {
-    const real stepsize = (real)o->stepsize, momentum = (real)o->momentum;
-    for (size_t i = 0; i < n; i++) {
-        buf[i] = momentum * buf[i] + g[i];
-        w[i] -= step_size(stepsize, factor, i) * (nesterov ? g[i] + momentum * buf[i] : buf[i]);
-    }
+    const bool decays = o->weight_decay != 0;
+    if (decays && factor)
+        update(o, n, w, g, factor, buf, form, true);
+    else if (decays)
+        update(o, n, w, g, NULL, buf, form, true);
+    else if (factor)
+        update(o, n, w, g, factor, buf, form, false);
+    else
+        update(o, n, w, g, NULL, buf, form, false);
 }
 
 static void step(const void *opts, int64_t t, size_t n, real *w, const real *g, const real *factor, real *slots)
 {
     (void)t;
     const struct opts *o = opts;
-    if (o->momentum == 0) {
-        if (factor)
-            plain((real)o->stepsize, n, w, g, factor);
-        else
-            plain((real)o->stepsize, n, w, g, NULL);
-    } else if (o->nesterov) {
-        if (factor)
-            with_momentum(o, n, w, g, factor, slots, true);
-        else
-            with_momentum(o, n, w, g, NULL, slots, true);
-    } else {
-        if (factor)
-            with_momentum(o, n, w, g, factor, slots, false);
-        else
-            with_momentum(o, n, w, g, NULL, slots, false);
-    }
+    if (o->momentum == 0)
+        in_form(o, n, w, g, factor, slots, PLAIN);
+    else if (o->nesterov)
+        in_form(o, n, w, g, factor, slots, NESTEROV);
+    else
+        in_form(o, n, w, g, factor, slots, HEAVY);
 }
 
 #define OPTIONS(default_momentum)                                                                                      \
     {                                                                                                                  \
-        STEP_OPTION_STEPSIZE(struct opts),                                                                             \
+        STEP_OPTIONS_COMMON,                                                                                           \
             { .name = "momentum",                                                                                      \
               .type = OPT_REAL,                                                                                        \
               .offset = offsetof(struct opts, momentum),                                                               \
@@ -63,6 +68,14 @@ static void step(const void *opts, int64_t t, size_t n, real *w, const real *g, 
               .offset = offsetof(struct opts, nesterov),                                                               \
               .dflt = "false",                                                                                         \
               .help = "look ahead: step along g + momentum * buf instead of buf" },                                    \
+            { .name = "weight_decay",                                                                                  \
+              .type = OPT_REAL,                                                                                        \
+              .offset = offsetof(struct opts, weight_decay),                                                           \
+              .dflt = "0",                                                                                             \
+              .min = 0,                                                                                                \
+              .max = 1e30,                                                                                             \
+              .flags = OPTION_NULLABLE,                                                                                \
+              .help = "multiple of the parameters, biases included, added to the direction before momentum (L2)" },    \
             { 0 },                                                                                                     \
     }
 static const struct option sgd_options[] = OPTIONS("0");

@@ -24,10 +24,19 @@ STEP_INLINE real step_sqrt(real x)
 #endif
 }
 
-#define STEP_OPTION_STEPSIZE(opts_type)                                                                                \
+/* The rows of struct optim_common, which is the first field of every optimizer's options. */
+#define STEP_OPTIONS_COMMON                                                                                            \
+    { .name = "stepsize",                                                                                              \
+      .type = OPT_REAL,                                                                                                \
+      .offset = offsetof(struct optim_common, stepsize),                                                               \
+      .min = 0,                                                                                                        \
+      .max = 1e30,                                                                                                     \
+      .flags = OPTION_REQUIRED,                                                                                        \
+      .help = "multiplies the direction; 0 leaves the weights as they are" },                                          \
     {                                                                                                                  \
-        .name = "stepsize", .type = OPT_REAL, .offset = offsetof(opts_type, stepsize), .min = 0, .max = 1e30,          \
-        .flags = OPTION_REQUIRED, .help = "multiplies the direction; 0 leaves the weights as they are"                 \
+        .name = "schedule", .type = OPT_PART, .offset = offsetof(struct optim_common, schedule),                       \
+        .flags = OPTION_NULLABLE | OPTION_PLAIN, .registry = &schedule_registry,                                       \
+        .help = "how the stepsize changes in the course of training; without it, it does not"                          \
     }
 
 #endif

@@ -64,6 +64,12 @@ static void note(struct comparison *c, const char *path, const char *old, const 
     add_note(c, arena_printf(c->arena, "%s: %s in the database, %s in the file", path, old, new));
 }
 
+static bool is_value(const struct leaf *l, double number, const char *text)
+{
+    return text || l->text ? text && l->text && !strcmp(text, l->text)
+                           : fabs(number - l->number) <= 1e-14 * fabs(l->number);
+}
+
 /* A stored leaf: key, num, text. Numbers come as decimal text. */
 static int compare_row(void *self, int n, const char *const *values)
 {
@@ -78,9 +84,7 @@ static int compare_row(void *self, int n, const char *const *values)
         if (strcmp(l->path, values[0]) != 0)
             continue;
         l->met = true;
-        const bool same = values[2] || l->text ? values[2] && l->text && !strcmp(values[2], l->text)
-                                               : fabs(number - l->number) <= 1e-14 * fabs(l->number);
-        if (!same)
+        if (!is_value(l, number, values[2]))
             note(c, l->path, value_text(c->arena, values[2], number), value_text(c->arena, l->text, l->number));
         return 0;
     }
@@ -114,19 +118,43 @@ static int compare_trial(struct query *q, struct comparison *c, const char *stud
 
 struct logs {
     const struct config *config;
-    struct comparison *c;
+    struct comparison *c; /* with the leaves of config */
 };
 
-/* log.metrics of a finished trial, as the database has it: ["train_loss","test_loss"]. */
-static int compare_metrics(void *self, int n, const char *const *values)
+/* stored: log.metrics of a finished trial, as the database has it: ["train_loss","test_loss"]. */
+static void compare_metrics(const struct logs *l, const char *stored)
+{
+    const struct names *metrics = &l->config->log.metrics;
+    for (size_t i = 0; i < metrics->n; i++) {
+        const char *quoted = arena_printf(l->c->arena, "\"%s\"", metrics->items[i]);
+        if (!strstr(stored, quoted))
+            add_note(l->c, arena_printf(l->c->arena,
+                                        "%s was not logged by trials that are finished; --force trains them again",
+                                        metrics->items[i]));
+    }
+}
+
+/* What a finished trial's logs followed from: key, num, text. */
+static int compare_log(void *self, int n, const char *const *values)
 {
     const struct logs *l = self;
-    const struct names *metrics = &l->config->log.metrics;
-    for (size_t i = 0; n > 0 && values[0] && i < metrics->n; i++) {
-        const char *quoted = arena_printf(l->c->arena, "\"%s\"", metrics->items[i]);
-        if (!strstr(values[0], quoted))
-            add_note(l->c, arena_printf(l->c->arena, "%s was not logged by trials that are finished; --force trains them again",
-                                        metrics->items[i]));
+    double number = NAN;
+    if (n < 3 || !values[0])
+        return 0;
+    if (!strcmp(values[0], "log.metrics")) {
+        compare_metrics(l, values[2] ? values[2] : "");
+        return 0;
+    }
+    if (values[1] && text_to_double(values[1], strlen(values[1]), &number) < 0)
+        number = NAN;
+    for (size_t i = 0; i < l->c->n; i++) {
+        const struct leaf *x = &l->c->leaves[i];
+        if (!strcmp(x->path, values[0]) && !is_value(x, number, values[2]))
+            add_note(l->c, arena_printf(l->c->arena,
+                                        "%s was %s when trials that are finished were logged, and is %s now; --force "
+                                        "trains them again",
+                                        x->path, value_text(l->c->arena, values[2], number),
+                                        value_text(l->c->arena, x->text, x->number)));
     }
     return 0;
 }
@@ -135,13 +163,16 @@ static int compare_metrics(void *self, int n, const char *const *values)
 static int compare_logs(struct query *q, struct comparison *c, const struct plan_trial *t, struct err *e)
 {
     static const char finished[] =
-        "SELECT p.text FROM trial t JOIN all_params p ON p.trial_id = t.id AND p.param = 'log.metrics' WHERE t.key = ?1 AND"
+        "SELECT p.param, p.num, p.text FROM trial t JOIN all_params p ON p.trial_id = t.id AND p.param IN "
+        "('log.metrics', 'log.every', 'log.samples', 'log.damping') WHERE t.key = ?1 AND"
         " (t.state = 'diverged' OR (t.state = 'done' AND t.step >= CAST(?2 AS INTEGER)))";
     char budget[32];
     snprintf(budget, sizeof budget, "%" PRId64, t->budget);
     const char *const arguments[] = { t->key, budget };
     struct logs l = { &t->config, c };
-    return query_rows(q, finished, arguments, 2, compare_metrics, &l, e);
+    c->n = 0;
+    bind_leaves(config_options, &t->config, add_leaf, c);
+    return query_rows(q, finished, arguments, 2, compare_log, &l, e);
 }
 
 int changes_note(struct runner *r, size_t study, struct err *e)

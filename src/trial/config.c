@@ -229,13 +229,11 @@ int64_t config_budget(const struct config *c, const struct data_shape *data)
     return c->train.epochs >= 0 ? c->train.epochs * config_per_epoch(c, data) : c->train.iterations;
 }
 
-const struct registry *const trial_registries[] = { &act_registry,       &dataset_registry,
-                                                    &layer_registry,     &transmit_registry,
-                                                    &init_registry,      &loss_registry,
-                                                    &optim_registry,     &target_registry,
-                                                    &mapping_registry,   &fbloss_registry,
-                                                    &propagate_registry, &update_registry,
-                                                    &measure_registry,   NULL };
+const struct registry *const trial_registries[] = { &act_registry,      &dataset_registry,  &layer_registry,
+                                                    &transmit_registry, &init_registry,     &loss_registry,
+                                                    &optim_registry,    &schedule_registry, &target_registry,
+                                                    &mapping_registry,  &fbloss_registry,   &propagate_registry,
+                                                    &update_registry,   &measure_registry,  NULL };
 
 bool config_is_budget(const char *path)
 {

@@ -168,6 +168,17 @@ static double value_of(struct reals values, size_t i)
     return values.n == 1 ? values.items[0] : values.items[i];
 }
 
+struct chosen feedback_choice(const struct config_feedback *f, size_t i)
+{
+    return f->optimizer.items[f->optimizer.n == 1 ? 0 : i];
+}
+
+double feedback_stepsize(const struct config_feedback *f, size_t i)
+{
+    const struct optim_common *common = feedback_choice(f, i).opts;
+    return f->stepsize.items ? value_of(f->stepsize, i) : common->stepsize;
+}
+
 int64_t feedback_steps(const struct config_feedback *f, size_t i)
 {
     const int64_t steps = (int64_t)value_of(f->steps, i);

@@ -233,6 +233,28 @@ static void check_lists(const struct node *tree, const struct config_feedback *f
                    "algorithm.feedback.stepsize: optimizer '%s' has none", f->optimizer.items[i].part->name);
 }
 
+/* Schedules, each with the stepsizes that it begins with. places: of the layers. */
+static void check_schedules(const struct node *tree, const struct config *c, bool endless, size_t n_feedback,
+                            const struct where *places, struct arena *a, struct err *e)
+{
+    const struct config_feedback *f = &c->algorithm.feedback;
+    const struct optim_common *common = c->train.optimizer.opts;
+    struct err late = { 0 };
+    (void)schedule_check(c->train.optimizer, common->stepsize, endless, "train.optimizer.schedule", &late);
+    for (size_t i = 0; i < c->network.layers.n; i++) {
+        const struct chosen own = config_optimizer(c, i);
+        const char *key = arena_printf(a, "network.layers.%zu.optimizer.schedule", i);
+        common = own.opts;
+        if (own.opts != c->train.optimizer.opts && schedule_check(own, common->stepsize, endless, key, &late) < 0)
+            late.messages[late.n_messages - 1].where = places[i];
+    }
+    for (size_t i = 0; i < n_feedback && f->optimizer.n > 0; i++)
+        if (schedule_check(feedback_choice(f, i), feedback_stepsize(f, i), endless, "algorithm.feedback.optimizer",
+                           &late) < 0)
+            break; /* the same schedule serves many units */
+    take(tree, &late, a, e);
+}
+
 /* The random numbers of noise on the input have one use in a trial. */
 static void check_input_noise(const struct node *tree, const struct config *c, const struct credit *credit,
                               struct arena *a, struct err *e)
@@ -312,7 +334,10 @@ void config_check(const struct node *tree, struct config *c, struct arena *a, st
     check_algorithm(tree, &c->algorithm, a, e);
     check_feedback_only(tree, c, &data, a, e);
     if (shaped) {
+        const size_t before = e->n_errors;
         check_lists(tree, &c->algorithm.feedback, credit.n_feedback, a, e);
+        if (e->n_errors == before)
+            check_schedules(tree, c, data.train_size == 0, credit.n_feedback, places, a, e);
         check_log(tree, c, &chain, a, e);
         check_input_noise(tree, c, &credit, a, e);
         check_from(tree, c, &chain, a, e);

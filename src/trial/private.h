@@ -14,6 +14,7 @@ struct group {
     size_t unit; /* whose parameters they are; units without any have no group */
     size_t offset, n;
     real *slots;
+    double stepsize; /* where the choice has a schedule: the file's */
 };
 struct optimizer {
     size_t n_groups;
@@ -122,6 +123,9 @@ struct credit_choice config_credit(const struct config_algorithm *a);
 /* Feedback steps that go with a training minibatch: of unit i, and the most of any. */
 int64_t feedback_steps(const struct config_feedback *f, size_t i);
 int64_t feedback_most_steps(const struct config_feedback *f);
+/* The optimizer that the file chose for feedback unit i, and the stepsize that it has there. */
+struct chosen feedback_choice(const struct config_feedback *f, size_t i);
+double feedback_stepsize(const struct config_feedback *f, size_t i);
 
 /* ---- config_check.c ---- */
 /* Reports parts that do not fit each other or the data; a file that names no metrics gets those that its dataset
@@ -161,6 +165,15 @@ enum { FEEDBACK_ALL = -1 }; /* in place of a number: every unit takes the step *
 int feedback_step(struct trial *t, uint64_t item, int64_t number, bool draw, struct err *e);
 /* The optimizers of the feedback units that take step `number` of a minibatch. */
 void feedback_move(struct trial *t, int64_t number);
+
+/* ---- schedules.c ---- */
+/* Gives a group with a schedule options of its own, in which the stepsize may move. */
+int schedule_open(struct group *g, struct arena *a, struct err *e);
+/* The stepsizes of the coming training step, in `epoch` from 0. */
+void schedules_set(struct trial *t, int64_t epoch);
+/* Whether an optimizer's schedule makes sense from this stepsize on. endless: the data has no epochs. key: for the
+ * message. */
+int schedule_check(struct chosen optimizer, double stepsize, bool endless, const char *key, struct err *e);
 
 /* ---- feedback_only.c ---- */
 int feedback_only_open(struct trial *t, struct err *e);

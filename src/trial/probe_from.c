@@ -118,6 +118,9 @@ int trial_probe_from(const struct config *c, const struct probe_from *from, cons
         code = reach(t, from->step, e);
     if (code == 0)
         code = write_step(t, from, output, e);
+    if (code == ERR_DIVERGED || code == ERR_SINGULAR)
+        err_note(e, (struct where){ 0 }, "here the trial diverges: it takes no whole step after %" PRId64 " others",
+                 t->step);
     trial_close(t);
     return code;
 }

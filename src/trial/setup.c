@@ -11,8 +11,8 @@ static int open_optimizer(struct optimizer *o, size_t n_layers, struct arena *a,
 }
 
 /* The weights of one layer lie together: they are one group. */
-static int add_group(struct optimizer *o, struct chosen choice, const struct unit *l, size_t unit, struct arena *a,
-                     struct err *e)
+static int add_group(struct optimizer *o, struct chosen choice, const struct unit *l, size_t unit, struct arena *shapes,
+                     struct arena *a, struct err *e)
 {
     if (l->n_params == 0)
         return 0;
@@ -23,6 +23,7 @@ static int add_group(struct optimizer *o, struct chosen choice, const struct uni
     g->unit = unit;
     g->offset = l->params[0].offset;
     g->n = last->offset + last->rows * last->cols - g->offset;
+    TRY(schedule_open(g, shapes, e));
     g->slots = arena_alloc(a, g->n * (def->n_slots ? def->n_slots : 1), sizeof *g->slots);
     return g->slots ? 0 : err_set(e, ERR_MEMORY, "not enough memory for the optimizer's state of layer %zu", l->index);
 }
@@ -45,16 +46,15 @@ static int divide_stepsizes(struct trial *t, struct err *e)
 static int feedback_optimizer(const struct config_feedback *f, size_t i, struct chosen *choice, struct arena *a,
                               struct err *e)
 {
-    const struct chosen own = f->optimizer.items[f->optimizer.n == 1 ? 0 : i];
+    const struct chosen own = feedback_choice(f, i);
     *choice = own;
     if (!f->stepsize.items)
         return 0;
-    const struct option *o = option_find(own.part->options, "stepsize");
     choice->opts = arena_alloc(a, 1, own.part->opts_size);
-    if (!choice->opts || !o)
+    if (!choice->opts)
         return err_set(e, ERR_MEMORY, "not enough memory for an optimizer");
     memcpy(choice->opts, own.opts, own.part->opts_size);
-    *(double *)((char *)choice->opts + o->offset) = f->stepsize.n == 1 ? f->stepsize.items[0] : f->stepsize.items[i];
+    ((struct optim_common *)choice->opts)->stepsize = feedback_stepsize(f, i);
     return 0;
 }
 
@@ -66,7 +66,7 @@ static int open_optimizers(struct trial *t, struct err *e)
         TRY(divide_stepsizes(t, e));
     TRY(open_optimizer(&t->forward, t->chain.n_units, a, e));
     for (size_t i = 0; i < t->chain.n_units; i++)
-        TRY(add_group(&t->forward, config_optimizer(c, i), &t->chain.units[i], i, a, e));
+        TRY(add_group(&t->forward, config_optimizer(c, i), &t->chain.units[i], i, t->shapes, a, e));
     t->forward.weights = t->chain.weights;
     t->forward.gradient = t->gradient;
     t->forward.factors = t->chain.stepsize_factors;
@@ -79,7 +79,7 @@ static int open_optimizers(struct trial *t, struct err *e)
     for (size_t i = 0; i < t->credit.n_feedback; i++) {
         struct chosen choice;
         TRY(feedback_optimizer(&c->algorithm.feedback, i, &choice, t->shapes, e));
-        TRY(add_group(&t->feedback, choice, &t->credit.feedback[i].unit, i, a, e));
+        TRY(add_group(&t->feedback, choice, &t->credit.feedback[i].unit, i, t->shapes, a, e));
     }
     t->feedback.weights = t->credit.feedback_weights;
     t->feedback.gradient = t->credit.feedback_gradient;

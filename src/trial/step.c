@@ -148,6 +148,7 @@ void step_begin(struct trial *t, uint64_t item, bool draw)
 {
     const int64_t per_epoch = config_per_epoch(t->config, &t->data);
     t->credit.epoch = per_epoch ? t->step / per_epoch + 1 : 1;
+    schedules_set(t, t->credit.epoch - 1);
     if (draw)
         noise_draw(&t->pass_noise, item);
 }

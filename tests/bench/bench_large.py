@@ -68,7 +68,7 @@ def main():
             if not os.path.exists(db):
                 make(db, cells)
             connection = sqlite3.connect(db)
-            connection.executescript("UPDATE study SET refreshed_ms = NULL")
+            connection.executescript("UPDATE curve SET n_rows = NULL; UPDATE study SET refreshed_ms = NULL")
             connection.close()
             commands = {"refresh": ["claims", "--quiet"], "claims": ["claims", "--quiet"], "plot": ["plot", "large", "--output", db + ".svg"],
                         "curves": ["sql", "SELECT count(*), sum(mean), sum(sd), max(n_diverged) FROM curves WHERE study = 'large'"],

@@ -179,6 +179,29 @@ class Names(Database):
                     self.assertNotEqual(out, "", args)
                     self.check_format(out, form)
 
+    def test_what_should_be_json(self):
+        """A specification and inputs that are none are refused by name, not by SQLite."""
+        db = os.path.join(self.folder, "no_json.db")
+        shutil.copy(self.original, db)
+        with sqlite3.connect(db) as connection:
+            connection.execute("UPDATE study SET spec = '{'")
+            connection.execute("UPDATE trial SET inputs = 'x' || id")
+        connection.close()
+        for command, words in ((["plot", "clean"], "study 'clean': the specification that the database has of it is no JSON"),
+                               (["compare", "clean:bp", "clean:tp"], "the inputs that the database has of a trial with seed")):
+            done = subprocess.run([TPRUN, *command, "--db", db], capture_output=True, env=self.environment, timeout=100, check=False)
+            self.assertEqual(done.returncode, 5, (command, done.stderr))
+            self.assertIn(words, done.stderr.decode())
+
+    def test_layer_metrics_are_exported(self):
+        rows = list(csv.DictReader(io.StringIO(self.call("export", "clean", "--metrics", db=self.original), newline="")))
+        self.assertEqual({r["metric"] for r in rows if r["layer"]}, {"angle_bp", "update_norm"})
+        with sqlite3.connect(self.original) as connection:
+            counts = connection.execute("SELECT (SELECT count(*) FROM metric), (SELECT count(*) FROM layer_metric)").fetchone()
+        connection.close()
+        self.assertEqual((sum(not r["layer"] for r in rows), sum(r["layer"] != "" for r in rows)), counts)
+        self.assertGreater(counts[1], 0)
+
     def test_show_is_one_document(self):
         sections = json.loads(self.call("show", "clean", "--format=json", db=self.original))
         self.assertEqual(sorted(sections), ["claims", "finals", "other trials", "study", "swept", "variants"])

@@ -139,6 +139,19 @@ class Steps(unittest.TestCase):
         self.call("probe", "--from", key, "--step", "4", "--db", self.db, status=2)
         self.assertFalse(os.path.exists(self.path("o")))
 
+    def test_diverged(self):
+        text = (HEAD % ("double", "sgd") + BLOBS + "network: {layers: [{dense: {units: 10, activation: relu}}, {dense: {units: 10}}]}\n"
+                "variants: {v: {algorithm: bp}}\n")
+        text = text.replace("cross_entropy", "squared_error").replace("classes: 10", "classes: 10, target: one_hot").replace("stepsize: 0.05", "stepsize: 1e9")
+        self.call("run", self.write("in.yaml", text), "--db", self.db)
+        ((key, state, end),) = self.sql('SELECT "key", state, diverged_step FROM trial')
+        self.assertEqual(state, "diverged")
+        for step in (end, 19):
+            done = self.call("probe", "--from", key, "--step", str(step), "-o", self.path("o"), "--db", self.db, status=1)
+            self.assertIn(f"tprun: note: here the trial diverges: it takes no whole step after {end} others\n", done.stderr)
+        self.assertFalse(os.path.exists(self.path("o")))
+        self.step(key, end - 1, "o")
+
     def test_damaged(self):
         key = self.train(TRIALS["bp"][0])
         self.step(key, 27, "before")

@@ -295,6 +295,30 @@ class Logs(Case):
         self.assertEqual(self.sql("SELECT count(DISTINCT step) FROM layer_metric"), [(3,)])
 
 
+    def test_other_keys(self):
+        """What decides which values are logged, and how they are taken."""
+        layers = "[{dense: {units: 6, activation: sigmoid, transmit: bernoulli}}, {dense: {units: 10}}]"
+        random = BLOBS.replace("[{dense: {units: 10}}]", layers) + "variants: {bp: {algorithm: bp}}\n"
+        angles = random.replace(", transmit: bernoulli", "").replace("[train_loss]", "[train_loss, angle_gnt]")
+        for text, key, old, new in ((random, "every", "10", "5"), (random, "samples", "1", "3"), (angles, "damping", "0", "0.1")):
+            self.db = self.path(key + ".db")
+            file = self.write("in.yaml", text)
+            self.call("run", file, "--db", self.db)
+            done = self.call("run", file, "--db", self.db, f"log.{key}={new}")
+            note = f"tprun: note: st: log.{key} was {old} when trials that are finished were logged, and is {new} now; --force trains them again\n"
+            self.assertEqual(done.stderr.count("note: "), 1, done.stderr)
+            self.assertIn(note, done.stderr)
+            # forced or unfinished ones are logged so
+            for more in (("--force",), ("train.iterations=30",)):
+                self.assertNotIn("note: ", self.call("run", file, "--db", self.db, f"log.{key}={old}", *more).stderr)
+
+    def test_no_matter(self):
+        """A key that is about no value is not told."""
+        file = self.write("in.yaml", TASK + "variants: {bp: {algorithm: bp}}\n")
+        self.call("run", file, "--db", self.db)
+        self.assertNotIn("note: ", self.call("run", file, "--db", self.db, "checkpoint.seconds=3").stderr)
+
+
 class Weights(Case):
     """What is exported at step 0, feedback weights too, is what another trial can begin with."""
 

@@ -1,16 +1,23 @@
 /* golden-part KIND INPUT OUTPUT [OPTIONS]: for golden cases that are no step of a network. Reads and writes
- * safetensors; the arithmetic is the program's own. optimizer   OPTIONS is the part as in a file, {name: rmsprop,
- * stepsize: 0.1}. Reads layers.0.weight and gradient.<t>; writes param.<t> and the vectors of state slot.<t>.<j> after
- * each step. orthogonal  Reads noise.uniform; writes its polar factor as layers.0.weight. */
+ * safetensors; the arithmetic is the program's own.
+ *
+ * optimizer   OPTIONS is the part as in a file, {name: rmsprop, stepsize: 0.1}. Reads layers.0.weight, gradient.<t>
+ * and, with a schedule, epochs: the epoch of each t. Writes param.<t>, the vectors of state slot.<t>.<j> after each
+ * step, and stepsize.<t>. orthogonal  Reads noise.uniform; writes its polar factor as layers.0.weight. images OPTIONS
+ * is a set of images as in a file, {name: cifar10, crop: 4}, of whose channels and options alone something is made.
+ * Reads batch.x [B, C, H, W] (byte / 255) and, of training, offsets [B, 2] and flags [B]; writes augmented (byte / 255)
+ * and output, both [B, numbers]. */
 #include "base/safetensors.h"
+#include "data/image.h"
 #include "math/blas.h"
 #include "math/solve.h"
 #include "optim/optim.h"
 #include "spec/bind.h"
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-#define USAGE "usage: golden-part optimizer|orthogonal INPUT OUTPUT [OPTIONS]"
+#define USAGE "usage: golden-part optimizer|orthogonal|images INPUT OUTPUT [OPTIONS]"
 
 struct job {
     struct safetensors in;
@@ -43,21 +50,25 @@ static int missing(const char *name, struct err *e)
     return err_set(e, ERR_FORMAT, "no tensor '%s' of rank 1 or 2", name);
 }
 
-struct choice {
-    struct chosen optimizer;
-};
-static const struct option choice_table[] = { { "optimizer", OPT_PART, offsetof(struct choice, optimizer), NULL,
-                                                .flags = OPTION_REQUIRED, .registry = &optim_registry,
-                                                .help = "the part" },
-                                              { 0 } };
+/* A part of a registry as a file names it. */
+static int choose(struct job *j, const struct registry *registry, const char *options, struct chosen *c, struct err *e)
+{
+    const struct option table[] = {
+        { "part", OPT_PART, 0, NULL, .flags = OPTION_REQUIRED, .registry = registry, .help = "the part" }, { 0 }
+    };
+    char *text = arena_printf(&j->arena, "{part: %s}", options);
+    const struct node *tree = tree_parse("options", text, strlen(text), &j->arena, e);
+    return tree ? bind_tree(tree, table, c, "", &j->arena, e) : ERR_SPEC;
+}
 
 static int optimizer(struct job *j, const char *options, struct err *e)
 {
-    struct choice choice = { 0 };
-    char *text = arena_printf(&j->arena, "{optimizer: %s}", options);
-    const struct node *tree = tree_parse("options", text, strlen(text), &j->arena, e);
-    TRY(tree ? bind_tree(tree, choice_table, &choice, "", &j->arena, e) : ERR_SPEC);
-    const struct optim_def *def = (const struct optim_def *)choice.optimizer.part;
+    struct chosen choice = { 0 };
+    TRY(choose(j, &optim_registry, options, &choice, e));
+    const struct optim_def *def = optim_def_of(choice);
+    struct optim_common *common = choice.opts;
+    const double stepsize = common->stepsize;
+    const struct mat epochs = get(j, "epochs");
     const struct mat w = get(j, "layers.0.weight");
     if (!w.p)
         return missing("layers.0.weight", e);
@@ -71,7 +82,13 @@ static int optimizer(struct job *j, const char *options, struct err *e)
             return t > 0 ? 0 : missing(name, e);
         if (mat_n(g) != n)
             return err_set(e, ERR_FORMAT, "'%s' has another size than layers.0.weight", name);
-        def->step(choice.optimizer.opts, t + 1, n, w.p, g.p, NULL, slots);
+        if (common->schedule.part && (!epochs.p || mat_n(epochs) <= (size_t)t))
+            return err_set(e, ERR_FORMAT, "the schedule needs 'epochs', one for each step");
+        if (common->schedule.part)
+            common->stepsize = schedule_stepsize(common->schedule, stepsize, t, (int64_t)epochs.p[t]);
+        def->step(choice.opts, t + 1, n, w.p, g.p, NULL, slots);
+        const real now = (real)common->stepsize;
+        put(j, arena_printf(&j->arena, "stepsize.%lld", (long long)t), &now, 1, 1);
         put(j, arena_printf(&j->arena, "param.%lld", (long long)t), w.p, w.rows, w.cols);
         for (size_t s = 0; s < def->n_slots; s++)
             put(j, arena_printf(&j->arena, "slot.%lld.%zu", (long long)t, s), slots + s * n, w.rows, w.cols);
@@ -89,14 +106,55 @@ static int orthogonal(struct job *j, struct err *e)
     return 0;
 }
 
+static int images(struct job *j, const char *options, struct err *e)
+{
+    struct chosen choice = { 0 };
+    TRY(choose(j, &dataset_registry, options, &choice, e));
+    const struct tensor *x = safetensors_find(&j->in, "batch.x");
+    const struct mat offsets = get(j, "offsets"), flags = get(j, "flags");
+    const struct image_opts *o = choice.opts;
+    const struct image_set *set = NULL;
+    for (size_t i = 0; image_sets[i]; i++)
+        set = strcmp(image_sets[i]->name, choice.part->name) == 0 ? image_sets[i] : set;
+    if (!set || !x || x->rank != 4 || x->shape[1] != set->channels || (!offsets.p != !flags.p))
+        return err_set(e, ERR_FORMAT, "no images, or not batch.x, offsets and flags of them");
+    const struct transform t = { .channels = set->channels,
+                                 .height = x->shape[2],
+                                 .width = x->shape[3],
+                                 .pad = (size_t)o->pad,
+                                 .crop = (size_t)o->crop,
+                                 .flip = o->flip };
+    const size_t rows = x->shape[0], n = x->n / rows, plane = (t.height + 2 * t.pad) * (t.width + 2 * t.pad),
+                 m = plane * t.channels;
+    uint8_t *in = arena_need(&j->arena, n, 1), *out = arena_need(&j->arena, m, 1);
+    real *augmented = arena_need(&j->arena, rows * m, sizeof *augmented),
+         *output = arena_need(&j->arena, rows * m, sizeof *output);
+    for (size_t row = 0; row < rows; row++) {
+        struct view view = transform_plain(&t);
+        if (offsets.p)
+            view = (struct view){ flags.p[row] != 0, (size_t)offsets.p[2 * row], (size_t)offsets.p[2 * row + 1] };
+        for (size_t i = 0; i < n; i++)
+            in[i] = (uint8_t)lround(255 * tensor_get(x, row * n + i));
+        transform_apply(&t, view, in, out);
+        for (size_t i = 0; i < m; i++) {
+            augmented[row * m + i] = (real)(out[i] / 255.0);
+            output[row * m + i] = (real)image_scaled(set, o, i / plane, out[i]);
+        }
+    }
+    put(j, "augmented", augmented, rows, m);
+    put(j, "output", output, rows, m);
+    return 0;
+}
+
 static int run(struct job *j, int argc, char **argv, struct err *e)
 {
     const bool is_optimizer = argc == 5 && strcmp(argv[1], "optimizer") == 0;
-    if (!is_optimizer && !(argc == 4 && strcmp(argv[1], "orthogonal") == 0))
+    const bool is_images = argc == 5 && strcmp(argv[1], "images") == 0;
+    if (!is_optimizer && !is_images && !(argc == 4 && strcmp(argv[1], "orthogonal") == 0))
         return err_set(e, ERR_USAGE, USAGE);
     TRY(blas_start(e));
     TRY(safetensors_open(&j->in, argv[2], (size_t)1 << 30, e));
-    TRY(is_optimizer ? optimizer(j, argv[4], e) : orthogonal(j, e));
+    TRY(is_optimizer ? optimizer(j, argv[4], e) : is_images ? images(j, argv[4], e) : orthogonal(j, e));
     return safetensors_write(&j->out, argv[3], NULL, e);
 }
 

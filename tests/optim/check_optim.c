@@ -31,11 +31,14 @@ static void *opts_of(const struct optim_def *def, const char *const *pairs)
 
 /* Every optimizer in every way that has its own loop. */
 static const struct {
-    const char *name, *pairs[7];
+    const char *name, *pairs[9];
 } cases[] = {
     { "sgd", { NULL } },
     { "sgd", { "momentum", "0.75", NULL } },
     { "sgd", { "momentum", "0.75", "nesterov", "true", NULL } },
+    { "sgd", { "weight_decay", "0.125", NULL } },
+    { "sgd", { "weight_decay", "0.125", "momentum", "0.75", NULL } },
+    { "sgd", { "weight_decay", "0.125", "momentum", "0.75", "nesterov", "true", NULL } },
     { "momentum", { NULL } },
     { "rmsprop", { NULL } },
     { "rmsprop", { "momentum", "0.5", "epsilon_inside", "true", "epsilon", "1e-3", NULL } },
@@ -88,6 +91,13 @@ START_TEST(sgd_by_hand)
     follow("sgd", PAIRS("momentum", "0.5"), g, (double[]){ 1.5, 0.75, 1.375 }, 3);
     /* g + buf / 2 = 1.5, 1.75, -2.625 */
     follow("sgd", PAIRS("momentum", "0.5", "nesterov", "true"), g, (double[]){ 1.25, 0.375, 1.6875 }, 3);
+    /* directions 1 + 2/2 = 2, 1 + 1/2 = 1.5, -2 + 0.25/2 = -1.875 */
+    follow("sgd", PAIRS("weight_decay", "0.5"), g, (double[]){ 1, 0.25, 1.1875 }, 3);
+    /* buf starts as its direction: 2, 1.5 + 1 = 2.5, -2 - 0.125 + 1.25 = -0.875 */
+    follow("sgd", PAIRS("weight_decay", "0.5", "momentum", "0.5"), g, (double[]){ 1, -0.25, 0.1875 }, 3);
+    /* buf = 2, 0.75 + 1; g' + buf / 2 = 3, 0.75 + 0.875 */
+    follow("sgd", PAIRS("weight_decay", "0.5", "momentum", "0.5", "nesterov", "true"), (double[]){ 1, 0.5 },
+           (double[]){ 0.5, -0.3125 }, 2);
     /* buf = 1, 1.9 */
     follow("momentum", NO_PAIRS, g, (double[]){ 1.5, 0.55 }, 2);
 }

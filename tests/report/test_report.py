@@ -536,8 +536,13 @@ class Report(unittest.TestCase):
 
     def test_export(self):
         rows = list(csv.DictReader(io.StringIO(self.tprun("export", "temporal_order", "--metrics").stdout, newline="")))
-        stored = self.sql("SELECT variant, seed, metric, step, value FROM metrics WHERE study = 'temporal_order' ORDER BY trial_id, metric, step")
-        self.assertEqual([(r["variant"], int(r["seed"]), r["metric"], int(r["step"]), float(r["value"])) for r in rows], stored)
+        stored = self.sql("SELECT variant, seed, metric, NULL, step, value, trial_id FROM metrics WHERE study = 'temporal_order' UNION ALL SELECT "
+                          "variant, seed, metric, layer, step, value, trial_id FROM layer_metrics WHERE study = 'temporal_order'")
+        exported = [(r["variant"], int(r["seed"]), r["metric"], int(r["layer"]) if r["layer"] else None, int(r["step"]), float(r["value"]))
+                    for r in rows]
+        self.assertEqual(sorted(exported, key=repr), sorted((row[:-1] for row in stored), key=repr))
+        steps = [(r["variant"], r["seed"], r["layer"] != "", r["metric"], r["layer"], int(r["step"])) for r in rows]
+        self.assertEqual(len(set(steps)), len(steps))
         trials = json.loads(self.tprun("export", "heat", "--format", "json").stdout)
         self.assertEqual(len(trials), 12)
         self.assertEqual({t["state"] for t in trials}, {"done", "diverged"})

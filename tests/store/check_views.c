@@ -317,6 +317,12 @@ START_TEST(results_of_another_origin_are_not_continued)
     o.numerics_version = 2;
     FAILS(ERR_CONFLICT, "whose numbers have version 1, and this one's have 2; --force",
           store_check_origin(f.s, &o, &e));
+    sqlite3 *db = plain_open(f.path); /* another program has been there */
+    OK(store_flush(f.s, &e));
+    ck_assert_int_eq(sqlite3_exec(db, "UPDATE trial SET inputs = 'x'", NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+    o = (struct store_origin){ t, 1, a };
+    FAILS(ERR_CONFLICT, "are no JSON", store_check_origin(f.s, &o, &e));
     OK(store_reset_trial(f.s, t, &e));
     OK(store_check_origin(f.s, &o, &e));
     OK(store_flush(f.s, &e));

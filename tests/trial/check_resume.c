@@ -71,6 +71,13 @@ static void interrupted(const char *data, const char *own, const char *folder)
     fixture_close(&after);
 }
 
+/* Forward per epoch, feedback per step, and a warm-up that ends after the interruption. */
+#define SCHEDULED                                                                                                      \
+    "{algorithm: {name: dtp, target_stepsize: 0.5, feedback_loss: {name: reconstruction, noise: 0.1}, feedback: "      \
+    "{optimizer: {name: sgd, stepsize: 0.01, momentum: 0.9, schedule: {name: cosine, over: 8, per: step, warm_up: "    \
+    "5}}, steps: 2}}, train: {optimizer: {name: sgd, stepsize: 0.02, momentum: 0.9, weight_decay: 0.01, schedule: "    \
+    "{name: step, every: 1, factor: 0.5}}}}"
+
 /* Every optimizer for both kinds of weights, on endless and on finite data. */
 START_TEST(restored_trials_go_on_bit_for_bit)
 {
@@ -113,6 +120,7 @@ START_TEST(restored_trials_go_on_bit_for_bit)
                 "target_stepsize: 0.5, feedback: {optimizer: [adam: {stepsize: 0.01}, sgd: {stepsize: 0.1}, {name: "
                 "rmsprop, stepsize: 0.01, momentum: 0.5}], steps: [2, 1, 3]}}}",
                 folder);
+    interrupted(BLOBS, SCHEDULED, folder);
     interrupted(BLOBS, "{train: {optimizer: {name: rmsprop, stepsize: 0.001, centered: true, momentum: 0.5}}}", folder);
     interrupted(BLOBS,
                 "{network: {layers: [dense: {units: 5, activation: sigmoid, transmit: bernoulli}, dense: {units: 6, "

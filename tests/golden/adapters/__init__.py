@@ -27,6 +27,11 @@ class PartTranslation:
         self.kind, self.options, self.inputs, self.expect = kind, options, inputs, expect
 
 
+def all_runs(translation):
+    """A translation and those that go with it."""
+    return [translation] + (all_runs(translation.also) if translation.also else [])
+
+
 def same(tensor):
     return tensor
 

@@ -4,7 +4,7 @@ import re
 
 from tensors import Tensor
 
-from . import Skip, Translation, base_spec, need, same
+from . import Skip, Translation, bao2024_parts, base_spec, need, same
 from .images import conv_block, rename
 
 # Methods whose targets come from feedback that the case gives or that is made of the forward weights.
@@ -12,8 +12,7 @@ TRAINED = ("LDRL", "LDRL, feedback training only")
 DIRECT = ("FWDTP", "LDRL, forward update", "TJML-DTP", "IJML-DTP", "PJML-DTP", "reversible structure")
 # Others by the mapping and the feedback loss that they need.
 NEEDS = {"FWDTP with batch normalisation": ("preset", "fwdtp_bn"), "FWDTP with batch normalisation, evaluation": ("preset", "fwdtp_bn"),
-         "analytic feedback of one layer": ("mapping", "transpose"), "Jacobian matching losses": ("mapping", "transpose"),
-         "data augmentation": ("data transform", "augment"), "background padding": ("data transform", "pad")}
+         "analytic feedback of one layer": ("mapping", "transpose"), "Jacobian matching losses": ("mapping", "transpose")}
 
 
 def tokens(planes):
@@ -154,6 +153,10 @@ def expected_feedback(case, name, back):
 
 
 def translate(case, inputs, expected, parts):
+    if case["algorithm"] in bao2024_parts.IMAGES:
+        return bao2024_parts.images(case, inputs, expected)
+    if "momentum.0.layers.0.weight" in expected and case["algorithm"] not in TRAINED:  # whose draws are another's for each step
+        return bao2024_parts.steps(case, inputs, expected, lambda *step: translate(*step, parts))
     if case["algorithm"] not in ("BP", *DIRECT, *TRAINED):
         kind, name = NEEDS.get(case["algorithm"], ("algorithm", case["algorithm"]))
         need({**parts, kind: parts.get(kind, set())}, kind, name)
