@@ -127,11 +127,14 @@ class Start(unittest.TestCase):
                 self.assertNotIn("were queued before", first)
                 slow = self.copy(f"{name}.db", f"{name}-slow.db")
                 self.sql(slow, "UPDATE study SET queued_sha256 = NULL")
-                fast_said, slow_said = self.start(spec, f"{name}.db"), self.start(spec, slow)
+                fast_said, slow_said = (self.start(spec, db, "--variant", "bp") for db in (f"{name}.db", slow))
                 self.assertIn("were queued before", fast_said)
                 self.assertNotIn("were queued before", slow_said)
                 self.assertEqual(fast_said.splitlines()[-1], slow_said.splitlines()[-1])
-                self.assertRegex(fast_said, r" trials: [1-9]\d* done, [1-9]\d* were finished before\n")
+                self.assertRegex(fast_said, r" trials: 0 done, [1-9]\d* were finished before\n")
+                # what was queued for one variant is queued anew for all
+                for db in (f"{name}.db", slow):
+                    self.assertRegex(self.start(spec, db), r" trials: [1-9]\d* done, [1-9]\d* were finished before\n")
                 self.assertEqual(self.state(f"{name}.db"), self.state(slow))
                 self.check_configurations(slow)
                 again = self.start(spec, f"{name}.db")
