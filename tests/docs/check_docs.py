@@ -13,7 +13,7 @@ TPRUN = os.path.abspath(sys.argv.pop(1))
 PAGES = ["README.md", "CHANGELOG.md"] + sorted(os.path.relpath(p, ROOT) for p in glob.glob(os.path.join(ROOT, "docs", "*.md")))
 MAN = ["man/tprun.1", "man/tprun-spec.5", "man/tprun-db.5"]
 # Files that only an example of the text makes.
-MADE = {"src/credit/fbloss_denoising.c", "src/math/act_softplus.c", "src/net/layer_scale.c", "experiments/mine.yaml", "experiments/slip.yaml"}
+MADE = {"src/credit/fbloss_denoising.c", "src/math/act_softplus.c", "src/net/layer_scale.c", "src/data/spheres.c", "experiments/mine.yaml", "experiments/slip.yaml"}
 
 
 def read(path):
