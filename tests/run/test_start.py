@@ -232,6 +232,8 @@ class Start(unittest.TestCase):
         self.assertEqual(rows[:COUNT // 2], [("many", float(x), float(y), 2, "1,2") for x in range(1, 101) for y in range(1, 101)])
         self.assertEqual(rows[COUNT // 2:], [("one", 1.0, 1.0, 1, "1")])
         self.sql("large.db", "UPDATE trial SET state = 'done', step = budget, finished_budget = budget")
+        self.assertIn("were queued before", self.start(spec, "large.db", "--variant", "one"))
+        self.assertNotIn("were queued before", self.start(spec, "large.db"))  # known are those of one variant
         said = self.start(spec, "large.db")
         self.assertIn("were queued before", said)
         self.assertIn(f"{count} trials: 0 done, {count} were finished before\n", said)
