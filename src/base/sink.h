@@ -6,8 +6,8 @@
 #include "base/err.h"
 #include <stdint.h>
 
-/* What the training of a trial has cost since its step 0, in the attempt at hand and in those before the checkpoints that
- * it went on from; evaluations and checkpoints do not count. NaN where an older version did not write it down. */
+/* What the training of a trial has cost since its step 0, in the attempt at hand and in those before the checkpoints
+ * that it went on from; evaluations and checkpoints do not count. NaN where an older version did not write it down. */
 struct spent {
     double cpu_ns, flops;
 };

@@ -59,8 +59,8 @@ static int exec_worker(const char *precision, const char *config, char *const ar
     const size_t n = strlen(config);
     TRY(worker_executable(precision, executable, e));
     const int fd = memfd_create("config", MFD_CLOEXEC);
-    const bool written = fd >= 0 && write(fd, config, n) == (ssize_t)n && lseek(fd, 0, SEEK_SET) == 0 &&
-                         dup2(fd, STDIN_FILENO) == 0;
+    const bool written =
+        fd >= 0 && write(fd, config, n) == (ssize_t)n && lseek(fd, 0, SEEK_SET) == 0 && dup2(fd, STDIN_FILENO) == 0;
     char **environment = worker_environment();
     if (!written || !environment)
         return err_set(e, ERR_INTERNAL, "cannot pass the configuration to the worker: %s", strerror(errno));
@@ -106,9 +106,9 @@ static int probe_again(const char *path, char *const argv[], struct err *e)
     err_clear(&own);
     int code = 0;
     if (!format || strcmp(format, TRIAL_STEP_FORMAT) != 0)
-        code = err_set(e, ERR_USAGE,
-                       "%s: no step that `tprun probe --from` has written; on a specification, probe needs --input FILE",
-                       path);
+        code = err_set(
+            e, ERR_USAGE,
+            "%s: no step that `tprun probe --from` has written; on a specification, probe needs --input FILE", path);
     else if (!config || !precision || (strcmp(precision, "single") != 0 && strcmp(precision, "double") != 0))
         code = err_set(e, ERR_FORMAT, "%s: its metadata lack a config and a precision", path);
     if (code == 0)
@@ -123,8 +123,8 @@ static int probe_given(const struct cli *c, const struct probe_choice *o, struct
     if (c->arguments.n != 1)
         return err_set(e, ERR_USAGE, "probe needs a SPEC with --input FILE, or a step that --from has written");
     const char *input = o->input ? o->input : c->arguments.items[0];
-    char *const argv[] = { argument("tprun-worker"), argument("--probe"), argument(input), argument(o->output),
-                           argument(more),           NULL };
+    char *const argv[] = { argument("tprun-worker"), argument("--probe"), argument(input),
+                           argument(o->output),      argument(more),      NULL };
     if (o->input)
         return probe_spec(c, p, argv, e);
     if (o->evaluate || c->overrides.n || c->variants.n || c->profile)
@@ -152,10 +152,11 @@ static int open_stored(const struct cli *c, const struct probe_choice *o, struct
     if (code == 0)
         code = read_trial(q, id, t, a, e);
     if (code == 0 && step >= t->budget)
-        code = err_set(e, ERR_USAGE,
-                       t->budget > 0 ? "--step %" PRId64 ": trial %.16s takes %" PRId64 " steps, from --step 0 to %" PRId64
-                                     : "--step %" PRId64 ": trial %.16s takes no step: its budget is %" PRId64,
-                       step, t->key, t->budget, t->budget - 1);
+        code =
+            err_set(e, ERR_USAGE,
+                    t->budget > 0 ? "--step %" PRId64 ": trial %.16s takes %" PRId64 " steps, from --step 0 to %" PRId64
+                                  : "--step %" PRId64 ": trial %.16s takes no step: its budget is %" PRId64,
+                    step, t->key, t->budget, t->budget - 1);
     size_t n = 0; /* checkpoints that are not later */
     for (size_t i = 0; code == 0 && i < t->n; i++)
         if (t->checkpoints[i].step <= step)
@@ -221,7 +222,8 @@ static int run(const struct cli *c, const void *own)
 
 const struct command command_probe = {
     .name = "probe",
-    .arguments = "SPEC --input FILE --output FILE [KEY=VALUE]... | --from KEY --step N --output FILE | FILE --output FILE",
+    .arguments =
+        "SPEC --input FILE --output FILE [KEY=VALUE]... | --from KEY --step N --output FILE | FILE --output FILE",
     .summary = "One training step or evaluation on given tensors, or a trial's own, to be checked by other programs",
     .help = "Reads every parameter layers.<i>.*, feedback.<i>.*, batch.x, batch.y and noise.*; writes loss,\n"
             "state.<i>, target.<i> and update.<parameter>. With --metrics also metric.<name>.\n"

@@ -98,20 +98,60 @@ static void print_end(const struct summary *s)
     "CASE WHEN t.state = 'done' AND t.finished_budget >= t.budget AND NOT t.outdated AND u.last_step = u.end_step "    \
     "AND u.end_step = t.step THEN " x " END"
 /* The trials of the places of study ?1, one-offs, in the columns of a study's table. */
-static const char one_offs[] =
-    "SELECT s.name AS study, t.variant, t.cell, k.name AS metric, count(" LAST_OF_DONE(
-        "u.last") ") AS n, count(*) AS n_asked,"
-                  " sum(t.state = 'diverged') AS n_diverged, avg(" LAST_OF_DONE(
-                      "u.last") ") AS last_mean_finished, NULL AS last_sd_finished, avg(" LAST_OF_DONE("u.best") ") AS best_mean_finished, NULL AS best_sd_finished"
-    " FROM study s JOIN (SELECT DISTINCT study_id, trial_id FROM place) p ON p.study_id = s.id JOIN trial t ON t.id = "
-    "p.trial_id"
-    " JOIN summary u ON u.trial_id = t.id JOIN metric_key k ON k.id = u.key_id"
-    " WHERE s.name = ?1 AND (k.name LIKE 'test_%' OR (k.name = 'train_loss' AND NOT EXISTS"
-    "  (SELECT 1 FROM place o JOIN summary v ON v.trial_id = o.trial_id JOIN metric_key w ON w.id = v.key_id"
-    "   WHERE o.study_id = s.id AND w.name LIKE 'test_%')))"
-    " GROUP BY s.name, t.variant, t.cell, k.name"
-    " ORDER BY t.variant, k.name, CASE WHEN k.goal = 'max' THEN -best_mean_finished ELSE best_mean_finished END, "
-    "t.cell";
+static const char one_offs[] = "SELECT s.name AS study, t.variant, t.cell, k.name AS metric, count(" LAST_OF_DONE(
+    "u.last") ") AS n, count(*) AS n_asked,"
+              " sum(t.state = 'diverged') AS n_diverged, avg(" LAST_OF_DONE("u.last") ") AS last_mean_finished, NULL "
+                                                                                      "AS last_sd_finished, "
+                                                                                      "avg(" LAST_OF_DONE(
+                                                                                          "u.best") ") AS "
+                                                                                                    "best_mean_"
+                                                                                                    "finished, NULL AS "
+                                                                                                    "best_sd_finished"
+                                                                                                    " FROM study s "
+                                                                                                    "JOIN (SELECT "
+                                                                                                    "DISTINCT "
+                                                                                                    "study_id, "
+                                                                                                    "trial_id FROM "
+                                                                                                    "place) p ON "
+                                                                                                    "p.study_id = s.id "
+                                                                                                    "JOIN trial t ON "
+                                                                                                    "t.id = "
+                                                                                                    "p.trial_id"
+                                                                                                    " JOIN summary u "
+                                                                                                    "ON u.trial_id = "
+                                                                                                    "t.id JOIN "
+                                                                                                    "metric_key k ON "
+                                                                                                    "k.id = u.key_id"
+                                                                                                    " WHERE s.name = "
+                                                                                                    "?1 AND (k.name "
+                                                                                                    "LIKE 'test_%' OR "
+                                                                                                    "(k.name = "
+                                                                                                    "'train_loss' AND "
+                                                                                                    "NOT EXISTS"
+                                                                                                    "  (SELECT 1 FROM "
+                                                                                                    "place o JOIN "
+                                                                                                    "summary v ON "
+                                                                                                    "v.trial_id = "
+                                                                                                    "o.trial_id JOIN "
+                                                                                                    "metric_key w ON "
+                                                                                                    "w.id = v.key_id"
+                                                                                                    "   WHERE "
+                                                                                                    "o.study_id = s.id "
+                                                                                                    "AND w.name LIKE "
+                                                                                                    "'test_%')))"
+                                                                                                    " GROUP BY s.name, "
+                                                                                                    "t.variant, "
+                                                                                                    "t.cell, k.name"
+                                                                                                    " ORDER BY "
+                                                                                                    "t.variant, "
+                                                                                                    "k.name, CASE WHEN "
+                                                                                                    "k.goal = 'max' "
+                                                                                                    "THEN "
+                                                                                                    "-best_mean_"
+                                                                                                    "finished ELSE "
+                                                                                                    "best_mean_"
+                                                                                                    "finished END, "
+                                                                                                    "t.cell";
 
 #define BEST_FIRST                                                                                                     \
     "CASE (SELECT goal FROM metric_key WHERE name = metric) WHEN 'max' THEN -best_mean_finished "                      \
@@ -129,10 +169,9 @@ static const char most_cells[] = "SELECT max(n) FROM (SELECT count(DISTINCT cell
                                  "GROUP BY variant)";
 /* Which metrics are shown is asked first: a plain LIKE reaches the tables below the view, an OR with EXISTS would make
  * all groups of all metrics. */
-static const char any_test[] =
-    "SELECT 1 FROM summary u JOIN metric_key k ON k.id = u.key_id AND k.name LIKE 'test_%'"
-    " WHERE u.trial_id IN (SELECT t.id FROM trial t JOIN study s ON s.id = t.study_id"
-    "  AND s.generation = t.generation WHERE s.name = ?1) LIMIT 1";
+static const char any_test[] = "SELECT 1 FROM summary u JOIN metric_key k ON k.id = u.key_id AND k.name LIKE 'test_%'"
+                               " WHERE u.trial_id IN (SELECT t.id FROM trial t JOIN study s ON s.id = t.study_id"
+                               "  AND s.generation = t.generation WHERE s.name = ?1) LIMIT 1";
 static const char shown[] =
     "SELECT study, variant, cell, metric, n, n_asked, n_diverged, last_mean_finished, last_sd_finished, "
     "best_mean_finished, best_sd_finished FROM finals WHERE study = ?1 AND metric LIKE ?2"

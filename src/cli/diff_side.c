@@ -153,10 +153,11 @@ static int read_place(struct diff_side *s, struct query *q, const char *study, c
                        study, variant, rest);
     const char *cell = arena_strndup(s->arena, rest, (size_t)(last - rest));
     const char *const arguments[] = { study, variant, cell, last + 1 };
-    TRY(query_number(q,
-                     "SELECT trial_id FROM trials WHERE study = ?1 AND variant = ?2 AND cell = ?3 AND seed = CAST(?4 AS "
-                     "INTEGER)",
-                     arguments, 4, &found, &id, e));
+    TRY(query_number(
+        q,
+        "SELECT trial_id FROM trials WHERE study = ?1 AND variant = ?2 AND cell = ?3 AND seed = CAST(?4 AS "
+        "INTEGER)",
+        arguments, 4, &found, &id, e));
     return found ? read_trial(s, q, (int64_t)id, e)
                  : err_set(e, ERR_USAGE, "study '%s' has no trial of variant '%s' in the cell '%s' with seed %s", study,
                            variant, cell, last + 1);

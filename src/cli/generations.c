@@ -31,8 +31,8 @@ static int print(void *self, int n, const char *const *v)
         clean_print_line(stdout, "not above: %s one-off %s (%s)", v[1], v[1][0] == '1' && !v[1][1] ? "trial" : "trials",
                          v[3] ? v[3] : "");
     else if (v[0][0] == '-')
-        clean_print_line(stdout, "not above: %s replaced %s (%s)", v[1], v[1][0] == '1' && !v[1][1] ? "trial" : "trials",
-                         v[3] ? v[3] : "");
+        clean_print_line(stdout, "not above: %s replaced %s (%s)", v[1],
+                         v[1][0] == '1' && !v[1][1] ? "trial" : "trials", v[3] ? v[3] : "");
     else
         clean_print_line(stdout, "not above: %s %s of generation %s (%s)", v[1],
                          v[1][0] == '1' && !v[1][1] ? "trial" : "trials", v[0], v[3] ? v[3] : "");

@@ -42,8 +42,9 @@ static void put_line(struct text *out, const struct kept_option *o, const char *
 
 static void put_object(struct text *out, const struct kept_option *o, const char *value, const char *place)
 {
-    const char *const members[][2] = { { "part", o->part }, { "option", o->name }, { "value", value },
-                                       { "set_in", place }, { "why", o->why } };
+    const char *const members[][2] = {
+        { "part", o->part }, { "option", o->name }, { "value", value }, { "set_in", place }, { "why", o->why }
+    };
     struct text key = { 0 };
     text_add(&key, "algorithm.%s", o->key);
     text_puts(out, "{\"key\":");

@@ -5,8 +5,8 @@
 #include "base/text.h"
 #include "run/price.h"
 
-/* Adds each such option of a variant once, of the first trials of its classes: as lines of the table, or as objects of a
- * JSON list. */
+/* Adds each such option of a variant once, of the first trials of its classes: as lines of the table, or as objects of
+ * a JSON list. */
 enum kept_form { KEPT_LINES, KEPT_JSON };
 int kept_add(struct text *out, enum kept_form form, struct plan *p, const struct price_list *l, size_t study,
              size_t variant, struct err *e);

@@ -78,7 +78,10 @@ static int print_row(void *self, int n, const char *const *v)
     put_mean(loss, sizeof loss, v[LOSS], v[LOSS_SD]);
     snprintf(seeds, sizeof seeds, strcmp(v[N], v[N_ASKED]) == 0 ? "%s" : "%s of %s", v[N], v[N_ASKED]);
     clean_print_line(stdout, "%-12s %-12s %-16s %-16s %11s %12.4g  %s%s%s", v[VARIANT], value, accuracy, loss, seeds,
-                     v[CPU] ? strtod(v[CPU], NULL) : 0, !v[CHOSEN] ? "nothing yet" : *v[CHOSEN] ? v[CHOSEN] : "the only one",
+                     v[CPU] ? strtod(v[CPU], NULL) : 0,
+                     !v[CHOSEN]   ? "nothing yet"
+                     : *v[CHOSEN] ? v[CHOSEN]
+                                  : "the only one",
                      strcmp(v[CELL], "tuned") ? " for " : "", strcmp(v[CELL], "tuned") ? v[CELL] : "");
     if (v[NOTE])
         remark(r, v, ": %s\n", v[NOTE]);
@@ -99,7 +102,8 @@ int tuned_print(struct query *q, const char *study, bool *tunes, struct err *e)
         clean_print_line(stdout, "%s", line);
     }
     if (r.n)
-        puts("The cells of the sweep, and other metrics: tprun sql \"SELECT * FROM candidates\", \"SELECT * FROM finals\"");
+        puts("The cells of the sweep, and other metrics: tprun sql \"SELECT * FROM candidates\", \"SELECT * FROM "
+             "finals\"");
     text_free(&r.remarks);
     return code;
 }

@@ -53,7 +53,13 @@ static const struct registry activation_registry = { "feedback activation", acti
     { "source_slope", OPT_BOOL, offsetof(struct learned_options, source_slope), "false",                               \
       .help = "multiply by the derivative of the source's activation first, as back-propagation does: feedback "       \
               "alignment" },                                                                                           \
-        { "scale", OPT_REAL, offsetof(struct learned_options, scale), "1", 0, 1e12, .flags = OPTION_NULLABLE,          \
+        { "scale",                                                                                                     \
+          OPT_REAL,                                                                                                    \
+          offsetof(struct learned_options, scale),                                                                     \
+          "1",                                                                                                         \
+          0,                                                                                                           \
+          1e12,                                                                                                        \
+          .flags = OPTION_NULLABLE,                                                                                    \
           .help = "factor on the feedback weights as they are drawn" },
 LEARNED_TABLE(learned_table, "same", "true", );
 LEARNED_TABLE(fixed_table, "linear", "false", SOURCE_SLOPE);

@@ -71,6 +71,7 @@ const struct preset presets[] = {
 /* clang-format on */
 
 const char *const preset_names[] = {
-    "bp",          "dfa",      "fa",           "tp",  "tp_vanilla",      "dtp", "dtp_pretrained", "dtp_drl",
-    "ddtp_linear", "ddtp_rhl", "ddtp_control", "gnt", "tjml", "ldrl", "fwdtp", "ijml", "pjml", "dtp_autoencoder", NULL
+    "bp",       "dfa",          "fa",  "tp",   "tp_vanilla", "dtp",   "dtp_pretrained", "dtp_drl", "ddtp_linear",
+    "ddtp_rhl", "ddtp_control", "gnt", "tjml", "ldrl",       "fwdtp", "ijml",           "pjml",    "dtp_autoencoder",
+    NULL
 };

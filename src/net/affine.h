@@ -22,7 +22,7 @@ struct affine {
     struct mat variant; /* (out, in): 2 I - W, if the options ask for it */
     struct ridge ridge;
     struct pinv pseudo; /* if the options ask for it, instead of ridge */
-    bool transposed; /* wt lies in the weight vector, and w is the packed one */
+    bool transposed;    /* wt lies in the weight vector, and w is the packed one */
 };
 
 int affine_open(struct affine *f, struct mat w, struct act act, size_t rows, struct arena *a, struct err *e);

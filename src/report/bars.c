@@ -21,7 +21,8 @@ enum {
     BESIDE = 10
 };
 
-static const char remark[] = "bars: mean ± sd over the logged steps above 0 and the seeds; thin and pale: seeds are missing";
+static const char remark[] =
+    "bars: mean ± sd over the logged steps above 0 and the seeds; thin and pale: seeds are missing";
 
 int bars_read(const struct moments **values, const struct subject *s, struct query *q, struct arena *a,
               const struct quantity *what, struct err *e)
@@ -80,7 +81,8 @@ static struct scale make_scale(const struct bars_panel *p, size_t n, double from
     return scale_make(false, 1.04 * low, high > low ? 1.04 * high : 1, from, to); /* whiskers end inside of the frame */
 }
 
-static void bar(struct text *t, const struct scale *s, const struct moments *m, const char *color, double y, double width)
+static void bar(struct text *t, const struct scale *s, const struct moments *m, const char *color, double y,
+                double width)
 {
     const double zero = scale_at(s, 0), mean = scale_at(s, m->mean), middle = y + SLOT / 2.0;
     svg_rect(t, fmin(zero, mean), y + (SLOT - width) / 2.0, fabs(mean - zero), width, color, NULL);

@@ -68,6 +68,11 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+static bool is_huge(double value)
+{
+    return fabs(value) > SERIES_HUGE;
+}
+
 /* *huge: a value would be held back in a figure, but the mean is of what it is. */
 static int read_outlines(struct reading *r, struct curve_outline *outlines, bool *huge, struct query *q,
                          const struct group_trial *trials, size_t n, const char *metric, struct err *e)
@@ -80,7 +85,8 @@ static int read_outlines(struct reading *r, struct curve_outline *outlines, bool
             continue;
         TRY(query_doubles(q, sql_outline, arguments, 2, add_outline, &o, e));
         r->end_steps[r->n_trials++] = o.end_step;
-        *huge = *huge || (o.outline->any && (o.outline->low < -SERIES_HUGE || o.outline->high > SERIES_HUGE));
+        *huge = *huge || is_huge(o.outline->low) || is_huge(o.outline->high) || is_huge(o.outline->first) ||
+                is_huge(o.outline->end.value);
     }
     qsort(r->end_steps, r->n_trials, sizeof *r->end_steps, by_value);
     return 0;

@@ -3,8 +3,9 @@
 #include <math.h>
 #include <string.h>
 
-static const char sql_cells[] = "SELECT variant, x_key, y_key, x, y, auc_finished, n, n_diverged, n_asked FROM heatmap WHERE study = ?1 "
-                                "ORDER BY variant, x, y";
+static const char sql_cells[] =
+    "SELECT variant, x_key, y_key, x, y, auc_finished, n, n_diverged, n_asked FROM heatmap WHERE study = ?1 "
+    "ORDER BY variant, x, y";
 
 #define TINY 1e-150 /* areas below, zero or negative have no inverse worth a colour */
 

@@ -115,11 +115,10 @@ static int find_layers(struct quantity *at, size_t *n, size_t max, const struct 
     if (layers.n > MAX_TOLD || *n + layers.n > max) {
         struct text t = { 0 };
         tell(&layers, &t);
-        const int code =
-            err_set(e, ERR_USAGE,
-                    "study '%s': '%s' has %zu layers (%s), and up to %zu are shown at once: choose with "
-                    "--layer N; plot --layers draws it over the layers",
-                    s->name, w->metric, layers.n, t.s, max);
+        const int code = err_set(e, ERR_USAGE,
+                                 "study '%s': '%s' has %zu layers (%s), and up to %zu are shown at once: choose with "
+                                 "--layer N; plot --layers draws it over the layers",
+                                 s->name, w->metric, layers.n, t.s, max);
         text_free(&t);
         return code;
     }

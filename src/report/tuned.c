@@ -64,8 +64,9 @@ static void remark(struct putting *p, const char *const *v, const char *text, co
 
 static void put_head(struct putting *p, const char *const *v)
 {
-    static const char *const head[] = { "variant", "chosen", "validation", "test accuracy (%)", "test loss", "fresh seeds",
-                                        "cells",   "trials", "steps",      "processor s",       "flop",      NULL };
+    static const char *const head[] = { "variant",   "chosen",      "validation", "test accuracy (%)",
+                                        "test loss", "fresh seeds", "cells",      "trials",
+                                        "steps",     "processor s", "flop",       NULL };
     text_puts(p->out, "Chosen by the ");
     text_puts(p->out, strcmp(v[GOAL], "max") == 0 ? "largest " : "smallest ");
     clean_markdown(p->out, v[METRIC]);

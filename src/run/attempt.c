@@ -186,8 +186,7 @@ static int put_checkpoint(struct runner *r, struct attempt *t, const struct wire
     if (!checkpoint_is_name(m->name) || strncmp(m->name, t->key, 16) != 0)
         return err_set(e, ERR_FORMAT, "a checkpoint called '%.100s'", m->name);
     KILL_POINT(RUN_CHECKPOINT);
-    TRY(store_checkpoint(r->store, t->trial_id, t->run_id, m->step, m->name, m->sha256, m->reached.spent, old,
-                         e));
+    TRY(store_checkpoint(r->store, t->trial_id, t->run_id, m->step, m->name, m->sha256, m->reached.spent, old, e));
     KILL_POINT(RUN_CHECKPOINT_COMMITTED);
     if (old[0] && strcmp(old, m->name) != 0) { /* committed: nothing names the old file any more */
         checkpoint_remove(&r->own, old);       /* one that stays is removed at the next start */

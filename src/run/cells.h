@@ -41,8 +41,8 @@ void cells_keep(struct plan_study *s, uint64_t i, const struct study_trial *t, s
 /* The swept values, as the column `cell` has them. */
 const char *cells_text(const struct study_trial *t, struct arena *a);
 
-/* The cell for which this one may be chosen: "tuned", and the swept values that are not chosen; NULL: the study does not
- * tune. */
+/* The cell for which this one may be chosen: "tuned", and the swept values that are not chosen; NULL: the study does
+ * not tune. */
 const char *cells_tuning(const struct study *s, const struct study_trial *t, struct arena *a);
 
 /* plan_study.sha256: of the specification, and of what this program makes of the first cell of each variant. */

@@ -1,5 +1,5 @@
-/* The files that trials read beside their own: data, and initial weights. Each is looked at once; what is wrong with one
- * is the fault of the trials that need it, and of no others. */
+/* The files that trials read beside their own: data, and initial weights. Each is looked at once; what is wrong with
+ * one is the fault of the trials that need it, and of no others. */
 #ifndef TPRUN_RUN_DATA_FILES_H
 #define TPRUN_RUN_DATA_FILES_H
 

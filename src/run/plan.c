@@ -165,8 +165,8 @@ static void check_cell(struct plan *p, struct plan_study *s, size_t variant, uin
         if (code == 0 && !first && p->options.visit)
             p->options.visit(p->options.visitor, p, (size_t)(s - p->studies), variant, i, &t, &config, &size);
     }
-    if (code < 0 &&
-        mistakes_add(&k->mistakes, &own, variant, s->study.variants[variant], first ? "" : cells_text(&t, a), &s->arena))
+    if (code < 0 && mistakes_add(&k->mistakes, &own, variant, s->study.variants[variant],
+                                 first ? "" : cells_text(&t, a), &s->arena))
         p->start = arena_mark(a); /* messages may point into this cell's memory: it is kept */
     err_clear(&own);
 }

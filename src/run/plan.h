@@ -48,7 +48,7 @@ struct plan_study {
     char asked_sha256[65];
     struct cells
         *cells; /* what the check kept of its cells: cells.h; NULL without `keep`, and where the trials are known */
-    const char **claims; /* [study.n_claims] what each is about, canonical JSON: claims.h; NULL after mistakes */
+    const char **claims;   /* [study.n_claims] what each is about, canonical JSON: claims.h; NULL after mistakes */
     bool tunes_by_largest; /* what the largest value of study.tune->metric is: best; set by tuning_check */
     int64_t store_id;      /* set by the runner */
 };

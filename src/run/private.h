@@ -89,8 +89,8 @@ int queue_check_files(struct runner *r, struct err *e);
 int tuning_describe(struct runner *r, size_t study, struct err *e);
 /* Whether the study chooses, and all trials of its sweep are in the store. */
 bool tuning_is_due(const struct runner *r, size_t study);
-/* Puts the trials of the cells that are chosen by what is stored now: the chosen configuration with each fresh seed. The
- * same choice puts the same trials, so it does no harm to do it again. */
+/* Puts the trials of the cells that are chosen by what is stored now: the chosen configuration with each fresh seed.
+ * The same choice puts the same trials, so it does no harm to do it again. */
 int tuning_put(struct runner *r, size_t study, struct err *e);
 
 /* ---- stored.c ---- */

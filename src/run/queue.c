@@ -69,7 +69,8 @@ static int put_trials(struct runner *r, size_t study, struct err *e)
     for (uint64_t i = 0; i < s->cells->n && signals_stops() == 0; i++)
         TRY(put_cell(r, study, i, e));
     cells_close(s);
-    return signals_stops() > 0 || puts_asked_only(r, s) ? 0 : store_end_queue(r->store, s->store_id, s->asked_sha256, e);
+    return signals_stops() > 0 || puts_asked_only(r, s) ? 0
+                                                        : store_end_queue(r->store, s->store_id, s->asked_sha256, e);
 }
 
 /* ---- what is left to do ---- */
@@ -132,8 +133,8 @@ static int collect(void *self, const struct store_place *p)
 static int collect_all(struct runner *r, size_t study, bool tuned, struct err *e)
 {
     const size_t before = r->n_pending;
-    TRY(store_visit_places(r->store, r->plan->studies[study].store_id, collect,
-                           &(struct collector){ r, study, tuned }, e));
+    TRY(store_visit_places(r->store, r->plan->studies[study].store_id, collect, &(struct collector){ r, study, tuned },
+                           e));
     for (size_t i = before; i < r->n_pending && r->options->force && signals_stops() == 0; i++)
         TRY(store_reset_trial(r->store, r->pending[i].trial, e));
     return 0;

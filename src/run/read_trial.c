@@ -91,8 +91,7 @@ int read_trial(struct query *q, int64_t trial, struct read_trial *t, struct aren
     snprintf(id, sizeof id, "%" PRId64, trial);
     TRY(query_rows(q, "SELECT \"key\", budget FROM trial WHERE id = CAST(?1 AS INTEGER)", arguments, 1, add_trial, &r,
                    e));
-    TRY(query_rows(q,
-                   "SELECT step, path, sha256 FROM checkpoint WHERE trial_id = CAST(?1 AS INTEGER) ORDER BY id DESC",
+    TRY(query_rows(q, "SELECT step, path, sha256 FROM checkpoint WHERE trial_id = CAST(?1 AS INTEGER) ORDER BY id DESC",
                    arguments, 1, add_checkpoint, &r, e));
     TRY(read_described(q, trial, &d, a, e));
     if (!t->key || !d.config)
@@ -100,8 +99,8 @@ int read_trial(struct query *q, int64_t trial, struct read_trial *t, struct aren
     int code = stored_bind(&d, &t->config, a, &own);
     if (code == 0) {
         config_key(&t->config, key);
-        code = strcmp(key, t->key) ? err_set(&own, ERR_STORAGE, "it is not the one that the trial's key was made of")
-                                   : 0;
+        code =
+            strcmp(key, t->key) ? err_set(&own, ERR_STORAGE, "it is not the one that the trial's key was made of") : 0;
     }
     if (code < 0)
         err_set(e, ERR_STORAGE, "the stored configuration of trial %.16s cannot be used: %s", t->key, err_first(&own));

@@ -120,7 +120,8 @@ int tuning_put(struct runner *r, size_t study, struct err *e)
         code = store_begin_tuned(r->store, s->store_id, (int64_t)s->n, e);
     for (size_t i = 0, k = 0; i < all.n && code == 0; i++) {
         k = i > 0 && all.items[i].variant == all.items[i - 1].variant ? k + 1 : 0;
-        code = put_choice(r, study, &all.items[i], s->n + (all.items[i].variant * f->n_cells + k) * f->tune->n_seeds, e);
+        code =
+            put_choice(r, study, &all.items[i], s->n + (all.items[i].variant * f->n_cells + k) * f->tune->n_seeds, e);
     }
     if (code == 0)
         code = store_end_tuned(r->store, s->store_id, (int64_t)s->n, e);

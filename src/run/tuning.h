@@ -4,8 +4,8 @@
 
 #include "run/plan.h"
 
-/* Checks that the trials of every variant log the metric that the study chooses by, and which end of it is best. Mistakes
- * are added to e. */
+/* Checks that the trials of every variant log the metric that the study chooses by, and which end of it is best.
+ * Mistakes are added to e. */
 void tuning_check(struct plan *p, struct plan_study *s, struct err *e);
 
 #endif

@@ -23,7 +23,7 @@ void wire_put_request(struct frame_buffer *out, enum message request);
 struct wire_record {
     enum message type;
     int64_t step, layer;
-    struct reached reached;  /* MESSAGE_REACHED; its spent: also MESSAGE_CHECKPOINT */
+    struct reached reached; /* MESSAGE_REACHED; its spent: also MESSAGE_CHECKPOINT */
     int64_t wall_ns, cpu_ns;
     int64_t code;     /* MESSAGE_END */
     int64_t numerics; /* MESSAGE_HELLO */

@@ -51,8 +51,8 @@ void bind_json(const struct option *table, const void *in, unsigned without, str
  * have in common. holes: [leaves]; those that cannot be left out, lists and the kinds of layers, are set false. */
 void bind_json_holes(const struct option *table, const void *in, bool *holes, struct text *out);
 
-/* The same with 0 or 1 for every real number: whether it is 0. Integers, words and lists of whole numbers stay. It is no
- * tree to be bound: what trials have in common that differ in such numbers. */
+/* The same with 0 or 1 for every real number: whether it is 0. Integers, words and lists of whole numbers stay. It is
+ * no tree to be bound: what trials have in common that differ in such numbers. */
 void bind_json_coarse(const struct option *table, const void *in, struct text *out);
 
 /* Calls visit for every leaf of a bound struct in table order, with its dotted path

@@ -4,8 +4,8 @@
 
 enum { MAX_FILES = 8 }; /* in a chain of `extends` */
 
-static const char *const study_keys[] = { "version", "experiment", "title",  "description", "source",
-                                          "seeds",   "variants",   "sweep",  "claims",      "profiles",
+static const char *const study_keys[] = { "version", "experiment", "title",   "description", "source",
+                                          "seeds",   "variants",   "sweep",   "claims",      "profiles",
                                           "extends", "figures",    "targets", "tune" };
 enum { N_STUDY_KEYS = sizeof study_keys / sizeof *study_keys };
 

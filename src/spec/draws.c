@@ -1,5 +1,5 @@
-/* Random draws that come again: choices coincide sooner or later, and spaced numbers have six digits. Equal draws are one
- * trial, the first of them; which they are depends on the swept keys that the trial has. */
+/* Random draws that come again: choices coincide sooner or later, and spaced numbers have six digits. Equal draws are
+ * one trial, the first of them; which they are depends on the swept keys that the trial has. */
 #include "spec/sweep.h"
 #include <stdlib.h>
 #include <string.h>

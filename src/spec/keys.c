@@ -140,8 +140,8 @@ static void add_merged(struct node *brought, const struct node *value, struct ar
     }
 }
 
-/* The value of a dotted key on what `<<` brings of that name. A part of an algorithm that is named anew keeps the options
- * of the one that it replaces, as in every overlay; `name`: of the key under which the map with `<<` stands. */
+/* The value of a dotted key on what `<<` brings of that name. A part of an algorithm that is named anew keeps the
+ * options of the one that it replaces, as in every overlay; `name`: of the key under which the map with `<<` stands. */
 static struct node *lay(const char *name, const struct node *key, const struct node *below, struct node *own,
                         struct arena *a, struct err *e)
 {

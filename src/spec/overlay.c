@@ -5,8 +5,8 @@
  *     optimizer: sgd                         <  optimizer: {stepsize: 1}    is {name: sgd, stepsize: 1}
  * The parts of a file's `algorithm` keep what was set for the part that they replace, so that an ablation changes one
  * thing: update: {name: gradient, reduction: mean} < update: through_chain is {name: through_chain, reduction: mean}.
- * Whether the new part takes such an option is found out where parts are known (trial/parts.c). And in a list, elements by index: `layers: {1: {dense: {units: 5}}}`. A swept `{geomspace: [a, b, n]}` is one value
- * and replaces. */
+ * Whether the new part takes such an option is found out where parts are known (trial/parts.c). And in a list, elements
+ * by index: `layers: {1: {dense: {units: 5}}}`. A swept `{geomspace: [a, b, n]}` is one value and replaces. */
 #include "spec/tree.h"
 #include <string.h>
 

@@ -10,8 +10,8 @@ struct seeds {
     int64_t *items;
 };
 
-/* Reads the key `seeds` of the map that path names ("" for the file itself); NULL: one seed. Mistakes are added to e; after
- * one there is one seed, so that the rest of the file can be checked. */
+/* Reads the key `seeds` of the map that path names ("" for the file itself); NULL: one seed. Mistakes are added to e;
+ * after one there is one seed, so that the rest of the file can be checked. */
 struct seeds seeds_read(const struct node *n, const char *path, struct arena *a, struct err *e);
 bool seeds_have(const int64_t *seeds, size_t n, int64_t seed);
 

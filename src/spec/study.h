@@ -179,8 +179,8 @@ int study_trial(const struct study *s, uint64_t i, struct study_trial *t, struct
 /* Builds cell i (0 <= i < variants x cells), numbered cell fastest, without a seed: what its trials have in common.
  * Excluded: with every seed. */
 int study_cell(const struct study *s, uint64_t i, struct study_trial *t, struct arena *a, struct err *e);
-/* Reports two cells of a variant (numbered as for study_cell) that would be one trial, on the first swept key in which they
- * differ. ERR_SPEC. */
+/* Reports two cells of a variant (numbered as for study_cell) that would be one trial, on the first swept key in which
+ * they differ. ERR_SPEC. */
 int study_report_same(const struct study *s, uint64_t first, uint64_t second, struct arena *a, struct err *e);
 /* The first cell of a variant with the first seed; also where the cells cannot be numbered. */
 int study_first_trial(const struct study *s, size_t variant, struct study_trial *t, struct arena *a, struct err *e);

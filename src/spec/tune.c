@@ -12,12 +12,13 @@ struct head {
     int goal;
     struct names over;
 };
-static const struct option head_options[] = {
-    { "metric", OPT_TEXT, offsetof(struct head, metric), .flags = OPTION_REQUIRED, .help = "what the cells are compared by" },
-    { "goal", OPT_ENUM, offsetof(struct head, goal), "min", .names = goals, .help = "which end of it is best" },
-    { "over", OPT_NAMES, offsetof(struct head, over), .flags = OPTION_NULLABLE, .help = "the swept keys that are chosen" },
-    { 0 }
-};
+static const struct option head_options[] = { { "metric", OPT_TEXT, offsetof(struct head, metric),
+                                                .flags = OPTION_REQUIRED, .help = "what the cells are compared by" },
+                                              { "goal", OPT_ENUM, offsetof(struct head, goal), "min", .names = goals,
+                                                .help = "which end of it is best" },
+                                              { "over", OPT_NAMES, offsetof(struct head, over),
+                                                .flags = OPTION_NULLABLE, .help = "the swept keys that are chosen" },
+                                              { 0 } };
 
 static const struct node *given(const struct node *map, const char *key)
 {
@@ -79,7 +80,8 @@ static void read_retrain(struct study *s, struct study_tune *t, const struct nod
     }
     for (size_t i = 0; i < retrain->n; i++)
         if (strcmp(retrain->keys[i]->text, "seeds") != 0)
-            err_at(e, retrain->keys[i]->where, "unknown key '%s' in tune.retrain; known: seeds", retrain->keys[i]->text);
+            err_at(e, retrain->keys[i]->where, "unknown key '%s' in tune.retrain; known: seeds",
+                   retrain->keys[i]->text);
     const struct node *list = given(retrain, "seeds");
     if (!list && e->n_errors == before)
         err_at(e, retrain->where, "tune.retrain: missing required key 'seeds'");
@@ -89,10 +91,12 @@ static void read_retrain(struct study *s, struct study_tune *t, const struct nod
     t->n_seeds = seeds.n;
     t->seeds = seeds.items;
     for (size_t i = 0; i < seeds.n && e->n_errors == before; i++)
-        if (seeds_have(s->seeds, s->n_seeds, seeds.items[i]) || seeds_have(s->spec_seeds, s->n_spec_seeds, seeds.items[i]))
-            err_at(e, list->kind == NODE_LIST ? list->items[i]->where : list->where,
-                   "tune.retrain.seeds: the sweep has seed %lld, and what is chosen with it is measured with fresh seeds",
-                   (long long)seeds.items[i]);
+        if (seeds_have(s->seeds, s->n_seeds, seeds.items[i]) ||
+            seeds_have(s->spec_seeds, s->n_spec_seeds, seeds.items[i]))
+            err_at(
+                e, list->kind == NODE_LIST ? list->items[i]->where : list->where,
+                "tune.retrain.seeds: the sweep has seed %lld, and what is chosen with it is measured with fresh seeds",
+                (long long)seeds.items[i]);
 }
 
 void tune_read(struct study *s, const struct node *map, struct err *e)

@@ -4,8 +4,8 @@
 
 #include "spec/study.h"
 
-/* Reads the map (NULL = none) into s, which has its seeds and its sweep; mistakes are added to e. Whether trials log the
- * metric is known later: run/tuning.h. */
+/* Reads the map (NULL = none) into s, which has its seeds and its sweep; mistakes are added to e. Whether trials log
+ * the metric is known later: run/tuning.h. */
 void tune_read(struct study *s, const struct node *map, struct err *e);
 
 #endif

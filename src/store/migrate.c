@@ -76,7 +76,7 @@ static int make(struct store *s, void *self, const char *name, const char *sql, 
 }
 
 struct change {
-    sqlite3 *model; /* of the version that is made */
+    sqlite3 *model;    /* of the version that is made */
     struct text drops; /* what is set aside, to be dropped when it was copied */
 };
 

@@ -119,7 +119,8 @@ const char *const statement_sql[N_STATEMENTS] = {
         "UPDATE trial SET budget = max(?2, finished_budget) WHERE id = ?1 AND (?3 = 0 OR state = 'queued')",
     [SQL_SET_GENERATION] =
         "UPDATE trial SET generation = (SELECT generation FROM study WHERE id = study_id) WHERE id = ?1",
-    [SQL_RELABEL_TRIAL] = "UPDATE trial SET variant = ?2, cell = ?3, seed = ?4, config_id = ?5, tuning = ?6 WHERE id = ?1",
+    [SQL_RELABEL_TRIAL] =
+        "UPDATE trial SET variant = ?2, cell = ?3, seed = ?4, config_id = ?5, tuning = ?6 WHERE id = ?1",
     /* Another trial of this name that the present specification had: this program makes another key of it. It is kept,
        but no longer part of the study. */
     [SQL_SUPERSEDE_TRIAL] = "UPDATE trial SET generation = -1 WHERE study_id = ?1 AND variant = ?2 AND cell = ?3 AND "
@@ -127,7 +128,8 @@ const char *const statement_sql[N_STATEMENTS] = {
                             "AND generation = (SELECT generation FROM study WHERE id = ?1)",
     [SQL_DELETE_PARAMS] = "DELETE FROM param WHERE trial_id = ?1",
     [SQL_PUT_PARAM] = "INSERT INTO param (trial_id, key, num, text, swept) VALUES (?1, ?2, ?3, ?4, ?5)",
-    [SQL_GET_CHECKPOINTS] = "SELECT step, path, sha256, cpu_ns, flops FROM checkpoint WHERE trial_id = ?1 ORDER BY id DESC LIMIT 2",
+    [SQL_GET_CHECKPOINTS] =
+        "SELECT step, path, sha256, cpu_ns, flops FROM checkpoint WHERE trial_id = ?1 ORDER BY id DESC LIMIT 2",
     [SQL_TRIAL_KEY] = "SELECT key, study_id FROM trial WHERE id = ?1",
     [SQL_TRIAL_STEP] = "UPDATE trial SET step = ?2 WHERE id = ?1 AND step < ?2",
     [SQL_RESET_TRIAL] = "UPDATE trial SET state = 'queued', step = 0, finished_budget = 0, diverged_step = NULL, "
@@ -154,15 +156,21 @@ const char *const statement_sql[N_STATEMENTS] = {
         "c.tuning) AS n_open_of_all, row_number() OVER (PARTITION BY c.variant, c.tuning ORDER BY c.mean IS NULL, "
         "CASE c.goal WHEN 'max' THEN -c.mean ELSE c.mean END, c.cell) AS place FROM ("
         "SELECT t.variant, t.tuning, t.cell, v.goal, min(t.id) AS trial_id, t.config_id, "
-        "sum(t.state <> 'diverged' AND NOT (" DONE("t") ") OR t.outdated) AS n_open, "
-        "CASE WHEN count(t.value) = count(*) THEN avg(t.value) END AS mean FROM tune v JOIN ("
-        "SELECT t.*, CASE WHEN " DONE("t") " THEN (SELECT u.last FROM summary u WHERE u.trial_id = t.id AND " LAST(
-            "u", "t") " AND u.key_id = (SELECT k.id FROM metric_key k JOIN tune w ON w.metric = k.name "
-                      "WHERE w.study_id = t.study_id)) END AS value "
-                      "FROM study s JOIN trial t ON t.study_id = s.id AND t.generation = s.generation "
-                      "WHERE s.id = ?1 AND t.cell <> t.tuning) t ON t.study_id = v.study_id "
-                      "GROUP BY t.variant, t.tuning, t.cell, v.goal) c) "
-                      "WHERE place = 1 AND mean IS NOT NULL AND n_open_of_all = 0 ORDER BY variant, tuning",
+        "sum(t.state <> 'diverged' AND NOT (" DONE(
+            "t") ") OR t.outdated) AS n_open, "
+                 "CASE WHEN count(t.value) = count(*) THEN avg(t.value) END AS mean FROM tune v JOIN ("
+                 "SELECT t.*, CASE WHEN " DONE("t") " THEN (SELECT u.last FROM summary u WHERE u.trial_id = t.id "
+                                                    "AND " LAST("u",
+                                                                "t") " AND u.key_id = (SELECT k.id FROM metric_key k "
+                                                                     "JOIN tune w ON w.metric = k.name "
+                                                                     "WHERE w.study_id = t.study_id)) END AS value "
+                                                                     "FROM study s JOIN trial t ON t.study_id = s.id "
+                                                                     "AND t.generation = s.generation "
+                                                                     "WHERE s.id = ?1 AND t.cell <> t.tuning) t ON "
+                                                                     "t.study_id = v.study_id "
+                                                                     "GROUP BY t.variant, t.tuning, t.cell, v.goal) c) "
+                                                                     "WHERE place = 1 AND mean IS NOT NULL AND "
+                                                                     "n_open_of_all = 0 ORDER BY variant, tuning",
     /* Trials of a cell that is chosen no more. */
     [SQL_SUPERSEDE_TUNED] =
         "UPDATE trial SET generation = -1 WHERE study_id = ?1 AND cell = tuning "
@@ -211,9 +219,8 @@ const char *const statement_sql[N_STATEMENTS] = {
     [SQL_PUT_EVENT] = "INSERT INTO event (trial_id, run_id, step, kind, text, time_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     [SQL_SAME_CHECKPOINT] = "SELECT id, path FROM checkpoint WHERE trial_id = ?1 AND step = ?2",
     [SQL_DELETE_CHECKPOINT] = "DELETE FROM checkpoint WHERE id = ?1",
-    [SQL_PUT_CHECKPOINT] =
-        "INSERT INTO checkpoint (trial_id, run_id, step, path, sha256, time_ms, cpu_ns, flops) "
-        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    [SQL_PUT_CHECKPOINT] = "INSERT INTO checkpoint (trial_id, run_id, step, path, sha256, time_ms, cpu_ns, flops) "
+                           "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
     /* The newest two are those written last: after a damaged file the run goes on from the one before, at smaller
        steps. */
     [SQL_OLD_CHECKPOINT] = "SELECT id, path FROM checkpoint WHERE trial_id = ?1 ORDER BY id DESC LIMIT 1 OFFSET 2",
@@ -305,13 +312,14 @@ const char *const statement_sql[N_STATEMENTS] = {
         "DELETE FROM curve_stat WHERE curve_id IN (SELECT c.id FROM curve c WHERE c.study_id = ?1 AND NOT " KEPT ")",
     [SQL_DELETE_OLD_CURVES] =
         "DELETE FROM curve WHERE id IN (SELECT c.id FROM curve c WHERE c.study_id = ?1 AND NOT " KEPT ")",
-    [SQL_PUT_CURVES] = "INSERT INTO curve (study_id, variant, cell, key_id, n_asked, n_outdated) "
-                       "SELECT c.study_id, c.variant, c.cell, c.key_id, " CURVE_TRIALS ", " CURVE_OUTDATED
-                       " FROM (SELECT t.study_id, t.variant, t.cell, u.key_id FROM study s JOIN trial t ON t.study_id = "
-                       "s.id AND t.generation = s.generation AND NOT t.outdated JOIN summary u ON u.trial_id = t.id "
-                       "WHERE s.id = ?1 GROUP BY t.study_id, t.variant, t.cell, u.key_id HAVING count(*) >= 2) c "
-                       "WHERE NOT EXISTS (SELECT 1 FROM curve o WHERE o.study_id = c.study_id AND o.variant = c.variant "
-                       "AND o.cell = c.cell AND o.key_id = c.key_id)",
+    [SQL_PUT_CURVES] =
+        "INSERT INTO curve (study_id, variant, cell, key_id, n_asked, n_outdated) "
+        "SELECT c.study_id, c.variant, c.cell, c.key_id, " CURVE_TRIALS ", " CURVE_OUTDATED
+        " FROM (SELECT t.study_id, t.variant, t.cell, u.key_id FROM study s JOIN trial t ON t.study_id = "
+        "s.id AND t.generation = s.generation AND NOT t.outdated JOIN summary u ON u.trial_id = t.id "
+        "WHERE s.id = ?1 GROUP BY t.study_id, t.variant, t.cell, u.key_id HAVING count(*) >= 2) c "
+        "WHERE NOT EXISTS (SELECT 1 FROM curve o WHERE o.study_id = c.study_id AND o.variant = c.variant "
+        "AND o.cell = c.cell AND o.key_id = c.key_id)",
     [SQL_GET_NEW_CURVE] =
         "SELECT id, key_id FROM curve WHERE id > ?2 AND study_id = ?1 AND n_rows IS NULL ORDER BY id LIMIT 1",
     [SQL_GET_CURVE_TRIALS] = "SELECT t.id, t.state FROM curve c CROSS JOIN trial t ON " OF_CURVE
@@ -332,9 +340,8 @@ const char *const statement_sql[N_STATEMENTS] = {
         "'measure' ELSE json_type(q) = 'object' AND (kind = 'measure' OR coalesce(json_type(q, '$.metric') = 'text' "
         "AND json_type(q, '$.at') = 'text' AND json_type(q, '$.better') IS NOT NULL, 0)) END "
         "FROM (SELECT *, " JSON("quantity") " AS q FROM claim WHERE study_id = ?1) ORDER BY position",
-    [SQL_GET_CLAIM_PAIRS] =
-        "SELECT b.value, t.value FROM claim c JOIN json_each(c.quantity, '$.better') b "
-        "LEFT JOIN json_each(c.quantity, '$.than') t WHERE c.study_id = ?1 AND c.id = ?2",
+    [SQL_GET_CLAIM_PAIRS] = "SELECT b.value, t.value FROM claim c JOIN json_each(c.quantity, '$.better') b "
+                            "LEFT JOIN json_each(c.quantity, '$.than') t WHERE c.study_id = ?1 AND c.id = ?2",
     /* Trials of a claim with another length than its profile says; beyond it, where the claim names its steps. */
     [SQL_GET_CLAIM_LENGTH] =
         "SELECT t.variant, t.finished_budget, j.value FROM claim c JOIN study s ON s.id = c.study_id, "

@@ -95,7 +95,7 @@ struct store_trial_row {
     char checkpoint_sha256[65];
     int64_t checkpoint_step;
     struct spent checkpoint_spent; /* until it */
-    char previous_path[4096]; /* the one before */
+    char previous_path[4096];      /* the one before */
     char previous_sha256[65];
     int64_t previous_step;
     struct spent previous_spent;
@@ -207,8 +207,8 @@ int store_layer_metric(struct store *s, int64_t trial, int64_t run, const char *
                        double value, struct err *e);
 int store_cost(struct store *s, int64_t run, const char *phase, int64_t wall_ns, int64_t cpu_ns, double flops,
                struct err *e);
-/* How far a trial is at a logged step: before the metrics of that step, so that none is without. A step that is computed
- * again has what its last computation took. */
+/* How far a trial is at a logged step: before the metrics of that step, so that none is without. A step that is
+ * computed again has what its last computation took. */
 int store_progress(struct store *s, int64_t trial, const struct reached *p, struct err *e);
 int store_event(struct store *s, int64_t trial, int64_t run, int64_t step, const char *kind, const char *text,
                 struct err *e);

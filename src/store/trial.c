@@ -148,7 +148,8 @@ int store_put_trial(struct store *s, const struct store_trial *trial, struct sto
          !stored.same_generation)) { /* the same computation under another name, or with another budget */
         TRY(study_forget_statistics(s, trial->study, e));
         TRY(WRITE(s, SQL_RELABEL_TRIAL, NULL, e, value_int(row->id), value_text(trial->variant),
-                  value_text(trial->cell), value_int(trial->seed), value_int(trial->config), value_text(trial->tuning)));
+                  value_text(trial->cell), value_int(trial->seed), value_int(trial->config),
+                  value_text(trial->tuning)));
         TRY(WRITE(s, SQL_DELETE_PARAMS, NULL, e, value_int(row->id)));
         TRY(put_params(s, row->id, trial, e));
         TRY(supersede(s, trial, e));

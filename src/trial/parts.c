@@ -24,8 +24,8 @@ static bool is_known(const struct registry *r, const char *name)
     return any;
 }
 
-/* The map of a part without the options that it does not take. part: NULL for one that is unknown, which is told when it
- * is bound. */
+/* The map of a part without the options that it does not take. part: NULL for one that is unknown, which is told when
+ * it is bound. */
 static struct node *settle(const char *key, const struct node *chosen, const struct part *part,
                            const struct registry *registry, const struct kept_visitor *tell, struct arena *a)
 {

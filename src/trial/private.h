@@ -79,10 +79,10 @@ struct trial {
     struct pass pass;
     real *gradient;
     struct references *references; /* for metrics that compare with something; else NULL */
-    real **given_draws; /* [credit.n_draws] a probe's, of each feedback step one after the other; else NULL */
-    real *direction;               /* a probe's own update, to be judged in place of the step's; else NULL */
-    real *kept_gradient;           /* of units already moved, when units are updated in turn; else NULL */
-    struct mat *kept_targets;      /* of the first pass, when they are kept meanwhile; else NULL */
+    real **given_draws;       /* [credit.n_draws] a probe's, of each feedback step one after the other; else NULL */
+    real *direction;          /* a probe's own update, to be judged in place of the step's; else NULL */
+    real *kept_gradient;      /* of units already moved, when units are updated in turn; else NULL */
+    struct mat *kept_targets; /* of the first pass, when they are kept meanwhile; else NULL */
     struct optimizer forward, feedback;
     bool *asked; /* [n_feedback]: who takes the present feedback step */
     struct feedback_only feedback_only;

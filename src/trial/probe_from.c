@@ -92,8 +92,8 @@ static int write_step(struct trial *t, const struct probe_from *from, const char
     struct probe_input in = { .out = &w, .arena = &a };
     snprintf(step, sizeof step, "%" PRId64, t->step);
     config_json(t->config, &json);
-    const char *const metadata[] = { "format",    TRIAL_STEP_FORMAT, "trial", t->key, "step", step,
-                                     "precision", REAL_NAME,    "config", json.s };
+    const char *const metadata[] = { "format", TRIAL_STEP_FORMAT, "trial",   t->key,   "step",
+                                     step,     "precision",       REAL_NAME, "config", json.s };
     for (size_t i = 0; i < sizeof metadata / sizeof *metadata; i += 2)
         safetensors_add_metadata(&w, metadata[i], metadata[i + 1]);
     probe_open_draws(t, &a);

@@ -180,10 +180,9 @@ static int targets(struct probe_input *in, struct trial *t, struct err *e)
 
 int probe_batch(struct probe_input *in, struct trial *t, struct err *e)
 {
-    const struct layout l =
-        chain_reads_map(&t->chain)
-            ? of_maps(in->arena, t->pass.rows, t->data.image)
-            : of_rows(in->arena, t->pass.rows, t->data.length, t->data.features, t->data.sequence);
+    const struct layout l = chain_reads_map(&t->chain)
+                                ? of_maps(in->arena, t->pass.rows, t->data.image)
+                                : of_rows(in->arena, t->pass.rows, t->data.length, t->data.features, t->data.sequence);
     TRY(exchange(in, "batch.x", &l, t->pass.batch.x, e));
     return targets(in, t, e);
 }
@@ -232,8 +231,8 @@ static int noise(struct probe_input *in, struct trial *t, struct err *e)
         const struct draw *d = &t->credit.draws[i];
         if (!d->to.p)
             continue;
-        const struct layout l = shape_is_map(d->shape) ? of_maps(in->arena, d->to.rows, d->shape)
-                                                       : of_draws(in->arena, t, d->to, d->steps);
+        const struct layout l =
+            shape_is_map(d->shape) ? of_maps(in->arena, d->to.rows, d->shape) : of_draws(in->arena, t, d->to, d->steps);
         TRY(d->of_feedback ? feedback_draws(in, t, i, &l, e) : exchange(in, d->name, &l, d->to.p, e));
     }
     return 0;
@@ -254,10 +253,9 @@ static int count(struct probe_input *in, const char *name, int64_t *number, stru
         return 0;
     TRY(probe_take(in, name, 0, NULL, true, &t, e));
     *number = tensor_get_int(t, 0);
-    return *number >= 0 && *number <= COUNT_MAX
-               ? 0
-               : err_set(e, ERR_FORMAT, "tensor '%s' is %lld, expected 0 to %lld", name, (long long)*number,
-                         (long long)COUNT_MAX);
+    return *number >= 0 && *number <= COUNT_MAX ? 0
+                                                : err_set(e, ERR_FORMAT, "tensor '%s' is %lld, expected 0 to %lld",
+                                                          name, (long long)*number, (long long)COUNT_MAX);
 }
 
 static int slots(struct probe_input *in, const struct optimizer *o, const char *prefix, struct err *e)

@@ -153,9 +153,9 @@ static int tell_reached(struct run *r, struct err *e)
     const struct trial *t = r->t;
     const int64_t per_epoch = config_per_epoch(t->config, &t->data);
     const struct reached p = { .step = t->step,
-                                .samples = t->step * (int64_t)t->pass.rows,
-                                .epoch = per_epoch ? (double)t->step / (double)per_epoch : NAN,
-                                .spent = trial_spent(t) };
+                               .samples = t->step * (int64_t)t->pass.rows,
+                               .epoch = per_epoch ? (double)t->step / (double)per_epoch : NAN,
+                               .spent = trial_spent(t) };
     return r->sink->reached ? r->sink->reached(r->sink, &p, e) : 0;
 }
 

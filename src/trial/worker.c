@@ -23,7 +23,7 @@
 
 /* What is to be done with the configuration on standard input. */
 struct errand {
-    bool time; /* else a probe */
+    bool time;                  /* else a probe */
     const char *input, *output; /* input NULL: of a stored trial */
     struct probe_options options;
     struct probe_from from;

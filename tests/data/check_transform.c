@@ -113,7 +113,7 @@ START_TEST(views)
         last = v;
     }
     ck_assert(mirrored > N / 2 - 350 && mirrored < N / 2 + 350); /* 5 standard deviations of 71 */
-    for (size_t i = 0; i < 9; i++)                         /* of 44 */
+    for (size_t i = 0; i < 9; i++)                               /* of 44 */
         ck_assert(rows[i] > N / 9 - 220 && rows[i] < N / 9 + 220 && cols[i] > N / 9 - 220 && cols[i] < N / 9 + 220);
     ck_assert_uint_lt(repeated, 180); /* N / 162 = 123, of 11 */
 }

@@ -84,7 +84,7 @@ START_TEST(cells_in_order)
     ck_assert_str_eq(cell(0), "1 3 5 7 p z"); /* keys in the order of the file, though b.x and b.y stand in one map */
     struct study_trial t;
     ck_assert_int_eq(study_trial(&study, 1, &t, &arena, &err), 0);
-    ck_assert(t.excluded); /* the second draw is the first one again */
+    ck_assert(t.excluded);                    /* the second draw is the first one again */
     ck_assert_str_eq(cell(2), "1 3 5 8 q z"); /* the last dimension varies fastest */
     ck_assert_str_eq(cell(4), "1 3 6 7 p z");
     ck_assert_str_eq(cell(30), "2 4 6 8 q z");

@@ -35,11 +35,14 @@ static const struct {
       "{\"c\":{\"t\":{\"a\":3}},\"d\":{\"t\":{\"a\":1}},\"x\":{\"t\":{\"a\":1}}}" },
     /* parts of an algorithm keep options, others do not */
     { "x: &x {algorithm: {u: {name: p, r: 1}, v: q}, o: {name: p, r: 1}}\nb: {<<: *x, algorithm.u.name: s, o.name: s}",
-      "{\"b\":{\"algorithm\":{\"u\":{\"name\":\"s\",\"r\":1},\"v\":\"q\"},\"o\":{\"name\":\"s\"}},\"x\":{\"algorithm\":{"
+      "{\"b\":{\"algorithm\":{\"u\":{\"name\":\"s\",\"r\":1},\"v\":\"q\"},\"o\":{\"name\":\"s\"}},\"x\":{\"algorithm\":"
+      "{"
       "\"u\":{\"name\":\"p\",\"r\":1},\"v\":\"q\"},\"o\":{\"name\":\"p\",\"r\":1}}}" },
     { "x: &x {u: {name: p, r: 1}}\nalgorithm: {<<: *x, u.name: s}\nc: {<<: *x, u.name: s}",
-      "{\"algorithm\":{\"u\":{\"name\":\"s\",\"r\":1}},\"c\":{\"u\":{\"name\":\"s\"}},\"x\":{\"u\":{\"name\":\"p\",\"r\":1}}}" },
-    { "x: &x {algorithm: {u: {name: p, r: 1}}}\nb: {<<: *x, algorithm.u: s}\nv.algorithm: {<<: {u: {name: p, r: 1}}, u.name: s}",
+      "{\"algorithm\":{\"u\":{\"name\":\"s\",\"r\":1}},\"c\":{\"u\":{\"name\":\"s\"}},\"x\":{\"u\":{\"name\":\"p\","
+      "\"r\":1}}}" },
+    { "x: &x {algorithm: {u: {name: p, r: 1}}}\nb: {<<: *x, algorithm.u: s}\nv.algorithm: {<<: {u: {name: p, r: 1}}, "
+      "u.name: s}",
       "{\"b\":{\"algorithm\":{\"u\":{\"name\":\"s\",\"r\":1}}},\"v\":{\"algorithm\":{\"u\":{\"name\":\"s\",\"r\":1}}},"
       "\"x\":{\"algorithm\":{\"u\":{\"name\":\"p\",\"r\":1}}}}" },
     { "x: &x {algorithm: {u: 1}}\nb: {<<: *x, algorithm.v: null}", /* for what lies below the whole map */
@@ -227,7 +230,8 @@ static const struct {
       "{\"algorithm\":{\"name\":\"a\",\"update\":{\"name\":\"y\",\"r\":3,\"s\":2}}}" },
     { "algorithm: {name: a, update: {name: x, r: 1, s: 2}}", "algorithm: {update: {name: y, r: null}}",
       "{\"algorithm\":{\"name\":\"a\",\"update\":{\"name\":\"y\",\"s\":2}}}" },
-    { "algorithm: {update: {r: 1}}", "algorithm: {update: y}", "{\"algorithm\":{\"update\":{\"name\":\"y\",\"r\":1}}}" },
+    { "algorithm: {update: {r: 1}}", "algorithm: {update: y}",
+      "{\"algorithm\":{\"update\":{\"name\":\"y\",\"r\":1}}}" },
     { "algorithm: {update: {name: x}}", "algorithm: {update: y}", "{\"algorithm\":{\"update\":\"y\"}}" },
     { "algorithm: {name: a, update: {name: x, r: 1}}", "algorithm: {name: b, update: y}",
       "{\"algorithm\":{\"name\":\"b\",\"update\":\"y\"}}" },

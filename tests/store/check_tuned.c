@@ -118,11 +118,13 @@ START_TEST(cells_that_lack_a_seed_are_no_choice)
     ck_assert_str_eq(choices(&f).text, "bp tuned 1; ");
     check_text(f.path, "SELECT chosen || ': ' || note FROM tuned",
                "a: left out: 2 of 3 cells, with trials that diverged or have no finite valid_loss");
-    check_text(f.path, "SELECT group_concat(cell || n || n_asked || n_diverged || n_nonfinite || coalesce(mean, '-')) "
-                       "FROM candidates",
+    check_text(f.path,
+               "SELECT group_concat(cell || n || n_asked || n_diverged || n_nonfinite || coalesce(mean, '-')) "
+               "FROM candidates",
                "a22005.0,b1210-,c1201-");
-    check_text(f.path, "SELECT n_cells || ' ' || n_trials || ' ' || steps || ' ' || wall_s || ' ' || cpu_s || ' ' || flops "
-                       "FROM tuning_costs",
+    check_text(f.path,
+               "SELECT n_cells || ' ' || n_trials || ' ' || steps || ' ' || wall_s || ' ' || cpu_s || ' ' || flops "
+               "FROM tuning_costs",
                "3 6 60 12.0 6.0 30000000.0");
     fixture_close(&f);
 }
@@ -213,8 +215,8 @@ START_TEST(another_choice_replaces_the_trials)
 }
 END_TEST
 
-/* Pure noise: every cell is worth 0. What validation chooses is worth 0 with fresh seeds; the cell that is best on the test
- * set is not worth what it has there, the smallest of N_CELLS normal draws. */
+/* Pure noise: every cell is worth 0. What validation chooses is worth 0 with fresh seeds; the cell that is best on the
+ * test set is not worth what it has there, the smallest of N_CELLS normal draws. */
 START_TEST(of_noise_the_tuned_value_is_unbiased)
 {
     enum { N_VARIANTS = 200, N_CELLS = 8 };

@@ -198,8 +198,9 @@ START_TEST(layer_metrics_have_names)
     OK(store_layer_metric(f.s, t, 0, "angle_bp", 5, 2, 12.5, &e));
     OK(store_layer_metric(f.s, t, 0, "angle_bp", 5, 3, -(double)INFINITY, &e));
     OK(store_flush(f.s, &e));
-    const char *rows = "SELECT group_concat(study || variant || cell || seed || metric || layer || step || coalesce(value, "
-                       "nonfinite) || trial_id || study_id) FROM ";
+    const char *rows =
+        "SELECT group_concat(study || variant || cell || seed || metric || layer || step || coalesce(value, "
+        "nonfinite) || trial_id || study_id) FROM ";
     char sql[300];
     snprintf(sql, sizeof sql, "%slayer_metrics", rows);
     check_text(f.path, sql, "demotpr=14angle_bp2512.511,demotpr=14angle_bp35-inf11");

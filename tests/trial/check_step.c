@@ -41,8 +41,9 @@ END_TEST
 START_TEST(an_optimizer_for_each_unit)
 {
     struct fixture f;
-    fixture_given(&f, GIVEN_FLAT,
-                  "{algorithm: {name: dtp, target_stepsize: 0.7, feedback: {optimizer: {name: adam, stepsize: 0.02}}}}");
+    fixture_given(
+        &f, GIVEN_FLAT,
+        "{algorithm: {name: dtp, target_stepsize: 0.7, feedback: {optimizer: {name: adam, stepsize: 0.02}}}}");
     const struct trial *t = f.trial;
     ck_assert_uint_eq(t->forward.n_groups, t->chain.n_units);
     ck_assert_uint_eq(t->feedback.n_groups, t->credit.n_feedback);

@@ -181,8 +181,8 @@ static int record_event(struct sink *s, int64_t step, const char *kind, const ch
     text_add(&((struct records *)s)->text, "%s %lld: %s\n", kind, (long long)step, text);
     return 0;
 }
-static int record_checkpoint(struct sink *s, int64_t step, const char *name, const char *sha256,
-                             struct spent spent, struct err *e)
+static int record_checkpoint(struct sink *s, int64_t step, const char *name, const char *sha256, struct spent spent,
+                             struct err *e)
 {
     (void)step, (void)spent, (void)e;
     struct records *r = (struct records *)s;
