@@ -1,9 +1,10 @@
-/* From bound structs back to text: canonical JSON, and one leaf after the other. */
-#include "spec/bind.h"
+/* From bound structs back to text: canonical JSON. */
+#include "spec/bind_print.h"
+
 #include <math.h>
 #include <string.h>
 
-static const void *field_of(const struct option *o, const void *in)
+const void *bind_field_of(const struct option *o, const void *in)
 {
     return (const char *)in + o->offset;
 }
@@ -75,19 +76,17 @@ static bool is_absent(const struct option *o, const void *field)
     }
 }
 
-static bool is_set(const struct option *o, const void *field);
-
 /* A map or a part's options of which nothing is printed. */
 static bool is_empty(const struct option *table, const void *in)
 {
     for (const struct option *o = table; o && o->type != OPT_END; o++)
-        if (is_set(o, field_of(o, in)))
+        if (bind_is_set(o, bind_field_of(o, in)))
             return false;
     return true;
 }
 
 /* False for an OPTION_NULLABLE that the file left out, or that is as its default says. */
-static bool is_set(const struct option *o, const void *field)
+bool bind_is_set(const struct option *o, const void *field)
 {
     if (is_absent(o, field))
         return false;
@@ -106,7 +105,7 @@ static bool is_short(const struct printer *p, const struct option *o, const stru
 }
 
 /* A list of one that is written as its part alone. */
-static bool is_one(const struct option *o, const struct chosen_list *list)
+bool bind_is_one(const struct option *o, const struct chosen_list *list)
 {
     return (o->flags & OPTION_PLAIN) && list->n == 1;
 }
@@ -165,7 +164,7 @@ static void json_part(struct printer *p, const struct option *o, const struct ch
     text_putc(p->out, '}');
 }
 
-static void json_names(const struct names *names, struct text *out)
+void bind_json_names(const struct names *names, struct text *out)
 {
     text_putc(out, '[');
     for (size_t i = 0; i < names->n; i++) {
@@ -176,7 +175,7 @@ static void json_names(const struct names *names, struct text *out)
     text_putc(out, ']');
 }
 
-static void json_reals(const struct reals *reals, bool coarse, struct text *out)
+void bind_json_reals(const struct reals *reals, bool coarse, struct text *out)
 {
     text_putc(out, '[');
     for (size_t i = 0; i < reals->n; i++) {
@@ -224,14 +223,14 @@ static void json_field(struct printer *p, const struct option *o, const void *fi
         json_part(p, o, field);
         break;
     case OPT_PARTS:
-        if (is_one(o, field))
+        if (bind_is_one(o, field))
             json_part(p, &(struct option){ .type = OPT_PART }, ((const struct chosen_list *)field)->items);
         else
             json_parts(p, field);
         break;
     case OPT_NAMES:
         no_hole(p);
-        json_names(field, p->out);
+        bind_json_names(field, p->out);
         break;
     case OPT_REALS: {
         const struct reals *reals = field;
@@ -242,7 +241,7 @@ static void json_field(struct printer *p, const struct option *o, const void *fi
             break;
         }
         no_hole(p);
-        json_reals(reals, coarse, p->out);
+        bind_json_reals(reals, coarse, p->out);
         break;
     }
     default:
@@ -257,14 +256,14 @@ static void json_options(struct printer *p, const struct option *table, const vo
 {
     for (const struct option *o = table; o && o->type != OPT_END; o++) {
         const bool always = p->coarse && o->type == OPT_REAL; /* its default may be left out, which says nothing of 0 */
-        if ((o->flags & p->without) || (!always && !is_set(o, field_of(o, in))))
+        if ((o->flags & p->without) || (!always && !bind_is_set(o, bind_field_of(o, in))))
             continue;
         if (!first)
             text_putc(p->out, ',');
         first = false;
         json_string(p, o->name);
         text_putc(p->out, ':');
-        json_field(p, o, field_of(o, in));
+        json_field(p, o, bind_field_of(o, in));
     }
 }
 
@@ -290,125 +289,4 @@ void bind_json_coarse(const struct option *table, const void *in, struct text *o
     text_putc(out, '{');
     json_options(&p, table, in, true);
     text_putc(out, '}');
-}
-
-struct visitor {
-    void (*visit)(void *self, const char *path, const char *text, double number);
-    void *self;
-    struct text path;
-};
-
-/* Appends ".name" to the path; returns the length to go back to. */
-static size_t enter(struct visitor *v, const char *name)
-{
-    const size_t length = v->path.n;
-    if (length)
-        text_putc(&v->path, '.');
-    text_puts(&v->path, name);
-    return length;
-}
-
-static void leave(struct visitor *v, size_t length)
-{
-    v->path.n = length;
-    v->path.s[length] = '\0';
-}
-
-static void visit_options(struct visitor *v, const struct option *table, const void *in);
-
-static void visit_part(struct visitor *v, const struct chosen *c)
-{
-    const size_t length = enter(v, "name");
-    v->visit(v->self, v->path.s, c->part->name, (double)NAN);
-    leave(v, length);
-    visit_options(v, c->part->options, c->opts);
-}
-
-/* A layer is a leaf "network.layers.0" with its kind, its options are "network.layers.0.dense.units": as a sweep names
- * them. */
-static void visit_parts(struct visitor *v, const struct chosen_list *list)
-{
-    for (size_t i = 0; i < list->n; i++) {
-        const struct chosen *c = &list->items[i];
-        const size_t outer = v->path.n;
-        if (outer)
-            text_putc(&v->path, '.');
-        text_json_int(&v->path, (int64_t)i);
-        v->visit(v->self, v->path.s, c->part->name, (double)NAN);
-        enter(v, c->part->name);
-        visit_options(v, c->part->options, c->opts);
-        leave(v, outer);
-    }
-}
-
-static void visit_field(struct visitor *v, const struct option *o, const void *field)
-{
-    const bool *truth = field;
-    const struct reals *reals = field;
-    struct text list = { 0 };
-    switch (o->type) {
-    case OPT_BOOL:
-        v->visit(v->self, v->path.s, *truth ? "true" : "false", *truth ? 1 : 0);
-        break;
-    case OPT_INT:
-        v->visit(v->self, v->path.s, NULL, (double)*(const int64_t *)field);
-        break;
-    case OPT_REAL:
-        v->visit(v->self, v->path.s, NULL, *(const double *)field);
-        break;
-    case OPT_ENUM:
-        v->visit(v->self, v->path.s, o->names[*(const int *)field], (double)NAN);
-        break;
-    case OPT_TEXT:
-        v->visit(v->self, v->path.s, *(const char *const *)field, (double)NAN);
-        break;
-    case OPT_MAP:
-        visit_options(v, o->table, field);
-        break;
-    case OPT_PART:
-        if (o->flags & OPTION_PLAIN) { /* the name is the value of the key itself */
-            const struct chosen *c = field;
-            v->visit(v->self, v->path.s, c->part->name, (double)NAN);
-            visit_options(v, c->part->options, c->opts);
-        } else {
-            visit_part(v, field);
-        }
-        break;
-    case OPT_PARTS:
-        if (is_one(o, field))
-            visit_part(v, ((const struct chosen_list *)field)->items);
-        else
-            visit_parts(v, field);
-        break;
-    case OPT_NAMES:
-        json_names(field, &list);
-        v->visit(v->self, v->path.s, list.s, (double)NAN);
-        break;
-    case OPT_REALS:
-        json_reals(reals, false, &list);
-        v->visit(v->self, v->path.s, reals->n == 1 ? NULL : list.s, reals->n == 1 ? reals->items[0] : (double)NAN);
-        break;
-    case OPT_END:
-        break;
-    }
-    text_free(&list);
-}
-
-static void visit_options(struct visitor *v, const struct option *table, const void *in)
-{
-    for (const struct option *o = table; o && o->type != OPT_END; o++) {
-        if (!is_set(o, field_of(o, in)))
-            continue;
-        const size_t length = enter(v, o->name);
-        visit_field(v, o, field_of(o, in));
-        leave(v, length);
-    }
-}
-
-void bind_leaves(const struct option *table, const void *in,
-                 void (*visit)(void *self, const char *path, const char *text, double number), void *self)
-{
-    struct visitor v = { .visit = visit, .self = self };
-    visit_options(&v, table, in);
-    text_free(&v.path);
 }
