@@ -234,6 +234,8 @@ void claim_judge_measure(struct claim *c, const struct bounded_answer *answer, s
         claim_hold(c, "%s", answer->note);
     else if (!answer->per_seed && answer->found)
         judge_number(c, answer->value);
+    if (sqlite3_strlike("%\\_finished%", c->measure, '\\') == 0) /* mean_finished and its sisters of the views */
+        claim_remark(c, "it reads means over the finished seeds only");
     for (size_t i = 0; i < answer->n_rows; i++)
         if (answer->rows[i].found)
             moments_add(&m, answer->rows[i].value);

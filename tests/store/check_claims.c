@@ -170,6 +170,10 @@ static const struct {
       "undecided||the second column of a measure is the seed, an integer" },
     { { .measure = "SELECT 0.1 + 0.2", .has_low = true, .low = 0.3, .has_high = true, .high = 0.3 },
       "refuted||it misses by rounding only: give a tolerance" },
+    { { .measure = "SELECT LAST_MEAN_FINISHED FROM finals WHERE variant = 'dead' AND metric = 'test_accuracy'",
+        .has_low = true,
+        .low = 80 },
+      "reproduced||it reads means over the finished seeds only" },
     { { .measure = "SELECT count(*) FROM trials", .has_low = true, .low = 16, .has_high = true, .high = 16 },
       "reproduced||" },
 };
