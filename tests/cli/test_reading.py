@@ -42,7 +42,7 @@ HOSTILE = ("=HYPERLINK(\"x\")\x1b[31m\x1b]0;title\x07\n\r\n\t\x08\x7f\x85\x9b31m
            "\U000e0041<script>alert(1)</script>&lt;|`*_[a](b)#~\\|\"',;]]>-->").encode() + b"\xff\xc3\xed\xa0\x80"
 # Columns whose text the program itself looks for, or that have a CHECK.
 KEPT = {("trial", "key"), ("trial", "state"), ("trial", "config"), ("study", "spec"), ("run", "state"), ("claim", "measure"),
-        ("cost", "phase"), ("param", "key"), ("metric_key", "goal"), ("claim", "kind"), ("_doc", "table"), ("_doc", "column"), ("_doc", "class")}
+        ("cost", "phase"), ("trial", "inputs"), ("param", "key"), ("metric_key", "goal"), ("claim", "kind"), ("_doc", "table"), ("_doc", "column"), ("_doc", "class")}
 
 
 def steers(character):

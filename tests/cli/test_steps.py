@@ -12,7 +12,7 @@ import unittest
 
 TPRUN = os.path.abspath(os.path.join(os.environ.get("TPRUN_BUILD", "."), "tprun"))
 HANG = 1000  # seconds: ends what hangs
-RESULTS = ("loss", "state.", "target.", "sent.", "update.", "metric.")
+RESULTS = ("loss", "state.", "target.", "sent.", "update.", "after.", "metric.")
 
 HEAD = """version: 1
 experiment: st

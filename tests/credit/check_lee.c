@@ -121,6 +121,15 @@ START_TEST(p5_small_steps_follow_the_feedback_jacobians)
 }
 END_TEST
 
+/* Whether its activation is one of those that layers have. */
+static bool has_activation(const struct part *p)
+{
+    for (const struct option *o = p->options; o && o->type != OPT_END; o++)
+        if (strcmp(o->name, "activation") == 0)
+            return o->type == OPT_PART;
+    return false;
+}
+
 /* A displacement of 0 stays 0, bit for bit, through every mapping that applies to targets. */
 START_TEST(p6_a_layer_on_its_target_moves_nothing)
 {
@@ -132,8 +141,10 @@ START_TEST(p6_a_layer_on_its_target_moves_nothing)
                 continue;
             char own[160];
             struct rig r;
-            snprintf(own, sizeof own, "{mapping: {name: %s%s}, feedback_loss: %s, propagate: difference}", g->part.name,
-                     has_option(&g->part, "activation") ? ", activation: tanh" : "",
+            snprintf(own, sizeof own, "{mapping: {name: %s%s%s}, feedback_loss: %s, propagate: difference}",
+                     g->part.name, has_activation(&g->part) ? ", activation: tanh" : "",
+                     has_option(&g->part, "of") ? ", of: weights"
+                                                : "", /* what has a value: a network's inverse has none */
                      g->part.gives & GIVES_TRAIN ? "reconstruction" : "none");
             rig_open(&r, nets[i], "dtp", own);
             rig_step(&r);
