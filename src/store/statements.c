@@ -22,6 +22,9 @@
     "o.cell = trial.cell AND o.generation = trial.generation AND o.generation > 0 AND o.id <> trial.id AND "           \
     "(o.numerics_version <> trial.numerics_version OR " OTHER_BYTES("o", "trial") ") AND " LAST_RUN(                   \
         "o") " > " LAST_RUN("trial") ")"
+/* A cell where some trial may be, or no longer be, outdated: few are, and IS_OUTDATED asks each trial about all others.
+ */
+#define MAY_DIFFER "(min(numerics_version) <> max(numerics_version) OR count(DISTINCT inputs) > 1 OR max(outdated) = 1)"
 /* The trials of a curve c that are in it, or outdated; whether it is of what is stored now: view kept_curves, which the
  * writer cannot read. */
 #define OF_CURVE                                                                                                       \
@@ -197,12 +200,16 @@ const char *const statement_sql[N_STATEMENTS] = {
     /* Of the cell of trial ?1. */
     [SQL_SET_OUTDATED] =
         "UPDATE trial SET outdated = 1 - outdated WHERE (study_id, variant, cell, generation) = "
-        "(SELECT study_id, variant, cell, generation FROM trial WHERE id = ?1) AND outdated <> " IS_OUTDATED,
+        "(SELECT study_id, variant, cell, generation FROM trial WHERE (study_id, variant, cell, generation) = "
+        "(SELECT study_id, variant, cell, generation FROM trial WHERE id = ?1) GROUP BY 1, 2, 3, 4 HAVING " MAY_DIFFER
+        ") AND outdated <> " IS_OUTDATED,
     [SQL_COUNT_OUTDATED] = "SELECT count(*) FROM trial t JOIN trial o ON o.study_id = t.study_id AND o.variant = "
                            "t.variant AND o.cell = t.cell AND o.generation = t.generation AND o.outdated "
                            "WHERE t.id = ?1",
     [SQL_SET_ALL_OUTDATED] =
-        "UPDATE trial SET outdated = 1 - outdated WHERE study_id = ?1 AND outdated <> " IS_OUTDATED,
+        "UPDATE trial SET outdated = 1 - outdated WHERE study_id = ?1 AND (variant, cell, generation) IN "
+        "(SELECT variant, cell, generation FROM trial WHERE study_id = ?1 GROUP BY 1, 2, 3 HAVING " MAY_DIFFER
+        ") AND outdated <> " IS_OUTDATED,
     [SQL_HEARTBEAT] = "UPDATE run SET heartbeat_ms = ?2 WHERE id = ?1 AND ended_ms IS NULL",
     [SQL_END_RUN] = "UPDATE run SET state = ?3, reason = ?4, heartbeat_ms = ?5, ended_ms = ?5 "
                     "WHERE id = ?1 AND trial_id = ?2 AND ended_ms IS NULL",
