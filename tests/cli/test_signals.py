@@ -39,11 +39,11 @@ def mask(pid, field):
 
 class Signals(Cli):
     def begin(self, *args, ignored=()):
-        def ignore():
-            for number in ignored:
-                signal.signal(number, signal.SIG_IGN)
+        def dispose(): # whatever the tests were started with: nohup ignores SIGHUP
+            for number in ALL:
+                signal.signal(number, signal.SIG_IGN if number in ignored else signal.SIG_DFL)
         process = subprocess.Popen([TPRUN, "run", *args, "--db", self.db], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                   text=True, env=self.environment, preexec_fn=ignore)
+                                   text=True, env=self.environment, preexec_fn=dispose)
         self.addCleanup(lambda: (process.poll() is None and process.kill(), process.stdout.closed or process.communicate()))
         return process
 
