@@ -12,9 +12,17 @@
     X(layer_residual)                                                                                                  \
     X(layer_conv)                                                                                                      \
     X(layer_patches)                                                                                                   \
-    X(layer_max_pool) X(layer_avg_pool) X(layer_global_average_pool) X(layer_flatten) X(layer_activation)              \
-        X(layer_layer_norm) X(layer_batch_norm) X(layer_spatial_mlp) X(layer_channel_mlp) X(layer_mixer)               \
-            X(layer_coupling)
+    X(layer_max_pool)                                                                                                  \
+    X(layer_avg_pool)                                                                                                  \
+    X(layer_global_average_pool)                                                                                       \
+    X(layer_flatten)                                                                                                   \
+    X(layer_activation)                                                                                                \
+    X(layer_layer_norm)                                                                                                \
+    X(layer_batch_norm)                                                                                                \
+    X(layer_spatial_mlp)                                                                                               \
+    X(layer_channel_mlp)                                                                                               \
+    X(layer_mixer)                                                                                                     \
+    X(layer_coupling)
 #define EXTERN(name) extern const struct unit_def name;
 #define PART_OF(name) &name.part,
 LAYERS(EXTERN)
