@@ -153,7 +153,7 @@ static void larger_moved(const struct unit *u, size_t pixel, const real *h, cons
     const size_t c = u->in.channels;
     for (size_t j = 0; j < c; j++) {
         const real moved = (h[pixel * c + j] - h[origin(u, positions, j)]) + d[pixel * c + j];
-        out[j] = (moved > out[j]) | (moved != moved) ? moved : out[j];
+        out[j] = ((moved > out[j]) | (moved != moved)) ? moved : out[j];
     }
 }
 
