@@ -34,6 +34,7 @@ static bool open_subject(struct subject *x, const struct part *part, size_t k, c
     x->how = how;
     if (transpose_check(x->u, how, "a test", &e) < 0)
         x->u = NULL;
+    err_clear(&e);
     return true;
 }
 
