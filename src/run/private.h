@@ -52,6 +52,7 @@ struct runner {
     struct store *store;
     struct checkpoint_folder own, other; /* see checkpoints_open */
     uint64_t n_absent;                   /* queued trials whose checkpoints are absent */
+    uint64_t n_not_raised;               /* trials of the specification that a one-off asks more steps of */
     struct data_files data_files;        /* that were checked */
     size_t n_pending, next;              /* trials to be trained; the first not yet started */
     struct pending *pending;

@@ -4,6 +4,7 @@
 #include "run/private.h"
 
 #include "base/killpoint.h"
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,6 +29,7 @@ static int put_trial(struct runner *r, size_t study, const struct cell *cell, si
                                        .n_params = cell->n_params,
                                        .params = cell->params };
     TRY(store_put_trial(r->store, &trial, &row, e));
+    r->n_not_raised += row.of_specification && row.budget < trial.budget;
     KILL_POINT(RUN_QUEUE_TRIAL);
     return store_tick(r->store, &due_ms, e);
 }
@@ -210,7 +212,13 @@ int queue_put_study(struct runner *r, size_t study, struct err *e)
         if (!s->one_off)
             TRY(tuning_describe(r, study, e));
         KILL_POINT(RUN_QUEUE_STUDY);
+        r->n_not_raised = 0;
         TRY(put_trials(r, study, e));
+        if (r->n_not_raised)
+            progress_say(&r->progress,
+                         "tprun: note: %s: %" PRIu64 " of these trials belong to the file, and are not trained further "
+                         "here; leave '%s' out",
+                         f->name, r->n_not_raised, s->one_off);
     } else if (r->options->verbose) {
         progress_say(&r->progress, "tprun: %s: its trials were queued before", f->name);
     }

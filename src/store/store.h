@@ -91,6 +91,7 @@ struct store_trial_row {
     enum trial_state state;
     int64_t step;               /* last step reached and acknowledged */
     int64_t budget;             /* of the finished run */
+    bool of_specification;      /* put as a one-off, it is a trial of the specification, and was left as it is */
     char checkpoint_path[4096]; /* newest, a name in the database's folder of checkpoints; "" = none */
     char checkpoint_sha256[65];
     int64_t checkpoint_step;

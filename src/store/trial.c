@@ -143,9 +143,12 @@ int store_put_trial(struct store *s, const struct store_trial *trial, struct sto
         TRY(put_place(s, row->id, trial, e));
         return write_end(s, trial->n_params + 1, e);
     }
-    if (!trial->one_off &&
-        (!stored.same_labels ||
-         !stored.same_generation)) { /* the same computation under another name, or with another budget */
+    row->of_specification = trial->one_off && stored.same_generation;
+    if (row->of_specification) { /* its labels and its budget are the file's */
+        TRY(put_place(s, row->id, trial, e));
+        return write_end(s, 1, e);
+    }
+    if (!stored.same_labels || !stored.same_generation) { /* the same computation by another name, or another budget */
         TRY(study_forget_statistics(s, trial->study, e));
         TRY(WRITE(s, SQL_RELABEL_TRIAL, NULL, e, value_int(row->id), value_text(trial->variant),
                   value_text(trial->cell), value_int(trial->seed), value_int(trial->config),

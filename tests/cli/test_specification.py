@@ -117,6 +117,23 @@ class Specification(unittest.TestCase):
             self.touch(db)
         self.assert_same_views("plain.db", "old.db")
 
+    def test_a_one_off_is_trained_further(self):
+        state = "SELECT state, step, budget, (SELECT num FROM all_params p WHERE p.trial_id = t.trial_id AND param = 'train.iterations') FROM all_trials t"
+        one_off = ["--variant", "bp", "seeds=[1]", "sweep=null", "train.batch_size=5"]
+        for n in 4, 6, 9:
+            self.train("more.db", *one_off, f"train.iterations={n}")
+            self.assertEqual(self.sql("more.db", state), [("done", n, n, n)])
+        self.train("straight.db", *one_off, "train.iterations=9")
+        weights = "SELECT key, weights_sha256 FROM trial"
+        self.assertEqual(self.sql("more.db", weights), self.sql("straight.db", weights))
+        # with the file's own value it is a trial of the file, whose length the file says
+        self.train("own.db", "--variant", "bp", "seeds=[1]", "train.iterations=4")
+        before = self.sql("own.db", state + " WHERE step > 0")
+        size = self.sql("own.db", "SELECT max(num) FROM all_params WHERE param = 'train.batch_size'")[0][0]
+        done = self.train("own.db", "--variant", "bp", "seeds=[1]", f"train.batch_size={size:g}", "train.iterations=6")
+        self.assertEqual(self.sql("own.db", state + " WHERE step > 0"), before)
+        self.assertIn(f"of these trials belong to the file, and are not trained further here; leave 'train.batch_size={size:g}' out\n", done.stderr)
+
     def test_a_one_off_changes_no_table(self):
         for args in [("train.optimizer.stepsize=50",), ("train.optimizer.stepsize=50", "--variant", "bp"), ("sweep=null", "seeds=[9]"),
                      ("title=other",)]:
