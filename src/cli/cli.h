@@ -36,7 +36,7 @@ struct command {
 /* Each is src/cli/cmd_NAME.c; the first is the one that a file alone means. */
 /* clang-format off */
 #define COMMANDS(X)                                                                                                    \
-    X(run) X(plan) X(ls) X(show) X(claims) X(compare) X(diff) X(plot) X(report) X(export) X(sql) X(list) X(schema)         \
+    X(run) X(plan) X(ls) X(show) X(claims) X(compare) X(diff) X(plot) X(report) X(export) X(sql) X(list) X(schema)     \
     X(probe) X(verify) X(digest) X(fetch)
 /* clang-format on */
 #define EXTERN(name) extern const struct command command_##name;

@@ -23,13 +23,16 @@ static const struct registry activation_registry = { "feedback activation", acti
 #define LEARNED_TABLE(name, activation_default, bias_default, ...)                                                     \
     const struct option name[] = {                                                                              \
         { "activation", OPT_PART, offsetof(struct learned_options, activation), activation_default,                    \
-          .flags = OPTION_PLAIN, .registry = &activation_registry,                                                                                   \
-          .help = "of the feedback layers; same: that of the layer whose target it yields; argument: none, but that of the layer it leads back " \
+          .flags = OPTION_PLAIN, .registry = &activation_registry,                                                     \
+          .help = "of the feedback layers; same: that of the layer whose target it yields; argument: none, but that "  \
+          "of the layer it leads back "                                                                                \
                   "through on what it reads (route chain)" },                          \
         { "bias", OPT_BOOL, offsetof(struct learned_options, common.bias), bias_default,                               \
-          .help = "whether feedback layers have a bias; one that yields the target of a layer without a bias, or of an image, has none" }, \
+          .help = "whether feedback layers have a bias; one that yields the target of a layer without a bias, or of "  \
+          "an image, has none" },                                                                                      \
         { "transmit", OPT_ENUM, offsetof(struct learned_options, transmit), "identity", .names = transmit_names,       \
-          .help = "what feedback layers get of their argument: itself, +1 or -1 by its sign, or 1 where it is above 0, else 0" }, \
+          .help = "what feedback layers get of their argument: itself, +1 or -1 by its sign, or 1 where it is above "  \
+          "0, else 0" },                                                                                               \
         { "weights_init", OPT_PART, offsetof(struct learned_options, common.weights_init), NULL,                       \
           .flags = OPTION_NULLABLE, .registry = &init_registry,                                                        \
           .help = "initialisation of the feedback weights instead of network.init.weights" },                          \
@@ -37,15 +40,19 @@ static const struct registry activation_registry = { "feedback activation", acti
           .flags = OPTION_NULLABLE, .registry = &init_registry,                                                        \
           .help = "initialisation of the feedback biases instead of network.init.biases" },                            \
         { "hidden_units", OPT_INT, offsetof(struct learned_options, hidden_units), "0", 0, 1e7,                        \
-          .help = "units of a fixed random layer between the network's output and the feedback layers of all but the last hidden layer " \
+          .help = "units of a fixed random layer between the network's output and the feedback layers of all but the " \
+          "last hidden layer "                                                                                         \
                   "(route direct); 0 = none" },                                                                        \
-        { "hidden_activation", OPT_PART, offsetof(struct learned_options, hidden_activation), "tanh", .flags = OPTION_PLAIN, \
+        { "hidden_activation", OPT_PART, offsetof(struct learned_options, hidden_activation), "tanh",                  \
+          .flags = OPTION_PLAIN,                                                                                       \
           .registry = &act_registry,                                                                                   \
           .help = "activation of the fixed random layer" },                                                            \
-        { "hidden_init", OPT_PART, offsetof(struct learned_options, hidden_init), "fan_in_uniform", .registry = &init_registry, \
+        { "hidden_init", OPT_PART, offsetof(struct learned_options, hidden_init), "fan_in_uniform",                    \
+          .registry = &init_registry,                                                                                  \
           .help = "initialisation of its weights and biases" },                                                        \
         { "append_state", OPT_BOOL, offsetof(struct learned_options, append_state), "false",                           \
-          .help = "feedback layers behind the fixed random layer read the state of the layer they are for beside it" }, \
+          .help = "feedback layers behind the fixed random layer read the state of the layer they are for beside "     \
+          "it" },                                                                                                      \
         __VA_ARGS__ { 0 }                                                                                              \
     }
 /* clang-format on */

@@ -17,7 +17,8 @@ const struct preset presets[] = {
       "{route: direct, target: gradient, target_stepsize: 1, mapping: fixed, feedback_loss: none, propagate: linear,"
       " update: {name: gradient, reduction: per_stepsize}, head: 0}" },
     { "fa", "feedback alignment: back-propagation with fixed random weights on the way back", "Lillicrap 2016",
-      "{route: chain, target: gradient, target_stepsize: 1, mapping: {name: fixed, source_slope: true}, feedback_loss: none, propagate: linear,"
+      "{route: chain, target: gradient, target_stepsize: 1, mapping: {name: fixed, source_slope: true}, feedback_loss: "
+      "none, propagate: linear,"
       " update: {name: gradient, reduction: per_stepsize}, head: 0}" },
     { "tp", "target propagation via regularized inversion", "Roulet & Harchaoui 2022",
       "{route: chain, target: gradient, mapping: inverse, feedback_loss: none, propagate: linear,"
@@ -28,18 +29,25 @@ const struct preset presets[] = {
     { "dtp", "difference target propagation", "Lee 2015, Eq. (15)-(20); Manchev & Spratling 2020",
       "{route: chain, target: gradient, mapping: learned, feedback_loss: reconstruction, propagate: difference,"
       " update: {name: gradient, reduction: mean}, head: 1}" },
-    { "dtp_pretrained", "difference target propagation with feedback layers that train first and longer, and a target for the output", "Meulemans 2020",
+    { "dtp_pretrained",
+      "difference target propagation with feedback layers that train first and longer, and a target for the output",
+      "Meulemans 2020",
       "{route: chain, target: gradient, mapping: learned, propagate: difference,"
-      " feedback_loss: {name: reconstruction, reduction: unit_mean, noise: 0.1, noise_scaling: inverse_variance, noise_floor: 0.02},"
+      " feedback_loss: {name: reconstruction, reduction: unit_mean, noise: 0.1, noise_scaling: inverse_variance, "
+      "noise_floor: 0.02},"
       " update: {name: gradient, reduction: mean}, head: 0, feedback: {schedule: joint}}" },
     { "dtp_drl", "difference target propagation with the difference reconstruction loss", "Meulemans 2020, DTPDRL",
       "{route: chain, target: gradient, mapping: learned, propagate: difference, " DIFFERENCE_RECONSTRUCTION "}" },
     { "ddtp_linear", "direct difference target propagation, linear feedback", "Meulemans 2020, DDTP-linear",
-      "{route: direct, target: gradient, mapping: {name: learned, activation: linear}, propagate: difference, " DIFFERENCE_RECONSTRUCTION "}" },
-    { "ddtp_rhl", "direct difference target propagation, feedback through a fixed random hidden layer", "Meulemans 2020, DDTP-RHL",
-      "{route: direct, target: gradient, mapping: {name: learned, activation: tanh, hidden_units: 1024}, propagate: difference, "
+      "{route: direct, target: gradient, mapping: {name: learned, activation: linear}, propagate: difference, "
       DIFFERENCE_RECONSTRUCTION "}" },
-    { "ddtp_control", "direct linear feedback trained for plain reconstruction: the control of the difference reconstruction loss",
+    { "ddtp_rhl", "direct difference target propagation, feedback through a fixed random hidden layer",
+      "Meulemans 2020, DDTP-RHL",
+      "{route: direct, target: gradient, mapping: {name: learned, activation: tanh, hidden_units: 1024}, propagate: "
+      "difference, "
+      DIFFERENCE_RECONSTRUCTION "}" },
+    { "ddtp_control",
+      "direct linear feedback trained for plain reconstruction: the control of the difference reconstruction loss",
       "Meulemans 2020, DDTP-control",
       "{route: direct, target: gradient, mapping: {name: learned, activation: linear}, propagate: difference,"
       " feedback_loss: {name: reconstruction, reduction: unit_mean, noise: 0.1},"
@@ -47,24 +55,33 @@ const struct preset presets[] = {
     { "gnt", "Gauss-Newton targets: pseudo-inverse of each sample's Jacobian", "Meulemans 2020, Condition 2",
       "{route: direct, target: gradient, target_stepsize: 1, mapping: pinv, feedback_loss: none, propagate: linear,"
       " update: {name: gradient, reduction: mean}, head: 0}" },
-    { "tjml", "difference target propagation by analytic feedback with the transposed derivative of each layer", "Bao 2024, TJML-DTP",
-      "{route: chain, target: {name: gradient, gradient: per_sample}, target_stepsize: 0.5, mapping: transpose, feedback_loss: none,"
+    { "tjml", "difference target propagation by analytic feedback with the transposed derivative of each layer",
+      "Bao 2024, TJML-DTP",
+      "{route: chain, target: {name: gradient, gradient: per_sample}, target_stepsize: 0.5, mapping: transpose, "
+      "feedback_loss: none,"
       " propagate: difference, update: {name: gradient, reduction: half_mean}, head: 0}" },
-    { "ldrl", "difference target propagation with feedback layers trained towards the transposed derivative of their layer", "Ernoult 2022; Bao 2024, LDRL",
+    { "ldrl",
+      "difference target propagation with feedback layers trained towards the transposed derivative of their layer",
+      "Ernoult 2022; Bao 2024, LDRL",
       "{route: chain, target: {name: gradient, gradient: per_sample}, mapping: {name: learned, activation: argument},"
       " feedback_loss: {name: local_difference_reconstruction, noise: 0.2, reduction: mean}, propagate: difference,"
       " update: {name: gradient, reduction: half_mean}, head: 0}" },
-    { "fwdtp", "difference target propagation with feedback layers as of `ldrl` that stay as drawn", "Shibuya 2023; Bao 2024, FWDTP",
-      "{route: chain, target: {name: gradient, gradient: per_sample}, mapping: {name: fixed, activation: argument, bias: false, scale: 0.1},"
+    { "fwdtp", "difference target propagation with feedback layers as of `ldrl` that stay as drawn",
+      "Shibuya 2023; Bao 2024, FWDTP",
+      "{route: chain, target: {name: gradient, gradient: per_sample}, mapping: {name: fixed, activation: argument, "
+      "bias: false, scale: 0.1},"
       " feedback_loss: none, propagate: difference, update: {name: gradient, reduction: half_mean}, head: 0}" },
     { "ijml", "difference target propagation by the inverses of square layers", "Bao 2024, IJML-DTP",
-      "{route: chain, target: {name: gradient, gradient: per_sample}, target_stepsize: 0.5, mapping: {name: inverse, regularization: 0, clamp: 1e-6},"
+      "{route: chain, target: {name: gradient, gradient: per_sample}, target_stepsize: 0.5, mapping: {name: inverse, "
+      "regularization: 0, clamp: 1e-6},"
       " feedback_loss: none, propagate: difference, update: {name: gradient, reduction: half_mean}, head: 0}" },
     { "pjml", "difference target propagation by the pseudo-inverses of the layers' weights", "Bao 2024, PJML-DTP",
-      "{route: chain, target: {name: gradient, gradient: per_sample}, target_stepsize: 0.5, mapping: {name: pinv, of: weights},"
+      "{route: chain, target: {name: gradient, gradient: per_sample}, target_stepsize: 0.5, mapping: {name: pinv, of: "
+      "weights},"
       " feedback_loss: none, propagate: difference, update: {name: gradient, reduction: half_mean}, head: 0}" },
     { "dtp_autoencoder", "an auto-encoder of two layers without back-propagation", "Lee 2015, Sec. 3.4",
-      "{route: chain, target: {name: gradient, gradient: per_sample}, target_stepsize: 0.5, mapping: encoder, feedback_loss: none,"
+      "{route: chain, target: {name: gradient, gradient: per_sample}, target_stepsize: 0.5, mapping: encoder, "
+      "feedback_loss: none,"
       " propagate: difference, update: {name: denoising, reduction: mean}, head: 0}" },
     { NULL }
     };

@@ -25,13 +25,13 @@ struct pool_state {
 };
 
 #define FIELD(name) offsetof(struct pool_options, name)
-#define POOL_OPTIONS(padding_help)                                                                                         \
-    { "kernel", OPT_INT, FIELD(kernel), NULL, 1, 1e4, OPTION_REQUIRED, "rows and columns of a window" },                   \
-        { "stride", OPT_INT, FIELD(stride),   "0",                                                                         \
-          1,        1e4,     OPTION_NULLABLE, "pixels from one window to the next, both ways; null = the kernel's size" }, \
-    {                                                                                                                      \
-        "padding", OPT_INT, FIELD(padding), "0", 0, 1e4, .help = padding_help                                              \
-    }
+/* clang-format off */
+#define POOL_OPTIONS(padding_help)                                                                                     \
+    { "kernel", OPT_INT, FIELD(kernel), NULL, 1, 1e4, OPTION_REQUIRED, "rows and columns of a window" },               \
+    { "stride", OPT_INT, FIELD(stride), "0", 1, 1e4, OPTION_NULLABLE,                                                  \
+      "pixels from one window to the next, both ways; null = the kernel's size" },                                     \
+    { "padding", OPT_INT, FIELD(padding), "0", 0, 1e4, .help = padding_help }
+/* clang-format on */
 
 static const struct option max_table[] = {
     POOL_OPTIONS("on each side of the map; nothing in it is ever the largest"),

@@ -71,7 +71,8 @@ struct bernoulli_options {
 /* clang-format off */
 static const struct option bernoulli_table[] = {
     { "straight_through", OPT_BOOL, offsetof(struct bernoulli_options, straight_through), "true",
-      .help = "back-propagate as if the probability itself were sent (the biased estimator of Eq. (34)); false: nothing passes" },
+      .help = "back-propagate as if the probability itself were sent (the biased estimator of Eq. (34)); false: "
+      "nothing passes" },
     { 0 }
 };
 /* clang-format on */
@@ -96,7 +97,8 @@ struct gaussian_options {
 };
 /* clang-format off */
 static const struct option gaussian_table[] = {
-    { "std", OPT_REAL, offsetof(struct gaussian_options, std), NULL, 0, 1e12, OPTION_REQUIRED, "standard deviation of the noise added" },
+    { "std", OPT_REAL, offsetof(struct gaussian_options, std), NULL, 0, 1e12, OPTION_REQUIRED, "standard deviation of "
+      "the noise added" },
     { 0 }
 };
 /* clang-format on */

@@ -13,37 +13,52 @@ static const char *const words_of_as[] = { "value", "error", NULL };
 static const struct option claim_options[] = {
     { "id", OPT_TEXT, offsetof(struct study_claim, id), .flags = OPTION_REQUIRED, .help = "name of the claim" },
     { "text", OPT_TEXT, offsetof(struct study_claim, text), .flags = OPTION_NULLABLE, .help = "the claim in words" },
-    { "profile", OPT_TEXT, offsetof(struct study_claim, profile), .flags = OPTION_NULLABLE, .help = "the profile whose runs it is about" },
-    { "min_seeds", OPT_INT, offsetof(struct study_claim, min_seeds), "3", 2, MAX_SEEDS, .help = "seeds below which it stays undecided" },
+    { "profile", OPT_TEXT, offsetof(struct study_claim, profile), .flags = OPTION_NULLABLE,
+      .help = "the profile whose runs it is about" },
+    { "min_seeds", OPT_INT, offsetof(struct study_claim, min_seeds), "3", 2, MAX_SEEDS,
+      .help = "seeds below which it stays undecided" },
     { 0 }
 };
 static const struct option value_options[] = {
     { "variant", OPT_NAMES, offsetof(struct claim_quantity, better), .flags = OPTION_REQUIRED, .help = "the variant" },
-    { "metric", OPT_TEXT, offsetof(struct claim_quantity, metric), .flags = OPTION_REQUIRED, .help = "what is measured" },
-    { "cell", OPT_TEXT, offsetof(struct claim_quantity, cell), .flags = OPTION_NULLABLE, .help = "the swept values, as the tables show them" },
-    { "layer", OPT_INT, offsetof(struct claim_quantity, layer), "0", 0, MAX_LAYER, .flags = OPTION_NULLABLE, .help = "the layer of a layer metric" },
-    { "as", OPT_ENUM, offsetof(struct claim_quantity, as), "value", .names = words_of_as, .help = "error: 100 less the metric" },
+    { "metric", OPT_TEXT, offsetof(struct claim_quantity, metric), .flags = OPTION_REQUIRED,
+      .help = "what is measured" },
+    { "cell", OPT_TEXT, offsetof(struct claim_quantity, cell), .flags = OPTION_NULLABLE,
+      .help = "the swept values, as the tables show them" },
+    { "layer", OPT_INT, offsetof(struct claim_quantity, layer), "0", 0, MAX_LAYER, .flags = OPTION_NULLABLE,
+      .help = "the layer of a layer metric" },
+    { "as", OPT_ENUM, offsetof(struct claim_quantity, as), "value", .names = words_of_as,
+      .help = "error: 100 less the metric" },
     { 0 }
 };
 static const struct option compare_options[] = {
-    { "better", OPT_NAMES, offsetof(struct claim_quantity, better), .flags = OPTION_REQUIRED, .help = "the variant, or variants, that are better" },
-    { "than", OPT_NAMES, offsetof(struct claim_quantity, than), .flags = OPTION_REQUIRED, .help = "than each of these" },
-    { "metric", OPT_TEXT, offsetof(struct claim_quantity, metric), .flags = OPTION_REQUIRED, .help = "what is measured" },
-    { "cell", OPT_TEXT, offsetof(struct claim_quantity, cell), .flags = OPTION_NULLABLE, .help = "the swept values, as the tables show them" },
-    { "layer", OPT_INT, offsetof(struct claim_quantity, layer), "0", 0, MAX_LAYER, .flags = OPTION_NULLABLE, .help = "the layer of a layer metric" },
-    { "margin", OPT_REAL, offsetof(struct claim_quantity, margin), "0", .flags = OPTION_NULLABLE, .help = "better by more than this" },
+    { "better", OPT_NAMES, offsetof(struct claim_quantity, better), .flags = OPTION_REQUIRED,
+      .help = "the variant, or variants, that are better" },
+    { "than", OPT_NAMES, offsetof(struct claim_quantity, than), .flags = OPTION_REQUIRED,
+      .help = "than each of these" },
+    { "metric", OPT_TEXT, offsetof(struct claim_quantity, metric), .flags = OPTION_REQUIRED,
+      .help = "what is measured" },
+    { "cell", OPT_TEXT, offsetof(struct claim_quantity, cell), .flags = OPTION_NULLABLE,
+      .help = "the swept values, as the tables show them" },
+    { "layer", OPT_INT, offsetof(struct claim_quantity, layer), "0", 0, MAX_LAYER, .flags = OPTION_NULLABLE,
+      .help = "the layer of a layer metric" },
+    { "margin", OPT_REAL, offsetof(struct claim_quantity, margin), "0", .flags = OPTION_NULLABLE,
+      .help = "better by more than this" },
     { 0 }
 };
 struct paper { double mean, sd; int64_t n; };
 static const struct option reported_options[] = {
     { "mean", OPT_REAL, offsetof(struct paper, mean), .flags = OPTION_REQUIRED, .help = "mean of the runs" },
-    { "sd", OPT_REAL, offsetof(struct paper, sd), NULL, 0, 1e300, .flags = OPTION_REQUIRED, .help = "their standard deviation" },
+    { "sd", OPT_REAL, offsetof(struct paper, sd), NULL, 0, 1e300, .flags = OPTION_REQUIRED,
+      .help = "their standard deviation" },
     { "n", OPT_INT, offsetof(struct paper, n), NULL, 2, MAX_SEEDS, .flags = OPTION_REQUIRED, .help = "number of runs" },
     { 0 }
 };
 static const struct option step_options[] = {
-    { "step", OPT_INT, offsetof(struct claim_quantity, step), NULL, 0, 9e15, .flags = OPTION_NULLABLE, .help = "the value logged at this step" },
-    { "from", OPT_INT, offsetof(struct claim_quantity, step), NULL, 0, 9e15, .flags = OPTION_NULLABLE, .help = "the mean of all logged from this step on" },
+    { "step", OPT_INT, offsetof(struct claim_quantity, step), NULL, 0, 9e15, .flags = OPTION_NULLABLE,
+      .help = "the value logged at this step" },
+    { "from", OPT_INT, offsetof(struct claim_quantity, step), NULL, 0, 9e15, .flags = OPTION_NULLABLE,
+      .help = "the mean of all logged from this step on" },
     { 0 }
 };
 /* clang-format on */

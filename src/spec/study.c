@@ -29,11 +29,13 @@ static const struct option source_options[] = {
 
 /* clang-format off */
 #define HEAD_OPTIONS \
-    { "version", OPT_INT, offsetof(struct head, version), .flags = OPTION_REQUIRED, .help = "version of this format: 1" }, \
+    { "version", OPT_INT, offsetof(struct head, version), .flags = OPTION_REQUIRED,                                    \
+      .help = "version of this format: 1" },                                                                           \
     { "experiment", OPT_TEXT, offsetof(struct head, experiment), .flags = OPTION_REQUIRED, \
       .help = "name of the study in the database: a-z, 0-9 and _" }, \
     { "title", OPT_TEXT, offsetof(struct head, title), .flags = OPTION_NULLABLE, .help = "one line for people" }, \
-    { "description", OPT_TEXT, offsetof(struct head, description), .flags = OPTION_NULLABLE, .help = "more than one line for people" }, \
+    { "description", OPT_TEXT, offsetof(struct head, description), .flags = OPTION_NULLABLE,                           \
+      .help = "more than one line for people" },                                                                       \
     { "source", OPT_MAP, offsetof(struct head, source), .table = source_options, .help = "what the study reproduces" }
 
 static const struct option head_options[] = { HEAD_OPTIONS, { 0 } };
@@ -48,7 +50,8 @@ const struct option study_options[] = {
     { "profiles", OPT_TEXT, .help = "partial files laid over the whole with --profile NAME" },
     { "claims", OPT_TEXT, .help = "what the source reports, and a query that measures it" },
     { "figures", OPT_TEXT, .help = "what `tprun report` and `tprun plot` draw, in place of what fits the study" },
-    { "targets", OPT_TEXT, .help = "values of metrics; view `targets` and `tprun compare --target` tell what reaching them took" },
+    { "targets", OPT_TEXT,
+      .help = "values of metrics; view `targets` and `tprun compare --target` tell what reaching them took" },
     { 0 }
 };
 /* clang-format on */
