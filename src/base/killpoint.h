@@ -44,7 +44,7 @@
     X(WORKER_RESTORED, "worker.restored")             /* from its checkpoint, or at the beginning */                   \
     X(WORKER_STEP, "worker.step")                     /* between two steps */                                          \
     X(WORKER_END, "worker.end")                       /* before the end is told */                                     \
-    X(FILE_CREATED, "file.created")                   /* a checkpoint, weights, a report, data: empty, without its name */\
+    X(FILE_CREATED, "file.created")                   /* a checkpoint, a report, data ...: empty, without its name */\
     X(FILE_WRITTEN, "file.written")                                                                                    \
     X(FILE_SYNCED, "file.synced")                                                                                      \
     X(FILE_RENAMED, "file.renamed")                                                                                    \

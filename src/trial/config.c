@@ -124,26 +124,18 @@ static struct node *complete(const struct node *tree, struct arena *a)
     return whole;
 }
 
-/* A metric of the registry, or one of those that a metric of several values logs. */
+/* A metric of the registry, or a name under which one logs. */
 static bool can_log(const char *metric, const struct registry **known)
 {
-    static const char *const families[] = { "lemma_left", "lemma_right" };
-    double damping;
+    struct metric_facts facts;
     *known = &measure_registry;
-    for (size_t i = 0; i < sizeof families / sizeof families[0]; i++)
-        if (!strcmp(metric, families[i]))
-            return true;
-    static const char of_damping[] = "angle_gnt_";
-    const size_t n = sizeof of_damping - 1;
-    if (!strncmp(metric, of_damping, n) && text_to_double(metric + n, strlen(metric + n), &damping) == 0)
-        return true;
-    return registry_find(&measure_registry, metric) != NULL;
+    return registry_find(&measure_registry, metric) || measure_facts(metric, &facts);
 }
 
 bool config_metric_of_layers(const char *metric)
 {
-    const struct part *p = registry_find(&measure_registry, metric);
-    return p ? strstr(p->help, "(layer_metric)") != NULL : strncmp(metric, "lemma", strlen("lemma")) != 0;
+    struct metric_facts facts;
+    return measure_facts(metric, &facts) && facts.of_layers;
 }
 
 static bool can_reach(const char *metric)

@@ -94,7 +94,7 @@ struct config {
 extern const struct option config_options[];
 /* What a sweep may name: study_fit. */
 extern const struct study_form config_form;
-/* Whether a metric that can be logged has a value for each layer, as its text in `tprun list metrics` says. */
+/* Whether rows of this name are of layers: a value for each. */
 bool config_metric_of_layers(const char *metric);
 
 /* Binds a trial's tree and checks that its parts fit (needs meet gives, shapes chain up, the batch fits the data).

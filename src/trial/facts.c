@@ -1,17 +1,45 @@
 /* What is known of the metrics that a trial logs, for those who only read their rows. */
 #include "trial/private.h"
 
+#include <string.h>
+
+/* All names of a metric's rows: its own, or those of `emits`. */
+static int visit_names(const struct measure_def *m, int (*visit)(void *self, const struct metric_facts *f), void *self)
+{
+    const struct metric_facts own = { m->part.name, m->goal, m->unit ? m->unit : "", m->followed, m->of_layers };
+    int code = m->emits ? 0 : visit(self, &own);
+    for (const struct metric_facts *f = m->emits; code == 0 && f && f->name; f++)
+        code = visit(self, f);
+    return code;
+}
+
 int trial_visit_metrics(const struct config *c, int (*visit)(void *self, const struct metric_facts *f), void *self)
 {
     int code = 0;
-    for (size_t i = 0; code == 0 && i < c->log.metrics.n; i++) {
-        const struct measure_def *m =
-            (const struct measure_def *)registry_find(&measure_registry, c->log.metrics.items[i]);
-        const struct metric_facts own = { m->part.name, m->goal, m->unit ? m->unit : "", m->followed };
-        if (!m->emits)
-            code = visit(self, &own);
-        for (const struct metric_facts *f = m->emits; code == 0 && f && f->name; f++)
-            code = visit(self, f);
-    }
+    for (size_t i = 0; code == 0 && i < c->log.metrics.n; i++)
+        code = visit_names(measure_find(c->log.metrics.items[i]), visit, self);
     return code;
+}
+
+struct sought {
+    const char *name;
+    struct metric_facts *found;
+};
+
+static int compare_name(void *self, const struct metric_facts *f)
+{
+    struct sought *s = self;
+    if (strcmp(f->name, s->name) != 0)
+        return 0;
+    *s->found = *f;
+    return 1;
+}
+
+bool measure_facts(const char *name, struct metric_facts *f)
+{
+    struct sought s = { name, f };
+    for (size_t i = 0; i < measure_registry.n_parts; i++)
+        if (visit_names((const struct measure_def *)measure_registry.parts[i], compare_name, &s))
+            return true;
+    return false;
 }

@@ -245,15 +245,16 @@ METRIC(valid_accuracy_batches, "valid_accuracy, averaged in the same way", .meas
        .of_batches = true, .split = SPLIT_VALID, .accuracy = "accuracy", .goal = "max", .unit = "%")
 METRIC(batch_loss, "mean loss of the minibatches since the last log, each before its update", .measure = batch_loss,
        .goal = "min")
-METRIC(weight_norm, "Frobenius norm of each layer's parameters (layer_metric)", .measure = weight_norm)
+METRIC(weight_norm, "Frobenius norm of each layer's parameters (layer_metric)", .measure = weight_norm,
+       .of_layers = true)
 METRIC(update_norm, "Frobenius norm of each layer's update direction in the last step (layer_metric)",
-       .measure = update_norm)
+       .measure = update_norm, .of_layers = true)
 METRIC(displacement_norm,
        "Frobenius norm of target - state for every link of the chain in the last step (layer_metric)",
-       .measure = displacement_norm)
+       .measure = displacement_norm, .of_layers = true)
 METRIC(flip_fraction,
        "share of each layer's units whose sign differs between state and target in the last step (layer_metric)",
-       .measure = flip_fraction)
+       .measure = flip_fraction, .of_layers = true)
 static const struct measure_def measure_feedback_loss = {
     .part = { .name = "feedback_loss",
               .help = "feedback loss of each feedback layer in the last step; none with feedback.steps: 0, see "
@@ -261,6 +262,7 @@ static const struct measure_def measure_feedback_loss = {
               .needs = GIVES_TRAIN },
     .measure = feedback_loss,
     .goal = "min",
+    .of_layers = true,
 };
 
 /* feedback_only.c emits it. */
@@ -277,28 +279,32 @@ static const struct measure_def measure_feedback_epoch_loss = {
               .needs = GIVES_TRAIN },
     .measure = not_with_the_log,
     .goal = "min",
+    .of_layers = true,
     .of_feedback_epochs = true,
 };
 
 METRIC(direction_norm, "sum of the Frobenius norms of the update directions of the layers under the head",
        .measure = direction_norm)
-METRIC(spectral_norm, "largest singular value of each layer's state weights (layer_metric)", .measure = spectral_norm)
+METRIC(spectral_norm, "largest singular value of each layer's state weights (layer_metric)", .measure = spectral_norm,
+       .of_layers = true)
 METRIC(angle_bp,
        "degrees between the update of each layer's weights and the back-propagation gradient before any layer moved "
        "(layer_metric)",
-       .measure = angle, .compares = COMPARES_BP, .goal = "min", .unit = "°")
+       .measure = angle, .compares = COMPARES_BP, .goal = "min", .unit = "°", .of_layers = true)
 METRIC(angle_bp_bias, "the same for the biases (layer_metric)", .measure = angle, .compares = COMPARES_BP,
-       .biases = true, .goal = "min", .unit = "°")
+       .biases = true, .goal = "min", .unit = "°", .of_layers = true)
 METRIC(angle_activation,
        "degrees between target - state and the negative back-propagation gradient, mean over the samples, for every "
        "link of the chain (layer_metric)",
-       .measure = angle_activation, .compares = COMPARES_BP, .fits = fits_update, .goal = "min", .unit = "°")
+       .measure = angle_activation, .compares = COMPARES_BP, .fits = fits_update, .goal = "min", .unit = "°",
+       .of_layers = true)
 METRIC(angle_gnt,
        "degrees between the update of each hidden layer's weights and that of Gauss-Newton targets with log.damping "
        "(layer_metric)",
-       .measure = angle, .compares = COMPARES_GNT, .fits = fits_feedforward, .goal = "min", .unit = "°")
+       .measure = angle, .compares = COMPARES_GNT, .fits = fits_feedforward, .goal = "min", .unit = "°",
+       .of_layers = true)
 METRIC(angle_gnt_bias, "the same for the biases (layer_metric)", .measure = angle, .compares = COMPARES_GNT,
-       .fits = fits_feedforward, .biases = true, .goal = "min", .unit = "°")
+       .fits = fits_feedforward, .biases = true, .goal = "min", .unit = "°", .of_layers = true)
 METRIC(angle_gnt_search,
        "angle_gnt for dampings 0, 1e-5, 1e-4 .. 10, as angle_gnt_0, angle_gnt_1e-05 .., and the damping of the "
        "smallest (layer_metric)",
@@ -307,14 +313,15 @@ METRIC(angle_gn,
        "degrees between the update of each layer's weights and the Gauss-Newton step of its parameters, J^T (J J^T + "
        "log.damping I)^-1 e over the "
        "minibatch; eigenvalues below 2.2e-16 B C of the largest count as 0 (layer_metric)",
-       .measure = angle, .compares = COMPARES_GN, .fits = fits_dense, .goal = "min", .unit = "°")
+       .measure = angle, .compares = COMPARES_GN, .fits = fits_dense, .goal = "min", .unit = "°", .of_layers = true)
 METRIC(angle_gn_bias, "the same for the biases (layer_metric)", .measure = angle, .compares = COMPARES_GN,
-       .fits = fits_dense, .biases = true, .goal = "min", .unit = "°")
+       .fits = fits_dense, .biases = true, .goal = "min", .unit = "°", .of_layers = true)
 METRIC(nullspace_ratio,
        "share |N^T dW| / |dW| of each layer's weight update in the null space of the minibatch's outputs, with the "
        "same cut-off as angle_gn "
        "(layer_metric)",
-       .measure = nullspace_measure, .compares = COMPARES_JACOBIAN, .fits = fits_dense_update, .goal = "min")
+       .measure = nullspace_measure, .compares = COMPARES_JACOBIAN, .fits = fits_dense_update, .goal = "min",
+       .of_layers = true)
 METRIC(angle_output,
        "degrees between the change of the minibatch's outputs by the update, all layers moved by the same stepsize, to "
        "first order, and -dL/d output",
@@ -322,16 +329,17 @@ METRIC(angle_output,
        .unit = "°")
 METRIC(angle_output_layer, "the same for the update of each layer alone (layer_metric)",
        .measure = output_angle_measure, .compares = COMPARES_JACOBIAN, .fits = fits_dense_update, .by_layer = true,
-       .goal = "min", .unit = "°")
+       .goal = "min", .unit = "°", .of_layers = true)
 METRIC(condition_jacobian,
        "condition number of J J^T, J the Jacobian of a sample's outputs with respect to each hidden layer (J^T J where "
        "the layer is "
        "narrower), the largest of the minibatch (layer_metric)",
-       .measure = jacobian_condition_measure, .compares = COMPARES_JACOBIAN, .fits = fits_feedforward)
+       .measure = jacobian_condition_measure, .compares = COMPARES_JACOBIAN, .fits = fits_feedforward,
+       .of_layers = true)
 METRIC(condition_number, "condition number of W^T W + r I for each inverted layer (layer_metric)",
-       .measure = condition_number, .fits = fits_inverse)
+       .measure = condition_number, .fits = fits_inverse, .of_layers = true)
 METRIC(clip_fraction, "share of each layer's states that the inverse's clamp would move (layer_metric)",
-       .measure = clip_fraction, .fits = fits_inverse)
+       .measure = clip_fraction, .fits = fits_inverse, .of_layers = true)
 
 METRIC(lemma, "both sides of Lemma 3.1 on one sample, as lemma_left and lemma_right (Roulet 2022)",
        .measure = lemma_measure, .of_samples = true, .fits = fits_recurrence, .emits = lemma_emits)

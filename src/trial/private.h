@@ -285,12 +285,15 @@ struct measure_def {
     const char *accuracy; /* which accuracy; NULL = the loss */
     /* As struct metric_facts; unit may be NULL. */
     const char *goal, *unit;
-    bool followed;
+    bool followed, of_layers;
     const struct metric_facts *emits; /* where the rows have other names than the metric: these, closed by {0} */
 };
 extern const struct registry measure_registry;
 /* The metric of this name, or NULL. */
 const struct measure_def *measure_find(const char *name);
+/* facts.c: what is known of rows of this name, which a metric may emit under another than its own. Returns false where
+ * none does. */
+bool measure_facts(const char *name, struct metric_facts *f);
 /* A loss or an accuracy of the whole trial. */
 bool measure_is_reached(const struct measure_def *m);
 int measure_all(struct trial *t, struct sink *sink, struct err *e);

@@ -92,6 +92,7 @@ struct metric_facts {
     const char *goal; /* which value is best: "min", "max", or NULL where neither is */
     const char *unit; /* "%", "°", or "" for pure numbers */
     bool followed;    /* people follow it while it trains */
+    bool of_layers;   /* a value for each layer or link: rows of layer_metric */
 };
 /* Shows every name under which the trial logs, until visit returns an error, which is returned. */
 int trial_visit_metrics(const struct config *c, int (*visit)(void *self, const struct metric_facts *f), void *self);

@@ -214,7 +214,11 @@ START_TEST(every_metric_is_logged)
             const bool per_layer = strstr(r.text.s, layer) != NULL;
             const double value = records_value(&r, per_layer ? layer : name, steps[j]);
             ck_assert_msg(isfinite(value) && value >= 0, "%s at step %lld: %g", name, (long long)steps[j], value);
+            struct metric_facts facts; /* known before there are rows */
+            ck_assert(measure_facts(m->fits == fits_recurrence ? "lemma_left" : name, &facts));
+            ck_assert_msg(facts.of_layers == per_layer || m->fits == fits_recurrence, "%s: of layers", name);
         }
+        ck_assert_msg(m->emits || m->of_layers == (strstr(m->part.help, "(layer_metric)") != NULL), "%s: help", name);
         ck_assert_int_eq(outcome.step, 7);
         ck_assert_int_eq(outcome.layer, -1);
         ck_assert_str_eq(outcome.tensor, "");
