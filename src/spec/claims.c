@@ -19,14 +19,17 @@ static const struct option claim_options[] = {
       .help = "seeds below which it stays undecided" },
     { 0 }
 };
+/* What a value and both sides of a comparison name. */
+#define MEASURED                                                                                                       \
+    { "metric", OPT_TEXT, offsetof(struct claim_quantity, metric), .flags = OPTION_REQUIRED,                           \
+      .help = "what is measured" },                                                                                    \
+    { "cell", OPT_TEXT, offsetof(struct claim_quantity, cell), .flags = OPTION_NULLABLE,                               \
+      .help = "the swept values, as the tables show them" },                                                           \
+    { "layer", OPT_INT, offsetof(struct claim_quantity, layer), "0", 0, MAX_LAYER, .flags = OPTION_NULLABLE,           \
+      .help = "the layer of a layer metric" }
 static const struct option value_options[] = {
     { "variant", OPT_NAMES, offsetof(struct claim_quantity, better), .flags = OPTION_REQUIRED, .help = "the variant" },
-    { "metric", OPT_TEXT, offsetof(struct claim_quantity, metric), .flags = OPTION_REQUIRED,
-      .help = "what is measured" },
-    { "cell", OPT_TEXT, offsetof(struct claim_quantity, cell), .flags = OPTION_NULLABLE,
-      .help = "the swept values, as the tables show them" },
-    { "layer", OPT_INT, offsetof(struct claim_quantity, layer), "0", 0, MAX_LAYER, .flags = OPTION_NULLABLE,
-      .help = "the layer of a layer metric" },
+    MEASURED,
     { "as", OPT_ENUM, offsetof(struct claim_quantity, as), "value", .names = words_of_as,
       .help = "error: 100 less the metric" },
     { 0 }
@@ -36,12 +39,7 @@ static const struct option compare_options[] = {
       .help = "the variant, or variants, that are better" },
     { "than", OPT_NAMES, offsetof(struct claim_quantity, than), .flags = OPTION_REQUIRED,
       .help = "than each of these" },
-    { "metric", OPT_TEXT, offsetof(struct claim_quantity, metric), .flags = OPTION_REQUIRED,
-      .help = "what is measured" },
-    { "cell", OPT_TEXT, offsetof(struct claim_quantity, cell), .flags = OPTION_NULLABLE,
-      .help = "the swept values, as the tables show them" },
-    { "layer", OPT_INT, offsetof(struct claim_quantity, layer), "0", 0, MAX_LAYER, .flags = OPTION_NULLABLE,
-      .help = "the layer of a layer metric" },
+    MEASURED,
     { "margin", OPT_REAL, offsetof(struct claim_quantity, margin), "0", .flags = OPTION_NULLABLE,
       .help = "better by more than this" },
     { 0 }
