@@ -10,5 +10,7 @@
 int cli_open_writer(const struct cli *c, struct store **store, struct err *e);
 /* Closes it; returns the first code. store: NULL = not opened. */
 int cli_close_writer(struct store *store, int code, struct err *e);
+/* The study of this name (*trial = 0), or the trial whose key begins so. */
+int cli_find_object(const struct cli *c, const char *name, int64_t *study, int64_t *trial, struct err *e);
 
 #endif

@@ -115,7 +115,8 @@ static int restrict_to(struct query *q, int64_t study, struct err *e)
                                          "claims",          "targets",
                                          "comparisons",     "outcomes",
                                          "layer_metrics",   "all_layer_metrics",
-                                         "kept_curves" };
+                                         "kept_curves",     "tags",
+                                         "notes" };
     for (size_t i = 0; i < sizeof views / sizeof views[0]; i++) {
         char sql[128];
         const int n = snprintf(sql, sizeof sql, "CREATE TEMP VIEW %s AS SELECT * FROM main.%s WHERE study_id = %lld",

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What is thrown away, copied and remarked: rm, gc, backup."""
+"""What is thrown away, copied and remarked: rm, gc, backup, tag, note."""
 import os
 import pty
 import select
@@ -185,6 +185,34 @@ class Tidy(Cli):
             self.assertEqual(f.read(20)[18:20], b"\x01\x01")  # no log
         self.tidy("backup", copy, "--force", "-q")
         self.assertIn("itself", self.tidy("backup", self.db, "--force", status=2).stderr)
+
+    def test_tags_and_notes(self):
+        self.train()
+        digest, key = self.digest(), self.keys("variant = 'bp'")[0]
+        self.tidy("tag", "tiny", "paper", "draft", "paper")
+        self.tidy("tag", key[:8], "bad")
+        self.tidy("tag", "tiny", "draft", "none", "--remove")
+        self.assertEqual(self.sql("SELECT study, variant, seed, key, tag FROM tags ORDER BY trial_id"),
+                         [("tiny", None, None, None, "paper"), ("tiny", "bp", 1, key, "bad")])
+        self.assertIn(f"tiny,bp,,1,{key[:8]},bad", self.tidy("tag", "--format=csv").stdout)
+        self.assertNotIn("paper", self.tidy("tag", key[:8]).stdout)
+        for wrong in ("two words", "", "x" * 65, "\x1b[2J"):
+            self.assertIn("is no tag", self.tidy("tag", "tiny", "fine", wrong, status=2).stderr)
+        self.tidy("note", "tiny", "of Figure 3\nsecond line")
+        self.tidy("note", key[:8], "the stepsize is odd")
+        self.tidy("note", key[:8], "the stepsize is too large")
+        self.assertEqual(self.tidy("note", key[:8]).stdout, "the stepsize is too large\n")
+        self.assertEqual(self.sql("SELECT variant, note FROM notes ORDER BY trial_id"),
+                         [(None, "of Figure 3\nsecond line"), ("bp", "the stepsize is too large")])
+        self.assertIn("too large", self.tidy("show", "tiny").stdout)
+        self.assertIn("bad", self.tidy("show", key[:8]).stdout)
+        self.assertIn("no study", self.tidy("note", "none", "x", status=2).stderr)
+        self.assertEqual(self.digest(), digest)
+        self.tidy("rm", "--where", "trial_id IN (SELECT trial_id FROM tags WHERE tag = 'bad')", "--yes")
+        self.assertEqual(self.sql("SELECT count(*) FROM trial"), [(1,)])
+        self.tidy("note", "tiny", "")
+        self.assertEqual(self.sql("SELECT count(*) FROM note"), [(0,)])
+        self.assertEqual(self.sql("SELECT tag FROM tags"), [("paper",)])
 
 
 if __name__ == "__main__":
