@@ -18,7 +18,7 @@ struct run_choice {
 };
 static const struct cli_option options[] = {
     { "jobs", 'j', CLI_INT, "N", offsetof(struct run_choice, jobs), 1, 1024,
-      .help = "trials trained at once (default: one for each processor)" },
+      .help = "trials trained at once (default: one for each processor that this process may use)" },
     { "dry-run", 'n', CLI_FLAG, NULL, offsetof(struct run_choice, dry_run),
       .help = "show what would be done, as `tprun plan`" },
     { "force", 'f', CLI_FLAG, NULL, offsetof(struct run_choice, force),

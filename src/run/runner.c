@@ -1,6 +1,7 @@
 #include "run/private.h"
 
 #include "base/killpoint.h"
+#include "run/machine.h"
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -230,10 +231,9 @@ static int open_and_work(struct runner *r, struct err *e)
 
 int runner_run(struct plan *p, const struct run_options *o, struct run_result *result, struct err *e)
 {
-    const long online = sysconf(_SC_NPROCESSORS_ONLN);
     struct runner r = { .plan = p, .options = o, .result = result, .own = { .fd = -1 }, .other = { .fd = -1 } };
     *result = (struct run_result){ 0 };
-    r.n_slots = o->jobs > 0 ? (size_t)o->jobs : online > 0 ? (size_t)online : 1;
+    r.n_slots = o->jobs > 0 ? (size_t)o->jobs : machine_processors("");
     TRY(limits_open(e));
     r.n_slots = r.n_allowed = limits_workers(r.n_slots);
     r.kills = limits_count_kills();

@@ -12,7 +12,7 @@
 struct run_options {
     const char *db;
     const char *code; /* program and version, recorded with each attempt */
-    int64_t jobs;     /* workers at once; 0 = one per processor */
+    int64_t jobs;     /* workers at once; 0 = one for each processor that this process may use */
     bool fail_fast;   /* stop at the first failed trial */
     bool force;       /* forget what was recorded of the trials asked for, and train them again */
     bool quiet, progress, color;

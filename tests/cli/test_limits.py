@@ -103,6 +103,19 @@ class Address(Limits):
             self.assertEqual(self.sql("SELECT DISTINCT state, reason FROM trial WHERE seed = 1", db), [("failed", "out of memory")])
 
 
+class Processors(Limits):
+    def at_once(self, environment=None, affinity=None):
+        done = self.call("plan", self.spec, preexec_fn=lambda: os.sched_setaffinity(0, affinity or os.sched_getaffinity(0)),
+                         env=environment)
+        return int(done.stdout.rsplit(" at once", 1)[0].rsplit(" ", 1)[1])
+
+    def test_the_default_of_jobs_is_what_the_process_may_use(self):
+        allowed = os.sched_getaffinity(0)
+        self.assertLessEqual(self.at_once(), len(allowed))
+        self.assertEqual(self.at_once(affinity={min(allowed)}), 1)
+        self.assertEqual(self.at_once({"SLURM_CPUS_PER_TASK": "1"}), 1)
+
+
 class Group(Limits):
     """Control groups with limits, of version 1 or 2; needs the rights to make them."""
     ROOT = "/sys/fs/cgroup"
