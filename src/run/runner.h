@@ -18,6 +18,7 @@ struct run_options {
     bool quiet, progress, color;
     int verbose;
     int64_t memory_limit;       /* bytes per worker, 0 = none */
+    int64_t memory;             /* bytes that all workers may take by the plan; 0 = what the machine has left */
     struct query_limits limits; /* of the measures of claims */
     double stall_seconds;       /* a worker that says nothing for so long is ended and its trial retried; 0 = 300 */
     const char *checkpoints;    /* a folder to read checkpoints from that the database's own lacks; NULL = none */
