@@ -276,6 +276,7 @@ struct measure_def {
     int (*measure)(struct trial *t, const struct measure_def *self, struct sink *sink, struct err *e);
     int (*fits)(const struct measure_def *self, const struct measured *on, struct err *e); /* NULL: it fits any */
     bool of_samples;         /* needs the dataset: an evaluation */
+    bool of_weights;         /* follows from forward weights and data: a checkpoint has all that it takes */
     unsigned compares;       /* enum compares: what is opened for it */
     bool biases;             /* which parameters */
     bool by_layer;           /* a value for each layer, where there is one of all as well */
