@@ -12,7 +12,7 @@
 
 struct run_choice {
     struct cli_int jobs;
-    bool dry_run, force, fail_fast, no_progress;
+    bool dry_run, force, relog, fail_fast, no_progress;
     int64_t memory_limit;
     double stall_seconds, max_hours;
 };
@@ -23,6 +23,8 @@ static const struct cli_option options[] = {
       .help = "show what would be done, as `tprun plan`" },
     { "force", 'f', CLI_FLAG, NULL, offsetof(struct run_choice, force),
       .help = "forget what is recorded of these trials and train them again" },
+    { "relog", 0, CLI_FLAG, NULL, offsetof(struct run_choice, relog),
+      .help = "train nothing; finished trials write rows of their last step that they did not log" },
     { "keep-going", 'k', CLI_NO_FLAG, NULL, offsetof(struct run_choice, fail_fast),
       .help = "go on when a trial fails (default)" },
     { "fail-fast", 0, CLI_FLAG, NULL, offsetof(struct run_choice, fail_fast), .help = "stop when a trial fails" },
@@ -203,12 +205,29 @@ static int print_one_offs(struct query *q, const char *study, struct err *e)
     return 0;
 }
 
-static void print_counts(const struct cli *c, const struct run_result *x)
+static void print_relogged(const struct run_result *x)
+{
+    fprintf(stderr, "tprun: %" PRIu64 " trials: %" PRIu64 " logged what they lacked", x->total, x->done);
+    if (x->skipped)
+        fprintf(stderr, ", %" PRIu64 " lacked nothing", x->skipped);
+    if (x->failed)
+        fprintf(stderr, ", %" PRIu64 " could not", x->failed);
+    const uint64_t left = x->total - x->skipped - x->done - x->failed;
+    if (left)
+        fprintf(stderr, ", %" PRIu64 " not finished", left);
+    fputc('\n', stderr);
+}
+
+static void print_counts(const struct cli *c, const struct run_result *x, bool relog)
 {
     if (c->quiet)
         return;
     if (x->stopped && !x->queued) {
         fputs("tprun: stopped while the trials were being queued; none was trained\n", stderr);
+        return;
+    }
+    if (relog) {
+        print_relogged(x);
         return;
     }
     fprintf(stderr, "tprun: %" PRIu64 " trials: %" PRIu64 " done", x->total, x->done);
@@ -319,6 +338,9 @@ static int run_options(const struct cli *c, const struct run_choice *choice, str
     o->jobs = choice->jobs.value;
     o->fail_fast = choice->fail_fast;
     o->force = choice->force;
+    o->relog = choice->relog;
+    if (o->force && o->relog)
+        return err_set(e, ERR_USAGE, "--force trains again and --relog trains nothing: give one of them");
     o->progress = shows_progress(choice);
     o->memory_limit = choice->memory_limit;
     if (choice->stall_seconds > 0)
@@ -364,7 +386,7 @@ static int run(const struct cli *c, const void *own)
     if (code == 0 && !choice->dry_run) {
         code = runner_run(&p, &o, &result, &e);
         if (result.total || result.stopped)
-            print_counts(c, &result);
+            print_counts(c, &result, choice->relog);
         if (code == 0)
             code = print_results(c, &p, &e);
     }

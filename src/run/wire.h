@@ -14,6 +14,7 @@ struct wire_job {
     const char *key;
     int64_t memory_limit; /* bytes of address space, 0 = none */
     int64_t stop_at;      /* step, 0 = none */
+    const char *relog;    /* SHA-256 of the weights in checkpoint[0], to log from and not to train; NULL: to train */
 };
 /* ERR_SPEC if the configuration is too long for one frame. */
 int wire_put_job(struct frame_buffer *out, const struct wire_job *job, struct err *e);
