@@ -1,4 +1,4 @@
--- results.db, schema version 4: the facts. Tables have singular names and are written by one process, the runner; what people read are the
+-- results.db, schema version 5: the facts. Tables have singular names and are written by one process, the runner; what people read are the
 -- views of views.sql. Every table is followed by its rows of _doc, which explain each column; tests/store/check_schema.c fails when one is
 -- missing. class: "deterministic" columns depend on the specification and the build alone and enter the digest; "runtime" columns tell
 -- when, where and how it ran, or are row ids, or are derived again by store_refresh.
@@ -445,6 +445,10 @@ CREATE TABLE claim (
     interval_low REAL,
     interval_high REAL,
     verdict TEXT,
+    n_asked INTEGER,
+    n_diverged INTEGER,
+    n_unfinished INTEGER,
+    n_failed INTEGER,
     PRIMARY KEY (study_id, id)
 ) WITHOUT ROWID;
 INSERT INTO _doc VALUES
@@ -470,7 +474,11 @@ INSERT INTO _doc VALUES
     ('claim', 'sd', 'of the claim', 'runtime', 'sample standard deviation over these seeds (divisor n - 1)'),
     ('claim', 'interval_low', 'of the claim', 'runtime', 'lower end of the 95 % confidence interval of measured'),
     ('claim', 'interval_high', 'of the claim', 'runtime', 'upper end of it'),
-    ('claim', 'verdict', '', 'runtime', 'what was concluded when it was measured; NULL before');
+    ('claim', 'verdict', '', 'runtime', 'what was concluded when it was measured; NULL before'),
+    ('claim', 'n_asked', '', 'runtime', 'number of seeds that were asked for; NULL for SQL that gives one number'),
+    ('claim', 'n_diverged', '', 'runtime', 'number of trials of its variants that diverged, of both sides of a comparison; NULL for SQL'),
+    ('claim', 'n_unfinished', '', 'runtime', 'number of them that are not finished'),
+    ('claim', 'n_failed', '', 'runtime', 'number of them that failed');
 
 -- Statistics that SQLite lacks without an extension, made by store_refresh. A view shows one only while the rows it was made from are
 -- still all there is (n or n_rows agree); otherwise it shows NULL. trial_id: the smallest one of the group of trials that differ by seed.
