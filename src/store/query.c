@@ -217,6 +217,11 @@ void query_close(struct query *q)
     free(q);
 }
 
+void query_set_digits(struct query *q, int digits)
+{
+    q->digits = digits;
+}
+
 void query_set_cpu_limit(struct query *q, double seconds)
 {
     q->cpu_limit = seconds;
@@ -291,7 +296,7 @@ int query_step(struct query *q, sqlite3_stmt *stmt, struct err *e)
 static int print_rows(struct query *q, sqlite3_stmt *stmt, struct printer *p, int code, size_t *n_rows, struct err *e)
 {
     for (; code > 0; code = query_step(q, stmt, e)) {
-        printer_row(p, stmt);
+        printer_row(p, stmt, q->digits);
         ++*n_rows;
     }
     return code;

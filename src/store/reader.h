@@ -18,6 +18,7 @@ struct query {
     char *path;
     double cpu_limit;        /* seconds of processor time for a statement */
     double cpu_end;          /* of this process, when the statement that runs is stopped */
+    int digits;              /* of numbers in tables for people; 0 = all */
     struct temp_files *temp; /* the account of a reader with limits, or NULL */
     char denied[128];        /* what the authorizer refused last, for the message */
 };
@@ -43,7 +44,8 @@ int guard_set(struct query *q, struct err *e);
 
 /* format.c: the rows of a statement through store/rows.h. */
 struct printer *printer_of(sqlite3_stmt *stmt, enum query_format format, FILE *out, const char *section);
-void printer_row(struct printer *p, sqlite3_stmt *stmt);
+/* digits: of numbers, where it is a table for people; 0: all. */
+void printer_row(struct printer *p, sqlite3_stmt *stmt, int digits);
 /* A column as text: numbers in the shortest form that reads back the same, "" for NULL. */
 void format_value(struct text *t, sqlite3_stmt *stmt, int column);
 

@@ -113,6 +113,10 @@ class Claims(unittest.TestCase):
         for name in ("measured", "n", "sd", "interval_low", "interval_high", "low", "high"):
             self.assertIsNotNone(row[name], name)
         self.assertLess(row["interval_low"], row["measured"])
+        table = self.call("claims", "--db", self.db, status=1).stdout
+        for name in ("measured", "sd", "interval_low", "interval_high"):
+            self.assertRegex(table, rf"\s{format(row[name], '.5g')}\s", "five digits for people")
+            self.assertNotIn(str(row[name]), table)
         shown = self.call("show", "ct", "--db", self.db).stdout
         self.assertIn("interval_low", shown)
         listed = self.call("ls", "--db", self.db, "--format=csv").stdout.splitlines()
