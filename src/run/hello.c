@@ -49,7 +49,7 @@ int attempt_hello(struct runner *r, struct attempt *t, const struct wire_record 
 
 int attempt_facts(struct runner *r, struct attempt *t, const struct wire_record *m, struct err *e)
 {
-    const struct store_facts facts = { m->name, m->goal, m->text, m->followed != 0 };
+    const struct store_facts facts = { m->name, m->goal, m->text, m->followed != 0, m->split };
     for (size_t i = 0; facts.followed && i < METRICS_SHOWN; i++)
         if (!t->shown[i].name[0]) {
             snprintf(t->shown[i].name, sizeof t->shown[i].name, "%s", m->name);

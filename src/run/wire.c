@@ -57,7 +57,8 @@ int wire_read(struct frame *f, struct wire_record *r, struct err *e)
         TRY(get_name(f, &r->name, e));
         TRY(frame_get_string(f, &r->goal, e));
         TRY(get_name(f, &r->text, e));
-        return frame_get_int(f, &r->followed, e);
+        TRY(frame_get_int(f, &r->followed, e));
+        return get_name(f, &r->split, e);
     case MESSAGE_METRIC:
         TRY(get_name(f, &r->name, e));
         TRY(frame_get_int(f, &r->step, e));

@@ -26,13 +26,13 @@ struct wire_record {
     int64_t step, layer;
     struct reached reached; /* MESSAGE_REACHED; its spent: also MESSAGE_CHECKPOINT */
     int64_t wall_ns, cpu_ns;
-    int64_t code;     /* MESSAGE_END */
-    int64_t numerics; /* MESSAGE_HELLO */
-    int64_t followed; /* MESSAGE_FACTS */
-    double value;     /* metric, loss or flops */
-    const char *name; /* metric, phase, kind of event, BLAS kernel, tensor, or checkpoint */
-    const char *text; /* of an event, the reason of an end, inputs, or a unit */
-    const char *goal; /* MESSAGE_FACTS */
+    int64_t code;             /* MESSAGE_END */
+    int64_t numerics;         /* MESSAGE_HELLO */
+    int64_t followed;         /* MESSAGE_FACTS */
+    double value;             /* metric, loss or flops */
+    const char *name;         /* metric, phase, kind of event, BLAS kernel, tensor, or checkpoint */
+    const char *text;         /* of an event, the reason of an end, inputs, or a unit */
+    const char *goal, *split; /* MESSAGE_FACTS */
     const char *sha256;
 };
 /* ERR_FORMAT for an unknown message or a field that is missing. */

@@ -197,6 +197,7 @@ int store_end_run(struct store *s, const struct store_end *end, struct err *e);
 struct store_facts {
     const char *name, *goal, *unit; /* goal: "min", "max", or NULL where neither is best */
     bool followed;
+    const char *split; /* "train", "valid", "test": what it is measured on; "" for what is no evaluation */
 };
 int store_put_facts(struct store *s, const struct store_facts *facts, struct err *e);
 

@@ -3,6 +3,11 @@
 
 #include <string.h>
 
+/* A metric that is no evaluation says SPLIT_TRAIN, which none is measured on. */
+static const char *const splits[N_SPLITS] = {
+    [SPLIT_TRAIN] = "", [SPLIT_EVAL] = "train", [SPLIT_TEST] = "test", [SPLIT_VALID] = "valid"
+};
+
 /* All names of a metric's rows: its own, or those of `emits`. */
 static int visit_names(const struct measure_def *m, int (*visit)(void *self, const struct metric_facts *f), void *self)
 {
@@ -10,6 +15,7 @@ static int visit_names(const struct measure_def *m, int (*visit)(void *self, con
                                       .goal = m->goal,
                                       .unit = m->unit ? m->unit : "",
                                       .followed = m->followed,
+                                      .split = splits[m->split],
                                       .of_layers = m->of_layers };
     int code = m->emits ? 0 : visit(self, &own);
     for (const struct metric_facts *f = m->emits; code == 0 && f && f->name; f++)

@@ -12,13 +12,13 @@ enum { N_DAMPINGS = sizeof dampings / sizeof *dampings };
 
 #define ANGLE(damping)                                                                                                 \
     {                                                                                                                  \
-        .name = "angle_gnt_" damping, .goal = "min", .unit = "°", .of_layers = true                                    \
+        .name = "angle_gnt_" damping, .goal = "min", .unit = "°", .split = "", .of_layers = true                       \
     }
 const struct metric_facts gnt_search_emits[] = {
     /* as gnt_search_measure prints them */
     ANGLE("0"),     ANGLE("1e-05"), ANGLE("0.0001"),
     ANGLE("0.001"), ANGLE("0.01"),  ANGLE("0.1"),
-    ANGLE("1"),     ANGLE("10"),    { .name = "angle_gnt_search", .unit = "", .of_layers = true },
+    ANGLE("1"),     ANGLE("10"),    { .name = "angle_gnt_search", .unit = "", .split = "", .of_layers = true },
     { 0 },
 };
 

@@ -27,7 +27,7 @@ enum message {
                              steps <= step was sent before */
     MESSAGE_PROGRESS,     /* i step, d last train loss */
     MESSAGE_REACHED,      /* before the metrics of a step: i step, i samples, d epoch, d processor ns, d operations */
-    MESSAGE_FACTS,        /* s name of a metric, s goal or NULL, s unit, i followed: before its rows */
+    MESSAGE_FACTS,        /* s name of a metric, s goal or NULL, s unit, i followed, s split or "": before its rows */
     MESSAGE_END /* i code (0 or enum err_code), s reason, i step, i layer, s tensor, s sha256 of the final weights */
 };
 

@@ -92,11 +92,12 @@ int trial_time(const struct config *c, struct trial_timing *out, struct err *e);
 
 /* What a reader should know of a metric whose rows it gets. */
 struct metric_facts {
-    const char *name; /* that the rows have */
-    const char *goal; /* which value is best: "min", "max", or NULL where neither is */
-    const char *unit; /* "%", "°", or "" for pure numbers */
-    bool followed;    /* people follow it while it trains */
-    bool of_layers;   /* a value for each layer or link: rows of layer_metric */
+    const char *name;  /* that the rows have */
+    const char *goal;  /* which value is best: "min", "max", or NULL where neither is */
+    const char *unit;  /* "%", "°", or "" for pure numbers */
+    bool followed;     /* people follow it while it trains */
+    const char *split; /* which data it is measured on: "train", "valid", "test", or "" for what is no evaluation */
+    bool of_layers;    /* a value for each layer or link: rows of layer_metric */
 };
 /* Shows every name under which the trial logs, until visit returns an error, which is returned. */
 int trial_visit_metrics(const struct config *c, int (*visit)(void *self, const struct metric_facts *f), void *self);

@@ -258,6 +258,7 @@ static int put_facts(void *self, const struct metric_facts *f)
     put_text(&w->out, f->goal);
     put_text(&w->out, f->unit);
     frame_put_int(&w->out, f->followed);
+    put_text(&w->out, f->split);
     frame_end(&w->out);
     return 0;
 }
