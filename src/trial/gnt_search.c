@@ -51,6 +51,11 @@ int gnt_search_take(struct trial *t, struct err *e)
     return code;
 }
 
+double gnt_search_flops(const struct trial *t)
+{
+    return N_DAMPINGS * reference_flops(t, t->references->gnt);
+}
+
 int gnt_search_measure(struct trial *t, const struct measure_def *m, struct sink *sink, struct err *e)
 {
     if (!t->references->taken)
