@@ -180,7 +180,7 @@ int query_open_study(struct query **query, const char *path, int64_t study, stru
     return 0;
 }
 
-int query_open_empty(struct query **query, struct temp_files *temp, struct err *e)
+int query_open_empty(struct query **query, const char *view, struct temp_files *temp, struct err *e)
 {
     *query = NULL;
     struct query *q = calloc(1, sizeof *q);
@@ -191,6 +191,8 @@ int query_open_empty(struct query **query, struct temp_files *temp, struct err *
     q->temp = temp;
     q->cpu_limit = CPU_SECONDS;
     int code = model_open(SCHEMA_VERSION, &q->db, e);
+    if (code == 0 && *view && sqlite3_exec(q->db, view, NULL, NULL, NULL) != SQLITE_OK)
+        code = err_set(e, ERR_STORAGE, "the view of a study: %s", sqlite3_errmsg(q->db));
     if (code == 0)
         code = restrict_to(q, 1, e);
     if (code == 0)

@@ -26,8 +26,12 @@ struct query {
 /* As query_open, but the views show one study only (0 = all): temporary views of the same names hide the others; and
  * temporary files go to an account (NULL: without one). */
 int query_open_study(struct query **q, const char *path, int64_t study, struct temp_files *temp, struct err *e);
-/* An empty database in memory, whose views show one study. */
-int query_open_empty(struct query **q, struct temp_files *temp, struct err *e);
+/* An empty database in memory, whose views show one study; view: SQL that makes another one, or "". */
+int query_open_empty(struct query **q, const char *view, struct temp_files *temp, struct err *e);
+/* views.c: the SQL of the view study_<study>: begun, a column for each swept key, and ended. */
+void views_begin(struct text *sql, const char *study);
+void views_add(struct text *sql, const char *key);
+void views_end(struct text *sql, const char *study);
 /* Compiles one SELECT and binds its arguments. */
 int query_prepare(struct query *q, const char *sql, const char *const *arguments, size_t n_arguments,
                   sqlite3_stmt **stmt, struct err *e);
