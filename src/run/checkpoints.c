@@ -21,15 +21,15 @@ void checkpoints_close(struct runner *r)
     checkpoint_folder_close(&r->other);
 }
 
-static bool is_absent(const struct runner *r, const char *name)
+bool checkpoints_lack(const struct runner *r, const char *name)
 {
     return checkpoint_is_name(name) && !checkpoint_exists(&r->own, name) && !checkpoint_exists(&r->other, name);
 }
 
 bool checkpoints_absent(const struct runner *r, const struct store_trial_row *row)
 {
-    return row->checkpoint_path[0] && is_absent(r, row->checkpoint_path) &&
-           (!row->previous_path[0] || is_absent(r, row->previous_path));
+    return row->checkpoint_path[0] && checkpoints_lack(r, row->checkpoint_path) &&
+           (!row->previous_path[0] || checkpoints_lack(r, row->previous_path));
 }
 
 void checkpoints_tell_absent(struct runner *r)

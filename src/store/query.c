@@ -186,7 +186,7 @@ int query_open_study(struct query **query, const char *path, int64_t study, stru
     return 0;
 }
 
-int query_open_empty(struct query **query, struct temp_files *temp, struct err *e)
+int query_open_empty(struct query **query, const char *view, struct temp_files *temp, struct err *e)
 {
     *query = NULL;
     struct query *q = calloc(1, sizeof *q);
@@ -197,6 +197,8 @@ int query_open_empty(struct query **query, struct temp_files *temp, struct err *
     q->temp = temp;
     q->cpu_limit = CPU_SECONDS;
     int code = model_open(SCHEMA_VERSION, &q->db, e);
+    if (code == 0 && *view && sqlite3_exec(q->db, view, NULL, NULL, NULL) != SQLITE_OK)
+        code = err_set(e, ERR_STORAGE, "the view of a study: %s", sqlite3_errmsg(q->db));
     if (code == 0)
         code = restrict_to(q, 1, e);
     if (code == 0)
@@ -221,6 +223,11 @@ void query_close(struct query *q)
     sqlite3_close_v2(q->db); /* read-only: nothing can be lost */
     free(q->path);
     free(q);
+}
+
+void query_set_digits(struct query *q, int digits)
+{
+    q->digits = digits;
 }
 
 void query_set_cpu_limit(struct query *q, double seconds)
@@ -297,7 +304,7 @@ int query_step(struct query *q, sqlite3_stmt *stmt, struct err *e)
 static int print_rows(struct query *q, sqlite3_stmt *stmt, struct printer *p, int code, size_t *n_rows, struct err *e)
 {
     for (; code > 0; code = query_step(q, stmt, e)) {
-        printer_row(p, stmt);
+        printer_row(p, stmt, q->digits);
         ++*n_rows;
     }
     return code;

@@ -94,12 +94,14 @@ const char *const statement_sql[N_STATEMENTS] = {
                        "study.generation AND t.cell IS NOT t.tuning) END WHERE id = ?1",
     [SQL_DELETE_PLACES_FROM] = "DELETE FROM place WHERE study_id = ?1 AND position >= ?2",
     [SQL_DELETE_PLACES] = "DELETE FROM place WHERE study_id = ?1",
-    [SQL_PUT_PLACE] = "INSERT OR REPLACE INTO place (study_id, position, trial_id) VALUES (?1, ?2, ?3)",
+    [SQL_PUT_PLACE] = "INSERT OR REPLACE INTO place (study_id, position, trial_id, operations, memory_bytes) "
+                      "VALUES (?1, ?2, ?3, ?4, ?5)",
     [SQL_GET_PLACES] = "SELECT p.position, t.id, t.state, t.step, t.budget, t.config_id, "
                        "(SELECT c.step FROM checkpoint c WHERE c.trial_id = t.id ORDER BY c.id DESC LIMIT 1), "
                        "(SELECT c.path FROM checkpoint c WHERE c.trial_id = t.id ORDER BY c.id DESC LIMIT 1), "
-                       "(SELECT c.path FROM checkpoint c WHERE c.trial_id = t.id ORDER BY c.id DESC LIMIT 1 OFFSET 1) "
-                       "FROM place p CROSS JOIN trial t ON t.id = p.trial_id WHERE p.study_id = ?1 ORDER BY p.position",
+                       "(SELECT c.path FROM checkpoint c WHERE c.trial_id = t.id ORDER BY c.id DESC LIMIT 1 OFFSET 1), "
+                       "p.operations, p.memory_bytes FROM place p CROSS JOIN trial t ON t.id = p.trial_id WHERE "
+                       "p.study_id = ?1 ORDER BY p.position",
 
     /* config.c */
     [SQL_GET_CONFIG] = "SELECT id FROM config WHERE sha256 = ?1",
@@ -116,8 +118,8 @@ const char *const statement_sql[N_STATEMENTS] = {
     /* trial.c */
     [SQL_GET_TRIAL] =
         "SELECT id, study_id, state, step, finished_budget, variant, cell, seed, config_id, budget, generation, "
-        "(SELECT generation FROM study WHERE id = study_id), (SELECT name FROM study WHERE id = study_id), tuning "
-        "FROM trial WHERE key = ?1",
+        "(SELECT generation FROM study WHERE id = study_id), (SELECT name FROM study WHERE id = study_id), tuning, "
+        "weights_sha256 FROM trial WHERE key = ?1",
     [SQL_PUT_TRIAL] = "INSERT INTO trial (key, study_id, variant, cell, seed, config_id, budget, state, generation, "
                       "created_ms, updated_ms, tuning) SELECT ?1, id, ?3, ?4, ?5, ?6, ?7, 'queued', "
                       "CASE ?9 WHEN 1 THEN 0 ELSE generation END, ?8, ?8, ?10 FROM study WHERE id = ?2",
@@ -148,6 +150,7 @@ const char *const statement_sql[N_STATEMENTS] = {
     [SQL_DELETE_SUMMARIES] = "DELETE FROM summary WHERE trial_id = ?1",
     [SQL_DELETE_COSTS] = "DELETE FROM cost WHERE run_id IN (SELECT id FROM run WHERE trial_id = ?1)",
     [SQL_DELETE_PROGRESS] = "DELETE FROM progress WHERE trial_id = ?1",
+    [SQL_DELETE_NONDETERMINISM] = "DELETE FROM nondeterminism WHERE trial_id = ?1",
     [SQL_DELETE_EVENTS] = "DELETE FROM event WHERE trial_id = ?1 OR run_id IN (SELECT id FROM run WHERE trial_id = ?1)",
     [SQL_DELETE_CHECKPOINTS] = "DELETE FROM checkpoint WHERE trial_id = ?1",
     [SQL_DELETE_RUNS] = "DELETE FROM run WHERE trial_id = ?1",
@@ -185,6 +188,9 @@ const char *const statement_sql[N_STATEMENTS] = {
         "AND NOT EXISTS (SELECT 1 FROM place p WHERE p.study_id = ?1 AND p.position >= ?2 AND p.trial_id = trial.id)",
 
     /* run.c */
+    [SQL_HAS_ROW] = "SELECT 1 FROM metric_key k WHERE k.name = ?2 AND (EXISTS (SELECT 1 FROM metric m WHERE "
+                    "m.trial_id = ?1 AND m.key_id = k.id AND m.step = ?3) OR EXISTS (SELECT 1 FROM layer_metric m "
+                    "WHERE m.trial_id = ?1 AND m.key_id = k.id AND m.step = ?3))",
     [SQL_PUT_HOST] = "INSERT INTO host (description) VALUES (?1) ON CONFLICT DO NOTHING",
     [SQL_GET_HOST] = "SELECT id FROM host WHERE description = ?1",
     [SQL_PUT_CODE] = "INSERT INTO code (version) VALUES (?1) ON CONFLICT DO NOTHING",
@@ -247,7 +253,7 @@ const char *const statement_sql[N_STATEMENTS] = {
 
     /* metric.c */
     [SQL_GET_KEY] = "SELECT id, goal FROM metric_key WHERE name = ?1",
-    [SQL_SET_FACTS] = "UPDATE metric_key SET goal = ?2, unit = ?3, followed = ?4 WHERE id = ?1",
+    [SQL_SET_FACTS] = "UPDATE metric_key SET goal = ?2, unit = ?3, followed = ?4, split = ?5 WHERE id = ?1",
     [SQL_PUT_KEY] = "INSERT INTO metric_key (name) VALUES (?1)",
     [SQL_PUT_METRIC] = "INSERT INTO metric (trial_id, key_id, step, value, nonfinite) VALUES " ROW,
     [SQL_PUT_METRICS] =
@@ -383,7 +389,7 @@ const char *const statement_sql[N_STATEMENTS] = {
         "ELSE (SELECT CASE WHEN count(*) = count(m.value) THEN avg(m.value) END FROM metric m WHERE m.trial_id = t.id "
         "AND m.key_id = k.id AND m.step >= ?6) END, "
         "(SELECT m.value FROM metric m WHERE m.trial_id = t.id AND m.key_id = k.id AND m.step = 0), "
-        "CASE ?5 WHEN 'best' THEN ?4 LIKE 'test%' WHEN 'selected' THEN " VALIDATED " IS NULL ELSE 0 END, "
+        "CASE ?5 WHEN 'best' THEN k.split = 'test' WHEN 'selected' THEN " VALIDATED " IS NULL ELSE 0 END, "
         "k.goal = 'max', t.numerics_version, t.inputs "
         "FROM study s JOIN trial t ON t.study_id = s.id AND t.generation = s.generation "
         "CROSS JOIN metric_key k WHERE s.id = ?1 AND t.variant = ?2 AND (?3 IS NULL OR t.cell = ?3) AND k.name = ?4 "
