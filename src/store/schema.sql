@@ -414,7 +414,7 @@ INSERT INTO _doc VALUES
     ('note', 'text', '', 'runtime', 'what somebody wrote about it'),
     ('note', 'time_ms', 'ms', 'runtime', 'when it was written');
 
--- The newest two durable checkpoint files of a trial. A file that is not named here is garbage.
+-- The durable checkpoint files of a trial: the newest two, or what checkpoint.keep of its file says. A file that is not named here is garbage.
 CREATE TABLE checkpoint (
     id INTEGER PRIMARY KEY,
     trial_id INTEGER NOT NULL REFERENCES trial (id),

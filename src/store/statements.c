@@ -245,6 +245,8 @@ const char *const statement_sql[N_STATEMENTS] = {
     /* The newest two are those written last: after a damaged file the run goes on from the one before, at smaller
        steps. */
     [SQL_OLD_CHECKPOINT] = "SELECT id, path FROM checkpoint WHERE trial_id = ?1 ORDER BY id DESC LIMIT 1 OFFSET 2",
+    [SQL_DROP_CHECKPOINTS] = "DELETE FROM checkpoint WHERE trial_id = ?1 AND id NOT IN (SELECT id FROM checkpoint "
+                             "WHERE trial_id = ?1 ORDER BY id DESC LIMIT ?2)",
     [SQL_NAMED_CHECKPOINT] = "SELECT 1 FROM checkpoint WHERE trial_id = ?1 AND path = ?2",
     [SQL_RECOVER_RUNS] = "UPDATE run SET state = 'interrupted', reason = 'the runner died', ended_ms = heartbeat_ms "
                          "WHERE ended_ms IS NULL",
