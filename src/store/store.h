@@ -29,6 +29,13 @@ struct store_study {
 /* Inserts or updates a study. Returns its id. Another spec than before begins a new generation. */
 int store_put_study(struct store *s, const struct store_study *study, int64_t *id, struct err *e);
 
+/* The state of the git repository that its file lies in, for the attempts that begin from now on; NULL: in none. */
+struct store_repository {
+    const char *root, *commit;
+    int changed; /* 1, 0, or -1: not known */
+};
+int store_put_repository(struct store *s, int64_t study, const struct store_repository *r, struct err *e);
+
 /* What a file claims. Columns of the table `claim`; those left out are as for a measure. */
 struct store_claim {
     const char *id, *text, *measure;
