@@ -4,14 +4,12 @@ import re
 
 from tensors import Tensor
 
-from . import Skip, Translation, bao2024_layers, bao2024_parts, all_runs, base_spec, chained, need, same
+from . import Skip, Translation, all_runs, bao2024_layers, bao2024_parts, base_spec, chained, need, same
 from .images import conv_block, rename
 
 # Methods whose targets come from feedback that the case gives or that is made of the forward weights.
 TRAINED = ("LDRL", "LDRL, feedback training only")
 DIRECT = ("FWDTP", "FWDTP with batch normalisation", "LDRL, forward update", "TJML-DTP", "IJML-DTP", "PJML-DTP", "reversible structure")
-# Others by the mapping and the feedback loss that they need.
-NEEDS = {"Jacobian matching losses": ("mapping", "transpose")}
 
 
 def tokens(planes):
@@ -232,6 +230,32 @@ def evaluation(case, inputs, expected, parts):
     return chained(runs)
 
 
+def jacobian_matching(case, inputs, expected, parts):
+    """All samples in one run, whose means are logged, and each sample by itself."""
+    runs, size = [], case["batch_size"]
+    metrics = {"jml.transpose": "jml_transpose", "jml.pseudo_inverse": "jml_pseudo_inverse", "jml.inverse": "jml_inverse",
+               "angle.transpose": "angle_transpose"}
+    names = [name for name in expected if name.rsplit(".", 1)[0] in metrics]
+    values = {name: expected.pop(name).values for name in names}
+    hyperparameters = {"loss": "cross_entropy", "feedback": "separate", "beta": 1.0, "local_loss_scale": 1.0}
+    for rows in [range(size)] + [[b] for b in range(size)]:
+        one = {"leaky_relu_slope": 0.01, **case, "algorithm": "FWDTP", "batch_size": len(rows), "hyperparameters": hyperparameters,
+               "input_shape": inputs["batch.x"].shape[1:]}
+        x = inputs["batch.x"]
+        now = {**inputs, "batch.x": Tensor((len(rows), *x.shape[1:]), [v for b in rows for v in x.slice(b).values]),
+               "batch.y": Tensor((len(rows),), [0] * len(rows), "I64")}
+        whole = len(rows) == size
+        run = one_step(one, now, {n: t for n, t in expected.items() if whole and n.startswith("state")}, parts)
+        run.spec["log"]["metrics"] = list(metrics.values())
+        for name in names:
+            kind, layer = name.rsplit(".", 1)
+            key = name if whole else f"{name}.sample.{rows[0]}"
+            expected[key] = Tensor((), [sum(values[name][b] for b in rows) / len(rows)])
+            run.expect[key] = (f"metric.{metrics[kind]}.{layer}", same)
+        runs.append(run)
+    return chained(runs)
+
+
 def local_loss(case):
     """From the norm of the targets' displacement."""
     factor = case["hyperparameters"].get("local_loss_scale", 1) / case["batch_size"]
@@ -247,6 +271,8 @@ def translate(case, inputs, expected, parts):
         return bao2024_parts.steps(case, inputs, expected, lambda *step: translate(*step, parts))
     if case["algorithm"] == "FWDTP with batch normalisation, evaluation":
         return evaluation(case, inputs, expected, parts)
+    if case["algorithm"] == "Jacobian matching losses":
+        return jacobian_matching(case, inputs, expected, parts)
     if "steps" in case and case["algorithm"] in TRAINED:
         return minibatches(case, inputs, expected, parts)
     if case["algorithm"] in TRAINED:
@@ -258,8 +284,6 @@ def translate(case, inputs, expected, parts):
 
 def one_step(case, inputs, expected, parts, whole=True):
     if case["algorithm"] not in ("BP", *DIRECT, *TRAINED):
-        kind, name = NEEDS.get(case["algorithm"], ("algorithm", case["algorithm"]))
-        need({**parts, kind: parts.get(kind, set())}, kind, name)
         raise Skip(f"no translation of '{case['algorithm']}'")
     if "steps" in case:
         raise Skip("steps one after the other")
