@@ -1,4 +1,4 @@
--- results.db, schema version 4: the facts. Tables have singular names and are written by one process, the runner; what people read are the
+-- results.db, schema version 5: the facts. Tables have singular names and are written by one process, the runner; what people read are the
 -- views of views.sql. Every table is followed by its rows of _doc, which explain each column; tests/store/check_schema.c fails when one is
 -- missing. class: "deterministic" columns depend on the specification and the build alone and enter the digest; "runtime" columns tell
 -- when, where and how it ran, or are row ids, or are derived again by store_refresh.
@@ -136,12 +136,16 @@ CREATE TABLE place (
     study_id INTEGER NOT NULL REFERENCES study (id),
     position INTEGER NOT NULL,
     trial_id INTEGER NOT NULL REFERENCES trial (id),
+    operations REAL,
+    memory_bytes REAL,
     PRIMARY KEY (study_id, position)
 ) WITHOUT ROWID;
 INSERT INTO _doc VALUES
     ('place', 'study_id', '', 'runtime', 'study.id'),
     ('place', 'position', '', 'runtime', 'number of the trial in what the study was run with last, from 0: seed fastest, then cell, then variant; excluded ones have no row'),
-    ('place', 'trial_id', '', 'runtime', 'trial.id');
+    ('place', 'trial_id', '', 'runtime', 'trial.id'),
+    ('place', 'operations', '', 'runtime', 'what the plan says of its training: floating-point operations, with those that its start is worth; longer trials are started first, and shards are balanced by it; NULL when it is not known'),
+    ('place', 'memory_bytes', 'B', 'runtime', 'memory that its worker takes by the plan; NULL when it is not known');
 
 -- How a cell of the sweep is chosen for each variant, and trained again with fresh seeds; and the swept keys that are chosen.
 CREATE TABLE tune (
@@ -328,6 +332,26 @@ INSERT INTO _doc VALUES
     ('summary', 'max', 'of the metric', 'deterministic', 'largest finite value'),
     ('summary', 'auc', 'metric * step', 'deterministic', 'area under the curve, trapezoids over the logged steps; NULL once a value is not finite');
 
+-- What was computed twice and came out in two ways: found when databases are merged, and kept with `merge --keep-both` alone.
+CREATE TABLE nondeterminism (
+    trial_id INTEGER NOT NULL REFERENCES trial (id),
+    what TEXT NOT NULL,
+    layer INTEGER NOT NULL,
+    step INTEGER NOT NULL,
+    other TEXT NOT NULL,
+    source TEXT NOT NULL,
+    found_ms INTEGER NOT NULL,
+    PRIMARY KEY (trial_id, what, layer, step, other)
+) WITHOUT ROWID;
+INSERT INTO _doc VALUES
+    ('nondeterminism', 'trial_id', '', 'runtime', 'trial.id'),
+    ('nondeterminism', 'what', '', 'runtime', 'name of a metric, or column of trial'),
+    ('nondeterminism', 'layer', '', 'runtime', 'layer of a row of layer_metric, -1 without one'),
+    ('nondeterminism', 'step', 'step', 'runtime', 'step of the row, 0 for a column of trial'),
+    ('nondeterminism', 'other', '', 'runtime', 'the value that is not in the other tables: of two numbers the larger one, in the shortest form that reads back the same; nan, inf, -inf or a text'),
+    ('nondeterminism', 'source', '', 'runtime', 'database that was merged when it was found'),
+    ('nondeterminism', 'found_ms', 'ms', 'runtime', 'when it was found');
+
 -- Where the time of an attempt went.
 CREATE TABLE cost (
     run_id INTEGER NOT NULL REFERENCES run (id),
@@ -445,6 +469,10 @@ CREATE TABLE claim (
     interval_low REAL,
     interval_high REAL,
     verdict TEXT,
+    n_asked INTEGER,
+    n_diverged INTEGER,
+    n_unfinished INTEGER,
+    n_failed INTEGER,
     PRIMARY KEY (study_id, id)
 ) WITHOUT ROWID;
 INSERT INTO _doc VALUES
@@ -470,7 +498,11 @@ INSERT INTO _doc VALUES
     ('claim', 'sd', 'of the claim', 'runtime', 'sample standard deviation over these seeds (divisor n - 1)'),
     ('claim', 'interval_low', 'of the claim', 'runtime', 'lower end of the 95 % confidence interval of measured'),
     ('claim', 'interval_high', 'of the claim', 'runtime', 'upper end of it'),
-    ('claim', 'verdict', '', 'runtime', 'what was concluded when it was measured; NULL before');
+    ('claim', 'verdict', '', 'runtime', 'what was concluded when it was measured; NULL before'),
+    ('claim', 'n_asked', '', 'runtime', 'number of seeds that were asked for; NULL for SQL that gives one number'),
+    ('claim', 'n_diverged', '', 'runtime', 'number of trials of its variants that diverged, of both sides of a comparison; NULL for SQL'),
+    ('claim', 'n_unfinished', '', 'runtime', 'number of them that are not finished'),
+    ('claim', 'n_failed', '', 'runtime', 'number of them that failed');
 
 -- Statistics that SQLite lacks without an extension, made by store_refresh. A view shows one only while the rows it was made from are
 -- still all there is (n or n_rows agree); otherwise it shows NULL. trial_id: the smallest one of the group of trials that differ by seed.

@@ -728,7 +728,8 @@ INSERT INTO _doc VALUES
     ('tuning_costs', 'study_id', '', 'runtime', 'study.id');
 
 CREATE VIEW claims AS
-SELECT s.name AS study, c.id, c.text, c.reported, c.measured, c.n, c.sd, c.interval_low, c.interval_high, c.low, c.high,
+SELECT s.name AS study, c.id, c.text, c.reported, c.measured, c.n, c.n_asked, c.n_diverged, c.n_unfinished, c.n_failed, c.sd,
+    c.interval_low, c.interval_high, c.low, c.high,
     CASE
         WHEN NOT EXISTS (SELECT 1 FROM trial t WHERE t.study_id = s.id AND t.generation = s.generation AND t.state <> 'queued')
             THEN 'not run'
@@ -748,6 +749,10 @@ INSERT INTO _doc VALUES
     ('claims', 'reported', 'of the claim', 'deterministic', 'what the paper reports'),
     ('claims', 'measured', 'of the claim', 'runtime', 'what was measured: a mean over n seeds, or one number of a measure; of several pairs the closest'),
     ('claims', 'n', '', 'runtime', 'number of seeds, or pairs of equal seeds; NULL for one number'),
+    ('claims', 'n_asked', '', 'runtime', 'number of seeds that were asked for; NULL for SQL that gives one number'),
+    ('claims', 'n_diverged', '', 'runtime', 'number of trials of its variants that diverged, of both sides of a comparison; NULL for SQL'),
+    ('claims', 'n_unfinished', '', 'runtime', 'number of them that are not finished'),
+    ('claims', 'n_failed', '', 'runtime', 'number of them that failed'),
     ('claims', 'sd', 'of the claim', 'runtime', 'sample standard deviation over them (divisor n - 1)'),
     ('claims', 'interval_low', 'of the claim', 'runtime', 'lower end of the 95 % confidence interval of measured; see docs/claims.md'),
     ('claims', 'interval_high', 'of the claim', 'runtime', 'upper end of it'),

@@ -11,7 +11,7 @@
 #include <sys/types.h>
 
 enum {
-    SCHEMA_VERSION = 4,
+    SCHEMA_VERSION = 5,
     SCHEMA_OLDEST = 2,           /* what can be migrated; version 1 was never released */
     APPLICATION_ID = 0x74707275, /* "tpru": what file(1) sees */
     GROUP_MS = 100,              /* a queued row is committed after so long */
@@ -73,6 +73,7 @@ enum statement {
     SQL_DELETE_COSTS,
     SQL_DELETE_EVENTS,
     SQL_DELETE_PROGRESS,
+    SQL_DELETE_NONDETERMINISM,
     SQL_DELETE_CHECKPOINTS,
     SQL_DELETE_RUNS,
     SQL_DELETE_TUNE,

@@ -18,7 +18,7 @@ START_TEST(creates_folders_and_marks_the_file)
     sqlite3 *db = plain_open(path);
     ck_assert_str_eq(plain_text(db, "PRAGMA journal_mode", text), "wal");
     ck_assert_str_eq(plain_text(db, "PRAGMA application_id", text), "1953526389");
-    ck_assert_str_eq(plain_text(db, "PRAGMA user_version", text), "4");
+    ck_assert_str_eq(plain_text(db, "PRAGMA user_version", text), "5");
     ck_assert_str_eq(plain_text(db, "PRAGMA integrity_check", text), "ok");
     sqlite3_close(db);
     OK(store_close(s, &e));
@@ -188,11 +188,11 @@ START_TEST(refuses_a_newer_version)
     struct err e = { 0 };
     OK(store_close(f.s, &e));
     sqlite3 *db = plain_open(f.path);
-    ck_assert_int_eq(sqlite3_exec(db, "PRAGMA user_version = 5", NULL, NULL, NULL), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_exec(db, "PRAGMA user_version = 6", NULL, NULL, NULL), SQLITE_OK);
     sqlite3_close(db);
     struct query *q;
-    FAILS(ERR_STORAGE, "schema version 5", store_open(&f.s, f.path, &e));
-    FAILS(ERR_STORAGE, "schema version 5", query_open(&q, f.path, &e));
+    FAILS(ERR_STORAGE, "schema version 6", store_open(&f.s, f.path, &e));
+    FAILS(ERR_STORAGE, "schema version 6", query_open(&q, f.path, &e));
     fixture_remove(&f);
 }
 END_TEST

@@ -1,0 +1,11 @@
+-- From schema version 4 to 5, as migrate_2.sql: columns were added, which say NULL or their default of what version 4 did not know.
+
+INSERT INTO claim (study_id, id, position, text, measure, reported, low, high, measured, note, evaluated_ms, kind, quantity, reported_sd, reported_n,
+    tolerance, margin, min_seeds, n, sd, interval_low, interval_high, verdict)
+SELECT study_id, id, position, text, measure, reported, low, high, measured, note, evaluated_ms, kind, quantity, reported_sd, reported_n,
+    tolerance, margin, min_seeds, n, sd, interval_low, interval_high, verdict
+FROM old_claim;
+
+-- What a trial is worth is not known: the next start puts all places again.
+INSERT INTO place (study_id, position, trial_id) SELECT study_id, position, trial_id FROM old_place;
+UPDATE study SET queued_sha256 = NULL;
