@@ -84,7 +84,7 @@ int trial_check_initial(const struct config *c, struct arena *a, struct err *e)
     if (!c->network.init.from.file)
         return 0;
     TRY(dataset_def_of(c->dataset)->shape(c->dataset.opts, &data, e));
-    TRY(chain_shape(&chain, &c->network.layers, &data, NULL, a, e));
+    TRY(chain_shape_form(&chain, &c->network.layers, c->network.form, &data, NULL, a, e));
     TRY(credit_shape(&credit, &choice, &chain, a, e));
     return take_all(&c->network.init.from, &chain, &credit, NULL, NULL, e);
 }
