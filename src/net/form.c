@@ -96,6 +96,7 @@ static const struct unit_def net_w_sigma = {
     .jvp = block_jvp,
     .difference = block_difference,
     .difference_grads = block_difference_grads,
+    .input_squares = block_input_squares,
     .mirror = mirror,
     .transpose = &transpose_of_block,
 };
