@@ -171,7 +171,6 @@ static int swap_values(struct merge *m, sqlite3_stmt *row)
                          "UPDATE main.layer_metric SET value = ?5, nonfinite = ?6 WHERE trial_id = ?1 AND key_id = ?8 "
                          "AND layer = ?3 AND step = ?4",
                          row, NULL);
-    TRY(run_bound(m, "INSERT INTO temp.stale_summary SELECT ?1, ?8 WHERE true ON CONFLICT DO NOTHING", row, NULL));
     return run_bound(m,
                      "UPDATE main.metric SET value = ?5, nonfinite = ?6 WHERE trial_id = ?1 AND key_id = ?8 AND step = "
                      "?4",
@@ -186,6 +185,8 @@ static int record(struct merge *m, sqlite3_stmt *row, const char *there, const c
                   "INSERT INTO main.nondeterminism (trial_id, what, layer, step, other, source, found_ms) "
                   "SELECT ?1, ?2, ?3, ?4, ?9, ?10, ?11 WHERE true ON CONFLICT DO NOTHING",
                   row, swap ? here : there));
+    if (sqlite3_column_type(row, 11) != SQLITE_NULL && sqlite3_column_int(row, 3) < 0)
+        TRY(run_bound(m, "INSERT INTO temp.stale_summary SELECT ?1, ?8 WHERE true ON CONFLICT DO NOTHING", row, NULL));
     return swap ? swap_values(m, row) : 0;
 }
 

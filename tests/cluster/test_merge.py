@@ -123,7 +123,7 @@ class Refused(Merging):
         for order in ((self.a, again, self.b), (again, self.b, self.a), (self.b, self.a, again)):
             out = self.path(f"{len(os.listdir(self.folder))}.db")
             self.assertIn("2 values were computed twice and differ", self.merge(*order, "--keep-both", out=out).stderr)
-            kept = self.sql("SELECT t.key, what, layer, step, other FROM nondeterminism n JOIN trial t ON t.id = n.trial_id ORDER BY 1, 2", out)
+            kept = self.sql("SELECT t.key, n.what, n.layer, n.step, n.other FROM nondeterminism n JOIN trial t ON t.id = n.trial_id ORDER BY 1, 2", out)
             self.assertEqual(len(kept), 2)
             self.assertEqual({row[3] for row in kept}, {20})
             digests.add((self.digest(out), tuple(kept)))
