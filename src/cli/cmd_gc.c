@@ -3,7 +3,7 @@
 #include "cli/writer.h"
 
 #include "base/clean.h"
-#include "run/sweep.h"
+#include "run/checkpoint_set.h"
 #include "store/remove.h"
 #include <inttypes.h>
 #include <sys/stat.h>
@@ -51,16 +51,19 @@ static int look(const struct cli *c, const struct gc_choice *o, struct garbage *
     TRY(query_open(&q, c->db, e));
     int code = 0;
     if (checkpoints)
-        code = ids_select(&g->finished, q, "SELECT DISTINCT t.id FROM trial t JOIN checkpoint c ON c.trial_id = t.id "
-                                           "WHERE " FINISHED,
+        code = ids_select(&g->finished, q,
+                          "SELECT DISTINCT t.id FROM trial t JOIN checkpoint c ON c.trial_id = t.id "
+                          "WHERE " FINISHED,
                           NULL, 0, e);
     if (code == 0 && generations)
         code = ids_select(&g->old, q, "SELECT t.id FROM trial t WHERE " OLD, NULL, 0, e);
     query_close(q);
     g->bytes = size_of(c->db);
-    snprintf(stays, sizeof stays, "SELECT c.path FROM checkpoint c JOIN trial t ON t.id = c.trial_id WHERE NOT %s AND NOT %s",
+    snprintf(stays, sizeof stays,
+             "SELECT c.path, c.sha256 FROM checkpoint c JOIN trial t ON t.id = c.trial_id WHERE NOT %s AND NOT %s",
              checkpoints ? FINISHED : "0", generations ? OLD : "0");
-    return code == 0 && (checkpoints || generations) ? sweep_database(c->db, stays, true, &g->files, e) : code;
+    return code == 0 && (checkpoints || generations) ? checkpoint_sweep_database(c->db, stays, true, &g->files, e)
+                                                     : code;
 }
 
 static void show(const struct cli *c, const struct gc_choice *o, const struct garbage *g)
@@ -85,7 +88,7 @@ static int collect(const struct cli *c, const struct gc_choice *o, struct store 
     if (g->old.n)
         TRY(store_remove_trials(store, g->old.n, g->old.items, e));
     if (o->only != 1 + GC_SPACE)
-        TRY(sweep_database(c->db, SWEEP_NAMED, false, &swept, e));
+        TRY(checkpoint_sweep_database(c->db, CHECKPOINTS_NAMED, false, &swept, e));
     return wants(o, GC_SPACE) ? store_shrink(store, e) : 0;
 }
 

@@ -3,7 +3,7 @@
 #include "cli/writer.h"
 
 #include "base/clean.h"
-#include "run/sweep.h"
+#include "run/checkpoint_set.h"
 #include "store/bounded.h"
 #include "store/remove.h"
 #include <inttypes.h>
@@ -121,7 +121,7 @@ static int remove_selected(const struct cli *c, struct store *store, const struc
 {
     struct swept swept;
     TRY(s->whole ? store_remove_study(store, (int64_t)s->study_id, e) : store_remove_trials(store, s->trials.n, s->trials.items, e));
-    TRY(sweep_database(c->db, SWEEP_NAMED, false, &swept, e));
+    TRY(checkpoint_sweep_database(c->db, CHECKPOINTS_NAMED, false, &swept, e));
     if (!c->quiet)
         clean_print_line(stderr, "tprun: %zu %s and %" PRIu64 " checkpoint files (%.1f MB) were removed", s->trials.n,
                          s->trials.n == 1 ? "trial" : "trials", swept.files, (double)swept.bytes / 1e6);

@@ -1,8 +1,8 @@
 /* The runner's side of trial/checkpoint_files.h: its folder, what lies in it, and what a copied database lacks. */
 #include "run/private.h"
-#include "run/sweep.h"
 
 #include "base/file.h"
+#include "run/checkpoint_set.h"
 #include <inttypes.h>
 
 int checkpoints_open(struct runner *r, struct err *e)
@@ -46,6 +46,11 @@ void checkpoints_tell_absent(struct runner *r)
 
 int checkpoints_sweep(const struct runner *r, struct err *e)
 {
+    struct checkpoint_set named = { 0 };
     struct swept ignored;
-    return sweep_folder(&r->own, r->options->db, SWEEP_NAMED, false, &ignored, e);
+    int code = checkpoint_set_read(&named, r->options->db, CHECKPOINTS_NAMED, e);
+    if (code == 0)
+        code = checkpoint_set_sweep(&named, &r->own, false, &ignored, e);
+    checkpoint_set_free(&named);
+    return code;
 }

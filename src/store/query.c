@@ -129,8 +129,12 @@ static int restrict_to(struct query *q, int64_t study, struct err *e)
 
 static int open_connection(struct query *q, int64_t *version, bool *stale, struct err *e)
 {
+    const char *vfs;
+    TRY(path_reader(q->path, &vfs, e));
+    if (q->temp && vfs)
+        q->temp->base = sqlite3_vfs_find(vfs);
     const int rc = sqlite3_open_v2(q->path, &q->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW,
-                                   q->temp ? q->temp->vfs.zName : NULL);
+                                   q->temp ? q->temp->vfs.zName : vfs);
     if (!q->db)
         return err_set(e, ERR_MEMORY, "out of memory");
     sqlite3_extended_result_codes(q->db, 1);
@@ -143,7 +147,7 @@ static int open_connection(struct query *q, int64_t *version, bool *stale, struc
 static int open_resolved(struct query *q, const char *path, int64_t *version, bool *stale, struct err *e)
 {
     q->cpu_limit = CPU_SECONDS;
-    TRY(path_resolve(path, false, &q->path, e));
+    TRY(path_resolve(path, PATH_READ, &q->path, e));
     return open_connection(q, version, stale, e);
 }
 

@@ -1,6 +1,6 @@
 /* Taking things out of a database again: trials and studies with all that is theirs, and checkpoints that nobody goes
  * on from. Each call is one transaction; a kill leaves all or nothing of it. Files of checkpoints that the database
- * names no more are garbage, which run/sweep.h removes after the commit. */
+ * names no more are garbage, which run/checkpoint_set.h removes after the commit. */
 #ifndef TPRUN_STORE_REMOVE_H
 #define TPRUN_STORE_REMOVE_H
 
