@@ -12,12 +12,12 @@
 struct run_choice {
     struct cli_int jobs;
     bool dry_run, force, relog, fail_fast, no_progress;
-    int64_t memory_limit;
+    int64_t memory, memory_limit;
     double stall_seconds, max_hours;
 };
 static const struct cli_option options[] = {
     { "jobs", 'j', CLI_INT, "N", offsetof(struct run_choice, jobs), 1, 1024,
-      .help = "trials trained at once (default: one for each processor)" },
+      .help = "trials trained at once (default: one for each processor that this process may use)" },
     { "dry-run", 'n', CLI_FLAG, NULL, offsetof(struct run_choice, dry_run),
       .help = "show what would be done, as `tprun plan`" },
     { "force", 'f', CLI_FLAG, NULL, offsetof(struct run_choice, force),
@@ -27,6 +27,9 @@ static const struct cli_option options[] = {
     { "keep-going", 'k', CLI_NO_FLAG, NULL, offsetof(struct run_choice, fail_fast),
       .help = "go on when a trial fails (default)" },
     { "fail-fast", 0, CLI_FLAG, NULL, offsetof(struct run_choice, fail_fast), .help = "stop when a trial fails" },
+    { "memory", 0, CLI_SIZE, "SIZE", offsetof(struct run_choice, memory),
+      .help = "what the trials trained at once may take together, by their plan; others wait (default: what "
+              "the machine or its control group has left)" },
     { "memory-limit", 0, CLI_SIZE, "SIZE", offsetof(struct run_choice, memory_limit),
       .help = "address space of a worker: 500M, 2G" },
     { "stall-seconds", 0, CLI_SECONDS, "SECONDS", offsetof(struct run_choice, stall_seconds),
@@ -179,6 +182,7 @@ static int run_options(const struct cli *c, const struct run_choice *choice, str
     if (o->force && o->relog)
         return err_set(e, ERR_USAGE, "--force trains again and --relog trains nothing: give one of them");
     o->progress = shows_progress(choice);
+    o->memory = choice->memory;
     o->memory_limit = choice->memory_limit;
     if (choice->stall_seconds > 0)
         o->stall_seconds = choice->stall_seconds;

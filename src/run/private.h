@@ -20,8 +20,9 @@ enum { RETRIES = 2, METRICS_SHOWN = 2 };
 struct pending {
     int64_t trial, config; /* in the store */
     bool has_checkpoint;
-    bool relog; /* it is finished, and only logs: relog.c */
-    int deaths; /* of workers on it */
+    bool relog;                      /* it is finished, and only logs: relog.c */
+    int deaths;                      /* of workers on it */
+    double operations, memory_bytes; /* left to do, and taken by its worker, by the plan */
 };
 
 /* What a finished trial logs again. */
@@ -70,6 +71,8 @@ struct runner {
     struct pending *pending;
     size_t n_slots, n_active;
     size_t n_allowed;          /* workers at once: n_slots, fewer when there is no room for more */
+    double memory;             /* bytes that all workers together may take, by the plan */
+    bool told_large;           /* that a trial takes more */
     struct limits_kills kills; /* counted before the first worker started */
     struct attempt *slots;
     int saves_heeded; /* see signals_saves */
@@ -94,6 +97,11 @@ int queue_put_study(struct runner *r, size_t study, struct err *e);
 /* Once the trials of queue_put_study have ended: puts and queues those of the cells that are chosen now (tuning.c), in
  * place of what was queued before. */
 int queue_put_tuned(struct runner *r, struct err *e);
+/* Puts the longest trials first, by the plan: what begins last is short, and few workers wait at the end. */
+void queue_order(struct runner *r);
+/* Takes the next trial that is to be started out of those that wait, into r->pending[r->next - 1]: the first whose
+ * memory there is beside those that run. Alone, every trial is started. */
+bool queue_take(struct runner *r);
 /* Checks the files that the queued trials need. Those whose files cannot be used have failed, and wait no longer. */
 int queue_check_files(struct runner *r, struct err *e);
 

@@ -24,6 +24,8 @@ static int put_trial(struct runner *r, size_t study, const struct cell *cell, si
                                        .seed = s->study.seeds[seed],
                                        .config = cell->config->id,
                                        .budget = cell->budget,
+                                       .operations = cell->operations,
+                                       .memory_bytes = cell->memory_bytes,
                                        .one_off = s->one_off != NULL,
                                        .keep_budget = plan_left_out(r->plan, study, position),
                                        .n_params = cell->n_params,
@@ -121,21 +123,22 @@ static int collect(void *self, const struct store_place *p)
     if (plan_left_out(r->plan, c->study, (uint64_t)p->position))
         return 0;
     r->result->total++;
-    if (r->options->relog)
-        return relog_is_due(p)
-                   ? add_pending(r,
-                                 (struct pending){
-                                     .trial = p->trial, .config = p->config, .has_checkpoint = true, .relog = true })
-                   : 0;
+    struct pending pending = { .trial = p->trial, .config = p->config, .memory_bytes = p->memory_bytes };
+    if (r->options->relog) {
+        pending.relog = pending.has_checkpoint = true;
+        return relog_is_due(p) ? add_pending(r, pending) : 0;
+    }
     if (!force && is_finished(p)) {
         r->result->skipped++;
         return 0;
     }
-    const bool absent = !force && is_absent(r, p), has_checkpoint = !force && p->checkpoint && !absent;
-    const int64_t left = p->budget - (has_checkpoint ? p->checkpoint_step : 0);
+    const bool absent = !force && is_absent(r, p);
+    pending.has_checkpoint = !force && p->checkpoint && !absent;
+    const int64_t left = p->budget - (pending.has_checkpoint ? p->checkpoint_step : 0);
+    pending.operations = p->budget > 0 ? p->operations * (double)left / (double)p->budget : p->operations;
     r->n_absent += absent;
     r->steps_left += (double)(left > 0 ? left : 0);
-    return add_pending(r, (struct pending){ .trial = p->trial, .config = p->config, .has_checkpoint = has_checkpoint });
+    return add_pending(r, pending);
 }
 
 static int collect_all(struct runner *r, size_t study, bool tuned, struct err *e)
@@ -241,6 +244,45 @@ int queue_put_tuned(struct runner *r, struct err *e)
         TRY(collect_all(r, i, true, e));
     }
     return signals_stops() > 0 || r->n_pending == 0 ? 0 : queue_check_files(r, e);
+}
+
+/* ---- in which order ---- */
+
+static int by_operations(const void *a, const void *b)
+{
+    const struct pending *x = a, *y = b;
+    if (x->operations != y->operations)
+        return x->operations < y->operations ? 1 : -1;
+    return (x->trial > y->trial) - (x->trial < y->trial); /* qsort keeps no order of its own */
+}
+
+void queue_order(struct runner *r)
+{
+    if (r->n_pending > r->next)
+        qsort(r->pending + r->next, r->n_pending - r->next, sizeof *r->pending, by_operations);
+}
+
+bool queue_take(struct runner *r)
+{
+    double taken = 0;
+    size_t i = r->next;
+    for (size_t k = 0; k < r->n_slots; k++)
+        taken += r->slots[k].active ? r->slots[k].pending.memory_bytes : 0;
+    while (r->n_active > 0 && i < r->n_pending && taken + r->pending[i].memory_bytes > r->memory)
+        i++;
+    if (i >= r->n_pending)
+        return false;
+    const struct pending found = r->pending[i];
+    memmove(&r->pending[r->next + 1], &r->pending[r->next], (i - r->next) * sizeof found);
+    r->pending[r->next++] = found;
+    if (found.memory_bytes > r->memory && !r->told_large)
+        progress_say(
+            &r->progress,
+            "tprun: warning: by its plan a trial takes %.3g MB, and there are %.3g MB for all (--memory): such "
+            "trials are trained alone",
+            found.memory_bytes / (1 << 20), r->memory / (1 << 20));
+    r->told_large |= found.memory_bytes > r->memory;
+    return true;
 }
 
 /* ---- files ---- */

@@ -1,6 +1,7 @@
 #include "run/private.h"
 
 #include "base/killpoint.h"
+#include "run/machine.h"
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -63,9 +64,9 @@ void runner_narrow(struct runner *r, size_t n, const char *why)
 static int fill_slots(struct runner *r, struct err *e)
 {
     for (size_t i = 0; i < r->n_slots && !r->stopping; i++)
-        while (!r->slots[i].active && r->next < r->n_pending && r->n_active < r->n_allowed) {
+        while (!r->slots[i].active && r->n_active < r->n_allowed && queue_take(r)) {
             enum attempt_start outcome;
-            TRY(attempt_start(r, &r->slots[i], r->pending[r->next++], &outcome, e));
+            TRY(attempt_start(r, &r->slots[i], r->pending[r->next - 1], &outcome, e));
             if (outcome == ATTEMPT_NOTHING)
                 r->result->skipped++;
             if (outcome == ATTEMPT_NO_ROOM)
@@ -180,6 +181,7 @@ static int queue(struct runner *r, struct err *e)
     TRY(store_flush(r->store, e));
     if (signals_stops() == 0)
         TRY(queue_check_files(r, e));
+    queue_order(r);
     KILL_POINT(RUN_QUEUED);
     r->result->queued = signals_stops() == 0;
     TRY(heed_signals(r, e));
@@ -202,6 +204,7 @@ static int work(struct runner *r, struct err *e)
     int code = loop(r, fds, e);
     if (code == 0 && !r->stopping)
         code = queue_put_tuned(r, e);
+    queue_order(r);
     if (code == 0)
         code = heed_signals(r, e);
     if (code == 0 && r->n_pending > 0)
@@ -232,13 +235,13 @@ static int open_and_work(struct runner *r, struct err *e)
 
 int runner_run(struct plan *p, const struct run_options *o, struct run_result *result, struct err *e)
 {
-    const long online = sysconf(_SC_NPROCESSORS_ONLN);
     struct runner r = { .plan = p, .options = o, .result = result, .own = { .fd = -1 }, .other = { .fd = -1 } };
     *result = (struct run_result){ 0 };
-    r.n_slots = o->jobs > 0 ? (size_t)o->jobs : online > 0 ? (size_t)online : 1;
+    r.n_slots = o->jobs > 0 ? (size_t)o->jobs : machine_processors("");
     TRY(limits_open(e));
     r.n_slots = r.n_allowed = limits_workers(r.n_slots);
     r.kills = limits_count_kills();
+    r.memory = o->memory > 0 ? (double)o->memory : machine_memory("");
     r.slots = calloc(r.n_slots, sizeof *r.slots);
     if (!r.slots)
         return err_set(e, ERR_MEMORY, "out of memory");

@@ -136,12 +136,16 @@ CREATE TABLE place (
     study_id INTEGER NOT NULL REFERENCES study (id),
     position INTEGER NOT NULL,
     trial_id INTEGER NOT NULL REFERENCES trial (id),
+    operations REAL,
+    memory_bytes REAL,
     PRIMARY KEY (study_id, position)
 ) WITHOUT ROWID;
 INSERT INTO _doc VALUES
     ('place', 'study_id', '', 'runtime', 'study.id'),
     ('place', 'position', '', 'runtime', 'number of the trial in what the study was run with last, from 0: seed fastest, then cell, then variant; excluded ones have no row'),
-    ('place', 'trial_id', '', 'runtime', 'trial.id');
+    ('place', 'trial_id', '', 'runtime', 'trial.id'),
+    ('place', 'operations', '', 'runtime', 'what the plan says of its training: floating-point operations, with those that its start is worth; longer trials are started first, and shards are balanced by it; NULL when it is not known'),
+    ('place', 'memory_bytes', 'B', 'runtime', 'memory that its worker takes by the plan; NULL when it is not known');
 
 -- How a cell of the sweep is chosen for each variant, and trained again with fresh seeds; and the swept keys that are chosen.
 CREATE TABLE tune (
@@ -329,6 +333,26 @@ INSERT INTO _doc VALUES
     ('summary', 'min', 'of the metric', 'deterministic', 'smallest finite value'),
     ('summary', 'max', 'of the metric', 'deterministic', 'largest finite value'),
     ('summary', 'auc', 'metric * step', 'deterministic', 'area under the curve, trapezoids over the logged steps; NULL once a value is not finite');
+
+-- What was computed twice and came out in two ways: found when databases are merged, and kept with `merge --keep-both` alone.
+CREATE TABLE nondeterminism (
+    trial_id INTEGER NOT NULL REFERENCES trial (id),
+    what TEXT NOT NULL,
+    layer INTEGER NOT NULL,
+    step INTEGER NOT NULL,
+    other TEXT NOT NULL,
+    source TEXT NOT NULL,
+    found_ms INTEGER NOT NULL,
+    PRIMARY KEY (trial_id, what, layer, step, other)
+) WITHOUT ROWID;
+INSERT INTO _doc VALUES
+    ('nondeterminism', 'trial_id', '', 'runtime', 'trial.id'),
+    ('nondeterminism', 'what', '', 'runtime', 'name of a metric, or column of trial'),
+    ('nondeterminism', 'layer', '', 'runtime', 'layer of a row of layer_metric, -1 without one'),
+    ('nondeterminism', 'step', 'step', 'runtime', 'step of the row, 0 for a column of trial'),
+    ('nondeterminism', 'other', '', 'runtime', 'the value that is not in the other tables: of two numbers the larger one, in the shortest form that reads back the same; nan, inf, -inf or a text'),
+    ('nondeterminism', 'source', '', 'runtime', 'database that was merged when it was found'),
+    ('nondeterminism', 'found_ms', 'ms', 'runtime', 'when it was found');
 
 -- Where the time of an attempt went.
 CREATE TABLE cost (

@@ -91,12 +91,14 @@ const char *const statement_sql[N_STATEMENTS] = {
                        "study.generation AND t.cell IS NOT t.tuning) END WHERE id = ?1",
     [SQL_DELETE_PLACES_FROM] = "DELETE FROM place WHERE study_id = ?1 AND position >= ?2",
     [SQL_DELETE_PLACES] = "DELETE FROM place WHERE study_id = ?1",
-    [SQL_PUT_PLACE] = "INSERT OR REPLACE INTO place (study_id, position, trial_id) VALUES (?1, ?2, ?3)",
+    [SQL_PUT_PLACE] = "INSERT OR REPLACE INTO place (study_id, position, trial_id, operations, memory_bytes) "
+                      "VALUES (?1, ?2, ?3, ?4, ?5)",
     [SQL_GET_PLACES] = "SELECT p.position, t.id, t.state, t.step, t.budget, t.config_id, "
                        "(SELECT c.step FROM checkpoint c WHERE c.trial_id = t.id ORDER BY c.id DESC LIMIT 1), "
                        "(SELECT c.path FROM checkpoint c WHERE c.trial_id = t.id ORDER BY c.id DESC LIMIT 1), "
-                       "(SELECT c.path FROM checkpoint c WHERE c.trial_id = t.id ORDER BY c.id DESC LIMIT 1 OFFSET 1) "
-                       "FROM place p CROSS JOIN trial t ON t.id = p.trial_id WHERE p.study_id = ?1 ORDER BY p.position",
+                       "(SELECT c.path FROM checkpoint c WHERE c.trial_id = t.id ORDER BY c.id DESC LIMIT 1 OFFSET 1), "
+                       "p.operations, p.memory_bytes FROM place p CROSS JOIN trial t ON t.id = p.trial_id WHERE "
+                       "p.study_id = ?1 ORDER BY p.position",
 
     /* config.c */
     [SQL_GET_CONFIG] = "SELECT id FROM config WHERE sha256 = ?1",
@@ -145,6 +147,7 @@ const char *const statement_sql[N_STATEMENTS] = {
     [SQL_DELETE_SUMMARIES] = "DELETE FROM summary WHERE trial_id = ?1",
     [SQL_DELETE_COSTS] = "DELETE FROM cost WHERE run_id IN (SELECT id FROM run WHERE trial_id = ?1)",
     [SQL_DELETE_PROGRESS] = "DELETE FROM progress WHERE trial_id = ?1",
+    [SQL_DELETE_NONDETERMINISM] = "DELETE FROM nondeterminism WHERE trial_id = ?1",
     [SQL_DELETE_EVENTS] = "DELETE FROM event WHERE trial_id = ?1 OR run_id IN (SELECT id FROM run WHERE trial_id = ?1)",
     [SQL_DELETE_CHECKPOINTS] = "DELETE FROM checkpoint WHERE trial_id = ?1",
     [SQL_DELETE_RUNS] = "DELETE FROM run WHERE trial_id = ?1",

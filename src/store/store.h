@@ -79,8 +79,9 @@ struct store_trial {
     const char *variant, *cell; /* cell: the swept values as text, "" without a sweep */
     const char *tuning;         /* the cell for which this one may be chosen, or which it was chosen for; NULL: none */
     int64_t seed;
-    int64_t config;   /* of store_put_config */
-    int64_t budget;   /* iterations to reach */
+    int64_t config;                  /* of store_put_config */
+    int64_t budget;                  /* iterations to reach */
+    double operations, memory_bytes; /* that it takes by the plan */
     bool one_off;     /* beside the study's specification: one that is there keeps its name and generation */
     bool keep_budget; /* not asked for now: one that was started keeps its budget */
     size_t n_params;  /* of what the configuration leaves out */
@@ -115,6 +116,7 @@ struct store_place {
     int64_t position, trial;
     enum trial_state state;
     int64_t step, budget, config;
+    double operations, memory_bytes;   /* 0: not known */
     const char *checkpoint, *previous; /* names of the newest and the one before, or NULL; for the time of the visit */
     int64_t checkpoint_step;
 };

@@ -107,7 +107,8 @@ static int put_params(struct store *s, int64_t id, const struct store_trial *tri
 
 static int put_place(struct store *s, int64_t id, const struct store_trial *trial, struct err *e)
 {
-    return WRITE(s, SQL_PUT_PLACE, NULL, e, value_int(trial->study), value_int(trial->position), value_int(id));
+    return WRITE(s, SQL_PUT_PLACE, NULL, e, value_int(trial->study), value_int(trial->position), value_int(id),
+                 value_real(trial->operations), value_real(trial->memory_bytes));
 }
 
 /* Another trial with this name is no longer what the study asks for. */
@@ -172,7 +173,7 @@ int store_reset_trial(struct store *s, int64_t trial, struct err *e)
 {
     static const enum statement steps[] = { SQL_DELETE_METRICS, SQL_DELETE_LAYER_METRICS, SQL_DELETE_SUMMARIES,
                                             SQL_DELETE_COSTS,   SQL_DELETE_EVENTS,        SQL_DELETE_CHECKPOINTS,
-                                            SQL_DELETE_RUNS,    SQL_DELETE_PROGRESS };
+                                            SQL_DELETE_RUNS,    SQL_DELETE_PROGRESS,      SQL_DELETE_NONDETERMINISM };
     TRY(write_begin(s, e));
     TRY(metric_put_summaries(s, e));
     series_forget(s, trial);

@@ -267,6 +267,49 @@ static void check_input_noise(const struct node *tree, const struct config *c, c
                update->part.name);
 }
 
+/* Samples that a batch has at least, for the layers and (credit not NULL) for what the algorithm does with them; who:
+ * asks for that. */
+static size_t least_rows(const struct chain *chain, const struct credit *credit, const char **who, struct arena *a)
+{
+    size_t least = credit ? credit_min_rows(credit) : 1;
+    *who = "the algorithm";
+    for (size_t i = 0; i < chain->n_units; i++)
+        if (chain->units[i].min_rows > least) {
+            least = chain->units[i].min_rows;
+            *who = arena_printf(a, "network.layers.%zu", i);
+        }
+    return least;
+}
+
+/* Minibatches that are too small to be normalised: of training, and the last one of an evaluation. */
+static void check_rows(const struct node *tree, const struct config *c, const struct data_shape *data,
+                       const struct chain *chain, const struct credit *credit, struct arena *a, struct err *e)
+{
+    const size_t batch = (size_t)c->train.batch_size, sizes[N_SPLITS] = {
+        [SPLIT_EVAL] = data->eval_size, [SPLIT_TEST] = data->test_size, [SPLIT_VALID] = data->valid_size
+    };
+    const struct where where = place(tree, "train.batch_size", a);
+    bool told[N_SPLITS] = { false };
+    const char *who;
+    const size_t least = least_rows(chain, credit, &who, a);
+    if (batch < least) {
+        err_at(e, where, "train.batch_size: %zu, but %s normalises over the minibatch and needs at least %zu samples",
+               batch, who, least);
+        return;
+    }
+    const size_t forward = least_rows(chain, NULL, &who, a);
+    for (size_t i = 0; i < c->log.metrics.n; i++) {
+        const struct measure_def *m = measure_find(c->log.metrics.items[i]);
+        const size_t size = m->of_samples ? sizes[m->split] : 0, last = size % batch;
+        if (last > 0 && last < forward && !told[m->split])
+            err_at(e, where,
+                   "train.batch_size: %zu leaves %zu of the %zu samples of '%s' for the last minibatch, but %s "
+                   "normalises over the minibatch and needs at least %zu",
+                   batch, last, size, m->part.name, who, forward);
+        told[m->split] |= last > 0 && last < forward;
+    }
+}
+
 /* The layers that initial weights are read for. */
 static void check_from(const struct node *tree, const struct config *c, const struct chain *chain, struct arena *a,
                        struct err *e)
@@ -341,5 +384,6 @@ void config_check(const struct node *tree, struct config *c, struct arena *a, st
         check_log(tree, c, &chain, a, e);
         check_input_noise(tree, c, &credit, a, e);
         check_from(tree, c, &chain, a, e);
+        check_rows(tree, c, &data, &chain, &credit, a, e);
     }
 }

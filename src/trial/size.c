@@ -153,7 +153,8 @@ static int measure_memory(struct trial *t, const struct config *c, struct trial_
     int code = trial_open_parts(t, c, a, e);
     if (code == 0) {
         const size_t split = t->data.eval_size > t->data.test_size ? t->data.eval_size : t->data.test_size;
-        code = pass_init(&p, &t->chain, evaluation_rows(&t->chain, split, width), false, &t->scratch, e);
+        if (split > 0)
+            code = pass_init(&p, &t->chain, evaluation_rows(&t->chain, split, width), false, &t->scratch, e);
     }
     if (code == 0) {
         size->memory_bytes = bytes_of(&t->memory, width) + bytes_of(&t->scratch, width) + 65536; /* and small things */
