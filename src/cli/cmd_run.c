@@ -2,6 +2,7 @@
 
 #include "base/clean.h"
 #include "cli/run_table.h"
+#include "cli/train.h"
 #include "run/progress.h"
 #include "run/signals.h"
 #include <inttypes.h>
@@ -10,34 +11,20 @@
 #include <unistd.h>
 
 struct run_choice {
-    struct cli_int jobs;
-    bool dry_run, force, relog, fail_fast, no_progress;
-    int64_t memory, memory_limit;
-    double stall_seconds, max_hours;
+    struct train_choice train;
+    bool dry_run, force, relog;
+    double max_hours;
 };
 static const struct cli_option options[] = {
-    { "jobs", 'j', CLI_INT, "N", offsetof(struct run_choice, jobs), 1, 1024,
-      .help = "trials trained at once (default: one for each processor that this process may use)" },
+    TRAIN_OPTIONS(struct run_choice, train),
     { "dry-run", 'n', CLI_FLAG, NULL, offsetof(struct run_choice, dry_run),
       .help = "show what would be done, as `tprun plan`" },
     { "force", 'f', CLI_FLAG, NULL, offsetof(struct run_choice, force),
       .help = "forget what is recorded of these trials and train them again" },
     { "relog", 0, CLI_FLAG, NULL, offsetof(struct run_choice, relog),
       .help = "train nothing; finished trials write rows of their last step that they did not log" },
-    { "keep-going", 'k', CLI_NO_FLAG, NULL, offsetof(struct run_choice, fail_fast),
-      .help = "go on when a trial fails (default)" },
-    { "fail-fast", 0, CLI_FLAG, NULL, offsetof(struct run_choice, fail_fast), .help = "stop when a trial fails" },
-    { "memory", 0, CLI_SIZE, "SIZE", offsetof(struct run_choice, memory),
-      .help = "what the trials trained at once may take together, by their plan; others wait (default: what "
-              "the machine or its control group has left)" },
-    { "memory-limit", 0, CLI_SIZE, "SIZE", offsetof(struct run_choice, memory_limit),
-      .help = "address space of a worker: 500M, 2G" },
-    { "stall-seconds", 0, CLI_SECONDS, "SECONDS", offsetof(struct run_choice, stall_seconds),
-      .help = "end a worker that is silent for so long (default 300, or $TPRUN_STALL_SECONDS)" },
     { "max-hours", 0, CLI_HOURS, "H", offsetof(struct run_choice, max_hours),
       .help = "start nothing, and exit with status 2, if the trials may take longer: see plan" },
-    { "no-progress", 0, CLI_FLAG, NULL, offsetof(struct run_choice, no_progress),
-      .help = "no live lines on a terminal" },
     { 0 },
 };
 /* -o is an output of any kind: here the database. */
@@ -61,27 +48,10 @@ static void print_relogged(const struct run_result *x)
 
 static void print_counts(const struct cli *c, const struct run_result *x, bool relog)
 {
-    if (c->quiet)
-        return;
-    if (x->stopped && !x->queued) {
-        fputs("tprun: stopped while the trials were being queued; none was trained\n", stderr);
-        return;
-    }
-    if (relog) {
+    if (c->quiet || !relog || (x->stopped && !x->queued))
+        train_print_counts(c, x);
+    else
         print_relogged(x);
-        return;
-    }
-    fprintf(stderr, "tprun: %" PRIu64 " trials: %" PRIu64 " done", x->total, x->done);
-    if (x->skipped)
-        fprintf(stderr, ", %" PRIu64 " were finished before", x->skipped);
-    if (x->diverged)
-        fprintf(stderr, ", %" PRIu64 " diverged", x->diverged);
-    if (x->failed)
-        fprintf(stderr, ", %" PRIu64 " failed", x->failed);
-    const uint64_t left = x->total - x->skipped - x->done - x->diverged - x->failed;
-    if (left)
-        fprintf(stderr, ", %" PRIu64 " left", left);
-    fputc('\n', stderr);
 }
 
 static int print_results(const struct cli *c, const struct plan *p, struct err *e)
@@ -110,11 +80,6 @@ static int print_results(const struct cli *c, const struct plan *p, struct err *
         printf("\nMore: tprun show %s; tprun claims %s; tprun sql \"SELECT * FROM finals\"\n", p->studies[0].study.name,
                p->studies[0].study.name);
     return code;
-}
-
-static bool shows_progress(const struct run_choice *choice)
-{
-    return !choice->no_progress && isatty(STDERR_FILENO);
 }
 
 /* What is known of studies, and said, while their trials are checked. */
@@ -154,7 +119,7 @@ static int open_plan(const struct cli *c, const struct run_choice *choice, struc
     if (access(c->db, F_OK) == 0)
         (void)query_open(&k.q, c->db, &ignored);
     err_clear(&ignored);
-    progress_init(&k.progress, shows_progress(choice), c->color_err, c->quiet);
+    progress_init(&k.progress, train_shows_progress(&choice->train), c->color_err, c->quiet);
     struct plan_options o = cli_plan_options(c);
     o.keep = !choice->dry_run;
     o.known = x ? NULL : is_known;
@@ -174,18 +139,11 @@ static int open_plan(const struct cli *c, const struct run_choice *choice, struc
 
 static int run_options(const struct cli *c, const struct run_choice *choice, struct run_options *o, struct err *e)
 {
-    TRY(cli_run_options(c, o, e));
-    o->jobs = choice->jobs.value;
-    o->fail_fast = choice->fail_fast;
+    TRY(train_options(c, &choice->train, o, e));
     o->force = choice->force;
     o->relog = choice->relog;
     if (o->force && o->relog)
         return err_set(e, ERR_USAGE, "--force trains again and --relog trains nothing: give one of them");
-    o->progress = shows_progress(choice);
-    o->memory = choice->memory;
-    o->memory_limit = choice->memory_limit;
-    if (choice->stall_seconds > 0)
-        o->stall_seconds = choice->stall_seconds;
     return 0;
 }
 
@@ -195,7 +153,7 @@ static int plan_first(const struct cli *c, const struct run_choice *choice, stru
     struct plan_price x;
     if (!choice->dry_run && choice->max_hours == 0)
         return open_plan(c, choice, p, NULL, e);
-    int code = plan_price_open(&x, c, choice->jobs.value, e);
+    int code = plan_price_open(&x, c, choice->train.jobs.value, e);
     if (code == 0)
         code = open_plan(c, choice, p, &x, e);
     if (code == 0)

@@ -200,6 +200,7 @@ static int put_checkpoint(struct runner *r, struct attempt *t, const struct wire
     KILL_POINT(RUN_CHECKPOINT);
     TRY(store_checkpoint(r->store, t->trial_id, t->run_id, m->step, m->name, m->sha256, m->reached.spent, old, e));
     KILL_POINT(RUN_CHECKPOINT_COMMITTED);
+    r->unpublished = true;
     if (old[0] && strcmp(old, m->name) != 0) { /* committed: nothing names the old file any more */
         checkpoint_remove(&r->own, old);       /* one that stays is removed at the next start */
         KILL_POINT(RUN_CHECKPOINT_UNLINKED);
@@ -234,6 +235,7 @@ static int put_end(struct runner *r, struct attempt *t, const struct wire_record
     TRY(store_end_run(r->store, &end, e));
     TRY(store_flush(r->store, e)); /* what is reported as ended is committed */
     KILL_POINT(RUN_END_COMMITTED);
+    r->unpublished = true;
     t->ended = true;
     status_ended(r, t, finished ? NULL : reason);
     if (storage)

@@ -69,6 +69,7 @@ struct runner {
     struct data_files data_files;        /* that were checked */
     size_t n_pending, next;              /* trials to be trained; the first not yet started */
     struct pending *pending;
+    double *loads; /* what was dealt to each shard */
     size_t n_slots, n_active;
     size_t n_allowed;          /* workers at once: n_slots, fewer when there is no room for more */
     double memory;             /* bytes that all workers together may take, by the plan */
@@ -76,6 +77,7 @@ struct runner {
     struct limits_kills kills; /* counted before the first worker started */
     struct attempt *slots;
     int saves_heeded; /* see signals_saves */
+    bool unpublished; /* something has happened since the last time */
     bool stopping;    /* no new trial is started */
     bool killed;      /* the second signal */
     int64_t stop_asked_ns;

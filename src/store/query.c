@@ -31,12 +31,17 @@ static int fail(struct query *q, struct err *e)
         return err_set(e, ERR_STORAGE, "%s: cannot write temporary files (in $TMPDIR): %s", q->path, detail);
     case SQLITE_CANTOPEN:
     case SQLITE_READONLY:
+        if (rc == SQLITE_READONLY_ROLLBACK)
+            return err_set(e, ERR_STORAGE,
+                           "%s has a journal that a writer left when it was killed; `tprun claims --db %s` takes it "
+                           "back (nothing is lost), as does the next run",
+                           q->path, q->path);
         if (reason && reason != EACCES && reason != EPERM && reason != EROFS && reason != ENOENT)
             return reason_set(e, q->path, "read", reason);
         return err_set(e, ERR_STORAGE,
-                       "%s cannot be read here: it has a write-ahead log that only a writer can open, and its folder "
-                       "is not writable; copy "
-                       "the file (with -wal, if there is one) to a folder of your own",
+                       "%s cannot be read here: it is in use or was not closed cleanly, so that only a writer can open "
+                       "it, and its folder is not writable; copy the file (with -wal, if there is one) to a folder of "
+                       "your own",
                        q->path);
     case SQLITE_NOTADB:
     case SQLITE_CORRUPT:
@@ -110,7 +115,8 @@ static int restrict_to(struct query *q, int64_t study, struct err *e)
                                          "claims",          "targets",
                                          "comparisons",     "outcomes",
                                          "layer_metrics",   "all_layer_metrics",
-                                         "kept_curves" };
+                                         "kept_curves",     "tags",
+                                         "notes" };
     for (size_t i = 0; i < sizeof views / sizeof views[0]; i++) {
         char sql[128];
         const int n = snprintf(sql, sizeof sql, "CREATE TEMP VIEW %s AS SELECT * FROM main.%s WHERE study_id = %lld",
@@ -123,8 +129,12 @@ static int restrict_to(struct query *q, int64_t study, struct err *e)
 
 static int open_connection(struct query *q, int64_t *version, bool *stale, struct err *e)
 {
+    const char *vfs;
+    TRY(path_reader(q->path, &vfs, e));
+    if (q->temp && vfs)
+        q->temp->base = sqlite3_vfs_find(vfs);
     const int rc = sqlite3_open_v2(q->path, &q->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW,
-                                   q->temp ? q->temp->vfs.zName : NULL);
+                                   q->temp ? q->temp->vfs.zName : vfs);
     if (!q->db)
         return err_set(e, ERR_MEMORY, "out of memory");
     sqlite3_extended_result_codes(q->db, 1);
@@ -137,7 +147,7 @@ static int open_connection(struct query *q, int64_t *version, bool *stale, struc
 static int open_resolved(struct query *q, const char *path, int64_t *version, bool *stale, struct err *e)
 {
     q->cpu_limit = CPU_SECONDS;
-    TRY(path_resolve(path, false, &q->path, e));
+    TRY(path_resolve(path, PATH_READ, &q->path, e));
     return open_connection(q, version, stale, e);
 }
 

@@ -202,6 +202,24 @@ int store_event(struct store *s, int64_t trial, int64_t run, int64_t step, const
     return write_end(s, 1, e);
 }
 
+int store_tag(struct store *s, int64_t study, int64_t trial, const char *name, bool given, struct err *e)
+{
+    TRY(write_begin(s, e));
+    TRY(WRITE(s, given ? SQL_PUT_TAG : SQL_DELETE_TAG, NULL, e, value_int(study), value_int(trial), value_text(name)));
+    return write_end(s, 1, e);
+}
+
+int store_note(struct store *s, int64_t study, int64_t trial, const char *text, struct err *e)
+{
+    TRY(write_begin(s, e));
+    if (text)
+        TRY(WRITE(s, SQL_PUT_NOTE, NULL, e, value_int(study), value_int(trial), value_text(text),
+                  value_int(write_utc_ms())));
+    else
+        TRY(WRITE(s, SQL_DELETE_NOTE, NULL, e, value_int(study), value_int(trial)));
+    return write_end(s, 1, e);
+}
+
 /* Deletes the checkpoint a query returned, if any; its path goes to old, which then is no longer empty. */
 static int forget_checkpoint(struct store *s, sqlite3_stmt *stmt, char old[4096], struct err *e)
 {

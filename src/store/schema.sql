@@ -391,6 +391,29 @@ INSERT INTO _doc VALUES
     ('event', 'text', '', 'runtime', 'the remark'),
     ('event', 'time_ms', 'ms', 'runtime', 'when it was written');
 
+-- What people say of a study, or of one of its trials.
+CREATE TABLE tag (
+    study_id INTEGER NOT NULL REFERENCES study (id),
+    trial_id INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    PRIMARY KEY (study_id, trial_id, name)
+) WITHOUT ROWID;
+CREATE TABLE note (
+    study_id INTEGER NOT NULL REFERENCES study (id),
+    trial_id INTEGER NOT NULL,
+    text TEXT NOT NULL,
+    time_ms INTEGER NOT NULL,
+    PRIMARY KEY (study_id, trial_id)
+) WITHOUT ROWID;
+INSERT INTO _doc VALUES
+    ('tag', 'study_id', '', 'runtime', 'study.id'),
+    ('tag', 'trial_id', '', 'runtime', 'trial.id; 0 for a tag of the study'),
+    ('tag', 'name', '', 'runtime', 'a word that somebody gave it'),
+    ('note', 'study_id', '', 'runtime', 'study.id'),
+    ('note', 'trial_id', '', 'runtime', 'trial.id; 0 for a note on the study'),
+    ('note', 'text', '', 'runtime', 'what somebody wrote about it'),
+    ('note', 'time_ms', 'ms', 'runtime', 'when it was written');
+
 -- The newest two durable checkpoint files of a trial. A file that is not named here is garbage.
 CREATE TABLE checkpoint (
     id INTEGER PRIMARY KEY,

@@ -37,6 +37,10 @@
     " AND NOT t.outdated)"
 #define KEPT                                                                                                           \
     "coalesce(c.n_asked = " CURVE_TRIALS " AND c.n_outdated = " CURVE_OUTDATED " AND c.n_rows = " CURVE_ROWS ", 0)"
+/* A claim of which nothing is known. */
+#define UNMEASURED                                                                                                     \
+    "measured = NULL, note = NULL, evaluated_ms = NULL, n = NULL, sd = NULL, interval_low = NULL, interval_high = "    \
+    "NULL, verdict = NULL, n_asked = NULL, n_diverged = NULL, n_unfinished = NULL, n_failed = NULL"
 /* Where a metric of validation is best; NULL where it was not logged. */
 #define BEST_STEP(metric)                                                                                              \
     "(SELECT u.best_step FROM summary u WHERE u.trial_id = t.id AND u.key_id = (SELECT id FROM metric_key WHERE name " \
@@ -73,9 +77,8 @@ const char *const statement_sql[N_STATEMENTS] = {
                       "?9, ?10, ?11, ?12, ?13, ?14, ?15)",
     [SQL_DELETE_TARGETS] = "DELETE FROM target WHERE study_id = ?1",
     [SQL_PUT_TARGET] = "INSERT INTO target (study_id, metric, value, position) VALUES (?1, ?2, ?3, ?4)",
-    [SQL_FORGET_CLAIMS] = "UPDATE claim SET measured = NULL, note = NULL, evaluated_ms = NULL, n = NULL, sd = NULL, "
-                          "interval_low = NULL, interval_high = NULL, verdict = NULL, n_asked = NULL, n_diverged = "
-                          "NULL, n_unfinished = NULL, n_failed = NULL "
+    [SQL_FORGET_STUDY_CLAIMS] = "UPDATE claim SET " UNMEASURED " WHERE study_id = ?1 AND evaluated_ms IS NOT NULL",
+    [SQL_FORGET_CLAIMS] = "UPDATE claim SET " UNMEASURED " "
                           "WHERE study_id = (SELECT t.study_id FROM trial t JOIN study s ON s.id = t.study_id "
                           "AND s.generation = t.generation WHERE t.id = ?1) AND evaluated_ms IS NOT NULL",
     [SQL_PUT_DATASET] = "INSERT INTO dataset (name, path, sha256, time_ms) VALUES (?1, ?2, ?3, ?4) "
@@ -231,6 +234,10 @@ const char *const statement_sql[N_STATEMENTS] = {
         "INSERT INTO progress (trial_id, step, epoch, samples, cpu_ns, flops) VALUES (?1, ?2, ?3, ?4, ?5, ?6) "
         "ON CONFLICT (trial_id, step) DO UPDATE SET epoch = ?3, samples = ?4, cpu_ns = ?5, flops = ?6",
     [SQL_PUT_EVENT] = "INSERT INTO event (trial_id, run_id, step, kind, text, time_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    [SQL_PUT_TAG] = "INSERT OR IGNORE INTO tag (study_id, trial_id, name) VALUES (?1, ?2, ?3)",
+    [SQL_DELETE_TAG] = "DELETE FROM tag WHERE study_id = ?1 AND trial_id = ?2 AND name = ?3",
+    [SQL_PUT_NOTE] = "INSERT OR REPLACE INTO note (study_id, trial_id, text, time_ms) VALUES (?1, ?2, ?3, ?4)",
+    [SQL_DELETE_NOTE] = "DELETE FROM note WHERE study_id = ?1 AND trial_id = ?2",
     [SQL_SAME_CHECKPOINT] = "SELECT id, path FROM checkpoint WHERE trial_id = ?1 AND step = ?2",
     [SQL_DELETE_CHECKPOINT] = "DELETE FROM checkpoint WHERE id = ?1",
     [SQL_PUT_CHECKPOINT] = "INSERT INTO checkpoint (trial_id, run_id, step, path, sha256, time_ms, cpu_ns, flops) "

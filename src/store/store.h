@@ -224,6 +224,10 @@ int store_cost(struct store *s, int64_t run, const char *phase, int64_t wall_ns,
 int store_progress(struct store *s, int64_t trial, const struct reached *p, struct err *e);
 int store_event(struct store *s, int64_t trial, int64_t run, int64_t step, const char *kind, const char *text,
                 struct err *e);
+/* What people say of a study (trial 0) or of one of its trials. A word is given or taken away; a note is replaced, or
+ * with NULL taken away. */
+int store_tag(struct store *s, int64_t study, int64_t trial, const char *name, bool given, struct err *e);
+int store_note(struct store *s, int64_t study, int64_t trial, const char *text, struct err *e);
 /* Names a durable checkpoint file in the same transaction as all rows queued before, and forgets all but the newest
  * two; `path` is a bare name, see schema.sql. The name that is no longer needed is returned in old ("" if none) for the
  * caller to remove after the commit. Commits. */

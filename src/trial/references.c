@@ -30,6 +30,10 @@ int references_open(struct trial *t, struct err *e)
         TRY(gnt_search_open(t, e));
     if (asked & (COMPARES_GN | COMPARES_JACOBIAN))
         TRY(gauss_newton_open(t, asked & COMPARES_GN, e));
+    if (asked & (COMPARES_MATCH | COMPARES_INVERSE))
+        TRY(match_open(t, asked & COMPARES_INVERSE, e));
+    if (asked & COMPARES_WEIGHTS)
+        TRY(feedback_weights_open(t, e));
     return 0;
 }
 
@@ -43,6 +47,10 @@ static int take(struct trial *t, struct references *r, struct err *e)
         TRY(gnt_search_take(t, e));
     if (r->gauss_newton)
         TRY(gauss_newton_take(t, e));
+    if (r->match)
+        TRY(match_take(t, e));
+    if (r->feedback_weights)
+        feedback_weights_take(t);
     r->taken = true;
     return 0;
 }
