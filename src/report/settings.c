@@ -220,6 +220,16 @@ static int put_swept(void *self, int n, const char *const *values)
     return 0;
 }
 
+/* Nothing is trained there, whatever the defaults of training say. */
+static void forget_feedback(struct table *t)
+{
+    static const char prefix[] = "algorithm.feedback.";
+    for (size_t j = 0; j < t->n_columns; j++)
+        for (size_t i = 0; i < t->n && is_word(value_of(t, "algorithm.feedback_loss.name", j), "none"); i++)
+            if (!strncmp(t->rows[i].key, prefix, sizeof prefix - 1))
+                t->rows[i].values[j] = NULL;
+}
+
 int section_settings(const struct section *s, struct err *e)
 {
     const struct subject *u = s->subject;
@@ -231,6 +241,7 @@ int section_settings(const struct section *s, struct err *e)
                 TRY(query_rows(s->q, sql_settings, &u->trials[i].id, 1, add_setting, &t, e));
                 break;
             }
+    forget_feedback(&t);
     const size_t before = s->out->n;
     TRY(query_rows(s->q, sql_swept, &u->name, 1, put_swept, &copy, e));
     text_puts(s->out, s->out->n > before ? "\n" : "");

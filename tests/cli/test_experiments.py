@@ -71,9 +71,9 @@ class Experiments(unittest.TestCase):
         self.assertEqual(self.sql("SELECT state, count(*) FROM trials GROUP BY state"), [("done", self.sql("SELECT count(*) FROM trials")[0][0])])
         self.assertEqual(self.sql("SELECT count(DISTINCT study) FROM trials"), [(len(FILES),)])
         report = self.call("report", "bao2024_table1_mnist", "--figures", os.path.join(self.folder, "figures")).stdout
-        self.assertIn("| setting | `ldrl` | `fwdtp` | `tjml` | `bp` |", report)
-        self.assertIn("| `algorithm.feedback.steps` | 2 | – | – | – |", report)
-        self.assertIn("(2 c beta lr) | 0.0168418 | 0.1 | 0.05 | 0.05 |", report)
+        self.assertIn("| setting | `fwdtp` | `tjml` | `bp` | `ldrl` |", report)
+        self.assertIn("| `algorithm.feedback.steps` | – | – | – | 2 |", report)
+        self.assertIn("(2 c beta lr) | 0.1 | 0.05 | 0.05 | 0.0168418 |", report)
 
 
 if __name__ == "__main__":
