@@ -23,6 +23,7 @@ struct config_from {
 
 struct config_network {
     struct chosen_list layers;
+    int form; /* enum form */
     struct config_input_noise input_noise;
     struct {
         struct chosen weights, biases;

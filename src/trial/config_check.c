@@ -393,7 +393,8 @@ void config_check(const struct node *tree, struct config *c, struct config_cache
     struct credit credit;
     const struct credit_choice choice = config_credit(&c->algorithm);
     const struct where *places = layer_places(tree, c->network.layers.n, a);
-    const bool chained = chain_shape(&chain, &c->network.layers, &data, places, a, &late) == 0;
+    const bool chained =
+        chain_shape_form(&chain, &c->network.layers, c->network.form, &data, places, a, &late) == 0;
     if (chained)
         (void)credit_shape(&credit, &choice, &chain, a, &late); /* its messages are taken over below */
     else
