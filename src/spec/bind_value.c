@@ -81,8 +81,11 @@ static int out_of_range(struct binder *b, const struct node *n, const struct opt
 int bind_int(struct binder *b, const struct node *n, const struct option *o, int64_t *out, const char *path)
 {
     int64_t value;
+    double real;
     if (n->kind != NODE_SCALAR || n->quoted || text_to_int(n->text, n->length, &value) < 0)
-        return bind_expected(b, n, path, "an integer");
+        return node_is_number(n, &real) && real == floor(real) && isfinite(real) /* too large to be counted with */
+                   ? out_of_range(b, n, o, path)
+                   : bind_expected(b, n, path, "an integer");
     if (!in_range(o, (double)value))
         return out_of_range(b, n, o, path);
     *out = value;

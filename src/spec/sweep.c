@@ -73,7 +73,7 @@ static void find_axes(struct sweep_reader *r, const struct node *map, const char
         const char *inner_path = arena_printf(r->arena, "%s.%s", path, map->keys[i]->text);
         const bool slip = item->kind == NODE_MAP && item->n == 1 && item->items[0]->kind == NODE_LIST &&
                           err_nearest(item->keys[0]->text,
-                                      (const char *const[]){ "geomspace", "linspace", "logspace", "loguniform" }, 4);
+                                      (const char *const[]){ "geomspace", "linspace", "logspace", "loguniform", "lograndint" }, 5);
         r->names[r->n_names++] = map->keys[i];                        /* no deeper than the tree */
         if (item->kind == NODE_MAP && !axis_is_values(item) && !slip) /* an empty one, left by a null, sweeps nothing */
             find_axes(r, item, inner_key, inner_path);
