@@ -181,8 +181,7 @@ int winners_draw(struct text *out, const struct subject *s, struct winners *w, s
                        g->ny, (int)GRID_MAX_SIDE, (int)GRID_MAX_SIDE);
     grid_size(g, 420);
     char remark[160];
-    snprintf(remark, sizeof remark, "best variant; each tuned by %.100s",
-             w->tuned_by ? w->tuned_by : "the area under the train loss");
+    snprintf(remark, sizeof remark, "best variant; each tuned by %.100s", w->tuned_by);
     const double beside = LEFT + grid_width(g) + BESIDE;
     const double width = fmax(beside + legend_width(s, w), LEFT + heading_width(s, remark)) + 16;
     const double height = TOP + fmax(grid_height(g) + 46, legend_height(s, w)) + 6;

@@ -123,8 +123,12 @@ static int restrict_to(struct query *q, int64_t study, struct err *e)
 
 static int open_connection(struct query *q, int64_t *version, bool *stale, struct err *e)
 {
+    const char *vfs;
+    TRY(path_reader(q->path, &vfs, e));
+    if (q->temp && vfs)
+        q->temp->base = sqlite3_vfs_find(vfs);
     const int rc = sqlite3_open_v2(q->path, &q->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW,
-                                   q->temp ? q->temp->vfs.zName : NULL);
+                                   q->temp ? q->temp->vfs.zName : vfs);
     if (!q->db)
         return err_set(e, ERR_MEMORY, "out of memory");
     sqlite3_extended_result_codes(q->db, 1);
@@ -137,7 +141,7 @@ static int open_connection(struct query *q, int64_t *version, bool *stale, struc
 static int open_resolved(struct query *q, const char *path, int64_t *version, bool *stale, struct err *e)
 {
     q->cpu_limit = CPU_SECONDS;
-    TRY(path_resolve(path, false, &q->path, e));
+    TRY(path_resolve(path, PATH_READ, &q->path, e));
     return open_connection(q, version, stale, e);
 }
 
@@ -180,7 +184,7 @@ int query_open_study(struct query **query, const char *path, int64_t study, stru
     return 0;
 }
 
-int query_open_empty(struct query **query, struct temp_files *temp, struct err *e)
+int query_open_empty(struct query **query, const char *view, struct temp_files *temp, struct err *e)
 {
     *query = NULL;
     struct query *q = calloc(1, sizeof *q);
@@ -191,6 +195,8 @@ int query_open_empty(struct query **query, struct temp_files *temp, struct err *
     q->temp = temp;
     q->cpu_limit = CPU_SECONDS;
     int code = model_open(SCHEMA_VERSION, &q->db, e);
+    if (code == 0 && *view && sqlite3_exec(q->db, view, NULL, NULL, NULL) != SQLITE_OK)
+        code = err_set(e, ERR_STORAGE, "the view of a study: %s", sqlite3_errmsg(q->db));
     if (code == 0)
         code = restrict_to(q, 1, e);
     if (code == 0)
@@ -215,6 +221,11 @@ void query_close(struct query *q)
     sqlite3_close_v2(q->db); /* read-only: nothing can be lost */
     free(q->path);
     free(q);
+}
+
+void query_set_digits(struct query *q, int digits)
+{
+    q->digits = digits;
 }
 
 void query_set_cpu_limit(struct query *q, double seconds)
@@ -291,7 +302,7 @@ int query_step(struct query *q, sqlite3_stmt *stmt, struct err *e)
 static int print_rows(struct query *q, sqlite3_stmt *stmt, struct printer *p, int code, size_t *n_rows, struct err *e)
 {
     for (; code > 0; code = query_step(q, stmt, e)) {
-        printer_row(p, stmt);
+        printer_row(p, stmt, q->digits);
         ++*n_rows;
     }
     return code;

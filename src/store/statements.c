@@ -115,8 +115,8 @@ const char *const statement_sql[N_STATEMENTS] = {
     /* trial.c */
     [SQL_GET_TRIAL] =
         "SELECT id, study_id, state, step, finished_budget, variant, cell, seed, config_id, budget, generation, "
-        "(SELECT generation FROM study WHERE id = study_id), (SELECT name FROM study WHERE id = study_id), tuning "
-        "FROM trial WHERE key = ?1",
+        "(SELECT generation FROM study WHERE id = study_id), (SELECT name FROM study WHERE id = study_id), tuning, "
+        "weights_sha256 FROM trial WHERE key = ?1",
     [SQL_PUT_TRIAL] = "INSERT INTO trial (key, study_id, variant, cell, seed, config_id, budget, state, generation, "
                       "created_ms, updated_ms, tuning) SELECT ?1, id, ?3, ?4, ?5, ?6, ?7, 'queued', "
                       "CASE ?9 WHEN 1 THEN 0 ELSE generation END, ?8, ?8, ?10 FROM study WHERE id = ?2",
@@ -185,6 +185,9 @@ const char *const statement_sql[N_STATEMENTS] = {
         "AND NOT EXISTS (SELECT 1 FROM place p WHERE p.study_id = ?1 AND p.position >= ?2 AND p.trial_id = trial.id)",
 
     /* run.c */
+    [SQL_HAS_ROW] = "SELECT 1 FROM metric_key k WHERE k.name = ?2 AND (EXISTS (SELECT 1 FROM metric m WHERE "
+                    "m.trial_id = ?1 AND m.key_id = k.id AND m.step = ?3) OR EXISTS (SELECT 1 FROM layer_metric m "
+                    "WHERE m.trial_id = ?1 AND m.key_id = k.id AND m.step = ?3))",
     [SQL_PUT_HOST] = "INSERT INTO host (description) VALUES (?1) ON CONFLICT DO NOTHING",
     [SQL_GET_HOST] = "SELECT id FROM host WHERE description = ?1",
     [SQL_PUT_CODE] = "INSERT INTO code (version) VALUES (?1) ON CONFLICT DO NOTHING",
@@ -243,7 +246,7 @@ const char *const statement_sql[N_STATEMENTS] = {
 
     /* metric.c */
     [SQL_GET_KEY] = "SELECT id, goal FROM metric_key WHERE name = ?1",
-    [SQL_SET_FACTS] = "UPDATE metric_key SET goal = ?2, unit = ?3, followed = ?4 WHERE id = ?1",
+    [SQL_SET_FACTS] = "UPDATE metric_key SET goal = ?2, unit = ?3, followed = ?4, split = ?5 WHERE id = ?1",
     [SQL_PUT_KEY] = "INSERT INTO metric_key (name) VALUES (?1)",
     [SQL_PUT_METRIC] = "INSERT INTO metric (trial_id, key_id, step, value, nonfinite) VALUES " ROW,
     [SQL_PUT_METRICS] =
@@ -379,7 +382,7 @@ const char *const statement_sql[N_STATEMENTS] = {
         "ELSE (SELECT CASE WHEN count(*) = count(m.value) THEN avg(m.value) END FROM metric m WHERE m.trial_id = t.id "
         "AND m.key_id = k.id AND m.step >= ?6) END, "
         "(SELECT m.value FROM metric m WHERE m.trial_id = t.id AND m.key_id = k.id AND m.step = 0), "
-        "CASE ?5 WHEN 'best' THEN ?4 LIKE 'test%' WHEN 'selected' THEN " VALIDATED " IS NULL ELSE 0 END, "
+        "CASE ?5 WHEN 'best' THEN k.split = 'test' WHEN 'selected' THEN " VALIDATED " IS NULL ELSE 0 END, "
         "k.goal = 'max', t.numerics_version, t.inputs "
         "FROM study s JOIN trial t ON t.study_id = s.id AND t.generation = s.generation "
         "CROSS JOIN metric_key k WHERE s.id = ?1 AND t.variant = ?2 AND (?3 IS NULL OR t.cell = ?3) AND k.name = ?4 "

@@ -114,7 +114,7 @@ int store_open(struct store **store, const char *path, struct err *e)
     s->busy_limit_ms = BUSY_LIMIT_MS;
     s->weight_limit = GROUP_ROWS;
     s->queue = malloc(GROUP_ROWS_MAX * sizeof *s->queue);
-    int code = s->queue ? path_resolve(path, true, &s->path, e) : err_set(e, ERR_MEMORY, "out of memory");
+    int code = s->queue ? path_resolve(path, PATH_WRITE, &s->path, e) : err_set(e, ERR_MEMORY, "out of memory");
     if (code == 0)
         code = lock_take(&s->lock, s->path, e);
     if (code == 0) {

@@ -82,6 +82,7 @@ enum statement {
     SQL_PUT_TUNE_KEY,
     SQL_GET_CHOICES,
     SQL_SUPERSEDE_TUNED,
+    SQL_HAS_ROW,
     SQL_PUT_HOST,
     SQL_GET_HOST,
     SQL_PUT_CODE,
