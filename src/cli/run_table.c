@@ -24,7 +24,8 @@ static const char sql[] =
     "LEFT JOIN selected_finals g ON g.study = ?1 AND ?5 = 'selected' AND g.variant = f.variant AND g.cell = f.cell "
     "AND g.metric = f.metric WHERE f.study = ?1 AND f.split = ?2 AND (?2 = 'test' OR f.metric = 'train_loss') "
     "ORDER BY f.variant, f.metric, o.last_mean_finished IS NULL, "
-    "CASE ?4 WHEN 'max' THEN -o.last_mean_finished ELSE o.last_mean_finished END, f.cell";
+    "CASE ?4 WHEN 'max' THEN -o.last_mean_finished ELSE o.last_mean_finished END, "
+    "f.cell COLLATE tprun_cells";
 static const char sql_selected[] = "SELECT 1 FROM selected WHERE study = ?1 LIMIT 1";
 
 /* As in view finals, of one-offs too. */
@@ -41,7 +42,8 @@ static const char sql_one_offs[] =
     "WHERE s.name = ?1 AND (k.split = 'test' OR (k.name = 'train_loss' AND NOT EXISTS "
     "(SELECT 1 FROM place o JOIN summary v ON v.trial_id = o.trial_id JOIN metric_key w ON w.id = v.key_id "
     "WHERE o.study_id = s.id AND w.split = 'test'))) "
-    "GROUP BY s.name, t.variant, t.cell, k.name ORDER BY t.variant, k.name, t.cell";
+    "GROUP BY s.name, t.variant, t.cell, k.name ORDER BY t.variant, k.name, "
+    "t.cell COLLATE tprun_cells";
 
 /* For programs: in order of names. */
 static const char sql_rows[] =

@@ -97,6 +97,19 @@ class Width(unittest.TestCase):
                                cwd=self.folder, check=True).stdout
         self.assertIn("train.optimizer.stepsize=", whole)
 
+    def test_cells_are_in_the_order_of_their_numbers(self):
+        with open(os.path.join(self.folder, "order.yaml"), "w") as file:
+            file.write(SPEC[:SPEC.index("claims:")].replace("experiment: wide", "experiment: order").replace("{geomspace: [1e-3, 10, 7]}", "[2, 10, 1e-5]")
+                       .replace("seeds: 2", "seeds: 1").replace("[5, 10]", "[10, 9]"))
+        subprocess.run([TPRUN, "order.yaml", "--db", "order.db", "-q"], capture_output=True, cwd=self.folder, check=True)
+        text = subprocess.run([TPRUN, "ls", "order", "--db", "order.db"], capture_output=True, text=True, cwd=self.folder, check=True).stdout
+        cells = re.findall(r"back_propagation +(stepsize=\S+ units=\d+)", text)
+        self.assertEqual(cells, ["stepsize=%s, units=%d" % (s, u) for s in ("1e-5", "2", "10") for u in (9, 10)])
+
+    def test_kinds_are_named_as_files_name_them(self):
+        for word in ["feedback_loss", "feedback loss", "update", "update_rule", "mappings"]:
+            self.assertIn("[", subprocess.run([TPRUN, "list", word], capture_output=True, text=True, check=True).stdout, word)
+
     def test_a_reader_that_leaves_is_no_failure(self):
         for call in self.calls():
             read, write = os.pipe()
