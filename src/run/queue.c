@@ -2,6 +2,7 @@
  * trained is read from there. */
 #include "run/cells.h"
 #include "run/private.h"
+#include "run/repository.h"
 
 #include "base/killpoint.h"
 #include <inttypes.h>
@@ -244,6 +245,14 @@ static int is_queued(struct runner *r, const struct plan_study *s, bool *queued,
     return *queued ? 0 : store_is_queued(r->store, s->store_id, s->asked_sha256, queued, e);
 }
 
+static int put_repository(struct runner *r, const struct plan_study *s, struct err *e)
+{
+    struct repository state;
+    repository_read(&state, s->study.path);
+    const struct store_repository stored = { state.root, state.commit, state.changed };
+    return store_put_repository(r->store, s->store_id, state.commit[0] ? &stored : NULL, e);
+}
+
 int queue_put_study(struct runner *r, size_t study, struct err *e)
 {
     struct plan_study *s = &r->plan->studies[study];
@@ -255,6 +264,7 @@ int queue_put_study(struct runner *r, size_t study, struct err *e)
         TRY(store_find_study(r->store, f->name, &s->store_id, e));
     if (!s->store_id)
         TRY(store_put_study(r->store, &facts, &s->store_id, e));
+    TRY(put_repository(r, s, e));
     TRY(is_queued(r, s, &queued, e));
     if (s->one_off && !r->plan->options.one_trial)
         progress_say(&r->progress,

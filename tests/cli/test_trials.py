@@ -286,7 +286,7 @@ class Relog(Case):
 
     def setUp(self):
         super().setUp()
-        self.file = self.write("in.yaml", TASK.replace("seeds: 1", "seeds: 2") + "variants: {bp: {algorithm: bp}}\n")
+        self.file = self.write("in.yaml", TASK.replace("seeds: 1", "seeds: 2") + "checkpoint: {keep: last}\nvariants: {bp: {algorithm: bp}}\n")
         self.call("run", self.file, "--db", self.db)
 
     def relog(self, *args, status=0):
@@ -431,7 +431,8 @@ class Weights(Case):
     def begin(self, name, more=""):
         """The tensors of a trial before its first step. more: lines of its file."""
         text = ABLATION.replace("experiment: st", "experiment: " + name).replace("[{dense: {units: 12", "[{dense: {units: 6}}, {dense: {units: 12")
-        self.call("run", self.write(name + ".yaml", text + more), "--db", self.db, "--variant", "plain", "train.iterations=0")
+        self.call("run", self.write(name + ".yaml", text + more), "--db", self.db, "--variant", "plain", "train.iterations=0",
+                  "checkpoint.keep=last")
         return self.export(name, name + ".safetensors")
 
     def test_feedback_weights(self):
