@@ -246,7 +246,7 @@ static int keep_metric(void *self, int n, const char *const *values)
     return 0;
 }
 
-static void make_grid(struct winners *w, struct arena *a)
+static void make_grid(struct winners *w, const struct subject *s, struct arena *a)
 {
     struct grid *g = &w->grid;
     g->x = arena_need(a, w->n + 1, sizeof *g->x);
@@ -255,6 +255,8 @@ static void make_grid(struct winners *w, struct arena *a)
         g->x[i] = w->cells[i].x;
         g->y[i] = w->cells[i].y;
     }
+    g->x_shown = subject_key(s, g->x_key);
+    g->y_shown = subject_key(s, g->y_key);
     g->nx = grid_distinct(g->x, w->n);
     g->ny = grid_distinct(g->y, w->n);
 }
@@ -286,6 +288,6 @@ int winners_read(struct winners *w, const struct subject *s, const struct winner
     TRY(query_rows(q, sql_tune, &s->name, 1, keep_metric, &r, e));
     TRY(query_rows(q, w->tuned_by ? sql_tuned_settings : sql_settings, arguments, 4, add_setting, &r, e));
     end_cell(&r);
-    make_grid(w, a);
+    make_grid(w, s, a);
     return 0;
 }
