@@ -212,8 +212,7 @@ static void plan(struct layout *l, struct grid *g, struct arena *a)
     if (!l->beside && look->width <= 0)
         l->width = fmax(l->width, l->left + l->legend_width + LOOK_MARGIN);
     char remark[160];
-    snprintf(remark, sizeof remark, "best variant; each tuned by %.100s",
-             l->w->tuned_by ? l->w->tuned_by : "the area under the train loss");
+    snprintf(remark, sizeof remark, "best variant; each tuned by %.100s", l->w->tuned_by);
     l->heading = heading_make(a, l->s, remark, l->width - l->left - LOOK_MARGIN, look);
     l->top = l->heading.height;
     if (!l->beside)

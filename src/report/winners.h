@@ -1,7 +1,7 @@
 /* Which variant is best where, in the form of Roulet & Harchaoui 2022, Fig. 6b. In every cell of two swept keys each
- * variant is tuned over the other swept keys, by the smallest area under the train loss, or by the metric of the file's
- * `tune`; the tuned variants are compared by the area under the accuracy, and the best gives the cell its colour, by
- * how much its strength. */
+ * variant is tuned over the other swept keys: by the metric of the file's `tune`, or else by the last value of a metric
+ * of validation, or else by the smallest area under the train loss, or else by what is compared; the tuned variants are
+ * compared by the area under the accuracy, and the best gives the cell its colour, by how much its strength. */
 #ifndef TPRUN_REPORT_WINNERS_H
 #define TPRUN_REPORT_WINNERS_H
 
@@ -31,8 +31,7 @@ struct winners_cell {
 struct winners {
     struct grid grid; /* without keys: nothing that can be drawn by default */
     const char *metric;
-    const char
-        *tuned_by; /* the metric by whose last value settings are chosen; NULL: by the area under the train loss */
+    const char *tuned_by; /* what settings are chosen by, in words */
     size_t n;
     struct winners_cell *cells;
 };

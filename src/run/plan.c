@@ -161,7 +161,7 @@ static void check_cell(struct plan *p, struct plan_study *s, size_t variant, uin
             cells_fingerprint(s, &config, size.iterations);
         code = find_twin(s, i, &config, key, k, a, &own);
         if (code == 0 && !first && s->cells)
-            cells_keep(s, i, &t, &config, key, size.iterations, a);
+            cells_keep(s, i, &t, &config, key, &size, a);
         if (code == 0 && !first && p->options.visit)
             p->options.visit(p->options.visitor, p, (size_t)(s - p->studies), variant, i, &t, &config, &size);
     }

@@ -136,12 +136,16 @@ CREATE TABLE place (
     study_id INTEGER NOT NULL REFERENCES study (id),
     position INTEGER NOT NULL,
     trial_id INTEGER NOT NULL REFERENCES trial (id),
+    operations REAL,
+    memory_bytes REAL,
     PRIMARY KEY (study_id, position)
 ) WITHOUT ROWID;
 INSERT INTO _doc VALUES
     ('place', 'study_id', '', 'runtime', 'study.id'),
     ('place', 'position', '', 'runtime', 'number of the trial in what the study was run with last, from 0: seed fastest, then cell, then variant; excluded ones have no row'),
-    ('place', 'trial_id', '', 'runtime', 'trial.id');
+    ('place', 'trial_id', '', 'runtime', 'trial.id'),
+    ('place', 'operations', '', 'runtime', 'what the plan says of its training: floating-point operations, with those that its start is worth; longer trials are started first, and shards are balanced by it; NULL when it is not known'),
+    ('place', 'memory_bytes', 'B', 'runtime', 'memory that its worker takes by the plan; NULL when it is not known');
 
 -- How a cell of the sweep is chosen for each variant, and trained again with fresh seeds; and the swept keys that are chosen.
 CREATE TABLE tune (
@@ -232,14 +236,16 @@ CREATE TABLE metric_key (
     name TEXT NOT NULL UNIQUE,
     goal TEXT CHECK (goal IN ('min', 'max')),
     unit TEXT NOT NULL DEFAULT '',
-    followed INTEGER NOT NULL DEFAULT 0 CHECK (followed IN (0, 1))
+    followed INTEGER NOT NULL DEFAULT 0 CHECK (followed IN (0, 1)),
+    split TEXT NOT NULL DEFAULT '' CHECK (split IN ('', 'train', 'valid', 'test'))
 );
 INSERT INTO _doc VALUES
     ('metric_key', 'id', '', 'runtime', 'row id'),
     ('metric_key', 'name', '', 'runtime', 'name of a metric; enters the digest with its rows'),
     ('metric_key', 'goal', '', 'runtime', 'which value is best: min, max, or NULL where neither is'),
     ('metric_key', 'unit', '', 'runtime', 'unit of its values, empty for pure numbers'),
-    ('metric_key', 'followed', '', 'runtime', '1 when people follow it: in the progress line, and as a figure that nobody asked for');
+    ('metric_key', 'followed', '', 'runtime', '1 when people follow it: in the progress line, and as a figure that nobody asked for'),
+    ('metric_key', 'split', '', 'runtime', 'which data it is measured on: train, valid, test; empty for what is no evaluation, such as norms and angles');
 
 -- One value of a metric. The natural key makes a recomputed row meet the stored one. This is the table whose rows are counted in tens of
 -- millions, so what its one writer guarantees is not checked again for each row (a third of the time of an insertion): trial_id and
@@ -328,6 +334,26 @@ INSERT INTO _doc VALUES
     ('summary', 'max', 'of the metric', 'deterministic', 'largest finite value'),
     ('summary', 'auc', 'metric * step', 'deterministic', 'area under the curve, trapezoids over the logged steps; NULL once a value is not finite');
 
+-- What was computed twice and came out in two ways: found when databases are merged, and kept with `merge --keep-both` alone.
+CREATE TABLE nondeterminism (
+    trial_id INTEGER NOT NULL REFERENCES trial (id),
+    what TEXT NOT NULL,
+    layer INTEGER NOT NULL,
+    step INTEGER NOT NULL,
+    other TEXT NOT NULL,
+    source TEXT NOT NULL,
+    found_ms INTEGER NOT NULL,
+    PRIMARY KEY (trial_id, what, layer, step, other)
+) WITHOUT ROWID;
+INSERT INTO _doc VALUES
+    ('nondeterminism', 'trial_id', '', 'runtime', 'trial.id'),
+    ('nondeterminism', 'what', '', 'runtime', 'name of a metric, or column of trial'),
+    ('nondeterminism', 'layer', '', 'runtime', 'layer of a row of layer_metric, -1 without one'),
+    ('nondeterminism', 'step', 'step', 'runtime', 'step of the row, 0 for a column of trial'),
+    ('nondeterminism', 'other', '', 'runtime', 'the value that is not in the other tables: of two numbers the larger one, in the shortest form that reads back the same; nan, inf, -inf or a text'),
+    ('nondeterminism', 'source', '', 'runtime', 'database that was merged when it was found'),
+    ('nondeterminism', 'found_ms', 'ms', 'runtime', 'when it was found');
+
 -- Where the time of an attempt went.
 CREATE TABLE cost (
     run_id INTEGER NOT NULL REFERENCES run (id),
@@ -361,9 +387,32 @@ INSERT INTO _doc VALUES
     ('event', 'trial_id', '', 'runtime', 'trial.id, NULL for none'),
     ('event', 'run_id', '', 'runtime', 'run.id, NULL for none'),
     ('event', 'step', 'step', 'runtime', 'step it belongs to'),
-    ('event', 'kind', '', 'runtime', 'diverged, resumed, ...'),
+    ('event', 'kind', '', 'runtime', 'diverged, relogged, ...'),
     ('event', 'text', '', 'runtime', 'the remark'),
     ('event', 'time_ms', 'ms', 'runtime', 'when it was written');
+
+-- What people say of a study, or of one of its trials.
+CREATE TABLE tag (
+    study_id INTEGER NOT NULL REFERENCES study (id),
+    trial_id INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    PRIMARY KEY (study_id, trial_id, name)
+) WITHOUT ROWID;
+CREATE TABLE note (
+    study_id INTEGER NOT NULL REFERENCES study (id),
+    trial_id INTEGER NOT NULL,
+    text TEXT NOT NULL,
+    time_ms INTEGER NOT NULL,
+    PRIMARY KEY (study_id, trial_id)
+) WITHOUT ROWID;
+INSERT INTO _doc VALUES
+    ('tag', 'study_id', '', 'runtime', 'study.id'),
+    ('tag', 'trial_id', '', 'runtime', 'trial.id; 0 for a tag of the study'),
+    ('tag', 'name', '', 'runtime', 'a word that somebody gave it'),
+    ('note', 'study_id', '', 'runtime', 'study.id'),
+    ('note', 'trial_id', '', 'runtime', 'trial.id; 0 for a note on the study'),
+    ('note', 'text', '', 'runtime', 'what somebody wrote about it'),
+    ('note', 'time_ms', 'ms', 'runtime', 'when it was written');
 
 -- The newest two durable checkpoint files of a trial. A file that is not named here is garbage.
 CREATE TABLE checkpoint (
