@@ -40,7 +40,7 @@ static double loss_flops(const struct chain *chain, const struct credit *credit,
         if (loss->grads_of_all)
             n += times * (2 * (double)(i + 1) * up + (direct ? 1 : (double)(i + 1)) * down + 2 * down);
         else
-            n += times * (up + 2 * down);
+            n += times * (loss->flops ? loss->flops(credit, f, up, down) : up + 2 * down);
     }
     return n;
 }
@@ -88,15 +88,17 @@ double step_flops(const struct config *c, const struct chain *chain, const struc
     const double once = 2 * forward + back + refresh + propagate_flops(chain, credit, rows);
     const double steps = (double)feedback_most_steps(feedback);
     return (o->order == ORDER_SIMULTANEOUS ? 1 : (double)chain->n_units) * once +
-           (feedback->optimizer.n ? loss_flops(chain, credit, feedback, rows) +
-                                        (feedback->schedule == FEEDBACK_FIRST ? steps * refresh : 0)
-                                  : 0);
+           (feedback->optimizer.n
+                ? loss_flops(chain, credit, feedback, rows) +
+                      (feedback->schedule == FEEDBACK_FIRST && !fbloss_of(credit)->refreshes ? steps * refresh : 0)
+                : 0);
 }
 
 /* A forward pass, and a step of the feedback weights. */
 double feedback_flops(const struct chain *chain, const struct credit *credit, size_t rows)
 {
-    return chain_flops(chain, rows) + refresh_flops(credit, rows) + loss_flops(chain, credit, NULL, rows);
+    return chain_flops(chain, rows) + (fbloss_of(credit)->refreshes ? 0 : refresh_flops(credit, rows)) +
+           loss_flops(chain, credit, NULL, rows);
 }
 
 /* Bytes that are counted, where a number of the trial takes `width` of them. */
