@@ -102,8 +102,10 @@ struct mapping_def {
     void (*own_target)(struct credit *c);
     /* Once the feedback weights are drawn. NULL: they stay as they are. */
     void (*drawn)(struct credit *c);
-    /* Floating-point operations of refresh; NULL if few. */
+    /* Floating-point operations of refresh; NULL if few. And of `difference` for link k; NULL: those of the feedback
+     * unit, or a product with the weights of the layer above. */
     double (*flops)(const struct credit *c, size_t rows);
+    double (*difference_flops)(const struct credit *c, size_t k, size_t rows);
 };
 
 /* Every feedback loss has these options: R = scale * reduce(|error|^2), noise of standard deviation `noise` added where

@@ -79,10 +79,10 @@ static int grads(struct credit *c, struct pass *p, struct feedback *f, struct er
     return 0;
 }
 
-/* The value at the true states is one of the products down. */
+/* The value at the true states is one of the products down; three gradients go through the unit's layers. */
 static double flops(const struct credit *c, const struct feedback *f, double up, double down)
 {
-    return up + (mapping_of(c)->splits(c, f) ? 4 : 6) * down;
+    return mapping_of(c)->splits(c, f) ? up + 4 * down : up + 6 * down + 3 * unit_delta_product(&f->unit, c->rows);
 }
 
 static int fits(const struct credit *c, struct err *e)
