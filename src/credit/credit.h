@@ -19,6 +19,7 @@
 
 struct credit;
 struct feedback;
+struct settled;
 
 enum route { ROUTE_CHAIN, ROUTE_DIRECT };
 extern const char *const route_names[];
@@ -93,6 +94,9 @@ struct mapping_def {
      * feedback_gradient, from error = d loss / d value, used up. */
     struct mat (*value)(struct credit *c, struct pass *p, const struct at *ref, struct feedback *f, struct mat v);
     void (*train)(struct credit *c, const struct at *ref, struct feedback *f, struct mat error);
+    /* Divides each row of error by the squared length of what f's weights read for the last value
+     * (unit_def.input_squares), where there is any. squares: work, one for each row. */
+    void (*normalise)(struct credit *c, struct feedback *f, double *squares, struct mat error);
     /* The same of the value at the true states, which refresh took: f->ref.out. */
     void (*train_reference)(struct credit *c, struct feedback *f, struct mat error);
     /* The same for the difference `moved` that the displacement d of the source gives. */
@@ -117,6 +121,7 @@ struct fbloss_options {
     double scale, noise_floor, noise_decay, weight_decay;
     int reduction, noise_scaling;
     int corrupts; /* reconstruction: enum fbloss_corrupts */
+    bool normalised; /* each sample's gradient divided by the squared length of what the feedback weights read */
 };
 /* What the noise is added to, in front of a layer that sends something else than its state. */
 enum fbloss_corrupts { CORRUPTS_STATE, CORRUPTS_SENT };
@@ -195,6 +200,12 @@ struct draw {
     bool steps;         /* as a tensor, with an axis for the steps of a sequence even if that has one */
 };
 
+/* Numbers of the last step that a part shows, under a name: a probe writes them. */
+struct shown {
+    char name[32];
+    struct mat values; /* (1, 1): a number; (rows, 1): one for each sample */
+};
+
 struct credit {
     struct credit_choice choice;
     const struct chain *chain;
@@ -214,6 +225,10 @@ struct credit {
     real *feedback_weights, *feedback_gradient;
     size_t n_draws;
     struct draw *draws;
+    size_t n_shown;
+    struct shown *shown;
+    const struct settled *settled; /* [n] how the links' values came to rest, of rules that iterate; else NULL */
+    struct mat *influence; /* [n] (B, 1) factors of the samples' updates, of rules that have them; else NULL */
     real *scratch[6];     /* each fits any unit's stack; for the current call only */
     int64_t epoch;        /* of the coming steps, from 1 */
     bool has_deltas;      /* the links above the first hold the deltas of their displacements */
@@ -305,6 +320,8 @@ size_t credit_n_feedback_units(const struct credit *c);
 struct unit *credit_feedback_unit(const struct credit *c, size_t i);
 /* Matrices for every link under the head, one block of memory per unit. */
 int credit_alloc_links(const struct credit *c, struct mat **links, struct mat **stacks, struct arena *a, struct err *e);
+/* Shows values that stay where they are. */
+void credit_show(struct credit *c, struct mat values, const char *name, ...) __attribute__((format(printf, 3, 4)));
 /* Asks for random numbers at every pass or feedback step. */
 void credit_draws(struct credit *c, struct draw draw, const char *name, ...) __attribute__((format(printf, 3, 4)));
 

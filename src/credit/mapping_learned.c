@@ -176,6 +176,13 @@ static void train(struct credit *c, const struct at *ref, struct feedback *f, st
     f->unit.def->grads(&f->unit, at, 1, c->feedback_gradient);
 }
 
+static void normalise(struct credit *c, struct feedback *f, double *squares, struct mat error)
+{
+    f->unit.def->input_squares(&f->unit, *other_of(c, f), squares);
+    for (size_t i = 0; i < error.rows; i++)
+        mat_scale((real)(squares[i] > 0 ? 1 / squares[i] : 0), mat_rows(error, i, 1), mat_rows(error, i, 1));
+}
+
 static void train_reference(struct credit *c, struct feedback *f, struct mat error)
 {
     f->unit.def->vjp(&f->unit, f->ref, error, (struct mat){ 0 });
@@ -251,6 +258,7 @@ const struct mapping_def mapping_learned = {
     .jvp = jvp,
     .value = value,
     .train = train,
+    .normalise = normalise,
     .train_reference = train_reference,
     .train_difference = train_difference,
     .flops = flops,

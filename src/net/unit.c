@@ -121,7 +121,8 @@ unsigned unit_abilities(const struct unit *u)
     const unsigned kind = (d->jvp ? CAN_JVP : 0) | (d->difference ? CAN_DIFFERENCE : 0) |
                           (d->difference_grads ? CAN_LEARN_DIFFERENCE : 0) | (d->mirror ? CAN_MIRROR : 0) |
                           (d->inverse ? CAN_INVERT : 0) | (d->inverse && d->inverse->apply ? CAN_INVERT_VALUES : 0) |
-                          (u->act.def && u->n_delta == u->out.n ? CAN_SLOPE : 0) | (d->transpose ? CAN_TRANSPOSE : 0);
+                          (u->act.def && u->n_delta == u->out.n ? CAN_SLOPE : 0) | (d->transpose ? CAN_TRANSPOSE : 0) |
+                          (d->input_squares ? CAN_INPUT_SQUARES : 0);
     return kind & ~u->cannot;
 }
 
@@ -137,7 +138,8 @@ int unit_check(const struct unit *u, unsigned needs, const char *who, struct err
     static const char *const names[] = { "a derivative along a direction", "an exact difference of two values",
                                          "a gradient of its difference",   "a feedback unit of mirrored shape",
                                          "a regularized inverse",          "a regularized inverse of values",
-                                         "one activation at its output",   "an analytic feedback" };
+                                         "one activation at its output",   "an analytic feedback",
+                                         "parameters of its own for each output" };
     const unsigned lacks = needs & ~unit_abilities(u);
     char text[96];
     if (!lacks)

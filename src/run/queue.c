@@ -82,8 +82,49 @@ static int put_trials(struct runner *r, size_t study, struct err *e)
 struct collector {
     struct runner *runner;
     size_t study;
-    bool tuned; /* the trials of chosen cells, or the others */
+    bool tuned;       /* the trials of chosen cells, or the others */
+    const bool *mine; /* whether the shard has the next of the others; NULL: all */
 };
+
+/* What is dealt: every place of the specification, whatever is asked for and whatever is finished. */
+struct deck {
+    uint64_t n_places; /* of chosen cells are those from here on */
+    size_t n, capacity;
+    double *operations;
+};
+
+static int add_card(void *self, const struct store_place *p)
+{
+    struct deck *d = self;
+    if ((uint64_t)p->position >= d->n_places)
+        return 0;
+    if (d->n == d->capacity) {
+        const size_t capacity = 2 * d->capacity + 256;
+        double *grown = realloc(d->operations, capacity * sizeof *grown);
+        if (!grown)
+            return ERR_MEMORY;
+        d->operations = grown;
+        d->capacity = capacity;
+    }
+    d->operations[d->n++] = p->operations;
+    return 0;
+}
+
+/* mine: malloc'ed, for each place in its order. */
+static int deal(struct runner *r, size_t study, bool **mine, struct err *e)
+{
+    const struct plan_study *s = &r->plan->studies[study];
+    const struct shard *shard = r->options->shard;
+    struct deck d = { .n_places = s->n };
+    int code = store_visit_places(r->store, s->store_id, add_card, &d, e);
+    if (!r->loads)
+        r->loads = calloc(shard->count, sizeof *r->loads);
+    *mine = malloc(d.n + 1);
+    if (code == 0 && (!r->loads || !*mine || shard_deal(shard, r->loads, d.n, d.operations, *mine) < 0))
+        code = err_set(e, ERR_MEMORY, "out of memory");
+    free(d.operations);
+    return code;
+}
 
 static int add_pending(struct runner *r, struct pending pending)
 {
@@ -120,9 +161,17 @@ static int collect(void *self, const struct store_place *p)
     const bool force = r->options->force;
     if (((uint64_t)p->position >= r->plan->studies[c->study].n) != c->tuned)
         return 0;
+    if (c->mine && !*c->mine++)
+        return 0;
     if (plan_left_out(r->plan, c->study, (uint64_t)p->position))
         return 0;
     r->result->total++;
+    if (r->options->relog)
+        return relog_is_due(p)
+                   ? add_pending(r,
+                                 (struct pending){
+                                     .trial = p->trial, .config = p->config, .has_checkpoint = true, .relog = true })
+                   : 0;
     if (!force && is_finished(p)) {
         r->result->skipped++;
         return 0;
@@ -143,8 +192,13 @@ static int collect(void *self, const struct store_place *p)
 static int collect_all(struct runner *r, size_t study, bool tuned, struct err *e)
 {
     const size_t before = r->n_pending;
-    TRY(store_visit_places(r->store, r->plan->studies[study].store_id, collect, &(struct collector){ r, study, tuned },
-                           e));
+    bool *mine = NULL;
+    int code = r->options->shard && !tuned ? deal(r, study, &mine, e) : 0;
+    if (code == 0)
+        code = store_visit_places(r->store, r->plan->studies[study].store_id, collect,
+                                  &(struct collector){ r, study, tuned, mine }, e);
+    free(mine);
+    TRY(code);
     for (size_t i = before; i < r->n_pending && r->options->force && signals_stops() == 0; i++)
         TRY(store_reset_trial(r->store, r->pending[i].trial, e));
     return 0;

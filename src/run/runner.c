@@ -120,6 +120,16 @@ static int wait_for_news(struct runner *r, struct pollfd *fds, struct err *e)
     return 0;
 }
 
+/* last: whatever time has passed. */
+static int publish(struct runner *r, bool last, struct err *e)
+{
+    struct publication *p = r->options->publication;
+    if (!p || (!last && !publication_is_due(p, r->unpublished)))
+        return 0;
+    r->unpublished = false;
+    return publication_put(p, r->store, &r->own, e);
+}
+
 static int loop(struct runner *r, struct pollfd *fds, struct err *e)
 {
     const char *stop_text = getenv("TPRUN_STOP_SECONDS");
@@ -141,6 +151,7 @@ static int loop(struct runner *r, struct pollfd *fds, struct err *e)
         if (r->killed || (r->stopping && (double)(now_ns() - r->stop_asked_ns) > stop_seconds * 1e9))
             kill_all(r);
         TRY(heartbeat(r, e));
+        TRY(publish(r, false, e));
         status_draw(r);
     }
 }
@@ -148,8 +159,10 @@ static int loop(struct runner *r, struct pollfd *fds, struct err *e)
 static void end_workers(struct runner *r)
 {
     for (size_t i = 0; i < r->n_slots; i++)
-        if (r->slots[i].active)
+        if (r->slots[i].active) {
             worker_reap(&r->slots[i].worker, NULL);
+            relog_free(&r->slots[i]);
+        }
 }
 
 static int refresh(struct runner *r, size_t study, struct err *e)
@@ -199,8 +212,10 @@ static int work(struct runner *r, struct err *e)
     if (!fds)
         return err_set(e, ERR_MEMORY, "out of memory");
     r->start_ns = r->heartbeat_ns = now_ns();
-    int code = loop(r, fds, e);
-    if (code == 0 && !r->stopping)
+    int code = publish(r, true, e);
+    if (code == 0)
+        code = loop(r, fds, e);
+    if (code == 0 && !r->stopping && !r->options->shard)
         code = queue_put_tuned(r, e);
     queue_order(r);
     if (code == 0)
@@ -213,8 +228,10 @@ static int work(struct runner *r, struct err *e)
         code = store_flush(r->store, e);
     if (code == 0)
         code = checkpoints_sweep(r, e); /* a worker that was killed may have left half a file */
-    for (size_t i = 0; i < r->plan->n_studies && code == 0 && signals_stops() == 0; i++) /* stopping is quick */
-        code = refresh(r, i, e);
+    for (size_t i = 0; i < r->plan->n_studies && code == 0 && signals_stops() == 0 && !r->options->shard; i++)
+        code = refresh(r, i, e); /* stopping is quick */
+    if (code == 0)
+        code = publish(r, true, e);
     return code;
 }
 
@@ -250,6 +267,7 @@ int runner_run(struct plan *p, const struct run_options *o, struct run_result *r
     signals_attend(false);
     progress_finish(&r.progress);
     free(r.pending);
+    free(r.loads);
     free(r.slots);
     data_files_free(&r.data_files);
     return code == 0 && result->stopped ? ERR_STOPPED : code;

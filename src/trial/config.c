@@ -2,6 +2,7 @@
 
 #include "base/hash.h"
 #include "credit/credit.h"
+#include "net/form.h"
 #include "net/init.h"
 #include "net/layer.h"
 #include "optim/optim.h"
@@ -46,6 +47,9 @@ static const struct option input_noise_options[] = {
 static const struct option network_options[] = {
     { "layers", OPT_PARTS, MAP(config_network, layers), NULL, .flags = OPTION_REQUIRED, .registry = &layer_registry,
       .help = "the chain of layers, from the input; the dataset gives the input's shape" },
+    { "form", OPT_ENUM, MAP(config_network, form), "sigma_w", .flags = OPTION_NULLABLE, .names = form_names,
+      .help = "where activations stand: sigma_w: behind each layer's map, a(W h + b); w_sigma: in front of it, W a(h) + "
+              "b, the network's input included, and states and targets are of pre-activations" },
     { "init", OPT_MAP, MAP(config_network, init), NULL, .table = init_options,
       .help = "initialisation of the parameters" },
     { "input_noise", OPT_MAP, MAP(config_network, input_noise), NULL, .table = input_noise_options,
@@ -160,7 +164,7 @@ int config_bind_next(const struct node *tree, struct config_cache *cache, struct
     if (whole) {
         bind_tree(whole, config_options, c, "", a, e);
         if (e->n_errors == before)
-            config_check(tree, c, a, e);
+            config_check(tree, c, cache, a, e);
     } else { /* report the file's other mistakes too */
         struct node *rest = tree_copy(tree, a);
         tree_remove(rest, "algorithm");
@@ -179,7 +183,7 @@ int config_bind_whole(const struct node *tree, struct config *c, struct arena *a
     *c = (struct config){ 0 };
     bind_tree(tree, config_options, c, "", a, e);
     if (e->n_errors == before)
-        config_check(tree, c, a, e);
+        config_check(tree, c, NULL, a, e);
     return e->n_errors == before ? 0 : ERR_SPEC;
 }
 
@@ -227,20 +231,28 @@ const struct registry *const trial_registries[] = { &act_registry,      &dataset
                                                     &mapping_registry,  &fbloss_registry,   &propagate_registry,
                                                     &update_registry,   &measure_registry,  NULL };
 
+static const struct option *row_of(const struct option *table, const char *path, size_t n)
+{
+    for (const struct option *o = table; o && o->type != OPT_END; o++)
+        if (strlen(o->name) == n && strncmp(o->name, path, n) == 0)
+            return o;
+    return NULL;
+}
+
+/* Below a part: whether the option of any part of this name is one. The recursion follows the path. */
+static bool is_budget_in(const struct option *table, const char *path)
+{
+    const size_t n = strcspn(path, ".=");
+    const struct option *o = row_of(table, path, n);
+    if (!o || (o->flags & OPTION_BUDGET) || path[n] != '.')
+        return o && (o->flags & OPTION_BUDGET);
+    for (size_t i = 0; o->type == OPT_PART && i < o->registry->n_parts; i++)
+        if (is_budget_in(o->registry->parts[i]->options, path + n + 1))
+            return true;
+    return o->type == OPT_MAP && is_budget_in(o->table, path + n + 1);
+}
+
 bool config_is_budget(const char *path)
 {
-    const struct option *table = config_options;
-    while (table) {
-        const size_t n = strcspn(path, ".=");
-        const struct option *o = table;
-        while (o->type != OPT_END && (strlen(o->name) != n || strncmp(o->name, path, n) != 0))
-            o++;
-        if (o->type == OPT_END)
-            return false;
-        if (o->flags & OPTION_BUDGET)
-            return true;
-        table = o->type == OPT_MAP && path[n] == '.' ? o->table : NULL;
-        path += n + 1;
-    }
-    return false;
+    return is_budget_in(config_options, path);
 }
