@@ -13,10 +13,13 @@ static const struct query_section of_study[] = {
               "ORDER BY trial_id, tag" },
     { "notes", "SELECT note, coalesce(variant, '') AS variant, coalesce(cell, '') AS cell, seed, time FROM notes WHERE "
                "study = ?1 ORDER BY trial_id" },
-    { "variants", "SELECT variant, count(DISTINCT cell) AS cells, count(DISTINCT seed) AS seeds, sum(outcome = 'done') "
-                  "AS done, sum(outcome = 'diverged') AS diverged, sum(outcome = 'failed') AS failed,"
-                  " sum(outcome = 'unfinished') AS waiting, sum(outcome = 'outdated') AS outdated"
-                  " FROM outcomes WHERE study = ?1 GROUP BY variant ORDER BY variant" },
+    { "variants",
+      "SELECT o.variant, count(DISTINCT o.cell) AS cells, count(DISTINCT o.seed) AS seeds, sum(o.outcome = 'done') AS "
+      "done, sum(o.outcome = 'diverged') AS diverged, sum(o.outcome = 'failed') AS failed, sum(o.outcome = "
+      "'unfinished' "
+      "AND t.state = 'running') AS running, sum(o.outcome = 'unfinished' AND t.state <> 'running') AS waiting, "
+      "sum(o.outcome = 'outdated') AS outdated FROM outcomes o JOIN trial t ON t.id = o.trial_id WHERE o.study = ?1 "
+      "GROUP BY o.variant ORDER BY o.variant" },
     { "swept",
       "SELECT p.key, count(DISTINCT coalesce(p.num, p.text)) AS n_values, min(p.num) AS smallest, max(p.num) AS largest"
       " FROM param p JOIN trial t ON t.id = p.trial_id JOIN study s ON s.id = t.study_id AND s.generation = "
@@ -25,7 +28,7 @@ static const struct query_section of_study[] = {
     { "finals",
       "SELECT variant, cell, metric, n, n_asked, n_diverged, n_unfinished, n_failed, last_mean, last_sd, best_mean, "
       "best_sd, last_mean_finished, best_mean_finished FROM finals WHERE study = ?1"
-      " ORDER BY metric, variant, cell" },
+      " ORDER BY metric, variant, cell COLLATE tprun_cells" },
     { "other trials", generations_sql },
     { "claims", "SELECT id, reported, measured, n, sd, interval_low, interval_high, low, high, verdict, note FROM "
                 "claims WHERE study = ?1" },

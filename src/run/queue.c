@@ -167,27 +167,22 @@ static int collect(void *self, const struct store_place *p)
     if (plan_left_out(r->plan, c->study, (uint64_t)p->position))
         return 0;
     r->result->total++;
-    if (r->options->relog)
-        return relog_is_due(p)
-                   ? add_pending(r,
-                                 (struct pending){
-                                     .trial = p->trial, .config = p->config, .has_checkpoint = true, .relog = true })
-                   : 0;
+    struct pending pending = { .trial = p->trial, .config = p->config, .memory_bytes = p->memory_bytes };
+    if (r->options->relog) {
+        pending.relog = pending.has_checkpoint = true;
+        return relog_is_due(p) ? add_pending(r, pending) : 0;
+    }
     if (!force && is_finished(p)) {
         r->result->skipped++;
         return 0;
     }
-    const bool absent = !force && is_absent(r, p), has_checkpoint = !force && p->checkpoint && !absent;
-    const int64_t left = p->budget - (has_checkpoint ? p->checkpoint_step : 0);
+    const bool absent = !force && is_absent(r, p);
+    pending.has_checkpoint = !force && p->checkpoint && !absent;
+    const int64_t left = p->budget - (pending.has_checkpoint ? p->checkpoint_step : 0);
+    pending.operations = p->budget > 0 ? p->operations * (double)left / (double)p->budget : p->operations;
     r->n_absent += absent;
     r->steps_left += (double)(left > 0 ? left : 0);
-    return add_pending(r,
-                       (struct pending){ .trial = p->trial,
-                                         .config = p->config,
-                                         .has_checkpoint = has_checkpoint,
-                                         .operations = p->budget > 0 ? p->operations * (double)left / (double)p->budget
-                                                                     : p->operations,
-                                         .memory_bytes = p->memory_bytes });
+    return add_pending(r, pending);
 }
 
 static int collect_all(struct runner *r, size_t study, bool tuned, struct err *e)

@@ -435,7 +435,7 @@ class Interrupted(Cli):
         done = self.call("run", SPEC, "--db", self.db, "seeds=1", "--variant", "bp", "--memory-limit", "64M",
                          "train.batch_size=100000", "network.layers.0.rnn.units=200", "train.iterations=2", status=1)
         self.assertIn("out of memory", done.stderr)
-        self.assertEqual(self.sql("SELECT state, reason FROM trial WHERE variant = 'bp'"), [("failed", "out of memory")])
+        self.assertEqual(self.sql("SELECT state, reason, step FROM trial WHERE variant = 'bp'"), [("failed", "out of memory", 0)])
 
     def test_divergence_is_a_result(self):
         wild = ["train.optimizer.stepsize=1e3", "train.stop.loss_above_initial=1.5", "train.stop.every=5"]
