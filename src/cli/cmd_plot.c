@@ -15,7 +15,7 @@ struct plot_choice {
 };
 static const struct cli_option options[] = {
     { "output", 'o', CLI_TEXT, "FILE", offsetof(struct plot_choice, output),
-      .help = "the file to write (default: standard output)" },
+      .help = "the file to write: .svg, .pdf or .png (default: SVG to standard output)" },
     { "metric", 0, CLI_LIST, "NAME", offsetof(struct plot_choice, metrics),
       .help = "what is drawn, a panel each (may be given again)" },
     { "variant", 0, CLI_LIST, "NAME", offsetof(struct plot_choice, variants),
@@ -58,9 +58,10 @@ static int plot_filters(const struct cli *c, const struct plot_choice *o, struct
                        "--filters draws one trial");
     if (!o->output || !strcmp(o->output, "-"))
         return err_set(e, ERR_USAGE, "plot --filters needs a file to write: --output FILE.png");
-    const char *ending = strrchr(o->output, '.');
-    if (ending && strcmp(ending, ".svg") == 0)
-        return err_set(e, ERR_USAGE, "--filters draws a PNG, and %s is named as an SVG", o->output);
+    enum picture_format format;
+    TRY(picture_format_of(o->output, &format, e));
+    if (format != PICTURE_PNG)
+        return err_set(e, ERR_USAGE, "--filters draws a PNG, and %s is named as something else", o->output);
     int code = weights_open(&w, c, c->arguments.items[0], e);
     const struct tensor *t = code == 0 ? safetensors_find(&w.file, "layers.0.weight") : NULL;
     if (code == 0 && !t)
@@ -103,16 +104,17 @@ static int choose_kind(const struct plot_choice *o, enum figure_kind *kind, stru
 }
 
 /* What the options ask for; without any, what the experiment file asks for; else what fits the study. */
-static int draw(struct text *svg, struct query *q, const struct cli *c, const struct figure_options *o, struct err *e)
+static int draw(struct picture *out, struct query *q, const struct cli *c, const struct figure_options *o,
+                struct err *e)
 {
     struct wanted wanted;
     struct arena a;
     arena_init(&a, 0);
     int code = wanted_replaced(o) ? 0 : wanted_read(&wanted, q, &a, c->arguments.items[0], e);
     if (code == 0 && !wanted_replaced(o) && wanted.n)
-        code = wanted_draw(svg, &wanted, q, c->arguments.items[0], e);
+        code = wanted_draw(out, &wanted, q, c->arguments.items[0], e);
     else if (code == 0)
-        code = figure_draw(svg, q, c->arguments.items[0], o, e);
+        code = figure_picture(out, q, c->arguments.items[0], o, e);
     arena_finish(&a);
     return code;
 }
@@ -122,7 +124,9 @@ static int run(const struct cli *c, const void *own)
     const struct plot_choice *choice = own;
     struct query *q;
     struct err e = { 0 };
-    struct text svg = { 0 };
+    struct picture picture = { 0 };
+    struct text bytes = { 0 };
+    enum picture_format format;
     struct figure_options o = { .metrics = choice->metrics.items,
                                 .n_metrics = choice->metrics.n,
                                 .variants = choice->variants.items,
@@ -138,23 +142,28 @@ static int run(const struct cli *c, const void *own)
                                 .log = choice->log };
     if (choice->filters)
         return cli_fail(c, plot_filters(c, choice, &e), &e);
-    int code = choose_kind(choice, &o.kind, &e);
+    int code = picture_format_of(choice->output, &format, &e);
+    if (code == 0)
+        code = choose_kind(choice, &o.kind, &e);
     if (code == 0)
         code = query_open(&q, c->db, &e);
     if (code == 0) {
-        code = draw(&svg, q, c, &o, &e);
+        code = draw(&picture, q, c, &o, &e);
         query_close(q);
     }
     if (code == 0)
-        code = output_write(choice->output, &svg, &e);
-    text_free(&svg);
+        code = picture_write(&picture, format, &bytes, &e);
+    if (code == 0)
+        code = output_write(choice->output, &bytes, &e);
+    picture_free(&picture);
+    text_free(&bytes);
     return cli_fail(c, code, &e);
 }
 
 const struct command command_plot = {
     .name = "plot",
     .arguments = "STUDY | --filters KEY --output FILE.png",
-    .summary = "Draw a study as SVG: curves with bands over seeds, a heatmap, or a map of winners",
+    .summary = "Draw a study as SVG, PDF or PNG: curves with bands over seeds, a heatmap, or a map of winners",
     .help = "Without options that choose, the figures that the experiment file asks for (`figures`), one\n"
             "below the other. Of a file that asks for none:\n\n"
             "A study that sweeps exactly two numeric keys is drawn as a heatmap of 1 / area under\n"

@@ -1,9 +1,8 @@
 #include "cli/plan_price.h"
 
 #include "base/clean.h"
-#include "cli/generations.h"
+#include "cli/run_table.h"
 #include "cli/train.h"
-#include "cli/tuned.h"
 #include "run/progress.h"
 #include "run/signals.h"
 #include <inttypes.h>
@@ -13,7 +12,7 @@
 
 struct run_choice {
     struct train_choice train;
-    bool dry_run, force;
+    bool dry_run, force, relog;
     double max_hours;
 };
 static const struct cli_option options[] = {
@@ -22,6 +21,8 @@ static const struct cli_option options[] = {
       .help = "show what would be done, as `tprun plan`" },
     { "force", 'f', CLI_FLAG, NULL, offsetof(struct run_choice, force),
       .help = "forget what is recorded of these trials and train them again" },
+    { "relog", 0, CLI_FLAG, NULL, offsetof(struct run_choice, relog),
+      .help = "train nothing; finished trials write rows of their last step that they did not log" },
     { "max-hours", 0, CLI_HOURS, "H", offsetof(struct run_choice, max_hours),
       .help = "start nothing, and exit with status 2, if the trials may take longer: see plan" },
     { 0 },
@@ -32,165 +33,25 @@ static const struct cli_option database[] = {
     { 0 },
 };
 
-/* One line of the summary: means over the seeds. */
-struct summary {
-    size_t shown, left_out;
-    bool incomplete; /* a row lacks seeds */
-    char variant[64];
-};
-enum { ROWS_SHOWN = 30 };
-
-/* A mean that lacks seeds stands in parentheses. */
-static void put_mean(char *out, size_t size, const char *mean, const char *sd, bool complete)
+static void print_relogged(const struct run_result *x)
 {
-    double m, s;
-    const char *before = complete ? "" : "(", *after = complete ? "" : ")";
-    if (!mean || text_to_double(mean, strlen(mean), &m) < 0)
-        snprintf(out, size, "-");
-    else if (!sd || text_to_double(sd, strlen(sd), &s) < 0)
-        snprintf(out, size, "%s%.4g%s", before, m, after);
+    fprintf(stderr, "tprun: %" PRIu64 " trials: %" PRIu64 " logged what they lacked", x->total, x->done);
+    if (x->skipped)
+        fprintf(stderr, ", %" PRIu64 " lacked nothing", x->skipped);
+    if (x->failed)
+        fprintf(stderr, ", %" PRIu64 " could not", x->failed);
+    const uint64_t left = x->total - x->skipped - x->done - x->failed;
+    if (left)
+        fprintf(stderr, ", %" PRIu64 " not finished", left);
+    fputc('\n', stderr);
+}
+
+static void print_counts(const struct cli *c, const struct run_result *x, bool relog)
+{
+    if (c->quiet || !relog || (x->stopped && !x->queued))
+        train_print_counts(c, x);
     else
-        snprintf(out, size, "%s%.4g +- %.2g%s", before, m, s, after);
-}
-
-/* study, variant, cell, metric, n, n_asked, n_diverged, means of what is finished: last, sd, best, sd */
-static int print_row(void *self, int n, const char *const *v)
-{
-    struct summary *s = self;
-    char last[48], best[48], trials[48];
-    if (n < 11 || !v[4] || !v[5] || s->shown == ROWS_SHOWN) {
-        s->left_out++;
-        return 0;
-    }
-    if (s->shown++ == 0)
-        printf("%-12s %-20s %6s %9s  %-20s %-20s %s\n", "variant", "metric", "trials", "diverged", "last", "best",
-               "cell");
-    const bool complete = strcmp(v[4], v[5]) == 0;
-    s->incomplete |= !complete;
-    snprintf(trials, sizeof trials, complete ? "%s" : "%s of %s", v[4], v[5]);
-    put_mean(last, sizeof last, v[7], v[8], complete);
-    put_mean(best, sizeof best, v[9], v[10], complete);
-    clean_print_line(stdout, "%-12s %-20s %6s %9s  %-20s %-20s %s", v[1], v[3], trials, v[6], last, best,
-                     v[2] ? v[2] : "");
-    return 0;
-}
-
-static void print_end(const struct summary *s)
-{
-    if (s->left_out)
-        printf("... and %zu more rows\n", s->left_out);
-    if (s->incomplete)
-        puts("(in parentheses: of the finished trials only; the others diverged, failed or are not finished)");
-}
-
-/* As in view finals, of one-offs too. */
-#define LAST_OF_DONE(x)                                                                                                \
-    "CASE WHEN t.state = 'done' AND t.finished_budget >= t.budget AND NOT t.outdated AND u.last_step = u.end_step "    \
-    "AND u.end_step = t.step THEN " x " END"
-/* The trials of the places of study ?1, one-offs, in the columns of a study's table. */
-static const char one_offs[] = "SELECT s.name AS study, t.variant, t.cell, k.name AS metric, count(" LAST_OF_DONE(
-    "u.last") ") AS n, count(*) AS n_asked,"
-              " sum(t.state = 'diverged') AS n_diverged, avg(" LAST_OF_DONE("u.last") ") AS last_mean_finished, NULL "
-                                                                                      "AS last_sd_finished, "
-                                                                                      "avg(" LAST_OF_DONE(
-                                                                                          "u.best") ") AS "
-                                                                                                    "best_mean_"
-                                                                                                    "finished, NULL AS "
-                                                                                                    "best_sd_finished"
-                                                                                                    " FROM study s "
-                                                                                                    "JOIN (SELECT "
-                                                                                                    "DISTINCT "
-                                                                                                    "study_id, "
-                                                                                                    "trial_id FROM "
-                                                                                                    "place) p ON "
-                                                                                                    "p.study_id = s.id "
-                                                                                                    "JOIN trial t ON "
-                                                                                                    "t.id = "
-                                                                                                    "p.trial_id"
-                                                                                                    " JOIN summary u "
-                                                                                                    "ON u.trial_id = "
-                                                                                                    "t.id JOIN "
-                                                                                                    "metric_key k ON "
-                                                                                                    "k.id = u.key_id"
-                                                                                                    " WHERE s.name = "
-                                                                                                    "?1 AND (k.name "
-                                                                                                    "LIKE 'test_%' OR "
-                                                                                                    "(k.name = "
-                                                                                                    "'train_loss' AND "
-                                                                                                    "NOT EXISTS"
-                                                                                                    "  (SELECT 1 FROM "
-                                                                                                    "place o JOIN "
-                                                                                                    "summary v ON "
-                                                                                                    "v.trial_id = "
-                                                                                                    "o.trial_id JOIN "
-                                                                                                    "metric_key w ON "
-                                                                                                    "w.id = v.key_id"
-                                                                                                    "   WHERE "
-                                                                                                    "o.study_id = s.id "
-                                                                                                    "AND w.name LIKE "
-                                                                                                    "'test_%')))"
-                                                                                                    " GROUP BY s.name, "
-                                                                                                    "t.variant, "
-                                                                                                    "t.cell, k.name"
-                                                                                                    " ORDER BY "
-                                                                                                    "t.variant, "
-                                                                                                    "k.name, CASE WHEN "
-                                                                                                    "k.goal = 'max' "
-                                                                                                    "THEN "
-                                                                                                    "-best_mean_"
-                                                                                                    "finished ELSE "
-                                                                                                    "best_mean_"
-                                                                                                    "finished END, "
-                                                                                                    "t.cell";
-
-#define BEST_FIRST                                                                                                     \
-    "CASE (SELECT goal FROM metric_key WHERE name = metric) WHEN 'max' THEN -best_mean_finished "                      \
-    "ELSE best_mean_finished END"
-/* Losses and accuracies of tests, or else the train loss. */
-static const char rows[] =
-    "SELECT study, variant, cell, metric, n, n_asked, n_diverged, n_unfinished, n_failed, last_mean, last_sd, "
-    "best_mean, best_sd, last_mean_finished, best_mean_finished FROM finals"
-    " WHERE study = ?1 AND (metric LIKE 'test_%' OR (metric = 'train_loss' AND NOT EXISTS"
-    "  (SELECT 1 FROM finals WHERE study = ?1 AND metric LIKE 'test_%')))"
-    " ORDER BY variant, metric, " BEST_FIRST ", cell";
-
-/* Of the variant that has most. */
-static const char most_cells[] = "SELECT max(n) FROM (SELECT count(DISTINCT cell) AS n FROM outcomes WHERE study = ?1 "
-                                 "GROUP BY variant)";
-/* Which metrics are shown is asked first: a plain LIKE reaches the tables below the view, an OR with EXISTS would make
- * all groups of all metrics. */
-static const char any_test[] = "SELECT 1 FROM summary u JOIN metric_key k ON k.id = u.key_id AND k.name LIKE 'test_%'"
-                               " WHERE u.trial_id IN (SELECT t.id FROM trial t JOIN study s ON s.id = t.study_id"
-                               "  AND s.generation = t.generation WHERE s.name = ?1) LIMIT 1";
-static const char shown[] =
-    "SELECT study, variant, cell, metric, n, n_asked, n_diverged, last_mean_finished, last_sd_finished, "
-    "best_mean_finished, best_sd_finished FROM finals WHERE study = ?1 AND metric LIKE ?2"
-    " ORDER BY variant, metric, " BEST_FIRST ", cell";
-
-static int print_study(struct query *q, const char *study, struct err *e)
-{
-    bool tested, tunes;
-    double one, n_cells = 0;
-    TRY(tuned_print(q, study, &tunes, e));
-    if (tunes)
-        return generations_tell(q, study, e);
-    TRY(query_number(q, any_test, &study, 1, &tested, &one, e));
-    const char *const arguments[] = { study, tested ? "test_%" : "train_loss" };
-    struct summary s = { 0 };
-    TRY(query_rows(q, shown, arguments, 2, print_row, &s, e));
-    print_end(&s);
-    TRY(query_number(q, most_cells, &study, 1, &tunes, &n_cells, e));
-    if (tested && n_cells > 1)
-        puts("(cells in order of these values: to take the first is to choose on the test set; see 'tune')");
-    return generations_tell(q, study, e);
-}
-
-static int print_one_offs(struct query *q, const char *study, struct err *e)
-{
-    struct summary s = { 0 };
-    TRY(query_rows(q, one_offs, &study, 1, print_row, &s, e));
-    print_end(&s);
-    return 0;
+        print_relogged(x);
 }
 
 static int print_results(const struct cli *c, const struct plan *p, struct err *e)
@@ -209,11 +70,10 @@ static int print_results(const struct cli *c, const struct plan *p, struct err *
         if (i > 0)
             putchar('\n');
         clean_print_line(stdout, "%s%s%s", names[i], one_off ? ": one-off trials of " : "", one_off ? one_off : "");
-        code = one_off ? print_one_offs(q, names[i], e) : print_study(q, names[i], e);
+        code = run_table_print(q, names[i], one_off != NULL, e);
     }
     if (code == 0 && c->format)
-        code = query_print_each(q, p->studies[0].one_off ? one_offs : rows, names, p->n_studies,
-                                cli_format(c, FORMAT_TABLE), stdout, e);
+        code = run_table_write(q, names, p->n_studies, p->studies[0].one_off != NULL, cli_format(c, FORMAT_TABLE), e);
     free(names);
     query_close(q);
     if (code == 0 && !c->format)
@@ -277,6 +137,16 @@ static int open_plan(const struct cli *c, const struct run_choice *choice, struc
     return code;
 }
 
+static int run_options(const struct cli *c, const struct run_choice *choice, struct run_options *o, struct err *e)
+{
+    TRY(train_options(c, &choice->train, o, e));
+    o->force = choice->force;
+    o->relog = choice->relog;
+    if (o->force && o->relog)
+        return err_set(e, ERR_USAGE, "--force trains again and --relog trains nothing: give one of them");
+    return 0;
+}
+
 /* Opens the plan; with --dry-run prints it, with --max-hours refuses what may take longer. */
 static int plan_first(const struct cli *c, const struct run_choice *choice, struct plan *p, struct err *e)
 {
@@ -303,7 +173,7 @@ static int run(const struct cli *c, const void *own)
     const struct run_choice *choice = own;
     struct plan p = { 0 };
     struct err e = { 0 };
-    struct run_options o = { 0 };
+    struct run_options o;
     struct run_result result = { 0 };
     int code = signals_open(&e);
     if (code == 0)
@@ -311,12 +181,11 @@ static int run(const struct cli *c, const void *own)
     if (code == 0)
         (void)cli_fail(c, code, &e); /* notes on the files come first */
     if (code == 0)
-        code = train_options(c, &choice->train, &o, &e);
-    o.force = choice->force;
+        code = run_options(c, choice, &o, &e);
     if (code == 0 && !choice->dry_run) {
         code = runner_run(&p, &o, &result, &e);
         if (result.total || result.stopped)
-            train_print_counts(c, &result);
+            print_counts(c, &result, choice->relog);
         if (code == 0)
             code = print_results(c, &p, &e);
     }

@@ -5,6 +5,10 @@
 static const struct query_section of_study[] = {
     { "study", "SELECT name, title, paper, locator, path, profile, substr(spec_sha256, 1, 16) AS spec, generation FROM "
                "study WHERE name = ?1" },
+    { "tags", "SELECT tag, coalesce(variant, '') AS variant, coalesce(cell, '') AS cell, seed FROM tags WHERE study = ?1 "
+              "ORDER BY trial_id, tag" },
+    { "notes", "SELECT note, coalesce(variant, '') AS variant, coalesce(cell, '') AS cell, seed, time FROM notes WHERE "
+               "study = ?1 ORDER BY trial_id" },
     { "variants", "SELECT variant, count(DISTINCT cell) AS cells, count(DISTINCT seed) AS seeds, sum(outcome = 'done') "
                   "AS done, sum(outcome = 'diverged') AS diverged, sum(outcome = 'failed') AS failed,"
                   " sum(outcome = 'unfinished') AS waiting, sum(outcome = 'outdated') AS outdated"
@@ -27,6 +31,8 @@ static const struct query_section of_trial[] = {
     { "trial", "SELECT substr(key, 1, 16) AS \"key\", study, variant, cell, seed, state, step, budget, wall_s, "
                "diverged_step, diverged_layer,"
                " diverged_tensor, reason, current FROM all_trials WHERE trial_id = CAST(?1 AS INTEGER)" },
+    { "tags", "SELECT tag FROM tags WHERE trial_id = CAST(?1 AS INTEGER) ORDER BY tag" },
+    { "notes", "SELECT note, time FROM notes WHERE trial_id = CAST(?1 AS INTEGER)" },
     { "parameters", "SELECT param AS \"key\", coalesce(text, num) AS value, swept FROM all_params WHERE trial_id = "
                     "CAST(?1 AS INTEGER) ORDER BY param" },
     { "metrics",

@@ -11,44 +11,22 @@ struct train_choice {
     double stall_seconds;
 };
 /* Rows of a table of options, for a struct with such a member. */
+/* clang-format off */
 #define TRAIN_OPTIONS(type, member)                                                                                    \
-    { "jobs",                                                                                                          \
-      'j',                                                                                                             \
-      CLI_INT,                                                                                                         \
-      "N",                                                                                                             \
-      offsetof(type, member.jobs),                                                                                     \
-      1,                                                                                                               \
-      1024,                                                                                                            \
+    { "jobs", 'j', CLI_INT, "N", offsetof(type, member.jobs), 1, 1024,                                                 \
       .help = "trials trained at once (default: one for each processor that this process may use)" },                  \
-        { "keep-going",                                                                                                \
-          'k',                                                                                                         \
-          CLI_NO_FLAG,                                                                                                 \
-          NULL,                                                                                                        \
-          offsetof(type, member.fail_fast),                                                                            \
-          .help = "go on when a trial fails (default)" },                                                              \
-        { "fail-fast", 0, CLI_FLAG, NULL, offsetof(type, member.fail_fast), .help = "stop when a trial fails" },       \
-        { "memory",                                                                                                    \
-          0,                                                                                                           \
-          CLI_SIZE,                                                                                                    \
-          "SIZE",                                                                                                      \
-          offsetof(type, member.memory),                                                                               \
-          .help = "what the trials trained at once may take together, by their plan; others wait (default: what "      \
-                  "the machine or its control group has left)" },                                                      \
-        { "memory-limit",                                                                                              \
-          0,                                                                                                           \
-          CLI_SIZE,                                                                                                    \
-          "SIZE",                                                                                                      \
-          offsetof(type, member.memory_limit),                                                                         \
-          .help = "address space of a worker: 500M, 2G" },                                                             \
-        { "stall-seconds",                                                                                             \
-          0,                                                                                                           \
-          CLI_SECONDS,                                                                                                 \
-          "SECONDS",                                                                                                   \
-          offsetof(type, member.stall_seconds),                                                                        \
-          .help = "end a worker that is silent for so long (default 300, or $TPRUN_STALL_SECONDS)" },                  \
-    {                                                                                                                  \
-        "no-progress", 0, CLI_FLAG, NULL, offsetof(type, member.no_progress), .help = "no live lines on a terminal"    \
-    }
+    { "keep-going", 'k', CLI_NO_FLAG, NULL, offsetof(type, member.fail_fast),                                          \
+      .help = "go on when a trial fails (default)" },                                                                  \
+    { "fail-fast", 0, CLI_FLAG, NULL, offsetof(type, member.fail_fast), .help = "stop when a trial fails" },           \
+    { "memory", 0, CLI_SIZE, "SIZE", offsetof(type, member.memory),                                                    \
+      .help = "what the trials trained at once may take together, by their plan; others wait (default: what "          \
+              "the machine or its control group has left)" },                                                          \
+    { "memory-limit", 0, CLI_SIZE, "SIZE", offsetof(type, member.memory_limit),                                        \
+      .help = "address space of a worker: 500M, 2G" },                                                                 \
+    { "stall-seconds", 0, CLI_SECONDS, "SECONDS", offsetof(type, member.stall_seconds),                                \
+      .help = "end a worker that is silent for so long (default 300, or $TPRUN_STALL_SECONDS)" },                      \
+    { "no-progress", 0, CLI_FLAG, NULL, offsetof(type, member.no_progress), .help = "no live lines on a terminal" }
+/* clang-format on */
 
 bool train_shows_progress(const struct train_choice *t);
 /* What these, the shared options and the environment say of a run. */

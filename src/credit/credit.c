@@ -142,6 +142,15 @@ int credit_shape(struct credit *c, const struct credit_choice *choice, const str
     return 0;
 }
 
+size_t credit_min_rows(const struct credit *c)
+{
+    const struct propagate_def *propagate = propagate_of(c);
+    size_t least = propagate->min_rows ? propagate->min_rows(c) : 1;
+    for (size_t i = 0; i < c->n_feedback; i++)
+        least = c->feedback[i].unit.min_rows > least ? c->feedback[i].unit.min_rows : least;
+    return least > 1 ? least : 1;
+}
+
 int credit_alloc_links(const struct credit *c, struct mat **links, struct mat **stacks, struct arena *a, struct err *e)
 {
     const struct chain *chain = c->chain;

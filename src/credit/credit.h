@@ -123,6 +123,7 @@ struct fbloss_def {
 struct propagate_def {
     struct part part;
     int (*fits)(const struct credit *c, struct err *e);            /* NULL: it fits any */
+    size_t (*min_rows)(const struct credit *c);                    /* samples of a minibatch at least; NULL: 1 */
     int (*open)(struct credit *c, struct arena *a, struct err *e); /* NULL: it needs nothing of its own */
     /* d[n-2] .. d[lo] from d[n-1]. May iterate, and may fail. */
     int (*back)(struct credit *c, struct pass *p, size_t lo, struct err *e);
@@ -209,6 +210,8 @@ int credit_check(const struct credit_choice *choice, struct err *e);
 int credit_shape(struct credit *c, const struct credit_choice *choice, const struct chain *chain, struct arena *a,
                  struct err *e);
 int credit_open(struct credit *c, size_t rows, struct arena *a, struct err *e);
+/* Samples that a minibatch has at least, for the feedback and the targets: 1 where none depends on the others. */
+size_t credit_min_rows(const struct credit *c);
 /* After chain_forward: the loss, the head's gradient into g (zeroed here), and dL/dh below the head into c->top. */
 int credit_head(struct credit *c, struct pass *p, struct chosen loss, real *g, struct err *e);
 /* The mapping's once-per-step work. */

@@ -2,9 +2,10 @@
 
 #include "report/heading.h"
 #include "report/legend.h"
+#include "report/picture.h"
 #include "report/scale.h"
 #include "report/series.h"
-#include "report/svg.h"
+#include "report/words.h"
 #include <assert.h>
 #include <math.h>
 #include <stdio.h>
@@ -81,20 +82,20 @@ static struct scale make_scale(const struct bars_panel *p, size_t n, double from
     return scale_make(false, 1.04 * low, high > low ? 1.04 * high : 1, from, to); /* whiskers end inside of the frame */
 }
 
-static void bar(struct text *t, const struct scale *s, const struct moments *m, const char *color, double y,
+static void bar(struct picture *t, const struct scale *s, const struct moments *m, const char *color, double y,
                 double width)
 {
     const double zero = scale_at(s, 0), mean = scale_at(s, m->mean), middle = y + SLOT / 2.0;
-    svg_rect(t, fmin(zero, mean), y + (SLOT - width) / 2.0, fabs(mean - zero), width, color, NULL);
+    picture_rect(t, fmin(zero, mean), y + (SLOT - width) / 2.0, fabs(mean - zero), width, color, NULL);
     if (m->n < 2)
         return;
     const double low = scale_at(s, m->mean - deviation(m)), high = scale_at(s, m->mean + deviation(m));
-    svg_line(t, low, middle, high, middle, SVG_INK, 1.4, NULL);
-    svg_line(t, low, middle - CAP, low, middle + CAP, SVG_INK, 1.4, NULL);
-    svg_line(t, high, middle - CAP, high, middle + CAP, SVG_INK, 1.4, NULL);
+    picture_line(t, low, middle, high, middle, PICTURE_INK, 1.4, NULL);
+    picture_line(t, low, middle - CAP, low, middle + CAP, PICTURE_INK, 1.4, NULL);
+    picture_line(t, high, middle - CAP, high, middle + CAP, PICTURE_INK, 1.4, NULL);
 }
 
-static void panel(struct text *t, const struct subject *s, const struct bars_panel *p, double x, double y)
+static void panel(struct picture *t, const struct subject *s, const struct bars_panel *p, double x, double y)
 {
     char buffer[32];
     const double height = SLOT * (double)s->n_groups;
@@ -102,30 +103,30 @@ static void panel(struct text *t, const struct subject *s, const struct bars_pan
     const struct ticks ticks = scale_ticks(&scale, 6);
     for (size_t i = 0; i < ticks.n; i++) {
         const double at = scale_at(&scale, ticks.value[i]);
-        svg_line(t, at, y, at, y + height, SVG_FAINT, 1, NULL);
-        svg_text(t, at, y + height + 15, 11, SVG_MIDDLE, SVG_SOFT, scale_label(&ticks, i, buffer));
+        picture_line(t, at, y, at, y + height, PICTURE_FAINT, 1, NULL);
+        picture_text(t, at, y + height + 15, 11, PICTURE_MIDDLE, PICTURE_SOFT, scale_label(&ticks, i, buffer));
     }
     for (size_t i = 0; i < s->n_groups; i++) {
         struct text numbers = { 0 };
         const double top = y + SLOT * (double)i;
         put_numbers(&numbers, &s->groups[i], &p->values[i]);
-        svg_group(t, s->groups[i].label);
-        svg_text(t, x - BESIDE, top + SLOT / 2.0 + 4, 12, SVG_END, SVG_INK, s->groups[i].label);
+        picture_group(t, s->groups[i].label);
+        picture_text(t, x - BESIDE, top + SLOT / 2.0 + 4, 12, PICTURE_END, PICTURE_INK, s->groups[i].label);
         const bool complete = s->groups[i].n_done == s->groups[i].n_trials;
         if (!complete)
-            svg_group_pale(t);
+            picture_group_pale(t);
         if (p->values[i].n)
             bar(t, &scale, &p->values[i], legend_style(i).color, top, complete ? BAR : BAR / 2.0);
         if (!complete)
-            svg_group_end(t);
-        svg_text(t, x + PLOT + BESIDE, top + SLOT / 2.0 + 4, 11, SVG_START, SVG_SOFT, numbers.s);
-        svg_group_end(t);
+            picture_group_end(t);
+        picture_text(t, x + PLOT + BESIDE, top + SLOT / 2.0 + 4, 11, PICTURE_START, PICTURE_SOFT, numbers.s);
+        picture_group_end(t);
         text_free(&numbers);
     }
-    svg_rect(t, x, y, PLOT, height, NULL, SVG_RULE);
+    picture_rect(t, x, y, PLOT, height, NULL, PICTURE_RULE);
     struct text name = { 0 };
     quantity_title(p->what, &name);
-    svg_text(t, x + PLOT / 2.0, y + height + 34, 12, SVG_MIDDLE, SVG_INK, name.s);
+    picture_text(t, x + PLOT / 2.0, y + height + 34, 12, PICTURE_MIDDLE, PICTURE_INK, name.s);
     text_free(&name);
 }
 
@@ -135,17 +136,17 @@ static void measure(const struct subject *s, const struct bars_panel *panels, si
 {
     *left = *right = 0;
     for (size_t i = 0; i < s->n_groups; i++) {
-        *left = fmax(*left, svg_text_width(s->groups[i].label, 12));
+        *left = fmax(*left, words_width(s->groups[i].label, 12));
         for (size_t p = 0; p < n_panels; p++) {
             struct text numbers = { 0 };
             put_numbers(&numbers, &s->groups[i], &panels[p].values[i]);
-            *right = fmax(*right, svg_text_width(numbers.s, 11));
+            *right = fmax(*right, words_width(numbers.s, 11));
             text_free(&numbers);
         }
     }
 }
 
-void bars_draw(struct text *out, const struct subject *s, const struct bars_panel *panels, size_t n_panels)
+void bars_draw(struct picture *out, const struct subject *s, const struct bars_panel *panels, size_t n_panels)
 {
     assert(s->n_groups <= BARS_MAX_GROUPS && n_panels >= 1);
     double names, numbers;
@@ -159,10 +160,10 @@ void bars_draw(struct text *out, const struct subject *s, const struct bars_pane
         quantity_title(panels[p].what, &about);
     }
     text_puts(&about, ", mean and standard deviation, one bar for each variant.");
-    svg_open(out, width, TOP + each * (double)n_panels - GAP + 4, heading_title(s), about.s);
+    picture_open(out, width, TOP + each * (double)n_panels - GAP + 4, heading_title(s), about.s);
     text_free(&about);
     heading_draw(out, s, remark, MARGIN);
     for (size_t p = 0; p < n_panels; p++)
         panel(out, s, &panels[p], x, TOP + each * (double)p);
-    svg_close(out);
+    picture_close(out);
 }

@@ -3,6 +3,7 @@
 #ifndef TPRUN_REPORT_BARS_H
 #define TPRUN_REPORT_BARS_H
 
+#include "report/picture.h"
 #include "report/quantity.h"
 #include "stat/moments.h"
 
@@ -16,6 +17,6 @@ struct bars_panel {
 int bars_read(const struct moments **values, const struct subject *s, struct query *q, struct arena *a,
               const struct quantity *what, struct err *e);
 /* At most BARS_MAX_GROUPS groups (assert). */
-void bars_draw(struct text *out, const struct subject *s, const struct bars_panel *panels, size_t n_panels);
+void bars_draw(struct picture *out, const struct subject *s, const struct bars_panel *panels, size_t n_panels);
 
 #endif

@@ -2,8 +2,8 @@
 
 #include "report/heading.h"
 #include "report/legend.h"
+#include "report/picture.h"
 #include "report/scale.h"
-#include "report/svg.h"
 #include <assert.h>
 #include <math.h>
 #include <stdio.h>
@@ -96,29 +96,29 @@ static const char *axis_name(const struct quantity *what)
     return what->kind == QUANTITY_STEP ? "layer, or link of the chain" : "iteration";
 }
 
-static void axes(struct text *t, const struct frame *f, const struct quantity *what, bool lowest)
+static void axes(struct picture *t, const struct frame *f, const struct quantity *what, bool lowest)
 {
     char buffer[32];
     const bool few = what->kind == QUANTITY_STEP && f->steps.high < 6; /* layers have whole numbers */
     const struct ticks y = scale_ticks(&f->values, 5), x = scale_ticks(&f->steps, few ? (size_t)f->steps.high : 6);
     for (size_t i = 0; i < y.n; i++) {
         const double at = scale_at(&f->values, y.value[i]);
-        svg_line(t, f->x, at, f->x + f->width, at, SVG_FAINT, 1, NULL);
-        svg_text(t, f->x - 7, at + 4, 11, SVG_END, SVG_SOFT, scale_label(&y, i, buffer));
+        picture_line(t, f->x, at, f->x + f->width, at, PICTURE_FAINT, 1, NULL);
+        picture_text(t, f->x - 7, at + 4, 11, PICTURE_END, PICTURE_SOFT, scale_label(&y, i, buffer));
     }
     for (size_t i = 0; i < x.n; i++) {
         const double at = scale_at(&f->steps, x.value[i]);
-        svg_line(t, at, f->y + f->height, at, f->y + f->height + 4, SVG_RULE, 1, NULL);
+        picture_line(t, at, f->y + f->height, at, f->y + f->height + 4, PICTURE_RULE, 1, NULL);
         if (lowest)
-            svg_text(t, at, f->y + f->height + 17, 11, SVG_MIDDLE, SVG_SOFT, scale_label(&x, i, buffer));
+            picture_text(t, at, f->y + f->height + 17, 11, PICTURE_MIDDLE, PICTURE_SOFT, scale_label(&x, i, buffer));
     }
-    svg_rect(t, f->x, f->y, f->width, f->height, NULL, SVG_RULE);
+    picture_rect(t, f->x, f->y, f->width, f->height, NULL, PICTURE_RULE);
     struct text name = { 0 };
     quantity_title(what, &name);
-    svg_text_rotated(t, 16, f->y + f->height / 2, 12, SVG_INK, name.s);
+    picture_text_rotated(t, 16, f->y + f->height / 2, 12, PICTURE_INK, name.s);
     text_free(&name);
     if (lowest)
-        svg_text(t, f->x + f->width / 2, f->y + f->height + 36, 12, SVG_MIDDLE, SVG_INK, axis_name(what));
+        picture_text(t, f->x + f->width / 2, f->y + f->height + 36, 12, PICTURE_MIDDLE, PICTURE_INK, axis_name(what));
 }
 
 /* Whether seeds are missing in a point. */
@@ -147,42 +147,37 @@ static bool drawable(const struct frame *f, double value)
     return isfinite(value) && (!f->values.log || value > 0);
 }
 
-static void band(struct text *t, const struct frame *f, const struct curve *c, size_t from, size_t to, size_t stride,
+static void band(struct picture *t, const struct frame *f, const struct curve *c, size_t from, size_t to, size_t stride,
                  const char *color)
 {
     if (!isfinite(c->points[from].low) || to - from < 2)
         return;
-    text_puts(t, "<polygon points=\"");
     for (size_t i = from; i < to; i = after(i, to, stride))
-        svg_point(t, scale_at(&f->steps, c->points[i].step), scale_at(&f->values, c->points[i].high));
+        picture_point(t, scale_at(&f->steps, c->points[i].step), scale_at(&f->values, c->points[i].high));
     for (size_t k = from; k < to; k = after(k, to, stride)) {
         const size_t i = to - 1 - (k - from); /* backwards */
-        svg_point(t, scale_at(&f->steps, c->points[i].step), scale_at(&f->values, c->points[i].low));
+        picture_point(t, scale_at(&f->steps, c->points[i].step), scale_at(&f->values, c->points[i].low));
     }
-    text_add(t, "\" fill=\"%s\" fill-opacity=\"%s\"/>\n", color, lacks_seeds(c, from) ? "0.07" : "0.18");
+    picture_area(t, color, lacks_seeds(c, from) ? 0.07 : 0.18);
 }
 
-static void line(struct text *t, const struct frame *f, const struct curve *c, size_t from, size_t to, size_t stride,
+static void line(struct picture *t, const struct frame *f, const struct curve *c, size_t from, size_t to, size_t stride,
                  const struct legend_style *style)
 {
     size_t n = 0;
-    text_puts(t, "<polyline points=\"");
     for (size_t i = from; i < to; i = after(i, to, stride)) {
         if (!drawable(f, c->points[i].mean))
             continue;
         const double x = scale_at(&f->steps, c->points[i].step), y = scale_at(&f->values, c->points[i].mean);
-        svg_point(t, x, y);
+        picture_point(t, x, y);
         if (n++ == 0 && to - from == 1) /* a line of one point is a dot */
-            svg_point(t, x, y);
+            picture_point(t, x, y);
     }
-    text_add(t, "\" fill=\"none\" stroke=\"%s\" stroke-width=\"%s\" stroke-linecap=\"round\" stroke-linejoin=\"round\"",
-             style->color, lacks_seeds(c, from) ? "0.9\" stroke-opacity=\"0.5" : "1.8");
-    if (style->dash)
-        text_add(t, " stroke-dasharray=\"%s\"", style->dash);
-    text_puts(t, "/>\n");
+    const bool pale = lacks_seeds(c, from);
+    picture_path(t, style->color, pale ? 0.9 : 1.8, style->dash, pale ? 0.5 : 1);
 }
 
-static void curve(struct text *t, const struct frame *f, const struct curve *c, const struct legend_style *style,
+static void curve(struct picture *t, const struct frame *f, const struct curve *c, const struct legend_style *style,
                   bool bands)
 {
     const size_t stride = 1 + c->n_points / MAX_POINTS;
@@ -195,7 +190,7 @@ static void curve(struct text *t, const struct frame *f, const struct curve *c, 
     }
 }
 
-static void panel(struct text *t, const struct frame *f, const struct subject *s, const struct chart_panel *p,
+static void panel(struct picture *t, const struct frame *f, const struct subject *s, const struct chart_panel *p,
                   bool lowest)
 {
     axes(t, f, p->what, lowest);
@@ -205,14 +200,15 @@ static void panel(struct text *t, const struct frame *f, const struct subject *s
     }
     for (size_t i = 0; i < s->n_groups; i++) {
         const struct legend_style style = legend_style(i);
-        svg_group(t, s->groups[i].label);
+        picture_group(t, s->groups[i].label);
         curve(t, f, &p->curves[i], &style, false);
         for (size_t j = 0; j < p->curves[i].n_ends; j++) {
             const struct curve_end *end = &p->curves[i].ends[j];
             if (drawable(f, end->value))
-                svg_cross(t, scale_at(&f->steps, end->step), scale_at(&f->values, end->value), 4.5, style.color, 2.2);
+                picture_cross(t, scale_at(&f->steps, end->step), scale_at(&f->values, end->value), 4.5, style.color,
+                              2.2);
         }
-        svg_group_end(t);
+        picture_group_end(t);
     }
 }
 
@@ -258,7 +254,7 @@ static void put_remark(struct text *t, const struct chart_panel *panels, size_t 
         text_puts(t, "; thin and pale: seeds are missing");
 }
 
-void chart_draw(struct text *out, const struct subject *s, const struct chart_panel *panels, size_t n_panels,
+void chart_draw(struct picture *out, const struct subject *s, const struct chart_panel *panels, size_t n_panels,
                 const struct chart_options *o)
 {
     assert(s->n_groups <= CHART_MAX_LINES && n_panels >= 1 && n_panels <= CHART_MAX_PANELS);
@@ -279,7 +275,7 @@ void chart_draw(struct text *out, const struct subject *s, const struct chart_pa
         quantity_title(panels[p].what, &about);
     }
     text_add(&about, " against the %s, one line for each variant.", axis_name(panels[0].what));
-    svg_open(out, width, height, heading_title(s), about.s);
+    picture_open(out, width, height, heading_title(s), about.s);
     text_free(&about);
     heading_draw(out, s, remark.s, LEFT);
     text_free(&remark);
@@ -294,5 +290,5 @@ void chart_draw(struct text *out, const struct subject *s, const struct chart_pa
         panel(out, &f, s, &panels[p], p + 1 == n_panels);
     }
     legend_draw(out, s, seen, legend_x, TOP);
-    svg_close(out);
+    picture_close(out);
 }

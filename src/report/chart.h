@@ -3,8 +3,8 @@
 #ifndef TPRUN_REPORT_CHART_H
 #define TPRUN_REPORT_CHART_H
 
-#include "base/text.h"
 #include "report/curves.h"
+#include "report/picture.h"
 
 enum { CHART_MAX_LINES = 12, CHART_MAX_PANELS = 6 };
 
@@ -19,7 +19,7 @@ struct chart_options {
 };
 
 /* Panels are all against the step, or all against the layer. At most CHART_MAX_LINES groups (assert). */
-void chart_draw(struct text *out, const struct subject *s, const struct chart_panel *panels, size_t n_panels,
+void chart_draw(struct picture *out, const struct subject *s, const struct chart_panel *panels, size_t n_panels,
                 const struct chart_options *o);
 
 #endif

@@ -56,7 +56,7 @@ static int check_groups(const struct subject *s, size_t most, const char *what, 
                    s->name, s->n_groups, what, most, s->name);
 }
 
-static int draw_curves(struct text *out, struct query *q, struct arena *a, const struct subject *s,
+static int draw_curves(struct picture *out, struct query *q, struct arena *a, const struct subject *s,
                        const struct figure_options *o, struct err *e)
 {
     struct chart_panel panels[CHART_MAX_PANELS];
@@ -74,7 +74,7 @@ static int draw_curves(struct text *out, struct query *q, struct arena *a, const
     return 0;
 }
 
-static int draw_bars(struct text *out, struct query *q, struct arena *a, const struct subject *s,
+static int draw_bars(struct picture *out, struct query *q, struct arena *a, const struct subject *s,
                      const struct figure_options *o, struct err *e)
 {
     struct bars_panel panels[CHART_MAX_PANELS];
@@ -123,8 +123,8 @@ static int check_options(const struct figure_options *o, struct err *e)
     return 0;
 }
 
-static int draw(struct text *out, struct query *q, struct arena *a, const char *study, const struct figure_options *o,
-                struct err *e)
+static int draw(struct picture *out, struct query *q, struct arena *a, const char *study,
+                const struct figure_options *o, struct err *e)
 {
     struct subject s;
     struct heatmap h = { 0 };
@@ -150,11 +150,22 @@ static int draw(struct text *out, struct query *q, struct arena *a, const char *
     return w.grid.x_key ? winners_draw(out, &s, &w, e) : draw_curves(out, q, a, &s, o, e);
 }
 
-int figure_draw(struct text *out, struct query *q, const char *study, const struct figure_options *o, struct err *e)
+int figure_picture(struct picture *out, struct query *q, const char *study, const struct figure_options *o,
+                   struct err *e)
 {
     struct arena a;
     arena_init(&a, 0);
     const int code = draw(out, q, &a, study, o, e);
     arena_finish(&a);
+    return code;
+}
+
+int figure_draw(struct text *svg, struct query *q, const char *study, const struct figure_options *o, struct err *e)
+{
+    struct picture p = { 0 };
+    const int code = figure_picture(&p, q, study, o, e);
+    if (code == 0)
+        picture_svg(&p, svg);
+    picture_free(&p);
     return code;
 }

@@ -3,7 +3,7 @@
 #ifndef TPRUN_REPORT_FIGURE_H
 #define TPRUN_REPORT_FIGURE_H
 
-#include "base/text.h"
+#include "report/picture.h"
 #include "report/subject.h"
 
 enum figure_kind {
@@ -29,7 +29,10 @@ struct figure_options {
     bool log;
 };
 
-/* Appends an SVG. */
-int figure_draw(struct text *out, struct query *q, const char *study, const struct figure_options *o, struct err *e);
+/* Draws into an empty picture. */
+int figure_picture(struct picture *out, struct query *q, const char *study, const struct figure_options *o,
+                   struct err *e);
+/* The same, appended as SVG. */
+int figure_draw(struct text *svg, struct query *q, const char *study, const struct figure_options *o, struct err *e);
 
 #endif

@@ -1,8 +1,8 @@
 #include "report/grid.h"
 
+#include "report/picture.h"
 #include "report/scale.h"
 #include "report/subject.h"
-#include "report/svg.h"
 #include <math.h>
 #include <stdlib.h>
 
@@ -62,18 +62,18 @@ void grid_tell(struct text *t, const struct grid *g, double x, double y)
     text_add(t, "%s %s, %s %s", g->x_key, scale_number(x, at_x), g->y_key, scale_number(y, at_y));
 }
 
-void grid_axes(struct text *t, const struct grid *g, double left, double top)
+void grid_axes(struct picture *t, const struct grid *g, double left, double top)
 {
     char buffer[32];
     const size_t every_x = 1 + (size_t)(30 / g->cell_width), every_y = 1 + (size_t)(13 / g->cell_height);
     const double width = grid_width(g), height = grid_height(g), below = top + height;
-    svg_rect(t, left, top, width, height, NULL, SVG_RULE);
+    picture_rect(t, left, top, width, height, NULL, PICTURE_RULE);
     for (size_t i = 0; i < g->nx; i += every_x)
-        svg_text(t, left + ((double)i + 0.5) * g->cell_width, below + 16, 11, SVG_MIDDLE, SVG_SOFT,
-                 scale_number(g->x[i], buffer));
+        picture_text(t, left + ((double)i + 0.5) * g->cell_width, below + 16, 11, PICTURE_MIDDLE, PICTURE_SOFT,
+                     scale_number(g->x[i], buffer));
     for (size_t i = 0; i < g->ny; i += every_y)
-        svg_text(t, left - 6, below - ((double)i + 0.5) * g->cell_height + 4, 11, SVG_END, SVG_SOFT,
-                 scale_number(g->y[i], buffer));
-    svg_text(t, left + width / 2, below + 34, 12, SVG_MIDDLE, SVG_INK, subject_short_key(g->x_key));
-    svg_text_rotated(t, left - 46, top + height / 2, 12, SVG_INK, subject_short_key(g->y_key));
+        picture_text(t, left - 6, below - ((double)i + 0.5) * g->cell_height + 4, 11, PICTURE_END, PICTURE_SOFT,
+                     scale_number(g->y[i], buffer));
+    picture_text(t, left + width / 2, below + 34, 12, PICTURE_MIDDLE, PICTURE_INK, subject_short_key(g->x_key));
+    picture_text_rotated(t, left - 46, top + height / 2, 12, PICTURE_INK, subject_short_key(g->y_key));
 }

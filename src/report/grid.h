@@ -3,6 +3,7 @@
 #define TPRUN_REPORT_GRID_H
 
 #include "base/text.h"
+#include "report/picture.h"
 
 struct grid {
     const char *x_key, *y_key; /* NULL: none */
@@ -25,6 +26,6 @@ double grid_top(const struct grid *g, double y, double top);
 /* "stepsize 0.1, units 50", with the keys in full. */
 void grid_tell(struct text *t, const struct grid *g, double x, double y);
 /* The frame, the values beside it, the names of the keys. */
-void grid_axes(struct text *t, const struct grid *g, double left, double top);
+void grid_axes(struct picture *t, const struct grid *g, double left, double top);
 
 #endif

@@ -1,6 +1,7 @@
 #include "report/heading.h"
 
-#include "report/svg.h"
+#include "report/picture.h"
+#include "report/words.h"
 #include <math.h>
 
 enum { TITLE_SIZE = 15, UNDER_SIZE = 11 };
@@ -20,16 +21,16 @@ double heading_width(const struct subject *s, const char *remark)
 {
     struct text t = { 0 };
     under(&t, s, remark);
-    const double width = fmax(svg_text_width(heading_title(s), TITLE_SIZE), svg_text_width(t.s, UNDER_SIZE));
+    const double width = fmax(words_width(heading_title(s), TITLE_SIZE), words_width(t.s, UNDER_SIZE));
     text_free(&t);
     return width;
 }
 
-void heading_draw(struct text *out, const struct subject *s, const char *remark, double x)
+void heading_draw(struct picture *out, const struct subject *s, const char *remark, double x)
 {
     struct text t = { 0 };
     under(&t, s, remark);
-    svg_text(out, x, 24, TITLE_SIZE, SVG_START, SVG_INK, heading_title(s));
-    svg_text(out, x, 42, UNDER_SIZE, SVG_START, SVG_SOFT, t.s);
+    picture_text(out, x, 24, TITLE_SIZE, PICTURE_START, PICTURE_INK, heading_title(s));
+    picture_text(out, x, 42, UNDER_SIZE, PICTURE_START, PICTURE_SOFT, t.s);
     text_free(&t);
 }

@@ -2,7 +2,7 @@
 #ifndef TPRUN_REPORT_HEADING_H
 #define TPRUN_REPORT_HEADING_H
 
-#include "base/text.h"
+#include "report/picture.h"
 #include "report/subject.h"
 
 enum { HEADING_HEIGHT = 54 };
@@ -10,6 +10,6 @@ enum { HEADING_HEIGHT = 54 };
 /* The title, or the name of a study without one. */
 const char *heading_title(const struct subject *s);
 double heading_width(const struct subject *s, const char *remark);
-void heading_draw(struct text *out, const struct subject *s, const char *remark, double x);
+void heading_draw(struct picture *out, const struct subject *s, const char *remark, double x);
 
 #endif

@@ -1,8 +1,8 @@
 #include "report/heatmap.h"
 
 #include "report/heading.h"
+#include "report/picture.h"
 #include "report/scale.h"
-#include "report/svg.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -63,7 +63,7 @@ static void tell(struct text *t, const struct heatmap *h, const struct heatmap_c
 }
 
 /* One cell of w x h with its upper left at (x, y). Trials that diverged are never shown by their small area. */
-static void mark(struct text *t, const struct layout *l, const struct heatmap_cell *c, double x, double y, double w,
+static void mark(struct picture *t, const struct layout *l, const struct heatmap_cell *c, double x, double y, double w,
                  double h)
 {
     char color[8];
@@ -72,42 +72,42 @@ static void mark(struct text *t, const struct layout *l, const struct heatmap_ce
     const double share = known ? share_of(l, c->brightness) : 0;
     const bool pale = known && c->n < c->n_asked;
     if (pale)
-        svg_group_pale(t);
-    svg_rect(t, x + 0.5, y + 0.5, w - 1, h - 1,
-             known           ? ramp(share, color)
-             : c->n_diverged ? "#eeeeee"
-                             : "#ffffff",
-             known ? NULL : "#d0d0d0");
+        picture_group_pale(t);
+    picture_rect(t, x + 0.5, y + 0.5, w - 1, h - 1,
+                 known           ? ramp(share, color)
+                 : c->n_diverged ? "#eeeeee"
+                                 : "#ffffff",
+                 known ? NULL : "#d0d0d0");
     if (pale)
-        svg_group_end(t);
+        picture_group_end(t);
     if (c->n_diverged && known)
-        svg_cross(t, x + w / 2, y + h / 2, 0.6 * r, share > 0.6 ? "#000000" : "#ffffff", 1.4);
+        picture_cross(t, x + w / 2, y + h / 2, 0.6 * r, share > 0.6 ? "#000000" : "#ffffff", 1.4);
     else if (c->n_diverged)
-        svg_cross(t, x + w / 2, y + h / 2, r, "#444444", 1.6);
+        picture_cross(t, x + w / 2, y + h / 2, r, "#444444", 1.6);
 }
 
-static void panel(struct text *t, const struct layout *l, const struct heatmap *h, size_t variant, const char *name,
+static void panel(struct picture *t, const struct layout *l, const struct heatmap *h, size_t variant, const char *name,
                   double x, double y)
 {
     if (l->named)
-        svg_text(t, x, y - 6, 12, SVG_START, SVG_INK, name);
+        picture_text(t, x, y - 6, 12, PICTURE_START, PICTURE_INK, name);
     for (size_t i = 0; i < h->n; i++) {
         const struct heatmap_cell *c = &h->cells[i];
         if (c->variant != variant)
             continue;
         struct text title = { 0 };
         tell(&title, h, c);
-        svg_group(t, title.s);
+        picture_group(t, title.s);
         mark(t, l, c, grid_left(&h->grid, c->x, x), grid_top(&h->grid, c->y, y), h->grid.cell_width,
              h->grid.cell_height);
-        svg_group_end(t);
+        picture_group_end(t);
         text_free(&title);
     }
     grid_axes(t, &h->grid, x, y);
 }
 
 /* The colour bar. Small numbers are written as multiples of a power of 1000. */
-static void bar(struct text *t, const struct layout *l, double height, double x, double y)
+static void bar(struct picture *t, const struct layout *l, double height, double x, double y)
 {
     enum { STEPS = 40 };
     char color[8], buffer[32];
@@ -115,23 +115,23 @@ static void bar(struct text *t, const struct layout *l, double height, double x,
         return;
     for (int i = 0; i < STEPS; i++) { /* each reaches under the one above it, so that no seam shows */
         const double top = y + height * (1 - (i + 1.0) / STEPS);
-        svg_rect(t, x, top, BAR, height / STEPS + (i ? 0.6 : 0), ramp((i + 0.5) / STEPS, color), NULL);
+        picture_rect(t, x, top, BAR, height / STEPS + (i ? 0.6 : 0), ramp((i + 0.5) / STEPS, color), NULL);
     }
-    svg_rect(t, x, y, BAR, height, NULL, SVG_RULE);
+    picture_rect(t, x, y, BAR, height, NULL, PICTURE_RULE);
     const int power = l->high < 0.1 || l->high >= 1e4 ? 3 * (int)floor(log10(l->high) / 3) : 0;
     const double unit = pow(10, power);
     struct scale s = scale_make(false, l->low / unit, l->high / unit, y + height, y);
     const struct ticks ticks = scale_ticks(&s, 5);
     for (size_t i = 0; i < ticks.n; i++) {
         const double at = scale_at(&s, ticks.value[i]);
-        svg_line(t, x + BAR, at, x + BAR + 4, at, SVG_RULE, 1, NULL);
-        svg_text(t, x + BAR + 7, at + 4, 11, SVG_START, SVG_SOFT, scale_label(&ticks, i, buffer));
+        picture_line(t, x + BAR, at, x + BAR + 4, at, PICTURE_RULE, 1, NULL);
+        picture_text(t, x + BAR + 7, at + 4, 11, PICTURE_START, PICTURE_SOFT, scale_label(&ticks, i, buffer));
     }
     struct text name = { 0 };
     text_puts(&name, "1 / area under train_loss");
     if (power)
         text_add(&name, " (10%s)", scale_superscript(power, buffer));
-    svg_text_rotated(t, x + BAR + BAR_TEXT, y + height / 2, 12, SVG_INK, name.s);
+    picture_text_rotated(t, x + BAR + BAR_TEXT, y + height / 2, 12, PICTURE_INK, name.s);
     text_free(&name);
 }
 
@@ -159,7 +159,7 @@ static size_t legend_lines(const struct heatmap *h)
     return (n[ALL] > 0) + (n[SOME] > 0) + (n[PART] > 0) + (n[NONE] > 0);
 }
 
-static void legend(struct text *t, const struct layout *l, const struct heatmap *h, double x, double y)
+static void legend(struct picture *t, const struct layout *l, const struct heatmap *h, double x, double y)
 {
     size_t counts[KINDS];
     count(h, counts);
@@ -175,7 +175,7 @@ static void legend(struct text *t, const struct layout *l, const struct heatmap 
         struct text label = { 0 };
         text_add(&label, "%s (%zu of %zu cells)", words[i], counts[i], h->n);
         mark(t, l, &samples[i], x, y, 15, 15);
-        svg_text(t, x + 22, y + 12, 11, SVG_START, SVG_INK, label.s);
+        picture_text(t, x + 22, y + 12, 11, PICTURE_START, PICTURE_INK, label.s);
         text_free(&label);
         y += 19;
     }
@@ -203,7 +203,7 @@ static struct layout plan(const struct subject *s, struct heatmap *h, bool *show
 
 static const char remark[] = "the smaller the area under the train loss, the brighter";
 
-int heatmap_draw(struct text *out, const struct subject *s, struct heatmap *h, struct err *e)
+int heatmap_draw(struct picture *out, const struct subject *s, struct heatmap *h, struct err *e)
 {
     const struct grid *g = &h->grid;
     bool shown[256];
@@ -224,7 +224,7 @@ int heatmap_draw(struct text *out, const struct subject *s, struct heatmap *h, s
     struct text about = { 0 };
     text_add(&about, "Study %s: 1 / area under train_loss, x: %s, y: %s. Cells with a cross diverged.", s->name,
              g->x_key, g->y_key);
-    svg_open(out, width, legend_y + 19 * (double)legend_lines(h) + 6, heading_title(s), about.s);
+    picture_open(out, width, legend_y + 19 * (double)legend_lines(h) + 6, heading_title(s), about.s);
     text_free(&about);
     heading_draw(out, s, remark, LEFT);
     for (size_t i = 0, at = 0; i < s->n_variants; i++) {
@@ -236,6 +236,6 @@ int heatmap_draw(struct text *out, const struct subject *s, struct heatmap *h, s
     }
     bar(out, &l, grid_height(g), bar_x, top);
     legend(out, &l, h, LEFT, legend_y);
-    svg_close(out);
+    picture_close(out);
     return 0;
 }

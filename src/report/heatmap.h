@@ -3,8 +3,8 @@
 #ifndef TPRUN_REPORT_HEATMAP_H
 #define TPRUN_REPORT_HEATMAP_H
 
-#include "base/text.h"
 #include "report/grid.h"
+#include "report/picture.h"
 #include "report/subject.h"
 
 struct heatmap_cell {
@@ -22,6 +22,6 @@ struct heatmap {
 
 int heatmap_read(struct heatmap *h, const struct subject *s, struct query *q, struct arena *a, struct err *e);
 /* A panel for each variant of the subject that has cells. */
-int heatmap_draw(struct text *out, const struct subject *s, struct heatmap *h, struct err *e);
+int heatmap_draw(struct picture *out, const struct subject *s, struct heatmap *h, struct err *e);
 
 #endif

@@ -1,6 +1,7 @@
 #include "report/legend.h"
 
-#include "report/svg.h"
+#include "report/picture.h"
+#include "report/words.h"
 #include <math.h>
 
 enum { ENTRY = 33, SAMPLE = 24, INDENT = 32, NAME_SIZE = 12, REMARK_SIZE = 10 };
@@ -42,29 +43,30 @@ static bool any_diverged(const struct subject *s)
 
 struct legend legend_make(const struct subject *s, const bool *seen)
 {
-    double width = any_diverged(s) ? svg_text_width(explanation, REMARK_SIZE) : 0;
+    double width = any_diverged(s) ? words_width(explanation, REMARK_SIZE) : 0;
     for (size_t i = 0; i < s->n_groups; i++) {
         struct text t = { 0 };
         remark(&t, &s->groups[i], seen[i]);
-        width = fmax(width, fmax(svg_text_width(s->groups[i].label, NAME_SIZE), svg_text_width(t.s, REMARK_SIZE)));
+        width = fmax(width, fmax(words_width(s->groups[i].label, NAME_SIZE), words_width(t.s, REMARK_SIZE)));
         text_free(&t);
     }
     return (struct legend){ INDENT + width, ENTRY * (double)(s->n_groups + any_diverged(s)) };
 }
 
-void legend_draw(struct text *out, const struct subject *s, const bool *seen, double x, double y)
+void legend_draw(struct picture *out, const struct subject *s, const bool *seen, double x, double y)
 {
     for (size_t i = 0; i < s->n_groups; i++, y += ENTRY) {
         const struct legend_style style = legend_style(i);
         struct text t = { 0 };
         remark(&t, &s->groups[i], seen[i]);
-        svg_line(out, x, y + 9, x + SAMPLE, y + 9, style.color, 2.6, style.dash);
-        svg_text(out, x + INDENT, y + 13, NAME_SIZE, SVG_START, seen[i] ? SVG_INK : SVG_SOFT, s->groups[i].label);
-        svg_text(out, x + INDENT, y + 26, REMARK_SIZE, SVG_START, SVG_SOFT, t.s);
+        picture_line(out, x, y + 9, x + SAMPLE, y + 9, style.color, 2.6, style.dash);
+        picture_text(out, x + INDENT, y + 13, NAME_SIZE, PICTURE_START, seen[i] ? PICTURE_INK : PICTURE_SOFT,
+                     s->groups[i].label);
+        picture_text(out, x + INDENT, y + 26, REMARK_SIZE, PICTURE_START, PICTURE_SOFT, t.s);
         text_free(&t);
     }
     if (!any_diverged(s))
         return;
-    svg_cross(out, x + SAMPLE / 2.0, y + 9, 4.5, SVG_INK, 2.2);
-    svg_text(out, x + INDENT, y + 13, REMARK_SIZE, SVG_START, SVG_SOFT, explanation);
+    picture_cross(out, x + SAMPLE / 2.0, y + 9, 4.5, PICTURE_INK, 2.2);
+    picture_text(out, x + INDENT, y + 13, REMARK_SIZE, PICTURE_START, PICTURE_SOFT, explanation);
 }

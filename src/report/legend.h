@@ -2,7 +2,7 @@
 #ifndef TPRUN_REPORT_LEGEND_H
 #define TPRUN_REPORT_LEGEND_H
 
-#include "base/text.h"
+#include "report/picture.h"
 #include "report/subject.h"
 
 struct legend_style {
@@ -18,6 +18,6 @@ struct legend {
 struct legend_style legend_style(size_t i);
 /* seen[i]: group i has points. */
 struct legend legend_make(const struct subject *s, const bool *seen);
-void legend_draw(struct text *out, const struct subject *s, const bool *seen, double x, double y);
+void legend_draw(struct picture *out, const struct subject *s, const bool *seen, double x, double y);
 
 #endif

@@ -2,8 +2,9 @@
 
 #include "report/heading.h"
 #include "report/legend.h"
+#include "report/picture.h"
 #include "report/scale.h"
-#include "report/svg.h"
+#include "report/words.h"
 #include <math.h>
 #include <stdio.h>
 
@@ -36,7 +37,7 @@ static double largest_margin(const struct winners *w)
 }
 
 /* One cell of width x height with its upper left at (x, y). */
-static void mark(struct text *t, const struct winners_cell *c, double most, double x, double y, double width,
+static void mark(struct picture *t, const struct winners_cell *c, double most, double x, double y, double width,
                  double height)
 {
     char color[8];
@@ -46,11 +47,11 @@ static void mark(struct text *t, const struct winners_cell *c, double most, doub
                        : c->kind == WINNERS_TIE      ? "#bbbbbb"
                        : c->kind == WINNERS_DIVERGED ? "#eeeeee"
                                                      : "#ffffff";
-    svg_rect(t, x + 0.5, y + 0.5, width - 1, height - 1, fill, c->kind == WINNERS_OPEN ? "#d0d0d0" : NULL);
+    picture_rect(t, x + 0.5, y + 0.5, width - 1, height - 1, fill, c->kind == WINNERS_OPEN ? "#d0d0d0" : NULL);
     if (c->kind == WINNERS_ALONE)
-        svg_cross(t, middle_x, middle_y, 0.6 * r, "#ffffff", 1.4);
+        picture_cross(t, middle_x, middle_y, 0.6 * r, "#ffffff", 1.4);
     else if (c->kind == WINNERS_DIVERGED)
-        svg_cross(t, middle_x, middle_y, r, "#444444", 1.6);
+        picture_cross(t, middle_x, middle_y, r, "#444444", 1.6);
 }
 
 static void tell(struct text *t, const struct subject *s, const struct winners *w, const struct winners_cell *c)
@@ -75,17 +76,17 @@ static void tell(struct text *t, const struct subject *s, const struct winners *
     text_puts(t, c->about);
 }
 
-static void draw_cells(struct text *t, const struct subject *s, const struct winners *w)
+static void draw_cells(struct picture *t, const struct subject *s, const struct winners *w)
 {
     const double most = largest_margin(w);
     for (size_t i = 0; i < w->n; i++) {
         const struct winners_cell *c = &w->cells[i];
         struct text title = { 0 };
         tell(&title, s, w, c);
-        svg_group(t, title.s);
+        picture_group(t, title.s);
         mark(t, c, most, grid_left(&w->grid, c->x, LEFT), grid_top(&w->grid, c->y, TOP), w->grid.cell_width,
              w->grid.cell_height);
-        svg_group_end(t);
+        picture_group_end(t);
         text_free(&title);
     }
 }
@@ -99,22 +100,23 @@ static size_t wins(const struct winners *w, size_t variant)
 }
 
 /* A variant: its name, in how many cells it wins, its colour from no margin to the largest. */
-static void draw_entry(struct text *t, const struct subject *s, const struct winners *w, size_t variant, double x,
+static void draw_entry(struct picture *t, const struct subject *s, const struct winners *w, size_t variant, double x,
                        double y)
 {
     enum { STEPS = 24 };
     char color[8], number[32];
     struct text name = { 0 };
     text_add(&name, "%s: best in %zu of %zu cells", s->variants[variant], wins(w, variant), w->n);
-    svg_text(t, x, y + 11, 12, SVG_START, SVG_INK, name.s);
+    picture_text(t, x, y + 11, 12, PICTURE_START, PICTURE_INK, name.s);
     text_free(&name);
     for (int i = 0; i < STEPS; i++) /* each reaches under the next, so that no seam shows */
-        svg_rect(t, x + (double)i * BAR_WIDTH / STEPS, y + 17, (double)BAR_WIDTH / STEPS + (i + 1 < STEPS ? 0.6 : 0),
-                 BAR_HEIGHT, shade(variant, (i + 0.5) / STEPS, color), NULL);
-    svg_rect(t, x, y + 17, BAR_WIDTH, BAR_HEIGHT, NULL, SVG_RULE);
+        picture_rect(t, x + (double)i * BAR_WIDTH / STEPS, y + 17,
+                     (double)BAR_WIDTH / STEPS + (i + 1 < STEPS ? 0.6 : 0), BAR_HEIGHT,
+                     shade(variant, (i + 0.5) / STEPS, color), NULL);
+    picture_rect(t, x, y + 17, BAR_WIDTH, BAR_HEIGHT, NULL, PICTURE_RULE);
     snprintf(number, sizeof number, "%.4g", largest_margin(w));
-    svg_text(t, x, y + 42, 11, SVG_START, SVG_SOFT, "0");
-    svg_text(t, x + BAR_WIDTH, y + 42, 11, SVG_END, SVG_SOFT, number);
+    picture_text(t, x, y + 42, 11, PICTURE_START, PICTURE_SOFT, "0");
+    picture_text(t, x + BAR_WIDTH, y + 42, 11, PICTURE_END, PICTURE_SOFT, number);
 }
 
 static const char *const words[WINNERS_KINDS] = { NULL, "the others diverged", "tie", "all diverged", "no result yet" };
@@ -127,13 +129,13 @@ static size_t count(const struct winners *w, size_t kind)
     return n;
 }
 
-static void put_legend(struct text *t, const struct subject *s, const struct winners *w, double x, double y)
+static void put_legend(struct picture *t, const struct subject *s, const struct winners *w, double x, double y)
 {
     struct text margin = { 0 };
     text_add(&margin, "colour: margin of the area under %s", w->metric);
     for (size_t i = 0; i < s->n_variants; i++, y += ENTRY)
         draw_entry(t, s, w, i, x, y);
-    svg_text(t, x, y + 8, 11, SVG_START, SVG_SOFT, margin.s);
+    picture_text(t, x, y + 8, 11, PICTURE_START, PICTURE_SOFT, margin.s);
     text_free(&margin);
     y += LINE;
     for (size_t kind = 0; kind < WINNERS_KINDS; kind++) {
@@ -146,7 +148,7 @@ static void put_legend(struct text *t, const struct subject *s, const struct win
         struct text label = { 0 };
         text_add(&label, "%s (%zu cell%s)", words[kind], count(w, kind), count(w, kind) == 1 ? "" : "s");
         mark(t, &sample, 1, x, y, 15, 15);
-        svg_text(t, x + 22, y + 12, 11, SVG_START, SVG_INK, label.s);
+        picture_text(t, x + 22, y + 12, 11, PICTURE_START, PICTURE_INK, label.s);
         text_free(&label);
         y += LINE;
     }
@@ -162,13 +164,13 @@ static double legend_height(const struct subject *s, const struct winners *w)
 
 static double legend_width(const struct subject *s, const struct winners *w)
 {
-    double width = svg_text_width("colour: margin of the area under ", 11) + svg_text_width(w->metric, 11);
+    double width = words_width("colour: margin of the area under ", 11) + words_width(w->metric, 11);
     for (size_t i = 0; i < s->n_variants; i++)
-        width = fmax(width, svg_text_width(s->variants[i], 12) + svg_text_width(": best in 000 of 000 cells", 12));
+        width = fmax(width, words_width(s->variants[i], 12) + words_width(": best in 000 of 000 cells", 12));
     return width;
 }
 
-int winners_draw(struct text *out, const struct subject *s, struct winners *w, struct err *e)
+int winners_draw(struct picture *out, const struct subject *s, struct winners *w, struct err *e)
 {
     enum { MAX_VARIANTS = 7 }; /* colours */
     struct grid *g = &w->grid;
@@ -181,20 +183,19 @@ int winners_draw(struct text *out, const struct subject *s, struct winners *w, s
                        g->ny, (int)GRID_MAX_SIDE, (int)GRID_MAX_SIDE);
     grid_size(g, 420);
     char remark[160];
-    snprintf(remark, sizeof remark, "best variant; each tuned by %.100s",
-             w->tuned_by ? w->tuned_by : "the area under the train loss");
+    snprintf(remark, sizeof remark, "best variant; each tuned by %.100s", w->tuned_by);
     const double beside = LEFT + grid_width(g) + BESIDE;
     const double width = fmax(beside + legend_width(s, w), LEFT + heading_width(s, remark)) + 16;
     const double height = TOP + fmax(grid_height(g) + 46, legend_height(s, w)) + 6;
     struct text about = { 0 };
     text_add(&about, "Study %s: the variant with the best area under %s in each cell, x: %s, y: %s.", s->name,
              w->metric, g->x_key, g->y_key);
-    svg_open(out, width, height, heading_title(s), about.s);
+    picture_open(out, width, height, heading_title(s), about.s);
     text_free(&about);
     heading_draw(out, s, remark, LEFT);
     draw_cells(out, s, w);
     grid_axes(out, g, LEFT, TOP);
     put_legend(out, s, w, beside, TOP);
-    svg_close(out);
+    picture_close(out);
     return 0;
 }

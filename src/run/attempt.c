@@ -24,7 +24,12 @@ static int send_job(struct runner *r, struct attempt *t, const char *config, con
     job.other = r->options->checkpoints ? r->other.path : NULL;
     job.memory_limit = r->options->memory_limit;
     job.stop_at = r->options->stop_at;
-    for (int i = 0; i < 2 && checkpoint[i][0] && !checkpoints_absent(r, row); i++) {
+    if (t->pending.relog) {
+        job.relog = row->weights_sha256;
+        job.checkpoint[0] = checkpoint[t->relog.checkpoint];
+        job.sha256[0] = sha256[t->relog.checkpoint];
+    }
+    for (int i = 0; i < 2 && !job.relog && checkpoint[i][0] && !checkpoints_absent(r, row); i++) {
         job.checkpoint[i] = checkpoint[i];
         job.sha256[i] = sha256[i];
         job.spent[i] = i ? row->previous_spent : row->checkpoint_spent;
@@ -111,16 +116,21 @@ static int describe(struct runner *r, struct attempt *t, struct pending pending,
 }
 
 /* The trial runs from its stored configuration. */
-static int start(struct runner *r, struct attempt *t, struct pending pending, const struct stored_trial *trial,
+static int start(struct runner *r, struct attempt *t, struct pending pending, struct stored_trial *trial,
                  enum attempt_start *outcome, struct err *e)
 {
     const struct store_described *d = &trial->described;
     struct store_trial_row row;
     struct attempt next;
     TRY(describe(r, &next, pending, trial, &row, e));
-    if (is_running(r, d->key) || (row.state == TRIAL_DONE && row.step >= d->budget))
+    if (is_running(r, d->key) || (!pending.relog && row.state == TRIAL_DONE && row.step >= d->budget))
         return 0;
     *t = next;
+    if (pending.relog) {
+        TRY(relog_prepare(r, t, &trial->config, &row, outcome, e));
+        if (*outcome != ATTEMPT_STARTED)
+            return 0;
+    }
     return start_worker(r, t, &trial->config, &row, outcome, e);
 }
 
@@ -160,6 +170,8 @@ static int refuse(struct runner *r, struct pending pending, const struct stored_
     t.state = TRIAL_FAILED;
     t.start_ns = now_ns();
     t.step = t.from_step = row.step;
+    if (pending.relog)
+        return relog_mourn(r, &t, reason);
     TRY(attempt_begin_run(r, &t, "", t.from_step, e));
     const struct store_end end = {
         .run = t.run_id, .trial = t.trial_id, .state = t.state, .reason = reason, .step = t.step, .layer = -1
@@ -236,6 +248,8 @@ static int put_record(struct runner *r, struct attempt *t, const struct wire_rec
     const bool first = !t->run_id;
     if (t->refused) /* what it said before it was killed */
         return 0;
+    if (!t->ended && t->pending.relog)
+        return relog_record(r, t, m, e);
     if (t->ended || (first && m->type != MESSAGE_HELLO && m->type != MESSAGE_END) ||
         (!first && m->type == MESSAGE_HELLO))
         return err_set(e, ERR_FORMAT, "message %d out of order", (int)m->type);
@@ -285,8 +299,10 @@ static int mourn(struct runner *r, struct attempt *t, const char *how, enum limi
 {
     char reason[256];
     const bool excused = !r->stopping && make_room(r, death, t);
-    *retry = !r->stopping && (excused || t->pending.deaths < RETRIES);
+    *retry = !r->stopping && !t->pending.relog && (excused || t->pending.deaths < RETRIES);
     snprintf(reason, sizeof reason, "%s at step %" PRId64, how, t->step);
+    if (t->pending.relog)
+        return relog_mourn(r, t, reason);
     if (!t->run_id)
         TRY(attempt_begin_run(r, t, "", t->from_step, e));
     t->state = *retry || r->stopping ? TRIAL_INTERRUPTED : TRIAL_FAILED;

@@ -21,15 +21,15 @@ void checkpoints_close(struct runner *r)
     checkpoint_folder_close(&r->other);
 }
 
-static bool is_absent(const struct runner *r, const char *name)
+bool checkpoints_lack(const struct runner *r, const char *name)
 {
     return checkpoint_is_name(name) && !checkpoint_exists(&r->own, name) && !checkpoint_exists(&r->other, name);
 }
 
 bool checkpoints_absent(const struct runner *r, const struct store_trial_row *row)
 {
-    return row->checkpoint_path[0] && is_absent(r, row->checkpoint_path) &&
-           (!row->previous_path[0] || is_absent(r, row->previous_path));
+    return row->checkpoint_path[0] && checkpoints_lack(r, row->checkpoint_path) &&
+           (!row->previous_path[0] || checkpoints_lack(r, row->previous_path));
 }
 
 void checkpoints_tell_absent(struct runner *r)
@@ -47,9 +47,10 @@ void checkpoints_tell_absent(struct runner *r)
 int checkpoints_sweep(const struct runner *r, struct err *e)
 {
     struct checkpoint_set named = { 0 };
-    int code = checkpoint_set_read(&named, r->options->db, e);
+    struct swept ignored;
+    int code = checkpoint_set_read(&named, r->options->db, CHECKPOINTS_NAMED, e);
     if (code == 0)
-        code = checkpoint_set_sweep(&named, &r->own, e);
+        code = checkpoint_set_sweep(&named, &r->own, false, &ignored, e);
     checkpoint_set_free(&named);
     return code;
 }

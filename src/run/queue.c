@@ -166,6 +166,12 @@ static int collect(void *self, const struct store_place *p)
     if (plan_left_out(r->plan, c->study, (uint64_t)p->position))
         return 0;
     r->result->total++;
+    if (r->options->relog)
+        return relog_is_due(p)
+                   ? add_pending(r,
+                                 (struct pending){
+                                     .trial = p->trial, .config = p->config, .has_checkpoint = true, .relog = true })
+                   : 0;
     if (!force && is_finished(p)) {
         r->result->skipped++;
         return 0;

@@ -159,8 +159,10 @@ static int loop(struct runner *r, struct pollfd *fds, struct err *e)
 static void end_workers(struct runner *r)
 {
     for (size_t i = 0; i < r->n_slots; i++)
-        if (r->slots[i].active)
+        if (r->slots[i].active) {
             worker_reap(&r->slots[i].worker, NULL);
+            relog_free(&r->slots[i]);
+        }
 }
 
 static int refresh(struct runner *r, size_t study, struct err *e)

@@ -17,6 +17,7 @@ struct run_options {
     int64_t jobs;     /* workers at once; 0 = one for each processor that this process may use */
     bool fail_fast;   /* stop at the first failed trial */
     bool force;       /* forget what was recorded of the trials asked for, and train them again */
+    bool relog;       /* train nothing: finished trials write what they did not log of their last step */
     bool quiet, progress, color;
     int verbose;
     int64_t memory_limit;       /* bytes per worker, 0 = none */

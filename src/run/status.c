@@ -130,7 +130,7 @@ void status_ended(struct runner *r, const struct attempt *t, const char *reason)
     struct text line = { 0 };
     char took[32];
     text_add(&line, "[%" PRIu64 "/%" PRIu64 "] %s  %s  step %" PRId64, finished(r), x->total, t->label,
-             trial_state_names[t->state], t->step);
+             t->pending.relog && t->state == TRIAL_DONE ? "logged" : trial_state_names[t->state], t->step);
     put_metrics(&line, t);
     text_add(&line, "  %s", progress_duration((double)(now_ns() - t->start_ns) * 1e-9, took, sizeof took));
     if (reason)

@@ -1,7 +1,10 @@
 /* Options of one value, or of a list of them: numbers with their range, words of a list. */
 #include "spec/binder.h"
+#include <errno.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 const char *bind_path(struct binder *b, const char *path, const char *name)
 {
@@ -149,6 +152,8 @@ int bind_text(struct binder *b, const struct node *n, const struct option *o, co
     const char *const *words = allowed_words(b, o, &n_words);
     if (n->kind != NODE_SCALAR || node_is_null(n))
         return bind_expected(b, n, path, "a string");
+    if (o->flags & OPTION_FOLDER)
+        return bind_folder(b, n->where, n->text, out, path);
     *out = n->text;
     for (size_t i = 0; words && i < n_words; i++)
         if (strcmp(words[i], n->text) == 0)
@@ -156,6 +161,28 @@ int bind_text(struct binder *b, const struct node *n, const struct option *o, co
     return words ? err_at(b->e, n->where, "%s: unknown %s '%s'%s", path, o->registry ? o->registry->kind : "name",
                           n->text, advise(b, n->text, words, n_words))
                  : 0;
+}
+
+/* A place without a file, and one of the command line, is in the working folder. */
+int bind_folder(struct binder *b, struct where where, const char *folder, const char **out, const char *path)
+{
+    const char *file = where.source ? where.source->name : "", *slash = strrchr(file, '/');
+    const char *base = slash ? arena_strndup(b->arena, file, (size_t)(slash - file)) : NULL;
+    const bool here = strcmp(folder, ".") == 0;
+    *out = folder;
+    if (folder[0] == '/')
+        return 0;
+    if (base)
+        *out = here ? (*base ? base : "/") : arena_printf(b->arena, "%s/%s", base, folder);
+    if (*out[0] == '/')
+        return 0;
+    char *working = getcwd(NULL, 0);
+    if (!working)
+        return err_at(b->e, where, "%s: '%s' is relative, but the working folder is not known: %s", path, folder,
+                      strerror(errno));
+    *out = here && !base ? arena_strdup(b->arena, working) : arena_printf(b->arena, "%s/%s", working, *out);
+    free(working);
+    return 0;
 }
 
 /* A list of strings, or one string alone. */

@@ -239,12 +239,15 @@ struct printer *printer_of(sqlite3_stmt *stmt, enum query_format format, FILE *o
     return p;
 }
 
-void printer_row(struct printer *p, sqlite3_stmt *stmt)
+void printer_row(struct printer *p, sqlite3_stmt *stmt, int digits)
 {
     struct text value = { 0 };
     for (int i = 0; i < (int)p->n; i++) {
         text_clear(&value);
-        format_value(&value, stmt, i);
+        if (digits && p->format == FORMAT_TABLE && sqlite3_column_type(stmt, i) == SQLITE_FLOAT)
+            text_add(&value, "%.*g", digits, sqlite3_column_double(stmt, i));
+        else
+            format_value(&value, stmt, i);
         printer_cell(p, type_of(stmt, i), value.s, value.n);
     }
     text_free(&value);

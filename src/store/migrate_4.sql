@@ -9,3 +9,9 @@ FROM old_claim;
 -- What a trial is worth is not known: the next start puts all places again.
 INSERT INTO place (study_id, position, trial_id) SELECT study_id, position, trial_id FROM old_place;
 UPDATE study SET queued_sha256 = NULL;
+-- What the programs of version 4 logged.
+INSERT INTO metric_key (id, name, goal, unit, followed, split)
+SELECT id, name, goal, unit, followed,
+    CASE WHEN name LIKE 'test\_%' ESCAPE '\' THEN 'test' WHEN name LIKE 'valid\_%' ESCAPE '\' THEN 'valid'
+        WHEN name LIKE 'train\_%' ESCAPE '\' THEN 'train' ELSE '' END
+FROM old_metric_key;

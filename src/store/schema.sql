@@ -236,14 +236,16 @@ CREATE TABLE metric_key (
     name TEXT NOT NULL UNIQUE,
     goal TEXT CHECK (goal IN ('min', 'max')),
     unit TEXT NOT NULL DEFAULT '',
-    followed INTEGER NOT NULL DEFAULT 0 CHECK (followed IN (0, 1))
+    followed INTEGER NOT NULL DEFAULT 0 CHECK (followed IN (0, 1)),
+    split TEXT NOT NULL DEFAULT '' CHECK (split IN ('', 'train', 'valid', 'test'))
 );
 INSERT INTO _doc VALUES
     ('metric_key', 'id', '', 'runtime', 'row id'),
     ('metric_key', 'name', '', 'runtime', 'name of a metric; enters the digest with its rows'),
     ('metric_key', 'goal', '', 'runtime', 'which value is best: min, max, or NULL where neither is'),
     ('metric_key', 'unit', '', 'runtime', 'unit of its values, empty for pure numbers'),
-    ('metric_key', 'followed', '', 'runtime', '1 when people follow it: in the progress line, and as a figure that nobody asked for');
+    ('metric_key', 'followed', '', 'runtime', '1 when people follow it: in the progress line, and as a figure that nobody asked for'),
+    ('metric_key', 'split', '', 'runtime', 'which data it is measured on: train, valid, test; empty for what is no evaluation, such as norms and angles');
 
 -- One value of a metric. The natural key makes a recomputed row meet the stored one. This is the table whose rows are counted in tens of
 -- millions, so what its one writer guarantees is not checked again for each row (a third of the time of an insertion): trial_id and
@@ -385,9 +387,32 @@ INSERT INTO _doc VALUES
     ('event', 'trial_id', '', 'runtime', 'trial.id, NULL for none'),
     ('event', 'run_id', '', 'runtime', 'run.id, NULL for none'),
     ('event', 'step', 'step', 'runtime', 'step it belongs to'),
-    ('event', 'kind', '', 'runtime', 'diverged, resumed, ...'),
+    ('event', 'kind', '', 'runtime', 'diverged, relogged, ...'),
     ('event', 'text', '', 'runtime', 'the remark'),
     ('event', 'time_ms', 'ms', 'runtime', 'when it was written');
+
+-- What people say of a study, or of one of its trials.
+CREATE TABLE tag (
+    study_id INTEGER NOT NULL REFERENCES study (id),
+    trial_id INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    PRIMARY KEY (study_id, trial_id, name)
+) WITHOUT ROWID;
+CREATE TABLE note (
+    study_id INTEGER NOT NULL REFERENCES study (id),
+    trial_id INTEGER NOT NULL,
+    text TEXT NOT NULL,
+    time_ms INTEGER NOT NULL,
+    PRIMARY KEY (study_id, trial_id)
+) WITHOUT ROWID;
+INSERT INTO _doc VALUES
+    ('tag', 'study_id', '', 'runtime', 'study.id'),
+    ('tag', 'trial_id', '', 'runtime', 'trial.id; 0 for a tag of the study'),
+    ('tag', 'name', '', 'runtime', 'a word that somebody gave it'),
+    ('note', 'study_id', '', 'runtime', 'study.id'),
+    ('note', 'trial_id', '', 'runtime', 'trial.id; 0 for a note on the study'),
+    ('note', 'text', '', 'runtime', 'what somebody wrote about it'),
+    ('note', 'time_ms', 'ms', 'runtime', 'when it was written');
 
 -- The newest two durable checkpoint files of a trial. A file that is not named here is garbage.
 CREATE TABLE checkpoint (

@@ -37,6 +37,10 @@
     " AND NOT t.outdated)"
 #define KEPT                                                                                                           \
     "coalesce(c.n_asked = " CURVE_TRIALS " AND c.n_outdated = " CURVE_OUTDATED " AND c.n_rows = " CURVE_ROWS ", 0)"
+/* A claim of which nothing is known. */
+#define UNMEASURED                                                                                                     \
+    "measured = NULL, note = NULL, evaluated_ms = NULL, n = NULL, sd = NULL, interval_low = NULL, interval_high = "    \
+    "NULL, verdict = NULL, n_asked = NULL, n_diverged = NULL, n_unfinished = NULL, n_failed = NULL"
 /* Where a metric of validation is best; NULL where it was not logged. */
 #define BEST_STEP(metric)                                                                                              \
     "(SELECT u.best_step FROM summary u WHERE u.trial_id = t.id AND u.key_id = (SELECT id FROM metric_key WHERE name " \
@@ -73,9 +77,8 @@ const char *const statement_sql[N_STATEMENTS] = {
                       "?9, ?10, ?11, ?12, ?13, ?14, ?15)",
     [SQL_DELETE_TARGETS] = "DELETE FROM target WHERE study_id = ?1",
     [SQL_PUT_TARGET] = "INSERT INTO target (study_id, metric, value, position) VALUES (?1, ?2, ?3, ?4)",
-    [SQL_FORGET_CLAIMS] = "UPDATE claim SET measured = NULL, note = NULL, evaluated_ms = NULL, n = NULL, sd = NULL, "
-                          "interval_low = NULL, interval_high = NULL, verdict = NULL, n_asked = NULL, n_diverged = "
-                          "NULL, n_unfinished = NULL, n_failed = NULL "
+    [SQL_FORGET_STUDY_CLAIMS] = "UPDATE claim SET " UNMEASURED " WHERE study_id = ?1 AND evaluated_ms IS NOT NULL",
+    [SQL_FORGET_CLAIMS] = "UPDATE claim SET " UNMEASURED " "
                           "WHERE study_id = (SELECT t.study_id FROM trial t JOIN study s ON s.id = t.study_id "
                           "AND s.generation = t.generation WHERE t.id = ?1) AND evaluated_ms IS NOT NULL",
     [SQL_PUT_DATASET] = "INSERT INTO dataset (name, path, sha256, time_ms) VALUES (?1, ?2, ?3, ?4) "
@@ -115,8 +118,8 @@ const char *const statement_sql[N_STATEMENTS] = {
     /* trial.c */
     [SQL_GET_TRIAL] =
         "SELECT id, study_id, state, step, finished_budget, variant, cell, seed, config_id, budget, generation, "
-        "(SELECT generation FROM study WHERE id = study_id), (SELECT name FROM study WHERE id = study_id), tuning "
-        "FROM trial WHERE key = ?1",
+        "(SELECT generation FROM study WHERE id = study_id), (SELECT name FROM study WHERE id = study_id), tuning, "
+        "weights_sha256 FROM trial WHERE key = ?1",
     [SQL_PUT_TRIAL] = "INSERT INTO trial (key, study_id, variant, cell, seed, config_id, budget, state, generation, "
                       "created_ms, updated_ms, tuning) SELECT ?1, id, ?3, ?4, ?5, ?6, ?7, 'queued', "
                       "CASE ?9 WHEN 1 THEN 0 ELSE generation END, ?8, ?8, ?10 FROM study WHERE id = ?2",
@@ -185,6 +188,9 @@ const char *const statement_sql[N_STATEMENTS] = {
         "AND NOT EXISTS (SELECT 1 FROM place p WHERE p.study_id = ?1 AND p.position >= ?2 AND p.trial_id = trial.id)",
 
     /* run.c */
+    [SQL_HAS_ROW] = "SELECT 1 FROM metric_key k WHERE k.name = ?2 AND (EXISTS (SELECT 1 FROM metric m WHERE "
+                    "m.trial_id = ?1 AND m.key_id = k.id AND m.step = ?3) OR EXISTS (SELECT 1 FROM layer_metric m "
+                    "WHERE m.trial_id = ?1 AND m.key_id = k.id AND m.step = ?3))",
     [SQL_PUT_HOST] = "INSERT INTO host (description) VALUES (?1) ON CONFLICT DO NOTHING",
     [SQL_GET_HOST] = "SELECT id FROM host WHERE description = ?1",
     [SQL_PUT_CODE] = "INSERT INTO code (version) VALUES (?1) ON CONFLICT DO NOTHING",
@@ -228,6 +234,10 @@ const char *const statement_sql[N_STATEMENTS] = {
         "INSERT INTO progress (trial_id, step, epoch, samples, cpu_ns, flops) VALUES (?1, ?2, ?3, ?4, ?5, ?6) "
         "ON CONFLICT (trial_id, step) DO UPDATE SET epoch = ?3, samples = ?4, cpu_ns = ?5, flops = ?6",
     [SQL_PUT_EVENT] = "INSERT INTO event (trial_id, run_id, step, kind, text, time_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    [SQL_PUT_TAG] = "INSERT OR IGNORE INTO tag (study_id, trial_id, name) VALUES (?1, ?2, ?3)",
+    [SQL_DELETE_TAG] = "DELETE FROM tag WHERE study_id = ?1 AND trial_id = ?2 AND name = ?3",
+    [SQL_PUT_NOTE] = "INSERT OR REPLACE INTO note (study_id, trial_id, text, time_ms) VALUES (?1, ?2, ?3, ?4)",
+    [SQL_DELETE_NOTE] = "DELETE FROM note WHERE study_id = ?1 AND trial_id = ?2",
     [SQL_SAME_CHECKPOINT] = "SELECT id, path FROM checkpoint WHERE trial_id = ?1 AND step = ?2",
     [SQL_DELETE_CHECKPOINT] = "DELETE FROM checkpoint WHERE id = ?1",
     [SQL_PUT_CHECKPOINT] = "INSERT INTO checkpoint (trial_id, run_id, step, path, sha256, time_ms, cpu_ns, flops) "
@@ -243,7 +253,7 @@ const char *const statement_sql[N_STATEMENTS] = {
 
     /* metric.c */
     [SQL_GET_KEY] = "SELECT id, goal FROM metric_key WHERE name = ?1",
-    [SQL_SET_FACTS] = "UPDATE metric_key SET goal = ?2, unit = ?3, followed = ?4 WHERE id = ?1",
+    [SQL_SET_FACTS] = "UPDATE metric_key SET goal = ?2, unit = ?3, followed = ?4, split = ?5 WHERE id = ?1",
     [SQL_PUT_KEY] = "INSERT INTO metric_key (name) VALUES (?1)",
     [SQL_PUT_METRIC] = "INSERT INTO metric (trial_id, key_id, step, value, nonfinite) VALUES " ROW,
     [SQL_PUT_METRICS] =
@@ -379,7 +389,7 @@ const char *const statement_sql[N_STATEMENTS] = {
         "ELSE (SELECT CASE WHEN count(*) = count(m.value) THEN avg(m.value) END FROM metric m WHERE m.trial_id = t.id "
         "AND m.key_id = k.id AND m.step >= ?6) END, "
         "(SELECT m.value FROM metric m WHERE m.trial_id = t.id AND m.key_id = k.id AND m.step = 0), "
-        "CASE ?5 WHEN 'best' THEN ?4 LIKE 'test%' WHEN 'selected' THEN " VALIDATED " IS NULL ELSE 0 END, "
+        "CASE ?5 WHEN 'best' THEN k.split = 'test' WHEN 'selected' THEN " VALIDATED " IS NULL ELSE 0 END, "
         "k.goal = 'max', t.numerics_version, t.inputs "
         "FROM study s JOIN trial t ON t.study_id = s.id AND t.generation = s.generation "
         "CROSS JOIN metric_key k WHERE s.id = ?1 AND t.variant = ?2 AND (?3 IS NULL OR t.cell = ?3) AND k.name = ?4 "

@@ -97,6 +97,7 @@ struct store_trial_row {
     char checkpoint_sha256[65];
     int64_t checkpoint_step;
     struct spent checkpoint_spent; /* until it */
+    char weights_sha256[65];       /* of the last weights; "" = not known */
     char previous_path[4096];      /* the one before */
     char previous_sha256[65];
     int64_t previous_step;
@@ -198,6 +199,7 @@ int store_end_run(struct store *s, const struct store_end *end, struct err *e);
 struct store_facts {
     const char *name, *goal, *unit; /* goal: "min", "max", or NULL where neither is best */
     bool followed;
+    const char *split; /* "train", "valid", "test": what it is measured on; "" for what is no evaluation */
 };
 int store_put_facts(struct store *s, const struct store_facts *facts, struct err *e);
 
@@ -208,6 +210,13 @@ int store_metric(struct store *s, int64_t trial, int64_t run, const char *name, 
                  struct err *e);
 int store_layer_metric(struct store *s, int64_t trial, int64_t run, const char *name, int64_t step, int64_t layer,
                        double value, struct err *e);
+/* Whether a metric, or one of its layers, has a row at this step. */
+int store_has_row(struct store *s, int64_t trial, const char *name, int64_t step, bool *found, struct err *e);
+/* Between these two a trial that has ended gets rows of a step that it has reached: what was made of its rows is
+ * forgotten, and what was queued before is committed, so that up to 1000 of them are in one transaction. No attempt is
+ * recorded, but an event `relogged`. */
+int store_begin_relog(struct store *s, int64_t trial, struct err *e);
+int store_end_relog(struct store *s, int64_t trial, int64_t step, struct err *e);
 int store_cost(struct store *s, int64_t run, const char *phase, int64_t wall_ns, int64_t cpu_ns, double flops,
                struct err *e);
 /* How far a trial is at a logged step: before the metrics of that step, so that none is without. A step that is
@@ -215,6 +224,10 @@ int store_cost(struct store *s, int64_t run, const char *phase, int64_t wall_ns,
 int store_progress(struct store *s, int64_t trial, const struct reached *p, struct err *e);
 int store_event(struct store *s, int64_t trial, int64_t run, int64_t step, const char *kind, const char *text,
                 struct err *e);
+/* What people say of a study (trial 0) or of one of its trials. A word is given or taken away; a note is replaced, or
+ * with NULL taken away. */
+int store_tag(struct store *s, int64_t study, int64_t trial, const char *name, bool given, struct err *e);
+int store_note(struct store *s, int64_t study, int64_t trial, const char *text, struct err *e);
 /* Names a durable checkpoint file in the same transaction as all rows queued before, and forgets all but the newest
  * two; `path` is a bare name, see schema.sql. The name that is no longer needed is returned in old ("" if none) for the
  * caller to remove after the commit. Commits. */

@@ -53,6 +53,8 @@ static int load(struct store *s, const char *key, const struct store_trial *tria
     row->state = trial_state_of((const char *)sqlite3_column_text(stmt, 2));
     row->step = sqlite3_column_int64(stmt, 3);
     row->budget = sqlite3_column_int64(stmt, 4);
+    const char *weights = (const char *)sqlite3_column_text(stmt, 14);
+    snprintf(row->weights_sha256, sizeof row->weights_sha256, "%s", weights ? weights : "");
     if (trial) {
         stored->study = sqlite3_column_int64(stmt, 1);
         stored->same_labels = column_is(stmt, 5, trial->variant) && column_is(stmt, 6, trial->cell) &&

@@ -160,7 +160,7 @@ int config_bind_next(const struct node *tree, struct config_cache *cache, struct
     if (whole) {
         bind_tree(whole, config_options, c, "", a, e);
         if (e->n_errors == before)
-            config_check(tree, c, a, e);
+            config_check(tree, c, cache, a, e);
     } else { /* report the file's other mistakes too */
         struct node *rest = tree_copy(tree, a);
         tree_remove(rest, "algorithm");
@@ -179,7 +179,7 @@ int config_bind_whole(const struct node *tree, struct config *c, struct arena *a
     *c = (struct config){ 0 };
     bind_tree(tree, config_options, c, "", a, e);
     if (e->n_errors == before)
-        config_check(tree, c, a, e);
+        config_check(tree, c, NULL, a, e);
     return e->n_errors == before ? 0 : ERR_SPEC;
 }
 
@@ -227,20 +227,28 @@ const struct registry *const trial_registries[] = { &act_registry,      &dataset
                                                     &mapping_registry,  &fbloss_registry,   &propagate_registry,
                                                     &update_registry,   &measure_registry,  NULL };
 
+static const struct option *row_of(const struct option *table, const char *path, size_t n)
+{
+    for (const struct option *o = table; o && o->type != OPT_END; o++)
+        if (strlen(o->name) == n && strncmp(o->name, path, n) == 0)
+            return o;
+    return NULL;
+}
+
+/* Below a part: whether the option of any part of this name is one. The recursion follows the path. */
+static bool is_budget_in(const struct option *table, const char *path)
+{
+    const size_t n = strcspn(path, ".=");
+    const struct option *o = row_of(table, path, n);
+    if (!o || (o->flags & OPTION_BUDGET) || path[n] != '.')
+        return o && (o->flags & OPTION_BUDGET);
+    for (size_t i = 0; o->type == OPT_PART && i < o->registry->n_parts; i++)
+        if (is_budget_in(o->registry->parts[i]->options, path + n + 1))
+            return true;
+    return o->type == OPT_MAP && is_budget_in(o->table, path + n + 1);
+}
+
 bool config_is_budget(const char *path)
 {
-    const struct option *table = config_options;
-    while (table) {
-        const size_t n = strcspn(path, ".=");
-        const struct option *o = table;
-        while (o->type != OPT_END && (strlen(o->name) != n || strncmp(o->name, path, n) != 0))
-            o++;
-        if (o->type == OPT_END)
-            return false;
-        if (o->flags & OPTION_BUDGET)
-            return true;
-        table = o->type == OPT_MAP && path[n] == '.' ? o->table : NULL;
-        path += n + 1;
-    }
-    return false;
+    return is_budget_in(config_options, path);
 }

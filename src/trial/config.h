@@ -3,6 +3,7 @@
 #define TPRUN_TRIAL_CONFIG_H
 
 #include "base/part.h"
+#include "math/batch.h"
 #include "spec/bind.h"
 #include "spec/study.h"
 
@@ -89,6 +90,7 @@ struct config {
     struct config_algorithm algorithm;
     struct config_log log;
     struct config_checkpoint checkpoint;
+    struct data_shape data; /* no option: what the dataset says of its samples */
 };
 
 extern const struct option config_options[];
@@ -100,10 +102,12 @@ bool config_metric_of_layers(const char *metric);
 /* Binds a trial's tree and checks that its parts fit (needs meet gives, shapes chain up, the batch fits the data).
  * Every mistake goes to e with its place. The result lives in a. */
 int config_bind(const struct node *tree, struct config *c, struct arena *a, struct err *e);
-/* The same for one of many trials: the cache keeps the presets that were parsed. */
+/* The same for one of many trials: the cache keeps the presets that were parsed and the shapes of datasets, for which
+ * files may have to be read. */
 struct config_cache {
-    struct arena *arena;   /* outlives the cache */
-    struct node **presets; /* NULL at first */
+    struct arena *arena;        /* outlives the cache */
+    struct node **presets;      /* NULL at first */
+    struct config_known *known; /* shapes of the datasets met so far, the newest first; NULL at first */
 };
 int config_bind_next(const struct node *tree, struct config_cache *cache, struct config *c, struct arena *a,
                      struct err *e);

@@ -215,38 +215,36 @@ static int angle_activation(struct trial *t, const struct measure_def *m, struct
     return 0;
 }
 
+/* All that an evaluation's rows have in common. */
+#define EVALUATION .measure = of_evaluation, .of_samples = true, .of_weights = true
 #define METRIC(id, text, ...)                                                                                          \
     static const struct measure_def measure_##id = { .part = { .name = #id, .help = text }, __VA_ARGS__ };
-METRIC(train_loss, "mean loss over the fixed evaluation set of the training distribution", .measure = of_evaluation,
-       .of_samples = true, .split = SPLIT_EVAL, .goal = "min")
-METRIC(test_loss, "mean loss over the test set", .measure = of_evaluation, .of_samples = true, .split = SPLIT_TEST,
-       .goal = "min", .followed = true)
-METRIC(train_accuracy, "percent correct on the evaluation set of the training distribution", .measure = of_evaluation,
-       .of_samples = true, .split = SPLIT_EVAL, .accuracy = "accuracy", .goal = "max", .unit = "%")
-METRIC(test_accuracy, "percent correct on the test set; adding: squared error below 0.04", .measure = of_evaluation,
-       .of_samples = true, .split = SPLIT_TEST, .accuracy = "accuracy", .goal = "max", .unit = "%", .followed = true)
+METRIC(train_loss, "mean loss over the fixed evaluation set of the training distribution", EVALUATION,
+       .split = SPLIT_EVAL, .goal = "min")
+METRIC(test_loss, "mean loss over the test set", EVALUATION, .split = SPLIT_TEST, .goal = "min", .followed = true)
+METRIC(train_accuracy, "percent correct on the evaluation set of the training distribution", EVALUATION,
+       .split = SPLIT_EVAL, .accuracy = "accuracy", .goal = "max", .unit = "%")
+METRIC(test_accuracy, "percent correct on the test set; adding: squared error below 0.04", EVALUATION,
+       .split = SPLIT_TEST, .accuracy = "accuracy", .goal = "max", .unit = "%", .followed = true)
 METRIC(test_accuracy_strict, "percent with |error| below 0.04 on the test set (adding, the released code's definition)",
-       .measure = of_evaluation, .of_samples = true, .split = SPLIT_TEST, .accuracy = "accuracy_strict", .goal = "max",
-       .unit = "%", .followed = true)
-METRIC(valid_loss, "mean loss over the samples held out of the training set", .measure = of_evaluation,
-       .of_samples = true, .split = SPLIT_VALID, .goal = "min")
-METRIC(valid_accuracy, "percent correct on the samples held out of the training set", .measure = of_evaluation,
-       .of_samples = true, .split = SPLIT_VALID, .accuracy = "accuracy", .goal = "max", .unit = "%")
+       EVALUATION, .split = SPLIT_TEST, .accuracy = "accuracy_strict", .goal = "max", .unit = "%", .followed = true)
+METRIC(valid_loss, "mean loss over the samples held out of the training set", EVALUATION, .split = SPLIT_VALID,
+       .goal = "min")
+METRIC(valid_accuracy, "percent correct on the samples held out of the training set", EVALUATION, .split = SPLIT_VALID,
+       .accuracy = "accuracy", .goal = "max", .unit = "%")
 METRIC(test_loss_batches,
        "test_loss as the mean over minibatches of train.batch_size, a smaller last one weighing as much as the others",
-       .measure = of_evaluation, .of_samples = true, .of_batches = true, .split = SPLIT_TEST, .goal = "min",
-       .followed = true)
-METRIC(test_accuracy_batches, "test_accuracy, averaged in the same way (Meulemans 2020)", .measure = of_evaluation,
-       .of_samples = true, .of_batches = true, .split = SPLIT_TEST, .accuracy = "accuracy", .goal = "max", .unit = "%",
-       .followed = true)
-METRIC(valid_loss_batches, "valid_loss, averaged in the same way", .measure = of_evaluation, .of_samples = true,
-       .of_batches = true, .split = SPLIT_VALID, .goal = "min")
-METRIC(valid_accuracy_batches, "valid_accuracy, averaged in the same way", .measure = of_evaluation, .of_samples = true,
-       .of_batches = true, .split = SPLIT_VALID, .accuracy = "accuracy", .goal = "max", .unit = "%")
+       EVALUATION, .of_batches = true, .split = SPLIT_TEST, .goal = "min", .followed = true)
+METRIC(test_accuracy_batches, "test_accuracy, averaged in the same way (Meulemans 2020)", EVALUATION,
+       .of_batches = true, .split = SPLIT_TEST, .accuracy = "accuracy", .goal = "max", .unit = "%", .followed = true)
+METRIC(valid_loss_batches, "valid_loss, averaged in the same way", EVALUATION, .of_batches = true, .split = SPLIT_VALID,
+       .goal = "min")
+METRIC(valid_accuracy_batches, "valid_accuracy, averaged in the same way", EVALUATION, .of_batches = true,
+       .split = SPLIT_VALID, .accuracy = "accuracy", .goal = "max", .unit = "%")
 METRIC(batch_loss, "mean loss of the minibatches since the last log, each before its update", .measure = batch_loss,
        .goal = "min")
 METRIC(weight_norm, "Frobenius norm of each layer's parameters (layer_metric)", .measure = weight_norm,
-       .of_layers = true)
+       .of_weights = true, .of_layers = true)
 METRIC(update_norm, "Frobenius norm of each layer's update direction in the last step (layer_metric)",
        .measure = update_norm, .of_layers = true)
 METRIC(displacement_norm,
@@ -286,7 +284,7 @@ static const struct measure_def measure_feedback_epoch_loss = {
 METRIC(direction_norm, "sum of the Frobenius norms of the update directions of the layers under the head",
        .measure = direction_norm)
 METRIC(spectral_norm, "largest singular value of each layer's state weights (layer_metric)", .measure = spectral_norm,
-       .of_layers = true)
+       .of_weights = true, .of_layers = true)
 METRIC(angle_bp,
        "degrees between the update of each layer's weights and the back-propagation gradient before any layer moved "
        "(layer_metric)",
@@ -337,50 +335,27 @@ METRIC(condition_jacobian,
        .measure = jacobian_condition_measure, .compares = COMPARES_JACOBIAN, .fits = fits_feedforward,
        .of_layers = true)
 METRIC(condition_number, "condition number of W^T W + r I for each inverted layer (layer_metric)",
-       .measure = condition_number, .fits = fits_inverse, .of_layers = true)
+       .measure = condition_number, .of_weights = true, .fits = fits_inverse, .of_layers = true)
 METRIC(clip_fraction, "share of each layer's states that the inverse's clamp would move (layer_metric)",
        .measure = clip_fraction, .fits = fits_inverse, .of_layers = true)
 
 METRIC(lemma, "both sides of Lemma 3.1 on one sample, as lemma_left and lemma_right (Roulet 2022)",
        .measure = lemma_measure, .of_samples = true, .fits = fits_recurrence, .emits = lemma_emits)
 
-static const struct part *const measure_parts[] = {
-    &measure_train_loss.part,
-    &measure_test_loss.part,
-    &measure_train_accuracy.part,
-    &measure_test_accuracy.part,
-    &measure_test_accuracy_strict.part,
-    &measure_batch_loss.part,
-    &measure_weight_norm.part,
-    &measure_update_norm.part,
-    &measure_displacement_norm.part,
-    &measure_feedback_loss.part,
-    &measure_direction_norm.part,
-    &measure_spectral_norm.part,
-    &measure_angle_bp.part,
-    &measure_angle_bp_bias.part,
-    &measure_condition_number.part,
-    &measure_lemma.part,
-    &measure_clip_fraction.part,
-    &measure_valid_loss.part,
-    &measure_valid_accuracy.part,
-    &measure_test_loss_batches.part,
-    &measure_test_accuracy_batches.part,
-    &measure_valid_loss_batches.part,
-    &measure_valid_accuracy_batches.part,
-    &measure_feedback_epoch_loss.part,
-    &measure_flip_fraction.part,
-    &measure_angle_activation.part,
-    &measure_angle_gnt.part,
-    &measure_angle_gnt_bias.part,
-    &measure_angle_gnt_search.part,
-    &measure_angle_gn.part,
-    &measure_angle_gn_bias.part,
-    &measure_nullspace_ratio.part,
-    &measure_angle_output.part,
-    &measure_angle_output_layer.part,
-    &measure_condition_jacobian.part,
-};
+/* clang-format off */
+#define METRICS(X)                                                                                                     \
+    X(train_loss) X(test_loss) X(train_accuracy) X(test_accuracy) X(test_accuracy_strict) X(batch_loss)                \
+    X(weight_norm) X(update_norm) X(displacement_norm) X(feedback_loss) X(direction_norm) X(spectral_norm)             \
+    X(angle_bp) X(angle_bp_bias) X(condition_number) X(lemma) X(clip_fraction) X(valid_loss) X(valid_accuracy)         \
+    X(test_loss_batches) X(test_accuracy_batches) X(valid_loss_batches) X(valid_accuracy_batches)                      \
+    X(feedback_epoch_loss) X(flip_fraction) X(angle_activation) X(angle_gnt) X(angle_gnt_bias)                         \
+    X(angle_gnt_search) X(angle_gn) X(angle_gn_bias) X(nullspace_ratio) X(angle_output) X(angle_output_layer)          \
+    X(condition_jacobian)
+/* clang-format on */
+#define ENTRY(id) &measure_##id.part,
+static const struct part *const measure_parts[] = { METRICS(ENTRY) };
+#undef ENTRY
+
 const struct registry measure_registry = { "metric", measure_parts, sizeof measure_parts / sizeof *measure_parts };
 
 const struct measure_def *measure_find(const char *name)

@@ -130,7 +130,7 @@ double feedback_stepsize(const struct config_feedback *f, size_t i);
 /* ---- config_check.c ---- */
 /* Reports parts that do not fit each other or the data; a file that names no metrics gets those that its dataset
  * defines. */
-void config_check(const struct node *tree, struct config *c, struct arena *a, struct err *e);
+void config_check(const struct node *tree, struct config *c, struct config_cache *cache, struct arena *a, struct err *e);
 
 /* ---- setup.c ---- */
 /* Everything a trial allocates for training, with initial weights but without data: what a probe needs. */
@@ -218,6 +218,8 @@ void evaluation_clear(struct trial *t);
 int reference_open(struct trial *t, struct reference **out, const char *preset, struct err *e);
 /* The update of one reference at the present pass. */
 int reference_take(struct trial *t, struct reference *r, real *gradient, struct err *e);
+/* Operations of it. */
+double reference_flops(const struct trial *t, const struct reference *r);
 /* Turns ERR_SINGULAR into a gradient of NaN; other codes pass. */
 int reference_failed(int code, real *gradient, size_t n, struct err *e);
 
@@ -231,6 +233,7 @@ enum compares {
     COMPARES_JACOBIAN = 1u << 4 /* the Jacobians of the outputs */
 };
 int references_open(struct trial *t, struct err *e);
+/* Costs of evaluation, not of training. */
 int references_take(struct trial *t, struct err *e);
 
 /* ---- angle.c ---- */
@@ -242,6 +245,8 @@ bool angle_of_layer(struct trial *t, size_t layer, bool biases, real *other, dou
 /* ---- gauss_newton.c ---- */
 int gauss_newton_open(struct trial *t, bool step, struct err *e);
 int gauss_newton_take(struct trial *t, struct err *e);
+/* Operations of gauss_newton_take. */
+double gauss_newton_flops(const struct trial *t);
 /* The Gauss-Newton step of every layer. */
 real *gauss_newton_step(struct gauss_newton *g);
 int nullspace_measure(struct trial *t, const struct measure_def *m, struct sink *sink, struct err *e);
@@ -251,6 +256,7 @@ int jacobian_condition_measure(struct trial *t, const struct measure_def *m, str
 /* ---- gnt_search.c ---- */
 int gnt_search_open(struct trial *t, struct err *e);
 int gnt_search_take(struct trial *t, struct err *e);
+double gnt_search_flops(const struct trial *t);
 extern const struct metric_facts gnt_search_emits[];
 int gnt_search_measure(struct trial *t, const struct measure_def *m, struct sink *sink, struct err *e);
 
@@ -260,6 +266,11 @@ int lemma_measure(struct trial *t, const struct measure_def *measure, struct sin
 
 /* ---- size.c ---- */
 double step_flops(const struct config *c, const struct chain *chain, const struct credit *credit);
+/* What a method does with a pass: the head's way back, the mapping's own work, targets, signals, and one product per
+ * parameter matrix for the gradients. */
+double credit_flops(const struct chain *chain, const struct credit *credit, size_t rows);
+/* One reverse pass from link `last` down to the output of link 0. */
+double reverse_flops(const struct chain *chain, size_t last, size_t rows);
 /* Of a feedback-only minibatch. */
 double feedback_flops(const struct chain *chain, const struct credit *credit, size_t rows);
 
@@ -276,13 +287,14 @@ struct measure_def {
     int (*measure)(struct trial *t, const struct measure_def *self, struct sink *sink, struct err *e);
     int (*fits)(const struct measure_def *self, const struct measured *on, struct err *e); /* NULL: it fits any */
     bool of_samples;         /* needs the dataset: an evaluation */
+    bool of_weights;         /* follows from forward weights and data: a checkpoint has all that it takes */
     unsigned compares;       /* enum compares: what is opened for it */
     bool biases;             /* which parameters */
     bool by_layer;           /* a value for each layer, where there is one of all as well */
     bool of_batches;         /* mean over minibatches instead of samples */
     bool of_feedback_epochs; /* emitted at the end of each feedback-only epoch, not with the log */
-    enum split split;
-    const char *accuracy; /* which accuracy; NULL = the loss */
+    enum split split;        /* of an evaluation; else SPLIT_TRAIN */
+    const char *accuracy;    /* which accuracy; NULL = the loss */
     /* As struct metric_facts; unit may be NULL. */
     const char *goal, *unit;
     bool followed, of_layers;

@@ -70,22 +70,41 @@ static double propagate_flops(const struct chain *chain, const struct credit *cr
     return n;
 }
 
-/* Products of one training step: forward, the head's way back, the mapping's own work, targets, signals, and one
- * product per parameter matrix for the gradients; the feedback steps that go with it. In sequential order all but the
- * latter once for each layer. */
+/* Products of a forward pass, and as many of the gradients: one per parameter matrix. */
+static double forward_flops(const struct chain *chain, size_t rows)
+{
+    double n = 0, product;
+    for (size_t i = 0; i < chain->n_units; i++)
+        n += (double)chain->links_of[i] *
+             chain->units[i].def->flops(&chain->units[i], i > 0 ? rows * chain->per_step : rows, &product);
+    return n;
+}
+
+double credit_flops(const struct chain *chain, const struct credit *credit, size_t rows)
+{
+    double back = 0;
+    for (size_t k = update_of(credit)->goes_through ? 1 : credit->n; k < chain->n_links; k++)
+        back += link_product(chain, k, k < credit->n ? rows : rows * chain->per_step);
+    return forward_flops(chain, rows) + back + refresh_flops(credit, rows) + propagate_flops(chain, credit, rows);
+}
+
+double reverse_flops(const struct chain *chain, size_t last, size_t rows)
+{
+    double n = 0;
+    for (size_t k = 1; k <= last; k++)
+        n += link_product(chain, k, rows);
+    return n;
+}
+
+/* Products of one training step: forward, what its method does, and the feedback steps that go with it. In sequential
+ * order all but the latter once for each layer. */
 double step_flops(const struct config *c, const struct chain *chain, const struct credit *credit)
 {
     const struct update_options *o = credit->choice.update.opts;
     const struct config_feedback *feedback = &c->algorithm.feedback;
     const size_t rows = (size_t)c->train.batch_size;
-    double forward = 0, back = 0, product;
-    for (size_t i = 0; i < chain->n_units; i++)
-        forward += (double)chain->links_of[i] *
-                   chain->units[i].def->flops(&chain->units[i], i > 0 ? rows * chain->per_step : rows, &product);
-    for (size_t k = update_of(credit)->goes_through ? 1 : credit->n; k < chain->n_links; k++)
-        back += link_product(chain, k, k < credit->n ? rows : rows * chain->per_step);
     const double refresh = refresh_flops(credit, rows);
-    const double once = 2 * forward + back + refresh + propagate_flops(chain, credit, rows);
+    const double once = forward_flops(chain, rows) + credit_flops(chain, credit, rows);
     const double steps = (double)feedback_most_steps(feedback);
     return (o->order == ORDER_SIMULTANEOUS ? 1 : (double)chain->n_units) * once +
            (feedback->optimizer.n ? loss_flops(chain, credit, feedback, rows) +
@@ -134,7 +153,8 @@ static int measure_memory(struct trial *t, const struct config *c, struct trial_
     int code = trial_open_parts(t, c, a, e);
     if (code == 0) {
         const size_t split = t->data.eval_size > t->data.test_size ? t->data.eval_size : t->data.test_size;
-        code = pass_init(&p, &t->chain, evaluation_rows(&t->chain, split, width), false, &t->scratch, e);
+        if (split > 0)
+            code = pass_init(&p, &t->chain, evaluation_rows(&t->chain, split, width), false, &t->scratch, e);
     }
     if (code == 0) {
         size->memory_bytes = bytes_of(&t->memory, width) + bytes_of(&t->scratch, width) + 65536; /* and small things */

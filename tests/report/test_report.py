@@ -9,6 +9,7 @@ import re
 import shutil
 import sqlite3
 import statistics
+import struct
 import subprocess
 import tempfile
 import unittest
@@ -147,6 +148,27 @@ class Report(unittest.TestCase):
             self.assertEqual(len(line.get("points").split()), 4)  # steps 0, 20, 40, 60
         for band in bands:
             self.assertEqual(len(band.get("points").split()), 8)
+
+    def test_forms_of_a_file(self):
+        """The end of a name says what is written; what cannot be written is refused before anything is."""
+        for end, head in ((".svg", b"<svg "), (".pdf", b"%PDF-"), (".png", b"\x89PNG\r\n\x1a\n"), (".PNG", b"\x89PNG\r\n\x1a\n")):
+            path = os.path.join(self.folder, "forms" + end)
+            previous = None
+            for _ in range(2):  # the second time in its place, with the same bytes
+                self.tprun("plot", "heat", "-o", path)
+                with open(path, "rb") as f:
+                    drawn = f.read()
+                self.assertTrue(drawn.startswith(head), drawn[:20])
+                self.assertIn(previous, (None, drawn))
+                previous = drawn
+        with open(os.path.join(self.folder, "forms.png"), "rb") as f:
+            width, height = struct.unpack(">II", f.read()[16:24])
+        svg = self.plot("heat")
+        self.assertEqual((width, height), tuple(math.floor(3 * float(svg.get(side)) + 0.5) for side in ("width", "height")))
+        for name, words in (("x.jpg", "x.jpg: '.jpg' is no form of a figure that can be written; .svg, .pdf and .png are"), ("x", "by the end of its name"),
+                            ("x.", "by the end of its name"), (os.path.join("a.svg", "x"), "by the end of its name")):
+            self.assertIn(words, self.tprun("plot", "heat", "-o", os.path.join(self.folder, name), status=(2,)).stderr)
+            self.assertFalse(os.path.exists(os.path.join(self.folder, name)))
 
     def test_points_are_the_means(self):
         """The places of a line's points are an affine map of the means over the seeds."""
@@ -385,14 +407,14 @@ class Report(unittest.TestCase):
                 drawn = f.read()
             self.assertEqual(drawn.replace("Norms &lt;of&gt; weights", "Metrics of layers"), figure)
         whole = self.plot("layers")
-        inner = whole.findall(SVG + "svg")
+        inner = [g.find(SVG + "rect") for g in whole.findall(SVG + "g")]  # the background of each
         self.assertEqual(len(inner), 3)
         bottom = 0
         for one in inner:  # one below the other, within the frame
             self.assertGreaterEqual(float(one.get("y")), bottom)
             bottom = float(one.get("y")) + float(one.get("height"))
             self.assertLessEqual(float(one.get("width")), float(whole.get("width")))
-        self.assertEqual(bottom, float(whole.get("height")))
+        self.assertAlmostEqual(bottom, float(whole.get("height")), places=3)
         self.assertEqual(len(list(self.plot("layers", "--metric", "train_loss").iter(SVG + "svg"))), 1)
         self.layers(1, FIGURES.replace("layer: 2", "layer: 99"))  # known only when it is drawn
         self.tprun("report", "layers", "-o", report)

@@ -49,7 +49,7 @@ UNSEEN = {
         " input_noise_on_sequences input_noise_twice noise_decay_without_end transmit_feedback_difference transmit_feedback_hidden"
         " transmit_feedback_linear transmit_fixed_linear transmit_last_layer transmit_under_difference transmit_under_direct"
         " claim_subjects encoder_depth encoder_shape figures_unknown_metric labels_of_sequences student_teacher_eval tied_above tied_in_turn tied_shape"
-        " tune_claim tune_goal tune_unlogged",
+        " tune_claim tune_goal tune_test tune_unlogged",
     "it lies in another file, behind a reference, or in the number of trials":
         "extends_itself extends_missing extends_with_a_mistake reference_cycle reference_in_a_variant reference_missing reference_of_wrong_type"
         " reference_to_a_list sweep_beyond_counting sweep_large",

@@ -14,8 +14,8 @@ static void put_variant(struct fixture *f, const struct variant *v, int number)
 {
     struct err e = { 0 };
     put_usual_facts(f->s);
-    put_facts(f->s, "valid_loss", "min", "", false);
-    put_facts(f->s, "angle_bp", "min", "°", false);
+    put_facts(f->s, "valid_loss", "min", "", false, "valid");
+    put_facts(f->s, "angle_bp", "min", "°", false, "");
     for (int i = 0; i < SEEDS; i++) {
         const int64_t t = put_trial(f->s, f->study, SEEDS * number + i, v->name, "", i + 1, 0, NULL).id;
         const enum trial_state state = v->states[i] ? v->states[i] : TRIAL_DONE;

@@ -90,9 +90,9 @@ START_TEST(becomes_what_a_new_one_is)
     check_text(f.path, "SELECT count(*) || ' ' || sum(path GLOB '*/*') || ' ' || max(path) FROM checkpoint",
                olds[_i].checkpoints);
     check_text(f.path,
-               "SELECT group_concat(name || ' ' || goal || ' ' || unit || ' ' || followed, ', ') "
+               "SELECT group_concat(name || ' ' || goal || ' ' || unit || ' ' || followed || ' ' || split, ', ') "
                "FROM (SELECT * FROM metric_key ORDER BY name)",
-               "test_accuracy max % 1, test_loss min  1, train_loss min  0");
+               "test_accuracy max % 1 test, test_loss min  1 test, train_loss min  0 train");
     check_text(f.path, "SELECT count(*) FROM trial WHERE numerics_version = 1 AND inputs IS NULL", "16");
     check_text(f.path, "SELECT kind || coalesce(verdict, ' ') || (measure IS NULL) FROM claim", "measure 0");
     char version[256], again[256];

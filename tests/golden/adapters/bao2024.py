@@ -9,10 +9,9 @@ from .images import conv_block, rename
 
 # Methods whose targets come from feedback that the case gives or that is made of the forward weights.
 TRAINED = ("LDRL", "LDRL, feedback training only")
-DIRECT = ("FWDTP", "LDRL, forward update", "TJML-DTP", "IJML-DTP", "PJML-DTP", "reversible structure")
+DIRECT = ("FWDTP", "FWDTP with batch normalisation", "LDRL, forward update", "TJML-DTP", "IJML-DTP", "PJML-DTP", "reversible structure")
 # Others by the mapping and the feedback loss that they need.
-NEEDS = {"FWDTP with batch normalisation": ("preset", "fwdtp_bn"), "FWDTP with batch normalisation, evaluation": ("preset", "fwdtp_bn"),
-         "analytic feedback of one layer": ("mapping", "transpose"), "Jacobian matching losses": ("mapping", "transpose")}
+NEEDS = {"analytic feedback of one layer": ("mapping", "transpose"), "Jacobian matching losses": ("mapping", "transpose")}
 
 
 def tokens(planes):
@@ -56,6 +55,8 @@ def network_of(case, inputs, parts):
             block = {"dense": {"units": layer["out"], "activation": act, "bias": f"layers.{layer['index']}.bias" in inputs}}
             if map_below:
                 block, where = {"unit": ["flatten", block]}, "1."
+            if layer.get("batchnorm"):
+                block, where = {"unit": [block, "batch_norm"]}, "0." + where
         elif kind == "embed":
             block = {"patches": {"channels": layer["out"], "size": layer["patch"]}}
         elif kind == "gap":
@@ -66,7 +67,7 @@ def network_of(case, inputs, parts):
             block = {kind: {"activation": act, **({"hidden": layer["hidden"]} if "hidden" in layer else {})}}
         layers.append(block)
         inner.append(where)
-        back.append({"1.": "0.", "0.": "1.", "": ""}[where])
+        back.append("" if layer.get("batchnorm") else {"1.": "0.", "0.": "1.", "": ""}[where])
         of_tokens.append(kind in ("embed", "spatial_mlp", "channel_mlp", "mixer", "coupling"))
         map_below = kind == "conv"
     return layers, inner, back, of_tokens
@@ -84,7 +85,8 @@ def mapping_of(case, inputs):
     bias = any(re.match(r"feedback\..*bias$", n) for n in inputs)
     if case["algorithm"] in TRAINED:
         return {"name": "learned", "bias": bias, "activation": "argument"}
-    return {"name": "fixed", "bias": bias, "activation": "tanh" if p["feedback"] == "fwdtp" else "argument"}
+    normed = {"batch_norm": True} if p["feedback"] == "fwdtp_bn" else {}
+    return {"name": "fixed", "bias": bias, "activation": "tanh" if p["feedback"].startswith("fwdtp") else "argument", **normed}
 
 
 def algorithm_of(case, inputs, stepsize):
@@ -99,8 +101,11 @@ def algorithm_of(case, inputs, stepsize):
         trained = {"feedback_loss": {"name": "local_difference_reconstruction", "noise": p["noise_sigma"]},
                    "feedback": {"steps": p["feedback_iterations"], "stepsize": p["feedback_stepsize"],
                                 "optimizer": {"name": "sgd", "stepsize": 1, "momentum": p["feedback_momentum"]}}}
+    propagate = "difference" if p.get("difference_correction", True) else "plain"
+    if p["feedback"] == "fwdtp_bn":
+        propagate = {"name": "difference", "batch_norm": True}
     return {"name": "dfa", **trained, "route": "chain", "target_stepsize": stepsize, "target": {"name": "gradient", "gradient": "per_sample"},
-            "mapping": mapping_of(case, inputs), "propagate": "difference" if p.get("difference_correction", True) else "plain",
+            "mapping": mapping_of(case, inputs), "propagate": propagate,
             "update": {"name": "gradient", "reduction": reduction}}
 
 
