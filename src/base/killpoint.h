@@ -16,6 +16,7 @@
     X(STORE_SCHEMA_COMMITTED, "store.schema_committed")                                                                \
     X(STORE_COMMIT, "store.commit")                   /* a group of rows is written, not committed */                  \
     X(STORE_COMMITTED, "store.committed")                                                                              \
+    X(STORE_MERGED, "store.merged")                   /* a database is merged, not committed */                        \
     X(STORE_CLOSE, "store.close")                     /* all is committed, the log is not emptied */                   \
     X(STORE_LOG_EMPTIED, "store.log_emptied")                                                                          \
     X(STORE_CLOSED, "store.closed")                   /* the database is closed, the lock is held */                   \

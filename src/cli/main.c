@@ -88,7 +88,7 @@ int main(int argc, char **argv)
     }
 #endif
     if (!strcmp(first, "--version")) {
-        puts(cli_code);
+        puts(cli_build());
         return close_output(0);
     }
     if (!strcmp(first, "--help") || !strcmp(first, "-h") || (!strcmp(first, "help") && argc == 2)) {

@@ -1,8 +1,8 @@
 #include "report/wanted.h"
 
-#include "report/svg.h"
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Values as the specification room has checked and written them. */
@@ -125,34 +125,32 @@ int wanted_read(struct wanted *w, struct query *q, struct arena *a, const char *
 bool wanted_replaced(const struct figure_options *o)
 {
     return o->n_metrics || o->n_variants || o->cell || o->x || o->y || o->has_layer || o->has_step || o->rolling ||
-           o->log || o->kind != FIGURE_USUAL;
+           o->smooth > 0 || o->band != BAND_SD || o->log || o->log_x || o->kind != FIGURE_USUAL;
 }
 
-int wanted_draw(struct text *out, const struct wanted *w, struct query *q, const char *study, struct err *e)
+int wanted_draw(struct picture *out, const struct wanted *w, struct query *q, const char *study, struct err *e)
 {
     if (w->n == 1)
-        return figure_draw(out, q, study, &w->items[0], e);
-    struct text all = { 0 };
+        return figure_picture(out, q, study, &w->items[0], e);
+    struct picture *parts = calloc(w->n, sizeof *parts);
     double width = 0, height = 0;
-    int code = 0;
+    int code = parts ? 0 : err_set(e, ERR_MEMORY, "not enough memory for %zu figures", w->n);
     for (size_t i = 0; i < w->n && code == 0; i++) {
-        struct text one = { 0 };
-        code = figure_draw(&one, q, study, &w->items[i], e);
-        if (code == 0) {
-            height += i ? GAP : 0;
-            const struct svg_size size = svg_put(&all, &one, 0, height);
-            width = fmax(width, size.width);
-            height += size.height;
-        }
-        text_free(&one);
+        code = figure_picture(&parts[i], q, study, &w->items[i], e);
+        width = fmax(width, parts[i].width);
+        height += parts[i].height + (i ? GAP : 0);
     }
     if (code == 0) {
         char about[64];
+        double y = 0;
         snprintf(about, sizeof about, "%zu figures, one below the other.", w->n);
-        svg_open(out, width, height, study, about);
-        text_put(out, all.s, all.n);
-        svg_close(out);
+        picture_open(out, width, height, study, about);
+        for (size_t i = 0; i < w->n; y += parts[i++].height + GAP)
+            picture_put(out, &parts[i], 0, y);
+        picture_close(out);
     }
-    text_free(&all);
+    for (size_t i = 0; parts && i < w->n; i++)
+        picture_free(&parts[i]);
+    free(parts);
     return code;
 }

@@ -47,9 +47,10 @@ void checkpoints_tell_absent(struct runner *r)
 int checkpoints_sweep(const struct runner *r, struct err *e)
 {
     struct checkpoint_set named = { 0 };
-    int code = checkpoint_set_read(&named, r->options->db, e);
+    struct swept ignored;
+    int code = checkpoint_set_read(&named, r->options->db, CHECKPOINTS_NAMED, e);
     if (code == 0)
-        code = checkpoint_set_sweep(&named, &r->own, e);
+        code = checkpoint_set_sweep(&named, &r->own, false, &ignored, e);
     checkpoint_set_free(&named);
     return code;
 }

@@ -73,12 +73,13 @@ static void clear_local(const struct publication *p)
     struct err ignored = { 0 };
     struct checkpoint_folder own;
     const struct checkpoint_set none = { 0 };
+    struct swept swept;
     for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
         remove_beside(p->copy, endings[i]);
     remove_beside(p->folder, "/outgoing");
     snprintf(path, sizeof path, "%s.checkpoints", p->copy);
     if (checkpoint_folder_open(&own, path, true, &ignored) == 0)
-        (void)checkpoint_set_sweep(&none, &own, &ignored);
+        (void)checkpoint_set_sweep(&none, &own, false, &swept, &ignored);
     err_clear(&ignored);
     checkpoint_folder_close(&own);
     (void)rmdir(path);
@@ -132,7 +133,7 @@ static int fetch(struct publication *p, struct err *e)
     TRY(copy_file(p->target, p->copy, e));
     TRY(store_open(&s, p->copy, e));
     TRY(store_close(s, e));
-    TRY(checkpoint_set_read(&p->published, p->copy, e));
+    TRY(checkpoint_set_read(&p->published, p->copy, CHECKPOINTS_NAMED, e));
     return fetch_checkpoints(p, e);
 }
 
@@ -150,13 +151,15 @@ int publication_open(struct publication *p, const char *db, const char *local, s
     *p = (struct publication){ .there = { .fd = -1 } };
     TRY(path_resolve(db, PATH_REPLACE, &p->target, e));
     TRY(name_local(p, local, e));
+    struct swept swept;
     char name[4096 + 16];
     snprintf(name, sizeof name, "%s/published", p->folder);
     TRY(lock_take(&p->lock, name, e));
     clear_local(p);
     TRY(open_there(p, e));
     TRY(fetch(p, e));
-    return checkpoint_set_sweep(&p->published, &p->there, e); /* what a worker left that died between two steps */
+    /* what a worker left that died between two steps */
+    return checkpoint_set_sweep(&p->published, &p->there, false, &swept, e);
 }
 
 void publication_close(struct publication *p)
@@ -182,7 +185,7 @@ bool publication_is_due(const struct publication *p, bool happened)
 static int put(struct publication *p, const char *outgoing, struct checkpoint_set *now,
                const struct checkpoint_folder *own, struct err *e)
 {
-    TRY(checkpoint_set_read(now, outgoing, e));
+    TRY(checkpoint_set_read(now, outgoing, CHECKPOINTS_NAMED, e));
     for (size_t i = 0; i < now->n; i++) {
         const struct checkpoint_entry *x = &now->items[i], *before = checkpoint_set_find(&p->published, x->name);
         if ((before && strcmp(before->sha256, x->sha256) == 0) || !checkpoint_exists(own, x->name))

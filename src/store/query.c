@@ -31,12 +31,17 @@ static int fail(struct query *q, struct err *e)
         return err_set(e, ERR_STORAGE, "%s: cannot write temporary files (in $TMPDIR): %s", q->path, detail);
     case SQLITE_CANTOPEN:
     case SQLITE_READONLY:
+        if (rc == SQLITE_READONLY_ROLLBACK)
+            return err_set(e, ERR_STORAGE,
+                           "%s has a journal that a writer left when it was killed; `tprun claims --db %s` takes it "
+                           "back (nothing is lost), as does the next run",
+                           q->path, q->path);
         if (reason && reason != EACCES && reason != EPERM && reason != EROFS && reason != ENOENT)
             return reason_set(e, q->path, "read", reason);
         return err_set(e, ERR_STORAGE,
-                       "%s cannot be read here: it has a write-ahead log that only a writer can open, and its folder "
-                       "is not writable; copy "
-                       "the file (with -wal, if there is one) to a folder of your own",
+                       "%s cannot be read here: it is in use or was not closed cleanly, so that only a writer can open "
+                       "it, and its folder is not writable; copy the file (with -wal, if there is one) to a folder of "
+                       "your own",
                        q->path);
     case SQLITE_NOTADB:
     case SQLITE_CORRUPT:
@@ -110,7 +115,8 @@ static int restrict_to(struct query *q, int64_t study, struct err *e)
                                          "claims",          "targets",
                                          "comparisons",     "outcomes",
                                          "layer_metrics",   "all_layer_metrics",
-                                         "kept_curves" };
+                                         "kept_curves",     "tags",
+                                         "notes" };
     for (size_t i = 0; i < sizeof views / sizeof views[0]; i++) {
         char sql[128];
         const int n = snprintf(sql, sizeof sql, "CREATE TEMP VIEW %s AS SELECT * FROM main.%s WHERE study_id = %lld",

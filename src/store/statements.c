@@ -37,6 +37,10 @@
     " AND NOT t.outdated)"
 #define KEPT                                                                                                           \
     "coalesce(c.n_asked = " CURVE_TRIALS " AND c.n_outdated = " CURVE_OUTDATED " AND c.n_rows = " CURVE_ROWS ", 0)"
+/* A claim of which nothing is known. */
+#define UNMEASURED                                                                                                     \
+    "measured = NULL, note = NULL, evaluated_ms = NULL, n = NULL, sd = NULL, interval_low = NULL, interval_high = "    \
+    "NULL, verdict = NULL, n_asked = NULL, n_diverged = NULL, n_unfinished = NULL, n_failed = NULL"
 /* Where a metric of validation is best; NULL where it was not logged. */
 #define BEST_STEP(metric)                                                                                              \
     "(SELECT u.best_step FROM summary u WHERE u.trial_id = t.id AND u.key_id = (SELECT id FROM metric_key WHERE name " \
@@ -73,9 +77,8 @@ const char *const statement_sql[N_STATEMENTS] = {
                       "?9, ?10, ?11, ?12, ?13, ?14, ?15)",
     [SQL_DELETE_TARGETS] = "DELETE FROM target WHERE study_id = ?1",
     [SQL_PUT_TARGET] = "INSERT INTO target (study_id, metric, value, position) VALUES (?1, ?2, ?3, ?4)",
-    [SQL_FORGET_CLAIMS] = "UPDATE claim SET measured = NULL, note = NULL, evaluated_ms = NULL, n = NULL, sd = NULL, "
-                          "interval_low = NULL, interval_high = NULL, verdict = NULL, n_asked = NULL, n_diverged = "
-                          "NULL, n_unfinished = NULL, n_failed = NULL "
+    [SQL_FORGET_STUDY_CLAIMS] = "UPDATE claim SET " UNMEASURED " WHERE study_id = ?1 AND evaluated_ms IS NOT NULL",
+    [SQL_FORGET_CLAIMS] = "UPDATE claim SET " UNMEASURED " "
                           "WHERE study_id = (SELECT t.study_id FROM trial t JOIN study s ON s.id = t.study_id "
                           "AND s.generation = t.generation WHERE t.id = ?1) AND evaluated_ms IS NOT NULL",
     [SQL_PUT_DATASET] = "INSERT INTO dataset (name, path, sha256, time_ms) VALUES (?1, ?2, ?3, ?4) "
@@ -193,8 +196,12 @@ const char *const statement_sql[N_STATEMENTS] = {
     [SQL_PUT_CODE] = "INSERT INTO code (version) VALUES (?1) ON CONFLICT DO NOTHING",
     [SQL_GET_CODE] = "SELECT id FROM code WHERE version = ?1",
     [SQL_PUT_RUN] =
-        "INSERT INTO run (trial_id, host_id, code_id, kernel, pid, from_step, started_ms, heartbeat_ms, state) "
-        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, 'running')",
+        "INSERT INTO run (trial_id, host_id, code_id, kernel, pid, from_step, started_ms, heartbeat_ms, state, "
+        "repository_id) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, 'running', "
+        "(SELECT s.repository_id FROM trial t JOIN study s ON s.id = t.study_id WHERE t.id = ?1))",
+    [SQL_GET_REPOSITORY] = "SELECT id FROM repository WHERE root = ?1 AND git_commit = ?2 AND changed IS ?3",
+    [SQL_PUT_REPOSITORY] = "INSERT INTO repository (root, git_commit, changed) VALUES (?1, ?2, ?3)",
+    [SQL_SET_REPOSITORY] = "UPDATE study SET repository_id = ?2 WHERE id = ?1 AND repository_id IS NOT ?2",
     [SQL_START_TRIAL] = "UPDATE trial SET state = 'running', reason = NULL, updated_ms = ?2 WHERE id = ?1",
     /* What nothing was trained with yet is not the origin of anything. */
     [SQL_GET_ORIGIN] = "SELECT t.numerics_version, t.inputs, t.study_id FROM trial t WHERE t.id = ?1 AND "
@@ -231,6 +238,10 @@ const char *const statement_sql[N_STATEMENTS] = {
         "INSERT INTO progress (trial_id, step, epoch, samples, cpu_ns, flops) VALUES (?1, ?2, ?3, ?4, ?5, ?6) "
         "ON CONFLICT (trial_id, step) DO UPDATE SET epoch = ?3, samples = ?4, cpu_ns = ?5, flops = ?6",
     [SQL_PUT_EVENT] = "INSERT INTO event (trial_id, run_id, step, kind, text, time_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    [SQL_PUT_TAG] = "INSERT OR IGNORE INTO tag (study_id, trial_id, name) VALUES (?1, ?2, ?3)",
+    [SQL_DELETE_TAG] = "DELETE FROM tag WHERE study_id = ?1 AND trial_id = ?2 AND name = ?3",
+    [SQL_PUT_NOTE] = "INSERT OR REPLACE INTO note (study_id, trial_id, text, time_ms) VALUES (?1, ?2, ?3, ?4)",
+    [SQL_DELETE_NOTE] = "DELETE FROM note WHERE study_id = ?1 AND trial_id = ?2",
     [SQL_SAME_CHECKPOINT] = "SELECT id, path FROM checkpoint WHERE trial_id = ?1 AND step = ?2",
     [SQL_DELETE_CHECKPOINT] = "DELETE FROM checkpoint WHERE id = ?1",
     [SQL_PUT_CHECKPOINT] = "INSERT INTO checkpoint (trial_id, run_id, step, path, sha256, time_ms, cpu_ns, flops) "
@@ -238,6 +249,8 @@ const char *const statement_sql[N_STATEMENTS] = {
     /* The newest two are those written last: after a damaged file the run goes on from the one before, at smaller
        steps. */
     [SQL_OLD_CHECKPOINT] = "SELECT id, path FROM checkpoint WHERE trial_id = ?1 ORDER BY id DESC LIMIT 1 OFFSET 2",
+    [SQL_DROP_CHECKPOINTS] = "DELETE FROM checkpoint WHERE trial_id = ?1 AND id NOT IN (SELECT id FROM checkpoint "
+                             "WHERE trial_id = ?1 ORDER BY id DESC LIMIT ?2)",
     [SQL_NAMED_CHECKPOINT] = "SELECT 1 FROM checkpoint WHERE trial_id = ?1 AND path = ?2",
     [SQL_RECOVER_RUNS] = "UPDATE run SET state = 'interrupted', reason = 'the runner died', ended_ms = heartbeat_ms "
                          "WHERE ended_ms IS NULL",

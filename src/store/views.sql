@@ -295,6 +295,40 @@ INSERT INTO _doc VALUES
     ('params', 'trial_id', '', 'runtime', 'trial.id'),
     ('params', 'study_id', '', 'runtime', 'study.id');
 
+CREATE VIEW tags AS
+SELECT s.name AS study,
+    (SELECT t.variant FROM trial t WHERE t.id = x.trial_id) AS variant, (SELECT t.cell FROM trial t WHERE t.id = x.trial_id) AS cell,
+    (SELECT t.seed FROM trial t WHERE t.id = x.trial_id) AS seed, x.name AS tag,
+    (SELECT t.key FROM trial t WHERE t.id = x.trial_id) AS key, CASE WHEN x.trial_id > 0 THEN x.trial_id END AS trial_id, x.study_id
+FROM tag x
+JOIN study s ON s.id = x.study_id;
+CREATE VIEW notes AS
+SELECT s.name AS study,
+    (SELECT t.variant FROM trial t WHERE t.id = x.trial_id) AS variant, (SELECT t.cell FROM trial t WHERE t.id = x.trial_id) AS cell,
+    (SELECT t.seed FROM trial t WHERE t.id = x.trial_id) AS seed, x.text AS note,
+    strftime('%Y-%m-%dT%H:%M:%fZ', x.time_ms / 1000.0, 'unixepoch') AS time,
+    (SELECT t.key FROM trial t WHERE t.id = x.trial_id) AS key, CASE WHEN x.trial_id > 0 THEN x.trial_id END AS trial_id, x.study_id
+FROM note x
+JOIN study s ON s.id = x.study_id;
+INSERT INTO _doc VALUES
+    ('tags', 'study', '', 'runtime', 'name of the study'),
+    ('tags', 'variant', '', 'runtime', 'variant of the trial; NULL where it is of the study'),
+    ('tags', 'cell', '', 'runtime', 'cell of the trial; NULL where it is of the study'),
+    ('tags', 'seed', '', 'runtime', 'seed of the trial; NULL where it is of the study'),
+    ('tags', 'tag', '', 'runtime', 'a word that somebody gave it'),
+    ('tags', 'key', '', 'runtime', 'identity of the trial; NULL where it is of the study'),
+    ('tags', 'trial_id', '', 'runtime', 'trial.id; NULL where it is of the study'),
+    ('tags', 'study_id', '', 'runtime', 'study.id'),
+    ('notes', 'study', '', 'runtime', 'name of the study'),
+    ('notes', 'variant', '', 'runtime', 'variant of the trial; NULL where it is of the study'),
+    ('notes', 'cell', '', 'runtime', 'cell of the trial; NULL where it is of the study'),
+    ('notes', 'seed', '', 'runtime', 'seed of the trial; NULL where it is of the study'),
+    ('notes', 'note', '', 'runtime', 'what somebody wrote about it'),
+    ('notes', 'time', 'UTC', 'runtime', 'when, ISO 8601'),
+    ('notes', 'key', '', 'runtime', 'identity of the trial; NULL where it is of the study'),
+    ('notes', 'trial_id', '', 'runtime', 'trial.id; NULL where it is of the study'),
+    ('notes', 'study_id', '', 'runtime', 'study.id');
+
 -- The curves that are kept in curve_stat and are of what is stored now. Rows of a trial are only ever added, which its summary counts;
 -- whatever changes a cell otherwise, an attempt that begins or ends among it, marks its curves: so the same numbers mean the same rows.
 -- The writer asks the same: KEPT in src/store/statements.c.

@@ -67,8 +67,8 @@ class Shards(Cluster):
         self.assertIn("numbered from 0 to K - 1", self.work("2/2", self.db, status=2).stderr)
 
 
-class Network(Cluster):
-    LONG = ["train.iterations=40000", "log.every=1000", "--variant", "bp", "seeds=1"]
+class Shared(Cluster):
+    """A folder that lies on a network file system, and one that does not."""
     TYPES = {"NFS": "6969", "Lustre": "0BD00BD0", "GPFS": "47504653", "FUSE": "65735546"}
 
     def setUp(self):
@@ -80,6 +80,10 @@ class Network(Cluster):
     def on(self, kind="NFS"):
         return {"LD_PRELOAD": os.environ["TPRUN_STATFS_SHIM"], "FAKE_STATFS_FOLDER": os.path.realpath(self.net),
                 "FAKE_STATFS_TYPE": self.TYPES[kind], "TPRUN_LOCAL": self.local}
+
+
+class Network(Shared):
+    LONG = ["train.iterations=40000", "log.every=1000", "--variant", "bp", "seeds=1"]
 
     def test_a_run_says_what_to_do(self):
         for kind in self.TYPES:
