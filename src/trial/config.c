@@ -72,6 +72,9 @@ static const struct option train_options[] = {
       "minibatches to train on; this or epochs; 0: the initial weights are evaluated" },
     { "epochs", OPT_INT, MAP(config_train, epochs), "-1", 0, 1e9, OPTION_BUDGET | OPTION_NULLABLE,
       "passes over the training set; this or iterations" },
+    { "clip_norm", OPT_REAL, MAP(config_train, clip_norm), "0", 0, 1e30, OPTION_NULLABLE,
+      "update directions of all weights, taken together, that are longer than this are scaled down to it, before the "
+      "optimizer has them; 0: never. Of the forward weights, and with order: simultaneous" },
     { "stop", OPT_MAP, MAP(config_train, stop), NULL, .table = stop_options, .help = "why a trial is called diverged" },
     { 0 }
 };
@@ -92,10 +95,16 @@ static const struct option log_options[] = {
       "Trials that have ended are not logged anew for another value" },
     { 0 }
 };
-static const struct option checkpoint_options[] = { { "seconds", OPT_REAL, MAP(config_checkpoint, seconds), "30", 0,
-                                                      1e9, OPTION_BUDGET | OPTION_ABOVE_MIN,
-                                                      "time between checkpoints" },
-                                                    { 0 } };
+static const char *const keep_names[] = { "long", "none", "last", "all", NULL };
+static const struct option checkpoint_options[] = {
+    { "seconds", OPT_REAL, MAP(config_checkpoint, seconds), "30", 0, 1e9, OPTION_BUDGET | OPTION_ABOVE_MIN,
+      "time between checkpoints" },
+    { "keep", OPT_ENUM, MAP(config_checkpoint, keep), "long", .flags = OPTION_BUDGET | OPTION_NULLABLE,
+      .names = keep_names,
+      .help = "what stays of a trial that is done: long: the newest two, of a trial that took longer than seconds; none; "
+              "last: that of the last step; all: every one that was written" },
+    { 0 }
+};
 
 const struct option config_options[] = {
     { "experiment", OPT_TEXT, MAP(config, experiment), "trial", .help = "name of the study in the database" },
