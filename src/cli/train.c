@@ -43,3 +43,28 @@ void train_print_counts(const struct cli *c, const struct run_result *x)
         fprintf(stderr, ", %" PRIu64 " left", left);
     fputc('\n', stderr);
 }
+
+int train_open_plan(const struct cli *c, struct plan *p, struct err *e)
+{
+    struct plan_options o = cli_plan_options(c);
+    o.keep = true;
+    return plan_open(p, c->arguments.items, c->arguments.n, &o, e);
+}
+
+int train_run(const char *db, const char *local, struct plan *p, struct run_options *o, struct run_result *result,
+              struct err *e)
+{
+    struct publication copy;
+    if (!local && publication_is_needed(db))
+        local = publication_folder();
+    o->db = db;
+    if (!local)
+        return runner_run(p, o, result, e);
+    int code = publication_open(&copy, db, local, e);
+    o->db = copy.copy;
+    o->publication = &copy;
+    if (code == 0)
+        code = runner_run(p, o, result, e);
+    publication_close(&copy);
+    return code;
+}

@@ -33,6 +33,12 @@ struct train_choice {
 bool train_shows_progress(const struct train_choice *t);
 /* What these, the shared options and the environment say of a run. */
 int train_options(const struct cli *c, const struct train_choice *t, struct run_options *o, struct err *e);
+/* Runs a plan into the database `db`: in its place, or in a copy in the folder `local` that is published there. local:
+ * NULL for a copy only where the database is on a network file system. */
+int train_run(const char *db, const char *local, struct plan *p, struct run_options *o, struct run_result *result,
+              struct err *e);
+/* Opens the plan of the command's arguments, and keeps what the check learns of the cells for the runner. */
+int train_open_plan(const struct cli *c, struct plan *p, struct err *e);
 /* "tprun: 6 trials: 4 done, 1 failed, 1 left" */
 void train_print_counts(const struct cli *c, const struct run_result *x);
 

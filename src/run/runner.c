@@ -220,6 +220,8 @@ static int queue(struct runner *r, struct err *e)
 static int work(struct runner *r, struct err *e)
 {
     TRY(queue(r, e));
+    if (r->options->queue_only)
+        return publish(r, true, e);
     struct pollfd *fds = calloc(r->n_slots + 1, sizeof *fds);
     if (!fds)
         return err_set(e, ERR_MEMORY, "out of memory");

@@ -28,6 +28,7 @@ struct run_options {
     const char *checkpoints;    /* a folder to read checkpoints from that the database's own lacks; NULL = none */
     const struct shard *shard; /* train its trials alone; NULL = all. Choosing cells and statistics are left to merge */
     struct publication *publication; /* where the database, which is its copy, is put from time to time; or NULL */
+    bool queue_only;                 /* put all trials, train none: `submit` */
     int64_t stop_at;                 /* stop every trial at this step, 0 = never: `tprun verify` */
 };
 
