@@ -41,8 +41,10 @@ double reduction_factor(int reduction, size_t rows, struct shape state, double t
     X(mapping_inverse)                                                                                                 \
     X(mapping_learned) X(mapping_fixed) X(mapping_pinv) X(mapping_encoder) X(mapping_transpose) X(mapping_reversible)
 #define FBLOSSES(X) X(fbloss_none) X(fbloss_reconstruction) X(fbloss_inversion) X(fbloss_difference) X(fbloss_local)
-#define PROPAGATES(X) X(propagate_linear) X(propagate_difference) X(propagate_plain) X(propagate_none)
-#define UPDATES(X) X(update_gradient) X(update_through_chain) X(update_denoising)
+#define PROPAGATES(X)                                                                                                  \
+    X(propagate_linear) X(propagate_difference) X(propagate_plain) X(propagate_none) X(propagate_iterate)
+#define UPDATES(X)                                                                                                     \
+    X(update_gradient) X(update_through_chain) X(update_denoising) X(update_unit) X(update_influence) X(update_equal)
 
 #define PART_OF(name) &name.part,
 #define EXTERN_TARGET(name) extern const struct target_def name;
@@ -93,7 +95,7 @@ static int alloc_states(struct credit *c, struct arena *a, struct err *e)
                 { c->choice.propagate.part, &c->propagate_state },
                 { c->choice.update.part, &c->update_state } };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
-        *all[i].state = arena_alloc(a, 1, all[i].part->state_size);
+        *all[i].state = arena_alloc(a, all[i].part->state_size, 1); /* bytes: no number, even if 8 of them */
         if (!*all[i].state)
             return err_set(e, ERR_MEMORY, "not enough memory for '%s'", all[i].part->name);
     }
@@ -168,7 +170,19 @@ int credit_alloc_links(const struct credit *c, struct mat **links, struct mat **
     return 0;
 }
 
-/* Entries of one scratch buffer: any unit's stack, seen from either side. */
+/* The widest matrix that a unit reads or gives inside. As deep as the file. */
+static size_t widest(const struct unit *u)
+{
+    size_t n = u->out.n > u->in.n ? u->out.n : u->in.n;
+    for (size_t j = 0; j < u->n_inner; j++) {
+        const size_t inner = widest(&u->inner[j]);
+        n = inner > n ? inner : n;
+    }
+    return n;
+}
+
+/* Entries of one scratch buffer: any unit's stack, seen from either side, and what the layers of a feedback unit give
+ * to each other. */
 static size_t scratch_size(const struct credit *c)
 {
     size_t n = 0;
@@ -182,6 +196,10 @@ static size_t scratch_size(const struct credit *c)
                                                         : 1;
         n = links * c->rows * cols > n ? links * c->rows * cols : n;
     }
+    for (size_t i = 0; i < c->n_feedback; i++) {
+        const size_t inside = c->rows * widest(&c->feedback[i].unit);
+        n = inside > n ? inside : n;
+    }
     return n;
 }
 
@@ -194,6 +212,12 @@ static int open_feedback_weights(struct credit *c, struct arena *a, struct err *
     return c->feedback_weights && c->feedback_gradient
                ? 0
                : err_set(e, ERR_MEMORY, "not enough memory for %zu feedback weights", c->n_feedback_weights);
+}
+
+/* Room for two numbers, and two matrices of each unit. */
+static size_t shown_most(const struct credit *c)
+{
+    return 2 + 2 * c->chain->n_units;
 }
 
 int credit_open(struct credit *c, size_t rows, struct arena *a, struct err *e)
@@ -215,6 +239,9 @@ int credit_open(struct credit *c, size_t rows, struct arena *a, struct err *e)
     c->draws = arena_alloc(a, 1 + 2 * c->n_feedback, sizeof *c->draws);
     if (!c->draws)
         return err_set(e, ERR_MEMORY, "not enough memory for the streams of noise");
+    c->shown = arena_alloc(a, shown_most(c), sizeof *c->shown);
+    if (!c->shown)
+        return err_set(e, ERR_MEMORY, "not enough memory for what a step shows");
     TRY(open_feedback_weights(c, a, e));
     if (update_of(c)->open)
         TRY(update_of(c)->open(c, a, e));
@@ -233,6 +260,17 @@ void credit_draws(struct credit *c, struct draw draw, const char *name, ...)
     vsnprintf(draw.name, sizeof draw.name, name, args);
     va_end(args);
     c->draws[c->n_draws++] = draw;
+}
+
+void credit_show(struct credit *c, struct mat values, const char *name, ...)
+{
+    va_list args;
+    struct shown *s = &c->shown[c->n_shown++];
+    assert(c->n_shown <= shown_most(c));
+    va_start(args, name);
+    vsnprintf(s->name, sizeof s->name, name, args);
+    va_end(args);
+    s->values = values;
 }
 
 int credit_head(struct credit *c, struct pass *p, struct chosen loss, real *g, struct err *e)

@@ -19,6 +19,7 @@
 
 struct credit;
 struct feedback;
+struct settled;
 
 enum route { ROUTE_CHAIN, ROUTE_DIRECT };
 extern const char *const route_names[];
@@ -78,11 +79,24 @@ struct mapping_def {
     /* out = g_k'(h_s) d. */
     int (*jvp)(struct credit *c, struct pass *p, const struct at *ref, size_t k, struct mat d, struct mat out,
                struct err *e);
+    /* Of it what belongs to one feedback unit. Its value at the true states is left out where no part reads it:
+     * fbloss_def.reads_value, and a unit that `splits`. */
+    void (*refresh_unit)(struct credit *c, const struct pass *p, struct feedback *f);
+    /* Feedback units g(v) = A u(v) + b (net/split.h), if `splits` says so. front: u(v), overwritten by the next call;
+     * of the true states where v is {NULL}, kept until refresh. back: out = A moved. train_back: adds the gradient of
+     * <error, A moved> to feedback_gradient; error is used up. */
+    bool (*splits)(const struct credit *c, const struct feedback *f);
+    struct mat (*front)(struct credit *c, struct pass *p, const struct at *ref, struct feedback *f, struct mat v);
+    void (*back)(struct credit *c, struct feedback *f, struct mat moved, struct mat out);
+    void (*train_back)(struct credit *c, struct feedback *f, struct mat moved, struct mat error);
     /* For mappings that learn, all links of one feedback unit at once. value: g at other values v of what it reads
      * (memory that the next call overwrites). train: adds the gradient of the last value, which had the same ref, to
      * feedback_gradient, from error = d loss / d value, used up. */
     struct mat (*value)(struct credit *c, struct pass *p, const struct at *ref, struct feedback *f, struct mat v);
     void (*train)(struct credit *c, const struct at *ref, struct feedback *f, struct mat error);
+    /* Divides each row of error by the squared length of what f's weights read for the last value
+     * (unit_def.input_squares), where there is any. squares: work, one for each row. */
+    void (*normalise)(struct credit *c, struct feedback *f, double *squares, struct mat error);
     /* The same of the value at the true states, which refresh took: f->ref.out. */
     void (*train_reference)(struct credit *c, struct feedback *f, struct mat error);
     /* The same for the difference `moved` that the displacement d of the source gives. */
@@ -92,8 +106,10 @@ struct mapping_def {
     void (*own_target)(struct credit *c);
     /* Once the feedback weights are drawn. NULL: they stay as they are. */
     void (*drawn)(struct credit *c);
-    /* Floating-point operations of refresh; NULL if few. */
+    /* Floating-point operations of refresh; NULL if few. And of `difference` for link k; NULL: those of the feedback
+     * unit, or a product with the weights of the layer above. */
     double (*flops)(const struct credit *c, size_t rows);
+    double (*difference_flops)(const struct credit *c, size_t k, size_t rows);
 };
 
 /* Every feedback loss has these options: R = scale * reduce(|error|^2), noise of standard deviation `noise` added where
@@ -105,13 +121,19 @@ struct fbloss_options {
     double scale, noise_floor, noise_decay, weight_decay;
     int reduction, noise_scaling;
     int corrupts; /* reconstruction: enum fbloss_corrupts */
+    bool normalised; /* each sample's gradient divided by the squared length of what the feedback weights read */
 };
 /* What the noise is added to, in front of a layer that sends something else than its state. */
 enum fbloss_corrupts { CORRUPTS_STATE, CORRUPTS_SENT };
 struct fbloss_def {
     struct part part;
-    bool at_targets;                                    /* runs after propagate only */
-    bool source_noise;                                  /* has draws on what is read beside those on what is yielded */
+    bool at_targets;   /* runs after propagate only */
+    bool source_noise; /* has draws on what is read beside those on what is yielded */
+    bool reads_value;  /* of feedback units at the true states: f->ref.out */
+    bool refreshes;    /* its grads do the mapping's refresh of their unit themselves */
+    /* Floating-point operations of grads beside the mapping's refresh, up and down being a product of the way up and of
+     * the feedback unit; NULL: up and twice down. */
+    double (*flops)(const struct credit *c, const struct feedback *f, double up, double down);
     int (*fits)(const struct credit *c, struct err *e); /* NULL: it fits any choice and chain */
     int (*open)(struct credit *c, struct arena *a, struct err *e);
     /* One feedback unit: adds to credit->feedback_gradient and sets f->loss. NULL for "none". */
@@ -178,6 +200,12 @@ struct draw {
     bool steps;         /* as a tensor, with an axis for the steps of a sequence even if that has one */
 };
 
+/* Numbers of the last step that a part shows, under a name: a probe writes them. */
+struct shown {
+    char name[32];
+    struct mat values; /* (1, 1): a number; (rows, 1): one for each sample */
+};
+
 struct credit {
     struct credit_choice choice;
     const struct chain *chain;
@@ -197,6 +225,10 @@ struct credit {
     real *feedback_weights, *feedback_gradient;
     size_t n_draws;
     struct draw *draws;
+    size_t n_shown;
+    struct shown *shown;
+    const struct settled *settled; /* [n] how the links' values came to rest, of rules that iterate; else NULL */
+    struct mat *influence; /* [n] (B, 1) factors of the samples' updates, of rules that have them; else NULL */
     real *scratch[6];     /* each fits any unit's stack; for the current call only */
     int64_t epoch;        /* of the coming steps, from 1 */
     bool has_deltas;      /* the links above the first hold the deltas of their displacements */
@@ -288,6 +320,8 @@ size_t credit_n_feedback_units(const struct credit *c);
 struct unit *credit_feedback_unit(const struct credit *c, size_t i);
 /* Matrices for every link under the head, one block of memory per unit. */
 int credit_alloc_links(const struct credit *c, struct mat **links, struct mat **stacks, struct arena *a, struct err *e);
+/* Shows values that stay where they are. */
+void credit_show(struct credit *c, struct mat values, const char *name, ...) __attribute__((format(printf, 3, 4)));
 /* Asks for random numbers at every pass or feedback step. */
 void credit_draws(struct credit *c, struct draw draw, const char *name, ...) __attribute__((format(printf, 3, 4)));
 

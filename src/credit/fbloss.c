@@ -40,6 +40,8 @@ int fbloss_fits_options(const struct credit *c, struct err *e)
     if (o->noise.n != 1 && o->noise.n != c->n_feedback)
         return err_about(e, "algorithm.feedback_loss.noise",
                          "%zu numbers; give one, or one for each of the %zu feedback units", o->noise.n, c->n_feedback);
+    for (size_t i = 0; i < c->n_feedback && o->normalised; i++)
+        TRY(unit_check(&c->feedback[i].unit, CAN_INPUT_SQUARES, "algorithm.feedback_loss.normalised: the feedback", e));
     return 0;
 }
 
@@ -103,7 +105,11 @@ int fbloss_open(struct credit *c, struct arena *a, struct err *e)
     const unsigned flags = fbloss_of(c)->at_targets ? AT_GRADIENTS : 0;
     s->of = arena_alloc(a, c->n_feedback, sizeof *s->of);
     s->up = arena_alloc(a, chain->n_units, sizeof *s->up);
-    if (!s->of || !s->up)
+    size_t most = 0;
+    for (size_t i = 0; i < c->n_feedback; i++)
+        most = c->feedback[i].ref.out.rows > most ? c->feedback[i].ref.out.rows : most;
+    s->squares = arena_alloc(a, most, sizeof *s->squares);
+    if (!s->of || !s->up || !s->squares)
         return err_set(e, ERR_MEMORY, "not enough memory for feedback losses");
     for (size_t i = 0; i < c->n_feedback; i++) {
         const struct feedback *f = &c->feedback[i];
@@ -176,6 +182,14 @@ double fbloss_factor(const struct credit *c, const struct feedback *f, size_t n)
 {
     const struct fbloss_options *o = c->choice.feedback_loss.opts;
     return total_scale(c, f, o) * reduction_factor(o->reduction, c->rows, state_of(c, f, n), c->choice.target_stepsize);
+}
+
+void fbloss_train(struct credit *c, const struct at *ref, struct feedback *f, struct mat error)
+{
+    const struct fbloss_options *o = c->choice.feedback_loss.opts;
+    if (o->normalised)
+        mapping_of(c)->normalise(c, f, fbloss_state(c)->squares, error);
+    mapping_of(c)->train(c, ref, f, error);
 }
 
 void fbloss_reduce(const struct credit *c, struct feedback *f, struct mat error)

@@ -50,6 +50,14 @@
             .help = "how the squared error is reduced: mean is over the batch, unit_mean over batch and units"         \
     }
 
+/* Of losses whose gradient fbloss_train gives. */
+#define FBLOSS_NORMALISED                                                                                              \
+    {                                                                                                                  \
+        "normalised", OPT_BOOL, offsetof(struct fbloss_options, normalised), "false", .flags = OPTION_NULLABLE,        \
+            .help = "divide each sample's gradient by the squared norm of what the feedback weights read, a bias "     \
+                    "being a weight from a constant 1 (Bengio 2020)"                                                   \
+    }
+
 extern const char *const fbloss_scaling_names[];
 extern const struct option fbloss_options_table[];
 
@@ -60,6 +68,7 @@ struct fbloss_state {
         struct mat source; /* the same on what is read; {NULL} where the loss has none */
         struct mat resend; /* draws with which a corrupted state is sent anew; {NULL} if not asked for */
     } * of;                /* [n_feedback] */
+    double *squares;       /* work of fbloss_train: as many as a stack of any feedback unit has rows */
     struct at *up;         /* [n_units]: applications of the units on the way up, beside the pass's own */
 };
 /* What most losses need: a second application of each unit that feedback leads back through, and noise on the source's
@@ -91,6 +100,8 @@ void fbloss_add_source_noise(const struct credit *c, const struct feedback *f, s
 double fbloss_factor(const struct credit *c, const struct feedback *f, size_t n);
 /* Standard deviation of f's noise in the present epoch. */
 double fbloss_noise(const struct credit *c, const struct feedback *f);
+/* Adds the gradient of the last value, normalised if the file asks for that. */
+void fbloss_train(struct credit *c, const struct at *ref, struct feedback *f, struct mat error);
 /* error -> loss of f, and error becomes its gradient. */
 void fbloss_reduce(const struct credit *c, struct feedback *f, struct mat error);
 

@@ -2,6 +2,8 @@
  * 2015, Eq. (16), (17). */
 #include "credit/fbloss.h"
 
+static const struct option inversion_table[] = { FBLOSS_OPTIONS, FBLOSS_NORMALISED, { 0 } };
+
 static int fits(const struct credit *c, struct err *e)
 {
     if (c->choice.route == ROUTE_DIRECT)
@@ -25,7 +27,7 @@ static int grads(struct credit *c, struct pass *p, struct feedback *f, struct er
     forward->def->vjp(forward, *up, error, back);
     if (!transmit_passes_gradient(c->chain->units[f->target].transmit))
         mat_zero(back);
-    mapping_of(c)->train(c, ref, f, back);
+    fbloss_train(c, ref, f, back);
     return 0;
 }
 
@@ -34,10 +36,11 @@ const struct fbloss_def fbloss_inversion = {
     .part = { .name = "inversion",
               .help = "f(g(t)) against t",
               .ref = "Lee 2015, Eq. (16)-(17)",
-              .options = fbloss_options_table,
+              .options = inversion_table,
               .opts_size = sizeof(struct fbloss_options),
               .state_size = sizeof(struct fbloss_state),
               .needs = GIVES_TRAIN },
+    .reads_value = true,
     .at_targets = true,
     .fits = fits,
     .open = fbloss_open,

@@ -11,6 +11,7 @@ static const char *const corrupts_names[] = { "state", "sent", NULL };
  * letter. */
 static const struct option reconstruction_table[] = {
     FBLOSS_OPTIONS,
+    FBLOSS_NORMALISED,
     { "corrupts", OPT_ENUM, offsetof(struct fbloss_options, corrupts), "state", .names = corrupts_names,
       .help = "what the noise is added to, for layers that transmit something else than their state: the state, which "
               "is then sent anew "
@@ -37,7 +38,7 @@ static int grads(struct credit *c, struct pass *p, struct feedback *f, struct er
         fbloss_up(c, p, f, o->corrupts == CORRUPTS_SENT ? corrupted : fbloss_send(c, f, corrupted, c->scratch[1]));
     mat_sub(mapping_of(c)->value(c, p, up, f, up->out), corrupted, error);
     fbloss_reduce(c, f, error);
-    mapping_of(c)->train(c, up, f, error);
+    fbloss_train(c, up, f, error);
     return 0;
 }
 
@@ -50,6 +51,7 @@ const struct fbloss_def fbloss_reconstruction = {
               .opts_size = sizeof(struct fbloss_options),
               .state_size = sizeof(struct fbloss_state),
               .needs = GIVES_TRAIN },
+    .reads_value = true,
     .fits = fbloss_fits,
     .open = fbloss_open,
     .grads = grads,

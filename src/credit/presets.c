@@ -8,6 +8,10 @@
     "inverse_variance},"                                                                                               \
     " update: {name: gradient, reduction: mean}, head: 0, feedback: {schedule: joint}"
 
+/* Decoders before targets, each sample's step divided by the squared norm of what they read (Bengio 2020, Alg. 1). */
+#define NORMALISED_RECONSTRUCTION                                                                                      \
+    "feedback_loss: {name: reconstruction, reduction: half_mean, normalised: true}, feedback: {schedule: first}"
+
 /* clang-format off */
 const struct preset presets[] = {
     { "bp", "back-propagation (through time on recurrent networks)", "Rumelhart, Hinton & Williams 1986",
@@ -87,6 +91,16 @@ const struct preset presets[] = {
       "{route: chain, target: {name: gradient, gradient: per_sample}, target_stepsize: 0.5, mapping: {name: pinv, of: "
       "weights},"
       " feedback_loss: none, propagate: difference, update: {name: gradient, reduction: half_mean}, head: 0}" },
+    { "dtp1", "differential target propagation: the smallest changes of the layers' parameters that reach their targets",
+      "Bengio 2020, Eq. (10), (33)",
+      "{route: chain, target: {name: gradient, gradient: per_sample}, target_stepsize: 0.1, mapping: learned, "
+      NORMALISED_RECONSTRUCTION ", propagate: difference, update: unit, head: 0}" },
+    { "idtp", "differential target propagation by inverses that all layers iterate at once", "Bengio 2020, Alg. 1",
+      "{route: chain, target: {name: gradient, gradient: per_sample}, target_stepsize: 0.1, mapping: learned, "
+      NORMALISED_RECONSTRUCTION ", propagate: {name: iterate, sweep: parallel}, update: influence, head: 0}" },
+    { "idtp_input", "the same by iterating what the feedback layers read, layer by layer", "Bengio 2020, Eq. (27)",
+      "{route: chain, target: {name: gradient, gradient: per_sample}, target_stepsize: 0.1, mapping: learned, "
+      NORMALISED_RECONSTRUCTION ", propagate: {name: iterate, refinement: input}, update: influence, head: 0}" },
     { "dtp_autoencoder", "an auto-encoder of two layers without back-propagation", "Lee 2015, Sec. 3.4",
       "{route: chain, target: {name: gradient, gradient: per_sample}, target_stepsize: 0.5, mapping: encoder, "
       "feedback_loss: none,"
@@ -95,23 +109,9 @@ const struct preset presets[] = {
     };
 /* clang-format on */
 
-const char *const preset_names[] = { "bp",
-                                     "dfa",
-                                     "fa",
-                                     "tp",
-                                     "tp_vanilla",
-                                     "dtp",
-                                     "dtp_pretrained",
-                                     "dtp_drl",
-                                     "ddtp_linear",
-                                     "ddtp_rhl",
-                                     "ddtp_control",
-                                     "gnt",
-                                     "tjml",
-                                     "ldrl",
-                                     "fwdtp",
-                                     "fwdtp_bn",
-                                     "ijml",
-                                     "pjml",
-                                     "dtp_autoencoder",
-                                     NULL };
+/* clang-format off */
+const char *const preset_names[] = {
+    "bp", "dfa", "fa", "tp", "tp_vanilla", "dtp", "dtp_pretrained", "dtp_drl", "ddtp_linear", "ddtp_rhl", "ddtp_control",
+    "gnt", "tjml", "ldrl", "fwdtp", "fwdtp_bn", "ijml", "pjml", "dtp1", "idtp", "idtp_input", "dtp_autoencoder", NULL
+};
+/* clang-format on */

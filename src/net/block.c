@@ -43,13 +43,17 @@ static int gather_params(struct unit *u, const char *const *names, struct arena 
 int block_gather(struct unit *u, const char *const *names, struct arena *a, struct err *e)
 {
     const struct unit *last = &u->inner[u->n_inner - 1];
+    size_t others = 0;
     unsigned common = CAN_JVP | CAN_DIFFERENCE | CAN_MIRROR | CAN_TRANSPOSE;
     if (u->joined == INNER_CHAIN)
         common |= CAN_LEARN_DIFFERENCE | CAN_INVERT | CAN_INVERT_VALUES;
     for (size_t j = 0; j < u->n_inner; j++) {
         common &= unit_abilities(&u->inner[j]);
+        others += j + 1 < u->n_inner ? u->inner[j].n_params : 0;
         u->min_rows = u->inner[j].min_rows > u->min_rows ? u->inner[j].min_rows : u->min_rows;
     }
+    if (others == 0 && u->joined == INNER_CHAIN && !(last->act.def && last->act.def->of_input))
+        common |= unit_abilities(last) & CAN_INPUT_SQUARES;
     u->in = u->inner[0].in;
     u->out = last->out;
     u->cannot = ~common;
@@ -132,9 +136,10 @@ void block_in_parts(const struct unit *u, struct at at, struct mat from, struct 
 static void vjp_part(const struct unit *u, struct at at, struct mat s, struct mat dh)
 {
     const struct mat out = s;
-    for (size_t j = u->n_inner; j-- > 0;) {
+    const size_t lowest = dh.p ? 0 : unit_lowest_weights(u); /* further down nothing is asked for */
+    for (size_t j = u->n_inner; j-- > lowest;) {
         const struct unit *inner = &u->inner[j];
-        const struct mat down = j ? between(u, j, s.rows, inner->in.n) : dh;
+        const struct mat down = j > lowest ? between(u, j, s.rows, inner->in.n) : dh;
         inner->def->vjp(inner, block_at(u, at, j), s, down);
         s = down;
     }
@@ -241,6 +246,12 @@ void block_grads(const struct unit *u, struct at at, real scale, real *g)
 {
     for (size_t j = 0; j < u->n_inner; j++)
         u->inner[j].def->grads(&u->inner[j], block_at(u, at, j), scale, g);
+}
+
+void block_input_squares(const struct unit *u, struct at at, double *squares)
+{
+    const size_t last = u->n_inner - 1;
+    u->inner[last].def->input_squares(&u->inner[last], block_at(u, at, last), squares);
 }
 
 double block_flops(const struct unit *u, size_t rows, double *product)

@@ -31,6 +31,8 @@ void block_difference(const struct unit *u, struct at at, struct mat d, struct m
 void block_difference_grads(const struct unit *u, struct at at, struct mat d, struct mat moved, struct mat s,
                             real scale, real *g);
 void block_grads(const struct unit *u, struct at at, real scale, real *g);
+/* Those of the last layer, where it alone has parameters. */
+void block_input_squares(const struct unit *u, struct at at, double *squares);
 double block_flops(const struct unit *u, size_t rows, double *product);
 
 #endif

@@ -11,6 +11,9 @@ static int tie_layer(const struct chain *c, struct unit *l, size_t features, str
     const struct layer_options *o = l->opts;
     if (k < 0)
         return 0;
+    if (c->form != FORM_SIGMA_W)
+        return err_at(e, l->where,
+                      "network.layers.%zu.tied: with network.form: 'w_sigma' layers have weights of their own", l->index);
     if ((size_t)k >= l->index)
         return err_at(e, l->where, "network.layers.%zu.tied: %lld is no layer below this one; layers count from 0",
                       l->index, (long long)k);
@@ -49,14 +52,20 @@ static int shape_unit(struct chain *c, size_t i, struct chosen choice, struct sh
                       "network.layers.0: the dataset gives sequences; the first layer must read them (rnn), not '%s'",
                       choice.part->name);
     TRY(tie_layer(c, u, in.n, e));
-    TRY(unit_shape(u, choice, in, a, e));
+    TRY((c->form == FORM_W_SIGMA ? form_shape_w_sigma : unit_shape)(u, choice, in, a, e));
     return layer_check_frozen(u, e);
 }
 
 int chain_shape(struct chain *c, const struct chosen_list *layers, const struct data_shape *data,
                 const struct where *where, struct arena *a, struct err *e)
 {
-    *c = (struct chain){ .n_units = layers->n, .per_step = 1, .data = *data };
+    return chain_shape_form(c, layers, FORM_SIGMA_W, data, where, a, e);
+}
+
+int chain_shape_form(struct chain *c, const struct chosen_list *layers, int form, const struct data_shape *data,
+                     const struct where *where, struct arena *a, struct err *e)
+{
+    *c = (struct chain){ .form = form, .n_units = layers->n, .per_step = 1, .data = *data };
     if (layers->n == 0)
         return err_at(e, where ? where[0] : (struct where){ 0 }, "network.layers: a network needs at least one layer");
     c->units = arena_alloc(a, layers->n, sizeof *c->units);

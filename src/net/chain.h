@@ -7,11 +7,12 @@
 #define TPRUN_NET_CHAIN_H
 
 #include "math/batch.h"
-#include "net/layer.h"
+#include "net/form.h"
 #include "net/loss.h"
 #include "net/transmit.h"
 
 struct chain {
+    int form; /* enum form */
     size_t n_units;
     struct unit *units;
     size_t n_links;
@@ -30,6 +31,9 @@ struct chain {
 /* Shapes and parameters only: enough for `tprun plan`. where[i] is the place of layer i for messages, or NULL. */
 int chain_shape(struct chain *c, const struct chosen_list *layers, const struct data_shape *data,
                 const struct where *where, struct arena *a, struct err *e);
+/* The same of another form than sigma_w. form: enum form. */
+int chain_shape_form(struct chain *c, const struct chosen_list *layers, int form, const struct data_shape *data,
+                     const struct where *where, struct arena *a, struct err *e);
 /* Allocates weights and run-time state for passes whose training batch has `rows` rows. */
 int chain_open(struct chain *c, size_t rows, struct arena *a, struct err *e);
 /* stepsize_factors, if they are all 1 and not there yet. */

@@ -46,7 +46,7 @@ static void difference(const struct unit *u, struct at at, struct mat d, struct 
 static int mirror(const struct unit *u, struct unit *g, const struct mirror *m, struct arena *a, struct err *e)
 {
     if (m->argument)
-        return mirror_activation(u, g, m, a, e);
+        return mirror_activation(u, u->act, g, m, a, e);
     return err_at(e, u->where,
                   "algorithm.mapping.activation: network.layers.%zu, an activation alone, has a feedback unit with "
                   "'argument' only",

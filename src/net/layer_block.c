@@ -143,6 +143,7 @@ const struct unit_def layer_block = {
     .jvp = block_jvp,
     .difference = block_difference,
     .difference_grads = block_difference_grads,
+    .input_squares = block_input_squares,
     .mirror = mirror,
     .inverse = &inverse,
     .transpose = &transpose_of_block,

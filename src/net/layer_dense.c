@@ -50,7 +50,7 @@ static int shape(struct unit *u, struct shape in, struct arena *a, struct err *e
     u->act = act_of(o->activation);
     if (u->act.def->of_input)
         u->n_cache[0] = u->out.n;
-    u->cannot = (u->act.def->inverse ? 0 : CAN_INVERT | CAN_INVERT_VALUES) |
+    u->cannot = (u->act.def->inverse ? 0 : CAN_INVERT | CAN_INVERT_VALUES) | (u->tied ? CAN_INPUT_SQUARES : 0) |
                 (u->act.def->times_slope_difference && !u->tied ? 0 : CAN_LEARN_DIFFERENCE);
     if (o->transmit.part != &transmit_identity.part)
         u->transmit = o->transmit;
@@ -142,6 +142,14 @@ static void difference_grads(const struct unit *u, struct at at, struct mat d, s
     blas_gemm(true, false, scale, delta, d, 1, unit_param(u, 0, g));
 }
 
+static void input_squares(const struct unit *u, struct at at, double *squares)
+{
+    const struct param *bias = bias_of(u);
+    const double one = bias && bias->stepsize > 0 ? 1 : 0;
+    for (size_t i = 0; i < at.in.rows; i++)
+        squares[i] = (u->params[0].stepsize > 0 ? mat_sum_squares(mat_rows(at.in, i, 1)) : 0) + one;
+}
+
 static void inverse_apply(const struct unit *u, struct at at, struct mat v, const struct inverse_options *o,
                           struct mat out)
 {
@@ -171,6 +179,7 @@ const struct unit_def layer_dense = {
     .jvp = affine_jvp,
     .difference = difference,
     .difference_grads = difference_grads,
+    .input_squares = input_squares,
     .mirror = affine_mirror,
     .transpose = &affine_transpose,
     .inverse = &inverse,

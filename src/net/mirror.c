@@ -29,13 +29,14 @@ static int no_memory(const struct unit *g, struct err *e)
     return err_set(e, ERR_MEMORY, "not enough memory for feedback layer %zu", g->index);
 }
 
-int mirror_activation(const struct unit *u, struct unit *g, const struct mirror *m, struct arena *a, struct err *e)
+int mirror_activation(const struct unit *u, struct act act, struct unit *g, const struct mirror *m, struct arena *a,
+                      struct err *e)
 {
     struct activation_options *o = arena_alloc(a, 1, sizeof *o);
     if (!o)
         return no_memory(g, e);
     o->common = mirror_common(m);
-    o->activation = (struct chosen){ &u->act.def->part, (void *)u->act.opts }; /* only read */
+    o->activation = (struct chosen){ &act.def->part, (void *)act.opts }; /* only read */
     return unit_shape(g, (struct chosen){ &layer_activation.part, o }, u->out, a, e);
 }
 
@@ -53,13 +54,13 @@ static int pair(struct unit *g, const struct mirror *m, struct arena *a, struct 
     return block_layers(g, 2, a, e);
 }
 
-int mirror_behind_act(const struct unit *u, struct unit *g, const struct mirror *m, mirror_shape *shape,
-                      struct arena *a, struct err *e)
+int mirror_behind(const struct unit *u, struct act act, struct unit *g, const struct mirror *m, mirror_shape *shape,
+                  struct arena *a, struct err *e)
 {
-    if (!m->argument || u->act.def == &act_linear)
+    if (act.def == &act_linear)
         return shape(u, g, m, a, e);
     TRY(pair(g, m, a, e));
-    TRY(mirror_activation(u, &g->inner[0], m, a, e));
+    TRY(mirror_activation(u, act, &g->inner[0], m, a, e));
     TRY(shape(u, &g->inner[1], m, a, e));
     return block_gather(g, unnamed, a, e);
 }
@@ -72,6 +73,12 @@ int mirror_normed(struct unit *g, struct shape from, struct shape like, const st
     TRY(unit_shape(&g->inner[1], (struct chosen){ &layer_batch_norm.part, (void *)g->opts }, like, a,
                    e)); /* only read */
     return block_gather(g, unnamed, a, e);
+}
+
+int mirror_behind_act(const struct unit *u, struct unit *g, const struct mirror *m, mirror_shape *shape,
+                      struct arena *a, struct err *e)
+{
+    return m->argument ? mirror_behind(u, u->act, g, m, shape, a, e) : shape(u, g, m, a, e);
 }
 
 /* ---- linear layers without weights: the transpose, with what the forward pass kept ---- */
@@ -132,6 +139,11 @@ static const struct unit_def net_transpose = {
     .jvp = jvp,
     .difference = jvp,
 };
+
+bool mirror_is_constant(const struct unit *g)
+{
+    return g->def == &net_transpose && forward_unit(g)->n_cache[0] == 0;
+}
 
 int mirror_transpose(const struct unit *u, struct unit *g, const struct mirror *m, struct arena *a, struct err *e)
 {

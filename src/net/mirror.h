@@ -22,6 +22,9 @@ int mirror_affine(struct unit *g, struct shape from, size_t to, const struct mir
 int mirror_normed(struct unit *g, struct shape from, struct shape like, const struct mirror *m, struct arena *a,
                   struct err *e);
 
+/* Whether a feedback unit is a linear map without weights that is the same in every pass. */
+bool mirror_is_constant(const struct unit *g);
+
 /* ---- for the kinds that have a mirror ---- */
 
 struct layer_options mirror_common(const struct mirror *m);
@@ -31,11 +34,15 @@ struct act mirror_act(const struct mirror *m);
 struct at mirrored(struct at at);
 
 typedef int mirror_shape(const struct unit *u, struct unit *g, const struct mirror *m, struct arena *a, struct err *e);
-/* Shapes g by `shape`, behind u's activation if it is to be on the argument. */
+/* Shapes g by `shape`, behind an activation. */
+int mirror_behind(const struct unit *u, struct act act, struct unit *g, const struct mirror *m, mirror_shape *shape,
+                  struct arena *a, struct err *e);
+/* The same behind u's activation if it is to be on the argument. */
 int mirror_behind_act(const struct unit *u, struct unit *g, const struct mirror *m, mirror_shape *shape,
                       struct arena *a, struct err *e);
-/* u's activation as a unit. */
-int mirror_activation(const struct unit *u, struct unit *g, const struct mirror *m, struct arena *a, struct err *e);
+/* An activation as a unit, on what u gives. */
+int mirror_activation(const struct unit *u, struct act act, struct unit *g, const struct mirror *m, struct arena *a,
+                      struct err *e);
 /* The transpose of a linear u without weights. */
 int mirror_transpose(const struct unit *u, struct unit *g, const struct mirror *m, struct arena *a, struct err *e);
 /* The mirrors of a block's layers, in reversed order; names as in block_gather. */

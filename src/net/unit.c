@@ -121,7 +121,8 @@ unsigned unit_abilities(const struct unit *u)
     const unsigned kind = (d->jvp ? CAN_JVP : 0) | (d->difference ? CAN_DIFFERENCE : 0) |
                           (d->difference_grads ? CAN_LEARN_DIFFERENCE : 0) | (d->mirror ? CAN_MIRROR : 0) |
                           (d->inverse ? CAN_INVERT : 0) | (d->inverse && d->inverse->apply ? CAN_INVERT_VALUES : 0) |
-                          (u->act.def && u->n_delta == u->out.n ? CAN_SLOPE : 0) | (d->transpose ? CAN_TRANSPOSE : 0);
+                          (u->act.def && u->n_delta == u->out.n ? CAN_SLOPE : 0) | (d->transpose ? CAN_TRANSPOSE : 0) |
+                          (d->input_squares ? CAN_INPUT_SQUARES : 0);
     return kind & ~u->cannot;
 }
 
@@ -137,7 +138,8 @@ int unit_check(const struct unit *u, unsigned needs, const char *who, struct err
     static const char *const names[] = { "a derivative along a direction", "an exact difference of two values",
                                          "a gradient of its difference",   "a feedback unit of mirrored shape",
                                          "a regularized inverse",          "a regularized inverse of values",
-                                         "one activation at its output",   "an analytic feedback" };
+                                         "one activation at its output",   "an analytic feedback",
+                                         "parameters of its own for each output" };
     const unsigned lacks = needs & ~unit_abilities(u);
     char text[96];
     if (!lacks)
@@ -194,5 +196,29 @@ size_t unit_n_weights(const struct unit *u)
     size_t n = 0;
     for (size_t i = 0; i < u->n_params; i++)
         n += u->params[i].rows * u->params[i].cols;
+    return n;
+}
+
+size_t unit_lowest_weights(const struct unit *u)
+{
+    size_t j = 0;
+    while (j + 1 < u->n_inner && u->inner[j].n_params == 0)
+        j++;
+    return j;
+}
+
+double unit_product(const struct unit *u, size_t rows)
+{
+    double product;
+    (void)u->def->flops(u, rows, &product);
+    return product;
+}
+
+double unit_delta_product(const struct unit *u, size_t rows)
+{
+    const size_t lowest = u->joined == INNER_COUPLED ? 0 : unit_lowest_weights(u);
+    double n = u->n_inner ? unit_delta_product(&u->inner[lowest], rows) : 0; /* as deep as the file */
+    for (size_t j = lowest + 1; j < u->n_inner; j++)
+        n += unit_product(&u->inner[j], rows);
     return n;
 }

@@ -59,7 +59,8 @@ enum ability {
     CAN_INVERT = 1u << 4,           /* inverse: linearized */
     CAN_INVERT_VALUES = 1u << 5,    /* inverse: of values and their differences too */
     CAN_SLOPE = 1u << 6,            /* delta is a signal times the slope of one activation: as many as outputs */
-    CAN_TRANSPOSE = 1u << 7         /* transpose */
+    CAN_TRANSPOSE = 1u << 7,        /* transpose */
+    CAN_INPUT_SQUARES = 1u << 8     /* input_squares */
 };
 
 /* How a feedback unit is made: the options of the mappings that have weights. */
@@ -100,6 +101,10 @@ struct unit_def {
      * up. */
     void (*difference_grads)(const struct unit *u, struct at at, struct mat d, struct mat moved, struct mat s,
                              real scale, real *g);
+    /* squares[row] = squared length of what moves an output, per unit of its pre-activation's slope: what the weights
+     * read, and 1 for a bias; parameters that are frozen count nothing. Of units whose every output has parameters of
+     * its own, (J J^T) = slope^2 squares in each row for J = dh'/dtheta. */
+    void (*input_squares)(const struct unit *u, struct at at, double *squares);
     /* out = the side input's share of the pre-activation, without the bias; NULL without a side input. For feedback
      * units that share it. */
     void (*side_product)(const struct unit *u, struct at at, struct mat out);
@@ -194,5 +199,11 @@ static inline struct mat unit_param(const struct unit *u, size_t i, real *vector
 /* "layers.0.weight_hh", "layers.2.1.weight" into buffer. prefix: "layers" or "feedback". */
 const char *unit_param_name(const struct unit *u, size_t i, const char *prefix, char *buffer, size_t size);
 size_t unit_n_weights(const struct unit *u);
+/* Of a block the first layer with parameters; the last layer if there is none. */
+size_t unit_lowest_weights(const struct unit *u);
+/* Floating-point operations of one product with every weight matrix of a unit; and of vjp where no dh is asked for:
+ * those on the way through a block to the lowest of its layers with parameters. */
+double unit_product(const struct unit *u, size_t rows);
+double unit_delta_product(const struct unit *u, size_t rows);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include "base/hash.h"
 #include "credit/credit.h"
+#include "net/form.h"
 #include "net/init.h"
 #include "net/layer.h"
 #include "optim/optim.h"
@@ -46,6 +47,9 @@ static const struct option input_noise_options[] = {
 static const struct option network_options[] = {
     { "layers", OPT_PARTS, MAP(config_network, layers), NULL, .flags = OPTION_REQUIRED, .registry = &layer_registry,
       .help = "the chain of layers, from the input; the dataset gives the input's shape" },
+    { "form", OPT_ENUM, MAP(config_network, form), "sigma_w", .flags = OPTION_NULLABLE, .names = form_names,
+      .help = "where activations stand: sigma_w: behind each layer's map, a(W h + b); w_sigma: in front of it, W a(h) + "
+              "b, the network's input included, and states and targets are of pre-activations" },
     { "init", OPT_MAP, MAP(config_network, init), NULL, .table = init_options,
       .help = "initialisation of the parameters" },
     { "input_noise", OPT_MAP, MAP(config_network, input_noise), NULL, .table = input_noise_options,
@@ -68,6 +72,9 @@ static const struct option train_options[] = {
       "minibatches to train on; this or epochs; 0: the initial weights are evaluated" },
     { "epochs", OPT_INT, MAP(config_train, epochs), "-1", 0, 1e9, OPTION_BUDGET | OPTION_NULLABLE,
       "passes over the training set; this or iterations" },
+    { "clip_norm", OPT_REAL, MAP(config_train, clip_norm), "0", 0, 1e30, OPTION_NULLABLE,
+      "update directions of all weights, taken together, that are longer than this are scaled down to it, before the "
+      "optimizer has them; 0: never. Of the forward weights, and with order: simultaneous" },
     { "stop", OPT_MAP, MAP(config_train, stop), NULL, .table = stop_options, .help = "why a trial is called diverged" },
     { 0 }
 };
@@ -88,10 +95,16 @@ static const struct option log_options[] = {
       "Trials that have ended are not logged anew for another value" },
     { 0 }
 };
-static const struct option checkpoint_options[] = { { "seconds", OPT_REAL, MAP(config_checkpoint, seconds), "30", 0,
-                                                      1e9, OPTION_BUDGET | OPTION_ABOVE_MIN,
-                                                      "time between checkpoints" },
-                                                    { 0 } };
+static const char *const keep_names[] = { "long", "none", "last", "all", NULL };
+static const struct option checkpoint_options[] = {
+    { "seconds", OPT_REAL, MAP(config_checkpoint, seconds), "30", 0, 1e9, OPTION_BUDGET | OPTION_ABOVE_MIN,
+      "time between checkpoints" },
+    { "keep", OPT_ENUM, MAP(config_checkpoint, keep), "long", .flags = OPTION_BUDGET | OPTION_NULLABLE,
+      .names = keep_names,
+      .help = "what stays of a trial that is done: long: the newest two, of a trial that took longer than seconds; none; "
+              "last: that of the last step; all: every one that was written" },
+    { 0 }
+};
 
 const struct option config_options[] = {
     { "experiment", OPT_TEXT, MAP(config, experiment), "trial", .help = "name of the study in the database" },

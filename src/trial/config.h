@@ -23,6 +23,7 @@ struct config_from {
 
 struct config_network {
     struct chosen_list layers;
+    int form; /* enum form */
     struct config_input_noise input_noise;
     struct {
         struct chosen weights, biases;
@@ -41,6 +42,7 @@ struct config_train {
     int64_t batch_size;
     int64_t iterations; /* minibatches; -1 when epochs are given */
     int64_t epochs;     /* -1 when iterations are */
+    double clip_norm;   /* largest norm of an update direction; 0: none */
     struct config_stop stop;
 };
 
@@ -75,8 +77,12 @@ struct config_log {
                              left out and is 0 then */
 };
 
+/* Of a trial that is done: KEEP_LONG: the newest two, unless it was over before the first was due; KEEP_NONE; KEEP_LAST:
+ * that of the last step alone; KEEP_ALL: every one that was written. One that is to go on keeps two in any case. */
+enum config_keep { KEEP_LONG, KEEP_NONE, KEEP_LAST, KEEP_ALL };
 struct config_checkpoint {
     double seconds; /* between checkpoints */
+    int keep;       /* enum config_keep */
 };
 
 struct config {

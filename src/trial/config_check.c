@@ -103,7 +103,7 @@ static void check_damping(const struct node *tree, const struct config *c, struc
 
 /* chain: NULL if the layers do not fit each other. */
 static void check_metrics(const struct node *tree, const struct config *c, const struct data_shape *data,
-                          const struct chain *chain, bool credited, struct arena *a, struct err *e)
+                          const struct chain *chain, const struct credit *credit, struct arena *a, struct err *e)
 {
     const struct node *list = tree_find((struct node *)tree, "log.metrics");
     const struct part *mapping = c->algorithm.mapping.part;
@@ -116,7 +116,7 @@ static void check_metrics(const struct node *tree, const struct config *c, const
         if (!is_defined(m, dataset_def_of(c->dataset), data))
             err_at(e, where, "log.metrics: '%s' is not defined for dataset '%s'", name, c->dataset.part->name);
         if (m->fits)
-            (void)m->fits(m, &(struct measured){ c, chain, credited, where }, &late); /* its messages are taken over */
+            (void)m->fits(m, &(struct measured){ c, chain, credit, where }, &late); /* its messages are taken over */
         take(tree, &late, a, e);
         if (m->part.needs & ~mapping->gives)
             err_at(e, where, "log.metrics: '%s' needs a mapping that %s; '%s' does not", name,
@@ -144,6 +144,15 @@ static void check_train(const struct node *tree, const struct config *c, const s
         err_at(e, place(tree, "loss", a), "loss: '%s' wants %s, but dataset '%s' has %s; use '%s'", loss->part.name,
                loss->classes ? "classes" : "real targets", dataset, data->classes ? "classes" : "real targets",
                data->classes ? "cross_entropy" : "squared_error");
+}
+
+/* Layers that move one after the other have no direction of all weights. */
+static void check_clip(const struct node *tree, const struct config *c, struct arena *a, struct err *e)
+{
+    const struct update_options *update = c->algorithm.update.opts;
+    if (c->train.clip_norm > 0 && update->order != ORDER_SIMULTANEOUS)
+        err_at(e, place(tree, "train.clip_norm", a),
+               "train.clip_norm: the norm of one update of all layers, but algorithm.update.order moves them in turn");
 }
 
 /* Epochs that train the feedback weights alone. */
@@ -393,20 +402,22 @@ void config_check(const struct node *tree, struct config *c, struct config_cache
     struct credit credit;
     const struct credit_choice choice = config_credit(&c->algorithm);
     const struct where *places = layer_places(tree, c->network.layers.n, a);
-    const bool chained = chain_shape(&chain, &c->network.layers, &data, places, a, &late) == 0;
+    const bool chained =
+        chain_shape_form(&chain, &c->network.layers, c->network.form, &data, places, a, &late) == 0;
     if (chained)
         (void)credit_shape(&credit, &choice, &chain, a, &late); /* its messages are taken over below */
     else
         (void)credit_check(&choice, &late);
     const bool shaped = late.n_messages == 0;
     if (is_given(tree, "log.metrics"))
-        check_metrics(tree, c, &data, chained ? &chain : NULL, shaped, a, e);
+        check_metrics(tree, c, &data, chained ? &chain : NULL, shaped ? &credit : NULL, a, e);
     else
         drop_undefined(c, &data, a);
     check_damping(tree, c, a, e);
     take(tree, &late, a, e);
     check_algorithm(tree, &c->algorithm, a, e);
     check_feedback_only(tree, c, &data, a, e);
+    check_clip(tree, c, a, e);
     if (shaped) {
         const size_t before = e->n_errors;
         check_lists(tree, &c->algorithm.feedback, credit.n_feedback, a, e);

@@ -83,7 +83,7 @@ int trial_check_initial(const struct config *c, struct arena *a, struct err *e)
     const struct credit_choice choice = config_credit(&c->algorithm);
     if (!c->network.init.from.file)
         return 0;
-    TRY(chain_shape(&chain, &c->network.layers, &data, NULL, a, e));
+    TRY(chain_shape_form(&chain, &c->network.layers, c->network.form, &data, NULL, a, e));
     TRY(credit_shape(&credit, &choice, &chain, a, e));
     return take_all(&c->network.init.from, &chain, &credit, NULL, NULL, e);
 }

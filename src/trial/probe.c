@@ -175,6 +175,16 @@ static int add_metrics(struct trial *t, struct safetensors_writer *w, struct are
     return 0;
 }
 
+/* What the algorithm's parts show of the step. */
+static void add_shown(struct safetensors_writer *w, struct arena *a, const struct credit *c)
+{
+    for (size_t i = 0; i < c->n_shown; i++) {
+        const struct mat m = c->shown[i].values;
+        const size_t shape[2] = { m.rows, m.cols }, rank = m.cols > 1 ? 2 : mat_n(m) > 1 ? 1 : 0;
+        add(w, a, c->shown[i].name, rank, shape, m.p, mat_n(m));
+    }
+}
+
 int probe_step(struct trial *t, struct safetensors_writer *w, struct arena *a, const struct direction *direction,
                bool draw, bool metrics, struct err *e)
 {
@@ -204,6 +214,7 @@ int probe_step(struct trial *t, struct safetensors_writer *w, struct arena *a, c
             add_updates(w, a, g, "feedback", "update", t->credit.feedback_gradient);
             add_updates(w, a, g, "feedback", "after", t->credit.feedback_weights);
         }
+    add_shown(w, a, &t->credit);
     set_direction(t, direction);
     return metrics ? add_metrics(t, w, a, e) : 0;
 }

@@ -30,6 +30,10 @@ int references_open(struct trial *t, struct err *e)
         TRY(gnt_search_open(t, e));
     if (asked & (COMPARES_GN | COMPARES_JACOBIAN))
         TRY(gauss_newton_open(t, asked & COMPARES_GN, e));
+    if (asked & (COMPARES_MATCH | COMPARES_INVERSE))
+        TRY(match_open(t, asked & COMPARES_INVERSE, e));
+    if (asked & COMPARES_WEIGHTS)
+        TRY(feedback_weights_open(t, e));
     return 0;
 }
 
@@ -43,6 +47,10 @@ static int take(struct trial *t, struct references *r, struct err *e)
         TRY(gnt_search_take(t, e));
     if (r->gauss_newton)
         TRY(gauss_newton_take(t, e));
+    if (r->match)
+        TRY(match_take(t, e));
+    if (r->feedback_weights)
+        feedback_weights_take(t);
     r->taken = true;
     return 0;
 }
@@ -50,7 +58,7 @@ static int take(struct trial *t, struct references *r, struct err *e)
 static double flops(const struct trial *t, const struct references *r)
 {
     return reference_flops(t, r->bp) + reference_flops(t, r->gnt) + (r->search ? gnt_search_flops(t) : 0) +
-           (r->gauss_newton ? gauss_newton_flops(t) : 0);
+           (r->gauss_newton ? gauss_newton_flops(t) : 0) + (r->match ? match_flops(t) : 0);
 }
 
 /* The step's time goes on, so what was spent here is taken from that of training. */

@@ -97,7 +97,7 @@ int trial_open_parts(struct trial *t, const struct config *c, struct arena *shap
     t->dataset = dataset_def_of(c->dataset);
     t->data = c->data;
     t->budget = config_budget(c, &t->data);
-    TRY(chain_shape(&t->chain, &c->network.layers, &t->data, NULL, shapes, e));
+    TRY(chain_shape_form(&t->chain, &c->network.layers, c->network.form, &t->data, NULL, shapes, e));
     const struct credit_choice choice = config_credit(&c->algorithm);
     TRY(credit_shape(&t->credit, &choice, &t->chain, shapes, e));
     TRY(chain_open(&t->chain, rows, a, e));

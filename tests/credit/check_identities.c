@@ -36,6 +36,8 @@ START_TEST(orthogonal_linear_networks_do_bp)
             continue;
         char own[160];
         snprintf(own, sizeof own, "{target_stepsize: 0.3, mapping: {regularization: 0}, propagate: %s}", rule->name);
+        if (!rig_fits(linear_net, "tp", own))
+            continue;
         struct rig r;
         rig_open(&r, linear_net, "tp", own);
         rig_step(&r);
@@ -137,6 +139,8 @@ START_TEST(linear_rule_is_linear_in_the_stepsize)
             struct rig c;
             snprintf(own, sizeof own, "{target_stepsize: 3, mapping: {regularization: 9}, propagate: %s, update: %s}",
                      propagate_registry.parts[i]->name, update_registry.parts[j]->name);
+            if (!rig_fits(tanh_net, "tp", own))
+                continue;
             rig_open(&c, tanh_net, "tp", own);
             rig_step(&c);
             check_near(own, rig_updates(&c, 1, 2), rig_updates(&a, 1, 2), 0);
@@ -445,6 +449,8 @@ START_TEST(exact_inverses_make_the_rules_equal)
                 continue;
             snprintf(own, sizeof own, "{mapping: {regularization: 0}, propagate: %s}",
                      propagate_registry.parts[j]->name);
+            if (!rig_fits(nets[i], "tp", own))
+                continue;
             rig_open(&r, nets[i], "tp", own);
             rig_step(&r);
             for (size_t k = 0; k < r.credit.n; k++)

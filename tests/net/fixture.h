@@ -23,7 +23,7 @@
 
 struct net_spec {
     int64_t length, features, outputs, batch, seed;
-    int labels;
+    int labels, form;
     bool per_step;
     struct reals image;
     struct chosen_list layers;
@@ -40,6 +40,7 @@ static const char *const net_label_names[] = { "classes", "real", NULL };
     { "batch", OPT_INT, offsetof(type, member batch), "3", 1, 1e6, .help = "rows" },                                                \
     { "seed", OPT_INT, offsetof(type, member seed), "2385", 0, 1e9, .help = "of the weights" },                                     \
     { "labels", OPT_ENUM, offsetof(type, member labels), "classes", .names = net_label_names, .help = "kind of target" },           \
+    { "form", OPT_ENUM, offsetof(type, member form), "sigma_w", .names = form_names, .help = "of the network" },                    \
     { "per_step", OPT_BOOL, offsetof(type, member per_step), "false", .help = "a label for every step" },                            \
     { "image", OPT_REALS, offsetof(type, member image), NULL, 1, 1e6, OPTION_NULLABLE, "channels, height, width of features" },     \
     { "layers", OPT_PARTS, offsetof(type, member layers), NULL, .flags = OPTION_REQUIRED, .registry = &layer_registry, .help = "chain" }, \
@@ -116,7 +117,7 @@ static inline void net_build(struct net *f)
                                      .classes = s->labels == 0,
                                      .sequence = s->length > 0,
                                      .per_step = s->per_step };
-    must(chain_shape(&f->chain, &s->layers, &data, NULL, &f->arena, &e), &e);
+    must(chain_shape_form(&f->chain, &s->layers, s->form, &data, NULL, &f->arena, &e), &e);
     must(chain_open(&f->chain, (size_t)s->batch, &f->arena, &e), &e);
     must(pass_init(&f->pass, &f->chain, (size_t)s->batch, true, &f->arena, &e), &e);
     must(chain_init(&f->chain, s->weights, s->biases, (uint64_t)s->seed, &f->arena, &e), &e);

@@ -1,0 +1,78 @@
+"""Bengio 2020: iterated inverses, changes of least norm, the continuously running network. Layers count from 0 here, from 1 in the paper."""
+import re
+
+from . import Skip, Translation, base_spec, same
+
+UPDATE = {"dtp1": "unit", "dtp": "influence", "equal": "equal"}
+ACTIVATION = {"identity": "linear", "leaky_relu": "leaky_relu", "tanh": "tanh", "sigmoid": "sigmoid"}
+
+
+def activation_of(case):
+    name = ACTIVATION[case["sigma"]]
+    return {"name": name, "slope": case["slope"]} if name == "leaky_relu" else name
+
+
+def network_of(case):
+    act, top, w_sigma = activation_of(case), len(case["layers"]) - 1, case["form"] == "W_sigma"
+    layers = [{"dense": {"units": layer["out"], "activation": act if w_sigma or i < top else "linear", "bias": case["bias"]}}
+              for i, layer in enumerate(case["layers"])]
+    return {"layers": layers, "form": "w_sigma" if w_sigma else "sigma_w"}
+
+
+def propagate_of(p):
+    rule = p.get("refinement", "output")
+    if rule == "none":
+        return "plain"
+    if rule == "difference":
+        return "difference"
+    options = {"name": "iterate", "refinement": rule, "sweep": p.get("sweep", "layer"), "iterations": p["iterations"]}
+    for theirs, ours in (("start", "start"), ("precision", "precision"), ("relaxation", "relaxation"), ("output_iterations", "output_iterations")):
+        if p.get(theirs) is not None:
+            options[ours] = p[theirs]
+    return options
+
+
+def update_of(p):
+    rule = UPDATE[p["normalisation"]]
+    options = {"name": rule, "eps": p.get("eps", 0)}
+    return {**options, "c_max": p.get("c_max", 0)} if rule == "influence" else options
+
+
+def decoders(case, loss, rate):
+    """Parts of decoders that learn; without a loss they stay as they are."""
+    mapping = {"name": "learned" if loss else "fixed", "activation": "same", "bias": case["decoder_bias"]}
+    return {"mapping": mapping, "feedback_loss": {"reduction": "half_mean", **loss} if loss else "none",
+            **({"feedback": {"optimizer": {"name": "sgd", "stepsize": rate}, "schedule": "first"}} if loss else {})}
+
+
+def algorithm_of(case):
+    p, kind = case["hyperparameters"], case["algorithm"]
+    parts = {"name": "dtp1", "target": {"name": "gradient", "gradient": "per_sample"}, "target_stepsize": p.get("beta", 1), "head": 0}
+    if kind == "differential_target_propagation":
+        return {**parts, **decoders(case, None, 0), "propagate": propagate_of(p), "update": update_of(p)}
+    if kind == "algorithm1":
+        loss = {"name": "reconstruction", "normalised": True, "noise": p.get("decoder_noise", 0)}
+        return {**parts, **decoders(case, loss, p["decoder_rate"]), "propagate": propagate_of(p), "update": update_of(p)}
+    raise Skip(f"no algorithm for '{kind}'")
+
+
+def known_name(name, case):
+    loss_of = re.fullmatch(r"reconstruction_loss\.(\d+)", name)
+    if loss_of:
+        return f"metric.feedback_loss.{loss_of.group(1)}"
+    if re.match(r"(loss|state\.\d+|target\.\d+|influence\.\d+|decoder_input\.\d+|sweeps|last_change)$|update\.", name):
+        return name
+    return re.sub(r"^after\.0\.feedback", "after.feedback", name) if name.startswith("after.0.feedback") else None
+
+
+def translate(case, inputs, expected, parts):
+    if "form" not in case:
+        raise Skip(f"no algorithm for '{case['algorithm']}'")
+    p, classes = case["hyperparameters"], case["loss"] == "ce"
+    dataset = {"name": "given", "features": case["layers"][0]["in"], "outputs": case["layers"][-1]["out"], "labels": "classes" if classes else "real"}
+    loss = "cross_entropy" if classes else {"name": "squared_error", "outputs": "sum"}
+    network = network_of(case)
+    spec = base_spec(inputs["batch.x"].shape[0], dataset, network["layers"], loss, algorithm_of(case), 1)
+    spec["network"] = network
+    names = {re.sub(r"^noise\.(\d+)$", r"noise.feedback.\1", n): t for n, t in inputs.items()}
+    return Translation(spec, names, {n: known_name(n, case) and (known_name(n, case), same) for n in expected})
