@@ -72,5 +72,6 @@ int cli_find_trial(const struct cli *c, struct query *q, const char *key, int64_
 /* What the shared options and the environment (TPRUN_STALL_SECONDS) say of a run. */
 int cli_run_options(const struct cli *c, struct run_options *o, struct err *e);
 extern const char cli_code[]; /* program, version and compiler */
+const char *cli_build(void);  /* the same, and the commit that it was built from */
 
 #endif

@@ -5,10 +5,12 @@
 #include "cli/generations.h"
 #include "cli/tuned.h"
 #include "report/selection.h"
+#include "store/table.h"
 #include <stdio.h>
 #include <string.h>
 
-enum { ROWS_SHOWN = 30 };
+enum { N_COLUMNS = 7 };
+enum { ROWS_SHOWN = 8 }; /* of a variant and metric: the best cells, as they come in order of their value */
 
 /* clang-format off */
 
@@ -22,7 +24,8 @@ static const char sql[] =
     "LEFT JOIN selected_finals g ON g.study = ?1 AND ?5 = 'selected' AND g.variant = f.variant AND g.cell = f.cell "
     "AND g.metric = f.metric WHERE f.study = ?1 AND f.split = ?2 AND (?2 = 'test' OR f.metric = 'train_loss') "
     "ORDER BY f.variant, f.metric, o.last_mean_finished IS NULL, "
-    "CASE ?4 WHEN 'max' THEN -o.last_mean_finished ELSE o.last_mean_finished END, f.cell";
+    "CASE ?4 WHEN 'max' THEN -o.last_mean_finished ELSE o.last_mean_finished END, "
+    "f.cell COLLATE tprun_cells";
 static const char sql_selected[] = "SELECT 1 FROM selected WHERE study = ?1 LIMIT 1";
 
 /* As in view finals, of one-offs too. */
@@ -39,7 +42,8 @@ static const char sql_one_offs[] =
     "WHERE s.name = ?1 AND (k.split = 'test' OR (k.name = 'train_loss' AND NOT EXISTS "
     "(SELECT 1 FROM place o JOIN summary v ON v.trial_id = o.trial_id JOIN metric_key w ON w.id = v.key_id "
     "WHERE o.study_id = s.id AND w.split = 'test'))) "
-    "GROUP BY s.name, t.variant, t.cell, k.name ORDER BY t.variant, k.name, t.cell";
+    "GROUP BY s.name, t.variant, t.cell, k.name ORDER BY t.variant, k.name, "
+    "t.cell COLLATE tprun_cells";
 
 /* For programs: in order of names. */
 static const char sql_rows[] =
@@ -58,10 +62,12 @@ static const char sql_tested[] =
     "SELECT 1 FROM summary u JOIN metric_key k ON k.id = u.key_id AND k.split = 'test' WHERE u.trial_id IN (SELECT "
     "t.id FROM trial t JOIN study s ON s.id = t.study_id AND s.generation = t.generation WHERE s.name = ?1) LIMIT 1";
 
-struct table {
-    size_t shown, left_out;
-    bool incomplete;  /* a row lacks seeds */
-    const char *last; /* name of the last column of means */
+struct results {
+    struct table rows;
+    char group[256];        /* variant and metric of the row before */
+    size_t shown, left_out; /* shown: of the group */
+    bool incomplete;        /* a row lacks seeds */
+    const char *last;       /* name of the last column of means */
 };
 
 /* A mean that lacks seeds stands in parentheses. */
@@ -80,29 +86,43 @@ static void put_mean(char *out, size_t size, const char *mean, const char *sd, b
 /* study, variant, cell, metric, n, n_asked, n_diverged, means of what is finished: last, sd, best or selected, sd */
 static int print_row(void *self, int n, const char *const *v)
 {
-    struct table *s = self;
-    char last[48], best[48], trials[48];
-    if (n < 11 || !v[4] || !v[5] || s->shown == ROWS_SHOWN) {
+    struct results *s = self;
+    char last[48], best[48], trials[48], group[256];
+    if (n < 11 || !v[1] || !v[3] || !v[4] || !v[5])
+        return 0;
+    snprintf(group, sizeof group, "%s %s", v[1], v[3]);
+    if (strcmp(group, s->group) != 0)
+        s->shown = 0;
+    memcpy(s->group, group, sizeof group);
+    if (s->shown == ROWS_SHOWN) {
         s->left_out++;
         return 0;
     }
-    if (s->shown++ == 0)
-        printf("%-12s %-20s %6s %9s  %-20s %-20s %s\n", "variant", "metric", "trials", "diverged", "last", s->last,
-               "cell");
+    s->shown++;
+    const char *const headings[] = { "variant", "metric", "trials", "diverged", "last", s->last, "cell" };
+    for (size_t i = 0; s->rows.n_cells < N_COLUMNS && i < N_COLUMNS; i++)
+        (void)table_add(&s->rows, headings[i], strlen(headings[i]), false); /* far from TABLE_MAX */
     const bool complete = strcmp(v[4], v[5]) == 0;
     s->incomplete |= !complete;
     snprintf(trials, sizeof trials, complete ? "%s" : "%s of %s", v[4], v[5]);
     put_mean(last, sizeof last, v[7], v[8], complete);
     put_mean(best, sizeof best, v[9], v[10], complete);
-    clean_print_line(stdout, "%-12s %-20s %6s %9s  %-20s %-20s %s", v[1], v[3], trials, v[6], last, best,
-                     v[2] ? v[2] : "");
+    struct text cell = { 0 };
+    table_short_cell(&cell, v[2] ? v[2] : "");
+    const char *const cells[] = { v[1], v[3], trials, v[6] ? v[6] : "", last, best, cell.s };
+    for (size_t i = 0; i < N_COLUMNS; i++)
+        (void)table_add(&s->rows, cells[i], strlen(cells[i]), i == 2 || i == 3);
+    text_free(&cell);
     return 0;
 }
 
-static void print_end(const struct table *s)
+static void print_end(struct results *s)
 {
+    if (s->rows.n_cells)
+        table_print(&s->rows, stdout);
+    table_free(&s->rows);
     if (s->left_out)
-        printf("... and %zu more rows\n", s->left_out);
+        printf("... and %zu more rows: the best %d of each variant and metric are shown\n", s->left_out, ROWS_SHOWN);
     if (s->incomplete)
         puts("(in parentheses: of the finished trials only; the others diverged, failed or are not finished)");
 }
@@ -131,22 +151,23 @@ static int print_study(struct query *q, const char *study, struct err *e)
     TRY(query_number(q, sql_tested, &study, 1, &tested, &one, e));
     TRY(query_number(q, sql_selected, &study, 1, &selected, &one, e));
     TRY(selection_find(&by, q, study, e));
-    struct table s = { .last = selected ? "selected" : "best" };
+    struct results s = { .rows.n_columns = N_COLUMNS, .last = selected ? "selected" : "best" };
     const char *const arguments[] = { study, tested ? "test" : "train", by.metric, by.largest ? "max" : "min", s.last };
-    TRY(query_rows(q, sql, arguments, 5, print_row, &s, e));
+    const int code = query_rows(q, sql, arguments, 5, print_row, &s, e);
     print_end(&s);
+    TRY(code);
     TRY(tell_order(q, study, &by, e));
     return generations_tell(q, study, e);
 }
 
 int run_table_print(struct query *q, const char *study, bool one_off, struct err *e)
 {
-    struct table s = { .last = "best" };
+    struct results s = { .rows.n_columns = N_COLUMNS, .last = "best" };
     if (!one_off)
         return print_study(q, study, e);
-    TRY(query_rows(q, sql_one_offs, &study, 1, print_row, &s, e));
+    const int code = query_rows(q, sql_one_offs, &study, 1, print_row, &s, e);
     print_end(&s);
-    return 0;
+    return code;
 }
 
 int run_table_write(struct query *q, const char *const *studies, size_t n, bool one_off, enum query_format format,

@@ -1,11 +1,12 @@
 #include "cli/train.h"
 
+#include "base/terminal.h"
 #include <inttypes.h>
 #include <unistd.h>
 
 bool train_shows_progress(const struct train_choice *t)
 {
-    return !t->no_progress && isatty(STDERR_FILENO);
+    return !t->no_progress && terminal_is_live(STDERR_FILENO);
 }
 
 int train_options(const struct cli *c, const struct train_choice *t, struct run_options *o, struct err *e)

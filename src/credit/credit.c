@@ -169,7 +169,19 @@ int credit_alloc_links(const struct credit *c, struct mat **links, struct mat **
     return 0;
 }
 
-/* Entries of one scratch buffer: any unit's stack, seen from either side. */
+/* The widest matrix that a unit reads or gives inside. As deep as the file. */
+static size_t widest(const struct unit *u)
+{
+    size_t n = u->out.n > u->in.n ? u->out.n : u->in.n;
+    for (size_t j = 0; j < u->n_inner; j++) {
+        const size_t inner = widest(&u->inner[j]);
+        n = inner > n ? inner : n;
+    }
+    return n;
+}
+
+/* Entries of one scratch buffer: any unit's stack, seen from either side, and what the layers of a feedback unit give
+ * to each other. */
 static size_t scratch_size(const struct credit *c)
 {
     size_t n = 0;
@@ -182,6 +194,10 @@ static size_t scratch_size(const struct credit *c)
                              : fbloss_of(c)->grads      ? c->chain->links_of[i]
                                                         : 1;
         n = links * c->rows * cols > n ? links * c->rows * cols : n;
+    }
+    for (size_t i = 0; i < c->n_feedback; i++) {
+        const size_t inside = c->rows * widest(&c->feedback[i].unit);
+        n = inside > n ? inside : n;
     }
     return n;
 }

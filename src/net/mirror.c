@@ -140,6 +140,11 @@ static const struct unit_def net_transpose = {
     .difference = jvp,
 };
 
+bool mirror_is_constant(const struct unit *g)
+{
+    return g->def == &net_transpose && forward_unit(g)->n_cache[0] == 0;
+}
+
 int mirror_transpose(const struct unit *u, struct unit *g, const struct mirror *m, struct arena *a, struct err *e)
 {
     struct transpose_options *o = arena_alloc(a, 1, sizeof *o);

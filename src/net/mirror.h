@@ -22,6 +22,9 @@ int mirror_affine(struct unit *g, struct shape from, size_t to, const struct mir
 int mirror_normed(struct unit *g, struct shape from, struct shape like, const struct mirror *m, struct arena *a,
                   struct err *e);
 
+/* Whether a feedback unit is a linear map without weights that is the same in every pass. */
+bool mirror_is_constant(const struct unit *g);
+
 /* ---- for the kinds that have a mirror ---- */
 
 struct layer_options mirror_common(const struct mirror *m);

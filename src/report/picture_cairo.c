@@ -130,7 +130,8 @@ static void draw(cairo_t *c, const struct picture *p)
     const struct picture_item *items = picture_items(p);
     double opacity[DEEPEST] = { 0 };
     size_t depth = 0;
-    cairo_select_font_face(c, "Helvetica", CAIRO_FONT_SLANT_NORMAL, CAIRO_FONT_WEIGHT_NORMAL);
+    /* It has all the signs of a figure; cairo takes none from another font. */
+    cairo_select_font_face(c, "DejaVu Sans", CAIRO_FONT_SLANT_NORMAL, CAIRO_FONT_WEIGHT_NORMAL);
     for (size_t i = 0; i < picture_n_items(p); i++) {
         draw_item(c, p, &items[i]);
         if (items[i].kind == PICTURE_GROUP) {

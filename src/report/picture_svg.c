@@ -26,7 +26,7 @@ static void group(struct text *t, const char *title, double opacity)
 {
     text_puts(t, "<g");
     if (opacity < 1)
-        text_add(t, " opacity=\"%.2f\"", opacity);
+        text_add(t, " opacity=\"%.2g\"", opacity);
     text_puts(t, ">");
     if (*title) {
         text_puts(t, "<title>");
@@ -106,13 +106,13 @@ static void points(struct text *t, const struct picture *p, const struct picture
         text_add(t, " %s,%s", number(at[i].x, a), number(at[i].y, b));
     text_puts(t, "\"");
     if (m->kind == PICTURE_AREA) {
-        text_add(t, " fill=\"%s\" fill-opacity=\"%.2f\"/>\n", m->fill, m->opacity);
+        text_add(t, " fill=\"%s\" fill-opacity=\"%.2g\"/>\n", m->fill, m->opacity);
         return;
     }
     text_puts(t, " fill=\"none\"");
     stroke(t, m);
     if (m->opacity < 1)
-        text_add(t, " stroke-opacity=\"%.2f\"", m->opacity);
+        text_add(t, " stroke-opacity=\"%.2g\"", m->opacity);
     text_puts(t, " stroke-linecap=\"round\" stroke-linejoin=\"round\"/>\n");
 }
 

@@ -125,7 +125,7 @@ int wanted_read(struct wanted *w, struct query *q, struct arena *a, const char *
 bool wanted_replaced(const struct figure_options *o)
 {
     return o->n_metrics || o->n_variants || o->cell || o->x || o->y || o->has_layer || o->has_step || o->rolling ||
-           o->log || o->kind != FIGURE_USUAL;
+           o->smooth > 0 || o->band != BAND_SD || o->log || o->log_x || o->kind != FIGURE_USUAL;
 }
 
 int wanted_draw(struct picture *out, const struct wanted *w, struct query *q, const char *study, struct err *e)

@@ -46,6 +46,7 @@ struct winners_options {
 
 int winners_read(struct winners *w, const struct subject *s, const struct winners_options *o, struct query *q,
                  struct arena *a, struct err *e);
-int winners_draw(struct picture *out, const struct subject *s, struct winners *w, struct err *e);
+int winners_draw(struct picture *out, const struct subject *s, struct winners *w, const struct look *look,
+                 struct arena *a, struct err *e);
 
 #endif

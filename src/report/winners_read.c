@@ -279,7 +279,7 @@ static int choose(struct choice *c, struct reading *r, struct query *q, struct e
     return 0;
 }
 
-static void make_grid(struct winners *w, struct arena *a)
+static void make_grid(struct winners *w, const struct subject *s, struct arena *a)
 {
     struct grid *g = &w->grid;
     g->x = arena_need(a, w->n + 1, sizeof *g->x);
@@ -288,6 +288,8 @@ static void make_grid(struct winners *w, struct arena *a)
         g->x[i] = w->cells[i].x;
         g->y[i] = w->cells[i].y;
     }
+    g->x_shown = subject_key(s, g->x_key);
+    g->y_shown = subject_key(s, g->y_key);
     g->nx = grid_distinct(g->x, w->n);
     g->ny = grid_distinct(g->y, w->n);
 }
@@ -317,6 +319,6 @@ int winners_read(struct winners *w, const struct subject *s, const struct winner
     const char *const arguments[] = { s->name, w->grid.x_key, w->grid.y_key, w->metric, c.metric, c.goal };
     TRY(query_rows(q, c.sql, arguments, 6, add_setting, &r, e));
     end_cell(&r);
-    make_grid(w, a);
+    make_grid(w, s, a);
     return 0;
 }

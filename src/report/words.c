@@ -49,7 +49,7 @@ static size_t fitting(const char *s, size_t n, double size, double width, double
     *used = 0;
     while (at < n) {
         const double next = *used + advance(s + at, &step) * size / 1000;
-        if (next > width)
+        if (next > width + 0.01) /* sums round in another order than words_width */
             break;
         *used = next;
         at += step;

@@ -107,7 +107,8 @@ static int describe(struct runner *r, struct attempt *t, struct pending pending,
     if (!found)
         return err_set(e, ERR_INTERNAL, "trial %.16s is not in the database", d->key);
     *t = (struct attempt){
-        .pending = pending, .trial_id = row->id, .budget = d->budget, .memory_bytes = trial->size.memory_bytes
+        .pending = pending, .trial_id = row->id, .budget = d->budget, .memory_bytes = trial->size.memory_bytes,
+        .keep = trial->config.checkpoint.keep
     };
     t->step = t->from_step = checkpoints_absent(r, row) ? 0 : row->checkpoint_step;
     memcpy(t->key, d->key, sizeof t->key);
@@ -194,11 +195,12 @@ int attempt_refuse(struct runner *r, struct pending pending, const char *reason,
 
 static int put_checkpoint(struct runner *r, struct attempt *t, const struct wire_record *m, struct err *e)
 {
-    char old[4096];
+    char old[4096] = "";
     if (!checkpoint_is_name(m->name) || strncmp(m->name, t->key, 16) != 0)
         return err_set(e, ERR_FORMAT, "a checkpoint called '%.100s'", m->name);
     KILL_POINT(RUN_CHECKPOINT);
-    TRY(store_checkpoint(r->store, t->trial_id, t->run_id, m->step, m->name, m->sha256, m->reached.spent, old, e));
+    TRY(store_checkpoint(r->store, t->trial_id, t->run_id, m->step, m->name, m->sha256, m->reached.spent,
+                         t->keep == KEEP_ALL ? NULL : old, e));
     KILL_POINT(RUN_CHECKPOINT_COMMITTED);
     r->unpublished = true;
     if (old[0] && strcmp(old, m->name) != 0) { /* committed: nothing names the old file any more */
@@ -206,6 +208,25 @@ static int put_checkpoint(struct runner *r, struct attempt *t, const struct wire
         KILL_POINT(RUN_CHECKPOINT_UNLINKED);
     }
     return 0;
+}
+
+/* The names of checkpoints that the end of a trial drops. */
+static int list_dropped(struct runner *r, const struct attempt *t, const struct store_end *end,
+                        struct store_trial_row *row, struct err *e)
+{
+    bool found;
+    *row = (struct store_trial_row){ 0 };
+    return end->drops ? store_find_trial(r->store, t->key, &found, row, e) : 0;
+}
+
+/* After the commit: nothing names them any more. More than two there are after `keep: all` alone, and these are swept
+ * when the run ends. */
+static void remove_dropped(struct runner *r, const struct store_end *end, const struct store_trial_row *row)
+{
+    if (end->drops && end->keeps == 0 && row->checkpoint_path[0])
+        checkpoint_remove(&r->own, row->checkpoint_path);
+    if (end->drops && row->previous_path[0] && strcmp(row->previous_path, row->checkpoint_path) != 0)
+        checkpoint_remove(&r->own, row->previous_path);
 }
 
 static int put_end(struct runner *r, struct attempt *t, const struct wire_record *m, struct err *e)
@@ -229,13 +250,18 @@ static int put_end(struct runner *r, struct attempt *t, const struct wire_record
                                    .step = m->step,
                                    .layer = m->layer,
                                    .tensor = m->name && m->name[0] ? m->name : NULL,
-                                   .weights_sha256 = m->sha256 && m->sha256[0] ? m->sha256 : NULL };
+                                   .weights_sha256 = m->sha256 && m->sha256[0] ? m->sha256 : NULL,
+                                   .drops = finished && (t->keep == KEEP_NONE || t->keep == KEEP_LAST),
+                                   .keeps = t->keep == KEEP_LAST };
+    struct store_trial_row row;
     t->step = m->step;
     KILL_POINT(RUN_END);
+    TRY(list_dropped(r, t, &end, &row, e));
     TRY(store_end_run(r->store, &end, e));
     TRY(store_flush(r->store, e)); /* what is reported as ended is committed */
     KILL_POINT(RUN_END_COMMITTED);
     r->unpublished = true;
+    remove_dropped(r, &end, &row);
     t->ended = true;
     status_ended(r, t, finished ? NULL : reason);
     if (storage)

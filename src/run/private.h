@@ -43,6 +43,7 @@ struct attempt {
     char label[256];          /* "tp train.optimizer.stepsize=0.1 seed 2" */
     int64_t trial_id, run_id; /* in the store; run_id 0 before HELLO */
     double memory_bytes;      /* that its worker takes, by the plan */
+    int keep;                 /* enum config_keep */
     int64_t from_step, step, budget;
     int64_t start_ns;
     double loss;

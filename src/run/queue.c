@@ -2,6 +2,7 @@
  * trained is read from there. */
 #include "run/cells.h"
 #include "run/private.h"
+#include "run/repository.h"
 
 #include "base/killpoint.h"
 #include <inttypes.h>
@@ -166,27 +167,22 @@ static int collect(void *self, const struct store_place *p)
     if (plan_left_out(r->plan, c->study, (uint64_t)p->position))
         return 0;
     r->result->total++;
-    if (r->options->relog)
-        return relog_is_due(p)
-                   ? add_pending(r,
-                                 (struct pending){
-                                     .trial = p->trial, .config = p->config, .has_checkpoint = true, .relog = true })
-                   : 0;
+    struct pending pending = { .trial = p->trial, .config = p->config, .memory_bytes = p->memory_bytes };
+    if (r->options->relog) {
+        pending.relog = pending.has_checkpoint = true;
+        return relog_is_due(p) ? add_pending(r, pending) : 0;
+    }
     if (!force && is_finished(p)) {
         r->result->skipped++;
         return 0;
     }
-    const bool absent = !force && is_absent(r, p), has_checkpoint = !force && p->checkpoint && !absent;
-    const int64_t left = p->budget - (has_checkpoint ? p->checkpoint_step : 0);
+    const bool absent = !force && is_absent(r, p);
+    pending.has_checkpoint = !force && p->checkpoint && !absent;
+    const int64_t left = p->budget - (pending.has_checkpoint ? p->checkpoint_step : 0);
+    pending.operations = p->budget > 0 ? p->operations * (double)left / (double)p->budget : p->operations;
     r->n_absent += absent;
     r->steps_left += (double)(left > 0 ? left : 0);
-    return add_pending(r,
-                       (struct pending){ .trial = p->trial,
-                                         .config = p->config,
-                                         .has_checkpoint = has_checkpoint,
-                                         .operations = p->budget > 0 ? p->operations * (double)left / (double)p->budget
-                                                                     : p->operations,
-                                         .memory_bytes = p->memory_bytes });
+    return add_pending(r, pending);
 }
 
 static int collect_all(struct runner *r, size_t study, bool tuned, struct err *e)
@@ -249,6 +245,14 @@ static int is_queued(struct runner *r, const struct plan_study *s, bool *queued,
     return *queued ? 0 : store_is_queued(r->store, s->store_id, s->asked_sha256, queued, e);
 }
 
+static int put_repository(struct runner *r, const struct plan_study *s, struct err *e)
+{
+    struct repository state;
+    repository_read(&state, s->study.path);
+    const struct store_repository stored = { state.root, state.commit, state.changed };
+    return store_put_repository(r->store, s->store_id, state.commit[0] ? &stored : NULL, e);
+}
+
 int queue_put_study(struct runner *r, size_t study, struct err *e)
 {
     struct plan_study *s = &r->plan->studies[study];
@@ -260,6 +264,7 @@ int queue_put_study(struct runner *r, size_t study, struct err *e)
         TRY(store_find_study(r->store, f->name, &s->store_id, e));
     if (!s->store_id)
         TRY(store_put_study(r->store, &facts, &s->store_id, e));
+    TRY(put_repository(r, s, e));
     TRY(is_queued(r, s, &queued, e));
     if (s->one_off && !r->plan->options.one_trial)
         progress_say(&r->progress,

@@ -174,6 +174,10 @@ struct study_trial {
     size_t n_coordinates;
     struct coordinate *coordinates; /* swept keys that it has, in order of the file, random ones last */
 };
+/* What a key of another program's files is called here ("; ..."), or NULL. */
+const char *study_foreign(const char *key);
+/* Where the file says what is excluded; the sweep where it says nothing. */
+struct where study_excludes_where(const struct study *s);
 /* Builds trial i (0 <= i < count) in `a`. The tree of an excluded trial is NULL. */
 int study_trial(const struct study *s, uint64_t i, struct study_trial *t, struct arena *a, struct err *e);
 /* Builds cell i (0 <= i < variants x cells), numbered cell fastest, without a seed: what its trials have in common.

@@ -52,6 +52,21 @@ FROM temp.map_trial t CROSS JOIN src.event x ON x.trial_id = t.src
 WHERE NOT EXISTS (SELECT 1 FROM main.event o WHERE o.trial_id = t.id AND o.step = x.step AND o.kind = x.kind AND o.text IS x.text AND o.time_ms = x.time_ms)
 ORDER BY x.id;
 
+-- What people say of studies (trial 0) and trials; of two notes the later one.
+INSERT INTO main.tag (study_id, trial_id, name)
+SELECT * FROM (
+    SELECT s.id, 0, x.name FROM temp.map_study s JOIN src.tag x ON x.study_id = s.src AND x.trial_id = 0
+    UNION ALL
+    SELECT s.id, t.id, x.name FROM temp.map_study s JOIN src.tag x ON x.study_id = s.src JOIN temp.map_trial t ON t.src = x.trial_id)
+WHERE true ON CONFLICT DO NOTHING;
+INSERT INTO main.note (study_id, trial_id, text, time_ms)
+SELECT * FROM (
+    SELECT s.id, 0, x.text, x.time_ms FROM temp.map_study s JOIN src.note x ON x.study_id = s.src AND x.trial_id = 0
+    UNION ALL
+    SELECT s.id, t.id, x.text, x.time_ms FROM temp.map_study s JOIN src.note x ON x.study_id = s.src JOIN temp.map_trial t ON t.src = x.trial_id)
+WHERE true ON CONFLICT (study_id, trial_id) DO UPDATE SET text = excluded.text, time_ms = excluded.time_ms
+WHERE (excluded.time_ms, excluded.text) > (note.time_ms, note.text);
+
 -- Checkpoints: of both, the two of the largest steps.
 CREATE TEMP TABLE newest (
     trial_id INTEGER NOT NULL, step INTEGER NOT NULL, ours INTEGER NOT NULL, run_id INTEGER, path TEXT NOT NULL, sha256 TEXT NOT NULL,

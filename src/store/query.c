@@ -139,7 +139,7 @@ static int open_connection(struct query *q, int64_t *version, bool *stale, struc
         return err_set(e, ERR_MEMORY, "out of memory");
     sqlite3_extended_result_codes(q->db, 1);
     sqlite3_busy_timeout(q->db, READER_BUSY_MS);
-    if (rc != SQLITE_OK || model_distrust(q->db) != SQLITE_OK)
+    if (rc != SQLITE_OK || model_distrust(q->db) != SQLITE_OK || order_register(q->db) != SQLITE_OK)
         return fail(q, e);
     return check_identity(q, version, stale, e);
 }

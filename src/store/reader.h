@@ -43,6 +43,8 @@ int query_step(struct query *q, sqlite3_stmt *stmt, struct err *e);
 
 /* Seconds of processor time that this process has used. */
 double query_cpu_seconds(void);
+/* order.c: collations of this connection; SQLite's code. */
+int order_register(sqlite3 *db);
 /* guard.c: limits, the allow list, the clock. After it, the connection can only read. */
 int guard_set(struct query *q, struct err *e);
 

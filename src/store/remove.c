@@ -33,10 +33,6 @@ static int add_deletes(struct store *s, sqlite3 *model, const char *column, cons
     return read ? 0 : write_refuse(s, ERR_INTERNAL, e, "%s: %s", s->path, sqlite3_errmsg(model));
 }
 
-/* Rows that nothing names any more. */
-static const char unnamed[] = "DELETE FROM host WHERE id NOT IN (SELECT host_id FROM run);"
-                              "DELETE FROM code WHERE id NOT IN (SELECT code_id FROM run);";
-
 /* Deletes the trials of temp.doomed. */
 static int delete_trials(struct store *s, sqlite3 *model, struct err *e)
 {
@@ -46,7 +42,6 @@ static int delete_trials(struct store *s, sqlite3 *model, struct err *e)
     if (code == 0)
         code = add_deletes(s, model, "trial_id", "SELECT trial_id FROM temp.doomed", &sql, e);
     text_puts(&sql, "DELETE FROM trial WHERE id IN (SELECT trial_id FROM temp.doomed);");
-    text_puts(&sql, unnamed);
     if (code == 0)
         code = execute(s, sql.s, e);
     text_free(&sql);
@@ -149,6 +144,14 @@ static int delete_study(struct store *s, sqlite3 *model, int64_t study, struct e
     return code;
 }
 
+/* Rows that nothing names any more. */
+static const char unnamed[] = "DELETE FROM host WHERE id NOT IN (SELECT host_id FROM run);"
+                              "DELETE FROM code WHERE id NOT IN (SELECT code_id FROM run);"
+                              "DELETE FROM repository WHERE id NOT IN (SELECT repository_id FROM run WHERE "
+                              "repository_id NOT NULL UNION SELECT repository_id FROM study WHERE repository_id NOT "
+                              "NULL);"
+                              "DELETE FROM temp.doomed;";
+
 /* study: 0, or one that goes as a whole. */
 static int change(struct store *s, size_t n, const int64_t *trials, int64_t study, sqlite3 *model, struct err *e)
 {
@@ -163,7 +166,7 @@ static int change(struct store *s, size_t n, const int64_t *trials, int64_t stud
     TRY(remove_doomed(s, model, e));
     if (study > 0)
         TRY(delete_study(s, model, study, e));
-    TRY(execute(s, "DELETE FROM temp.doomed", e));
+    TRY(execute(s, unnamed, e));
     return store_flush(s, e);
 }
 

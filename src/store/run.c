@@ -162,6 +162,8 @@ int store_end_run(struct store *s, const struct store_end *end, struct err *e)
               diverged ? value_int(end->step) : value_null(),
               diverged && end->layer >= 0 ? value_int(end->layer) : value_null(),
               diverged ? value_text(end->tensor) : value_null(), value_text(end->weights_sha256), value_int(now)));
+    if (end->drops)
+        TRY(WRITE(s, SQL_DROP_CHECKPOINTS, NULL, e, value_int(end->trial), value_int(end->keeps)));
     TRY(WRITE(s, SQL_TOUCH_CURVES, NULL, e, value_int(end->trial))); /* a step without a row has another reason */
     TRY(metric_reached(s, end->trial, end->step, e));
     TRY(write_end(s, 1, e));
@@ -234,6 +236,10 @@ static int forget_checkpoint(struct store *s, sqlite3_stmt *stmt, char old[4096]
 int store_checkpoint(struct store *s, int64_t trial, int64_t run, int64_t step, const char *path, const char *sha256,
                      struct spent spent, char old[4096], struct err *e)
 {
+    const bool all = !old;
+    char replaced[4096];
+    if (all)
+        old = replaced;
     old[0] = '\0';
     if (strlen(path) >= 4096 || strchr(path, '/') || strlen(sha256) != 64)
         return write_refuse(s, ERR_INTERNAL, e, "a checkpoint needs a bare name of less than 4096 bytes and a SHA-256");
@@ -245,8 +251,10 @@ int store_checkpoint(struct store *s, int64_t trial, int64_t run, int64_t step, 
     TRY(forget_checkpoint(s, stmt, old, e));
     TRY(WRITE(s, SQL_PUT_CHECKPOINT, NULL, e, value_int(trial), value_id(run), value_int(step), value_text(path),
               value_text(sha256), value_int(write_utc_ms()), value_ns(spent.cpu_ns), value_real(spent.flops)));
-    TRY(QUERY(s, SQL_OLD_CHECKPOINT, &stmt, e, value_int(trial)));
-    TRY(forget_checkpoint(s, stmt, old, e));
+    if (!all) {
+        TRY(QUERY(s, SQL_OLD_CHECKPOINT, &stmt, e, value_int(trial)));
+        TRY(forget_checkpoint(s, stmt, old, e));
+    }
     if (old[0]) {
         TRY(QUERY(s, SQL_NAMED_CHECKPOINT, &stmt, e, value_int(trial), value_text(old)));
         if (stmt)

@@ -19,6 +19,19 @@ INSERT INTO _doc VALUES
     ('_doc', 'class', '', 'runtime', 'deterministic: part of the digest; runtime: not'),
     ('_doc', 'text', '', 'runtime', 'what the column means');
 
+-- A state of the git repository that an experiment file lies in.
+CREATE TABLE repository (
+    id INTEGER PRIMARY KEY,
+    root TEXT NOT NULL,
+    git_commit TEXT NOT NULL,
+    changed INTEGER CHECK (changed IN (0, 1))
+);
+INSERT INTO _doc VALUES
+    ('repository', 'id', '', 'runtime', 'row id'),
+    ('repository', 'root', '', 'runtime', 'folder of its work tree'),
+    ('repository', 'git_commit', '', 'runtime', 'commit that was checked out'),
+    ('repository', 'changed', '', 'runtime', '1 when a tracked file differed from the commit, 0 when none did, NULL when it is not known');
+
 -- One experiment file.
 CREATE TABLE study (
     id INTEGER PRIMARY KEY,
@@ -35,7 +48,8 @@ CREATE TABLE study (
     updated_ms INTEGER NOT NULL,
     queued_sha256 TEXT,
     refreshed_ms INTEGER,
-    n_seeds INTEGER
+    n_seeds INTEGER,
+    repository_id INTEGER REFERENCES repository (id)
 );
 INSERT INTO _doc VALUES
     ('study', 'id', '', 'runtime', 'row id'),
@@ -52,7 +66,8 @@ INSERT INTO _doc VALUES
     ('study', 'updated_ms', 'ms', 'runtime', 'when it was run last'),
     ('study', 'queued_sha256', '', 'runtime', 'SHA-256 of the specification and the program that the rows of place were made with; NULL while they are made'),
     ('study', 'refreshed_ms', 'ms', 'runtime', 'when statistics and claims were made of what is stored now; NULL after a change'),
-    ('study', 'n_seeds', '', 'deterministic', 'number of different seeds of the specification, with those that the command line added to it; NULL before its trials were queued');
+    ('study', 'n_seeds', '', 'deterministic', 'number of different seeds of the specification, with those that the command line added to it; NULL before its trials were queued'),
+    ('study', 'repository_id', '', 'runtime', 'repository.id of the file that was run last; NULL when it lies in none');
 
 -- What trials have in common: a configuration is stored once, with null for the values that differ. Those are in param.
 CREATE TABLE config (
@@ -198,7 +213,7 @@ INSERT INTO _doc VALUES
     ('host', 'id', '', 'runtime', 'row id'),
     ('host', 'description', '', 'runtime', 'name, processor and system of a machine'),
     ('code', 'id', '', 'runtime', 'row id'),
-    ('code', 'version', '', 'runtime', 'version and build of tprun');
+    ('code', 'version', '', 'runtime', 'version and build of tprun: compiler, and the git commit that it was built from (-dirty: with changes)');
 
 -- One attempt at a trial.
 CREATE TABLE run (
@@ -213,7 +228,8 @@ CREATE TABLE run (
     heartbeat_ms INTEGER NOT NULL,
     ended_ms INTEGER,
     state TEXT NOT NULL CHECK (state IN ('running', 'done', 'diverged', 'failed', 'interrupted')),
-    reason TEXT
+    reason TEXT,
+    repository_id INTEGER REFERENCES repository (id)
 );
 CREATE INDEX run_trial ON run (trial_id);
 INSERT INTO _doc VALUES
@@ -228,7 +244,8 @@ INSERT INTO _doc VALUES
     ('run', 'heartbeat_ms', 'ms', 'runtime', 'last sign of life'),
     ('run', 'ended_ms', 'ms', 'runtime', 'when it ended, NULL while it runs'),
     ('run', 'state', '', 'runtime', 'running, done, diverged, failed or interrupted'),
-    ('run', 'reason', '', 'runtime', 'why it ended, in words');
+    ('run', 'reason', '', 'runtime', 'why it ended, in words'),
+    ('run', 'repository_id', '', 'runtime', 'repository.id of the experiment file; NULL when it lies in none, or it is not known');
 
 -- Metrics, with the facts that the program which logged them gave of them.
 CREATE TABLE metric_key (
@@ -414,7 +431,7 @@ INSERT INTO _doc VALUES
     ('note', 'text', '', 'runtime', 'what somebody wrote about it'),
     ('note', 'time_ms', 'ms', 'runtime', 'when it was written');
 
--- The newest two durable checkpoint files of a trial. A file that is not named here is garbage.
+-- The durable checkpoint files of a trial: the newest two, or what checkpoint.keep of its file says. A file that is not named here is garbage.
 CREATE TABLE checkpoint (
     id INTEGER PRIMARY KEY,
     trial_id INTEGER NOT NULL REFERENCES trial (id),

@@ -196,8 +196,12 @@ const char *const statement_sql[N_STATEMENTS] = {
     [SQL_PUT_CODE] = "INSERT INTO code (version) VALUES (?1) ON CONFLICT DO NOTHING",
     [SQL_GET_CODE] = "SELECT id FROM code WHERE version = ?1",
     [SQL_PUT_RUN] =
-        "INSERT INTO run (trial_id, host_id, code_id, kernel, pid, from_step, started_ms, heartbeat_ms, state) "
-        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, 'running')",
+        "INSERT INTO run (trial_id, host_id, code_id, kernel, pid, from_step, started_ms, heartbeat_ms, state, "
+        "repository_id) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, 'running', "
+        "(SELECT s.repository_id FROM trial t JOIN study s ON s.id = t.study_id WHERE t.id = ?1))",
+    [SQL_GET_REPOSITORY] = "SELECT id FROM repository WHERE root = ?1 AND git_commit = ?2 AND changed IS ?3",
+    [SQL_PUT_REPOSITORY] = "INSERT INTO repository (root, git_commit, changed) VALUES (?1, ?2, ?3)",
+    [SQL_SET_REPOSITORY] = "UPDATE study SET repository_id = ?2 WHERE id = ?1 AND repository_id IS NOT ?2",
     [SQL_START_TRIAL] = "UPDATE trial SET state = 'running', reason = NULL, updated_ms = ?2 WHERE id = ?1",
     /* What nothing was trained with yet is not the origin of anything. */
     [SQL_GET_ORIGIN] = "SELECT t.numerics_version, t.inputs, t.study_id FROM trial t WHERE t.id = ?1 AND "
@@ -245,6 +249,8 @@ const char *const statement_sql[N_STATEMENTS] = {
     /* The newest two are those written last: after a damaged file the run goes on from the one before, at smaller
        steps. */
     [SQL_OLD_CHECKPOINT] = "SELECT id, path FROM checkpoint WHERE trial_id = ?1 ORDER BY id DESC LIMIT 1 OFFSET 2",
+    [SQL_DROP_CHECKPOINTS] = "DELETE FROM checkpoint WHERE trial_id = ?1 AND id NOT IN (SELECT id FROM checkpoint "
+                             "WHERE trial_id = ?1 ORDER BY id DESC LIMIT ?2)",
     [SQL_NAMED_CHECKPOINT] = "SELECT 1 FROM checkpoint WHERE trial_id = ?1 AND path = ?2",
     [SQL_RECOVER_RUNS] = "UPDATE run SET state = 'interrupted', reason = 'the runner died', ended_ms = heartbeat_ms "
                          "WHERE ended_ms IS NULL",

@@ -29,6 +29,13 @@ struct store_study {
 /* Inserts or updates a study. Returns its id. Another spec than before begins a new generation. */
 int store_put_study(struct store *s, const struct store_study *study, int64_t *id, struct err *e);
 
+/* The state of the git repository that its file lies in, for the attempts that begin from now on; NULL: in none. */
+struct store_repository {
+    const char *root, *commit;
+    int changed; /* 1, 0, or -1: not known */
+};
+int store_put_repository(struct store *s, int64_t study, const struct store_repository *r, struct err *e);
+
 /* What a file claims. Columns of the table `claim`; those left out are as for a measure. */
 struct store_claim {
     const char *id, *text, *measure;
@@ -192,6 +199,8 @@ struct store_end {
     const char *reason;
     int64_t step, layer;
     const char *tensor, *weights_sha256;
+    bool drops;   /* of its checkpoints only the newest `keeps` stay, 0 or 1 */
+    int64_t keeps;
 };
 int store_end_run(struct store *s, const struct store_end *end, struct err *e);
 
@@ -229,7 +238,7 @@ int store_event(struct store *s, int64_t trial, int64_t run, int64_t step, const
 int store_tag(struct store *s, int64_t study, int64_t trial, const char *name, bool given, struct err *e);
 int store_note(struct store *s, int64_t study, int64_t trial, const char *text, struct err *e);
 /* Names a durable checkpoint file in the same transaction as all rows queued before, and forgets all but the newest
- * two; `path` is a bare name, see schema.sql. The name that is no longer needed is returned in old ("" if none) for the
+ * two, with old NULL none; `path` is a bare name, see schema.sql. The name that is no longer needed is returned in old ("" if none) for the
  * caller to remove after the commit. Commits. */
 int store_checkpoint(struct store *s, int64_t trial, int64_t run, int64_t step, const char *path, const char *sha256,
                      struct spent spent, char old[4096], struct err *e);

@@ -92,10 +92,16 @@ static const struct option log_options[] = {
       "Trials that have ended are not logged anew for another value" },
     { 0 }
 };
-static const struct option checkpoint_options[] = { { "seconds", OPT_REAL, MAP(config_checkpoint, seconds), "30", 0,
-                                                      1e9, OPTION_BUDGET | OPTION_ABOVE_MIN,
-                                                      "time between checkpoints" },
-                                                    { 0 } };
+static const char *const keep_names[] = { "long", "none", "last", "all", NULL };
+static const struct option checkpoint_options[] = {
+    { "seconds", OPT_REAL, MAP(config_checkpoint, seconds), "30", 0, 1e9, OPTION_BUDGET | OPTION_ABOVE_MIN,
+      "time between checkpoints" },
+    { "keep", OPT_ENUM, MAP(config_checkpoint, keep), "long", .flags = OPTION_BUDGET | OPTION_NULLABLE,
+      .names = keep_names,
+      .help = "what stays of a trial that is done: long: the newest two, of a trial that took longer than seconds; none; "
+              "last: that of the last step; all: every one that was written" },
+    { 0 }
+};
 
 const struct option config_options[] = {
     { "experiment", OPT_TEXT, MAP(config, experiment), "trial", .help = "name of the study in the database" },

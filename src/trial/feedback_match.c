@@ -223,6 +223,20 @@ int match_take(struct trial *t, struct err *e)
     return 0;
 }
 
+double match_flops(const struct trial *t)
+{
+    double n = 0;
+    for (size_t k = 0; k + 1 < t->credit.n; k++) {
+        const struct unit *u = layer_above(t, k);
+        const double outputs = (double)u->out.n, inputs = (double)u->in.n, shorter = fmin(outputs, inputs);
+        if (is_measured(u))
+            n += 2 * outputs * unit_product(u, t->pass.rows);
+        if (t->references->match->pinv && is_small(u)) /* singular values of every sample's matrix */
+            n += (double)t->pass.rows * (14 * outputs * inputs * shorter + 8 * shorter * shorter * shorter);
+    }
+    return n;
+}
+
 int match_measure(struct trial *t, const struct measure_def *d, struct sink *sink, struct err *e)
 {
     if (!t->references->taken)

@@ -272,6 +272,8 @@ enum {
 }; /* numbers of a layer that is measured, or inverted too */
 int match_open(struct trial *t, bool inverses, struct err *e);
 int match_take(struct trial *t, struct err *e);
+/* Operations of it: a product with each layer and one with its feedback for every output. */
+double match_flops(const struct trial *t);
 int match_measure(struct trial *t, const struct measure_def *m, struct sink *sink, struct err *e);
 
 /* ---- feedback_weights.c ---- */

@@ -58,7 +58,7 @@ static int take(struct trial *t, struct references *r, struct err *e)
 static double flops(const struct trial *t, const struct references *r)
 {
     return reference_flops(t, r->bp) + reference_flops(t, r->gnt) + (r->search ? gnt_search_flops(t) : 0) +
-           (r->gauss_newton ? gauss_newton_flops(t) : 0);
+           (r->gauss_newton ? gauss_newton_flops(t) : 0) + (r->match ? match_flops(t) : 0);
 }
 
 /* The step's time goes on, so what was spent here is taken from that of training. */

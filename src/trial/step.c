@@ -166,7 +166,8 @@ int step_train(struct trial *t, bool draw, struct err *e)
     const double loss = t->pass.loss; /* later passes of the same step are on weights that moved */
     if (learns && a->feedback.schedule == FEEDBACK_FIRST)
         for (int64_t s = 0; s < steps; s++) {
-            TRY(credit_refresh(&t->credit, &t->pass, e));
+            if (!fbloss_of(&t->credit)->refreshes)
+                TRY(credit_refresh(&t->credit, &t->pass, e));
             TRY(feedback_step(t, (uint64_t)(t->step * steps + s), s, draw, e));
         }
     TRY(credit_pass(t, e));

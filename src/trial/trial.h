@@ -47,7 +47,7 @@ void trial_set_spent(struct trial *t, struct spent before);
 int64_t trial_step_number(const struct trial *t);
 /* Trains to the budget. Returns 0, ERR_STOPPED after a checkpoint, ERR_DIVERGED or ERR_SINGULAR (a result: outcome says
  * where), or another error. Logs at step 0, every log.every steps and at the end. A checkpoint is written at the end
- * too. */
+ * too, where config.checkpoint.keep says so. */
 int trial_run(struct trial *t, struct sink *sink, const struct trial_control *control, struct trial_outcome *outcome,
               struct err *e);
 /* One training step on the next minibatch, without logging: for tests and benchmarks. */

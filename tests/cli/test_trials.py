@@ -286,7 +286,7 @@ class Relog(Case):
 
     def setUp(self):
         super().setUp()
-        self.file = self.write("in.yaml", TASK.replace("seeds: 1", "seeds: 2") + "variants: {bp: {algorithm: bp}}\n")
+        self.file = self.write("in.yaml", TASK.replace("seeds: 1", "seeds: 2") + "checkpoint: {keep: last}\nvariants: {bp: {algorithm: bp}}\n")
         self.call("run", self.file, "--db", self.db)
 
     def relog(self, *args, status=0):
@@ -380,13 +380,14 @@ class Logs(Case):
     """What a finished trial did not log is told, as nothing is trained for it."""
 
     def test_told(self):
-        file = self.write("in.yaml", TASK + "variants: {bp: {algorithm: bp}}\n")
+        """Once, whatever number of trials it is about."""
+        file = self.write("in.yaml", TASK + "variants: {bp: {algorithm: bp}, too: {algorithm: bp}}\n")
         more = ("log.metrics=[train_loss, weight_norm]",)
         note = "tprun: note: st: weight_norm was not logged by trials that are finished; --relog writes its last row from their checkpoints, --force trains them again\n"
         self.assertNotIn("note", self.call("run", file, "--db", self.db).stderr)
         done = self.call("run", file, "--db", self.db, *more)
         self.assertEqual(done.stderr.count(note), 1, done.stderr)
-        self.assertIn("1 were finished before", done.stderr)
+        self.assertIn("2 were finished before", done.stderr)
         self.assertNotIn("weight_norm was not", self.call("run", file, "--db", self.db, *more, "--force").stderr)
         self.assertEqual(self.sql("SELECT count(DISTINCT step) FROM layer_metric"), [(3,)])
 
@@ -430,7 +431,8 @@ class Weights(Case):
     def begin(self, name, more=""):
         """The tensors of a trial before its first step. more: lines of its file."""
         text = ABLATION.replace("experiment: st", "experiment: " + name).replace("[{dense: {units: 12", "[{dense: {units: 6}}, {dense: {units: 12")
-        self.call("run", self.write(name + ".yaml", text + more), "--db", self.db, "--variant", "plain", "train.iterations=0")
+        self.call("run", self.write(name + ".yaml", text + more), "--db", self.db, "--variant", "plain", "train.iterations=0",
+                  "checkpoint.keep=last")
         return self.export(name, name + ".safetensors")
 
     def test_feedback_weights(self):

@@ -295,7 +295,7 @@ class Report(unittest.TestCase):
         self.tprun("report", "wins", "-o", report)
         with open(os.path.join(self.folder, "wins", "figures", "wins.svg"), encoding="utf-8") as f:
             self.assertEqual(f.read(), self.tprun("plot", "wins").stdout)
-        for words, arguments in (("two axes", ("--x", "units")), ("no swept key 'depth'", ("--x", "depth", "--y", "units")),
+        for words, arguments in (("give --x KEY with it", ("--y", "units")), ("no swept key 'depth'", ("--x", "depth")), ("no swept key 'depth'", ("--x", "depth", "--y", "units")),
                                  ("two variants", ("--winners", "--variant", "bp")), ("exclude each other", ("--winners", "--heatmap")),
                                  ("two axes, and 1 numeric", ("--x", "units", "--y", "units"))):
             self.assertIn(words, self.tprun("plot", "wins", *arguments, status=(2,)).stderr)
@@ -366,18 +366,19 @@ class Report(unittest.TestCase):
         svg = self.plot("layers", "--bars", "--metric", "weight_norm", "--layer", "1")
         texts, widths = self.texts(svg), []
         for variant in ("tp", "bp"):
-            values = [v for step, at in self.rows(variant, "weight_norm", where="l.layer = 1").items() if step > 0 for v in at]
-            self.assertEqual(len(values), 20)
-            self.assertIn(f"{statistics.mean(values):.3g} ± {statistics.stdev(values):.2g}, n = 20", texts)
+            steps = [at for step, at in self.rows(variant, "weight_norm", where="l.layer = 1").items() if step > 0]
+            values = [statistics.mean(seed) for seed in zip(*steps)]  # of each seed: what steps do to it is no spread of seeds
+            self.assertEqual((len(steps), len(values)), (10, 2))
+            self.assertIn(f"{statistics.mean(values):.3g} ± {statistics.stdev(values):.2g}, n = 2", texts)
             group, = [g for g in svg.iter(SVG + "g") if g.find(SVG + "title").text == variant]
             lines = [(float(l.get("x1")), float(l.get("x2"))) for l in group.iter(SVG + "line")]
             bar = float(group.find(SVG + "rect").get("width"))
             self.assertAlmostEqual((lines[0][1] - lines[0][0]) / bar, 2 * statistics.stdev(values) / statistics.mean(values), delta=0.01)
             widths.append(bar / statistics.mean(values))
         self.assertAlmostEqual(widths[0], widths[1], delta=0.01 * widths[0])  # one axis
-        losses = [r[0] for r in self.sql("SELECT value FROM metrics m JOIN trials t ON t.trial_id = m.trial_id WHERE m.study = 'layers' AND t.current "
-                                         "AND m.variant = 'bp' AND m.metric = 'train_loss' AND m.step > 0")]
-        self.assertIn(f"{statistics.mean(losses):.3g} ± {statistics.stdev(losses):.2g}, n = 20",
+        losses = [r[0] for r in self.sql("SELECT avg(value) FROM metrics m JOIN trials t ON t.trial_id = m.trial_id WHERE m.study = 'layers' AND t.current "
+                                         "AND m.variant = 'bp' AND m.metric = 'train_loss' AND m.step > 0 GROUP BY m.seed")]
+        self.assertIn(f"{statistics.mean(losses):.3g} ± {statistics.stdev(losses):.2g}, n = 2",
                       self.texts(self.plot("layers", "--bars", "--metric", "train_loss", "--variant", "bp")))
 
     def test_over_the_layers(self):
@@ -387,7 +388,7 @@ class Report(unittest.TestCase):
             rows = [self.rows(v, "displacement_norm", "l.layer", f"l.step = {step}") for v in ("tp", "bp")]
             self.assertEqual(list(rows[0]), list(range(len(rows[0]))))
             self.assertGreaterEqual(len(rows[0]), 12)
-            self.assert_affine(svg.iter(SVG + "polyline"), [[statistics.mean(v) for v in r.values()] for r in rows], math.log)
+            self.assert_affine(svg.iter(SVG + "polyline"), [[statistics.geometric_mean(v) for v in r.values()] for r in rows], math.log)
             self.assertIn(f"displacement_norm at iteration {step}", self.texts(svg))
             self.assertNotIn("iteration", self.texts(svg))
 
@@ -440,7 +441,7 @@ class Report(unittest.TestCase):
 
     def test_markup_in_titles(self):
         svg = self.plot("heat")  # parses, so it was escaped
-        self.assertIn("Stepsize < regularization & more | [x](y)", self.texts(svg))
+        self.assertIn("Stepsize < regularization & more | [x](y)", " ".join(self.texts(svg)))  # in as many lines as it takes
         text = self.tprun("report", "heat").stdout
         self.assertIn(r"## Stepsize &lt; regularization &amp; more \| \[x\](y)", text)
 
@@ -455,17 +456,21 @@ class Report(unittest.TestCase):
             self.assertIn("did you mean 'temporal_order'", message(command, "temporal_ordr"))
         self.assertIn("did you mean 'tp_off'", message("plot", "temporal_order", "--variant", "tp_of"))
         self.assertIn("did you mean 'test_loss'", message("plot", "temporal_order", "--metric", "tst_loss"))
-        self.assertIn("exactly two numeric keys", message("plot", "temporal_order", "--heatmap"))
+        self.assertIn("does not sweep two numeric keys", message("plot", "temporal_order", "--heatmap"))
         self.assertIn("no cell with 'stepsize=7'", message("plot", "heat", "--cell", "stepsize=7"))
         self.assertIn("not STUDY:VARIANT", message("compare", "tp", "bp"))
         self.assertIn("exclude each other", message("export", "heat", "--metrics", "--params"))
 
-    def test_too_many_lines(self):
+    def test_more_lines_are_facets(self):
         spec = os.path.join(self.folder, "many.yaml")
         with open(spec, "w", encoding="utf-8") as f:
             f.write((SMALL % {"name": "many", "stepsizes": "[0.01, 0.02, 0.03, 0.04, 0.05]"}).replace("iterations: 20", "iterations: 1"))
         self.tprun("run", "-q", spec, "seeds=1", status=(0, 1))
-        self.assertIn("has 15 lines and a figure shows up to 12", self.tprun("plot", "many", "--metric", "train_loss", status=(2,)).stderr)
+        svg = self.plot("many", "--metric", "train_loss")
+        self.assertEqual(len(list(svg.iter(SVG + "polyline"))), 15)
+        for regularization in ("0.0001", "1", "100"):  # a facet each, with a line for each of five stepsizes
+            self.assertEqual(self.texts(svg).count(f"regularization={regularization}"), 1)
+        self.assertEqual(len([t for t in self.texts(svg) if t.startswith("stepsize=")]), 5)
 
     def changed(self, *statements):
         """A copy of the database that somebody has been at."""

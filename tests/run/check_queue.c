@@ -324,8 +324,45 @@ START_TEST(large_ones_wait_for_each_other)
 }
 END_TEST
 
+struct ticks {
+    size_t n;
+    uint64_t done[8];
+};
+
+static void record_tick(void *self, const struct plan_study *s, uint64_t done)
+{
+    struct ticks *ticks = self;
+    ck_assert_uint_eq(s->n, 2 * 70 * 2);
+    ck_assert_uint_lt(ticks->n, 8);
+    ticks->done[ticks->n++] = done;
+}
+
+/* A long check shows how many trials it has looked at: every 64 cells, each with two seeds. */
+START_TEST(a_check_counts_trials)
+{
+    struct fixture f;
+    struct err e = { 0 };
+    struct ticks ticks = { 0 };
+    fixture_folder(&f);
+    FILE *out = fopen(f.file, "a");
+    ck_assert_ptr_nonnull(out);
+    fputs("sweep: {grid: {train.optimizer.stepsize: {linspace: [0.1, 0.8, 70]}}}\n", out);
+    ck_assert_int_eq(fclose(out), 0);
+    const char *const paths[] = { f.file };
+    const struct plan_options options = { .code = "test 1", .keep = true, .tick = record_tick, .self = &ticks };
+    must(plan_open(&f.plan, paths, 1, &options, &e), &e);
+    ck_assert_uint_eq(ticks.n, 3);
+    for (size_t i = 0; i < ticks.n; i++)
+        ck_assert_uint_eq(ticks.done[i], i * 64 * 2);
+    plan_close(&f.plan);
+    ck_assert_int_eq(unlink(f.file), 0);
+    ck_assert_int_eq(rmdir(f.folder), 0);
+}
+END_TEST
+
 static void add_tests(TCase *t)
 {
+    tcase_add_test(t, a_check_counts_trials);
     tcase_add_test(t, the_longest_come_first);
     tcase_add_test(t, large_ones_wait_for_each_other);
     tcase_add_test(t, every_trial_is_put_once);

@@ -36,7 +36,7 @@ UNSEEN = {
     "values, or lengths of lists, are compared with each other":
         "from_layers from_without_file frozen_unknown joint_steps learned_never_trained log_without_readers metric_of_tied_layers pinv_through_signs"
         " head_too_large iterations_and_epochs log_damping_length pinv_damping_length sweep_fractions_of_integers sweep_one_contains_the_other swept_twice zip_lengths"
-        " tune_count tune_nothing tune_over tune_seeds",
+        " tune_count tune_nothing tune_over tune_seeds exclude_all exponents",
     "which options a part takes depends on the preset that chose it": "option_of_another_mapping",
     "parts are compared with each other or with the data":
         "batch_larger_than_data dataset_bits dense_on_sequences difference_needs_apply difference_needs_apply_by_mapping"

@@ -537,51 +537,8 @@ START_TEST(memory_estimate_of_every_kind)
 }
 END_TEST
 
-/* Multiply-adds of Bao 2024's networks, in millions: of the layers, and of a step of back-propagation, 3 sum m - m_0.
- */
-START_TEST(multiply_adds_of_images)
-{
-#define BLOCK(c, k, p, s)                                                                                              \
-    "{unit: [conv: {channels: " #c ", kernel: " #k ", padding: " #p ", activation: elu}, max_pool: " s "]}, "
-    static const struct {
-        const char *trial;
-        double layers[6], step;
-    } cases[] = {
-        { "{dataset: {name: given, features: 3072, image: [3, 32, 32], outputs: 10}, network: {layers: [" BLOCK(
-              32, 5, 2, "{kernel: 3, stride: 2, padding: 1}")
-              BLOCK(
-                  64, 5, 2,
-                  "{kernel: 3, stride: 2, padding: 1}") "{unit: [flatten, dense: {units: 512}]}, dense: {units: 10}]}}",
-          { 2.458, 13.107, 2.097, 0.005 },
-          50.5 },
-        { "{dataset: {name: given, features: 3072, image: [3, 32, 32], outputs: 10}, network: {layers: [" BLOCK(
-              128, 3, 1, "{kernel: 2}") BLOCK(128, 3, 1, "{kernel: 2}") BLOCK(256, 3, 1, "{kernel: 2}")
-              BLOCK(256, 3, 1, "{kernel: 2}") BLOCK(512, 3, 1, "{kernel: 2}") "dense: {units: 10}]}}",
-          { 3.539, 37.749, 18.874, 9.437, 4.719, 0.005 },
-          219.4 },
-        { "{dataset: {name: given, features: 3072, image: [3, 32, 32], outputs: 10}, network: {layers: [patches: "
-          "{channels: 128, size: 4}, spatial_mlp, channel_mlp: {hidden: 256}, global_average_pool, dense: {units: "
-          "10}]}}",
-          { 0.393, 0.524, 4.194, 0, 0.001 },
-          14.9 },
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct fixture f;
-        struct err e = { 0 };
-        struct trial_size size;
-        fixture_bind(&f, cases[i].trial, "{train: {batch_size: 4}}");
-        must(trial_measure(&f.config, &size, &f.arena, &e), &e);
-        for (size_t j = 0; j < size.n_layers; j++)
-            ck_assert_double_eq_tol(size.layers[j].multiply_adds * 1e-6, cases[i].layers[j], 6e-4);
-        ck_assert_double_eq_tol(size.flops_per_step / 4 / 2 * 1e-6, cases[i].step, 0.06);
-        fixture_close(&f);
-    }
-}
-END_TEST
-
 static void add_tests(TCase *t)
 {
-    tcase_add_test(t, multiply_adds_of_images);
     tcase_add_test(t, mistakes_have_a_place_and_a_reason);
     tcase_add_test(t, impossible_images_and_batches_are_refused_at_their_line);
     tcase_add_test(t, normalised_targets_of_one_sample_are_refused);
