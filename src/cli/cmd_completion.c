@@ -36,7 +36,8 @@ static void put_script(void)
 {
     puts("# Completion of tprun, made by `tprun completion`.\n"
          "_tprun() {\n"
-         "    local current=\"${COMP_WORDS[COMP_CWORD]}\" before=\"${COMP_WORDS[COMP_CWORD-1]}\" command=run words='' options=''\n"
+         "    local current=\"${COMP_WORDS[COMP_CWORD]}\" before=\"${COMP_WORDS[COMP_CWORD-1]}\" command=run words='' "
+         "options=''\n"
          "    if [ \"$current\" = = ]; then current=''; fi\n"
          "    if [ \"$before\" = = ]; then before=\"${COMP_WORDS[COMP_CWORD-2]}\"; fi\n"
          "    case \"${COMP_WORDS[1]}\" in");

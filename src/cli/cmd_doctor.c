@@ -13,12 +13,14 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-/* The gradient: one step of gradient descent with a small stepsize s on the whole training set lowers the loss by s |g|^2, if g is the gradient of this loss. */
+/* The gradient: one step of gradient descent with a small stepsize s on the whole training set lowers the loss by s
+ * |g|^2, if g is the gradient of this loss. */
 #define STEPSIZE "1e-6"
 static const char file[] =
     "version: 1\nexperiment: doctor\nseeds: 1\nprecision: double\n"
     "dataset: {name: student_teacher, units: 20, train_size: 40, validation_size: 0, test_size: 10, data_seed: 42}\n"
-    "network: {layers: [dense: {units: 6, activation: tanh}, dense: {units: 2}], init: {weights: glorot_normal, biases: "
+    "network: {layers: [dense: {units: 6, activation: tanh}, dense: {units: 2}], init: {weights: glorot_normal, "
+    "biases: "
     "zeros}}\nloss: {name: squared_error, outputs: mean}\n"
     "train: {optimizer: {name: sgd, stepsize: 0.003}, batch_size: 8, iterations: 40}\n"
     "log: {every: 1, metrics: [train_loss, update_norm]}\n"

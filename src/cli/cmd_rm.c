@@ -94,13 +94,14 @@ static int select_trials(const struct cli *c, const struct rm_choice *o, struct 
 static int show(const struct cli *c, struct query *q, const struct selection *s, struct err *e)
 {
     struct text sql = { 0 };
-    text_add(&sql,
-             "SELECT study, variant, count(*) AS trials, sum(current) AS current, sum(state = 'done') AS done, "
-             "sum(state = 'diverged') AS diverged, sum(state = 'failed') AS failed, sum((SELECT sum(u.n) FROM summary u "
-             "WHERE u.trial_id = t.trial_id)) AS \"rows\", sum((SELECT count(*) FROM checkpoint c "
-             "WHERE c.trial_id = t.trial_id)) AS checkpoints FROM all_trials t WHERE %s "
-             "GROUP BY study, variant ORDER BY study, variant",
-             s->where.s);
+    text_add(
+        &sql,
+        "SELECT study, variant, count(*) AS trials, sum(current) AS current, sum(state = 'done') AS done, "
+        "sum(state = 'diverged') AS diverged, sum(state = 'failed') AS failed, sum((SELECT sum(u.n) FROM summary u "
+        "WHERE u.trial_id = t.trial_id)) AS \"rows\", sum((SELECT count(*) FROM checkpoint c "
+        "WHERE c.trial_id = t.trial_id)) AS checkpoints FROM all_trials t WHERE %s "
+        "GROUP BY study, variant ORDER BY study, variant",
+        s->where.s);
     const int code = c->quiet ? 0 : cli_select(c, q, sql.s, s->arguments, s->n_arguments, e);
     text_free(&sql);
     return code;
@@ -109,9 +110,9 @@ static int show(const struct cli *c, struct query *q, const struct selection *s,
 static bool is_meant(const struct cli *c, const struct rm_choice *o, const struct selection *s)
 {
     struct text question = { 0 };
-    text_add(&question, "tprun: remove %s%s%s%zu %s from %s, with all that belongs to them?",
-             s->whole ? "study '" : "", s->whole ? s->study : "", s->whole ? "' and its " : "", s->trials.n,
-             s->trials.n == 1 ? "trial" : "trials", c->db);
+    text_add(&question, "tprun: remove %s%s%s%zu %s from %s, with all that belongs to them?", s->whole ? "study '" : "",
+             s->whole ? s->study : "", s->whole ? "' and its " : "", s->trials.n, s->trials.n == 1 ? "trial" : "trials",
+             c->db);
     const bool yes = confirm(c, &o->confirm, question.s);
     text_free(&question);
     return yes;
@@ -120,7 +121,8 @@ static bool is_meant(const struct cli *c, const struct rm_choice *o, const struc
 static int remove_selected(const struct cli *c, struct store *store, const struct selection *s, struct err *e)
 {
     struct swept swept;
-    TRY(s->whole ? store_remove_study(store, (int64_t)s->study_id, e) : store_remove_trials(store, s->trials.n, s->trials.items, e));
+    TRY(s->whole ? store_remove_study(store, (int64_t)s->study_id, e)
+                 : store_remove_trials(store, s->trials.n, s->trials.items, e));
     TRY(checkpoint_sweep_database(c->db, CHECKPOINTS_NAMED, false, &swept, e));
     if (!c->quiet)
         clean_print_line(stderr, "tprun: %zu %s and %" PRIu64 " checkpoint files (%.1f MB) were removed", s->trials.n,

@@ -37,8 +37,9 @@ static bool make_folder(char folder[4096], const char *commit)
     snprintf(head, sizeof head, "%s\n", commit);
     return mkdir(path, 0700) == 0 && write_file(folder, "HEAD", head) &&
            write_file(folder, "config",
-                      strlen(commit) == 64 ? "[core]\nrepositoryformatversion = 1\n[extensions]\nobjectFormat = sha256\n"
-                                           : "[core]\nrepositoryformatversion = 0\n");
+                      strlen(commit) == 64
+                          ? "[core]\nrepositoryformatversion = 1\n[extensions]\nobjectFormat = sha256\n"
+                          : "[core]\nrepositoryformatversion = 0\n");
 }
 
 static void remove_folder(const char *folder)
@@ -83,9 +84,12 @@ static size_t fill_environment(char *variables[N_VARIABLES + 1], struct text tex
 
 static pid_t start(char **variables, int out)
 {
-    char *argv[] = { (char[]){ "git" },           (char[]){ "status" },
-                     (char[]){ "--porcelain" },   (char[]){ "--untracked-files=no" },
-                     (char[]){ "--no-renames" },  (char[]){ "--ignore-submodules=all" },
+    char *argv[] = { (char[]){ "git" },
+                     (char[]){ "status" },
+                     (char[]){ "--porcelain" },
+                     (char[]){ "--untracked-files=no" },
+                     (char[]){ "--no-renames" },
+                     (char[]){ "--ignore-submodules=all" },
                      NULL };
     posix_spawn_file_actions_t actions;
     pid_t pid = -1;

@@ -78,7 +78,8 @@ static bool find_commit(const char *folder, const char *common, char commit[65])
 {
     char path[LINE], line[LINE], name[LINE] = "HEAD";
     for (int i = 0; i < REFERENCES; i++) {
-        if (!(join(path, folder, name) && read_line(path, line)) && !(join(path, common, name) && read_line(path, line)))
+        if (!(join(path, folder, name) && read_line(path, line)) &&
+            !(join(path, common, name) && read_line(path, line)))
             return find_packed(common, name, commit);
         if (is_commit(line)) {
             memcpy(commit, line, strlen(line) + 1);

@@ -10,7 +10,7 @@
 struct repository {
     char root[4096];
     char commit[65]; /* 40 or 64 hexadecimal digits; "" = none that is known: then nothing else is */
-    int changed;     /* 1: tracked files differ from the commit; 0: none does; -1: not known (no git, or more than 10 s) */
+    int changed; /* 1: tracked files differ from the commit; 0: none does; -1: not known (no git, or more than 10 s) */
 };
 
 /* The repository of a file that exists, if there is one. */

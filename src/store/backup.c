@@ -62,9 +62,10 @@ static int check_place(const char *copy, bool replace, struct err *e)
         struct text beside = { 0 };
         text_add(&beside, "%s%s", copy, besides[i]);
         const bool there = lstat(beside.s, &st) == 0;
-        const int code = there ? err_set(e, ERR_IO, "%s: a database of that name is in use, or was left by a kill: %s is there",
-                                         copy, beside.s)
-                               : 0;
+        const int code =
+            there ? err_set(e, ERR_IO, "%s: a database of that name is in use, or was left by a kill: %s is there",
+                            copy, beside.s)
+                  : 0;
         text_free(&beside);
         TRY(code);
     }

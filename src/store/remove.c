@@ -27,8 +27,7 @@ static int add_deletes(struct store *s, sqlite3 *model, const char *column, cons
         return write_refuse(s, ERR_INTERNAL, e, "%s: %s", s->path, sqlite3_errmsg(model));
     sqlite3_bind_text(stmt, 1, column, -1, SQLITE_STATIC);
     while (sqlite3_step(stmt) == SQLITE_ROW)
-        text_add(sql, "DELETE FROM \"%s\" WHERE %s IN (%s);\n", (const char *)sqlite3_column_text(stmt, 0), column,
-                 of);
+        text_add(sql, "DELETE FROM \"%s\" WHERE %s IN (%s);\n", (const char *)sqlite3_column_text(stmt, 0), column, of);
     const bool read = sqlite3_finalize(stmt) == SQLITE_OK && sql->n > 0;
     return read ? 0 : write_refuse(s, ERR_INTERNAL, e, "%s: %s", s->path, sqlite3_errmsg(model));
 }
@@ -74,9 +73,8 @@ static int doom(struct store *s, size_t n, const int64_t *trials, struct err *e)
 static int list_studies(struct store *s, int64_t **studies, size_t *n, struct err *e)
 {
     sqlite3_stmt *stmt = NULL;
-    if (sqlite3_prepare_v2(s->db,
-                           "SELECT DISTINCT study_id FROM trial WHERE id IN (SELECT trial_id FROM temp.doomed)", -1,
-                           &stmt, NULL) != SQLITE_OK)
+    if (sqlite3_prepare_v2(s->db, "SELECT DISTINCT study_id FROM trial WHERE id IN (SELECT trial_id FROM temp.doomed)",
+                           -1, &stmt, NULL) != SQLITE_OK)
         return write_fail(s, "remove rows", e);
     int code = 0;
     while (code == 0 && sqlite3_step(stmt) == SQLITE_ROW) {
