@@ -32,7 +32,8 @@ class Studies:
                 self.db.executescript(f.read())
         self.db.executescript("PRAGMA application_id = 1953526389; PRAGMA user_version = 5")
         for name, (goal, unit) in UNITS.items():
-            self.db.execute("INSERT INTO metric_key (name, goal, unit, followed) VALUES (?, ?, ?, 1)", (name, goal, unit))
+            self.db.execute("INSERT INTO metric_key (name, goal, unit, followed, split) VALUES (?, ?, ?, 1, ?)",
+                            (name, goal, unit, name.split("_")[0] if goal else ""))
         self.keys = dict(self.db.execute("SELECT name, id FROM metric_key"))
         self.random = random.Random(13)
 
