@@ -7,12 +7,9 @@
 #include <math.h>
 #include <string.h>
 
-struct apart {
+struct feedback_weights { /* an array, [n_feedback] */
     bool defined;
     double degrees, distance; /* NaN where one of the two is 0 */
-};
-struct feedback_weights {
-    struct apart *of; /* [n_feedback] */
 };
 
 /* The j-th matrix or kernel from the first or from the last; NULL if there are fewer. */
@@ -42,16 +39,16 @@ static double mirrored_entry(const struct param *v, const real *vector, size_t i
     return (double)vector[v->offset + (v->rank == 2 ? i % cols * v->cols + i / cols : i)];
 }
 
-static struct apart compare(const struct unit *u, const struct unit *g)
+static struct feedback_weights compare(const struct unit *u, const struct unit *g)
 {
-    struct apart a = { .defined = weight_at(u, 0, false) != NULL };
+    struct feedback_weights a = { .defined = weight_at(u, 0, false) != NULL };
     double of_w = 0, of_v = 0, difference = 0;
     for (size_t j = 0; a.defined; j++) {
         const struct param *w = weight_at(u, j, false), *v = weight_at(g, j, true);
         if (!w && !v)
             break;
         if (!w || !v || !fits(w, v))
-            return (struct apart){ 0 };
+            return (struct feedback_weights){ 0 };
         for (size_t i = 0; i < w->rows * w->cols; i++) {
             const double x = (double)u->weights[w->offset + i], y = mirrored_entry(v, g->weights, i);
             of_w += x * x;
@@ -66,17 +63,16 @@ static struct apart compare(const struct unit *u, const struct unit *g)
 
 int feedback_weights_open(struct trial *t, struct err *e)
 {
-    struct feedback_weights *f = t->references->feedback_weights = arena_alloc(&t->memory, 1, sizeof *f);
-    if (f)
-        f->of = arena_alloc(&t->memory, t->credit.n_feedback, sizeof *f->of);
-    return f && f->of ? 0 : err_set(e, ERR_MEMORY, "not enough memory for metrics of feedback weights");
+    struct feedback_weights *f = arena_alloc(&t->memory, t->credit.n_feedback, sizeof *f);
+    t->references->feedback_weights = f;
+    return f ? 0 : err_set(e, ERR_MEMORY, "not enough memory for metrics of feedback weights");
 }
 
 void feedback_weights_take(struct trial *t)
 {
     for (size_t i = 0; i < t->credit.n_feedback; i++) {
         const struct feedback *f = &t->credit.feedback[i];
-        t->references->feedback_weights->of[i] = compare(&t->chain.units[f->through], &f->unit);
+        t->references->feedback_weights[i] = compare(&t->chain.units[f->through], &f->unit);
     }
 }
 
@@ -85,7 +81,7 @@ int feedback_weights_measure(struct trial *t, const struct measure_def *m, struc
     if (!t->references->taken)
         return 0;
     for (size_t i = 0; i < t->credit.n_feedback; i++) {
-        const struct apart a = t->references->feedback_weights->of[i];
+        const struct feedback_weights a = t->references->feedback_weights[i];
         const double value = m->match == MATCH_WEIGHT_ANGLE ? a.degrees : a.distance;
         if (a.defined)
             TRY(sink->layer_metric(sink, m->part.name, t->step, (int64_t)t->credit.feedback[i].through, value, e));
