@@ -27,33 +27,6 @@ static int check(const struct work_choice *w, struct shard *shard, struct err *e
     return shard_parse(w->shard, shard, e);
 }
 
-static int open_plan(const struct cli *c, struct plan *p, struct err *e)
-{
-    struct plan_options o = cli_plan_options(c);
-    o.keep = true;
-    const int code = plan_open(p, c->arguments.items, c->arguments.n, &o, e);
-    p->options.self = NULL;
-    return code;
-}
-
-/* Where the database lies is known: in its place, or in a copy that is published. */
-static int train(const struct work_choice *w, struct plan *p, struct run_options *o, struct run_result *result,
-                 struct err *e)
-{
-    struct publication copy;
-    const char *local = w->local ? w->local : publication_is_needed(w->db) ? publication_folder() : NULL;
-    o->db = w->db;
-    if (!local)
-        return runner_run(p, o, result, e);
-    int code = publication_open(&copy, w->db, local, e);
-    o->db = copy.copy;
-    o->publication = &copy;
-    if (code == 0)
-        code = runner_run(p, o, result, e);
-    publication_close(&copy);
-    return code;
-}
-
 static int run(const struct cli *c, const void *own)
 {
     const struct work_choice *w = own;
@@ -66,14 +39,14 @@ static int run(const struct cli *c, const void *own)
     if (code == 0)
         code = signals_open(&e);
     if (code == 0)
-        code = open_plan(c, &p, &e);
+        code = train_open_plan(c, &p, &e);
     if (code == 0)
         (void)cli_fail(c, code, &e); /* notes on the files come first */
     if (code == 0)
         code = train_options(c, &w->train, &o, &e);
     o.shard = &shard;
     if (code == 0)
-        code = train(w, &p, &o, &result, &e);
+        code = train_run(w->db, w->local, &p, &o, &result, &e);
     if (result.queued || result.stopped)
         train_print_counts(c, &result);
     int status = cli_fail(c, code, &e);

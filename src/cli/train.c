@@ -16,6 +16,7 @@ int train_options(const struct cli *c, const struct train_choice *t, struct run_
     o->fail_fast = t->fail_fast;
     o->progress = train_shows_progress(t);
     o->memory = t->memory;
+    o->time_limit = t->stop_after;
     o->memory_limit = t->memory_limit;
     if (t->stall_seconds > 0)
         o->stall_seconds = t->stall_seconds;
@@ -41,4 +42,29 @@ void train_print_counts(const struct cli *c, const struct run_result *x)
     if (left)
         fprintf(stderr, ", %" PRIu64 " left", left);
     fputc('\n', stderr);
+}
+
+int train_open_plan(const struct cli *c, struct plan *p, struct err *e)
+{
+    struct plan_options o = cli_plan_options(c);
+    o.keep = true;
+    return plan_open(p, c->arguments.items, c->arguments.n, &o, e);
+}
+
+int train_run(const char *db, const char *local, struct plan *p, struct run_options *o, struct run_result *result,
+              struct err *e)
+{
+    struct publication copy;
+    if (!local && publication_is_needed(db))
+        local = publication_folder();
+    o->db = db;
+    if (!local)
+        return runner_run(p, o, result, e);
+    int code = publication_open(&copy, db, local, e);
+    o->db = copy.copy;
+    o->publication = &copy;
+    if (code == 0)
+        code = runner_run(p, o, result, e);
+    publication_close(&copy);
+    return code;
 }

@@ -41,7 +41,8 @@ double reduction_factor(int reduction, size_t rows, struct shape state, double t
     X(mapping_inverse)                                                                                                 \
     X(mapping_learned) X(mapping_fixed) X(mapping_pinv) X(mapping_encoder) X(mapping_transpose) X(mapping_reversible)
 #define FBLOSSES(X) X(fbloss_none) X(fbloss_reconstruction) X(fbloss_inversion) X(fbloss_difference) X(fbloss_local)
-#define PROPAGATES(X) X(propagate_linear) X(propagate_difference) X(propagate_plain) X(propagate_none) X(propagate_iterate)
+#define PROPAGATES(X)                                                                                                  \
+    X(propagate_linear) X(propagate_difference) X(propagate_plain) X(propagate_none) X(propagate_iterate)
 #define UPDATES(X)                                                                                                     \
     X(update_gradient) X(update_through_chain) X(update_denoising) X(update_unit) X(update_influence) X(update_equal)
 
@@ -94,7 +95,7 @@ static int alloc_states(struct credit *c, struct arena *a, struct err *e)
                 { c->choice.propagate.part, &c->propagate_state },
                 { c->choice.update.part, &c->update_state } };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
-        *all[i].state = arena_alloc(a, 1, all[i].part->state_size);
+        *all[i].state = arena_alloc(a, all[i].part->state_size, 1); /* bytes: no number, even if 8 of them */
         if (!*all[i].state)
             return err_set(e, ERR_MEMORY, "not enough memory for '%s'", all[i].part->name);
     }

@@ -2,10 +2,11 @@
 
 #include <string.h>
 
+/* A dotted key of the file is maps in maps, whose path has quotes about some names: 'keys.train.optimizer.stepsize'. */
 static const char sql_labels[] =
-    "SELECT k.key, l.key, l.value FROM study s, json_each(CASE WHEN json_valid(s.spec) "
-    "THEN s.spec ELSE '{}' END, '$.labels') k, json_each(CASE k.type WHEN 'object' THEN k.value ELSE '{}' END) l "
-    "WHERE s.name = ?1 AND k.type = 'object' AND l.type = 'text' ORDER BY k.key, l.key";
+    "SELECT replace(substr(l.fullkey, 1 + length('$.labels.')), '\"', ''), l.value FROM study s, "
+    "json_tree(CASE WHEN json_valid(s.spec) THEN s.spec ELSE '{}' END, '$.labels') l "
+    "WHERE s.name = ?1 AND l.atom IS NOT NULL ORDER BY l.fullkey";
 
 struct reading {
     struct labels *l;
@@ -17,7 +18,8 @@ static int add(void *self, int n, const char *const *values)
 {
     struct reading *r = self;
     struct labels *l = r->l;
-    if (n < 3 || !values[0] || !values[1] || !values[2])
+    const char *dot = n >= 2 && values[0] && values[1] ? strchr(values[0], '.') : NULL;
+    if (!dot)
         return 0;
     if (l->n == r->capacity) {
         r->capacity = 2 * l->n + 16;
@@ -26,22 +28,28 @@ static int add(void *self, int n, const char *const *values)
             memcpy(items, l->items, l->n * sizeof *items);
         l->items = items;
     }
-    l->items[l->n++] =
-        (struct label){ arena_strdup(r->a, values[0]), arena_strdup(r->a, values[1]), arena_strdup(r->a, values[2]) };
+    l->items[l->n++] = (struct label){ arena_strndup(r->a, values[0], (size_t)(dot - values[0])),
+                                       arena_strdup(r->a, dot + 1), arena_strdup(r->a, values[1]) };
     return 0;
 }
 
-int labels_read(struct labels *l, struct query *q, struct arena *a, const char *study, struct err *e)
+int labels_load(struct labels *l, struct query *q, struct arena *a, const char *study, struct err *e)
 {
     struct reading r = { .l = l, .a = a };
     *l = (struct labels){ 0 };
     return query_rows(q, sql_labels, &study, 1, add, &r, e);
 }
 
+static bool ends_in(const char *name, const char *end)
+{
+    const size_t n = strlen(name), m = strlen(end);
+    return n == m ? !strcmp(name, end) : n > m && name[n - m - 1] == '.' && !strcmp(name + n - m, end);
+}
+
 const char *labels_find(const struct labels *l, const char *kind, const char *name)
 {
     for (size_t i = 0; i < l->n; i++)
-        if (!strcmp(l->items[i].kind, kind) && !strcmp(l->items[i].name, name))
+        if (!strcmp(l->items[i].kind, kind) && ends_in(name, l->items[i].name))
             return l->items[i].shown;
     return NULL;
 }

@@ -15,8 +15,8 @@ struct labels {
     struct label *items;
 };
 
-int labels_read(struct labels *l, struct query *q, struct arena *a, const char *study, struct err *e);
-/* NULL if the file gives none. */
+int labels_load(struct labels *l, struct query *q, struct arena *a, const char *study, struct err *e);
+/* NULL if the file gives none. A key may be named by its end: "units" for "network.layers.0.rnn.units". */
 const char *labels_find(const struct labels *l, const char *kind, const char *name);
 
 #endif

@@ -235,7 +235,7 @@ int subject_read(struct subject *s, struct query *q, struct arena *a, const char
         return err_set(e, ERR_USAGE, "no study '%s' in the database%s%s%s", name, near ? "; did you mean '" : "",
                        near ? near : "; `tprun ls` lists them", near ? "'?" : "");
     }
-    TRY(labels_read(&s->labels, q, a, name, e));
+    TRY(labels_load(&s->labels, q, a, name, e));
     TRY(query_rows(q, sql_trials, &name, 1, add_trial, &r, e));
     TRY(query_rows(q, sql_metrics, &name, 1, add_name, &metrics, e));
     TRY(query_rows(q, sql_units, NULL, 0, add_unit, &r, e));

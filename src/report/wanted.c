@@ -8,7 +8,8 @@
 /* Values as the specification room has checked and written them. */
 static const char sql_figures[] =
     "SELECT f.value ->> 'kind', f.value ->> 'metric', f.value ->> 'layer', f.value ->> 'step', f.value ->> 'rolling', "
-    "f.value ->> 'log', f.value ->> 'title' FROM study s, json_each(s.spec, '$.figures') f WHERE s.name = ?1 "
+    "f.value ->> 'log', f.value ->> 'title', f.value ->> 'x', f.value ->> 'y', f.value ->> 'band', "
+    "f.value ->> 'smooth', f.value ->> 'log_x' FROM study s, json_each(s.spec, '$.figures') f WHERE s.name = ?1 "
     "ORDER BY f.key";
 static const char sql_is_json[] = "SELECT json_valid(spec) FROM study WHERE name = ?1";
 static const char sql_variants[] =
@@ -48,7 +49,8 @@ static int add_figure(void *self, int n, const char *const *values)
                                          [FIGURE_WINNERS] = "winners" };
     struct reading *r = self;
     struct wanted *w = r->w;
-    if (n < 7)
+    double smooth;
+    if (n < 12)
         return 0;
     if (w->n == r->capacity)
         w->items = grown(r->a, w->items, w->n, &r->capacity, sizeof *w->items);
@@ -76,6 +78,13 @@ static int add_figure(void *self, int n, const char *const *values)
     o->rolling = (size_t)integer(values[4]);
     o->log = integer(values[5]) != 0;
     o->title = values[6] ? arena_strdup(r->a, values[6]) : NULL;
+    o->x = values[7] ? arena_strdup(r->a, values[7]) : NULL;
+    o->y = values[8] ? arena_strdup(r->a, values[8]) : NULL;
+    for (size_t i = 0; values[9] && curve_bands[i]; i++)
+        if (!strcmp(curve_bands[i], values[9]))
+            o->band = (enum curve_band)i;
+    o->smooth = values[10] && text_to_double(values[10], strlen(values[10]), &smooth) == 0 ? smooth : 0;
+    o->log_x = integer(values[11]) != 0;
     return 0;
 }
 

@@ -2,6 +2,7 @@
 #include "spec/bind.h"
 #include "spec/compose.h"
 #include "spec/figures.h"
+#include "spec/labels.h"
 #include "spec/study.h"
 #include "spec/sweep.h"
 #include "spec/targets.h"
@@ -183,7 +184,7 @@ bool study_check_metric(const struct study *s, const struct study_form *form, st
     const char **names = arena_need(s->arena, known->n_parts, sizeof *names);
     for (size_t k = 0; k < known->n_parts; k++)
         names[k] = known->parts[k]->name;
-    err_at(e, where, "%s.metric: unknown metric '%s'%s", path, metric,
+    err_at(e, where, "%s: unknown metric '%s'%s", path, metric,
            bind_advice(metric, names, known->n_parts, s->arena));
     return false;
 }
@@ -199,6 +200,7 @@ int study_fit(struct study *s, const struct study_form *form, struct err *e)
     check_names(s, s->overrides, e);
     figures_check_metrics(s, form, e);
     targets_check_metrics(s, form, e);
+    labels_check_metrics(s, form, e);
     if (w->n_axes == 0 || w->overflow)
         return e->n_errors == before ? 0 : ERR_SPEC;
     bool *used = arena_need(s->arena, w->n_axes, sizeof *used);

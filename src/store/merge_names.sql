@@ -36,8 +36,8 @@ INSERT INTO main.config_param (config_id, key, num, text)
 SELECT m.id, p.key, p.num, p.text FROM temp.map_config m CROSS JOIN src.config_param p ON p.config_id = m.src
 WHERE true ON CONFLICT DO NOTHING;
 CREATE TEMP TABLE map_key (src INTEGER PRIMARY KEY, id INTEGER NOT NULL);
-INSERT INTO main.metric_key (name, goal, unit, followed)
-SELECT name, goal, unit, followed FROM src.metric_key WHERE true ORDER BY id ON CONFLICT (name) DO NOTHING;
+INSERT INTO main.metric_key (name, goal, unit, followed, split)
+SELECT name, goal, unit, followed, split FROM src.metric_key WHERE true ORDER BY id ON CONFLICT (name) DO NOTHING;
 INSERT INTO temp.map_key SELECT s.id, m.id FROM src.metric_key s JOIN main.metric_key m ON m.name = s.name;
 CREATE TEMP TABLE map_host (src INTEGER PRIMARY KEY, id INTEGER NOT NULL);
 INSERT INTO main.host (description) SELECT description FROM src.host WHERE true ON CONFLICT DO NOTHING;
@@ -45,6 +45,16 @@ INSERT INTO temp.map_host SELECT s.id, m.id FROM src.host s JOIN main.host m ON 
 CREATE TEMP TABLE map_code (src INTEGER PRIMARY KEY, id INTEGER NOT NULL);
 INSERT INTO main.code (version) SELECT version FROM src.code WHERE true ON CONFLICT DO NOTHING;
 INSERT INTO temp.map_code SELECT s.id, m.id FROM src.code s JOIN main.code m ON m.version = s.version;
+CREATE TEMP TABLE map_repository (src INTEGER PRIMARY KEY, id INTEGER NOT NULL);
+INSERT INTO main.repository (root, git_commit, changed)
+SELECT DISTINCT s.root, s.git_commit, s.changed FROM src.repository s
+WHERE NOT EXISTS (SELECT 1 FROM main.repository m WHERE m.root = s.root AND m.git_commit = s.git_commit AND m.changed IS s.changed);
+INSERT INTO temp.map_repository
+SELECT s.id, min(m.id) FROM src.repository s JOIN main.repository m ON m.root = s.root AND m.git_commit = s.git_commit AND m.changed IS s.changed
+GROUP BY s.id;
+UPDATE main.study SET repository_id =
+    (SELECT g.id FROM temp.map_study m JOIN src.study s ON s.id = m.src JOIN temp.map_repository g ON g.src = s.repository_id WHERE m.id = study.id)
+WHERE id IN (SELECT id FROM temp.map_study WHERE is_new OR wins);
 INSERT INTO main.dataset (name, path, sha256, time_ms) SELECT name, path, sha256, time_ms FROM src.dataset WHERE true
 ON CONFLICT (name, sha256) DO UPDATE SET path = excluded.path, time_ms = excluded.time_ms WHERE excluded.time_ms > dataset.time_ms;
 

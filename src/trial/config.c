@@ -72,6 +72,9 @@ static const struct option train_options[] = {
       "minibatches to train on; this or epochs; 0: the initial weights are evaluated" },
     { "epochs", OPT_INT, MAP(config_train, epochs), "-1", 0, 1e9, OPTION_BUDGET | OPTION_NULLABLE,
       "passes over the training set; this or iterations" },
+    { "clip_norm", OPT_REAL, MAP(config_train, clip_norm), "0", 0, 1e30, OPTION_NULLABLE,
+      "update directions of all weights, taken together, that are longer than this are scaled down to it, before the "
+      "optimizer has them; 0: never. Of the forward weights, and with order: simultaneous" },
     { "stop", OPT_MAP, MAP(config_train, stop), NULL, .table = stop_options, .help = "why a trial is called diverged" },
     { 0 }
 };

@@ -42,6 +42,7 @@ struct config_train {
     int64_t batch_size;
     int64_t iterations; /* minibatches; -1 when epochs are given */
     int64_t epochs;     /* -1 when iterations are */
+    double clip_norm;   /* largest norm of an update direction; 0: none */
     struct config_stop stop;
 };
 

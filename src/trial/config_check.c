@@ -146,6 +146,15 @@ static void check_train(const struct node *tree, const struct config *c, const s
                data->classes ? "cross_entropy" : "squared_error");
 }
 
+/* Layers that move one after the other have no direction of all weights. */
+static void check_clip(const struct node *tree, const struct config *c, struct arena *a, struct err *e)
+{
+    const struct update_options *update = c->algorithm.update.opts;
+    if (c->train.clip_norm > 0 && update->order != ORDER_SIMULTANEOUS)
+        err_at(e, place(tree, "train.clip_norm", a),
+               "train.clip_norm: the norm of one update of all layers, but algorithm.update.order moves them in turn");
+}
+
 /* Epochs that train the feedback weights alone. */
 static void check_feedback_only(const struct node *tree, const struct config *c, const struct data_shape *data,
                                 struct arena *a, struct err *e)
@@ -408,6 +417,7 @@ void config_check(const struct node *tree, struct config *c, struct config_cache
     take(tree, &late, a, e);
     check_algorithm(tree, &c->algorithm, a, e);
     check_feedback_only(tree, c, &data, a, e);
+    check_clip(tree, c, a, e);
     if (shaped) {
         const size_t before = e->n_errors;
         check_lists(tree, &c->algorithm.feedback, credit.n_feedback, a, e);

@@ -53,8 +53,8 @@ struct references {
     struct gnt_search *search;
     struct gauss_newton *gauss_newton;
     struct match *match;
-    struct feedback_weights *feedback_weights;
-    bool wanted; /* in the present step: the one before a log */
+    struct feedback_weights *feedback_weights; /* [n_feedback] */
+    bool wanted;                               /* in the present step: the one before a log */
     bool taken;
 };
 
@@ -134,7 +134,8 @@ double feedback_stepsize(const struct config_feedback *f, size_t i);
 /* ---- config_check.c ---- */
 /* Reports parts that do not fit each other or the data; a file that names no metrics gets those that its dataset
  * defines. */
-void config_check(const struct node *tree, struct config *c, struct config_cache *cache, struct arena *a, struct err *e);
+void config_check(const struct node *tree, struct config *c, struct config_cache *cache, struct arena *a,
+                  struct err *e);
 
 /* ---- setup.c ---- */
 /* Everything a trial allocates for training, with initial weights but without data: what a probe needs. */

@@ -51,6 +51,29 @@ class Rows(Merging):
         self.assertEqual(self.sql(rows, self.out), self.sql(rows, straight))
         self.assertIn("12 were finished before", self.call("run", self.spec, "--db", self.out).stderr)
 
+    def test_what_people_say_and_the_commits_come_along(self):
+        self.shards()
+        key = self.sql('SELECT "key" FROM trial WHERE state = \'done\' ORDER BY 1 LIMIT 1', self.b)[0][0]
+        name = self.sql("SELECT name FROM study", self.a)[0][0]
+        for db, tag in ((self.a, "first"), (self.b, "second")):
+            self.call("tag", "--db", db, name, tag, "both")
+            self.call("note", "--db", db, name, "of " + tag)
+        self.call("tag", "--db", self.b, key, "odd")
+        self.edit(self.a, "INSERT INTO repository VALUES (77, '/nowhere', 'cafe', NULL)", "UPDATE run SET repository_id = 77",
+                  "UPDATE study SET repository_id = 77")
+        outs = [self.path("ab.db"), self.path("ba.db")]
+        for out, shards in zip(outs, ((self.a, self.b, self.a), (self.b, self.a))):
+            self.merge(*shards[:2], out=out)
+            self.merge(*shards, out=out)
+            self.assertEqual(self.sql('SELECT coalesce("key", \'\'), tag FROM tags ORDER BY 1, 2', out),
+                             [("", "both"), ("", "first"), ("", "second"), (key, "odd")])
+            self.assertEqual(self.sql("SELECT note FROM notes", out), [("of second",)])
+            runs = "SELECT count(*) FROM run r WHERE repository_id = (SELECT id FROM repository WHERE root = '/nowhere')"
+            self.assertEqual(self.sql(runs, out), self.sql(runs, self.a))
+            self.assertEqual(self.sql("SELECT count(*) FROM repository WHERE root = '/nowhere'", out), [(1,)])
+            self.assertEqual(self.sql("PRAGMA foreign_key_check", out), [])
+        self.assertEqual(self.sql("SELECT name, split FROM metric_key ORDER BY 1", outs[0]), self.sql("SELECT name, split FROM metric_key ORDER BY 1", self.a))
+
     def test_a_shard_that_is_missing_is_told_by_the_means(self):
         self.shards()
         self.merge(self.a)

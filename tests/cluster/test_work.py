@@ -18,7 +18,7 @@ network: {layers: [{rnn: {units: 8, activation: tanh}}, {dense: {units: 4}}]}
 loss: cross_entropy
 train: {optimizer: {name: sgd, stepsize: 0.1}, batch_size: 5, iterations: 60}
 log: {every: 10, metrics: [train_loss, direction_norm]}
-checkpoint: {seconds: 0.1}
+checkpoint: {seconds: 0.1, keep: last}
 variants: {bp: {algorithm: bp}, dfa: {algorithm: dfa}}
 sweep: {grid: {train.batch_size: [5, 50]}}
 """

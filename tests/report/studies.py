@@ -157,10 +157,14 @@ def maps(s):
                     swept = {"dataset.length": length, RNN: units, SGD if variant == "bp" else TARGET: stepsize}
                     s.trial(study, variant, 1, s.learning(bowl(stepsize) * (20 / length if variant == "bp" else units / 64)), swept)
     study = s.study("cells", "Variants and cells")
+    asked = s.study("asked", "Variants and cells", labels={"variants": {"dtp": "DTP"}, "keys": {"train": {"optimizer": {"stepsize": "stepsize η"}}}},
+                    figures=[{"x": "stepsize", "band": "minmax"}, {"metric": "train_loss", "x": "seconds", "smooth": 0.5, "log": 1, "log_x": 1}])
     for variant, factor in (("dtp", 1), ("bp", 1.5), ("fa", 0.6)):
         for stepsize in (0.01, 0.1, 1):
             for seed in range(4):
-                s.trial(study, variant, seed, s.learning(factor * bowl(stepsize)), {SGD: stepsize})
+                values = s.learning(factor * bowl(stepsize))
+                for one in (study, asked):
+                    s.trial(one, variant, seed, values, {SGD: stepsize})
 
 
 def make(path):

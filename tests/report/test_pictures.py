@@ -213,6 +213,18 @@ class Pictures(unittest.TestCase):
         self.assertIn("train_loss", texts)
         self.assertTrue(any(t.startswith("best: regularization 1, stepsize 0.125 (0.1") for t in texts), texts)
 
+    def test_figures_and_labels_of_the_file(self):
+        """The options of a file's figure are those of the command line; its labels stand in place of names."""
+        whole = self.plot("asked")
+        ways = (("--x", "stepsize", "--band", "minmax"), ("--metric", "train_loss", "--x", "seconds", "--smooth", "0.5", "--log", "--log-x"))
+        parts = [self.plot("cells", *way) for way in ways]
+        self.assertEqual(len(list(whole.iter(SVG + "polyline"))), sum(len(list(p.iter(SVG + "polyline"))) for p in parts))
+        names = " ".join(self.texts(whole)).replace("DTP", "dtp").replace("stepsize η", "stepsize")
+        self.assertEqual(names.split(), [word for part in parts for word in " ".join(self.texts(part)).split()])  # wherever lines break
+        self.assertIn("DTP", self.texts(whole))
+        self.assertIn("DTP stepsize η=0.01", self.texts(whole))
+        self.check_page("asked", "--size", "85")
+
     def test_marks_lie_within_the_frame(self):
         for name in NAMES:
             svg = self.plot(name)

@@ -343,12 +343,31 @@ START_TEST(refused_with_a_reason)
 }
 END_TEST
 
+/* A plan counts memory that is not there. */
+START_TEST(a_plan_opens_them)
+{
+    static const char *const own[] = { "{algorithm: {name: fwdtp, target_stepsize: 0.5}, " MATCHES "}",
+                                       "{algorithm: {name: fwdtp, target_stepsize: 0.5}, " WEIGHTS "}",
+                                       "{algorithm: {name: fwdtp_bn, target_stepsize: 0.5}, " WEIGHTS "}" };
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++) {
+        struct fixture f;
+        struct trial_size size;
+        struct err e = { 0 };
+        fixture_bind(&f, GIVEN_FLAT, own[i]);
+        must(trial_measure(&f.config, &size, &f.arena, &e), &e);
+        ck_assert(size.memory_bytes > 0);
+        arena_finish(&f.arena);
+    }
+}
+END_TEST
+
 static void add_tests(TCase *t)
 {
     tcase_add_test(t, losses_are_those_of_the_jacobians);
     tcase_add_test(t, conditions_that_hold);
     tcase_add_test(t, feedback_weights_beside_the_weights);
     tcase_add_test(t, feedback_weights_of_a_dense_layer);
+    tcase_add_test(t, a_plan_opens_them);
     tcase_add_test(t, refused_with_a_reason);
 }
 
