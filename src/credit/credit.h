@@ -96,6 +96,8 @@ struct mapping_def {
     void (*own_target)(struct credit *c);
     /* Once the feedback weights are drawn. NULL: they stay as they are. */
     void (*drawn)(struct credit *c);
+    /* Once the forward weights are there, drawn or read: feedback weights that start from them. NULL: none do. */
+    void (*start)(struct credit *c);
     /* Floating-point operations of refresh; NULL if few. */
     double (*flops)(const struct credit *c, size_t rows);
 };
@@ -109,6 +111,7 @@ struct fbloss_options {
     double scale, noise_floor, noise_decay, weight_decay;
     int reduction, noise_scaling;
     int corrupts; /* reconstruction: enum fbloss_corrupts */
+    int teacher;     /* settle: what g is to yield */
     bool normalised; /* each sample's gradient divided by the squared length of what the feedback weights read */
 };
 /* What the noise is added to, in front of a layer that sends something else than its state. */

@@ -184,6 +184,20 @@ static void train_difference(struct credit *c, struct pass *p, const struct at *
     learned_of(c)->hidden.moved = NULL; /* a loss uses its buffers for the next unit */
 }
 
+static void start(struct credit *c)
+{
+    const double gain = options_of(c)->transpose_gain;
+    for (size_t i = 0; i < c->n_feedback && gain > 0; i++) {
+        const struct feedback *f = &c->feedback[i];
+        const struct unit *through = through_of(c, f);
+        const struct param *up = learned_matrix(through), *down = learned_matrix(&f->unit);
+        const struct mat w = mat_of(through->weights + up->offset, up->rows, up->cols),
+                         v = mat_of(c->feedback_weights + down->offset, down->rows, down->cols);
+        mat_transpose(w, v);
+        mat_scale((real)gain, v, v);
+    }
+}
+
 static void drawn(struct credit *c)
 {
     const struct mat all = mat_of(c->feedback_weights, 1, c->n_feedback_vector);
@@ -220,6 +234,7 @@ const struct mapping_def mapping_learned = {
     .normalise = normalise,
     .train_reference = train_reference,
     .train_difference = train_difference,
+    .start = start,
     .flops = flops,
 };
 const struct mapping_def mapping_fixed = {

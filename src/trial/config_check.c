@@ -309,7 +309,7 @@ void config_check(const struct node *tree, struct config *c, struct arena *a, st
     struct err late = { 0 };
     struct data_shape data = { 0 };
     const struct dataset_def *dataset = dataset_def_of(c->dataset);
-    if (dataset->shape(c->dataset.opts, &data, &late) < 0) {
+    if (dataset->shape(c->dataset.opts, &data, &late) < 0 || loss_shape(c->loss, &data, &late) < 0) {
         take(tree, &late, a, e);
         return;
     }

@@ -84,6 +84,7 @@ int trial_check_initial(const struct config *c, struct arena *a, struct err *e)
     if (!c->network.init.from.file)
         return 0;
     TRY(dataset_def_of(c->dataset)->shape(c->dataset.opts, &data, e));
+    TRY(loss_shape(c->loss, &data, e));
     TRY(chain_shape_form(&chain, &c->network.layers, c->network.form, &data, NULL, a, e));
     TRY(credit_shape(&credit, &choice, &chain, a, e));
     return take_all(&c->network.init.from, &chain, &credit, NULL, NULL, e);
@@ -96,6 +97,8 @@ int initial_read(struct trial *t, struct err *e)
         return 0;
     TRY(take_all(from, &t->chain, &t->credit, t->chain.weights, t->credit.feedback_weights, e));
     TRY(hash_file_hex(from->file, t->initial_sha256, e));
+    if (!from->feedback && mapping_of(&t->credit)->start)
+        mapping_of(&t->credit)->start(&t->credit);
     chain_refresh(&t->chain);
     return 0;
 }

@@ -96,6 +96,7 @@ int trial_open_parts(struct trial *t, const struct config *c, struct arena *shap
     t->bad_layer = -1;
     t->dataset = dataset_def_of(c->dataset);
     TRY(t->dataset->shape(c->dataset.opts, &t->data, e));
+    TRY(loss_shape(c->loss, &t->data, e));
     t->budget = config_budget(c, &t->data);
     TRY(chain_shape_form(&t->chain, &c->network.layers, c->network.form, &t->data, NULL, shapes, e));
     const struct credit_choice choice = config_credit(&c->algorithm);
@@ -138,6 +139,8 @@ int trial_setup(struct trial *t, const struct config *c, bool initial_weights, s
                             c->network.init.biases, seed, &t->scratch, e));
     if (t->credit.n_feedback && mapping_of(&t->credit)->drawn)
         mapping_of(&t->credit)->drawn(&t->credit);
+    if (mapping_of(&t->credit)->start)
+        mapping_of(&t->credit)->start(&t->credit);
     return 0;
 }
 
