@@ -10,6 +10,19 @@
 
 enum { ALIGNMENT = 64, FIRST_CHUNK = 1 << 14, LARGEST_CHUNK = 1 << 22 };
 
+/* Under the address sanitizer what was not handed out may not be touched: the padding behind an allocation, a gap where
+ * there is none, and what was rewound. The gaps are in no count. */
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+enum { GAP = ALIGNMENT };
+#define FORBID(p, n) ASAN_POISON_MEMORY_REGION(p, n)
+#define ALLOW(p, n) ASAN_UNPOISON_MEMORY_REGION(p, n)
+#else
+enum { GAP = 0 };
+#define FORBID(p, n) ((void)(p), (void)(n))
+#define ALLOW(p, n) ((void)(p), (void)(n))
+#endif
+
 struct arena_chunk {
     struct arena_chunk *next;
     void *block;          /* what free() takes */
@@ -61,6 +74,7 @@ static struct arena_chunk *add_chunk(struct arena *a, size_t bytes)
     }
     const uintptr_t misfit = (uintptr_t)block % ALIGNMENT;
     *c = (struct arena_chunk){ .block = block, .bytes = (unsigned char *)block + (ALIGNMENT - misfit), .size = size };
+    FORBID(c->bytes, c->size);
     if (a->current) {
         c->next = a->current->next;
         a->current->next = c;
@@ -72,9 +86,9 @@ static struct arena_chunk *add_chunk(struct arena *a, size_t bytes)
 
 void *arena_alloc(struct arena *a, size_t n, size_t size)
 {
-    size_t bytes, total;
-    if (!padded_size(n, size, &bytes) || __builtin_add_overflow(a->used, bytes, &total) ||
-        (a->limit > 0 && total > a->limit))
+    size_t bytes, taken, total;
+    if (!padded_size(n, size, &bytes) || __builtin_add_overflow(bytes, GAP, &taken) ||
+        __builtin_add_overflow(a->used, bytes, &total) || (a->limit > 0 && total > a->limit))
         return NULL;
     if (a->counting && (size == sizeof(float) || size == sizeof(double))) {
         a->numbers += bytes;
@@ -82,19 +96,21 @@ void *arena_alloc(struct arena *a, size_t n, size_t size)
         return (void *)(uintptr_t)ALIGNMENT;
     }
     struct arena_chunk *c = a->current;
-    if (!c || c->size - c->used < bytes) {
+    if (!c || c->size - c->used < taken) {
         /* A chunk kept from before a rewind is used if it is large enough: the same calls then meet the same chunks. */
         struct arena_chunk *next = c ? c->next : NULL;
-        c = next && next->size >= bytes ? next : add_chunk(a, bytes);
+        c = next && next->size >= taken ? next : add_chunk(a, taken);
         if (!c)
             return NULL;
         c->used = 0;
         a->current = c;
     }
     unsigned char *p = c->bytes + c->used;
+    ALLOW(p, bytes);
     const size_t dirty = c->touched > c->used ? c->touched - c->used : 0;
     memset(p, 0, dirty < bytes ? dirty : bytes);
-    c->used += bytes;
+    FORBID(p + n * size, bytes - n * size);
+    c->used += taken;
     if (c->touched < c->used)
         c->touched = c->used;
     a->used = total;
@@ -156,7 +172,12 @@ struct arena_mark arena_mark(struct arena *a)
 void arena_rewind(struct arena *a, struct arena_mark mark)
 {
     assert(mark.used <= a->used);
+    const struct arena_chunk *last = a->current;
     a->current = mark.chunk ? mark.chunk : a->first;
+    for (const struct arena_chunk *c = a->current; c; c = c == last ? NULL : c->next) {
+        const size_t from = c == a->current ? mark.chunk_used : 0;
+        FORBID(c->bytes + from, c->used - from);
+    }
     if (a->current)
         a->current->used = mark.chunk_used;
     a->used = mark.used;
@@ -166,6 +187,7 @@ void arena_finish(struct arena *a)
 {
     for (struct arena_chunk *c = a->first; c;) {
         struct arena_chunk *next = c->next;
+        ALLOW(c->bytes, c->size);
         free(c->block);
         free(c);
         c = next;

@@ -16,6 +16,7 @@
     X(STORE_SCHEMA_COMMITTED, "store.schema_committed")                                                                \
     X(STORE_COMMIT, "store.commit")                   /* a group of rows is written, not committed */                  \
     X(STORE_COMMITTED, "store.committed")                                                                              \
+    X(STORE_MERGED, "store.merged")                   /* a database is merged, not committed */                        \
     X(STORE_CLOSE, "store.close")                     /* all is committed, the log is not emptied */                   \
     X(STORE_LOG_EMPTIED, "store.log_emptied")                                                                          \
     X(STORE_CLOSED, "store.closed")                   /* the database is closed, the lock is held */                   \
@@ -37,6 +38,8 @@
     X(RUN_END, "run.end")                             /* a worker has told the end of its trial */                     \
     X(RUN_END_COMMITTED, "run.end_committed")                                                                          \
     X(RUN_REAPED, "run.reaped")                       /* a worker is gone */                                           \
+    X(RUN_PUBLISH, "run.publish")                     /* a copy of the database is written, without its name */         \
+    X(RUN_PUBLISHED, "run.published")                                                                                  \
     X(RUN_REFRESH, "run.refresh")                     /* before the statistics of a study are made anew */             \
     X(RUN_REFRESHED, "run.refreshed")                                                                                  \
     X(WORKER_STARTED, "worker.started")                                                                                \

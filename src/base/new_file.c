@@ -1,6 +1,7 @@
 #include "base/new_file.h"
 
 #include "base/file.h"
+#include "base/hash.h"
 #include "base/killpoint.h"
 #include "base/text.h"
 #include <errno.h>
@@ -70,6 +71,23 @@ int new_file_begin(struct new_file *f, const char *path, struct err *e)
 int new_file_write(struct new_file *f, const void *bytes, size_t n, struct err *e)
 {
     return file_write(f->fd, bytes, n, f->path, e);
+}
+
+int new_file_copy(struct new_file *f, int fd, const char *source, struct hash *h, struct err *e)
+{
+    enum { CHUNK = 1 << 18 };
+    unsigned char *bytes = malloc(CHUNK);
+    size_t got = 1;
+    int code = bytes ? 0 : err_set(e, ERR_MEMORY, "%s: out of memory", f->path);
+    while (code == 0 && got > 0) {
+        code = file_read(fd, bytes, CHUNK, &got, source, e);
+        if (code == 0 && h)
+            hash_add(h, bytes, got);
+        if (code == 0)
+            code = new_file_write(f, bytes, got, e);
+    }
+    free(bytes);
+    return code;
 }
 
 int new_file_sync(struct new_file *f, struct err *e)

@@ -26,6 +26,9 @@ int new_file_begin(struct new_file *f, const char *path, struct err *e);
 /* In an opened folder, which the caller keeps open until the end. `path` is for messages; its last part is the name. */
 int new_file_begin_at(struct new_file *f, int folder, const char *path, struct err *e);
 int new_file_write(struct new_file *f, const void *bytes, size_t n, struct err *e);
+/* Adds what an open file holds from where it stands, to h too unless it is NULL; `source` is its path, for messages. */
+struct hash;
+int new_file_copy(struct new_file *f, int fd, const char *source, struct hash *h, struct err *e);
 /* Makes the bytes durable and closes the file. Done by the next two if it was not done before. */
 int new_file_sync(struct new_file *f, struct err *e);
 /* Gives the file its name, in place of what has it. */

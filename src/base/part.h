@@ -89,7 +89,9 @@ enum option_flags {
     OPTION_PLAIN = 1u << 4, /* the canonical form is the short one where that says it all: OPT_PART its name where no
                                option is printed, OPT_REALS one number instead of a list of one, OPT_PARTS likewise
                                what OPT_PART would print */
-    OPTION_WHOLE = 1u << 5  /* OPT_REALS: integers */
+    OPTION_WHOLE = 1u << 5, /* OPT_REALS: integers */
+    OPTION_FOLDER = 1u << 6 /* OPT_TEXT: a folder, relative to that of the file that gives it, else where its map stands
+                               ("."); bound as an absolute path */
 };
 
 /* Whether a file that leaves the option out means `dflt`. A default that lies outside of the range stands for "absent".

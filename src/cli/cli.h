@@ -37,7 +37,7 @@ struct command {
 /* clang-format off */
 #define COMMANDS(X)                                                                                                    \
     X(run) X(plan) X(ls) X(show) X(claims) X(compare) X(diff) X(plot) X(report) X(export) X(sql) X(list) X(schema)     \
-    X(probe) X(verify) X(digest) X(fetch)
+    X(probe) X(verify) X(digest) X(fetch) X(work) X(merge) X(submit) X(data) X(rm) X(gc) X(backup) X(tag) X(note)
 /* clang-format on */
 #define EXTERN(name) extern const struct command command_##name;
 COMMANDS(EXTERN)
@@ -72,5 +72,6 @@ int cli_find_trial(const struct cli *c, struct query *q, const char *key, int64_
 /* What the shared options and the environment (TPRUN_STALL_SECONDS) say of a run. */
 int cli_run_options(const struct cli *c, struct run_options *o, struct err *e);
 extern const char cli_code[]; /* program, version and compiler */
+const char *cli_build(void);  /* the same, and the commit that it was built from */
 
 #endif

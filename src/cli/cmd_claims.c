@@ -79,6 +79,7 @@ static int measure(const struct cli *c, bool *refuted, struct err *e)
                                "?1 IS NULL OR study = ?1";
     TRY(refresh(c, study, e));
     TRY(query_open(&q, c->db, e));
+    query_set_digits(q, 5);
     bool found;
     double n = 0;
     int code = cli_select(c, q, rows, &study, 1, e);

@@ -1,5 +1,6 @@
 #include "cli/cli.h"
 
+#include "base/terminal.h"
 #include "base/clean.h"
 #include "data/image_set.h"
 #include "data/locate.h"
@@ -84,7 +85,7 @@ static int fetch_named(const struct cli *c, const struct fetch_choice *choice, c
                                      .sources = choice->from ? from : fetch_mirrors(set->name),
                                      .stall_seconds = STALL_SECONDS,
                                      .say = c->quiet ? NULL : say,
-                                     .progress = !c->quiet && isatty(STDERR_FILENO) ? progress : NULL };
+                                     .progress = !c->quiet && terminal_is_live(STDERR_FILENO) ? progress : NULL };
     if (!o.folder)
         return err_set(e, ERR_USAGE, "nowhere to keep the files: set TPRUN_DATA or HOME, or give --to FOLDER");
     return fetch(&wanted, &o, e);

@@ -53,12 +53,18 @@ static void print_registry(const struct registry *r, bool options)
     }
 }
 
-/* "mappings" and "mapping" are the same kind. */
+/* "mappings" and "mapping" are the same kind, and "feedback_loss", as a file has it, is "feedback loss"; so is
+ * "update" "update rule". */
 static bool is_kind(const char *word, const char *kind)
 {
-    const size_t n = strlen(kind);
-    return !word || !strcmp(word, kind) ||
-           (!strncmp(word, kind, n) && (!strcmp(word + n, "s") || !strcmp(word + n, "es")));
+    size_t n = 0;
+    if (!word)
+        return true;
+    while (kind[n] && (word[n] == kind[n] || (word[n] == '_' && kind[n] == ' ')))
+        n++;
+    if (!kind[n])
+        return !word[n] || !strcmp(word + n, "s") || !strcmp(word + n, "es");
+    return kind[n] == ' ' && !strcmp(kind + n, " rule") && (!word[n] || !strcmp(word + n, "s"));
 }
 
 static int unknown_kind(const struct cli *c, const char *kind)

@@ -16,7 +16,7 @@ static const char trials[] =
     "SELECT substr(key, 1, 8) AS \"key\", variant, cell, seed, state, step, budget, wall_s, last_test_loss, "
     "last_test_accuracy,"
     " best_test_accuracy, generation, current, reason FROM all_trials WHERE study = ?1 ORDER BY current DESC, variant, "
-    "cell, seed";
+    "cell COLLATE tprun_cells, seed";
 
 static int run(const struct cli *c, const void *own)
 {

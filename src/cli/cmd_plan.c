@@ -13,7 +13,7 @@ struct plan_choice {
 };
 static const struct cli_option options[] = {
     { "jobs", 'j', CLI_INT, "N", offsetof(struct plan_choice, jobs), 1, 1024,
-      .help = "trials trained at once (default: one for each processor)" },
+      .help = "trials trained at once (default: one for each processor that this process may use)" },
     { "max-hours", 0, CLI_HOURS, "H", offsetof(struct plan_choice, max_hours),
       .help = "exit with status 2 if the trials may take longer" },
     { 0 },

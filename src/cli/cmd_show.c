@@ -2,13 +2,24 @@
 
 #include "cli/generations.h"
 
+/* The commit of the repository that the experiment file lies in. */
+#define OF_REPOSITORY(row)                                                                                             \
+    "(SELECT g.git_commit || CASE g.changed WHEN 1 THEN '-dirty' WHEN 0 THEN '' ELSE '?' END FROM repository g "       \
+    "WHERE g.id = " row ".repository_id) AS git_commit"
 static const struct query_section of_study[] = {
-    { "study", "SELECT name, title, paper, locator, path, profile, substr(spec_sha256, 1, 16) AS spec, generation FROM "
-               "study WHERE name = ?1" },
-    { "variants", "SELECT variant, count(DISTINCT cell) AS cells, count(DISTINCT seed) AS seeds, sum(outcome = 'done') "
-                  "AS done, sum(outcome = 'diverged') AS diverged, sum(outcome = 'failed') AS failed,"
-                  " sum(outcome = 'unfinished') AS waiting, sum(outcome = 'outdated') AS outdated"
-                  " FROM outcomes WHERE study = ?1 GROUP BY variant ORDER BY variant" },
+    { "study", "SELECT name, title, paper, locator, path, profile, substr(spec_sha256, 1, 16) AS spec, generation, " OF_REPOSITORY("study")
+               " FROM study WHERE name = ?1" },
+    { "tags", "SELECT tag, coalesce(variant, '') AS variant, coalesce(cell, '') AS cell, seed FROM tags WHERE study = ?1 "
+              "ORDER BY trial_id, tag" },
+    { "notes", "SELECT note, coalesce(variant, '') AS variant, coalesce(cell, '') AS cell, seed, time FROM notes WHERE "
+               "study = ?1 ORDER BY trial_id" },
+    { "variants",
+      "SELECT o.variant, count(DISTINCT o.cell) AS cells, count(DISTINCT o.seed) AS seeds, sum(o.outcome = 'done') AS "
+      "done, sum(o.outcome = 'diverged') AS diverged, sum(o.outcome = 'failed') AS failed, sum(o.outcome = "
+      "'unfinished' "
+      "AND t.state = 'running') AS running, sum(o.outcome = 'unfinished' AND t.state <> 'running') AS waiting, "
+      "sum(o.outcome = 'outdated') AS outdated FROM outcomes o JOIN trial t ON t.id = o.trial_id WHERE o.study = ?1 "
+      "GROUP BY o.variant ORDER BY o.variant" },
     { "swept",
       "SELECT p.key, count(DISTINCT coalesce(p.num, p.text)) AS n_values, min(p.num) AS smallest, max(p.num) AS largest"
       " FROM param p JOIN trial t ON t.id = p.trial_id JOIN study s ON s.id = t.study_id AND s.generation = "
@@ -17,7 +28,7 @@ static const struct query_section of_study[] = {
     { "finals",
       "SELECT variant, cell, metric, n, n_asked, n_diverged, n_unfinished, n_failed, last_mean, last_sd, best_mean, "
       "best_sd, last_mean_finished, best_mean_finished FROM finals WHERE study = ?1"
-      " ORDER BY metric, variant, cell" },
+      " ORDER BY metric, variant, cell COLLATE tprun_cells" },
     { "other trials", generations_sql },
     { "claims", "SELECT id, reported, measured, n, sd, interval_low, interval_high, low, high, verdict, note FROM "
                 "claims WHERE study = ?1" },
@@ -27,6 +38,8 @@ static const struct query_section of_trial[] = {
     { "trial", "SELECT substr(key, 1, 16) AS \"key\", study, variant, cell, seed, state, step, budget, wall_s, "
                "diverged_step, diverged_layer,"
                " diverged_tensor, reason, current FROM all_trials WHERE trial_id = CAST(?1 AS INTEGER)" },
+    { "tags", "SELECT tag FROM tags WHERE trial_id = CAST(?1 AS INTEGER) ORDER BY tag" },
+    { "notes", "SELECT note, time FROM notes WHERE trial_id = CAST(?1 AS INTEGER)" },
     { "parameters", "SELECT param AS \"key\", coalesce(text, num) AS value, swept FROM all_params WHERE trial_id = "
                     "CAST(?1 AS INTEGER) ORDER BY param" },
     { "metrics",
@@ -39,7 +52,7 @@ static const struct query_section of_trial[] = {
       " FROM layer_metric l JOIN metric_key k ON k.id = l.key_id WHERE l.trial_id = CAST(?1 AS INTEGER)"
       " GROUP BY k.name, l.layer ORDER BY k.name, l.layer" },
     { "runs", "SELECT r.id, r.state, r.from_step, r.reason, r.kernel, (r.ended_ms - r.started_ms) / 1000.0 AS seconds, "
-              "h.description AS host"
+              "h.description AS host, (SELECT c.version FROM code c WHERE c.id = r.code_id) AS code, " OF_REPOSITORY("r")
               " FROM run r JOIN host h ON h.id = r.host_id WHERE r.trial_id = CAST(?1 AS INTEGER) ORDER BY r.id" },
     { "costs", "SELECT phase, sum(wall_s) AS wall_s, sum(cpu_s) AS cpu_s, sum(flops) AS flops FROM all_costs WHERE "
                "trial_id = CAST(?1 AS INTEGER)"

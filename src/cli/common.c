@@ -1,4 +1,5 @@
 #include "cli/cli.h"
+#include "commit.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +13,12 @@
 #define COMPILER "gcc " __VERSION__
 #endif
 
-const char cli_code[] = "tprun " TPRUN_VERSION " (" COMPILER ")";
+#define CODE "tprun " TPRUN_VERSION " (" COMPILER ")"
+const char cli_code[] = CODE;
+const char *cli_build(void)
+{
+    return sizeof TPRUN_COMMIT > 1 ? CODE ", commit " TPRUN_COMMIT : CODE;
+}
 
 int cli_fail(const struct cli *c, int code, struct err *e)
 {
@@ -75,7 +81,7 @@ int cli_run_options(const struct cli *c, struct run_options *o, struct err *e)
 {
     const char *stall = getenv("TPRUN_STALL_SECONDS");
     *o = (struct run_options){ .db = c->db,
-                               .code = cli_code,
+                               .code = cli_build(),
                                .quiet = c->quiet,
                                .color = c->color_err,
                                .verbose = c->verbose,

@@ -1,11 +1,14 @@
 /* tprun: declarative experiments on target propagation. Picks the command; each is one file cmd_*.c. */
 #include "cli/cli.h"
+#include "cli/fold.h"
 
 #include "base/clean.h"
 #include "base/killpoint.h"
+#include "base/terminal.h"
 #include "store/bounded.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -49,17 +52,32 @@ static void open_standard_descriptors(void)
 /* Results that could not be written must not look like success. */
 static int close_output(int status)
 {
-    const bool failed = ferror(stdout);
-    if ((fclose(stdout) != 0 || failed) && status == 0) {
+    const bool failed = fflush(stdout) != 0 || ferror(stdout), left = failed && terminal_reader_left(STDOUT_FILENO);
+    const int reason = errno;
+    if ((fclose(stdout) != 0 || failed) && !left && status == 0) {
+        errno = failed ? reason : errno;
         fprintf(stderr, "tprun: cannot write the results: %s\n", strerror(errno));
         return 1;
     }
     return status;
 }
 
+/* On a terminal no line is wider than it: of help (c: NULL), and of commands that print tables, where one is asked
+ * for. */
+static void fold_text(const struct cli *c)
+{
+    const int width = terminal_width(STDOUT_FILENO);
+    bool tables = false;
+    for (size_t i = 0; c && c->command->shared && c->command->shared[i]; i++)
+        tables |= c->command->shared[i] == cli_formats;
+    if (width > 0 && (!c || (tables && cli_format(c, FORMAT_TABLE) == FORMAT_TABLE)))
+        fold_stdout(width);
+}
+
 int main(int argc, char **argv)
 {
     open_standard_descriptors();
+    signal(SIGPIPE, SIG_IGN); /* writes tell of it: whatever the command, see close_output */
     if (bounded_is_reader(argc, argv))
         return close_output(bounded_read(argv));
     const char *first = argc > 1 ? argv[1] : "--help";
@@ -70,16 +88,18 @@ int main(int argc, char **argv)
     }
 #endif
     if (!strcmp(first, "--version")) {
-        puts(cli_code);
+        puts(cli_build());
         return close_output(0);
     }
     if (!strcmp(first, "--help") || !strcmp(first, "-h") || (!strcmp(first, "help") && argc == 2)) {
+        fold_text(NULL);
         cli_help(NULL);
         return close_output(argc > 1 ? 0 : err_exit_status(ERR_USAGE));
     }
     if (!strcmp(first, "help")) {
         if (!find(argv[2]))
             return unknown_command(argv[2]);
+        fold_text(NULL);
         cli_help(find(argv[2]));
         return close_output(0);
     }
@@ -96,9 +116,11 @@ int main(int argc, char **argv)
     if (cli_parse(&c, command, argc - named, argv + named, &own, &e) < 0) {
         status = cli_fail(&c, e.code, &e);
     } else if (c.help) {
+        fold_text(NULL);
         cli_help(command);
         status = 0;
     } else {
+        fold_text(&c);
         status = command->run(&c, own);
     }
     cli_clear(&c, own);

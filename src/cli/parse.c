@@ -1,5 +1,6 @@
 #include "cli/cli.h"
 
+#include "base/terminal.h"
 #define option getopt_option /* getopt.h and base/part.h both have a struct option */
 #include <getopt.h>
 #undef option
@@ -148,7 +149,7 @@ bool cli_color(const char *when, int fd)
     if (when && strcmp(when, "auto") != 0)
         return !strcmp(when, "always");
     const char *terminal = getenv("TERM");
-    return isatty(fd) && !(no_color && *no_color) && terminal && strcmp(terminal, "dumb") != 0;
+    return terminal_is_live(fd) && !(no_color && *no_color) && terminal;
 }
 
 static bool reads_files(const struct command *command)

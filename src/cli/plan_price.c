@@ -1,14 +1,14 @@
 #include "cli/plan_price.h"
 
+#include "run/machine.h"
 #include "run/progress.h"
 #include <unistd.h>
 
 int plan_price_open(struct plan_price *x, const struct cli *c, int64_t jobs, struct err *e)
 {
-    const long online = sysconf(_SC_NPROCESSORS_ONLN);
     bool empty = true;
     int code = 0;
-    *x = (struct plan_price){ .processors = online > 0 ? (size_t)online : 1 };
+    *x = (struct plan_price){ .processors = machine_processors("") };
     x->jobs = jobs > 0 ? (size_t)jobs : x->processors;
     if (access(c->db, F_OK) == 0)
         code = query_check(c->db, &empty, e);

@@ -65,7 +65,11 @@ static int find(struct weights *w, const struct cli *c, struct query *q, const c
     TRY(cli_find_trial(c, q, trial, &id, e));
     snprintf(argument, sizeof argument, "%lld", (long long)id);
     TRY(query_rows(q, newest, arguments, 1, keep, w, e));
-    return w->path ? 0 : err_set(e, ERR_USAGE, "trial %s has no checkpoint: it has not been trained", trial);
+    return w->path ? 0
+                   : err_set(e, ERR_USAGE,
+                             "trial %s has no checkpoint: it has not been trained, or kept none; run it with "
+                             "checkpoint.keep=last --force",
+                             trial);
 }
 
 int weights_open(struct weights *w, const struct cli *c, const char *trial, struct err *e)

@@ -40,8 +40,13 @@ double reduction_factor(int reduction, size_t rows, struct shape state, double t
     X(mapping_adjoint)                                                                                                 \
     X(mapping_inverse)                                                                                                 \
     X(mapping_learned) X(mapping_fixed) X(mapping_pinv) X(mapping_encoder) X(mapping_transpose) X(mapping_reversible)
-#define FBLOSSES(X) X(fbloss_none) X(fbloss_reconstruction) X(fbloss_inversion) X(fbloss_difference) X(fbloss_local) X(fbloss_reverse_target) X(fbloss_settle)
-#define PROPAGATES(X) X(propagate_linear) X(propagate_difference) X(propagate_plain) X(propagate_none) X(propagate_iterate) X(propagate_relax)
+#define FBLOSSES(X)                                                                                                    \
+    X(fbloss_none)                                                                                                     \
+    X(fbloss_reconstruction)                                                                                           \
+    X(fbloss_inversion) X(fbloss_difference) X(fbloss_local) X(fbloss_reverse_target) X(fbloss_settle)
+#define PROPAGATES(X)                                                                                                  \
+    X(propagate_linear)                                                                                                \
+    X(propagate_difference) X(propagate_plain) X(propagate_none) X(propagate_iterate) X(propagate_relax)
 #define UPDATES(X)                                                                                                     \
     X(update_gradient) X(update_through_chain) X(update_denoising) X(update_unit) X(update_influence) X(update_equal)
 
@@ -94,7 +99,7 @@ static int alloc_states(struct credit *c, struct arena *a, struct err *e)
                 { c->choice.propagate.part, &c->propagate_state },
                 { c->choice.update.part, &c->update_state } };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
-        *all[i].state = arena_alloc(a, 1, all[i].part->state_size);
+        *all[i].state = arena_alloc(a, all[i].part->state_size, 1); /* bytes: no number, even if 8 of them */
         if (!*all[i].state)
             return err_set(e, ERR_MEMORY, "not enough memory for '%s'", all[i].part->name);
     }
@@ -143,6 +148,15 @@ int credit_shape(struct credit *c, const struct credit_choice *choice, const str
     return 0;
 }
 
+size_t credit_min_rows(const struct credit *c)
+{
+    const struct propagate_def *propagate = propagate_of(c);
+    size_t least = propagate->min_rows ? propagate->min_rows(c) : 1;
+    for (size_t i = 0; i < c->n_feedback; i++)
+        least = c->feedback[i].unit.min_rows > least ? c->feedback[i].unit.min_rows : least;
+    return least > 1 ? least : 1;
+}
+
 int credit_alloc_links(const struct credit *c, struct mat **links, struct mat **stacks, struct arena *a, struct err *e)
 {
     const struct chain *chain = c->chain;
@@ -160,7 +174,19 @@ int credit_alloc_links(const struct credit *c, struct mat **links, struct mat **
     return 0;
 }
 
-/* Entries of one scratch buffer: any unit's stack, seen from either side. */
+/* The widest matrix that a unit reads or gives inside. As deep as the file. */
+static size_t widest(const struct unit *u)
+{
+    size_t n = u->out.n > u->in.n ? u->out.n : u->in.n;
+    for (size_t j = 0; j < u->n_inner; j++) {
+        const size_t inner = widest(&u->inner[j]);
+        n = inner > n ? inner : n;
+    }
+    return n;
+}
+
+/* Entries of one scratch buffer: any unit's stack, seen from either side, and what the layers of a feedback unit give
+ * to each other. */
 static size_t scratch_size(const struct credit *c)
 {
     size_t n = 0;
@@ -173,6 +199,10 @@ static size_t scratch_size(const struct credit *c)
                              : fbloss_of(c)->grads      ? c->chain->links_of[i]
                                                         : 1;
         n = links * c->rows * cols > n ? links * c->rows * cols : n;
+    }
+    for (size_t i = 0; i < c->n_feedback; i++) {
+        const size_t inside = c->rows * widest(&c->feedback[i].unit);
+        n = inside > n ? inside : n;
     }
     return n;
 }

@@ -79,6 +79,16 @@ struct mapping_def {
     /* out = g_k'(h_s) d. */
     int (*jvp)(struct credit *c, struct pass *p, const struct at *ref, size_t k, struct mat d, struct mat out,
                struct err *e);
+    /* Of it what belongs to one feedback unit. Its value at the true states is left out where no part reads it:
+     * fbloss_def.reads_value, and a unit that `splits`. */
+    void (*refresh_unit)(struct credit *c, const struct pass *p, struct feedback *f);
+    /* Feedback units g(v) = A u(v) + b (net/split.h), if `splits` says so. front: u(v), overwritten by the next call;
+     * of the true states where v is {NULL}, kept until refresh. back: out = A moved. train_back: adds the gradient of
+     * <error, A moved> to feedback_gradient; error is used up. */
+    bool (*splits)(const struct credit *c, const struct feedback *f);
+    struct mat (*front)(struct credit *c, struct pass *p, const struct at *ref, struct feedback *f, struct mat v);
+    void (*back)(struct credit *c, struct feedback *f, struct mat moved, struct mat out);
+    void (*train_back)(struct credit *c, struct feedback *f, struct mat moved, struct mat error);
     /* For mappings that learn, all links of one feedback unit at once. value: g at other values v of what it reads
      * (memory that the next call overwrites). train: adds the gradient of the last value, which had the same ref, to
      * feedback_gradient, from error = d loss / d value, used up. */
@@ -98,8 +108,10 @@ struct mapping_def {
     void (*drawn)(struct credit *c);
     /* Once the forward weights are there, drawn or read: feedback weights that start from them. NULL: none do. */
     void (*start)(struct credit *c);
-    /* Floating-point operations of refresh; NULL if few. */
+    /* Floating-point operations of refresh; NULL if few. And of `difference` for link k; NULL: those of the feedback
+     * unit, or a product with the weights of the layer above. */
     double (*flops)(const struct credit *c, size_t rows);
+    double (*difference_flops)(const struct credit *c, size_t k, size_t rows);
 };
 
 /* Every feedback loss has these options: R = scale * reduce(|error|^2), noise of standard deviation `noise` added where
@@ -118,8 +130,13 @@ struct fbloss_options {
 enum fbloss_corrupts { CORRUPTS_STATE, CORRUPTS_SENT };
 struct fbloss_def {
     struct part part;
-    bool at_targets;                                    /* runs after propagate only */
-    bool source_noise;                                  /* has draws on what is read beside those on what is yielded */
+    bool at_targets;   /* runs after propagate only */
+    bool source_noise; /* has draws on what is read beside those on what is yielded */
+    bool reads_value;  /* of feedback units at the true states: f->ref.out */
+    bool refreshes;    /* its grads do the mapping's refresh of their unit themselves */
+    /* Floating-point operations of grads beside the mapping's refresh, up and down being a product of the way up and of
+     * the feedback unit; NULL: up and twice down. */
+    double (*flops)(const struct credit *c, const struct feedback *f, double up, double down);
     int (*fits)(const struct credit *c, struct err *e); /* NULL: it fits any choice and chain */
     int (*open)(struct credit *c, struct arena *a, struct err *e);
     /* One feedback unit: adds to credit->feedback_gradient and sets f->loss. NULL for "none". */
@@ -131,6 +148,7 @@ struct fbloss_def {
 struct propagate_def {
     struct part part;
     int (*fits)(const struct credit *c, struct err *e);            /* NULL: it fits any */
+    size_t (*min_rows)(const struct credit *c);                    /* samples of a minibatch at least; NULL: 1 */
     int (*open)(struct credit *c, struct arena *a, struct err *e); /* NULL: it needs nothing of its own */
     /* d[n-2] .. d[lo] from d[n-1]. May iterate, and may fail. */
     int (*back)(struct credit *c, struct pass *p, size_t lo, struct err *e);
@@ -227,6 +245,8 @@ int credit_check(const struct credit_choice *choice, struct err *e);
 int credit_shape(struct credit *c, const struct credit_choice *choice, const struct chain *chain, struct arena *a,
                  struct err *e);
 int credit_open(struct credit *c, size_t rows, struct arena *a, struct err *e);
+/* Samples that a minibatch has at least, for the feedback and the targets: 1 where none depends on the others. */
+size_t credit_min_rows(const struct credit *c);
 /* After chain_forward: the loss, the head's gradient into g (zeroed here), and dL/dh below the head into c->top. */
 int credit_head(struct credit *c, struct pass *p, struct chosen loss, real *g, struct err *e);
 /* The mapping's once-per-step work. */

@@ -101,6 +101,7 @@ const struct fbloss_def fbloss_difference = {
               .opts_size = sizeof(struct fbloss_options),
               .state_size = sizeof(struct fbloss_state),
               .needs = GIVES_TRAIN },
+    .reads_value = true,
     .fits = fits,
     .open = fbloss_open,
     .grads = grads,

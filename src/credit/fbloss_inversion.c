@@ -40,6 +40,7 @@ const struct fbloss_def fbloss_inversion = {
               .opts_size = sizeof(struct fbloss_options),
               .state_size = sizeof(struct fbloss_state),
               .needs = GIVES_TRAIN },
+    .reads_value = true,
     .at_targets = true,
     .fits = fits,
     .open = fbloss_open,

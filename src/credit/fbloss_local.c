@@ -7,10 +7,41 @@
  * Bao 2024, Eq. (9)-(11). */
 #include "credit/fbloss.h"
 
-/* What the loss is reduced from, and what the gradient is taken at: c->scratch 0 to 4. */
-static int grads(struct credit *c, struct pass *p, struct feedback *f, struct err *e)
+/* Of a feedback unit g(v) = A u(v) + b the two differences are A (u' - u) and A (u'' - u), u' of the noisy pass: a
+ * product up, two down and two of gradients. */
+static void grads_split(struct credit *c, struct pass *p, struct feedback *f)
 {
-    (void)e;
+    const struct mapping_def *m = mapping_of(c);
+    const struct mat h = fbloss_state_of(p, f), y = p->stacks[f->through].out,
+                     noisy = mat_of(c->scratch[0], h.rows, h.cols), moved = mat_of(c->scratch[1], y.rows, y.cols),
+                     back = mat_of(c->scratch[2], h.rows, h.cols), error = mat_of(c->scratch[3], h.rows, h.cols);
+    const double factor = fbloss_factor(c, f, h.cols);
+    const struct mat u = m->front(c, p, NULL, f, (struct mat){ 0 });
+    const struct mat apart = mat_of(c->scratch[4], u.rows, u.cols);
+
+    mat_zero(error); /* e_x */
+    fbloss_add_noise(c, f, 1, error);
+    mat_add(h, error, noisy);
+    const struct at *up = fbloss_up(c, p, f, noisy);
+    mat_sub(m->front(c, p, up, f, up->out), u, apart);
+    m->back(c, f, apart, back);
+    double loss = -2 * mat_dot(error, back);
+    mat_scale((real)-factor, error, error);
+    m->train_back(c, f, apart, error);
+
+    mat_copy(y, moved);
+    fbloss_add_source_noise(c, f, moved);
+    mat_sub(m->front(c, p, &p->stacks[f->through], f, moved), u, apart);
+    m->back(c, f, apart, back);
+    loss += mat_sum_squares(back);
+    mat_scale((real)factor, back, back);
+    m->train_back(c, f, apart, back);
+    f->loss = 0.5 * factor * loss;
+}
+
+/* What the loss is reduced from, and what the gradient is taken at: c->scratch 0 to 4. */
+static void grads_whole(struct credit *c, struct pass *p, struct feedback *f)
+{
     const struct mapping_def *m = mapping_of(c);
     const struct mat h = fbloss_state_of(p, f), y = p->stacks[f->through].out, r = f->ref.out,
                      noisy = mat_of(c->scratch[0], h.rows, h.cols), moved = mat_of(c->scratch[1], y.rows, y.cols),
@@ -37,7 +68,21 @@ static int grads(struct credit *c, struct pass *p, struct feedback *f, struct er
     m->train(c, clean, f, back);
     m->train_reference(c, f, error);
     f->loss = 0.5 * factor * loss;
+}
+
+static int grads(struct credit *c, struct pass *p, struct feedback *f, struct err *e)
+{
+    (void)e;
+    const struct mapping_def *m = mapping_of(c);
+    m->refresh_unit(c, p, f);
+    (m->splits(c, f) ? grads_split : grads_whole)(c, p, f);
     return 0;
+}
+
+/* The value at the true states is one of the products down; three gradients go through the unit's layers. */
+static double flops(const struct credit *c, const struct feedback *f, double up, double down)
+{
+    return mapping_of(c)->splits(c, f) ? up + 4 * down : up + 6 * down + 3 * unit_delta_product(&f->unit, c->rows);
 }
 
 static int fits(const struct credit *c, struct err *e)
@@ -72,6 +117,8 @@ const struct fbloss_def fbloss_local = {
               .state_size = sizeof(struct fbloss_state),
               .needs = GIVES_TRAIN },
     .source_noise = true,
+    .refreshes = true,
+    .flops = flops,
     .fits = fits,
     .open = fbloss_open,
     .grads = grads,

@@ -51,6 +51,7 @@ const struct fbloss_def fbloss_reconstruction = {
               .opts_size = sizeof(struct fbloss_options),
               .state_size = sizeof(struct fbloss_state),
               .needs = GIVES_TRAIN },
+    .reads_value = true,
     .fits = fbloss_fits,
     .open = fbloss_open,
     .grads = grads,

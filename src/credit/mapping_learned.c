@@ -4,6 +4,7 @@
  * Sec. 2; Nokland 2016 with route direct. */
 #include "credit/mapping_learned.h"
 #include "credit/fbloss.h"
+#include "net/split.h"
 
 /* Of a feedback unit's stack. */
 static size_t rows_of(const struct credit *c, const struct feedback *f, size_t rows)
@@ -67,22 +68,35 @@ static struct mat reads_now(const struct credit *c, const struct pass *p, const 
     return f->ref.in;
 }
 
-/* The reconstruction g(h_s) of every place, which `difference` and `jvp` start from. */
+/* On route chain, where a feedback unit reads its source's value itself. */
+static bool splits(const struct credit *c, const struct feedback *f)
+{
+    const struct reading *r = reading(c, f);
+    return c->choice.route == ROUTE_CHAIN && !r->signs.p && !r->n_appended && !f->ref.side.p && split_fits(&f->unit);
+}
+
+/* The reconstruction g(h_s) of every place, which `difference` and `jvp` start from: of a unit that splits they need
+ * what its linear part reads alone. */
+static void refresh_unit(struct credit *c, const struct pass *p, struct feedback *f)
+{
+    unit_refresh(&f->unit);
+    if (f->ref.side.p)
+        through_of(c, f)->def->side_product(through_of(c, f), p->stacks[f->through], f->ref.side);
+    f->ref.in = reads_now(c, p, f);
+    f->ref.of = c->choice.route == ROUTE_CHAIN ? &p->stacks[f->through] : NULL;
+    if (!fbloss_of(c)->reads_value && splits(c, f))
+        (void)split_front(&f->unit, f->ref);
+    else
+        at_forward(&f->unit, f->ref);
+}
+
 static int refresh(struct credit *c, struct pass *p, struct err *e)
 {
     (void)e;
-    struct learned *state = learned_of(c);
     if (c->untrained)
-        hidden_refresh(&state->hidden, p->links[c->n - 1].out);
-    for (size_t i = 0; i < c->n_feedback; i++) {
-        struct feedback *f = &c->feedback[i];
-        unit_refresh(&f->unit);
-        if (f->ref.side.p)
-            through_of(c, f)->def->side_product(through_of(c, f), p->stacks[f->through], f->ref.side);
-        f->ref.in = reads_now(c, p, f);
-        f->ref.of = c->choice.route == ROUTE_CHAIN ? &p->stacks[f->through] : NULL;
-        at_forward(&f->unit, f->ref);
-    }
+        hidden_refresh(&learned_of(c)->hidden, p->links[c->n - 1].out);
+    for (size_t i = 0; i < c->n_feedback; i++)
+        refresh_unit(c, p, &c->feedback[i]);
     return 0;
 }
 
@@ -198,6 +212,27 @@ static void start(struct credit *c)
     }
 }
 
+static struct mat front(struct credit *c, struct pass *p, const struct at *ref, struct feedback *f, struct mat v)
+{
+    (void)p;
+    if (!v.p)
+        return split_front(&f->unit, f->ref);
+    struct at *at = other_of(c, f);
+    at->of = ref;
+    at->in = v;
+    return split_front(&f->unit, *at);
+}
+
+static void back(struct credit *c, struct feedback *f, struct mat moved, struct mat out)
+{
+    split_back(&f->unit, f->ref, moved, c->scratch[5], out);
+}
+
+static void train_back(struct credit *c, struct feedback *f, struct mat moved, struct mat error)
+{
+    split_grads(&f->unit, f->ref, moved, error, c->scratch[5], 1, c->feedback_gradient);
+}
+
 static void drawn(struct credit *c)
 {
     const struct mat all = mat_of(c->feedback_weights, 1, c->n_feedback_vector);
@@ -210,7 +245,8 @@ static double flops(const struct credit *c, size_t rows)
 {
     double n = 0, product;
     for (size_t i = 0; i < c->n_feedback; i++)
-        n += c->feedback[i].unit.def->flops(&c->feedback[i].unit, rows_of(c, &c->feedback[i], rows), &product);
+        if (fbloss_of(c)->reads_value || !splits(c, &c->feedback[i]))
+            n += c->feedback[i].unit.def->flops(&c->feedback[i].unit, rows_of(c, &c->feedback[i], rows), &product);
     return n + (c->untrained ? c->untrained->def->flops(c->untrained, rows, &product) : 0);
 }
 
@@ -226,6 +262,11 @@ const struct mapping_def mapping_learned = {
     .shape = learned_shape,
     .open = open,
     .refresh = refresh,
+    .refresh_unit = refresh_unit,
+    .splits = splits,
+    .front = front,
+    .back = back,
+    .train_back = train_back,
     .apply = apply,
     .difference = difference,
     .jvp = jvp,
@@ -248,6 +289,11 @@ const struct mapping_def mapping_fixed = {
     .shape = learned_shape,
     .open = open,
     .refresh = refresh,
+    .refresh_unit = refresh_unit,
+    .splits = splits,
+    .front = front,
+    .back = back,
+    .train_back = train_back,
     .apply = apply,
     .difference = difference,
     .jvp = jvp,

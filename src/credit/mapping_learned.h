@@ -9,7 +9,7 @@
 struct learned_options {
     struct layer_options common; /* of the feedback units */
     struct chosen activation;
-    bool append_state, source_slope;
+    bool append_state, source_slope, batch_norm;
     int64_t hidden_units;
     struct chosen hidden_activation, hidden_init;
     int transmit; /* index in transmit_names */

@@ -56,7 +56,7 @@ static const struct registry activation_registry = { "feedback activation", acti
         __VA_ARGS__ { 0 }                                                                                              \
     }
 /* clang-format on */
-#define SOURCE_SLOPE                                                                                                   \
+#define OF_FIXED                                                                                                       \
     { "source_slope", OPT_BOOL, offsetof(struct learned_options, source_slope), "false",                               \
       .help = "multiply by the derivative of the source's activation first, as back-propagation does: feedback "       \
               "alignment" },                                                                                           \
@@ -67,14 +67,21 @@ static const struct registry activation_registry = { "feedback activation", acti
           0,                                                                                                           \
           1e12,                                                                                                        \
           .flags = OPTION_NULLABLE,                                                                                    \
-          .help = "factor on the feedback weights as they are drawn" },
+          .help = "factor on the feedback weights as they are drawn" },                                                \
+        { "batch_norm",                                                                                                \
+          OPT_BOOL,                                                                                                    \
+          offsetof(struct learned_options, batch_norm),                                                                \
+          "false",                                                                                                     \
+          .flags = OPTION_NULLABLE,                                                                                    \
+          .help = "feedback layers are dense, whatever they lead back through, and what they yield is normalised "     \
+                  "over the minibatch; with propagate {name: difference, batch_norm: true}: FWDTP as published" },
 #define TRANSPOSE_GAIN                                                                                                 \
     { "transpose_gain", OPT_REAL, offsetof(struct learned_options, transpose_gain), "0", 0, 1e12,                      \
       .flags = OPTION_NULLABLE,                                                                                        \
       .help = "feedback weights start at this multiple of the transposed weights of the dense layer that they lead "   \
               "back through; 0 = as drawn" },
 LEARNED_TABLE(learned_table, "same", "true", TRANSPOSE_GAIN);
-LEARNED_TABLE(fixed_table, "linear", "false", SOURCE_SLOPE);
+LEARNED_TABLE(fixed_table, "linear", "false", OF_FIXED);
 
 /* A feedback unit from `from` to its target: the mirror of what it leads back through, on route direct a plain one. */
 static int shape_one(struct credit *c, struct feedback *f, struct shape from, struct arena *a, struct err *e)
@@ -91,8 +98,18 @@ static int shape_one(struct credit *c, struct feedback *f, struct shape from, st
         return err_about(
             e, "algorithm.mapping.activation",
             "'argument' is that of the layer which the feedback leads back through: it needs route 'chain'");
+    if (o->batch_norm && on_argument)
+        return err_about(e, "algorithm.mapping.batch_norm",
+                         "what feedback layers yield is normalised behind an activation of their own; 'argument' has "
+                         "it on what they read");
+    if (o->batch_norm && unit_is_recurrent(through))
+        return err_at(e, through->where,
+                      "algorithm.mapping.batch_norm: is for feed-forward layers; network.layers.%zu is recurrent",
+                      through->index);
     f->unit = (struct unit){ .index = f->target, .where = target->where };
-    if (c->choice.route == ROUTE_CHAIN)
+    if (o->batch_norm)
+        TRY(mirror_normed(&f->unit, c->choice.route == ROUTE_CHAIN ? through->out : from, target->out, &m, a, e));
+    else if (c->choice.route == ROUTE_CHAIN)
         TRY(through->def->mirror(through, &f->unit, &m, a, e));
     else
         TRY(mirror_affine(&f->unit, from, target->out.n, &m, a, e));
@@ -222,7 +239,7 @@ int learned_shape(struct credit *c, struct arena *a, struct err *e)
         f->target = i;
         f->through = recurrent ? i : i + 1;
         const struct unit *through = through_of(c, f);
-        if (c->choice.route == ROUTE_CHAIN && !(unit_abilities(through) & CAN_MIRROR))
+        if (c->choice.route == ROUTE_CHAIN && !o->batch_norm && !(unit_abilities(through) & CAN_MIRROR))
             return err_at(
                 e, through->where,
                 "algorithm.mapping: '%s' needs a feedback layer for network.layers.%zu, but '%s' has no mirror",

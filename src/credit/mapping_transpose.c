@@ -85,6 +85,12 @@ static int difference(struct credit *c, struct pass *p, const struct at *ref, si
     return 0;
 }
 
+static double difference_flops(const struct credit *c, size_t k, size_t rows)
+{
+    const struct unit *u = above(c, k);
+    return runs_backwards(c, u) ? unit_product(u, rows) : transpose_product(u, activation_of(c), rows);
+}
+
 const struct mapping_def mapping_transpose = {
     .part = { .name = "transpose",
               .help = "analytic feedback whose derivative is the transposed derivative of the layer above",
@@ -96,6 +102,7 @@ const struct mapping_def mapping_transpose = {
     .open = open,
     .apply = apply,
     .difference = difference,
+    .difference_flops = difference_flops,
 };
 const struct mapping_def mapping_reversible = {
     .part = { .name = "reversible",
@@ -108,4 +115,5 @@ const struct mapping_def mapping_reversible = {
     .open = open,
     .apply = apply,
     .difference = difference,
+    .difference_flops = difference_flops,
 };

@@ -75,6 +75,14 @@ const struct preset presets[] = {
       "{route: chain, target: {name: gradient, gradient: per_sample}, mapping: {name: fixed, activation: argument, "
       "bias: false, scale: 0.1},"
       " feedback_loss: none, propagate: difference, update: {name: gradient, reduction: half_mean}, head: 0}" },
+    { "fwdtp_bn",
+      "difference target propagation with fixed random feedback layers and normalised targets, for networks whose "
+      "layers end in batch_norm",
+      "Shibuya 2023, code; Bao 2024, FWDTP",
+      "{route: chain, target: {name: gradient, gradient: per_sample}, mapping: {name: fixed, activation: tanh, bias: "
+      "false, weights_init: {name: uniform, bound: 0.001}, batch_norm: true},"
+      " feedback_loss: none, propagate: {name: difference, batch_norm: true}, update: {name: gradient, reduction: "
+      "mean}, head: 0}" },
     { "ijml", "difference target propagation by the inverses of square layers", "Bao 2024, IJML-DTP",
       "{route: chain, target: {name: gradient, gradient: per_sample}, target_stepsize: 0.5, mapping: {name: inverse, "
       "regularization: 0, clamp: 1e-6},"
@@ -105,9 +113,10 @@ const struct preset presets[] = {
     };
 /* clang-format on */
 
+/* clang-format off */
 const char *const preset_names[] = {
-    "bp",       "dfa",          "fa",  "tp",   "tp_vanilla", "dtp",   "dtp_pretrained", "dtp_drl", "ddtp_linear",
-    "ddtp_rhl", "ddtp_control", "gnt", "tjml", "ldrl",       "fwdtp", "ijml",           "pjml",    "dtp1",
-    "idtp",     "idtp_input",   "cdtp", "dtp_autoencoder",
-    NULL
+    "bp", "dfa", "fa", "tp", "tp_vanilla", "dtp", "dtp_pretrained", "dtp_drl", "ddtp_linear", "ddtp_rhl", "ddtp_control",
+    "gnt", "tjml", "ldrl", "fwdtp", "fwdtp_bn", "ijml", "pjml", "dtp1", "idtp", "idtp_input", "cdtp",
+    "dtp_autoencoder", NULL
 };
+/* clang-format on */

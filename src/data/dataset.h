@@ -34,6 +34,8 @@ struct dataset_def {
     /* From now on an image of several channels lies pixel by pixel (math/shape.h) instead of channel by channel. NULL:
      * the set has no such images. */
     int (*by_pixel)(void *state, struct arena *a, struct err *e);
+    /* What the data itself calls a class, for what is shown of it; NULL, or NULL for an answer: its number is all. */
+    const char *(*class_name)(const void *state, size_t class);
     /* Gives back what open took beside the arena; NULL if that is nothing. */
     void (*close)(void *state);
 };
@@ -42,7 +44,7 @@ static inline const struct dataset_def *dataset_def_of(struct chosen c)
     return (const struct dataset_def *)c.part;
 }
 
-/* temporal_order adding permutation gaussian student_teacher given mnist fashion_mnist cifar10 */
+/* temporal_order adding permutation gaussian student_teacher given mnist fashion_mnist cifar10 files */
 extern const struct registry dataset_registry;
 
 /* The sample at place i of an epoch over n samples in random order: for each (seed, epoch) a permutation of 0 .. n - 1,

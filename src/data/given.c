@@ -54,9 +54,7 @@ static int given_shape(const void *opts, struct data_shape *shape, struct err *e
                                   .outputs = (size_t)o->outputs,
                                   .classes = o->labels == LABELS_CLASSES,
                                   .sequence = o->length > 0,
-                                  .per_step = o->per_step,
-                                  .eval_size = 1,
-                                  .test_size = 1 };
+                                  .per_step = o->per_step };
     return image_shape(o, &shape->image, e);
 }
 

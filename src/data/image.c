@@ -139,6 +139,19 @@ static int open_transform(struct image_state *s, const struct image_opts *o, str
     return s->transformed ? 0 : err_set(e, ERR_MEMORY, "%s: no memory for the transform of images", set->name);
 }
 
+static int choose_samples(struct image_state *s, const struct image_opts *o, struct arena *a, struct err *e)
+{
+    const struct split_rule rule = { .name = s->files.set->name,
+                                     .all = s->files.set->n_train,
+                                     .held_out = (size_t)o->validation_size,
+                                     .last = o->validation == VALIDATION_LAST,
+                                     .seed = s->seed,
+                                     .n_train = s->n_train,
+                                     .subset = o->subset_seed >= 0,
+                                     .subset_seed = (uint64_t)o->subset_seed };
+    return split_choose(&rule, &s->places, a, e);
+}
+
 static int image_open(const struct image_set *set, const struct image_opts *o, uint64_t seed, struct image_state *s,
                       struct arena *a, struct err *e)
 {
@@ -155,7 +168,7 @@ static int image_open(const struct image_set *set, const struct image_opts *o, u
     if (code == 0)
         code = open_transform(s, o, a, e);
     if (code == 0)
-        code = image_split(s, o, a, e);
+        code = choose_samples(s, o, a, e);
     if (code < 0)
         image_files_close(&s->files);
     return code;
@@ -179,7 +192,7 @@ static const uint8_t *sample(const struct image_opts *o, const struct image_stat
     }
     const uint64_t epoch = number / s->n_train, at = number % s->n_train;
     uint64_t place = split != SPLIT_TRAIN ? number : o->shuffle ? dataset_shuffled(s->seed, epoch, s->n_train, at) : at;
-    const uint32_t *kept = split == SPLIT_VALID ? s->valid : s->train;
+    const uint32_t *kept = split == SPLIT_VALID ? s->places.valid : s->places.train;
     if (kept)
         place = kept[place];
     *label = image_train_label(&s->files, place);

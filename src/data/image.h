@@ -5,6 +5,7 @@
 
 #include "data/dataset.h"
 #include "data/image_files.h"
+#include "data/split.h"
 #include "data/transform.h"
 
 enum image_scaling { SCALING_UNIT, SCALING_STANDARD, SCALING_CENTERED };
@@ -35,7 +36,7 @@ struct image_state {
     uint64_t seed;
     size_t n_inputs, per_step; /* inputs of a sample with its background, of a time step */
     size_t n_train;
-    uint32_t *train, *valid; /* places in the training files, in their order; NULL: place = number */
+    struct split_places places; /* in the training files */
     struct image_input *inputs;
     real value[IMAGE_MAX_CHANNELS * 256]; /* of each byte, by channel */
     size_t block, row; /* pixels of a side that an input is the mean of, and from one row of the image to the next */
@@ -54,7 +55,5 @@ static inline size_t image_block(const struct image_opts *o)
 int image_shape(const struct image_set *set, const struct image_opts *o, struct data_shape *s, struct err *e);
 /* The number that stands for a byte of a channel. */
 double image_scaled(const struct image_set *set, const struct image_opts *o, size_t channel, unsigned byte);
-/* Chooses the samples of the training file that are trained on and held out. */
-int image_split(struct image_state *s, const struct image_opts *o, struct arena *a, struct err *e);
 
 #endif

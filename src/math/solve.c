@@ -32,6 +32,17 @@ int ridge_init(struct ridge *s, size_t out, size_t in, struct arena *a, struct e
                : err_set(e, ERR_MEMORY, "no memory for the regularized inverse of a %zu x %zu matrix", out, in);
 }
 
+/* Weights of ordinary size need a larger r; those that have grown so far that r is nothing beside them have been driven
+ * there by the steps. */
+static const char *not_definite(double largest)
+{
+    enum { GROWN = 1000 }; /* norm of a column of W */
+    return largest > (double)GROWN * GROWN
+               ? "it is not positive definite to working precision; the weights have grown too large beside r: the "
+                 "stepsize is the likelier cause"
+               : "it is not positive definite to working precision; a larger r would make it so";
+}
+
 static int singular(const struct ridge *s, double r, const char *why, struct err *e)
 {
     return err_set(e, ERR_SINGULAR, "W^T W + r I cannot be inverted for W of shape %zu x %zu and r = %g: %s", s->out,
@@ -73,7 +84,7 @@ int ridge_inverse(struct ridge *s, struct mat w, double r, struct mat m, struct 
     if (status != GSL_SUCCESS && status != GSL_EDOM)
         return err_set(e, ERR_INTERNAL, "Cholesky factorization: %s", gsl_strerror(status));
     if (status == GSL_EDOM || !pivots_hold(s, largest))
-        return singular(s, r, "it is not positive definite to working precision; a larger r would make it so", e);
+        return singular(s, r, not_definite(largest), e);
     status = gsl_blas_dtrsm(CblasRight, CblasLower, CblasTrans, CblasNonUnit, 1, a, wd);
     if (status == GSL_SUCCESS)
         status = gsl_blas_dtrsm(CblasRight, CblasLower, CblasNoTrans, CblasNonUnit, 1, a, wd);

@@ -136,9 +136,10 @@ void block_in_parts(const struct unit *u, struct at at, struct mat from, struct 
 static void vjp_part(const struct unit *u, struct at at, struct mat s, struct mat dh)
 {
     const struct mat out = s;
-    for (size_t j = u->n_inner; j-- > 0;) {
+    const size_t lowest = dh.p ? 0 : unit_lowest_weights(u); /* further down nothing is asked for */
+    for (size_t j = u->n_inner; j-- > lowest;) {
         const struct unit *inner = &u->inner[j];
-        const struct mat down = j ? between(u, j, s.rows, inner->in.n) : dh;
+        const struct mat down = j > lowest ? between(u, j, s.rows, inner->in.n) : dh;
         inner->def->vjp(inner, block_at(u, at, j), s, down);
         s = down;
     }

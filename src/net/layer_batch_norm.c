@@ -3,8 +3,9 @@
  * has its own batches. Its derivatives go through the mean and the deviation. Shibuya 2023 (FWDTP), code.
  *
  * The samples of one call are the batch. */
-#include "net/layer.h"
+#include "net/batch_norm.h"
 
+#include "net/layer.h"
 #include <math.h>
 
 static const double epsilon = 1e-12;
@@ -18,7 +19,7 @@ static int shape(struct unit *u, struct shape in, struct arena *a, struct err *e
     (void)a, (void)e;
     u->in = u->out = in;
     u->n_cache[0] = in.channels; /* the deviations, in the first row of a call */
-    u->min_rows = 2;
+    u->min_rows = BATCH_NORM_MIN_ROWS;
     return 0;
 }
 
@@ -118,7 +119,37 @@ static void difference(const struct unit *u, struct at at, struct mat d, struct 
         difference_block(u, at, mat_rows(d, row, at.in.rows), mat_rows(out, row, at.in.rows));
 }
 
-extern const struct unit_def layer_batch_norm;
+/* With c = h - mean, e = d - mean d and D the deviation of c + e plus epsilon: (c + e) / D - h = (e + c (1 - D)) / D -
+ * mean. Of normalised h, 1 - D and the mean are as small as d. */
+void batch_norm_displaced(struct mat h, struct mat d, size_t channels, double *sums)
+{
+    const struct mat x = pixels(h, channels), move = pixels(d, channels);
+    const double n = (double)x.rows;
+    double *mean = sums, *moved = sums + channels, *squares = sums + 2 * channels, *across = sums + 3 * channels,
+           *moves = sums + 4 * channels;
+    sum(x, NULL, mean);
+    sum(move, NULL, moved);
+    for (size_t c = 0; c < channels; c++) {
+        mean[c] /= n;
+        moved[c] /= n;
+        squares[c] = across[c] = moves[c] = 0;
+    }
+    for (size_t i = 0; i < mat_n(x); i++) {
+        const size_t c = i % channels;
+        const double centred = (double)x.p[i] - mean[c], other = (double)move.p[i] - moved[c];
+        squares[c] += centred * centred;
+        across[c] += centred * other;
+        moves[c] += other * other;
+    }
+    for (size_t c = 0; c < channels; c++) /* D */
+        squares[c] = sqrt((squares[c] + 2 * across[c] + moves[c]) / (n - 1)) + epsilon;
+    for (size_t i = 0; i < mat_n(x); i++) {
+        const size_t c = i % channels;
+        const double centred = (double)x.p[i] - mean[c], other = (double)move.p[i] - moved[c];
+        move.p[i] = (real)((other + centred * (1 - squares[c])) / squares[c] - mean[c]);
+    }
+}
+
 const struct unit_def layer_batch_norm = {
     .part = { .name = "batch_norm",
               .help = "every channel with mean 0 and variance 1 over the minibatch, without parameters; in evaluations "

@@ -1,5 +1,6 @@
 #include "net/mirror.h"
 
+#include "net/batch_norm.h"
 #include "net/block.h"
 #include <assert.h>
 
@@ -39,22 +40,39 @@ int mirror_activation(const struct unit *u, struct act act, struct unit *g, cons
     return unit_shape(g, (struct chosen){ &layer_activation.part, o }, u->out, a, e);
 }
 
-int mirror_behind(const struct unit *u, struct act act, struct unit *g, const struct mirror *m, mirror_shape *shape,
-                  struct arena *a, struct err *e)
+static const char *const unnamed[] = { "", "" };
+
+/* g as a block of two layers, whose parameters have no number. */
+static int pair(struct unit *g, const struct mirror *m, struct arena *a, struct err *e)
 {
-    static const char *const names[] = { "", "" };
-    if (act.def == &act_linear)
-        return shape(u, g, m, a, e);
     struct layer_options *o = arena_alloc(a, 1, sizeof *o);
     if (!o)
         return no_memory(g, e);
     *o = mirror_common(m);
     g->def = &layer_block;
     g->opts = o;
-    TRY(block_layers(g, 2, a, e));
+    return block_layers(g, 2, a, e);
+}
+
+int mirror_behind(const struct unit *u, struct act act, struct unit *g, const struct mirror *m, mirror_shape *shape,
+                  struct arena *a, struct err *e)
+{
+    if (act.def == &act_linear)
+        return shape(u, g, m, a, e);
+    TRY(pair(g, m, a, e));
     TRY(mirror_activation(u, act, &g->inner[0], m, a, e));
     TRY(shape(u, &g->inner[1], m, a, e));
-    return block_gather(g, names, a, e);
+    return block_gather(g, unnamed, a, e);
+}
+
+int mirror_normed(struct unit *g, struct shape from, struct shape like, const struct mirror *m, struct arena *a,
+                  struct err *e)
+{
+    TRY(pair(g, m, a, e));
+    TRY(mirror_affine(&g->inner[0], from, like.n, m, a, e));
+    TRY(unit_shape(&g->inner[1], (struct chosen){ &layer_batch_norm.part, (void *)g->opts }, like, a,
+                   e)); /* only read */
+    return block_gather(g, unnamed, a, e);
 }
 
 int mirror_behind_act(const struct unit *u, struct unit *g, const struct mirror *m, mirror_shape *shape,
@@ -121,6 +139,11 @@ static const struct unit_def net_transpose = {
     .jvp = jvp,
     .difference = jvp,
 };
+
+bool mirror_is_constant(const struct unit *g)
+{
+    return g->def == &net_transpose && forward_unit(g)->n_cache[0] == 0;
+}
 
 int mirror_transpose(const struct unit *u, struct unit *g, const struct mirror *m, struct arena *a, struct err *e)
 {

@@ -18,6 +18,13 @@ struct mirror {
  * between. */
 int mirror_affine(struct unit *g, struct shape from, size_t to, const struct mirror *m, struct arena *a, struct err *e);
 
+/* The same, and its values normalised over the minibatch as those of `like` are laid out. Shibuya 2023, code. */
+int mirror_normed(struct unit *g, struct shape from, struct shape like, const struct mirror *m, struct arena *a,
+                  struct err *e);
+
+/* Whether a feedback unit is a linear map without weights that is the same in every pass. */
+bool mirror_is_constant(const struct unit *g);
+
 /* ---- for the kinds that have a mirror ---- */
 
 struct layer_options mirror_common(const struct mirror *m);

@@ -140,11 +140,17 @@ static void activate(const struct unit *u, struct at at, int how, size_t j, stru
     }
 }
 
+static size_t linear_layers(const struct unit *u, int how)
+{
+    size_t n = 0;
+    while (n < u->n_inner && is_linear(&u->inner[n], how))
+        n++;
+    return n;
+}
+
 static void through_layers(const struct unit *u, struct at at, int how, struct mat t, struct mat d, struct mat out)
 {
-    struct way w = { t, d, 0, false };
-    while (w.linear_below < u->n_inner && is_linear(&u->inner[w.linear_below], how))
-        w.linear_below++;
+    struct way w = { t, d, linear_layers(u, how), false };
     for (size_t j = u->n_inner; j-- > 0;) {
         const struct unit *inner = &u->inner[j];
         const struct at own = block_at(u, at, j);
@@ -193,6 +199,20 @@ void transpose_difference(const struct unit *u, struct at at, int activation, st
                           struct mat out)
 {
     go_back(u, at, activation, false, t, d, out);
+}
+
+double transpose_product(const struct unit *u, int activation, size_t rows)
+{
+    const size_t linear_below = linear_layers(u, activation);
+    double n = 0;
+    if (!u->n_inner)
+        return unit_product(u, rows);
+    for (size_t j = u->n_inner; j-- > 0;) {
+        n += transpose_product(&u->inner[j], activation, rows); /* as deep as the file */
+        if (j > linear_below + (waits(u, j) ? 1 : 0))
+            n += unit_product(&u->inner[j], rows);
+    }
+    return n;
 }
 
 static int check_act(const struct unit *u, const struct unit *layer, int how, bool kept, struct err *e)

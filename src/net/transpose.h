@@ -28,4 +28,8 @@ void transpose_apply(const struct unit *u, struct at at, int activation, struct 
 void transpose_difference(const struct unit *u, struct at at, int activation, struct mat t, struct mat d,
                           struct mat out);
 
+/* Floating-point operations of the latter: one product with every weight matrix, and another one with those of a block
+ * above an activation that bends, where the value that it moves from is needed. */
+double transpose_product(const struct unit *u, int activation, size_t rows);
+
 #endif

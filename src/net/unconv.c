@@ -122,6 +122,15 @@ static void grads(const struct unit *u, struct at at, real scale, real *g)
                      g + u->params[BIAS].offset);
 }
 
+/* Of one without an activation: <s, V^T * d>. */
+static void difference_grads(const struct unit *u, struct at at, struct mat d, struct mat moved, struct mat s,
+                             real scale, real *g)
+{
+    (void)at, (void)moved;
+    add_gradient(u, d, s, scale, conv_gradient_begin(u, g));
+    conv_gradient_end(u, g);
+}
+
 static double flops(const struct unit *u, size_t rows, double *product)
 {
     return *product = 2.0 * (double)rows * (double)u->in.n * (double)u->params[WEIGHT].cols;
@@ -140,6 +149,7 @@ static const struct unit_def net_unconv = {
     .flops = flops,
     .jvp = jvp,
     .difference = difference,
+    .difference_grads = difference_grads,
 };
 
 static int shape_unconv(const struct unit *u, struct unit *g, const struct mirror *m, struct arena *a, struct err *e)
@@ -159,6 +169,8 @@ static int shape_unconv(const struct unit *u, struct unit *g, const struct mirro
     g->n_delta = g->n_kept = g->out.n;
     if (g->act.def->of_input)
         g->n_cache[0] = g->out.n;
+    if (g->act.def != &act_linear)
+        g->cannot |= CAN_LEARN_DIFFERENCE;
     TRY(layer_params(g, a, e));
     conv_add_weight(g, u->out.channels, u->in.channels, (size_t)o->kernel);
     g->params[WEIGHT].fan_in = u->params[WEIGHT].fan_in; /* as the convolution's: Bao 2024, code */

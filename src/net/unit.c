@@ -198,3 +198,27 @@ size_t unit_n_weights(const struct unit *u)
         n += u->params[i].rows * u->params[i].cols;
     return n;
 }
+
+size_t unit_lowest_weights(const struct unit *u)
+{
+    size_t j = 0;
+    while (j + 1 < u->n_inner && u->inner[j].n_params == 0)
+        j++;
+    return j;
+}
+
+double unit_product(const struct unit *u, size_t rows)
+{
+    double product;
+    (void)u->def->flops(u, rows, &product);
+    return product;
+}
+
+double unit_delta_product(const struct unit *u, size_t rows)
+{
+    const size_t lowest = u->joined == INNER_COUPLED ? 0 : unit_lowest_weights(u);
+    double n = u->n_inner ? unit_delta_product(&u->inner[lowest], rows) : 0; /* as deep as the file */
+    for (size_t j = lowest + 1; j < u->n_inner; j++)
+        n += unit_product(&u->inner[j], rows);
+    return n;
+}

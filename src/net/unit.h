@@ -199,5 +199,11 @@ static inline struct mat unit_param(const struct unit *u, size_t i, real *vector
 /* "layers.0.weight_hh", "layers.2.1.weight" into buffer. prefix: "layers" or "feedback". */
 const char *unit_param_name(const struct unit *u, size_t i, const char *prefix, char *buffer, size_t size);
 size_t unit_n_weights(const struct unit *u);
+/* Of a block the first layer with parameters; the last layer if there is none. */
+size_t unit_lowest_weights(const struct unit *u);
+/* Floating-point operations of one product with every weight matrix of a unit; and of vjp where no dh is asked for:
+ * those on the way through a block to the lowest of its layers with parameters. */
+double unit_product(const struct unit *u, size_t rows);
+double unit_delta_product(const struct unit *u, size_t rows);
 
 #endif

@@ -1,8 +1,10 @@
-/* Mean and standard deviation over all logged steps above 0 and all seeds, as bars: a panel for each quantity, a bar
- * for each variant and cell. Meulemans 2020, Fig. 2. */
+/* A bar for each variant and cell, a panel for each quantity: every trial's mean over its logged steps above 0, and of
+ * these the mean and the standard deviation over the seeds. Meulemans 2020, Fig. 2. */
 #ifndef TPRUN_REPORT_BARS_H
 #define TPRUN_REPORT_BARS_H
 
+#include "report/look.h"
+#include "report/picture.h"
 #include "report/quantity.h"
 #include "stat/moments.h"
 
@@ -10,12 +12,13 @@ enum { BARS_MAX_GROUPS = 40 };
 
 struct bars_panel {
     const struct quantity *what;
-    const struct moments *values; /* of each group of the study; n = 0 where nothing was logged */
+    const struct moments *values; /* of each group of the study, over its trials that are done; n = 0 without any */
 };
 
 int bars_read(const struct moments **values, const struct subject *s, struct query *q, struct arena *a,
               const struct quantity *what, struct err *e);
 /* At most BARS_MAX_GROUPS groups (assert). */
-void bars_draw(struct text *out, const struct subject *s, const struct bars_panel *panels, size_t n_panels);
+void bars_draw(struct picture *out, const struct subject *s, const struct bars_panel *panels, size_t n_panels,
+               const struct look *look, struct arena *a);
 
 #endif

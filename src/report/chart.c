@@ -1,298 +1,297 @@
-#include "report/chart.h"
+#include "report/chart_parts.h"
 
 #include "report/heading.h"
-#include "report/legend.h"
-#include "report/scale.h"
-#include "report/svg.h"
+#include "report/words.h"
 #include <assert.h>
 #include <math.h>
-#include <stdio.h>
-#include <string.h>
+#include <stdlib.h>
 
-enum { LEFT = 66, TOP = HEADING_HEIGHT + 2, PLOT = 470, GAP = 26, BOTTOM = 46, INSET = 5, MAX_POINTS = 800 };
+enum { PLOT = 470, GAP = 14, BESIDE = 22, LEGEND_MOST = 300, SMALLEST = 50 };
 
-struct frame {
-    double x, y, width, height;
-    struct scale steps, values;
+struct layout {
+    const struct subject *s;
+    const struct facets *f;
+    const struct chart_panel *panels;
+    size_t n_panels;
+    const struct chart_options *o;
+    size_t *same_as;
+    struct legend legend;
+    struct heading heading;
+    bool beside; /* the legend stands at the right */
+    double width, left, legend_y, height, each_width, each_height;
+    size_t columns, rows; /* of panels: rows of facets of one quantity */
 };
 
-static double smallest_positive(const struct curve *c, double smallest)
+static void step_range(const struct layout *l, double *low, double *high)
 {
-    for (size_t i = 0; i < c->n_points; i++)
-        if (c->points[i].mean > 0 && c->points[i].mean < smallest)
-            smallest = c->points[i].mean;
-    return smallest;
-}
-
-/* The range of what went well, widened for bands and for what diverged only as far as the rest stays readable. */
-static void value_range(const struct chart_panel *p, size_t n, bool log, double *low, double *high)
-{
-    bool any = false;
-    *low = 0;
-    *high = 1;
-    for (size_t i = 0; i < n; i++)
-        if (p->curves[i].has_range) {
-            *low = any ? fmin(*low, p->curves[i].low) : p->curves[i].low;
-            *high = any ? fmax(*high, p->curves[i].high) : p->curves[i].high;
-            any = true;
-        }
-    const double span = fmax(*high - *low, 0.5 * fabs(*high)), roof = *high + span;
-    const double floor_ = *low >= 0 ? 0 : *low - span; /* a band may reach below zero where no value does */
-    for (size_t i = 0; i < n; i++) {
-        const struct curve *c = &p->curves[i];
-        for (size_t j = 0; j < c->n_points; j++) {
-            const struct curve_point *at = &c->points[j];
-            const double reach[] = { at->low, at->mean, at->high };
-            for (size_t k = 0; k < 3; k++)
-                if (reach[k] >= floor_ && reach[k] <= roof) {
-                    *low = fmin(*low, reach[k]);
-                    *high = fmax(*high, reach[k]);
-                }
-        }
-        for (size_t j = 0; j < c->n_ends; j++)
-            if (c->ends[j].value >= floor_ && c->ends[j].value <= roof) {
-                *low = fmin(*low, c->ends[j].value);
-                *high = fmax(*high, c->ends[j].value);
+    *low = INFINITY;
+    *high = 0;
+    for (size_t p = 0; p < l->n_panels; p++)
+        for (size_t i = 0; i < l->s->n_groups; i++) {
+            const struct curve *c = &l->panels[p].curves[i];
+            for (size_t j = 0; j < c->n_points; j++) {
+                *high = fmax(*high, c->points[j].step);
+                if (c->points[j].step > 0)
+                    *low = fmin(*low, c->points[j].step);
             }
-    }
-    if (*low > 0 && *low < 0.1 * *high)
-        *low = 0; /* so near that zero belongs to it */
-    if (subject_percent(p->what->unit)) {
-        *high = fmin(*high, 100);
-    }
-    if (log) {
-        double smallest = INFINITY;
-        for (size_t i = 0; i < n; i++)
-            smallest = smallest_positive(&p->curves[i], smallest);
-        *low = smallest;
-    }
-}
-
-/* A logarithmic axis needs a positive value. */
-static bool has_positive(const struct chart_panel *p, size_t n)
-{
-    double smallest = INFINITY;
-    for (size_t i = 0; i < n; i++)
-        smallest = smallest_positive(&p->curves[i], smallest);
-    return smallest < INFINITY;
-}
-
-static double last_step(const struct chart_panel *panels, size_t n_panels, size_t n)
-{
-    double last = 0;
-    for (size_t p = 0; p < n_panels; p++)
-        for (size_t i = 0; i < n; i++) {
-            const struct curve *c = &panels[p].curves[i];
-            if (c->n_points)
-                last = fmax(last, c->points[c->n_points - 1].step);
             for (size_t j = 0; j < c->n_ends; j++)
-                last = fmax(last, c->ends[j].step);
+                *high = fmax(*high, c->ends[j].step);
         }
-    return last;
+    if (!l->o->log_x || !(*low < *high))
+        *low = 0;
+    if (!(*high > 0))
+        *high = 1;
 }
 
-static const char *axis_name(const struct quantity *what)
+static const char *axis_name(const struct layout *l)
 {
-    return what->kind == QUANTITY_STEP ? "layer, or link of the chain" : "iteration";
+    static const char *const names[] = { [ALONG_STEP] = "iteration",
+                                         [ALONG_EPOCH] = "epoch",
+                                         [ALONG_SAMPLES] = "samples seen",
+                                         [ALONG_SECONDS] = "processor time of training (s)",
+                                         [ALONG_FLOPS] = "floating-point operations" };
+    return l->panels[0].what->kind == QUANTITY_STEP ? "layer, or link of the chain" : names[l->o->curves->along];
 }
 
-static void axes(struct text *t, const struct frame *f, const struct quantity *what, bool lowest)
+/* How many trials the means are over: of the group with the fewest that has any, and of the one with the most; whether
+ * seeds are missing somewhere. */
+static bool count_seeds(const struct layout *l, size_t *fewest, size_t *most)
 {
-    char buffer[32];
-    const bool few = what->kind == QUANTITY_STEP && f->steps.high < 6; /* layers have whole numbers */
-    const struct ticks y = scale_ticks(&f->values, 5), x = scale_ticks(&f->steps, few ? (size_t)f->steps.high : 6);
-    for (size_t i = 0; i < y.n; i++) {
-        const double at = scale_at(&f->values, y.value[i]);
-        svg_line(t, f->x, at, f->x + f->width, at, SVG_FAINT, 1, NULL);
-        svg_text(t, f->x - 7, at + 4, 11, SVG_END, SVG_SOFT, scale_label(&y, i, buffer));
-    }
-    for (size_t i = 0; i < x.n; i++) {
-        const double at = scale_at(&f->steps, x.value[i]);
-        svg_line(t, at, f->y + f->height, at, f->y + f->height + 4, SVG_RULE, 1, NULL);
-        if (lowest)
-            svg_text(t, at, f->y + f->height + 17, 11, SVG_MIDDLE, SVG_SOFT, scale_label(&x, i, buffer));
-    }
-    svg_rect(t, f->x, f->y, f->width, f->height, NULL, SVG_RULE);
-    struct text name = { 0 };
-    quantity_title(what, &name);
-    svg_text_rotated(t, 16, f->y + f->height / 2, 12, SVG_INK, name.s);
-    text_free(&name);
-    if (lowest)
-        svg_text(t, f->x + f->width / 2, f->y + f->height + 36, 12, SVG_MIDDLE, SVG_INK, axis_name(what));
-}
-
-/* Whether seeds are missing in a point. */
-static bool lacks_seeds(const struct curve *c, size_t point)
-{
-    return c->points[point].n < c->group->n_trials;
-}
-
-/* The end of the segment that begins at `from`: the points that are means over the same number of trials. */
-static size_t segment_end(const struct curve *c, size_t from)
-{
-    size_t to = from + 1;
-    while (to < c->n_points && c->points[to].n == c->points[from].n)
-        to++;
-    return to;
-}
-
-/* Of very many points every k-th is drawn, and the last. */
-static size_t after(size_t i, size_t to, size_t stride)
-{
-    return i + 1 < to && i + stride >= to ? to - 1 : i + stride;
-}
-
-static bool drawable(const struct frame *f, double value)
-{
-    return isfinite(value) && (!f->values.log || value > 0);
-}
-
-static void band(struct text *t, const struct frame *f, const struct curve *c, size_t from, size_t to, size_t stride,
-                 const char *color)
-{
-    if (!isfinite(c->points[from].low) || to - from < 2)
-        return;
-    text_puts(t, "<polygon points=\"");
-    for (size_t i = from; i < to; i = after(i, to, stride))
-        svg_point(t, scale_at(&f->steps, c->points[i].step), scale_at(&f->values, c->points[i].high));
-    for (size_t k = from; k < to; k = after(k, to, stride)) {
-        const size_t i = to - 1 - (k - from); /* backwards */
-        svg_point(t, scale_at(&f->steps, c->points[i].step), scale_at(&f->values, c->points[i].low));
-    }
-    text_add(t, "\" fill=\"%s\" fill-opacity=\"%s\"/>\n", color, lacks_seeds(c, from) ? "0.07" : "0.18");
-}
-
-static void line(struct text *t, const struct frame *f, const struct curve *c, size_t from, size_t to, size_t stride,
-                 const struct legend_style *style)
-{
-    size_t n = 0;
-    text_puts(t, "<polyline points=\"");
-    for (size_t i = from; i < to; i = after(i, to, stride)) {
-        if (!drawable(f, c->points[i].mean))
-            continue;
-        const double x = scale_at(&f->steps, c->points[i].step), y = scale_at(&f->values, c->points[i].mean);
-        svg_point(t, x, y);
-        if (n++ == 0 && to - from == 1) /* a line of one point is a dot */
-            svg_point(t, x, y);
-    }
-    text_add(t, "\" fill=\"none\" stroke=\"%s\" stroke-width=\"%s\" stroke-linecap=\"round\" stroke-linejoin=\"round\"",
-             style->color, lacks_seeds(c, from) ? "0.9\" stroke-opacity=\"0.5" : "1.8");
-    if (style->dash)
-        text_add(t, " stroke-dasharray=\"%s\"", style->dash);
-    text_puts(t, "/>\n");
-}
-
-static void curve(struct text *t, const struct frame *f, const struct curve *c, const struct legend_style *style,
-                  bool bands)
-{
-    const size_t stride = 1 + c->n_points / MAX_POINTS;
-    for (size_t from = 0, to; from < c->n_points; from = to) {
-        to = segment_end(c, from);
-        if (bands)
-            band(t, f, c, from, to, stride, style->color);
-        else
-            line(t, f, c, from, to, stride, style);
-    }
-}
-
-static void panel(struct text *t, const struct frame *f, const struct subject *s, const struct chart_panel *p,
-                  bool lowest)
-{
-    axes(t, f, p->what, lowest);
-    for (size_t i = 0; i < s->n_groups; i++) {
-        const struct legend_style style = legend_style(i);
-        curve(t, f, &p->curves[i], &style, true);
-    }
-    for (size_t i = 0; i < s->n_groups; i++) {
-        const struct legend_style style = legend_style(i);
-        svg_group(t, s->groups[i].label);
-        curve(t, f, &p->curves[i], &style, false);
-        for (size_t j = 0; j < p->curves[i].n_ends; j++) {
-            const struct curve_end *end = &p->curves[i].ends[j];
-            if (drawable(f, end->value))
-                svg_cross(t, scale_at(&f->steps, end->step), scale_at(&f->values, end->value), 4.5, style.color, 2.2);
-        }
-        svg_group_end(t);
-    }
-}
-
-/* How many trials the means are over: of the group with the fewest that has any, and of the one with the most. */
-static void count_seeds(const struct chart_panel *panels, size_t n_panels, size_t n, size_t *fewest, size_t *most)
-{
+    bool lacks = false;
     *fewest = *most = 0;
-    for (size_t p = 0; p < n_panels; p++)
-        for (size_t i = 0; i < n; i++) {
+    for (size_t p = 0; p < l->n_panels; p++)
+        for (size_t i = 0; i < l->s->n_groups; i++) {
+            const struct curve *c = &l->panels[p].curves[i];
             size_t seeds = 0;
-            for (size_t j = 0; j < panels[p].curves[i].n_points; j++)
-                seeds = panels[p].curves[i].points[j].n > seeds ? panels[p].curves[i].points[j].n : seeds;
+            for (size_t j = 0; j < c->n_points; j++) {
+                seeds = c->points[j].n > seeds ? c->points[j].n : seeds;
+                lacks = lacks || chart_lacks_seeds(c, j);
+            }
             *fewest = seeds && (*fewest == 0 || seeds < *fewest) ? seeds : *fewest;
             *most = seeds > *most ? seeds : *most;
         }
+    return lacks;
 }
 
-static bool any_lacks_seeds(const struct chart_panel *panels, size_t n_panels, size_t n)
+static const char *band_words(const struct curve_options *o, size_t most, bool geometric)
 {
-    for (size_t p = 0; p < n_panels; p++)
-        for (size_t i = 0; i < n; i++)
-            for (size_t j = 0; j < panels[p].curves[i].n_points; j++)
-                if (lacks_seeds(&panels[p].curves[i], j))
-                    return true;
-    return false;
+    switch (o->band) {
+    case BAND_SD:
+        return most == 2   ? "; band: the range of two"
+               : geometric ? "; band: mean times or divided by the geometric sd, or the range of two"
+                           : "; band: mean ± sd, or the range of two";
+    case BAND_CI95:
+        return "; band: 95 % interval of the mean";
+    case BAND_QUARTILES:
+        return "; band: quartiles";
+    case BAND_MINMAX:
+        return "; band: smallest to largest";
+    default:
+        return "";
+    }
 }
 
 /* What a line and its band are. */
-static void put_remark(struct text *t, const struct chart_panel *panels, size_t n_panels, size_t n, size_t rolling)
+static const char *remark(const struct layout *l, struct arena *a)
 {
-    size_t fewest, most;
-    count_seeds(panels, n_panels, n, &fewest, &most);
-    if (rolling > 1)
-        text_add(t, "mean over the last %zu points; ", rolling);
-    if (most > 1)
-        text_puts(t, most == 2 ? "mean over seeds; band: the range of two"
-                               : "mean over seeds; band: mean ± sd, or the range of two");
-    else
-        text_puts(t, rolling > 1 ? "one seed; band: mean ± sd of these points" : "one seed");
-    if (rolling > 1 && most > 1 && fewest < 2)
-        text_puts(t, "; of one seed: mean ± sd of its last points");
-    if (any_lacks_seeds(panels, n_panels, n))
-        text_puts(t, "; thin and pale: seeds are missing");
+    const struct curve_options *o = l->o->curves;
+    struct text t = { 0 };
+    size_t fewest, most, n_log = 0;
+    const bool lacks = count_seeds(l, &fewest, &most);
+    for (size_t p = 0; p < l->n_panels; p++)
+        n_log += l->panels[p].log;
+    const bool geometric = n_log > 0 && o->band != BAND_QUARTILES;
+    if (o->rolling > 1)
+        text_add(&t, "mean over the last %zu points; ", o->rolling);
+    if (o->smooth > 0)
+        text_add(&t, "exponential mean, %g; ", o->smooth);
+    if (most > 1) {
+        text_puts(&t, o->band == BAND_QUARTILES ? "median over seeds"
+                      : geometric ? n_log < l->n_panels ? "mean over seeds, geometric on the logarithmic axis"
+                                                        : "geometric mean over seeds"
+                                  : "mean over seeds");
+        text_puts(&t, band_words(o, most, geometric && n_log == l->n_panels));
+    } else {
+        text_puts(&t, o->rolling > 1 && o->band == BAND_SD ? "one seed; band: mean ± sd of these points" : "one seed");
+    }
+    if (o->rolling > 1 && most > 1 && fewest < 2 && o->band == BAND_SD)
+        text_puts(&t, "; of one seed: mean ± sd of its last points");
+    if (lacks)
+        text_puts(&t, "; thin and pale: seeds are missing");
+    const char *words = arena_strdup(a, t.s);
+    text_free(&t);
+    return words;
 }
 
-void chart_draw(struct text *out, const struct subject *s, const struct chart_panel *panels, size_t n_panels,
-                const struct chart_options *o)
+static void make_legend(struct layout *l, struct arena *a, double most, size_t columns)
 {
-    assert(s->n_groups <= CHART_MAX_LINES && n_panels >= 1 && n_panels <= CHART_MAX_PANELS);
-    const double each = n_panels == 1 ? 300 : 220, legend_x = LEFT + PLOT + 22;
-    const double plots = (double)n_panels * each + (double)(n_panels - 1) * GAP;
-    bool seen[CHART_MAX_LINES] = { false };
-    for (size_t p = 0; p < n_panels; p++)
-        for (size_t i = 0; i < s->n_groups; i++)
-            seen[i] = seen[i] || panels[p].curves[i].n_points > 0;
-    const struct legend legend = legend_make(s, seen);
-    struct text about = { 0 }, remark = { 0 };
-    put_remark(&remark, panels, n_panels, s->n_groups, o->rolling);
-    const double width = fmax(legend_x + legend.width, LEFT + heading_width(s, remark.s)) + 16;
-    const double height = TOP + fmax(plots, legend.height) + BOTTOM;
+    const struct facets *f = l->f;
+    struct legend_entry *entries = arena_need(a, f->n_lines + 1, sizeof *entries);
+    bool crosses = false;
+    for (size_t p = 0; p < l->n_panels; p++)
+        for (size_t i = 0; i < l->s->n_groups; i++)
+            crosses = crosses || l->panels[p].curves[i].n_ends;
+    for (size_t i = 0; i < f->n_lines; i++)
+        entries[i] = (struct legend_entry){ .style = f->styles[i], .name = f->lines[i] };
+    for (size_t i = 0; f->n == 1 && i < l->s->n_groups; i++) {
+        const struct group *g = &l->s->groups[i];
+        bool seen = false;
+        for (size_t p = 0; p < l->n_panels; p++)
+            seen = seen || l->panels[p].curves[i].n_points;
+        const bool same = l->same_as[i] != i;
+        entries[i].remark = legend_remark(a, g, seen, same ? l->s->groups[l->same_as[i]].shown : NULL);
+        entries[i].pale = !seen;
+        if (same)
+            entries[i].style.dash = "6 8";
+    }
+    l->legend =
+        legend_make(a, entries, f->n_lines, crosses ? "diverged: last finite value" : NULL, columns, most, l->o->look);
+}
+
+static struct axis axis_up(const struct layout *l, const struct chart_panel *p, struct arena *a)
+{
+    double low, high;
+    struct text name = { 0 };
+    chart_range(p, l->s->n_groups, &low, &high);
+    quantity_title(p->what, &name);
+    const struct axis up = { .scale = scale_make(p->log, low, high, 0, 1), .name = arena_strdup(a, name.s) };
+    text_free(&name);
+    return up;
+}
+
+static struct axis axis_across(const struct layout *l)
+{
+    double low, high;
+    step_range(l, &low, &high);
+    return (struct axis){ .scale = scale_make(l->o->log_x && low > 0, low, high, 0, 1),
+                          .name = axis_name(l),
+                          .whole = l->panels[0].what->kind == QUANTITY_STEP };
+}
+
+/* The narrowest that facets may be: their names are read above them. */
+static double narrowest(const struct layout *l)
+{
+    const double size = look_font(l->o->look);
+    double wide = 7.5 * size;
+    for (size_t i = 0; l->f->n > 1 && i < l->f->n; i++)
+        wide = fmax(wide, words_width(l->f->names[i], size));
+    return fmin(wide, 14 * size);
+}
+
+/* Widths first, then what is left for heights. */
+static void plan(struct layout *l, struct arena *a)
+{
+    const struct look *look = l->o->look;
+    const struct axis across = axis_across(l);
+    const bool few = l->f->n == 1;
+    double title = few ? 0 : 1.5 * look_font(look);
+    l->left = 0;
+    for (size_t p = 0; p < l->n_panels; p++) {
+        const struct axis up = axis_up(l, &l->panels[p], a);
+        l->left = fmax(l->left, frame_left(&up, few ? 220 : 130, look));
+    }
+    l->beside = look->legend == LOOK_RIGHT || (look->legend == LOOK_AUTO && !(look->width > 0 && look->width < 480));
+    make_legend(l, a,
+                l->beside         ? LEGEND_MOST
+                : look->width > 0 ? look->width - l->left - LOOK_MARGIN
+                                  : PLOT,
+                l->beside ? 1 : 0);
+    if (l->beside && look->width > 0 && l->legend.width > 0.4 * look->width) {
+        l->beside = look->legend == LOOK_RIGHT;
+        make_legend(l, a, l->beside ? 0.4 * look->width : look->width - l->left - LOOK_MARGIN, l->beside ? 1 : 0);
+    }
+    const bool shown = look->legend != LOOK_NONE;
+    const double right = shown && l->beside ? BESIDE + l->legend.width : 0;
+    const double plots = look->width > 0 ? fmax(look->width - l->left - right - LOOK_MARGIN, SMALLEST)
+                         : few           ? PLOT
+                                         : 1.3 * PLOT;
+    l->width = look->width > 0 ? look->width : l->left + plots + right + LOOK_MARGIN;
+    l->columns = few ? 1 : (size_t)fmin((double)l->f->n, fmax(1, floor((plots + GAP + 1) / (narrowest(l) + GAP))));
+    l->rows = (l->f->n + l->columns - 1) / l->columns;
+    l->each_width = (plots - GAP * (double)(l->columns - 1)) / (double)l->columns;
+    l->heading = heading_make(a, l->s, remark(l, a), l->width - l->left - LOOK_MARGIN, look);
+    const double n_rows = (double)(l->rows * l->n_panels), below = frame_below(&across, look) + 8;
+    const double under = shown && !l->beside ? l->legend.height + 6 : 0;
+    const double fixed = l->heading.height + n_rows * title + (n_rows - 1) * GAP + below + under;
+    l->each_height = few ? (l->n_panels == 1 ? 300 : 220) : 120;
+    l->each_height = fmin(l->each_height, fmax(0.66 * l->each_width, 8 * look_font(look)));
+    if (look->height > 0)
+        l->each_height = fmax((look->height - fixed) / n_rows, SMALLEST);
+    const double high = n_rows * (l->each_height + title) + (n_rows - 1) * GAP + below;
+    l->legend_y = l->heading.height + (l->beside ? 0 : high);
+    l->height = l->heading.height + (shown && l->beside ? fmax(high, l->legend.height + 8) : high + under);
+}
+
+static void draw_panel(struct picture *out, const struct layout *l, const struct chart_panel *p, size_t facet,
+                       double top, bool last_block, struct arena *a)
+{
+    const struct look *look = l->o->look;
+    const size_t column = facet % l->columns, row = facet / l->columns;
+    const double title = l->f->n > 1 ? 1.5 * look_font(look) : 0;
+    struct frame frame = { .x = l->left + (double)column * (l->each_width + GAP),
+                           .y = top + (double)row * (l->each_height + title + GAP) + title,
+                           .width = l->each_width,
+                           .height = l->each_height,
+                           .across = axis_across(l),
+                           .up = axis_up(l, p, a),
+                           .numbers_left = column == 0,
+                           .numbers_below = last_block && facet + l->columns >= l->f->n };
+    if (l->f->n > 1) /* once for all of them, see block_names */
+        frame.up.name = frame.across.name = NULL;
+    frame_fit(&frame);
+    if (l->f->n > 1)
+        picture_text(out, frame.x, frame.y - 0.45 * look_font(look), look_font(look), PICTURE_START, PICTURE_INK,
+                     words_cut(a, l->f->names[facet], look_font(look), l->each_width));
+    frame_draw(out, &frame, look);
+    chart_lines(out, &frame, l->s, l->f, facet, p, l->same_as);
+}
+
+/* The names of the axes, once for all facets of a quantity. */
+static void block_names(struct picture *out, const struct layout *l, const struct chart_panel *p, double top, bool last,
+                        struct arena *a)
+{
+    char power[48];
+    const struct look *look = l->o->look;
+    const double name = look_name(look), title = 1.5 * look_font(look);
+    const double high = (double)l->rows * (l->each_height + title + GAP) - GAP, wide = l->width - l->left;
+    const struct axis up = axis_up(l, p, a), across = axis_across(l);
+    const struct ticks up_ticks = frame_ticks_up(&up, l->each_height, look),
+                       ticks = frame_ticks_across(&across, l->each_width, look);
+    picture_text_rotated(out, 4 + name, top + title + (high - title) / 2, name, PICTURE_INK,
+                         words_cut(a, arena_printf(a, "%s%s", up.name, scale_power(&up_ticks, power)), name, high));
+    if (last)
+        picture_text(out, l->left + ((double)l->columns * (l->each_width + GAP) - GAP) / 2,
+                     top + high + frame_below(&across, look) - 0.4 * name, name, PICTURE_MIDDLE, PICTURE_INK,
+                     words_cut(a, arena_printf(a, "%s%s", across.name, scale_power(&ticks, power)), name, wide));
+}
+
+void chart_draw(struct picture *out, const struct subject *s, const struct facets *f, const struct chart_panel *panels,
+                size_t n_panels, const struct chart_options *o, struct arena *a)
+{
+    assert(n_panels >= 1 && n_panels <= CHART_MAX_PANELS);
+    struct layout l = { .s = s, .f = f, .panels = panels, .n_panels = n_panels, .o = o };
+    l.same_as = arena_need(a, s->n_groups + 1, sizeof *l.same_as);
+    chart_find_same(l.same_as, f, panels, n_panels, s->n_groups);
+    plan(&l, a);
+    struct text about = { 0 };
     text_add(&about, "Study %s: ", s->name);
     for (size_t p = 0; p < n_panels; p++) {
         text_puts(&about, p ? ", " : "");
         quantity_title(panels[p].what, &about);
     }
-    text_add(&about, " against the %s, one line for each variant.", axis_name(panels[0].what));
-    svg_open(out, width, height, heading_title(s), about.s);
+    text_add(&about, " against the %s, one line for each variant.", axis_name(&l));
+    picture_open(out, l.width, l.height, heading_title(s), about.s);
     text_free(&about);
-    heading_draw(out, s, remark.s, LEFT);
-    text_free(&remark);
-    const double last = last_step(panels, n_panels, s->n_groups);
+    heading_draw(out, &l.heading, l.left, o->look);
+    double top = l.heading.height;
     for (size_t p = 0; p < n_panels; p++) {
-        struct frame f = { .x = LEFT, .y = TOP + (double)p * (each + GAP), .width = PLOT, .height = each };
-        const bool on_log = o->log && !subject_percent(panels[p].what->unit) && has_positive(&panels[p], s->n_groups);
-        double low, high;
-        value_range(&panels[p], s->n_groups, on_log, &low, &high);
-        f.steps = scale_make(false, 0, last > 0 ? last : 1, f.x + INSET, f.x + f.width - INSET);
-        f.values = scale_make(on_log, low, high, f.y + f.height - INSET, f.y + INSET);
-        panel(out, &f, s, &panels[p], p + 1 == n_panels);
+        for (size_t i = 0; i < f->n; i++)
+            draw_panel(out, &l, &panels[p], i, top, p + 1 == n_panels, a);
+        if (f->n > 1)
+            block_names(out, &l, &panels[p], top, p + 1 == n_panels, a);
+        top += (double)l.rows * (l.each_height + (f->n > 1 ? 1.5 * look_font(o->look) : 0) + GAP);
     }
-    legend_draw(out, s, seen, legend_x, TOP);
-    svg_close(out);
+    if (o->look->legend != LOOK_NONE)
+        legend_draw(out, &l.legend, l.beside ? l.width - LOOK_MARGIN - l.legend.width : l.left, l.legend_y, o->look);
+    picture_close(out);
 }

@@ -1,25 +1,31 @@
 /* Curves against the step, or the layer: a panel for each quantity, a line for each variant and cell, bands over seeds,
- * a cross where a trial diverged. */
+ * a cross where a trial diverged. More than FACETS_LINES lines are parted into facets. */
 #ifndef TPRUN_REPORT_CHART_H
 #define TPRUN_REPORT_CHART_H
 
-#include "base/text.h"
 #include "report/curves.h"
+#include "report/facets.h"
+#include "report/look.h"
+#include "report/picture.h"
 
-enum { CHART_MAX_LINES = 12, CHART_MAX_PANELS = 6 };
+enum { CHART_MAX_PANELS = 6 };
 
 struct chart_panel {
     const struct quantity *what;
     const struct curve *curves; /* as many as the study has groups */
+    bool log;                   /* a logarithmic axis, with means of logarithms */
 };
 
 struct chart_options {
-    bool log;       /* logarithmic y axes, except of metrics in percent */
-    size_t rolling; /* as the curves were read with; told in the figure */
+    bool log_x;
+    const struct curve_options *curves; /* as the curves were read with; told in the figure */
+    const struct look *look;
 };
 
-/* Panels are all against the step, or all against the layer. At most CHART_MAX_LINES groups (assert). */
-void chart_draw(struct text *out, const struct subject *s, const struct chart_panel *panels, size_t n_panels,
-                const struct chart_options *o);
+/* Whether a logarithmic axis has something to show. */
+bool chart_has_positive(const struct curve *curves, size_t n);
+/* Panels are all against the step, or all against the layer. */
+void chart_draw(struct picture *out, const struct subject *s, const struct facets *f, const struct chart_panel *panels,
+                size_t n_panels, const struct chart_options *o, struct arena *a);
 
 #endif

@@ -20,6 +20,7 @@ static const char sql_outline[] =
 
 struct reading {
     struct curve *c;
+    const struct curve_options *o;
     size_t capacity;
     size_t n_trials, n_ended; /* those that count; how many of them ended before the present step */
     double *end_steps;        /* of the trials, rising */
@@ -57,8 +58,12 @@ static int add_point(void *self, int n, const double *v)
     if (v[FINITE] == 0 || v[FINITE] + v[NONFINITE] + (double)r->n_ended != (double)r->n_trials ||
         r->c->n_points == r->capacity)
         return 0;
-    const struct moments m = { .n = (size_t)v[FINITE], .mean = v[MEAN], .min = v[MIN], .max = v[MAX] };
-    r->c->points[r->c->n_points++] = curve_point_of(v[STEP], &m, v[SD]);
+    const struct moments m = { .n = (size_t)v[FINITE],
+                               .mean = v[MEAN],
+                               .min = v[MIN],
+                               .max = v[MAX],
+                               .squares = v[SD] * v[SD] * (v[FINITE] - 1) };
+    r->c->points[r->c->n_points++] = curve_point_of(v[STEP], &m, v[SD], r->o);
     return 0;
 }
 
@@ -93,11 +98,11 @@ static int read_outlines(struct reading *r, struct curve_outline *outlines, bool
 }
 
 int curve_read_kept(struct curve *c, bool *found, const struct subject *s, struct query *q,
-                    const struct group_trial *trials, size_t n, const struct quantity *what, struct arena *a,
-                    struct err *e)
+                    const struct group_trial *trials, size_t n, const struct quantity *what,
+                    const struct curve_options *o, struct arena *a, struct err *e)
 {
     const char *const names[] = { s->name, c->group->variant, c->group->cell, what->metric };
-    struct reading r = { .c = c, .end_steps = arena_need(a, n + 1, sizeof *r.end_steps) };
+    struct reading r = { .c = c, .o = o, .end_steps = arena_need(a, n + 1, sizeof *r.end_steps) };
     struct curve_outline *outlines = arena_need(a, n + 1, sizeof *outlines);
     double id = 0, n_points = 0;
     bool huge = false;

@@ -2,6 +2,7 @@
 
 #include "report/series.h"
 #include <math.h>
+#include <stdlib.h>
 
 /* One trial's rows as they are drawn. */
 struct track {
@@ -25,36 +26,99 @@ static double next_step(const struct track *s, size_t n, bool *common)
     return step;
 }
 
-struct curve_point curve_point_of(double step, const struct moments *m, double sd)
+const char *const curve_bands[] = { "sd", "ci95", "quartiles", "minmax", "none", NULL };
+
+struct curve_point curve_point_of(double step, const struct moments *m, double sd, const struct curve_options *o)
 {
-    return (struct curve_point){ .step = step,
-                                 .mean = m->mean,
-                                 .low = m->n == 2 ? m->min : m->mean - sd,
-                                 .high = m->n == 2 ? m->max : m->mean + sd,
-                                 .n = m->n };
+    struct curve_point at = { .step = step, .mean = m->mean, .low = NAN, .high = NAN, .n = m->n };
+    if (o->band == BAND_MINMAX || (o->band == BAND_SD && m->n == 2)) {
+        at.low = m->n > 1 ? m->min : NAN;
+        at.high = m->n > 1 ? m->max : NAN;
+    } else if (o->band == BAND_SD || o->band == BAND_CI95) {
+        const double reach = o->band == BAND_SD ? sd : moments_half_width(m);
+        at.low = m->mean - reach;
+        at.high = m->mean + reach;
+    }
+    if (o->geometric) {
+        at.mean = exp(at.mean);
+        at.low = exp(at.low);
+        at.high = exp(at.high);
+    }
+    return at;
 }
 
-static void merge(struct curve *c, struct track *s, size_t n, struct arena *a)
+static int by_size(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Of n > 0 sorted values, with straight lines between them. */
+static double quantile(const double *sorted, size_t n, double part)
+{
+    const double at = part * (double)(n - 1);
+    const size_t i = (size_t)at;
+    return i + 1 < n ? sorted[i] + (at - (double)i) * (sorted[i + 1] - sorted[i]) : sorted[n - 1];
+}
+
+static struct curve_point quartiles(double step, double *values, size_t n)
+{
+    qsort(values, n, sizeof *values, by_size);
+    return (struct curve_point){ .step = step,
+                                 .mean = quantile(values, n, 0.5),
+                                 .low = n > 1 ? quantile(values, n, 0.25) : NAN,
+                                 .high = n > 1 ? quantile(values, n, 0.75) : NAN,
+                                 .n = n };
+}
+
+/* Fills m and moves what counts to the front. */
+static void gather(struct moments *m, double *values, size_t n, bool geometric)
+{
+    for (size_t i = 0; i < n; i++) {
+        const double value = geometric ? log(values[i]) : values[i]; /* of 0: not finite */
+        if (isfinite(value)) {
+            values[m->n] = value;
+            moments_add(m, value);
+        }
+    }
+}
+
+struct curve_point curve_point_of_values(double step, double *values, size_t n, const struct curve_options *o)
+{
+    struct moments m = { 0 };
+    gather(&m, values, n, o->geometric && o->band != BAND_QUARTILES);
+    if (m.n == 0)
+        return (struct curve_point){ .step = step, .mean = NAN, .low = NAN, .high = NAN };
+    return o->band == BAND_QUARTILES ? quartiles(step, values, m.n) : curve_point_of(step, &m, moments_sd(&m), o);
+}
+
+static void merge(struct curve *c, struct track *s, size_t n, const struct curve_options *o, struct arena *a)
 {
     size_t most = 0;
     bool common;
+    double *values = arena_need(a, n + 1, sizeof *values);
     for (size_t i = 0; i < n; i++)
         most += s[i].rows.n;
     c->points = arena_need(a, most + 1, sizeof *c->points);
     for (double step; (step = next_step(s, n, &common)) < INFINITY;) {
         struct moments m = { 0 };
+        size_t n_values = 0;
         double rolled = NAN;
         for (size_t i = 0; i < n; i++)
             if (s[i].next < s[i].rows.n && s[i].rows.at[s[i].next] == step) {
                 const size_t row = s[i].next++;
-                if (isfinite(s[i].value[row]))
-                    moments_add(&m, s[i].value[row]);
-                rolled = s[i].sd ? s[i].sd[row] : NAN;
+                values[n_values++] = s[i].value[row];
+                rolled = s[i].sd && !o->geometric ? s[i].sd[row] : NAN;
             }
-        if (!common || m.n == 0)
-            continue;
-        const double sd = n == 1 ? rolled : moments_sd(&m);
-        c->points[c->n_points++] = curve_point_of(step, &m, sd);
+        struct curve_point point = { 0 };
+        if (n == 1 && o->band == BAND_SD) {
+            gather(&m, values, n_values, o->geometric);
+            point = curve_point_of(step, &m, rolled, o);
+        } else {
+            point = curve_point_of_values(step, values, n_values, o);
+        }
+        if (common && point.n)
+            c->points[c->n_points++] = point;
     }
 }
 
@@ -109,16 +173,20 @@ void curve_survey(struct curve *c, const struct curve_outline *outlines, const s
     }
 }
 
-static void roll(struct track *s, size_t rolling, struct arena *a)
+static void roll(struct track *s, const struct curve_options *o, struct arena *a)
 {
     double *mean = arena_need(a, s->rows.n + 1, sizeof *mean), *sd = arena_need(a, s->rows.n + 1, sizeof *sd);
-    series_roll(&s->rows, rolling, mean, sd);
     s->value = mean;
+    if (o->smooth > 0) {
+        series_smooth(&s->rows, o->smooth, mean);
+        return;
+    }
+    series_roll(&s->rows, o->rolling, mean, sd);
     s->sd = sd;
 }
 
 static int read_rows(struct curve *c, struct query *q, const struct group_trial *trials, size_t n,
-                     const struct quantity *what, size_t rolling, struct arena *a, struct err *e)
+                     const struct quantity *what, const struct curve_options *o, struct arena *a, struct err *e)
 {
     struct track *s = arena_need(a, n + 1, sizeof *s);
     struct curve_outline *outlines = arena_need(a, n + 1, sizeof *outlines);
@@ -129,26 +197,28 @@ static int read_rows(struct curve *c, struct query *q, const struct group_trial 
             continue;
         TRY(series_read(&s[i].rows, q, a, trials[i].id, what, e));
         s[i].value = s[i].rows.value;
-        if (rolling > 1)
-            roll(&s[i], rolling, a);
+        if (o->rolling > 1 || o->smooth > 0)
+            roll(&s[i], o, a);
         outlines[i] = outline_of(&s[i]);
     }
     curve_survey(c, outlines, trials, n, what->kind != QUANTITY_STEP, a);
-    merge(c, s, n, a);
+    merge(c, s, n, o, a);
     return 0;
 }
 
 static int read_group(struct curve *c, const struct subject *s, struct query *q, const struct group_trial *trials,
-                      size_t n, const struct quantity *what, size_t rolling, struct arena *a, struct err *e)
+                      size_t n, const struct quantity *what, const struct curve_options *o, struct arena *a,
+                      struct err *e)
 {
     bool kept = false;
-    if (what->kind == QUANTITY_TRIAL && rolling <= 1 && n > 1)
-        TRY(curve_read_kept(c, &kept, s, q, trials, n, what, a, e));
-    return kept ? 0 : read_rows(c, q, trials, n, what, rolling, a, e);
+    const bool of_means = !o->geometric && o->band != BAND_QUARTILES && o->rolling <= 1 && !(o->smooth > 0);
+    if (what->kind == QUANTITY_TRIAL && of_means && n > 1)
+        TRY(curve_read_kept(c, &kept, s, q, trials, n, what, o, a, e));
+    return kept ? 0 : read_rows(c, q, trials, n, what, o, a, e);
 }
 
 int curves_read(struct curve **curves, const struct subject *s, struct query *q, struct arena *a,
-                const struct quantity *what, size_t rolling, struct err *e)
+                const struct quantity *what, const struct curve_options *o, struct err *e)
 {
     *curves = arena_need(a, s->n_groups + 1, sizeof **curves);
     for (size_t i = 0, from = 0; i < s->n_groups; i++) {
@@ -157,8 +227,8 @@ int curves_read(struct curve **curves, const struct subject *s, struct query *q,
         while (to < s->n_trials && s->trials[to].group == i)
             to++;
         c->group = &s->groups[i];
-        TRY(read_group(c, s, q, s->trials + from, to - from, what, rolling, a, e));
+        TRY(read_group(c, s, q, s->trials + from, to - from, what, o, a, e));
         from = to;
     }
-    return 0;
+    return o->along == ALONG_STEP ? 0 : curves_place(*curves, s, q, o->along, a, e);
 }

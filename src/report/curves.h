@@ -4,11 +4,31 @@
 
 #include "report/quantity.h"
 
-/* One step (or layer). low and high bound the band: mean -+ sd from three values on, min and max of two; of a group of
- * one trial, mean -+ sd of its rolling window; else NaN. */
+enum curve_band { BAND_SD, BAND_CI95, BAND_QUARTILES, BAND_MINMAX, BAND_NONE };
+extern const char *const curve_bands[]; /* their names, closed by NULL */
+
+/* What runs along the axis. What a step took, and how many samples it had seen, is a mean over the group's trials. */
+enum curve_along { ALONG_STEP, ALONG_EPOCH, ALONG_SAMPLES, ALONG_SECONDS, ALONG_FLOPS };
+extern const char *const curve_alongs[];
+
+struct curve_options {
+    size_t rolling; /* > 1: every trial's values become means over its last so many first */
+    double smooth;  /* > 0: or the exponential mean, in which each older value has `smooth` times the weight */
+    enum curve_band band;
+    bool geometric; /* means of logarithms, of the positive values; not of quartiles */
+    enum curve_along along;
+};
+
+/* One step (or layer). low and high bound the band over the seeds:
+ *   BAND_SD         mean -+ sd from three values on, min and max of two; of a group of one trial, mean -+ sd of its
+ *                   rolling window
+ *   BAND_CI95       the 95 % interval of the mean, Student's t
+ *   BAND_QUARTILES  first and third quartile, interpolated, and the mean is the median
+ *   BAND_MINMAX     the smallest and the largest
+ * NaN where there is none. Geometric: all of this of the logarithms. */
 struct curve_point {
-    double step, mean, low, high;
-    size_t n; /* trials that have a finite value */
+    double step, mean, low, high; /* step: or what it has along the axis */
+    size_t n;                     /* trials that have a finite value */
 };
 
 /* Where a trial left the finite or permitted range: its last finite point. */
@@ -27,9 +47,8 @@ struct curve {
 };
 
 /* One curve for each group of the study. A step is left out where a trial has no row although it has later ones: means
- * are over the same trials until one ends. rolling > 1: every trial's values become means over its last `rolling` ones
- * first. */
+ * are over the same trials until one ends. ERR_USAGE where the study has nothing along the axis. */
 int curves_read(struct curve **curves, const struct subject *s, struct query *q, struct arena *a,
-                const struct quantity *what, size_t rolling, struct err *e);
+                const struct quantity *what, const struct curve_options *o, struct err *e);
 
 #endif

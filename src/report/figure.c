@@ -2,7 +2,9 @@
 
 #include "report/bars.h"
 #include "report/chart.h"
+#include "report/facets.h"
 #include "report/heatmap.h"
+#include "report/spots.h"
 #include "report/winners.h"
 #include <string.h>
 
@@ -46,67 +48,160 @@ static int choose(struct quantity *what, size_t *n, const struct subject *s, str
     return 0;
 }
 
-static int check_groups(const struct subject *s, size_t most, const char *what, struct err *e)
+/* What curves and points have in common. */
+static struct curve_options curve_options(const struct figure_options *o, enum curve_along along)
 {
-    if (s->n_groups <= most)
-        return 0;
+    return (struct curve_options){ .rolling = o->rolling, .smooth = o->smooth, .band = o->band, .along = along };
+}
+
+/* Whether --x names what curves run along; *along: what. */
+static bool runs_along(const struct figure_options *o, enum curve_along *along)
+{
+    *along = ALONG_STEP;
+    for (int i = 0; o->x && !o->y && curve_alongs[i]; i++)
+        if (!strcmp(o->x, curve_alongs[i])) {
+            *along = (enum curve_along)i;
+            return true;
+        }
+    return false;
+}
+
+static int too_many(const struct subject *s, size_t most, const char *what, struct err *e)
+{
     return err_set(e, ERR_USAGE,
                    "study '%s' has %zu %s and a figure shows up to %zu: choose with --variant NAME or --cell "
                    "KEY=VALUE (`tprun show %s` lists them)",
                    s->name, s->n_groups, what, most, s->name);
 }
 
-static int draw_curves(struct text *out, struct query *q, struct arena *a, const struct subject *s,
-                       const struct figure_options *o, struct err *e)
+static int too_many_lines(const struct subject *s, struct err *e)
+{
+    return too_many(s, (size_t)FACETS_LINES * FACETS_MOST, "lines", e);
+}
+
+static int draw_curves(struct picture *out, struct query *q, struct arena *a, const struct subject *s,
+                       const struct facets *f, const struct figure_options *o, struct err *e)
 {
     struct chart_panel panels[CHART_MAX_PANELS];
     struct quantity what[CHART_MAX_PANELS];
+    enum curve_along along;
     size_t n;
-    TRY(check_groups(s, CHART_MAX_LINES, "lines", e));
+    (void)runs_along(o, &along);
+    struct curve_options means = curve_options(o, along);
     TRY(choose(what, &n, s, q, a, o, e));
+    if (f->n > 1 && o->n_metrics == 0)
+        n = 1; /* the loss would double the panels */
     for (size_t i = 0; i < n; i++) {
         struct curve *curves;
-        TRY(curves_read(&curves, s, q, a, &what[i], o->rolling, e));
-        panels[i] = (struct chart_panel){ &what[i], curves };
+        TRY(curves_read(&curves, s, q, a, &what[i], &means, e));
+        panels[i] = (struct chart_panel){ &what[i], curves, false };
+        if (!o->log || subject_percent(what[i].unit) || !chart_has_positive(curves, s->n_groups))
+            continue;
+        struct curve_options geometric = means;
+        geometric.geometric = true;
+        TRY(curves_read(&curves, s, q, a, &what[i], &geometric, e));
+        panels[i] = (struct chart_panel){ &what[i], curves, true };
     }
-    const struct chart_options options = { .log = o->log, .rolling = o->rolling };
-    chart_draw(out, s, panels, n, &options);
+    const struct chart_options options = { .log_x = o->log_x, .curves = &means, .look = &o->look };
+    chart_draw(out, s, f, panels, n, &options, a);
     return 0;
 }
 
-static int draw_bars(struct text *out, struct query *q, struct arena *a, const struct subject *s,
+static int draw_bars(struct picture *out, struct query *q, struct arena *a, const struct subject *s,
                      const struct figure_options *o, struct err *e)
 {
     struct bars_panel panels[CHART_MAX_PANELS];
     struct quantity what[CHART_MAX_PANELS];
     size_t n;
-    TRY(check_groups(s, BARS_MAX_GROUPS, "bars", e));
+    if (s->n_groups > BARS_MAX_GROUPS)
+        return too_many(s, BARS_MAX_GROUPS, "bars", e);
     TRY(choose(what, &n, s, q, a, o, e));
     for (size_t i = 0; i < n; i++) {
         panels[i].what = &what[i];
         TRY(bars_read(&panels[i].values, s, q, a, &what[i], e));
     }
-    bars_draw(out, s, panels, n);
+    bars_draw(out, s, panels, n, &o->look, a);
     return 0;
+}
+
+/* The last values against one swept key; or ranked, and against each (key NULL). */
+static int draw_spots(struct picture *out, struct query *q, struct arena *a, const struct subject *s,
+                      const struct cells *c, const size_t *key, const struct figure_options *o, struct err *e)
+{
+    struct finals f;
+    const char *metric = o->n_metrics ? o->metrics[0] : subject_main_metric(s);
+    if (!metric)
+        return err_set(e, ERR_USAGE, "study '%s' has logged nothing yet", s->name);
+    TRY(finals_read(&f, s, q, a, metric, FINALS_LAST, e));
+    struct curve_options means = curve_options(o, ALONG_STEP);
+    means.geometric = o->log && !subject_percent(f.unit);
+    const struct spots_options options = { .curves = &means, .log_x = o->log_x, .look = &o->look };
+    if (key)
+        spots_draw(out, s, c, &f, *key, &options, a);
+    else
+        ranked_draw(out, s, c, &f, &options, a);
+    return 0;
+}
+
+static int draw_heatmap(struct picture *out, bool *drawn, struct query *q, struct arena *a, const struct subject *s,
+                        const struct cells *c, const struct figure_options *o, struct err *e)
+{
+    struct heatmap h;
+    const bool must = o->kind == FIGURE_HEATMAP;
+    struct err ignored = { 0 };
+    const char *metric = o->n_metrics ? o->metrics[0] : NULL;
+    if (!must && subject_check_metric(s, "train_loss", &ignored) != 0)
+        metric = subject_main_metric(s); /* there is no area to colour by */
+    err_clear(&ignored);
+    *drawn = must;
+    if (!must && !metric && s->n_metrics == 0)
+        return 0;
+    const struct heatmap_options options = {
+        .x = must ? o->x : NULL, .y = must ? o->y : NULL, .metric = metric, .log = o->log
+    };
+    TRY(heatmap_read(&h, s, c, &options, q, a, e));
+    *drawn = must || heatmap_fits(&h);
+    return *drawn ? heatmap_draw(out, s, &h, &o->look, a, e) : 0;
+}
+
+static int draw_winners(struct picture *out, bool *drawn, struct query *q, struct arena *a, const struct subject *s,
+                        bool must, const struct figure_options *o, struct err *e)
+{
+    struct winners w;
+    const struct winners_options wanted = {
+        .x = o->x, .y = o->y, .metric = o->n_metrics ? o->metrics[0] : NULL, .must = must
+    };
+    TRY(winners_read(&w, s, &wanted, q, a, e));
+    *drawn = must || (w.grid.x_key && w.n > 0 && s->n_variants <= LEGEND_COLORS && w.grid.nx <= GRID_MAX_SIDE &&
+                      w.grid.ny <= GRID_MAX_SIDE);
+    return *drawn ? winners_draw(out, s, &w, &o->look, a, e) : 0;
 }
 
 /* Which kinds of figures exclude which options. */
 static int check_options(const struct figure_options *o, struct err *e)
 {
-    const bool winners = o->kind == FIGURE_WINNERS || o->x || o->y;
-    if (winners && o->kind != FIGURE_WINNERS && o->kind != FIGURE_USUAL)
-        return err_set(e, ERR_USAGE, "--x and --y are the axes of a map of winners; another kind of figure has none");
-    if (o->kind == FIGURE_HEATMAP && (o->n_metrics || o->cell))
-        return err_set(e, ERR_USAGE,
-                       "a heatmap shows the area under train_loss of all cells: --metric and --cell are of "
-                       "curves");
-    if (!o->x != !o->y)
-        return err_set(e, ERR_USAGE, "a map of winners has two axes: give both --x KEY and --y KEY");
-    if (winners && (o->n_metrics > 1 || o->cell))
-        return err_set(e, ERR_USAGE,
-                       "a map of winners shows one metric of all cells: --cell and a second --metric are of curves");
-    if ((winners || o->kind == FIGURE_HEATMAP) && (o->has_layer || o->rolling))
-        return err_set(e, ERR_USAGE, "--layer and --rolling are of curves and bars");
+    enum curve_along along;
+    const bool runs = runs_along(o, &along), both = o->x && o->y, heatmap = o->kind == FIGURE_HEATMAP;
+    const bool winners = o->kind == FIGURE_WINNERS || (both && !heatmap), spots = o->x && !o->y && !runs && !heatmap;
+    if (o->y && !o->x)
+        return err_set(e, ERR_USAGE, "--y is the second of two axes: give --x KEY with it");
+    if (o->x && (o->kind == FIGURE_BARS || o->kind == FIGURE_LAYERS))
+        return err_set(e, ERR_USAGE, "--x is of curves, of last values against a key, of heatmaps and maps of winners");
+    if ((winners || heatmap) && o->x && !o->y)
+        return err_set(e, ERR_USAGE, "%s has two axes: give both --x KEY and --y KEY",
+                       heatmap ? "a heatmap" : "a map of winners");
+    if ((winners || heatmap) && o->cell)
+        return err_set(e, ERR_USAGE, "%s shows all cells: --cell is of curves and of last values",
+                       heatmap ? "a heatmap" : "a map of winners");
+    if ((winners || heatmap || spots) && o->n_metrics > 1)
+        return err_set(e, ERR_USAGE, "%s one metric: a second --metric is of curves and bars",
+                       heatmap   ? "a heatmap shows"
+                       : winners ? "a map of winners shows"
+                                 : "--x KEY shows");
+    if ((winners || heatmap || spots) && (o->has_layer || o->rolling || o->smooth > 0))
+        return err_set(e, ERR_USAGE, "--layer, --rolling and --smooth are of curves and bars");
+    if (o->rolling && o->smooth > 0)
+        return err_set(e, ERR_USAGE, "--rolling and --smooth exclude each other");
     if (o->has_layer && o->n_metrics == 0)
         return err_set(e, ERR_USAGE, "--layer needs a layer metric: --metric NAME");
     if ((o->kind == FIGURE_BARS || o->kind == FIGURE_LAYERS) && o->n_metrics == 0)
@@ -116,45 +211,98 @@ static int check_options(const struct figure_options *o, struct err *e)
                        "a figure over the layers shows all of them: --layers and --layer exclude each other");
     if (o->has_step && o->kind != FIGURE_LAYERS)
         return err_set(e, ERR_USAGE, "--step is of a figure over the layers: --layers");
-    if (o->rolling && (o->kind == FIGURE_BARS || o->kind == FIGURE_LAYERS))
-        return err_set(e, ERR_USAGE, "--rolling is of curves against the step");
+    if ((o->rolling || o->smooth > 0) && (o->kind == FIGURE_BARS || o->kind == FIGURE_LAYERS))
+        return err_set(e, ERR_USAGE, "--rolling and --smooth are of curves against the step");
+    if ((o->band != BAND_SD || o->log_x) && (winners || heatmap || o->kind == FIGURE_BARS))
+        return err_set(e, ERR_USAGE, "--band and --log-x are of curves and of last values against a key");
     if (o->kind == FIGURE_BARS && o->log)
-        return err_set(e, ERR_USAGE, "bars begin at zero: --log is of curves");
+        return err_set(e, ERR_USAGE, "bars begin at zero: --log is of curves, heatmaps and last values");
     return 0;
 }
 
-static int draw(struct text *out, struct query *q, struct arena *a, const char *study, const struct figure_options *o,
-                struct err *e)
+/* Something that fits the study. */
+static int draw_usual(struct picture *out, struct query *q, struct arena *a, const struct subject *s,
+                      const struct figure_options *o, struct err *e)
+{
+    struct cells c;
+    struct facets f;
+    bool drawn = false, random = false, numeric = true;
+    TRY(cells_read(&c, s, q, a, e));
+    for (size_t k = 0; k < c.n_keys; k++) {
+        random = random || c.keys[k].drawn;
+        numeric = numeric && c.keys[k].numeric;
+    }
+    if (random && subject_main_metric(s))
+        return draw_spots(out, q, a, s, &c, NULL, o, e);
+    if (c.n_keys == 2 && numeric)
+        TRY(draw_heatmap(out, &drawn, q, a, s, &c, o, e));
+    if (!drawn)
+        TRY(draw_winners(out, &drawn, q, a, s, false, o, e));
+    if (!drawn && c.n_keys > 2)
+        TRY(draw_heatmap(out, &drawn, q, a, s, &c, o, e));
+    if (drawn)
+        return 0;
+    if (facets_make(&f, s, a))
+        return draw_curves(out, q, a, s, &f, o, e);
+    return c.n_keys && subject_main_metric(s) ? draw_spots(out, q, a, s, &c, NULL, o, e) : too_many_lines(s, e);
+}
+
+static int draw_against_key(struct picture *out, struct query *q, struct arena *a, const struct subject *s,
+                            const struct figure_options *o, struct err *e)
+{
+    struct cells c;
+    size_t key;
+    TRY(cells_read(&c, s, q, a, e));
+    int code = cells_find(&c, s, o->x, &key, e);
+    if (code < 0)
+        err_note(e, (struct where){ 0 }, "--x also takes step, epoch, samples, seconds and flops");
+    return code < 0 ? code : draw_spots(out, q, a, s, &c, &key, o, e);
+}
+
+static int draw(struct picture *out, struct query *q, struct arena *a, const char *study,
+                const struct figure_options *o, struct err *e)
 {
     struct subject s;
-    struct heatmap h = { 0 };
-    struct winners w = { 0 };
-    const bool winners = o->kind == FIGURE_WINNERS || o->x;
-    const bool usual =
-        o->kind == FIGURE_USUAL && o->n_metrics == 0 && !o->cell && !o->rolling; /* the study's shape decides */
+    struct cells c;
+    struct facets f;
+    enum curve_along along;
+    bool drawn;
+    const bool runs = runs_along(o, &along);
     TRY(check_options(o, e));
     TRY(subject_read(&s, q, a, study, e));
     TRY(subject_filter(&s, o->variants, o->n_variants, o->cell, e));
     s.title = o->title ? o->title : s.title;
     if (o->kind == FIGURE_BARS)
         return draw_bars(out, q, a, &s, o, e);
-    if ((usual && !winners) || o->kind == FIGURE_HEATMAP)
-        TRY(heatmap_read(&h, &s, q, a, e));
-    if (h.grid.x_key || o->kind == FIGURE_HEATMAP)
-        return heatmap_draw(out, &s, &h, e);
-    const struct winners_options wanted = {
-        .x = o->x, .y = o->y, .metric = o->n_metrics ? o->metrics[0] : NULL, .must = winners
-    };
-    if (usual || winners)
-        TRY(winners_read(&w, &s, &wanted, q, a, e));
-    return w.grid.x_key ? winners_draw(out, &s, &w, e) : draw_curves(out, q, a, &s, o, e);
+    if (o->kind == FIGURE_HEATMAP) {
+        TRY(cells_read(&c, &s, q, a, e));
+        return draw_heatmap(out, &drawn, q, a, &s, &c, o, e);
+    }
+    if (o->kind == FIGURE_WINNERS || (o->x && o->y))
+        return draw_winners(out, &drawn, q, a, &s, true, o, e);
+    if (o->x && !runs)
+        return draw_against_key(out, q, a, &s, o, e);
+    if (o->kind == FIGURE_USUAL && o->n_metrics == 0 && !o->cell && !o->rolling && !(o->smooth > 0) && !runs)
+        return draw_usual(out, q, a, &s, o, e);
+    return facets_make(&f, &s, a) ? draw_curves(out, q, a, &s, &f, o, e) : too_many_lines(&s, e);
 }
 
-int figure_draw(struct text *out, struct query *q, const char *study, const struct figure_options *o, struct err *e)
+int figure_picture(struct picture *out, struct query *q, const char *study, const struct figure_options *o,
+                   struct err *e)
 {
     struct arena a;
     arena_init(&a, 0);
     const int code = draw(out, q, &a, study, o, e);
     arena_finish(&a);
+    return code;
+}
+
+int figure_draw(struct text *svg, struct query *q, const char *study, const struct figure_options *o, struct err *e)
+{
+    struct picture p = { 0 };
+    const int code = figure_picture(&p, q, study, o, e);
+    if (code == 0)
+        picture_svg(&p, svg);
+    picture_free(&p);
     return code;
 }

@@ -1,10 +1,12 @@
 #include "report/grid.h"
 
+#include "report/picture.h"
 #include "report/scale.h"
-#include "report/subject.h"
-#include "report/svg.h"
+#include "report/words.h"
 #include <math.h>
 #include <stdlib.h>
+
+enum { BESIDE = 6 };
 
 static int by_value(const void *a, const void *b)
 {
@@ -22,10 +24,10 @@ size_t grid_distinct(double *values, size_t n)
     return kept;
 }
 
-void grid_size(struct grid *g, double most)
+void grid_size(struct grid *g, double width, double height)
 {
-    g->cell_width = fmax(8, fmin(44, most / (double)g->nx));
-    g->cell_height = fmax(8, fmin(40, most / (double)g->ny));
+    g->cell_width = fmax(4, fmin(44, width / (double)g->nx));
+    g->cell_height = fmax(4, fmin(40, height / (double)g->ny));
 }
 
 double grid_width(const struct grid *g)
@@ -58,22 +60,68 @@ double grid_top(const struct grid *g, double y, double top)
 
 void grid_tell(struct text *t, const struct grid *g, double x, double y)
 {
-    char at_x[32], at_y[32];
+    char at_x[48], at_y[48];
     text_add(t, "%s %s, %s %s", g->x_key, scale_number(x, at_x), g->y_key, scale_number(y, at_y));
 }
 
-void grid_axes(struct text *t, const struct grid *g, double left, double top)
+static double widest(const double *values, size_t n, const struct scale_form *form, double size)
 {
-    char buffer[32];
-    const size_t every_x = 1 + (size_t)(30 / g->cell_width), every_y = 1 + (size_t)(13 / g->cell_height);
-    const double width = grid_width(g), height = grid_height(g), below = top + height;
-    svg_rect(t, left, top, width, height, NULL, SVG_RULE);
-    for (size_t i = 0; i < g->nx; i += every_x)
-        svg_text(t, left + ((double)i + 0.5) * g->cell_width, below + 16, 11, SVG_MIDDLE, SVG_SOFT,
-                 scale_number(g->x[i], buffer));
-    for (size_t i = 0; i < g->ny; i += every_y)
-        svg_text(t, left - 6, below - ((double)i + 0.5) * g->cell_height + 4, 11, SVG_END, SVG_SOFT,
-                 scale_number(g->y[i], buffer));
-    svg_text(t, left + width / 2, below + 34, 12, SVG_MIDDLE, SVG_INK, subject_short_key(g->x_key));
-    svg_text_rotated(t, left - 46, top + height / 2, 12, SVG_INK, subject_short_key(g->y_key));
+    char buffer[48];
+    double width = 0;
+    for (size_t i = 0; i < n; i++)
+        width = fmax(width, words_width(scale_write(form, values[i], buffer), size));
+    return width;
+}
+
+double grid_room_left(const struct grid *g, const struct look *look)
+{
+    const struct scale_form form = scale_form_of(g->y, g->ny);
+    return 4 + 1.5 * look_name(look) + widest(g->y, g->ny, &form, look_font(look)) + BESIDE;
+}
+
+double grid_room_below(const struct look *look)
+{
+    return 4 + 1.4 * look_font(look) + 1.6 * look_name(look);
+}
+
+static void values_below(struct picture *t, const struct grid *g, double left, double below, const struct look *look)
+{
+    char buffer[48];
+    const double size = look_font(look);
+    const struct scale_form form = scale_form_of(g->x, g->nx);
+    const size_t every = (size_t)ceil((widest(g->x, g->nx, &form, size) + 0.5 * size) / g->cell_width);
+    for (size_t i = 0; i < g->nx; i += every)
+        picture_text(t, left + ((double)i + 0.5) * g->cell_width, below + 4 + size, size, PICTURE_MIDDLE, PICTURE_SOFT,
+                     scale_write(&form, g->x[i], buffer));
+}
+
+static void values_left(struct picture *t, const struct grid *g, double left, double below, const struct look *look)
+{
+    char buffer[48];
+    const double size = look_font(look);
+    const struct scale_form form = scale_form_of(g->y, g->ny);
+    const size_t every = (size_t)ceil(1.25 * size / g->cell_height);
+    for (size_t i = 0; i < g->ny; i += every)
+        picture_text(t, left - BESIDE, below - ((double)i + 0.5) * g->cell_height + 0.36 * size, size, PICTURE_END,
+                     PICTURE_SOFT, scale_write(&form, g->y[i], buffer));
+}
+
+void grid_axes(struct picture *t, const struct grid *g, double left, double top, bool at_left, bool below,
+               const struct look *look)
+{
+    struct arena a;
+    arena_init(&a, 0);
+    const double width = grid_width(g), height = grid_height(g), bottom = top + height, name = look_name(look);
+    picture_rect(t, left, top, width, height, NULL, PICTURE_RULE);
+    if (below) {
+        values_below(t, g, left, bottom, look);
+        picture_text(t, left + width / 2, bottom + 4 + 1.4 * look_font(look) + name, name, PICTURE_MIDDLE, PICTURE_INK,
+                     words_cut(&a, g->x_shown, name, width + 10));
+    }
+    if (at_left) {
+        values_left(t, g, left, bottom, look);
+        picture_text_rotated(t, left - grid_room_left(g, look) + 4 + name, top + height / 2, name, PICTURE_INK,
+                             words_cut(&a, g->y_shown, name, height + 10));
+    }
+    arena_finish(&a);
 }

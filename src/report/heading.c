@@ -1,35 +1,49 @@
 #include "report/heading.h"
 
-#include "report/svg.h"
-#include <math.h>
+#include "report/words.h"
+#include <string.h>
 
-enum { TITLE_SIZE = 15, UNDER_SIZE = 11 };
+#define LINE 1.3 /* from base line to base line, in sizes */
 
 const char *heading_title(const struct subject *s)
 {
     return *s->title ? s->title : s->name;
 }
 
-static void under(struct text *t, const struct subject *s, const char *remark)
+struct heading heading_make(struct arena *a, const struct subject *s, const char *remark, double width,
+                            const struct look *look)
 {
-    text_add(t, "%s%s%s%s%s", s->paper, *s->paper && *s->locator ? ", " : "", s->locator,
-             *s->paper || *s->locator ? " · " : "", remark);
+    const char *under = arena_printf(a, "%s%s%s%s%s", s->paper, *s->paper && *s->locator ? ", " : "", s->locator,
+                                     (*s->paper || *s->locator) && *remark ? " · " : "", remark);
+    struct heading h = { .title = words_wrap(a, heading_title(s), look_title(look), width),
+                         .under = words_wrap(a, under, look_font(look), width) };
+    h.height = 8 +
+               LINE * (look_title(look) * (double)words_lines(h.title) +
+                       look_font(look) * (double)(*h.under ? words_lines(h.under) : 0)) +
+               8;
+    return h;
 }
 
-double heading_width(const struct subject *s, const char *remark)
+double heading_lines(struct picture *out, double x, double y, double size, const char *color, const char *lines)
 {
-    struct text t = { 0 };
-    under(&t, s, remark);
-    const double width = fmax(svg_text_width(heading_title(s), TITLE_SIZE), svg_text_width(t.s, UNDER_SIZE));
-    text_free(&t);
-    return width;
+    struct text line = { 0 };
+    for (;;) {
+        const size_t n = strcspn(lines, "\n");
+        text_clear(&line);
+        text_put(&line, lines, n);
+        picture_text(out, x, y, size, PICTURE_START, color, n ? line.s : "");
+        y += LINE * size;
+        if (!lines[n])
+            break;
+        lines += n + 1;
+    }
+    text_free(&line);
+    return y;
 }
 
-void heading_draw(struct text *out, const struct subject *s, const char *remark, double x)
+void heading_draw(struct picture *out, const struct heading *h, double x, const struct look *look)
 {
-    struct text t = { 0 };
-    under(&t, s, remark);
-    svg_text(out, x, 24, TITLE_SIZE, SVG_START, SVG_INK, heading_title(s));
-    svg_text(out, x, 42, UNDER_SIZE, SVG_START, SVG_SOFT, t.s);
-    text_free(&t);
+    const double y = heading_lines(out, x, 6 + look_title(look), look_title(look), PICTURE_INK, h->title);
+    if (*h->under)
+        heading_lines(out, x, y - look_title(look) + look_font(look), look_font(look), PICTURE_SOFT, h->under);
 }

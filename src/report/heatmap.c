@@ -2,27 +2,30 @@
 
 #include "report/heading.h"
 #include "report/scale.h"
-#include "report/svg.h"
+#include "report/words.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-enum {
-    LEFT = 70,
-    TOP = HEADING_HEIGHT + 8,
-    BOTTOM = 50,
-    GAP = 58,
-    COLUMNS = 3,
-    BAR = 14,
-    BAR_TEXT = 48,
-    NAME_LINE = 18,
-    MAX_PANELS = 12
-};
+enum { GAP = 16, COLUMNS = 3, BAR = 14, BAR_GAP = 20, SAMPLE = 15, BAR_MOST = 130 };
+
+#define BAR_LINE 1.25
+
+/* What a legend line is about. */
+enum { BEST, ALL, SOME, PART, NONE, WAITS, KINDS };
 
 struct layout {
-    size_t n_panels, columns, rows;
-    double low, high; /* of the brightness */
-    bool named;       /* more than one panel: each has its variant's name above */
+    const struct look *look;
+    struct heading heading;
+    size_t columns, rows;
+    double left, top, step_x, step_y; /* from panel to panel */
+    double bar_x, bar_height, bar_room;
+    const char *bar_name; /* with line breaks */
+    double legend_y, width, height;
+    double low, high;   /* of the values */
+    struct ticks ticks; /* beside the colours */
+    struct scale colors;
+    const char *lines[KINDS]; /* of the legend, wrapped; NULL: none */
 };
 
 /* Perceptually uniform and rising in lightness, told apart with any colour vision: viridis (Smith and van der Walt,
@@ -43,199 +46,270 @@ static const char *ramp(double share, char buffer[8])
     return buffer;
 }
 
-static double share_of(const struct layout *l, double brightness)
+/* How bright a value is: the best 1. */
+static double share_of(const struct heatmap *h, const struct layout *l, double value)
 {
-    return l->high > l->low ? (brightness - l->low) / (l->high - l->low) : 1;
+    const struct scale unit = { l->colors.log, l->colors.low, l->colors.high, 0, 1 };
+    const double share = l->high > l->low ? scale_at(&unit, value) : h->smallest ? 0 : 1;
+    return h->smallest ? 1 - share : share;
 }
 
 static void tell(struct text *t, const struct heatmap *h, const struct heatmap_cell *c)
 {
     grid_tell(t, &h->grid, c->x, c->y);
     text_puts(t, ": ");
-    if (isfinite(c->brightness))
-        text_add(t, "1 / area = %.4g", c->brightness);
+    if (isfinite(c->value))
+        text_add(t, "%s = %.4g", h->metric ? h->metric : "1 / area", c->value);
     else
-        text_puts(t, c->n_diverged ? "diverged" : "no area yet");
-    if (isfinite(c->brightness) && c->n < c->n_asked)
+        text_puts(t, c->n_diverged ? "diverged" : c->n_waiting ? "no value yet" : "no value");
+    if (isfinite(c->value) && c->n < c->n_asked)
         text_add(t, " of %zu of %zu seeds", c->n, c->n_asked);
-    if (isfinite(c->brightness) && c->n_diverged)
+    if (isfinite(c->value) && c->n_diverged)
         text_add(t, ", %zu diverged", c->n_diverged);
 }
 
 /* One cell of w x h with its upper left at (x, y). Trials that diverged are never shown by their small area. */
-static void mark(struct text *t, const struct layout *l, const struct heatmap_cell *c, double x, double y, double w,
-                 double h)
+static void mark(struct picture *t, const struct heatmap *map, const struct layout *l, const struct heatmap_cell *c,
+                 double x, double y, double w, double h)
 {
     char color[8];
     const double r = 0.26 * fmin(w, h);
-    const bool known = isfinite(c->brightness);
-    const double share = known ? share_of(l, c->brightness) : 0;
+    const bool known = isfinite(c->value);
+    const double share = known ? share_of(map, l, c->value) : 0;
     const bool pale = known && c->n < c->n_asked;
     if (pale)
-        svg_group_pale(t);
-    svg_rect(t, x + 0.5, y + 0.5, w - 1, h - 1,
-             known           ? ramp(share, color)
-             : c->n_diverged ? "#eeeeee"
-                             : "#ffffff",
-             known ? NULL : "#d0d0d0");
+        picture_group_pale(t);
+    picture_rect(t, x + 0.5, y + 0.5, w - 1, h - 1,
+                 known           ? ramp(share, color)
+                 : c->n_diverged ? "#eeeeee"
+                                 : "#ffffff",
+                 known ? NULL : "#d0d0d0");
     if (pale)
-        svg_group_end(t);
+        picture_group_end(t);
     if (c->n_diverged && known)
-        svg_cross(t, x + w / 2, y + h / 2, 0.6 * r, share > 0.6 ? "#000000" : "#ffffff", 1.4);
+        picture_cross(t, x + w / 2, y + h / 2, 0.6 * r, share > 0.6 || pale ? "#000000" : "#ffffff", 1.4);
     else if (c->n_diverged)
-        svg_cross(t, x + w / 2, y + h / 2, r, "#444444", 1.6);
+        picture_cross(t, x + w / 2, y + h / 2, r, "#444444", 1.6);
+    else if (!known && !c->n_waiting)
+        picture_line(t, x + w / 2 - r, y + h / 2, x + w / 2 + r, y + h / 2, "#888888", 1.4, NULL);
 }
 
-static void panel(struct text *t, const struct layout *l, const struct heatmap *h, size_t variant, const char *name,
-                  double x, double y)
+/* Two frames, dark and light: one of them shows on every colour. */
+static void mark_best(struct picture *t, double x, double y, double w, double h)
 {
-    if (l->named)
-        svg_text(t, x, y - 6, 12, SVG_START, SVG_INK, name);
+    picture_rect(t, x + 1, y + 1, w - 2, h - 2, NULL, "#000000");
+    picture_rect(t, x + 2, y + 2, w - 4, h - 4, NULL, "#ffffff");
+    picture_rect(t, x + 3, y + 3, w - 6, h - 6, NULL, "#000000");
+}
+
+static void panel(struct picture *t, const struct layout *l, const struct heatmap *h, size_t index)
+{
+    const struct grid *g = &h->grid;
+    const size_t column = index % l->columns;
+    const double x = l->left + (double)column * l->step_x, y = l->top + (double)(index / l->columns) * l->step_y;
+    struct arena a;
+    arena_init(&a, 0);
+    if (h->n_panels > 1)
+        picture_text(t, x, y - 0.5 * look_font(l->look), look_font(l->look), PICTURE_START, PICTURE_INK,
+                     words_cut(&a, h->names[index], look_font(l->look), l->step_x - 4));
     for (size_t i = 0; i < h->n; i++) {
         const struct heatmap_cell *c = &h->cells[i];
-        if (c->variant != variant)
+        if (c->panel != index)
             continue;
         struct text title = { 0 };
         tell(&title, h, c);
-        svg_group(t, title.s);
-        mark(t, l, c, grid_left(&h->grid, c->x, x), grid_top(&h->grid, c->y, y), h->grid.cell_width,
-             h->grid.cell_height);
-        svg_group_end(t);
+        picture_group(t, title.s);
+        mark(t, h, l, c, grid_left(g, c->x, x), grid_top(g, c->y, y), g->cell_width, g->cell_height);
+        picture_group_end(t);
         text_free(&title);
     }
-    grid_axes(t, &h->grid, x, y);
+    if (h->best && h->best->panel == index)
+        mark_best(t, grid_left(g, h->best->x, x), grid_top(g, h->best->y, y), g->cell_width, g->cell_height);
+    grid_axes(t, g, x, y, column == 0, index + l->columns >= h->n_panels, l->look);
+    arena_finish(&a);
 }
 
-/* The colour bar. Small numbers are written as multiples of a power of 1000. */
-static void bar(struct text *t, const struct layout *l, double height, double x, double y)
+/* The colour bar. */
+static void bar(struct picture *t, const struct layout *l, const struct heatmap *h)
 {
     enum { STEPS = 40 };
-    char color[8], buffer[32];
-    if (!(l->high > 0))
+    char color[8], buffer[48];
+    const double x = l->bar_x, y = l->top, height = l->bar_height, size = look_font(l->look);
+    double wide = 0;
+    if (!h->best)
         return;
     for (int i = 0; i < STEPS; i++) { /* each reaches under the one above it, so that no seam shows */
-        const double top = y + height * (1 - (i + 1.0) / STEPS);
-        svg_rect(t, x, top, BAR, height / STEPS + (i ? 0.6 : 0), ramp((i + 0.5) / STEPS, color), NULL);
+        const double top = y + height * (1 - (i + 1.0) / STEPS), share = (i + 0.5) / STEPS;
+        picture_rect(t, x, top, BAR, height / STEPS + (i ? 0.6 : 0), ramp(h->smallest ? 1 - share : share, color),
+                     NULL);
     }
-    svg_rect(t, x, y, BAR, height, NULL, SVG_RULE);
-    const int power = l->high < 0.1 || l->high >= 1e4 ? 3 * (int)floor(log10(l->high) / 3) : 0;
-    const double unit = pow(10, power);
-    struct scale s = scale_make(false, l->low / unit, l->high / unit, y + height, y);
-    const struct ticks ticks = scale_ticks(&s, 5);
-    for (size_t i = 0; i < ticks.n; i++) {
-        const double at = scale_at(&s, ticks.value[i]);
-        svg_line(t, x + BAR, at, x + BAR + 4, at, SVG_RULE, 1, NULL);
-        svg_text(t, x + BAR + 7, at + 4, 11, SVG_START, SVG_SOFT, scale_label(&ticks, i, buffer));
+    picture_rect(t, x, y, BAR, height, NULL, PICTURE_RULE);
+    struct scale s = l->colors;
+    s.from = y + height;
+    s.to = y;
+    for (size_t i = 0; i < l->ticks.n; i++) {
+        const double at = scale_at(&s, l->ticks.value[i]);
+        const char *label = scale_label(&l->ticks, i, buffer);
+        picture_line(t, x + BAR, at, x + BAR + 4, at, PICTURE_RULE, 1, NULL);
+        picture_text(t, x + BAR + 7, at + 0.36 * size, size, PICTURE_START, PICTURE_SOFT, label);
+        wide = fmax(wide, words_width(label, size));
     }
-    struct text name = { 0 };
-    text_puts(&name, "1 / area under train_loss");
-    if (power)
-        text_add(&name, " (10%s)", scale_superscript(power, buffer));
-    svg_text_rotated(t, x + BAR + BAR_TEXT, y + height / 2, 12, SVG_INK, name.s);
-    text_free(&name);
-}
-
-/* Cells in which all trials diverged, some, those that lack seeds for another reason, and those without an area yet. */
-enum { ALL, SOME, PART, NONE, KINDS };
-
-static void count(const struct heatmap *h, size_t n[KINDS])
-{
-    memset(n, 0, KINDS * sizeof *n);
-    for (size_t i = 0; i < h->n; i++) {
-        const bool known = isfinite(h->cells[i].brightness);
-        if (h->cells[i].n_diverged)
-            n[known ? SOME : ALL]++;
-        else if (!known)
-            n[NONE]++;
-        else
-            n[PART] += h->cells[i].n < h->cells[i].n_asked;
+    double at = x + BAR + 7 + wide + 1.3 * look_name(l->look);
+    for (const char *line = l->bar_name; *line; at += BAR_LINE * look_name(l->look)) {
+        struct text one = { 0 };
+        const size_t n = strcspn(line, "\n");
+        text_put(&one, line, n);
+        picture_text_rotated(t, at, y + height / 2, look_name(l->look), PICTURE_INK, one.s);
+        text_free(&one);
+        line += n + (line[n] != '\0');
     }
 }
 
-static size_t legend_lines(const struct heatmap *h)
+static int kind_of(const struct heatmap_cell *c)
 {
-    size_t n[KINDS];
-    count(h, n);
-    return (n[ALL] > 0) + (n[SOME] > 0) + (n[PART] > 0) + (n[NONE] > 0);
+    if (isfinite(c->value))
+        return c->n_diverged ? SOME : c->n < c->n_asked ? PART : KINDS;
+    return c->n_diverged ? ALL : c->n_waiting ? WAITS : NONE;
 }
 
-static void legend(struct text *t, const struct layout *l, const struct heatmap *h, double x, double y)
+static void make_legend(struct layout *l, const struct heatmap *h, struct arena *a, double width)
 {
-    size_t counts[KINDS];
-    count(h, counts);
-    const struct heatmap_cell samples[] = { { .brightness = NAN, .n_diverged = 1 },
-                                            { .brightness = l->low, .n_diverged = 1, .n_asked = 1 },
-                                            { .brightness = l->low, .n_asked = 1 },
-                                            { .brightness = NAN } };
-    static const char *const words[] = { "diverged", "some seeds diverged, colour of the others",
-                                         "seeds are missing, colour of the others", "no area yet" };
-    for (size_t i = 0; i < KINDS; i++) {
-        if (counts[i] == 0)
+    static const char *const words[KINDS] = { [ALL] = "diverged",
+                                              [SOME] = "some seeds diverged, colour of the others",
+                                              [PART] = "seeds are missing, colour of the others",
+                                              [NONE] = "ended without a value",
+                                              [WAITS] = "no value yet" };
+    const double size = look_font(l->look);
+    for (int kind = ALL; kind < KINDS; kind++) {
+        size_t n = 0;
+        for (size_t i = 0; i < h->n; i++)
+            n += kind_of(&h->cells[i]) == kind;
+        if (n)
+            l->lines[kind] = words_wrap(a, arena_printf(a, "%s (%zu of %zu cells)", words[kind], n, h->n), size, width);
+    }
+    if (h->best) {
+        char x[48], y[48], value[48];
+        const char *name = h->names[h->best->panel];
+        l->lines[BEST] =
+            words_wrap(a,
+                       arena_printf(a, "best: %s%s%s %s, %s %s (%s%s)", name, *name ? ", " : "", h->grid.x_shown,
+                                    scale_number(h->best->x, x), h->grid.y_shown, scale_number(h->best->y, y),
+                                    h->metric ? "" : "1 / area = ", scale_number(h->best->value, value)),
+                       size, width);
+    }
+}
+
+static double legend_height(const struct layout *l)
+{
+    double height = 0;
+    for (int kind = 0; kind < KINDS; kind++)
+        if (l->lines[kind])
+            height += 1.3 * look_font(l->look) * (double)words_lines(l->lines[kind]) + 5;
+    return height;
+}
+
+static void legend(struct picture *t, const struct layout *l, const struct heatmap *h)
+{
+    const double worst = h->smallest ? l->high : l->low, low = isfinite(worst) ? worst : 0;
+    const struct heatmap_cell samples[KINDS] = { [ALL] = { .value = NAN, .n_diverged = 1 },
+                                                 [SOME] = { .value = low, .n_diverged = 1, .n_asked = 1 },
+                                                 [PART] = { .value = low, .n_asked = 1 },
+                                                 [NONE] = { .value = NAN },
+                                                 [WAITS] = { .value = NAN, .n_waiting = 1 } };
+    double y = l->legend_y;
+    for (int kind = 0; kind < KINDS; kind++) {
+        if (!l->lines[kind])
             continue;
-        struct text label = { 0 };
-        text_add(&label, "%s (%zu of %zu cells)", words[i], counts[i], h->n);
-        mark(t, l, &samples[i], x, y, 15, 15);
-        svg_text(t, x + 22, y + 12, 11, SVG_START, SVG_INK, label.s);
-        text_free(&label);
-        y += 19;
+        if (kind == BEST)
+            mark_best(t, l->left, y, SAMPLE, SAMPLE);
+        else
+            mark(t, h, l, &samples[kind], l->left, y, SAMPLE, SAMPLE);
+        y = heading_lines(t, l->left + SAMPLE + 7, y + 0.5 * SAMPLE + 0.36 * look_font(l->look), look_font(l->look),
+                          PICTURE_INK, l->lines[kind]) -
+            0.5 * SAMPLE - 0.36 * look_font(l->look) + 5;
     }
 }
 
-static struct layout plan(const struct subject *s, struct heatmap *h, bool *shown)
+static void make_colors(struct layout *l, const struct heatmap *h)
 {
-    struct layout l = { 0 };
-    for (size_t i = 0; i < s->n_variants; i++)
-        shown[i] = false;
-    l.low = INFINITY;
-    l.high = -INFINITY;
+    l->low = INFINITY;
+    l->high = -INFINITY;
     for (size_t i = 0; i < h->n; i++) {
-        l.n_panels += !shown[h->cells[i].variant];
-        shown[h->cells[i].variant] = true;
-        l.low = fmin(l.low, h->cells[i].brightness); /* NaN loses */
-        l.high = fmax(l.high, h->cells[i].brightness);
+        l->low = fmin(l->low, h->cells[i].value); /* NaN loses */
+        l->high = fmax(l->high, h->cells[i].value);
     }
-    l.named = l.n_panels > 1;
-    l.columns = l.n_panels < COLUMNS ? l.n_panels : COLUMNS;
-    l.rows = (l.n_panels + l.columns - 1) / l.columns;
-    grid_size(&h->grid, l.named ? 260 : 420);
+    if (!h->best)
+        l->low = l->high = 0;
+    l->colors = scale_make(h->log && l->low > 0, l->low, l->high, 0, 1);
+    l->ticks = scale_ticks(&l->colors, 5);
+}
+
+static struct layout plan(const struct subject *s, struct heatmap *h, const char *remark, const struct look *look,
+                          struct arena *a)
+{
+    struct layout l = { .look = look };
+    char buffer[48];
+    double wide = 0;
+    make_colors(&l, h);
+    for (size_t i = 0; i < l.ticks.n; i++)
+        wide = fmax(wide, words_width(scale_label(&l.ticks, i, buffer), look_font(look)));
+    l.bar_name =
+        words_wrap(a, arena_printf(a, "%s%s", h->what, scale_power(&l.ticks, buffer)), look_name(look), BAR_MOST);
+    l.bar_room = BAR_GAP + BAR + 7 + wide + (0.45 + BAR_LINE * (double)words_lines(l.bar_name)) * look_name(look);
+    l.left = grid_room_left(&h->grid, look);
+    const double room = look->width > 0 ? fmax(look->width - l.left - l.bar_room - LOOK_MARGIN, 40) : 0;
+    const size_t most = room > 0          ? (size_t)fmax(1, floor((room + GAP) / (110 + GAP)))
+                        : h->n_panels > 9 ? COLUMNS + 1
+                                          : COLUMNS;
+    const double title = h->n_panels > 1 ? 1.6 * look_font(look) : 0;
+    l.columns = h->n_panels < most ? h->n_panels : most;
+    l.rows = (h->n_panels + l.columns - 1) / l.columns;
+    const double side = h->n_panels == 1 ? 420 : h->n_panels > 4 ? 170 : 240;
+    const double wide_side = room > 0 ? (room - GAP * (double)(l.columns - 1)) / (double)l.columns : side;
+    grid_size(&h->grid, wide_side, room > 0 ? fmin(side, wide_side) : side);
+    if (h->n_panels > 1 && room <= 0) /* names of panels want some width */
+        h->grid.cell_width = fmax(h->grid.cell_width, fmin(44, 110 / (double)h->grid.nx));
+    l.step_x = grid_width(&h->grid) + GAP;
+    l.bar_x = l.left + (double)l.columns * l.step_x - GAP + BAR_GAP;
+    l.width = look->width > 0 ? look->width : fmax(l.bar_x + l.bar_room - BAR_GAP + LOOK_MARGIN, 360);
+    l.heading = heading_make(a, s, remark, l.width - l.left - LOOK_MARGIN, look);
+    make_legend(&l, h, a, l.width - l.left - SAMPLE - 7 - LOOK_MARGIN);
+    const double others = l.heading.height + title + grid_room_below(look) + 10 + legend_height(&l) + 6;
+    if (look->height > 0)
+        h->grid.cell_height = fmax(4, (look->height - others - (double)(l.rows - 1) * (GAP + title)) / (double)l.rows /
+                                          (double)h->grid.ny);
+    l.top = l.heading.height + title;
+    l.step_y = grid_height(&h->grid) + GAP + title;
+    l.bar_height = fmin(fmax((double)l.rows * l.step_y - GAP - title, BAR_MOST - 30), fmax(grid_height(&h->grid), 260));
+    l.legend_y = l.top + fmax((double)l.rows * l.step_y - GAP - title, l.bar_height) + grid_room_below(look) + 10;
+    l.height = l.legend_y + legend_height(&l) + 6;
     return l;
 }
 
-static const char remark[] = "the smaller the area under the train loss, the brighter";
-
-int heatmap_draw(struct text *out, const struct subject *s, struct heatmap *h, struct err *e)
+int heatmap_draw(struct picture *out, const struct subject *s, struct heatmap *h, const struct look *look,
+                 struct arena *a, struct err *e)
 {
     const struct grid *g = &h->grid;
-    bool shown[256];
     if (!g->x_key)
-        return err_set(e, ERR_USAGE, "study '%s' does not sweep exactly two numeric keys, which a heatmap needs",
-                       s->name);
-    if (s->n_variants > sizeof shown)
-        return err_set(e, ERR_USAGE, "study '%s' has %zu variants; choose with --variant", s->name, s->n_variants);
-    const struct layout l = plan(s, h, shown);
-    if (l.n_panels == 0 || l.n_panels > MAX_PANELS || g->nx > GRID_MAX_SIDE || g->ny > GRID_MAX_SIDE)
-        return err_set(e, ERR_USAGE, "study '%s' has %zu heatmaps of %zu x %zu cells; up to %d of %d x %d can be drawn",
-                       s->name, l.n_panels, g->nx, g->ny, (int)MAX_PANELS, (int)GRID_MAX_SIDE, (int)GRID_MAX_SIDE);
-    const double top = TOP + (l.named ? NAME_LINE : 0), step_x = grid_width(g) + LEFT,
-                 step_y = grid_height(g) + GAP + (l.named ? NAME_LINE : 0);
-    const double bar_x = LEFT + (double)l.columns * step_x - LEFT + 20;
-    const double legend_y = top + (double)l.rows * step_y - GAP + BOTTOM;
-    const double width = fmax(bar_x + BAR + BAR_TEXT + 10, LEFT + heading_width(s, remark)) + 16;
+        return err_set(e, ERR_USAGE, "study '%s' does not sweep two numeric keys, which a heatmap needs", s->name);
+    if (!heatmap_fits(h))
+        return err_set(e, ERR_USAGE,
+                       "study '%s' has %zu heatmaps of %zu x %zu cells; up to %d of %d x %d can be drawn: choose with "
+                       "--variant, --cell, or other axes with --x and --y",
+                       s->name, h->n_panels, g->nx, g->ny, (int)HEATMAP_MAX_PANELS, (int)GRID_MAX_SIDE,
+                       (int)GRID_MAX_SIDE);
+    const char *remark = h->metric ? "last value, mean over seeds; the better, the brighter"
+                                   : "the smaller the area under the train loss, the brighter";
+    const struct layout l = plan(s, h, remark, look, a);
     struct text about = { 0 };
-    text_add(&about, "Study %s: 1 / area under train_loss, x: %s, y: %s. Cells with a cross diverged.", s->name,
-             g->x_key, g->y_key);
-    svg_open(out, width, legend_y + 19 * (double)legend_lines(h) + 6, heading_title(s), about.s);
+    text_add(&about, "Study %s: %s, x: %s, y: %s. Cells with a cross diverged.", s->name, h->what, g->x_key, g->y_key);
+    picture_open(out, l.width, l.height, heading_title(s), about.s);
     text_free(&about);
-    heading_draw(out, s, remark, LEFT);
-    for (size_t i = 0, at = 0; i < s->n_variants; i++) {
-        if (!shown[i])
-            continue;
-        panel(out, &l, h, i, s->variants[i], LEFT + (double)(at % l.columns) * step_x,
-              top + (double)(at / l.columns) * step_y);
-        at++;
-    }
-    bar(out, &l, grid_height(g), bar_x, top);
-    legend(out, &l, h, LEFT, legend_y);
-    svg_close(out);
+    heading_draw(out, &l.heading, l.left, look);
+    for (size_t i = 0; i < h->n_panels; i++)
+        panel(out, &l, h, i);
+    bar(out, &l, h);
+    legend(out, &l, h);
+    picture_close(out);
     return 0;
 }

@@ -1,27 +1,46 @@
 /* A sweep over two numeric keys in the form of Roulet & Harchaoui 2022, Fig. 6a: the smaller the area under the train
- * loss, the brighter the cell; cells that diverged carry a cross. */
+ * loss, the brighter the cell; cells that diverged carry a cross. Or the last value of a metric, the better the
+ * brighter. More swept keys give a panel for each of their values. */
 #ifndef TPRUN_REPORT_HEATMAP_H
 #define TPRUN_REPORT_HEATMAP_H
 
-#include "base/text.h"
+#include "report/cells.h"
+#include "report/finals.h"
 #include "report/grid.h"
-#include "report/subject.h"
+
+enum { HEATMAP_MAX_PANELS = 24 };
 
 struct heatmap_cell {
-    size_t variant; /* index into subject.variants */
+    size_t panel; /* index into names */
     double x, y;
-    double brightness; /* 1 / area, mean over the trials that are done; NaN if there is none, or no finite area */
-    size_t n, n_asked, n_diverged; /* trials that gave an area, all of the cell, trials that diverged */
+    double value; /* 1 / area, or the metric: mean over the trials that are done; NaN if there is none */
+    size_t n, n_asked, n_diverged, n_waiting; /* trials in the value, of the cell, that diverged, that have not ended */
 };
 
 struct heatmap {
-    struct grid grid; /* without keys if the study does not sweep exactly two numeric ones */
-    size_t n;
+    struct grid grid; /* without keys if there are no two numeric ones */
+    size_t n, n_panels;
     struct heatmap_cell *cells;
+    const char **names;              /* of panels; "" for a single one */
+    const char *metric;              /* NULL: 1 / area under train_loss */
+    const char *what;                /* beside the colours */
+    bool smallest;                   /* is best */
+    bool log;                        /* colours by the logarithm */
+    const struct heatmap_cell *best; /* NULL without a value */
 };
 
-int heatmap_read(struct heatmap *h, const struct subject *s, struct query *q, struct arena *a, struct err *e);
-/* A panel for each variant of the subject that has cells. */
-int heatmap_draw(struct text *out, const struct subject *s, struct heatmap *h, struct err *e);
+struct heatmap_options {
+    const char *x, *y;  /* keys by their ends; NULL: those with the most values, the first by name to the right */
+    const char *metric; /* NULL: 1 / area under train_loss */
+    bool log;
+};
+
+/* ERR_USAGE where a named key or the metric is none. */
+int heatmap_read(struct heatmap *h, const struct subject *s, const struct cells *c, const struct heatmap_options *o,
+                 struct query *q, struct arena *a, struct err *e);
+/* Whether heatmap_draw can draw it. */
+bool heatmap_fits(const struct heatmap *h);
+int heatmap_draw(struct picture *out, const struct subject *s, struct heatmap *h, const struct look *look,
+                 struct arena *a, struct err *e);
 
 #endif

@@ -3,76 +3,125 @@
 #include <math.h>
 #include <string.h>
 
-static const char sql_cells[] =
-    "SELECT variant, x_key, y_key, x, y, auc_finished, n, n_diverged, n_asked FROM heatmap WHERE study = ?1 "
-    "ORDER BY variant, x, y";
-
 #define TINY 1e-150 /* areas below, zero or negative have no inverse worth a colour */
 
-struct reading {
-    struct heatmap *h;
-    const struct subject *s;
-    struct arena *a;
-    size_t capacity;
-};
-
-static double number(const char *s)
+/* The numeric key with the most values, the first by name of several; not `but`. n_keys if there is none. */
+static size_t longest(const struct cells *c, size_t but)
 {
-    double x;
-    return s && text_to_double(s, strlen(s), &x) == 0 ? x : NAN;
+    size_t best = c->n_keys;
+    for (size_t k = 0; k < c->n_keys; k++)
+        if (k != but && c->keys[k].numeric && c->keys[k].n_values > 1 &&
+            (best == c->n_keys || c->keys[k].n_values > c->keys[best].n_values))
+            best = k;
+    return best;
 }
 
-static size_t variant_of(const struct subject *s, const char *name)
+/* The two with the most values, in order of name. */
+static bool usual_axes(const struct cells *c, size_t axes[2])
 {
-    for (size_t i = 0; i < s->n_variants; i++)
-        if (!strcmp(s->variants[i], name))
+    const size_t a = longest(c, c->n_keys), b = longest(c, a);
+    axes[0] = a < b ? a : b;
+    axes[1] = a < b ? b : a;
+    return a < c->n_keys && b < c->n_keys;
+}
+
+static int choose_axes(const struct cells *c, const struct subject *s, const struct heatmap_options *o, size_t axes[2],
+                       bool *found, struct err *e)
+{
+    *found = o->x && o->y ? true : usual_axes(c, axes);
+    for (int i = 0; i < 2 && o->x && o->y; i++) {
+        TRY(cells_find(c, s, i ? o->y : o->x, &axes[i], e));
+        if (!c->keys[axes[i]].numeric)
+            return err_set(e, ERR_USAGE, "study '%s': the values of '%s' are not all numbers, which an axis needs",
+                           s->name, c->keys[axes[i]].name);
+    }
+    return *found && axes[0] == axes[1] ? err_set(e, ERR_USAGE, "a heatmap has two different axes") : 0;
+}
+
+static size_t panel_of(struct heatmap *h, const char *name)
+{
+    for (size_t i = 0; i < h->n_panels; i++)
+        if (!strcmp(h->names[i], name))
             return i;
-    return s->n_variants;
+    h->names[h->n_panels] = name;
+    return h->n_panels++;
 }
 
-static int add_cell(void *self, int n, const char *const *values)
+static const char *panel_name(const struct subject *s, const struct cells *c, struct arena *a, size_t group,
+                              const size_t axes[2])
 {
-    struct reading *r = self;
-    struct heatmap *h = r->h;
-    if (n < 9 || !values[0] || !values[1] || !values[2])
-        return 0;
-    if (h->n == r->capacity) {
-        r->capacity = 2 * h->n + 64;
-        struct heatmap_cell *cells = arena_need(r->a, r->capacity, sizeof *cells);
-        if (h->n)
-            memcpy(cells, h->cells, h->n * sizeof *cells);
-        h->cells = cells;
-    }
-    if (!h->grid.x_key) {
-        h->grid.x_key = arena_strdup(r->a, values[1]);
-        h->grid.y_key = arena_strdup(r->a, values[2]);
-    }
-    const double area = number(values[5]);
-    const struct heatmap_cell cell = { .variant = variant_of(r->s, values[0]),
-                                       .x = number(values[3]),
-                                       .y = number(values[4]),
-                                       .brightness = area >= TINY ? 1 / area : NAN,
-                                       .n = (size_t)number(values[6]),
-                                       .n_diverged = (size_t)number(values[7]),
-                                       .n_asked = (size_t)number(values[8]) };
-    if (cell.variant < r->s->n_variants && isfinite(cell.x) && isfinite(cell.y))
-        h->cells[h->n++] = cell;
-    return 0;
+    const char *rest = cells_rest(c, s, a, group, axes, 2), *variant = s->groups[group].variant;
+    if (s->n_variants == 1)
+        return rest;
+    return arena_printf(a, "%s%s%s", subject_variant(s, variant), *rest ? ", " : "", rest);
 }
 
-int heatmap_read(struct heatmap *h, const struct subject *s, struct query *q, struct arena *a, struct err *e)
+static double value_of(const struct finals *f, size_t group, bool inverse)
 {
-    *h = (struct heatmap){ 0 };
-    struct reading r = { .h = h, .s = s, .a = a };
-    TRY(query_rows(q, sql_cells, &s->name, 1, add_cell, &r, e));
-    struct grid *g = &h->grid;
-    g->x = arena_need(a, h->n + 1, sizeof *g->x);
-    g->y = arena_need(a, h->n + 1, sizeof *g->y);
+    const struct curve_options means = { .band = BAND_NONE };
+    const struct curve_point p = finals_point(f, group, &means);
+    return p.n == 0 ? NAN : !inverse ? p.mean : p.mean >= TINY ? 1 / p.mean : NAN;
+}
+
+/* A whole cell is better than one that lacks seeds, whatever its value. */
+static void find_best(struct heatmap *h)
+{
     for (size_t i = 0; i < h->n; i++) {
-        g->x[i] = h->cells[i].x;
-        g->y[i] = h->cells[i].y;
+        const struct heatmap_cell *c = &h->cells[i], *b = h->best;
+        const bool whole = c->n == c->n_asked, best_whole = b && b->n == b->n_asked;
+        if (!isfinite(c->value) || (best_whole && !whole))
+            continue;
+        if (!b || (whole && !best_whole) || (h->smallest ? c->value < b->value : c->value > b->value))
+            h->best = c;
     }
-    g->nx = grid_distinct(g->x, h->n);
-    g->ny = grid_distinct(g->y, h->n);
+}
+
+int heatmap_read(struct heatmap *h, const struct subject *s, const struct cells *c, const struct heatmap_options *o,
+                 struct query *q, struct arena *a, struct err *e)
+{
+    size_t axes[2] = { 0, 0 };
+    bool found;
+    struct finals f;
+    *h = (struct heatmap){ .metric = o->metric, .log = o->log };
+    TRY(choose_axes(c, s, o, axes, &found, e));
+    if (!found)
+        return 0;
+    const char *metric = o->metric ? o->metric : "train_loss";
+    TRY(finals_read(&f, s, q, a, metric, o->metric ? FINALS_LAST : FINALS_AREA, e));
+    h->smallest = o->metric && !f.largest;
+    h->what = o->metric ? arena_printf(a, "%s%s%s%s", f.shown, *f.unit ? " (" : "", f.unit, *f.unit ? ")" : "")
+                        : arena_printf(a, "1 / area under %s", f.shown);
+    struct grid *g = &h->grid;
+    *g = (struct grid){ .x_key = c->keys[axes[0]].name,
+                        .y_key = c->keys[axes[1]].name,
+                        .x_shown = subject_key(s, c->keys[axes[0]].name),
+                        .y_shown = subject_key(s, c->keys[axes[1]].name),
+                        .nx = c->keys[axes[0]].n_values,
+                        .ny = c->keys[axes[1]].n_values,
+                        .x = c->keys[axes[0]].values,
+                        .y = c->keys[axes[1]].values };
+    h->cells = arena_need(a, s->n_groups + 1, sizeof *h->cells);
+    h->names = arena_need(a, s->n_groups + 1, sizeof *h->names);
+    for (size_t i = 0; i < s->n_groups; i++) {
+        const struct group *group = &s->groups[i];
+        const double x = cells_at(c, i, axes[0]), y = cells_at(c, i, axes[1]);
+        if (group->retrained || !isfinite(x) || !isfinite(y))
+            continue;
+        h->cells[h->n++] = (struct heatmap_cell){ .panel = panel_of(h, panel_name(s, c, a, i, axes)),
+                                                  .x = x,
+                                                  .y = y,
+                                                  .value = value_of(&f, i, !o->metric),
+                                                  .n = f.of[i].n,
+                                                  .n_asked = group->n_trials,
+                                                  .n_diverged = group->n_diverged,
+                                                  .n_waiting = group_waiting(group) };
+    }
+    find_best(h);
     return 0;
+}
+
+bool heatmap_fits(const struct heatmap *h)
+{
+    return h->grid.x_key && h->n_panels > 0 && h->n_panels <= HEATMAP_MAX_PANELS && h->grid.nx <= GRID_MAX_SIDE &&
+           h->grid.ny <= GRID_MAX_SIDE;
 }

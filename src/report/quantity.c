@@ -162,14 +162,16 @@ int quantity_find(struct quantity *at, size_t *n, size_t max, const struct quant
 {
     const size_t before = *n;
     TRY(find(at, n, max, wish, s, q, a, e));
-    for (size_t i = before; i < *n; i++)
+    for (size_t i = before; i < *n; i++) {
         at[i].unit = subject_unit(s, at[i].metric);
+        at[i].shown = subject_metric(s, at[i].metric);
+    }
     return 0;
 }
 
 void quantity_title(const struct quantity *what, struct text *out)
 {
-    text_puts(out, what->metric);
+    text_puts(out, what->shown);
     if (what->kind == QUANTITY_LAYER)
         text_add(out, " of layer %" PRId64, what->layer);
     if (what->kind == QUANTITY_STEP)

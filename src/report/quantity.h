@@ -17,6 +17,7 @@ struct quantity {
     enum quantity_kind kind;
     int64_t layer, step; /* of QUANTITY_LAYER; of QUANTITY_STEP */
     const char *unit;    /* of the metric, "" for none */
+    const char *shown;   /* what figures call the metric */
 };
 
 struct quantity_wish {

@@ -1,5 +1,6 @@
 #include "base/clean.h"
 #include "report/section.h"
+#include "report/selection.h"
 #include "stat/moments.h"
 
 #include <math.h>
@@ -10,7 +11,6 @@ static const char sql_values[] =
     "SELECT t.trial_id, k.name, u.last, u.best FROM outcomes t JOIN summary u ON u.trial_id = t.trial_id "
     "JOIN metric_key k ON k.id = u.key_id WHERE t.study = ?1 AND t.outcome = 'done' AND u.end_step = t.step "
     "AND u.last_step = u.end_step ORDER BY t.trial_id, k.name";
-static const char sql_goal[] = "SELECT goal = 'max' FROM metric_key WHERE name = ?1";
 
 /* Of the trials that are done and have a finite last value. */
 struct results {
@@ -118,8 +118,10 @@ static void put_states(const struct section *s)
     text_putc(s->out, '\n');
 }
 
-/* Of a large sweep: the best few cells of each variant by the last value of the main metric. */
-static void put_best(const struct section *s, const struct results *r, size_t metric, bool largest)
+static const char *const head[] = { "metric", "variant, cell", "last", "best", "n", NULL };
+
+/* Of a large sweep: the main metric in the few cells of each variant that are best by the last value of metric `by`. */
+static void put_best(const struct section *s, const struct results *r, size_t metric, size_t by, bool largest)
 {
     enum { BEST = 3 };
     const struct subject *u = s->subject;
@@ -128,10 +130,10 @@ static void put_best(const struct section *s, const struct results *r, size_t me
         for (size_t k = 0; k < BEST; k++) {
             size_t best = u->n_groups;
             for (size_t i = 0; i < u->n_groups; i++) {
-                const struct moments *m = &r->last[i * u->n_metrics + metric];
+                const struct moments *m = &r->last[i * u->n_metrics + by];
                 if (taken[i] || m->n < u->groups[i].n_trials || strcmp(u->groups[i].variant, u->variants[v]) != 0)
                     continue;
-                const double against = best < u->n_groups ? r->last[best * u->n_metrics + metric].mean : 0;
+                const double against = best < u->n_groups ? r->last[best * u->n_metrics + by].mean : 0;
                 if (best == u->n_groups || (largest ? m->mean > against : m->mean < against))
                     best = i;
             }
@@ -143,31 +145,46 @@ static void put_best(const struct section *s, const struct results *r, size_t me
     }
 }
 
+static size_t metric_of(const struct subject *u, const char *name)
+{
+    size_t i = 0;
+    while (i < u->n_metrics && strcmp(u->metrics[i], name) != 0)
+        i++;
+    return i;
+}
+
+static int put_chosen(const struct section *s, const struct results *r, struct err *e)
+{
+    const struct subject *u = s->subject;
+    struct selection by;
+    TRY(selection_find(&by, s->q, u->name, e));
+    const size_t chosen_by = metric_of(u, by.metric);
+    text_puts(s->out, "Last and best values of the three best complete cells of each variant");
+    if (chosen_by < u->n_metrics) {
+        text_puts(s->out, ", by the mean last ");
+        clean_markdown(s->out, by.metric);
+    }
+    text_puts(s->out, by.of_test ? ", selected on the test set, mean ± sd:\n\n" : ", mean ± sd:\n\n");
+    section_head(s->out, head);
+    if (chosen_by < u->n_metrics)
+        put_best(s, r, metric_of(u, subject_main_metric(u)), chosen_by, by.largest);
+    return 0;
+}
+
 static int put_values(const struct section *s, const struct results *r, struct err *e)
 {
-    static const char *const head[] = { "metric", "variant, cell", "last", "best", "n", NULL };
     const struct subject *u = s->subject;
     const bool all = u->n_groups <= SECTION_MAX_ROWS;
-    const char *main = subject_main_metric(u);
-    text_puts(
-        s->out,
-        all ? "Last and best values, mean ± sd over the seeds; in parentheses where some of them diverged, failed "
-              "or are not finished, then of the others:\n\n"
-        : strncmp(main, "test_", 5) == 0
-            ? "Last and best values of the three best complete cells of each variant, selected on the test set, mean ± "
-              "sd:\n\n"
-            : "Last and best values of the three best complete cells of each variant, mean ± sd:\n\n");
-    section_head(s->out, head);
-    for (size_t m = 0; m < u->n_metrics; m++) {
-        for (size_t i = 0; all && i < u->n_groups; i++)
-            put_row(s->out, r, m, i);
-        if (!all && !strcmp(u->metrics[m], main)) {
-            double largest = 0;
-            bool found;
-            TRY(query_number(s->q, sql_goal, &main, 1, &found, &largest, e));
-            put_best(s, r, m, found && largest > 0);
-        }
+    if (!all)
+        TRY(put_chosen(s, r, e));
+    if (all) {
+        text_puts(s->out, "Last and best values, mean ± sd over the seeds; in parentheses where some of them diverged, "
+                          "failed or are not finished, then of the others:\n\n");
+        section_head(s->out, head);
     }
+    for (size_t m = 0; all && m < u->n_metrics; m++)
+        for (size_t i = 0; i < u->n_groups; i++)
+            put_row(s->out, r, m, i);
     text_putc(s->out, '\n');
     return 0;
 }

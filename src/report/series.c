@@ -60,3 +60,14 @@ void series_roll(const struct series *s, size_t rolling, double *mean, double *s
         sd[i] = !known ? NAN : m.n < 2 ? 0 : moments_sd(&m);
     }
 }
+
+void series_smooth(const struct series *s, double smooth, double *mean)
+{
+    double sum = 0, weight = 0;
+    for (size_t i = 0; i < s->n; i++) {
+        const bool known = isfinite(s->value[i]);
+        sum = smooth * sum + (known ? s->value[i] : 0);
+        weight = smooth * weight + (known ? 1 : 0);
+        mean[i] = known ? sum / weight : NAN;
+    }
+}

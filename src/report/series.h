@@ -22,5 +22,7 @@ int series_read(struct series *s, struct query *q, struct arena *a, const char *
 /* mean[i], sd[i] of the finite ones among the `rolling` values that end with i; fewer at the beginning. NaN where
  * value[i] is; sd is 0 of one value. Arrays of n. */
 void series_roll(const struct series *s, size_t rolling, double *mean, double *sd);
+/* mean[i] of the finite ones among all values up to i, the j-th before it with the weight smooth^j; 0 < smooth < 1. */
+void series_smooth(const struct series *s, double smooth, double *mean);
 
 #endif

@@ -1,6 +1,7 @@
 #include "base/clean.h"
 #include "report/section.h"
 
+#include <math.h>
 #include <string.h>
 
 static const char sql_settings[] =
@@ -90,6 +91,68 @@ static bool is_important(const char *key)
     return false;
 }
 
+static const char *value_of(const struct table *t, const char *key, size_t column)
+{
+    for (size_t i = 0; i < t->n; i++)
+        if (!strcmp(t->rows[i].key, key))
+            return t->rows[i].values[column];
+    return NULL;
+}
+
+static double number_of(const struct table *t, const char *key, size_t column)
+{
+    const char *s = value_of(t, key, column);
+    double x;
+    return s && text_to_double(s, strlen(s), &x) == 0 ? x : NAN;
+}
+
+static bool is_word(const char *s, const char *word)
+{
+    return s && !strcmp(s, word);
+}
+
+/* The stepsize with which back-propagation moves as far, to first order and if feedback is the transposed derivative
+ * (Bao 2024: 2 c beta lr): methods are comparable where it is equal. With a loss of d = |t - h|^2 and t - h = -beta
+ * times the gradient of a sample's own loss, or of the batch's mean loss, an update is a factor times the gradient of
+ * the mean loss. NAN: the stepsize is swept, the optimizer does not keep that factor, layers differ in it, or it
+ * depends on the sizes of layers. */
+static double equivalent_stepsize(const struct table *t, size_t column)
+{
+    static const char *const factors[] = { "half_sum", "half_mean", "mean", "per_stepsize", "mean_per_stepsize" };
+    const char *reduction = value_of(t, "algorithm.update.reduction", column);
+    const double stepsize = number_of(t, "train.optimizer.stepsize", column);
+    const double beta = number_of(t, "algorithm.target_stepsize", column);
+    const double batch = number_of(t, "train.batch_size", column);
+    if (!is_word(value_of(t, "train.optimizer.name", column), "sgd") || !reduction ||
+        number_of(t, "algorithm.head", column) != 0 || is_word(value_of(t, "algorithm.divide_stepsize", column), "1"))
+        return NAN;
+    const bool per_sample = is_word(value_of(t, "algorithm.target.gradient", column), "per_sample");
+    const double of_batch[] = { beta, beta / batch, 2 * beta / batch, 1, 1 / batch };
+    for (size_t i = 0; i < sizeof of_batch / sizeof *of_batch; i++)
+        if (!strcmp(factors[i], reduction))
+            return stepsize * of_batch[i] * (per_sample ? batch : 1);
+    return NAN;
+}
+
+static void put_equivalent(const struct section *s, const struct table *t)
+{
+    size_t known = 0;
+    for (size_t i = 0; i < t->n_columns; i++)
+        known += isfinite(equivalent_stepsize(t, i));
+    if (known == 0)
+        return;
+    text_puts(s->out, "| stepsize of BP for updates of this size (2 c beta lr)");
+    for (size_t i = 0; i < t->n_columns; i++) {
+        const double x = equivalent_stepsize(t, i);
+        text_puts(s->out, " | ");
+        if (isfinite(x))
+            text_add(s->out, "%.6g", x);
+        else
+            text_puts(s->out, "–");
+    }
+    text_puts(s->out, " |\n");
+}
+
 static void put_differences(const struct section *s, const struct table *t)
 {
     size_t n = 0;
@@ -118,6 +181,7 @@ static void put_differences(const struct section *s, const struct table *t)
         }
         text_puts(s->out, " |\n");
     }
+    put_equivalent(s, t);
     text_putc(s->out, '\n');
 }
 
@@ -156,6 +220,16 @@ static int put_swept(void *self, int n, const char *const *values)
     return 0;
 }
 
+/* Nothing is trained there, whatever the defaults of training say. */
+static void forget_feedback(struct table *t)
+{
+    static const char prefix[] = "algorithm.feedback.";
+    for (size_t j = 0; j < t->n_columns; j++)
+        for (size_t i = 0; i < t->n && is_word(value_of(t, "algorithm.feedback_loss.name", j), "none"); i++)
+            if (!strncmp(t->rows[i].key, prefix, sizeof prefix - 1))
+                t->rows[i].values[j] = NULL;
+}
+
 int section_settings(const struct section *s, struct err *e)
 {
     const struct subject *u = s->subject;
@@ -167,6 +241,7 @@ int section_settings(const struct section *s, struct err *e)
                 TRY(query_rows(s->q, sql_settings, &u->trials[i].id, 1, add_setting, &t, e));
                 break;
             }
+    forget_feedback(&t);
     const size_t before = s->out->n;
     TRY(query_rows(s->q, sql_swept, &u->name, 1, put_swept, &copy, e));
     text_puts(s->out, s->out->n > before ? "\n" : "");

@@ -1,14 +1,16 @@
 #include "report/subject.h"
 
 #include "base/text.h"
+#include "report/scale.h"
 #include <string.h>
 
 static const char sql_study[] =
     "SELECT name, title, paper, locator, path, profile, spec_sha256 FROM study WHERE name = ?1";
 static const char sql_names[] = "SELECT name FROM study ORDER BY name";
 /* trial_id counts in the order of the file: variants, then cells, then seeds. */
-static const char sql_trials[] = "SELECT trial_id, variant, cell, seed, outcome FROM outcomes WHERE study = ?1 "
-                                 "ORDER BY min(trial_id) OVER (PARTITION BY variant, cell), seed, trial_id";
+static const char sql_trials[] =
+    "SELECT trial_id, variant, cell, seed, outcome, cell IS tuning FROM outcomes WHERE study = ?1 "
+    "ORDER BY min(trial_id) OVER (PARTITION BY variant, cell), seed, trial_id";
 static const char sql_metrics[] =
     "SELECT DISTINCT k.name FROM study s JOIN trial t ON t.study_id = s.id AND t.generation = s.generation "
     "JOIN summary u ON u.trial_id = t.id JOIN metric_key k ON k.id = u.key_id WHERE s.name = ?1 ORDER BY k.name";
@@ -98,27 +100,63 @@ bool subject_percent(const char *unit)
     return !strcmp(unit, "%");
 }
 
-/* "tp stepsize=0.1, units=50" of "tp" and "train.optimizer.stepsize=0.1, network.layers.0.rnn.units=50"; a study
- * without variants calls its one "base". */
-static const char *label_of(struct arena *a, const char *variant, const char *cell)
+const char *subject_variant(const struct subject *s, const char *variant)
 {
+    const char *shown = labels_find(&s->labels, "variants", variant);
+    return shown ? shown : variant;
+}
+
+const char *subject_metric(const struct subject *s, const char *metric)
+{
+    const char *shown = labels_find(&s->labels, "metrics", metric);
+    return shown ? shown : metric;
+}
+
+const char *subject_key(const struct subject *s, const char *key)
+{
+    const char *shown = labels_find(&s->labels, "keys", key);
+    return shown ? shown : subject_short_key(key);
+}
+
+/* A value of a cell as a figure tells it: a number in few digits, without its point if there is nothing behind it. */
+static void put_value(struct text *t, const char *value)
+{
+    double number;
+    char few[48];
+    text_puts(t, text_to_double(value, strlen(value), &number) == 0 ? scale_number(number, few) : value);
+}
+
+/* "tp stepsize=0.1, units=50" of "tp" and "train.optimizer.stepsize=0.1, network.layers.0.rnn.units=50"; a study
+ * without variants calls its one "base". shown: as figures tell it. */
+static const char *label_of(struct arena *a, const struct subject *s, const char *variant, const char *cell, bool shown)
+{
+    const char *name = shown ? subject_variant(s, variant) : variant;
     if (!*cell)
-        return variant;
+        return name;
     struct text t = { 0 };
-    text_puts(&t, strcmp(variant, "base") ? variant : "");
+    text_puts(&t, strcmp(variant, "base") ? name : "");
     for (const char *part = cell; *part;) {
         const size_t n = strcspn(part, ",");
-        const char *one = arena_strndup(a, part, n);
-        const char *equals = strchr(one, '=');
-        const char *from = one;
-        for (const char *c = one; equals && c < equals; c++)
-            from = *c == '.' && c + 1 < equals ? c + 1 : from;
-        text_add(&t, "%s%s", t.n ? (part == cell ? " " : ", ") : "", from);
+        char *key = arena_strndup(a, part, n), *equals = strchr(key, '=');
+        text_puts(&t, t.n ? (part == cell ? " " : ", ") : "");
+        if (equals) {
+            *equals = '\0';
+            text_add(&t, "%s=", shown ? subject_key(s, key) : subject_short_key(key));
+        }
+        if (shown && equals)
+            put_value(&t, equals + 1);
+        else
+            text_puts(&t, equals ? equals + 1 : key);
         part += n + strspn(part + n, ", ");
     }
     const char *label = arena_strdup(a, t.s);
     text_free(&t);
     return label;
+}
+
+const char *subject_name(struct arena *a, const struct subject *s, const char *variant, const char *cell)
+{
+    return label_of(a, s, variant, cell, true);
 }
 
 static size_t group_of(struct reading *r, const char *variant, const char *cell)
@@ -131,7 +169,8 @@ static size_t group_of(struct reading *r, const char *variant, const char *cell)
         s->groups = grown(r->a, s->groups, s->n_groups, &r->groups_capacity, sizeof *s->groups);
     struct group *g = &s->groups[s->n_groups];
     *g = (struct group){ .variant = arena_strdup(r->a, variant), .cell = arena_strdup(r->a, cell) };
-    g->label = label_of(r->a, g->variant, g->cell);
+    g->label = label_of(r->a, s, g->variant, g->cell, false);
+    g->shown = label_of(r->a, s, g->variant, g->cell, true);
     return s->n_groups++;
 }
 
@@ -140,7 +179,7 @@ static int add_trial(void *self, int n, const char *const *values)
     struct reading *r = self;
     struct subject *s = r->subject;
     int64_t seed = 0;
-    if (n < 5 || !values[0] || !values[1] || !values[2] || !values[3] || !values[4])
+    if (n < 6 || !values[0] || !values[1] || !values[2] || !values[3] || !values[4])
         return 0;
     if (s->n_trials == r->trials_capacity)
         s->trials = grown(r->a, s->trials, s->n_trials, &r->trials_capacity, sizeof *s->trials);
@@ -149,6 +188,7 @@ static int add_trial(void *self, int n, const char *const *values)
     const size_t at = group_of(r, values[1], values[2]);
     struct group *g = &s->groups[at];
     const bool done = !strcmp(values[4], "done"), diverged = !strcmp(values[4], "diverged");
+    g->retrained = values[5] && !strcmp(values[5], "1");
     g->n_trials++;
     g->n_done += done;
     g->n_diverged += diverged;
@@ -195,6 +235,7 @@ int subject_read(struct subject *s, struct query *q, struct arena *a, const char
         return err_set(e, ERR_USAGE, "no study '%s' in the database%s%s%s", name, near ? "; did you mean '" : "",
                        near ? near : "; `tprun ls` lists them", near ? "'?" : "");
     }
+    TRY(labels_load(&s->labels, q, a, name, e));
     TRY(query_rows(q, sql_trials, &name, 1, add_trial, &r, e));
     TRY(query_rows(q, sql_metrics, &name, 1, add_name, &metrics, e));
     TRY(query_rows(q, sql_units, NULL, 0, add_unit, &r, e));

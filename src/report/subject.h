@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "base/text.h"
+#include "report/labels.h"
 #include "store/query.h"
 #include <stdint.h>
 
@@ -11,6 +12,8 @@
 struct group {
     const char *variant, *cell; /* cell: "" without a sweep */
     const char *label;          /* short: variant, and the swept values without the folders of their keys */
+    const char *shown;          /* the same as a figure tells it: with the names of `labels`, numbers in few digits */
+    bool retrained;             /* by a file's `tune`: no cell of the sweep, but the chosen one with fresh seeds */
     size_t n_trials;            /* asked for; the rest is not finished: */
     size_t n_done, n_diverged, n_failed, n_outdated;
 };
@@ -37,6 +40,7 @@ struct subject {
     const char **variants;      /* without repetition */
     size_t n_units;
     struct subject_unit *units; /* of all metrics that have one */
+    struct labels labels;
 };
 
 /* Reads it; everything lies in the arena. An unknown name is an error that names the nearest study. */
@@ -55,6 +59,13 @@ void subject_put_unit(struct text *out, const char *unit);
 bool subject_percent(const char *unit);
 /* Trials of a group that have not ended. */
 size_t group_waiting(const struct group *g);
+/* What a figure calls a variant, a metric, a key: its name of `labels`; else the name itself, of a key its last part.
+ */
+const char *subject_variant(const struct subject *s, const char *variant);
+const char *subject_metric(const struct subject *s, const char *metric);
+const char *subject_key(const struct subject *s, const char *key);
+/* "tp stepsize=0.1", in these names and in few digits; variant "base" or "" is not told beside a cell. */
+const char *subject_name(struct arena *a, const struct subject *s, const char *variant, const char *cell);
 /* The last part of a dotted key. */
 const char *subject_short_key(const char *key);
 

@@ -1,39 +1,9 @@
 /* The cells that were chosen by validation, what they reach with fresh seeds, and what choosing took. */
 #include "base/clean.h"
 #include "report/section.h"
+#include "report/tuned_rows.h"
 
 #include <stdlib.h>
-#include <string.h>
-
-static const char sql_tuned[] =
-    "SELECT t.variant, t.cell, t.chosen, t.metric, t.goal, t.value, t.test_accuracy, t.test_accuracy_sd, t.test_loss, "
-    "t.test_loss_sd, t.n, t.n_asked, c.n_cells, c.n_trials, c.steps, c.cpu_s, c.flops, t.note, t.border "
-    "FROM tuned t JOIN tuning_costs c ON c.study_id = t.study_id AND c.variant = t.variant AND c.cell = t.cell "
-    "WHERE t.study = ?1 ORDER BY (SELECT min(o.trial_id) FROM outcomes o WHERE o.study_id = t.study_id "
-    "AND o.variant = t.variant), t.cell";
-
-enum column {
-    VARIANT,
-    CELL,
-    CHOSEN,
-    METRIC,
-    GOAL,
-    VALUE,
-    ACCURACY,
-    ACCURACY_SD,
-    LOSS,
-    LOSS_SD,
-    N,
-    N_ASKED,
-    N_CELLS,
-    N_TRIALS,
-    STEPS,
-    CPU,
-    FLOPS,
-    NOTE,
-    BORDER,
-    N_COLUMNS
-};
 
 struct putting {
     struct text *out;
@@ -49,69 +19,67 @@ static void put_mean(struct text *out, const char *mean, const char *sd)
         text_add(out, " ± %.2g", strtod(sd, NULL));
 }
 
-static void remark(struct putting *p, const char *const *v, const char *text, const char *end)
+static void remark(struct putting *p, const struct tuned_row *t, const char *text, const char *end)
 {
     text_puts(&p->remarks, "- ");
-    clean_code(&p->remarks, v[VARIANT]);
-    if (strcmp(v[CELL], "tuned") != 0) {
+    clean_code(&p->remarks, t->variant);
+    if (t->of_cell) {
         text_puts(&p->remarks, ", ");
-        clean_code(&p->remarks, v[CELL]);
+        clean_code(&p->remarks, t->of_cell);
     }
     text_puts(&p->remarks, ": ");
     clean_markdown(&p->remarks, text);
     text_add(&p->remarks, "%s\n", end);
 }
 
-static void put_head(struct putting *p, const char *const *v)
+static void put_head(struct putting *p, const struct tuned_row *t)
 {
     static const char *const head[] = { "variant",   "chosen",      "validation", "test accuracy (%)",
                                         "test loss", "fresh seeds", "cells",      "trials",
                                         "steps",     "processor s", "flop",       NULL };
-    text_puts(p->out, "Chosen by the ");
-    text_puts(p->out, strcmp(v[GOAL], "max") == 0 ? "largest " : "smallest ");
-    clean_markdown(p->out, v[METRIC]);
+    text_add(p->out, "Chosen by the %s ", t->best);
+    clean_markdown(p->out, t->metric);
     text_puts(p->out, ", mean over the seeds of the sweep, then trained again with fresh seeds, mean ± sd; and what "
                       "choosing took:\n\n");
     section_head(p->out, head);
 }
 
-static int put_row(void *self, int n, const char *const *v)
+static int put_row(void *self, const struct tuned_row *t)
 {
     struct putting *p = self;
-    if (n < N_COLUMNS || !v[VARIANT] || !v[CELL] || !v[METRIC] || !v[GOAL] || !v[N] || !v[N_ASKED])
-        return 0;
     if (p->n++ == 0)
-        put_head(p, v);
+        put_head(p, t);
     text_puts(p->out, "| ");
-    clean_code(p->out, v[VARIANT]);
+    clean_code(p->out, t->variant);
     text_puts(p->out, " | ");
-    if (v[CHOSEN] && *v[CHOSEN])
-        clean_code(p->out, v[CHOSEN]);
+    if (t->chosen && *t->chosen)
+        clean_code(p->out, t->chosen);
     else
-        text_puts(p->out, v[CHOSEN] ? "the only one" : "nothing yet");
+        text_puts(p->out, t->chosen ? "the only one" : "nothing yet");
     text_puts(p->out, " | ");
-    section_number(p->out, v[VALUE]);
+    section_number(p->out, t->value);
     text_puts(p->out, " | ");
-    put_mean(p->out, v[ACCURACY], v[ACCURACY_SD]);
+    put_mean(p->out, t->accuracy, t->accuracy_sd);
     text_puts(p->out, " | ");
-    put_mean(p->out, v[LOSS], v[LOSS_SD]);
-    text_add(p->out, strcmp(v[N], v[N_ASKED]) != 0 ? " | %s of %s" : " | %s", v[N], v[N_ASKED]);
-    for (size_t i = N_CELLS; i <= FLOPS; i++) {
+    put_mean(p->out, t->loss, t->loss_sd);
+    text_add(p->out, t->complete ? " | %s" : " | %s of %s", t->n, t->n_asked);
+    const char *const took[] = { t->n_cells, t->n_trials, t->steps, t->cpu_s, t->flops };
+    for (size_t i = 0; i < sizeof took / sizeof *took; i++) {
         text_puts(p->out, " | ");
-        section_number(p->out, v[i]);
+        section_number(p->out, took[i]);
     }
     text_puts(p->out, " |\n");
-    if (v[NOTE])
-        remark(p, v, v[NOTE], ".");
-    if (v[BORDER])
-        remark(p, v, v[BORDER], " lies on the border of its grid: a better value may lie beyond.");
+    if (t->note)
+        remark(p, t, t->note, ".");
+    if (t->border)
+        remark(p, t, t->border, " lies on the border of its grid: a better value may lie beyond.");
     return 0;
 }
 
 int section_tuned(const struct section *s, struct err *e)
 {
     struct putting p = { .out = s->out };
-    const int code = query_rows(s->q, sql_tuned, &s->subject->name, 1, put_row, &p, e);
+    const int code = tuned_rows(s->q, s->subject->name, put_row, &p, e);
     if (code == 0 && p.n) {
         text_putc(s->out, '\n');
         if (p.remarks.n)

@@ -1,14 +1,15 @@
 #include "report/wanted.h"
 
-#include "report/svg.h"
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Values as the specification room has checked and written them. */
 static const char sql_figures[] =
     "SELECT f.value ->> 'kind', f.value ->> 'metric', f.value ->> 'layer', f.value ->> 'step', f.value ->> 'rolling', "
-    "f.value ->> 'log', f.value ->> 'title' FROM study s, json_each(s.spec, '$.figures') f WHERE s.name = ?1 "
+    "f.value ->> 'log', f.value ->> 'title', f.value ->> 'x', f.value ->> 'y', f.value ->> 'band', "
+    "f.value ->> 'smooth', f.value ->> 'log_x' FROM study s, json_each(s.spec, '$.figures') f WHERE s.name = ?1 "
     "ORDER BY f.key";
 static const char sql_is_json[] = "SELECT json_valid(spec) FROM study WHERE name = ?1";
 static const char sql_variants[] =
@@ -48,7 +49,8 @@ static int add_figure(void *self, int n, const char *const *values)
                                          [FIGURE_WINNERS] = "winners" };
     struct reading *r = self;
     struct wanted *w = r->w;
-    if (n < 7)
+    double smooth;
+    if (n < 12)
         return 0;
     if (w->n == r->capacity)
         w->items = grown(r->a, w->items, w->n, &r->capacity, sizeof *w->items);
@@ -76,6 +78,13 @@ static int add_figure(void *self, int n, const char *const *values)
     o->rolling = (size_t)integer(values[4]);
     o->log = integer(values[5]) != 0;
     o->title = values[6] ? arena_strdup(r->a, values[6]) : NULL;
+    o->x = values[7] ? arena_strdup(r->a, values[7]) : NULL;
+    o->y = values[8] ? arena_strdup(r->a, values[8]) : NULL;
+    for (size_t i = 0; values[9] && curve_bands[i]; i++)
+        if (!strcmp(curve_bands[i], values[9]))
+            o->band = (enum curve_band)i;
+    o->smooth = values[10] && text_to_double(values[10], strlen(values[10]), &smooth) == 0 ? smooth : 0;
+    o->log_x = integer(values[11]) != 0;
     return 0;
 }
 
@@ -125,34 +134,32 @@ int wanted_read(struct wanted *w, struct query *q, struct arena *a, const char *
 bool wanted_replaced(const struct figure_options *o)
 {
     return o->n_metrics || o->n_variants || o->cell || o->x || o->y || o->has_layer || o->has_step || o->rolling ||
-           o->log || o->kind != FIGURE_USUAL;
+           o->smooth > 0 || o->band != BAND_SD || o->log || o->log_x || o->kind != FIGURE_USUAL;
 }
 
-int wanted_draw(struct text *out, const struct wanted *w, struct query *q, const char *study, struct err *e)
+int wanted_draw(struct picture *out, const struct wanted *w, struct query *q, const char *study, struct err *e)
 {
     if (w->n == 1)
-        return figure_draw(out, q, study, &w->items[0], e);
-    struct text all = { 0 };
+        return figure_picture(out, q, study, &w->items[0], e);
+    struct picture *parts = calloc(w->n, sizeof *parts);
     double width = 0, height = 0;
-    int code = 0;
+    int code = parts ? 0 : err_set(e, ERR_MEMORY, "not enough memory for %zu figures", w->n);
     for (size_t i = 0; i < w->n && code == 0; i++) {
-        struct text one = { 0 };
-        code = figure_draw(&one, q, study, &w->items[i], e);
-        if (code == 0) {
-            height += i ? GAP : 0;
-            const struct svg_size size = svg_put(&all, &one, 0, height);
-            width = fmax(width, size.width);
-            height += size.height;
-        }
-        text_free(&one);
+        code = figure_picture(&parts[i], q, study, &w->items[i], e);
+        width = fmax(width, parts[i].width);
+        height += parts[i].height + (i ? GAP : 0);
     }
     if (code == 0) {
         char about[64];
+        double y = 0;
         snprintf(about, sizeof about, "%zu figures, one below the other.", w->n);
-        svg_open(out, width, height, study, about);
-        text_put(out, all.s, all.n);
-        svg_close(out);
+        picture_open(out, width, height, study, about);
+        for (size_t i = 0; i < w->n; y += parts[i++].height + GAP)
+            picture_put(out, &parts[i], 0, y);
+        picture_close(out);
     }
-    text_free(&all);
+    for (size_t i = 0; parts && i < w->n; i++)
+        picture_free(&parts[i]);
+    free(parts);
     return code;
 }

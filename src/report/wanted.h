@@ -13,6 +13,6 @@ int wanted_read(struct wanted *w, struct query *q, struct arena *a, const char *
 /* Whether the options ask for a figure of their own, in whose place the file's are not drawn. */
 bool wanted_replaced(const struct figure_options *o);
 /* All of them in one SVG, one below the other. */
-int wanted_draw(struct text *out, const struct wanted *w, struct query *q, const char *study, struct err *e);
+int wanted_draw(struct picture *out, const struct wanted *w, struct query *q, const char *study, struct err *e);
 
 #endif

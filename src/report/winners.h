@@ -1,13 +1,14 @@
 /* Which variant is best where, in the form of Roulet & Harchaoui 2022, Fig. 6b. In every cell of two swept keys each
- * variant is tuned over the other swept keys, by the smallest area under the train loss, or by the metric of the file's
- * `tune`; the tuned variants are compared by the area under the accuracy, and the best gives the cell its colour, by
- * how much its strength. */
+ * variant is tuned over the other swept keys: by the metric of the file's `tune`, or else by the last value of a metric
+ * of validation, or else by the smallest area under the train loss, or else by what is compared; the tuned variants are
+ * compared by the area under the accuracy, and the best gives the cell its colour, by how much its strength. */
 #ifndef TPRUN_REPORT_WINNERS_H
 #define TPRUN_REPORT_WINNERS_H
 
 #include "base/arena.h"
 #include "base/text.h"
 #include "report/grid.h"
+#include "report/picture.h"
 #include "report/subject.h"
 
 enum winners_kind {
@@ -30,8 +31,7 @@ struct winners_cell {
 struct winners {
     struct grid grid; /* without keys: nothing that can be drawn by default */
     const char *metric;
-    const char
-        *tuned_by; /* the metric by whose last value settings are chosen; NULL: by the area under the train loss */
+    const char *tuned_by; /* what settings are chosen by, in words */
     size_t n;
     struct winners_cell *cells;
 };
@@ -46,6 +46,7 @@ struct winners_options {
 
 int winners_read(struct winners *w, const struct subject *s, const struct winners_options *o, struct query *q,
                  struct arena *a, struct err *e);
-int winners_draw(struct text *out, const struct subject *s, struct winners *w, struct err *e);
+int winners_draw(struct picture *out, const struct subject *s, struct winners *w, const struct look *look,
+                 struct arena *a, struct err *e);
 
 #endif

@@ -1,5 +1,6 @@
 #include "report/winners.h"
 
+#include "report/selection.h"
 #include <math.h>
 #include <string.h>
 
@@ -22,15 +23,15 @@ static const char sql_keys[] =
     "FROM outcomes t JOIN param x ON x.trial_id = t.trial_id AND x.key = ?2 "                                          \
     "JOIN param y ON y.trial_id = t.trial_id AND y.key = ?3 WHERE t.study = ?1 AND t.cell IS NOT t.tuning) "           \
     "GROUP BY x, y, variant, cell ORDER BY x, y, min(trial_id)"
-static const char sql_settings[] =
-    SETTINGS("(SELECT u.auc FROM summary u WHERE u.trial_id = t.trial_id AND u.key_id = (SELECT id FROM metric_key "
-             "WHERE name = 'train_loss'))");
-/* Of a study that tunes: as it does. */
-static const char sql_tuned_settings[] =
-    SETTINGS("(SELECT CASE v.goal WHEN 'max' THEN -u.last ELSE u.last END FROM tune v JOIN metric_key k ON k.name = "
-             "v.metric JOIN summary u ON u.trial_id = t.trial_id AND u.key_id = k.id WHERE v.study_id = t.study_id "
-             "AND u.last_step = u.end_step AND u.end_step = t.step)");
-static const char sql_tune[] = "SELECT v.metric FROM tune v JOIN study s ON s.id = v.study_id WHERE s.name = ?1";
+/* ?5: the metric that they are chosen by, best where it is ?6. */
+#define SUMMARY_OF_5                                                                                                   \
+    " FROM summary u WHERE u.trial_id = t.trial_id AND u.key_id = (SELECT id FROM metric_key WHERE name = ?5)"
+static const char sql_by_area[] = SETTINGS("(SELECT CASE ?6 WHEN 'max' THEN -u.auc ELSE u.auc END" SUMMARY_OF_5 ")");
+static const char sql_by_last[] = SETTINGS("(SELECT CASE ?6 WHEN 'max' THEN -u.last ELSE u.last END" SUMMARY_OF_5
+                                           " AND u.last_step = u.end_step AND u.end_step = t.step)");
+static const char sql_tune[] =
+    "SELECT v.metric, v.goal FROM tune v JOIN study s ON s.id = v.study_id WHERE s.name = ?1";
+static const char sql_of_test[] = "SELECT split = 'test' FROM metric_key WHERE name = ?1";
 static const char sql_goal[] = "SELECT goal = 'max' FROM metric_key WHERE name = ?1";
 
 enum { MAX_KEYS = 32 };
@@ -238,15 +239,47 @@ static int add_setting(void *self, int n, const char *const *values)
     return 0;
 }
 
-static int keep_metric(void *self, int n, const char *const *values)
+/* How settings are chosen. */
+struct choice {
+    const char *sql, *metric, *goal;
+    struct arena *a;
+};
+
+static int keep_tune(void *self, int n, const char *const *values)
 {
-    struct reading *r = self;
-    if (n == 1 && values[0])
-        r->w->tuned_by = arena_strdup(r->a, values[0]);
+    struct choice *c = self;
+    if (n == 2 && values[0] && values[1])
+        *c = (struct choice){ sql_by_last, arena_strdup(c->a, values[0]), arena_strdup(c->a, values[1]), c->a };
     return 0;
 }
 
-static void make_grid(struct winners *w, struct arena *a)
+/* As the file tunes; or else by validation, by the train loss, and where neither was logged by what is compared. */
+static int choose(struct choice *c, struct reading *r, struct query *q, struct err *e)
+{
+    struct winners *w = r->w;
+    struct selection by;
+    struct err missing = { 0 };
+    bool found;
+    double of_test = 0;
+    TRY(query_rows(q, sql_tune, &r->s->name, 1, keep_tune, c, e));
+    TRY(selection_find(&by, q, r->s->name, e));
+    if (!c->sql && by.of_valid)
+        *c = (struct choice){ sql_by_last, arena_strdup(r->a, by.metric), by.largest ? "max" : "min", r->a };
+    w->tuned_by = c->metric;
+    if (c->sql)
+        return 0;
+    const bool has_loss = subject_check_metric(r->s, "train_loss", &missing) == 0;
+    err_clear(&missing);
+    *c = (struct choice){ sql_by_area, has_loss ? "train_loss" : w->metric, !has_loss && r->largest ? "max" : "min",
+                          r->a };
+    TRY(query_number(q, sql_of_test, &c->metric, 1, &found, &of_test, e));
+    w->tuned_by = has_loss ? "the area under the train loss"
+                           : arena_printf(r->a, "the area under %s%s", w->metric,
+                                          of_test > 0 ? ", selected on the test set" : "");
+    return 0;
+}
+
+static void make_grid(struct winners *w, const struct subject *s, struct arena *a)
 {
     struct grid *g = &w->grid;
     g->x = arena_need(a, w->n + 1, sizeof *g->x);
@@ -255,6 +288,8 @@ static void make_grid(struct winners *w, struct arena *a)
         g->x[i] = w->cells[i].x;
         g->y[i] = w->cells[i].y;
     }
+    g->x_shown = subject_key(s, g->x_key);
+    g->y_shown = subject_key(s, g->y_key);
     g->nx = grid_distinct(g->x, w->n);
     g->ny = grid_distinct(g->y, w->n);
 }
@@ -264,13 +299,10 @@ int winners_read(struct winners *w, const struct subject *s, const struct winner
 {
     *w = (struct winners){ .metric = o->metric ? o->metric : subject_main_metric(s) };
     struct keys keys = { .a = a };
-    struct err missing = { 0 };
-    const bool has_loss = subject_check_metric(s, "train_loss", &missing) == 0;
-    err_clear(&missing);
-    if (s->n_variants < 2 || !w->metric || !has_loss)
+    if (s->n_variants < 2 || !w->metric)
         return !o->must ? 0
-                        : err_set(e, ERR_USAGE,
-                                  "study '%s': a map of winners needs two variants and a logged train_loss", s->name);
+                        : err_set(e, ERR_USAGE, "study '%s': a map of winners needs two variants and a logged metric",
+                                  s->name);
     TRY(subject_check_metric(s, w->metric, e));
     TRY(query_rows(q, sql_keys, &s->name, 1, add_key, &keys, e));
     TRY(choose_axes(&w->grid, &keys, s, o, e));
@@ -282,10 +314,11 @@ int winners_read(struct winners *w, const struct subject *s, const struct winner
     struct reading r = { .w = w, .s = s, .a = a, .largest = goal > 0 };
     r.tuned = arena_need(a, s->n_variants, sizeof *r.tuned);
     memset(r.tuned, 0, s->n_variants * sizeof *r.tuned);
-    const char *const arguments[] = { s->name, w->grid.x_key, w->grid.y_key, w->metric };
-    TRY(query_rows(q, sql_tune, &s->name, 1, keep_metric, &r, e));
-    TRY(query_rows(q, w->tuned_by ? sql_tuned_settings : sql_settings, arguments, 4, add_setting, &r, e));
+    struct choice c = { .a = a };
+    TRY(choose(&c, &r, q, e));
+    const char *const arguments[] = { s->name, w->grid.x_key, w->grid.y_key, w->metric, c.metric, c.goal };
+    TRY(query_rows(q, c.sql, arguments, 6, add_setting, &r, e));
     end_cell(&r);
-    make_grid(w, a);
+    make_grid(w, s, a);
     return 0;
 }

@@ -24,7 +24,12 @@ static int send_job(struct runner *r, struct attempt *t, const char *config, con
     job.other = r->options->checkpoints ? r->other.path : NULL;
     job.memory_limit = r->options->memory_limit;
     job.stop_at = r->options->stop_at;
-    for (int i = 0; i < 2 && checkpoint[i][0] && !checkpoints_absent(r, row); i++) {
+    if (t->pending.relog) {
+        job.relog = row->weights_sha256;
+        job.checkpoint[0] = checkpoint[t->relog.checkpoint];
+        job.sha256[0] = sha256[t->relog.checkpoint];
+    }
+    for (int i = 0; i < 2 && !job.relog && checkpoint[i][0] && !checkpoints_absent(r, row); i++) {
         job.checkpoint[i] = checkpoint[i];
         job.sha256[i] = sha256[i];
         job.spent[i] = i ? row->previous_spent : row->checkpoint_spent;
@@ -102,7 +107,8 @@ static int describe(struct runner *r, struct attempt *t, struct pending pending,
     if (!found)
         return err_set(e, ERR_INTERNAL, "trial %.16s is not in the database", d->key);
     *t = (struct attempt){
-        .pending = pending, .trial_id = row->id, .budget = d->budget, .memory_bytes = trial->size.memory_bytes
+        .pending = pending, .trial_id = row->id, .budget = d->budget, .memory_bytes = trial->size.memory_bytes,
+        .keep = trial->config.checkpoint.keep
     };
     t->step = t->from_step = checkpoints_absent(r, row) ? 0 : row->checkpoint_step;
     memcpy(t->key, d->key, sizeof t->key);
@@ -111,16 +117,21 @@ static int describe(struct runner *r, struct attempt *t, struct pending pending,
 }
 
 /* The trial runs from its stored configuration. */
-static int start(struct runner *r, struct attempt *t, struct pending pending, const struct stored_trial *trial,
+static int start(struct runner *r, struct attempt *t, struct pending pending, struct stored_trial *trial,
                  enum attempt_start *outcome, struct err *e)
 {
     const struct store_described *d = &trial->described;
     struct store_trial_row row;
     struct attempt next;
     TRY(describe(r, &next, pending, trial, &row, e));
-    if (is_running(r, d->key) || (row.state == TRIAL_DONE && row.step >= d->budget))
+    if (is_running(r, d->key) || (!pending.relog && row.state == TRIAL_DONE && row.step >= d->budget))
         return 0;
     *t = next;
+    if (pending.relog) {
+        TRY(relog_prepare(r, t, &trial->config, &row, outcome, e));
+        if (*outcome != ATTEMPT_STARTED)
+            return 0;
+    }
     return start_worker(r, t, &trial->config, &row, outcome, e);
 }
 
@@ -160,6 +171,8 @@ static int refuse(struct runner *r, struct pending pending, const struct stored_
     t.state = TRIAL_FAILED;
     t.start_ns = now_ns();
     t.step = t.from_step = row.step;
+    if (pending.relog)
+        return relog_mourn(r, &t, reason);
     TRY(attempt_begin_run(r, &t, "", t.from_step, e));
     const struct store_end end = {
         .run = t.run_id, .trial = t.trial_id, .state = t.state, .reason = reason, .step = t.step, .layer = -1
@@ -182,17 +195,38 @@ int attempt_refuse(struct runner *r, struct pending pending, const char *reason,
 
 static int put_checkpoint(struct runner *r, struct attempt *t, const struct wire_record *m, struct err *e)
 {
-    char old[4096];
+    char old[4096] = "";
     if (!checkpoint_is_name(m->name) || strncmp(m->name, t->key, 16) != 0)
         return err_set(e, ERR_FORMAT, "a checkpoint called '%.100s'", m->name);
     KILL_POINT(RUN_CHECKPOINT);
-    TRY(store_checkpoint(r->store, t->trial_id, t->run_id, m->step, m->name, m->sha256, m->reached.spent, old, e));
+    TRY(store_checkpoint(r->store, t->trial_id, t->run_id, m->step, m->name, m->sha256, m->reached.spent,
+                         t->keep == KEEP_ALL ? NULL : old, e));
     KILL_POINT(RUN_CHECKPOINT_COMMITTED);
+    r->unpublished = true;
     if (old[0] && strcmp(old, m->name) != 0) { /* committed: nothing names the old file any more */
         checkpoint_remove(&r->own, old);       /* one that stays is removed at the next start */
         KILL_POINT(RUN_CHECKPOINT_UNLINKED);
     }
     return 0;
+}
+
+/* The names of checkpoints that the end of a trial drops. */
+static int list_dropped(struct runner *r, const struct attempt *t, const struct store_end *end,
+                        struct store_trial_row *row, struct err *e)
+{
+    bool found;
+    *row = (struct store_trial_row){ 0 };
+    return end->drops ? store_find_trial(r->store, t->key, &found, row, e) : 0;
+}
+
+/* After the commit: nothing names them any more. More than two there are after `keep: all` alone, and these are swept
+ * when the run ends. */
+static void remove_dropped(struct runner *r, const struct store_end *end, const struct store_trial_row *row)
+{
+    if (end->drops && end->keeps == 0 && row->checkpoint_path[0])
+        checkpoint_remove(&r->own, row->checkpoint_path);
+    if (end->drops && row->previous_path[0] && strcmp(row->previous_path, row->checkpoint_path) != 0)
+        checkpoint_remove(&r->own, row->previous_path);
 }
 
 static int put_end(struct runner *r, struct attempt *t, const struct wire_record *m, struct err *e)
@@ -216,12 +250,18 @@ static int put_end(struct runner *r, struct attempt *t, const struct wire_record
                                    .step = m->step,
                                    .layer = m->layer,
                                    .tensor = m->name && m->name[0] ? m->name : NULL,
-                                   .weights_sha256 = m->sha256 && m->sha256[0] ? m->sha256 : NULL };
+                                   .weights_sha256 = m->sha256 && m->sha256[0] ? m->sha256 : NULL,
+                                   .drops = finished && (t->keep == KEEP_NONE || t->keep == KEEP_LAST),
+                                   .keeps = t->keep == KEEP_LAST };
+    struct store_trial_row row;
     t->step = m->step;
     KILL_POINT(RUN_END);
+    TRY(list_dropped(r, t, &end, &row, e));
     TRY(store_end_run(r->store, &end, e));
     TRY(store_flush(r->store, e)); /* what is reported as ended is committed */
     KILL_POINT(RUN_END_COMMITTED);
+    r->unpublished = true;
+    remove_dropped(r, &end, &row);
     t->ended = true;
     status_ended(r, t, finished ? NULL : reason);
     if (storage)
@@ -234,6 +274,8 @@ static int put_record(struct runner *r, struct attempt *t, const struct wire_rec
     const bool first = !t->run_id;
     if (t->refused) /* what it said before it was killed */
         return 0;
+    if (!t->ended && t->pending.relog)
+        return relog_record(r, t, m, e);
     if (t->ended || (first && m->type != MESSAGE_HELLO && m->type != MESSAGE_END) ||
         (!first && m->type == MESSAGE_HELLO))
         return err_set(e, ERR_FORMAT, "message %d out of order", (int)m->type);
@@ -283,8 +325,10 @@ static int mourn(struct runner *r, struct attempt *t, const char *how, enum limi
 {
     char reason[256];
     const bool excused = !r->stopping && make_room(r, death, t);
-    *retry = !r->stopping && (excused || t->pending.deaths < RETRIES);
+    *retry = !r->stopping && !t->pending.relog && (excused || t->pending.deaths < RETRIES);
     snprintf(reason, sizeof reason, "%s at step %" PRId64, how, t->step);
+    if (t->pending.relog)
+        return relog_mourn(r, t, reason);
     if (!t->run_id)
         TRY(attempt_begin_run(r, t, "", t->from_step, e));
     t->state = *retry || r->stopping ? TRIAL_INTERRUPTED : TRIAL_FAILED;

@@ -1,6 +1,7 @@
 #include "run/cells.h"
 
 #include "base/hash.h"
+#include "run/price.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -228,7 +229,7 @@ static void keep_params(struct cells *c, struct cell *cell, const struct leaves 
 }
 
 void cells_keep(struct plan_study *s, uint64_t i, const struct study_trial *t, struct config *config, const char *key,
-                int64_t budget, struct arena *scratch)
+                const struct trial_size *size, struct arena *scratch)
 {
     struct cells *c = s->cells;
     struct cell *cell = &c->items[i];
@@ -251,7 +252,9 @@ void cells_keep(struct plan_study *s, uint64_t i, const struct study_trial *t, s
     *cell = (struct cell){ .config = intern(c, &text, common, n_common),
                            .text = cells_text(t, &c->arena),
                            .tuning = cells_tuning(&s->study, t, &c->arena),
-                           .budget = budget,
+                           .budget = size->iterations,
+                           .operations = price_operations(config, size),
+                           .memory_bytes = size->memory_bytes + PRICE_WORKER_BYTES,
                            .keys = arena_need(&c->arena, s->study.n_seeds, sizeof *cell->keys) };
     text_free(&text);
     keep_params(c, cell, &leaves, base, t, own);

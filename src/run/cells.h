@@ -20,6 +20,7 @@ struct cell {
     const char *text;           /* "train.optimizer.stepsize=0.1, train.batch_size=16", "" without a sweep */
     const char *tuning;         /* the cell for which it may be chosen; NULL: the file does not tune */
     int64_t budget;             /* steps */
+    double operations, memory_bytes;
     size_t n_params;
     struct store_param *params; /* what differs; params[0] is the seed */
     char (*keys)[65];           /* [n_seeds]; "": excluded */
@@ -37,7 +38,7 @@ int cells_open(struct plan_study *s, struct err *e);
 void cells_close(struct plan_study *s);
 /* Records cell i of the study. key: of its trial with the first seed. scratch: for the time of the call. */
 void cells_keep(struct plan_study *s, uint64_t i, const struct study_trial *t, struct config *c, const char *key,
-                int64_t budget, struct arena *scratch);
+                const struct trial_size *size, struct arena *scratch);
 /* The swept values, as the column `cell` has them. */
 const char *cells_text(const struct study_trial *t, struct arena *a);
 

@@ -128,9 +128,12 @@ static void compare_metrics(const struct logs *l, const char *stored)
     for (size_t i = 0; i < metrics->n; i++) {
         const char *quoted = arena_printf(l->c->arena, "\"%s\"", metrics->items[i]);
         if (!strstr(stored, quoted))
-            add_note(l->c, arena_printf(l->c->arena,
-                                        "%s was not logged by trials that are finished; --force trains them again",
-                                        metrics->items[i]));
+            add_note(l->c,
+                     arena_printf(l->c->arena, "%s was not logged by trials that are finished; %s", metrics->items[i],
+                                  trial_metric_is_of_weights(metrics->items[i])
+                                      ? "--relog writes its last row from their checkpoints, --force trains them "
+                                        "again"
+                                      : "--force trains them again"));
     }
 }
 
@@ -199,7 +202,7 @@ int changes_note(struct runner *r, size_t study, struct err *e)
     for (size_t i = 0; i < c.n_notes; i++)
         progress_say(&r->progress, "tprun: note: %s: %s%s", s->study.name, c.notes[i],
                      i + 1 == c.n_notes ? ": these are new trials; the old ones stay" : "");
-    for (size_t i = 0; i < logs.n_notes; i++)
+    for (size_t i = 0; i < logs.n_notes && !r->options->relog; i++)
         progress_say(&r->progress, "tprun: note: %s: %s", s->study.name, logs.notes[i]);
     if (c.more)
         progress_say(&r->progress, "tprun: note: %s: and more", s->study.name);

@@ -2,7 +2,7 @@
 
 #include "run/cells.h"
 #include "spec/bind.h"
-#include "store/bounded.h"
+#include "spec/sweep.h"
 #include "trial/trial.h"
 #include <string.h>
 
@@ -346,42 +346,45 @@ static const char *check_claim(struct checking *k)
     return copy;
 }
 
-/* Compiled by the process that would run them, on an empty database: nothing here ever runs SQL of a file. */
-static void check_measures(struct plan_study *s, struct err *e)
+/* Each once. */
+static size_t add_keys(const char **keys, size_t n, const struct study_sweep *w)
 {
-    const struct study *f = &s->study;
-    struct err own = { 0 };
-    const char **measures = arena_need(&s->arena, f->n_claims, sizeof *measures);
-    struct bounded_answer *answers = arena_need(&s->arena, f->n_claims, sizeof *answers);
-    size_t n = 0;
-    for (size_t i = 0; i < f->n_claims; i++)
-        if (f->claims[i].measure)
-            measures[n++] = f->claims[i].measure;
-    if (n == 0)
-        return;
-    if (bounded_compile(f->name ? f->name : "", measures, n, answers, &own) < 0) {
-        err_move(e, &own);
-        err_clear(&own);
-        return;
+    for (size_t i = 0; i < w->n_axes; i++) {
+        size_t at = 0;
+        while (at < n && strcmp(keys[at], w->axes[i].key) != 0)
+            at++;
+        keys[at] = w->axes[i].key;
+        n += at == n;
     }
+    return n;
+}
+
+/* The swept keys of the study, and of the profiles that its claims belong to. */
+static size_t swept_keys(const struct checking *k, const char ***keys)
+{
+    size_t n = k->s->study.sweep ? k->s->study.sweep->n_axes : 0;
+    for (const struct reference *r = k->references; r; r = r->next)
+        n += r->sound ? r->study.sweep->n_axes : 0;
+    *keys = arena_need(&k->s->arena, n, sizeof **keys);
     n = 0;
-    for (size_t i = 0; i < f->n_claims; i++)
-        if (f->claims[i].measure && answers[n++].note[0])
-            err_at(e, f->claims[i].what, "%s.measure: %s", f->claims[i].path, answers[n - 1].note);
+    for (const struct reference *r = k->references; r; r = r->next)
+        n = r->sound ? add_keys(*keys, n, r->study.sweep) : n;
+    return k->s->study.sweep ? add_keys(*keys, n, k->s->study.sweep) : n;
 }
 
 void claims_check(struct plan *p, struct plan_study *s, struct err *e)
 {
     struct checking k = { .plan = p, .s = s, .e = e };
     const struct study *f = &s->study;
-    check_measures(s, e);
-    if (!s->opened)
-        return;
-    s->claims = arena_need(&s->arena, f->n_claims, sizeof *s->claims);
-    for (size_t i = 0; i < f->n_claims; i++) {
+    const char **keys;
+    if (s->opened)
+        s->claims = arena_need(&s->arena, f->n_claims, sizeof *s->claims);
+    for (size_t i = 0; s->opened && i < f->n_claims; i++) {
         k.claim = &f->claims[i];
         s->claims[i] = check_claim(&k);
     }
+    const size_t n_keys = swept_keys(&k, &keys);
+    claim_measures_check(s, keys, n_keys, e);
     for (struct reference *r = k.references; r; r = r->next)
         study_close(&r->study);
     (void)plan_scratch(p);

@@ -16,5 +16,7 @@
  *   apart     true where the trials of that profile are others than those of this plan
  *   steps     {variant: budget} of the claim's profile, of every variant that it is about */
 void claims_check(struct plan *p, struct plan_study *s, struct err *e);
+/* claim_measures.c: those that do not compile. keys: columns of the view study_<name>. */
+void claim_measures_check(struct plan_study *s, const char *const *keys, size_t n_keys, struct err *e);
 
 #endif

@@ -14,19 +14,28 @@ static int leave_alone(struct runner *r, struct attempt *t, const char *why)
     return 0;
 }
 
-int attempt_hello(struct runner *r, struct attempt *t, const struct wire_record *m, struct err *e)
+int attempt_check_origin(struct runner *r, struct attempt *t, const struct wire_record *m, bool *same, struct err *e)
 {
     const struct store_origin origin = { .trial = t->trial_id, .numerics_version = m->numerics, .inputs = m->text };
     struct err why = { 0 };
     const int code = store_check_origin(r->store, &origin, &why);
-    if (code == ERR_CONFLICT) {
-        leave_alone(r, t, err_first(&why));
-        err_clear(&why);
-        return 0;
-    }
-    if (code < 0)
+    *same = code == 0;
+    if (code < 0 && code != ERR_CONFLICT)
         return err_move(e, &why);
+    if (code == ERR_CONFLICT)
+        leave_alone(r, t, err_first(&why));
+    err_clear(&why);
+    return 0;
+}
+
+int attempt_hello(struct runner *r, struct attempt *t, const struct wire_record *m, struct err *e)
+{
+    const struct store_origin origin = { .trial = t->trial_id, .numerics_version = m->numerics, .inputs = m->text };
+    bool same;
     int64_t n_outdated;
+    TRY(attempt_check_origin(r, t, m, &same, e));
+    if (!same)
+        return 0;
     TRY(attempt_begin_run(r, t, m->name, m->step, e));
     TRY(store_put_origin(r->store, &origin, &n_outdated, e));
     if (n_outdated > 0)
@@ -40,7 +49,7 @@ int attempt_hello(struct runner *r, struct attempt *t, const struct wire_record 
 
 int attempt_facts(struct runner *r, struct attempt *t, const struct wire_record *m, struct err *e)
 {
-    const struct store_facts facts = { m->name, m->goal, m->text, m->followed != 0 };
+    const struct store_facts facts = { m->name, m->goal, m->text, m->followed != 0, m->split };
     for (size_t i = 0; facts.followed && i < METRICS_SHOWN; i++)
         if (!t->shown[i].name[0]) {
             snprintf(t->shown[i].name, sizeof t->shown[i].name, "%s", m->name);

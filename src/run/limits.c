@@ -1,6 +1,7 @@
 #include "run/limits.h"
 
 #include "math/blas.h"
+#include "run/cgroup.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -71,55 +72,13 @@ const char *limits_text(int reason, char *buffer, size_t size)
     return buffer;
 }
 
-/* The number behind `word` in a file of lines "word number"; -1 = none. */
-static int64_t read_counter(const char *path, const char *word)
-{
-    char line[256];
-    int64_t value = -1;
-    FILE *f = fopen(path, "re");
-    while (f && value < 0 && fgets(line, sizeof line, f)) {
-        const size_t n = strlen(word);
-        if (strncmp(line, word, n) == 0 && line[n] == ' ')
-            value = strtoll(line + n, NULL, 10);
-    }
-    if (f)
-        fclose(f);
-    return value;
-}
-
-/* The counter of this process's control group: of version 2, or of version 1's memory controller. Where the group's
- * folder is not seen (in a container), the root of what is mounted stands for it. */
-static int64_t group_counter(void)
-{
-    static const struct {
-        const char *entry, *mount, *file;
-    } known[] = { { ":memory:", "/sys/fs/cgroup/memory", "memory.oom_control" },
-                  { "0::", "/sys/fs/cgroup", "memory.events" },
-                  { "0::", "/sys/fs/cgroup/unified", "memory.events" } };
-    char line[4096], path[4400];
-    int64_t value = -1;
-    FILE *f = fopen("/proc/self/cgroup", "re");
-    while (f && value < 0 && fgets(line, sizeof line, f)) {
-        line[strcspn(line, "\n")] = 0;
-        for (size_t i = 0; i < sizeof known / sizeof *known && value < 0; i++) {
-            const char *at = strstr(line, known[i].entry);
-            if (!at || (known[i].entry[0] == '0' && at != line))
-                continue;
-            const char *group = at + strlen(known[i].entry);
-            snprintf(path, sizeof path, "%s%s/%s", known[i].mount, strcmp(group, "/") ? group : "", known[i].file);
-            value = read_counter(path, "oom_kill");
-            snprintf(path, sizeof path, "%s/%s", known[i].mount, known[i].file);
-            value = value < 0 ? read_counter(path, "oom_kill") : value;
-        }
-    }
-    if (f)
-        fclose(f);
-    return value;
-}
-
 struct limits_kills limits_count_kills(void)
 {
-    return (struct limits_kills){ group_counter(), read_counter("/proc/vmstat", "oom_kill") };
+    struct cgroup g;
+    int64_t of_group = -1;
+    if (cgroup_find("", "memory", &g))
+        of_group = cgroup_counter(&g, g.unified ? "memory.events" : "memory.oom_control", "oom_kill");
+    return (struct limits_kills){ of_group, counter_of("/proc/vmstat", "oom_kill") };
 }
 
 enum limits_death limits_explain_kill(struct limits_kills *before, struct limits_kills now, double bytes,

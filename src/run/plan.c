@@ -126,6 +126,7 @@ static void check_variants(const struct plan *p, struct err *e)
 struct check {
     struct mistakes mistakes;
     struct twins twins;
+    uint64_t n_sound; /* cells that some trial is of */
 };
 
 /* Looks for a cell that would be the same trial. config: of cell i; its seed is the study's first afterwards. */
@@ -155,13 +156,14 @@ static void check_cell(struct plan *p, struct plan_study *s, size_t variant, uin
     if (code == 0 && !t.excluded)
         code = trial_measure(&config, &size, a, &own);
     if (code == 0 && !t.excluded) {
+        k->n_sound++;
         config.experiment = s->study.name;
         config.variant = t.variant;
         if (first)
             cells_fingerprint(s, &config, size.iterations);
         code = find_twin(s, i, &config, key, k, a, &own);
         if (code == 0 && !first && s->cells)
-            cells_keep(s, i, &t, &config, key, size.iterations, a);
+            cells_keep(s, i, &t, &config, key, &size, a);
         if (code == 0 && !first && p->options.visit)
             p->options.visit(p->options.visitor, p, (size_t)(s - p->studies), variant, i, &t, &config, &size);
     }
@@ -200,6 +202,8 @@ static void check_study(struct plan *p, struct plan_study *s, bool sound, struct
     const bool known = k.mistakes.n == 0 && o->known && o->known(o->self, s);
     if (sound && !known && (!o->keep || k.mistakes.n > 0 || cells_open(s, e) == 0))
         check_all(p, s, &k);
+    if (sound && !known && k.mistakes.n == 0 && k.n_sound == 0)
+        err_at(e, study_excludes_where(&s->study), "sweep.exclude: leaves no trial");
     mistakes_report(&k.mistakes, s->study.n_variants, e);
     twins_free(&k.twins);
 }

@@ -36,6 +36,13 @@ struct price_work price_work_of(const struct config *c, const struct trial_size 
     return w;
 }
 
+double price_operations(const struct config *c, const struct trial_size *size)
+{
+    const struct price_work w = price_work_of(c, size);
+    return PRICE_START_OPERATIONS + w.steps * size->flops_per_step + (w.logs + w.checks / 2) * size->flops_per_log +
+           w.feedback * size->flops_per_feedback;
+}
+
 static double seconds_of(const struct price_shape *s, const struct price_work *w)
 {
     return w->steps * s->each.step + w->logs * (s->each.logged_step + s->each.look) + w->checks * s->each.check +

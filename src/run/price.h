@@ -101,9 +101,13 @@ struct price {
 #define PRICE_TRIAL_BYTES 2000.0
 #define PRICE_ROW_BYTES 30.0
 #define PRICE_ROW_SECONDS 5e-6
+/* Operations that the start of a worker is worth. */
+#define PRICE_START_OPERATIONS 2e7
 
 /* ---- price.c: no clock, no database ---- */
 struct price_work price_work_of(const struct config *c, const struct trial_size *size);
+/* What one whole trial takes in operations, its start among them: a price that is the same on every machine. */
+double price_operations(const struct config *c, const struct trial_size *size);
 /* Processor seconds of one whole trial. */
 struct price_range price_trial(const struct price_list *l, const struct price_class *c);
 /* A number for the study and variant of the shape's first trial: those of one algorithm are alike. */

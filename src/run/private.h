@@ -1,5 +1,6 @@
 /* The runner from the inside: runner.c (loop), queue.c (what to do), tuning.c (and then), stored.c (a trial's
- * configuration), attempt.c (one worker on one trial), checkpoints.c (files), status.c (what is shown). */
+ * configuration), attempt.c (one worker on one trial), relog.c (one that only logs), checkpoints.c (files), status.c
+ * (what is shown). */
 #ifndef TPRUN_RUN_PRIVATE_H
 #define TPRUN_RUN_PRIVATE_H
 
@@ -19,7 +20,18 @@ enum { RETRIES = 2, METRICS_SHOWN = 2 };
 struct pending {
     int64_t trial, config; /* in the store */
     bool has_checkpoint;
-    int deaths; /* of workers on it */
+    bool relog;                      /* it is finished, and only logs: relog.c */
+    int deaths;                      /* of workers on it */
+    double operations, memory_bytes; /* left to do, and taken by its worker, by the plan */
+};
+
+/* What a finished trial logs again. */
+struct relog {
+    int checkpoint; /* which of the two is of its last step: 0 the newest */
+    bool begun;     /* MESSAGE_HELLO has come */
+    size_t n, capacity;
+    struct row *rows;  /* that have come, until all have */
+    char without[512]; /* metrics that no checkpoint tells, to be said at the end */
 };
 
 /* A worker on a trial. A retry of a trial is a new attempt in the same slot. */
@@ -31,6 +43,7 @@ struct attempt {
     char label[256];          /* "tp train.optimizer.stepsize=0.1 seed 2" */
     int64_t trial_id, run_id; /* in the store; run_id 0 before HELLO */
     double memory_bytes;      /* that its worker takes, by the plan */
+    int keep;                 /* enum config_keep */
     int64_t from_step, step, budget;
     int64_t start_ns;
     double loss;
@@ -43,6 +56,7 @@ struct attempt {
     bool stalled;           /* killed by us for silence */
     bool refused;           /* ended before it began: see store_check_origin */
     enum trial_state state; /* after the end */
+    struct relog relog;     /* with pending.relog */
 };
 
 struct runner {
@@ -56,11 +70,15 @@ struct runner {
     struct data_files data_files;        /* that were checked */
     size_t n_pending, next;              /* trials to be trained; the first not yet started */
     struct pending *pending;
+    double *loads; /* what was dealt to each shard */
     size_t n_slots, n_active;
     size_t n_allowed;          /* workers at once: n_slots, fewer when there is no room for more */
+    double memory;             /* bytes that all workers together may take, by the plan */
+    bool told_large;           /* that a trial takes more */
     struct limits_kills kills; /* counted before the first worker started */
     struct attempt *slots;
     int saves_heeded; /* see signals_saves */
+    bool unpublished; /* something has happened since the last time */
     bool stopping;    /* no new trial is started */
     bool killed;      /* the second signal */
     int64_t stop_asked_ns;
@@ -82,6 +100,11 @@ int queue_put_study(struct runner *r, size_t study, struct err *e);
 /* Once the trials of queue_put_study have ended: puts and queues those of the cells that are chosen now (tuning.c), in
  * place of what was queued before. */
 int queue_put_tuned(struct runner *r, struct err *e);
+/* Puts the longest trials first, by the plan: what begins last is short, and few workers wait at the end. */
+void queue_order(struct runner *r);
+/* Takes the next trial that is to be started out of those that wait, into r->pending[r->next - 1]: the first whose
+ * memory there is beside those that run. Alone, every trial is started. */
+bool queue_take(struct runner *r);
 /* Checks the files that the queued trials need. Those whose files cannot be used have failed, and wait no longer. */
 int queue_check_files(struct runner *r, struct err *e);
 
@@ -108,9 +131,10 @@ int stored_load(struct runner *r, int64_t trial, struct stored_trial *t, struct 
 int stored_bind(const struct store_described *d, struct config *config, struct arena *a, struct err *e);
 
 /* ---- attempt.c ---- */
-/* Starts the trial in a free slot. ATTEMPT_NOTHING: a duplicate that is finished or running. ATTEMPT_NO_ROOM: the
- * machine has no room for another worker beside those that run. */
-enum attempt_start { ATTEMPT_STARTED, ATTEMPT_NOTHING, ATTEMPT_NO_ROOM };
+/* Starts the trial in a free slot. ATTEMPT_NOTHING: a duplicate that is finished or running, or with --relog one that
+ * has every row. ATTEMPT_ENDED: it was ended at once. ATTEMPT_NO_ROOM: the machine has no room for another worker
+ * beside those that run. */
+enum attempt_start { ATTEMPT_STARTED, ATTEMPT_NOTHING, ATTEMPT_ENDED, ATTEMPT_NO_ROOM };
 int attempt_start(struct runner *r, struct attempt *t, struct pending pending, enum attempt_start *outcome,
                   struct err *e);
 /* Ends a trial as failed, without a worker: its input cannot be used. */
@@ -121,7 +145,20 @@ int attempt_receive(struct runner *r, struct attempt *t, struct err *e);
 int attempt_request(struct attempt *t, enum message request, struct err *e);
 int attempt_begin_run(struct runner *r, struct attempt *t, const char *kernel, int64_t from_step, struct err *e);
 
+/* ---- relog.c ---- */
+bool relog_is_due(const struct store_place *p);
+/* Before a worker starts: leaves in config the metrics that have no row, and ends what cannot write them. */
+int relog_prepare(struct runner *r, struct attempt *t, struct config *config, const struct store_trial_row *row,
+                  enum attempt_start *outcome, struct err *e);
+/* In place of what is done with the records of a worker that trains. */
+int relog_record(struct runner *r, struct attempt *t, const struct wire_record *m, struct err *e);
+/* The worker is gone without a word, or was not started: the trial is left as it is. */
+int relog_mourn(struct runner *r, struct attempt *t, const char *how);
+void relog_free(struct attempt *t);
+
 /* ---- hello.c ---- */
+/* Whether the trial's results are of the worker's bytes and numbers; else ends the attempt and leaves it as it is. */
+int attempt_check_origin(struct runner *r, struct attempt *t, const struct wire_record *m, bool *same, struct err *e);
 /* MESSAGE_HELLO: begins the run, or ends the attempt and leaves the trial as it is, if its results are of other bytes
  * or numbers. */
 int attempt_hello(struct runner *r, struct attempt *t, const struct wire_record *m, struct err *e);
@@ -136,6 +173,8 @@ int checkpoints_open(struct runner *r, struct err *e);
 void checkpoints_close(struct runner *r);
 /* Whether the database names checkpoints of the trial, but the files are nowhere: it was copied or renamed. */
 bool checkpoints_absent(const struct runner *r, const struct store_trial_row *row);
+/* Whether neither folder has a file of this name. */
+bool checkpoints_lack(const struct runner *r, const char *name);
 /* Says how many of the queued trials these were. */
 void checkpoints_tell_absent(struct runner *r);
 /* Removes files of ours that the database does not name. Called under the lock, while no worker runs. */

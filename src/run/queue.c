@@ -2,6 +2,7 @@
  * trained is read from there. */
 #include "run/cells.h"
 #include "run/private.h"
+#include "run/repository.h"
 
 #include "base/killpoint.h"
 #include <inttypes.h>
@@ -24,6 +25,8 @@ static int put_trial(struct runner *r, size_t study, const struct cell *cell, si
                                        .seed = s->study.seeds[seed],
                                        .config = cell->config->id,
                                        .budget = cell->budget,
+                                       .operations = cell->operations,
+                                       .memory_bytes = cell->memory_bytes,
                                        .one_off = s->one_off != NULL,
                                        .keep_budget = plan_left_out(r->plan, study, position),
                                        .n_params = cell->n_params,
@@ -80,8 +83,49 @@ static int put_trials(struct runner *r, size_t study, struct err *e)
 struct collector {
     struct runner *runner;
     size_t study;
-    bool tuned; /* the trials of chosen cells, or the others */
+    bool tuned;       /* the trials of chosen cells, or the others */
+    const bool *mine; /* whether the shard has the next of the others; NULL: all */
 };
+
+/* What is dealt: every place of the specification, whatever is asked for and whatever is finished. */
+struct deck {
+    uint64_t n_places; /* of chosen cells are those from here on */
+    size_t n, capacity;
+    double *operations;
+};
+
+static int add_card(void *self, const struct store_place *p)
+{
+    struct deck *d = self;
+    if ((uint64_t)p->position >= d->n_places)
+        return 0;
+    if (d->n == d->capacity) {
+        const size_t capacity = 2 * d->capacity + 256;
+        double *grown = realloc(d->operations, capacity * sizeof *grown);
+        if (!grown)
+            return ERR_MEMORY;
+        d->operations = grown;
+        d->capacity = capacity;
+    }
+    d->operations[d->n++] = p->operations;
+    return 0;
+}
+
+/* mine: malloc'ed, for each place in its order. */
+static int deal(struct runner *r, size_t study, bool **mine, struct err *e)
+{
+    const struct plan_study *s = &r->plan->studies[study];
+    const struct shard *shard = r->options->shard;
+    struct deck d = { .n_places = s->n };
+    int code = store_visit_places(r->store, s->store_id, add_card, &d, e);
+    if (!r->loads)
+        r->loads = calloc(shard->count, sizeof *r->loads);
+    *mine = malloc(d.n + 1);
+    if (code == 0 && (!r->loads || !*mine || shard_deal(shard, r->loads, d.n, d.operations, *mine) < 0))
+        code = err_set(e, ERR_MEMORY, "out of memory");
+    free(d.operations);
+    return code;
+}
 
 static int add_pending(struct runner *r, struct pending pending)
 {
@@ -118,25 +162,39 @@ static int collect(void *self, const struct store_place *p)
     const bool force = r->options->force;
     if (((uint64_t)p->position >= r->plan->studies[c->study].n) != c->tuned)
         return 0;
+    if (c->mine && !*c->mine++)
+        return 0;
     if (plan_left_out(r->plan, c->study, (uint64_t)p->position))
         return 0;
     r->result->total++;
+    struct pending pending = { .trial = p->trial, .config = p->config, .memory_bytes = p->memory_bytes };
+    if (r->options->relog) {
+        pending.relog = pending.has_checkpoint = true;
+        return relog_is_due(p) ? add_pending(r, pending) : 0;
+    }
     if (!force && is_finished(p)) {
         r->result->skipped++;
         return 0;
     }
-    const bool absent = !force && is_absent(r, p), has_checkpoint = !force && p->checkpoint && !absent;
-    const int64_t left = p->budget - (has_checkpoint ? p->checkpoint_step : 0);
+    const bool absent = !force && is_absent(r, p);
+    pending.has_checkpoint = !force && p->checkpoint && !absent;
+    const int64_t left = p->budget - (pending.has_checkpoint ? p->checkpoint_step : 0);
+    pending.operations = p->budget > 0 ? p->operations * (double)left / (double)p->budget : p->operations;
     r->n_absent += absent;
     r->steps_left += (double)(left > 0 ? left : 0);
-    return add_pending(r, (struct pending){ .trial = p->trial, .config = p->config, .has_checkpoint = has_checkpoint });
+    return add_pending(r, pending);
 }
 
 static int collect_all(struct runner *r, size_t study, bool tuned, struct err *e)
 {
     const size_t before = r->n_pending;
-    TRY(store_visit_places(r->store, r->plan->studies[study].store_id, collect, &(struct collector){ r, study, tuned },
-                           e));
+    bool *mine = NULL;
+    int code = r->options->shard && !tuned ? deal(r, study, &mine, e) : 0;
+    if (code == 0)
+        code = store_visit_places(r->store, r->plan->studies[study].store_id, collect,
+                                  &(struct collector){ r, study, tuned, mine }, e);
+    free(mine);
+    TRY(code);
     for (size_t i = before; i < r->n_pending && r->options->force && signals_stops() == 0; i++)
         TRY(store_reset_trial(r->store, r->pending[i].trial, e));
     return 0;
@@ -187,6 +245,14 @@ static int is_queued(struct runner *r, const struct plan_study *s, bool *queued,
     return *queued ? 0 : store_is_queued(r->store, s->store_id, s->asked_sha256, queued, e);
 }
 
+static int put_repository(struct runner *r, const struct plan_study *s, struct err *e)
+{
+    struct repository state;
+    repository_read(&state, s->study.path);
+    const struct store_repository stored = { state.root, state.commit, state.changed };
+    return store_put_repository(r->store, s->store_id, state.commit[0] ? &stored : NULL, e);
+}
+
 int queue_put_study(struct runner *r, size_t study, struct err *e)
 {
     struct plan_study *s = &r->plan->studies[study];
@@ -198,6 +264,7 @@ int queue_put_study(struct runner *r, size_t study, struct err *e)
         TRY(store_find_study(r->store, f->name, &s->store_id, e));
     if (!s->store_id)
         TRY(store_put_study(r->store, &facts, &s->store_id, e));
+    TRY(put_repository(r, s, e));
     TRY(is_queued(r, s, &queued, e));
     if (s->one_off && !r->plan->options.one_trial)
         progress_say(&r->progress,
@@ -235,6 +302,45 @@ int queue_put_tuned(struct runner *r, struct err *e)
         TRY(collect_all(r, i, true, e));
     }
     return signals_stops() > 0 || r->n_pending == 0 ? 0 : queue_check_files(r, e);
+}
+
+/* ---- in which order ---- */
+
+static int by_operations(const void *a, const void *b)
+{
+    const struct pending *x = a, *y = b;
+    if (x->operations != y->operations)
+        return x->operations < y->operations ? 1 : -1;
+    return (x->trial > y->trial) - (x->trial < y->trial); /* qsort keeps no order of its own */
+}
+
+void queue_order(struct runner *r)
+{
+    if (r->n_pending > r->next)
+        qsort(r->pending + r->next, r->n_pending - r->next, sizeof *r->pending, by_operations);
+}
+
+bool queue_take(struct runner *r)
+{
+    double taken = 0;
+    size_t i = r->next;
+    for (size_t k = 0; k < r->n_slots; k++)
+        taken += r->slots[k].active ? r->slots[k].pending.memory_bytes : 0;
+    while (r->n_active > 0 && i < r->n_pending && taken + r->pending[i].memory_bytes > r->memory)
+        i++;
+    if (i >= r->n_pending)
+        return false;
+    const struct pending found = r->pending[i];
+    memmove(&r->pending[r->next + 1], &r->pending[r->next], (i - r->next) * sizeof found);
+    r->pending[r->next++] = found;
+    if (found.memory_bytes > r->memory && !r->told_large)
+        progress_say(
+            &r->progress,
+            "tprun: warning: by its plan a trial takes %.3g MB, and there are %.3g MB for all (--memory): such "
+            "trials are trained alone",
+            found.memory_bytes / (1 << 20), r->memory / (1 << 20));
+    r->told_large |= found.memory_bytes > r->memory;
+    return true;
 }
 
 /* ---- files ---- */

@@ -1,6 +1,7 @@
 #include "run/private.h"
 
 #include "base/killpoint.h"
+#include "run/machine.h"
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -63,9 +64,9 @@ void runner_narrow(struct runner *r, size_t n, const char *why)
 static int fill_slots(struct runner *r, struct err *e)
 {
     for (size_t i = 0; i < r->n_slots && !r->stopping; i++)
-        while (!r->slots[i].active && r->next < r->n_pending && r->n_active < r->n_allowed) {
+        while (!r->slots[i].active && r->n_active < r->n_allowed && queue_take(r)) {
             enum attempt_start outcome;
-            TRY(attempt_start(r, &r->slots[i], r->pending[r->next++], &outcome, e));
+            TRY(attempt_start(r, &r->slots[i], r->pending[r->next - 1], &outcome, e));
             if (outcome == ATTEMPT_NOTHING)
                 r->result->skipped++;
             if (outcome == ATTEMPT_NO_ROOM)
@@ -119,6 +120,16 @@ static int wait_for_news(struct runner *r, struct pollfd *fds, struct err *e)
     return 0;
 }
 
+/* last: whatever time has passed. */
+static int publish(struct runner *r, bool last, struct err *e)
+{
+    struct publication *p = r->options->publication;
+    if (!p || (!last && !publication_is_due(p, r->unpublished)))
+        return 0;
+    r->unpublished = false;
+    return publication_put(p, r->store, &r->own, e);
+}
+
 static int loop(struct runner *r, struct pollfd *fds, struct err *e)
 {
     const char *stop_text = getenv("TPRUN_STOP_SECONDS");
@@ -140,6 +151,7 @@ static int loop(struct runner *r, struct pollfd *fds, struct err *e)
         if (r->killed || (r->stopping && (double)(now_ns() - r->stop_asked_ns) > stop_seconds * 1e9))
             kill_all(r);
         TRY(heartbeat(r, e));
+        TRY(publish(r, false, e));
         status_draw(r);
     }
 }
@@ -147,8 +159,10 @@ static int loop(struct runner *r, struct pollfd *fds, struct err *e)
 static void end_workers(struct runner *r)
 {
     for (size_t i = 0; i < r->n_slots; i++)
-        if (r->slots[i].active)
+        if (r->slots[i].active) {
             worker_reap(&r->slots[i].worker, NULL);
+            relog_free(&r->slots[i]);
+        }
 }
 
 static int refresh(struct runner *r, size_t study, struct err *e)
@@ -178,6 +192,7 @@ static int queue(struct runner *r, struct err *e)
     TRY(store_flush(r->store, e));
     if (signals_stops() == 0)
         TRY(queue_check_files(r, e));
+    queue_order(r);
     KILL_POINT(RUN_QUEUED);
     r->result->queued = signals_stops() == 0;
     TRY(heed_signals(r, e));
@@ -193,13 +208,18 @@ static int queue(struct runner *r, struct err *e)
 static int work(struct runner *r, struct err *e)
 {
     TRY(queue(r, e));
+    if (r->options->queue_only)
+        return publish(r, true, e);
     struct pollfd *fds = calloc(r->n_slots + 1, sizeof *fds);
     if (!fds)
         return err_set(e, ERR_MEMORY, "out of memory");
     r->start_ns = r->heartbeat_ns = now_ns();
-    int code = loop(r, fds, e);
-    if (code == 0 && !r->stopping)
+    int code = publish(r, true, e);
+    if (code == 0)
+        code = loop(r, fds, e);
+    if (code == 0 && !r->stopping && !r->options->shard)
         code = queue_put_tuned(r, e);
+    queue_order(r);
     if (code == 0)
         code = heed_signals(r, e);
     if (code == 0 && r->n_pending > 0)
@@ -210,8 +230,10 @@ static int work(struct runner *r, struct err *e)
         code = store_flush(r->store, e);
     if (code == 0)
         code = checkpoints_sweep(r, e); /* a worker that was killed may have left half a file */
-    for (size_t i = 0; i < r->plan->n_studies && code == 0 && signals_stops() == 0; i++) /* stopping is quick */
-        code = refresh(r, i, e);
+    for (size_t i = 0; i < r->plan->n_studies && code == 0 && signals_stops() == 0 && !r->options->shard; i++)
+        code = refresh(r, i, e); /* stopping is quick */
+    if (code == 0)
+        code = publish(r, true, e);
     return code;
 }
 
@@ -230,13 +252,13 @@ static int open_and_work(struct runner *r, struct err *e)
 
 int runner_run(struct plan *p, const struct run_options *o, struct run_result *result, struct err *e)
 {
-    const long online = sysconf(_SC_NPROCESSORS_ONLN);
     struct runner r = { .plan = p, .options = o, .result = result, .own = { .fd = -1 }, .other = { .fd = -1 } };
     *result = (struct run_result){ 0 };
-    r.n_slots = o->jobs > 0 ? (size_t)o->jobs : online > 0 ? (size_t)online : 1;
+    r.n_slots = o->jobs > 0 ? (size_t)o->jobs : machine_processors("");
     TRY(limits_open(e));
     r.n_slots = r.n_allowed = limits_workers(r.n_slots);
     r.kills = limits_count_kills();
+    r.memory = o->memory > 0 ? (double)o->memory : machine_memory("");
     r.slots = calloc(r.n_slots, sizeof *r.slots);
     if (!r.slots)
         return err_set(e, ERR_MEMORY, "out of memory");
@@ -247,6 +269,7 @@ int runner_run(struct plan *p, const struct run_options *o, struct run_result *r
     signals_attend(false);
     progress_finish(&r.progress);
     free(r.pending);
+    free(r.loads);
     free(r.slots);
     data_files_free(&r.data_files);
     return code == 0 && result->stopped ? ERR_STOPPED : code;

@@ -7,21 +7,28 @@
 #define TPRUN_RUN_RUNNER_H
 
 #include "run/plan.h"
+#include "run/publish.h"
+#include "run/shard.h"
 #include "store/query.h"
 
 struct run_options {
     const char *db;
     const char *code; /* program and version, recorded with each attempt */
-    int64_t jobs;     /* workers at once; 0 = one per processor */
+    int64_t jobs;     /* workers at once; 0 = one for each processor that this process may use */
     bool fail_fast;   /* stop at the first failed trial */
     bool force;       /* forget what was recorded of the trials asked for, and train them again */
+    bool relog;       /* train nothing: finished trials write what they did not log of their last step */
     bool quiet, progress, color;
     int verbose;
     int64_t memory_limit;       /* bytes per worker, 0 = none */
+    int64_t memory;             /* bytes that all workers may take by the plan; 0 = what the machine has left */
     struct query_limits limits; /* of the measures of claims */
     double stall_seconds;       /* a worker that says nothing for so long is ended and its trial retried; 0 = 300 */
     const char *checkpoints;    /* a folder to read checkpoints from that the database's own lacks; NULL = none */
-    int64_t stop_at;            /* stop every trial at this step, 0 = never: `tprun verify` */
+    const struct shard *shard; /* train its trials alone; NULL = all. Choosing cells and statistics are left to merge */
+    struct publication *publication; /* where the database, which is its copy, is put from time to time; or NULL */
+    bool queue_only;                 /* put all trials, train none: `submit` */
+    int64_t stop_at;                 /* stop every trial at this step, 0 = never: `tprun verify` */
 };
 
 struct run_result {

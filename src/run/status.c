@@ -56,9 +56,10 @@ static void draw_trial(struct runner *r, const struct attempt *t, int64_t now)
     const double seconds = (double)(now - t->start_ns) * 1e-9;
     const double rate = seconds > 0 ? (double)(t->step - t->from_step) / seconds : 0;
     const double part = t->budget > 0 ? (double)t->step / (double)t->budget : 1;
-    text_add(&line, "%3.0f %%  %s  step %" PRId64 "/%" PRId64, 100 * part, t->label, t->step, t->budget);
+    text_add(&line, "%3.0f %%", 100 * part); /* then the metric: a narrow terminal cuts the end */
     if (isfinite(t->loss))
         text_add(&line, "  train_loss %.4g", t->loss);
+    text_add(&line, "  %s  step %" PRId64 "/%" PRId64, t->label, t->step, t->budget);
     put_metrics(&line, t);
     if (rate > 0)
         text_add(&line, "  %s left", progress_duration((double)(t->budget - t->step) / rate, left, sizeof left));
@@ -130,7 +131,7 @@ void status_ended(struct runner *r, const struct attempt *t, const char *reason)
     struct text line = { 0 };
     char took[32];
     text_add(&line, "[%" PRIu64 "/%" PRIu64 "] %s  %s  step %" PRId64, finished(r), x->total, t->label,
-             trial_state_names[t->state], t->step);
+             t->pending.relog && t->state == TRIAL_DONE ? "logged" : trial_state_names[t->state], t->step);
     put_metrics(&line, t);
     text_add(&line, "  %s", progress_duration((double)(now_ns() - t->start_ns) * 1e-9, took, sizeof took));
     if (reason)

@@ -3,6 +3,7 @@
 #include "run/private.h"
 
 #include "base/killpoint.h"
+#include "run/price.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -91,6 +92,8 @@ static int put_seed(struct runner *r, size_t study, const struct choice *c, stru
                                        .seed = seed,
                                        .config = c->config,
                                        .budget = t->described.budget,
+                                       .operations = price_operations(&t->config, &t->size),
+                                       .memory_bytes = t->size.memory_bytes + PRICE_WORKER_BYTES,
                                        .keep_budget = plan_left_out(r->plan, study, position),
                                        .n_params = t->described.n_params,
                                        .params = t->described.params };

@@ -9,6 +9,7 @@ struct search {
     const char *metric;
     bool found;
     const char *goal; /* "min", "max" or NULL */
+    bool of_test;     /* measured on the test set */
     size_t n;
     const char **names;
 };
@@ -20,6 +21,7 @@ static int look_at(void *self, const struct metric_facts *f)
     if (strcmp(f->name, x->metric) == 0) {
         x->found = true;
         x->goal = f->goal;
+        x->of_test = strcmp(f->split, "test") == 0;
     }
     return 0;
 }
@@ -66,6 +68,11 @@ void tuning_check(struct plan *p, struct plan_study *s, struct err *e)
         if (!x.found)
             err_at(e, where, "tune.metric: the trials of '%s' do not log '%s'%s", s->study.variants[v], tune->metric,
                    bind_advice(tune->metric, x.names, x.n, &s->arena));
+        else if (x.of_test) /* its data cannot be what it is tested on */
+            err_at(e, where,
+                   "tune.metric: the test set is not for choosing, and '%s' is measured on it; choose by a metric of "
+                   "validation, such as valid_loss",
+                   tune->metric);
         else if (!x.goal && tune->goal == TUNE_AS_METRIC)
             err_at(e, where, "tune.metric: neither a large nor a small '%s' is better by itself; say which with 'goal'",
                    tune->metric);

@@ -20,6 +20,7 @@ int wire_put_job(struct frame_buffer *out, const struct wire_job *job, struct er
     frame_put_string(out, job->key);
     frame_put_int(out, job->memory_limit);
     frame_put_int(out, job->stop_at);
+    frame_put_string(out, job->relog);
     frame_end(out);
     return 0;
 }
@@ -56,7 +57,8 @@ int wire_read(struct frame *f, struct wire_record *r, struct err *e)
         TRY(get_name(f, &r->name, e));
         TRY(frame_get_string(f, &r->goal, e));
         TRY(get_name(f, &r->text, e));
-        return frame_get_int(f, &r->followed, e);
+        TRY(frame_get_int(f, &r->followed, e));
+        return get_name(f, &r->split, e);
     case MESSAGE_METRIC:
         TRY(get_name(f, &r->name, e));
         TRY(frame_get_int(f, &r->step, e));

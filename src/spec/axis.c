@@ -7,13 +7,10 @@
 #include <string.h>
 
 enum { SHORT_DIGITS = 6 };
-static const double MAX_COUNT = 9007199254740992.0; /* 2^53: beyond, i is no exact double */
 
 static const char *const grid_forms[] = { "range", "linspace", "geomspace", "logspace" };
-static const char *const random_forms[] = { "uniform", "loguniform", "choice" };
 static const char grid_help[] = "a list of values, or {range: [from, to, step]}, {linspace|geomspace: [from, to, n]}, "
                                 "{logspace: [exponent, exponent, n]}";
-static const char random_help[] = "{uniform: [from, to]}, {loguniform: [from, to]} or {choice: [...]}";
 
 bool axis_is_values(const struct node *n)
 {
@@ -21,7 +18,7 @@ bool axis_is_values(const struct node *n)
 }
 
 /* Reads the n numbers of {form: [a, b, ...]}. */
-static int read_numbers(const struct node *list, double *numbers, size_t n, const char *path, struct err *e)
+int axis_read_numbers(const struct node *list, double *numbers, size_t n, const char *path, struct err *e)
 {
     char found[100];
     if (list->n != n)
@@ -35,7 +32,7 @@ static int read_numbers(const struct node *list, double *numbers, size_t n, cons
 
 static int check_count(const struct node *n, double count, const char *path, struct err *e)
 {
-    if (count >= 1 && count <= MAX_COUNT && count == floor(count))
+    if (count >= 1 && count <= AXIS_MAX_COUNT && count == floor(count))
         return 0;
     return err_at(e, n->where, "%s: expected a count of values, an integer >= 1", path);
 }
@@ -43,7 +40,7 @@ static int check_count(const struct node *n, double count, const char *path, str
 static int bind_range(struct axis *x, const struct node *list, const char *path, struct err *e)
 {
     double v[3];
-    TRY(read_numbers(list, v, 3, path, e));
+    TRY(axis_read_numbers(list, v, 3, path, e));
     x->kind = AXIS_LINEAR;
     x->from = v[0];
     x->step = v[2];
@@ -52,7 +49,7 @@ static int bind_range(struct axis *x, const struct node *list, const char *path,
     if (!(steps >= 0))
         return err_at(e, list->where, "%s: a step of %s does not lead from %s to %s", path, list->items[2]->text,
                       list->items[0]->text, list->items[1]->text);
-    if (!(steps < MAX_COUNT))
+    if (!(steps < AXIS_MAX_COUNT))
         return err_at(e, list->where, "%s: more values than can be counted", path);
     x->n = (uint64_t)steps + 1;
     x->to = v[0] + steps * v[2];
@@ -62,7 +59,7 @@ static int bind_range(struct axis *x, const struct node *list, const char *path,
 static int bind_space(struct axis *x, const char *form, const struct node *list, const char *path, struct err *e)
 {
     double v[3];
-    TRY(read_numbers(list, v, 3, path, e));
+    TRY(axis_read_numbers(list, v, 3, path, e));
     TRY(check_count(list->items[2], v[2], path, e));
     x->n = (uint64_t)v[2];
     x->from = v[0];
@@ -78,31 +75,15 @@ static int bind_space(struct axis *x, const char *form, const struct node *list,
     if (x->n > 1 && v[0] == v[1])
         return err_at(e, list->where, "%s: both ends are %s, which would be the same value %s times", path,
                       list->items[0]->text, list->items[2]->text);
-    if (!isfinite(x->step) || !isfinite(x->from) || !isfinite(x->to))
-        return err_at(e, list->where, "%s: the values leave the range of a double", path);
-    if (x->kind == AXIS_GEOMETRIC && !(x->from * x->to != 0 && (x->from > 0) == (x->to > 0)))
+    for (size_t i = 0; strcmp(form, "logspace") == 0 && i < 2; i++)
+        if (!isnormal(pow(10, v[i])))
+            return err_at(e, list->items[i]->where, "%s: 10^%s is no number of double precision", path,
+                          list->items[i]->text);
+    if (!isfinite(x->step)) /* the ends are finite */
+        return err_at(e, list->where, "%s: the distance between %s and %s is not finite", path, list->items[0]->text,
+                      list->items[1]->text);
+    if (x->kind == AXIS_GEOMETRIC && !(x->from != 0 && x->to != 0 && (x->from > 0) == (x->to > 0)))
         return err_at(e, list->where, "%s: the ends must have the same sign and not be 0", path);
-    return 0;
-}
-
-static int bind_distribution(struct axis *x, const char *form, const struct node *list, const char *path, struct err *e)
-{
-    double v[2];
-    if (strcmp(form, "choice") == 0) {
-        x->kind = AXIS_CHOICE;
-        x->list = list;
-        if (list->n == 0 || list->n > TREE_MAX_NODES)
-            return err_at(e, list->where, "%s: expected at least one value", path);
-        return 0;
-    }
-    TRY(read_numbers(list, v, 2, path, e));
-    x->kind = strcmp(form, "uniform") == 0 ? AXIS_UNIFORM : AXIS_LOGUNIFORM;
-    x->from = v[0];
-    x->to = v[1];
-    if (!(v[0] < v[1]) || !isfinite(v[1] - v[0]))
-        return err_at(e, list->where, "%s: expected [from, to] with from < to", path);
-    if (x->kind == AXIS_LOGUNIFORM && !(v[0] > 0))
-        return err_at(e, list->where, "%s: loguniform is between values, not exponents; both must be > 0", path);
     return 0;
 }
 
@@ -177,6 +158,8 @@ bool axis_repeats(const struct axis *const *axes, size_t n_axes, uint64_t i)
 
 bool axis_stand_in(struct axis *x, const struct node *n, bool random, struct arena *a)
 {
+    if (n->kind == NODE_MAP && n->n && strcmp(n->keys[0]->text, "logspace") == 0)
+        return false; /* exponents are no values */
     if (n->kind == NODE_MAP)
         n = n->n ? n->items[0] : n;
     if (n->kind == NODE_LIST)
@@ -195,6 +178,8 @@ int axis_bind(struct axis *x, const struct node *n, bool random, const char *pat
 {
     x->where = n->where;
     char found[100];
+    size_t n_random;
+    const char *random_help, *const *random_forms = axis_random_forms(&n_random, &random_help);
     if (n->kind == NODE_LIST && !random) {
         x->kind = AXIS_LIST;
         x->list = n;
@@ -207,19 +192,18 @@ int axis_bind(struct axis *x, const struct node *n, bool random, const char *pat
     for (size_t i = 0; !random && i < sizeof grid_forms / sizeof *grid_forms; i++)
         if (strcmp(form, grid_forms[i]) == 0)
             return i == 0 ? bind_range(x, n->items[0], path, e) : bind_space(x, form, n->items[0], path, e);
-    for (size_t i = 0; random && i < sizeof random_forms / sizeof *random_forms; i++)
+    for (size_t i = 0; random && i < n_random; i++)
         if (strcmp(form, random_forms[i]) == 0)
-            return bind_distribution(x, form, n->items[0], path, e);
+            return axis_bind_random(x, form, n->items[0], path, e);
     /* {geomspce: [1, 10, 3]} is a slip, {stepsize: [1, 10]} one key further */
-    const char *near = err_nearest(form, random ? random_forms : grid_forms, random ? 3 : 4);
+    const char *near = err_nearest(form, random ? random_forms : grid_forms, random ? n_random : 4);
     if (near)
         return err_at(e, n->keys[0]->where, "%s: unknown kind of values '%s'; did you mean '%s'?", path, form, near);
     return err_at(e, n->where, "%s: expected %s, found %s", path, random ? random_help : grid_help,
                   node_found(n, found));
 }
 
-/* The double nearest to v that has at most SHORT_DIGITS decimal digits. */
-static double short_decimal(double v)
+double axis_short_decimal(double v)
 {
     char s[40];
     const int n = snprintf(s, sizeof s, "%.*e", SHORT_DIGITS - 1, v);
@@ -228,12 +212,11 @@ static double short_decimal(double v)
     return strtod(s, NULL);
 }
 
-/* 0.30000000000000004 is 0.3, 9.999999999999999e-05 is 1e-4. */
-static double snap(double v, double scale)
+double axis_snap(double v, double scale)
 {
     if (fabs(v) < 1e-12 * scale)
         return 0;
-    const double shorter = short_decimal(v);
+    const double shorter = axis_short_decimal(v);
     return fabs(v - shorter) <= 1e-12 * fabs(v) ? shorter : v;
 }
 
@@ -242,22 +225,13 @@ static double spaced_value(const struct axis *x, uint64_t i)
     if (i == 0)
         return x->from;
     if (x->kind == AXIS_LINEAR)
-        return i + 1 == x->n ? snap(x->to, fabs(x->from))
-                             : snap(x->from + (double)i * x->step, fmax(fabs(x->from), fabs(x->to)));
+        return i + 1 == x->n ? axis_snap(x->to, fabs(x->from))
+                             : axis_snap(x->from + (double)i * x->step, fmax(fabs(x->from), fabs(x->to)));
     if (i + 1 == x->n)
         return x->to;
     const double a = log(fabs(x->from)), b = log(fabs(x->to));
     const double v = exp(a + (b - a) * (double)i / (double)(x->n - 1));
-    return snap(x->from < 0 ? -v : v, 0);
-}
-
-/* Six digits: what a table of results shows is what ran, and no libm's last bit decides which trial it is. */
-static double drawn_value(const struct axis *x, struct rng *r)
-{
-    const double u = rng_uniform(r);
-    const double v =
-        x->kind == AXIS_UNIFORM ? x->from + (x->to - x->from) * u : exp(log(x->from) + (log(x->to) - log(x->from)) * u);
-    return fmin(fmax(short_decimal(v), x->from), x->to);
+    return axis_snap(x->from < 0 ? -v : v, 0);
 }
 
 struct node *axis_value(const struct axis *x, uint64_t i, uint64_t seed, struct arena *a)
@@ -273,7 +247,7 @@ struct node *axis_value(const struct axis *x, uint64_t i, uint64_t seed, struct 
         rng_seek(&r, i);
         if (x->kind == AXIS_CHOICE)
             return x->list->items[rng_below(&r, (uint32_t)x->list->n)];
-        value = drawn_value(x, &r);
+        value = axis_draw(x, &r);
     }
     struct text t = { 0 };
     text_json_number(&t, value);

@@ -9,8 +9,8 @@ enum axis_kind {
     AXIS_LIST,       /* [a, b, c] */
     AXIS_LINEAR,     /* range, linspace: from + i * step */
     AXIS_GEOMETRIC,  /* geomspace, logspace: equal ratios */
-    AXIS_UNIFORM,    /* random */
-    AXIS_LOGUNIFORM, /* random */
+    AXIS_UNIFORM,    /* random; step > 0: of its multiples */
+    AXIS_LOGUNIFORM, /* random; likewise */
     AXIS_CHOICE      /* random: an entry of a list */
 };
 
@@ -41,5 +41,20 @@ bool axis_repeats(const struct axis *const *axes, size_t n_axes, uint64_t i);
 /* Value i < n. seed: of the random axes. Numbers that are a short decimal but for rounding are that decimal, so that a
  * trial's identity does not hang on the last bit of pow(). */
 struct node *axis_value(const struct axis *x, uint64_t i, uint64_t seed, struct arena *a);
+
+/* ---- axis_random.c ---- */
+
+#define AXIS_MAX_COUNT 9007199254740992.0 /* 2^53: beyond, i is no exact double */
+struct rng;
+/* Names of the distributions, and what a message says that they look like. */
+const char *const *axis_random_forms(size_t *n, const char **help);
+int axis_bind_random(struct axis *x, const char *form, const struct node *list, const char *path, struct err *e);
+double axis_draw(const struct axis *x, struct rng *r);
+
+/* Of axis.c: reads the n numbers of {form: [a, b, ...]}; the double nearest to v of six decimal digits; and that where
+ * v is it but for rounding (0.30000000000000004 is 0.3), or 0 where v is nothing beside scale. */
+int axis_read_numbers(const struct node *list, double *numbers, size_t n, const char *path, struct err *e);
+double axis_short_decimal(double v);
+double axis_snap(double v, double scale);
 
 #endif

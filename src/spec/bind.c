@@ -214,6 +214,8 @@ static int bind_default(struct binder *b, const struct option *o, struct where w
 {
     if (o->type == OPT_MAP)
         return bind_map(b, NULL, where, o->table, NULL, field, path);
+    if (o->flags & OPTION_FOLDER)
+        return bind_folder(b, where, ".", field, path);
     if (!o->dflt) {
         if (o->type == OPT_ENUM)
             *(int *)field = -1; /* absent: 0 is the first of the names */

@@ -1,7 +1,10 @@
 /* Options of one value, or of a list of them: numbers with their range, words of a list. */
 #include "spec/binder.h"
+#include <errno.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 const char *bind_path(struct binder *b, const char *path, const char *name)
 {
@@ -15,15 +18,32 @@ const char *bind_path(struct binder *b, const char *path, const char *name)
     return joined;
 }
 
+/* " (its character 2 is U+0430, not of ASCII)": text that was pasted may look like a known name. "" if it is ASCII. */
+static const char *foreign_letter(const char *word, struct arena *a)
+{
+    for (size_t i = 1; *word; i++) {
+        const unsigned char *u = (const unsigned char *)word;
+        const size_t length = text_utf8_length(word, strlen(word));
+        unsigned code = u[0] & (length > 1 ? 0xFFu >> (length + 1) : 0x7Fu);
+        for (size_t k = 1; k < length; k++)
+            code = code << 6 | (u[k] & 0x3Fu);
+        if (length > 1)
+            return arena_printf(a, " (its character %zu is U+%04X, which is not ASCII%s)", i, code,
+                                code == 0xA0 ? " but a no-break space" : "");
+        word += length ? length : 1;
+    }
+    return "";
+}
+
 const char *bind_advice(const char *word, const char *const *known, size_t n, struct arena *a)
 {
-    const char *nearest = err_nearest(word, known, n);
+    const char *nearest = err_nearest(word, known, n), *foreign = foreign_letter(word, a);
     if (nearest)
-        return arena_printf(a, "; did you mean '%s'?", nearest);
+        return arena_printf(a, "%s; did you mean '%s'?", foreign, nearest);
     struct text t = { 0 };
     for (size_t i = 0; i < n; i++)
         text_add(&t, "%s%s", i ? ", " : "; known: ", known[i]);
-    const char *copy = arena_strdup(a, t.s ? t.s : "");
+    const char *copy = arena_printf(a, "%s%s", foreign, t.s ? t.s : "");
     text_free(&t);
     return copy;
 }
@@ -36,7 +56,11 @@ const char *advise(struct binder *b, const char *word, const char *const *known,
 int bind_expected(struct binder *b, const struct node *n, const char *path, const char *what)
 {
     char found[100];
-    return err_at(b->e, n->where, "%s: expected %s, found %s", path, what, node_found(n, found));
+    const bool listed = n->kind == NODE_SCALAR && !n->quoted && n->where.source && strchr(n->text, ',') &&
+                        strcmp(n->where.source->name, "command line") == 0;
+    return err_at(b->e, n->where, "%s: expected %s, found %s%s", path, what, node_found(n, found),
+                  listed ? arena_printf(b->arena, "; several values are a sweep: sweep.grid.%s=[%s]", path, n->text)
+                         : "");
 }
 
 /* An upper bound of 1e300 says "finite"; both bounds 0 say nothing, but OPTION_ABOVE_MIN with them says "> 0". */
@@ -78,8 +102,11 @@ static int out_of_range(struct binder *b, const struct node *n, const struct opt
 int bind_int(struct binder *b, const struct node *n, const struct option *o, int64_t *out, const char *path)
 {
     int64_t value;
+    double real;
     if (n->kind != NODE_SCALAR || n->quoted || text_to_int(n->text, n->length, &value) < 0)
-        return bind_expected(b, n, path, "an integer");
+        return node_is_number(n, &real) && real == floor(real) && isfinite(real) /* too large to be counted with */
+                   ? out_of_range(b, n, o, path)
+                   : bind_expected(b, n, path, "an integer");
     if (!in_range(o, (double)value))
         return out_of_range(b, n, o, path);
     *out = value;
@@ -149,6 +176,8 @@ int bind_text(struct binder *b, const struct node *n, const struct option *o, co
     const char *const *words = allowed_words(b, o, &n_words);
     if (n->kind != NODE_SCALAR || node_is_null(n))
         return bind_expected(b, n, path, "a string");
+    if (o->flags & OPTION_FOLDER)
+        return bind_folder(b, n->where, n->text, out, path);
     *out = n->text;
     for (size_t i = 0; words && i < n_words; i++)
         if (strcmp(words[i], n->text) == 0)
@@ -156,6 +185,28 @@ int bind_text(struct binder *b, const struct node *n, const struct option *o, co
     return words ? err_at(b->e, n->where, "%s: unknown %s '%s'%s", path, o->registry ? o->registry->kind : "name",
                           n->text, advise(b, n->text, words, n_words))
                  : 0;
+}
+
+/* A place without a file, and one of the command line, is in the working folder. */
+int bind_folder(struct binder *b, struct where where, const char *folder, const char **out, const char *path)
+{
+    const char *file = where.source ? where.source->name : "", *slash = strrchr(file, '/');
+    const char *base = slash ? arena_strndup(b->arena, file, (size_t)(slash - file)) : NULL;
+    const bool here = strcmp(folder, ".") == 0;
+    *out = folder;
+    if (folder[0] == '/')
+        return 0;
+    if (base)
+        *out = here ? (*base ? base : "/") : arena_printf(b->arena, "%s/%s", base, folder);
+    if (*out[0] == '/')
+        return 0;
+    char *working = getcwd(NULL, 0);
+    if (!working)
+        return err_at(b->e, where, "%s: '%s' is relative, but the working folder is not known: %s", path, folder,
+                      strerror(errno));
+    *out = here && !base ? arena_strdup(b->arena, working) : arena_printf(b->arena, "%s/%s", working, *out);
+    free(working);
+    return 0;
 }
 
 /* A list of strings, or one string alone. */

@@ -23,6 +23,8 @@ int bind_int(struct binder *b, const struct node *n, const struct option *o, int
 int bind_real(struct binder *b, const struct node *n, const struct option *o, double *out, const char *path);
 int bind_enum(struct binder *b, const struct node *n, const struct option *o, int *out, const char *path);
 int bind_text(struct binder *b, const struct node *n, const struct option *o, const char **out, const char *path);
+/* OPTION_FOLDER: `folder`, as the file of `where` has it. */
+int bind_folder(struct binder *b, struct where where, const char *folder, const char **out, const char *path);
 int bind_names(struct binder *b, const struct node *n, const struct option *o, struct names *out, const char *path);
 int bind_reals(struct binder *b, const struct node *n, const struct option *o, struct reals *out, const char *path);
 

@@ -6,7 +6,7 @@ enum { MAX_FILES = 8 }; /* in a chain of `extends` */
 
 static const char *const study_keys[] = { "version", "experiment", "title",   "description", "source",
                                           "seeds",   "variants",   "sweep",   "claims",      "profiles",
-                                          "extends", "figures",    "targets", "tune" };
+                                          "extends", "figures",    "targets", "tune",        "labels" };
 enum { N_STUDY_KEYS = sizeof study_keys / sizeof *study_keys };
 
 bool compose_is_study_key(const char *key)

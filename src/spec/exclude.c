@@ -140,11 +140,16 @@ int exclude_open(struct study *s, const struct node *list, struct err *e)
     char found[100];
     if (list->kind != NODE_LIST)
         return err_at(e, list->where, "sweep.exclude: expected a list of maps, found %s", node_found(list, found));
+    w->exclude_where = list->where;
     w->exclusions = arena_need(s->arena, list->n, sizeof *w->exclusions);
     for (size_t i = 0; i < list->n; i++) {
         const struct node *entry = list->items[i];
         struct exclusion *x = &w->exclusions[w->n_exclusions];
-        if (entry->kind != NODE_MAP || entry->n == 0) {
+        if (entry->kind == NODE_MAP && entry->n == 0) {
+            err_at(e, entry->where, "sweep.exclude: an empty map, which would leave out every trial");
+            continue;
+        }
+        if (entry->kind != NODE_MAP) {
             err_at(e, entry->where, "sweep.exclude: expected a map of swept keys and values, found %s",
                    node_found(entry, found));
             continue;
@@ -182,4 +187,9 @@ bool sweep_excludes(const struct study_sweep *w, const struct study_trial *t, st
             return true;
     }
     return false;
+}
+
+struct where study_excludes_where(const struct study *s)
+{
+    return s->sweep->n_exclusions ? s->sweep->exclude_where : s->sweep->where;
 }

@@ -5,6 +5,7 @@
 enum { MAX_FIGURES = 20, MAX_LAYER = 1000000, MAX_ROLLING = 10000 };
 enum kind { CURVES, BARS, LAYERS, HEATMAP, WINNERS };
 static const char *const figure_kinds[] = { "curves", "bars", "layers", "heatmap", "winners", NULL };
+static const char *const figure_bands[] = { "sd", "ci95", "quartiles", "minmax", "none", NULL };
 
 /* clang-format off */
 static const struct option figure_options[] = {
@@ -16,7 +17,14 @@ static const struct option figure_options[] = {
       .help = "the step of a figure over the layers" },
     { "rolling", OPT_INT, offsetof(struct study_figure, rolling), "0", 0, MAX_ROLLING,
       .help = "points of a rolling mean" },
+    { "smooth", OPT_REAL, offsetof(struct study_figure, smooth), "0", 0, 0.9999,
+      .help = "exponential means; the weight of each older value" },
+    { "band", OPT_ENUM, offsetof(struct study_figure, band), "sd", .names = figure_bands, .help = "over the seeds" },
+    { "x", OPT_TEXT, offsetof(struct study_figure, x), .flags = OPTION_NULLABLE,
+      .help = "what curves run along; or a swept key" },
+    { "y", OPT_TEXT, offsetof(struct study_figure, y), .flags = OPTION_NULLABLE, .help = "the swept key upwards" },
     { "log", OPT_BOOL, offsetof(struct study_figure, log), "false", .help = "logarithmic y axis" },
+    { "log_x", OPT_BOOL, offsetof(struct study_figure, log_x), "false", .help = "logarithmic x axis" },
     { "variants", OPT_NAMES, offsetof(struct study_figure, variants), .flags = OPTION_NULLABLE, .help = "only these" },
     { "title", OPT_TEXT, offsetof(struct study_figure, title), .flags = OPTION_NULLABLE, .help = "one line above it" },
     { 0 }
@@ -28,11 +36,15 @@ static const struct {
     unsigned kinds;
     const char *words;
 } uses[] = {
-    { "metric", 1u << CURVES | 1u << BARS | 1u << LAYERS | 1u << WINNERS, "curves, bars, layers and winners" },
     { "layer", 1u << CURVES | 1u << BARS, "curves and bars" },
     { "step", 1u << LAYERS, "layers" },
     { "rolling", 1u << CURVES, "curves" },
-    { "log", 1u << CURVES | 1u << LAYERS, "curves and layers" },
+    { "smooth", 1u << CURVES, "curves" },
+    { "band", 1u << CURVES | 1u << LAYERS, "curves and layers" },
+    { "x", 1u << CURVES | 1u << HEATMAP | 1u << WINNERS, "curves, heatmap and winners" },
+    { "y", 1u << HEATMAP | 1u << WINNERS, "heatmap and winners" },
+    { "log", 1u << CURVES | 1u << LAYERS | 1u << HEATMAP, "curves, layers and heatmap" },
+    { "log_x", 1u << CURVES, "curves" },
 };
 /* clang-format on */
 
@@ -50,6 +62,10 @@ static void check_uses(const struct study_figure *f, const struct node *n, const
                    uses[i].key, uses[i].words, figure_kinds[f->kind]);
     if (!f->metric && (f->kind == BARS || f->kind == LAYERS))
         err_at(e, n->where, "%s: a figure of the kind %s needs a 'metric'", path, figure_kinds[f->kind]);
+    if (!f->x != !f->y && (f->kind == HEATMAP || f->kind == WINNERS))
+        err_at(e, n->where, "%s: a figure of the kind %s has two axes: 'x' and 'y'", path, figure_kinds[f->kind]);
+    if (f->rolling > 1 && f->smooth > 0)
+        err_at(e, tree_key(n, "smooth")->where, "%s: 'rolling' and 'smooth' exclude each other", path);
     if (!f->metric && f->kind == CURVES && f->has_layer)
         err_at(e, tree_key(n, "layer")->where, "%s: 'layer' needs a 'metric'", path);
 }
@@ -112,6 +128,6 @@ void figures_check_metrics(const struct study *s, const struct study_form *form,
     for (size_t i = 0; i < s->n_figures; i++) {
         const struct study_figure *f = &s->figures[i];
         if (f->metric)
-            study_check_metric(s, form, f->where, arena_printf(s->arena, "figures.%zu", i), f->metric, e);
+            study_check_metric(s, form, f->where, arena_printf(s->arena, "figures.%zu.metric", i), f->metric, e);
     }
 }

@@ -2,6 +2,7 @@
 #include "spec/bind.h"
 #include "spec/compose.h"
 #include "spec/figures.h"
+#include "spec/labels.h"
 #include "spec/study.h"
 #include "spec/sweep.h"
 #include "spec/targets.h"
@@ -40,6 +41,24 @@ static bool is_told(const struct err *e, struct where w)
     return false;
 }
 
+const char *study_foreign(const char *key)
+{
+    static const char *const keys[][2] = {
+        { "defaults", "; Hydra's list of defaults is 'extends: other.yaml' here, and its groups are 'variants'" },
+        { "hydra", "; Hydra's own settings have no place here" },
+        { "program", "; of a W&B sweep: tprun trains by itself" },
+        { "parameters",
+          "; of a W&B sweep: here it is sweep: {grid: {KEY: [a, b]}}, or sweep: {random: {samples: N, parameters: "
+          "{KEY: {uniform: [a, b]}}}}" },
+        { "method",
+          "; of a W&B sweep: here sweep.grid or sweep.random has the keys; how networks learn is 'algorithm'" },
+    };
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (strcmp(keys[i][0], key) == 0)
+            return keys[i][1];
+    return NULL;
+}
+
 /* Reports unknown keys at the top. The rest is checked as if the near name were meant, or without the key, so that
  * binding a trial does not report it again. */
 static void check_names(const struct study *s, struct node *tree, struct err *e)
@@ -53,7 +72,8 @@ static void check_names(const struct study *s, struct node *tree, struct err *e)
         for (const struct option *o = s->trial_options; o->type != OPT_END && n < 64; o++)
             known[n++] = o->name;
         if (!is_told(e, key->where))
-            err_at(e, key->where, "unknown key '%s'%s", key->text, bind_advice(key->text, known, n, s->arena));
+            err_at(e, key->where, "unknown key '%s'%s", key->text,
+                   study_foreign(key->text) ? study_foreign(key->text) : bind_advice(key->text, known, n, s->arena));
         const char *near = err_nearest(key->text, known, n);
         if (near && has_row(s->trial_options, near) && !tree_child(tree, near))
             tree->keys[i] = node_scalar(s->arena, key->where, near, false);
@@ -164,7 +184,7 @@ bool study_check_metric(const struct study *s, const struct study_form *form, st
     const char **names = arena_need(s->arena, known->n_parts, sizeof *names);
     for (size_t k = 0; k < known->n_parts; k++)
         names[k] = known->parts[k]->name;
-    err_at(e, where, "%s.metric: unknown metric '%s'%s", path, metric,
+    err_at(e, where, "%s: unknown metric '%s'%s", path, metric,
            bind_advice(metric, names, known->n_parts, s->arena));
     return false;
 }
@@ -180,6 +200,7 @@ int study_fit(struct study *s, const struct study_form *form, struct err *e)
     check_names(s, s->overrides, e);
     figures_check_metrics(s, form, e);
     targets_check_metrics(s, form, e);
+    labels_check_metrics(s, form, e);
     if (w->n_axes == 0 || w->overflow)
         return e->n_errors == before ? 0 : ERR_SPEC;
     bool *used = arena_need(s->arena, w->n_axes, sizeof *used);

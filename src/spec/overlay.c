@@ -86,9 +86,8 @@ static struct node *lay_on_list(const struct layer *l, const struct node *base, 
 
 bool tree_is_value_list(const struct node *n)
 {
-    static const char *const forms[] = {
-        "range", "linspace", "geomspace", "logspace", "uniform", "loguniform", "choice"
-    };
+    static const char *const forms[] = { "range",  "linspace", "geomspace",  "logspace", "uniform",    "loguniform",
+                                         "choice", "randint",  "lograndint", "quniform", "qloguniform" };
     if (n->kind != NODE_MAP || n->n != 1 || n->items[0]->kind != NODE_LIST)
         return false;
     for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)

@@ -83,6 +83,32 @@ struct node *tree_parse(const char *name, const char *text, size_t n, struct are
     return parse_file(new_source(name, arena_strndup(a, text, n), n, a), a, e);
 }
 
+/* What is YAML but no value: a comment, a directive, a mark between documents. A comment behind a value is dropped, and
+ * said to be. */
+static int refuse_marks(const char *assignment, size_t key_length, const struct source *s, struct err *e)
+{
+    const char *value = assignment + key_length + 1 + strspn(assignment + key_length + 1, " \t");
+    const char *comment = strchr("\"'[{", *value) ? NULL : strstr(value, " #");
+    const char *what = *value == '#'                                             ? "'#' begins a comment"
+                       : *value == '%'                                           ? "'%' begins a directive"
+                       : strncmp(value, "---", 3) && strncmp(value, "...", 3)    ? NULL
+                       : value[3] == '\0' || value[3] == ' ' || value[3] == '\t' ? "that marks a document"
+                                                                                 : NULL;
+    const char *at = what ? value : comment ? comment + 1 : value;
+    const struct where where = {
+        .source = s, .line = 1, .column = (size_t)(at - assignment) + 1, .length = strlen(at)
+    };
+    if (what)
+        return err_at(e, where, "%.*s: in YAML %s; for the text write %.*s='\"%s\"'", (int)key_length, assignment, what,
+                      (int)key_length, assignment, value);
+    if (comment)
+        err_warn(e, where,
+                 "%.*s: in YAML ' #' begins a comment, and the rest is dropped; for all of it write "
+                 "%.*s='\"%s\"'",
+                 (int)key_length, assignment, (int)key_length, assignment, value);
+    return 0;
+}
+
 struct node *tree_override(const char *assignment, struct arena *a, struct err *e)
 {
     const size_t n = strlen(assignment), key_length = strcspn(assignment, "=");
@@ -96,6 +122,8 @@ struct node *tree_override(const char *assignment, struct arena *a, struct err *
         err_at(e, key, "'%s' is not of the form key=value", assignment);
         return NULL;
     }
+    if (refuse_marks(assignment, key_length, s, e) < 0)
+        return NULL;
     const bool empty = assignment[key_length + 1 + strspn(assignment + key_length + 1, " \t")] == '\0';
     const struct where nothing = { .source = s, .line = 1, .column = n + 1, .length = 1 };
     struct node *root = NULL;

@@ -3,6 +3,7 @@
 #include "spec/claims.h"
 #include "spec/compose.h"
 #include "spec/figures.h"
+#include "spec/labels.h"
 #include "spec/seeds.h"
 #include "spec/sweep.h"
 #include "spec/targets.h"
@@ -50,6 +51,7 @@ const struct option study_options[] = {
     { "profiles", OPT_TEXT, .help = "partial files laid over the whole with --profile NAME" },
     { "claims", OPT_TEXT, .help = "what the source reports, and a query that measures it" },
     { "figures", OPT_TEXT, .help = "what `tprun report` and `tprun plot` draw, in place of what fits the study" },
+    { "labels", OPT_TEXT, .help = "what figures call variants, swept keys and metrics" },
     { "targets", OPT_TEXT,
       .help = "values of metrics; view `targets` and `tprun compare --target` tell what reaching them took" },
     { 0 }
@@ -159,6 +161,7 @@ static int open_file(struct study *s, struct node *file, const char *path, const
     const struct where where = sweep ? tree_key(c.root, "sweep")->where : c.root->where;
     (void)sweep_open(s, sweep, where, c.root, e);
     (void)sweep_check_overrides(s, e);
+    labels_read(s, tree_child(c.root, "labels"), e);
     tune_read(s, tree_child(c.root, "tune"), e);
     tree_json(c.spec, &s->text);
     return e->n_errors == before ? 0 : ERR_SPEC;

@@ -48,9 +48,11 @@ struct study_claim {
 struct study_figure {
     struct where where;         /* of its metric, if it names one */
     const char *metric, *title; /* or NULL */
-    int kind;                   /* index of figure_kinds in figures.c */
+    const char *x, *y;          /* or NULL */
+    int kind, band;             /* indices of figure_kinds and figure_bands in figures.c */
     int64_t layer, step, rolling;
-    bool has_layer, has_step, log;
+    double smooth;
+    bool has_layer, has_step, log, log_x;
     struct names variants; /* n = 0: all */
 };
 
@@ -102,6 +104,7 @@ struct study {
     struct study_claim *claims;
     size_t n_figures;
     struct study_figure *figures;
+    const struct node *metric_labels; /* `labels.metrics`, or NULL */
     size_t n_targets;
     struct study_target *targets;
     struct study_tune *tune; /* or NULL */
@@ -146,7 +149,7 @@ struct study_form {
     /* Whether a dotted path leads to what is no part of a trial's identity; NULL: nothing is known of that. */
     bool (*is_budget)(const char *path);
 };
-/* Whether trials can log this metric; if not, a mistake at `where`, which is PATH.metric of the file. */
+/* Whether trials can log this metric; if not, a mistake at `where`, which is PATH of the file. */
 bool study_check_metric(const struct study *s, const struct study_form *form, struct where where, const char *path,
                         const char *metric, struct err *e);
 /* From now on a swept key that a trial's parts do not have is left out of that trial, and cells that thereby become the
@@ -174,6 +177,10 @@ struct study_trial {
     size_t n_coordinates;
     struct coordinate *coordinates; /* swept keys that it has, in order of the file, random ones last */
 };
+/* What a key of another program's files is called here ("; ..."), or NULL. */
+const char *study_foreign(const char *key);
+/* Where the file says what is excluded; the sweep where it says nothing. */
+struct where study_excludes_where(const struct study *s);
 /* Builds trial i (0 <= i < count) in `a`. The tree of an excluded trial is NULL. */
 int study_trial(const struct study *s, uint64_t i, struct study_trial *t, struct arena *a, struct err *e);
 /* Builds cell i (0 <= i < variants x cells), numbered cell fastest, without a seed: what its trials have in common.

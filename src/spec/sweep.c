@@ -71,9 +71,10 @@ static void find_axes(struct sweep_reader *r, const struct node *map, const char
         const struct node *item = map->items[i];
         const char *inner_key = arena_printf(r->arena, "%s%s%s", key, *key ? "." : "", map->keys[i]->text);
         const char *inner_path = arena_printf(r->arena, "%s.%s", path, map->keys[i]->text);
-        const bool slip = item->kind == NODE_MAP && item->n == 1 && item->items[0]->kind == NODE_LIST &&
-                          err_nearest(item->keys[0]->text,
-                                      (const char *const[]){ "geomspace", "linspace", "logspace", "loguniform" }, 4);
+        const bool slip =
+            item->kind == NODE_MAP && item->n == 1 && item->items[0]->kind == NODE_LIST &&
+            err_nearest(item->keys[0]->text,
+                        (const char *const[]){ "geomspace", "linspace", "logspace", "loguniform", "lograndint" }, 5);
         r->names[r->n_names++] = map->keys[i];                        /* no deeper than the tree */
         if (item->kind == NODE_MAP && !axis_is_values(item) && !slip) /* an empty one, left by a null, sweeps nothing */
             find_axes(r, item, inner_key, inner_path);
@@ -230,10 +231,9 @@ int sweep_open(struct study *s, const struct node *sweep, struct where where, st
         } else if (strcmp(key, "zip") == 0) {
             read_zip(&r, sweep->items[i]);
         } else if (strcmp(key, "random") != 0 && strcmp(key, "exclude") != 0) {
-            const char *near = err_nearest(key, known, 4);
-            err_at(e, sweep->keys[i]->where,
-                   near ? "unknown key '%s' in sweep; did you mean '%s'?" : "unknown key '%s' in sweep; known: %s", key,
-                   near ? near : "grid, zip, random, exclude");
+            const char *foreign = study_foreign(key);
+            err_at(e, sweep->keys[i]->where, "unknown key '%s' in sweep%s", key,
+                   foreign ? foreign : bind_advice(key, known, 4, s->arena));
         }
     }
     if (tree_child(sweep, "random"))

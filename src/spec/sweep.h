@@ -41,6 +41,7 @@ struct study_sweep {
     struct where random_where; /* of the number of draws */
     struct draws *draws;       /* those that were looked at */
     struct exclusion *exclusions;
+    struct where exclude_where;
     bool overflow;     /* more than 2^64 cells */
     bool incomplete;   /* a swept key has no value at all: trials cannot be checked */
     struct node *root; /* of the composed file, for `${}` */

@@ -54,7 +54,7 @@ void targets_check_metrics(const struct study *s, const struct study_form *form,
     for (size_t i = 0; i < s->n_targets; i++) {
         const struct study_target *t = &s->targets[i];
         if (!t->metric ||
-            !study_check_metric(s, form, t->where, arena_printf(s->arena, "targets.%zu", i), t->metric, e))
+            !study_check_metric(s, form, t->where, arena_printf(s->arena, "targets.%zu.metric", i), t->metric, e))
             continue;
         if (form->can_reach && !form->can_reach(t->metric))
             err_at(e, t->where,

@@ -79,6 +79,16 @@ bool node_is_text(const struct node *n)
     return n->kind == NODE_SCALAR && !node_is_null(n) && !node_is_bool(n, &truth) && !node_is_number(n, &number);
 }
 
+/* Decimal digits with an exponent that no double has; "1e" is no number at all. */
+static bool is_beyond_range(const char *text)
+{
+    char *end;
+    if (text[strspn(text, "+-.0123456789eE")] != '\0' || !strpbrk(text, "0123456789"))
+        return false;
+    (void)strtod(text, &end);
+    return *end == '\0';
+}
+
 const char *node_found(const struct node *n, char buffer[100])
 {
     enum { SIZE = 100, SHOWN = 60 };
@@ -96,7 +106,7 @@ const char *node_found(const struct node *n, char buffer[100])
     } else if (node_is_number(n, &number)) {
         what = "the number ";
         quote = "";
-    } else if (!n->quoted && n->text[strspn(n->text, "+-.0123456789eE")] == '\0' && strpbrk(n->text, "0123456789")) {
+    } else if (!n->quoted && is_beyond_range(n->text)) {
         what = "a number out of every range, "; /* 1e400 */
         quote = "";
     } else if (n->quoted && text_to_double(n->text, n->length, &number) == 0) {

@@ -26,16 +26,6 @@ static const struct node *given(const struct node *map, const char *key)
     return value && !node_is_null(value) ? value : NULL;
 }
 
-/* Its data cannot be what it is tested on. */
-static void check_metric(const struct study_tune *t, struct err *e)
-{
-    if (strncmp(t->metric, "test_", 5) == 0)
-        err_at(e, tree_child(t->map, "metric")->where,
-               "tune.metric: the test set is not for choosing, and '%s' is measured on it; choose by a metric of "
-               "validation, such as valid_loss",
-               t->metric);
-}
-
 static void add_key(struct study_tune *t, const struct axis *x)
 {
     t->keys[t->n_keys++] = (struct tune_key){ x->key, x->kind >= AXIS_UNIFORM };
@@ -122,7 +112,6 @@ void tune_read(struct study *s, const struct node *map, struct err *e)
         return;
     t->metric = head.metric;
     t->goal = !given(map, "goal") ? TUNE_AS_METRIC : head.goal == 0 ? TUNE_MIN : TUNE_MAX;
-    check_metric(t, e);
     if (s->sweep->n_axes > 0)
         choose_keys(s, t, &head.over, e);
     else if (!s->sweep->incomplete)

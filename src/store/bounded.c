@@ -139,13 +139,20 @@ static int take_error(struct frame *f, int64_t *fatal, struct err *e)
     return err_set(e, code < 0 ? (int)code : ERR_INTERNAL, "%s", text ? text : "");
 }
 
-static void put_open(struct frame_buffer *b, const char *db, int64_t study, struct query_limits limits)
+/* What is read: as in BOUNDED_OPEN. */
+struct database {
+    const char *path, *view;
+    int64_t study;
+};
+
+static void put_open(struct frame_buffer *b, const struct database *db, struct query_limits limits)
 {
     frame_begin(b, BOUNDED_OPEN);
-    frame_put_string(b, db);
-    frame_put_int(b, study);
+    frame_put_string(b, db->path);
+    frame_put_int(b, db->study);
     frame_put_double(b, limits.cpu_seconds);
     frame_put_int(b, limits.temp_bytes);
+    frame_put_string(b, db->view);
     frame_end(b);
 }
 
@@ -167,7 +174,7 @@ int bounded_print(const char *db, const char *sql, const char *const *arguments,
     int64_t fatal;
     limits = bounded_limits(limits);
     TRY(check_length(db, sql, arguments, n_arguments, e));
-    put_open(&requests, db, 0, limits);
+    put_open(&requests, &(struct database){ .path = db, .view = "" }, limits);
     frame_begin(&requests, BOUNDED_PRINT);
     frame_put_int(&requests, format);
     frame_put_string(&requests, sql);
@@ -259,18 +266,18 @@ static int measure_some(const struct frame_buffer *requests, struct query_limits
 
 /* The answers to n requests of one type about the same database. A measure that the reader dies of is answered by its
  * death, and a new reader goes on behind it. */
-static int ask(const char *db, int64_t study, enum bounded_message type, const char *const *measures, size_t n,
+static int ask(const struct database *db, enum bounded_message type, const char *const *measures, size_t n,
                struct query_limits limits, struct bounded_answer *answers, struct err *e)
 {
     int code = 0;
     limits = bounded_limits(limits);
     for (size_t i = 0; i < n; i++) {
         answers[i] = (struct bounded_answer){ .found = false };
-        TRY(check_length(db, measures[i], NULL, 0, e));
+        TRY(check_length(db->path, measures[i], NULL, 0, e));
     }
     for (size_t at = 0; at < n && code == 0;) {
         struct frame_buffer requests = { 0 };
-        put_open(&requests, db, study, limits);
+        put_open(&requests, db, limits);
         for (size_t i = at; i < n; i++) {
             frame_begin(&requests, type);
             frame_put_string(&requests, measures[i]);
@@ -285,7 +292,8 @@ static int ask(const char *db, int64_t study, enum bounded_message type, const c
 int bounded_measure(const char *db, int64_t study, const char *const *measures, size_t n, struct query_limits limits,
                     struct bounded_answer *answers, struct err *e)
 {
-    return ask(db, study, BOUNDED_MEASURE, measures, n, limits, answers, e);
+    return ask(&(struct database){ .path = db, .view = "", .study = study }, BOUNDED_MEASURE, measures, n, limits,
+               answers, e);
 }
 
 void bounded_free(struct bounded_answer *answers, size_t n)
@@ -294,18 +302,16 @@ void bounded_free(struct bounded_answer *answers, size_t n)
         free(answers[i].rows);
 }
 
-int bounded_compile(const char *study, const char *const *measures, size_t n, struct bounded_answer *answers,
-                    struct err *e)
+int bounded_compile(const char *study, const char *const *keys, size_t n_keys, const char *const *measures, size_t n,
+                    struct bounded_answer *answers, struct err *e)
 {
     struct text view = { 0 };
-    text_add(&view, "study_%s", study);
-    const char **asked = calloc(n, sizeof *asked);
-    int code = asked ? 0 : err_set(e, ERR_MEMORY, "out of memory");
-    for (size_t i = 0; code == 0 && i < n; i++)
-        asked[i] = strstr(measures[i], view.s) ? "SELECT 1" : measures[i];
-    if (code == 0)
-        code = ask("", 0, BOUNDED_COMPILE, asked, n, (struct query_limits){ 0 }, answers, e);
-    free(asked);
+    views_begin(&view, study);
+    for (size_t i = 0; i < n_keys; i++)
+        views_add(&view, keys[i]);
+    views_end(&view, study);
+    const struct database empty = { .path = "", .view = view.s };
+    const int code = ask(&empty, BOUNDED_COMPILE, measures, n, (struct query_limits){ 0 }, answers, e);
     text_free(&view);
     return code;
 }

@@ -32,15 +32,16 @@ struct bounded_answer {
 int bounded_measure(const char *db, int64_t study, const char *const *measures, size_t n, struct query_limits limits,
                     struct bounded_answer *answers, struct err *e);
 void bounded_free(struct bounded_answer *answers, size_t n);
-/* Compiles measures on an empty database, without running them: a note is why one cannot be. A measure that reads the
- * view study_<study>, which is made of trials, is left out. */
-int bounded_compile(const char *study, const char *const *measures, size_t n, struct bounded_answer *answers,
-                    struct err *e);
+/* Compiles measures on an empty database, without running them: a note is why one cannot be. It has the view
+ * study_<study> with a column for each of these swept keys. */
+int bounded_compile(const char *study, const char *const *keys, size_t n_keys, const char *const *measures, size_t n,
+                    struct bounded_answer *answers, struct err *e);
 
 /* What the two processes say, in frames (base/frame.h) over one socket; s = string, i = integer, d = double. The
  * requests are all sent before the first is answered. */
 enum bounded_message {
-    BOUNDED_OPEN = 1, /* s database ("": an empty one), i study or 0, d processor seconds, i bytes of temporary files */
+    BOUNDED_OPEN = 1, /* s database, i study or 0, d processor seconds, i bytes of temporary files, s "". Database "":
+                         an empty one, with the view that s makes */
     BOUNDED_PRINT,    /* i format, s sql, i number of arguments, s for each */
     BOUNDED_MEASURE,  /* s sql */
     BOUNDED_COMPILE,  /* s sql */

@@ -89,16 +89,17 @@ static void answer_error(bool fatal, int code, struct err *e)
 
 static int open_database(struct reader *r, struct frame *f, struct err *e)
 {
-    const char *db;
+    const char *db, *view;
     int64_t study;
     TRY(frame_get_string(f, &db, e));
     TRY(frame_get_int(f, &study, e));
     TRY(frame_get_double(f, &r->limits.cpu_seconds, e));
     TRY(frame_get_int(f, &r->limits.temp_bytes, e));
+    TRY(frame_get_string(f, &view, e));
     sqlite3_hard_heap_limit64((sqlite3_int64)QUERY_HEAP_MB << 20);
     TRY(temp_files_open(&r->temp, r->limits.temp_bytes, e));
     set_clock(r->limits.cpu_seconds);
-    TRY(*db ? query_open_study(&r->q, db, study, &r->temp, e) : query_open_empty(&r->q, &r->temp, e));
+    TRY(*db ? query_open_study(&r->q, db, study, &r->temp, e) : query_open_empty(&r->q, view, &r->temp, e));
     query_set_cpu_limit(r->q, r->limits.cpu_seconds);
     return 0;
 }

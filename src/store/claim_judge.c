@@ -79,6 +79,15 @@ static bool complete(struct claim *c, const struct claim_side *side)
     return side->n_trials > 0 && side->n == side->n_trials && !side->mixed;
 }
 
+static void count(struct claim *c, const struct claim_side *side)
+{
+    c->counted = true;
+    c->n_asked = side->n_trials > c->n_asked ? side->n_trials : c->n_asked;
+    c->n_diverged += side->n_diverged;
+    c->n_unfinished += side->n_waiting;
+    c->n_failed += side->n_failed;
+}
+
 /* ---- one variant ---- */
 
 void claim_judge_value(struct claim *c, const struct claim_side *side)
@@ -91,6 +100,8 @@ void claim_judge_value(struct claim *c, const struct claim_side *side)
         if (v->found && !isnan(v->first))
             moments_add(&first, v->first);
     }
+    count(c, side);
+    c->n = m.n;
     if (complete(c, side)) {
         set_result(c, &m, verdict_interval(&m, &c->reported, alpha));
         check_seeds(c);
@@ -200,6 +211,11 @@ void claim_judge_pairs(struct claim *c, const struct claim_side *a, const struct
             at = i;
         }
     }
+    if (n > 0) {
+        count(c, &a[at]);
+        count(c, &b[at]);
+        c->n = closest.differences.n;
+    }
     if (!whole) {
         if (closest.differences.n)
             claim_remark(c, "mean difference of the %zu that %s there: %.6g", closest.differences.n,
@@ -239,6 +255,8 @@ void claim_judge_measure(struct claim *c, const struct bounded_answer *answer, s
     for (size_t i = 0; i < answer->n_rows; i++)
         if (answer->rows[i].found)
             moments_add(&m, answer->rows[i].value);
+    c->n_asked = answer->per_seed ? n_seeds : 0;
+    c->n = m.n;
     if (answer->per_seed && m.n < n_seeds) {
         claim_hold(c, "%zu of the %zu seeds have no value", n_seeds - m.n, n_seeds);
         if (m.n)

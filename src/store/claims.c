@@ -305,9 +305,13 @@ static int store_measured(struct store *s, int64_t study, const struct claims *c
         const struct value none = value_null();
         TRY(WRITE(s, SQL_PUT_MEASURED, NULL, e, value_int(study), value_text(c->id),
                   c->measured ? value_real(c->value) : none, value_text(c->note.n ? c->note.s : NULL), value_int(now),
-                  c->n ? value_int((int64_t)c->n) : none, c->n ? value_real(c->sd) : none,
+                  c->n ? value_int((int64_t)c->n) : none, c->measured && c->n ? value_real(c->sd) : none,
                   c->has_interval ? value_real(c->interval.low) : none,
-                  c->has_interval ? value_real(c->interval.high) : none, value_text(verdict_names[c->verdict])));
+                  c->has_interval ? value_real(c->interval.high) : none, value_text(verdict_names[c->verdict]),
+                  c->n_asked ? value_int((int64_t)c->n_asked) : none,
+                  c->counted ? value_int((int64_t)c->n_diverged) : none,
+                  c->counted ? value_int((int64_t)c->n_unfinished) : none,
+                  c->counted ? value_int((int64_t)c->n_failed) : none));
     }
     TRY(write_end(s, claims->n, e));
     return store_flush(s, e);

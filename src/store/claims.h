@@ -26,7 +26,11 @@ struct claim {
     /* what it comes to */
     bool measured, has_interval;
     double value, sd; /* sd: of n >= 2 */
-    size_t n;         /* seeds; 0: a measure of one number */
+    size_t n;         /* seeds with a value; 0: a measure of one number */
+    size_t n_asked;   /* seeds; 0: not known */
+    /* Trials of its variants, of both sides; a measure may read any trial, so nothing is known of its own. */
+    bool counted;
+    size_t n_diverged, n_unfinished, n_failed;
     struct interval interval;
     bool held; /* undecided, whatever the interval: the note says why */
     enum verdict verdict;

@@ -2,12 +2,14 @@
 #include "store/rows.h"
 
 #include "base/clean.h"
+#include "base/terminal.h"
 #include "store/reader.h"
 #include "store/table.h"
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct printer {
     enum query_format format;
@@ -189,6 +191,22 @@ static void end_row(struct printer *p)
     p->column = 0;
 }
 
+/* For people: six digits of a number, and of a cell's keys what tells them apart. Other formats have all of both. */
+static bool put_table_cell(struct printer *p, const char *name, enum row_cell type, const char *s, size_t n)
+{
+    struct text t = { 0 };
+    double value;
+    if (type == ROW_NUMBER && n > 7 && strcspn(s, ".e") < n && text_to_double(s, n, &value) == 0)
+        text_add(&t, "%.6g", value);
+    else if (type == ROW_TEXT && strcmp(name, "cell") == 0)
+        table_short_cell(&t, s);
+    else
+        text_put(&t, s, n);
+    const bool fits = table_add(&p->table, t.s, t.n, type == ROW_NUMBER);
+    text_free(&t);
+    return fits;
+}
+
 void printer_cell(struct printer *p, enum row_cell type, const char *s, size_t n)
 {
     struct text *line = &p->line;
@@ -197,7 +215,7 @@ void printer_cell(struct printer *p, enum row_cell type, const char *s, size_t n
         begin_row(p);
     switch (p->format) {
     case FORMAT_TABLE:
-        p->too_large = p->too_large || !table_add(&p->table, s, n, type == ROW_NUMBER);
+        p->too_large = p->too_large || !put_table_cell(p, name->s, type, s, n);
         break;
     case FORMAT_CSV:
         if (p->section) { /* a line for each cell */
@@ -239,12 +257,15 @@ struct printer *printer_of(sqlite3_stmt *stmt, enum query_format format, FILE *o
     return p;
 }
 
-void printer_row(struct printer *p, sqlite3_stmt *stmt)
+void printer_row(struct printer *p, sqlite3_stmt *stmt, int digits)
 {
     struct text value = { 0 };
     for (int i = 0; i < (int)p->n; i++) {
         text_clear(&value);
-        format_value(&value, stmt, i);
+        if (digits && p->format == FORMAT_TABLE && sqlite3_column_type(stmt, i) == SQLITE_FLOAT)
+            text_add(&value, "%.*g", digits, sqlite3_column_double(stmt, i));
+        else
+            format_value(&value, stmt, i);
         printer_cell(p, type_of(stmt, i), value.s, value.n);
     }
     text_free(&value);
@@ -263,7 +284,7 @@ int printer_finish(struct printer *p, struct err *e)
         code = err_set(e, ERR_MEMORY,
                        "the result is too large for a table (%d MB); csv and ndjson are written as they come",
                        (int)(TABLE_MAX >> 20));
-    else if (fflush(p->out) != 0 || ferror(p->out))
+    else if ((fflush(p->out) != 0 || ferror(p->out)) && !(p->out == stdout && terminal_reader_left(STDOUT_FILENO)))
         code = err_set(e, ERR_IO, "cannot write the result: %s", strerror(errno));
     for (size_t i = 0; i < p->n; i++)
         text_free(&p->names[i]);

@@ -110,7 +110,7 @@ static int set_aside(struct store *s, void *self, const char *name, const char *
 /* From `version` to the next one, whose model c has. */
 static int migrate(struct store *s, int64_t version, struct change *c, struct err *e)
 {
-    const char *const copies[SCHEMA_VERSION] = { [2] = migrate_2_sql, [3] = migrate_3_sql };
+    const char *const copies[SCHEMA_VERSION] = { [2] = migrate_2_sql, [3] = migrate_3_sql, [4] = migrate_4_sql };
     sqlite3 *old = NULL;
     int code = model_open((int)version, &old, e);
     if (code == 0)

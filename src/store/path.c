@@ -58,26 +58,52 @@ static int resolve_new(const char *path, char **real, struct err *e)
     return *real ? 0 : err_set(e, ERR_MEMORY, "out of memory");
 }
 
+const char *path_network(const char *path)
+{
+    char folder[PATH_MAX];
+    struct statfs fs;
+    snprintf(folder, sizeof folder, "%s", path);
+    for (;;) { /* folders that are still to be made come to lie where the one above them lies */
+        char *slash = strrchr(folder, '/');
+        if (!slash)
+            strcpy(folder, ".");
+        else
+            slash[slash == folder] = 0;
+        if (statfs(folder, &fs) == 0)
+            return path_network_name((long)fs.f_type);
+        if (errno != ENOENT || !slash || slash == folder)
+            return NULL;
+    }
+}
+
 static int check_network(const char *real, struct err *e)
 {
-    char *folder = strdup(real);
-    if (!folder)
-        return err_set(e, ERR_MEMORY, "out of memory");
-    char *slash = strrchr(folder, '/');
-    slash[slash == folder] = '\0';
-    struct statfs fs;
-    const char *network = statfs(folder, &fs) == 0 ? path_network_name((long)fs.f_type) : NULL;
-    free(folder);
+    const char *network = path_network(real);
     if (network)
         return err_set(e, ERR_STORAGE,
-                       "%s is on a network file system (%s), where a write-ahead log is not safe; put the database on "
-                       "a local disk "
-                       "(--db PATH) and copy it afterwards",
+                       "%s is on a network file system (%s), where neither locks nor a write-ahead log are safe: put "
+                       "the database on a local disk (--db PATH), or train with `tprun work SPEC --shard 0/1 --db "
+                       "PATH`, which works in a copy on a local disk and puts it there whole",
                        real, network);
     return 0;
 }
 
-int path_resolve(const char *path, bool writing, char **real, struct err *e)
+int path_reader(const char *real, const char **vfs, struct err *e)
+{
+    char log[PATH_MAX + 8];
+    struct stat st;
+    const char *network = path_network(real);
+    *vfs = network ? "unix-none" : NULL;
+    snprintf(log, sizeof log, "%s-wal", real);
+    if (network && stat(log, &st) == 0 && st.st_size > 0)
+        return err_set(e, ERR_STORAGE,
+                       "%s is on a network file system (%s) and has a write-ahead log, which can be read on the "
+                       "machine alone that writes it; read it there, or a copy made there",
+                       real, network);
+    return 0;
+}
+
+int path_resolve(const char *path, enum path_use use, char **real, struct err *e)
 {
     *real = NULL;
     if (!path || !*path)
@@ -86,7 +112,7 @@ int path_resolve(const char *path, bool writing, char **real, struct err *e)
         return err_set(e, ERR_STORAGE, "the path of the database is too long");
     struct stat st;
     if (lstat(path, &st) != 0) {
-        if (!writing)
+        if (use == PATH_READ)
             return err_set(e, ERR_STORAGE, "cannot open %s: %s", path, strerror(errno));
         TRY(make_folders(path, e));
         TRY(resolve_new(path, real, e));
@@ -106,7 +132,7 @@ int path_resolve(const char *path, bool writing, char **real, struct err *e)
                 "%s has %lu names (hard links), and each would have its own write-ahead log; make it a copy of its own",
                 *real, (unsigned long)st.st_nlink);
     }
-    if (code == 0 && writing)
+    if (code == 0 && use == PATH_WRITE)
         code = check_network(*real, e);
     if (code < 0) {
         free(*real);

@@ -48,7 +48,9 @@ int store_visit_places(struct store *s, int64_t study, int (*visit)(void *self, 
                                        .config = sqlite3_column_int64(stmt, 5),
                                        .checkpoint_step = sqlite3_column_int64(stmt, 6),
                                        .checkpoint = (const char *)sqlite3_column_text(stmt, 7),
-                                       .previous = (const char *)sqlite3_column_text(stmt, 8) };
+                                       .previous = (const char *)sqlite3_column_text(stmt, 8),
+                                       .operations = sqlite3_column_double(stmt, 9),
+                                       .memory_bytes = sqlite3_column_double(stmt, 10) };
         const int code = visit(self, &p);
         if (code < 0) {
             write_reset(&stmt);

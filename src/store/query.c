@@ -31,12 +31,17 @@ static int fail(struct query *q, struct err *e)
         return err_set(e, ERR_STORAGE, "%s: cannot write temporary files (in $TMPDIR): %s", q->path, detail);
     case SQLITE_CANTOPEN:
     case SQLITE_READONLY:
+        if (rc == SQLITE_READONLY_ROLLBACK)
+            return err_set(e, ERR_STORAGE,
+                           "%s has a journal that a writer left when it was killed; `tprun claims --db %s` takes it "
+                           "back (nothing is lost), as does the next run",
+                           q->path, q->path);
         if (reason && reason != EACCES && reason != EPERM && reason != EROFS && reason != ENOENT)
             return reason_set(e, q->path, "read", reason);
         return err_set(e, ERR_STORAGE,
-                       "%s cannot be read here: it has a write-ahead log that only a writer can open, and its folder "
-                       "is not writable; copy "
-                       "the file (with -wal, if there is one) to a folder of your own",
+                       "%s cannot be read here: it is in use or was not closed cleanly, so that only a writer can open "
+                       "it, and its folder is not writable; copy the file (with -wal, if there is one) to a folder of "
+                       "your own",
                        q->path);
     case SQLITE_NOTADB:
     case SQLITE_CORRUPT:
@@ -110,7 +115,8 @@ static int restrict_to(struct query *q, int64_t study, struct err *e)
                                          "claims",          "targets",
                                          "comparisons",     "outcomes",
                                          "layer_metrics",   "all_layer_metrics",
-                                         "kept_curves" };
+                                         "kept_curves",     "tags",
+                                         "notes" };
     for (size_t i = 0; i < sizeof views / sizeof views[0]; i++) {
         char sql[128];
         const int n = snprintf(sql, sizeof sql, "CREATE TEMP VIEW %s AS SELECT * FROM main.%s WHERE study_id = %lld",
@@ -123,13 +129,17 @@ static int restrict_to(struct query *q, int64_t study, struct err *e)
 
 static int open_connection(struct query *q, int64_t *version, bool *stale, struct err *e)
 {
+    const char *vfs;
+    TRY(path_reader(q->path, &vfs, e));
+    if (q->temp && vfs)
+        q->temp->base = sqlite3_vfs_find(vfs);
     const int rc = sqlite3_open_v2(q->path, &q->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW,
-                                   q->temp ? q->temp->vfs.zName : NULL);
+                                   q->temp ? q->temp->vfs.zName : vfs);
     if (!q->db)
         return err_set(e, ERR_MEMORY, "out of memory");
     sqlite3_extended_result_codes(q->db, 1);
     sqlite3_busy_timeout(q->db, READER_BUSY_MS);
-    if (rc != SQLITE_OK || model_distrust(q->db) != SQLITE_OK)
+    if (rc != SQLITE_OK || model_distrust(q->db) != SQLITE_OK || order_register(q->db) != SQLITE_OK)
         return fail(q, e);
     return check_identity(q, version, stale, e);
 }
@@ -137,7 +147,7 @@ static int open_connection(struct query *q, int64_t *version, bool *stale, struc
 static int open_resolved(struct query *q, const char *path, int64_t *version, bool *stale, struct err *e)
 {
     q->cpu_limit = CPU_SECONDS;
-    TRY(path_resolve(path, false, &q->path, e));
+    TRY(path_resolve(path, PATH_READ, &q->path, e));
     return open_connection(q, version, stale, e);
 }
 
@@ -180,7 +190,7 @@ int query_open_study(struct query **query, const char *path, int64_t study, stru
     return 0;
 }
 
-int query_open_empty(struct query **query, struct temp_files *temp, struct err *e)
+int query_open_empty(struct query **query, const char *view, struct temp_files *temp, struct err *e)
 {
     *query = NULL;
     struct query *q = calloc(1, sizeof *q);
@@ -191,6 +201,8 @@ int query_open_empty(struct query **query, struct temp_files *temp, struct err *
     q->temp = temp;
     q->cpu_limit = CPU_SECONDS;
     int code = model_open(SCHEMA_VERSION, &q->db, e);
+    if (code == 0 && *view && sqlite3_exec(q->db, view, NULL, NULL, NULL) != SQLITE_OK)
+        code = err_set(e, ERR_STORAGE, "the view of a study: %s", sqlite3_errmsg(q->db));
     if (code == 0)
         code = restrict_to(q, 1, e);
     if (code == 0)
@@ -215,6 +227,11 @@ void query_close(struct query *q)
     sqlite3_close_v2(q->db); /* read-only: nothing can be lost */
     free(q->path);
     free(q);
+}
+
+void query_set_digits(struct query *q, int digits)
+{
+    q->digits = digits;
 }
 
 void query_set_cpu_limit(struct query *q, double seconds)
@@ -291,7 +308,7 @@ int query_step(struct query *q, sqlite3_stmt *stmt, struct err *e)
 static int print_rows(struct query *q, sqlite3_stmt *stmt, struct printer *p, int code, size_t *n_rows, struct err *e)
 {
     for (; code > 0; code = query_step(q, stmt, e)) {
-        printer_row(p, stmt);
+        printer_row(p, stmt, q->digits);
         ++*n_rows;
     }
     return code;

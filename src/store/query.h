@@ -27,6 +27,8 @@ void query_close(struct query *q);
 /* Processor time of a statement; an hour unless set: the statements of this program are known, and what a database of
  * others makes of them ends all the same. */
 void query_set_cpu_limit(struct query *q, double seconds);
+/* Significant digits of numbers in tables for people (FORMAT_TABLE), all unless set. Other formats always have all. */
+void query_set_digits(struct query *q, int digits);
 /* Runs one SELECT (allow-listed authorizer, sqlite3_stmt_readonly, 1 MB values, limited time) with text parameters
  * and prints the rows. n_rows may be NULL. */
 int query_print(struct query *q, const char *sql, const char *const *arguments, size_t n_arguments,

@@ -18,6 +18,7 @@ struct query {
     char *path;
     double cpu_limit;        /* seconds of processor time for a statement */
     double cpu_end;          /* of this process, when the statement that runs is stopped */
+    int digits;              /* of numbers in tables for people; 0 = all */
     struct temp_files *temp; /* the account of a reader with limits, or NULL */
     char denied[128];        /* what the authorizer refused last, for the message */
 };
@@ -25,8 +26,12 @@ struct query {
 /* As query_open, but the views show one study only (0 = all): temporary views of the same names hide the others; and
  * temporary files go to an account (NULL: without one). */
 int query_open_study(struct query **q, const char *path, int64_t study, struct temp_files *temp, struct err *e);
-/* An empty database in memory, whose views show one study. */
-int query_open_empty(struct query **q, struct temp_files *temp, struct err *e);
+/* An empty database in memory, whose views show one study; view: SQL that makes another one, or "". */
+int query_open_empty(struct query **q, const char *view, struct temp_files *temp, struct err *e);
+/* views.c: the SQL of the view study_<study>: begun, a column for each swept key, and ended. */
+void views_begin(struct text *sql, const char *study);
+void views_add(struct text *sql, const char *key);
+void views_end(struct text *sql, const char *study);
 /* Compiles one SELECT and binds its arguments. */
 int query_prepare(struct query *q, const char *sql, const char *const *arguments, size_t n_arguments,
                   sqlite3_stmt **stmt, struct err *e);
@@ -38,12 +43,15 @@ int query_step(struct query *q, sqlite3_stmt *stmt, struct err *e);
 
 /* Seconds of processor time that this process has used. */
 double query_cpu_seconds(void);
+/* order.c: collations of this connection; SQLite's code. */
+int order_register(sqlite3 *db);
 /* guard.c: limits, the allow list, the clock. After it, the connection can only read. */
 int guard_set(struct query *q, struct err *e);
 
 /* format.c: the rows of a statement through store/rows.h. */
 struct printer *printer_of(sqlite3_stmt *stmt, enum query_format format, FILE *out, const char *section);
-void printer_row(struct printer *p, sqlite3_stmt *stmt);
+/* digits: of numbers, where it is a table for people; 0: all. */
+void printer_row(struct printer *p, sqlite3_stmt *stmt, int digits);
 /* A column as text: numbers in the shortest form that reads back the same, "" for NULL. */
 void format_value(struct text *t, sqlite3_stmt *stmt, int column);
 

@@ -18,6 +18,14 @@ static int intern(struct store *s, enum statement put, enum statement get, const
     return 0;
 }
 
+/* What was made of a trial's rows, which are to be more. */
+static int forget_derived(struct store *s, int64_t trial, struct err *e)
+{
+    TRY(WRITE(s, SQL_FORGET_CLAIMS, NULL, e, value_int(trial)));
+    TRY(WRITE(s, SQL_FORGET_REFRESHED, NULL, e, value_int(trial)));
+    return WRITE(s, SQL_TOUCH_CURVES, NULL, e, value_int(trial));
+}
+
 int store_begin_run(struct store *s, const struct store_run *run, int64_t *id, struct err *e)
 {
     TRY(write_begin(s, e));
@@ -29,13 +37,37 @@ int store_begin_run(struct store *s, const struct store_run *run, int64_t *id, s
     TRY(WRITE(s, SQL_START_TRIAL, &changes, e, value_int(run->trial), value_int(now)));
     if (changes == 0)
         return write_refuse(s, ERR_STORAGE, e, "%s: there is no trial %lld", s->path, (long long)run->trial);
-    TRY(WRITE(s, SQL_FORGET_CLAIMS, NULL, e, value_int(run->trial)));
-    TRY(WRITE(s, SQL_FORGET_REFRESHED, NULL, e, value_int(run->trial)));
-    TRY(WRITE(s, SQL_TOUCH_CURVES, NULL, e, value_int(run->trial)));
+    TRY(forget_derived(s, run->trial, e));
     TRY(WRITE(s, SQL_PUT_RUN, NULL, e, value_int(run->trial), value_int(host), value_int(code), value_text(run->kernel),
               value_int(run->pid), value_int(run->from_step), value_int(now)));
     *id = sqlite3_last_insert_rowid(s->db);
     return write_end(s, 1, e);
+}
+
+int store_has_row(struct store *s, int64_t trial, const char *name, int64_t step, bool *found, struct err *e)
+{
+    sqlite3_stmt *stmt;
+    TRY(write_check(s, e));
+    TRY(QUERY(s, SQL_HAS_ROW, &stmt, e, value_int(trial), value_text(name), value_int(step)));
+    *found = stmt != NULL;
+    write_reset(&stmt);
+    return 0;
+}
+
+int store_begin_relog(struct store *s, int64_t trial, struct err *e)
+{
+    TRY(store_flush(s, e));
+    TRY(write_begin(s, e));
+    TRY(forget_derived(s, trial, e));
+    return write_end(s, 1, e);
+}
+
+int store_end_relog(struct store *s, int64_t trial, int64_t step, struct err *e)
+{
+    TRY(store_event(s, trial, 0, step, "relogged", NULL, e));
+    TRY(store_flush(s, e));
+    series_forget(s, trial);
+    return 0;
 }
 
 int store_check_origin(struct store *s, const struct store_origin *origin, struct err *e)
@@ -130,6 +162,8 @@ int store_end_run(struct store *s, const struct store_end *end, struct err *e)
               diverged ? value_int(end->step) : value_null(),
               diverged && end->layer >= 0 ? value_int(end->layer) : value_null(),
               diverged ? value_text(end->tensor) : value_null(), value_text(end->weights_sha256), value_int(now)));
+    if (end->drops)
+        TRY(WRITE(s, SQL_DROP_CHECKPOINTS, NULL, e, value_int(end->trial), value_int(end->keeps)));
     TRY(WRITE(s, SQL_TOUCH_CURVES, NULL, e, value_int(end->trial))); /* a step without a row has another reason */
     TRY(metric_reached(s, end->trial, end->step, e));
     TRY(write_end(s, 1, e));
@@ -170,6 +204,24 @@ int store_event(struct store *s, int64_t trial, int64_t run, int64_t step, const
     return write_end(s, 1, e);
 }
 
+int store_tag(struct store *s, int64_t study, int64_t trial, const char *name, bool given, struct err *e)
+{
+    TRY(write_begin(s, e));
+    TRY(WRITE(s, given ? SQL_PUT_TAG : SQL_DELETE_TAG, NULL, e, value_int(study), value_int(trial), value_text(name)));
+    return write_end(s, 1, e);
+}
+
+int store_note(struct store *s, int64_t study, int64_t trial, const char *text, struct err *e)
+{
+    TRY(write_begin(s, e));
+    if (text)
+        TRY(WRITE(s, SQL_PUT_NOTE, NULL, e, value_int(study), value_int(trial), value_text(text),
+                  value_int(write_utc_ms())));
+    else
+        TRY(WRITE(s, SQL_DELETE_NOTE, NULL, e, value_int(study), value_int(trial)));
+    return write_end(s, 1, e);
+}
+
 /* Deletes the checkpoint a query returned, if any; its path goes to old, which then is no longer empty. */
 static int forget_checkpoint(struct store *s, sqlite3_stmt *stmt, char old[4096], struct err *e)
 {
@@ -184,6 +236,10 @@ static int forget_checkpoint(struct store *s, sqlite3_stmt *stmt, char old[4096]
 int store_checkpoint(struct store *s, int64_t trial, int64_t run, int64_t step, const char *path, const char *sha256,
                      struct spent spent, char old[4096], struct err *e)
 {
+    const bool all = !old;
+    char replaced[4096];
+    if (all)
+        old = replaced;
     old[0] = '\0';
     if (strlen(path) >= 4096 || strchr(path, '/') || strlen(sha256) != 64)
         return write_refuse(s, ERR_INTERNAL, e, "a checkpoint needs a bare name of less than 4096 bytes and a SHA-256");
@@ -195,8 +251,10 @@ int store_checkpoint(struct store *s, int64_t trial, int64_t run, int64_t step, 
     TRY(forget_checkpoint(s, stmt, old, e));
     TRY(WRITE(s, SQL_PUT_CHECKPOINT, NULL, e, value_int(trial), value_id(run), value_int(step), value_text(path),
               value_text(sha256), value_int(write_utc_ms()), value_ns(spent.cpu_ns), value_real(spent.flops)));
-    TRY(QUERY(s, SQL_OLD_CHECKPOINT, &stmt, e, value_int(trial)));
-    TRY(forget_checkpoint(s, stmt, old, e));
+    if (!all) {
+        TRY(QUERY(s, SQL_OLD_CHECKPOINT, &stmt, e, value_int(trial)));
+        TRY(forget_checkpoint(s, stmt, old, e));
+    }
     if (old[0]) {
         TRY(QUERY(s, SQL_NAMED_CHECKPOINT, &stmt, e, value_int(trial), value_text(old)));
         if (stmt)

@@ -1,4 +1,4 @@
--- results.db, schema version 4: the facts. Tables have singular names and are written by one process, the runner; what people read are the
+-- results.db, schema version 5: the facts. Tables have singular names and are written by one process, the runner; what people read are the
 -- views of views.sql. Every table is followed by its rows of _doc, which explain each column; tests/store/check_schema.c fails when one is
 -- missing. class: "deterministic" columns depend on the specification and the build alone and enter the digest; "runtime" columns tell
 -- when, where and how it ran, or are row ids, or are derived again by store_refresh.
@@ -19,6 +19,19 @@ INSERT INTO _doc VALUES
     ('_doc', 'class', '', 'runtime', 'deterministic: part of the digest; runtime: not'),
     ('_doc', 'text', '', 'runtime', 'what the column means');
 
+-- A state of the git repository that an experiment file lies in.
+CREATE TABLE repository (
+    id INTEGER PRIMARY KEY,
+    root TEXT NOT NULL,
+    git_commit TEXT NOT NULL,
+    changed INTEGER CHECK (changed IN (0, 1))
+);
+INSERT INTO _doc VALUES
+    ('repository', 'id', '', 'runtime', 'row id'),
+    ('repository', 'root', '', 'runtime', 'folder of its work tree'),
+    ('repository', 'git_commit', '', 'runtime', 'commit that was checked out'),
+    ('repository', 'changed', '', 'runtime', '1 when a tracked file differed from the commit, 0 when none did, NULL when it is not known');
+
 -- One experiment file.
 CREATE TABLE study (
     id INTEGER PRIMARY KEY,
@@ -35,7 +48,8 @@ CREATE TABLE study (
     updated_ms INTEGER NOT NULL,
     queued_sha256 TEXT,
     refreshed_ms INTEGER,
-    n_seeds INTEGER
+    n_seeds INTEGER,
+    repository_id INTEGER REFERENCES repository (id)
 );
 INSERT INTO _doc VALUES
     ('study', 'id', '', 'runtime', 'row id'),
@@ -52,7 +66,8 @@ INSERT INTO _doc VALUES
     ('study', 'updated_ms', 'ms', 'runtime', 'when it was run last'),
     ('study', 'queued_sha256', '', 'runtime', 'SHA-256 of the specification and the program that the rows of place were made with; NULL while they are made'),
     ('study', 'refreshed_ms', 'ms', 'runtime', 'when statistics and claims were made of what is stored now; NULL after a change'),
-    ('study', 'n_seeds', '', 'deterministic', 'number of different seeds of the specification, with those that the command line added to it; NULL before its trials were queued');
+    ('study', 'n_seeds', '', 'deterministic', 'number of different seeds of the specification, with those that the command line added to it; NULL before its trials were queued'),
+    ('study', 'repository_id', '', 'runtime', 'repository.id of the file that was run last; NULL when it lies in none');
 
 -- What trials have in common: a configuration is stored once, with null for the values that differ. Those are in param.
 CREATE TABLE config (
@@ -136,12 +151,16 @@ CREATE TABLE place (
     study_id INTEGER NOT NULL REFERENCES study (id),
     position INTEGER NOT NULL,
     trial_id INTEGER NOT NULL REFERENCES trial (id),
+    operations REAL,
+    memory_bytes REAL,
     PRIMARY KEY (study_id, position)
 ) WITHOUT ROWID;
 INSERT INTO _doc VALUES
     ('place', 'study_id', '', 'runtime', 'study.id'),
     ('place', 'position', '', 'runtime', 'number of the trial in what the study was run with last, from 0: seed fastest, then cell, then variant; excluded ones have no row'),
-    ('place', 'trial_id', '', 'runtime', 'trial.id');
+    ('place', 'trial_id', '', 'runtime', 'trial.id'),
+    ('place', 'operations', '', 'runtime', 'what the plan says of its training: floating-point operations, with those that its start is worth; longer trials are started first, and shards are balanced by it; NULL when it is not known'),
+    ('place', 'memory_bytes', 'B', 'runtime', 'memory that its worker takes by the plan; NULL when it is not known');
 
 -- How a cell of the sweep is chosen for each variant, and trained again with fresh seeds; and the swept keys that are chosen.
 CREATE TABLE tune (
@@ -194,7 +213,7 @@ INSERT INTO _doc VALUES
     ('host', 'id', '', 'runtime', 'row id'),
     ('host', 'description', '', 'runtime', 'name, processor and system of a machine'),
     ('code', 'id', '', 'runtime', 'row id'),
-    ('code', 'version', '', 'runtime', 'version and build of tprun');
+    ('code', 'version', '', 'runtime', 'version and build of tprun: compiler, and the git commit that it was built from (-dirty: with changes)');
 
 -- One attempt at a trial.
 CREATE TABLE run (
@@ -209,7 +228,8 @@ CREATE TABLE run (
     heartbeat_ms INTEGER NOT NULL,
     ended_ms INTEGER,
     state TEXT NOT NULL CHECK (state IN ('running', 'done', 'diverged', 'failed', 'interrupted')),
-    reason TEXT
+    reason TEXT,
+    repository_id INTEGER REFERENCES repository (id)
 );
 CREATE INDEX run_trial ON run (trial_id);
 INSERT INTO _doc VALUES
@@ -224,7 +244,8 @@ INSERT INTO _doc VALUES
     ('run', 'heartbeat_ms', 'ms', 'runtime', 'last sign of life'),
     ('run', 'ended_ms', 'ms', 'runtime', 'when it ended, NULL while it runs'),
     ('run', 'state', '', 'runtime', 'running, done, diverged, failed or interrupted'),
-    ('run', 'reason', '', 'runtime', 'why it ended, in words');
+    ('run', 'reason', '', 'runtime', 'why it ended, in words'),
+    ('run', 'repository_id', '', 'runtime', 'repository.id of the experiment file; NULL when it lies in none, or it is not known');
 
 -- Metrics, with the facts that the program which logged them gave of them.
 CREATE TABLE metric_key (
@@ -232,14 +253,16 @@ CREATE TABLE metric_key (
     name TEXT NOT NULL UNIQUE,
     goal TEXT CHECK (goal IN ('min', 'max')),
     unit TEXT NOT NULL DEFAULT '',
-    followed INTEGER NOT NULL DEFAULT 0 CHECK (followed IN (0, 1))
+    followed INTEGER NOT NULL DEFAULT 0 CHECK (followed IN (0, 1)),
+    split TEXT NOT NULL DEFAULT '' CHECK (split IN ('', 'train', 'valid', 'test'))
 );
 INSERT INTO _doc VALUES
     ('metric_key', 'id', '', 'runtime', 'row id'),
     ('metric_key', 'name', '', 'runtime', 'name of a metric; enters the digest with its rows'),
     ('metric_key', 'goal', '', 'runtime', 'which value is best: min, max, or NULL where neither is'),
     ('metric_key', 'unit', '', 'runtime', 'unit of its values, empty for pure numbers'),
-    ('metric_key', 'followed', '', 'runtime', '1 when people follow it: in the progress line, and as a figure that nobody asked for');
+    ('metric_key', 'followed', '', 'runtime', '1 when people follow it: in the progress line, and as a figure that nobody asked for'),
+    ('metric_key', 'split', '', 'runtime', 'which data it is measured on: train, valid, test; empty for what is no evaluation, such as norms and angles');
 
 -- One value of a metric. The natural key makes a recomputed row meet the stored one. This is the table whose rows are counted in tens of
 -- millions, so what its one writer guarantees is not checked again for each row (a third of the time of an insertion): trial_id and
@@ -328,6 +351,26 @@ INSERT INTO _doc VALUES
     ('summary', 'max', 'of the metric', 'deterministic', 'largest finite value'),
     ('summary', 'auc', 'metric * step', 'deterministic', 'area under the curve, trapezoids over the logged steps; NULL once a value is not finite');
 
+-- What was computed twice and came out in two ways: found when databases are merged, and kept with `merge --keep-both` alone.
+CREATE TABLE nondeterminism (
+    trial_id INTEGER NOT NULL REFERENCES trial (id),
+    what TEXT NOT NULL,
+    layer INTEGER NOT NULL,
+    step INTEGER NOT NULL,
+    other TEXT NOT NULL,
+    source TEXT NOT NULL,
+    found_ms INTEGER NOT NULL,
+    PRIMARY KEY (trial_id, what, layer, step, other)
+) WITHOUT ROWID;
+INSERT INTO _doc VALUES
+    ('nondeterminism', 'trial_id', '', 'runtime', 'trial.id'),
+    ('nondeterminism', 'what', '', 'runtime', 'name of a metric, or column of trial'),
+    ('nondeterminism', 'layer', '', 'runtime', 'layer of a row of layer_metric, -1 without one'),
+    ('nondeterminism', 'step', 'step', 'runtime', 'step of the row, 0 for a column of trial'),
+    ('nondeterminism', 'other', '', 'runtime', 'the value that is not in the other tables: of two numbers the larger one, in the shortest form that reads back the same; nan, inf, -inf or a text'),
+    ('nondeterminism', 'source', '', 'runtime', 'database that was merged when it was found'),
+    ('nondeterminism', 'found_ms', 'ms', 'runtime', 'when it was found');
+
 -- Where the time of an attempt went.
 CREATE TABLE cost (
     run_id INTEGER NOT NULL REFERENCES run (id),
@@ -361,11 +404,34 @@ INSERT INTO _doc VALUES
     ('event', 'trial_id', '', 'runtime', 'trial.id, NULL for none'),
     ('event', 'run_id', '', 'runtime', 'run.id, NULL for none'),
     ('event', 'step', 'step', 'runtime', 'step it belongs to'),
-    ('event', 'kind', '', 'runtime', 'diverged, resumed, ...'),
+    ('event', 'kind', '', 'runtime', 'diverged, relogged, ...'),
     ('event', 'text', '', 'runtime', 'the remark'),
     ('event', 'time_ms', 'ms', 'runtime', 'when it was written');
 
--- The newest two durable checkpoint files of a trial. A file that is not named here is garbage.
+-- What people say of a study, or of one of its trials.
+CREATE TABLE tag (
+    study_id INTEGER NOT NULL REFERENCES study (id),
+    trial_id INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    PRIMARY KEY (study_id, trial_id, name)
+) WITHOUT ROWID;
+CREATE TABLE note (
+    study_id INTEGER NOT NULL REFERENCES study (id),
+    trial_id INTEGER NOT NULL,
+    text TEXT NOT NULL,
+    time_ms INTEGER NOT NULL,
+    PRIMARY KEY (study_id, trial_id)
+) WITHOUT ROWID;
+INSERT INTO _doc VALUES
+    ('tag', 'study_id', '', 'runtime', 'study.id'),
+    ('tag', 'trial_id', '', 'runtime', 'trial.id; 0 for a tag of the study'),
+    ('tag', 'name', '', 'runtime', 'a word that somebody gave it'),
+    ('note', 'study_id', '', 'runtime', 'study.id'),
+    ('note', 'trial_id', '', 'runtime', 'trial.id; 0 for a note on the study'),
+    ('note', 'text', '', 'runtime', 'what somebody wrote about it'),
+    ('note', 'time_ms', 'ms', 'runtime', 'when it was written');
+
+-- The durable checkpoint files of a trial: the newest two, or what checkpoint.keep of its file says. A file that is not named here is garbage.
 CREATE TABLE checkpoint (
     id INTEGER PRIMARY KEY,
     trial_id INTEGER NOT NULL REFERENCES trial (id),
@@ -445,6 +511,10 @@ CREATE TABLE claim (
     interval_low REAL,
     interval_high REAL,
     verdict TEXT,
+    n_asked INTEGER,
+    n_diverged INTEGER,
+    n_unfinished INTEGER,
+    n_failed INTEGER,
     PRIMARY KEY (study_id, id)
 ) WITHOUT ROWID;
 INSERT INTO _doc VALUES
@@ -470,7 +540,11 @@ INSERT INTO _doc VALUES
     ('claim', 'sd', 'of the claim', 'runtime', 'sample standard deviation over these seeds (divisor n - 1)'),
     ('claim', 'interval_low', 'of the claim', 'runtime', 'lower end of the 95 % confidence interval of measured'),
     ('claim', 'interval_high', 'of the claim', 'runtime', 'upper end of it'),
-    ('claim', 'verdict', '', 'runtime', 'what was concluded when it was measured; NULL before');
+    ('claim', 'verdict', '', 'runtime', 'what was concluded when it was measured; NULL before'),
+    ('claim', 'n_asked', '', 'runtime', 'number of seeds that were asked for; NULL for SQL that gives one number'),
+    ('claim', 'n_diverged', '', 'runtime', 'number of trials of its variants that diverged, of both sides of a comparison; NULL for SQL'),
+    ('claim', 'n_unfinished', '', 'runtime', 'number of them that are not finished'),
+    ('claim', 'n_failed', '', 'runtime', 'number of them that failed');
 
 -- Statistics that SQLite lacks without an extension, made by store_refresh. A view shows one only while the rows it was made from are
 -- still all there is (n or n_rows agree); otherwise it shows NULL. trial_id: the smallest one of the group of trials that differ by seed.

@@ -78,7 +78,7 @@ int store_put_facts(struct store *s, const struct store_facts *facts, struct err
         return 0;
     TRY(write_begin(s, e));
     TRY(WRITE(s, SQL_SET_FACTS, NULL, e, value_int(name->id), value_text(facts->goal), value_text(facts->unit),
-              value_int(facts->followed)));
+              value_int(facts->followed), value_text(facts->split)));
     name->goal = goal_of(facts->goal);
     name->told = true;
     return write_end(s, 1, e);

@@ -37,6 +37,10 @@
     " AND NOT t.outdated)"
 #define KEPT                                                                                                           \
     "coalesce(c.n_asked = " CURVE_TRIALS " AND c.n_outdated = " CURVE_OUTDATED " AND c.n_rows = " CURVE_ROWS ", 0)"
+/* A claim of which nothing is known. */
+#define UNMEASURED                                                                                                     \
+    "measured = NULL, note = NULL, evaluated_ms = NULL, n = NULL, sd = NULL, interval_low = NULL, interval_high = "    \
+    "NULL, verdict = NULL, n_asked = NULL, n_diverged = NULL, n_unfinished = NULL, n_failed = NULL"
 /* Where a metric of validation is best; NULL where it was not logged. */
 #define BEST_STEP(metric)                                                                                              \
     "(SELECT u.best_step FROM summary u WHERE u.trial_id = t.id AND u.key_id = (SELECT id FROM metric_key WHERE name " \
@@ -73,8 +77,8 @@ const char *const statement_sql[N_STATEMENTS] = {
                       "?9, ?10, ?11, ?12, ?13, ?14, ?15)",
     [SQL_DELETE_TARGETS] = "DELETE FROM target WHERE study_id = ?1",
     [SQL_PUT_TARGET] = "INSERT INTO target (study_id, metric, value, position) VALUES (?1, ?2, ?3, ?4)",
-    [SQL_FORGET_CLAIMS] = "UPDATE claim SET measured = NULL, note = NULL, evaluated_ms = NULL, n = NULL, sd = NULL, "
-                          "interval_low = NULL, interval_high = NULL, verdict = NULL "
+    [SQL_FORGET_STUDY_CLAIMS] = "UPDATE claim SET " UNMEASURED " WHERE study_id = ?1 AND evaluated_ms IS NOT NULL",
+    [SQL_FORGET_CLAIMS] = "UPDATE claim SET " UNMEASURED " "
                           "WHERE study_id = (SELECT t.study_id FROM trial t JOIN study s ON s.id = t.study_id "
                           "AND s.generation = t.generation WHERE t.id = ?1) AND evaluated_ms IS NOT NULL",
     [SQL_PUT_DATASET] = "INSERT INTO dataset (name, path, sha256, time_ms) VALUES (?1, ?2, ?3, ?4) "
@@ -90,12 +94,14 @@ const char *const statement_sql[N_STATEMENTS] = {
                        "study.generation AND t.cell IS NOT t.tuning) END WHERE id = ?1",
     [SQL_DELETE_PLACES_FROM] = "DELETE FROM place WHERE study_id = ?1 AND position >= ?2",
     [SQL_DELETE_PLACES] = "DELETE FROM place WHERE study_id = ?1",
-    [SQL_PUT_PLACE] = "INSERT OR REPLACE INTO place (study_id, position, trial_id) VALUES (?1, ?2, ?3)",
+    [SQL_PUT_PLACE] = "INSERT OR REPLACE INTO place (study_id, position, trial_id, operations, memory_bytes) "
+                      "VALUES (?1, ?2, ?3, ?4, ?5)",
     [SQL_GET_PLACES] = "SELECT p.position, t.id, t.state, t.step, t.budget, t.config_id, "
                        "(SELECT c.step FROM checkpoint c WHERE c.trial_id = t.id ORDER BY c.id DESC LIMIT 1), "
                        "(SELECT c.path FROM checkpoint c WHERE c.trial_id = t.id ORDER BY c.id DESC LIMIT 1), "
-                       "(SELECT c.path FROM checkpoint c WHERE c.trial_id = t.id ORDER BY c.id DESC LIMIT 1 OFFSET 1) "
-                       "FROM place p CROSS JOIN trial t ON t.id = p.trial_id WHERE p.study_id = ?1 ORDER BY p.position",
+                       "(SELECT c.path FROM checkpoint c WHERE c.trial_id = t.id ORDER BY c.id DESC LIMIT 1 OFFSET 1), "
+                       "p.operations, p.memory_bytes FROM place p CROSS JOIN trial t ON t.id = p.trial_id WHERE "
+                       "p.study_id = ?1 ORDER BY p.position",
 
     /* config.c */
     [SQL_GET_CONFIG] = "SELECT id FROM config WHERE sha256 = ?1",
@@ -112,8 +118,8 @@ const char *const statement_sql[N_STATEMENTS] = {
     /* trial.c */
     [SQL_GET_TRIAL] =
         "SELECT id, study_id, state, step, finished_budget, variant, cell, seed, config_id, budget, generation, "
-        "(SELECT generation FROM study WHERE id = study_id), (SELECT name FROM study WHERE id = study_id), tuning "
-        "FROM trial WHERE key = ?1",
+        "(SELECT generation FROM study WHERE id = study_id), (SELECT name FROM study WHERE id = study_id), tuning, "
+        "weights_sha256 FROM trial WHERE key = ?1",
     [SQL_PUT_TRIAL] = "INSERT INTO trial (key, study_id, variant, cell, seed, config_id, budget, state, generation, "
                       "created_ms, updated_ms, tuning) SELECT ?1, id, ?3, ?4, ?5, ?6, ?7, 'queued', "
                       "CASE ?9 WHEN 1 THEN 0 ELSE generation END, ?8, ?8, ?10 FROM study WHERE id = ?2",
@@ -144,6 +150,7 @@ const char *const statement_sql[N_STATEMENTS] = {
     [SQL_DELETE_SUMMARIES] = "DELETE FROM summary WHERE trial_id = ?1",
     [SQL_DELETE_COSTS] = "DELETE FROM cost WHERE run_id IN (SELECT id FROM run WHERE trial_id = ?1)",
     [SQL_DELETE_PROGRESS] = "DELETE FROM progress WHERE trial_id = ?1",
+    [SQL_DELETE_NONDETERMINISM] = "DELETE FROM nondeterminism WHERE trial_id = ?1",
     [SQL_DELETE_EVENTS] = "DELETE FROM event WHERE trial_id = ?1 OR run_id IN (SELECT id FROM run WHERE trial_id = ?1)",
     [SQL_DELETE_CHECKPOINTS] = "DELETE FROM checkpoint WHERE trial_id = ?1",
     [SQL_DELETE_RUNS] = "DELETE FROM run WHERE trial_id = ?1",
@@ -181,13 +188,20 @@ const char *const statement_sql[N_STATEMENTS] = {
         "AND NOT EXISTS (SELECT 1 FROM place p WHERE p.study_id = ?1 AND p.position >= ?2 AND p.trial_id = trial.id)",
 
     /* run.c */
+    [SQL_HAS_ROW] = "SELECT 1 FROM metric_key k WHERE k.name = ?2 AND (EXISTS (SELECT 1 FROM metric m WHERE "
+                    "m.trial_id = ?1 AND m.key_id = k.id AND m.step = ?3) OR EXISTS (SELECT 1 FROM layer_metric m "
+                    "WHERE m.trial_id = ?1 AND m.key_id = k.id AND m.step = ?3))",
     [SQL_PUT_HOST] = "INSERT INTO host (description) VALUES (?1) ON CONFLICT DO NOTHING",
     [SQL_GET_HOST] = "SELECT id FROM host WHERE description = ?1",
     [SQL_PUT_CODE] = "INSERT INTO code (version) VALUES (?1) ON CONFLICT DO NOTHING",
     [SQL_GET_CODE] = "SELECT id FROM code WHERE version = ?1",
     [SQL_PUT_RUN] =
-        "INSERT INTO run (trial_id, host_id, code_id, kernel, pid, from_step, started_ms, heartbeat_ms, state) "
-        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, 'running')",
+        "INSERT INTO run (trial_id, host_id, code_id, kernel, pid, from_step, started_ms, heartbeat_ms, state, "
+        "repository_id) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, 'running', "
+        "(SELECT s.repository_id FROM trial t JOIN study s ON s.id = t.study_id WHERE t.id = ?1))",
+    [SQL_GET_REPOSITORY] = "SELECT id FROM repository WHERE root = ?1 AND git_commit = ?2 AND changed IS ?3",
+    [SQL_PUT_REPOSITORY] = "INSERT INTO repository (root, git_commit, changed) VALUES (?1, ?2, ?3)",
+    [SQL_SET_REPOSITORY] = "UPDATE study SET repository_id = ?2 WHERE id = ?1 AND repository_id IS NOT ?2",
     [SQL_START_TRIAL] = "UPDATE trial SET state = 'running', reason = NULL, updated_ms = ?2 WHERE id = ?1",
     /* What nothing was trained with yet is not the origin of anything. */
     [SQL_GET_ORIGIN] = "SELECT t.numerics_version, t.inputs, t.study_id FROM trial t WHERE t.id = ?1 AND "
@@ -224,6 +238,10 @@ const char *const statement_sql[N_STATEMENTS] = {
         "INSERT INTO progress (trial_id, step, epoch, samples, cpu_ns, flops) VALUES (?1, ?2, ?3, ?4, ?5, ?6) "
         "ON CONFLICT (trial_id, step) DO UPDATE SET epoch = ?3, samples = ?4, cpu_ns = ?5, flops = ?6",
     [SQL_PUT_EVENT] = "INSERT INTO event (trial_id, run_id, step, kind, text, time_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    [SQL_PUT_TAG] = "INSERT OR IGNORE INTO tag (study_id, trial_id, name) VALUES (?1, ?2, ?3)",
+    [SQL_DELETE_TAG] = "DELETE FROM tag WHERE study_id = ?1 AND trial_id = ?2 AND name = ?3",
+    [SQL_PUT_NOTE] = "INSERT OR REPLACE INTO note (study_id, trial_id, text, time_ms) VALUES (?1, ?2, ?3, ?4)",
+    [SQL_DELETE_NOTE] = "DELETE FROM note WHERE study_id = ?1 AND trial_id = ?2",
     [SQL_SAME_CHECKPOINT] = "SELECT id, path FROM checkpoint WHERE trial_id = ?1 AND step = ?2",
     [SQL_DELETE_CHECKPOINT] = "DELETE FROM checkpoint WHERE id = ?1",
     [SQL_PUT_CHECKPOINT] = "INSERT INTO checkpoint (trial_id, run_id, step, path, sha256, time_ms, cpu_ns, flops) "
@@ -231,6 +249,8 @@ const char *const statement_sql[N_STATEMENTS] = {
     /* The newest two are those written last: after a damaged file the run goes on from the one before, at smaller
        steps. */
     [SQL_OLD_CHECKPOINT] = "SELECT id, path FROM checkpoint WHERE trial_id = ?1 ORDER BY id DESC LIMIT 1 OFFSET 2",
+    [SQL_DROP_CHECKPOINTS] = "DELETE FROM checkpoint WHERE trial_id = ?1 AND id NOT IN (SELECT id FROM checkpoint "
+                             "WHERE trial_id = ?1 ORDER BY id DESC LIMIT ?2)",
     [SQL_NAMED_CHECKPOINT] = "SELECT 1 FROM checkpoint WHERE trial_id = ?1 AND path = ?2",
     [SQL_RECOVER_RUNS] = "UPDATE run SET state = 'interrupted', reason = 'the runner died', ended_ms = heartbeat_ms "
                          "WHERE ended_ms IS NULL",
@@ -239,7 +259,7 @@ const char *const statement_sql[N_STATEMENTS] = {
 
     /* metric.c */
     [SQL_GET_KEY] = "SELECT id, goal FROM metric_key WHERE name = ?1",
-    [SQL_SET_FACTS] = "UPDATE metric_key SET goal = ?2, unit = ?3, followed = ?4 WHERE id = ?1",
+    [SQL_SET_FACTS] = "UPDATE metric_key SET goal = ?2, unit = ?3, followed = ?4, split = ?5 WHERE id = ?1",
     [SQL_PUT_KEY] = "INSERT INTO metric_key (name) VALUES (?1)",
     [SQL_PUT_METRIC] = "INSERT INTO metric (trial_id, key_id, step, value, nonfinite) VALUES " ROW,
     [SQL_PUT_METRICS] =
@@ -375,7 +395,7 @@ const char *const statement_sql[N_STATEMENTS] = {
         "ELSE (SELECT CASE WHEN count(*) = count(m.value) THEN avg(m.value) END FROM metric m WHERE m.trial_id = t.id "
         "AND m.key_id = k.id AND m.step >= ?6) END, "
         "(SELECT m.value FROM metric m WHERE m.trial_id = t.id AND m.key_id = k.id AND m.step = 0), "
-        "CASE ?5 WHEN 'best' THEN ?4 LIKE 'test%' WHEN 'selected' THEN " VALIDATED " IS NULL ELSE 0 END, "
+        "CASE ?5 WHEN 'best' THEN k.split = 'test' WHEN 'selected' THEN " VALIDATED " IS NULL ELSE 0 END, "
         "k.goal = 'max', t.numerics_version, t.inputs "
         "FROM study s JOIN trial t ON t.study_id = s.id AND t.generation = s.generation "
         "CROSS JOIN metric_key k WHERE s.id = ?1 AND t.variant = ?2 AND (?3 IS NULL OR t.cell = ?3) AND k.name = ?4 "
@@ -396,5 +416,6 @@ const char *const statement_sql[N_STATEMENTS] = {
         "CROSS JOIN metric_key k WHERE s.id = ?1 AND t.variant = ?2 AND (?3 IS NULL OR t.cell = ?3) AND k.name = ?4 "
         "ORDER BY t.seed",
     [SQL_PUT_MEASURED] = "UPDATE claim SET measured = ?3, note = ?4, evaluated_ms = ?5, n = ?6, sd = ?7, "
-                         "interval_low = ?8, interval_high = ?9, verdict = ?10 WHERE study_id = ?1 AND id = ?2",
+                         "interval_low = ?8, interval_high = ?9, verdict = ?10, n_asked = ?11, n_diverged = ?12, "
+                         "n_unfinished = ?13, n_failed = ?14 WHERE study_id = ?1 AND id = ?2",
 };

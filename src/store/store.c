@@ -33,6 +33,11 @@ static int wal_hook(void *self, sqlite3 *db, const char *name, int pages)
     return rc == SQLITE_BUSY ? SQLITE_OK : rc;
 }
 
+static bool is_held(int rc)
+{
+    return (rc & 0xff) == SQLITE_BUSY || (rc & 0xff) == SQLITE_LOCKED;
+}
+
 static int execute(struct store *s, const char *sql, const char *what, struct err *e)
 {
     return sqlite3_exec(s->db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : write_fail(s, what, e);
@@ -79,6 +84,16 @@ static int check_identity(struct store *s, int64_t *version, struct err *e)
     return 0;
 }
 
+/* Another program that writes is waited for as in any transaction; SQLite itself waits for readers alone here. Errors
+ * are those of the last attempt. */
+static int begin_log(struct store *s, char mode[16], struct err *e)
+{
+    static const char sql[] = "PRAGMA journal_mode = WAL";
+    for (int count = 0; is_held(sqlite3_exec(s->db, sql, NULL, NULL, NULL)) && write_busy(s, count); count++)
+        ;
+    return ask(s, sql, NULL, mode, e);
+}
+
 static int prepare_database(struct store *s, struct err *e)
 {
     int64_t version = 0;
@@ -90,7 +105,7 @@ static int prepare_database(struct store *s, struct err *e)
         return s->failed;
     if (sqlite3_db_readonly(s->db, "main"))
         return write_refuse(s, ERR_STORAGE, e, "%s cannot be written (read-only file, folder or file system)", s->path);
-    TRY(ask(s, "PRAGMA journal_mode = WAL", NULL, mode, e));
+    TRY(begin_log(s, mode, e));
     if (strcmp(mode, "wal") != 0)
         return write_refuse(
             s, ERR_STORAGE, e,
@@ -114,7 +129,7 @@ int store_open(struct store **store, const char *path, struct err *e)
     s->busy_limit_ms = BUSY_LIMIT_MS;
     s->weight_limit = GROUP_ROWS;
     s->queue = malloc(GROUP_ROWS_MAX * sizeof *s->queue);
-    int code = s->queue ? path_resolve(path, true, &s->path, e) : err_set(e, ERR_MEMORY, "out of memory");
+    int code = s->queue ? path_resolve(path, PATH_WRITE, &s->path, e) : err_set(e, ERR_MEMORY, "out of memory");
     if (code == 0)
         code = lock_take(&s->lock, s->path, e);
     if (code == 0) {
@@ -155,9 +170,18 @@ static int truncate_log(struct store *s, struct err *e)
     s->closing = true;
     s->busy_limit_ms = CLOSE_WAIT_MS;
     const int rc = sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
-    if (rc == SQLITE_OK || (rc & 0xff) == SQLITE_BUSY || (rc & 0xff) == SQLITE_LOCKED)
-        return 0;
-    return write_fail(s, "empty the write-ahead log", e);
+    return rc == SQLITE_OK || is_held(rc) ? 0 : write_fail(s, "empty the write-ahead log", e);
+}
+
+/* Leaves one file, which opens where nothing can be written: a file that is marked as having a log needs the log's
+ * files beside it. A connection of a reader, even an idle one, keeps the mark; the next clean end takes it away. EXTRA
+ * syncs the folder when the rollback journal of the mark has gone: one that a power cut brought back would be rolled
+ * back into a later state. */
+static int leave_one_file(struct store *s, struct err *e)
+{
+    const int rc =
+        sqlite3_exec(s->db, "PRAGMA synchronous = EXTRA; PRAGMA journal_mode = DELETE", NULL, NULL, NULL);
+    return rc == SQLITE_OK || is_held(rc) ? 0 : write_fail(s, "leave the write-ahead log", e);
 }
 
 int store_close(struct store *s, struct err *e)
@@ -172,6 +196,8 @@ int store_close(struct store *s, struct err *e)
             if (code == 0)
                 code = truncate_log(s, e);
             KILL_POINT(STORE_LOG_EMPTIED);
+            if (code == 0)
+                code = leave_one_file(s, e);
         } else if (s->failed) {
             code =
                 err_set(e, s->failed, "%s: an earlier error stopped the writing", s->path ? s->path : "the database");

@@ -29,6 +29,13 @@ struct store_study {
 /* Inserts or updates a study. Returns its id. Another spec than before begins a new generation. */
 int store_put_study(struct store *s, const struct store_study *study, int64_t *id, struct err *e);
 
+/* The state of the git repository that its file lies in, for the attempts that begin from now on; NULL: in none. */
+struct store_repository {
+    const char *root, *commit;
+    int changed; /* 1, 0, or -1: not known */
+};
+int store_put_repository(struct store *s, int64_t study, const struct store_repository *r, struct err *e);
+
 /* What a file claims. Columns of the table `claim`; those left out are as for a measure. */
 struct store_claim {
     const char *id, *text, *measure;
@@ -79,8 +86,9 @@ struct store_trial {
     const char *variant, *cell; /* cell: the swept values as text, "" without a sweep */
     const char *tuning;         /* the cell for which this one may be chosen, or which it was chosen for; NULL: none */
     int64_t seed;
-    int64_t config;   /* of store_put_config */
-    int64_t budget;   /* iterations to reach */
+    int64_t config;                  /* of store_put_config */
+    int64_t budget;                  /* iterations to reach */
+    double operations, memory_bytes; /* that it takes by the plan */
     bool one_off;     /* beside the study's specification: one that is there keeps its name and generation */
     bool keep_budget; /* not asked for now: one that was started keeps its budget */
     size_t n_params;  /* of what the configuration leaves out */
@@ -96,6 +104,7 @@ struct store_trial_row {
     char checkpoint_sha256[65];
     int64_t checkpoint_step;
     struct spent checkpoint_spent; /* until it */
+    char weights_sha256[65];       /* of the last weights; "" = not known */
     char previous_path[4096];      /* the one before */
     char previous_sha256[65];
     int64_t previous_step;
@@ -114,6 +123,7 @@ struct store_place {
     int64_t position, trial;
     enum trial_state state;
     int64_t step, budget, config;
+    double operations, memory_bytes;   /* 0: not known */
     const char *checkpoint, *previous; /* names of the newest and the one before, or NULL; for the time of the visit */
     int64_t checkpoint_step;
 };
@@ -189,6 +199,8 @@ struct store_end {
     const char *reason;
     int64_t step, layer;
     const char *tensor, *weights_sha256;
+    bool drops;   /* of its checkpoints only the newest `keeps` stay, 0 or 1 */
+    int64_t keeps;
 };
 int store_end_run(struct store *s, const struct store_end *end, struct err *e);
 
@@ -196,6 +208,7 @@ int store_end_run(struct store *s, const struct store_end *end, struct err *e);
 struct store_facts {
     const char *name, *goal, *unit; /* goal: "min", "max", or NULL where neither is best */
     bool followed;
+    const char *split; /* "train", "valid", "test": what it is measured on; "" for what is no evaluation */
 };
 int store_put_facts(struct store *s, const struct store_facts *facts, struct err *e);
 
@@ -206,6 +219,13 @@ int store_metric(struct store *s, int64_t trial, int64_t run, const char *name, 
                  struct err *e);
 int store_layer_metric(struct store *s, int64_t trial, int64_t run, const char *name, int64_t step, int64_t layer,
                        double value, struct err *e);
+/* Whether a metric, or one of its layers, has a row at this step. */
+int store_has_row(struct store *s, int64_t trial, const char *name, int64_t step, bool *found, struct err *e);
+/* Between these two a trial that has ended gets rows of a step that it has reached: what was made of its rows is
+ * forgotten, and what was queued before is committed, so that up to 1000 of them are in one transaction. No attempt is
+ * recorded, but an event `relogged`. */
+int store_begin_relog(struct store *s, int64_t trial, struct err *e);
+int store_end_relog(struct store *s, int64_t trial, int64_t step, struct err *e);
 int store_cost(struct store *s, int64_t run, const char *phase, int64_t wall_ns, int64_t cpu_ns, double flops,
                struct err *e);
 /* How far a trial is at a logged step: before the metrics of that step, so that none is without. A step that is
@@ -213,8 +233,12 @@ int store_cost(struct store *s, int64_t run, const char *phase, int64_t wall_ns,
 int store_progress(struct store *s, int64_t trial, const struct reached *p, struct err *e);
 int store_event(struct store *s, int64_t trial, int64_t run, int64_t step, const char *kind, const char *text,
                 struct err *e);
+/* What people say of a study (trial 0) or of one of its trials. A word is given or taken away; a note is replaced, or
+ * with NULL taken away. */
+int store_tag(struct store *s, int64_t study, int64_t trial, const char *name, bool given, struct err *e);
+int store_note(struct store *s, int64_t study, int64_t trial, const char *text, struct err *e);
 /* Names a durable checkpoint file in the same transaction as all rows queued before, and forgets all but the newest
- * two; `path` is a bare name, see schema.sql. The name that is no longer needed is returned in old ("" if none) for the
+ * two, with old NULL none; `path` is a bare name, see schema.sql. The name that is no longer needed is returned in old ("" if none) for the
  * caller to remove after the commit. Commits. */
 int store_checkpoint(struct store *s, int64_t trial, int64_t run, int64_t step, const char *path, const char *sha256,
                      struct spent spent, char old[4096], struct err *e);

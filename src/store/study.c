@@ -50,6 +50,25 @@ int store_put_study(struct store *s, const struct store_study *study, int64_t *i
     return write_end(s, 1, e);
 }
 
+int store_put_repository(struct store *s, int64_t study, const struct store_repository *r, struct err *e)
+{
+    int64_t id = 0;
+    TRY(write_begin(s, e));
+    if (r) {
+        const struct value changed = r->changed < 0 ? value_null() : value_int(r->changed);
+        sqlite3_stmt *stmt;
+        TRY(QUERY(s, SQL_GET_REPOSITORY, &stmt, e, value_text(r->root), value_text(r->commit), changed));
+        id = stmt ? sqlite3_column_int64(stmt, 0) : 0;
+        write_reset(&stmt);
+        if (!id) {
+            TRY(WRITE(s, SQL_PUT_REPOSITORY, NULL, e, value_text(r->root), value_text(r->commit), changed));
+            id = sqlite3_last_insert_rowid(s->db);
+        }
+    }
+    TRY(WRITE(s, SQL_SET_REPOSITORY, NULL, e, value_int(study), value_id(id)));
+    return write_end(s, 1, e);
+}
+
 int store_find_study(struct store *s, const char *name, int64_t *id, struct err *e)
 {
     TRY(write_check(s, e));

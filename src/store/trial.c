@@ -53,6 +53,8 @@ static int load(struct store *s, const char *key, const struct store_trial *tria
     row->state = trial_state_of((const char *)sqlite3_column_text(stmt, 2));
     row->step = sqlite3_column_int64(stmt, 3);
     row->budget = sqlite3_column_int64(stmt, 4);
+    const char *weights = (const char *)sqlite3_column_text(stmt, 14);
+    snprintf(row->weights_sha256, sizeof row->weights_sha256, "%s", weights ? weights : "");
     if (trial) {
         stored->study = sqlite3_column_int64(stmt, 1);
         stored->same_labels = column_is(stmt, 5, trial->variant) && column_is(stmt, 6, trial->cell) &&
@@ -105,7 +107,8 @@ static int put_params(struct store *s, int64_t id, const struct store_trial *tri
 
 static int put_place(struct store *s, int64_t id, const struct store_trial *trial, struct err *e)
 {
-    return WRITE(s, SQL_PUT_PLACE, NULL, e, value_int(trial->study), value_int(trial->position), value_int(id));
+    return WRITE(s, SQL_PUT_PLACE, NULL, e, value_int(trial->study), value_int(trial->position), value_int(id),
+                 value_real(trial->operations), value_real(trial->memory_bytes));
 }
 
 /* Another trial with this name is no longer what the study asks for. */
@@ -170,7 +173,7 @@ int store_reset_trial(struct store *s, int64_t trial, struct err *e)
 {
     static const enum statement steps[] = { SQL_DELETE_METRICS, SQL_DELETE_LAYER_METRICS, SQL_DELETE_SUMMARIES,
                                             SQL_DELETE_COSTS,   SQL_DELETE_EVENTS,        SQL_DELETE_CHECKPOINTS,
-                                            SQL_DELETE_RUNS,    SQL_DELETE_PROGRESS };
+                                            SQL_DELETE_RUNS,    SQL_DELETE_PROGRESS,      SQL_DELETE_NONDETERMINISM };
     TRY(write_begin(s, e));
     TRY(metric_put_summaries(s, e));
     series_forget(s, trial);

@@ -1,5 +1,6 @@
 /* The view study_<name>: one row per trial, one column per swept key. And store_refresh, which makes all that is
  * derived. */
+#include "store/reader.h"
 #include "store/writer.h"
 
 #include "base/text.h"
@@ -58,32 +59,57 @@ static int document(struct store *s, const char *view, const char *const *column
     return 0;
 }
 
+static void put_column(struct text *column, const char *key)
+{
+    text_add(column, "%s%s", is_usual(key) ? "param " : "", key); /* a key called "step" is not the step */
+}
+
+void views_begin(struct text *sql, const char *study)
+{
+    struct text view = { 0 };
+    text_add(&view, "study_%s", study);
+    add_sql(sql, "CREATE VIEW \"%w\" AS SELECT ", view.s);
+    add_columns(sql, before);
+    text_free(&view);
+}
+
+void views_add(struct text *sql, const char *key)
+{
+    struct text column = { 0 };
+    put_column(&column, key);
+    add_sql(sql,
+            ", (SELECT coalesce(p.num, p.text) FROM param p WHERE p.trial_id = t.trial_id AND p.key = '%q') AS \"%w\"",
+            key, column.s);
+    text_free(&column);
+}
+
+void views_end(struct text *sql, const char *study)
+{
+    add_columns(sql, after);
+    add_sql(sql, " FROM trials t WHERE t.study = '%q' AND t.current", study);
+}
+
 /* The text of the view, and the _doc rows of its columns. */
 static int compose(struct store *s, int64_t study, const char *name, const char *view, struct text *sql, struct err *e)
 {
     TRY(WRITE(s, SQL_DELETE_DOC, NULL, e, value_text(view)));
     TRY(document(s, view, before, e));
     TRY(document(s, view, after, e));
-    add_sql(sql, "CREATE VIEW \"%w\" AS SELECT ", view);
-    add_columns(sql, before);
+    views_begin(sql, name);
     sqlite3_stmt *stmt;
     TRY(QUERY(s, SQL_GET_SWEPT, &stmt, e, value_int(study)));
     while (stmt) {
         const char *key = (const char *)sqlite3_column_text(stmt, 0);
         struct text column = { 0 };
-        text_add(&column, "%s%s", is_usual(key) ? "param " : "", key); /* a key called "step" is not the step */
-        add_sql(
-            sql,
-            ", (SELECT coalesce(p.num, p.text) FROM param p WHERE p.trial_id = t.trial_id AND p.key = '%q') AS \"%w\"",
-            key, column.s);
+        put_column(&column, key);
+        views_add(sql, key);
         const int code = WRITE(s, SQL_PUT_DOC, NULL, e, value_text(view), value_text(column.s),
                                value_text("value of the swept key"));
         text_free(&column);
         TRY(code);
         TRY(write_next(s, &stmt, e));
     }
-    add_columns(sql, after);
-    add_sql(sql, " FROM trials t WHERE t.study = '%q' AND t.current", name);
+    views_end(sql, name);
     return 0;
 }
 

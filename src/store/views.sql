@@ -295,6 +295,40 @@ INSERT INTO _doc VALUES
     ('params', 'trial_id', '', 'runtime', 'trial.id'),
     ('params', 'study_id', '', 'runtime', 'study.id');
 
+CREATE VIEW tags AS
+SELECT s.name AS study,
+    (SELECT t.variant FROM trial t WHERE t.id = x.trial_id) AS variant, (SELECT t.cell FROM trial t WHERE t.id = x.trial_id) AS cell,
+    (SELECT t.seed FROM trial t WHERE t.id = x.trial_id) AS seed, x.name AS tag,
+    (SELECT t.key FROM trial t WHERE t.id = x.trial_id) AS key, CASE WHEN x.trial_id > 0 THEN x.trial_id END AS trial_id, x.study_id
+FROM tag x
+JOIN study s ON s.id = x.study_id;
+CREATE VIEW notes AS
+SELECT s.name AS study,
+    (SELECT t.variant FROM trial t WHERE t.id = x.trial_id) AS variant, (SELECT t.cell FROM trial t WHERE t.id = x.trial_id) AS cell,
+    (SELECT t.seed FROM trial t WHERE t.id = x.trial_id) AS seed, x.text AS note,
+    strftime('%Y-%m-%dT%H:%M:%fZ', x.time_ms / 1000.0, 'unixepoch') AS time,
+    (SELECT t.key FROM trial t WHERE t.id = x.trial_id) AS key, CASE WHEN x.trial_id > 0 THEN x.trial_id END AS trial_id, x.study_id
+FROM note x
+JOIN study s ON s.id = x.study_id;
+INSERT INTO _doc VALUES
+    ('tags', 'study', '', 'runtime', 'name of the study'),
+    ('tags', 'variant', '', 'runtime', 'variant of the trial; NULL where it is of the study'),
+    ('tags', 'cell', '', 'runtime', 'cell of the trial; NULL where it is of the study'),
+    ('tags', 'seed', '', 'runtime', 'seed of the trial; NULL where it is of the study'),
+    ('tags', 'tag', '', 'runtime', 'a word that somebody gave it'),
+    ('tags', 'key', '', 'runtime', 'identity of the trial; NULL where it is of the study'),
+    ('tags', 'trial_id', '', 'runtime', 'trial.id; NULL where it is of the study'),
+    ('tags', 'study_id', '', 'runtime', 'study.id'),
+    ('notes', 'study', '', 'runtime', 'name of the study'),
+    ('notes', 'variant', '', 'runtime', 'variant of the trial; NULL where it is of the study'),
+    ('notes', 'cell', '', 'runtime', 'cell of the trial; NULL where it is of the study'),
+    ('notes', 'seed', '', 'runtime', 'seed of the trial; NULL where it is of the study'),
+    ('notes', 'note', '', 'runtime', 'what somebody wrote about it'),
+    ('notes', 'time', 'UTC', 'runtime', 'when, ISO 8601'),
+    ('notes', 'key', '', 'runtime', 'identity of the trial; NULL where it is of the study'),
+    ('notes', 'trial_id', '', 'runtime', 'trial.id; NULL where it is of the study'),
+    ('notes', 'study_id', '', 'runtime', 'study.id');
+
 -- The curves that are kept in curve_stat and are of what is stored now. Rows of a trial are only ever added, which its summary counts;
 -- whatever changes a cell otherwise, an attempt that begins or ends among it, marks its curves: so the same numbers mean the same rows.
 -- The writer asks the same: KEPT in src/store/statements.c.
@@ -417,9 +451,9 @@ SELECT f.study, f.variant, f.cell, f.metric, f.n, f.n_asked,
     CASE WHEN f.n = f.n_asked THEN f.best_mean + (SELECT d.best_half_width FROM final_stat d WHERE d.trial_id = f.trial_id AND d.key_id = f.key_id AND d.n_rows = f.n_rows) END AS best_high,
     CASE WHEN f.n = f.n_asked THEN f.best_min END AS best_min, CASE WHEN f.n = f.n_asked THEN f.best_max END AS best_max,
     f.best_mean AS best_mean_finished, (SELECT d.best_sd FROM final_stat d WHERE d.trial_id = f.trial_id AND d.key_id = f.key_id AND d.n_rows = f.n_rows) AS best_sd_finished,
-    f.n_asked AS n_trials, f.study_id
+    f.split, f.n_asked AS n_trials, f.study_id
 FROM (
-    SELECT t.study, t.variant, t.cell, k.name AS metric, count(CASE WHEN t.outcome = 'done' AND u.end_step = t.step AND u.last_step = u.end_step THEN u.last END) AS n,
+    SELECT t.study, t.variant, t.cell, k.name AS metric, k.split, count(CASE WHEN t.outcome = 'done' AND u.end_step = t.step AND u.last_step = u.end_step THEN u.last END) AS n,
         (SELECT count(*) FROM outcomes a WHERE a.study_id = t.study_id AND a.variant = t.variant AND a.cell = t.cell) AS n_asked,
         avg(CASE WHEN t.outcome = 'done' AND u.end_step = t.step AND u.last_step = u.end_step THEN u.last END) AS last_mean,
         min(CASE WHEN t.outcome = 'done' AND u.end_step = t.step AND u.last_step = u.end_step THEN u.last END) AS last_min,
@@ -432,7 +466,7 @@ FROM (
     FROM outcomes t
     JOIN summary u ON u.trial_id = t.trial_id
     JOIN metric_key k ON k.id = u.key_id
-    GROUP BY t.study, t.study_id, t.variant, t.cell, k.name, u.key_id
+    GROUP BY t.study, t.study_id, t.variant, t.cell, k.name, k.split, u.key_id
 ) f;
 INSERT INTO _doc VALUES
     ('finals', 'study', '', 'deterministic', 'name of the study'),
@@ -464,6 +498,7 @@ INSERT INTO _doc VALUES
     ('finals', 'best_max', 'of the metric', 'deterministic', 'largest best value; NULL unless n = n_asked'),
     ('finals', 'best_mean_finished', 'of the metric', 'deterministic', 'mean of the n best values that are there'),
     ('finals', 'best_sd_finished', 'of the metric', 'runtime', 'sample standard deviation of them; NULL for n < 2 and until store_refresh'),
+    ('finals', 'split', '', 'runtime', 'which data the metric is measured on, see metric_key.split'),
     ('finals', 'n_trials', '', 'deterministic', 'n_asked by its older name'),
     ('finals', 'study_id', '', 'runtime', 'study.id');
 
@@ -728,7 +763,8 @@ INSERT INTO _doc VALUES
     ('tuning_costs', 'study_id', '', 'runtime', 'study.id');
 
 CREATE VIEW claims AS
-SELECT s.name AS study, c.id, c.text, c.reported, c.measured, c.n, c.sd, c.interval_low, c.interval_high, c.low, c.high,
+SELECT s.name AS study, c.id, c.text, c.reported, c.measured, c.n, c.n_asked, c.n_diverged, c.n_unfinished, c.n_failed, c.sd,
+    c.interval_low, c.interval_high, c.low, c.high,
     CASE
         WHEN NOT EXISTS (SELECT 1 FROM trial t WHERE t.study_id = s.id AND t.generation = s.generation AND t.state <> 'queued')
             THEN 'not run'
@@ -748,6 +784,10 @@ INSERT INTO _doc VALUES
     ('claims', 'reported', 'of the claim', 'deterministic', 'what the paper reports'),
     ('claims', 'measured', 'of the claim', 'runtime', 'what was measured: a mean over n seeds, or one number of a measure; of several pairs the closest'),
     ('claims', 'n', '', 'runtime', 'number of seeds, or pairs of equal seeds; NULL for one number'),
+    ('claims', 'n_asked', '', 'runtime', 'number of seeds that were asked for; NULL for SQL that gives one number'),
+    ('claims', 'n_diverged', '', 'runtime', 'number of trials of its variants that diverged, of both sides of a comparison; NULL for SQL'),
+    ('claims', 'n_unfinished', '', 'runtime', 'number of them that are not finished'),
+    ('claims', 'n_failed', '', 'runtime', 'number of them that failed'),
     ('claims', 'sd', 'of the claim', 'runtime', 'sample standard deviation over them (divisor n - 1)'),
     ('claims', 'interval_low', 'of the claim', 'runtime', 'lower end of the 95 % confidence interval of measured; see docs/claims.md'),
     ('claims', 'interval_high', 'of the claim', 'runtime', 'upper end of it'),

@@ -11,7 +11,7 @@
 #include <sys/types.h>
 
 enum {
-    SCHEMA_VERSION = 4,
+    SCHEMA_VERSION = 5,
     SCHEMA_OLDEST = 2,           /* what can be migrated; version 1 was never released */
     APPLICATION_ID = 0x74707275, /* "tpru": what file(1) sees */
     GROUP_MS = 100,              /* a queued row is committed after so long */
@@ -41,6 +41,7 @@ enum statement {
     SQL_DELETE_TARGETS,
     SQL_PUT_TARGET,
     SQL_FORGET_CLAIMS,
+    SQL_FORGET_STUDY_CLAIMS,
     SQL_PUT_DATASET,
     SQL_GET_QUEUED,
     SQL_SET_QUEUED,
@@ -73,6 +74,7 @@ enum statement {
     SQL_DELETE_COSTS,
     SQL_DELETE_EVENTS,
     SQL_DELETE_PROGRESS,
+    SQL_DELETE_NONDETERMINISM,
     SQL_DELETE_CHECKPOINTS,
     SQL_DELETE_RUNS,
     SQL_DELETE_TUNE,
@@ -81,11 +83,15 @@ enum statement {
     SQL_PUT_TUNE_KEY,
     SQL_GET_CHOICES,
     SQL_SUPERSEDE_TUNED,
+    SQL_HAS_ROW,
     SQL_PUT_HOST,
     SQL_GET_HOST,
     SQL_PUT_CODE,
     SQL_GET_CODE,
     SQL_PUT_RUN,
+    SQL_GET_REPOSITORY,
+    SQL_PUT_REPOSITORY,
+    SQL_SET_REPOSITORY,
     SQL_START_TRIAL,
     SQL_GET_ORIGIN,
     SQL_IS_JSON,
@@ -100,10 +106,15 @@ enum statement {
     SQL_PUT_COST,
     SQL_PUT_PROGRESS,
     SQL_PUT_EVENT,
+    SQL_PUT_TAG,
+    SQL_DELETE_TAG,
+    SQL_PUT_NOTE,
+    SQL_DELETE_NOTE,
     SQL_SAME_CHECKPOINT,
     SQL_DELETE_CHECKPOINT,
     SQL_PUT_CHECKPOINT,
     SQL_OLD_CHECKPOINT,
+    SQL_DROP_CHECKPOINTS,
     SQL_NAMED_CHECKPOINT,
     SQL_RECOVER_RUNS,
     SQL_RECOVER_TRIALS,

@@ -24,6 +24,12 @@ bool angle_between(size_t n, const struct mat *a, const struct mat *b, double *d
     return true;
 }
 
+double degrees_between(double apart, double a, double b)
+{
+    const double lengths = sqrt(a) - sqrt(b), chord = (apart - lengths * lengths) / sqrt(a * b);
+    return isnan(chord) ? NAN : 2 * atan2(sqrt(fmax(chord, 0)), sqrt(fmax(4 - chord, 0))) * 180 / M_PI;
+}
+
 bool angle_of_layer(struct trial *t, size_t layer, bool biases, real *other, double *degrees)
 {
     const struct unit *u = &t->chain.units[layer];

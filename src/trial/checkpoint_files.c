@@ -1,5 +1,7 @@
 #include "trial/checkpoint_files.h"
 
+#include "base/hash.h"
+#include "base/new_file.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -107,20 +109,64 @@ static int read_opened(struct safetensors *file, int fd, const char *sha256, siz
     return safetensors_read(file, fd, (uint64_t)st.st_size, max_bytes, sha256, path, e);
 }
 
+/* Opens one for reading, and nothing else that lies in its place. path: 4096 + CHECKPOINT_NAME_SIZE, for messages. */
+static int open_one(const struct checkpoint_folder *f, const char *name, char *path, struct err *e)
+{
+    snprintf(path, 4096 + CHECKPOINT_NAME_SIZE, "%s/%.79s", f->path, name);
+    if (!checkpoint_is_name(name))
+        return err_set(e, ERR_FORMAT, "'%.200s' is not the name of a checkpoint", name);
+    const int fd = openat(f->fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (fd < 0)
+        return err_set(e, errno == ELOOP || errno == ENXIO ? ERR_FORMAT : ERR_IO, "%s: %s", path,
+                       errno == ELOOP ? "is a symbolic link" : strerror(errno));
+    return fd;
+}
+
+static int copy_opened(int fd, const char *source, const struct checkpoint_folder *to, const char *name,
+                       const char *sha256, struct err *e)
+{
+    char path[4096 + CHECKPOINT_NAME_SIZE], hex[65];
+    struct new_file f;
+    struct hash h;
+    struct stat st;
+    hash_init(&h);
+    snprintf(path, sizeof path, "%s/%s", to->path, name);
+    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+        return err_set(e, ERR_FORMAT, "%s: is not a regular file", source);
+    checkpoint_make_way(to, name);
+    int code = new_file_begin_at(&f, to->fd, path, e);
+    if (code == 0)
+        code = new_file_copy(&f, fd, source, &h, e);
+    hash_hex(&h, hex);
+    if (code == 0 && sha256 && strcmp(hex, sha256) != 0)
+        code =
+            err_set(e, ERR_FORMAT, "%s: its SHA-256 is %.16s..., and the database says %.16s...", source, hex, sha256);
+    if (code == 0)
+        code = new_file_replace(&f, e);
+    new_file_end(&f);
+    return code;
+}
+
+int checkpoint_copy(const struct checkpoint_folder *from, const struct checkpoint_folder *to, const char *name,
+                    const char *sha256, struct err *e)
+{
+    char source[4096 + CHECKPOINT_NAME_SIZE];
+    const int fd = open_one(from, name, source, e);
+    TRY(fd);
+    const int code = copy_opened(fd, source, to, name, sha256, e);
+    close(fd); /* read only: nothing to lose */
+    return code;
+}
+
 int checkpoint_read(struct safetensors *file, const struct checkpoint_folder *own,
                     const struct checkpoint_folder *other, const char *name, const char *sha256, size_t max_bytes,
                     struct err *e)
 {
     char path[4096 + CHECKPOINT_NAME_SIZE];
     *file = (struct safetensors){ 0 };
-    if (!checkpoint_is_name(name))
-        return err_set(e, ERR_FORMAT, "'%.200s' is not the name of a checkpoint", name);
     const struct checkpoint_folder *f = other && !checkpoint_exists(own, name) ? other : own;
-    snprintf(path, sizeof path, "%s/%s", f->path, name);
-    const int fd = openat(f->fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-    if (fd < 0)
-        return err_set(e, errno == ELOOP || errno == ENXIO ? ERR_FORMAT : ERR_IO, "%s: %s", path,
-                       errno == ELOOP ? "is a symbolic link" : strerror(errno));
+    const int fd = open_one(f, name, path, e);
+    TRY(fd);
     const int code = read_opened(file, fd, sha256, max_bytes, path, e);
     close(fd); /* read only: nothing to lose */
     return code;

@@ -40,6 +40,10 @@ bool checkpoint_exists(const struct checkpoint_folder *f, const char *name);
 int checkpoint_read(struct safetensors *file, const struct checkpoint_folder *own,
                     const struct checkpoint_folder *other, const char *name, const char *sha256, size_t max_bytes,
                     struct err *e);
+/* Copies a file into another folder, where it appears whole, with that SHA-256 (NULL: any), or not at all. What has its
+ * name there is replaced. ERR_FORMAT or ERR_IO with what is wrong with the one that is read or written. */
+int checkpoint_copy(const struct checkpoint_folder *from, const struct checkpoint_folder *to, const char *name,
+                    const char *sha256, struct err *e);
 /* Before a file of that name is written: what is no regular file leaves its place, a folder under the name
  * <name>.aside. */
 void checkpoint_make_way(const struct checkpoint_folder *own, const char *name);

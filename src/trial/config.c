@@ -72,6 +72,9 @@ static const struct option train_options[] = {
       "minibatches to train on; this or epochs; 0: the initial weights are evaluated" },
     { "epochs", OPT_INT, MAP(config_train, epochs), "-1", 0, 1e9, OPTION_BUDGET | OPTION_NULLABLE,
       "passes over the training set; this or iterations" },
+    { "clip_norm", OPT_REAL, MAP(config_train, clip_norm), "0", 0, 1e30, OPTION_NULLABLE,
+      "update directions of all weights, taken together, that are longer than this are scaled down to it, before the "
+      "optimizer has them; 0: never. Of the forward weights, and with order: simultaneous" },
     { "stop", OPT_MAP, MAP(config_train, stop), NULL, .table = stop_options, .help = "why a trial is called diverged" },
     { 0 }
 };
@@ -92,10 +95,16 @@ static const struct option log_options[] = {
       "Trials that have ended are not logged anew for another value" },
     { 0 }
 };
-static const struct option checkpoint_options[] = { { "seconds", OPT_REAL, MAP(config_checkpoint, seconds), "30", 0,
-                                                      1e9, OPTION_BUDGET | OPTION_ABOVE_MIN,
-                                                      "time between checkpoints" },
-                                                    { 0 } };
+static const char *const keep_names[] = { "long", "none", "last", "all", NULL };
+static const struct option checkpoint_options[] = {
+    { "seconds", OPT_REAL, MAP(config_checkpoint, seconds), "30", 0, 1e9, OPTION_BUDGET | OPTION_ABOVE_MIN,
+      "time between checkpoints" },
+    { "keep", OPT_ENUM, MAP(config_checkpoint, keep), "long", .flags = OPTION_BUDGET | OPTION_NULLABLE,
+      .names = keep_names,
+      .help = "what stays of a trial that is done: long: the newest two, of a trial that took longer than seconds; none; "
+              "last: that of the last step; all: every one that was written" },
+    { 0 }
+};
 
 const struct option config_options[] = {
     { "experiment", OPT_TEXT, MAP(config, experiment), "trial", .help = "name of the study in the database" },
@@ -164,7 +173,7 @@ int config_bind_next(const struct node *tree, struct config_cache *cache, struct
     if (whole) {
         bind_tree(whole, config_options, c, "", a, e);
         if (e->n_errors == before)
-            config_check(tree, c, a, e);
+            config_check(tree, c, cache, a, e);
     } else { /* report the file's other mistakes too */
         struct node *rest = tree_copy(tree, a);
         tree_remove(rest, "algorithm");
@@ -183,7 +192,7 @@ int config_bind_whole(const struct node *tree, struct config *c, struct arena *a
     *c = (struct config){ 0 };
     bind_tree(tree, config_options, c, "", a, e);
     if (e->n_errors == before)
-        config_check(tree, c, a, e);
+        config_check(tree, c, NULL, a, e);
     return e->n_errors == before ? 0 : ERR_SPEC;
 }
 
@@ -231,20 +240,28 @@ const struct registry *const trial_registries[] = { &act_registry,      &dataset
                                                     &mapping_registry,  &fbloss_registry,   &propagate_registry,
                                                     &update_registry,   &measure_registry,  NULL };
 
+static const struct option *row_of(const struct option *table, const char *path, size_t n)
+{
+    for (const struct option *o = table; o && o->type != OPT_END; o++)
+        if (strlen(o->name) == n && strncmp(o->name, path, n) == 0)
+            return o;
+    return NULL;
+}
+
+/* Below a part: whether the option of any part of this name is one. The recursion follows the path. */
+static bool is_budget_in(const struct option *table, const char *path)
+{
+    const size_t n = strcspn(path, ".=");
+    const struct option *o = row_of(table, path, n);
+    if (!o || (o->flags & OPTION_BUDGET) || path[n] != '.')
+        return o && (o->flags & OPTION_BUDGET);
+    for (size_t i = 0; o->type == OPT_PART && i < o->registry->n_parts; i++)
+        if (is_budget_in(o->registry->parts[i]->options, path + n + 1))
+            return true;
+    return o->type == OPT_MAP && is_budget_in(o->table, path + n + 1);
+}
+
 bool config_is_budget(const char *path)
 {
-    const struct option *table = config_options;
-    while (table) {
-        const size_t n = strcspn(path, ".=");
-        const struct option *o = table;
-        while (o->type != OPT_END && (strlen(o->name) != n || strncmp(o->name, path, n) != 0))
-            o++;
-        if (o->type == OPT_END)
-            return false;
-        if (o->flags & OPTION_BUDGET)
-            return true;
-        table = o->type == OPT_MAP && path[n] == '.' ? o->table : NULL;
-        path += n + 1;
-    }
-    return false;
+    return is_budget_in(config_options, path);
 }

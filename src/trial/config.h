@@ -3,6 +3,7 @@
 #define TPRUN_TRIAL_CONFIG_H
 
 #include "base/part.h"
+#include "math/batch.h"
 #include "spec/bind.h"
 #include "spec/study.h"
 
@@ -41,6 +42,7 @@ struct config_train {
     int64_t batch_size;
     int64_t iterations; /* minibatches; -1 when epochs are given */
     int64_t epochs;     /* -1 when iterations are */
+    double clip_norm;   /* largest norm of an update direction; 0: none */
     struct config_stop stop;
 };
 
@@ -75,8 +77,12 @@ struct config_log {
                              left out and is 0 then */
 };
 
+/* Of a trial that is done: KEEP_LONG: the newest two, unless it was over before the first was due; KEEP_NONE; KEEP_LAST:
+ * that of the last step alone; KEEP_ALL: every one that was written. One that is to go on keeps two in any case. */
+enum config_keep { KEEP_LONG, KEEP_NONE, KEEP_LAST, KEEP_ALL };
 struct config_checkpoint {
     double seconds; /* between checkpoints */
+    int keep;       /* enum config_keep */
 };
 
 struct config {
@@ -90,6 +96,7 @@ struct config {
     struct config_algorithm algorithm;
     struct config_log log;
     struct config_checkpoint checkpoint;
+    struct data_shape data; /* no option: what the dataset says of its samples */
 };
 
 extern const struct option config_options[];
@@ -101,10 +108,12 @@ bool config_metric_of_layers(const char *metric);
 /* Binds a trial's tree and checks that its parts fit (needs meet gives, shapes chain up, the batch fits the data).
  * Every mistake goes to e with its place. The result lives in a. */
 int config_bind(const struct node *tree, struct config *c, struct arena *a, struct err *e);
-/* The same for one of many trials: the cache keeps the presets that were parsed. */
+/* The same for one of many trials: the cache keeps the presets that were parsed and the shapes of datasets, for which
+ * files may have to be read. */
 struct config_cache {
-    struct arena *arena;   /* outlives the cache */
-    struct node **presets; /* NULL at first */
+    struct arena *arena;        /* outlives the cache */
+    struct node **presets;      /* NULL at first */
+    struct config_known *known; /* shapes of the datasets met so far, the newest first; NULL at first */
 };
 int config_bind_next(const struct node *tree, struct config_cache *cache, struct config *c, struct arena *a,
                      struct err *e);

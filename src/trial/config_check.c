@@ -1,6 +1,7 @@
 /* What can only be seen once everything is bound: whether the parts of a trial fit each other and the data. */
 #include "trial/private.h"
 
+#include "base/hash.h"
 #include <string.h>
 
 static bool is_given(const struct node *tree, const char *path)
@@ -102,7 +103,7 @@ static void check_damping(const struct node *tree, const struct config *c, struc
 
 /* chain: NULL if the layers do not fit each other. */
 static void check_metrics(const struct node *tree, const struct config *c, const struct data_shape *data,
-                          const struct chain *chain, bool credited, struct arena *a, struct err *e)
+                          const struct chain *chain, const struct credit *credit, struct arena *a, struct err *e)
 {
     const struct node *list = tree_find((struct node *)tree, "log.metrics");
     const struct part *mapping = c->algorithm.mapping.part;
@@ -115,7 +116,7 @@ static void check_metrics(const struct node *tree, const struct config *c, const
         if (!is_defined(m, dataset_def_of(c->dataset), data))
             err_at(e, where, "log.metrics: '%s' is not defined for dataset '%s'", name, c->dataset.part->name);
         if (m->fits)
-            (void)m->fits(m, &(struct measured){ c, chain, credited, where }, &late); /* its messages are taken over */
+            (void)m->fits(m, &(struct measured){ c, chain, credit, where }, &late); /* its messages are taken over */
         take(tree, &late, a, e);
         if (m->part.needs & ~mapping->gives)
             err_at(e, where, "log.metrics: '%s' needs a mapping that %s; '%s' does not", name,
@@ -143,6 +144,15 @@ static void check_train(const struct node *tree, const struct config *c, const s
         err_at(e, place(tree, "loss", a), "loss: '%s' wants %s, but dataset '%s' has %s; use '%s'", loss->part.name,
                loss->classes ? "classes" : "real targets", dataset, data->classes ? "classes" : "real targets",
                data->classes ? "cross_entropy" : "squared_error");
+}
+
+/* Layers that move one after the other have no direction of all weights. */
+static void check_clip(const struct node *tree, const struct config *c, struct arena *a, struct err *e)
+{
+    const struct update_options *update = c->algorithm.update.opts;
+    if (c->train.clip_norm > 0 && update->order != ORDER_SIMULTANEOUS)
+        err_at(e, place(tree, "train.clip_norm", a),
+               "train.clip_norm: the norm of one update of all layers, but algorithm.update.order moves them in turn");
 }
 
 /* Epochs that train the feedback weights alone. */
@@ -267,6 +277,49 @@ static void check_input_noise(const struct node *tree, const struct config *c, c
                update->part.name);
 }
 
+/* Samples that a batch has at least, for the layers and (credit not NULL) for what the algorithm does with them; who:
+ * asks for that. */
+static size_t least_rows(const struct chain *chain, const struct credit *credit, const char **who, struct arena *a)
+{
+    size_t least = credit ? credit_min_rows(credit) : 1;
+    *who = "the algorithm";
+    for (size_t i = 0; i < chain->n_units; i++)
+        if (chain->units[i].min_rows > least) {
+            least = chain->units[i].min_rows;
+            *who = arena_printf(a, "network.layers.%zu", i);
+        }
+    return least;
+}
+
+/* Minibatches that are too small to be normalised: of training, and the last one of an evaluation. */
+static void check_rows(const struct node *tree, const struct config *c, const struct data_shape *data,
+                       const struct chain *chain, const struct credit *credit, struct arena *a, struct err *e)
+{
+    const size_t batch = (size_t)c->train.batch_size, sizes[N_SPLITS] = {
+        [SPLIT_EVAL] = data->eval_size, [SPLIT_TEST] = data->test_size, [SPLIT_VALID] = data->valid_size
+    };
+    const struct where where = place(tree, "train.batch_size", a);
+    bool told[N_SPLITS] = { false };
+    const char *who;
+    const size_t least = least_rows(chain, credit, &who, a);
+    if (batch < least) {
+        err_at(e, where, "train.batch_size: %zu, but %s normalises over the minibatch and needs at least %zu samples",
+               batch, who, least);
+        return;
+    }
+    const size_t forward = least_rows(chain, NULL, &who, a);
+    for (size_t i = 0; i < c->log.metrics.n; i++) {
+        const struct measure_def *m = measure_find(c->log.metrics.items[i]);
+        const size_t size = m->of_samples ? sizes[m->split] : 0, last = size % batch;
+        if (last > 0 && last < forward && !told[m->split])
+            err_at(e, where,
+                   "train.batch_size: %zu leaves %zu of the %zu samples of '%s' for the last minibatch, but %s "
+                   "normalises over the minibatch and needs at least %zu",
+                   batch, last, size, m->part.name, who, forward);
+        told[m->split] |= last > 0 && last < forward;
+    }
+}
+
 /* The layers that initial weights are read for. */
 static void check_from(const struct node *tree, const struct config *c, const struct chain *chain, struct arena *a,
                        struct err *e)
@@ -304,15 +357,45 @@ static void check_log(const struct node *tree, const struct config *c, const str
                "log.samples: no layer draws random numbers in evaluations (transmit: bernoulli)");
 }
 
-void config_check(const struct node *tree, struct config *c, struct arena *a, struct err *e)
+struct config_known {
+    struct config_known *next;
+    char hex[65]; /* of the dataset's name and options */
+    struct data_shape data;
+};
+
+/* The dataset's shape, asked for once for equal options. cache: or NULL. */
+static int find_shape(struct config *c, struct config_cache *cache, struct err *e)
+{
+    const struct dataset_def *dataset = dataset_def_of(c->dataset);
+    if (!cache)
+        return dataset->shape(c->dataset.opts, &c->data, e);
+    struct text key = { 0 };
+    char hex[65];
+    text_puts(&key, dataset->part.name);
+    bind_json(dataset->part.options, c->dataset.opts, 0, &key);
+    hash_bytes_hex(key.s, key.n, hex);
+    text_free(&key);
+    for (const struct config_known *k = cache->known; k; k = k->next)
+        if (strcmp(k->hex, hex) == 0) {
+            c->data = k->data;
+            return 0;
+        }
+    TRY(dataset->shape(c->dataset.opts, &c->data, e));
+    struct config_known *k = arena_need(cache->arena, 1, sizeof *k);
+    *k = (struct config_known){ .next = cache->known, .data = c->data };
+    memcpy(k->hex, hex, sizeof hex);
+    cache->known = k;
+    return 0;
+}
+
+void config_check(const struct node *tree, struct config *c, struct config_cache *cache, struct arena *a, struct err *e)
 {
     struct err late = { 0 };
-    struct data_shape data = { 0 };
-    const struct dataset_def *dataset = dataset_def_of(c->dataset);
-    if (dataset->shape(c->dataset.opts, &data, &late) < 0 || loss_shape(c->loss, &data, &late) < 0) {
+    if (find_shape(c, cache, &late) < 0 || loss_shape(c->loss, &c->data, &late) < 0) {
         take(tree, &late, a, e);
         return;
     }
+    const struct data_shape data = c->data;
     check_train(tree, c, &data, a, e);
     check_noise(tree, c, &data, a, e);
     struct chain chain;
@@ -327,13 +410,14 @@ void config_check(const struct node *tree, struct config *c, struct arena *a, st
         (void)credit_check(&choice, &late);
     const bool shaped = late.n_messages == 0;
     if (is_given(tree, "log.metrics"))
-        check_metrics(tree, c, &data, chained ? &chain : NULL, shaped, a, e);
+        check_metrics(tree, c, &data, chained ? &chain : NULL, shaped ? &credit : NULL, a, e);
     else
         drop_undefined(c, &data, a);
     check_damping(tree, c, a, e);
     take(tree, &late, a, e);
     check_algorithm(tree, &c->algorithm, a, e);
     check_feedback_only(tree, c, &data, a, e);
+    check_clip(tree, c, a, e);
     if (shaped) {
         const size_t before = e->n_errors;
         check_lists(tree, &c->algorithm.feedback, credit.n_feedback, a, e);
@@ -342,5 +426,6 @@ void config_check(const struct node *tree, struct config *c, struct arena *a, st
         check_log(tree, c, &chain, a, e);
         check_input_noise(tree, c, &credit, a, e);
         check_from(tree, c, &chain, a, e);
+        check_rows(tree, c, &data, &chain, &credit, a, e);
     }
 }

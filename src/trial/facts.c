@@ -3,10 +3,20 @@
 
 #include <string.h>
 
+/* A metric that is no evaluation says SPLIT_TRAIN, which none is measured on. */
+static const char *const splits[N_SPLITS] = {
+    [SPLIT_TRAIN] = "", [SPLIT_EVAL] = "train", [SPLIT_TEST] = "test", [SPLIT_VALID] = "valid"
+};
+
 /* All names of a metric's rows: its own, or those of `emits`. */
 static int visit_names(const struct measure_def *m, int (*visit)(void *self, const struct metric_facts *f), void *self)
 {
-    const struct metric_facts own = { m->part.name, m->goal, m->unit ? m->unit : "", m->followed, m->of_layers };
+    const struct metric_facts own = { .name = m->part.name,
+                                      .goal = m->goal,
+                                      .unit = m->unit ? m->unit : "",
+                                      .followed = m->followed,
+                                      .split = splits[m->split],
+                                      .of_layers = m->of_layers };
     int code = m->emits ? 0 : visit(self, &own);
     for (const struct metric_facts *f = m->emits; code == 0 && f && f->name; f++)
         code = visit(self, f);
@@ -19,6 +29,11 @@ int trial_visit_metrics(const struct config *c, int (*visit)(void *self, const s
     for (size_t i = 0; code == 0 && i < c->log.metrics.n; i++)
         code = visit_names(measure_find(c->log.metrics.items[i]), visit, self);
     return code;
+}
+
+bool trial_metric_is_of_weights(const char *name)
+{
+    return measure_find(name)->of_weights;
 }
 
 struct sought {

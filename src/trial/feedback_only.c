@@ -87,7 +87,8 @@ int feedback_only_minibatch(struct trial *t, struct sink *sink, struct err *e)
     const bool targets = fbloss_of(&t->credit)->at_targets;
     if (targets)
         TRY(credit_head(&t->credit, &t->pass, c->loss, t->gradient, e));
-    TRY(credit_refresh(&t->credit, &t->pass, e));
+    if (!fbloss_of(&t->credit)->refreshes)
+        TRY(credit_refresh(&t->credit, &t->pass, e));
     if (targets)
         TRY(credit_targets(&t->credit, &t->pass, e));
     TRY(feedback_step(t, FAR + (uint64_t)f->done, FEEDBACK_ALL, true, e));

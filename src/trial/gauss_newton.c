@@ -114,6 +114,23 @@ int gauss_newton_take(struct trial *t, struct err *e)
     return reference_failed(steps(t, g, e), g->step, t->chain.n_vector, e);
 }
 
+/* A reverse pass for each output. For a step, in every layer: products of inputs and of signals, the factor of the
+ * (B C) x (B C) matrix by Cholesky, n^3 / 3, or without damping its eigenvectors, some 9 n^3, and the layer's gradient.
+ */
+double gauss_newton_flops(const struct trial *t)
+{
+    const struct gauss_newton *g = t->references->gauss_newton;
+    const double rows = (double)t->pass.rows, outputs = (double)g->jacobian.outputs, n = rows * outputs;
+    double sum = outputs * reverse_flops(&t->chain, g->jacobian.last, t->pass.rows), product;
+    for (size_t i = 0; g->step && i < t->chain.n_units; i++) {
+        const struct unit *l = &t->chain.units[i];
+        const bool damped = damping_of(&t->config->log.damping, i) > 0;
+        sum += rows * rows * (double)l->in.n + n * n * (double)l->n_delta + n * n * n * (damped ? 1.0 / 3 : 9) +
+               l->def->flops(l, t->pass.rows, &product);
+    }
+    return sum;
+}
+
 real *gauss_newton_step(struct gauss_newton *g)
 {
     return g->step;

@@ -12,13 +12,13 @@ enum { N_DAMPINGS = sizeof dampings / sizeof *dampings };
 
 #define ANGLE(damping)                                                                                                 \
     {                                                                                                                  \
-        "angle_gnt_" damping, "min", "°", false, true                                                                  \
+        .name = "angle_gnt_" damping, .goal = "min", .unit = "°", .split = "", .of_layers = true                       \
     }
 const struct metric_facts gnt_search_emits[] = {
     /* as gnt_search_measure prints them */
     ANGLE("0"),     ANGLE("1e-05"), ANGLE("0.0001"),
     ANGLE("0.001"), ANGLE("0.01"),  ANGLE("0.1"),
-    ANGLE("1"),     ANGLE("10"),    { "angle_gnt_search", NULL, "", false, true },
+    ANGLE("1"),     ANGLE("10"),    { .name = "angle_gnt_search", .unit = "", .split = "", .of_layers = true },
     { 0 },
 };
 
@@ -49,6 +49,11 @@ int gnt_search_take(struct trial *t, struct err *e)
     }
     o->damping = kept;
     return code;
+}
+
+double gnt_search_flops(const struct trial *t)
+{
+    return N_DAMPINGS * reference_flops(t, t->references->gnt);
 }
 
 int gnt_search_measure(struct trial *t, const struct measure_def *m, struct sink *sink, struct err *e)

@@ -77,14 +77,12 @@ static int take_all(const struct config_from *from, const struct chain *chain, s
 
 int trial_check_initial(const struct config *c, struct arena *a, struct err *e)
 {
-    struct data_shape data = { 0 };
+    const struct data_shape data = c->data;
     struct chain chain;
     struct credit credit = { 0 };
     const struct credit_choice choice = config_credit(&c->algorithm);
     if (!c->network.init.from.file)
         return 0;
-    TRY(dataset_def_of(c->dataset)->shape(c->dataset.opts, &data, e));
-    TRY(loss_shape(c->loss, &data, e));
     TRY(chain_shape_form(&chain, &c->network.layers, c->network.form, &data, NULL, a, e));
     TRY(credit_shape(&credit, &choice, &chain, a, e));
     return take_all(&c->network.init.from, &chain, &credit, NULL, NULL, e);

@@ -28,11 +28,46 @@ static int add(struct inputs *in, char *name, const char *sha256)
     return 0;
 }
 
-/* A data file is called by its bare name: the folder may move. */
 static int add_data(void *self, const char *path, const char *sha256)
 {
-    const char *slash = strrchr(path, '/');
-    return add(self, strdup(slash ? slash + 1 : path), sha256);
+    return add(self, strdup(path), sha256);
+}
+
+/* What of a path lies behind its last n slashes but one. */
+static const char *tail(const char *path, size_t n)
+{
+    const char *at = path + strlen(path);
+    while (at > path && (at[-1] != '/' || --n > 0))
+        at--;
+    return at;
+}
+
+/* A data file is called by its bare name, as the folder may move; with so many folders before it as tell it from the
+ * others. */
+static int shorten(struct inputs *in)
+{
+    char *names[INPUTS_MAX] = { 0 };
+    for (size_t i = 0; i < in->n; i++) {
+        const char *path = in->items[i].name, *name = path;
+        bool alone = false;
+        for (size_t n = 1; !alone && (n == 1 || name > path); n++) {
+            name = tail(path, n);
+            alone = true;
+            for (size_t k = 0; k < in->n; k++)
+                alone = alone && (k == i || strcmp(name, tail(in->items[k].name, n)) != 0);
+        }
+        names[i] = strdup(name);
+    }
+    int code = 0;
+    for (size_t i = 0; i < in->n; i++) {
+        if (!names[i]) {
+            code = ERR_MEMORY;
+            continue;
+        }
+        free(in->items[i].name);
+        in->items[i].name = names[i];
+    }
+    return code;
 }
 
 static int read_all(const struct config *c, bool begins, struct inputs *in, struct err *e)
@@ -40,7 +75,9 @@ static int read_all(const struct config *c, bool begins, struct inputs *in, stru
     const struct dataset_def *dataset = (const struct dataset_def *)c->dataset.part;
     const char *weights = c->network.init.from.file;
     struct err found = { 0 }; /* or a warning, which the runner gives */
-    const int code = dataset->files ? dataset->files(c->dataset.opts, add_data, in, &found) : 0;
+    int code = dataset->files ? dataset->files(c->dataset.opts, add_data, in, &found) : 0;
+    if (code == 0)
+        code = shorten(in);
     if (code < 0)
         return err_move(e, &found);
     err_clear(&found);

@@ -162,8 +162,8 @@ static int sides(struct trial *t, double *left, double *right, struct err *e)
     return 0;
 }
 
-const struct metric_facts lemma_emits[] = { { "lemma_left", NULL, "", false, false },
-                                            { "lemma_right", NULL, "", false, false },
+const struct metric_facts lemma_emits[] = { { .name = "lemma_left", .unit = "", .split = "" },
+                                            { .name = "lemma_right", .unit = "", .split = "" },
                                             { 0 } };
 
 int lemma_measure(struct trial *t, const struct measure_def *measure, struct sink *sink, struct err *e)

@@ -2,9 +2,6 @@
  * log.metrics read it. */
 #include "trial/private.h"
 
-#include "math/solve.h"
-#include "net/inverse.h"
-#include <math.h>
 #include <string.h>
 
 static int of_evaluation(struct trial *t, const struct measure_def *m, struct sink *sink, struct err *e)
@@ -28,57 +25,6 @@ static int batch_loss(struct trial *t, const struct measure_def *m, struct sink 
     return 0;
 }
 
-static int weight_norm(struct trial *t, const struct measure_def *m, struct sink *sink, struct err *e)
-{
-    for (size_t i = 0; i < t->chain.n_units; i++) {
-        const struct unit *l = &t->chain.units[i];
-        double squares = 0;
-        for (size_t j = 0; j < l->n_params; j++)
-            squares += mat_sum_squares(unit_param(l, j, t->chain.weights));
-        TRY(sink->layer_metric(sink, m->part.name, t->step, (int64_t)i, sqrt(squares), e));
-    }
-    return 0;
-}
-
-static int update_norm(struct trial *t, const struct measure_def *m, struct sink *sink, struct err *e)
-{
-    if (t->step == 0)
-        return 0;
-    for (size_t i = 0; i < t->chain.n_units; i++) {
-        const struct unit *l = &t->chain.units[i];
-        double squares = 0;
-        for (size_t j = 0; j < l->n_params; j++)
-            squares += mat_sum_squares(unit_param(l, j, t->gradient));
-        TRY(sink->layer_metric(sink, m->part.name, t->step, (int64_t)i, sqrt(squares), e));
-    }
-    return 0;
-}
-
-static int displacement_norm(struct trial *t, const struct measure_def *m, struct sink *sink, struct err *e)
-{
-    if (t->step == 0)
-        return 0;
-    for (size_t k = 0; k < t->credit.n; k++)
-        TRY(sink->layer_metric(sink, m->part.name, t->step, (int64_t)k, sqrt(mat_sum_squares(t->credit.d[k])), e));
-    return 0;
-}
-
-/* Share of the units whose sign differs between state and target. What a sign transmits downward is nothing where none
- * does (Lee 2015, Sec. 3.2). */
-static int flip_fraction(struct trial *t, const struct measure_def *m, struct sink *sink, struct err *e)
-{
-    if (t->step == 0)
-        return 0;
-    for (size_t i = 0; i < t->chain.n_units && t->chain.first_link[i] < t->credit.n; i++) {
-        const struct mat h = t->pass.stacks[i].out, d = t->credit.d_stack[i];
-        double n = 0;
-        for (size_t j = 0; j < mat_n(h); j++)
-            n += (h.p[j] > 0) != (h.p[j] + d.p[j] > 0);
-        TRY(sink->layer_metric(sink, m->part.name, t->step, (int64_t)i, n / (double)mat_n(h), e));
-    }
-    return 0;
-}
-
 static int feedback_loss(struct trial *t, const struct measure_def *m, struct sink *sink, struct err *e)
 {
     /* Without feedback steps in training there is no loss that belongs to this step, only one of an earlier epoch,
@@ -89,84 +35,6 @@ static int feedback_loss(struct trial *t, const struct measure_def *m, struct si
         if (feedback_steps(&t->config->algorithm.feedback, i) > 0)
             TRY(sink->layer_metric(sink, m->part.name, t->step, (int64_t)t->credit.feedback[i].target,
                                    t->credit.feedback[i].loss, e));
-    return 0;
-}
-
-/* Sum of the Frobenius norms of the update directions of the layers under the head: the code's "oracle direction norm"
- * (sheet roulet2022, 7). */
-static int direction_norm(struct trial *t, const struct measure_def *m, struct sink *sink, struct err *e)
-{
-    if (t->step == 0)
-        return 0;
-    double sum = 0;
-    for (size_t i = 0; i < t->chain.n_units && t->chain.first_link[i] < t->credit.n; i++)
-        for (size_t j = 0; j < t->chain.units[i].n_params; j++)
-            sum += sqrt(mat_sum_squares(unit_param(&t->chain.units[i], j, trial_direction(t))));
-    return sink->metric(sink, m->part.name, t->step, sum, e);
-}
-
-/* The matrix that multiplies the chain's state: the last weight matrix of a layer's parameters. */
-static struct mat state_weight(const struct unit *l)
-{
-    for (size_t j = l->n_inner ? 0 : l->n_params; j-- > 0;)
-        if (!l->params[j].is_bias)
-            return unit_param(l, j, l->weights);
-    return (struct mat){ 0 };
-}
-
-static int spectral_norm(struct trial *t, const struct measure_def *m, struct sink *sink, struct err *e)
-{
-    for (size_t i = 0; i < t->chain.n_units; i++) {
-        const struct mat w = state_weight(&t->chain.units[i]);
-        double norm;
-        if (!w.p)
-            continue;
-        if (mat_all_finite(w))
-            TRY(solve_spectral_norm(w, &norm, e));
-        else
-            norm = NAN;
-        TRY(sink->layer_metric(sink, m->part.name, t->step, (int64_t)i, norm, e));
-    }
-    return 0;
-}
-
-/* Condition number of W^T W + r I, the matrix that the regularized inverse factorizes. */
-static int condition_number(struct trial *t, const struct measure_def *m, struct sink *sink, struct err *e)
-{
-    const struct inverse_options *o = t->config->algorithm.mapping.opts;
-    for (size_t i = 0; i < t->chain.n_units; i++) {
-        const size_t last = t->chain.first_link[i] + t->chain.links_of[i] - 1;
-        if (last < 1 || last >= t->credit.n)
-            continue;
-        const struct mat w = state_weight(&t->chain.units[i]);
-        double largest, smallest;
-        if (!w.p) /* tied: the layer that has the weights tells */
-            continue;
-        TRY(solve_condition(w, &largest, &smallest, e));
-        if (w.rows < w.cols)
-            smallest = 0; /* W^T W has a null space */
-        TRY(sink->layer_metric(sink, m->part.name, t->step, (int64_t)i,
-                               (largest * largest + o->regularization) / (smallest * smallest + o->regularization), e));
-    }
-    return 0;
-}
-
-/* Share of the states of each layer that the inverse's clamp would move. */
-static int clip_fraction(struct trial *t, const struct measure_def *m, struct sink *sink, struct err *e)
-{
-    const struct inverse_options *o = t->config->algorithm.mapping.opts;
-    if (t->step == 0)
-        return 0;
-    for (size_t i = 0; i < t->chain.n_units && t->chain.first_link[i] < t->credit.n; i++) {
-        const struct act act = t->chain.units[i].act;
-        const struct mat h = t->pass.stacks[i].out;
-        double low = -INFINITY, high = INFINITY, n = 0;
-        if (act.def && act.def->range)
-            act.def->range(act.opts, &low, &high);
-        for (size_t j = 0; j < mat_n(h); j++)
-            n += h.p[j] < low + o->clamp || h.p[j] > high - o->clamp;
-        TRY(sink->layer_metric(sink, m->part.name, t->step, (int64_t)i, n / (double)mat_n(h), e));
-    }
     return 0;
 }
 
@@ -215,46 +83,44 @@ static int angle_activation(struct trial *t, const struct measure_def *m, struct
     return 0;
 }
 
+/* All that an evaluation's rows have in common. */
+#define EVALUATION .measure = of_evaluation, .of_samples = true, .of_weights = true
 #define METRIC(id, text, ...)                                                                                          \
     static const struct measure_def measure_##id = { .part = { .name = #id, .help = text }, __VA_ARGS__ };
-METRIC(train_loss, "mean loss over the fixed evaluation set of the training distribution", .measure = of_evaluation,
-       .of_samples = true, .split = SPLIT_EVAL, .goal = "min")
-METRIC(test_loss, "mean loss over the test set", .measure = of_evaluation, .of_samples = true, .split = SPLIT_TEST,
-       .goal = "min", .followed = true)
-METRIC(train_accuracy, "percent correct on the evaluation set of the training distribution", .measure = of_evaluation,
-       .of_samples = true, .split = SPLIT_EVAL, .accuracy = "accuracy", .goal = "max", .unit = "%")
-METRIC(test_accuracy, "percent correct on the test set; adding: squared error below 0.04", .measure = of_evaluation,
-       .of_samples = true, .split = SPLIT_TEST, .accuracy = "accuracy", .goal = "max", .unit = "%", .followed = true)
+METRIC(train_loss, "mean loss over the fixed evaluation set of the training distribution", EVALUATION,
+       .split = SPLIT_EVAL, .goal = "min")
+METRIC(test_loss, "mean loss over the test set", EVALUATION, .split = SPLIT_TEST, .goal = "min", .followed = true)
+METRIC(train_accuracy, "percent correct on the evaluation set of the training distribution", EVALUATION,
+       .split = SPLIT_EVAL, .accuracy = "accuracy", .goal = "max", .unit = "%")
+METRIC(test_accuracy, "percent correct on the test set; adding: squared error below 0.04", EVALUATION,
+       .split = SPLIT_TEST, .accuracy = "accuracy", .goal = "max", .unit = "%", .followed = true)
 METRIC(test_accuracy_strict, "percent with |error| below 0.04 on the test set (adding, the released code's definition)",
-       .measure = of_evaluation, .of_samples = true, .split = SPLIT_TEST, .accuracy = "accuracy_strict", .goal = "max",
-       .unit = "%", .followed = true)
-METRIC(valid_loss, "mean loss over the samples held out of the training set", .measure = of_evaluation,
-       .of_samples = true, .split = SPLIT_VALID, .goal = "min")
-METRIC(valid_accuracy, "percent correct on the samples held out of the training set", .measure = of_evaluation,
-       .of_samples = true, .split = SPLIT_VALID, .accuracy = "accuracy", .goal = "max", .unit = "%")
+       EVALUATION, .split = SPLIT_TEST, .accuracy = "accuracy_strict", .goal = "max", .unit = "%", .followed = true)
+METRIC(valid_loss, "mean loss over the samples held out of the training set", EVALUATION, .split = SPLIT_VALID,
+       .goal = "min")
+METRIC(valid_accuracy, "percent correct on the samples held out of the training set", EVALUATION, .split = SPLIT_VALID,
+       .accuracy = "accuracy", .goal = "max", .unit = "%")
 METRIC(test_loss_batches,
        "test_loss as the mean over minibatches of train.batch_size, a smaller last one weighing as much as the others",
-       .measure = of_evaluation, .of_samples = true, .of_batches = true, .split = SPLIT_TEST, .goal = "min",
-       .followed = true)
-METRIC(test_accuracy_batches, "test_accuracy, averaged in the same way (Meulemans 2020)", .measure = of_evaluation,
-       .of_samples = true, .of_batches = true, .split = SPLIT_TEST, .accuracy = "accuracy", .goal = "max", .unit = "%",
-       .followed = true)
-METRIC(valid_loss_batches, "valid_loss, averaged in the same way", .measure = of_evaluation, .of_samples = true,
-       .of_batches = true, .split = SPLIT_VALID, .goal = "min")
-METRIC(valid_accuracy_batches, "valid_accuracy, averaged in the same way", .measure = of_evaluation, .of_samples = true,
-       .of_batches = true, .split = SPLIT_VALID, .accuracy = "accuracy", .goal = "max", .unit = "%")
+       EVALUATION, .of_batches = true, .split = SPLIT_TEST, .goal = "min", .followed = true)
+METRIC(test_accuracy_batches, "test_accuracy, averaged in the same way (Meulemans 2020)", EVALUATION,
+       .of_batches = true, .split = SPLIT_TEST, .accuracy = "accuracy", .goal = "max", .unit = "%", .followed = true)
+METRIC(valid_loss_batches, "valid_loss, averaged in the same way", EVALUATION, .of_batches = true, .split = SPLIT_VALID,
+       .goal = "min")
+METRIC(valid_accuracy_batches, "valid_accuracy, averaged in the same way", EVALUATION, .of_batches = true,
+       .split = SPLIT_VALID, .accuracy = "accuracy", .goal = "max", .unit = "%")
 METRIC(batch_loss, "mean loss of the minibatches since the last log, each before its update", .measure = batch_loss,
        .goal = "min")
-METRIC(weight_norm, "Frobenius norm of each layer's parameters (layer_metric)", .measure = weight_norm,
-       .of_layers = true)
+METRIC(weight_norm, "Frobenius norm of each layer's parameters (layer_metric)", .measure = weight_norm_measure,
+       .of_weights = true, .of_layers = true)
 METRIC(update_norm, "Frobenius norm of each layer's update direction in the last step (layer_metric)",
-       .measure = update_norm, .of_layers = true)
+       .measure = update_norm_measure, .of_layers = true)
 METRIC(displacement_norm,
        "Frobenius norm of target - state for every link of the chain in the last step (layer_metric)",
-       .measure = displacement_norm, .of_layers = true)
+       .measure = displacement_norm_measure, .of_layers = true)
 METRIC(flip_fraction,
        "share of each layer's units whose sign differs between state and target in the last step (layer_metric)",
-       .measure = flip_fraction, .of_layers = true)
+       .measure = flip_fraction_measure, .of_layers = true)
 static const struct measure_def measure_feedback_loss = {
     .part = { .name = "feedback_loss",
               .help = "feedback loss of each feedback layer in the last step; none with feedback.steps: 0, see "
@@ -284,9 +150,9 @@ static const struct measure_def measure_feedback_epoch_loss = {
 };
 
 METRIC(direction_norm, "sum of the Frobenius norms of the update directions of the layers under the head",
-       .measure = direction_norm)
-METRIC(spectral_norm, "largest singular value of each layer's state weights (layer_metric)", .measure = spectral_norm,
-       .of_layers = true)
+       .measure = direction_norm_measure)
+METRIC(spectral_norm, "largest singular value of each layer's state weights (layer_metric)",
+       .measure = spectral_norm_measure, .of_weights = true, .of_layers = true)
 METRIC(angle_bp,
        "degrees between the update of each layer's weights and the back-propagation gradient before any layer moved "
        "(layer_metric)",
@@ -337,50 +203,51 @@ METRIC(condition_jacobian,
        .measure = jacobian_condition_measure, .compares = COMPARES_JACOBIAN, .fits = fits_feedforward,
        .of_layers = true)
 METRIC(condition_number, "condition number of W^T W + r I for each inverted layer (layer_metric)",
-       .measure = condition_number, .fits = fits_inverse, .of_layers = true)
+       .measure = condition_number_measure, .of_weights = true, .fits = fits_inverse, .of_layers = true)
 METRIC(clip_fraction, "share of each layer's states that the inverse's clamp would move (layer_metric)",
-       .measure = clip_fraction, .fits = fits_inverse, .of_layers = true)
+       .measure = clip_fraction_measure, .fits = fits_inverse, .of_layers = true)
+
+METRIC(jml_transpose,
+       "|J_G - J_F^T|, the Frobenius norm, mean over the samples: J_F is the derivative of each layer above the first "
+       "one and J_G that of its feedback; layers of at most 1024 outputs (layer_metric)",
+       .measure = match_measure, .compares = COMPARES_MATCH, .match = MATCH_TRANSPOSE, .fits = fits_match,
+       .goal = "min", .of_layers = true)
+METRIC(jml_pseudo_inverse,
+       "|J_G - J_F^+|, likewise, with the pseudo-inverse; layers of at most 256 inputs and outputs (layer_metric)",
+       .measure = match_measure, .compares = COMPARES_INVERSE, .match = MATCH_PINV, .fits = fits_match, .goal = "min",
+       .of_layers = true)
+METRIC(jml_inverse, "|J_G - J_F^-1|, likewise, of square layers, over the samples where J_F is regular (layer_metric)",
+       .measure = match_measure, .compares = COMPARES_INVERSE, .match = MATCH_INVERSE, .fits = fits_match,
+       .goal = "min", .of_layers = true)
+METRIC(angle_transpose, "degrees between J_G and J_F^T, mean over the samples, as jml_transpose (layer_metric)",
+       .measure = match_measure, .compares = COMPARES_MATCH, .match = MATCH_ANGLE, .fits = fits_match, .goal = "min",
+       .unit = "°", .of_layers = true)
+METRIC(feedback_angle,
+       "degrees between the feedback weights, brought to the shape of the weights that they lead back through, and "
+       "these (layer_metric)",
+       .measure = feedback_weights_measure, .compares = COMPARES_WEIGHTS, .match = MATCH_WEIGHT_ANGLE,
+       .fits = fits_feedback, .goal = "min", .unit = "°", .of_layers = true)
+METRIC(feedback_distance, "|W - V| / |W| of the same (layer_metric)", .measure = feedback_weights_measure,
+       .compares = COMPARES_WEIGHTS, .fits = fits_feedback, .goal = "min", .of_layers = true)
 
 METRIC(lemma, "both sides of Lemma 3.1 on one sample, as lemma_left and lemma_right (Roulet 2022)",
        .measure = lemma_measure, .of_samples = true, .fits = fits_recurrence, .emits = lemma_emits)
 
-static const struct part *const measure_parts[] = {
-    &measure_train_loss.part,
-    &measure_test_loss.part,
-    &measure_train_accuracy.part,
-    &measure_test_accuracy.part,
-    &measure_test_accuracy_strict.part,
-    &measure_batch_loss.part,
-    &measure_weight_norm.part,
-    &measure_update_norm.part,
-    &measure_displacement_norm.part,
-    &measure_feedback_loss.part,
-    &measure_direction_norm.part,
-    &measure_spectral_norm.part,
-    &measure_angle_bp.part,
-    &measure_angle_bp_bias.part,
-    &measure_condition_number.part,
-    &measure_lemma.part,
-    &measure_clip_fraction.part,
-    &measure_valid_loss.part,
-    &measure_valid_accuracy.part,
-    &measure_test_loss_batches.part,
-    &measure_test_accuracy_batches.part,
-    &measure_valid_loss_batches.part,
-    &measure_valid_accuracy_batches.part,
-    &measure_feedback_epoch_loss.part,
-    &measure_flip_fraction.part,
-    &measure_angle_activation.part,
-    &measure_angle_gnt.part,
-    &measure_angle_gnt_bias.part,
-    &measure_angle_gnt_search.part,
-    &measure_angle_gn.part,
-    &measure_angle_gn_bias.part,
-    &measure_nullspace_ratio.part,
-    &measure_angle_output.part,
-    &measure_angle_output_layer.part,
-    &measure_condition_jacobian.part,
-};
+/* clang-format off */
+#define METRICS(X)                                                                                                     \
+    X(train_loss) X(test_loss) X(train_accuracy) X(test_accuracy) X(test_accuracy_strict) X(batch_loss)                \
+    X(weight_norm) X(update_norm) X(displacement_norm) X(feedback_loss) X(direction_norm) X(spectral_norm)             \
+    X(angle_bp) X(angle_bp_bias) X(condition_number) X(lemma) X(clip_fraction) X(valid_loss) X(valid_accuracy)         \
+    X(test_loss_batches) X(test_accuracy_batches) X(valid_loss_batches) X(valid_accuracy_batches)                      \
+    X(feedback_epoch_loss) X(flip_fraction) X(angle_activation) X(angle_gnt) X(angle_gnt_bias)                         \
+    X(angle_gnt_search) X(angle_gn) X(angle_gn_bias) X(nullspace_ratio) X(angle_output) X(angle_output_layer)          \
+    X(condition_jacobian) X(jml_transpose) X(jml_pseudo_inverse) X(jml_inverse) X(angle_transpose) X(feedback_angle)   \
+    X(feedback_distance)
+/* clang-format on */
+#define ENTRY(id) &measure_##id.part,
+static const struct part *const measure_parts[] = { METRICS(ENTRY) };
+#undef ENTRY
+
 const struct registry measure_registry = { "metric", measure_parts, sizeof measure_parts / sizeof *measure_parts };
 
 const struct measure_def *measure_find(const char *name)

@@ -31,7 +31,7 @@ static int refuse_layer(const struct measure_def *m, const struct measured *on, 
 static int fits_transmissions(const struct measure_def *m, const struct measured *on, struct err *e)
 {
     int code = 0;
-    for (size_t k = 0; on->credited && k + 1 < on->chain->n_units; k++)
+    for (size_t k = 0; on->credit && k + 1 < on->chain->n_units; k++)
         if (!transmit_passes_gradient(on->chain->units[k].transmit))
             code = err_about(e, "log.metrics", "'%s' needs gradients through what network.layers.%zu sends",
                              m->part.name, k);
@@ -56,7 +56,7 @@ int fits_dense(const struct measure_def *m, const struct measured *on, struct er
     const size_t layer = first_other(on->chain);
     if (layer < on->chain->n_units)
         TRY(refuse_layer(m, on, "networks of dense layers", layer, e));
-    for (size_t k = 0; on->credited && k < on->chain->n_units; k++)
+    for (size_t k = 0; on->credit && k < on->chain->n_units; k++)
         if (on->chain->units[k].tied)
             code = err_about(e, "log.metrics",
                              "'%s' is defined for layers with weights of their own; network.layers.%zu is tied",
@@ -79,6 +79,39 @@ int fits_dense_update(const struct measure_def *m, const struct measured *on, st
 {
     TRY(fits_update(m, on, e));
     return fits_dense(m, on, e);
+}
+
+/* Along the chain, and feed-forward. */
+static int fits_layers(const struct measure_def *m, const struct measured *on, struct err *e)
+{
+    TRY(fits_feedforward(m, on, e));
+    if (!on->credit || on->credit->choice.route == ROUTE_CHAIN)
+        return 0;
+    return err_at(e, on->where, "log.metrics: '%s' compares each layer with its feedback; it needs route: chain",
+                  m->part.name);
+}
+
+int fits_feedback(const struct measure_def *m, const struct measured *on, struct err *e)
+{
+    TRY(fits_layers(m, on, e));
+    if (!on->credit || on->credit->n_feedback > 0)
+        return 0;
+    return err_at(e, on->where, "log.metrics: '%s' is about feedback weights; mapping '%s' has none", m->part.name,
+                  on->config->algorithm.mapping.part->name);
+}
+
+int fits_match(const struct measure_def *m, const struct measured *on, struct err *e)
+{
+    TRY(fits_layers(m, on, e));
+    bool couples = on->credit && credit_min_rows(on->credit) > 1;
+    for (size_t i = 0; on->chain && i < on->chain->n_units; i++)
+        couples |= on->chain->units[i].min_rows > 1;
+    if (!couples)
+        return 0;
+    return err_at(e, on->where,
+                  "log.metrics: '%s' takes a Jacobian for each sample, and samples that are normalised over their "
+                  "minibatch depend on each other",
+                  m->part.name);
 }
 
 int fits_inverse(const struct measure_def *m, const struct measured *on, struct err *e)

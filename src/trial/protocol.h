@@ -13,7 +13,8 @@ enum message {
     MESSAGE_JOB = 1, /* s config (canonical JSON); twice (newest first): s checkpoint name or NULL, s sha256,
                         d processor ns and d operations spent until it; s
                         checkpoint folder; s folder to read from what that one lacks, or NULL; s key; i memory limit in
-                        bytes or 0; i step to stop at or 0 */
+                        bytes or 0; i step to stop at or 0; s SHA-256 of the weights that the checkpoint must hold,
+                        from which metrics are logged again and nothing is trained, or NULL */
     MESSAGE_STOP,    /* write a checkpoint at the next step boundary and end as interrupted */
     MESSAGE_SAVE,    /* write a checkpoint and go on */
     /* from the worker */
@@ -26,7 +27,7 @@ enum message {
                              steps <= step was sent before */
     MESSAGE_PROGRESS,     /* i step, d last train loss */
     MESSAGE_REACHED,      /* before the metrics of a step: i step, i samples, d epoch, d processor ns, d operations */
-    MESSAGE_FACTS,        /* s name of a metric, s goal or NULL, s unit, i followed: before its rows */
+    MESSAGE_FACTS,        /* s name of a metric, s goal or NULL, s unit, i followed, s split or "": before its rows */
     MESSAGE_END /* i code (0 or enum err_code), s reason, i step, i layer, s tensor, s sha256 of the final weights */
 };
 

@@ -35,6 +35,11 @@ int reference_failed(int code, real *gradient, size_t n, struct err *e)
     return 0;
 }
 
+double reference_flops(const struct trial *t, const struct reference *r)
+{
+    return r ? credit_flops(&t->chain, &r->credit, t->pass.rows) : 0;
+}
+
 int reference_take(struct trial *t, struct reference *r, real *gradient, struct err *e)
 {
     TRY(credit_head(&r->credit, &t->pass, t->config->loss, gradient, e));

@@ -30,12 +30,15 @@ int references_open(struct trial *t, struct err *e)
         TRY(gnt_search_open(t, e));
     if (asked & (COMPARES_GN | COMPARES_JACOBIAN))
         TRY(gauss_newton_open(t, asked & COMPARES_GN, e));
+    if (asked & (COMPARES_MATCH | COMPARES_INVERSE))
+        TRY(match_open(t, asked & COMPARES_INVERSE, e));
+    if (asked & COMPARES_WEIGHTS)
+        TRY(feedback_weights_open(t, e));
     return 0;
 }
 
-int references_take(struct trial *t, struct err *e)
+static int take(struct trial *t, struct references *r, struct err *e)
 {
-    struct references *r = t->references;
     if (r->bp)
         TRY(reference_take(t, r->bp, r->bp->gradient, e));
     if (r->gnt)
@@ -44,6 +47,31 @@ int references_take(struct trial *t, struct err *e)
         TRY(gnt_search_take(t, e));
     if (r->gauss_newton)
         TRY(gauss_newton_take(t, e));
+    if (r->match)
+        TRY(match_take(t, e));
+    if (r->feedback_weights)
+        feedback_weights_take(t);
     r->taken = true;
     return 0;
+}
+
+static double flops(const struct trial *t, const struct references *r)
+{
+    return reference_flops(t, r->bp) + reference_flops(t, r->gnt) + (r->search ? gnt_search_flops(t) : 0) +
+           (r->gauss_newton ? gauss_newton_flops(t) : 0) + (r->match ? match_flops(t) : 0);
+}
+
+/* The step's time goes on, so what was spent here is taken from that of training. */
+int references_take(struct trial *t, struct err *e)
+{
+    double from[2], spent[2] = { 0 };
+    clock_now(from);
+    const int code = take(t, t->references, e);
+    clock_lap(from, spent);
+    t->evaluation_flops += flops(t, t->references);
+    for (int i = 0; i < 2; i++) {
+        t->cost_ns[COST_EVALUATE][i] += spent[i];
+        t->cost_ns[COST_TRAIN][i] -= spent[i];
+    }
+    return code;
 }

@@ -95,8 +95,7 @@ int trial_open_parts(struct trial *t, const struct config *c, struct arena *shap
     t->initial_loss = NAN;
     t->bad_layer = -1;
     t->dataset = dataset_def_of(c->dataset);
-    TRY(t->dataset->shape(c->dataset.opts, &t->data, e));
-    TRY(loss_shape(c->loss, &t->data, e));
+    t->data = c->data;
     t->budget = config_budget(c, &t->data);
     TRY(chain_shape_form(&t->chain, &c->network.layers, c->network.form, &t->data, NULL, shapes, e));
     const struct credit_choice choice = config_credit(&c->algorithm);

@@ -13,10 +13,7 @@ static double feedback_product(const struct feedback *f, size_t rows)
 /* One product with the weights of link k. */
 static double link_product(const struct chain *chain, size_t k, size_t rows)
 {
-    const struct unit *l = &chain->units[chain->unit_of[k]];
-    double product;
-    (void)l->def->flops(l, rows, &product);
-    return product;
+    return unit_product(&chain->units[chain->unit_of[k]], rows);
 }
 
 /* One step of the feedback weights beside the mapping's refresh: for each layer the way up from its state, the way
@@ -40,7 +37,8 @@ static double loss_flops(const struct chain *chain, const struct credit *credit,
         if (loss->grads_of_all)
             n += times * (2 * (double)(i + 1) * up + (direct ? 1 : (double)(i + 1)) * down + 2 * down);
         else
-            n += times * (up + 2 * down);
+            n += times * (loss->flops ? loss->flops(credit, f, up, down)
+                                      : up + 2 * down + unit_delta_product(&f->unit, links * rows));
     }
     return n;
 }
@@ -64,39 +62,74 @@ static double propagate_flops(const struct chain *chain, const struct credit *cr
         else if (direct) /* a matrix per sample */
             n += 2 * (double)rows * (double)chain->units[chain->unit_of[k]].out.n *
                  (double)chain->units[chain->unit_of[credit->n - 1]].out.n;
+        else if (mapping_of(credit)->difference_flops)
+            n += mapping_of(credit)->difference_flops(credit, k, rows);
         else
             n += link_product(chain, k + 1, rows);
     }
     return n;
 }
 
-/* Products of one training step: forward, the head's way back, the mapping's own work, targets, signals, and one
- * product per parameter matrix for the gradients; the feedback steps that go with it. In sequential order all but the
- * latter once for each layer. */
+/* The way of the local losses' signals through the layers of blocks. Where the way down went through the layers
+ * themselves it has left the signals of all but the first. */
+static double local_flops(const struct chain *chain, const struct credit *credit, size_t rows)
+{
+    const bool left = mapping_of(credit)->leaves_deltas || update_of(credit)->goes_through;
+    double n = 0;
+    for (size_t i = 0; i < (left ? 1 : chain->n_units) && chain->first_link[i] < credit->n; i++)
+        n += unit_delta_product(&chain->units[i], rows * chain->links_of[i]);
+    return n;
+}
+
+/* Products of a forward pass, and as many of the gradients: one per parameter matrix. */
+static double forward_flops(const struct chain *chain, size_t rows)
+{
+    double n = 0, product;
+    for (size_t i = 0; i < chain->n_units; i++)
+        n += (double)chain->links_of[i] *
+             chain->units[i].def->flops(&chain->units[i], i > 0 ? rows * chain->per_step : rows, &product);
+    return n;
+}
+
+double credit_flops(const struct chain *chain, const struct credit *credit, size_t rows)
+{
+    double back = 0;
+    for (size_t k = update_of(credit)->goes_through ? 1 : credit->n; k < chain->n_links; k++)
+        back += link_product(chain, k, k < credit->n ? rows : rows * chain->per_step);
+    return forward_flops(chain, rows) + back + refresh_flops(credit, rows) + propagate_flops(chain, credit, rows) +
+           local_flops(chain, credit, rows);
+}
+
+double reverse_flops(const struct chain *chain, size_t last, size_t rows)
+{
+    double n = 0;
+    for (size_t k = 1; k <= last; k++)
+        n += link_product(chain, k, rows);
+    return n;
+}
+
+/* Products of one training step: forward, what its method does, and the feedback steps that go with it. In sequential
+ * order all but the latter once for each layer. */
 double step_flops(const struct config *c, const struct chain *chain, const struct credit *credit)
 {
     const struct update_options *o = credit->choice.update.opts;
     const struct config_feedback *feedback = &c->algorithm.feedback;
     const size_t rows = (size_t)c->train.batch_size;
-    double forward = 0, back = 0, product;
-    for (size_t i = 0; i < chain->n_units; i++)
-        forward += (double)chain->links_of[i] *
-                   chain->units[i].def->flops(&chain->units[i], i > 0 ? rows * chain->per_step : rows, &product);
-    for (size_t k = update_of(credit)->goes_through ? 1 : credit->n; k < chain->n_links; k++)
-        back += link_product(chain, k, k < credit->n ? rows : rows * chain->per_step);
     const double refresh = refresh_flops(credit, rows);
-    const double once = 2 * forward + back + refresh + propagate_flops(chain, credit, rows);
+    const double once = forward_flops(chain, rows) + credit_flops(chain, credit, rows);
     const double steps = (double)feedback_most_steps(feedback);
     return (o->order == ORDER_SIMULTANEOUS ? 1 : (double)chain->n_units) * once +
-           (feedback->optimizer.n ? loss_flops(chain, credit, feedback, rows) +
-                                        (feedback->schedule == FEEDBACK_FIRST ? steps * refresh : 0)
-                                  : 0);
+           (feedback->optimizer.n
+                ? loss_flops(chain, credit, feedback, rows) +
+                      (feedback->schedule == FEEDBACK_FIRST && !fbloss_of(credit)->refreshes ? steps * refresh : 0)
+                : 0);
 }
 
 /* A forward pass, and a step of the feedback weights. */
 double feedback_flops(const struct chain *chain, const struct credit *credit, size_t rows)
 {
-    return chain_flops(chain, rows) + refresh_flops(credit, rows) + loss_flops(chain, credit, NULL, rows);
+    return chain_flops(chain, rows) + (fbloss_of(credit)->refreshes ? 0 : refresh_flops(credit, rows)) +
+           loss_flops(chain, credit, NULL, rows);
 }
 
 /* Bytes that are counted, where a number of the trial takes `width` of them. */
@@ -134,7 +167,8 @@ static int measure_memory(struct trial *t, const struct config *c, struct trial_
     int code = trial_open_parts(t, c, a, e);
     if (code == 0) {
         const size_t split = t->data.eval_size > t->data.test_size ? t->data.eval_size : t->data.test_size;
-        code = pass_init(&p, &t->chain, evaluation_rows(&t->chain, split, width), false, &t->scratch, e);
+        if (split > 0)
+            code = pass_init(&p, &t->chain, evaluation_rows(&t->chain, split, width), false, &t->scratch, e);
     }
     if (code == 0) {
         size->memory_bytes = bytes_of(&t->memory, width) + bytes_of(&t->scratch, width) + 65536; /* and small things */

@@ -100,9 +100,22 @@ static int credit_pass(struct trial *t, struct err *e)
     return credit_update(&t->credit, &t->pass, t->gradient, e);
 }
 
+/* Longer directions are scaled down to train.clip_norm; one that is not finite stays so. */
+static void clip(struct trial *t)
+{
+    const double most = t->config->train.clip_norm;
+    if (most == 0)
+        return;
+    const struct mat all = mat_of(t->gradient, 1, t->chain.n_vector);
+    const double norm = sqrt(mat_sum_squares(all));
+    if (norm > most)
+        mat_scale((real)(most / norm), all, all);
+}
+
 static int simultaneous(struct trial *t, struct err *e)
 {
     TRY(check_update(t, e));
+    clip(t);
     for (size_t i = 0; i < t->forward.n_groups; i++)
         optimizer_step(&t->forward, i, t->step + 1);
     return 0;
@@ -166,7 +179,8 @@ int step_train(struct trial *t, bool draw, struct err *e)
     const double loss = t->pass.loss; /* later passes of the same step are on weights that moved */
     if (learns && a->feedback.schedule == FEEDBACK_FIRST)
         for (int64_t s = 0; s < steps; s++) {
-            TRY(credit_refresh(&t->credit, &t->pass, e));
+            if (!fbloss_of(&t->credit)->refreshes)
+                TRY(credit_refresh(&t->credit, &t->pass, e));
             TRY(feedback_step(t, (uint64_t)(t->step * steps + s), s, draw, e));
         }
     TRY(credit_pass(t, e));

@@ -134,7 +134,8 @@ struct run {
     struct sink *sink;
     const struct trial_control *control;
     double lap[2];
-    double saved_at, told_at; /* ns */
+    double begun_at, saved_at, told_at; /* ns */
+    bool has_checkpoint;                /* of this attempt, or of one before, from which it goes on */
 };
 
 static int save(struct run *r, struct err *e)
@@ -145,7 +146,16 @@ static int save(struct run *r, struct err *e)
     TRY(checkpoint_write(r->t, r->control->checkpoint_folder, r->control->checkpoint_key, r->sink, e));
     clock_lap(r->lap, r->t->cost_ns[COST_CHECKPOINT]);
     r->saved_at = r->lap[0];
+    r->has_checkpoint = true;
     return 0;
+}
+
+/* At the end: nobody needs the state of a trial that is trained again in no time, and a sweep has thousands of these. */
+static int save_last(struct run *r, struct err *e)
+{
+    const struct config_checkpoint *c = &r->t->config->checkpoint;
+    const bool was_long = r->has_checkpoint || clock_ns(CLOCK_MONOTONIC) - r->begun_at > 1e9 * c->seconds;
+    return c->keep == KEEP_NONE || (c->keep == KEEP_LONG && !was_long) ? 0 : save(r, e);
 }
 
 static int tell_reached(struct run *r, struct err *e)
@@ -230,7 +240,7 @@ static int train(struct run *r, struct err *e)
             TRY(look(r, log, check, e));
         TRY(feedback_only(r, e));
     }
-    return save(r, e);
+    return save_last(r, e);
 }
 
 static const char *const phase_names[COST_PHASES] = { "train", "evaluate", "checkpoint" };
@@ -250,7 +260,8 @@ int trial_run(struct trial *t, struct sink *sink, const struct trial_control *co
 {
     struct run r = { .t = t, .sink = sink, .control = control };
     clock_now(r.lap);
-    r.saved_at = r.told_at = r.lap[0];
+    r.begun_at = r.saved_at = r.told_at = r.lap[0];
+    r.has_checkpoint = t->step > 0 || t->feedback_only.done > 0;
     const bool has_work = t->step < t->budget || feedback_only_due(t) > 0;
     const int code = has_work || t->step == 0 ? train(&r, e) : 0;
     const bool diverged = code == ERR_DIVERGED || code == ERR_SINGULAR;

@@ -47,11 +47,15 @@ void trial_set_spent(struct trial *t, struct spent before);
 int64_t trial_step_number(const struct trial *t);
 /* Trains to the budget. Returns 0, ERR_STOPPED after a checkpoint, ERR_DIVERGED or ERR_SINGULAR (a result: outcome says
  * where), or another error. Logs at step 0, every log.every steps and at the end. A checkpoint is written at the end
- * too. */
+ * too, where config.checkpoint.keep says so. */
 int trial_run(struct trial *t, struct sink *sink, const struct trial_control *control, struct trial_outcome *outcome,
               struct err *e);
 /* One training step on the next minibatch, without logging: for tests and benchmarks. */
 int trial_step(struct trial *t, struct err *e);
+
+/* Of a trial whose last checkpoint was restored: logs its metrics again, all of them of_weights. ERR_CONFLICT if its
+ * weights are not those of the hash. */
+int trial_relog(struct trial *t, const char *weights_sha256, struct sink *sink, struct err *e);
 
 /* What a trial takes and costs, from shapes alone. */
 struct trial_layer_size {
@@ -88,14 +92,18 @@ int trial_time(const struct config *c, struct trial_timing *out, struct err *e);
 
 /* What a reader should know of a metric whose rows it gets. */
 struct metric_facts {
-    const char *name; /* that the rows have */
-    const char *goal; /* which value is best: "min", "max", or NULL where neither is */
-    const char *unit; /* "%", "°", or "" for pure numbers */
-    bool followed;    /* people follow it while it trains */
-    bool of_layers;   /* a value for each layer or link: rows of layer_metric */
+    const char *name;  /* that the rows have */
+    const char *goal;  /* which value is best: "min", "max", or NULL where neither is */
+    const char *unit;  /* "%", "°", or "" for pure numbers */
+    bool followed;     /* people follow it while it trains */
+    const char *split; /* which data it is measured on: "train", "valid", "test", or "" for what is no evaluation */
+    bool of_layers;    /* a value for each layer or link: rows of layer_metric */
 };
 /* Shows every name under which the trial logs, until visit returns an error, which is returned. */
 int trial_visit_metrics(const struct config *c, int (*visit)(void *self, const struct metric_facts *f), void *self);
+/* Whether a metric that log.metrics may name follows from forward weights and data alone: a checkpoint has all that it
+ * takes. Others are of a training step. */
+bool trial_metric_is_of_weights(const char *name);
 /* Adds the files that the trial reads, data and initial weights: canonical JSON, name to SHA-256; nothing for none. A
  * file of weights may be gone unless the trial begins. */
 int trial_inputs(const struct config *c, bool begins, struct text *json, struct err *e);

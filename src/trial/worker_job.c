@@ -33,6 +33,7 @@ struct job {
     const char *checkpoint[2], *sha256[2];
     struct spent spent[2];
     int64_t memory_limit, stop_at;
+    const char *relog; /* SHA-256 of the weights, or NULL: it trains */
 };
 
 /* Blocks while the runner is busy: that is the back-pressure that keeps its memory bounded. */
@@ -216,7 +217,8 @@ static int read_job(struct worker *w, struct job *job, struct err *e)
     TRY(frame_get_string(&f, &job->other, e));
     TRY(frame_get_string(&f, &job->key, e));
     TRY(frame_get_int(&f, &job->memory_limit, e));
-    return frame_get_int(&f, &job->stop_at, e);
+    TRY(frame_get_int(&f, &job->stop_at, e));
+    return frame_get_string(&f, &job->relog, e);
 }
 
 int worker_read_config(const char *name, const char *text, size_t n, struct config *c, struct arena *a, struct err *e)
@@ -256,6 +258,7 @@ static int put_facts(void *self, const struct metric_facts *f)
     put_text(&w->out, f->goal);
     put_text(&w->out, f->unit);
     frame_put_int(&w->out, f->followed);
+    put_text(&w->out, f->split);
     frame_end(&w->out);
     return 0;
 }
@@ -291,6 +294,8 @@ static int run_job(struct worker *w, const struct job *job, struct trial_outcome
     if (code == 0)
         code = restore(w->trial, job, refused, e);
     KILL_POINT(WORKER_RESTORED);
+    if (code == 0 && job->relog && refused[0].code)
+        code = err_move(e, &refused[0]);
     if (code == 0)
         say_hello(w, &c, inputs.s);
     text_free(&inputs);
@@ -301,6 +306,8 @@ static int run_job(struct worker *w, const struct job *job, struct trial_outcome
         err_clear(&refused[i]);
     }
     flush(w);
+    if (job->relog)
+        return trial_relog(w->trial, job->relog, &w->sink, e);
     w->stop_at = job->stop_at;
     const struct trial_control control = { .poll = on_poll,
                                            .progress = on_progress,

@@ -1,7 +1,11 @@
 #include "base/arena.h"
 #include "check_main.h"
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+#endif
 
 START_TEST(zeroed_and_aligned)
 {
@@ -105,6 +109,28 @@ START_TEST(strings)
 }
 END_TEST
 
+/* A read or a write there ends the program when it is built with the address sanitizer. */
+START_TEST(what_was_not_handed_out_is_forbidden)
+{
+#ifdef __SANITIZE_ADDRESS__
+    struct arena a;
+    arena_init(&a, 0);
+    const struct arena_mark mark = arena_mark(&a);
+    const char *p = arena_alloc(&a, 5, 8), *whole = arena_alloc(&a, 64, 1), *large = arena_alloc(&a, 1, 1 << 20);
+    ck_assert(!__asan_address_is_poisoned(p + 39) && __asan_address_is_poisoned(p + 40));
+    ck_assert(!__asan_address_is_poisoned(whole + 63) && __asan_address_is_poisoned(whole + 64));
+    ck_assert(!__asan_address_is_poisoned(large) && __asan_address_is_poisoned(large + (1 << 20)));
+    arena_rewind(&a, mark);
+    ck_assert(__asan_address_is_poisoned(p) && __asan_address_is_poisoned(large));
+    ck_assert_ptr_eq(arena_alloc(&a, 3, 1), p);
+    ck_assert(!__asan_address_is_poisoned(p + 2) && __asan_address_is_poisoned(p + 3));
+    arena_finish(&a);
+#else
+    puts("skipped: this build has no address sanitizer");
+#endif
+}
+END_TEST
+
 static void add_tests(TCase *c)
 {
     tcase_add_test(c, zeroed_and_aligned);
@@ -113,6 +139,7 @@ static void add_tests(TCase *c)
     tcase_add_test(c, rewinding_to_the_very_beginning);
     tcase_add_test(c, limit_and_overflow);
     tcase_add_test(c, strings);
+    tcase_add_test(c, what_was_not_handed_out_is_forbidden);
 }
 
 CHECK_MAIN("arena", add_tests)

@@ -62,7 +62,7 @@ static inline void options_check(const struct part *part)
     ck_assert(part->name && part->help);
     for (const struct option *o = part->options; o->name; o++) {
         ck_assert(o->help && o->type != OPT_END);
-        ck_assert(o->dflt || o->flags & (OPTION_REQUIRED | OPTION_NULLABLE));
+        ck_assert(o->dflt || o->type == OPT_MAP || o->flags & (OPTION_REQUIRED | OPTION_NULLABLE));
         ck_assert(!(o->dflt && o->flags & OPTION_REQUIRED));
         ck_assert_uint_lt(o->offset, part->opts_size);
         for (const struct option *other = part->options; other < o; other++)

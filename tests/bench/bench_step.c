@@ -1,6 +1,7 @@
 /* Prints `name median unit` per line: one training step of the algorithms that are compared, the time from nothing to
  * the first step, and the rate of one large product to hold them against. Run with OPENBLAS_NUM_THREADS=1. An argument
- * restricts the lines to names that contain it. */
+ * restricts the lines to names that contain it; a second one is the number of blocks that a median is of. With --yaml
+ * NAME the configuration of that row is printed, for programs that are compared with this one. */
 #include "trial/private.h"
 
 #include "math/blas.h"
@@ -72,6 +73,7 @@ static double product_rate(void)
     "loss: cross_entropy, train: {optimizer: " optimizer                                                               \
     ", batch_size: %d, iterations: 1}, log: {metrics: [train_loss]}"
 #define SGD "{name: sgd, stepsize: 1e-3}"
+#define MOMENTUM "{name: sgd, stepsize: 1e-3, momentum: 0.9, weight_decay: 1e-4}"
 #define ADAM "{name: adam, stepsize: 1e-3}"
 #define RNN                                                                                                            \
     "{dataset: {name: given, length: %d, features: %d, outputs: %d}, network: {layers: [%s: {units: 100}, dense: "     \
@@ -81,6 +83,21 @@ static double product_rate(void)
     "{dataset: {name: given, features: 784, outputs: 10}, network: {layers: [{dense: {units: 256, activation: tanh}, " \
     "repeat: 5}, dense: {units: 10}],"                                                                                 \
     " init: {weights: xavier}}, " TRAIN(ADAM) ", algorithm: %s}"
+#define IMAGES                                                                                                         \
+    "{dataset: {name: given, features: 3072, outputs: 10, image: [3, 32, 32]}, network: {layers: [%s],"                \
+    " init: {weights: fan_in_uniform, biases: fan_in_uniform}}, " TRAIN(MOMENTUM) ", algorithm: %s}"
+#define CONV(channels, kernel, padding, pool)                                                                          \
+    "{unit: [conv: {channels: " #channels ", kernel: " #kernel ", padding: " #padding                                  \
+    ", activation: elu}, max_pool: {" pool "}]}, "
+#define LENET                                                                                                          \
+    CONV(32, 5, 2, "kernel: 3, stride: 2, padding: 1")                                                                 \
+    CONV(64, 5, 2, "kernel: 3, stride: 2, padding: 1")                                                                 \
+    "{unit: [flatten, dense: {units: 512, activation: elu}]}, dense: {units: 10}"
+#define VGG                                                                                                            \
+    CONV(128, 3, 1, "kernel: 2")                                                                                       \
+    CONV(128, 3, 1, "kernel: 2")                                                                                       \
+    CONV(256, 3, 1, "kernel: 2")                                                                                       \
+    CONV(256, 3, 1, "kernel: 2") CONV(512, 3, 1, "kernel: 2") "{unit: [flatten, dense: {units: 10}]}"
 #define ORDER(T) T, 6, 4, 4, 20    /* temporal order: features, classes, units of the readout, batch */
 #define PIXELS(T) T, 1, 10, 10, 16 /* images pixel by pixel */
 
@@ -95,6 +112,11 @@ static double product_rate(void)
     "{name: sgd, stepsize: 1e-3}}}"
 /* Feed-forward methods of Meulemans 2020, both gradients of a minibatch and both optimizers' steps. */
 #define JOINT(preset, own) "{name: " preset ", target_stepsize: 0.06, " own "feedback: {optimizer: " ADAM "}}"
+
+/* Two feedback steps of every unit, as in the reduced protocol for Bao 2024. */
+#define LDRL                                                                                                           \
+    "{name: ldrl, target_stepsize: 0.5, mapping: {bias: false}, feedback_loss: {noise: [0.4, 0.38, 0.14]}, feedback: " \
+    "{steps: 2, stepsize: [7e-4, 5e-3, 0.1], optimizer: {name: sgd, stepsize: 1, momentum: 0.9}}}"
 
 struct bench {
     struct arena arena;
@@ -134,7 +156,7 @@ static void step(struct bench *b)
     b->trial->step++;
 }
 
-static void report_steps(const char *name, const char *yaml)
+static void report_steps(const char *name, const char *yaml, int n_blocks)
 {
     struct bench b;
     open_bench(&b, yaml);
@@ -144,13 +166,13 @@ static void report_steps(const char *name, const char *yaml)
     step(&b);
     const int n = 1 + (int)(BLOCK_SECONDS / (seconds() - from));
     double blocks[BLOCKS];
-    for (int i = 0; i < BLOCKS; i++) {
+    for (int i = 0; i < n_blocks; i++) {
         from = seconds();
         for (int j = 0; j < n; j++)
             step(&b);
         blocks[i] = 1e3 * (seconds() - from) / n;
     }
-    printf("%s %.4g ms\n", name, median(blocks, BLOCKS));
+    printf("%s %.4g ms\n", name, median(blocks, (size_t)n_blocks));
     fflush(stdout);
     close_bench(&b);
 }
@@ -174,6 +196,7 @@ static const struct {
     const char *name, *algorithm;
     int length, features, outputs, units, batch; /* length 0: the flat network, of which only the batch is read */
     const char *cell;                            /* NULL: rnn */
+    const char *images;                          /* layers of a network of images, of which only the batch is read */
 } steps[] = {
     { "order_60_bp", BP, ORDER(60) },
     { "order_60_tp", TP, ORDER(60) },
@@ -195,11 +218,18 @@ static const struct {
     { "dense_5x256_ddtp_linear", JOINT("ddtp_linear", ""), 0, 784, 10, 10, 128 },
     { "dense_5x256_ddtp_control", JOINT("ddtp_control", ""), 0, 784, 10, 10, 128 },
     { "dense_5x256_ddtp_rhl", JOINT("ddtp_rhl", ""), 0, 784, 10, 10, 128 },
+    { "lenet_bp", BP, 0, 3072, 10, 10, 128, .images = LENET },
+    { "lenet_tjml", "tjml", 0, 3072, 10, 10, 128, .images = LENET },
+    { "lenet_ldrl", LDRL, 0, 3072, 10, 10, 128, .images = LENET },
+    { "vgg_bp", BP, 0, 3072, 10, 10, 128, .images = VGG },
+    { "vgg_tjml", "tjml", 0, 3072, 10, 10, 128, .images = VGG },
 };
 
 static const char *yaml_of(size_t i, char *yaml, size_t size)
 {
-    if (steps[i].length)
+    if (steps[i].images)
+        snprintf(yaml, size, IMAGES, steps[i].images, steps[i].batch, steps[i].algorithm);
+    else if (steps[i].length)
         snprintf(yaml, size, RNN, steps[i].length, steps[i].features, steps[i].outputs,
                  steps[i].cell ? steps[i].cell : "rnn", steps[i].units, steps[i].batch, steps[i].algorithm);
     else
@@ -209,16 +239,25 @@ static const char *yaml_of(size_t i, char *yaml, size_t size)
 
 int main(int argc, char **argv)
 {
-    const char *wanted = argc > 1 ? argv[1] : "";
-    char yaml[1024];
+    const bool says_yaml = argc > 2 && !strcmp(argv[1], "--yaml");
+    const char *wanted = argc > 1 ? argv[1 + says_yaml] : "";
+    const int n_blocks = argc > 2 && !says_yaml ? atoi(argv[2]) : BLOCKS;
+    char yaml[2048];
     struct err e = { 0 };
+    if (n_blocks < 1 || n_blocks > BLOCKS)
+        return EXIT_FAILURE;
+    for (size_t i = 0; i < sizeof steps / sizeof *steps && says_yaml; i++)
+        if (!strcmp(steps[i].name, wanted))
+            puts(yaml_of(i, yaml, sizeof yaml));
+    if (says_yaml)
+        return 0;
     must(blas_start(&e), &e);
     printf("# %s, %s\n", REAL_NAME, blas_kernel());
     if (strstr("gemm_128x256x784", wanted))
         printf("gemm_128x256x784 %.4g GFLOP/s\n", product_rate());
     for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
         if (strstr(steps[i].name, wanted))
-            report_steps(steps[i].name, yaml_of(i, yaml, sizeof yaml));
+            report_steps(steps[i].name, yaml_of(i, yaml, sizeof yaml), n_blocks);
     if (strstr("start", wanted))
         report_start("start_order_60_tp", yaml_of(1, yaml, sizeof yaml));
     return 0;

@@ -154,5 +154,58 @@ class Checkpoints(Cli):
             self.assertEqual(self.digest(db), self.expected)
 
 
+class Kept(Cli):
+    """checkpoint.keep, of two trials of 40 steps."""
+    TINY = os.path.join(os.path.dirname(SPEC), "tiny.yaml")
+
+    def train(self, db, *more):
+        return self.call("run", self.TINY, "--db", db, "-q", *more)
+
+    def results(self, db):
+        """The digest has the time between checkpoints, as a part of the stored configuration."""
+        return (self.sql("SELECT key, weights_sha256 FROM trial ORDER BY key", db),
+                self.sql("SELECT variant, metric, step, value FROM metrics ORDER BY 1, 2, 3", db))
+
+    def test_what_is_kept(self):
+        straight = os.path.join(self.folder, "straight.db")
+        self.train(straight, "train.iterations=60")
+        expected = self.results(straight)
+        often, never = "checkpoint.seconds=1e-9", "checkpoint.seconds=1e9"
+        for keep, seconds, wanted in (("long", never, [0, 0]), ("long", often, [2, 2]), ("last", never, [1, 1]), ("last", often, [1, 1]),
+                                      ("none", never, [0, 0]), ("none", often, [0, 0]), ("all", never, [1, 1]), ("all", often, [41, 41])):
+            with self.subTest(keep=keep, seconds=seconds):
+                db = os.path.join(self.folder, f"{keep}{seconds}.db")
+                options = [seconds] if keep == "long" else [seconds, f"checkpoint.keep={keep}"]
+                self.train(db, *options)
+                named = self.sql("SELECT t.id, c.step, c.path FROM trial t LEFT JOIN checkpoint c ON c.trial_id = t.id ORDER BY 1, 2", db)
+                counts = [sum(row[0] == trial and row[2] is not None for row in named) for trial in (1, 2)]
+                self.assertEqual(counts, wanted)
+                self.assertEqual(sorted(os.listdir(db + ".checkpoints")), sorted(row[2] for row in named if row[2]))
+                if keep == "last":
+                    self.assertEqual({row[1] for row in named}, {40})
+                self.train(db, "train.iterations=60", *options)  # and goes on, from there or anew
+                self.assertEqual(self.results(db), expected)
+                self.assertEqual({row[0] for row in self.sql("SELECT from_step FROM run WHERE id > 2", db)}, {40} if wanted[0] else {0})
+
+    def test_a_trial_without_files_is_told(self):
+        db = os.path.join(self.folder, "a.db")
+        self.train(db, "checkpoint.keep=none")
+        key = self.sql("SELECT key FROM trial", db)[0][0]
+        out = os.path.join(self.folder, "w.safetensors")
+        self.assertIn("checkpoint.keep=last", self.call("export", "weights", key, "-o", out, "--db", db, status=2).stderr)
+        self.train(db, "checkpoint.keep=last", "--force")
+        self.call("export", "weights", key, "-o", out, "--db", db)
+
+    def test_a_stop_keeps_what_it_needs(self):
+        process = self.start("seeds=1", "--variant", "bp", "checkpoint.keep=none", "-j", "1")
+        self.wait_rows(process, 10)
+        process.terminate()
+        self.assertEqual(process.wait(1000), 75)
+        self.assertGreater(self.sql("SELECT max(step) FROM checkpoint")[0][0], 0)
+        self.call("run", SPEC, "--db", self.db, "-q", "seeds=1", "--variant", "bp", "checkpoint.keep=none")
+        self.assertGreater(self.sql("SELECT from_step FROM run ORDER BY id DESC")[0][0], 0)
+        self.assertEqual(os.listdir(self.db + ".checkpoints"), [])
+
+
 if __name__ == "__main__":
     unittest.main()

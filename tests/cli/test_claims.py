@@ -69,6 +69,18 @@ class Claims(unittest.TestCase):
         if verdicts["rounding"][0] == "refuted":
             self.assertIn("by rounding only", verdicts["rounding"][2])
 
+    def test_the_view_of_the_study_is_compiled_too(self):
+        """With the swept keys of the file and of the profile that a claim belongs to."""
+        more = "sweep: {grid: {train.optimizer.stepsize: [0.1, 0.2]}}\nprofiles: {paper: {sweep: {grid: {train.batch_size: [5, 10]}}}}\n"
+        mean = "{id: %s, measure: 'SELECT avg(%s) FROM study_ct WHERE [%s] = 0.1', expect: [0, 9]}"
+        good = [mean % ("own", "last_train_loss", "train.optimizer.stepsize"), mean % ("paper", "last_train_loss", "train.batch_size")]
+        self.call("plan", self.write(good, more=more))
+        said = self.call("plan", self.write(good + [mean % ("value", "last_tran_loss", "train.batch_size"), mean % ("key", "step", "train.batch_siz")],
+                                            more=more), status=2).stderr
+        self.assertIn("claims.2.measure: no such column: last_tran_loss", said)
+        self.assertIn("claims.3.measure: no such column: train.batch_siz", said)
+        self.assertEqual(said.count("error:"), 2, said)
+
     def test_one_offs_are_in_no_claim(self):
         path = self.write(["{id: n_trials, measure: SELECT count(*) FROM trials, expect: 2}",
                            "{id: n_summaries, measure: SELECT count(*) FROM summaries, expect: 2}",
@@ -113,6 +125,10 @@ class Claims(unittest.TestCase):
         for name in ("measured", "n", "sd", "interval_low", "interval_high", "low", "high"):
             self.assertIsNotNone(row[name], name)
         self.assertLess(row["interval_low"], row["measured"])
+        table = self.call("claims", "--db", self.db, status=1).stdout
+        for name in ("measured", "sd", "interval_low", "interval_high"):
+            self.assertRegex(table, rf"\s{format(row[name], '.5g')}\s", "five digits for people")
+            self.assertNotIn(str(row[name]), table)
         shown = self.call("show", "ct", "--db", self.db).stdout
         self.assertIn("interval_low", shown)
         listed = self.call("ls", "--db", self.db, "--format=csv").stdout.splitlines()

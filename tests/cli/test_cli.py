@@ -58,8 +58,15 @@ class Cli(unittest.TestCase):
 
     @staticmethod
     def workers(process):
+        """Its children, but for those that answer SQL or tell the state of a repository."""
+        def is_worker(pid):
+            try:
+                with open(f"/proc/{pid}/comm", encoding="ascii") as f:
+                    return f.read().startswith("tprun-worker")
+            except OSError:
+                return False
         with open(f"/proc/{process.pid}/task/{process.pid}/children", encoding="ascii") as f:
-            return [int(word) for word in f.read().split()]
+            return [pid for pid in map(int, f.read().split()) if is_worker(pid)]
 
     def wait_worker(self, process, known=()):
         deadline = time.monotonic() + HANG
@@ -210,7 +217,7 @@ class Running(Cli):
         with open(spec, "w", encoding="utf-8") as f:
             f.write("{version: 1, experiment: flat, seeds: 1, dataset: {name: gaussian, features: 9, train_size: 50}, network: {layers: [dense: "
                     "{units: 5, activation: tanh}, dense: {units: 3}]}, loss: cross_entropy, algorithm: bp, train: {optimizer: {name: sgd, "
-                    "stepsize: 0.1}, batch_size: 10, iterations: 20}}")
+                    "stepsize: 0.1}, batch_size: 10, iterations: 20}, checkpoint: {keep: last}}")
         self.call("run", spec, "--db", self.db)
         key = self.sql("SELECT key FROM trial")[0][0]
         self.call("export", "weights", key[:12], "--db", self.db, status=2)
@@ -428,7 +435,7 @@ class Interrupted(Cli):
         done = self.call("run", SPEC, "--db", self.db, "seeds=1", "--variant", "bp", "--memory-limit", "64M",
                          "train.batch_size=100000", "network.layers.0.rnn.units=200", "train.iterations=2", status=1)
         self.assertIn("out of memory", done.stderr)
-        self.assertEqual(self.sql("SELECT state, reason FROM trial WHERE variant = 'bp'"), [("failed", "out of memory")])
+        self.assertEqual(self.sql("SELECT state, reason, step FROM trial WHERE variant = 'bp'"), [("failed", "out of memory", 0)])
 
     def test_divergence_is_a_result(self):
         wild = ["train.optimizer.stepsize=1e3", "train.stop.loss_above_initial=1.5", "train.stop.every=5"]

@@ -103,6 +103,37 @@ class Address(Limits):
             self.assertEqual(self.sql("SELECT DISTINCT state, reason FROM trial WHERE seed = 1", db), [("failed", "out of memory")])
 
 
+class Processors(Limits):
+    def at_once(self, environment=None, affinity=None):
+        done = self.call("plan", self.spec, preexec_fn=lambda: os.sched_setaffinity(0, affinity or os.sched_getaffinity(0)),
+                         env=environment)
+        return int(done.stdout.rsplit(" at once", 1)[0].rsplit(" ", 1)[1])
+
+    def test_the_default_of_jobs_is_what_the_process_may_use(self):
+        allowed = os.sched_getaffinity(0)
+        self.assertLessEqual(self.at_once(), len(allowed))
+        self.assertEqual(self.at_once(affinity={min(allowed)}), 1)
+        self.assertEqual(self.at_once({"SLURM_CPUS_PER_TASK": "1"}), 1)
+
+
+class Budget(Limits):
+    def runs(self, db, *args):
+        """The most that trained at the same time, by their times in the database, and what was said."""
+        done = self.call("run", self.spec, "-j", "3", "--db", db, *args)
+        rows = self.sql("SELECT started_ms, ended_ms FROM run", db)
+        return max(sum(a <= start < b for a, b in rows) for start, _ in rows), done.stderr
+
+    def test_large_trials_wait_for_each_other(self):
+        self.spec = self.write("large.yaml", seeds=6, length=40, units=200, batch=100, iterations=2)
+        at_once, said = self.runs(self.db, "--memory", "20M")
+        self.assertEqual(at_once, 1)
+        self.assertRegex(said, r"by its plan a trial takes [0-9.]+ MB, and there are 20 MB for all \(--memory\): such trials are trained alone")
+        free = os.path.join(self.folder, "free.db")
+        _, said = self.runs(free)
+        self.assertNotIn("--memory", said)
+        self.assertEqual(self.digest(), self.digest(free))
+
+
 class Group(Limits):
     """Control groups with limits, of version 1 or 2; needs the rights to make them."""
     ROOT = "/sys/fs/cgroup"
@@ -155,14 +186,14 @@ class Group(Limits):
         self.inside("-j", "1", "-q", db=straight)
         enough_for_one = self.read("memory.max_usage_in_bytes", "memory.peak") * 5 // 4
         self.set_limit(enough_for_one)
-        done = self.inside("-j", "4")
+        done = self.inside("-j", "4", "--memory", "1000G")
         self.assertIn("by the kernel, as the memory of its control group was used up (by its plan a worker takes", done.stderr)
         self.assertRegex(done.stderr, r"warning: memory is short; going on with \d workers? at once instead of 4")
         self.assertIn("4 trials: 4 done", done.stderr)
         self.assertEqual(self.digest(), self.digest(straight))
         self.set_limit(enough_for_one // 2)
         none = os.path.join(self.folder, "none.db")
-        done = self.inside("-j", "2", "seeds=1", db=none, status=1)
+        done = self.inside("-j", "2", "seeds=1", "--memory", "1000G", db=none, status=1)
         self.assertIn("1 trials: 0 done, 1 failed", done.stderr)
         self.assertIn("control group", self.sql("SELECT reason FROM trial", none)[0][0])
 

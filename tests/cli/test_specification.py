@@ -260,7 +260,7 @@ variants:
             compared = self.call("compare", "un:bp", "un:bp", "--db", self.path("a.db")).stdout
             self.assertIn(f"1 {'failed' if failed else 'unfinished'} of 2: survivors are not a mean", compared)
             bars = self.call("plot", "un", "--db", self.path("a.db"), "--bars", "--metric", "train_loss").stdout
-            self.assertIn(" of 1 of 2 seeds", bars)
+            self.assertIn(", n = 1 of 2 seeds", bars)
             self.assertIn('<g opacity="0.45">', bars)
             curve = self.call("plot", "un", "--db", self.path("a.db")).stdout
             self.assertIn("thin and pale: seeds are missing", curve)

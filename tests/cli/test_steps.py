@@ -79,7 +79,7 @@ class Steps(unittest.TestCase):
 
     def train(self, text, *more):
         """The key of a trial with checkpoints at steps 20 and 40."""
-        file = self.write("in.yaml", text)
+        file = self.write("in.yaml", text + "checkpoint.keep: all\n")
         self.call("run", file, "--db", self.db, *more)
         self.call("run", file, "--db", self.db, "train.iterations=40", *more)
         self.assertEqual(self.sql("SELECT state, step FROM trial"), [("done", 40)])
@@ -167,7 +167,7 @@ class Steps(unittest.TestCase):
     def test_origin(self):
         """What a resumed trial refuses."""
         text, _ = TRIALS["bp"]
-        self.call("run", self.write("first.yaml", text), "--db", self.path("first.db"), "train.iterations=0")
+        self.call("run", self.write("first.yaml", text), "--db", self.path("first.db"), "train.iterations=0", "checkpoint.keep=last")
         first = sqlite3.connect(self.path("first.db")).execute('SELECT "key" FROM trial').fetchone()[0]
         weights = self.path("w.safetensors")
         self.call("export", "weights", first, "-o", weights, "--db", self.path("first.db"))

@@ -280,17 +280,114 @@ class Diff(Case):
             self.assertIn(f"tprun: error: {message}", self.call("diff", "st", side, "--db", self.db, status=2).stderr)
 
 
+class Relog(Case):
+    """What a finished trial did not log is written for its last step, from the checkpoint of that step; nothing is trained."""
+    WANTED = "log.metrics=[train_loss, test_loss, weight_norm]"
+
+    def setUp(self):
+        super().setUp()
+        self.file = self.write("in.yaml", TASK.replace("seeds: 1", "seeds: 2") + "checkpoint: {keep: last}\nvariants: {bp: {algorithm: bp}}\n")
+        self.call("run", self.file, "--db", self.db)
+
+    def relog(self, *args, status=0):
+        return self.call("run", self.file, "--db", self.db, "--relog", *args, status=status)
+
+    def rows(self, db=None):
+        """Rows of the last step."""
+        db = sqlite3.connect(db or self.db)
+        found = db.execute("SELECT t.key, k.name, NULL, m.step, m.value FROM metric m JOIN metric_key k ON k.id = m.key_id JOIN trial t ON t.id = m.trial_id "
+                           "WHERE m.step = 20 UNION ALL SELECT t.key, k.name, m.layer, m.step, m.value FROM layer_metric m JOIN metric_key k "
+                           "ON k.id = m.key_id JOIN trial t ON t.id = m.trial_id WHERE m.step = 20 ORDER BY 1, 2, 3").fetchall()
+        db.close()
+        return found
+
+    def untouched(self):
+        return self.sql("SELECT id, state, step, weights_sha256, reason FROM trial"), self.sql("SELECT count(*) FROM run"), self.sql("SELECT * FROM metric"), \
+            self.sql("SELECT * FROM layer_metric"), self.sql("SELECT id, path FROM checkpoint")
+
+    def test_rows_are_those_of_a_training_that_logged_them(self):
+        other = self.path("other.db")
+        self.call("run", self.file, "--db", other, self.WANTED)
+        done = self.relog(self.WANTED)
+        self.assertIn("tprun: 2 trials: 2 logged what they lacked\n", done.stderr)
+        self.assertEqual(done.stderr.count("  logged  step 20"), 2, done.stderr)
+        self.assertEqual(self.rows(), self.rows(other))
+        self.assertEqual(self.sql("SELECT DISTINCT step FROM layer_metric"), [(20,)])
+        self.assertEqual(self.sql("SELECT count(*) FROM run"), [(2,)], "no attempt is recorded")
+        self.assertEqual(self.sql("SELECT kind, step, count(*) FROM event GROUP BY 1, 2"), [("relogged", 20, 2)])
+        finals = "SELECT metric, n, last_mean FROM finals WHERE metric = 'test_loss'"
+        db = sqlite3.connect(other)
+        self.assertEqual(self.sql(finals), db.execute(finals).fetchall(), "statistics are made again")
+        db.close()
+        before = self.untouched()
+        self.assertIn("2 trials: 0 logged what they lacked, 2 lacked nothing\n", self.relog(self.WANTED).stderr)
+        self.assertEqual(self.untouched(), before)
+
+    def test_what_a_checkpoint_does_not_tell(self):
+        before = self.untouched()
+        done = self.relog("log.metrics=[train_loss, angle_bp, update_norm]", status=1)
+        self.assertEqual(done.stderr.count("(angle_bp, update_norm: of a training step, not of the weights that a checkpoint has; --force trains it again)"), 2)
+        self.assertEqual(self.untouched(), before)
+        self.relog("log.metrics=[train_loss, angle_bp, weight_norm]", status=1)
+        self.assertEqual(self.sql("SELECT k.name, count(*) FROM layer_metric m JOIN metric_key k ON k.id = m.key_id GROUP BY 1"), [("weight_norm", 4)])
+
+    def fails(self, why, *args):
+        """One trial cannot; the other can."""
+        done = self.relog(self.WANTED, *args, status=1)
+        self.assertIn(why, done.stderr)
+        self.assertIn("bp seed 1  failed", done.stderr)
+        self.assertIn("2 trials: 1 logged what they lacked, 1 could not\n", done.stderr)
+        self.assertEqual(self.sql("SELECT seed, state, reason FROM trial"), [(1, "done", None), (2, "done", None)])
+        self.assertEqual(self.sql("SELECT DISTINCT t.seed FROM layer_metric m JOIN trial t ON t.id = m.trial_id"), [(2,)])
+
+    def test_without_a_checkpoint(self):
+        self.sql("DELETE FROM checkpoint WHERE trial_id = 1")
+        self.fails("(no checkpoint of its last step is kept; --force trains it again)")
+
+    def test_without_its_file(self):
+        path = os.path.join(self.db + ".checkpoints", self.sql("SELECT path FROM checkpoint WHERE trial_id = 1 ORDER BY id DESC")[0][0])
+        os.makedirs(self.path("home"))
+        shutil.move(path, self.path("home"))
+        self.fails("(the checkpoint of its last step is not there; --checkpoints FOLDER reads it from another folder, --force trains it again)")
+        self.relog(self.WANTED, "--checkpoints", self.path("home"))
+        self.assertEqual(self.sql("SELECT count(DISTINCT trial_id) FROM layer_metric"), [(2,)])
+
+    def test_of_a_damaged_file(self):
+        path = os.path.join(self.db + ".checkpoints", self.sql("SELECT path FROM checkpoint WHERE trial_id = 1 ORDER BY id DESC")[0][0])
+        with open(path, "r+b") as f:
+            f.seek(-1, os.SEEK_END)
+            last = f.read(1)
+            f.seek(-1, os.SEEK_END)
+            f.write(bytes([last[0] ^ 1]))
+        self.fails("SHA-256")
+
+    def test_of_other_weights(self):
+        self.sql("UPDATE trial SET weights_sha256 = replace(weights_sha256, substr(weights_sha256, 1, 4), 'beef') WHERE id = 1")
+        self.fails("(its checkpoint does not hold the weights that it ended with: SHA-256 ")
+
+    def test_of_other_numerics(self):
+        self.sql("UPDATE trial SET numerics_version = 99 WHERE id = 1")
+        self.fails("whose numbers have version 99")
+
+    def test_what_is_not_finished_stays(self):
+        done = self.relog(self.WANTED, "train.iterations=30")
+        self.assertIn("2 trials: 0 logged what they lacked, 2 not finished\n", done.stderr)
+        self.assertEqual(self.sql("SELECT DISTINCT step, state FROM trial"), [(20, "done")])
+        self.assertIn("give one of them", self.relog("--force", status=2).stderr)
+
+
 class Logs(Case):
     """What a finished trial did not log is told, as nothing is trained for it."""
 
     def test_told(self):
-        file = self.write("in.yaml", TASK + "variants: {bp: {algorithm: bp}}\n")
+        """Once, whatever number of trials it is about."""
+        file = self.write("in.yaml", TASK + "variants: {bp: {algorithm: bp}, too: {algorithm: bp}}\n")
         more = ("log.metrics=[train_loss, weight_norm]",)
-        note = "tprun: note: st: weight_norm was not logged by trials that are finished; --force trains them again\n"
+        note = "tprun: note: st: weight_norm was not logged by trials that are finished; --relog writes its last row from their checkpoints, --force trains them again\n"
         self.assertNotIn("note", self.call("run", file, "--db", self.db).stderr)
         done = self.call("run", file, "--db", self.db, *more)
         self.assertEqual(done.stderr.count(note), 1, done.stderr)
-        self.assertIn("1 were finished before", done.stderr)
+        self.assertIn("2 were finished before", done.stderr)
         self.assertNotIn("weight_norm was not", self.call("run", file, "--db", self.db, *more, "--force").stderr)
         self.assertEqual(self.sql("SELECT count(DISTINCT step) FROM layer_metric"), [(3,)])
 
@@ -334,7 +431,8 @@ class Weights(Case):
     def begin(self, name, more=""):
         """The tensors of a trial before its first step. more: lines of its file."""
         text = ABLATION.replace("experiment: st", "experiment: " + name).replace("[{dense: {units: 12", "[{dense: {units: 6}}, {dense: {units: 12")
-        self.call("run", self.write(name + ".yaml", text + more), "--db", self.db, "--variant", "plain", "train.iterations=0")
+        self.call("run", self.write(name + ".yaml", text + more), "--db", self.db, "--variant", "plain", "train.iterations=0",
+                  "checkpoint.keep=last")
         return self.export(name, name + ".safetensors")
 
     def test_feedback_weights(self):

@@ -155,11 +155,49 @@ class Choice(Case):
         self.assertIn("16 trials: 16 done", self.run_file("--force").stderr)
         self.assertEqual(self.call("digest", self.db).stdout, digest)
 
-    def test_without_tune_the_table_says_what_it_is(self):
-        self.spec = self.write("t.yaml", HEAD + VARIANTS + SWEEP % "0.001, 0.01")
-        self.assertIn("to take the first is to choose on the test set; see 'tune'", self.run_file().stdout)
-        self.spec = self.write("t.yaml", HEAD.replace("experiment: t", "experiment: u") + VARIANTS)
-        self.assertNotIn("choose on the test set", self.run_file().stdout)
+    def cells(self, out, metric):
+        """The cells of variant bp in a table, from the top: the best 8."""
+        return [line.split()[-1] for line in out.splitlines() if line.startswith("bp ") and f" {metric} " in line]
+
+    def order(self, metric):
+        return [cell.replace("train.optimizer.", "") for cell, in self.sql(f"SELECT cell FROM finals WHERE variant = 'bp' AND metric = '{metric}' ORDER BY last_mean")]
+
+    def test_without_tune_the_table_is_in_the_order_of_validation(self):
+        """Whose best cell is, of many, not the best of the test set."""
+        many = ", ".join(f"{0.001 * 1.17 ** i:.6f}" for i in range(30))
+        self.spec = self.write("t.yaml", HEAD.replace("seeds: 2", "seeds: 1") + "variants: {bp: {algorithm: bp}}\n" + SWEEP % many)
+        out = self.run_file().stdout
+        self.assertIn("(cells in order of their mean last valid_loss)\n", out)
+        self.assertNotIn("on the test set", out)
+        self.assertIn("... and ", out)
+        self.assertEqual(self.cells(out, "test_loss"), self.order("valid_loss")[:8])
+        self.assertNotEqual(self.order("valid_loss"), self.order("test_loss"))
+        report = self.call("report", "t", "--db", self.db).stdout
+        self.assertIn("three best complete cells of each variant, by the mean last valid_loss, mean ± sd", report)
+
+    def test_without_validation_it_says_what_it_is(self):
+        self.spec = self.write("t.yaml", HEAD.replace(" valid_loss,", "") + VARIANTS + SWEEP % "0.001, 0.1, 0.01")
+        out = self.run_file().stdout
+        self.assertIn("(cells in order of their mean last test_loss, selected on the test set: to take the first is to choose on it; see 'tune')", out)
+        self.assertEqual(self.cells(out, "test_loss"), self.order("test_loss"))
+        self.spec = self.write("t.yaml", HEAD.replace(" valid_loss, test_loss", "") + VARIANTS + SWEEP % "0.001, 0.1, 0.01")
+        self.db = os.path.join(self.folder, "train.db")
+        self.assertIn("(cells in order of their mean last train_loss)", self.run_file().stdout)
+        self.spec = self.write("t.yaml", HEAD + VARIANTS)
+        self.assertNotIn("cells in order", self.run_file().stdout)
+
+    def test_a_map_of_winners_chooses_by_validation(self):
+        grid = "sweep: {grid: {train.optimizer.stepsize: [0.001, 0.1], train.batch_size: [5, 10], train.optimizer.momentum: [0, 0.5]}}\n"
+        head = HEAD.replace("name: sgd", "name: momentum").replace("seeds: 2", "seeds: 1")
+        def remark(metrics):
+            self.db = os.path.join(self.folder, f"{len(metrics)}.db")
+            self.spec = self.write("t.yaml", head.replace("train_loss, valid_loss, test_loss", metrics) + VARIANTS + grid)
+            self.run_file()
+            svg = self.call("plot", "t", "--winners", "--x", "stepsize", "--y", "batch_size", "--metric", metrics.split(", ")[-1], "--db", self.db, "-o", "-").stdout
+            return svg[svg.index("each tuned by "):].split("<")[0]
+        self.assertEqual(remark("train_loss, valid_loss, test_loss"), "each tuned by valid_loss")
+        self.assertEqual(remark("train_loss, test_loss"), "each tuned by the area under the train loss")
+        self.assertEqual(remark("test_loss"), "each tuned by the area under test_loss, selected on the test set")
 
     def test_claims_of_the_tuned_cell(self):
         claim = "claims: [{id: c, compare: {better: bp, than: fa, metric: test_loss, cell: tuned}, min_seeds: 2}]\n"

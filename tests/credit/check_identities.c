@@ -317,6 +317,92 @@ START_TEST(fixed_weights_are_scaled_once)
 }
 END_TEST
 
+/* x (rows, cols) by column: less its mean, over the deviation with divisor rows - 1, plus 1e-12. */
+static void normalise(size_t rows, size_t cols, double *x)
+{
+    for (size_t j = 0; j < cols; j++) {
+        double mean = 0, squares = 0;
+        for (size_t i = 0; i < rows; i++)
+            mean += x[i * cols + j] / (double)rows;
+        for (size_t i = 0; i < rows; i++)
+            squares += (x[i * cols + j] - mean) * (x[i * cols + j] - mean);
+        for (size_t i = 0; i < rows; i++)
+            x[i * cols + j] = (x[i * cols + j] - mean) / (sqrt(squares / (double)(rows - 1)) + 1e-12);
+    }
+}
+
+/* Shibuya 2023, code: BN(tanh(V x)). */
+static void normed_feedback(struct mat v, size_t rows, const double *x, double *out)
+{
+    for (size_t i = 0; i < rows; i++)
+        for (size_t j = 0; j < v.rows; j++) {
+            double sum = 0;
+            for (size_t k = 0; k < v.cols; k++)
+                sum += (double)v.p[j * v.cols + k] * x[i * v.cols + k];
+            out[i * v.rows + j] = tanh(sum);
+        }
+    normalise(rows, v.rows, out);
+}
+
+/* t = BN(g(t') + h - g(h')), g(x) = BN(tanh(V x)), also where the layer itself has no batch_norm. */
+START_TEST(normed_feedback_and_targets)
+{
+    static const char *const nets[] = {
+        "{batch: 6, features: 5, layers: [unit: [dense: {units: 6, activation: tanh, bias: false}, batch_norm], unit: "
+        "[dense: {units: 7, activation: tanh, bias: false}, batch_norm], unit: [dense: {units: 4, bias: false}, "
+        "batch_norm]]}",
+        "{batch: 3, features: 5, layers: [dense: {units: 6, activation: tanh}, unit: [dense: {units: 7, activation: "
+        "tanh}, batch_norm], dense: {units: 4}]}"
+    };
+    for (size_t n = 0; n < 2; n++) {
+        struct rig r;
+        rig_open(&r, nets[n], "fwdtp_bn", "{target_stepsize: 0.3, mapping: {weights_init: {bound: 0.8}}}");
+        rig_step(&r);
+        for (size_t k = 0; k + 1 < r.credit.n; k++) {
+            const struct mat v = unit_param(&r.credit.feedback[k].unit, 0, r.credit.feedback_weights),
+                             h = r.net.pass.links[k].out, above = r.net.pass.links[k + 1].out, d = r.credit.d[k + 1],
+                             expected = mat_new(&r.net.arena, h.rows, h.cols);
+            double *from = arena_doubles(&r.net.arena, mat_n(above)), *to = arena_doubles(&r.net.arena, mat_n(above)),
+                   *was = arena_doubles(&r.net.arena, mat_n(h)), *is = arena_doubles(&r.net.arena, mat_n(h));
+            for (size_t i = 0; i < mat_n(above); i++) {
+                from[i] = (double)above.p[i];
+                to[i] = from[i] + (double)d.p[i];
+            }
+            normed_feedback(v, h.rows, from, was);
+            normed_feedback(v, h.rows, to, is);
+            for (size_t i = 0; i < mat_n(h); i++)
+                is[i] += (double)h.p[i] - was[i];
+            normalise(h.rows, h.cols, is);
+            for (size_t i = 0; i < mat_n(h); i++)
+                expected.p[i] = (real)(is[i] - (double)h.p[i]);
+            check_near(nets[n], r.credit.d[k], expected, BOUND(1e-12, 1e-4));
+            ck_assert(mat_max_abs(expected) > (real)1e-3);
+        }
+        rig_close(&r);
+    }
+}
+END_TEST
+
+/* Feedback that is normalised and options that do not go with that. */
+START_TEST(normed_feedback_is_dense_and_feed_forward)
+{
+    static const char *const cases[][3] = {
+        { "{layers: [dense: {units: 6}, dense: {units: 4}]}", "{mapping: {activation: argument}}",
+          "algorithm.mapping.batch_norm: what feedback layers yield is normalised behind an activation of their own" },
+        { "{length: 4, layers: [rnn: {units: 5}, dense: {units: 4}]}", "{head: 1}",
+          "algorithm.mapping.batch_norm: is for feed-forward layers; network.layers.0 is recurrent" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct rig r;
+        struct err e = { 0 };
+        ck_assert_int_eq(rig_try(&r, cases[i][0], "fwdtp_bn", cases[i][1], &e), ERR_SPEC);
+        ck_assert_ptr_nonnull(strstr(err_first(&e), cases[i][2]));
+        err_clear(&e);
+        rig_close(&r);
+    }
+}
+END_TEST
+
 /* Nokland 2016: t_k = h_k - beta B_k e, e = dL/dh at the output, B_k fixed. */
 START_TEST(dfa_projects_the_output_error)
 {
@@ -390,6 +476,8 @@ static void add_tests(TCase *t)
     tcase_add_test(t, orthogonal_linear_feedback_is_the_inverse);
     tcase_add_test(t, feedback_with_the_forward_weights_is_analytic);
     tcase_add_test(t, fixed_weights_are_scaled_once);
+    tcase_add_test(t, normed_feedback_and_targets);
+    tcase_add_test(t, normed_feedback_is_dense_and_feed_forward);
     tcase_add_test(t, dfa_projects_the_output_error);
     tcase_add_test(t, exact_inverses_make_the_rules_equal);
 }

@@ -6,18 +6,24 @@
  * step, and stepsize.<t>. orthogonal  Reads noise.uniform; writes its polar factor as layers.0.weight. images OPTIONS
  * is a set of images as in a file, {name: cifar10, crop: 4}, of whose channels and options alone something is made.
  * Reads batch.x [B, C, H, W] (byte / 255) and, of training, offsets [B, 2] and flags [B]; writes augmented (byte / 255)
- * and output, both [B, numbers]. */
+ * and output, both [B, numbers]. layer OPTIONS is {layer: {dense: {units: 4}}, input: [7] or [C, H, W], activation:
+ * zeta}: one layer and its analytic feedback G. Reads layers.0.*, x and t as rows of numbers in the order that they
+ * have in memory (a map pixel by pixel); writes output = F(x), feedback.target = G(t), feedback.output = G(F(x)),
+ * target.input = x + the difference of the two, taken without cancellation, and of a layer that keeps something beside
+ * its values (positions of the largest) cache. */
 #include "base/safetensors.h"
 #include "data/image.h"
 #include "math/blas.h"
 #include "math/solve.h"
+#include "net/layer.h"
+#include "net/transpose.h"
 #include "optim/optim.h"
 #include "spec/bind.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-#define USAGE "usage: golden-part optimizer|orthogonal|images INPUT OUTPUT [OPTIONS]"
+#define USAGE "usage: golden-part optimizer|orthogonal|images|layer INPUT OUTPUT [OPTIONS]"
 
 struct job {
     struct safetensors in;
@@ -146,15 +152,88 @@ static int images(struct job *j, const char *options, struct err *e)
     return 0;
 }
 
+struct layer_job {
+    struct chosen_list layers;
+    struct reals input;
+    int activation;
+};
+static const char *const activation_names[] = { "zeta", "hadamard", "jacobian", NULL };
+static const struct option layer_table[] = {
+    { "layer", OPT_PARTS, offsetof(struct layer_job, layers), NULL, .flags = OPTION_REQUIRED,
+      .registry = &layer_registry, .help = "one layer" },
+    { "input", OPT_REALS, offsetof(struct layer_job, input), NULL, 1, 1e6, OPTION_REQUIRED, "the shape of x" },
+    { "activation", OPT_ENUM, offsetof(struct layer_job, activation), "zeta", .names = activation_names, .help = "" },
+    { 0 }
+};
+
+/* The layer with the weights of the file. */
+static int open_layer(struct job *j, const struct layer_job *o, struct unit *u, size_t rows, struct err *e)
+{
+    const double *n = o->input.items;
+    size_t length = 0;
+    const struct shape map = { (size_t)(n[0] * n[1] * n[2]), (size_t)n[0], (size_t)n[1], (size_t)n[2] };
+    TRY(unit_shape(u, o->layers.items[0], o->input.n == 3 ? map : shape_flat((size_t)n[0]), &j->arena, e));
+    unit_place(u, &length);
+    real *weights = arena_need(&j->arena, length + 1, sizeof *weights);
+    for (size_t i = 0; i < u->n_params; i++) {
+        char name[96];
+        const struct tensor *t = safetensors_find(&j->in, unit_param_name(u, i, "layers", name, sizeof name));
+        const struct mat w = unit_param(u, i, weights);
+        if (!t || t->n != mat_n(w))
+            return err_set(e, ERR_FORMAT, "no tensor '%s' of %zu numbers", name, mat_n(w));
+        for (size_t k = 0; k < t->n; k++)
+            w.p[k] = (real)tensor_get(t, k);
+    }
+    TRY(unit_open(u, weights, rows, &j->arena, e));
+    unit_refresh(u);
+    return 0;
+}
+
+static int layer(struct job *j, const char *options, struct err *e)
+{
+    struct layer_job o = { 0 };
+    struct unit u = { 0 };
+    struct at at;
+    const struct node *tree = tree_parse("options", options, strlen(options), &j->arena, e);
+    TRY(tree ? bind_tree(tree, layer_table, &o, "", &j->arena, e) : ERR_SPEC);
+    const struct mat x = get(j, "x"), t = get(j, "t");
+    if (!x.p || !t.p || o.layers.n != 1 || (o.input.n != 1 && o.input.n != 3))
+        return err_set(e, ERR_FORMAT, "x, t, one layer and the shape of x are needed");
+    TRY(open_layer(j, &o, &u, x.rows, e));
+    TRY(transpose_check(&u, o.activation, "golden-part", e));
+    if (x.cols != u.in.n || t.cols != u.out.n || t.rows != x.rows)
+        return err_set(e, ERR_FORMAT, "the layer leads from %zu numbers to %zu", u.in.n, u.out.n);
+    TRY(at_open(&at, &u, x.rows, 1, AT_INPUT | AT_GRADIENTS | AT_KEPT, &j->arena, e));
+    mat_copy(x, at.in);
+    at_forward(&u, at);
+    const struct mat d = mat_new(&j->arena, t.rows, t.cols), back = mat_new(&j->arena, x.rows, x.cols);
+    put(j, "output", at.out.p, at.out.rows, at.out.cols);
+    if (at.cache[0].p)
+        put(j, "cache", at.cache[0].p, at.cache[0].rows, at.cache[0].cols);
+    transpose_apply(&u, at, o.activation, t, back);
+    put(j, "feedback.target", back.p, back.rows, back.cols);
+    transpose_apply(&u, at, o.activation, at.out, back);
+    put(j, "feedback.output", back.p, back.rows, back.cols);
+    mat_sub(t, at.out, d);
+    transpose_difference(&u, at, o.activation, at.out, d, back);
+    mat_add(x, back, back);
+    put(j, "target.input", back.p, back.rows, back.cols);
+    return 0;
+}
+
 static int run(struct job *j, int argc, char **argv, struct err *e)
 {
     const bool is_optimizer = argc == 5 && strcmp(argv[1], "optimizer") == 0;
     const bool is_images = argc == 5 && strcmp(argv[1], "images") == 0;
-    if (!is_optimizer && !is_images && !(argc == 4 && strcmp(argv[1], "orthogonal") == 0))
+    const bool is_layer = argc == 5 && strcmp(argv[1], "layer") == 0;
+    if (!is_optimizer && !is_images && !is_layer && !(argc == 4 && strcmp(argv[1], "orthogonal") == 0))
         return err_set(e, ERR_USAGE, USAGE);
     TRY(blas_start(e));
     TRY(safetensors_open(&j->in, argv[2], (size_t)1 << 30, e));
-    TRY(is_optimizer ? optimizer(j, argv[4], e) : is_images ? images(j, argv[4], e) : orthogonal(j, e));
+    TRY(is_optimizer ? optimizer(j, argv[4], e)
+        : is_images  ? images(j, argv[4], e)
+        : is_layer   ? layer(j, argv[4], e)
+                     : orthogonal(j, e));
     return safetensors_write(&j->out, argv[3], NULL, e);
 }
 

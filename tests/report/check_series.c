@@ -34,8 +34,21 @@ START_TEST(rolling_means_leave_out_what_is_not_finite)
 }
 END_TEST
 
+START_TEST(older_values_fade)
+{
+    double at[] = { 0, 1, 2, 3 }, value[] = { 4, NAN, 2, 1 }, mean[4];
+    const struct series s = { .n = 4, .at = at, .value = value };
+    series_smooth(&s, 0.5, mean);
+    ck_assert_double_eq_tol(mean[0], 4, 1e-14);
+    ck_assert(isnan(mean[1]));
+    ck_assert_double_eq_tol(mean[2], (0.25 * 4 + 2) / 1.25, 1e-14);
+    ck_assert_double_eq_tol(mean[3], (0.125 * 4 + 0.5 * 2 + 1) / 1.625, 1e-14);
+}
+END_TEST
+
 static void add_tests(TCase *t)
 {
+    tcase_add_test(t, older_values_fade);
     tcase_add_test(t, rolling_means_over_the_last_values);
     tcase_add_test(t, rolling_means_leave_out_what_is_not_finite);
 }

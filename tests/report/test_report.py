@@ -9,6 +9,7 @@ import re
 import shutil
 import sqlite3
 import statistics
+import struct
 import subprocess
 import tempfile
 import unittest
@@ -148,6 +149,27 @@ class Report(unittest.TestCase):
         for band in bands:
             self.assertEqual(len(band.get("points").split()), 8)
 
+    def test_forms_of_a_file(self):
+        """The end of a name says what is written; what cannot be written is refused before anything is."""
+        for end, head in ((".svg", b"<svg "), (".pdf", b"%PDF-"), (".png", b"\x89PNG\r\n\x1a\n"), (".PNG", b"\x89PNG\r\n\x1a\n")):
+            path = os.path.join(self.folder, "forms" + end)
+            previous = None
+            for _ in range(2):  # the second time in its place, with the same bytes
+                self.tprun("plot", "heat", "-o", path)
+                with open(path, "rb") as f:
+                    drawn = f.read()
+                self.assertTrue(drawn.startswith(head), drawn[:20])
+                self.assertIn(previous, (None, drawn))
+                previous = drawn
+        with open(os.path.join(self.folder, "forms.png"), "rb") as f:
+            width, height = struct.unpack(">II", f.read()[16:24])
+        svg = self.plot("heat")
+        self.assertEqual((width, height), tuple(math.floor(3 * float(svg.get(side)) + 0.5) for side in ("width", "height")))
+        for name, words in (("x.jpg", "x.jpg: '.jpg' is no form of a figure that can be written; .svg, .pdf and .png are"), ("x", "by the end of its name"),
+                            ("x.", "by the end of its name"), (os.path.join("a.svg", "x"), "by the end of its name")):
+            self.assertIn(words, self.tprun("plot", "heat", "-o", os.path.join(self.folder, name), status=(2,)).stderr)
+            self.assertFalse(os.path.exists(os.path.join(self.folder, name)))
+
     def test_points_are_the_means(self):
         """The places of a line's points are an affine map of the means over the seeds."""
         svg = self.plot("temporal_order", "--metric", "train_loss", "--variant", "tp", "--variant", "bp_tuned")
@@ -273,7 +295,7 @@ class Report(unittest.TestCase):
         self.tprun("report", "wins", "-o", report)
         with open(os.path.join(self.folder, "wins", "figures", "wins.svg"), encoding="utf-8") as f:
             self.assertEqual(f.read(), self.tprun("plot", "wins").stdout)
-        for words, arguments in (("two axes", ("--x", "units")), ("no swept key 'depth'", ("--x", "depth", "--y", "units")),
+        for words, arguments in (("give --x KEY with it", ("--y", "units")), ("no swept key 'depth'", ("--x", "depth")), ("no swept key 'depth'", ("--x", "depth", "--y", "units")),
                                  ("two variants", ("--winners", "--variant", "bp")), ("exclude each other", ("--winners", "--heatmap")),
                                  ("two axes, and 1 numeric", ("--x", "units", "--y", "units"))):
             self.assertIn(words, self.tprun("plot", "wins", *arguments, status=(2,)).stderr)
@@ -344,18 +366,19 @@ class Report(unittest.TestCase):
         svg = self.plot("layers", "--bars", "--metric", "weight_norm", "--layer", "1")
         texts, widths = self.texts(svg), []
         for variant in ("tp", "bp"):
-            values = [v for step, at in self.rows(variant, "weight_norm", where="l.layer = 1").items() if step > 0 for v in at]
-            self.assertEqual(len(values), 20)
-            self.assertIn(f"{statistics.mean(values):.3g} ± {statistics.stdev(values):.2g}, n = 20", texts)
+            steps = [at for step, at in self.rows(variant, "weight_norm", where="l.layer = 1").items() if step > 0]
+            values = [statistics.mean(seed) for seed in zip(*steps)]  # of each seed: what steps do to it is no spread of seeds
+            self.assertEqual((len(steps), len(values)), (10, 2))
+            self.assertIn(f"{statistics.mean(values):.3g} ± {statistics.stdev(values):.2g}, n = 2", texts)
             group, = [g for g in svg.iter(SVG + "g") if g.find(SVG + "title").text == variant]
             lines = [(float(l.get("x1")), float(l.get("x2"))) for l in group.iter(SVG + "line")]
             bar = float(group.find(SVG + "rect").get("width"))
             self.assertAlmostEqual((lines[0][1] - lines[0][0]) / bar, 2 * statistics.stdev(values) / statistics.mean(values), delta=0.01)
             widths.append(bar / statistics.mean(values))
         self.assertAlmostEqual(widths[0], widths[1], delta=0.01 * widths[0])  # one axis
-        losses = [r[0] for r in self.sql("SELECT value FROM metrics m JOIN trials t ON t.trial_id = m.trial_id WHERE m.study = 'layers' AND t.current "
-                                         "AND m.variant = 'bp' AND m.metric = 'train_loss' AND m.step > 0")]
-        self.assertIn(f"{statistics.mean(losses):.3g} ± {statistics.stdev(losses):.2g}, n = 20",
+        losses = [r[0] for r in self.sql("SELECT avg(value) FROM metrics m JOIN trials t ON t.trial_id = m.trial_id WHERE m.study = 'layers' AND t.current "
+                                         "AND m.variant = 'bp' AND m.metric = 'train_loss' AND m.step > 0 GROUP BY m.seed")]
+        self.assertIn(f"{statistics.mean(losses):.3g} ± {statistics.stdev(losses):.2g}, n = 2",
                       self.texts(self.plot("layers", "--bars", "--metric", "train_loss", "--variant", "bp")))
 
     def test_over_the_layers(self):
@@ -365,7 +388,7 @@ class Report(unittest.TestCase):
             rows = [self.rows(v, "displacement_norm", "l.layer", f"l.step = {step}") for v in ("tp", "bp")]
             self.assertEqual(list(rows[0]), list(range(len(rows[0]))))
             self.assertGreaterEqual(len(rows[0]), 12)
-            self.assert_affine(svg.iter(SVG + "polyline"), [[statistics.mean(v) for v in r.values()] for r in rows], math.log)
+            self.assert_affine(svg.iter(SVG + "polyline"), [[statistics.geometric_mean(v) for v in r.values()] for r in rows], math.log)
             self.assertIn(f"displacement_norm at iteration {step}", self.texts(svg))
             self.assertNotIn("iteration", self.texts(svg))
 
@@ -385,14 +408,14 @@ class Report(unittest.TestCase):
                 drawn = f.read()
             self.assertEqual(drawn.replace("Norms &lt;of&gt; weights", "Metrics of layers"), figure)
         whole = self.plot("layers")
-        inner = whole.findall(SVG + "svg")
+        inner = [g.find(SVG + "rect") for g in whole.findall(SVG + "g")]  # the background of each
         self.assertEqual(len(inner), 3)
         bottom = 0
         for one in inner:  # one below the other, within the frame
             self.assertGreaterEqual(float(one.get("y")), bottom)
             bottom = float(one.get("y")) + float(one.get("height"))
             self.assertLessEqual(float(one.get("width")), float(whole.get("width")))
-        self.assertEqual(bottom, float(whole.get("height")))
+        self.assertAlmostEqual(bottom, float(whole.get("height")), places=3)
         self.assertEqual(len(list(self.plot("layers", "--metric", "train_loss").iter(SVG + "svg"))), 1)
         self.layers(1, FIGURES.replace("layer: 2", "layer: 99"))  # known only when it is drawn
         self.tprun("report", "layers", "-o", report)
@@ -418,7 +441,7 @@ class Report(unittest.TestCase):
 
     def test_markup_in_titles(self):
         svg = self.plot("heat")  # parses, so it was escaped
-        self.assertIn("Stepsize < regularization & more | [x](y)", self.texts(svg))
+        self.assertIn("Stepsize < regularization & more | [x](y)", " ".join(self.texts(svg)))  # in as many lines as it takes
         text = self.tprun("report", "heat").stdout
         self.assertIn(r"## Stepsize &lt; regularization &amp; more \| \[x\](y)", text)
 
@@ -433,17 +456,21 @@ class Report(unittest.TestCase):
             self.assertIn("did you mean 'temporal_order'", message(command, "temporal_ordr"))
         self.assertIn("did you mean 'tp_off'", message("plot", "temporal_order", "--variant", "tp_of"))
         self.assertIn("did you mean 'test_loss'", message("plot", "temporal_order", "--metric", "tst_loss"))
-        self.assertIn("exactly two numeric keys", message("plot", "temporal_order", "--heatmap"))
+        self.assertIn("does not sweep two numeric keys", message("plot", "temporal_order", "--heatmap"))
         self.assertIn("no cell with 'stepsize=7'", message("plot", "heat", "--cell", "stepsize=7"))
         self.assertIn("not STUDY:VARIANT", message("compare", "tp", "bp"))
         self.assertIn("exclude each other", message("export", "heat", "--metrics", "--params"))
 
-    def test_too_many_lines(self):
+    def test_more_lines_are_facets(self):
         spec = os.path.join(self.folder, "many.yaml")
         with open(spec, "w", encoding="utf-8") as f:
             f.write((SMALL % {"name": "many", "stepsizes": "[0.01, 0.02, 0.03, 0.04, 0.05]"}).replace("iterations: 20", "iterations: 1"))
         self.tprun("run", "-q", spec, "seeds=1", status=(0, 1))
-        self.assertIn("has 15 lines and a figure shows up to 12", self.tprun("plot", "many", "--metric", "train_loss", status=(2,)).stderr)
+        svg = self.plot("many", "--metric", "train_loss")
+        self.assertEqual(len(list(svg.iter(SVG + "polyline"))), 15)
+        for regularization in ("0.0001", "1", "100"):  # a facet each, with a line for each of five stepsizes
+            self.assertEqual(self.texts(svg).count(f"regularization={regularization}"), 1)
+        self.assertEqual(len([t for t in self.texts(svg) if t.startswith("stepsize=")]), 5)
 
     def changed(self, *statements):
         """A copy of the database that somebody has been at."""

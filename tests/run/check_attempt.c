@@ -65,6 +65,7 @@ static void facts(struct play *p, const char *name, int64_t followed)
     frame_put_string(&p->out, "max");
     frame_put_string(&p->out, "%");
     frame_put_int(&p->out, followed);
+    frame_put_string(&p->out, "test");
     frame_end(&p->out);
 }
 static void metric(struct play *p, const char *name, int64_t step, double value)

@@ -262,8 +262,109 @@ START_TEST(force_forgets_what_is_asked_for)
 }
 END_TEST
 
+/* Variant b has larger minibatches. What is behind a checkpoint is not counted. */
+START_TEST(the_longest_come_first)
+{
+    struct fixture f;
+    int64_t ids[TRIALS];
+    fixture_folder(&f);
+    fixture_begin(&f, NULL, NULL, false);
+    fixture_queue(&f);
+    for (int i = 0; i < TRIALS; i++)
+        ids[i] = f.r.pending[i].trial;
+    ck_assert_double_gt(f.r.pending[2].operations, f.r.pending[0].operations);
+    ck_assert_double_eq(f.r.pending[1].operations, f.r.pending[0].operations);
+    ck_assert_double_gt(f.r.pending[0].memory_bytes, 1 << 20);
+    queue_order(&f.r);
+    waits(&f, ids, "2 3 0 1", TRIALS * BUDGET);
+    fixture_end(&f);
+    fixture_remove(&f);
+    fixture_folder(&f);
+    four_ends(&f, ids);
+    fixture_begin(&f, NULL, NULL, false);
+    fixture_queue(&f);
+    queue_order(&f.r);
+    waits(&f, ids, "3 2+", BUDGET + BUDGET - 4);
+    fixture_end(&f);
+    fixture_remove(&f);
+}
+END_TEST
+
+/* Trials that take 6, 5, 1 and 2 of 8. */
+START_TEST(large_ones_wait_for_each_other)
+{
+    static const double bytes[TRIALS] = { 6, 5, 1, 2 };
+    struct pending all[TRIALS];
+    struct attempt slots[TRIALS] = { 0 };
+    struct runner r = { .slots = slots, .n_slots = TRIALS, .pending = all, .n_pending = TRIALS, .memory = 8 };
+    progress_init(&r.progress, false, false, true);
+    for (int i = 0; i < TRIALS; i++)
+        all[i] = (struct pending){ .trial = i, .memory_bytes = bytes[i] };
+    static const int64_t order[] = { 0, 2 };
+    for (size_t i = 0; i < 2; i++) {
+        ck_assert(queue_take(&r));
+        ck_assert_int_eq(all[r.next - 1].trial, order[i]);
+        slots[i] = (struct attempt){ .active = true, .pending = all[r.next - 1] };
+        r.n_active++;
+    }
+    ck_assert(!queue_take(&r)); /* 5 and 2 are too many beside 6 and 1 */
+    slots[1].active = false;
+    r.n_active--;
+    ck_assert(queue_take(&r));
+    ck_assert_int_eq(all[r.next - 1].trial, 3);
+    r.n_active = slots[0].active = 0;
+    ck_assert(queue_take(&r));
+    ck_assert_int_eq(all[r.next - 1].trial, 1);
+    ck_assert(!queue_take(&r));
+    ck_assert(!r.told_large);
+    r.next--;
+    r.memory = 4;
+    ck_assert(queue_take(&r)); /* alone, and that is told */
+    ck_assert(r.told_large);
+}
+END_TEST
+
+struct ticks {
+    size_t n;
+    uint64_t done[8];
+};
+
+static void record_tick(void *self, const struct plan_study *s, uint64_t done)
+{
+    struct ticks *ticks = self;
+    ck_assert_uint_eq(s->n, 2 * 70 * 2);
+    ck_assert_uint_lt(ticks->n, 8);
+    ticks->done[ticks->n++] = done;
+}
+
+/* A long check shows how many trials it has looked at: every 64 cells, each with two seeds. */
+START_TEST(a_check_counts_trials)
+{
+    struct fixture f;
+    struct err e = { 0 };
+    struct ticks ticks = { 0 };
+    fixture_folder(&f);
+    FILE *out = fopen(f.file, "a");
+    ck_assert_ptr_nonnull(out);
+    fputs("sweep: {grid: {train.optimizer.stepsize: {linspace: [0.1, 0.8, 70]}}}\n", out);
+    ck_assert_int_eq(fclose(out), 0);
+    const char *const paths[] = { f.file };
+    const struct plan_options options = { .code = "test 1", .keep = true, .tick = record_tick, .self = &ticks };
+    must(plan_open(&f.plan, paths, 1, &options, &e), &e);
+    ck_assert_uint_eq(ticks.n, 3);
+    for (size_t i = 0; i < ticks.n; i++)
+        ck_assert_uint_eq(ticks.done[i], i * 64 * 2);
+    plan_close(&f.plan);
+    ck_assert_int_eq(unlink(f.file), 0);
+    ck_assert_int_eq(rmdir(f.folder), 0);
+}
+END_TEST
+
 static void add_tests(TCase *t)
 {
+    tcase_add_test(t, a_check_counts_trials);
+    tcase_add_test(t, the_longest_come_first);
+    tcase_add_test(t, large_ones_wait_for_each_other);
     tcase_add_test(t, every_trial_is_put_once);
     tcase_add_test(t, they_wait_in_the_order_of_the_file);
     tcase_add_test(t, the_finished_are_left_alone);

@@ -217,7 +217,7 @@ static const struct {
     { "train: {optimizer: none, batch_size: 0}",
       "1:38: train.batch_size: 0 is out of range; expected an integer >= 1 and <= 1000\n" },
     { "train: {optimizer: none, batch_size: 9223372036854775808}",
-      "1:38: train.batch_size: expected an integer, found the number 9223372036854775808\n" },
+      "1:38: train.batch_size: 9223372036854775808 is out of range; expected an integer >= 1 and <= 1000\n" },
     { "train: {optimizer: {name: sgd, stepsize: 0}}",
       "1:42: train.optimizer.stepsize: 0 is out of range; expected a number > 0\n" },
     { "train: {optimizer: {name: sgd, stepsize: .nan}}",

@@ -255,7 +255,7 @@ static const struct {
       "3:1: unknown key 'siz'; did you mean 'size'?\n4:23: unknown key 'siz'; did you mean 'size'?\n" },
     { "nothing:\nsize:",
       "3:1: unknown key 'nothing'; known: version, experiment, title, description, source, seeds, "
-      "variants, sweep, claims, profiles, extends, figures, targets, tune, algorithm, layers, size\n" },
+      "variants, sweep, claims, profiles, extends, figures, targets, tune, labels, algorithm, layers, size\n" },
     { VARIANTS "sweep.grid: {algorithm.mapping.regularisation: [5, 6]}",
       "4:32: unknown key 'regularisation' in algorithm.mapping; did you mean 'regularization'?\n" },
     { VARIANTS "sweep.grid: {algorithm.other.x: [5, 6]}", "4:24: no other is given in algorithm (in every variant)\n" },

@@ -36,10 +36,10 @@ UNSEEN = {
     "values, or lengths of lists, are compared with each other":
         "from_layers from_without_file frozen_unknown joint_steps learned_never_trained log_without_readers metric_of_tied_layers pinv_through_signs"
         " head_too_large iterations_and_epochs log_damping_length pinv_damping_length sweep_fractions_of_integers sweep_one_contains_the_other swept_twice zip_lengths"
-        " tune_count tune_nothing tune_over tune_seeds",
+        " tune_count tune_nothing tune_over tune_seeds exclude_all exponents",
     "which options a part takes depends on the preset that chose it": "option_of_another_mapping",
     "parts are compared with each other or with the data":
-        "batch_larger_than_data dataset_bits dense_on_sequences difference_needs_apply difference_needs_apply_by_mapping"
+        "batch_larger_than_data clip_in_turn dataset_bits dense_on_sequences difference_needs_apply difference_needs_apply_by_mapping"
         " difference_reconstruction_on_rnn direct_with_inverse direct_with_inversion hidden_units_on_chain inverse_variance_without_noise"
         " direct_with_reconstruction epochs_without_end feedback_only_epochs_without_end feedback_only_epochs_without_learning"
         " flat_data_for_rnn inversion_first learned_without_loss learned_without_optimizer"
@@ -49,7 +49,7 @@ UNSEEN = {
         " input_noise_on_sequences input_noise_twice noise_decay_without_end transmit_feedback_difference transmit_feedback_hidden"
         " transmit_feedback_linear transmit_fixed_linear transmit_last_layer transmit_under_difference transmit_under_direct"
         " claim_subjects encoder_depth encoder_shape figures_unknown_metric labels_of_sequences student_teacher_eval tied_above tied_in_turn tied_shape"
-        " tune_claim tune_goal tune_unlogged",
+        " tune_claim tune_goal tune_test tune_unlogged",
     "it lies in another file, behind a reference, or in the number of trials":
         "extends_itself extends_missing extends_with_a_mistake reference_cycle reference_in_a_variant reference_missing reference_of_wrong_type"
         " reference_to_a_list sweep_beyond_counting sweep_large",

@@ -93,6 +93,35 @@ START_TEST(cells_in_order)
 }
 END_TEST
 
+/* Integers and multiples: all of them come, the ends too, and nothing else. */
+START_TEST(quantized_draws)
+{
+    ck_assert_int_eq(open_sweep("  random:\n    samples: 300\n    parameters:\n      i: {randint: [-2, 2]}\n"
+                                "      l: {lograndint: [1, 64]}\n      q: {quniform: [0.1, 0.45, 0.1]}\n"
+                                "      g: {qloguniform: [1e-3, 1, 1e-3]}"),
+                     0);
+    ASSERT_SOUND();
+    size_t seen[5] = { 0 }, tenths[5] = { 0 }, small = 0;
+    for (uint64_t i = 0; i < 300; i++) {
+        struct study_trial t;
+        ck_assert_int_eq(study_trial(&study, i, &t, &arena, &err), 0);
+        const double n = t.coordinates[0].number, l = t.coordinates[1].number, q = t.coordinates[2].number;
+        ck_assert(n >= -2 && n <= 2 && n == floor(n) && l >= 1 && l <= 64 && l == floor(l));
+        ck_assert_uint_le(strlen(t.coordinates[2].text), 3);
+        ck_assert_uint_le(strlen(t.coordinates[3].text), 5);
+        seen[(int)n + 2]++;
+        ck_assert(q >= 0.1 && q <= 0.4);
+        tenths[(int)(10 * q + 0.5)]++;
+        small += l <= 8;
+    }
+    for (int i = 0; i < 5; i++)
+        ck_assert(seen[i] > 35 && seen[i] < 90); /* 60, sd 7 */
+    for (int i = 1; i < 5; i++)
+        ck_assert(tenths[i] > 45 && tenths[i] < 110); /* 75, sd 7.5 */
+    ck_assert(small > 110 && small < 200);            /* log 8.5 / log 64 of 300: 154, sd 8.6 */
+}
+END_TEST
+
 START_TEST(random_draws)
 {
     ck_assert_int_eq(
@@ -260,8 +289,7 @@ static const struct {
       "values, an integer >= 1\n"
       "4:79: sweep.grid.c: the ends must have the same sign and not be 0\n4:106: sweep.grid.d: the ends must have the "
       "same sign and not be 0\n"
-      "4:133: sweep.grid.e: the values leave the range of a double\n4:161: sweep.grid.f: the values leave the range of "
-      "a double\n" },
+      "4:137: sweep.grid.e: 10^400 is no number of double precision\n4:161: sweep.grid.f: the distance between -1e308 and 1e308 is not finite\n" },
     { "  zip: {g: {a: [1, 2], b: [1, 2, 3]}, h: 1}",
       "4:27: sweep.zip.g: 'b' has 3 values, but 'a' has 2; they are taken together\n4:42: sweep.zip.h: expected a map, "
       "found the number 1\n" },
@@ -279,13 +307,22 @@ static const struct {
     { "  random: {seed: -1, parameters: {a: [1]}}",
       "4:11: sweep.random: missing required key 'samples'\n"
       "4:18: sweep.random.seed: -1 is out of range; expected an integer >= 0 and <= 9e15\n"
-      "4:38: sweep.random.parameters.a: expected {uniform: [from, to]}, {loguniform: [from, to]} or {choice: [...]}, "
+      "4:38: sweep.random.parameters.a: expected {uniform|loguniform: [from, to]}, {randint|lograndint: [from, to]}, "
+      "{quniform|qloguniform: [from, to, q]} or {choice: [...]}, "
       "found a list\n" },
     { "  random: {samples: 1}", "4:11: sweep.random: missing required key 'parameters'\n" },
     { "  random: {samples: 1, parameters: {a: {uniform: [2, 1]}, b: {loguniform: [0, 1]}, c: {choice: []}}}",
       "4:50: sweep.random.parameters.a: expected [from, to] with from < to\n"
       "4:75: sweep.random.parameters.b: loguniform is between values, not exponents; both must be > 0\n"
       "4:96: sweep.random.parameters.c: expected at least one value\n" },
+    { "  random: {samples: 1, parameters: {a: {randint: [1, 2.5]}, b: {quniform: [0, 1, 0]}, c: {quniform: [0.1, 0.4, "
+      "0.5]}, d: {uniform: [-1e308, 1e308]}, f: {lograndint: [0, 9]}}}\n  exclude: [{}]",
+      "4:54: sweep.random.parameters.a: expected an integer, found 2.5\n"
+      "4:82: sweep.random.parameters.b: expected a step q > 0, found 0\n"
+      "4:101: sweep.random.parameters.c: fewer than two multiples of 0.5 between 0.1 and 0.4\n"
+      "4:132: sweep.random.parameters.d: the distance between -1e308 and 1e308 is not finite\n"
+      "4:166: sweep.random.parameters.f: lograndint is between values, not exponents; both must be > 0\n" },
+    { "  grid: {a: [1]}\n  exclude: [{}]", "5:13: sweep.exclude: an empty map, which would leave out every trial\n" },
     { "  grid: {a.bc: [1, 2]}\n  exclude: [{a.bd: 1}, {a.bc: 3}, {variant: x}, {seed: 2}, 5, {zz: 1}]",
       "5:16: sweep.exclude: 'a.bd' is not swept; did you mean 'a.bc'?\n5:31: sweep.exclude: the number 3 is not a "
       "value of 'a.bc'\n"
@@ -309,6 +346,7 @@ static void add_tests(TCase *c)
     tcase_add_loop_test(c, values, 0, COUNT(axes));
     tcase_add_test(c, cells_in_order);
     tcase_add_test(c, random_draws);
+    tcase_add_test(c, quantized_draws);
     tcase_add_test(c, excluded_by_number_list_and_seed);
     tcase_add_test(c, a_trillion_is_counted);
     tcase_add_test(c, the_limit_counts_what_remains);

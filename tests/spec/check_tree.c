@@ -166,6 +166,33 @@ START_TEST(finds_and_sets)
 }
 END_TEST
 
+/* What YAML takes for a comment, a directive or a mark between documents. */
+START_TEST(overrides_that_are_no_value)
+{
+    static const char *const none[] = { "t=#", "t= #12", "t=%x", "t=---", "t=... x" };
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++)
+        ck_assert_ptr_null(tree_override(none[i], &arena, &err));
+    ck_assert_str_eq(messages(), "1:3: t: in YAML '#' begins a comment; for the text write t='\"#\"'\n"
+                                 "1:4: t: in YAML '#' begins a comment; for the text write t='\"#12\"'\n"
+                                 "1:3: t: in YAML '%' begins a directive; for the text write t='\"%x\"'\n"
+                                 "1:3: t: in YAML that marks a document; for the text write t='\"---\"'\n"
+                                 "1:3: t: in YAML that marks a document; for the text write t='\"... x\"'\n");
+}
+END_TEST
+
+START_TEST(comments_behind_overrides_are_told)
+{
+    ck_assert_str_eq(json(tree_override("t=a #b", &arena, &err)), "{\"t\":\"a\"}");
+    ck_assert_uint_eq(err.n_errors, 0);
+    ck_assert_uint_eq(err.n_messages, 1);
+    ck_assert_ptr_nonnull(strstr(err.messages[0].text, "t: in YAML ' #' begins a comment"));
+    ck_assert_str_eq(json(tree_override("t=a#b", &arena, &err)), "{\"t\":\"a#b\"}");
+    ck_assert_str_eq(json(tree_override("t='a #b'", &arena, &err)), "{\"t\":\"a #b\"}");
+    ck_assert_str_eq(json(tree_override("t=--x", &arena, &err)), "{\"t\":\"--x\"}");
+    ck_assert_uint_eq(err.n_messages, 1);
+}
+END_TEST
+
 START_TEST(overrides)
 {
     struct node *n = tree_override("train.optimizer.stepsize=1e-3", &arena, &err);
@@ -284,6 +311,8 @@ static void add_tests(TCase *c)
     tcase_add_loop_test(c, refuses, 0, COUNT(mistakes));
     tcase_add_test(c, finds_and_sets);
     tcase_add_test(c, overrides);
+    tcase_add_test(c, overrides_that_are_no_value);
+    tcase_add_test(c, comments_behind_overrides_are_told);
     tcase_add_loop_test(c, overlay, 0, COUNT(overlays));
     tcase_add_test(c, overlay_beyond_a_list);
     tcase_add_test(c, copies_and_removes);

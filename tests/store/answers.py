@@ -206,7 +206,10 @@ def control(db):
     answers = Answers(db)
     answers.compare(known("control"))
     by_name = answers.different
-    answers.all(["control"])
+    for seed in range(8):  # some hundred queries may meet it by none
+        answers.random.seed(seed)
+        if answers.different < 2:
+            answers.all(["control"])
     answers.report("control, a view with LEFT JOINs")
     if sqlite3.sqlite_version_info >= (3, 41):
         print(f"SQLite {sqlite3.sqlite_version} sorts it rightly: nothing to find")

@@ -14,8 +14,8 @@ static void put_variant(struct fixture *f, const struct variant *v, int number)
 {
     struct err e = { 0 };
     put_usual_facts(f->s);
-    put_facts(f->s, "valid_loss", "min", "", false);
-    put_facts(f->s, "angle_bp", "min", "°", false);
+    put_facts(f->s, "valid_loss", "min", "", false, "valid");
+    put_facts(f->s, "angle_bp", "min", "°", false, "");
     for (int i = 0; i < SEEDS; i++) {
         const int64_t t = put_trial(f->s, f->study, SEEDS * number + i, v->name, "", i + 1, 0, NULL).id;
         const enum trial_state state = v->states[i] ? v->states[i] : TRIAL_DONE;
@@ -72,7 +72,7 @@ static const struct {
     { { .kind = "value", .quantity = OF("bp", "selected"), .has_low = true, .low = 94 },
       "reproduced|4|" }, /* by valid_loss, at 500 */
     { { .kind = "value", .quantity = OF("dead", "last"), .has_low = true, .low = 80 },
-      "undecided||1 of the 4 seeds of 'dead' diverged; mean of the 3 that are there: 91" },
+      "undecided|3|1 of the 4 seeds of 'dead' diverged; mean of the 3 that are there: 91" },
     { { .kind = "value", .quantity = OF("chance", "last"), .has_high = true, .high = 25 },
       "undecided|4|an untrained network satisfies it: 10 before the first step" },
     { { .kind = "value", .quantity = OF("none", "last"), .has_high = true, .high = 25 },
@@ -123,7 +123,7 @@ static const struct {
     { { .kind = "compare", .quantity = PAIR("\"tp\"", "\"bp\",\"chance\""), .has_margin = true, .margin = 1 },
       "reproduced|4|'tp' against 'bp', the closest of 2 pairs, each with an interval of 97.5 %" },
     { { .kind = "compare", .quantity = PAIR("\"tp\"", "\"dead\""), .has_margin = true },
-      "undecided||1 of the 4 seeds of 'dead' diverged; mean difference of the 3 that are there: 3.33333" },
+      "undecided|3|1 of the 4 seeds of 'dead' diverged; mean difference of the 3 that are there: 3.33333" },
     { { .kind = "value",
         .has_low = true,
         .low = 20,
@@ -162,7 +162,7 @@ static const struct {
                    "AND seed < 3",
         .has_low = true,
         .low = 89 },
-      "undecided||2 of the 4 seeds have no value; mean of the 2 that are there: 90.5" },
+      "undecided|2|2 of the 4 seeds have no value; mean of the 2 that are there: 90.5" },
     { { .measure = "SELECT value, step FROM metrics WHERE variant = 'bp' AND metric = 'test_accuracy'",
         .has_low = true },
       "undecided||the measure gives seed 0 twice" },
@@ -205,6 +205,17 @@ START_TEST(from_trials_to_verdicts)
                "SELECT measured || ' ' || round(sd, 4) || ' ' || round(interval_low, 4) || ' ' || round(interval_high, "
                "4) FROM claims WHERE id = '0'",
                "91.0 0.8165 89.7008 92.2992");
+    /* A variant of four seeds, one of them diverged; a pair with it, whose trials are those of both; SQL by seeds; SQL.
+     */
+    const char *const counts =
+        "SELECT group_concat(coalesce(n_asked, '-') || ' ' || coalesce(n_diverged, '-') || ' ' || "
+        "coalesce(n_unfinished, '-') || ' ' || coalesce(n_failed, '-') || ' ' || coalesce(round(sd, 2), '-'), ', ') "
+        "FROM (SELECT * FROM claims WHERE %s ORDER BY n)";
+    char sql[600];
+    snprintf(sql, sizeof sql, counts, "note LIKE '1 of the 4 seeds of ''dead''%'");
+    check_text(f.path, sql, "4 1 0 0 -, 4 1 0 0 -");
+    snprintf(sql, sizeof sql, counts, "note LIKE '2 of the 4 seeds have no value%' OR note LIKE 'it misses%'");
+    check_text(f.path, sql, "- - - - -, 4 - - - -");
     fixture_close(&f);
 }
 END_TEST

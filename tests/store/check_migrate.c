@@ -1,4 +1,4 @@
-/* A database of the last program of schema 2 or 3 becomes what a new one is, and keeps its keys and rows. */
+/* A database of the last program of schema 2 to 4 becomes what a new one is, and keeps its keys and rows. */
 #include "fixture.h"
 #include <signal.h>
 
@@ -7,6 +7,7 @@ static const struct old {
 } olds[] = {
     { "2", "26 0 f1663aff797341db.6000.safetensors" },
     { "3", "25 0 f1663aff797341db.6000.safetensors" },
+    { "4", "20 0 f1663aff797341db.6000.safetensors" },
 };
 
 /* Unpacks tests/data/old/schema<version>.db.gz to f->path. */
@@ -58,7 +59,8 @@ static void check_whole(const char *path, const char *before)
         { "*", "metric" },
         { "*", "layer_metric" },
         { "*", "summary" },
-        { "*", "run" },
+        { "id, trial_id, host_id, code_id, kernel, pid, from_step, started_ms, heartbeat_ms, ended_ms, state, reason",
+          "run" },
         { "*", "cost" },
         { "*", "event" },
         { "id, name, title, paper, locator, path, profile, spec, spec_sha256, generation, created_ms, updated_ms",
@@ -80,7 +82,7 @@ START_TEST(becomes_what_a_new_one_is)
     copy(f.path, before);
     open_and_close(f.path);
     open_and_close(new);
-    check_text(f.path, "PRAGMA user_version", "4");
+    check_text(f.path, "PRAGMA user_version", "5");
     check_whole(f.path, before);
     check_same(f.path, new, "type, name, tbl_name, sql", "sqlite_master WHERE name <> 'study_old'");
     check_same(f.path, new, "*", "_doc WHERE \"table\" <> 'study_old'");
@@ -89,9 +91,9 @@ START_TEST(becomes_what_a_new_one_is)
     check_text(f.path, "SELECT count(*) || ' ' || sum(path GLOB '*/*') || ' ' || max(path) FROM checkpoint",
                olds[_i].checkpoints);
     check_text(f.path,
-               "SELECT group_concat(name || ' ' || goal || ' ' || unit || ' ' || followed, ', ') "
+               "SELECT group_concat(name || ' ' || goal || ' ' || unit || ' ' || followed || ' ' || split, ', ') "
                "FROM (SELECT * FROM metric_key ORDER BY name)",
-               "test_accuracy max % 1, test_loss min  1, train_loss min  0");
+               "test_accuracy max % 1 test, test_loss min  1 test, train_loss min  0 train");
     check_text(f.path, "SELECT count(*) FROM trial WHERE numerics_version = 1 AND inputs IS NULL", "16");
     check_text(f.path, "SELECT kind || coalesce(verdict, ' ') || (measure IS NULL) FROM claim", "measure 0");
     char version[256], again[256];
@@ -199,7 +201,7 @@ START_TEST(killed_at_any_statement_it_is_the_old_or_the_new)
         plain_text(db, "PRAGMA user_version", version);
         ck_assert_str_eq(plain_text(db, "PRAGMA integrity_check", text), "ok");
         sqlite3_close(db);
-        const bool is_new = strcmp(version, "4") == 0;
+        const bool is_new = strcmp(version, "5") == 0;
         ck_assert(is_new || strcmp(version, olds[_i].version) == 0);
         check_same(f.path, is_new ? done : before, "type, name, tbl_name, sql", "sqlite_master");
         check_same(f.path, is_new ? done : before, "*", "checkpoint");

@@ -40,7 +40,7 @@ static void make_marked(const char *path, const char *sql)
 START_TEST(what_holds_nothing_is_an_empty_database)
 {
     static const char *const marks[] = { NULL, "PRAGMA application_id = 1953526389",
-                                         "PRAGMA application_id = 1953526389; PRAGMA user_version = 4",
+                                         "PRAGMA application_id = 1953526389; PRAGMA user_version = 5",
                                          "PRAGMA application_id = 1953526389; PRAGMA user_version = 2" };
     struct err e = { 0 };
     for (size_t i = 0; i < sizeof marks / sizeof *marks; i++) {
@@ -58,7 +58,7 @@ START_TEST(what_holds_nothing_is_an_empty_database)
         put_study(f.s, "demo", "{}");
         OK(store_flush(f.s, &e));
         check_text(f.path, "SELECT count(*) || (SELECT count(*) FROM trials) FROM study", "10");
-        check_text(f.path, "PRAGMA user_version", "4");
+        check_text(f.path, "PRAGMA user_version", "5");
         fixture_close(&f);
     }
     struct fixture f = fixture_folder();

@@ -18,7 +18,7 @@ START_TEST(creates_folders_and_marks_the_file)
     sqlite3 *db = plain_open(path);
     ck_assert_str_eq(plain_text(db, "PRAGMA journal_mode", text), "wal");
     ck_assert_str_eq(plain_text(db, "PRAGMA application_id", text), "1953526389");
-    ck_assert_str_eq(plain_text(db, "PRAGMA user_version", text), "4");
+    ck_assert_str_eq(plain_text(db, "PRAGMA user_version", text), "5");
     ck_assert_str_eq(plain_text(db, "PRAGMA integrity_check", text), "ok");
     sqlite3_close(db);
     OK(store_close(s, &e));
@@ -47,7 +47,10 @@ START_TEST(clean_close_leaves_one_whole_file)
     snprintf(wal, sizeof wal, "%s-wal", f.path);
     ck_assert_int_eq(stat(wal, &st), 0);
     OK(store_close(f.s, &e));
-    ck_assert(stat(wal, &st) != 0 || st.st_size == 0);
+    ck_assert_int_ne(stat(wal, &st), 0);
+    snprintf(wal, sizeof wal, "%s-shm", f.path);
+    ck_assert_int_ne(stat(wal, &st), 0);
+    check_text(f.path, "PRAGMA journal_mode", "delete");
     snprintf(copy, sizeof copy, "%s/copy.db", f.folder);
     snprintf(command, sizeof command, "cp %s %s", f.path, copy);
     ck_assert_int_eq(system(command), 0);
@@ -74,6 +77,37 @@ START_TEST(a_reader_does_not_stop_the_close)
     sqlite3_finalize(stmt);
     sqlite3_close(db);
     check_text(f.path, "SELECT count(*) FROM study", "2");
+    check_text(f.path, "PRAGMA journal_mode", "wal"); /* it could not be taken away */
+    OK(store_open(&f.s, f.path, &e));
+    OK(store_close(f.s, &e));
+    check_text(f.path, "PRAGMA journal_mode", "delete");
+    fixture_remove(&f);
+}
+END_TEST
+
+/* A journal that was not played back: the reader says who can. */
+START_TEST(what_a_kill_left_is_told)
+{
+    struct fixture f = fixture_open();
+    struct err e = { 0 };
+    struct query *q;
+    char command[512];
+    OK(store_close(f.s, &e));
+    const pid_t child = fork();
+    if (child == 0) {
+        sqlite3 *db = plain_open(f.path);
+        sqlite3_exec(db, "PRAGMA cache_spill = 1; PRAGMA cache_size = 1; BEGIN; UPDATE _doc SET text = text || ' '", NULL,
+                     NULL, NULL);
+        raise(SIGKILL);
+    }
+    ck_assert_int_eq(waitpid(child, NULL, 0), child);
+    snprintf(command, sizeof command, "test -s %s-journal", f.path);
+    ck_assert_int_eq(system(command), 0);
+    FAILS(ERR_STORAGE, "`tprun claims", query_open(&q, f.path, &e));
+    OK(store_open(&f.s, f.path, &e));
+    OK(store_close(f.s, &e));
+    OK(query_open(&q, f.path, &e));
+    query_close(q);
     fixture_remove(&f);
 }
 END_TEST
@@ -188,11 +222,11 @@ START_TEST(refuses_a_newer_version)
     struct err e = { 0 };
     OK(store_close(f.s, &e));
     sqlite3 *db = plain_open(f.path);
-    ck_assert_int_eq(sqlite3_exec(db, "PRAGMA user_version = 5", NULL, NULL, NULL), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_exec(db, "PRAGMA user_version = 6", NULL, NULL, NULL), SQLITE_OK);
     sqlite3_close(db);
     struct query *q;
-    FAILS(ERR_STORAGE, "schema version 5", store_open(&f.s, f.path, &e));
-    FAILS(ERR_STORAGE, "schema version 5", query_open(&q, f.path, &e));
+    FAILS(ERR_STORAGE, "schema version 6", store_open(&f.s, f.path, &e));
+    FAILS(ERR_STORAGE, "schema version 6", query_open(&q, f.path, &e));
     fixture_remove(&f);
 }
 END_TEST
@@ -231,11 +265,19 @@ static int query_in_readonly_folder(struct fixture *f)
     struct err e = { 0 };
     struct query *q;
     if (query_open(&q, f->path, &e) < 0)
-        return says(ERR_STORAGE, &e, "only a writer can open");
-    char hex[65]; /* or it simply works */
+        return says(0, &e, "nothing");
+    char hex[65];
     const int code = query_digest(q, hex, &e);
     query_close(q);
     return code == 0 ? 0 : 2;
+}
+
+static int unclosed_in_readonly_folder(struct fixture *f)
+{
+    struct err e = { 0 };
+    struct query *q;
+    const int code = query_open(&q, f->path, &e);
+    return says(code, &e, "only a writer can open");
 }
 
 static int open_readonly_file(struct fixture *f)
@@ -265,6 +307,13 @@ START_TEST(readonly_file_and_folder)
     ck_assert_int_eq(was.st_mtim.tv_sec, is.st_mtim.tv_sec);
     ck_assert_int_eq(was.st_mtim.tv_nsec, is.st_mtim.tv_nsec);
     ck_assert_int_eq(was.st_size, is.st_size);
+    chmod(f.folder, 0755);
+    chmod(f.path, 0644);
+    sqlite3 *db = plain_open(f.path);
+    ck_assert_int_eq(sqlite3_exec(db, "PRAGMA journal_mode = WAL", NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db); /* no log beside it, but marked as having one */
+    chmod(f.folder, 0555);
+    ck_assert_int_eq(as_user(unclosed_in_readonly_folder, &f), 0);
     chmod(f.folder, 0755);
     fixture_remove(&f);
 }
@@ -381,6 +430,7 @@ static void add_tests(TCase *t)
     tcase_add_test(t, connection_is_durable);
     tcase_add_test(t, clean_close_leaves_one_whole_file);
     tcase_add_test(t, a_reader_does_not_stop_the_close);
+    tcase_add_test(t, what_a_kill_left_is_told);
     tcase_add_test(t, a_queue_is_put_in_groups);
     tcase_add_test(t, symbolic_link_is_resolved);
     tcase_add_test(t, refuses_what_is_no_database);

@@ -14,7 +14,7 @@ static struct fixture tuning_open(bool largest, bool drawn)
     const struct store_tune tune = { "valid_loss", largest, 2, 1, keys, (const bool[]){ drawn } };
     OK(store_put_tune(f.s, f.study, &tune, &e));
     put_usual_facts(f.s);
-    put_facts(f.s, "valid_loss", "min", "", false);
+    put_facts(f.s, "valid_loss", "min", "", false, "valid");
     return f;
 }
 

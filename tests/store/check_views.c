@@ -219,17 +219,17 @@ START_TEST(a_metric_has_the_facts_that_were_told)
     struct fixture f = fixture_open();
     struct err e = { 0 };
     const int64_t t = put_trial(f.s, f.study, 1, "tp", "", 1, 0, NULL).id;
-    put_facts(f.s, "misses_of_accuracy", "min", "%", true);
-    put_facts(f.s, "gain", "max", "", false);
+    put_facts(f.s, "misses_of_accuracy", "min", "%", true, "test");
+    put_facts(f.s, "gain", "max", "", false, "");
     static const char *const names[] = { "misses_of_accuracy", "gain", "spread_accuracy" };
     for (size_t i = 0; i < 3; i++)
         for (int step = 0; step < 3; step++)
             OK(store_metric(f.s, t, 0, names[i], step, step, &e));
     OK(store_flush(f.s, &e));
     check_text(f.path,
-               "SELECT group_concat(name || ':' || coalesce(goal, '-') || unit || followed) FROM (SELECT * FROM "
+               "SELECT group_concat(name || ':' || coalesce(goal, '-') || unit || followed || split) FROM (SELECT * FROM "
                "metric_key ORDER BY name)",
-               "gain:max0,misses_of_accuracy:min%1,spread_accuracy:-0");
+               "gain:max0,misses_of_accuracy:min%1test,spread_accuracy:-0");
     check_text(f.path,
                "SELECT group_concat(metric || coalesce(best || '@' || best_step, '-')) FROM (SELECT * FROM summaries "
                "ORDER BY metric)",

@@ -63,21 +63,22 @@ static inline int64_t put_study(struct store *s, const char *name, const char *s
     return id;
 }
 
-static inline void put_facts(struct store *s, const char *name, const char *goal, const char *unit, bool followed)
+static inline void put_facts(struct store *s, const char *name, const char *goal, const char *unit, bool followed,
+                             const char *split)
 {
     struct err e = { 0 };
-    const struct store_facts facts = { name, goal, unit, followed };
+    const struct store_facts facts = { name, goal, unit, followed, split };
     OK(store_put_facts(s, &facts, &e));
 }
 
 /* Those of the metrics that the tests write: what has a best value. */
 static inline void put_usual_facts(struct store *s)
 {
-    put_facts(s, "test_accuracy", "max", "%", true);
-    put_facts(s, "valid_accuracy", "max", "%", false);
-    put_facts(s, "test_loss", "min", "", true);
-    put_facts(s, "train_loss", "min", "", false);
-    put_facts(s, "m", "min", "", false);
+    put_facts(s, "test_accuracy", "max", "%", true, "test");
+    put_facts(s, "valid_accuracy", "max", "%", false, "valid");
+    put_facts(s, "test_loss", "min", "", true, "test");
+    put_facts(s, "train_loss", "min", "", false, "train");
+    put_facts(s, "m", "min", "", false, "");
 }
 
 /* Opens a database with the study "demo". */

@@ -26,6 +26,10 @@ class Points:
             f.write(DATA)
         self.finished = os.path.join(folder, "finished.db")
         program.run(self.finished)
+        self.shards = os.path.join(folder, "shards")
+        os.mkdir(self.shards)
+        for i in (0, 1):
+            program.call("work", program.spec, "--shard", f"{i}/2", "--db", os.path.join(self.shards, f"{i}.db"), "-q")
 
     # ---- what comes to a point ----
 
@@ -44,6 +48,10 @@ class Points:
             out = os.path.join(folder, "weights.safetensors")
             return [p.tprun, "export", "weights", key, "--db", self.finished, "-o", out, "--force"], [out]
         db = os.path.join(folder, "results.db")
+        if target == "merge":
+            return [p.tprun, "merge", "-o", db, self.shards], None
+        if target == "work":
+            return [p.tprun, "work", p.spec, "--shard", "0/1", "--db", db, "--local", os.path.join(folder, "local"), "-j", p.jobs], None
         if target == "sweep":  # a worker that was killed left half a file
             os.mkdir(db + ".checkpoints")
             with open(os.path.join(db + ".checkpoints", "0123456789abcdef.7.safetensors.1.0123456789abcdef.tmp"), "wb") as f:
@@ -57,6 +65,10 @@ class Points:
             return ["fetch"]
         if point.startswith("file."):
             return ["run", "report", "weights"] + ([] if point == "file.renamed" else ["fetch"])
+        if point == "store.merged":
+            return ["merge"]
+        if point.startswith("run.publish"):
+            return ["work"]
         return ["sweep" if point == "run.sweep" else "run"]
 
     # ---- cases ----
@@ -88,6 +100,8 @@ class Points:
         expected = [0]
         if hit and signal == "KILL":
             expected = [0, 1] if in_worker else [-9]  # a worker: it is retried, and dies again, or later
+        elif hit and signal != "HUP" and "merge" in argv:  # which does not wait for anything
+            expected = [-{"INT": 2, "TERM": 15, "USR1": 10}[signal]]
         elif hit and signal != "HUP":
             expected = [75, 0]
         if first.returncode not in expected:
@@ -96,7 +110,7 @@ class Points:
         wrong += before.wrong
         if first.returncode == 75 and "running" in before.states.values():
             wrong.append("a trial is `running` after exit status 75")
-        if first.err.count("  done  ") > len(before.done()):
+        if "work" not in argv and first.err.count("  done  ") > len(before.done()):
             wrong.append(f"told to be done, and is not: {torture.tell(first.err)}")
         torture.check_again(self.program, argv, db, before, self.digest, wrong)
 
@@ -114,7 +128,7 @@ class Points:
 
     def plan(self, points):
         kills = [(target, p, n, "KILL") for n in (1, 2, 3) for p in points for target in self.targets(p)]
-        runs = [(self.targets(p)[0], p) for p in points if self.targets(p)[0] in ("run", "sweep")]
+        runs = [(self.targets(p)[0], p) for p in points if self.targets(p)[0] in ("run", "sweep", "work", "merge")]
         signals = [(target, p, 1, s) for s in ("INT", "TERM", "HUP", "USR1") for target, p in runs]
         if self.short:  # every point once with KILL and once with a signal, in turn
             kills = [c for c in kills if c[2] == 1]

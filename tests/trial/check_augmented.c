@@ -62,6 +62,67 @@ START_TEST(resumed_anywhere)
 }
 END_TEST
 
+/* Feedback of convolutions that is trained before the first epoch and several times a step: an epoch of the one or the
+ * other may be left anywhere. `done`: minibatches of both kinds. */
+#define LDRL                                                                                                           \
+    "{dataset: {flip: true, crop: 4}, network: {layers: [unit: [conv: {channels: 3, kernel: 5, stride: 4, "            \
+    "activation: elu}, max_pool: {kernel: 3, stride: 2, padding: 1}], unit: [flatten, dense: {units: 6, activation: "  \
+    "elu}], dense: {units: 10}]}, algorithm: {name: ldrl, target_stepsize: 0.5, feedback_loss: {name: "                \
+    "local_difference_reconstruction, noise: [0.3, 0.2]}, feedback: {optimizer: {name: sgd, stepsize: 1, momentum: "   \
+    "0.9}, pretrain_epochs: 1, steps: [3, 2], stepsize: [0.01, 0.02]}}}"
+
+static void minibatches(struct fixture *f, int n)
+{
+    struct err e = { 0 };
+    struct records r = records_new();
+    for (int i = 0; i < n; i++)
+        if (feedback_only_due(f->trial) > 0)
+            must(feedback_only_minibatch(f->trial, &r.sink, &e), &e);
+        else
+            must(trial_step(f->trial, &e), &e);
+    text_free(&r.text);
+}
+
+static bool same_momentum(const struct trial *a, const struct trial *b)
+{
+    bool same = a->feedback_only.done == b->feedback_only.done && a->step == b->step;
+    for (size_t i = 0; i < a->feedback.n_groups; i++)
+        same = same && memcmp(a->feedback.groups[i].slots, b->feedback.groups[i].slots,
+                              a->feedback.groups[i].n * sizeof(real)) == 0;
+    return same;
+}
+
+START_TEST(resumed_within_the_iterations_of_feedback)
+{
+    enum { ALL = 16 }; /* 7 of feedback alone, and 9 steps */
+    struct fixture whole;
+    fixture_open(&whole, IMAGES, LDRL);
+    minibatches(&whole, ALL);
+    ck_assert_int_eq(whole.trial->feedback_only.done, 7);
+    for (int at = 1; at < ALL; at++) {
+        struct fixture before, after;
+        struct records r = records_new();
+        struct err e = { 0 };
+        char hash[2][65];
+        fixture_open(&before, IMAGES, LDRL);
+        fixture_open(&after, IMAGES, LDRL);
+        minibatches(&before, at);
+        must(checkpoint_write(before.trial, folder, KEY, &r.sink, &e), &e);
+        must(restore_from(after.trial, folder, r.checkpoint, r.sha256, &e), &e);
+        ck_assert(same_state(before.trial, after.trial) && same_momentum(before.trial, after.trial));
+        minibatches(&after, ALL - at);
+        ck_assert_msg(same_state(whole.trial, after.trial) && same_momentum(whole.trial, after.trial),
+                      "left after %d minibatches", at);
+        checkpoint_weights_hash(whole.trial, hash[0]);
+        checkpoint_weights_hash(after.trial, hash[1]);
+        ck_assert_str_eq(hash[0], hash[1]);
+        fixture_close(&before);
+        fixture_close(&after);
+    }
+    fixture_close(&whole);
+}
+END_TEST
+
 /* It does make a difference, but to no evaluation. */
 START_TEST(training_alone_is_augmented)
 {
@@ -115,6 +176,7 @@ static void add_tests(TCase *tcase)
 {
     tcase_add_unchecked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, resumed_anywhere);
+    tcase_add_test(tcase, resumed_within_the_iterations_of_feedback);
     tcase_add_test(tcase, training_alone_is_augmented);
     tcase_add_test(tcase, keys);
 }

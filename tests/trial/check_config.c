@@ -114,6 +114,75 @@ START_TEST(mistakes_have_a_place_and_a_reason)
 }
 END_TEST
 
+/* Images whose layers are impossible, or too large, and minibatches that cannot be normalised. */
+static const struct {
+    const char *layer;
+    int64_t batch;
+    size_t line;
+    const char *expected;
+} impossible[] = {
+    { "conv: {channels: 3, kernel: 7}", 3, 5, "network.layers.1: 'conv' with a kernel of 7 x 7 does not fit" },
+    { "max_pool: {kernel: 9}", 3, 5, "network.layers.1: 'max_pool' with a kernel of 9 x 9 does not fit" },
+    { "conv: {channels: 3, kernel: 2, padding: 2}", 3, 5, "network.layers.1: " },
+    { "conv: {channels: 1000000, kernel: 50, padding: 23}", 3, 5,
+      "network.layers.1: 'conv' has 1000000 x 2 x 50 x 50 weights; there may be 2^31 - 1" },
+    { "batch_norm", 1, 9,
+      "train.batch_size: 1, but network.layers.1 normalises over the minibatch and needs at least 2 samples" },
+    { "unit: [flatten, dense: {units: 5}, batch_norm]", 1, 9, "train.batch_size: 1, but network.layers.1" },
+    { "flatten", 3, 0, "" },
+    { "batch_norm", 4, 0, "" },
+    { "batch_norm", 2, 9,
+      "train.batch_size: 2 leaves 1 of the 9 samples of 'test_loss' for the last minibatch, but network.layers.1 "
+      "normalises over the minibatch and needs at least 2" },
+};
+
+START_TEST(impossible_images_and_batches_are_refused_at_their_line)
+{
+    struct arena a;
+    struct config c;
+    struct err e = { 0 };
+    arena_init(&a, 0);
+    for (size_t i = 0; i < sizeof impossible / sizeof *impossible; i++) {
+        const bool on_samples = strstr(impossible[i].expected, "test_loss") != NULL;
+        const char *text =
+            arena_printf(&a,
+                         "dataset: %s\nnetwork:\n  layers:\n    - %s\n    - %s\n    - dense: "
+                         "{units: 4}\nloss: cross_entropy\ntrain: # here\n  {batch_size: %lld, optimizer: "
+                         "{name: sgd, stepsize: 0.1}, iterations: 3}\nalgorithm: bp\n",
+                         on_samples ? "{name: gaussian, features: 5, classes: 4, eval_size: 8, test_size: 9}"
+                                    : "{name: given, features: 25, image: [1, 5, 5], outputs: 4}",
+                         on_samples ? "dense: {units: 5}" : "conv: {channels: 2, kernel: 1}", impossible[i].layer,
+                         (long long)impossible[i].batch);
+        const int code = bind_text(&c, text, &a, &e);
+        ck_assert_msg(code == (impossible[i].line ? ERR_SPEC : 0), "%s: %d, %s", text, code, err_first(&e));
+        if (code < 0) {
+            ck_assert_msg(strstr(err_first(&e), impossible[i].expected) != NULL, "'%s' instead of '%s'", err_first(&e),
+                          impossible[i].expected);
+            ck_assert_uint_eq(e.messages[0].where.line, impossible[i].line);
+        }
+        err_clear(&e);
+    }
+    arena_finish(&a);
+}
+END_TEST
+
+/* A normalised target needs the others of its minibatch too. */
+START_TEST(normalised_targets_of_one_sample_are_refused)
+{
+    struct arena a;
+    struct config c;
+    struct err e = { 0 };
+    arena_init(&a, 0);
+    const int code = config_lines(&c, &a, &e, TRIAL_BASE, GIVEN_FLAT,
+                                  "{algorithm: {name: fwdtp_bn, target_stepsize: 0.1}, train: {batch_size: 1}}", NULL);
+    ck_assert_int_eq(code, ERR_SPEC);
+    ck_assert_ptr_nonnull(
+        strstr(err_first(&e), "train.batch_size: 1, but the algorithm normalises over the minibatch"));
+    err_clear(&e);
+    arena_finish(&a);
+}
+END_TEST
+
 /* Several mistakes are reported at once, also beside an unknown algorithm. */
 START_TEST(all_mistakes_at_once)
 {
@@ -468,52 +537,11 @@ START_TEST(memory_estimate_of_every_kind)
 }
 END_TEST
 
-/* Multiply-adds of Bao 2024's networks, in millions: of the layers, and of a step of back-propagation, 3 sum m - m_0.
- */
-START_TEST(multiply_adds_of_images)
-{
-#define BLOCK(c, k, p, s)                                                                                              \
-    "{unit: [conv: {channels: " #c ", kernel: " #k ", padding: " #p ", activation: elu}, max_pool: " s "]}, "
-    static const struct {
-        const char *trial;
-        double layers[6], step;
-    } cases[] = {
-        { "{dataset: {name: given, features: 3072, image: [3, 32, 32], outputs: 10}, network: {layers: [" BLOCK(
-              32, 5, 2, "{kernel: 3, stride: 2, padding: 1}")
-              BLOCK(
-                  64, 5, 2,
-                  "{kernel: 3, stride: 2, padding: 1}") "{unit: [flatten, dense: {units: 512}]}, dense: {units: 10}]}}",
-          { 2.458, 13.107, 2.097, 0.005 },
-          50.5 },
-        { "{dataset: {name: given, features: 3072, image: [3, 32, 32], outputs: 10}, network: {layers: [" BLOCK(
-              128, 3, 1, "{kernel: 2}") BLOCK(128, 3, 1, "{kernel: 2}") BLOCK(256, 3, 1, "{kernel: 2}")
-              BLOCK(256, 3, 1, "{kernel: 2}") BLOCK(512, 3, 1, "{kernel: 2}") "dense: {units: 10}]}}",
-          { 3.539, 37.749, 18.874, 9.437, 4.719, 0.005 },
-          219.4 },
-        { "{dataset: {name: given, features: 3072, image: [3, 32, 32], outputs: 10}, network: {layers: [patches: "
-          "{channels: 128, size: 4}, spatial_mlp, channel_mlp: {hidden: 256}, global_average_pool, dense: {units: "
-          "10}]}}",
-          { 0.393, 0.524, 4.194, 0, 0.001 },
-          14.9 },
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct fixture f;
-        struct err e = { 0 };
-        struct trial_size size;
-        fixture_bind(&f, cases[i].trial, "{train: {batch_size: 4}}");
-        must(trial_measure(&f.config, &size, &f.arena, &e), &e);
-        for (size_t j = 0; j < size.n_layers; j++)
-            ck_assert_double_eq_tol(size.layers[j].multiply_adds * 1e-6, cases[i].layers[j], 6e-4);
-        ck_assert_double_eq_tol(size.flops_per_step / 4 / 2 * 1e-6, cases[i].step, 0.06);
-        fixture_close(&f);
-    }
-}
-END_TEST
-
 static void add_tests(TCase *t)
 {
-    tcase_add_test(t, multiply_adds_of_images);
     tcase_add_test(t, mistakes_have_a_place_and_a_reason);
+    tcase_add_test(t, impossible_images_and_batches_are_refused_at_their_line);
+    tcase_add_test(t, normalised_targets_of_one_sample_are_refused);
     tcase_add_test(t, all_mistakes_at_once);
     tcase_add_test(t, preset_names_are_complete);
     tcase_add_test(t, defaults_fit_every_dataset);

@@ -264,8 +264,42 @@ START_TEST(references_cost_nothing_unasked)
 }
 END_TEST
 
+/* 2 a b c for a product of (a, b) and (b, c), counted by hand: they are no part of the training. */
+START_TEST(references_are_counted_as_evaluation)
+{
+    enum { B = 3, C = 2, N = B * C };
+    const double products[] = { 4 * 4, 4 * 3, 3 * 2 }, inputs[] = { 4, 4, 3 }, outputs[] = { 4, 3, 2 };
+    double bp = 2 * B * (products[1] + products[2]), gn = C * bp;
+    for (int i = 0; i < 3; i++) {
+        bp += 2 * B * products[i];
+        gn += B * B * inputs[i] + N * N * outputs[i] + N * N * N * 9 + 2 * B * products[i];
+    }
+    struct fixture f;
+    struct records r = measured(&f, NARROW, "{log: {metrics: [angle_bp, angle_gn]}}");
+    ck_assert_double_eq(f.trial->evaluation_flops, bp + gn);
+    ck_assert_double_eq(trial_spent(f.trial).flops, 0);
+    ck_assert_double_gt(f.trial->cost_ns[COST_EVALUATE][0], 0);
+    ck_assert_double_eq(f.trial->cost_ns[COST_EVALUATE][0], -f.trial->cost_ns[COST_TRAIN][0]);
+    text_free(&r.text);
+    fixture_close(&f);
+    r = measured(&f, NARROW, "{log: {metrics: [angle_gn], damping: 0.1}}");
+    ck_assert_double_eq_tol(f.trial->evaluation_flops, gn - 3 * N * N * N * (9 - 1.0 / 3), 1e-6);
+    text_free(&r.text);
+    fixture_close(&f);
+    r = measured(&f, NARROW, "{log: {metrics: [angle_gnt_search]}}");
+    const double nine = f.trial->evaluation_flops;
+    text_free(&r.text);
+    fixture_close(&f);
+    r = measured(&f, NARROW, "{log: {metrics: [angle_gnt]}}");
+    ck_assert_double_eq(nine, 9 * f.trial->evaluation_flops);
+    text_free(&r.text);
+    fixture_close(&f);
+}
+END_TEST
+
 static void add_tests(TCase *t)
 {
+    tcase_add_test(t, references_are_counted_as_evaluation);
     tcase_add_test(t, gauss_newton_targets_beside_themselves);
     tcase_add_test(t, one_sample_of_a_linear_network);
     tcase_add_test(t, against_explicit_jacobians);

@@ -185,6 +185,10 @@ static const char *algorithm_for(const struct measure_def *m)
                : "{name: dtp, target_stepsize: 0.1, feedback: {optimizer: {name: sgd, stepsize: 0.01}}}";
 }
 
+#define SQUARE                                                                                                         \
+    "{dataset: {name: gaussian, features: 3, classes: 4, train_size: 20, eval_size: 37, test_size: 53}, network: "     \
+    "{layers: [dense: {units: 5, activation: tanh}, dense: {units: 5, activation: tanh}, dense: {units: 4}]}}"
+
 /* Every metric is logged at step 0 (those of an evaluation), at every `every` and at the end; it changes nothing of the
  * training. */
 START_TEST(every_metric_is_logged)
@@ -203,14 +207,18 @@ START_TEST(every_metric_is_logged)
         struct trial_outcome outcome;
         struct err e = { 0 };
         const bool flat = m->fits == fits_feedforward || m->fits == fits_dense || m->fits == fits_dense_update;
-        const char *data = flat ? BLOBS : ADDING;
+        const bool of_feedback = m->fits == fits_match || m->fits == fits_feedback; /* from the second layer on */
+        const char *data = of_feedback ? SQUARE : flat ? BLOBS : ADDING;
         snprintf(own, sizeof own, "{train: {iterations: 7}, log: {every: 3, metrics: [%s]}, algorithm: %s}", name,
                  algorithm_for(m));
         fixture_open(&f, data, own);
         must(run(&f, &r, &outcome, &e), &e);
         for (size_t j = m->of_samples ? 0 : 1; j < 4; j++) {
-            snprintf(layer, sizeof layer, m->fits == fits_recurrence ? "%s_left" : "%s.0",
-                     name); /* two sides of an inequality */
+            snprintf(layer, sizeof layer,
+                     m->fits == fits_recurrence ? "%s_left" /* two sides of an inequality */
+                     : of_feedback              ? "%s.1"
+                                                : "%s.0",
+                     name);
             const bool per_layer = strstr(r.text.s, layer) != NULL;
             const double value = records_value(&r, per_layer ? layer : name, steps[j]);
             ck_assert_msg(isfinite(value) && value >= 0, "%s at step %lld: %g", name, (long long)steps[j], value);

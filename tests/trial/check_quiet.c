@@ -136,8 +136,11 @@ static void for_each_algorithm(void (*test)(const char *data, const char *own))
         "{optimizer: "
         "{name: sgd, stepsize: 0.01}}}}");
     /* images of one pixel: every kind of layer that reads them, and their feedback units */
-    test(BLOBS, "{network: {layers: [unit: [conv: {channels: 6, kernel: 3, padding: 1, activation: elu}, max_pool: "
-                "{kernel: 3, padding: 1}], mixer: {hidden: 5}, coupling: {hidden: 4}, residual: [layer_norm, conv: "
+    test(BLOBS, "{dataset: {eval_size: 36}, network: {layers: [dense: {units: 5, activation: tanh}, unit: [dense: "
+                "{units: 4}, batch_norm]]}, algorithm: {name: fwdtp_bn, target_stepsize: 0.04}}");
+    test(BLOBS, "{dataset: {eval_size: 36}, network: {layers: [unit: [conv: {channels: 6, kernel: 3, padding: 1, "
+                "activation: elu}, max_pool: {kernel: 3, padding: 1}], mixer: {hidden: 5}, coupling: {hidden: 4}, "
+                "residual: [layer_norm, conv: "
                 "{channels: 6, kernel: 1}], batch_norm, global_average_pool, dense: {units: 4}]}, algorithm: bp}");
     test(BLOBS,
          "{network: {layers: [unit: [conv: {channels: 6, kernel: 3, padding: 1, activation: elu}, max_pool: "

@@ -147,9 +147,10 @@ static int stop_at(void *self)
     return trial_step_number(s->trial) >= s->at ? TRIAL_STOP : TRIAL_CONTINUE;
 }
 
-#define RUN                                                                                                            \
-    "{train: {iterations: 12}, log: {every: 3, metrics: [train_loss, test_loss, test_accuracy, batch_loss, "           \
-    "update_norm, angle_bp]}, train.stop: {loss_above_initial: 50}}"
+#define RUN_OPTIONS                                                                                                    \
+    "train: {iterations: 12}, log: {every: 3, metrics: [train_loss, test_loss, test_accuracy, batch_loss, "            \
+    "update_norm, angle_bp]}, train.stop: {loss_above_initial: 50}"
+#define RUN "{" RUN_OPTIONS "}"
 
 START_TEST(runs_stopped_anywhere_give_the_same_records)
 {
@@ -194,6 +195,7 @@ START_TEST(runs_stopped_anywhere_give_the_same_records)
 END_TEST
 
 /* A finished trial has nothing more to do, and says so without a record. */
+#define KEPT "{" RUN_OPTIONS ", checkpoint: {keep: last}}"
 START_TEST(a_finished_trial_stays_finished)
 {
     char folder[64];
@@ -203,10 +205,10 @@ START_TEST(a_finished_trial_stays_finished)
     struct trial_control control = { .checkpoint_folder = folder, .checkpoint_key = KEY };
     struct trial_outcome a, b;
     struct err e = { 0 };
-    fixture_open(&f, ORDER, RUN);
+    fixture_open(&f, ORDER, KEPT);
     must(trial_run(f.trial, &r.sink, &control, &a, &e), &e);
     ck_assert_int_ge(r.n_checkpoints, 1);
-    fixture_open(&again, ORDER, RUN);
+    fixture_open(&again, ORDER, KEPT);
     must(restore_from(again.trial, folder, r.checkpoint, r.sha256, &e), &e);
     must(trial_run(again.trial, &none.sink, &control, &b, &e), &e);
     ck_assert_ptr_null(none.text.s);

@@ -2,6 +2,8 @@
 #include "../check_main.h"
 #include "fixture.h"
 
+#include <math.h>
+
 #define LAYERS(first, second)                                                                                          \
     "{network: {layers: [dense: {units: 5, activation: tanh" first "}, dense: {units: 6, activation: tanh" second      \
     "}, dense: {units: 4}]}}"
@@ -21,6 +23,39 @@ static bool same_layer(const struct fixture *a, const struct fixture *b, size_t 
     const struct group *g = &a->trial->forward.groups[layer];
     return memcmp(a->trial->chain.weights + g->offset, b->trial->chain.weights + g->offset, g->n * sizeof(real)) == 0;
 }
+
+/* An update longer than clip_norm is as long, in its own direction; a shorter one is what it was, bit for bit. */
+START_TEST(long_updates_are_clipped)
+{
+    static const char *const own[] = { "{train: {optimizer: {name: sgd, stepsize: 0.5}}}",
+                                       "{train: {clip_norm: 0.01, optimizer: {name: sgd, stepsize: 0.5}}}",
+                                       "{train: {clip_norm: 1e6, optimizer: {name: sgd, stepsize: 0.5}}}" };
+    struct fixture f[3];
+    double length[2] = { 0 }, along = 0;
+    for (size_t i = 0; i < 3; i++)
+        open_lines(&f[i], LAYERS("", ""), own[i]);
+    const size_t n = f[0].trial->chain.n_vector;
+    real *start = calloc(n, sizeof *start);
+    memcpy(start, f[0].trial->chain.weights, n * sizeof *start);
+    for (size_t i = 0; i < 3; i++)
+        fixture_steps(&f[i], 1);
+    for (size_t j = 0; j < n; j++) {
+        const double a = (double)(f[0].trial->chain.weights[j] - start[j]),
+                     b = (double)(f[1].trial->chain.weights[j] - start[j]);
+        length[0] += a * a;
+        length[1] += b * b;
+        along += a * b;
+    }
+    ck_assert(sqrt(length[0]) > 2 * 0.5 * 0.01);
+    ck_assert_double_eq_tol(sqrt(length[1]), 0.5 * 0.01, 1e-5);
+    ck_assert_double_eq_tol(along / sqrt(length[0] * length[1]), 1, 1e-4);
+    for (size_t i = 0; i < 3; i++)
+        ck_assert(same_layer(&f[0], &f[2], i));
+    free(start);
+    for (size_t i = 0; i < 3; i++)
+        fixture_close(&f[i]);
+}
+END_TEST
 
 /* After one step of back-propagation from the same weights, each layer is where its own optimizer takes it. */
 START_TEST(a_layer_has_its_own_optimizer)
@@ -211,6 +246,7 @@ END_TEST
 static void add_tests(TCase *t)
 {
     tcase_add_test(t, a_layer_has_its_own_optimizer);
+    tcase_add_test(t, long_updates_are_clipped);
     tcase_add_test(t, a_feedback_unit_has_its_own_optimizer);
     tcase_add_test(t, factors_hold_for_it_too);
     tcase_add_test(t, single_parameters_may_be_frozen);

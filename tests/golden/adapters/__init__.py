@@ -13,7 +13,7 @@ class Translation:
 
     def __init__(self, spec, inputs, expect, argument="--metrics", also=None):
         self.spec = spec      # a trial's specification, a dict
-        self.inputs = inputs  # tprun's name -> Tensor
+        self.inputs = inputs  # tprun's name -> Tensor, or a function of the precision that gives it
         self.expect = expect  # expected name -> (tprun's name, function of its Tensor) or None where tprun has no name
         self.argument = argument  # of `tprun probe`: --metrics or --evaluate
         self.also = also      # another translation of the same case, for tensors of another run
@@ -30,6 +30,17 @@ class PartTranslation:
 def all_runs(translation):
     """A translation and those that go with it."""
     return [translation] + (all_runs(translation.also) if translation.also else [])
+
+
+def chained(translations):
+    """Several runs of one case as one translation."""
+    first = None
+    for one in reversed(translations):
+        last = one
+        while last.also:
+            last = last.also
+        last.also, first = first, one
+    return first
 
 
 def same(tensor):

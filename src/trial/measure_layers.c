@@ -1,0 +1,135 @@
+/* Metrics of each layer's weights, update, states and targets as they stand. */
+#include "trial/private.h"
+
+#include "math/solve.h"
+#include "net/inverse.h"
+#include <math.h>
+
+int weight_norm_measure(struct trial *t, const struct measure_def *m, struct sink *sink, struct err *e)
+{
+    for (size_t i = 0; i < t->chain.n_units; i++) {
+        const struct unit *l = &t->chain.units[i];
+        double squares = 0;
+        for (size_t j = 0; j < l->n_params; j++)
+            squares += mat_sum_squares(unit_param(l, j, t->chain.weights));
+        TRY(sink->layer_metric(sink, m->part.name, t->step, (int64_t)i, sqrt(squares), e));
+    }
+    return 0;
+}
+
+int update_norm_measure(struct trial *t, const struct measure_def *m, struct sink *sink, struct err *e)
+{
+    if (t->step == 0)
+        return 0;
+    for (size_t i = 0; i < t->chain.n_units; i++) {
+        const struct unit *l = &t->chain.units[i];
+        double squares = 0;
+        for (size_t j = 0; j < l->n_params; j++)
+            squares += mat_sum_squares(unit_param(l, j, t->gradient));
+        TRY(sink->layer_metric(sink, m->part.name, t->step, (int64_t)i, sqrt(squares), e));
+    }
+    return 0;
+}
+
+int displacement_norm_measure(struct trial *t, const struct measure_def *m, struct sink *sink, struct err *e)
+{
+    if (t->step == 0)
+        return 0;
+    for (size_t k = 0; k < t->credit.n; k++)
+        TRY(sink->layer_metric(sink, m->part.name, t->step, (int64_t)k, sqrt(mat_sum_squares(t->credit.d[k])), e));
+    return 0;
+}
+
+/* Share of the units whose sign differs between state and target. What a sign transmits downward is nothing where none
+ * does (Lee 2015, Sec. 3.2). */
+int flip_fraction_measure(struct trial *t, const struct measure_def *m, struct sink *sink, struct err *e)
+{
+    if (t->step == 0)
+        return 0;
+    for (size_t i = 0; i < t->chain.n_units && t->chain.first_link[i] < t->credit.n; i++) {
+        const struct mat h = t->pass.stacks[i].out, d = t->credit.d_stack[i];
+        double n = 0;
+        for (size_t j = 0; j < mat_n(h); j++)
+            n += (h.p[j] > 0) != (h.p[j] + d.p[j] > 0);
+        TRY(sink->layer_metric(sink, m->part.name, t->step, (int64_t)i, n / (double)mat_n(h), e));
+    }
+    return 0;
+}
+
+/* Sum of the Frobenius norms of the update directions of the layers under the head: the code's "oracle direction norm"
+ * (sheet roulet2022, 7). */
+int direction_norm_measure(struct trial *t, const struct measure_def *m, struct sink *sink, struct err *e)
+{
+    if (t->step == 0)
+        return 0;
+    double sum = 0;
+    for (size_t i = 0; i < t->chain.n_units && t->chain.first_link[i] < t->credit.n; i++)
+        for (size_t j = 0; j < t->chain.units[i].n_params; j++)
+            sum += sqrt(mat_sum_squares(unit_param(&t->chain.units[i], j, trial_direction(t))));
+    return sink->metric(sink, m->part.name, t->step, sum, e);
+}
+
+/* The matrix that multiplies the chain's state: the last weight matrix of a layer's parameters. */
+static struct mat state_weight(const struct unit *l)
+{
+    for (size_t j = l->n_inner ? 0 : l->n_params; j-- > 0;)
+        if (!l->params[j].is_bias)
+            return unit_param(l, j, l->weights);
+    return (struct mat){ 0 };
+}
+
+int spectral_norm_measure(struct trial *t, const struct measure_def *m, struct sink *sink, struct err *e)
+{
+    for (size_t i = 0; i < t->chain.n_units; i++) {
+        const struct mat w = state_weight(&t->chain.units[i]);
+        double norm;
+        if (!w.p)
+            continue;
+        if (mat_all_finite(w))
+            TRY(solve_spectral_norm(w, &norm, e));
+        else
+            norm = NAN;
+        TRY(sink->layer_metric(sink, m->part.name, t->step, (int64_t)i, norm, e));
+    }
+    return 0;
+}
+
+/* Condition number of W^T W + r I, the matrix that the regularized inverse factorizes. */
+int condition_number_measure(struct trial *t, const struct measure_def *m, struct sink *sink, struct err *e)
+{
+    const struct inverse_options *o = t->config->algorithm.mapping.opts;
+    for (size_t i = 0; i < t->chain.n_units; i++) {
+        const size_t last = t->chain.first_link[i] + t->chain.links_of[i] - 1;
+        if (last < 1 || last >= t->credit.n)
+            continue;
+        const struct mat w = state_weight(&t->chain.units[i]);
+        double largest, smallest;
+        if (!w.p) /* tied: the layer that has the weights tells */
+            continue;
+        TRY(solve_condition(w, &largest, &smallest, e));
+        if (w.rows < w.cols)
+            smallest = 0; /* W^T W has a null space */
+        TRY(sink->layer_metric(sink, m->part.name, t->step, (int64_t)i,
+                               (largest * largest + o->regularization) / (smallest * smallest + o->regularization), e));
+    }
+    return 0;
+}
+
+/* Share of the states of each layer that the inverse's clamp would move. */
+int clip_fraction_measure(struct trial *t, const struct measure_def *m, struct sink *sink, struct err *e)
+{
+    const struct inverse_options *o = t->config->algorithm.mapping.opts;
+    if (t->step == 0)
+        return 0;
+    for (size_t i = 0; i < t->chain.n_units && t->chain.first_link[i] < t->credit.n; i++) {
+        const struct act act = t->chain.units[i].act;
+        const struct mat h = t->pass.stacks[i].out;
+        double low = -INFINITY, high = INFINITY, n = 0;
+        if (act.def && act.def->range)
+            act.def->range(act.opts, &low, &high);
+        for (size_t j = 0; j < mat_n(h); j++)
+            n += h.p[j] < low + o->clamp || h.p[j] > high - o->clamp;
+        TRY(sink->layer_metric(sink, m->part.name, t->step, (int64_t)i, n / (double)mat_n(h), e));
+    }
+    return 0;
+}

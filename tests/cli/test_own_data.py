@@ -1,0 +1,100 @@
+#!/usr/bin/env python3
+"""Data of one's own, from files to a figure. TPRUN_BUILD names the build folder."""
+import array
+import json
+import os
+import random
+import shutil
+import sqlite3
+import subprocess
+import tempfile
+import unittest
+
+TPRUN = os.path.join(os.environ.get("TPRUN_BUILD", "."), "tprun")
+SPEC = """\
+version: 1
+experiment: own
+seeds: 2
+dataset: {name: files, train: {x: in/x.npy, y: in/y.npy}, test: {x: out/x.npy, y: out/y.npy}, scaling: standard, validation_size: 10}
+network: {layers: [dense: {units: 3}]}
+loss: cross_entropy
+train: {optimizer: {name: sgd, stepsize: 0.1}, batch_size: 10, epochs: 3}
+log: {every: 5, metrics: [train_loss, valid_loss, test_accuracy]}
+variants: {bp: {algorithm: bp}}
+"""
+
+
+def write_npy(path, typecode, descr, shape, values):
+    header = "{'descr': '%s', 'fortran_order': False, 'shape': %s, }\n" % (descr, tuple(shape))
+    with open(path, "wb") as file:
+        file.write(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header.encode() + array.array(typecode, values).tobytes())
+
+
+class OwnData(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(prefix="tprun-own-")
+        self.here = os.path.join(self.folder, "here")
+        rng = random.Random(1)
+        for name, n in [("in", 60), ("out", 30)]:
+            os.makedirs(os.path.join(self.here, name))
+            write_npy(os.path.join(self.here, name, "x.npy"), "f", "<f4", [n, 2], [rng.gauss(0, 1) for _ in range(2 * n)])
+            write_npy(os.path.join(self.here, name, "y.npy"), "B", "|u1", [n], [i % 3 for i in range(n)])
+        self.spec = os.path.join(self.here, "own.yaml")
+        with open(self.spec, "w") as file:
+            file.write(SPEC)
+        self.db = os.path.join(self.folder, "r.db")
+
+    def tearDown(self):
+        shutil.rmtree(self.folder)
+
+    def call(self, *arguments, status=0, cwd=None):
+        done = subprocess.run([TPRUN, *arguments], capture_output=True, text=True, cwd=cwd or self.folder)
+        self.assertEqual(done.returncode, status, done.stdout + done.stderr)
+        return done.stdout + done.stderr
+
+    def trials(self):
+        with sqlite3.connect(self.db) as db:
+            return db.execute("SELECT key, inputs FROM all_trials ORDER BY key").fetchall()
+
+    def test_the_folder_is_no_part_of_a_trial(self):
+        self.call("here/own.yaml", "--db", self.db)
+        first = self.trials()
+        self.assertEqual(sorted(json.loads(first[0][1])), ["in/x.npy", "in/y.npy", "out/x.npy", "out/y.npy"])
+        self.assertIn("2 were finished before", self.call("own.yaml", "--db", self.db, cwd=self.here))
+        os.rename(self.here, os.path.join(self.folder, "there"))
+        self.assertIn("2 were finished before", self.call("there/own.yaml", "--db", self.db))
+        self.assertIn("2 were finished before", self.call("there/own.yaml", "--db", self.db, "dataset.path=there"))
+        self.assertEqual(self.trials(), first)
+
+    def test_a_file_that_is_missing_is_a_mistake_with_its_place(self):
+        os.remove(os.path.join(self.here, "out", "y.npy"))
+        message = self.call("plan", "here/own.yaml", status=2)
+        self.assertIn("own.yaml:4:", message)
+        self.assertIn("dataset.test.y", message)
+        self.assertIn("here/out/y.npy: No such file", message)
+
+    def test_a_missing_value_fails_before_training(self):
+        write_npy(os.path.join(self.here, "in", "x.npy"), "f", "<f4", [60, 2], [float("nan") if i == 7 else i for i in range(120)])
+        self.assertIn("row 3, column 1", self.call("here/own.yaml", "--db", self.db, status=1))
+
+    def test_data_tells_what_is_there(self):
+        text = self.call("data", "here/own.yaml")
+        self.assertIn("flat, 2 numbers a sample; 3 classes", text)
+        self.assertIn("train: 50 samples", text)
+        self.assertIn("validation: 10 samples", text)
+        self.assertIn("classes: 0: 10, 1: 10, 2: 10", text)
+        test = json.loads(self.call("data", "here/own.yaml", "--format=json"))["parts"][-1]
+        self.assertEqual([test["name"], test["samples"], test["classes"], test["first"][1]["class"]], ["test", 30, [10, 10, 10], 1])
+        self.assertIn("60 x 2 of float32", self.call("data", "here/in/x.npy"))
+        with open(os.path.join(self.folder, "t.csv"), "w") as file:
+            file.write("a,b\x1b[31m\n1,2\n3,4\n")
+        text = self.call("data", "t.csv")
+        self.assertIn("column 1 b\\x1b[31m 2 to 4, mean 3", text)
+        with open(os.path.join(self.folder, "w.csv"), "w") as file:
+            file.write("a,kind\n1,no\n3,yes\n2,no\n")
+        self.assertIn("classes: 0 no: 2, 1 yes: 1", self.call("data", "w.csv"))
+        self.assertIn("no such file", self.call("data", "no.npy", status=1).lower())
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,219 @@
+#!/usr/bin/env python3
+"""What is thrown away, copied and remarked: rm, gc, backup, tag, note."""
+import os
+import pty
+import select
+import sqlite3
+import subprocess
+import unittest
+
+from test_cli import Cli, HANG, TPRUN
+
+TINY = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "torture", "tiny.yaml")
+
+
+class Tidy(Cli):
+    def setUp(self):
+        super().setUp()
+        self.db = os.path.join(self.folder, "a.db")
+
+    def train(self, *args, spec=TINY, **kwargs):
+        return self.call("run", spec, "--db", self.db, "-q", *args, **kwargs)
+
+    def tidy(self, command, *args, **kwargs):
+        return self.call(command, "--db", self.db, *args, **kwargs)
+
+    def files(self):
+        return sorted(os.listdir(self.db + ".checkpoints"))
+
+    def named(self):
+        return sorted(row[0] for row in self.sql("SELECT path FROM checkpoint"))
+
+    def keys(self, where="1"):
+        return sorted(row[0] for row in self.sql(f"SELECT key FROM all_trials WHERE {where}"))
+
+    def test_nothing_goes_without_a_word(self):
+        self.train()
+        before = self.digest(), self.files()
+        for command in (["rm", "tiny"], ["rm", "--where", "1"], ["gc"]):
+            self.assertIn("--yes", self.tidy(*command, status=2, stdin=subprocess.DEVNULL).stderr)
+            done = self.tidy(*command, "-n")
+            self.assertIn("nothing was removed", done.stderr)
+            self.assertEqual((self.digest(), self.files()), before, command)
+        self.assertIn("STUDY", self.tidy("rm", "--yes", status=2).stderr)
+        self.assertIn("no study", self.tidy("rm", "none", "--yes", status=2).stderr)
+        self.assertIn("no such trial", self.tidy("rm", "tiny", "--variant", "none", "--yes", status=2).stderr)
+        self.assertIn("syntax error", self.tidy("rm", "--where", "1) OR (1", "--yes", status=2).stderr)
+        self.assertIn("not authorized", self.tidy("rm", "--where", "load_extension('x')", "--yes", status=2).stderr)
+        self.assertEqual((self.digest(), self.files()), before)
+        self.call("rm", "--db", os.path.join(self.folder, "none.db"), "x", "--yes", status=5)
+        self.assertFalse(os.path.exists(os.path.join(self.folder, "none.db")))
+
+    def ask(self, answer, *command):
+        """Runs the command with a terminal that gives this answer to its question; returns what it said."""
+        terminal, other = pty.openpty()
+        process = subprocess.Popen([TPRUN, *command, "--db", self.db], stdin=other, stdout=other, stderr=other, env=self.environment)
+        os.close(other)
+        said = b""
+        while True:
+            self.assertTrue(select.select([terminal], [], [], HANG)[0])
+            try:
+                bytes_ = os.read(terminal, 4096)
+            except OSError:  # the other end is closed
+                break
+            if not bytes_:
+                break
+            said += bytes_
+            if b"[y/N]" in said and answer:
+                os.write(terminal, answer)
+                answer = b""
+        os.close(terminal)
+        self.assertEqual(process.wait(HANG), 0, said)
+        return said.decode()
+
+    def test_a_terminal_is_asked(self):
+        self.train()
+        self.assertIn("remove study 'tiny' and its 2 trials from", self.ask(b"n\n", "rm", "tiny"))
+        self.assertEqual(len(self.keys()), 2)
+        self.ask(b"\n", "rm", "tiny")
+        self.assertEqual(len(self.keys()), 2)
+        self.ask(b"y\n", "rm", "tiny")
+        self.assertEqual(self.keys(), [])
+
+    def test_trials_go_and_come_back(self):
+        self.train("seeds=2")
+        digest, trials = self.digest(), self.sql("SELECT variant, seed FROM trials ORDER BY 1, 2")
+        done = self.tidy("rm", "tiny", "--variant", "bp", "--where", "seed = 2", "--yes", "--format=csv")
+        self.assertIn("tiny,bp,1,1,1,0,0,", done.stdout)
+        self.assertEqual(self.sql("SELECT variant, seed FROM trials ORDER BY 1, 2"), [t for t in trials if t != ("bp", 2)])
+        self.assertEqual(self.files(), self.named())
+        self.assertEqual(self.sql("SELECT n_asked FROM finals WHERE variant = 'bp'")[0][0], 1)
+        self.train("seeds=2")
+        self.assertEqual(self.digest(), digest)
+        self.tidy("rm", "tiny", "--yes")
+        self.assertEqual(self.files(), [])
+        self.assertEqual(self.sql("SELECT count(*) FROM study"), [(0,)])
+        self.assertEqual(self.tidy("ls", "--format=csv").stdout.count("\n"), 1)
+        self.train("seeds=2")
+        self.assertEqual(self.digest(), digest)
+
+    def test_cells(self):
+        spec = os.path.join(self.folder, "swept.yaml")
+        with open(TINY, encoding="utf-8") as f, open(spec, "w", encoding="utf-8") as out:
+            out.write(f.read() + "sweep: {grid: {train.optimizer.stepsize: [0.01, 0.1]}}\n")
+        self.train(spec=spec)
+        cells = sorted(row[0] for row in self.sql("SELECT DISTINCT cell FROM trials"))
+        self.tidy("rm", "--cell", cells[0], "--yes")
+        self.assertEqual(self.sql("SELECT DISTINCT cell FROM trials"), [(cells[1],)])
+
+    def test_a_run_is_not_disturbed(self):
+        process = self.start("seeds=2", "checkpoint.seconds=0.01")
+        self.wait_rows(process, 1)
+        for command in (["rm", "small", "--yes"], ["gc", "--yes"]):
+            self.assertIn("is in use by tprun", self.tidy(*command, status=3).stderr)
+        self.tidy("rm", "--where", "1", "-n")
+        process.kill()
+        process.wait(HANG)
+
+    def test_gc(self):
+        self.train()
+        self.train("train.optimizer.stepsize=0.5", "--variant", "bp")  # a one-off
+        edited = os.path.join(self.folder, "edited.yaml")
+        with open(TINY, encoding="utf-8") as f, open(edited, "w", encoding="utf-8") as out:
+            out.write(f.read().replace("units: 6", "units: 7"))
+        self.train(spec=edited)
+        self.train("seeds=2", "train.iterations=20", spec=edited)
+        one_offs, old = self.keys("generation = 0"), self.keys("NOT current AND generation > 0")
+        self.assertEqual((len(one_offs), len(old)), (1, 2))
+        with open(os.path.join(self.db + ".checkpoints", "0" * 16 + ".5.safetensors"), "w", encoding="ascii") as f:
+            f.write("garbage")
+        with open(os.path.join(self.db + ".checkpoints", "mine.txt"), "w", encoding="ascii") as f:
+            f.write("not ours")
+        waiting = self.sql("SELECT key FROM all_trials WHERE state <> 'done'")
+        self.assertEqual(waiting, [])
+        self.tidy("gc", "--yes", "--only", "generations")
+        self.assertEqual((self.keys("generation = 0"), self.keys("NOT current AND generation > 0")), (one_offs, []))
+        self.assertEqual(self.files(), sorted(self.named() + ["mine.txt"]))
+        self.assertNotEqual(self.named(), [])
+        before = self.digest()
+        said = self.tidy("gc", "-n").stdout
+        self.assertIn(f"checkpoints of {len(self.keys())} finished trials", said)
+        self.assertIn(f"{len(self.named())} files of checkpoints", said)
+        self.tidy("gc", "--yes")
+        self.assertEqual((self.files(), self.named(), self.digest()), (["mine.txt"], [], before))
+        self.tidy("gc", "--yes", "--only", "space")
+        self.train("seeds=2", "train.iterations=20", spec=edited)  # finished trials are not trained again
+        self.assertEqual(self.digest(), before)
+
+    def test_gc_leaves_what_is_gone_on_from(self):
+        process = self.start("seeds=1", "checkpoint.seconds=0.001")
+        self.wait_rows(process, 20)
+        process.terminate()
+        self.assertEqual(process.wait(HANG), 75)
+        named = self.named()
+        self.assertNotEqual(named, [])
+        kept = self.sql("SELECT c.path FROM checkpoint c JOIN trial t ON t.id = c.trial_id WHERE t.state = 'interrupted'")
+        self.tidy("gc", "--yes")
+        self.assertEqual(self.named(), sorted(row[0] for row in kept))
+        self.assertEqual(self.files(), self.named())
+
+    def test_backup_while_a_run_writes(self):
+        process = self.start("log.every=1")
+        self.wait_rows(process, 1)
+        rows, copies = 0, 0
+        while process.poll() is None and copies < 20:
+            copy = os.path.join(self.folder, f"copy{copies}.db")
+            self.tidy("backup", copy, "-q")
+            connection = sqlite3.connect(copy)
+            self.assertEqual(connection.execute("PRAGMA integrity_check").fetchall(), [("ok",)])
+            n = connection.execute("SELECT count(*) FROM metric").fetchone()[0]
+            self.assertGreaterEqual(n, rows)
+            rows = n
+            connection.close()
+            self.assertFalse(any(os.path.exists(copy + end) for end in ("-wal", "-shm", "-journal")))
+            copies += 1
+        self.assertGreater(copies, 0)
+        process.kill()
+        process.wait(HANG)
+
+    def test_backup(self):
+        self.train()
+        copy = os.path.join(self.folder, "copy.db")
+        self.tidy("backup", copy)
+        self.assertEqual(self.digest(copy), self.digest())
+        with open(copy, "rb") as f:
+            self.assertEqual(f.read(20)[18:20], b"\x01\x01")  # no log
+        self.tidy("backup", copy, "--force", "-q")
+        self.assertIn("itself", self.tidy("backup", self.db, "--force", status=2).stderr)
+
+    def test_tags_and_notes(self):
+        self.train()
+        digest, key = self.digest(), self.keys("variant = 'bp'")[0]
+        self.tidy("tag", "tiny", "paper", "draft", "paper")
+        self.tidy("tag", key[:8], "bad")
+        self.tidy("tag", "tiny", "draft", "none", "--remove")
+        self.assertEqual(self.sql("SELECT study, variant, seed, key, tag FROM tags ORDER BY trial_id"),
+                         [("tiny", None, None, None, "paper"), ("tiny", "bp", 1, key, "bad")])
+        self.assertIn(f"tiny,bp,,1,{key[:8]},bad", self.tidy("tag", "--format=csv").stdout)
+        self.assertNotIn("paper", self.tidy("tag", key[:8]).stdout)
+        for wrong in ("two words", "", "x" * 65, "\x1b[2J"):
+            self.assertIn("is no tag", self.tidy("tag", "tiny", "fine", wrong, status=2).stderr)
+        self.tidy("note", "tiny", "of Figure 3\nsecond line")
+        self.tidy("note", key[:8], "the stepsize is odd")
+        self.tidy("note", key[:8], "the stepsize is too large")
+        self.assertEqual(self.tidy("note", key[:8]).stdout, "the stepsize is too large\n")
+        self.assertEqual(self.sql("SELECT variant, note FROM notes ORDER BY trial_id"),
+                         [(None, "of Figure 3\nsecond line"), ("bp", "the stepsize is too large")])
+        self.assertIn("too large", self.tidy("show", "tiny").stdout)
+        self.assertIn("bad", self.tidy("show", key[:8]).stdout)
+        self.assertIn("no study", self.tidy("note", "none", "x", status=2).stderr)
+        self.assertEqual(self.digest(), digest)
+        self.tidy("rm", "--where", "trial_id IN (SELECT trial_id FROM tags WHERE tag = 'bad')", "--yes")
+        self.assertEqual(self.sql("SELECT count(*) FROM trial"), [(1,)])
+        self.tidy("note", "tiny", "")
+        self.assertEqual(self.sql("SELECT count(*) FROM note"), [(0,)])
+        self.assertEqual(self.sql("SELECT tag FROM tags"), [("paper",)])
+
+
+if __name__ == "__main__":
+    unittest.main()

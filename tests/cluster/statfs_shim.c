@@ -1,0 +1,90 @@
+/* A preloaded library that lets folders lie on a network file system: statfs(2) of a path at or below
+ * $FAKE_STATFS_FOLDER says that its type is $FAKE_STATFS_TYPE, in hexadecimal. Whoever then takes a lock on a file
+ * there (fcntl, flock) or makes a write-ahead log or shared memory is told on standard error, and ended. */
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+static bool is_there(const char *path)
+{
+    char real[PATH_MAX];
+    const char *folder = getenv("FAKE_STATFS_FOLDER");
+    const size_t n = folder ? strlen(folder) : 0;
+    if (!folder)
+        return false;
+    if (!realpath(path, real))
+        snprintf(real, sizeof real, "%s", path);
+    return strncmp(real, folder, n) == 0 && (real[n] == '/' || real[n] == 0);
+}
+
+static void refuse(const char *what, const char *path)
+{
+    fprintf(stderr, "statfs_shim: %s of %s on a network file system\n", what, path);
+    abort();
+}
+
+static void lie(const char *path, __fsword_t *type)
+{
+    const char *fake = getenv("FAKE_STATFS_TYPE");
+    if (fake && is_there(path))
+        *type = (__fsword_t)strtoul(fake, NULL, 16);
+}
+
+int statfs(const char *path, struct statfs *out)
+{
+    int (*next)(const char *, struct statfs *) = (int (*)(const char *, struct statfs *))dlsym(RTLD_NEXT, "statfs");
+    const int code = next(path, out);
+    if (code == 0)
+        lie(path, &out->f_type);
+    return code;
+}
+
+int statfs64(const char *path, struct statfs64 *out)
+{
+    int (*next)(const char *, struct statfs64 *) =
+        (int (*)(const char *, struct statfs64 *))dlsym(RTLD_NEXT, "statfs64");
+    const int code = next(path, out);
+    if (code == 0)
+        lie(path, &out->f_type);
+    return code;
+}
+
+static int locked(int fd, int command, void *argument, const char *symbol)
+{
+    int (*next)(int, int, ...) = (int (*)(int, int, ...))dlsym(RTLD_NEXT, symbol);
+    char link[64], path[PATH_MAX];
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    const bool locks = command == F_SETLK || command == F_SETLKW || command == F_OFD_SETLK || command == F_OFD_SETLKW;
+    const ssize_t n = locks ? readlink(link, path, sizeof path - 1) : -1;
+    if (n > 0) {
+        path[n] = 0;
+        if (is_there(path))
+            refuse("a lock", path);
+    }
+    return next(fd, command, argument);
+}
+
+int fcntl(int fd, int command, ...)
+{
+    va_list arguments;
+    va_start(arguments, command);
+    void *argument = va_arg(arguments, void *);
+    va_end(arguments);
+    return locked(fd, command, argument, "fcntl");
+}
+
+int fcntl64(int fd, int command, ...)
+{
+    va_list arguments;
+    va_start(arguments, command);
+    void *argument = va_arg(arguments, void *);
+    va_end(arguments);
+    return locked(fd, command, argument, "fcntl64");
+}

@@ -1,0 +1,232 @@
+#!/usr/bin/env python3
+"""Merging: what cannot be merged, what is told of it, and what goes on from a merged database."""
+import gzip
+import os
+import shutil
+import sqlite3
+import sys
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import test_work  # noqa: E402
+
+OLD = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "data", "old")
+
+
+class Merging(test_work.Cluster):
+    def setUp(self):
+        super().setUp()
+        self.a, self.b, self.out = self.path("a.db"), self.path("b.db"), self.path("out.db")
+
+    def shards(self):
+        self.work("0/2", self.a, "-q")
+        self.work("1/2", self.b, "-q")
+
+    def merge(self, *databases, out=None, **kwargs):
+        return self.call("merge", "-o", out or self.out, *databases, **kwargs)
+
+    def edit(self, db, *statements):
+        with sqlite3.connect(db) as connection:
+            for sql in statements:
+                connection.execute(sql)
+        connection.close()
+
+    def straight(self, *args):
+        db = self.path("straight.db")
+        self.call("run", self.spec, "--db", db, "-q", *args)
+        return db
+
+    def assert_nothing(self):
+        self.assertFalse(os.path.exists(self.out) and self.sql("SELECT count(*) FROM sqlite_master WHERE name = 'trial'", self.out) != [(0,)])
+
+
+class Rows(Merging):
+    def test_one_machine_and_many_have_one_digest(self):
+        self.shards()
+        said = self.merge(self.a, self.b).stderr
+        self.assertRegex(said, r"2 databases merged into .*: 12 new trials, \d+ new rows, 12 checkpoints")
+        straight = self.straight()
+        self.assertEqual(self.digest(self.out), self.digest(straight))
+        rows = "SELECT variant, cell, metric, n, n_asked, last_mean, last_sd FROM finals ORDER BY 1, 2, 3"
+        self.assertEqual(self.sql(rows, self.out), self.sql(rows, straight))
+        self.assertIn("12 were finished before", self.call("run", self.spec, "--db", self.out).stderr)
+
+    def test_what_people_say_and_the_commits_come_along(self):
+        self.shards()
+        key = self.sql('SELECT "key" FROM trial WHERE state = \'done\' ORDER BY 1 LIMIT 1', self.b)[0][0]
+        name = self.sql("SELECT name FROM study", self.a)[0][0]
+        for db, tag in ((self.a, "first"), (self.b, "second")):
+            self.call("tag", "--db", db, name, tag, "both")
+            self.call("note", "--db", db, name, "of " + tag)
+        self.call("tag", "--db", self.b, key, "odd")
+        self.edit(self.a, "INSERT INTO repository VALUES (77, '/nowhere', 'cafe', NULL)", "UPDATE run SET repository_id = 77",
+                  "UPDATE study SET repository_id = 77")
+        outs = [self.path("ab.db"), self.path("ba.db")]
+        for out, shards in zip(outs, ((self.a, self.b, self.a), (self.b, self.a))):
+            self.merge(*shards[:2], out=out)
+            self.merge(*shards, out=out)
+            self.assertEqual(self.sql('SELECT coalesce("key", \'\'), tag FROM tags ORDER BY 1, 2', out),
+                             [("", "both"), ("", "first"), ("", "second"), (key, "odd")])
+            self.assertEqual(self.sql("SELECT note FROM notes", out), [("of second",)])
+            runs = "SELECT count(*) FROM run r WHERE repository_id = (SELECT id FROM repository WHERE root = '/nowhere')"
+            self.assertEqual(self.sql(runs, out), self.sql(runs, self.a))
+            self.assertEqual(self.sql("SELECT count(*) FROM repository WHERE root = '/nowhere'", out), [(1,)])
+            self.assertEqual(self.sql("PRAGMA foreign_key_check", out), [])
+        self.assertEqual(self.sql("SELECT name, split FROM metric_key ORDER BY 1", outs[0]), self.sql("SELECT name, split FROM metric_key ORDER BY 1", self.a))
+
+    def test_a_shard_that_is_missing_is_told_by_the_means(self):
+        self.shards()
+        self.merge(self.a)
+        self.assertEqual(self.sql("SELECT DISTINCT n_asked FROM finals", self.out), [(3,)])
+        self.assertEqual(self.sql("SELECT sum(n) + sum(n_unfinished) FROM finals WHERE metric = 'train_loss'", self.out), [(12,)])
+        self.merge(self.b)
+        self.assertEqual(self.digest(self.out), self.digest(self.straight()))
+
+    def test_a_folder_and_a_database_that_is_in_use(self):
+        os.mkdir(self.path("shards"))
+        self.a, self.b = self.path("shards", "a.db"), self.path("shards", "b.db")
+        self.shards()
+        writer = sqlite3.connect(self.a)
+        writer.execute("CREATE TABLE mine (x)")
+        self.merge(self.path("shards"))
+        writer.close()
+        self.assertEqual(self.digest(self.out), self.digest(self.straight()))
+        self.assertEqual(self.sql("SELECT count(*) FROM sqlite_master WHERE name = 'mine'", self.out), [(0,)])
+
+    def test_an_interrupted_trial_goes_on_from_its_checkpoint(self):
+        long = ["train.iterations=3000", "log.every=100", "checkpoint.seconds=0.01", "--variant", "bp", "seeds=1"]
+        self.work("0/1", self.a, "-q", *long, "train.iterations=1500")
+        self.merge(self.a)
+        self.call("run", self.spec, "--db", self.out, "-q", *long)
+        self.assertEqual(self.sql("SELECT min(from_step) FROM run WHERE from_step > 0", self.out), [(1500,)])
+        straight = self.straight(*long, "train.iterations=1500")
+        self.call("run", self.spec, "--db", straight, "-q", *long)
+        self.assertEqual(self.digest(self.out), self.digest(straight))
+
+    def test_databases_of_older_schemas(self):
+        for version in ("3", "4"):
+            old = self.path(f"old{version}.db")
+            with gzip.open(os.path.join(OLD, f"schema{version}.db.gz")) as source, open(old, "wb") as f:
+                shutil.copyfileobj(source, f)
+            with open(old, "rb") as f:
+                before = f.read()
+            out = self.path(f"out{version}.db")
+            self.merge(old, out=out)
+            with open(old, "rb") as f:
+                self.assertEqual(f.read(), before)
+            self.call("claims", "--db", old)  # migrates it
+            self.assertEqual(self.sql("SELECT count(*) FROM metric", out), self.sql("SELECT count(*) FROM metric", old))
+            self.assertEqual(self.digest(out), self.digest(old))
+
+    def test_the_later_specification_is_the_present_one(self):
+        self.shards()
+        self.edit(self.b, "UPDATE study SET updated_ms = updated_ms + 1000000, title = 'later', spec = json_set(spec, '$.title', 'later'), "
+                  "spec_sha256 = 'f'")
+        for order in ((self.a, self.b), (self.b, self.a)):
+            out = self.path(f"{len(os.listdir(self.folder))}.db")
+            for db in order:
+                self.merge(db, out=out)
+            self.assertEqual(self.sql("SELECT title FROM study", out), [("later",)])
+            self.assertEqual(self.sql("SELECT count(*) FROM trials WHERE state = 'done'", out), [(12,)])
+
+
+class Refused(Merging):
+    def test_what_was_computed_twice_and_differs(self):
+        self.shards()
+        self.edit(self.a, "UPDATE metric SET value = 0.1 WHERE (trial_id, key_id, step) IN (SELECT m.trial_id, m.key_id, m.step FROM metric m JOIN trial t "
+                  "ON t.id = m.trial_id WHERE t.state = 'done' AND m.step = 20 ORDER BY t.key LIMIT 2)")
+        again = self.path("again.db")
+        self.work("0/2", again, "-q")
+        for first, second in ((self.a, again), (again, self.a)):
+            said = self.merge(self.b, first, second, status=4).stderr
+            self.assertRegex(said, r"(a|again)\.db: what was computed twice came out in two ways, so nothing was merged")
+            self.assertRegex(said, r"note: trial [0-9a-f]{12}: \w+ at step 20 is [\d.]+ there, and [\d.]+ in what it is merged with")
+            self.assert_nothing()
+        digests = set()
+        for order in ((self.a, again, self.b), (again, self.b, self.a), (self.b, self.a, again)):
+            out = self.path(f"{len(os.listdir(self.folder))}.db")
+            self.assertIn("2 values were computed twice and differ", self.merge(*order, "--keep-both", out=out).stderr)
+            kept = self.sql("SELECT t.key, n.what, n.layer, n.step, n.other FROM nondeterminism n JOIN trial t ON t.id = n.trial_id ORDER BY 1, 2", out)
+            self.assertEqual(len(kept), 2)
+            self.assertEqual({row[3] for row in kept}, {20})
+            digests.add((self.digest(out), tuple(kept)))
+            self.merge(*order, "--keep-both", out=out)
+            self.assertEqual(self.sql("SELECT count(*) FROM nondeterminism", out), [(2,)])
+        self.assertEqual(len(digests), 1)
+        summary = "SELECT count(*) FROM summary u JOIN metric m USING (trial_id, key_id) WHERE m.value < u.min OR m.value > u.max"
+        self.assertEqual(self.sql(summary, out), [(0,)])
+
+    def test_other_weights_and_layers(self):
+        for change, told in (("UPDATE trial SET weights_sha256 = 'abc' WHERE state = 'done'", "weights_sha256"),
+                             ("UPDATE trial SET diverged_step = 3, state = 'diverged' WHERE state = 'done'", "diverged_step")):
+            for db in (self.a, self.b):
+                self.work("0/2", db, "-q")
+            self.edit(self.a, change)
+            said = self.merge(self.a, self.b, status=4).stderr
+            self.assertIn(told, said)
+            self.assert_nothing()
+            os.unlink(self.a)
+
+    def test_other_numerics_and_other_data_are_kept_apart(self):
+        self.work("0/2", self.a, "-q")
+        shutil.copy(self.a, self.b)
+        self.edit(self.b, "UPDATE trial SET numerics_version = 7")
+        self.assertIn("whose numbers have version 7 there", self.merge(self.a, self.b, status=4).stderr)
+        self.edit(self.a, "UPDATE trial SET inputs = '{\"x\":\"1\"}'")
+        self.edit(self.b, "UPDATE trial SET numerics_version = (SELECT max(numerics_version) FROM trial), inputs = '{\"x\":\"2\"}'")
+        self.edit(self.a, "UPDATE trial SET numerics_version = 7")
+        self.assertIn("results of other data are kept apart", self.merge(self.a, self.b, "--keep-both", status=4).stderr)
+        self.assert_nothing()
+
+    def test_every_damaged_database_is_named(self):
+        self.shards()
+        with open(self.a, "r+b") as f:
+            f.seek(4096 * 3)
+            f.write(b"\xff" * 40000)
+        with open(self.path("c.db"), "wb") as f:
+            f.write(b"not a database at all" * 1000)
+        self.edit(self.path("d.db"), "CREATE TABLE x (y)")
+        said = self.merge(self.a, self.b, self.path("c.db"), self.path("d.db"), status=5).stderr
+        for name in ("a.db", "c.db", "d.db"):
+            self.assertIn(os.path.join(self.folder, name), said)
+        self.assertNotIn("b.db", said)
+        self.assertNotIn("tprun-merge-", said)
+        self.assert_nothing()
+
+    def test_a_foreign_schema_is_not_copied(self):
+        self.shards()
+        self.edit(self.a, "CREATE TRIGGER t AFTER INSERT ON trial BEGIN DELETE FROM metric; END")
+        self.assertRegex(self.merge(self.a, self.b, status=5).stderr, r"a\.db: the trigger 't' of 'trial' is not tprun's")
+        self.assert_nothing()
+
+    def test_checkpoints_that_are_damaged_are_left_out(self):
+        self.shards()
+        names = os.listdir(self.a + ".checkpoints")
+        with open(os.path.join(self.a + ".checkpoints", names[0]), "r+b") as f:
+            f.write(b"damage")
+        said = self.merge(self.a, self.b).stderr
+        self.assertIn("1 checkpoints were absent or damaged", said)
+        self.assertEqual({row[0] for row in self.sql("SELECT path FROM checkpoint", self.out)}, set(os.listdir(self.out + ".checkpoints")))
+        self.assertEqual(self.sql("SELECT count(*) FROM checkpoint", self.out), [(11,)])
+
+    def test_what_is_missing_is_told(self):
+        self.assertIn("-o PATH is needed", self.call("merge", self.a, status=2).stderr)
+        self.assertIn("cannot open", self.merge(self.a, status=5).stderr)
+        os.mkdir(self.path("none"))
+        self.assertIn("no *.db files", self.merge(self.path("none"), status=2).stderr)
+
+
+class OnNetwork(test_work.Shared):
+    def test_an_output_there_is_put_whole(self):
+        out = self.path("net", "out.db")
+        for i in range(2):
+            self.work(f"{i}/2", self.path("net", f"{i}.db"), "-q", env=self.on("GPFS"))
+        self.call("merge", "-o", out, self.net, env=self.on("GPFS"))
+        straight = self.path("straight.db")
+        self.call("run", self.spec, "--db", straight, "-q")
+        self.assertEqual(self.digest(out), self.digest(straight))
+        self.assertEqual(set(os.listdir(out + ".checkpoints")), {row[0] for row in self.sql("SELECT path FROM checkpoint", out)})
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,165 @@
+#!/usr/bin/env python3
+"""Shards, and databases on network file systems, which a preloaded library tells of."""
+import os
+import signal
+import subprocess
+import sys
+import time
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "cli"))
+from test_cli import Cli, HANG, TPRUN  # noqa: E402
+
+STUDY = """version: 1
+experiment: cluster
+seeds: 3
+dataset: {name: temporal_order, length: 10, eval_size: 100, test_size: 100}
+network: {layers: [{rnn: {units: 8, activation: tanh}}, {dense: {units: 4}}]}
+loss: cross_entropy
+train: {optimizer: {name: sgd, stepsize: 0.1}, batch_size: 5, iterations: 60}
+log: {every: 10, metrics: [train_loss, direction_norm]}
+checkpoint: {seconds: 0.1, keep: last}
+variants: {bp: {algorithm: bp}, dfa: {algorithm: dfa}}
+sweep: {grid: {train.batch_size: [5, 50]}}
+"""
+
+
+class Cluster(Cli):
+    def setUp(self):
+        super().setUp()
+        self.spec = self.path("cluster.yaml")
+        with open(self.spec, "w", encoding="ascii") as f:
+            f.write(STUDY)
+
+    def path(self, *names):
+        return os.path.join(self.folder, *names)
+
+    def work(self, shard, db, *args, **kwargs):
+        return self.call("work", self.spec, "--shard", shard, "--db", db, *args, **kwargs)
+
+    def trained(self, db):
+        return {row[0] for row in self.sql("SELECT key FROM trial WHERE state = 'done'", db)}
+
+
+class Shards(Cluster):
+    def test_every_trial_is_trained_in_one_shard(self):
+        shards = [self.path(f"{i}.db") for i in range(3)]
+        keys = []
+        for i, db in enumerate(shards):
+            said = self.work(f"{i}/3", db).stderr
+            self.assertIn("tprun: 4 trials: 4 done", said)
+            keys.append(self.trained(db))
+            self.assertEqual(self.sql("SELECT count(*) FROM trial", db), [(12,)])
+            self.assertIn("4 were finished before", self.work(f"{i}/3", db).stderr)
+        self.assertEqual(len(set.union(*keys)), 12)
+        # the batches of 50 are the long ones: two in each shard
+        self.assertEqual([self.sql("SELECT count(*) FROM trial WHERE state = 'done' AND cell LIKE '%50'", db) for db in shards], 3 * [[(2,)]])
+
+    def test_the_deal_does_not_depend_on_what_is_asked_for(self):
+        self.work("1/3", self.path("all.db"))
+        self.work("1/3", self.path("some.db"), "--variant", "bp")
+        self.assertLess(self.trained(self.path("some.db")), self.trained(self.path("all.db")))
+
+    def test_what_is_missing_is_told(self):
+        self.assertIn("--shard I/K is needed", self.call("work", self.spec, "--db", self.db, status=2).stderr)
+        self.assertIn("--db PATH is needed", self.call("work", self.spec, "--shard", "0/2", status=2).stderr)
+        self.assertIn("'2' is not I/K", self.work("2", self.db, status=2).stderr)
+        self.assertIn("numbered from 0 to K - 1", self.work("2/2", self.db, status=2).stderr)
+
+
+class Shared(Cluster):
+    """A folder that lies on a network file system, and one that does not."""
+    TYPES = {"NFS": "6969", "Lustre": "0BD00BD0", "GPFS": "47504653", "FUSE": "65735546"}
+
+    def setUp(self):
+        super().setUp()
+        self.net = self.path("net")
+        self.local = self.path("local")
+        os.mkdir(self.net)
+
+    def on(self, kind="NFS"):
+        return {"LD_PRELOAD": os.environ["TPRUN_STATFS_SHIM"], "FAKE_STATFS_FOLDER": os.path.realpath(self.net),
+                "FAKE_STATFS_TYPE": self.TYPES[kind], "TPRUN_LOCAL": self.local}
+
+
+class Network(Shared):
+    LONG = ["train.iterations=40000", "log.every=1000", "--variant", "bp", "seeds=1"]
+
+    def test_a_run_says_what_to_do(self):
+        for kind in self.TYPES:
+            said = self.call("run", self.spec, "--db", self.path("net", "new", "r.db"), status=5, env=self.on(kind)).stderr
+            self.assertIn(f"is on a network file system ({kind})", said)
+            self.assertIn("tprun work SPEC --shard 0/1 --db PATH", said)
+        self.assertEqual([f for _, _, files in os.walk(self.net) for f in files], [])
+
+    def test_a_shard_is_published_whole(self):
+        db = self.path("net", "new", "0.db")
+        self.work("0/2", db, env=self.on())
+        straight = self.path("0.db")
+        self.work("0/2", straight)
+        self.assertEqual(self.digest(db), self.digest(straight))
+        named = {row[0] for row in self.sql("SELECT path FROM checkpoint", db)}
+        self.assertEqual(set(os.listdir(db + ".checkpoints")), named)
+        self.assertTrue(named)
+        self.assertEqual(set(os.listdir(os.path.dirname(db))), {"0.db", "0.db.checkpoints"})
+        kept = [f for _, _, files in os.walk(self.local) for f in files]
+        self.assertEqual(kept, ["published.lock"])
+        self.assertEqual(self.call("digest", "--db", db, env=self.on()).stdout, self.call("digest", "--db", db).stdout)
+        self.assertIn("cluster", self.call("ls", "--db", db, env=self.on()).stdout)
+        self.assertEqual(self.call("sql", "--format=csv", "SELECT count(*) FROM trial", "--db", db, env=self.on()).stdout.split(), ["count(*)", "12"])
+        self.assertIn("were finished before", self.work("0/2", db, env=self.on()).stderr)
+
+    def test_a_log_beside_it_is_not_read(self):
+        db = self.path("net", "r.db")
+        self.work("0/2", db)
+        with open(db + "-wal", "wb") as f:
+            f.write(b"a log")
+        said = self.call("ls", "--db", db, status=5, env=self.on()).stderr
+        self.assertIn("can be read on the machine alone that writes it", said)
+
+    def test_no_local_disk(self):
+        said = self.work("0/2", self.path("net", "0.db"), "--local", self.path("net", "x"), status=5, env=self.on()).stderr
+        self.assertIn("name a folder on a disk of this machine by --local", said)
+
+    def start(self, db, env):
+        process = subprocess.Popen([TPRUN, "work", self.spec, "--shard", "0/1", "--db", db, *self.LONG,
+                                    "-j", "2"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**self.environment, **env})
+        self.addCleanup(lambda: (process.poll() is None and process.kill(), process.communicate()))
+        return process
+
+    def wait_for_checkpoints(self, process, db, more_than):
+        """Until the published database names checkpoints of more steps in all."""
+        end = time.monotonic() + HANG
+        while time.monotonic() < end and process.poll() is None:
+            if os.path.exists(db):
+                step = self.sql("SELECT total(m) FROM (SELECT max(step) AS m FROM checkpoint GROUP BY trial_id)", db)[0][0]
+                if step > more_than:
+                    return step
+            time.sleep(0.05)
+        self.fail(f"no checkpoint was published: {process.poll()}")
+        return 0
+
+    def test_what_was_published_goes_on_elsewhere(self):
+        """SIGKILL, and the local disk is lost with the machine; then a second worker of the same shard; then SIGUSR1."""
+        db, env, step = self.path("net", "0.db"), self.on(), 0
+        for end in (signal.SIGKILL, signal.SIGUSR1):
+            process = self.start(db, env)
+            step = self.wait_for_checkpoints(process, db, step)
+            second = self.work("0/1", db, status=3, env=env).stderr
+            self.assertIn("is in use by tprun, process", second)
+            process.send_signal(end)
+            process.wait(HANG)
+            self.assertEqual(process.returncode, -9 if end == signal.SIGKILL else 75)
+            for name, in self.sql("SELECT path FROM checkpoint", db):
+                self.assertTrue(os.path.exists(os.path.join(db + ".checkpoints", name)))
+            self.local = self.path("local of another machine")
+            env = self.on()
+        self.work("0/1", db, *self.LONG, env=env)
+        self.assertGreater(self.sql("SELECT max(from_step) FROM run WHERE state = 'done'", db)[0][0], 0)
+        straight = self.path("straight.db")
+        self.work("0/1", straight, *self.LONG)
+        self.assertEqual(self.digest(db), self.digest(straight))
+
+
+if __name__ == "__main__":
+    unittest.main()

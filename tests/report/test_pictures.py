@@ -1,0 +1,240 @@
+#!/usr/bin/env python3
+"""Figures as a reader sees them: twelve named studies (studies.py) in a column's width and in their own, as PDF. No two texts overlap, none
+leaves the page, none is smaller than 7 points. TPRUN_BUILD names the build folder; poppler's pdftotext tells where the words are."""
+import math
+import os
+import re
+import shutil
+import sqlite3
+import statistics
+import subprocess
+import tempfile
+import unittest
+import xml.etree.ElementTree as ET
+
+import studies
+
+TPRUN = os.path.abspath(os.path.join(os.environ.get("TPRUN_BUILD", "."), "tprun"))
+SVG = "{http://www.w3.org/2000/svg}"
+NAMES = ["two_lines", "forty_lines", "diverging", "one_seed", "many_decades", "same_lines", "all_zero", "two_keys", "three_keys", "random_search",
+         "who_wins", "cells"]
+MORE = [("many_decades", "--log", "--log-x"), ("two_lines", "--x", "seconds", "--band", "ci95"), ("cells", "--x", "stepsize"),
+        ("random_search", "--x", "activation", "--metric", "train_loss", "--log"), ("two_keys", "--heatmap", "--metric", "test_accuracy"),
+        ("all_zero", "--bars", "--metric", "angle_bp"), ("diverging", "--legend", "below", "--font-size", "9"),
+        ("three_keys", "--heatmap", "--x", "target_stepsize", "--y", "units", "--metric", "train_loss", "--log")]
+COLUMN = 85 / 25.4 * 72  # points
+
+
+class Pictures(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.mkdtemp(prefix="tprun-pictures-")
+        cls.addClassCleanup(shutil.rmtree, cls.folder)
+        cls.db = os.path.join(cls.folder, "results.db")
+        studies.make(cls.db)
+
+    def tprun(self, *args, status=0):
+        done = subprocess.run([TPRUN, *args, "--db", self.db], capture_output=True, text=True, check=False, timeout=600,
+                              env={k: v for k, v in os.environ.items() if not k.startswith("TPRUN_")})
+        self.assertEqual(done.returncode, status, done.stderr)
+        return done
+
+    def plot(self, *args):
+        return ET.fromstring(self.tprun("plot", *args).stdout)
+
+    def sql(self, text, *arguments):
+        connection = sqlite3.connect(f"file:{self.db}?mode=ro", uri=True)
+        try:
+            return connection.execute(text, arguments).fetchall()
+        finally:
+            connection.close()
+
+    @staticmethod
+    def texts(svg):
+        return [t.text or "" for t in svg.iter(SVG + "text")]
+
+    def words(self, *args):
+        """Width and height of the page and [(left, top, right, bottom, word)], in points, of the figure as a PDF."""
+        path = os.path.join(self.folder, "figure.pdf")
+        self.tprun("plot", *args, "-o", path)
+        page = subprocess.run(["pdftotext", "-bbox", path, "-"], capture_output=True, text=True, check=True).stdout
+        width, height = re.search(r'<page width="([\d.]+)" height="([\d.]+)"', page).groups()
+        found = re.findall(r'<word xMin="([-\d.]+)" yMin="([-\d.]+)" xMax="([-\d.]+)" yMax="([-\d.]+)">(.*?)</word>', page)
+        return float(width), float(height), [(*map(float, at), word) for *at, word in found]
+
+    def check_page(self, *args):
+        width, height, words = self.words(*args)
+        self.assertGreater(len(words), 5)
+        for left, top, right, bottom, word in words:
+            self.assertTrue(left >= 0 and top >= 0 and right <= width and bottom <= height, f"{args}: '{word}' leaves the page")
+        for i, a in enumerate(words):
+            for b in words[:i]:  # boxes are as high as letters may be: lines one below the other share some of that
+                across, down = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
+                slack = 0.3 * min(a[3] - a[1], a[2] - a[0], b[3] - b[1], b[2] - b[0])
+                self.assertFalse(across > slack and down > slack, f"{args}: '{a[4]}' and '{b[4]}' overlap: {a}, {b}")
+        return width
+
+    def test_no_texts_overlap(self):
+        for name in NAMES:
+            self.check_page(name)
+            self.assertAlmostEqual(self.check_page(name, "--size", "85"), COLUMN, delta=1)
+        for args in MORE:
+            self.check_page(*args)
+            self.check_page(*args, "--size", "85")
+            self.check_page(*args, "--size", "170")
+
+    def test_letters_are_read_in_a_column(self):
+        for args in [(name,) for name in NAMES] + [args for args in MORE if "--font-size" not in args]:
+            svg = self.plot(*args, "--size", "85")
+            self.assertAlmostEqual(0.75 * float(svg.get("width")), COLUMN, delta=1)
+            smallest = min(float(t.get("font-size")) for t in svg.iter(SVG + "text"))
+            self.assertGreaterEqual(0.75 * smallest, 7, args)
+
+    def test_size_and_letters_as_asked(self):
+        svg = self.plot("two_lines", "--size", "120x90", "--font-size", "10")
+        for side, mm in (("width", 120), ("height", 90)):
+            self.assertAlmostEqual(float(svg.get(side)), mm / 25.4 * 96, delta=3)
+        self.assertIn(f"{10 / 0.75:.1f}", [t.get("font-size") for t in svg.iter(SVG + "text")])
+        for option, value, words in (("--size", "wide", "no width in millimetres"), ("--size", "85x", "no width"), ("--font-size", "0", "from 3 to 40"),
+                                     ("--smooth", "1", "from 0.001 to 0.9999"), ("--band", "se", "none of sd, ci95, quartiles, minmax, none"),
+                                     ("--legend", "left", "none of auto, right, below, none")):
+            self.assertIn(words, self.tprun("plot", "two_lines", option, value, status=2).stderr)
+
+    def last(self, study, metric, variant, cell=""):
+        return [r[0] for r in self.sql("SELECT last FROM summaries WHERE study = ? AND metric = ? AND variant = ? AND cell = ? ORDER BY seed",
+                                       study, metric, variant, cell)]
+
+    def affine(self, svg, values, log=False):
+        """The places of the line's points, and of its band's, are an affine map of the means, and of what `values` says of bands."""
+        line = [tuple(map(float, p.split(","))) for p in next(svg.iter(SVG + "polyline")).get("points").split()]
+        band = [tuple(map(float, p.split(","))) for p in next(svg.iter(SVG + "polygon")).get("points").split()]
+        n = len(line)
+        self.assertEqual((len(values), len(band)), (n, 2 * n))
+        place = math.log if log else float
+        means = [place(v[1]) for v in values]
+        a, b = means.index(min(means)), means.index(max(means))
+        scale = (line[b][1] - line[a][1]) / (means[b] - means[a])
+        for i, (low, mean, high) in enumerate(values):
+            for value, y in ((mean, line[i][1]), (high, band[i][1]), (low, band[2 * n - 1 - i][1])):
+                self.assertAlmostEqual(y, line[a][1] + scale * (place(value) - means[a]), delta=0.3)
+
+    def series(self, study, metric, variant):
+        rows = {}
+        for step, value in self.sql("SELECT step, value FROM metrics WHERE study = ? AND metric = ? AND variant = ? ORDER BY step, seed",
+                                    study, metric, variant):
+            rows.setdefault(step, []).append(value)
+        return rows
+
+    def test_bands(self):
+        rows = self.series("two_lines", "test_accuracy", "back_propagation").values()
+        half = {5: 2.7764451051978}  # Student's t, 4 degrees of freedom, 97.5 %
+
+        def quartiles(v):
+            low, middle, high = statistics.quantiles(v, n=4, method="inclusive")
+            return low, middle, high
+
+        def interval(v):
+            mean, reach = statistics.mean(v), half[len(v)] * statistics.stdev(v) / math.sqrt(len(v))
+            return mean - reach, mean, mean + reach
+
+        def deviation(v):
+            return statistics.mean(v) - statistics.stdev(v), statistics.mean(v), statistics.mean(v) + statistics.stdev(v)
+        for band, what in (("sd", deviation), ("ci95", interval), ("quartiles", quartiles),
+                           ("minmax", lambda v: (min(v), statistics.mean(v), max(v)))):
+            svg = self.plot("two_lines", "--metric", "test_accuracy", "--variant", "back_propagation", "--band", band)
+            self.affine(svg, [what(v) for v in rows])
+        svg = self.plot("two_lines", "--metric", "test_accuracy", "--band", "none")
+        self.assertEqual(len(list(svg.iter(SVG + "polygon"))), 0)
+
+    def test_geometric_mean_on_a_logarithmic_axis(self):
+        rows = self.series("many_decades", "train_loss", "gnt").values()
+        svg = self.plot("many_decades", "--variant", "gnt", "--log")
+        self.assertTrue(any(t.startswith("geometric mean over seeds") for t in self.texts(svg)))
+
+        def deviation(v):
+            mean, sd = statistics.mean(map(math.log, v)), statistics.stdev(map(math.log, v))
+            return math.exp(mean - sd), math.exp(mean), math.exp(mean + sd)
+        self.affine(svg, [deviation(v) for v in rows], log=True)
+        ticks = [t for t in self.texts(svg) if t.startswith("10")]
+        self.assertTrue({"10⁰", "10⁻²", "10⁻⁴"} <= set(ticks), ticks)  # one notation
+
+    def test_axes_of_what_was_spent(self):
+        steps = self.series("two_lines", "train_loss", "back_propagation")
+        for x, name in (("epoch", "epoch"), ("samples", "samples seen"), ("seconds", "processor time of training (s)"), ("flops", "floating-point operations")):
+            svg = self.plot("two_lines", "--metric", "train_loss", "--x", x)
+            self.assertTrue(any(t.startswith(name) for t in self.texts(svg)), self.texts(svg))
+            points = [float(p.split(",")[0]) for p in next(svg.iter(SVG + "polyline")).get("points").split()]
+            self.assertEqual(len(points), len(steps))
+        across = [float(p.split(",")[0]) for p in next(self.plot("two_lines", "--metric", "train_loss", "--log-x").iter(SVG + "polyline")).get("points").split()]
+        self.assertEqual(len(across), len(steps) - 1)  # step 0 has no place
+        spacing = [b - a for a, b in zip(across, across[1:])]
+        self.assertEqual(spacing, sorted(spacing, reverse=True))
+
+    def test_last_values_against_a_key(self):
+        svg = self.plot("cells", "--x", "stepsize", "--variant", "bp")
+        means = [statistics.mean(self.last("cells", "test_accuracy", "bp", f"train.optimizer.stepsize={s}")) for s in ("0.01", "0.1", "1")]
+        line = [tuple(map(float, p.split(","))) for p in next(svg.iter(SVG + "polyline")).get("points").split()]
+        scale = (line[1][1] - line[0][1]) / (means[1] - means[0])
+        self.assertAlmostEqual(line[2][1], line[0][1] + scale * (means[2] - means[0]), delta=0.3)
+        self.assertAlmostEqual(line[1][0] - line[0][0], line[2][0] - line[1][0], delta=0.2)  # logarithmic by itself
+        self.assertIn("no swept key 'depth'", self.tprun("plot", "cells", "--x", "depth", status=2).stderr)
+
+    def test_defaults(self):
+        svg = self.plot("random_search")
+        best = self.sql("SELECT max(last) FROM summaries s JOIN trials t ON t.trial_id = s.trial_id WHERE s.study = 'random_search' AND "
+                        "s.metric = 'test_accuracy' AND t.state = 'done'")[0][0]
+        texts = self.texts(svg)
+        self.assertIn(f"{best:.4g}", texts)  # of the first row
+        for key in ("stepsize", "momentum", "units", "activation"):
+            self.assertEqual(texts.count(key), 2, texts)  # in the table and under a panel
+        self.assertTrue({"10⁻³", "10⁻¹"} <= set(texts), texts)  # the stepsize was drawn by its logarithm
+        names = self.texts(self.plot("three_keys"))
+        self.assertTrue({"target_stepsize=0.01", "target_stepsize=0.1", "target_stepsize=1"} <= set(names), names)
+        self.assertTrue(any(t.startswith("best: target_stepsize=") for t in names), names)
+        self.assertEqual(len(list(self.plot("forty_lines").iter(SVG + "polyline"))), 40)
+        self.assertTrue(any(re.fullmatch(r"tp: best in \d+ of 16 cells", t) for t in self.texts(self.plot("who_wins"))))
+
+    def test_what_was_seen(self):
+        texts = self.texts(self.plot("diverging"))
+        self.assertIn("diverged before a finite value", texts)
+        self.assertIn("failed", texts)
+        self.assertNotIn("no values yet", texts)
+        texts = self.texts(self.plot("same_lines"))
+        self.assertIn("3 seeds; equal to bp", texts)
+        svg = self.plot("same_lines", "--metric", "train_loss")
+        dashes = [line.get("stroke-dasharray") for line in svg.iter(SVG + "polyline")]
+        self.assertEqual(dashes, [None, "6 8", None])
+        texts = self.texts(self.plot("all_zero"))
+        self.assertIn("0.0", texts)
+        self.assertNotIn("-1.0", texts)
+        self.assertIn("norm of the weights", texts)  # `labels` of the file
+        self.assertIn("target propagation", texts)
+        texts = self.texts(self.plot("two_keys", "--heatmap", "--metric", "train_loss"))
+        self.assertIn("train_loss", texts)
+        self.assertTrue(any(t.startswith("best: regularization 1, stepsize 0.125 (0.1") for t in texts), texts)
+
+    def test_figures_and_labels_of_the_file(self):
+        """The options of a file's figure are those of the command line; its labels stand in place of names."""
+        whole = self.plot("asked")
+        ways = (("--x", "stepsize", "--band", "minmax"), ("--metric", "train_loss", "--x", "seconds", "--smooth", "0.5", "--log", "--log-x"))
+        parts = [self.plot("cells", *way) for way in ways]
+        self.assertEqual(len(list(whole.iter(SVG + "polyline"))), sum(len(list(p.iter(SVG + "polyline"))) for p in parts))
+        names = " ".join(self.texts(whole)).replace("DTP", "dtp").replace("stepsize η", "stepsize")
+        self.assertEqual(names.split(), [word for part in parts for word in " ".join(self.texts(part)).split()])  # wherever lines break
+        self.assertIn("DTP", self.texts(whole))
+        self.assertIn("DTP stepsize η=0.01", self.texts(whole))
+        self.check_page("asked", "--size", "85")
+
+    def test_marks_lie_within_the_frame(self):
+        for name in NAMES:
+            svg = self.plot(name)
+            frames = [[float(r.get(k)) for k in ("x", "y", "width", "height")] for r in svg.iter(SVG + "rect") if r.get("stroke") and r.get("fill") == "none"]
+            for cross in (p for p in svg.iter(SVG + "path") if p.get("class") == "cross"):
+                x0, y0, x1, y1 = map(float, re.match(r"M([\d.]+) ([\d.]+)L([\d.]+) ([\d.]+)", cross.get("d")).groups())
+                for x, y, width, height in frames:
+                    if x < (x0 + x1) / 2 < x + width and y < (y0 + y1) / 2 < y + height:
+                        self.assertTrue(x <= x0 and x1 <= x + width and y <= y0 and y1 <= y + height, (name, x0, y0))
+
+
+if __name__ == "__main__":
+    unittest.main()
