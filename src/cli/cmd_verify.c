@@ -1,24 +1,13 @@
 /* Trains one trial twice in temporary databases, once straight and once with a stop in the middle, and compares the
  * digests. */
 #include "cli/cli.h"
+#include "cli/temporary.h"
 
 #include "base/clean.h"
 #include "run/signals.h"
 #include "run/worker_process.h"
-#include <errno.h>
-#include <ftw.h>
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *walk)
-{
-    (void)st;
-    (void)type;
-    (void)walk;
-    return remove(path);
-}
 
 static int train(const struct cli *c, struct plan *p, const char *db, int64_t stop_at, struct err *e)
 {
@@ -82,19 +71,15 @@ static int run(const struct cli *c, const void *own)
     struct plan p = { 0 };
     struct err e = { 0 };
     bool same = false;
-    const char *temporary = getenv("TMPDIR");
     char folder[4096];
     int code = signals_open(&e);
     if (code == 0)
         code = cli_open_plan(c, &p, true, &e);
-    if (code == 0 && snprintf(folder, sizeof folder, "%s/tprun-verify-XXXXXX",
-                              temporary && *temporary ? temporary : "/tmp") >= (int)sizeof folder)
-        code = err_set(&e, ERR_IO, "TMPDIR is too long");
-    if (code == 0 && !mkdtemp(folder))
-        code = err_set(&e, ERR_IO, "%s: %s", folder, strerror(errno));
+    if (code == 0)
+        code = temporary_make(folder, &e);
     if (code == 0) {
         code = verify(c, &p, folder, &same, &e);
-        (void)nftw(folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+        temporary_remove(folder);
     }
     const bool differ = code == 0 && !same;
     const int status = cli_fail(c, code, &e);

@@ -16,6 +16,7 @@ int train_options(const struct cli *c, const struct train_choice *t, struct run_
     o->fail_fast = t->fail_fast;
     o->progress = train_shows_progress(t);
     o->memory = t->memory;
+    o->time_limit = t->stop_after;
     o->memory_limit = t->memory_limit;
     if (t->stall_seconds > 0)
         o->stall_seconds = t->stall_seconds;

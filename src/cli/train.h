@@ -8,7 +8,7 @@ struct train_choice {
     struct cli_int jobs;
     bool fail_fast, no_progress;
     int64_t memory, memory_limit;
-    double stall_seconds;
+    double stall_seconds, stop_after;
 };
 /* Rows of a table of options, for a struct with such a member. */
 /* clang-format off */
@@ -25,6 +25,8 @@ struct train_choice {
       .help = "address space of a worker: 500M, 2G" },                                                                 \
     { "stall-seconds", 0, CLI_SECONDS, "SECONDS", offsetof(type, member.stall_seconds),                                \
       .help = "end a worker that is silent for so long (default 300, or $TPRUN_STALL_SECONDS)" },                      \
+    { "stop-after", 0, CLI_SECONDS, "SECONDS", offsetof(type, member.stop_after),                                      \
+      .help = "stop at a checkpoint when so much time has passed (exit status 75); the same command resumes" },        \
     { "no-progress", 0, CLI_FLAG, NULL, offsetof(type, member.no_progress), .help = "no live lines on a terminal" }
 /* clang-format on */
 

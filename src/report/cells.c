@@ -9,9 +9,13 @@ static const char sql_cells[] =
     "SELECT t.variant, t.cell, p.key, p.num, p.text FROM study s JOIN trial t ON t.study_id = s.id AND t.generation = "
     "s.generation JOIN param p ON p.trial_id = t.id AND p.swept = 1 WHERE s.name = ?1 AND t.cell IS NOT t.tuning "
     "GROUP BY t.variant, t.cell, p.key ORDER BY p.key, min(t.id)";
-static const char sql_drawn[] = "SELECT p.key, p.value ->> 'loguniform' IS NOT NULL FROM study s, json_each(CASE WHEN "
-                                "json_valid(s.spec) THEN s.spec ELSE '{}' END, '$.sweep.random.parameters') p "
-                                "WHERE s.name = ?1";
+/* A dotted key of the file is maps in maps, closed by the form of its draws. */
+static const char sql_drawn[] =
+    "SELECT replace(substr(p.path, 1 + length('$.sweep.random.parameters.')), '\"', ''), p.key GLOB '*log*' FROM study "
+    "s, "
+    "json_tree(CASE WHEN json_valid(s.spec) THEN s.spec ELSE '{}' END, '$.sweep.random.parameters') p WHERE s.name = "
+    "?1 "
+    "AND p.key IN ('uniform', 'loguniform', 'choice', 'randint', 'lograndint', 'quniform', 'qloguniform')";
 
 #define SPREAD 50 /* the largest over the smallest value, from which an axis is logarithmic by itself */
 

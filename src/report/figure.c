@@ -4,6 +4,7 @@
 #include "report/chart.h"
 #include "report/facets.h"
 #include "report/heatmap.h"
+#include "report/selection.h"
 #include "report/spots.h"
 #include "report/winners.h"
 #include <string.h>
@@ -129,13 +130,18 @@ static int draw_spots(struct picture *out, struct query *q, struct arena *a, con
                       const struct cells *c, const size_t *key, const struct figure_options *o, struct err *e)
 {
     struct finals f;
-    const char *metric = o->n_metrics ? o->metrics[0] : subject_main_metric(s);
+    struct selection chosen = { 0 };
+    if (!key && o->n_metrics == 0) /* a ranking is a choice: by validation where it was logged */
+        TRY(selection_find(&chosen, q, s->name, e));
+    const char *metric = o->n_metrics ? o->metrics[0] : *chosen.metric ? chosen.metric : subject_main_metric(s);
     if (!metric)
         return err_set(e, ERR_USAGE, "study '%s' has logged nothing yet", s->name);
     TRY(finals_read(&f, s, q, a, metric, FINALS_LAST, e));
     struct curve_options means = curve_options(o, ALONG_STEP);
     means.geometric = o->log && !subject_percent(f.unit);
-    const struct spots_options options = { .curves = &means, .log_x = o->log_x, .look = &o->look };
+    const struct spots_options options = {
+        .curves = &means, .log_x = o->log_x, .look = &o->look, .note = chosen.of_test ? " on the test set" : ""
+    };
     if (key)
         spots_draw(out, s, c, &f, *key, &options, a);
     else

@@ -98,8 +98,9 @@ static void plan(struct layout *l, struct arena *a)
     l->rows = (l->n_keys + l->columns - 1) / l->columns;
     l->each_width = (room - GAP * (double)(l->columns - 1)) / (double)l->columns;
     l->heading = heading_make(a, s,
-                              arena_printf(a, "%zu cells%s, ranked; %s", l->n_ranked,
-                                           l->n_ranked < s->n_groups ? " with a value" : "", spots_remark(&l->p, a)),
+                              arena_printf(a, "%zu cells%s, ranked%s; %s", l->n_ranked,
+                                           l->n_ranked < s->n_groups ? " with a value" : "", l->p.o->note,
+                                           spots_remark(&l->p, a)),
                               room, look);
     l->table_y = l->heading.height - 6;
     l->panels_y = l->table_y + 1.4 * look_font(look) * (double)(l->n_rows + 1) + 16;

@@ -12,6 +12,7 @@ struct spots_options {
     const struct curve_options *curves; /* band, and geometric on a logarithmic axis */
     bool log_x;                         /* also where the key was not swept so */
     const struct look *look;
+    const char *note; /* what is to be said of a ranking, or "" */
 };
 
 /* Points of one variant and the same other keys are joined; where that gives more lines than a figure holds, or no two

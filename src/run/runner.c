@@ -51,6 +51,17 @@ static int heed_signals(struct runner *r, struct err *e)
     return stop(r, e);
 }
 
+/* Time is up: the same as a signal, so that the same command goes on. */
+static int heed_time(struct runner *r, struct err *e)
+{
+    const double limit = r->options->time_limit;
+    if (limit == 0 || r->result->stopped || (double)(now_ns() - r->start_ns) < limit * (double)second_ns)
+        return 0;
+    r->result->stopped = true;
+    progress_say(&r->progress, "tprun: the time is up; stopping at the next step, and the same command resumes");
+    return stop(r, e);
+}
+
 /* ---- the loop ---- */
 
 void runner_narrow(struct runner *r, size_t n, const char *why)
@@ -144,6 +155,7 @@ static int loop(struct runner *r, struct pollfd *fds, struct err *e)
             return 0;
         TRY(wait_for_news(r, fds, e));
         TRY(heed_signals(r, e));
+        TRY(heed_time(r, e));
         for (size_t i = 0; i < r->n_slots; i++)
             if (fds[i + 1].revents)
                 TRY(attempt_receive(r, &r->slots[i], e));

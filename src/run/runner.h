@@ -24,6 +24,7 @@ struct run_options {
     int64_t memory;             /* bytes that all workers may take by the plan; 0 = what the machine has left */
     struct query_limits limits; /* of the measures of claims */
     double stall_seconds;       /* a worker that says nothing for so long is ended and its trial retried; 0 = 300 */
+    double time_limit;          /* seconds after which it stops as a signal stops it; 0 = none */
     const char *checkpoints;    /* a folder to read checkpoints from that the database's own lacks; NULL = none */
     const struct shard *shard; /* train its trials alone; NULL = all. Choosing cells and statistics are left to merge */
     struct publication *publication; /* where the database, which is its copy, is put from time to time; or NULL */

@@ -27,9 +27,11 @@ ON CONFLICT DO NOTHING;
 
 -- Attempts: one is known by its trial, machine, process and start. One that still ran is taken for ended at its last sign of life, until a
 -- later merge tells more.
-INSERT INTO main.run (trial_id, host_id, code_id, kernel, pid, from_step, started_ms, heartbeat_ms, ended_ms, state, reason)
+INSERT INTO main.run (trial_id, host_id, code_id, kernel, pid, from_step, started_ms, heartbeat_ms, ended_ms, state, reason,
+    repository_id)
 SELECT t.id, h.id, c.id, r.kernel, r.pid, r.from_step, r.started_ms, r.heartbeat_ms, coalesce(r.ended_ms, r.heartbeat_ms),
-    CASE r.state WHEN 'running' THEN 'interrupted' ELSE r.state END, CASE r.state WHEN 'running' THEN 'it ran when it was merged' ELSE r.reason END
+    CASE r.state WHEN 'running' THEN 'interrupted' ELSE r.state END, CASE r.state WHEN 'running' THEN 'it ran when it was merged' ELSE r.reason END,
+    (SELECT g.id FROM temp.map_repository g WHERE g.src = r.repository_id)
 FROM temp.map_trial t CROSS JOIN src.run r ON r.trial_id = t.src JOIN temp.map_host h ON h.src = r.host_id JOIN temp.map_code c ON c.src = r.code_id
 WHERE NOT EXISTS (SELECT 1 FROM main.run o WHERE o.trial_id = t.id AND o.host_id = h.id AND o.pid = r.pid AND o.started_ms = r.started_ms
     AND o.from_step = r.from_step)

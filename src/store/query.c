@@ -234,6 +234,11 @@ void query_set_digits(struct query *q, int digits)
     q->digits = digits;
 }
 
+const char *query_library(void)
+{
+    return sqlite3_libversion();
+}
+
 void query_set_cpu_limit(struct query *q, double seconds)
 {
     q->cpu_limit = seconds;

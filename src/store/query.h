@@ -66,6 +66,9 @@ int query_rows(struct query *q, const char *sql, const char *const *arguments, s
 int query_doubles(struct query *q, const char *sql, const char *const *arguments, size_t n_arguments,
                   int (*row)(void *self, int n, const double *values), void *self, struct err *e);
 
+/* The version of SQLite. */
+const char *query_library(void);
+
 /* SHA-256 over the deterministic content ("Identical" in docs/reliability.md), ordered by natural key. */
 int query_digest(struct query *q, char hex[65], struct err *e);
 

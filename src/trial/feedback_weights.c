@@ -7,7 +7,7 @@
 #include <math.h>
 #include <string.h>
 
-struct feedback_weights {
+struct feedback_weights { /* an array, [n_feedback] */
     bool defined;
     double degrees, distance; /* NaN where one of the two is 0 */
 };
@@ -63,9 +63,9 @@ static struct feedback_weights compare(const struct unit *u, const struct unit *
 
 int feedback_weights_open(struct trial *t, struct err *e)
 {
-    struct feedback_weights *of = arena_alloc(&t->memory, t->credit.n_feedback, sizeof *of);
-    t->references->feedback_weights = of;
-    return of ? 0 : err_set(e, ERR_MEMORY, "not enough memory for metrics of feedback weights");
+    struct feedback_weights *f = arena_alloc(&t->memory, t->credit.n_feedback, sizeof *f);
+    t->references->feedback_weights = f;
+    return f ? 0 : err_set(e, ERR_MEMORY, "not enough memory for metrics of feedback weights");
 }
 
 void feedback_weights_take(struct trial *t)

@@ -77,6 +77,16 @@ class OwnData(unittest.TestCase):
         write_npy(os.path.join(self.here, "in", "x.npy"), "f", "<f4", [60, 2], [float("nan") if i == 7 else i for i in range(120)])
         self.assertIn("row 3, column 1", self.call("here/own.yaml", "--db", self.db, status=1))
 
+    def test_time_that_is_up_ends_as_interrupted(self):
+        with open(self.spec, "a") as file:
+            file.write("checkpoint: {seconds: 1000}\n")
+        self.call("here/own.yaml", "--db", self.db, "seeds=1", "train.epochs=1000000", "--stop-after", "0.5", status=75)
+        with sqlite3.connect(self.db) as db:
+            self.assertEqual(db.execute("SELECT state FROM trials WHERE seed = 1").fetchall(), [("interrupted",)])
+            (step,) = db.execute("SELECT step FROM trials WHERE seed = 1").fetchone()
+        self.assertGreater(step, 0)
+        self.assertIn("1 trials: 1 done", self.call("here/own.yaml", "--db", self.db, "seeds=1", "train.epochs=%d" % (step // 5 + 2)))
+
     def test_data_tells_what_is_there(self):
         text = self.call("data", "here/own.yaml")
         self.assertIn("flat, 2 numbers a sample; 3 classes", text)

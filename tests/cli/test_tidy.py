@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What is thrown away, copied and remarked: rm, gc, backup, tag, note."""
+"""What is thrown away, copied and remarked: rm, gc, backup, tag, note; and whether this build is well: doctor, completion."""
 import os
 import pty
 import select
@@ -213,6 +213,37 @@ class Tidy(Cli):
         self.tidy("note", "tiny", "")
         self.assertEqual(self.sql("SELECT count(*) FROM note"), [(0,)])
         self.assertEqual(self.sql("SELECT tag FROM tags"), [("paper",)])
+
+
+class Machine(Cli):
+    def test_doctor(self):
+        scratch = os.path.join(self.folder, "scratch")
+        os.mkdir(scratch)
+        done = self.call("doctor", env={"TMPDIR": scratch})
+        self.assertEqual((done.stdout.count("\nok "), done.stdout.count("BAD"), done.stderr), (6, 0, ""), done.stdout)
+        self.assertIn("OpenBLAS", done.stdout)
+        self.assertEqual(os.listdir(scratch), [])
+        self.call("doctor", status=1, env={"TMPDIR": os.path.join(self.folder, "none")})
+
+    def complete(self, *words):
+        script = self.call("completion", "bash").stdout
+        words = " ".join(f"'{w}'" for w in words)
+        done = subprocess.run(["bash", "-c", f"{script}\nCOMP_WORDS=({words}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); _tprun; echo \"${{COMPREPLY[@]}}\""],
+                              capture_output=True, text=True, check=True, timeout=HANG, cwd=self.folder)
+        return done.stdout.split()
+
+    def test_completion(self):
+        self.assertEqual(self.complete("tprun", "rm", "--dr"), ["--dry-run"])
+        self.assertEqual(self.complete("tprun", "ls", "--format", "=", "js"), ["json"])
+        self.assertEqual(self.complete("tprun", "gc", "--only", ""), ["checkpoints", "generations", "space"])
+        self.assertIn("doctor", self.complete("tprun", "do"))
+        for command in self.call("--help").stdout.split("Commands:")[1].split("\n\n")[0].splitlines()[1:]:
+            name = command.split()[0]
+            offered = {o.rstrip("=") for o in self.complete("tprun", name, "--")}
+            helped = {w for line in self.call(name, "--help").stdout.split("Options:")[1].splitlines() for w in line.split()[:3] if w.startswith("--")}
+            self.assertEqual(offered, helped, name)
+        self.assertIn("#compdef tprun", self.call("completion", "zsh").stdout)
+        self.assertIn("none of bash, zsh", self.call("completion", "fish", status=2).stderr)
 
 
 if __name__ == "__main__":

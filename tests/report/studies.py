@@ -10,6 +10,20 @@ UNITS = {"test_accuracy": ("max", "%"), "train_loss": ("min", ""), "weight_norm"
 SGD, RNN, TARGET = "train.optimizer.stepsize", "network.layers.0.rnn.units", "algorithm.target_stepsize"
 
 
+def nested(values):
+    """Dotted keys as the program stores them: maps in maps."""
+    if not isinstance(values, dict):
+        return values
+    whole = {}
+    for key, value in values.items():
+        at = whole
+        *above, last = key.split(".")
+        for name in above:
+            at = at.setdefault(name, {})
+        at[last] = nested(value)
+    return whole
+
+
 class Studies:
     def __init__(self, path):
         self.db = sqlite3.connect(path)
@@ -18,13 +32,14 @@ class Studies:
                 self.db.executescript(f.read())
         self.db.executescript("PRAGMA application_id = 1953526389; PRAGMA user_version = 5")
         for name, (goal, unit) in UNITS.items():
-            self.db.execute("INSERT INTO metric_key (name, goal, unit, followed) VALUES (?, ?, ?, 1)", (name, goal, unit))
+            self.db.execute("INSERT INTO metric_key (name, goal, unit, followed, split) VALUES (?, ?, ?, 1, ?)",
+                            (name, goal, unit, name.split("_")[0] if goal else ""))
         self.keys = dict(self.db.execute("SELECT name, id FROM metric_key"))
         self.random = random.Random(13)
 
     def study(self, name, title="", paper="", locator="", **spec):
         self.db.execute("INSERT INTO study (name, title, paper, locator, spec, spec_sha256, generation, created_ms, updated_ms, n_seeds) "
-                        "VALUES (?, ?, ?, ?, ?, ?, 1, 0, 0, 1)", (name, title, paper, locator, json.dumps({"experiment": name, **spec}), name))
+                        "VALUES (?, ?, ?, ?, ?, ?, 1, 0, 0, 1)", (name, title, paper, locator, json.dumps(nested({"experiment": name, **spec})), name))
         return self.db.execute("SELECT max(id) FROM study").fetchone()[0]
 
     def trial(self, study, variant, seed, values, swept=None, state="done", layers=None, progress=True):
@@ -157,7 +172,7 @@ def maps(s):
                     swept = {"dataset.length": length, RNN: units, SGD if variant == "bp" else TARGET: stepsize}
                     s.trial(study, variant, 1, s.learning(bowl(stepsize) * (20 / length if variant == "bp" else units / 64)), swept)
     study = s.study("cells", "Variants and cells")
-    asked = s.study("asked", "Variants and cells", labels={"variants": {"dtp": "DTP"}, "keys": {"train": {"optimizer": {"stepsize": "stepsize η"}}}},
+    asked = s.study("asked", "Variants and cells", labels={"variants": {"dtp": "DTP"}, "keys": {SGD: "stepsize η"}},
                     figures=[{"x": "stepsize", "band": "minmax"}, {"metric": "train_loss", "x": "seconds", "smooth": 0.5, "log": 1, "log_x": 1}])
     for variant, factor in (("dtp", 1), ("bp", 1.5), ("fa", 0.6)):
         for stepsize in (0.01, 0.1, 1):

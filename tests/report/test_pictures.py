@@ -185,6 +185,7 @@ class Pictures(unittest.TestCase):
                         "s.metric = 'test_accuracy' AND t.state = 'done'")[0][0]
         texts = self.texts(svg)
         self.assertIn(f"{best:.4g}", texts)  # of the first row
+        self.assertTrue(any("ranked on the test set" in t for t in texts), texts)
         for key in ("stepsize", "momentum", "units", "activation"):
             self.assertEqual(texts.count(key), 2, texts)  # in the table and under a panel
         self.assertTrue({"10⁻³", "10⁻¹"} <= set(texts), texts)  # the stepsize was drawn by its logarithm

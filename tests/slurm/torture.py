@@ -49,7 +49,7 @@ def queue(ids, state=None):
 def fault(chance, array, counts):
     node = must("sinfo", "-h", "-o", "%n").split()[0]
     running = queue([array], "RUNNING")
-    kind = chance.choice(["requeue", "requeue", "scancel", "time", "node"])
+    kind = chance.choice(["requeue", "scancel", "time", "node"])
     if kind == "node":  # what runs there is queued again
         must("scontrol", "update", f"NodeName={node}", "State=DOWN", "Reason=torture")
         time.sleep(1)
@@ -102,12 +102,12 @@ def main():
             submissions += 1
             ids = [line.split()[1].rstrip(":") for line in said.splitlines()[:2]]
             wait_for_end(ids, chance, options.faults, counts)
-            if "left" not in must(tprun, "sql", "--db", db, "--format=csv", "SELECT CASE WHEN count(*) > 0 THEN 'left' ELSE 'none' END FROM trials "
+            if "left" not in must(tprun, "sql", "--db", db, "--format=csv", "SELECT CASE WHEN count(*) > 0 THEN 'left' ELSE 'none' END AS x FROM trials "
                                   "WHERE state <> 'done'"):
                 break
         must(tprun, "run", spec, "--db", straight, "-q")
         digests = [must(tprun, "digest", path).split()[0] for path in (db, straight)]
-        begun = must(tprun, "sql", "--db", db, "--format=csv", "SELECT count(*), sum(from_step > 0) FROM run").split()[1]
+        begun = must(tprun, "sql", "--db", db, "--format=csv", "SELECT count(*), sum(from_step > 0) FROM run").splitlines()[1]
         print(f"seed {options.seed}: {options.tasks} tasks, faults {counts}, {submissions} submissions; attempts, of which resumed: {begun}; "
               f"digest {'equal' if digests[0] == digests[1] else 'DIFFERENT'}")
         return 0 if digests[0] == digests[1] else 1

@@ -360,6 +360,7 @@ START_TEST(a_longer_budget)
     fixture_open(&whole, BLOBS, own);
     fixture_open(&first, BLOBS, own);
     fixture_open(&second, BLOBS, own);
+    first.config.checkpoint.keep = KEEP_LAST;
     first.trial->budget = 7; /* one epoch: the feedback-only one after it belongs to it */
     must(run(&first, &r, &saving, &end, &e), &e);
     ck_assert_int_eq(first.trial->feedback_only.done, 3 * PER_EPOCH);
