@@ -106,6 +106,8 @@ struct mapping_def {
     void (*own_target)(struct credit *c);
     /* Once the feedback weights are drawn. NULL: they stay as they are. */
     void (*drawn)(struct credit *c);
+    /* Once the forward weights are there, drawn or read: feedback weights that start from them. NULL: none do. */
+    void (*start)(struct credit *c);
     /* Floating-point operations of refresh; NULL if few. And of `difference` for link k; NULL: those of the feedback
      * unit, or a product with the weights of the layer above. */
     double (*flops)(const struct credit *c, size_t rows);
@@ -121,6 +123,7 @@ struct fbloss_options {
     double scale, noise_floor, noise_decay, weight_decay;
     int reduction, noise_scaling;
     int corrupts; /* reconstruction: enum fbloss_corrupts */
+    int teacher;     /* settle: what g is to yield */
     bool normalised; /* each sample's gradient divided by the squared length of what the feedback weights read */
 };
 /* What the noise is added to, in front of a layer that sends something else than its state. */

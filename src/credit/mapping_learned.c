@@ -198,6 +198,20 @@ static void train_difference(struct credit *c, struct pass *p, const struct at *
     learned_of(c)->hidden.moved = NULL; /* a loss uses its buffers for the next unit */
 }
 
+static void start(struct credit *c)
+{
+    const double gain = options_of(c)->transpose_gain;
+    for (size_t i = 0; i < c->n_feedback && gain > 0; i++) {
+        const struct feedback *f = &c->feedback[i];
+        const struct unit *through = through_of(c, f);
+        const struct param *up = learned_matrix(through), *down = learned_matrix(&f->unit);
+        const struct mat w = mat_of(through->weights + up->offset, up->rows, up->cols),
+                         v = mat_of(c->feedback_weights + down->offset, down->rows, down->cols);
+        mat_transpose(w, v);
+        mat_scale((real)gain, v, v);
+    }
+}
+
 static struct mat front(struct credit *c, struct pass *p, const struct at *ref, struct feedback *f, struct mat v)
 {
     (void)p;
@@ -261,6 +275,7 @@ const struct mapping_def mapping_learned = {
     .normalise = normalise,
     .train_reference = train_reference,
     .train_difference = train_difference,
+    .start = start,
     .flops = flops,
 };
 const struct mapping_def mapping_fixed = {

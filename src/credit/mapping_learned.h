@@ -14,6 +14,7 @@ struct learned_options {
     struct chosen hidden_activation, hidden_init;
     int transmit; /* index in transmit_names */
     double scale; /* of fixed ones */
+    double transpose_gain; /* of learned ones; 0: as drawn */
 };
 
 struct learned {
@@ -44,6 +45,8 @@ static inline const struct unit *through_of(const struct credit *c, const struct
     return &c->chain->units[f->through];
 }
 
+/* Weights of a unit that a transpose may stand for: its only matrix; NULL if there is none. */
+const struct param *learned_matrix(const struct unit *u);
 /* One feedback unit for every unit under the head but the last one's output; for a recurrent unit its own, shared by
  * all its steps. ERR_SPEC, with its key, where the options do not fit each other or the network. */
 int learned_shape(struct credit *c, struct arena *a, struct err *e);

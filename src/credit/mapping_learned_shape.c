@@ -75,7 +75,12 @@ static const struct registry activation_registry = { "feedback activation", acti
           .flags = OPTION_NULLABLE,                                                                                    \
           .help = "feedback layers are dense, whatever they lead back through, and what they yield is normalised "     \
                   "over the minibatch; with propagate {name: difference, batch_norm: true}: FWDTP as published" },
-LEARNED_TABLE(learned_table, "same", "true", );
+#define TRANSPOSE_GAIN                                                                                                 \
+    { "transpose_gain", OPT_REAL, offsetof(struct learned_options, transpose_gain), "0", 0, 1e12,                      \
+      .flags = OPTION_NULLABLE,                                                                                        \
+      .help = "feedback weights start at this multiple of the transposed weights of the dense layer that they lead "   \
+              "back through; 0 = as drawn" },
+LEARNED_TABLE(learned_table, "same", "true", TRANSPOSE_GAIN);
 LEARNED_TABLE(fixed_table, "linear", "false", OF_FIXED);
 
 /* A feedback unit from `from` to its target: the mirror of what it leads back through, on route direct a plain one. */
@@ -179,6 +184,32 @@ static int check_abilities(const struct credit *c, struct err *e)
     return 0;
 }
 
+const struct param *learned_matrix(const struct unit *u)
+{
+    const struct param *found = NULL;
+    for (size_t j = 0; j < u->n_params; j++)
+        if (!u->params[j].is_bias) {
+            if (found || u->params[j].rank != 2)
+                return NULL;
+            found = &u->params[j];
+        }
+    return found;
+}
+
+static int check_transpose(const struct credit *c, struct err *e)
+{
+    for (size_t i = 0; i < c->n_feedback && options_of(c)->transpose_gain > 0; i++) {
+        const struct feedback *f = &c->feedback[i];
+        const struct param *up = learned_matrix(through_of(c, f)), *down = learned_matrix(&f->unit);
+        if (!up || !down || up->rows != down->cols || up->cols != down->rows)
+            return err_at(e, through_of(c, f)->where,
+                          "algorithm.mapping.transpose_gain: feedback past network.layers.%zu does not start from a "
+                          "transpose: that is for dense layers on route 'chain'",
+                          f->through);
+    }
+    return 0;
+}
+
 int learned_shape(struct credit *c, struct arena *a, struct err *e)
 {
     const struct chain *chain = c->chain;
@@ -228,5 +259,6 @@ int learned_shape(struct credit *c, struct arena *a, struct err *e)
         TRY(shape_one(c, f, from, a, e));
     }
     TRY(check_abilities(c, e));
+    TRY(check_transpose(c, e));
     return shape_hidden(c, chain->units[last].out, a, e);
 }

@@ -101,6 +101,10 @@ const struct preset presets[] = {
     { "idtp_input", "the same by iterating what the feedback layers read, layer by layer", "Bengio 2020, Eq. (27)",
       "{route: chain, target: {name: gradient, gradient: per_sample}, target_stepsize: 0.1, mapping: learned, "
       NORMALISED_RECONSTRUCTION ", propagate: {name: iterate, refinement: input}, update: influence, head: 0}" },
+    { "cdtp", "differential target propagation in a network that runs continuously", "Bengio 2020, Sec. 10",
+      "{route: chain, target: {name: gradient, gradient: per_sample}, target_stepsize: 0.1, mapping: learned, "
+      "feedback_loss: {name: settle, reduction: half_mean, normalised: true}, propagate: relax, update: influence, "
+      "head: 0, feedback: {schedule: joint}}" },
     { "dtp_autoencoder", "an auto-encoder of two layers without back-propagation", "Lee 2015, Sec. 3.4",
       "{route: chain, target: {name: gradient, gradient: per_sample}, target_stepsize: 0.5, mapping: encoder, "
       "feedback_loss: none,"
@@ -112,6 +116,7 @@ const struct preset presets[] = {
 /* clang-format off */
 const char *const preset_names[] = {
     "bp", "dfa", "fa", "tp", "tp_vanilla", "dtp", "dtp_pretrained", "dtp_drl", "ddtp_linear", "ddtp_rhl", "ddtp_control",
-    "gnt", "tjml", "ldrl", "fwdtp", "fwdtp_bn", "ijml", "pjml", "dtp1", "idtp", "idtp_input", "dtp_autoencoder", NULL
+    "gnt", "tjml", "ldrl", "fwdtp", "fwdtp_bn", "ijml", "pjml", "dtp1", "idtp", "idtp_input", "cdtp",
+    "dtp_autoencoder", NULL
 };
 /* clang-format on */

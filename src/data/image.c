@@ -28,6 +28,8 @@ static const struct option options[] = {
       "so many copies of the edge pixels on every side of a training image, after the flip, and a window of the old "
       "size "
       "anywhere in it, drawn anew each time" },
+    { "block_mean", OPT_INT, FIELD(block_mean), "1", 1, 32, OPTION_NULLABLE,
+      "means over squares of so many pixels a side instead of pixels: 4 makes 7 x 7 of 28 x 28" },
     { "scaling", OPT_ENUM, FIELD(scaling), "unit", .names = scalings,
       .help = "unit: x = byte / 255; standard: less the mean and over the deviation of the set (by channel); centered: "
               "2 x - 1" },
@@ -88,12 +90,16 @@ static void permute_inputs(struct image_input *inputs, size_t n, uint64_t seed)
 static int make_inputs(struct image_state *s, const struct image_opts *o, struct arena *a, struct err *e)
 {
     const struct image_set *set = s->files.set;
-    const size_t plane = s->n_inputs / set->channels;
+    const size_t plane = s->n_inputs / set->channels, width = s->row / s->block,
+                 whole = set->height * set->width;
     s->inputs = arena_alloc(a, s->n_inputs, sizeof *s->inputs);
     if (!s->inputs)
         return err_set(e, ERR_MEMORY, "%s: no memory", set->name);
-    for (size_t i = 0; i < s->n_inputs; i++)
-        s->inputs[i] = (struct image_input){ .pixel = (uint32_t)i, .table = (uint32_t)(i / plane * 256) };
+    for (size_t i = 0; i < s->n_inputs; i++) {
+        const size_t at = i % plane;
+        const size_t pixel = s->block == 1 ? i : i / plane * whole + (at / width * s->row + at % width) * s->block;
+        s->inputs[i] = (struct image_input){ .pixel = (uint32_t)pixel, .table = (uint32_t)(i / plane * 256) };
+    }
     if (o->permute)
         permute_inputs(s->inputs, s->n_inputs, (uint64_t)o->permutation_seed);
     for (size_t c = 0; c < set->channels; c++)
@@ -155,6 +161,8 @@ static int image_open(const struct image_set *set, const struct image_opts *o, u
     s->n_inputs = shape.length * shape.features;
     s->per_step = shape.features;
     s->n_train = shape.train_size;
+    s->block = image_block(o);
+    s->row = set->width;
     TRY(image_files_open(&s->files, set, o->path, a, e));
     int code = make_inputs(s, o, a, e);
     if (code == 0)
@@ -203,6 +211,16 @@ static const uint8_t *transformed(const struct image_state *s, enum split split,
     return out;
 }
 
+/* The mean of the values of a square of pixels, of whose corner the input tells. */
+static real block_mean(const struct image_state *s, const struct image_input *input, const uint8_t *image)
+{
+    double sum = 0;
+    for (size_t i = 0; i < s->block; i++)
+        for (size_t j = 0; j < s->block; j++)
+            sum += (double)s->value[input->table + image[input->pixel + i * s->row + j]];
+    return (real)(sum / (double)(s->block * s->block));
+}
+
 /* x[t][row][j] is input t per_step + j of the row's image. Rows go in blocks, so that each input's pixel and table are
  * looked up once for many images, and neighbours in x are written together. */
 static void fill(const void *opts, void *state, enum split split, uint64_t first, struct batch *b)
@@ -223,7 +241,9 @@ static void fill(const void *opts, void *state, enum split split, uint64_t first
         for (real *x = b->x + row * k; input < s->inputs + s->n_inputs; x += step)
             for (size_t j = 0; j < k; j++, input++) {
                 const real *value = s->value + input->table;
-                for (size_t r = 0; r < n; r++)
+                for (size_t r = 0; s->block > 1 && r < n; r++)
+                    x[r * k + j] = block_mean(s, input, image[r]);
+                for (size_t r = 0; s->block == 1 && r < n; r++)
                     x[r * k + j] = value[image[r][input->pixel]];
             }
     }

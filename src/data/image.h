@@ -19,7 +19,7 @@ struct image_opts {
     int64_t permutation_seed;
     int scaling, validation, labels;
     struct reals mean, deviation; /* NULL items: of the scaling */
-    int64_t pad, crop;
+    int64_t pad, crop, block_mean;
     bool flip;
     int64_t subset_seed; /* -1: none */
     int64_t train_size, validation_size, eval_size, test_size;
@@ -39,12 +39,18 @@ struct image_state {
     struct split_places places; /* in the training files */
     struct image_input *inputs;
     real value[IMAGE_MAX_CHANNELS * 256]; /* of each byte, by channel */
+    size_t block, row; /* pixels of a side that an input is the mean of, and from one row of the image to the next */
     struct transform transform;
     uint8_t *transformed; /* [IMAGE_BLOCK][n_inputs]; NULL: images are read as they are */
 };
 
 enum { IMAGE_BLOCK = 32 }; /* images that are filled in together */
 
+/* Pixels of a side that an input is the mean of. */
+static inline size_t image_block(const struct image_opts *o)
+{
+    return o->block_mean > 1 ? (size_t)o->block_mean : 1;
+}
 /* dataset_def.shape of a set. */
 int image_shape(const struct image_set *set, const struct image_opts *o, struct data_shape *s, struct err *e);
 /* The number that stands for a byte of a channel. */

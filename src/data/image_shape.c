@@ -21,6 +21,19 @@ static int check_transform(const struct image_set *set, const struct image_opts 
     return 0;
 }
 
+static int check_blocks(const struct image_set *set, const struct image_opts *o, struct err *e)
+{
+    const size_t block = image_block(o);
+    if (block == 1)
+        return 0;
+    if (set->height % block || set->width % block)
+        return err_about(e, "dataset.block_mean", "squares of %zu pixels a side do not fill %u x %u", block,
+                         (unsigned)set->height, (unsigned)set->width);
+    if (o->pixels_per_step > 0 || o->pad > 0 || o->crop > 0 || o->flip)
+        return err_about(e, "dataset.block_mean", "is of images as they are: without pixels_per_step, pad, crop and flip");
+    return 0;
+}
+
 static int check_scaling(const struct image_set *set, const struct image_opts *o, struct err *e)
 {
     const struct {
@@ -61,7 +74,9 @@ static int check_sizes(const struct image_set *set, const struct image_opts *o, 
 
 int image_shape(const struct image_set *set, const struct image_opts *o, struct data_shape *s, struct err *e)
 {
-    const size_t pad = (size_t)o->pad, height = set->height + 2 * pad, width = set->width + 2 * pad;
+    const size_t pad = (size_t)o->pad, block = image_block(o), height = (set->height + 2 * pad) / block,
+                 width = (set->width + 2 * pad) / block;
+    TRY(check_blocks(set, o, e));
     const size_t n = set->channels * height * width, per_step = or_all(o->pixels_per_step, n);
     const bool classes = o->labels == LABELS_CLASS, sequence = o->pixels_per_step > 0;
     TRY(check_transform(set, o, e));

@@ -13,6 +13,7 @@ struct data_shape {
     struct shape image; /* of a flat sample that is an image; n = 0: of none. Unlike a map it lies channel by channel */
     size_t outputs;     /* classes, or real targets */
     bool classes;       /* labels are class indices */
+    bool more_outputs;  /* the network may have more outputs than these */
     bool per_step;      /* a label for every step of a sequence, [T][B], instead of one for the sequence */
     bool sequence;      /* needs a layer that reads sequences */
     size_t train_size;  /* samples per epoch; 0 = endless */

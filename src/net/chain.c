@@ -95,7 +95,7 @@ int chain_shape_form(struct chain *c, const struct chosen_list *layers, int form
             data->per_step
                 ? "network.layers.0: the dataset has a label for every step; the recurrent layer needs `sequence: true`"
                 : "network.layers.0: `sequence: true` gives every state, but the dataset has one label per sequence");
-    if (in.n != data->outputs)
+    if (data->more_outputs ? in.n < data->outputs : in.n != data->outputs)
         return err_at(e, where ? where[layers->n - 1] : (struct where){ 0 },
                       "network.layers.%zu: the last layer has %zu outputs, but the dataset needs %zu", layers->n - 1,
                       in.n, data->outputs);
@@ -231,7 +231,7 @@ int pass_init(struct pass *p, const struct chain *c, size_t rows, bool keep_grad
         p->batch.label = arena_alloc(a, labels, sizeof *p->batch.label);
     else
         p->batch.y = mat_new(a, labels, data->outputs);
-    p->gradient = mat_new(a, labels, data->outputs);
+    p->gradient = mat_new(a, labels, data->more_outputs ? c->units[c->n_units - 1].out.n : data->outputs);
     if (!p->links || !p->stacks || !p->sent || !p->draws || !p->batch.x || !p->gradient.p ||
         (data->classes ? !p->batch.label : !p->batch.y.p))
         return err_set(e, ERR_MEMORY, "not enough memory for a batch of %zu samples", rows);

@@ -2,26 +2,56 @@
 
 #include <math.h>
 
+struct cross_entropy_options {
+    int64_t outputs;
+};
+static const struct option cross_entropy_table[] = {
+    { "outputs", OPT_INT, offsetof(struct cross_entropy_options, outputs), "0", 0, 1e7, .flags = OPTION_NULLABLE,
+      .help = "the first so many outputs of the network are the classes, and the others have gradient 0; 0: all are" },
+    { 0 }
+};
+
+size_t loss_classes(struct chosen loss, size_t outputs)
+{
+    const struct cross_entropy_options *o = loss.opts;
+    return loss_def_of(loss)->classes && o && o->outputs ? (size_t)o->outputs : outputs;
+}
+
+int loss_shape(struct chosen loss, struct data_shape *data, struct err *e)
+{
+    const size_t n = loss_classes(loss, 0);
+    if (n == 0)
+        return 0;
+    if (!data->classes || n != data->outputs)
+        return err_about(e, "loss.outputs", "%zu, but the dataset has %zu %s", n, data->outputs,
+                         data->classes ? "classes" : "real targets");
+    data->more_outputs = true;
+    return 0;
+}
+
 /* -(1/B) sum_b log softmax(out_b)[label_b], by log-sum-exp; gradient (softmax - onehot) / B. */
 static double cross_entropy_value(const void *opts, struct mat out, const struct batch *b, struct mat gradient)
 {
-    (void)opts;
+    const struct cross_entropy_options *options = opts;
+    const size_t n = options && options->outputs ? (size_t)options->outputs : out.cols;
     const double scale = 1.0 / (double)out.rows;
     double sum = 0;
     for (size_t i = 0; i < out.rows; i++) {
         const real *o = out.p + i * out.cols;
         double top = o[0];
-        for (size_t j = 1; j < out.cols; j++)
+        for (size_t j = 1; j < n; j++)
             top = o[j] > top ? o[j] : top;
         double z = 0;
-        for (size_t j = 0; j < out.cols; j++)
+        for (size_t j = 0; j < n; j++)
             z += exp(o[j] - top);
         sum += (top - o[b->label[i]]) + log(z);
         if (!gradient.p)
             continue;
         real *g = gradient.p + i * out.cols;
-        for (size_t j = 0; j < out.cols; j++)
+        for (size_t j = 0; j < n; j++)
             g[j] = (real)(scale / z * exp(o[j] - top));
+        for (size_t j = n; j < out.cols; j++)
+            g[j] = 0;
         g[b->label[i]] -= (real)scale;
     }
     return sum * scale;
@@ -82,7 +112,9 @@ static void squared_error_average(struct mat out, size_t n, struct mat mean)
 }
 
 static const struct loss_def loss_cross_entropy = {
-    { .name = "cross_entropy", .help = "mean negative log likelihood of softmax(output); the softmax is part of it" },
+    { .name = "cross_entropy", .help = "mean negative log likelihood of softmax(output); the softmax is part of it",
+      .options = cross_entropy_table,
+      .opts_size = sizeof(struct cross_entropy_options) },
     true,
     cross_entropy_value,
     cross_entropy_average

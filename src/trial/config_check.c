@@ -391,7 +391,7 @@ static int find_shape(struct config *c, struct config_cache *cache, struct err *
 void config_check(const struct node *tree, struct config *c, struct config_cache *cache, struct arena *a, struct err *e)
 {
     struct err late = { 0 };
-    if (find_shape(c, cache, &late) < 0) {
+    if (find_shape(c, cache, &late) < 0 || loss_shape(c->loss, &c->data, &late) < 0) {
         take(tree, &late, a, e);
         return;
     }

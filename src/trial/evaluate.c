@@ -17,14 +17,14 @@ size_t evaluation_rows(const struct chain *chain, size_t size, double width)
     return rows < size ? rows : size;
 }
 
-double evaluate_correct(struct mat out, const int64_t *label)
+double evaluate_correct(struct mat out, size_t classes, const int64_t *label)
 {
     double n = 0;
     for (size_t i = 0; i < out.rows; i++) {
         const real *o = out.p + i * out.cols;
         size_t best = 0;
         bool nan = false;
-        for (size_t j = 0; j < out.cols; j++) {
+        for (size_t j = 0; j < classes; j++) {
             nan |= isnan(o[j]);
             best = o[j] > o[best] ? j : best;
         }
@@ -59,7 +59,7 @@ static int run_part(struct trial *t, enum split split, uint64_t from, size_t n_r
         t->evaluation_flops += chain_flops(&t->chain, rows) * passes;
         sum->loss += chain_loss(&p, t->config->loss, false) * (double)rows;
         if (t->data.classes)
-            sum->accuracy[0] += evaluate_correct(pass_output(&p), p.batch.label);
+            sum->accuracy[0] += evaluate_correct(pass_output(&p), t->data.outputs, p.batch.label);
         else if (t->dataset->accuracies)
             t->dataset->accuracies(pass_output(&p), p.batch.y, sum->accuracy);
     }

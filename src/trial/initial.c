@@ -95,6 +95,8 @@ int initial_read(struct trial *t, struct err *e)
         return 0;
     TRY(take_all(from, &t->chain, &t->credit, t->chain.weights, t->credit.feedback_weights, e));
     TRY(hash_file_hex(from->file, t->initial_sha256, e));
+    if (!from->feedback && mapping_of(&t->credit)->start)
+        mapping_of(&t->credit)->start(&t->credit);
     chain_refresh(&t->chain);
     return 0;
 }

@@ -202,8 +202,8 @@ void predict(struct trial *t, struct pass *p, size_t samples, void (*draw)(void 
              void *self);
 
 /* ---- evaluate.c ---- */
-/* Rows whose largest output is that of their label. */
-double evaluate_correct(struct mat out, const int64_t *label);
+/* Rows whose largest output among the first `classes` is that of their label. */
+double evaluate_correct(struct mat out, size_t classes, const int64_t *label);
 /* Rows of an evaluation's pass over a split of `size` samples, with reals of `width` bytes. */
 size_t evaluation_rows(const struct chain *chain, size_t size, double width);
 #define EVALUATION_MAX_ACCURACIES 4

@@ -272,7 +272,7 @@ static void add_classes(struct safetensors_writer *w, struct arena *a, const str
     }
     safetensors_add(w, "probabilities", REAL_DTYPE, 2, shape, probabilities);
     safetensors_add(w, "prediction", DTYPE_I64, 1, shape, prediction);
-    add_number(w, a, "errors", (double)out.rows - evaluate_correct(out, p->batch.label));
+    add_number(w, a, "errors", (double)out.rows - evaluate_correct(out, p->chain->data.outputs, p->batch.label));
 }
 
 /* What a log would say of the batch, and the states of the last pass. */

@@ -138,6 +138,8 @@ int trial_setup(struct trial *t, const struct config *c, bool initial_weights, s
                             c->network.init.biases, seed, &t->scratch, e));
     if (t->credit.n_feedback && mapping_of(&t->credit)->drawn)
         mapping_of(&t->credit)->drawn(&t->credit);
+    if (mapping_of(&t->credit)->start)
+        mapping_of(&t->credit)->start(&t->credit);
     return 0;
 }
 

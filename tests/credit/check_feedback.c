@@ -18,7 +18,8 @@ static const char net_of_units[] =
 static bool trains(const struct part *loss, const char *net)
 {
     const struct fbloss_def *def = (const struct fbloss_def *)loss;
-    return def->grads && !((def->grads_of_all || def->source_noise) && strstr(net, "rnn"));
+    const bool flat = def->grads_of_all || def->source_noise || strcmp(loss->name, "reverse_target") == 0;
+    return def->grads && strcmp(loss->name, "settle") != 0 && !(flat && strstr(net, "rnn")); /* check_bengio.c */
 }
 
 /* The pass and its targets; then the feedback losses, without moving the targets. */

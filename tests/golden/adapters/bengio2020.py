@@ -4,6 +4,8 @@ import re
 from . import Skip, Translation, base_spec, same
 
 UPDATE = {"dtp1": "unit", "dtp": "influence", "equal": "equal"}
+OBJECTIVE = {"regular": {"name": "reconstruction"}, "regular_noise": {"name": "reconstruction"}, "reverse_gradient": {"name": "inversion"},
+             "reverse_target": {"name": "reverse_target"}}
 ACTIVATION = {"identity": "linear", "leaky_relu": "leaky_relu", "tanh": "tanh", "sigmoid": "sigmoid"}
 
 
@@ -21,7 +23,7 @@ def network_of(case):
 
 def propagate_of(p):
     rule = p.get("refinement", "output")
-    if rule == "none":
+    if rule == "none" or "iterations" not in p and rule == "output":
         return "plain"
     if rule == "difference":
         return "difference"
@@ -53,6 +55,22 @@ def algorithm_of(case):
     if kind == "algorithm1":
         loss = {"name": "reconstruction", "normalised": True, "noise": p.get("decoder_noise", 0)}
         return {**parts, **decoders(case, loss, p["decoder_rate"]), "propagate": propagate_of(p), "update": update_of(p)}
+    if kind == "decoder_training":
+        loss = {**OBJECTIVE[p["objective"]], "normalised": p.get("normalised", False)}
+        if p.get("decoder_noise"):
+            loss["noise"] = p["decoder_noise"]
+        parts = {**parts, **decoders(case, loss, 1), "propagate": propagate_of(p), "update": "unit"}
+        parts["feedback"]["schedule"] = "joint"
+        return parts
+    if kind == "continuous_dtp":
+        parts = {**parts, **decoders(case, {"name": "settle", "normalised": False, "teacher": "target" if p["decoder_variant"] == 1 else "state"}, 1)}
+        parts["feedback"]["schedule"] = "joint"
+        times = {k: p[k] for k in ("feedforward_steps", "ramp_steps", "feedback_steps", "gamma_min")}
+        return {**parts, "propagate": {"name": "relax", **times},
+                "update": {"name": "influence", "c_max": p.get("c_max", 0)} if p["influence"] else "unit"}
+    if kind == "scaled_targets":
+        rule = {"name": "iterate", "start": p.get("start", "state"), "iterations": p.get("iterations", 1), "scaled_targets": p["rho"]}
+        return {**parts, **decoders(case, None, 0), "propagate": rule, "update": update_of(p)}
     raise Skip(f"no algorithm for '{kind}'")
 
 
@@ -74,5 +92,6 @@ def translate(case, inputs, expected, parts):
     network = network_of(case)
     spec = base_spec(inputs["batch.x"].shape[0], dataset, network["layers"], loss, algorithm_of(case), 1)
     spec["network"] = network
-    names = {re.sub(r"^noise\.(\d+)$", r"noise.feedback.\1", n): t for n, t in inputs.items()}
+    names = {re.sub(r"^noise\.(\d+)$", r"noise.feedback.\1", n): t for n, t in inputs.items()
+             if not n.startswith("initial.")}  # gamma = 1 overwrites them
     return Translation(spec, names, {n: known_name(n, case) and (known_name(n, case), same) for n in expected})
