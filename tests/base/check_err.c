@@ -174,11 +174,11 @@ static const struct {
     { "momemtum", "momentum" },
     { "adm", "adam" },
     { "gtd", NULL }, /* an s too few and a t too many: two slips, no exchange */
-    { "rms", NULL },
+    { "rms", "rmsprop" }, /* a beginning */
     { "xyz", NULL },
     { "", NULL },
     { "bactch_size", "batch_size" },
-    { "learning_rate", NULL },
+    { "learning_rate", "stepsize" }, /* another word for it */
     { "a", NULL },
 };
 

@@ -454,7 +454,7 @@ class Costs(Database):
 
     def test_a_raised_budget_goes_on(self):
         db = os.path.join(self.folder, "raised.db")
-        one = ["run", "-q", self.spec, "--variant", "tp", "seeds=1", "--db", db]
+        one = ["run", "-q", self.spec, "--variant", "tp", "seeds=1", "--db", db, "checkpoint.keep=all"]
         for iterations in (20, 40, 45, 60):
             self.tprun(*one, f"train.iterations={iterations}")
         self.assertEqual([r[0] for r in self.progress(db)], [0, 10, 20, 30, 40, 45, 50, 60])
