@@ -460,7 +460,7 @@ class Costs(Database):
         self.assertEqual([r[0] for r in self.progress(db)], [0, 10, 20, 30, 40, 45, 50, 60])
         self.check_whole(db)
         # the newest checkpoint is damaged: on from the one before, with what was spent until that
-        (newest, _), (_, before) = self.sql("SELECT path, step FROM checkpoint ORDER BY id DESC", db=db)
+        (newest, _), (_, before) = self.sql("SELECT path, step FROM checkpoint ORDER BY id DESC LIMIT 2", db=db)
         path = os.path.join(db + ".checkpoints", newest)
         with open(path, "r+b") as f:
             f.seek(-1, os.SEEK_END)
