@@ -100,8 +100,8 @@ _Noreturn void err_no_memory(const char *format, ...) __attribute__((format(prin
     } while (0)
 
 /* Names for messages. */
-/* The entry of names[0..n) that was meant by `word`: what it is called here (`lr` is stepsize), else the nearest by edit
- * distance, if it is near enough, else the only one that begins so; or NULL. nearest.c. */
+/* The entry of names[0..n) that was meant by `word`: what it is called here (`lr` is stepsize), else the nearest by
+ * edit distance, if it is near enough, else the only one that begins so; or NULL. nearest.c. */
 const char *err_nearest(const char *word, const char *const *names, size_t n);
 
 #endif

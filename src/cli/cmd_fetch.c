@@ -1,7 +1,7 @@
 #include "cli/cli.h"
 
-#include "base/terminal.h"
 #include "base/clean.h"
+#include "base/terminal.h"
 #include "data/image_set.h"
 #include "data/locate.h"
 #include "fetch/fetch.h"

@@ -7,10 +7,11 @@
     "(SELECT g.git_commit || CASE g.changed WHEN 1 THEN '-dirty' WHEN 0 THEN '' ELSE '?' END FROM repository g "       \
     "WHERE g.id = " row ".repository_id) AS git_commit"
 static const struct query_section of_study[] = {
-    { "study", "SELECT name, title, paper, locator, path, profile, substr(spec_sha256, 1, 16) AS spec, generation, " OF_REPOSITORY("study")
-               " FROM study WHERE name = ?1" },
-    { "tags", "SELECT tag, coalesce(variant, '') AS variant, coalesce(cell, '') AS cell, seed FROM tags WHERE study = ?1 "
-              "ORDER BY trial_id, tag" },
+    { "study", "SELECT name, title, paper, locator, path, profile, substr(spec_sha256, 1, 16) AS spec, "
+               "generation, " OF_REPOSITORY("study") " FROM study WHERE name = ?1" },
+    { "tags",
+      "SELECT tag, coalesce(variant, '') AS variant, coalesce(cell, '') AS cell, seed FROM tags WHERE study = ?1 "
+      "ORDER BY trial_id, tag" },
     { "notes", "SELECT note, coalesce(variant, '') AS variant, coalesce(cell, '') AS cell, seed, time FROM notes WHERE "
                "study = ?1 ORDER BY trial_id" },
     { "variants",
@@ -51,9 +52,10 @@ static const struct query_section of_trial[] = {
       "SELECT k.name AS metric, l.layer, count(*) AS n, max(l.step) AS last_step, l.value AS last, l.nonfinite"
       " FROM layer_metric l JOIN metric_key k ON k.id = l.key_id WHERE l.trial_id = CAST(?1 AS INTEGER)"
       " GROUP BY k.name, l.layer ORDER BY k.name, l.layer" },
-    { "runs", "SELECT r.id, r.state, r.from_step, r.reason, r.kernel, (r.ended_ms - r.started_ms) / 1000.0 AS seconds, "
-              "h.description AS host, (SELECT c.version FROM code c WHERE c.id = r.code_id) AS code, " OF_REPOSITORY("r")
-              " FROM run r JOIN host h ON h.id = r.host_id WHERE r.trial_id = CAST(?1 AS INTEGER) ORDER BY r.id" },
+    { "runs",
+      "SELECT r.id, r.state, r.from_step, r.reason, r.kernel, (r.ended_ms - r.started_ms) / 1000.0 AS seconds, "
+      "h.description AS host, (SELECT c.version FROM code c WHERE c.id = r.code_id) AS code, " OF_REPOSITORY(
+          "r") " FROM run r JOIN host h ON h.id = r.host_id WHERE r.trial_id = CAST(?1 AS INTEGER) ORDER BY r.id" },
     { "costs", "SELECT phase, sum(wall_s) AS wall_s, sum(cpu_s) AS cpu_s, sum(flops) AS flops FROM all_costs WHERE "
                "trial_id = CAST(?1 AS INTEGER)"
                " GROUP BY phase ORDER BY phase" },

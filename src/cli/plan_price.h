@@ -11,7 +11,8 @@ struct plan_price {
     size_t jobs, processors; /* trials at once */
 };
 
-/* Opens the database, if there is one. jobs: 0 = one for each processor that this process may use. Close it also after an error. */
+/* Opens the database, if there is one. jobs: 0 = one for each processor that this process may use. Close it also after
+ * an error. */
 int plan_price_open(struct plan_price *x, const struct cli *c, int64_t jobs, struct err *e);
 void plan_price_close(struct plan_price *x);
 /* Has plan_open count the trials. */

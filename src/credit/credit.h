@@ -122,7 +122,7 @@ struct fbloss_options {
     struct reals noise; /* one number, or one per feedback unit from the lowest */
     double scale, noise_floor, noise_decay, weight_decay;
     int reduction, noise_scaling;
-    int corrupts; /* reconstruction: enum fbloss_corrupts */
+    int corrupts;    /* reconstruction: enum fbloss_corrupts */
     int teacher;     /* settle: what g is to yield */
     bool normalised; /* each sample's gradient divided by the squared length of what the feedback weights read */
 };
@@ -231,12 +231,12 @@ struct credit {
     size_t n_shown;
     struct shown *shown;
     const struct settled *settled; /* [n] how the links' values came to rest, of rules that iterate; else NULL */
-    struct mat *influence; /* [n] (B, 1) factors of the samples' updates, of rules that have them; else NULL */
-    real *scratch[6];     /* each fits any unit's stack; for the current call only */
-    int64_t epoch;        /* of the coming steps, from 1 */
-    bool has_deltas;      /* the links above the first hold the deltas of their displacements */
-    int64_t bad_layer;    /* whose inverse could not be factorized; -1 = none */
-    size_t first_nonzero; /* displacements below this link were cut to zero (REAL_TINY) */
+    struct mat *influence;         /* [n] (B, 1) factors of the samples' updates, of rules that have them; else NULL */
+    real *scratch[6];              /* each fits any unit's stack; for the current call only */
+    int64_t epoch;                 /* of the coming steps, from 1 */
+    bool has_deltas;               /* the links above the first hold the deltas of their displacements */
+    int64_t bad_layer;             /* whose inverse could not be factorized; -1 = none */
+    size_t first_nonzero;          /* displacements below this link were cut to zero (REAL_TINY) */
 };
 
 /* Checks that the rules and the mapping fit each other, on whatever chain. */

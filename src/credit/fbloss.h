@@ -53,7 +53,8 @@
 /* Of losses whose gradient fbloss_train gives. */
 #define FBLOSS_NORMALISED                                                                                              \
     {                                                                                                                  \
-        "normalised", OPT_BOOL, offsetof(struct fbloss_options, normalised), "false", .flags = OPTION_NULLABLE,        \
+        "normalised", OPT_BOOL, offsetof(struct fbloss_options, normalised), "false",                                  \
+            .flags = OPTION_NULLABLE,                                                                                  \
             .help = "divide each sample's gradient by the squared norm of what the feedback weights read, a bias "     \
                     "being a weight from a constant 1 (Bengio 2020)"                                                   \
     }

@@ -1,5 +1,5 @@
-/* Reverse target: reduce |g(t' + noise) - t|^2 at the targets t below and t' above, both constant: the mapping learns the inverse
- * that propagation has found. Bengio 2020, Sec. 6, with a target in the place of a gradient through f. */
+/* Reverse target: reduce |g(t' + noise) - t|^2 at the targets t below and t' above, both constant: the mapping learns
+ * the inverse that propagation has found. Bengio 2020, Sec. 6, with a target in the place of a gradient through f. */
 #include "credit/fbloss.h"
 
 static const struct option table[] = { FBLOSS_OPTIONS, FBLOSS_NORMALISED, { 0 } };

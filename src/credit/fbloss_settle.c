@@ -1,6 +1,6 @@
-/* Learning while the network runs on: at every moment of propagation `relax` from when all has settled, |g(u) - t|^2 with
- * u what the feedback unit reads then and t the target that it is to yield, or the state. Targets: Bengio 2020, Eq. (51),
- * which is gamma times the other, Eq. (52). Weights stay as they are meanwhile. */
+/* Learning while the network runs on: at every moment of propagation `relax` from when all has settled, |g(u) - t|^2
+ * with u what the feedback unit reads then and t the target that it is to yield, or the state. Targets: Bengio 2020,
+ * Eq. (51), which is gamma times the other, Eq. (52). Weights stay as they are meanwhile. */
 #include "credit/fbloss.h"
 #include "credit/propagate_relax.h"
 
@@ -9,13 +9,13 @@
 enum teacher { TEACHER_TARGET, TEACHER_STATE };
 static const char *const teacher_names[] = { "target", "state", NULL };
 
-static const struct option table[] = {
-    FBLOSS_OPTIONS,
-    FBLOSS_NORMALISED,
-    { "teacher", OPT_ENUM, offsetof(struct fbloss_options, teacher), "target", .names = teacher_names,
-      .help = "what feedback layers are to yield: the target of the moment (nothing is learned at gamma = 0), or the state" },
-    { 0 }
-};
+static const struct option table[] = { FBLOSS_OPTIONS,
+                                       FBLOSS_NORMALISED,
+                                       { "teacher", OPT_ENUM, offsetof(struct fbloss_options, teacher), "target",
+                                         .names = teacher_names,
+                                         .help = "what feedback layers are to yield: the target of the moment (nothing "
+                                                 "is learned at gamma = 0), or the state" },
+                                       { 0 } };
 
 struct settle_state {
     struct fbloss_state common; /* first */
@@ -72,7 +72,8 @@ void fbloss_settle_begin(struct credit *c)
         state_of(c)->loss[i] = 0;
 }
 
-void fbloss_settle_add(struct credit *c, struct pass *p, size_t k, struct mat u, struct mat q, struct mat d, double times)
+void fbloss_settle_add(struct credit *c, struct pass *p, size_t k, struct mat u, struct mat q, struct mat d,
+                       double times)
 {
     const struct fbloss_options *o = c->choice.feedback_loss.opts;
     const struct at *above = &p->links[k + 1];

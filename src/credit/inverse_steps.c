@@ -11,8 +11,8 @@ int inverse_fits(const struct credit *c, const char *who, struct err *e)
         if (i > 0)
             TRY(unit_check(&chain->units[i], CAN_DIFFERENCE, who, e));
         if (chain->units[i].transmit.part && i + 1 < c->n)
-            return err_at(e, chain->units[i].where, "%s needs layers that send their states: network.layers.%zu.transmit",
-                          who, i);
+            return err_at(e, chain->units[i].where,
+                          "%s needs layers that send their states: network.layers.%zu.transmit", who, i);
     }
     return 0;
 }

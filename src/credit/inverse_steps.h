@@ -1,6 +1,6 @@
-/* One step of an iterated inverse of a link, in displacements from the states, without cancellation. Link l goes up from
- * h[k] to h[l], l = k + 1; g is the mapping back. D g(d) = g(h[l] + d) - g(h[l]), D f(d) = f(h[k] + d) - h[l], and the
- * error of the mapping is r = g(h[l]) - h[k]. Bengio 2020, Sec. 5. */
+/* One step of an iterated inverse of a link, in displacements from the states, without cancellation. Link l goes up
+ * from h[k] to h[l], l = k + 1; g is the mapping back. D g(d) = g(h[l] + d) - g(h[l]), D f(d) = f(h[k] + d) - h[l], and
+ * the error of the mapping is r = g(h[l]) - h[k]. Bengio 2020, Sec. 5. */
 #ifndef TPRUN_CREDIT_INVERSE_STEPS_H
 #define TPRUN_CREDIT_INVERSE_STEPS_H
 
@@ -19,10 +19,10 @@ int inverse_output_step(struct settling *s, size_t k, struct mat target, struct 
 
 /* Input rule (Eq. 27): the argument h[l] + u of the mapping moves, and what it gives is h[k] + q. */
 struct inverse_input {
-    struct mat *u;      /* [n], by the link that g reads */
-    struct mat *q, *r;  /* [n], by the link that it yields */
+    struct mat *u;              /* [n], by the link that g reads */
+    struct mat *q, *r;          /* [n], by the link that it yields */
     struct mat *value, *change; /* [n] u and work, by the link that it yields: what settles */
-    double share;       /* of q in d[k]: 1 - gamma */
+    double share;               /* of q in d[k]: 1 - gamma */
 };
 int inverse_input_open(struct inverse_input *in, const struct credit *c, struct arena *a, struct err *e);
 /* u as it stands; q, and d[k] = share * q. */

@@ -12,8 +12,8 @@ struct learned_options {
     bool append_state, source_slope, batch_norm;
     int64_t hidden_units;
     struct chosen hidden_activation, hidden_init;
-    int transmit; /* index in transmit_names */
-    double scale; /* of fixed ones */
+    int transmit;          /* index in transmit_names */
+    double scale;          /* of fixed ones */
     double transpose_gain; /* of learned ones; 0: as drawn */
 };
 

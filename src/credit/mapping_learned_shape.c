@@ -76,7 +76,12 @@ static const struct registry activation_registry = { "feedback activation", acti
           .help = "feedback layers are dense, whatever they lead back through, and what they yield is normalised "     \
                   "over the minibatch; with propagate {name: difference, batch_norm: true}: FWDTP as published" },
 #define TRANSPOSE_GAIN                                                                                                 \
-    { "transpose_gain", OPT_REAL, offsetof(struct learned_options, transpose_gain), "0", 0, 1e12,                      \
+    { "transpose_gain",                                                                                                \
+      OPT_REAL,                                                                                                        \
+      offsetof(struct learned_options, transpose_gain),                                                                \
+      "0",                                                                                                             \
+      0,                                                                                                               \
+      1e12,                                                                                                            \
       .flags = OPTION_NULLABLE,                                                                                        \
       .help = "feedback weights start at this multiple of the transposed weights of the dense layer that they lead "   \
               "back through; 0 = as drawn" },

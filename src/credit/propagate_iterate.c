@@ -1,6 +1,6 @@
 /* Iterated inverses: the target of a link is what the forward link would take to the target above it, found by going up
- * and down again. Bengio 2020, Sec. 5, 6, Alg. 1. With g the mapping and f the link above, t and t' the targets of their
- * input and output:
+ * and down again. Bengio 2020, Sec. 5, 6, Alg. 1. With g the mapping and f the link above, t and t' the targets of
+ * their input and output:
  *
  *   output              t <- t + r (g(t') - g(f(t)))
  *   input               u <- u + t' - f(g(u)), from u = t';  t = g(u)
@@ -41,15 +41,17 @@ static const struct option table[] = {
       .help = "of output: the state, or what the mapping makes of the target above; the latter keeps the mapping's "
               "error where a layer narrows" },
     { "sweep", OPT_ENUM, FIELD(over), "layer", .names = over_names,
-      .help = "layer: one layer after the other, each until it rests; parallel: all at once, from the values before the "
-              "sweep; top_down: all at once, from values that have moved already" },
+      .help =
+          "layer: one layer after the other, each until it rests; parallel: all at once, from the values before the "
+          "sweep; top_down: all at once, from values that have moved already" },
     { "iterations", OPT_INT, FIELD(iterations), "5", 0, 1e6, .help = "sweeps at most" },
     { "output_iterations", OPT_INT, FIELD(output_iterations), "1", 0, 1e6,
       .help = "sweeps of output_from_input after those of the input" },
     { "precision", OPT_REAL, FIELD(precision), "0", 0, 1e300,
       .help = "sweeps end when the lowest target of those that move changes by less than this in every sample "
               "(Euclidean norm); of all layers at once not before each has heard of the loss" },
-    { "relaxation", OPT_REAL, FIELD(relaxation), "1", 0, 1, OPTION_ABOVE_MIN, .help = "factor on the corrections of output" },
+    { "relaxation", OPT_REAL, FIELD(relaxation), "1", 0, 1, OPTION_ABOVE_MIN,
+      .help = "factor on the corrections of output" },
     { "scaled_targets", OPT_REAL, FIELD(scaled_targets), "0", 0, 1e300,
       .help = "norm to which each sample's displacement is scaled before it goes down a layer, and back after it, "
               "against cancellation with small target stepsizes (Bengio 2020, Sec. 9.4); 0: as it is" },
@@ -79,8 +81,9 @@ static int fits(const struct credit *c, struct err *e)
     if (has_input(o) && o->over != OVER_LAYER)
         return err_about(e, "algorithm.propagate.sweep", "refinement '%s' goes layer by layer; use sweep: layer", name);
     if (has_input(o) && o->start != START_STATE)
-        return err_about(e, "algorithm.propagate.start", "refinement '%s' starts from the target above; 'decoder' is a "
-                                                         "start of 'output'",
+        return err_about(e, "algorithm.propagate.start",
+                         "refinement '%s' starts from the target above; 'decoder' is a "
+                         "start of 'output'",
                          name);
     if (has_input(o) && o->relaxation != 1)
         return err_about(e, "algorithm.propagate.relaxation", "defined for refinement 'output', not for '%s'", name);

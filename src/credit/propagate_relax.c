@@ -2,11 +2,12 @@
  * (gamma = 1), then with what the mapping brings down (gamma < 1). With a the states of the forward pass, t targets, u
  * what the mapping g reads, f the links:
  *
- *   h[l] = f(gamma a[k] + (1 - gamma) g(u[l])), l = k + 1;   u[l] += t[l] - h[l];   t[k] = gamma a[k] + (1 - gamma) g(u[l])
+ *   h[l] = f(gamma a[k] + (1 - gamma) g(u[l])), l = k + 1;   u[l] += t[l] - h[l];   t[k] = gamma a[k] + (1 - gamma)
+ * g(u[l])
  *
- * with the targets of the step before on the right but for the last layer's, which stays. At gamma = 0 that is the input
- * rule of iterated inverses in all layers at once. While gamma is 1, everything comes to the states: a takes L steps, u
- * one more, and nothing after that changes. So the loop begins there. */
+ * with the targets of the step before on the right but for the last layer's, which stays. At gamma = 0 that is the
+ * input rule of iterated inverses in all layers at once. While gamma is 1, everything comes to the states: a takes L
+ * steps, u one more, and nothing after that changes. So the loop begins there. */
 #include "credit/propagate_relax.h"
 
 #include "credit/inverse_steps.h"
@@ -24,8 +25,9 @@ struct relax {
 #define FIELD(name) offsetof(struct relax_options, name)
 static const struct option table[] = {
     { "feedforward_steps", OPT_INT, FIELD(feedforward_steps), "0", 0, 1e6,
-      .help = "with gamma = 1, at least one more than there are layers, which it is for 0. More of them change nothing but "
-              "the share of the states in what feedback_loss 'settle' learns" },
+      .help =
+          "with gamma = 1, at least one more than there are layers, which it is for 0. More of them change nothing but "
+          "the share of the states in what feedback_loss 'settle' learns" },
     { "ramp_steps", OPT_INT, FIELD(ramp_steps), "0", 0, 1e6, .help = "in which gamma falls linearly to gamma_min" },
     { "feedback_steps", OPT_INT, FIELD(feedback_steps), "20", 1, 1e6, .help = "with gamma_min" },
     { "gamma_min", OPT_REAL, FIELD(gamma_min), "0", 0, 0.999999, .help = "share of the state in what a layer reads" },

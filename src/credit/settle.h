@@ -1,6 +1,6 @@
-/* Settling: values of neighbouring links that are moved again and again, until they rest or their steps are done. A rule
- * says what one step adds to the value of a link. Iterated inverses, a network that runs continuously and predictive
- * coding are such rules. */
+/* Settling: values of neighbouring links that are moved again and again, until they rest or their steps are done. A
+ * rule says what one step adds to the value of a link. Iterated inverses, a network that runs continuously and
+ * predictive coding are such rules. */
 #ifndef TPRUN_CREDIT_SETTLE_H
 #define TPRUN_CREDIT_SETTLE_H
 
@@ -20,17 +20,17 @@ struct settled {
 struct settling {
     struct credit *c;
     struct pass *p;
-    size_t lo, hi;         /* links lo <= k < hi move */
-    struct mat *value;     /* [n] of them, by link */
-    struct mat *change;    /* [n] work, of the same shapes */
-    struct settled *of;    /* [n] what became of them */
+    size_t lo, hi;      /* links lo <= k < hi move */
+    struct mat *value;  /* [n] of them, by link */
+    struct mat *change; /* [n] work, of the same shapes */
+    struct settled *of; /* [n] what became of them */
     enum sweep sweep;
-    double factor;         /* on every change */
-    size_t steps;          /* at most */
-    double precision;      /* less than this is rest, of link lo; 0: none is */
-    size_t first_test;     /* after which step, from 1, rest is looked for */
-    size_t t;              /* the present step, from 0 */
-    void *rule;            /* the rule's own */
+    double factor;     /* on every change */
+    size_t steps;      /* at most */
+    double precision;  /* less than this is rest, of link lo; 0: none is */
+    size_t first_test; /* after which step, from 1, rest is looked for */
+    size_t t;          /* the present step, from 0 */
+    void *rule;        /* the rule's own */
     /* change = what step t adds to value k. */
     int (*step)(struct settling *s, size_t k, struct mat change, struct err *e);
     /* What follows from value k once it has moved; NULL: nothing does. */

@@ -1,6 +1,6 @@
-/* Smallest changes: each layer's parameters take, for each sample, the smallest step that brings its output to the target,
- * dtheta = J^T (J J^T)^-1 d with J = dh/dtheta; J J^T is diagonal for layers whose outputs have parameters of their own,
- * so that dW = (d / slope) s^T / (|s|^2 + eps), s being what the weights read. Bengio 2020, Eq. (10), (13).
+/* Smallest changes: each layer's parameters take, for each sample, the smallest step that brings its output to the
+ * target, dtheta = J^T (J J^T)^-1 d with J = dh/dtheta; J J^T is diagonal for layers whose outputs have parameters of
+ * their own, so that dW = (d / slope) s^T / (|s|^2 + eps), s being what the weights read. Bengio 2020, Eq. (10), (13).
  *
  *   unit        that step (DTP1)
  *   influence   times c = |d_L|^2 / |d|^2 of the sample: each layer alone moves the output as far (DTP, Eq. (42), (43))
@@ -20,11 +20,15 @@ struct unit_state {
 
 #define ORDER                                                                                                          \
     {                                                                                                                  \
-        "order", OPT_ENUM, offsetof(struct unit_options, common.order), "simultaneous", .names = update_order_names,   \
+        "order", OPT_ENUM, offsetof(struct unit_options, common.order), "simultaneous",                                \
+            .names = update_order_names,                                                                               \
             .help = "all layers at the same weights; or bottom to top with new targets, or with the targets of the "   \
                     "first pass"                                                                                       \
     }
-#define EPS(text) { "eps", OPT_REAL, offsetof(struct unit_options, eps), "0", 0, 1e300, .help = text }
+#define EPS(text)                                                                                                      \
+    {                                                                                                                  \
+        "eps", OPT_REAL, offsetof(struct unit_options, eps), "0", 0, 1e300, .help = text                               \
+    }
 static const struct option unit_table[] = { ORDER, EPS("added to the squared norm of what the weights read"), { 0 } };
 static const struct option influence_table[] = {
     ORDER,
@@ -124,13 +128,18 @@ static void grads(struct credit *c, struct pass *p, real *g)
 
 #define UPDATE(part_name, text, reference, table)                                                                      \
     {                                                                                                                  \
-        .part = { .name = part_name, .help = text, .ref = reference, .options = table,                                 \
-                  .opts_size = sizeof(struct unit_options), .state_size = sizeof(struct unit_state) },                 \
+        .part = { .name = part_name,                                                                                   \
+                  .help = text,                                                                                        \
+                  .ref = reference,                                                                                    \
+                  .options = table,                                                                                    \
+                  .opts_size = sizeof(struct unit_options),                                                            \
+                  .state_size = sizeof(struct unit_state) },                                                           \
         .fits = fits, .open = open, .grads = grads                                                                     \
     }
-const struct update_def update_unit = UPDATE(
-    "unit", "the smallest change of each layer's parameters that brings its output to the target, mean over the samples",
-    "Bengio 2020, Eq. (10), (13)", unit_table);
+const struct update_def update_unit =
+    UPDATE("unit",
+           "the smallest change of each layer's parameters that brings its output to the target, mean over the samples",
+           "Bengio 2020, Eq. (10), (13)", unit_table);
 const struct update_def update_influence =
     UPDATE("influence", "the same, divided by how far its target lies from the layer's output: |d_L|^2 / |d|^2",
            "Bengio 2020, Eq. (42), (43)", influence_table);

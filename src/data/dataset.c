@@ -5,7 +5,8 @@
 
 #define DATASETS(X)                                                                                                    \
     X(temporal_order)                                                                                                  \
-    X(adding) X(permutation) X(markov) X(gaussian) X(student_teacher) X(given) X(mnist) X(fashion_mnist) X(cifar10) X(files)
+    X(adding)                                                                                                          \
+    X(permutation) X(markov) X(gaussian) X(student_teacher) X(given) X(mnist) X(fashion_mnist) X(cifar10) X(files)
 
 #define DECLARE(name) extern const struct dataset_def dataset_##name;
 DATASETS(DECLARE)

@@ -90,8 +90,7 @@ static void permute_inputs(struct image_input *inputs, size_t n, uint64_t seed)
 static int make_inputs(struct image_state *s, const struct image_opts *o, struct arena *a, struct err *e)
 {
     const struct image_set *set = s->files.set;
-    const size_t plane = s->n_inputs / set->channels, width = s->row / s->block,
-                 whole = set->height * set->width;
+    const size_t plane = s->n_inputs / set->channels, width = s->row / s->block, whole = set->height * set->width;
     s->inputs = arena_alloc(a, s->n_inputs, sizeof *s->inputs);
     if (!s->inputs)
         return err_set(e, ERR_MEMORY, "%s: no memory", set->name);

@@ -30,7 +30,8 @@ static int check_blocks(const struct image_set *set, const struct image_opts *o,
         return err_about(e, "dataset.block_mean", "squares of %zu pixels a side do not fill %u x %u", block,
                          (unsigned)set->height, (unsigned)set->width);
     if (o->pixels_per_step > 0 || o->pad > 0 || o->crop > 0 || o->flip)
-        return err_about(e, "dataset.block_mean", "is of images as they are: without pixels_per_step, pad, crop and flip");
+        return err_about(e, "dataset.block_mean",
+                         "is of images as they are: without pixels_per_step, pad, crop and flip");
     return 0;
 }
 

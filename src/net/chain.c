@@ -13,7 +13,8 @@ static int tie_layer(const struct chain *c, struct unit *l, size_t features, str
         return 0;
     if (c->form != FORM_SIGMA_W)
         return err_at(e, l->where,
-                      "network.layers.%zu.tied: with network.form: 'w_sigma' layers have weights of their own", l->index);
+                      "network.layers.%zu.tied: with network.form: 'w_sigma' layers have weights of their own",
+                      l->index);
     if ((size_t)k >= l->index)
         return err_at(e, l->where, "network.layers.%zu.tied: %lld is no layer below this one; layers count from 0",
                       l->index, (long long)k);

@@ -77,8 +77,8 @@ static int mirror(const struct unit *u, struct unit *g, const struct mirror *m, 
     struct mirror own = *m;
     own.activation = none;
     own.argument = false;
-    return mirror_behind(layer, m->activation.part ? act_of(m->activation) : u->inner[0].act, g, &own, layer->def->mirror,
-                         a, e);
+    return mirror_behind(layer, m->activation.part ? act_of(m->activation) : u->inner[0].act, g, &own,
+                         layer->def->mirror, a, e);
 }
 
 static const struct unit_def net_w_sigma = {

@@ -112,7 +112,8 @@ static void squared_error_average(struct mat out, size_t n, struct mat mean)
 }
 
 static const struct loss_def loss_cross_entropy = {
-    { .name = "cross_entropy", .help = "mean negative log likelihood of softmax(output); the softmax is part of it",
+    { .name = "cross_entropy",
+      .help = "mean negative log likelihood of softmax(output); the softmax is part of it",
       .options = cross_entropy_table,
       .opts_size = sizeof(struct cross_entropy_options) },
     true,

@@ -135,10 +135,14 @@ const char *unit_text(const struct unit *u, char *buffer, size_t size)
 
 int unit_check(const struct unit *u, unsigned needs, const char *who, struct err *e)
 {
-    static const char *const names[] = { "a derivative along a direction", "an exact difference of two values",
-                                         "a gradient of its difference",   "a feedback unit of mirrored shape",
-                                         "a regularized inverse",          "a regularized inverse of values",
-                                         "one activation at its output",   "an analytic feedback",
+    static const char *const names[] = { "a derivative along a direction",
+                                         "an exact difference of two values",
+                                         "a gradient of its difference",
+                                         "a feedback unit of mirrored shape",
+                                         "a regularized inverse",
+                                         "a regularized inverse of values",
+                                         "one activation at its output",
+                                         "an analytic feedback",
                                          "parameters of its own for each output" };
     const unsigned lacks = needs & ~unit_abilities(u);
     char text[96];

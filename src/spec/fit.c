@@ -184,8 +184,7 @@ bool study_check_metric(const struct study *s, const struct study_form *form, st
     const char **names = arena_need(s->arena, known->n_parts, sizeof *names);
     for (size_t k = 0; k < known->n_parts; k++)
         names[k] = known->parts[k]->name;
-    err_at(e, where, "%s: unknown metric '%s'%s", path, metric,
-           bind_advice(metric, names, known->n_parts, s->arena));
+    err_at(e, where, "%s: unknown metric '%s'%s", path, metric, bind_advice(metric, names, known->n_parts, s->arena));
     return false;
 }
 

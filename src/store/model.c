@@ -29,7 +29,9 @@ int model_distrust(sqlite3 *db)
 int model_open(int version, sqlite3 **model, struct err *e)
 {
     *model = NULL;
-    const char *const tables[] = { [2] = schema_2_sql, [3] = schema_3_sql, [4] = schema_4_sql, [SCHEMA_VERSION] = schema_sql };
+    const char *const tables[] = {
+        [2] = schema_2_sql, [3] = schema_3_sql, [4] = schema_4_sql, [SCHEMA_VERSION] = schema_sql
+    };
     const bool newest = version == SCHEMA_VERSION;
     assert(version >= SCHEMA_OLDEST && version <= SCHEMA_VERSION);
     if (sqlite3_open_v2(":memory:", model, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) == SQLITE_OK &&

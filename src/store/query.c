@@ -104,19 +104,13 @@ static int check_version(const struct query *q, int64_t version, struct err *e)
 
 static int restrict_to(struct query *q, int64_t study, struct err *e)
 {
-    static const char *const views[] = { "trials",          "metrics",
-                                         "summaries",       "params",
-                                         "selected",        "costs",
-                                         "all_trials",      "all_metrics",
-                                         "all_summaries",   "all_params",
-                                         "all_selected",    "all_costs",
-                                         "curves",          "finals",
-                                         "selected_finals", "heatmap",
-                                         "claims",          "targets",
-                                         "comparisons",     "outcomes",
-                                         "layer_metrics",   "all_layer_metrics",
-                                         "kept_curves",     "tags",
-                                         "notes" };
+    /* clang-format off */
+    static const char *const views[] = {
+        "trials", "metrics", "summaries", "params", "selected", "costs", "all_trials", "all_metrics", "all_summaries",
+        "all_params", "all_selected", "all_costs", "curves", "finals", "selected_finals", "heatmap", "claims",
+        "targets", "comparisons", "outcomes", "layer_metrics", "all_layer_metrics", "kept_curves", "tags", "notes"
+    };
+    /* clang-format on */
     for (size_t i = 0; i < sizeof views / sizeof views[0]; i++) {
         char sql[128];
         const int n = snprintf(sql, sizeof sql, "CREATE TEMP VIEW %s AS SELECT * FROM main.%s WHERE study_id = %lld",

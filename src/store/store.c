@@ -179,8 +179,7 @@ static int truncate_log(struct store *s, struct err *e)
  * back into a later state. */
 static int leave_one_file(struct store *s, struct err *e)
 {
-    const int rc =
-        sqlite3_exec(s->db, "PRAGMA synchronous = EXTRA; PRAGMA journal_mode = DELETE", NULL, NULL, NULL);
+    const int rc = sqlite3_exec(s->db, "PRAGMA synchronous = EXTRA; PRAGMA journal_mode = DELETE", NULL, NULL, NULL);
     return rc == SQLITE_OK || is_held(rc) ? 0 : write_fail(s, "leave the write-ahead log", e);
 }
 

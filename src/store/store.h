@@ -199,7 +199,7 @@ struct store_end {
     const char *reason;
     int64_t step, layer;
     const char *tensor, *weights_sha256;
-    bool drops;   /* of its checkpoints only the newest `keeps` stay, 0 or 1 */
+    bool drops; /* of its checkpoints only the newest `keeps` stay, 0 or 1 */
     int64_t keeps;
 };
 int store_end_run(struct store *s, const struct store_end *end, struct err *e);
@@ -238,8 +238,8 @@ int store_event(struct store *s, int64_t trial, int64_t run, int64_t step, const
 int store_tag(struct store *s, int64_t study, int64_t trial, const char *name, bool given, struct err *e);
 int store_note(struct store *s, int64_t study, int64_t trial, const char *text, struct err *e);
 /* Names a durable checkpoint file in the same transaction as all rows queued before, and forgets all but the newest
- * two, with old NULL none; `path` is a bare name, see schema.sql. The name that is no longer needed is returned in old ("" if none) for the
- * caller to remove after the commit. Commits. */
+ * two, with old NULL none; `path` is a bare name, see schema.sql. The name that is no longer needed is returned in old
+ * ("" if none) for the caller to remove after the commit. Commits. */
 int store_checkpoint(struct store *s, int64_t trial, int64_t run, int64_t step, const char *path, const char *sha256,
                      struct spent spent, char old[4096], struct err *e);
 struct store_dataset {

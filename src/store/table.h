@@ -23,8 +23,8 @@ bool table_add(struct table *t, const char *s, size_t n, bool number);
 /* On a terminal (out is stdout) no line is wider than it: text is folded within its column, and where that is not
  * enough each row is a block of lines, one for each column. */
 void table_print(const struct table *t, FILE *out);
-/* "train.optimizer.stepsize=0.1, train.batch_size=16" as "stepsize=0.1, batch_size=16": of each key the names at its end
- * that tell it from the others, and of numbers six digits. */
+/* "train.optimizer.stepsize=0.1, train.batch_size=16" as "stepsize=0.1, batch_size=16": of each key the names at its
+ * end that tell it from the others, and of numbers six digits. */
 void table_short_cell(struct text *out, const char *cell);
 void table_free(struct table *t);
 

@@ -48,8 +48,9 @@ static const struct option network_options[] = {
     { "layers", OPT_PARTS, MAP(config_network, layers), NULL, .flags = OPTION_REQUIRED, .registry = &layer_registry,
       .help = "the chain of layers, from the input; the dataset gives the input's shape" },
     { "form", OPT_ENUM, MAP(config_network, form), "sigma_w", .flags = OPTION_NULLABLE, .names = form_names,
-      .help = "where activations stand: sigma_w: behind each layer's map, a(W h + b); w_sigma: in front of it, W a(h) + "
-              "b, the network's input included, and states and targets are of pre-activations" },
+      .help =
+          "where activations stand: sigma_w: behind each layer's map, a(W h + b); w_sigma: in front of it, W a(h) + "
+          "b, the network's input included, and states and targets are of pre-activations" },
     { "init", OPT_MAP, MAP(config_network, init), NULL, .table = init_options,
       .help = "initialisation of the parameters" },
     { "input_noise", OPT_MAP, MAP(config_network, input_noise), NULL, .table = input_noise_options,
@@ -101,8 +102,9 @@ static const struct option checkpoint_options[] = {
       "time between checkpoints" },
     { "keep", OPT_ENUM, MAP(config_checkpoint, keep), "long", .flags = OPTION_BUDGET | OPTION_NULLABLE,
       .names = keep_names,
-      .help = "what stays of a trial that is done: long: the newest two, of a trial that took longer than seconds; none; "
-              "last: that of the last step; all: every one that was written" },
+      .help =
+          "what stays of a trial that is done: long: the newest two, of a trial that took longer than seconds; none; "
+          "last: that of the last step; all: every one that was written" },
     { 0 }
 };
 

@@ -77,8 +77,9 @@ struct config_log {
                              left out and is 0 then */
 };
 
-/* Of a trial that is done: KEEP_LONG: the newest two, unless it was over before the first was due; KEEP_NONE; KEEP_LAST:
- * that of the last step alone; KEEP_ALL: every one that was written. One that is to go on keeps two in any case. */
+/* Of a trial that is done: KEEP_LONG: the newest two, unless it was over before the first was due; KEEP_NONE;
+ * KEEP_LAST: that of the last step alone; KEEP_ALL: every one that was written. One that is to go on keeps two in any
+ * case. */
 enum config_keep { KEEP_LONG, KEEP_NONE, KEEP_LAST, KEEP_ALL };
 struct config_checkpoint {
     double seconds; /* between checkpoints */

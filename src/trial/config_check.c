@@ -1,7 +1,6 @@
 /* What can only be seen once everything is bound: whether the parts of a trial fit each other and the data. */
 #include "trial/private.h"
 
-#include "base/hash.h"
 #include <string.h>
 
 static bool is_given(const struct node *tree, const char *path)
@@ -357,41 +356,10 @@ static void check_log(const struct node *tree, const struct config *c, const str
                "log.samples: no layer draws random numbers in evaluations (transmit: bernoulli)");
 }
 
-struct config_known {
-    struct config_known *next;
-    char hex[65]; /* of the dataset's name and options */
-    struct data_shape data;
-};
-
-/* The dataset's shape, asked for once for equal options. cache: or NULL. */
-static int find_shape(struct config *c, struct config_cache *cache, struct err *e)
-{
-    const struct dataset_def *dataset = dataset_def_of(c->dataset);
-    if (!cache)
-        return dataset->shape(c->dataset.opts, &c->data, e);
-    struct text key = { 0 };
-    char hex[65];
-    text_puts(&key, dataset->part.name);
-    bind_json(dataset->part.options, c->dataset.opts, 0, &key);
-    hash_bytes_hex(key.s, key.n, hex);
-    text_free(&key);
-    for (const struct config_known *k = cache->known; k; k = k->next)
-        if (strcmp(k->hex, hex) == 0) {
-            c->data = k->data;
-            return 0;
-        }
-    TRY(dataset->shape(c->dataset.opts, &c->data, e));
-    struct config_known *k = arena_need(cache->arena, 1, sizeof *k);
-    *k = (struct config_known){ .next = cache->known, .data = c->data };
-    memcpy(k->hex, hex, sizeof hex);
-    cache->known = k;
-    return 0;
-}
-
 void config_check(const struct node *tree, struct config *c, struct config_cache *cache, struct arena *a, struct err *e)
 {
     struct err late = { 0 };
-    if (find_shape(c, cache, &late) < 0 || loss_shape(c->loss, &c->data, &late) < 0) {
+    if (config_find_shape(c, cache, &late) < 0 || loss_shape(c->loss, &c->data, &late) < 0) {
         take(tree, &late, a, e);
         return;
     }
@@ -402,8 +370,7 @@ void config_check(const struct node *tree, struct config *c, struct config_cache
     struct credit credit;
     const struct credit_choice choice = config_credit(&c->algorithm);
     const struct where *places = layer_places(tree, c->network.layers.n, a);
-    const bool chained =
-        chain_shape_form(&chain, &c->network.layers, c->network.form, &data, places, a, &late) == 0;
+    const bool chained = chain_shape_form(&chain, &c->network.layers, c->network.form, &data, places, a, &late) == 0;
     if (chained)
         (void)credit_shape(&credit, &choice, &chain, a, &late); /* its messages are taken over below */
     else

@@ -131,6 +131,10 @@ int64_t feedback_most_steps(const struct config_feedback *f);
 struct chosen feedback_choice(const struct config_feedback *f, size_t i);
 double feedback_stepsize(const struct config_feedback *f, size_t i);
 
+/* ---- config_cache.c ---- */
+/* Sets c->data, asked of the dataset once for equal options. cache: or NULL. */
+int config_find_shape(struct config *c, struct config_cache *cache, struct err *e);
+
 /* ---- config_check.c ---- */
 /* Reports parts that do not fit each other or the data; a file that names no metrics gets those that its dataset
  * defines. */

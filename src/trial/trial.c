@@ -150,7 +150,8 @@ static int save(struct run *r, struct err *e)
     return 0;
 }
 
-/* At the end: nobody needs the state of a trial that is trained again in no time, and a sweep has thousands of these. */
+/* At the end: nobody needs the state of a trial that is trained again in no time, and a sweep has thousands of these.
+ */
 static int save_last(struct run *r, struct err *e)
 {
     const struct config_checkpoint *c = &r->t->config->checkpoint;

@@ -173,7 +173,7 @@ static const struct {
     { "step_size", "stepsize" },
     { "momemtum", "momentum" },
     { "adm", "adam" },
-    { "gtd", NULL }, /* an s too few and a t too many: two slips, no exchange */
+    { "gtd", NULL },      /* an s too few and a t too many: two slips, no exchange */
     { "rms", "rmsprop" }, /* a beginning */
     { "xyz", NULL },
     { "", NULL },

@@ -9,7 +9,7 @@ from test_cli import Cli, SPEC
 
 class Checkpoints(Cli):
     """Each test has a database of one trial that was stopped at step 40 of 60, with checkpoints."""
-    ARGUMENTS = ["seeds=1", "--variant", "bp", "-j", "1"]
+    ARGUMENTS = ["seeds=1", "--variant", "bp", "-j", "1", "checkpoint.keep=last"]
 
     def setUp(self):
         super().setUp()

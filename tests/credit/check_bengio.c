@@ -1,5 +1,5 @@
-/* Bengio 2020: what its propositions say, numerically (sheet, section 9), and settling by another rule. Double precision
- * holds the bounds; single precision is compared with it by the golden cases. */
+/* Bengio 2020: what its propositions say, numerically (sheet, section 9), and settling by another rule. Double
+ * precision holds the bounds; single precision is compared with it by the golden cases. */
 #include "../check_main.h"
 #include "fixture.h"
 
@@ -8,7 +8,7 @@
 #define ACT "activation: {name: leaky_relu, slope: 0.5}"
 #define LAYER(units) "dense: {units: " #units ", " ACT "}"
 #define NET(batch)                                                                                                     \
-    "{form: w_sigma, batch: " #batch ", features: 24, outputs: 24, labels: real, weights: orthogonal, loss: "           \
+    "{form: w_sigma, batch: " #batch ", features: 24, outputs: 24, labels: real, weights: orthogonal, loss: "          \
     "squared_error, layers: [" LAYER(24) ", " LAYER(24) ", " LAYER(24) ", " LAYER(24) ", " LAYER(24) "]}"
 
 /* A rig whose feedback weights start at 1.6 W^T, after one step. */
@@ -34,7 +34,8 @@ static double residual(struct rig *r, size_t k)
 START_TEST(one_layer_reaches_its_target)
 {
     static const char *const nets[] = {
-        NET(1), "{batch: 1, layers: [dense: {units: 5, activation: tanh, bias: false}, dense: {units: 4}]}" };
+        NET(1), "{batch: 1, layers: [dense: {units: 5, activation: tanh, bias: false}, dense: {units: 4}]}"
+    };
     for (size_t i = 0; i < 2; i++) {
         struct rig r;
         open_step(&r, nets[i], "dtp1", "{mapping: fixed, feedback_loss: none, target_stepsize: 1e-3}");
@@ -65,7 +66,8 @@ START_TEST(influences_add_up)
     for (size_t i = 0; i < 3; i++) {
         struct rig r;
         char own[160];
-        snprintf(own, sizeof own, "{target_stepsize: 1e-4, mapping: {transpose_gain: 1.6}, propagate: {iterations: 60}, update: %s}",
+        snprintf(own, sizeof own,
+                 "{target_stepsize: 1e-4, mapping: {transpose_gain: 1.6}, propagate: {iterations: 60}, update: %s}",
                  rules[i]);
         open_step(&r, NET(1), "idtp", own);
         double sum = 0;
@@ -124,12 +126,14 @@ END_TEST
 /* V3: where a layer narrows, targets from the states stay near them, and those from the decoders do not. */
 START_TEST(a_start_from_the_states_stays_near_them)
 {
-    static const char net[] = "{form: w_sigma, batch: 1, features: 32, outputs: 10, weights: orthogonal, layers: [" LAYER(
-        32) ", " LAYER(10) "]}";
+    static const char net[] =
+        "{form: w_sigma, batch: 1, features: 32, outputs: 10, weights: orthogonal, layers: [" LAYER(32) ", " LAYER(
+            10) "]}";
     for (int decoder = 0; decoder < 2; decoder++) {
         struct rig r;
         char own[192];
-        snprintf(own, sizeof own, "{target_stepsize: 1e-2, mapping: {transpose_gain: 1.6}, propagate: {iterations: 400, start: %s}}",
+        snprintf(own, sizeof own,
+                 "{target_stepsize: 1e-2, mapping: {transpose_gain: 1.6}, propagate: {iterations: 400, start: %s}}",
                  decoder ? "decoder" : "state");
         open_step(&r, net, "idtp", own);
         ck_assert_double_le(residual(&r, 0), 1e-10);
@@ -148,8 +152,8 @@ START_TEST(changes_shrink_by_the_error_of_the_inverse)
         for (int sweeps = 3; sweeps < 12; sweeps += 4) {
             struct rig r;
             char own[160];
-            snprintf(own, sizeof own, "{target_stepsize: 0.1, mapping: {transpose_gain: 1}, propagate: {iterations: %d}}",
-                     sweeps);
+            snprintf(own, sizeof own,
+                     "{target_stepsize: 0.1, mapping: {transpose_gain: 1}, propagate: {iterations: %d}}", sweeps);
             rig_open(&r,
                      "{batch: 1, features: 32, outputs: 32, weights: orthogonal, layers: [dense: {units: 32}, dense: "
                      "{units: 32}]}",
@@ -158,8 +162,7 @@ START_TEST(changes_shrink_by_the_error_of_the_inverse)
             /* V = W^T (1 + Q diag(e) Q^T), Q the first layer's orthogonal matrix */
             const struct mat q = unit_param(&r.net.chain.units[0], 0, r.net.chain.weights),
                              v = unit_param(&r.credit.feedback[0].unit, 0, r.credit.feedback_weights),
-                             e = net_matrix(&r.net, 32, 32), qe = net_matrix(&r.net, 32, 32),
-                             v0 = rig_scaled(&r, 1, v);
+                             e = net_matrix(&r.net, 32, 32), qe = net_matrix(&r.net, 32, 32), v0 = rig_scaled(&r, 1, v);
             for (size_t a = 0; a < 32; a++)
                 for (size_t b = 0; b < 32; b++)
                     qe.p[a * 32 + b] = (real)(q.p[a * 32 + b] * alphas[i] * (1 - 2 * (double)b / 31));
@@ -179,9 +182,11 @@ END_TEST
 START_TEST(scaled_targets_are_targets)
 {
     struct rig plain, scaled;
-    open_step(&plain, NET(3), "idtp", "{target_stepsize: 1e-6, mapping: {transpose_gain: 1.6}, propagate: {sweep: layer}}");
-    open_step(&scaled, NET(3), "idtp",
-              "{target_stepsize: 1e-6, mapping: {transpose_gain: 1.6}, propagate: {sweep: layer, scaled_targets: 1e-6}}");
+    open_step(&plain, NET(3), "idtp",
+              "{target_stepsize: 1e-6, mapping: {transpose_gain: 1.6}, propagate: {sweep: layer}}");
+    open_step(
+        &scaled, NET(3), "idtp",
+        "{target_stepsize: 1e-6, mapping: {transpose_gain: 1.6}, propagate: {sweep: layer, scaled_targets: 1e-6}}");
     check_near("update", rig_all_updates(&scaled), rig_all_updates(&plain), 2e-4);
     rig_close(&plain);
     rig_close(&scaled);
@@ -198,14 +203,16 @@ START_TEST(settling_learns_reconstruction)
     must(credit_feedback(&runs.credit, &runs.net.pass, NULL, &e), &e);
     must(credit_feedback(&plain.credit, &plain.net.pass, NULL, &e), &e);
     const size_t n = plain.credit.n_feedback_vector;
-    check_near("gradient", mat_of(runs.credit.feedback_gradient, 1, n), mat_of(plain.credit.feedback_gradient, 1, n), 1e-12);
+    check_near("gradient", mat_of(runs.credit.feedback_gradient, 1, n), mat_of(plain.credit.feedback_gradient, 1, n),
+               1e-12);
     ck_assert_double_gt(mat_sum_squares(mat_of(plain.credit.feedback_gradient, 1, n)), 1e-6);
     rig_close(&runs);
     rig_close(&plain);
 }
 END_TEST
 
-/* ---- another rule of settling: predictive coding, values descend sum |d[k] - D f(d[k-1])|^2 / 2, the last one clamped ---- */
+/* ---- another rule of settling: predictive coding, values descend sum |d[k] - D f(d[k-1])|^2 / 2, the last one clamped
+ * ---- */
 
 static struct mat coding_error(struct settling *s, size_t k, real *to)
 {
@@ -240,8 +247,18 @@ START_TEST(predictive_coding_settles)
     must(credit_alloc_links(&r.credit, &value, &stacks, &r.net.arena, &e), &e);
     must(credit_alloc_links(&r.credit, &change, &stacks, &r.net.arena, &e), &e);
     struct settled of[3];
-    struct settling s = { .c = &r.credit, .p = &r.net.pass, .hi = 2, .value = value, .change = change, .of = of,
-                          .sweep = SWEEP_PARALLEL, .factor = 0.3, .steps = 2000, .precision = 1e-14, .first_test = 10, .step = coding_step };
+    struct settling s = { .c = &r.credit,
+                          .p = &r.net.pass,
+                          .hi = 2,
+                          .value = value,
+                          .change = change,
+                          .of = of,
+                          .sweep = SWEEP_PARALLEL,
+                          .factor = 0.3,
+                          .steps = 2000,
+                          .precision = 1e-14,
+                          .first_test = 10,
+                          .step = coding_step };
     mat_copy(r.credit.d[2], value[2]);
     must(settle(&s, &e), &e);
     ck_assert_uint_lt(of[0].steps, 2000);

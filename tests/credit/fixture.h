@@ -68,8 +68,8 @@ static inline bool rig_fits(const char *net, const char *preset, const char *own
     struct rig r;
     struct err e = { 0 };
     const int code = rig_try(&r, net, preset, own, &e);
-    ck_assert_msg(code == 0 || (strstr(err_first(&e), "feed-forward") && chain_is_recurrent(&r.net.chain)), "%s: %s", own,
-                  err_first(&e));
+    ck_assert_msg(code == 0 || (strstr(err_first(&e), "feed-forward") && chain_is_recurrent(&r.net.chain)), "%s: %s",
+                  own, err_first(&e));
     err_clear(&e);
     net_close(&r.net);
     return code == 0;

@@ -5,7 +5,9 @@
 #include "net/mirror.h"
 #include <stdio.h>
 
-#define LAYERS "layers: [dense: {units: 5, activation: tanh}, dense: {units: 6, activation: leaky_relu}, dense: {units: 4, activation: sigmoid, bias: false}]"
+#define LAYERS                                                                                                         \
+    "layers: [dense: {units: 5, activation: tanh}, dense: {units: 6, activation: leaky_relu}, dense: {units: 4, "      \
+    "activation: sigmoid, bias: false}]"
 
 static double act_value(const char *name, double v)
 {
@@ -61,8 +63,10 @@ END_TEST
 START_TEST(layers_without_activation_stay)
 {
     struct net f;
-    net_open(&f, "{form: w_sigma, image: [2, 4, 4], features: 32, layers: [conv: {channels: 3, kernel: 3, activation: tanh}, "
-                 "max_pool: {kernel: 2}, flatten, activation: {activation: relu}, layer_norm, dense: {units: 4}]}");
+    net_open(
+        &f,
+        "{form: w_sigma, image: [2, 4, 4], features: 32, layers: [conv: {channels: 3, kernel: 3, activation: tanh}, "
+        "max_pool: {kernel: 2}, flatten, activation: {activation: relu}, layer_norm, dense: {units: 4}]}");
     for (size_t i = 1; i < 6; i++)
         ck_assert_uint_eq(f.chain.units[i].n_inner, 0);
     ck_assert_uint_eq(f.chain.units[0].n_inner, 2);

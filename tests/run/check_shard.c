@@ -74,7 +74,9 @@ START_TEST(texts)
 {
     parse("0/1", 0, 0, 1);
     parse("19/20", 0, 19, 20);
-    static const char *const bad[] = { "", "3", "/", "20/20", "-1/4", "1/0", "a/4", "1/b", "1/4x", "1/2/3", "0/100001" };
+    static const char *const bad[] = {
+        "", "3", "/", "20/20", "-1/4", "1/0", "a/4", "1/b", "1/4x", "1/2/3", "0/100001"
+    };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         parse(bad[i], ERR_USAGE, 0, 0);
 }

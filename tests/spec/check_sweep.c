@@ -289,7 +289,8 @@ static const struct {
       "values, an integer >= 1\n"
       "4:79: sweep.grid.c: the ends must have the same sign and not be 0\n4:106: sweep.grid.d: the ends must have the "
       "same sign and not be 0\n"
-      "4:137: sweep.grid.e: 10^400 is no number of double precision\n4:161: sweep.grid.f: the distance between -1e308 and 1e308 is not finite\n" },
+      "4:137: sweep.grid.e: 10^400 is no number of double precision\n4:161: sweep.grid.f: the distance between -1e308 "
+      "and 1e308 is not finite\n" },
     { "  zip: {g: {a: [1, 2], b: [1, 2, 3]}, h: 1}",
       "4:27: sweep.zip.g: 'b' has 3 values, but 'a' has 2; they are taken together\n4:42: sweep.zip.h: expected a map, "
       "found the number 1\n" },

@@ -52,7 +52,7 @@ START_TEST(formats)
     check_print(q, sql, FORMAT_TABLE,
                 "  n     x  text                 none  b\n"
                 "  1   0.1  a,\"b\"|c                    00ff\n"
-                "-20  1e-5  line\\x0d\\n\\x1b[31m\xc3\xa9   2.5  \n");
+                "-20  1e-5  line\\x0d\\n\\x1b[31m\xc3\xa9   2.5\n");
     check_print(q, sql, FORMAT_MARKDOWN,
                 "| n | x | text | none | b |\n| --- | --- | --- | --- | --- |\n| 1 | 0.1 | a,\"b\"\\|c |  | 00ff |\n"
                 "| -20 | 1e-5 | line  \xef\xbf\xbd\\[31m\xc3\xa9 | 2.5 |  |\n");

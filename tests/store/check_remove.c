@@ -85,8 +85,9 @@ START_TEST(a_study_goes_whole)
     OK(store_remove_study(f.s, f.study, &e));
     check_whole(f.path);
     check_text(f.path, "SELECT group_concat(name) FROM study", "other");
-    check_text(f.path, "SELECT count(*) || (SELECT count(*) FROM metric) || (SELECT count(*) FROM claim) || "
-                       "(SELECT count(*) FROM target) FROM trial",
+    check_text(f.path,
+               "SELECT count(*) || (SELECT count(*) FROM metric) || (SELECT count(*) FROM claim) || "
+               "(SELECT count(*) FROM target) FROM trial",
                "2211");
     check_text(f.path, "SELECT count(*) FROM sqlite_master WHERE name = 'study_demo'", "0");
     check_text(f.path, "SELECT count(*) FROM _doc WHERE \"table\" = 'study_demo'", "0");

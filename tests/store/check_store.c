@@ -96,8 +96,8 @@ START_TEST(what_a_kill_left_is_told)
     const pid_t child = fork();
     if (child == 0) {
         sqlite3 *db = plain_open(f.path);
-        sqlite3_exec(db, "PRAGMA cache_spill = 1; PRAGMA cache_size = 1; BEGIN; UPDATE _doc SET text = text || ' '", NULL,
-                     NULL, NULL);
+        sqlite3_exec(db, "PRAGMA cache_spill = 1; PRAGMA cache_size = 1; BEGIN; UPDATE _doc SET text = text || ' '",
+                     NULL, NULL, NULL);
         raise(SIGKILL);
     }
     ck_assert_int_eq(waitpid(child, NULL, 0), child);

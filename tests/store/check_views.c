@@ -226,10 +226,11 @@ START_TEST(a_metric_has_the_facts_that_were_told)
         for (int step = 0; step < 3; step++)
             OK(store_metric(f.s, t, 0, names[i], step, step, &e));
     OK(store_flush(f.s, &e));
-    check_text(f.path,
-               "SELECT group_concat(name || ':' || coalesce(goal, '-') || unit || followed || split) FROM (SELECT * FROM "
-               "metric_key ORDER BY name)",
-               "gain:max0,misses_of_accuracy:min%1test,spread_accuracy:-0");
+    check_text(
+        f.path,
+        "SELECT group_concat(name || ':' || coalesce(goal, '-') || unit || followed || split) FROM (SELECT * FROM "
+        "metric_key ORDER BY name)",
+        "gain:max0,misses_of_accuracy:min%1test,spread_accuracy:-0");
     check_text(f.path,
                "SELECT group_concat(metric || coalesce(best || '@' || best_step, '-')) FROM (SELECT * FROM summaries "
                "ORDER BY metric)",

@@ -1,0 +1,180 @@
+/* The beginning of an attempt: where the trial stands, a worker, and what it is asked to do. */
+#include "run/private.h"
+
+#include "base/killpoint.h"
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool is_running(const struct runner *r, const char *key)
+{
+    for (size_t i = 0; i < r->n_slots; i++)
+        if (r->slots[i].active && !strcmp(r->slots[i].key, key))
+            return true;
+    return false;
+}
+
+static int send_job(struct runner *r, struct attempt *t, const char *config, const struct store_trial_row *row,
+                    struct err *e)
+{
+    const char *checkpoint[2] = { row->checkpoint_path, row->previous_path };
+    const char *sha256[2] = { row->checkpoint_sha256, row->previous_sha256 };
+    struct wire_job job = { .config = config, .folder = r->own.path, .key = t->key };
+    job.other = r->options->checkpoints ? r->other.path : NULL;
+    job.memory_limit = r->options->memory_limit;
+    job.stop_at = r->options->stop_at;
+    if (t->pending.relog) {
+        job.relog = row->weights_sha256;
+        job.checkpoint[0] = checkpoint[t->relog.checkpoint];
+        job.sha256[0] = sha256[t->relog.checkpoint];
+    }
+    for (int i = 0; i < 2 && !job.relog && checkpoint[i][0] && !checkpoints_absent(r, row); i++) {
+        job.checkpoint[i] = checkpoint[i];
+        job.sha256[i] = sha256[i];
+        job.spent[i] = i ? row->previous_spent : row->checkpoint_spent;
+    }
+    struct frame_buffer out = { 0 };
+    int code = wire_put_job(&out, &job, e);
+    if (code == 0)
+        code = worker_send(&t->worker, &out, e);
+    frame_free(&out);
+    return code;
+}
+
+int attempt_request(struct attempt *t, enum message request, struct err *e)
+{
+    struct frame_buffer out = { 0 };
+    wire_put_request(&out, request);
+    const int code = worker_send(&t->worker, &out, e);
+    frame_free(&out);
+    return code;
+}
+
+/* *outcome is ATTEMPT_STARTED or ATTEMPT_NO_ROOM. */
+static int start_process(struct runner *r, struct attempt *t, const struct config *config, enum attempt_start *outcome,
+                         struct err *e)
+{
+    char executable[4096];
+    int reason;
+    struct err why = { 0 };
+    *outcome = ATTEMPT_STARTED;
+    TRY(worker_executable(config->precision == PRECISION_DOUBLE ? "double" : "single", executable, e));
+    KILL_POINT(RUN_SPAWN);
+    const int code = worker_start(&t->worker, executable, &reason, &why);
+    KILL_POINT(RUN_SPAWNED);
+    if (code < 0 && err_is_shortage(reason) && r->n_active > 0) {
+        *outcome = ATTEMPT_NO_ROOM;
+        runner_narrow(r, r->n_active, err_first(&why));
+        err_clear(&why);
+        return 0;
+    }
+    return code < 0 ? err_move(e, &why) : 0;
+}
+
+static int start_worker(struct runner *r, struct attempt *t, const struct config *config,
+                        const struct store_trial_row *row, enum attempt_start *outcome, struct err *e)
+{
+    TRY(start_process(r, t, config, outcome, e));
+    if (*outcome != ATTEMPT_STARTED)
+        return 0;
+    struct text json = { 0 };
+    config_json(config, &json);
+    const int code = send_job(r, t, json.s, row, e);
+    text_free(&json);
+    if (code < 0) {
+        worker_kill(&t->worker);
+        worker_reap(&t->worker, NULL);
+        return code;
+    }
+    KILL_POINT(RUN_JOB_SENT);
+    t->active = true;
+    t->run_id = 0;
+    t->ended = t->stalled = t->refused = false;
+    t->start_ns = now_ns();
+    t->loss = NAN;
+    r->n_active++;
+    return r->stopping ? attempt_request(t, MESSAGE_STOP, e) : 0;
+}
+
+/* What an attempt on a trial begins with: where the trial stands. */
+static int describe(struct runner *r, struct attempt *t, struct pending pending, const struct stored_trial *trial,
+                    struct store_trial_row *row, struct err *e)
+{
+    const struct store_described *d = &trial->described;
+    bool found;
+    TRY(store_find_trial(r->store, d->key, &found, row, e));
+    if (!found)
+        return err_set(e, ERR_INTERNAL, "trial %.16s is not in the database", d->key);
+    *t = (struct attempt){ .pending = pending,
+                           .trial_id = row->id,
+                           .budget = d->budget,
+                           .memory_bytes = trial->size.memory_bytes,
+                           .keep = trial->config.checkpoint.keep };
+    t->step = t->from_step = checkpoints_absent(r, row) ? 0 : row->checkpoint_step;
+    memcpy(t->key, d->key, sizeof t->key);
+    snprintf(t->label, sizeof t->label, "%s%s%s seed %" PRId64, d->variant, *d->cell ? " " : "", d->cell, d->seed);
+    return 0;
+}
+
+/* The trial runs from its stored configuration. */
+static int start(struct runner *r, struct attempt *t, struct pending pending, struct stored_trial *trial,
+                 enum attempt_start *outcome, struct err *e)
+{
+    const struct store_described *d = &trial->described;
+    struct store_trial_row row;
+    struct attempt next;
+    TRY(describe(r, &next, pending, trial, &row, e));
+    if (is_running(r, d->key) || (!pending.relog && row.state == TRIAL_DONE && row.step >= d->budget))
+        return 0;
+    *t = next;
+    if (pending.relog) {
+        TRY(relog_prepare(r, t, &trial->config, &row, outcome, e));
+        if (*outcome != ATTEMPT_STARTED)
+            return 0;
+    }
+    return start_worker(r, t, &trial->config, &row, outcome, e);
+}
+
+int attempt_start(struct runner *r, struct attempt *t, struct pending pending, enum attempt_start *outcome,
+                  struct err *e)
+{
+    struct stored_trial trial = { 0 };
+    *outcome = ATTEMPT_NOTHING;
+    int code = stored_load(r, pending.trial, &trial, e);
+    if (code == 0)
+        code = start(r, t, pending, &trial, outcome, e);
+    store_free_described(&trial.described);
+    return code;
+}
+
+static int refuse(struct runner *r, struct pending pending, const struct stored_trial *trial, const char *reason,
+                  struct err *e)
+{
+    struct attempt t;
+    struct store_trial_row row;
+    TRY(describe(r, &t, pending, trial, &row, e));
+    t.state = TRIAL_FAILED;
+    t.start_ns = now_ns();
+    t.step = t.from_step = row.step;
+    if (pending.relog)
+        return relog_mourn(r, &t, reason);
+    TRY(attempt_begin_run(r, &t, "", t.from_step, e));
+    const struct store_end end = {
+        .run = t.run_id, .trial = t.trial_id, .state = t.state, .reason = reason, .step = t.step, .layer = -1
+    };
+    TRY(store_end_run(r->store, &end, e));
+    TRY(store_flush(r->store, e));
+    status_ended(r, &t, reason);
+    return 0;
+}
+
+int attempt_refuse(struct runner *r, struct pending pending, const char *reason, struct err *e)
+{
+    struct stored_trial trial = { 0 };
+    int code = stored_load(r, pending.trial, &trial, e);
+    if (code == 0)
+        code = refuse(r, pending, &trial, reason, e);
+    store_free_described(&trial.described);
+    return code;
+}
