@@ -8,7 +8,6 @@
 #include "store/bounded.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -77,7 +76,6 @@ static void fold_text(const struct cli *c)
 int main(int argc, char **argv)
 {
     open_standard_descriptors();
-    signal(SIGPIPE, SIG_IGN); /* writes tell of it: whatever the command, see close_output */
     if (bounded_is_reader(argc, argv))
         return close_output(bounded_read(argv));
     const char *first = argc > 1 ? argv[1] : "--help";

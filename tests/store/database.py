@@ -9,6 +9,7 @@ dataset: {name: temporal_order, length: 10, eval_size: 20, test_size: 20}
 network: {layers: [{rnn: {units: 4, activation: tanh}}, {dense: {units: 4}}]}
 loss: cross_entropy
 train: {optimizer: {name: sgd, stepsize: 0.1}, batch_size: 4, iterations: 60}
+checkpoint: {keep: last}
 log: {every: 20, metrics: [train_loss, train_accuracy, test_loss, test_accuracy, test_accuracy_batches, weight_norm]}
 variants:
   bp: {algorithm: bp}

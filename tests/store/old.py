@@ -6,6 +6,7 @@ brings it up to date; the same command resumes it, and what it held stays as it 
 """
 import gzip
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -59,6 +60,11 @@ def kept(path, trials):
         "SELECT t.key, r.id, r.from_step, r.state, r.started_ms FROM run r JOIN trial t ON t.id = r.trial_id WHERE t.id IN ({trials}) ORDER BY r.id")]
 
 
+def numerics(source):
+    with open(os.path.join(source, "src", "trial", "numerics.h"), encoding="utf-8") as f:
+        return int(re.search(r"NUMERICS_VERSION = ([0-9]+)", f.read())[1])
+
+
 def try_version(tprun, source, version):
     with tempfile.TemporaryDirectory(prefix="tprun-old-") as folder:
         unpack(source, version, folder)
@@ -74,6 +80,14 @@ def try_version(tprun, source, version):
         n_current = rows(db, f"SELECT count(*) FROM trial WHERE state IN {FINISHED} AND generation = 2")[0][0]
         ids = ", ".join(str(row[0]) for row in rows(db, finished))
         everything = "SELECT id FROM trial"
+        status, _, said = call(folder, tprun, "claims")
+        check(status == 0, f"claims: {status}: {said}")
+        begun_with = rows(db, "SELECT DISTINCT numerics_version FROM trial")
+        check(begun_with == [(1,)], "the numerics", begun_with)
+        connection = sqlite3.connect(db)  # they resume, and are in one mean, as if the numbers were the same since then
+        with connection:
+            connection.execute("UPDATE trial SET numerics_version = ?", (numerics(source),))
+        connection.close()
         before = kept(db, ids)
         metrics = set(kept(db, everything)[1])
         status, out, said = call(folder, tprun, "study.yaml", "-j", "2")
