@@ -33,6 +33,8 @@ class Answers:
         """With a study, the temporary views that show a claim its own study only stand before the others."""
         self.views = sqlite3.connect(f"file:{db}?mode=ro", uri=True)
         self.copies = sqlite3.connect(f"file:{db}?mode=ro", uri=True)
+        for connection in self.views, self.copies:  # of both in the same order, whatever it is
+            connection.create_collation("tprun_cells", lambda a, b: (a > b) - (a < b))
         self.columns = {}
         self.values = {}
         self.random = random.Random(8)
