@@ -468,12 +468,11 @@ START_TEST(files_are_shown)
 }
 END_TEST
 
+/* clang-format off */
 #define TESTS(X)                                                                                                       \
-    X(types)                                                                                                           \
-    X(headers_that_lie)                                                                                                \
-    X(cut_files)                                                                                                       \
-    X(csv_is_read) X(csv_that_is_wrong) X(sets_that_do_not_fit) X(layouts) X(scalings) X(splits) X(targets)            \
-        X(files_are_shown)
+    X(types) X(headers_that_lie) X(cut_files) X(csv_is_read) X(csv_that_is_wrong) X(sets_that_do_not_fit) X(layouts)   \
+    X(scalings) X(splits) X(targets) X(files_are_shown)
+/* clang-format on */
 
 static void add_tests(TCase *tcase)
 {
