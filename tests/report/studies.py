@@ -37,10 +37,16 @@ class Studies:
         self.keys = dict(self.db.execute("SELECT name, id FROM metric_key"))
         self.random = random.Random(13)
 
-    def study(self, name, title="", paper="", locator="", **spec):
-        self.db.execute("INSERT INTO study (name, title, paper, locator, spec, spec_sha256, generation, created_ms, updated_ms, n_seeds) "
-                        "VALUES (?, ?, ?, ?, ?, ?, 1, 0, 0, 1)", (name, title, paper, locator, json.dumps(nested({"experiment": name, **spec})), name))
+    def study(self, name, title="", paper="", locator="", path=None, **spec):
+        self.db.execute("INSERT INTO study (name, title, paper, locator, path, spec, spec_sha256, generation, created_ms, updated_ms, n_seeds) "
+                        "VALUES (?, ?, ?, ?, ?, ?, ?, 1, 0, 0, 1)",
+                        (name, title, paper, locator, path, json.dumps(nested({"experiment": name, **spec})), name))
         return self.db.execute("SELECT max(id) FROM study").fetchone()[0]
+
+    def claim(self, study, name, measure, low, high=None):
+        self.db.execute("INSERT INTO claim (study_id, id, position, text, kind, measure, reported, low, high) "
+                        "SELECT ?, ?, count(*), ?, 'measure', ?, ?, ?, ? FROM claim WHERE study_id = ?",
+                        (study, name, "what is said of " + name, measure, low, low, high, study))
 
     def trial(self, study, variant, seed, values, swept=None, state="done", layers=None, progress=True):
         """values: {metric: [(step, value)]}, the value NaN where it was not finite."""
@@ -95,7 +101,13 @@ def bowl(stepsize, best=0.1):
 
 
 def lines(s):
-    study = s.study("two_lines", "Two algorithms", "Lee et al. 2015", "Fig. 2")
+    study = s.study("two_lines", "Two algorithms", "Lee et al. 2015", "Fig. 2 | left", path="/home/her/lee/fig2.yaml")
+    last = "SELECT value, seed FROM metrics WHERE variant = '%s' AND metric = 'test_accuracy' AND step = 1000"
+    s.claim(study, "high", last % "back_propagation", 50)
+    s.claim(study, "low", last % "target_propagation", 0, 1)
+    s.claim(study, "between", last % "target_propagation", 0, 99)
+    s.claim(study, "nothing", last % "nobody", 50)
+    s.db.execute("INSERT INTO target (study_id, metric, value, position) VALUES (?, 'test_accuracy', 60, 0)", (study,))
     for variant, rate in (("target_propagation", 3), ("back_propagation", 5)):
         for seed in range(5):
             s.trial(study, variant, seed, s.learning(rate, noise=0.08))
@@ -123,7 +135,7 @@ def lines(s):
     for variant, rate in (("gnt", 16), ("tp", 9), ("bp", 3)):
         for seed in range(4):
             s.trial(study, variant, seed, {"train_loss": s.learning(rate, floor=0, noise=0.5, end=60000)["train_loss"]})
-    study = s.study("same_lines", "Two algorithms that are one")
+    study = s.study("same_lines", "Two algorithms that are one", path="experiments/same.yaml")
     for seed in range(3):
         same = s.learning(3)
         s.trial(study, "bp", seed, same)
