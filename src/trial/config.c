@@ -6,7 +6,7 @@
 #include "net/init.h"
 #include "net/layer.h"
 #include "optim/optim.h"
-#include "trial/private.h"
+#include "trial/measures.h"
 #include <stdio.h>
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* What can only be seen once everything is bound: whether the parts of a trial fit each other and the data. */
-#include "trial/private.h"
+#include "trial/measures.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* What is known of the metrics that a trial logs, for those who only read their rows. */
-#include "trial/private.h"
+#include "trial/measures.h"
 
 #include <string.h>
 

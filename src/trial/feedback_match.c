@@ -4,7 +4,7 @@
  * output, both per sample. Row r of J_F and column r of J_G are what the unit vector e_r becomes on its way back
  * through the transposed layer and through the feedback. Taken in the step before a log, once the feedback weights have
  * moved and before the others do. */
-#include "trial/private.h"
+#include "trial/measures.h"
 
 #include "math/pinv.h"
 #include <math.h>

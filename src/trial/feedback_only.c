@@ -6,7 +6,7 @@
  * reaches: a trial of 1e12 minibatches of 1e6 samples takes sample numbers below 1e18, and these begin at the last
  * whole epoch below 2^63. The noise of feedback-only minibatch i is item 2^63 + i of each layer's stream; training uses
  * those from 0. */
-#include "trial/private.h"
+#include "trial/measures.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -2,7 +2,7 @@
  * angle between the two as vectors, and |W - V| / |W|, V brought to the shape of W: a matrix transposed, a kernel as it
  * is. All weights of a layer together, in reversed order of its layers on the way back; biases are left out. Taken in
  * the step before a log, once the feedback weights have moved and before the others do. */
-#include "trial/private.h"
+#include "trial/measures.h"
 
 #include <math.h>
 #include <string.h>

@@ -5,7 +5,7 @@
  * S_bc (x) [h_b, 1] for output c of sample b. It is never formed: a step J^T alpha is the layer's gradient for the
  * delta sum_c alpha_bc S_bc, and the Gram matrix J J^T [bc, b'c'] = <S_bc, S_b'c'> (<h_b, h_b'> + 1),   (B C) x (B C),
  * without the 1 where there is no bias or it is left out. */
-#include "trial/private.h"
+#include "trial/measures.h"
 
 #include "credit/jacobian.h"
 #include "credit/mapping_pinv.h"

@@ -1,7 +1,7 @@
 /* The damping search of Meulemans 2020: which damping makes the Gauss-Newton target update of each hidden layer most
  * like the update under test. The released code sweeps the list below after three epochs, with all weights frozen; here
  * every log does it on its own minibatch, and a mean over logs is a query. */
-#include "trial/private.h"
+#include "trial/measures.h"
 
 #include "credit/mapping_pinv.h"
 #include <math.h>

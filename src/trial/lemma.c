@@ -3,7 +3,7 @@
  * alpha = max |J_t|, beta = max |K_t|, eps = max |J_t - K_t|, J_t and K_t the maps that carry gradients and
  * displacements from step t to t-1, target stepsize 1, local losses with their input held fixed. P and |dL/dh_T| are
  * missing from the text's statement, without which it is not true (sheet 9.2). */
-#include "trial/private.h"
+#include "trial/measures.h"
 
 #include "net/inverse.h"
 

@@ -1,6 +1,6 @@
 /* What can be logged. A metric is one row of the table below; `tprun list metrics` and the check of a file's
  * log.metrics read it. */
-#include "trial/private.h"
+#include "trial/measures.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* Which trials a metric is defined for: `fits` of metrics, asked while the file is read. */
-#include "trial/private.h"
+#include "trial/measures.h"
 
 #include <string.h>
 

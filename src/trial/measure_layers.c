@@ -1,5 +1,5 @@
 /* Metrics of each layer's weights, update, states and targets as they stand. */
-#include "trial/private.h"
+#include "trial/measures.h"
 
 #include "math/solve.h"
 #include "net/inverse.h"

@@ -1,6 +1,6 @@
 /* tprun probe: one training step of one trial on given parameters, batch and noise, and everything it computed.
  * docs/probe.md. */
-#include "trial/private.h"
+#include "trial/measures.h"
 
 #include "trial/probe_input.h"
 #include <math.h>

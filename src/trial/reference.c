@@ -1,5 +1,5 @@
 /* Another method beside the one under test: its credit on the pass of the training step, at the same weights. */
-#include "trial/private.h"
+#include "trial/measures.h"
 
 #include "credit/mapping_pinv.h"
 #include <math.h>

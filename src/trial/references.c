@@ -2,7 +2,7 @@
  * back-propagation and Gauss-Newton targets as further credits over that pass, and what is made of its Jacobians
  * (gauss_newton.c). Only what a metric of the log asks for is opened, and it is taken in the step before a log alone.
  */
-#include "trial/private.h"
+#include "trial/measures.h"
 
 static unsigned references_asked(const struct config *c)
 {

@@ -1,5 +1,5 @@
 /* tprun run --relog: what a trial did not log, from the checkpoint of its last step. */
-#include "trial/private.h"
+#include "trial/measures.h"
 
 #include <string.h>
 

@@ -1,4 +1,4 @@
-#include "trial/private.h"
+#include "trial/measures.h"
 
 #include "math/blas.h"
 #include <math.h>

@@ -1,5 +1,5 @@
 /* What a trial takes and costs, from shapes alone. */
-#include "trial/private.h"
+#include "trial/measures.h"
 
 #include <stdio.h>
 

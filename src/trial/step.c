@@ -1,5 +1,5 @@
 /* One training step: the order of forward pass, feedback learning, targets, updates and optimizers. */
-#include "trial/private.h"
+#include "trial/measures.h"
 
 #include <math.h>
 #include <string.h>

@@ -3,7 +3,7 @@
  * Times are processor time, so that other work on the machine does not enter but by what it does to the caches. Each is
  * the median of several groups of steps; every group begins at the initial weights, as stepsizes may be such that the
  * trial diverges soon. */
-#include "trial/private.h"
+#include "trial/measures.h"
 
 #include <stdlib.h>
 #include <string.h>

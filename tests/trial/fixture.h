@@ -3,7 +3,7 @@
 #define TPRUN_TESTS_TRIAL_FIXTURE_H
 
 #include "spec/tree.h"
-#include "trial/private.h"
+#include "trial/measures.h"
 #include <check.h>
 #include <math.h>
 #include <stdarg.h>
