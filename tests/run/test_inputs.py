@@ -19,6 +19,7 @@ dataset: {name: mnist, path: DATA, eval_size: 200, test_size: 200}
 network: {layers: [{dense: {units: 10}}]}
 loss: cross_entropy
 train: {optimizer: {name: sgd, stepsize: 0.1}, batch_size: 50, iterations: 40}
+checkpoint: {keep: last}
 log: {every: 20, metrics: [train_loss, test_accuracy]}
 variants:
   bp: {algorithm: bp}
@@ -30,6 +31,7 @@ dataset: {name: temporal_order, length: 10, eval_size: 100, test_size: 100}
 network: {layers: [{rnn: {units: 8, activation: tanh}}, {dense: {units: 4}}]}
 loss: cross_entropy
 train: {optimizer: {name: sgd, stepsize: 0.1}, batch_size: 5, iterations: 20}
+checkpoint: {keep: last}
 log: {every: 10, metrics: [train_loss]}
 variants:
   bp: {algorithm: bp}

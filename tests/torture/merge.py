@@ -23,6 +23,7 @@ loss: cross_entropy
 train: {optimizer: {name: sgd, stepsize: 0.1}, batch_size: 5, iterations: 40}
 log: {every: 2, metrics: [train_loss, direction_norm]}
 variants: {bp: {algorithm: bp}, dfa: {algorithm: dfa}}
+checkpoint: {keep: last}
 sweep: {grid: {train.batch_size: [5, 8]}}
 """
 HANG = 1000
