@@ -33,8 +33,9 @@ static const char *const nets[] = {
     GIVEN(192) "patches: {channels: 6, size: 4}, spatial_mlp, channel_mlp: {hidden: 7}, global_average_pool, dense: "
                "{units: 10}]}}",
     GIVEN(192) "patches: {channels: 6, size: 4}, mixer: {hidden: 7}, global_average_pool, dense: {units: 10}]}}",
-    "{dataset: {name: given, features: 9, outputs: 10}, network: {layers: [dense: {units: 20, activation: tanh}, unit: "
-    "[dense: {units: 15, activation: tanh}, dense: {units: 8, activation: tanh}], dense: {units: 10}]}}",
+    ("{dataset: {name: given, features: 9, outputs: 10}, network: {layers: [dense: {units: 20, activation: tanh}, "
+     "unit: "
+     "[dense: {units: 15, activation: tanh}, dense: {units: 8, activation: tanh}], dense: {units: 10}]}}"),
 };
 static const char *const algorithms[] = {
     "bp",
@@ -43,8 +44,8 @@ static const char *const algorithms[] = {
     "{name: fwdtp, target_stepsize: 0.5}",
     "{name: fwdtp, target_stepsize: 0.5, mapping: {activation: linear}}",
     "{name: ldrl, target_stepsize: 0.5, feedback: {optimizer: {name: sgd, stepsize: 0.01}, steps: 3}}",
-    "{name: ldrl, target_stepsize: 0.5, feedback_loss: {name: reconstruction, noise: 0.1}, feedback: {optimizer: "
-    "{name: sgd, stepsize: 0.01}, steps: 2}}",
+    ("{name: ldrl, target_stepsize: 0.5, feedback_loss: {name: reconstruction, noise: 0.1}, feedback: {optimizer: "
+     "{name: sgd, stepsize: 0.01}, steps: 2}}"),
 };
 
 START_TEST(a_plan_counts_the_products_of_a_step)
