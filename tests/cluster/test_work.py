@@ -83,7 +83,7 @@ class Shared(Cluster):
 
 
 class Network(Shared):
-    LONG = ["train.iterations=40000", "log.every=1000", "--variant", "bp", "seeds=1"]
+    LONG = ["train.iterations=300000", "log.every=10000", "--variant", "bp", "seeds=1"]
 
     def test_a_run_says_what_to_do(self):
         for kind in self.TYPES:
