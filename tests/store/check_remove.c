@@ -93,6 +93,8 @@ START_TEST(a_study_goes_whole)
     check_text(f.path, "SELECT count(*) FROM _doc WHERE \"table\" = 'study_demo'", "0");
     check_text(f.path, "SELECT count(*) FROM study_other", "2");
     FAILS(ERR_STORAGE, "there is no study", store_remove_study(f.s, 77, &e));
+    (void)store_close(f.s, &e); /* which says it again */
+    err_clear(&e);
     fixture_remove(&f);
 }
 END_TEST
