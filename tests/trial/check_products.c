@@ -81,7 +81,7 @@ static const struct {
     const char *net;
     size_t n_layers;
     double m[8], forward, bp, transposed, fixed, unfused, official, once, twice;
-    double k[5];
+    double k[8]; /* steps of the released code; 0 of a layer that has none */
 } figures[] = {
     { IMAGE(3, 3072) BLOCK(32, 5, 2, POOL) BLOCK(64, 5, 2, POOL) HEAD,
       4,
