@@ -1,9 +1,53 @@
 #include "run/cgroup.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+/* The lines of a file, by read(2) into what is here: stdio allocates, and a limit that cannot be read for want of
+ * memory would look like none. */
+struct lines {
+    int fd; /* -1: there is no such file */
+    size_t n, at;
+    char bytes[4096];
+};
+
+static void lines_open(struct lines *l, const char *path)
+{
+    *l = (struct lines){ .fd = open(path, O_RDONLY | O_CLOEXEC) };
+}
+
+static bool lines_fill(struct lines *l)
+{
+    const ssize_t got = l->fd < 0 ? 0 : read(l->fd, l->bytes, sizeof l->bytes);
+    l->n = got > 0 ? (size_t)got : 0;
+    l->at = 0;
+    return l->n > 0;
+}
+
+/* The next line without its line feed; what does not fit in is the next one. */
+static bool lines_next(struct lines *l, char *line, size_t size)
+{
+    size_t n = 0;
+    bool any = false;
+    while (n + 1 < size && (l->at < l->n || lines_fill(l))) {
+        const char c = l->bytes[l->at++];
+        any = true;
+        if (c == '\n')
+            break;
+        line[n++] = c;
+    }
+    line[n] = 0;
+    return any;
+}
+
+static void lines_close(struct lines *l)
+{
+    if (l->fd >= 0)
+        close(l->fd);
+}
 
 /* Whether a comma-separated list has a word. */
 static bool lists(const char *list, const char *word)
@@ -20,10 +64,10 @@ static bool find_group(const char *root, const char *controller, char *group, si
 {
     char path[4096], line[4096];
     snprintf(path, sizeof path, "%s/proc/self/cgroup", root);
-    FILE *f = fopen(path, "re");
+    struct lines l;
     bool found = false;
-    while (f && !found && fgets(line, sizeof line, f)) { /* number:controllers:path */
-        line[strcspn(line, "\n")] = 0;
+    lines_open(&l, path);
+    while (!found && lines_next(&l, line, sizeof line)) { /* number:controllers:path */
         char *list = strchr(line, ':'), *at = list ? strchr(list + 1, ':') : NULL;
         if (!at)
             continue;
@@ -32,8 +76,7 @@ static bool find_group(const char *root, const char *controller, char *group, si
         if (found)
             snprintf(group, size, "%s", at);
     }
-    if (f)
-        fclose(f);
+    lines_close(&l);
     return found;
 }
 
@@ -42,9 +85,10 @@ static bool find_mount(const char *root, const char *controller, char *mount, ch
 {
     char path[4096], line[4096], options[1024], type[64];
     snprintf(path, sizeof path, "%s/proc/self/mountinfo", root);
-    FILE *f = fopen(path, "re");
+    struct lines l;
     bool found = false;
-    while (f && !found && fgets(line, sizeof line, f)) { /* id parent device ROOT MOUNT ... - TYPE source OPTIONS */
+    lines_open(&l, path);
+    while (!found && lines_next(&l, line, sizeof line)) { /* id parent device ROOT MOUNT ... - TYPE source OPTIONS */
         char a[4096], b[4096];
         const char *rest = strstr(line, " - ");
         if (!rest || sscanf(line, "%*s %*s %*s %4095s %4095s", a, b) != 2 ||
@@ -56,8 +100,7 @@ static bool find_mount(const char *root, const char *controller, char *mount, ch
             snprintf(mount, size, "%s", b);
         }
     }
-    if (f)
-        fclose(f);
+    lines_close(&l);
     return found;
 }
 
@@ -90,19 +133,19 @@ bool cgroup_up(struct cgroup *g)
     return true;
 }
 
-static FILE *open_file(const struct cgroup *g, const char *file)
+static void open_file(struct lines *l, const struct cgroup *g, const char *file)
 {
     char path[4096 + 64];
     snprintf(path, sizeof path, "%s/%s", g->folder, file);
-    return fopen(path, "re");
+    lines_open(l, path);
 }
 
 bool cgroup_line(const struct cgroup *g, const char *file, char *line, size_t size)
 {
-    FILE *f = open_file(g, file);
-    const bool read = f && fgets(line, (int)size, f);
-    if (f)
-        fclose(f);
+    struct lines l;
+    open_file(&l, g, file);
+    const bool read = lines_next(&l, line, size);
+    lines_close(&l);
     return read;
 }
 
@@ -115,25 +158,29 @@ int64_t cgroup_number(const struct cgroup *g, const char *file)
     return end == line || n < 0 ? -1 : n;
 }
 
-static int64_t find_counter(FILE *f, const char *word)
+/* Closes it. */
+static int64_t find_counter(struct lines *l, const char *word)
 {
     char line[256];
     int64_t value = -1;
     const size_t n = strlen(word);
-    while (f && value < 0 && fgets(line, sizeof line, f))
+    while (value < 0 && lines_next(l, line, sizeof line))
         if (strncmp(line, word, n) == 0 && line[n] == ' ')
             value = strtoll(line + n, NULL, 10);
-    if (f)
-        fclose(f);
+    lines_close(l);
     return value;
 }
 
 int64_t cgroup_counter(const struct cgroup *g, const char *file, const char *word)
 {
-    return find_counter(open_file(g, file), word);
+    struct lines l;
+    open_file(&l, g, file);
+    return find_counter(&l, word);
 }
 
 int64_t counter_of(const char *path, const char *word)
 {
-    return find_counter(fopen(path, "re"), word);
+    struct lines l;
+    lines_open(&l, path);
+    return find_counter(&l, word);
 }

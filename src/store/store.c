@@ -84,14 +84,15 @@ static int check_identity(struct store *s, int64_t *version, struct err *e)
     return 0;
 }
 
-/* Another program that writes is waited for as in any transaction; SQLite itself waits for readers alone here. Errors
- * are those of the last attempt. */
+/* Another program that writes is waited for as in any transaction; SQLite itself waits for readers alone here. What
+ * else goes wrong is told at once: the same PRAGMA again could succeed after a failed sync. */
 static int begin_log(struct store *s, char mode[16], struct err *e)
 {
     static const char sql[] = "PRAGMA journal_mode = WAL";
-    for (int count = 0; is_held(sqlite3_exec(s->db, sql, NULL, NULL, NULL)) && write_busy(s, count); count++)
+    int rc;
+    for (int count = 0; is_held(rc = sqlite3_exec(s->db, sql, NULL, NULL, NULL)) && write_busy(s, count); count++)
         ;
-    return ask(s, sql, NULL, mode, e);
+    return rc == SQLITE_OK ? ask(s, sql, NULL, mode, e) : write_fail(s, "begin the write-ahead log", e);
 }
 
 static int prepare_database(struct store *s, struct err *e)

@@ -92,12 +92,15 @@ def reader_stays(program, tally, folder, spec, args):
     run = program.start(db, *args, spec=spec)
     connection = None
     while run.process.poll() is None and connection is None:
+        candidate = None
         try:
             candidate = sqlite3.connect(f"file:{db}?mode=ro", uri=True, isolation_level=None, timeout=0)
             candidate.execute("BEGIN")
             rows = candidate.execute("SELECT count(*) FROM metrics").fetchone()[0]
             connection = candidate
         except sqlite3.Error:
+            if candidate:
+                candidate.close()  # an idle connection of ours would keep the log as well
             time.sleep(0.001)
     run.wait()
     if run.returncode:
