@@ -1,6 +1,7 @@
 #include "store/backup.h"
 
 #include "base/file.h"
+#include "store/copy.h"
 #include "store/reader.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -8,47 +9,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-static int fail(sqlite3 *to, const char *copy, struct err *e)
-{
-    const int reason = sqlite3_system_errno(to);
-    const bool full = (sqlite3_errcode(to) & 0xff) == SQLITE_FULL;
-    return err_set(e, ERR_IO, "%s: cannot write: %s", copy,
-                   full     ? "the disk is full"
-                   : reason ? strerror(reason)
-                            : sqlite3_errmsg(to));
-}
-
-/* All pages in one step, so that the source is read in one transaction. Pages are copied as they are: nothing of the
- * schema is run. Synced by the caller. */
-static int copy_pages(struct query *from, sqlite3 *to, const char *copy, struct err *e)
-{
-    if (sqlite3_exec(to, "PRAGMA synchronous = OFF", NULL, NULL, NULL) != SQLITE_OK)
-        return fail(to, copy, e);
-    sqlite3_backup *b = sqlite3_backup_init(to, "main", from->db, "main");
-    if (!b)
-        return fail(to, copy, e);
-    const int rc = sqlite3_backup_step(b, -1);
-    sqlite3_backup_finish(b);
-    if (rc == SQLITE_BUSY || rc == SQLITE_LOCKED)
-        return err_set(e, ERR_STORAGE, "%s is locked by another program", from->path);
-    if (rc != SQLITE_DONE)
-        return fail(to, copy, e);
-    /* The mark of a write-ahead log has come along. */
-    return sqlite3_exec(to, "PRAGMA journal_mode = DELETE", NULL, NULL, NULL) == SQLITE_OK ? 0 : fail(to, copy, e);
-}
-
-static int copy_to(struct query *from, const char *temporary, const char *copy, struct err *e)
-{
-    sqlite3 *to = NULL;
-    const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW;
-    int code = sqlite3_open_v2(temporary, &to, flags, NULL) == SQLITE_OK ? 0 : fail(to, copy, e);
-    if (code == 0)
-        code = copy_pages(from, to, copy, e);
-    if (sqlite3_close(to) != SQLITE_OK && code == 0)
-        code = err_set(e, ERR_IO, "%s: cannot close", copy);
-    return code;
-}
 
 /* A log or journal beside a file of that name would be played into the copy. */
 static int check_place(const char *copy, bool replace, struct err *e)
@@ -103,7 +63,7 @@ static int back_up(struct query *from, const char *copy, bool replace, struct er
         umask(mask);
         (void)fchmod(fd, 0666 & ~mask);
         close(fd);
-        code = copy_to(from, temporary, copy, e);
+        code = copy_database(from->db, from->path, &(struct copy){ temporary, copy, ERR_IO }, e);
         if (code == 0)
             code = sync_and_name(temporary, copy, replace, e);
         unlink(temporary); /* gone after a rename */

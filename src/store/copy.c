@@ -9,47 +9,59 @@
 
 enum { COPY_WAIT_MS = 75000 };
 
-static int remove_file(const char *path, struct err *e)
+static int fail(sqlite3 *to, const struct copy *c, struct err *e)
 {
-    return unlink(path) == 0 || errno == ENOENT ? 0 : err_set(e, ERR_STORAGE, "%s: %s", path, strerror(errno));
+    const int reason = to ? sqlite3_system_errno(to) : 0;
+    const bool full = to && (sqlite3_errcode(to) & 0xff) == SQLITE_FULL;
+    return err_set(e, c->code, "%s: cannot write: %s", c->shown,
+                   full     ? "the disk is full"
+                   : reason ? strerror(reason)
+                   : to     ? sqlite3_errmsg(to)
+                            : "out of memory");
 }
 
-/* All pages in one step, so that the copy is of one instant. Its header then says rollback mode: a reader needs no
- * shared memory beside it. */
-static int copy_pages(sqlite3 *from, const char *what, sqlite3 *to, const char *path, struct err *e)
+/* All pages in one step, so that the copy is of one instant. Pages are copied as they are: nothing of the schema is
+ * run. The header then says rollback mode: a reader needs no shared memory beside the copy. */
+static int copy_pages(sqlite3 *from, const char *what, sqlite3 *to, const struct copy *c, struct err *e)
 {
     sqlite3_backup *b = sqlite3_backup_init(to, "main", from, "main");
-    const int rc = b ? sqlite3_backup_step(b, -1) : sqlite3_errcode(to);
-    const int finished = b ? sqlite3_backup_finish(b) : rc;
+    if (!b)
+        return fail(to, c, e);
+    const int rc = sqlite3_backup_step(b, -1), finished = sqlite3_backup_finish(b);
+    if (rc == SQLITE_BUSY || rc == SQLITE_LOCKED)
+        return err_set(e, ERR_STORAGE, "%s is locked by another program", what);
     if (rc != SQLITE_DONE || finished != SQLITE_OK)
-        return err_set(e, ERR_STORAGE, "%s: cannot copy it to %s: %s", what, path,
-                       finished == SQLITE_OK ? sqlite3_errstr(rc) : sqlite3_errmsg(to));
-    if (sqlite3_exec(to, "PRAGMA journal_mode = DELETE", NULL, NULL, NULL) != SQLITE_OK)
-        return err_set(e, ERR_STORAGE, "%s: %s", path, sqlite3_errmsg(to));
-    return 0;
+        return fail(to, c, e);
+    return sqlite3_exec(to, "PRAGMA journal_mode = DELETE", NULL, NULL, NULL) == SQLITE_OK ? 0 : fail(to, c, e);
 }
 
-static int copy(sqlite3 *from, const char *what, const char *path, struct err *e)
+int copy_database(sqlite3 *from, const char *what, const struct copy *c, struct err *e)
 {
     sqlite3 *to = NULL;
-    TRY(remove_file(path, e));
-    int code =
-        sqlite3_open_v2(path, &to, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL) == SQLITE_OK
-            ? 0
-            : err_set(e, ERR_STORAGE, "%s: %s", path, to ? sqlite3_errmsg(to) : "out of memory");
+    const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW;
+    int code = sqlite3_open_v2(c->path, &to, flags, NULL) == SQLITE_OK ? 0 : fail(to, c, e);
     if (code == 0 && sqlite3_exec(to, "PRAGMA synchronous = OFF", NULL, NULL, NULL) != SQLITE_OK)
-        code = err_set(e, ERR_STORAGE, "%s: %s", path, sqlite3_errmsg(to));
+        code = fail(to, c, e);
     if (code == 0)
-        code = copy_pages(from, what, to, path, e);
+        code = copy_pages(from, what, to, c, e);
     if (sqlite3_close(to) != SQLITE_OK && code == 0)
-        code = err_set(e, ERR_STORAGE, "%s: cannot close the copy", path);
+        code = err_set(e, c->code, "%s: cannot close the copy", c->shown);
     return code;
+}
+
+/* In place of what lies there. */
+static int replace(sqlite3 *from, const char *what, const char *path, struct err *e)
+{
+    const struct copy c = { path, path, ERR_STORAGE };
+    if (unlink(path) < 0 && errno != ENOENT)
+        return err_set(e, ERR_STORAGE, "%s: %s", path, strerror(errno));
+    return copy_database(from, what, &c, e);
 }
 
 int store_copy(struct store *s, const char *path, struct err *e)
 {
     TRY(store_flush(s, e));
-    return copy(s->db, s->path, path, e);
+    return replace(s->db, s->path, path, e);
 }
 
 int database_copy(const char *from, const char *path, struct err *e)
@@ -64,7 +76,7 @@ int database_copy(const char *from, const char *path, struct err *e)
         code = err_set(e, ERR_STORAGE, "%s: %s", real, db ? sqlite3_errmsg(db) : "out of memory");
     if (code == 0) {
         sqlite3_busy_timeout(db, COPY_WAIT_MS);
-        code = copy(db, real, path, e);
+        code = replace(db, real, path, e);
     }
     sqlite3_close(db); /* read only */
     free(real);
