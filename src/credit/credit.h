@@ -145,6 +145,9 @@ struct fbloss_def {
     int (*grads_of_all)(struct credit *c, struct pass *p, struct err *e);
 };
 
+struct trips {
+    double down, up;
+};
 struct propagate_def {
     struct part part;
     int (*fits)(const struct credit *c, struct err *e);            /* NULL: it fits any */
@@ -152,6 +155,9 @@ struct propagate_def {
     int (*open)(struct credit *c, struct arena *a, struct err *e); /* NULL: it needs nothing of its own */
     /* d[n-2] .. d[lo] from d[n-1]. May iterate, and may fail. */
     int (*back)(struct credit *c, struct pass *p, size_t lo, struct err *e);
+    /* How often `back` goes down the mapping of link k, and up the link above it, at most: for the estimate of work.
+     * NULL: down once. */
+    struct trips (*trips)(const struct credit *c, size_t k);
 };
 
 enum update_order {

@@ -109,6 +109,14 @@ static int grads(struct credit *c, struct pass *p, struct feedback *f, struct er
     return 0;
 }
 
+/* At every moment whose error is not 0, and once for all of the settled ones, a value and its gradient. */
+static double flops(const struct credit *c, const struct feedback *f, double up, double down)
+{
+    (void)f, (void)up;
+    const struct fbloss_options *o = c->choice.feedback_loss.opts;
+    return 2 * down * (double)(1 + (o->teacher == TEACHER_TARGET ? relax_steps_apart(c) : relax_steps(c)));
+}
+
 const struct fbloss_def fbloss_settle = {
     .part = { .name = "settle",
               .help = "g at every moment of propagate 'relax' against the target of the moment, or the state",
@@ -121,4 +129,5 @@ const struct fbloss_def fbloss_settle = {
     .fits = fits,
     .open = open,
     .grads = grads,
+    .flops = flops,
 };

@@ -73,6 +73,12 @@ static bool has_input(const struct iterate_options *o)
     return o->refinement != REFINE_OUTPUT;
 }
 
+/* Sweeps of output after those of input. */
+static int64_t corrections_of(const struct iterate_options *o)
+{
+    return o->refinement == REFINE_INPUT ? 0 : o->refinement == REFINE_INPUT_THEN_CORRECT ? 1 : o->output_iterations;
+}
+
 static int fits(const struct credit *c, struct err *e)
 {
     const struct iterate_options *o = options_of(c);
@@ -203,9 +209,7 @@ static int refine(struct credit *c, struct pass *p, size_t k, struct err *e)
     if (has_input(o)) {
         TRY(settle_input(c, p, k, e));
         mat_add(p->links[k + 1].out, it->input.value[k], it->input.change[k]); /* shown */
-        const int64_t steps = o->refinement == REFINE_INPUT                ? 0
-                              : o->refinement == REFINE_INPUT_THEN_CORRECT ? 1
-                                                                           : o->output_iterations;
+        const int64_t steps = corrections_of(o);
         return steps > 0 ? settle_output(c, p, k, k + 1, steps, e) : 0;
     }
     if (o->scaled_targets > 0)
@@ -235,6 +239,22 @@ static int back(struct credit *c, struct pass *p, size_t lo, struct err *e)
     return 0;
 }
 
+/* A sweep of output goes down with the target and with what goes up; one of input goes up and down once. Of all layers
+ * at once from the states, link k stays at rest until the loss has come down to it, one link a sweep. */
+static struct trips trips(const struct credit *c, size_t k)
+{
+    const struct iterate_options *o = options_of(c);
+    const double sweeps = (double)o->iterations, late = (double)(c->n - 2 - k);
+    if (has_input(o)) {
+        const double corrections = (double)corrections_of(o);
+        return (struct trips){ 2 + sweeps + 2 * corrections, sweeps + corrections };
+    }
+    if (o->start == START_DECODER)
+        return (struct trips){ 2 + 2 * sweeps, sweeps };
+    const double moves = o->over == OVER_PARALLEL ? fmax(sweeps - late, 0) : sweeps;
+    return (struct trips){ 2 * moves, moves };
+}
+
 extern const struct propagate_def propagate_iterate;
 const struct propagate_def propagate_iterate = {
     .part = { .name = "iterate",
@@ -247,4 +267,5 @@ const struct propagate_def propagate_iterate = {
     .fits = fits,
     .open = open,
     .back = back,
+    .trips = trips,
 };

@@ -51,6 +51,19 @@ size_t relax_settled_steps(const struct credit *c)
     return steps ? steps - c->n : 1;
 }
 
+size_t relax_steps(const struct credit *c)
+{
+    return (size_t)(options_of(c)->ramp_steps + options_of(c)->feedback_steps);
+}
+
+size_t relax_steps_apart(const struct credit *c)
+{
+    size_t n = 0;
+    for (size_t t = 0; t < relax_steps(c); t++)
+        n += gamma_at(options_of(c), t) > 0;
+    return n;
+}
+
 static int fits(const struct credit *c, struct err *e)
 {
     const struct relax_options *o = options_of(c);
@@ -115,12 +128,11 @@ static int begin(struct settling *s, struct err *e)
 
 static int back(struct credit *c, struct pass *p, size_t lo, struct err *e)
 {
-    const struct relax_options *o = options_of(c);
     struct settling s = ((struct relax *)c->propagate_state)->settling;
     s.p = p;
     s.lo = lo;
     s.hi = c->n - 1;
-    s.steps = (size_t)(o->ramp_steps + o->feedback_steps);
+    s.steps = relax_steps(c);
     if (fbloss_settles(c))
         fbloss_settle_begin(c);
     TRY(begin(&s, e));
@@ -130,6 +142,13 @@ static int back(struct credit *c, struct pass *p, size_t lo, struct err *e)
     for (size_t k = s.lo; k < s.hi; k++)
         mat_add(p->links[k + 1].out, s.value[k], s.change[k]); /* shown */
     return 0;
+}
+
+static struct trips trips(const struct credit *c, size_t k)
+{
+    (void)k;
+    const double steps = (double)relax_steps(c);
+    return (struct trips){ 1 + steps, steps };
 }
 
 extern const struct propagate_def propagate_relax;
@@ -144,4 +163,5 @@ const struct propagate_def propagate_relax = {
     .fits = fits,
     .open = open,
     .back = back,
+    .trips = trips,
 };

@@ -7,6 +7,9 @@
 
 /* Steps at gamma = 1 after all has settled. */
 size_t relax_settled_steps(const struct credit *c);
+/* Steps at gamma < 1; and those of them at which it is not 0, so that targets are not what the mapping gives. */
+size_t relax_steps(const struct credit *c);
+size_t relax_steps_apart(const struct credit *c);
 /* Whether the feedback loss is `settle`. */
 bool fbloss_settles(const struct credit *c);
 /* Gradients of one run: begin, any number of moments of any link, end. */

@@ -200,22 +200,22 @@ static int pass_transmit(struct pass *p, size_t i, struct mat *output, struct ar
 }
 
 /* Buffers of one unit: the stack of its applications, and the stack's rows as single links. */
-static int pass_unit(struct pass *p, size_t i, struct mat input, bool gradients, struct arena *a, struct err *e)
+static int pass_unit(struct pass *p, size_t i, struct mat input, unsigned flags, struct arena *a, struct err *e)
 {
     const struct chain *c = p->chain;
     const struct unit *u = &c->units[i];
     const size_t links = c->links_of[i], b = i > 0 ? p->rows * c->per_step : p->rows;
     struct at *s = &p->stacks[i];
-    TRY(at_open(s, u, b, links, AT_STEPS | (gradients ? AT_GRADIENTS : 0), a, e));
+    TRY(at_open(s, u, b, links, AT_STEPS | flags, a, e));
     *(unit_is_recurrent(u) ? &s->side : &s->in) = input;
     for (size_t k = 0; k < links; k++)
         p->links[c->first_link[i] + k] = at_rows(*s, k * b, b);
     return 0;
 }
 
-int pass_init(struct pass *p, const struct chain *c, size_t rows, bool keep_gradients, struct arena *a, struct err *e)
+int pass_init(struct pass *p, const struct chain *c, size_t rows, unsigned flags, struct arena *a, struct err *e)
 {
-    *p = (struct pass){ .chain = c, .rows = rows, .training = keep_gradients };
+    *p = (struct pass){ .chain = c, .rows = rows, .training = flags & AT_GRADIENTS };
     const struct data_shape *data = &c->data;
     p->links = arena_alloc(a, c->n_links, sizeof *p->links);
     p->stacks = arena_alloc(a, c->n_units, sizeof *p->stacks);
@@ -237,7 +237,7 @@ int pass_init(struct pass *p, const struct chain *c, size_t rows, bool keep_grad
         (data->classes ? !p->batch.label : !p->batch.y.p))
         return err_set(e, ERR_MEMORY, "not enough memory for a batch of %zu samples", rows);
     for (size_t i = 0; i < c->n_units; i++) {
-        TRY(pass_unit(p, i, input, keep_gradients, a, e));
+        TRY(pass_unit(p, i, input, flags, a, e));
         input = c->units[i].all_states ? p->stacks[i].out : p->links[c->first_link[i] + c->links_of[i] - 1].out;
         TRY(pass_transmit(p, i, &input, a, e));
     }

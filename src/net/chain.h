@@ -69,8 +69,9 @@ struct pass {
     struct mat gradient; /* (B * per_step, outputs): dL/d output */
     double loss;
 };
-/* keep_gradients: a training pass. false leaves the deltas out: for evaluation. */
-int pass_init(struct pass *p, const struct chain *c, size_t rows, bool keep_gradients, struct arena *a, struct err *e);
+/* flags: AT_GRADIENTS for a training pass, which has deltas; 0 for an evaluation. AT_KEPT where differences start from
+ * its states, which would compute the same again without. */
+int pass_init(struct pass *p, const struct chain *c, size_t rows, unsigned flags, struct arena *a, struct err *e);
 /* Adds noise to the input of a pass over flat data. clean_gradient: the first layer's parameter gradient is taken at
  * the clean x, as in Lee's script of the stochastic baseline. */
 int pass_add_input_noise(struct pass *p, double std, bool clean_gradient, struct arena *a, struct err *e);

@@ -51,7 +51,7 @@ static int run_part(struct trial *t, enum split split, uint64_t from, size_t n_r
     struct arena_mark mark = arena_mark(&t->scratch);
     struct pass p;
     const double passes = chain_first_random(&t->chain) < t->chain.n_units ? (double)t->config->log.samples : 1;
-    const int code = pass_init(&p, &t->chain, rows, false, &t->scratch, e);
+    const int code = pass_init(&p, &t->chain, rows, 0, &t->scratch, e);
     for (uint64_t at = from; code == 0 && at < from + n_rows; at += rows) {
         t->dataset->fill(t->config->dataset.opts, t->dataset_state, split, at, &p.batch);
         struct part_of_split samples = { t, split, at };

@@ -133,7 +133,7 @@ static int sides(struct trial *t, double *left, double *right, struct err *e)
     tp.propagate = (struct chosen){ registry_find(&propagate_registry, "linear"), NULL };
     tp.target_stepsize = 1;
     bp.head = tp.head;
-    TRY(pass_init(&m.pass, &t->chain, 1, true, a, e));
+    TRY(pass_init(&m.pass, &t->chain, 1, AT_GRADIENTS, a, e));
     t->dataset->fill(t->config->dataset.opts, t->dataset_state, SPLIT_TRAIN,
                      (uint64_t)(t->step ? t->step - 1 : 0) * t->pass.rows, &m.pass.batch);
     chain_forward(&m.pass);

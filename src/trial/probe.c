@@ -281,7 +281,7 @@ static int probe_evaluation(struct trial *t, struct probe_input *in, struct safe
     struct arena *a = &t->scratch;
     struct given_draws given;
     struct pass p;
-    TRY(pass_init(&p, &t->chain, t->pass.rows, false, a, e));
+    TRY(pass_init(&p, &t->chain, t->pass.rows, 0, a, e));
     TRY(read_evaluation(in, t, &p, &given, e));
     memcpy(p.batch.x, t->pass.batch.x, t->data.length * p.rows * t->data.features * sizeof(real));
     p.batch.label = t->pass.batch.label;

@@ -48,24 +48,30 @@ static double refresh_flops(const struct credit *credit, size_t rows)
     return mapping_of(credit)->flops ? mapping_of(credit)->flops(credit, rows) : 0;
 }
 
-/* Displacements of all links: one product each, with what the mapping has for the link. */
+/* Down the mapping of link k: one product, with what the mapping has for the link. */
+static double down_flops(const struct chain *chain, const struct credit *credit, size_t k, size_t rows)
+{
+    const struct feedback *f = credit_feedback_of(credit, k);
+    if (f)
+        return feedback_product(f, rows);
+    if (credit->choice.route == ROUTE_DIRECT) /* a matrix per sample */
+        return 2 * (double)rows * (double)chain->units[chain->unit_of[k]].out.n *
+               (double)chain->units[chain->unit_of[credit->n - 1]].out.n;
+    if (mapping_of(credit)->difference_flops)
+        return mapping_of(credit)->difference_flops(credit, k, rows);
+    return link_product(chain, k + 1, rows);
+}
+
+/* Displacements of all links. */
 static double propagate_flops(const struct chain *chain, const struct credit *credit, size_t rows)
 {
-    const bool direct = credit->choice.route == ROUTE_DIRECT;
+    const struct propagate_def *propagate = propagate_of(credit);
     double n = 0;
-    if (credit->choice.propagate.part->needs == 0)
+    if (propagate->part.needs == 0)
         return 0;
     for (size_t k = 0; k + 1 < credit->n; k++) {
-        const struct feedback *f = credit_feedback_of(credit, k);
-        if (f)
-            n += feedback_product(f, rows);
-        else if (direct) /* a matrix per sample */
-            n += 2 * (double)rows * (double)chain->units[chain->unit_of[k]].out.n *
-                 (double)chain->units[chain->unit_of[credit->n - 1]].out.n;
-        else if (mapping_of(credit)->difference_flops)
-            n += mapping_of(credit)->difference_flops(credit, k, rows);
-        else
-            n += link_product(chain, k + 1, rows);
+        const struct trips trips = propagate->trips ? propagate->trips(credit, k) : (struct trips){ .down = 1 };
+        n += trips.down * down_flops(chain, credit, k, rows) + trips.up * link_product(chain, k + 1, rows);
     }
     return n;
 }
@@ -168,7 +174,7 @@ static int measure_memory(struct trial *t, const struct config *c, struct trial_
     if (code == 0) {
         const size_t split = t->data.eval_size > t->data.test_size ? t->data.eval_size : t->data.test_size;
         if (split > 0)
-            code = pass_init(&p, &t->chain, evaluation_rows(&t->chain, split, width), false, &t->scratch, e);
+            code = pass_init(&p, &t->chain, evaluation_rows(&t->chain, split, width), 0, &t->scratch, e);
     }
     if (code == 0) {
         size->memory_bytes = bytes_of(&t->memory, width) + bytes_of(&t->scratch, width) + 65536; /* and small things */

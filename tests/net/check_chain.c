@@ -112,7 +112,7 @@ START_TEST(another_pass_gives_the_same_values)
     chain_forward(&f.pass);
     struct pass one;
     struct err e = { 0 };
-    must(pass_init(&one, &f.chain, 1, false, &f.arena, &e), &e);
+    must(pass_init(&one, &f.chain, 1, 0, &f.arena, &e), &e);
     for (size_t t = 0; t < 4; t++)
         memcpy(one.batch.x + t * 3, f.pass.batch.x + (t * 3 + 2) * 3, 3 * sizeof(real));
     chain_forward(&one);
@@ -133,7 +133,7 @@ START_TEST(sizes_beyond_memory_are_refused)
     };
     const struct chain c = { .data = data };
     struct pass p;
-    ck_assert_int_eq(pass_init(&p, &c, 4, false, &a, &e), ERR_MEMORY);
+    ck_assert_int_eq(pass_init(&p, &c, 4, 0, &a, &e), ERR_MEMORY);
     err_clear(&e);
     arena_finish(&a);
 }

@@ -231,7 +231,7 @@ START_TEST(a_batch_of_one_has_no_deviation)
     struct err e = { 0 };
     struct pass p;
     net_open(&f, "{batch: 2, layers: [unit: [dense: {units: 4}, batch_norm]]}");
-    ck_assert_int_eq(pass_init(&p, &f.chain, 1, false, &f.arena, &e), ERR_SPEC);
+    ck_assert_int_eq(pass_init(&p, &f.chain, 1, 0, &f.arena, &e), ERR_SPEC);
     ck_assert_ptr_nonnull(strstr(err_first(&e), "needs batches of at least 2 samples, in training and in evaluation"));
     err_clear(&e);
     net_close(&f);

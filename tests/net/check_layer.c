@@ -364,7 +364,7 @@ static void dry_run(struct layer_case *c)
     struct pass p;
     arena_init_counting(&counting);
     must(chain_open(&chain, c->net.pass.rows, &counting, &e), &e);
-    must(pass_init(&p, &chain, c->net.pass.rows, true, &counting, &e), &e);
+    must(pass_init(&p, &chain, c->net.pass.rows, AT_GRADIENTS, &counting, &e), &e);
     ck_assert_uint_gt(counting.used, 0);
     arena_finish(&counting);
 }

@@ -119,7 +119,7 @@ static inline void net_build(struct net *f)
                                      .per_step = s->per_step };
     must(chain_shape_form(&f->chain, &s->layers, s->form, &data, NULL, &f->arena, &e), &e);
     must(chain_open(&f->chain, (size_t)s->batch, &f->arena, &e), &e);
-    must(pass_init(&f->pass, &f->chain, (size_t)s->batch, true, &f->arena, &e), &e);
+    must(pass_init(&f->pass, &f->chain, (size_t)s->batch, AT_GRADIENTS, &f->arena, &e), &e);
     must(chain_init(&f->chain, s->weights, s->biases, (uint64_t)s->seed, &f->arena, &e), &e);
     net_fill_batch(f);
 }

@@ -12,7 +12,7 @@ static double loss_by_samples(struct fixture *f, enum split split, size_t n, dou
     struct pass p;
     struct err e = { 0 };
     double sum = 0, correct = 0;
-    must(pass_init(&p, &t->chain, 1, false, &f->arena, &e), &e);
+    must(pass_init(&p, &t->chain, 1, 0, &f->arena, &e), &e);
     for (size_t i = 0; i < n; i++) {
         t->dataset->fill(f->config.dataset.opts, t->dataset_state, split, i, &p.batch);
         chain_forward(&p);
@@ -72,7 +72,7 @@ START_TEST(evaluation_as_the_mean_over_minibatches)
                 for (size_t k = 0; k < rows; k++) { /* sample by sample, from its number on */
                     struct trial *t = f.trial;
                     struct pass p;
-                    must(pass_init(&p, &t->chain, 1, false, &f.arena, &e), &e);
+                    must(pass_init(&p, &t->chain, 1, 0, &f.arena, &e), &e);
                     t->dataset->fill(f.config.dataset.opts, t->dataset_state, SPLIT_TEST, at + k, &p.batch);
                     chain_forward(&p);
                     sum += chain_loss(&p, f.config.loss, false);
@@ -723,7 +723,7 @@ START_TEST(two_accuracies)
     struct trial *t = f.trial;
     struct pass p;
     must(measure_all(t, &r.sink, &e), &e);
-    must(pass_init(&p, &t->chain, 1, false, &f.arena, &e), &e);
+    must(pass_init(&p, &t->chain, 1, 0, &f.arena, &e), &e);
     for (size_t i = 0; i < t->data.test_size; i++) {
         t->dataset->fill(f.config.dataset.opts, t->dataset_state, SPLIT_TEST, i, &p.batch);
         chain_forward(&p);

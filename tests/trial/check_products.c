@@ -48,24 +48,58 @@ static const char *const algorithms[] = {
      "{name: sgd, stepsize: 0.01}, steps: 2}}"),
 };
 
+static void compare(const char *net, const char *algorithm)
+{
+    char own[480];
+    struct fixture f;
+    struct err e = { 0 };
+    struct trial_size size;
+    snprintf(own, sizeof own, "{train: {batch_size: 6}, algorithm: %s}", algorithm);
+    fixture_given(&f, net, own);
+    must(trial_measure(&f.config, &size, &f.arena, &e), &e);
+    counted = 0;
+    must(step_train(f.trial, false, &e), &e);
+    ck_assert_msg(fabs(2 * counted - size.flops_per_step) < 0.5,
+                  "%s, %s: %.15g multiply-adds are called, %.15g planned", net, algorithm, counted,
+                  size.flops_per_step / 2);
+    fixture_close(&f);
+}
+
 START_TEST(a_plan_counts_the_products_of_a_step)
 {
     for (size_t n = 0; n < sizeof nets / sizeof *nets; n++)
-        for (size_t i = 0; i < sizeof algorithms / sizeof *algorithms; i++) {
-            char own[320];
-            struct fixture f;
-            struct err e = { 0 };
-            struct trial_size size;
-            snprintf(own, sizeof own, "{train: {batch_size: 6}, algorithm: %s}", algorithms[i]);
-            fixture_given(&f, nets[n], own);
-            must(trial_measure(&f.config, &size, &f.arena, &e), &e);
-            counted = 0;
-            must(step_train(f.trial, false, &e), &e);
-            ck_assert_msg(fabs(2 * counted - size.flops_per_step) < 0.5,
-                          "network %zu, %s: %.15g multiply-adds are called, %.15g planned", n, algorithms[i], counted,
-                          size.flops_per_step / 2);
-            fixture_close(&f);
-        }
+        for (size_t i = 0; i < sizeof algorithms / sizeof *algorithms; i++)
+            compare(nets[n], algorithms[i]);
+}
+END_TEST
+
+/* Rules that go up and down more than once (Bengio 2020). */
+START_TEST(a_plan_counts_every_sweep)
+{
+    static const char net[] =
+        "{dataset: {name: given, features: 9, outputs: 10}, network: {layers: [dense: {units: 20, "
+        "activation: tanh}, dense: {units: 15, activation: tanh}, dense: {units: 8, activation: "
+        "tanh}, dense: {units: 10}]}}";
+    static const char learn[] = "feedback: {optimizer: {name: sgd, stepsize: 0.01}}";
+    static const char *const rules[] = {
+        "{name: dtp1, %s}",
+        "{name: idtp, %s}",
+        "{name: idtp, propagate: {sweep: top_down, iterations: 3}, %s}",
+        "{name: idtp, propagate: {sweep: layer, iterations: 4}, %s}",
+        "{name: idtp, propagate: {start: decoder, iterations: 2}, %s}",
+        "{name: idtp_input, propagate: {iterations: 3}, %s}",
+        "{name: idtp_input, propagate: {refinement: input_then_correct}, %s}",
+        "{name: idtp_input, propagate: {refinement: output_from_input, output_iterations: 3}, %s}",
+        "{name: idtp, feedback_loss: {name: reverse_target, normalised: true}, feedback: {schedule: joint, optimizer: "
+        "{name: sgd, stepsize: 0.01}}}",
+        "{name: cdtp, propagate: {ramp_steps: 2, feedback_steps: 4}, %s}",
+        "{name: cdtp, propagate: {feedback_steps: 3, gamma_min: 0.2}, feedback_loss: {teacher: state}, %s}",
+    };
+    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
+        char algorithm[400];
+        snprintf(algorithm, sizeof algorithm, rules[i], learn);
+        compare(net, algorithm);
+    }
 }
 END_TEST
 
@@ -229,6 +263,7 @@ END_TEST
 static void add_tests(TCase *t)
 {
     tcase_add_test(t, a_plan_counts_the_products_of_a_step);
+    tcase_add_test(t, a_plan_counts_every_sweep);
     tcase_add_test(t, the_figures_of_bao2024);
 }
 

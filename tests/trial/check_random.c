@@ -21,7 +21,7 @@ static double by_samples(struct fixture *f, enum split split, size_t n, double *
     struct pass p;
     struct err e = { 0 };
     double loss = 0, correct = 0;
-    must(pass_init(&p, &t->chain, 1, false, &f->arena, &e), &e);
+    must(pass_init(&p, &t->chain, 1, 0, &f->arena, &e), &e);
     for (size_t i = 0; i < n; i++) {
         double mean[4] = { 0 };
         t->dataset->fill(f->config.dataset.opts, t->dataset_state, split, i, &p.batch);
@@ -85,7 +85,7 @@ START_TEST(draws_of_evaluations_differ)
     struct err e = { 0 };
     real draws[2 * CASES][5];
     fixture_open(&f, BLOBS, STOCHASTIC);
-    must(pass_init(&p, &f.trial->chain, 1, false, &f.arena, &e), &e);
+    must(pass_init(&p, &f.trial->chain, 1, 0, &f.arena, &e), &e);
     for (size_t i = 0; i < CASES; i++) {
         noise_draw_evaluation(f.trial, &p, of[i].split, of[i].sample, of[i].number);
         for (size_t layer = 0; layer < 2; layer++)
