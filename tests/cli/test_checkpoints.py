@@ -175,7 +175,7 @@ class Kept(Cli):
                                       ("none", never, [0, 0]), ("none", often, [0, 0]), ("all", never, [1, 1]), ("all", often, [41, 41])):
             with self.subTest(keep=keep, seconds=seconds):
                 db = os.path.join(self.folder, f"{keep}{seconds}.db")
-                options = [seconds] if keep == "long" else [seconds, f"checkpoint.keep={keep}"]
+                options = [seconds, f"checkpoint.keep={keep}"]
                 self.train(db, *options)
                 named = self.sql("SELECT t.id, c.step, c.path FROM trial t LEFT JOIN checkpoint c ON c.trial_id = t.id ORDER BY 1, 2", db)
                 counts = [sum(row[0] == trial and row[2] is not None for row in named) for trial in (1, 2)]
