@@ -140,8 +140,8 @@ const struct update_def update_unit =
     UPDATE("unit",
            "the smallest change of each layer's parameters that brings its output to the target, mean over the samples",
            "Bengio 2020, Eq. (10), (13)", unit_table);
-const struct update_def update_influence =
-    UPDATE("influence", "the same, divided by how far its target lies from the layer's output: |d_L|^2 / |d|^2",
-           "Bengio 2020, Eq. (42), (43)", influence_table);
+const struct update_def update_influence = UPDATE(
+    "influence", "the same, times |d_L|^2 / |d|^2 of the sample: how much further the output is to move than the layer",
+    "Bengio 2020, Eq. (42), (43)", influence_table);
 const struct update_def update_equal =
     UPDATE("equal", "the same as unit, divided by the number of layers", "Bengio 2020, Sec. 8", unit_table);
