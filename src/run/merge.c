@@ -208,27 +208,32 @@ static int merge_inputs(struct merging *m, const char *path, struct err *e)
 }
 
 struct studies {
-    size_t n;
-    int64_t ids[1024];
+    size_t n, capacity;
+    int64_t *ids;
 };
 
 static int add_study(void *self, int64_t id)
 {
     struct studies *s = self;
-    if (s->n < sizeof s->ids / sizeof *s->ids)
-        s->ids[s->n++] = id;
+    if (s->n == s->capacity) {
+        const size_t capacity = 2 * s->capacity + 64;
+        int64_t *ids = realloc(s->ids, capacity * sizeof *ids);
+        if (!ids)
+            return ERR_MEMORY;
+        s->ids = ids;
+        s->capacity = capacity;
+    }
+    s->ids[s->n++] = id;
     return 0;
 }
 
 static int refresh_all(struct store *s, struct err *e)
 {
-    struct studies *all = calloc(1, sizeof *all);
-    if (!all)
-        return err_set(e, ERR_MEMORY, "out of memory");
-    int code = store_visit_studies(s, add_study, all, e);
-    for (size_t i = 0; i < all->n && code == 0; i++)
-        code = store_refresh(s, all->ids[i], e);
-    free(all);
+    struct studies all = { 0 };
+    int code = store_visit_studies(s, add_study, &all, e);
+    for (size_t i = 0; i < all.n && code == 0; i++)
+        code = store_refresh(s, all.ids[i], e);
+    free(all.ids);
     return code;
 }
 

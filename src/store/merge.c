@@ -354,6 +354,7 @@ int store_visit_studies(struct store *s, int (*each)(void *self, int64_t id), vo
         return write_fail(s, "read the studies", e);
     while (code == 0 && sqlite3_step(stmt) == SQLITE_ROW)
         code = each(self, sqlite3_column_int64(stmt, 0));
-    sqlite3_finalize(stmt);
+    if (sqlite3_finalize(stmt) != SQLITE_OK && code == 0)
+        return write_fail(s, "read the studies", e);
     return code < 0 && !e->code ? err_set(e, code, "out of memory") : code;
 }

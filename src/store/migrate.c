@@ -44,8 +44,9 @@ static int walk(struct store *s, sqlite3 *model, const char *type,
     int code = 0;
     while (code == 0 && sqlite3_step(stmt) == SQLITE_ROW)
         code = each(s, self, (const char *)sqlite3_column_text(stmt, 0), (const char *)sqlite3_column_text(stmt, 1), e);
-    sqlite3_finalize(stmt);
-    return code;
+    return sqlite3_finalize(stmt) != SQLITE_OK && code == 0
+               ? write_refuse(s, ERR_INTERNAL, e, "%s: %s", s->path, sqlite3_errmsg(model))
+               : code;
 }
 
 /* Whether a database has this object; with this SQL, unless sql is NULL. */
@@ -98,8 +99,9 @@ static int set_aside(struct store *s, void *self, const char *name, const char *
         text_puts(&sqls, drop ? drop : "no memory");
         sqlite3_free(drop);
     }
-    sqlite3_finalize(stmt);
-    int code = sqls.n ? execute(s, sqls.s, "drop the indexes of an old table", e) : 0;
+    int code = sqlite3_finalize(stmt) == SQLITE_OK ? 0 : write_fail(s, "read the schema", e);
+    if (code == 0 && sqls.n)
+        code = execute(s, sqls.s, "drop the indexes of an old table", e);
     text_free(&sqls);
     text_add(&c->drops, "DROP TABLE \"old_%s\";", name);
     if (code == 0)
@@ -166,8 +168,7 @@ static int make_pivots(struct store *s, struct err *e)
     int code = 0;
     while (code == 0 && sqlite3_step(stmt) == SQLITE_ROW)
         code = views_pivot(s, sqlite3_column_int64(stmt, 0), (const char *)sqlite3_column_text(stmt, 1), e);
-    sqlite3_finalize(stmt);
-    return code;
+    return sqlite3_finalize(stmt) != SQLITE_OK && code == 0 ? write_fail(s, "read the studies", e) : code;
 }
 
 static int change(struct store *s, int64_t version, sqlite3 *model, struct err *e)

@@ -86,8 +86,7 @@ static int list_studies(struct store *s, int64_t **studies, size_t *n, struct er
         *studies = grown;
         grown[(*n)++] = sqlite3_column_int64(stmt, 0);
     }
-    sqlite3_finalize(stmt);
-    return code;
+    return sqlite3_finalize(stmt) != SQLITE_OK && code == 0 ? write_fail(s, "remove rows", e) : code;
 }
 
 /* What was made of trials that go, with others. */
