@@ -170,19 +170,20 @@ const char *const statement_sql[N_STATEMENTS] = {
         "?2") ") k ON k.key = j.key AND k.value <> j.value ORDER BY j.key LIMIT 1",
     [SQL_SET_ORIGIN] = "UPDATE trial SET numerics_version = ?2, inputs = CASE WHEN EXISTS (SELECT 1 FROM summary u "
                        "WHERE u.trial_id = trial.id) THEN coalesce(inputs, ?3) ELSE ?3 END WHERE id = ?1",
+    [SQL_NAME_CELL] =
+        "SELECT study_id || ' ' || generation || ' ' || numerics_version || quote(variant) || quote(cell) || "
+        "quote(inputs) FROM trial WHERE id = ?1",
     /* Of the cell of trial ?1. */
-    [SQL_SET_OUTDATED] =
-        "UPDATE trial SET outdated = 1 - outdated WHERE (study_id, variant, cell, generation) = "
-        "(SELECT study_id, variant, cell, generation FROM trial WHERE (study_id, variant, cell, generation) = "
-        "(SELECT study_id, variant, cell, generation FROM trial WHERE id = ?1) GROUP BY 1, 2, 3, 4 HAVING " MAY_DIFFER
-        ") AND outdated <> " IS_OUTDATED,
+    [SQL_CELL_DIFFERS] =
+        "SELECT 1 FROM trial WHERE " SAME_CELL " AND " HAS_BEGUN " GROUP BY study_id HAVING " MAY_DIFFER,
+    [SQL_SET_OUTDATED] = "UPDATE trial SET outdated = 1 - outdated WHERE " SAME_CELL " AND outdated <> " IS_OUTDATED,
     [SQL_COUNT_OUTDATED] = "SELECT count(*) FROM trial t JOIN trial o ON o.study_id = t.study_id AND o.variant = "
                            "t.variant AND o.cell = t.cell AND o.generation = t.generation AND o.outdated "
                            "WHERE t.id = ?1",
     [SQL_SET_ALL_OUTDATED] =
         "UPDATE trial SET outdated = 1 - outdated WHERE study_id = ?1 AND (variant, cell, generation) IN "
-        "(SELECT variant, cell, generation FROM trial WHERE study_id = ?1 GROUP BY 1, 2, 3 HAVING " MAY_DIFFER
-        ") AND outdated <> " IS_OUTDATED,
+        "(SELECT variant, cell, generation FROM trial WHERE study_id = ?1 AND " HAS_BEGUN
+        " GROUP BY 1, 2, 3 HAVING " MAY_DIFFER ") AND outdated <> " IS_OUTDATED,
     [SQL_HEARTBEAT] = "UPDATE run SET heartbeat_ms = ?2 WHERE id = ?1 AND ended_ms IS NULL",
     [SQL_END_RUN] = "UPDATE run SET state = ?3, reason = ?4, heartbeat_ms = ?5, ended_ms = ?5 "
                     "WHERE id = ?1 AND trial_id = ?2 AND ended_ms IS NULL",
@@ -197,6 +198,8 @@ const char *const statement_sql[N_STATEMENTS] = {
         "INSERT INTO progress (trial_id, step, epoch, samples, cpu_ns, flops) VALUES (?1, ?2, ?3, ?4, ?5, ?6) "
         "ON CONFLICT (trial_id, step) DO UPDATE SET epoch = ?3, samples = ?4, cpu_ns = ?5, flops = ?6",
     [SQL_PUT_EVENT] = "INSERT INTO event (trial_id, run_id, step, kind, text, time_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    [SQL_PUT_EVENT_ONCE] = "INSERT INTO event (trial_id, run_id, step, kind, text, time_ms) SELECT ?1, ?2, ?3, ?4, ?5, "
+                           "?6 WHERE NOT EXISTS (SELECT 1 FROM event WHERE trial_id = ?1 AND kind = ?4)",
     [SQL_PUT_TAG] = "INSERT OR IGNORE INTO tag (study_id, trial_id, name) VALUES (?1, ?2, ?3)",
     [SQL_DELETE_TAG] = "DELETE FROM tag WHERE study_id = ?1 AND trial_id = ?2 AND name = ?3",
     [SQL_PUT_NOTE] = "INSERT OR REPLACE INTO note (study_id, trial_id, text, time_ms) VALUES (?1, ?2, ?3, ?4)",

@@ -236,6 +236,29 @@ METRIC(feedback_angle,
 METRIC(feedback_distance, "|W - V| / |W| of the same (layer_metric)", .measure = feedback_weights_measure,
        .compares = COMPARES_WEIGHTS, .fits = fits_feedback, .goal = "min", .of_layers = true)
 
+METRIC(inverse_residual,
+       "|f(t) - t'| / |t' - h'| over the minibatch, t the target of a layer, f the layer above it with state h' and "
+       "target t': 0 where the target is an exact inverse; above 0.9 there is a warning (layer_metric)",
+       .measure = inverse_residual_measure, .compares = COMPARES_TARGETS, .fits = fits_targets, .goal = "min",
+       .of_layers = true)
+METRIC(convergence_rate,
+       "ratio of the last two changes of each target that is iterated: the contraction of a sweep, above 1 where it "
+       "diverges (layer_metric)",
+       .measure = convergence_rate_measure, .fits = fits_iterated, .goal = "min", .of_layers = true)
+METRIC(influence_sum, "sum of the factors c of all layers, mean over the samples: the gain of a step (Bengio 2020)",
+       .measure = influence_sum_measure, .fits = fits_influence)
+static const struct measure_def measure_reconstruction_error = {
+    .part = { .name = "reconstruction_error",
+              .help = "|g(h') - h| / |h| over the minibatch, h a layer's state, h' that of the layer above it and g "
+                      "the mapping back (layer_metric)",
+              .needs = GIVES_APPLY },
+    .measure = reconstruction_error_measure,
+    .compares = COMPARES_RECONSTRUCTION,
+    .fits = fits_values,
+    .goal = "min",
+    .of_layers = true,
+};
+
 METRIC(lemma, "both sides of Lemma 3.1 on one sample, as lemma_left and lemma_right (Roulet 2022)",
        .measure = lemma_measure, .of_samples = true, .fits = fits_recurrence, .emits = lemma_emits)
 
@@ -248,7 +271,7 @@ METRIC(lemma, "both sides of Lemma 3.1 on one sample, as lemma_left and lemma_ri
     X(feedback_epoch_loss) X(flip_fraction) X(angle_activation) X(angle_gnt) X(angle_gnt_bias)                         \
     X(angle_gnt_search) X(angle_gn) X(angle_gn_bias) X(nullspace_ratio) X(angle_output) X(angle_output_layer)          \
     X(condition_jacobian) X(jml_transpose) X(jml_pseudo_inverse) X(jml_inverse) X(angle_transpose) X(feedback_angle)   \
-    X(feedback_distance)
+    X(feedback_distance) X(inverse_residual) X(convergence_rate) X(influence_sum) X(reconstruction_error)
 /* clang-format on */
 #define ENTRY(id) &measure_##id.part,
 static const struct part *const measure_parts[] = { METRICS(ENTRY) };

@@ -93,6 +93,7 @@ struct trial {
     double batch_loss_count;
     /* of the last evaluation */
     struct evaluation *evaluation; /* [2 * N_SPLITS]: over samples, then over minibatches */
+    bool warned;                   /* a warning was given, since open */
     /* where it left its bounds */
     int64_t bad_layer;
     char bad_tensor[64];

@@ -67,6 +67,18 @@ class Case(unittest.TestCase):
         return self.sql("SELECT variant, state, reason FROM trials ORDER BY variant")
 
 
+class Warnings(Case):
+    def test_a_warning_is_told_once_a_trial(self):
+        feedback = "{name: idtp, target_stepsize: 0.1, mapping: {transpose_gain: 1e-3}, feedback: {optimizer: {name: sgd, stepsize: 0}}}"
+        file = self.write("warn.yaml", BLOBS.replace("[{dense: {units: 10}}]", "[{dense: {units: 10, activation: tanh}, repeat: 2}, {dense: {units: 10}}]")
+                          .replace("[train_loss]", "[inverse_residual]") + f"algorithm: {feedback}\nseeds: 2\ncheckpoint: {{keep: last}}\n")
+        said = self.call("run", file, "--db", self.db).stderr
+        self.assertEqual(len(re.findall(r"tprun: warning: .*, step 10: inverse_residual of layer 0 is [0-9.]+, above 0\.9: ", said)), 2, said)
+        self.assertNotIn("warning", self.call("run", file, "--db", self.db, "train.iterations=40").stderr)
+        self.assertEqual(self.sql("SELECT trial_id, step, kind FROM event ORDER BY 1"), [(1, 10, "warning"), (2, 10, "warning")])
+        self.assertIn("above 0.9", self.call("show", self.sql("SELECT key FROM trial")[0][0], "--db", self.db).stdout)
+
+
 TEACHER = """version: 1
 experiment: st
 seeds: 2
