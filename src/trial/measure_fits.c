@@ -1,6 +1,8 @@
 /* Which trials a metric is defined for: `fits` of metrics, asked while the file is read. */
 #include "trial/measures.h"
 
+#include "credit/inverse_steps.h"
+#include <stdio.h>
 #include <string.h>
 
 /* The first layer that recurs and the first that is no dense one; n_units if there is none. */
@@ -98,6 +100,47 @@ int fits_feedback(const struct measure_def *m, const struct measured *on, struct
         return 0;
     return err_at(e, on->where, "log.metrics: '%s' is about feedback weights; mapping '%s' has none", m->part.name,
                   on->config->algorithm.mapping.part->name);
+}
+
+int fits_targets(const struct measure_def *m, const struct measured *on, struct err *e)
+{
+    char who[96];
+    TRY(fits_layers(m, on, e));
+    snprintf(who, sizeof who, "log.metrics: '%s'", m->part.name);
+    return on->credit ? inverse_fits(on->credit, who, e) : 0;
+}
+
+int fits_values(const struct measure_def *m, const struct measured *on, struct err *e)
+{
+    const struct part *propagate = on->config->algorithm.propagate.part;
+    TRY(fits_layers(m, on, e));
+    if (propagate->needs & GIVES_APPLY)
+        return 0;
+    return err_at(e, on->where,
+                  "log.metrics: '%s' is about what the mapping makes of a state, and propagate '%s' asks for its "
+                  "derivative alone",
+                  m->part.name, propagate->name);
+}
+
+int fits_iterated(const struct measure_def *m, const struct measured *on, struct err *e)
+{
+    const struct chosen propagate = on->config->algorithm.propagate;
+    if (propagate_def_of(propagate)->iterates)
+        return 0;
+    return err_at(e, on->where, "log.metrics: '%s' is about propagate rules that iterate; '%s' does not", m->part.name,
+                  propagate.part->name);
+}
+
+int fits_influence(const struct measure_def *m, const struct measured *on, struct err *e)
+{
+    const struct chosen update = on->config->algorithm.update;
+    if (update_def_of(update)->weighs)
+        return 0;
+    return err_at(
+        e, on->where,
+        "log.metrics: '%s' is about update rules with a factor for each sample (unit, influence, equal); '%s' "
+        "has none",
+        m->part.name, update.part->name);
 }
 
 int fits_match(const struct measure_def *m, const struct measured *on, struct err *e)
