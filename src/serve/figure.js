@@ -173,8 +173,17 @@ class Figure {
     else if (event.key === "0") this.scale(0);
     else if (event.key === "Escape") this.hide();
     else if (moves[event.key] && this.items.length) this.step(...moves[event.key]);
+    else if (event.key === "Home" && this.items.length) this.end(-1);
+    else if (event.key === "End" && this.items.length) this.end(1);
     else return;
     event.preventDefault();
+  }
+
+  // To the first or the last point of the line.
+  end(by) {
+    let at = Math.max(this.at, 0);
+    while (this.items[at + by] && this.items[at + by].series === this.items[at].series) at += by;
+    this.read(at);
   }
 
   // To the next point of the line, or to the next line; among cells to the next one in that direction.

@@ -84,7 +84,7 @@ function trialColumns(data, open) {
   const main = metrics.filter((m) => /^(test|valid)_/.test(m) || m === "train_loss");
   return [
     column("key", "key", {show: (r) => source.live ? el("button", {type: "button", class: "link", onclick: () => open(r)}, clean(r.key)) : clean(r.key)}),
-    column("variant"), ...params.map((p) => column("param " + p, short[p], {title: p, number: true})), numeric("seed"),
+    column("variant"), ...params.map((p) => column("param " + p, short[p], {title: p, number: data.params.every((q) => q.param !== p || typeof q.value === "number")})), numeric("seed"),
     column("state", "state", {show: state}), numeric("step"), numeric("budget", "budget", {hidden: true}),
     ...metrics.map((m) => numeric("last " + m, m, {title: "last value of " + m, hidden: !(main.length ? main : metrics.slice(0, 4)).includes(m)})),
     ...metrics.map((m) => numeric("best " + m, "best " + m, {hidden: true})),

@@ -14,6 +14,9 @@ import studies  # noqa: E402 pylint: disable=wrong-import-position,unused-import
 BUILD = os.path.abspath(os.environ.get("TPRUN_BUILD", "."))
 TPRUN = os.path.join(BUILD, "tprun")
 ENVIRONMENT = {k: v for k, v in os.environ.items() if not k.startswith("TPRUN_")}
+# Names of studies, variants and values, as a file of somebody else may have them.
+HOSTILE = ["<script>window.hurt = 1</script>", "</script><img src=x onerror='window.hurt = 1'>", "]]>", "a\"b'c&amp;<!--", "line\u2028separator\u2029 \u202ereversed",
+           "tab\tline\nend", "../../etc?a=b&c#d%00/"]
 HANG = 600  # seconds: ends what hangs, decides nothing
 
 

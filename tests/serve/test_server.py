@@ -14,9 +14,7 @@ import unittest
 import urllib.error
 import urllib.parse
 
-from serving import ENVIRONMENT, HANG, TPRUN, Serving, receive, studies
-
-HOSTILE = ["<script>alert(1)</script>", "</script><img src=x onerror=alert(1)>", "]]>", "a\"b'c&amp;<!--", "line\u2028separator\u2029 \u202ereversed", "tab\tline\nend"]
+from serving import ENVIRONMENT, HANG, HOSTILE, TPRUN, Serving, receive, studies
 
 
 def refused(status):
