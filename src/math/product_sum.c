@@ -26,6 +26,7 @@ int product_sum_plan(struct product_sum *p, struct product_sum_shape shape, stru
     const int n = (int)shape.n, m = (int)shape.m, k = (int)shape.k, stride = (int)shape.stride;
     const int flags = shape.transposed ? LIBXSMM_GEMM_FLAG_TRANS_B : LIBXSMM_GEMM_FLAG_NONE;
     const real one = 1;
+    p->shape = shape;
     p->kernel = (void (*)(void))sum_dispatch(n, m, k, &n, &stride, &n, &one, &one, &flags, NULL);
     return p->kernel
                ? 0

@@ -16,6 +16,7 @@ struct product_sum_shape {
     bool transposed; /* a is stored as (k, m) */
 };
 struct product_sum {
+    struct product_sum_shape shape;
     void (*kernel)(void);
 };
 /* Where a factor begins, in bytes from the start of its array. */
