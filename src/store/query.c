@@ -235,6 +235,14 @@ const char *query_library(void)
     return sqlite3_libversion();
 }
 
+int query_version(struct query *q, int64_t *version, struct err *e)
+{
+    q->asks_version = true;
+    const int code = ask(q, "PRAGMA data_version", version, e);
+    q->asks_version = false;
+    return code;
+}
+
 void query_set_cpu_limit(struct query *q, double seconds)
 {
     q->cpu_limit = seconds;

@@ -19,6 +19,7 @@ struct query {
     double cpu_limit;        /* seconds of processor time for a statement */
     double cpu_end;          /* of this process, when the statement that runs is stopped */
     int digits;              /* of numbers in tables for people; 0 = all */
+    bool asks_version;       /* the one PRAGMA, see query_version */
     struct temp_files *temp; /* the account of a reader with limits, or NULL */
     char denied[128];        /* what the authorizer refused last, for the message */
 };
