@@ -81,8 +81,8 @@ int write_fail(struct store *s, const char *what, struct err *e)
         return reason_set(e, s->path, what, reason == EDQUOT ? EDQUOT : ENOSPC);
     case SQLITE_BUSY:
         return err_set(e, ERR_STORAGE,
-                       "%s has been locked by another program for %s; close it and run the same command again",
-                       s->path, duration_text(s->busy_limit_ms / 1e3, took));
+                       "%s has been locked by another program for %s; close it and run the same command again", s->path,
+                       duration_text(s->busy_limit_ms / 1e3, took));
     case SQLITE_READONLY:
         return err_set(e, ERR_STORAGE, "%s cannot be written (read-only file, folder or file system)", s->path);
     case SQLITE_CORRUPT:
