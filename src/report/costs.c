@@ -1,4 +1,5 @@
 #include "base/clean.h"
+#include "base/duration.h"
 #include "report/lists.h"
 #include "report/section.h"
 
@@ -48,8 +49,8 @@ static int put_costs(void *self, int n, const char *const *values)
     put(c->out, "%.3g", number(values[3]) / steps);
     put(c->out, "%.3g", number(values[4]) / steps);
     put(c->out, "%.0f %%", 100 * number(values[5]) / total);
-    put(c->out, "%.0f s", total / 1000);
-    text_puts(c->out, " |\n");
+    char took[DURATION_SIZE];
+    text_add(c->out, " | %s |\n", duration_text(total / 1000, took));
     return 0;
 }
 

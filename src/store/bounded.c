@@ -1,5 +1,6 @@
 #include "store/bounded.h"
 
+#include "base/duration.h"
 #include "base/frame.h"
 #include "base/self.h"
 #include "store/reader.h"
@@ -60,8 +61,9 @@ static int finish(struct reader_process *p)
 /* Why a reader left without an answer. */
 static int set_death(int died_of, struct query_limits limits, struct err *e)
 {
+    char limit[DURATION_SIZE];
     if (died_of == SIGPROF) /* its clock: SQLite cannot be interrupted within one function */
-        return err_set(e, ERR_USAGE, QUERY_STOPPED_MORE, limits.cpu_seconds);
+        return err_set(e, ERR_USAGE, QUERY_STOPPED_MORE, duration_text(limits.cpu_seconds, limit));
     if (died_of == SIGABRT)
         return err_set(e, ERR_MEMORY, "the query needs more memory than a query may have");
     const char *name = died_of ? sigabbrev_np(died_of) : NULL;

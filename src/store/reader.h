@@ -9,7 +9,7 @@
 #include <sqlite3.h>
 #include <stdint.h>
 
-#define QUERY_STOPPED "the query was stopped after %.3g s of processor time"
+#define QUERY_STOPPED "the query was stopped after %s of processor time"
 #define QUERY_STOPPED_MORE QUERY_STOPPED "; --cpu-seconds allows more"
 enum { QUERY_HEAP_MB = 128 }; /* what SQLite may allocate for a statement that is not ours */
 

@@ -241,6 +241,34 @@ START_TEST(what_is_not_finite)
 }
 END_TEST
 
+/* What the price is made of: tests that share no log's evaluation, in evaluations of the evaluation set. */
+START_TEST(tests_are_counted)
+{
+    static const struct {
+        const char *data, *own;
+        double n;
+    } cases[] = {
+        { ORDER, "{train.iterations: 100, log.every: 10}", 0 },
+        { ORDER, "{train.iterations: 100, log.every: 10, train.stop: {loss_above_initial: 2, every: 10}}", 0 },
+        { ORDER, "{train.iterations: 100, log.every: 10, train.stop: {loss_above_initial: 2, every: 25}}", 2 },
+        { ORDER, "{train.iterations: 100, log.every: 10, train.stop: {loss_above_initial: 2, every: 1}}", 90 },
+        { ORDER, "{train.iterations: 100, log.every: 10, train.stop: {metric: train_loss, patience: 3, every: 25}}",
+          2 },
+        { TEACHER, "{train.stop: {metric: train_loss, patience: 3, every_epochs: 1}}", 40 - 5 },
+        { TEACHER, "{train.stop: {metric: valid_loss, patience: 3, every_epochs: 1}}", (40 - 5) * 40 / 30. },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct fixture f;
+        struct err e = { 0 };
+        struct trial_size size;
+        fixture_bind(&f, cases[i].data, cases[i].own);
+        must(trial_measure(&f.config, &size, &f.arena, &e), &e);
+        ck_assert_double_eq_tol(size.n_checks, cases[i].n, 1e-9);
+        arena_finish(&f.arena);
+    }
+}
+END_TEST
+
 /* ---- what is refused ---- */
 
 START_TEST(mistakes)
@@ -303,6 +331,7 @@ static void add_tests(TCase *t)
     tcase_add_test(t, interruptions_do_not_move_the_end);
     tcase_add_test(t, an_ended_trial_stays_so);
     tcase_add_test(t, what_is_not_finite);
+    tcase_add_test(t, tests_are_counted);
     tcase_add_test(t, mistakes);
 }
 
