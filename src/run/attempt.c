@@ -75,7 +75,7 @@ static int put_end(struct runner *r, struct attempt *t, const struct wire_record
     const struct store_end end = { .run = t->run_id,
                                    .trial = t->trial_id,
                                    .state = t->state,
-                                   .reason = finished ? NULL : reason,
+                                   .reason = reason,
                                    .step = m->step,
                                    .layer = m->layer,
                                    .tensor = m->name && m->name[0] ? m->name : NULL,
@@ -92,7 +92,7 @@ static int put_end(struct runner *r, struct attempt *t, const struct wire_record
     r->unpublished = true;
     remove_dropped(r, &end, &row);
     t->ended = true;
-    status_ended(r, t, finished ? NULL : reason);
+    status_ended(r, t, reason);
     if (storage)
         return err_set(e, ERR_STORAGE, "%s", reason ? reason : "a worker could not write its checkpoint");
     return 0;

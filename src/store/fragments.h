@@ -13,15 +13,20 @@
     "(coalesce(" a ".inputs <> " b ".inputs, 0) AND EXISTS (SELECT 1 FROM json_each(" JSON(                            \
         a ".inputs") ") j "                                                                                            \
                      "JOIN json_each(" JSON(b ".inputs") ") k ON k.key = j.key AND k.value <> j.value))"
-#define LAST_RUN(t) "(SELECT max(r.id) FROM run r WHERE r.trial_id = " t ".id)"
+/* An attempt whose worker has said what its numbers come from. */
+#define TOLD_ORIGIN(t) "r.trial_id = " t ".id AND r.kernel IS NOT ''"
+#define LAST_RUN(t) "(SELECT max(r.id) FROM run r WHERE " TOLD_ORIGIN(t) ")"
+#define HAS_BEGUN "EXISTS (SELECT 1 FROM run r WHERE " TOLD_ORIGIN("trial") ")"
+#define SAME_CELL                                                                                                      \
+    "(study_id, variant, cell, generation) = (SELECT study_id, variant, cell, generation FROM trial WHERE id = ?1)"
 /* A trial of the same cell and specification began later and is of other numerics or bytes. */
 #define IS_OUTDATED                                                                                                    \
     "EXISTS (SELECT 1 FROM trial o WHERE o.study_id = trial.study_id AND o.variant = trial.variant AND "               \
     "o.cell = trial.cell AND o.generation = trial.generation AND o.generation > 0 AND o.id <> trial.id AND "           \
     "(o.numerics_version <> trial.numerics_version OR " OTHER_BYTES("o", "trial") ") AND " LAST_RUN(                   \
         "o") " > " LAST_RUN("trial") ")"
-/* A cell where some trial may be, or no longer be, outdated: few are, and IS_OUTDATED asks each trial about all others.
- */
+/* A cell where some trial may be, or no longer be, outdated, of its trials that HAS_BEGUN: few are, and IS_OUTDATED
+ * asks each trial about all others. */
 #define MAY_DIFFER "(min(numerics_version) <> max(numerics_version) OR count(DISTINCT inputs) > 1 OR max(outdated) = 1)"
 /* The trials of a curve c that are in it, or outdated; whether it is of what is stored now: view kept_curves, which the
  * writer cannot read. */

@@ -55,7 +55,7 @@ const char *const statement_sql[N_STATEMENTS] = {
     [SQL_DELETE_PLACES] = "DELETE FROM place WHERE study_id = ?1",
     [SQL_PUT_PLACE] = "INSERT OR REPLACE INTO place (study_id, position, trial_id, operations, memory_bytes) "
                       "VALUES (?1, ?2, ?3, ?4, ?5)",
-    [SQL_GET_PLACES] = "SELECT p.position, t.id, t.state, t.step, t.budget, t.config_id, "
+    [SQL_GET_PLACES] = "SELECT p.position, t.id, t.state, t.finished_budget, t.budget, t.config_id, "
                        "(SELECT c.step FROM checkpoint c WHERE c.trial_id = t.id ORDER BY c.id DESC LIMIT 1), "
                        "(SELECT c.path FROM checkpoint c WHERE c.trial_id = t.id ORDER BY c.id DESC LIMIT 1), "
                        "(SELECT c.path FROM checkpoint c WHERE c.trial_id = t.id ORDER BY c.id DESC LIMIT 1 OFFSET 1), "
@@ -170,19 +170,20 @@ const char *const statement_sql[N_STATEMENTS] = {
         "?2") ") k ON k.key = j.key AND k.value <> j.value ORDER BY j.key LIMIT 1",
     [SQL_SET_ORIGIN] = "UPDATE trial SET numerics_version = ?2, inputs = CASE WHEN EXISTS (SELECT 1 FROM summary u "
                        "WHERE u.trial_id = trial.id) THEN coalesce(inputs, ?3) ELSE ?3 END WHERE id = ?1",
+    [SQL_NAME_CELL] =
+        "SELECT study_id || ' ' || generation || ' ' || numerics_version || quote(variant) || quote(cell) || "
+        "quote(inputs) FROM trial WHERE id = ?1",
     /* Of the cell of trial ?1. */
-    [SQL_SET_OUTDATED] =
-        "UPDATE trial SET outdated = 1 - outdated WHERE (study_id, variant, cell, generation) = "
-        "(SELECT study_id, variant, cell, generation FROM trial WHERE (study_id, variant, cell, generation) = "
-        "(SELECT study_id, variant, cell, generation FROM trial WHERE id = ?1) GROUP BY 1, 2, 3, 4 HAVING " MAY_DIFFER
-        ") AND outdated <> " IS_OUTDATED,
+    [SQL_CELL_DIFFERS] =
+        "SELECT 1 FROM trial WHERE " SAME_CELL " AND " HAS_BEGUN " GROUP BY study_id HAVING " MAY_DIFFER,
+    [SQL_SET_OUTDATED] = "UPDATE trial SET outdated = 1 - outdated WHERE " SAME_CELL " AND outdated <> " IS_OUTDATED,
     [SQL_COUNT_OUTDATED] = "SELECT count(*) FROM trial t JOIN trial o ON o.study_id = t.study_id AND o.variant = "
                            "t.variant AND o.cell = t.cell AND o.generation = t.generation AND o.outdated "
                            "WHERE t.id = ?1",
     [SQL_SET_ALL_OUTDATED] =
         "UPDATE trial SET outdated = 1 - outdated WHERE study_id = ?1 AND (variant, cell, generation) IN "
-        "(SELECT variant, cell, generation FROM trial WHERE study_id = ?1 GROUP BY 1, 2, 3 HAVING " MAY_DIFFER
-        ") AND outdated <> " IS_OUTDATED,
+        "(SELECT variant, cell, generation FROM trial WHERE study_id = ?1 AND " HAS_BEGUN
+        " GROUP BY 1, 2, 3 HAVING " MAY_DIFFER ") AND outdated <> " IS_OUTDATED,
     [SQL_HEARTBEAT] = "UPDATE run SET heartbeat_ms = ?2 WHERE id = ?1 AND ended_ms IS NULL",
     [SQL_END_RUN] = "UPDATE run SET state = ?3, reason = ?4, heartbeat_ms = ?5, ended_ms = ?5 "
                     "WHERE id = ?1 AND trial_id = ?2 AND ended_ms IS NULL",

@@ -122,7 +122,8 @@ int store_end_queue(struct store *s, int64_t study, const char *sha256, struct e
 struct store_place {
     int64_t position, trial;
     enum trial_state state;
-    int64_t step, budget, config;
+    int64_t finished_budget; /* of the attempt that ended as done; it may have ended before (train.stop) */
+    int64_t budget, config;
     double operations, memory_bytes;   /* 0: not known */
     const char *checkpoint, *previous; /* names of the newest and the one before, or NULL; for the time of the visit */
     int64_t checkpoint_step;

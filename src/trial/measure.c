@@ -4,17 +4,23 @@
 
 #include <string.h>
 
-static int of_evaluation(struct trial *t, const struct measure_def *m, struct sink *sink, struct err *e)
+int measure_evaluate(struct trial *t, const struct measure_def *m, double *value, struct err *e)
 {
     const struct evaluation *v;
-    TRY(m->of_batches ? evaluate_batches(t, m->split, &v, e) : evaluate(t, m->split, &v, e));
-    if (!m->accuracy)
-        return sink->metric(sink, m->part.name, t->step, v->loss, e);
     size_t i = 0;
-    if (!t->data.classes)
+    TRY(m->of_batches ? evaluate_batches(t, m->split, &v, e) : evaluate(t, m->split, &v, e));
+    if (m->accuracy && !t->data.classes)
         while (strcmp(t->dataset->accuracy_names[i], m->accuracy) != 0)
             i++;
-    return sink->metric(sink, m->part.name, t->step, v->accuracy[i], e);
+    *value = m->accuracy ? v->accuracy[i] : v->loss;
+    return 0;
+}
+
+static int of_evaluation(struct trial *t, const struct measure_def *m, struct sink *sink, struct err *e)
+{
+    double value;
+    TRY(measure_evaluate(t, m, &value, e));
+    return sink->metric(sink, m->part.name, t->step, value, e);
 }
 
 static int batch_loss(struct trial *t, const struct measure_def *m, struct sink *sink, struct err *e)
@@ -278,9 +284,24 @@ const struct measure_def *measure_find(const char *name)
     return (const struct measure_def *)registry_find(&measure_registry, name);
 }
 
+bool measure_is_defined(const struct measure_def *m, const struct dataset_def *dataset, const struct data_shape *data)
+{
+    if (m->of_samples && m->split == SPLIT_VALID && data->valid_size == 0)
+        return false;
+    bool known = !m->accuracy || (data->classes && strcmp(m->accuracy, "accuracy") == 0);
+    for (size_t i = 0; !known && dataset->accuracy_names && dataset->accuracy_names[i]; i++)
+        known = strcmp(dataset->accuracy_names[i], m->accuracy) == 0;
+    return known;
+}
+
+bool measure_is_evaluation(const struct measure_def *m)
+{
+    return m->measure == of_evaluation;
+}
+
 bool measure_is_reached(const struct measure_def *m)
 {
-    return m->measure == of_evaluation || m->measure == batch_loss;
+    return measure_is_evaluation(m) || m->measure == batch_loss;
 }
 
 int measure_all(struct trial *t, struct sink *sink, struct err *e)

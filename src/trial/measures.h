@@ -37,6 +37,12 @@ const struct measure_def *measure_find(const char *name);
 /* facts.c: what is known of rows of this name, which a metric may emit under another than its own. Returns false where
  * none does. */
 bool measure_facts(const char *name, struct metric_facts *f);
+/* Whether the dataset has the samples and the accuracy that it asks for. */
+bool measure_is_defined(const struct measure_def *m, const struct dataset_def *dataset, const struct data_shape *data);
+/* A loss or an accuracy of a whole split. */
+bool measure_is_evaluation(const struct measure_def *m);
+/* Its value at the present weights, which a log at the same step shares. */
+int measure_evaluate(struct trial *t, const struct measure_def *m, double *value, struct err *e);
 /* A loss or an accuracy of the whole trial. */
 bool measure_is_reached(const struct measure_def *m);
 int measure_all(struct trial *t, struct sink *sink, struct err *e);
