@@ -29,6 +29,7 @@ struct iterate {
     struct settling settling;
     struct inverse_input input;
     struct mat *offset; /* [n] what a link is to reach: the displacement, or one of constant norm in its direction */
+    struct mat *scale;  /* [n] (B, 1): displacement over offset, of scaled targets */
     struct mat sweeps, last; /* (1, 1), shown */
 };
 
@@ -104,6 +105,22 @@ static int output_step(struct settling *s, size_t k, struct mat change, struct e
     return inverse_output_step(s, k, iterate_of(s->c)->offset[k + 1], change, e);
 }
 
+static int open_scaled(struct credit *c, struct arena *a, struct err *e)
+{
+    struct iterate *it = iterate_of(c);
+    struct mat *stacks;
+    TRY(credit_alloc_links(c, &it->offset, &stacks, a, e));
+    it->scale = arena_alloc(a, c->n, sizeof *it->scale);
+    for (size_t k = 0; it->scale && k < c->n; k++) {
+        it->scale[k] = mat_new(a, c->rows, 1);
+        if (!it->scale[k].p)
+            return err_set(e, ERR_MEMORY, "not enough memory for scaled targets");
+        credit_show(c, it->offset[k], "offset.%zu", k);
+        credit_show_each(c, it->scale[k], "scale.%zu", k);
+    }
+    return it->scale ? 0 : err_set(e, ERR_MEMORY, "not enough memory for scaled targets");
+}
+
 static int open(struct credit *c, struct arena *a, struct err *e)
 {
     const struct iterate_options *o = options_of(c);
@@ -119,13 +136,13 @@ static int open(struct credit *c, struct arena *a, struct err *e)
         return err_set(e, ERR_MEMORY, "not enough memory for the targets of %zu links", c->n);
     it->offset = c->d;
     if (o->scaled_targets > 0)
-        TRY(credit_alloc_links(c, &it->offset, &stacks, a, e));
+        TRY(open_scaled(c, a, e));
     if (has_input(o))
         TRY(inverse_input_open(&it->input, c, a, e));
     c->settled = s->of;
     if (o->over != OVER_LAYER) {
-        credit_show(c, it->sweeps, "sweeps");
-        credit_show(c, it->last, "last_change");
+        credit_show_number(c, it->sweeps, "sweeps");
+        credit_show_number(c, it->last, "last_change");
     }
     for (size_t k = 0; has_input(o) && k + 1 < c->n; k++)
         credit_show(c, it->input.change[k], "decoder_input.%zu", k);
@@ -202,6 +219,15 @@ static void scale_rows(const struct credit *c, size_t k, struct mat of, struct m
     }
 }
 
+/* The displacement of link k as an offset of constant norm, for the link below and to be shown. */
+static void set_offset(const struct credit *c, size_t k)
+{
+    const struct iterate *it = iterate_of(c);
+    for (size_t i = 0; i < c->rows; i++)
+        it->scale[k].p[i] = (real)(sqrt(mat_sum_squares(mat_rows(c->d[k], i, 1))) / options_of(c)->scaled_targets);
+    scale_rows(c, k, c->d[k], it->offset[k], false);
+}
+
 static int refine(struct credit *c, struct pass *p, size_t k, struct err *e)
 {
     const struct iterate_options *o = options_of(c);
@@ -213,7 +239,7 @@ static int refine(struct credit *c, struct pass *p, size_t k, struct err *e)
         return steps > 0 ? settle_output(c, p, k, k + 1, steps, e) : 0;
     }
     if (o->scaled_targets > 0)
-        scale_rows(c, k + 1, c->d[k + 1], it->offset[k + 1], false);
+        set_offset(c, k + 1);
     TRY(begin(c, p, k, e));
     TRY(settle_output(c, p, k, k + 1, o->iterations, e));
     if (o->scaled_targets > 0)
@@ -229,6 +255,8 @@ static int back(struct credit *c, struct pass *p, size_t lo, struct err *e)
     if (o->over == OVER_LAYER) {
         for (size_t k = top; k-- > lo;)
             TRY(refine(c, p, k, e));
+        if (o->scaled_targets > 0)
+            set_offset(c, lo);
         return 0;
     }
     for (size_t k = top; k-- > lo;)

@@ -289,6 +289,11 @@ int store_tick(struct store *s, int *due_ms, struct err *e)
     return store_flush(s, e);
 }
 
+uint64_t store_queued(const struct store *s)
+{
+    return s->queued;
+}
+
 uint64_t store_acknowledged(const struct store *s)
 {
     return s->acknowledged;
