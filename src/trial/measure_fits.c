@@ -27,10 +27,15 @@ static int refuse_layer(const struct measure_def *m, const struct measured *on, 
                   networks, layer, on->chain->units[layer].def->part.name);
 }
 
-/* Jacobians are products through what every layer sends. */
+/* Jacobians are products through what every layer sends, one after the other. */
 static int fits_transmissions(const struct measure_def *m, const struct measured *on, struct err *e)
 {
     int code = 0;
+    if (on->chain->branching)
+        return err_at(e, on->where,
+                      "log.metrics: '%s' is defined for networks where each layer reads the one below it alone; "
+                      "network.layers.%zu.from says otherwise",
+                      m->part.name, on->chain->branching->index);
     for (size_t k = 0; on->credit && k + 1 < on->chain->n_units; k++)
         if (!transmit_passes_gradient(on->chain->units[k].transmit))
             code = err_about(e, "log.metrics", "'%s' needs gradients through what network.layers.%zu sends",
