@@ -17,9 +17,9 @@ int ways_check(const struct credit *c, struct err *e)
 {
     const struct chain *chain = c->chain;
     const struct unit *u = chain->branching;
-    const struct part *const parts[] = { c->choice.target.part, c->choice.mapping.part, c->choice.feedback_loss.part,
-                                         c->choice.propagate.part, c->choice.update.part };
-    static const char *const keys[] = { "target", "mapping", "feedback_loss", "propagate", "update" };
+    const struct part *const parts[] = { c->choice.target.part, c->choice.mapping.part, c->choice.propagate.part,
+                                         c->choice.feedback_loss.part, c->choice.update.part };
+    static const char *const keys[] = { "target", "mapping", "propagate", "feedback_loss", "update" };
     if (!u)
         return 0;
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
