@@ -156,6 +156,7 @@ struct propagate_def {
     int (*open)(struct credit *c, struct arena *a, struct err *e); /* NULL: it needs nothing of its own */
     /* d[n-2] .. d[lo] from d[n-1]. May iterate, and may fail. */
     int (*back)(struct credit *c, struct pass *p, size_t lo, struct err *e);
+    bool iterates; /* it fills credit->settled */
     /* How often `back` goes down the mapping of link k, and up the link above it, at most: for the estimate of work.
      * NULL: down once. */
     struct trips (*trips)(const struct credit *c, size_t k);
@@ -175,6 +176,7 @@ struct update_def {
     int (*open)(struct credit *c, struct arena *a, struct err *e); /* NULL: it needs nothing of its own */
     /* Whether the rule adds noise to the input; NULL: it does not. */
     bool (*corrupts_input)(const struct credit *c);
+    bool weighs;       /* it fills credit->influence */
     bool goes_through; /* a way down through the chain, one product a link, for the estimate of work */
     /* Adds the update directions of the links under the head to g. */
     void (*grads)(struct credit *c, struct pass *p, real *g);

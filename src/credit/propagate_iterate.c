@@ -285,5 +285,6 @@ const struct propagate_def propagate_iterate = {
     .fits = fits,
     .open = open,
     .back = back,
+    .iterates = true,
     .trips = trips,
 };

@@ -163,5 +163,6 @@ const struct propagate_def propagate_relax = {
     .fits = fits,
     .open = open,
     .back = back,
+    .iterates = true,
     .trips = trips,
 };

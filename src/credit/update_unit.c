@@ -135,7 +135,7 @@ static void grads(struct credit *c, struct pass *p, real *g)
                   .opts_size = sizeof(struct unit_options),                                                            \
                   .state_size = sizeof(struct unit_state),                                                             \
                   .gives = TAKES_BRANCHES },                                                                           \
-        .fits = fits, .open = open, .grads = grads                                                                     \
+        .fits = fits, .open = open, .weighs = true, .grads = grads                                                     \
     }
 const struct update_def update_unit =
     UPDATE("unit",

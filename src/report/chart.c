@@ -243,6 +243,7 @@ static void draw_panel(struct picture *out, const struct layout *l, const struct
         picture_text(out, frame.x, frame.y - 0.45 * look_font(look), look_font(look), PICTURE_START, PICTURE_INK,
                      words_cut(a, l->f->names[facet], look_font(look), l->each_width));
     frame_draw(out, &frame, look);
+    frame.across.name = axis_name(l); /* of its data, written or not */
     chart_lines(out, &frame, l->s, l->f, facet, p, l->same_as);
 }
 

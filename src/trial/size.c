@@ -234,6 +234,7 @@ int trial_measure(const struct config *c, struct trial_size *size, struct arena 
     const size_t rows = (size_t)c->train.batch_size;
     *size = (struct trial_size){ 0 };
     TRY(measure_memory(&t, c, size, a, e));
+    size->n_checks = stop_work(c, &t.data);
     size->n_layers = chain->n_units;
     size->n_weights = chain->n_weights;
     size->n_feedback_weights = t.credit.n_feedback_weights;

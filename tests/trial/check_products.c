@@ -4,13 +4,18 @@
 #include "../check_main.h"
 #include "fixture.h"
 #include "math/blas.h"
+#include "math/product_sum.h"
 
 static double counted;
 
 void __real_blas_gemm(bool ta, bool tb, real alpha, struct mat a, struct mat b, real beta, struct mat c);
 void __real_product_run(const struct product *p, const real *a, const real *b, real *c);
+void __real_product_sum_run(const struct product_sum *p, size_t count, const real *a, const product_place *a_at,
+                            const real *b, const product_place *b_at, real *c);
 void __wrap_blas_gemm(bool ta, bool tb, real alpha, struct mat a, struct mat b, real beta, struct mat c);
 void __wrap_product_run(const struct product *p, const real *a, const real *b, real *c);
+void __wrap_product_sum_run(const struct product_sum *p, size_t count, const real *a, const product_place *a_at,
+                            const real *b, const product_place *b_at, real *c);
 
 void __wrap_blas_gemm(bool ta, bool tb, real alpha, struct mat a, struct mat b, real beta, struct mat c)
 {
@@ -24,12 +29,22 @@ void __wrap_product_run(const struct product *p, const real *a, const real *b, r
     __real_product_run(p, a, b, c);
 }
 
+void __wrap_product_sum_run(const struct product_sum *p, size_t count, const real *a, const product_place *a_at,
+                            const real *b, const product_place *b_at, real *c)
+{
+    counted += (double)count * (double)p->shape.m * (double)p->shape.n * (double)p->shape.k;
+    __real_product_sum_run(p, count, a, a_at, b, b_at, c);
+}
+
 #define GIVEN(size) "{dataset: {name: given, features: " #size ", image: [3, 8, 8], outputs: 10}, network: {layers: ["
 static const char *const nets[] = {
     GIVEN(192) "unit: [conv: {channels: 4, kernel: 5, padding: 2, activation: elu}, max_pool: {kernel: 3, stride: 2, "
                "padding: 1}], unit: [conv: {channels: 6, kernel: 5, padding: 2, activation: elu}, max_pool: {kernel: "
                "3, stride: 2, padding: 1}], unit: [flatten, dense: {units: 20, activation: elu}], dense: {units: "
                "10}]}}",
+    GIVEN(192) "unit: [conv: {channels: 8, kernel: 3, padding: 1, activation: elu}, max_pool: {kernel: 1}], unit: "
+               "[conv: {channels: 9, kernel: 5, padding: 2, activation: elu}, max_pool: {kernel: 2}], unit: [flatten, "
+               "dense: {units: 10}]]}}", /* by taps */
     GIVEN(192) "patches: {channels: 6, size: 4}, spatial_mlp, channel_mlp: {hidden: 7}, global_average_pool, dense: "
                "{units: 10}]}}",
     GIVEN(192) "patches: {channels: 6, size: 4}, mixer: {hidden: 7}, global_average_pool, dense: {units: 10}]}}",
