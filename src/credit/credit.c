@@ -220,10 +220,10 @@ static int open_feedback_weights(struct credit *c, struct arena *a, struct err *
                : err_set(e, ERR_MEMORY, "not enough memory for %zu feedback weights", c->n_feedback_weights);
 }
 
-/* Room for two numbers, two matrices of each unit and two of each way. */
+/* Room for two numbers, three matrices of each unit and two of each way. */
 static size_t shown_most(const struct credit *c)
 {
-    return 2 + 2 * c->chain->n_units + 2 * c->n_ways;
+    return 2 + 3 * c->chain->n_units + 2 * c->n_ways;
 }
 
 int credit_open(struct credit *c, size_t rows, struct arena *a, struct err *e)
@@ -245,7 +245,8 @@ int credit_open(struct credit *c, size_t rows, struct arena *a, struct err *e)
     c->draws = arena_alloc(a, 1 + 2 * c->n_feedback, sizeof *c->draws);
     if (!c->draws)
         return err_set(e, ERR_MEMORY, "not enough memory for the streams of noise");
-    c->shown = arena_alloc(a, shown_most(c), sizeof *c->shown);
+    c->most_shown = shown_most(c);
+    c->shown = arena_alloc(a, c->most_shown, sizeof *c->shown);
     if (!c->shown)
         return err_set(e, ERR_MEMORY, "not enough memory for what a step shows");
     TRY(ways_open(c, a, e));
@@ -267,17 +268,6 @@ void credit_draws(struct credit *c, struct draw draw, const char *name, ...)
     vsnprintf(draw.name, sizeof draw.name, name, args);
     va_end(args);
     c->draws[c->n_draws++] = draw;
-}
-
-void credit_show(struct credit *c, struct mat values, const char *name, ...)
-{
-    va_list args;
-    struct shown *s = &c->shown[c->n_shown++];
-    assert(c->n_shown <= shown_most(c));
-    va_start(args, name);
-    vsnprintf(s->name, sizeof s->name, name, args);
-    va_end(args);
-    s->values = values;
 }
 
 int credit_head(struct credit *c, struct pass *p, struct chosen loss, real *g, struct err *e)

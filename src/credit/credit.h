@@ -216,7 +216,8 @@ struct draw {
 /* Numbers of the last step that a part shows, under a name: a probe writes them. */
 struct shown {
     char name[32];
-    struct mat values; /* (1, 1): a number; (rows, 1): one for each sample */
+    size_t rank; /* 0: one number, 1: one for each sample, 2: a matrix */
+    struct mat values;
 };
 
 struct credit {
@@ -244,7 +245,7 @@ struct credit {
     real *feedback_weights, *feedback_gradient;
     size_t n_draws;
     struct draw *draws;
-    size_t n_shown;
+    size_t n_shown, most_shown;
     struct shown *shown;
     const struct settled *settled; /* [n_ways] how values came to rest, of rules that iterate; else NULL */
     struct mat *influence;         /* [n] (B, 1) factors of the samples' updates, of rules that have them; else NULL */
@@ -349,8 +350,10 @@ size_t credit_n_feedback_units(const struct credit *c);
 struct unit *credit_feedback_unit(const struct credit *c, size_t i);
 /* Matrices for every link under the head, one block of memory per unit. */
 int credit_alloc_links(const struct credit *c, struct mat **links, struct mat **stacks, struct arena *a, struct err *e);
-/* Shows values that stay where they are. */
+/* Shows values that stay where they are: a matrix, (rows, 1) as one number for each sample, (1, 1) as a number. */
 void credit_show(struct credit *c, struct mat values, const char *name, ...) __attribute__((format(printf, 3, 4)));
+void credit_show_each(struct credit *c, struct mat values, const char *name, ...) __attribute__((format(printf, 3, 4)));
+void credit_show_number(struct credit *c, struct mat value, const char *name);
 /* Asks for random numbers at every pass or feedback step. */
 void credit_draws(struct credit *c, struct draw draw, const char *name, ...) __attribute__((format(printf, 3, 4)));
 

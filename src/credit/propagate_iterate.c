@@ -31,6 +31,7 @@ struct iterate {
     struct settling settling;
     struct inverse_input input;
     struct mat *offset; /* [n] what a link is to reach: the displacement, or one of constant norm in its direction */
+    struct mat *scale;  /* [n] (B, 1): displacement over offset, of scaled targets */
     struct mat sweeps, last; /* (1, 1), shown */
 };
 
@@ -116,12 +117,27 @@ static int output_moved(struct settling *s, size_t k, struct err *e)
     return 0;
 }
 
+static int open_scaled(struct credit *c, struct arena *a, struct err *e)
+{
+    struct iterate *it = iterate_of(c);
+    struct mat *stacks;
+    TRY(credit_alloc_links(c, &it->offset, &stacks, a, e));
+    it->scale = arena_alloc(a, c->n, sizeof *it->scale);
+    for (size_t k = 0; it->scale && k < c->n; k++) {
+        it->scale[k] = mat_new(a, c->rows, 1);
+        if (!it->scale[k].p)
+            return err_set(e, ERR_MEMORY, "not enough memory for scaled targets");
+        credit_show(c, it->offset[k], "offset.%zu", k);
+        credit_show_each(c, it->scale[k], "scale.%zu", k);
+    }
+    return it->scale ? 0 : err_set(e, ERR_MEMORY, "not enough memory for scaled targets");
+}
+
 static int open(struct credit *c, struct arena *a, struct err *e)
 {
     const struct iterate_options *o = options_of(c);
     struct iterate *it = iterate_of(c);
     char name[48];
-    struct mat *stacks;
     struct settling *s = &it->settling;
     *s = (struct settling){ .c = c, .sweep = o->over == OVER_TOP_DOWN ? SWEEP_TOP_DOWN : SWEEP_PARALLEL };
     TRY(inverse_alloc_ways(c, false, &s->change, a, e));
@@ -132,13 +148,13 @@ static int open(struct credit *c, struct arena *a, struct err *e)
         return err_set(e, ERR_MEMORY, "not enough memory for the targets of %zu links", c->n);
     it->offset = c->d;
     if (o->scaled_targets > 0)
-        TRY(credit_alloc_links(c, &it->offset, &stacks, a, e));
+        TRY(open_scaled(c, a, e));
     if (has_input(o))
         TRY(inverse_input_open(&it->input, c, a, e));
     c->settled = s->of;
     if (o->over != OVER_LAYER) {
-        credit_show(c, it->sweeps, "sweeps");
-        credit_show(c, it->last, "last_change");
+        credit_show_number(c, it->sweeps, "sweeps");
+        credit_show_number(c, it->last, "last_change");
     }
     for (size_t k = 0; has_input(o) && k < c->n_ways; k++)
         credit_show(c, it->input.change[k], "decoder_input.%s", way_name(c, k, name, sizeof name));
@@ -217,6 +233,15 @@ static void scale_rows(const struct credit *c, struct mat from, struct mat of, s
     }
 }
 
+/* The displacement of link k as an offset of constant norm, for the link below and to be shown. */
+static void set_offset(const struct credit *c, size_t k)
+{
+    const struct iterate *it = iterate_of(c);
+    for (size_t i = 0; i < c->rows; i++)
+        it->scale[k].p[i] = (real)(sqrt(mat_sum_squares(mat_rows(c->d[k], i, 1))) / options_of(c)->scaled_targets);
+    scale_rows(c, c->d[k], c->d[k], it->offset[k], false);
+}
+
 /* Way k alone. */
 static int refine(struct credit *c, struct pass *p, size_t k, struct err *e)
 {
@@ -229,8 +254,6 @@ static int refine(struct credit *c, struct pass *p, size_t k, struct err *e)
         const int64_t steps = corrections_of(o);
         return steps > 0 ? settle_output(c, p, k, k + 1, false, steps, e) : 0;
     }
-    if (o->scaled_targets > 0)
-        scale_rows(c, c->d[to], c->d[to], it->offset[to], false);
     TRY(begin(c, p, k, e));
     TRY(settle_output(c, p, k, k + 1, false, o->iterations, e));
     if (o->scaled_targets > 0)
@@ -243,10 +266,15 @@ static int back(struct credit *c, struct pass *p, size_t lo, struct err *e)
     const struct iterate_options *o = options_of(c);
     const struct iterate *it = iterate_of(c);
     const size_t top = c->n - 1, lowest = c->first_way[lo];
+    const bool scales = o->scaled_targets > 0;
+    if (scales)
+        set_offset(c, top);
     for (size_t k = top; k-- > lo;) {
         for (size_t w = c->first_way[k]; w < c->first_way[k + 1]; w++)
             TRY(o->over == OVER_LAYER ? refine(c, p, w, e) : begin(c, p, w, e));
         ways_mix(c, k);
+        if (scales)
+            set_offset(c, k);
     }
     if (o->over == OVER_LAYER)
         return 0;

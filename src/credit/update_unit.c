@@ -66,7 +66,7 @@ static int open(struct credit *c, struct arena *a, struct err *e)
     if (!enough)
         return err_set(e, ERR_MEMORY, "not enough memory for the influence of %zu layers", c->n);
     for (size_t i = 0; i < c->n; i++)
-        credit_show(c, c->influence[i], "influence.%zu", i);
+        credit_show_each(c, c->influence[i], "influence.%zu", i);
     return 0;
 }
 

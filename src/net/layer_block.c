@@ -129,8 +129,8 @@ static void inverse_jvp(const struct unit *u, struct at at, struct mat d, const 
     through_inverses(u, at, d, o, out, 2);
 }
 
-static const struct inverse_def inverse = { inverse_open, inverse_refresh, inverse_apply, inverse_difference,
-                                            inverse_jvp };
+const struct inverse_def inverse_of_block = { inverse_open, inverse_refresh, inverse_apply, inverse_difference,
+                                              inverse_jvp };
 
 extern const struct unit_def layer_block, layer_residual;
 const struct unit_def layer_block = {
@@ -152,7 +152,7 @@ const struct unit_def layer_block = {
     .difference_grads = block_difference_grads,
     .input_squares = block_input_squares,
     .mirror = mirror,
-    .inverse = &inverse,
+    .inverse = &inverse_of_block,
     .transpose = &transpose_of_block,
 };
 

@@ -107,7 +107,7 @@ def known_name(name, case):
     loss_of = re.fullmatch(r"reconstruction_loss\.(\d+)", name)
     if loss_of:
         return f"metric.feedback_loss.{loss_of.group(1)}"
-    if re.match(r"(loss|state\.\d+|target\.\d+|influence\.\d+|decoder_input\.\d+|sweeps|last_change)$|update\.", name):
+    if re.match(r"(loss|state\.\d+|target\.\d+|influence\.\d+|settled\.\d+|offset\.\d+|scale\.\d+|decoder_input\.\d+|sweeps|last_change)$|update\.", name):
         return name
     return re.sub(r"^after\.0\.feedback", "after.feedback", name) if name.startswith("after.0.feedback") else None
 
