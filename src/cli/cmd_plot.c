@@ -15,7 +15,7 @@ struct plot_choice {
     bool bars, layers, heatmap, filters, winners, log, log_x;
 };
 
-static const char *const legend_words[] = { "auto", "right", "below", "none", NULL };
+static const char *const legend_words[] = { "auto", "right", "below", "inside", "none", NULL };
 
 static const struct cli_option options[] = {
     { "output", 'o', CLI_TEXT, "FILE", offsetof(struct plot_choice, output),
@@ -59,7 +59,7 @@ static const struct cli_option options[] = {
     { "font-size", 0, CLI_TEXT, "PT", offsetof(struct plot_choice, font_size),
       .help = "size of the numbers of axes in points (default: 8.25); the rest follows" },
     { "legend", 0, CLI_WORD, "WORD", offsetof(struct plot_choice, legend), .words = legend_words,
-      .help = "where it stands: auto, right, below or none (default: auto, right where there is room)" },
+      .help = "where it stands: auto, right, below, inside or none (default: auto, right where there is room)" },
     { 0 },
 };
 

@@ -40,6 +40,7 @@ class Figure {
     this.svg = document.importNode(new DOMParser().parseFromString(answer.svg, "image/svg+xml").documentElement, true);
     this.width = Number(this.svg.getAttribute("width"));
     this.height = Number(this.svg.getAttribute("height"));
+    if (!source.live) this.svg.style.minWidth = Math.min(this.width, 560) + "px"; // a narrow page shows a part of it
     this.host.replaceChildren(this.svg);
     this.collect(answer.series);
     this.show();

@@ -7,12 +7,13 @@ const page = {
   name: "",
   pending: null, // the refresh that runs
   again: false,  // something came in meanwhile
+  rendered: 0,   // how often a view was filled
   version: 0,    // of the database, as the server counts; shown as data-version when it is on the page
 
   place() {
     const [path, query] = location.hash.replace(/^#\/?/, "").split("?");
     const [study, view] = path.split("/").map(decodeURIComponent);
-    return {study: study || "", view: Object.hasOwn(VIEWS, view || "") ? view : "progress", args: Object.fromEntries(new URLSearchParams(query || ""))};
+    return {study: study || (location.hash === "" && source.studies.length === 1 ? source.studies[0] : ""), view: Object.hasOwn(VIEWS, view || "") ? view : "progress", args: Object.fromEntries(new URLSearchParams(query || ""))};
   },
 
   open() {
@@ -46,6 +47,7 @@ const page = {
         }
         if (view !== page.view) continue;
         page.tell(trouble);
+        page.rendered++;
         if (!trouble) document.documentElement.dataset.version = version;
         if (page.again) await new Promise((done) => setTimeout(done, Math.min(3000, 2 * (performance.now() - begun))));
       }
@@ -77,6 +79,7 @@ const page = {
   },
 };
 
+if (source.title) document.querySelector(".home").textContent = clean(source.title);
 addEventListener("hashchange", page.open);
 page.open();
 if (source.live) {

@@ -12,6 +12,8 @@ function target(view, args) {
 
 const source = {
   live: stored === null,
+  title: stored ? stored[""].title : "",
+  studies: stored ? stored.studies.studies.map((s) => s.study) : [],
 
   async get(view, args) {
     const what = target(view, args);

@@ -54,14 +54,17 @@ static const char sql_values[] = TRIALS_OF_STUDY
     "SELECT u.trial_id, k.name AS metric, CASE WHEN u.last_step = u.end_step THEN u.last END AS last, u.best "
     "FROM t CROSS JOIN summary u ON u.trial_id = t.id JOIN metric_key k ON k.id = u.key_id ORDER BY k.name, u.trial_id";
 
-static const char sql_metrics[] =
+const char view_metrics[] =
     "SELECT k.name AS metric, k.unit, k.goal, k.split FROM metric_key k WHERE EXISTS (SELECT 1 FROM outcomes o "
     "JOIN summary u ON u.trial_id = o.trial_id AND u.key_id = k.id WHERE o.study = ?1) ORDER BY k.name";
-static const char sql_layer_metrics[] =
+const char view_layer_metrics[] =
     "SELECT k.name AS metric, k.unit, (SELECT max(l.layer) FROM layer_metric l WHERE l.key_id = k.id AND l.trial_id = "
     "(SELECT min(o.trial_id) FROM outcomes o JOIN layer_metric x ON x.trial_id = o.trial_id AND x.key_id = k.id WHERE "
     "o.study = ?1)) AS last_layer FROM metric_key k WHERE EXISTS (SELECT 1 FROM outcomes o JOIN layer_metric l "
     "ON l.trial_id = o.trial_id AND l.key_id = k.id WHERE o.study = ?1) ORDER BY k.name";
+const char view_n_numeric[] =
+    "SELECT count(DISTINCT p.key) FROM study s JOIN trial t ON t.study_id = s.id AND t.generation = s.generation "
+    "JOIN param p ON p.trial_id = t.id WHERE s.name = ?1 AND p.swept = 1 AND p.num IS NOT NULL";
 static const char sql_variants[] = "SELECT DISTINCT variant FROM outcomes WHERE study = ?1 ORDER BY variant";
 static const char sql_phases[] =
     "SELECT variant, phase, sum(wall_s) AS wall_s, sum(cpu_s) AS cpu_s, sum(flops) AS flops FROM costs WHERE study = ?1 "
@@ -83,7 +86,7 @@ static const struct view {
     { "trials", "study", sql_is_study,
       { { "trials", sql_trials }, { "count", sql_count }, { "params", sql_params }, { "values", sql_values } } },
     { "choices", "study", sql_is_study,
-      { { "metrics", sql_metrics }, { "layer_metrics", sql_layer_metrics }, { "variants", sql_variants },
+      { { "metrics", view_metrics }, { "layer_metrics", view_layer_metrics }, { "variants", sql_variants },
         { "swept", NULL } } },
     { "claims", "study", sql_is_study, { { "claims", list_claims } } },
     { "costs", "study", sql_is_study,

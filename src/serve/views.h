@@ -12,6 +12,9 @@ int view_answer(struct text *json, struct query *q, const char *request, struct 
 
 #define VIEW_MAX_TRIALS 5000 /* that the view `trials` lists; the first of the study */
 
+/* Of study ?1: names (first column) of its metrics, of its layer metrics; the number of swept keys with numbers. */
+extern const char view_metrics[], view_layer_metrics[], view_n_numeric[];
+
 /* figure.c: {"svg": what `tprun plot` writes of the same options, "series": [{name, color, columns, points}]}, points:
  * place in the picture, then a value for each column; or {"none": why there is no figure}. */
 struct target;

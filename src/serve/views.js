@@ -172,7 +172,7 @@ function viewHeatmap(study, args, keep) {
   return viewFigure(study, args, keep, "Heatmap", (data, a, set) => {
     const keys = data.swept.filter((s) => s.smallest !== null).map((s) => s.key), short = shortKeys(keys);
     const axes = [["", "by itself"], ...keys.map((k) => [k, short[k]])];
-    return [choice("Colour", [["", "1 / area under the train loss"], ...data.metrics.map((m) => [m.metric, "last " + m.metric])], a.metric || "", set("metric")),
+    return [choice("Colour", [["", "1 / area under the train loss"], ...(source.live || keys.length > 1 ? data.metrics : []).map((m) => [m.metric, "last " + m.metric])], a.metric || "", set("metric")),
       ...(source.live && keys.length > 2 ? [choice("Across", axes, a.x || "", set("x")), choice("Up", axes, a.y || "", set("y"))] : []),
       source.live ? toggle("logarithmic colours", Boolean(a.log), set("log")) : null];
   }, (a) => ({kind: "heatmap", metric: a.metric, ...(a.x && a.y ? {x: a.x, y: a.y} : {}), log: a.log}));

@@ -24,8 +24,7 @@ static int fail(struct query *q, struct err *e)
         return err_set(e, ERR_USAGE, "not allowed: %s (one SELECT over the tables and views of the database)",
                        q->denied[0] ? q->denied : detail);
     case SQLITE_INTERRUPT:
-        return err_set(e, ERR_USAGE, q->temp ? QUERY_STOPPED_MORE : QUERY_STOPPED,
-                       duration_text(q->cpu_limit, limit));
+        return err_set(e, ERR_USAGE, q->temp ? QUERY_STOPPED_MORE : QUERY_STOPPED, duration_text(q->cpu_limit, limit));
     case SQLITE_FULL:
         if (q->temp && q->temp->full)
             return err_set(e, ERR_USAGE,

@@ -99,10 +99,9 @@ int store_end_run(struct store *s, const struct store_end *end, struct err *e)
         TRY(WRITE(s, SQL_DROP_CHECKPOINTS, NULL, e, value_int(end->trial), value_int(end->keeps)));
     TRY(WRITE(s, SQL_TOUCH_CURVES, NULL, e, value_int(end->trial))); /* a step without a row has another reason */
     TRY(metric_reached(s, end->trial, end->step, e));
-    TRY(write_end(s, 1, e));
-    TRY(store_flush(s, e)); /* the end of a trial is reported to the user */
+    TRY(metric_put_summaries(s, e));
     series_forget(s, end->trial);
-    return 0;
+    return write_end(s, 1, e);
 }
 
 int store_cost(struct store *s, int64_t run, const char *phase, int64_t wall_ns, int64_t cpu_ns, double flops,

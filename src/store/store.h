@@ -192,8 +192,9 @@ int store_check_origin(struct store *s, const struct store_origin *origin, struc
 int store_put_origin(struct store *s, const struct store_origin *origin, int64_t *n_outdated, struct err *e);
 int store_begin_run(struct store *s, const struct store_run *run, int64_t *id, struct err *e);
 int store_heartbeat(struct store *s, int64_t run, struct err *e);
-/* Ends an attempt and sets the trial's state with it; weights_sha256 (final weights) may be NULL. reason may be NULL.
- * step, layer (-1 = unknown) and tensor (or NULL) say where a diverged trial left its bounds. */
+/* Ends an attempt and sets the trial's state with it: acknowledged with its group. weights_sha256 (final weights) may
+ * be NULL. reason may be NULL. step, layer (-1 = unknown) and tensor (or NULL) say where a diverged trial left its
+ * bounds. */
 struct store_end {
     int64_t run, trial;
     enum trial_state state;
@@ -268,7 +269,8 @@ int store_flush(struct store *s, struct err *e);
 /* Commits if 100 ms have passed since the first queued row; returns milliseconds until the next call is due, -1 =
  * nothing queued. */
 int store_tick(struct store *s, int *due_ms, struct err *e);
-/* Writing calls committed so far. */
+/* Writing calls so far, and how many of them are committed. */
+uint64_t store_queued(const struct store *s);
 uint64_t store_acknowledged(const struct store *s);
 
 #endif

@@ -81,8 +81,8 @@ int write_fail(struct store *s, const char *what, struct err *e)
         return reason_set(e, s->path, what, reason == EDQUOT ? EDQUOT : ENOSPC);
     case SQLITE_BUSY:
         return err_set(e, ERR_STORAGE,
-                       "%s has been locked by another program for %s; close it and run the same command again",
-                       s->path, duration_text(s->busy_limit_ms / 1e3, took));
+                       "%s has been locked by another program for %s; close it and run the same command again", s->path,
+                       duration_text(s->busy_limit_ms / 1e3, took));
     case SQLITE_READONLY:
         return err_set(e, ERR_STORAGE, "%s cannot be written (read-only file, folder or file system)", s->path);
     case SQLITE_CORRUPT:
@@ -287,6 +287,11 @@ int store_tick(struct store *s, int *due_ms, struct err *e)
     if (s->weight < GROUP_ROWS)
         s->weight_limit = GROUP_ROWS;
     return store_flush(s, e);
+}
+
+uint64_t store_queued(const struct store *s)
+{
+    return s->queued;
 }
 
 uint64_t store_acknowledged(const struct store *s)

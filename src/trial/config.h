@@ -7,7 +7,7 @@
 #include "spec/bind.h"
 #include "spec/study.h"
 
-enum precision { PRECISION_SINGLE, PRECISION_DOUBLE };
+enum precision { PRECISION_SINGLE, PRECISION_DOUBLE, PRECISIONS };
 
 enum input_gradient { INPUT_GRADIENT_NOISY, INPUT_GRADIENT_CLEAN };
 struct config_input_noise {

@@ -106,4 +106,5 @@ class Browser:
             f.write(base64.b64decode(whole["data"]))
 
 
-KEYS = {"tab": "\ue004", "enter": "\ue007", "escape": "\ue00c", "left": "\ue012", "up": "\ue013", "right": "\ue014", "down": "\ue015", "space": " "}
+KEYS = {"tab": "\ue004", "enter": "\ue007", "escape": "\ue00c", "left": "\ue012", "up": "\ue013", "right": "\ue014", "down": "\ue015", "space": " ",
+        "end": "\ue010", "home": "\ue011"}

@@ -1,10 +1,13 @@
 #!/usr/bin/env python3
 """The page in a browser: every view, what it says against SQL, that it follows the database, comes back, and can be used by keyboard and read.
 TPRUN_BUILD names the build folder. Skipped, with a reason, where there is no browser."""
+import json
 import os
+import re
 import shutil
 import socket
 import sqlite3
+import subprocess
 import sys
 import tempfile
 import threading
@@ -12,7 +15,7 @@ import unittest
 import urllib.parse
 
 import browser
-from serving import HOSTILE, Serving, studies
+from serving import ENVIRONMENT, HANG, HOSTILE, TPRUN, Serving, studies
 
 VIEWS = ("progress", "trials", "curves", "heatmap", "layers", "claims", "costs")
 NEW_TRIAL = ("INSERT INTO trial (key, study_id, variant, cell, seed, config_id, budget, state, generation, created_ms, updated_ms) "
@@ -126,7 +129,7 @@ class Page(unittest.TestCase):
     def show(self, place):
         self.browser.open("about:blank")
         self.browser.open(self.url + place)
-        self.browser.wait("Number(document.documentElement.dataset.version) > 0 && !document.getElementById('trouble')")
+        self.browser.wait("page.rendered > 0 && !page.pending && (page.version > 0 || !source.live) && !document.getElementById('trouble')")
 
     def table(self, name):
         """[{key of column: text of data-value, or None}] as the page has it."""
@@ -322,7 +325,7 @@ class Page(unittest.TestCase):
         self.browser.open(self.url + "#/no_such_study/trials")
         self.browser.wait("document.getElementById('trouble') && document.getElementById('trouble').textContent.includes(\"no study 'no_such_study'\")")
 
-    def test_hostile_texts(self):
+    def hostile(self):
         made = studies.Studies(self.db)
         for i, name in enumerate(HOSTILE):
             study = made.study(name, title=name, paper=name, locator=name, path=name)
@@ -331,6 +334,9 @@ class Page(unittest.TestCase):
             made.db.execute("INSERT INTO note VALUES (?, 0, ?, 0)", (study, name))
         made.db.commit()
         made.db.close()
+
+    def test_hostile_texts(self):
+        self.hostile()
         serving = Serving(self.db)
         self.addCleanup(serving.stop)
         self.url = serving.url
@@ -342,6 +348,74 @@ class Page(unittest.TestCase):
                 self.assertEqual(self.browser.run("return [window.hurt ?? null, document.querySelectorAll('main img, main script, main b img').length]"), [None, 0], name)
                 self.assertNotRegex(self.browser.run("return document.body.innerText"), "[\u2028\u2029\u202e]")
         self.silent()
+
+    def report(self, *args):
+        """Opened from disk."""
+        path = os.path.join(self.folder, "r.html")
+        subprocess.run([TPRUN, "report", *args, "--html", "-o", path, "--db", self.db], check=True, env=ENVIRONMENT, timeout=HANG)
+        self.url = "file://" + path
+        return path
+
+    def test_report_in_one_file(self):
+        self.serve()
+        self.report("--title", "All <b>studies</b>")
+        for (study,) in self.sql("SELECT name FROM study ORDER BY name"):
+            for view in VIEWS:
+                self.show(f"#/{study}/{view}")
+                self.assertEqual(self.browser.run("return document.querySelector('#views [aria-current]').textContent").lower(), view)
+                self.try_choices()
+        self.show("")
+        self.assertEqual(self.browser.run("return document.querySelector('.home').textContent"), "All <b>studies</b>")
+        self.assertEqual(self.browser.run("return performance.getEntriesByType('resource').length"), 0)
+        self.silent()
+
+    def try_choices(self):
+        """Every choice of every control has its answer in the file."""
+        for i in range(self.browser.run("return document.querySelectorAll('.controls select').length")):
+            for option in self.browser.run("return [...document.querySelectorAll('.controls select')[arguments[0]].options].map((o) => o.value)", i):
+                before = self.browser.run("return page.rendered")
+                self.browser.run("const s = document.querySelectorAll('.controls select')[arguments[0]]; s.value = arguments[1]; s.dispatchEvent(new Event('change'))", i, option)
+                self.browser.wait("page.rendered > arguments[0] && !page.pending", before)
+                self.assertIsNone(self.browser.run("return document.getElementById('trouble')?.textContent ?? null"), option)
+
+    def test_report_of_one_study(self):
+        serving = self.serve()
+        with open(self.report("two_lines"), encoding="utf-8") as f:
+            first = f.read()
+        self.assertNotIn("forty_lines", first)
+        with open(self.report("two_lines"), encoding="utf-8") as f:
+            self.assertEqual(f.read(), first)
+        self.show("")
+        rows = {r["variant"]: r for r in self.table("variants")}
+        self.assertEqual(sorted(rows), ["back_propagation", "target_propagation"])
+        self.show("#/two_lines/curves?metric=train_loss")
+        self.browser.run("document.querySelector('.host').focus()")
+        self.browser.keys("end")
+        text = self.browser.run("return document.querySelector('.tip').innerText")
+        mean = self.sql("SELECT mean FROM curves WHERE study = 'two_lines' AND metric = 'train_loss' AND variant = 'back_propagation' ORDER BY step DESC")[0][0]
+        self.assertIn(f"back_propagation {float(f'{mean:.6g}')}", text)
+        data = json.loads(re.search(r'id="data">(.*?)</script>', first, re.S).group(1))
+        self.assertEqual(data["claims?study=two_lines"], serving.view("claims?study=two_lines"))
+        self.assertEqual(data["figure?study=two_lines&kind=curves&metric=train_loss"], serving.view("figure?study=two_lines&kind=curves&metric=train_loss"))
+        self.silent()
+
+    def test_report_of_hostile_texts(self):
+        self.hostile()
+        with open(self.report(), encoding="utf-8") as f:
+            self.assertEqual(len(re.findall(r"<script|<style|<img", f.read())), 3)
+        for name in HOSTILE:
+            for view in ("progress", "trials", "claims"):
+                self.show(f"#/{urllib.parse.quote(name, safe='')}/{view}")
+                self.assertEqual(self.browser.run("return [window.hurt ?? null, document.querySelectorAll('main img, main script').length]"), [None, 0], name)
+        self.silent()
+
+    def test_what_no_report_is(self):
+        self.serve()
+        for args, said in ((["no_such_study", "--html"], "no study 'no_such_study'"), (["two_lines", "--html", "--figures", "f"], "--figures and --intro are of reports in Markdown"),
+                           ([], "usage: tprun report STUDY")):
+            done = subprocess.run([TPRUN, "report", *args, "--db", self.db], capture_output=True, text=True, check=False, env=ENVIRONMENT, timeout=HANG)
+            self.assertEqual((done.returncode, done.stdout), (2, ""))
+            self.assertIn(said, done.stderr)
 
     def test_every_control_has_a_name(self):
         self.serve()
