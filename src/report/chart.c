@@ -258,7 +258,7 @@ static void draw_panel(struct picture *out, const struct layout *l, const struct
                        double top, bool last_block, struct arena *a)
 {
     const struct look *look = l->o->look;
-    const struct frame frame = frame_of(l, p, facet, top, last_block, a);
+    struct frame frame = frame_of(l, p, facet, top, last_block, a);
     if (l->f->n > 1)
         picture_text(out, frame.x, frame.y - 0.45 * look_font(look), look_font(look), PICTURE_START, PICTURE_INK,
                      words_cut(a, l->f->names[facet], look_font(look), l->each_width));
