@@ -1,4 +1,5 @@
 #include "cli/cli.h"
+#include "cli/tuned.h"
 
 static const char studies[] =
     "SELECT s.name AS study, count(t.id) AS trials, sum(t.state = 'done') AS done, "
@@ -34,6 +35,8 @@ static int run(const struct cli *c, const void *own)
     if (code == 0 && c->arguments.n && n_rows == 0)
         code = err_set(&e, ERR_USAGE, "%s: no study '%s', or it has no trials; `tprun ls` lists the studies", c->db,
                        c->arguments.items[0]);
+    if (code == 0 && !c->quiet)
+        code = tuned_tell_left(q, c->db, c->arguments.n ? c->arguments.items[0] : NULL, &e);
     query_close(q);
     return cli_fail(c, code, &e);
 }

@@ -1,6 +1,7 @@
 #include "cli/cli.h"
 
 #include "cli/generations.h"
+#include "cli/tuned.h"
 
 /* The commit of the repository that the experiment file lies in. */
 #define OF_REPOSITORY(row)                                                                                             \
@@ -30,6 +31,8 @@ static const struct query_section of_study[] = {
       "SELECT variant, cell, metric, n, n_asked, n_diverged, n_unfinished, n_failed, last_mean, last_sd, best_mean, "
       "best_sd, last_mean_finished, best_mean_finished FROM finals WHERE study = ?1"
       " ORDER BY metric, variant, cell COLLATE tprun_cells" },
+    { "tuned", "SELECT variant, cell, metric, chosen, value, n, n_asked, n_diverged, test_loss, test_accuracy, note "
+               "FROM tuned WHERE study = ?1 ORDER BY variant, cell" },
     { "other trials", generations_sql },
     { "claims", "SELECT id, reported, measured, n, sd, interval_low, interval_high, low, high, verdict, note FROM "
                 "claims WHERE study = ?1" },
@@ -72,8 +75,10 @@ static int show(const struct cli *c, struct query *q, struct err *e)
     double n = 0;
     int64_t id;
     TRY(query_number(q, "SELECT count(*) FROM study WHERE name = ?1", &name, 1, &found, &n, e));
-    if (n > 0)
-        return query_print_sections(q, of_study, &name, 1, cli_format(c, FORMAT_TABLE), stdout, e);
+    if (n > 0) {
+        TRY(query_print_sections(q, of_study, &name, 1, cli_format(c, FORMAT_TABLE), stdout, e));
+        return c->quiet ? 0 : tuned_tell_left(q, c->db, name, e);
+    }
     if (!cli_is_key(name))
         return err_set(e, ERR_USAGE, "%s: no study '%s'; a trial is named by at least 4 digits of its key", c->db,
                        name);
