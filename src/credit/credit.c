@@ -190,23 +190,23 @@ static size_t widest(const struct unit *u)
     return n;
 }
 
-/* Entries of one scratch buffer: any unit's stack, seen from either side, and what the layers of a feedback unit give
- * to each other. */
-static size_t scratch_size(const struct credit *c)
+/* Entries of scratch buffer i: any unit's stack, seen from either side, and of the last two also what the layers of a
+ * feedback unit give to each other. */
+static size_t scratch_size(const struct credit *c, size_t i)
 {
     size_t n = 0;
-    for (size_t i = 0; i < c->chain->n_units; i++) {
-        const struct unit *u = &c->chain->units[i];
+    for (size_t k = 0; k < c->chain->n_units; k++) {
+        const struct unit *u = &c->chain->units[k];
         const size_t cols = u->out.n > u->in.n ? u->out.n : u->in.n;
         /* only feedback losses work on whole stacks */
         const size_t links = fbloss_of(c)->grads_of_all ? c->n
-                             : i > 0                    ? c->chain->per_step
-                             : fbloss_of(c)->grads      ? c->chain->links_of[i]
+                             : k > 0                    ? c->chain->per_step
+                             : fbloss_of(c)->grads      ? c->chain->links_of[k]
                                                         : 1;
         n = links * c->rows * cols > n ? links * c->rows * cols : n;
     }
-    for (size_t i = 0; i < c->n_feedback; i++) {
-        const size_t inside = c->rows * widest(&c->feedback[i].unit);
+    for (size_t k = 0; i >= SCRATCH_INSIDE && k < c->n_feedback; k++) {
+        const size_t inside = c->rows * widest(&c->feedback[k].unit);
         n = inside > n ? inside : n;
     }
     return n;
@@ -240,8 +240,10 @@ int credit_open(struct credit *c, size_t rows, struct arena *a, struct err *e)
     }
     if (c->chain->per_step > 1)
         TRY(credit_alloc_links(c, &c->own, &c->own_stack, a, e));
-    for (size_t i = 0; i < sizeof c->scratch / sizeof *c->scratch; i++) {
-        c->scratch[i] = arena_alloc(a, scratch_size(c), sizeof(real));
+    /* what learns feedback or goes up and down again needs more than a walk down */
+    const bool walks = !c->n_feedback && !propagate_of(c)->trips;
+    for (size_t i = 0; i < (walks ? 2 : sizeof c->scratch / sizeof *c->scratch); i++) {
+        c->scratch[i] = arena_alloc(a, scratch_size(c, i), sizeof(real));
         if (!c->scratch[i])
             return err_set(e, ERR_MEMORY, "not enough memory for credit assignment");
     }
