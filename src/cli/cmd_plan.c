@@ -40,9 +40,14 @@ static void print_network(const struct trial_size *size)
     }
     printf("    %-5s %-*s %-*s %10s  %s\n", "layer", (int)kind, "kind", (int)wide, "shape", "weights",
            "multiply-adds a sample");
-    for (size_t i = 0; i < size->n_layers; i++)
-        printf("    %-5zu %-*s %-*s %10zu  %s\n", i, (int)kind, size->layers[i].kind, (int)wide, size->layers[i].shape,
-               size->layers[i].n_weights, progress_count(size->layers[i].multiply_adds, flops, sizeof flops));
+    for (size_t i = 0; i < size->n_layers; i++) {
+        const struct trial_layer_size *l = &size->layers[i];
+        printf("    %-5zu %-*s %-*s %10zu  %s", i, (int)kind, l->kind, (int)wide, l->shape, l->n_weights,
+               progress_count(l->multiply_adds, flops, sizeof flops));
+        if (l->from)
+            printf("  from %s%s", l->from, l->beside ? " (concat)" : "");
+        printf("\n");
+    }
     printf("    weights %zu, feedback weights %zu, memory %s, %s per step, %" PRId64 " steps\n", size->n_weights,
            size->n_feedback_weights, amount(size->memory_bytes, "B", memory, sizeof memory),
            amount(size->flops_per_step, "flop", flops, sizeof flops), size->iterations);

@@ -39,14 +39,17 @@ double reduction_factor(int reduction, size_t rows, struct shape state, double t
 #define MAPPINGS(X)                                                                                                    \
     X(mapping_adjoint)                                                                                                 \
     X(mapping_inverse)                                                                                                 \
-    X(mapping_learned) X(mapping_fixed) X(mapping_pinv) X(mapping_encoder) X(mapping_transpose) X(mapping_reversible)
+    X(mapping_learned)                                                                                                 \
+    X(mapping_fixed) X(mapping_pinv) X(mapping_encoder) X(mapping_transpose) X(mapping_reversible)                     \
+        X(mapping_sign_symmetry)
 #define FBLOSSES(X)                                                                                                    \
     X(fbloss_none)                                                                                                     \
     X(fbloss_reconstruction)                                                                                           \
     X(fbloss_inversion) X(fbloss_difference) X(fbloss_local) X(fbloss_reverse_target) X(fbloss_settle)
 #define PROPAGATES(X)                                                                                                  \
     X(propagate_linear)                                                                                                \
-    X(propagate_difference) X(propagate_plain) X(propagate_none) X(propagate_iterate) X(propagate_relax)
+    X(propagate_difference)                                                                                            \
+    X(propagate_plain) X(propagate_none) X(propagate_iterate) X(propagate_relax) X(propagate_label)
 #define UPDATES(X)                                                                                                     \
     X(update_gradient) X(update_through_chain) X(update_denoising) X(update_unit) X(update_influence) X(update_equal)
 
@@ -137,6 +140,8 @@ int credit_shape(struct credit *c, const struct credit_choice *choice, const str
     TRY(check_head(c, e));
     c->n =
         chain->n_links - choice->head; /* a recurrent unit is the first one, so units of the head have one link each */
+    TRY(ways_check(c, e));
+    TRY(ways_list(c, a, e));
     TRY(alloc_states(c, a, e));
     if (mapping_of(c)->shape)
         TRY(mapping_of(c)->shape(c, a, e));
@@ -185,23 +190,23 @@ static size_t widest(const struct unit *u)
     return n;
 }
 
-/* Entries of one scratch buffer: any unit's stack, seen from either side, and what the layers of a feedback unit give
- * to each other. */
-static size_t scratch_size(const struct credit *c)
+/* Entries of scratch buffer i: any unit's stack, seen from either side, and of the last two also what the layers of a
+ * feedback unit give to each other. */
+static size_t scratch_size(const struct credit *c, size_t i)
 {
     size_t n = 0;
-    for (size_t i = 0; i < c->chain->n_units; i++) {
-        const struct unit *u = &c->chain->units[i];
+    for (size_t k = 0; k < c->chain->n_units; k++) {
+        const struct unit *u = &c->chain->units[k];
         const size_t cols = u->out.n > u->in.n ? u->out.n : u->in.n;
         /* only feedback losses work on whole stacks */
         const size_t links = fbloss_of(c)->grads_of_all ? c->n
-                             : i > 0                    ? c->chain->per_step
-                             : fbloss_of(c)->grads      ? c->chain->links_of[i]
+                             : k > 0                    ? c->chain->per_step
+                             : fbloss_of(c)->grads      ? c->chain->links_of[k]
                                                         : 1;
         n = links * c->rows * cols > n ? links * c->rows * cols : n;
     }
-    for (size_t i = 0; i < c->n_feedback; i++) {
-        const size_t inside = c->rows * widest(&c->feedback[i].unit);
+    for (size_t k = 0; i >= SCRATCH_INSIDE && k < c->n_feedback; k++) {
+        const size_t inside = c->rows * widest(&c->feedback[k].unit);
         n = inside > n ? inside : n;
     }
     return n;
@@ -218,10 +223,10 @@ static int open_feedback_weights(struct credit *c, struct arena *a, struct err *
                : err_set(e, ERR_MEMORY, "not enough memory for %zu feedback weights", c->n_feedback_weights);
 }
 
-/* Room for two numbers, and three matrices of each unit. */
+/* Room for two numbers, three matrices of each unit and two of each way. */
 static size_t shown_most(const struct credit *c)
 {
-    return 2 + 3 * c->chain->n_units;
+    return 2 + 3 * c->chain->n_units + 2 * c->n_ways;
 }
 
 int credit_open(struct credit *c, size_t rows, struct arena *a, struct err *e)
@@ -235,8 +240,10 @@ int credit_open(struct credit *c, size_t rows, struct arena *a, struct err *e)
     }
     if (c->chain->per_step > 1)
         TRY(credit_alloc_links(c, &c->own, &c->own_stack, a, e));
-    for (size_t i = 0; i < sizeof c->scratch / sizeof *c->scratch; i++) {
-        c->scratch[i] = arena_alloc(a, scratch_size(c), sizeof(real));
+    /* what learns feedback or goes up and down again needs more than a walk down */
+    const bool walks = !c->n_feedback && !propagate_of(c)->trips;
+    for (size_t i = 0; i < (walks ? 2 : sizeof c->scratch / sizeof *c->scratch); i++) {
+        c->scratch[i] = arena_alloc(a, scratch_size(c, i), sizeof(real));
         if (!c->scratch[i])
             return err_set(e, ERR_MEMORY, "not enough memory for credit assignment");
     }
@@ -247,6 +254,7 @@ int credit_open(struct credit *c, size_t rows, struct arena *a, struct err *e)
     c->shown = arena_alloc(a, c->most_shown, sizeof *c->shown);
     if (!c->shown)
         return err_set(e, ERR_MEMORY, "not enough memory for what a step shows");
+    TRY(ways_open(c, a, e));
     TRY(open_feedback_weights(c, a, e));
     if (update_of(c)->open)
         TRY(update_of(c)->open(c, a, e));
@@ -328,6 +336,7 @@ int credit_targets(struct credit *c, struct pass *p, struct err *e)
     TRY(propagate_of(c)->back(c, p, 0, e));
     if (mapping_of(c)->own_target)
         mapping_of(c)->own_target(c);
+    ways_shown(c, p);
     return 0;
 }
 
@@ -336,45 +345,6 @@ int credit_update(struct credit *c, struct pass *p, real *g, struct err *e)
     (void)e;
     update_of(c)->grads(c, p, g);
     return 0;
-}
-
-struct mat credit_incoming(struct credit *c, size_t k)
-{
-    const size_t s = credit_source(c, k);
-    const struct target_options *o = c->choice.target.opts;
-    if (!c->own || o->sequence != SEQUENCE_RELEASED)
-        return c->d[s];
-    struct mat sum = mat_of(c->scratch[1], c->d[s].rows, c->d[s].cols);
-    mat_add(c->d[s], c->own[s], sum);
-    return sum;
-}
-
-void credit_add_own(struct credit *c, size_t k)
-{
-    const struct target_options *o = c->choice.target.opts;
-    if (c->own && o->sequence == SEQUENCE_NATURAL)
-        mat_add(c->d[k], c->own[k], c->d[k]);
-}
-
-bool credit_vanished(struct credit *c, size_t k)
-{
-    if (c->own)
-        return false;                        /* a loss at an earlier step may still bring one in */
-    if (!(mat_max_abs(c->d[k]) < REAL_TINY)) /* NaN goes on, to be seen */
-        return false;
-    c->first_nonzero = k + 1;
-    for (size_t i = 0; i <= k; i++)
-        mat_zero(c->d[i]);
-    return true;
-}
-
-struct feedback *credit_feedback_of(const struct credit *c, size_t k)
-{
-    const size_t layer = c->chain->unit_of[k];
-    for (size_t i = 0; i < c->n_feedback; i++)
-        if (c->feedback[i].target == layer)
-            return &c->feedback[i];
-    return NULL;
 }
 
 size_t credit_n_feedback_units(const struct credit *c)

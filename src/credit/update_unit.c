@@ -133,7 +133,8 @@ static void grads(struct credit *c, struct pass *p, real *g)
                   .ref = reference,                                                                                    \
                   .options = table,                                                                                    \
                   .opts_size = sizeof(struct unit_options),                                                            \
-                  .state_size = sizeof(struct unit_state) },                                                           \
+                  .state_size = sizeof(struct unit_state),                                                             \
+                  .gives = TAKES_BRANCHES },                                                                           \
         .fits = fits, .open = open, .weighs = true, .grads = grads                                                     \
     }
 const struct update_def update_unit =

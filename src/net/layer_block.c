@@ -36,6 +36,13 @@ static int check_inner(const struct unit *u, size_t j, struct err *e)
 static int check_options(const struct unit *u, size_t j, struct err *e)
 {
     const struct unit *inner = &u->inner[j];
+    const struct chosen_list *layers = &((const struct block_options *)u->opts)->layers;
+    const struct layer_beside *beside = layers->items[j].beside;
+    if (beside && (beside->from.items || beside->join != JOIN_ADD))
+        return err_at(e, u->where,
+                      "network.layers.%zu.%s.%zu.from: a layer inside of a unit reads the one below it there; `from` "
+                      "and `join` stand beside the unit",
+                      u->index, u->def->part.name, j);
     if (unit_common(inner)->optimizer.part)
         return err_at(e, u->where,
                       "network.layers.%zu.unit.%zu.optimizer: a unit has one optimizer; give it to the unit", u->index,

@@ -37,10 +37,19 @@ static int feedback_loss(struct trial *t, const struct measure_def *m, struct si
      * which a resumed trial does not know. */
     if (t->step == 0)
         return 0;
-    for (size_t i = 0; i < t->credit.n_feedback; i++)
-        if (feedback_steps(&t->config->algorithm.feedback, i) > 0)
-            TRY(sink->layer_metric(sink, m->part.name, t->step, (int64_t)t->credit.feedback[i].target,
-                                   t->credit.feedback[i].loss, e));
+    double sum = 0;
+    bool moved = false;
+    for (size_t i = 0; i < t->credit.n_feedback; i++) {
+        const struct feedback *f = &t->credit.feedback[i];
+        moved |= feedback_steps(&t->config->algorithm.feedback, i) > 0;
+        sum += f->loss;
+        if (i + 1 < t->credit.n_feedback && f[1].target == f->target)
+            continue; /* a layer that feeds several has several: their sum */
+        if (moved)
+            TRY(sink->layer_metric(sink, m->part.name, t->step, (int64_t)f->target, sum, e));
+        sum = 0;
+        moved = false;
+    }
     return 0;
 }
 

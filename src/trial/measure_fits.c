@@ -29,6 +29,17 @@ static int refuse_layer(const struct measure_def *m, const struct measured *on, 
                   networks, layer, on->chain->units[layer].def->part.name);
 }
 
+/* For what goes up or down one link after the other. */
+static int fits_chain(const struct measure_def *m, const struct measured *on, struct err *e)
+{
+    if (!on->chain || !on->chain->branching)
+        return 0;
+    return err_at(e, on->where,
+                  "log.metrics: '%s' is defined for networks where each layer reads the one below it alone; "
+                  "network.layers.%zu.from says otherwise",
+                  m->part.name, on->chain->branching->index);
+}
+
 /* Jacobians are products through what every layer sends. */
 static int fits_transmissions(const struct measure_def *m, const struct measured *on, struct err *e)
 {
@@ -40,7 +51,7 @@ static int fits_transmissions(const struct measure_def *m, const struct measured
     return code;
 }
 
-int fits_feedforward(const struct measure_def *m, const struct measured *on, struct err *e)
+static int fits_without_steps(const struct measure_def *m, const struct measured *on, struct err *e)
 {
     if (!on->chain)
         return 0;
@@ -48,6 +59,12 @@ int fits_feedforward(const struct measure_def *m, const struct measured *on, str
     if (layer < on->chain->n_units)
         TRY(refuse_layer(m, on, "feed-forward networks", layer, e));
     return fits_transmissions(m, on, e);
+}
+
+int fits_feedforward(const struct measure_def *m, const struct measured *on, struct err *e)
+{
+    TRY(fits_without_steps(m, on, e));
+    return fits_chain(m, on, e);
 }
 
 int fits_dense(const struct measure_def *m, const struct measured *on, struct err *e)
@@ -64,7 +81,8 @@ int fits_dense(const struct measure_def *m, const struct measured *on, struct er
                              "'%s' is defined for layers with weights of their own; network.layers.%zu is tied",
                              m->part.name, k);
     TRY(code);
-    return fits_transmissions(m, on, e);
+    TRY(fits_transmissions(m, on, e));
+    return fits_chain(m, on, e);
 }
 
 int fits_update(const struct measure_def *m, const struct measured *on, struct err *e)
@@ -83,10 +101,10 @@ int fits_dense_update(const struct measure_def *m, const struct measured *on, st
     return fits_dense(m, on, e);
 }
 
-/* Along the chain, and feed-forward. */
+/* On route chain, and feed-forward. */
 static int fits_layers(const struct measure_def *m, const struct measured *on, struct err *e)
 {
-    TRY(fits_feedforward(m, on, e));
+    TRY(fits_without_steps(m, on, e));
     if (!on->credit || on->credit->choice.route == ROUTE_CHAIN)
         return 0;
     return err_at(e, on->where, "log.metrics: '%s' compares each layer with its feedback; it needs route: chain",
@@ -96,6 +114,7 @@ static int fits_layers(const struct measure_def *m, const struct measured *on, s
 int fits_feedback(const struct measure_def *m, const struct measured *on, struct err *e)
 {
     TRY(fits_layers(m, on, e));
+    TRY(fits_chain(m, on, e));
     if (!on->credit || on->credit->n_feedback > 0)
         return 0;
     return err_at(e, on->where, "log.metrics: '%s' is about feedback weights; mapping '%s' has none", m->part.name,
@@ -146,6 +165,7 @@ int fits_influence(const struct measure_def *m, const struct measured *on, struc
 int fits_match(const struct measure_def *m, const struct measured *on, struct err *e)
 {
     TRY(fits_layers(m, on, e));
+    TRY(fits_chain(m, on, e));
     bool couples = on->credit && credit_min_rows(on->credit) > 1;
     for (size_t i = 0; on->chain && i < on->chain->n_units; i++)
         couples |= on->chain->units[i].min_rows > 1;

@@ -60,7 +60,9 @@ int trial_relog(struct trial *t, const char *weights_sha256, struct sink *sink, 
 /* What a trial takes and costs, from shapes alone. */
 struct trial_layer_size {
     const char *kind;
-    char shape[128]; /* "(20, 60, 6) -> (20, 100)"; of images "(20, 3, 32, 32) -> ..." */
+    char shape[128];  /* "(20, 60, 6) -> (20, 100)"; of images "(20, 3, 32, 32) -> ..." */
+    const char *from; /* the layers that it reads: "0, 2"; NULL where each layer reads the one below it */
+    bool beside;      /* not their sum: one beside the other */
     size_t n_weights;
     double multiply_adds; /* of the products of one sample's forward pass */
 };

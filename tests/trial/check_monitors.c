@@ -2,7 +2,7 @@
 #include "../check_main.h"
 #include "fixture.h"
 
-#include "credit/settle.h"
+#include "credit/inverse_steps.h"
 
 #define ALL "log: {every: 1, metrics: [inverse_residual, reconstruction_error, convergence_rate, influence_sum]}"
 #define IDTP(own)                                                                                                      \
@@ -96,6 +96,37 @@ static int count(const char *in, const char *what)
     return n;
 }
 
+/* Of a layer that feeds several there is one row, of the way with the largest value. */
+START_TEST(the_largest_of_several_ways_is_told)
+{
+    static const char data[] =
+        "{dataset: {name: gaussian, features: 3, classes: 4, train_size: 20, eval_size: 37, test_size: 53}, network: "
+        "{layers: [dense: {units: 5, activation: tanh}, {dense: {units: 6, activation: tanh}, from: [0], repeat: 3}, "
+        "{dense: {units: 4}, from: [1, 2, 3], join: concat}]}, train: {optimizer: {name: sgd, stepsize: 0}}}";
+    struct fixture f;
+    struct records r = run(&f, data, IDTP("mapping: {transpose_gain: 0.7}, propagate: {sweep: layer, iterations: 4}"));
+    struct trial *t = f.trial;
+    struct credit *c = &t->credit;
+    const struct settling s = { .c = c, .p = &t->pass };
+    double rate = 0, residual = 0;
+    ck_assert_uint_eq(c->first_way[1] - c->first_way[0], 3);
+    for (size_t w = 0; w < 3; w++) {
+        const struct mat wanted = c->d[c->ways[w].to], up = mat_new(&f.arena, wanted.rows, wanted.cols),
+                         zero = mat_new(&f.arena, wanted.rows, wanted.cols);
+        inverse_up(&s, w, c->branch[w], up);
+        residual = fmax(residual, norm_apart(up, wanted) / norm_apart(wanted, zero));
+        rate = fmax(rate, c->settled[w].last / c->settled[w].before);
+    }
+    ck_assert_double_eq_tol(layer_value(&r, "inverse_residual", 0), residual, BOUND(1e-12, 1e-4));
+    ck_assert_double_eq_tol(layer_value(&r, "convergence_rate", 0), rate, 1e-15);
+    ck_assert_int_eq(count(r.text.s, "inverse_residual.0 1 "), 1);
+    ck_assert_int_eq(count(r.text.s, "reconstruction_error.0 1 "), 1);
+    ck_assert_int_eq(count(r.text.s, "inverse_residual.3 1 "), 1);
+    text_free(&r.text);
+    fixture_close(&f);
+}
+END_TEST
+
 /* Feedback that leads the wrong way is told, once. */
 START_TEST(unreached_targets_are_told_once)
 {
@@ -166,6 +197,7 @@ END_TEST
 static void add_tests(TCase *t)
 {
     tcase_add_test(t, monitors_are_what_they_say);
+    tcase_add_test(t, the_largest_of_several_ways_is_told);
     tcase_add_test(t, unreached_targets_are_told_once);
     tcase_add_test(t, other_algorithms_are_refused);
 }
