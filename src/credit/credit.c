@@ -39,14 +39,17 @@ double reduction_factor(int reduction, size_t rows, struct shape state, double t
 #define MAPPINGS(X)                                                                                                    \
     X(mapping_adjoint)                                                                                                 \
     X(mapping_inverse)                                                                                                 \
-    X(mapping_learned) X(mapping_fixed) X(mapping_pinv) X(mapping_encoder) X(mapping_transpose) X(mapping_reversible)
+    X(mapping_learned)                                                                                                 \
+    X(mapping_fixed) X(mapping_pinv) X(mapping_encoder) X(mapping_transpose) X(mapping_reversible)                     \
+        X(mapping_sign_symmetry)
 #define FBLOSSES(X)                                                                                                    \
     X(fbloss_none)                                                                                                     \
     X(fbloss_reconstruction)                                                                                           \
     X(fbloss_inversion) X(fbloss_difference) X(fbloss_local) X(fbloss_reverse_target) X(fbloss_settle)
 #define PROPAGATES(X)                                                                                                  \
     X(propagate_linear)                                                                                                \
-    X(propagate_difference) X(propagate_plain) X(propagate_none) X(propagate_iterate) X(propagate_relax)
+    X(propagate_difference)                                                                                            \
+    X(propagate_plain) X(propagate_none) X(propagate_iterate) X(propagate_relax) X(propagate_label)
 #define UPDATES(X)                                                                                                     \
     X(update_gradient) X(update_through_chain) X(update_denoising) X(update_unit) X(update_influence) X(update_equal)
 

@@ -47,8 +47,9 @@ enum sequence_rule {
     SEQUENCE_RELEASED /* d[k] = g(d[k+1] + own[k+1]): Roulet's released code, whose local losses miss their own
                          displacement (sheet 3.7) */
 };
+enum target_gradient { TARGET_BATCH_MEAN, TARGET_PER_SAMPLE };
 struct target_options {
-    int gradient; /* enum: batch_mean, per_sample */
+    int gradient; /* enum target_gradient */
     int sequence; /* enum sequence_rule */
 };
 struct target_def {
