@@ -36,6 +36,7 @@ const struct target_def target_gradient = {
               .help = "a gradient step from the last state: t = h - target_stepsize dL/dh",
               .ref = "Lee 2015, Eq. (20)",
               .options = target_table,
-              .opts_size = sizeof(struct target_options) },
+              .opts_size = sizeof(struct target_options),
+              .gives = TAKES_BRANCHES },
     .set = set,
 };

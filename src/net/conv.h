@@ -1,14 +1,14 @@
 /* Convolutions: h' = a(W * h + b), the kernel [out, in, height, width] slid over the map (a cross-correlation, zeros
  * around it). What the layers conv and patches share.
  *
- * A chunk of images at a time, windows become rows and the convolution a product with the kernel as a matrix [out,
- * height * width * in]. The number of images in a chunk follows from the shapes alone, since the bits of the kernel's
- * gradient depend on it. */
+ * W goes a chunk of images at a time: by taps (taps.h) where they fit, else windows become rows and the convolution a
+ * product with the kernel as a matrix [out, height * width * in]. The way and the number of images in a chunk follow
+ * from the shapes alone, since bits depend on them. */
 #ifndef TPRUN_NET_CONV_H
 #define TPRUN_NET_CONV_H
 
 #include "net/mirror.h"
-#include "net/window.h"
+#include "net/taps.h"
 
 struct conv_options {
     struct layer_options common;
@@ -19,13 +19,15 @@ struct conv_options {
 
 struct conv_state {
     struct window window;
-    size_t chunk;      /* images */
-    bool direct;       /* a window is one pixel: the map is its own rows */
+    size_t chunk; /* images */
+    bool direct;  /* a window is one pixel: the map is its own rows */
+    bool by_taps; /* and not by what follows up to rows */
+    struct taps taps;
     struct mat w;      /* (channels, window_n); of direct ones and single channels it is the parameter itself */
     struct mat packed; /* the memory of w, {NULL} if it has none of its own */
     struct mat dw;     /* the gradient in w's order; {NULL} with packed */
-    const real *bias;  /* or NULL */
     real *rows;        /* of a chunk's windows; NULL if direct */
+    const real *bias;  /* or NULL */
     real *scratch;     /* of a chunk's outputs */
 };
 
@@ -41,13 +43,16 @@ void conv_difference_grads(const struct unit *u, struct at at, struct mat d, str
                            real *g);
 void conv_grads(const struct unit *u, struct at at, real scale, real *g);
 int conv_mirror(const struct unit *u, struct unit *g, const struct mirror *m, struct arena *a, struct err *e);
-/* What a convolution and its mirror share: the kernel as a parameter [out, in, kernel, kernel], and their state, of
- * which the window and `direct` are set; scratch_n numbers an image. */
+/* What a convolution and its mirror share (conv_kernel.c): the kernel as a parameter [out, in, kernel, kernel], and
+ * their state, of which the window and `direct` are set; scratch_n numbers an image. */
 void conv_add_weight(struct unit *u, size_t out, size_t in, size_t kernel);
 int conv_open_state(struct unit *u, size_t scratch_n, size_t rows, struct arena *a, struct err *e);
-/* Where a gradient of the kernel is added up, in the order of struct conv_state's w: dw, or g itself; and into g. */
-struct mat conv_gradient_begin(const struct unit *u, real *g);
-void conv_gradient_end(const struct unit *u, real *g);
+/* For images [from, from + n) of all maps, at most a chunk: out += W * maps, and out += W^T * signal. out begins with
+ * the first of them. */
+void conv_add(const struct conv_state *s, struct mat maps, size_t from, size_t n, struct mat out);
+void conv_add_back(const struct conv_state *s, struct mat signal, size_t from, size_t n, struct mat out);
+/* g += scale * the kernel's gradient of <signal, W * maps>, over all images. */
+void conv_add_gradient(const struct unit *u, struct mat maps, struct mat signal, real scale, real *g);
 extern const struct transpose_def conv_transpose;
 double conv_flops(const struct unit *u, size_t rows, double *product);
 

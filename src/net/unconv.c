@@ -4,8 +4,6 @@
 #include "net/conv.h"
 #include "net/mirror.h"
 
-#include "math/blas.h"
-
 enum { WEIGHT, BIAS };
 
 static int open(struct unit *u, size_t rows, struct arena *a, struct err *e)
@@ -21,16 +19,6 @@ static size_t at_most(size_t n, size_t most)
     return n < most ? n : most;
 }
 
-/* Adds V^T * in for images [from, from + n) of both. */
-static void add_linear(const struct unit *u, struct mat in, size_t from, size_t n, struct mat out)
-{
-    const struct conv_state *s = u->state;
-    const struct mat pixels = mat_of(in.p + from * in.cols, n * window_positions(&s->window), s->w.rows);
-    const struct mat rows = mat_of(s->rows, pixels.rows, s->w.cols);
-    blas_gemm(false, false, 1, pixels, s->w, 0, rows);
-    window_scatter(&s->window, n, rows.p, out.p);
-}
-
 static void preactivation(const struct unit *u, struct mat in, size_t from, size_t n, struct mat out)
 {
     const struct conv_state *s = u->state;
@@ -39,7 +27,7 @@ static void preactivation(const struct unit *u, struct mat in, size_t from, size
         mat_set_rows(s->bias, mat_of(out.p, mat_n(out) / c, c));
     else
         mat_zero(out);
-    add_linear(u, in, from, n, out);
+    conv_add_back(s, in, from, n, out);
 }
 
 static void forward(const struct unit *u, struct at at)
@@ -53,21 +41,15 @@ static void forward(const struct unit *u, struct at at)
     }
 }
 
-/* The windows of maps [from, from + n): a row for each pixel of the input. */
-static struct mat windows(const struct conv_state *s, struct mat maps, size_t from, size_t n)
-{
-    window_gather(&s->window, n, maps.p + from * maps.cols, s->rows);
-    return mat_of(s->rows, n * window_positions(&s->window), s->w.cols);
-}
-
 static void vjp(const struct unit *u, struct at at, struct mat s, struct mat dh)
 {
     const struct conv_state *state = u->state;
     act_times_slope(u->act, at.cache[0], at.out, s, at.delta);
     for (size_t i = 0, n; dh.p && i < s.rows; i += n) {
         n = at_most(s.rows - i, state->chunk);
-        const struct mat rows = windows(state, at.delta, i, n);
-        blas_gemm(false, true, 1, rows, state->w, 0, mat_of(dh.p + i * dh.cols, rows.rows, state->w.rows));
+        const struct mat to = mat_rows(dh, i, n);
+        mat_zero(to);
+        conv_add(state, at.delta, i, n, to);
     }
 }
 
@@ -77,7 +59,7 @@ static void jvp(const struct unit *u, struct at at, struct mat v, struct mat out
     mat_zero(out);
     for (size_t i = 0, n; i < v.rows; i += n) {
         n = at_most(v.rows - i, s->chunk);
-        add_linear(u, v, i, n, mat_rows(out, i, n));
+        conv_add_back(s, v, i, n, mat_rows(out, i, n));
     }
     act_times_slope(u->act, at.cache[0], at.out, out, out);
 }
@@ -95,28 +77,16 @@ static void difference(const struct unit *u, struct at at, struct mat d, struct 
             preactivation(u, at.in, i, n, before);
         for (size_t block = 0; block < d.rows; block += at.in.rows) {
             const struct mat to = mat_rows(out, block + i, n);
-            add_linear(u, d, block + i, n, to);
+            conv_add_back(s, d, block + i, n, to);
             u->act.def->difference(u->act.opts, before, mat_rows(at.out, i, n), to, to);
         }
-    }
-}
-
-/* to += scale * in^T (windows of delta), image by image of both. */
-static void add_gradient(const struct unit *u, struct mat in, struct mat delta, real scale, struct mat to)
-{
-    const struct conv_state *s = u->state;
-    for (size_t i = 0, n; i < in.rows; i += n) {
-        n = at_most(in.rows - i, s->chunk);
-        const struct mat rows = windows(s, delta, i, n);
-        blas_gemm(true, false, scale, mat_of(in.p + i * in.cols, rows.rows, s->w.rows), rows, 1, to);
     }
 }
 
 static void grads(const struct unit *u, struct at at, real scale, real *g)
 {
     const struct conv_state *s = u->state;
-    add_gradient(u, at.in, at.delta, scale, conv_gradient_begin(u, g));
-    conv_gradient_end(u, g);
+    conv_add_gradient(u, at.delta, at.in, scale, g);
     if (s->bias)
         mat_sum_rows(mat_of(at.delta.p, mat_n(at.delta) / u->out.channels, u->out.channels), scale,
                      g + u->params[BIAS].offset);
@@ -127,8 +97,7 @@ static void difference_grads(const struct unit *u, struct at at, struct mat d, s
                              real scale, real *g)
 {
     (void)at, (void)moved;
-    add_gradient(u, d, s, scale, conv_gradient_begin(u, g));
-    conv_gradient_end(u, g);
+    conv_add_gradient(u, s, d, scale, g);
 }
 
 static double flops(const struct unit *u, size_t rows, double *product)

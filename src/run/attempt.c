@@ -56,7 +56,7 @@ static int put_end(struct runner *r, struct attempt *t, const struct wire_record
     const struct store_end end = { .run = t->run_id,
                                    .trial = t->trial_id,
                                    .state = t->state,
-                                   .reason = finished ? NULL : reason,
+                                   .reason = reason,
                                    .step = m->step,
                                    .layer = m->layer,
                                    .tensor = m->name && m->name[0] ? m->name : NULL,
@@ -71,6 +71,20 @@ static int put_end(struct runner *r, struct attempt *t, const struct wire_record
         TRY(ends_tell_all(r, e));
     if (storage)
         return err_set(e, ERR_STORAGE, "%s", reason ? reason : "a worker could not write its checkpoint");
+    return 0;
+}
+
+/* A remark is stored, and some are said too. */
+static int put_event(struct runner *r, struct attempt *t, const struct wire_record *m, struct err *e)
+{
+    bool first;
+    if (strcmp(m->name, "checkpoint_refused") == 0)
+        progress_say(&r->progress, "%s: not taken: %s", t->label, m->text ? m->text : "a checkpoint");
+    if (strcmp(m->name, "warning") != 0)
+        return store_event(r->store, t->trial_id, t->run_id, m->step, m->name, m->text, e);
+    TRY(store_event_once(r->store, t->trial_id, t->run_id, m->step, m->name, m->text, &first, e));
+    if (first)
+        progress_say(&r->progress, "tprun: warning: %s, step %" PRId64 ": %s", t->label, m->step, m->text);
     return 0;
 }
 
@@ -97,9 +111,7 @@ static int put_record(struct runner *r, struct attempt *t, const struct wire_rec
     case MESSAGE_COST:
         return store_cost(r->store, t->run_id, m->name, m->wall_ns, m->cpu_ns, m->value, e);
     case MESSAGE_EVENT:
-        if (strcmp(m->name, "checkpoint_refused") == 0)
-            progress_say(&r->progress, "%s: not taken: %s", t->label, m->text ? m->text : "a checkpoint");
-        return store_event(r->store, t->trial_id, t->run_id, m->step, m->name, m->text, e);
+        return put_event(r, t, m, e);
     case MESSAGE_CHECKPOINT:
         return put_checkpoint(r, t, m, e);
     case MESSAGE_REACHED:

@@ -125,7 +125,7 @@ static int start(struct runner *r, struct attempt *t, struct pending pending, st
     struct store_trial_row row;
     struct attempt next;
     TRY(describe(r, &next, pending, trial, &row, e));
-    if (is_running(r, d->key) || (!pending.relog && row.state == TRIAL_DONE && row.step >= d->budget))
+    if (is_running(r, d->key) || (!pending.relog && row.state == TRIAL_DONE && row.budget >= d->budget))
         return 0;
     *t = next;
     if (pending.relog) {

@@ -1,5 +1,6 @@
 #include "run/private.h"
 
+#include "base/duration.h"
 #include "base/killpoint.h"
 #include "run/machine.h"
 #include <errno.h>
@@ -146,8 +147,8 @@ static int loop(struct runner *r, struct pollfd *fds, struct err *e)
 {
     const char *stop_text = getenv("TPRUN_STOP_SECONDS");
     double stop_seconds = STOP_SECONDS;
-    if (stop_text && text_to_double(stop_text, strlen(stop_text), &stop_seconds) < 0)
-        return err_set(e, ERR_USAGE, "TPRUN_STOP_SECONDS: '%s' is not a number", stop_text);
+    if (stop_text && duration_read(stop_text, 1, &stop_seconds) < 0)
+        return err_set(e, ERR_USAGE, "TPRUN_STOP_SECONDS: '%s' is not " DURATION_FORMS, stop_text);
     for (;;) {
         if (r->options->fail_fast && r->result->failed && !r->stopping)
             TRY(stop(r, e));

@@ -127,13 +127,28 @@ int store_progress(struct store *s, int64_t trial, const struct reached *p, stru
     return write_end(s, 1, e);
 }
 
+static int put_event(struct store *s, enum statement how, int64_t trial, int64_t run, int64_t step, const char *kind,
+                     const char *text, int *changes, struct err *e)
+{
+    TRY(write_begin(s, e));
+    TRY(WRITE(s, how, changes, e, value_id(trial), value_id(run), value_int(step), value_text(kind), value_text(text),
+              value_int(write_utc_ms())));
+    return write_end(s, 1, e);
+}
+
 int store_event(struct store *s, int64_t trial, int64_t run, int64_t step, const char *kind, const char *text,
                 struct err *e)
 {
-    TRY(write_begin(s, e));
-    TRY(WRITE(s, SQL_PUT_EVENT, NULL, e, value_id(trial), value_id(run), value_int(step), value_text(kind),
-              value_text(text), value_int(write_utc_ms())));
-    return write_end(s, 1, e);
+    return put_event(s, SQL_PUT_EVENT, trial, run, step, kind, text, NULL, e);
+}
+
+int store_event_once(struct store *s, int64_t trial, int64_t run, int64_t step, const char *kind, const char *text,
+                     bool *first, struct err *e)
+{
+    int changes = 0;
+    TRY(put_event(s, SQL_PUT_EVENT_ONCE, trial, run, step, kind, text, &changes, e));
+    *first = changes > 0;
+    return 0;
 }
 
 int store_tag(struct store *s, int64_t study, int64_t trial, const char *name, bool given, struct err *e)

@@ -55,7 +55,7 @@ const char *const statement_sql[N_STATEMENTS] = {
     [SQL_DELETE_PLACES] = "DELETE FROM place WHERE study_id = ?1",
     [SQL_PUT_PLACE] = "INSERT OR REPLACE INTO place (study_id, position, trial_id, operations, memory_bytes) "
                       "VALUES (?1, ?2, ?3, ?4, ?5)",
-    [SQL_GET_PLACES] = "SELECT p.position, t.id, t.state, t.step, t.budget, t.config_id, "
+    [SQL_GET_PLACES] = "SELECT p.position, t.id, t.state, t.finished_budget, t.budget, t.config_id, "
                        "(SELECT c.step FROM checkpoint c WHERE c.trial_id = t.id ORDER BY c.id DESC LIMIT 1), "
                        "(SELECT c.path FROM checkpoint c WHERE c.trial_id = t.id ORDER BY c.id DESC LIMIT 1), "
                        "(SELECT c.path FROM checkpoint c WHERE c.trial_id = t.id ORDER BY c.id DESC LIMIT 1 OFFSET 1), "
@@ -198,6 +198,8 @@ const char *const statement_sql[N_STATEMENTS] = {
         "INSERT INTO progress (trial_id, step, epoch, samples, cpu_ns, flops) VALUES (?1, ?2, ?3, ?4, ?5, ?6) "
         "ON CONFLICT (trial_id, step) DO UPDATE SET epoch = ?3, samples = ?4, cpu_ns = ?5, flops = ?6",
     [SQL_PUT_EVENT] = "INSERT INTO event (trial_id, run_id, step, kind, text, time_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    [SQL_PUT_EVENT_ONCE] = "INSERT INTO event (trial_id, run_id, step, kind, text, time_ms) SELECT ?1, ?2, ?3, ?4, ?5, "
+                           "?6 WHERE NOT EXISTS (SELECT 1 FROM event WHERE trial_id = ?1 AND kind = ?4)",
     [SQL_PUT_TAG] = "INSERT OR IGNORE INTO tag (study_id, trial_id, name) VALUES (?1, ?2, ?3)",
     [SQL_DELETE_TAG] = "DELETE FROM tag WHERE study_id = ?1 AND trial_id = ?2 AND name = ?3",
     [SQL_PUT_NOTE] = "INSERT OR REPLACE INTO note (study_id, trial_id, text, time_ms) VALUES (?1, ?2, ?3, ?4)",

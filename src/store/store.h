@@ -122,7 +122,8 @@ int store_end_queue(struct store *s, int64_t study, const char *sha256, struct e
 struct store_place {
     int64_t position, trial;
     enum trial_state state;
-    int64_t step, budget, config;
+    int64_t finished_budget; /* of the attempt that ended as done; it may have ended before (train.stop) */
+    int64_t budget, config;
     double operations, memory_bytes;   /* 0: not known */
     const char *checkpoint, *previous; /* names of the newest and the one before, or NULL; for the time of the visit */
     int64_t checkpoint_step;
@@ -234,6 +235,9 @@ int store_cost(struct store *s, int64_t run, const char *phase, int64_t wall_ns,
 int store_progress(struct store *s, int64_t trial, const struct reached *p, struct err *e);
 int store_event(struct store *s, int64_t trial, int64_t run, int64_t step, const char *kind, const char *text,
                 struct err *e);
+/* The same, unless the trial has one of the kind: what a resumed trial would say again. first: whether it had none. */
+int store_event_once(struct store *s, int64_t trial, int64_t run, int64_t step, const char *kind, const char *text,
+                     bool *first, struct err *e);
 /* What people say of a study (trial 0) or of one of its trials. A word is given or taken away; a note is replaced, or
  * with NULL taken away. */
 int store_tag(struct store *s, int64_t study, int64_t trial, const char *name, bool given, struct err *e);

@@ -108,6 +108,7 @@ enum statement {
     SQL_PUT_COST,
     SQL_PUT_PROGRESS,
     SQL_PUT_EVENT,
+    SQL_PUT_EVENT_ONCE,
     SQL_PUT_TAG,
     SQL_DELETE_TAG,
     SQL_PUT_NOTE,

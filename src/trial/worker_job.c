@@ -334,7 +334,7 @@ void worker_serve(int started, struct err *e)
     KILL_POINT(WORKER_END);
     frame_begin(&w.out, MESSAGE_END);
     frame_put_int(&w.out, code);
-    put_text(&w.out, err_first(e));
+    put_text(&w.out, code == 0 ? outcome.reason : err_first(e));
     frame_put_int(&w.out, outcome.step ? outcome.step : w.trial ? trial_step_number(w.trial) : 0);
     frame_put_int(&w.out, outcome.layer);
     put_text(&w.out, outcome.tensor);

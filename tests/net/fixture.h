@@ -193,6 +193,7 @@ static const struct layer_example layer_examples[] = {
     { "conv", "conv: {channels: 2, kernel: 2%s}", "image: [3, 3, 4], features: 36" },
     { "conv", "conv: {channels: 4, kernel: 1%s}", "image: [3, 2, 3], features: 18" },
     { "conv", "conv: {channels: 2, kernel: 3%s}", "image: [1, 4, 4], features: 16" },
+    { "conv", "conv: {channels: 8, kernel: 3, padding: 1%s}", "image: [1, 8, 8], features: 64" }, /* by taps */
     { "patches", "patches: {channels: 3, size: 2%s}", "image: [2, 4, 4], features: 32" },
     { "max_pool", "max_pool: {kernel: 3, stride: 2, padding: 1%s}", "image: [2, 5, 4], features: 40" },
     { "max_pool", "max_pool: {kernel: 2%s}", "image: [3, 4, 4], features: 48" },

@@ -4,13 +4,18 @@
 #include "../check_main.h"
 #include "fixture.h"
 #include "math/blas.h"
+#include "math/product_sum.h"
 
 static double counted;
 
 void __real_blas_gemm(bool ta, bool tb, real alpha, struct mat a, struct mat b, real beta, struct mat c);
 void __real_product_run(const struct product *p, const real *a, const real *b, real *c);
+void __real_product_sum_run(const struct product_sum *p, size_t count, const real *a, const product_place *a_at,
+                            const real *b, const product_place *b_at, real *c);
 void __wrap_blas_gemm(bool ta, bool tb, real alpha, struct mat a, struct mat b, real beta, struct mat c);
 void __wrap_product_run(const struct product *p, const real *a, const real *b, real *c);
+void __wrap_product_sum_run(const struct product_sum *p, size_t count, const real *a, const product_place *a_at,
+                            const real *b, const product_place *b_at, real *c);
 
 void __wrap_blas_gemm(bool ta, bool tb, real alpha, struct mat a, struct mat b, real beta, struct mat c)
 {
@@ -24,12 +29,22 @@ void __wrap_product_run(const struct product *p, const real *a, const real *b, r
     __real_product_run(p, a, b, c);
 }
 
+void __wrap_product_sum_run(const struct product_sum *p, size_t count, const real *a, const product_place *a_at,
+                            const real *b, const product_place *b_at, real *c)
+{
+    counted += (double)count * (double)p->shape.m * (double)p->shape.n * (double)p->shape.k;
+    __real_product_sum_run(p, count, a, a_at, b, b_at, c);
+}
+
 #define GIVEN(size) "{dataset: {name: given, features: " #size ", image: [3, 8, 8], outputs: 10}, network: {layers: ["
 static const char *const nets[] = {
     GIVEN(192) "unit: [conv: {channels: 4, kernel: 5, padding: 2, activation: elu}, max_pool: {kernel: 3, stride: 2, "
                "padding: 1}], unit: [conv: {channels: 6, kernel: 5, padding: 2, activation: elu}, max_pool: {kernel: "
                "3, stride: 2, padding: 1}], unit: [flatten, dense: {units: 20, activation: elu}], dense: {units: "
                "10}]}}",
+    GIVEN(192) "unit: [conv: {channels: 8, kernel: 3, padding: 1, activation: elu}, max_pool: {kernel: 1}], unit: "
+               "[conv: {channels: 9, kernel: 5, padding: 2, activation: elu}, max_pool: {kernel: 2}], unit: [flatten, "
+               "dense: {units: 10}]]}}", /* by taps */
     GIVEN(192) "patches: {channels: 6, size: 4}, spatial_mlp, channel_mlp: {hidden: 7}, global_average_pool, dense: "
                "{units: 10}]}}",
     GIVEN(192) "patches: {channels: 6, size: 4}, mixer: {hidden: 7}, global_average_pool, dense: {units: 10}]}}",
@@ -100,6 +115,37 @@ START_TEST(a_plan_counts_every_sweep)
         snprintf(algorithm, sizeof algorithm, rules[i], learn);
         compare(net, algorithm);
     }
+}
+END_TEST
+
+/* Layers that feed several others, and read several. */
+START_TEST(a_plan_counts_every_way)
+{
+    static const char *const branches[] = {
+        "{dataset: {name: given, features: 9, outputs: 10}, network: {layers: [dense: {units: 8, activation: tanh}, "
+        "dense: {units: 8, activation: tanh}, {dense: {units: 8, activation: tanh}, from: [0, 1]}, {dense: {units: 5, "
+        "activation: tanh}, from: [0]}, {dense: {units: 10}, from: [3, 2, 1], join: concat}]}}",
+        "{dataset: {name: given, features: 9, outputs: 10}, network: {form: w_sigma, layers: [dense: {units: 8, "
+        "activation: tanh}, {dense: {units: 6, activation: tanh}, from: [0], repeat: 3}, {dense: {units: 10, "
+        "activation: tanh}, from: [1, 2, 3], join: concat}]}}",
+    };
+#define LEARN "feedback: {optimizer: {name: sgd, stepsize: 0.01}}"
+    static const char *const rules[] = {
+        "bp",
+        "fa",
+        "dfa",
+        "{name: dtp1, " LEARN "}",
+        "{name: idtp, " LEARN "}",
+        "{name: idtp, propagate: {sweep: top_down, iterations: 3}, " LEARN "}",
+        "{name: idtp, propagate: {sweep: layer, iterations: 4, start: decoder}, " LEARN "}",
+        "{name: idtp_input, propagate: {iterations: 3}, " LEARN "}",
+        "{name: dtp1, feedback_loss: {name: reconstruction, noise: 0.1}, " LEARN "}",
+    };
+    for (size_t n = 0; n < 2; n++)
+        for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
+            if (!(n == 1 &&
+                  strcmp(rules[i], "fa") == 0)) /* its feedback is of layers with one activation behind them */
+                compare(branches[n], rules[i]);
 }
 END_TEST
 
@@ -264,6 +310,7 @@ static void add_tests(TCase *t)
 {
     tcase_add_test(t, a_plan_counts_the_products_of_a_step);
     tcase_add_test(t, a_plan_counts_every_sweep);
+    tcase_add_test(t, a_plan_counts_every_way);
     tcase_add_test(t, the_figures_of_bao2024);
 }
 
