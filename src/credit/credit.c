@@ -39,14 +39,17 @@ double reduction_factor(int reduction, size_t rows, struct shape state, double t
 #define MAPPINGS(X)                                                                                                    \
     X(mapping_adjoint)                                                                                                 \
     X(mapping_inverse)                                                                                                 \
-    X(mapping_learned) X(mapping_fixed) X(mapping_pinv) X(mapping_encoder) X(mapping_transpose) X(mapping_reversible)
+    X(mapping_learned)                                                                                                 \
+    X(mapping_fixed) X(mapping_pinv) X(mapping_encoder) X(mapping_transpose) X(mapping_reversible)                     \
+        X(mapping_sign_symmetry)
 #define FBLOSSES(X)                                                                                                    \
     X(fbloss_none)                                                                                                     \
     X(fbloss_reconstruction)                                                                                           \
     X(fbloss_inversion) X(fbloss_difference) X(fbloss_local) X(fbloss_reverse_target) X(fbloss_settle)
 #define PROPAGATES(X)                                                                                                  \
     X(propagate_linear)                                                                                                \
-    X(propagate_difference) X(propagate_plain) X(propagate_none) X(propagate_iterate) X(propagate_relax)
+    X(propagate_difference)                                                                                            \
+    X(propagate_plain) X(propagate_none) X(propagate_iterate) X(propagate_relax) X(propagate_label)
 #define UPDATES(X)                                                                                                     \
     X(update_gradient) X(update_through_chain) X(update_denoising) X(update_unit) X(update_influence) X(update_equal)
 
@@ -187,23 +190,23 @@ static size_t widest(const struct unit *u)
     return n;
 }
 
-/* Entries of one scratch buffer: any unit's stack, seen from either side, and what the layers of a feedback unit give
- * to each other. */
-static size_t scratch_size(const struct credit *c)
+/* Entries of scratch buffer i: any unit's stack, seen from either side, and of the last two also what the layers of a
+ * feedback unit give to each other. */
+static size_t scratch_size(const struct credit *c, size_t i)
 {
     size_t n = 0;
-    for (size_t i = 0; i < c->chain->n_units; i++) {
-        const struct unit *u = &c->chain->units[i];
+    for (size_t k = 0; k < c->chain->n_units; k++) {
+        const struct unit *u = &c->chain->units[k];
         const size_t cols = u->out.n > u->in.n ? u->out.n : u->in.n;
         /* only feedback losses work on whole stacks */
         const size_t links = fbloss_of(c)->grads_of_all ? c->n
-                             : i > 0                    ? c->chain->per_step
-                             : fbloss_of(c)->grads      ? c->chain->links_of[i]
+                             : k > 0                    ? c->chain->per_step
+                             : fbloss_of(c)->grads      ? c->chain->links_of[k]
                                                         : 1;
         n = links * c->rows * cols > n ? links * c->rows * cols : n;
     }
-    for (size_t i = 0; i < c->n_feedback; i++) {
-        const size_t inside = c->rows * widest(&c->feedback[i].unit);
+    for (size_t k = 0; i >= SCRATCH_INSIDE && k < c->n_feedback; k++) {
+        const size_t inside = c->rows * widest(&c->feedback[k].unit);
         n = inside > n ? inside : n;
     }
     return n;
@@ -237,8 +240,10 @@ int credit_open(struct credit *c, size_t rows, struct arena *a, struct err *e)
     }
     if (c->chain->per_step > 1)
         TRY(credit_alloc_links(c, &c->own, &c->own_stack, a, e));
-    for (size_t i = 0; i < sizeof c->scratch / sizeof *c->scratch; i++) {
-        c->scratch[i] = arena_alloc(a, scratch_size(c), sizeof(real));
+    /* what learns feedback or goes up and down again needs more than a walk down */
+    const bool walks = !c->n_feedback && !propagate_of(c)->trips;
+    for (size_t i = 0; i < (walks ? 2 : sizeof c->scratch / sizeof *c->scratch); i++) {
+        c->scratch[i] = arena_alloc(a, scratch_size(c, i), sizeof(real));
         if (!c->scratch[i])
             return err_set(e, ERR_MEMORY, "not enough memory for credit assignment");
     }

@@ -47,8 +47,9 @@ enum sequence_rule {
     SEQUENCE_RELEASED /* d[k] = g(d[k+1] + own[k+1]): Roulet's released code, whose local losses miss their own
                          displacement (sheet 3.7) */
 };
+enum target_gradient { TARGET_BATCH_MEAN, TARGET_PER_SAMPLE };
 struct target_options {
-    int gradient; /* enum: batch_mean, per_sample */
+    int gradient; /* enum target_gradient */
     int sequence; /* enum sequence_rule */
 };
 struct target_def {
@@ -220,6 +221,7 @@ struct shown {
     struct mat values;
 };
 
+enum { SCRATCH_INSIDE = 4 };
 struct credit {
     struct credit_choice choice;
     const struct chain *chain;
@@ -249,7 +251,9 @@ struct credit {
     struct shown *shown;
     const struct settled *settled; /* [n_ways] how values came to rest, of rules that iterate; else NULL */
     struct mat *influence;         /* [n] (B, 1) factors of the samples' updates, of rules that have them; else NULL */
-    real *scratch[6];              /* each fits any unit's stack; for the current call only */
+    real *scratch[6];              /* each fits any unit's stack, those from SCRATCH_INSIDE what is inside of a feedback
+                                    * unit; for the current call only. The first two alone where neither feedback units
+                                    * nor rules with trips are */
     int64_t epoch;                 /* of the coming steps, from 1 */
     bool has_deltas;               /* the links above the first hold the deltas of their displacements */
     int64_t bad_layer;             /* whose inverse could not be factorized; -1 = none */

@@ -4,6 +4,7 @@
  * Sec. 2; Nokland 2016 with route direct. */
 #include "credit/mapping_learned.h"
 #include "credit/fbloss.h"
+#include "net/block.h"
 #include "net/split.h"
 
 /* Of a feedback unit's stack. */
@@ -23,6 +24,8 @@ static int open_one(struct credit *c, struct feedback *f, struct arena *a, struc
                  blocks = c->n * c->rows; /* a feedback loss may work on a block of rows for every unit */
     const bool own_input = o->transmit != READ_VALUES || r->n_appended;
     TRY(unit_open(&f->unit, c->feedback_weights, rows, a, e));
+    if (fbloss_of(c)->grads_of_all)
+        TRY(block_open_beside(&f->unit, false, a, e));
     TRY(at_open(&f->ref, &f->unit, rows, 1,
                 AT_KEPT | AT_GRADIENTS | (own_input ? AT_INPUT : 0) | (fbloss_of(c)->grads_of_all ? AT_MOVED : 0), a,
                 e));

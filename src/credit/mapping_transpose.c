@@ -52,11 +52,9 @@ static int shape(struct credit *c, struct arena *a, struct err *e)
 
 static int open(struct credit *c, struct arena *a, struct err *e)
 {
-    (void)a;
     for (size_t i = 1; i < c->chain->n_units && c->chain->first_link[i] < c->n; i++) {
         struct unit *u = &c->chain->units[i];
-        if (runs_backwards(c, u))
-            TRY(u->def->inverse->open(u, &none, e));
+        TRY(runs_backwards(c, u) ? u->def->inverse->open(u, &none, e) : transpose_open(u, a, e));
     }
     return 0;
 }

@@ -30,6 +30,8 @@ struct product {
     bool accumulate;
     void (*kernel)(void); /* generated code, or NULL for OpenBLAS */
 };
+/* Whether it is by generated code: of the shape and the build alone. */
+bool product_is_generated(size_t m, size_t n, size_t k);
 struct product product_plan(size_t m, size_t n, size_t k, bool accumulate);
 void product_run(const struct product *p, const real *a, const real *b, real *c);
 

@@ -1,14 +1,14 @@
 #include "net/affine.h"
 #include "net/transpose.h"
 
-/* What follows from f->w and f->wt. A plan generates no code: it counts the packed copy. */
+/* What follows from f->w and f->wt. A plan generates no code, but counts the packed copy of what would be. */
 static int open_rest(struct affine *f, size_t rows, struct arena *a, struct err *e)
 {
     if (!a->counting) {
         f->up = product_plan(rows, f->out, f->in, true);
         f->down = product_plan(rows, f->in, f->out, false);
     }
-    const bool packs = (a->counting || f->up.kernel) && !f->transposed;
+    const bool packs = product_is_generated(rows, f->out, f->in) && !f->transposed;
     if (packs)
         f->wt = mat_new(a, f->in, f->out);
     f->scratch = mat_new(a, rows, f->out);

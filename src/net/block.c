@@ -64,21 +64,43 @@ int block_gather(struct unit *u, const char *const *names, struct arena *a, stru
     return gather_params(u, names, a, e);
 }
 
+static int open_one(const struct unit *u, real **work, struct arena *a, struct err *e)
+{
+    const struct block_state *s = u->state;
+    *work = arena_alloc(a, s->rows * s->widest, sizeof(real));
+    return *work ? 0 : err_set(e, ERR_MEMORY, "not enough memory for layer %zu", u->index);
+}
+
+/* Between two layers one matrix passes at a time, between more of them one is read while the next is written. */
+static int open_pair(const struct unit *u, bool apart, real **pair, struct arena *a, struct err *e)
+{
+    TRY(open_one(u, &pair[0], a, e));
+    pair[1] = pair[0];
+    return apart || u->n_inner > 2 ? open_one(u, &pair[1], a, e) : 0;
+}
+
 int block_open(struct unit *u, size_t rows, struct arena *a, struct err *e)
 {
     struct block_state *s = u->state;
-    size_t widest = u->in.n;
+    *s = (struct block_state){ .rows = rows };
     for (size_t j = 0; j < u->n_inner; j++) {
         TRY(unit_open(&u->inner[j], u->weights, rows, a, e));
-        widest = u->inner[j].out.n > widest ? u->inner[j].out.n : widest;
+        if (j + 1 < u->n_inner && u->inner[j].out.n > s->widest)
+            s->widest = u->inner[j].out.n;
     }
-    s->rows = rows;
-    for (size_t i = 0; i < sizeof s->work / sizeof *s->work; i++) {
-        s->work[i] = arena_alloc(a, rows * widest, sizeof(real));
-        if (!s->work[i])
-            return err_set(e, ERR_MEMORY, "not enough memory for layer %zu", u->index);
-    }
-    return 0;
+    return u->joined == INNER_COUPLED ? 0 : open_pair(u, false, s->work, a, e);
+}
+
+int block_open_beside(struct unit *u, bool apart, struct arena *a, struct err *e)
+{
+    struct block_state *s = u->state;
+    for (size_t j = 0; j < u->n_inner; j++)
+        TRY(block_open_beside(&u->inner[j], apart, a, e)); /* as deep as the file */
+    if (!u->n_inner || u->joined == INNER_COUPLED || s->beside[0])
+        return 0;
+    if (apart && s->work[1] == s->work[0])
+        TRY(open_one(u, &s->work[1], a, e));
+    return open_pair(u, apart, s->beside, a, e);
 }
 
 void block_refresh(struct unit *u)
@@ -225,7 +247,7 @@ void block_difference_grads(const struct unit *u, struct at at, struct mat d, st
         const struct unit *inner = &u->inner[j];
         const struct at own = block_at(u, at, j);
         const struct mat down1 = between(u, j, s.rows, inner->in.n),
-                         down0 = mat_of(state->work[2 + j % 2], s.rows, inner->in.n);
+                         down0 = mat_of(state->beside[j % 2], s.rows, inner->in.n);
         if (j > 0) {
             inner->def->vjp(inner, moved_at(u, at, j), s1, down1);
             inner->def->vjp(inner, own, s0, down0);

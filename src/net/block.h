@@ -7,7 +7,9 @@
 
 struct block_state {
     size_t rows;
-    real *work[4]; /* (rows, widest): what passes between two layers, one after the other; the last two beside it */
+    size_t widest;   /* of what passes between two layers */
+    real *work[2];   /* (rows, widest): what passes there, one after the other; of two layers both are one */
+    real *beside[2]; /* as work, for what goes beside it; NULL without block_open_beside */
 };
 
 /* Room for n layers, with the unit's place. */
@@ -23,6 +25,9 @@ void block_in_parts(const struct unit *u, struct at at, struct mat from, struct 
 
 /* The products of a unit (unit.h) whose state begins with a struct block_state. */
 int block_open(struct unit *u, size_t rows, struct arena *a, struct err *e);
+/* For block_difference_grads and the like, of this block and those inside of it; no block: nothing. apart: work has two
+ * matrices even of two layers. */
+int block_open_beside(struct unit *u, bool apart, struct arena *a, struct err *e);
 void block_refresh(struct unit *u);
 void block_forward(const struct unit *u, struct at at);
 void block_vjp(const struct unit *u, struct at at, struct mat s, struct mat dh);

@@ -7,7 +7,7 @@
 enum { F, G };
 
 struct coupling_state {
-    struct block_state block; /* first; work holds halves */
+    struct block_state block; /* first */
     real *halves[4];          /* (rows, half) each */
     struct at at[2];          /* of f and g, where an inverse is of values; opened by inverse_open */
 };

@@ -4,6 +4,7 @@
  * n; cache[HIDDEN] holds h W^T + bh, of which q is read again. */
 #include "math/act.h"
 #include "math/blas.h"
+#include "math/elementary.h"
 #include "math/solve.h"
 #include "net/inverse.h"
 #include "net/layer.h"
@@ -117,15 +118,18 @@ static void gru_forward(const struct unit *l, struct at at)
     for (size_t i = 0; i < at.out.rows; i++) {
         real *gates = at.cache[GATES].p + i * 3 * n;
         const real *hidden = at.cache[HIDDEN].p + i * 3 * n;
+        ELEMENTWISE
         for (size_t j = 0; j < 2 * n; j++)
             gates[j] += hidden[j];
         const struct mat rz = mat_of(gates, 1, 2 * n), new_gate = mat_of(gates + 2 * n, 1, n);
         act_sigmoid.apply(NULL, rz, rz);
+        ELEMENTWISE
         for (size_t j = 0; j < n; j++)
             gates[2 * n + j] += gates[j] * hidden[2 * n + j];
         act_tanh.apply(NULL, new_gate, new_gate);
         const real *h = at.in.p + i * n;
         real *out = at.out.p + i * n;
+        ELEMENTWISE
         for (size_t j = 0; j < n; j++)
             out[j] = (1 - gates[n + j]) * gates[2 * n + j] + gates[n + j] * h[j];
     }
@@ -142,6 +146,7 @@ static void gru_vjp(const struct unit *l, struct at at, struct mat s, struct mat
                    *q = at.cache[HIDDEN].p + i * 3 * n + 2 * n;
         const real *h = at.in.p + i * n, *v = s.p + i * n;
         real *dr = at.delta.p + i * 3 * n, *dz = dr + n, *dn = dr + 2 * n;
+        ELEMENTWISE
         for (size_t j = 0; j < n; j++) {
             const real d = v[j] * (1 - z[j]) * (1 - g[j] * g[j]);
             dn[j] = d;
@@ -157,6 +162,7 @@ static void gru_vjp(const struct unit *l, struct at at, struct mat s, struct mat
         const real *r = at.cache[GATES].p + i * 3 * n, *z = r + n, *from = at.delta.p + i * 3 * n, *v = s.p + i * n;
         real *to = hidden.p + i * 3 * n, *out = dh.p + i * n;
         memcpy(to, from, 2 * n * sizeof *to);
+        ELEMENTWISE
         for (size_t j = 0; j < n; j++) {
             to[2 * n + j] = from[2 * n + j] * r[j];
             out[j] = v[j] * z[j];
@@ -175,6 +181,7 @@ static void gru_jvp(const struct unit *l, struct at at, struct mat v, struct mat
         const real *r = at.cache[GATES].p + i * 3 * n, *z = r + n, *g = r + 2 * n,
                    *q = at.cache[HIDDEN].p + i * 3 * n + 2 * n, *h = at.in.p + i * n;
         const real *pr = p.p + i * 3 * n, *pz = pr + n, *pq = pr + 2 * n, *x = v.p + i * n;
+        ELEMENTWISE
         for (size_t j = 0; j < n; j++) {
             const real dr = pr[j] * r[j] * (1 - r[j]), dz = pz[j] * z[j] * (1 - z[j]);
             const real dn = (dr * q[j] + r[j] * pq[j]) * (1 - g[j] * g[j]);
@@ -189,9 +196,13 @@ static void gru_grads(const struct unit *l, struct at at, real scale, real *g)
     blas_gemm(true, false, scale, at.delta, at.side, 1, unit_param(l, WEIGHT_IH, g));
     if (l->n_params > BIAS_IH)
         mat_sum_rows(at.delta, scale, g + l->params[BIAS_IH].offset);
-    for (size_t i = 0; i < at.delta.rows; i++)
+    for (size_t i = 0; i < at.delta.rows; i++) {
+        real *hidden = at.delta.p + i * 3 * n + 2 * n;
+        const real *r = at.cache[GATES].p + i * 3 * n;
+        ELEMENTWISE
         for (size_t j = 0; j < n; j++)
-            at.delta.p[i * 3 * n + 2 * n + j] *= at.cache[GATES].p[i * 3 * n + j];
+            hidden[j] *= r[j];
+    }
     blas_gemm(true, false, scale, at.delta, at.in, 1, unit_param(l, WEIGHT_HH, g));
     if (l->n_params > BIAS_HH)
         mat_sum_rows(at.delta, scale, g + l->params[BIAS_HH].offset);
@@ -245,6 +256,7 @@ static void gru_inverse_jvp(const struct unit *l, struct at at, struct mat d, co
                    *q = at.cache[HIDDEN].p + i * 3 * n + 2 * n;
         const real *h = at.in.p + i * n, *v = d.p + i * n;
         real *yr = y.p + i * 3 * n, *yz = yr + n, *yn = yr + 2 * n, *to = out.p + i * n;
+        ELEMENTWISE
         for (size_t j = 0; j < n; j++) {
             const real keep = released ? 1 - z[j] : z[j], zk = clip(z[j], clamp), rk = clip(r[j], clamp);
             const real e = (1 - g[j] * g[j]) * (1 - keep) * v[j], dz = released ? g[j] - h[j] : h[j] - g[j];

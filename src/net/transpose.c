@@ -108,11 +108,24 @@ static bool waits(const struct unit *u, size_t j)
            bends(u->inner[j - 1].act);
 }
 
+static bool any_waits(const struct unit *u)
+{
+    for (size_t j = 0; j < u->n_inner; j++)
+        if (waits(u, j) || any_waits(&u->inner[j])) /* as deep as the file */
+            return true;
+    return false;
+}
+
+int transpose_open(struct unit *u, struct arena *a, struct err *e)
+{
+    return block_open_beside(u, any_waits(u), a, e);
+}
+
 /* A matrix between two layers: of values, or of moves. */
 static struct mat between(const struct unit *u, size_t j, bool moves, size_t rows, size_t cols)
 {
     const struct block_state *s = u->state;
-    return mat_of(s->work[(moves ? 0 : 2) + j % 2], rows, cols);
+    return mat_of((moves ? s->work : s->beside)[j % 2], rows, cols);
 }
 
 /* Down from layer j: what comes to it of t and d, and goes on. */

@@ -22,6 +22,8 @@ extern const struct transpose_def transpose_of_block;
 
 /* ERR_SPEC at u's place where it has no such feedback. */
 int transpose_check(const struct unit *u, int activation, const char *who, struct err *e);
+/* Once the unit is open: room for what follows. */
+int transpose_open(struct unit *u, struct arena *a, struct err *e);
 /* out = G(t). at: opened with AT_GRADIENTS; at.delta is used up. */
 void transpose_apply(const struct unit *u, struct at at, int activation, struct mat t, struct mat out);
 /* out = G(t + d) - G(t) without cancellation. Where the rest of the way is linear it is gone once. */

@@ -42,12 +42,8 @@ int worker_executable(const char *precision, char path[4096], struct err *e)
             return 0;
     }
     const char *folder = getenv("TPRUN_LIBEXEC");
-#ifdef TPRUN_LIBEXEC
     if (!folder)
         folder = TPRUN_LIBEXEC;
-#endif
-    if (!folder)
-        folder = "/usr/local/libexec/tprun";
     if (snprintf(path, 4096, "%s/tprun-worker-%s", folder, precision) >= 4096 || access(path, X_OK) < 0)
         return err_set(e, ERR_IO, "cannot find tprun-worker-%s beside tprun or in %s (TPRUN_LIBEXEC)", precision,
                        folder);

@@ -10,7 +10,9 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { LOOK_MS = 400 /* from question to question whether somebody has committed */ };
+/* From question to question whether somebody has committed; and until the database is closed when nobody asks any more:
+ * a run that ends then can tidy its files up. */
+enum { LOOK_MS = 400, IDLE_MS = 5000 };
 
 static int start_daemon(struct server *s, int fd, struct err *e)
 {
@@ -67,8 +69,8 @@ static int wait_ms(struct server *s, int64_t now)
         if (MHD_get_timeout(s->daemons[i], &of_daemon) == MHD_YES && (int64_t)of_daemon < wait)
             wait = (int64_t)of_daemon;
     }
-    if (s->reader.n)
-        wait = wait < 1000 ? wait : 1000; /* an answer may be late */
+    if (s->reader.self.fd >= 0)
+        wait = wait < 1000 ? wait : 1000; /* an answer may be late, or the reader idle */
     if (s->streams) {
         const int64_t due = s->looked_ms + LOOK_MS - now;
         wait = due < 0 ? 0 : due < wait ? due : wait;
@@ -94,6 +96,10 @@ static int serve(struct server *s, const struct server_options *o, struct err *e
             page_reader_ask(&s->reader, &s->look);
         }
         visit_tell(s, now);
+        if (s->streams || s->reader.n)
+            s->used_ms = now;
+        else if (s->reader.self.fd >= 0 && now - s->used_ms >= IDLE_MS)
+            page_reader_close(&s->reader);
         for (size_t i = 0; i < s->n_daemons; i++)
             if (MHD_run(s->daemons[i]) != MHD_YES)
                 return err_set(e, ERR_INTERNAL, "the server failed");

@@ -26,18 +26,17 @@ function number(x) {
   return String(Number(x.toPrecision(6)));
 }
 
-function two(n) {
-  return String(n).padStart(2, "0");
-}
-
+// As src/base/duration.c.
 function duration(seconds) {
   if (seconds === null || seconds === undefined || !Number.isFinite(seconds)) return "";
-  if (seconds < 9.95) return seconds.toFixed(1) + " s";
-  if (seconds < 99.5) return Math.round(seconds) + " s";
-  const whole = Math.floor(seconds), minutes = Math.floor(whole / 60), hours = Math.floor(whole / 3600);
-  if (seconds < 3600) return minutes + ":" + two(whole % 60);
-  if (seconds < 86400) return hours + ":" + two(minutes % 60) + ":" + two(whole % 60);
-  return Math.floor(hours / 24) + " d " + (hours % 24) + " h";
+  if (seconds > 0 && seconds < 0.0995) return Number((1e3 * seconds).toPrecision(2)) + " ms";
+  if (seconds < 9.95) return Math.max(seconds, 0).toFixed(1) + " s";
+  const s = Math.floor(seconds + 0.5);
+  const pair = (large, a, small, b) => Math.floor(s / large) + " " + a + (s % large < small ? "" : " " + Math.floor(s % large / small) + " " + b);
+  if (s < 100) return s + " s";
+  if (s < 3600) return pair(60, "min", 1, "s");
+  if (s < 86400) return pair(3600, "h", 60, "min");
+  return pair(86400, "d", 3600, "h");
 }
 
 // Of dotted keys the names at their ends that tell them apart: stepsize, rnn.units.

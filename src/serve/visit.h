@@ -17,6 +17,7 @@ struct server {
     struct page_reader reader;
     struct question look; /* has somebody committed? */
     int64_t looked_ms;    /* when it was asked last */
+    int64_t used_ms;      /* when the process that reads was last of use */
     int64_t seen;         /* what it said; 0: nothing yet, -1: the database cannot be read */
     int64_t version;      /* what visitors are told: another number when there is something new */
     struct visit *streams;

@@ -201,6 +201,7 @@ static int layer(struct job *j, const char *options, struct err *e)
         return err_set(e, ERR_FORMAT, "x, t, one layer and the shape of x are needed");
     TRY(open_layer(j, &o, &u, x.rows, e));
     TRY(transpose_check(&u, o.activation, "golden-part", e));
+    TRY(transpose_open(&u, &j->arena, e));
     if (x.cols != u.in.n || t.cols != u.out.n || t.rows != x.rows)
         return err_set(e, ERR_FORMAT, "the layer leads from %zu numbers to %zu", u.in.n, u.out.n);
     TRY(at_open(&at, &u, x.rows, 1, AT_INPUT | AT_GRADIENTS | AT_KEPT, &j->arena, e));

@@ -5,6 +5,7 @@
 
 #include "base/rng.h"
 #include "math/blas.h"
+#include "net/block.h"
 #include "net/chain.h"
 #include "net/init.h"
 #include "spec/bind.h"
@@ -119,6 +120,8 @@ static inline void net_build(struct net *f)
                                      .per_step = s->per_step };
     must(chain_shape_form(&f->chain, &s->layers, s->form, &data, NULL, &f->arena, &e), &e);
     must(chain_open(&f->chain, (size_t)s->batch, &f->arena, &e), &e);
+    for (size_t i = 0; i < f->chain.n_units; i++)
+        must(block_open_beside(&f->chain.units[i], true, &f->arena, &e), &e);
     must(pass_init(&f->pass, &f->chain, (size_t)s->batch, AT_GRADIENTS, &f->arena, &e), &e);
     must(chain_init(&f->chain, s->weights, s->biases, (uint64_t)s->seed, &f->arena, &e), &e);
     net_fill_batch(f);

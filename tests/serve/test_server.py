@@ -10,6 +10,7 @@ import socket
 import sqlite3
 import subprocess
 import tempfile
+import time
 import unittest
 import urllib.error
 import urllib.parse
@@ -248,8 +249,7 @@ class Life(unittest.TestCase):
         studies.make(self.db)
         for number in (signal.SIGINT, signal.SIGTERM):
             serving = Serving(self.db)
-            stream, half = serving.connect(), serving.connect()
-            stream.sendall(f"GET /{serving.token}/events HTTP/1.1\r\nHost: 127.0.0.1:{serving.port}\r\n\r\n".encode())
+            stream, half = self.stream(serving), serving.connect()
             self.assertIn(b"text/event-stream", stream.recv(4096))
             half.sendall(b"GET /")
             serving.view("studies")
@@ -266,8 +266,7 @@ class Life(unittest.TestCase):
         studies.make(self.db)
         serving = Serving(self.db)
         self.addCleanup(serving.stop)
-        with serving.connect() as stream:
-            stream.sendall(f"GET /{serving.token}/events HTTP/1.1\r\nHost: 127.0.0.1:{serving.port}\r\n\r\n".encode())
+        with self.stream(serving) as stream:
             lines = stream.makefile("rb")
 
             def next_version():
@@ -292,6 +291,16 @@ class Life(unittest.TestCase):
                 self.assertGreater(version, first)
                 first = version
 
+    def test_nobody_asks(self):
+        """The database is closed when no page is open, and opened again."""
+        studies.make(self.db)
+        serving = Serving(self.db)
+        self.addCleanup(serving.stop)
+        for _ in range(2):
+            self.assertEqual(len(serving.view("studies")["studies"]), 13)
+            while children_of(serving.process.pid):
+                time.sleep(0.05)
+
     def test_the_file_goes_and_comes_back(self):
         studies.make(self.db)
         serving = Serving(self.db)
@@ -310,18 +319,24 @@ class Life(unittest.TestCase):
         studies.make(self.db)
         serving = Serving(self.db)
         self.addCleanup(serving.stop)
-        serving.view("studies")
-        for _ in range(3):
-            child = children_of(serving.process.pid)
-            self.assertEqual(len(child), 1)
-            os.kill(child[0], signal.SIGKILL)
+        with self.stream(serving):  # as long as a page is open there is a reader
             for _ in range(3):
-                try:
-                    answer = serving.view("studies")
-                    break
-                except urllib.error.HTTPError as error:
-                    self.assertEqual(error.code, 503)
-            self.assertEqual(len(answer["studies"]), 13)
+                while not (children := children_of(serving.process.pid)):
+                    time.sleep(0.02)
+                os.kill(children[0], signal.SIGKILL)
+                for _ in range(3):
+                    try:
+                        answer = serving.view("studies")
+                        break
+                    except urllib.error.HTTPError as error:
+                        self.assertEqual(error.code, 503)
+                self.assertEqual(len(answer["studies"]), 13)
+
+    @staticmethod
+    def stream(serving):
+        connection = serving.connect()
+        connection.sendall(f"GET /{serving.token}/events HTTP/1.1\r\nHost: 127.0.0.1:{serving.port}\r\n\r\n".encode())
+        return connection
 
     def test_hostile_names(self):
         """Texts of the database are strings of JSON, and text of the figure: nothing that a browser would take for markup."""

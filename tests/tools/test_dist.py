@@ -57,11 +57,22 @@ class Dist(unittest.TestCase):
         for path in (bare + ":" + os.environ["PATH"], os.environ["PATH"]):
             environment = {**os.environ, "PATH": path}
             if not os.path.exists(build):
-                call("meson", "setup", build, source, "--buildtype=debug", env=environment)
-            call("ninja", "-C", build, "tprun", "tprun-worker-single", "tprun-worker-double", env=environment)
+                call("meson", "setup", build, source, "--buildtype=debug", f"--prefix={self.folder}/usr", env=environment)
+            call("ninja", "-C", build, "tprun", "tprun-worker-single", "tprun-worker-double", "tprun.bash", "_tprun", env=environment)
             self.assertIn(commit, call(os.path.join(build, "tprun"), "--version"))
-        call(os.path.join(build, "tprun"), os.path.join(source, "experiments", "tuned.yaml"), "--db", os.path.join(self.folder, "r.db"), "-q",
-             "--dry-run")
+
+        call("meson", "install", "-C", build, "--no-rebuild")
+        shutil.rmtree(outer)
+        program, share = os.path.join(self.folder, "usr", "bin", "tprun"), os.path.join(self.folder, "usr", "share")
+        self.assertEqual(len(os.listdir(os.path.join(self.folder, "usr", "bin"))), 1)
+        with open(os.path.join(share, "tprun", "schemas", "experiment.schema.json"), encoding="utf-8") as f:
+            self.assertEqual(f.read(), call(program, "schema"))
+        for name, shell in (("bash-completion/completions/tprun.bash", "bash"), ("zsh/site-functions/_tprun", "zsh")):
+            with open(os.path.join(share, name), encoding="utf-8") as f:
+                self.assertEqual(f.read(), call(program, "completion", shell))
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("TPRUN_")}
+        call(program, os.path.join(share, "tprun", "experiments", "temporal_order.yaml"), "--db", os.path.join(self.folder, "r.db"), "--variant", "bp",
+             "seeds=1", "train.iterations=5", "-q", env=environment)  # its workers lie in libexec
 
 
 if __name__ == "__main__":

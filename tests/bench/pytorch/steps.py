@@ -7,6 +7,7 @@ steps.py time NAME BLOCKS         prints `NAME median ms`, processor time of a s
 Written for this comparison, without loops over samples and with no more products than the method needs. `lenet_ldrl` computes its feedback loss as it is
 written, with three passes through the feedback layer; `lenet_ldrl_stacked` uses that the layer is linear behind its activation, as tprun does, and needs two.
 `w_sigma_3x128_idtp` (Bengio 2020, Alg. 1) takes the difference of two values of a feedback layer as one product with the difference of what it reads.
+`lenet_ldrl_released` does what the released code does in an iteration: as `lenet_ldrl`, and the unit's output is computed anew before it.
 """
 import json
 import os
@@ -27,7 +28,8 @@ from tensors import Tensor  # noqa: E402
 LENET, VGG = [(32, 5, 2, (3, 2, 1)), (64, 5, 2, (3, 2, 1)), 512, 10], [(c, 3, 1, (2, 2, 0)) for c in (128, 128, 256, 256, 512)] + [10]
 # name: (units, method); a unit is (channels, kernel, padding, pool) or a number of dense outputs
 ROWS = {"dense_5x256_bp": ([256] * 5 + [10], "bp"), "lenet_bp": (LENET, "bp"), "lenet_tjml": (LENET, "tjml"), "lenet_ldrl": (LENET, "ldrl"),
-        "lenet_ldrl_stacked": (LENET, "ldrl_stacked"), "vgg_bp": (VGG, "bp"), "vgg_tjml": (VGG, "tjml"),
+        "lenet_ldrl_stacked": (LENET, "ldrl_stacked"), "lenet_ldrl_released": (LENET, "ldrl_released"),
+        "vgg_bp": (VGG, "bp"), "vgg_tjml": (VGG, "tjml"),
         "w_sigma_3x128_bp": ([784, 128, 128, 128, 10], "bp"), "w_sigma_3x128_idtp": ([784, 128, 128, 128, 10], "idtp")}
 BETA, NOISE, STEPS, FEEDBACK_STEPSIZES = 0.5, (0.4, 0.38, 0.14), 2, (7e-4, 5e-3, 0.1)
 
@@ -135,6 +137,8 @@ class Step:
             dx, dy = [NOISE[i - 1] * (own[side][k] if own else torch.randn_like(t)) for side, t in ((0, h), (1, y))]
             self.feedback_optimizers[i - 1].zero_grad(set_to_none=True)
             with torch.no_grad():
+                if self.method == "ldrl_released":
+                    y, where = u(h)
                 moved, moved_where = u(h + dx)
                 a = [u.activation(u.unpool(t, w)) for t, w in ((y, where), (moved, moved_where), (y + dy, where))]
             if self.method == "ldrl_stacked":
@@ -249,7 +253,7 @@ def feedback_of(step):
 
 def check(name, tprun, bench_step):
     step = step_of(name, 4, torch.float64)
-    row = name.replace("_stacked", "")
+    row = name.removesuffix("_stacked").removesuffix("_released")
     yaml = subprocess.run([bench_step, "--yaml", row], check=True, capture_output=True, text=True).stdout.strip()
     given = {"batch.x": step.x, "batch.y": step.y, **parameters_of(step)}
     if step.method.startswith("ldrl"):
