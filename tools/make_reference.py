@@ -202,6 +202,11 @@ def groups_of(program, kind):
     return [g for g in groups if g[1]]
 
 
+def beside(program, kind):
+    """Rows of what stands beside a part's name in a list."""
+    return rows_of(program.schema.get(kind.replace(" ", "_") + "_element", {}).get("properties", {}), kind, program)
+
+
 # ---- Markdown ----
 
 def md(text):
@@ -228,6 +233,8 @@ def spec_markdown(program):
         for names, rows in groups_of(program, kind):
             out += [f"Options of {', '.join(f'`{n}`' for n in names)}:", ""]
             out += md_table(("Option", "Value", "Default", "Meaning"), rows)
+        if beside(program, kind):
+            out += [f"Beside the name of a {kind} in a list:", ""] + md_table(("Key", "Value", "Default", "Meaning"), beside(program, kind))
     out += ["### Metrics: `log.metrics`", ""] + md_table(("Name", "Meaning"), [(p["name"], sentence(p)) for p in program.parts["metric"]])
     return "\n".join(out)
 
@@ -279,6 +286,8 @@ def spec_mdoc(program):
             elif rows:
                 out += [f"Options as those of {names[0]}."]
         out += [".El"]
+        if beside(program, kind):
+            out += [f"Beside the name of a {kind} in a list:"] + option_lines(beside(program, kind))
     for title, kind in (("METRICS", "metric"),):
         out += [f".Sh {title}", ".Bl -tag -width Ds"]
         for p in program.parts[kind]:

@@ -73,6 +73,8 @@ static const char *const synonyms[][2] = {
     { "valid_acc", "valid_accuracy" },
     { "val_accuracy", "valid_accuracy" },
     { "val_loss", "valid_loss" },
+    { "monitor", "metric" },
+    { "early_stopping", "stop" },
     { "backprop", "bp" },
     { "back_propagation", "bp" },
     { "backpropagation", "bp" },

@@ -15,6 +15,8 @@ const char *capability_text(unsigned bits)
         return "reads a sequence";
     case GIVES_DIRECT:
         return "reads the last target directly";
+    case TAKES_BRANCHES:
+        return "takes layers that read several others";
     default:
         return "has this capability";
     }

@@ -30,7 +30,8 @@ enum capability {
     GIVES_JVP = 1u << 1,      /* mapping: a linear map of displacements */
     GIVES_TRAIN = 1u << 2,    /* mapping: has parameters that a feedback loss trains */
     GIVES_SEQUENCE = 1u << 5, /* layer: reads a sequence and carries a state */
-    GIVES_DIRECT = 1u << 6    /* mapping: can read the last target directly, past the layers between */
+    GIVES_DIRECT = 1u << 6,   /* mapping: can read the last target directly, past the layers between */
+    TAKES_BRANCHES = 1u << 7  /* any part of credit assignment: layers may read others than the one below (`from`) */
 };
 /* Text for the lowest bit of `bits`: "applies to targets", "maps displacements", ... */
 const char *capability_text(unsigned bits);
@@ -39,6 +40,8 @@ struct registry {
     const char *kind;                /* "mapping": singular, used in messages and by `tprun list` */
     const struct part *const *parts; /* in the order of registration */
     size_t n_parts; /* 0: a kind alone, for a room that lies below the parts; a file's own table has the registry */
+    const struct part *beside; /* options that may stand beside the name of a part in a list, no name of its own; NULL:
+                                  none. Words: tree_stands_beside */
 };
 const struct part *registry_find(const struct registry *r, const char *name);
 /* r; where that is a kind alone, the registry of this kind in `table` (r if there is none). */
@@ -47,7 +50,8 @@ const struct registry *registry_resolve(const struct registry *r, const struct o
 /* A part that a file picked, with its options bound. A `name: ...` alone, without options, is the short form. */
 struct chosen {
     const struct part *part;
-    void *opts; /* part->opts_size bytes, or NULL if that is 0 */
+    void *opts;   /* part->opts_size bytes, or NULL if that is 0 */
+    void *beside; /* of an element of a list: what registry.beside describes, or NULL */
 };
 struct chosen_list {
     size_t n;

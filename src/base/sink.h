@@ -26,7 +26,8 @@ struct sink {
     int (*layer_metric)(struct sink *s, const char *name, int64_t step, int64_t layer, double value, struct err *e);
     /* Time spent in a phase since the attempt began ("train", "evaluate", "checkpoint", "log"). */
     int (*cost)(struct sink *s, const char *phase, int64_t wall_ns, int64_t cpu_ns, double flops, struct err *e);
-    /* A remark kept with the trial: "diverged", "resumed". */
+    /* A remark kept with the trial: "diverged", "resumed"; a "warning" is shown too. May be NULL where a log alone is
+     * taken. */
     int (*event)(struct sink *s, int64_t step, const char *kind, const char *text, struct err *e);
     /* A durable checkpoint file, by its bare name: everything recorded so far belongs to steps <= step. */
     int (*checkpoint)(struct sink *s, int64_t step, const char *name, const char *sha256, struct spent spent,

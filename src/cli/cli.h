@@ -38,7 +38,7 @@ struct command {
 #define COMMANDS(X)                                                                                                    \
     X(run) X(plan) X(ls) X(show) X(claims) X(compare) X(diff) X(plot) X(report) X(export) X(sql) X(list) X(schema)     \
     X(probe) X(verify) X(digest) X(fetch) X(work) X(merge) X(submit) X(data) X(rm) X(gc) X(backup) X(tag) X(note)      \
-    X(doctor) X(completion)
+    X(doctor) X(completion) X(serve)
 /* clang-format on */
 #define EXTERN(name) extern const struct command command_##name;
 COMMANDS(EXTERN)

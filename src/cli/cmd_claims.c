@@ -1,6 +1,7 @@
 #include "cli/cli.h"
 
 #include "base/clean.h"
+#include "report/lists.h"
 #include "store/store.h"
 #include <stdlib.h>
 #include <string.h>
@@ -74,15 +75,12 @@ static int measure(const struct cli *c, bool *refuted, struct err *e)
 {
     struct query *q;
     const char *study = c->arguments.n ? c->arguments.items[0] : NULL;
-    static const char rows[] = "SELECT study, id, reported, measured, n, sd, interval_low, interval_high, low, high, "
-                               "verdict, text, note FROM claims WHERE "
-                               "?1 IS NULL OR study = ?1";
     TRY(refresh(c, study, e));
     TRY(query_open(&q, c->db, e));
     query_set_digits(q, 5);
     bool found;
     double n = 0;
-    int code = cli_select(c, q, rows, &study, 1, e);
+    int code = cli_select(c, q, list_claims, &study, 1, e);
     if (code == 0)
         code = query_number(q, "SELECT count(*) FROM claims WHERE verdict = 'refuted' AND (?1 IS NULL OR study = ?1)",
                             &study, 1, &found, &n, e);

@@ -51,6 +51,10 @@ static void print_registry(const struct registry *r, bool options)
         if (options)
             print_options(r->parts[i]->options, 8);
     }
+    if (options && r->beside) {
+        printf("  beside the name of a %s in a list\n", r->kind);
+        print_options(r->beside->options, 8);
+    }
 }
 
 /* "mappings" and "mapping" are the same kind, and "feedback_loss", as a file has it, is "feedback loss"; so is

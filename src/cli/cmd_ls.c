@@ -1,40 +1,62 @@
 #include "cli/cli.h"
 
-static const char studies[] =
-    "SELECT s.name AS study, count(t.id) AS trials, sum(t.state = 'done') AS done, "
-    "sum(t.state = 'diverged') AS diverged,"
-    " sum(t.state = 'failed') AS failed, sum(t.state = 'running') AS running,"
-    " sum(t.state IN ('queued', 'interrupted')) AS waiting,"
-    " (SELECT count(*) FROM trial o WHERE o.study_id = s.id AND o.generation <> s.generation) AS others,"
-    " (SELECT count(*) FROM claim c WHERE c.study_id = s.id) AS claims,"
-    " (SELECT count(*) FROM claims c WHERE c.study_id = s.id AND c.verdict = 'reproduced') AS reproduced,"
-    " (SELECT count(*) FROM claims c WHERE c.study_id = s.id AND c.verdict = 'refuted') AS refuted,"
-    " s.title"
-    " FROM study s LEFT JOIN trial t ON t.study_id = s.id AND t.generation = s.generation"
-    " GROUP BY s.id ORDER BY s.name";
-static const char trials[] =
-    "SELECT substr(key, 1, 8) AS \"key\", variant, cell, seed, state, step, budget, wall_s, last_test_loss, "
-    "last_test_accuracy,"
-    " best_test_accuracy, generation, current, reason FROM all_trials WHERE study = ?1 ORDER BY current DESC, variant, "
-    "cell COLLATE tprun_cells, seed";
+#include "cli/watch.h"
+#include "report/lists.h"
+
+struct ls_choice {
+    bool watch;
+};
+static const struct cli_option options[] = {
+    { "watch", 0, CLI_FLAG, NULL, offsetof(struct ls_choice, watch),
+      .help = "print it again whenever it changed, until nothing runs or waits, or ctrl-C" },
+    { 0 },
+};
+
+struct ls {
+    const struct cli *c;
+    struct query *q;
+};
+
+static int print(void *self, struct err *e)
+{
+    const struct ls *ls = self;
+    const struct cli *c = ls->c;
+    size_t n_rows = 0;
+    if (c->arguments.n == 0)
+        return cli_select(c, ls->q, list_studies, NULL, 0, e);
+    TRY(query_print(ls->q, list_trials, c->arguments.items, 1, cli_format(c, FORMAT_TABLE), stdout, &n_rows, e));
+    return n_rows ? 0
+                  : err_set(e, ERR_USAGE, "%s: no study '%s', or it has no trials; `tprun ls` lists the studies", c->db,
+                            c->arguments.items[0]);
+}
+
+static int goes_on(void *self, bool *yes, struct err *e)
+{
+    static const char waiting[] =
+        "SELECT count(*) FROM trial t JOIN study s ON s.id = t.study_id AND s.generation = t.generation "
+        "WHERE t.state IN ('queued', 'running', 'interrupted') AND (?1 IS NULL OR s.name = ?1)";
+    const struct ls *ls = self;
+    const char *study = ls->c->arguments.n ? ls->c->arguments.items[0] : NULL;
+    bool found;
+    double n = 0;
+    TRY(query_number(ls->q, waiting, &study, 1, &found, &n, e));
+    *yes = n > 0;
+    return 0;
+}
 
 static int run(const struct cli *c, const void *own)
 {
-    (void)own;
-    struct query *q;
+    const struct ls_choice *choice = own;
+    struct ls ls = { .c = c };
     struct err e = { 0 };
-    int code = query_open(&q, c->db, &e);
+    if (choice->watch && cli_format(c, FORMAT_TABLE) != FORMAT_TABLE)
+        return cli_fail(c, err_set(&e, ERR_USAGE, "--watch prints tables: leave --format out"), &e);
+    int code = query_open(&ls.q, c->db, &e);
     if (code < 0)
         return cli_fail(c, code, &e);
-    size_t n_rows = 0;
-    if (c->arguments.n == 0)
-        code = cli_select(c, q, studies, NULL, 0, &e);
-    else
-        code = query_print(q, trials, c->arguments.items, 1, cli_format(c, FORMAT_TABLE), stdout, &n_rows, &e);
-    if (code == 0 && c->arguments.n && n_rows == 0)
-        code = err_set(&e, ERR_USAGE, "%s: no study '%s', or it has no trials; `tprun ls` lists the studies", c->db,
-                       c->arguments.items[0]);
-    query_close(q);
+    const struct watch watch = { .q = ls.q, .print = print, .goes_on = goes_on, .self = &ls };
+    code = choice->watch ? watch_run(&watch, &e) : print(&ls, &e);
+    query_close(ls.q);
     return cli_fail(c, code, &e);
 }
 
@@ -45,6 +67,8 @@ const struct command command_ls = {
     .help = "Counts are of the trials of a study's present specification; `others` are one-offs and older ones,\n"
             "which the list of a study has at its end (current 0, generation 0 = one-off).\n",
     .shared = (const struct cli_option *const[]){ cli_database, cli_formats, NULL },
+    .own = options,
+    .own_size = sizeof(struct ls_choice),
     .max_arguments = 1,
     .run = run,
 };

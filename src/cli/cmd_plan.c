@@ -2,6 +2,7 @@
 #include "cli/plan_price.h"
 
 #include "base/clean.h"
+#include "base/duration.h"
 #include "run/progress.h"
 #include <inttypes.h>
 #include <stdlib.h>
@@ -9,13 +10,13 @@
 
 struct plan_choice {
     struct cli_int jobs;
-    double max_hours;
+    double longest; /* seconds; 0 = no limit */
 };
 static const struct cli_option options[] = {
     { "jobs", 'j', CLI_INT, "N", offsetof(struct plan_choice, jobs), 1, 1024,
       .help = "trials trained at once (default: one for each processor that this process may use)" },
-    { "max-hours", 0, CLI_HOURS, "H", offsetof(struct plan_choice, max_hours),
-      .help = "exit with status 2 if the trials may take longer" },
+    { "max-hours", 0, CLI_HOURS, "H", offsetof(struct plan_choice, longest),
+      .help = "exit with status 2 if the trials may take longer than hours, or 90min" },
     { 0 },
 };
 enum { CLASSES_SHOWN = 10 }; /* of a variant */
@@ -39,9 +40,14 @@ static void print_network(const struct trial_size *size)
     }
     printf("    %-5s %-*s %-*s %10s  %s\n", "layer", (int)kind, "kind", (int)wide, "shape", "weights",
            "multiply-adds a sample");
-    for (size_t i = 0; i < size->n_layers; i++)
-        printf("    %-5zu %-*s %-*s %10zu  %s\n", i, (int)kind, size->layers[i].kind, (int)wide, size->layers[i].shape,
-               size->layers[i].n_weights, progress_count(size->layers[i].multiply_adds, flops, sizeof flops));
+    for (size_t i = 0; i < size->n_layers; i++) {
+        const struct trial_layer_size *l = &size->layers[i];
+        printf("    %-5zu %-*s %-*s %10zu  %s", i, (int)kind, l->kind, (int)wide, l->shape, l->n_weights,
+               progress_count(l->multiply_adds, flops, sizeof flops));
+        if (l->from)
+            printf("  from %s%s", l->from, l->beside ? " (concat)" : "");
+        printf("\n");
+    }
     printf("    weights %zu, feedback weights %zu, memory %s, %s per step, %" PRId64 " steps\n", size->n_weights,
            size->n_feedback_weights, amount(size->memory_bytes, "B", memory, sizeof memory),
            amount(size->flops_per_step, "flop", flops, sizeof flops), size->iterations);
@@ -50,13 +56,13 @@ static void print_network(const struct trial_size *size)
                amount(size->flops_per_feedback, "flop", flops, sizeof flops));
 }
 
-/* "1:22", or "1:22 (1:06 to 1:55)" where the bounds are other texts. */
+/* "82 s", or "82 s (66 s to 1 min 55 s)" where the bounds are other texts. */
 static const char *range_text(const struct price_range *r, char *buffer, size_t size)
 {
-    char low[32], expected[32], high[32];
-    progress_duration(r->low, low, sizeof low);
-    progress_duration(r->expected, expected, sizeof expected);
-    progress_duration(r->high, high, sizeof high);
+    char low[DURATION_SIZE], expected[DURATION_SIZE], high[DURATION_SIZE];
+    duration_text(r->low, low);
+    duration_text(r->expected, expected);
+    duration_text(r->high, high);
     if (!strcmp(low, high))
         snprintf(buffer, size, "%s", expected);
     else
@@ -212,7 +218,7 @@ static int run(const struct cli *c, const void *own)
     if (code == 0)
         code = plan_print(c, &p, &x, &e);
     if (code == 0)
-        code = plan_price_limit(&x, o->max_hours, &e);
+        code = plan_price_limit(&x, o->longest, &e);
     const int status = cli_fail(c, code, &e);
     plan_price_close(&x);
     plan_close(&p);

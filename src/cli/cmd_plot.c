@@ -15,7 +15,7 @@ struct plot_choice {
     bool bars, layers, heatmap, filters, winners, log, log_x;
 };
 
-static const char *const legend_words[] = { "auto", "right", "below", "none", NULL };
+static const char *const legend_words[] = { "auto", "right", "below", "inside", "none", NULL };
 
 static const struct cli_option options[] = {
     { "output", 'o', CLI_TEXT, "FILE", offsetof(struct plot_choice, output),
@@ -59,7 +59,7 @@ static const struct cli_option options[] = {
     { "font-size", 0, CLI_TEXT, "PT", offsetof(struct plot_choice, font_size),
       .help = "size of the numbers of axes in points (default: 8.25); the rest follows" },
     { "legend", 0, CLI_WORD, "WORD", offsetof(struct plot_choice, legend), .words = legend_words,
-      .help = "where it stands: auto, right, below or none (default: auto, right where there is room)" },
+      .help = "where it stands: auto, right, below, inside or none (default: auto, right where there is room)" },
     { 0 },
 };
 
@@ -160,24 +160,6 @@ static int choose_kind(const struct plot_choice *o, enum figure_kind *kind, stru
     return 0;
 }
 
-/* What the options ask for; without any, what the experiment file asks for; else what fits the study. */
-static int draw(struct picture *out, struct query *q, const struct cli *c, const struct figure_options *o,
-                struct err *e)
-{
-    struct wanted wanted;
-    struct arena a;
-    arena_init(&a, 0);
-    int code = wanted_replaced(o) ? 0 : wanted_read(&wanted, q, &a, c->arguments.items[0], e);
-    for (size_t i = 0; code == 0 && !wanted_replaced(o) && i < wanted.n; i++)
-        wanted.items[i].look = o->look;
-    if (code == 0 && !wanted_replaced(o) && wanted.n)
-        code = wanted_draw(out, &wanted, q, c->arguments.items[0], e);
-    else if (code == 0)
-        code = figure_picture(out, q, c->arguments.items[0], o, e);
-    arena_finish(&a);
-    return code;
-}
-
 static int run(const struct cli *c, const void *own)
 {
     const struct plot_choice *choice = own;
@@ -210,7 +192,7 @@ static int run(const struct cli *c, const void *own)
     if (code == 0)
         code = query_open(&q, c->db, &e);
     if (code == 0) {
-        code = draw(&picture, q, c, &o, &e);
+        code = wanted_picture(&picture, q, c->arguments.items[0], &o, &e);
         query_close(q);
     }
     if (code == 0)

@@ -13,7 +13,7 @@
 struct run_choice {
     struct train_choice train;
     bool dry_run, force, relog;
-    double max_hours;
+    double longest; /* seconds; 0 = no limit */
 };
 static const struct cli_option options[] = {
     TRAIN_OPTIONS(struct run_choice, train),
@@ -23,8 +23,8 @@ static const struct cli_option options[] = {
       .help = "forget what is recorded of these trials and train them again" },
     { "relog", 0, CLI_FLAG, NULL, offsetof(struct run_choice, relog),
       .help = "train nothing; finished trials write rows of their last step that they did not log" },
-    { "max-hours", 0, CLI_HOURS, "H", offsetof(struct run_choice, max_hours),
-      .help = "start nothing, and exit with status 2, if the trials may take longer: see plan" },
+    { "max-hours", 0, CLI_HOURS, "H", offsetof(struct run_choice, longest),
+      .help = "start nothing, and exit with status 2, if the trials may take longer than hours, or 90min: see plan" },
     { 0 },
 };
 /* -o is an output of any kind: here the database. */
@@ -151,7 +151,7 @@ static int run_options(const struct cli *c, const struct run_choice *choice, str
 static int plan_first(const struct cli *c, const struct run_choice *choice, struct plan *p, struct err *e)
 {
     struct plan_price x;
-    if (!choice->dry_run && choice->max_hours == 0)
+    if (!choice->dry_run && choice->longest == 0)
         return open_plan(c, choice, p, NULL, e);
     int code = plan_price_open(&x, c, choice->train.jobs.value, e);
     if (code == 0)
@@ -163,7 +163,7 @@ static int plan_first(const struct cli *c, const struct run_choice *choice, stru
     if (code == 0 && choice->dry_run)
         code = plan_print(c, p, &x, e);
     if (code == 0)
-        code = plan_price_limit(&x, choice->max_hours, e);
+        code = plan_price_limit(&x, choice->longest, e);
     plan_price_close(&x);
     return code;
 }

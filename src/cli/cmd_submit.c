@@ -2,6 +2,7 @@
 #include "cli/train.h"
 
 #include "base/clean.h"
+#include "base/duration.h"
 #include "base/file.h"
 #include "run/signals.h"
 #include "run/submit.h"
@@ -110,10 +111,10 @@ struct status_row {
 static int print_row(void *self, int n, const char *const *v)
 {
     const struct status_row *r = self;
-    char seen[48] = "-";
+    char seen[48] = "-", ago[DURATION_SIZE];
     int64_t heard;
     if (n >= 7 && v[5] && text_to_int(v[5], strlen(v[5]), &heard) == 0)
-        snprintf(seen, sizeof seen, "%" PRId64 " s ago", (r->now_ms - heard) / 1000);
+        snprintf(seen, sizeof seen, "%s ago", duration_text((double)(r->now_ms - heard) / 1e3, ago));
     clean_print_line(stdout, "%-6zu %6s %9s %7s %12s %8s  %-12s %s", r->shard, v[0], v[1], v[2], v[3], v[4], seen,
                      n >= 7 && v[6] ? v[6] : "-");
     return 0;

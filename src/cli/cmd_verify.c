@@ -23,16 +23,19 @@ static int train(const struct cli *c, struct plan *p, const char *db, int64_t st
     if (result.failed)
         return err_set(e, ERR_INTERNAL, "the trial failed; `tprun run` tells why");
     if (stop_at && result.interrupted != 1)
-        return err_set(e, ERR_INTERNAL, "the trial did not stop at step %" PRId64 " (it may have diverged before)",
-                       stop_at);
+        return err_set(e, ERR_INTERNAL, "the trial did not stop at step %" PRId64, stop_at);
     return 0;
 }
 
-static int digest(const char *db, char hex[65], struct err *e)
+/* The digest of the only trial of a database, and the step that it came to. */
+static int digest(const char *db, char hex[65], double *step, struct err *e)
 {
     struct query *q;
+    bool found;
     TRY(query_open(&q, db, e));
-    const int code = query_digest(q, hex, e);
+    int code = query_number(q, "SELECT step FROM trial", NULL, 0, &found, step, e);
+    if (code == 0)
+        code = query_digest(q, hex, e);
     query_close(q);
     return code;
 }
@@ -44,22 +47,23 @@ static int verify(const struct cli *c, struct plan *p, const char *folder, bool 
     snprintf(straight, sizeof straight, "%s/straight.db", folder);
     snprintf(broken, sizeof broken, "%s/broken.db", folder);
     TRY(plan_trial(p, 0, p->only, &t, e));
-    const int64_t budget = t.budget, middle = budget / 2;
-    if (middle < 1)
-        return err_set(e, ERR_USAGE, "a trial of %" PRId64 " steps has no middle to stop at", budget);
+    double end;
     TRY(worker_executable(t.config.precision == PRECISION_DOUBLE ? "double" : "single", executable, e));
     TRY(worker_ask(executable, "--kernel", NULL, kernel, sizeof kernel, e));
     clean_print_line(stdout, "trial    %s%s%s seed %" PRId64 ", %" PRId64 " steps", t.spec.variant, *t.cell ? " " : "",
-                     t.cell, t.spec.seed, budget);
+                     t.cell, t.spec.seed, t.budget);
     printf("kernel   %s\n", kernel);
     fflush(stdout);
     TRY(train(c, p, straight, 0, e));
-    TRY(digest(straight, hex[0], e));
+    TRY(digest(straight, hex[0], &end, e));
+    const int64_t middle = (int64_t)end / 2; /* it may have diverged, or ended before its budget */
+    if (middle < 1)
+        return err_set(e, ERR_USAGE, "a trial of %.0f steps has no middle to stop at", end);
     printf("straight %s\n", hex[0]);
     fflush(stdout);
     TRY(train(c, p, broken, middle, e));
     TRY(train(c, p, broken, 0, e));
-    TRY(digest(broken, hex[1], e));
+    TRY(digest(broken, hex[1], &end, e));
     *same = !strcmp(hex[0], hex[1]);
     printf("resumed  %s (stopped at step %" PRId64 ")\n%s\n", hex[1], middle, *same ? "identical" : "DIFFERENT");
     return 0;

@@ -87,5 +87,5 @@ int cli_run_options(const struct cli *c, struct run_options *o, struct err *e)
                                .verbose = c->verbose,
                                .checkpoints = c->checkpoints,
                                .limits = c->limits };
-    return stall ? option_seconds(stall, "TPRUN_STALL_SECONDS", &o->stall_seconds, e) : 0;
+    return stall ? option_duration(stall, "TPRUN_STALL_SECONDS", 1, &o->stall_seconds, e) : 0;
 }

@@ -4,8 +4,6 @@
 
 #include "store/query.h"
 
-/* SELECT of one row for each other generation of study ?1: generation (0: one-offs), trials, done, differs. */
-extern const char generations_sql[];
 /* Says so on a line for each, if there are any. */
 int generations_tell(struct query *q, const char *study, struct err *e);
 

@@ -5,6 +5,7 @@
 #include "base/clean.h"
 #include "base/killpoint.h"
 #include "base/terminal.h"
+#include "serve/reader.h"
 #include "store/bounded.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -78,6 +79,8 @@ int main(int argc, char **argv)
     open_standard_descriptors();
     if (bounded_is_reader(argc, argv))
         return close_output(bounded_read(argv));
+    if (page_reader_is(argc, argv))
+        return close_output(page_reader_run(argv));
     const char *first = argc > 1 ? argv[1] : "--help";
 #ifdef TPRUN_KILL_POINTS
     if (!strcmp(first, "--fault-points")) {

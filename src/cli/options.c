@@ -1,5 +1,6 @@
 #include "cli/options.h"
 
+#include "base/duration.h"
 #include "base/text.h"
 #include <string.h>
 
@@ -30,25 +31,19 @@ static int set_size(const struct cli_option *o, int64_t *bytes, const char *text
     return 0;
 }
 
-int option_seconds(const char *text, const char *name, double *seconds, struct err *e)
+int option_duration(const char *text, const char *name, double unit, double *seconds, struct err *e)
 {
-    if (text_to_double(text, strlen(text), seconds) < 0 || !(*seconds > 0) || *seconds > 1e9)
-        return err_set(e, ERR_USAGE, "%s: '%s' is not a positive number of seconds", name, text);
+    if (duration_read(text, unit, seconds) < 0)
+        return err_set(e, ERR_USAGE, "%s: '%s' is not " DURATION_FORMS " (a number alone: %s)", name, text,
+                       unit == 3600 ? "hours" : "seconds");
     return 0;
 }
 
-static int set_seconds(const struct cli_option *o, double *seconds, const char *text, struct err *e)
+static int set_duration(const struct cli_option *o, double *seconds, const char *text, struct err *e)
 {
     char name[64];
     snprintf(name, sizeof name, "--%s", o->name);
-    return option_seconds(text, name, seconds, e);
-}
-
-static int set_hours(const struct cli_option *o, double *hours, const char *text, struct err *e)
-{
-    if (text_to_double(text, strlen(text), hours) < 0 || !(*hours > 0) || *hours > 1e9)
-        return err_set(e, ERR_USAGE, "--%s: '%s' is not a positive number of hours", o->name, text);
-    return 0;
+    return option_duration(text, name, o->type == CLI_HOURS ? 3600 : 1, seconds, e);
 }
 
 static int set_word(const struct cli_option *o, int *field, const char *word, struct err *e)
@@ -94,9 +89,8 @@ int option_set(const struct cli_option *o, void *fields, const char *value, stru
     case CLI_SIZE:
         return set_size(o, field, value, e);
     case CLI_SECONDS:
-        return set_seconds(o, field, value, e);
     case CLI_HOURS:
-        return set_hours(o, field, value, e);
+        return set_duration(o, field, value, e);
     }
     return err_set(e, ERR_INTERNAL, "--%s has no type", o->name);
 }

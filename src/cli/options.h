@@ -17,8 +17,8 @@ enum cli_type {
     CLI_WORD,    /* int: 1 + index in `words` */
     CLI_INT,     /* struct cli_int, min <= value <= max */
     CLI_SIZE,    /* int64_t: bytes; 500M, 2G */
-    CLI_SECONDS, /* double, above 0 */
-    CLI_HOURS    /* double, above 0 */
+    CLI_SECONDS, /* double: a duration (base/duration.h) in seconds; a number alone is of seconds */
+    CLI_HOURS    /* likewise; a number alone is of hours */
 };
 
 struct cli_int {
@@ -45,7 +45,7 @@ struct cli_option {
 /* Sets the field of a struct that an option is about. Errors: ERR_USAGE naming the option, the value, what is allowed.
  */
 int option_set(const struct cli_option *o, void *fields, const char *value, struct err *e);
-/* A positive number of seconds; name: of the option or the variable it comes from. */
-int option_seconds(const char *text, const char *name, double *seconds, struct err *e);
+/* A duration, whose number alone counts `unit` seconds; name: of the option or the variable it comes from. */
+int option_duration(const char *text, const char *name, double unit, double *seconds, struct err *e);
 
 #endif

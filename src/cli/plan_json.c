@@ -66,6 +66,11 @@ static void put_layers(struct text *t, const struct trial_size *size)
         put_string(t, "kind", size->layers[i].kind);
         put_string(t, "shape", size->layers[i].shape);
         put_number(t, "weights", (double)size->layers[i].n_weights);
+        if (size->layers[i].from) {
+            key(t, "from");
+            text_add(t, "[%s]", size->layers[i].from);
+            put_string(t, "join", size->layers[i].beside ? "concat" : "add");
+        }
         text_putc(t, '}');
     }
     text_putc(t, ']');

@@ -1,7 +1,7 @@
 #include "cli/plan_price.h"
 
+#include "base/duration.h"
 #include "run/machine.h"
-#include "run/progress.h"
 #include <unistd.h>
 
 int plan_price_open(struct plan_price *x, const struct cli *c, int64_t jobs, struct err *e)
@@ -38,24 +38,22 @@ int plan_price_take(struct plan_price *x, const struct cli *c, struct plan *p, s
     return code;
 }
 
-int plan_price_limit(const struct plan_price *x, double hours, struct err *e)
+int plan_price_limit(const struct plan_price *x, double seconds, struct err *e)
 {
     struct price all;
-    char expected[32], high[32], limit[32];
-    if (hours == 0)
+    char expected[DURATION_SIZE], high[DURATION_SIZE], limit[DURATION_SIZE];
+    if (seconds == 0)
         return 0;
     price_sum(&x->list, SIZE_MAX, x->jobs, x->processors, &all);
     if (all.n_unknown > 0)
         return err_set(e, ERR_USAGE,
-                       "--max-hours %.6g: nothing can be said of the time of %llu trials: see `tprun plan`", hours,
-                       (unsigned long long)all.n_unknown);
-    if (all.wall.high <= hours * 3600)
+                       "--max-hours allows %s: nothing can be said of the time of %llu trials: see `tprun plan`",
+                       duration_text(seconds, limit), (unsigned long long)all.n_unknown);
+    if (all.wall.high <= seconds)
         return 0;
-    return err_set(
-        e, ERR_USAGE,
-        "--max-hours %.6g is %s, and the trials that are left may take up to %s (%s is expected) with %zu at "
-        "once: nothing was started",
-        hours, progress_duration(hours * 3600, limit, sizeof limit),
-        progress_duration(all.wall.high, high, sizeof high),
-        progress_duration(all.wall.expected, expected, sizeof expected), x->jobs);
+    return err_set(e, ERR_USAGE,
+                   "--max-hours allows %s, and the trials that are left may take up to %s (%s is expected) with %zu at "
+                   "once: nothing was started",
+                   duration_text(seconds, limit), duration_text(all.wall.high, high),
+                   duration_text(all.wall.expected, expected), x->jobs);
 }

@@ -19,8 +19,8 @@ void plan_price_close(struct plan_price *x);
 void plan_price_attach(struct plan_price *x, struct plan_options *o);
 /* Prices what was counted, and prints warnings of data that a run would miss. */
 int plan_price_take(struct plan_price *x, const struct cli *c, struct plan *p, struct err *e);
-/* ERR_USAGE, with both numbers, if all of it may take longer. hours: 0 = no limit. */
-int plan_price_limit(const struct plan_price *x, double hours, struct err *e);
+/* ERR_USAGE, with both numbers, if all of it may take longer. seconds: 0 = no limit. */
+int plan_price_limit(const struct plan_price *x, double seconds, struct err *e);
 
 /* What `tprun plan` prints: cmd_plan.c, plan_json.c. */
 int plan_print(const struct cli *c, struct plan *p, const struct plan_price *x, struct err *e);

@@ -26,7 +26,8 @@ struct train_choice {
     { "stall-seconds", 0, CLI_SECONDS, "SECONDS", offsetof(type, member.stall_seconds),                                \
       .help = "end a worker that is silent for so long (default 300, or $TPRUN_STALL_SECONDS)" },                      \
     { "stop-after", 0, CLI_SECONDS, "SECONDS", offsetof(type, member.stop_after),                                      \
-      .help = "stop at a checkpoint when so much time has passed (exit status 75); the same command resumes" },        \
+      .help = "stop at a checkpoint when so much time has passed: 1800, 30min, 2h (exit status 75); the same command " \
+              "resumes" },                                                                                             \
     { "no-progress", 0, CLI_FLAG, NULL, offsetof(type, member.no_progress), .help = "no live lines on a terminal" }
 /* clang-format on */
 

@@ -1,8 +1,10 @@
 #include "cli/tuned.h"
 
 #include "base/clean.h"
+#include "base/duration.h"
 #include "base/text.h"
 #include "report/tuned_rows.h"
+#include "store/table.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +12,9 @@
 enum { ROWS_SHOWN = 30 };
 
 struct rows {
+    bool accuracies, losses; /* of the test set: some row has one */
     size_t n, left_out;
+    struct table table;
     struct text remarks;
 };
 
@@ -30,34 +34,76 @@ static void remark(struct rows *r, const struct tuned_row *t, const char *before
              text, after);
 }
 
-static void print_head(const struct tuned_row *t)
+/* Which columns there is anything to say in. */
+static int look_at(void *self, const struct tuned_row *t)
+{
+    struct rows *r = self;
+    r->accuracies |= t->accuracy != NULL;
+    r->losses |= t->loss != NULL;
+    return 0;
+}
+
+static void add(struct rows *r, const char *text, bool number)
+{
+    (void)table_add(&r->table, text, strlen(text), number); /* far from TABLE_MAX */
+}
+
+static void add_head(struct rows *r, const struct tuned_row *t)
 {
     clean_print_line(stdout, "chosen by the %s mean %s of the sweep, trained again with fresh seeds:", t->best,
                      t->metric);
-    printf("%-12s %-12s %-16s %-16s %11s %12s  %s\n", "variant", "validation", "test_accuracy", "test_loss",
-           "fresh seeds", "tuning cpu s", "chosen");
+    r->table.n_columns = (size_t)5 + r->accuracies + r->losses;
+    add(r, "variant", false);
+    add(r, "validation", true);
+    if (r->accuracies)
+        add(r, "test_accuracy", false);
+    if (r->losses)
+        add(r, "test_loss", false);
+    add(r, "seeds", false);
+    add(r, "tuning cpu", false);
+    add(r, "chosen", false);
 }
 
-static int print_row(void *self, const struct tuned_row *t)
+static void add_chosen(struct rows *r, const struct tuned_row *t)
+{
+    struct text chosen = { 0 };
+    if (t->chosen && *t->chosen)
+        table_short_cell(&chosen, t->chosen);
+    else
+        text_puts(&chosen, t->chosen ? "the only one" : "nothing yet");
+    if (t->of_cell) {
+        text_puts(&chosen, " for ");
+        table_short_cell(&chosen, t->of_cell);
+    }
+    add(r, chosen.s, false);
+    text_free(&chosen);
+}
+
+static int add_row(void *self, const struct tuned_row *t)
 {
     struct rows *r = self;
-    char value[48], accuracy[48], loss[48], seeds[48];
+    char value[48], mean[48], seeds[48], took[DURATION_SIZE];
     if (r->n == ROWS_SHOWN) {
         r->left_out++;
         return 0;
     }
     if (r->n++ == 0)
-        print_head(t);
+        add_head(r, t);
     put_mean(value, sizeof value, t->value, NULL);
-    put_mean(accuracy, sizeof accuracy, t->accuracy, t->accuracy_sd);
-    put_mean(loss, sizeof loss, t->loss, t->loss_sd);
     snprintf(seeds, sizeof seeds, t->complete ? "%s" : "%s of %s", t->n, t->n_asked);
-    clean_print_line(stdout, "%-12s %-12s %-16s %-16s %11s %12.4g  %s%s%s", t->variant, value, accuracy, loss, seeds,
-                     t->cpu_s ? strtod(t->cpu_s, NULL) : 0,
-                     !t->chosen   ? "nothing yet"
-                     : *t->chosen ? t->chosen
-                                  : "the only one",
-                     t->of_cell ? " for " : "", t->of_cell ? t->of_cell : "");
+    add(r, t->variant, false);
+    add(r, value, true);
+    if (r->accuracies) {
+        put_mean(mean, sizeof mean, t->accuracy, t->accuracy_sd);
+        add(r, mean, false);
+    }
+    if (r->losses) {
+        put_mean(mean, sizeof mean, t->loss, t->loss_sd);
+        add(r, mean, false);
+    }
+    add(r, seeds, true);
+    add(r, duration_text(t->cpu_s ? strtod(t->cpu_s, NULL) : 0, took), true);
+    add_chosen(r, t);
     if (t->note)
         remark(r, t, "", t->note, "");
     if (t->border)
@@ -68,8 +114,12 @@ static int print_row(void *self, const struct tuned_row *t)
 int tuned_print(struct query *q, const char *study, bool *tunes, struct err *e)
 {
     struct rows r = { 0 };
-    const int code = tuned_rows(q, study, print_row, &r, e);
+    TRY(tuned_rows(q, study, look_at, &r, e));
+    const int code = tuned_rows(q, study, add_row, &r, e);
     *tunes = r.n > 0;
+    if (r.n)
+        table_print(&r.table, stdout);
+    table_free(&r.table);
     if (r.left_out)
         printf("... and %zu more rows\n", r.left_out);
     for (char *line = r.remarks.s, *end; line && (end = strchr(line, '\n')) != NULL; line = end + 1) {

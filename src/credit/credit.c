@@ -39,14 +39,17 @@ double reduction_factor(int reduction, size_t rows, struct shape state, double t
 #define MAPPINGS(X)                                                                                                    \
     X(mapping_adjoint)                                                                                                 \
     X(mapping_inverse)                                                                                                 \
-    X(mapping_learned) X(mapping_fixed) X(mapping_pinv) X(mapping_encoder) X(mapping_transpose) X(mapping_reversible)
+    X(mapping_learned)                                                                                                 \
+    X(mapping_fixed) X(mapping_pinv) X(mapping_encoder) X(mapping_transpose) X(mapping_reversible)                     \
+        X(mapping_sign_symmetry)
 #define FBLOSSES(X)                                                                                                    \
     X(fbloss_none)                                                                                                     \
     X(fbloss_reconstruction)                                                                                           \
     X(fbloss_inversion) X(fbloss_difference) X(fbloss_local) X(fbloss_reverse_target) X(fbloss_settle)
 #define PROPAGATES(X)                                                                                                  \
     X(propagate_linear)                                                                                                \
-    X(propagate_difference) X(propagate_plain) X(propagate_none) X(propagate_iterate) X(propagate_relax)
+    X(propagate_difference)                                                                                            \
+    X(propagate_plain) X(propagate_none) X(propagate_iterate) X(propagate_relax) X(propagate_label)
 #define UPDATES(X)                                                                                                     \
     X(update_gradient) X(update_through_chain) X(update_denoising) X(update_unit) X(update_influence) X(update_equal)
 
@@ -137,6 +140,8 @@ int credit_shape(struct credit *c, const struct credit_choice *choice, const str
     TRY(check_head(c, e));
     c->n =
         chain->n_links - choice->head; /* a recurrent unit is the first one, so units of the head have one link each */
+    TRY(ways_check(c, e));
+    TRY(ways_list(c, a, e));
     TRY(alloc_states(c, a, e));
     if (mapping_of(c)->shape)
         TRY(mapping_of(c)->shape(c, a, e));
@@ -218,10 +223,10 @@ static int open_feedback_weights(struct credit *c, struct arena *a, struct err *
                : err_set(e, ERR_MEMORY, "not enough memory for %zu feedback weights", c->n_feedback_weights);
 }
 
-/* Room for two numbers, and two matrices of each unit. */
+/* Room for two numbers, three matrices of each unit and two of each way. */
 static size_t shown_most(const struct credit *c)
 {
-    return 2 + 2 * c->chain->n_units;
+    return 2 + 3 * c->chain->n_units + 2 * c->n_ways;
 }
 
 int credit_open(struct credit *c, size_t rows, struct arena *a, struct err *e)
@@ -245,9 +250,11 @@ int credit_open(struct credit *c, size_t rows, struct arena *a, struct err *e)
     c->draws = arena_alloc(a, 1 + 2 * c->n_feedback, sizeof *c->draws);
     if (!c->draws)
         return err_set(e, ERR_MEMORY, "not enough memory for the streams of noise");
-    c->shown = arena_alloc(a, shown_most(c), sizeof *c->shown);
+    c->most_shown = shown_most(c);
+    c->shown = arena_alloc(a, c->most_shown, sizeof *c->shown);
     if (!c->shown)
         return err_set(e, ERR_MEMORY, "not enough memory for what a step shows");
+    TRY(ways_open(c, a, e));
     TRY(open_feedback_weights(c, a, e));
     if (update_of(c)->open)
         TRY(update_of(c)->open(c, a, e));
@@ -266,17 +273,6 @@ void credit_draws(struct credit *c, struct draw draw, const char *name, ...)
     vsnprintf(draw.name, sizeof draw.name, name, args);
     va_end(args);
     c->draws[c->n_draws++] = draw;
-}
-
-void credit_show(struct credit *c, struct mat values, const char *name, ...)
-{
-    va_list args;
-    struct shown *s = &c->shown[c->n_shown++];
-    assert(c->n_shown <= shown_most(c));
-    va_start(args, name);
-    vsnprintf(s->name, sizeof s->name, name, args);
-    va_end(args);
-    s->values = values;
 }
 
 int credit_head(struct credit *c, struct pass *p, struct chosen loss, real *g, struct err *e)
@@ -340,6 +336,7 @@ int credit_targets(struct credit *c, struct pass *p, struct err *e)
     TRY(propagate_of(c)->back(c, p, 0, e));
     if (mapping_of(c)->own_target)
         mapping_of(c)->own_target(c);
+    ways_shown(c, p);
     return 0;
 }
 
@@ -348,45 +345,6 @@ int credit_update(struct credit *c, struct pass *p, real *g, struct err *e)
     (void)e;
     update_of(c)->grads(c, p, g);
     return 0;
-}
-
-struct mat credit_incoming(struct credit *c, size_t k)
-{
-    const size_t s = credit_source(c, k);
-    const struct target_options *o = c->choice.target.opts;
-    if (!c->own || o->sequence != SEQUENCE_RELEASED)
-        return c->d[s];
-    struct mat sum = mat_of(c->scratch[1], c->d[s].rows, c->d[s].cols);
-    mat_add(c->d[s], c->own[s], sum);
-    return sum;
-}
-
-void credit_add_own(struct credit *c, size_t k)
-{
-    const struct target_options *o = c->choice.target.opts;
-    if (c->own && o->sequence == SEQUENCE_NATURAL)
-        mat_add(c->d[k], c->own[k], c->d[k]);
-}
-
-bool credit_vanished(struct credit *c, size_t k)
-{
-    if (c->own)
-        return false;                        /* a loss at an earlier step may still bring one in */
-    if (!(mat_max_abs(c->d[k]) < REAL_TINY)) /* NaN goes on, to be seen */
-        return false;
-    c->first_nonzero = k + 1;
-    for (size_t i = 0; i <= k; i++)
-        mat_zero(c->d[i]);
-    return true;
-}
-
-struct feedback *credit_feedback_of(const struct credit *c, size_t k)
-{
-    const size_t layer = c->chain->unit_of[k];
-    for (size_t i = 0; i < c->n_feedback; i++)
-        if (c->feedback[i].target == layer)
-            return &c->feedback[i];
-    return NULL;
 }
 
 size_t credit_n_feedback_units(const struct credit *c)

@@ -8,14 +8,15 @@
  * links under the head) has the output h_k and the target t_k = h_k + d[k]. Displacements d are what is stored and
  * propagated: t - h of nearly equal numbers would cancel in single precision. The target part sets d[n-1]; the
  * propagate part derives d[n-2] .. d[0] through the feedback mapping g_k, which reads the place source(k): k+1 on route
- * "chain", n-1 on route "direct"; the update part turns displacements into gradients.
+ * "chain", n-1 on route "direct"; the update part turns displacements into gradients. Where links feed several others,
+ * g and source are of ways (ways.h), numbered k too, and parts say TAKES_BRANCHES.
  *
  * Update directions are signed and scaled so that plain SGD is theta <- theta - stepsize * update.
  * Errors: ERR_SINGULAR and ERR_DIVERGED end the trial as diverged. No allocation after credit_open. */
 #ifndef TPRUN_CREDIT_CREDIT_H
 #define TPRUN_CREDIT_CREDIT_H
 
-#include "net/chain.h"
+#include "credit/ways.h"
 
 struct credit;
 struct feedback;
@@ -46,8 +47,9 @@ enum sequence_rule {
     SEQUENCE_RELEASED /* d[k] = g(d[k+1] + own[k+1]): Roulet's released code, whose local losses miss their own
                          displacement (sheet 3.7) */
 };
+enum target_gradient { TARGET_BATCH_MEAN, TARGET_PER_SAMPLE };
 struct target_options {
-    int gradient; /* enum: batch_mean, per_sample */
+    int gradient; /* enum target_gradient */
     int sequence; /* enum sequence_rule */
 };
 struct target_def {
@@ -57,9 +59,9 @@ struct target_def {
     void (*set)(struct credit *c, struct pass *p, struct mat top);
 };
 
-/* How a mapping is asked: for the target of link k. ref: the application of the unit above, link k + 1, whose cache a
- * mapping reads: the one that produced the argument or is its reference, which is the noisy pass for g(f(h + noise))
- * and the clean one for everything else. */
+/* How a mapping is asked: for the target of link k, or for way k. ref: the application of the unit above, link k + 1 or
+ * the way's upper end, whose cache a mapping reads: the one that produced the argument or is its reference, which is
+ * the noisy pass for g(f(h + noise)) and the clean one for everything else. */
 struct mapping_def {
     struct part part;
     bool leaves_deltas; /* jvp of d through link k+1 leaves that link's delta for d, so the gradient rule need not
@@ -155,6 +157,7 @@ struct propagate_def {
     int (*open)(struct credit *c, struct arena *a, struct err *e); /* NULL: it needs nothing of its own */
     /* d[n-2] .. d[lo] from d[n-1]. May iterate, and may fail. */
     int (*back)(struct credit *c, struct pass *p, size_t lo, struct err *e);
+    bool iterates; /* it fills credit->settled */
     /* How often `back` goes down the mapping of link k, and up the link above it, at most: for the estimate of work.
      * NULL: down once. */
     struct trips (*trips)(const struct credit *c, size_t k);
@@ -174,6 +177,7 @@ struct update_def {
     int (*open)(struct credit *c, struct arena *a, struct err *e); /* NULL: it needs nothing of its own */
     /* Whether the rule adds noise to the input; NULL: it does not. */
     bool (*corrupts_input)(const struct credit *c);
+    bool weighs;       /* it fills credit->influence */
     bool goes_through; /* a way down through the chain, one product a link, for the estimate of work */
     /* Adds the update directions of the links under the head to g. */
     void (*grads)(struct credit *c, struct pass *p, real *g);
@@ -193,6 +197,7 @@ struct credit_choice {
  * chain that is the output of unit `through`, over all its links. */
 struct feedback {
     size_t target, through;
+    size_t way;            /* the first one, of a recurrent unit; on route chain its edge */
     struct unit unit;      /* from the source to the target; index = target */
     const struct unit *by; /* what it reads its source through, or NULL */
     struct at ref;         /* on what it reads of the source's true states: what differences start from */
@@ -212,7 +217,8 @@ struct draw {
 /* Numbers of the last step that a part shows, under a name: a probe writes them. */
 struct shown {
     char name[32];
-    struct mat values; /* (1, 1): a number; (rows, 1): one for each sample */
+    size_t rank; /* 0: one number, 1: one for each sample, 2: a matrix */
+    struct mat values;
 };
 
 enum { SCRATCH_INSIDE = 4 };
@@ -223,7 +229,13 @@ struct credit {
     size_t rows;         /* B */
     struct mat *d;       /* [n] displacements t - h, contiguous per unit */
     struct mat *d_stack; /* [n_units]: those of a unit as one matrix; {NULL} for units of the head */
-    struct mat *own;     /* [n] direct displacements of losses at every step; NULL if there is one loss, at the end */
+    size_t n_ways;
+    struct way *ways;          /* [n_ways], by the links that they lead to */
+    size_t *first_way;         /* [n + 1]: ways [first_way[k], first_way[k + 1]) lead to link k */
+    struct mat *branch;        /* [n_ways] displacements of one way; d[k] where link k has no other */
+    struct mat *branch_target; /* [n_ways] the targets, shown; {NULL} where a link has one way */
+    struct mat *mixing;        /* [n] (B, ways of the link): their weights; {NULL} where it has one */
+    struct mat *own; /* [n] direct displacements of losses at every step; NULL if there is one loss, at the end */
     struct mat *own_stack;
     struct mat top; /* (B, out.n of link n-1): dL/dh there; with losses at every step (T * B, out.n): at every link */
     void *target_state, *mapping_state, *fbloss_state, *propagate_state, *update_state; /* part.state_size bytes each */
@@ -235,9 +247,9 @@ struct credit {
     real *feedback_weights, *feedback_gradient;
     size_t n_draws;
     struct draw *draws;
-    size_t n_shown;
+    size_t n_shown, most_shown;
     struct shown *shown;
-    const struct settled *settled; /* [n] how the links' values came to rest, of rules that iterate; else NULL */
+    const struct settled *settled; /* [n_ways] how values came to rest, of rules that iterate; else NULL */
     struct mat *influence;         /* [n] (B, 1) factors of the samples' updates, of rules that have them; else NULL */
     real *scratch[6];              /* each fits any unit's stack, those from SCRATCH_INSIDE what is inside of a feedback
                                     * unit; for the current call only. The first two alone where neither feedback units
@@ -315,7 +327,17 @@ static inline const struct target_def *target_of(const struct credit *c)
 /* Where g_k reads: the link whose output it takes. */
 static inline size_t credit_source(const struct credit *c, size_t k)
 {
-    return c->choice.route == ROUTE_CHAIN ? k + 1 : c->n - 1;
+    return c->ways[k].to;
+}
+/* The application of the unit above the link that way k leads to: `ref` of a mapping. */
+static inline const struct at *credit_ref(const struct credit *c, const struct pass *p, size_t k)
+{
+    return &p->links[c->choice.route == ROUTE_CHAIN ? c->ways[k].to : c->ways[k].from + 1];
+}
+/* The edge of a way on route chain. */
+static inline const struct edge *credit_edge(const struct credit *c, size_t k)
+{
+    return &c->chain->edges[k];
 }
 /* True if d[k] is below REAL_TINY: then d[k] .. d[0] are set to zero, since the rest of the recursion would be denormal
  * (sheet 11.10). */
@@ -325,15 +347,17 @@ bool credit_vanished(struct credit *c, size_t k);
 struct mat credit_incoming(struct credit *c, size_t k);
 /* d[k] += own[k] under the natural rule. */
 void credit_add_own(struct credit *c, size_t k);
-/* The feedback unit that yields the target of link k. */
+/* The feedback unit that yields the target of link k, or way k's part of it. */
 struct feedback *credit_feedback_of(const struct credit *c, size_t k);
 /* All units with feedback parameters: the feedback units, and after them the untrained one. */
 size_t credit_n_feedback_units(const struct credit *c);
 struct unit *credit_feedback_unit(const struct credit *c, size_t i);
 /* Matrices for every link under the head, one block of memory per unit. */
 int credit_alloc_links(const struct credit *c, struct mat **links, struct mat **stacks, struct arena *a, struct err *e);
-/* Shows values that stay where they are. */
+/* Shows values that stay where they are: a matrix, (rows, 1) as one number for each sample, (1, 1) as a number. */
 void credit_show(struct credit *c, struct mat values, const char *name, ...) __attribute__((format(printf, 3, 4)));
+void credit_show_each(struct credit *c, struct mat values, const char *name, ...) __attribute__((format(printf, 3, 4)));
+void credit_show_number(struct credit *c, struct mat value, const char *name);
 /* Asks for random numbers at every pass or feedback step. */
 void credit_draws(struct credit *c, struct draw draw, const char *name, ...) __attribute__((format(printf, 3, 4)));
 

@@ -1,6 +1,7 @@
 #include "credit/fbloss.h"
 
 #include "net/transmit.h"
+#include <stdio.h>
 
 const char *const fbloss_scaling_names[] = { "none", "inverse_variance", NULL };
 const struct option fbloss_options_table[] = { FBLOSS_OPTIONS, { 0 } };
@@ -68,6 +69,11 @@ static int open_draws(struct credit *c, struct feedback *f, struct arena *a, str
     const size_t rows = f->ref.out.rows;
     struct fbloss_unit *u = fbloss_unit(c, f);
     const int kind = transmit_draws_of(transmit_of(c, f), true);
+    char name[48];
+    if (f->unit.label)
+        snprintf(name, sizeof name, "%s", f->unit.label);
+    else
+        snprintf(name, sizeof name, "%zu", f->target);
     if (noise_of(c, f, o) > 0) {
         u->noise = mat_new(a, rows, fbloss_of(c)->at_targets ? f->unit.in.n : f->unit.out.n);
         if (!u->noise.p)
@@ -78,7 +84,7 @@ static int open_draws(struct credit *c, struct feedback *f, struct arena *a, str
                                     .shape = state_of(c, f, u->noise.cols),
                                     .of_feedback = true,
                                     .steps = c->chain->data.sequence },
-                     "noise.feedback.%zu", f->target);
+                     "noise.feedback.%s", name);
     }
     if (fbloss_of(c)->source_noise) {
         const struct unit *from = &c->chain->units[f->through];
@@ -86,14 +92,14 @@ static int open_draws(struct credit *c, struct feedback *f, struct arena *a, str
         if (!u->source.p)
             return err_set(e, ERR_MEMORY, "not enough memory for feedback layer %zu", f->target);
         credit_draws(c, (struct draw){ .kind = DRAWS_NORMAL, .to = u->source, .shape = from->out, .of_feedback = true },
-                     "noise.feedback_source.%zu", f->target);
+                     "noise.feedback_source.%s", name);
     }
     if (resends(c, f)) {
         u->resend = mat_new(a, rows, f->unit.out.n);
         if (!u->resend.p)
             return err_set(e, ERR_MEMORY, "not enough memory for the feedback loss of layer %zu", f->target);
-        credit_draws(c, (struct draw){ .kind = kind, .to = u->resend, .of_feedback = true }, "noise.feedback_%s.%zu",
-                     transmit_draws_names[kind], f->target);
+        credit_draws(c, (struct draw){ .kind = kind, .to = u->resend, .of_feedback = true }, "noise.feedback_%s.%s",
+                     transmit_draws_names[kind], name);
     }
     return 0;
 }
@@ -114,7 +120,7 @@ int fbloss_open(struct credit *c, struct arena *a, struct err *e)
     for (size_t i = 0; i < c->n_feedback; i++) {
         const struct feedback *f = &c->feedback[i];
         TRY(open_draws(c, &c->feedback[i], a, e));
-        if (!fbloss_of(c)->grads_of_all)
+        if (!fbloss_of(c)->grads_of_all && !s->up[f->through].out.p)
             TRY(at_open(&s->up[f->through], &chain->units[f->through], c->rows * chain->links_of[f->through], 1, flags,
                         a, e));
     }
@@ -125,6 +131,11 @@ struct mat fbloss_state_of(const struct pass *p, const struct feedback *f)
 {
     const bool own_input = f->target == f->through; /* a recurrent unit */
     return own_input ? p->stacks[f->through].in : p->stacks[f->target].out;
+}
+
+struct mat fbloss_sent_of(const struct pass *p, const struct feedback *f)
+{
+    return f->target == f->through ? p->stacks[f->through].in : pass_sent(p, f->target);
 }
 
 struct mat fbloss_send(const struct credit *c, const struct feedback *f, struct mat value, real *to)
@@ -157,6 +168,8 @@ const struct at *fbloss_up(const struct credit *c, const struct pass *p, const s
 {
     const struct fbloss_state *s = fbloss_state(c);
     const size_t last = c->choice.route == ROUTE_CHAIN ? f->through : c->chain->unit_of[c->n - 1];
+    if (c->choice.route == ROUTE_CHAIN && f->through != f->target)
+        in = edge_read_with(p, credit_edge(c, f->way), in, c->scratch[3]);
     for (size_t i = f->through; i <= last; i++) {
         s->up[i].in = in;
         s->up[i].side = p->stacks[i].side;

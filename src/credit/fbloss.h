@@ -89,9 +89,12 @@ static inline struct fbloss_unit *fbloss_unit(const struct credit *c, const stru
 }
 /* The true states that f's target is about, which the unit above reads by way of their transmission. */
 struct mat fbloss_state_of(const struct pass *p, const struct feedback *f);
+/* What has been sent of them. */
+struct mat fbloss_sent_of(const struct pass *p, const struct feedback *f);
 /* What a unit in a state `value` of f's target sends: value itself, or a matrix in `to`. Samples are drawn anew. */
 struct mat fbloss_send(const struct credit *c, const struct feedback *f, struct mat value, real *to);
-/* The units between f's target and its source, on a value `in` of the target's output: the last one's application. */
+/* The units between f's target and its source, on a value `in` of the target's output: the last one's application. What
+ * that reads beside the target is as it was. Uses scratch 3. */
 const struct at *fbloss_up(const struct credit *c, const struct pass *p, const struct feedback *f, struct mat in);
 /* to += sign * noise * draws of this step, if there is any. */
 void fbloss_add_noise(const struct credit *c, const struct feedback *f, double sign, struct mat to);

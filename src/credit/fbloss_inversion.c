@@ -24,7 +24,13 @@ static int grads(struct credit *c, struct pass *p, struct feedback *f, struct er
     struct mat error = mat_of(c->scratch[4], h.rows, h.cols), back = mat_of(c->scratch[1], h.rows, down.cols);
     mat_sub(up->out, t, error);
     fbloss_reduce(c, f, error);
-    forward->def->vjp(forward, *up, error, back);
+    if (f->target == f->through || edge_is_whole(credit_edge(c, f->way))) {
+        forward->def->vjp(forward, *up, error, back);
+    } else { /* of all that it reads, the target's share */
+        const struct mat all = mat_of(c->scratch[2], h.rows, forward->in.n);
+        forward->def->vjp(forward, *up, error, all);
+        edge_take(credit_edge(c, f->way), all, back);
+    }
     if (!transmit_passes_gradient(c->chain->units[f->target].transmit))
         mat_zero(back);
     fbloss_train(c, ref, f, back);
@@ -39,7 +45,8 @@ const struct fbloss_def fbloss_inversion = {
               .options = inversion_table,
               .opts_size = sizeof(struct fbloss_options),
               .state_size = sizeof(struct fbloss_state),
-              .needs = GIVES_TRAIN },
+              .needs = GIVES_TRAIN,
+              .gives = TAKES_BRANCHES },
     .reads_value = true,
     .at_targets = true,
     .fits = fits,

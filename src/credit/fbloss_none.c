@@ -3,5 +3,5 @@
 
 extern const struct fbloss_def fbloss_none;
 const struct fbloss_def fbloss_none = {
-    .part = { .name = "none", .help = "no feedback loss: for mappings that do not learn" },
+    .part = { .name = "none", .gives = TAKES_BRANCHES, .help = "no feedback loss: for mappings that do not learn" },
 };

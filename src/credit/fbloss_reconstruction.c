@@ -23,7 +23,7 @@ static const struct option reconstruction_table[] = {
 static struct mat original(const struct credit *c, const struct pass *p, const struct feedback *f)
 {
     const struct fbloss_options *o = c->choice.feedback_loss.opts;
-    return o->corrupts == CORRUPTS_SENT ? p->stacks[f->through].in : fbloss_state_of(p, f);
+    return o->corrupts == CORRUPTS_SENT ? fbloss_sent_of(p, f) : fbloss_state_of(p, f);
 }
 
 static int grads(struct credit *c, struct pass *p, struct feedback *f, struct err *e)
@@ -50,7 +50,8 @@ const struct fbloss_def fbloss_reconstruction = {
               .options = reconstruction_table,
               .opts_size = sizeof(struct fbloss_options),
               .state_size = sizeof(struct fbloss_state),
-              .needs = GIVES_TRAIN },
+              .needs = GIVES_TRAIN,
+              .gives = TAKES_BRANCHES },
     .reads_value = true,
     .fits = fbloss_fits,
     .open = fbloss_open,

@@ -1,5 +1,6 @@
 /* Reverse target: reduce |g(t' + noise) - t|^2 at the targets t below and t' above, both constant: the mapping learns
- * the inverse that propagation has found. Bengio 2020, Sec. 6, with a target in the place of a gradient through f. */
+ * the inverse that propagation has found, of a layer that feeds several the one of its own way. Bengio 2020, Sec. 6,
+ * with a target in the place of a gradient through f. */
 #include "credit/fbloss.h"
 
 static const struct option table[] = { FBLOSS_OPTIONS, FBLOSS_NORMALISED, { 0 } };
@@ -22,7 +23,7 @@ static int grads(struct credit *c, struct pass *p, struct feedback *f, struct er
     fbloss_add_noise(c, f, 1, t);
     const struct mat down = mapping_of(c)->value(c, p, ref, f, t), error = mat_of(c->scratch[4], down.rows, down.cols);
     mat_sub(down, fbloss_state_of(p, f), error);
-    mat_sub(error, c->d_stack[f->target], error);
+    mat_sub(error, c->branch[f->way], error);
     fbloss_reduce(c, f, error);
     fbloss_train(c, ref, f, error);
     return 0;
@@ -43,7 +44,8 @@ const struct fbloss_def fbloss_reverse_target = {
               .options = table,
               .opts_size = sizeof(struct fbloss_options),
               .state_size = sizeof(struct fbloss_state),
-              .needs = GIVES_TRAIN },
+              .needs = GIVES_TRAIN,
+              .gives = TAKES_BRANCHES },
     .at_targets = true,
     .fits = fits,
     .open = fbloss_open,

@@ -19,20 +19,22 @@ int inverse_fits(const struct credit *c, const char *who, struct err *e)
 
 void inverse_up(const struct settling *s, size_t k, struct mat d, struct mat out)
 {
-    const struct unit *above = &s->c->chain->units[k + 1]; /* feed-forward: link k is unit k */
-    above->def->difference(above, s->p->links[k + 1], d, out);
+    const struct credit *c = s->c;
+    const size_t link = c->ways[k].to;
+    const struct unit *above = &c->chain->units[link]; /* feed-forward: a link is a unit */
+    above->def->difference(above, s->p->links[link], edge_moves(c->chain, credit_edge(c, k), d, c->scratch[4]), out);
 }
 
 int inverse_down(const struct settling *s, size_t k, struct mat d, struct mat out, struct err *e)
 {
-    return mapping_of(s->c)->difference(s->c, s->p, &s->p->links[k + 1], k, d, out, e);
+    return mapping_of(s->c)->difference(s->c, s->p, credit_ref(s->c, s->p, k), k, d, out, e);
 }
 
 int inverse_error(const struct settling *s, size_t k, struct mat out, struct err *e)
 {
-    const struct at *above = &s->p->links[k + 1];
+    const struct at *above = credit_ref(s->c, s->p, k);
     TRY(mapping_of(s->c)->apply(s->c, s->p, above, k, above->out, out, e));
-    mat_sub(out, s->p->links[k].out, out);
+    mat_sub(out, s->p->links[s->c->ways[k].from].out, out);
     return 0;
 }
 
@@ -60,26 +62,21 @@ int inverse_output_step(struct settling *s, size_t k, struct mat target, struct 
 
 /* ---- input rule ---- */
 
-/* Matrices of the link above each, from those by link. */
-static int above_each(const struct credit *c, struct mat *by_link, struct mat **out, struct arena *a, struct err *e)
+int inverse_alloc_ways(const struct credit *c, bool upper, struct mat **out, struct arena *a, struct err *e)
 {
-    *out = arena_alloc(a, c->n, sizeof **out);
-    if (!*out)
-        return err_set(e, ERR_MEMORY, "not enough memory for the arguments of %zu links", c->n);
-    for (size_t k = 0; k + 1 < c->n; k++)
-        (*out)[k] = by_link[k + 1];
-    return 0;
+    *out = arena_alloc(a, c->n_ways + 1, sizeof **out);
+    bool enough = *out;
+    for (size_t k = 0; enough && k < c->n_ways; k++)
+        enough = ((*out)[k] = mat_new(a, c->rows, c->d[upper ? c->ways[k].to : c->ways[k].from].cols)).p;
+    return enough ? 0 : err_set(e, ERR_MEMORY, "not enough memory for the arguments of %zu links", c->n);
 }
 
 int inverse_input_open(struct inverse_input *in, const struct credit *c, struct arena *a, struct err *e)
 {
-    struct mat *change, *stacks;
-    TRY(credit_alloc_links(c, &in->u, &stacks, a, e));
-    TRY(credit_alloc_links(c, &in->q, &stacks, a, e));
-    TRY(credit_alloc_links(c, &in->r, &stacks, a, e));
-    TRY(credit_alloc_links(c, &change, &stacks, a, e));
-    TRY(above_each(c, in->u, &in->value, a, e));
-    return above_each(c, change, &in->change, a, e);
+    TRY(inverse_alloc_ways(c, true, &in->value, a, e));
+    TRY(inverse_alloc_ways(c, true, &in->change, a, e));
+    TRY(inverse_alloc_ways(c, false, &in->q, a, e));
+    return inverse_alloc_ways(c, false, &in->r, a, e);
 }
 
 int inverse_input_moved(struct settling *s, size_t k, struct err *e)
@@ -87,7 +84,7 @@ int inverse_input_moved(struct settling *s, size_t k, struct err *e)
     const struct inverse_input *in = s->rule;
     TRY(inverse_down(s, k, s->value[k], in->q[k], e));
     mat_add(in->q[k], in->r[k], in->q[k]);
-    mat_scale((real)in->share, in->q[k], s->c->d[k]);
+    mat_scale((real)in->share, in->q[k], s->c->branch[k]);
     return 0;
 }
 
@@ -98,6 +95,6 @@ int inverse_input_step(struct settling *s, size_t k, struct mat change, struct e
     const struct mat q = in->q[k], share = mat_of(s->c->scratch[2], q.rows, q.cols);
     mat_scale((real)in->share, q, share);
     inverse_up(s, k, share, change);
-    mat_sub(s->c->d[k + 1], change, change);
+    mat_sub(s->c->d[s->c->ways[k].to], change, change);
     return 0;
 }

@@ -25,6 +25,15 @@ static const struct inverse_options *options_of(const struct credit *c)
     return c->choice.mapping.opts;
 }
 
+/* Whether one of a unit's layers has more inputs than outputs. As deep as the file. */
+static bool narrows(const struct unit *u)
+{
+    bool any = !u->n_inner && u->out.n < u->in.n;
+    for (size_t j = 0; j < u->n_inner; j++)
+        any |= narrows(&u->inner[j]);
+    return any;
+}
+
 static int shape(struct credit *c, struct arena *a, struct err *e)
 {
     (void)a;
@@ -40,7 +49,7 @@ static int shape(struct credit *c, struct arena *a, struct err *e)
             return err_at(e, u->where,
                           "algorithm.mapping: 'inverse' needs invertible layers; network.layers.%zu (%s) is not",
                           u->index, unit_text(u, text, sizeof text));
-        if (options_of(c)->regularization == 0 && !variant && !u->n_inner && u->out.n < u->in.n)
+        if (options_of(c)->regularization == 0 && !variant && !(u->def->inverse->exact) && narrows(u))
             return err_at(e, u->where,
                           "algorithm.mapping.regularization: 0 needs layers with at least as many outputs as inputs; "
                           "network.layers.%zu is %zu x %zu",

@@ -103,12 +103,12 @@ static int refresh(struct credit *c, struct pass *p, struct err *e)
     return 0;
 }
 
-/* Rows of f's reference that belong to the target of link k. */
+/* Rows of f's reference that belong to way k. */
 static struct at block(const struct credit *c, const struct feedback *f, size_t k)
 {
     if (c->choice.route == ROUTE_DIRECT)
         return f->ref;
-    return at_rows(f->ref, (k + 1 - c->chain->first_link[f->through]) * c->rows, c->rows);
+    return at_rows(f->ref, (c->ways[k].to - c->chain->first_link[f->through]) * c->rows, c->rows);
 }
 
 static int apply(struct credit *c, struct pass *p, const struct at *ref, size_t k, struct mat t, struct mat out,
@@ -201,6 +201,18 @@ static void train_difference(struct credit *c, struct pass *p, const struct at *
     learned_of(c)->hidden.moved = NULL; /* a loss uses its buffers for the next unit */
 }
 
+/* v = the transpose of the columns of w that belong to the edge. */
+static void start_one(const struct edge *edge, struct mat w, struct mat v)
+{
+    if (edge_is_whole(edge)) {
+        mat_transpose(w, v);
+        return;
+    }
+    for (size_t i = 0; i < v.rows; i++)
+        for (size_t j = 0; j < v.cols; j++)
+            v.p[i * v.cols + j] = w.p[j * w.cols + edge_column(edge, i)];
+}
+
 static void start(struct credit *c)
 {
     const double gain = options_of(c)->transpose_gain;
@@ -210,7 +222,7 @@ static void start(struct credit *c)
         const struct param *up = learned_matrix(through), *down = learned_matrix(&f->unit);
         const struct mat w = mat_of(through->weights + up->offset, up->rows, up->cols),
                          v = mat_of(c->feedback_weights + down->offset, down->rows, down->cols);
-        mat_transpose(w, v);
+        start_one(credit_edge(c, f->way), w, v);
         mat_scale((real)gain, v, v);
     }
 }
@@ -261,7 +273,7 @@ const struct mapping_def mapping_learned = {
               .options = learned_table,
               .opts_size = sizeof(struct learned_options),
               .state_size = sizeof(struct learned),
-              .gives = GIVES_APPLY | GIVES_JVP | GIVES_TRAIN | GIVES_DIRECT },
+              .gives = GIVES_APPLY | GIVES_JVP | GIVES_TRAIN | GIVES_DIRECT | TAKES_BRANCHES },
     .shape = learned_shape,
     .open = open,
     .refresh = refresh,
@@ -288,7 +300,7 @@ const struct mapping_def mapping_fixed = {
               .options = fixed_table,
               .opts_size = sizeof(struct learned_options),
               .state_size = sizeof(struct learned),
-              .gives = GIVES_APPLY | GIVES_JVP | GIVES_DIRECT },
+              .gives = GIVES_APPLY | GIVES_JVP | GIVES_DIRECT | TAKES_BRANCHES },
     .shape = learned_shape,
     .open = open,
     .refresh = refresh,

@@ -88,11 +88,34 @@ static const struct registry activation_registry = { "feedback activation", acti
 LEARNED_TABLE(learned_table, "same", "true", TRANSPOSE_GAIN);
 LEARNED_TABLE(fixed_table, "linear", "false", OF_FIXED);
 
+/* The mirror of what the feedback leads back through; of a layer that reads several side by side, of what that would be
+ * if it read the target's output alone. */
+static int shape_mirror(struct credit *c, struct feedback *f, const struct mirror *m, struct arena *a, struct err *e)
+{
+    const struct unit *through = through_of(c, f);
+    const bool whole = unit_is_recurrent(through) || edge_is_whole(credit_edge(c, f->way));
+    struct unit *alone = whole ? NULL : arena_alloc(a, 1, sizeof *alone);
+    if (whole)
+        return through->def->mirror(through, &f->unit, m, a, e);
+    if (!alone)
+        return err_set(e, ERR_MEMORY, "not enough memory for feedback layers");
+    TRY(chain_shape_alone(c->chain, through->index, c->chain->units[f->target].out, alone, a, e));
+    TRY(alone->def->mirror(alone, &f->unit, m, a, e));
+    if (mirror_reads_pass(&f->unit))
+        return err_at(e, through->where,
+                      "algorithm.mapping: the feedback past network.layers.%zu ('%s') transposes what that does to all "
+                      "that it reads, of which network.layers.%zu is a part (join: concat); put a layer with weights "
+                      "there",
+                      f->through, through->def->part.name, f->target);
+    return 0;
+}
+
 /* A feedback unit from `from` to its target: the mirror of what it leads back through, on route direct a plain one. */
 static int shape_one(struct credit *c, struct feedback *f, struct shape from, struct arena *a, struct err *e)
 {
     const struct learned_options *o = options_of(c);
     const struct unit *target = &c->chain->units[f->target], *through = through_of(c, f);
+    char name[48];
     const bool on_argument = o->activation.part == &argument;
     const struct mirror m = { .common = o->common,
                               .activation =
@@ -112,10 +135,12 @@ static int shape_one(struct credit *c, struct feedback *f, struct shape from, st
                       "algorithm.mapping.batch_norm: is for feed-forward layers; network.layers.%zu is recurrent",
                       through->index);
     f->unit = (struct unit){ .index = f->target, .where = target->where };
+    if (c->chain->branching && !(f->unit.label = arena_strdup(a, way_name(c, f->way, name, sizeof name))))
+        return err_set(e, ERR_MEMORY, "not enough memory for feedback layers");
     if (o->batch_norm)
         TRY(mirror_normed(&f->unit, c->choice.route == ROUTE_CHAIN ? through->out : from, target->out, &m, a, e));
     else if (c->choice.route == ROUTE_CHAIN)
-        TRY(through->def->mirror(through, &f->unit, &m, a, e));
+        TRY(shape_mirror(c, f, &m, a, e));
     else
         TRY(mirror_affine(&f->unit, from, target->out.n, &m, a, e));
     c->n_feedback_weights += unit_place(&f->unit, &c->n_feedback_vector);
@@ -206,7 +231,11 @@ static int check_transpose(const struct credit *c, struct err *e)
     for (size_t i = 0; i < c->n_feedback && options_of(c)->transpose_gain > 0; i++) {
         const struct feedback *f = &c->feedback[i];
         const struct param *up = learned_matrix(through_of(c, f)), *down = learned_matrix(&f->unit);
-        if (!up || !down || up->rows != down->cols || up->cols != down->rows)
+        const struct unit *target = &c->chain->units[f->target];
+        const bool fits = up && down && up->rows == down->cols &&
+                          up->cols == (c->choice.route == ROUTE_CHAIN ? through_of(c, f)->in.n : down->rows) &&
+                          down->rows == target->out.n;
+        if (!fits)
             return err_at(e, through_of(c, f)->where,
                           "algorithm.mapping.transpose_gain: feedback past network.layers.%zu does not start from a "
                           "transpose: that is for dense layers on route 'chain'",
@@ -215,23 +244,43 @@ static int check_transpose(const struct credit *c, struct err *e)
     return 0;
 }
 
-int learned_shape(struct credit *c, struct arena *a, struct err *e)
+/* The feedback unit of way `way`, or of all steps of a recurrent unit, for the output of unit `target`. */
+static int add_one(struct credit *c, size_t target, size_t through_index, size_t way, struct arena *a, struct err *e)
 {
     const struct chain *chain = c->chain;
     const struct learned_options *o = options_of(c);
-    struct learned *state = learned_of(c);
-    if ((c->choice.mapping.part->gives & GIVES_TRAIN) && !fbloss_of(c)->grads)
-        return err_about(e, "algorithm.feedback_loss",
-                         "mapping '%s' learns, but feedback_loss is 'none'; choose one, or mapping 'fixed'",
-                         c->choice.mapping.part->name);
-    TRY(check_transmit(c, o, e));
-    c->feedback = arena_alloc(a, chain->n_units, sizeof *c->feedback);
-    state->reading = arena_alloc(a, chain->n_units, sizeof *state->reading);
-    if (!c->feedback || !state->reading)
-        return err_set(e, ERR_MEMORY, "not enough memory for feedback layers");
+    const size_t last = chain->unit_of[c->n - 1];
+    struct feedback *f = &c->feedback[c->n_feedback++];
+    f->target = target;
+    f->through = through_index;
+    f->way = way;
+    const struct unit *through = through_of(c, f);
+    if (c->choice.route == ROUTE_CHAIN && !o->batch_norm && !(unit_abilities(through) & CAN_MIRROR))
+        return err_at(e, through->where,
+                      "algorithm.mapping: '%s' needs a feedback layer for network.layers.%zu, but '%s' has no mirror",
+                      c->choice.mapping.part->name, through->index, through->def->part.name);
+    struct reading *r = reading(c, f);
+    struct shape from = chain->units[last].out;
+    r->source_slope = o->source_slope;
+    if (o->source_slope)
+        TRY(unit_check(c->choice.route == ROUTE_CHAIN ? through : &chain->units[last], CAN_SLOPE,
+                       "algorithm.mapping.source_slope", e));
+    if (o->hidden_units > 0 && target + 1 < last) {
+        r->hidden = &learned_of(c)->hidden;
+        f->by = &learned_of(c)->hidden.unit;
+        r->n_appended = o->append_state ? chain->units[target].out.n : 0;
+        from = shape_flat((size_t)o->hidden_units + r->n_appended);
+    }
+    return shape_one(c, f, from, a, e);
+}
+
+static int add_all(struct credit *c, struct arena *a, struct err *e)
+{
+    const struct chain *chain = c->chain;
     const size_t last = chain->unit_of[c->n - 1];
     for (size_t i = 0; i <= last; i++) {
         const bool recurrent = unit_is_recurrent(&chain->units[i]);
+        const size_t link = chain->first_link[i];
         if (i == last && !recurrent)
             break;
         if (recurrent && i < last && c->choice.route == ROUTE_CHAIN)
@@ -240,30 +289,31 @@ int learned_shape(struct credit *c, struct arena *a, struct err *e)
                           "along the chain needs "
                           "head: %zu",
                           c->choice.head, chain->n_units - 1 - i);
-        struct feedback *f = &c->feedback[c->n_feedback++];
-        f->target = i;
-        f->through = recurrent ? i : i + 1;
-        const struct unit *through = through_of(c, f);
-        if (c->choice.route == ROUTE_CHAIN && !o->batch_norm && !(unit_abilities(through) & CAN_MIRROR))
-            return err_at(
-                e, through->where,
-                "algorithm.mapping: '%s' needs a feedback layer for network.layers.%zu, but '%s' has no mirror",
-                c->choice.mapping.part->name, through->index, through->def->part.name);
-        struct reading *r = reading(c, f);
-        struct shape from = chain->units[last].out;
-        r->source_slope = o->source_slope;
-        if (o->source_slope)
-            TRY(unit_check(&chain->units[chain->unit_of[credit_source(c, chain->first_link[i])]], CAN_SLOPE,
-                           "algorithm.mapping.source_slope", e));
-        if (o->hidden_units > 0 && i + 1 < last) {
-            r->hidden = &state->hidden;
-            f->by = &state->hidden.unit;
-            r->n_appended = o->append_state ? chain->units[i].out.n : 0;
-            from = shape_flat((size_t)o->hidden_units + r->n_appended);
-        }
-        TRY(shape_one(c, f, from, a, e));
+        if (recurrent || c->choice.route == ROUTE_DIRECT)
+            TRY(add_one(c, i, recurrent ? i : i + 1, link, a, e));
+        else
+            for (size_t w = c->first_way[link]; w < c->first_way[link + 1]; w++)
+                TRY(add_one(c, i, chain->unit_of[c->ways[w].to], w, a, e));
     }
+    return 0;
+}
+
+int learned_shape(struct credit *c, struct arena *a, struct err *e)
+{
+    const struct chain *chain = c->chain;
+    struct learned *state = learned_of(c);
+    const size_t most = chain->n_units + c->n_ways;
+    if ((c->choice.mapping.part->gives & GIVES_TRAIN) && !fbloss_of(c)->grads)
+        return err_about(e, "algorithm.feedback_loss",
+                         "mapping '%s' learns, but feedback_loss is 'none'; choose one, or mapping 'fixed'",
+                         c->choice.mapping.part->name);
+    TRY(check_transmit(c, options_of(c), e));
+    c->feedback = arena_alloc(a, most, sizeof *c->feedback);
+    state->reading = arena_alloc(a, most, sizeof *state->reading);
+    if (!c->feedback || !state->reading)
+        return err_set(e, ERR_MEMORY, "not enough memory for feedback layers");
+    TRY(add_all(c, a, e));
     TRY(check_abilities(c, e));
     TRY(check_transpose(c, e));
-    return shape_hidden(c, chain->units[last].out, a, e);
+    return shape_hidden(c, chain->units[chain->unit_of[c->n - 1]].out, a, e);
 }

@@ -24,6 +24,14 @@ const struct preset presets[] = {
       "{route: chain, target: gradient, target_stepsize: 1, mapping: {name: fixed, source_slope: true}, feedback_loss: "
       "none, propagate: linear,"
       " update: {name: gradient, reduction: per_stepsize}, head: 0}" },
+    { "sign_symmetry", "back-propagation with the signs of the weights on the way back", "Liao, Leibo & Poggio 2016",
+      "{route: chain, target: gradient, target_stepsize: 1, mapping: sign_symmetry, feedback_loss: none, propagate: "
+      "linear,"
+      " update: {name: gradient, reduction: per_stepsize}, head: 0}" },
+    { "drtp", "direct random target projection: hidden layers learn from the label alone",
+      "Frenkel, Lefebvre & Bol 2021",
+      "{route: direct, target: gradient, target_stepsize: 1, mapping: fixed, feedback_loss: none, propagate: label,"
+      " update: {name: gradient, reduction: per_stepsize}, head: 0}" },
     { "tp", "target propagation via regularized inversion", "Roulet & Harchaoui 2022",
       "{route: chain, target: gradient, mapping: inverse, feedback_loss: none, propagate: linear,"
       " update: {name: gradient, reduction: half_sum}, head: 1}" },
@@ -115,7 +123,7 @@ const struct preset presets[] = {
 
 /* clang-format off */
 const char *const preset_names[] = {
-    "bp", "dfa", "fa", "tp", "tp_vanilla", "dtp", "dtp_pretrained", "dtp_drl", "ddtp_linear", "ddtp_rhl", "ddtp_control",
+    "bp", "dfa", "fa", "sign_symmetry", "drtp", "tp", "tp_vanilla", "dtp", "dtp_pretrained", "dtp_drl", "ddtp_linear", "ddtp_rhl", "ddtp_control",
     "gnt", "tjml", "ldrl", "fwdtp", "fwdtp_bn", "ijml", "pjml", "dtp1", "idtp", "idtp_input", "cdtp",
     "dtp_autoencoder", NULL
 };

@@ -42,7 +42,9 @@ static int back(struct credit *c, struct pass *p, size_t lo, struct err *e)
 {
     const struct difference_state *s = c->propagate_state;
     for (size_t k = c->n - 1; k-- > lo;) {
-        TRY(mapping_of(c)->difference(c, p, &p->links[k + 1], k, credit_incoming(c, k), c->d[k], e));
+        for (size_t w = c->first_way[k]; w < c->first_way[k + 1]; w++)
+            TRY(mapping_of(c)->difference(c, p, credit_ref(c, p, w), w, credit_incoming(c, w), c->branch[w], e));
+        ways_mix(c, k);
         if (s->sums)
             batch_norm_displaced(p->links[k].out, c->d[k], c->chain->units[c->chain->unit_of[k]].out.channels, s->sums);
         credit_add_own(c, k);
@@ -60,7 +62,8 @@ const struct propagate_def propagate_difference = {
               .options = table,
               .opts_size = sizeof(struct difference_options),
               .state_size = sizeof(struct difference_state),
-              .needs = GIVES_APPLY },
+              .needs = GIVES_APPLY,
+              .gives = TAKES_BRANCHES },
     .min_rows = min_rows,
     .open = open,
     .back = back,

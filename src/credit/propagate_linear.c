@@ -1,11 +1,13 @@
 /* Linearized propagation: the displacement goes through the derivative of the feedback mapping, d_k = g_k'(h_s) d_s.
- * Roulet 2022, Eq. (2). */
+ * Roulet 2022, Eq. (2). What comes on several ways is added, as the derivative of a sum is. */
 #include "credit/credit.h"
 
 static int back(struct credit *c, struct pass *p, size_t lo, struct err *e)
 {
     for (size_t k = c->n - 1; k-- > lo;) {
-        TRY(mapping_of(c)->jvp(c, p, &p->links[k + 1], k, credit_incoming(c, k), c->d[k], e));
+        for (size_t w = c->first_way[k]; w < c->first_way[k + 1]; w++)
+            TRY(mapping_of(c)->jvp(c, p, credit_ref(c, p, w), w, credit_incoming(c, w), c->branch[w], e));
+        ways_add(c, k);
         credit_add_own(c, k);
         if (c->choice.route == ROUTE_CHAIN && credit_vanished(c, k))
             return 0;
@@ -19,6 +21,7 @@ const struct propagate_def propagate_linear = {
     .part = { .name = "linear",
               .help = "the displacement times the derivative of the feedback mapping",
               .ref = "Roulet 2022, Eq. (2)",
-              .needs = GIVES_JVP },
+              .needs = GIVES_JVP,
+              .gives = TAKES_BRANCHES },
     .back = back,
 };

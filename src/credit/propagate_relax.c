@@ -20,6 +20,7 @@ struct relax_options {
 struct relax {
     struct settling settling;
     struct inverse_input input;
+    struct mat *settled; /* [n] what the last step went up to, shown: h of Eq. (46) */
 };
 
 #define FIELD(name) offsetof(struct relax_options, name)
@@ -77,8 +78,14 @@ static int fits(const struct credit *c, struct err *e)
 static int step(struct settling *s, size_t k, struct mat change, struct err *e)
 {
     struct inverse_input *in = s->rule;
+    const struct relax *r = s->c->propagate_state;
     in->share = 1 - gamma_at(options_of(s->c), s->t);
-    return inverse_input_step(s, k, change, e);
+    TRY(inverse_input_step(s, k, change, e));
+    if (s->t + 1 == s->steps) {
+        mat_sub(s->c->d[k + 1], change, r->settled[k + 1]);
+        mat_add(r->settled[k + 1], s->p->links[k + 1].out, r->settled[k + 1]);
+    }
+    return 0;
 }
 
 static int moved(struct settling *s, size_t k, struct err *e)
@@ -94,7 +101,9 @@ static int open(struct credit *c, struct arena *a, struct err *e)
 {
     struct relax *r = c->propagate_state;
     struct settling *s = &r->settling;
+    struct mat *stacks;
     TRY(inverse_input_open(&r->input, c, a, e));
+    TRY(credit_alloc_links(c, &r->settled, &stacks, a, e));
     *s = (struct settling){ .c = c,
                             .value = r->input.value,
                             .change = r->input.change,
@@ -107,6 +116,8 @@ static int open(struct credit *c, struct arena *a, struct err *e)
     c->settled = s->of;
     for (size_t k = 0; k + 1 < c->n; k++)
         credit_show(c, r->input.change[k], "decoder_input.%zu", k);
+    for (size_t k = 0; k < c->n; k++)
+        credit_show(c, r->settled[k], "settled.%zu", k);
     return s->of ? 0 : err_set(e, ERR_MEMORY, "not enough memory for the steps of %zu links", c->n);
 }
 
@@ -139,6 +150,7 @@ static int back(struct credit *c, struct pass *p, size_t lo, struct err *e)
     TRY(settle(&s, e));
     if (fbloss_settles(c))
         fbloss_settle_end(c);
+    mat_copy(p->links[0].out, ((struct relax *)c->propagate_state)->settled[0]);
     for (size_t k = s.lo; k < s.hi; k++)
         mat_add(p->links[k + 1].out, s.value[k], s.change[k]); /* shown */
     return 0;
@@ -163,5 +175,6 @@ const struct propagate_def propagate_relax = {
     .fits = fits,
     .open = open,
     .back = back,
+    .iterates = true,
     .trips = trips,
 };

@@ -42,13 +42,23 @@ static int step(struct settling *s, struct err *e)
     return 0;
 }
 
+/* Whether the lowest link's values have come to rest, on all of its ways. */
+static bool rests(const struct settling *s)
+{
+    const struct way *ways = s->c->ways;
+    for (size_t k = s->lo; k < s->hi && ways[k].from == ways[s->lo].from; k++)
+        if (!(s->of[k].last < s->precision))
+            return false;
+    return s->hi > s->lo;
+}
+
 int settle(struct settling *s, struct err *e)
 {
     for (size_t k = s->lo; k < s->hi; k++)
         s->of[k] = (struct settled){ 0 };
     for (s->t = 0; s->t < s->steps; s->t++) {
         TRY(step(s, e));
-        if (s->hi > s->lo && s->t + 1 >= s->first_test && s->of[s->lo].last < s->precision)
+        if (s->t + 1 >= s->first_test && rests(s))
             break;
     }
     return 0;

@@ -1,6 +1,6 @@
 /* Settling: values of neighbouring links that are moved again and again, until they rest or their steps are done. A
- * rule says what one step adds to the value of a link. Iterated inverses, a network that runs continuously and
- * predictive coding are such rules. */
+ * rule says what one step adds to the value of a link, or of each way to it (ways.h): "link" stands for both here.
+ * Iterated inverses, a network that runs continuously and predictive coding are such rules. */
 #ifndef TPRUN_CREDIT_SETTLE_H
 #define TPRUN_CREDIT_SETTLE_H
 
@@ -21,9 +21,9 @@ struct settling {
     struct credit *c;
     struct pass *p;
     size_t lo, hi;      /* links lo <= k < hi move */
-    struct mat *value;  /* [n] of them, by link */
-    struct mat *change; /* [n] work, of the same shapes */
-    struct settled *of; /* [n] what became of them */
+    struct mat *value;  /* [n_ways] of them, by link */
+    struct mat *change; /* [n_ways] work, of the same shapes */
+    struct settled *of; /* [n_ways] what became of them */
     enum sweep sweep;
     double factor;     /* on every change */
     size_t steps;      /* at most */

@@ -3,7 +3,6 @@
  * something else than its state, dL/dh is the gradient at what it sent, taken as the state's (Lee 2015, scripts). */
 #include "credit/credit.h"
 
-enum { BATCH_MEAN, PER_SAMPLE };
 static const char *const gradient_names[] = { "batch_mean", "per_sample", NULL };
 
 static const char *const sequence_names[] = { "natural", "released", NULL };
@@ -20,7 +19,7 @@ static const struct option target_table[] = {
 static void set(struct credit *c, struct pass *p, struct mat top)
 {
     const struct target_options *o = c->choice.target.opts;
-    const double scale = o->gradient == PER_SAMPLE ? (double)p->rows : 1;
+    const double scale = o->gradient == TARGET_PER_SAMPLE ? (double)p->rows : 1;
     const real factor = (real)(-c->choice.target_stepsize * scale);
     if (!c->own) {
         mat_scale(factor, top, c->d[c->n - 1]);
@@ -36,6 +35,7 @@ const struct target_def target_gradient = {
               .help = "a gradient step from the last state: t = h - target_stepsize dL/dh",
               .ref = "Lee 2015, Eq. (20)",
               .options = target_table,
-              .opts_size = sizeof(struct target_options) },
+              .opts_size = sizeof(struct target_options),
+              .gives = TAKES_BRANCHES },
     .set = set,
 };

@@ -51,7 +51,8 @@ const struct update_def update_gradient = {
               .help = "gradient of the local losses, each layer's input held fixed",
               .ref = "Lee 2015, Eq. (19); Roulet 2022, Eq. (3)",
               .options = update_options_table,
-              .opts_size = sizeof(struct update_options) },
+              .opts_size = sizeof(struct update_options),
+              .gives = TAKES_BRANCHES },
     .fits = update_fits,
     .grads = grads,
 };

@@ -66,7 +66,7 @@ static int open(struct credit *c, struct arena *a, struct err *e)
     if (!enough)
         return err_set(e, ERR_MEMORY, "not enough memory for the influence of %zu layers", c->n);
     for (size_t i = 0; i < c->n; i++)
-        credit_show(c, c->influence[i], "influence.%zu", i);
+        credit_show_each(c, c->influence[i], "influence.%zu", i);
     return 0;
 }
 
@@ -133,8 +133,9 @@ static void grads(struct credit *c, struct pass *p, real *g)
                   .ref = reference,                                                                                    \
                   .options = table,                                                                                    \
                   .opts_size = sizeof(struct unit_options),                                                            \
-                  .state_size = sizeof(struct unit_state) },                                                           \
-        .fits = fits, .open = open, .grads = grads                                                                     \
+                  .state_size = sizeof(struct unit_state),                                                             \
+                  .gives = TAKES_BRANCHES },                                                                           \
+        .fits = fits, .open = open, .weighs = true, .grads = grads                                                     \
     }
 const struct update_def update_unit =
     UPDATE("unit",

@@ -66,18 +66,21 @@ int chain_shape(struct chain *c, const struct chosen_list *layers, const struct 
 int chain_shape_form(struct chain *c, const struct chosen_list *layers, int form, const struct data_shape *data,
                      const struct where *where, struct arena *a, struct err *e)
 {
-    *c = (struct chain){ .form = form, .n_units = layers->n, .per_step = 1, .data = *data };
+    *c = (struct chain){ .form = form, .n_units = layers->n, .per_step = 1, .data = *data, .layers = *layers };
     if (layers->n == 0)
         return err_at(e, where ? where[0] : (struct where){ 0 }, "network.layers: a network needs at least one layer");
     c->units = arena_alloc(a, layers->n, sizeof *c->units);
     c->first_link = arena_alloc(a, layers->n, sizeof *c->first_link);
     c->links_of = arena_alloc(a, layers->n, sizeof *c->links_of);
-    if (!c->units || !c->first_link || !c->links_of)
+    c->reads = arena_alloc(a, layers->n, sizeof *c->reads);
+    if (!c->units || !c->first_link || !c->links_of || !c->reads)
         return err_set(e, ERR_MEMORY, "not enough memory for %zu layers", layers->n);
     struct shape in = data_shape_input(data);
     for (size_t i = 0; i < layers->n; i++) {
         struct unit *u = &c->units[i];
-        TRY(shape_unit(c, i, layers->items[i], in, where ? where[i] : (struct where){ 0 }, a, e));
+        const struct where at = where ? where[i] : (struct where){ 0 };
+        TRY(edge_read(c, i, layers->items[i].beside, at, &in, a, e));
+        TRY(shape_unit(c, i, layers->items[i], in, at, a, e));
         c->n_weights += unit_place(u, &c->n_vector);
         if (u->all_states)
             c->per_step = data->length;
@@ -106,7 +109,14 @@ int chain_shape_form(struct chain *c, const struct chosen_list *layers, int form
     for (size_t i = 0; i < c->n_units; i++)
         for (size_t k = 0; k < c->links_of[i]; k++)
             c->unit_of[c->first_link[i] + k] = i;
-    return 0;
+    return edge_list(c, a, e);
+}
+
+int chain_shape_alone(const struct chain *c, size_t i, struct shape in, struct unit *alone, struct arena *a,
+                      struct err *e)
+{
+    *alone = (struct unit){ .index = i, .where = c->units[i].where };
+    return (c->form == FORM_W_SIGMA ? form_shape_w_sigma : unit_shape)(alone, c->layers.items[i], in, a, e);
 }
 
 /* The parameters' factors on the stepsize, if one of them is not 1. */
@@ -213,6 +223,20 @@ static int pass_unit(struct pass *p, size_t i, struct mat input, unsigned flags,
     return 0;
 }
 
+/* What unit i reads, the units below being there. */
+static int pass_input(struct pass *p, size_t i, struct mat *input, struct arena *a, struct err *e)
+{
+    const struct chain *c = p->chain;
+    const struct reads *r = &c->reads[i];
+    if (!c->branching || i == 0)
+        return 0;
+    *input = pass_sent(p, r->from[0]);
+    if (r->n == 1)
+        return 0;
+    *input = p->joined[i] = mat_new(a, p->rows, c->units[i].in.n);
+    return input->p ? 0 : err_set(e, ERR_MEMORY, "not enough memory for what layer %zu reads", i);
+}
+
 int pass_init(struct pass *p, const struct chain *c, size_t rows, unsigned flags, struct arena *a, struct err *e)
 {
     *p = (struct pass){ .chain = c, .rows = rows, .training = flags & AT_GRADIENTS };
@@ -221,6 +245,7 @@ int pass_init(struct pass *p, const struct chain *c, size_t rows, unsigned flags
     p->stacks = arena_alloc(a, c->n_units, sizeof *p->stacks);
     p->sent = arena_alloc(a, c->n_units, sizeof *p->sent);
     p->draws = arena_alloc(a, c->n_units, sizeof *p->draws);
+    p->joined = arena_alloc(a, c->n_units, sizeof *p->joined);
     p->batch.rows = rows;
     size_t steps;
     struct mat input = { 0 };
@@ -233,10 +258,11 @@ int pass_init(struct pass *p, const struct chain *c, size_t rows, unsigned flags
     else
         p->batch.y = mat_new(a, labels, data->outputs);
     p->gradient = mat_new(a, labels, data->more_outputs ? c->units[c->n_units - 1].out.n : data->outputs);
-    if (!p->links || !p->stacks || !p->sent || !p->draws || !p->batch.x || !p->gradient.p ||
+    if (!p->links || !p->stacks || !p->sent || !p->draws || !p->joined || !p->batch.x || !p->gradient.p ||
         (data->classes ? !p->batch.label : !p->batch.y.p))
         return err_set(e, ERR_MEMORY, "not enough memory for a batch of %zu samples", rows);
     for (size_t i = 0; i < c->n_units; i++) {
+        TRY(pass_input(p, i, &input, a, e));
         TRY(pass_unit(p, i, input, flags, a, e));
         input = c->units[i].all_states ? p->stacks[i].out : p->links[c->first_link[i] + c->links_of[i] - 1].out;
         TRY(pass_transmit(p, i, &input, a, e));
@@ -267,6 +293,8 @@ static void forward_unit(struct pass *p, size_t i)
 {
     const struct chain *c = p->chain;
     const struct unit *l = &c->units[i];
+    if (p->joined[i].p)
+        edge_join(p, i, NULL, (struct mat){ 0 }, p->joined[i]);
     if (l->def->prepare)
         l->def->prepare(l, p->stacks[i]);
     for (size_t k = 0; k < c->links_of[i]; k++)
@@ -295,9 +323,13 @@ void chain_forward(struct pass *p)
 
 void chain_vjp(const struct pass *p, size_t k, struct mat s, struct mat down)
 {
-    const struct unit *l = &p->chain->units[p->chain->unit_of[k]];
+    const struct chain *c = p->chain;
+    const struct unit *l = &c->units[c->unit_of[k]];
     l->def->vjp(l, p->links[k], s, down);
-    if (down.p && k > 0 && !transmit_passes_gradient(p->chain->units[p->chain->unit_of[k - 1]].transmit))
+    if (!down.p || k == 0 || (c->branching && c->reads[k].n > 1))
+        return;
+    const size_t below = c->branching ? c->reads[k].from[0] : c->unit_of[k - 1];
+    if (!transmit_passes_gradient(c->units[below].transmit))
         mat_zero(down);
 }
 

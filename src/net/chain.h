@@ -2,11 +2,14 @@
  *
  * Feed-forward: one link per layer. Recurrent: layer 0 is applied T times with the sequence as its side input, from
  * h[0] = 0, and the other layers follow on the last state. The chain is data (unit_of[k]); nothing above this file
- * knows whether a network is recurrent. */
+ * knows whether a network is recurrent.
+ *
+ * Where layers have `from`, the links stand in the same order but read others than the one below: edges. */
 #ifndef TPRUN_NET_CHAIN_H
 #define TPRUN_NET_CHAIN_H
 
 #include "math/batch.h"
+#include "net/edge.h"
 #include "net/form.h"
 #include "net/loss.h"
 #include "net/transmit.h"
@@ -21,7 +24,14 @@ struct chain {
     size_t *unit_of;    /* [n_links] */
     size_t *first_link; /* [n_units] */
     size_t *links_of;   /* [n_units]: number of links: T for a recurrent layer, else 1 */
-    size_t n_weights;   /* parameters */
+    struct reads *reads; /* [n_units] */
+    size_t n_edges;
+    struct edge *edges;           /* [n_edges], by their lower ends, then by their upper ends */
+    size_t *first_edge;           /* [n_links + 1]: edges [first_edge[k], first_edge[k + 1]) lead up from link k */
+    const struct unit *branching; /* the first that reads others than the one below; NULL: a chain. Such a network is
+                                     feed-forward: link i is unit i */
+    struct chosen_list layers;    /* as the file has them */
+    size_t n_weights;             /* parameters */
     size_t n_vector; /* length of the vectors of weights and gradients: each parameter starts on a 64-byte boundary */
     real *weights;   /* [n_vector], gaps are zero */
     real *stepsize_factors; /* [n_vector], or NULL if all are 1 */
@@ -58,12 +68,13 @@ struct input_noise {
  * is what it sent. */
 struct pass {
     const struct chain *chain;
-    size_t rows;       /* B */
-    struct at *links;  /* [n_links] */
-    struct at *stacks; /* [n_units]: all links of a layer as one */
-    bool training;     /* not an evaluation: transmissions may differ */
-    struct mat *sent;  /* [n_units]: what the layer's transmission makes of stacks[i].out; {NULL}: that itself */
-    struct mat *draws; /* [n_units]: its random numbers, filled before the forward pass; {NULL} if it takes none */
+    size_t rows;        /* B */
+    struct at *links;   /* [n_links] */
+    struct at *stacks;  /* [n_units]: all links of a layer as one */
+    bool training;      /* not an evaluation: transmissions may differ */
+    struct mat *sent;   /* [n_units]: what the layer's transmission makes of stacks[i].out; {NULL}: that itself */
+    struct mat *draws;  /* [n_units]: its random numbers, filled before the forward pass; {NULL} if it takes none */
+    struct mat *joined; /* [n_units]: what a unit reads of several others; {NULL}: of one, which is not copied */
     struct input_noise noise;
     struct batch batch;
     struct mat gradient; /* (B * per_step, outputs): dL/d output */
@@ -80,8 +91,17 @@ void chain_forward(struct pass *p);
 /* Once more from what layer `from` sends, its state being kept: with new draws. */
 void chain_forward_above(struct pass *p, size_t from);
 /* Link k's delta from s = dL/dh_k, and down = dL/dh_{k-1} (may be {NULL}): the layer's own vjp goes to what it read,
- * this one on through the transmission of the link below. */
+ * this one on through the transmission of the link below. Of a link that reads several: down is of all that it reads
+ * (edge_share). */
 void chain_vjp(const struct pass *p, size_t k, struct mat s, struct mat down);
+/* What a unit sends: its state, or what its transmission has made of it. */
+static inline struct mat pass_sent(const struct pass *p, size_t i)
+{
+    return p->sent[i].p ? p->sent[i] : p->stacks[i].out;
+}
+/* The unit of layer i as it would be if it read `in` alone: shapes only. */
+int chain_shape_alone(const struct chain *c, size_t i, struct shape in, struct unit *alone, struct arena *a,
+                      struct err *e);
 /* The first layer with random numbers to draw in evaluations; n_units if none has. */
 size_t chain_first_random(const struct chain *c);
 /* The loss of the output, and its gradient into p->gradient if wanted. */

@@ -4,6 +4,7 @@
 #include "net/form.h"
 
 #include "net/block.h"
+#include "net/inverse.h"
 #include "net/mirror.h"
 #include "net/transpose.h"
 #include <string.h>
@@ -98,5 +99,6 @@ static const struct unit_def net_w_sigma = {
     .difference_grads = block_difference_grads,
     .input_squares = block_input_squares,
     .mirror = mirror,
+    .inverse = &inverse_of_block,
     .transpose = &transpose_of_block,
 };

@@ -27,7 +27,18 @@
 #define PART_OF(name) &name.part,
 LAYERS(EXTERN)
 static const struct part *const layer_parts[] = { LAYERS(PART_OF) };
-const struct registry layer_registry = { "layer", layer_parts, sizeof layer_parts / sizeof *layer_parts };
+
+static const char *const join_names[] = { "add", "concat", NULL };
+static const struct option beside_table[] = {
+    { "from", OPT_REALS, offsetof(struct layer_beside, from), NULL, .flags = OPTION_NULLABLE | OPTION_WHOLE,
+      .help = "indices (from 0) of the earlier layers that the layer reads, instead of the one below it" },
+    { "join", OPT_ENUM, offsetof(struct layer_beside, join), "add", .flags = OPTION_NULLABLE, .names = join_names,
+      .help = "several of them: their outputs are added, or stand side by side, those of maps along the channels" },
+    { 0 }
+};
+static const struct part layer_beside = { .options = beside_table, .opts_size = sizeof(struct layer_beside) };
+const struct registry layer_registry = { "layer", layer_parts, sizeof layer_parts / sizeof *layer_parts,
+                                         &layer_beside };
 const struct registry layer_optimizers = { .kind = "optimizer" };
 
 #define SENT(word) "the state stays continuous, and what the layer sends is discrete: give the layer transmit: " word

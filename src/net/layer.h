@@ -40,6 +40,14 @@ extern const struct registry layer_optimizers; /* a kind alone: parameters move 
       .help = "how this layer's parameters follow their update directions, instead of train.optimizer" }
 /* clang-format on */
 
+/* What stands beside a layer in the file: which layers it reads instead of the one below it, and how their outputs
+ * become its input. */
+enum join { JOIN_ADD, JOIN_CONCAT };
+struct layer_beside {
+    struct reals from; /* indices; NULL items: the layer below */
+    int join;          /* enum join */
+};
+
 /* Of the layer `activation`. */
 struct activation_options {
     struct layer_options common; /* not in the table: no parameters */

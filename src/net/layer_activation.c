@@ -1,4 +1,5 @@
 /* activation: an activation as a layer of its own, where none stands in the layer below. */
+#include "net/inverse.h"
 #include "net/mirror.h"
 #include "net/transpose.h"
 
@@ -12,6 +13,7 @@ static int shape(struct unit *u, struct shape in, struct arena *a, struct err *e
     (void)a, (void)e;
     u->in = u->out = in;
     u->act = act_of(((const struct activation_options *)u->opts)->activation);
+    u->cannot = u->act.def->inverse ? 0 : CAN_INVERT | CAN_INVERT_VALUES;
     return 0;
 }
 
@@ -60,6 +62,33 @@ static void back(const struct unit *u, struct at at, struct mat t, struct mat ou
         mat_copy(t, out);
 }
 
+static int inverse_ready(struct unit *u, const struct inverse_options *o, struct err *e)
+{
+    (void)u, (void)o, (void)e;
+    return 0;
+}
+
+static void inverse_apply(const struct unit *u, struct at at, struct mat v, const struct inverse_options *o,
+                          struct mat out)
+{
+    (void)at;
+    u->act.def->inverse(u->act.opts, v, (real)o->clamp, out);
+}
+
+static void inverse_difference(const struct unit *u, struct at at, struct mat d, const struct inverse_options *o,
+                               struct mat out)
+{
+    u->act.def->inverse_difference(u->act.opts, at.out, d, (real)o->clamp, out);
+}
+
+static void inverse_jvp(const struct unit *u, struct at at, struct mat d, const struct inverse_options *o,
+                        struct mat out)
+{
+    u->act.def->times_inverse_slope(u->act.opts, at.out, d, (real)o->clamp, out);
+}
+
+static const struct inverse_def inverse = { inverse_ready, inverse_ready, inverse_apply, inverse_difference,
+                                            inverse_jvp };
 static const struct transpose_def transpose = { .back = back };
 
 extern const struct unit_def layer_activation;
@@ -78,5 +107,6 @@ const struct unit_def layer_activation = {
     .jvp = jvp,
     .difference = difference,
     .mirror = mirror,
+    .inverse = &inverse,
     .transpose = &transpose,
 };

@@ -36,6 +36,13 @@ static int check_inner(const struct unit *u, size_t j, struct err *e)
 static int check_options(const struct unit *u, size_t j, struct err *e)
 {
     const struct unit *inner = &u->inner[j];
+    const struct chosen_list *layers = &((const struct block_options *)u->opts)->layers;
+    const struct layer_beside *beside = layers->items[j].beside;
+    if (beside && (beside->from.items || beside->join != JOIN_ADD))
+        return err_at(e, u->where,
+                      "network.layers.%zu.%s.%zu.from: a layer inside of a unit reads the one below it there; `from` "
+                      "and `join` stand beside the unit",
+                      u->index, u->def->part.name, j);
     if (unit_common(inner)->optimizer.part)
         return err_at(e, u->where,
                       "network.layers.%zu.unit.%zu.optimizer: a unit has one optimizer; give it to the unit", u->index,
@@ -122,8 +129,8 @@ static void inverse_jvp(const struct unit *u, struct at at, struct mat d, const 
     through_inverses(u, at, d, o, out, 2);
 }
 
-static const struct inverse_def inverse = { inverse_open, inverse_refresh, inverse_apply, inverse_difference,
-                                            inverse_jvp };
+const struct inverse_def inverse_of_block = { inverse_open, inverse_refresh, inverse_apply, inverse_difference,
+                                              inverse_jvp };
 
 extern const struct unit_def layer_block, layer_residual;
 const struct unit_def layer_block = {
@@ -145,7 +152,7 @@ const struct unit_def layer_block = {
     .difference_grads = block_difference_grads,
     .input_squares = block_input_squares,
     .mirror = mirror,
-    .inverse = &inverse,
+    .inverse = &inverse_of_block,
     .transpose = &transpose_of_block,
 };
 

@@ -145,6 +145,14 @@ bool mirror_is_constant(const struct unit *g)
     return g->def == &net_transpose && forward_unit(g)->n_cache[0] == 0;
 }
 
+bool mirror_reads_pass(const struct unit *g)
+{
+    bool reads = g->def == &net_transpose;
+    for (size_t j = 0; j < g->n_inner; j++)
+        reads |= mirror_reads_pass(&g->inner[j]); /* as deep as the file */
+    return reads;
+}
+
 int mirror_transpose(const struct unit *u, struct unit *g, const struct mirror *m, struct arena *a, struct err *e)
 {
     struct transpose_options *o = arena_alloc(a, 1, sizeof *o);

@@ -25,6 +25,9 @@ int mirror_normed(struct unit *g, struct shape from, struct shape like, const st
 /* Whether a feedback unit is a linear map without weights that is the same in every pass. */
 bool mirror_is_constant(const struct unit *g);
 
+/* Whether it reads what the pass through the mirrored unit has kept, and so needs that unit's own applications. */
+bool mirror_reads_pass(const struct unit *g);
+
 /* ---- for the kinds that have a mirror ---- */
 
 struct layer_options mirror_common(const struct mirror *m);

@@ -126,10 +126,18 @@ unsigned unit_abilities(const struct unit *u)
     return kind & ~u->cannot;
 }
 
+/* Those of a block are in brackets, one level deep. */
 const char *unit_text(const struct unit *u, char *buffer, size_t size)
 {
-    snprintf(buffer, size, "%s%s%s", u->def->part.name, u->act.def ? ", " : "",
-             u->act.def ? u->act.def->part.name : "");
+    const bool own_act = u->act.def && !u->n_inner;
+    size_t n = (size_t)snprintf(buffer, size, "%s%s%s", u->def->part.name, own_act ? ", " : "",
+                                own_act ? u->act.def->part.name : "");
+    for (size_t j = 0; j < u->n_inner && n < size; j++) {
+        const struct unit *inner = &u->inner[j];
+        n += (size_t)snprintf(buffer + n, size - n, "%s%s%s%s%s", j ? "; " : " (", inner->def->part.name,
+                              inner->act.def ? ", " : "", inner->act.def ? inner->act.def->part.name : "",
+                              j + 1 == u->n_inner ? ")" : "");
+    }
     return buffer;
 }
 

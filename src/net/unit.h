@@ -180,7 +180,7 @@ unsigned unit_abilities(const struct unit *u);
 /* ERR_SPEC at u's place if u lacks one of the abilities; who: "algorithm.feedback_loss: 'difference_reconstruction'".
  */
 int unit_check(const struct unit *u, unsigned needs, const char *who, struct err *e);
-/* "dense, gelu" */
+/* "dense, gelu", "w_sigma (activation, gelu; dense, linear)" */
 const char *unit_text(const struct unit *u, char *buffer, size_t size);
 
 /* Shapes u as the kind `choice`: u->index and where are set by the caller. */

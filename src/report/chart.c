@@ -17,7 +17,7 @@ struct layout {
     size_t *same_as;
     struct legend legend;
     struct heading heading;
-    bool beside; /* the legend stands at the right */
+    bool beside, inside; /* where the legend stands: at the right; in the first panel */
     double width, left, legend_y, height, each_width, each_height;
     size_t columns, rows; /* of panels: rows of facets of one quantity */
 };
@@ -190,17 +190,19 @@ static void plan(struct layout *l, struct arena *a)
         const struct axis up = axis_up(l, &l->panels[p], a);
         l->left = fmax(l->left, frame_left(&up, few ? 220 : 130, look));
     }
-    l->beside = look->legend == LOOK_RIGHT || (look->legend == LOOK_AUTO && !(look->width > 0 && look->width < 480));
+    l->beside = !l->inside && look_beside(look);
     make_legend(l, a,
                 l->beside         ? LEGEND_MOST
                 : look->width > 0 ? look->width - l->left - LOOK_MARGIN
                                   : PLOT,
                 l->beside ? 1 : 0);
+    if (l->inside)
+        make_legend(l, a, LEGEND_MOST, 1);
     if (l->beside && look->width > 0 && l->legend.width > 0.4 * look->width) {
         l->beside = look->legend == LOOK_RIGHT;
         make_legend(l, a, l->beside ? 0.4 * look->width : look->width - l->left - LOOK_MARGIN, l->beside ? 1 : 0);
     }
-    const bool shown = look->legend != LOOK_NONE;
+    const bool shown = look->legend != LOOK_NONE && !l->inside;
     const double right = shown && l->beside ? BESIDE + l->legend.width : 0;
     const double plots = look->width > 0 ? fmax(look->width - l->left - right - LOOK_MARGIN, SMALLEST)
                          : few           ? PLOT
@@ -222,12 +224,22 @@ static void plan(struct layout *l, struct arena *a)
     l->height = l->heading.height + (shown && l->beside ? fmax(high, l->legend.height + 8) : high + under);
 }
 
-static void draw_panel(struct picture *out, const struct layout *l, const struct chart_panel *p, size_t facet,
-                       double top, bool last_block, struct arena *a)
+/* A legend that would take most of the panel stands outside of it. */
+static void plan_all(struct layout *l, struct arena *a)
 {
-    const struct look *look = l->o->look;
+    l->inside = l->o->look->legend == LOOK_INSIDE && l->f->n == 1;
+    plan(l, a);
+    if (l->inside && (l->legend.width > 0.6 * l->each_width || l->legend.height > 0.7 * l->each_height)) {
+        l->inside = false;
+        plan(l, a);
+    }
+}
+
+static struct frame frame_of(const struct layout *l, const struct chart_panel *p, size_t facet, double top,
+                             bool last_block, struct arena *a)
+{
     const size_t column = facet % l->columns, row = facet / l->columns;
-    const double title = l->f->n > 1 ? 1.5 * look_font(look) : 0;
+    const double title = l->f->n > 1 ? 1.5 * look_font(l->o->look) : 0;
     struct frame frame = { .x = l->left + (double)column * (l->each_width + GAP),
                            .y = top + (double)row * (l->each_height + title + GAP) + title,
                            .width = l->each_width,
@@ -239,10 +251,19 @@ static void draw_panel(struct picture *out, const struct layout *l, const struct
     if (l->f->n > 1) /* once for all of them, see block_names */
         frame.up.name = frame.across.name = NULL;
     frame_fit(&frame);
+    return frame;
+}
+
+static void draw_panel(struct picture *out, const struct layout *l, const struct chart_panel *p, size_t facet,
+                       double top, bool last_block, struct arena *a)
+{
+    const struct look *look = l->o->look;
+    struct frame frame = frame_of(l, p, facet, top, last_block, a);
     if (l->f->n > 1)
         picture_text(out, frame.x, frame.y - 0.45 * look_font(look), look_font(look), PICTURE_START, PICTURE_INK,
                      words_cut(a, l->f->names[facet], look_font(look), l->each_width));
     frame_draw(out, &frame, look);
+    frame.across.name = axis_name(l); /* of its data, written or not */
     chart_lines(out, &frame, l->s, l->f, facet, p, l->same_as);
 }
 
@@ -272,7 +293,7 @@ void chart_draw(struct picture *out, const struct subject *s, const struct facet
     struct layout l = { .s = s, .f = f, .panels = panels, .n_panels = n_panels, .o = o };
     l.same_as = arena_need(a, s->n_groups + 1, sizeof *l.same_as);
     chart_find_same(l.same_as, f, panels, n_panels, s->n_groups);
-    plan(&l, a);
+    plan_all(&l, a);
     struct text about = { 0 };
     text_add(&about, "Study %s: ", s->name);
     for (size_t p = 0; p < n_panels; p++) {
@@ -291,7 +312,11 @@ void chart_draw(struct picture *out, const struct subject *s, const struct facet
             block_names(out, &l, &panels[p], top, p + 1 == n_panels, a);
         top += (double)l.rows * (l.each_height + (f->n > 1 ? 1.5 * look_font(o->look) : 0) + GAP);
     }
-    if (o->look->legend != LOOK_NONE)
+    if (l.inside) {
+        const struct frame first = frame_of(&l, &panels[0], 0, l.heading.height, n_panels == 1, a);
+        chart_corner(out, &first, &panels[0], s->n_groups, &l.legend, o->look);
+    } else if (o->look->legend != LOOK_NONE) {
         legend_draw(out, &l.legend, l.beside ? l.width - LOOK_MARGIN - l.legend.width : l.left, l.legend_y, o->look);
+    }
     picture_close(out);
 }

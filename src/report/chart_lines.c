@@ -223,6 +223,23 @@ static void curve(struct picture *t, const struct frame *f, const struct curve *
     }
 }
 
+/* The data of the points that are drawn. */
+static void mark(struct picture *out, const struct frame *f, const struct curve *c, const struct legend_style *style,
+                 const struct chart_panel *p)
+{
+    struct text title = { 0 };
+    quantity_title(p->what, &title);
+    const char *const columns[PICTURE_VALUES] = { f->across.name, title.s, "from", "to", "seeds" };
+    picture_begin_series(out, c->group->shown, style->color, columns, PICTURE_VALUES);
+    for (size_t i = 0; i < c->n_points; i = after(i, c->n_points, 1 + c->n_points / MAX_POINTS)) {
+        const struct curve_point *at = &c->points[i];
+        const double values[PICTURE_VALUES] = { at->step, at->mean, at->low, at->high, (double)at->n };
+        if (drawable(f, at->step, at->mean))
+            picture_mark(out, scale_at(&f->across.scale, at->step), held(f, at->mean), values);
+    }
+    text_free(&title);
+}
+
 void chart_lines(struct picture *out, const struct frame *frame, const struct subject *s, const struct facets *f,
                  size_t facet, const struct chart_panel *p, const size_t *same_as)
 {
@@ -244,5 +261,6 @@ void chart_lines(struct picture *out, const struct frame *frame, const struct su
                               4.5, style.color, 2.2);
         }
         picture_group_end(out);
+        mark(out, frame, &p->curves[i], &style, p);
     }
 }

@@ -4,6 +4,7 @@
 
 #include "report/chart.h"
 #include "report/frame.h"
+#include "report/legend.h"
 
 /* same_as[i]: a group before i whose points are all the same in every panel, under whose line its own would lie
  * hidden; or i. */
@@ -14,6 +15,9 @@ void chart_range(const struct chart_panel *p, size_t n, double *low, double *hig
 /* Bands, lines and crosses of the groups of one facet. */
 void chart_lines(struct picture *out, const struct frame *frame, const struct subject *s, const struct facets *f,
                  size_t facet, const struct chart_panel *p, const size_t *same_as);
+/* The legend within a panel, in the corner where it covers the fewest points of its lines. */
+void chart_corner(struct picture *out, const struct frame *frame, const struct chart_panel *p, size_t n,
+                  const struct legend *legend, const struct look *look);
 bool chart_lacks_seeds(const struct curve *c, size_t point);
 
 #endif

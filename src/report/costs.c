@@ -1,23 +1,10 @@
 #include "base/clean.h"
+#include "base/duration.h"
+#include "report/lists.h"
 #include "report/section.h"
 
 #include <math.h>
 #include <string.h>
-
-/* Attempts that are being made now have no costs yet, so their trials are left out. */
-static const char sql_costs[] =
-    "WITH c AS (SELECT r.trial_id, sum(CASE WHEN o.phase = 'train' THEN o.wall_ns END) AS wall, "
-    "sum(CASE WHEN o.phase = 'train' THEN o.cpu_ns END) AS cpu, "
-    "sum(CASE WHEN o.phase = 'evaluate' THEN o.wall_ns END) AS evaluation, sum(o.wall_ns) AS total "
-    "FROM run r JOIN cost o ON o.run_id = r.id GROUP BY r.trial_id) "
-    "SELECT t.variant, count(*), sum(t.step), sum(c.wall) / 1e6, sum(c.cpu) / 1e6, sum(c.evaluation) / 1e6, "
-    "sum(c.total) / "
-    "1e6 FROM study s JOIN trial t ON t.study_id = s.id AND t.generation = s.generation JOIN c ON c.trial_id = t.id "
-    "WHERE s.name = ?1 AND t.state <> 'running' GROUP BY t.variant ORDER BY min(t.id)";
-static const char sql_machines[] =
-    "SELECT DISTINCT v.version, h.description, r.kernel FROM study s "
-    "JOIN trial t ON t.study_id = s.id AND t.generation = s.generation JOIN run r ON r.trial_id = t.id "
-    "JOIN host h ON h.id = r.host_id JOIN code v ON v.id = r.code_id WHERE s.name = ?1 ORDER BY 1, 2, 3";
 
 struct costs {
     struct text *out;
@@ -62,8 +49,8 @@ static int put_costs(void *self, int n, const char *const *values)
     put(c->out, "%.3g", number(values[3]) / steps);
     put(c->out, "%.3g", number(values[4]) / steps);
     put(c->out, "%.0f %%", 100 * number(values[5]) / total);
-    put(c->out, "%.0f s", total / 1000);
-    text_puts(c->out, " |\n");
+    char took[DURATION_SIZE];
+    text_add(c->out, " | %s |\n", duration_text(total / 1000, took));
     return 0;
 }
 
@@ -86,10 +73,10 @@ static int put_machine(void *self, int n, const char *const *values)
 int section_costs(const struct section *s, struct err *e)
 {
     struct costs c = { .out = s->out };
-    TRY(query_rows(s->q, sql_costs, &s->subject->name, 1, put_costs, &c, e));
+    TRY(query_rows(s->q, list_costs, &s->subject->name, 1, put_costs, &c, e));
     text_puts(s->out, c.n ? "\n" : "");
     c.n = 0;
-    TRY(query_rows(s->q, sql_machines, &s->subject->name, 1, put_machine, &c, e));
+    TRY(query_rows(s->q, list_machines, &s->subject->name, 1, put_machine, &c, e));
     text_puts(s->out, c.n ? "\n" : "");
     return 0;
 }

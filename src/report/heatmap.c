@@ -94,12 +94,12 @@ static void mark(struct picture *t, const struct heatmap *map, const struct layo
         picture_line(t, x + w / 2 - r, y + h / 2, x + w / 2 + r, y + h / 2, "#888888", 1.4, NULL);
 }
 
-/* Two frames, dark and light: one of them shows on every colour. */
+/* Frames in each other, dark and light, as many as the cell holds: one of them shows on every colour. */
 static void mark_best(struct picture *t, double x, double y, double w, double h)
 {
-    picture_rect(t, x + 1, y + 1, w - 2, h - 2, NULL, "#000000");
-    picture_rect(t, x + 2, y + 2, w - 4, h - 4, NULL, "#ffffff");
-    picture_rect(t, x + 3, y + 3, w - 6, h - 6, NULL, "#000000");
+    static const char *const colors[] = { "#000000", "#ffffff", "#000000" };
+    for (int i = 0; i < 3 && fmin(w, h) > 2 * (i + 1); i++)
+        picture_rect(t, x + i + 1, y + i + 1, w - 2 * (i + 1), h - 2 * (i + 1), NULL, colors[i]);
 }
 
 static void panel(struct picture *t, const struct layout *l, const struct heatmap *h, size_t index)

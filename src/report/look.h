@@ -2,7 +2,11 @@
 #ifndef TPRUN_REPORT_LOOK_H
 #define TPRUN_REPORT_LOOK_H
 
-enum look_legend { LOOK_AUTO, LOOK_RIGHT, LOOK_BELOW, LOOK_NONE };
+#include <stdbool.h>
+
+/* LOOK_INSIDE: within the first panel of curves, where it covers least; elsewhere, and where it has no room, as
+ * LOOK_AUTO. */
+enum look_legend { LOOK_AUTO, LOOK_RIGHT, LOOK_BELOW, LOOK_INSIDE, LOOK_NONE };
 struct look {
     double width,
         height;  /* of the whole figure; 0: what its kind takes by itself. A height of 0 goes with any width. */
@@ -17,5 +21,8 @@ double look_font(const struct look *l);
 double look_name(const struct look *l);
 double look_title(const struct look *l);
 double look_small(const struct look *l);
+
+/* Whether a legend that is outside of the panels stands at the right, and not below. */
+bool look_beside(const struct look *l);
 
 #endif

@@ -42,6 +42,8 @@ void picture_free(struct picture *p)
     text_free(&p->items);
     text_free(&p->points);
     text_free(&p->words);
+    text_free(&p->series);
+    text_free(&p->marks);
 }
 
 size_t picture_n_items(const struct picture *p)
@@ -64,6 +66,56 @@ const char *picture_words(const struct picture *p, size_t offset)
     return p->words.s + offset;
 }
 
+void picture_begin_series(struct picture *p, const char *name, const char *ink, const char *const *columns, size_t n)
+{
+    struct picture_series series = { .name = keep(p, name),
+                                     .n_columns = n,
+                                     .marks = p->marks.n / sizeof(struct picture_mark) };
+    assert(n <= PICTURE_VALUES);
+    for (size_t i = 0; i < n; i++)
+        series.columns[i] = keep(p, columns[i]);
+    color(series.color, ink);
+    text_put(&p->series, (const char *)&series, sizeof series);
+}
+
+void picture_mark(struct picture *p, double x, double y, const double *values)
+{
+    struct picture_series *series = (struct picture_series *)(void *)p->series.s + picture_n_series(p) - 1;
+    struct picture_mark mark = { .x = x, .y = y };
+    memcpy(mark.values, values, series->n_columns * sizeof *values);
+    text_put(&p->marks, (const char *)&mark, sizeof mark);
+    series->n_marks++;
+}
+
+size_t picture_n_series(const struct picture *p)
+{
+    return p->series.n / sizeof(struct picture_series);
+}
+
+const struct picture_series *picture_all_series(const struct picture *p)
+{
+    return (const struct picture_series *)(const void *)p->series.s;
+}
+
+const struct picture_mark *picture_marks(const struct picture *p, const struct picture_series *series)
+{
+    return (const struct picture_mark *)(const void *)p->marks.s + series->marks;
+}
+
+static void put_series(struct picture *p, const struct picture *part, double x, double y)
+{
+    for (size_t i = 0; i < picture_n_series(part); i++) {
+        const struct picture_series *series = &picture_all_series(part)[i];
+        const char *columns[PICTURE_VALUES];
+        for (size_t k = 0; k < series->n_columns; k++)
+            columns[k] = picture_words(part, series->columns[k]);
+        picture_begin_series(p, picture_words(part, series->name), series->color, columns, series->n_columns);
+        const struct picture_mark *marks = picture_marks(part, series);
+        for (size_t k = 0; k < series->n_marks; k++)
+            picture_mark(p, marks[k].x + x, marks[k].y + y, marks[k].values);
+    }
+}
+
 void picture_put(struct picture *p, const struct picture *part, double x, double y)
 {
     const struct picture_item *items = picture_items(part);
@@ -84,6 +136,7 @@ void picture_put(struct picture *p, const struct picture *part, double x, double
         add(p, &item);
     }
     picture_group_end(p);
+    put_series(p, part, x, y);
 }
 
 static void group(struct picture *p, const char *title, double opacity)

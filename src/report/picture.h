@@ -44,12 +44,25 @@ struct picture_item {
     size_t points, n_points; /* in struct picture.points */
 };
 
+/* What can be read off a picture beside its shapes: points of a series, with their data. No file shows them; a page
+ * does where the pointer is. */
+enum { PICTURE_VALUES = 5 };
+struct picture_mark {
+    double x, y, values[PICTURE_VALUES]; /* NaN: none */
+};
+struct picture_series {
+    size_t name, columns[PICTURE_VALUES]; /* offsets into words; columns: what the values are */
+    size_t n_columns, marks, n_marks;     /* marks: the first, in struct picture.marks */
+    char color[8];
+};
+
 /* Zero-initialise, picture_open, draw, picture_close, write, picture_free. */
 struct picture {
     double width, height;
     struct text items, points,
         words;                 /* arrays of struct picture_item and struct picture_point; texts, each closed by 0 */
     size_t title, description; /* offsets into words */
+    struct text series, marks; /* arrays of struct picture_series and struct picture_mark */
     size_t begun;              /* points of the path that is being drawn */
 };
 
@@ -79,6 +92,13 @@ void picture_cross(struct picture *p, double x, double y, double r, const char *
 void picture_point(struct picture *p, double x, double y);
 void picture_path(struct picture *p, const char *color, double width, const char *dash, double opacity);
 void picture_area(struct picture *p, const char *color, double opacity);
+
+/* Begins a series; n columns. The marks that follow are of it. */
+void picture_begin_series(struct picture *p, const char *name, const char *color, const char *const *columns, size_t n);
+void picture_mark(struct picture *p, double x, double y, const double *values);
+size_t picture_n_series(const struct picture *p);
+const struct picture_series *picture_all_series(const struct picture *p);
+const struct picture_mark *picture_marks(const struct picture *p, const struct picture_series *series);
 
 /* For those who write pictures and tests. */
 size_t picture_n_items(const struct picture *p);

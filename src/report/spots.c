@@ -59,8 +59,7 @@ static void plan(struct layout *l, const struct legend_entry *entries, size_t n,
     f->numbers_left = f->numbers_below = true;
     f->x = frame_left(&f->up, HEIGHT, look);
     const bool shown = look->legend != LOOK_NONE && (n > 1 || spots_any_diverged(l->p.s));
-    l->beside =
-        shown && (look->legend == LOOK_RIGHT || (look->legend == LOOK_AUTO && !(look->width > 0 && look->width < 480)));
+    l->beside = shown && look_beside(look);
     l->legend =
         legend_make(a, entries, n > 1 ? n : 0, spots_any_diverged(l->p.s) ? "diverged" : NULL, l->beside ? 1 : 0,
                     l->beside         ? LEGEND_MOST

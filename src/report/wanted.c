@@ -163,3 +163,18 @@ int wanted_draw(struct picture *out, const struct wanted *w, struct query *q, co
     free(parts);
     return code;
 }
+
+int wanted_picture(struct picture *out, struct query *q, const char *study, const struct figure_options *o,
+                   struct err *e)
+{
+    struct wanted wanted = { 0 };
+    struct arena a;
+    arena_init(&a, 0);
+    int code = wanted_replaced(o) ? 0 : wanted_read(&wanted, q, &a, study, e);
+    for (size_t i = 0; i < wanted.n; i++)
+        wanted.items[i].look = o->look;
+    if (code == 0)
+        code = wanted.n ? wanted_draw(out, &wanted, q, study, e) : figure_picture(out, q, study, o, e);
+    arena_finish(&a);
+    return code;
+}

@@ -14,5 +14,8 @@ int wanted_read(struct wanted *w, struct query *q, struct arena *a, const char *
 bool wanted_replaced(const struct figure_options *o);
 /* All of them in one SVG, one below the other. */
 int wanted_draw(struct picture *out, const struct wanted *w, struct query *q, const char *study, struct err *e);
+/* What the options ask for; without any, what the experiment file asks for; else what fits the study. */
+int wanted_picture(struct picture *out, struct query *q, const char *study, const struct figure_options *o,
+                   struct err *e);
 
 #endif

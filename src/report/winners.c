@@ -203,7 +203,7 @@ static void plan(struct layout *l, struct grid *g, struct arena *a)
     const struct look *look = l->look;
     l->left = grid_room_left(g, look);
     l->legend_width = legend_width(l, a);
-    l->beside = look->legend == LOOK_RIGHT || (look->legend == LOOK_AUTO && !(look->width > 0 && look->width < 480));
+    l->beside = look_beside(look);
     const double room =
         look->width > 0 ? look->width - l->left - LOOK_MARGIN - (l->beside ? BESIDE + l->legend_width : 0) : 420;
     grid_size(g, fmax(room, 40), fmin(fmax(room, 40), 420));

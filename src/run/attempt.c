@@ -39,25 +39,6 @@ static int put_checkpoint(struct runner *r, struct attempt *t, const struct wire
     return 0;
 }
 
-/* The names of checkpoints that the end of a trial drops. */
-static int list_dropped(struct runner *r, const struct attempt *t, const struct store_end *end,
-                        struct store_trial_row *row, struct err *e)
-{
-    bool found;
-    *row = (struct store_trial_row){ 0 };
-    return end->drops ? store_find_trial(r->store, t->key, &found, row, e) : 0;
-}
-
-/* After the commit: nothing names them any more. More than two there are after `keep: all` alone, and these are swept
- * when the run ends. */
-static void remove_dropped(struct runner *r, const struct store_end *end, const struct store_trial_row *row)
-{
-    if (end->drops && end->keeps == 0 && row->checkpoint_path[0])
-        checkpoint_remove(&r->own, row->checkpoint_path);
-    if (end->drops && row->previous_path[0] && strcmp(row->previous_path, row->checkpoint_path) != 0)
-        checkpoint_remove(&r->own, row->previous_path);
-}
-
 static int put_end(struct runner *r, struct attempt *t, const struct wire_record *m, struct err *e)
 {
     if (!t->run_id)
@@ -75,26 +56,35 @@ static int put_end(struct runner *r, struct attempt *t, const struct wire_record
     const struct store_end end = { .run = t->run_id,
                                    .trial = t->trial_id,
                                    .state = t->state,
-                                   .reason = finished ? NULL : reason,
+                                   .reason = reason,
                                    .step = m->step,
                                    .layer = m->layer,
                                    .tensor = m->name && m->name[0] ? m->name : NULL,
                                    .weights_sha256 = m->sha256 && m->sha256[0] ? m->sha256 : NULL,
                                    .drops = finished && (t->keep == KEEP_NONE || t->keep == KEEP_LAST),
                                    .keeps = t->keep == KEEP_LAST };
-    struct store_trial_row row;
     t->step = m->step;
     KILL_POINT(RUN_END);
-    TRY(list_dropped(r, t, &end, &row, e));
-    TRY(store_end_run(r->store, &end, e));
-    TRY(store_flush(r->store, e)); /* what is reported as ended is committed */
-    KILL_POINT(RUN_END_COMMITTED);
-    r->unpublished = true;
-    remove_dropped(r, &end, &row);
+    TRY(ends_put(r, t, &end, e));
     t->ended = true;
-    status_ended(r, t, finished ? NULL : reason);
+    if (!finished)
+        TRY(ends_tell_all(r, e));
     if (storage)
         return err_set(e, ERR_STORAGE, "%s", reason ? reason : "a worker could not write its checkpoint");
+    return 0;
+}
+
+/* A remark is stored, and some are said too. */
+static int put_event(struct runner *r, struct attempt *t, const struct wire_record *m, struct err *e)
+{
+    bool first;
+    if (strcmp(m->name, "checkpoint_refused") == 0)
+        progress_say(&r->progress, "%s: not taken: %s", t->label, m->text ? m->text : "a checkpoint");
+    if (strcmp(m->name, "warning") != 0)
+        return store_event(r->store, t->trial_id, t->run_id, m->step, m->name, m->text, e);
+    TRY(store_event_once(r->store, t->trial_id, t->run_id, m->step, m->name, m->text, &first, e));
+    if (first)
+        progress_say(&r->progress, "tprun: warning: %s, step %" PRId64 ": %s", t->label, m->step, m->text);
     return 0;
 }
 
@@ -121,9 +111,7 @@ static int put_record(struct runner *r, struct attempt *t, const struct wire_rec
     case MESSAGE_COST:
         return store_cost(r->store, t->run_id, m->name, m->wall_ns, m->cpu_ns, m->value, e);
     case MESSAGE_EVENT:
-        if (strcmp(m->name, "checkpoint_refused") == 0)
-            progress_say(&r->progress, "%s: not taken: %s", t->label, m->text ? m->text : "a checkpoint");
-        return store_event(r->store, t->trial_id, t->run_id, m->step, m->name, m->text, e);
+        return put_event(r, t, m, e);
     case MESSAGE_CHECKPOINT:
         return put_checkpoint(r, t, m, e);
     case MESSAGE_REACHED:
@@ -165,12 +153,12 @@ static int mourn(struct runner *r, struct attempt *t, const char *how, enum limi
         .run = t->run_id, .trial = t->trial_id, .state = t->state, .reason = reason, .step = t->step, .layer = -1
     };
     TRY(store_event(r->store, t->trial_id, t->run_id, t->step, "worker_died", reason, e));
+    if (!*retry) {
+        TRY(ends_put(r, t, &end, e));
+        return ends_tell_all(r, e);
+    }
     TRY(store_end_run(r->store, &end, e));
     TRY(store_flush(r->store, e));
-    if (!*retry) {
-        status_ended(r, t, reason);
-        return 0;
-    }
     progress_say(&r->progress, "%s: worker %s; starting again from its checkpoint", t->label, reason);
     t->pending.deaths += !excused;
     r->pending[--r->next] = t->pending; /* it was taken from there, or from behind */

@@ -61,7 +61,7 @@ static int start_process(struct runner *r, struct attempt *t, const struct confi
     *outcome = ATTEMPT_STARTED;
     TRY(worker_executable(config->precision == PRECISION_DOUBLE ? "double" : "single", executable, e));
     KILL_POINT(RUN_SPAWN);
-    const int code = worker_start(&t->worker, executable, &reason, &why);
+    const int code = worker_start(&t->worker, &r->starters[config->precision], executable, &reason, &why);
     KILL_POINT(RUN_SPAWNED);
     if (code < 0 && err_is_shortage(reason) && r->n_active > 0) {
         *outcome = ATTEMPT_NO_ROOM;
@@ -125,7 +125,7 @@ static int start(struct runner *r, struct attempt *t, struct pending pending, st
     struct store_trial_row row;
     struct attempt next;
     TRY(describe(r, &next, pending, trial, &row, e));
-    if (is_running(r, d->key) || (!pending.relog && row.state == TRIAL_DONE && row.step >= d->budget))
+    if (is_running(r, d->key) || (!pending.relog && row.state == TRIAL_DONE && row.budget >= d->budget))
         return 0;
     *t = next;
     if (pending.relog) {
@@ -163,10 +163,8 @@ static int refuse(struct runner *r, struct pending pending, const struct stored_
     const struct store_end end = {
         .run = t.run_id, .trial = t.trial_id, .state = t.state, .reason = reason, .step = t.step, .layer = -1
     };
-    TRY(store_end_run(r->store, &end, e));
-    TRY(store_flush(r->store, e));
-    status_ended(r, &t, reason);
-    return 0;
+    TRY(ends_put(r, &t, &end, e));
+    return ends_tell_all(r, e);
 }
 
 int attempt_refuse(struct runner *r, struct pending pending, const char *reason, struct err *e)

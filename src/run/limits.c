@@ -9,8 +9,9 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-/* Of a run with one worker: database, log, shared memory, lock, two folders, two sockets, and the reserve. */
-enum { FILES_NEEDED = 8 + LIMITS_RESERVE };
+/* Of a run with one worker: database, log, shared memory, lock, two folders, two sockets, the starter's, and the
+ * reserve. */
+enum { FILES_NEEDED = 9 + LIMITS_RESERVE };
 
 static uintmax_t limit_of(int resource)
 {

@@ -13,26 +13,12 @@ static const double checkpoint_seconds = 2e-3, checkpoint_bytes_per_second = 5e8
 /* Above so many trials they are no longer dealt to the workers one by one. */
 static const double dealt_most = 20000;
 
-static double greatest_common_divisor(double a, double b)
-{
-    while (b > 0) {
-        const double rest = fmod(a, b);
-        a = b;
-        b = rest;
-    }
-    return a;
-}
-
 struct price_work price_work_of(const struct config *c, const struct trial_size *size)
 {
-    const double steps = (double)size->iterations, every = (double)c->log.every, test = (double)c->train.stop.every;
-    struct price_work w = { .steps = steps, .logs = 1, .feedback = size->n_feedback };
+    const double steps = (double)size->iterations, every = (double)c->log.every;
+    struct price_work w = { .steps = steps, .logs = 1, .checks = size->n_checks, .feedback = size->n_feedback };
     if (steps > 0)
         w.logs += 1 + floor((steps - 1) / every); /* at step 0, every so often, and at the end */
-    if (c->train.stop.loss_above_initial > 0) {   /* where a log is due too, its evaluation serves both */
-        const double both = every / greatest_common_divisor(every, test) * test;
-        w.checks = floor(steps / test) - floor(steps / both);
-    }
     return w;
 }
 

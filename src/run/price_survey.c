@@ -41,11 +41,12 @@ static int read_ended(struct price_list *l, const char *study, const char *varia
 {
     const char *const arguments[] = { study, variant };
     l->ended->n = 0;
-    return query_rows(l->q,
-                      "SELECT t.key, CASE t.state WHEN 'diverged' THEN 9223372036854775807 WHEN 'done' THEN t.step ELSE"
-                      " (SELECT max(c.step) FROM checkpoint c WHERE c.trial_id = t.id) END FROM trial t"
-                      " JOIN study s ON s.id = t.study_id WHERE s.name = ?1 AND t.variant = ?2 ORDER BY t.key",
-                      arguments, 2, add_ended, l->ended, e);
+    return query_rows(
+        l->q,
+        "SELECT t.key, CASE t.state WHEN 'diverged' THEN 9223372036854775807 WHEN 'done' THEN t.finished_budget ELSE"
+        " (SELECT max(c.step) FROM checkpoint c WHERE c.trial_id = t.id) END FROM trial t"
+        " JOIN study s ON s.id = t.study_id WHERE s.name = ?1 AND t.variant = ?2 ORDER BY t.key",
+        arguments, 2, add_ended, l->ended, e);
 }
 
 static int compare_key(const void *key, const void *trial)

@@ -1,6 +1,6 @@
 /* The runner from the inside: runner.c (loop), queue.c (what to do), tuning.c (and then), stored.c (a trial's
- * configuration), attempt.c (one worker on one trial), relog.c (one that only logs), checkpoints.c (files), status.c
- * (what is shown). */
+ * configuration), attempt.c (one worker on one trial), ends.c (what is told of it), relog.c (one that only logs),
+ * checkpoints.c (files), status.c (what is shown). */
 #ifndef TPRUN_RUN_PRIVATE_H
 #define TPRUN_RUN_PRIVATE_H
 
@@ -10,6 +10,7 @@
 #include "run/progress.h"
 #include "run/runner.h"
 #include "run/signals.h"
+#include "run/starter.h"
 #include "run/wire.h"
 #include "run/worker_process.h"
 #include "store/store.h"
@@ -77,10 +78,13 @@ struct runner {
     bool told_large;           /* that a trial takes more */
     struct limits_kills kills; /* counted before the first worker started */
     struct attempt *slots;
-    int saves_heeded; /* see signals_saves */
-    bool unpublished; /* something has happened since the last time */
-    bool stopping;    /* no new trial is started */
-    bool killed;      /* the second signal */
+    struct ended *ended; /* trials that are told when they are committed: ends.c */
+    size_t n_ended;
+    struct starter starters[PRECISIONS]; /* of the workers of each precision */
+    int saves_heeded;                    /* see signals_saves */
+    bool unpublished;                    /* something has happened since the last time */
+    bool stopping;                       /* no new trial is started */
+    bool killed;                         /* the second signal */
     int64_t stop_asked_ns;
     struct progress progress;
     int64_t start_ns, shown_ns, heartbeat_ns;
@@ -144,6 +148,15 @@ int attempt_refuse(struct runner *r, struct pending pending, const char *reason,
 int attempt_receive(struct runner *r, struct attempt *t, struct err *e);
 int attempt_request(struct attempt *t, enum message request, struct err *e);
 int attempt_begin_run(struct runner *r, struct attempt *t, const char *kernel, int64_t from_step, struct err *e);
+
+/* ---- ends.c ---- */
+/* Ends the attempt in the store; it is told when that is committed. Its state is that of end. */
+int ends_put(struct runner *r, const struct attempt *t, const struct store_end *end, struct err *e);
+/* Tells those that are committed. */
+void ends_tell(struct runner *r);
+/* Commits and tells all. */
+int ends_tell_all(struct runner *r, struct err *e);
+void ends_free(struct runner *r);
 
 /* ---- relog.c ---- */
 bool relog_is_due(const struct store_place *p);

@@ -3,7 +3,6 @@
 #include "base/clean.h"
 #include <errno.h>
 #include <inttypes.h>
-#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -144,25 +143,6 @@ void progress_finish(struct progress *p)
 {
     progress_clear(p);
     text_free(&p->block);
-}
-
-const char *progress_duration(double seconds, char *buffer, size_t size)
-{
-    if (!isfinite(seconds) || seconds > 3e9)
-        snprintf(buffer, size, "?");
-    else if (seconds > 0 && seconds < 0.0995)
-        snprintf(buffer, size, "%.2g ms", 1e3 * seconds);
-    else if (seconds < 9.95)
-        snprintf(buffer, size, "%.1f s", seconds);
-    else if (seconds < 99.5)
-        snprintf(buffer, size, "%.0f s", seconds);
-    else if (seconds < 3600)
-        snprintf(buffer, size, "%d:%02d", (int)seconds / 60, (int)seconds % 60);
-    else if (seconds < 86400)
-        snprintf(buffer, size, "%d:%02d:%02d", (int)seconds / 3600, (int)seconds / 60 % 60, (int)seconds % 60);
-    else
-        snprintf(buffer, size, "%.0f d %d h", floor(seconds / 86400), (int)(fmod(seconds, 86400) / 3600));
-    return buffer;
 }
 
 const char *progress_count(double n, char *buffer, size_t size)

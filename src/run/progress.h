@@ -32,8 +32,6 @@ void progress_announce(struct progress *p, const char *study, uint64_t n);
 void progress_clear(struct progress *p);
 void progress_finish(struct progress *p);
 
-/* "12 ms", "95 s", "12:05", "3:05:00", "2 d 3 h" into buffer. */
-const char *progress_duration(double seconds, char *buffer, size_t size);
 /* "1234", "12.3 k", "4.56 M" into buffer. */
 const char *progress_count(double n, char *buffer, size_t size);
 

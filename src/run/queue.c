@@ -142,7 +142,7 @@ static int add_pending(struct runner *r, struct pending pending)
 /* A diverged trial stays so with a larger budget: it is deterministic. A failed one gets another chance. */
 static bool is_finished(const struct store_place *p)
 {
-    return p->state == TRIAL_DIVERGED || (p->state == TRIAL_DONE && p->step >= p->budget);
+    return p->state == TRIAL_DIVERGED || (p->state == TRIAL_DONE && p->finished_budget >= p->budget);
 }
 
 static bool is_absent(const struct runner *r, const struct store_place *p)

@@ -16,7 +16,7 @@ struct row {
 
 bool relog_is_due(const struct store_place *p)
 {
-    return p->state == TRIAL_DONE && p->step >= p->budget;
+    return p->state == TRIAL_DONE && p->finished_budget >= p->budget;
 }
 
 static int fail(struct runner *r, struct attempt *t, const char *reason)

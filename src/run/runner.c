@@ -1,5 +1,6 @@
 #include "run/private.h"
 
+#include "base/duration.h"
 #include "base/killpoint.h"
 #include "run/machine.h"
 #include <errno.h>
@@ -117,6 +118,7 @@ static int wait_for_news(struct runner *r, struct pollfd *fds, struct err *e)
 {
     int due_ms;
     TRY(store_tick(r->store, &due_ms, e));
+    ends_tell(r);
     const int tick_ms = r->progress.live ? 100 : 250;
     const int timeout = due_ms >= 0 && due_ms < tick_ms ? due_ms : tick_ms;
     fds[0] = (struct pollfd){ .fd = signals_fd(), .events = POLLIN };
@@ -145,14 +147,14 @@ static int loop(struct runner *r, struct pollfd *fds, struct err *e)
 {
     const char *stop_text = getenv("TPRUN_STOP_SECONDS");
     double stop_seconds = STOP_SECONDS;
-    if (stop_text && text_to_double(stop_text, strlen(stop_text), &stop_seconds) < 0)
-        return err_set(e, ERR_USAGE, "TPRUN_STOP_SECONDS: '%s' is not a number", stop_text);
+    if (stop_text && duration_read(stop_text, 1, &stop_seconds) < 0)
+        return err_set(e, ERR_USAGE, "TPRUN_STOP_SECONDS: '%s' is not " DURATION_FORMS, stop_text);
     for (;;) {
         if (r->options->fail_fast && r->result->failed && !r->stopping)
             TRY(stop(r, e));
         TRY(fill_slots(r, e));
         if (r->n_active == 0)
-            return 0;
+            return ends_tell_all(r, e);
         TRY(wait_for_news(r, fds, e));
         TRY(heed_signals(r, e));
         TRY(heed_time(r, e));
@@ -175,6 +177,8 @@ static void end_workers(struct runner *r)
             worker_reap(&r->slots[i].worker, NULL);
             relog_free(&r->slots[i]);
         }
+    for (size_t i = 0; i < PRECISIONS; i++)
+        starter_end(&r->starters[i]);
 }
 
 static int refresh(struct runner *r, size_t study, struct err *e)
@@ -280,6 +284,7 @@ int runner_run(struct plan *p, const struct run_options *o, struct run_result *r
     int code = open_and_work(&r, e);
     signals_attend(false);
     progress_finish(&r.progress);
+    ends_free(&r);
     free(r.pending);
     free(r.loads);
     free(r.slots);

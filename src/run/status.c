@@ -1,5 +1,6 @@
 #include "run/private.h"
 
+#include "base/duration.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
@@ -52,7 +53,7 @@ static void put_metrics(struct text *out, const struct attempt *t)
 static void draw_trial(struct runner *r, const struct attempt *t, int64_t now)
 {
     struct text line = { 0 };
-    char left[32];
+    char left[DURATION_SIZE];
     const double seconds = (double)(now - t->start_ns) * 1e-9;
     const double rate = seconds > 0 ? (double)(t->step - t->from_step) / seconds : 0;
     const double part = t->budget > 0 ? (double)t->step / (double)t->budget : 1;
@@ -62,7 +63,7 @@ static void draw_trial(struct runner *r, const struct attempt *t, int64_t now)
     text_add(&line, "  %s  step %" PRId64 "/%" PRId64, t->label, t->step, t->budget);
     put_metrics(&line, t);
     if (rate > 0)
-        text_add(&line, "  %s left", progress_duration((double)(t->budget - t->step) / rate, left, sizeof left));
+        text_add(&line, "  %s left", duration_text((double)(t->budget - t->step) / rate, left));
     progress_line(&r->progress, false, "%s", line.s);
     text_free(&line);
 }
@@ -77,7 +78,7 @@ static void draw_study(struct runner *r, int64_t now)
 {
     const struct run_result *x = r->result;
     struct text line = { 0 };
-    char rate_text[32], left[32];
+    char rate_text[32], left[DURATION_SIZE];
     double active = 0;
     for (size_t i = 0; i < r->n_slots; i++)
         if (r->slots[i].active)
@@ -93,7 +94,7 @@ static void draw_study(struct runner *r, int64_t now)
         text_add(&line, ", %" PRIu64 " failed", x->failed);
     text_add(&line, "  %s steps/s", progress_count(rate, rate_text, sizeof rate_text));
     if (rate > 0)
-        text_add(&line, "  %s left", progress_duration(steps > 0 ? steps / rate : 0, left, sizeof left));
+        text_add(&line, "  %s left", duration_text(steps > 0 ? steps / rate : 0, left));
     if (r->stopping)
         text_puts(&line, "  stopping (again: at once)");
     progress_line(&r->progress, true, "%s", line.s);
@@ -129,11 +130,11 @@ void status_ended(struct runner *r, const struct attempt *t, const char *reason)
                                                    : &x->interrupted;
     ++*count;
     struct text line = { 0 };
-    char took[32];
+    char took[DURATION_SIZE];
     text_add(&line, "[%" PRIu64 "/%" PRIu64 "] %s  %s  step %" PRId64, finished(r), x->total, t->label,
              t->pending.relog && t->state == TRIAL_DONE ? "logged" : trial_state_names[t->state], t->step);
     put_metrics(&line, t);
-    text_add(&line, "  %s", progress_duration((double)(now_ns() - t->start_ns) * 1e-9, took, sizeof took));
+    text_add(&line, "  %s", duration_text((double)(now_ns() - t->start_ns) * 1e-9, took));
     if (reason)
         text_add(&line, "  (%s)", reason);
     progress_say(&r->progress, "%s", line.s);

@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "run/limits.h"
 #include "run/signals.h"
+#include "run/starter.h"
 #include "trial/protocol.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -41,12 +42,8 @@ int worker_executable(const char *precision, char path[4096], struct err *e)
             return 0;
     }
     const char *folder = getenv("TPRUN_LIBEXEC");
-#ifdef TPRUN_LIBEXEC
     if (!folder)
         folder = TPRUN_LIBEXEC;
-#endif
-    if (!folder)
-        folder = "/usr/local/libexec/tprun";
     if (snprintf(path, 4096, "%s/tprun-worker-%s", folder, precision) >= 4096 || access(path, X_OK) < 0)
         return err_set(e, ERR_IO, "cannot find tprun-worker-%s beside tprun or in %s (TPRUN_LIBEXEC)", precision,
                        folder);
@@ -77,10 +74,7 @@ char **worker_environment(void)
     return kept;
 }
 
-/* The child starts with default signals, those of signals_mask blocked until it ignores them, in a process group of its
- * own (the terminal's SIGINT is for the runner alone), and with no descriptor but 0 to 2 and `fd` as WORKER_SOCKET (or
- * as its standard output). input: its standard input, -1 for nothing to read. */
-static int spawn(const char *executable, char *const argv[], int input, int fd, int fd_in_child, pid_t *pid)
+int worker_spawn(const char *executable, char *const argv[], int input, int fd, int fd_in_child, pid_t *pid)
 {
     char **environment = worker_environment();
     if (!environment)
@@ -112,10 +106,9 @@ static int spawn(const char *executable, char *const argv[], int input, int fd, 
     return code;
 }
 
-/* A socket to a worker that leaves room for the files of the runner. */
-static int make_sockets(int pair[2])
+int worker_sockets(int type, int pair[2])
 {
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+    if (socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, pair) < 0)
         return errno;
     if (limits_leave_room(pair[0]) && limits_leave_room(pair[1]))
         return 0;
@@ -124,31 +117,27 @@ static int make_sockets(int pair[2])
     return EMFILE;
 }
 
-int worker_start(struct worker_process *w, const char *executable, int *reason, struct err *e)
+int worker_start(struct worker_process *w, struct starter *starter, const char *executable, int *reason, struct err *e)
 {
     int pair[2];
     char text[128];
-    *reason = make_sockets(pair);
+    *reason = starter_start(starter, executable); /* first: it stays, so the worker's socket has to leave less room */
+    if (*reason == 0)
+        *reason = worker_sockets(SOCK_STREAM, pair);
     if (*reason)
-        return err_set(e, err_is_shortage(*reason) ? ERR_MEMORY : ERR_INTERNAL, "cannot make a socket for a worker: %s",
-                       limits_text(*reason, text, sizeof text));
-    char parent[32];
-    snprintf(parent, sizeof parent, "%ld", (long)getpid());
-    char name[] = "tprun-worker", option[] = "--parent";
-    char *argv[] = { name, option, parent, NULL };
-    *w = (struct worker_process){ .fd = pair[0], .heard_ns = now_ns() };
-    const int code = spawn(executable, argv, -1, pair[1], WORKER_SOCKET, &w->pid);
-    close(pair[1]);
-    const int flags = fcntl(pair[0], F_GETFL);
-    if (code || flags < 0 || fcntl(pair[0], F_SETFL, flags | O_NONBLOCK) < 0) {
-        *reason = code ? code : errno;
-        if (code)
-            w->pid = 0;
-        worker_reap(w, NULL);
         return err_set(e, err_is_shortage(*reason) ? ERR_MEMORY : ERR_INTERNAL, "cannot start %s: %s", executable,
                        limits_text(*reason, text, sizeof text));
+    *w = (struct worker_process){ .fd = pair[0], .heard_ns = now_ns() };
+    int code = starter_ask(starter, executable, pair[1], &w->pid, reason, e);
+    close(pair[1]);
+    const int flags = fcntl(pair[0], F_GETFL);
+    if (code == 0 && (flags < 0 || fcntl(pair[0], F_SETFL, flags | O_NONBLOCK) < 0)) {
+        *reason = errno;
+        code = err_set(e, ERR_INTERNAL, "cannot use the socket of a worker: %s", strerror(errno));
     }
-    return 0;
+    if (code < 0)
+        worker_reap(w, NULL);
+    return code;
 }
 
 int worker_send(struct worker_process *w, const struct frame_buffer *out, struct err *e)
@@ -194,28 +183,34 @@ void worker_kill(const struct worker_process *w)
         kill(w->pid, SIGKILL);
 }
 
-/* A worker that has closed its socket is on its way out: its status is settled before the kernel closes its files, so
+/* A process that has closed its socket is on its way out: its status is settled before the kernel closes its files, so
  * the signal changes nothing but guards against one that closed its socket and stays. */
-int worker_reap(struct worker_process *w, struct text *how)
+int worker_wait(pid_t pid, struct text *how)
 {
     int status = 0;
-    if (w->pid > 0) {
-        worker_kill(w);
-        pid_t got;
-        do
-            got = waitpid(w->pid, &status, 0);
-        while (got < 0 && errno == EINTR);
-        if (how && got == w->pid && WIFSIGNALED(status)) {
-            const char *name = sigabbrev_np(WTERMSIG(status));
-            text_add(how, "killed by SIG%s", name ? name : "?");
-        } else if (how && got == w->pid && WIFEXITED(status) && WEXITSTATUS(status)) {
-            text_add(how, "exited with status %d", WEXITSTATUS(status));
-        }
+    pid_t got;
+    kill(pid, SIGKILL);
+    do
+        got = waitpid(pid, &status, 0);
+    while (got < 0 && errno == EINTR);
+    if (got != pid)
+        return 0;
+    if (how && WIFSIGNALED(status)) {
+        const char *name = sigabbrev_np(WTERMSIG(status));
+        text_add(how, "killed by SIG%s", name ? name : "?");
+    } else if (how && WIFEXITED(status) && WEXITSTATUS(status)) {
+        text_add(how, "exited with status %d", WEXITSTATUS(status));
     }
+    return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+}
+
+int worker_reap(struct worker_process *w, struct text *how)
+{
+    const int number = w->pid > 0 ? worker_wait(w->pid, how) : 0;
     close(w->fd);
     frame_free(&w->in);
     *w = (struct worker_process){ .fd = -1 };
-    return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+    return number;
 }
 
 /* A file without a name that holds the text, at its beginning. Returns a descriptor or a negative code. */
@@ -250,7 +245,7 @@ int worker_ask(const char *executable, const char *argument, const char *input, 
     snprintf(option, sizeof option, "%s", argument);
     char *argv[] = { name, option, NULL };
     pid_t pid;
-    const int code = spawn(executable, argv, in, ends[1], STDOUT_FILENO, &pid);
+    const int code = worker_spawn(executable, argv, in, ends[1], STDOUT_FILENO, &pid);
     if (in >= 0)
         close(in);
     close(ends[1]);

@@ -92,8 +92,27 @@ static int64_t repeat_count(struct binder *b, const struct node *element, const 
     return count;
 }
 
-/* One element of a list of parts: - flatten, - dense: {units: 4}, or - {name: dense, units: 4}; `repeat: 3` may stand
- * beside. */
+/* What stands beside the part in an element, of registries that have such options. */
+static int bind_beside(struct binder *b, const struct node *n, const struct registry *r, struct chosen *out,
+                       const char *path)
+{
+    struct node *own = node_collection(b->arena, n->where, NODE_MAP);
+    if (!r->beside)
+        return 0;
+    for (size_t i = 0; n->kind == NODE_MAP && i < n->n; i++)
+        if (option_find(r->beside->options, n->keys[i]->text))
+            node_append(own, n->keys[i], n->items[i], b->arena);
+    out->beside = arena_need(b->arena, 1, r->beside->opts_size);
+    return bind_map(b, own, n->where, r->beside->options, NULL, out->beside, path);
+}
+
+static bool stands_beside(const struct registry *r, const char *key)
+{
+    return strcmp(key, "repeat") == 0 || (r->beside && option_find(r->beside->options, key));
+}
+
+/* One element of a list of parts: - flatten, - dense: {units: 4}, or - {name: dense, units: 4}; `repeat: 3` and what
+ * the registry names may stand beside. */
 static int bind_element(struct binder *b, const struct node *n, const struct registry *r, struct chosen *out,
                         const char *path)
 {
@@ -105,7 +124,7 @@ static int bind_element(struct binder *b, const struct node *n, const struct reg
         return bind_expected(b, n, path, arena_printf(b->arena, "a %s", r->kind));
     struct node *rest = node_collection(b->arena, n->where, NODE_MAP);
     for (size_t i = 0; i < n->n; i++)
-        if (strcmp(n->keys[i]->text, "repeat") != 0)
+        if (!stands_beside(r, n->keys[i]->text))
             node_append(rest, n->keys[i], n->items[i], b->arena);
     if (tree_child(rest, "name")) {
         const struct option row = { r->kind, OPT_PART, .registry = r };
@@ -119,6 +138,7 @@ static int bind_element(struct binder *b, const struct node *n, const struct reg
     if (!part)
         return ERR_SPEC;
     b->element = part->options;
+    b->registry = r;
     const int code =
         bind_options(b, part, rest->items[0], rest->keys[0]->where, NULL, out, bind_path(b, path, part->name));
     b->element = NULL;
@@ -144,6 +164,7 @@ static int bind_parts(struct binder *b, const struct node *n, const struct optio
     for (size_t i = 0; i < n->n; i++) {
         const char *element_path = arena_printf(b->arena, "%s.%zu", path, i);
         (void)bind_element(b, n->items[i], o->registry, &each[i], element_path); /* counted in n_errors */
+        (void)bind_beside(b, n->items[i], o->registry, &each[i], element_path);
         counts[i] = repeat_count(b, n->items[i], element_path);
         total += counts[i];
     }
@@ -252,9 +273,9 @@ static void report_unknown(struct binder *b, const struct node *key, const struc
 {
     size_t n;
     const char *const *known = known_keys(b, table, also_known, &n);
-    if (b->element == table && strcmp(key->text, "repeat") == 0)
-        err_at(b->e, key->where, "%s: 'repeat' stands beside the name, not among its options: NAME: {...}, repeat: N",
-               path);
+    if (b->element && b->element == table && stands_beside(b->registry, key->text))
+        err_at(b->e, key->where, "%s: '%s' stands beside the name, not among its options: NAME: {...}, %s: %s", path,
+               key->text, key->text, strcmp(key->text, "repeat") == 0 ? "N" : "...");
     else
         err_at(b->e, key->where, "unknown key '%s'%s%s%s", key->text, path && *path ? " in " : "", path ? path : "",
                n ? advise(b, key->text, known, n) : "; it takes no options");

@@ -108,8 +108,16 @@ static bool enter_chosen(struct walk *w, const struct option *o, const struct no
 static bool enter_element(struct walk *w, const struct option *o, const struct node *element)
 {
     const struct node *own = NULL;
+    const struct part *beside = o->registry->beside;
     if (strcmp(w->rest, "repeat") == 0)
         return end(w, BIND_KEY_VALUE);
+    if (beside && option_find(beside->options, arena_strndup(w->arena, w->rest, strcspn(w->rest, ".")))) {
+        w->table = beside->options;
+        w->map = element->kind == NODE_MAP ? element : NULL;
+        w->row = NULL;
+        w->is_part = false;
+        return true;
+    }
     if (element->kind == NODE_MAP && tree_child(element, "name")) {
         w->is_part = true;
         return enter_part(w, o->registry, tree_child(element, "name"), element);
@@ -119,7 +127,8 @@ static bool enter_element(struct walk *w, const struct option *o, const struct n
     if (element->kind == NODE_SCALAR)
         own = element;
     for (size_t i = 0; element->kind == NODE_MAP && i < element->n; i++)
-        if (strcmp(element->keys[i]->text, "repeat") != 0)
+        if (strcmp(element->keys[i]->text, "repeat") != 0 &&
+            !(beside && option_find(beside->options, element->keys[i]->text)))
             own = element->keys[i];
     if (!own)
         return end(w, BIND_KEY_VALUE);

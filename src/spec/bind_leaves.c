@@ -37,7 +37,7 @@ static void visit_part(struct visitor *v, const struct chosen *c)
 
 /* A layer is a leaf "network.layers.0" with its kind, its options are "network.layers.0.dense.units": as a sweep names
  * them. */
-static void visit_parts(struct visitor *v, const struct chosen_list *list)
+static void visit_parts(struct visitor *v, const struct registry *r, const struct chosen_list *list)
 {
     for (size_t i = 0; i < list->n; i++) {
         const struct chosen *c = &list->items[i];
@@ -46,8 +46,11 @@ static void visit_parts(struct visitor *v, const struct chosen_list *list)
             text_putc(&v->path, '.');
         text_json_int(&v->path, (int64_t)i);
         v->visit(v->self, v->path.s, c->part->name, (double)NAN);
-        enter(v, c->part->name);
+        const size_t element = enter(v, c->part->name);
         visit_options(v, c->part->options, c->opts);
+        leave(v, element);
+        if (c->beside)
+            visit_options(v, r->beside->options, c->beside);
         leave(v, outer);
     }
 }
@@ -89,7 +92,7 @@ static void visit_field(struct visitor *v, const struct option *o, const void *f
         if (bind_is_one(o, field))
             visit_part(v, ((const struct chosen_list *)field)->items);
         else
-            visit_parts(v, field);
+            visit_parts(v, o->registry, field);
         break;
     case OPT_NAMES:
         bind_json_names(field, &list);

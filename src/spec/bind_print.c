@@ -133,7 +133,7 @@ static void no_hole(struct printer *p)
         p->holes[p->leaf++] = false;
 }
 
-static void json_parts(struct printer *p, const struct chosen_list *list)
+static void json_parts(struct printer *p, const struct registry *r, const struct chosen_list *list)
 {
     text_putc(p->out, '[');
     for (size_t i = 0; i < list->n; i++) {
@@ -143,7 +143,10 @@ static void json_parts(struct printer *p, const struct chosen_list *list)
         json_string(p, part->name);
         text_puts(p->out, ":{");
         json_options(p, part->options, list->items[i].opts, true);
-        text_puts(p->out, "}}");
+        text_putc(p->out, '}');
+        if (list->items[i].beside)
+            json_options(p, r->beside->options, list->items[i].beside, false);
+        text_putc(p->out, '}');
     }
     text_putc(p->out, ']');
 }
@@ -226,7 +229,7 @@ static void json_field(struct printer *p, const struct option *o, const void *fi
         if (bind_is_one(o, field))
             json_part(p, &(struct option){ .type = OPT_PART }, ((const struct chosen_list *)field)->items);
         else
-            json_parts(p, field);
+            json_parts(p, o->registry, field);
         break;
     case OPT_NAMES:
         no_hole(p);

@@ -32,17 +32,26 @@ static bool all_indices(const struct node *map)
     return map->n > 0;
 }
 
+bool tree_stands_beside(const char *key)
+{
+    static const char *const words[] = { "repeat", "from", "join" };
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strcmp(key, words[i]) == 0)
+            return true;
+    return false;
+}
+
 /* An element of a list of layers is {dense: {...}}, perhaps with `repeat` beside; another kind of layer replaces it. */
 static bool another_element(const struct node *base, const struct node *over)
 {
     size_t n_own = 0;
     bool shares = false, brings = false;
     for (size_t i = 0; i < base->n; i++)
-        n_own += strcmp(base->keys[i]->text, "repeat") != 0;
+        n_own += !tree_stands_beside(base->keys[i]->text);
     for (size_t i = 0; i < over->n; i++) {
-        const bool repeat = strcmp(over->keys[i]->text, "repeat") == 0;
-        brings = brings || !repeat;
-        shares = shares || (!repeat && tree_child(base, over->keys[i]->text));
+        const bool beside = tree_stands_beside(over->keys[i]->text);
+        brings = brings || !beside;
+        shares = shares || (!beside && tree_child(base, over->keys[i]->text));
     }
     return n_own == 1 && brings && !shares;
 }

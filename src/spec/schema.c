@@ -288,13 +288,36 @@ void schema_registry(struct schema *s, const struct registry *r)
     text_puts(s->out, "]}");
 }
 
+/* Names of what may stand beside a part in an element: what is said of them stands once, around all parts. */
+static void put_beside(struct schema *s, const struct registry *r)
+{
+    text_puts(s->out, "\"repeat\":{\"type\":\"integer\",\"minimum\":1},");
+    for (const struct option *o = r->beside ? r->beside->options : NULL; o && o->type != OPT_END; o++)
+        text_add(s->out, "\"%s\":{},", o->name);
+}
+
+/* The same where its own options stand there too. */
+static void put_beside_pattern(struct schema *s, const struct registry *r)
+{
+    text_puts(s->out, ",\"patternProperties\":{\"\\\\x2e|^repeat$");
+    for (const struct option *o = r->beside ? r->beside->options : NULL; o && o->type != OPT_END; o++)
+        text_add(s->out, "|^%s$", o->name);
+    text_puts(s->out, "\":{}},\"additionalProperties\":false}");
+}
+
 void schema_element(struct schema *s, const struct registry *r)
 {
-    text_puts(s->out, "{\"anyOf\":[");
+    text_putc(s->out, '{');
+    if (r->beside) {
+        schema_properties(s, r->beside->options, NULL, NULL);
+        text_putc(s->out, ',');
+    }
+    text_puts(s->out, "\"anyOf\":[");
     put_part_names(s, r);
     for (size_t i = 0; i < r->n_parts; i++) {
         const struct part *part = r->parts[i];
-        text_puts(s->out, ",{\"type\":\"object\",\"properties\":{\"repeat\":{\"type\":\"integer\",\"minimum\":1},");
+        text_puts(s->out, ",{\"type\":\"object\",\"properties\":{");
+        put_beside(s, r);
         put_string(s, part->name);
         text_puts(s->out, ":{\"anyOf\":[");
         put_object(s, part->options, NULL);
@@ -310,7 +333,7 @@ void schema_element(struct schema *s, const struct registry *r)
         text_puts(s->out,
                   ",{\"type\":\"object\",\"allOf\":[{\"required\":[\"name\"]}],"); /* - {name: dense, units: 4} */
         schema_properties(s, part->options, NULL, part->name);
-        text_puts(s->out, ",\"patternProperties\":{\"\\\\x2e|^repeat$\":{}},\"additionalProperties\":false}");
+        put_beside_pattern(s, r);
     }
     text_puts(s->out, "]}");
 }

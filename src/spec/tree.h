@@ -85,6 +85,9 @@ const char *node_found(const struct node *n, char buffer[100]);
 
 /* {geomspace: [1, 10, 3]} and its like: values of a sweep, or how they are drawn. */
 bool tree_is_value_list(const struct node *n);
+/* Whether a key stands beside the part in an element of a list of parts: `repeat`, and those of a registry's
+ * `beside`. */
+bool tree_stands_beside(const char *key);
 
 /* Puts a value at a dotted path as tree_set does; the keys it makes have the place `key`. */
 int tree_put(struct node **root, const char *path, struct where key, struct node *value, struct arena *a,

@@ -1,22 +1,17 @@
 #include "store/bounded.h"
 
+#include "base/duration.h"
 #include "base/frame.h"
+#include "base/self.h"
 #include "store/reader.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-extern char **environ;
 
 struct reader_process {
-    pid_t pid;
-    int fd;
+    struct self self;
     struct frame_buffer in;
 };
 
@@ -26,66 +21,18 @@ struct query_limits bounded_limits(struct query_limits given)
                                   given.temp_bytes > 0 ? given.temp_bytes : INT64_C(256) << 20 };
 }
 
-/* to_stdout: it prints, and a signal of the terminal is for it too. Otherwise it is a matter of this process alone: the
- * runner's handlers are not for it, nor is the terminal's SIGINT. */
-static int spawn(struct reader_process *p, int fd, bool to_stdout)
-{
-    char name[] = "tprun", option[] = "--reader-of", parent[32], self[] = "/proc/self/exe";
-    char *argv[] = { name, option, parent, NULL };
-    snprintf(parent, sizeof parent, "%ld", (long)getpid());
-    sigset_t all, none;
-    sigfillset(&all);
-    sigemptyset(&none);
-    posix_spawnattr_t attributes;
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_init(&attributes);
-    posix_spawn_file_actions_init(&actions);
-    posix_spawnattr_setsigdefault(&attributes, &all);
-    posix_spawnattr_setsigmask(&attributes, &none);
-    posix_spawnattr_setpgroup(&attributes, 0);
-    posix_spawnattr_setflags(&attributes,
-                             to_stdout ? 0 : POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP);
-    int code = posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-    if (code == 0 && !to_stdout)
-        code = posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-    if (code == 0)
-        code = posix_spawn_file_actions_adddup2(&actions, fd, BOUNDED_SOCKET);
-    if (code == 0)
-        code = posix_spawn_file_actions_addclosefrom_np(&actions, BOUNDED_SOCKET + 1);
-    if (code == 0)
-        code = posix_spawn(&p->pid, self, &actions, &attributes, argv, environ);
-    posix_spawn_file_actions_destroy(&actions);
-    posix_spawnattr_destroy(&attributes);
-    return code;
-}
-
-static int cannot(const char *what, int reason, struct err *e)
-{
-    return err_set(e, err_is_shortage(reason) ? ERR_MEMORY : ERR_INTERNAL, "cannot %s a reading process: %s", what,
-                   strerror(reason));
-}
-
 /* Starts a reader and sends it all requests. One that is gone already will be found out when it is read from. */
 static int start(struct reader_process *p, bool to_stdout, const struct frame_buffer *requests, struct err *e)
 {
-    int pair[2];
-    *p = (struct reader_process){ .fd = -1 };
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
-        return cannot("make a socket for", errno, e);
-    const int code = spawn(p, pair[1], to_stdout);
-    close(pair[1]);
-    if (code) {
-        close(pair[0]);
-        return cannot("start", code, e);
-    }
-    p->fd = pair[0];
+    *p = (struct reader_process){ .self.fd = -1 };
+    TRY(self_start(&p->self, BOUNDED_OPTION, to_stdout, e));
     for (size_t sent = 0; sent < requests->n;) {
-        const ssize_t n = send(p->fd, requests->bytes + sent, requests->n - sent, MSG_NOSIGNAL);
+        const ssize_t n = send(p->self.fd, requests->bytes + sent, requests->n - sent, MSG_NOSIGNAL);
         if (n < 0 && errno != EINTR)
             break;
         sent += n > 0 ? (size_t)n : 0;
     }
-    shutdown(p->fd, SHUT_WR);
+    shutdown(p->self.fd, SHUT_WR);
     return 0;
 }
 
@@ -97,7 +44,7 @@ static int take(struct reader_process *p, struct frame *f, struct err *e)
         const int code = frame_take(&p->in, f, e);
         if (code != 0)
             return code;
-        const ssize_t n = recv(p->fd, bytes, sizeof bytes, 0);
+        const ssize_t n = recv(p->self.fd, bytes, sizeof bytes, 0);
         if (n == 0 || (n < 0 && errno != EINTR))
             return 0;
         frame_append(&p->in, bytes, n > 0 ? (size_t)n : 0);
@@ -107,21 +54,16 @@ static int take(struct reader_process *p, struct frame *f, struct err *e)
 /* Waits for its end; returns the signal that it died of, or 0. */
 static int finish(struct reader_process *p)
 {
-    int status = 0;
-    pid_t got;
-    close(p->fd);
     frame_free(&p->in);
-    do
-        got = waitpid(p->pid, &status, 0);
-    while (got < 0 && errno == EINTR);
-    return got == p->pid && WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+    return self_finish(&p->self);
 }
 
 /* Why a reader left without an answer. */
 static int set_death(int died_of, struct query_limits limits, struct err *e)
 {
+    char limit[DURATION_SIZE];
     if (died_of == SIGPROF) /* its clock: SQLite cannot be interrupted within one function */
-        return err_set(e, ERR_USAGE, QUERY_STOPPED_MORE, limits.cpu_seconds);
+        return err_set(e, ERR_USAGE, QUERY_STOPPED_MORE, duration_text(limits.cpu_seconds, limit));
     if (died_of == SIGABRT)
         return err_set(e, ERR_MEMORY, "the query needs more memory than a query may have");
     const char *name = died_of ? sigabbrev_np(died_of) : NULL;

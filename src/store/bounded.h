@@ -49,6 +49,6 @@ enum bounded_message {
     BOUNDED_VALUE,    /* answers a measure: i per_seed, i number of rows, for each i found, d value, i seed */
     BOUNDED_ERROR,    /* answers either, or (i fatal) all: i fatal, i code, s text */
 };
-enum { BOUNDED_SOCKET = 3 };
+#define BOUNDED_OPTION "--reader-of"
 
 #endif

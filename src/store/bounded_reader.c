@@ -2,13 +2,12 @@
 #include "store/bounded.h"
 
 #include "base/frame.h"
+#include "base/self.h"
 #include "store/reader.h"
 #include <errno.h>
 #include <math.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -27,7 +26,7 @@ struct reader {
 
 bool bounded_is_reader(int argc, char **argv)
 {
-    return argc == 3 && !strcmp(argv[1], "--reader-of");
+    return self_is(argc, argv, BOUNDED_OPTION);
 }
 
 /* The address space that is mapped now and MEMORY_MB more, or what the user's limit leaves of it. */
@@ -58,7 +57,7 @@ static void set_clock(double seconds)
 static void answer(const struct frame_buffer *b)
 {
     for (size_t sent = 0; sent < b->n;) {
-        const ssize_t n = send(BOUNDED_SOCKET, b->bytes + sent, b->n - sent, MSG_NOSIGNAL);
+        const ssize_t n = send(SELF_SOCKET, b->bytes + sent, b->n - sent, MSG_NOSIGNAL);
         if (n < 0 && errno != EINTR)
             _exit(EXIT_FAILURE); /* nobody waits for an answer any more */
         sent += n > 0 ? (size_t)n : 0;
@@ -181,7 +180,7 @@ static int serve(struct reader *r, struct frame *f)
 int bounded_read(char **argv)
 {
     const struct rlimit no_core = { 0, 0 };
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != (pid_t)strtol(argv[2], NULL, 10))
+    if (!self_begin(argv))
         return EXIT_FAILURE;
     signal(SIGPROF, SIG_DFL);
     signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error of write(2) */
@@ -190,7 +189,7 @@ int bounded_read(char **argv)
     struct frame_buffer in = { 0 };
     unsigned char bytes[65536];
     for (;;) { /* until the other side has said all */
-        const ssize_t n = recv(BOUNDED_SOCKET, bytes, sizeof bytes, 0);
+        const ssize_t n = recv(SELF_SOCKET, bytes, sizeof bytes, 0);
         if (n == 0)
             break;
         if (n < 0 && errno != EINTR)

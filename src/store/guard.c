@@ -66,7 +66,7 @@ static int authorize(void *self, int action, const char *first, const char *seco
     case SQLITE_FUNCTION:
         return function_allowed(second ? second : "") ? SQLITE_OK : deny(q, "function", second);
     case SQLITE_PRAGMA:
-        return deny(q, "PRAGMA", first);
+        return q->asks_version ? SQLITE_OK : deny(q, "PRAGMA", first);
     case SQLITE_ATTACH:
     case SQLITE_DETACH:
         return deny(q, "ATTACH", NULL);

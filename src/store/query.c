@@ -1,6 +1,7 @@
 /* Reading results.db: one connection, one SELECT at a time. */
 #include "store/reader.h"
 
+#include "base/duration.h"
 #include "store/model.h"
 #include "store/path.h"
 #include "store/reason.h"
@@ -16,13 +17,14 @@ const char *const query_format_names[] = { "table", "csv", "json", "ndjson", "md
 static int fail(struct query *q, struct err *e)
 {
     const int rc = sqlite3_extended_errcode(q->db), reason = reason_of(q->db);
+    char limit[DURATION_SIZE];
     const char *detail = sqlite3_errmsg(q->db);
     switch (rc & 0xff) {
     case SQLITE_AUTH:
         return err_set(e, ERR_USAGE, "not allowed: %s (one SELECT over the tables and views of the database)",
                        q->denied[0] ? q->denied : detail);
     case SQLITE_INTERRUPT:
-        return err_set(e, ERR_USAGE, q->temp ? QUERY_STOPPED_MORE : QUERY_STOPPED, q->cpu_limit);
+        return err_set(e, ERR_USAGE, q->temp ? QUERY_STOPPED_MORE : QUERY_STOPPED, duration_text(q->cpu_limit, limit));
     case SQLITE_FULL:
         if (q->temp && q->temp->full)
             return err_set(e, ERR_USAGE,
@@ -231,6 +233,14 @@ void query_set_digits(struct query *q, int digits)
 const char *query_library(void)
 {
     return sqlite3_libversion();
+}
+
+int query_version(struct query *q, int64_t *version, struct err *e)
+{
+    q->asks_version = true;
+    const int code = ask(q, "PRAGMA data_version", version, e);
+    q->asks_version = false;
+    return code;
 }
 
 void query_set_cpu_limit(struct query *q, double seconds)

@@ -29,6 +29,9 @@ void query_close(struct query *q);
 void query_set_cpu_limit(struct query *q, double seconds);
 /* Significant digits of numbers in tables for people (FORMAT_TABLE), all unless set. Other formats always have all. */
 void query_set_digits(struct query *q, int digits);
+/* A number that is another one when somebody else has committed to the file since it was asked last. Only numbers of
+ * one connection can be compared. */
+int query_version(struct query *q, int64_t *version, struct err *e);
 /* Runs one SELECT (allow-listed authorizer, sqlite3_stmt_readonly, 1 MB values, limited time) with text parameters
  * and prints the rows. n_rows may be NULL. */
 int query_print(struct query *q, const char *sql, const char *const *arguments, size_t n_arguments,

@@ -9,7 +9,7 @@
 #include <sqlite3.h>
 #include <stdint.h>
 
-#define QUERY_STOPPED "the query was stopped after %.3g s of processor time"
+#define QUERY_STOPPED "the query was stopped after %s of processor time"
 #define QUERY_STOPPED_MORE QUERY_STOPPED "; --cpu-seconds allows more"
 enum { QUERY_HEAP_MB = 128 }; /* what SQLite may allocate for a statement that is not ours */
 
@@ -19,6 +19,7 @@ struct query {
     double cpu_limit;        /* seconds of processor time for a statement */
     double cpu_end;          /* of this process, when the statement that runs is stopped */
     int digits;              /* of numbers in tables for people; 0 = all */
+    bool asks_version;       /* the one PRAGMA, see query_version */
     struct temp_files *temp; /* the account of a reader with limits, or NULL */
     char denied[128];        /* what the authorizer refused last, for the message */
 };

@@ -70,73 +70,6 @@ int store_end_relog(struct store *s, int64_t trial, int64_t step, struct err *e)
     return 0;
 }
 
-int store_check_origin(struct store *s, const struct store_origin *origin, struct err *e)
-{
-    TRY(write_check(s, e));
-    sqlite3_stmt *stmt;
-    TRY(QUERY(s, SQL_GET_ORIGIN, &stmt, e, value_int(origin->trial)));
-    if (!stmt)
-        return 0;
-    const int64_t version = sqlite3_column_int64(stmt, 0);
-    struct text stored = { 0 };
-    const char *inputs = (const char *)sqlite3_column_text(stmt, 1);
-    text_puts(&stored, inputs ? inputs : "{}"); /* a trial of an older program: not known */
-    write_reset(&stmt);
-    int code = QUERY(s, SQL_IS_JSON, &stmt, e, value_text(stored.s));
-    if (code == 0 && stmt && !sqlite3_column_int(stmt, 0))
-        code = err_set(e, ERR_CONFLICT,
-                       "the inputs that the database has of it are no JSON: another program changed it; --force "
-                       "trains it again");
-    write_reset(&stmt);
-    if (code == 0 && version != origin->numerics_version)
-        code = err_set(
-            e, ERR_CONFLICT,
-            "begun by a tprun whose numbers have version %lld, and this one's have %lld; --force trains it again",
-            (long long)version, (long long)origin->numerics_version);
-    if (code == 0)
-        code = QUERY(s, SQL_OTHER_INPUT, &stmt, e, value_text(stored.s), value_text(origin->inputs));
-    if (code == 0 && stmt)
-        code =
-            err_set(e, ERR_CONFLICT,
-                    "'%s' is not the file that the trial was begun with: SHA-256 %s then, %s now; bring that one back, "
-                    "or --force trains it again",
-                    (const char *)sqlite3_column_text(stmt, 0), (const char *)sqlite3_column_text(stmt, 1),
-                    (const char *)sqlite3_column_text(stmt, 2));
-    write_reset(&stmt);
-    text_free(&stored);
-    return code;
-}
-
-static int count_outdated(struct store *s, int64_t trial, int64_t *n, struct err *e)
-{
-    sqlite3_stmt *stmt;
-    TRY(QUERY(s, SQL_COUNT_OUTDATED, &stmt, e, value_int(trial)));
-    *n = stmt ? sqlite3_column_int64(stmt, 0) : 0;
-    write_reset(&stmt);
-    return 0;
-}
-
-int store_put_origin(struct store *s, const struct store_origin *origin, int64_t *n_outdated, struct err *e)
-{
-    TRY(write_begin(s, e));
-    int64_t before, after;
-    int changes = 0;
-    TRY(count_outdated(s, origin->trial, &before, e));
-    TRY(WRITE(s, SQL_SET_ORIGIN, NULL, e, value_int(origin->trial), value_int(origin->numerics_version),
-              value_text(origin->inputs)));
-    TRY(WRITE(s, SQL_SET_OUTDATED, &changes, e, value_int(origin->trial)));
-    TRY(count_outdated(s, origin->trial, &after, e));
-    *n_outdated = after > before ? after - before : 0;
-    if (changes > 0) {
-        sqlite3_stmt *stmt;
-        TRY(QUERY(s, SQL_TRIAL_KEY, &stmt, e, value_int(origin->trial)));
-        const int64_t study = stmt ? sqlite3_column_int64(stmt, 1) : 0;
-        write_reset(&stmt);
-        TRY(study_forget_statistics(s, study, e));
-    }
-    return write_end(s, 1, e);
-}
-
 int store_heartbeat(struct store *s, int64_t run, struct err *e)
 {
     TRY(write_begin(s, e));
@@ -166,10 +99,9 @@ int store_end_run(struct store *s, const struct store_end *end, struct err *e)
         TRY(WRITE(s, SQL_DROP_CHECKPOINTS, NULL, e, value_int(end->trial), value_int(end->keeps)));
     TRY(WRITE(s, SQL_TOUCH_CURVES, NULL, e, value_int(end->trial))); /* a step without a row has another reason */
     TRY(metric_reached(s, end->trial, end->step, e));
-    TRY(write_end(s, 1, e));
-    TRY(store_flush(s, e)); /* the end of a trial is reported to the user */
+    TRY(metric_put_summaries(s, e));
     series_forget(s, end->trial);
-    return 0;
+    return write_end(s, 1, e);
 }
 
 int store_cost(struct store *s, int64_t run, const char *phase, int64_t wall_ns, int64_t cpu_ns, double flops,
@@ -195,13 +127,28 @@ int store_progress(struct store *s, int64_t trial, const struct reached *p, stru
     return write_end(s, 1, e);
 }
 
+static int put_event(struct store *s, enum statement how, int64_t trial, int64_t run, int64_t step, const char *kind,
+                     const char *text, int *changes, struct err *e)
+{
+    TRY(write_begin(s, e));
+    TRY(WRITE(s, how, changes, e, value_id(trial), value_id(run), value_int(step), value_text(kind), value_text(text),
+              value_int(write_utc_ms())));
+    return write_end(s, 1, e);
+}
+
 int store_event(struct store *s, int64_t trial, int64_t run, int64_t step, const char *kind, const char *text,
                 struct err *e)
 {
-    TRY(write_begin(s, e));
-    TRY(WRITE(s, SQL_PUT_EVENT, NULL, e, value_id(trial), value_id(run), value_int(step), value_text(kind),
-              value_text(text), value_int(write_utc_ms())));
-    return write_end(s, 1, e);
+    return put_event(s, SQL_PUT_EVENT, trial, run, step, kind, text, NULL, e);
+}
+
+int store_event_once(struct store *s, int64_t trial, int64_t run, int64_t step, const char *kind, const char *text,
+                     bool *first, struct err *e)
+{
+    int changes = 0;
+    TRY(put_event(s, SQL_PUT_EVENT_ONCE, trial, run, step, kind, text, &changes, e));
+    *first = changes > 0;
+    return 0;
 }
 
 int store_tag(struct store *s, int64_t study, int64_t trial, const char *name, bool given, struct err *e)

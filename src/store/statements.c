@@ -1,51 +1,10 @@
 /* The SQL of the writer, one line of thought per statement. Parameters are ?1, ?2, ... in the order of the call. */
+#include "store/fragments.h"
 #include "store/writer.h"
 
 /* Ten rows of five parameters. */
 #define ROW "(?, ?, ?, ?, ?)"
 #define TEN ROW ", " ROW ", " ROW ", " ROW ", " ROW ", " ROW ", " ROW ", " ROW ", " ROW ", " ROW
-/* The metric has a finite value at the end of the trial. */
-#define LAST(u, t) u ".end_step = " t ".step AND " u ".last_step = " u ".end_step"
-/* A trial that counts in means over seeds: view outcomes, which the writer cannot read. */
-#define DONE(t) t ".state = 'done' AND " t ".finished_budget >= " t ".budget AND NOT " t ".outdated"
-/* A text that another program may have written. */
-#define JSON(x) "CASE WHEN json_valid(" x ") THEN " x " END"
-/* Two trials read a file of one name with different bytes. */
-#define OTHER_BYTES(a, b)                                                                                              \
-    "(coalesce(" a ".inputs <> " b ".inputs, 0) AND EXISTS (SELECT 1 FROM json_each(" JSON(                            \
-        a ".inputs") ") j "                                                                                            \
-                     "JOIN json_each(" JSON(b ".inputs") ") k ON k.key = j.key AND k.value <> j.value))"
-#define LAST_RUN(t) "(SELECT max(r.id) FROM run r WHERE r.trial_id = " t ".id)"
-/* A trial of the same cell and specification began later and is of other numerics or bytes. */
-#define IS_OUTDATED                                                                                                    \
-    "EXISTS (SELECT 1 FROM trial o WHERE o.study_id = trial.study_id AND o.variant = trial.variant AND "               \
-    "o.cell = trial.cell AND o.generation = trial.generation AND o.generation > 0 AND o.id <> trial.id AND "           \
-    "(o.numerics_version <> trial.numerics_version OR " OTHER_BYTES("o", "trial") ") AND " LAST_RUN(                   \
-        "o") " > " LAST_RUN("trial") ")"
-/* A cell where some trial may be, or no longer be, outdated: few are, and IS_OUTDATED asks each trial about all others.
- */
-#define MAY_DIFFER "(min(numerics_version) <> max(numerics_version) OR count(DISTINCT inputs) > 1 OR max(outdated) = 1)"
-/* The trials of a curve c that are in it, or outdated; whether it is of what is stored now: view kept_curves, which the
- * writer cannot read. */
-#define OF_CURVE                                                                                                       \
-    "t.study_id = c.study_id AND t.variant = c.variant AND t.cell = c.cell AND t.generation = (SELECT s.generation "   \
-    "FROM study s WHERE s.id = c.study_id)"
-#define CURVE_TRIALS "(SELECT count(*) FROM trial t WHERE " OF_CURVE ")"
-#define CURVE_OUTDATED "(SELECT count(*) FROM trial t WHERE " OF_CURVE " AND t.outdated)"
-#define CURVE_ROWS                                                                                                     \
-    "(SELECT sum(u.n) FROM trial t CROSS JOIN summary u ON u.trial_id = t.id AND u.key_id = c.key_id WHERE " OF_CURVE  \
-    " AND NOT t.outdated)"
-#define KEPT                                                                                                           \
-    "coalesce(c.n_asked = " CURVE_TRIALS " AND c.n_outdated = " CURVE_OUTDATED " AND c.n_rows = " CURVE_ROWS ", 0)"
-/* A claim of which nothing is known. */
-#define UNMEASURED                                                                                                     \
-    "measured = NULL, note = NULL, evaluated_ms = NULL, n = NULL, sd = NULL, interval_low = NULL, interval_high = "    \
-    "NULL, verdict = NULL, n_asked = NULL, n_diverged = NULL, n_unfinished = NULL, n_failed = NULL"
-/* Where a metric of validation is best; NULL where it was not logged. */
-#define BEST_STEP(metric)                                                                                              \
-    "(SELECT u.best_step FROM summary u WHERE u.trial_id = t.id AND u.key_id = (SELECT id FROM metric_key WHERE name " \
-    "= '" metric "'))"
-#define VALIDATED "coalesce(" BEST_STEP("valid_accuracy") ", " BEST_STEP("valid_loss") ")"
 _Static_assert(ROWS_PER_INSERT == 50, "SQL_PUT_METRICS has 50 rows");
 
 const char *const statement_sql[N_STATEMENTS] = {
@@ -96,7 +55,7 @@ const char *const statement_sql[N_STATEMENTS] = {
     [SQL_DELETE_PLACES] = "DELETE FROM place WHERE study_id = ?1",
     [SQL_PUT_PLACE] = "INSERT OR REPLACE INTO place (study_id, position, trial_id, operations, memory_bytes) "
                       "VALUES (?1, ?2, ?3, ?4, ?5)",
-    [SQL_GET_PLACES] = "SELECT p.position, t.id, t.state, t.step, t.budget, t.config_id, "
+    [SQL_GET_PLACES] = "SELECT p.position, t.id, t.state, t.finished_budget, t.budget, t.config_id, "
                        "(SELECT c.step FROM checkpoint c WHERE c.trial_id = t.id ORDER BY c.id DESC LIMIT 1), "
                        "(SELECT c.path FROM checkpoint c WHERE c.trial_id = t.id ORDER BY c.id DESC LIMIT 1), "
                        "(SELECT c.path FROM checkpoint c WHERE c.trial_id = t.id ORDER BY c.id DESC LIMIT 1 OFFSET 1), "
@@ -211,19 +170,20 @@ const char *const statement_sql[N_STATEMENTS] = {
         "?2") ") k ON k.key = j.key AND k.value <> j.value ORDER BY j.key LIMIT 1",
     [SQL_SET_ORIGIN] = "UPDATE trial SET numerics_version = ?2, inputs = CASE WHEN EXISTS (SELECT 1 FROM summary u "
                        "WHERE u.trial_id = trial.id) THEN coalesce(inputs, ?3) ELSE ?3 END WHERE id = ?1",
+    [SQL_NAME_CELL] =
+        "SELECT study_id || ' ' || generation || ' ' || numerics_version || quote(variant) || quote(cell) || "
+        "quote(inputs) FROM trial WHERE id = ?1",
     /* Of the cell of trial ?1. */
-    [SQL_SET_OUTDATED] =
-        "UPDATE trial SET outdated = 1 - outdated WHERE (study_id, variant, cell, generation) = "
-        "(SELECT study_id, variant, cell, generation FROM trial WHERE (study_id, variant, cell, generation) = "
-        "(SELECT study_id, variant, cell, generation FROM trial WHERE id = ?1) GROUP BY 1, 2, 3, 4 HAVING " MAY_DIFFER
-        ") AND outdated <> " IS_OUTDATED,
+    [SQL_CELL_DIFFERS] =
+        "SELECT 1 FROM trial WHERE " SAME_CELL " AND " HAS_BEGUN " GROUP BY study_id HAVING " MAY_DIFFER,
+    [SQL_SET_OUTDATED] = "UPDATE trial SET outdated = 1 - outdated WHERE " SAME_CELL " AND outdated <> " IS_OUTDATED,
     [SQL_COUNT_OUTDATED] = "SELECT count(*) FROM trial t JOIN trial o ON o.study_id = t.study_id AND o.variant = "
                            "t.variant AND o.cell = t.cell AND o.generation = t.generation AND o.outdated "
                            "WHERE t.id = ?1",
     [SQL_SET_ALL_OUTDATED] =
         "UPDATE trial SET outdated = 1 - outdated WHERE study_id = ?1 AND (variant, cell, generation) IN "
-        "(SELECT variant, cell, generation FROM trial WHERE study_id = ?1 GROUP BY 1, 2, 3 HAVING " MAY_DIFFER
-        ") AND outdated <> " IS_OUTDATED,
+        "(SELECT variant, cell, generation FROM trial WHERE study_id = ?1 AND " HAS_BEGUN
+        " GROUP BY 1, 2, 3 HAVING " MAY_DIFFER ") AND outdated <> " IS_OUTDATED,
     [SQL_HEARTBEAT] = "UPDATE run SET heartbeat_ms = ?2 WHERE id = ?1 AND ended_ms IS NULL",
     [SQL_END_RUN] = "UPDATE run SET state = ?3, reason = ?4, heartbeat_ms = ?5, ended_ms = ?5 "
                     "WHERE id = ?1 AND trial_id = ?2 AND ended_ms IS NULL",
@@ -238,6 +198,8 @@ const char *const statement_sql[N_STATEMENTS] = {
         "INSERT INTO progress (trial_id, step, epoch, samples, cpu_ns, flops) VALUES (?1, ?2, ?3, ?4, ?5, ?6) "
         "ON CONFLICT (trial_id, step) DO UPDATE SET epoch = ?3, samples = ?4, cpu_ns = ?5, flops = ?6",
     [SQL_PUT_EVENT] = "INSERT INTO event (trial_id, run_id, step, kind, text, time_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    [SQL_PUT_EVENT_ONCE] = "INSERT INTO event (trial_id, run_id, step, kind, text, time_ms) SELECT ?1, ?2, ?3, ?4, ?5, "
+                           "?6 WHERE NOT EXISTS (SELECT 1 FROM event WHERE trial_id = ?1 AND kind = ?4)",
     [SQL_PUT_TAG] = "INSERT OR IGNORE INTO tag (study_id, trial_id, name) VALUES (?1, ?2, ?3)",
     [SQL_DELETE_TAG] = "DELETE FROM tag WHERE study_id = ?1 AND trial_id = ?2 AND name = ?3",
     [SQL_PUT_NOTE] = "INSERT OR REPLACE INTO note (study_id, trial_id, text, time_ms) VALUES (?1, ?2, ?3, ?4)",

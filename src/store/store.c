@@ -210,6 +210,7 @@ int store_close(struct store *s, struct err *e)
         lock_release(&s->lock);
     }
     series_finish(s);
+    origin_forget(s);
     free(s->path);
     free(s);
     return code;

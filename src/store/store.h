@@ -122,7 +122,8 @@ int store_end_queue(struct store *s, int64_t study, const char *sha256, struct e
 struct store_place {
     int64_t position, trial;
     enum trial_state state;
-    int64_t step, budget, config;
+    int64_t finished_budget; /* of the attempt that ended as done; it may have ended before (train.stop) */
+    int64_t budget, config;
     double operations, memory_bytes;   /* 0: not known */
     const char *checkpoint, *previous; /* names of the newest and the one before, or NULL; for the time of the visit */
     int64_t checkpoint_step;
@@ -191,8 +192,9 @@ int store_check_origin(struct store *s, const struct store_origin *origin, struc
 int store_put_origin(struct store *s, const struct store_origin *origin, int64_t *n_outdated, struct err *e);
 int store_begin_run(struct store *s, const struct store_run *run, int64_t *id, struct err *e);
 int store_heartbeat(struct store *s, int64_t run, struct err *e);
-/* Ends an attempt and sets the trial's state with it; weights_sha256 (final weights) may be NULL. reason may be NULL.
- * step, layer (-1 = unknown) and tensor (or NULL) say where a diverged trial left its bounds. */
+/* Ends an attempt and sets the trial's state with it: acknowledged with its group. weights_sha256 (final weights) may
+ * be NULL. reason may be NULL. step, layer (-1 = unknown) and tensor (or NULL) say where a diverged trial left its
+ * bounds. */
 struct store_end {
     int64_t run, trial;
     enum trial_state state;
@@ -233,6 +235,9 @@ int store_cost(struct store *s, int64_t run, const char *phase, int64_t wall_ns,
 int store_progress(struct store *s, int64_t trial, const struct reached *p, struct err *e);
 int store_event(struct store *s, int64_t trial, int64_t run, int64_t step, const char *kind, const char *text,
                 struct err *e);
+/* The same, unless the trial has one of the kind: what a resumed trial would say again. first: whether it had none. */
+int store_event_once(struct store *s, int64_t trial, int64_t run, int64_t step, const char *kind, const char *text,
+                     bool *first, struct err *e);
 /* What people say of a study (trial 0) or of one of its trials. A word is given or taken away; a note is replaced, or
  * with NULL taken away. */
 int store_tag(struct store *s, int64_t study, int64_t trial, const char *name, bool given, struct err *e);
@@ -264,7 +269,8 @@ int store_flush(struct store *s, struct err *e);
 /* Commits if 100 ms have passed since the first queued row; returns milliseconds until the next call is due, -1 =
  * nothing queued. */
 int store_tick(struct store *s, int *due_ms, struct err *e);
-/* Writing calls committed so far. */
+/* Writing calls so far, and how many of them are committed. */
+uint64_t store_queued(const struct store *s);
 uint64_t store_acknowledged(const struct store *s);
 
 #endif

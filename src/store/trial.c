@@ -125,6 +125,7 @@ static int supersede(struct store *s, const struct store_trial *trial, struct er
 int store_put_trial(struct store *s, const struct store_trial *trial, struct store_trial_row *row, struct err *e)
 {
     TRY(write_begin(s, e));
+    origin_forget(s);
     bool found = false;
     struct stored stored = { 0 };
     TRY(load(s, trial->key, trial, &found, row, &stored, e));

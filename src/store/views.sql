@@ -417,7 +417,7 @@ INSERT INTO _doc VALUES
     ('curves', 'n_asked', '', 'deterministic', 'number of trials of the cell: the seeds that were asked for'),
     ('curves', 'n_nonfinite', '', 'deterministic', 'number of values that are NaN or infinite'),
     ('curves', 'n_diverged', '', 'deterministic', 'number of trials that diverged before they had a row here'),
-    ('curves', 'n_unfinished', '', 'deterministic', 'number of other trials that have no row here: they are not there yet, or logged other steps'),
+    ('curves', 'n_unfinished', '', 'deterministic', 'number of other trials that have no row here: they are not there yet, logged other steps, or ended before (train.stop.metric)'),
     ('curves', 'n_failed', '', 'deterministic', 'number of trials that failed before they had a row here'),
     ('curves', 'n_outdated', '', 'runtime', 'number of trials that are of other bytes or numerics than a later one, see trials.outdated'),
     ('curves', 'mean_finished', 'of the metric', 'deterministic', 'mean of the n values that are there'),

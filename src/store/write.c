@@ -7,6 +7,7 @@
 #include "store/writer.h"
 
 #include "base/clean.h"
+#include "base/duration.h"
 #include "base/killpoint.h"
 #include <assert.h>
 #include <errno.h>
@@ -71,7 +72,7 @@ static void abandon(struct store *s)
 int write_fail(struct store *s, const char *what, struct err *e)
 {
     const int rc = sqlite3_extended_errcode(s->db), reason = reason_of(s->db);
-    char detail[256];
+    char detail[256], took[DURATION_SIZE];
     snprintf(detail, sizeof detail, "%s", sqlite3_errmsg(s->db));
     abandon(s);
     s->failed = ERR_STORAGE;
@@ -80,8 +81,8 @@ int write_fail(struct store *s, const char *what, struct err *e)
         return reason_set(e, s->path, what, reason == EDQUOT ? EDQUOT : ENOSPC);
     case SQLITE_BUSY:
         return err_set(e, ERR_STORAGE,
-                       "%s has been locked by another program for %d s; close it and run the same command again",
-                       s->path, s->busy_limit_ms / 1000);
+                       "%s has been locked by another program for %s; close it and run the same command again", s->path,
+                       duration_text(s->busy_limit_ms / 1e3, took));
     case SQLITE_READONLY:
         return err_set(e, ERR_STORAGE, "%s cannot be written (read-only file, folder or file system)", s->path);
     case SQLITE_CORRUPT:
@@ -209,9 +210,10 @@ int write_busy(void *self, int count)
     const int64_t waited = now - s->busy_since_ms;
     if (waited >= s->busy_limit_ms)
         return 0;
+    char limit[DURATION_SIZE];
     if (waited >= BUSY_WARN_MS && !s->busy_warned && !s->closing) {
-        clean_print_line(stderr, "tprun: warning: %s is locked by another program; waiting up to %d s", s->path,
-                         s->busy_limit_ms / 1000);
+        clean_print_line(stderr, "tprun: warning: %s is locked by another program; waiting up to %s", s->path,
+                         duration_text(s->busy_limit_ms / 1e3, limit));
         s->busy_warned = true;
     }
     const struct timespec pause = { .tv_nsec = (count < 10 ? 1 : 20) * 1000000L };
@@ -227,8 +229,9 @@ int write_begin(struct store *s, struct err *e)
     assert(s->pid == getpid()); /* a connection does not survive fork */
     TRY(write_exec(s, SQL_BEGIN, NULL, 0, NULL, e));
     if (s->busy_warned) {
-        clean_print_line(stderr, "tprun: %s is free again after %.1f s; nothing was lost", s->path,
-                         (double)(write_monotonic_ms() - s->busy_since_ms) / 1000);
+        char took[DURATION_SIZE];
+        clean_print_line(stderr, "tprun: %s is free again after %s; nothing was lost", s->path,
+                         duration_text((double)(write_monotonic_ms() - s->busy_since_ms) / 1e3, took));
         s->busy_warned = false;
     }
     s->open_group = true;
@@ -284,6 +287,11 @@ int store_tick(struct store *s, int *due_ms, struct err *e)
     if (s->weight < GROUP_ROWS)
         s->weight_limit = GROUP_ROWS;
     return store_flush(s, e);
+}
+
+uint64_t store_queued(const struct store *s)
+{
+    return s->queued;
 }
 
 uint64_t store_acknowledged(const struct store *s)

@@ -97,6 +97,8 @@ enum statement {
     SQL_IS_JSON,
     SQL_OTHER_INPUT,
     SQL_SET_ORIGIN,
+    SQL_NAME_CELL,
+    SQL_CELL_DIFFERS,
     SQL_SET_OUTDATED,
     SQL_COUNT_OUTDATED,
     SQL_SET_ALL_OUTDATED,
@@ -106,6 +108,7 @@ enum statement {
     SQL_PUT_COST,
     SQL_PUT_PROGRESS,
     SQL_PUT_EVENT,
+    SQL_PUT_EVENT_ONCE,
     SQL_PUT_TAG,
     SQL_DELETE_TAG,
     SQL_PUT_NOTE,
@@ -194,11 +197,12 @@ struct store {
     pid_t pid;
     struct lock lock;
     sqlite3_stmt *statements[N_STATEMENTS];
-    int64_t forgotten; /* study whose statistics are known to be gone; 0 = none */
-    int failed;        /* code of the first error; the store then refuses everything */
-    bool open_group;   /* a transaction is open */
-    int64_t since_ms;  /* monotonic, of the first queued row */
-    size_t weight;     /* rows queued since the last commit */
+    int64_t forgotten;  /* study whose statistics are known to be gone; 0 = none */
+    char *uniform_cell; /* see origin.c: name of a cell none of whose trials is outdated, or NULL */
+    int failed;         /* code of the first error; the store then refuses everything */
+    bool open_group;    /* a transaction is open */
+    int64_t since_ms;   /* monotonic, of the first queued row */
+    size_t weight;      /* rows queued since the last commit */
     size_t weight_limit;
     uint64_t queued, acknowledged; /* writing calls */
     int busy_limit_ms;
@@ -281,6 +285,8 @@ void series_finish(struct store *s);
 
 /* config.c: the text of a parameter's row: that of a value that is no number, or of one that is not finite. */
 const char *config_param_text(const struct store_param *p);
+/* origin.c: trials may have come into another cell. */
+void origin_forget(struct store *s);
 /* trial.c */
 enum trial_state trial_state_of(const char *name);
 /* study.c: forgets the statistics of a study, whose trials changed other than by new rows. */

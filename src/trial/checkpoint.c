@@ -77,6 +77,8 @@ static int write_state(struct trial *t, const struct checkpoint_folder *folder, 
     const size_t shape[1] = { N_NUMBERS };
     const struct feedback_only *f = &t->feedback_only;
     const double done = (double)f->done;
+    const size_t stop_shape[1] = { STOP_NUMBERS };
+    double stop[STOP_NUMBERS];
     struct safetensors_writer w = { 0 };
     int code = visit_state(t, add_tensor, &w, e);
     if (code == 0) {
@@ -84,6 +86,10 @@ static int write_state(struct trial *t, const struct checkpoint_folder *folder, 
         if (f->per_epoch > 0) { /* of trials with feedback-only epochs alone: those of others are as they always were */
             safetensors_add(&w, "feedback_only.done", DTYPE_F64, 0, NULL, &done);
             safetensors_add(&w, "feedback_only.loss_sum", DTYPE_F64, 1, &t->credit.n_feedback, f->loss_sum);
+        }
+        if (t->stop.every > 0) { /* likewise */
+            stop_save(t, stop);
+            safetensors_add(&w, "stop", DTYPE_F64, 1, stop_shape, stop);
         }
         safetensors_add_metadata(&w, "format", "tprun checkpoint " CHECKPOINT_VERSION);
         safetensors_add_metadata(&w, "trial", t->key);
@@ -156,8 +162,22 @@ static int find_feedback_only(const struct trial *t, const struct safetensors *f
     return err_set(e, ERR_FORMAT, "%s: does not tell the feedback-only minibatches that were done", path);
 }
 
+/* What a trial that may end before its budget has beside; apply: not only looked at. */
+static int find_stop(struct trial *t, const struct safetensors *f, const char *path, bool apply, struct err *e)
+{
+    const struct tensor *stop = safetensors_find(f, "stop");
+    double numbers[STOP_NUMBERS];
+    const bool whole = stop && stop->n == STOP_NUMBERS && stop->dtype == DTYPE_F64;
+    for (size_t i = 0; whole && i < STOP_NUMBERS; i++)
+        numbers[i] = tensor_get(stop, i);
+    if (whole && stop_restore(t, numbers, apply))
+        return 0;
+    return err_set(e, ERR_FORMAT, "%s: does not tell what the tests of train.stop.metric have seen", path);
+}
+
 static int restore(struct trial *t, const struct safetensors *f, const char *path, struct err *e)
 {
+    const bool stops = t->stop.every > 0;
     const bool feedback_only = t->feedback_only.per_epoch > 0;
     const struct tensor *done = NULL, *sums = NULL;
     TRY(check_metadata(f, path, "format", "tprun checkpoint " CHECKPOINT_VERSION, e));
@@ -173,10 +193,14 @@ static int restore(struct trial *t, const struct safetensors *f, const char *pat
     TRY(visit_state(t, read_tensor, &r, e));
     if (feedback_only)
         TRY(find_feedback_only(t, f, path, &done, &sums, e));
-    if (r.n + (feedback_only ? 3 : 1) != f->n_tensors)
+    if (stops)
+        TRY(find_stop(t, f, path, false, e));
+    if (r.n + 1 + (feedback_only ? 2 : 0) + (stops ? 1 : 0) != f->n_tensors)
         return err_set(e, ERR_FORMAT, "%s: holds tensors that this trial has not", path);
     r.copy = true;
     TRY(visit_state(t, read_tensor, &r, e));
+    if (stops)
+        TRY(find_stop(t, f, path, true, e));
     t->step = step;
     t->initial_loss = tensor_get(numbers, NUMBER_INITIAL_LOSS);
     t->batch_loss_sum = tensor_get(numbers, NUMBER_BATCH_SUM);

@@ -62,7 +62,20 @@ static const struct option stop_options[] = {
       .help = "end the trial as diverged when a loss or an update is NaN or infinite" },
     { "loss_above_initial", OPT_REAL, MAP(config_stop, loss_above_initial), "0", 0, 1e300,
       .help = "end it as diverged when train_loss exceeds this multiple of the one at step 0; 0 = off" },
-    { "every", OPT_INT, MAP(config_stop, every), "1000", 1, 1e12, .help = "steps between tests of loss_above_initial" },
+    { "every", OPT_INT, MAP(config_stop, every), "1000", 1, 1e12,
+      .help = "steps between tests of loss_above_initial and of metric" },
+    { "metric", OPT_TEXT, MAP(config_stop, metric), .flags = OPTION_NULLABLE,
+      .help = "end the trial as done before its budget by this metric of log.metrics, an evaluation on training or "
+              "validation data: at target, or after patience" },
+    { "patience", OPT_INT, MAP(config_stop, patience), "0", 0, 1e9, OPTION_NULLABLE,
+      "tests of metric, one after the other, without a better value than before, after which the trial ends; 0: a "
+      "plateau ends none" },
+    { "min_delta", OPT_REAL, MAP(config_stop, min_delta), "0", 0, 1e300, OPTION_NULLABLE,
+      "a value that is better by this or less counts as none" },
+    { "target", OPT_REAL, MAP(config_stop, target), "-1", 0, 1e300, OPTION_NULLABLE,
+      "end the trial when a test finds metric at this value or a better one" },
+    { "every_epochs", OPT_INT, MAP(config_stop, every_epochs), "0", 1, 1e9, OPTION_NULLABLE,
+      "epochs between tests of metric, in place of every" },
     { 0 }
 };
 static const struct option train_options[] = {
@@ -76,7 +89,8 @@ static const struct option train_options[] = {
     { "clip_norm", OPT_REAL, MAP(config_train, clip_norm), "0", 0, 1e30, OPTION_NULLABLE,
       "update directions of all weights, taken together, that are longer than this are scaled down to it, before the "
       "optimizer has them; 0: never. Of the forward weights, and with order: simultaneous" },
-    { "stop", OPT_MAP, MAP(config_train, stop), NULL, .table = stop_options, .help = "why a trial is called diverged" },
+    { "stop", OPT_MAP, MAP(config_train, stop), NULL, .table = stop_options,
+      .help = "why a trial is called diverged, and what ends it before its budget" },
     { 0 }
 };
 static const struct option log_options[] = {

@@ -7,7 +7,7 @@
 #include "spec/bind.h"
 #include "spec/study.h"
 
-enum precision { PRECISION_SINGLE, PRECISION_DOUBLE };
+enum precision { PRECISION_SINGLE, PRECISION_DOUBLE, PRECISIONS };
 
 enum input_gradient { INPUT_GRADIENT_NOISY, INPUT_GRADIENT_CLEAN };
 struct config_input_noise {
@@ -34,7 +34,12 @@ struct config_network {
 struct config_stop {
     bool nonfinite;
     double loss_above_initial; /* factor on the train loss at step 0; 0 = off */
-    int64_t every;             /* steps between tests of it */
+    int64_t every;             /* steps between tests of it and of metric */
+    const char *metric;        /* that ends the trial before its budget; NULL: none does */
+    int64_t patience;          /* tests without a better value after which it ends; 0 = off */
+    double min_delta;          /* by more than which a value is better */
+    double target;             /* that it ends at; -1 = off */
+    int64_t every_epochs;      /* between tests of metric, instead of `every`; 0 = not given */
 };
 
 struct config_train {

@@ -66,17 +66,6 @@ static struct where *layer_places(const struct node *tree, size_t n_layers, stru
     return w;
 }
 
-/* Whether the dataset has the samples and the accuracy that a metric asks for. */
-static bool is_defined(const struct measure_def *m, const struct dataset_def *dataset, const struct data_shape *data)
-{
-    if (m->of_samples && m->split == SPLIT_VALID && data->valid_size == 0)
-        return false;
-    bool known = !m->accuracy || (data->classes && strcmp(m->accuracy, "accuracy") == 0);
-    for (size_t i = 0; !known && dataset->accuracy_names && dataset->accuracy_names[i]; i++)
-        known = strcmp(dataset->accuracy_names[i], m->accuracy) == 0;
-    return known;
-}
-
 /* A file that names no metrics gets those of the default ones that its dataset defines. */
 static void drop_undefined(struct config *c, const struct data_shape *data, struct arena *a)
 {
@@ -85,7 +74,7 @@ static void drop_undefined(struct config *c, const struct data_shape *data, stru
     size_t n = 0;
     for (size_t i = 0; i < all.n; i++) {
         const struct measure_def *m = measure_find(all.items[i]);
-        if (is_defined(m, dataset_def_of(c->dataset), data))
+        if (measure_is_defined(m, dataset_def_of(c->dataset), data))
             kept[n++] = all.items[i];
     }
     c->log.metrics = (struct names){ n, kept };
@@ -112,7 +101,7 @@ static void check_metrics(const struct node *tree, const struct config *c, const
             list && list->kind == NODE_LIST && i < list->n ? list->items[i]->where : place(tree, "log.metrics", a);
         const struct measure_def *m = measure_find(name);
         struct err late = { 0 };
-        if (!is_defined(m, dataset_def_of(c->dataset), data))
+        if (!measure_is_defined(m, dataset_def_of(c->dataset), data))
             err_at(e, where, "log.metrics: '%s' is not defined for dataset '%s'", name, c->dataset.part->name);
         if (m->fits)
             (void)m->fits(m, &(struct measured){ c, chain, credit, where }, &late); /* its messages are taken over */
@@ -380,6 +369,7 @@ void config_check(const struct node *tree, struct config *c, struct config_cache
         check_metrics(tree, c, &data, chained ? &chain : NULL, shaped ? &credit : NULL, a, e);
     else
         drop_undefined(c, &data, a);
+    (void)stop_check(c, &data, a, &late); /* as above */
     check_damping(tree, c, a, e);
     take(tree, &late, a, e);
     check_algorithm(tree, &c->algorithm, a, e);

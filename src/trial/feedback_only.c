@@ -65,12 +65,17 @@ static int check_losses(struct trial *t, struct err *e)
 static int end_epoch(struct trial *t, struct sink *sink, struct err *e)
 {
     struct feedback_only *f = &t->feedback_only;
+    double sum = 0;
     for (size_t i = 0; i < t->credit.n_feedback; i++) {
-        const int64_t layer = (int64_t)t->credit.feedback[i].target;
-        if (f->logged)
-            TRY(sink->layer_metric(sink, "feedback_epoch_loss", f->done / f->per_epoch, layer,
-                                   f->loss_sum[i] / (double)f->per_epoch, e));
+        const struct feedback *unit = &t->credit.feedback[i];
+        sum += f->loss_sum[i];
         f->loss_sum[i] = 0;
+        if (i + 1 < t->credit.n_feedback && unit[1].target == unit->target)
+            continue; /* a layer that feeds several has several: their sum */
+        if (f->logged)
+            TRY(sink->layer_metric(sink, "feedback_epoch_loss", f->done / f->per_epoch, (int64_t)unit->target,
+                                   sum / (double)f->per_epoch, e));
+        sum = 0;
     }
     return 0;
 }

@@ -4,17 +4,23 @@
 
 #include <string.h>
 
-static int of_evaluation(struct trial *t, const struct measure_def *m, struct sink *sink, struct err *e)
+int measure_evaluate(struct trial *t, const struct measure_def *m, double *value, struct err *e)
 {
     const struct evaluation *v;
-    TRY(m->of_batches ? evaluate_batches(t, m->split, &v, e) : evaluate(t, m->split, &v, e));
-    if (!m->accuracy)
-        return sink->metric(sink, m->part.name, t->step, v->loss, e);
     size_t i = 0;
-    if (!t->data.classes)
+    TRY(m->of_batches ? evaluate_batches(t, m->split, &v, e) : evaluate(t, m->split, &v, e));
+    if (m->accuracy && !t->data.classes)
         while (strcmp(t->dataset->accuracy_names[i], m->accuracy) != 0)
             i++;
-    return sink->metric(sink, m->part.name, t->step, v->accuracy[i], e);
+    *value = m->accuracy ? v->accuracy[i] : v->loss;
+    return 0;
+}
+
+static int of_evaluation(struct trial *t, const struct measure_def *m, struct sink *sink, struct err *e)
+{
+    double value;
+    TRY(measure_evaluate(t, m, &value, e));
+    return sink->metric(sink, m->part.name, t->step, value, e);
 }
 
 static int batch_loss(struct trial *t, const struct measure_def *m, struct sink *sink, struct err *e)
@@ -31,10 +37,19 @@ static int feedback_loss(struct trial *t, const struct measure_def *m, struct si
      * which a resumed trial does not know. */
     if (t->step == 0)
         return 0;
-    for (size_t i = 0; i < t->credit.n_feedback; i++)
-        if (feedback_steps(&t->config->algorithm.feedback, i) > 0)
-            TRY(sink->layer_metric(sink, m->part.name, t->step, (int64_t)t->credit.feedback[i].target,
-                                   t->credit.feedback[i].loss, e));
+    double sum = 0;
+    bool moved = false;
+    for (size_t i = 0; i < t->credit.n_feedback; i++) {
+        const struct feedback *f = &t->credit.feedback[i];
+        moved |= feedback_steps(&t->config->algorithm.feedback, i) > 0;
+        sum += f->loss;
+        if (i + 1 < t->credit.n_feedback && f[1].target == f->target)
+            continue; /* a layer that feeds several has several: their sum */
+        if (moved)
+            TRY(sink->layer_metric(sink, m->part.name, t->step, (int64_t)f->target, sum, e));
+        sum = 0;
+        moved = false;
+    }
     return 0;
 }
 
@@ -230,6 +245,29 @@ METRIC(feedback_angle,
 METRIC(feedback_distance, "|W - V| / |W| of the same (layer_metric)", .measure = feedback_weights_measure,
        .compares = COMPARES_WEIGHTS, .fits = fits_feedback, .goal = "min", .of_layers = true)
 
+METRIC(inverse_residual,
+       "|f(t) - t'| / |t' - h'| over the minibatch, t the target of a layer, f the layer above it with state h' and "
+       "target t': 0 where the target is an exact inverse; above 0.9 there is a warning (layer_metric)",
+       .measure = inverse_residual_measure, .compares = COMPARES_TARGETS, .fits = fits_targets, .goal = "min",
+       .of_layers = true)
+METRIC(convergence_rate,
+       "ratio of the last two changes of each target that is iterated: the contraction of a sweep, above 1 where it "
+       "diverges (layer_metric)",
+       .measure = convergence_rate_measure, .fits = fits_iterated, .goal = "min", .of_layers = true)
+METRIC(influence_sum, "sum of the factors c of all layers, mean over the samples: the gain of a step (Bengio 2020)",
+       .measure = influence_sum_measure, .fits = fits_influence)
+static const struct measure_def measure_reconstruction_error = {
+    .part = { .name = "reconstruction_error",
+              .help = "|g(h') - h| / |h| over the minibatch, h a layer's state, h' that of the layer above it and g "
+                      "the mapping back (layer_metric)",
+              .needs = GIVES_APPLY },
+    .measure = reconstruction_error_measure,
+    .compares = COMPARES_RECONSTRUCTION,
+    .fits = fits_values,
+    .goal = "min",
+    .of_layers = true,
+};
+
 METRIC(lemma, "both sides of Lemma 3.1 on one sample, as lemma_left and lemma_right (Roulet 2022)",
        .measure = lemma_measure, .of_samples = true, .fits = fits_recurrence, .emits = lemma_emits)
 
@@ -242,7 +280,7 @@ METRIC(lemma, "both sides of Lemma 3.1 on one sample, as lemma_left and lemma_ri
     X(feedback_epoch_loss) X(flip_fraction) X(angle_activation) X(angle_gnt) X(angle_gnt_bias)                         \
     X(angle_gnt_search) X(angle_gn) X(angle_gn_bias) X(nullspace_ratio) X(angle_output) X(angle_output_layer)          \
     X(condition_jacobian) X(jml_transpose) X(jml_pseudo_inverse) X(jml_inverse) X(angle_transpose) X(feedback_angle)   \
-    X(feedback_distance)
+    X(feedback_distance) X(inverse_residual) X(convergence_rate) X(influence_sum) X(reconstruction_error)
 /* clang-format on */
 #define ENTRY(id) &measure_##id.part,
 static const struct part *const measure_parts[] = { METRICS(ENTRY) };
@@ -255,9 +293,24 @@ const struct measure_def *measure_find(const char *name)
     return (const struct measure_def *)registry_find(&measure_registry, name);
 }
 
+bool measure_is_defined(const struct measure_def *m, const struct dataset_def *dataset, const struct data_shape *data)
+{
+    if (m->of_samples && m->split == SPLIT_VALID && data->valid_size == 0)
+        return false;
+    bool known = !m->accuracy || (data->classes && strcmp(m->accuracy, "accuracy") == 0);
+    for (size_t i = 0; !known && dataset->accuracy_names && dataset->accuracy_names[i]; i++)
+        known = strcmp(dataset->accuracy_names[i], m->accuracy) == 0;
+    return known;
+}
+
+bool measure_is_evaluation(const struct measure_def *m)
+{
+    return m->measure == of_evaluation;
+}
+
 bool measure_is_reached(const struct measure_def *m)
 {
-    return m->measure == of_evaluation || m->measure == batch_loss;
+    return measure_is_evaluation(m) || m->measure == batch_loss;
 }
 
 int measure_all(struct trial *t, struct sink *sink, struct err *e)

@@ -1,6 +1,8 @@
 /* Which trials a metric is defined for: `fits` of metrics, asked while the file is read. */
 #include "trial/measures.h"
 
+#include "credit/inverse_steps.h"
+#include <stdio.h>
 #include <string.h>
 
 /* The first layer that recurs and the first that is no dense one; n_units if there is none. */
@@ -27,6 +29,17 @@ static int refuse_layer(const struct measure_def *m, const struct measured *on, 
                   networks, layer, on->chain->units[layer].def->part.name);
 }
 
+/* For what goes up or down one link after the other. */
+static int fits_chain(const struct measure_def *m, const struct measured *on, struct err *e)
+{
+    if (!on->chain || !on->chain->branching)
+        return 0;
+    return err_at(e, on->where,
+                  "log.metrics: '%s' is defined for networks where each layer reads the one below it alone; "
+                  "network.layers.%zu.from says otherwise",
+                  m->part.name, on->chain->branching->index);
+}
+
 /* Jacobians are products through what every layer sends. */
 static int fits_transmissions(const struct measure_def *m, const struct measured *on, struct err *e)
 {
@@ -38,7 +51,7 @@ static int fits_transmissions(const struct measure_def *m, const struct measured
     return code;
 }
 
-int fits_feedforward(const struct measure_def *m, const struct measured *on, struct err *e)
+static int fits_without_steps(const struct measure_def *m, const struct measured *on, struct err *e)
 {
     if (!on->chain)
         return 0;
@@ -46,6 +59,12 @@ int fits_feedforward(const struct measure_def *m, const struct measured *on, str
     if (layer < on->chain->n_units)
         TRY(refuse_layer(m, on, "feed-forward networks", layer, e));
     return fits_transmissions(m, on, e);
+}
+
+int fits_feedforward(const struct measure_def *m, const struct measured *on, struct err *e)
+{
+    TRY(fits_without_steps(m, on, e));
+    return fits_chain(m, on, e);
 }
 
 int fits_dense(const struct measure_def *m, const struct measured *on, struct err *e)
@@ -62,7 +81,8 @@ int fits_dense(const struct measure_def *m, const struct measured *on, struct er
                              "'%s' is defined for layers with weights of their own; network.layers.%zu is tied",
                              m->part.name, k);
     TRY(code);
-    return fits_transmissions(m, on, e);
+    TRY(fits_transmissions(m, on, e));
+    return fits_chain(m, on, e);
 }
 
 int fits_update(const struct measure_def *m, const struct measured *on, struct err *e)
@@ -81,10 +101,10 @@ int fits_dense_update(const struct measure_def *m, const struct measured *on, st
     return fits_dense(m, on, e);
 }
 
-/* Along the chain, and feed-forward. */
+/* On route chain, and feed-forward. */
 static int fits_layers(const struct measure_def *m, const struct measured *on, struct err *e)
 {
-    TRY(fits_feedforward(m, on, e));
+    TRY(fits_without_steps(m, on, e));
     if (!on->credit || on->credit->choice.route == ROUTE_CHAIN)
         return 0;
     return err_at(e, on->where, "log.metrics: '%s' compares each layer with its feedback; it needs route: chain",
@@ -94,15 +114,58 @@ static int fits_layers(const struct measure_def *m, const struct measured *on, s
 int fits_feedback(const struct measure_def *m, const struct measured *on, struct err *e)
 {
     TRY(fits_layers(m, on, e));
+    TRY(fits_chain(m, on, e));
     if (!on->credit || on->credit->n_feedback > 0)
         return 0;
     return err_at(e, on->where, "log.metrics: '%s' is about feedback weights; mapping '%s' has none", m->part.name,
                   on->config->algorithm.mapping.part->name);
 }
 
+int fits_targets(const struct measure_def *m, const struct measured *on, struct err *e)
+{
+    char who[96];
+    TRY(fits_layers(m, on, e));
+    snprintf(who, sizeof who, "log.metrics: '%s'", m->part.name);
+    return on->credit ? inverse_fits(on->credit, who, e) : 0;
+}
+
+int fits_values(const struct measure_def *m, const struct measured *on, struct err *e)
+{
+    const struct part *propagate = on->config->algorithm.propagate.part;
+    TRY(fits_layers(m, on, e));
+    if (propagate->needs & GIVES_APPLY)
+        return 0;
+    return err_at(e, on->where,
+                  "log.metrics: '%s' is about what the mapping makes of a state, and propagate '%s' asks for its "
+                  "derivative alone",
+                  m->part.name, propagate->name);
+}
+
+int fits_iterated(const struct measure_def *m, const struct measured *on, struct err *e)
+{
+    const struct chosen propagate = on->config->algorithm.propagate;
+    if (propagate_def_of(propagate)->iterates)
+        return 0;
+    return err_at(e, on->where, "log.metrics: '%s' is about propagate rules that iterate; '%s' does not", m->part.name,
+                  propagate.part->name);
+}
+
+int fits_influence(const struct measure_def *m, const struct measured *on, struct err *e)
+{
+    const struct chosen update = on->config->algorithm.update;
+    if (update_def_of(update)->weighs)
+        return 0;
+    return err_at(
+        e, on->where,
+        "log.metrics: '%s' is about update rules with a factor for each sample (unit, influence, equal); '%s' "
+        "has none",
+        m->part.name, update.part->name);
+}
+
 int fits_match(const struct measure_def *m, const struct measured *on, struct err *e)
 {
     TRY(fits_layers(m, on, e));
+    TRY(fits_chain(m, on, e));
     bool couples = on->credit && credit_min_rows(on->credit) > 1;
     for (size_t i = 0; on->chain && i < on->chain->n_units; i++)
         couples |= on->chain->units[i].min_rows > 1;

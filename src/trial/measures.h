@@ -37,6 +37,12 @@ const struct measure_def *measure_find(const char *name);
 /* facts.c: what is known of rows of this name, which a metric may emit under another than its own. Returns false where
  * none does. */
 bool measure_facts(const char *name, struct metric_facts *f);
+/* Whether the dataset has the samples and the accuracy that it asks for. */
+bool measure_is_defined(const struct measure_def *m, const struct dataset_def *dataset, const struct data_shape *data);
+/* A loss or an accuracy of a whole split. */
+bool measure_is_evaluation(const struct measure_def *m);
+/* Its value at the present weights, which a log at the same step shares. */
+int measure_evaluate(struct trial *t, const struct measure_def *m, double *value, struct err *e);
 /* A loss or an accuracy of the whole trial. */
 bool measure_is_reached(const struct measure_def *m);
 int measure_all(struct trial *t, struct sink *sink, struct err *e);
@@ -60,6 +66,10 @@ measure_fits fits_dense_update; /* both */
 measure_fits fits_feedback;     /* of feedback weights along the chain, of feed-forward layers */
 measure_fits fits_match;        /* of feedback along the chain that has a derivative for each sample */
 measure_fits fits_inverse;      /* of the mapping 'inverse' alone */
+measure_fits fits_targets;      /* of targets that a layer's difference may be held against, along the chain */
+measure_fits fits_values;       /* of mappings that give values, along the chain of feed-forward layers */
+measure_fits fits_iterated;     /* of propagate rules that iterate */
+measure_fits fits_influence;    /* of update rules that weigh the samples */
 measure_fits fits_recurrence;   /* and of a plain recurrent layer under a head, with one loss at the end */
 
 /* ==== what some metrics compare with ==== */
@@ -75,6 +85,7 @@ struct gauss_newton;
 struct gnt_search;
 struct match;
 struct feedback_weights;
+struct monitors;
 /* Those that a metric asks for; the others are NULL. */
 struct references {
     struct reference *bp, *gnt; /* gnt: with target stepsize 1 and the damping of log.damping */
@@ -82,7 +93,8 @@ struct references {
     struct gauss_newton *gauss_newton;
     struct match *match;
     struct feedback_weights *feedback_weights; /* [n_feedback] */
-    bool wanted;                               /* in the present step: the one before a log */
+    struct monitors *monitors;
+    bool wanted; /* in the present step: the one before a log */
     bool taken;
 };
 
@@ -99,14 +111,16 @@ int reference_failed(int code, real *gradient, size_t n, struct err *e);
 /* ---- references.c ---- */
 /* What a metric compares with: bits of measure_def.compares. */
 enum compares {
-    COMPARES_BP = 1u << 0,       /* back-propagation */
-    COMPARES_GNT = 1u << 1,      /* Gauss-Newton targets */
-    COMPARES_SEARCH = 1u << 2,   /* the same for a list of dampings */
-    COMPARES_GN = 1u << 3,       /* Gauss-Newton steps of the parameters */
-    COMPARES_JACOBIAN = 1u << 4, /* the Jacobians of the outputs */
-    COMPARES_MATCH = 1u << 5,    /* those of each layer and of its feedback */
-    COMPARES_INVERSE = 1u << 6,  /* with their inverses */
-    COMPARES_WEIGHTS = 1u << 7   /* feedback weights */
+    COMPARES_BP = 1u << 0,            /* back-propagation */
+    COMPARES_GNT = 1u << 1,           /* Gauss-Newton targets */
+    COMPARES_SEARCH = 1u << 2,        /* the same for a list of dampings */
+    COMPARES_GN = 1u << 3,            /* Gauss-Newton steps of the parameters */
+    COMPARES_JACOBIAN = 1u << 4,      /* the Jacobians of the outputs */
+    COMPARES_MATCH = 1u << 5,         /* those of each layer and of its feedback */
+    COMPARES_INVERSE = 1u << 6,       /* with their inverses */
+    COMPARES_WEIGHTS = 1u << 7,       /* feedback weights */
+    COMPARES_TARGETS = 1u << 8,       /* what forward links make of targets */
+    COMPARES_RECONSTRUCTION = 1u << 9 /* what the mapping makes of states */
 };
 int references_open(struct trial *t, struct err *e);
 /* Costs of evaluation, not of training. */
@@ -149,6 +163,17 @@ int match_measure(struct trial *t, const struct measure_def *m, struct sink *sin
 int feedback_weights_open(struct trial *t, struct err *e);
 void feedback_weights_take(struct trial *t);
 int feedback_weights_measure(struct trial *t, const struct measure_def *m, struct sink *sink, struct err *e);
+
+/* ---- monitors.c ---- */
+#define MONITORS_BAD_RESIDUAL 0.9 /* above it a warning is given, once */
+int monitors_open(struct trial *t, struct err *e);
+int monitors_take(struct trial *t, struct err *e);
+/* Operations of it, at most. */
+double monitors_flops(const struct trial *t);
+int inverse_residual_measure(struct trial *t, const struct measure_def *m, struct sink *sink, struct err *e);
+int reconstruction_error_measure(struct trial *t, const struct measure_def *m, struct sink *sink, struct err *e);
+int convergence_rate_measure(struct trial *t, const struct measure_def *m, struct sink *sink, struct err *e);
+int influence_sum_measure(struct trial *t, const struct measure_def *m, struct sink *sink, struct err *e);
 
 /* ---- gnt_search.c ---- */
 int gnt_search_open(struct trial *t, struct err *e);

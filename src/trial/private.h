@@ -47,6 +47,17 @@ struct feedback_only {
     bool logged;       /* feedback_epoch_loss is asked for */
 };
 
+/* What the tests of train.stop.metric have seen: stop.c. */
+enum stop_cause { STOP_NONE, STOP_TARGET, STOP_PLATEAU };
+struct stop {
+    int64_t every; /* steps between tests; 0 = the trial has none */
+    const struct measure_def *metric;
+    /* carried over checkpoints */
+    double best, last;        /* NAN before the first test; last: of the test that ended the trial */
+    int64_t best_step, tests; /* of best; tests after it */
+    enum stop_cause cause;
+};
+
 enum cost_phase { COST_TRAIN, COST_EVALUATE, COST_CHECKPOINT, COST_PHASES };
 
 struct trial {
@@ -70,6 +81,7 @@ struct trial {
     struct optimizer forward, feedback;
     bool *asked; /* [n_feedback]: who takes the present feedback step */
     struct feedback_only feedback_only;
+    struct stop stop;
     struct noise pass_noise;     /* input and transmissions, once per step */
     struct noise feedback_noise; /* once per feedback step */
     int64_t step;                /* training steps done */
@@ -81,6 +93,7 @@ struct trial {
     double batch_loss_count;
     /* of the last evaluation */
     struct evaluation *evaluation; /* [2 * N_SPLITS]: over samples, then over minibatches */
+    bool warned;                   /* a warning was given, since open */
     /* where it left its bounds */
     int64_t bad_layer;
     char bad_tensor[64];
@@ -171,6 +184,24 @@ int64_t feedback_only_due(const struct trial *t);
 /* How many a whole budget takes. */
 double feedback_only_total(const struct config *c, const struct data_shape *data);
 int feedback_only_minibatch(struct trial *t, struct sink *sink, struct err *e);
+
+/* ---- stop.c ---- */
+/* Steps between tests of train.stop.metric; 0 = it has none. */
+int64_t stop_every(const struct config *c, const struct data_shape *data);
+/* Whether what the file says of it makes sense; messages are of its keys. ERR_SPEC. */
+int stop_check(const struct config *c, const struct data_shape *data, struct arena *a, struct err *late);
+/* Tests of train.stop in a whole budget that are on no log's evaluation; one of validation data counts by its samples
+ * beside those of the training evaluation set. */
+double stop_work(const struct config *c, const struct data_shape *data);
+void stop_open(struct trial *t);
+/* A test at the present weights, whose evaluation the log shares: t->stop.cause says whether the trial ends here. */
+int stop_test(struct trial *t, struct err *e);
+/* What ended the trial, in words; "" = nothing. */
+void stop_reason(const struct trial *t, char *reason, size_t size);
+/* The state as numbers, for a checkpoint; stop_restore returns false for numbers that are none. */
+enum { STOP_NUMBERS = 5 };
+void stop_save(const struct trial *t, double numbers[STOP_NUMBERS]);
+bool stop_restore(struct trial *t, const double numbers[STOP_NUMBERS], bool apply);
 
 /* ---- noise.c ---- */
 int noise_open(struct trial *t, uint64_t seed, struct err *e);

@@ -180,8 +180,8 @@ static void add_shown(struct safetensors_writer *w, struct arena *a, const struc
 {
     for (size_t i = 0; i < c->n_shown; i++) {
         const struct mat m = c->shown[i].values;
-        const size_t shape[2] = { m.rows, m.cols }, rank = m.cols > 1 ? 2 : mat_n(m) > 1 ? 1 : 0;
-        add(w, a, c->shown[i].name, rank, shape, m.p, mat_n(m));
+        const size_t shape[2] = { m.rows, m.cols };
+        add(w, a, c->shown[i].name, c->shown[i].rank, shape, m.p, mat_n(m));
     }
 }
 

@@ -34,6 +34,8 @@ int references_open(struct trial *t, struct err *e)
         TRY(match_open(t, asked & COMPARES_INVERSE, e));
     if (asked & COMPARES_WEIGHTS)
         TRY(feedback_weights_open(t, e));
+    if (asked & (COMPARES_TARGETS | COMPARES_RECONSTRUCTION))
+        TRY(monitors_open(t, e));
     return 0;
 }
 
@@ -51,6 +53,8 @@ static int take(struct trial *t, struct references *r, struct err *e)
         TRY(match_take(t, e));
     if (r->feedback_weights)
         feedback_weights_take(t);
+    if (r->monitors)
+        TRY(monitors_take(t, e));
     r->taken = true;
     return 0;
 }
@@ -58,7 +62,8 @@ static int take(struct trial *t, struct references *r, struct err *e)
 static double flops(const struct trial *t, const struct references *r)
 {
     return reference_flops(t, r->bp) + reference_flops(t, r->gnt) + (r->search ? gnt_search_flops(t) : 0) +
-           (r->gauss_newton ? gauss_newton_flops(t) : 0) + (r->match ? match_flops(t) : 0);
+           (r->gauss_newton ? gauss_newton_flops(t) : 0) + (r->match ? match_flops(t) : 0) +
+           (r->monitors ? monitors_flops(t) : 0);
 }
 
 /* The step's time goes on, so what was spent here is taken from that of training. */

@@ -119,6 +119,7 @@ int trial_open_parts(struct trial *t, const struct config *c, struct arena *shap
         TRY(credit_alloc_links(&t->credit, &t->kept_targets, &stacks, a, e));
     TRY(open_optimizers(t, e));
     TRY(feedback_only_open(t, e));
+    stop_open(t);
     return references_open(t, e);
 }
 

@@ -48,18 +48,18 @@ static double refresh_flops(const struct credit *credit, size_t rows)
     return mapping_of(credit)->flops ? mapping_of(credit)->flops(credit, rows) : 0;
 }
 
-/* Down the mapping of link k: one product, with what the mapping has for the link. */
+/* Down the mapping on way k: one product, with what the mapping has for the way. */
 static double down_flops(const struct chain *chain, const struct credit *credit, size_t k, size_t rows)
 {
     const struct feedback *f = credit_feedback_of(credit, k);
     if (f)
         return feedback_product(f, rows);
     if (credit->choice.route == ROUTE_DIRECT) /* a matrix per sample */
-        return 2 * (double)rows * (double)chain->units[chain->unit_of[k]].out.n *
+        return 2 * (double)rows * (double)chain->units[chain->unit_of[credit->ways[k].from]].out.n *
                (double)chain->units[chain->unit_of[credit->n - 1]].out.n;
     if (mapping_of(credit)->difference_flops)
         return mapping_of(credit)->difference_flops(credit, k, rows);
-    return link_product(chain, k + 1, rows);
+    return link_product(chain, credit->ways[k].to, rows);
 }
 
 /* Displacements of all links. */
@@ -69,9 +69,9 @@ static double propagate_flops(const struct chain *chain, const struct credit *cr
     double n = 0;
     if (propagate->part.needs == 0)
         return 0;
-    for (size_t k = 0; k + 1 < credit->n; k++) {
+    for (size_t k = 0; k < credit->n_ways; k++) {
         const struct trips trips = propagate->trips ? propagate->trips(credit, k) : (struct trips){ .down = 1 };
-        n += trips.down * down_flops(chain, credit, k, rows) + trips.up * link_product(chain, k + 1, rows);
+        n += trips.down * down_flops(chain, credit, k, rows) + trips.up * link_product(chain, credit->ways[k].to, rows);
     }
     return n;
 }
@@ -201,6 +201,15 @@ static const char *shape_of(size_t rows, struct shape s, struct arena *a)
                            : arena_printf(a, "(%zu, %zu)", rows, s.n);
 }
 
+/* "0, 2" */
+static const char *sources_of(const struct reads *r, struct arena *a)
+{
+    const char *text = "";
+    for (size_t j = 0; j < r->n; j++)
+        text = arena_printf(a, "%s%s%zu", text, j ? ", " : "", r->from[j]);
+    return text;
+}
+
 static void describe(const struct chain *chain, size_t i, size_t rows, struct trial_layer_size *s, struct arena *a)
 {
     const struct unit *u = &chain->units[i];
@@ -209,6 +218,8 @@ static void describe(const struct chain *chain, size_t i, size_t rows, struct tr
     s->multiply_adds = u->def->flops(u, 1, &product) / 2 * (double)steps;
     s->kind = kind_of(u, a);
     s->n_weights = unit_n_weights(u);
+    s->from = chain->branching && i > 0 ? sources_of(&chain->reads[i], a) : NULL;
+    s->beside = chain->reads[i].join == JOIN_CONCAT;
     if (unit_is_recurrent(u))
         snprintf(s->shape, sizeof s->shape, "(%zu, %zu, %zu) -> (%zu, %zu)", rows, chain->links_of[i], u->n_side, rows,
                  u->out.n);
@@ -223,6 +234,7 @@ int trial_measure(const struct config *c, struct trial_size *size, struct arena 
     const size_t rows = (size_t)c->train.batch_size;
     *size = (struct trial_size){ 0 };
     TRY(measure_memory(&t, c, size, a, e));
+    size->n_checks = stop_work(c, &t.data);
     size->n_layers = chain->n_units;
     size->n_weights = chain->n_weights;
     size->n_feedback_weights = t.credit.n_feedback_weights;

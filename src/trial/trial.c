@@ -170,17 +170,24 @@ static int tell_reached(struct run *r, struct err *e)
     return r->sink->reached ? r->sink->reached(r->sink, &p, e) : 0;
 }
 
-/* What is due after a step: a log, a test of the divergence rule, or both on one evaluation. */
-static int look(struct run *r, bool log, bool check, struct err *e)
+/* What is due after a step: a log, a test of the divergence rule, one of train.stop.metric, or some of them on one
+ * evaluation. A trial that ends here is logged here. */
+struct due {
+    bool log, check, test;
+};
+
+static int look(struct run *r, struct due due, struct err *e)
 {
     evaluation_clear(r->t);
     clock_lap(r->lap, r->t->cost_ns[COST_TRAIN]);
-    if (log) {
+    if (due.test)
+        TRY(stop_test(r->t, e));
+    if (due.log || r->t->stop.cause) {
         TRY(tell_reached(r, e));
         TRY(measure_all(r->t, r->sink, e));
     }
     TRY(check_finite(r->t, e));
-    if (check)
+    if (due.check)
         TRY(check_loss(r->t, e));
     clock_lap(r->lap, r->t->cost_ns[COST_EVALUATE]);
     if (r->control->progress)
@@ -219,26 +226,36 @@ static int feedback_only(struct run *r, struct err *e)
     return 0;
 }
 
+static bool is_over(const struct trial *t)
+{
+    return t->step >= t->budget || t->stop.cause;
+}
+
+static struct due due_at(const struct trial *t, int64_t step)
+{
+    return (struct due){ .log = step == t->budget || step % t->config->log.every == 0,
+                         .check = step % t->config->train.stop.every == 0,
+                         .test = t->stop.every > 0 && step % t->stop.every == 0 };
+}
+
 static int train(struct run *r, struct err *e)
 {
     struct trial *t = r->t;
-    const int64_t every = t->config->log.every, test = t->config->train.stop.every;
     if (t->step == 0 && t->feedback_only.done == 0) { /* a restored trial has its weights, and the file may be gone */
         TRY(initial_read(t, e));
         TRY(initial_tell(t, r->sink, e));
-        TRY(look(r, true, true, e));
+        TRY(look(r, (struct due){ .log = true, .check = true }, e));
     }
     TRY(feedback_only(r, e));
-    while (t->step < t->budget) {
+    while (!is_over(t)) {
         TRY(between_steps(r, e));
-        const int64_t next = t->step + 1;
-        const bool last = next == t->budget, log = last || next % every == 0, check = next % test == 0;
+        const struct due due = due_at(t, t->step + 1);
         if (t->references)
-            t->references->wanted = log;
+            t->references->wanted = due.log || due.test;
         TRY(trial_step(t, e));
         t->steps_here++;
-        if (log || check)
-            TRY(look(r, log, check, e));
+        if (due.log || due.check || due.test)
+            TRY(look(r, due, e));
         TRY(feedback_only(r, e));
     }
     return save_last(r, e);
@@ -263,7 +280,7 @@ int trial_run(struct trial *t, struct sink *sink, const struct trial_control *co
     clock_now(r.lap);
     r.begun_at = r.saved_at = r.told_at = r.lap[0];
     r.has_checkpoint = t->step > 0 || t->feedback_only.done > 0;
-    const bool has_work = t->step < t->budget || feedback_only_due(t) > 0;
+    const bool has_work = !is_over(t) || feedback_only_due(t) > 0;
     const int code = has_work || t->step == 0 ? train(&r, e) : 0;
     const bool diverged = code == ERR_DIVERGED || code == ERR_SINGULAR;
     struct err second = { 0 };
@@ -278,6 +295,7 @@ int trial_run(struct trial *t, struct sink *sink, const struct trial_control *co
     *outcome =
         (struct trial_outcome){ .step = t->step, .layer = t->bad_layer >= 0 ? t->bad_layer : t->credit.bad_layer };
     snprintf(outcome->tensor, sizeof outcome->tensor, "%s", t->bad_tensor);
+    stop_reason(t, outcome->reason, sizeof outcome->reason);
     checkpoint_weights_hash(t, outcome->weights_sha256);
     const int second_code = second.code;
     if (ended && second_code < 0) { /* a result that could not be recorded is none */

@@ -28,12 +28,12 @@ struct trial_control {
 };
 enum { TRIAL_CONTINUE, TRIAL_CHECKPOINT, TRIAL_STOP };
 
-/* Where and why a trial diverged. */
+/* Where and why a trial diverged, or ended. */
 struct trial_outcome {
     int64_t step, layer; /* layer -1 = not known */
     char tensor[64];     /* "" = not known: "train_loss", "layers.0.weight_hh" */
     char weights_sha256[65];
-    double peak_reals;
+    char reason[160]; /* what ended it before its budget (train.stop.metric); "" = nothing */
 };
 
 int trial_open(struct trial **t, const struct config *c, struct err *e);
@@ -45,9 +45,9 @@ int trial_restore(struct trial *t, const struct checkpoint_folder *own, const st
 /* What was spent until the checkpoint that was restored. */
 void trial_set_spent(struct trial *t, struct spent before);
 int64_t trial_step_number(const struct trial *t);
-/* Trains to the budget. Returns 0, ERR_STOPPED after a checkpoint, ERR_DIVERGED or ERR_SINGULAR (a result: outcome says
- * where), or another error. Logs at step 0, every log.every steps and at the end. A checkpoint is written at the end
- * too, where config.checkpoint.keep says so. */
+/* Trains to the budget, or to what train.stop.metric ends it at. Returns 0, ERR_STOPPED after a checkpoint,
+ * ERR_DIVERGED or ERR_SINGULAR (a result: outcome says where), or another error. Logs at step 0, every log.every steps
+ * and at the end. A checkpoint is written at the end too, where config.checkpoint.keep says so. */
 int trial_run(struct trial *t, struct sink *sink, const struct trial_control *control, struct trial_outcome *outcome,
               struct err *e);
 /* One training step on the next minibatch, without logging: for tests and benchmarks. */
@@ -60,7 +60,9 @@ int trial_relog(struct trial *t, const char *weights_sha256, struct sink *sink, 
 /* What a trial takes and costs, from shapes alone. */
 struct trial_layer_size {
     const char *kind;
-    char shape[128]; /* "(20, 60, 6) -> (20, 100)"; of images "(20, 3, 32, 32) -> ..." */
+    char shape[128];  /* "(20, 60, 6) -> (20, 100)"; of images "(20, 3, 32, 32) -> ..." */
+    const char *from; /* the layers that it reads: "0, 2"; NULL where each layer reads the one below it */
+    bool beside;      /* not their sum: one beside the other */
     size_t n_weights;
     double multiply_adds; /* of the products of one sample's forward pass */
 };
@@ -72,8 +74,9 @@ struct trial_size {
     double flops_per_step;                 /* training */
     double flops_per_log;                  /* one evaluation */
     double flops_per_feedback, n_feedback; /* a feedback-only minibatch; how many in all */
-    double checkpoint_bytes;               /* of one file */
-    int64_t iterations;                    /* budget in steps, epochs converted */
+    double n_checks;         /* tests of train.stop apart from logs, in evaluations of the training evaluation set */
+    double checkpoint_bytes; /* of one file */
+    int64_t iterations;      /* budget in steps, epochs converted */
 };
 int trial_measure(const struct config *c, struct trial_size *size, struct arena *a, struct err *e);
 
@@ -83,7 +86,7 @@ struct trial_timing {
     double step;        /* of training */
     double logged_step; /* beside `step`, in the one before a log: what metrics compare with */
     double look;        /* a log */
-    double check;       /* a test of train.stop.loss_above_initial that is not on a log's evaluation */
+    double check;       /* a test of train.stop that is not on a log's evaluation */
     double feedback;    /* a feedback-only minibatch */
     double rows, layer_rows;
 };

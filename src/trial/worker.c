@@ -2,7 +2,7 @@
  * it never opens the database. Beside that it serves `tprun probe` (one step on given tensors) and `tprun plan` (how
  * fast is this processor).
  *
- *   tprun-worker-double --parent PID                       a job on file descriptor 3
+ *   tprun-worker-double --starter PID                      forks a worker for each socket that comes over descriptor 3
  *   tprun-worker-double --probe IN OUT [--metrics] [--evaluate]   configuration on standard input
  *   tprun-worker-double --step STEP OUT FOLDER OTHER METRICS [NAME SHA256]...   the same; OTHER may be empty
  *   tprun-worker-double --time                             what a trial takes; configuration on standard input
@@ -14,11 +14,9 @@
 #include "math/blas.h"
 #include "spec/tree.h"
 #include "trial/trial.h"
-#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
 /* What is to be done with the configuration on standard input. */
@@ -67,22 +65,8 @@ static int run_errand(const struct errand *errand)
     return code < 0 ? err_exit_status(code) : EXIT_SUCCESS;
 }
 
-/* A worker whose runner dies is killed by the kernel; the runner may have died before this line, so look once more. It
- * would also rather be the one that an exhausted machine ends. */
-static void bind_to_parent(pid_t parent)
-{
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
-        _exit(WORKER_EXIT_ORPHAN);
-    const int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
-    if (fd >= 0) {
-        const ssize_t ignored = write(fd, "500", 3);
-        (void)ignored;
-        close(fd);
-    }
-}
-
 /* A job's worker is told by its runner what to do: a signal that a supervisor sends to every process must not end it
- * before its checkpoint. The runner has started it with these signals blocked. */
+ * before its checkpoint. The runner has started the process that it is forked from with these signals blocked. */
 static void settle_signals(bool job)
 {
     static const int runners[] = { SIGINT, SIGTERM, SIGUSR1, SIGHUP };
@@ -110,13 +94,12 @@ static int probe_from(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    settle_signals(argc == 3 && !strcmp(argv[1], "--parent"));
+    const bool starter = argc == 3 && !strcmp(argv[1], "--starter");
+    settle_signals(starter);
     signal(SIGXFSZ, SIG_IGN); /* a full disk is an error of write(2) */
     signal(SIGPIPE, SIG_IGN);
-    if (argc == 3 && !strcmp(argv[1], "--parent")) {
-        bind_to_parent((pid_t)strtol(argv[2], NULL, 10));
-        return worker_serve();
-    }
+    if (starter)
+        return worker_start_others((pid_t)strtol(argv[2], NULL, 10));
     if (argc >= 4 && !strcmp(argv[1], "--probe")) {
         struct errand errand = { .input = argv[2], .output = argv[3] };
         for (int i = 4; i < argc; i++) {

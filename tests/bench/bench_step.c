@@ -83,6 +83,11 @@ static double product_rate(void)
     "{dataset: {name: given, features: 784, outputs: 10}, network: {layers: [{dense: {units: 256, activation: tanh}, " \
     "repeat: 5}, dense: {units: 10}],"                                                                                 \
     " init: {weights: xavier}}, " TRAIN(ADAM) ", algorithm: %s}"
+/* Networks of Bengio 2020, through a layer that narrows. */
+#define W_SIGMA                                                                                                        \
+    "{dataset: {name: given, features: 784, outputs: 10}, network: {form: w_sigma, layers: [{dense: {units: 128, "     \
+    "activation: {name: leaky_relu, slope: 0.5}}, repeat: 3}, dense: {units: 10, activation: {name: leaky_relu, "      \
+    "slope: 0.5}}], init: {weights: orthogonal}}, " TRAIN(ADAM) ", algorithm: %s}"
 #define IMAGES                                                                                                         \
     "{dataset: {name: given, features: 3072, outputs: 10, image: [3, 32, 32]}, network: {layers: [%s],"                \
     " init: {weights: fan_in_uniform, biases: fan_in_uniform}}, " TRAIN(MOMENTUM) ", algorithm: %s}"
@@ -117,6 +122,11 @@ static double product_rate(void)
 #define LDRL                                                                                                           \
     "{name: ldrl, target_stepsize: 0.5, mapping: {bias: false}, feedback_loss: {noise: [0.4, 0.38, 0.14]}, feedback: " \
     "{steps: 2, stepsize: [7e-4, 5e-3, 0.1], optimizer: {name: sgd, stepsize: 1, momentum: 0.9}}}"
+
+/* Alg. 1 from the states. */
+#define IDTP                                                                                                           \
+    "{name: idtp, target_stepsize: 0.2, mapping: {transpose_gain: 1.6}, feedback_loss: {noise: 0.3}, propagate: "      \
+    "{iterations: 5}, update: {eps: 4e-10}, feedback: {optimizer: {name: sgd, stepsize: 1}}}"
 
 struct bench {
     struct arena arena;
@@ -197,6 +207,7 @@ static const struct {
     int length, features, outputs, units, batch; /* length 0: the flat network, of which only the batch is read */
     const char *cell;                            /* NULL: rnn */
     const char *images;                          /* layers of a network of images, of which only the batch is read */
+    const char *whole;                           /* all but batch and algorithm */
 } steps[] = {
     { "order_60_bp", BP, ORDER(60) },
     { "order_60_tp", TP, ORDER(60) },
@@ -218,6 +229,8 @@ static const struct {
     { "dense_5x256_ddtp_linear", JOINT("ddtp_linear", ""), 0, 784, 10, 10, 128 },
     { "dense_5x256_ddtp_control", JOINT("ddtp_control", ""), 0, 784, 10, 10, 128 },
     { "dense_5x256_ddtp_rhl", JOINT("ddtp_rhl", ""), 0, 784, 10, 10, 128 },
+    { "w_sigma_3x128_bp", BP, 0, 784, 10, 10, 20, .whole = W_SIGMA },
+    { "w_sigma_3x128_idtp", IDTP, 0, 784, 10, 10, 20, .whole = W_SIGMA },
     { "lenet_bp", BP, 0, 3072, 10, 10, 128, .images = LENET },
     { "lenet_tjml", "tjml", 0, 3072, 10, 10, 128, .images = LENET },
     { "lenet_ldrl", LDRL, 0, 3072, 10, 10, 128, .images = LENET },
@@ -227,7 +240,9 @@ static const struct {
 
 static const char *yaml_of(size_t i, char *yaml, size_t size)
 {
-    if (steps[i].images)
+    if (steps[i].whole)
+        snprintf(yaml, size, steps[i].whole, steps[i].batch, steps[i].algorithm);
+    else if (steps[i].images)
         snprintf(yaml, size, IMAGES, steps[i].images, steps[i].batch, steps[i].algorithm);
     else if (steps[i].length)
         snprintf(yaml, size, RNN, steps[i].length, steps[i].features, steps[i].outputs,

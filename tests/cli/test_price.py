@@ -140,7 +140,7 @@ class Plans(Price):
 class MaxHours(Price):
     def refused(self, *args):
         done = self.call(*args, "--db", self.db, "--max-hours", "1e-9", status=2)
-        self.assertRegex(done.stderr, r"--max-hours 1e-09 is .*, and the trials that are left may take up to .* \(.* is expected\) with \d+ at once: nothing was started")
+        self.assertRegex(done.stderr, r"--max-hours allows .* ms, and the trials that are left may take up to .* \(.* is expected\) with \d+ at once: nothing was started")
         return done
 
     def test_nothing_is_written(self):
@@ -163,7 +163,7 @@ class MaxHours(Price):
 
     def test_the_number(self):
         for wrong in ("0", "-1", "x", "nan", ""):
-            self.assertIn(f"--max-hours: '{wrong}' is not a positive number of hours",
+            self.assertIn(f"--max-hours: '{wrong}' is not a time above 0",
                           self.call("run", self.spec, "--db", self.db, "--max-hours=" + wrong, status=2).stderr)
 
 

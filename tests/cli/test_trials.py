@@ -67,6 +67,74 @@ class Case(unittest.TestCase):
         return self.sql("SELECT variant, state, reason FROM trials ORDER BY variant")
 
 
+class Warnings(Case):
+    def test_a_warning_is_told_once_a_trial(self):
+        feedback = "{name: idtp, target_stepsize: 0.1, mapping: {transpose_gain: 1e-3}, feedback: {optimizer: {name: sgd, stepsize: 0}}}"
+        file = self.write("warn.yaml", BLOBS.replace("[{dense: {units: 10}}]", "[{dense: {units: 10, activation: tanh}, repeat: 2}, {dense: {units: 10}}]")
+                          .replace("[train_loss]", "[inverse_residual]") + f"algorithm: {feedback}\nseeds: 2\ncheckpoint: {{keep: last}}\n")
+        said = self.call("run", file, "--db", self.db).stderr
+        self.assertEqual(len(re.findall(r"tprun: warning: .*, step 10: inverse_residual of layer 0 is [0-9.]+, above 0\.9: ", said)), 2, said)
+        self.assertNotIn("warning", self.call("run", file, "--db", self.db, "train.iterations=40").stderr)
+        self.assertEqual(self.sql("SELECT trial_id, step, kind FROM event ORDER BY 1"), [(1, 10, "warning"), (2, 10, "warning")])
+        self.assertIn("above 0.9", self.call("show", self.sql("SELECT key FROM trial")[0][0], "--db", self.db).stdout)
+
+
+TEACHER = """version: 1
+experiment: st
+seeds: 2
+dataset: {name: student_teacher, units: 50, train_size: 100, validation_size: 60, test_size: 40}
+network: {layers: [{dense: {units: 8, activation: tanh}}, {dense: {units: 2}}]}
+loss: squared_error
+train: {optimizer: {name: sgd, stepsize: 0.02}, batch_size: 10, epochs: 100, stop: {metric: valid_loss, patience: 3, every_epochs: 1}}
+algorithm: bp
+log: {every: 15, metrics: [train_loss, valid_loss]}
+"""
+
+
+class EarlyEnd(Case):
+    """train.stop.metric: trials that end before their budget are done, and count as what they are."""
+
+    def setUp(self):
+        super().setUp()
+        self.file = self.write("st.yaml", TEACHER)
+        self.done = self.call("run", self.file, "--db", self.db)
+        self.trials = self.sql("SELECT seed, state, step, budget, reason FROM trials ORDER BY seed")
+
+    def test_they_are_done_and_say_why(self):
+        self.assertEqual(self.done.stderr.count("(plateau: valid_loss not better than "), 2, self.done.stderr)
+        for seed, state, step, budget, reason in self.trials:
+            self.assertEqual((state, budget, step % 10), ("done", 1000, 0), seed)
+            self.assertLess(step, budget)
+            self.assertRegex(reason, f"^plateau: valid_loss not better than [0-9.]+ of step {step - 30} in 3 tests$")
+        self.assertIn("2 trials: 0 done, 2 were finished before", self.call("run", self.file, "--db", self.db).stderr)
+
+    def test_a_larger_budget_changes_nothing(self):
+        digest = self.sql("SELECT weights_sha256 FROM trial ORDER BY seed")
+        self.call("run", self.file, "--db", self.db, "train.epochs=200")
+        self.assertEqual(self.sql("SELECT seed, state, step, budget, reason FROM trials ORDER BY seed"),
+                         [(seed, state, step, 2000, reason) for seed, state, step, _, reason in self.trials])
+        self.assertEqual(self.sql("SELECT weights_sha256 FROM trial ORDER BY seed"), digest)
+
+    def test_no_mean_goes_on_without_them(self):
+        first, last = sorted(step for _, _, step, _, _ in self.trials)
+        self.assertLess(first, last, "the case shows nothing: both ended at one step")
+        for step, mean, n, unfinished in self.sql("SELECT step, mean, n, n_unfinished FROM curves WHERE metric = 'valid_loss'"):
+            self.assertEqual(mean is not None, step <= first and step % 15 == 0, step)
+            self.assertEqual(n + unfinished, 2, step)
+        (mean, n), = self.sql("SELECT last_mean, n FROM finals WHERE metric = 'valid_loss'")
+        ends = self.sql("SELECT m.value FROM metrics m JOIN trials t USING (trial_id) WHERE m.metric = 'valid_loss' AND m.step = t.step")
+        self.assertEqual((n, round(mean, 9)), (2, round(sum(v for v, in ends) / 2, 9)))
+
+    def test_a_stop_in_the_middle_does_not_move_the_end(self):
+        told = self.call("verify", self.file).stdout
+        self.assertIn(f"(stopped at step {self.trials[0][2] // 2})\nidentical", told)
+
+    def test_no_step_after_the_end(self):
+        key, step = self.sql("SELECT key, step FROM trials WHERE seed = 1")[0]
+        told = self.call("probe", "--from", key, "--step", str(step), "--db", self.db, "-o", self.path("s.safetensors"), status=2).stderr
+        self.assertIn(f"takes {step} steps, from --step 0 to {step - 1}", told)
+
+
 class OneBadTrial(Case):
     """A data file or a file of weights that cannot be used fails the trials that need it; the others are trained."""
 

@@ -1,34 +1,8 @@
-/* Bengio 2020: what its propositions say, numerically (sheet, section 9), and settling by another rule. Double
- * precision holds the bounds; single precision is compared with it by the golden cases. */
+/* Bengio 2020: where its rules come to rest (sheet, section 9), and settling by another rule; rates are in
+ * check_iterated_inverses.c, updates in check_smallest_changes.c, and more of Sec. 10 in check_running_network.c.
+ * Double precision holds the bounds; single precision is compared with it by the golden cases. */
 #include "../check_main.h"
-#include "fixture.h"
-
-#include "credit/inverse_steps.h"
-
-#define ACT "activation: {name: leaky_relu, slope: 0.5}"
-#define LAYER(units) "dense: {units: " #units ", " ACT "}"
-#define NET(batch)                                                                                                     \
-    "{form: w_sigma, batch: " #batch ", features: 24, outputs: 24, labels: real, weights: orthogonal, loss: "          \
-    "squared_error, layers: [" LAYER(24) ", " LAYER(24) ", " LAYER(24) ", " LAYER(24) ", " LAYER(24) "]}"
-
-/* A rig whose feedback weights start at 1.6 W^T, after one step. */
-static void open_step(struct rig *r, const char *net, const char *preset, const char *own)
-{
-    rig_open(r, net, preset, own);
-    if (mapping_of(&r->credit)->start)
-        mapping_of(&r->credit)->start(&r->credit);
-    rig_step(r);
-}
-
-/* |f(h + d) - (h' + d')| / |d'| of the link above k. */
-static double residual(struct rig *r, size_t k)
-{
-    const struct settling s = { .c = &r->credit, .p = &r->net.pass };
-    const struct mat wanted = r->credit.d[k + 1], up = net_matrix(&r->net, wanted.rows, wanted.cols);
-    inverse_up(&s, k, r->credit.d[k], up);
-    mat_sub(up, wanted, up);
-    return sqrt(mat_sum_squares(up) / mat_sum_squares(wanted));
-}
+#include "bengio.h"
 
 /* V5: the smallest change of one layer brings its output to the target; in both forms, with and without a bias. */
 START_TEST(one_layer_reaches_its_target)
@@ -54,35 +28,6 @@ START_TEST(one_layer_reaches_its_target)
             chain_refresh(&r.net.chain);
             chain_forward(&r.net.pass);
         }
-        rig_close(&r);
-    }
-}
-END_TEST
-
-/* V6: all layers change at once: the output moves by the sum of c times the displacement. */
-START_TEST(influences_add_up)
-{
-    static const char *const rules[] = { "influence", "unit", "equal" };
-    for (size_t i = 0; i < 3; i++) {
-        struct rig r;
-        char own[160];
-        snprintf(own, sizeof own,
-                 "{target_stepsize: 1e-4, mapping: {transpose_gain: 1.6}, propagate: {iterations: 60}, update: %s}",
-                 rules[i]);
-        open_step(&r, NET(1), "idtp", own);
-        double sum = 0;
-        for (size_t k = 0; k < r.credit.n; k++)
-            sum += (double)r.credit.influence[k].p[0];
-        const struct mat wanted = rig_scaled(&r, 1, r.credit.d[4]), moved = rig_scaled(&r, -1, r.net.pass.links[4].out);
-        const double loss = chain_loss(&r.net.pass, r.net.spec.loss, true),
-                     slope = mat_sum_squares(r.net.pass.gradient);
-        mat_axpy(-1, mat_of(r.g, 1, r.net.chain.n_vector), mat_of(r.net.chain.weights, 1, r.net.chain.n_vector));
-        const double after = net_loss(&r.net);
-        mat_add(moved, r.net.pass.links[4].out, moved);
-        const double size = sqrt(mat_sum_squares(moved)), want = sqrt(mat_sum_squares(wanted));
-        ck_assert_double_ge(mat_dot(moved, wanted) / (size * want), 0.99999);
-        ck_assert_double_eq_tol(size / want / sum, 1, 1e-3);
-        ck_assert_double_eq_tol((loss - after) / (1e-4 * sum * slope), 1, 2e-3);
         rig_close(&r);
     }
 }
@@ -120,61 +65,6 @@ START_TEST(rules_come_to_rest_at_the_same_targets)
             rig_close(&r);
     }
     rig_close(&first);
-}
-END_TEST
-
-/* V3: where a layer narrows, targets from the states stay near them, and those from the decoders do not. */
-START_TEST(a_start_from_the_states_stays_near_them)
-{
-    static const char net[] =
-        "{form: w_sigma, batch: 1, features: 32, outputs: 10, weights: orthogonal, layers: [" LAYER(32) ", " LAYER(
-            10) "]}";
-    for (int decoder = 0; decoder < 2; decoder++) {
-        struct rig r;
-        char own[192];
-        snprintf(own, sizeof own,
-                 "{target_stepsize: 1e-2, mapping: {transpose_gain: 1.6}, propagate: {iterations: 400, start: %s}}",
-                 decoder ? "decoder" : "state");
-        open_step(&r, net, "idtp", own);
-        ck_assert_double_le(residual(&r, 0), 1e-10);
-        const double ratio = sqrt(mat_sum_squares(r.credit.d[0]) / mat_sum_squares(r.credit.d[1]));
-        ck_assert_msg(decoder ? ratio > 50 : ratio < 5, "start %d: %g times the displacement above", decoder, ratio);
-        rig_close(&r);
-    }
-}
-END_TEST
-
-/* V1: with g = W^T (1 + E), E symmetric of radius alpha, the input rule's changes shrink by alpha in every sweep. */
-START_TEST(changes_shrink_by_the_error_of_the_inverse)
-{
-    static const double alphas[] = { 0.1, 0.3, 0.5, 0.7, 0.9 };
-    for (size_t i = 0; i < sizeof alphas / sizeof *alphas; i++)
-        for (int sweeps = 3; sweeps < 12; sweeps += 4) {
-            struct rig r;
-            char own[160];
-            snprintf(own, sizeof own,
-                     "{target_stepsize: 0.1, mapping: {transpose_gain: 1}, propagate: {iterations: %d}}", sweeps);
-            rig_open(&r,
-                     "{batch: 1, features: 32, outputs: 32, weights: orthogonal, layers: [dense: {units: 32}, dense: "
-                     "{units: 32}]}",
-                     "idtp_input", own);
-            mapping_of(&r.credit)->start(&r.credit);
-            /* V = W^T (1 + Q diag(e) Q^T), Q the first layer's orthogonal matrix */
-            const struct mat q = unit_param(&r.net.chain.units[0], 0, r.net.chain.weights),
-                             v = unit_param(&r.credit.feedback[0].unit, 0, r.credit.feedback_weights),
-                             e = net_matrix(&r.net, 32, 32), qe = net_matrix(&r.net, 32, 32), v0 = rig_scaled(&r, 1, v);
-            for (size_t a = 0; a < 32; a++)
-                for (size_t b = 0; b < 32; b++)
-                    qe.p[a * 32 + b] = (real)(q.p[a * 32 + b] * alphas[i] * (1 - 2 * (double)b / 31));
-            blas_gemm(false, true, 1, qe, q, 0, e);
-            blas_gemm(false, false, 1, v0, e, 1, v);
-            rig_step(&r);
-            const struct settled *s = &r.credit.settled[0];
-            ck_assert_uint_eq(s->steps, (size_t)sweeps);
-            ck_assert_msg(s->last / s->before <= alphas[i] * (1 + 1e-3) && s->last / s->before > 0.4 * alphas[i],
-                          "alpha %g: %g in sweep %d", alphas[i], s->last / s->before, sweeps);
-            rig_close(&r);
-        }
 }
 END_TEST
 
@@ -273,10 +163,7 @@ static void add_tests(TCase *t)
     if (!IS_DOUBLE)
         return; /* the bounds are of double precision */
     tcase_add_test(t, one_layer_reaches_its_target);
-    tcase_add_test(t, influences_add_up);
     tcase_add_test(t, rules_come_to_rest_at_the_same_targets);
-    tcase_add_test(t, a_start_from_the_states_stays_near_them);
-    tcase_add_test(t, changes_shrink_by_the_error_of_the_inverse);
     tcase_add_test(t, scaled_targets_are_targets);
     tcase_add_test(t, settling_learns_reconstruction);
     tcase_add_test(t, predictive_coding_settles);

@@ -7,7 +7,7 @@
 static void by_differences(const char *name, int length, const char *network, const char *layers, const char *loss,
                            bool classes)
 {
-    char yaml[512];
+    char yaml[768];
     snprintf(yaml, sizeof yaml, "{length: %d, %s, labels: %s, loss: %s, layers: %s}", length, network,
              classes ? "classes" : "real", loss, layers);
     struct rig r;
@@ -60,6 +60,34 @@ START_TEST(bp_is_the_gradient)
             }
         }
     }
+}
+END_TEST
+
+/* A layer that feeds several gets the sum of what they send down; of one that stands beside others, its own columns. */
+START_TEST(bp_is_the_gradient_of_branches)
+{
+    static const struct {
+        const char *network, *layers;
+    } branches[] = {
+        { "features: 3", "[dense: {units: 5, activation: tanh}, dense: {units: 5, activation: sigmoid}, {dense: "
+                         "{units: 5, activation: tanh}, from: [0]}, {dense: {units: 4}, from: [2, 1]}]" },
+        { "features: 3", "[dense: {units: 5, activation: tanh}, dense: {units: 5, activation: sigmoid}, {dense: "
+                         "{units: 5, activation: tanh}, from: [0, 1]}, {dense: {units: 4}, from: [0, 2, 1]}]" },
+        { "features: 3", "[dense: {units: 5, activation: tanh}, dense: {units: 3, activation: tanh}, {dense: {units: "
+                         "6, activation: sigmoid}, from: [0]}, {dense: {units: 4}, from: [2, 0, 1], join: concat}]" },
+        { "features: 3, form: w_sigma",
+          "[dense: {units: 5, activation: tanh}, dense: {units: 3, activation: tanh}, {dense: {units: 6, activation: "
+          "sigmoid}, from: [0]}, {dense: {units: 4, activation: tanh}, from: [2, 1], join: concat}]" },
+        { "features: 3", "[dense: {units: 5, activation: tanh}, {dense: {units: 5, activation: tanh}, from: [0], "
+                         "repeat: 3}, {unit: [dense: {units: 6, activation: tanh}, dense: {units: 5}], from: [1, 2, "
+                         "3]}, {residual: [dense: {units: 5, activation: tanh}], from: [0, 4]}, dense: {units: 4}]" },
+        { "image: [2, 4, 4], features: 32",
+          "[conv: {channels: 3, kernel: 3, padding: 1, activation: tanh}, conv: {channels: 2, kernel: 3, padding: 1, "
+          "activation: tanh}, {conv: {channels: 3, kernel: 1, activation: sigmoid}, from: [1, 0], join: concat}, "
+          "{avg_pool: {kernel: 2}, from: [0, 2]}, dense: {units: 4}]" },
+    };
+    for (size_t i = 0; i < sizeof branches / sizeof *branches; i++)
+        with_every_loss(branches[i].layers, 0, branches[i].network, branches[i].layers);
 }
 END_TEST
 
@@ -125,6 +153,7 @@ END_TEST
 static void add_tests(TCase *t)
 {
     tcase_add_test(t, bp_is_the_gradient);
+    tcase_add_test(t, bp_is_the_gradient_of_branches);
     tcase_add_test(t, bp_does_not_depend_on_the_target_stepsize);
     tcase_add_test(t, bp_does_not_depend_on_the_head);
     tcase_add_test(t, a_second_step_is_the_same);

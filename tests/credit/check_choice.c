@@ -45,10 +45,12 @@ static const struct {
       "needs units that have a gradient of its difference; network.layers.0 (dense, gelu) has none" },
     { "{layers: [dense: {units: 5}, unit: [dense: {units: 6, activation: gelu}, dense: {units: 5}], dense: {units: "
       "4}]}",
-      "dtp_drl", "{}", "needs units that have a gradient of its difference; network.layers.0 (unit, linear) has none" },
+      "dtp_drl", "{}",
+      "needs units that have a gradient of its difference; network.layers.0 (unit (dense, gelu; dense, linear)) has "
+      "none" },
     { BLOCKS, "fa", "{}",
-      "algorithm.mapping.source_slope needs units that have one activation at its output; network.layers.1 (unit, "
-      "linear) has none" },
+      "algorithm.mapping.source_slope needs units that have one activation at its output; network.layers.1 (unit "
+      "(dense, tanh; dense, linear)) has none" },
     { "{layers: [dense: {units: 5, activation: tanh}, dense: {units: 5, activation: tanh}, dense: {units: 4}]}", "dtp",
       "{feedback_loss: {noise: [0.1, 0.2, "
       "0.3]}}",

@@ -143,6 +143,31 @@ static void by_differences(const char *net, const char *own)
     rig_close(&r);
 }
 
+/* Feedback of a layer that feeds several, each way with a unit of its own, and past one that reads several. */
+START_TEST(derivatives_of_branches)
+{
+    static const char *const branches[] = {
+        "{layers: [dense: {units: 5, activation: tanh}, dense: {units: 3, activation: tanh}, {dense: {units: 6, "
+        "activation: sigmoid}, from: [0]}, {dense: {units: 4}, from: [2, 0, 1], join: concat}]}",
+        "{layers: [dense: {units: 5, activation: tanh}, dense: {units: 5, activation: sigmoid}, {dense: {units: 5, "
+        "activation: tanh}, from: [0, 1]}, {dense: {units: 4}, from: [0, 2, 1]}]}",
+        "{form: w_sigma, layers: [dense: {units: 5, activation: tanh}, dense: {units: 3, activation: tanh}, {dense: "
+        "{units: 6, activation: sigmoid}, from: [0]}, {dense: {units: 4, activation: tanh}, from: [2, 1], join: "
+        "concat}]}",
+        "{image: [2, 4, 4], features: 32, layers: [conv: {channels: 3, kernel: 3, padding: 1, activation: tanh}, "
+        "conv: {channels: 2, kernel: 3, padding: 1, activation: tanh}, {conv: {channels: 3, kernel: 1, activation: "
+        "sigmoid}, from: [1, 0], join: concat}, dense: {units: 4}]}",
+    };
+    static const char *const losses[] = { "reconstruction", "inversion", "reverse_target" };
+    for (size_t i = 0; i < sizeof branches / sizeof *branches; i++)
+        for (size_t j = 0; j < sizeof losses / sizeof *losses; j++) {
+            char own[128];
+            snprintf(own, sizeof own, "{head: 0, feedback_loss: {name: %s, noise: 0.2, scale: 1.7}}", losses[j]);
+            by_differences(branches[i], own);
+        }
+}
+END_TEST
+
 static void derivatives_on(const char *net)
 {
     static const char *const forms[] = {
@@ -542,6 +567,7 @@ END_TEST
 
 static void add_tests(TCase *t)
 {
+    tcase_add_test(t, derivatives_of_branches);
     tcase_add_test(t, stacked_is_one_by_one);
     tcase_add_test(t, a_unit_of_one_layer);
     tcase_add_test(t, theorem_4);

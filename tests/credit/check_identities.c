@@ -13,7 +13,7 @@ static const char tanh_net[] =
 
 static bool propagates(const struct part *p)
 {
-    return strcmp(p->name, "none") != 0;
+    return strcmp(p->name, "none") != 0 && strcmp(p->name, "label") != 0; /* which carries no displacement */
 }
 
 /* What bp gives on `net`, times `s`, for layers [from, to). */

@@ -77,6 +77,37 @@ class Commands(unittest.TestCase):
         self.assertEqual(used - set(re.findall(r"^\.It Ev (\w+)", page, re.M)), set())
 
 
+class Durations(unittest.TestCase):
+    """Durations are read and written in one form, base/duration.h, by every command."""
+
+    def test_options(self):
+        n = 0
+        for command in commands():
+            for _, name, argument in options(command):
+                if argument not in ("SECONDS", "H"):
+                    continue
+                n += 1
+                alone = "hours" if argument == "H" else "seconds"
+                for wrong in ("0", "-1", "x", "nan", "1:30", "5 sec", "30min1h", ""):
+                    done = subprocess.run([TPRUN, command, f"--{name}={wrong}"], capture_output=True, text=True, check=False, timeout=1000)
+                    self.assertEqual((done.returncode, done.stderr.splitlines()[0]),
+                                     (2, f"tprun: error: --{name}: '{wrong}' is not a time above 0, such as 90s, 15min, 1h30min or 2d (a number alone: {alone})"))
+                for right in ("90", "0.5", "90s", "15min", "1h30min", "1 h 30 min", "2d", "500ms"):
+                    done = subprocess.run([TPRUN, command, f"--{name}={right}", "--no-such-option"], capture_output=True, text=True, check=False,
+                                          timeout=1000)
+                    self.assertEqual(done.returncode, 2)
+                    self.assertIn("--no-such-option", done.stderr)
+        self.assertGreater(n, 8)
+
+    def test_no_other_place_prints_them(self):
+        pattern = r'%[-+0-9.]*(?:[fgdu]|zu|lld|" PRIu64 "|" PRId64 ") ?(?:s|ms|min|h|d|seconds?|minutes?|hours?|days?)\b(?!\w*=)'
+        for path in sorted(glob.glob(os.path.join(ROOT, "src", "*", "*.[ch]"))):
+            path = os.path.relpath(path, ROOT)
+            if path != "src/base/duration.c":
+                code = re.sub(r"/\*.*?\*/", "", read(path), flags=re.S)
+                self.assertEqual(re.findall(pattern, code), [], path)
+
+
 class Generated(unittest.TestCase):
     def test_references_are_current(self):
         done = subprocess.run([sys.executable, os.path.join(ROOT, "tools", "make_reference.py"), TPRUN, "--check"], capture_output=True, text=True,

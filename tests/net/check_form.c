@@ -2,6 +2,7 @@
 #include "../check_main.h"
 #include "fixture.h"
 
+#include "net/inverse.h"
 #include "net/mirror.h"
 #include <stdio.h>
 
@@ -105,6 +106,50 @@ START_TEST(feedback_units_are_of_the_same_form)
 }
 END_TEST
 
+/* The inverse of a square layer with r = 0 leads back from what it gave, a difference is one of two values, and the
+ * derivative is undone by that of the layer. Not of an activation that has none. */
+START_TEST(an_inverse_goes_through_the_activation)
+{
+    static const char *const acts[] = { "tanh", "{name: leaky_relu, slope: 0.3}", "linear" };
+    const struct inverse_options o = { .clamp = 1e-6 };
+    for (size_t i = 0; i < 3; i++) {
+        struct net f;
+        struct err e = { 0 };
+        char net[192];
+        snprintf(net, sizeof net,
+                 "{form: w_sigma, weights: orthogonal, features: 6, outputs: 6, layers: [dense: {units: 6}, dense: "
+                 "{units: 6, "
+                 "activation: %s}]}",
+                 acts[i]);
+        net_open(&f, net);
+        chain_forward(&f.pass);
+        struct unit *u = &f.chain.units[1];
+        const struct at at = f.pass.links[1];
+        const struct mat back = net_matrix(&f, 3, 6), d = net_matrix(&f, 3, 6), moved = net_matrix(&f, 3, 6),
+                         up = net_matrix(&f, 3, 6);
+        ck_assert(unit_abilities(u) & CAN_INVERT && unit_abilities(u) & CAN_INVERT_VALUES);
+        must(u->def->inverse->open(u, &o, &e), &e);
+        must(u->def->inverse->refresh(u, &o, &e), &e);
+        u->def->inverse->apply(u, at, at.out, &o, back);
+        ck_assert_double_le(mat_relative_error(back, at.in), BOUND(1e-12, 1e-4));
+        mat_scale((real)0.05, d, d);
+        mat_add(at.out, d, up);
+        u->def->inverse->apply(u, at, up, &o, moved);
+        mat_sub(moved, back, moved);
+        u->def->inverse->difference(u, at, d, &o, up);
+        ck_assert_double_le(mat_relative_error(up, moved), BOUND(1e-12, 1e-4));
+        u->def->inverse->jvp(u, at, d, &o, back);
+        u->def->jvp(u, at, back, up);
+        ck_assert_double_le(mat_relative_error(up, d), BOUND(1e-12, 1e-4));
+        net_close(&f);
+    }
+    struct net f;
+    net_open(&f, "{form: w_sigma, layers: [dense: {units: 5}, dense: {units: 4, activation: gelu}]}");
+    ck_assert(!(unit_abilities(&f.chain.units[1]) & (CAN_INVERT | CAN_INVERT_VALUES)));
+    net_close(&f);
+}
+END_TEST
+
 /* Layers whose activation does not stand behind one map. */
 START_TEST(other_kinds_are_refused)
 {
@@ -145,6 +190,7 @@ static void add_tests(TCase *tcase)
     tcase_add_test(tcase, parameters_are_those_of_the_other_form);
     tcase_add_test(tcase, layers_without_activation_stay);
     tcase_add_test(tcase, feedback_units_are_of_the_same_form);
+    tcase_add_test(tcase, an_inverse_goes_through_the_activation);
     tcase_add_test(tcase, other_kinds_are_refused);
 }
 

@@ -465,7 +465,8 @@ static struct mat reachable(struct layer_case *c, size_t rows)
 
 static bool inverts(const struct layer_case *c)
 {
-    return (unit_abilities(c->layer) & CAN_INVERT_VALUES) && !c->layer->n_inner; /* of one matrix; check_block.c */
+    /* of one matrix, or of an activation alone; check_block.c */
+    return (unit_abilities(c->layer) & CAN_INVERT_VALUES) && !c->layer->n_inner;
 }
 
 static void refresh_inverse(struct layer_case *c, double r)
@@ -565,7 +566,7 @@ END_TEST
  * products J = W: J^T J z + r z = J^T d. A layer that is not one matrix and an activation has no such equation. */
 static void normal_equations(struct layer_case *c)
 {
-    if (!inverts(c) || c->layer->act.def != &act_linear)
+    if (!inverts(c) || c->layer->n_params == 0 || c->layer->act.def != &act_linear)
         return;
     const struct unit *l = c->layer;
     const size_t b = c->net.pass.rows;
@@ -595,7 +596,7 @@ END_TEST
 /* 2 I - W in the place of W, r = 0: with a linear activation the displacement z of d solves 2 z - W z = d. */
 static void near_the_identity(struct layer_case *c)
 {
-    if (!inverts(c) || c->layer->act.def != &act_linear)
+    if (!inverts(c) || c->layer->n_params == 0 || c->layer->act.def != &act_linear)
         return;
     const struct unit *l = c->layer;
     const size_t b = c->net.pass.rows;

@@ -16,7 +16,7 @@ import studies
 HERE = os.path.dirname(os.path.abspath(__file__))
 GOLDEN = os.path.join(HERE, "golden")
 TPRUN = os.path.join(os.path.abspath(os.environ.get("TPRUN_BUILD", ".")), "tprun")
-STUDIES = ["two_lines", "same_lines", "diverging", "one_seed", "all_zero", "two_keys", "three_keys", "who_wins"]
+STUDIES = ["two_lines", "same_lines", "diverging", "one_seed", "many_decades", "all_zero", "two_keys", "three_keys", "random_search", "who_wins", "cells", "asked"]
 
 
 def write(folder):
@@ -33,6 +33,9 @@ def write(folder):
     out = os.path.join(folder, "out")
     os.mkdir(out)
     tprun("report", *STUDIES, "--figures", os.path.join("out", "figures"), "-o", os.path.join("out", "report.md"))
+    for name, words in {"bars": ["two_lines", "--bars", "--metric", "test_accuracy"], "layers": ["all_zero", "--layers", "--metric", "angle_bp"],
+                        "heatmap": ["two_keys", "--heatmap", "--metric", "test_accuracy"], "against": ["cells", "--x", "stepsize"]}.items():
+        tprun("plot", *words, "-o", os.path.join("out", "figures", name + ".svg"))
     for name, words in {"compare": [], "compare_target": ["--target", "step"]}.items():
         with open(os.path.join(out, name + ".txt"), "w", encoding="utf-8") as f:
             f.write(tprun("compare", "two_lines:back_propagation", "two_lines:target_propagation", *words))

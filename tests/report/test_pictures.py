@@ -21,6 +21,7 @@ NAMES = ["two_lines", "forty_lines", "diverging", "one_seed", "many_decades", "s
 MORE = [("many_decades", "--log", "--log-x"), ("two_lines", "--x", "seconds", "--band", "ci95"), ("cells", "--x", "stepsize"),
         ("random_search", "--x", "activation", "--metric", "train_loss", "--log"), ("two_keys", "--heatmap", "--metric", "test_accuracy"),
         ("all_zero", "--bars", "--metric", "angle_bp"), ("diverging", "--legend", "below", "--font-size", "9"),
+        ("two_lines", "--legend", "inside"), ("diverging", "--legend", "inside"), ("forty_lines", "--legend", "inside"),
         ("three_keys", "--heatmap", "--x", "target_stepsize", "--y", "units", "--metric", "train_loss", "--log")]
 COLUMN = 85 / 25.4 * 72  # points
 
@@ -74,6 +75,17 @@ class Pictures(unittest.TestCase):
                 self.assertFalse(across > slack and down > slack, f"{args}: '{a[4]}' and '{b[4]}' overlap: {a}, {b}")
         return width
 
+    def test_a_legend_inside_lies_in_the_first_panel(self):
+        plot = self.plot("two_lines", "--legend", "inside")
+        frame = next(r for r in plot.iter(SVG + "rect") if r.get("stroke") and r.get("fill") == "none")
+        x, y, width, height = (float(frame.get(name)) for name in ("x", "y", "width", "height"))
+        names = {v for v, in self.sql("SELECT DISTINCT variant FROM trials WHERE study = 'two_lines'")}
+        entries = [t for t in plot.iter(SVG + "text") if t.text in names]
+        self.assertEqual(len(entries), 2)
+        for entry in entries:
+            self.assertTrue(x < float(entry.get("x")) < x + width and y < float(entry.get("y")) < y + height, entry.text)
+        self.assertLess(float(plot.get("width")), float(self.plot("two_lines").get("width")), "no room is kept for it at the right")
+
     def test_no_texts_overlap(self):
         for name in NAMES:
             self.check_page(name)
@@ -97,7 +109,7 @@ class Pictures(unittest.TestCase):
         self.assertIn(f"{10 / 0.75:.1f}", [t.get("font-size") for t in svg.iter(SVG + "text")])
         for option, value, words in (("--size", "wide", "no width in millimetres"), ("--size", "85x", "no width"), ("--font-size", "0", "from 3 to 40"),
                                      ("--smooth", "1", "from 0.001 to 0.9999"), ("--band", "se", "none of sd, ci95, quartiles, minmax, none"),
-                                     ("--legend", "left", "none of auto, right, below, none")):
+                                     ("--legend", "left", "none of auto, right, below, inside, none")):
             self.assertIn(words, self.tprun("plot", "two_lines", option, value, status=2).stderr)
 
     def last(self, study, metric, variant, cell=""):

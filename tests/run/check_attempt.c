@@ -124,7 +124,7 @@ static int act(struct play *p, size_t piece, struct err *e)
     p->out.n = 0;
     if (code == 0 && p->f.slot.active)
         code = attempt_receive(&p->f.r, &p->f.slot, e);
-    return code;
+    return code < 0 ? code : ends_tell_all(&p->f.r, e);
 }
 
 static void check_row(struct play *p, enum trial_state state, int64_t step)

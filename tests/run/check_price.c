@@ -50,28 +50,24 @@ static struct price_class *add_class(struct hand *h, size_t shape, double steps,
     return &h->classes[i];
 }
 
-static struct price_work work_of(int64_t steps, int64_t every, double above, int64_t test)
+static struct price_work work_of(int64_t steps, int64_t every)
 {
-    struct config c = { .log = { .every = every },
-                        .train = { .stop = { .loss_above_initial = above, .every = test } } };
-    const struct trial_size size = { .iterations = steps, .n_feedback = 7 };
+    struct config c = { .log = { .every = every } };
+    const struct trial_size size = { .iterations = steps, .n_feedback = 7, .n_checks = 3 };
     return price_work_of(&c, &size);
 }
 
-/* trial/trial.c: a log at step 0, every so often, and at the end; a test of the loss shares the evaluation of a log. */
+/* trial/trial.c: a log at step 0, every so often, and at the end. */
 START_TEST(work_is_counted_as_a_trial_does_it)
 {
-    ck_assert_double_eq(work_of(0, 10, 0, 1).logs, 1);
-    ck_assert_double_eq(work_of(1, 10, 0, 1).logs, 2);
-    ck_assert_double_eq(work_of(10, 10, 0, 1).logs, 2);
-    ck_assert_double_eq(work_of(11, 10, 0, 1).logs, 3);
-    ck_assert_double_eq(work_of(100, 10, 0, 1).logs, 11);
-    ck_assert_double_eq(work_of(100, 10, 0, 1).checks, 0);
-    ck_assert_double_eq(work_of(100, 10, 2, 10).checks, 0);
-    ck_assert_double_eq(work_of(100, 10, 2, 25).checks, 2); /* 25 and 75; 50 and 100 are logs */
-    ck_assert_double_eq(work_of(100, 10, 2, 1).checks, 90);
-    ck_assert_double_eq(work_of(100, 10, 2, 1).steps, 100);
-    ck_assert_double_eq(work_of(100, 10, 2, 1).feedback, 7);
+    ck_assert_double_eq(work_of(0, 10).logs, 1);
+    ck_assert_double_eq(work_of(1, 10).logs, 2);
+    ck_assert_double_eq(work_of(10, 10).logs, 2);
+    ck_assert_double_eq(work_of(11, 10).logs, 3);
+    ck_assert_double_eq(work_of(100, 10).logs, 11);
+    ck_assert_double_eq(work_of(100, 10).steps, 100);
+    ck_assert_double_eq(work_of(100, 10).feedback, 7);
+    ck_assert_double_eq(work_of(100, 10).checks, 3);
 }
 END_TEST
 

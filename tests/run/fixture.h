@@ -95,6 +95,7 @@ static inline void fixture_queue(struct fixture *f)
 static inline void fixture_end(struct fixture *f)
 {
     struct err e = { 0 };
+    ends_free(&f->r);
     checkpoints_close(&f->r);
     must(store_close(f->r.store, &e), &e);
     free(f->r.pending);

@@ -34,7 +34,8 @@ UNSEEN = {
         "one_variant_is_wrong stop sweep_unknown_key sweep_unknown_layer sweep_unknown_section sweep_value_out_of_range variant_index",
     "a misspelt form of values reads as one more name of the key": "sweep_geomspace",
     "values, or lengths of lists, are compared with each other":
-        "from_layers from_without_file frozen_unknown joint_steps learned_never_trained log_without_readers metric_of_tied_layers pinv_through_signs"
+        "from_first from_itself from_join_of_one from_later from_layers from_maps from_negative from_nothing from_shapes from_twice from_unknown"
+        " from_unread from_without_file frozen_unknown joint_steps learned_never_trained log_without_readers metric_of_tied_layers pinv_through_signs"
         " head_too_large iterations_and_epochs log_damping_length pinv_damping_length sweep_fractions_of_integers sweep_one_contains_the_other swept_twice zip_lengths"
         " tune_count tune_nothing tune_over tune_seeds exclude_all exponents",
     "which options a part takes depends on the preset that chose it": "option_of_another_mapping",
@@ -49,6 +50,7 @@ UNSEEN = {
         " input_noise_on_sequences input_noise_twice noise_decay_without_end transmit_feedback_difference transmit_feedback_hidden"
         " transmit_feedback_linear transmit_fixed_linear transmit_last_layer transmit_under_difference transmit_under_direct"
         " claim_subjects encoder_depth encoder_shape figures_unknown_metric labels_of_sequences student_teacher_eval tied_above tied_in_turn tied_shape"
+        " from_in_a_unit from_metric from_past_the_head from_recurrent from_under_cdtp from_under_direct from_under_tjml"
         " tune_claim tune_goal tune_test tune_unlogged",
     "it lies in another file, behind a reference, or in the number of trials":
         "extends_itself extends_missing extends_with_a_mistake reference_cycle reference_in_a_variant reference_missing reference_of_wrong_type"

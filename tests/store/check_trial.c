@@ -109,6 +109,7 @@ START_TEST(attempts_and_ends)
                                    .tensor = "h",
                                    .weights_sha256 = "abc" };
     OK(store_end_run(f.s, &end, &e));
+    OK(store_flush(f.s, &e));
     /* committed: it is reported to the user */
     check_text(f.path,
                "SELECT state || ' ' || diverged_step || ' ' || diverged_layer || ' ' || diverged_tensor || ' ' || "

@@ -171,6 +171,7 @@ static inline void end_run(struct store *s, int64_t trial, int64_t run, enum tri
     struct err e = { 0 };
     const struct store_end end = { .run = run, .trial = trial, .state = state, .step = step, .layer = -1 };
     OK(store_end_run(s, &end, &e));
+    OK(store_flush(s, &e));
 }
 
 /* A plain connection, as any other program has: no function of ours, no extension. */

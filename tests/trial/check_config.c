@@ -346,6 +346,8 @@ START_TEST(canonical_json_binds_to_the_same)
         "reconstruction, noise: 0.1},"
         " feedback: {optimizer: {name: adam, stepsize: 0.001}, steps: 3}}}",
         "{network: {layers: [rnn: {units: 6, bias_stepsize_factor: 2}, {dense: {units: 4}, repeat: 2}]}}",
+        "{dataset: {name: given, features: 3, outputs: 4}, network: {layers: [dense: {units: 6}, {name: dense, units: "
+        "6, from: [0], repeat: 2}, {dense: {units: 4}, from: [2, 0, 1], join: concat}]}}",
         "{algorithm: {name: fa, head: 1, mapping: {source_slope: false}}}", /* what the preset has is not the default */
         "{log: {every: 3, metrics: [train_loss, weight_norm]}, checkpoint: {seconds: 0.5}, train: {stop: "
         "{loss_above_initial: 2.5}}}",

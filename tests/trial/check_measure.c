@@ -177,9 +177,17 @@ static int run(struct fixture *f, struct records *r, struct trial_outcome *outco
     return trial_run(f->trial, &r->sink, &control, outcome, e);
 }
 
+/* Of feed-forward layers with inverses that are iterated. */
+static bool is_monitor(const struct measure_def *m)
+{
+    return m->fits == fits_targets || m->fits == fits_values || m->fits == fits_iterated || m->fits == fits_influence;
+}
+
 /* An algorithm that defines a metric. */
 static const char *algorithm_for(const struct measure_def *m)
 {
+    if (is_monitor(m))
+        return "{name: idtp, target_stepsize: 0.1, feedback: {optimizer: {name: sgd, stepsize: 0.01}}}";
     return m->fits == fits_inverse || m->fits == fits_recurrence
                ? "{name: tp, target_stepsize: 0.1}"
                : "{name: dtp, target_stepsize: 0.1, feedback: {optimizer: {name: sgd, stepsize: 0.01}}}";
@@ -206,7 +214,8 @@ START_TEST(every_metric_is_logged)
         struct records r;
         struct trial_outcome outcome;
         struct err e = { 0 };
-        const bool flat = m->fits == fits_feedforward || m->fits == fits_dense || m->fits == fits_dense_update;
+        const bool flat =
+            m->fits == fits_feedforward || m->fits == fits_dense || m->fits == fits_dense_update || is_monitor(m);
         const bool of_feedback = m->fits == fits_match || m->fits == fits_feedback; /* from the second layer on */
         const char *data = of_feedback ? SQUARE : flat ? BLOBS : ADDING;
         snprintf(own, sizeof own, "{train: {iterations: 7}, log: {every: 3, metrics: [%s]}, algorithm: %s}", name,

@@ -118,6 +118,37 @@ START_TEST(a_plan_counts_every_sweep)
 }
 END_TEST
 
+/* Layers that feed several others, and read several. */
+START_TEST(a_plan_counts_every_way)
+{
+    static const char *const branches[] = {
+        "{dataset: {name: given, features: 9, outputs: 10}, network: {layers: [dense: {units: 8, activation: tanh}, "
+        "dense: {units: 8, activation: tanh}, {dense: {units: 8, activation: tanh}, from: [0, 1]}, {dense: {units: 5, "
+        "activation: tanh}, from: [0]}, {dense: {units: 10}, from: [3, 2, 1], join: concat}]}}",
+        "{dataset: {name: given, features: 9, outputs: 10}, network: {form: w_sigma, layers: [dense: {units: 8, "
+        "activation: tanh}, {dense: {units: 6, activation: tanh}, from: [0], repeat: 3}, {dense: {units: 10, "
+        "activation: tanh}, from: [1, 2, 3], join: concat}]}}",
+    };
+#define LEARN "feedback: {optimizer: {name: sgd, stepsize: 0.01}}"
+    static const char *const rules[] = {
+        "bp",
+        "fa",
+        "dfa",
+        "{name: dtp1, " LEARN "}",
+        "{name: idtp, " LEARN "}",
+        "{name: idtp, propagate: {sweep: top_down, iterations: 3}, " LEARN "}",
+        "{name: idtp, propagate: {sweep: layer, iterations: 4, start: decoder}, " LEARN "}",
+        "{name: idtp_input, propagate: {iterations: 3}, " LEARN "}",
+        "{name: dtp1, feedback_loss: {name: reconstruction, noise: 0.1}, " LEARN "}",
+    };
+    for (size_t n = 0; n < 2; n++)
+        for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
+            if (!(n == 1 &&
+                  strcmp(rules[i], "fa") == 0)) /* its feedback is of layers with one activation behind them */
+                compare(branches[n], rules[i]);
+}
+END_TEST
+
 /* Millions of multiply-adds a sample, bao2024 sheet 12.1. m of the layers; a step of bp, of transposed feedback, of
  * fixed feedback. With K iterations LDRL takes 5 K m more than the latter, where the released code takes m + 8 K m. */
 #define BLOCK(c, k, p, s)                                                                                              \
@@ -279,6 +310,7 @@ static void add_tests(TCase *t)
 {
     tcase_add_test(t, a_plan_counts_the_products_of_a_step);
     tcase_add_test(t, a_plan_counts_every_sweep);
+    tcase_add_test(t, a_plan_counts_every_way);
     tcase_add_test(t, the_figures_of_bao2024);
 }
 

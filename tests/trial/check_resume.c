@@ -121,6 +121,11 @@ START_TEST(restored_trials_go_on_bit_for_bit)
                 "rmsprop, stepsize: 0.01, momentum: 0.5}], steps: [2, 1, 3]}}}",
                 folder);
     interrupted(BLOBS, SCHEDULED, folder);
+    interrupted(BLOBS,
+                "{network: {layers: [dense: {units: 5, activation: elu}, {dense: {units: 6, activation: elu}, from: "
+                "[0], repeat: 2}, {dense: {units: 4}, from: [0, 2, 1], join: concat}]}, algorithm: {name: idtp, "
+                "feedback_loss: {noise: 0.1}, feedback: {optimizer: {name: adam, stepsize: 0.01}}}}",
+                folder);
     interrupted(BLOBS, "{train: {optimizer: {name: rmsprop, stepsize: 0.001, centered: true, momentum: 0.5}}}", folder);
     interrupted(BLOBS,
                 "{network: {layers: [dense: {units: 5, activation: sigmoid, transmit: bernoulli}, dense: {units: 6, "

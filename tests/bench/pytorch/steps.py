@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Training steps in PyTorch, to hold those of bench_step.c against: the same networks, minibatches of 128, one thread.
+"""Training steps in PyTorch, to hold those of bench_step.c against: the same networks, minibatches of 128 (w_sigma: 20), one thread.
 
 steps.py check TPRUN BENCH_STEP   every row in double precision on the same weights, batch and draws as `tprun probe`: gradients and moved feedback weights agree to 1e-5
 steps.py time NAME BLOCKS         prints `NAME median ms`, processor time of a step in single precision
@@ -7,6 +7,7 @@ steps.py time NAME BLOCKS         prints `NAME median ms`, processor time of a s
 Written for this comparison, without loops over samples and with no more products than the method needs. `lenet_ldrl` computes its feedback loss as it is
 written, with three passes through the feedback layer; `lenet_ldrl_stacked` uses that the layer is linear behind its activation, as tprun does, and needs two.
 `lenet_ldrl_released` does what the released code does in an iteration: as `lenet_ldrl`, and the unit's output is computed anew before it.
+`w_sigma_3x128_idtp` (Bengio 2020, Alg. 1) takes the difference of two values of a feedback layer as one product with the difference of what it reads.
 """
 import json
 import os
@@ -28,7 +29,8 @@ LENET, VGG = [(32, 5, 2, (3, 2, 1)), (64, 5, 2, (3, 2, 1)), 512, 10], [(c, 3, 1,
 # name: (units, method); a unit is (channels, kernel, padding, pool) or a number of dense outputs
 ROWS = {"dense_5x256_bp": ([256] * 5 + [10], "bp"), "lenet_bp": (LENET, "bp"), "lenet_tjml": (LENET, "tjml"), "lenet_ldrl": (LENET, "ldrl"),
         "lenet_ldrl_stacked": (LENET, "ldrl_stacked"), "lenet_ldrl_released": (LENET, "ldrl_released"),
-        "vgg_bp": (VGG, "bp"), "vgg_tjml": (VGG, "tjml")}
+        "vgg_bp": (VGG, "bp"), "vgg_tjml": (VGG, "tjml"),
+        "w_sigma_3x128_bp": ([784, 128, 128, 128, 10], "bp"), "w_sigma_3x128_idtp": ([784, 128, 128, 128, 10], "idtp")}
 BETA, NOISE, STEPS, FEEDBACK_STEPSIZES = 0.5, (0.4, 0.38, 0.14), 2, (7e-4, 5e-3, 0.1)
 
 
@@ -149,6 +151,79 @@ class Step:
             self.feedback_optimizers[i - 1].step()
 
 
+class Iterated:
+    """Dense layers f(h) = W a(h) + b with decoders g of the same form, all of whose inverses are iterated at once from the states, and
+    the smallest changes times the influence of each sample. Without autograd: every gradient is known."""
+    BETA, NOISE, SWEEPS, LARGEST, EPS = 0.2, 0.3, 5, 10, 4e-10
+
+    def __init__(self, name, rows=20, dtype=torch.float32):
+        sizes, self.method = ROWS[name]
+        torch.manual_seed(1)
+        self.is_dense, self.sizes = True, sizes
+        self.weights = [nn.init.orthogonal_(torch.empty(n, m, dtype=dtype)).requires_grad_(self.method == "bp") for m, n in zip(sizes, sizes[1:])]
+        self.biases = [torch.zeros(n, dtype=dtype).requires_grad_(self.method == "bp") for n in sizes[1:]]
+        self.feedback = [1.6 * w.t() for w in self.weights[1:]] if self.method == "idtp" else []
+        self.feedback_biases = [torch.zeros(len(v), dtype=dtype) for v in self.feedback]
+        self.x, self.y, self.rows = torch.rand(rows, sizes[0], dtype=dtype), torch.randint(10, (rows,)), rows
+        self.optimizer = torch.optim.Adam(self.weights + self.biases, lr=1e-3, foreach=True)
+        self.draws = None
+
+    @staticmethod
+    def a(h):
+        return F.leaky_relu(h, 0.5)
+
+    def __call__(self):
+        if self.method == "idtp":
+            with torch.no_grad():
+                return self.iterated()
+        self.optimizer.zero_grad(set_to_none=True)
+        h = self.x
+        for w, b in zip(self.weights, self.biases):
+            h = F.linear(self.a(h), w, b)
+        loss = F.cross_entropy(h, self.y)
+        loss.backward()
+        self.optimizer.step()
+        return loss.detach()
+
+    def iterated(self):
+        states, read = [], [self.a(self.x)]
+        for w, b in zip(self.weights, self.biases):
+            states.append(F.linear(read[-1], w, b))
+            read.append(self.a(states[-1]))
+        self.train_decoders(states)
+        last = len(states) - 1
+        probabilities = states[-1].softmax(1)
+        loss = -probabilities[torch.arange(self.rows), self.y].log().mean()
+        targets = list(states)
+        targets[-1] = states[-1] - self.BETA * (probabilities - F.one_hot(self.y, 10))
+        for sweep in range(self.SWEEPS):
+            changes = {k: F.linear(self.a(targets[k + 1]) - self.a(F.linear(self.a(targets[k]), self.weights[k + 1], self.biases[k + 1])), self.feedback[k])
+                       for k in range(max(0, last - 1 - sweep), last)}  # the loss comes down one layer a sweep
+            for k, change in changes.items():
+                targets[k] = targets[k] + change
+        moved = [t - h for t, h in zip(targets, states)]
+        squares = [d.square().sum(1) for d in moved]
+        for k, (w, b) in enumerate(zip(self.weights, self.biases)):
+            influence = torch.where(squares[k] > self.EPS, squares[-1] / (squares[k] + self.EPS), torch.zeros_like(squares[k])).clamp(max=self.LARGEST)
+            scaled = moved[k] * (influence / (read[k].square().sum(1) + 1 + self.EPS) / -self.rows)[:, None]
+            w.grad, b.grad = scaled.t() @ read[k], scaled.sum(0)
+        self.optimizer.step()
+        return loss
+
+    def train_decoders(self, states):
+        for k, (v, c) in enumerate(zip(self.feedback, self.feedback_biases)):
+            noisy = states[k] + self.NOISE * (self.draws[k] if self.draws else torch.randn_like(states[k]))
+            read = self.a(F.linear(self.a(noisy), self.weights[k + 1], self.biases[k + 1]))
+            error = F.linear(read, v, c) - noisy
+            error *= (1 / (read.square().sum(1) + 1) / self.rows)[:, None]
+            v.addmm_(error.t(), read, alpha=-1)
+            c -= error.sum(0)
+
+
+def step_of(name, *how):
+    return (Iterated if name.startswith("w_sigma") else Step)(name, *how)
+
+
 # ---- the same numbers as tprun ----
 
 def tensor(t):
@@ -164,16 +239,20 @@ def inner_name(step, i, back=False):
 
 
 def parameters_of(step):
+    if isinstance(step, Iterated):
+        return {f"layers.{i}.{kind}": p for kind, all_of in (("weight", step.weights), ("bias", step.biases)) for i, p in enumerate(all_of)}
     return {f"layers.{i}.{inner_name(step, i)}{kind}": getattr(u.layer, kind) for i, u in enumerate(step.units) for kind in ("weight", "bias")}
 
 
 def feedback_of(step):
     """tprun has the weights of a dense feedback layer as of a layer of its own."""
+    if isinstance(step, Iterated):
+        return {f"feedback.{i}.{kind}": p for kind, all_of in (("weight", step.feedback), ("bias", step.feedback_biases)) for i, p in enumerate(all_of)}
     return {f"feedback.{i}.{inner_name(step, i + 1, True)}weight": v if step.units[i + 1].is_conv else v.t() for i, v in enumerate(step.feedback)}
 
 
 def check(name, tprun, bench_step):
-    step = Step(name, 4, torch.float64)
+    step = step_of(name, 4, torch.float64)
     row = name.removesuffix("_stacked").removesuffix("_released")
     yaml = subprocess.run([bench_step, "--yaml", row], check=True, capture_output=True, text=True).stdout.strip()
     given = {"batch.x": step.x, "batch.y": step.y, **parameters_of(step)}
@@ -182,6 +261,10 @@ def check(name, tprun, bench_step):
         step.draws = [[torch.randn(STEPS, 4, *u.below, dtype=torch.float64), torch.randn(STEPS, 4, *u.above, dtype=torch.float64)] for u in step.units[1:]]
         for i, (dx, dy) in enumerate(step.draws):
             given.update({f"noise.feedback.{i}": dx, f"noise.feedback_source.{i}": dy})
+    if step.method == "idtp":
+        given.update(feedback_of(step))
+        step.draws = [torch.randn(4, n, dtype=torch.float64) for n in step.sizes[1:-1]]
+        given.update({f"noise.feedback.{i}": draw for i, draw in enumerate(step.draws)})
     with tempfile.TemporaryDirectory() as folder:
         spec, source, result = (os.path.join(folder, n) for n in ("s.yaml", "in.safetensors", "out.safetensors"))
         with open(spec, "w", encoding="utf-8") as out:
@@ -191,7 +274,7 @@ def check(name, tprun, bench_step):
         found = tensors.read(result)
     loss = step()
     expected = {"loss": loss, **{f"update.{n}": p.grad for n, p in parameters_of(step).items()}}
-    if step.method.startswith("ldrl"):
+    if step.method.startswith("ldrl") or step.method == "idtp":
         expected.update({f"after.{n}": v for n, v in feedback_of(step).items()})
     errors = {n: tensors.relative_error(found[n], tensor(t)) for n, t in expected.items()}
     worst = max(errors, key=errors.get)
@@ -201,7 +284,7 @@ def check(name, tprun, bench_step):
 
 
 def measure(name, blocks):
-    step = Step(name)
+    step = step_of(name)
     step()
     step()
     begin = time.process_time()

@@ -74,16 +74,47 @@ def algorithm_of(case):
     raise Skip(f"no algorithm for '{kind}'")
 
 
+def skip_translation(case, inputs, expected):
+    """A layer that feeds several branches, which the output reads side by side; decoders stay as they are."""
+    p, sizes, classes, n = case["hyperparameters"], case["sizes"], case["loss"] == "ce", case["branches"]
+    branches = sizes["B"] if isinstance(sizes["B"], list) else [sizes["B"]] * n
+    dense = [{"dense": {"units": units, "activation": activation_of(case)}} for units in [sizes["A"], *branches, sizes["output"]]]
+    for layer in dense[2:n + 1]:
+        layer["from"] = [0]
+    if n > 1:
+        dense[n + 1].update({"from": list(range(1, n + 1)), "join": "concat"})
+    dataset = {"name": "given", "features": sizes["x"], "outputs": sizes["output"], "labels": "classes" if classes else "real"}
+    rule = {**case, "decoder_bias": False}
+    algorithm = {"name": "idtp", "target": {"name": "gradient", "gradient": "per_sample"}, "target_stepsize": p["beta"], "head": 0,
+                 **decoders(rule, None, 0), "propagate": propagate_of({"start": "state", **p}),
+                 "update": {"name": "influence", "eps": p.get("eps", 0), "c_max": p.get("c_max", 0)}}
+    loss = "cross_entropy" if classes else {"name": "squared_error", "outputs": "sum"}
+    spec = base_spec(inputs["batch.x"].shape[0], dataset, dense, loss, algorithm, 1)
+    spec["network"] = {"layers": dense, "form": "w_sigma"}
+    names = {re.sub(r"^feedback\.0\.1\.", "feedback.0.", name) if n == 1 else name: t for name, t in inputs.items()}
+    return Translation(spec, names, {name: skip_name(name, n) and (skip_name(name, n), same) for name in expected})
+
+
+def skip_name(name, branches):
+    if branches == 1:  # a chain: no mixing, and the branch's target is the layer's own
+        name = re.sub(r"^branch_target\.0\.1$", "target.0", name)
+    elif name == "mixing":
+        return "mixing.0"
+    return name if re.match(r"(loss|state\.\d+|target\.\d+|branch_target\.0\.\d+)$|update\.", name) else None
+
+
 def known_name(name, case):
     loss_of = re.fullmatch(r"reconstruction_loss\.(\d+)", name)
     if loss_of:
         return f"metric.feedback_loss.{loss_of.group(1)}"
-    if re.match(r"(loss|state\.\d+|target\.\d+|influence\.\d+|decoder_input\.\d+|sweeps|last_change)$|update\.", name):
+    if re.match(r"(loss|state\.\d+|target\.\d+|influence\.\d+|settled\.\d+|offset\.\d+|scale\.\d+|decoder_input\.\d+|sweeps|last_change)$|update\.", name):
         return name
     return re.sub(r"^after\.0\.feedback", "after.feedback", name) if name.startswith("after.0.feedback") else None
 
 
 def translate(case, inputs, expected, parts):
+    if case["algorithm"] == "skip_connection_mixing":
+        return skip_translation(case, inputs, expected)
     if "form" not in case:
         raise Skip(f"no algorithm for '{case['algorithm']}'")
     p, classes = case["hyperparameters"], case["loss"] == "ce"

@@ -1,0 +1,18 @@
+/* The lists that people ask for, as SELECTs: what `ls`, `show` and `claims` print, and pages show. */
+#ifndef TPRUN_REPORT_LISTS_H
+#define TPRUN_REPORT_LISTS_H
+
+#include "store/query.h"
+
+extern const char list_studies[];     /* a row for each study; counts of trials and claims */
+extern const char list_trials[];      /* of study ?1, one-offs and older ones too */
+extern const char list_claims[];      /* of study ?1, NULL: of all */
+extern const char list_generations[]; /* of study ?1, a row for each other generation (0: one-offs) than the present:
+                                         generation, trials, done, differs */
+extern const char list_costs[];       /* of study ?1, a row for each variant: what its trials took */
+extern const char list_machines[];    /* of study ?1: builds, machines and kernels that trained it */
+/* Closed by a name NULL. */
+extern const struct query_section list_of_study[]; /* ?1: name of the study */
+extern const struct query_section list_of_trial[]; /* ?1: trial.id as text */
+
+#endif
