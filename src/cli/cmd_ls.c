@@ -1,5 +1,6 @@
 #include "cli/cli.h"
 
+#include "cli/tuned.h"
 #include "cli/watch.h"
 #include "report/lists.h"
 
@@ -22,12 +23,15 @@ static int print(void *self, struct err *e)
     const struct ls *ls = self;
     const struct cli *c = ls->c;
     size_t n_rows = 0;
-    if (c->arguments.n == 0)
-        return cli_select(c, ls->q, list_studies, NULL, 0, e);
-    TRY(query_print(ls->q, list_trials, c->arguments.items, 1, cli_format(c, FORMAT_TABLE), stdout, &n_rows, e));
-    return n_rows ? 0
-                  : err_set(e, ERR_USAGE, "%s: no study '%s', or it has no trials; `tprun ls` lists the studies", c->db,
-                            c->arguments.items[0]);
+    const char *study = c->arguments.n ? c->arguments.items[0] : NULL;
+    if (!study)
+        TRY(cli_select(c, ls->q, list_studies, NULL, 0, e));
+    else
+        TRY(query_print(ls->q, list_trials, &study, 1, cli_format(c, FORMAT_TABLE), stdout, &n_rows, e));
+    if (study && n_rows == 0)
+        return err_set(e, ERR_USAGE, "%s: no study '%s', or it has no trials; `tprun ls` lists the studies", c->db,
+                       study);
+    return c->quiet ? 0 : tuned_tell_left(ls->q, c->db, study, e);
 }
 
 static int goes_on(void *self, bool *yes, struct err *e)

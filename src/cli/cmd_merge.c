@@ -1,4 +1,5 @@
 #include "cli/cli.h"
+#include "cli/tuned.h"
 
 #include "run/merge.h"
 #include <inttypes.h>
@@ -30,6 +31,17 @@ static void print_result(const struct cli *c, const struct merge_choice *m, cons
                 r->counts.different);
 }
 
+static int tell_left(const struct cli *c, const char *db, struct err *e)
+{
+    struct query *q;
+    if (c->quiet)
+        return 0;
+    TRY(query_open(&q, db, e));
+    const int code = tuned_tell_left(q, db, NULL, e);
+    query_close(q);
+    return code;
+}
+
 static int run(const struct cli *c, const void *own)
 {
     const struct merge_choice *m = own;
@@ -47,6 +59,8 @@ static int run(const struct cli *c, const void *own)
         code = merge_databases(&o, &result, &e);
     if (code == 0)
         print_result(c, m, &result);
+    if (code == 0)
+        code = tell_left(c, m->output, &e);
     return cli_fail(c, code, &e);
 }
 
@@ -57,7 +71,8 @@ const struct command command_merge = {
     .help = "A set union keyed by content: the order does not matter, and what is there already changes\n"
             "nothing. All or nothing. What two databases have both must be equal, bit for bit, or exit\n"
             "status is 4; results of other data or other numerics are kept apart. The databases are only\n"
-            "read, and may be in use; a folder stands for its *.db files.\n",
+            "read, and may be in use; a folder stands for its *.db files. What is left of a study that tunes\n"
+            "is told: `run` chooses the cells and trains them.\n",
     .shared = (const struct cli_option *const[]){ cli_limits, NULL },
     .own = options,
     .own_size = sizeof(struct merge_choice),

@@ -1,5 +1,6 @@
 #include "cli/cli.h"
 
+#include "cli/tuned.h"
 #include "report/lists.h"
 
 static int show(const struct cli *c, struct query *q, struct err *e)
@@ -9,8 +10,10 @@ static int show(const struct cli *c, struct query *q, struct err *e)
     double n = 0;
     int64_t id;
     TRY(query_number(q, "SELECT count(*) FROM study WHERE name = ?1", &name, 1, &found, &n, e));
-    if (n > 0)
-        return query_print_sections(q, list_of_study, &name, 1, cli_format(c, FORMAT_TABLE), stdout, e);
+    if (n > 0) {
+        TRY(query_print_sections(q, list_of_study, &name, 1, cli_format(c, FORMAT_TABLE), stdout, e));
+        return c->quiet ? 0 : tuned_tell_left(q, c->db, name, e);
+    }
     if (!cli_is_key(name))
         return err_set(e, ERR_USAGE, "%s: no study '%s'; a trial is named by at least 4 digits of its key", c->db,
                        name);

@@ -1,4 +1,5 @@
 #include "cli/train.h"
+#include "cli/tuned.h"
 
 #include "run/signals.h"
 
@@ -49,6 +50,8 @@ static int run(const struct cli *c, const void *own)
         code = train_run(w->db, w->local, &p, &o, &result, &e);
     if (result.queued || result.stopped)
         train_print_counts(c, &result);
+    if (code == 0 && !c->quiet)
+        tuned_tell_of_shards(&p);
     int status = cli_fail(c, code, &e);
     if (status == 0 && result.failed)
         status = 1;
@@ -63,7 +66,8 @@ const struct command command_work = {
     .help = "All trials of the files are dealt to K shards, the longest first, so that the shards take\n"
             "about equal times; every worker deals alike, whatever is finished. Each shard has a database of\n"
             "its own, and `merge` makes one of them. More shards than machines balance the load: run them\n"
-            "one after the other. Signals and exit status are those of `run`; the same command resumes.\n",
+            "one after the other. Signals and exit status are those of `run`; the same command resumes.\n"
+            "Of a file with `tune` shards train the sweep; the cells are chosen by `run` after merging.\n",
     .shared = (const struct cli_option *const[]){ cli_spec, cli_checkpoints, NULL },
     .own = options,
     .own_size = sizeof(struct work_choice),

@@ -132,3 +132,40 @@ int tuned_print(struct query *q, const char *study, bool *tunes, struct err *e)
     text_free(&r.remarks);
     return code;
 }
+
+/* ---- what is left ---- */
+
+static const char left_sql[] =
+    "SELECT t.study, max(s.path), sum(t.n_asked - t.n - t.n_diverged), sum(t.n_asked), max(t.note) FROM tuned t JOIN "
+    "study s ON s.id = t.study_id WHERE ?1 IN ('', t.study) GROUP BY t.study HAVING sum(t.n + t.n_diverged) < "
+    "sum(t.n_asked) ORDER BY t.study";
+
+static int tell_left(void *self, int n, const char *const *v)
+{
+    const char *db = self;
+    if (n == 5 && v[0])
+        clean_print_line(
+            stderr,
+            "tprun: note: %s: %s of %s trials with the fresh seeds of `tune` are left%s%s%s; `tprun run %s "
+            "--db %s` chooses the cells and trains them",
+            v[0], v[2], v[3], v[4] ? " (" : "", v[4] ? v[4] : "", v[4] ? ")" : "", v[1] && *v[1] ? v[1] : "SPEC", db);
+    return 0;
+}
+
+int tuned_tell_left(struct query *q, const char *db, const char *study, struct err *e)
+{
+    const char *which = study ? study : "";
+    return query_rows(q, left_sql, &which, 1, tell_left, (void *)db, e);
+}
+
+void tuned_tell_of_shards(const struct plan *p)
+{
+    for (size_t i = 0; i < p->n_studies; i++) {
+        const struct plan_study *s = &p->studies[i];
+        if (s->study.tune && !s->one_off)
+            clean_print_line(stderr,
+                             "tprun: note: %s: shards train the sweep of `tune` alone; when all are merged, `tprun run "
+                             "%s --db MERGED` chooses the cells and trains them with the fresh seeds",
+                             s->study.name, s->study.path);
+    }
+}

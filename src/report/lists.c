@@ -85,6 +85,8 @@ const struct query_section list_of_study[] = {
       "SELECT variant, cell, metric, n, n_asked, n_diverged, n_unfinished, n_failed, last_mean, last_sd, best_mean, "
       "best_sd, last_mean_finished, best_mean_finished FROM finals WHERE study = ?1"
       " ORDER BY metric, variant, cell COLLATE tprun_cells" },
+    { "tuned", "SELECT variant, cell, metric, chosen, value, n, n_asked, n_diverged, test_loss, test_accuracy, note "
+               "FROM tuned WHERE study = ?1 ORDER BY variant, cell" },
     { "other trials", list_generations },
     { "claims", "SELECT id, reported, measured, n, sd, interval_low, interval_high, low, high, verdict, note FROM "
                 "claims WHERE study = ?1" },

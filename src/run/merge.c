@@ -3,6 +3,7 @@
 #include "base/clean.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "run/merge_folder.h"
 #include "run/publish.h"
 #include "store/copy.h"
 #include <dirent.h>
@@ -10,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 /* A database that takes part. */
 struct input {
@@ -22,7 +22,7 @@ struct input {
 struct merging {
     const struct merge_options *options;
     struct merge_result *result;
-    char folder[4096]; /* temporary: the copies */
+    struct merge_folder folder; /* the copies */
     size_t n, capacity;
     struct input *inputs;
     struct checkpoint_folder to; /* of the output's checkpoints */
@@ -138,8 +138,8 @@ static int take_input(struct merging *m, size_t i, struct err *e)
     struct err own = { 0 };
     bool empty = false;
     char path[4096];
-    if (snprintf(x->copy, sizeof x->copy, "%s/%zu.db", m->folder, i) >= (int)sizeof x->copy)
-        return err_set(e, ERR_STORAGE, "%s: the path is too long", m->folder);
+    if (snprintf(x->copy, sizeof x->copy, "%s/%zu.db", m->folder.path, i) >= (int)sizeof x->copy)
+        return err_set(e, ERR_STORAGE, "%s: the path is too long", m->folder.path);
     int code = database_copy(x->path, x->copy, &own);
     if (code == 0)
         code = query_check(x->copy, &empty, &own);
@@ -280,7 +280,7 @@ static int merge_all(struct merging *m, struct err *e)
         (void)take_input(m, i, e);
     if (e->code)
         return e->code;
-    snprintf(all, sizeof all, "%s/all.db", m->folder);
+    snprintf(all, sizeof all, "%s/all.db", m->folder.path);
     TRY(merge_inputs(m, all, e));
     if (!publication_is_needed(m->options->output))
         return merge_into(m, m->options->output, all, NULL, e);
@@ -291,30 +291,14 @@ static int merge_all(struct merging *m, struct err *e)
     return code;
 }
 
-static void remove_folder(const struct merging *m)
-{
-    struct dirent **entries;
-    const int n = scandir(m->folder, &entries, NULL, NULL);
-    for (int i = 0; i < n; i++) {
-        char path[4096 + 300];
-        snprintf(path, sizeof path, "%s/%s", m->folder, entries[i]->d_name);
-        (void)unlink(path); /* folders are not removed */
-        free(entries[i]);
-    }
-    if (n >= 0)
-        free(entries);
-    (void)rmdir(m->folder);
-}
-
 int merge_databases(const struct merge_options *o, struct merge_result *result, struct err *e)
 {
     struct merging m = { .options = o, .result = result, .to = { .fd = -1 } };
     *result = (struct merge_result){ 0 };
-    const int n = snprintf(m.folder, sizeof m.folder, "%s/tprun-merge-XXXXXX", publication_folder());
-    if (n < 0 || (size_t)n >= sizeof m.folder || !mkdtemp(m.folder))
-        return err_set(e, ERR_STORAGE, "%s: cannot make a temporary folder: %s", publication_folder(), strerror(errno));
-    const int code = merge_all(&m, e);
-    remove_folder(&m);
+    int code = merge_folder_open(&m.folder, e);
+    if (code == 0)
+        code = merge_all(&m, e);
+    merge_folder_close(&m.folder);
     if (code == 0 && m.absent && !o->quiet)
         clean_print_line(stderr,
                          "tprun: warning: %lld checkpoints were absent or damaged: trials that are not finished go on "

@@ -1,6 +1,5 @@
 #include "run/starter.h"
 
-#include "run/limits.h"
 #include "run/worker_process.h"
 #include "trial/protocol.h"
 #include <errno.h>
@@ -11,9 +10,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* Of starters that end before they have answered; and how long an answer may take, the start of OpenBLAS on a busy
- * machine with it. */
-enum { TRIES = 3, ANSWER_SECONDS = 120 };
+/* How long an answer may take, the start of OpenBLAS on a busy machine with it. */
+enum { ANSWER_SECONDS = 120 };
 
 int starter_start(struct starter *s, const char *executable)
 {
@@ -80,31 +78,21 @@ static bool receive_answer(const struct starter *s, int32_t *answer)
     }
 }
 
-int starter_ask(struct starter *s, const char *executable, int fd, pid_t *pid, int *reason, struct err *e)
+int starter_ask(struct starter *s, int fd, pid_t *pid, struct text *how)
 {
-    char text[128];
-    struct text how = { 0 };
     int32_t answer = 0;
-    *reason = 0;
-    for (int i = 0; i < TRIES && !answer && !*reason; i++) {
-        *reason = starter_start(s, executable);
-        if (*reason || (send_descriptor(s, fd) && receive_answer(s, &answer)))
-            continue;
-        text_clear(&how);
-        worker_wait(s->pid, &how);
+    *pid = 0;
+    if (!send_descriptor(s, fd) || !receive_answer(s, &answer) || !answer) {
+        text_clear(how);
+        worker_wait(s->pid, how);
         close(s->fd);
         *s = (struct starter){ 0 };
+        return ESRCH;
     }
     if (answer < 0)
-        *reason = -answer;
-    *pid = answer > 0 ? answer : 0;
-    if (*reason)
-        err_set(e, err_is_shortage(*reason) ? ERR_MEMORY : ERR_INTERNAL, "cannot start %s: %s", executable,
-                limits_text(*reason, text, sizeof text));
-    else if (!answer)
-        err_set(e, ERR_INTERNAL, "%s starts no worker: %s", executable, how.n ? how.s : "it left without a word");
-    text_free(&how);
-    return answer > 0 ? 0 : e->code;
+        return -answer;
+    *pid = answer;
+    return 0;
 }
 
 void starter_end(struct starter *s)

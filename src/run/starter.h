@@ -4,7 +4,7 @@
 #ifndef TPRUN_RUN_STARTER_H
 #define TPRUN_RUN_STARTER_H
 
-#include "base/err.h"
+#include "base/text.h"
 #include <sys/types.h>
 
 /* Zero-initialise. */
@@ -15,9 +15,10 @@ struct starter {
 
 /* Starts it unless it is there. Returns an errno. */
 int starter_start(struct starter *s, const char *executable);
-/* A new worker with the other end of `fd` as WORKER_SOCKET. A starter that is not there is started, and one that was
- * killed is replaced. After an error *reason is its errno. */
-int starter_ask(struct starter *s, const char *executable, int fd, pid_t *pid, int *reason, struct err *e);
+/* A new worker with `fd` as WORKER_SOCKET. Returns an errno. ESRCH: the starter ended, and is gone; how: "killed by
+ * SIGSEGV", or "". It may have forked before, so that a worker nobody knows has the descriptor: close the other end,
+ * and that worker leaves. */
+int starter_ask(struct starter *s, int fd, pid_t *pid, struct text *how);
 void starter_end(struct starter *s);
 
 #endif

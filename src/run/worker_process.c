@@ -117,27 +117,42 @@ int worker_sockets(int type, int pair[2])
     return EMFILE;
 }
 
-int worker_start(struct worker_process *w, struct starter *starter, const char *executable, int *reason, struct err *e)
+/* One try. Returns an errno; ESRCH: the starter ended, and said how. */
+static int try_start(struct worker_process *w, struct starter *starter, const char *executable, struct text *how)
 {
     int pair[2];
-    char text[128];
-    *reason = starter_start(starter, executable); /* first: it stays, so the worker's socket has to leave less room */
-    if (*reason == 0)
-        *reason = worker_sockets(SOCK_STREAM, pair);
-    if (*reason)
-        return err_set(e, err_is_shortage(*reason) ? ERR_MEMORY : ERR_INTERNAL, "cannot start %s: %s", executable,
-                       limits_text(*reason, text, sizeof text));
+    int reason =
+        starter_start(starter, executable); /* first: it stays, so the worker's socket has to leave less room */
+    if (reason == 0)
+        reason = worker_sockets(SOCK_STREAM, pair);
+    if (reason)
+        return reason;
     *w = (struct worker_process){ .fd = pair[0], .heard_ns = now_ns() };
-    int code = starter_ask(starter, executable, pair[1], &w->pid, reason, e);
+    reason = starter_ask(starter, pair[1], &w->pid, how);
     close(pair[1]);
     const int flags = fcntl(pair[0], F_GETFL);
-    if (code == 0 && (flags < 0 || fcntl(pair[0], F_SETFL, flags | O_NONBLOCK) < 0)) {
-        *reason = errno;
-        code = err_set(e, ERR_INTERNAL, "cannot use the socket of a worker: %s", strerror(errno));
-    }
-    if (code < 0)
+    if (reason == 0 && (flags < 0 || fcntl(pair[0], F_SETFL, flags | O_NONBLOCK) < 0))
+        reason = errno;
+    if (reason)
         worker_reap(w, NULL);
-    return code;
+    return reason;
+}
+
+int worker_start(struct worker_process *w, struct starter *starter, const char *executable, int *reason, struct err *e)
+{
+    enum { TRIES = 3 }; /* of starters that end before they have answered */
+    char text[128];
+    struct text how = { 0 };
+    *reason = ESRCH;
+    for (int i = 0; i < TRIES && *reason == ESRCH; i++)
+        *reason = try_start(w, starter, executable, &how);
+    if (*reason == ESRCH)
+        err_set(e, ERR_INTERNAL, "%s starts no worker: %s", executable, how.n ? how.s : "it left without a word");
+    else if (*reason)
+        err_set(e, err_is_shortage(*reason) ? ERR_MEMORY : ERR_INTERNAL, "cannot start %s: %s", executable,
+                limits_text(*reason, text, sizeof text));
+    text_free(&how);
+    return *reason ? e->code : 0;
 }
 
 int worker_send(struct worker_process *w, const struct frame_buffer *out, struct err *e)

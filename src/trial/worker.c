@@ -2,7 +2,8 @@
  * it never opens the database. Beside that it serves `tprun probe` (one step on given tensors) and `tprun plan` (how
  * fast is this processor).
  *
- *   tprun-worker-double --starter PID                      forks a worker for each socket that comes over descriptor 3
+ *   tprun-worker-double --starter PID                      forks a worker for each socket that comes over descriptor 3;
+ *                                                          ps(1) shows these with --worker
  *   tprun-worker-double --probe IN OUT [--metrics] [--evaluate]   configuration on standard input
  *   tprun-worker-double --step STEP OUT FOLDER OTHER METRICS [NAME SHA256]...   the same; OTHER may be empty
  *   tprun-worker-double --time                             what a trial takes; configuration on standard input
@@ -99,7 +100,7 @@ int main(int argc, char **argv)
     signal(SIGXFSZ, SIG_IGN); /* a full disk is an error of write(2) */
     signal(SIGPIPE, SIG_IGN);
     if (starter)
-        return worker_start_others((pid_t)strtol(argv[2], NULL, 10));
+        return worker_start_others((pid_t)strtol(argv[2], NULL, 10), argv[1]);
     if (argc >= 4 && !strcmp(argv[1], "--probe")) {
         struct errand errand = { .input = argv[2], .output = argv[3] };
         for (int i = 4; i < argc; i++) {

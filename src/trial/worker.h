@@ -10,8 +10,9 @@
 enum { WORKER_EXIT_ORPHAN = 70 }; /* the runner is gone: nobody reads this status */
 
 /* Forks a worker for each socket that comes over WORKER_SOCKET, and answers each with its process (int32_t) or a
- * negative errno. Returns the exit status, when the other end is closed. */
-int worker_start_others(pid_t parent);
+ * negative errno. option: "--starter" on the command line, which workers replace. Returns the exit status, when the
+ * other end is closed. */
+int worker_start_others(pid_t parent, char *option);
 /* One job over WORKER_SOCKET, with the outcome of blas_start; ends the process. How the trial ended is in its last
  * message. */
 _Noreturn void worker_serve(int started, struct err *e);

@@ -17,8 +17,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { NAME_SIZE = 16 }; /* of a process, as prctl(2) says */
-
 /* A worker whose runner dies is killed by the kernel; the runner may have died before this line, so look once more. */
 static void bind_to_parent(pid_t parent)
 {
@@ -71,29 +69,30 @@ static int receive_socket(void)
     return fd;
 }
 
-static void become_worker(int socket, pid_t parent, const char *name)
+/* option: of the command line, which ps(1) shows. */
+static void become_worker(int socket, pid_t parent, char *option)
 {
+    static const char shown[] = "--worker";
+    if (strlen(option) >= sizeof shown - 1)
+        memcpy(option, shown, sizeof shown);
     bind_to_parent(parent);
     offer_to_be_ended();
-    if (prctl(PR_SET_NAME, name) < 0 || setpgid(0, 0) < 0 || dup2(socket, WORKER_SOCKET) < 0)
+    if (setpgid(0, 0) < 0 || dup2(socket, WORKER_SOCKET) < 0)
         _exit(EXIT_FAILURE);
     close(socket);
 }
 
-int worker_start_others(pid_t parent)
+int worker_start_others(pid_t parent, char *option)
 {
-    char name[NAME_SIZE] = "";
     struct err e = { 0 };
     bind_to_parent(parent);
-    if (prctl(PR_GET_NAME, name) < 0 || prctl(PR_SET_NAME, "tprun-starter") < 0)
-        return EXIT_FAILURE;
     const int code = blas_start(&e);
     if (code == 0)
         worker_warm_up();
     for (int fd; (fd = receive_socket()) >= 0; close(fd)) {
         const pid_t pid = fork_sibling();
         if (pid == 0) {
-            become_worker(fd, parent, name);
+            become_worker(fd, parent, option);
             worker_serve(code, &e);
         }
         const int32_t answer = pid > 0 ? pid : -errno;

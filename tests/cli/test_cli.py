@@ -57,16 +57,22 @@ class Cli(unittest.TestCase):
         return self.call("digest", db or self.db).stdout.split()[0]
 
     @staticmethod
-    def workers(process):
-        """Its children, but for those that answer SQL or tell the state of a repository."""
-        def is_worker(pid):
+    def children(process, option):
+        """Those of its children that are workers (--worker) or what these are forked from (--starter)."""
+        def is_one(pid):
             try:
-                with open(f"/proc/{pid}/comm", encoding="ascii") as f:
-                    return f.read().startswith("tprun-worker")
+                with open(f"/proc/{pid}/cmdline", encoding="utf-8") as f:
+                    return f.read().split("\0")[:2] == ["tprun-worker", option]
             except OSError:
                 return False
-        with open(f"/proc/{process.pid}/task/{process.pid}/children", encoding="ascii") as f:
-            return [pid for pid in map(int, f.read().split()) if is_worker(pid)]
+        try:
+            with open(f"/proc/{process.pid}/task/{process.pid}/children", encoding="ascii") as f:
+                return [pid for pid in map(int, f.read().split()) if is_one(pid)]
+        except OSError:  # it has ended
+            return []
+
+    def workers(self, process):
+        return self.children(process, "--worker")
 
     def wait_worker(self, process, known=()):
         deadline = time.monotonic() + HANG

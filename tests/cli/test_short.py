@@ -46,20 +46,6 @@ class Short(Cli):
             f.write(STUDY.format(seeds=seeds, precision=precision, iterations=iterations))
         return path
 
-    @staticmethod
-    def children(process, name):
-        """Children of the process whose name begins so."""
-        found = []
-        try:
-            with open(f"/proc/{process.pid}/task/{process.pid}/children", encoding="ascii") as f:
-                for pid in map(int, f.read().split()):
-                    with open(f"/proc/{pid}/comm", encoding="ascii") as g:
-                        if g.read().startswith(name):
-                            found.append(pid)
-        except OSError:  # gone meanwhile
-            pass
-        return found
-
     def test_each_is_as_if_it_were_alone(self):
         """All trials of a study out of one starter, and each out of one of its own."""
         for precision in ("single", "double"):
@@ -74,15 +60,15 @@ class Short(Cli):
             self.assertEqual(self.sql("SELECT count(*) FROM run", alone), [(8,)])
             self.assertEqual(self.digest(together), self.digest(alone))
 
-    def kill_at_every_tenth(self, process, name, kills):
-        """SIGKILL for one child of that name each time that ten more trials have begun. Adds those that were sent to kills."""
+    def kill_at_every_tenth(self, process, option, kills):
+        """SIGKILL for one such child each time that ten more trials have begun. Adds those that were sent to kills."""
         at = 10
         while process.poll() is None:
             try:
                 begun = self.sql("SELECT count(*) FROM run")[0][0]
             except sqlite3.OperationalError:  # not there yet
                 continue
-            for pid in self.children(process, name)[:1] if begun >= at else []:
+            for pid in self.children(process, option)[:1] if begun >= at else []:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
                     kills.append(pid)
@@ -91,28 +77,28 @@ class Short(Cli):
     def test_kills_cost_one_trial_each(self):
         spec = self.study(50)
         self.call("run", spec, "--db", self.straight, "-q")
-        for name in ("tprun-starter", "tprun-worker"):
+        for option in ("--starter", "--worker"):
             deaths, end = 0, time.monotonic() + HANG
             while deaths < 3 and time.monotonic() < end:  # a run that was over before there were so many proves little
                 shutil.rmtree(self.folder + "/run", ignore_errors=True)
                 self.db = os.path.join(self.folder, "run", "r.db")
                 kills = []
                 process = self.start(spec, "-q", "-j", "2")
-                self.kill_at_every_tenth(process, name, kills)
+                self.kill_at_every_tenth(process, option, kills)
                 said = process.communicate()[1]
                 self.assertEqual(process.returncode, 0, said)
                 self.assertEqual(self.sql("SELECT count(*) FROM trial WHERE state <> 'done'"), [(0,)])
                 runs, died = self.sql("SELECT count(*), (SELECT count(*) FROM event WHERE kind = 'worker_died') FROM run")[0]
                 self.assertEqual(runs, 100 + died)
-                self.assertLessEqual(died, len(kills) if name == "tprun-worker" else 0)
+                self.assertLessEqual(died, len(kills) if option == "--worker" else 0)
                 self.assertEqual(self.digest(), self.digest(self.straight))
-                deaths = died if name == "tprun-worker" else len(kills)
+                deaths = died if option == "--worker" else len(kills)
             self.assertGreaterEqual(deaths, 3)
 
     def test_a_starter_does_not_outlive_its_runner(self):
         process = self.start(self.study(2, iterations=1000000), "-q", "-j", "1")
         self.assertIsNotNone(self.wait_worker(process))
-        starter, = self.children(process, "tprun-starter")
+        starter, = self.children(process, "--starter")
         process.kill()
         process.wait()
         end = time.monotonic() + HANG

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Merging: what cannot be merged, what is told of it, and what goes on from a merged database."""
+import fcntl
 import gzip
 import os
 import shutil
@@ -214,6 +215,28 @@ class Refused(Merging):
         self.assertIn("cannot open", self.merge(self.a, status=5).stderr)
         os.mkdir(self.path("none"))
         self.assertIn("no *.db files", self.merge(self.path("none"), status=2).stderr)
+
+    def test_what_a_killed_merge_left_is_removed_by_the_next(self):
+        self.shards()
+        home = self.path("local")
+        os.mkdir(home)
+        env = {"TPRUN_LOCAL": home}
+        # Folders as merges that were killed leave them, one of a merge that lives, and what is no merge's.
+        for name in ("tprun-merge-aaaaaa", "tprun-merge-bbbbbb", "tprun-merge-living", "tprun-other", "tprun-merge-folders"):
+            os.mkdir(os.path.join(home, name))
+            with open(os.path.join(home, name, "0.db"), "w", encoding="ascii") as f:
+                f.write("x")
+        os.mkdir(os.path.join(home, "tprun-merge-folders", "kept"))
+        os.symlink(os.path.join(home, "tprun-other"), os.path.join(home, "tprun-merge-link"))
+        living = os.open(os.path.join(home, "tprun-merge-living"), os.O_RDONLY)
+        self.addCleanup(os.close, living)
+        fcntl.flock(living, fcntl.LOCK_EX)
+        self.merge(self.a, self.b, env=env)
+        left = sorted(os.listdir(home))
+        self.assertEqual(left, ["tprun-merge-folders", "tprun-merge-link", "tprun-merge-living", "tprun-other"])
+        self.assertEqual(os.listdir(os.path.join(home, "tprun-merge-folders")), ["kept"])
+        for name in ("tprun-merge-living", "tprun-other"):
+            self.assertEqual(os.listdir(os.path.join(home, name)), ["0.db"])
 
 
 class OnNetwork(test_work.Shared):

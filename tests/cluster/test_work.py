@@ -22,6 +22,18 @@ checkpoint: {seconds: 0.1, keep: last}
 variants: {bp: {algorithm: bp}, dfa: {algorithm: dfa}}
 sweep: {grid: {train.batch_size: [5, 50]}}
 """
+TUNED = """version: 1
+experiment: tuned
+seeds: 2
+dataset: {name: student_teacher, units: 10, train_size: 40, validation_size: 40, test_size: 40, data_seed: 1}
+network: {layers: [dense: {units: 4, activation: tanh}, dense: {units: 2}]}
+loss: squared_error
+train: {optimizer: {name: sgd, stepsize: 0.01}, batch_size: 10, iterations: 30}
+log: {every: 10, metrics: [train_loss, valid_loss, test_loss]}
+variants: {bp: {algorithm: bp}}
+sweep: {grid: {train.optimizer.stepsize: [0.01, 0.1]}}
+tune: {metric: valid_loss, retrain: {seeds: [11, 12]}}
+"""
 
 
 class Cluster(Cli):
@@ -65,6 +77,27 @@ class Shards(Cluster):
         self.assertIn("--db PATH is needed", self.call("work", self.spec, "--shard", "0/2", status=2).stderr)
         self.assertIn("'2' is not I/K", self.work("2", self.db, status=2).stderr)
         self.assertIn("numbered from 0 to K - 1", self.work("2/2", self.db, status=2).stderr)
+
+    def test_what_is_left_of_tune_is_told(self):
+        """Shards train the sweep; which cells are chosen depends on all of them."""
+        spec, merged = self.path("tuned.yaml"), self.path("merged.db")
+        with open(spec, "w", encoding="ascii") as f:
+            f.write(TUNED)
+        left = f"2 of 2 trials with the fresh seeds of `tune` are left; `tprun run {spec} --db {merged}` chooses the cells and trains them"
+        shards = [self.path(f"{i}.db") for i in range(2)]
+        for i, db in enumerate(shards):
+            self.assertIn(f"tuned: shards train the sweep of `tune` alone; when all are merged, `tprun run {spec} --db MERGED` chooses the cells",
+                          self.call("work", spec, "--shard", f"{i}/2", "--db", db).stderr)
+            self.assertIn("are left (2 of 4 trials of the sweep are not finished); ", self.call("ls", "--db", db).stderr)
+        self.assertIn(left, self.call("merge", "-o", merged, *shards).stderr)
+        self.assertIn(left, self.call("ls", "--db", merged).stderr)
+        self.assertIn(left, self.call("show", "tuned", "--db", merged).stderr)
+        self.call("run", spec, "--db", merged, "-q")
+        for command in (["ls"], ["show", "tuned"], ["merge", "-o", merged, shards[0]]):
+            self.assertNotIn("left", self.call(*command, *([] if command[0] == "merge" else ["--db", merged])).stderr)
+        straight = self.path("straight.db")
+        self.call("run", spec, "--db", straight, "-q")
+        self.assertEqual(self.digest(merged), self.digest(straight))
 
 
 class Shared(Cluster):

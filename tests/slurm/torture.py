@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""P25: an array on a real Slurm, with random scancel, requeue and suspensions of the node, and a time limit that is too short.
+"""P25: an array on a real Slurm, with scancel, requeue, nodes that go down, and the signal of a time limit, at random.
 
     tests/slurm/cluster start FOLDER; export SLURM_CONF=FOLDER/slurm.conf
     tests/slurm/torture.py --build BUILD [--tasks 20] [--faults 15] [--seed 1]
+    tests/slurm/run --build BUILD ...      the same on a cluster of its own
 
 What was cancelled for good is submitted once more; the digest is that of one machine."""
 import argparse
@@ -46,23 +47,27 @@ def queue(ids, state=None):
     return [line.split()[0] for line in lines if line.split()[2] in ids and state in (None, line.split()[1])]
 
 
+KINDS = ["requeue", "scancel", "time", "node"]
+
+
 def fault(chance, array, counts):
-    node = must("sinfo", "-h", "-o", "%n").split()[0]
+    """One more of a kind that there were fewest of, for a task that runs or the node that it runs on."""
     running = queue([array], "RUNNING")
-    kind = chance.choice(["requeue", "scancel", "time", "node"])
+    kind = chance.choice([kind for kind in KINDS if counts[kind] == min(counts.values())])
+    if not running:
+        return
     if kind == "node":  # what runs there is queued again
+        node = chance.choice(must("sinfo", "-h", "-N", "-t", "alloc,mix", "-o", "%N").split() or ["n1"])
         must("scontrol", "update", f"NodeName={node}", "State=DOWN", "Reason=torture")
         time.sleep(1)
         call("scontrol", "update", f"NodeName={node}", "State=RESUME")  # it may have come back by itself
-    elif not running:
-        return
     elif kind == "requeue":
         call("scontrol", "requeue", chance.choice(running))
     elif kind == "scancel":
         call("scancel", chance.choice(running))
     else:  # what the time limit sends a minute before the end
         call("scancel", "--batch", "--signal=USR1", chance.choice(running))
-    counts[kind] = counts.get(kind, 0) + 1
+    counts[kind] += 1
 
 
 def wait_for_end(ids, chance, faults, counts):
@@ -90,7 +95,7 @@ def main():
     if not shutil.which("sbatch") or call("sinfo", "-h").returncode:
         print("skipped: no Slurm answers here (tests/slurm/cluster start FOLDER)")
         return 77
-    chance, counts = random.Random(options.seed), {}
+    chance, counts = random.Random(options.seed), dict.fromkeys(KINDS, 0)
     tprun = os.path.join(os.path.abspath(options.build), "tprun")
     with tempfile.TemporaryDirectory(prefix="tprun-slurm-") as folder:
         spec, db, straight = (os.path.join(folder, name) for name in ("slurm.yaml", "r.db", "straight.db"))

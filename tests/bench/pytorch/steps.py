@@ -6,8 +6,8 @@ steps.py time NAME BLOCKS         prints `NAME median ms`, processor time of a s
 
 Written for this comparison, without loops over samples and with no more products than the method needs. `lenet_ldrl` computes its feedback loss as it is
 written, with three passes through the feedback layer; `lenet_ldrl_stacked` uses that the layer is linear behind its activation, as tprun does, and needs two.
-`lenet_ldrl_released` does what the released code does in an iteration: as `lenet_ldrl`, and the unit's output is computed anew before it.
 `w_sigma_3x128_idtp` (Bengio 2020, Alg. 1) takes the difference of two values of a feedback layer as one product with the difference of what it reads.
+`lenet_ldrl_released` does what the released code does in an iteration: as `lenet_ldrl`, and the unit's output is computed anew before it.
 """
 import json
 import os
