@@ -117,7 +117,7 @@ static struct mat coding_error(struct settling *s, size_t k, real *to)
 static int coding_step(struct settling *s, size_t k, struct mat change, struct err *e)
 {
     (void)e;
-    const struct mat own = coding_error(s, k, s->c->scratch[2]), above = coding_error(s, k + 1, s->c->scratch[3]);
+    const struct mat own = coding_error(s, k, s->c->scratch[0]), above = coding_error(s, k + 1, s->c->scratch[1]);
     chain_vjp(s->p, k + 1, above, change);
     mat_sub(change, own, change);
     return 0;

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""check_tutorial.py TPRUN: every command of docs/tutorial.md prints what the page says, but for times, the order in which trials end, and the last
-digits of numbers, which are those of another processor."""
+"""check_tutorial.py TPRUN: every command of docs/tutorial.md prints what the page says, but for times, memory, the order in which trials end, and
+the last digits of numbers, which are those of another processor."""
 import os
 import re
 import shutil
@@ -14,6 +14,7 @@ TPRUN = os.path.abspath(sys.argv.pop(1))
 with open(os.path.join(DOCS, "tutorial.md"), encoding="utf-8") as file:
     PAGE = file.read()
 TIME = re.compile(r"\b[0-9.]+(?:e[-+]?[0-9]+)? (?:ms|s|min|h|d)(?: [0-9]+ (?:s|min|h))?\b")
+MEMORY = re.compile(r"memory [0-9.]+ (?=[kM]B)")
 NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?")
 
 
@@ -31,7 +32,7 @@ def plain(lines):
     """Words and numbers of each line; trials that end are one sorted run, without their count, as they end in any order."""
     words = []
     for line in lines:
-        line = TIME.sub("TIME", re.sub(r"^\[\d+/(\d+)\]", r"[of \1]", line))
+        line = MEMORY.sub("memory SIZE ", TIME.sub("TIME", re.sub(r"^\[\d+/(\d+)\]", r"[of \1]", line)))
         words.append(" ".join(line.split()))
     ended = sorted(w for w in words if w.startswith("[of"))
     return [w for w in words if not w.startswith("[of")], ended

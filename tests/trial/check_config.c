@@ -241,6 +241,7 @@ START_TEST(presets_bind_and_may_be_replaced)
         struct config c;
         struct err e = { 0 };
         char own[256];
+        const int head = strcmp(p->name, "drtp") == 0 ? 0 : 2; /* labels go from the output */
         arena_init(&a, 0);
         snprintf(own, sizeof own,
                  "{algorithm: {name: %s, target_stepsize: 0.25, feedback: {optimizer: {name: sgd, stepsize: 0.1}}}}",
@@ -250,11 +251,11 @@ START_TEST(presets_bind_and_may_be_replaced)
         ck_assert_double_eq(c.algorithm.target_stepsize, 0.25);
         snprintf(own, sizeof own,
                  "{algorithm: {name: %s, target_stepsize: 0.25, feedback: {optimizer: {name: sgd, stepsize: 0.1}},"
-                 " update: through_chain, head: 2}}",
-                 p->name);
+                 " update: through_chain, head: %d}}",
+                 p->name, head);
         must(config_lines(&c, &a, &e, TRIAL_BASE, GIVEN_FLAT, own, NULL), &e);
         ck_assert_str_eq(c.algorithm.update.part->name, "through_chain");
-        ck_assert_int_eq(c.algorithm.head, 2);
+        ck_assert_int_eq(c.algorithm.head, head);
         arena_finish(&a);
     }
     struct arena a; /* a part's options are laid over those of the preset's part, unless the part is another */

@@ -78,7 +78,7 @@ static bool watched(void)
     return WATCHED && !(preload && strstr(preload, "vgpreload"));
 }
 
-/* Whether a rule fits the data; those that do not, here, are for feed-forward networks. */
+/* Whether a rule fits the data; those that do not, here, are for feed-forward networks or for route direct. */
 static bool fits(const char *on, const char *own)
 {
     struct arena a;
@@ -86,7 +86,8 @@ static bool fits(const char *on, const char *own)
     struct err e = { 0 };
     arena_init(&a, 0);
     const int code = config_lines(&c, &a, &e, TRIAL_BASE, on, own, NULL);
-    ck_assert_msg(code == 0 || strstr(err_first(&e), "feed-forward"), "%s: %s", own, err_first(&e));
+    ck_assert_msg(code == 0 || strstr(err_first(&e), "feed-forward") || strstr(err_first(&e), "route 'direct'"),
+                  "%s: %s", own, err_first(&e));
     err_clear(&e);
     arena_finish(&a);
     return code == 0;
@@ -100,6 +101,7 @@ static void for_each_algorithm(void (*test)(const char *data, const char *own))
     static const char *const own[] = {
         "{algorithm: bp}",
         "{algorithm: dfa}",
+        "{algorithm: drtp}",
         "{algorithm: {name: dtp, target_stepsize: 0.5, feedback_loss: {name: reconstruction, noise: 0.1},"
         " feedback: {optimizer: {name: adam, stepsize: 0.01}, steps: 2}}, train: {optimizer: {name: rmsprop, stepsize: "
         "0.01}}}",
@@ -120,6 +122,7 @@ static void for_each_algorithm(void (*test)(const char *data, const char *own))
                     test(data[i], tp);
             }
     }
+    test(BLOBS, "{algorithm: sign_symmetry}");
     test(BLOBS, "{algorithm: {name: tp, target_stepsize: 0.5, update: {order: sequential}}}");
     test(BLOBS, "{algorithm: {name: tp, target_stepsize: 0.5, update: {order: sequential_kept}}}");
     test(BLOBS, "{network: {layers: [dense: {units: 5, activation: sigmoid, transmit: bernoulli}, dense: {units: 6, "
