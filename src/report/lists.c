@@ -57,13 +57,9 @@ const char list_machines[] =
     "JOIN trial t ON t.study_id = s.id AND t.generation = s.generation JOIN run r ON r.trial_id = t.id "
     "JOIN host h ON h.id = r.host_id JOIN code v ON v.id = r.code_id WHERE s.name = ?1 ORDER BY 1, 2, 3";
 
-/* The commit of the repository that the experiment file lies in. */
-#define OF_REPOSITORY(row)                                                                                             \
-    "(SELECT g.git_commit || CASE g.changed WHEN 1 THEN '-dirty' WHEN 0 THEN '' ELSE '?' END FROM repository g "       \
-    "WHERE g.id = " row ".repository_id) AS git_commit"
 const struct query_section list_of_study[] = {
     { "study", "SELECT name, title, paper, locator, path, profile, substr(spec_sha256, 1, 16) AS spec, "
-               "generation, " OF_REPOSITORY("study") " FROM study WHERE name = ?1" },
+               "generation, " LIST_COMMIT("study") " FROM study WHERE name = ?1" },
     { "tags",
       "SELECT tag, coalesce(variant, '') AS variant, coalesce(cell, '') AS cell, seed FROM tags WHERE study = ?1 "
       "ORDER BY trial_id, tag" },
@@ -111,7 +107,7 @@ const struct query_section list_of_trial[] = {
       " GROUP BY k.name, l.layer ORDER BY k.name, l.layer" },
     { "runs",
       "SELECT r.id, r.state, r.from_step, r.reason, r.kernel, (r.ended_ms - r.started_ms) / 1000.0 AS seconds, "
-      "h.description AS host, (SELECT c.version FROM code c WHERE c.id = r.code_id) AS code, " OF_REPOSITORY(
+      "h.description AS host, (SELECT c.version FROM code c WHERE c.id = r.code_id) AS code, " LIST_COMMIT(
           "r") " FROM run r JOIN host h ON h.id = r.host_id WHERE r.trial_id = CAST(?1 AS INTEGER) ORDER BY r.id" },
     { "costs", "SELECT phase, sum(wall_s) AS wall_s, sum(cpu_s) AS cpu_s, sum(flops) AS flops FROM all_costs WHERE "
                "trial_id = CAST(?1 AS INTEGER)"

@@ -9,42 +9,53 @@
 #define STRING(x) STRING_(x)
 #define STRING_(x) #x
 
-/* clang-format off */
+/* Of an absolute path, which says something about a machine, the name of the file alone: a report goes to others. */
+static const char sql_study[] =
+    "SELECT name, title, paper, locator, CASE WHEN path LIKE '/%' THEN replace(path, rtrim(path, replace(path, '/', "
+    "'')), '') ELSE path END AS path, profile, substr(spec_sha256, 1, 16) AS spec, generation, " LIST_COMMIT(
+        "study") " FROM study WHERE name = ?1";
 
 /* How far the study is. The time that is left: the steps that are left, by the speed of an attempt so far, for as many
  * attempts as run now. */
 static const char sql_pace[] =
-    "WITH t AS (SELECT o.trial_id, o.outcome, t.step, t.budget, t.state FROM outcomes o JOIN trial t ON t.id = o.trial_id "
+    "WITH t AS (SELECT o.trial_id, o.outcome, t.step, t.budget, t.state FROM outcomes o JOIN trial t ON t.id = "
+    "o.trial_id "
     "WHERE o.study = ?1), "
-    "r AS (SELECT t.step - r.from_step AS steps, (coalesce(r.ended_ms, r.heartbeat_ms) - r.started_ms) / 1000.0 AS seconds, "
+    "r AS (SELECT t.step - r.from_step AS steps, (coalesce(r.ended_ms, r.heartbeat_ms) - r.started_ms) / 1000.0 AS "
+    "seconds, "
     "r.heartbeat_ms FROM t JOIN run r ON r.id = (SELECT max(x.id) FROM run x WHERE x.trial_id = t.trial_id)), "
     "p AS (SELECT count(*) AS trials, sum(outcome <> 'unfinished') AS ended, sum(state = 'running') AS running, "
     "sum(budget) AS steps, sum(CASE outcome WHEN 'unfinished' THEN min(step, budget) ELSE budget END) AS steps_done, "
-    "(SELECT sum(steps) / sum(seconds) FROM r WHERE seconds > 0) AS speed, (SELECT max(heartbeat_ms) FROM r) AS heard_ms "
+    "(SELECT sum(steps) / sum(seconds) FROM r WHERE seconds > 0) AS speed, (SELECT max(heartbeat_ms) FROM r) AS "
+    "heard_ms "
     "FROM t) "
     "SELECT trials, ended, running, steps, steps_done, speed * running AS steps_per_s, "
     "CASE WHEN running > 0 AND speed > 0 THEN (steps - steps_done) / (speed * running) END AS eta_s, heard_ms FROM p";
 static const char sql_running[] =
     "SELECT t.id AS trial_id, t.variant, t.cell, t.seed, t.step, t.budget, r.started_ms, r.heartbeat_ms, r.pid "
-    "FROM outcomes o JOIN trial t ON t.id = o.trial_id JOIN run r ON r.id = (SELECT max(x.id) FROM run x WHERE x.trial_id = t.id) "
+    "FROM outcomes o JOIN trial t ON t.id = o.trial_id JOIN run r ON r.id = (SELECT max(x.id) FROM run x WHERE "
+    "x.trial_id = t.id) "
     "WHERE o.study = ?1 AND t.state = 'running' ORDER BY t.id LIMIT 200";
 
 /* The trials of the present specification; keys in which they differ, of configurations (config_param) and of single
  * trials (param); last and best values. */
-#define TRIALS_OF_STUDY \
-    "WITH s AS (SELECT id, generation FROM study WHERE name = ?1), " \
-    "a AS (SELECT t.id, t.config_id FROM s JOIN trial t ON t.study_id = s.id AND t.generation = s.generation), " \
+#define TRIALS_OF_STUDY                                                                                                \
+    "WITH s AS (SELECT id, generation FROM study WHERE name = ?1), "                                                   \
+    "a AS (SELECT t.id, t.config_id FROM s JOIN trial t ON t.study_id = s.id AND t.generation = s.generation), "       \
     "t AS (SELECT id, config_id FROM a ORDER BY id LIMIT " STRING(VIEW_MAX_TRIALS) ") "
 static const char sql_trials[] = TRIALS_OF_STUDY
-    "SELECT x.trial_id, substr(x.key, 1, 8) AS \"key\", x.variant, x.cell, x.seed, x.state, x.step, x.budget, x.wall_s, x.reason "
+    "SELECT x.trial_id, substr(x.key, 1, 8) AS \"key\", x.variant, x.cell, x.seed, x.state, x.step, x.budget, "
+    "x.wall_s, x.reason "
     "FROM t JOIN all_trials x ON x.trial_id = t.id ORDER BY x.variant, x.cell COLLATE tprun_cells, x.seed";
-static const char sql_count[] = "SELECT count(*) AS trials, " STRING(VIEW_MAX_TRIALS) " AS most FROM outcomes WHERE study = ?1";
+static const char sql_count[] =
+    "SELECT count(*) AS trials, " STRING(VIEW_MAX_TRIALS) " AS most FROM outcomes WHERE study = ?1";
 static const char sql_params[] = TRIALS_OF_STUDY
     ", c AS (SELECT DISTINCT config_id FROM a), "
     "k AS (SELECT p.key FROM c JOIN config_param p ON p.config_id = c.config_id GROUP BY p.key "
     "HAVING count(DISTINCT coalesce(p.text, p.num)) > 1 OR count(*) < (SELECT count(*) FROM c) "
     "OR count(coalesce(p.text, p.num)) BETWEEN 1 AND count(*) - 1 "
-    "UNION SELECT p.key FROM a JOIN param p ON p.trial_id = a.id GROUP BY p.key HAVING count(DISTINCT coalesce(p.text, p.num)) > 1) "
+    "UNION SELECT p.key FROM a JOIN param p ON p.trial_id = a.id GROUP BY p.key HAVING count(DISTINCT coalesce(p.text, "
+    "p.num)) > 1) "
     "SELECT t.id AS trial_id, k.key AS param, coalesce("
     "(SELECT coalesce(p.text, p.num) FROM param p WHERE p.trial_id = t.id AND p.key = k.key), "
     "(SELECT coalesce(p.text, p.num) FROM config_param p WHERE p.config_id = t.config_id AND p.key = k.key)) AS value "
@@ -66,12 +77,14 @@ const char view_n_numeric[] =
     "SELECT count(DISTINCT p.key) FROM study s JOIN trial t ON t.study_id = s.id AND t.generation = s.generation "
     "JOIN param p ON p.trial_id = t.id WHERE s.name = ?1 AND p.swept = 1 AND p.num IS NOT NULL";
 static const char sql_variants[] = "SELECT DISTINCT variant FROM outcomes WHERE study = ?1 ORDER BY variant";
-static const char sql_phases[] =
-    "SELECT variant, phase, sum(wall_s) AS wall_s, sum(cpu_s) AS cpu_s, sum(flops) AS flops FROM costs WHERE study = ?1 "
-    "GROUP BY variant, phase ORDER BY variant, phase";
+static const char sql_phases[] = "SELECT variant, phase, sum(wall_s) AS wall_s, sum(cpu_s) AS cpu_s, sum(flops) AS "
+                                 "flops FROM costs WHERE study = ?1 "
+                                 "GROUP BY variant, phase ORDER BY variant, phase";
 static const char sql_tuning[] = "SELECT * FROM tuning_costs WHERE study = ?1";
 static const char sql_is_study[] = "SELECT 1 FROM study WHERE name = ?1";
 static const char sql_is_trial[] = "SELECT 1 FROM trial WHERE id = CAST(?1 AS INTEGER)";
+
+/* clang-format off */
 
 enum { MAX_SECTIONS = 12 };
 /* What a view is about, and its SELECTs. An SQL of NULL: that of the section's name in a list of report/lists.h. */
@@ -81,7 +94,7 @@ static const struct view {
 } views[] = {
     { "studies", NULL, NULL, { { "studies", list_studies } } },
     { "progress", "study", sql_is_study,
-      { { "study", NULL }, { "pace", sql_pace }, { "running", sql_running }, { "variants", NULL }, { "tags", NULL },
+      { { "study", sql_study }, { "pace", sql_pace }, { "running", sql_running }, { "variants", NULL }, { "tags", NULL },
         { "notes", NULL } } },
     { "trials", "study", sql_is_study,
       { { "trials", sql_trials }, { "count", sql_count }, { "params", sql_params }, { "values", sql_values } } },

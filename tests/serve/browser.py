@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+import urllib.error
 import urllib.request
 
 HANG = 600  # seconds: ends what hangs, decides nothing
@@ -17,6 +18,9 @@ def missing():
         if not shutil.which(program):
             return f"{program} is not installed (Debian: chromium and chromium-driver)"
     return None
+
+
+DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a proxy of the environment is not for this machine
 
 
 class Browser:
@@ -42,7 +46,7 @@ class Browser:
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self.base + path, data, {"Content-Type": "application/json"}, method=method)
         try:
-            with urllib.request.urlopen(request, timeout=HANG) as answer:
+            with DIRECT.open(request, timeout=HANG) as answer:
                 return json.load(answer)["value"]
         except urllib.error.HTTPError as error:
             raise RuntimeError(f"{path}: {error.read().decode()[:2000]}") from None

@@ -173,7 +173,9 @@ class Server(unittest.TestCase):
         self.assertEqual(self.serving.view("studies")["studies"], printed("ls"))
         shown = printed("show", "diverging")
         progress = self.serving.view("progress?study=diverging")
-        for section in ("study", "variants", "tags", "notes"):
+        self.assertEqual(self.serving.view("progress?study=two_lines")["study"][0]["path"], "fig2.yaml")  # of /home/her/lee
+        self.assertEqual(progress["study"], [{**row, "path": os.path.basename(row["path"]) if row["path"] else None} for row in shown["study"]])
+        for section in ("variants", "tags", "notes"):
             self.assertEqual(progress[section], shown[section])
         for options, arguments in (((), ""), (("--metric", "train_loss", "--log"), "&metric=train_loss&log=1"), (("--band", "ci95"), "&band=ci95"), (("--size", "85"), "&size=85")):
             svg = subprocess.run([TPRUN, "plot", "two_lines", *options, "--db", self.db], capture_output=True, text=True, check=True, env=ENVIRONMENT, timeout=HANG).stdout
