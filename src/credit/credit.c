@@ -40,8 +40,8 @@ double reduction_factor(int reduction, size_t rows, struct shape state, double t
     X(mapping_adjoint)                                                                                                 \
     X(mapping_inverse)                                                                                                 \
     X(mapping_learned)                                                                                                 \
-    X(mapping_fixed) X(mapping_pinv) X(mapping_encoder) X(mapping_transpose) X(mapping_reversible)                     \
-        X(mapping_sign_symmetry)
+    X(mapping_fixed)                                                                                                   \
+    X(mapping_pinv) X(mapping_encoder) X(mapping_transpose) X(mapping_reversible) X(mapping_sign_symmetry)
 #define FBLOSSES(X)                                                                                                    \
     X(fbloss_none)                                                                                                     \
     X(fbloss_reconstruction)                                                                                           \
