@@ -204,7 +204,7 @@ class Names(Database):
 
     def test_show_is_one_document(self):
         sections = json.loads(self.call("show", "clean", "--format=json", db=self.original))
-        self.assertEqual(sorted(sections), ["claims", "finals", "notes", "other trials", "study", "swept", "tags", "variants"])
+        self.assertEqual(sorted(sections), ["claims", "finals", "notes", "other trials", "study", "swept", "tags", "tuned", "variants"])
         self.assertEqual(len(sections["variants"]), 2)
         self.assertEqual(sections["swept"], [])
         rows = [json.loads(line) for line in self.call("show", "clean", "--format=ndjson", db=self.original).splitlines()]
