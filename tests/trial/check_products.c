@@ -105,8 +105,8 @@ START_TEST(a_plan_counts_every_sweep)
         "{name: idtp_input, propagate: {iterations: 3}, %s}",
         "{name: idtp_input, propagate: {refinement: input_then_correct}, %s}",
         "{name: idtp_input, propagate: {refinement: output_from_input, output_iterations: 3}, %s}",
-        "{name: idtp, feedback_loss: {name: reverse_target, normalised: true}, feedback: {schedule: joint, optimizer: "
-        "{name: sgd, stepsize: 0.01}}}",
+        ("{name: idtp, feedback_loss: {name: reverse_target, normalised: true}, feedback: {schedule: joint, optimizer: "
+         "{name: sgd, stepsize: 0.01}}}"),
         "{name: cdtp, propagate: {ramp_steps: 2, feedback_steps: 4}, %s}",
         "{name: cdtp, propagate: {feedback_steps: 3, gamma_min: 0.2}, feedback_loss: {teacher: state}, %s}",
     };
