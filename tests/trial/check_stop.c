@@ -137,8 +137,8 @@ START_TEST(neither_logs_nor_budgets_move_the_end)
 {
     static const char *const own[] = { "{" STOPS "}", "{" STOPS ", log: {every: 1000}}", "{" STOPS ", log: {every: 1}}",
                                        "{" STOPS ", train.iterations: 390}",
-                                       "{train.stop: {metric: valid_loss, patience: 2, every_epochs: 1}, "
-                                       "train.batch_size: 3, log: {every: 10}}" };
+                                       ("{train.stop: {metric: valid_loss, patience: 2, every_epochs: 1}, "
+                                        "train.batch_size: 3, log: {every: 10}}") };
     struct ran first;
     run(&first, own[0]);
     ck_assert_int_lt(first.outcome.step, 390);
