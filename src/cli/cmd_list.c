@@ -58,11 +58,11 @@ static void print_registry(const struct registry *r, bool options)
 }
 
 /* "mappings" and "mapping" are the same kind, and "feedback_loss", as a file has it, is "feedback loss"; so is
- * "update" "update rule". */
+ * "update" "update rule". An algorithm is the name of a preset. */
 static bool is_kind(const char *word, const char *kind)
 {
     size_t n = 0;
-    if (!word)
+    if (!word || (!strcmp(kind, "algorithm") && (!strcmp(word, "presets") || !strcmp(word, "preset"))))
         return true;
     while (kind[n] && (word[n] == kind[n] || (word[n] == '_' && kind[n] == ' ')))
         n++;

@@ -37,8 +37,8 @@ static int print(void *self, struct err *e)
 static int goes_on(void *self, bool *yes, struct err *e)
 {
     static const char waiting[] =
-        "SELECT count(*) FROM trial t JOIN study s ON s.id = t.study_id AND s.generation = t.generation "
-        "WHERE t.state IN ('queued', 'running', 'interrupted') AND (?1 IS NULL OR s.name = ?1)";
+        "SELECT count(*) FROM trial t JOIN study s ON s.id = t.study_id WHERE (t.state = 'running' OR "
+        "(t.state IN ('queued', 'interrupted') AND t.generation IN (0, s.generation))) AND (?1 IS NULL OR s.name = ?1)";
     const struct ls *ls = self;
     const char *study = ls->c->arguments.n ? ls->c->arguments.items[0] : NULL;
     bool found;

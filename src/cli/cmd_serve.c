@@ -2,6 +2,8 @@
 
 #include "run/signals.h"
 #include "serve/server.h"
+#include <errno.h>
+#include <string.h>
 
 enum { USUAL_PORT = 8787 };
 
@@ -21,13 +23,14 @@ static bool stopped(void)
 }
 
 /* On standard output, and at once: whoever started this reads it to know where to go. */
-static void ready(void *cli, const char *url)
+static int ready(void *cli, const char *url, struct err *e)
 {
     const struct cli *c = cli;
-    printf("%s\n", url);
-    fflush(stdout); /* a failure is told at the end */
+    if (printf("%s\n", url) < 0 || fflush(stdout) != 0)
+        return err_set(e, ERR_IO, "cannot write the URL: %s", strerror(errno));
     if (!c->quiet)
         fputs("tprun: serving to this machine alone, until ctrl-C; the URL is a key: give it to nobody\n", stderr);
+    return 0;
 }
 
 static int run(const struct cli *c, const void *own)

@@ -92,6 +92,7 @@ static int follow(const struct watch *w, struct text *block, struct err *e)
             signals_take();
             if (signals_stops() > 0 || terminal_reader_left(STDOUT_FILENO))
                 return 0;
+            TRY(query_check_place(w->q, e));
             TRY(query_version(w->q, &version, e));
         }
         if (!more)

@@ -33,12 +33,12 @@ int ways_check(const struct credit *c, struct err *e)
                       "algorithm.route: on 'direct' feedback_loss '%s' goes up from layer to layer; "
                       "network.layers.%zu.from makes several ways of it",
                       c->choice.feedback_loss.part->name, u->index);
-    for (size_t i = chain->n_units - c->choice.head; i < chain->n_units; i++)
+    for (size_t i = chain->n_units; i-- > chain->n_units - c->choice.head;)
         if (chain->reads[i].n > 1 || chain->reads[i].from[0] + 1 != i)
             return err_at(e, chain->units[i].where,
                           "algorithm.head: %zu last layers follow the exact gradient one after the other; "
-                          "network.layers.%zu.from leads past them",
-                          c->choice.head, i);
+                          "network.layers.%zu.from leads past them (head: %zu is the most here)",
+                          c->choice.head, i, chain->n_units - 1 - i);
     return 0;
 }
 

@@ -127,8 +127,9 @@ int server_run(const struct server_options *o, struct err *e)
     int code = open_server(&s, o->port, e);
     if (code == 0) {
         snprintf(url, sizeof url, "http://127.0.0.1:%d/%s/", s.gate.port, s.gate.token);
-        o->ready(o->self, url);
-        code = serve(&s, o, e);
+        code = o->ready(o->self, url, e);
+        if (code == 0)
+            code = serve(&s, o, e);
     }
     close_server(&s);
     return code;

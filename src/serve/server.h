@@ -8,10 +8,10 @@
 
 struct server_options {
     const char *db;
-    int port;                                   /* 0: a free one */
-    int stop_fd;                                /* readable when it should end */
-    bool (*stopped)(void);                      /* whether it should, or was woken for nothing */
-    void (*ready)(void *self, const char *url); /* it listens */
+    int port;                                                 /* 0: a free one */
+    int stop_fd;                                              /* readable when it should end */
+    bool (*stopped)(void);                                    /* whether it should, or was woken for nothing */
+    int (*ready)(void *self, const char *url, struct err *e); /* it listens */
     void *self;
 };
 

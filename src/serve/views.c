@@ -82,7 +82,7 @@ static const char sql_phases[] = "SELECT variant, phase, sum(wall_s) AS wall_s, 
                                  "GROUP BY variant, phase ORDER BY variant, phase";
 static const char sql_tuning[] = "SELECT * FROM tuning_costs WHERE study = ?1";
 static const char sql_is_study[] = "SELECT 1 FROM study WHERE name = ?1";
-static const char sql_is_trial[] = "SELECT 1 FROM trial WHERE id = CAST(?1 AS INTEGER)";
+static const char sql_is_trial[] = "SELECT 1 FROM trial WHERE CAST(id AS TEXT) = ?1";
 
 /* clang-format off */
 

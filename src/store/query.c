@@ -243,6 +243,14 @@ int query_version(struct query *q, int64_t *version, struct err *e)
     return code;
 }
 
+int query_check_place(struct query *q, struct err *e)
+{
+    int moved = 0;
+    if (sqlite3_file_control(q->db, NULL, SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK && moved)
+        return err_set(e, ERR_IO, "%s: the database was removed, or another one has its name now", q->path);
+    return 0;
+}
+
 void query_set_cpu_limit(struct query *q, double seconds)
 {
     q->cpu_limit = seconds;

@@ -32,6 +32,8 @@ void query_set_digits(struct query *q, int digits);
 /* A number that is another one when somebody else has committed to the file since it was asked last. Only numbers of
  * one connection can be compared. */
 int query_version(struct query *q, int64_t *version, struct err *e);
+/* ERR_IO if the file was removed, or another one has its name, since it was opened. */
+int query_check_place(struct query *q, struct err *e);
 /* Runs one SELECT (allow-listed authorizer, sqlite3_stmt_readonly, 1 MB values, limited time) with text parameters
  * and prints the rows. n_rows may be NULL. */
 int query_print(struct query *q, const char *sql, const char *const *arguments, size_t n_arguments,

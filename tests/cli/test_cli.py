@@ -131,6 +131,7 @@ class Commands(Cli):
         for word in ["algorithm", "mapping", "Roulet 2022", "temporal_order", "test_accuracy"]:
             self.assertIn(word, everything)
         self.assertIn("regularization", self.call("list", "mappings").stdout)
+        self.assertEqual(self.call("list", "presets").stdout, self.call("list", "algorithm").stdout)
         rows = json.loads(self.call("list", "--format", "json").stdout)
         self.assertIn({"kind": "mapping", "name": "inverse"}, [{k: row[k] for k in ("kind", "name")} for row in rows])
         self.assertIn('mapping,inverse,', self.call("list", "mapping", "--format", "csv").stdout)

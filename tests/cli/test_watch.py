@@ -59,6 +59,26 @@ class Watch(unittest.TestCase):
         self.assertNotIn("running", rest.split("\n\n")[-1])
         self.assertNotIn("\x1b", rest)
 
+    def test_one_offs_go_on(self):
+        """Trials beside those of the file are waited for too."""
+        self.finish()
+        self.write("UPDATE trial SET generation = 0, state = 'running' WHERE id = 1")
+        process = subprocess.Popen(self.command("two_lines"), stdout=subprocess.PIPE, text=True, env=ENVIRONMENT)
+        self.addCleanup(process.stdout.close)
+        self.until(process, "running")
+        self.finish()
+        process.communicate(timeout=HANG)
+        self.assertEqual(process.returncode, 0)
+
+    def test_another_file(self):
+        """What is removed or replaced is told, and not watched any more."""
+        process = subprocess.Popen(self.command("diverging"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT)
+        self.addCleanup(process.stdout.close)
+        self.until(process, "going_on")
+        os.rename(self.db, self.db + ".away")
+        said = process.communicate(timeout=HANG)[1]
+        self.assertEqual((process.returncode, said), (1, f"tprun: error: {self.db}: the database was removed, or another one has its name now\n"))
+
     def until(self, process, words):
         for line in process.stdout:
             if words in line:

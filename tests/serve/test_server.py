@@ -129,7 +129,7 @@ class Server(unittest.TestCase):
     def test_bad_arguments(self):
         for rest in ("progress", "progress?study=", "progress?study=no_such_study", "progress?study=cells&study=cells", "progress?study=cells&x=1", "progress?study", "trials?study=%00",
                      "trials?study=%zz", "trials?study=%ff", "figure?study=cells&kind=nothing", "figure?study=cells&layer=-1", "figure?study=cells&rolling=x", "figure?study=cells&what=1",
-                     "figure?study=cells&size=1", "figure", "trial?trial=-1", "trial?trial=x", "studies?x=1", "claims?study=' OR 1=1 --"):
+                     "figure?study=cells&size=1", "figure", "trial?trial=-1", "trial?trial=x", "trial?trial=1%20or%201", "trial?trial=1abc", "trial?trial=1e0", "studies?x=1", "claims?study=' OR 1=1 --"):
             with self.assertRaises(urllib.error.HTTPError, msg=rest) as refused_with:
                 self.serving.view(rest.replace(" ", "%20"))
             self.assertEqual(refused_with.exception.code, 404, rest)
@@ -236,6 +236,14 @@ class Life(unittest.TestCase):
         self.assertEqual(status, 5)
         self.assertIn("schema version 99", said)
         self.assertEqual(self.refused("--db", self.db, "--port", "65536")[0], 2)
+
+    def test_the_url_cannot_be_told(self):
+        studies.make(self.db)
+        with open("/dev/full", "w", encoding="ascii") as full:
+            done = subprocess.run([TPRUN, "serve", "--db", self.db, "--port", "0"], stdout=full, stderr=subprocess.PIPE, text=True, check=False,
+                                  env=ENVIRONMENT, timeout=HANG)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("cannot write the URL: No space left on device", done.stderr)
 
     def test_a_taken_port(self):
         studies.make(self.db)
