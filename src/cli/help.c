@@ -32,6 +32,6 @@ void cli_help(const struct command *command)
     puts("\n`tprun COMMAND --help` tells more; `tprun --version` the version.\n\n"
          "Exit status: 0 done; 1 a trial failed, a claim is refuted, or a file cannot be\n"
          "read or written; 2 a mistake in the command or in a file; 3 the database is in\n"
-         "use; 4 a recomputed result differs; 5 storage (database, checkpoint, disk); 6\n"
-         "memory; 75 stopped at a checkpoint, run it again.");
+         "use; 4 a recomputed result differs; 5 storage (database, checkpoint, disk);\n"
+         "6 memory; 75 stopped at a checkpoint, run it again.");
 }

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 static const char prefix[] = "tprun-merge-";
+static const char mark[] = ".tprun-merge"; /* in a folder that a merge made: what somebody else named like one stays */
 
 /* Files alone: a merge makes no folders. */
 static void empty(int fd)
@@ -30,7 +31,8 @@ static void empty(int fd)
     closedir(folder);
 }
 
-/* Removes a folder of this user that nobody holds. What cannot be removed stays. */
+/* Removes a folder of this user that a merge made and nobody holds; without its mark only if it is empty. What cannot
+ * be removed stays. */
 static void remove_unheld(int parent, const char *name)
 {
     struct stat st;
@@ -38,7 +40,8 @@ static void remove_unheld(int parent, const char *name)
     if (fd < 0)
         return;
     if (fstat(fd, &st) == 0 && st.st_uid == geteuid() && flock(fd, LOCK_EX | LOCK_NB) == 0) {
-        empty(fd);
+        if (faccessat(fd, mark, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+            empty(fd);
         (void)unlinkat(parent, name, AT_REMOVEDIR);
     }
     close(fd);
@@ -77,6 +80,10 @@ static int make(struct merge_folder *f, const char *home, struct err *e)
         if (f->fd < 0 || flock(f->fd, LOCK_EX) < 0 || fstat(f->fd, &st) < 0)
             return err_set(e, ERR_STORAGE, "%s: cannot lock it: %s", f->path, strerror(errno));
     } while (st.st_nlink == 0);
+    const int fd = openat(f->fd, mark, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return err_set(e, ERR_STORAGE, "%s: cannot mark it: %s", f->path, strerror(errno));
+    close(fd);
     return 0;
 }
 

@@ -224,8 +224,14 @@ class Refused(Merging):
         # Folders as merges that were killed leave them, one of a merge that lives, and what is no merge's.
         for name in ("tprun-merge-aaaaaa", "tprun-merge-bbbbbb", "tprun-merge-living", "tprun-other", "tprun-merge-folders"):
             os.mkdir(os.path.join(home, name))
-            with open(os.path.join(home, name, "0.db"), "w", encoding="ascii") as f:
-                f.write("x")
+            for file in ("0.db", ".tprun-merge"):
+                with open(os.path.join(home, name, file), "w", encoding="ascii") as f:
+                    f.write("x")
+        # Somebody's own folders of such a name: one is empty.
+        for name in ("tprun-merge-hers", "tprun-merge-empty"):
+            os.mkdir(os.path.join(home, name))
+        with open(os.path.join(home, "tprun-merge-hers", "0.db"), "w", encoding="ascii") as f:
+            f.write("x")
         os.mkdir(os.path.join(home, "tprun-merge-folders", "kept"))
         os.symlink(os.path.join(home, "tprun-other"), os.path.join(home, "tprun-merge-link"))
         living = os.open(os.path.join(home, "tprun-merge-living"), os.O_RDONLY)
@@ -233,10 +239,11 @@ class Refused(Merging):
         fcntl.flock(living, fcntl.LOCK_EX)
         self.merge(self.a, self.b, env=env)
         left = sorted(os.listdir(home))
-        self.assertEqual(left, ["tprun-merge-folders", "tprun-merge-link", "tprun-merge-living", "tprun-other"])
+        self.assertEqual(left, ["tprun-merge-folders", "tprun-merge-hers", "tprun-merge-link", "tprun-merge-living", "tprun-other"])
         self.assertEqual(os.listdir(os.path.join(home, "tprun-merge-folders")), ["kept"])
+        self.assertEqual(os.listdir(os.path.join(home, "tprun-merge-hers")), ["0.db"])
         for name in ("tprun-merge-living", "tprun-other"):
-            self.assertEqual(os.listdir(os.path.join(home, name)), ["0.db"])
+            self.assertEqual(sorted(os.listdir(os.path.join(home, name))), [".tprun-merge", "0.db"])
 
 
 class OnNetwork(test_work.Shared):

@@ -139,7 +139,7 @@ def main():
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    folder = tempfile.mkdtemp(prefix="tprun-merge-")
+    folder = tempfile.mkdtemp(prefix="tprun-partitions-")
     m = Merging(os.path.abspath(options.build), folder, options.seed)
     straight = m.path("straight.db")
     m.call("run", m.spec, "--db", straight, "-q")
