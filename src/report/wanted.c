@@ -1,5 +1,6 @@
 #include "report/wanted.h"
 
+#include "report/names.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -88,23 +89,6 @@ static int add_figure(void *self, int n, const char *const *values)
     return 0;
 }
 
-struct names {
-    struct arena *a;
-    size_t n, capacity;
-    const char **items;
-};
-
-static int add_name(void *self, int n, const char *const *values)
-{
-    struct names *names = self;
-    if (n < 1 || !values[0])
-        return 0;
-    if (names->n == names->capacity)
-        names->items = grown(names->a, names->items, names->n, &names->capacity, sizeof *names->items);
-    names->items[names->n++] = arena_strdup(names->a, values[0]);
-    return 0;
-}
-
 int wanted_read(struct wanted *w, struct query *q, struct arena *a, const char *study, struct err *e)
 {
     *w = (struct wanted){ 0 };
@@ -124,7 +108,7 @@ int wanted_read(struct wanted *w, struct query *q, struct arena *a, const char *
     for (size_t i = 0; i < w->n; i++) {
         const char *const arguments[] = { study, arena_printf(a, "%zu", i) };
         struct names names = { .a = a };
-        TRY(query_rows(q, sql_variants, arguments, 2, add_name, &names, e));
+        TRY(query_rows(q, sql_variants, arguments, 2, names_add, &names, e));
         w->items[i].variants = names.items;
         w->items[i].n_variants = names.n;
     }

@@ -4,6 +4,7 @@
 #include "base/clean.h"
 #include "base/hash.h"
 #include "report/lists.h"
+#include "report/names.h"
 #include "report/subject.h"
 #include "serve/page.h"
 #include "serve/target.h"
@@ -12,28 +13,6 @@
 #include <nettle/base64.h>
 #include <stdlib.h>
 #include <string.h>
-
-struct names {
-    struct arena *a;
-    size_t n, capacity;
-    const char **items;
-};
-
-static int add_name(void *self, int n, const char *const *values)
-{
-    struct names *names = self;
-    if (n < 1 || !values[0])
-        return 0;
-    if (names->n == names->capacity) {
-        names->capacity = 2 * names->n + 16;
-        const char **items = arena_need(names->a, names->capacity, sizeof *items);
-        if (names->n)
-            memcpy(items, names->items, names->n * sizeof *items);
-        names->items = items;
-    }
-    names->items[names->n++] = arena_strdup(names->a, values[0]);
-    return 0;
-}
 
 /* JSON inside of a script element: its strings alone can have a <, which would begin a tag. */
 static void put_json(struct text *out, const struct text *json)
@@ -93,8 +72,8 @@ static int put_figures(struct text *out, struct query *q, struct arena *a, const
     struct names metrics = { .a = a }, layers = { .a = a };
     bool found;
     double n_numeric = 0;
-    TRY(query_rows(q, view_metrics, &study, 1, add_name, &metrics, e));
-    TRY(query_rows(q, view_layer_metrics, &study, 1, add_name, &layers, e));
+    TRY(query_rows(q, view_metrics, &study, 1, names_add, &metrics, e));
+    TRY(query_rows(q, view_layer_metrics, &study, 1, names_add, &layers, e));
     TRY(query_number(q, view_n_numeric, &study, 1, &found, &n_numeric, e));
     TRY(put_figure(out, q, study, NULL, NULL, e));
     TRY(put_figure(out, q, study, "curves", NULL, e));
@@ -206,7 +185,7 @@ static void put_page(struct text *out, const struct text *data)
 static int choose(struct names *chosen, struct query *q, const char *const *studies, size_t n, struct err *e)
 {
     if (n == 0) {
-        TRY(query_rows(q, "SELECT name FROM study ORDER BY name", NULL, 0, add_name, chosen, e));
+        TRY(query_rows(q, "SELECT name FROM study ORDER BY name", NULL, 0, names_add, chosen, e));
         return chosen->n ? 0 : err_set(e, ERR_USAGE, "the database has no studies");
     }
     for (size_t i = 0; i < n; i++) {
@@ -216,7 +195,7 @@ static int choose(struct names *chosen, struct query *q, const char *const *stud
         for (size_t k = 0; k < chosen->n; k++)
             twice = twice || !strcmp(chosen->items[k], s.name);
         if (!twice)
-            (void)add_name(chosen, 1, &s.name);
+            (void)names_add(chosen, 1, &s.name);
     }
     return 0;
 }
