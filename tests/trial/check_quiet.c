@@ -151,6 +151,12 @@ static void for_each_algorithm(void (*test)(const char *data, const char *own))
          "{kernel: 3, padding: 1}], mixer: {hidden: 5}, unit: [flatten, dense: {units: 4}]]}, algorithm: {name: "
          "dtp, target_stepsize: 0.5, mapping: {activation: argument}, feedback_loss: {noise: 0.1}, feedback: "
          "{optimizer: {name: sgd, stepsize: 0.01}}}}");
+    /* maps of 8 x 8 around that pixel: convolutions by taps */
+    test(BLOBS, "{network: {layers: [unit: [conv: {channels: 8, kernel: 8, padding: 7, activation: elu}, max_pool: "
+                "{kernel: 2}], unit: [flatten, dense: {units: 4}]]}, algorithm: bp}");
+    test(BLOBS, "{network: {layers: [unit: [conv: {channels: 8, kernel: 8, padding: 7, activation: elu}, max_pool: "
+                "{kernel: 2}], unit: [conv: {channels: 8, kernel: 5, padding: 4, activation: elu}, max_pool: {kernel: "
+                "2}], unit: [flatten, dense: {units: 4}]]}, algorithm: {name: tjml, target_stepsize: 0.5}}");
     test(BLOBS, "{algorithm: gnt}");
     test(BLOBS, "{algorithm: {name: gnt, mapping: {damping: 0.1}}}");
     test("{dataset: {name: student_teacher, features: 3, outputs: 3, units: 5, train_size: 20}, loss: squared_error,"
