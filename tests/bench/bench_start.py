@@ -15,13 +15,22 @@ STUDIES = {
 }
 
 
+def trains(pid):
+    """Whether a child is a worker: the starter that forks them (src/run/starter.h) comes before the queue."""
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as f:
+            return b"--worker" in f.read()
+    except OSError:
+        return False  # it has ended
+
+
 def queue(db, arguments):
     """Runs until a worker appears, then kills."""
     process = subprocess.Popen([TPRUN, "run", SPEC, "--db", db, "-j", "1", "--quiet", *arguments], stdout=subprocess.DEVNULL)
     children = f"/proc/{process.pid}/task/{process.pid}/children"
     while process.poll() is None:
         with open(children, encoding="ascii") as f:
-            if f.read().strip():
+            if any(trains(pid) for pid in f.read().split()):
                 break
         time.sleep(0.001)
     with open(f"/proc/{process.pid}/stat", encoding="ascii") as f:
