@@ -118,6 +118,22 @@ START_TEST(a_plan_counts_every_sweep)
 }
 END_TEST
 
+/* Feedback losses that send a block of rows up for every layer (Meulemans 2020). */
+START_TEST(a_plan_counts_every_block)
+{
+    static const char net[] = "{dataset: {name: given, features: 9, outputs: 10}, network: {layers: [dense: {units: 20, "
+                              "activation: tanh}, dense: {units: 15, activation: tanh}, dense: {units: 8, activation: "
+                              "tanh}, dense: {units: 10}]}}";
+    static const char *const learned[] = { "dtp_pretrained", "dtp_drl", "ddtp_linear", "ddtp_control" };
+    for (size_t i = 0; i < sizeof learned / sizeof *learned; i++) {
+        char algorithm[200];
+        snprintf(algorithm, sizeof algorithm,
+                 "{name: %s, target_stepsize: 0.1, feedback: {optimizer: {name: sgd, stepsize: 0.01}}}", learned[i]);
+        compare(net, algorithm);
+    }
+}
+END_TEST
+
 /* Layers that feed several others, and read several. */
 START_TEST(a_plan_counts_every_way)
 {
@@ -310,6 +326,7 @@ static void add_tests(TCase *t)
 {
     tcase_add_test(t, a_plan_counts_the_products_of_a_step);
     tcase_add_test(t, a_plan_counts_every_sweep);
+    tcase_add_test(t, a_plan_counts_every_block);
     tcase_add_test(t, a_plan_counts_every_way);
     tcase_add_test(t, the_figures_of_bao2024);
 }
