@@ -1,14 +1,14 @@
 #include "net/affine.h"
 #include "net/transpose.h"
 
-/* What follows from f->w and f->wt. A plan generates no code, but counts the packed copy of what would be. */
+/* What follows from f->w and f->wt. A plan generates no code, but counts the packed copy. */
 static int open_rest(struct affine *f, size_t rows, struct arena *a, struct err *e)
 {
     if (!a->counting) {
         f->up = product_plan(rows, f->out, f->in, true);
         f->down = product_plan(rows, f->in, f->out, false);
     }
-    const bool packs = product_is_generated(rows, f->out, f->in) && !f->transposed;
+    const bool packs = product_is_small(rows, f->out, f->in) && !f->transposed;
     if (packs)
         f->wt = mat_new(a, f->in, f->out);
     f->scratch = mat_new(a, rows, f->out);
@@ -53,7 +53,7 @@ static void multiply(const struct product *p, struct mat a, struct mat b, struct
 void affine_forward(const struct unit *u, struct at at)
 {
     const struct affine *f = u->state;
-    if (f->up.kernel && at.in.rows == f->rows)
+    if (f->wt.p && at.in.rows == f->rows)
         product_run(&f->up, at.in.p, f->wt.p, at.out.p);
     else
         blas_gemm(false, true, 1, at.in, f->w, 1, at.out);
