@@ -256,7 +256,8 @@ struct credit {
                                     * unit; for the current call only. The first two alone where neither feedback units
                                     * nor rules with trips are */
     int64_t epoch;                 /* of the coming steps, from 1 */
-    bool has_deltas;               /* the links above the first hold the deltas of their displacements */
+    bool has_deltas;               /* the links above the first, from first_nonzero on, hold the deltas of their
+                                    * displacements */
     int64_t bad_layer;             /* whose inverse could not be factorized; -1 = none */
     size_t first_nonzero;          /* displacements below this link were cut to zero (REAL_TINY) */
 };
