@@ -145,14 +145,15 @@ static int put_checkpoint(struct sink *s, int64_t step, const char *name, const 
     return 0;
 }
 
+/* Comes with every log too, so it does not flush: a write for each would wake the runner at each step of a trial that
+ * logs all of them. */
 static void on_progress(void *self, int64_t step, double loss)
 {
     struct worker *w = self;
     frame_begin(&w->out, MESSAGE_PROGRESS);
     frame_put_int(&w->out, step);
     frame_put_double(&w->out, loss);
-    frame_end(&w->out);
-    flush(w);
+    frame_done(w);
 }
 
 /* Receives what has come; blocks for the first byte if `wait`. */
