@@ -26,7 +26,7 @@ int update_fits(const struct credit *c, struct err *e);
 double update_factor(const struct credit *c, size_t layer);
 /* dL/dh of the summed loss at link k, under the rule 'through_chain'. */
 struct mat through_chain_signal(const struct credit *c, size_t k);
-/* Adds the gradient of layer i's local loss at the pass's own states. */
+/* The gradient of layer i's local loss at the pass's own states. */
 void update_local(struct credit *c, struct pass *p, size_t i, real *g);
 
 #endif

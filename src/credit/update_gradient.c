@@ -36,7 +36,7 @@ void update_local(struct credit *c, struct pass *p, size_t i, real *g)
         l->def->vjp(l, p->stacks[i], c->d_stack[i], (struct mat){ 0 });
     else if (i == 0)
         l->def->vjp(l, p->links[0], c->d[0], (struct mat){ 0 });
-    l->def->grads(l, p->stacks[i], (real)-update_factor(c, i), g);
+    credit_unit_gradient(c, l, p->stacks[i], (real)-update_factor(c, i), g);
 }
 
 static void grads(struct credit *c, struct pass *p, real *g)

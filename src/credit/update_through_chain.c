@@ -39,7 +39,7 @@ static void grads(struct credit *c, struct pass *p, real *g)
     const struct unit *first = &chain->units[0];
     first->def->vjp(first, p->links[0], s[0], (struct mat){ 0 });
     for (size_t i = 0; i < chain->n_units && chain->first_link[i] < c->n; i++)
-        chain->units[i].def->grads(&chain->units[i], p->stacks[i], 1, g);
+        credit_unit_gradient(c, &chain->units[i], p->stacks[i], 1, g);
 }
 
 extern const struct update_def update_through_chain;
