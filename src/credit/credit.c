@@ -277,11 +277,10 @@ void credit_draws(struct credit *c, struct draw draw, const char *name, ...)
     c->draws[c->n_draws++] = draw;
 }
 
-void credit_unit_gradient(const struct credit *c, const struct unit *u, struct at at, real scale, real *g)
+void credit_clear(const struct credit *c, const struct unit *u, real *g)
 {
     if (!c->ties)
         unit_clear(u, g);
-    u->def->grads(u, at, scale, g);
 }
 
 int credit_head(struct credit *c, struct pass *p, struct chosen loss, real *g, struct err *e)
@@ -299,7 +298,8 @@ int credit_head(struct credit *c, struct pass *p, struct chosen loss, real *g, s
             chain_vjp(p, k, s, down);
         else /* a target's gradient is that at what the layer sent, passed straight through (Lee 2015, scripts) */
             l->def->vjp(l, p->links[k], s, down);
-        credit_unit_gradient(c, l, p->links[k], 1, g);
+        credit_clear(c, l, g);
+        l->def->grads(l, p->links[k], 1, g);
         s = down;
     }
     c->top = s;

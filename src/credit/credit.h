@@ -181,7 +181,7 @@ struct update_def {
     bool (*corrupts_input)(const struct credit *c);
     bool weighs;       /* it fills credit->influence */
     bool goes_through; /* a way down through the chain, one product a link, for the estimate of work */
-    /* The update directions of the links under the head into g, by credit_unit_gradient. */
+    /* The update directions of the links under the head into g, whose slices it clears (credit_clear). */
     void (*grads)(struct credit *c, struct pass *p, real *g);
 };
 
@@ -258,7 +258,8 @@ struct credit {
                                     * nor rules with trips are */
     int64_t epoch;                 /* of the coming steps, from 1 */
     bool ties;                     /* units share weights */
-    bool has_deltas;               /* the links above the first hold the deltas of their displacements */
+    bool has_deltas;               /* the links above the first, from first_nonzero on, hold the deltas of their
+                                    * displacements */
     int64_t bad_layer;             /* whose inverse could not be factorized; -1 = none */
     size_t first_nonzero;          /* displacements below this link were cut to zero (REAL_TINY) */
 };
@@ -280,9 +281,9 @@ int credit_refresh(struct credit *c, struct pass *p, struct err *e);
 int credit_feedback(struct credit *c, struct pass *p, const bool *asked, struct err *e);
 /* Displacements of all links. */
 int credit_targets(struct credit *c, struct pass *p, struct err *e);
-/* A unit's gradient at `at` into g, whose slice is zeroed just before, while a product is about to read it. Of a network
- * with tied weights, where one unit adds to another's slice, credit_head zeroes all of g instead. */
-void credit_unit_gradient(const struct credit *c, const struct unit *u, struct at at, real scale, real *g);
+/* Zeros in a unit's slice of g, just before products add its gradient to it. Of a network with tied weights, where one
+ * unit adds to another's slice, credit_head zeroes all of g instead, and this does nothing. */
+void credit_clear(const struct credit *c, const struct unit *u, real *g);
 /* Update directions of the links under the head, into g. */
 int credit_update(struct credit *c, struct pass *p, real *g, struct err *e);
 

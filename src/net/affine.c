@@ -1,14 +1,14 @@
 #include "net/affine.h"
 #include "net/transpose.h"
 
-/* What follows from f->w and f->wt. A plan generates no code, but counts the packed copy of what would be. */
+/* What follows from f->w and f->wt. A plan generates no code, but counts the packed copy. */
 static int open_rest(struct affine *f, size_t rows, struct arena *a, struct err *e)
 {
     if (!a->counting) {
         f->up = product_plan(rows, f->out, f->in, true);
         f->down = product_plan(rows, f->in, f->out, false);
     }
-    const bool packs = product_is_generated(rows, f->out, f->in) && !f->transposed;
+    const bool packs = product_is_small(rows, f->out, f->in) && !f->transposed;
     if (packs)
         f->wt = mat_new(a, f->in, f->out);
     f->scratch = mat_new(a, rows, f->out);
@@ -52,7 +52,7 @@ static void multiply(const struct product *p, struct mat a, struct mat b, struct
 
 void affine_add(const struct affine *f, struct mat in, struct mat out)
 {
-    if (f->up.kernel && in.rows == f->rows)
+    if (f->wt.p && in.rows == f->rows)
         product_run(&f->up, in.p, f->wt.p, out.p);
     else
         blas_gemm(false, true, 1, in, f->w, 1, out);
