@@ -44,6 +44,26 @@ static void tanh_apply_difference(const void *o, struct mat u, struct mat h, str
         out.p[i] = tanh_difference(u.p[i], w.p[i]);
 }
 
+/* What follows from u alone is taken once for all blocks, a part of u at a time. */
+static void tanh_difference_blocks(const void *o, struct mat u, struct mat w)
+{
+    (void)o;
+    enum { PART = 1024 };
+    real start[PART];
+    const size_t n = mat_n(u), n_all = mat_n(w);
+    for (size_t at = 0; at < n; at += PART) {
+        const size_t part = n - at < PART ? n - at : PART;
+        ELEMENTWISE
+        for (size_t i = 0; i < part; i++)
+            start[i] = tanh_start(u.p[at + i]);
+        for (size_t block = at; block < n_all; block += n) {
+            ELEMENTWISE
+            for (size_t i = 0; i < part; i++)
+                w.p[block + i] = tanh_difference_from(start[i], u.p[at + i], w.p[block + i]);
+        }
+    }
+}
+
 /* The largest |h| that the inverse sees. A clamp below the rounding unit counts as the rounding unit: an inverse is
  * always finite. */
 static real tanh_limit(real clamp)
@@ -140,6 +160,7 @@ const struct act_def act_tanh = {
     .times_slope = tanh_times_slope,
     .times_slope_difference = tanh_times_slope_difference,
     .difference = tanh_apply_difference,
+    .difference_blocks = tanh_difference_blocks,
     .inverse = tanh_inverse,
     .times_inverse_slope = tanh_times_inverse_slope,
     .inverse_difference = tanh_inverse_difference,

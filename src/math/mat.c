@@ -172,7 +172,19 @@ real mat_max_abs(struct mat a)
     return real_of(most);
 }
 
+/* x - x is 0 of a finite number and NaN of any other, and a sum keeps NaN. */
 bool mat_all_finite(struct mat a)
 {
-    return mat_max_abs(a) <= real_of(bits_of(INFINITY) - 1); /* the largest finite number; false for NaN */
+    enum { LANES = 32 };
+    const size_t n = mat_n(a), whole = n - n % LANES;
+    real lane[LANES] = { 0 }, sum = 0;
+    for (size_t i = 0; i < whole; i += LANES) {
+        for (size_t j = 0; j < LANES; j++)
+            lane[j] += a.p[i + j] - a.p[i + j];
+    }
+    for (size_t i = whole; i < n; i++)
+        sum += a.p[i] - a.p[i];
+    for (size_t j = 0; j < LANES; j++)
+        sum += lane[j];
+    return !isnan(sum);
 }

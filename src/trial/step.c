@@ -86,8 +86,7 @@ static int check_loss(struct trial *t, struct err *e)
 /* Before any weight moves. */
 static int check_update(struct trial *t, struct err *e)
 {
-    if (!t->config->train.stop.nonfinite || isfinite(mat_sum_squares(mat_of(t->gradient, 1, t->chain.n_vector))) ||
-        !find_bad(t, t->gradient))
+    if (!t->config->train.stop.nonfinite || !find_bad(t, t->gradient))
         return 0;
     return err_set(e, ERR_DIVERGED, "the update of %s is not finite", t->bad_tensor);
 }
@@ -140,7 +139,8 @@ static int sequential(struct trial *t, int order, struct err *e)
         TRY(credit_head(c, &t->pass, t->config->loss, t->gradient, e));
         TRY(check_loss(t, e));
         if (order == ORDER_SEQUENTIAL_KEPT) {
-            c->first_nonzero = 0; /* displacements to kept targets are not those that were cut */
+            c->first_nonzero = 0;  /* displacements to kept targets are not those that were cut, */
+            c->has_deltas = false; /* nor those that left deltas */
             for (size_t k = 0; k < c->n; k++)
                 mat_sub(t->kept_targets[k], t->pass.links[k].out, c->d[k]);
             TRY(credit_update(c, &t->pass, t->gradient, e));
