@@ -4,6 +4,6 @@
 #ifndef TPRUN_TRIAL_NUMERICS_H
 #define TPRUN_TRIAL_NUMERICS_H
 
-enum { NUMERICS_VERSION = 2 };
+enum { NUMERICS_VERSION = 3 };
 
 #endif

@@ -86,8 +86,7 @@ static int check_loss(struct trial *t, struct err *e)
 /* Before any weight moves. */
 static int check_update(struct trial *t, struct err *e)
 {
-    if (!t->config->train.stop.nonfinite || isfinite(mat_sum_squares(mat_of(t->gradient, 1, t->chain.n_vector))) ||
-        !find_bad(t, t->gradient))
+    if (!t->config->train.stop.nonfinite || !find_bad(t, t->gradient))
         return 0;
     return err_set(e, ERR_DIVERGED, "the update of %s is not finite", t->bad_tensor);
 }
