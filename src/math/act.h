@@ -53,14 +53,11 @@ static inline struct act act_of(struct chosen c)
 {
     return (struct act){ (const struct act_def *)c.part, c.opts };
 }
-static inline void act_apply(struct act a, struct mat u, struct mat h)
-{
-    a.def->apply(a.opts, u, h);
-}
-static inline void act_times_slope(struct act a, struct mat u, struct mat h, struct mat s, struct mat out)
-{
-    a.def->times_slope(a.opts, u, h, s, out);
-}
+/* The functions of act_def; large matrices are shared among a team (base/team.h). */
+void act_apply(struct act a, struct mat u, struct mat h);
+void act_times_slope(struct act a, struct mat u, struct mat h, struct mat s, struct mat out);
+void act_times_slope_difference(struct act a, struct mat h, struct mat d, struct mat s, struct mat out);
+void act_difference(struct act a, struct mat u, struct mat h, struct mat w, struct mat out);
 /* w becomes a(u + w) - a(u), h = a(u), for every block of u.rows rows of w. */
 void act_difference_blocks(struct act a, struct mat u, struct mat h, struct mat w);
 

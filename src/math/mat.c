@@ -1,4 +1,5 @@
 #include "math/mat.h"
+#include "base/team.h"
 #include "math/elementary.h"
 #include <assert.h>
 #include <math.h>
@@ -19,25 +20,69 @@ struct mat mat_new(struct arena *a, size_t rows, size_t cols)
     return p != NULL ? mat_of(p, rows, cols) : (struct mat){ 0 };
 }
 
+/* Entries [from, to) of one of the functions below. */
+struct entries {
+    real s;
+    const real *a, *b;
+    real *out;
+};
+
+/* Shorter ones are done before a thread has woken. */
+enum { PART_ENTRIES = 16 * 1024 };
+
+static void over(size_t n, team_part *part, struct entries x)
+{
+    if (n < 2 * PART_ENTRIES)
+        part(&x, 0, 0, n);
+    else
+        team_run(n, team_parts(n, PART_ENTRIES, TEAM_MOST_PARTS), 64 / sizeof(real), part, &x);
+}
+
+#define ENTRIES(name, value)                                                                                           \
+    static void name(void *work, size_t part, size_t from, size_t to)                                                  \
+    {                                                                                                                  \
+        const struct entries x = *(const struct entries *)work;                                                        \
+        (void)part;                                                                                                    \
+        ELEMENTWISE                                                                                                    \
+        for (size_t i = from; i < to; i++)                                                                             \
+            x.out[i] = value;                                                                                          \
+    }
+ENTRIES(add_multiple, x.out[i] + x.s * x.a[i])
+ENTRIES(scale, x.s *x.a[i])
+ENTRIES(subtract, x.a[i] - x.b[i])
+ENTRIES(add, x.a[i] + x.b[i])
+ENTRIES(multiply, x.a[i] * x.b[i])
+
+static void copy(void *work, size_t part, size_t from, size_t to)
+{
+    const struct entries *x = work;
+    (void)part;
+    memcpy(x->out + from, x->a + from, (to - from) * sizeof *x->out);
+}
+
+static void zero(void *work, size_t part, size_t from, size_t to)
+{
+    const struct entries *x = work;
+    (void)part;
+    memset(x->out + from, 0, (to - from) * sizeof *x->out);
+}
+
 void mat_copy(struct mat from, struct mat to)
 {
     const size_t n = same_shape(from, to);
     if (n > 0 && from.p != to.p)
-        memcpy(to.p, from.p, n * sizeof *to.p);
+        over(n, copy, (struct entries){ .a = from.p, .out = to.p });
 }
 
 void mat_zero(struct mat a)
 {
     if (mat_n(a) > 0)
-        memset(a.p, 0, mat_n(a) * sizeof *a.p);
+        over(mat_n(a), zero, (struct entries){ .out = a.p });
 }
 
 void mat_axpy(real s, struct mat x, struct mat y)
 {
-    const size_t n = same_shape(x, y);
-    ELEMENTWISE
-    for (size_t i = 0; i < n; i++)
-        y.p[i] += s * x.p[i];
+    over(same_shape(x, y), add_multiple, (struct entries){ .s = s, .a = x.p, .out = y.p });
 }
 
 void mat_add_scaled(struct mat x, real s, struct mat y, struct mat out)
@@ -51,37 +96,25 @@ void mat_add_scaled(struct mat x, real s, struct mat y, struct mat out)
 
 void mat_scale(real s, struct mat x, struct mat y)
 {
-    const size_t n = same_shape(x, y);
-    ELEMENTWISE
-    for (size_t i = 0; i < n; i++)
-        y.p[i] = s * x.p[i];
+    over(same_shape(x, y), scale, (struct entries){ .s = s, .a = x.p, .out = y.p });
 }
 
 void mat_sub(struct mat a, struct mat b, struct mat out)
 {
-    const size_t n = same_shape(a, b);
     same_shape(a, out);
-    ELEMENTWISE
-    for (size_t i = 0; i < n; i++)
-        out.p[i] = a.p[i] - b.p[i];
+    over(same_shape(a, b), subtract, (struct entries){ .a = a.p, .b = b.p, .out = out.p });
 }
 
 void mat_add(struct mat a, struct mat b, struct mat out)
 {
-    const size_t n = same_shape(a, b);
     same_shape(a, out);
-    ELEMENTWISE
-    for (size_t i = 0; i < n; i++)
-        out.p[i] = a.p[i] + b.p[i];
+    over(same_shape(a, b), add, (struct entries){ .a = a.p, .b = b.p, .out = out.p });
 }
 
 void mat_mul_elements(struct mat a, struct mat b, struct mat out)
 {
-    const size_t n = same_shape(a, b);
     same_shape(a, out);
-    ELEMENTWISE
-    for (size_t i = 0; i < n; i++)
-        out.p[i] = a.p[i] * b.p[i];
+    over(same_shape(a, b), multiply, (struct entries){ .a = a.p, .b = b.p, .out = out.p });
 }
 
 void mat_add_row(const real *row, struct mat a)
@@ -170,14 +203,30 @@ double mat_sum_squares(struct mat a)
 
 /* Without its sign, a larger number has a larger bit pattern, infinity beyond all numbers and NaN beyond infinity: a
  * maximum over integers is exact, does not depend on an order, and keeps NaN. */
-real mat_max_abs(struct mat a)
+struct largest {
+    const real *p;
+    real_bits most[TEAM_MOST_PARTS];
+};
+
+static void find_largest(void *work, size_t part, size_t from, size_t to)
 {
-    const size_t n = mat_n(a);
+    struct largest *x = work;
     real_bits most = 0;
-    for (size_t i = 0; i < n; i++) {
-        const real_bits magnitude = bits_of(a.p[i]) & ~(real_bits)0 >> 1;
+    for (size_t i = from; i < to; i++) {
+        const real_bits magnitude = bits_of(x->p[i]) & ~(real_bits)0 >> 1;
         most = magnitude > most ? magnitude : most;
     }
+    x->most[part] = most;
+}
+
+real mat_max_abs(struct mat a)
+{
+    struct largest x = { .p = a.p };
+    const size_t n = mat_n(a), parts = team_parts(n, PART_ENTRIES, TEAM_MOST_PARTS);
+    real_bits most = 0;
+    team_run(n, parts, 64 / sizeof(real), find_largest, &x);
+    for (size_t i = 0; i < parts; i++)
+        most = x.most[i] > most ? x.most[i] : most;
     return real_of(most);
 }
 

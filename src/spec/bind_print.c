@@ -206,6 +206,8 @@ static void json_value(struct printer *p, const struct option *o, const void *fi
         return;
     if (o->type == OPT_BOOL)
         text_puts(p->out, *(const bool *)field ? "true" : "false");
+    else if (o->type == OPT_INT && option_word(o, *(const int64_t *)field))
+        json_string(p, option_word(o, *(const int64_t *)field));
     else if (o->type == OPT_INT)
         text_json_int(p->out, *(const int64_t *)field);
     else if (o->type == OPT_REAL)
