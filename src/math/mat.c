@@ -48,6 +48,7 @@ static void over(size_t n, team_part *part, struct entries x)
             x.out[i] = value;                                                                                          \
     }
 ENTRIES(add_multiple, x.out[i] + x.s * x.a[i])
+ENTRIES(add_scaled, x.a[i] + x.s * x.b[i])
 ENTRIES(scale, x.s *x.a[i])
 ENTRIES(subtract, x.a[i] - x.b[i])
 ENTRIES(add, x.a[i] + x.b[i])
@@ -89,9 +90,7 @@ void mat_add_scaled(struct mat x, real s, struct mat y, struct mat out)
 {
     const size_t n = same_shape(x, y);
     same_shape(x, out);
-    ELEMENTWISE
-    for (size_t i = 0; i < n; i++)
-        out.p[i] = x.p[i] + s * y.p[i];
+    over(n, add_scaled, (struct entries){ s, x.p, y.p, out.p });
 }
 
 void mat_scale(real s, struct mat x, struct mat y)
