@@ -300,7 +300,7 @@ static void forward_unit(struct pass *p, size_t i)
             l->def->forward(l, p->links[c->first_link[i] + k]);
         return;
     }
-    enum { ROWS = 256 }; /* what is prepared for so many still lies in the second cache when the links come to it */
+    enum { ROWS = 128 }; /* what is prepared for so many is still near when the links come to it */
     const size_t rows = p->links[c->first_link[i]].out.rows, at_once = rows < ROWS ? ROWS / rows : 1;
     for (size_t k = 0; k < c->links_of[i]; k++) {
         const size_t left = c->links_of[i] - k;
