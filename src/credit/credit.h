@@ -136,6 +136,7 @@ struct fbloss_def {
     bool source_noise; /* has draws on what is read beside those on what is yielded */
     bool reads_value;  /* of feedback units at the true states: f->ref.out */
     bool refreshes;    /* its grads do the mapping's refresh of their unit themselves */
+    bool goes_up;      /* by differences that start from the pass's states */
     /* Floating-point operations of grads beside the mapping's refresh, up and down being a product of the way up and of
      * the feedback unit; NULL: up and twice down. */
     double (*flops)(const struct credit *c, const struct feedback *f, double up, double down);
@@ -255,7 +256,8 @@ struct credit {
                                     * unit; for the current call only. The first two alone where neither feedback units
                                     * nor rules with trips are */
     int64_t epoch;                 /* of the coming steps, from 1 */
-    bool has_deltas;               /* the links above the first hold the deltas of their displacements */
+    bool has_deltas;               /* the links above the first, from first_nonzero on, hold the deltas of their
+                                    * displacements */
     int64_t bad_layer;             /* whose inverse could not be factorized; -1 = none */
     size_t first_nonzero;          /* displacements below this link were cut to zero (REAL_TINY) */
 };

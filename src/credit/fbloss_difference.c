@@ -102,6 +102,7 @@ const struct fbloss_def fbloss_difference = {
               .state_size = sizeof(struct fbloss_state),
               .needs = GIVES_TRAIN },
     .reads_value = true,
+    .goes_up = true,
     .fits = fits,
     .open = fbloss_open,
     .grads = grads,

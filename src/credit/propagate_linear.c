@@ -4,6 +4,7 @@
 
 static int back(struct credit *c, struct pass *p, size_t lo, struct err *e)
 {
+    c->has_deltas = mapping_of(c)->leaves_deltas && !c->own && lo == 0;
     for (size_t k = c->n - 1; k-- > lo;) {
         for (size_t w = c->first_way[k]; w < c->first_way[k + 1]; w++)
             TRY(mapping_of(c)->jvp(c, p, credit_ref(c, p, w), w, credit_incoming(c, w), c->branch[w], e));
@@ -12,7 +13,6 @@ static int back(struct credit *c, struct pass *p, size_t lo, struct err *e)
         if (c->choice.route == ROUTE_CHAIN && credit_vanished(c, k))
             return 0;
     }
-    c->has_deltas = mapping_of(c)->leaves_deltas && !c->own && lo == 0;
     return 0;
 }
 

@@ -24,6 +24,10 @@ extern const struct option update_options_table[];
 int update_fits(const struct credit *c, struct err *e);
 /* Factor of layer i: the gradient of the local loss at the state is factor * (h - t) = -factor * d. */
 double update_factor(const struct credit *c, size_t layer);
+/* How many of layer i's links lie below link `first`, all of whose signals are zero: they add nothing to a gradient. */
+size_t update_below(const struct credit *c, size_t i, size_t first);
+/* Layer i's application without its lowest `below` links. */
+struct at update_rest(const struct credit *c, const struct pass *p, size_t i, size_t below);
 /* dL/dh of the summed loss at link k, under the rule 'through_chain'. */
 struct mat through_chain_signal(const struct credit *c, size_t k);
 /* Adds the gradient of layer i's local loss at the pass's own states. */

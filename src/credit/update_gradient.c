@@ -29,14 +29,29 @@ double update_factor(const struct credit *c, size_t layer)
     return reduction_factor(o->reduction, c->rows, c->chain->units[layer].out, c->choice.target_stepsize);
 }
 
+size_t update_below(const struct credit *c, size_t i, size_t first)
+{
+    const size_t from = c->chain->first_link[i], links = c->chain->links_of[i];
+    return first <= from ? 0 : first - from < links ? first - from : links;
+}
+
+struct at update_rest(const struct credit *c, const struct pass *p, size_t i, size_t below)
+{
+    return at_rows(p->stacks[i], below * c->rows, (c->chain->links_of[i] - below) * c->rows);
+}
+
 void update_local(struct credit *c, struct pass *p, size_t i, real *g)
 {
     const struct unit *l = &c->chain->units[i];
+    const size_t below = update_below(c, i, c->first_nonzero), links = c->chain->links_of[i];
+    if (below == links)
+        return;
+    const struct at rest = update_rest(c, p, i, below);
     if (!c->has_deltas)
-        l->def->vjp(l, p->stacks[i], c->d_stack[i], (struct mat){ 0 });
-    else if (i == 0)
+        l->def->vjp(l, rest, mat_rows(c->d_stack[i], below * c->rows, (links - below) * c->rows), (struct mat){ 0 });
+    else if (i == 0 && below == 0)
         l->def->vjp(l, p->links[0], c->d[0], (struct mat){ 0 });
-    l->def->grads(l, p->stacks[i], (real)-update_factor(c, i), g);
+    l->def->grads(l, rest, (real)-update_factor(c, i), g);
 }
 
 static void grads(struct credit *c, struct pass *p, real *g)

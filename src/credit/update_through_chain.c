@@ -28,18 +28,27 @@ static void grads(struct credit *c, struct pass *p, real *g)
     const struct chain *chain = c->chain;
     struct mat *const s = through_of(c)->s;
     const size_t last = c->n - 1;
+    size_t first = 0; /* signals below this link are zero */
     mat_scale((real)-update_factor(c, chain->unit_of[last]), c->d[last], s[last]);
-    for (size_t k = last; k > 0; k--) {
+    for (size_t k = last; k > 0 && first == 0; k--) {
         chain_vjp(p, k, s[k], s[k - 1]);
         if (k - 1 >= c->first_nonzero)
             mat_axpy((real)-update_factor(c, chain->unit_of[k - 1]), c->d[k - 1], s[k - 1]);
-        if (mat_max_abs(s[k - 1]) < REAL_TINY)
-            mat_zero(s[k - 1]); /* or the rest of the recursion would run in denormal numbers */
+        if (!(mat_max_abs(s[k - 1]) < REAL_TINY)) /* NaN goes on, to be seen */
+            continue;
+        mat_zero(s[k - 1]); /* or the rest of the recursion would run in denormal numbers */
+        if (k <= c->first_nonzero + 1)
+            first = k;
     }
-    const struct unit *first = &chain->units[0];
-    first->def->vjp(first, p->links[0], s[0], (struct mat){ 0 });
-    for (size_t i = 0; i < chain->n_units && chain->first_link[i] < c->n; i++)
-        chain->units[i].def->grads(&chain->units[i], p->stacks[i], 1, g);
+    for (size_t k = 0; k < first; k++)
+        mat_zero(s[k]);
+    if (first == 0)
+        chain->units[0].def->vjp(&chain->units[0], p->links[0], s[0], (struct mat){ 0 });
+    for (size_t i = 0; i < chain->n_units && chain->first_link[i] < c->n; i++) {
+        const size_t below = update_below(c, i, first);
+        if (below < chain->links_of[i])
+            chain->units[i].def->grads(&chain->units[i], update_rest(c, p, i, below), 1, g);
+    }
 }
 
 extern const struct update_def update_through_chain;

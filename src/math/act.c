@@ -95,6 +95,10 @@ void act_difference(struct act a, struct mat u, struct mat h, struct mat w, stru
 
 void act_difference_blocks(struct act a, struct mat u, struct mat h, struct mat w)
 {
+    if (a.def->difference_blocks) {
+        a.def->difference_blocks(a.opts, u, w);
+        return;
+    }
     for (size_t row = 0; row < w.rows; row += u.rows) {
         const struct mat block = mat_rows(w, row, u.rows);
         act_difference(a, u, h, block, block);

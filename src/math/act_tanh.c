@@ -1,4 +1,5 @@
 /* tanh */
+#include "base/team.h"
 #include "math/act_loop.h"
 
 static void tanh_apply(const void *o, struct mat u, struct mat h)
@@ -42,6 +43,40 @@ static void tanh_apply_difference(const void *o, struct mat u, struct mat h, str
     ELEMENTWISE
     for (size_t i = 0; i < n; i++)
         out.p[i] = tanh_difference(u.p[i], w.p[i]);
+}
+
+struct blocks {
+    struct mat u, w;
+};
+enum { BLOCK_PART = 1024 };
+
+/* What follows from u alone is taken once for all blocks, a part of u at a time. */
+static void difference_blocks_part(void *work, size_t part, size_t from, size_t to)
+{
+    (void)part;
+    const struct blocks *x = work;
+    const size_t n = mat_n(x->u), n_all = mat_n(x->w);
+    real start[BLOCK_PART];
+    for (size_t at = from; at < to; at += BLOCK_PART) {
+        const size_t some = to - at < BLOCK_PART ? to - at : BLOCK_PART;
+        const real *const u = x->u.p + at;
+        ELEMENTWISE
+        for (size_t i = 0; i < some; i++)
+            start[i] = tanh_start(u[i]);
+        for (size_t block = at; block < n_all; block += n) {
+            real *const w = x->w.p + block;
+            ELEMENTWISE
+            for (size_t i = 0; i < some; i++)
+                w[i] = tanh_difference_from(start[i], u[i], w[i]);
+        }
+    }
+}
+
+static void tanh_difference_blocks(const void *o, struct mat u, struct mat w)
+{
+    (void)o;
+    team_run(mat_n(u), team_parts(mat_n(u), 4 * BLOCK_PART, TEAM_MOST_PARTS), BLOCK_PART, difference_blocks_part,
+             &(struct blocks){ u, w });
 }
 
 /* The largest |h| that the inverse sees. A clamp below the rounding unit counts as the rounding unit: an inverse is
@@ -140,6 +175,7 @@ const struct act_def act_tanh = {
     .times_slope = tanh_times_slope,
     .times_slope_difference = tanh_times_slope_difference,
     .difference = tanh_apply_difference,
+    .difference_blocks = tanh_difference_blocks,
     .inverse = tanh_inverse,
     .times_inverse_slope = tanh_times_inverse_slope,
     .inverse_difference = tanh_inverse_difference,

@@ -2,6 +2,8 @@
 
 #include "base/team.h"
 #include "base/text.h"
+#include "math/thin.h"
+#include "math/tiles.h"
 #include <assert.h>
 #include <cblas.h>
 #include <dlfcn.h>
@@ -132,8 +134,13 @@ const char *blas_kernel(void)
 #else
     const char *const generator = "OpenBLAS", *const target = "";
 #endif
-    const int n = snprintf(text, sizeof text, "%s, %s, small products by %s%s", openblas_get_corename(),
-                           openblas_get_config(), generator, target);
+#ifdef TPRUN_TILES
+    const char *const tiles = "tiles, sums of products by ";
+#else
+    const char *const tiles = "";
+#endif
+    const int n = snprintf(text, sizeof text, "%s, %s, small products by %s%s%s", openblas_get_corename(),
+                           openblas_get_config(), tiles, generator, target);
     assert(n > 0); /* a text cut short is still a record */
     (void)n;
     return text;
@@ -218,6 +225,8 @@ void blas_gemm(bool ta, bool tb, real alpha, struct mat a, struct mat b, real be
             mat_scale(beta, c, c);
         return;
     }
+    if (thin_multiply(ta, tb, alpha, a, b, beta, c))
+        return;
     struct gemm g = { .ta = ta ? CblasTrans : CblasNoTrans,
                       .tb = tb ? CblasTrans : CblasNoTrans,
                       .alpha = alpha,
@@ -241,56 +250,59 @@ typedef libxsmm_smmfunction xsmm_function;
 #define xsmm_dispatch libxsmm_smmdispatch
 #endif
 
-/* Generated code does not pack b, so it wins while b stays in a core's second cache, or in the first one where so many
- * rows pass that packing pays; and while rows of c fill vectors. Measured on a Zen 3, GFLOP/s of generated code and of
- * OpenBLAS: 20 rows by 128 x 128 86 and 65, by 200 x 200 65 and 70; 128 rows by 80 x 80 93 and 77, by 128 x 128 73 and
- * 84, by 256 x 256 60 and 84. */
-enum { XSMM_MAX_BYTES = 128 * 1024, XSMM_MANY_ROWS = 33, XSMM_MAX_BYTES_OF_MANY = 40 * 1024, XSMM_MIN_COLS = 16 };
-
-bool product_is_generated(size_t m, size_t n, size_t k)
-{
-    size_t entries, bytes;
-    return m > 0 && k > 0 && n >= XSMM_MIN_COLS && m <= INT_MAX && !__builtin_mul_overflow(n, k, &entries) &&
-           !__builtin_mul_overflow(entries, sizeof(real), &bytes) &&
-           bytes <= (m < XSMM_MANY_ROWS ? XSMM_MAX_BYTES : XSMM_MAX_BYTES_OF_MANY);
-}
-
 /* libxsmm is column-major: c^T (n, m) = b^T (n, k) a^T (k, m). */
 static void (*generate(struct product p))(void)
 {
-    if (!product_is_generated(p.m, p.n, p.k))
+    if (!product_is_small(p.m, p.n, p.k))
         return NULL;
     const int m = blas_int(p.m), n = blas_int(p.n), k = blas_int(p.k), flags = LIBXSMM_GEMM_FLAG_NONE;
     const real alpha = 1, beta = p.accumulate ? 1 : 0;
     return (void (*)(void))xsmm_dispatch(n, m, k, &n, &k, &n, &alpha, &beta, &flags, NULL);
 }
-#else
-
-bool product_is_generated(size_t m, size_t n, size_t k)
-{
-    (void)m, (void)n, (void)k;
-    return false;
-}
 #endif
+
+/* Neither tiles nor generated code pack b, so they win while b stays in a core's second cache, or in the first one
+ * where so many rows pass that packing pays; and while rows of c fill vectors. Measured on a Zen 3, GFLOP/s of
+ * generated code and of OpenBLAS: 20 rows by 128 x 128 86 and 65, by 200 x 200 65 and 70; 128 rows by 80 x 80 93 and
+ * 77, by 128 x 128 73 and 84, by 256 x 256 60 and 84. */
+bool product_is_small(size_t m, size_t n, size_t k)
+{
+    enum { MAX_BYTES = 128 * 1024, MANY_ROWS = 33, MAX_BYTES_OF_MANY = 40 * 1024, MIN_COLS = 16 };
+#if defined(TPRUN_XSMM) || defined(TPRUN_TILES)
+    const bool has_way = true;
+#else
+    const bool has_way = false;
+#endif
+    size_t entries, bytes;
+    return has_way && m > 0 && k > 0 && n >= MIN_COLS && m <= INT_MAX && !__builtin_mul_overflow(n, k, &entries) &&
+           !__builtin_mul_overflow(entries, sizeof(real), &bytes) &&
+           bytes <= (m < MANY_ROWS ? MAX_BYTES : MAX_BYTES_OF_MANY);
+}
 
 struct product product_plan(size_t m, size_t n, size_t k, bool accumulate)
 {
-    struct product p = { .m = m, .n = n, .k = k, .accumulate = accumulate };
+    struct product p = { .m = m, .n = n, .k = k, .accumulate = accumulate, .tiled = tiles_suit(m, n, k) };
 #ifdef TPRUN_XSMM
-    p.kernel = generate(p);
+    if (!p.tiled)
+        p.kernel = generate(p);
 #endif
     return p;
 }
 
 void product_run(const struct product *p, const real *a, const real *b, real *c)
 {
+    /* a and b are only read; a view has no const. */
+    const struct mat left = mat_of((real *)a, p->m, p->k), right = mat_of((real *)b, p->k, p->n);
+    const real beta = p->accumulate ? 1 : 0;
+    if (p->tiled) {
+        tiles_multiply(false, 1, left, right, beta, mat_of(c, p->m, p->n));
+        return;
+    }
 #ifdef TPRUN_XSMM
     if (p->kernel != NULL) {
         ((xsmm_function)p->kernel)(b, a, c);
         return;
     }
 #endif
-    /* blas_gemm only reads a and b; a view has no const. */
-    blas_gemm(false, false, 1, mat_of((real *)a, p->m, p->k), mat_of((real *)b, p->k, p->n), p->accumulate ? 1 : 0,
-              mat_of(c, p->m, p->n));
+    blas_gemm(false, false, 1, left, right, beta, mat_of(c, p->m, p->n));
 }

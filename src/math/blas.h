@@ -1,8 +1,9 @@
 /* Matrix products. The only room that includes cblas.h and GSL headers.
  *
- * Two ways: blas_gemm for large or one-off products (OpenBLAS), and a `struct product`, planned once for a fixed shape,
- * for the small products of a recurrence, where the call itself would cost as much as the arithmetic (libxsmm where it
- * was built in, else OpenBLAS). */
+ * Two ways: blas_gemm for large or one-off products (OpenBLAS; thin ones by thin.h), and a `struct product`, planned
+ * once for a fixed shape, for the small products of a recurrence, where packing would cost as much as the arithmetic
+ * (by tiles.h; else by libxsmm where it was built in; else OpenBLAS). Which way a product goes follows from its shape,
+ * the build and the processor alone: nothing is measured at run time. */
 #ifndef TPRUN_MATH_BLAS_H
 #define TPRUN_MATH_BLAS_H
 
@@ -31,10 +32,12 @@ void blas_gemm(bool ta, bool tb, real alpha, struct mat a, struct mat b, real be
 struct product {
     size_t m, n, k;
     bool accumulate;
-    void (*kernel)(void); /* generated code, or NULL for OpenBLAS */
+    bool tiled;
+    void (*kernel)(void); /* generated code; NULL by tiles and by OpenBLAS */
 };
-/* Whether it is by generated code: of the shape and the build alone. */
-bool product_is_generated(size_t m, size_t n, size_t k);
+/* Whether it is so small that it repays to keep b packed for it, where b has to be transposed once a step: of the shape
+ * and the build alone. */
+bool product_is_small(size_t m, size_t n, size_t k);
 struct product product_plan(size_t m, size_t n, size_t k, bool accumulate);
 void product_run(const struct product *p, const real *a, const real *b, real *c);
 

@@ -1,14 +1,14 @@
 #include "net/affine.h"
 #include "net/transpose.h"
 
-/* What follows from f->w and f->wt. A plan generates no code, but counts the packed copy of what would be. */
+/* What follows from f->w and f->wt. A plan generates no code, but counts the packed copy. */
 static int open_rest(struct affine *f, size_t rows, struct arena *a, struct err *e)
 {
     if (!a->counting) {
         f->up = product_plan(rows, f->out, f->in, true);
         f->down = product_plan(rows, f->in, f->out, false);
     }
-    const bool packs = product_is_generated(rows, f->out, f->in) && !f->transposed;
+    const bool packs = product_is_small(rows, f->out, f->in) && !f->transposed;
     if (packs)
         f->wt = mat_new(a, f->in, f->out);
     f->scratch = mat_new(a, rows, f->out);
@@ -50,13 +50,18 @@ static void multiply(const struct product *p, struct mat a, struct mat b, struct
         blas_gemm(false, false, 1, a, b, p->accumulate ? 1 : 0, out);
 }
 
+void affine_add(const struct affine *f, struct mat in, struct mat out)
+{
+    if (f->wt.p && in.rows == f->rows)
+        product_run(&f->up, in.p, f->wt.p, out.p);
+    else
+        blas_gemm(false, true, 1, in, f->w, 1, out);
+}
+
 void affine_forward(const struct unit *u, struct at at)
 {
     const struct affine *f = u->state;
-    if (f->up.kernel && at.in.rows == f->rows)
-        product_run(&f->up, at.in.p, f->wt.p, at.out.p);
-    else
-        blas_gemm(false, true, 1, at.in, f->w, 1, at.out);
+    affine_add(f, at.in, at.out);
     if (at.cache[0].p)
         mat_copy(at.out, at.cache[0]);
     act_apply(f->act, at.out, at.out);

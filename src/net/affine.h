@@ -29,6 +29,8 @@ int affine_open(struct affine *f, struct mat w, struct act act, size_t rows, str
 /* The same for a map whose weights are the transpose wt (in, out) of another one's. */
 int affine_open_transposed(struct affine *f, struct mat wt, struct act act, size_t rows, struct arena *a,
                            struct err *e);
+/* out += in W^T. */
+void affine_add(const struct affine *f, struct mat in, struct mat out);
 /* out = in W^T. */
 void affine_linear(const struct affine *f, struct mat in, struct mat out);
 /* offset (may be {NULL}): rows added to the pre-activation beside h W^T: x U^T, and bias (may be NULL) one row. */

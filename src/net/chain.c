@@ -295,10 +295,19 @@ static void forward_unit(struct pass *p, size_t i)
     const struct unit *l = &c->units[i];
     if (p->joined[i].p)
         edge_join(p, i, NULL, (struct mat){ 0 }, p->joined[i]);
-    if (l->def->prepare)
-        l->def->prepare(l, p->stacks[i]);
-    for (size_t k = 0; k < c->links_of[i]; k++)
+    if (!l->def->prepare) {
+        for (size_t k = 0; k < c->links_of[i]; k++)
+            l->def->forward(l, p->links[c->first_link[i] + k]);
+        return;
+    }
+    enum { ROWS = 256 }; /* what is prepared for so many still lies in the second cache when the links come to it */
+    const size_t rows = p->links[c->first_link[i]].out.rows, at_once = rows < ROWS ? ROWS / rows : 1;
+    for (size_t k = 0; k < c->links_of[i]; k++) {
+        const size_t left = c->links_of[i] - k;
+        if (k % at_once == 0)
+            l->def->prepare(l, at_rows(p->stacks[i], k * rows, (left < at_once ? left : at_once) * rows));
         l->def->forward(l, p->links[c->first_link[i] + k]);
+    }
 }
 
 void chain_forward_above(struct pass *p, size_t from)

@@ -78,31 +78,23 @@ static int open(struct unit *u, size_t rows, struct arena *a, struct err *e)
     return affine_open(&s->affine, unit_param(u, 0, u->weights), u->act, rows, a, e);
 }
 
-/* W h + b, and the side input. */
+/* b, the side input, and W h. */
 static void preactivation(const struct dense_state *s, struct at at, struct mat u)
 {
-    affine_linear(&s->affine, at.in, u);
     if (s->bias)
-        mat_add_row(s->bias, u);
+        mat_set_rows(s->bias, u);
+    else
+        mat_zero(u);
     if (at.side.p)
         mat_add(u, at.side, u);
+    affine_add(&s->affine, at.in, u);
 }
 
 static void forward(const struct unit *u, struct at at)
 {
-    const struct dense_state *s = u->state;
-    if (at.cache[0].p) {
-        preactivation(s, at, at.cache[0]);
-        act_apply(u->act, at.cache[0], at.out);
-        return;
-    }
-    if (s->bias)
-        mat_set_rows(s->bias, at.out);
-    else
-        mat_zero(at.out);
-    if (at.side.p)
-        mat_add(at.out, at.side, at.out);
-    affine_forward(u, at);
+    const struct mat before = at.cache[0].p ? at.cache[0] : at.out;
+    preactivation(u->state, at, before);
+    act_apply(u->act, before, at.out);
 }
 
 static void difference(const struct unit *u, struct at at, struct mat d, struct mat out)

@@ -1,8 +1,7 @@
 /* gru: the gated recurrent unit as PyTorch runs it (Cho 2014 with the reset gate inside the product), gates stacked r,
  * z, n: r = s(U_r x + bi_r + W_r h + bh_r)     z = s(U_z x + bi_z + W_z h + bh_z) q = W_n h + bh_n n = tanh(U_n x +
- * bi_n + r q)          h' = (1 - z) n + z h Sheet roulet2022, 1.2 and 3.6. cache[GATES] holds x U^T + bi and then r, z,
- * n; cache[HIDDEN] holds h W^T + bh, of which q is read again. */
-#include "math/act.h"
+ * bi_n + r q)          h' = (1 - z) n + z h Sheet roulet2022, 1.2 and 3.6. cache[GATES] holds x U^T and then r, z,
+ * n; cache[HIDDEN] holds h W^T and then q. */
 #include "math/blas.h"
 #include "math/elementary.h"
 #include "math/solve.h"
@@ -10,7 +9,6 @@
 #include "net/layer.h"
 
 #include <assert.h>
-#include <string.h>
 
 struct gru_options {
     struct layer_options common;
@@ -20,11 +18,11 @@ struct gru_options {
 
 struct gru_state {
     size_t rows;
-    struct mat u, w, wt; /* (3 units, side), (3 units, units), (units, 3 units) packed */
-    const real *bias_ih, *bias_hh;
-    struct product up, down; /* h W^T, and (rows, 3 units) x (3 units, units) */
-    struct mat scratch;      /* (rows, 3 units) */
-    struct mat m;            /* (3 units, units): regularized inverses of W_r, W_z, W_n, one below the other */
+    struct mat u, w, wt;           /* (3 units, side), (3 units, units), (units, 3 units) packed */
+    const real *bias_ih, *bias_hh; /* of zeros if there are none */
+    struct product up, down;       /* h W^T, and (rows, 3 units) x (3 units, units) */
+    struct mat scratch;            /* (rows, 3 units) */
+    struct mat m;                  /* (3 units, units): regularized inverses of W_r, W_z, W_n, one below the other */
     struct ridge ridge;
 };
 
@@ -65,17 +63,17 @@ static int gru_open(struct unit *l, size_t rows, struct arena *a, struct err *e)
     s->rows = rows;
     s->u = unit_param(l, WEIGHT_IH, l->weights);
     s->w = unit_param(l, WEIGHT_HH, l->weights);
-    if (l->n_params > BIAS_IH) {
-        s->bias_ih = l->weights + l->params[BIAS_IH].offset;
-        s->bias_hh = l->weights + l->params[BIAS_HH].offset;
-    }
+    const bool has_bias = l->n_params > BIAS_IH;
+    const struct mat none = mat_new(a, has_bias ? 0 : 1, 3 * n);
+    s->bias_ih = has_bias ? l->weights + l->params[BIAS_IH].offset : none.p;
+    s->bias_hh = has_bias ? l->weights + l->params[BIAS_HH].offset : none.p;
     s->wt = mat_new(a, n, 3 * n);
     s->scratch = mat_new(a, rows, 3 * n);
-    if (!s->wt.p || !s->scratch.p)
+    if (!none.p || !s->wt.p || !s->scratch.p)
         return err_set(e, ERR_MEMORY, "not enough memory for a gru of %zu units", n);
     if (a->counting)
         return 0;
-    s->up = product_plan(rows, 3 * n, n, true);
+    s->up = product_plan(rows, 3 * n, n, false);
     s->down = product_plan(rows, n, 3 * n, true);
     return 0;
 }
@@ -91,84 +89,77 @@ static void multiply(const struct product *p, struct mat a, struct mat b, struct
     if (a.rows == p->m)
         product_run(p, a.p, b.p, out.p);
     else
-        blas_gemm(false, false, 1, a, b, 1, out);
-}
-
-static void start(const real *bias, struct mat out)
-{
-    if (bias)
-        mat_set_rows(bias, out);
-    else
-        mat_zero(out);
+        blas_gemm(false, false, 1, a, b, p->accumulate ? 1 : 0, out);
 }
 
 static void gru_prepare(const struct unit *l, struct at at)
 {
     const struct gru_state *s = l->state;
-    start(s->bias_ih, at.cache[GATES]);
-    blas_gemm(false, true, 1, at.side, s->u, 1, at.cache[GATES]);
+    blas_gemm(false, true, 1, at.side, s->u, 0, at.cache[GATES]);
 }
 
 static void gru_forward(const struct unit *l, struct at at)
 {
     const struct gru_state *s = l->state;
     const size_t n = l->out.n;
-    start(s->bias_hh, at.cache[HIDDEN]);
+    const real *bi = s->bias_ih, *bh = s->bias_hh;
     multiply(&s->up, at.in, s->wt, at.cache[HIDDEN]);
     for (size_t i = 0; i < at.out.rows; i++) {
-        real *gates = at.cache[GATES].p + i * 3 * n;
-        const real *hidden = at.cache[HIDDEN].p + i * 3 * n;
-        ELEMENTWISE
-        for (size_t j = 0; j < 2 * n; j++)
-            gates[j] += hidden[j];
-        const struct mat rz = mat_of(gates, 1, 2 * n), new_gate = mat_of(gates + 2 * n, 1, n);
-        act_sigmoid.apply(NULL, rz, rz);
-        ELEMENTWISE
-        for (size_t j = 0; j < n; j++)
-            gates[2 * n + j] += gates[j] * hidden[2 * n + j];
-        act_tanh.apply(NULL, new_gate, new_gate);
+        real *gates = at.cache[GATES].p + i * 3 * n, *hidden = at.cache[HIDDEN].p + i * 3 * n, *out = at.out.p + i * n;
         const real *h = at.in.p + i * n;
-        real *out = at.out.p + i * n;
         ELEMENTWISE
-        for (size_t j = 0; j < n; j++)
-            out[j] = (1 - gates[n + j]) * gates[2 * n + j] + gates[n + j] * h[j];
+        for (size_t j = 0; j < n; j++) {
+            const real r = real_sigmoid((gates[j] + bi[j]) + (hidden[j] + bh[j])),
+                       z = real_sigmoid((gates[n + j] + bi[n + j]) + (hidden[n + j] + bh[n + j])),
+                       q = hidden[2 * n + j] + bh[2 * n + j], g = real_tanh((gates[2 * n + j] + bi[2 * n + j]) + r * q);
+            gates[j] = r;
+            gates[n + j] = z;
+            gates[2 * n + j] = g;
+            hidden[2 * n + j] = q;
+            out[j] = (1 - z) * g + z * h[j];
+        }
     }
 }
 
-/* delta (B, 3n) = loss gradient at the input-side pre-activations; hidden (B, 3n) the same at the hidden side, where
- * the new gate's is times r. */
+/* Of one sample, v = dL/dh': the gradient at the input-side pre-activations; and, if `back`, at the hidden side, where
+ * the new gate's is times r, and what z lets through. */
+static inline __attribute__((always_inline)) void vjp_row(size_t n, const real *gates, const real *q, const real *h,
+                                                          const real *v, real *delta, const bool back, real *hidden,
+                                                          real *dh)
+{
+    ELEMENTWISE
+    for (size_t j = 0; j < n; j++) {
+        const real r = gates[j], z = gates[n + j], g = gates[2 * n + j];
+        const real dn = v[j] * (1 - z) * (1 - g * g), dz = v[j] * (h[j] - g) * z * (1 - z),
+                   dr = dn * q[j] * r * (1 - r);
+        delta[j] = dr;
+        delta[n + j] = dz;
+        delta[2 * n + j] = dn;
+        if (back) {
+            hidden[j] = dr;
+            hidden[n + j] = dz;
+            hidden[2 * n + j] = dn * r;
+            dh[j] = v[j] * z;
+        }
+    }
+}
+
 static void gru_vjp(const struct unit *l, struct at at, struct mat s, struct mat dh)
 {
     const struct gru_state *state = l->state;
     const size_t n = l->out.n;
+    assert(!dh.p || s.rows <= state->rows); /* links of a minibatch; a stack asks for no dh */
     for (size_t i = 0; i < s.rows; i++) {
-        const real *r = at.cache[GATES].p + i * 3 * n, *z = r + n, *g = r + 2 * n,
-                   *q = at.cache[HIDDEN].p + i * 3 * n + 2 * n;
-        const real *h = at.in.p + i * n, *v = s.p + i * n;
-        real *dr = at.delta.p + i * 3 * n, *dz = dr + n, *dn = dr + 2 * n;
-        ELEMENTWISE
-        for (size_t j = 0; j < n; j++) {
-            const real d = v[j] * (1 - z[j]) * (1 - g[j] * g[j]);
-            dn[j] = d;
-            dz[j] = v[j] * (h[j] - g[j]) * z[j] * (1 - z[j]);
-            dr[j] = d * q[j] * r[j] * (1 - r[j]);
-        }
+        const real *gates = at.cache[GATES].p + i * 3 * n, *q = at.cache[HIDDEN].p + i * 3 * n + 2 * n,
+                   *h = at.in.p + i * n, *v = s.p + i * n;
+        real *delta = at.delta.p + i * 3 * n;
+        if (dh.p)
+            vjp_row(n, gates, q, h, v, delta, true, state->scratch.p + i * 3 * n, dh.p + i * n);
+        else
+            vjp_row(n, gates, q, h, v, delta, false, NULL, NULL);
     }
-    if (!dh.p)
-        return;
-    assert(s.rows <= state->rows); /* links of a minibatch; a stack asks for no dh */
-    struct mat hidden = mat_of(state->scratch.p, s.rows, 3 * n);
-    for (size_t i = 0; i < s.rows; i++) {
-        const real *r = at.cache[GATES].p + i * 3 * n, *z = r + n, *from = at.delta.p + i * 3 * n, *v = s.p + i * n;
-        real *to = hidden.p + i * 3 * n, *out = dh.p + i * n;
-        memcpy(to, from, 2 * n * sizeof *to);
-        ELEMENTWISE
-        for (size_t j = 0; j < n; j++) {
-            to[2 * n + j] = from[2 * n + j] * r[j];
-            out[j] = v[j] * z[j];
-        }
-    }
-    multiply(&state->down, hidden, state->w, dh);
+    if (dh.p)
+        multiply(&state->down, mat_rows(state->scratch, 0, s.rows), state->w, dh);
 }
 
 static void gru_jvp(const struct unit *l, struct at at, struct mat v, struct mat out)

@@ -80,7 +80,8 @@ struct unit_def {
     int (*open)(struct unit *u, size_t rows, struct arena *a, struct err *e);
     /* Once after every change of the weights: packs them for the products. */
     void (*refresh)(struct unit *u);
-    /* Once per pass, on the stack: what depends on the side input alone. NULL if nothing does. */
+    /* Before forward, on some links of the stack at once: what depends on the side input alone. NULL if nothing does.
+     */
     void (*prepare)(const struct unit *u, struct at at);
     /* at.out and at.cache from at.in; what prepare left is in them. */
     void (*forward)(const struct unit *u, struct at at);

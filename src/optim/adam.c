@@ -15,7 +15,7 @@ STEP_INLINE void update(const struct opts *o, int64_t t, size_t n, real *restric
                         const real *restrict factor, real *restrict m, real *restrict v)
 {
     const double correction1 = 1 - pow(o->beta1, (double)t), correction2 = 1 - pow(o->beta2, (double)t);
-    const real stepsize = (real)(o->common.stepsize / correction1), root2 = (real)sqrt(correction2);
+    const real stepsize = (real)(o->common.stepsize / correction1), per_root2 = (real)(1 / sqrt(correction2));
     const real keep1 = (real)o->beta1, take1 = (real)(1 - o->beta1), keep2 = (real)o->beta2,
                take2 = (real)(1 - o->beta2);
     const real epsilon = (real)o->epsilon, weight_decay = (real)o->weight_decay;
@@ -23,7 +23,7 @@ STEP_INLINE void update(const struct opts *o, int64_t t, size_t n, real *restric
         const real direction = g[i] + weight_decay * w[i];
         m[i] = keep1 * m[i] + take1 * direction;
         v[i] = keep2 * v[i] + take2 * (direction * direction);
-        w[i] -= step_size(stepsize, factor, i) * (m[i] / (step_sqrt(v[i]) / root2 + epsilon));
+        w[i] -= step_size(stepsize, factor, i) * (m[i] / (step_sqrt(v[i]) * per_root2 + epsilon));
     }
 }
 

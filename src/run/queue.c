@@ -260,9 +260,10 @@ int queue_put_study(struct runner *r, size_t study, struct err *e)
     bool queued;
     const struct store_study facts = { f->name, f->title, f->paper, f->locator, f->path, f->profile, f->text.s };
     s->store_id = 0; /* a plan may be run into several databases */
-    if (s->one_off)
-        TRY(store_find_study(r->store, f->name, &s->store_id, e));
-    if (!s->store_id)
+    TRY(store_find_study(r->store, f->name, &s->store_id, e));
+    if (s->store_id)
+        TRY(store_need_all_rows(r->store, s->store_id, e));
+    if (!s->store_id || !s->one_off)
         TRY(store_put_study(r->store, &facts, &s->store_id, e));
     TRY(put_repository(r, s, e));
     TRY(is_queued(r, s, &queued, e));

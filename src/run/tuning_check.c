@@ -33,18 +33,27 @@ static int count_one(void *self, const struct metric_facts *f)
     return 0;
 }
 
-/* Of the first cell of the variant. False: it cannot be composed, which is told elsewhere. */
+/* The first cell of the variant that is not excluded, if there is one. */
+static int find_cell(const struct study *s, size_t variant, struct study_trial *t, struct arena *a, struct err *e)
+{
+    t->excluded = true;
+    for (uint64_t i = 0; i < s->n_cells && t->excluded; i++)
+        TRY(study_cell(s, variant * s->n_cells + i, t, a, e));
+    return 0;
+}
+
+/* Of that cell. False: there is none, or it cannot be composed, which is told elsewhere. */
 static bool search_variant(struct plan *p, struct plan_study *s, size_t variant, struct search *x)
 {
     struct study_trial t;
     struct config c;
     struct err own = { 0 };
     struct arena *a = plan_scratch(p);
-    int code = study_first_trial(&s->study, variant, &t, a, &own);
-    if (code == 0)
+    int code = find_cell(&s->study, variant, &t, a, &own);
+    if (code == 0 && !t.excluded)
         code = config_bind_next(t.tree, &p->cache, &c, a, &own);
     err_clear(&own);
-    if (code < 0)
+    if (code < 0 || t.excluded)
         return false;
     size_t n = 0;
     (void)trial_visit_metrics(&c, count_one, &n);

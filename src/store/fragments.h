@@ -28,6 +28,12 @@
 /* A cell where some trial may be, or no longer be, outdated, of its trials that HAS_BEGUN: few are, and IS_OUTDATED
  * asks each trial about all others. */
 #define MAY_DIFFER "(min(numerics_version) <> max(numerics_version) OR count(DISTINCT inputs) > 1 OR max(outdated) = 1)"
+/* Rows of the study were taken out (tools/campaign pack): its longest series has fewer than its summary counts. db is
+ * "main" or "src". */
+#define THINNED(db, study)                                                                                             \
+    "coalesce((SELECT u.n > (SELECT count(*) FROM " db ".metric m WHERE m.trial_id = u.trial_id AND m.key_id = "       \
+    "u.key_id) FROM " db ".trial t JOIN " db ".summary u ON u.trial_id = t.id WHERE t.study_id = " study               \
+    " ORDER BY u.n DESC LIMIT 1), 0)"
 /* The trials of a curve c that are in it, or outdated; whether it is of what is stored now: view kept_curves, which the
  * writer cannot read. */
 #define OF_CURVE                                                                                                       \

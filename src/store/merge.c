@@ -4,6 +4,7 @@
 #include "base/killpoint.h"
 #include "base/text.h"
 #include "schema_sql.h"
+#include "store/fragments.h"
 #include "store/writer.h"
 #include <string.h>
 
@@ -73,6 +74,19 @@ static int refuse_origin(struct merge *m, sqlite3_stmt *row)
         "%s: trial %.12s was computed by a tprun whose numbers have version %s there, and %s in another of the "
         "databases: these are kept apart, merge them into databases of their own",
         m->source->name, text_of(row, 0), text_of(row, 1), text_of(row, 2));
+}
+
+static const char of_which_rows_miss[] = "SELECT s.name FROM src.study s WHERE " THINNED(
+    "src", "s.id") " UNION ALL SELECT s.name FROM main.study s WHERE "
+                   "s.name IN (SELECT name FROM src.study) AND " THINNED("main", "s.id") " LIMIT 1";
+
+static int refuse_thinned(struct merge *m, sqlite3_stmt *row)
+{
+    return err_set(
+        m->e, ERR_CONFLICT,
+        "%s: of study '%s' only some rows of each curve are there, or in what it is merged with (tools/campaign "
+        "pack): it can be read, and not merged; merge the databases that it was made from",
+        m->source->name, text_of(row, 0));
 }
 
 /* ---- what was computed twice ---- */
@@ -276,6 +290,7 @@ static int merge(struct merge *m)
 {
     TRY(visit(m, of_another_study, refuse_study));
     TRY(visit(m, of_another_origin, refuse_origin));
+    TRY(visit(m, of_which_rows_miss, refuse_thinned));
     TRY(execute(m, "CREATE TEMP TABLE stale_summary (trial_id INTEGER, key_id INTEGER, PRIMARY KEY (trial_id, key_id))",
                 "merge"));
     struct text ends = { 0 };

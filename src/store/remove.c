@@ -98,13 +98,18 @@ static int forget(struct store *s, int64_t study, struct err *e)
     return WRITE(s, SQL_FORGET_STUDY_CLAIMS, NULL, e, value_int(study));
 }
 
-static int remove_doomed(struct store *s, sqlite3 *model, struct err *e)
+/* whole: 0, or the study that goes with all its trials. */
+static int remove_doomed(struct store *s, sqlite3 *model, int64_t whole, struct err *e)
 {
     int64_t *studies = NULL;
     size_t n = 0;
     int code = list_studies(s, &studies, &n, e);
-    for (size_t i = 0; i < n && code == 0; i++)
-        code = forget(s, studies[i], e);
+    for (size_t i = 0; i < n && code == 0; i++) {
+        if (studies[i] != whole)
+            code = store_need_all_rows(s, studies[i], e);
+        if (code == 0)
+            code = forget(s, studies[i], e);
+    }
     if (code == 0)
         code = delete_trials(s, model, e);
     for (size_t i = 0; i < n && code == 0; i++) /* those that had to make way for one of them count again */
@@ -160,7 +165,7 @@ static int change(struct store *s, size_t n, const int64_t *trials, int64_t stud
                  (long long)study);
         TRY(execute(s, sql, e));
     }
-    TRY(remove_doomed(s, model, e));
+    TRY(remove_doomed(s, model, study, e));
     if (study > 0)
         TRY(delete_study(s, model, study, e));
     TRY(execute(s, unnamed, e));

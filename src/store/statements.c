@@ -26,6 +26,7 @@ const char *const statement_sql[N_STATEMENTS] = {
     [SQL_FORGET_STUDY_SELECTED] =
         "DELETE FROM selected_stat WHERE trial_id IN (SELECT id FROM trial WHERE study_id = ?1)",
     [SQL_FORGET_STUDY_COMPARISONS] = "DELETE FROM comparison WHERE study_id = ?1",
+    [SQL_GET_THINNED] = "SELECT name FROM study WHERE id = ?1 AND " THINNED("main", "?1"),
     [SQL_GET_REFRESHED] = "SELECT 1 FROM study WHERE id = ?1 AND refreshed_ms IS NOT NULL",
     [SQL_SET_REFRESHED] = "UPDATE study SET refreshed_ms = ?2 WHERE id = ?1",
     [SQL_FORGET_REFRESHED] = "UPDATE study SET refreshed_ms = NULL "

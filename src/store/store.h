@@ -264,6 +264,10 @@ void store_limit_measures(struct store *s, const struct query_limits *limits);
 /* Whether nothing has changed since, so that it would make the same again. */
 int store_is_refreshed(struct store *s, int64_t study, bool *refreshed, struct err *e);
 
+/* Refuses a study of which rows were taken out (tools/campaign pack): what was made of all of them could not be made
+ * again after a change. */
+int store_need_all_rows(struct store *s, int64_t study, struct err *e);
+
 /* Commits what is queued. */
 int store_flush(struct store *s, struct err *e);
 /* Commits if 100 ms have passed since the first queued row; returns milliseconds until the next call is due, -1 =

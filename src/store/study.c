@@ -89,6 +89,33 @@ int store_is_refreshed(struct store *s, int64_t study, bool *refreshed, struct e
     return 0;
 }
 
+int study_is_thinned(struct store *s, int64_t study, bool *thinned, struct err *e)
+{
+    TRY(write_check(s, e));
+    sqlite3_stmt *stmt;
+    TRY(QUERY(s, SQL_GET_THINNED, &stmt, e, value_int(study)));
+    *thinned = stmt != NULL;
+    write_reset(&stmt);
+    return 0;
+}
+
+int store_need_all_rows(struct store *s, int64_t study, struct err *e)
+{
+    TRY(write_check(s, e));
+    sqlite3_stmt *stmt;
+    TRY(QUERY(s, SQL_GET_THINNED, &stmt, e, value_int(study)));
+    if (!stmt)
+        return 0;
+    const int code =
+        write_refuse(s, ERR_CONFLICT, e,
+                     "%s: of study '%s' only some rows of each curve are here, with the verdicts that all "
+                     "of them gave: it can be read, and not trained further or changed; train it into "
+                     "another database (--db), or remove it as a whole (tprun rm %s)",
+                     s->path, (const char *)sqlite3_column_text(stmt, 0), (const char *)sqlite3_column_text(stmt, 0));
+    write_reset(&stmt);
+    return code;
+}
+
 static struct value real_or_null(bool given, double value)
 {
     return given ? value_real(value) : value_null();

@@ -167,6 +167,10 @@ int views_pivot(struct store *s, int64_t study, const char *name, struct err *e)
 
 int store_refresh(struct store *s, int64_t study, struct err *e)
 {
+    bool thinned;
+    TRY(study_is_thinned(s, study, &thinned, e));
+    if (thinned) /* all that is derived stays as it was made of the whole rows */
+        return 0;
     TRY(write_begin(s, e));
     TRY(metric_put_summaries(s, e));
     sqlite3_stmt *stmt;

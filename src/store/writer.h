@@ -33,6 +33,7 @@ enum statement {
     SQL_FORGET_STUDY_FINALS,
     SQL_FORGET_STUDY_SELECTED,
     SQL_FORGET_STUDY_COMPARISONS,
+    SQL_GET_THINNED,
     SQL_GET_REFRESHED,
     SQL_SET_REFRESHED,
     SQL_FORGET_REFRESHED,
@@ -293,6 +294,9 @@ enum trial_state trial_state_of(const char *name);
 int study_forget_statistics(struct store *s, int64_t study, struct err *e);
 /* Without the curves, of which those that still hold are kept. */
 int study_forget_tables(struct store *s, int64_t study, struct err *e);
+
+/* Whether rows of its metrics were taken out, so that what was made of all of them cannot be made again. */
+int study_is_thinned(struct store *s, int64_t study, bool *thinned, struct err *e);
 
 /* stats.c, views.c, claims.c: the three parts of store_refresh. */
 int stats_register(sqlite3 *db);

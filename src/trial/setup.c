@@ -102,8 +102,8 @@ int trial_open_parts(struct trial *t, const struct config *c, struct arena *shap
     TRY(credit_shape(&t->credit, &choice, &t->chain, shapes, e));
     TRY(chain_open(&t->chain, rows, a, e));
     TRY(credit_open(&t->credit, rows, a, e));
-    const unsigned goes_up = propagate_of(&t->credit)->trips ? AT_KEPT : 0; /* differences from the states */
-    TRY(pass_init(&t->pass, &t->chain, rows, AT_GRADIENTS | goes_up, a, e));
+    const bool goes_up = propagate_of(&t->credit)->trips || fbloss_of(&t->credit)->goes_up;
+    TRY(pass_init(&t->pass, &t->chain, rows, AT_GRADIENTS | (goes_up ? AT_KEPT : 0), a, e));
     if (c->network.input_noise.std > 0)
         TRY(pass_add_input_noise(&t->pass, c->network.input_noise.std,
                                  c->network.input_noise.gradient == INPUT_GRADIENT_CLEAN, a, e));

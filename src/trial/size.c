@@ -18,7 +18,8 @@ static double link_product(const struct chain *chain, size_t k, size_t rows)
 
 /* One step of the feedback weights beside the mapping's refresh: for each layer the way up from its state, the way
  * back, and the gradient, as often as `steps` says (NULL: once). A loss that works on a block of rows for every layer
- * sends all of them up together, twice (at the state and its displacement), and on route chain down together. */
+ * sends all of them up together, and on route chain down together; where g is linear, what its gradient at the state
+ * would be cancels. */
 static double loss_flops(const struct chain *chain, const struct credit *credit, const struct config_feedback *steps,
                          size_t rows)
 {
@@ -35,7 +36,8 @@ static double loss_flops(const struct chain *chain, const struct credit *credit,
         for (size_t j = f->through; j <= last; j++)
             up += (double)chain->links_of[j] * link_product(chain, chain->first_link[j], rows);
         if (loss->grads_of_all)
-            n += times * (2 * (double)(i + 1) * up + (direct ? 1 : (double)(i + 1)) * down + 2 * down);
+            n += times * ((double)(i + 1) * up + (direct ? 1 : (double)(i + 1)) * down +
+                          (f->unit.act.def == &act_linear ? 1 : 2) * unit_product(&f->unit, rows));
         else
             n += times * (loss->flops ? loss->flops(credit, f, up, down)
                                       : up + 2 * down + unit_delta_product(&f->unit, links * rows));

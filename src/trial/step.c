@@ -139,7 +139,8 @@ static int sequential(struct trial *t, int order, struct err *e)
         TRY(credit_head(c, &t->pass, t->config->loss, t->gradient, e));
         TRY(check_loss(t, e));
         if (order == ORDER_SEQUENTIAL_KEPT) {
-            c->first_nonzero = 0; /* displacements to kept targets are not those that were cut */
+            c->first_nonzero = 0;  /* displacements to kept targets are not those that were cut, */
+            c->has_deltas = false; /* nor those that left deltas */
             for (size_t k = 0; k < c->n; k++)
                 mat_sub(t->kept_targets[k], t->pass.links[k].out, c->d[k]);
             TRY(credit_update(c, &t->pass, t->gradient, e));

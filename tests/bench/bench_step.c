@@ -1,10 +1,11 @@
-/* Prints `name median unit` per line: one training step of the algorithms that are compared, the time from nothing to
- * the first step, and the rate of one large product to hold them against. Run with OPENBLAS_NUM_THREADS=1. An argument
- * restricts the lines to names that contain it; a second one is the number of blocks that a median is of. With --yaml
- * NAME the configuration of that row is printed, for programs that are compared with this one. */
+/* Prints `name median unit` per line: the rate of one large product, one training step of the algorithms that are
+ * compared, with the operations of its products behind it, and the time from nothing to the first step. Run with
+ * OPENBLAS_NUM_THREADS=1. An argument restricts the lines after the first to names that contain it; a second one is the
+ * number of blocks that a median is of. With --yaml NAME the configuration of that row is printed, for programs that
+ * are compared with this one. */
 #include "trial/private.h"
 
-#include "math/blas.h"
+#include "../counted_products.h"
 #include "spec/tree.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,7 +46,7 @@ static void must(int code, struct err *e)
 
 /* ---- one large product ---- */
 
-static double product_rate(void)
+static double product_rate(int n_blocks)
 {
     enum { M = 128, N = 256, K = 784 };
     struct arena a;
@@ -57,14 +58,14 @@ static double product_rate(void)
     for (size_t i = 0; i < mat_n(y); i++)
         y.p[i] = (real)rng_normal(&r);
     double rates[BLOCKS];
-    for (int i = 0; i < BLOCKS; i++) {
+    for (int i = 0; i < n_blocks; i++) {
         const double from = seconds();
         for (int j = 0; j < 50; j++)
             blas_gemm(false, false, 1, x, y, 0, z);
         rates[i] = 50 * 2.0 * M * N * K / (seconds() - from) / 1e9;
     }
     arena_finish(&a);
-    return median(rates, BLOCKS);
+    return median(rates, (size_t)n_blocks);
 }
 
 /* ---- training steps ---- */
@@ -171,7 +172,9 @@ static void report_steps(const char *name, const char *yaml, int n_blocks)
     struct bench b;
     open_bench(&b, yaml);
     step(&b);
+    counted = 0;
     step(&b);
+    const double operations = 2 * counted;
     double from = seconds();
     step(&b);
     const int n = 1 + (int)(BLOCK_SECONDS / (seconds() - from));
@@ -182,7 +185,7 @@ static void report_steps(const char *name, const char *yaml, int n_blocks)
             step(&b);
         blocks[i] = 1e3 * (seconds() - from) / n;
     }
-    printf("%s %.4g ms\n", name, median(blocks, (size_t)n_blocks));
+    printf("%s %.4g ms %.6g\n", name, median(blocks, (size_t)n_blocks), operations);
     fflush(stdout);
     close_bench(&b);
 }
@@ -268,8 +271,7 @@ int main(int argc, char **argv)
         return 0;
     must(blas_start(&e), &e);
     printf("# %s, %s\n", REAL_NAME, blas_kernel());
-    if (strstr("gemm_128x256x784", wanted))
-        printf("gemm_128x256x784 %.4g GFLOP/s\n", product_rate());
+    printf("gemm_128x256x784 %.4g GFLOP/s\n", product_rate(n_blocks));
     for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
         if (strstr(steps[i].name, wanted))
             report_steps(steps[i].name, yaml_of(i, yaml, sizeof yaml), n_blocks);

@@ -98,6 +98,13 @@ class Choice(Case):
         # Cells of the sweep alone: chosen values are not swept ones.
         self.assertEqual(self.sql("SELECT DISTINCT swept FROM params WHERE cell = 'tuned' AND param = 'train.optimizer.stepsize'"), [(0,)])
 
+    def test_the_first_cell_may_be_left_out(self):
+        self.write("t.yaml", HEAD + VARIANTS + "sweep: {grid: {train.optimizer.stepsize: [0.001, 0.01]}, "
+                   "exclude: [{variant: fa, train.optimizer.stepsize: 0.001}]}\n" + TUNE)
+        self.assertIn("fa: 2 trials", self.call("plan", self.spec, "--db", self.db).stdout)
+        self.run_file()
+        self.assertEqual(self.tuned()["fa"], ["train.optimizer.stepsize=0.01", 2, 2])
+
     def test_identity_is_the_configuration(self):
         self.run_file()
         stepsize = self.best()["bp"].split("=")[1]

@@ -95,6 +95,33 @@ START_TEST(gemm_agrees_with_loops)
 }
 END_TEST
 
+/* Sizes of one and of a few, sums of a few terms, and long sums for a small output, each way round. */
+START_TEST(thin_products_agree_with_loops)
+{
+    static const size_t shapes[][3] = { { 1, 1, 1 },      { 1, 1, 40 },     { 1, 37, 1 },     { 37, 1, 1 },
+                                        { 23, 1, 70 },    { 1, 23, 70 },    { 30, 600, 1 },   { 30, 521, 5 },
+                                        { 9, 33, 8 },     { 1, 100, 1500 }, { 100, 1, 1500 }, { 6, 100, 1200 },
+                                        { 100, 6, 1200 }, { 45, 37, 1025 }, { 2, 2, 1024 },   { 100, 100, 1408 } };
+    struct rng r = rng_stream(2385, "thin");
+    for (size_t s = 0; s < 8 * (sizeof shapes / sizeof *shapes); s++) {
+        const bool ta = s & 1, tb = s & 2;
+        const size_t m = shapes[s / 8][0], n = shapes[s / 8][1], k = shapes[s / 8][2];
+        const real alpha = (real)(s & 4 ? -0.7 : 1), beta = (real)(s & 4 ? 0 : 0.4), beyond = (real)2.385;
+        struct mat a = random_mat(&r, ta ? k : m, ta ? m : k, 1), b = random_mat(&r, tb ? n : k, tb ? k : n, 1);
+        struct mat c = random_mat(&r, m, n + 1, 1);
+        if (beta == 0)
+            fill(c, NAN);
+        double *want = malloc(m * n * sizeof *want);
+        naive(ta, tb, (double)alpha, a, b, (double)beta, c.p, want);
+        c.p[m * n] = beyond;
+        blas_gemm(ta, tb, alpha, a, b, beta, mat_of(c.p, m, n));
+        assert_near(c.p, want, m * n, k);
+        ck_assert(c.p[m * n] == beyond);
+        free(a.p), free(b.p), free(c.p), free(want);
+    }
+}
+END_TEST
+
 START_TEST(gemm_takes_zero_sizes)
 {
     real three[3] = { NAN, NAN, NAN }, none[1] = { 0 };
@@ -216,6 +243,7 @@ static void add_tests(TCase *t)
     tcase_add_test(t, refuses_two_threads);
     tcase_add_test(t, cblas_is_openblas);
     tcase_add_test(t, gemm_agrees_with_loops);
+    tcase_add_test(t, thin_products_agree_with_loops);
     tcase_add_test(t, gemm_takes_zero_sizes);
     tcase_add_test(t, planned_product_agrees_with_loops);
     tcase_add_test(t, planned_product_keeps_nan);

@@ -27,12 +27,13 @@ class Setup(unittest.TestCase):
             out.write(f"#!/bin/sh\n{line}\n")
         os.chmod(self.path(f"bin/{name}"), 0o755)
 
-    def setup(self, about, found, status):
+    def setup(self, about, found, status, architecture="amd64"):
         """found: whether every library is there. Returns what was said, and what was called."""
         if about is not None:
             with open(self.path("os-release"), "w", encoding="utf-8") as out:
                 out.write(about)
         self.program("pkg-config", f"exit {0 if found else 1}")
+        self.program("dpkg", "echo " + architecture)
         self.program("dpkg-query", "echo install ok installed" if found else "exit 1")
         environment = {**os.environ, "PATH": self.path("bin") + ":" + os.environ["PATH"], "TPRUN_OS_RELEASE": self.path("os-release")}
         done = subprocess.run([SETUP, self.path("build")], capture_output=True, text=True, check=False, env=environment, timeout=1000)
@@ -65,6 +66,12 @@ class Setup(unittest.TestCase):
             self.assertIn("installing: gcc libc6-dev meson", said)
             self.assertTrue(any("apt-get install" in line or line.startswith("sudo env") for line in called), called)
             os.unlink(self.path("called"))
+
+    def test_packages_of_another_processor_are_left_out(self):
+        for architecture, generator in (("amd64", True), ("arm64", False)):
+            said, called = self.setup("ID=debian\n", False, 0, architecture)
+            self.assertEqual(" libxsmm-dev " in said, generator, said)
+            self.assertNotIn("[", said + " ".join(called))
 
     def test_debian_with_all_there_builds(self):
         said, called = self.setup("ID=debian\n", True, 0)

@@ -1,40 +1,8 @@
 /* The multiply-adds that a plan tells are those of the products that a step calls, counted as they are called; and the
- * figures of Bao 2024's networks are those of the paper's sheet. The linker puts the functions here between the rooms
- * and math (tests/meson.build). */
+ * figures of Bao 2024's networks are those of the paper's sheet. */
 #include "../check_main.h"
+#include "../counted_products.h"
 #include "fixture.h"
-#include "math/blas.h"
-#include "math/product_sum.h"
-
-static double counted;
-
-void __real_blas_gemm(bool ta, bool tb, real alpha, struct mat a, struct mat b, real beta, struct mat c);
-void __real_product_run(const struct product *p, const real *a, const real *b, real *c);
-void __real_product_sum_run(const struct product_sum *p, size_t count, const real *a, const product_place *a_at,
-                            const real *b, const product_place *b_at, real *c);
-void __wrap_blas_gemm(bool ta, bool tb, real alpha, struct mat a, struct mat b, real beta, struct mat c);
-void __wrap_product_run(const struct product *p, const real *a, const real *b, real *c);
-void __wrap_product_sum_run(const struct product_sum *p, size_t count, const real *a, const product_place *a_at,
-                            const real *b, const product_place *b_at, real *c);
-
-void __wrap_blas_gemm(bool ta, bool tb, real alpha, struct mat a, struct mat b, real beta, struct mat c)
-{
-    counted += (double)c.rows * (double)c.cols * (double)(ta ? a.rows : a.cols);
-    __real_blas_gemm(ta, tb, alpha, a, b, beta, c);
-}
-
-void __wrap_product_run(const struct product *p, const real *a, const real *b, real *c)
-{
-    counted += (double)p->m * (double)p->n * (double)p->k;
-    __real_product_run(p, a, b, c);
-}
-
-void __wrap_product_sum_run(const struct product_sum *p, size_t count, const real *a, const product_place *a_at,
-                            const real *b, const product_place *b_at, real *c)
-{
-    counted += (double)count * (double)p->shape.m * (double)p->shape.n * (double)p->shape.k;
-    __real_product_sum_run(p, count, a, a_at, b, b_at, c);
-}
 
 #define GIVEN(size) "{dataset: {name: given, features: " #size ", image: [3, 8, 8], outputs: 10}, network: {layers: ["
 static const char *const nets[] = {
@@ -113,6 +81,22 @@ START_TEST(a_plan_counts_every_sweep)
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
         char algorithm[400];
         snprintf(algorithm, sizeof algorithm, rules[i], learn);
+        compare(net, algorithm);
+    }
+}
+END_TEST
+
+/* Feedback losses that send a block of rows up for every layer (Meulemans 2020). */
+START_TEST(a_plan_counts_every_block)
+{
+    static const char net[] = "{dataset: {name: given, features: 9, outputs: 10}, network: {layers: [dense: {units: 20, "
+                              "activation: tanh}, dense: {units: 15, activation: tanh}, dense: {units: 8, activation: "
+                              "tanh}, dense: {units: 10}]}}";
+    static const char *const learned[] = { "dtp_pretrained", "dtp_drl", "ddtp_linear", "ddtp_control" };
+    for (size_t i = 0; i < sizeof learned / sizeof *learned; i++) {
+        char algorithm[200];
+        snprintf(algorithm, sizeof algorithm,
+                 "{name: %s, target_stepsize: 0.1, feedback: {optimizer: {name: sgd, stepsize: 0.01}}}", learned[i]);
         compare(net, algorithm);
     }
 }
@@ -310,6 +294,7 @@ static void add_tests(TCase *t)
 {
     tcase_add_test(t, a_plan_counts_the_products_of_a_step);
     tcase_add_test(t, a_plan_counts_every_sweep);
+    tcase_add_test(t, a_plan_counts_every_block);
     tcase_add_test(t, a_plan_counts_every_way);
     tcase_add_test(t, the_figures_of_bao2024);
 }

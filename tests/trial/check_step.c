@@ -126,6 +126,7 @@ static void manual(struct fixture *f, bool kept)
             }
         }
         c->first_nonzero = 0;
+        c->has_deltas &= i == 0 || !kept; /* those of the first pass are of other displacements */
         must(credit_update(c, &t->pass, t->gradient, &e), &e);
         const struct unit *l = &t->chain.units[i];
         for (size_t j = 0; j < l->n_params; j++) {

@@ -1,12 +1,13 @@
 #!/usr/bin/python3
-"""Training steps in PyTorch, to hold those of bench_step.c against: the same networks, minibatches of 128 (w_sigma: 20), one thread.
+"""Training steps in PyTorch, to hold those of bench_step.c against: the same networks and minibatches (128 samples, w_sigma 20, recurrent ones 20 and 16), one thread.
 
 steps.py check TPRUN BENCH_STEP   every row in double precision on the same weights, batch and draws as `tprun probe`: gradients and moved feedback weights agree to 1e-5
-steps.py time NAME BLOCKS         prints `NAME median ms`, processor time of a step in single precision
+steps.py time NAME BLOCKS PRECISION   prints `NAME median ms`, processor time of a step; PRECISION: single or double
 
 Written for this comparison, without loops over samples and with no more products than the method needs. `lenet_ldrl` computes its feedback loss as it is
 written, with three passes through the feedback layer; `lenet_ldrl_stacked` uses that the layer is linear behind its activation, as tprun does, and needs two.
 `w_sigma_3x128_idtp` (Bengio 2020, Alg. 1) takes the difference of two values of a feedback layer as one product with the difference of what it reads.
+Recurrent rows are in recurrent.py.
 `lenet_ldrl_released` does what the released code does in an iteration: as `lenet_ldrl`, and the unit's output is computed anew before it.
 """
 import json
@@ -22,6 +23,7 @@ from torch import nn
 from torch.nn import functional as F
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "golden"))
+import recurrent  # noqa: E402
 import tensors  # noqa: E402
 from tensors import Tensor  # noqa: E402
 
@@ -30,7 +32,7 @@ LENET, VGG = [(32, 5, 2, (3, 2, 1)), (64, 5, 2, (3, 2, 1)), 512, 10], [(c, 3, 1,
 ROWS = {"dense_5x256_bp": ([256] * 5 + [10], "bp"), "lenet_bp": (LENET, "bp"), "lenet_tjml": (LENET, "tjml"), "lenet_ldrl": (LENET, "ldrl"),
         "lenet_ldrl_stacked": (LENET, "ldrl_stacked"), "lenet_ldrl_released": (LENET, "ldrl_released"),
         "vgg_bp": (VGG, "bp"), "vgg_tjml": (VGG, "tjml"),
-        "w_sigma_3x128_bp": ([784, 128, 128, 128, 10], "bp"), "w_sigma_3x128_idtp": ([784, 128, 128, 128, 10], "idtp")}
+        "w_sigma_3x128_bp": ([784, 128, 128, 128, 10], "bp"), "w_sigma_3x128_idtp": ([784, 128, 128, 128, 10], "idtp"), **recurrent.ROWS}
 BETA, NOISE, STEPS, FEEDBACK_STEPSIZES = 0.5, (0.4, 0.38, 0.14), 2, (7e-4, 5e-3, 0.1)
 
 
@@ -220,8 +222,11 @@ class Iterated:
             c -= error.sum(0)
 
 
-def step_of(name, *how):
-    return (Iterated if name.startswith("w_sigma") else Step)(name, *how)
+def step_of(name, **how):
+    """how: rows, dtype"""
+    if name in recurrent.ROWS:
+        return recurrent.Recurrent(name, **how)
+    return (Iterated if name.startswith("w_sigma") else Step)(name, **how)
 
 
 # ---- the same numbers as tprun ----
@@ -239,9 +244,17 @@ def inner_name(step, i, back=False):
 
 
 def parameters_of(step):
+    if isinstance(step, recurrent.Recurrent):
+        return dict(zip(step.names, step.parameters))
     if isinstance(step, Iterated):
         return {f"layers.{i}.{kind}": p for kind, all_of in (("weight", step.weights), ("bias", step.biases)) for i, p in enumerate(all_of)}
     return {f"layers.{i}.{inner_name(step, i)}{kind}": getattr(u.layer, kind) for i, u in enumerate(step.units) for kind in ("weight", "bias")}
+
+
+def gradients_of(step):
+    if isinstance(step, recurrent.Recurrent):
+        return dict(zip(step.names, step.gradients))
+    return {n: p.grad for n, p in parameters_of(step).items()}
 
 
 def feedback_of(step):
@@ -252,7 +265,7 @@ def feedback_of(step):
 
 
 def check(name, tprun, bench_step):
-    step = step_of(name, 4, torch.float64)
+    step = step_of(name, rows=4, dtype=torch.float64)
     row = name.removesuffix("_stacked").removesuffix("_released")
     yaml = subprocess.run([bench_step, "--yaml", row], check=True, capture_output=True, text=True).stdout.strip()
     given = {"batch.x": step.x, "batch.y": step.y, **parameters_of(step)}
@@ -273,7 +286,7 @@ def check(name, tprun, bench_step):
         subprocess.run([tprun, "probe", spec, "--input", source, "--output", result, "train.batch_size=4"], check=True)
         found = tensors.read(result)
     loss = step()
-    expected = {"loss": loss, **{f"update.{n}": p.grad for n, p in parameters_of(step).items()}}
+    expected = {"loss": loss, **{f"update.{n}": g for n, g in gradients_of(step).items()}}
     if step.method.startswith("ldrl") or step.method == "idtp":
         expected.update({f"after.{n}": v for n, v in feedback_of(step).items()})
     errors = {n: tensors.relative_error(found[n], tensor(t)) for n, t in expected.items()}
@@ -283,8 +296,8 @@ def check(name, tprun, bench_step):
         sys.exit(f"steps.py: {name} is not the step that tprun takes: {json.dumps(errors)}")
 
 
-def measure(name, blocks):
-    step = step_of(name)
+def measure(name, blocks, precision):
+    step = step_of(name, dtype=torch.float64 if precision == "double" else torch.float32)
     step()
     step()
     begin = time.process_time()
@@ -304,8 +317,8 @@ def main():
     if len(sys.argv) == 4 and sys.argv[1] == "check":
         for name in ROWS:
             check(name, sys.argv[2], sys.argv[3])
-    elif len(sys.argv) == 4 and sys.argv[1] == "time" and sys.argv[2] in ROWS:
-        measure(sys.argv[2], int(sys.argv[3]))
+    elif len(sys.argv) == 5 and sys.argv[1] == "time" and sys.argv[2] in ROWS and sys.argv[4] in ("single", "double"):
+        measure(sys.argv[2], int(sys.argv[3]), sys.argv[4])
     else:
         sys.exit(__doc__)
 
