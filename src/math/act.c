@@ -61,6 +61,13 @@ static void difference(void *work, size_t part, size_t from, size_t to)
                            entries(x->out, from, to));
 }
 
+static void difference_blocks(void *work, size_t part, size_t from, size_t to)
+{
+    const struct entries *x = work;
+    (void)part;
+    x->act.def->difference_blocks(x->act.opts, x->u, x->out, from, to);
+}
+
 void act_apply(struct act a, struct mat u, struct mat h)
 {
     if (is_small(h))
@@ -95,8 +102,10 @@ void act_difference(struct act a, struct mat u, struct mat h, struct mat w, stru
 
 void act_difference_blocks(struct act a, struct mat u, struct mat h, struct mat w)
 {
+    const size_t n = mat_n(u);
     if (a.def->difference_blocks) {
-        a.def->difference_blocks(a.opts, u, w);
+        struct entries x = { .act = a, .u = u, .out = w };
+        team_run(n, team_parts(n, PART_ENTRIES, TEAM_MOST_PARTS), 64 / sizeof(real), difference_blocks, &x);
         return;
     }
     for (size_t row = 0; row < w.rows; row += u.rows) {

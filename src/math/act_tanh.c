@@ -48,14 +48,14 @@ static void differences_near(size_t n, const real *restrict start, const real *r
 }
 
 /* What follows from u alone is taken once for all blocks, a part of u at a time. */
-static void tanh_difference_blocks(const void *o, struct mat u, struct mat w)
+static void tanh_difference_blocks(const void *o, struct mat u, struct mat w, size_t from, size_t to)
 {
     (void)o;
     enum { PART = 1024 };
     real start[PART];
     const size_t n = mat_n(u), n_all = mat_n(w);
-    for (size_t at = 0; at < n; at += PART) {
-        const size_t part = n - at < PART ? n - at : PART;
+    for (size_t at = from; at < to; at += PART) {
+        const size_t part = to - at < PART ? to - at : PART;
         const bool near = mat_max_abs(mat_of(u.p + at, 1, part)) <= TANH_FAR;
         ELEMENTWISE
         for (size_t i = 0; i < part; i++)
@@ -70,7 +70,7 @@ static void tanh_apply_difference(const void *o, struct mat u, struct mat h, str
     same_shape(u, w);
     same_shape(h, out);
     mat_copy(w, out);
-    tanh_difference_blocks(o, u, out);
+    tanh_difference_blocks(o, u, out, 0, mat_n(u));
 }
 
 /* The largest |h| that the inverse sees. A clamp below the rounding unit counts as the rounding unit: an inverse is

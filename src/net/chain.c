@@ -314,7 +314,7 @@ static void forward_unit(struct pass *p, size_t i)
             l->def->forward(l, link[k]);
         return;
     }
-    enum { ROWS = 256 }; /* what is prepared for so many still lies in the second cache when the links come to it */
+    enum { ROWS = 128 }; /* what is prepared for so many is still near when the links come to it */
     const bool rolls = p->rolls && unit_rolls(c, i);
     const size_t rows = link->out.rows, at_once = !rolls && rows < ROWS ? ROWS / rows : 1;
     for (size_t k = 0; k < c->links_of[i]; k++) {

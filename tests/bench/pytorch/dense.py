@@ -9,7 +9,7 @@ from torch.nn import functional as F
 # name: (method, target_stepsize); both gradients of a minibatch and both steps of Adam
 ROWS = {f"dense_5x256_{method}": (method, beta) for method, beta in (("bp", 1), ("dfa", 1), ("dtp", 0.06), ("dtp_drl", 0.06), ("ddtp_linear", 0.06),
                                                                      ("ddtp_control", 0.06), ("ddtp_rhl", 0.06))}
-SIZES, HIDDEN, NOISE, STEPSIZE, PIECE = [784, 256, 256, 256, 256, 256, 10], 1024, 0.1, 1e-3, 1 << 15
+SIZES, HIDDEN, NOISE, STEPSIZE, PIECE = [784, 256, 256, 256, 256, 256, 10], 1024, 0.1, 1e-3, 1 << 16
 
 
 class Adam:
@@ -31,7 +31,7 @@ class Adam:
         stepsize, root_correction = STEPSIZE / (1 - 0.9 ** self.t), (1 - 0.999 ** self.t) ** 0.5
         for w, g, m, v in self.pieces:
             root = self.root[:len(w)]
-            m.mul_(0.9).add_(g, alpha=0.1)
+            m.lerp_(g, 0.1)
             v.mul_(0.999).addcmul_(g, g, value=0.001)
             torch.sqrt(v, out=root).div_(root_correction).add_(1e-8)
             w.addcdiv_(m, root, value=-stepsize)
