@@ -68,7 +68,7 @@ static double sum_of(const char *s)
 
 int duration_read(const char *text, double unit, double *seconds)
 {
-    const double most = 36500 * 86400.0; /* DURATION_MOST */
+    const double most = 11574074 * 86400.0; /* DURATION_MOST */
     const size_t n = strlen(text);
     double number;
     *seconds = text_is_decimal(text, n) && text_to_double(text, n, &number) == 0 ? number * unit : sum_of(text);

@@ -12,7 +12,7 @@ const char *duration_text(double seconds, char buffer[DURATION_SIZE]);
  * "1.5h", "1h 30min", "2d4h". Returns 0, -1 if it is none or not above 0, or DURATION_TOO_LONG. */
 int duration_read(const char *text, double unit, double *seconds);
 #define DURATION_TOO_LONG (-2)
-#define DURATION_MOST "36500d" /* a hundred years */
+#define DURATION_MOST "11574074d" /* 1e12 seconds */
 /* What a message says of a text that is none. */
 #define DURATION_FORMS "a time above 0, such as 90s, 15min, 1h30min or 2d"
 

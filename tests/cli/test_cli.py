@@ -113,7 +113,7 @@ class Commands(Cli):
         for given in (("serve", "--port", "0x50"), ("run", SPEC, "-j", "0x2"), ("run", SPEC, "--memory", "0x40000000"), ("run", SPEC, "--stop-after", "0x10"),
                       ("plot", "x", "--smooth", "0x0.8"), ("plot", "x", "--size", "0x55"), ("compare", "x", "y", "--at", "0x10")):
             self.assertIn(f"'{given[-1]}' is n", self.call(*given, status=2).stderr)
-        self.assertIn("'999999999999h' is longer than a program can wait; at most 36500d", self.call("run", SPEC, "--stop-after", "999999999999h", status=2).stderr)
+        self.assertIn("'999999999999h' is longer than a program can wait; at most 11574074d", self.call("run", SPEC, "--stop-after", "999999999999h", status=2).stderr)
         self.call(status=2)
 
     def test_mistakes_in_a_file_leave_nothing_behind(self):
