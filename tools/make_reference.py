@@ -150,6 +150,9 @@ def type_text(node):
             if alone:
                 return type_text(alone[0]) + ", or a list"
             return "list of layers" if "$ref" in items else "list of names"
+        integers = [a for a in node["anyOf"] if a.get("type") == "integer"]
+        if integers:
+            return ", ".join([type_text(integers[0])] + [type_text(a) for a in node["anyOf"] if "enum" in a])
         maps = [a for a in node["anyOf"] if a.get("type") == "object"]
         return "name, or map" if maps else "text"
     if kind == "array":

@@ -49,6 +49,11 @@ const struct option *option_find(const struct option *table, const char *name)
     return NULL;
 }
 
+const char *option_word(const struct option *o, int64_t value)
+{
+    return o->names && value < o->min ? o->names[0] : NULL;
+}
+
 bool option_has_default(const struct option *o)
 {
     const bool number = o->type == OPT_INT || o->type == OPT_REAL;

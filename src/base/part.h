@@ -71,7 +71,7 @@ struct names {
 enum option_type {
     OPT_END = 0,
     OPT_BOOL,  /* bool: true or false */
-    OPT_INT,   /* int64_t, min <= value <= max; 1e3 is an integer */
+    OPT_INT,   /* int64_t, min <= value <= max; 1e3 is an integer. With `names`: or that word, which is min - 1 */
     OPT_REAL,  /* double, finite, min <= value <= max (OPTION_ABOVE_MIN: min < value) */
     OPT_ENUM,  /* int: index into `names` */
     OPT_TEXT,  /* const char *: any string, or one of `names`; NULL when absent */
@@ -101,6 +101,8 @@ enum option_flags {
 /* Whether a file that leaves the option out means `dflt`. A default that lies outside of the range stands for "absent".
  */
 bool option_has_default(const struct option *o);
+/* The word that stands for a value of OPT_INT, or NULL. */
+const char *option_word(const struct option *o, int64_t value);
 /* The row of this name, or NULL. */
 const struct option *option_find(const struct option *table, const char *name);
 
@@ -112,7 +114,8 @@ struct option {
     double min, max;  /* OPT_INT, OPT_REAL, OPT_REALS; both 0 = unbounded */
     unsigned flags;
     const char *help;           /* one sentence with unit and meaning */
-    const char *const *names;   /* OPT_ENUM: closed by NULL; OPT_TEXT, OPT_NAMES: the words allowed, or NULL for any */
+    const char *const *names;   /* OPT_ENUM: closed by NULL; OPT_TEXT, OPT_NAMES: the words allowed, or NULL for any;
+                                   OPT_INT: one word, or NULL for none */
     const struct option *table; /* OPT_MAP */
     const struct registry *registry;   /* OPT_PART, OPT_PARTS; OPT_NAMES: or NULL */
     const char *const (*elsewhere)[2]; /* OPT_ENUM, OPT_PART: words that belong to another key, and where to; closed by

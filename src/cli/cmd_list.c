@@ -33,6 +33,8 @@ static void print_options(const struct option *table, int indent)
             printf("%s%s", o->type == OPT_PARTS && (o->flags & OPTION_PLAIN) ? "part or " : "", types[o->type]);
         if (o->type == OPT_INT || o->type == OPT_REAL || o->type == OPT_REALS)
             print_range(o);
+        if (o->type == OPT_INT && o->names)
+            printf(", or %s", o->names[0]);
         if (option_has_default(o))
             printf(" (default %s)", o->dflt);
         else if (o->flags & OPTION_REQUIRED)

@@ -4,6 +4,7 @@
 #include "data/image.h"
 
 #include "base/rng.h"
+#include "base/team.h"
 #include <string.h>
 
 static const char *const scalings[] = { "unit", "standard", "centered", NULL };
@@ -181,6 +182,8 @@ static void image_close(void *state)
 
 /* ---- filling ---- */
 
+enum { PART_NUMBERS = 16 * 1024 }; /* worth a thread's waking */
+
 static const uint8_t *sample(const struct image_opts *o, const struct image_state *s, enum split split, uint64_t number,
                              int64_t *label)
 {
@@ -220,19 +223,30 @@ static real block_mean(const struct image_state *s, const struct image_input *in
     return (real)(sum / (double)(s->block * s->block));
 }
 
-/* x[t][row][j] is input t per_step + j of the row's image. Rows go in blocks, so that each input's pixel and table are
- * looked up once for many images, and neighbours in x are written together. */
-static void fill(const void *opts, void *state, enum split split, uint64_t first, struct batch *b)
+struct filling {
+    const struct image_opts *opts;
+    const struct image_state *state;
+    enum split split;
+    uint64_t first;
+    struct batch *b;
+};
+
+/* Rows [from, to) of a batch: x[t][row][j] is input t per_step + j of the row's image. Rows go in blocks, so that each
+ * input's pixel and table are looked up once for many images, and neighbours in x are written together. */
+static void fill_rows(void *work, size_t part, size_t from, size_t to)
 {
-    const struct image_state *s = state;
+    (void)part;
+    const struct filling *f = work;
+    const struct image_state *s = f->state;
+    struct batch *b = f->b;
     const size_t k = s->per_step, step = b->rows * k;
-    for (size_t row = 0; row < b->rows; row += IMAGE_BLOCK) {
+    for (size_t row = from; row < to; row += IMAGE_BLOCK) {
         const uint8_t *image[IMAGE_BLOCK];
-        const size_t n = b->rows - row < IMAGE_BLOCK ? b->rows - row : IMAGE_BLOCK;
+        const size_t n = to - row < IMAGE_BLOCK ? to - row : IMAGE_BLOCK;
         for (size_t r = 0; r < n; r++) {
             int64_t label;
-            image[r] = sample(opts, s, split, first + row + r, &label);
-            image[r] = transformed(s, split, first + row + r, r, image[r]);
+            image[r] = sample(f->opts, s, f->split, f->first + row + r, &label);
+            image[r] = transformed(s, f->split, f->first + row + r, r, image[r]);
             if (b->label)
                 b->label[row + r] = label;
         }
@@ -246,6 +260,16 @@ static void fill(const void *opts, void *state, enum split split, uint64_t first
                     x[r * k + j] = value[image[r][input->pixel]];
             }
     }
+}
+
+static void fill(const void *opts, void *state, enum split split, uint64_t first, struct batch *b)
+{
+    const struct image_state *s = state;
+    struct filling f = { opts, s, split, first, b };
+    const size_t step = b->rows * s->per_step, least = 1 + PART_NUMBERS / s->n_inputs;
+    const size_t most = s->transformed ? 1 : TEAM_MOST_PARTS; /* there is room for one block of transformed images */
+    if (b->rows > 0)
+        team_run(b->rows, team_parts(b->rows, least, most), IMAGE_BLOCK, fill_rows, &f);
     if (!b->label) /* labels: input; flat, so that x is (rows, k) like y */
         memcpy(b->y.p, b->x, step * sizeof *b->x);
 }

@@ -22,9 +22,9 @@ struct act_def {
     void (*times_slope_difference)(const void *o, struct mat h, struct mat d, struct mat s, struct mat out);
     /* out = a(u + w) - a(u) without cancellation, from u, h = a(u) and w. */
     void (*difference)(const void *o, struct mat u, struct mat h, struct mat w, struct mat out);
-    /* The same in place of w, for every block of u.rows rows of w: of an activation whose blocks share work. NULL: block
-     * by block. */
-    void (*difference_blocks)(const void *o, struct mat u, struct mat w);
+    /* The same in place of w, entries [from, to) of every block of u.rows rows of w: of an activation whose blocks share
+     * work. NULL: block by block. */
+    void (*difference_blocks)(const void *o, struct mat u, struct mat w, size_t from, size_t to);
     /* out = the inverse on the clipped range (clamp = tol: tanh clips to [-1+tol, 1-tol], sigmoid to [tol, 1-tol], elu
      * to [-alpha+tol, inf), relu to [0, inf), the others not at all). This and the next two are NULL if the activation
      * has none. Roulet 2022 Sec. 2.1; sheet 3.3. */
@@ -53,14 +53,11 @@ static inline struct act act_of(struct chosen c)
 {
     return (struct act){ (const struct act_def *)c.part, c.opts };
 }
-static inline void act_apply(struct act a, struct mat u, struct mat h)
-{
-    a.def->apply(a.opts, u, h);
-}
-static inline void act_times_slope(struct act a, struct mat u, struct mat h, struct mat s, struct mat out)
-{
-    a.def->times_slope(a.opts, u, h, s, out);
-}
+/* The functions of act_def; large matrices are shared among a team (base/team.h). */
+void act_apply(struct act a, struct mat u, struct mat h);
+void act_times_slope(struct act a, struct mat u, struct mat h, struct mat s, struct mat out);
+void act_times_slope_difference(struct act a, struct mat h, struct mat d, struct mat s, struct mat out);
+void act_difference(struct act a, struct mat u, struct mat h, struct mat w, struct mat out);
 /* w becomes a(u + w) - a(u), h = a(u), for every block of u.rows rows of w. */
 void act_difference_blocks(struct act a, struct mat u, struct mat h, struct mat w);
 

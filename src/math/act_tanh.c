@@ -33,35 +33,44 @@ static void tanh_times_slope_difference(const void *o, struct mat h, struct mat 
         out.p[i] = -s.p[i] * (d.p[i] * (2 * h.p[i] + d.p[i]));
 }
 
-static void tanh_apply_difference(const void *o, struct mat u, struct mat h, struct mat w, struct mat out)
+/* n differences, from what is known of their starts. */
+static void differences(size_t n, const real *restrict start, const real *restrict u, real *restrict w)
 {
-    (void)o;
-    const size_t n = same_shape(u, w);
-    same_shape(h, out);
-    same_shape(u, out);
-    ELEMENTWISE
     for (size_t i = 0; i < n; i++)
-        out.p[i] = tanh_difference(u.p[i], w.p[i]);
+        w[i] = tanh_difference_from(start[i], u[i], w[i]);
+}
+
+/* The same where no u is beyond TANH_FAR. */
+static void differences_near(size_t n, const real *restrict start, const real *restrict u, real *restrict w)
+{
+    for (size_t i = 0; i < n; i++)
+        w[i] = tanh_difference_near(start[i], u[i], w[i]);
 }
 
 /* What follows from u alone is taken once for all blocks, a part of u at a time. */
-static void tanh_difference_blocks(const void *o, struct mat u, struct mat w)
+static void tanh_difference_blocks(const void *o, struct mat u, struct mat w, size_t from, size_t to)
 {
     (void)o;
     enum { PART = 1024 };
     real start[PART];
     const size_t n = mat_n(u), n_all = mat_n(w);
-    for (size_t at = 0; at < n; at += PART) {
-        const size_t part = n - at < PART ? n - at : PART;
+    for (size_t at = from; at < to; at += PART) {
+        const size_t part = to - at < PART ? to - at : PART;
+        const bool near = mat_max_abs(mat_of(u.p + at, 1, part)) <= TANH_FAR;
         ELEMENTWISE
         for (size_t i = 0; i < part; i++)
             start[i] = tanh_start(u.p[at + i]);
-        for (size_t block = at; block < n_all; block += n) {
-            ELEMENTWISE
-            for (size_t i = 0; i < part; i++)
-                w.p[block + i] = tanh_difference_from(start[i], u.p[at + i], w.p[block + i]);
-        }
+        for (size_t block = at; block < n_all; block += n)
+            (near ? differences_near : differences)(part, start, u.p + at, w.p + block);
     }
+}
+
+static void tanh_apply_difference(const void *o, struct mat u, struct mat h, struct mat w, struct mat out)
+{
+    same_shape(u, w);
+    same_shape(h, out);
+    mat_copy(w, out);
+    tanh_difference_blocks(o, u, out, 0, mat_n(u));
 }
 
 /* The largest |h| that the inverse sees. A clamp below the rounding unit counts as the rounding unit: an inverse is

@@ -17,6 +17,9 @@ int blas_start(struct err *e);
 /* Whether there is address space for the buffer that OpenBLAS takes with its first product: without it, that waits for
  * ever. Part of blas_start; ERR_MEMORY, naming the limit that is in the way. */
 int blas_check_room(struct err *e);
+/* For products by n threads at once: lets OpenBLAS take the buffers of all of them, so that no product waits for one.
+ * *bytes: of address space that the n - 1 take beside the first one. ERR_MEMORY as blas_check_room. */
+int blas_take_room(size_t n, size_t *bytes, struct err *e);
 /* "SkylakeX", with the library's version and, for planned products, the generator: recorded with each run. Static
  * storage. */
 const char *blas_kernel(void);

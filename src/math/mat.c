@@ -1,4 +1,5 @@
 #include "math/mat.h"
+#include "base/team.h"
 #include "math/elementary.h"
 #include <assert.h>
 #include <math.h>
@@ -19,60 +20,100 @@ struct mat mat_new(struct arena *a, size_t rows, size_t cols)
     return p != NULL ? mat_of(p, rows, cols) : (struct mat){ 0 };
 }
 
+/* Entries [from, to) of one of the functions below. */
+struct entries {
+    real s;
+    const real *a, *b;
+    real *out;
+};
+
+/* Shorter ones are done before a thread has woken. */
+enum { PART_ENTRIES = 16 * 1024 };
+
+static void over(size_t n, team_part *part, struct entries x)
+{
+    if (n < 2 * PART_ENTRIES)
+        part(&x, 0, 0, n);
+    else
+        team_run(n, team_parts(n, PART_ENTRIES, TEAM_MOST_PARTS), 64 / sizeof(real), part, &x);
+}
+
+#define ENTRIES(name, value)                                                                                           \
+    static void name(void *work, size_t part, size_t from, size_t to)                                                  \
+    {                                                                                                                  \
+        const struct entries x = *(const struct entries *)work;                                                        \
+        (void)part;                                                                                                    \
+        ELEMENTWISE                                                                                                    \
+        for (size_t i = from; i < to; i++)                                                                             \
+            x.out[i] = value;                                                                                          \
+    }
+ENTRIES(add_multiple, x.out[i] + x.s * x.a[i])
+ENTRIES(add_scaled, x.a[i] + x.s * x.b[i])
+ENTRIES(scale, x.s *x.a[i])
+ENTRIES(subtract, x.a[i] - x.b[i])
+ENTRIES(add, x.a[i] + x.b[i])
+ENTRIES(multiply, x.a[i] * x.b[i])
+
+static void copy(void *work, size_t part, size_t from, size_t to)
+{
+    const struct entries *x = work;
+    (void)part;
+    memcpy(x->out + from, x->a + from, (to - from) * sizeof *x->out);
+}
+
+static void zero(void *work, size_t part, size_t from, size_t to)
+{
+    const struct entries *x = work;
+    (void)part;
+    memset(x->out + from, 0, (to - from) * sizeof *x->out);
+}
+
 void mat_copy(struct mat from, struct mat to)
 {
     const size_t n = same_shape(from, to);
     if (n > 0 && from.p != to.p)
-        memcpy(to.p, from.p, n * sizeof *to.p);
+        over(n, copy, (struct entries){ .a = from.p, .out = to.p });
 }
 
 void mat_zero(struct mat a)
 {
     if (mat_n(a) > 0)
-        memset(a.p, 0, mat_n(a) * sizeof *a.p);
+        over(mat_n(a), zero, (struct entries){ .out = a.p });
 }
 
 void mat_axpy(real s, struct mat x, struct mat y)
 {
+    over(same_shape(x, y), add_multiple, (struct entries){ .s = s, .a = x.p, .out = y.p });
+}
+
+void mat_add_scaled(struct mat x, real s, struct mat y, struct mat out)
+{
     const size_t n = same_shape(x, y);
-    ELEMENTWISE
-    for (size_t i = 0; i < n; i++)
-        y.p[i] += s * x.p[i];
+    same_shape(x, out);
+    over(n, add_scaled, (struct entries){ s, x.p, y.p, out.p });
 }
 
 void mat_scale(real s, struct mat x, struct mat y)
 {
-    const size_t n = same_shape(x, y);
-    ELEMENTWISE
-    for (size_t i = 0; i < n; i++)
-        y.p[i] = s * x.p[i];
+    over(same_shape(x, y), scale, (struct entries){ .s = s, .a = x.p, .out = y.p });
 }
 
 void mat_sub(struct mat a, struct mat b, struct mat out)
 {
-    const size_t n = same_shape(a, b);
     same_shape(a, out);
-    ELEMENTWISE
-    for (size_t i = 0; i < n; i++)
-        out.p[i] = a.p[i] - b.p[i];
+    over(same_shape(a, b), subtract, (struct entries){ .a = a.p, .b = b.p, .out = out.p });
 }
 
 void mat_add(struct mat a, struct mat b, struct mat out)
 {
-    const size_t n = same_shape(a, b);
     same_shape(a, out);
-    ELEMENTWISE
-    for (size_t i = 0; i < n; i++)
-        out.p[i] = a.p[i] + b.p[i];
+    over(same_shape(a, b), add, (struct entries){ .a = a.p, .b = b.p, .out = out.p });
 }
 
 void mat_mul_elements(struct mat a, struct mat b, struct mat out)
 {
-    const size_t n = same_shape(a, b);
     same_shape(a, out);
-    ELEMENTWISE
-    for (size_t i = 0; i < n; i++)
-        out.p[i] = a.p[i] * b.p[i];
+    over(same_shape(a, b), multiply, (struct entries){ .a = a.p, .b = b.p, .out = out.p });
 }
 
 void mat_add_row(const real *row, struct mat a)
@@ -172,19 +213,36 @@ real mat_max_abs(struct mat a)
     return real_of(most);
 }
 
+struct finite {
+    const real *p;
+    bool not_all[TEAM_MOST_PARTS];
+};
+
 /* x - x is 0 of a finite number and NaN of any other, and a sum keeps NaN. */
-bool mat_all_finite(struct mat a)
+static void look_for_others(void *work, size_t part, size_t from, size_t to)
 {
     enum { LANES = 32 };
-    const size_t n = mat_n(a), whole = n - n % LANES;
+    struct finite *x = work;
+    const size_t whole = from + (to - from) / LANES * LANES;
     real lane[LANES] = { 0 }, sum = 0;
-    for (size_t i = 0; i < whole; i += LANES) {
+    for (size_t i = from; i < whole; i += LANES) {
         for (size_t j = 0; j < LANES; j++)
-            lane[j] += a.p[i + j] - a.p[i + j];
+            lane[j] += x->p[i + j] - x->p[i + j];
     }
-    for (size_t i = whole; i < n; i++)
-        sum += a.p[i] - a.p[i];
+    for (size_t i = whole; i < to; i++)
+        sum += x->p[i] - x->p[i];
     for (size_t j = 0; j < LANES; j++)
         sum += lane[j];
-    return !isnan(sum);
+    x->not_all[part] = isnan(sum);
+}
+
+bool mat_all_finite(struct mat a)
+{
+    struct finite x = { .p = a.p };
+    const size_t parts = team_parts(mat_n(a), PART_ENTRIES, TEAM_MOST_PARTS);
+    bool others = false;
+    team_run(mat_n(a), parts, 64 / sizeof(real), look_for_others, &x);
+    for (size_t i = 0; i < parts; i++)
+        others |= x.not_all[i];
+    return !others;
 }

@@ -51,29 +51,52 @@ static struct mat pixels(struct mat maps, size_t from, size_t n, size_t channels
     return mat_of(maps.p + from * maps.cols, n * (maps.cols / channels), channels);
 }
 
-static size_t at_most(size_t n, size_t most)
-{
-    return n < most ? n : most;
-}
+/* What is done with some of the images of a pass. */
+struct images {
+    const struct unit *u;
+    struct at at;
+    struct mat a, b;
+};
 
-static void preactivation(const struct conv_state *s, struct mat maps, size_t from, size_t n, struct mat out)
+static void preactivation(const struct conv_state *s, size_t slot, struct mat maps, size_t from, size_t n,
+                          struct mat out)
 {
     if (s->bias)
         mat_set_rows(s->bias, out);
     else
         mat_zero(out);
-    conv_add(s, maps, from, n, out);
+    conv_add(s, slot, maps, from, n, out);
+}
+
+static void forward(void *work, size_t slot, size_t from, size_t to)
+{
+    const struct images *x = work;
+    const struct conv_state *s = x->u->state;
+    const size_t c = x->u->out.channels;
+    for (size_t i = from, n; i < to; i += n) {
+        n = conv_chunk(s, i, to);
+        const struct mat out = pixels(x->at.out, i, n, c), kept = x->at.cache[0];
+        const struct mat before = kept.p ? pixels(kept, i, n, c) : out;
+        preactivation(s, slot, x->at.in, i, n, before);
+        act_apply(x->u->act, before, out);
+    }
 }
 
 void conv_forward(const struct unit *u, struct at at)
 {
-    const struct conv_state *s = u->state;
-    const size_t c = u->out.channels;
-    for (size_t i = 0, n; i < at.in.rows; i += n) {
-        n = at_most(at.in.rows - i, s->chunk);
-        const struct mat out = pixels(at.out, i, n, c), before = at.cache[0].p ? pixels(at.cache[0], i, n, c) : out;
-        preactivation(s, at.in, i, n, before);
-        act_apply(u->act, before, out);
+    conv_run(u->state, at.in.rows, forward, &(struct images){ .u = u, .at = at });
+}
+
+/* b = W^T a */
+static void add_back(void *work, size_t slot, size_t from, size_t to)
+{
+    const struct images *x = work;
+    const struct conv_state *s = x->u->state;
+    for (size_t i = from, n; i < to; i += n) {
+        n = conv_chunk(s, i, to);
+        const struct mat out = mat_rows(x->b, i, n);
+        mat_zero(out);
+        conv_add_back(s, slot, x->a, i, n, out);
     }
 }
 
@@ -81,13 +104,7 @@ void conv_forward(const struct unit *u, struct at at)
 static void back(const struct unit *u, struct at at, struct mat t, struct mat out)
 {
     (void)at;
-    const struct conv_state *s = u->state;
-    for (size_t i = 0, n; i < t.rows; i += n) {
-        n = at_most(t.rows - i, s->chunk);
-        const struct mat to = mat_rows(out, i, n);
-        mat_zero(to);
-        conv_add_back(s, t, i, n, to);
-    }
+    conv_run(u->state, t.rows, add_back, &(struct images){ .u = u, .a = t, .b = out });
 }
 
 const struct transpose_def conv_transpose = { .back = back };
@@ -99,36 +116,50 @@ void conv_vjp(const struct unit *u, struct at at, struct mat s, struct mat dh)
         back(u, at, at.delta, dh);
 }
 
+/* b = W a */
+static void add(void *work, size_t slot, size_t from, size_t to)
+{
+    const struct images *x = work;
+    const struct conv_state *s = x->u->state;
+    for (size_t i = from, n; i < to; i += n) {
+        n = conv_chunk(s, i, to);
+        const struct mat out = mat_rows(x->b, i, n);
+        mat_zero(out);
+        conv_add(s, slot, x->a, i, n, out);
+    }
+}
+
 void conv_jvp(const struct unit *u, struct at at, struct mat v, struct mat out)
 {
-    const struct conv_state *s = u->state;
-    for (size_t i = 0, n; i < v.rows; i += n) {
-        n = at_most(v.rows - i, s->chunk);
-        const struct mat to = mat_rows(out, i, n);
-        mat_zero(to);
-        conv_add(s, v, i, n, to);
-    }
+    conv_run(u->state, v.rows, add, &(struct images){ .u = u, .a = v, .b = out });
     act_times_slope(u->act, at.cache[0], at.out, out, out);
+}
+
+/* b = f(h + a) - f(h), a in blocks of h's rows. */
+static void difference(void *work, size_t slot, size_t from, size_t to)
+{
+    const struct images *x = work;
+    const struct conv_state *s = x->u->state;
+    const size_t c = x->u->out.channels, rows = x->at.in.rows;
+    for (size_t i = from, n; i < to; i += n) {
+        n = conv_chunk(s, i, to);
+        struct mat before = mat_of(s->scratch + slot * s->scratch_n, n * window_positions(&s->window), c);
+        if (x->at.cache[0].p)
+            before = pixels(x->at.cache[0], i, n, c);
+        else
+            preactivation(s, slot, x->at.in, i, n, before);
+        for (size_t block = 0; block < x->a.rows; block += rows) {
+            const struct mat out = pixels(x->b, block + i, n, c);
+            mat_zero(out);
+            conv_add(s, slot, x->a, block + i, n, out);
+            act_difference(x->u->act, before, pixels(x->at.out, i, n, c), out, out);
+        }
+    }
 }
 
 void conv_difference(const struct unit *u, struct at at, struct mat d, struct mat out)
 {
-    const struct conv_state *s = u->state;
-    const size_t c = u->out.channels;
-    for (size_t i = 0, n; i < at.in.rows; i += n) {
-        n = at_most(at.in.rows - i, s->chunk);
-        struct mat before = mat_of(s->scratch, n * window_positions(&s->window), c);
-        if (at.cache[0].p)
-            before = pixels(at.cache[0], i, n, c);
-        else
-            preactivation(s, at.in, i, n, before);
-        for (size_t block = 0; block < d.rows; block += at.in.rows) {
-            const struct mat to = pixels(out, block + i, n, c);
-            mat_zero(to);
-            conv_add(s, d, block + i, n, to);
-            u->act.def->difference(u->act.opts, before, pixels(at.out, i, n, c), to, to);
-        }
-    }
+    conv_run(u->state, at.in.rows, difference, &(struct images){ u, at, d, out });
 }
 
 void conv_grads(const struct unit *u, struct at at, real scale, real *g)
@@ -139,22 +170,30 @@ void conv_grads(const struct unit *u, struct at at, real scale, real *g)
         mat_sum_rows(pixels(at.delta, 0, at.delta.rows, u->out.channels), scale, g + u->params[BIAS].offset);
 }
 
+/* delta += a times the slope at h */
+static void add_still(void *work, size_t slot, size_t from, size_t to)
+{
+    const struct images *x = work;
+    const struct conv_state *s = x->u->state;
+    const size_t c = x->u->out.channels;
+    for (size_t i = from, n; i < to; i += n) {
+        n = conv_chunk(s, i, to);
+        const struct mat delta = pixels(x->at.delta, i, n, c), kept = x->at.cache[0];
+        const struct mat still = mat_of(s->scratch + slot * s->scratch_n, delta.rows, c);
+        act_times_slope(x->u->act, kept.p ? pixels(kept, i, n, c) : kept, pixels(x->at.out, i, n, c),
+                        pixels(x->a, i, n, c), still);
+        mat_add(still, delta, delta);
+    }
+}
+
 /* As of a dense layer: delta(h + d)^T d + (delta(h + d) - delta(h))^T h, over all windows. */
 void conv_difference_grads(const struct unit *u, struct at at, struct mat d, struct mat moved, struct mat s, real scale,
                            real *g)
 {
-    const struct conv_state *state = u->state;
-    const size_t c = u->out.channels;
-    u->act.def->times_slope_difference(u->act.opts, at.out, moved, s, at.delta);
+    act_times_slope_difference(u->act, at.out, moved, s, at.delta);
     if (u->act.def != &act_linear) /* whose slope is the same everywhere */
         conv_grads(u, at, scale, g);
-    for (size_t i = 0, n; i < at.in.rows; i += n) {
-        n = at_most(at.in.rows - i, state->chunk);
-        const struct mat delta = pixels(at.delta, i, n, c), still = mat_of(state->scratch, delta.rows, c);
-        act_times_slope(u->act, at.cache[0].p ? pixels(at.cache[0], i, n, c) : at.cache[0], pixels(at.out, i, n, c),
-                        pixels(s, i, n, c), still);
-        mat_add(still, delta, delta);
-    }
+    conv_run(u->state, at.in.rows, add_still, &(struct images){ .u = u, .at = at, .a = s });
     conv_add_gradient(u, d, at.delta, scale, g);
 }
 

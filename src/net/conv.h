@@ -7,6 +7,7 @@
 #ifndef TPRUN_NET_CONV_H
 #define TPRUN_NET_CONV_H
 
+#include "base/team.h"
 #include "net/mirror.h"
 #include "net/taps.h"
 
@@ -20,6 +21,7 @@ struct conv_options {
 struct conv_state {
     struct window window;
     size_t chunk; /* images */
+    size_t slots; /* chunks that are worked on at once; 1 where windows become rows, whose products are cut instead */
     bool direct;  /* a window is one pixel: the map is its own rows */
     bool by_taps; /* and not by what follows up to rows */
     struct taps taps;
@@ -28,7 +30,8 @@ struct conv_state {
     struct mat dw;     /* the gradient in w's order; {NULL} with packed */
     real *rows;        /* of a chunk's windows; NULL if direct */
     const real *bias;  /* or NULL */
-    real *scratch;     /* of a chunk's outputs */
+    real *scratch;     /* of a chunk's outputs, for each slot scratch_n */
+    size_t scratch_n;
 };
 
 /* The products of a unit (unit.h) with opts struct conv_options and state struct conv_state. */
@@ -47,10 +50,16 @@ int conv_mirror(const struct unit *u, struct unit *g, const struct mirror *m, st
  * their state, of which the window and `direct` are set; scratch_n numbers an image. */
 void conv_add_weight(struct unit *u, size_t out, size_t in, size_t kernel);
 int conv_open_state(struct unit *u, size_t scratch_n, size_t rows, struct arena *a, struct err *e);
+/* Cuts so many images for a team; the part is the slot. */
+void conv_run(const struct conv_state *s, size_t images, team_part *part, void *work);
 /* For images [from, from + n) of all maps, at most a chunk: out += W * maps, and out += W^T * signal. out begins with
  * the first of them. */
-void conv_add(const struct conv_state *s, struct mat maps, size_t from, size_t n, struct mat out);
-void conv_add_back(const struct conv_state *s, struct mat signal, size_t from, size_t n, struct mat out);
+void conv_add(const struct conv_state *s, size_t slot, struct mat maps, size_t from, size_t n, struct mat out);
+void conv_add_back(const struct conv_state *s, size_t slot, struct mat signal, size_t from, size_t n, struct mat out);
+static inline size_t conv_chunk(const struct conv_state *s, size_t from, size_t to)
+{
+    return to - from < s->chunk ? to - from : s->chunk;
+}
 /* g += scale * the kernel's gradient of <signal, W * maps>, over all images. */
 void conv_add_gradient(const struct unit *u, struct mat maps, struct mat signal, real scale, real *g);
 extern const struct transpose_def conv_transpose;

@@ -8,6 +8,9 @@ enum { WEIGHT, BIAS };
 /* Rows of a product that keep OpenBLAS busy, and the most images that are put together for them. */
 enum { CHUNK_ROWS = 256, CHUNK_MOST = 4 };
 
+/* Numbers of windows that are worth a thread's waking: each is multiplied by 8 and more. */
+static const double part_work = 64 * 1024;
+
 void conv_add_weight(struct unit *u, size_t out, size_t in, size_t kernel)
 {
     const size_t shape[PARAM_MAX_RANK] = { out, in, kernel, kernel };
@@ -47,12 +50,14 @@ int conv_open_state(struct unit *u, size_t scratch_n, size_t rows, struct arena 
     const size_t out = u->params[WEIGHT].rows, positions = window_positions(&s->window);
     s->by_taps = taps_fit(&s->window, out);
     s->chunk = s->by_taps ? 1 : at_most((CHUNK_ROWS + positions - 1) / positions, CHUNK_MOST);
+    s->slots = s->by_taps && rows > 0 ? at_most(rows, TAPS_MOST_SLOTS) : 1;
     s->bias = u->n_params > BIAS ? u->weights + u->params[BIAS].offset : NULL;
     const size_t images = at_most(s->chunk, rows);
-    s->scratch = arena_alloc(a, images * scratch_n, sizeof(real));
+    s->scratch_n = images * scratch_n;
+    s->scratch = arena_alloc(a, s->slots * s->scratch_n, sizeof(real));
     if (!s->scratch)
         return err_set(e, ERR_MEMORY, "not enough memory for a convolution's outputs");
-    return s->by_taps ? taps_open(&s->taps, &s->window, out, a, e) : open_rows(u, images, a, e);
+    return s->by_taps ? taps_open(&s->taps, &s->window, out, rows, a, e) : open_rows(u, images, a, e);
 }
 
 /* [out, in, places] to [out, places, in], or to what taps read */
@@ -84,19 +89,26 @@ static struct mat windows(const struct conv_state *s, struct mat maps, size_t fr
     return mat_of(s->direct ? p : s->rows, rows, window_n(&s->window));
 }
 
-void conv_add(const struct conv_state *s, struct mat maps, size_t from, size_t n, struct mat out)
+void conv_run(const struct conv_state *s, size_t images, team_part *part, void *work)
+{
+    const double each = (double)window_positions(&s->window) * (double)window_n(&s->window);
+    const size_t least = (size_t)(part_work / each) + 1;
+    team_run(images, team_parts(images, least, s->slots), s->chunk, part, work);
+}
+
+void conv_add(const struct conv_state *s, size_t slot, struct mat maps, size_t from, size_t n, struct mat out)
 {
     if (s->by_taps)
-        taps_add(&s->taps, n, maps.p + from * maps.cols, out.p);
+        taps_add(&s->taps, slot, n, maps.p + from * maps.cols, out.p);
     else
         blas_gemm(false, true, 1, windows(s, maps, from, n), s->w, 1,
                   mat_of(out.p, n * window_positions(&s->window), s->w.rows));
 }
 
-void conv_add_back(const struct conv_state *s, struct mat signal, size_t from, size_t n, struct mat out)
+void conv_add_back(const struct conv_state *s, size_t slot, struct mat signal, size_t from, size_t n, struct mat out)
 {
     if (s->by_taps) {
-        taps_add_back(&s->taps, n, signal.p + from * signal.cols, out.p);
+        taps_add_back(&s->taps, slot, n, signal.p + from * signal.cols, out.p);
         return;
     }
     const struct mat rows = positions(s, signal, from, n);

@@ -126,7 +126,7 @@ static void difference_grads(const struct unit *u, struct at at, struct mat d, s
 {
     const struct dense_state *state = u->state;
     const struct mat delta = mat_of(state->affine.scratch.p, s.rows, s.cols);
-    u->act.def->times_slope_difference(u->act.opts, at.out, moved, s, at.delta);
+    act_times_slope_difference(u->act, at.out, moved, s, at.delta);
     if (u->act.def != &act_linear) /* whose slope is the same everywhere */
         grads(u, at, scale, g);
     act_times_slope(u->act, at.cache[0], at.out, s, delta);

@@ -3,6 +3,7 @@
  * The position of the largest is kept, row * width + column of the map, as a number: the first one where several are
  * equal, in the order of rows, and never one in the padding. NaN counts as the largest. */
 #include "net/mirror.h"
+#include "net/rows.h"
 #include "net/transpose.h"
 #include "net/window.h"
 
@@ -101,8 +102,9 @@ static void start(size_t n, const real *restrict x, real position, real *restric
     }
 }
 
-static void max_forward(const struct unit *u, struct at at)
+static void max_forward_rows(const struct unit *u, struct at at, struct mat none, struct mat none_either)
 {
+    (void)none, (void)none_either;
     const struct window *w = window_of(u);
     const size_t c = u->in.channels;
     real *out = at.out.p, *from = at.cache[0].p;
@@ -118,17 +120,20 @@ static void max_forward(const struct unit *u, struct at at)
             }
 }
 
+static void max_forward(const struct unit *u, struct at at)
+{
+    rows_run(u, at, (struct mat){ 0 }, (struct mat){ 0 }, max_forward_rows);
+}
+
 /* The entry of the input that gave entry k of a sample's output. */
 static size_t origin(const struct unit *u, const real *positions, size_t k)
 {
     return (size_t)positions[k] * u->in.channels + k % u->in.channels;
 }
 
-static void max_vjp(const struct unit *u, struct at at, struct mat s, struct mat dh)
+static void max_vjp_rows(const struct unit *u, struct at at, struct mat s, struct mat dh)
 {
     const size_t c = u->in.channels;
-    if (!dh.p)
-        return;
     mat_zero(dh);
     for (size_t row = 0; row < s.rows; row++) {
         const real *signal = s.p + row * s.cols, *from = at.cache[0].p + row * s.cols;
@@ -137,6 +142,12 @@ static void max_vjp(const struct unit *u, struct at at, struct mat s, struct mat
             for (size_t j = 0; j < c; j++)
                 to[(size_t)from[k + j] * c + j] += signal[k + j];
     }
+}
+
+static void max_vjp(const struct unit *u, struct at at, struct mat s, struct mat dh)
+{
+    if (dh.p)
+        rows_run(u, at, s, dh, max_vjp_rows);
 }
 
 static void max_jvp(const struct unit *u, struct at at, struct mat v, struct mat out)
@@ -173,13 +184,17 @@ static void max_difference_row(const struct unit *u, const real *h, const real *
         }
 }
 
+static void max_difference_rows(const struct unit *u, struct at at, struct mat d, struct mat out)
+{
+    for (size_t row = 0; row < d.rows; row++)
+        max_difference_row(u, at.in.p + row * at.in.cols, at.cache[0].p + row * out.cols, d.p + row * d.cols,
+                           out.p + row * out.cols);
+}
+
 static void max_difference(const struct unit *u, struct at at, struct mat d, struct mat out)
 {
-    for (size_t row = 0; row < d.rows; row++) {
-        const size_t of = row % at.in.rows;
-        max_difference_row(u, at.in.p + of * at.in.cols, at.cache[0].p + of * out.cols, d.p + row * d.cols,
-                           out.p + row * out.cols);
-    }
+    for (size_t row = 0, n = at.in.rows; row < d.rows; row += n)
+        rows_run(u, at, mat_rows(d, row, n), mat_rows(out, row, n), max_difference_rows);
 }
 
 /* ---- its mirror: what is read goes to where the largest numbers were, the rest is 0 ---- */
@@ -267,12 +282,19 @@ static int max_mirror(const struct unit *u, struct unit *g, const struct mirror 
 
 /* ---- the analytic feedback ---- */
 
+static void max_back_rows(const struct unit *u, struct at at, struct mat t, struct mat out)
+{
+    scatter_last(u->in, at.cache[0], t, out);
+}
+
 static void max_back(const struct unit *u, struct at at, struct mat t, struct mat out)
 {
-    if (((const struct pool_options *)u->opts)->duplicates == DUPLICATES_LAST)
-        scatter_last(u->in, at.cache[0], t, out);
-    else
+    if (((const struct pool_options *)u->opts)->duplicates != DUPLICATES_LAST)
         max_vjp(u, at, t, out);
+    else if (t.rows == at.cache[0].rows)
+        rows_run(u, at, t, out, max_back_rows);
+    else
+        max_back_rows(u, at, t, out);
 }
 
 static bool sums_after(const struct unit *u)
@@ -284,8 +306,9 @@ static const struct transpose_def max_transpose = { max_back, sums_after };
 
 /* ---- the mean ---- */
 
-static void mean(const struct unit *u, struct mat in, struct mat out)
+static void mean(const struct unit *u, struct at at, struct mat in, struct mat out)
 {
+    (void)at;
     const struct window *w = window_of(u);
     const size_t c = u->in.channels;
     const real share = 1 / (real)(w->kernel * w->kernel);
@@ -304,23 +327,20 @@ static void mean(const struct unit *u, struct mat in, struct mat out)
 
 static void avg_forward(const struct unit *u, struct at at)
 {
-    mean(u, at.in, at.out);
+    rows_run(u, (struct at){ 0 }, at.in, at.out, mean);
 }
 
 static void avg_jvp(const struct unit *u, struct at at, struct mat v, struct mat out)
 {
-    (void)at;
-    mean(u, v, out);
+    rows_run(u, at, v, out, mean);
 }
 
-static void avg_vjp(const struct unit *u, struct at at, struct mat signal, struct mat dh)
+static void avg_vjp_rows(const struct unit *u, struct at at, struct mat signal, struct mat dh)
 {
     (void)at;
     const struct window *w = window_of(u);
     const size_t c = u->in.channels;
     const real share = 1 / (real)(w->kernel * w->kernel), *from = signal.p;
-    if (!dh.p)
-        return;
     mat_zero(dh);
     for (real *map = dh.p; map < dh.p + mat_n(dh); map += u->in.n)
         for (size_t y = 0; y < w->height; y++)
@@ -331,6 +351,13 @@ static void avg_vjp(const struct unit *u, struct at at, struct mat signal, struc
                         for (size_t k = 0; k < c; k++)
                             map[(i * u->in.width + j) * c + k] += share * from[k];
             }
+}
+
+static void avg_vjp(const struct unit *u, struct at at, struct mat signal, struct mat dh)
+{
+    (void)at;
+    if (dh.p)
+        rows_run(u, (struct at){ 0 }, signal, dh, avg_vjp_rows);
 }
 
 static const struct transpose_def avg_transpose = { .back = avg_vjp };

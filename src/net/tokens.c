@@ -115,7 +115,7 @@ static void difference(const struct unit *u, struct at at, struct mat d, struct 
         for (size_t row = i; row < d.rows; row += at.in.rows) {
             const struct mat to = sample(u, out, row);
             blas_gemm(false, false, 1, s->w, sample(u, d, row), 0, to);
-            u->act.def->difference(u->act.opts, before, sample(u, at.out, i), to, to);
+            act_difference(u->act, before, sample(u, at.out, i), to, to);
         }
     }
 }

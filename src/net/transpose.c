@@ -50,7 +50,7 @@ static void hadamard_difference(struct act a, struct place was, struct mat t, st
         act_times_slope(a, in, h, span(t, i, n), u);
         act_apply(a, u, v);
         act_times_slope(a, in, h, span(d, i, n), w);
-        a.def->difference(a.opts, u, v, w, span(out, i, n));
+        act_difference(a, u, v, w, span(out, i, n));
     }
 }
 

@@ -14,12 +14,14 @@ static int open(struct unit *u, size_t rows, struct arena *a, struct err *e)
     return conv_open_state(u, u->out.n, rows, a, e);
 }
 
-static size_t at_most(size_t n, size_t most)
-{
-    return n < most ? n : most;
-}
+/* What is done with some of the images of a pass. */
+struct images {
+    const struct unit *u;
+    struct at at;
+    struct mat a, b;
+};
 
-static void preactivation(const struct unit *u, struct mat in, size_t from, size_t n, struct mat out)
+static void preactivation(const struct unit *u, size_t slot, struct mat in, size_t from, size_t n, struct mat out)
 {
     const struct conv_state *s = u->state;
     const size_t c = u->out.channels;
@@ -27,60 +29,88 @@ static void preactivation(const struct unit *u, struct mat in, size_t from, size
         mat_set_rows(s->bias, mat_of(out.p, mat_n(out) / c, c));
     else
         mat_zero(out);
-    conv_add_back(s, in, from, n, out);
+    conv_add_back(s, slot, in, from, n, out);
+}
+
+static void forward_some(void *work, size_t slot, size_t from, size_t to)
+{
+    const struct images *x = work;
+    for (size_t i = from, n; i < to; i += n) {
+        n = conv_chunk(x->u->state, i, to);
+        const struct mat out = mat_rows(x->at.out, i, n);
+        const struct mat before = x->at.cache[0].p ? mat_rows(x->at.cache[0], i, n) : out;
+        preactivation(x->u, slot, x->at.in, i, n, before);
+        act_apply(x->u->act, before, out);
+    }
 }
 
 static void forward(const struct unit *u, struct at at)
 {
-    const struct conv_state *s = u->state;
-    for (size_t i = 0, n; i < at.in.rows; i += n) {
-        n = at_most(at.in.rows - i, s->chunk);
-        const struct mat out = mat_rows(at.out, i, n), before = at.cache[0].p ? mat_rows(at.cache[0], i, n) : out;
-        preactivation(u, at.in, i, n, before);
-        act_apply(u->act, before, out);
+    conv_run(u->state, at.in.rows, forward_some, &(struct images){ .u = u, .at = at });
+}
+
+/* b = V * delta */
+static void down_some(void *work, size_t slot, size_t from, size_t to)
+{
+    const struct images *x = work;
+    for (size_t i = from, n; i < to; i += n) {
+        n = conv_chunk(x->u->state, i, to);
+        const struct mat out = mat_rows(x->b, i, n);
+        mat_zero(out);
+        conv_add(x->u->state, slot, x->at.delta, i, n, out);
     }
 }
 
 static void vjp(const struct unit *u, struct at at, struct mat s, struct mat dh)
 {
-    const struct conv_state *state = u->state;
     act_times_slope(u->act, at.cache[0], at.out, s, at.delta);
-    for (size_t i = 0, n; dh.p && i < s.rows; i += n) {
-        n = at_most(s.rows - i, state->chunk);
-        const struct mat to = mat_rows(dh, i, n);
-        mat_zero(to);
-        conv_add(state, at.delta, i, n, to);
+    if (dh.p)
+        conv_run(u->state, s.rows, down_some, &(struct images){ .u = u, .at = at, .b = dh });
+}
+
+/* b = V^T * a */
+static void up_some(void *work, size_t slot, size_t from, size_t to)
+{
+    const struct images *x = work;
+    for (size_t i = from, n; i < to; i += n) {
+        n = conv_chunk(x->u->state, i, to);
+        const struct mat out = mat_rows(x->b, i, n);
+        mat_zero(out);
+        conv_add_back(x->u->state, slot, x->a, i, n, out);
     }
 }
 
 static void jvp(const struct unit *u, struct at at, struct mat v, struct mat out)
 {
-    const struct conv_state *s = u->state;
-    mat_zero(out);
-    for (size_t i = 0, n; i < v.rows; i += n) {
-        n = at_most(v.rows - i, s->chunk);
-        conv_add_back(s, v, i, n, mat_rows(out, i, n));
-    }
+    conv_run(u->state, v.rows, up_some, &(struct images){ .u = u, .a = v, .b = out });
     act_times_slope(u->act, at.cache[0], at.out, out, out);
+}
+
+/* b = f(h + a) - f(h), a in blocks of h's rows. */
+static void difference_some(void *work, size_t slot, size_t from, size_t to)
+{
+    const struct images *x = work;
+    const struct unit *u = x->u;
+    const struct conv_state *s = u->state;
+    for (size_t i = from, n; i < to; i += n) {
+        n = conv_chunk(s, i, to);
+        struct mat before = mat_of(s->scratch + slot * s->scratch_n, n, u->out.n);
+        if (x->at.cache[0].p)
+            before = mat_rows(x->at.cache[0], i, n);
+        else
+            preactivation(u, slot, x->at.in, i, n, before);
+        for (size_t block = 0; block < x->a.rows; block += x->at.in.rows) {
+            const struct mat out = mat_rows(x->b, block + i, n);
+            mat_zero(out);
+            conv_add_back(s, slot, x->a, block + i, n, out);
+            act_difference(u->act, before, mat_rows(x->at.out, i, n), out, out);
+        }
+    }
 }
 
 static void difference(const struct unit *u, struct at at, struct mat d, struct mat out)
 {
-    const struct conv_state *s = u->state;
-    mat_zero(out);
-    for (size_t i = 0, n; i < at.in.rows; i += n) {
-        n = at_most(at.in.rows - i, s->chunk);
-        struct mat before = mat_of(s->scratch, n, u->out.n);
-        if (at.cache[0].p)
-            before = mat_rows(at.cache[0], i, n);
-        else
-            preactivation(u, at.in, i, n, before);
-        for (size_t block = 0; block < d.rows; block += at.in.rows) {
-            const struct mat to = mat_rows(out, block + i, n);
-            conv_add_back(s, d, block + i, n, to);
-            u->act.def->difference(u->act.opts, before, mat_rows(at.out, i, n), to, to);
-        }
-    }
+    conv_run(u->state, at.in.rows, difference_some, &(struct images){ u, at, d, out });
 }
 
 static void grads(const struct unit *u, struct at at, real scale, real *g)

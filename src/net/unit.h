@@ -158,7 +158,8 @@ enum at_flags {
     AT_KEPT = 1u << 1,      /* with what differences start from */
     AT_INPUT = 1u << 2,     /* with an input of its own */
     AT_STEPS = 1u << 3,     /* each state of a recurrent unit is the next one's input */
-    AT_MOVED = 1u << 4      /* with what difference_grads takes: a block keeps its layers at moved inputs too */
+    AT_MOVED = 1u << 4,     /* with what difference_grads takes: a block keeps its layers at moved inputs too */
+    AT_LAST = 1u << 5       /* of a pass: of a recurrent unit that gives its last state, no other is kept */
 };
 /* An application of `rows` rows, or a stack of `steps` of them. With AT_STEPS a recurrent unit's states lie in one
  * buffer of steps + 1 blocks, the first of them the initial state 0, so that the inputs and the outputs of all steps
@@ -188,6 +189,8 @@ const char *unit_text(const struct unit *u, char *buffer, size_t size);
 int unit_shape(struct unit *u, struct chosen choice, struct shape in, struct arena *a, struct err *e);
 /* Gives each parameter its place at the end of a vector of *length, on boundaries of 64 bytes. Returns their number. */
 size_t unit_place(struct unit *u, size_t *length);
+/* Zeros in the unit's slice of a gradient. */
+void unit_clear(const struct unit *u, real *g);
 /* Run-time state over `weights`, for applications of `rows` rows. */
 int unit_open(struct unit *u, real *weights, size_t rows, struct arena *a, struct err *e);
 void unit_refresh(struct unit *u);

@@ -17,13 +17,19 @@ STEP_INLINE void update(const struct opts *o, size_t n, real *restrict w, const 
     }
 }
 
+static void some(void *work, size_t part, size_t from, size_t to)
+{
+    const struct step s = step_some(work, from, to);
+    (void)part;
+    if (s.factor)
+        update(s.opts, s.n, s.w, s.g, s.factor, s.slots);
+    else
+        update(s.opts, s.n, s.w, s.g, NULL, s.slots);
+}
+
 static void step(const void *opts, int64_t t, size_t n, real *w, const real *g, const real *factor, real *slots)
 {
-    (void)t;
-    if (factor)
-        update(opts, n, w, g, factor, slots);
-    else
-        update(opts, n, w, g, NULL, slots);
+    step_share(some, (struct step){ opts, t, n, w, g, factor, slots });
 }
 
 static const struct option options[] = {

@@ -12,14 +12,13 @@ struct opts {
 };
 
 STEP_INLINE void update(const struct opts *o, int64_t t, size_t n, real *restrict w, const real *restrict g,
-                        const real *restrict factor, real *slots)
+                        const real *restrict factor, real *restrict m, real *restrict v)
 {
     const double correction1 = 1 - pow(o->beta1, (double)t), correction2 = 1 - pow(o->beta2, (double)t);
     const real stepsize = (real)(o->common.stepsize / correction1), per_root2 = (real)(1 / sqrt(correction2));
     const real keep1 = (real)o->beta1, take1 = (real)(1 - o->beta1), keep2 = (real)o->beta2,
                take2 = (real)(1 - o->beta2);
     const real epsilon = (real)o->epsilon, weight_decay = (real)o->weight_decay;
-    real *restrict m = slots, *restrict v = slots + n;
     for (size_t i = 0; i < n; i++) {
         const real direction = g[i] + weight_decay * w[i];
         m[i] = keep1 * m[i] + take1 * direction;
@@ -28,13 +27,20 @@ STEP_INLINE void update(const struct opts *o, int64_t t, size_t n, real *restric
     }
 }
 
+static void some(void *work, size_t part, size_t from, size_t to)
+{
+    const struct step *all = work, s = step_some(all, from, to);
+    real *const m = step_slot(all, &s, 0), *const v = step_slot(all, &s, 1);
+    (void)part;
+    if (s.factor)
+        update(s.opts, s.t, s.n, s.w, s.g, s.factor, m, v);
+    else
+        update(s.opts, s.t, s.n, s.w, s.g, NULL, m, v);
+}
+
 static void step(const void *opts, int64_t t, size_t n, real *w, const real *g, const real *factor, real *slots)
 {
-    const struct opts *o = opts;
-    if (factor)
-        update(o, t, n, w, g, factor, slots);
-    else
-        update(o, t, n, w, g, NULL, slots);
+    step_share(some, (struct step){ opts, t, n, w, g, factor, slots });
 }
 
 static const struct option options[] = {

@@ -17,12 +17,12 @@ struct opts {
 };
 
 STEP_INLINE void update(const struct opts *o, size_t n, real *restrict w, const real *restrict g,
-                        const real *restrict factor, real *slots, const bool centered)
+                        const real *restrict factor, real *restrict v, real *restrict m, real *restrict buf,
+                        const bool centered)
 {
     const real stepsize = (real)o->common.stepsize, momentum = (real)o->momentum;
     const real keep = (real)o->decay, take = (real)(1 - o->decay);
     const real inside = o->epsilon_inside ? (real)o->epsilon : 0, outside = o->epsilon_inside ? 0 : (real)o->epsilon;
-    real *restrict v = slots, *restrict m = slots + n, *restrict buf = slots + 2 * n;
     for (size_t i = 0; i < n; i++) {
         v[i] = keep * v[i] + take * (g[i] * g[i]);
         real variance = v[i];
@@ -36,21 +36,25 @@ STEP_INLINE void update(const struct opts *o, size_t n, real *restrict w, const 
     }
 }
 
+static void some(void *work, size_t part, size_t from, size_t to)
+{
+    const struct step *all = work, s = step_some(all, from, to);
+    const struct opts *o = s.opts;
+    real *const v = step_slot(all, &s, 0), *const m = step_slot(all, &s, 1), *const buf = step_slot(all, &s, 2);
+    (void)part;
+    if (o->centered && s.factor)
+        update(o, s.n, s.w, s.g, s.factor, v, m, buf, true);
+    else if (o->centered)
+        update(o, s.n, s.w, s.g, NULL, v, m, buf, true);
+    else if (s.factor)
+        update(o, s.n, s.w, s.g, s.factor, v, m, buf, false);
+    else
+        update(o, s.n, s.w, s.g, NULL, v, m, buf, false);
+}
+
 static void step(const void *opts, int64_t t, size_t n, real *w, const real *g, const real *factor, real *slots)
 {
-    (void)t;
-    const struct opts *o = opts;
-    if (o->centered) {
-        if (factor)
-            update(o, n, w, g, factor, slots, true);
-        else
-            update(o, n, w, g, NULL, slots, true);
-    } else {
-        if (factor)
-            update(o, n, w, g, factor, slots, false);
-        else
-            update(o, n, w, g, NULL, slots, false);
-    }
+    step_share(some, (struct step){ opts, t, n, w, g, factor, slots });
 }
 
 static const struct option options[] = {

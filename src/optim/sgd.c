@@ -41,16 +41,22 @@ STEP_INLINE void in_form(const struct opts *o, size_t n, real *w, const real *g,
         update(o, n, w, g, NULL, buf, form, false);
 }
 
+static void some(void *work, size_t part, size_t from, size_t to)
+{
+    const struct step s = step_some(work, from, to);
+    const struct opts *o = s.opts;
+    (void)part;
+    if (o->momentum == 0)
+        in_form(o, s.n, s.w, s.g, s.factor, s.slots, PLAIN);
+    else if (o->nesterov)
+        in_form(o, s.n, s.w, s.g, s.factor, s.slots, NESTEROV);
+    else
+        in_form(o, s.n, s.w, s.g, s.factor, s.slots, HEAVY);
+}
+
 static void step(const void *opts, int64_t t, size_t n, real *w, const real *g, const real *factor, real *slots)
 {
-    (void)t;
-    const struct opts *o = opts;
-    if (o->momentum == 0)
-        in_form(o, n, w, g, factor, slots, PLAIN);
-    else if (o->nesterov)
-        in_form(o, n, w, g, factor, slots, NESTEROV);
-    else
-        in_form(o, n, w, g, factor, slots, HEAVY);
+    step_share(some, (struct step){ opts, t, n, w, g, factor, slots });
 }
 
 #define OPTIONS(default_momentum)                                                                                      \

@@ -4,6 +4,7 @@
 #ifndef TPRUN_OPTIM_STEP_H
 #define TPRUN_OPTIM_STEP_H
 
+#include "base/team.h"
 #include "optim/optim.h"
 
 #define STEP_INLINE static inline __attribute__((always_inline))
@@ -22,6 +23,39 @@ STEP_INLINE real step_sqrt(real x)
 #else
     return __builtin_sqrtf(x);
 #endif
+}
+
+/* A step as optim_def has it. */
+struct step {
+    const void *opts;
+    int64_t t;
+    size_t n;
+    real *w;
+    const real *g, *factor;
+    real *slots;
+};
+
+/* Weights [from, to) of it, whose slot i begins at step_slot. */
+static inline struct step step_some(const struct step *s, size_t from, size_t to)
+{
+    return (struct step){ s->opts,
+                          s->t,
+                          to - from,
+                          s->w + from,
+                          s->g + from,
+                          s->factor ? s->factor + from : NULL,
+                          s->slots ? s->slots + from : NULL };
+}
+static inline real *step_slot(const struct step *whole, const struct step *some, size_t i)
+{
+    return some->slots + i * whole->n;
+}
+
+/* Weights are independent of each other: some of them for each thread of a team. */
+static inline void step_share(team_part *part, struct step s)
+{
+    enum { PART_WEIGHTS = 16 * 1024 }; /* worth a thread's waking */
+    team_run(s.n, team_parts(s.n, PART_WEIGHTS, TEAM_MOST_PARTS), 64 / sizeof(real), part, &s);
 }
 
 /* The rows of struct optim_common, which is the first field of every optimizer's options. */

@@ -23,6 +23,7 @@ static int send_job(struct runner *r, struct attempt *t, const char *config, con
     struct wire_job job = { .config = config, .folder = r->own.path, .key = t->key };
     job.other = r->options->checkpoints ? r->other.path : NULL;
     job.memory_limit = r->options->memory_limit;
+    job.threads = (int64_t)t->threads;
     job.stop_at = r->options->stop_at;
     if (t->pending.relog) {
         job.relog = row->weights_sha256;
@@ -127,6 +128,12 @@ static int start(struct runner *r, struct attempt *t, struct pending pending, st
     TRY(describe(r, &next, pending, trial, &row, e));
     if (is_running(r, d->key) || (!pending.relog && row.state == TRIAL_DONE && row.budget >= d->budget))
         return 0;
+    next.threads = queue_threads(r, trial->config.train.threads);
+    if (!next.threads) {
+        r->pending[r->next - 1].threads = trial->config.train.threads;
+        *outcome = ATTEMPT_WAITS;
+        return 0;
+    }
     *t = next;
     if (pending.relog) {
         TRY(relog_prepare(r, t, &trial->config, &row, outcome, e));

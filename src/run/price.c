@@ -106,12 +106,32 @@ struct dealing {
     double *busy; /* [n] seconds */
 };
 
-static void deal(struct dealing *d, double seconds)
+static int by_seconds(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* A trial of several threads takes as many workers, from when all of them are free, and shares its work among them. */
+static void deal(struct dealing *d, double seconds, size_t threads)
 {
     size_t first = 0;
     for (size_t i = 1; i < d->n; i++)
         first = d->busy[i] < d->busy[first] ? i : first;
-    d->busy[first] += seconds;
+    if (threads == 1) {
+        d->busy[first] += seconds;
+        return;
+    }
+    qsort(d->busy, d->n, sizeof *d->busy, by_seconds);
+    const double end = d->busy[threads - 1] + seconds / (double)threads;
+    for (size_t i = 0; i < threads; i++)
+        d->busy[i] = end;
+}
+
+static size_t threads_of(const struct price_class *c, size_t at_once, double trials)
+{
+    const double n = c->threads != THREADS_AUTO ? (double)c->threads : floor((double)at_once / fmax(trials, 1));
+    return n < 1 ? 1 : n < (double)at_once ? (size_t)n : at_once;
 }
 
 static double longest(const struct dealing *d)
@@ -146,12 +166,13 @@ static double wall_of(const struct price_list *l, size_t study, size_t at_once, 
             continue;
         const struct price_range r = price_trial(l, c);
         const double seconds = pick(&r, which), n = (double)(c->n - c->n_finished);
-        most = fmax(most, seconds * fmin(1, c->left));
+        const size_t threads = threads_of(c, at_once, trials);
+        most = fmax(most, seconds / (double)threads * fmin(1, c->left));
         for (double k = 0; trials <= dealt_most && k < n; k++)
-            deal(&d, seconds * c->left / n);
+            deal(&d, seconds * c->left / n, threads);
     }
     const double wall =
-        trials <= dealt_most ? longest(&d) : fmax(processor / fmin((double)at_once, fmax(trials, 1)), most);
+        trials <= dealt_most ? longest(&d) : fmax(processor / (double)at_once, most); /* more trials than workers */
     free(d.busy);
     return wall;
 }

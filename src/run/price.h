@@ -51,6 +51,7 @@ struct price_class {
     uint64_t n, n_finished;
     double left;             /* of the n, those that are to be trained; one that has come half way counts half */
     double checkpoint_every; /* s */
+    int64_t threads;         /* train.threads */
     size_t next;             /* of the same shape: 1 + index; 0 = none */
 };
 

@@ -167,7 +167,7 @@ static struct price_class *find_class(struct price_list *l, const struct price_c
     for (size_t i = s->classes; i > 0; i = l->classes[i - 1].next) {
         struct price_class *c = &l->classes[i - 1];
         if (c->study == like->study && c->variant == like->variant && c->budget == like->budget &&
-            c->checkpoint_every == like->checkpoint_every)
+            c->checkpoint_every == like->checkpoint_every && c->threads == like->threads)
             return c;
     }
     l->classes = grow(l->classes, l->n_classes, sizeof *l->classes);
@@ -245,6 +245,7 @@ void price_visit(void *self, const struct plan *p, size_t study, size_t variant,
                                       .trial = cell * s->n_seeds + first,
                                       .budget = size->iterations,
                                       .checkpoint_every = c->checkpoint.seconds,
+                                      .threads = c->train.threads,
                                       .work = price_work_of(c, size) };
     struct price_class *x = find_class(l, &like, t);
     count(l, s, t, c, x, v);

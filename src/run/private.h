@@ -24,6 +24,7 @@ struct pending {
     bool relog;                      /* it is finished, and only logs: relog.c */
     int deaths;                      /* of workers on it */
     double operations, memory_bytes; /* left to do, and taken by its worker, by the plan */
+    int64_t threads;                 /* that it waits for; 0: not known yet */
 };
 
 /* What a finished trial logs again. */
@@ -44,6 +45,7 @@ struct attempt {
     char label[256];          /* "tp train.optimizer.stepsize=0.1 seed 2" */
     int64_t trial_id, run_id; /* in the store; run_id 0 before HELLO */
     double memory_bytes;      /* that its worker takes, by the plan */
+    size_t threads;           /* that its worker has, each of them one of runner.n_slots */
     int keep;                 /* enum config_keep */
     int64_t from_step, step, budget;
     int64_t start_ns;
@@ -81,6 +83,7 @@ struct runner {
     struct ended *ended; /* trials that are told when they are committed: ends.c */
     size_t n_ended;
     struct starter starters[PRECISIONS]; /* of the workers of each precision */
+    char host[512];                      /* what trials say of this machine; "" = not asked yet */
     int saves_heeded;                    /* see signals_saves */
     bool unpublished;                    /* something has happened since the last time */
     bool stopping;                       /* no new trial is started */
@@ -107,8 +110,13 @@ int queue_put_tuned(struct runner *r, struct err *e);
 /* Puts the longest trials first, by the plan: what begins last is short, and few workers wait at the end. */
 void queue_order(struct runner *r);
 /* Takes the next trial that is to be started out of those that wait, into r->pending[r->next - 1]: the first whose
- * memory there is beside those that run. Alone, every trial is started. */
+ * memory there is beside those that run; it waits for its threads, and the others for it. Alone, every trial is
+ * started. */
 bool queue_take(struct runner *r);
+/* How many threads a trial may have beside those that run, so that there are never more than runner.n_slots: as many as
+ * it wants (train.threads), or all there can be; THREADS_AUTO: its share of those that are idle, if all that wait began
+ * now. 0: not yet. The trial was taken. */
+size_t queue_threads(const struct runner *r, int64_t wanted);
 /* Checks the files that the queued trials need. Those whose files cannot be used have failed, and wait no longer. */
 int queue_check_files(struct runner *r, struct err *e);
 
@@ -135,10 +143,10 @@ int stored_load(struct runner *r, int64_t trial, struct stored_trial *t, struct 
 int stored_bind(const struct store_described *d, struct config *config, struct arena *a, struct err *e);
 
 /* ---- attempt.c ---- */
-/* Starts the trial in a free slot. ATTEMPT_NOTHING: a duplicate that is finished or running, or with --relog one that
- * has every row. ATTEMPT_ENDED: it was ended at once. ATTEMPT_NO_ROOM: the machine has no room for another worker
- * beside those that run. */
-enum attempt_start { ATTEMPT_STARTED, ATTEMPT_NOTHING, ATTEMPT_ENDED, ATTEMPT_NO_ROOM };
+/* Starts the trial that was taken last in a free slot. ATTEMPT_NOTHING: a duplicate that is finished or running, or
+ * with --relog one that has every row. ATTEMPT_ENDED: it was ended at once. ATTEMPT_NO_ROOM: the machine has no room
+ * for another worker beside those that run. ATTEMPT_WAITS: they leave it too few threads. */
+enum attempt_start { ATTEMPT_STARTED, ATTEMPT_NOTHING, ATTEMPT_ENDED, ATTEMPT_NO_ROOM, ATTEMPT_WAITS };
 int attempt_start(struct runner *r, struct attempt *t, struct pending pending, enum attempt_start *outcome,
                   struct err *e);
 /* Ends a trial as failed, without a worker: its input cannot be used. */
@@ -199,7 +207,8 @@ void status_draw(struct runner *r);
 void status_ended(struct runner *r, const struct attempt *t, const char *reason);
 /* The processor's name as the kernel tells it. */
 const char *status_processor(char *name, size_t size);
-const char *status_host(char *buffer, size_t size);
+/* Of this machine: kernel, processor, how many. Asked once: it reads files of /proc. */
+const char *status_host(struct runner *r);
 
 /* ---- changes.c ---- */
 /* Notes on standard error which keys of trials that are in the database under another key have changed. Called before

@@ -321,6 +321,33 @@ void queue_order(struct runner *r)
         qsort(r->pending + r->next, r->n_pending - r->next, sizeof *r->pending, by_operations);
 }
 
+static size_t idle(const struct runner *r)
+{
+    size_t n = r->n_slots;
+    for (size_t i = 0; i < r->n_slots; i++)
+        n -= r->slots[i].active ? r->slots[i].threads : 0;
+    return n;
+}
+
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+size_t queue_threads(const struct runner *r, int64_t wanted)
+{
+    const size_t most = least(r->n_slots, THREADS_MOST), free = idle(r), waiting = 1 + r->n_pending - r->next;
+    if (wanted == THREADS_AUTO)
+        return free < waiting ? least(free, 1) : least(free / waiting, most);
+    return least((size_t)wanted, most) <= free ? least((size_t)wanted, most) : 0;
+}
+
+/* Whether there is a thread for it; of one that was looked at before, all of its. */
+static bool has_threads(const struct runner *r, const struct pending *p)
+{
+    return queue_threads(r, p->threads ? p->threads : 1) > 0;
+}
+
 bool queue_take(struct runner *r)
 {
     double taken = 0;
@@ -329,7 +356,7 @@ bool queue_take(struct runner *r)
         taken += r->slots[k].active ? r->slots[k].pending.memory_bytes : 0;
     while (r->n_active > 0 && i < r->n_pending && taken + r->pending[i].memory_bytes > r->memory)
         i++;
-    if (i >= r->n_pending)
+    if (i >= r->n_pending || !has_threads(r, &r->pending[i]))
         return false;
     const struct pending found = r->pending[i];
     memmove(&r->pending[r->next + 1], &r->pending[r->next], (i - r->next) * sizeof found);

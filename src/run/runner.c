@@ -81,7 +81,7 @@ static int fill_slots(struct runner *r, struct err *e)
             TRY(attempt_start(r, &r->slots[i], r->pending[r->next - 1], &outcome, e));
             if (outcome == ATTEMPT_NOTHING)
                 r->result->skipped++;
-            if (outcome == ATTEMPT_NO_ROOM)
+            if (outcome == ATTEMPT_NO_ROOM || outcome == ATTEMPT_WAITS)
                 r->next--;
         }
     return 0;

@@ -19,6 +19,7 @@ int wire_put_job(struct frame_buffer *out, const struct wire_job *job, struct er
     frame_put_string(out, job->other);
     frame_put_string(out, job->key);
     frame_put_int(out, job->memory_limit);
+    frame_put_int(out, job->threads);
     frame_put_int(out, job->stop_at);
     frame_put_string(out, job->relog);
     frame_end(out);

@@ -13,6 +13,7 @@ struct wire_job {
     const char *folder, *other;            /* of checkpoints; other (may be NULL): read from where folder lacks one */
     const char *key;
     int64_t memory_limit; /* bytes of address space, 0 = none */
+    int64_t threads;      /* 1 and more */
     int64_t stop_at;      /* step, 0 = none */
     const char *relog;    /* SHA-256 of the weights in checkpoint[0], to log from and not to train; NULL: to train */
 };

@@ -58,6 +58,7 @@ static void visit_parts(struct visitor *v, const struct registry *r, const struc
 static void visit_field(struct visitor *v, const struct option *o, const void *field)
 {
     const bool *truth = field;
+    const int64_t *integer = field;
     const struct reals *reals = field;
     struct text list = { 0 };
     switch (o->type) {
@@ -65,7 +66,7 @@ static void visit_field(struct visitor *v, const struct option *o, const void *f
         v->visit(v->self, v->path.s, *truth ? "true" : "false", *truth ? 1 : 0);
         break;
     case OPT_INT:
-        v->visit(v->self, v->path.s, NULL, (double)*(const int64_t *)field);
+        v->visit(v->self, v->path.s, option_word(o, *integer), (double)*integer);
         break;
     case OPT_REAL:
         v->visit(v->self, v->path.s, NULL, *(const double *)field);

@@ -39,6 +39,8 @@ static bool is_default(const struct option *o, const void *field)
         return text_to_int(dflt, strlen(dflt), &value.integer) == 0 && *(const int64_t *)field == value.integer;
     if (o->type == OPT_REAL)
         return text_to_double(dflt, strlen(dflt), &value.number) == 0 && *(const double *)field == value.number;
+    if (o->type == OPT_ENUM) /* asked of each trial of a sweep: nothing is parsed or allocated for it */
+        return strcmp(o->names[*(const int *)field], dflt) == 0;
     struct arena a;
     struct err e = { 0 };
     struct text own = { 0 }, other = { 0 };
@@ -206,6 +208,8 @@ static void json_value(struct printer *p, const struct option *o, const void *fi
         return;
     if (o->type == OPT_BOOL)
         text_puts(p->out, *(const bool *)field ? "true" : "false");
+    else if (o->type == OPT_INT && option_word(o, *(const int64_t *)field))
+        json_string(p, option_word(o, *(const int64_t *)field));
     else if (o->type == OPT_INT)
         text_json_int(p->out, *(const int64_t *)field);
     else if (o->type == OPT_REAL)

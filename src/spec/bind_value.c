@@ -94,6 +94,8 @@ static int out_of_range(struct binder *b, const struct node *n, const struct opt
         text_puts(&t, has_min(o) ? " and <= " : " <= ");
         text_json_number(&t, o->max);
     }
+    if (o->type == OPT_INT && o->names)
+        text_add(&t, ", or %s", o->names[0]);
     const int code = err_at(b->e, n->where, "%s", t.s);
     text_free(&t);
     return code;
@@ -103,10 +105,15 @@ int bind_int(struct binder *b, const struct node *n, const struct option *o, int
 {
     int64_t value;
     double real;
+    if (o->names && n->kind == NODE_SCALAR && strcmp(n->text, o->names[0]) == 0) {
+        *out = (int64_t)o->min - 1;
+        return 0;
+    }
     if (n->kind != NODE_SCALAR || n->quoted || text_to_int(n->text, n->length, &value) < 0)
         return node_is_number(n, &real) && real == floor(real) && isfinite(real) /* too large to be counted with */
                    ? out_of_range(b, n, o, path)
-                   : bind_expected(b, n, path, "an integer");
+                   : bind_expected(b, n, path,
+                                   o->names ? arena_printf(b->arena, "an integer, or %s", o->names[0]) : "an integer");
     if (!in_range(o, (double)value))
         return out_of_range(b, n, o, path);
     *out = value;

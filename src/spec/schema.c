@@ -121,7 +121,13 @@ static void put_type(struct schema *s, const struct option *o)
         text_puts(s->out, "{\"type\":\"boolean\"}");
         break;
     case OPT_INT:
+        text_puts(s->out, o->names ? "{\"anyOf\":[" : "");
         put_number(s, o, "integer");
+        if (o->names) {
+            text_putc(s->out, ',');
+            put_names(s, o->names);
+            text_puts(s->out, "]}");
+        }
         break;
     case OPT_REAL:
         put_number(s, o, "number");

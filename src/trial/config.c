@@ -78,6 +78,7 @@ static const struct option stop_options[] = {
       "epochs between tests of metric, in place of every" },
     { 0 }
 };
+static const char *const threads_names[] = { "auto", NULL };
 static const struct option train_options[] = {
     { "optimizer", OPT_PART, MAP(config_train, optimizer), NULL, .flags = OPTION_REQUIRED, .registry = &optim_registry,
       .help = "how weights follow their update directions" },
@@ -89,6 +90,13 @@ static const struct option train_options[] = {
     { "clip_norm", OPT_REAL, MAP(config_train, clip_norm), "0", 0, 1e30, OPTION_NULLABLE,
       "update directions of all weights, taken together, that are longer than this are scaled down to it, before the "
       "optimizer has them; 0: never. Of the forward weights, and with order: simultaneous" },
+    { "threads", OPT_INT, MAP(config_train, threads), "1", 1, THREADS_MOST, OPTION_BUDGET | OPTION_NULLABLE,
+      "threads that share a trial's large products and loops; each counts as one of the workers of -j, and a trial "
+      "gets "
+      "no more than these. auto: as many as the other trials leave idle when it starts. Numbers are the same for any "
+      "of "
+      "them",
+      .names = threads_names },
     { "stop", OPT_MAP, MAP(config_train, stop), NULL, .table = stop_options,
       .help = "why a trial is called diverged, and what ends it before its budget" },
     { 0 }

@@ -42,12 +42,14 @@ struct config_stop {
     int64_t every_epochs;      /* between tests of metric, instead of `every`; 0 = not given */
 };
 
+enum { THREADS_AUTO = 0, THREADS_MOST = 64 };
 struct config_train {
     struct chosen optimizer;
     int64_t batch_size;
     int64_t iterations; /* minibatches; -1 when epochs are given */
     int64_t epochs;     /* -1 when iterations are */
     double clip_norm;   /* largest norm of an update direction; 0: none */
+    int64_t threads;    /* of a trial; THREADS_AUTO */
     struct config_stop stop;
 };
 

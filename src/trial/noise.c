@@ -3,6 +3,7 @@
  * partition it was computed. */
 #include "trial/private.h"
 
+#include "base/team.h"
 #include "math/normal.h"
 #include <assert.h>
 #include <stdio.h>
@@ -42,16 +43,35 @@ int noise_open(struct trial *t, uint64_t seed, struct err *e)
     return 0;
 }
 
-void noise_draw(struct noise *n, uint64_t item)
+struct drawing {
+    struct noise *noise;
+    uint64_t item;
+};
+
+static void draw_some(void *work, size_t part, size_t from, size_t to)
 {
-    for (size_t i = 0; i < n->n; i++) {
-        struct noise_source *s = &n->sources[i];
-        rng_seek(&s->rng, item);
+    (void)part;
+    const struct drawing *d = work;
+    for (size_t i = from; i < to; i++) {
+        struct noise_source *s = &d->noise->sources[i];
+        rng_seek(&s->rng, d->item);
         if (s->kind == DRAWS_UNIFORM)
             fill_uniform(&s->rng, s->to.p, mat_n(s->to));
         else
             normal_fill(&s->rng, s->to);
     }
+}
+
+/* Sources are independent of each other. */
+void noise_draw(struct noise *n, uint64_t item)
+{
+    enum { LARGE = 16 * 1024 }; /* numbers that are worth a thread's waking */
+    size_t numbers = 0;
+    for (size_t i = 0; i < n->n; i++)
+        numbers += mat_n(n->sources[i].to);
+    if (n->n > 0)
+        team_run(n->n, numbers < LARGE ? 1 : team_parts(n->n, 1, TEAM_MOST_PARTS), 1, draw_some,
+                 &(struct drawing){ n, item });
 }
 
 void noise_draw_evaluation(const struct trial *t, struct pass *p, enum split split, uint64_t first, size_t number)

@@ -13,8 +13,8 @@ enum message {
     MESSAGE_JOB = 1, /* s config (canonical JSON); twice (newest first): s checkpoint name or NULL, s sha256,
                         d processor ns and d operations spent until it; s
                         checkpoint folder; s folder to read from what that one lacks, or NULL; s key; i memory limit in
-                        bytes or 0; i step to stop at or 0; s SHA-256 of the weights that the checkpoint must hold,
-                        from which metrics are logged again and nothing is trained, or NULL */
+                        bytes or 0; i threads; i step to stop at or 0; s SHA-256 of the weights that the checkpoint must
+                        hold, from which metrics are logged again and nothing is trained, or NULL */
     MESSAGE_STOP,    /* write a checkpoint at the next step boundary and end as interrupted */
     MESSAGE_SAVE,    /* write a checkpoint and go on */
     /* from the worker */

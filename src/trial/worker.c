@@ -1,6 +1,6 @@
-/* The worker: one process, one trial, one BLAS thread. It reads a job from the runner's socket and sends back records;
- * it never opens the database. Beside that it serves `tprun probe` (one step on given tensors) and `tprun plan` (how
- * fast is this processor).
+/* The worker: one process, one trial, one BLAS thread and a team of train.threads (base/team.h). It reads a job from
+ * the runner's socket and sends back records; it never opens the database. Beside that it serves `tprun probe` (one
+ * step on given tensors) and `tprun plan` (how fast is this processor).
  *
  *   tprun-worker-double --starter PID                      forks a worker for each socket that comes over descriptor 3;
  *                                                          ps(1) shows these with --worker

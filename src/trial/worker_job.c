@@ -4,6 +4,7 @@
 
 #include "base/frame.h"
 #include "base/killpoint.h"
+#include "base/team.h"
 #include "math/blas.h"
 #include "spec/tree.h"
 #include "trial/numerics.h"
@@ -32,7 +33,7 @@ struct job {
     const char *config, *folder, *other, *key;
     const char *checkpoint[2], *sha256[2];
     struct spent spent[2];
-    int64_t memory_limit, stop_at;
+    int64_t memory_limit, threads, stop_at;
     const char *relog; /* SHA-256 of the weights, or NULL: it trains */
 };
 
@@ -145,14 +146,15 @@ static int put_checkpoint(struct sink *s, int64_t step, const char *name, const 
     return 0;
 }
 
+/* Comes with every log too, so it does not flush: a write for each would wake the runner at each step of a trial that
+ * logs all of them. */
 static void on_progress(void *self, int64_t step, double loss)
 {
     struct worker *w = self;
     frame_begin(&w->out, MESSAGE_PROGRESS);
     frame_put_int(&w->out, step);
     frame_put_double(&w->out, loss);
-    frame_end(&w->out);
-    flush(w);
+    frame_done(w);
 }
 
 /* Receives what has come; blocks for the first byte if `wait`. */
@@ -217,6 +219,7 @@ static int read_job(struct worker *w, struct job *job, struct err *e)
     TRY(frame_get_string(&f, &job->other, e));
     TRY(frame_get_string(&f, &job->key, e));
     TRY(frame_get_int(&f, &job->memory_limit, e));
+    TRY(frame_get_int(&f, &job->threads, e));
     TRY(frame_get_int(&f, &job->stop_at, e));
     return frame_get_string(&f, &job->relog, e);
 }
@@ -274,18 +277,31 @@ static void say_hello(struct worker *w, const struct config *c, const char *inpu
     trial_visit_metrics(c, put_facts, w);
 }
 
+/* Threads, and then the limit of memory: BLAS waits for ever when it finds none for its buffers, and has them now. A
+ * limit is for the trial, however many threads it has: what the others take is on top of it. */
+static int start_team(const struct job *job, struct err *e)
+{
+    struct team *team; /* until the process ends */
+    const size_t n = job->threads > 1 ? (size_t)job->threads : 1;
+    size_t taken;
+    int code = blas_take_room(n, &taken, e);
+    if (code == 0)
+        code = team_open(&team, n, e);
+    if (code < 0) /* told with its reason, unlike memory that a trial has used up */
+        return code == ERR_MEMORY ? ERR_SPEC : code;
+    const rlim_t bytes = (rlim_t)job->memory_limit + taken + (n - 1) * TEAM_THREAD_BYTES;
+    if (job->memory_limit > 0 && setrlimit(RLIMIT_AS, &(struct rlimit){ bytes, bytes }) < 0)
+        return err_set(e, ERR_INTERNAL, "cannot limit memory to %ju bytes: %s", (uintmax_t)bytes, strerror(errno));
+    return 0;
+}
+
 static int run_job(struct worker *w, const struct job *job, struct trial_outcome *outcome, struct arena *a,
                    struct err *e)
 {
     struct config c = { 0 };
     KILL_POINT(WORKER_JOB);
     TRY(worker_read_config("the runner's job", job->config, strlen(job->config), &c, a, e));
-    if (job->memory_limit >
-        0) { /* after the warm-up of BLAS, which waits for ever when it finds no memory for its buffers */
-        const rlim_t bytes = (rlim_t)job->memory_limit;
-        if (setrlimit(RLIMIT_AS, &(struct rlimit){ bytes, bytes }) < 0)
-            return err_set(e, ERR_INTERNAL, "cannot limit memory to %ju bytes: %s", (uintmax_t)bytes, strerror(errno));
-    }
+    TRY(start_team(job, e));
     struct text inputs = { 0 };
     int code = trial_inputs(&c, !job->checkpoint[0], &inputs, e);
     if (code == 0)

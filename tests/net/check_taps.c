@@ -85,7 +85,7 @@ static void check(const struct example *x, struct rng *r)
     const size_t n_out = window_positions(&w) * x->out;
     ck_assert(taps_fit(&w, x->out));
     arena_init(&a, 0);
-    ck_assert_msg(taps_open(&t, &w, x->out, &a, &e) == 0, "%s", err_first(&e));
+    ck_assert_msg(taps_open(&t, &w, x->out, x->images, &a, &e) == 0, "%s", err_first(&e));
     const struct mat maps = random_mat(r, x->images, w.in.n, 1), signal = random_mat(r, x->images, n_out, 1),
                      kernel = random_mat(r, x->out, window_n(&w), 1), out = random_mat(r, x->images, n_out, 1),
                      back = random_mat(r, x->images, w.in.n, 1), gradient = random_mat(r, x->out, window_n(&w), 1);
@@ -102,9 +102,9 @@ static void check(const struct example *x, struct rng *r)
         want_gradient[k] += 0.5 * sums[k];
     taps_refresh(&t, kernel);
     for (size_t i = 0; i < x->images; i++) { /* one by one or all of them */
-        taps_add(&t, 1, maps.p + i * maps.cols, out.p + i * n_out);
+        taps_add(&t, 0, 1, maps.p + i * maps.cols, out.p + i * n_out);
         if (i == 0)
-            taps_add_back(&t, x->images, signal.p, back.p);
+            taps_add_back(&t, 0, x->images, signal.p, back.p);
     }
     taps_add_gradient(&t, x->images, maps.p, signal.p, (real)0.5, gradient);
     expect("W * h", out, want_out, (double)window_n(&w));
@@ -158,11 +158,11 @@ START_TEST(not_a_number_stays)
         return; /* as above */
     struct rng r = rng_stream(11, "nan");
     arena_init(&a, 0);
-    ck_assert_int_eq(taps_open(&t, &w, x.out, &a, &e), 0);
+    ck_assert_int_eq(taps_open(&t, &w, x.out, 1, &a, &e), 0);
     const struct mat map = random_mat(&r, 81, 2, 1), kernel = random_mat(&r, 8, 18, 1), out = random_mat(&r, 81, 8, 1);
     map.p[(4 * 9 + 4) * 2] = NAN;
     taps_refresh(&t, kernel);
-    taps_add(&t, 1, map.p, out.p);
+    taps_add(&t, 0, 1, map.p, out.p);
     for (size_t i = 0; i < mat_n(out); i++) {
         const size_t y = i / 8 / 9, z = i / 8 % 9;
         ck_assert(isnan(out.p[i]) == (y >= 3 && y <= 5 && z >= 3 && z <= 5));

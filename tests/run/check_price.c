@@ -42,6 +42,7 @@ static struct price_class *add_class(struct hand *h, size_t shape, double steps,
 {
     const size_t i = h->list.n_classes++;
     h->classes[i] = (struct price_class){ .shape = shape,
+                                          .threads = 1,
                                           .work = { .steps = steps, .logs = 2 },
                                           .n = n,
                                           .left = (double)n,

@@ -360,8 +360,80 @@ START_TEST(a_check_counts_trials)
 }
 END_TEST
 
+/* A machine of so many processors (-j), on which trials of so many threads run. */
+struct busy {
+    struct attempt slots[8];
+    struct pending pending[8];
+    struct runner r;
+};
+
+static void make_busy(struct busy *b, size_t processors, size_t waiting, size_t n, const size_t *threads)
+{
+    *b = (struct busy){ .r = { .n_slots = processors, .n_active = n, .memory = 1e9 } };
+    b->r.slots = b->slots;
+    b->r.pending = b->pending;
+    b->r.next = 1; /* the one that asks was taken */
+    b->r.n_pending = 1 + waiting;
+    for (size_t i = 0; i < n; i++)
+        b->slots[i] = (struct attempt){ .active = true, .threads = threads[i] };
+    progress_init(&b->r.progress, false, false, true);
+}
+
+START_TEST(threads_that_a_trial_gets)
+{
+    static const struct {
+        size_t processors, waiting, n, running[4];
+        int64_t wanted;
+        size_t gets;
+    } cases[] = {
+        { 1, 0, 0, { 0 }, 1, 1 },
+        { 2, 0, 0, { 0 }, 2, 2 },
+        { 2, 5, 0, { 0 }, 2, 2 },
+        { 2, 0, 0, { 0 }, 16, 2 }, /* all there are */
+        { 4, 0, 1, { 3 }, 1, 1 },
+        { 4, 0, 1, { 3 }, 2, 0 }, /* it waits */
+        { 4, 0, 2, { 2, 2 }, 1, 0 },
+        { 1, 0, 0, { 0 }, THREADS_AUTO, 1 },
+        { 8, 0, 0, { 0 }, THREADS_AUTO, 8 },
+        { 8, 1, 0, { 0 }, THREADS_AUTO, 4 },
+        { 8, 2, 0, { 0 }, THREADS_AUTO, 2 },
+        { 8, 1, 1, { 2 }, THREADS_AUTO, 3 }, /* the three of the line above: 2, 3, 3 */
+        { 8, 0, 2, { 2, 3 }, THREADS_AUTO, 3 },
+        { 8, 6, 0, { 0 }, THREADS_AUTO, 1 }, /* more wait than there are processors */
+        { 8, 0, 2, { 4, 4 }, THREADS_AUTO, 0 },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct busy b;
+        make_busy(&b, cases[i].processors, cases[i].waiting, cases[i].n, cases[i].running);
+        ck_assert_msg(queue_threads(&b.r, cases[i].wanted) == cases[i].gets, "case %zu: %zu threads", i,
+                      queue_threads(&b.r, cases[i].wanted));
+    }
+}
+END_TEST
+
+/* A trial of several threads is not passed by shorter ones, and nothing starts where no processor is left. */
+START_TEST(a_trial_waits_for_its_threads)
+{
+    struct busy b;
+    make_busy(&b, 4, 1, 1, (size_t[]){ 3 });
+    b.r.next = 0;
+    b.r.pending[0].threads = 2;
+    ck_assert(!queue_take(&b.r));
+    b.r.pending[0].threads = 0; /* not known yet */
+    ck_assert(queue_take(&b.r));
+    b.r.next = 0;
+    b.r.pending[0].threads = 2;
+    b.slots[0].threads = 2;
+    ck_assert(queue_take(&b.r));
+    b.slots[0].threads = 4;
+    ck_assert(!queue_take(&b.r));
+}
+END_TEST
+
 static void add_tests(TCase *t)
 {
+    tcase_add_test(t, threads_that_a_trial_gets);
+    tcase_add_test(t, a_trial_waits_for_its_threads);
     tcase_add_test(t, a_check_counts_trials);
     tcase_add_test(t, the_longest_come_first);
     tcase_add_test(t, large_ones_wait_for_each_other);
