@@ -8,7 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ALIGNMENT = 64, FIRST_CHUNK = 1 << 14, LARGEST_CHUNK = 1 << 22 };
+/* A small chunk is cleared as it is handed out: of most, little is. */
+enum { ALIGNMENT = 64, FIRST_CHUNK = 1 << 14, SMALL_CHUNK = 1 << 16, LARGEST_CHUNK = 1 << 22 };
 
 /* Under the address sanitizer what was not handed out may not be touched: the padding behind an allocation, a gap where
  * there is none, and what was rewound. The gaps are in no count. */
@@ -66,7 +67,7 @@ static struct arena_chunk *add_chunk(struct arena *a, size_t bytes)
     if (__builtin_add_overflow(size, ALIGNMENT, &block_size))
         return NULL;
     struct arena_chunk *c = calloc(1, sizeof *c);
-    void *block = calloc(1, block_size);
+    void *block = size <= SMALL_CHUNK ? malloc(block_size) : calloc(1, block_size);
     if (!c || !block) {
         free(c);
         free(block);
@@ -74,6 +75,7 @@ static struct arena_chunk *add_chunk(struct arena *a, size_t bytes)
     }
     const uintptr_t misfit = (uintptr_t)block % ALIGNMENT;
     *c = (struct arena_chunk){ .block = block, .bytes = (unsigned char *)block + (ALIGNMENT - misfit), .size = size };
+    c->touched = size <= SMALL_CHUNK ? size : 0;
     FORBID(c->bytes, c->size);
     if (a->current) {
         c->next = a->current->next;

@@ -68,7 +68,9 @@ static double sum_of(const char *s)
 
 int duration_read(const char *text, double unit, double *seconds)
 {
+    const double most = 36500 * 86400.0; /* DURATION_MOST */
+    const size_t n = strlen(text);
     double number;
-    *seconds = text_to_double(text, strlen(text), &number) == 0 ? number * unit : sum_of(text);
-    return *seconds > 0 && *seconds <= 1e12 ? 0 : -1;
+    *seconds = text_is_decimal(text, n) && text_to_double(text, n, &number) == 0 ? number * unit : sum_of(text);
+    return !(*seconds > 0) ? -1 : *seconds > most ? DURATION_TOO_LONG : 0;
 }

@@ -355,3 +355,11 @@ int text_to_int(const char *s, size_t n, int64_t *value)
     *value = v;
     return 0;
 }
+
+bool text_is_decimal(const char *s, size_t n)
+{
+    size_t i = 0;
+    while (i < n && s[i] && strchr("0123456789.eE+-", s[i]))
+        i++;
+    return i == n;
+}

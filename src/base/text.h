@@ -5,6 +5,7 @@
 #define TPRUN_BASE_TEXT_H
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -36,5 +37,8 @@ void text_json_int(struct text *t, int64_t value);
 int text_to_double(const char *s, size_t n, double *value);
 /* The same for integers: 1e3 and 60.0 are integers by value; beyond int64 is -1. */
 int text_to_int(const char *s, size_t n, int64_t *value);
+/* Whether s[0..n) is made of what decimal numbers are, and not 0x10, 0o17, .inf: what somebody types at a command has
+ * no other base. */
+bool text_is_decimal(const char *s, size_t n);
 
 #endif

@@ -51,7 +51,7 @@ static int parse_at(const char *text, struct compare_options *o, struct err *e)
             return 0;
         }
     o->at = COMPARE_STEP;
-    if (text_to_int(text, strlen(text), &o->step) < 0 || o->step < 0)
+    if (!text_is_decimal(text, strlen(text)) || text_to_int(text, strlen(text), &o->step) < 0 || o->step < 0)
         return err_set(e, ERR_USAGE, "--at: '%s' is none of last, best, selected, nor a step", text);
     return 0;
 }

@@ -98,6 +98,11 @@ static int plot_filters(const struct cli *c, const struct plot_choice *o, struct
     return code;
 }
 
+static bool read_decimal(const char *s, size_t n, double *value)
+{
+    return text_is_decimal(s, n) && text_to_double(s, n, value) == 0;
+}
+
 /* "85" or "85x60", in millimetres, to pixels of 1/96 inch. */
 static int read_size(const char *text, struct look *look, struct err *e)
 {
@@ -105,8 +110,8 @@ static int read_size(const char *text, struct look *look, struct err *e)
     double width = 0, height = 0;
     if (!text)
         return 0;
-    const bool good = text_to_double(text, x ? (size_t)(x - text) : strlen(text), &width) == 0 &&
-                      (!x || text_to_double(x + 1, strlen(x + 1), &height) == 0);
+    const bool good = read_decimal(text, x ? (size_t)(x - text) : strlen(text), &width) &&
+                      (!x || read_decimal(x + 1, strlen(x + 1), &height));
     if (!good || !(width >= 30 && width <= 2000) || (x && !(height >= 20 && height <= 2000)))
         return err_set(e, ERR_USAGE,
                        "--size: '%s' is no width in millimetres from 30 to 2000, such as 85, or WIDTHxHEIGHT, such as "
@@ -119,7 +124,7 @@ static int read_size(const char *text, struct look *look, struct err *e)
 
 static int read_number(const char *name, const char *text, double low, double high, double *value, struct err *e)
 {
-    if (text && (text_to_double(text, strlen(text), value) < 0 || !(*value >= low && *value <= high)))
+    if (text && (!read_decimal(text, strlen(text), value) || !(*value >= low && *value <= high)))
         return err_set(e, ERR_USAGE, "--%s: '%s' is not a number from %g to %g", name, text, low, high);
     return 0;
 }

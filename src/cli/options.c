@@ -6,7 +6,9 @@
 
 static int set_int(const struct cli_option *o, struct cli_int *field, const char *text, struct err *e)
 {
-    if (text_to_int(text, strlen(text), &field->value) < 0 || field->value < o->min || field->value > o->max)
+    const size_t n = strlen(text);
+    if (!text_is_decimal(text, n) || text_to_int(text, n, &field->value) < 0 || field->value < o->min ||
+        field->value > o->max)
         return err_set(e, ERR_USAGE, "--%s: '%s' is not a number from %lld to %lld", o->name, text, (long long)o->min,
                        (long long)o->max);
     field->given = true;
@@ -25,7 +27,8 @@ static int set_size(const struct cli_option *o, int64_t *bytes, const char *text
         for (const char *u = units; u <= unit; u++)
             scale *= 1024;
     }
-    if (text_to_double(text, n, &value) < 0 || !(value * scale >= 1024 * 1024) || value * scale > 1e15)
+    if (!text_is_decimal(text, n) || text_to_double(text, n, &value) < 0 || !(value * scale >= 1024 * 1024) ||
+        value * scale > 1e15)
         return err_set(e, ERR_USAGE, "--%s: '%s' is not a size of at least 1M, such as 500M or 2G", o->name, text);
     *bytes = (int64_t)(value * scale);
     return 0;
@@ -33,7 +36,10 @@ static int set_size(const struct cli_option *o, int64_t *bytes, const char *text
 
 int option_duration(const char *text, const char *name, double unit, double *seconds, struct err *e)
 {
-    if (duration_read(text, unit, seconds) < 0)
+    const int code = duration_read(text, unit, seconds);
+    if (code == DURATION_TOO_LONG)
+        return err_set(e, ERR_USAGE, "%s: '%s' is longer than a program can wait; at most " DURATION_MOST, name, text);
+    if (code < 0)
         return err_set(e, ERR_USAGE, "%s: '%s' is not " DURATION_FORMS " (a number alone: %s)", name, text,
                        unit == 3600 ? "hours" : "seconds");
     return 0;

@@ -67,14 +67,19 @@ static void draw_in_place(const char *block, size_t *drawn)
     fflush(stdout); /* a failure is told at the end */
 }
 
-static void draw_below(const char *block, size_t *drawn)
+/* A commit that changes nothing of what is shown adds nothing to a log. */
+static void draw_below(const char *block, struct text *shown)
 {
-    printf("%s%s", *drawn ? "\n" : "", block);
+    if (shown->n && strcmp(shown->s, block) == 0)
+        return;
+    printf("%s%s", shown->n ? "\n" : "", block);
     fflush(stdout);
-    *drawn = 1;
+    text_clear(shown);
+    text_puts(shown, block);
 }
 
-static int follow(const struct watch *w, struct text *block, struct err *e)
+/* block, shown: for its use; given back by the caller. */
+static int follow(const struct watch *w, struct text *block, struct text *shown, struct err *e)
 {
     const bool live = terminal_is_live(STDOUT_FILENO);
     int64_t version, seen;
@@ -83,7 +88,10 @@ static int follow(const struct watch *w, struct text *block, struct err *e)
     TRY(query_version(w->q, &version, e));
     for (seen = version;; seen = version) {
         TRY(capture(w, block, e));
-        (live ? draw_in_place : draw_below)(block->s, &drawn);
+        if (live)
+            draw_in_place(block->s, &drawn);
+        else
+            draw_below(block->s, shown);
         TRY(w->goes_on(w->self, &more, e));
         while (more && version == seen) {
             struct pollfd p = { .fd = signals_fd(), .events = POLLIN };
@@ -102,11 +110,12 @@ static int follow(const struct watch *w, struct text *block, struct err *e)
 
 int watch_run(const struct watch *w, struct err *e)
 {
-    struct text block = { 0 };
+    struct text block = { 0 }, shown = { 0 };
     TRY(signals_open(e));
     signals_attend(true);
-    const int code = follow(w, &block, e);
+    const int code = follow(w, &block, &shown, e);
     signals_attend(false);
     text_free(&block);
+    text_free(&shown);
     return code;
 }

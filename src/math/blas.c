@@ -63,7 +63,7 @@ static void say_limit(struct text *t, int resource, const char *option)
         text_add(t, "; `ulimit %s` is %ju KB", option, (uintmax_t)limit.rlim_cur / 1024);
 }
 
-static int check_room(size_t bytes, struct err *e)
+static int check_room(size_t bytes, const char *who, struct err *e)
 {
     void *room = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0); /* not touched */
     if (room != MAP_FAILED) {
@@ -74,16 +74,15 @@ static int check_room(size_t bytes, struct err *e)
     text_puts(&why, strerror(errno));
     say_limit(&why, RLIMIT_AS, "-v");
     say_limit(&why, RLIMIT_DATA, "-d");
-    const int code =
-        err_set(e, ERR_MEMORY, "a worker needs %zu MB of address space for OpenBLAS alone, and they cannot be had: %s",
-                bytes >> 20, why.s);
+    const int code = err_set(e, ERR_MEMORY, "%s %zu MB of address space for OpenBLAS alone, and they cannot be had: %s",
+                             who, bytes >> 20, why.s);
     text_free(&why);
     return code;
 }
 
 int blas_check_room(struct err *e)
 {
-    return check_room(BUFFER_BYTES, e);
+    return check_room(BUFFER_BYTES, "a worker needs", e);
 }
 
 /* A product takes the first buffer that nobody has, and gives it back; buffers are made when there are too few. The two
@@ -95,7 +94,7 @@ int blas_take_room(size_t n, size_t *bytes, struct err *e)
     *bytes = (n - 1) * BUFFER_BYTES;
     if (n == 1)
         return 0;
-    TRY(check_room(*bytes, e));
+    TRY(check_room(*bytes, "train.threads: those beside the first need", e));
     *(void **)&take = dlsym(RTLD_DEFAULT, "blas_memory_alloc");
     *(void **)&give = dlsym(RTLD_DEFAULT, "blas_memory_free");
     if (!take || !give)

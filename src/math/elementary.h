@@ -29,8 +29,9 @@ enum { MANTISSA_BITS = 52, EXPONENT_BIAS = 1023 };
 /* ln 2 in two parts; the first has 21 trailing zero bits, so n * LN2_HIGH is exact for |n| < 2^21. */
 #define LN2_HIGH 0x1.62e42feep-1
 #define LN2_LOW 0x1.a39ef35793c76p-33
-#define TANH_ONE 22.0    /* tanh rounds to 1 from here on */
-#define TANH_FAR 330.0   /* exp(-2 TANH_FAR) is nothing beside REAL_TINY, and more than 2^24 times the least normal number */
+#define TANH_ONE 22.0 /* tanh rounds to 1 from here on */
+#define TANH_FAR                                                                                                       \
+    330.0 /* exp(-2 TANH_FAR) is nothing beside REAL_TINY, and more than 2^24 times the least normal number */
 #define EXP_NORMAL 708.0 /* exp(-x) is normal up to here */
 #define EXP_ZERO 746.0   /* exp(-x) rounds to 0 from here on */
 #define real_copysign __builtin_copysign
@@ -178,10 +179,10 @@ static inline real real_sigmoid(real x)
 }
 
 /* tanh(u + w) - tanh(u) = sinh w / (cosh(u + w) cosh u), by exponentials of negative numbers alone. With Q = exp(-2|u|)
- * and E = exp(-2|w|) the magnitude is 2 (1 - E) Q / ((1 + Q)(1 + E Q)) where w leads away from 0, 2 (1 - E) Q / ((1 + Q)
- * (Q + E)) where it leads towards 0 or across, and the sign is that of w. Relatively accurate also where u saturates or w
- * is tiny: tanh u alone would not do. A u beyond TANH_FAR starts from there, so that Q is a normal number and E is where
- * it matters; what lies beyond is then 0 apart, for less than 2 exp(-2 TANH_FAR). */
+ * and E = exp(-2|w|) the magnitude is 2 (1 - E) Q / ((1 + Q)(1 + E Q)) where w leads away from 0, 2 (1 - E) Q / ((1 +
+ * Q) (Q + E)) where it leads towards 0 or across, and the sign is that of w. Relatively accurate also where u saturates
+ * or w is tiny: tanh u alone would not do. A u beyond TANH_FAR starts from there, so that Q is a normal number and E is
+ * where it matters; what lies beyond is then 0 apart, for less than 2 exp(-2 TANH_FAR). */
 static inline real tanh_start(real u)
 {
     return exponential(-2 * at_most(real_fabs(u), TANH_FAR)).exp; /* Q */

@@ -202,46 +202,47 @@ double mat_sum_squares(struct mat a)
 
 /* Without its sign, a larger number has a larger bit pattern, infinity beyond all numbers and NaN beyond infinity: a
  * maximum over integers is exact, does not depend on an order, and keeps NaN. */
-struct largest {
-    const real *p;
-    real_bits most[TEAM_MOST_PARTS];
-};
-
-static void find_largest(void *work, size_t part, size_t from, size_t to)
-{
-    struct largest *x = work;
-    real_bits most = 0;
-    for (size_t i = from; i < to; i++) {
-        const real_bits magnitude = bits_of(x->p[i]) & ~(real_bits)0 >> 1;
-        most = magnitude > most ? magnitude : most;
-    }
-    x->most[part] = most;
-}
-
 real mat_max_abs(struct mat a)
 {
-    struct largest x = { .p = a.p };
-    const size_t n = mat_n(a), parts = team_parts(n, PART_ENTRIES, TEAM_MOST_PARTS);
+    const size_t n = mat_n(a);
     real_bits most = 0;
-    team_run(n, parts, 64 / sizeof(real), find_largest, &x);
-    for (size_t i = 0; i < parts; i++)
-        most = x.most[i] > most ? x.most[i] : most;
+    for (size_t i = 0; i < n; i++) {
+        const real_bits magnitude = bits_of(a.p[i]) & ~(real_bits)0 >> 1;
+        most = magnitude > most ? magnitude : most;
+    }
     return real_of(most);
 }
 
+struct finite {
+    const real *p;
+    bool not_all[TEAM_MOST_PARTS];
+};
+
 /* x - x is 0 of a finite number and NaN of any other, and a sum keeps NaN. */
-bool mat_all_finite(struct mat a)
+static void look_for_others(void *work, size_t part, size_t from, size_t to)
 {
     enum { LANES = 32 };
-    const size_t n = mat_n(a), whole = n - n % LANES;
+    struct finite *x = work;
+    const size_t whole = from + (to - from) / LANES * LANES;
     real lane[LANES] = { 0 }, sum = 0;
-    for (size_t i = 0; i < whole; i += LANES) {
+    for (size_t i = from; i < whole; i += LANES) {
         for (size_t j = 0; j < LANES; j++)
-            lane[j] += a.p[i + j] - a.p[i + j];
+            lane[j] += x->p[i + j] - x->p[i + j];
     }
-    for (size_t i = whole; i < n; i++)
-        sum += a.p[i] - a.p[i];
+    for (size_t i = whole; i < to; i++)
+        sum += x->p[i] - x->p[i];
     for (size_t j = 0; j < LANES; j++)
         sum += lane[j];
-    return !isnan(sum);
+    x->not_all[part] = isnan(sum);
+}
+
+bool mat_all_finite(struct mat a)
+{
+    struct finite x = { .p = a.p };
+    const size_t parts = team_parts(mat_n(a), PART_ENTRIES, TEAM_MOST_PARTS);
+    bool others = false;
+    team_run(mat_n(a), parts, 64 / sizeof(real), look_for_others, &x);
+    for (size_t i = 0; i < parts; i++)
+        others |= x.not_all[i];
+    return !others;
 }

@@ -3,10 +3,10 @@
 #include "math/elementary.h"
 #include "math/tiles.h"
 
-/* Terms of a sum for which rows of c are the way to go: each row is read and written once for a few of them. */
-enum { MAX_TERMS = 8, TERMS_AT_ONCE = 4, COLS_AT_ONCE = 512 };
+/* Sums of so many terms go row by row of c, which is read and written once. */
+enum { MAX_TERMS = 8, COLS_AT_ONCE = 512 };
 
-/* to[j] = from beta to[j] + sum of left[l] right[l][j], l < terms <= TERMS_AT_ONCE; reads: whether beta is not 0. */
+/* to[j] = from beta to[j] + sum of left[l] right[l][j], l < terms; reads: whether beta is not 0. */
 static inline __attribute__((always_inline)) void add_terms(const size_t terms, const bool reads, size_t n,
                                                             const real *left, const real *right, size_t step, real beta,
                                                             real *to)
@@ -20,7 +20,7 @@ static inline __attribute__((always_inline)) void add_terms(const size_t terms, 
     }
 }
 
-static void add_some(size_t terms, size_t n, const real *left, const real *right, size_t step, real beta, real *to)
+static void add_row(size_t terms, size_t n, const real *left, const real *right, size_t step, real beta, real *to)
 {
     const bool reads = beta != 0;
     switch (terms) {
@@ -35,6 +35,10 @@ static void add_some(size_t terms, size_t n, const real *left, const real *right
         CASE(2)
         CASE(3)
         CASE(4)
+        CASE(5)
+        CASE(6)
+        CASE(7)
+        CASE(8)
     default:
         break;
     }
@@ -66,9 +70,7 @@ static void outer(bool ta, bool tb, real alpha, struct mat a, struct mat b, real
             real *const to = c.p + i * c.cols + from;
             for (size_t l = 0; l < k; l++)
                 left[l] = alpha * a.p[ta ? l * a.cols + i : i * a.cols + l];
-            for (size_t l = 0; l < k; l += TERMS_AT_ONCE)
-                add_some(k - l < TERMS_AT_ONCE ? k - l : TERMS_AT_ONCE, n, left + l, right + l * step, step,
-                         l == 0 ? beta : 1, to);
+            add_row(k, n, left, right, step, beta, to);
         }
     }
 }

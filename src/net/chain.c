@@ -209,17 +209,30 @@ static int pass_transmit(struct pass *p, size_t i, struct mat *output, struct ar
     return 0;
 }
 
-/* Buffers of one unit: the stack of its applications, and the stack's rows as single links. */
+static bool unit_rolls(const struct chain *c, size_t i)
+{
+    return c->links_of[i] > 1 && !c->units[i].all_states;
+}
+
+/* Buffers of one unit: the stack of its applications, and the stack's rows as single links. Where it rolls, two blocks
+ * behind the initial state are written in turn, so that a step finds what it reads in the cache. */
 static int pass_unit(struct pass *p, size_t i, struct mat input, unsigned flags, struct arena *a, struct err *e)
 {
     const struct chain *c = p->chain;
     const struct unit *u = &c->units[i];
     const size_t links = c->links_of[i], b = i > 0 ? p->rows * c->per_step : p->rows;
-    struct at *s = &p->stacks[i];
-    TRY(at_open(s, u, b, links, AT_STEPS | flags, a, e));
+    const bool rolls = (flags & AT_LAST) && unit_rolls(c, i);
+    struct at *s = &p->stacks[i], *link = &p->links[c->first_link[i]];
+    TRY(at_open(s, u, b, rolls ? 2 : links, AT_STEPS | flags, a, e));
     *(unit_is_recurrent(u) ? &s->side : &s->in) = input;
     for (size_t k = 0; k < links; k++)
-        p->links[c->first_link[i] + k] = at_rows(*s, k * b, b);
+        link[k] = at_rows(*s, (rolls ? k % 2 : k) * b, b);
+    for (size_t k = 0; rolls && k < links; k++) {
+        link[k].in = k > 0 ? link[k - 1].out : link[k].in;
+        link[k].side = mat_rows(input, k * b, b);
+        *s = link[k];
+    }
+    p->rolls |= rolls;
     return 0;
 }
 
@@ -295,18 +308,20 @@ static void forward_unit(struct pass *p, size_t i)
     const struct unit *l = &c->units[i];
     if (p->joined[i].p)
         edge_join(p, i, NULL, (struct mat){ 0 }, p->joined[i]);
+    const struct at *link = &p->links[c->first_link[i]];
     if (!l->def->prepare) {
         for (size_t k = 0; k < c->links_of[i]; k++)
-            l->def->forward(l, p->links[c->first_link[i] + k]);
+            l->def->forward(l, link[k]);
         return;
     }
-    enum { ROWS = 256 }; /* what is prepared for so many still lies in the second cache when the links come to it */
-    const size_t rows = p->links[c->first_link[i]].out.rows, at_once = rows < ROWS ? ROWS / rows : 1;
+    enum { ROWS = 128 }; /* what is prepared for so many is still near when the links come to it */
+    const bool rolls = p->rolls && unit_rolls(c, i);
+    const size_t rows = link->out.rows, at_once = !rolls && rows < ROWS ? ROWS / rows : 1;
     for (size_t k = 0; k < c->links_of[i]; k++) {
-        const size_t left = c->links_of[i] - k;
+        const size_t left = c->links_of[i] - k, n = left < at_once ? left : at_once;
         if (k % at_once == 0)
-            l->def->prepare(l, at_rows(p->stacks[i], k * rows, (left < at_once ? left : at_once) * rows));
-        l->def->forward(l, p->links[c->first_link[i] + k]);
+            l->def->prepare(l, rolls ? link[k] : at_rows(p->stacks[i], k * rows, n * rows));
+        l->def->forward(l, link[k]);
     }
 }
 
@@ -362,7 +377,8 @@ double chain_reals_per_row(const struct chain *c)
     double n = (double)(c->data.length * c->data.features + 2 * c->data.outputs * c->per_step);
     for (size_t i = 0; i < c->n_units; i++) {
         const struct unit *l = &c->units[i];
-        n += (double)(i > 0 ? c->per_step : c->links_of[i]) * unit_reals_per_row(l, true) + (double)l->in.n;
+        const size_t kept = i > 0 ? c->per_step : unit_rolls(c, i) ? 2 : c->links_of[i];
+        n += (double)kept * unit_reals_per_row(l, false) + (double)l->in.n;
         if (l->transmit.part)
             n += 2.0 * (double)c->per_step * (double)l->out.n; /* what it sends, and its draws */
     }

@@ -70,8 +70,9 @@ struct pass {
     const struct chain *chain;
     size_t rows;        /* B */
     struct at *links;   /* [n_links] */
-    struct at *stacks;  /* [n_units]: all links of a layer as one */
+    struct at *stacks;  /* [n_units]: all links of a layer as one; of a layer that rolls, the last one alone */
     bool training;      /* not an evaluation: transmissions may differ */
+    bool rolls;         /* AT_LAST: steps of the first layer write over those before the last */
     struct mat *sent;   /* [n_units]: what the layer's transmission makes of stacks[i].out; {NULL}: that itself */
     struct mat *draws;  /* [n_units]: its random numbers, filled before the forward pass; {NULL} if it takes none */
     struct mat *joined; /* [n_units]: what a unit reads of several others; {NULL}: of one, which is not copied */
@@ -80,8 +81,8 @@ struct pass {
     struct mat gradient; /* (B * per_step, outputs): dL/d output */
     double loss;
 };
-/* flags: AT_GRADIENTS for a training pass, which has deltas; 0 for an evaluation. AT_KEPT where differences start from
- * its states, which would compute the same again without. */
+/* flags: AT_GRADIENTS for a training pass, which has deltas; AT_LAST for an evaluation. AT_KEPT where differences start
+ * from its states, which would compute the same again without. */
 int pass_init(struct pass *p, const struct chain *c, size_t rows, unsigned flags, struct arena *a, struct err *e);
 /* Adds noise to the input of a pass over flat data. clean_gradient: the first layer's parameter gradient is taken at
  * the clean x, as in Lee's script of the stochastic baseline. */
@@ -129,7 +130,7 @@ static inline bool chain_is_recurrent(const struct chain *c)
 {
     return unit_is_recurrent(&c->units[0]);
 }
-/* Bytes of a pass per row, for the plan (in reals). */
+/* Reals of a row of an evaluation's pass. */
 double chain_reals_per_row(const struct chain *c);
 /* Floating-point operations of one forward pass. */
 double chain_flops(const struct chain *c, size_t rows);

@@ -18,7 +18,7 @@ struct gru_options {
 
 struct gru_state {
     size_t rows;
-    struct mat u, w, wt;           /* (3 units, side), (3 units, units), (units, 3 units) packed */
+    struct mat u, ut, w, wt;       /* (3 units, side), (3 units, units), and transposed for the forward pass */
     const real *bias_ih, *bias_hh; /* of zeros if there are none */
     struct product up, down;       /* h W^T, and (rows, 3 units) x (3 units, units) */
     struct mat scratch;            /* (rows, 3 units) */
@@ -62,6 +62,7 @@ static int gru_open(struct unit *l, size_t rows, struct arena *a, struct err *e)
     const size_t n = l->out.n;
     s->rows = rows;
     s->u = unit_param(l, WEIGHT_IH, l->weights);
+    s->ut = mat_new(a, l->n_side, 3 * n);
     s->w = unit_param(l, WEIGHT_HH, l->weights);
     const bool has_bias = l->n_params > BIAS_IH;
     const struct mat none = mat_new(a, has_bias ? 0 : 1, 3 * n);
@@ -69,7 +70,7 @@ static int gru_open(struct unit *l, size_t rows, struct arena *a, struct err *e)
     s->bias_hh = has_bias ? l->weights + l->params[BIAS_HH].offset : none.p;
     s->wt = mat_new(a, n, 3 * n);
     s->scratch = mat_new(a, rows, 3 * n);
-    if (!none.p || !s->wt.p || !s->scratch.p)
+    if (!none.p || !s->ut.p || !s->wt.p || !s->scratch.p)
         return err_set(e, ERR_MEMORY, "not enough memory for a gru of %zu units", n);
     if (a->counting)
         return 0;
@@ -81,6 +82,7 @@ static int gru_open(struct unit *l, size_t rows, struct arena *a, struct err *e)
 static void gru_refresh(struct unit *l)
 {
     struct gru_state *s = l->state;
+    mat_transpose(s->u, s->ut);
     mat_transpose(s->w, s->wt);
 }
 
@@ -95,7 +97,7 @@ static void multiply(const struct product *p, struct mat a, struct mat b, struct
 static void gru_prepare(const struct unit *l, struct at at)
 {
     const struct gru_state *s = l->state;
-    blas_gemm(false, true, 1, at.side, s->u, 0, at.cache[GATES]);
+    blas_gemm(false, false, 1, at.side, s->ut, 0, at.cache[GATES]);
 }
 
 static void gru_forward(const struct unit *l, struct at at)

@@ -12,7 +12,7 @@ struct rnn_options {
 
 struct rnn_state {
     struct affine affine; /* first; of weight_hh */
-    struct mat u;         /* weight_ih (units, side) */
+    struct mat u, ut;     /* weight_ih (units, side), and transposed for the forward pass */
     const real *bias;     /* or NULL */
     struct mat offset;    /* (rows, units): scratch for x U^T of one step */
 };
@@ -53,19 +53,27 @@ static int rnn_open(struct unit *l, size_t rows, struct arena *a, struct err *e)
     struct rnn_state *s = l->state;
     s->u = unit_param(l, WEIGHT_IH, l->weights);
     s->bias = l->n_params > BIAS ? l->weights + l->params[BIAS].offset : NULL;
+    s->ut = mat_new(a, s->u.cols, s->u.rows);
     s->offset = mat_new(a, rows, l->out.n);
-    if (!s->offset.p)
+    if (!s->ut.p || !s->offset.p)
         return err_set(e, ERR_MEMORY, "not enough memory for a recurrent layer of %zu units", l->out.n);
     return affine_open(&s->affine, unit_param(l, WEIGHT_HH, l->weights), l->act, rows, a, e);
 }
 
-/* x_t U^T + b of all steps in one product, left where the recursion accumulates. */
+static void rnn_refresh(struct unit *l)
+{
+    struct rnn_state *s = l->state;
+    affine_refresh(l);
+    mat_transpose(s->u, s->ut);
+}
+
+/* x_t U^T + b of many steps in one product, left where the recursion accumulates. */
 static void rnn_prepare(const struct unit *l, struct at at)
 {
     const struct rnn_state *s = l->state;
     if (s->bias)
         mat_set_rows(s->bias, at.out);
-    blas_gemm(false, true, 1, at.side, s->u, s->bias ? 1 : 0, at.out);
+    blas_gemm(false, false, 1, at.side, s->ut, s->bias ? 1 : 0, at.out);
 }
 
 static void rnn_grads(const struct unit *l, struct at at, real scale, real *g)
@@ -105,7 +113,7 @@ const struct unit_def layer_rnn = {
               .gives = GIVES_SEQUENCE },
     .shape = rnn_shape,
     .open = rnn_open,
-    .refresh = affine_refresh,
+    .refresh = rnn_refresh,
     .prepare = rnn_prepare,
     .forward = affine_forward,
     .vjp = affine_vjp,

@@ -158,7 +158,8 @@ enum at_flags {
     AT_KEPT = 1u << 1,      /* with what differences start from */
     AT_INPUT = 1u << 2,     /* with an input of its own */
     AT_STEPS = 1u << 3,     /* each state of a recurrent unit is the next one's input */
-    AT_MOVED = 1u << 4      /* with what difference_grads takes: a block keeps its layers at moved inputs too */
+    AT_MOVED = 1u << 4,     /* with what difference_grads takes: a block keeps its layers at moved inputs too */
+    AT_LAST = 1u << 5       /* of a pass: of a recurrent unit that gives its last state, no other is kept */
 };
 /* An application of `rows` rows, or a stack of `steps` of them. With AT_STEPS a recurrent unit's states lie in one
  * buffer of steps + 1 blocks, the first of them the initial state 0, so that the inputs and the outputs of all steps

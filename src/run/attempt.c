@@ -9,9 +9,8 @@
 
 int attempt_begin_run(struct runner *r, struct attempt *t, const char *kernel, int64_t from_step, struct err *e)
 {
-    char host[512];
     const struct store_run run = { .trial = t->trial_id,
-                                   .host = status_host(host, sizeof host),
+                                   .host = status_host(r),
                                    .code = r->options->code,
                                    .kernel = kernel,
                                    .pid = t->worker.pid,

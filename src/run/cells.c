@@ -18,11 +18,14 @@ struct leaves {
     struct leaf *items;
 };
 
-/* The first cell of a variant with these leaves: what differs from it is left out of the common configuration. */
+/* The first cell of a variant with these leaves: what differs from it is left out of the common configuration. Cells
+ * that leave out the same, as most do, have the same one. */
 struct cell_base {
     struct cell_base *next;
     const char *variant;
     struct leaves leaves;
+    bool *left_out; /* of the last cell that differs in nothing else; NULL: there is none yet */
+    struct cell_config *config;
 };
 
 int cells_open(struct plan_study *s, struct err *e)
@@ -127,8 +130,8 @@ static bool same_value(const struct leaf *a, const struct leaf *b)
     return a->number == b->number || (isnan(a->number) && isnan(b->number));
 }
 
-static const struct cell_base *find_base(struct cells *c, const struct study_trial *t, const struct config *config,
-                                         const struct leaves *leaves)
+static struct cell_base *find_base(struct cells *c, const struct study_trial *t, const struct config *config,
+                                   const struct leaves *leaves)
 {
     for (struct cell_base *b = c->bases; b; b = b->next)
         if (b->variant == t->variant && same_paths(&b->leaves, leaves))
@@ -228,38 +231,69 @@ static void keep_params(struct cells *c, struct cell *cell, const struct leaves 
     }
 }
 
+/* holes: the leaves that are to be left out, and after it those that are: a list of values is never. own gets them too.
+ */
+static struct cell_config *common_config(struct cells *c, const struct config *config, const struct study_trial *t,
+                                         const struct leaves *l, struct cell_base *base, bool *own, bool *holes,
+                                         struct arena *scratch)
+{
+    const size_t bytes = l->n * sizeof *holes;
+    if (base->left_out && memcmp(base->left_out, holes, bytes) == 0) {
+        for (size_t k = 0; k < l->n; k++)
+            own[k] |= holes[k];
+        return base->config;
+    }
+    struct text text = { 0 };
+    size_t n_common;
+    bool *asked = arena_need(scratch, l->n, sizeof *asked);
+    memcpy(asked, holes, bytes);
+    bind_json_holes(config_options, config, holes, &text);
+    for (size_t k = 0; k < l->n; k++)
+        own[k] |= holes[k];
+    const struct store_param *common = common_params(l, base, t, own, &n_common, scratch);
+    struct cell_config *found = intern(c, &text, common, n_common);
+    text_free(&text);
+    if (memcmp(asked, holes, bytes) == 0) {
+        if (!base->left_out)
+            base->left_out = arena_need(&c->arena, l->n, sizeof *holes);
+        memcpy(base->left_out, holes, bytes);
+        base->config = found;
+    }
+    return found;
+}
+
+/* One-offs are those of the seeds that are asked for; of a specification all belong to the study. */
+static bool is_left_out(const struct plan_study *s, size_t seed)
+{
+    return s->one_off && s->study.asked && !s->study.asked[seed];
+}
+
 void cells_keep(struct plan_study *s, uint64_t i, const struct study_trial *t, struct config *config, const char *key,
                 const struct trial_size *size, struct arena *scratch)
 {
     struct cells *c = s->cells;
     struct cell *cell = &c->items[i];
     struct leaves leaves = { .arena = scratch };
-    struct text text = { 0 };
-    size_t n_common;
     config->seed = s->study.seeds[0];
     bind_leaves(config_options, config, add_leaf, &leaves);
-    const struct cell_base *base = find_base(c, t, config, &leaves);
+    struct cell_base *base = find_base(c, t, config, &leaves);
     bool *own = arena_need(scratch, leaves.n, sizeof *own), *holes = arena_need(scratch, leaves.n, sizeof *holes);
     for (size_t k = 0; k < leaves.n; k++) {
         const char *path = leaves.items[k].path;
         own[k] = is_swept(t, path);
         holes[k] = own[k] || !strcmp(path, "seed") || !same_value(&leaves.items[k], &base->leaves.items[k]);
     }
-    bind_json_holes(config_options, config, holes, &text);
-    for (size_t k = 0; k < leaves.n; k++)
-        own[k] |= holes[k];
-    const struct store_param *common = common_params(&leaves, base, t, own, &n_common, scratch);
-    *cell = (struct cell){ .config = intern(c, &text, common, n_common),
+    struct cell_config *stored = common_config(c, config, t, &leaves, base, own, holes, scratch);
+    *cell = (struct cell){ .config = stored,
                            .text = cells_text(t, &c->arena),
                            .tuning = cells_tuning(&s->study, t, &c->arena),
                            .budget = size->iterations,
                            .operations = price_operations(config, size),
                            .memory_bytes = size->memory_bytes + PRICE_WORKER_BYTES,
                            .keys = arena_need(&c->arena, s->study.n_seeds, sizeof *cell->keys) };
-    text_free(&text);
     keep_params(c, cell, &leaves, base, t, own);
     for (size_t k = 0; k < s->study.n_seeds; k++)
-        if (!study_excludes_seed(&s->study, t, k)) {
+        if (!study_excludes_seed(&s->study, t, k) && !is_left_out(s, k)) {
             config->seed = s->study.seeds[k];
             if (k == 0)
                 memcpy(cell->keys[k], key, sizeof cell->keys[k]);

@@ -139,7 +139,7 @@ static int read_page(struct reader *r, const char *processor, int64_t before, st
         r->list->q,
         "SELECT r.id, t.id, t.config_id, t.step,"
         " (SELECT c.cpu_ns / 1e9 FROM cost c WHERE c.run_id = r.id AND c.phase = 'train'),"
-        " (SELECT c.cpu_ns / 1e9 FROM cost c WHERE c.run_id = r.id AND c.phase = 'evaluate'),"
+        " (SELECT sum(c.cpu_ns) / 1e9 FROM cost c WHERE c.run_id = r.id AND c.phase IN ('evaluate', 'log')),"
         " max(0, (r.ended_ms - r.started_ms) / 1e3 - (SELECT sum(c.wall_ns) FROM cost c WHERE c.run_id = r.id) / 1e9),"
         " t.cell FROM run r JOIN trial t ON t.id = r.trial_id JOIN host h ON h.id = r.host_id"
         " WHERE r.id < CAST(?2 AS INTEGER) AND r.state = 'done' AND r.from_step = 0 AND t.state = 'done'"

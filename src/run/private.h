@@ -83,6 +83,7 @@ struct runner {
     struct ended *ended; /* trials that are told when they are committed: ends.c */
     size_t n_ended;
     struct starter starters[PRECISIONS]; /* of the workers of each precision */
+    char host[512];                      /* what trials say of this machine; "" = not asked yet */
     int saves_heeded;                    /* see signals_saves */
     bool unpublished;                    /* something has happened since the last time */
     bool stopping;                       /* no new trial is started */
@@ -206,7 +207,8 @@ void status_draw(struct runner *r);
 void status_ended(struct runner *r, const struct attempt *t, const char *reason);
 /* The processor's name as the kernel tells it. */
 const char *status_processor(char *name, size_t size);
-const char *status_host(char *buffer, size_t size);
+/* Of this machine: kernel, processor, how many. Asked once: it reads files of /proc. */
+const char *status_host(struct runner *r);
 
 /* ---- changes.c ---- */
 /* Notes on standard error which keys of trials that are in the database under another key have changed. Called before

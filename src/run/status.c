@@ -29,17 +29,19 @@ const char *status_processor(char *name, size_t size)
     return name;
 }
 
-const char *status_host(char *buffer, size_t size)
+const char *status_host(struct runner *r)
 {
     struct utsname u;
     char processor[160];
+    if (r->host[0])
+        return r->host;
     (void)status_processor(processor, sizeof processor);
     if (uname(&u) < 0)
-        snprintf(buffer, size, "%s", processor);
+        snprintf(r->host, sizeof r->host, "%s", processor);
     else
-        snprintf(buffer, size, "%.64s, %.32s %.64s %.32s, %s, %ld processors", u.nodename, u.sysname, u.release,
-                 u.machine, processor, sysconf(_SC_NPROCESSORS_ONLN));
-    return buffer;
+        snprintf(r->host, sizeof r->host, "%.64s, %.32s %.64s %.32s, %s, %ld processors", u.nodename, u.sysname,
+                 u.release, u.machine, processor, sysconf(_SC_NPROCESSORS_ONLN));
+    return r->host;
 }
 
 static void put_metrics(struct text *out, const struct attempt *t)

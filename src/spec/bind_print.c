@@ -39,6 +39,8 @@ static bool is_default(const struct option *o, const void *field)
         return text_to_int(dflt, strlen(dflt), &value.integer) == 0 && *(const int64_t *)field == value.integer;
     if (o->type == OPT_REAL)
         return text_to_double(dflt, strlen(dflt), &value.number) == 0 && *(const double *)field == value.number;
+    if (o->type == OPT_ENUM) /* asked of each trial of a sweep: nothing is parsed or allocated for it */
+        return strcmp(o->names[*(const int *)field], dflt) == 0;
     struct arena a;
     struct err e = { 0 };
     struct text own = { 0 }, other = { 0 };

@@ -112,6 +112,19 @@ int store_metric(struct store *s, int64_t trial, int64_t run, const char *name, 
     return write_end(s, 1, e);
 }
 
+/* Its values are trial, key, layer, step, value, nonfinite. */
+int metric_compare_layer(struct store *s, const struct value row[BATCH_COLUMNS], struct err *e)
+{
+    sqlite3_stmt *stmt;
+    const char *name = "?";
+    for (size_t i = 0; i < s->n_names; i++)
+        name = s->names[i].id == row[1].i ? s->names[i].name : name;
+    TRY(QUERY(s, SQL_GET_LAYER_METRIC, &stmt, e, row[0], row[1], row[2], row[3]));
+    if (!stmt)
+        return write_refuse(s, ERR_STORAGE, e, "%s: a row of metric %s was neither inserted nor found", s->path, name);
+    return compare(s, stmt, row[0].i, name, row[3].i, row[2].i, row[5].i ? 0 : row[4].d, (int)row[5].i, e);
+}
+
 int store_layer_metric(struct store *s, int64_t trial, int64_t run, const char *name, int64_t step, int64_t layer,
                        double value, struct err *e)
 {
@@ -120,18 +133,13 @@ int store_layer_metric(struct store *s, int64_t trial, int64_t run, const char *
     size_t index;
     TRY(series_find_name(s, name, &index, e));
     const enum nonfinite nonfinite = summary_normalize(&value);
-    int changes = 0;
-    const struct value key = value_int(s->names[index].id);
-    TRY(WRITE(s, SQL_REPEAT_LAYER_METRIC, &changes, e, value_int(trial), key, value_int(layer), value_int(step),
-              nonfinite ? value_null() : value_real(value), value_id((int64_t)nonfinite)));
-    if (changes == 0) {
-        sqlite3_stmt *stmt;
-        TRY(QUERY(s, SQL_GET_LAYER_METRIC, &stmt, e, value_int(trial), key, value_int(layer), value_int(step)));
-        if (!stmt)
-            return write_refuse(s, ERR_STORAGE, e, "%s: a row of metric %s was neither inserted nor found", s->path,
-                                name);
-        TRY(compare(s, stmt, trial, name, step, layer, value, (int)nonfinite, e));
-    }
+    const struct value row[BATCH_COLUMNS] = { value_int(trial),
+                                              value_int(s->names[index].id),
+                                              value_int(layer),
+                                              value_int(step),
+                                              nonfinite ? value_null() : value_real(value),
+                                              value_id((int64_t)nonfinite) };
+    TRY(batch_add(s, BATCH_LAYER_METRIC, row, e));
     return write_end(s, 1, e); /* without `reached`: feedback_epoch_loss counts epochs, not steps */
 }
 
@@ -183,6 +191,7 @@ static void walk_next(const struct store *s, struct walk *w)
 int metric_drain(struct store *s, struct err *e)
 {
     assert(s->open_group);
+    TRY(batch_drain(s, e));
     struct walk w = { 0 };
     if (s->n_queue)
         walk_to_series(s, &w);

@@ -3,18 +3,25 @@
 #include "store/writer.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
-/* The id of a text that is kept once. */
-static int intern(struct store *s, enum statement put, enum statement get, const char *text, int64_t *id, struct err *e)
+/* The id of a text that is kept once; the last one is remembered, as all runs of a runner have the same. */
+static int intern(struct store *s, struct interned *last, enum statement put, enum statement get, const char *text,
+                  int64_t *id, struct err *e)
 {
-    TRY(WRITE(s, put, NULL, e, value_text(text)));
-    sqlite3_stmt *stmt;
-    TRY(QUERY(s, get, &stmt, e, value_text(text)));
-    if (!stmt)
-        return write_refuse(s, ERR_STORAGE, e, "%s: '%s' was not stored", s->path, text);
-    *id = sqlite3_column_int64(stmt, 0);
-    write_reset(&stmt);
+    if (!last->text || strcmp(last->text, text) != 0) {
+        TRY(WRITE(s, put, NULL, e, value_text(text)));
+        sqlite3_stmt *stmt;
+        TRY(QUERY(s, get, &stmt, e, value_text(text)));
+        if (!stmt)
+            return write_refuse(s, ERR_STORAGE, e, "%s: '%s' was not stored", s->path, text);
+        last->id = sqlite3_column_int64(stmt, 0);
+        write_reset(&stmt);
+        free(last->text);
+        last->text = strdup(text);
+    }
+    *id = last->id;
     return 0;
 }
 
@@ -30,8 +37,8 @@ int store_begin_run(struct store *s, const struct store_run *run, int64_t *id, s
 {
     TRY(write_begin(s, e));
     int64_t host, code;
-    TRY(intern(s, SQL_PUT_HOST, SQL_GET_HOST, run->host ? run->host : "", &host, e));
-    TRY(intern(s, SQL_PUT_CODE, SQL_GET_CODE, run->code ? run->code : "", &code, e));
+    TRY(intern(s, &s->host, SQL_PUT_HOST, SQL_GET_HOST, run->host ? run->host : "", &host, e));
+    TRY(intern(s, &s->code, SQL_PUT_CODE, SQL_GET_CODE, run->code ? run->code : "", &code, e));
     const int64_t now = write_utc_ms();
     int changes = 0;
     TRY(WRITE(s, SQL_START_TRIAL, &changes, e, value_int(run->trial), value_int(now)));
@@ -121,9 +128,11 @@ static struct value value_ns(double ns)
 
 int store_progress(struct store *s, int64_t trial, const struct reached *p, struct err *e)
 {
+    const struct value row[BATCH_COLUMNS] = { value_int(trial),          value_int(p->step),
+                                              value_real(p->epoch),      value_int(p->samples),
+                                              value_ns(p->spent.cpu_ns), value_real(p->spent.flops) };
     TRY(write_begin(s, e));
-    TRY(WRITE(s, SQL_PUT_PROGRESS, NULL, e, value_int(trial), value_int(p->step), value_real(p->epoch),
-              value_int(p->samples), value_ns(p->spent.cpu_ns), value_real(p->spent.flops)));
+    TRY(batch_add(s, BATCH_PROGRESS, row, e));
     return write_end(s, 1, e);
 }
 

@@ -6,6 +6,16 @@
 #define ROW "(?, ?, ?, ?, ?)"
 #define TEN ROW ", " ROW ", " ROW ", " ROW ", " ROW ", " ROW ", " ROW ", " ROW ", " ROW ", " ROW
 _Static_assert(ROWS_PER_INSERT == 50, "SQL_PUT_METRICS has 50 rows");
+#define SIX "(?, ?, ?, ?, ?, ?)"
+#define FIVE_OF_SIX SIX ", " SIX ", " SIX ", " SIX ", " SIX
+#define BATCH FIVE_OF_SIX ", " FIVE_OF_SIX ", " FIVE_OF_SIX ", " FIVE_OF_SIX
+_Static_assert(BATCH_ROWS == 20 && BATCH_COLUMNS == 6, "statements of a batch have 20 rows of 6");
+#define PUT_PROGRESS(rows)                                                                                             \
+    "INSERT INTO progress (trial_id, step, epoch, samples, cpu_ns, flops) VALUES " rows                                \
+    " ON CONFLICT (trial_id, step) DO UPDATE SET epoch = excluded.epoch, samples = excluded.samples, "                 \
+    "cpu_ns = excluded.cpu_ns, flops = excluded.flops"
+#define REPEAT_LAYER_METRIC(rows)                                                                                      \
+    "INSERT INTO layer_metric (trial_id, key_id, layer, step, value, nonfinite) VALUES " rows " ON CONFLICT DO NOTHING"
 
 const char *const statement_sql[N_STATEMENTS] = {
     [SQL_BEGIN] = "BEGIN IMMEDIATE", /* a deferred transaction that turns to writing fails at once instead of waiting */
@@ -195,9 +205,8 @@ const char *const statement_sql[N_STATEMENTS] = {
         "WHERE id = ?1",
     [SQL_PUT_COST] = "INSERT INTO cost (run_id, phase, wall_ns, cpu_ns, flops) VALUES (?1, ?2, ?3, ?4, ?5) "
                      "ON CONFLICT (run_id, phase) DO UPDATE SET wall_ns = ?3, cpu_ns = ?4, flops = ?5",
-    [SQL_PUT_PROGRESS] =
-        "INSERT INTO progress (trial_id, step, epoch, samples, cpu_ns, flops) VALUES (?1, ?2, ?3, ?4, ?5, ?6) "
-        "ON CONFLICT (trial_id, step) DO UPDATE SET epoch = ?3, samples = ?4, cpu_ns = ?5, flops = ?6",
+    [SQL_PUT_PROGRESS] = PUT_PROGRESS(SIX),
+    [SQL_PUT_PROGRESSES] = PUT_PROGRESS(BATCH),
     [SQL_PUT_EVENT] = "INSERT INTO event (trial_id, run_id, step, kind, text, time_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     [SQL_PUT_EVENT_ONCE] = "INSERT INTO event (trial_id, run_id, step, kind, text, time_ms) SELECT ?1, ?2, ?3, ?4, ?5, "
                            "?6 WHERE NOT EXISTS (SELECT 1 FROM event WHERE trial_id = ?1 AND kind = ?4)",
@@ -230,9 +239,8 @@ const char *const statement_sql[N_STATEMENTS] = {
     [SQL_REPEAT_METRIC] =
         "INSERT INTO metric (trial_id, key_id, step, value, nonfinite) VALUES " ROW " ON CONFLICT DO NOTHING",
     [SQL_GET_METRIC] = "SELECT value, nonfinite FROM metric WHERE trial_id = ?1 AND key_id = ?2 AND step = ?3",
-    [SQL_REPEAT_LAYER_METRIC] =
-        "INSERT INTO layer_metric (trial_id, key_id, layer, step, value, nonfinite) VALUES (?, ?, ?, ?, ?, ?) "
-        "ON CONFLICT DO NOTHING",
+    [SQL_REPEAT_LAYER_METRIC] = REPEAT_LAYER_METRIC(SIX),
+    [SQL_REPEAT_LAYER_METRICS] = REPEAT_LAYER_METRIC(BATCH),
     [SQL_GET_LAYER_METRIC] =
         "SELECT value, nonfinite FROM layer_metric WHERE trial_id = ?1 AND key_id = ?2 AND layer = ?3 AND step = ?4",
     [SQL_GET_METRICS] = "SELECT step, value, nonfinite FROM metric WHERE trial_id = ?1 AND key_id = ?2 ORDER BY step",

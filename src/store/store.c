@@ -211,6 +211,8 @@ int store_close(struct store *s, struct err *e)
     }
     series_finish(s);
     origin_forget(s);
+    free(s->host.text);
+    free(s->code.text);
     free(s->path);
     free(s);
     return code;

@@ -19,7 +19,9 @@ enum {
     GROUP_ROWS_MAX = 16384,      /* where they come faster than a commit is worth: see write.c */
     BUSY_LIMIT_MS = 75000,       /* how long a foreign writer is waited for: one that sits for a minute does no harm */
     BUSY_WARN_MS = 1000,
-    ROWS_PER_INSERT = 50 /* rows of one INSERT of metrics */
+    ROWS_PER_INSERT = 50, /* rows of one INSERT of metrics */
+    BATCH_ROWS = 20,      /* of one INSERT of a batch */
+    BATCH_COLUMNS = 6
 };
 
 enum statement {
@@ -108,6 +110,7 @@ enum statement {
     SQL_END_TRIAL,
     SQL_PUT_COST,
     SQL_PUT_PROGRESS,
+    SQL_PUT_PROGRESSES,
     SQL_PUT_EVENT,
     SQL_PUT_EVENT_ONCE,
     SQL_PUT_TAG,
@@ -130,6 +133,7 @@ enum statement {
     SQL_REPEAT_METRIC,
     SQL_GET_METRIC,
     SQL_REPEAT_LAYER_METRIC,
+    SQL_REPEAT_LAYER_METRICS,
     SQL_GET_LAYER_METRIC,
     SQL_GET_METRICS,
     SQL_GET_SUMMARY,
@@ -192,18 +196,40 @@ struct metric_name {
     bool told; /* its facts are those of this program */
 };
 
+/* A parameter of a statement. */
+struct value {
+    char type; /* 'i', 'd', 't' or 0 for NULL */
+    int64_t i;
+    double d;
+    const char *t;
+};
+
+/* Rows of one table that wait for an INSERT of many, none longer than the transaction that they belong to: batch.c. */
+enum batch_table { BATCH_PROGRESS, BATCH_LAYER_METRIC, N_BATCHES };
+struct batch {
+    size_t n;
+    struct value values[BATCH_ROWS][BATCH_COLUMNS];
+};
+
+/* A text that has a row of its own, and the row's id. */
+struct interned {
+    char *text; /* NULL: none yet */
+    int64_t id;
+};
+
 struct store {
     sqlite3 *db;
     char *path; /* resolved */
     pid_t pid;
     struct lock lock;
     sqlite3_stmt *statements[N_STATEMENTS];
-    int64_t forgotten;  /* study whose statistics are known to be gone; 0 = none */
-    char *uniform_cell; /* see origin.c: name of a cell none of whose trials is outdated, or NULL */
-    int failed;         /* code of the first error; the store then refuses everything */
-    bool open_group;    /* a transaction is open */
-    int64_t since_ms;   /* monotonic, of the first queued row */
-    size_t weight;      /* rows queued since the last commit */
+    int64_t forgotten;          /* study whose statistics are known to be gone; 0 = none */
+    char *uniform_cell;         /* see origin.c: name of a cell none of whose trials is outdated, or NULL */
+    struct interned host, code; /* of the last run that began */
+    int failed;                 /* code of the first error; the store then refuses everything */
+    bool open_group;            /* a transaction is open */
+    int64_t since_ms;           /* monotonic, of the first queued row */
+    size_t weight;              /* rows queued since the last commit */
     size_t weight_limit;
     uint64_t queued, acknowledged; /* writing calls */
     int busy_limit_ms;
@@ -219,15 +245,9 @@ struct store {
     size_t n_trials, trials_capacity, last_trial;
     struct queued_row *queue; /* GROUP_ROWS_MAX */
     size_t n_queue;
+    struct batch batches[N_BATCHES];
 };
 
-/* A parameter of a statement. */
-struct value {
-    char type; /* 'i', 'd', 't' or 0 for NULL */
-    int64_t i;
-    double d;
-    const char *t;
-};
 struct value value_int(int64_t i);
 struct value value_real(double d);      /* NULL unless finite */
 struct value value_text(const char *t); /* NULL for NULL */
@@ -268,7 +288,14 @@ int64_t write_utc_ms(void);
 int64_t write_monotonic_ms(void);
 int write_busy(void *self, int count); /* busy handler */
 
+/* batch.c */
+/* A row of the table, its columns in their order and no text among them. Call it in a transaction. */
+int batch_add(struct store *s, enum batch_table table, const struct value row[BATCH_COLUMNS], struct err *e);
+int batch_drain(struct store *s, struct err *e); /* inserts all into the open transaction */
+
 /* metric.c */
+/* Whether a row that the database has is this one, bit for bit; ERR_CONFLICT. */
+int metric_compare_layer(struct store *s, const struct value row[BATCH_COLUMNS], struct err *e);
 int metric_drain(struct store *s, struct err *e);         /* inserts the queue into the open transaction */
 int metric_put_summaries(struct store *s, struct err *e); /* drains, then writes what changed: before each commit */
 int metric_reached(struct store *s, int64_t trial, int64_t step,

@@ -5,8 +5,8 @@
 #include <math.h>
 #include <stdio.h>
 
-/* Rows per pass; bounded so that the states of all steps stay in the cache. Where samples depend on their batch it is
- * as large as in training. */
+/* Rows per pass; bounded so that what it keeps stays in the cache. Where samples depend on their batch it is as large
+ * as in training. */
 size_t evaluation_rows(const struct chain *chain, size_t size, double width)
 {
     if (chain_couples_rows(chain))
@@ -51,7 +51,7 @@ static int run_part(struct trial *t, enum split split, uint64_t from, size_t n_r
     struct arena_mark mark = arena_mark(&t->scratch);
     struct pass p;
     const double passes = chain_first_random(&t->chain) < t->chain.n_units ? (double)t->config->log.samples : 1;
-    const int code = pass_init(&p, &t->chain, rows, 0, &t->scratch, e);
+    const int code = pass_init(&p, &t->chain, rows, AT_LAST, &t->scratch, e);
     for (uint64_t at = from; code == 0 && at < from + n_rows; at += rows) {
         t->dataset->fill(t->config->dataset.opts, t->dataset_state, split, at, &p.batch);
         struct part_of_split samples = { t, split, at };

@@ -47,6 +47,20 @@ int measure_evaluate(struct trial *t, const struct measure_def *m, double *value
 bool measure_is_reached(const struct measure_def *m);
 int measure_all(struct trial *t, struct sink *sink, struct err *e);
 
+/* ---- kept_rows.c ---- */
+/* A sink of a log's rows and remarks, which are kept in their order until they are handed on: what measuring takes is
+ * then told apart from what it takes to send them. */
+struct kept_rows {
+    struct sink sink; /* first: the sink's functions cast back */
+    size_t n, capacity;
+    struct kept_row *items;
+    struct text texts; /* names and words, each with its 0 */
+};
+struct kept_rows kept_rows_new(void);
+/* Sends all to another sink, which may fail, and keeps none. */
+int kept_rows_hand_on(struct kept_rows *k, struct sink *to, struct err *e);
+void kept_rows_free(struct kept_rows *k);
+
 /* ---- measure_layers.c ---- */
 int weight_norm_measure(struct trial *t, const struct measure_def *m, struct sink *sink, struct err *e);
 int update_norm_measure(struct trial *t, const struct measure_def *m, struct sink *sink, struct err *e);

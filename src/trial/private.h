@@ -58,7 +58,7 @@ struct stop {
     enum stop_cause cause;
 };
 
-enum cost_phase { COST_TRAIN, COST_EVALUATE, COST_CHECKPOINT, COST_PHASES };
+enum cost_phase { COST_TRAIN, COST_EVALUATE, COST_CHECKPOINT, COST_LOG, COST_PHASES };
 
 struct trial {
     const struct config *config;

@@ -1,6 +1,5 @@
 #include "trial/measures.h"
 
-#include "math/blas.h"
 #include <math.h>
 #include <string.h>
 
@@ -129,7 +128,6 @@ int trial_setup(struct trial *t, const struct config *c, bool initial_weights, s
     arena_init(&t->memory, 0);
     arena_init(&t->scratch, 0);
     config_key(c, t->key);
-    TRY(blas_start(e));
     TRY(trial_open_parts(t, c, &t->memory, e));
     TRY(noise_open(t, seed, e));
     if (!initial_weights)

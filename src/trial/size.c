@@ -176,7 +176,7 @@ static int measure_memory(struct trial *t, const struct config *c, struct trial_
     if (code == 0) {
         const size_t split = t->data.eval_size > t->data.test_size ? t->data.eval_size : t->data.test_size;
         if (split > 0)
-            code = pass_init(&p, &t->chain, evaluation_rows(&t->chain, split, width), 0, &t->scratch, e);
+            code = pass_init(&p, &t->chain, evaluation_rows(&t->chain, split, width), AT_LAST, &t->scratch, e);
     }
     if (code == 0) {
         size->memory_bytes = bytes_of(&t->memory, width) + bytes_of(&t->scratch, width) + 65536; /* and small things */

@@ -133,6 +133,7 @@ struct run {
     struct trial *t;
     struct sink *sink;
     const struct trial_control *control;
+    struct kept_rows rows; /* of the log at hand */
     double lap[2];
     double begun_at, saved_at, told_at; /* ns */
     bool has_checkpoint;                /* of this attempt, or of one before, from which it goes on */
@@ -176,24 +177,37 @@ struct due {
     bool log, check, test;
 };
 
+/* Leaves the log's rows in r->rows; *logs: whether there is one. */
+static int evaluate_due(struct run *r, struct due due, bool *logs, struct err *e)
+{
+    struct trial *t = r->t;
+    if (due.test)
+        TRY(stop_test(t, e));
+    *logs = due.log || t->stop.cause;
+    if (*logs)
+        TRY(measure_all(t, &r->rows.sink, e));
+    TRY(check_finite(t, e));
+    return due.check ? check_loss(t, e) : 0;
+}
+
+/* What was measured goes on its way, also that of a trial which ends here as diverged. */
 static int look(struct run *r, struct due due, struct err *e)
 {
-    evaluation_clear(r->t);
-    clock_lap(r->lap, r->t->cost_ns[COST_TRAIN]);
-    if (due.test)
-        TRY(stop_test(r->t, e));
-    if (due.log || r->t->stop.cause) {
+    struct trial *t = r->t;
+    bool logs = false;
+    evaluation_clear(t);
+    clock_lap(r->lap, t->cost_ns[COST_TRAIN]);
+    const int code = evaluate_due(r, due, &logs, e);
+    clock_lap(r->lap, t->cost_ns[COST_EVALUATE]);
+    if (logs) {
         TRY(tell_reached(r, e));
-        TRY(measure_all(r->t, r->sink, e));
+        TRY(kept_rows_hand_on(&r->rows, r->sink, e));
     }
-    TRY(check_finite(r->t, e));
-    if (due.check)
-        TRY(check_loss(r->t, e));
-    clock_lap(r->lap, r->t->cost_ns[COST_EVALUATE]);
-    if (r->control->progress)
-        r->control->progress(r->control->self, r->t->step,
-                             r->t->evaluation[SPLIT_EVAL].done ? r->t->evaluation[SPLIT_EVAL].loss : r->t->pass.loss);
-    return 0;
+    if (code == 0 && r->control->progress)
+        r->control->progress(r->control->self, t->step,
+                             t->evaluation[SPLIT_EVAL].done ? t->evaluation[SPLIT_EVAL].loss : t->pass.loss);
+    clock_lap(r->lap, t->cost_ns[COST_LOG]);
+    return code;
 }
 
 /* Between two steps: is anything asked of us, is it time to save or to show progress? */
@@ -261,13 +275,13 @@ static int train(struct run *r, struct err *e)
     return save_last(r, e);
 }
 
-static const char *const phase_names[COST_PHASES] = { "train", "evaluate", "checkpoint" };
+static const char *const phase_names[COST_PHASES] = { "train", "evaluate", "checkpoint", "log" };
 
 static int report_costs(struct run *r, struct err *e)
 {
     struct trial *t = r->t;
     clock_lap(r->lap, t->cost_ns[COST_TRAIN]);
-    const double flops[COST_PHASES] = { training_flops(t), t->evaluation_flops, 0 };
+    const double flops[COST_PHASES] = { training_flops(t), t->evaluation_flops, 0, 0 };
     for (int i = 0; i < COST_PHASES; i++)
         TRY(r->sink->cost(r->sink, phase_names[i], (int64_t)t->cost_ns[i][0], (int64_t)t->cost_ns[i][1], flops[i], e));
     return 0;
@@ -276,12 +290,13 @@ static int report_costs(struct run *r, struct err *e)
 int trial_run(struct trial *t, struct sink *sink, const struct trial_control *control, struct trial_outcome *outcome,
               struct err *e)
 {
-    struct run r = { .t = t, .sink = sink, .control = control };
+    struct run r = { .t = t, .sink = sink, .control = control, .rows = kept_rows_new() };
     clock_now(r.lap);
     r.begun_at = r.saved_at = r.told_at = r.lap[0];
     r.has_checkpoint = t->step > 0 || t->feedback_only.done > 0;
     const bool has_work = !is_over(t) || feedback_only_due(t) > 0;
     const int code = has_work || t->step == 0 ? train(&r, e) : 0;
+    kept_rows_free(&r.rows);
     const bool diverged = code == ERR_DIVERGED || code == ERR_SINGULAR;
     struct err second = { 0 };
     const bool seen_by_log = registry_find(&measure_registry, t->bad_tensor) != NULL;

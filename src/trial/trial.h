@@ -36,6 +36,7 @@ struct trial_outcome {
     char reason[160]; /* what ended it before its budget (train.stop.metric); "" = nothing */
 };
 
+/* Of a process that has called blas_start. */
 int trial_open(struct trial **t, const struct config *c, struct err *e);
 void trial_close(struct trial *t);
 /* Restores a checkpoint (trial/checkpoint_files.h); sha256 and other may be NULL. Errors leave the trial as it was

@@ -146,14 +146,15 @@ static int put_checkpoint(struct sink *s, int64_t step, const char *name, const 
     return 0;
 }
 
+/* Comes with every log too, so it does not flush: a write for each would wake the runner at each step of a trial that
+ * logs all of them. */
 static void on_progress(void *self, int64_t step, double loss)
 {
     struct worker *w = self;
     frame_begin(&w->out, MESSAGE_PROGRESS);
     frame_put_int(&w->out, step);
     frame_put_double(&w->out, loss);
-    frame_end(&w->out);
-    flush(w);
+    frame_done(w);
 }
 
 /* Receives what has come; blocks for the first byte if `wait`. */
@@ -283,8 +284,11 @@ static int start_team(const struct job *job, struct err *e)
     struct team *team; /* until the process ends */
     const size_t n = job->threads > 1 ? (size_t)job->threads : 1;
     size_t taken;
-    TRY(blas_take_room(n, &taken, e));
-    TRY(team_open(&team, n, e));
+    int code = blas_take_room(n, &taken, e);
+    if (code == 0)
+        code = team_open(&team, n, e);
+    if (code < 0) /* told with its reason, unlike memory that a trial has used up */
+        return code == ERR_MEMORY ? ERR_SPEC : code;
     const rlim_t bytes = (rlim_t)job->memory_limit + taken + (n - 1) * TEAM_THREAD_BYTES;
     if (job->memory_limit > 0 && setrlimit(RLIMIT_AS, &(struct rlimit){ bytes, bytes }) < 0)
         return err_set(e, ERR_INTERNAL, "cannot limit memory to %ju bytes: %s", (uintmax_t)bytes, strerror(errno));

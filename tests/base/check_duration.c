@@ -47,10 +47,21 @@ START_TEST(refused)
 {
     static const char *const cases[] = { "",    " ",    "x",    "0",     "0s",   "-1",      "-1s",   "nan",
                                          "inf", ".inf", "5x",   "5 sec", "1:30", "30min1h", "1h 2h", "1min2m",
-                                         "h",   "1h30", "1e13", "1..5s", ".",    "1,5h",    "1d d",  "2ds" };
+                                         "h",   "1h30", "0x10", "1..5s", ".",    "1,5h",    "1d d",  "2ds" };
     double seconds;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-        ck_assert_msg(duration_read(cases[i], 1, &seconds) < 0, "'%s' was read as %g s", cases[i], seconds);
+        ck_assert_msg(duration_read(cases[i], 1, &seconds) == -1, "'%s' was read as %g s", cases[i], seconds);
+}
+END_TEST
+
+START_TEST(too_long)
+{
+    static const char *const cases[] = { "999999999999h", "36501d", "1e13", "1e300", "36500d 1s" };
+    double seconds;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        ck_assert_int_eq(duration_read(cases[i], 1, &seconds), DURATION_TOO_LONG);
+    ck_assert_int_eq(duration_read(DURATION_MOST, 1, &seconds), 0);
+    ck_assert_double_eq(seconds, 36500 * 86400.0);
 }
 END_TEST
 
@@ -72,6 +83,7 @@ static void add_tests(TCase *t)
     tcase_add_test(t, printed);
     tcase_add_test(t, read);
     tcase_add_test(t, refused);
+    tcase_add_test(t, too_long);
     tcase_add_test(t, what_is_printed_is_read);
 }
 

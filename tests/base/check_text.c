@@ -236,6 +236,19 @@ START_TEST(refuses_what_is_no_integer)
 }
 END_TEST
 
+START_TEST(what_is_decimal)
+{
+    static const char *const yes[] = { "0", "12", "-3", "1e3", "1.5E-7", "+.5" };
+    static const char *const no[] = { "0x50", "0o17", ".inf", ".nan", " 1", "1 ", "1_000" };
+    for (size_t i = 0; i < sizeof yes / sizeof *yes; i++)
+        ck_assert(text_is_decimal(yes[i], strlen(yes[i])));
+    for (size_t i = 0; i < sizeof no / sizeof *no; i++)
+        ck_assert(!text_is_decimal(no[i], strlen(no[i])));
+    ck_assert(text_is_decimal("12x", 2));
+    ck_assert(!text_is_decimal("1\0", 2));
+}
+END_TEST
+
 START_TEST(very_long_numbers_are_refused)
 {
     char s[5000];
@@ -310,6 +323,7 @@ static void add_tests(TCase *c)
     tcase_add_test(c, reads_nonfinite_words);
     tcase_add_loop_test(c, reads_integers, 0, COUNT(integers));
     tcase_add_loop_test(c, refuses_what_is_no_integer, 0, COUNT(no_integers));
+    tcase_add_test(c, what_is_decimal);
     tcase_add_test(c, very_long_numbers_are_refused);
     tcase_add_test(c, short_numbers_are_those_of_the_library);
     tcase_add_test(c, a_locale_changes_nothing);

@@ -110,6 +110,10 @@ class Commands(Cli):
         self.assertIn("--jobs", self.call("run", SPEC, "-j", "0", status=2).stderr)
         self.assertIn("no option of tprun ls", self.call("ls", "--jobs", "2", status=2).stderr)
         self.assertIn("usage: tprun sql", self.call("sql", status=2).stderr)
+        for given in (("serve", "--port", "0x50"), ("run", SPEC, "-j", "0x2"), ("run", SPEC, "--memory", "0x40000000"), ("run", SPEC, "--stop-after", "0x10"),
+                      ("plot", "x", "--smooth", "0x0.8"), ("plot", "x", "--size", "0x55"), ("compare", "x", "y", "--at", "0x10")):
+            self.assertIn(f"'{given[-1]}' is n", self.call(*given, status=2).stderr)
+        self.assertIn("'999999999999h' is longer than a program can wait; at most 36500d", self.call("run", SPEC, "--stop-after", "999999999999h", status=2).stderr)
         self.call(status=2)
 
     def test_mistakes_in_a_file_leave_nothing_behind(self):

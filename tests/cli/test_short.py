@@ -60,6 +60,26 @@ class Short(Cli):
             self.assertEqual(self.sql("SELECT count(*) FROM run", alone), [(8,)])
             self.assertEqual(self.digest(together), self.digest(alone))
 
+    def test_logs_are_sent_together(self):
+        """A trial that logs every step does not write to its runner at every step."""
+        if not os.path.exists("/proc/self/io"):
+            self.skipTest("this kernel counts no writes")
+        path = os.path.join(self.folder, "every.yaml")
+        with open(path, "w", encoding="ascii") as f:
+            f.write(STUDY.format(seeds=1, precision="single", iterations=10000000).replace("every: 50, metrics: [train_loss, test_accuracy]",
+                                                                                          "every: 1, metrics: [batch_loss]"))
+        process = self.start(path, "-q", "-j", "1", "--variant", "bp")
+        steps = 0
+        while steps < 5000:
+            self.assertIsNone(process.poll())
+            with contextlib.suppress(sqlite3.OperationalError):  # not there yet
+                steps = self.sql("SELECT coalesce(max(step), 0) FROM progress")[0][0]
+        (worker,) = self.children(process, "--worker")
+        with open(f"/proc/{worker}/io", encoding="ascii") as f:
+            writes = dict(line.split(": ") for line in f.read().splitlines())["syscw"]
+        self.assertLess(int(writes), steps)
+        process.kill()
+
     def kill_at_every_tenth(self, process, option, kills):
         """SIGKILL for one such child each time that ten more trials have begun. Adds those that were sent to kills."""
         at = 10

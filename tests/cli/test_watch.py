@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import termios
+import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "report"))
@@ -58,6 +59,21 @@ class Watch(unittest.TestCase):
         self.assertEqual(process.returncode, 0)
         self.assertNotIn("running", rest.split("\n\n")[-1])
         self.assertNotIn("\x1b", rest)
+
+    def test_equal_blocks(self):
+        """Into a pipe: what is committed and changes nothing of what is shown prints nothing. Pauses give it time to look; without them it is never wrong."""
+        process = subprocess.Popen(self.command("diverging"), stdout=subprocess.PIPE, text=True, env=ENVIRONMENT)
+        self.addCleanup(process.stdout.close)
+        for n in (7777, 8888):
+            for _ in range(2):
+                self.write("UPDATE study SET path = path || '.'")
+                time.sleep(0.8)
+            self.step(n)
+        self.finish()
+        blocks = process.communicate(timeout=HANG)[0].split("\n\n")
+        self.assertGreater(len(blocks), 1)
+        for block, following in zip(blocks, blocks[1:]):
+            self.assertNotEqual(block.strip(), following.strip())
 
     def test_one_offs_go_on(self):
         """Trials beside those of the file are waited for too."""

@@ -229,6 +229,37 @@ START_TEST(underflow_is_cut)
 }
 END_TEST
 
+/* So are gradients that vanish on the way down: steps below have no part in the products, and the sums are the same. */
+START_TEST(what_has_vanished_adds_nothing)
+{
+    static const char *const cells[] = { "rnn", "gru" };
+    for (size_t i = 0; i < 2; i++) {
+        char net[200];
+        struct rig r;
+        struct err e = { 0 };
+        snprintf(net, sizeof net,
+                 "{length: %d, batch: 4, features: 6, weights: {name: normal, std: 1e-4}, layers: [%s: {units: 20}, "
+                 "dense: {units: 4}]}",
+                 i ? 2500 : 200, cells[i]);
+        rig_open(&r, net, "bp", "{}");
+        rig_step(&r);
+        const size_t first = r.credit.first_nonzero;
+        const struct mat cut = rig_updates(&r, 0, 1);
+        ck_assert_msg(first > 0 && r.credit.has_deltas && mat_max_abs(cut) > 0, "%s: cut at %zu of %zu, largest %g",
+                      cells[i], first, r.credit.n, (double)mat_max_abs(cut));
+        const struct mapping_def *g = (const struct mapping_def *)r.credit.choice.mapping.part;
+        for (size_t k = r.credit.n - 1; k-- > 0;)
+            rig_map(&r, g->jvp, k, r.credit.d[k + 1], r.credit.d[k]);
+        r.credit.first_nonzero = 0;
+        r.credit.has_deltas = false;
+        memset(r.g, 0, r.net.chain.n_vector * sizeof *r.g);
+        must(credit_update(&r.credit, &r.net.pass, r.g, &e), &e);
+        check_near(cells[i], cut, rig_updates(&r, 0, 1), BOUND(1e-14, 1e-6));
+        rig_close(&r);
+    }
+}
+END_TEST
+
 /* The displacement above a matrix of zeros, whose inverse carries nothing, is as large as any: it has its share of the
  * update. */
 START_TEST(the_last_displacement_counts)
@@ -334,6 +365,7 @@ static void add_tests(TCase *t)
     tcase_add_test(t, all_combinations);
     tcase_add_test(t, presets_run);
     tcase_add_test(t, underflow_is_cut);
+    tcase_add_test(t, what_has_vanished_adds_nothing);
     tcase_add_test(t, the_last_displacement_counts);
     tcase_add_test(t, a_cut_does_not_last);
     tcase_add_test(t, vanishing_gradients_are_cut);

@@ -104,21 +104,36 @@ START_TEST(forward_by_plain_loops)
 }
 END_TEST
 
-/* A pass of other rows, as an evaluation makes it, gives the same values for the same samples. */
+/* A pass of other rows, as an evaluation makes it, gives the same values for the same samples, each time: one that
+ * keeps the last state alone begins at the initial one. */
 START_TEST(another_pass_gives_the_same_values)
 {
-    struct net f;
-    net_open(&f, "{length: 4, batch: 3, layers: [rnn: {units: 5}, dense: {units: 4}]}");
-    chain_forward(&f.pass);
-    struct pass one;
-    struct err e = { 0 };
-    must(pass_init(&one, &f.chain, 1, 0, &f.arena, &e), &e);
-    for (size_t t = 0; t < 4; t++)
-        memcpy(one.batch.x + t * 3, f.pass.batch.x + (t * 3 + 2) * 3, 3 * sizeof(real));
-    chain_forward(&one);
-    ck_assert_double_lt(mat_relative_error(pass_output(&one), mat_rows(pass_output(&f.pass), 2, 1)),
-                        BOUND(1e-14, 1e-6));
-    net_close(&f);
+    static const struct {
+        const char *own;
+        size_t length;
+    } nets[] = { { "{length: 4, batch: 3, layers: [rnn: {units: 5}, dense: {units: 4}]}", 4 },
+                 { "{length: 5, batch: 3, layers: [rnn: {units: 5}, dense: {units: 4}]}", 5 },
+                 { "{length: 2, batch: 3, layers: [gru: {units: 5}, dense: {units: 4}]}", 2 },
+                 { "{length: 7, batch: 3, layers: [gru: {units: 5}, dense: {units: 4}]}", 7 } };
+    for (size_t i = 0; i < 2 * sizeof nets / sizeof *nets; i++) {
+        struct net f;
+        struct pass one;
+        struct err e = { 0 };
+        const unsigned flags = i % 2 ? AT_LAST : 0;
+        const size_t length = nets[i / 2].length;
+        net_open(&f, nets[i / 2].own);
+        chain_forward(&f.pass);
+        must(pass_init(&one, &f.chain, 1, flags, &f.arena, &e), &e);
+        ck_assert_uint_eq(one.rolls, flags != 0);
+        for (size_t t = 0; t < length; t++)
+            memcpy(one.batch.x + t * 3, f.pass.batch.x + (t * 3 + 2) * 3, 3 * sizeof(real));
+        for (int time = 0; time < 2; time++) {
+            chain_forward(&one);
+            ck_assert_double_lt(mat_relative_error(pass_output(&one), mat_rows(pass_output(&f.pass), 2, 1)),
+                                BOUND(1e-14, 1e-6));
+        }
+        net_close(&f);
+    }
 }
 END_TEST
 

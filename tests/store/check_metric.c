@@ -180,17 +180,72 @@ START_TEST(a_different_value_stops_the_run)
 }
 END_TEST
 
+/* Rows of layers are compared when their INSERT is full, or when the group is committed: not later. */
 START_TEST(a_different_layer_value_stops_the_run)
+{
+    for (int more = 0; more <= BATCH_ROWS; more += BATCH_ROWS) {
+        struct fixture f = fixture_open();
+        struct err e = { 0 };
+        put_usual_facts(f.s);
+        const int64_t t = put_trial(f.s, f.study, 1, "tp", "", 1, 0, NULL).id;
+        OK(store_layer_metric(f.s, t, 0, "angle", 7, 2, NAN, &e));
+        OK(store_layer_metric(f.s, t, 0, "angle", 7, 3, 1, &e));
+        OK(store_layer_metric(f.s, t, 0, "angle", 7, 2, 0.0, &e));
+        int code = 0, layer = 3;
+        while (code == 0 && ++layer < 4 + more)
+            code = store_layer_metric(f.s, t, 0, "angle", 7, layer, 1, &e);
+        ck_assert_int_eq(layer, more ? BATCH_ROWS : 4);
+        if (!more)
+            code = store_flush(f.s, &e);
+        ck_assert_int_eq(code, ERR_CONFLICT);
+        ck_assert_ptr_nonnull(strstr(err_first(&e), "not deterministic at step 7: metric angle[2]"));
+        err_clear(&e);
+        FAILS(ERR_CONFLICT, "earlier error", store_close(f.s, &e));
+        check_text(f.path, "SELECT count(*) FROM layer_metric", "0");
+        fixture_remove(&f);
+    }
+}
+END_TEST
+
+/* Batches that are full and batches that are not; rows that are there already, and some that are not. */
+START_TEST(equal_rows_of_layers_again_change_nothing)
 {
     struct fixture f = fixture_open();
     struct err e = { 0 };
     put_usual_facts(f.s);
     const int64_t t = put_trial(f.s, f.study, 1, "tp", "", 1, 0, NULL).id;
-    OK(store_layer_metric(f.s, t, 0, "angle", 7, 2, NAN, &e));
-    OK(store_layer_metric(f.s, t, 0, "angle", 7, 3, 1, &e));
-    FAILS(ERR_CONFLICT, "not deterministic at step 7: metric angle[2]",
-          store_layer_metric(f.s, t, 0, "angle", 7, 2, 0.0, &e));
-    FAILS(ERR_CONFLICT, "earlier error", store_close(f.s, &e));
+    for (int time = 0; time < 2; time++) {
+        const int n = time ? 3 * BATCH_ROWS + 7 : 2 * BATCH_ROWS + 3;
+        for (int layer = 0; layer < n; layer++)
+            OK(store_layer_metric(f.s, t, 0, "angle", 7, layer, layer % 5 ? layer : INFINITY, &e));
+        OK(store_flush(f.s, &e));
+    }
+    OK(store_close(f.s, &e));
+    check_text(f.path,
+               "SELECT count(*) || ' ' || max(layer) || ' ' || sum(value) || ' ' || sum(nonfinite) FROM layer_metric",
+               "67 66 1756.0 28");
+    fixture_remove(&f);
+}
+END_TEST
+
+/* What a step has cost is that of its last computation, whichever INSERT its rows were in. */
+START_TEST(progress_is_of_the_last_computation)
+{
+    struct fixture f = fixture_open();
+    struct err e = { 0 };
+    const int64_t t = put_trial(f.s, f.study, 1, "tp", "", 1, 0, NULL).id;
+    for (int time = 1; time <= 2; time++) {
+        for (int step = 0; step < 2 * BATCH_ROWS + 5; step++)
+            OK(store_progress(f.s, t, &(struct reached){ step, 4 * step, NAN, { 100.4 * time, NAN } }, &e));
+        if (time == 1)
+            OK(store_progress(f.s, t, &(struct reached){ 3, 12, NAN, { 7, 8 } }, &e));
+    }
+    OK(store_close(f.s, &e));
+    check_text(f.path,
+               "SELECT count(*) || ' ' || sum(samples) || ' ' || min(cpu_ns) || ' ' || max(cpu_ns) || ' ' || "
+               "count(flops) || ' ' "
+               "|| count(epoch) FROM progress",
+               "45 3960 201 201 0 0");
     fixture_remove(&f);
 }
 END_TEST
@@ -299,6 +354,8 @@ static void add_tests(TCase *t)
     tcase_add_test(t, equal_rows_again_change_nothing);
     tcase_add_test(t, a_different_value_stops_the_run);
     tcase_add_test(t, a_different_layer_value_stops_the_run);
+    tcase_add_test(t, equal_rows_of_layers_again_change_nothing);
+    tcase_add_test(t, progress_is_of_the_last_computation);
     tcase_add_test(t, a_row_between_others_rebuilds_the_summary);
     tcase_add_test(t, rows_of_nobody_are_refused);
     tcase_add_test(t, groups_are_committed_by_number_and_by_time);

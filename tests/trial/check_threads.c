@@ -31,10 +31,10 @@ static const char windows[] =
     "kernel: 5, padding: 2, activation: tanh}, conv: {channels: 12, kernel: 3, stride: 2, activation: tanh}, unit: "
     "[flatten, dense: {units: 10}]]}, train: {batch_size: 9, optimizer: {name: rmsprop, stepsize: 0.001}}}";
 static const char recurrent[] =
-    "{dataset: {name: given, length: 30, features: 64, outputs: 10}, network: {layers: [rnn: {units: 64}, dense: "
+    "{dataset: {name: given, length: 6, features: 40, outputs: 10}, network: {layers: [rnn: {units: 520}, dense: "
     "{units: 10}]}, train: {batch_size: 60, optimizer: {name: adagrad, stepsize: 0.001}}}";
 static const char gated[] =
-    "{dataset: {name: given, length: 30, features: 64, outputs: 10}, network: {layers: [gru: {units: 64}, dense: "
+    "{dataset: {name: given, length: 6, features: 40, outputs: 10}, network: {layers: [gru: {units: 200}, dense: "
     "{units: 10}]}, train: {batch_size: 60}}";
 
 #define LEARNS "feedback: {optimizer: {name: sgd, stepsize: 0.01}}"

@@ -2,6 +2,7 @@
 #ifndef TPRUN_TESTS_TRIAL_FIXTURE_H
 #define TPRUN_TESTS_TRIAL_FIXTURE_H
 
+#include "math/blas.h"
 #include "spec/tree.h"
 #include "trial/measures.h"
 #include <check.h>
@@ -79,6 +80,7 @@ static inline void fixture_bind(struct fixture *f, const char *data, const char 
     struct err e = { 0 };
     *f = (struct fixture){ 0 };
     arena_init(&f->arena, 0);
+    must(blas_start(&e), &e);
     must(config_lines(&f->config, &f->arena, &e, TRIAL_BASE, data, own, NULL), &e);
 }
 
