@@ -372,6 +372,7 @@ class Costs(Database):
             rows = self.sql("SELECT step, epoch, samples, cpu_ns, flops FROM progress WHERE trial_id = ? ORDER BY step", trial)
             self.assertEqual([r[:3] for r in rows], [(step, None, 4 * step) for step in range(0, 61, 10)])
             costs = dict((r[0], r[1:]) for r in self.sql("SELECT phase, cpu_ns, flops FROM cost JOIN run ON run.id = run_id WHERE trial_id = ?", trial))
+            self.assertEqual(set(costs), {"train", "evaluate", "checkpoint", "log"})
             self.assertTrue(all(x[3] < y[3] for x, y in zip(rows, rows[1:])))
             self.assertTrue(rows[-1][3] <= costs["train"][0])
             for step, _, _, _, flops in rows:
