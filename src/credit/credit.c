@@ -140,6 +140,8 @@ int credit_shape(struct credit *c, const struct credit_choice *choice, const str
     TRY(check_head(c, e));
     c->n =
         chain->n_links - choice->head; /* a recurrent unit is the first one, so units of the head have one link each */
+    for (size_t i = 0; i < chain->n_units; i++)
+        c->ties |= chain->units[i].tied != NULL;
     TRY(ways_check(c, e));
     TRY(ways_list(c, a, e));
     TRY(alloc_states(c, a, e));
@@ -275,11 +277,18 @@ void credit_draws(struct credit *c, struct draw draw, const char *name, ...)
     c->draws[c->n_draws++] = draw;
 }
 
+void credit_clear(const struct credit *c, const struct unit *u, real *g)
+{
+    if (!c->ties)
+        unit_clear(u, g);
+}
+
 int credit_head(struct credit *c, struct pass *p, struct chosen loss, real *g, struct err *e)
 {
     (void)e;
     const struct chain *chain = c->chain;
-    memset(g, 0, chain->n_vector * sizeof *g);
+    if (c->ties)
+        memset(g, 0, chain->n_vector * sizeof *g);
     chain_loss(p, loss, true);
     struct mat s = p->gradient;
     for (size_t k = chain->n_links; k-- > c->n;) {
@@ -289,6 +298,7 @@ int credit_head(struct credit *c, struct pass *p, struct chosen loss, real *g, s
             chain_vjp(p, k, s, down);
         else /* a target's gradient is that at what the layer sent, passed straight through (Lee 2015, scripts) */
             l->def->vjp(l, p->links[k], s, down);
+        credit_clear(c, l, g);
         l->def->grads(l, p->links[k], 1, g);
         s = down;
     }
@@ -316,7 +326,8 @@ int credit_feedback(struct credit *c, struct pass *p, const bool *asked, struct 
 {
     if (!fbloss_of(c)->grads || !c->n_feedback)
         return 0;
-    memset(c->feedback_gradient, 0, c->n_feedback_vector * sizeof *c->feedback_gradient);
+    if (asked || !fbloss_of(c)->grads_of_all)
+        memset(c->feedback_gradient, 0, c->n_feedback_vector * sizeof *c->feedback_gradient);
     TRY(feedback_grads(c, p, asked, e));
     const struct fbloss_options *o = c->choice.feedback_loss.opts;
     for (size_t i = 0; i < c->n_feedback && o->weight_decay > 0; i++) {

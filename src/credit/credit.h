@@ -144,7 +144,8 @@ struct fbloss_def {
     int (*open)(struct credit *c, struct arena *a, struct err *e);
     /* One feedback unit: adds to credit->feedback_gradient and sets f->loss. NULL for "none". */
     int (*grads)(struct credit *c, struct pass *p, struct feedback *f, struct err *e);
-    /* All of them together, each on a block of rows of its own; feed-forward chains. NULL: one after the other. */
+    /* All of them together, each on a block of rows of its own, written over what the gradient was; feed-forward chains.
+     * NULL: one after the other. */
     int (*grads_of_all)(struct credit *c, struct pass *p, struct err *e);
 };
 
@@ -180,7 +181,7 @@ struct update_def {
     bool (*corrupts_input)(const struct credit *c);
     bool weighs;       /* it fills credit->influence */
     bool goes_through; /* a way down through the chain, one product a link, for the estimate of work */
-    /* Adds the update directions of the links under the head to g. */
+    /* The update directions of the links under the head into g, whose slices it clears (credit_clear). */
     void (*grads)(struct credit *c, struct pass *p, real *g);
 };
 
@@ -256,6 +257,7 @@ struct credit {
                                     * unit; for the current call only. The first two alone where neither feedback units
                                     * nor rules with trips are */
     int64_t epoch;                 /* of the coming steps, from 1 */
+    bool ties;                     /* units share weights */
     bool has_deltas;               /* the links above the first, from first_nonzero on, hold the deltas of their
                                     * displacements */
     int64_t bad_layer;             /* whose inverse could not be factorized; -1 = none */
@@ -270,7 +272,7 @@ int credit_shape(struct credit *c, const struct credit_choice *choice, const str
 int credit_open(struct credit *c, size_t rows, struct arena *a, struct err *e);
 /* Samples that a minibatch has at least, for the feedback and the targets: 1 where none depends on the others. */
 size_t credit_min_rows(const struct credit *c);
-/* After chain_forward: the loss, the head's gradient into g (zeroed here), and dL/dh below the head into c->top. */
+/* After chain_forward: the loss, the head's gradient into g, and dL/dh below the head into c->top. */
 int credit_head(struct credit *c, struct pass *p, struct chosen loss, real *g, struct err *e);
 /* The mapping's once-per-step work. */
 int credit_refresh(struct credit *c, struct pass *p, struct err *e);
@@ -279,7 +281,10 @@ int credit_refresh(struct credit *c, struct pass *p, struct err *e);
 int credit_feedback(struct credit *c, struct pass *p, const bool *asked, struct err *e);
 /* Displacements of all links. */
 int credit_targets(struct credit *c, struct pass *p, struct err *e);
-/* Update directions of the links under the head, added to g. */
+/* Zeros in a unit's slice of g, just before products add its gradient to it. Of a network with tied weights, where one
+ * unit adds to another's slice, credit_head zeroes all of g instead, and this does nothing. */
+void credit_clear(const struct credit *c, const struct unit *u, real *g);
+/* Update directions of the links under the head, into g. */
 int credit_update(struct credit *c, struct pass *p, real *g, struct err *e);
 
 static inline const struct mapping_def *mapping_def_of(struct chosen c)

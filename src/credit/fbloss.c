@@ -179,11 +179,18 @@ const struct at *fbloss_up(const struct credit *c, const struct pass *p, const s
     return &s->up[last];
 }
 
-void fbloss_add_noise(const struct credit *c, const struct feedback *f, double sign, struct mat to)
+void fbloss_noisy(const struct credit *c, const struct feedback *f, double sign, struct mat from, struct mat to)
 {
     const struct mat noise = fbloss_unit(c, f)->noise;
-    if (noise.p)
-        mat_axpy((real)(sign * fbloss_noise(c, f)), noise, to);
+    const real s = (real)(sign * fbloss_noise(c, f));
+    if (noise.p && from.p)
+        mat_add_scaled(from, s, noise, to);
+    else if (noise.p)
+        mat_scale(s, noise, to);
+    else if (from.p)
+        mat_copy(from, to);
+    else
+        mat_zero(to);
 }
 
 void fbloss_add_source_noise(const struct credit *c, const struct feedback *f, struct mat to)

@@ -96,8 +96,12 @@ struct mat fbloss_send(const struct credit *c, const struct feedback *f, struct 
 /* The units between f's target and its source, on a value `in` of the target's output: the last one's application. What
  * that reads beside the target is as it was. Uses scratch 3. */
 const struct at *fbloss_up(const struct credit *c, const struct pass *p, const struct feedback *f, struct mat in);
-/* to += sign * noise * draws of this step, if there is any. */
-void fbloss_add_noise(const struct credit *c, const struct feedback *f, double sign, struct mat to);
+/* to = from + sign * noise * draws of this step, if there is any; from {NULL}: 0. */
+void fbloss_noisy(const struct credit *c, const struct feedback *f, double sign, struct mat from, struct mat to);
+static inline void fbloss_add_noise(const struct credit *c, const struct feedback *f, double sign, struct mat to)
+{
+    fbloss_noisy(c, f, sign, to, to);
+}
 /* The same on what f reads, of a loss with source_noise. */
 void fbloss_add_source_noise(const struct credit *c, const struct feedback *f, struct mat to);
 /* What a squared distance of n numbers a row is multiplied by for its gradient; half of it for the loss. */

@@ -24,11 +24,8 @@ static struct mat noise_above(const struct credit *c, const struct pass *p, size
         const struct unit *u = &c->chain->units[i + 1];
         const size_t blocks = all ? i + 1 : 1;
         const struct mat below = mat_of(stack, blocks * rows, u->in.n);
-        if (all || i == first) {
-            const struct mat own = mat_rows(below, (blocks - 1) * rows, rows);
-            mat_zero(own);
-            fbloss_add_noise(c, credit_feedback_of(c, i), 1, own);
-        }
+        if (all || i == first)
+            fbloss_noisy(c, credit_feedback_of(c, i), 1, (struct mat){ 0 }, mat_rows(below, (blocks - 1) * rows, rows));
         moved = mat_of(other, below.rows, u->out.n);
         u->def->difference(u, p->links[i + 1], below, moved);
         real *const swap = stack;
@@ -38,14 +35,14 @@ static struct mat noise_above(const struct credit *c, const struct pass *p, size
     return moved;
 }
 
-/* Adds the gradient of f's loss. d: how far what f reads has moved; moved: how far its output has. */
+/* The gradient of f's loss, written over what it was. d: how far what f reads has moved; moved: how far its output has. */
 static void add_gradient(struct credit *c, struct pass *p, const struct at *ref, struct feedback *f, struct mat d,
                          struct mat moved)
 {
     const struct mat error = mat_of(c->scratch[3], c->rows, moved.cols);
-    mat_copy(moved, error);
-    fbloss_add_noise(c, f, -1, error);
+    fbloss_noisy(c, f, -1, moved, error);
     fbloss_reduce(c, f, error);
+    unit_clear(&f->unit, c->feedback_gradient);
     mapping_of(c)->train_difference(c, p, ref, f, d, moved, error);
 }
 

@@ -19,8 +19,7 @@ static void grads_split(struct credit *c, struct pass *p, struct feedback *f)
     const struct mat u = m->front(c, p, NULL, f, (struct mat){ 0 });
     const struct mat apart = mat_of(c->scratch[4], u.rows, u.cols);
 
-    mat_zero(error); /* e_x */
-    fbloss_add_noise(c, f, 1, error);
+    fbloss_noisy(c, f, 1, (struct mat){ 0 }, error); /* e_x */
     mat_add(h, error, noisy);
     const struct at *up = fbloss_up(c, p, f, noisy);
     mat_sub(m->front(c, p, up, f, up->out), u, apart);
@@ -49,8 +48,7 @@ static void grads_whole(struct credit *c, struct pass *p, struct feedback *f)
     const struct at *clean = &p->stacks[f->through];
     const double factor = fbloss_factor(c, f, h.cols);
 
-    mat_zero(error); /* e_x */
-    fbloss_add_noise(c, f, 1, error);
+    fbloss_noisy(c, f, 1, (struct mat){ 0 }, error); /* e_x */
     mat_add(h, error, noisy);
     const struct at *up = fbloss_up(c, p, f, noisy);
     mat_sub(m->value(c, p, up, f, up->out), r, back);

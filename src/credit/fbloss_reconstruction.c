@@ -32,8 +32,7 @@ static int grads(struct credit *c, struct pass *p, struct feedback *f, struct er
     const struct fbloss_options *o = c->choice.feedback_loss.opts;
     const struct mat h = original(c, p, f), corrupted = mat_of(c->scratch[0], h.rows, h.cols),
                      error = mat_of(c->scratch[4], h.rows, h.cols);
-    mat_copy(h, corrupted);
-    fbloss_add_noise(c, f, 1, corrupted);
+    fbloss_noisy(c, f, 1, h, corrupted);
     const struct at *up =
         fbloss_up(c, p, f, o->corrupts == CORRUPTS_SENT ? corrupted : fbloss_send(c, f, corrupted, c->scratch[1]));
     mat_sub(mapping_of(c)->value(c, p, up, f, up->out), corrupted, error);

@@ -30,7 +30,7 @@ size_t update_below(const struct credit *c, size_t i, size_t first);
 struct at update_rest(const struct credit *c, const struct pass *p, size_t i, size_t below);
 /* dL/dh of the summed loss at link k, under the rule 'through_chain'. */
 struct mat through_chain_signal(const struct credit *c, size_t k);
-/* Adds the gradient of layer i's local loss at the pass's own states. */
+/* The gradient of layer i's local loss at the pass's own states. */
 void update_local(struct credit *c, struct pass *p, size_t i, real *g);
 
 #endif

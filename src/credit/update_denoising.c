@@ -70,6 +70,7 @@ static void corrupted_grads(struct credit *c, struct pass *p, real *g)
     mat_sub(s->corrupted.out, p->links[0].out, s->signal);
     mat_sub(s->signal, c->d[0], s->signal);
     l->def->vjp(l, s->corrupted, s->signal, (struct mat){ 0 });
+    credit_clear(c, l, g);
     l->def->grads(l, s->corrupted, (real)update_factor(c, 0), g);
 }
 

@@ -44,6 +44,7 @@ void update_local(struct credit *c, struct pass *p, size_t i, real *g)
 {
     const struct unit *l = &c->chain->units[i];
     const size_t below = update_below(c, i, c->first_nonzero), links = c->chain->links_of[i];
+    credit_clear(c, l, g);
     if (below == links)
         return;
     const struct at rest = update_rest(c, p, i, below);

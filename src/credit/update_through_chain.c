@@ -46,6 +46,7 @@ static void grads(struct credit *c, struct pass *p, real *g)
         chain->units[0].def->vjp(&chain->units[0], p->links[0], s[0], (struct mat){ 0 });
     for (size_t i = 0; i < chain->n_units && chain->first_link[i] < c->n; i++) {
         const size_t below = update_below(c, i, first);
+        credit_clear(c, &chain->units[i], g);
         if (below < chain->links_of[i])
             chain->units[i].def->grads(&chain->units[i], update_rest(c, p, i, below), 1, g);
     }

@@ -116,6 +116,7 @@ static void layer_grads(struct credit *c, struct pass *p, size_t i, real *g)
     }
     divide_slopes(c, u, at, v);
     u->def->vjp(u, at, v, (struct mat){ 0 });
+    credit_clear(c, u, g);
     u->def->grads(u, at, (real)(-1 / (double)c->rows), g);
 }
 

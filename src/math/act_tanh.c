@@ -34,15 +34,18 @@ static void tanh_times_slope_difference(const void *o, struct mat h, struct mat 
         out.p[i] = -s.p[i] * (d.p[i] * (2 * h.p[i] + d.p[i]));
 }
 
-static void tanh_apply_difference(const void *o, struct mat u, struct mat h, struct mat w, struct mat out)
+/* n differences, from what is known of their starts. */
+static void differences(size_t n, const real *restrict start, const real *restrict u, real *restrict w)
 {
-    (void)o;
-    const size_t n = same_shape(u, w);
-    same_shape(h, out);
-    same_shape(u, out);
-    ELEMENTWISE
     for (size_t i = 0; i < n; i++)
-        out.p[i] = tanh_difference(u.p[i], w.p[i]);
+        w[i] = tanh_difference_from(start[i], u[i], w[i]);
+}
+
+/* The same where no u is beyond TANH_FAR. */
+static void differences_near(size_t n, const real *restrict start, const real *restrict u, real *restrict w)
+{
+    for (size_t i = 0; i < n; i++)
+        w[i] = tanh_difference_near(start[i], u[i], w[i]);
 }
 
 struct blocks {
@@ -60,15 +63,12 @@ static void difference_blocks_part(void *work, size_t part, size_t from, size_t 
     for (size_t at = from; at < to; at += BLOCK_PART) {
         const size_t some = to - at < BLOCK_PART ? to - at : BLOCK_PART;
         const real *const u = x->u.p + at;
+        const bool near = mat_max_abs(mat_of(x->u.p + at, 1, some)) <= TANH_FAR;
         ELEMENTWISE
         for (size_t i = 0; i < some; i++)
             start[i] = tanh_start(u[i]);
-        for (size_t block = at; block < n_all; block += n) {
-            real *const w = x->w.p + block;
-            ELEMENTWISE
-            for (size_t i = 0; i < some; i++)
-                w[i] = tanh_difference_from(start[i], u[i], w[i]);
-        }
+        for (size_t block = at; block < n_all; block += n)
+            (near ? differences_near : differences)(some, start, u, x->w.p + block);
     }
 }
 
@@ -77,6 +77,14 @@ static void tanh_difference_blocks(const void *o, struct mat u, struct mat w)
     (void)o;
     team_run(mat_n(u), team_parts(mat_n(u), 4 * BLOCK_PART, TEAM_MOST_PARTS), BLOCK_PART, difference_blocks_part,
              &(struct blocks){ u, w });
+}
+
+static void tanh_apply_difference(const void *o, struct mat u, struct mat h, struct mat w, struct mat out)
+{
+    same_shape(u, w);
+    same_shape(h, out);
+    mat_copy(w, out);
+    tanh_difference_blocks(o, u, out);
 }
 
 /* The largest |h| that the inverse sees. A clamp below the rounding unit counts as the rounding unit: an inverse is

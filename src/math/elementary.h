@@ -187,15 +187,18 @@ static inline real tanh_start(real u)
 {
     return exponential(-2 * at_most(real_fabs(u), TANH_FAR)).exp; /* Q */
 }
+static inline real tanh_difference_near(real q, real u, real w)
+{
+    const real twice = 2 * real_fabs(w);
+    const struct exponential x = exponential(-at_most(twice, EXP_NORMAL));
+    const real e = twice > EXP_NORMAL ? 0 : x.exp;
+    const real far_side = (u < 0) == (w < 0) ? MULTIPLY_ADD(e, q, 1) : q + e;
+    return real_copysign(-2 * x.expm1 * q / ((1 + q) * far_side), w);
+}
 static inline real tanh_difference_from(real q, real u, real w)
 {
     const real from = at_most(at_least(u, -TANH_FAR), TANH_FAR), end = at_most(at_least(u + w, -TANH_FAR), TANH_FAR);
-    const real moved = from == u ? w : end - from;
-    const real twice = 2 * real_fabs(moved);
-    const struct exponential x = exponential(-at_most(twice, EXP_NORMAL));
-    const real e = twice > EXP_NORMAL ? 0 : x.exp;
-    const real far_side = (u < 0) == (moved < 0) ? MULTIPLY_ADD(e, q, 1) : q + e;
-    return real_copysign(-2 * x.expm1 * q / ((1 + q) * far_side), moved);
+    return tanh_difference_near(q, from, from == u ? w : end - from);
 }
 static inline real tanh_difference(real u, real w)
 {

@@ -85,6 +85,15 @@ void mat_axpy(real s, struct mat x, struct mat y)
     over(same_shape(x, y), add_multiple, (struct entries){ .s = s, .a = x.p, .out = y.p });
 }
 
+void mat_add_scaled(struct mat x, real s, struct mat y, struct mat out)
+{
+    const size_t n = same_shape(x, y);
+    same_shape(x, out);
+    ELEMENTWISE
+    for (size_t i = 0; i < n; i++)
+        out.p[i] = x.p[i] + s * y.p[i];
+}
+
 void mat_scale(real s, struct mat x, struct mat y)
 {
     over(same_shape(x, y), scale, (struct entries){ .s = s, .a = x.p, .out = y.p });

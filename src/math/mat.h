@@ -34,6 +34,7 @@ struct mat mat_new(struct arena *a, size_t rows, size_t cols);
 void mat_copy(struct mat from, struct mat to);
 void mat_zero(struct mat a);
 void mat_axpy(real s, struct mat x, struct mat y);        /* y += s x */
+void mat_add_scaled(struct mat x, real s, struct mat y, struct mat out); /* out = x + s y */
 void mat_scale(real s, struct mat x, struct mat y);       /* y = s x; NaN stays NaN also for s = 0 */
 void mat_sub(struct mat a, struct mat b, struct mat out); /* out = a - b */
 void mat_add(struct mat a, struct mat b, struct mat out); /* out = a + b */

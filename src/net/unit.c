@@ -177,6 +177,12 @@ size_t unit_place(struct unit *u, size_t *length)
     return unit_n_weights(u);
 }
 
+void unit_clear(const struct unit *u, real *g)
+{
+    for (size_t j = 0; j < u->n_params; j++)
+        mat_zero(unit_param(u, j, g));
+}
+
 int unit_open(struct unit *u, real *weights, size_t rows, struct arena *a, struct err *e)
 {
     u->weights = weights;

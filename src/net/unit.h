@@ -188,6 +188,8 @@ const char *unit_text(const struct unit *u, char *buffer, size_t size);
 int unit_shape(struct unit *u, struct chosen choice, struct shape in, struct arena *a, struct err *e);
 /* Gives each parameter its place at the end of a vector of *length, on boundaries of 64 bytes. Returns their number. */
 size_t unit_place(struct unit *u, size_t *length);
+/* Zeros in the unit's slice of a gradient. */
+void unit_clear(const struct unit *u, real *g);
 /* Run-time state over `weights`, for applications of `rows` rows. */
 int unit_open(struct unit *u, real *weights, size_t rows, struct arena *a, struct err *e);
 void unit_refresh(struct unit *u);

@@ -1,4 +1,4 @@
-/* Inside of the reading half of the store: query.c, guard.c, format.c, digest.c, sections.c, claims.c. */
+/* Inside of the reading half of the store: query.c, query_print.c, guard.c, format.c, digest.c, sections.c, claims.c */
 #ifndef TPRUN_STORE_READER_H
 #define TPRUN_STORE_READER_H
 

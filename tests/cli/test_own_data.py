@@ -95,6 +95,7 @@ class OwnData(unittest.TestCase):
         self.assertIn("classes: 0: 10, 1: 10, 2: 10", text)
         test = json.loads(self.call("data", "here/own.yaml", "--format=json"))["parts"][-1]
         self.assertEqual([test["name"], test["samples"], test["classes"], test["first"][1]["class"]], ["test", 30, [10, 10, 10], 1])
+        self.assertEqual([len(sample["x"]) for sample in test["first"]], [2] * len(test["first"]))
         self.assertIn("60 x 2 of float32", self.call("data", "here/in/x.npy"))
         with open(os.path.join(self.folder, "t.csv"), "w") as file:
             file.write("a,b\x1b[31m\n1,2\n3,4\n")

@@ -75,6 +75,8 @@ class Submit(test_work.Cluster):
             self.assertEqual(self.task("shards.sbatch", start, task).wait(test_work.HANG), 0)
         table = self.submit("--status").stdout.splitlines()
         self.assertEqual([line.split()[:2] for line in table[1:]], [["0", "4"], ["1", "4"], ["2", "4"]])
+        for line in table[1:]:
+            self.assertRegex(line, r"[0-9] (ms|s|min) ago ")
         self.assertEqual(self.task("merge.sbatch").wait(test_work.HANG), 0)
         straight = self.path("straight.db")
         self.call("run", self.spec, "--db", straight, "-q")

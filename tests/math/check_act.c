@@ -363,6 +363,35 @@ START_TEST(differences_do_not_cancel)
 }
 END_TEST
 
+/* Blocks that start from one u give what each gives alone, to the bit, wherever u lies; and nothing moves where both ends
+ * are saturated. */
+START_TEST(differences_of_blocks)
+{
+    enum { ROWS = 5, COLS = 301, BLOCKS = 3, N = ROWS * COLS };
+    real u[N], h[N], w[BLOCKS * N], together[BLOCKS * N];
+    struct rng r = rng_stream(2385, "blocks");
+    for (size_t reach = 4; reach < 5000; reach *= 10)
+        for (size_t a = 0; a < N_ACTS; a++) {
+            for (size_t i = 0; i < N; i++) {
+                u[i] = (real)((double)reach * (2 * rng_uniform(&r) - 1));
+                h[i] = apply(a, u[i]);
+            }
+            for (size_t i = 0; i < BLOCKS * N; i++)
+                together[i] = w[i] = i % 7 ? (real)(exp2(-20 * rng_uniform(&r) + 4) * (2 * rng_uniform(&r) - 1)) : 0;
+            act_difference_blocks((struct act){ acts[a].def, acts[a].opts }, mat_of(u, ROWS, COLS),
+                                  mat_of(h, ROWS, COLS), mat_of(together, BLOCKS * ROWS, COLS));
+            for (size_t i = 0; i < BLOCKS * N; i++) {
+                real one;
+                acts[a].def->difference(acts[a].opts, mat_of(&u[i % N], 1, 1), mat_of(&h[i % N], 1, 1),
+                                        mat_of(&w[i], 1, 1), mat_of(&one, 1, 1));
+                ck_assert_msg(one == together[i], "%s(%g + %g): %.9g, in a block %.9g", acts[a].def->part.name,
+                              (double)u[i % N], (double)w[i], (double)one, (double)together[i]);
+                ck_assert(w[i] != 0 || one == 0);
+            }
+        }
+}
+END_TEST
+
 START_TEST(differences_at_the_ends)
 {
     static const real pairs[][3] = { { 0, INFINITY, 1 }, { INFINITY, 1, 0 },  { -INFINITY, 3, 0 }, { 100, -200, -2 },
@@ -594,6 +623,7 @@ static void add_tests(TCase *t)
     tcase_add_test(t, inverse_is_clipped_and_accurate);
     tcase_add_test(t, inverse_slope_is_bounded);
     tcase_add_test(t, differences_do_not_cancel);
+    tcase_add_test(t, differences_of_blocks);
     tcase_add_test(t, differences_at_the_ends);
     tcase_add_test(t, inverse_differences_do_not_cancel);
     tcase_add_test(t, inverse_differences_of_elu);

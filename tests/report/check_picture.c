@@ -74,6 +74,27 @@ START_TEST(every_form_is_written_twice_alike)
 }
 END_TEST
 
+/* What a page reads off it beside its shapes. */
+START_TEST(a_series_has_its_columns_and_marks)
+{
+    static const char *const columns[PICTURE_VALUES] = { "iteration", "loss", "from", "to", "seeds" };
+    const double values[PICTURE_VALUES] = { 100, 0.5, 0.4, 0.6, 3 };
+    struct picture p = { 0 };
+    picture_open(&p, 100, 50, "", "");
+    picture_begin_series(&p, "bp", PICTURE_INK, columns, PICTURE_VALUES);
+    picture_mark(&p, 10, 20, values);
+    picture_close(&p);
+    ck_assert_uint_eq(picture_n_series(&p), 1);
+    const struct picture_series *series = picture_all_series(&p);
+    ck_assert_str_eq(picture_words(&p, series->name), "bp");
+    for (size_t i = 0; i < PICTURE_VALUES; i++) {
+        ck_assert_str_eq(picture_words(&p, series->columns[i]), columns[i]);
+        ck_assert_double_eq(picture_marks(&p, series)->values[i], values[i]);
+    }
+    picture_free(&p);
+}
+END_TEST
+
 START_TEST(what_no_png_holds_is_refused)
 {
     struct err e = { 0 };
@@ -93,6 +114,7 @@ static void add_tests(TCase *t)
 {
     tcase_add_test(t, texts_fit);
     tcase_add_test(t, every_form_is_written_twice_alike);
+    tcase_add_test(t, a_series_has_its_columns_and_marks);
     tcase_add_test(t, what_no_png_holds_is_refused);
 }
 

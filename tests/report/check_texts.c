@@ -1,6 +1,7 @@
 /* Hostile names, and paths of links. */
 #include "base/clean.h"
 #include "check_main.h"
+#include "report/names.h"
 #include "report/output.h"
 #include <string.h>
 
@@ -40,6 +41,21 @@ START_TEST(markdown)
 }
 END_TEST
 
+START_TEST(rows_without_a_name_are_left_out)
+{
+    static const char *const rows[] = { "bp", NULL, "tp" };
+    struct arena a;
+    arena_init(&a, 0);
+    struct names names = { .a = &a };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        ck_assert_int_eq(names_add(&names, 1, &rows[i]), 0);
+    ck_assert_uint_eq(names.n, 2);
+    ck_assert_str_eq(names.items[0], "bp");
+    ck_assert_str_eq(names.items[1], "tp");
+    arena_finish(&a);
+}
+END_TEST
+
 START_TEST(links)
 {
     static const struct {
@@ -74,6 +90,7 @@ static void add_tests(TCase *t)
 {
     tcase_add_test(t, xml);
     tcase_add_test(t, markdown);
+    tcase_add_test(t, rows_without_a_name_are_left_out);
     tcase_add_test(t, links);
 }
 

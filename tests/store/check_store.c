@@ -2,6 +2,7 @@
 #include "fixture.h"
 #include "store/path.h"
 #include "store/writer.h"
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -159,12 +160,25 @@ START_TEST(symbolic_link_is_resolved)
 }
 END_TEST
 
+/* Open descriptors of this process. */
+static int n_descriptors(void)
+{
+    int n = 0;
+    DIR *d = opendir("/proc/self/fd");
+    ck_assert_ptr_nonnull(d);
+    while (readdir(d))
+        n++;
+    closedir(d);
+    return n;
+}
+
 START_TEST(refuses_what_is_no_database)
 {
     struct fixture f = fixture_folder();
     struct err e = { 0 };
     struct store *s;
     struct query *q;
+    const int before = n_descriptors();
     FAILS(ERR_STORAGE, "empty", store_open(&s, "", &e));
     FAILS(ERR_STORAGE, "not a regular file", store_open(&s, f.folder, &e));
     FAILS(ERR_STORAGE, "not a regular file", store_open(&s, "/dev/null", &e));
@@ -199,6 +213,7 @@ START_TEST(refuses_what_is_no_database)
         snprintf(name, sizeof name, "%s/%s", f.folder, no_names[i]);
         FAILS(ERR_STORAGE, "is not the name of a file", store_open(&s, name, &e));
     }
+    ck_assert_int_eq(n_descriptors(), before); /* what is refused is closed */
     fixture_remove(&f);
 }
 END_TEST

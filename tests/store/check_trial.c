@@ -127,6 +127,42 @@ START_TEST(attempts_and_ends)
 }
 END_TEST
 
+/* How far a trial is waits for its group, as its rows do: it does not cost a write of its own. */
+START_TEST(progress_waits_for_its_group)
+{
+    static const char count[] = "SELECT count(*) FROM progress";
+    struct fixture f = fixture_open();
+    struct err e = { 0 };
+    const struct reached reached = { .step = 7 };
+    const int64_t t = put_budget(&f, 1, 1000).id;
+    OK(store_flush(f.s, &e));
+    OK(store_progress(f.s, t, &reached, &e));
+    check_text(f.path, count, "0"); /* another reader, before the group is written */
+    OK(store_flush(f.s, &e));
+    check_text(f.path, count, "1");
+    fixture_close(&f);
+}
+END_TEST
+
+START_TEST(an_event_of_a_kind_is_put_once)
+{
+    struct fixture f = fixture_open();
+    struct err e = { 0 };
+    bool first = false;
+    const int64_t t = put_budget(&f, 1, 1000).id, run = begin_run(f.s, t, 0);
+    OK(store_event_once(f.s, t, run, 5, "slow", "a remark", &first, &e));
+    ck_assert(first);
+    OK(store_event_once(f.s, t, run, 9, "slow", "the same again", &first, &e));
+    ck_assert(!first);
+    OK(store_event_once(f.s, t, run, 9, "stuck", "another", &first, &e));
+    ck_assert(first);
+    OK(store_flush(f.s, &e));
+    check_text(f.path, "SELECT group_concat(kind || ' ' || step || ' ' || text, '; ') FROM event",
+               "slow 5 a remark; stuck 9 another");
+    fixture_close(&f);
+}
+END_TEST
+
 START_TEST(an_attempt_ends_in_an_end)
 {
     struct fixture f = fixture_open();
@@ -335,6 +371,8 @@ static void add_tests(TCase *t)
     tcase_add_test(t, a_larger_budget_asks_for_more);
     tcase_add_test(t, a_diverged_trial_has_finished_its_budget);
     tcase_add_test(t, attempts_and_ends);
+    tcase_add_test(t, progress_waits_for_its_group);
+    tcase_add_test(t, an_event_of_a_kind_is_put_once);
     tcase_add_test(t, an_attempt_ends_in_an_end);
     tcase_add_test(t, the_dead_are_recovered);
     tcase_add_test(t, the_newest_two_checkpoints_are_kept);

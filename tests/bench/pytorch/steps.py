@@ -7,7 +7,7 @@ steps.py time NAME BLOCKS PRECISION   prints `NAME median ms`, processor time of
 Written for this comparison, without loops over samples and with no more products than the method needs. `lenet_ldrl` computes its feedback loss as it is
 written, with three passes through the feedback layer; `lenet_ldrl_stacked` uses that the layer is linear behind its activation, as tprun does, and needs two.
 `w_sigma_3x128_idtp` (Bengio 2020, Alg. 1) takes the difference of two values of a feedback layer as one product with the difference of what it reads.
-Recurrent rows are in recurrent.py.
+Dense rows are in dense.py, recurrent ones in recurrent.py.
 `lenet_ldrl_released` does what the released code does in an iteration: as `lenet_ldrl`, and the unit's output is computed anew before it.
 """
 import json
@@ -23,13 +23,14 @@ from torch import nn
 from torch.nn import functional as F
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "golden"))
+import dense  # noqa: E402
 import recurrent  # noqa: E402
 import tensors  # noqa: E402
 from tensors import Tensor  # noqa: E402
 
 LENET, VGG = [(32, 5, 2, (3, 2, 1)), (64, 5, 2, (3, 2, 1)), 512, 10], [(c, 3, 1, (2, 2, 0)) for c in (128, 128, 256, 256, 512)] + [10]
 # name: (units, method); a unit is (channels, kernel, padding, pool) or a number of dense outputs
-ROWS = {"dense_5x256_bp": ([256] * 5 + [10], "bp"), "lenet_bp": (LENET, "bp"), "lenet_tjml": (LENET, "tjml"), "lenet_ldrl": (LENET, "ldrl"),
+ROWS = {**dense.ROWS, "lenet_bp": (LENET, "bp"), "lenet_tjml": (LENET, "tjml"), "lenet_ldrl": (LENET, "ldrl"),
         "lenet_ldrl_stacked": (LENET, "ldrl_stacked"), "lenet_ldrl_released": (LENET, "ldrl_released"),
         "vgg_bp": (VGG, "bp"), "vgg_tjml": (VGG, "tjml"),
         "w_sigma_3x128_bp": ([784, 128, 128, 128, 10], "bp"), "w_sigma_3x128_idtp": ([784, 128, 128, 128, 10], "idtp"), **recurrent.ROWS}
@@ -77,16 +78,15 @@ class Step:
     def __init__(self, name, rows=128, dtype=torch.float32):
         units, self.method = ROWS[name]
         torch.manual_seed(1)
-        self.is_dense = name.startswith("dense")
-        shape, self.units = (784,) if self.is_dense else (3, 32, 32), []
+        shape, self.units = (3, 32, 32), []
         for i, what in enumerate(units):
-            activation = (lambda a: a) if i + 1 == len(units) else torch.tanh if self.is_dense else F.elu
+            activation = (lambda a: a) if i + 1 == len(units) else F.elu
             self.units.append(Unit(what, shape, activation).to(dtype))
             shape = self.units[-1].above
         self.x = torch.rand(rows, *self.units[0].below, dtype=dtype)
         self.y = torch.randint(10, (rows,))
         parameters = [p for u in self.units for p in u.parameters()]
-        self.optimizer = torch.optim.Adam(parameters, lr=1e-3) if self.is_dense else torch.optim.SGD(parameters, lr=1e-3, momentum=0.9, weight_decay=1e-4)
+        self.optimizer = torch.optim.SGD(parameters, lr=1e-3, momentum=0.9, weight_decay=1e-4)
         self.draws = None
         if self.method.startswith("ldrl"):
             self.feedback = [(torch.randn_like(u.layer.weight) * u.layer.weight.detach().std()).requires_grad_() for u in self.units[1:]]
@@ -161,7 +161,7 @@ class Iterated:
     def __init__(self, name, rows=20, dtype=torch.float32):
         sizes, self.method = ROWS[name]
         torch.manual_seed(1)
-        self.is_dense, self.sizes = True, sizes
+        self.sizes = sizes
         self.weights = [nn.init.orthogonal_(torch.empty(n, m, dtype=dtype)).requires_grad_(self.method == "bp") for m, n in zip(sizes, sizes[1:])]
         self.biases = [torch.zeros(n, dtype=dtype).requires_grad_(self.method == "bp") for n in sizes[1:]]
         self.feedback = [1.6 * w.t() for w in self.weights[1:]] if self.method == "idtp" else []
@@ -224,6 +224,8 @@ class Iterated:
 
 def step_of(name, **how):
     """how: rows, dtype"""
+    if name in dense.ROWS:
+        return dense.Dense(name, **how)
     if name in recurrent.ROWS:
         return recurrent.Recurrent(name, **how)
     return (Iterated if name.startswith("w_sigma") else Step)(name, **how)
@@ -238,12 +240,14 @@ def tensor(t):
 def inner_name(step, i, back=False):
     """What stands before the parameters of a unit that is a group: its layer comes first where a pool follows, and second behind a flattening."""
     u = step.units[i]
-    if step.is_dense or (not u.is_conv and len(u.below) == 1):
+    if not u.is_conv and len(u.below) == 1:
         return ""
     return "0." if u.is_conv != back else "1."
 
 
 def parameters_of(step):
+    if isinstance(step, dense.Dense):
+        return step.parameters
     if isinstance(step, recurrent.Recurrent):
         return dict(zip(step.names, step.parameters))
     if isinstance(step, Iterated):
@@ -252,6 +256,8 @@ def parameters_of(step):
 
 
 def gradients_of(step):
+    if isinstance(step, dense.Dense):
+        return step.gradients
     if isinstance(step, recurrent.Recurrent):
         return dict(zip(step.names, step.gradients))
     return {n: p.grad for n, p in parameters_of(step).items()}
@@ -274,6 +280,8 @@ def check(name, tprun, bench_step):
         step.draws = [[torch.randn(STEPS, 4, *u.below, dtype=torch.float64), torch.randn(STEPS, 4, *u.above, dtype=torch.float64)] for u in step.units[1:]]
         for i, (dx, dy) in enumerate(step.draws):
             given.update({f"noise.feedback.{i}": dx, f"noise.feedback_source.{i}": dy})
+    if isinstance(step, dense.Dense):
+        given.update({**step.feedback_parameters, **step.make_draws()})
     if step.method == "idtp":
         given.update(feedback_of(step))
         step.draws = [torch.randn(4, n, dtype=torch.float64) for n in step.sizes[1:-1]]
@@ -287,6 +295,8 @@ def check(name, tprun, bench_step):
         found = tensors.read(result)
     loss = step()
     expected = {"loss": loss, **{f"update.{n}": g for n, g in gradients_of(step).items()}}
+    if isinstance(step, dense.Dense):
+        expected.update({f"update.{n}": g for n, g in step.feedback_gradients.items()})
     if step.method.startswith("ldrl") or step.method == "idtp":
         expected.update({f"after.{n}": v for n, v in feedback_of(step).items()})
     errors = {n: tensors.relative_error(found[n], tensor(t)) for n, t in expected.items()}
