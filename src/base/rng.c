@@ -42,13 +42,13 @@ void rng_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4
 /* The low halves of eight numbers, four in each. */
 static inline __m256i low_halves(__m256i a, __m256i b)
 {
-    const __m256i even = _mm256_castps_si256(
-        _mm256_shuffle_ps(_mm256_castsi256_ps(a), _mm256_castsi256_ps(b), _MM_SHUFFLE(2, 0, 2, 0)));
+    const __m256i even =
+        _mm256_castps_si256(_mm256_shuffle_ps(_mm256_castsi256_ps(a), _mm256_castsi256_ps(b), _MM_SHUFFLE(2, 0, 2, 0)));
     return _mm256_permute4x64_epi64(even, _MM_SHUFFLE(3, 1, 2, 0));
 }
 
-/* Four counters at once, a word in the low half of each 64 bits: what lies above it is never read. A compiler makes three
- * times as many instructions of the loop below. */
+/* Four counters at once, a word in the low half of each 64 bits: what lies above it is never read. A compiler makes
+ * three times as many instructions of the loop below. */
 static inline void philox_of_four(__m256i c[4], uint32_t k0, uint32_t k1)
 {
     const __m256i m0 = _mm256_set1_epi64x(PHILOX_M0), m1 = _mm256_set1_epi64x(PHILOX_M1);

@@ -144,8 +144,8 @@ struct fbloss_def {
     int (*open)(struct credit *c, struct arena *a, struct err *e);
     /* One feedback unit: adds to credit->feedback_gradient and sets f->loss. NULL for "none". */
     int (*grads)(struct credit *c, struct pass *p, struct feedback *f, struct err *e);
-    /* All of them together, each on a block of rows of its own, written over what the gradient was; feed-forward chains.
-     * NULL: one after the other. */
+    /* All of them together, each on a block of rows of its own, written over what the gradient was; feed-forward
+     * chains. NULL: one after the other. */
     int (*grads_of_all)(struct credit *c, struct pass *p, struct err *e);
 };
 

@@ -35,7 +35,8 @@ static struct mat noise_above(const struct credit *c, const struct pass *p, size
     return moved;
 }
 
-/* The gradient of f's loss, written over what it was. d: how far what f reads has moved; moved: how far its output has. */
+/* The gradient of f's loss, written over what it was. d: how far what f reads has moved; moved: how far its output has.
+ */
 static void add_gradient(struct credit *c, struct pass *p, const struct at *ref, struct feedback *f, struct mat d,
                          struct mat moved)
 {

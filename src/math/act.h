@@ -22,8 +22,8 @@ struct act_def {
     void (*times_slope_difference)(const void *o, struct mat h, struct mat d, struct mat s, struct mat out);
     /* out = a(u + w) - a(u) without cancellation, from u, h = a(u) and w. */
     void (*difference)(const void *o, struct mat u, struct mat h, struct mat w, struct mat out);
-    /* The same in place of w, entries [from, to) of every block of u.rows rows of w: of an activation whose blocks share
-     * work. NULL: block by block. */
+    /* The same in place of w, entries [from, to) of every block of u.rows rows of w: of an activation whose blocks
+     * share work. NULL: block by block. */
     void (*difference_blocks)(const void *o, struct mat u, struct mat w, size_t from, size_t to);
     /* out = the inverse on the clipped range (clamp = tol: tanh clips to [-1+tol, 1-tol], sigmoid to [tol, 1-tol], elu
      * to [-alpha+tol, inf), relu to [0, inf), the others not at all). This and the next two are NULL if the activation

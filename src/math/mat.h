@@ -33,11 +33,11 @@ struct mat mat_new(struct arena *a, size_t rows, size_t cols);
 /* Element-wise, whole matrices of equal shape; out may alias an input unless said otherwise. */
 void mat_copy(struct mat from, struct mat to);
 void mat_zero(struct mat a);
-void mat_axpy(real s, struct mat x, struct mat y);        /* y += s x */
+void mat_axpy(real s, struct mat x, struct mat y);                       /* y += s x */
 void mat_add_scaled(struct mat x, real s, struct mat y, struct mat out); /* out = x + s y */
-void mat_scale(real s, struct mat x, struct mat y);       /* y = s x; NaN stays NaN also for s = 0 */
-void mat_sub(struct mat a, struct mat b, struct mat out); /* out = a - b */
-void mat_add(struct mat a, struct mat b, struct mat out); /* out = a + b */
+void mat_scale(real s, struct mat x, struct mat y);                      /* y = s x; NaN stays NaN also for s = 0 */
+void mat_sub(struct mat a, struct mat b, struct mat out);                /* out = a - b */
+void mat_add(struct mat a, struct mat b, struct mat out);                /* out = a + b */
 void mat_mul_elements(struct mat a, struct mat b, struct mat out);
 void mat_add_row(const real *row, struct mat a);    /* a[i][j] += row[j] */
 void mat_set_rows(const real *row, struct mat a);   /* a[i][j] = row[j] */

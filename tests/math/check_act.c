@@ -363,8 +363,8 @@ START_TEST(differences_do_not_cancel)
 }
 END_TEST
 
-/* Blocks that start from one u give what each gives alone, to the bit, wherever u lies; and nothing moves where both ends
- * are saturated. */
+/* Blocks that start from one u give what each gives alone, to the bit, wherever u lies; and nothing moves where both
+ * ends are saturated. */
 START_TEST(differences_of_blocks)
 {
     enum { ROWS = 5, COLS = 301, BLOCKS = 3, N = ROWS * COLS };

@@ -89,9 +89,10 @@ END_TEST
 /* Feedback losses that send a block of rows up for every layer (Meulemans 2020). */
 START_TEST(a_plan_counts_every_block)
 {
-    static const char net[] = "{dataset: {name: given, features: 9, outputs: 10}, network: {layers: [dense: {units: 20, "
-                              "activation: tanh}, dense: {units: 15, activation: tanh}, dense: {units: 8, activation: "
-                              "tanh}, dense: {units: 10}]}}";
+    static const char net[] =
+        "{dataset: {name: given, features: 9, outputs: 10}, network: {layers: [dense: {units: 20, "
+        "activation: tanh}, dense: {units: 15, activation: tanh}, dense: {units: 8, activation: "
+        "tanh}, dense: {units: 10}]}}";
     static const char *const learned[] = { "dtp_pretrained", "dtp_drl", "ddtp_linear", "ddtp_control" };
     for (size_t i = 0; i < sizeof learned / sizeof *learned; i++) {
         char algorithm[200];
