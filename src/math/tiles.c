@@ -100,10 +100,13 @@ typedef void tile_function(const struct block *t, const real *a, const real *b, 
     X(2, 1, 1, ta) X(3, 1, 1, ta) X(4, 1, 1, ta) X(5, 1, 1, ta) X(6, 1, 1, ta) X(7, 1, 1, ta) X(8, 1, 1, ta)
 TWO(TILE, 0, 0)
 TWO(TILE, 0, 1)
-TWO(TILE, 1, 0) TWO(TILE, 1, 1) ONE(TILE, 0) ONE(TILE, 1)
+TWO(TILE, 1, 0)
+TWO(TILE, 1, 1)
+ONE(TILE, 0)
+ONE(TILE, 1)
 
 #define NAME(rows, vectors, border, ta) tile_##rows##_##vectors##_##border##_##ta,
-    static tile_function *const inner[2][ROWS_OF_TWO] = { { TWO(NAME, 0, 0) }, { TWO(NAME, 0, 1) } };
+static tile_function *const inner[2][ROWS_OF_TWO] = { { TWO(NAME, 0, 0) }, { TWO(NAME, 0, 1) } };
 static tile_function *const border_two[2][ROWS_OF_TWO] = { { TWO(NAME, 1, 0) }, { TWO(NAME, 1, 1) } };
 static tile_function *const border_one[2][ROWS_OF_ONE] = { { ONE(NAME, 0) }, { ONE(NAME, 1) } };
 

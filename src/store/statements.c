@@ -16,7 +16,7 @@ _Static_assert(BATCH_ROWS == 20 && BATCH_COLUMNS == 6, "statements of a batch ha
     "cpu_ns = excluded.cpu_ns, flops = excluded.flops"
 #define REPEAT_LAYER_METRIC(rows)                                                                                      \
     "INSERT INTO layer_metric (trial_id, key_id, layer, step, value, nonfinite) VALUES " rows " ON CONFLICT DO "       \
-                                                                                              "NOTHING"
+    "NOTHING"
 
 const char *const statement_sql[N_STATEMENTS] = {
     [SQL_BEGIN] = "BEGIN IMMEDIATE", /* a deferred transaction that turns to writing fails at once instead of waiting */
