@@ -159,16 +159,19 @@ static int run_bound(struct merge *m, const char *sql, sqlite3_stmt *row, const 
     if (sqlite3_prepare_v2(m->store->db, sql, -1, &stmt, NULL) != SQLITE_OK)
         return write_fail(m->store, "record a difference", m->e);
     const int n = sqlite3_bind_parameter_count(stmt);
-    for (int i = 0; i < n && i < COLUMNS; i++)
-        sqlite3_bind_value(stmt, i + 1, sqlite3_column_value(row, columns[i]));
-    if (n > COLUMNS) {
+    int rc = SQLITE_OK;
+    for (int i = 0; i < n && i < COLUMNS && rc == SQLITE_OK; i++)
+        rc = sqlite3_bind_value(stmt, i + 1, sqlite3_column_value(row, columns[i]));
+    if (n > COLUMNS && rc == SQLITE_OK) { /* without a copy: nothing can fail */
         sqlite3_bind_text(stmt, COLUMNS + 1, text, -1, SQLITE_STATIC);
         sqlite3_bind_text(stmt, COLUMNS + 2, m->source->name, -1, SQLITE_STATIC);
         sqlite3_bind_int64(stmt, COLUMNS + 3, write_utc_ms());
     }
-    const int rc = sqlite3_step(stmt);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_step(stmt);
+    const int code = rc == SQLITE_DONE ? 0 : write_fail(m->store, "record a difference", m->e);
     sqlite3_finalize(stmt);
-    return rc == SQLITE_DONE ? 0 : write_fail(m->store, "record a difference", m->e);
+    return code;
 }
 
 /* The value there takes the place of the one here. */

@@ -148,14 +148,19 @@ static int document(struct store *s, sqlite3 *model, struct err *e)
     int rc = sqlite3_prepare_v2(model, "SELECT \"table\", \"column\", unit, class, text FROM _doc", -1, &from, NULL);
     if (rc == SQLITE_OK)
         rc = sqlite3_prepare_v2(s->db, "INSERT INTO _doc VALUES (?1, ?2, ?3, ?4, ?5)", -1, &to, NULL);
-    while (rc == SQLITE_OK && sqlite3_step(from) == SQLITE_ROW) {
-        for (int i = 0; i < 5; i++)
-            sqlite3_bind_value(to, i + 1, sqlite3_column_value(from, i));
-        sqlite3_step(to);
-        rc = sqlite3_reset(to);
+    while (rc == SQLITE_OK && (rc = sqlite3_step(from)) == SQLITE_ROW) {
+        rc = SQLITE_OK;
+        for (int i = 0; i < 5 && rc == SQLITE_OK; i++)
+            rc = sqlite3_bind_value(to, i + 1, sqlite3_column_value(from, i));
+        if (rc == SQLITE_OK) {
+            sqlite3_step(to);
+            rc = sqlite3_reset(to);
+        }
     }
     sqlite3_finalize(from);
-    const int code = rc == SQLITE_OK ? 0 : write_fail(s, "renew _doc", e);
+    const int code = rc == SQLITE_DONE    ? 0
+                     : rc == SQLITE_NOMEM ? write_refuse(s, ERR_MEMORY, e, "out of memory")
+                                          : write_fail(s, "renew _doc", e);
     sqlite3_finalize(to);
     return code;
 }
