@@ -124,7 +124,7 @@ const struct preset presets[] = {
 /* clang-format off */
 const char *const preset_names[] = {
     "bp", "dfa", "fa", "sign_symmetry", "drtp", "tp", "tp_vanilla", "dtp", "dtp_pretrained", "dtp_drl", "ddtp_linear",
-    "ddtp_rhl", "ddtp_control", "gnt", "tjml", "ldrl", "fwdtp", "fwdtp_bn", "ijml", "pjml", "dtp1", "idtp", "idtp_input", "cdtp",
-    "dtp_autoencoder", NULL
+    "ddtp_rhl", "ddtp_control", "gnt", "tjml", "ldrl", "fwdtp", "fwdtp_bn", "ijml", "pjml", "dtp1", "idtp", "idtp_input",
+    "cdtp", "dtp_autoencoder", NULL
 };
 /* clang-format on */

@@ -30,8 +30,8 @@ enum { MANTISSA_BITS = 52, EXPONENT_BIAS = 1023 };
 #define LN2_HIGH 0x1.62e42feep-1
 #define LN2_LOW 0x1.a39ef35793c76p-33
 #define TANH_ONE 22.0 /* tanh rounds to 1 from here on */
-#define TANH_FAR                                                                                                       \
-    330.0 /* exp(-2 TANH_FAR) is nothing beside REAL_TINY, and more than 2^24 times the least normal number */
+/* exp(-2 TANH_FAR) is nothing beside REAL_TINY, and more than 2^24 times the least normal number. */
+#define TANH_FAR 330.0
 #define EXP_NORMAL 708.0 /* exp(-x) is normal up to here */
 #define EXP_ZERO 746.0   /* exp(-x) rounds to 0 from here on */
 #define real_copysign __builtin_copysign

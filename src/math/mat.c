@@ -49,7 +49,7 @@ static void over(size_t n, team_part *part, struct entries x)
     }
 ENTRIES(add_multiple, x.out[i] + x.s * x.a[i])
 ENTRIES(add_scaled, x.a[i] + x.s * x.b[i])
-ENTRIES(scale, x.s *x.a[i])
+ENTRIES(scale, (x.s * x.a[i]))
 ENTRIES(subtract, x.a[i] - x.b[i])
 ENTRIES(add, x.a[i] + x.b[i])
 ENTRIES(multiply, x.a[i] * x.b[i])

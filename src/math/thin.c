@@ -6,7 +6,8 @@
 /* Sums of so many terms go row by row of c, which is read and written once. */
 enum { MAX_TERMS = 8, COLS_AT_ONCE = 512 };
 
-/* to[j] = from beta to[j] + sum of left[l] right[l][j], l < terms; reads: whether beta is not 0. */
+/* to[j] = beta to[j] + the sum of left[l] right[l][j] over l < terms, whose rows are `step` apart; reads: whether beta
+ * is not 0. */
 static inline __attribute__((always_inline)) void add_terms(const size_t terms, const bool reads, size_t n,
                                                             const real *left, const real *right, size_t step, real beta,
                                                             real *to)

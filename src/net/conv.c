@@ -51,13 +51,6 @@ static struct mat pixels(struct mat maps, size_t from, size_t n, size_t channels
     return mat_of(maps.p + from * maps.cols, n * (maps.cols / channels), channels);
 }
 
-/* What is done with some of the images of a pass. */
-struct images {
-    const struct unit *u;
-    struct at at;
-    struct mat a, b;
-};
-
 static void preactivation(const struct conv_state *s, size_t slot, struct mat maps, size_t from, size_t n,
                           struct mat out)
 {
@@ -70,7 +63,7 @@ static void preactivation(const struct conv_state *s, size_t slot, struct mat ma
 
 static void forward(void *work, size_t slot, size_t from, size_t to)
 {
-    const struct images *x = work;
+    const struct conv_images *x = work;
     const struct conv_state *s = x->u->state;
     const size_t c = x->u->out.channels;
     for (size_t i = from, n; i < to; i += n) {
@@ -84,27 +77,14 @@ static void forward(void *work, size_t slot, size_t from, size_t to)
 
 void conv_forward(const struct unit *u, struct at at)
 {
-    conv_run(u->state, at.in.rows, forward, &(struct images){ .u = u, .at = at });
-}
-
-/* b = W^T a */
-static void add_back(void *work, size_t slot, size_t from, size_t to)
-{
-    const struct images *x = work;
-    const struct conv_state *s = x->u->state;
-    for (size_t i = from, n; i < to; i += n) {
-        n = conv_chunk(s, i, to);
-        const struct mat out = mat_rows(x->b, i, n);
-        mat_zero(out);
-        conv_add_back(s, slot, x->a, i, n, out);
-    }
+    conv_run(u->state, at.in.rows, forward, &(struct conv_images){ .u = u, .at = at });
 }
 
 /* out = W^T t, t a signal at the pre-activations. */
 static void back(const struct unit *u, struct at at, struct mat t, struct mat out)
 {
     (void)at;
-    conv_run(u->state, t.rows, add_back, &(struct images){ .u = u, .a = t, .b = out });
+    conv_apply(u->state, conv_add_back, t, out);
 }
 
 const struct transpose_def conv_transpose = { .back = back };
@@ -116,29 +96,16 @@ void conv_vjp(const struct unit *u, struct at at, struct mat s, struct mat dh)
         back(u, at, at.delta, dh);
 }
 
-/* b = W a */
-static void add(void *work, size_t slot, size_t from, size_t to)
-{
-    const struct images *x = work;
-    const struct conv_state *s = x->u->state;
-    for (size_t i = from, n; i < to; i += n) {
-        n = conv_chunk(s, i, to);
-        const struct mat out = mat_rows(x->b, i, n);
-        mat_zero(out);
-        conv_add(s, slot, x->a, i, n, out);
-    }
-}
-
 void conv_jvp(const struct unit *u, struct at at, struct mat v, struct mat out)
 {
-    conv_run(u->state, v.rows, add, &(struct images){ .u = u, .a = v, .b = out });
+    conv_apply(u->state, conv_add, v, out);
     act_times_slope(u->act, at.cache[0], at.out, out, out);
 }
 
 /* b = f(h + a) - f(h), a in blocks of h's rows. */
 static void difference(void *work, size_t slot, size_t from, size_t to)
 {
-    const struct images *x = work;
+    const struct conv_images *x = work;
     const struct conv_state *s = x->u->state;
     const size_t c = x->u->out.channels, rows = x->at.in.rows;
     for (size_t i = from, n; i < to; i += n) {
@@ -159,7 +126,7 @@ static void difference(void *work, size_t slot, size_t from, size_t to)
 
 void conv_difference(const struct unit *u, struct at at, struct mat d, struct mat out)
 {
-    conv_run(u->state, at.in.rows, difference, &(struct images){ u, at, d, out });
+    conv_run(u->state, at.in.rows, difference, &(struct conv_images){ u, at, d, out });
 }
 
 void conv_grads(const struct unit *u, struct at at, real scale, real *g)
@@ -173,7 +140,7 @@ void conv_grads(const struct unit *u, struct at at, real scale, real *g)
 /* delta += a times the slope at h */
 static void add_still(void *work, size_t slot, size_t from, size_t to)
 {
-    const struct images *x = work;
+    const struct conv_images *x = work;
     const struct conv_state *s = x->u->state;
     const size_t c = x->u->out.channels;
     for (size_t i = from, n; i < to; i += n) {
@@ -193,7 +160,7 @@ void conv_difference_grads(const struct unit *u, struct at at, struct mat d, str
     act_times_slope_difference(u->act, at.out, moved, s, at.delta);
     if (u->act.def != &act_linear) /* whose slope is the same everywhere */
         conv_grads(u, at, scale, g);
-    conv_run(u->state, at.in.rows, add_still, &(struct images){ .u = u, .at = at, .a = s });
+    conv_run(u->state, at.in.rows, add_still, &(struct conv_images){ .u = u, .at = at, .a = s });
     conv_add_gradient(u, d, at.delta, scale, g);
 }
 

@@ -56,6 +56,16 @@ void conv_run(const struct conv_state *s, size_t images, team_part *part, void *
  * the first of them. */
 void conv_add(const struct conv_state *s, size_t slot, struct mat maps, size_t from, size_t n, struct mat out);
 void conv_add_back(const struct conv_state *s, size_t slot, struct mat signal, size_t from, size_t n, struct mat out);
+typedef void conv_product(const struct conv_state *s, size_t slot, struct mat from, size_t first, size_t n,
+                          struct mat out);
+/* out = the product of all images of `in`: by conv_add or conv_add_back. */
+void conv_apply(const struct conv_state *s, conv_product *product, struct mat in, struct mat out);
+/* What is done with some of the images of a pass. */
+struct conv_images {
+    const struct unit *u;
+    struct at at;
+    struct mat a, b;
+};
 static inline size_t conv_chunk(const struct conv_state *s, size_t from, size_t to)
 {
     return to - from < s->chunk ? to - from : s->chunk;

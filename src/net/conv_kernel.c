@@ -129,6 +129,28 @@ static void unpack_gradient(const struct unit *u, struct mat to)
                 to.p[(o * c + j) * places + k] += s->dw.p[(o * places + k) * c + j];
 }
 
+struct application {
+    const struct conv_state *s;
+    conv_product *product;
+    struct mat in, out;
+};
+
+static void apply_some(void *work, size_t slot, size_t from, size_t to)
+{
+    const struct application *x = work;
+    for (size_t i = from, n; i < to; i += n) {
+        n = conv_chunk(x->s, i, to);
+        const struct mat out = mat_rows(x->out, i, n);
+        mat_zero(out);
+        x->product(x->s, slot, x->in, i, n, out);
+    }
+}
+
+void conv_apply(const struct conv_state *s, conv_product *product, struct mat in, struct mat out)
+{
+    conv_run(s, in.rows, apply_some, &(struct application){ s, product, in, out });
+}
+
 void conv_add_gradient(const struct unit *u, struct mat maps, struct mat signal, real scale, real *g)
 {
     const struct conv_state *s = u->state;

@@ -14,13 +14,6 @@ static int open(struct unit *u, size_t rows, struct arena *a, struct err *e)
     return conv_open_state(u, u->out.n, rows, a, e);
 }
 
-/* What is done with some of the images of a pass. */
-struct images {
-    const struct unit *u;
-    struct at at;
-    struct mat a, b;
-};
-
 static void preactivation(const struct unit *u, size_t slot, struct mat in, size_t from, size_t n, struct mat out)
 {
     const struct conv_state *s = u->state;
@@ -34,7 +27,7 @@ static void preactivation(const struct unit *u, size_t slot, struct mat in, size
 
 static void forward_some(void *work, size_t slot, size_t from, size_t to)
 {
-    const struct images *x = work;
+    const struct conv_images *x = work;
     for (size_t i = from, n; i < to; i += n) {
         n = conv_chunk(x->u->state, i, to);
         const struct mat out = mat_rows(x->at.out, i, n);
@@ -46,50 +39,26 @@ static void forward_some(void *work, size_t slot, size_t from, size_t to)
 
 static void forward(const struct unit *u, struct at at)
 {
-    conv_run(u->state, at.in.rows, forward_some, &(struct images){ .u = u, .at = at });
-}
-
-/* b = V * delta */
-static void down_some(void *work, size_t slot, size_t from, size_t to)
-{
-    const struct images *x = work;
-    for (size_t i = from, n; i < to; i += n) {
-        n = conv_chunk(x->u->state, i, to);
-        const struct mat out = mat_rows(x->b, i, n);
-        mat_zero(out);
-        conv_add(x->u->state, slot, x->at.delta, i, n, out);
-    }
+    conv_run(u->state, at.in.rows, forward_some, &(struct conv_images){ .u = u, .at = at });
 }
 
 static void vjp(const struct unit *u, struct at at, struct mat s, struct mat dh)
 {
     act_times_slope(u->act, at.cache[0], at.out, s, at.delta);
     if (dh.p)
-        conv_run(u->state, s.rows, down_some, &(struct images){ .u = u, .at = at, .b = dh });
-}
-
-/* b = V^T * a */
-static void up_some(void *work, size_t slot, size_t from, size_t to)
-{
-    const struct images *x = work;
-    for (size_t i = from, n; i < to; i += n) {
-        n = conv_chunk(x->u->state, i, to);
-        const struct mat out = mat_rows(x->b, i, n);
-        mat_zero(out);
-        conv_add_back(x->u->state, slot, x->a, i, n, out);
-    }
+        conv_apply(u->state, conv_add, at.delta, dh);
 }
 
 static void jvp(const struct unit *u, struct at at, struct mat v, struct mat out)
 {
-    conv_run(u->state, v.rows, up_some, &(struct images){ .u = u, .a = v, .b = out });
+    conv_apply(u->state, conv_add_back, v, out);
     act_times_slope(u->act, at.cache[0], at.out, out, out);
 }
 
 /* b = f(h + a) - f(h), a in blocks of h's rows. */
 static void difference_some(void *work, size_t slot, size_t from, size_t to)
 {
-    const struct images *x = work;
+    const struct conv_images *x = work;
     const struct unit *u = x->u;
     const struct conv_state *s = u->state;
     for (size_t i = from, n; i < to; i += n) {
@@ -110,7 +79,7 @@ static void difference_some(void *work, size_t slot, size_t from, size_t to)
 
 static void difference(const struct unit *u, struct at at, struct mat d, struct mat out)
 {
-    conv_run(u->state, at.in.rows, difference_some, &(struct images){ u, at, d, out });
+    conv_run(u->state, at.in.rows, difference_some, &(struct conv_images){ u, at, d, out });
 }
 
 static void grads(const struct unit *u, struct at at, real scale, real *g)

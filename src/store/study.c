@@ -89,11 +89,17 @@ int store_is_refreshed(struct store *s, int64_t study, bool *refreshed, struct e
     return 0;
 }
 
-int study_is_thinned(struct store *s, int64_t study, bool *thinned, struct err *e)
+/* *stmt: the row of a study of which rows were taken out, with its name; NULL: it has all. */
+static int find_thinned(struct store *s, int64_t study, sqlite3_stmt **stmt, struct err *e)
 {
     TRY(write_check(s, e));
+    return QUERY(s, SQL_GET_THINNED, stmt, e, value_int(study));
+}
+
+int study_is_thinned(struct store *s, int64_t study, bool *thinned, struct err *e)
+{
     sqlite3_stmt *stmt;
-    TRY(QUERY(s, SQL_GET_THINNED, &stmt, e, value_int(study)));
+    TRY(find_thinned(s, study, &stmt, e));
     *thinned = stmt != NULL;
     write_reset(&stmt);
     return 0;
@@ -101,17 +107,16 @@ int study_is_thinned(struct store *s, int64_t study, bool *thinned, struct err *
 
 int store_need_all_rows(struct store *s, int64_t study, struct err *e)
 {
-    TRY(write_check(s, e));
     sqlite3_stmt *stmt;
-    TRY(QUERY(s, SQL_GET_THINNED, &stmt, e, value_int(study)));
+    TRY(find_thinned(s, study, &stmt, e));
     if (!stmt)
         return 0;
-    const int code =
-        write_refuse(s, ERR_CONFLICT, e,
-                     "%s: of study '%s' only some rows of each curve are here, with the verdicts that all "
-                     "of them gave: it can be read, and not trained further or changed; train it into "
-                     "another database (--db), or remove it as a whole (tprun rm %s)",
-                     s->path, (const char *)sqlite3_column_text(stmt, 0), (const char *)sqlite3_column_text(stmt, 0));
+    const char *const name = (const char *)sqlite3_column_text(stmt, 0);
+    const int code = write_refuse(s, ERR_CONFLICT, e,
+                                  "%s: of study '%s' only some rows of each curve are here, with the verdicts that all "
+                                  "of them gave: it can be read, and not trained further or changed; train it into "
+                                  "another database (--db), or remove it as a whole (tprun rm %s)",
+                                  s->path, name, name);
     write_reset(&stmt);
     return code;
 }

@@ -92,10 +92,8 @@ static const struct option train_options[] = {
       "optimizer has them; 0: never. Of the forward weights, and with order: simultaneous" },
     { "threads", OPT_INT, MAP(config_train, threads), "1", 1, THREADS_MOST, OPTION_BUDGET | OPTION_NULLABLE,
       "threads that share a trial's large products and loops; each counts as one of the workers of -j, and a trial "
-      "gets "
-      "no more than these. auto: as many as the other trials leave idle when it starts. Numbers are the same for any "
-      "of "
-      "them",
+      "gets no more than these. auto: as many as the other trials leave idle when it starts. Numbers are the same for "
+      "any of them",
       .names = threads_names },
     { "stop", OPT_MAP, MAP(config_train, stop), NULL, .table = stop_options,
       .help = "why a trial is called diverged, and what ends it before its budget" },
