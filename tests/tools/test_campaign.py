@@ -58,7 +58,9 @@ class Campaign(unittest.TestCase):
         os.makedirs(os.path.join(cls.base, "files", "page"))
         for name, steps, target in (("short", 60, 0.05), ("long", 700, 0.01)):
             cls.write(os.path.join("files", "page", f"{name}.yaml"), SPEC.format(name=name, steps=steps, half=steps // 2, target=target))
-        cls.table = cls.write(os.path.join("files", "campaign.txt"), "# a comment\n\n1 page/short.yaml\n2 page/long.yaml\n")
+        cls.write(os.path.join("files", "page", "layers.yaml"), SPEC.format(name="layers", steps=300, half=150, target=1).replace(
+            "[train_loss, valid_loss, test_loss, angle_bp]", "[angle_bp]").split("targets:", maxsplit=1)[0] + "profiles: {campaign: {train: {iterations: 300}}}\n")
+        cls.table = cls.write(os.path.join("files", "campaign.txt"), "# a comment\n\n1 page/short.yaml\n2 page/long.yaml\n2 page/layers.yaml\n")
         cls.whole = os.path.join(cls.base, "whole.db")
         cls.call("run", "--max-hours", "1", "--table", cls.table, "--db", cls.whole)
         cls.tprun("claims", "--db", cls.whole, status=(0, 1))
@@ -141,6 +143,12 @@ class Campaign(unittest.TestCase):
         steps = {s for s, in self.rows(db, "SELECT DISTINCT step FROM metric UNION SELECT step FROM layer_metric")}
         self.assertLessEqual({s for s, in self.rows(db, "SELECT step FROM progress")}, steps)
 
+    def test_a_study_of_layers_alone_keeps_its_rows(self):
+        sql = "SELECT count(*), max(n) FROM (SELECT count(*) AS n FROM layer_metrics WHERE study = 'layers' GROUP BY variant, seed, layer)"
+        (rows, most), = self.rows(self.whole, sql)
+        self.assertGreater(most, 200)
+        self.assertEqual(self.rows(self.unpacked(), sql), [(rows, most)])
+
     def test_pages_are_those_of_the_whole(self):
         pages = []
         for name in ("whole", "packed"):
@@ -150,7 +158,7 @@ class Campaign(unittest.TestCase):
             self.write(os.path.join(name, "figures", "page_old.svg"), "a figure that the page does not show")
             pages.append(folder)
         # whole: the names of studies and figures are relative, so that both can be compared
-        self.process(["sh", "-c", f"cd {ROOT} && {TPRUN} report short long --intro {pages[0]}/page.intro.md --figures {pages[0]}/figures "
+        self.process(["sh", "-c", f"cd {ROOT} && {TPRUN} report short long layers --intro {pages[0]}/page.intro.md --figures {pages[0]}/figures "
                       f"-o {pages[0]}/page.md --db {self.whole}"], (0,))
         self.call("pages", "--table", self.table, "--packed", self.packed, "--pages", pages[1])
         read = [self.read_all(folder) for folder in pages]
