@@ -66,16 +66,22 @@ static double distance(const struct price_list *l, const struct price_shape *a, 
     return fabs(log(x / y)) + (price_variant_of(l, a) != price_variant_of(l, b)) + 100 * (a->precision != b->precision);
 }
 
-/* The price of `near`, by operations. */
+static double ratio(double a, double b)
+{
+    return b > 0 ? a / b : 1;
+}
+
+/* The price of `near`, by operations: of a step, and of an evaluation. */
 static void scale_from(struct price_shape *s, const struct price_shape *near)
 {
-    const double factor = near->flops_per_step > 0 ? s->flops_per_step / near->flops_per_step : 1;
+    const double factor = ratio(s->flops_per_step, near->flops_per_step);
+    const double look = ratio(s->flops_per_log, near->flops_per_log);
     s->source = PRICE_SCALED;
     s->each = near->each;
     s->each.step *= factor;
     s->each.logged_step *= factor;
-    s->each.look *= factor;
-    s->each.check *= factor;
+    s->each.look *= look;
+    s->each.check *= look;
     s->each.feedback *= factor;
     s->low = near->low * scaled_low;
     s->high = near->high * scaled_high;

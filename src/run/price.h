@@ -2,8 +2,8 @@
  *
  * Trials are priced by shape: what the work of a step and of a log follows from (config_shape). Where trials of that
  * shape have run on this machine, their rows of `cost` tell (price_rows.c), else some steps that are timed once and
- * kept (calibration.c); a shape of which neither is known is scaled by operations from the nearest one that is. All
- * times are seconds of processor time and come with a range. */
+ * kept (calibration.c); a shape of which neither is known is scaled by operations from the nearest one that is, steps by
+ * those of a step and evaluations by those of an evaluation. All times are seconds of processor time and come with a range. */
 #ifndef TPRUN_RUN_PRICE_H
 #define TPRUN_RUN_PRICE_H
 
@@ -27,7 +27,7 @@ struct price_shape {
     size_t study; /* of a trial that has it, and which */
     uint64_t trial;
     int precision;
-    double flops_per_step, memory_bytes, checkpoint_bytes;
+    double flops_per_step, flops_per_log, memory_bytes, checkpoint_bytes;
     double feedback_steps; /* a feedback-only minibatch, by operations, in steps */
     enum price_source source;
     size_t n; /* runs that the price comes from, if PRICE_STORED */

@@ -151,6 +151,7 @@ static size_t find_shape(struct price_list *l, const struct config *c, const str
                                .trial = trial,
                                .precision = c->precision,
                                .flops_per_step = size->flops_per_step,
+                               .flops_per_log = size->flops_per_log,
                                .feedback_steps =
                                    size->flops_per_step > 0 ? size->flops_per_feedback / size->flops_per_step : 1,
                                .memory_bytes = size->memory_bytes,

@@ -183,12 +183,17 @@ START_TEST(unknown_shapes_are_scaled)
     add_shape(&h, 100, PRICE_STORED);
     const size_t near = add_shape(&h, 50, PRICE_UNKNOWN), other = add_shape(&h, 1, PRICE_UNKNOWN);
     h.shapes[near].each = h.shapes[other].each = (struct trial_timing){ 0 };
+    h.shapes[1].each.look = h.shapes[1].each.check = 30;
+    h.shapes[1].flops_per_log = 3e9;
+    h.shapes[near].flops_per_log = 1e9; /* a smaller set to evaluate */
     h.shapes[other].precision = PRECISION_DOUBLE;
     h.shapes[1].precision = PRECISION_DOUBLE;
     h.shapes[near].precision = PRECISION_DOUBLE;
     price_scale(&h.list);
     ck_assert_int_eq(h.shapes[near].source, PRICE_SCALED);
     ck_assert_double_eq_tol(h.shapes[near].each.step, 50, 1e-9);
+    ck_assert_double_eq_tol(h.shapes[near].each.look, 10, 1e-9);
+    ck_assert_double_eq_tol(h.shapes[near].each.check, 10, 1e-9);
     ck_assert_double_eq(h.shapes[near].each.rows, 3);
     ck_assert_double_eq(h.shapes[near].low, 0.25);
     ck_assert_double_eq(h.shapes[near].high, 6);
