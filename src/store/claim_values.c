@@ -18,11 +18,12 @@ static double column_or_nan(sqlite3_stmt *stmt, int column)
     return sqlite3_column_type(stmt, column) == SQLITE_NULL ? (double)NAN : sqlite3_column_double(stmt, column);
 }
 
+/* Of a trial that was begun. */
 static int same_origin(struct claim_side *side, sqlite3_stmt *stmt)
 {
     const char *inputs = (const char *)sqlite3_column_text(stmt, 7);
     const int64_t numerics = sqlite3_column_int64(stmt, 6);
-    if (side->n_trials == 0) {
+    if (!side->inputs) {
         side->numerics = numerics;
         side->inputs = strdup(inputs ? inputs : "");
         return side->inputs ? 0 : ERR_MEMORY;
@@ -37,8 +38,9 @@ static int add_trial(const struct claim *c, struct claim_side *side, sqlite3_stm
     if (!grown)
         return ERR_MEMORY;
     side->items = grown;
-    TRY(same_origin(side, stmt));
     const enum trial_state state = trial_state_of((const char *)sqlite3_column_text(stmt, 1));
+    if (state != TRIAL_QUEUED)
+        TRY(same_origin(side, stmt));
     const double value = column_or_nan(stmt, 2), first = column_or_nan(stmt, 3);
     side->n_diverged += state == TRIAL_DIVERGED;
     side->n_failed += state == TRIAL_FAILED;

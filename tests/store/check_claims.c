@@ -220,8 +220,8 @@ START_TEST(from_trials_to_verdicts)
 }
 END_TEST
 
-/* Trials that read other bytes, or were computed by other numerics, are in no mean together. */
-START_TEST(other_numerics_are_not_mixed)
+/* The note of a claim about bp after a change of the trials. */
+static void check_origin(const char *change, const char *note)
 {
     struct fixture f = fixture_open();
     struct err e = { 0 };
@@ -232,14 +232,23 @@ START_TEST(other_numerics_are_not_mixed)
     OK(store_put_claims(f.s, f.study, 1, &claim, &e));
     OK(store_flush(f.s, &e));
     sqlite3 *db = plain_open(f.path);
-    ck_assert_int_eq(sqlite3_exec(db, "UPDATE trial SET numerics_version = 99 WHERE seed = 2", NULL, NULL, NULL),
-                     SQLITE_OK);
+    ck_assert_int_eq(sqlite3_exec(db, change, NULL, NULL, NULL), SQLITE_OK);
     sqlite3_close(db);
     OK(store_refresh(f.s, f.study, &e));
-    check_text(f.path, "SELECT verdict || note FROM claims",
-               "undecidedthe trials of 'bp' read other data, or were computed by other numerics; mean of the 4 that "
-               "are there: 91");
+    check_text(f.path, "SELECT verdict || ': ' || note FROM claims", note);
     fixture_close(&f);
+}
+
+/* Trials that read other bytes, or were computed by other numerics, are in no mean together. One that was never begun
+ * has read and computed nothing. */
+START_TEST(other_numerics_are_not_mixed)
+{
+    check_origin("UPDATE trial SET numerics_version = 99 WHERE seed = 2",
+                 "undecided: the trials of 'bp' read other data, or were computed by other numerics; mean of the 4 "
+                 "that are there: 91");
+    check_origin("UPDATE trial SET numerics_version = 99 WHERE seed <> 3; UPDATE trial SET state = 'queued' WHERE seed "
+                 "= 3",
+                 "undecided: 1 of the 4 seeds of 'bp' is not finished; mean of the 3 that are there: 90.6667");
 }
 END_TEST
 
