@@ -98,6 +98,13 @@ static int start_worker(struct runner *r, struct attempt *t, const struct config
     return r->stopping ? attempt_request(t, MESSAGE_STOP, e) : 0;
 }
 
+static void make_label(const struct runner *r, struct attempt *t, const struct store_described *d)
+{
+    const char *study = r->plan->n_studies > 1 ? r->plan->studies[t->pending.study].study.name : "";
+    snprintf(t->label, sizeof t->label, "%s%s%s%s%s seed %" PRId64, study, *study ? " " : "", d->variant,
+             *d->cell ? " " : "", d->cell, d->seed);
+}
+
 /* What an attempt on a trial begins with: where the trial stands. */
 static int describe(struct runner *r, struct attempt *t, struct pending pending, const struct stored_trial *trial,
                     struct store_trial_row *row, struct err *e)
@@ -114,7 +121,7 @@ static int describe(struct runner *r, struct attempt *t, struct pending pending,
                            .keep = trial->config.checkpoint.keep };
     t->step = t->from_step = checkpoints_absent(r, row) ? 0 : row->checkpoint_step;
     memcpy(t->key, d->key, sizeof t->key);
-    snprintf(t->label, sizeof t->label, "%s%s%s seed %" PRId64, d->variant, *d->cell ? " " : "", d->cell, d->seed);
+    make_label(r, t, d);
     return 0;
 }
 

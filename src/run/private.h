@@ -19,6 +19,7 @@ enum { RETRIES = 2, METRICS_SHOWN = 2 };
 
 /* A trial to be trained. */
 struct pending {
+    size_t study;          /* of the plan */
     int64_t trial, config; /* in the store */
     bool has_checkpoint;
     bool relog;                      /* it is finished, and only logs: relog.c */
@@ -42,7 +43,7 @@ struct attempt {
     struct worker_process worker;
     struct pending pending;
     char key[65];
-    char label[256];          /* "tp train.optimizer.stepsize=0.1 seed 2" */
+    char label[256]; /* "tp train.optimizer.stepsize=0.1 seed 2", behind the study's name where there are several */
     int64_t trial_id, run_id; /* in the store; run_id 0 before HELLO */
     double memory_bytes;      /* that its worker takes, by the plan */
     size_t threads;           /* that its worker has, each of them one of runner.n_slots */

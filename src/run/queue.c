@@ -167,7 +167,9 @@ static int collect(void *self, const struct store_place *p)
     if (plan_left_out(r->plan, c->study, (uint64_t)p->position))
         return 0;
     r->result->total++;
-    struct pending pending = { .trial = p->trial, .config = p->config, .memory_bytes = p->memory_bytes };
+    struct pending pending = {
+        .study = c->study, .trial = p->trial, .config = p->config, .memory_bytes = p->memory_bytes
+    };
     if (r->options->relog) {
         pending.relog = pending.has_checkpoint = true;
         return relog_is_due(p) ? add_pending(r, pending) : 0;

@@ -147,6 +147,12 @@ class OneBadTrial(Case):
                 with open(self.path(f"{name}/{part}-{what}-ubyte.gz"), "wb") as out:
                     out.write(data[:100] if cut and part == "train" and size == 1 else data)
 
+    def test_of_which_study(self):
+        """Where several studies are trained at once, each line says of which its trial is."""
+        paths = [self.write(f"{name}.yaml", f"{TASK.replace('experiment: st', f'experiment: {name}')}variants: {{a: {{algorithm: bp}}}}\n") for name in ("one", "two")]
+        done = self.call("run", *paths, "--db", self.db, "-j1")
+        self.assertEqual(sorted(re.findall(r"^\[\d/2\] (.*?)  done", done.stderr, re.M)), ["one a seed 1", "two a seed 1"])
+
     def test_data(self):
         self.mnist("good", False)
         self.mnist("bad", True)
