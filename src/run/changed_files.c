@@ -98,8 +98,8 @@ static int look(struct search *s, const struct config *c, const char **inputs, s
     if (!*inputs) {
         code = trial_inputs(c, false, &now, &own);
         s->seen = grow(s->arena, s->seen, s->n_seen, sizeof *s->seen);
-        s->seen[s->n_seen] = (struct seen){ arena_strdup(s->arena, files.s),
-                                            arena_strdup(s->arena, code == 0 && now.s ? now.s : "{}") };
+        s->seen[s->n_seen] =
+            (struct seen){ arena_strdup(s->arena, files.s), arena_strdup(s->arena, code == 0 && now.s ? now.s : "{}") };
         *inputs = s->seen[s->n_seen++].inputs;
     }
     text_free(&files);
