@@ -226,6 +226,8 @@ static int queue(struct runner *r, struct err *e)
         TRY(queue_check_files(r, e));
     if (signals_stops() == 0)
         TRY(tell_changed_files(r, e));
+    if (signals_stops() == 0 && r->options->relog)
+        TRY(relog_check(r, e));
     queue_order(r);
     KILL_POINT(RUN_QUEUED);
     r->result->queued = signals_stops() == 0;
