@@ -12,9 +12,10 @@ static const char sql_groups[] =
     "SELECT min(x.id), x.inputs, count(*) FROM (SELECT t.id, t.inputs, t.config_id, "
     "(SELECT group_concat(p.key || '=' || coalesce(p.num, p.text)) FROM param p WHERE p.trial_id = t.id AND "
     "(p.key GLOB 'dataset.*' OR p.key GLOB 'network.init.from*')) AS names "
-    "FROM study s JOIN trial t ON t.study_id = s.id WHERE s.name = ?1 AND t.inputs <> '{}' AND "
-    "(t.state = 'diverged' OR (t.state = 'done' AND t.finished_budget >= t.budget)) AND "
-    "t.id IN (SELECT trial_id FROM place WHERE study_id = s.id)) x GROUP BY x.config_id, x.inputs, x.names";
+    "FROM (SELECT DISTINCT trial_id FROM place WHERE study_id = (SELECT id FROM study WHERE name = ?1)) o "
+    "JOIN trial t ON t.id = o.trial_id WHERE t.inputs <> '{}' AND "
+    "(t.state = 'diverged' OR (t.state = 'done' AND t.finished_budget >= t.budget))) x GROUP BY x.config_id, x.inputs, "
+    "x.names";
 /* Names of files whose bytes are others: ?1 then, ?2 now. */
 static const char sql_others[] =
     "SELECT j.key FROM json_each(CASE WHEN json_valid(?1) THEN ?1 ELSE '{}' END) j JOIN json_each(?2) k ON "
