@@ -131,6 +131,7 @@ class Claims(unittest.TestCase):
     def test_a_fraction_of_the_length_decides_nothing(self):
         claims = ["{id: file, profile: null, value: {variant: bp, metric: train_loss}, expect: [0, 9]}",
                   "{id: below, value: {variant: bp, metric: train_loss, at: {step: 10}}, expect: [0, 1.49]}",
+                  "{id: before, profile: null, value: {variant: bp, metric: train_loss, at: {step: 0}}, expect: [0, 9]}",
                   "{id: paper, compare: {better: bp, than: slow, metric: train_loss}}",
                   "{id: sql, measure: \"SELECT value, seed FROM metrics WHERE variant = 'bp' AND step = 20\", expect: [0, 9]}",
                   "{id: quick, profile: quick, compare: {better: bp, than: slow, metric: train_loss}}"]
@@ -140,6 +141,8 @@ class Claims(unittest.TestCase):
         verdicts = self.verdicts()
         self.assertEqual(verdicts["file"], ("undecided", 3, verdicts["file"][2]))
         self.assertIn("an untrained network satisfies it", verdicts["file"][2])
+        self.assertEqual(verdicts["before"][0], "undecided")
+        self.assertIn("an untrained network satisfies it", verdicts["before"][2])
         self.assertEqual(verdicts["paper"], ("undecided", 3, "run too short: 'bp' has 20 steps, and 40 with profile paper"))
         self.assertEqual(verdicts["sql"], ("undecided", 3, "run too short: 'bp' has 20 steps, and 40 with profile paper"))
         self.assertEqual(verdicts["quick"][2], "it is about other trials (profile quick) than those that were run (profile none)")
