@@ -89,6 +89,7 @@ class Choice(Case):
             self.assertAlmostEqual(mean, sum(values) / 2)
         self.assertIn("chosen by the smallest mean valid_loss of the sweep, trained again with fresh seeds:", done.stdout)
         self.assertIn("lies on the border of its grid", done.stdout)
+        self.assertRegex(done.stdout, r"(?m)^variant +valid_loss +test_loss +seeds ")
         report = self.call("report", "t", "--db", self.db).stdout
         self.assertIn("Chosen by the smallest valid", report)
         self.assertIn("lies on the border of its grid: a better value may lie beyond.", report)
@@ -97,6 +98,11 @@ class Choice(Case):
         self.assertIn("16 trials: 0 done, 16 were finished before", self.run_file().stderr)
         # Cells of the sweep alone: chosen values are not swept ones.
         self.assertEqual(self.sql("SELECT DISTINCT swept FROM params WHERE cell = 'tuned' AND param = 'train.optimizer.stepsize'"), [(0,)])
+
+    def test_the_column_is_called_what_it_is(self):
+        self.write("t.yaml", HEAD + VARIANTS + SWEEP % "0.001, 0.01" + TUNE.replace("valid_loss", "train_loss"))
+        self.assertRegex(self.run_file().stdout, r"(?m)^variant +train_loss +test_loss +seeds ")
+        self.assertIn("| variant | chosen | train_loss | test accuracy (%) |", self.call("report", "t", "--db", self.db).stdout)
 
     def test_the_first_cell_may_be_left_out(self):
         self.write("t.yaml", HEAD + VARIANTS + "sweep: {grid: {train.optimizer.stepsize: [0.001, 0.01]}, "
