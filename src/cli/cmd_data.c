@@ -160,25 +160,17 @@ static int look_at_config(const struct cli *cli, const struct config *c, struct 
     return code;
 }
 
-static int look_at_spec(const struct cli *c, struct text *out, struct err *e)
+/* The first trial of the file. Messages point into the text of the plan, which the caller closes. */
+static int look_at_spec(const struct cli *c, struct plan *p, struct text *out, struct err *e)
 {
-    struct plan p = { 0 };
-    int code = cli_open_plan(c, &p, false, e);
     struct plan_trial t = { 0 };
-    for (uint64_t i = 0; code == 0; i++) {
-        if (i == p.studies[0].n) {
-            code = err_set(e, ERR_USAGE, "%s: no trial", c->arguments.items[0]);
-            break;
-        }
-        code = plan_trial(&p, 0, i, &t, e);
-        if (code == 0 && !t.excluded) {
-            code = look_at_config(c, &t.config, out, e);
-            break;
-        }
+    TRY(cli_open_plan(c, p, false, e));
+    for (uint64_t i = 0; i < p->studies[0].n; i++) {
+        TRY(plan_trial(p, 0, i, &t, e));
+        if (!t.excluded)
+            return look_at_config(c, &t.config, out, e);
     }
-    const int status = code;
-    plan_close(&p);
-    return status;
+    return err_set(e, ERR_USAGE, "%s: no trial", c->arguments.items[0]);
 }
 
 static int run(const struct cli *c, const void *own)
@@ -186,17 +178,20 @@ static int run(const struct cli *c, const void *own)
     (void)own;
     struct err e = { 0 };
     struct text out = { 0 };
+    struct plan p = { 0 };
     const enum query_format format = cli_format(c, FORMAT_TABLE);
     int code = format == FORMAT_TABLE || format == FORMAT_JSON
                    ? 0
                    : err_set(&e, ERR_USAGE, "--format: data is printed as table or json");
     if (code == 0)
-        code = is_spec(c->arguments.items[0]) ? look_at_spec(c, &out, &e)
+        code = is_spec(c->arguments.items[0]) ? look_at_spec(c, &p, &out, &e)
                                               : look_at_file(c, c->arguments.items[0], &out, &e);
     if (code == 0 && out.s)
         fputs(out.s, stdout);
     text_free(&out);
-    return cli_fail(c, code, &e);
+    const int status = cli_fail(c, code, &e);
+    plan_close(&p);
+    return status;
 }
 
 const struct command command_data = {

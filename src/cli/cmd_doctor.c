@@ -117,29 +117,22 @@ static int write_file(const char *path, struct err *e)
     return code;
 }
 
-static int examine(const struct cli *c, const char *folder, bool *well, struct err *e)
+/* Messages point into the text of the plan, which the caller closes. */
+static int examine(const struct cli *c, const char *folder, struct plan *p, bool *well, struct err *e)
 {
     char spec[4200], straight[4200], broken[4200], hex[2][65];
     const char *const specs[] = { spec };
-    struct plan p = { 0 };
     const struct plan_options o = { .code = cli_code };
     snprintf(spec, sizeof spec, "%s/doctor.yaml", folder);
     snprintf(straight, sizeof straight, "%s/straight.db", folder);
     snprintf(broken, sizeof broken, "%s/broken.db", folder);
     TRY(write_file(spec, e));
-    int code = plan_open(&p, specs, 1, &o, e);
-    if (code == 0)
-        code = train(c, &p, straight, 0, e);
-    if (code == 0)
-        code = measure(straight, well, hex[0], e);
-    if (code == 0)
-        code = train(c, &p, broken, 20, e);
-    if (code == 0)
-        code = train(c, &p, broken, 0, e);
-    if (code == 0)
-        code = measure(broken, NULL, hex[1], e);
-    plan_close(&p);
-    TRY(code);
+    TRY(plan_open(p, specs, 1, &o, e));
+    TRY(train(c, p, straight, 0, e));
+    TRY(measure(straight, well, hex[0], e));
+    TRY(train(c, p, broken, 20, e));
+    TRY(train(c, p, broken, 0, e));
+    TRY(measure(broken, NULL, hex[1], e));
     const bool same = strcmp(hex[0], hex[1]) == 0;
     tell(same, "trials that were stopped and resumed are equal bit for bit", "");
     *well &= same;
@@ -151,6 +144,7 @@ static int run(const struct cli *c, const void *own)
     (void)own;
     struct err e = { 0 };
     bool well = true;
+    struct plan p = { 0 };
     char folder[4096];
     int code = tell_versions(&e);
     if (code == 0)
@@ -158,10 +152,11 @@ static int run(const struct cli *c, const void *own)
     if (code == 0)
         code = temporary_make(folder, &e);
     if (code == 0) {
-        code = examine(c, folder, &well, &e);
+        code = examine(c, folder, &p, &well, &e);
         temporary_remove(folder);
     }
     const int status = cli_fail(c, code, &e);
+    plan_close(&p);
     return status == 0 && !well ? err_exit_status(ERR_CONFLICT) : status;
 }
 

@@ -22,15 +22,15 @@ static int print(void *self, struct err *e)
 {
     const struct ls *ls = self;
     const struct cli *c = ls->c;
-    size_t n_rows = 0;
     const char *study = c->arguments.n ? c->arguments.items[0] : NULL;
-    if (!study)
-        TRY(cli_select(c, ls->q, list_studies, NULL, 0, e));
-    else
-        TRY(query_print(ls->q, list_trials, &study, 1, cli_format(c, FORMAT_TABLE), stdout, &n_rows, e));
-    if (study && n_rows == 0)
+    bool found;
+    double n = 0;
+    if (study)
+        TRY(query_number(ls->q, "SELECT count(*) FROM all_trials WHERE study = ?1", &study, 1, &found, &n, e));
+    if (study && n == 0)
         return err_set(e, ERR_USAGE, "%s: no study '%s', or it has no trials; `tprun ls` lists the studies", c->db,
                        study);
+    TRY(cli_select(c, ls->q, study ? list_trials : list_studies, &study, study ? 1 : 0, e));
     return c->quiet ? 0 : tuned_tell_left(ls->q, c->db, study, e);
 }
 

@@ -70,8 +70,8 @@ int cli_find_trial(const struct cli *c, struct query *q, const char *key, int64_
     TRY(query_number(q, "SELECT count(*) FROM trial WHERE substr(key, 1, length(?1)) = ?1", &key, 1, &found, &n, e));
     if (n != 1)
         return err_set(e, ERR_USAGE,
-                       n > 1 ? "%s: %.0f trials' keys begin with %s" : "%s: no trial (%.0f) whose key begins with %s",
-                       c->db, n, key);
+                       n > 1 ? "%s: the keys of several trials begin with %s" : "%s: no trial whose key begins with %s",
+                       c->db, key);
     TRY(query_number(q, "SELECT id FROM trial WHERE substr(key, 1, length(?1)) = ?1", &key, 1, &found, &number, e));
     *id = (int64_t)number;
     return 0;

@@ -8,8 +8,8 @@ void claim_measures_check(struct plan_study *s, const char *const *keys, size_t 
 {
     const struct study *f = &s->study;
     struct err own = { 0 };
-    const char **measures = arena_need(&s->arena, f->n_claims, sizeof *measures);
-    struct bounded_answer *answers = arena_need(&s->arena, f->n_claims, sizeof *answers);
+    const char **measures = arena_need(s->arena, f->n_claims, sizeof *measures);
+    struct bounded_answer *answers = arena_need(s->arena, f->n_claims, sizeof *answers);
     size_t n = 0;
     for (size_t i = 0; i < f->n_claims; i++)
         if (f->claims[i].measure)

@@ -44,7 +44,7 @@ static const struct reference *refer(struct checking *k, const char *profile)
         if (same_name(r->profile, profile))
             return r;
     struct err own = { 0 };
-    struct reference *r = arena_need(&k->s->arena, 1, sizeof *r);
+    struct reference *r = arena_need(k->s->arena, 1, sizeof *r);
     *r = (struct reference){ .next = k->references, .profile = profile };
     r->sound = study_open_profile(&r->study, &k->s->study, profile, &own) == 0 &&
                study_fit(&r->study, &config_form, &own) == 0;
@@ -59,11 +59,11 @@ static bool find_profile(const struct checking *k)
     if (!profile || (profiles && tree_child(profiles, profile)))
         return true;
     const size_t n = profiles ? profiles->n : 0;
-    const char **names = arena_need(&k->s->arena, n, sizeof *names);
+    const char **names = arena_need(k->s->arena, n, sizeof *names);
     for (size_t i = 0; i < n; i++)
         names[i] = profiles->keys[i]->text;
     err_at(k->e, k->claim->where, "%s.profile: the file has no profile '%s'%s", k->claim->path, profile,
-           bind_advice(profile, names, n, &k->s->arena));
+           bind_advice(profile, names, n, k->s->arena));
     return false;
 }
 
@@ -168,7 +168,7 @@ static void refuse_variant(struct checking *k, const struct named *of, size_t i)
     const char *profile = k->of->profile;
     err_at(k->e, place(&k->claim->quantity, of->key, i), "%s.%s: the study%s%s has no variant '%s'%s", k->claim->path,
            of->key, profile ? " with profile " : "", profile ? profile : "", of->names->items[i],
-           bind_advice(of->names->items[i], s->variants, s->n_variants, &k->s->arena));
+           bind_advice(of->names->items[i], s->variants, s->n_variants, k->s->arena));
 }
 
 static void refuse_cell(struct checking *k, const struct named *of, size_t i, size_t n_cells)
@@ -254,11 +254,11 @@ static void check_metric(struct checking *k)
                    of_layers ? "layers: say which with 'layer'" : "the whole trial; it has no layers");
         return;
     }
-    const char **names = arena_need(&k->s->arena, known->n_parts, sizeof *names);
+    const char **names = arena_need(k->s->arena, known->n_parts, sizeof *names);
     for (size_t i = 0; i < known->n_parts; i++)
         names[i] = known->parts[i]->name;
     err_at(k->e, tree_child(q->map, "metric")->where, "%s: unknown metric '%s'%s", k->claim->path, q->metric,
-           bind_advice(q->metric, names, known->n_parts, &k->s->arena));
+           bind_advice(q->metric, names, known->n_parts, k->s->arena));
 }
 
 /* ---- the canonical form ---- */
@@ -340,7 +340,7 @@ static const char *check_claim(struct checking *k)
     if (apart || !k->of->sound)
         text_puts(&out, ",\"apart\":true");
     text_add(&out, ",\"steps\":{%s}}", steps.n ? steps.s : "");
-    const char *copy = arena_strdup(&k->s->arena, out.s);
+    const char *copy = arena_strdup(k->s->arena, out.s);
     text_free(&out);
     text_free(&steps);
     return copy;
@@ -365,7 +365,7 @@ static size_t swept_keys(const struct checking *k, const char ***keys)
     size_t n = k->s->study.sweep ? k->s->study.sweep->n_axes : 0;
     for (const struct reference *r = k->references; r; r = r->next)
         n += r->sound ? r->study.sweep->n_axes : 0;
-    *keys = arena_need(&k->s->arena, n, sizeof **keys);
+    *keys = arena_need(k->s->arena, n, sizeof **keys);
     n = 0;
     for (const struct reference *r = k->references; r; r = r->next)
         n = r->sound ? add_keys(*keys, n, r->study.sweep) : n;
@@ -378,7 +378,7 @@ void claims_check(struct plan *p, struct plan_study *s, struct err *e)
     const struct study *f = &s->study;
     const char **keys;
     if (s->opened)
-        s->claims = arena_need(&s->arena, f->n_claims, sizeof *s->claims);
+        s->claims = arena_need(s->arena, f->n_claims, sizeof *s->claims);
     for (size_t i = 0; s->opened && i < f->n_claims; i++) {
         k.claim = &f->claims[i];
         s->claims[i] = check_claim(&k);

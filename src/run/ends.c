@@ -36,6 +36,7 @@ int ends_put(struct runner *r, const struct attempt *t, const struct store_end *
     r->ended = grown;
     struct ended *x = &grown[r->n_ended];
     *x = (struct ended){ .attempt = *t };
+    x->attempt.end_ns = now_ns();
     TRY(list_dropped(r, end, x, e));
     TRY(store_end_run(r->store, end, e));
     x->ticket = store_queued(r->store);

@@ -55,14 +55,14 @@ static int add_study(struct plan *p, const char *path, struct err *e)
     if (!grown)
         return err_set(e, ERR_MEMORY, "out of memory");
     p->studies = grown;
-    for (size_t i = 0; i < p->n_studies; i++)
-        grown[i].study.arena = &grown[i].arena; /* which may have moved */
     struct plan_study *s = &grown[p->n_studies];
-    memset(s, 0, sizeof *s);
-    arena_init(&s->arena, 0);
+    *s = (struct plan_study){ .arena = malloc(sizeof *s->arena) };
+    if (!s->arena)
+        return err_set(e, ERR_MEMORY, "out of memory");
+    arena_init(s->arena, 0);
     p->n_studies++; /* kept even if it fails: messages point into its text */
     const struct plan_options *o = &p->options;
-    const int code = study_open(&s->study, path, o->profile, o->overrides, o->n_overrides, &s->arena, e);
+    const int code = study_open(&s->study, path, o->profile, o->overrides, o->n_overrides, s->arena, e);
     s->opened = code == 0;
     s->one_off = find_one_off(o);
     s->readable = study_is_readable(&s->study);
@@ -101,7 +101,7 @@ static int add_folder(struct plan *p, const char *folder, struct err *e)
 /* A study without any of the names of --variant is left out whole. */
 static void choose_variants(const struct plan_options *o, struct plan_study *s)
 {
-    s->wanted = arena_need(&s->arena, s->study.n_variants, sizeof *s->wanted);
+    s->wanted = arena_need(s->arena, s->study.n_variants, sizeof *s->wanted);
     for (size_t v = 0; v < s->study.n_variants; v++) {
         s->wanted[v] = o->n_variants == 0;
         for (size_t k = 0; k < o->n_variants; k++)
@@ -173,8 +173,8 @@ static void check_cell(struct plan *p, struct plan_study *s, size_t variant, uin
         if (code == 0 && !first && p->options.visit)
             p->options.visit(p->options.visitor, p, (size_t)(s - p->studies), variant, i, &t, &config, &size);
     }
-    if (code < 0 && mistakes_add(&k->mistakes, &own, variant, s->study.variants[variant],
-                                 first ? "" : cells_text(&t, a), &s->arena))
+    if (code < 0 &&
+        mistakes_add(&k->mistakes, &own, variant, s->study.variants[variant], first ? "" : cells_text(&t, a), s->arena))
         p->start = arena_mark(a); /* messages may point into this cell's memory: it is kept */
     err_clear(&own);
 }
@@ -274,7 +274,8 @@ void plan_close(struct plan *p)
     for (size_t i = 0; i < p->n_studies; i++) {
         study_close(&p->studies[i].study);
         cells_close(&p->studies[i]);
-        arena_finish(&p->studies[i].arena);
+        arena_finish(p->studies[i].arena);
+        free(p->studies[i].arena);
     }
     free(p->studies);
     arena_finish(&p->scratch);

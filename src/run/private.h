@@ -49,7 +49,7 @@ struct attempt {
     size_t threads;           /* that its worker has, each of them one of runner.n_slots */
     int keep;                 /* enum config_keep */
     int64_t from_step, step, budget;
-    int64_t start_ns;
+    int64_t start_ns, end_ns; /* end_ns: when its end was known, before it was committed; 0: now */
     double loss;
     struct {
         char name[32];

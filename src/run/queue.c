@@ -207,7 +207,7 @@ static int put_claims(struct runner *r, struct plan_study *s, struct err *e)
 {
     static const char *const kinds[] = { "measure", "value", "compare" };
     const struct study *f = &s->study;
-    struct store_claim *claims = arena_need(&s->arena, f->n_claims, sizeof *claims);
+    struct store_claim *claims = arena_need(s->arena, f->n_claims, sizeof *claims);
     for (size_t i = 0; i < f->n_claims; i++) {
         const struct study_claim *c = &f->claims[i];
         claims[i] = (struct store_claim){ .id = c->id,
@@ -235,7 +235,7 @@ static int put_claims(struct runner *r, struct plan_study *s, struct err *e)
 static int put_targets(struct runner *r, struct plan_study *s, struct err *e)
 {
     const struct study *f = &s->study;
-    struct store_target *targets = arena_need(&s->arena, f->n_targets, sizeof *targets);
+    struct store_target *targets = arena_need(s->arena, f->n_targets, sizeof *targets);
     for (size_t i = 0; i < f->n_targets; i++)
         targets[i] = (struct store_target){ f->targets[i].metric, f->targets[i].value };
     return store_put_targets(r->store, s->store_id, f->n_targets, targets, e);

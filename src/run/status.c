@@ -136,7 +136,7 @@ void status_ended(struct runner *r, const struct attempt *t, const char *reason)
     text_add(&line, "[%" PRIu64 "/%" PRIu64 "] %s  %s  step %" PRId64, finished(r), x->total, t->label,
              t->pending.relog && t->state == TRIAL_DONE ? "logged" : trial_state_names[t->state], t->step);
     put_metrics(&line, t);
-    text_add(&line, "  %s", duration_text((double)(now_ns() - t->start_ns) * 1e-9, took));
+    text_add(&line, "  %s", duration_text((double)((t->end_ns ? t->end_ns : now_ns()) - t->start_ns) * 1e-9, took));
     if (reason)
         text_add(&line, "  (%s)", reason);
     progress_say(&r->progress, "%s", line.s);

@@ -125,6 +125,8 @@ static int submit(const char *options, const char *script, struct text *ids, str
     else if (status != 0 || n == 0) {
         while (out.n && isspace((unsigned char)out.s[out.n - 1]))
             out.s[--out.n] = 0;
+        for (size_t i = 0; i < out.n; i++) /* a message is one line */
+            out.s[i] = out.s[i] == '\n' ? ' ' : out.s[i];
         code = err_set(e, ERR_USAGE, "sbatch refused %s: %s", script, out.s);
     } else {
         text_puts(ids, ids->n ? " " : "");

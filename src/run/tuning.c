@@ -25,8 +25,8 @@ int tuning_describe(struct runner *r, size_t study, struct err *e)
     const struct study_tune *t = s->study.tune;
     if (!t)
         return store_put_tune(r->store, s->store_id, NULL, e);
-    const char **keys = arena_need(&s->arena, t->n_keys, sizeof *keys);
-    bool *drawn = arena_need(&s->arena, t->n_keys, sizeof *drawn);
+    const char **keys = arena_need(s->arena, t->n_keys, sizeof *keys);
+    bool *drawn = arena_need(s->arena, t->n_keys, sizeof *drawn);
     for (size_t i = 0; i < t->n_keys; i++) {
         keys[i] = t->keys[i].key;
         drawn[i] = t->keys[i].drawn;

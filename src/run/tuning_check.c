@@ -57,7 +57,7 @@ static bool search_variant(struct plan *p, struct plan_study *s, size_t variant,
         return false;
     size_t n = 0;
     (void)trial_visit_metrics(&c, count_one, &n);
-    *x = (struct search){ .metric = s->study.tune->metric, .names = arena_need(&s->arena, n, sizeof *x->names) };
+    *x = (struct search){ .metric = s->study.tune->metric, .names = arena_need(s->arena, n, sizeof *x->names) };
     (void)trial_visit_metrics(&c, look_at, x);
     return true;
 }
@@ -76,7 +76,7 @@ void tuning_check(struct plan *p, struct plan_study *s, struct err *e)
             continue;
         if (!x.found)
             err_at(e, where, "tune.metric: the trials of '%s' do not log '%s'%s", s->study.variants[v], tune->metric,
-                   bind_advice(tune->metric, x.names, x.n, &s->arena));
+                   bind_advice(tune->metric, x.names, x.n, s->arena));
         else if (x.of_test) /* its data cannot be what it is tested on */
             err_at(e, where,
                    "tune.metric: the test set is not for choosing, and '%s' is measured on it; choose by a metric of "

@@ -20,7 +20,7 @@ const page = {
     const {study, view, args} = page.place(), name = study ? study + "/" + view : "";
     const keep = (a) => history.replaceState(null, "", target("#/" + encodeURIComponent(study) + "/" + view, a));
     page.view = study ? VIEWS[view][1](study, args, keep) : viewStudies();
-    document.title = study ? clean(study) + ": " + VIEWS[view][0] + " \u2013 tprun" : "Studies \u2013 tprun";
+    document.title = (study ? clean(study) + ": " + VIEWS[view][0] : "Studies") + " \u2013 " + (clean(source.title) || "tprun");
     document.getElementById("studies").replaceChildren(el("a", {href: "#/", "aria-current": study ? null : "page"}, "Studies"),
       study ? el("span", {class: "at"}, clean(study)) : "");
     document.getElementById("views").replaceChildren(...(study ? Object.entries(VIEWS).map(([key, [text]]) =>

@@ -30,6 +30,8 @@ static int copy_pages(sqlite3 *from, const char *what, sqlite3 *to, const struct
     const int rc = sqlite3_backup_step(b, -1), finished = sqlite3_backup_finish(b);
     if (rc == SQLITE_BUSY || rc == SQLITE_LOCKED)
         return err_set(e, ERR_STORAGE, "%s is locked by another program", what);
+    if (rc == SQLITE_NOTADB || (rc & 0xff) == SQLITE_CORRUPT) /* the copy was made a moment ago */
+        return err_set(e, ERR_STORAGE, "%s: cannot read: %s", what, sqlite3_errstr(rc));
     if (rc != SQLITE_DONE || finished != SQLITE_OK)
         return fail(to, c, e);
     return sqlite3_exec(to, "PRAGMA journal_mode = DELETE", NULL, NULL, NULL) == SQLITE_OK ? 0 : fail(to, c, e);

@@ -253,6 +253,7 @@ class Names(Database):
                      ["show", "aaaa"], ["plot", self.study, "--metric", strange], ["plot", self.study, "--variant", strange],
                      ["plot", self.study, "--cell", strange], ["compare", strange, strange]):
             self.call(*args, db=self.hostile, status=2)
+        self.assertEqual(self.call("ls", "nothing_of_this_name", db=self.hostile, status=2), "", "a message, and no table before it")
         self.call("ls", "--db", os.path.join(self.folder, "x").encode() + strange, status=5)
         self.call("digest", os.path.join(self.folder, "x").encode() + strange, status=5)
         for args in ([b"x" + strange.replace(b"=", b"").replace(b".", b"")], ["ls", b"--" + strange], ["ls", "--format", strange], ["fetch", strange],

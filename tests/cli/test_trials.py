@@ -153,6 +153,22 @@ class OneBadTrial(Case):
         done = self.call("run", *paths, "--db", self.db, "-j1")
         self.assertEqual(sorted(re.findall(r"^\[\d/2\] (.*?)  done", done.stderr, re.M)), ["one a seed 1", "two a seed 1"])
 
+    def test_many_files_with_draws(self):
+        """What a study draws is remembered with the study, wherever the list of studies has moved to."""
+        draws = "sweep: {random: {samples: 16, parameters: {train.optimizer.stepsize: {loguniform: [1e-4, 0.03]}, algorithm.target_stepsize: {loguniform: [0.05, 1]}}}}\n"
+        tp = "algorithm: {name: tp, mapping: {regularization: 1}}\n"
+        paths = [self.write(f"{name}.yaml", TASK.replace("experiment: st", f"experiment: {name}") + (tp + draws if name != "b" else "algorithm: bp\n")) for name in "abcdef"]
+        studies = json.loads(self.call("plan", *paths, "--db", self.db, "--format", "json").stdout)["studies"]
+        self.assertEqual([sum(v["trials"] for v in study["variants"]) for study in studies], [16, 1, 16, 16, 16, 16])
+
+    def test_mistakes_of_a_file_are_told_by_every_command(self):
+        """Messages point into the file's text, which is there until they are printed."""
+        path = self.write("in.yaml", BLOBS + "algorithm: bp\n")
+        for command in ("run", "plan", "data", "verify", "diff", "submit", "work"):
+            arguments = ["--shard", "0/2", "--db", self.db] if command == "work" else [path] if command == "diff" else []
+            done = self.call(command, path, *arguments, "train.bach=1", status=2)
+            self.assertIn("unknown key 'bach' in train", done.stderr, command)
+
     def test_data(self):
         self.mnist("good", False)
         self.mnist("bad", True)

@@ -190,6 +190,7 @@ class Refused(Merging):
         said = self.merge(self.a, self.b, self.path("c.db"), self.path("d.db"), status=5).stderr
         for name in ("a.db", "c.db", "d.db"):
             self.assertIn(os.path.join(self.folder, name), said)
+        self.assertRegex(said, r"c\.db: cannot read: file is not a database")
         self.assertNotIn("b.db", said)
         self.assertNotIn("tprun-merge-", said)
         self.assert_nothing()
