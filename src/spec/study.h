@@ -74,7 +74,7 @@ struct study_tune {
 
 /* A value of a metric; what it takes to reach it is asked for. */
 struct study_target {
-    struct where where; /* of its metric */
+    struct where where, value_where; /* of its metric, and of its value */
     const char *metric;
     double value;
 };
@@ -144,8 +144,8 @@ struct study_form {
     struct node *(*complete)(const struct node *tree, struct arena *a);
     /* Whether trials can log a metric of this name, and the names to advise otherwise; NULL: not checked. */
     bool (*can_log)(const char *metric, const struct registry **known);
-    /* Whether one value of it is logged at a time, of which more or less is better. */
-    bool (*can_reach)(const char *metric);
+    /* Whether one value of it is logged at a time, of which more or less is better; none is below 0 or above most. */
+    bool (*can_reach)(const char *metric, double *most);
     /* Whether a dotted path leads to what is no part of a trial's identity; NULL: nothing is known of that. */
     bool (*is_budget)(const char *path);
 };

@@ -1,5 +1,6 @@
 #include "spec/targets.h"
 #include "spec/bind.h"
+#include <math.h>
 #include <string.h>
 
 enum { MAX_TARGETS = 20 };
@@ -26,6 +27,7 @@ static void read_target(struct study *s, size_t i, const struct node *n, struct 
     if (e->n_errors > before)
         return;
     t->where = tree_child(n, "metric")->where;
+    t->value_where = tree_child(n, "value")->where;
     for (size_t j = 0; j < i; j++)
         if (s->targets[j].metric && !strcmp(t->metric, s->targets[j].metric) && t->value == s->targets[j].value) {
             err_at(e, n->where, "%s: the same as targets.%zu", path, j);
@@ -56,10 +58,14 @@ void targets_check_metrics(const struct study *s, const struct study_form *form,
         if (!t->metric ||
             !study_check_metric(s, form, t->where, arena_printf(s->arena, "targets.%zu.metric", i), t->metric, e))
             continue;
-        if (form->can_reach && !form->can_reach(t->metric))
+        double most = (double)INFINITY;
+        if (form->can_reach && !form->can_reach(t->metric, &most))
             err_at(e, t->where,
                    "targets.%zu.metric: '%s' is no target: a loss or an accuracy is, of which one value is logged at a "
                    "time",
                    i, t->metric);
+        else if (t->value < 0 || t->value > most)
+            err_at(e, t->value_where, "targets.%zu.value: %g is out of reach: '%s' is %s", i, t->value, t->metric,
+                   isfinite(most) ? "in percent" : "never below 0");
     }
 }
