@@ -34,7 +34,7 @@ static bool can_be_logged(struct plan *p, struct plan_study *s, const char *metr
 void targets_check(struct plan *p, struct plan_study *s, struct err *e)
 {
     const char *dataset;
-    for (size_t i = 0; s->opened && i < s->study.n_targets; i++) {
+    for (size_t i = 0; s->readable && i < s->study.n_targets; i++) {
         const struct study_target *t = &s->study.targets[i];
         if (t->metric && config_form.can_log(t->metric, &(const struct registry *){ NULL }) &&
             !can_be_logged(p, s, t->metric, &dataset))

@@ -22,12 +22,13 @@ static void read_target(struct study *s, size_t i, const struct node *n, struct 
         err_at(e, n->where, "%s: expected a map, found %s", path, node_found(n, found));
         return;
     }
+    const struct node *value = tree_child(n, "value");
+    t->value_where = value ? value->where : n->where;
     const size_t before = e->n_errors;
     (void)bind_tree(n, target_options, t, path, s->arena, e); /* counted in e */
     if (e->n_errors > before)
         return;
     t->where = tree_child(n, "metric")->where;
-    t->value_where = tree_child(n, "value")->where;
     for (size_t j = 0; j < i; j++)
         if (s->targets[j].metric && !strcmp(t->metric, s->targets[j].metric) && t->value == s->targets[j].value) {
             err_at(e, n->where, "%s: the same as targets.%zu", path, j);
