@@ -231,8 +231,8 @@ const struct command command_plan = {
     .summary = "Show what a file would train: layers, trials, time, memory, disk",
     .help = "Times are expected ones, and between which bounds they should be. They come from trials of\n"
             "the same shape in the database, else from some steps that are timed now and kept in\n"
-            "$XDG_CACHE_HOME/tprun. Nothing else is run or written. Data that a run would miss is a\n"
-            "warning. Formats are table and json.\n",
+            "$XDG_CACHE_HOME/tprun. Nothing else is run or written. Data that a run would miss, or\n"
+            "that has changed since finished trials read it, is a warning. Formats are table and json.\n",
     .shared = (const struct cli_option *const[]){ cli_database, cli_formats, cli_spec, NULL },
     .own = options,
     .own_size = sizeof(struct plan_choice),

@@ -54,7 +54,8 @@ static void print_counts(const struct cli *c, const struct run_result *x, bool r
         print_relogged(x);
 }
 
-static int print_results(const struct cli *c, const struct plan *p, struct err *e)
+/* changed: see run_result. */
+static int print_results(const struct cli *c, const struct plan *p, uint64_t changed, struct err *e)
 {
     struct query *q;
     TRY(query_open(&q, c->db, e));
@@ -76,6 +77,10 @@ static int print_results(const struct cli *c, const struct plan *p, struct err *
         code = run_table_write(q, names, p->n_studies, p->studies[0].one_off != NULL, cli_format(c, FORMAT_TABLE), e);
     free(names);
     query_close(q);
+    if (code == 0 && !c->format && changed)
+        printf("(%" PRIu64 " of these trials read files that have other bytes now: their numbers are not those of the "
+               "files that are there; --force trains them again)\n",
+               changed);
     if (code == 0 && !c->format)
         printf("\nMore: tprun show %s; tprun claims %s; tprun sql \"SELECT * FROM finals\"\n", p->studies[0].study.name,
                p->studies[0].study.name);
@@ -187,7 +192,7 @@ static int run(const struct cli *c, const void *own)
         if (result.total || result.stopped)
             print_counts(c, &result, choice->relog);
         if (code == 0)
-            code = print_results(c, &p, &e);
+            code = print_results(c, &p, result.changed, &e);
     }
     int status = cli_fail(c, code, &e);
     if (status == 0 && result.failed)

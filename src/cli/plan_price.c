@@ -1,6 +1,7 @@
 #include "cli/plan_price.h"
 
 #include "base/duration.h"
+#include "run/changed_files.h"
 #include "run/machine.h"
 #include <unistd.h>
 
@@ -32,7 +33,10 @@ void plan_price_attach(struct plan_price *x, struct plan_options *o)
 
 int plan_price_take(struct plan_price *x, const struct cli *c, struct plan *p, struct err *e)
 {
-    const int code = price_all(&x->list, p, cli_code, e);
+    int code = price_all(&x->list, p, cli_code, e);
+    uint64_t n_changed = 0;
+    for (size_t i = 0; x->q && i < p->n_studies && code == 0; i++)
+        code = changed_files_find(x->q, p->studies[i].study.name, &x->list.warnings, &n_changed, e);
     err_print(&x->list.warnings, stderr, c->color_err);
     err_clear(&x->list.warnings);
     return code;

@@ -17,7 +17,7 @@ int plan_price_open(struct plan_price *x, const struct cli *c, int64_t jobs, str
 void plan_price_close(struct plan_price *x);
 /* Has plan_open count the trials. */
 void plan_price_attach(struct plan_price *x, struct plan_options *o);
-/* Prices what was counted, and prints warnings of data that a run would miss. */
+/* Prices what was counted, and prints warnings of data that a run would miss, or that has changed. */
 int plan_price_take(struct plan_price *x, const struct cli *c, struct plan *p, struct err *e);
 /* ERR_USAGE, with both numbers, if all of it may take longer. seconds: 0 = no limit. */
 int plan_price_limit(const struct plan_price *x, double seconds, struct err *e);

@@ -19,7 +19,7 @@ enum { ROWS_SHOWN = 8 }; /* of a variant and metric: the best cells, as they com
 static const char sql[] =
     "SELECT f.study, f.variant, f.cell, f.metric, f.n, f.n_asked, f.n_diverged, f.last_mean_finished, "
     "f.last_sd_finished, CASE ?5 WHEN 'selected' THEN g.mean_finished ELSE f.best_mean_finished END, "
-    "CASE ?5 WHEN 'selected' THEN g.sd_finished ELSE f.best_sd_finished END FROM finals f "
+    "CASE ?5 WHEN 'selected' THEN g.sd_finished ELSE f.best_sd_finished END, f.n_shorter FROM finals f "
     "LEFT JOIN finals o ON o.study = ?1 AND o.metric = ?3 AND o.variant = f.variant AND o.cell = f.cell "
     "LEFT JOIN selected_finals g ON g.study = ?1 AND ?5 = 'selected' AND g.variant = f.variant AND g.cell = f.cell "
     "AND g.metric = f.metric WHERE f.study = ?1 AND f.split = ?2 AND (?2 = 'test' OR f.metric = 'train_loss') "
@@ -36,9 +36,11 @@ static const char sql_selected[] = "SELECT 1 FROM selected WHERE study = ?1 LIMI
 static const char sql_one_offs[] =
     "SELECT s.name AS study, t.variant, t.cell, k.name AS metric, count(" OF_DONE("u.last") ") AS n, "
     "count(*) AS n_asked, sum(t.state = 'diverged') AS n_diverged, avg(" OF_DONE("u.last") ") AS last_mean_finished, "
-    "NULL AS last_sd_finished, avg(" OF_DONE("u.best") ") AS best_mean_finished, NULL AS best_sd_finished "
-    "FROM study s JOIN (SELECT DISTINCT study_id, trial_id FROM place) p ON p.study_id = s.id "
-    "JOIN trial t ON t.id = p.trial_id JOIN summary u ON u.trial_id = t.id JOIN metric_key k ON k.id = u.key_id "
+    "NULL AS last_sd_finished, avg(" OF_DONE("u.best") ") AS best_mean_finished, NULL AS best_sd_finished, "
+    "sum(t.state = 'done' AND t.step >= t.finished_budget AND t.step < t.longest) AS n_shorter FROM study s JOIN "
+    "(SELECT x.*, p.study_id AS place_study, max(CASE x.state WHEN 'done' THEN max(x.step, x.finished_budget) END) OVER "
+    "(PARTITION BY p.study_id, x.variant, x.cell) AS longest FROM (SELECT DISTINCT study_id, trial_id FROM place) p "
+    "JOIN trial x ON x.id = p.trial_id) t ON t.place_study = s.id JOIN summary u ON u.trial_id = t.id JOIN metric_key k ON k.id = u.key_id "
     "WHERE s.name = ?1 AND (k.split = 'test' OR (k.name = 'train_loss' AND NOT EXISTS "
     "(SELECT 1 FROM place o JOIN summary v ON v.trial_id = o.trial_id JOIN metric_key w ON w.id = v.key_id "
     "WHERE o.study_id = s.id AND w.split = 'test'))) "
@@ -47,7 +49,7 @@ static const char sql_one_offs[] =
 
 /* For programs: in order of names. */
 static const char sql_rows[] =
-    "SELECT study, variant, cell, metric, n, n_asked, n_diverged, n_unfinished, n_failed, last_mean, last_sd, "
+    "SELECT study, variant, cell, metric, n, n_asked, n_diverged, n_unfinished, n_failed, n_shorter, last_mean, last_sd, "
     "best_mean, best_sd, last_mean_finished, best_mean_finished FROM finals WHERE study = ?1 AND (split = 'test' OR "
     "(metric = 'train_loss' AND NOT EXISTS (SELECT 1 FROM finals WHERE study = ?1 AND split = 'test'))) "
     "ORDER BY variant, metric, cell";
@@ -67,6 +69,7 @@ struct results {
     char group[256];        /* variant and metric of the row before */
     size_t shown, left_out; /* shown: of the group */
     bool incomplete;        /* a row lacks seeds */
+    bool shorter;           /* a row has trials of different lengths */
     const char *last;       /* name of the last column of means */
 };
 
@@ -83,12 +86,13 @@ static void put_mean(char *out, size_t size, const char *mean, const char *sd, b
         snprintf(out, size, "%s%.4g +- %.2g%s", before, m, s, after);
 }
 
-/* study, variant, cell, metric, n, n_asked, n_diverged, means of what is finished: last, sd, best or selected, sd */
+/* study, variant, cell, metric, n, n_asked, n_diverged, means of what is finished: last, sd, best or selected, sd; how
+ * many are shorter than others */
 static int print_row(void *self, int n, const char *const *v)
 {
     struct results *s = self;
-    char last[48], best[48], trials[48], group[256];
-    if (n < 11 || !v[1] || !v[3] || !v[4] || !v[5])
+    char last[48], best[48], trials[96], group[256];
+    if (n < 12 || !v[1] || !v[3] || !v[4] || !v[5])
         return 0;
     snprintf(group, sizeof group, "%s %s", v[1], v[3]);
     if (strcmp(group, s->group) != 0)
@@ -104,7 +108,10 @@ static int print_row(void *self, int n, const char *const *v)
         (void)table_add(&s->rows, headings[i], strlen(headings[i]), false); /* far from TABLE_MAX */
     const bool complete = strcmp(v[4], v[5]) == 0;
     s->incomplete |= !complete;
-    snprintf(trials, sizeof trials, complete ? "%s" : "%s of %s", v[4], v[5]);
+    const bool shorter = v[11] && strcmp(v[11], "0") != 0;
+    s->shorter |= shorter;
+    snprintf(trials, sizeof trials, "%s%s%s%s%s%s", v[4], complete ? "" : " of ", complete ? "" : v[5],
+             shorter ? ", " : "", shorter ? v[11] : "", shorter ? " shorter" : "");
     put_mean(last, sizeof last, v[7], v[8], complete);
     put_mean(best, sizeof best, v[9], v[10], complete);
     struct text cell = { 0 };
@@ -125,6 +132,10 @@ static void print_end(struct results *s)
         printf("... and %zu more rows: the best %d of each variant and metric are shown\n", s->left_out, ROWS_SHOWN);
     if (s->incomplete)
         puts("(in parentheses: of the finished trials only; the others diverged, failed or are not finished)");
+    if (s->shorter)
+        puts("(shorter: done after fewer steps than the longest trial of the cell, and averaged with it; a larger "
+             "budget, "
+             "such as train.iterations=N, trains them on)");
 }
 
 /* What the order of several cells is. */

@@ -1,6 +1,7 @@
 /* Files that belong together: opened, counted, and held against each other. */
 #include "data/files_set.h"
 
+#include "data/columns.h"
 #include <math.h>
 #include <string.h>
 
@@ -126,6 +127,8 @@ static int check_part(struct files_set *set, const struct files_part *p, struct 
         return err_set(e, ERR_FORMAT, "%s holds %s numbers, the training set %s: samples of another shape", x->path,
                        array_shape_text(x, own), array_shape_text(first, other));
     }
+    fault(set, arena_printf(a, "%s.x", p->key));
+    TRY(columns_match(x, first, e));
     return x->dim[0] <= UINT32_MAX ? 0 : err_set(e, ERR_FORMAT, "%s: more than 2^32 samples", x->path);
 }
 
@@ -170,6 +173,7 @@ static int set_outputs(struct files_set *set, const struct files_opts *o, struct
         if (per_row != array_per_row(y) || per_row > MAX_OUTPUTS)
             return err_set(e, ERR_FORMAT, "%s: %zu numbers a label; the training set has %zu, and %d are the most",
                            p->labels.path, per_row, array_per_row(y), MAX_OUTPUTS);
+        TRY(columns_match(&p->labels, y, e));
         if (s->classes)
             TRY(check_classes(&p->labels, limit, &most, e));
         else

@@ -3,6 +3,7 @@
 #include "data/reader.h"
 
 #include "base/text.h"
+#include "data/columns.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -152,7 +153,7 @@ static int read_first(struct csv c, struct table *t)
         TRY(next_field(&again));
         t->names[i] = arena_strdup(t->a, again.field);
     }
-    return 0;
+    return t->names ? columns_check(t->names, t->columns, c.path, c.line, t->a, c.e) : 0;
 }
 
 /* The column of labels: a name of the header, or a number from 0; negative ones count from the end. */
@@ -230,7 +231,11 @@ static int read_number(const struct table *t, const struct csv *c, double *out)
         return refuse(t, c, "the value is missing; fill it or leave the row out");
     if (!is_number(c, out))
         return refuse(t, c, arena_printf(t->a, "'%s' is no number", c->field));
-    return isfinite(*out) ? 0 : refuse(t, c, "a value that is not finite; fill it or leave the row out");
+    if (!isfinite(*out))
+        return refuse(t, c, "a value that is not finite; fill it or leave the row out");
+    return text_is_decimal(c->field, c->length)
+               ? 0
+               : refuse(t, c, arena_printf(t->a, "'%s' is no decimal number", c->field));
 }
 
 /* The place of a word among those met so far, in the order in which they came. */

@@ -61,6 +61,8 @@ static const char *numbers(const struct group *g, const struct moments *m, struc
         text_add(&t, ", %zu failed", g->n_failed);
     if (g->n_outdated)
         text_add(&t, ", %zu outdated", g->n_outdated);
+    if (g->n_shorter)
+        text_add(&t, ", %zu of fewer steps", g->n_shorter);
     if (group_waiting(g))
         text_add(&t, ", %zu not finished", group_waiting(g));
     const char *words = arena_strdup(a, t.s);

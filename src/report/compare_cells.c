@@ -74,6 +74,7 @@ static int pair(struct compare_cell *c, struct query *q, const struct compare_va
     c->pairs[c->n_asked++] = (struct compare_pair){ a, b, end };
     if (end == COMPARE_FINISHED) {
         const size_t at = c->n[end];
+        c->n_shorter += a->shorter || b->shorter;
         c->a[at] = a->value;
         c->b[at] = b->value;
         moments_add(&c->of_a, a->value);

@@ -17,6 +17,7 @@ struct compare_cell {
     size_t n_asked;                  /* seeds that both sides are asked for */
     struct compare_pair *pairs;      /* n_asked */
     size_t n[COMPARE_ENDS];          /* of pairs; n[COMPARE_FINISHED] enter what follows */
+    size_t n_shorter;                /* of these: a trial of them has fewer steps than others of its cell */
     double *a, *b;                   /* their values */
     struct moments of_a, of_b, difference;
     /* NaN unless all that were asked for have finished: survivors are not a mean. */

@@ -55,6 +55,8 @@ static const char *remark(const struct compare_cell *c, struct arena *a)
     } else if (c->n_needed == 0) {
         text_add(&t, "more than %d seeds are needed", (int)PAIRED_MOST);
     }
+    if (c->n_shorter)
+        text_add(&t, "%s%zu of fewer steps than others of their cell", t.n ? "; " : "", c->n_shorter);
     const char *copy = t.n ? arena_strdup(a, t.s) : NULL;
     text_free(&t);
     return copy;

@@ -30,6 +30,7 @@ struct compare_value {
     int64_t seed, numerics;
     enum compare_end end;
     double value; /* of COMPARE_FINISHED */
+    bool shorter; /* see shorter.h; not told of a value at a step, or of a cost: these do not follow from the length */
 };
 
 struct compare_values {

@@ -72,6 +72,8 @@ const char *legend_remark(struct arena *a, const struct group *g, bool seen, con
         text_add(&t, ", %zu failed", g->n_failed);
     if (g->n_outdated)
         text_add(&t, ", %zu outdated", g->n_outdated);
+    if (g->n_shorter)
+        text_add(&t, ", %zu of fewer steps", g->n_shorter);
     if (waiting && seen)
         text_add(&t, ", %zu not finished", waiting);
     if (same_as)

@@ -1,5 +1,7 @@
 #include "report/lists.h"
 
+#include "report/shorter.h"
+
 const char list_studies[] =
     "SELECT s.name AS study, count(t.id) AS trials, sum(t.state = 'done') AS done, "
     "sum(t.state = 'diverged') AS diverged,"
@@ -70,17 +72,18 @@ const struct query_section list_of_study[] = {
       "done, sum(o.outcome = 'diverged') AS diverged, sum(o.outcome = 'failed') AS failed, sum(o.outcome = "
       "'unfinished' "
       "AND t.state = 'running') AS running, sum(o.outcome = 'unfinished' AND t.state <> 'running') AS waiting, "
-      "sum(o.outcome = 'outdated') AS outdated FROM outcomes o JOIN trial t ON t.id = o.trial_id WHERE o.study = ?1 "
-      "GROUP BY o.variant ORDER BY o.variant" },
+      "sum(o.outcome = 'outdated') AS outdated, sum(o.shorter) AS shorter FROM (SELECT o.*, " SHORTER(
+          "o") " AS shorter FROM outcomes o WHERE o.study = ?1) o JOIN trial t ON t.id = o.trial_id "
+               "GROUP BY o.variant ORDER BY o.variant" },
     { "swept",
       "SELECT p.key, count(DISTINCT coalesce(p.num, p.text)) AS n_values, min(p.num) AS smallest, max(p.num) AS largest"
       " FROM param p JOIN trial t ON t.id = p.trial_id JOIN study s ON s.id = t.study_id AND s.generation = "
       "t.generation"
       " WHERE s.name = ?1 AND p.swept = 1 GROUP BY p.key ORDER BY p.key" },
-    { "finals",
-      "SELECT variant, cell, metric, n, n_asked, n_diverged, n_unfinished, n_failed, last_mean, last_sd, best_mean, "
-      "best_sd, last_mean_finished, best_mean_finished FROM finals WHERE study = ?1"
-      " ORDER BY metric, variant, cell COLLATE tprun_cells" },
+    { "finals", "SELECT variant, cell, metric, n, n_asked, n_diverged, n_unfinished, n_failed, n_shorter, last_mean, "
+                "last_sd, best_mean, "
+                "best_sd, last_mean_finished, best_mean_finished FROM finals WHERE study = ?1"
+                " ORDER BY metric, variant, cell COLLATE tprun_cells" },
     { "tuned", "SELECT variant, cell, metric, chosen, value, n, n_asked, n_diverged, test_loss, test_accuracy, note "
                "FROM tuned WHERE study = ?1 ORDER BY variant, cell" },
     { "other trials", list_generations },

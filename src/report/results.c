@@ -89,6 +89,8 @@ static void put_row(struct text *out, const struct results *r, size_t metric, si
     text_add(out, n < g->n_trials ? " | %zu of %zu" : " | %zu", n, g->n_trials);
     if (g->n_diverged)
         text_add(out, " (%zu diverged)", g->n_diverged);
+    if (g->n_shorter)
+        text_add(out, " (%zu of fewer steps)", g->n_shorter);
     text_puts(out, " |\n");
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "report/scale.h"
+#include "report/shorter.h"
 #include <string.h>
 
 static const char sql_study[] =
@@ -9,8 +10,9 @@ static const char sql_study[] =
 static const char sql_names[] = "SELECT name FROM study ORDER BY name";
 /* trial_id counts in the order of the file: variants, then cells, then seeds. */
 static const char sql_trials[] =
-    "SELECT trial_id, variant, cell, seed, outcome, cell IS tuning FROM outcomes WHERE study = ?1 "
-    "ORDER BY min(trial_id) OVER (PARTITION BY variant, cell), seed, trial_id";
+    "SELECT o.trial_id, o.variant, o.cell, o.seed, o.outcome, o.cell IS o.tuning, " SHORTER(
+        "o") " FROM outcomes o "
+             "WHERE o.study = ?1 ORDER BY min(o.trial_id) OVER (PARTITION BY o.variant, o.cell), o.seed, o.trial_id";
 static const char sql_metrics[] =
     "SELECT DISTINCT k.name FROM study s JOIN trial t ON t.study_id = s.id AND t.generation = s.generation "
     "JOIN summary u ON u.trial_id = t.id JOIN metric_key k ON k.id = u.key_id WHERE s.name = ?1 ORDER BY k.name";
@@ -179,7 +181,7 @@ static int add_trial(void *self, int n, const char *const *values)
     struct reading *r = self;
     struct subject *s = r->subject;
     int64_t seed = 0;
-    if (n < 6 || !values[0] || !values[1] || !values[2] || !values[3] || !values[4])
+    if (n < 7 || !values[0] || !values[1] || !values[2] || !values[3] || !values[4])
         return 0;
     if (s->n_trials == r->trials_capacity)
         s->trials = grown(r->a, s->trials, s->n_trials, &r->trials_capacity, sizeof *s->trials);
@@ -195,6 +197,7 @@ static int add_trial(void *self, int n, const char *const *values)
     const bool outdated = !strcmp(values[4], "outdated");
     g->n_failed += !strcmp(values[4], "failed");
     g->n_outdated += outdated;
+    g->n_shorter += values[6] && !strcmp(values[6], "1");
     s->trials[s->n_trials++] = (struct group_trial){ .id = arena_strdup(r->a, values[0]),
                                                      .group = at,
                                                      .seed = seed,

@@ -16,6 +16,7 @@ struct group {
     bool retrained;             /* by a file's `tune`: no cell of the sweep, but the chosen one with fresh seeds */
     size_t n_trials;            /* asked for; the rest is not finished: */
     size_t n_done, n_diverged, n_failed, n_outdated;
+    size_t n_shorter; /* of n_done: see shorter.h */
 };
 
 struct group_trial {

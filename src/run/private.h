@@ -33,8 +33,7 @@ struct relog {
     int checkpoint; /* which of the two is of its last step: 0 the newest */
     bool begun;     /* MESSAGE_HELLO has come */
     size_t n, capacity;
-    struct row *rows;  /* that have come, until all have */
-    char without[512]; /* metrics that no checkpoint tells, to be said at the end */
+    struct row *rows; /* that have come, until all have */
 };
 
 /* A worker on a trial. A retry of a trial is a new attempt in the same slot. */
@@ -169,6 +168,8 @@ void ends_free(struct runner *r);
 
 /* ---- relog.c ---- */
 bool relog_is_due(const struct store_place *p);
+/* ERR_USAGE, before any trial logs, if a queued one lacks a metric that no checkpoint tells. */
+int relog_check(struct runner *r, struct err *e);
 /* Before a worker starts: leaves in config the metrics that have no row, and ends what cannot write them. */
 int relog_prepare(struct runner *r, struct attempt *t, struct config *config, const struct store_trial_row *row,
                   enum attempt_start *outcome, struct err *e);

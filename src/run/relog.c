@@ -59,16 +59,26 @@ static int look_for(void *self, const struct metric_facts *f)
     return 0;
 }
 
-/* Leaves in config what has no row at the step and can have one; the names of others that have none go to t. */
-static int find_missing(struct runner *r, struct attempt *t, struct config *config, int64_t step, struct err *e)
+static void add_name(struct text *names, const char *name)
+{
+    const size_t n = strlen(name);
+    for (const char *at = names->s; at && (at = strstr(at, name)); at++)
+        if ((at == names->s || at[-1] == ' ') && (at[n] == ',' || !at[n]))
+            return;
+    text_add(names, "%s%s", names->n ? ", " : "", name);
+}
+
+/* Leaves in config what has no row of the trial at the step and can have one; the names of others that have none go to
+ * `without`, each once. */
+static int find_missing(struct runner *r, int64_t trial, struct config *config, int64_t step, struct text *without,
+                        struct err *e)
 {
     const struct names asked = config->log.metrics;
-    struct text without = { 0 };
     const char **missing = arena_need(&r->plan->scratch, asked.n, sizeof *missing);
     size_t n = 0;
     int code = 0;
     for (size_t i = 0; code == 0 && i < asked.n; i++) {
-        struct search x = { .store = r->store, .trial = t->trial_id, .step = step, .e = e };
+        struct search x = { .store = r->store, .trial = trial, .step = step, .e = e };
         config->log.metrics = (struct names){ .n = 1, .items = &asked.items[i] };
         code = trial_visit_metrics(config, look_for, &x);
         if (code < 0 || x.found)
@@ -76,10 +86,39 @@ static int find_missing(struct runner *r, struct attempt *t, struct config *conf
         if (trial_metric_is_of_weights(asked.items[i]))
             missing[n++] = asked.items[i];
         else
-            text_add(&without, "%s%s", without.n ? ", " : "", asked.items[i]);
+            add_name(without, asked.items[i]);
     }
     config->log.metrics = (struct names){ .n = n, .items = missing };
-    snprintf(t->relog.without, sizeof t->relog.without, "%s", without.n ? without.s : "");
+    return code;
+}
+
+static int add_without(struct runner *r, int64_t trial, struct text *without, struct err *e)
+{
+    struct stored_trial t = { 0 };
+    struct store_trial_row row;
+    bool found = false;
+    int code = stored_load(r, trial, &t, e);
+    if (code == 0)
+        code = store_find_trial(r->store, t.described.key, &found, &row, e);
+    if (code == 0 && found) /* else attempt_start says that it is gone */
+        code = find_missing(r, trial, &t.config, row.step, without, e);
+    store_free_described(&t.described);
+    return code;
+}
+
+int relog_check(struct runner *r, struct err *e)
+{
+    struct text without = { 0 };
+    int code = 0;
+    for (size_t i = 0; i < r->n_pending && code == 0; i++)
+        code = add_without(r, r->pending[i].trial, &without, e);
+    if (code == 0 && without.n) {
+        *r->result = (struct run_result){ 0 };
+        code = err_set(e, ERR_USAGE,
+                       "--relog: %s: of a training step, not of the weights that a checkpoint has: nothing was logged; "
+                       "leave it out (log.metrics=[...]), or --force trains these trials again",
+                       without.s);
+    }
     text_free(&without);
     return code;
 }
@@ -97,16 +136,6 @@ static const char *find_fault(const struct runner *r, const struct store_trial_r
                                   : "the database does not have the hash of its last weights; --force trains it again";
 }
 
-static const char *told_without(struct attempt *t)
-{
-    if (!t->relog.without[0])
-        return NULL;
-    const size_t n = strlen(t->relog.without);
-    snprintf(t->relog.without + n, sizeof t->relog.without - n,
-             ": of a training step, not of the weights that a checkpoint has; --force trains it again");
-    return t->relog.without;
-}
-
 int relog_prepare(struct runner *r, struct attempt *t, struct config *config, const struct store_trial_row *row,
                   enum attempt_start *outcome, struct err *e)
 {
@@ -114,11 +143,14 @@ int relog_prepare(struct runner *r, struct attempt *t, struct config *config, co
     const char *name = newest ? row->checkpoint_path : row->previous_step == row->step ? row->previous_path : "";
     t->step = t->from_step = row->step;
     t->start_ns = now_ns();
-    TRY(find_missing(r, t, config, row->step, e));
+    struct text without = { 0 }; /* nothing: see relog_check */
+    const int code = find_missing(r, t->trial_id, config, row->step, &without, e);
+    text_free(&without);
+    TRY(code);
     *outcome = ATTEMPT_NOTHING;
-    if (config->log.metrics.n == 0 && !t->relog.without[0])
+    if (config->log.metrics.n == 0)
         return 0;
-    const char *fault = config->log.metrics.n > 0 ? find_fault(r, row, name[0] ? name : NULL) : told_without(t);
+    const char *fault = find_fault(r, row, name[0] ? name : NULL);
     *outcome = fault ? ATTEMPT_ENDED : ATTEMPT_STARTED;
     t->relog.checkpoint = newest ? 0 : 1;
     return fault ? fail(r, t, fault) : 0;
@@ -172,11 +204,10 @@ static int end(struct runner *r, struct attempt *t, const struct wire_record *m,
     if (m->code < 0 || !t->relog.begun)
         return fail(r, t, m->text && m->text[0] ? m->text : "its worker ended without rows");
     TRY(put_rows(r, t, e));
-    const char *without = told_without(t);
     relog_free(t);
     t->ended = true;
-    t->state = without ? TRIAL_FAILED : TRIAL_DONE;
-    status_ended(r, t, without);
+    t->state = TRIAL_DONE;
+    status_ended(r, t, NULL);
     return 0;
 }
 

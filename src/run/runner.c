@@ -2,6 +2,7 @@
 
 #include "base/duration.h"
 #include "base/killpoint.h"
+#include "run/changed_files.h"
 #include "run/machine.h"
 #include <errno.h>
 #include <poll.h>
@@ -195,6 +196,21 @@ static int refresh(struct runner *r, size_t study, struct err *e)
     return 0;
 }
 
+/* Trials that are finished stay so when their files change; it is told, and counted for the table. */
+static int tell_changed_files(struct runner *r, struct err *e)
+{
+    struct query *q;
+    struct err found = { 0 };
+    TRY(query_open(&q, r->options->db, e));
+    int code = 0;
+    for (size_t i = 0; i < r->plan->n_studies && code == 0; i++)
+        code = changed_files_find(q, r->plan->studies[i].study.name, &found, &r->result->changed, e);
+    query_close(q);
+    err_print(&found, stderr, r->options->color);
+    err_clear(&found);
+    return code;
+}
+
 /* Everything is in the database before the first trial starts. */
 static int queue(struct runner *r, struct err *e)
 {
@@ -208,6 +224,10 @@ static int queue(struct runner *r, struct err *e)
     TRY(store_flush(r->store, e));
     if (signals_stops() == 0)
         TRY(queue_check_files(r, e));
+    if (signals_stops() == 0)
+        TRY(tell_changed_files(r, e));
+    if (signals_stops() == 0 && r->options->relog)
+        TRY(relog_check(r, e));
     queue_order(r);
     KILL_POINT(RUN_QUEUED);
     r->result->queued = signals_stops() == 0;

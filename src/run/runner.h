@@ -35,6 +35,7 @@ struct run_options {
 struct run_result {
     uint64_t total, skipped; /* trials asked for; of these already finished */
     uint64_t done, diverged, failed, interrupted;
+    uint64_t changed; /* finished before, of files that have other bytes now */
     bool queued;  /* every trial is in the database: `total` is all of them */
     bool stopped; /* by a signal */
 };

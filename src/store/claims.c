@@ -151,10 +151,14 @@ static int check_length(struct store *s, int64_t study, struct claim *c, struct 
     TRY(QUERY(s, SQL_GET_CLAIM_LENGTH, &stmt, e, value_int(study), value_text(c->id)));
     if (!stmt)
         return 0;
-    const int64_t has = sqlite3_column_int64(stmt, 1), wanted = sqlite3_column_int64(stmt, 2);
-    claim_hold(c, "run too %s: '%s' has %" PRId64 " steps, and %" PRId64 " with profile %s",
-               has < wanted ? "short" : "long", (const char *)sqlite3_column_text(stmt, 0), has, wanted,
-               profile_name(c->profile));
+    const int64_t has = sqlite3_column_int64(stmt, 1), wanted = sqlite3_column_int64(stmt, 2),
+                  n = sqlite3_column_int64(stmt, 3), n_all = sqlite3_column_int64(stmt, 4);
+    char some[64] = "";
+    if (n < n_all)
+        snprintf(some, sizeof some, "%" PRId64 " of %" PRId64 " trials of ", n, n_all);
+    claim_hold(c, "run too %s: %s'%s' %s %" PRId64 " steps, and %" PRId64 " with profile %s",
+               has < wanted ? "short" : "long", some, (const char *)sqlite3_column_text(stmt, 0),
+               n < n_all ? "have" : "has", has, wanted, profile_name(c->profile));
     write_reset(&stmt);
     return 0;
 }

@@ -75,7 +75,9 @@ const char *const statement_sql[N_STATEMENTS] = {
                        "p.study_id = ?1 ORDER BY p.position",
 
     /* config.c */
-    [SQL_GET_CONFIG] = "SELECT id FROM config WHERE sha256 = ?1",
+    [SQL_GET_CONFIG] = "SELECT id, text = ?2 FROM config WHERE sha256 = ?1",
+    [SQL_SET_CONFIG] = "UPDATE config SET text = ?2 WHERE id = ?1",
+    [SQL_CLEAR_CONFIG] = "DELETE FROM config_param WHERE config_id = ?1",
     [SQL_PUT_CONFIG] = "INSERT INTO config (sha256, text) VALUES (?1, ?2)",
     [SQL_PUT_CONFIG_PARAM] = "INSERT INTO config_param (config_id, key, num, text) VALUES (?1, ?2, ?3, ?4)",
     [SQL_DELETE_CONFIG_PARAMS] =
@@ -343,13 +345,16 @@ const char *const statement_sql[N_STATEMENTS] = {
                             "LEFT JOIN json_each(c.quantity, '$.than') t WHERE c.study_id = ?1 AND c.id = ?2",
     /* Trials of a claim with another length than its profile says; beyond it, where the claim names its steps. */
     [SQL_GET_CLAIM_LENGTH] =
-        "SELECT t.variant, t.finished_budget, j.value FROM claim c JOIN study s ON s.id = c.study_id, "
+        "SELECT t.variant, t.length, t.wanted, count(*), max(t.n_all) FROM (SELECT t.variant, max(t.step, "
+        "t.finished_budget) AS length, j.value AS wanted, count(*) OVER (PARTITION BY t.variant) AS n_all, "
+        "json_extract(c.quantity, '$.at') AS at FROM claim c JOIN study s ON s.id = c.study_id, "
         "json_each(c.quantity, '$.steps') j JOIN trial t ON t.study_id = s.id AND t.generation = s.generation "
-        "AND t.variant = j.key WHERE c.study_id = ?1 AND c.id = ?2 AND t.state = 'done' AND (t.finished_budget < "
-        "j.value OR (t.finished_budget > j.value AND json_extract(c.quantity, '$.at') IN ('last', 'best', 'selected', "
-        "'from'))) AND (json_extract(c.quantity, '$.cell') IS NULL OR t.cell = json_extract(c.quantity, '$.cell')) "
-        "ORDER BY t.finished_budget LIMIT 1",
-    [SQL_GET_CLAIM_STATES] = "SELECT count(*), sum(t.state NOT IN ('queued', 'interrupted')), sum(t.state = 'failed'), sum(t.state NOT IN ('done', 'diverged', 'failed')), s.profile "
+        "AND t.variant = j.key WHERE c.study_id = ?1 AND c.id = ?2 AND t.state = 'done' AND "
+        "(json_extract(c.quantity, '$.cell') IS NULL OR t.cell = json_extract(c.quantity, '$.cell'))) t "
+        "WHERE t.length < t.wanted OR (t.length > t.wanted AND t.at IN ('last', 'best', 'selected', 'from')) "
+        "GROUP BY t.length, t.variant, t.wanted ORDER BY t.length LIMIT 1",
+    [SQL_GET_CLAIM_STATES] = "SELECT count(*), sum(t.state NOT IN ('queued', 'interrupted')), "
+                             "sum(t.state = 'failed'), sum(t.state NOT IN ('done', 'diverged', 'failed')), s.profile "
                              "FROM study s JOIN trial t ON t.study_id = s.id AND t.generation = s.generation "
                              "WHERE s.id = ?1",
     /* Of a cell that was chosen, where all its trials are. */

@@ -101,12 +101,14 @@ INSERT INTO _doc VALUES
     ('trials', 'study_id', '', 'runtime', 'study.id');
 
 -- How a trial of the present specification counts in a mean over seeds: only as done. Views and the statements of src/store/statements.c agree.
+-- Where trials of a cell are done with different budgets, those with step = length below the longest length would go on under its budget: they
+-- count, and n_shorter, shortest and longest tell of them.
 CREATE VIEW outcomes AS
 SELECT s.name AS study, t.variant, t.cell, t.seed,
     CASE WHEN t.outdated THEN 'outdated'
         WHEN t.state = 'done' AND t.finished_budget < t.budget THEN 'unfinished'
         WHEN t.state IN ('done', 'diverged', 'failed') THEN t.state ELSE 'unfinished' END AS outcome,
-    t.step, t.tuning, t.id AS trial_id, t.study_id
+    t.step, max(t.step, t.finished_budget) AS length, t.tuning, t.id AS trial_id, t.study_id
 FROM study s
 JOIN trial t ON t.study_id = s.id AND t.generation = s.generation;
 INSERT INTO _doc VALUES
@@ -116,6 +118,7 @@ INSERT INTO _doc VALUES
     ('outcomes', 'seed', '', 'deterministic', 'seed of all random streams'),
     ('outcomes', 'outcome', '', 'runtime', 'done, diverged, failed, unfinished (also one whose budget was raised), or outdated (see trials.outdated)'),
     ('outcomes', 'step', 'step', 'deterministic', 'last step that has a committed row'),
+    ('outcomes', 'length', 'step', 'deterministic', 'steps that it was trained for when it was done: step, or more where train.stop ended it before'),
     ('outcomes', 'tuning', '', 'deterministic', 'where a file tunes: the cell for which one of the sweep is chosen, see candidates and tuned'),
     ('outcomes', 'trial_id', '', 'runtime', 'trial.id'),
     ('outcomes', 'study_id', '', 'runtime', 'study.id');
@@ -451,7 +454,9 @@ SELECT f.study, f.variant, f.cell, f.metric, f.n, f.n_asked,
     CASE WHEN f.n = f.n_asked THEN f.best_mean + (SELECT d.best_half_width FROM final_stat d WHERE d.trial_id = f.trial_id AND d.key_id = f.key_id AND d.n_rows = f.n_rows) END AS best_high,
     CASE WHEN f.n = f.n_asked THEN f.best_min END AS best_min, CASE WHEN f.n = f.n_asked THEN f.best_max END AS best_max,
     f.best_mean AS best_mean_finished, (SELECT d.best_sd FROM final_stat d WHERE d.trial_id = f.trial_id AND d.key_id = f.key_id AND d.n_rows = f.n_rows) AS best_sd_finished,
-    f.split, f.n_asked AS n_trials, f.study_id
+    f.split, f.n_asked AS n_trials,
+    CASE WHEN f.shortest < f.longest THEN (SELECT count(*) FROM outcomes a WHERE a.study_id = f.study_id AND a.variant = f.variant
+        AND a.cell = f.cell AND a.outcome = 'done' AND a.step = a.length AND a.length < f.longest) ELSE 0 END AS n_shorter, f.study_id
 FROM (
     SELECT t.study, t.variant, t.cell, k.name AS metric, k.split, count(CASE WHEN t.outcome = 'done' AND u.end_step = t.step AND u.last_step = u.end_step THEN u.last END) AS n,
         (SELECT count(*) FROM outcomes a WHERE a.study_id = t.study_id AND a.variant = t.variant AND a.cell = t.cell) AS n_asked,
@@ -462,7 +467,9 @@ FROM (
         min(CASE WHEN t.outcome = 'done' AND u.end_step = t.step AND u.last_step = u.end_step THEN u.best END) AS best_min,
         max(CASE WHEN t.outcome = 'done' AND u.end_step = t.step AND u.last_step = u.end_step THEN u.best END) AS best_max,
         min(CASE WHEN t.outcome = 'done' AND u.end_step = t.step AND u.last_step = u.end_step THEN t.trial_id END) AS trial_id,
-        sum(CASE WHEN t.outcome = 'done' AND u.end_step = t.step AND u.last_step = u.end_step THEN u.n END) AS n_rows, t.study_id, u.key_id
+        sum(CASE WHEN t.outcome = 'done' AND u.end_step = t.step AND u.last_step = u.end_step THEN u.n END) AS n_rows,
+        min(CASE WHEN t.outcome = 'done' AND t.step = t.length THEN t.length END) AS shortest,
+        max(CASE t.outcome WHEN 'done' THEN t.length END) AS longest, t.study_id, u.key_id
     FROM outcomes t
     JOIN summary u ON u.trial_id = t.trial_id
     JOIN metric_key k ON k.id = u.key_id
@@ -500,6 +507,7 @@ INSERT INTO _doc VALUES
     ('finals', 'best_sd_finished', 'of the metric', 'runtime', 'sample standard deviation of them; NULL for n < 2 and until store_refresh'),
     ('finals', 'split', '', 'runtime', 'which data the metric is measured on, see metric_key.split'),
     ('finals', 'n_trials', '', 'deterministic', 'n_asked by its older name'),
+    ('finals', 'n_shorter', '', 'deterministic', 'number of trials that are done after fewer steps than the longest of the cell, as its budget was raised or lowered between them: the means take all as equals'),
     ('finals', 'study_id', '', 'runtime', 'study.id');
 
 -- Early stopping after the fact: every metric of a trial at the step where its valid_accuracy is first highest, best_step of its summary.
@@ -636,9 +644,11 @@ CREATE VIEW candidates AS
 SELECT c.study, c.variant, c.tuned, c.cell, c.metric, c.goal, CASE WHEN count(c.value) = count(*) THEN avg(c.value) END AS mean,
     count(c.value) AS n, count(*) AS n_asked, sum(c.outcome = 'done') - count(c.value) AS n_nonfinite,
     sum(c.outcome = 'diverged') AS n_diverged, sum(c.outcome = 'unfinished') AS n_unfinished, sum(c.outcome = 'failed') AS n_failed,
-    sum(c.outcome = 'outdated') AS n_outdated, avg(c.value) AS mean_finished, min(c.trial_id) AS trial_id, c.study_id
+    sum(c.outcome = 'outdated') AS n_outdated, avg(c.value) AS mean_finished,
+    min(CASE WHEN c.outcome = 'done' AND c.step = c.length THEN c.length END) AS shortest, max(CASE c.outcome WHEN 'done' THEN c.length END) AS longest,
+    min(c.trial_id) AS trial_id, c.study_id
 FROM (
-    SELECT t.study, t.variant, t.tuning AS tuned, t.cell, v.metric, v.goal, t.outcome,
+    SELECT t.study, t.variant, t.tuning AS tuned, t.cell, v.metric, v.goal, t.outcome, t.step, t.length,
         CASE t.outcome WHEN 'done' THEN (SELECT u.last FROM summary u WHERE u.trial_id = t.trial_id AND u.last_step = u.end_step
             AND u.end_step = t.step AND u.key_id = (SELECT id FROM metric_key WHERE name = v.metric)) END AS value, t.trial_id, t.study_id
     FROM tune v
@@ -661,6 +671,8 @@ INSERT INTO _doc VALUES
     ('candidates', 'n_failed', '', 'deterministic', 'number of trials that failed: nothing is chosen yet'),
     ('candidates', 'n_outdated', '', 'runtime', 'number of trials that are of other bytes or numerics than a later one, see trials.outdated: nothing is chosen yet'),
     ('candidates', 'mean_finished', 'of the metric', 'deterministic', 'mean of the n values that are there'),
+    ('candidates', 'shortest', 'step', 'deterministic', 'smallest length of a trial that is done and was not ended before by train.stop'),
+    ('candidates', 'longest', 'step', 'deterministic', 'largest length of a trial that is done'),
     ('candidates', 'trial_id', '', 'runtime', 'smallest trial.id of the cell'),
     ('candidates', 'study_id', '', 'runtime', 'study.id');
 
@@ -681,6 +693,8 @@ SELECT x.study, x.variant, x.cell, x.metric, x.goal, x.chosen, x.value, x.n_cell
         || CASE WHEN x.n_outdated > 0 THEN '; ' || x.n_outdated || ' of ' || x.n_trials || ' trials of the sweep are of other bytes or numerics' ELSE '' END
         || CASE WHEN x.n_left_out = x.n_cells THEN '; every cell has trials that diverged or have no finite ' || x.metric
             WHEN x.n_left_out > 0 THEN '; left out: ' || x.n_left_out || ' of ' || x.n_cells || ' cells, with trials that diverged or have no finite ' || x.metric
+            ELSE '' END
+        || CASE WHEN x.n_shorter > 0 THEN '; ' || x.n_shorter || ' of ' || x.n_cells || ' cells have trials of fewer steps than the longest of the sweep: they are compared as equals'
             ELSE '' END, 3), '') AS note,
     CASE WHEN x.chosen IS NOT NULL THEN (SELECT count(*) FROM outcomes t WHERE t.study_id = x.study_id AND t.variant = x.variant AND t.cell = x.cell
         AND t.outcome = 'done') ELSE 0 END AS n, v.n_seeds AS n_asked,
@@ -708,14 +722,15 @@ SELECT x.study, x.variant, x.cell, x.metric, x.goal, x.chosen, x.value, x.n_cell
 FROM (
     SELECT r.study, r.variant, r.tuned AS cell, r.metric, r.goal, count(*) AS n_cells, sum(r.n_asked) AS n_trials,
         sum(r.n_unfinished) AS n_unfinished, sum(r.n_failed) AS n_failed, sum(r.n_outdated) AS n_outdated,
-        sum(r.n_diverged + r.n_nonfinite > 0) AS n_left_out,
+        sum(r.n_diverged + r.n_nonfinite > 0) AS n_left_out, coalesce(sum(r.shortest < r.longest_of_all), 0) AS n_shorter,
         CASE WHEN sum(r.n_unfinished + r.n_failed + r.n_outdated) = 0 THEN max(CASE WHEN r.place = 1 THEN r.cell END) END AS chosen,
         CASE WHEN sum(r.n_unfinished + r.n_failed + r.n_outdated) = 0 THEN max(CASE WHEN r.place = 1 THEN r.mean END) END AS value,
         CASE WHEN sum(r.n_unfinished + r.n_failed + r.n_outdated) = 0 THEN max(CASE WHEN r.place = 1 THEN r.trial_id END) END AS chosen_id,
         r.study_id
     FROM (
         SELECT c.*, CASE WHEN c.mean IS NOT NULL THEN row_number() OVER (PARTITION BY c.study_id, c.variant, c.tuned
-            ORDER BY c.mean IS NULL, CASE c.goal WHEN 'max' THEN -c.mean ELSE c.mean END, c.cell) END AS place
+            ORDER BY c.mean IS NULL, CASE c.goal WHEN 'max' THEN -c.mean ELSE c.mean END, c.cell) END AS place,
+            max(c.longest) OVER (PARTITION BY c.study_id, c.variant, c.tuned) AS longest_of_all
         FROM candidates c
     ) r
     GROUP BY r.study, r.study_id, r.variant, r.tuned, r.metric, r.goal
@@ -731,7 +746,7 @@ INSERT INTO _doc VALUES
     ('tuned', 'value', 'of the metric', 'deterministic', 'mean of the metric over the seeds of the sweep, in that cell'),
     ('tuned', 'n_cells', '', 'deterministic', 'number of cells that it was chosen from'),
     ('tuned', 'border', '', 'deterministic', 'chosen values that are the smallest or largest of their key: a better one may lie beyond; NULL for none'),
-    ('tuned', 'note', '', 'runtime', 'why nothing is chosen, or which cells were left out'),
+    ('tuned', 'note', '', 'runtime', 'why nothing is chosen, which cells were left out, or that their trials have different lengths'),
     ('tuned', 'n', '', 'deterministic', 'number of trials with fresh seeds that are done'),
     ('tuned', 'n_asked', '', 'deterministic', 'number of fresh seeds'),
     ('tuned', 'n_diverged', '', 'deterministic', 'number of trials with fresh seeds that diverged'),

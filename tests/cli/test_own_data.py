@@ -73,6 +73,35 @@ class OwnData(unittest.TestCase):
         self.assertIn("dataset.test.y", message)
         self.assertIn("here/out/y.npy: No such file", message)
 
+    def test_a_file_that_changed_is_told(self):
+        labels = os.path.join(self.here, "in", "y.npy")
+        first = [i % 3 for i in range(60)]
+        second = [1] + first[1:]
+        warning = "'in/y.npy' is not the file that %s read: their numbers are those of its former bytes; --force trains them again"
+        table = "(%d of these trials read files that have other bytes now"
+        self.call("here/own.yaml", "--db", self.db)
+        write_npy(labels, "B", "|u1", [60], second)
+        said = self.call("here/own.yaml", "--db", self.db)
+        self.assertIn("warning: own: " + warning % "2 finished trials", said)
+        self.assertIn(table % 2, said)
+        self.assertIn(warning % "2 finished trials", self.call("plan", "here/own.yaml", "--db", self.db))
+        self.call("here/own.yaml", "--db", self.db, "seeds=[1]", "--force")
+        self.assertIn(warning % "1 finished trial", self.call("here/own.yaml", "--db", self.db, "-q"))
+        write_npy(labels, "B", "|u1", [60], first)  # and back
+        self.assertIn(table % 1, self.call("here/own.yaml", "--db", self.db))
+        os.remove(os.path.join(self.here, "in", "y.npy"))  # nothing is known of a file that is gone; it is a mistake of its own
+        self.assertNotIn("is not the file", self.call("plan", "here/own.yaml", "--db", self.db, status=2))
+        write_npy(labels, "B", "|u1", [60], second)
+        said = self.call("here/own.yaml", "--db", self.db, "--force")
+        self.assertNotIn("is not the file", said)
+        self.assertNotIn("other bytes now", said)
+        self.assertNotIn("is not the file", self.call("plan", "here/own.yaml", "--db", self.db))
+
+    def test_one_off_trials_of_a_file_that_changed(self):
+        self.call("here/own.yaml", "--db", self.db, "train.clip_norm=5")
+        write_npy(os.path.join(self.here, "out", "y.npy"), "B", "|u1", [30], [2] + [i % 3 for i in range(1, 30)])
+        self.assertIn("'out/y.npy' is not the file that 2 finished trials read", self.call("here/own.yaml", "--db", self.db, "train.clip_norm=5"))
+
     def test_a_missing_value_fails_before_training(self):
         write_npy(os.path.join(self.here, "in", "x.npy"), "f", "<f4", [60, 2], [float("nan") if i == 7 else i for i in range(120)])
         self.assertIn("row 3, column 1", self.call("here/own.yaml", "--db", self.db, status=1))

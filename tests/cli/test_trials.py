@@ -415,11 +415,16 @@ class Relog(Case):
 
     def test_what_a_checkpoint_does_not_tell(self):
         before = self.untouched()
-        done = self.relog("log.metrics=[train_loss, angle_bp, update_norm]", status=1)
-        self.assertEqual(done.stderr.count("(angle_bp, update_norm: of a training step, not of the weights that a checkpoint has; --force trains it again)"), 2)
-        self.assertEqual(self.untouched(), before)
-        self.relog("log.metrics=[train_loss, angle_bp, weight_norm]", status=1)
-        self.assertEqual(self.sql("SELECT k.name, count(*) FROM layer_metric m JOIN metric_key k ON k.id = m.key_id GROUP BY 1"), [("weight_norm", 4)])
+        for more in ("", ", weight_norm"):  # nothing is written of what could be
+            said = self.relog(f"log.metrics=[train_loss, angle_bp, update_norm{more}]", status=2).stderr
+            self.assertEqual(said.count("error: "), 1, said)
+            self.assertIn("--relog: angle_bp, update_norm: of a training step, not of the weights that a checkpoint has: nothing was logged; leave it out", said)
+            self.assertNotIn("logged what they lacked", said)
+            self.assertEqual(self.untouched(), before)
+        self.call("run", self.file, "--db", self.db, "log.metrics=[train_loss, angle_bp]", "--force")
+        done = self.relog("log.metrics=[train_loss, angle_bp, weight_norm]")  # they have what is of a step
+        self.assertIn("2 trials: 2 logged what they lacked\n", done.stderr)
+        self.assertEqual(self.sql("SELECT k.name, count(*) FROM layer_metric m JOIN metric_key k ON k.id = m.key_id WHERE k.name = 'weight_norm' GROUP BY 1"), [("weight_norm", 4)])
 
     def fails(self, why, *args):
         """One trial cannot; the other can."""

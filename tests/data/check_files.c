@@ -177,8 +177,7 @@ START_TEST(cut_files)
 }
 END_TEST
 
-static const char csv[] =
-    "\xef\xbb\xbf\"a, long\",b,kind\r\n1,2.5,\"say \"\"a\"\"\"\r\n-3e1, .5 ,b\n0x10,7,\"a\nb\"\n\n";
+static const char csv[] = "\xef\xbb\xbf\"a, long\",b,kind\r\n1,2.5,\"say \"\"a\"\"\"\r\n-3e1, .5 ,b\n16,7,\"a\nb\"\n\n";
 
 START_TEST(csv_is_read)
 {
@@ -213,6 +212,11 @@ START_TEST(csv_that_is_wrong)
         { "a,b\n1,2\n,0\n", "b", "dataset.train.x", "x.csv:3: column 0 'a': the value is missing" },
         { "a,b\n1,2\nNA,0\n", "b", "dataset.train.x", "x.csv:3: column 0 'a': the value is missing" },
         { "a,b\n1,2\n1e,0\n", "b", "dataset.train.x", "column 0 'a': '1e' is no number" },
+        { "a,b\n1,2\n0x10,0\n", "b", "dataset.train.x", "x.csv:3: column 0 'a': '0x10' is no decimal number" },
+        { "a,b\n1,0o1\n", "b", "dataset.train.x", "x.csv:2: column 1 'b': '0o1' is no decimal number" },
+        { "0x1,1\n2,2\n", "1", "dataset.train.x", "x.csv:1: column 0: '0x1' is no decimal number" },
+        { "\na,b,c,b\n1,2,3,0\n", "c", "dataset.train.x",
+          "x.csv:2: columns 1 and 3 (counted from 0) are both called 'b'" },
         { "a,b\n1,2\n.inf,0\n", "b", "dataset.train.x", "not finite" },
         { "a,b\n1,x\n1,\n", "b", "dataset.train.x", "x.csv:3: column 1 'b': the label is missing" },
         { "a,b\n1,\"2\n", "b", "dataset.train.x", "a quote that is not closed" },
@@ -236,6 +240,45 @@ START_TEST(csv_that_is_wrong)
     write_text("x.csv", "a,b\n1,x\n2,y\n");
     write_text("t.csv", "a,b\n1,z\n");
     refused(&o, "dataset.test.x", "t.csv:2: column 1 'b': label 'z' is none of the training set's");
+}
+END_TEST
+
+/* Numbers are matched by their places, so these must have the same names; the column of labels has its own. */
+START_TEST(csv_columns_of_two_files)
+{
+    struct arena a;
+    struct err e = { 0 };
+    struct files_set set;
+    struct files_opts o = options("x.csv", NULL, "kind");
+    o.test.x = "t.csv";
+    write_text("x.csv", "a,b,kind\n1,2,0\n3,4,1\n");
+    write_text("t.csv", "b,a,kind\n2,1,0\n");
+    refused(&o, "dataset.test.x",
+            "t.csv: its column of numbers 0 (counted from 0) is 'b', and that of the training set's");
+    write_text("t.csv", "a,c,kind\n1,2,0\n");
+    refused(&o, "dataset.test.x", "t.csv: its column of numbers 1 (counted from 0) is 'c'");
+    write_text("t.csv", "a,kind,b\n1,1,2\n");
+    ck_assert_int_eq(open_set(&set, &o, &a, &e), 0);
+    files_set_close(&set);
+    arena_finish(&a);
+    o.train.label = o.test.label = NULL; /* labels in files of their own, and a test file without a header */
+    o.train.y = "y.csv";
+    o.test.y = "z.csv";
+    o.labels = FILES_REAL;
+    write_text("x.csv", "a,b\n1,2\n");
+    write_text("t.csv", "5,6\n");
+    write_text("y.csv", "u,v\n1,2\n");
+    write_text("z.csv", "v,u\n1,2\n");
+    refused(&o, "dataset.test.y", "z.csv: its column of numbers 0 (counted from 0) is 'v'");
+    write_text("z.csv", "u,v\n1,2\n");
+    ck_assert_int_eq(open_set(&set, &o, &a, &e), 0);
+    files_set_close(&set);
+    arena_finish(&a);
+    write_text("x.csv", ",,kind\n1,2,0\n3,4,1\n"); /* columns without a name */
+    o = options("x.csv", NULL, "kind");
+    ck_assert_int_eq(open_set(&set, &o, &a, &e), 0);
+    files_set_close(&set);
+    arena_finish(&a);
 }
 END_TEST
 
@@ -470,7 +513,7 @@ END_TEST
 
 /* clang-format off */
 #define TESTS(X)                                                                                                       \
-    X(types) X(headers_that_lie) X(cut_files) X(csv_is_read) X(csv_that_is_wrong) X(sets_that_do_not_fit) X(layouts)   \
+    X(types) X(headers_that_lie) X(cut_files) X(csv_is_read) X(csv_that_is_wrong) X(csv_columns_of_two_files) X(sets_that_do_not_fit) X(layouts)   \
     X(scalings) X(splits) X(targets) X(files_are_shown)
 /* clang-format on */
 
