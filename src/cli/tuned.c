@@ -54,7 +54,7 @@ static void add_head(struct rows *r, const struct tuned_row *t)
                      t->metric);
     r->table.n_columns = (size_t)5 + r->accuracies + r->losses;
     add(r, "variant", false);
-    add(r, "validation", true);
+    add(r, t->metric, true);
     if (r->accuracies)
         add(r, "test_accuracy", false);
     if (r->losses)

@@ -34,14 +34,16 @@ static void remark(struct putting *p, const struct tuned_row *t, const char *tex
 
 static void put_head(struct putting *p, const struct tuned_row *t)
 {
-    static const char *const head[] = { "variant",   "chosen",      "validation", "test accuracy (%)",
-                                        "test loss", "fresh seeds", "cells",      "trials",
-                                        "steps",     "processor s", "flop",       NULL };
+    struct text metric = { 0 };
+    clean_markdown(&metric, t->metric);
+    const char *const head[] = { "variant",     "chosen", metric.s, "test accuracy (%)", "test loss", "fresh seeds",
+                                 "cells",       "trials", "steps",  "processor s",       "flop",      NULL };
     text_add(p->out, "Chosen by the %s ", t->best);
-    clean_markdown(p->out, t->metric);
+    text_puts(p->out, metric.s);
     text_puts(p->out, ", mean over the seeds of the sweep, then trained again with fresh seeds, mean ± sd; and what "
                       "choosing took:\n\n");
     section_head(p->out, head);
+    text_free(&metric);
 }
 
 static int put_row(void *self, const struct tuned_row *t)

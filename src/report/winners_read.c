@@ -136,7 +136,7 @@ static int choose_axes(struct grid *g, const struct keys *k, const struct subjec
                : err_set(
                      e, ERR_USAGE,
                      "study '%s': a map of winners has two axes, and %zu numeric swept key%s varied by every variant: "
-                     "choose with --x KEY --y KEY",
+                     "choose with x and y in the file's figure, or with --x KEY --y KEY of tprun plot",
                      s->name, n, n == 1 ? " is" : "s are");
 }
 

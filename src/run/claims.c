@@ -37,7 +37,8 @@ static bool same_name(const char *a, const char *b)
     return a == b || (a && b && !strcmp(a, b));
 }
 
-/* Mistakes of another profile are told when it is run. */
+/* Mistakes of another profile are told when it is run. In a file with mistakes of its own it is enough that trials can
+ * be composed. */
 static const struct reference *refer(struct checking *k, const char *profile)
 {
     for (struct reference *r = k->references; r; r = r->next)
@@ -46,8 +47,10 @@ static const struct reference *refer(struct checking *k, const char *profile)
     struct err own = { 0 };
     struct reference *r = arena_need(k->s->arena, 1, sizeof *r);
     *r = (struct reference){ .next = k->references, .profile = profile };
-    r->sound = study_open_profile(&r->study, &k->s->study, profile, &own) == 0 &&
-               study_fit(&r->study, &config_form, &own) == 0;
+    const bool opened = study_open_profile(&r->study, &k->s->study, profile, &own) == 0;
+    r->sound = opened || (!k->s->opened && study_is_readable(&r->study));
+    if (r->sound)
+        r->sound = study_fit(&r->study, &config_form, &own) == 0 || !k->s->opened;
     err_clear(&own);
     return k->references = r;
 }
@@ -166,6 +169,9 @@ static void refuse_variant(struct checking *k, const struct named *of, size_t i)
 {
     const struct study *s = &k->of->study;
     const char *profile = k->of->profile;
+    const struct node *file = k->s->study.file, *variants = file ? tree_child(file, "variants") : NULL;
+    if (!k->s->opened && variants && variants->kind == NODE_MAP && tree_child(variants, of->names->items[i]))
+        return; /* it is there, with a mistake */
     err_at(k->e, place(&k->claim->quantity, of->key, i), "%s.%s: the study%s%s has no variant '%s'%s", k->claim->path,
            of->key, profile ? " with profile " : "", profile ? profile : "", of->names->items[i],
            bind_advice(of->names->items[i], s->variants, s->n_variants, k->s->arena));
@@ -175,6 +181,9 @@ static void refuse_cell(struct checking *k, const struct named *of, size_t i, si
 {
     const struct claim_quantity *q = &k->claim->quantity;
     const char *variant = of->names->items[i];
+    const bool of_tune = q->cell && !strncmp(q->cell, "tuned", strlen("tuned"));
+    if (of_tune && !k->s->opened && !k->of->study.tune)
+        return; /* its `tune` may be one of the mistakes */
     if (n_cells > 1)
         err_at(k->e, place(q, of->key, i), "%s: the variant '%s' has several cells; choose one with 'cell'%s",
                k->claim->path, variant, k->of->study.tune ? ", such as 'tuned'" : "");
@@ -261,63 +270,14 @@ static void check_metric(struct checking *k)
            bind_advice(q->metric, names, known->n_parts, k->s->arena));
 }
 
-/* ---- the canonical form ---- */
-
-static void put_key(struct text *out, const char *key)
-{
-    text_add(out, "%s\"%s\":", out->n > 1 ? "," : "", key);
-}
-
-static void put_text(struct text *out, const char *key, const char *value)
-{
-    put_key(out, key);
-    if (value)
-        text_json_string(out, value, strlen(value));
-    else
-        text_puts(out, "null");
-}
-
-static void put_names(struct text *out, const char *key, const struct names *names)
-{
-    put_key(out, key);
-    text_putc(out, '[');
-    for (size_t i = 0; i < names->n; i++) {
-        text_puts(out, i ? "," : "");
-        text_json_string(out, names->items[i], strlen(names->items[i]));
-    }
-    text_putc(out, ']');
-}
-
-static void put_quantity(struct text *out, const struct claim_quantity *q)
-{
-    static const char *const at[] = { "last", "best", "selected", "step", "from" };
-    put_names(out, "better", &q->better);
-    if (q->than.n)
-        put_names(out, "than", &q->than);
-    put_text(out, "metric", q->metric);
-    put_text(out, "at", at[q->at]);
-    if (q->at == CLAIM_STEP || q->at == CLAIM_FROM) {
-        put_key(out, "step");
-        text_json_int(out, q->step);
-    }
-    if (q->cell)
-        put_text(out, "cell", q->cell);
-    if (q->has_layer) {
-        put_key(out, "layer");
-        text_json_int(out, q->layer);
-    }
-    if (q->as == CLAIM_AS_ERROR)
-        put_text(out, "as", "error");
-}
-
-/* ---- the checks ---- */
-
 static const char *check_claim(struct checking *k)
 {
     const struct study_claim *c = k->claim;
     const size_t before = k->e->n_errors;
     struct text out = { 0 }, steps = { 0 };
     bool apart = false;
+    if (c->kind == CLAIM_MEASURE ? !c->measure : !c->quantity.map)
+        return NULL; /* what it is about cannot be read, which was told */
     if (!find_profile(k))
         return NULL;
     k->of = refer(k, profile_of(&k->s->study, c));
@@ -335,8 +295,8 @@ static const char *check_claim(struct checking *k)
                 check_named(k, &of[side], i, &steps, &apart);
     text_putc(&out, '{');
     if (c->kind != CLAIM_MEASURE)
-        put_quantity(&out, &c->quantity);
-    put_text(&out, "profile", k->of->profile);
+        claim_put_quantity(&out, &c->quantity);
+    claim_put_text(&out, "profile", k->of->profile);
     if (apart || !k->of->sound)
         text_puts(&out, ",\"apart\":true");
     text_add(&out, ",\"steps\":{%s}}", steps.n ? steps.s : "");
@@ -377,9 +337,9 @@ void claims_check(struct plan *p, struct plan_study *s, struct err *e)
     struct checking k = { .plan = p, .s = s, .e = e };
     const struct study *f = &s->study;
     const char **keys;
-    if (s->opened)
+    if (s->readable)
         s->claims = arena_need(s->arena, f->n_claims, sizeof *s->claims);
-    for (size_t i = 0; s->opened && i < f->n_claims; i++) {
+    for (size_t i = 0; s->readable && i < f->n_claims; i++) {
         k.claim = &f->claims[i];
         s->claims[i] = check_claim(&k);
     }

@@ -3,8 +3,10 @@
 #include "run/cells.h"
 #include "run/claims.h"
 #include "run/mistakes.h"
+#include "run/targets.h"
 #include "run/tuning.h"
 #include "run/twins.h"
+#include "spec/compose.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -31,16 +33,21 @@ static bool leads_through(const char *assignment, const char *key)
 }
 
 /* Seeds and budgets say which trials of the file are trained, and how far; its name is that of another study with the
- * same specification. Any other key makes trials of their own. */
+ * same specification. Any other key makes trials of their own, or is kept from the study: the first of these, rather
+ * one that changes trials. */
 static const char *find_one_off(const struct plan_options *o)
 {
+    const char *found = NULL;
     for (size_t i = 0; i < o->n_overrides; i++) {
         const char *assignment = o->overrides[i];
-        if (!leads_through(assignment, "seeds") && !leads_through(assignment, "experiment") &&
-            !config_is_budget(assignment))
+        if (leads_through(assignment, "seeds") || leads_through(assignment, "experiment") ||
+            config_is_budget(assignment))
+            continue;
+        if (compose_changes_trials(assignment))
             return assignment;
+        found = found ? found : assignment;
     }
-    return NULL;
+    return found;
 }
 
 static int add_study(struct plan *p, const char *path, struct err *e)
@@ -255,6 +262,7 @@ int plan_open(struct plan *p, const char *const *paths, size_t n_paths, const st
     for (size_t i = 0; i < p->n_studies; i++) {
         tuning_check(p, &p->studies[i], e);
         claims_check(p, &p->studies[i], e);
+        targets_check(p, &p->studies[i], e);
     }
     if (!e->code)
         check_variants(p, e);
@@ -297,7 +305,7 @@ struct arena *plan_scratch(struct plan *p)
 }
 
 /* Composes a cell: all of plan_trial but what depends on the seed. */
-static int compose(struct plan *p, size_t study, uint64_t cell, struct plan_trial *t, struct err *e)
+static int compose_cell(struct plan *p, size_t study, uint64_t cell, struct plan_trial *t, struct err *e)
 {
     struct plan_study *s = &p->studies[study];
     struct arena *a = plan_scratch(p);
@@ -328,7 +336,7 @@ int plan_trial(struct plan *p, size_t study, uint64_t i, struct plan_trial *t, s
     if (p->last && p->last_study == study && p->last_cell == i / s->n_seeds)
         *t = *p->last;
     else
-        TRY(compose(p, study, i / s->n_seeds, t, e));
+        TRY(compose_cell(p, study, i / s->n_seeds, t, e));
     t->excluded = t->excluded || study_excludes_seed(s, &t->spec, seed);
     if (t->excluded)
         return 0;

@@ -3,6 +3,7 @@
 #include "run/cells.h"
 #include "run/private.h"
 #include "run/repository.h"
+#include "spec/compose.h"
 
 #include "base/killpoint.h"
 #include <inttypes.h>
@@ -255,6 +256,22 @@ static int put_repository(struct runner *r, const struct plan_study *s, struct e
     return store_put_repository(r->store, s->store_id, state.commit[0] ? &stored : NULL, e);
 }
 
+/* What becomes of trials whose command line has a key that the study in the database does not take over. */
+static void tell_one_offs(struct runner *r, const struct plan_study *s)
+{
+    const char *tune = s->study.tune ? "; `tune` chooses none of them, and trains no fresh seeds here" : "";
+    if (compose_changes_trials(s->one_off))
+        progress_say(&r->progress,
+                     "tprun: note: %s: '%s' makes trials beside those of the file: they are in all_trials, and not in "
+                     "the study's other tables%s",
+                     s->study.name, s->one_off, tune);
+    else
+        progress_say(&r->progress,
+                     "tprun: note: %s: '%s' changes no trial, and nothing that is kept of the study: trials that the "
+                     "file has not had yet are in all_trials alone until it is run without%s",
+                     s->study.name, s->one_off, tune);
+}
+
 int queue_put_study(struct runner *r, size_t study, struct err *e)
 {
     struct plan_study *s = &r->plan->studies[study];
@@ -270,10 +287,7 @@ int queue_put_study(struct runner *r, size_t study, struct err *e)
     TRY(put_repository(r, s, e));
     TRY(is_queued(r, s, &queued, e));
     if (s->one_off && !r->plan->options.one_trial)
-        progress_say(&r->progress,
-                     "tprun: note: %s: '%s' makes trials beside those of the file: they are in all_trials, and not in "
-                     "the study's other tables",
-                     f->name, s->one_off);
+        tell_one_offs(r, s);
     if (!queued) {
         if (!s->one_off)
             TRY(put_claims(r, s, e));

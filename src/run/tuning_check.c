@@ -66,7 +66,7 @@ void tuning_check(struct plan *p, struct plan_study *s, struct err *e)
 {
     const struct study_tune *tune = s->study.tune;
     const size_t before = e->n_errors;
-    if (!s->opened || !tune)
+    if (!s->readable || !tune)
         return;
     const struct where where = tree_child(tune->map, "metric")->where;
     s->tunes_by_largest = tune->goal == TUNE_MAX;

@@ -118,6 +118,8 @@ static void read_expect(struct reading *r, const struct node *n)
     }
     if (r->e->n_errors > before)
         return;
+    if (!c->has_low && !c->has_high)
+        err_at(r->e, n->where, "%s.expect: every number is between null and null: give a bound", r->path);
     if (c->has_low && c->has_high && c->low > c->high)
         err_at(r->e, n->where, "%s.expect: low is above high", r->path);
     if (n->kind == NODE_LIST && c->has_tolerance)
@@ -161,6 +163,37 @@ static void read_at(struct reading *r, const struct node *n, const char *path)
         err_at(r->e, n->where, "%s: expected {step: N} or {from: N}", at);
 }
 
+static struct where place_of_name(const struct node *names, size_t i)
+{
+    return names->kind == NODE_LIST && i < names->n ? names->items[i]->where : names->where;
+}
+
+/* A difference from itself is 0 whatever was trained, and a pair that counts twice widens the intervals of the others.
+ */
+static void check_sides(struct reading *r, const struct node *n, const char *path)
+{
+    const struct names *const sides[] = { &r->c->quantity.better, &r->c->quantity.than };
+    const char *const keys[] = { "better", "than" };
+    for (size_t k = 0; k < 2; k++) {
+        const struct node *names = tree_child(n, keys[k]);
+        if (sides[k]->n == 0)
+            err_at(r->e, names->where, "%s.%s: an empty list leaves nothing to compare", path, keys[k]);
+        for (size_t i = 0; i < sides[k]->n; i++) {
+            const char *name = sides[k]->items[i];
+            const struct where where = place_of_name(names, i);
+            bool again = false, other = false;
+            for (size_t j = 0; j < i; j++)
+                again = again || !strcmp(name, sides[k]->items[j]);
+            for (size_t j = 0; k == 1 && j < sides[0]->n; j++)
+                other = other || !strcmp(name, sides[0]->items[j]);
+            if (again)
+                err_at(r->e, where, "%s.%s: '%s' is named twice", path, keys[k], name);
+            else if (other)
+                err_at(r->e, where, "%s.than: '%s' is compared with itself, as it stands in 'better' too", path, name);
+        }
+    }
+}
+
 static void read_quantity(struct reading *r, const struct node *n, const char *kind)
 {
     char found[100];
@@ -185,6 +218,8 @@ static void read_quantity(struct reading *r, const struct node *n, const char *k
     q->map = n;
     if (r->c->kind == CLAIM_VALUE && q->better.n != 1)
         err_at(r->e, tree_child(n, "variant")->where, "%s.variant: expected the name of one variant", path);
+    if (r->c->kind == CLAIM_COMPARE)
+        check_sides(r, n, path);
     const size_t length = strlen(q->metric), suffix = strlen("accuracy");
     if (q->as == CLAIM_AS_ERROR && !strstr(q->metric + (length > suffix ? 0 : length), "accuracy"))
         err_at(r->e, tree_child(n, "as")->where, "%s.as: 'error' is 100 less an accuracy, which '%s' is not", path,
@@ -197,7 +232,7 @@ static void read_quantity(struct reading *r, const struct node *n, const char *k
 static void set_region(struct reading *r)
 {
     struct study_claim *c = r->c;
-    const struct node *expect = tree_child(r->map, "expect");
+    const struct node *expect = given(r->map, "expect");
     if (expect) {
         if (c->kind == CLAIM_COMPARE)
             err_at(r->e, tree_key(r->map, "expect")->where,

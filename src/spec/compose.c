@@ -17,6 +17,18 @@ bool compose_is_study_key(const char *key)
     return strncmp(key, "x-", 2) == 0;
 }
 
+bool compose_changes_trials(const char *assignment)
+{
+    char key[16];
+    const size_t n = strcspn(assignment, ".=");
+    if (n >= sizeof key)
+        return strncmp(assignment, "x-", 2) != 0;
+    memcpy(key, assignment, n);
+    key[n] = '\0';
+    return !compose_is_study_key(key) || strcmp(key, "variants") == 0 || strcmp(key, "sweep") == 0 ||
+           strcmp(key, "seeds") == 0;
+}
+
 size_t compose_study_keys(const char **names, size_t max)
 {
     size_t n = 0;
@@ -234,6 +246,10 @@ static void apply_override(struct composition *c, const char *assignment, struct
     if (strcmp(key, "extends") == 0 || strcmp(key, "profiles") == 0) {
         err_at(e, over->keys[0]->where, "'%s' cannot be set on the command line%s", key,
                strcmp(key, "profiles") == 0 ? "; choose one with --profile" : "");
+    } else if (strcmp(key, "tune") == 0 && !node_is_null(over->items[0])) {
+        err_at(e, over->keys[0]->where,
+               "'tune' cannot be set on the command line, where it would choose nothing: change the file, or leave it "
+               "out with tune=null");
     } else if (compose_is_study_key(key)) {
         const bool renames = strcmp(key, "experiment") == 0; /* a study of its own, with the file's specification */
         c->root = lay_file(c->root, over, a, e);

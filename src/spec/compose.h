@@ -16,6 +16,9 @@ struct composition {
 
 /* Is it a key of the study itself (study.c reads it), not of a trial? */
 bool compose_is_study_key(const char *key);
+/* May an assignment KEY=VALUE of the command line change which trials there are, or what they compute? Claims, figures,
+ * titles and the like do not. */
+bool compose_changes_trials(const char *assignment);
 /* Is it a key of a trial that the study gives: experiment, variant, seed? A file does not set it. */
 bool compose_gives_key(const char *key);
 /* Their names without x-*, at most max of them; returns their number. */

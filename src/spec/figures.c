@@ -1,10 +1,13 @@
 #include "spec/figures.h"
 #include "spec/bind.h"
+#include "spec/sweep.h"
 #include <string.h>
 
 enum { MAX_FIGURES = 20, MAX_LAYER = 1000000, MAX_ROLLING = 10000 };
 enum kind { CURVES, BARS, LAYERS, HEATMAP, WINNERS };
 static const char *const figure_kinds[] = { "curves", "bars", "layers", "heatmap", "winners", NULL };
+/* What curves run along when it is no swept key. */
+static const char *const figure_alongs[] = { "step", "epoch", "samples", "seconds", "flops", NULL };
 static const char *const figure_bands[] = { "sd", "ci95", "quartiles", "minmax", "none", NULL };
 
 /* clang-format off */
@@ -102,6 +105,7 @@ static void read_figure(struct study *s, struct study_figure *f, const struct no
     f->where = is_given(n, "metric") ? tree_child(n, "metric")->where : n->where;
     if (e->n_errors > before)
         return;
+    f->map = n;
     check_uses(f, n, path, e);
     if (is_given(n, "variants"))
         check_variants(s, f, tree_child(n, "variants"), path, e);
@@ -123,11 +127,66 @@ void figures_read(struct study *s, const struct node *list, struct err *e)
         read_figure(s, &s->figures[i], list->items[i], arena_printf(s->arena, "figures.%zu", i), e);
 }
 
-void figures_check_metrics(const struct study *s, const struct study_form *form, struct err *e)
+static void check_layers(const struct study_form *form, const struct study_figure *f, const char *path, struct err *e)
+{
+    if (!form->of_layers || form->of_layers(f->metric))
+        return;
+    if (f->kind == LAYERS)
+        err_at(e, f->where, "%s.metric: '%s' is a metric of the whole trial; it has no layers to be drawn over", path,
+               f->metric);
+    else if (f->has_layer)
+        err_at(e, tree_child(f->map, "layer")->where, "%s.layer: '%s' is a metric of the whole trial; it has no layers",
+               path, f->metric);
+}
+
+static void check_key(const struct study *s, const struct study_figure *f, const char *key, const char *path,
+                      struct err *e)
+{
+    const struct study_sweep *w = s->sweep;
+    const struct node *n = tree_child(f->map, key);
+    const size_t found = sweep_count_ending(w, n->text);
+    const char **known = arena_need(s->arena, w->n_axes + 1, sizeof *known);
+    for (size_t i = 0; i < w->n_axes; i++)
+        known[i] = w->axes[i].key;
+    if (found == 0)
+        err_at(e, n->where, "%s.%s: '%s' is no swept key of the study%s", path, key, n->text,
+               w->n_axes ? bind_advice(n->text, known, w->n_axes, s->arena) : ": it sweeps none");
+    else if (found > 1)
+        err_at(e, n->where, "%s.%s: more than one swept key ends in '%s'", path, key, n->text);
+}
+
+/* Axes along swept keys, where every run of the file has the same ones. */
+static void check_axes(const struct study *s, const struct study_figure *f, const char *path, struct err *e)
+{
+    bool along = false;
+    for (size_t i = 0; f->x && figure_alongs[i]; i++)
+        along = along || !strcmp(f->x, figure_alongs[i]);
+    if (s->sweeps_elsewhere)
+        return;
+    if (f->kind == CURVES && f->x && !along)
+        check_key(s, f, "x", path, e);
+    if (f->kind != HEATMAP && f->kind != WINNERS)
+        return;
+    if (s->sweep->n_axes < 2) {
+        err_at(e, tree_child(f->map, "kind")->where,
+               "%s: a figure of the kind %s has two swept keys as its axes, and the study sweeps %s", path,
+               figure_kinds[f->kind], s->sweep->n_axes ? "one" : "none");
+    } else if (f->x && f->y) {
+        check_key(s, f, "x", path, e);
+        check_key(s, f, "y", path, e);
+    }
+}
+
+void figures_check(const struct study *s, const struct study_form *form, struct err *e)
 {
     for (size_t i = 0; i < s->n_figures; i++) {
         const struct study_figure *f = &s->figures[i];
-        if (f->metric)
-            study_check_metric(s, form, f->where, arena_printf(s->arena, "figures.%zu.metric", i), f->metric, e);
+        const char *path = arena_printf(s->arena, "figures.%zu", i);
+        const bool known =
+            f->metric && study_check_metric(s, form, f->where, arena_printf(s->arena, "%s.metric", path), f->metric, e);
+        if (known && f->map)
+            check_layers(form, f, path, e);
+        if (f->map)
+            check_axes(s, f, path, e);
     }
 }

@@ -197,7 +197,7 @@ int study_fit(struct study *s, const struct study_form *form, struct err *e)
     for (size_t v = 0; v < s->n_variants; v++)
         check_names(s, s->variant_trees[v], e);
     check_names(s, s->overrides, e);
-    figures_check_metrics(s, form, e);
+    figures_check(s, form, e);
     targets_check_metrics(s, form, e);
     labels_check_metrics(s, form, e);
     if (w->n_axes == 0 || w->overflow)

@@ -27,24 +27,16 @@ static void check_variant(const struct study *s, const struct node *name, struct
            bind_advice(name->text, s->variants, s->n_variants, s->arena));
 }
 
-/* "units" is the end of "network.layers.0.rnn.units". */
-static bool ends_in(const char *key, const char *end)
-{
-    const size_t n = strlen(key), m = strlen(end);
-    return n == m ? !strcmp(key, end) : n > m && key[n - m - 1] == '.' && !strcmp(key + n - m, end);
-}
-
 static void check_key(const struct study *s, const char *key, struct where where, struct err *e)
 {
     const struct study_sweep *w = s->sweep;
     if (!w)
         return; /* it has mistakes of its own */
     const char **known = arena_need(s->arena, w->n_axes + 1, sizeof *known);
-    for (size_t i = 0; i < w->n_axes; i++) {
+    if (sweep_count_ending(w, key) > 0)
+        return;
+    for (size_t i = 0; i < w->n_axes; i++)
         known[i] = w->axes[i].key;
-        if (ends_in(w->axes[i].key, key))
-            return;
-    }
     err_at(e, where, "labels.keys: '%s' is no swept key of the study%s", key,
            w->n_axes ? bind_advice(key, known, w->n_axes, s->arena) : ": it sweeps none");
 }

@@ -132,6 +132,19 @@ static void read_variants(struct study *s, const struct node *n, struct err *e)
         }
 }
 
+/* Whether a sweep is given by a profile, of which a run may choose another, or by the command line. */
+static bool sweeps_elsewhere(const struct node *profiles, const char *const *overrides, size_t n_overrides)
+{
+    const size_t n = strlen("sweep");
+    for (size_t i = 0; i < n_overrides; i++)
+        if (!strncmp(overrides[i], "sweep", n) && (overrides[i][n] == '.' || overrides[i][n] == '='))
+            return true;
+    for (size_t i = 0; profiles && i < profiles->n; i++)
+        if (profiles->items[i]->kind == NODE_MAP && tree_child(profiles->items[i], "sweep"))
+            return true;
+    return false;
+}
+
 /* Every mistake that is not a trial's: each reader goes on after one. */
 static int open_file(struct study *s, struct node *file, const char *path, const char *profile,
                      const char *const *overrides, size_t n_overrides, struct err *e)
@@ -143,6 +156,7 @@ static int open_file(struct study *s, struct node *file, const char *path, const
         return ERR_SPEC;
     s->file = file;
     s->profiles = c.profiles && c.profiles->kind == NODE_MAP ? c.profiles : NULL;
+    s->sweeps_elsewhere = sweeps_elsewhere(s->profiles, overrides, n_overrides);
     s->base = c.base;
     s->overrides = c.overrides;
     read_head(s, c.root, e);

@@ -47,6 +47,7 @@ struct study_claim {
 /* What a report draws. The database keeps it in the specification's text; here it is checked. */
 struct study_figure {
     struct where where;         /* of its metric, if it names one */
+    const struct node *map;     /* for the places of its keys; NULL after mistakes */
     const char *metric, *title; /* or NULL */
     const char *x, *y;          /* or NULL */
     int kind, band;             /* indices of figure_kinds and figure_bands in figures.c */
@@ -74,7 +75,7 @@ struct study_tune {
 
 /* A value of a metric; what it takes to reach it is asked for. */
 struct study_target {
-    struct where where; /* of its metric */
+    struct where where, value_where; /* of its metric, and of its value */
     const char *metric;
     double value;
 };
@@ -110,6 +111,7 @@ struct study {
     struct study_tune *tune; /* or NULL */
     struct text text; /* canonical JSON of the file with its profile, without the command line; kept in the database */
     struct study_sweep *sweep;          /* opaque: axes, zips, samples, exclusions */
+    bool sweeps_elsewhere;              /* a profile, or the command line, has a sweep of its own */
     const struct study_form *form;      /* NULL: every trial has every swept key */
     const struct option *trial_options; /* what a file may set of form->options */
     uint64_t n_cells;                   /* of the sweep, before exclusions: 1 without one */
@@ -144,8 +146,10 @@ struct study_form {
     struct node *(*complete)(const struct node *tree, struct arena *a);
     /* Whether trials can log a metric of this name, and the names to advise otherwise; NULL: not checked. */
     bool (*can_log)(const char *metric, const struct registry **known);
-    /* Whether one value of it is logged at a time, of which more or less is better. */
-    bool (*can_reach)(const char *metric);
+    /* Whether it has a value for each layer; NULL: not checked. */
+    bool (*of_layers)(const char *metric);
+    /* Whether one value of it is logged at a time, of which more or less is better; none is below 0 or above most. */
+    bool (*can_reach)(const char *metric, double *most);
     /* Whether a dotted path leads to what is no part of a trial's identity; NULL: nothing is known of that. */
     bool (*is_budget)(const char *path);
 };

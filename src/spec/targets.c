@@ -1,5 +1,6 @@
 #include "spec/targets.h"
 #include "spec/bind.h"
+#include <math.h>
 #include <string.h>
 
 enum { MAX_TARGETS = 20 };
@@ -21,6 +22,8 @@ static void read_target(struct study *s, size_t i, const struct node *n, struct 
         err_at(e, n->where, "%s: expected a map, found %s", path, node_found(n, found));
         return;
     }
+    const struct node *value = tree_child(n, "value");
+    t->value_where = value ? value->where : n->where;
     const size_t before = e->n_errors;
     (void)bind_tree(n, target_options, t, path, s->arena, e); /* counted in e */
     if (e->n_errors > before)
@@ -56,10 +59,14 @@ void targets_check_metrics(const struct study *s, const struct study_form *form,
         if (!t->metric ||
             !study_check_metric(s, form, t->where, arena_printf(s->arena, "targets.%zu.metric", i), t->metric, e))
             continue;
-        if (form->can_reach && !form->can_reach(t->metric))
+        double most = (double)INFINITY;
+        if (form->can_reach && !form->can_reach(t->metric, &most))
             err_at(e, t->where,
                    "targets.%zu.metric: '%s' is no target: a loss or an accuracy is, of which one value is logged at a "
                    "time",
                    i, t->metric);
+        else if (t->value < 0 || t->value > most)
+            err_at(e, t->value_where, "targets.%zu.value: %g is out of reach: '%s' is %s", i, t->value, t->metric,
+                   isfinite(most) ? "in percent" : "never below 0");
     }
 }

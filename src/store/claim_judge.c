@@ -1,4 +1,4 @@
-/* From values to a verdict: docs/claims.md. */
+/* From the values of variants to a verdict: docs/claims.md. */
 #include "store/claims.h"
 
 #include <inttypes.h>
@@ -6,10 +6,6 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-
-static const double alpha = 0.05;
-/* A miss by so much, relative to the number, is one of rounding. */
-static const double rounding = 1e-12;
 
 /* Said once, however many pairs it is true of. */
 static void add_note(struct claim *c, const char *format, va_list args)
@@ -38,7 +34,7 @@ void claim_hold(struct claim *c, const char *format, ...)
     c->held = true;
 }
 
-static void set_result(struct claim *c, const struct moments *m, struct interval interval)
+void claim_set_result(struct claim *c, const struct moments *m, struct interval interval)
 {
     c->measured = m->n > 0;
     c->value = m->mean;
@@ -48,7 +44,7 @@ static void set_result(struct claim *c, const struct moments *m, struct interval
     c->has_interval = isfinite(interval.low) && isfinite(interval.high);
 }
 
-static void check_seeds(struct claim *c)
+void claim_check_seeds(struct claim *c)
 {
     if (c->n < c->min_seeds && !c->held)
         claim_hold(c, "%zu seed%s, and it needs %zu", c->n, c->n == 1 ? "" : "s", c->min_seeds);
@@ -103,13 +99,13 @@ void claim_judge_value(struct claim *c, const struct claim_side *side)
     count(c, side);
     c->n = m.n;
     if (complete(c, side)) {
-        set_result(c, &m, verdict_interval(&m, &c->reported, alpha));
-        check_seeds(c);
+        claim_set_result(c, &m, verdict_interval(&m, &c->reported, CLAIM_ALPHA));
+        claim_check_seeds(c);
     } else if (m.n) {
         claim_remark(c, "mean of the %zu that %s there: %.6g", m.n, m.n == 1 ? "is" : "are", m.mean);
     }
-    const struct interval untrained = verdict_interval(&first, &c->reported, alpha);
-    if (first.n == side->n_trials && (strcmp(c->at, "step") != 0 || c->step > 0) &&
+    const struct interval untrained = verdict_interval(&first, &c->reported, CLAIM_ALPHA);
+    if (first.n == side->n_trials &&
         verdict_of(untrained, c->region, first.n, c->min_seeds) == VERDICT_REPRODUCED)
         claim_hold(c, "an untrained network satisfies it: %.6g before the first step", first.mean);
     c->verdict = verdict_of(c->interval, c->region, c->n, c->min_seeds);
@@ -155,7 +151,7 @@ static struct pairing pair(const struct claim_side *a, const struct claim_side *
 
 static bool is_above_zero(const struct moments *m, size_t min_seeds)
 {
-    return verdict_of(verdict_interval(m, NULL, alpha), region_above(0), m->n, min_seeds) == VERDICT_REPRODUCED;
+    return verdict_of(verdict_interval(m, NULL, CLAIM_ALPHA), region_above(0), m->n, min_seeds) == VERDICT_REPRODUCED;
 }
 
 /* A difference is also small where nobody has learned anything. */
@@ -165,7 +161,7 @@ static void check_learning(struct claim *c, const struct pairing *p, const struc
     if (p->differences.n == 0 || p->first.n < p->differences.n)
         return;
     if (c->above) {
-        const struct interval i = verdict_interval(&p->first, NULL, alpha);
+        const struct interval i = verdict_interval(&p->first, NULL, CLAIM_ALPHA);
         if (verdict_of(i, c->region, p->first.n, c->min_seeds) == VERDICT_REPRODUCED)
             claim_hold(c, "untrained networks satisfy it: a difference of %.6g before the first step", p->first.mean);
         return;
@@ -201,7 +197,7 @@ void claim_judge_pairs(struct claim *c, const struct claim_side *a, const struct
                        b[i].variant);
             whole = false;
         }
-        p.interval = verdict_interval(&p.differences, &c->reported, alpha / (double)n);
+        p.interval = verdict_interval(&p.differences, &c->reported, CLAIM_ALPHA / (double)n);
         p.verdict = verdict_of(p.interval, c->region, p.differences.n, c->min_seeds);
         n_refuted += p.verdict == VERDICT_REFUTED;
         n_reproduced += p.verdict == VERDICT_REPRODUCED;
@@ -222,48 +218,10 @@ void claim_judge_pairs(struct claim *c, const struct claim_side *a, const struct
                          closest.differences.n == 1 ? "is" : "are", closest.differences.mean);
         return;
     }
-    set_result(c, &closest.differences, closest.interval);
-    check_seeds(c);
+    claim_set_result(c, &closest.differences, closest.interval);
+    claim_check_seeds(c);
     if (n > 1)
         claim_remark(c, "'%s' against '%s', the closest of %zu pairs, each with an interval of %.4g %%", a[at].variant,
-                     b[at].variant, n, 100 * (1 - alpha / (double)n));
+                     b[at].variant, n, 100 * (1 - CLAIM_ALPHA / (double)n));
     c->verdict = n_refuted ? VERDICT_REFUTED : n_reproduced == n ? VERDICT_REPRODUCED : VERDICT_UNDECIDED;
-}
-
-/* ---- SQL ---- */
-
-static void judge_number(struct claim *c, double value)
-{
-    const struct region r = c->region;
-    const double miss = value < r.low ? r.low - value : value - r.high, scale = fmax(1, fabs(value));
-    c->measured = true;
-    c->value = value;
-    c->verdict = value >= r.low && value <= r.high ? VERDICT_REPRODUCED : VERDICT_REFUTED;
-    if (c->verdict == VERDICT_REFUTED && miss <= rounding * scale)
-        claim_remark(c, "it misses by rounding only: give a tolerance");
-}
-
-void claim_judge_measure(struct claim *c, const struct bounded_answer *answer, size_t n_seeds)
-{
-    struct moments m = { 0 };
-    if (answer->note[0])
-        claim_hold(c, "%s", answer->note);
-    else if (!answer->per_seed && answer->found)
-        judge_number(c, answer->value);
-    if (sqlite3_strlike("%\\_finished%", c->measure, '\\') == 0) /* mean_finished and its sisters of the views */
-        claim_remark(c, "it reads means over the finished seeds only");
-    for (size_t i = 0; i < answer->n_rows; i++)
-        if (answer->rows[i].found)
-            moments_add(&m, answer->rows[i].value);
-    c->n_asked = answer->per_seed ? n_seeds : 0;
-    c->n = m.n;
-    if (answer->per_seed && m.n < n_seeds) {
-        claim_hold(c, "%zu of the %zu seeds have no value", n_seeds - m.n, n_seeds);
-        if (m.n)
-            claim_remark(c, "mean of the %zu that %s there: %.6g", m.n, m.n == 1 ? "is" : "are", m.mean);
-    } else if (answer->per_seed) {
-        set_result(c, &m, verdict_interval(&m, &c->reported, alpha));
-        check_seeds(c);
-        c->verdict = verdict_of(c->interval, c->region, c->n, c->min_seeds);
-    }
 }

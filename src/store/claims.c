@@ -14,7 +14,7 @@ struct claims {
 
 /* The study's trials together. */
 struct states {
-    size_t n, n_seeds, n_started, n_failed, n_waiting;
+    size_t n, n_started, n_failed, n_waiting;
     char *profile; /* it was run with last, or NULL */
 };
 
@@ -130,11 +130,10 @@ static int load_states(struct store *s, int64_t study, struct states *states, st
     if (!stmt)
         return 0;
     *states = (struct states){ .n = (size_t)sqlite3_column_int64(stmt, 0),
-                               .n_seeds = (size_t)sqlite3_column_int64(stmt, 1),
-                               .n_started = (size_t)sqlite3_column_int64(stmt, 2),
-                               .n_failed = (size_t)sqlite3_column_int64(stmt, 3),
-                               .n_waiting = (size_t)sqlite3_column_int64(stmt, 4) };
-    const int code = copy(stmt, 5, &states->profile);
+                               .n_started = (size_t)sqlite3_column_int64(stmt, 1),
+                               .n_failed = (size_t)sqlite3_column_int64(stmt, 2),
+                               .n_waiting = (size_t)sqlite3_column_int64(stmt, 3) };
+    const int code = copy(stmt, 4, &states->profile);
     write_reset(&stmt);
     return code < 0 ? no_memory(s, e) : 0;
 }
@@ -250,9 +249,9 @@ static int judge_sides(struct store *s, int64_t study, struct claim *c, struct e
 }
 
 /* A measure that cannot be evaluated is an answer too: the claim stays undecided and says why. */
-static int judge_measures(struct store *s, int64_t study, struct claims *claims, const struct states *states,
-                          struct err *e)
+static int judge_measures(struct store *s, int64_t study, struct claims *claims, struct err *e)
 {
+    struct claim_seeds seeds = { 0 };
     const char **measures = calloc(claims->n, sizeof *measures);
     struct bounded_answer *answers = calloc(claims->n, sizeof *answers);
     size_t n = 0;
@@ -260,14 +259,17 @@ static int judge_measures(struct store *s, int64_t study, struct claims *claims,
     for (size_t i = 0; code == 0 && i < claims->n; i++)
         if (claims->items[i].measure)
             measures[n++] = claims->items[i].measure;
+    if (code == 0 && n > 0)
+        code = claim_seeds_read(s, study, &seeds, e);
     if (code == 0)
         code = bounded_measure(s->path, study, measures, n, s->limits, answers, e);
     size_t at = 0;
     for (size_t i = 0; code == 0 && i < claims->n; i++)
         if (claims->items[i].measure)
-            claim_judge_measure(&claims->items[i], &answers[at++], states->n_seeds);
+            claim_judge_measure(&claims->items[i], &answers[at++], &seeds);
         else if (claims->items[i].kind == CLAIM_OF_MEASURE && !claims->items[i].held)
             claim_hold(&claims->items[i], "the claim has no measure");
+    claim_seeds_free(&seeds);
     bounded_free(answers, n);
     free(measures);
     free(answers);
@@ -278,7 +280,7 @@ static int judge(struct store *s, int64_t study, struct claims *claims, const st
 {
     for (size_t i = 0; i < claims->n; i++)
         TRY(check_belonging(s, study, &claims->items[i], states, e));
-    TRY(judge_measures(s, study, claims, states, e));
+    TRY(judge_measures(s, study, claims, e));
     for (size_t i = 0; i < claims->n; i++) {
         struct claim *c = &claims->items[i];
         if (c->kind == CLAIM_OF_MEASURE)

@@ -63,10 +63,30 @@ int claim_side_read(struct store *s, int64_t study, const struct claim *c, const
                     struct err *e);
 void claim_side_free(struct claim_side *side);
 
-/* claim_judge.c: from values to a verdict. n_seeds: of the specification. */
+/* The smallest chance of being wrong that counts: intervals are of 95 %. */
+#define CLAIM_ALPHA 0.05
+
+/* claim_judge.c: from values to a verdict. */
 void claim_judge_value(struct claim *c, const struct claim_side *side);
 /* Pairs a[i] and b[i] of variants. */
 void claim_judge_pairs(struct claim *c, const struct claim_side *a, const struct claim_side *b, size_t n);
-void claim_judge_measure(struct claim *c, const struct bounded_answer *answer, size_t n_seeds);
+void claim_set_result(struct claim *c, const struct moments *m, struct interval interval);
+/* Undecided with fewer seeds than it needs. */
+void claim_check_seeds(struct claim *c);
+
+/* claim_measure.c: from what SQL gives to a verdict. */
+struct claim_seed {
+    int64_t seed;
+    bool fresh; /* of a cell that was chosen: the file tunes */
+    bool found; /* the measure at hand gives its value */
+};
+/* The seeds that were asked for: of the trials of the present specification. */
+struct claim_seeds {
+    size_t n;
+    struct claim_seed *items; /* [n], ascending */
+};
+int claim_seeds_read(struct store *s, int64_t study, struct claim_seeds *seeds, struct err *e);
+void claim_seeds_free(struct claim_seeds *seeds);
+void claim_judge_measure(struct claim *c, const struct bounded_answer *answer, const struct claim_seeds *seeds);
 
 #endif

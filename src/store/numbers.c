@@ -70,6 +70,12 @@ int query_measure(struct query *q, const char *sql, bool *per_seed, struct query
         values[0] = (struct query_value){ .seed = 0 };
         code = number_at(stmt, 0, &values[0].found, &values[0].value, e);
         *n = 1;
+        if (code == 0)
+            code = query_step(q, stmt, e);
+        if (code > 0)
+            code = err_set(e, ERR_USAGE,
+                           "the measure gives several rows without seeds: it gives one number, or (value, seed) with "
+                           "one row for each seed");
     }
     while (code > 0) {
         code = seed_row(stmt, values, n, e);

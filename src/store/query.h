@@ -52,7 +52,7 @@ int query_print_sections(struct query *q, const struct query_section *sections, 
 /* The first column of the first row as a number; found = false for no row or NULL. */
 int query_number(struct query *q, const char *sql, const char *const *arguments, size_t n_arguments, bool *found,
                  double *value, struct err *e);
-/* The rows of a measure: (value), of which the first counts, or (value, seed) with every seed once. */
+/* The rows of a measure: one (value), or (value, seed) with every seed once. */
 struct query_value {
     bool found; /* false: NULL */
     double value;

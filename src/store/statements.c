@@ -353,11 +353,13 @@ const char *const statement_sql[N_STATEMENTS] = {
         "(json_extract(c.quantity, '$.cell') IS NULL OR t.cell = json_extract(c.quantity, '$.cell'))) t "
         "WHERE t.length < t.wanted OR (t.length > t.wanted AND t.at IN ('last', 'best', 'selected', 'from')) "
         "GROUP BY t.length, t.variant, t.wanted ORDER BY t.length LIMIT 1",
-    [SQL_GET_CLAIM_STATES] = "SELECT count(*), count(DISTINCT CASE WHEN t.cell IS NOT t.tuning THEN t.seed END), "
-                             "sum(t.state NOT IN ('queued', 'interrupted')), "
+    [SQL_GET_CLAIM_STATES] = "SELECT count(*), sum(t.state NOT IN ('queued', 'interrupted')), "
                              "sum(t.state = 'failed'), sum(t.state NOT IN ('done', 'diverged', 'failed')), s.profile "
                              "FROM study s JOIN trial t ON t.study_id = s.id AND t.generation = s.generation "
                              "WHERE s.id = ?1",
+    /* Of a cell that was chosen, where all its trials are. */
+    [SQL_GET_CLAIM_SEEDS] = "SELECT t.seed, min(t.cell IS t.tuning) FROM study s JOIN trial t ON t.study_id = s.id "
+                            "AND t.generation = s.generation WHERE s.id = ?1 GROUP BY t.seed ORDER BY t.seed",
     /* One side of a claim: ?1 study, ?2 variant, ?3 cell or NULL, ?4 metric, ?5 at, ?6 step, ?7 layer. */
     /* clang-format off */
     [SQL_GET_CLAIM_VALUES] =

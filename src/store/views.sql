@@ -869,7 +869,8 @@ INSERT INTO _doc VALUES
 
 -- Cost to target: the first log of a trial that reaches a target of the specification. A metric without a goal reaches none.
 CREATE VIEW targets AS
-SELECT r.study, r.variant, r.cell, r.seed, r.metric, r.value, r.state, r.step IS NOT NULL AS reached, r.step,
+SELECT r.study, r.variant, r.cell, r.seed, r.metric, r.value, r.state,
+    CASE WHEN r.step IS NOT NULL THEN 1 WHEN r.logged THEN 0 END AS reached, r.step,
     (SELECT p.epoch FROM progress p WHERE p.trial_id = r.trial_id AND p.step = r.step) AS epoch,
     (SELECT p.samples FROM progress p WHERE p.trial_id = r.trial_id AND p.step = r.step) AS samples,
     (SELECT p.cpu_ns / 1e9 FROM progress p WHERE p.trial_id = r.trial_id AND p.step = r.step) AS cpu_s,
@@ -879,7 +880,7 @@ FROM (
     SELECT g.study, t.variant, t.cell, t.seed, g.metric, g.value, t.state,
         (SELECT min(m.step) FROM metric m WHERE m.trial_id = t.id AND m.key_id = g.key_id
             AND CASE g.goal WHEN 'max' THEN m.value >= g.value WHEN 'min' THEN m.value <= g.value END) AS step,
-        t.id AS trial_id, g.study_id
+        EXISTS (SELECT 1 FROM metric m WHERE m.trial_id = t.id AND m.key_id = g.key_id) AS logged, t.id AS trial_id, g.study_id
     FROM (
         SELECT s.name AS study, s.generation, x.metric, x.value,
             (SELECT k.id FROM metric_key k WHERE k.name = x.metric) AS key_id,
@@ -897,7 +898,7 @@ INSERT INTO _doc VALUES
     ('targets', 'metric', '', 'deterministic', 'metric of the target'),
     ('targets', 'value', 'of the metric', 'deterministic', 'what is to be reached: at least it, or at most, as the goal of the metric is'),
     ('targets', 'state', '', 'deterministic', 'state of the trial: one that is not done may still reach it'),
-    ('targets', 'reached', '', 'deterministic', '1 when a logged value reaches it, else 0'),
+    ('targets', 'reached', '', 'deterministic', '1 when a logged value reaches it, 0 when none does, NULL when none was logged'),
     ('targets', 'step', 'step', 'deterministic', 'of the first log that reaches it; NULL when none does'),
     ('targets', 'epoch', '', 'runtime', 'passes over the training set until then; NULL for endless data'),
     ('targets', 'samples', '', 'runtime', 'samples seen until then, with repetition'),

@@ -7,6 +7,7 @@
 #include "net/layer.h"
 #include "optim/optim.h"
 #include "trial/measures.h"
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -173,13 +174,15 @@ bool config_metric_of_layers(const char *metric)
     return measure_facts(metric, &facts) && facts.of_layers;
 }
 
-static bool can_reach(const char *metric)
+static bool can_reach(const char *metric, double *most)
 {
-    const struct part *part = registry_find(&measure_registry, metric);
-    return part && measure_is_reached((const struct measure_def *)part);
+    const struct measure_def *m = (const struct measure_def *)registry_find(&measure_registry, metric);
+    *most = m && m->accuracy ? 100 : (double)INFINITY;
+    return m && measure_is_reached(m);
 }
 
-const struct study_form config_form = { config_options, complete, can_log, can_reach, config_is_budget };
+const struct study_form config_form = { config_options, complete, can_log,
+                                             config_metric_of_layers, can_reach, config_is_budget };
 
 int config_bind(const struct node *tree, struct config *c, struct arena *a, struct err *e)
 {

@@ -31,6 +31,12 @@ int trial_visit_metrics(const struct config *c, int (*visit)(void *self, const s
     return code;
 }
 
+bool trial_can_log(const struct config *c, const char *metric)
+{
+    const struct measure_def *m = (const struct measure_def *)registry_find(&measure_registry, metric);
+    return m && measure_is_defined(m, dataset_def_of(c->dataset), &c->data);
+}
+
 bool trial_metric_is_of_weights(const char *name)
 {
     return measure_find(name)->of_weights;

@@ -81,6 +81,43 @@ class Claims(unittest.TestCase):
         self.assertIn("claims.3.measure: no such column: train.batch_siz", said)
         self.assertEqual(said.count("error:"), 2, said)
 
+    def test_sql_gives_one_value_for_each_seed_that_was_asked_for(self):
+        last = "SELECT last_train_loss%s FROM trials WHERE variant = 'bp'"
+        measures = {"whole": last % ", seed", "number": "SELECT avg(last_train_loss) FROM trials", "rows": "SELECT last_train_loss FROM trials",
+                    "numbered": "SELECT last_train_loss, trial_id + 2 FROM trials", "missing": last % ", seed" + " AND seed <> 2",
+                    "nulls": "SELECT CASE WHEN seed <> 2 THEN last_train_loss END, seed FROM trials WHERE variant = 'bp'",
+                    "invented": last % ", seed" + " AND seed <= 2 UNION ALL SELECT 0.2, 77", "more": last % ", seed" + " UNION ALL SELECT 0.2, 77",
+                    "twice": "SELECT last_train_loss, seed FROM trials", "none": last % ", seed" + " AND 0", "no_number": last % "" + " AND 0",
+                    "many": "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c WHERE x < 9) SELECT 1, x FROM c"}
+        path = self.write([f"{{id: {name}, measure: \"{sql}\", expect: [0, 9]}}" for name, sql in measures.items()], more="  again: {algorithm: bp}\n")
+        self.run_file(path)
+        without_seeds = "the measure gives several rows without seeds: it gives one number, or (value, seed) with one row for each seed"
+        other = "the measure gives rows of seeds that nobody asked for: "
+        notes = {"whole": None, "number": None, "rows": without_seeds, "numbered": other + "4, 5, 6, 7, 8; 2 of the 3 seeds have no value: 1, 2",
+                 "missing": "1 of the 3 seeds has no value: 2", "nulls": "1 of the 3 seeds has no value: 2",
+                 "invented": other + "77; 1 of the 3 seeds has no value: 3", "more": other + "77", "twice": "the measure gives seed 1 twice",
+                 "none": "3 of the 3 seeds have no value", "no_number": "the measure gives no value",
+                 "many": other + "4, 5, 6, 7, 8, ..."}
+        for name, (verdict, _, note) in self.verdicts().items():
+            self.assertEqual(verdict, "reproduced" if notes[name] is None else "undecided", name)
+            self.assertEqual((note or "").split("; mean of the ")[0] or None, notes[name], name)
+
+    def test_sql_about_what_was_tuned_has_the_fresh_seeds(self):
+        tuned = "SELECT last_train_loss, seed FROM trials WHERE cell %s 'tuned' AND variant = 'bp'"
+        path = self.write(["{id: tuned, measure: \"" + tuned % "=" + "\", expect: [0, 9]}",
+                           "{id: part, measure: \"" + tuned % "=" + " AND seed < 13\", expect: [0, 9]}",
+                           "{id: sweep, measure: \"" + tuned % "<>" + " GROUP BY seed\", expect: [0, 9]}",
+                           "{id: mixed, measure: \"" + tuned % "=" + " UNION ALL SELECT 1, 2\", expect: [0, 9]}"],
+                          more="sweep: {grid: {train.optimizer.stepsize: [0.1, 0.2]}}\ntune: {metric: train_loss, retrain: {seeds: [11, 12, 13, 14]}}\n")
+        self.run_file(path)
+        verdicts = self.verdicts()
+        self.assertEqual(verdicts["tuned"], ("reproduced", 4, None))
+        self.assertEqual(verdicts["sweep"], ("reproduced", 3, None))
+        self.assertEqual(verdicts["part"][0], "undecided")
+        self.assertTrue(verdicts["part"][2].startswith("2 of the 4 seeds have no value: 13, 14; "), verdicts["part"])
+        self.assertEqual(verdicts["mixed"][0], "undecided")
+        self.assertTrue(verdicts["mixed"][2].startswith("the measure gives rows of seeds that nobody asked for beside the fresh ones: 2; "))
+
     def test_one_offs_are_in_no_claim(self):
         path = self.write(["{id: n_trials, measure: SELECT count(*) FROM trials, expect: 2}",
                            "{id: n_summaries, measure: SELECT count(*) FROM summaries, expect: 2}",
@@ -94,6 +131,7 @@ class Claims(unittest.TestCase):
     def test_a_fraction_of_the_length_decides_nothing(self):
         claims = ["{id: file, profile: null, value: {variant: bp, metric: train_loss}, expect: [0, 9]}",
                   "{id: below, value: {variant: bp, metric: train_loss, at: {step: 10}}, expect: [0, 1.49]}",
+                  "{id: before, profile: null, value: {variant: bp, metric: train_loss, at: {step: 0}}, expect: [0, 9]}",
                   "{id: paper, compare: {better: bp, than: slow, metric: train_loss}}",
                   "{id: sql, measure: \"SELECT value, seed FROM metrics WHERE variant = 'bp' AND step = 20\", expect: [0, 9]}",
                   "{id: quick, profile: quick, compare: {better: bp, than: slow, metric: train_loss}}"]
@@ -103,6 +141,8 @@ class Claims(unittest.TestCase):
         verdicts = self.verdicts()
         self.assertEqual(verdicts["file"], ("undecided", 3, verdicts["file"][2]))
         self.assertIn("an untrained network satisfies it", verdicts["file"][2])
+        self.assertEqual(verdicts["before"][0], "undecided")
+        self.assertIn("an untrained network satisfies it", verdicts["before"][2])
         self.assertEqual(verdicts["paper"], ("undecided", 3, "run too short: 'bp' has 20 steps, and 40 with profile paper"))
         self.assertEqual(verdicts["sql"], ("undecided", 3, "run too short: 'bp' has 20 steps, and 40 with profile paper"))
         self.assertEqual(verdicts["quick"][2], "it is about other trials (profile quick) than those that were run (profile none)")

@@ -89,6 +89,7 @@ class Choice(Case):
             self.assertAlmostEqual(mean, sum(values) / 2)
         self.assertIn("chosen by the smallest mean valid_loss of the sweep, trained again with fresh seeds:", done.stdout)
         self.assertIn("lies on the border of its grid", done.stdout)
+        self.assertRegex(done.stdout, r"(?m)^variant +valid_loss +test_loss +seeds ")
         report = self.call("report", "t", "--db", self.db).stdout
         self.assertIn("Chosen by the smallest valid", report)
         self.assertIn("lies on the border of its grid: a better value may lie beyond.", report)
@@ -97,6 +98,27 @@ class Choice(Case):
         self.assertIn("16 trials: 0 done, 16 were finished before", self.run_file().stderr)
         # Cells of the sweep alone: chosen values are not swept ones.
         self.assertEqual(self.sql("SELECT DISTINCT swept FROM params WHERE cell = 'tuned' AND param = 'train.optimizer.stepsize'"), [(0,)])
+
+    def test_the_column_is_called_what_it_is(self):
+        self.write("t.yaml", HEAD + VARIANTS + SWEEP % "0.001, 0.01" + TUNE.replace("valid_loss", "train_loss"))
+        self.assertRegex(self.run_file().stdout, r"(?m)^variant +train_loss +test_loss +seeds ")
+        self.assertIn("| variant | chosen | train_loss | test accuracy (%) |", self.call("report", "t", "--db", self.db).stdout)
+
+    def test_one_offs_are_told_that_they_are_not_chosen_from(self):
+        said = self.run_file("train.clip_norm=5").stderr
+        self.assertIn("note: t: 'train.clip_norm=5' makes trials beside those of the file: they are in all_trials, and not in the study's other tables; "
+                      "`tune` chooses none of them, and trains no fresh seeds here\n", said)
+        self.assertEqual(self.sql("SELECT count(*), sum(cell = 'tuned') FROM all_trials"), [(12, 0)])
+        said = self.run_file("title=other", "claims=null").stderr
+        self.assertIn("note: t: 'title=other' changes no trial, and nothing that is kept of the study: trials that the file has not had yet are in "
+                      "all_trials alone until it is run without; `tune` chooses none of them", said)
+        self.assertIn("'train.clip_norm=5' makes", self.run_file("title=other", "train.clip_norm=5").stderr)
+        self.assertNotIn("`tune`", self.run_file("title=other", "tune=null").stderr)
+        self.run_file()
+        self.assertEqual(self.sql("SELECT sum(cell = 'tuned') FROM trials"), [(4,)])
+        for assignment in "tune.goal=max", "tune.metric=train_loss", "tune={metric: valid_loss, retrain: {seeds: [11]}}":
+            self.assertIn("'tune' cannot be set on the command line, where it would choose nothing: change the file, or leave it out with tune=null",
+                          self.run_file(assignment, status=2).stderr)
 
     def test_the_first_cell_may_be_left_out(self):
         self.write("t.yaml", HEAD + VARIANTS + "sweep: {grid: {train.optimizer.stepsize: [0.001, 0.01]}, "

@@ -431,6 +431,13 @@ class Costs(Database):
         self.assertIn("--at and --layer are of values", self.refused("tp", "bp", "--study", "goal", "--target", "step", "--at", "best"))
         self.assertIn("is none of step, samples, cpu_s, flops", self.refused("tp", "bp", "--study", "goal", "--target", "time"))
 
+    def test_what_was_not_logged_is_not_said_to_be_unreached(self):
+        db = os.path.join(self.folder, "logged.db")
+        spec = self.file("logged", GOAL.replace("targets:", "targets:\n  - {metric: test_loss, value: 0.1}"))
+        self.tprun("run", "-q", spec, "--db", db, "seeds=1")
+        self.assertEqual(self.sql("SELECT DISTINCT reached, step FROM targets WHERE metric = 'test_loss'", db=db), [(None, None)])
+        self.assertEqual(self.sql("SELECT count(*) FROM targets WHERE metric = 'train_loss' AND state = 'done' AND reached IS NULL", db=db), [(0,)])
+
     def test_targets_are_no_part_of_a_trial(self):
         db = os.path.join(self.folder, "edited.db")
         shutil.copy(self.db, db)

@@ -162,7 +162,7 @@ static const struct {
                    "AND seed < 3",
         .has_low = true,
         .low = 89 },
-      "undecided|2|2 of the 4 seeds have no value; mean of the 2 that are there: 90.5" },
+      "undecided|2|2 of the 4 seeds have no value: 3, 4; mean of the 2 that are there: 90.5" },
     { { .measure = "SELECT value, step FROM metrics WHERE variant = 'bp' AND metric = 'test_accuracy'",
         .has_low = true },
       "undecided||the measure gives seed 0 twice" },
