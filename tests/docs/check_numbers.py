@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""check_numbers.py [FOLDER]: a number in the text of an introduction of docs/reproduction stands in a table of its page.
+"""check_numbers.py [FOLDER]: a number in the text of an introduction of docs/reproduction stands in a table of its page, and one of docs/findings.md in a table of any page.
 
 A page is NAME.intro.md, by hand, and what `tprun report` writes after it. Tables are those of the report, with its lines of settings ("What they share"), and those of the introduction
 that say where they are from: `<!-- source: ... -->` in the line above (the paper, the authors' code, a command, a test). A table without that line is text.
@@ -17,6 +17,7 @@ import unittest
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 PAGES = os.path.join(ROOT, "docs", "reproduction")
+FINDINGS = os.path.join(ROOT, "docs", "findings.md")
 NUMBER = r"(?<![\w.^/-])(\d+(?:\.\d+)?(?:e-?\d+)?)(?![\w^]|\.\d|-\w)"
 NAMED = (r"\b(?:Figures?|Figs?\.|Tables?|Sections?|Secs?\.|Eqs?\.|Algorithms?|Alg\.|Propositions?|Lemmas?|Conditions?|Appendix|columns?|rows?|version|step|iteration|epoch|seed|"
          r"D|V|X)\s*\(?(?:\d+(?:\.\d+)*[a-z]?\)?(?:\s*(?:,|and|to|or|-)\s*\(?)?)+")
@@ -70,16 +71,30 @@ def missing(introduction, page):
     return [n for n in numbers_of_text("\n".join(lines)) if not is_there(n, values)]
 
 
+def report_of(introduction):
+    """What stands behind the introduction in its page; "" where there is no page yet."""
+    page = introduction.replace(".intro.md", ".md")
+    text, begins = open_text(page) if os.path.exists(page) else "", open_text(introduction).partition("@")[0].rstrip()  # @COUNTS@ and what follows are replaced
+    if text and not text.startswith(begins):
+        raise AssertionError(f"{page} has another introduction")
+    return text[len(begins):]
+
+
 class Numbers(unittest.TestCase):
     def test_introductions(self):
         paths = sorted(glob.glob(os.path.join(PAGES, "*.intro.md")))
         self.assertGreater(len(paths), 3)
         for path in paths:
-            page = path.replace(".intro.md", ".md")
             with self.subTest(page=os.path.basename(path)):
-                report = open_text(page) if os.path.exists(page) else ""
-                begins = report.find("\n| study | source |")  # behind the introduction
-                self.assertEqual(missing(open_text(path), report[begins:] if begins >= 0 else ""), [], "numbers that no table of the page has")
+                self.assertEqual(missing(open_text(path), report_of(path)), [], "numbers that no table of the page has")
+
+    def test_findings(self):
+        """docs/findings.md has no number that is not in a table of one of the pages: its own tables are text."""
+        paths = sorted(glob.glob(os.path.join(PAGES, "*.intro.md")))
+        reports = "\n".join(report_of(path) + "\n" + "\n".join(split(open_text(path))[1]) for path in paths)
+        findings = re.sub(r"<!--.*?-->", "", open_text(FINDINGS))
+        self.assertLessEqual(findings.count("\n## "), 12, "at most twelve findings")
+        self.assertEqual(missing(findings, reports), [], "numbers that no table of a page has")
 
     def test_what_counts(self):
         page = "| `tp` | 67.55 ± 0.4 |\n\nWhat they share: `train.batch_size` 20\n"
