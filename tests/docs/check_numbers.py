@@ -66,7 +66,7 @@ def is_there(printed, values):
 
 def missing(introduction, page):
     lines, tables = split(introduction)
-    report = [line for line in page.splitlines() if line.startswith(("|", "What they share", "Chosen by"))]
+    report = [line for line in page.splitlines() if line.lstrip().startswith(("|", "What they share", "Chosen by"))]
     values = values_of_tables("\n".join(tables + report))
     return [n for n in numbers_of_text("\n".join(lines)) if not is_there(n, values)]
 
