@@ -36,8 +36,8 @@ static void put_head(struct putting *p, const struct tuned_row *t)
 {
     struct text metric = { 0 };
     clean_markdown(&metric, t->metric);
-    const char *const head[] = { "variant",     "chosen", metric.s, "test accuracy (%)", "test loss", "fresh seeds",
-                                 "cells",       "trials", "steps",  "processor s",       "flop",      NULL };
+    const char *const head[] = { "variant", "chosen", metric.s, "test accuracy (%)", "test loss", "fresh seeds",
+                                 "cells",   "trials", "steps",  "processor s",       "flop",      NULL };
     text_add(p->out, "Chosen by the %s ", t->best);
     text_puts(p->out, metric.s);
     text_puts(p->out, ", mean over the seeds of the sweep, then trained again with fresh seeds, mean ± sd; and what "

@@ -2,8 +2,9 @@
  *
  * Trials are priced by shape: what the work of a step and of a log follows from (config_shape). Where trials of that
  * shape have run on this machine, their rows of `cost` tell (price_rows.c), else some steps that are timed once and
- * kept (calibration.c); a shape of which neither is known is scaled by operations from the nearest one that is, steps by
- * those of a step and evaluations by those of an evaluation. All times are seconds of processor time and come with a range. */
+ * kept (calibration.c); a shape of which neither is known is scaled by operations from the nearest one that is, steps
+ * by those of a step and evaluations by those of an evaluation. All times are seconds of processor time and come with a
+ * range. */
 #ifndef TPRUN_RUN_PRICE_H
 #define TPRUN_RUN_PRICE_H
 

@@ -36,8 +36,8 @@ struct run_result {
     uint64_t total, skipped; /* trials asked for; of these already finished */
     uint64_t done, diverged, failed, interrupted;
     uint64_t changed; /* finished before, of files that have other bytes now */
-    bool queued;  /* every trial is in the database: `total` is all of them */
-    bool stopped; /* by a signal */
+    bool queued;      /* every trial is in the database: `total` is all of them */
+    bool stopped;     /* by a signal */
 };
 
 /* Heeds signals that the caller has opened (run/signals.h). Returns 0 when every trial has ended (failed ones are

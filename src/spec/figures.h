@@ -6,8 +6,8 @@
 
 /* Reads the list (NULL = none) into s, after its variants; mistakes are added to e. */
 void figures_read(struct study *s, const struct node *list, struct err *e);
-/* A metric that no trial of this form can log is a mistake, and so are layers of one that has none, and axes that are not
- * swept, once the sweep is known. */
+/* A metric that no trial of this form can log is a mistake, and so are layers of one that has none, and axes that are
+ * not swept, once the sweep is known. */
 void figures_check(const struct study *s, const struct study_form *form, struct err *e);
 
 #endif

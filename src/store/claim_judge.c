@@ -105,8 +105,7 @@ void claim_judge_value(struct claim *c, const struct claim_side *side)
         claim_remark(c, "mean of the %zu that %s there: %.6g", m.n, m.n == 1 ? "is" : "are", m.mean);
     }
     const struct interval untrained = verdict_interval(&first, &c->reported, CLAIM_ALPHA);
-    if (first.n == side->n_trials &&
-        verdict_of(untrained, c->region, first.n, c->min_seeds) == VERDICT_REPRODUCED)
+    if (first.n == side->n_trials && verdict_of(untrained, c->region, first.n, c->min_seeds) == VERDICT_REPRODUCED)
         claim_hold(c, "an untrained network satisfies it: %.6g before the first step", first.mean);
     c->verdict = verdict_of(c->interval, c->region, c->n, c->min_seeds);
 }

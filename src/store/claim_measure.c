@@ -19,8 +19,8 @@ int claim_seeds_read(struct store *s, int64_t study, struct claim_seeds *seeds, 
             return write_refuse(s, ERR_MEMORY, e, "%s: out of memory", s->path);
         }
         seeds->items = grown;
-        grown[seeds->n++] = (struct claim_seed){ .seed = sqlite3_column_int64(stmt, 0),
-                                                 .fresh = sqlite3_column_int(stmt, 1) != 0 };
+        grown[seeds->n++] =
+            (struct claim_seed){ .seed = sqlite3_column_int64(stmt, 0), .fresh = sqlite3_column_int(stmt, 1) != 0 };
         TRY(write_next(s, &stmt, e));
     }
     return 0;

@@ -181,8 +181,8 @@ static bool can_reach(const char *metric, double *most)
     return m && measure_is_reached(m);
 }
 
-const struct study_form config_form = { config_options, complete, can_log,
-                                             config_metric_of_layers, can_reach, config_is_budget };
+const struct study_form config_form = { config_options,          complete,  can_log,
+                                        config_metric_of_layers, can_reach, config_is_budget };
 
 int config_bind(const struct node *tree, struct config *c, struct arena *a, struct err *e)
 {

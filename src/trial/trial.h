@@ -105,8 +105,8 @@ struct metric_facts {
 };
 /* Shows every name under which the trial logs, until visit returns an error, which is returned. */
 int trial_visit_metrics(const struct config *c, int (*visit)(void *self, const struct metric_facts *f), void *self);
-/* Whether the trial's data has what a metric of that name takes: held-out samples, classes. Whether log.metrics names it
- * is not asked. */
+/* Whether the trial's data has what a metric of that name takes: held-out samples, classes. Whether log.metrics names
+ * it is not asked. */
 bool trial_can_log(const struct config *c, const char *metric);
 /* Whether a metric that log.metrics may name follows from forward weights and data alone: a checkpoint has all that it
  * takes. Others are of a training step. */
