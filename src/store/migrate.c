@@ -194,10 +194,13 @@ static int change(struct store *s, int64_t version, sqlite3 *model, struct err *
     TRY(execute(s, identity, "mark the database", e));
     bool stale = false;
     struct err differs = { 0 };
-    const int code = model_compare(s->db, s->path, SCHEMA_VERSION, &stale, &differs);
+    int code = model_compare(s->db, s->path, SCHEMA_VERSION, &stale, &differs);
     if (code < 0 || stale)
-        return write_refuse(s, ERR_INTERNAL, e, "%s: bringing it up to date went wrong: %s", s->path,
+        code = write_refuse(s, code == ERR_MEMORY ? ERR_MEMORY : ERR_INTERNAL, e,
+                            "%s: bringing it up to date went wrong: %s", s->path,
                             code < 0 ? err_first(&differs) : "views");
+    err_clear(&differs);
+    TRY(code);
     KILL_POINT(STORE_SCHEMA);
     TRY(store_flush(s, e));
     KILL_POINT(STORE_SCHEMA_COMMITTED);
