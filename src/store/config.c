@@ -1,7 +1,6 @@
 /* Configurations: what trials have in common is stored once, what a trial has of its own beside it. */
 #include "store/writer.h"
 
-#include "base/text.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,37 +12,15 @@ const char *config_param_text(const struct store_param *p)
     return isnan(p->number) ? "nan" : p->number > 0 ? "inf" : "-inf";
 }
 
-/* The text of a configuration without `"threads":8,`. */
-static void put_without_threads(struct text *t, const char *s)
-{
-    const char *at = strstr(s, "\"threads\":"), *end = at ? strchr(at, ',') : NULL;
-    for (; end && s < at; s++)
-        text_putc(t, *s);
-    text_puts(t, end ? end + 1 : s);
-}
-
-static bool same_but_threads(const char *a, const char *b)
-{
-    struct text x = { 0 }, y = { 0 };
-    put_without_threads(&x, a);
-    put_without_threads(&y, b);
-    const bool same = strcmp(x.s ? x.s : "", y.s ? y.s : "") == 0;
-    text_free(&x);
-    text_free(&y);
-    return same;
-}
-
 int store_put_config(struct store *s, const struct store_config *config, int64_t *id, struct err *e)
 {
     TRY(write_begin(s, e));
     sqlite3_stmt *stmt;
-    TRY(QUERY(s, SQL_GET_CONFIG, &stmt, e, value_text(config->sha256)));
-    const char *text = stmt ? (const char *)sqlite3_column_text(stmt, 1) : NULL;
-    const bool found = stmt != NULL, /* what another program changed stays, and is refused where it is used */
-        keep = text && (!strcmp(text, config->text) || !same_but_threads(text, config->text));
+    TRY(QUERY(s, SQL_GET_CONFIG, &stmt, e, value_text(config->sha256), value_text(config->text)));
+    const bool found = stmt != NULL, same = stmt && sqlite3_column_int64(stmt, 1);
     *id = stmt ? sqlite3_column_int64(stmt, 0) : 0;
     write_reset(&stmt);
-    if (keep)
+    if (same)
         return 0;
     if (found) { /* with other threads, which are no part of its identity */
         TRY(WRITE(s, SQL_SET_CONFIG, NULL, e, value_int(*id), value_text(config->text)));
