@@ -176,54 +176,21 @@ static struct store_param *common_params(const struct leaves *l, const struct ce
     return p;
 }
 
-/* Threads are no part of what a configuration is: its identity is that of the text without them, as it is by default.
- */
-static char *without_threads(struct arena *a, const char *text, const struct store_param *params, size_t n)
-{
-    char *plain = arena_strdup(a, text);
-    for (size_t i = 0; i < n; i++)
-        if (!strcmp(params[i].key, "train.threads") && (params[i].text || !isnan(params[i].number))) {
-            const char *part = params[i].text ? arena_printf(a, "\"threads\":\"%s\",", params[i].text)
-                                              : arena_printf(a, "\"threads\":%.0f,", params[i].number);
-            char *at = strstr(plain, part);
-            if (at)
-                memmove(at, at + strlen(part), strlen(at + strlen(part)) + 1);
-        }
-    return plain;
-}
-
-/* The place of the configuration with this text, and its identity. */
-static struct cell_config **find_config(struct cells *c, const char *text, const struct store_param *params, size_t n,
-                                        char sha256[65])
+/* The kept configuration with this text and these parameters. */
+static struct cell_config *intern(struct cells *c, const struct text *text, const struct store_param *params, size_t n)
 {
     struct hash h;
+    char sha256[65];
     hash_init(&h);
-    hash_add_string(&h, text);
+    hash_add_string(&h, text->s);
     for (size_t i = 0; i < n; i++)
         if (!params[i].text && isnan(params[i].number))
             hash_add_string(&h, params[i].key);
     hash_hex(&h, sha256);
-    struct cell_config **slot = &c->slots[hash_crc32(0, sha256, 64) % N_SLOTS], **at = slot;
-    while (*at && strcmp((*at)->stored.sha256, sha256) != 0)
-        at = &(*at)->next;
-    return *at ? at : slot;
-}
-
-static bool is_other(const struct cell_config *x, const char *sha256, const char *text)
-{
-    return x && !strcmp(x->stored.sha256, sha256) && strcmp(x->stored.text, text) != 0;
-}
-
-/* The kept configuration with this text and these parameters. */
-static struct cell_config *intern(struct cells *c, const struct text *text, const struct store_param *params, size_t n,
-                                  struct arena *scratch)
-{
-    char sha256[65];
-    struct cell_config **slot = find_config(c, without_threads(scratch, text->s, params, n), params, n, sha256);
-    if (is_other(*slot, sha256, text->s)) /* a sweep of threads: cells of their own */
-        slot = find_config(c, text->s, params, n, sha256);
-    if (*slot && !strcmp((*slot)->stored.sha256, sha256))
-        return *slot;
+    struct cell_config **slot = &c->slots[hash_crc32(0, sha256, 64) % N_SLOTS];
+    for (struct cell_config *x = *slot; x; x = x->next)
+        if (!strcmp(x->stored.sha256, sha256))
+            return x;
     struct cell_config *x = arena_need(&c->arena, 1, sizeof *x);
     struct store_param *copy = arena_need(&c->arena, n, sizeof *copy);
     for (size_t i = 0; i < n; i++) { /* keys are kept already, by a base or by the study */
@@ -284,7 +251,7 @@ static struct cell_config *common_config(struct cells *c, const struct config *c
     for (size_t k = 0; k < l->n; k++)
         own[k] |= holes[k];
     const struct store_param *common = common_params(l, base, t, own, &n_common, scratch);
-    struct cell_config *found = intern(c, &text, common, n_common, scratch);
+    struct cell_config *found = intern(c, &text, common, n_common);
     text_free(&text);
     if (memcmp(asked, holes, bytes) == 0) {
         if (!base->left_out)

@@ -16,19 +16,14 @@ int store_put_config(struct store *s, const struct store_config *config, int64_t
 {
     TRY(write_begin(s, e));
     sqlite3_stmt *stmt;
-    TRY(QUERY(s, SQL_GET_CONFIG, &stmt, e, value_text(config->sha256), value_text(config->text)));
-    const bool found = stmt != NULL, same = stmt && sqlite3_column_int64(stmt, 1);
-    *id = stmt ? sqlite3_column_int64(stmt, 0) : 0;
-    write_reset(&stmt);
-    if (same)
+    TRY(QUERY(s, SQL_GET_CONFIG, &stmt, e, value_text(config->sha256)));
+    if (stmt) {
+        *id = sqlite3_column_int64(stmt, 0);
+        write_reset(&stmt);
         return 0;
-    if (found) { /* with other threads, which are no part of its identity */
-        TRY(WRITE(s, SQL_SET_CONFIG, NULL, e, value_int(*id), value_text(config->text)));
-        TRY(WRITE(s, SQL_CLEAR_CONFIG, NULL, e, value_int(*id)));
-    } else {
-        TRY(WRITE(s, SQL_PUT_CONFIG, NULL, e, value_text(config->sha256), value_text(config->text)));
-        *id = sqlite3_last_insert_rowid(s->db);
     }
+    TRY(WRITE(s, SQL_PUT_CONFIG, NULL, e, value_text(config->sha256), value_text(config->text)));
+    *id = sqlite3_last_insert_rowid(s->db);
     for (size_t i = 0; i < config->n_params; i++) {
         const struct store_param *p = &config->params[i];
         const bool own = !p->text && isnan(p->number);

@@ -7,17 +7,6 @@
 #include <math.h>
 #include <string.h>
 
-/* Threads share the work of a trial and change none of its numbers: configurations are taken without them. */
-#define THREADS_OF(config)                                                                                             \
-    "p.config_id = " config ".id AND p.key = 'train.threads' AND coalesce(p.text, p.num) IS NOT NULL"
-#define CONFIG                                                                                                         \
-    "(SELECT y.id, y.sha256, coalesce((SELECT replace(y.text, '\"threads\":' || coalesce('\"' || p.text || '\"', "     \
-    "CAST(p.num AS INTEGER)) || ',', '') FROM config_param p WHERE " THREADS_OF(                                       \
-        "y") "), y.text) AS text FROM config y) x"
-#define CONFIG_PARAM                                                                                                   \
-    "config c CROSS JOIN config_param x ON x.config_id = c.id AND (x.key <> 'train.threads' OR "                       \
-    "coalesce(x.text, x.num) IS NULL)"
-
 /* x is the table itself. The joins replace its row ids by natural keys; nested in this order, indexes give the rows
  * sorted. */
 static const struct {
@@ -26,8 +15,8 @@ static const struct {
     { "study", "study x", "x.name" },
     { "dataset", "dataset x", "x.name, x.sha256" },
     { "claim", "study s CROSS JOIN claim x ON x.study_id = s.id", "s.name, x.id" },
-    { "config", CONFIG, "x.sha256" },
-    { "config_param", CONFIG_PARAM, "c.sha256, x.key" },
+    { "config", "config x", "x.sha256" },
+    { "config_param", "config c CROSS JOIN config_param x ON x.config_id = c.id", "c.sha256, x.key" },
     { "trial", "trial x CROSS JOIN study s ON s.id = x.study_id CROSS JOIN config c ON c.id = x.config_id",
       "x.key, s.name, c.sha256" },
     { "param", "trial t CROSS JOIN param x ON x.trial_id = t.id", "t.key, x.key" },

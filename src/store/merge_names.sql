@@ -34,9 +34,7 @@ INSERT INTO main.config (sha256, text) SELECT sha256, text FROM src.config WHERE
 INSERT INTO temp.map_config SELECT s.id, m.id FROM src.config s JOIN main.config m ON m.sha256 = s.sha256;
 INSERT INTO main.config_param (config_id, key, num, text)
 SELECT m.id, p.key, p.num, p.text FROM temp.map_config m CROSS JOIN src.config_param p ON p.config_id = m.src
--- One that both have may have other threads here.
-WHERE p.key <> 'train.threads' OR (SELECT c.text FROM main.config c WHERE c.id = m.id) = (SELECT c.text FROM src.config c WHERE c.id = m.src)
-ON CONFLICT DO NOTHING;
+WHERE true ON CONFLICT DO NOTHING;
 CREATE TEMP TABLE map_key (src INTEGER PRIMARY KEY, id INTEGER NOT NULL);
 INSERT INTO main.metric_key (name, goal, unit, followed, split)
 SELECT name, goal, unit, followed, split FROM src.metric_key WHERE true ORDER BY id ON CONFLICT (name) DO NOTHING;

@@ -75,9 +75,7 @@ const char *const statement_sql[N_STATEMENTS] = {
                        "p.study_id = ?1 ORDER BY p.position",
 
     /* config.c */
-    [SQL_GET_CONFIG] = "SELECT id, text = ?2 FROM config WHERE sha256 = ?1",
-    [SQL_SET_CONFIG] = "UPDATE config SET text = ?2 WHERE id = ?1",
-    [SQL_CLEAR_CONFIG] = "DELETE FROM config_param WHERE config_id = ?1",
+    [SQL_GET_CONFIG] = "SELECT id FROM config WHERE sha256 = ?1",
     [SQL_PUT_CONFIG] = "INSERT INTO config (sha256, text) VALUES (?1, ?2)",
     [SQL_PUT_CONFIG_PARAM] = "INSERT INTO config_param (config_id, key, num, text) VALUES (?1, ?2, ?3, ?4)",
     [SQL_DELETE_CONFIG_PARAMS] =

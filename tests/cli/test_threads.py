@@ -49,40 +49,6 @@ class Threads(Cli):
         self.assertEqual(self.sql(ROWS), self.sql(ROWS, straight))
         self.assertTrue(all(cpu > 0 and wall > 0 for wall, cpu in self.sql("SELECT wall_ns, cpu_ns FROM cost WHERE phase = 'train'")))
 
-    def digest(self, db):
-        return self.call("digest", db).stdout.split()[0]
-
-    def parameter(self, db):
-        return set(self.sql("SELECT coalesce(text, num) FROM all_params WHERE param = 'train.threads'", db))
-
-    def test_the_digest_is_of_no_number_of_threads(self):
-        spec = self.write(1, seeds=2).replace("threads.yaml", "plain.yaml")
-        with open(spec, "w", encoding="ascii") as f:
-            f.write(STUDY.format(threads=1, iterations=10, seeds=2).replace(", threads: 1", ""))
-        paths = {n: os.path.join(self.folder, f"{n}.db") for n in ("1", "2", "auto")}
-        for n, db in paths.items():
-            self.call("run", spec, "--db", db, "-q", "-j", "2", f"train.threads={n}")
-        digest = self.digest(paths["1"])
-        for n, db in paths.items():
-            self.assertEqual(self.digest(db), digest, n)
-            self.assertEqual(self.parameter(db), {(None if n == "1" else 2 if n == "2" else "auto",)} - {(None,)})
-        merged = os.path.join(self.folder, "merged.db")
-        for order in ("1", "2", "auto"), ("2", "auto", "1"):
-            self.call("merge", "-o", merged, *(paths[n] for n in order))
-            self.assertEqual(self.digest(merged), digest)
-            self.assertEqual(self.parameter(merged), set() if order[0] == "1" else {(2,)})
-            os.remove(merged)
-        self.call("run", spec, "--db", paths["2"], "-q", "train.threads=4")  # is known as what was asked for last
-        self.assertEqual(self.parameter(paths["2"]), {(4,)})
-        self.assertEqual(self.digest(paths["2"]), digest)
-
-    def test_a_sweep_of_threads_has_cells_of_its_own(self):
-        spec = self.write(1)
-        with open(spec, "a", encoding="ascii") as f:
-            f.write("sweep: {zip: {g: {train.threads: [1, 2], train.optimizer.stepsize: [0.001, 0.002]}}}\n")
-        self.call("run", spec, "--db", self.db, "-q", "-j", "2")
-        self.assertEqual(set(self.sql("SELECT cell LIKE '%0.002', value FROM all_params WHERE param = 'train.threads'")), {(0, 1), (1, 2)})
-
     def threads_of(self, pid):
         try:
             return len(os.listdir(f"/proc/{pid}/task"))
