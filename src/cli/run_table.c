@@ -38,9 +38,11 @@ static const char sql_one_offs[] =
     "count(*) AS n_asked, sum(t.state = 'diverged') AS n_diverged, avg(" OF_DONE("u.last") ") AS last_mean_finished, "
     "NULL AS last_sd_finished, avg(" OF_DONE("u.best") ") AS best_mean_finished, NULL AS best_sd_finished, "
     "sum(t.state = 'done' AND t.step >= t.finished_budget AND t.step < t.longest) AS n_shorter FROM study s JOIN "
-    "(SELECT x.*, p.study_id AS place_study, max(CASE x.state WHEN 'done' THEN max(x.step, x.finished_budget) END) OVER "
+    "(SELECT x.*, p.study_id AS place_study, "
+    "max(CASE x.state WHEN 'done' THEN max(x.step, x.finished_budget) END) OVER "
     "(PARTITION BY p.study_id, x.variant, x.cell) AS longest FROM (SELECT DISTINCT study_id, trial_id FROM place) p "
-    "JOIN trial x ON x.id = p.trial_id) t ON t.place_study = s.id JOIN summary u ON u.trial_id = t.id JOIN metric_key k ON k.id = u.key_id "
+    "JOIN trial x ON x.id = p.trial_id) t ON t.place_study = s.id "
+    "JOIN summary u ON u.trial_id = t.id JOIN metric_key k ON k.id = u.key_id "
     "WHERE s.name = ?1 AND (k.split = 'test' OR (k.name = 'train_loss' AND NOT EXISTS "
     "(SELECT 1 FROM place o JOIN summary v ON v.trial_id = o.trial_id JOIN metric_key w ON w.id = v.key_id "
     "WHERE o.study_id = s.id AND w.split = 'test'))) "
@@ -49,8 +51,8 @@ static const char sql_one_offs[] =
 
 /* For programs: in order of names. */
 static const char sql_rows[] =
-    "SELECT study, variant, cell, metric, n, n_asked, n_diverged, n_unfinished, n_failed, n_shorter, last_mean, last_sd, "
-    "best_mean, best_sd, last_mean_finished, best_mean_finished FROM finals WHERE study = ?1 AND (split = 'test' OR "
+    "SELECT study, variant, cell, metric, n, n_asked, n_diverged, n_unfinished, n_failed, n_shorter, last_mean, "
+    "last_sd, best_mean, best_sd, last_mean_finished, best_mean_finished FROM finals WHERE study = ?1 AND (split = 'test' OR "
     "(metric = 'train_loss' AND NOT EXISTS (SELECT 1 FROM finals WHERE study = ?1 AND split = 'test'))) "
     "ORDER BY variant, metric, cell";
 /* clang-format on */
@@ -134,8 +136,7 @@ static void print_end(struct results *s)
         puts("(in parentheses: of the finished trials only; the others diverged, failed or are not finished)");
     if (s->shorter)
         puts("(shorter: done after fewer steps than the longest trial of the cell, and averaged with it; a larger "
-             "budget, "
-             "such as train.iterations=N, trains them on)");
+             "budget, such as train.iterations=N, trains them on)");
 }
 
 /* What the order of several cells is. */

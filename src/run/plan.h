@@ -39,8 +39,7 @@ struct plan_study {
     struct arena *arena; /* of the study; it stays where it is when the list of studies grows */
     bool opened;         /* without mistakes */
     bool readable;       /* its trials can be composed, if only to hear their mistakes */
-    const char
-        *one_off; /* the first assignment of the command line that is not of the study in the database, or NULL */
+    const char *one_off; /* the first assignment of the command line that the stored study does not have, or NULL */
     struct study study;
     uint64_t n;      /* trials before exclusions and filters */
     bool *wanted;    /* [n_variants] */

@@ -127,7 +127,7 @@ static int submit(const char *options, const char *script, struct text *ids, str
             out.s[--out.n] = 0;
         for (size_t i = 0; i < out.n; i++) /* a message is one line */
             out.s[i] = out.s[i] == '\n' ? ' ' : out.s[i];
-        code = err_set(e, ERR_USAGE, "sbatch refused %s: %s", script, out.s);
+        code = err_set(e, ERR_USAGE, "sbatch refused %s: %s", script, out.n ? out.s : "it printed nothing");
     } else {
         text_puts(ids, ids->n ? " " : "");
         text_put(ids, out.s, n);

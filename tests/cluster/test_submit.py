@@ -110,6 +110,11 @@ class Submit(test_work.Cluster):
         self.assertIn("no shard has begun", self.submit("--status", status=2).stderr)
         self.fake(1)
         self.assertRegex(self.submit(status=2).stderr, r"sbatch refused .*shards\.sbatch: 101")
+        with open(os.path.join(self.bin, "sbatch"), encoding="ascii") as f:
+            script = f.read()
+        with open(os.path.join(self.bin, "sbatch"), "w", encoding="ascii") as f:
+            f.write(script.replace("sys.exit(1)", "print('no such\\npartition')\nsys.exit(1)"))
+        self.assertRegex(self.submit(status=2).stderr, r"shards\.sbatch: \d+ no such partition\n")
         os.unlink(os.path.join(self.bin, "sbatch"))
         self.assertIn("there is no sbatch here", self.submit(status=2, env={"PATH": self.bin}).stderr)
 

@@ -367,6 +367,7 @@ class Page(unittest.TestCase):
                 self.try_choices()
         self.show("")
         self.assertEqual(self.browser.run("return document.querySelector('.home').textContent"), "All <b>studies</b>")
+        self.assertTrue(self.browser.run("return document.title").endswith("All <b>studies</b>"))
         self.assertEqual(self.browser.run("return performance.getEntriesByType('resource').length"), 0)
         self.silent()
 
