@@ -81,6 +81,19 @@ int file_open_folder_of(const char *path, struct err *e)
     return fd >= 0 ? fd : err_set(e, ERR_IO, "folder of %s: %s", path, strerror(reason));
 }
 
+bool file_is_writable(const char *path)
+{
+    struct err e = { 0 };
+    char *real = realpath(path, NULL);
+    const int folder = real ? file_open_folder_of(real, &e) : -1;
+    const bool writable = folder >= 0 && access(real, W_OK) == 0 && faccessat(folder, ".", W_OK, 0) == 0;
+    if (folder >= 0)
+        close(folder);
+    free(real);
+    err_clear(&e);
+    return writable;
+}
+
 int file_sync_folder(const char *path, struct err *e)
 {
     const int fd = file_open_folder_of(path, e);

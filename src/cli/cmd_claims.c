@@ -1,6 +1,7 @@
 #include "cli/cli.h"
 
 #include "base/clean.h"
+#include "base/file.h"
 #include "report/lists.h"
 #include "store/store.h"
 #include <stdlib.h>
@@ -39,7 +40,7 @@ static int find(const struct cli *c, const char *study, struct ids *ids, struct 
 }
 
 /* Measures again. Opening for writing brings an older database up to date. While a run holds it the last verdicts are
- * shown: the run measures when it ends. */
+ * shown, as the run measures when it ends; and where nothing can be written. */
 static int refresh(const struct cli *c, const char *study, struct err *e)
 {
     struct store *s = NULL;
@@ -48,6 +49,12 @@ static int refresh(const struct cli *c, const char *study, struct err *e)
     TRY(query_check(c->db, &empty, e));
     if (empty)
         return 0; /* reading tells */
+    if (!file_is_writable(c->db)) {
+        if (!c->quiet)
+            clean_print_line(
+                stderr, "tprun: note: %s cannot be written here: these are the verdicts of its last refresh", c->db);
+        return 0;
+    }
     const int opened = store_open(&s, c->db, &opening);
     if (opened == ERR_LOCKED) {
         if (!c->quiet)

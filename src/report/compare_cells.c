@@ -75,6 +75,7 @@ static int pair(struct compare_cell *c, struct query *q, const struct compare_va
     if (end == COMPARE_FINISHED) {
         const size_t at = c->n[end];
         c->n_shorter += a->shorter || b->shorter;
+        c->n_unequal += a->length != b->length;
         c->a[at] = a->value;
         c->b[at] = b->value;
         moments_add(&c->of_a, a->value);

@@ -18,6 +18,7 @@ struct compare_cell {
     struct compare_pair *pairs;      /* n_asked */
     size_t n[COMPARE_ENDS];          /* of pairs; n[COMPARE_FINISHED] enter what follows */
     size_t n_shorter;                /* of these: a trial of them has fewer steps than others of its cell */
+    size_t n_unequal;                /* of these: A's trial and B's were asked for different numbers of steps */
     double *a, *b;                   /* their values */
     struct moments of_a, of_b, difference;
     /* NaN unless all that were asked for have finished: survivors are not a mean. */

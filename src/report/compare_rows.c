@@ -45,11 +45,13 @@ static bool any_name(const struct compare_cells *cells)
 static const char *remark(const struct compare_cell *c, struct arena *a)
 {
     struct text t = { 0 };
+    int listed = 0;
     if (!compare_complete(c)) {
+        text_add(&t, "of %zu pairs", c->n_asked);
         for (int end = COMPARE_DIVERGED; end < COMPARE_ENDS; end++)
             if (c->n[end])
-                text_add(&t, "%s%zu %s", t.n ? ", " : "", c->n[end], end_names[end]);
-        text_add(&t, " of %zu: survivors are not a mean", c->n_asked);
+                text_add(&t, "%s%zu %s", listed++ ? ", " : ": ", c->n[end], end_names[end]);
+        text_puts(&t, "; survivors are not a mean");
     } else if (c->n_asked < 2) {
         text_puts(&t, "one pair gives no interval");
     } else if (c->n_needed == 0) {
@@ -57,6 +59,8 @@ static const char *remark(const struct compare_cell *c, struct arena *a)
     }
     if (c->n_shorter)
         text_add(&t, "%s%zu of fewer steps than others of their cell", t.n ? "; " : "", c->n_shorter);
+    if (c->n_unequal)
+        text_add(&t, "%sin %zu A and B have different numbers of steps", t.n ? "; " : "", c->n_unequal);
     const char *copy = t.n ? arena_strdup(a, t.s) : NULL;
     text_free(&t);
     return copy;

@@ -59,14 +59,16 @@ static enum compare_end end_of(const char *outcome)
                                            : COMPARE_UNFINISHED;
 }
 
-/* Columns: cell, seed, outcome, value, numerics version, inputs, whether it is shorter than others. */
+/* Columns: cell, seed, outcome, value, numerics version, inputs, whether it is shorter than others, length. */
 static int add_value(void *self, int n, const char *const *columns)
 {
     struct compare_values *v = self;
     double value = 0;
-    int64_t seed = 0, numerics = 0;
-    if (n < 7 || !columns[0] || !columns[1] || !columns[2] || text_to_int(columns[1], strlen(columns[1]), &seed) < 0 ||
+    int64_t seed = 0, numerics = 0, length = 0;
+    if (n < 8 || !columns[0] || !columns[1] || !columns[2] || text_to_int(columns[1], strlen(columns[1]), &seed) < 0 ||
         !columns[4] || text_to_int(columns[4], strlen(columns[4]), &numerics) < 0)
+        return 0;
+    if (!v->at_once && columns[7] && text_to_int(columns[7], strlen(columns[7]), &length) < 0)
         return 0;
     if (v->n == v->capacity) {
         v->capacity = 2 * v->n + 32;
@@ -85,6 +87,7 @@ static int add_value(void *self, int n, const char *const *columns)
                                              .numerics = numerics,
                                              .end = end,
                                              .shorter = !v->at_once && columns[6] && !strcmp(columns[6], "1"),
+                                             .length = length,
                                              .value = value };
     v->one_cell = v->n == 0 || (v->one_cell && !strcmp(v->items[0].cell, v->items[v->n].cell));
     v->n++;
@@ -121,7 +124,7 @@ int compare_values_read(struct compare_values *v, struct query *q, struct arena 
         put_value(&sql, what, o);
     }
     text_puts(&sql, ", y.numerics_version, y.inputs, " SHORTER(
-                        "t") " FROM outcomes t JOIN trial y ON y.id = t.trial_id "
+                        "t") ", t.length FROM outcomes t JOIN trial y ON y.id = t.trial_id "
                              "WHERE t.study = ?1 AND t.variant = ?2 AND (?4 IS NULL OR instr(t.cell, ?4) > 0) "
                              "ORDER BY min(t.trial_id) OVER (PARTITION BY t.cell), t.seed, t.trial_id");
     const int code = query_rows(q, sql.s, arguments, 4, add_value, v, e);

@@ -30,7 +30,10 @@ struct compare_value {
     int64_t seed, numerics;
     enum compare_end end;
     double value; /* of COMPARE_FINISHED */
-    bool shorter; /* see shorter.h; not told of a value at a step, or of a cost: these do not follow from the length */
+    /* see shorter.h, and view outcomes; false and 0 of a value at a step, or of a cost: these do not follow from the
+     * length */
+    bool shorter;
+    int64_t length;
 };
 
 struct compare_values {

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Claims from the file to the verdict, through the real program. TPRUN_BUILD names the build folder."""
+import ctypes
 import json
 import os
 import shutil
@@ -22,6 +23,12 @@ log: {{every: 10, metrics: [train_loss]}}
 variants:
   bp: {{algorithm: bp}}
 """
+
+
+def obey_permissions():
+    """In a child of root, which could write anything: the program that it becomes cannot."""
+    for right in (1, 2):  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
+        ctypes.CDLL(None).prctl(24, right, 0, 0, 0)  # PR_CAPBSET_DROP; without the right to do so the user is no root
 
 
 class Claims(unittest.TestCase):
@@ -155,6 +162,19 @@ class Claims(unittest.TestCase):
         self.run_file(path, "--profile", "quick")
         self.assertEqual(self.verdicts()["quick"][1:], (3, None))  # nothing but its interval decides
         self.assertEqual(self.verdicts()["paper"][0], "undecided")
+
+    def test_where_nothing_can_be_written_the_last_verdicts_are_shown(self):
+        self.run_file(self.write(["{id: ok, value: {variant: bp, metric: train_loss}, reported: 1.2, tolerance: 0.9}"]))
+        whole = self.call("claims", "--db", self.db)
+        self.assertEqual(whole.stderr, "")
+        os.chmod(self.folder, 0o555)
+        self.addCleanup(os.chmod, self.folder, 0o755)
+        before = sorted(os.listdir(self.folder))
+        done = subprocess.run([TPRUN, "claims", "--db", self.db], capture_output=True, text=True, env=self.environment, timeout=HANG, check=False,
+                              preexec_fn=obey_permissions)
+        self.assertEqual((done.returncode, done.stdout), (0, whole.stdout))
+        self.assertEqual(done.stderr, f"tprun: note: {self.db} cannot be written here: these are the verdicts of its last refresh\n")
+        self.assertEqual(sorted(os.listdir(self.folder)), before)
 
     def test_what_is_shown(self):
         path = self.write(["{id: ok, text: a loss, value: {variant: bp, metric: train_loss}, reported: {mean: 1.2, sd: 0.1, n: 10}, tolerance: 0.9}",

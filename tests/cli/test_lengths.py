@@ -100,6 +100,15 @@ class Lengths(unittest.TestCase):
         self.assertNotIn("shorter", self.call("run", spec, "-q", "seeds=4"))  # trained on
         self.assertEqual(self.sql("SELECT DISTINCT n, n_shorter FROM finals"), [(4, 0)])
 
+    def test_pairs_of_different_lengths(self):
+        spec = self.write("b.yaml", SPEC)
+        self.call("run", spec, "-q", "--variant", "bp")
+        self.call("run", spec, "-q", "--variant", "dfa", "train.iterations=5")
+        self.assertIn("in 2 A and B have different numbers of steps", self.call("compare", "b:bp", "b:dfa"))
+        self.assertNotIn("numbers of steps", self.call("compare", "b:bp", "b:dfa", "--at", "0"))
+        self.call("run", spec, "-q")
+        self.assertNotIn("numbers of steps", self.call("compare", "b:bp", "b:dfa"))
+
     def test_one_offs(self):
         spec = self.write("b.yaml", SPEC)
         self.assertNotIn("shorter", self.call("run", spec, "-q", "train.clip_norm=5"))

@@ -258,7 +258,7 @@ variants:
             self.assertIn(f"| ({last:.4g}) |", report)
             self.assertIn("| 1 of 2 |", report)
             compared = self.call("compare", "un:bp", "un:bp", "--db", self.path("a.db")).stdout
-            self.assertIn(f"1 {'failed' if failed else 'unfinished'} of 2: survivors are not a mean", compared)
+            self.assertIn(f"of 2 pairs: 1 {'failed' if failed else 'unfinished'}; survivors are not a mean", compared)
             bars = self.call("plot", "un", "--db", self.path("a.db"), "--bars", "--metric", "train_loss").stdout
             self.assertIn(", n = 1 of 2 seeds", bars)
             self.assertIn('<g opacity="0.45">', bars)

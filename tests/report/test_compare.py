@@ -200,7 +200,7 @@ class Compare(Database):
             self.assertIsNone(r[name], name)
         a, b = (self.last("one", v, cell) for v in ("tp", "bp"))
         self.assertAlmostEqual(r["difference_finished"], a[3] - b[3], delta=1e-12)
-        self.assertEqual(r["note"], "1 diverged, 1 failed, 1 unfinished of 4: survivors are not a mean")
+        self.assertEqual(r["note"], "of 4 pairs: 1 diverged, 1 failed, 1 unfinished; survivors are not a mean")
         others = [r for r in rows if r["cell"] != cell]
         self.assertEqual(sorted(min(1, min(r["p"] for r in others) * 2) for r in others)[0], min(r["p_holm"] for r in others))  # of two, not three
         out = self.tprun("compare", "tp", "bp", "--study", "one", "--metric", "train_loss", "--db", copy).stdout
@@ -215,7 +215,7 @@ class Compare(Database):
                              "(SELECT trial_id FROM trials WHERE study = 'one' AND variant = 'bp' AND seed = 4 AND cell LIKE '%=0.1')",))
         r = self.rows("tp", "bp", "--study", "one", "--metric", "train_loss", "--db", copy)[0]
         self.assertEqual((r["n"], r["n_asked"], r["n_without_value"], r["difference"]), (3, 4, 1, None))
-        self.assertEqual(r["note"], "1 without a value of 4: survivors are not a mean")
+        self.assertEqual(r["note"], "of 4 pairs: 1 without a value; survivors are not a mean")
 
     def test_other_bytes_and_numerics_are_in_no_mean(self):
         where = "WHERE variant = 'tp' AND seed = 1 AND study_id = 1"
@@ -424,7 +424,7 @@ class Costs(Database):
                     self.assertAlmostEqual(r["improvement"], improvement(a, b), delta=1e-12)  # the cheaper one is better
                 else:
                     self.assertIsNone(r["difference"])
-                    self.assertIn("unreached of 4: survivors are not a mean", r["note"])
+                    self.assertRegex(r["note"], "^of 4 pairs: .*unreached; survivors are not a mean")
         self.assertIn("flops until test_accuracy (%) reaches 20\n", self.tprun("compare", "tp", "bp", "--study", "goal", "--target", "flops", "--metric",
                                                                                "test_accuracy").stdout)
         self.assertIn("has no targets of test_loss", self.refused("tp", "bp", "--study", "goal", "--target", "step", "--metric", "test_loss"))
