@@ -166,8 +166,14 @@ static int print_study(struct query *q, const char *study, struct err *e)
     struct results s = { .rows.n_columns = N_COLUMNS, .last = selected ? "selected" : "best" };
     const char *const arguments[] = { study, tested ? "test" : "train", by.metric, by.largest ? "max" : "min", s.last };
     const int code = query_rows(q, sql, arguments, 5, print_row, &s, e);
+    const bool empty = s.rows.n_cells == 0;
     print_end(&s);
     TRY(code);
+    if (empty)
+        clean_print_line(stdout,
+                         "(no table: nothing of the test set and no train_loss was logged; what was is in tprun "
+                         "show %s)",
+                         study);
     TRY(tell_order(q, study, &by, e));
     return generations_tell(q, study, e);
 }

@@ -124,10 +124,14 @@ struct node *tree_override(const char *assignment, struct arena *a, struct err *
     }
     if (refuse_marks(assignment, key_length, s, e) < 0)
         return NULL;
-    const bool empty = assignment[key_length + 1 + strspn(assignment + key_length + 1, " \t")] == '\0';
-    const struct where nothing = { .source = s, .line = 1, .column = n + 1, .length = 1 };
+    if (assignment[key_length + 1 + strspn(assignment + key_length + 1, " \t")] == '\0') { /* as of "seeds=$N" */
+        err_at(e, (struct where){ .source = s, .line = 1, .column = n + 1, .length = 1 },
+               "%.*s: no value; %.*s=null leaves the key out, and %.*s='\"\"' is an empty text", (int)key_length,
+               assignment, (int)key_length, assignment, (int)key_length, assignment);
+        return NULL;
+    }
     struct node *root = NULL;
-    struct node *value = empty ? node_scalar(a, nothing, "", false) : parse_source(s, key_length + 1, a, e);
+    struct node *value = parse_source(s, key_length + 1, a, e);
     if (!value || tree_put(&root, arena_strndup(a, assignment, key_length), key, value, a, e) < 0)
         return NULL;
     return root;

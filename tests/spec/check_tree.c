@@ -199,7 +199,7 @@ START_TEST(overrides)
     ASSERT_SOUND();
     ck_assert_str_eq(json(n), "{\"train\":{\"optimizer\":{\"stepsize\":0.001}}}");
     ck_assert_uint_eq(tree_find(n, "train.optimizer.stepsize")->where.column, 26);
-    ck_assert_str_eq(json(tree_override("a=", &arena, &err)), "{\"a\":null}");
+    ck_assert_str_eq(json(tree_override("a=null", &arena, &err)), "{\"a\":null}");
     ck_assert_str_eq(json(tree_override("a=[1, {b: x}]", &arena, &err)), "{\"a\":[1,{\"b\":\"x\"}]}");
     ck_assert_str_eq(json(tree_override("a=b=c", &arena, &err)), "{\"a\":\"b=c\"}");
     ASSERT_SOUND();
@@ -207,10 +207,14 @@ START_TEST(overrides)
     ck_assert_ptr_null(tree_override("=1", &arena, &err));
     ck_assert_ptr_null(tree_override("a=[1", &arena, &err));
     ck_assert_ptr_null(tree_override("a..b=1", &arena, &err));
+    ck_assert_ptr_null(tree_override("a=", &arena, &err));
+    ck_assert_ptr_null(tree_override("a.b= \t", &arena, &err));
     ck_assert_str_eq(messages(),
                      "1:1: 'nonsense' is not of the form key=value\n1:1: '=1' is not of the form key=value\n"
                      "1:5: not YAML: did not find expected ',' or ']' while parsing a flow sequence\n"
-                     "1:1: 'a..b' is not a path of names and dots\n");
+                     "1:1: 'a..b' is not a path of names and dots\n"
+                     "1:3: a: no value; a=null leaves the key out, and a='\"\"' is an empty text\n"
+                     "1:7: a.b: no value; a.b=null leaves the key out, and a.b='\"\"' is an empty text\n");
 }
 END_TEST
 
