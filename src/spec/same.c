@@ -45,6 +45,11 @@ static bool same_place(struct where a, struct where b)
     return a.source == b.source && a.line == b.line && a.column == b.column;
 }
 
+static bool is_length(const char *key)
+{
+    return !strcmp(key, "train.iterations") || !strcmp(key, "train.epochs");
+}
+
 int study_report_same(const struct study *s, uint64_t first, uint64_t second, struct arena *a, struct err *e)
 {
     const struct study_sweep *w = s->sweep;
@@ -59,8 +64,7 @@ int study_report_same(const struct study *s, uint64_t first, uint64_t second, st
     if (s->form && s->form->is_budget && s->form->is_budget(key))
         err_at(e, where[1], "%s: %s and %s would be one trial, since '%s' is no part of what makes a trial; %s", path,
                shown(values[0], a), shown(values[1], a), key,
-               strncmp(key, "train.", 6) ? "set it once, in the file"
-                                         : "train to the largest and log more often (log.every)");
+               is_length(key) ? "train to the largest and log more often (log.every)" : "set it once, in the file");
     else
         err_at(e, where[1], "%s: %s and %s would be one trial", path, shown(values[0], a), shown(values[1], a));
     if (!same_place(where[0], where[1]))

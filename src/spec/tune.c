@@ -11,14 +11,17 @@ struct head {
     const char *metric;
     int goal;
     struct names over;
+    const char *retrain; /* nothing: a reader of its own has it, and the row tells of the key */
 };
-static const struct option head_options[] = { { "metric", OPT_TEXT, offsetof(struct head, metric),
-                                                .flags = OPTION_REQUIRED, .help = "what the cells are compared by" },
-                                              { "goal", OPT_ENUM, offsetof(struct head, goal), "min", .names = goals,
-                                                .help = "which end of it is best" },
-                                              { "over", OPT_NAMES, offsetof(struct head, over),
-                                                .flags = OPTION_NULLABLE, .help = "the swept keys that are chosen" },
-                                              { 0 } };
+static const struct option head_options[] = {
+    { "metric", OPT_TEXT, offsetof(struct head, metric), .flags = OPTION_REQUIRED,
+      .help = "what the cells are compared by" },
+    { "goal", OPT_ENUM, offsetof(struct head, goal), "min", .names = goals, .help = "which end of it is best" },
+    { "over", OPT_NAMES, offsetof(struct head, over), .flags = OPTION_NULLABLE,
+      .help = "the swept keys that are chosen" },
+    { "retrain", OPT_TEXT, offsetof(struct head, retrain), .help = "fresh seeds for what is chosen" },
+    { 0 }
+};
 
 static const struct node *given(const struct node *map, const char *key)
 {
@@ -104,8 +107,10 @@ void tune_read(struct study *s, const struct node *map, struct err *e)
     struct node *rest = node_collection(s->arena, map->where, NODE_MAP);
     *t = (struct study_tune){ .map = map };
     for (size_t i = 0; i < map->n; i++)
-        if (strcmp(map->keys[i]->text, "retrain") != 0)
-            node_append(rest, map->keys[i], map->items[i], s->arena);
+        node_append(rest, map->keys[i],
+                    strcmp(map->keys[i]->text, "retrain") ? map->items[i]
+                                                          : node_scalar(s->arena, map->items[i]->where, "", true),
+                    s->arena);
     (void)bind_tree(rest, head_options, &head, "tune", s->arena, e); /* counted in e */
     read_retrain(s, t, given(map, "retrain"), e);
     if (e->n_errors > before)

@@ -251,6 +251,9 @@ class OneTrialOnce(Case):
         self.refused("{grid: {log.metrics: [[train_loss], [test_accuracy]]}}",
                      '10:44: error: sweep.grid.log.metrics: ["train_loss"] and ["test_accuracy"] would be one trial, since \'log.metrics\' is no part'
                      " of what makes a trial; set it once, in the file", "10:30: note: the other one is here")
+        self.refused("{grid: {train.threads: [1, 2]}}",
+                     "10:35: error: sweep.grid.train.threads: 1 and 2 would be one trial, since 'train.threads' is no part of what makes a trial;"
+                     " set it once, in the file", "10:32: note: the other one is here")
         self.refused("{zip: {g: {log.every: [5, 10], checkpoint.seconds: [1, 2]}}}",
                      "10:34: error: sweep.zip.g.log.every: 5 and 10 would be one trial, since 'log.every' is no part of what makes a trial; set it once,"
                      " in the file", "10:31: note: the other one is here")
