@@ -12,7 +12,9 @@ from torch import nn
 
 # name: (cell, steps, features, classes, rows, method, target_stepsize, regularization)
 ROWS = {"order_60_bp": ("rnn", 60, 6, 4, 20, "bp", 0, 0), "order_60_tp": ("rnn", 60, 6, 4, 20, "tp", 1e-2, 10),
+        "order_120_bp": ("rnn", 120, 6, 4, 20, "bp", 0, 0), "order_120_tp": ("rnn", 120, 6, 4, 20, "tp", 1e-2, 10),
         "pixels_784_bp": ("rnn", 784, 1, 10, 16, "bp", 0, 0), "pixels_784_tp": ("rnn", 784, 1, 10, 16, "tp", 1e-4, 1),
+        "pixels_3072_bp": ("rnn", 3072, 1, 10, 16, "bp", 0, 0), "pixels_3072_tp": ("rnn", 3072, 1, 10, 16, "tp", 1e-2, 10),
         "gru_784_bp": ("gru", 784, 1, 10, 16, "bp", 0, 0), "gru_784_tp": ("gru", 784, 1, 10, 16, "tp", 1e-4, 1)}
 UNITS, CLAMP, STEPSIZE = 100, 1e-3, 1e-3
 
