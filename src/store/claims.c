@@ -174,6 +174,18 @@ static int check_belonging(struct store *s, int64_t study, struct claim *c, cons
     return 0;
 }
 
+/* Whether it reads last or best values of trials as they are, without a word of what became of them. */
+static bool reads_any_trial(const char *sql)
+{
+    static const char *const words[] = { "%state%", "%outcome%", "%finals%" };
+    if (!sql || (sqlite3_strlike("%last\\_%", sql, '\\') != 0 && sqlite3_strlike("%best\\_%", sql, '\\') != 0))
+        return false;
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (sqlite3_strlike(words[i], sql, 0) == 0)
+            return false;
+    return true;
+}
+
 /* A measure may read any trial of its study. */
 static void check_whole(struct claim *c, const struct states *states)
 {
@@ -182,10 +194,8 @@ static void check_whole(struct claim *c, const struct states *states)
                    states->n_waiting == 1 ? "is" : "are");
     if (states->n_failed)
         claim_hold(c, "%zu of the study's trials failed", states->n_failed);
-    if (states->n_diverged && c->measured)
-        claim_remark(c,
-                     "%zu of the study's %zu trials diverged, and a trial's last value is one that it logged before: "
-                     "whether they count is up to the SQL",
+    if (states->n_diverged && c->measured && reads_any_trial(c->measure))
+        claim_remark(c, "%zu of the study's %zu trials diverged, and it reads last or best values of any trial",
                      states->n_diverged, states->n);
 }
 
