@@ -657,6 +657,28 @@ START_TEST(stepsize_factors_reach_their_parameters)
 }
 END_TEST
 
+/* A layer takes LAYER_OPTIONS where these say something: with `bias` it has a bias and without it none, and it has
+ * weights. An option that is read by nobody would make a second trial of the same numbers. */
+static void own_parameters(struct layer_case *c)
+{
+    const struct unit *l = c->layer;
+    size_t biases = 0;
+    for (size_t i = 0; i < l->n_params; i++)
+        biases += l->params[i].is_bias;
+    if (has_option(&l->def->part, "bias"))
+        ck_assert_msg((biases > 0) == ((const struct layer_options *)l->opts)->bias, "%s: %zu biases", c->name, biases);
+    if (has_option(&l->def->part, "weights_init"))
+        ck_assert_msg(l->n_params > biases, "%s: has no weights", c->name);
+    if (has_option(&l->def->part, "bias") || has_option(&l->def->part, "biases_init"))
+        ck_assert_msg(has_option(&l->def->part, "bias") && has_option(&l->def->part, "biases_init"), "%s", c->name);
+}
+
+START_TEST(options_of_parameters_have_parameters)
+{
+    for_each_layer(own_parameters, 3);
+}
+END_TEST
+
 START_TEST(repeat_makes_layers_of_their_own)
 {
     struct net f;
@@ -688,6 +710,7 @@ static void add_tests(TCase *t)
     tcase_add_test(t, inverse_solves_the_normal_equations);
     tcase_add_test(t, inverse_of_two_eye_minus_w);
     tcase_add_test(t, stepsize_factors_reach_their_parameters);
+    tcase_add_test(t, options_of_parameters_have_parameters);
     tcase_add_test(t, repeat_makes_layers_of_their_own);
 }
 

@@ -689,6 +689,12 @@ START_TEST(spectral_norms_by_power_iteration)
                             BOUND(1e-8, 1e-5));
     ck_assert_ptr_null(strstr(r.text.s, "spectral_norm.0 "));
     text_free(&r.text);
+    r = records_new();
+    f.trial->chain.units[1].params[0].rank =
+        1; /* as in a layer that scales: a vector is no matrix, and has no norm of one */
+    must(measure_all(f.trial, &r.sink, &e), &e);
+    ck_assert_msg(!r.text.s || !strstr(r.text.s, "spectral_norm"), "%s", r.text.s);
+    text_free(&r.text);
     fixture_close(&f);
 }
 END_TEST
