@@ -104,8 +104,8 @@ static int unknown_option(const struct command *command, const struct known *k, 
     snprintf(word, sizeof word, "%s", given);
     word[strcspn(word, "=")] = 0;
     const char *near = !strncmp(word, "--", 2) ? err_nearest(word + 2, names, k->n) : NULL;
-    return err_set(e, ERR_USAGE, "'%s' is no option of tprun %s%s%s; see tprun %s --help", word, command->name,
-                   near ? "; did you mean --" : "", near ? near : "", command->name);
+    return err_set(e, ERR_USAGE, "'%s' is no option of tprun %s%s%s%s; see tprun %s --help", word, command->name,
+                   near ? "; did you mean --" : "", near ? near : "", near ? "?" : "", command->name);
 }
 
 /* getopt_long with the options that this command knows. Returns the first argument that is none, in argv's new order.

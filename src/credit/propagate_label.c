@@ -2,6 +2,8 @@
  * y one-hot or the real target; the last layer keeps its own target. Frenkel, Lefebvre & Bol 2021. */
 #include "credit/credit.h"
 
+#include <assert.h>
+
 struct label {
     struct mat y; /* (B, outputs): beta y, with 1/B as the last displacement has it */
 };
@@ -33,10 +35,12 @@ static int back(struct credit *c, struct pass *p, size_t lo, struct err *e)
     const real beta = (real)(c->choice.target_stepsize / (o->gradient == TARGET_PER_SAMPLE ? 1 : (double)c->rows));
     mat_zero(y);
     for (size_t b = 0; b < y.rows; b++)
-        if (p->batch.label)
+        if (p->batch.label) {
+            assert((size_t)p->batch.label[b] < y.cols);
             y.p[b * y.cols + (size_t)p->batch.label[b]] = beta;
-        else
+        } else {
             mat_scale(beta, mat_rows(p->batch.y, b, 1), mat_of(y.p + b * y.cols, 1, p->batch.y.cols));
+        }
     for (size_t k = c->n - 1; k-- > lo;)
         TRY(mapping_of(c)->jvp(c, p, &p->links[k + 1], k, y, c->d[k], e));
     return 0;

@@ -1,5 +1,6 @@
 #include "data/sequence.h"
 
+#include <assert.h>
 #include <string.h>
 
 int sequence_open(const void *opts, uint64_t seed, void *state, struct arena *a, struct err *e)
@@ -8,13 +9,14 @@ int sequence_open(const void *opts, uint64_t seed, void *state, struct arena *a,
     (void)a;
     (void)e;
     struct sequence_state *s = state;
-    for (enum split split = SPLIT_TRAIN; split <= SPLIT_TEST; split++)
+    for (enum split split = SPLIT_TRAIN; split < N_SPLITS; split++)
         s->stream[split] = rng_stream(seed, dataset_stream(split));
     return 0;
 }
 
 struct rng sequence_sample(const struct sequence_state *state, enum split split, uint64_t index)
 {
+    assert(split < N_SPLITS);
     struct rng r = state->stream[split];
     rng_seek(&r, index);
     return r;

@@ -10,7 +10,7 @@
 
 /* State of a generated dataset. */
 struct sequence_state {
-    struct rng stream[3]; /* by enum split */
+    struct rng stream[N_SPLITS];
 };
 
 /* dataset_def.open for datasets whose state is a struct sequence_state. */

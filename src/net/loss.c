@@ -1,5 +1,6 @@
 #include "net/loss.h"
 
+#include <assert.h>
 #include <math.h>
 
 struct cross_entropy_options {
@@ -38,6 +39,7 @@ static double cross_entropy_value(const void *opts, struct mat out, const struct
     double sum = 0;
     for (size_t i = 0; i < out.rows; i++) {
         const real *o = out.p + i * out.cols;
+        assert((size_t)b->label[i] < n); /* who reads labels has refused others */
         double top = o[0];
         for (size_t j = 1; j < n; j++)
             top = o[j] > top ? o[j] : top;

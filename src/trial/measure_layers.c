@@ -69,11 +69,12 @@ int direction_norm_measure(struct trial *t, const struct measure_def *m, struct 
     return sink->metric(sink, m->part.name, t->step, sum, e);
 }
 
-/* The matrix that multiplies the chain's state: the last weight matrix of a layer's parameters. */
+/* The matrix that multiplies the chain's state: the last weight matrix of a layer's parameters; {NULL} where there is
+ * none, as in a layer whose weights are vectors. */
 static struct mat state_weight(const struct unit *l)
 {
     for (size_t j = l->n_inner ? 0 : l->n_params; j-- > 0;)
-        if (!l->params[j].is_bias)
+        if (!l->params[j].is_bias && l->params[j].rank >= 2)
             return unit_param(l, j, l->weights);
     return (struct mat){ 0 };
 }

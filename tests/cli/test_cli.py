@@ -105,7 +105,7 @@ class Commands(Cli):
 
     def test_mistakes_in_the_command(self):
         self.assertIn("did you mean 'plan'", self.call("pln", status=2).stderr)
-        self.assertIn("did you mean --jobs", self.call("run", "--jbos", "2", SPEC, status=2).stderr)
+        self.assertIn("; did you mean --jobs?; see tprun run --help", self.call("run", "--jbos", "2", SPEC, status=2).stderr)
         self.assertIn("needs a value", self.call("run", SPEC, "--jobs", status=2).stderr)
         self.assertIn("--jobs", self.call("run", SPEC, "-j", "0", status=2).stderr)
         self.assertIn("no option of tprun ls", self.call("ls", "--jobs", "2", status=2).stderr)

@@ -48,8 +48,8 @@ START_TEST(bp_is_the_gradient)
         const struct part *part = layer_registry.parts[i];
         const bool sequence = part->gives & GIVES_SEQUENCE;
         for (size_t j = 0; j < act_registry.n_parts && (j == 0 || has_option(part, "activation")); j++) {
-            if (!IS_DOUBLE && strstr(act_registry.parts[j]->name, "relu"))
-                continue; /* the finite step of single precision steps over its corner */
+            if (!IS_DOUBLE && act_has_corner(act_registry.parts[j]))
+                continue; /* the finite step of single precision steps over it */
             char activation[64] = "", layer[192];
             if (has_option(part, "activation"))
                 snprintf(activation, sizeof activation, ", activation: %s", act_registry.parts[j]->name);

@@ -6,6 +6,8 @@
 
 #include "../base/part_options.h"
 
+#include <math.h>
+
 struct fixture {
     const struct dataset_def *def;
     void *opts, *state;
@@ -13,41 +15,54 @@ struct fixture {
     struct arena arena;
 };
 
-/* pairs: option, value, ..., NULL. */
-static inline struct fixture fixture_open(const char *name, const char *const *pairs, uint64_t seed)
-{
-    struct fixture f = { .def = (const struct dataset_def *)(const void *)registry_find(&dataset_registry, name) };
-    struct err e = { 0 };
-    ck_assert_ptr_nonnull(f.def);
-    arena_init(&f.arena, 0);
-    f.opts = options_new(&f.def->part);
-    for (; *pairs; pairs += 2)
-        options_set(&f.def->part, f.opts, pairs[0], pairs[1]);
-    ck_assert_int_eq(f.def->shape(f.opts, &f.shape, &e), 0);
-    f.state = arena_alloc(&f.arena, 1, f.def->part.state_size);
-    ck_assert_int_eq(f.def->open(f.opts, seed, f.state, &f.arena, &e), 0);
-    return f;
-}
-
 static inline void fixture_close(struct fixture *f)
 {
     free(f->opts);
     arena_finish(&f->arena);
 }
 
-/* Samples first .. first + rows - 1; the numbers stood at -1 before. Labels without classes and y with classes are
- * absent. */
+/* Data set `name` with options from pairs: option, value, ..., NULL. false: its shape or open refuses them. */
+static inline bool fixture_try(struct fixture *f, const char *name, const char *const *pairs, uint64_t seed,
+                               struct err *e)
+{
+    *f = (struct fixture){ .def = (const struct dataset_def *)(const void *)registry_find(&dataset_registry, name) };
+    ck_assert_ptr_nonnull(f->def);
+    arena_init(&f->arena, 0);
+    f->opts = options_new(&f->def->part);
+    for (; *pairs; pairs += 2)
+        options_set(&f->def->part, f->opts, pairs[0], pairs[1]);
+    f->state = arena_alloc(&f->arena, 1, f->def->part.state_size);
+    if (f->def->shape(f->opts, &f->shape, e) == 0 && f->def->open(f->opts, seed, f->state, &f->arena, e) == 0)
+        return true;
+    fixture_close(f);
+    return false;
+}
+
+static inline struct fixture fixture_open(const char *name, const char *const *pairs, uint64_t seed)
+{
+    struct fixture f;
+    struct err e = { 0 };
+    ck_assert_msg(fixture_try(&f, name, pairs, seed, &e), "%s: %s", name, err_first(&e));
+    return f;
+}
+
+/* Samples first .. first + rows - 1; the numbers stood at NaN before, labels at -1. Labels without classes and y with
+ * classes are absent. */
 static inline struct batch fixture_fill(struct fixture *f, enum split split, uint64_t first, size_t rows)
 {
     const struct data_shape *s = &f->shape;
     const size_t n = s->length * rows * s->features;
     struct batch b = { .rows = rows, .x = arena_alloc(&f->arena, n, sizeof(real)) };
     for (size_t i = 0; i < n; i++)
-        b.x[i] = -1;
+        b.x[i] = (real)NAN;
     if (s->classes)
         b.label = arena_alloc(&f->arena, rows * (s->per_step ? s->length : 1), sizeof *b.label);
     else
         b.y = mat_of(arena_alloc(&f->arena, rows * s->outputs, sizeof(real)), rows, s->outputs);
+    for (size_t i = 0; b.label && i < rows * (s->per_step ? s->length : 1); i++)
+        b.label[i] = -1;
+    for (size_t i = 0; b.y.p && i < mat_n(b.y); i++)
+        b.y.p[i] = (real)NAN;
     f->def->fill(f->opts, f->state, split, first, &b);
     return b;
 }

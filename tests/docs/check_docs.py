@@ -53,7 +53,10 @@ class Commands(unittest.TestCase):
         page = plain(read("man/tprun.1"))
         section = page.split(".Sh COMMANDS")[1].split(".Sh ")[0]
         listed = re.findall(r"^\.It Cm (\w+)", section, re.M)
-        self.assertEqual(sorted(listed), sorted(commands() + ["help"]))
+        known = commands() + ["help"]
+        self.assertEqual(sorted(set(known) - set(listed)), [], "commands without an .It Cm in .Sh COMMANDS of man/tprun.1")
+        self.assertEqual(sorted(set(listed) - set(known)), [], "no commands, but in .Sh COMMANDS of man/tprun.1")
+        self.assertEqual(sorted(listed), sorted(known), "in .Sh COMMANDS of man/tprun.1")
 
     def test_page_lists_every_option_and_no_other(self):
         page = plain(read("man/tprun.1"))
@@ -62,7 +65,8 @@ class Commands(unittest.TestCase):
             letter = re.match(r"Fl (\w) ,", line)
             listed.add((letter.group(1) if letter else "", re.search(r"Fl Fl ([a-z-]+)", line).group(1)))
         known = {(letter, name) for command in commands() for letter, name, _ in options(command)}
-        self.assertEqual(listed, known)
+        self.assertEqual(sorted(known - listed), [], "options without an .It Fl in .Sh OPTIONS of man/tprun.1")
+        self.assertEqual(sorted(listed - known), [], "no options, but in .Sh OPTIONS of man/tprun.1")
 
     def test_page_gives_every_exit_status(self):
         page = read("man/tprun.1").split(".Sh EXIT STATUS")[1].split(".Sh ")[0]

@@ -2,7 +2,10 @@
 #include "../check_main.h"
 #include "fixture.h"
 
+#include <signal.h>
 #include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 enum { ROWS = 4, OUTPUTS = 5 };
 
@@ -125,12 +128,39 @@ START_TEST(nan_is_not_hidden)
 }
 END_TEST
 
+/* A label that is no column is the program's own mistake, met before anything is read or written there. Of every loss
+ * of classes, in a process of its own. */
+START_TEST(labels_are_columns)
+{
+    for (size_t i = 0; i < loss_registry.n_parts; i++)
+        for (int below = 0; below < 2; below++) {
+            struct arena a;
+            arena_init(&a, 0);
+            struct problem p = open_problem(&a, loss_registry.parts[i]->name);
+            int status = 0;
+            p.label[ROWS - 1] = below ? -1 : OUTPUTS;
+            p.batch.label = p.label;
+            const pid_t child = p.def->classes ? fork() : -1;
+            if (child == 0) {
+                close(STDERR_FILENO);
+                p.def->value(p.opts, p.out, &p.batch, p.gradient);
+                _exit(0);
+            }
+            ck_assert(!p.def->classes || waitpid(child, &status, 0) == child);
+            ck_assert_msg(!p.def->classes || (WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT), "%s: label %d",
+                          p.def->part.name, below ? -1 : OUTPUTS);
+            arena_finish(&a);
+        }
+}
+END_TEST
+
 static void add_tests(TCase *t)
 {
     tcase_add_test(t, gradient_is_the_derivative);
     tcase_add_test(t, cross_entropy_of_large_logits);
     tcase_add_test(t, cross_entropy_of_equal_logits);
     tcase_add_test(t, nan_is_not_hidden);
+    tcase_add_test(t, labels_are_columns);
 }
 
 CHECK_MAIN("loss", add_tests)

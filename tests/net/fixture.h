@@ -187,6 +187,31 @@ static inline bool has_option(const struct part *p, const char *name)
     return false;
 }
 
+/* Whether the slope of an activation, at its defaults, jumps anywhere in [-8, 8]: a finite step may go over such a
+ * corner. */
+static inline bool act_has_corner(const struct part *activation)
+{
+    enum { N = 16 * 1024 };
+    struct arena a;
+    struct err e = { 0 };
+    struct chosen c = { 0 };
+    const struct option row = { "activation", OPT_PART, .dflt = activation->name, .registry = &act_registry };
+    bool corner = false;
+    arena_init(&a, 0);
+    must(bind_default_value(&row, &c, &a, &e), &e);
+    const struct mat u = mat_new(&a, 1, N), h = mat_new(&a, 1, N), one = mat_new(&a, 1, N), slope = mat_new(&a, 1, N);
+    for (size_t i = 0; i < N; i++) {
+        u.p[i] = (real)(-8 + 16 * (double)i / N);
+        one.p[i] = 1;
+    }
+    act_apply(act_of(c), u, h);
+    act_times_slope(act_of(c), u, h, one, slope);
+    for (size_t i = 1; i < N; i++)
+        corner |= fabs((double)(slope.p[i] - slope.p[i - 1])) > 0.02;
+    arena_finish(&a);
+    return corner;
+}
+
 /* Small valid layers of each kind that has no `units`, with what else their network says; %s: more options. */
 struct layer_example {
     const char *name, *yaml, *network;

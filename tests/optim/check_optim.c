@@ -29,26 +29,6 @@ static void *opts_of(const struct optim_def *def, const char *const *pairs)
 #define PAIRS(...) ((const char *const[]){ __VA_ARGS__, NULL })
 #define NO_PAIRS ((const char *const[]){ NULL })
 
-/* Every optimizer in every way that has its own loop. */
-static const struct {
-    const char *name, *pairs[9];
-} cases[] = {
-    { "sgd", { NULL } },
-    { "sgd", { "momentum", "0.75", NULL } },
-    { "sgd", { "momentum", "0.75", "nesterov", "true", NULL } },
-    { "sgd", { "weight_decay", "0.125", NULL } },
-    { "sgd", { "weight_decay", "0.125", "momentum", "0.75", NULL } },
-    { "sgd", { "weight_decay", "0.125", "momentum", "0.75", "nesterov", "true", NULL } },
-    { "momentum", { NULL } },
-    { "rmsprop", { NULL } },
-    { "rmsprop", { "momentum", "0.5", "epsilon_inside", "true", "epsilon", "1e-3", NULL } },
-    { "rmsprop", { "centered", "true", "epsilon", "1e-3", NULL } },
-    { "adam", { NULL } },
-    { "adam", { "weight_decay", "0.125", NULL } },
-    { "adagrad", { NULL } },
-};
-#define N_CASES ((int)(sizeof cases / sizeof *cases))
-
 /* Numbers like 2.385, never 0 or 1. */
 static real number(size_t i)
 {
@@ -69,18 +49,6 @@ static void follow(const char *name, const char *const *pairs, const double *g, 
     }
     free(opts);
 }
-
-START_TEST(descriptions)
-{
-    static const char *const names[] = { "sgd", "momentum", "rmsprop", "adam", "adagrad" };
-    ck_assert_uint_eq(optim_registry.n_parts, 5);
-    for (size_t i = 0; i < 5; i++) {
-        ck_assert_str_eq(optim_registry.parts[i]->name, names[i]);
-        options_check(optim_registry.parts[i]);
-        ck_assert_uint_le(find(names[i])->n_slots, MAX_SLOTS);
-    }
-}
-END_TEST
 
 /* By hand, stepsize 1/2, start 2. */
 START_TEST(sgd_by_hand)
@@ -241,108 +209,6 @@ START_TEST(adagrad_by_hand)
 }
 END_TEST
 
-struct run {
-    real w[MAX_N], slots[MAX_SLOTS * MAX_N + 1];
-};
-
-#define GUARD ((real)-77.25)
-
-/* Steps first .. last of n weights from a start that depends on the weight's number only. */
-static void go_on(int which, struct run *r, size_t n, size_t number_of_first, int64_t first, int64_t last,
-                  const real *factor, const char *stepsize)
-{
-    const struct optim_def *def = find(cases[which].name);
-    void *opts = opts_of(def, cases[which].pairs);
-    if (stepsize)
-        options_set(&def->part, opts, "stepsize", stepsize);
-    if (first == 1) {
-        memset(r->slots, 0, sizeof r->slots);
-        r->slots[def->n_slots * n] = GUARD;
-        for (size_t i = 0; i < n; i++)
-            r->w[i] = number(1000 + number_of_first + i);
-    }
-    for (int64_t t = first; t <= last; t++) {
-        real g[MAX_N];
-        for (size_t i = 0; i < n; i++)
-            g[i] = number((size_t)t * 100 + number_of_first + i);
-        def->step(opts, t, n, r->w, g, factor, r->slots);
-    }
-    ck_assert(r->slots[def->n_slots * n] == GUARD); /* nothing is written behind the slots */
-    free(opts);
-}
-
-/* A weight's course depends on nothing beside it: not on the vector's length, nor on its place in it. Bit for bit. */
-START_TEST(weights_do_not_see_each_other)
-{
-    struct run all, one;
-    go_on(_i, &all, 37, 0, 1, 5, NULL, NULL);
-    for (size_t i = 0; i < 37; i++) {
-        go_on(_i, &one, 1, i, 1, 5, NULL, NULL);
-        ck_assert_mem_eq(&one.w[0], &all.w[i], sizeof(real));
-    }
-    go_on(_i, &one, 0, 0, 1, 5, NULL, NULL); /* no weights at all */
-}
-END_TEST
-
-/* w and the slots are the whole state. */
-START_TEST(resumed_equals_unbroken)
-{
-    struct run whole, part, resumed;
-    go_on(_i, &whole, 37, 0, 1, 9, NULL, NULL);
-    go_on(_i, &part, 37, 0, 1, 4, NULL, NULL);
-    memcpy(&resumed, &part, sizeof part);
-    go_on(_i, &resumed, 37, 0, 5, 9, NULL, NULL);
-    ck_assert_mem_eq(resumed.w, whole.w, 37 * sizeof(real));
-}
-END_TEST
-
-/* Ones change no bit, and a factor of 4 is four times the stepsize, of that weight only. (Weight decay feeds the
- * weights back, so there the state follows.) */
-START_TEST(factor_multiplies_the_stepsize)
-{
-    struct run plain, ones, mixed, fourfold;
-    real factor[37], one[37];
-    for (size_t i = 0; i < 37; i++) {
-        one[i] = 1;
-        factor[i] = i % 3 == 0 ? 4 : 1;
-    }
-    go_on(_i, &plain, 37, 0, 1, 5, NULL, NULL);
-    go_on(_i, &ones, 37, 0, 1, 5, one, NULL);
-    go_on(_i, &mixed, 37, 0, 1, 5, factor, NULL);
-    go_on(_i, &fourfold, 37, 0, 1, 5, NULL, "2");
-    ck_assert_mem_eq(plain.w, ones.w, 37 * sizeof(real));
-    for (size_t i = 0; i < 37; i++) {
-        const real *expected = i % 3 == 0 ? &fourfold.w[i] : &plain.w[i];
-        ck_assert_mem_eq(&mixed.w[i], expected, sizeof(real));
-    }
-    ck_assert(memcmp(fourfold.w, plain.w, 37 * sizeof(real)) != 0);
-    if (!cases[_i].pairs[0] || strcmp(cases[_i].pairs[0], "weight_decay") != 0)
-        ck_assert_mem_eq(mixed.slots, plain.slots, 37 * find(cases[_i].name)->n_slots * sizeof(real));
-}
-END_TEST
-
-/* A NaN or infinity in a direction reaches its weight, and no other. */
-START_TEST(nonfinite_directions_reach_the_weight)
-{
-    const struct optim_def *def = find(cases[_i].name);
-    void *opts = opts_of(def, cases[_i].pairs);
-    for (int kind = 0; kind < 4; kind++) {
-        const bool with_factor = kind & 1;
-        real w[MAX_N], g[MAX_N], ones[MAX_N], slots[MAX_SLOTS * MAX_N] = { 0 };
-        for (size_t i = 0; i < MAX_N; i++) {
-            w[i] = number(i);
-            g[i] = number(i + 7);
-            ones[i] = 1;
-        }
-        g[5] = g[33] = kind & 2 ? (real)INFINITY : (real)NAN;
-        def->step(opts, 1, MAX_N, w, g, with_factor ? ones : NULL, slots);
-        for (size_t i = 0; i < MAX_N; i++)
-            ck_assert(!isfinite(w[i]) == (i == 5 || i == 33));
-    }
-    free(opts);
-}
-END_TEST
-
 START_TEST(sgd_without_momentum_leaves_its_slot_alone)
 {
     const struct optim_def *def = find("sgd");
@@ -355,18 +221,8 @@ START_TEST(sgd_without_momentum_leaves_its_slot_alone)
 }
 END_TEST
 
-START_TEST(stepsize_zero_keeps_the_weights)
-{
-    struct run r;
-    go_on(_i, &r, 37, 0, 1, 5, NULL, "0");
-    for (size_t i = 0; i < 37; i++)
-        ck_assert(r.w[i] == number(1000 + i));
-}
-END_TEST
-
 static void add_tests(TCase *tcase)
 {
-    tcase_add_test(tcase, descriptions);
     tcase_add_test(tcase, sgd_by_hand);
     tcase_add_test(tcase, nesterov_is_lasagnes);
     tcase_add_test(tcase, rmsprop_by_hand);
@@ -376,12 +232,7 @@ static void add_tests(TCase *tcase)
     tcase_add_test(tcase, adam_as_published);
     tcase_add_test(tcase, adam_with_weight_decay);
     tcase_add_test(tcase, adagrad_by_hand);
-    tcase_add_loop_test(tcase, weights_do_not_see_each_other, 0, N_CASES);
-    tcase_add_loop_test(tcase, resumed_equals_unbroken, 0, N_CASES);
-    tcase_add_loop_test(tcase, factor_multiplies_the_stepsize, 0, N_CASES);
-    tcase_add_loop_test(tcase, nonfinite_directions_reach_the_weight, 0, N_CASES);
     tcase_add_test(tcase, sgd_without_momentum_leaves_its_slot_alone);
-    tcase_add_loop_test(tcase, stepsize_zero_keeps_the_weights, 0, N_CASES);
 }
 
 CHECK_MAIN("optim", add_tests)

@@ -34,12 +34,7 @@ static void follow(double stepsize, const char *name, const char *const *pairs, 
 
 START_TEST(descriptions)
 {
-    static const char *const names[] = { "constant", "step", "linear", "cosine" };
-    ck_assert_uint_eq(schedule_registry.n_parts, 4);
-    for (size_t i = 0; i < 4; i++) {
-        ck_assert_str_eq(schedule_registry.parts[i]->name, names[i]);
-        options_check(schedule_registry.parts[i]);
-    }
+    registry_check(&schedule_registry);
 }
 END_TEST
 

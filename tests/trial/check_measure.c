@@ -197,6 +197,22 @@ static const char *algorithm_for(const struct measure_def *m)
     "{dataset: {name: gaussian, features: 3, classes: 4, train_size: 20, eval_size: 37, test_size: 53}, network: "     \
     "{layers: [dense: {units: 5, activation: tanh}, dense: {units: 5, activation: tanh}, dense: {units: 4}]}}"
 
+/* Whether there are rows of a metric at step 0, all of them finite. No pass has run: only what follows from the weights
+ * and the data has a value there. */
+static bool check_step_0(const char *name, const struct records *r)
+{
+    bool found = false;
+    for (const char *at = r->text.s; at && *at; at = strchr(at, '\n') + 1) {
+        long long step;
+        double value;
+        if (strncmp(at, name, strlen(name)) != 0 || sscanf(at, "%*s %lld %lf", &step, &value) != 2 || step != 0)
+            continue;
+        ck_assert_msg(isfinite(value), "%s at step 0: %g", name, value);
+        found = true;
+    }
+    return found;
+}
+
 /* Every metric is logged at step 0 (those of an evaluation), at every `every` and at the end; it changes nothing of the
  * training. */
 START_TEST(every_metric_is_logged)
@@ -235,6 +251,8 @@ START_TEST(every_metric_is_logged)
             ck_assert(measure_facts(m->fits == fits_recurrence ? "lemma_left" : name, &facts));
             ck_assert_msg(facts.of_layers == per_layer || m->fits == fits_recurrence, "%s: of layers", name);
         }
+        ck_assert_msg(check_step_0(name, &r) == (m->of_samples || m->of_weights),
+                      "%s: rows at step 0 are those of an evaluation or of the weights", name);
         ck_assert_msg(m->emits || m->of_layers == (strstr(m->part.help, "(layer_metric)") != NULL), "%s: help", name);
         ck_assert_int_eq(outcome.step, 7);
         ck_assert_int_eq(outcome.layer, -1);
@@ -688,6 +706,12 @@ START_TEST(spectral_norms_by_power_iteration)
     ck_assert_double_eq_tol(records_value(&r, "spectral_norm.1", 3), sqrt(largest_eigenvalue(w.cols, a)),
                             BOUND(1e-8, 1e-5));
     ck_assert_ptr_null(strstr(r.text.s, "spectral_norm.0 "));
+    text_free(&r.text);
+    r = records_new();
+    f.trial->chain.units[1].params[0].rank =
+        1; /* as in a layer that scales: a vector is no matrix, and has no norm of one */
+    must(measure_all(f.trial, &r.sink, &e), &e);
+    ck_assert_msg(!r.text.s || !strstr(r.text.s, "spectral_norm"), "%s", r.text.s);
     text_free(&r.text);
     fixture_close(&f);
 }
