@@ -22,7 +22,7 @@ const char list_trials[] =
     "cell COLLATE tprun_cells, seed";
 
 const char list_claims[] = "SELECT study, id, reported, measured, n, sd, interval_low, interval_high, low, high, "
-                           "verdict, text, note FROM claims WHERE ?1 IS NULL OR study = ?1";
+                           "expected, verdict, text, note FROM claims WHERE ?1 IS NULL OR study = ?1";
 
 /* One trial of each variant is compared with the present one of its name: what was edited differs in all of them. */
 const char list_generations[] =
@@ -87,8 +87,8 @@ const struct query_section list_of_study[] = {
     { "tuned", "SELECT variant, cell, metric, chosen, value, n, n_asked, n_diverged, test_loss, test_accuracy, note "
                "FROM tuned WHERE study = ?1 ORDER BY variant, cell" },
     { "other trials", list_generations },
-    { "claims", "SELECT id, reported, measured, n, sd, interval_low, interval_high, low, high, verdict, note FROM "
-                "claims WHERE study = ?1" },
+    { "claims", "SELECT id, reported, measured, n, sd, interval_low, interval_high, low, high, expected, verdict, note "
+                "FROM claims WHERE study = ?1" },
     { 0 },
 };
 const struct query_section list_of_trial[] = {

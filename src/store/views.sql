@@ -797,6 +797,10 @@ SELECT s.name AS study, c.id, c.text, c.reported, c.measured, c.n, c.n_asked, c.
     END AS verdict,
     CASE WHEN s.refreshed_ms IS NOT NULL THEN c.note END AS note,
     c.kind, c.measure, c.quantity, c.reported_sd, c.reported_n, c.tolerance, c.margin, c.min_seeds,
+    CASE WHEN c.margin IS NOT NULL THEN '> ' || rtrim(replace(c.margin || ' ', '.0 ', ''))
+        WHEN c.low IS NOT NULL AND c.high IS NOT NULL THEN rtrim(replace(c.low || ' ', '.0 ', '')) || ' to ' || rtrim(replace(c.high || ' ', '.0 ', ''))
+        WHEN c.low IS NOT NULL THEN '≥ ' || rtrim(replace(c.low || ' ', '.0 ', ''))
+        WHEN c.high IS NOT NULL THEN '≤ ' || rtrim(replace(c.high || ' ', '.0 ', '')) END AS expected,
     strftime('%Y-%m-%dT%H:%M:%fZ', c.evaluated_ms / 1000.0, 'unixepoch') AS evaluated, c.study_id
 FROM claim c
 JOIN study s ON s.id = c.study_id
@@ -826,6 +830,7 @@ INSERT INTO _doc VALUES
     ('claims', 'reported_n', '', 'deterministic', 'number of runs that the paper reports'),
     ('claims', 'tolerance', 'of the claim', 'deterministic', 'how far from reported the true value may be'),
     ('claims', 'margin', 'of the claim', 'deterministic', 'by more than which one is to be better'),
+    ('claims', 'expected', '', 'deterministic', 'the true values that reproduce it, in words: > 0 above a margin, 0.1 to 0.2, ≥ 0.1, ≤ 0.2; NULL for none'),
     ('claims', 'min_seeds', '', 'deterministic', 'number of seeds below which it stays undecided'),
     ('claims', 'evaluated', 'UTC', 'runtime', 'when it was measured, ISO 8601'),
     ('claims', 'study_id', '', 'runtime', 'study.id');
