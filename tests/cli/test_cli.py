@@ -451,8 +451,10 @@ class Interrupted(Cli):
 
     def test_divergence_is_a_result(self):
         wild = ["train.optimizer.stepsize=1e3", "train.stop.loss_above_initial=1.5", "train.stop.every=5"]
-        self.run_study(*wild)
+        said = self.run_study(*wild, "log.metrics=[train_loss, test_loss]").stderr
         self.assertEqual({row[0] for row in self.sql("SELECT state FROM trial")}, {"diverged"})
+        # what was logged before is not told as what it came to
+        self.assertEqual(len(re.findall(r"  diverged  step [0-9]+  test_loss [0-9.e+]+ at step 0  ", said)), 2, said)
         again = self.run_study(*wild, "train.iterations=90")
         self.assertIn("2 were finished before", again.stderr)
 
