@@ -109,6 +109,11 @@ class Commands(Cli):
         self.assertIn("needs a value", self.call("run", SPEC, "--jobs", status=2).stderr)
         self.assertIn("--jobs", self.call("run", SPEC, "-j", "0", status=2).stderr)
         self.assertIn("no option of tprun ls", self.call("ls", "--jobs", "2", status=2).stderr)
+        self.assertIn("'--db' is no option of tprun merge; did you mean --output", self.call("merge", "a.db", "--db", "b.db", status=2).stderr)
+        self.run_study("seeds=1", "train.iterations=1")
+        for asked in "PRAGMA table_info(trial)", "SELECT * FROM pragma_table_info('trial')":
+            self.assertIn("not allowed: PRAGMA", self.call("sql", asked, "--db", self.db, status=2).stderr)
+            self.assertIn("SELECT * FROM _doc tells their columns", self.call("sql", asked, "--db", self.db, status=2).stderr)
         self.assertIn("usage: tprun sql", self.call("sql", status=2).stderr)
         for given in (("serve", "--port", "0x50"), ("run", SPEC, "-j", "0x2"), ("run", SPEC, "--memory", "0x40000000"), ("run", SPEC, "--stop-after", "0x10"),
                       ("plot", "x", "--smooth", "0x0.8"), ("plot", "x", "--size", "0x55"), ("compare", "x", "y", "--at", "0x10")):
