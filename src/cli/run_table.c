@@ -5,6 +5,7 @@
 #include "cli/generations.h"
 #include "cli/tuned.h"
 #include "report/selection.h"
+#include "store/partial.h"
 #include "store/table.h"
 #include <stdio.h>
 #include <string.h>
@@ -19,7 +20,8 @@ enum { ROWS_SHOWN = 8 }; /* of a variant and metric: the best cells, as they com
 static const char sql[] =
     "SELECT f.study, f.variant, f.cell, f.metric, f.n, f.n_asked, f.n_diverged, f.last_mean_finished, "
     "f.last_sd_finished, CASE ?5 WHEN 'selected' THEN g.mean_finished ELSE f.best_mean_finished END, "
-    "CASE ?5 WHEN 'selected' THEN g.sd_finished ELSE f.best_sd_finished END, f.n_shorter FROM finals f "
+    "CASE ?5 WHEN 'selected' THEN g.sd_finished ELSE f.best_sd_finished END, f.n_shorter, "
+    "CASE ?5 WHEN 'selected' THEN max(f.n - coalesce(g.n, 0), 0) ELSE f.n_partial END FROM finals f "
     "LEFT JOIN finals o ON o.study = ?1 AND o.metric = ?3 AND o.variant = f.variant AND o.cell = f.cell "
     "LEFT JOIN selected_finals g ON g.study = ?1 AND ?5 = 'selected' AND g.variant = f.variant AND g.cell = f.cell "
     "AND g.metric = f.metric WHERE f.study = ?1 AND f.split = ?2 AND (?2 = 'test' OR f.metric = 'train_loss') "
@@ -36,8 +38,10 @@ static const char sql_selected[] = "SELECT 1 FROM selected WHERE study = ?1 LIMI
 static const char sql_one_offs[] =
     "SELECT s.name AS study, t.variant, t.cell, k.name AS metric, count(" OF_DONE("u.last") ") AS n, "
     "count(*) AS n_asked, sum(t.state = 'diverged') AS n_diverged, avg(" OF_DONE("u.last") ") AS last_mean_finished, "
-    "NULL AS last_sd_finished, avg(" OF_DONE("u.best") ") AS best_mean_finished, NULL AS best_sd_finished, "
-    "sum(t.state = 'done' AND t.step >= t.finished_budget AND t.step < t.longest) AS n_shorter FROM study s JOIN "
+    "NULL AS last_sd_finished, CASE WHEN total(" OF_DONE(PARTIAL("u")) ") = 0 "
+    "THEN avg(" OF_DONE("u.best") ") END AS best_mean_finished, NULL AS best_sd_finished, "
+    "sum(t.state = 'done' AND t.step >= t.finished_budget AND t.step < t.longest) AS n_shorter, "
+    "CAST(total(" OF_DONE(PARTIAL("u")) ") AS INTEGER) AS n_partial FROM study s JOIN "
     "(SELECT x.*, p.study_id AS place_study, "
     "max(CASE x.state WHEN 'done' THEN max(x.step, x.finished_budget) END) OVER "
     "(PARTITION BY p.study_id, x.variant, x.cell) AS longest FROM (SELECT DISTINCT study_id, trial_id FROM place) p "
@@ -51,7 +55,7 @@ static const char sql_one_offs[] =
 
 /* For programs: in order of names. */
 static const char sql_rows[] =
-    "SELECT study, variant, cell, metric, n, n_asked, n_diverged, n_unfinished, n_failed, n_shorter, last_mean, "
+    "SELECT study, variant, cell, metric, n, n_asked, n_diverged, n_unfinished, n_failed, n_shorter, n_partial, last_mean, "
     "last_sd, best_mean, best_sd, last_mean_finished, best_mean_finished FROM finals WHERE study = ?1 AND (split = 'test' OR "
     "(metric = 'train_loss' AND NOT EXISTS (SELECT 1 FROM finals WHERE study = ?1 AND split = 'test'))) "
     "ORDER BY variant, metric, cell";
@@ -72,6 +76,7 @@ struct results {
     size_t shown, left_out; /* shown: of the group */
     bool incomplete;        /* a row lacks seeds */
     bool shorter;           /* a row has trials of different lengths */
+    bool partial;           /* a row has trials without the last column's value */
     const char *last;       /* name of the last column of means */
 };
 
@@ -89,12 +94,12 @@ static void put_mean(char *out, size_t size, const char *mean, const char *sd, b
 }
 
 /* study, variant, cell, metric, n, n_asked, n_diverged, means of what is finished: last, sd, best or selected, sd; how
- * many are shorter than others */
+ * many are shorter than others, how many of the n have no best or selected value */
 static int print_row(void *self, int n, const char *const *v)
 {
     struct results *s = self;
     char last[48], best[48], trials[96], group[256];
-    if (n < 12 || !v[1] || !v[3] || !v[4] || !v[5])
+    if (n < 13 || !v[1] || !v[3] || !v[4] || !v[5])
         return 0;
     snprintf(group, sizeof group, "%s %s", v[1], v[3]);
     if (strcmp(group, s->group) != 0)
@@ -112,10 +117,13 @@ static int print_row(void *self, int n, const char *const *v)
     s->incomplete |= !complete;
     const bool shorter = v[11] && strcmp(v[11], "0") != 0;
     s->shorter |= shorter;
-    snprintf(trials, sizeof trials, "%s%s%s%s%s%s", v[4], complete ? "" : " of ", complete ? "" : v[5],
-             shorter ? ", " : "", shorter ? v[11] : "", shorter ? " shorter" : "");
+    const bool partial = v[12] && strcmp(v[12], "0") != 0;
+    s->partial |= partial;
+    snprintf(trials, sizeof trials, "%s%s%s%s%s%s%s%s%s", v[4], complete ? "" : " of ", complete ? "" : v[5],
+             shorter ? ", " : "", shorter ? v[11] : "", shorter ? " shorter" : "", partial ? ", " : "",
+             partial ? v[12] : "", partial ? " partial" : "");
     put_mean(last, sizeof last, v[7], v[8], complete);
-    put_mean(best, sizeof best, v[9], v[10], complete);
+    put_mean(best, sizeof best, v[9], v[10], complete && !partial);
     struct text cell = { 0 };
     table_short_cell(&cell, v[2] ? v[2] : "");
     const char *const cells[] = { v[1], v[3], trials, v[6] ? v[6] : "", last, best, cell.s };
@@ -137,6 +145,9 @@ static void print_end(struct results *s)
     if (s->shorter)
         puts("(shorter: done after fewer steps than the longest trial of the cell, and averaged with it; a larger "
              "budget, such as train.iterations=N, trains them on)");
+    if (s->partial)
+        printf("(partial: what was added to the log later has no value that is %s; --force trains them again)\n",
+               s->last);
 }
 
 /* What the order of several cells is. */

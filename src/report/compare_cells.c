@@ -82,6 +82,7 @@ static int pair(struct compare_cell *c, struct query *q, const struct compare_va
         moments_add(&c->of_b, b->value);
         moments_add(&c->difference, a->value - b->value);
     }
+    c->n_partial += a->partial || b->partial;
     c->n[end]++;
     return 0;
 }

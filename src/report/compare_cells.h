@@ -19,6 +19,7 @@ struct compare_cell {
     size_t n[COMPARE_ENDS];          /* of pairs; n[COMPARE_FINISHED] enter what follows */
     size_t n_shorter;                /* of these: a trial of them has fewer steps than others of its cell */
     size_t n_unequal;                /* of these: A's trial and B's were asked for different numbers of steps */
+    size_t n_partial;                /* of n_asked: a trial of them has no value, as its log had the metric later */
     double *a, *b;                   /* their values */
     struct moments of_a, of_b, difference;
     /* NaN unless all that were asked for have finished: survivors are not a mean. */

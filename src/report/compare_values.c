@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "report/shorter.h"
+#include "store/partial.h"
 #include <inttypes.h>
 #include <string.h>
 
@@ -36,6 +37,21 @@ static void put_value(struct text *sql, const struct compare_what *what, const s
     text_puts(sql, ")");
 }
 
+/* Whether the trial logged what the value follows from later than its other metrics, so that it has none. */
+static void put_partial(struct text *sql, const struct compare_what *what, const struct compare_options *o)
+{
+    const bool of_metric = o->cost || (o->at == COMPARE_BEST && !what->of_layer);
+    if (of_metric)
+        text_puts(sql, "(SELECT " PARTIAL("x") " " OF_TRIAL("summary") ")");
+    else if (o->at == COMPARE_BEST)
+        text_add(sql, LATE_LAYER("t.trial_id", "0", "m.key_id = " KEY " AND m.layer = %" PRId64), what->layer);
+    else if (o->at == COMPARE_SELECTED)
+        text_puts(sql, "(SELECT " PARTIAL("v") " FROM summary v WHERE v.trial_id = t.trial_id AND v.key_id = "
+                                               "(SELECT id FROM metric_key WHERE name = 'valid_accuracy'))");
+    else
+        text_puts(sql, "0");
+}
+
 /* Outcome, and what reaching a target took. */
 static void put_cost(struct text *sql, const struct compare_what *what, const char *cost)
 {
@@ -59,13 +75,14 @@ static enum compare_end end_of(const char *outcome)
                                            : COMPARE_UNFINISHED;
 }
 
-/* Columns: cell, seed, outcome, value, numerics version, inputs, whether it is shorter than others, length. */
+/* Columns: cell, seed, outcome, value, numerics version, inputs, whether it is shorter than others, length, whether
+ * it is partial. */
 static int add_value(void *self, int n, const char *const *columns)
 {
     struct compare_values *v = self;
     double value = 0;
     int64_t seed = 0, numerics = 0, length = 0;
-    if (n < 8 || !columns[0] || !columns[1] || !columns[2] || text_to_int(columns[1], strlen(columns[1]), &seed) < 0 ||
+    if (n < 9 || !columns[0] || !columns[1] || !columns[2] || text_to_int(columns[1], strlen(columns[1]), &seed) < 0 ||
         !columns[4] || text_to_int(columns[4], strlen(columns[4]), &numerics) < 0)
         return 0;
     if (!v->at_once && columns[7] && text_to_int(columns[7], strlen(columns[7]), &length) < 0)
@@ -78,7 +95,8 @@ static int add_value(void *self, int n, const char *const *columns)
         v->items = items;
     }
     enum compare_end end = end_of(columns[2]);
-    if ((end == COMPARE_WITHOUT || (v->at_once && end != COMPARE_OUTDATED)) && columns[3] &&
+    const bool partial = columns[8] && !strcmp(columns[8], "1");
+    if (!partial && (end == COMPARE_WITHOUT || (v->at_once && end != COMPARE_OUTDATED)) && columns[3] &&
         text_to_double(columns[3], strlen(columns[3]), &value) == 0)
         end = COMPARE_FINISHED;
     v->items[v->n] = (struct compare_value){ .cell = arena_strdup(v->a, columns[0]),
@@ -88,6 +106,7 @@ static int add_value(void *self, int n, const char *const *columns)
                                              .end = end,
                                              .shorter = !v->at_once && columns[6] && !strcmp(columns[6], "1"),
                                              .length = length,
+                                             .partial = partial,
                                              .value = value };
     v->one_cell = v->n == 0 || (v->one_cell && !strcmp(v->items[0].cell, v->items[v->n].cell));
     v->n++;
@@ -123,10 +142,11 @@ int compare_values_read(struct compare_values *v, struct query *q, struct arena 
         text_puts(&sql, "t.outcome, ");
         put_value(&sql, what, o);
     }
-    text_puts(&sql, ", y.numerics_version, y.inputs, " SHORTER(
-                        "t") ", t.length FROM outcomes t JOIN trial y ON y.id = t.trial_id "
-                             "WHERE t.study = ?1 AND t.variant = ?2 AND (?4 IS NULL OR instr(t.cell, ?4) > 0) "
-                             "ORDER BY min(t.trial_id) OVER (PARTITION BY t.cell), t.seed, t.trial_id");
+    text_puts(&sql, ", y.numerics_version, y.inputs, " SHORTER("t") ", t.length, ");
+    put_partial(&sql, what, o);
+    text_puts(&sql, " FROM outcomes t JOIN trial y ON y.id = t.trial_id "
+                    "WHERE t.study = ?1 AND t.variant = ?2 AND (?4 IS NULL OR instr(t.cell, ?4) > 0) "
+                    "ORDER BY min(t.trial_id) OVER (PARTITION BY t.cell), t.seed, t.trial_id");
     const int code = query_rows(q, sql.s, arguments, 4, add_value, v, e);
     text_free(&sql);
     return code;

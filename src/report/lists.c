@@ -22,7 +22,7 @@ const char list_trials[] =
     "cell COLLATE tprun_cells, seed";
 
 const char list_claims[] = "SELECT study, id, reported, measured, n, sd, interval_low, interval_high, low, high, "
-                           "verdict, text, note FROM claims WHERE ?1 IS NULL OR study = ?1";
+                           "expected, verdict, text, note FROM claims WHERE ?1 IS NULL OR study = ?1";
 
 /* One trial of each variant is compared with the present one of its name: what was edited differs in all of them. */
 const char list_generations[] =
@@ -80,15 +80,15 @@ const struct query_section list_of_study[] = {
       " FROM param p JOIN trial t ON t.id = p.trial_id JOIN study s ON s.id = t.study_id AND s.generation = "
       "t.generation"
       " WHERE s.name = ?1 AND p.swept = 1 GROUP BY p.key ORDER BY p.key" },
-    { "finals", "SELECT variant, cell, metric, n, n_asked, n_diverged, n_unfinished, n_failed, n_shorter, last_mean, "
-                "last_sd, best_mean, "
+    { "finals", "SELECT variant, cell, metric, n, n_asked, n_diverged, n_unfinished, n_failed, n_shorter, n_partial, "
+                "last_mean, last_sd, best_mean, "
                 "best_sd, last_mean_finished, best_mean_finished FROM finals WHERE study = ?1"
                 " ORDER BY metric, variant, cell COLLATE tprun_cells" },
     { "tuned", "SELECT variant, cell, metric, chosen, value, n, n_asked, n_diverged, test_loss, test_accuracy, note "
                "FROM tuned WHERE study = ?1 ORDER BY variant, cell" },
     { "other trials", list_generations },
-    { "claims", "SELECT id, reported, measured, n, sd, interval_low, interval_high, low, high, verdict, note FROM "
-                "claims WHERE study = ?1" },
+    { "claims", "SELECT id, reported, measured, n, sd, interval_low, interval_high, low, high, expected, verdict, note "
+                "FROM claims WHERE study = ?1" },
     { 0 },
 };
 const struct query_section list_of_trial[] = {

@@ -68,7 +68,6 @@ static void rect(cairo_t *c, const struct picture_item *m)
     }
     if (*m->stroke)
         stroke(c, m, 1);
-    cairo_new_path(c);
 }
 
 static void line(cairo_t *c, const struct picture_item *m)
@@ -102,6 +101,7 @@ static void points(cairo_t *c, const struct picture *p, const struct picture_ite
 
 static void draw_item(cairo_t *c, const struct picture *p, const struct picture_item *m)
 {
+    cairo_new_path(c); /* or a line would begin where a text ended */
     switch (m->kind) {
     case PICTURE_GROUP:
     case PICTURE_GROUP_END:

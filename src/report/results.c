@@ -2,20 +2,22 @@
 #include "report/section.h"
 #include "report/selection.h"
 #include "stat/moments.h"
+#include "store/partial.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const char sql_values[] =
-    "SELECT t.trial_id, k.name, u.last, u.best FROM outcomes t JOIN summary u ON u.trial_id = t.trial_id "
-    "JOIN metric_key k ON k.id = u.key_id WHERE t.study = ?1 AND t.outcome = 'done' AND u.end_step = t.step "
-    "AND u.last_step = u.end_step ORDER BY t.trial_id, k.name";
+static const char sql_values[] = "SELECT t.trial_id, k.name, u.last, u.best, " PARTIAL(
+    "u") " FROM outcomes t JOIN summary u ON u.trial_id = t.trial_id "
+         "JOIN metric_key k ON k.id = u.key_id WHERE t.study = ?1 AND t.outcome = 'done' AND u.end_step = t.step "
+         "AND u.last_step = u.end_step ORDER BY t.trial_id, k.name";
 
 /* Of the trials that are done and have a finite last value. */
 struct results {
     const struct subject *s;
     struct moments *last, *best; /* n_groups x n_metrics, by row */
+    size_t *partial;             /* likewise: how many have no best value, see store/partial.h */
     size_t at;                   /* the trial found last: the rows come trial by trial */
 };
 
@@ -41,7 +43,7 @@ static int add_values(void *self, int n, const char *const *values)
 {
     struct results *r = self;
     const struct subject *s = r->s;
-    if (n < 4 || !values[0] || !values[1])
+    if (n < 5 || !values[0] || !values[1])
         return 0;
     const size_t trial = trial_of(r, values[0]);
     for (size_t m = 0; trial < s->n_trials && m < s->n_metrics; m++)
@@ -49,6 +51,7 @@ static int add_values(void *self, int n, const char *const *values)
             const size_t at = s->trials[trial].group * s->n_metrics + m;
             add(&r->last[at], values[2]);
             add(&r->best[at], values[3]);
+            r->partial[at] += values[4] && !strcmp(values[4], "1");
         }
     return 0;
 }
@@ -85,12 +88,17 @@ static void put_row(struct text *out, const struct results *r, size_t metric, si
     text_puts(out, " | ");
     put_moments(out, &r->last[at], g->n_trials);
     text_puts(out, " | ");
-    put_moments(out, &r->best[at], g->n_trials);
+    if (r->partial[at])
+        text_puts(out, "–");
+    else
+        put_moments(out, &r->best[at], g->n_trials);
     text_add(out, n < g->n_trials ? " | %zu of %zu" : " | %zu", n, g->n_trials);
     if (g->n_diverged)
         text_add(out, " (%zu diverged)", g->n_diverged);
     if (g->n_shorter)
         text_add(out, " (%zu of fewer steps)", g->n_shorter);
+    if (r->partial[at])
+        text_add(out, " (%zu logged it only later)", r->partial[at]);
     text_puts(out, " |\n");
 }
 
@@ -199,7 +207,8 @@ int section_results(const struct section *s, struct err *e)
         return err_set(e, ERR_MEMORY, "out of memory");
     struct results r = { .s = u,
                          .last = arena_need(s->a, n, sizeof(struct moments)),
-                         .best = arena_need(s->a, n, sizeof(struct moments)) };
+                         .best = arena_need(s->a, n, sizeof(struct moments)),
+                         .partial = arena_need(s->a, n, sizeof(size_t)) };
     put_states(s);
     TRY(query_rows(s->q, sql_values, &u->name, 1, add_values, &r, e));
     return u->n_metrics ? put_values(s, &r, e) : 0;

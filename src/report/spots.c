@@ -50,6 +50,16 @@ static bool make_lines(struct spots *p, size_t key, const struct legend_entry **
     return n_points >= 2 * p->n_lines;
 }
 
+/* The other keys that a point stands for, where neither lines nor colours tell them: "; a point for each stepsize". */
+static const char *unsaid(const struct spots *p, size_t key, struct arena *a)
+{
+    const char *keys = "";
+    for (size_t k = 0; k < p->c->n_keys && !p->line_of; k++)
+        if (k != key && p->c->keys[k].n_values > 1)
+            keys = arena_printf(a, "%s%s%s", keys, *keys ? ", " : "", subject_key(p->s, p->c->keys[k].name));
+    return *keys ? arena_printf(a, "; a point for each %s", keys) : "";
+}
+
 static void plan(struct layout *l, const struct legend_entry *entries, size_t n, size_t key, struct arena *a)
 {
     const struct look *look = l->p.o->look;
@@ -70,7 +80,8 @@ static void plan(struct layout *l, const struct legend_entry *entries, size_t n,
                  under = shown && !l->beside ? l->legend.height + 6 : 0;
     l->width = look->width > 0 ? look->width : f->x + PLOT + right + LOOK_MARGIN;
     f->width = fmax(l->width - f->x - right - LOOK_MARGIN, 50);
-    l->heading = heading_make(a, l->p.s, spots_remark(&l->p, a), l->width - f->x - LOOK_MARGIN, look);
+    l->heading = heading_make(a, l->p.s, arena_printf(a, "%s%s", spots_remark(&l->p, a), unsaid(&l->p, key, a)),
+                              l->width - f->x - LOOK_MARGIN, look);
     f->y = l->heading.height;
     const double below = frame_below(&f->across, look) + 8;
     f->height =

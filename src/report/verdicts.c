@@ -3,10 +3,10 @@
 
 #include <string.h>
 
-enum { ID, TEXT, REPORTED, SD, MEASURED, N, INTERVAL_LOW, INTERVAL_HIGH, LOW, HIGH, MARGIN, VERDICT, NOTE, N_COLUMNS };
+enum { ID, TEXT, REPORTED, SD, MEASURED, N, INTERVAL_LOW, INTERVAL_HIGH, EXPECTED, VERDICT, NOTE, N_COLUMNS };
 static const char sql_claims[] =
-    "SELECT id, text, reported, reported_sd, measured, n, interval_low, interval_high, low, "
-    "high, margin, verdict, note FROM claims WHERE study = ?1";
+    "SELECT id, text, reported, reported_sd, measured, n, interval_low, interval_high, expected, "
+    "verdict, note FROM claims WHERE study = ?1";
 
 struct claims {
     struct text *table, reasons;
@@ -15,16 +15,15 @@ struct claims {
 
 static void put_interval(struct text *t, const char *low, const char *high)
 {
-    if (low && high)
-        text_putc(t, '[');
-    else if (low || high)
-        text_puts(t, low ? "≥ " : "≤ ");
-    if (low || !high)
-        section_number(t, low);
-    text_puts(t, low && high ? ", " : "");
-    if (high)
-        section_number(t, high);
-    text_puts(t, low && high ? "]" : "");
+    if (!low || !high) {
+        text_puts(t, "–");
+        return;
+    }
+    text_putc(t, '[');
+    section_number(t, low);
+    text_puts(t, ", ");
+    section_number(t, high);
+    text_putc(t, ']');
 }
 
 /* What to know beside the table's row; why it is undecided. */
@@ -62,12 +61,7 @@ static void put_numbers(struct text *t, const char *const *values)
     text_puts(t, " | ");
     put_interval(t, values[INTERVAL_LOW], values[INTERVAL_HIGH]);
     text_puts(t, " | ");
-    if (values[MARGIN]) {
-        text_puts(t, "> ");
-        section_number(t, values[MARGIN]);
-    } else {
-        put_interval(t, values[LOW], values[HIGH]);
-    }
+    clean_markdown(t, values[EXPECTED] ? values[EXPECTED] : "–");
 }
 
 static int put_claim(void *self, int n, const char *const *values)

@@ -103,7 +103,7 @@ static int put_record(struct runner *r, struct attempt *t, const struct wire_rec
     case MESSAGE_FACTS:
         return attempt_facts(r, t, m, e);
     case MESSAGE_METRIC:
-        attempt_remember(t, m->name, m->value);
+        attempt_remember(t, m->name, m->step, m->value);
         return store_metric(r->store, t->trial_id, t->run_id, m->name, m->step, m->value, e);
     case MESSAGE_LAYER_METRIC:
         return store_layer_metric(r->store, t->trial_id, t->run_id, m->name, m->step, m->layer, m->value, e);

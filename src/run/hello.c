@@ -58,11 +58,12 @@ int attempt_facts(struct runner *r, struct attempt *t, const struct wire_record 
     return store_put_facts(r->store, &facts, e);
 }
 
-void attempt_remember(struct attempt *t, const char *name, double value)
+void attempt_remember(struct attempt *t, const char *name, int64_t step, double value)
 {
     for (size_t i = 0; i < METRICS_SHOWN && t->shown[i].name[0]; i++)
         if (!strncmp(t->shown[i].name, name, sizeof t->shown[i].name - 1)) {
             t->shown[i].value = value;
+            t->shown[i].step = step;
             t->shown[i].seen = true;
         }
 }

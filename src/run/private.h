@@ -53,6 +53,7 @@ struct attempt {
     struct {
         char name[32];
         double value;
+        int64_t step;
         bool seen;
     } shown[METRICS_SHOWN]; /* the last values of metrics that people follow */
     bool ended;             /* MESSAGE_END has come and is stored */
@@ -188,7 +189,7 @@ int attempt_hello(struct runner *r, struct attempt *t, const struct wire_record 
 /* MESSAGE_FACTS */
 int attempt_facts(struct runner *r, struct attempt *t, const struct wire_record *m, struct err *e);
 /* The last value of a metric that people follow. */
-void attempt_remember(struct attempt *t, const char *name, double value);
+void attempt_remember(struct attempt *t, const char *name, int64_t step, double value);
 
 /* ---- checkpoints.c ---- */
 /* Makes and opens the database's folder of checkpoints, and opens the one of --checkpoints. */

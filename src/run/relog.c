@@ -183,7 +183,7 @@ static int keep(struct attempt *t, const struct wire_record *m, struct err *e)
     *row = (struct row){ .layer = m->layer, .value = m->value };
     snprintf(row->name, sizeof row->name, "%s", m->name);
     if (row->layer < 0)
-        attempt_remember(t, m->name, m->value);
+        attempt_remember(t, m->name, m->step, m->value);
     return 0;
 }
 

@@ -44,12 +44,17 @@ const char *status_host(struct runner *r)
     return r->host;
 }
 
-static void put_metrics(struct text *out, const struct attempt *t)
+/* Of a trial that ended the step with it, where it is an earlier one: the result of a trial that diverged is none. */
+static void put_metrics(struct text *out, const struct attempt *t, bool ended)
 {
-    for (size_t i = 0; i < METRICS_SHOWN && t->shown[i].name[0]; i++)
-        if (t->shown[i].seen)
-            text_add(out, "  %s %.4g", t->shown[i].name,
-                     isnan(t->shown[i].value) ? (double)NAN : t->shown[i].value); /* no "-nan" */
+    for (size_t i = 0; i < METRICS_SHOWN && t->shown[i].name[0]; i++) {
+        if (!t->shown[i].seen)
+            continue;
+        text_add(out, "  %s %.4g", t->shown[i].name,
+                 isnan(t->shown[i].value) ? (double)NAN : t->shown[i].value); /* no "-nan" */
+        if (ended && t->shown[i].step < t->step)
+            text_add(out, " at step %" PRId64, t->shown[i].step);
+    }
 }
 
 static void draw_trial(struct runner *r, const struct attempt *t, int64_t now)
@@ -63,7 +68,7 @@ static void draw_trial(struct runner *r, const struct attempt *t, int64_t now)
     if (isfinite(t->loss))
         text_add(&line, "  train_loss %.4g", t->loss);
     text_add(&line, "  %s  step %" PRId64 "/%" PRId64, t->label, t->step, t->budget);
-    put_metrics(&line, t);
+    put_metrics(&line, t, false);
     if (rate > 0)
         text_add(&line, "  %s left", duration_text((double)(t->budget - t->step) / rate, left));
     progress_line(&r->progress, false, "%s", line.s);
@@ -135,7 +140,7 @@ void status_ended(struct runner *r, const struct attempt *t, const char *reason)
     char took[DURATION_SIZE];
     text_add(&line, "[%" PRIu64 "/%" PRIu64 "] %s  %s  step %" PRId64, finished(r), x->total, t->label,
              t->pending.relog && t->state == TRIAL_DONE ? "logged" : trial_state_names[t->state], t->step);
-    put_metrics(&line, t);
+    put_metrics(&line, t, true);
     text_add(&line, "  %s", duration_text((double)((t->end_ns ? t->end_ns : now_ns()) - t->start_ns) * 1e-9, took));
     if (reason)
         text_add(&line, "  (%s)", reason);

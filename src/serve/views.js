@@ -193,12 +193,11 @@ function viewLayers(study, args, keep) {
 
 // ---- claims ----
 function viewClaims(study) {
-  const span = (low, high) => low === null && high === null ? "" : low === null ? "\u2264 " + number(high) : high === null ? "\u2265 " + number(low) : number(low) + " to " + number(high);
   const table = new Table("claims", [
     column("id", "claim"), column("verdict", "verdict", {show: (r) => el("span", {class: "verdict " + r.verdict.replace(" ", "_")}, clean(r.verdict))}),
     column("text", "what"), numeric("reported"), numeric("measured"), numeric("n", "seeds"), numeric("sd"),
-    numeric("interval_low", "95 % interval", {show: (r) => span(r.interval_low, r.interval_high)}), numeric("low", "expected", {show: (r) => span(r.low, r.high)}),
-    column("note"),
+    numeric("interval_low", "95 % interval", {show: (r) => r.interval_low === null || r.interval_high === null ? "" : number(r.interval_low) + " to " + number(r.interval_high)}),
+    column("expected"), column("note"),
   ], {filter: true, choose: true, rowKey: "id"});
   const none = el("p", {}, "The experiment file makes no claims.");
   return {

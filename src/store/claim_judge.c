@@ -55,7 +55,8 @@ void claim_check_seeds(struct claim *c)
 /* Survivors are no mean of what was asked for. Returns whether all are there. */
 static bool complete(struct claim *c, const struct claim_side *side)
 {
-    const size_t n_missing = side->n_trials - side->n_diverged - side->n_failed - side->n_waiting - side->n;
+    const size_t n_missing =
+        side->n_trials - side->n_diverged - side->n_failed - side->n_waiting - side->n_partial - side->n;
     if (side->n_trials == 0 && c->cell && !strncmp(c->cell, "tuned", 5))
         claim_hold(c, "no cell of '%s' is chosen yet, see view tuned", side->variant);
     else if (side->n_trials == 0)

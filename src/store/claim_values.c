@@ -32,6 +32,18 @@ static int same_origin(struct claim_side *side, sqlite3_stmt *stmt)
     return 0;
 }
 
+/* What is best, or the mean from a step on, of what was logged is not that of the trial. */
+static void hold_partial(struct claim *c, const struct claim_side *side)
+{
+    const bool best = c->at && !strcmp(c->at, "best"), selected = c->at && !strcmp(c->at, "selected");
+    if (side->n_partial)
+        claim_hold(c, "in %zu of the %zu seeds of '%s' %s was added to the log later, so that %s is not known",
+                   side->n_partial, side->n_trials, side->variant, selected ? "what selects the step" : c->metric,
+                   best       ? "its best value"
+                   : selected ? "that step"
+                              : "its mean");
+}
+
 static int add_trial(const struct claim *c, struct claim_side *side, sqlite3_stmt *stmt)
 {
     struct claim_value *grown = realloc(side->items, (side->n_trials + 1) * sizeof *grown);
@@ -45,7 +57,9 @@ static int add_trial(const struct claim *c, struct claim_side *side, sqlite3_stm
     side->n_diverged += state == TRIAL_DIVERGED;
     side->n_failed += state == TRIAL_FAILED;
     side->n_waiting += state == TRIAL_QUEUED || state == TRIAL_RUNNING || state == TRIAL_INTERRUPTED;
-    const bool found = state == TRIAL_DONE && !isnan(value);
+    const bool partial = state == TRIAL_DONE && sqlite3_column_int(stmt, 8) != 0;
+    const bool found = state == TRIAL_DONE && !isnan(value) && !partial;
+    side->n_partial += partial;
     side->n += found;
     side->by_test = side->by_test || sqlite3_column_int(stmt, 4) != 0;
     side->larger = sqlite3_column_int(stmt, 5) != 0;
@@ -55,7 +69,7 @@ static int add_trial(const struct claim *c, struct claim_side *side, sqlite3_stm
     return 0;
 }
 
-int claim_side_read(struct store *s, int64_t study, const struct claim *c, const char *variant, struct claim_side *side,
+int claim_side_read(struct store *s, int64_t study, struct claim *c, const char *variant, struct claim_side *side,
                     struct err *e)
 {
     *side = (struct claim_side){ .variant = strdup(variant) };
@@ -73,5 +87,6 @@ int claim_side_read(struct store *s, int64_t study, const struct claim *c, const
         write_reset(&stmt);
         return write_refuse(s, ERR_MEMORY, e, "%s: out of memory", s->path);
     }
+    hold_partial(c, side);
     return 0;
 }

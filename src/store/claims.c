@@ -237,7 +237,7 @@ static int load_pairs(struct store *s, int64_t study, const struct claim *c, str
     return 0;
 }
 
-static int fill(struct store *s, int64_t study, const struct claim *c, struct claim_side *side, struct err *e)
+static int fill(struct store *s, int64_t study, struct claim *c, struct claim_side *side, struct err *e)
 {
     char *variant = side->variant;
     if (!variant)

@@ -51,6 +51,7 @@ struct claim_value {
 struct claim_side {
     char *variant;
     size_t n_trials, n_diverged, n_failed, n_waiting;
+    size_t n_partial;          /* done, and what is asked for is not known: see store/partial.h */
     size_t n;                  /* trials with a value */
     struct claim_value *items; /* [n_trials], by seed */
     bool larger;               /* is better */
@@ -59,7 +60,7 @@ struct claim_side {
     int64_t numerics;
     char *inputs;
 };
-int claim_side_read(struct store *s, int64_t study, const struct claim *c, const char *variant, struct claim_side *side,
+int claim_side_read(struct store *s, int64_t study, struct claim *c, const char *variant, struct claim_side *side,
                     struct err *e);
 void claim_side_free(struct claim_side *side);
 

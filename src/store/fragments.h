@@ -2,6 +2,8 @@
 #ifndef TPRUN_STORE_FRAGMENTS_H
 #define TPRUN_STORE_FRAGMENTS_H
 
+#include "store/partial.h"
+
 /* The metric has a finite value at the end of the trial. */
 #define LAST(u, t) u ".end_step = " t ".step AND " u ".last_step = " u ".end_step"
 /* A trial that counts in means over seeds: view outcomes, which the writer cannot read. */
@@ -50,10 +52,11 @@
 #define UNMEASURED                                                                                                     \
     "measured = NULL, note = NULL, evaluated_ms = NULL, n = NULL, sd = NULL, interval_low = NULL, interval_high = "    \
     "NULL, verdict = NULL, n_asked = NULL, n_diverged = NULL, n_unfinished = NULL, n_failed = NULL"
+#define ID_OF(metric) "(SELECT id FROM metric_key WHERE name = '" metric "')"
 /* Where a metric of validation is best; NULL where it was not logged. */
-#define BEST_STEP(metric)                                                                                              \
-    "(SELECT u.best_step FROM summary u WHERE u.trial_id = t.id AND u.key_id = (SELECT id FROM metric_key WHERE name " \
-    "= '" metric "'))"
+#define BEST_STEP(metric) "(SELECT u.best_step FROM summary u WHERE u.trial_id = t.id AND u.key_id = " ID_OF(metric) ")"
+/* Whether a metric was added to the log of trial t later; NULL where it was not logged. */
+#define LATER(id) "(SELECT " PARTIAL("u") " FROM summary u WHERE u.trial_id = t.id AND u.key_id = " id ")"
 #define VALIDATED "coalesce(" BEST_STEP("valid_accuracy") ", " BEST_STEP("valid_loss") ")"
 
 #endif

@@ -19,10 +19,12 @@ static int fail(struct query *q, struct err *e)
     const int rc = sqlite3_extended_errcode(q->db), reason = reason_of(q->db);
     char limit[DURATION_SIZE];
     const char *detail = sqlite3_errmsg(q->db);
-    switch (rc & 0xff) {
+    const bool denied = q->denied[0] && (rc & 0xff) == SQLITE_ERROR; /* inside of a table's module */
+    switch (denied ? SQLITE_AUTH : rc & 0xff) {
     case SQLITE_AUTH:
-        return err_set(e, ERR_USAGE, "not allowed: %s (one SELECT over the tables and views of the database)",
-                       q->denied[0] ? q->denied : detail);
+        return err_set(e, ERR_USAGE, "not allowed: %s (one SELECT over the tables and views of the database%s)",
+                       q->denied[0] ? q->denied : detail,
+                       !strncmp(q->denied, "PRAGMA", 6) ? "; SELECT * FROM _doc tells their columns" : "");
     case SQLITE_INTERRUPT:
         return err_set(e, ERR_USAGE, q->temp ? QUERY_STOPPED_MORE : QUERY_STOPPED, duration_text(q->cpu_limit, limit));
     case SQLITE_FULL:
@@ -277,8 +279,12 @@ static int compile(struct query *q, const char *sql, sqlite3_stmt **stmt, struct
 {
     const char *tail = "";
     q->denied[0] = '\0';
-    if (sqlite3_prepare_v2(q->db, sql, -1, stmt, &tail) != SQLITE_OK)
+    if (sqlite3_prepare_v2(q->db, sql, -1, stmt, &tail) != SQLITE_OK) {
+        /* pragma_table_info() is refused as the table that SQLite declares for it */
+        if (q->denied[0] && strncmp(q->denied, "PRAGMA", 6) != 0 && sqlite3_strlike("%pragma\\_%", sql, '\\') == 0)
+            snprintf(q->denied, sizeof q->denied, "PRAGMA as a table");
         return fail(q, e);
+    }
     if (!*stmt)
         return err_set(e, ERR_USAGE, "the query is empty");
     TRY(check_tail(q, tail, e));

@@ -5,6 +5,9 @@
 -- (trial.generation = study.generation); all_trials, all_metrics and so on show one-offs and trials of earlier specifications as well.
 -- No LEFT JOIN here: SQLite before 3.41 leaves one out whose columns a query does not read, and then sorts the rest of the query the wrong
 -- way. A value that may be missing is a scalar subquery, which finds its one row by the primary key. tests/store/answers.py proves it.
+-- A metric that was added to the log of a trial later has fewer rows than the others of the trial, by two at least, as one of training steps has
+-- none at step 0: of it there is no best value and no area, and no step to choose by or to reach a target at. So says n of its summaries, also
+-- where rows were taken out; C has it in src/store/partial.h.
 
 CREATE VIEW all_trials AS
 SELECT s.name AS study, t.variant, t.cell, t.seed,
@@ -15,13 +18,13 @@ SELECT s.name AS study, t.variant, t.cell, t.seed,
     t.state, t.step, t.budget,
     (SELECT sum(c.wall_ns) / 1e9 FROM run r JOIN cost c ON c.run_id = r.id WHERE r.trial_id = t.id) AS wall_s,
     (SELECT u.last FROM summary u WHERE u.last_step = u.end_step AND u.trial_id = t.id AND u.key_id = (SELECT id FROM metric_key WHERE name = 'train_loss')) AS last_train_loss,
-    (SELECT u.best FROM summary u WHERE u.trial_id = t.id AND u.key_id = (SELECT id FROM metric_key WHERE name = 'train_loss')) AS best_train_loss,
+    (SELECT u.best FROM summary u WHERE u.n >= (SELECT max(w.n) FROM summary w WHERE w.trial_id = u.trial_id) - 1 AND u.trial_id = t.id AND u.key_id = (SELECT id FROM metric_key WHERE name = 'train_loss')) AS best_train_loss,
     (SELECT u.last FROM summary u WHERE u.last_step = u.end_step AND u.trial_id = t.id AND u.key_id = (SELECT id FROM metric_key WHERE name = 'train_accuracy')) AS last_train_accuracy,
-    (SELECT u.best FROM summary u WHERE u.trial_id = t.id AND u.key_id = (SELECT id FROM metric_key WHERE name = 'train_accuracy')) AS best_train_accuracy,
+    (SELECT u.best FROM summary u WHERE u.n >= (SELECT max(w.n) FROM summary w WHERE w.trial_id = u.trial_id) - 1 AND u.trial_id = t.id AND u.key_id = (SELECT id FROM metric_key WHERE name = 'train_accuracy')) AS best_train_accuracy,
     (SELECT u.last FROM summary u WHERE u.last_step = u.end_step AND u.trial_id = t.id AND u.key_id = (SELECT id FROM metric_key WHERE name = 'test_loss')) AS last_test_loss,
-    (SELECT u.best FROM summary u WHERE u.trial_id = t.id AND u.key_id = (SELECT id FROM metric_key WHERE name = 'test_loss')) AS best_test_loss,
+    (SELECT u.best FROM summary u WHERE u.n >= (SELECT max(w.n) FROM summary w WHERE w.trial_id = u.trial_id) - 1 AND u.trial_id = t.id AND u.key_id = (SELECT id FROM metric_key WHERE name = 'test_loss')) AS best_test_loss,
     (SELECT u.last FROM summary u WHERE u.last_step = u.end_step AND u.trial_id = t.id AND u.key_id = (SELECT id FROM metric_key WHERE name = 'test_accuracy')) AS last_test_accuracy,
-    (SELECT u.best FROM summary u WHERE u.trial_id = t.id AND u.key_id = (SELECT id FROM metric_key WHERE name = 'test_accuracy')) AS best_test_accuracy,
+    (SELECT u.best FROM summary u WHERE u.n >= (SELECT max(w.n) FROM summary w WHERE w.trial_id = u.trial_id) - 1 AND u.trial_id = t.id AND u.key_id = (SELECT id FROM metric_key WHERE name = 'test_accuracy')) AS best_test_accuracy,
     t.diverged_step, t.diverged_layer, t.diverged_tensor, t.reason,
     (SELECT strftime('%Y-%m-%dT%H:%M:%fZ', min(r.started_ms) / 1000.0, 'unixepoch') FROM run r WHERE r.trial_id = t.id) AS started,
     (SELECT strftime('%Y-%m-%dT%H:%M:%fZ', max(r.ended_ms) / 1000.0, 'unixepoch') FROM run r WHERE r.trial_id = t.id) AS ended,
@@ -41,13 +44,13 @@ INSERT INTO _doc VALUES
     ('all_trials', 'budget', 'step', 'deterministic', 'step to reach'),
     ('all_trials', 'wall_s', 's', 'runtime', 'time spent in all phases of all attempts'),
     ('all_trials', 'last_train_loss', '', 'deterministic', 'last value of train_loss; NULL if it is not finite, see summaries.last_finite'),
-    ('all_trials', 'best_train_loss', '', 'deterministic', 'smallest value of train_loss'),
+    ('all_trials', 'best_train_loss', '', 'deterministic', 'smallest value of train_loss; NULL if it was added to the log later, see finals.n_partial'),
     ('all_trials', 'last_train_accuracy', '%', 'deterministic', 'last value of train_accuracy; NULL if it is not finite, see summaries.last_finite'),
-    ('all_trials', 'best_train_accuracy', '%', 'deterministic', 'largest value of train_accuracy'),
+    ('all_trials', 'best_train_accuracy', '%', 'deterministic', 'largest value of train_accuracy; NULL if it was added to the log later, see finals.n_partial'),
     ('all_trials', 'last_test_loss', '', 'deterministic', 'last value of test_loss; NULL if it is not finite, see summaries.last_finite'),
-    ('all_trials', 'best_test_loss', '', 'deterministic', 'smallest value of test_loss'),
+    ('all_trials', 'best_test_loss', '', 'deterministic', 'smallest value of test_loss; NULL if it was added to the log later, see finals.n_partial'),
     ('all_trials', 'last_test_accuracy', '%', 'deterministic', 'last value of test_accuracy; NULL if it is not finite, see summaries.last_finite'),
-    ('all_trials', 'best_test_accuracy', '%', 'deterministic', 'largest value of test_accuracy'),
+    ('all_trials', 'best_test_accuracy', '%', 'deterministic', 'largest value of test_accuracy; NULL if it was added to the log later, see finals.n_partial'),
     ('all_trials', 'diverged_step', 'step', 'deterministic', 'step at which a value became non-finite or left its bounds'),
     ('all_trials', 'diverged_layer', '', 'deterministic', 'layer in which that was seen'),
     ('all_trials', 'diverged_tensor', '', 'deterministic', 'tensor in which that was seen'),
@@ -79,13 +82,13 @@ INSERT INTO _doc VALUES
     ('trials', 'budget', 'step', 'deterministic', 'step to reach'),
     ('trials', 'wall_s', 's', 'runtime', 'time spent in all phases of all attempts'),
     ('trials', 'last_train_loss', '', 'deterministic', 'last value of train_loss; NULL if it is not finite, see summaries.last_finite'),
-    ('trials', 'best_train_loss', '', 'deterministic', 'smallest value of train_loss'),
+    ('trials', 'best_train_loss', '', 'deterministic', 'smallest value of train_loss; NULL if it was added to the log later, see finals.n_partial'),
     ('trials', 'last_train_accuracy', '%', 'deterministic', 'last value of train_accuracy; NULL if it is not finite, see summaries.last_finite'),
-    ('trials', 'best_train_accuracy', '%', 'deterministic', 'largest value of train_accuracy'),
+    ('trials', 'best_train_accuracy', '%', 'deterministic', 'largest value of train_accuracy; NULL if it was added to the log later, see finals.n_partial'),
     ('trials', 'last_test_loss', '', 'deterministic', 'last value of test_loss; NULL if it is not finite, see summaries.last_finite'),
-    ('trials', 'best_test_loss', '', 'deterministic', 'smallest value of test_loss'),
+    ('trials', 'best_test_loss', '', 'deterministic', 'smallest value of test_loss; NULL if it was added to the log later, see finals.n_partial'),
     ('trials', 'last_test_accuracy', '%', 'deterministic', 'last value of test_accuracy; NULL if it is not finite, see summaries.last_finite'),
-    ('trials', 'best_test_accuracy', '%', 'deterministic', 'largest value of test_accuracy'),
+    ('trials', 'best_test_accuracy', '%', 'deterministic', 'largest value of test_accuracy; NULL if it was added to the log later, see finals.n_partial'),
     ('trials', 'diverged_step', 'step', 'deterministic', 'step at which a value became non-finite or left its bounds'),
     ('trials', 'diverged_layer', '', 'deterministic', 'layer in which that was seen'),
     ('trials', 'diverged_tensor', '', 'deterministic', 'tensor in which that was seen'),
@@ -447,16 +450,18 @@ SELECT f.study, f.variant, f.cell, f.metric, f.n, f.n_asked,
     CASE WHEN f.n = f.n_asked THEN f.last_mean + (SELECT d.last_half_width FROM final_stat d WHERE d.trial_id = f.trial_id AND d.key_id = f.key_id AND d.n_rows = f.n_rows) END AS last_high,
     CASE WHEN f.n = f.n_asked THEN f.last_min END AS last_min, CASE WHEN f.n = f.n_asked THEN f.last_max END AS last_max,
     f.last_mean AS last_mean_finished, (SELECT d.last_sd FROM final_stat d WHERE d.trial_id = f.trial_id AND d.key_id = f.key_id AND d.n_rows = f.n_rows) AS last_sd_finished,
-    CASE WHEN f.n = f.n_asked THEN f.best_mean END AS best_mean,
-    CASE WHEN f.n = f.n_asked THEN (SELECT d.best_sd FROM final_stat d WHERE d.trial_id = f.trial_id AND d.key_id = f.key_id AND d.n_rows = f.n_rows) END AS best_sd,
-    CASE WHEN f.n = f.n_asked THEN (SELECT d.best_median FROM final_stat d WHERE d.trial_id = f.trial_id AND d.key_id = f.key_id AND d.n_rows = f.n_rows) END AS best_median,
-    CASE WHEN f.n = f.n_asked THEN f.best_mean - (SELECT d.best_half_width FROM final_stat d WHERE d.trial_id = f.trial_id AND d.key_id = f.key_id AND d.n_rows = f.n_rows) END AS best_low,
-    CASE WHEN f.n = f.n_asked THEN f.best_mean + (SELECT d.best_half_width FROM final_stat d WHERE d.trial_id = f.trial_id AND d.key_id = f.key_id AND d.n_rows = f.n_rows) END AS best_high,
-    CASE WHEN f.n = f.n_asked THEN f.best_min END AS best_min, CASE WHEN f.n = f.n_asked THEN f.best_max END AS best_max,
-    f.best_mean AS best_mean_finished, (SELECT d.best_sd FROM final_stat d WHERE d.trial_id = f.trial_id AND d.key_id = f.key_id AND d.n_rows = f.n_rows) AS best_sd_finished,
+    CASE WHEN f.n = f.n_asked AND f.n_partial = 0 THEN f.best_mean END AS best_mean,
+    CASE WHEN f.n = f.n_asked AND f.n_partial = 0 THEN (SELECT d.best_sd FROM final_stat d WHERE d.trial_id = f.trial_id AND d.key_id = f.key_id AND d.n_rows = f.n_rows) END AS best_sd,
+    CASE WHEN f.n = f.n_asked AND f.n_partial = 0 THEN (SELECT d.best_median FROM final_stat d WHERE d.trial_id = f.trial_id AND d.key_id = f.key_id AND d.n_rows = f.n_rows) END AS best_median,
+    CASE WHEN f.n = f.n_asked AND f.n_partial = 0 THEN f.best_mean - (SELECT d.best_half_width FROM final_stat d WHERE d.trial_id = f.trial_id AND d.key_id = f.key_id AND d.n_rows = f.n_rows) END AS best_low,
+    CASE WHEN f.n = f.n_asked AND f.n_partial = 0 THEN f.best_mean + (SELECT d.best_half_width FROM final_stat d WHERE d.trial_id = f.trial_id AND d.key_id = f.key_id AND d.n_rows = f.n_rows) END AS best_high,
+    CASE WHEN f.n = f.n_asked AND f.n_partial = 0 THEN f.best_min END AS best_min, CASE WHEN f.n = f.n_asked AND f.n_partial = 0 THEN f.best_max END AS best_max,
+    CASE WHEN f.n_partial = 0 THEN f.best_mean END AS best_mean_finished,
+    CASE WHEN f.n_partial = 0 THEN (SELECT d.best_sd FROM final_stat d WHERE d.trial_id = f.trial_id AND d.key_id = f.key_id AND d.n_rows = f.n_rows) END AS best_sd_finished,
     f.split, f.n_asked AS n_trials,
     CASE WHEN f.shortest < f.longest THEN (SELECT count(*) FROM outcomes a WHERE a.study_id = f.study_id AND a.variant = f.variant
-        AND a.cell = f.cell AND a.outcome = 'done' AND a.step = a.length AND a.length < f.longest) ELSE 0 END AS n_shorter, f.study_id
+        AND a.cell = f.cell AND a.outcome = 'done' AND a.step = a.length AND a.length < f.longest) ELSE 0 END AS n_shorter,
+    f.n_partial, f.study_id
 FROM (
     SELECT t.study, t.variant, t.cell, k.name AS metric, k.split, count(CASE WHEN t.outcome = 'done' AND u.end_step = t.step AND u.last_step = u.end_step THEN u.last END) AS n,
         (SELECT count(*) FROM outcomes a WHERE a.study_id = t.study_id AND a.variant = t.variant AND a.cell = t.cell) AS n_asked,
@@ -468,6 +473,7 @@ FROM (
         max(CASE WHEN t.outcome = 'done' AND u.end_step = t.step AND u.last_step = u.end_step THEN u.best END) AS best_max,
         min(CASE WHEN t.outcome = 'done' AND u.end_step = t.step AND u.last_step = u.end_step THEN t.trial_id END) AS trial_id,
         sum(CASE WHEN t.outcome = 'done' AND u.end_step = t.step AND u.last_step = u.end_step THEN u.n END) AS n_rows,
+        count(CASE WHEN t.outcome = 'done' AND u.end_step = t.step AND u.last_step = u.end_step AND u.n < (SELECT max(w.n) FROM summary w WHERE w.trial_id = u.trial_id) - 1 THEN 1 END) AS n_partial,
         min(CASE WHEN t.outcome = 'done' AND t.step = t.length THEN t.length END) AS shortest,
         max(CASE t.outcome WHEN 'done' THEN t.length END) AS longest, t.study_id, u.key_id
     FROM outcomes t
@@ -496,18 +502,19 @@ INSERT INTO _doc VALUES
     ('finals', 'last_max', 'of the metric', 'deterministic', 'largest last value; NULL unless n = n_asked'),
     ('finals', 'last_mean_finished', 'of the metric', 'deterministic', 'mean of the n last values that are there'),
     ('finals', 'last_sd_finished', 'of the metric', 'runtime', 'sample standard deviation of them; NULL for n < 2 and until store_refresh'),
-    ('finals', 'best_mean', 'of the metric', 'deterministic', 'mean over the seeds of the best value; NULL unless n = n_asked'),
+    ('finals', 'best_mean', 'of the metric', 'deterministic', 'mean over the seeds of the best value; NULL unless n = n_asked and n_partial = 0'),
     ('finals', 'best_sd', 'of the metric', 'runtime', 'sample standard deviation of it; NULL unless n = n_asked, for n < 2 and until store_refresh'),
     ('finals', 'best_median', 'of the metric', 'runtime', 'median of it; NULL unless n = n_asked and until store_refresh'),
     ('finals', 'best_low', 'of the metric', 'runtime', 'lower end of the 95 % confidence interval of best_mean (Student)'),
     ('finals', 'best_high', 'of the metric', 'runtime', 'upper end of it'),
     ('finals', 'best_min', 'of the metric', 'deterministic', 'smallest best value; NULL unless n = n_asked'),
     ('finals', 'best_max', 'of the metric', 'deterministic', 'largest best value; NULL unless n = n_asked'),
-    ('finals', 'best_mean_finished', 'of the metric', 'deterministic', 'mean of the n best values that are there'),
+    ('finals', 'best_mean_finished', 'of the metric', 'deterministic', 'mean of the n best values that are there; NULL unless n_partial = 0'),
     ('finals', 'best_sd_finished', 'of the metric', 'runtime', 'sample standard deviation of them; NULL for n < 2 and until store_refresh'),
     ('finals', 'split', '', 'runtime', 'which data the metric is measured on, see metric_key.split'),
     ('finals', 'n_trials', '', 'deterministic', 'n_asked by its older name'),
     ('finals', 'n_shorter', '', 'deterministic', 'number of trials that are done after fewer steps than the longest of the cell, as its budget was raised or lowered between them: the means take all as equals'),
+    ('finals', 'n_partial', '', 'deterministic', 'number of these n trials that logged the metric at fewer steps than another of theirs, by two at least, as it was added to their log later: the best value of such a trial is not known'),
     ('finals', 'study_id', '', 'runtime', 'study.id');
 
 -- Early stopping after the fact: every metric of a trial at the step where its valid_accuracy is first highest, best_step of its summary.
@@ -518,7 +525,8 @@ FROM trial t
 JOIN study s ON s.id = t.study_id
 JOIN summary u ON u.trial_id = t.id AND u.key_id = (SELECT id FROM metric_key WHERE name = 'valid_accuracy')
 CROSS JOIN metric_key k
-CROSS JOIN metric m ON m.trial_id = t.id AND m.key_id = k.id AND m.step = u.best_step;
+CROSS JOIN metric m ON m.trial_id = t.id AND m.key_id = k.id AND m.step = u.best_step
+WHERE u.n >= (SELECT max(w.n) FROM summary w WHERE w.trial_id = u.trial_id) - 1;
 INSERT INTO _doc VALUES
     ('all_selected', 'study', '', 'deterministic', 'name of the study'),
     ('all_selected', 'variant', '', 'deterministic', 'named alternative of the study'),
@@ -526,7 +534,7 @@ INSERT INTO _doc VALUES
     ('all_selected', 'seed', '', 'deterministic', 'seed of all random streams'),
     ('all_selected', 'current', '', 'runtime', '1 for a trial of the present specification of its study'),
     ('all_selected', 'trial_id', '', 'runtime', 'trial.id'),
-    ('all_selected', 'step', 'step', 'deterministic', 'where valid_accuracy is highest, the first such step; trials without it have no rows'),
+    ('all_selected', 'step', 'step', 'deterministic', 'where valid_accuracy is highest, the first such step; trials without it have no rows, nor those whose log it was added to later, see finals.n_partial'),
     ('all_selected', 'metric', '', 'deterministic', 'name of the metric, of all that are logged at that step'),
     ('all_selected', 'value', 'of the metric', 'deterministic', 'its value there if finite, else NULL'),
     ('all_selected', 'study_id', '', 'runtime', 'study.id');
@@ -539,7 +547,7 @@ INSERT INTO _doc VALUES
     ('selected', 'cell', '', 'deterministic', 'the swept values as text'),
     ('selected', 'seed', '', 'deterministic', 'seed of all random streams'),
     ('selected', 'trial_id', '', 'runtime', 'trial.id'),
-    ('selected', 'step', 'step', 'deterministic', 'where valid_accuracy is highest, the first such step; trials without it have no rows'),
+    ('selected', 'step', 'step', 'deterministic', 'where valid_accuracy is highest, the first such step; trials without it have no rows, nor those whose log it was added to later, see finals.n_partial'),
     ('selected', 'metric', '', 'deterministic', 'name of the metric, of all that are logged at that step'),
     ('selected', 'value', 'of the metric', 'deterministic', 'its value there if finite, else NULL'),
     ('selected', 'study_id', '', 'runtime', 'study.id');
@@ -571,6 +579,7 @@ FROM (
     JOIN summary u ON u.trial_id = t.trial_id AND u.key_id = (SELECT id FROM metric_key WHERE name = 'valid_accuracy')
     CROSS JOIN metric_key k
     CROSS JOIN metric m ON m.trial_id = t.trial_id AND m.key_id = k.id AND m.step = u.best_step
+    WHERE u.n >= (SELECT max(w.n) FROM summary w WHERE w.trial_id = u.trial_id) - 1
     GROUP BY t.study, t.study_id, t.variant, t.cell, k.name, m.key_id
 ) f;
 INSERT INTO _doc VALUES
@@ -613,7 +622,7 @@ SELECT p.study, p.variant, p.x_key, p.y_key, p.x, p.y, CASE WHEN count(p.auc) = 
 FROM (
     SELECT t.study, t.variant, a.x_key, a.y_key, x.num AS x, y.num AS y, t.outcome, t.study_id,
         CASE WHEN t.outcome = 'done' THEN (SELECT u.auc FROM summary u WHERE u.trial_id = t.trial_id
-            AND u.key_id = (SELECT id FROM metric_key WHERE name = 'train_loss')) END AS auc
+            AND u.key_id = (SELECT id FROM metric_key WHERE name = 'train_loss') AND u.n >= (SELECT max(w.n) FROM summary w WHERE w.trial_id = u.trial_id) - 1) END AS auc
     FROM axes a
     JOIN outcomes t ON t.study_id = a.study_id AND t.cell IS NOT t.tuning
     JOIN param x ON x.trial_id = t.trial_id AND x.key = a.x_key
@@ -630,7 +639,7 @@ INSERT INTO _doc VALUES
     ('heatmap', 'auc', 'loss * step', 'deterministic', 'area under train_loss, mean over the seeds; NULL unless n = n_asked'),
     ('heatmap', 'n', '', 'deterministic', 'number of trials that are done and have a finite area'),
     ('heatmap', 'n_asked', '', 'deterministic', 'number of trials of the cell: the seeds that were asked for'),
-    ('heatmap', 'n_nonfinite', '', 'deterministic', 'number of trials that are done without a finite area'),
+    ('heatmap', 'n_nonfinite', '', 'deterministic', 'number of trials that are done without a finite area, or logged train_loss only later, see finals.n_partial'),
     ('heatmap', 'n_diverged', '', 'deterministic', 'number of trials that diverged'),
     ('heatmap', 'n_unfinished', '', 'deterministic', 'number of trials that are not finished'),
     ('heatmap', 'n_failed', '', 'deterministic', 'number of trials that failed'),
@@ -788,6 +797,10 @@ SELECT s.name AS study, c.id, c.text, c.reported, c.measured, c.n, c.n_asked, c.
     END AS verdict,
     CASE WHEN s.refreshed_ms IS NOT NULL THEN c.note END AS note,
     c.kind, c.measure, c.quantity, c.reported_sd, c.reported_n, c.tolerance, c.margin, c.min_seeds,
+    CASE WHEN c.margin IS NOT NULL THEN '> ' || rtrim(replace(c.margin || ' ', '.0 ', ''))
+        WHEN c.low IS NOT NULL AND c.high IS NOT NULL THEN rtrim(replace(c.low || ' ', '.0 ', '')) || ' to ' || rtrim(replace(c.high || ' ', '.0 ', ''))
+        WHEN c.low IS NOT NULL THEN '≥ ' || rtrim(replace(c.low || ' ', '.0 ', ''))
+        WHEN c.high IS NOT NULL THEN '≤ ' || rtrim(replace(c.high || ' ', '.0 ', '')) END AS expected,
     strftime('%Y-%m-%dT%H:%M:%fZ', c.evaluated_ms / 1000.0, 'unixepoch') AS evaluated, c.study_id
 FROM claim c
 JOIN study s ON s.id = c.study_id
@@ -817,6 +830,7 @@ INSERT INTO _doc VALUES
     ('claims', 'reported_n', '', 'deterministic', 'number of runs that the paper reports'),
     ('claims', 'tolerance', 'of the claim', 'deterministic', 'how far from reported the true value may be'),
     ('claims', 'margin', 'of the claim', 'deterministic', 'by more than which one is to be better'),
+    ('claims', 'expected', '', 'deterministic', 'the true values that reproduce it, in words: > 0 above a margin, 0.1 to 0.2, ≥ 0.1, ≤ 0.2; NULL for none'),
     ('claims', 'min_seeds', '', 'deterministic', 'number of seeds below which it stays undecided'),
     ('claims', 'evaluated', 'UTC', 'runtime', 'when it was measured, ISO 8601'),
     ('claims', 'study_id', '', 'runtime', 'study.id');
@@ -878,9 +892,11 @@ SELECT r.study, r.variant, r.cell, r.seed, r.metric, r.value, r.state,
     r.trial_id, r.study_id
 FROM (
     SELECT g.study, t.variant, t.cell, t.seed, g.metric, g.value, t.state,
-        (SELECT min(m.step) FROM metric m WHERE m.trial_id = t.id AND m.key_id = g.key_id
-            AND CASE g.goal WHEN 'max' THEN m.value >= g.value WHEN 'min' THEN m.value <= g.value END) AS step,
-        EXISTS (SELECT 1 FROM metric m WHERE m.trial_id = t.id AND m.key_id = g.key_id) AS logged, t.id AS trial_id, g.study_id
+        (SELECT min(m.step) FROM summary u CROSS JOIN metric m ON m.trial_id = u.trial_id AND m.key_id = u.key_id
+            AND CASE g.goal WHEN 'max' THEN m.value >= g.value WHEN 'min' THEN m.value <= g.value END
+            WHERE u.trial_id = t.id AND u.key_id = g.key_id AND u.n >= (SELECT max(w.n) FROM summary w WHERE w.trial_id = u.trial_id) - 1) AS step,
+        EXISTS (SELECT 1 FROM summary u WHERE u.trial_id = t.id AND u.key_id = g.key_id AND u.n >= (SELECT max(w.n) FROM summary w WHERE w.trial_id = u.trial_id) - 1) AS logged,
+        t.id AS trial_id, g.study_id
     FROM (
         SELECT s.name AS study, s.generation, x.metric, x.value,
             (SELECT k.id FROM metric_key k WHERE k.name = x.metric) AS key_id,
@@ -898,7 +914,7 @@ INSERT INTO _doc VALUES
     ('targets', 'metric', '', 'deterministic', 'metric of the target'),
     ('targets', 'value', 'of the metric', 'deterministic', 'what is to be reached: at least it, or at most, as the goal of the metric is'),
     ('targets', 'state', '', 'deterministic', 'state of the trial: one that is not done may still reach it'),
-    ('targets', 'reached', '', 'deterministic', '1 when a logged value reaches it, 0 when none does, NULL when none was logged'),
+    ('targets', 'reached', '', 'deterministic', '1 when a logged value reaches it, 0 when none does, NULL when none was logged or, see finals.n_partial, not from the start'),
     ('targets', 'step', 'step', 'deterministic', 'of the first log that reaches it; NULL when none does'),
     ('targets', 'epoch', '', 'runtime', 'passes over the training set until then; NULL for endless data'),
     ('targets', 'samples', '', 'runtime', 'samples seen until then, with repetition'),

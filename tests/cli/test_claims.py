@@ -178,7 +178,8 @@ class Claims(unittest.TestCase):
 
     def test_what_is_shown(self):
         path = self.write(["{id: ok, text: a loss, value: {variant: bp, metric: train_loss}, reported: {mean: 1.2, sd: 0.1, n: 10}, tolerance: 0.9}",
-                           "{id: far, value: {variant: bp, metric: train_loss}, reported: 9, tolerance: 0.5}"], iterations=40)
+                           "{id: far, value: {variant: bp, metric: train_loss}, reported: 9, tolerance: 0.5}",
+                           "{id: even, compare: {better: bp, than: twin, metric: train_loss}}"], iterations=40, more="  twin: {algorithm: bp}\n")
         self.run_file(path)
         rows = json.loads(self.call("claims", "--db", self.db, "--format=json", status=1).stdout)
         row = dict(zip(rows["columns"], rows["rows"][0])) if isinstance(rows, dict) else rows[0]
@@ -191,9 +192,13 @@ class Claims(unittest.TestCase):
             self.assertNotIn(str(row[name]), table)
         shown = self.call("show", "ct", "--db", self.db).stdout
         self.assertIn("interval_low", shown)
+        report = self.call("report", "ct", "--db", self.db).stdout
+        for expected in ("0.3 to 2.1", "8.5 to 9.5", "> 0"):  # the margin itself is not enough
+            for output in (table, shown, report):
+                self.assertIn(expected, output)
         listed = self.call("ls", "--db", self.db, "--format=csv").stdout.splitlines()
         self.assertEqual({k: v for k, v in zip(listed[0].split(","), listed[1].split(",")) if k in ("claims", "refuted")},
-                         {"claims": "2", "refuted": "1"})
+                         {"claims": "3", "refuted": "2"})
         report = self.call("report", "ct", "--db", self.db, "-o", "-").stdout
         self.assertIn("| claim | what | reported | measured | n | 95 % interval | expected | verdict |", report)
         self.assertIn("| `ok` | a loss | 1.2 ± 0.1 | ", report)

@@ -109,6 +109,11 @@ class Commands(Cli):
         self.assertIn("needs a value", self.call("run", SPEC, "--jobs", status=2).stderr)
         self.assertIn("--jobs", self.call("run", SPEC, "-j", "0", status=2).stderr)
         self.assertIn("no option of tprun ls", self.call("ls", "--jobs", "2", status=2).stderr)
+        self.assertIn("'--db' is no option of tprun merge; did you mean --output", self.call("merge", "a.db", "--db", "b.db", status=2).stderr)
+        self.run_study("seeds=1", "train.iterations=1")
+        for asked in "PRAGMA table_info(trial)", "SELECT * FROM pragma_table_info('trial')":
+            self.assertIn("not allowed: PRAGMA", self.call("sql", asked, "--db", self.db, status=2).stderr)
+            self.assertIn("SELECT * FROM _doc tells their columns", self.call("sql", asked, "--db", self.db, status=2).stderr)
         self.assertIn("usage: tprun sql", self.call("sql", status=2).stderr)
         for given in (("serve", "--port", "0x50"), ("run", SPEC, "-j", "0x2"), ("run", SPEC, "--memory", "0x40000000"), ("run", SPEC, "--stop-after", "0x10"),
                       ("plot", "x", "--smooth", "0x0.8"), ("plot", "x", "--size", "0x55"), ("compare", "x", "y", "--at", "0x10")):
@@ -451,8 +456,10 @@ class Interrupted(Cli):
 
     def test_divergence_is_a_result(self):
         wild = ["train.optimizer.stepsize=1e3", "train.stop.loss_above_initial=1.5", "train.stop.every=5"]
-        self.run_study(*wild)
+        said = self.run_study(*wild, "log.metrics=[train_loss, test_loss]").stderr
         self.assertEqual({row[0] for row in self.sql("SELECT state FROM trial")}, {"diverged"})
+        # what was logged before is not told as what it came to
+        self.assertEqual(len(re.findall(r"  diverged  step [0-9]+  test_loss [0-9.e+]+ at step 0  ", said)), 2, said)
         again = self.run_study(*wild, "train.iterations=90")
         self.assertIn("2 were finished before", again.stderr)
 

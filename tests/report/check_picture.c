@@ -75,6 +75,31 @@ START_TEST(every_form_is_written_twice_alike)
 END_TEST
 
 /* What a page reads off it beside its shapes. */
+/* A text leaves a point behind, from which a line would go on. */
+START_TEST(a_path_begins_at_its_first_point)
+{
+    struct err e = { 0 };
+    struct text drawn[2] = { { 0 }, { 0 } };
+    for (int after = 0; after < 2; after++) {
+        struct picture p = { 0 };
+        picture_open(&p, 100, 50, "", "");
+        if (after)
+            picture_text(&p, 5, 15, 10, PICTURE_START, PICTURE_INK, "name");
+        picture_point(&p, 80, 40);
+        picture_point(&p, 80, 40);
+        picture_path(&p, "#ff0000", 7, NULL, 1);
+        if (!after)
+            picture_text(&p, 5, 15, 10, PICTURE_START, PICTURE_INK, "name");
+        picture_close(&p);
+        ck_assert_int_eq(picture_png(&p, &drawn[after], &e), 0);
+        picture_free(&p);
+    }
+    ck_assert(drawn[0].n == drawn[1].n && !memcmp(drawn[0].s, drawn[1].s, drawn[0].n));
+    text_free(&drawn[0]);
+    text_free(&drawn[1]);
+}
+END_TEST
+
 START_TEST(a_series_has_its_columns_and_marks)
 {
     static const char *const columns[PICTURE_VALUES] = { "iteration", "loss", "from", "to", "seeds" };
@@ -114,6 +139,7 @@ static void add_tests(TCase *t)
 {
     tcase_add_test(t, texts_fit);
     tcase_add_test(t, every_form_is_written_twice_alike);
+    tcase_add_test(t, a_path_begins_at_its_first_point);
     tcase_add_test(t, a_series_has_its_columns_and_marks);
     tcase_add_test(t, what_no_png_holds_is_refused);
 }

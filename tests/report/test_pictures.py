@@ -190,6 +190,9 @@ class Pictures(unittest.TestCase):
         self.assertAlmostEqual(line[2][1], line[0][1] + scale * (means[2] - means[0]), delta=0.3)
         self.assertAlmostEqual(line[1][0] - line[0][0], line[2][0] - line[1][0], delta=0.2)  # logarithmic by itself
         self.assertIn("no swept key 'depth'", self.tprun("plot", "cells", "--x", "depth", status=2).stderr)
+        said = ["".join(t.itertext()) for t in self.plot("random_search", "--x", "activation").iter(SVG + "text")]
+        self.assertEqual(sum("; a point for each " in t for t in said), 1, said)  # what no line or colour tells
+        self.assertNotIn("a point for each", "".join(svg.itertext()))
 
     def test_defaults(self):
         svg = self.plot("random_search")

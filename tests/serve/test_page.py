@@ -104,6 +104,7 @@ class Page(unittest.TestCase):
                    "CASE WHEN state IN ('done', 'diverged', 'failed', 'running') THEN state ELSE 'interrupted' END FROM trial",
                    "INSERT INTO cost SELECT id, 'train', 1000000 * (3 + id), 900000 * (3 + id), 1e6 FROM run",
                    "INSERT INTO cost SELECT id, 'evaluate', 100000 * (3 + id), 90000 * (3 + id), 1e4 FROM run",
+                   "UPDATE claim SET margin = 0, low = 0, high = NULL WHERE position = 0",
                    "UPDATE claim SET measured = 0.123456789 + position, n = 5, sd = 0.25, interval_low = position, interval_high = 1 + position, verdict = 'refuted'",
                    "INSERT INTO tag SELECT id, 0, 'a-tag' FROM study", "INSERT INTO note SELECT id, 0, 'what <b>somebody</b> said', 0 FROM study")
         serving = Serving(self.db)
@@ -259,10 +260,10 @@ class Page(unittest.TestCase):
         self.serve()
         self.show("#/two_lines/claims")
         rows = {r["id"]: r for r in self.table("claims")}
-        wanted = self.sql("SELECT id, verdict, reported, measured, n, sd, interval_low, text FROM claims WHERE study = 'two_lines'")
+        wanted = self.sql("SELECT id, verdict, reported, measured, n, sd, interval_low, text, expected FROM claims WHERE study = 'two_lines'")
         self.assertEqual(len(rows), len(wanted))
         for name, *values in wanted:
-            for key, value in zip(("verdict", "reported", "measured", "n", "sd", "interval_low", "text"), values):
+            for key, value in zip(("verdict", "reported", "measured", "n", "sd", "interval_low", "text", "expected"), values):
                 self.same(rows[name][key], value)
         self.show("#/two_lines/costs")
         wanted = self.sql("SELECT variant, phase, sum(wall_s), sum(cpu_s), sum(flops) FROM costs WHERE study = 'two_lines' GROUP BY variant, phase ORDER BY variant, phase")
