@@ -41,7 +41,7 @@ UNSEEN = {
     "which options a part takes depends on the preset that chose it": "option_of_another_mapping",
     "parts are compared with each other or with the data":
         "batch_larger_than_data clip_in_turn dataset_bits dense_on_sequences difference_needs_apply difference_needs_apply_by_mapping"
-        " difference_reconstruction_on_rnn direct_with_inverse direct_with_inversion hidden_units_on_chain inverse_variance_without_noise"
+        " difference_reconstruction_on_rnn difference_without_noise direct_with_inverse direct_with_inversion hidden_units_on_chain inverse_variance_without_noise"
         " direct_with_reconstruction epochs_without_end feedback_only_epochs_without_end feedback_only_epochs_without_learning"
         " flat_data_for_rnn inversion_first learned_without_loss learned_without_optimizer"
         " loss_without_classes loss_without_real_targets metric_of_another_dataset metric_of_another_mapping rnn_not_first"
