@@ -112,6 +112,7 @@ static int open_state(struct files_state *s, const struct files_opts *o, struct 
     TRY(files_set_check(&s->set, e));
     TRY(split_choose(&rule, &s->places, a, e));
     TRY(files_scale_open(&s->scale, &s->set, o->scaling, s->places.train, shape->train_size, a, e));
+    TRY(files_scale_check(&s->scale, &s->set, a, e));
     s->row = arena_alloc(a, shape->length * shape->features, sizeof *s->row);
     return s->row ? 0 : err_set(e, ERR_MEMORY, "dataset: no memory for a sample");
 }
@@ -242,6 +243,8 @@ static int files_visit(const void *opts, int (*visit)(void *, const char *, cons
         code = files_set_check(&set, e);
         if (code == 0)
             code = visit_all(&set, visit, self);
+        if (code == 0)
+            code = files_set_doubt(&set, &a, e);
         files_set_close(&set);
     }
     arena_finish(&a);
