@@ -54,6 +54,8 @@ static const char *remark(const struct compare_cell *c, struct arena *a)
         text_puts(&t, "; survivors are not a mean");
     } else if (c->n_asked < 2) {
         text_puts(&t, "one pair gives no interval");
+    } else if (moments_are_equal(&c->difference)) {
+        text_puts(&t, "all differences are equal: no p, and an interval without width");
     } else if (c->n_needed == 0) {
         text_add(&t, "more than %d seeds are needed", (int)PAIRED_MOST);
     }

@@ -25,12 +25,15 @@ double moments_half_width(const struct moments *m)
     return gsl_cdf_tdist_Pinv(0.975, (double)(m->n - 1)) * moments_sd(m) / sqrt((double)m->n);
 }
 
+bool moments_are_equal(const struct moments *m)
+{
+    return m->n > 1 && m->max - m->min <= 1e-12 * fmax(fabs(m->min), fabs(m->max));
+}
+
 double moments_p(const struct moments *m)
 {
-    if (m->n < 2)
+    if (m->n < 2 || moments_are_equal(m))
         return NAN;
-    if (m->squares == 0)
-        return m->mean == 0 ? 1 : 0;
     const double t = m->mean / (moments_sd(m) / sqrt((double)m->n));
     return 2 * gsl_cdf_tdist_Q(fabs(t), (double)(m->n - 1));
 }

@@ -42,6 +42,8 @@ void claim_set_result(struct claim *c, const struct moments *m, struct interval 
     c->sd = moments_sd(m);
     c->interval = interval;
     c->has_interval = isfinite(interval.low) && isfinite(interval.high);
+    if (moments_are_equal(m))
+        claim_remark(c, "all %zu values are equal", m->n);
 }
 
 void claim_check_seeds(struct claim *c)
@@ -104,8 +106,8 @@ void claim_judge_value(struct claim *c, const struct claim_side *side)
     } else if (m.n) {
         claim_remark(c, "mean of the %zu that %s there: %.6g", m.n, m.n == 1 ? "is" : "are", m.mean);
     }
-    const struct interval untrained = verdict_interval(&first, &c->reported, CLAIM_ALPHA);
-    if (first.n == side->n_trials && verdict_of(untrained, c->region, first.n, c->min_seeds) == VERDICT_REPRODUCED)
+    /* Their mean, not an interval: the more the values before training scatter, the less they would count. */
+    if (first.n > 0 && first.n == side->n_trials && first.mean >= c->region.low && first.mean <= c->region.high)
         claim_hold(c, "an untrained network satisfies it: %.6g before the first step", first.mean);
     c->verdict = verdict_of(c->interval, c->region, c->n, c->min_seeds);
 }
@@ -182,7 +184,7 @@ static double slack(const struct pairing *p, struct region r)
 
 void claim_judge_pairs(struct claim *c, const struct claim_side *a, const struct claim_side *b, size_t n)
 {
-    struct pairing closest = { 0 };
+    struct pairing least = { 0 };
     size_t at = 0, n_refuted = 0, n_reproduced = 0;
     bool whole = n > 0;
     for (size_t i = 0; i < n; i++) {
@@ -201,26 +203,28 @@ void claim_judge_pairs(struct claim *c, const struct claim_side *a, const struct
         n_refuted += p.verdict == VERDICT_REFUTED;
         n_reproduced += p.verdict == VERDICT_REPRODUCED;
         check_learning(c, &p, &a[i], &b[i]);
-        if (i == 0 || slack(&p, c->region) < slack(&closest, c->region)) {
-            closest = p;
+        if (i == 0 || slack(&p, c->region) < slack(&least, c->region)) {
+            least = p;
             at = i;
         }
     }
     if (n > 0) {
         count(c, &a[at]);
         count(c, &b[at]);
-        c->n = closest.differences.n;
+        c->n = least.differences.n;
     }
     if (!whole) {
-        if (closest.differences.n)
-            claim_remark(c, "mean difference of the %zu that %s there: %.6g", closest.differences.n,
-                         closest.differences.n == 1 ? "is" : "are", closest.differences.mean);
+        if (least.differences.n)
+            claim_remark(c, "mean difference of the %zu that %s there: %.6g", least.differences.n,
+                         least.differences.n == 1 ? "is" : "are", least.differences.mean);
         return;
     }
-    claim_set_result(c, &closest.differences, closest.interval);
+    claim_set_result(c, &least.differences, least.interval);
     claim_check_seeds(c);
     if (n > 1)
-        claim_remark(c, "'%s' against '%s', the closest of %zu pairs, each with an interval of %.4g %%", a[at].variant,
-                     b[at].variant, n, 100 * (1 - CLAIM_ALPHA / (double)n));
+        claim_remark(c,
+                     "'%s' against '%s', of %zu pairs the one whose interval lies least inside, each with an interval "
+                     "of %.4g %%",
+                     a[at].variant, b[at].variant, n, 100 * (1 - CLAIM_ALPHA / (double)n));
     c->verdict = n_refuted ? VERDICT_REFUTED : n_reproduced == n ? VERDICT_REPRODUCED : VERDICT_UNDECIDED;
 }

@@ -129,6 +129,8 @@ void claim_judge_measure(struct claim *c, const struct bounded_answer *answer, c
         claim_hold(c, "%s", answer->note);
     else if (!answer->per_seed && answer->found)
         judge_number(c, answer->value);
+    if (c->measured)
+        claim_remark(c, "one number without seeds: no interval");
     if (sqlite3_strlike("%\\_finished%", c->measure, '\\') == 0) /* mean_finished and its sisters of the views */
         claim_remark(c, "it reads means over the finished seeds only");
     if (answer->note[0] || !answer->per_seed)

@@ -14,7 +14,7 @@ struct claims {
 
 /* The study's trials together. */
 struct states {
-    size_t n, n_started, n_failed, n_waiting;
+    size_t n, n_started, n_failed, n_waiting, n_diverged;
     char *profile; /* it was run with last, or NULL */
 };
 
@@ -132,8 +132,9 @@ static int load_states(struct store *s, int64_t study, struct states *states, st
     *states = (struct states){ .n = (size_t)sqlite3_column_int64(stmt, 0),
                                .n_started = (size_t)sqlite3_column_int64(stmt, 1),
                                .n_failed = (size_t)sqlite3_column_int64(stmt, 2),
-                               .n_waiting = (size_t)sqlite3_column_int64(stmt, 3) };
-    const int code = copy(stmt, 4, &states->profile);
+                               .n_waiting = (size_t)sqlite3_column_int64(stmt, 3),
+                               .n_diverged = (size_t)sqlite3_column_int64(stmt, 4) };
+    const int code = copy(stmt, 5, &states->profile);
     write_reset(&stmt);
     return code < 0 ? no_memory(s, e) : 0;
 }
@@ -173,6 +174,18 @@ static int check_belonging(struct store *s, int64_t study, struct claim *c, cons
     return 0;
 }
 
+/* Whether it reads last or best values of trials as they are, without a word of what became of them. */
+static bool reads_any_trial(const char *sql)
+{
+    static const char *const words[] = { "%state%", "%outcome%", "%finals%" };
+    if (!sql || (sqlite3_strlike("%last\\_%", sql, '\\') != 0 && sqlite3_strlike("%best\\_%", sql, '\\') != 0))
+        return false;
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (sqlite3_strlike(words[i], sql, 0) == 0)
+            return false;
+    return true;
+}
+
 /* A measure may read any trial of its study. */
 static void check_whole(struct claim *c, const struct states *states)
 {
@@ -181,6 +194,9 @@ static void check_whole(struct claim *c, const struct states *states)
                    states->n_waiting == 1 ? "is" : "are");
     if (states->n_failed)
         claim_hold(c, "%zu of the study's trials failed", states->n_failed);
+    if (states->n_diverged && c->measured && reads_any_trial(c->measure))
+        claim_remark(c, "%zu of the study's %zu trials diverged, and it reads last or best values of any trial",
+                     states->n_diverged, states->n);
 }
 
 /* ---- the three kinds ---- */

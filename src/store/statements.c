@@ -352,7 +352,8 @@ const char *const statement_sql[N_STATEMENTS] = {
         "WHERE t.length < t.wanted OR (t.length > t.wanted AND t.at IN ('last', 'best', 'selected', 'from')) "
         "GROUP BY t.length, t.variant, t.wanted ORDER BY t.length LIMIT 1",
     [SQL_GET_CLAIM_STATES] = "SELECT count(*), sum(t.state NOT IN ('queued', 'interrupted')), "
-                             "sum(t.state = 'failed'), sum(t.state NOT IN ('done', 'diverged', 'failed')), s.profile "
+                             "sum(t.state = 'failed'), sum(t.state NOT IN ('done', 'diverged', 'failed')), "
+                             "sum(t.state = 'diverged'), s.profile "
                              "FROM study s JOIN trial t ON t.study_id = s.id AND t.generation = s.generation "
                              "WHERE s.id = ?1",
     /* Of a cell that was chosen, where all its trials are. */

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""check_numbers.py [FOLDER]: a number in the text of an introduction of docs/reproduction stands in a table of its page, and one of docs/findings.md in a table of any page.
+"""check_numbers.py [FOLDER]: a number in the text of an introduction of docs/reproduction stands in a table of its page, and one of docs/findings.md in a table of the page of its study.
 
 A page is NAME.intro.md, by hand, and what `tprun report` writes after it. Tables are those of the report, with its lines of settings ("What they share"), and those of the introduction
 that say where they are from: `<!-- source: ... -->` in the line above (the paper, the authors' code, a command, a test). A table without that line is text.
@@ -89,12 +89,16 @@ class Numbers(unittest.TestCase):
                 self.assertEqual(missing(open_text(path), report_of(path)), [], "numbers that no table of the page has")
 
     def test_findings(self):
-        """docs/findings.md has no number that is not in a table of one of the pages: its own tables are text."""
-        paths = sorted(glob.glob(os.path.join(PAGES, "*.intro.md")))
-        reports = "\n".join(report_of(path) + "\n" + "\n".join(split(open_text(path))[1]) for path in paths)
-        findings = re.sub(r"<!--.*?-->", "", open_text(FINDINGS))
-        self.assertLessEqual(findings.count("\n## "), 12, "at most twelve findings")
-        self.assertEqual(missing(findings, reports), [], "numbers that no table of a page has")
+        """A finding has no number that is not in a table of the page of the study that it names: its own tables are text."""
+        pages = {os.path.basename(path).partition(".")[0]: path for path in glob.glob(os.path.join(PAGES, "*.intro.md"))}
+        _, *findings = re.sub(r"<!--.*?-->", "", open_text(FINDINGS)).split("\n## ")
+        self.assertLessEqual(len(findings), 12, "at most twelve findings")
+        for finding in findings:
+            with self.subTest(finding=finding.partition("\n")[0]):
+                of = sorted({name for name in pages if re.search(rf"\b{name}_\w+`", finding)})
+                self.assertTrue(of, "no command names its study")
+                tables = "\n".join(report_of(pages[name]) + "\n" + "\n".join(split(open_text(pages[name]))[1]) for name in of)
+                self.assertEqual(missing(finding, tables), [], "numbers that no table of the page has")
 
     def test_what_counts(self):
         page = "| `tp` | 67.55 ± 0.4 |\n\nWhat they share: `train.batch_size` 20\n"

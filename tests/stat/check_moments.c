@@ -44,8 +44,13 @@ START_TEST(intervals_of_student)
         ck_assert_double_eq_tol(moments_p(&m), 0.05, 1e-8);
     }
     const struct moments equal = of((const double[]){ 2, 2 }, 2), zero = of((const double[]){ 0, 0, 0 }, 3);
-    ck_assert_double_eq(moments_p(&equal), 0);
-    ck_assert_double_eq(moments_p(&zero), 1);
+    const struct moments rounded = of((const double[]){ 0.1 + 0.2, 0.3, 0.3 }, 3),
+                         apart = of((const double[]){ 1, 1 + 1e-9 }, 2);
+    ck_assert(isnan(moments_p(&equal)) && isnan(moments_p(&zero)) && isnan(moments_p(&rounded)));
+    ck_assert(moments_are_equal(&equal) && moments_are_equal(&zero) && moments_are_equal(&rounded));
+    ck_assert(!moments_are_equal(&apart) && moments_p(&apart) < 1e-8);
+    const struct moments one = of((const double[]){ 2 }, 1);
+    ck_assert(!moments_are_equal(&one));
 }
 END_TEST
 

@@ -8,6 +8,7 @@ struct variant {
     const char *name;
     double first, last[SEEDS];
     enum trial_state states[SEEDS];
+    double scatter; /* of the values at step 0, from seed to seed */
 };
 
 static void put_variant(struct fixture *f, const struct variant *v, int number)
@@ -21,7 +22,7 @@ static void put_variant(struct fixture *f, const struct variant *v, int number)
         const enum trial_state state = v->states[i] ? v->states[i] : TRIAL_DONE;
         const int64_t run = begin_run(f->s, t, 0);
         if (!isnan(v->first))
-            OK(store_metric(f->s, t, run, "test_accuracy", 0, v->first, &e));
+            OK(store_metric(f->s, t, run, "test_accuracy", 0, v->first + i * v->scatter, &e));
         OK(store_metric(f->s, t, run, "valid_loss", 500, 1 + i, &e));
         OK(store_metric(f->s, t, run, "test_accuracy", 500, v->last[i] + 5, &e));
         OK(store_metric(f->s, t, run, "valid_loss", 1000, 9, &e));
@@ -32,15 +33,18 @@ static void put_variant(struct fixture *f, const struct variant *v, int number)
     }
 }
 
-#define STEPS "\"profile\":null,\"steps\":{\"bp\":1000,\"tp\":1000,\"dead\":1000,\"chance\":1000}}"
+#define STEPS "\"profile\":null,\"steps\":{\"bp\":1000,\"tp\":1000,\"noisy\":1000,\"dead\":1000,\"chance\":1000}}"
 #define OF(variant, at) "{\"better\":[\"" variant "\"],\"metric\":\"test_accuracy\",\"at\":\"" at "\"," STEPS
 #define PAIR(a, b) "{\"better\":[" a "],\"than\":[" b "],\"metric\":\"test_accuracy\",\"at\":\"last\"," STEPS
 
 #define NOT_OURS "its quantity in the database is not the JSON that tprun writes: another program changed it"
+#define ALONE "one number without seeds: no interval"
+#define DIVERGED "1 of the study's 20 trials diverged, and it reads last or best values of any trial"
 static const struct variant variants[] = {
     { .name = "bp", .first = 10, .last = { 90, 91, 92, 91 } }, /* mean 91, sd 0.8165, interval +- 1.2992 */
     { .name = "tp", .first = 10, .last = { 93, 95, 95, 95 } }, /* tp - bp: 3, 4, 3, 4 */
     { .name = "dead", .first = 10, .last = { 90, 91, 92, 91 }, .states = { 0, TRIAL_DIVERGED } },
+    { .name = "noisy", .first = 10, .last = { 60, 61, 62, 61 }, .scatter = 20 }, /* 10, 30, 50, 70: 40 +- 41 */
     { .name = "chance", .first = 10, .last = { 10.1, 9.9, 10.1, 9.9 } },
 };
 
@@ -75,6 +79,9 @@ static const struct {
       "undecided|3|1 of the 4 seeds of 'dead' diverged; mean of the 3 that are there: 91" },
     { { .kind = "value", .quantity = OF("chance", "last"), .has_high = true, .high = 25 },
       "undecided|4|an untrained network satisfies it: 10 before the first step" },
+    { { .kind = "value", .quantity = OF("noisy", "last"), .has_high = true, .high = 75 },
+      "undecided|4|an untrained network satisfies it: 40 before the first step" },
+    { { .kind = "value", .quantity = OF("noisy", "last"), .has_low = true, .low = 50 }, "reproduced|4|" },
     { { .kind = "value", .quantity = OF("none", "last"), .has_high = true, .high = 25 },
       "undecided||'none' has logged no test_accuracy" },
     { { .kind = "value", .quantity = "{\"better\"", .has_high = true, .high = 25 }, "undecided||" NOT_OURS },
@@ -105,23 +112,25 @@ static const struct {
     { { .kind = "compare", .quantity = PAIR("\"tp\"", "\"bp\""), .has_margin = true, .margin = 2 }, "reproduced|4|" },
     { { .kind = "compare", .quantity = PAIR("\"tp\"", "\"bp\""), .has_margin = true, .margin = 3 }, "undecided|4|" },
     { { .kind = "compare", .quantity = PAIR("\"bp\"", "\"tp\""), .has_margin = true }, "refuted|4|" },
-    { { .kind = "compare", .quantity = PAIR("\"bp\"", "\"bp\""), .has_margin = true }, "refuted|4|" },
+    { { .kind = "compare", .quantity = PAIR("\"bp\"", "\"bp\""), .has_margin = true },
+      "refuted|4|all 4 values are equal" },
     { { .kind = "compare",
         .quantity = PAIR("\"bp\"", "\"bp\""),
         .has_low = true,
         .low = -1,
         .has_high = true,
         .high = 1 },
-      "reproduced|4|" },
+      "reproduced|4|all 4 values are equal" },
     { { .kind = "compare",
         .quantity = PAIR("\"chance\"", "\"chance\""),
         .has_low = true,
         .low = -1,
         .has_high = true,
         .high = 1 },
-      "undecided|4|'chance' is not shown to be better than before training" },
+      "undecided|4|'chance' is not shown to be better than before training; all 4 values are equal" },
     { { .kind = "compare", .quantity = PAIR("\"tp\"", "\"bp\",\"chance\""), .has_margin = true, .margin = 1 },
-      "reproduced|4|'tp' against 'bp', the closest of 2 pairs, each with an interval of 97.5 %" },
+      "reproduced|4|'tp' against 'bp', of 2 pairs the one whose interval lies least inside, each with an interval of "
+      "97.5 %" },
     { { .kind = "compare", .quantity = PAIR("\"tp\"", "\"dead\""), .has_margin = true },
       "undecided|3|1 of the 4 seeds of 'dead' diverged; mean difference of the 3 that are there: 3.33333" },
     { { .kind = "value",
@@ -158,6 +167,12 @@ static const struct {
         .has_low = true,
         .low = 89 },
       "reproduced|4|" },
+    { { .measure = "SELECT last_test_accuracy, seed FROM trials WHERE variant = 'dead'", .has_low = true, .low = 80 },
+      "reproduced|4|" DIVERGED },
+    { { .measure = "SELECT last_test_accuracy, seed FROM trials WHERE variant = 'dead' AND state = 'done'",
+        .has_low = true,
+        .low = 80 },
+      "undecided|3|1 of the 4 seeds has no value: 2; mean of the 3 that are there: 91" },
     { { .measure = "SELECT value, seed FROM metrics WHERE variant = 'bp' AND metric = 'test_accuracy' AND step = 1000 "
                    "AND seed < 3",
         .has_low = true,
@@ -169,13 +184,13 @@ static const struct {
     { { .measure = "SELECT 1.0, 'one'", .has_low = true },
       "undecided||the second column of a measure is the seed, an integer" },
     { { .measure = "SELECT 0.1 + 0.2", .has_low = true, .low = 0.3, .has_high = true, .high = 0.3 },
-      "refuted||it misses by rounding only: give a tolerance" },
+      "refuted||it misses by rounding only: give a tolerance; " ALONE },
     { { .measure = "SELECT LAST_MEAN_FINISHED FROM finals WHERE variant = 'dead' AND metric = 'test_accuracy'",
         .has_low = true,
         .low = 80 },
-      "reproduced||it reads means over the finished seeds only" },
-    { { .measure = "SELECT count(*) FROM trials", .has_low = true, .low = 16, .has_high = true, .high = 16 },
-      "reproduced||" },
+      "reproduced||" ALONE "; it reads means over the finished seeds only" },
+    { { .measure = "SELECT count(*) FROM trials", .has_low = true, .low = 20, .has_high = true, .high = 20 },
+      "reproduced||" ALONE },
 };
 enum { N_CASES = sizeof cases / sizeof cases[0] };
 
