@@ -90,12 +90,14 @@ enum option_flags {
     OPTION_NULLABLE = 1u << 3,  /* absent stays absent: {NULL}, or `dflt` where there is one. The canonical form leaves
                                    out what is absent or as `dflt` says: an option that is added later is nullable, so
                                    that the identity of older trials stays (tests/trial/check_key.c) */
-    OPTION_PLAIN = 1u << 4, /* the canonical form is the short one where that says it all: OPT_PART its name where no
-                               option is printed, OPT_REALS one number instead of a list of one, OPT_PARTS likewise
-                               what OPT_PART would print */
-    OPTION_WHOLE = 1u << 5, /* OPT_REALS: integers */
-    OPTION_FOLDER = 1u << 6 /* OPT_TEXT: a folder, relative to that of the file that gives it, else where its map stands
-                               ("."); bound as an absolute path */
+    OPTION_PLAIN = 1u << 4,  /* the canonical form is the short one where that says it all: OPT_PART its name where no
+                                option is printed, OPT_REALS one number instead of a list of one, OPT_PARTS likewise
+                                what OPT_PART would print */
+    OPTION_WHOLE = 1u << 5,  /* OPT_REALS: integers */
+    OPTION_FOLDER = 1u << 6, /* OPT_TEXT: a folder, relative to that of the file that gives it, else where its map
+                                stands ("."); bound as an absolute path */
+    OPTION_UNMEASURED = 1u << 7 /* of a dataset: what is measured on its held-out samples can be compared over all
+                                   values, as these samples and their labels stay the same */
 };
 
 /* Whether a file that leaves the option out means `dflt`. A default that lies outside of the range stands for "absent".

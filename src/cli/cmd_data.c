@@ -144,6 +144,19 @@ static int look_at_opened(const struct config *c, void *state, enum query_format
     return look_print(&look, format, a, out, e);
 }
 
+static int ignore_file(void *self, const char *path, const char *sha256)
+{
+    (void)self, (void)path, (void)sha256;
+    return 0;
+}
+
+/* Adds to e what is odd about files that can be read. */
+static int look_for_doubts(const struct config *c, struct err *e)
+{
+    const struct dataset_def *def = (const struct dataset_def *)c->dataset.part;
+    return def->files ? def->files(c->dataset.opts, ignore_file, NULL, e) : 0;
+}
+
 static int look_at_config(const struct cli *cli, const struct config *c, struct text *out, struct err *e)
 {
     const struct dataset_def *def = (const struct dataset_def *)c->dataset.part;
@@ -153,6 +166,8 @@ static int look_at_config(const struct cli *cli, const struct config *c, struct 
     int code = def->open(c->dataset.opts, (uint64_t)c->seed, state, &a, e);
     if (code == 0) {
         code = look_at_opened(c, state, cli_format(cli, FORMAT_TABLE), &a, out, e);
+        if (code == 0)
+            code = look_for_doubts(c, e);
         if (def->close)
             def->close(state);
     }

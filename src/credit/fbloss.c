@@ -46,6 +46,16 @@ int fbloss_fits_options(const struct credit *c, struct err *e)
     return 0;
 }
 
+int fbloss_fits_noise(const struct credit *c, struct err *e)
+{
+    const struct fbloss_options *o = c->choice.feedback_loss.opts;
+    if (all_positive(o->noise))
+        return 0;
+    return err_about(e, "algorithm.feedback_loss.noise",
+                     "0, but '%s' is about what becomes of noise, and nothing is learned without; give noise above 0",
+                     c->choice.feedback_loss.part->name);
+}
+
 int fbloss_fits(const struct credit *c, struct err *e)
 {
     if (c->choice.route == ROUTE_DIRECT && chain_is_recurrent(c->chain))

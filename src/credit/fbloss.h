@@ -77,6 +77,8 @@ struct fbloss_state {
 int fbloss_open(struct credit *c, struct arena *a, struct err *e);
 /* Lists as long as there are feedback units; noise where the loss divides by it. */
 int fbloss_fits_options(const struct credit *c, struct err *e);
+/* Noise for every feedback unit, of a loss whose gradient is 0 without. */
+int fbloss_fits_noise(const struct credit *c, struct err *e);
 /* And not on route 'direct' of a recurrent network. */
 int fbloss_fits(const struct credit *c, struct err *e);
 static inline struct fbloss_state *fbloss_state(const struct credit *c)

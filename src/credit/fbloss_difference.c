@@ -87,7 +87,8 @@ static int fits(const struct credit *c, struct err *e)
                          "'difference_reconstruction' is defined for feed-forward networks");
     for (size_t i = 1; i < c->n; i++)
         TRY(unit_check(&c->chain->units[i], CAN_DIFFERENCE, "algorithm.feedback_loss: 'difference_reconstruction'", e));
-    return fbloss_fits_options(c, e);
+    TRY(fbloss_fits_options(c, e));
+    return fbloss_fits_noise(c, e);
 }
 
 extern const struct fbloss_def fbloss_difference;

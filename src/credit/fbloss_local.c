@@ -85,23 +85,19 @@ static double flops(const struct credit *c, const struct feedback *f, double up,
 
 static int fits(const struct credit *c, struct err *e)
 {
-    const struct fbloss_options *o = c->choice.feedback_loss.opts;
     if (c->choice.route == ROUTE_DIRECT)
         return err_about(e, "algorithm.route", "feedback_loss 'local_difference_reconstruction' needs route 'chain'");
     if (chain_is_recurrent(c->chain))
         return err_about(e, "algorithm.feedback_loss",
                          "'local_difference_reconstruction' is defined for feed-forward networks");
-    for (size_t i = 0; i < o->noise.n; i++)
-        if (!(o->noise.items[i] > 0))
-            return err_about(e, "algorithm.feedback_loss.noise",
-                             "'local_difference_reconstruction' is about noise; give it above 0");
     for (size_t i = 0; i < c->n_feedback; i++)
         if (c->chain->units[c->feedback[i].target].transmit.part)
             return err_at(e, c->chain->units[c->feedback[i].target].where,
                           "algorithm.feedback_loss: 'local_difference_reconstruction' needs layers that send their "
                           "states: network.layers.%zu.transmit",
                           c->feedback[i].target);
-    return fbloss_fits_options(c, e);
+    TRY(fbloss_fits_options(c, e));
+    return fbloss_fits_noise(c, e);
 }
 
 extern const struct fbloss_def fbloss_local;

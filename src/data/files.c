@@ -53,7 +53,7 @@ static const struct option options[] = {
           "classes: whole numbers from 0, or words of a CSV, numbered as they sort; real: targets of a regression" },
     { "classes", OPT_INT, FIELD(classes), "0", 0, 1e6,
       .help = "number of classes; 0 = one more than the largest label of the training set" },
-    { "scaling", OPT_ENUM, FIELD(scaling), "none", .names = scalings,
+    { "scaling", OPT_ENUM, FIELD(scaling), "none", .flags = OPTION_UNMEASURED, .names = scalings,
       .help =
           "none: as they are; unit: bytes over 255, others from 0 to 1 over the range of the training set; "
           "standard: less the mean and over the deviation of the training set; each feature, or channel, by itself" },
@@ -64,7 +64,8 @@ static const struct option options[] = {
     { "eval_size", OPT_INT, FIELD(eval_size), "2000", 0, 4e9,
       .help = "the first so many training samples measure the training loss; 0 = all" },
     { "test_size", OPT_INT, FIELD(test_size), "0", 0, 4e9, .help = "the first samples of the test set; 0 = all" },
-    { "shuffle", OPT_BOOL, FIELD(shuffle), "true", .help = "a new order each epoch; false: the order of the file" },
+    { "shuffle", OPT_BOOL, FIELD(shuffle), "true", .flags = OPTION_UNMEASURED,
+      .help = "a new order each epoch; false: the order of the file" },
     { "csv", OPT_MAP, FIELD(csv), .table = csv_options, .help = "how text files are written" },
     { 0 }
 };
@@ -111,6 +112,7 @@ static int open_state(struct files_state *s, const struct files_opts *o, struct 
     TRY(files_set_check(&s->set, e));
     TRY(split_choose(&rule, &s->places, a, e));
     TRY(files_scale_open(&s->scale, &s->set, o->scaling, s->places.train, shape->train_size, a, e));
+    TRY(files_scale_check(&s->scale, &s->set, a, e));
     s->row = arena_alloc(a, shape->length * shape->features, sizeof *s->row);
     return s->row ? 0 : err_set(e, ERR_MEMORY, "dataset: no memory for a sample");
 }
@@ -241,6 +243,8 @@ static int files_visit(const void *opts, int (*visit)(void *, const char *, cons
         code = files_set_check(&set, e);
         if (code == 0)
             code = visit_all(&set, visit, self);
+        if (code == 0)
+            code = files_set_doubt(&set, &a, e);
         files_set_close(&set);
     }
     arena_finish(&a);

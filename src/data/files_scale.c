@@ -1,19 +1,27 @@
 /* Scaling of inputs by what the training set shows: of each feature (an image: of each channel) by itself. */
 #include "data/files_set.h"
 
+#include <float.h>
 #include <math.h>
 
 struct range {
     double least, most, mean, squares; /* squares: of the distances from the mean, summed */
     uint64_t n;
+    size_t least_row, most_row; /* of the file */
 };
 
 /* Welford's update: one pass, and no difference of large sums. */
-static void add(struct range *r, double x)
+static void add(struct range *r, double x, size_t row)
 {
     const double off = x - r->mean;
-    r->least = r->n == 0 || x < r->least ? x : r->least;
-    r->most = r->n == 0 || x > r->most ? x : r->most;
+    if (r->n == 0 || x < r->least) {
+        r->least = x;
+        r->least_row = row;
+    }
+    if (r->n == 0 || x > r->most) {
+        r->most = x;
+        r->most_row = row;
+    }
     r->n++;
     r->mean += off / (double)r->n;
     r->squares += off * (x - r->mean);
@@ -44,15 +52,20 @@ static int measure(struct files_scale *scale, const struct files_set *set, int s
     if (!ranges || !row)
         return err_set(e, ERR_MEMORY, "dataset: no memory for the scaling of %zu numbers", per_row);
     for (size_t k = 0; k < n; k++) {
-        array_read(x, (places ? places[k] : k) * per_row, per_row, row);
+        const size_t place = places ? places[k] : k;
+        array_read(x, place * per_row, per_row, row);
         for (size_t i = 0; i < per_row; i++)
-            add(&ranges[feature_of(s, i)], row[i]);
+            add(&ranges[feature_of(s, i)], row[i], place);
     }
     for (size_t i = 0; i < per_row; i++) {
         scale_of(&ranges[feature_of(s, i)], scaling, &scale->shift[i], &scale->factor[i]);
-        if (!isfinite(scale->shift[i]) || !isfinite(scale->factor[i]))
-            return err_set(e, ERR_FORMAT, "%s: numbers of column %zu are too far apart, or too near, to be scaled",
-                           x->path, i);
+        if (!isfinite(scale->shift[i]) || !isfinite(scale->factor[i]) || scale->factor[i] == 0) {
+            const struct range *r = &ranges[feature_of(s, i)];
+            return err_set(e, ERR_FORMAT,
+                           "%s: column %zu (counted from 0): its numbers are too far apart, or too near, to be scaled: "
+                           "from %g in row %zu to %g in row %zu",
+                           x->path, i, r->least, r->least_row, r->most, r->most_row);
+        }
     }
     return 0;
 }
@@ -73,5 +86,43 @@ int files_scale_open(struct files_scale *scale, const struct files_set *set, int
         return measure(scale, set, scaling, places, n, a, e);
     for (size_t i = 0; i < per_row; i++)
         scale->factor[i] = 1 / 255.0; /* bytes have a range of their own */
+    return 0;
+}
+
+/* The numbers of one array, scaled where scale is not NULL. row: room for a sample's. */
+static int check_array(const struct array *x, const struct files_scale *scale, double *row, struct err *e)
+{
+    const double most = sizeof(real) < sizeof(double) ? (double)FLT_MAX : DBL_MAX;
+    const size_t per_row = array_per_row(x);
+    for (size_t k = 0; k < x->dim[0]; k++) {
+        array_read(x, k * per_row, per_row, row);
+        for (size_t i = 0; i < per_row; i++) {
+            const double value = scale ? (row[i] - scale->shift[i]) * scale->factor[i] : row[i];
+            if (!(fabs(value) <= most))
+                return err_set(e, ERR_FORMAT,
+                               "%s: row %zu, column %zu (counted from 0) is %g%s: beyond the numbers of this "
+                               "precision, which end at %.2g",
+                               x->path, k, i, row[i], scale ? ", and scaled" : "", most);
+        }
+    }
+    return 0;
+}
+
+int files_scale_check(const struct files_scale *scale, const struct files_set *set, struct arena *a, struct err *e)
+{
+    const struct array *first = &set->part[FILES_TRAIN].inputs, *targets = &set->part[FILES_TRAIN].labels;
+    const size_t n = array_per_row(first), m = array_per_row(targets);
+    double *row = arena_alloc(a, n > m ? n : m, sizeof *row);
+    if (!row)
+        return err_set(e, ERR_MEMORY, "dataset: no memory for a sample of %zu numbers", n > m ? n : m);
+    for (size_t i = 0; i < N_FILES; i++) {
+        const struct files_part *p = &set->part[i];
+        if (p->inputs.rank == 0)
+            continue;
+        if (number_is_real(p->inputs.type) && (scale->factor || p->inputs.type == NUMBER_F8))
+            TRY(check_array(&p->inputs, scale->factor ? scale : NULL, row, e));
+        if (!set->shape.classes && p->labels.type == NUMBER_F8)
+            TRY(check_array(&p->labels, NULL, row, e));
+    }
     return 0;
 }

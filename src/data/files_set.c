@@ -1,6 +1,7 @@
 /* Files that belong together: opened, counted, and held against each other. */
 #include "data/files_set.h"
 
+#include "base/text.h"
 #include "data/columns.h"
 #include <math.h>
 #include <string.h>
@@ -132,8 +133,13 @@ static int check_part(struct files_set *set, const struct files_part *p, struct 
     return x->dim[0] <= UINT32_MAX ? 0 : err_set(e, ERR_FORMAT, "%s: more than 2^32 samples", x->path);
 }
 
-/* Labels of a part are classes; *most is the largest. */
-static int check_classes(const struct array *y, double limit, double *most, struct err *e)
+/* The smallest and the largest label. */
+struct span {
+    double least, most;
+};
+
+/* Labels of a part are classes; *span grows by them. */
+static int check_classes(const struct array *y, double limit, struct span *span, struct err *e)
 {
     enum { PIECE = 4096 };
     double piece[PIECE];
@@ -147,17 +153,33 @@ static int check_classes(const struct array *y, double limit, double *most, stru
                                "%s: row %zu (counted from 0): label %g; classes are whole numbers from 0 to %.0f%s",
                                y->path, (at + i) / array_per_row(y), piece[i], limit - 1,
                                limit == MAX_OUTPUTS ? "; for numbers as targets say labels: real" : "");
-            *most = piece[i] > *most ? piece[i] : *most;
+            span->least = piece[i] < span->least ? piece[i] : span->least;
+            span->most = piece[i] > span->most ? piece[i] : span->most;
         }
     }
     return 0;
+}
+
+/* How many classes the labels of the training set tell of. A first class without a sample is a slip, unless the file
+ * says how many there are. */
+static int count_classes(const struct files_set *set, const struct span *span, double *n, struct err *e)
+{
+    const struct array *y = &set->part[FILES_TRAIN].labels;
+    *n = span->most + 1 > (double)set->words.n ? span->most + 1 : (double)set->words.n;
+    if (span->least == 0)
+        return 0;
+    return err_set(e, ERR_FORMAT,
+                   "no sample of class 0: labels are counted from 0, and those of %s are %.0f to %.0f; take %.0f from "
+                   "each, or say classes: %.0f if class 0 is to have none",
+                   y->path, span->least, span->most, span->least, *n);
 }
 
 static int set_outputs(struct files_set *set, const struct files_opts *o, struct arena *a, struct err *e)
 {
     struct data_shape *s = &set->shape;
     const struct array *y = &set->part[FILES_TRAIN].labels;
-    double most = 0, limit = o->classes ? (double)o->classes : (double)MAX_OUTPUTS;
+    struct span span = { .least = (double)MAX_OUTPUTS };
+    double limit = o->classes ? (double)o->classes : (double)MAX_OUTPUTS;
     s->classes = o->labels == FILES_CLASSES;
     s->per_step = s->classes && s->sequence && y->rank == 2 && y->dim[1] == s->length && s->length > 1;
     for (size_t i = 0; i < N_FILES; i++) {
@@ -175,11 +197,11 @@ static int set_outputs(struct files_set *set, const struct files_opts *o, struct
                            p->labels.path, per_row, array_per_row(y), MAX_OUTPUTS);
         TRY(columns_match(&p->labels, y, e));
         if (s->classes)
-            TRY(check_classes(&p->labels, limit, &most, e));
+            TRY(check_classes(&p->labels, limit, &span, e));
         else
             TRY(array_check_finite(&p->labels, e));
         if (i == FILES_TRAIN && s->classes && !o->classes) /* the training set tells how many there are */
-            limit = most + 1 > (double)set->words.n ? most + 1 : (double)set->words.n;
+            TRY(count_classes(set, &span, &limit, e));
     }
     s->outputs = s->classes ? (size_t)limit : array_per_row(y);
     fault(set, "dataset.classes");
@@ -219,6 +241,34 @@ static int set_sizes(struct files_set *set, const struct files_opts *o, struct e
     return 0;
 }
 
+/* ---- parts of the same bytes ---- */
+
+static bool same_bytes(const struct data_file *a, const struct data_file *b)
+{
+    return a->n == b->n && memcmp(a->bytes, b->bytes, a->n) == 0;
+}
+
+/* Samples of one part are those of no other. Equal rows are not looked for. */
+static int check_apart(struct files_set *set, const struct files_part *p, struct arena *a, struct err *e)
+{
+    static const char *const why[N_FILES][N_FILES] = {
+        [FILES_TRAIN] = { [FILES_VALID] = "validation would be of what is trained on; validation_size holds samples "
+                                          "of the training set out",
+                          [FILES_TEST] =
+                              "the test set would be what is trained on; how well that is fitted, train_loss "
+                              "and train_accuracy tell" },
+        [FILES_VALID] = { [FILES_TEST] = "what validation chooses would be chosen by the test set; leave valid out, or "
+                                         "give it samples of its own (validation_size holds some of the training set "
+                                         "out)" }
+    };
+    fault(set, arena_printf(a, "%s.x", p->key));
+    for (const struct files_part *q = set->part; q < p; q++)
+        if (q->inputs.rank > 0 && same_bytes(&q->x, &p->x))
+            return err_set(e, ERR_USAGE, "%s has the same bytes as %s.x, %s: %s", p->x.path, q->key, q->x.path,
+                           why[q - set->part][p - set->part]);
+    return 0;
+}
+
 static int open_all(struct files_set *set, const struct files_opts *o, struct arena *a, struct err *e)
 {
     static const char *const keys[] = { "dataset.train", "dataset.valid", "dataset.test" };
@@ -231,6 +281,7 @@ static int open_all(struct files_set *set, const struct files_opts *o, struct ar
         TRY(check_names(set, p, names[i], a, e));
         TRY(open_part(set, p, names[i], o, a, e));
         TRY(check_part(set, p, a, e));
+        TRY(check_apart(set, p, a, e));
     }
     TRY(set_layout(set, o, e));
     TRY(set_outputs(set, o, a, e));
@@ -259,5 +310,46 @@ int files_set_check(struct files_set *set, struct err *e)
     for (size_t i = 0; i < N_FILES; i++)
         if (set->part[i].inputs.rank > 0)
             TRY(array_check_finite(&set->part[i].inputs, e));
+    return 0;
+}
+
+/* Which of the classes have a training sample. */
+static void mark_classes(const struct files_set *set, bool *seen)
+{
+    enum { PIECE = 4096 };
+    double piece[PIECE];
+    const struct array *y = &set->part[FILES_TRAIN].labels;
+    const size_t all = y->dim[0] * array_per_row(y);
+    for (size_t at = 0; at < all; at += PIECE) {
+        const size_t n = all - at < PIECE ? all - at : PIECE;
+        array_read(y, at, n, piece);
+        for (size_t i = 0; i < n; i++)
+            seen[(size_t)piece[i]] = true;
+    }
+}
+
+int files_set_doubt(const struct files_set *set, struct arena *a, struct err *e)
+{
+    enum { NAMED = 5 };
+    const size_t n = set->shape.outputs;
+    struct text list = { 0 };
+    size_t missing = 0;
+    if (!set->shape.classes)
+        return 0;
+    bool *seen = arena_alloc(a, n, sizeof *seen);
+    if (!seen)
+        return err_set(e, ERR_MEMORY, "dataset: no memory for %zu classes", n);
+    mark_classes(set, seen);
+    for (size_t i = 0; i < n; i++) {
+        if (!seen[i] && missing < NAMED)
+            text_add(&list, "%s%zu", missing ? ", " : "", i);
+        missing += !seen[i];
+    }
+    if (missing > 0)
+        err_warn(e, (struct where){ 0 },
+                 "%s: no sample of class %s%s: %zu of the %zu classes, which are counted from 0, "
+                 "cannot be learned",
+                 set->part[FILES_TRAIN].labels.path, list.s, missing > NAMED ? ", ..." : "", missing, n);
+    text_free(&list);
     return 0;
 }

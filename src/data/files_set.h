@@ -42,11 +42,14 @@ struct files_set {
 };
 
 /* Opens the files, reads labels, and makes the shape. On an error nothing is left open, and set->fault tells the key.
- * Labels are whole numbers from 0 on, and inputs and labels are as many; inputs may still be NaN. */
+ * Labels are whole numbers from 0 on, inputs and labels are as many, and no two parts have the same inputs; these may
+ * still be NaN. */
 int files_set_open(struct files_set *set, const struct files_opts *o, struct arena *a, struct err *e);
 void files_set_close(struct files_set *set);
 /* Every input is finite. */
 int files_set_check(struct files_set *set, struct err *e);
+/* Warns of classes that no training sample has. */
+int files_set_doubt(const struct files_set *set, struct arena *a, struct err *e);
 
 /* x = (number - shift) * factor, for each number of a sample in the file's order. */
 struct files_scale {
@@ -55,5 +58,7 @@ struct files_scale {
 /* From the samples of the training set with these places (NULL: the first n). */
 int files_scale_open(struct files_scale *scale, const struct files_set *set, int scaling, const uint32_t *places,
                      size_t n, struct arena *a, struct err *e);
+/* Every number that a trial is given, scaled, is finite in its precision, targets of a regression as well. */
+int files_scale_check(const struct files_scale *scale, const struct files_set *set, struct arena *a, struct err *e);
 
 #endif

@@ -23,9 +23,9 @@ static const struct option options[] = {
     { "pad", OPT_INT, FIELD(pad), "0", 0, TRANSFORM_MAX_MARGIN, OPTION_NULLABLE,
       "pixels of background (byte 0, scaled like the others) on every side of every image: 2 makes 32 x 32 of 28 x "
       "28" },
-    { "flip", OPT_BOOL, FIELD(flip), "false", .flags = OPTION_NULLABLE,
+    { "flip", OPT_BOOL, FIELD(flip), "false", .flags = OPTION_NULLABLE | OPTION_UNMEASURED,
       .help = "mirror a training image from left to right with probability 1/2, drawn anew each time; not for digits" },
-    { "crop", OPT_INT, FIELD(crop), "0", 0, TRANSFORM_MAX_MARGIN, OPTION_NULLABLE,
+    { "crop", OPT_INT, FIELD(crop), "0", 0, TRANSFORM_MAX_MARGIN, OPTION_NULLABLE | OPTION_UNMEASURED,
       "so many copies of the edge pixels on every side of a training image, after the flip, and a window of the old "
       "size "
       "anywhere in it, drawn anew each time" },

@@ -126,6 +126,8 @@ static void look_for_files(struct price_list *l, const struct config *c)
     int code = data_files_check(&l->files, c, ignore_file, NULL, &fault, &found);
     if (found.code)
         warn_of(l, "the data", &found);
+    else
+        err_move(&l->warnings, &found); /* what is odd about files that can be read */
     err_clear(&found);
     if (code == 0)
         code = initial_file_check(&l->files, c, &fault, &found);

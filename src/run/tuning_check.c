@@ -1,3 +1,5 @@
+/* Whether the cells of a sweep can be chosen by a metric: every variant logs it, it is not of the test set, and its
+ * values mean the same in all cells that it is to choose from. */
 #include "run/tuning.h"
 
 #include "spec/bind.h"
@@ -10,6 +12,10 @@ struct search {
     bool found;
     const char *goal; /* "min", "max" or NULL */
     bool of_test;     /* measured on the test set */
+    bool of_training; /* measured on training samples, of which there is a finite number */
+    bool is_accuracy;
+    bool holds_out; /* the data has samples of validation, or cannot have any */
+    const struct part *dataset;
     size_t n;
     const char **names;
 };
@@ -22,6 +28,8 @@ static int look_at(void *self, const struct metric_facts *f)
         x->found = true;
         x->goal = f->goal;
         x->of_test = strcmp(f->split, "test") == 0;
+        x->of_training = strcmp(f->split, "train") == 0 || strcmp(f->name, "batch_loss") == 0;
+        x->is_accuracy = strcmp(f->unit, "%") == 0;
     }
     return 0;
 }
@@ -59,7 +67,51 @@ static bool search_variant(struct plan *p, struct plan_study *s, size_t variant,
     (void)trial_visit_metrics(&c, count_one, &n);
     *x = (struct search){ .metric = s->study.tune->metric, .names = arena_need(s->arena, n, sizeof *x->names) };
     (void)trial_visit_metrics(&c, look_at, x);
+    x->of_training = x->of_training && c.data.train_size > 0;
+    x->dataset = c.dataset.part;
+    x->holds_out = c.data.valid_size > 0 || !option_find(x->dataset->options, "validation_size");
     return true;
+}
+
+/* Whether PATH is `name`, or lies below it; *below: the names that follow, "" for none. */
+static bool is_at(const char *path, const char *name, const char **below)
+{
+    const size_t n = strlen(name);
+    if (strncmp(path, name, n) != 0 || (path[n] != '.' && path[n] != '\0'))
+        return false;
+    *below = path[n] ? path + n + 1 : "";
+    return true;
+}
+
+/* Whether an option of the dataset, PATH below `dataset`, changes held-out samples. One that it does not have is
+ * another variant's. */
+static bool changes_samples(const struct part *dataset, const char *path, struct arena *a)
+{
+    const char *name = arena_strndup(a, path, strcspn(path, "."));
+    const struct option *row = option_find(dataset->options, name);
+    return row ? !(row->flags & OPTION_UNMEASURED) : !*name || !strcmp(name, "name");
+}
+
+/* Keys that change the meaning of the metric by which they are to be chosen. */
+static void check_keys(const struct study *s, const struct search *x, struct err *e)
+{
+    const struct study_tune *tune = s->tune;
+    const char *below;
+    for (size_t i = 0; i < tune->n_keys; i++) {
+        const struct tune_key *k = &tune->keys[i];
+        if (!k->varies)
+            continue;
+        if (is_at(k->key, "dataset", &below) && changes_samples(x->dataset, below, s->arena))
+            err_at(e, k->where,
+                   "tune: '%s' changes the samples that '%s' is measured on, so that its values cannot be compared by "
+                   "it; name only the other swept keys in tune.over, for a choice at each of its values",
+                   k->key, tune->metric);
+        else if (is_at(k->key, "loss", &below) && !x->is_accuracy)
+            err_at(e, k->where,
+                   "tune: '%s' changes the loss, and with it what '%s' means, so that its values cannot be compared by "
+                   "it; choose by an accuracy, or name only the other swept keys in tune.over",
+                   k->key, tune->metric);
+    }
 }
 
 void tuning_check(struct plan *p, struct plan_study *s, struct err *e)
@@ -82,10 +134,18 @@ void tuning_check(struct plan *p, struct plan_study *s, struct err *e)
                    "tune.metric: the test set is not for choosing, and '%s' is measured on it; choose by a metric of "
                    "validation, such as valid_loss",
                    tune->metric);
+        else if (x.of_training)
+            err_at(
+                e, where,
+                "tune.metric: '%s' is measured on what is trained on, where the best fit need not be the best choice; "
+                "choose by a metric of validation, such as valid_loss%s",
+                tune->metric, x.holds_out ? "" : " (dataset.validation_size holds samples out)");
         else if (!x.goal && tune->goal == TUNE_AS_METRIC)
             err_at(e, where, "tune.metric: neither a large nor a small '%s' is better by itself; say which with 'goal'",
                    tune->metric);
         else if (tune->goal == TUNE_AS_METRIC)
             s->tunes_by_largest = strcmp(x.goal, "max") == 0;
+        if (e->n_errors == before)
+            check_keys(&s->study, &x, e);
     }
 }

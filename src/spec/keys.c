@@ -4,7 +4,8 @@
  *     train: {epochs: 3}     =      batch_size: 20
  *                                   epochs: 3
  * `<<` is YAML's: it brings keys that the map does not have itself. A dotted key names a leaf only, so it is laid on
- * what `<<` brings. */
+ * what `<<` brings. So is a part of an `algorithm`, as wherever else one is changed: an ablation written with `<<`
+ * changes one thing. */
 #include "spec/parse.h"
 #include <string.h>
 
@@ -140,8 +141,8 @@ static void add_merged(struct node *brought, const struct node *value, struct ar
     }
 }
 
-/* The value of a dotted key on what `<<` brings of that name. A part of an algorithm that is named anew keeps the
- * options of the one that it replaces, as in every overlay; `name`: of the key under which the map with `<<` stands. */
+/* A value on what `<<` brings of that name. A part of an algorithm that is named anew keeps the options of the one that
+ * it replaces, as in every overlay; `name`: of the key under which the map with `<<` stands. */
 static struct node *lay(const char *name, const struct node *key, const struct node *below, struct node *own,
                         struct arena *a, struct err *e)
 {
@@ -157,9 +158,17 @@ static struct node *lay(const char *name, const struct node *key, const struct n
     return tree_child(tree_overlay_algorithm(map[0], map[1], a, e), key->text);
 }
 
+/* Whether the value of one of the map's own keys is laid on what `<<` brings of that name, not put in its place. A null
+ * is for what lies below the whole map. */
+static bool is_laid(const char *name, const struct node *map, const struct node *key, const struct node *own)
+{
+    if (!tree_child(map, key->text))
+        return true; /* made of dotted keys */
+    return !strcmp(name, "algorithm") && strcmp(key->text, "feedback") != 0 && !node_is_null(own);
+}
+
 void keys_resolve(struct node *map, const char *name, struct arena *a, struct err *e)
 {
-    bool plain = true; /* most maps have nothing to resolve but duplicates */
     const struct node *merge = NULL, *merge_key = NULL;
     struct entry *entries = arena_need(a, map->n, sizeof *entries);
     size_t n = 0;
@@ -174,7 +183,6 @@ void keys_resolve(struct node *map, const char *name, struct arena *a, struct er
             merge_key = key;
             continue;
         }
-        plain = plain && !strchr(key->text, '.');
         entries[n++] = new_entry(key, map->items[i], 0);
     }
     struct node *own = build(entries, n, map->where, a, e);
@@ -183,7 +191,7 @@ void keys_resolve(struct node *map, const char *name, struct arena *a, struct er
         add_merged(brought, merge, a, e);
         for (size_t i = 0; i < own->n; i++) {
             const struct node *below = tree_child(brought, own->keys[i]->text);
-            if (below && !plain && !tree_child(map, own->keys[i]->text))
+            if (below && is_laid(name, map, own->keys[i], own->items[i]))
                 own->items[i] = lay(name, own->keys[i], below, own->items[i], a, e);
         }
         for (size_t i = 0; i < brought->n; i++)

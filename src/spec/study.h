@@ -60,8 +60,10 @@ struct study_figure {
 /* How a cell of the sweep is chosen for each variant, and with which seeds it is then trained again. */
 enum tune_goal { TUNE_AS_METRIC, TUNE_MIN, TUNE_MAX };
 struct tune_key {
-    const char *key; /* swept */
-    bool drawn;      /* at random: the largest draw is no border of what was looked through */
+    const char *key;    /* swept */
+    struct where where; /* where the file says that it is chosen */
+    bool drawn;         /* at random: the largest draw is no border of what was looked through */
+    bool varies;        /* it has more than one value */
 };
 struct study_tune {
     const struct node *map; /* for the places of its keys */

@@ -29,11 +29,6 @@ static const struct node *given(const struct node *map, const char *key)
     return value && !node_is_null(value) ? value : NULL;
 }
 
-static void add_key(struct study_tune *t, const struct axis *x)
-{
-    t->keys[t->n_keys++] = (struct tune_key){ x->key, x->kind >= AXIS_UNIFORM };
-}
-
 /* All swept keys, or those of the list. */
 static void choose_keys(struct study *s, struct study_tune *t, const struct names *over, struct err *e)
 {
@@ -43,11 +38,13 @@ static void choose_keys(struct study *s, struct study_tune *t, const struct name
     t->keys = arena_need(s->arena, w->n_axes, sizeof *t->keys);
     for (size_t i = 0; i < w->n_axes; i++) {
         known[i] = w->axes[i].key;
-        bool chosen = !list;
+        const struct axis *x = &w->axes[i];
+        const struct where *where = list ? NULL : &x->key_where;
         for (size_t k = 0; k < over->n; k++)
-            chosen = chosen || strcmp(over->items[k], known[i]) == 0;
-        if (chosen && !w->axes[i].overridden)
-            add_key(t, &w->axes[i]);
+            if (strcmp(over->items[k], x->key) == 0)
+                where = list->kind == NODE_LIST ? &list->items[k]->where : &list->where;
+        if (where && !x->overridden)
+            t->keys[t->n_keys++] = (struct tune_key){ x->key, *where, x->kind >= AXIS_UNIFORM, x->n > 1 };
     }
     if (list && over->n == 0)
         err_at(e, list->where, "tune.over: an empty list leaves nothing to choose");

@@ -12,7 +12,7 @@ from test_cli import Cli, TPRUN
 STUDY = """version: 1
 experiment: memory
 seeds: 1
-dataset: {{name: files, train: {{x: x.npy, y: y.npy}}, test: {{x: x.npy, y: y.npy}}, scaling: unit, validation_size: 8}}
+dataset: {{name: files, train: {{x: x.npy, y: y.npy}}, test: {{x: t.npy, y: y.npy}}, scaling: unit, validation_size: 8}}
 network: {{layers: [{layers}]}}
 loss: cross_entropy
 train: {{optimizer: {{name: sgd, stepsize: 1e-3, momentum: 0.9}}, batch_size: {batch}, iterations: 2}}
@@ -41,6 +41,7 @@ class Memory(Cli):
             if b"__asan_init" in f.read():
                 self.skipTest("AddressSanitizer keeps shadows and freed memory of its own")
         self.write_array("x.npy", (SAMPLES, 3, 32, 32), random.Random(1).randbytes(SAMPLES * 3 * 32 * 32))
+        self.write_array("t.npy", (SAMPLES, 3, 32, 32), random.Random(2).randbytes(SAMPLES * 3 * 32 * 32))
         self.write_array("y.npy", (SAMPLES,), bytes(i % 10 for i in range(SAMPLES)))
 
     def write_array(self, name, shape, data):

@@ -106,6 +106,30 @@ class OwnData(unittest.TestCase):
         write_npy(os.path.join(self.here, "in", "x.npy"), "f", "<f4", [60, 2], [float("nan") if i == 7 else i for i in range(120)])
         self.assertIn("row 3, column 1", self.call("here/own.yaml", "--db", self.db, status=1))
 
+    def test_parts_of_the_same_bytes_are_a_mistake_with_its_place(self):
+        shutil.copy(os.path.join(self.here, "out", "x.npy"), os.path.join(self.here, "v.npy"))
+        message = self.call("plan", "here/own.yaml", "dataset.validation_size=0", "dataset.valid={x: v.npy, y: out/y.npy}", status=2)
+        self.assertIn("own.yaml:4:", message)
+        self.assertIn(f"error: dataset.test.x: {self.here}/out/x.npy has the same bytes as dataset.valid.x, {self.here}/v.npy: what validation chooses", message)
+        self.assertIn("has the same bytes as dataset.train.x", self.call("here/own.yaml", "--db", self.db, "dataset.test={x: in/x.npy, y: in/y.npy}", status=2))
+
+    def test_classes_without_samples_are_told(self):
+        write_npy(os.path.join(self.here, "in", "y.npy"), "B", "|u1", [60], [1 + i % 3 for i in range(60)])
+        message = self.call("plan", "here/own.yaml", status=2)
+        self.assertIn("own.yaml:4:", message)
+        self.assertIn(f"error: dataset.train.y: no sample of class 0: labels are counted from 0, and those of {self.here}/in/y.npy are 1 to 3", message)
+        warning = f"warning: {self.here}/in/y.npy: no sample of class 0: 1 of the 4 classes, which are counted from 0, cannot be learned\n"
+        with open(self.spec, "w") as file:
+            file.write(SPEC.replace("units: 3", "units: 4").replace("scaling:", "classes: 4, scaling:"))
+        for command in (["data", "here/own.yaml"], ["plan", "here/own.yaml", "--db", self.db], ["run", "here/own.yaml", "--db", self.db]):
+            self.assertEqual(self.call(*command).count(warning), 1, command)
+
+    def test_a_number_beyond_the_precision_fails_before_training(self):
+        write_npy(os.path.join(self.here, "out", "x.npy"), "d", "<f8", [30, 2], [1e39 if i == 7 else i for i in range(60)])
+        said = self.call("here/own.yaml", "--db", self.db, "dataset.scaling=none", status=1)
+        self.assertIn("/out/x.npy: row 3, column 1 (counted from 0) is 1e+39: beyond the numbers of this precision, which end at 3.4e+38", said)
+        self.call("here/own.yaml", "--db", self.db, "dataset.scaling=none", "precision=double", "train.epochs=0")
+
     def test_time_that_is_up_ends_as_interrupted(self):
         with open(self.spec, "a") as file:
             file.write("checkpoint: {seconds: 1000}\n")

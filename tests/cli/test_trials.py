@@ -323,6 +323,27 @@ class Ablation(Case):
         done = self.call("plan", file, "--variant", "plain", "algorithm.update.name=through_chain")
         self.assertIn("    algorithm.update: through_chain keeps reduction: mean, set in preset dtp\n", done.stdout)
 
+    def test_merged(self):
+        base = ABLATION[:ABLATION.index("algorithm:")]
+        file = self.write("in.yaml", base + """variants:
+  plain:
+    algorithm: &plain
+      name: dtp
+      target_stepsize: 0.1
+      feedback_loss: {name: reconstruction, noise: 0.2, corrupts: sent}
+      feedback: {optimizer: {name: sgd, stepsize: 0.01}}
+  drl: {algorithm: {<<: *plain, feedback_loss: difference_reconstruction}}
+  decays: {algorithm: {<<: *plain, feedback_loss: {noise_decay: 3}}}
+""")
+        done = self.call("plan", file, "--db", self.db)
+        self.assertEqual([line for line in done.stdout.splitlines() if line.startswith("    algorithm")], [
+            f"    algorithm.feedback_loss: difference_reconstruction keeps noise: 0.2, set in {file}:13:45",
+            f"    algorithm.feedback_loss: difference_reconstruction drops corrupts: sent, set in {file}:13:57"])
+        self.call("run", file, "--db", self.db)
+        for a, b, differs in (("plain", "drl", ["corrupts", "name"]), ("plain", "decays", ["noise_decay"])):
+            rows = json.loads(self.call("diff", f"st:{a}", f"st:{b}", "--db", self.db, "--format=json", status=1).stdout)
+            self.assertEqual([row["key"] for row in rows], [f"algorithm.feedback_loss.{key}" for key in differs])
+
     def test_what_is_trained(self):
         self.call("run", self.write("in.yaml", ABLATION), "--db", self.db)
         self.assertEqual(self.sql("SELECT variant, value FROM params WHERE param = 'algorithm.update.reduction' ORDER BY 1"),

@@ -100,7 +100,10 @@ class Choice(Case):
         self.assertEqual(self.sql("SELECT DISTINCT swept FROM params WHERE cell = 'tuned' AND param = 'train.optimizer.stepsize'"), [(0,)])
 
     def test_the_column_is_called_what_it_is(self):
-        self.write("t.yaml", HEAD + VARIANTS + SWEEP % "0.001, 0.01" + TUNE.replace("valid_loss", "train_loss"))
+        head = re.sub("dataset: .*\n.*", "dataset: {name: temporal_order, length: 10, eval_size: 40, test_size: 40}\n"  # without end: train_loss may choose
+                      "network: {layers: [rnn: {units: 4, activation: tanh}, dense: {units: 4}]}", HEAD)
+        head = head.replace("squared_error", "cross_entropy").replace("valid_loss, ", "")
+        self.write("t.yaml", head + "algorithm: bp\n" + SWEEP % "0.001, 0.01" + TUNE.replace("valid_loss", "train_loss"))
         self.assertRegex(self.run_file().stdout, r"(?m)^variant +train_loss +test_loss +seeds ")
         self.assertIn("| variant | chosen | train_loss | test accuracy (%) |", self.call("report", "t", "--db", self.db).stdout)
 

@@ -116,12 +116,13 @@ START_TEST(all_combinations)
                         for (int route = 0; route_names[route]; route++)
                             for (int head = 0; head < 3; head++) {
                                 char own[256];
-                                const char *loss = fbloss_registry.parts[f]->name;
+                                const struct part *loss = fbloss_registry.parts[f];
                                 snprintf(own, sizeof own,
-                                         "{mapping: %s, feedback_loss: %s, propagate: %s, update: {name: %s%s}, route: "
-                                         "%s, head: %d}",
-                                         mapping_registry.parts[m]->name, loss, propagate_registry.parts[p]->name,
-                                         update_registry.parts[u]->name,
+                                         "{mapping: %s, feedback_loss: {name: %s%s}, propagate: %s, update: {name: "
+                                         "%s%s}, route: %s, head: %d}",
+                                         mapping_registry.parts[m]->name, loss->name,
+                                         has_option(loss, "noise") ? ", noise: 0.1" : "",
+                                         propagate_registry.parts[p]->name, update_registry.parts[u]->name,
                                          has_option(update_registry.parts[u], "reduction") ? ", reduction: mean" : "",
                                          route_names[route], head);
                                 tried++;

@@ -25,19 +25,23 @@ static const char *at(struct arena *a, const char *name)
     return arena_printf(a, "%s/%s", folder, name);
 }
 
-/* An .npy file of version 1 with this header text and these bytes. */
+/* An .npy file of version 1 with this header text and these bytes, and its twin: the same numbers in other bytes, for
+ * two parts that must not be one. */
 static void write_npy(const char *name, const char *header, const void *bytes, size_t n)
 {
     uint8_t file[4096] = "\x93NUMPY\x01";
-    const size_t length = strlen(header);
     struct arena a;
     arena_init(&a, 0);
-    ck_assert_uint_lt(10 + length + n, sizeof file);
-    file[8] = (uint8_t)length;
-    file[9] = (uint8_t)(length >> 8);
-    memcpy(file + 10, header, length);
-    memcpy(file + 10 + length, bytes, n);
-    files_write(at(&a, name), file, 10 + length + n);
+    for (int twin = 0; twin < 2; twin++) {
+        const char *text = arena_printf(&a, "%s%s", header, twin ? " " : "");
+        const size_t length = strlen(text);
+        ck_assert_uint_lt(10 + length + n, sizeof file);
+        file[8] = (uint8_t)length;
+        file[9] = (uint8_t)(length >> 8);
+        memcpy(file + 10, text, length);
+        memcpy(file + 10 + length, bytes, n);
+        files_write(at(&a, arena_printf(&a, "%s%s", twin ? "twin-" : "", name)), file, 10 + length + n);
+    }
     arena_finish(&a);
 }
 
@@ -46,13 +50,18 @@ static void write_text(const char *name, const char *text)
     struct arena a;
     arena_init(&a, 0);
     files_write(at(&a, name), text, strlen(text));
+    text = arena_printf(&a, "%s\n", text);
+    files_write(at(&a, arena_printf(&a, "twin-%s", name)), text, strlen(text));
     arena_finish(&a);
 }
 
+/* Trains on x, and tests on its twin. The options are used up before the next are made. */
 static struct files_opts options(const char *x, const char *y, const char *label)
 {
+    static char twin[32];
+    ck_assert_int_lt(snprintf(twin, sizeof twin, "twin-%s", x), (int)sizeof twin);
     return (struct files_opts){
-        .path = folder, .train = { x, y, label }, .test = { x, y, label }, .eval_size = 2000, .shuffle = false
+        .path = folder, .train = { x, y, label }, .test = { twin, y, label }, .eval_size = 2000, .shuffle = false
     };
 }
 
@@ -327,6 +336,110 @@ START_TEST(sets_that_do_not_fit)
 }
 END_TEST
 
+/* No two of the training set, validation and the test set have the same inputs, whatever their files are called. */
+START_TEST(parts_of_the_same_bytes)
+{
+    static const char text[] = "a,b\n1,0\n2,1\n";
+    struct files_opts o = options("x.csv", NULL, "b");
+    struct files_set set;
+    struct arena a;
+    struct err e = { 0 };
+    write_text("x.csv", text);
+    write_text("copy.csv", text);
+    o.test.x = "x.csv";
+    refused(&o, "dataset.test.x", "/x.csv has the same bytes as dataset.train.x, ");
+    o.test.x = "copy.csv";
+    refused(&o, "dataset.test.x", "/copy.csv has the same bytes as dataset.train.x, ");
+    o.test.x = "twin-x.csv";
+    o.valid = (struct files_names){ "copy.csv", NULL, "b" };
+    refused(&o, "dataset.valid.x", "validation would be of what is trained on; validation_size");
+    o.valid.x = "twin-copy.csv";
+    refused(&o, "dataset.test.x", "the same bytes as dataset.valid.x, ");
+    write_text("copy.csv", "a,b\n1,0\n2,0\n");
+    ck_assert_int_eq(open_set(&set, &o, &a, &e), 0);
+    files_set_close(&set);
+    arena_finish(&a);
+}
+END_TEST
+
+/* What is doubted of classes that no training sample has; NULL: nothing. */
+static void doubted(const struct files_opts *o, const char *words)
+{
+    struct files_set set;
+    struct arena a;
+    struct err e = { 0 };
+    ck_assert_int_eq(open_set(&set, o, &a, &e), 0);
+    ck_assert_int_eq(files_set_doubt(&set, &a, &e), 0);
+    ck_assert_uint_eq(e.n_messages, words != NULL);
+    if (words)
+        ck_assert_msg(e.messages[0].level == ERR_LEVEL_WARNING && strstr(e.messages[0].text, words), "'%s'",
+                      e.messages[0].text);
+    err_clear(&e);
+    files_set_close(&set);
+    arena_finish(&a);
+}
+
+START_TEST(classes_without_samples)
+{
+    struct files_opts o = options("x.csv", NULL, "b");
+    write_text("x.csv", "a,b\n1,0\n2,1\n");
+    doubted(&o, NULL);
+    o.classes = 9;
+    doubted(&o, "x.csv: no sample of class 2, 3, 4, 5, 6, ...: 7 of the 9 classes, which are counted from 0");
+    o.classes = 0;
+    write_text("x.csv", "a,b\n1,1\n2,3\n");
+    refused(&o, "dataset.train.label", "no sample of class 0: labels are counted from 0, and those of ");
+    refused(&o, "dataset.train.label", "x.csv are 1 to 3; take 1 from each, or say classes: 4");
+    o.classes = 4;
+    doubted(&o, "no sample of class 0, 2: 2 of the 4 classes");
+    o.labels = FILES_REAL;
+    o.classes = 0;
+    doubted(&o, NULL);
+}
+END_TEST
+
+/* Opening it as a trial does is refused, with this message. */
+static void not_opened(const struct files_opts *o, const char *words)
+{
+    const struct dataset_def *def = (const void *)registry_find(&dataset_registry, "files");
+    struct arena a;
+    struct err e = { 0 };
+    arena_init(&a, 0);
+    void *state = arena_alloc(&a, 1, def->part.state_size);
+    const int code = def->open(o, 1, state, &a, &e);
+    ck_assert_int_lt(code, 0);
+    files_refused(code, ERR_FORMAT, &e, words);
+    arena_finish(&a);
+}
+
+/* Numbers that the trial's precision does not have, and those that leave nothing of the others once they are scaled. */
+START_TEST(numbers_out_of_range)
+{
+    struct files_opts o = options("x.csv", NULL, "b");
+    write_text("x.csv", "a,b\n1,0\n1e300,1\n2,0\n");
+    o.scaling = FILES_STANDARD;
+    not_opened(&o, "x.csv: column 0 (counted from 0): its numbers are too far apart, or too near, to be scaled: from 1 "
+                   "in row 0 to 1e+300 in row 1");
+    write_text("x.csv", "a,b\n-1e308,0\n1e308,1\n2,0\n");
+    o.scaling = FILES_UNIT;
+    not_opened(&o, "from -1e+308 in row 0 to 1e+308 in row 1");
+    write_text("x.csv", "a,b\n1,0\n1.0000001,1\n");
+    write_text("t.csv", "a,b\n1,0\n1e305,0\n");
+    o.test.x = "t.csv";
+    not_opened(&o,
+               "t.csv: row 1, column 0 (counted from 0) is 1e+305, and scaled: beyond the numbers of this precision");
+    if (sizeof(real) == sizeof(double))
+        return;
+    o.scaling = FILES_UNSCALED;
+    not_opened(&o,
+               "t.csv: row 1, column 0 (counted from 0) is 1e+305: beyond the numbers of this precision, which end at "
+               "3.4e+38");
+    write_text("t.csv", "a,b\n1,0\n1,1e39\n");
+    o.labels = FILES_REAL;
+    not_opened(&o, "t.csv: row 1, column 0 (counted from 0) is 1e+39");
+}
+END_TEST
+
 static struct fixture open_files(struct files_opts o, uint64_t seed)
 {
     struct fixture f = { .def = (const struct dataset_def *)(const void *)registry_find(&dataset_registry, "files") };
@@ -496,7 +609,7 @@ START_TEST(files_are_shown)
     struct arena a;
     arena_init(&a, 0);
     ck_assert_int_eq(def->files(&o, count_visit, &v, &e), 0);
-    ck_assert_uint_eq(v.n, 2);
+    ck_assert_uint_eq(v.n, 3);
     const size_t n = files_idx_header(plain, 1, &dim);
     memcpy(plain + n, "\0\1\2\0\1\2", 6);
     files_write(at(&a, "y-ubyte"), plain, n + 6);
@@ -505,8 +618,8 @@ START_TEST(files_are_shown)
     o.train.y = "y-ubyte";
     o.test.y = "y.gz";
     ck_assert_int_eq(def->files(&o, count_visit, &v, &e), 0);
-    ck_assert_uint_eq(v.n, 3);
-    ck_assert_str_eq(v.hex[1], v.hex[2]);
+    ck_assert_uint_eq(v.n, 4);
+    ck_assert_str_eq(v.hex[1], v.hex[3]);
     arena_finish(&a);
 }
 END_TEST
@@ -514,7 +627,7 @@ END_TEST
 /* clang-format off */
 #define TESTS(X)                                                                                                       \
     X(types) X(headers_that_lie) X(cut_files) X(csv_is_read) X(csv_that_is_wrong) X(csv_columns_of_two_files) X(sets_that_do_not_fit) X(layouts)   \
-    X(scalings) X(splits) X(targets) X(files_are_shown)
+    X(scalings) X(parts_of_the_same_bytes) X(classes_without_samples) X(numbers_out_of_range) X(splits) X(targets) X(files_are_shown)
 /* clang-format on */
 
 static void add_tests(TCase *tcase)

@@ -45,6 +45,11 @@ static const struct {
       "u.name: s}",
       "{\"b\":{\"algorithm\":{\"u\":{\"name\":\"s\",\"r\":1}}},\"v\":{\"algorithm\":{\"u\":{\"name\":\"s\",\"r\":1}}},"
       "\"x\":{\"algorithm\":{\"u\":{\"name\":\"p\",\"r\":1}}}}" },
+    { "algorithm: {<<: {u: {name: p, r: 1}, v: p, n: 1, feedback: {k: 1}}, u: s, v: {r: 2}, n: 2, feedback: {l: 2}}",
+      "{\"algorithm\":{\"feedback\":{\"l\":2},\"n\":2,\"u\":{\"name\":\"s\",\"r\":1},\"v\":{\"name\":\"p\",\"r\":2}}"
+      "}" },
+    { "algorithm: {<<: {u: {name: p, r: 1}, v: {name: p, r: 1}}, u: {name: s, q: 2}, v: null}",
+      "{\"algorithm\":{\"u\":{\"name\":\"s\",\"q\":2,\"r\":1},\"v\":null}}" },
     { "x: &x {algorithm: {u: 1}}\nb: {<<: *x, algorithm.v: null}", /* for what lies below the whole map */
       "{\"b\":{\"algorithm\":{\"u\":1,\"v\":null}},\"x\":{\"algorithm\":{\"u\":1}}}" },
     { "a: {'<<': 1}", "{\"a\":{\"<<\":1}}" },
