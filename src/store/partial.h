@@ -13,7 +13,7 @@
  * that `which` says. Layers have no summary; a metric of feedback-only epochs counts these from 1. */
 #define LATE_LAYER(id, from, which)                                                                                    \
     "((SELECT count(*) FROM progress p WHERE p.trial_id = " id " AND p.step >= " from                                  \
-    " AND p.step < (SELECT min(m.step) FROM layer_metric m WHERE m.trial_id = " id " AND m.step >= " from " AND " which \
-    ")) > 1)"
+    " AND p.step < (SELECT min(m.step) FROM layer_metric m WHERE m.trial_id = " id " AND m.step >= " from              \
+    " AND " which ")) > 1)"
 
 #endif

@@ -112,6 +112,7 @@ class Lengths(unittest.TestCase):
     def test_a_run_that_has_nothing_for_its_table_says_so(self):
         spec = self.write("w.yaml", SPEC[:SPEC.index("claims:")].replace("[train_loss, test_loss, test_accuracy]", "[weight_norm]"))
         self.assertIn("no table: nothing of the test set and no train_loss was logged; what was is in tprun show b)", self.call("run", spec, "-q"))
+        self.db = os.path.join(self.folder, "other.db")
         self.assertNotIn("no table", self.call("run", self.write("b.yaml", SPEC), "-q"))
 
     def test_one_offs(self):
