@@ -294,7 +294,7 @@ claims:
         compared = self.call("compare", "nn:bp", "nn:bp", "--db", self.path("a.db"), "--format=csv").stdout.splitlines()
         row = dict(zip(compared[0].split(","), compared[1].split(",")))
         self.assertEqual((row["n"], row["n_asked"], row["difference"]), ("0", "3", ""))
-        self.assertIn("3 without a value of 3", row["note"])
+        self.assertIn("of 3 pairs: 3 without a value", row["note"])
 
 
 if __name__ == "__main__":

@@ -44,7 +44,7 @@ class Tidy(Cli):
         self.assertIn("no study", self.tidy("rm", "none", "--yes", status=2).stderr)
         self.assertIn("no such trial", self.tidy("rm", "tiny", "--variant", "none", "--yes", status=2).stderr)
         self.assertIn("syntax error", self.tidy("rm", "--where", "1) OR (1", "--yes", status=2).stderr)
-        self.assertIn("not authorized", self.tidy("rm", "--where", "load_extension('x')", "--yes", status=2).stderr)
+        self.assertIn("not allowed: function load_extension", self.tidy("rm", "--where", "load_extension('x')", "--yes", status=2).stderr)
         self.assertEqual((self.digest(), self.files()), before)
         self.call("rm", "--db", os.path.join(self.folder, "none.db"), "x", "--yes", status=5)
         self.assertFalse(os.path.exists(os.path.join(self.folder, "none.db")))
