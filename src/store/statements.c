@@ -18,6 +18,20 @@ _Static_assert(BATCH_ROWS == 20 && BATCH_COLUMNS == 6, "statements of a batch ha
     "INSERT INTO layer_metric (trial_id, key_id, layer, step, value, nonfinite) VALUES " rows " ON CONFLICT DO "       \
     "NOTHING"
 
+/* clang-format off */
+/* Whether a claim's metric was added to the log of trial t later, so far as it matters to ?5. */
+#define LATER_BY(metric) "WHEN " BEST_STEP(metric) " IS NOT NULL THEN " LATER(ID_OF(metric))
+#define FEWER_ROWS \
+    "(SELECT count(*) FROM metric m WHERE m.trial_id = t.id AND m.key_id = k.id AND m.step >= ?6) < " \
+    "(SELECT count(*) FROM progress p WHERE p.trial_id = t.id AND p.step >= ?6) - 1"
+#define IS_LATER \
+    "CASE ?5 WHEN 'best' THEN " LATER("k.id") \
+    " WHEN 'selected' THEN CASE " LATER_BY("valid_accuracy") " " LATER_BY("valid_loss") " ELSE " LATER("k.id") " END " \
+    "WHEN 'from' THEN " LATER("k.id") " AND " FEWER_ROWS " ELSE 0 END"
+/* clang-format on */
+#define LATE_FROM_START LATE_LAYER("t.id", "0", "m.key_id = k.id AND m.layer = ?7")
+#define LATE_FROM_STEP LATE_LAYER("t.id", "?6", "m.key_id = k.id AND m.layer = ?7")
+
 const char *const statement_sql[N_STATEMENTS] = {
     [SQL_BEGIN] = "BEGIN IMMEDIATE", /* a deferred transaction that turns to writing fails at once instead of waiting */
     [SQL_COMMIT] = "COMMIT",
@@ -279,7 +293,7 @@ const char *const statement_sql[N_STATEMENTS] = {
                  "'valid_accuracy') "
                  "CROSS JOIN metric_key k CROSS JOIN metric m ON m.trial_id = t.id AND m.key_id = k.id AND m.step = "
                  "u.best_step "
-                 "WHERE s.id = ?1 AND NOT " PARTIAL("u") " GROUP BY t.variant, t.cell, m.key_id HAVING "
+                 "WHERE s.id = ?1 AND NOT " PARTIAL_SUMMARY " GROUP BY t.variant, t.cell, m.key_id HAVING "
                  "count(m.value) >= 2",
     /* Paired over the seeds that both variants have. The other variants are listed, so that trial_group finds each
        partner at once: a range of variants would walk over all of their trials, and the + keeps SQLite from taking one.
@@ -374,13 +388,7 @@ const char *const statement_sql[N_STATEMENTS] = {
         "AND m.key_id = k.id AND m.step >= ?6) END, "
         "(SELECT m.value FROM metric m WHERE m.trial_id = t.id AND m.key_id = k.id AND m.step = 0), "
         "CASE ?5 WHEN 'best' THEN k.split = 'test' WHEN 'selected' THEN " VALIDATED " IS NULL ELSE 0 END, "
-        "k.goal = 'max', t.numerics_version, t.inputs, CASE ?5 "
-        "WHEN 'best' THEN " LATER("k.id") " WHEN 'selected' THEN CASE WHEN " BEST_STEP("valid_accuracy")
-        " IS NOT NULL THEN " LATER(ID_OF("valid_accuracy")) " WHEN " BEST_STEP("valid_loss") " IS NOT NULL THEN "
-        LATER(ID_OF("valid_loss")) " ELSE " LATER("k.id") " END "
-        "WHEN 'from' THEN " LATER("k.id") " AND (SELECT count(*) FROM metric m WHERE m.trial_id = t.id AND m.key_id = "
-        "k.id AND m.step >= ?6) < (SELECT count(*) FROM progress p WHERE p.trial_id = t.id AND p.step >= ?6) - 1 "
-        "ELSE 0 END "
+        "k.goal = 'max', t.numerics_version, t.inputs, " IS_LATER " "
         "FROM study s JOIN trial t ON t.study_id = s.id AND t.generation = s.generation "
         "CROSS JOIN metric_key k WHERE s.id = ?1 AND t.variant = ?2 AND (?3 IS NULL OR t.cell = ?3) AND k.name = ?4 "
         "AND ?7 IS NULL ORDER BY t.seed",
@@ -396,8 +404,7 @@ const char *const statement_sql[N_STATEMENTS] = {
         "ELSE (SELECT CASE WHEN count(*) = count(m.value) THEN avg(m.value) END FROM layer_metric m "
         "WHERE m.trial_id = t.id AND m.key_id = k.id AND m.layer = ?7 AND m.step >= ?6) END, "
         "NULL, 0, k.goal = 'max', t.numerics_version, t.inputs, CASE ?5 "
-        "WHEN 'best' THEN " LATE_LAYER("t.id", "0", "m.key_id = k.id AND m.layer = ?7") " "
-        "WHEN 'from' THEN " LATE_LAYER("t.id", "?6", "m.key_id = k.id AND m.layer = ?7") " ELSE 0 END "
+        "WHEN 'best' THEN " LATE_FROM_START " WHEN 'from' THEN " LATE_FROM_STEP " ELSE 0 END "
         "FROM study s JOIN trial t ON t.study_id = s.id AND t.generation = s.generation "
         "CROSS JOIN metric_key k WHERE s.id = ?1 AND t.variant = ?2 AND (?3 IS NULL OR t.cell = ?3) AND k.name = ?4 "
         "ORDER BY t.seed",
