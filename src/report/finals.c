@@ -11,7 +11,7 @@
     "u.key_id = (SELECT id FROM metric_key WHERE name = ?2)" where
 static const char *const sql_values[] = { [FINALS_LAST] =
                                               VALUE("last", " AND u.last_step = u.end_step AND u.end_step = t.step"),
-                                          [FINALS_AREA] = VALUE("auc", " AND NOT " PARTIAL("u")) };
+                                          [FINALS_AREA] = VALUE("auc", " AND NOT " PARTIAL_SUMMARY) };
 static const char sql_goal[] = "SELECT goal = 'max' FROM metric_key WHERE name = ?1";
 
 int finals_read(struct finals *f, const struct subject *s, struct query *q, struct arena *a, const char *metric,

@@ -20,16 +20,15 @@ static const char sql_keys[] =
     "sum(outcome IN ('done', 'diverged')), avg(loss), avg(score) FROM ("                                               \
     "SELECT t.variant, x.num AS x, y.num AS y, t.cell, t.outcome, t.trial_id, " loss " AS loss, "                      \
     "(SELECT u.auc FROM summary u WHERE u.trial_id = t.trial_id AND u.key_id = (SELECT id FROM metric_key WHERE name " \
-    "= ?4) AND NOT " PARTIAL(                                                                                          \
-        "u") ") AS score "                                                                                             \
-             "FROM outcomes t JOIN param x ON x.trial_id = t.trial_id AND x.key = ?2 "                                 \
-             "JOIN param y ON y.trial_id = t.trial_id AND y.key = ?3 WHERE t.study = ?1 AND t.cell IS NOT t.tuning) "  \
-             "GROUP BY x, y, variant, cell ORDER BY x, y, min(trial_id)"
+    "= ?4) AND NOT " PARTIAL_SUMMARY ") AS score "                                                                     \
+    "FROM outcomes t JOIN param x ON x.trial_id = t.trial_id AND x.key = ?2 "                                          \
+    "JOIN param y ON y.trial_id = t.trial_id AND y.key = ?3 WHERE t.study = ?1 AND t.cell IS NOT t.tuning) "           \
+    "GROUP BY x, y, variant, cell ORDER BY x, y, min(trial_id)"
 /* ?5: the metric that they are chosen by, best where it is ?6. */
 #define SUMMARY_OF_5                                                                                                   \
     " FROM summary u WHERE u.trial_id = t.trial_id AND u.key_id = (SELECT id FROM metric_key WHERE name = ?5)"
 static const char sql_by_area[] =
-    SETTINGS("(SELECT CASE ?6 WHEN 'max' THEN -u.auc ELSE u.auc END" SUMMARY_OF_5 " AND NOT " PARTIAL("u") ")");
+    SETTINGS("(SELECT CASE ?6 WHEN 'max' THEN -u.auc ELSE u.auc END" SUMMARY_OF_5 " AND NOT " PARTIAL_SUMMARY ")");
 static const char sql_by_last[] = SETTINGS("(SELECT CASE ?6 WHEN 'max' THEN -u.last ELSE u.last END" SUMMARY_OF_5
                                            " AND u.last_step = u.end_step AND u.end_step = t.step)");
 static const char sql_tune[] =

@@ -64,8 +64,8 @@ static const char sql_params[] = TRIALS_OF_STUDY
     "AND k.key NOT LIKE 'checkpoint.%' AND k.key NOT LIKE 'source.%' ORDER BY k.key, t.id";
 static const char sql_values[] = TRIALS_OF_STUDY
     "SELECT u.trial_id, k.name AS metric, CASE WHEN u.last_step = u.end_step THEN u.last END AS last, "
-    "CASE WHEN NOT " PARTIAL("u") " THEN u.best END AS best FROM t CROSS JOIN summary u ON u.trial_id = t.id JOIN "
-                                  "metric_key k ON k.id = u.key_id ORDER BY k.name, u.trial_id";
+    "CASE WHEN NOT " PARTIAL_SUMMARY " THEN u.best END AS best FROM t CROSS JOIN summary u ON u.trial_id = t.id "
+    "JOIN metric_key k ON k.id = u.key_id ORDER BY k.name, u.trial_id";
 
 const char view_metrics[] =
     "SELECT k.name AS metric, k.unit, k.goal, k.split FROM metric_key k WHERE EXISTS (SELECT 1 FROM outcomes o "

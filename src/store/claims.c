@@ -307,6 +307,10 @@ static int judge(struct store *s, int64_t study, struct claims *claims, const st
             claim_hold(c, "what it is about cannot be read");
         if (!c->bounded && !c->held)
             claim_hold(c, "the claim gives no interval");
+        if (c->apart) { /* the numbers are of other trials than it is about */
+            c->measured = c->has_interval = false;
+            c->n = c->n_asked = 0;
+        }
         if (c->held || !c->measured)
             c->verdict = VERDICT_UNDECIDED;
     }

@@ -56,7 +56,6 @@
 /* Where a metric of validation is best; NULL where it was not logged. */
 #define BEST_STEP(metric) "(SELECT u.best_step FROM summary u WHERE u.trial_id = t.id AND u.key_id = " ID_OF(metric) ")"
 /* Whether a metric was added to the log of trial t later; NULL where it was not logged. */
-#define PARTIAL_SUMMARY PARTIAL("u")
 #define LATER(id) "(SELECT " PARTIAL_SUMMARY " FROM summary u WHERE u.trial_id = t.id AND u.key_id = " id ")"
 #define VALIDATED "coalesce(" BEST_STEP("valid_accuracy") ", " BEST_STEP("valid_loss") ")"
 

@@ -8,6 +8,7 @@
  * training steps has no row at step 0. Views have the same; n counts rows that were taken out (tools/campaign pack)
  * too. */
 #define PARTIAL(u) "(" u ".n < (SELECT max(w.n) FROM summary w WHERE w.trial_id = " u ".trial_id) - 1)"
+#define PARTIAL_SUMMARY PARTIAL("u")
 
 /* Whether trial `id` logged two steps or more from step `from` on before row m of layer_metric comes first, of those
  * that `which` says. Layers have no summary; a metric of feedback-only epochs counts these from 1. */

@@ -161,7 +161,7 @@ static const struct {
         .has_low = true,
         .quantity = "{\"better\":[\"bp\"],\"metric\":\"test_accuracy\",\"at\":\"last\",\"profile\":\"quick\","
                     "\"apart\":true,\"steps\":{\"bp\":1000}}" },
-      "undecided|4|it is about other trials (profile quick) than those that were run (profile none); an untrained "
+      "undecided||it is about other trials (profile quick) than those that were run (profile none); an untrained "
       "network satisfies it: 10 before the first step" },
     { { .measure = "SELECT value, seed FROM metrics WHERE variant = 'bp' AND metric = 'test_accuracy' AND step = 1000",
         .has_low = true,
@@ -216,6 +216,10 @@ START_TEST(from_trials_to_verdicts)
                  i);
         check_text(f.path, sql, cases[i].expected);
     }
+    check_text(f.path,
+               "SELECT count(*) || ' ' || count(measured) || ' ' || count(interval_low) FROM claims WHERE note LIKE 'it "
+               "is about other trials%'",
+               "1 0 0");
     check_text(f.path,
                "SELECT measured || ' ' || round(sd, 4) || ' ' || round(interval_low, 4) || ' ' || round(interval_high, "
                "4) FROM claims WHERE id = '0'",
