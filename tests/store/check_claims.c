@@ -216,10 +216,11 @@ START_TEST(from_trials_to_verdicts)
                  i);
         check_text(f.path, sql, cases[i].expected);
     }
-    check_text(f.path,
-               "SELECT count(*) || ' ' || count(measured) || ' ' || count(interval_low) FROM claims WHERE note LIKE 'it "
-               "is about other trials%'",
-               "1 0 0");
+    check_text(
+        f.path,
+        "SELECT count(*) || ' ' || count(measured) || ' ' || count(interval_low) FROM claims WHERE note LIKE 'it "
+        "is about other trials%'",
+        "1 0 0");
     check_text(f.path,
                "SELECT measured || ' ' || round(sd, 4) || ' ' || round(interval_low, 4) || ' ' || round(interval_high, "
                "4) FROM claims WHERE id = '0'",
