@@ -126,6 +126,7 @@ static const char *remark(const struct layout *l, struct arena *a)
 static void make_legend(struct layout *l, struct arena *a, double most, size_t columns)
 {
     const struct facets *f = l->f;
+    const size_t n = f->n_lines == 1 && !*f->lines[0] ? 0 : f->n_lines; /* panels of one line have its name above */
     struct legend_entry *entries = arena_need(a, f->n_lines + 1, sizeof *entries);
     bool crosses = false;
     for (size_t p = 0; p < l->n_panels; p++)
@@ -144,8 +145,7 @@ static void make_legend(struct layout *l, struct arena *a, double most, size_t c
         if (same)
             entries[i].style.dash = "6 8";
     }
-    l->legend =
-        legend_make(a, entries, f->n_lines, crosses ? "diverged: last finite value" : NULL, columns, most, l->o->look);
+    l->legend = legend_make(a, entries, n, crosses ? "diverged: last finite value" : NULL, columns, most, l->o->look);
 }
 
 static struct axis axis_up(const struct layout *l, const struct chart_panel *p, struct arena *a)
@@ -202,7 +202,7 @@ static void plan(struct layout *l, struct arena *a)
         l->beside = look->legend == LOOK_RIGHT;
         make_legend(l, a, l->beside ? 0.4 * look->width : look->width - l->left - LOOK_MARGIN, l->beside ? 1 : 0);
     }
-    const bool shown = look->legend != LOOK_NONE && !l->inside;
+    const bool shown = look->legend != LOOK_NONE && !l->inside && l->legend.n > 0;
     const double right = shown && l->beside ? BESIDE + l->legend.width : 0;
     const double plots = look->width > 0 ? fmax(look->width - l->left - right - LOOK_MARGIN, SMALLEST)
                          : few           ? PLOT

@@ -10,7 +10,8 @@
 static const char sql_figures[] =
     "SELECT f.value ->> 'kind', f.value ->> 'metric', f.value ->> 'layer', f.value ->> 'step', f.value ->> 'rolling', "
     "f.value ->> 'log', f.value ->> 'title', f.value ->> 'x', f.value ->> 'y', f.value ->> 'band', "
-    "f.value ->> 'smooth', f.value ->> 'log_x' FROM study s, json_each(s.spec, '$.figures') f WHERE s.name = ?1 "
+    "f.value ->> 'smooth', f.value ->> 'log_x', f.value ->> 'cell' FROM study s, json_each(s.spec, '$.figures') f "
+    "WHERE s.name = ?1 "
     "ORDER BY f.key";
 static const char sql_is_json[] = "SELECT json_valid(spec) FROM study WHERE name = ?1";
 static const char sql_variants[] =
@@ -51,7 +52,7 @@ static int add_figure(void *self, int n, const char *const *values)
     struct reading *r = self;
     struct wanted *w = r->w;
     double smooth;
-    if (n < 12)
+    if (n < 13)
         return 0;
     if (w->n == r->capacity)
         w->items = grown(r->a, w->items, w->n, &r->capacity, sizeof *w->items);
@@ -86,6 +87,7 @@ static int add_figure(void *self, int n, const char *const *values)
             o->band = (enum curve_band)i;
     o->smooth = values[10] && text_to_double(values[10], strlen(values[10]), &smooth) == 0 ? smooth : 0;
     o->log_x = integer(values[11]) != 0;
+    o->cell = values[12] ? arena_strdup(r->a, values[12]) : NULL;
     return 0;
 }
 

@@ -11,25 +11,33 @@ static const char *const figure_alongs[] = { "step", "epoch", "samples", "second
 static const char *const figure_bands[] = { "sd", "ci95", "quartiles", "minmax", "none", NULL };
 
 /* clang-format off */
-static const struct option figure_options[] = {
-    { "kind", OPT_ENUM, offsetof(struct study_figure, kind), "curves", .names = figure_kinds, .help = "the form" },
+const struct option figure_options[] = {
+    { "kind", OPT_ENUM, offsetof(struct study_figure, kind), "curves", .names = figure_kinds,
+      .help = "curves against the step; bars: each trial's mean over steps; layers: a layer metric against the layer" },
     { "metric", OPT_TEXT, offsetof(struct study_figure, metric), .flags = OPTION_NULLABLE, .help = "what is drawn" },
     { "layer", OPT_INT, offsetof(struct study_figure, layer), "0", 0, MAX_LAYER, .flags = OPTION_NULLABLE,
-      .help = "the layer of a layer metric" },
+      .help = "curves, bars: the layer of a layer metric; without it a panel for each" },
     { "step", OPT_INT, offsetof(struct study_figure, step), "0", 0, 9e15, .flags = OPTION_NULLABLE,
-      .help = "the step of a figure over the layers" },
+      .help = "layers: the step; without it the last one" },
     { "rolling", OPT_INT, offsetof(struct study_figure, rolling), "0", 0, MAX_ROLLING,
-      .help = "points of a rolling mean" },
+      .help = "curves: means over so many logged values" },
     { "smooth", OPT_REAL, offsetof(struct study_figure, smooth), "0", 0, 0.9999,
-      .help = "exponential means; the weight of each older value" },
-    { "band", OPT_ENUM, offsetof(struct study_figure, band), "sd", .names = figure_bands, .help = "over the seeds" },
+      .help = "curves: exponential means; the weight of each older value" },
+    { "band", OPT_ENUM, offsetof(struct study_figure, band), "sd", .names = figure_bands,
+      .help = "curves, layers: what surrounds a line, over the seeds" },
     { "x", OPT_TEXT, offsetof(struct study_figure, x), .flags = OPTION_NULLABLE,
-      .help = "what curves run along; or a swept key" },
-    { "y", OPT_TEXT, offsetof(struct study_figure, y), .flags = OPTION_NULLABLE, .help = "the swept key upwards" },
-    { "log", OPT_BOOL, offsetof(struct study_figure, log), "false", .help = "logarithmic y axis" },
-    { "log_x", OPT_BOOL, offsetof(struct study_figure, log_x), "false", .help = "logarithmic x axis" },
+      .help = "curves: step, epoch, samples, seconds, flops, or a swept key, against which last values are drawn; heatmap, "
+              "winners: the key across" },
+    { "y", OPT_TEXT, offsetof(struct study_figure, y), .flags = OPTION_NULLABLE,
+      .help = "heatmap, winners: the swept key upwards" },
+    { "log", OPT_BOOL, offsetof(struct study_figure, log), "false",
+      .help = "curves, layers: logarithmic y axis; heatmap: colours" },
+    { "log_x", OPT_BOOL, offsetof(struct study_figure, log_x), "false", .help = "curves: logarithmic x axis" },
     { "variants", OPT_NAMES, offsetof(struct study_figure, variants), .flags = OPTION_NULLABLE, .help = "only these" },
-    { "title", OPT_TEXT, offsetof(struct study_figure, title), .flags = OPTION_NULLABLE, .help = "one line above it" },
+    { "cell", OPT_TEXT, offsetof(struct study_figure, cell), .flags = OPTION_NULLABLE,
+      .help = "curves, bars, layers: only cells of the sweep that contain this text" },
+    { "title", OPT_TEXT, offsetof(struct study_figure, title), .flags = OPTION_NULLABLE,
+      .help = "one line above the figure" },
     { 0 }
 };
 
@@ -48,6 +56,7 @@ static const struct {
     { "y", 1u << HEATMAP | 1u << WINNERS, "heatmap and winners" },
     { "log", 1u << CURVES | 1u << LAYERS | 1u << HEATMAP, "curves, layers and heatmap" },
     { "log_x", 1u << CURVES, "curves" },
+    { "cell", 1u << CURVES | 1u << BARS | 1u << LAYERS, "curves, bars and layers" },
 };
 /* clang-format on */
 
@@ -155,14 +164,16 @@ static void check_key(const struct study *s, const struct study_figure *f, const
         err_at(e, n->where, "%s.%s: more than one swept key ends in '%s'", path, key, n->text);
 }
 
-/* Axes along swept keys, where every run of the file has the same ones. */
-static void check_axes(const struct study *s, const struct study_figure *f, const char *path, struct err *e)
+/* Axes along swept keys and cells of the sweep, where every run of the file has the same ones. */
+static void check_sweep(const struct study *s, const struct study_figure *f, const char *path, struct err *e)
 {
     bool along = false;
     for (size_t i = 0; f->x && figure_alongs[i]; i++)
         along = along || !strcmp(f->x, figure_alongs[i]);
     if (s->sweeps_elsewhere)
         return;
+    if (f->cell && f->kind != HEATMAP && f->kind != WINNERS && s->sweep->n_axes == 0)
+        err_at(e, tree_child(f->map, "cell")->where, "%s.cell: the study sweeps no key and has no cells", path);
     if (f->kind == CURVES && f->x && !along)
         check_key(s, f, "x", path, e);
     if (f->kind != HEATMAP && f->kind != WINNERS)
@@ -187,6 +198,6 @@ void figures_check(const struct study *s, const struct study_form *form, struct 
         if (known && f->map)
             check_layers(form, f, path, e);
         if (f->map)
-            check_axes(s, f, path, e);
+            check_sweep(s, f, path, e);
     }
 }

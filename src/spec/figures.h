@@ -4,6 +4,8 @@
 
 #include "spec/study.h"
 
+extern const struct option figure_options[]; /* of one of them */
+
 /* Reads the list (NULL = none) into s, after its variants; mistakes are added to e. */
 void figures_read(struct study *s, const struct node *list, struct err *e);
 /* A metric that no trial of this form can log is a mistake, and so are layers of one that has none, and axes that are

@@ -74,7 +74,7 @@ static void put_number(struct schema *s, const struct option *o, const char *typ
     text_putc(s->out, '}');
 }
 
-static void put_object(struct schema *s, const struct option *table, const char *name);
+static void put_object(struct schema *s, const struct option *table, const char *name, bool required);
 
 static bool is_active(const struct schema *s, const struct registry *r)
 {
@@ -144,7 +144,7 @@ static void put_type(struct schema *s, const struct option *o)
     case OPT_MAP: {
         const bool named = o->table[0].type != OPT_END && strcmp(o->table[0].name, "name") == 0;
         text_puts(s->out, named ? "{\"anyOf\":[{\"type\":\"string\"}," : ""); /* `algorithm: bp` */
-        put_object(s, o->table, NULL);
+        put_object(s, o->table, NULL, !s->partial);
         text_puts(s->out, named ? "]}" : "");
         break;
     }
@@ -253,12 +253,12 @@ static void put_required(struct schema *s, const struct option *table, const cha
     text_putc(s->out, ']');
 }
 
-/* An object of options; `name` is the part that they belong to, or NULL. */
-static void put_object(struct schema *s, const struct option *table, const char *name)
+/* An object of options; `name` is the part that they belong to, or NULL. required: it is whole where it stands. */
+static void put_object(struct schema *s, const struct option *table, const char *name, bool required)
 {
     text_puts(s->out, "{\"type\":\"object\",");
     schema_properties(s, table, NULL, name);
-    if (!s->partial)
+    if (required)
         put_required(s, table, name);
     text_puts(s->out, ",\"patternProperties\":{\"\\\\x2e\":{}},\"additionalProperties\":false}");
 }
@@ -269,6 +269,11 @@ static bool has_required(const struct option *table)
         if (o->flags & OPTION_REQUIRED)
             return true;
     return false;
+}
+
+void schema_item(struct schema *s, const struct option *table)
+{
+    put_object(s, table, NULL, true);
 }
 
 void schema_registry(struct schema *s, const struct registry *r)
@@ -288,7 +293,7 @@ void schema_registry(struct schema *s, const struct registry *r)
             any = true;
         }
         text_puts(s->out, any ? "," : "");
-        put_object(s, part->options, part->name);
+        put_object(s, part->options, part->name, !s->partial);
         any = true;
     }
     text_puts(s->out, "]}");
@@ -326,7 +331,7 @@ void schema_element(struct schema *s, const struct registry *r)
         put_beside(s, r);
         put_string(s, part->name);
         text_puts(s->out, ":{\"anyOf\":[");
-        put_object(s, part->options, NULL);
+        put_object(s, part->options, NULL, !s->partial);
         if (s->partial || !has_required(part->options))
             text_puts(s->out, ",{\"type\":\"null\"}");
         if (part->options && (part->options->type == OPT_PARTS || part->options->type == OPT_REALS)) {

@@ -16,6 +16,8 @@ struct schema {
 /* "properties": {...}, less the names in `without` (NULL, or closed by NULL); with "name": name first if it is given.
  */
 void schema_properties(struct schema *s, const struct option *table, const char *const *without, const char *name);
+/* An element of a list that is not overlaid: whatever it requires stands in it. */
+void schema_item(struct schema *s, const struct option *table);
 /* What the definition of a registry's parts, or of its elements in a list, is called. */
 void schema_definition_name(struct schema *s, const struct registry *r, bool element);
 /* One part of a registry: its name, or an object with its options. */

@@ -49,7 +49,7 @@ struct study_figure {
     struct where where;         /* of its metric, if it names one */
     const struct node *map;     /* for the places of its keys; NULL after mistakes */
     const char *metric, *title; /* or NULL */
-    const char *x, *y;          /* or NULL */
+    const char *x, *y, *cell;   /* or NULL */
     int kind, band;             /* indices of figure_kinds and figure_bands in figures.c */
     int64_t layer, step, rolling;
     double smooth;

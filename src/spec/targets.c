@@ -5,7 +5,7 @@
 
 enum { MAX_TARGETS = 20 };
 
-static const struct option target_options[] = {
+const struct option target_options[] = {
     { "metric", OPT_TEXT, offsetof(struct study_target, metric), .flags = OPTION_REQUIRED, .help = "what reaches it" },
     { "value", OPT_REAL, offsetof(struct study_target, value), .flags = OPTION_REQUIRED,
       .help = "at least it, or at most, as the metric's better end is" },

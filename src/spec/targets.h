@@ -4,6 +4,8 @@
 
 #include "spec/study.h"
 
+extern const struct option target_options[]; /* of one of them */
+
 /* Reads the list (NULL = none) into s; mistakes are added to e. */
 void targets_read(struct study *s, const struct node *list, struct err *e);
 /* A metric that no trial of this form can log, or that cannot be reached, is a mistake. */

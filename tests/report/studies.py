@@ -185,7 +185,8 @@ def maps(s):
                     s.trial(study, variant, 1, s.learning(bowl(stepsize) * (20 / length if variant == "bp" else units / 64)), swept)
     study = s.study("cells", "Variants and cells")
     asked = s.study("asked", "Variants and cells", labels={"variants": {"dtp": "DTP"}, "keys": {SGD: "stepsize η"}},
-                    figures=[{"x": "stepsize", "band": "minmax"}, {"metric": "train_loss", "x": "seconds", "smooth": 0.5, "log": 1, "log_x": 1}])
+                    figures=[{"x": "stepsize", "band": "minmax"}, {"metric": "train_loss", "x": "seconds", "smooth": 0.5, "log": 1, "log_x": 1},
+                             {"metric": "train_loss", "cell": "stepsize=0.1"}])
     for variant, factor in (("dtp", 1), ("bp", 1.5), ("fa", 0.6)):
         for stepsize in (0.01, 0.1, 1):
             for seed in range(4):

@@ -232,7 +232,8 @@ class Pictures(unittest.TestCase):
     def test_figures_and_labels_of_the_file(self):
         """The options of a file's figure are those of the command line; its labels stand in place of names."""
         whole = self.plot("asked")
-        ways = (("--x", "stepsize", "--band", "minmax"), ("--metric", "train_loss", "--x", "seconds", "--smooth", "0.5", "--log", "--log-x"))
+        ways = (("--x", "stepsize", "--band", "minmax"), ("--metric", "train_loss", "--x", "seconds", "--smooth", "0.5", "--log", "--log-x"),
+                ("--metric", "train_loss", "--cell", "stepsize=0.1"))
         parts = [self.plot("cells", *way) for way in ways]
         self.assertEqual(len(list(whole.iter(SVG + "polyline"))), sum(len(list(p.iter(SVG + "polyline"))) for p in parts))
         names = " ".join(self.texts(whole)).replace("DTP", "dtp").replace("stepsize η", "stepsize")

@@ -119,6 +119,13 @@ class Schema(unittest.TestCase):
     def test_is_a_schema(self):
         jsonschema.Draft7Validator.check_schema(self.schema)
 
+    def test_no_key_twice(self):
+        """Definitions come from tables, registries and two files."""
+        def once(pairs):
+            self.assertEqual(len(dict(pairs)), len(pairs), [key for key, _ in pairs])
+            return dict(pairs)
+        json.loads(self.text, object_pairs_hook=once)
+
     def test_good(self):
         for name in names("good"):
             with self.subTest(file=name):
