@@ -26,8 +26,8 @@ const struct option figure_options[] = {
     { "band", OPT_ENUM, offsetof(struct study_figure, band), "sd", .names = figure_bands,
       .help = "curves, layers: what surrounds a line, over the seeds" },
     { "x", OPT_TEXT, offsetof(struct study_figure, x), .flags = OPTION_NULLABLE,
-      .help = "curves: step, epoch, samples, seconds, flops, or a swept key, against which last values are drawn; heatmap, "
-              "winners: the key across" },
+      .help = "curves: step, epoch, samples, seconds, flops, or a swept key, against which last values are drawn; "
+              "heatmap, winners: the key across" },
     { "y", OPT_TEXT, offsetof(struct study_figure, y), .flags = OPTION_NULLABLE,
       .help = "heatmap, winners: the swept key upwards" },
     { "log", OPT_BOOL, offsetof(struct study_figure, log), "false",

@@ -472,6 +472,17 @@ class Report(unittest.TestCase):
             self.assertEqual(self.texts(svg).count(f"regularization={regularization}"), 1)
         self.assertEqual(len([t for t in self.texts(svg) if t.startswith("stepsize=")]), 5)
 
+    def test_panels_of_one_line_have_no_legend(self):
+        spec = os.path.join(self.folder, "panels.yaml")
+        variants = "".join(f"  v{i}: {{train: {{batch_size: {i + 1}}}}}\n" for i in range(13))
+        with open(spec, "w", encoding="utf-8") as f:
+            f.write((SMALL % {"name": "panels", "stepsizes": "[]"}).split("sweep:")[0].replace("iterations: 20", "iterations: 1") + "variants:\n" + variants)
+        self.tprun("run", "-q", spec, "seeds=1", status=(0, 1))
+        svg = self.plot("panels", "--metric", "train_loss")
+        self.assertEqual([self.texts(svg).count(f"v{i}") for i in range(13)], 13 * [1])
+        self.assertNotIn("", self.texts(svg))
+        self.assertEqual(len([line for line in svg.iter(SVG + "line") if line.get("stroke-width") == "2.6"]), 0)
+
     def changed(self, *statements):
         """A copy of the database that somebody has been at."""
         copy = os.path.join(self.folder, "changed.db")
