@@ -276,12 +276,12 @@ static void add_classes(struct safetensors_writer *w, struct arena *a, const str
 }
 
 /* What a log would say of the batch, and the states of the last pass. */
-static int probe_evaluation(struct trial *t, struct probe_input *in, struct safetensors_writer *w, struct err *e)
+static int probe_evaluation(struct trial *t, struct probe_input *in, struct safetensors_writer *w, struct arena *a,
+                            struct err *e)
 {
-    struct arena *a = &t->scratch;
     struct given_draws given;
     struct pass p;
-    TRY(pass_init(&p, &t->chain, t->pass.rows, 0, a, e));
+    TRY(pass_init(&p, &t->chain, t->pass.rows, 0, &t->scratch, e));
     TRY(read_evaluation(in, t, &p, &given, e));
     memcpy(p.batch.x, t->pass.batch.x, t->data.length * p.rows * t->data.features * sizeof(real));
     p.batch.label = t->pass.batch.label;
@@ -302,20 +302,24 @@ int trial_probe(const struct config *c, const char *input, const char *output, s
     struct probe_input in = { 0 };
     struct safetensors_writer w = { 0 };
     struct direction direction = { 0 };
+    struct arena written; /* until the file is; metrics wind the trial's scratch back as they go */
+    arena_init(&written, 0);
     int code = trial_setup(&t, c, false, e);
     if (code == 0)
         code = safetensors_open(&in.file, input, (size_t)1 << 32, e);
     if (code == 0) {
         in.arena = &t.scratch;
         in.used = arena_need(&t.scratch, in.file.n_tensors + 1, sizeof *in.used);
-        code = options.evaluate ? probe_evaluation(&t, &in, &w, e) : read_all(&in, &t, &direction, options.metrics, e);
+        code = options.evaluate ? probe_evaluation(&t, &in, &w, &written, e)
+                                : read_all(&in, &t, &direction, options.metrics, e);
     }
     if (code == 0 && !options.evaluate)
-        code = probe_step(&t, &w, &t.scratch, &direction, false, options.metrics, e);
+        code = probe_step(&t, &w, &written, &direction, false, options.metrics, e);
     if (code == 0)
         code = safetensors_write(&w, output, NULL, e);
     safetensors_writer_free(&w);
     safetensors_close(&in.file);
     trial_teardown(&t);
+    arena_finish(&written);
     return code;
 }

@@ -182,6 +182,24 @@ class Steps(unittest.TestCase):
         self.assertIn("tprun: error: begun by a tprun whose numbers have version 99, and this one's have ", done.stderr)
         self.assertFalse(os.path.exists(self.path("o")))
 
+    def test_metrics_together(self):
+        """The value of a metric is the same whatever others are asked for."""
+        for name in ("learned", "recurrent"):
+            self.train(TRIALS[name][0])
+            self.step(self.sql('SELECT "key" FROM trial')[0][0], 20, "step")
+            alone = {}
+            for metric in json.loads(self.call("list", "metric", "--format", "json").stdout):
+                done = subprocess.run([TPRUN, "probe", "in.yaml", "--input", "step", "-o", "one", "--metrics", f"log.metrics=[{metric['name']}]"],
+                                      capture_output=True, text=True, env=self.environment, timeout=HANG, check=False, cwd=self.folder)
+                if done.returncode == 0: # else it is none of this trial's
+                    alone[metric["name"]] = {k: v for k, v in self.tensors("one")[0].items() if k.startswith("metric.")}
+            self.assertGreater(len([m for m in alone if alone[m]]), 8)
+            for order in (sorted(alone), sorted(alone, reverse=True)):
+                self.call("probe", "in.yaml", "--input", "step", "-o", "all", "--metrics", f"log.metrics=[{', '.join(order)}]")
+                together = {k: v for k, v in self.tensors("all")[0].items() if k.startswith("metric.")}
+                self.assertEqual(together, {k: v for found in alone.values() for k, v in found.items()})
+            os.remove(self.db)
+
     def test_extra(self):
         """What a file brings that was not written so is no result."""
         key = self.train(TRIALS["recurrent"][0])
