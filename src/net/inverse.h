@@ -31,7 +31,7 @@ struct inverse_def {
     bool exact; /* the unit can be run backwards, whatever its weights; reads no options */
 };
 
-/* Of layers in a chain: theirs, from the last to the first, each at what it gave in the forward pass. */
+/* Of layers in a chain: theirs, from the last to the first, each at what the one above it gives of h'. */
 extern const struct inverse_def inverse_of_block;
 
 #endif

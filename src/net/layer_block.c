@@ -83,7 +83,7 @@ static int inverse_open(struct unit *u, const struct inverse_options *o, struct 
 {
     for (size_t j = 0; j < u->n_inner; j++)
         TRY(u->inner[j].def->inverse->open(&u->inner[j], o, e));
-    return 0;
+    return block_open_beside(u, false, u->arena, e);
 }
 
 static int inverse_refresh(struct unit *u, const struct inverse_options *o, struct err *e)
@@ -96,17 +96,28 @@ static int inverse_refresh(struct unit *u, const struct inverse_options *o, stru
 typedef void inverse_product(const struct unit *u, struct at at, struct mat v, const struct inverse_options *o,
                              struct mat out);
 
-/* One of the inverses' products, which: its place in struct inverse_def. */
+enum which { APPLY, DIFFERENCE, JVP };
+
+/* One of the inverses' products. The last two are taken where the inverse itself passes on its way down from h', which
+ * is not the forward pass where a layer's inverse is not exact; exact ones know that alone. */
 static void through_inverses(const struct unit *u, struct at at, struct mat v, const struct inverse_options *o,
-                             struct mat out, size_t which)
+                             struct mat out, enum which which)
 {
+    const struct block_state *s = u->state;
+    struct mat passed = at.out;
     for (size_t j = u->n_inner; j-- > 0;) {
         const struct unit *inner = &u->inner[j];
         const struct inverse_def *d = inner->def->inverse;
         inverse_product *const products[] = { d->apply, d->difference, d->jvp };
-        const struct mat down =
-            j ? mat_of(((const struct block_state *)u->state)->work[j % 2], v.rows, inner->in.n) : out;
-        products[which](inner, block_at(u, at, j), v, o, down);
+        const struct mat down = j ? mat_of(s->work[j % 2], v.rows, inner->in.n) : out;
+        struct at link = block_at(u, at, j);
+        const struct mat below = link.in, next = mat_of(s->beside[j % 2], passed.rows, inner->in.n); /* if j > 0 */
+        if (!d->exact)
+            link.out = passed;
+        products[which](inner, link, v, o, down);
+        if (which != APPLY && j > 0 && !d->exact)
+            d->apply(inner, link, passed, o, next);
+        passed = d->exact ? below : next;
         v = down;
     }
 }
@@ -114,19 +125,19 @@ static void through_inverses(const struct unit *u, struct at at, struct mat v, c
 static void inverse_apply(const struct unit *u, struct at at, struct mat v, const struct inverse_options *o,
                           struct mat out)
 {
-    through_inverses(u, at, v, o, out, 0);
+    through_inverses(u, at, v, o, out, APPLY);
 }
 
 static void inverse_difference(const struct unit *u, struct at at, struct mat d, const struct inverse_options *o,
                                struct mat out)
 {
-    through_inverses(u, at, d, o, out, 1);
+    through_inverses(u, at, d, o, out, DIFFERENCE);
 }
 
 static void inverse_jvp(const struct unit *u, struct at at, struct mat d, const struct inverse_options *o,
                         struct mat out)
 {
-    through_inverses(u, at, d, o, out, 2);
+    through_inverses(u, at, d, o, out, JVP);
 }
 
 const struct inverse_def inverse_of_block = { inverse_open, inverse_refresh, inverse_apply, inverse_difference,

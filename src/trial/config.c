@@ -234,10 +234,28 @@ void config_json(const struct config *c, struct text *out)
     bind_json(config_options, c, 0, out);
 }
 
+static bool is_word(struct chosen c, const char *option, const char *word)
+{
+    const struct option *o = option_find(c.part->options, option);
+    return o && strcmp(o->names[*(const int *)((const char *)c.opts + o->offset)], word) == 0;
+}
+
+/* Whether weights of links of several layers are inverted. */
+static bool inverts_blocks(const struct config *c)
+{
+    const struct chosen mapping = c->algorithm.mapping;
+    bool blocks = c->network.form != FORM_SIGMA_W;
+    for (size_t i = 0; i < c->network.layers.n; i++)
+        blocks |= strcmp(c->network.layers.items[i].part->name, "unit") == 0;
+    return blocks && (strcmp(mapping.part->name, "inverse") == 0 || is_word(mapping, "of", "weights"));
+}
+
+/* The first line is the version of the identity: another one where the same words stand for another computation, as for
+ * inverses of blocks, whose displacements were once taken where the forward pass was. */
 void config_key(const struct config *c, char hex[65])
 {
     struct text t = { 0 };
-    text_puts(&t, "tprun trial 1\n"); /* version of the identity */
+    text_puts(&t, inverts_blocks(c) ? "tprun trial 2\n" : "tprun trial 1\n");
     bind_json(config_options, c, OPTION_BUDGET, &t);
     hash_bytes_hex(t.s, t.n, hex);
     text_free(&t);

@@ -81,6 +81,12 @@ static const struct {
       "sequential}, feedback: {optimizer: {name: sgd, stepsize: 0.01}}}, train: {optimizer: {name: sgd, stepsize: 0.1},"
       " batch_size: 10, iterations: 10}}",
       "a740390e3274ca7d4776259981115f403c3d9fc7af8e9200028c04cc8ce06abe" },
+    {
+      "{experiment: k, dataset: {name: gaussian, features: 9}, network: {layers: [{unit: [dense: {units: 9, activation: "
+      "tanh}, dense: {units: 9, activation: tanh}], repeat: 2}, dense: {units: 3}]}, loss: cross_entropy, algorithm: "
+      "{name: tp, target_stepsize: 0.1, mapping: {regularization: 1}}, train: {optimizer: {name: sgd, stepsize: 0.1}, "
+      "batch_size: 10, iterations: 10}}", /* version 2 of the identity */
+      "4d0cb348d439db0c59904175cfd40590d5492ec97a193c8a1b47fb843139d674" },
 };
 /* clang-format on */
 
