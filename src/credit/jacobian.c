@@ -61,7 +61,7 @@ void jacobian_take(struct jacobian *j, struct pass *p)
             const struct unit *l = unit_of(j, k);
             const struct mat below = k > 0 ? mat_rows(j->state[k - 1], c * b, b) : (struct mat){ 0 };
             l->def->vjp(l, p->links[k], s, below);
-            if (j->signal)
+            if (j->signal && l->n_delta) /* blocks and layers without weights have none of their own */
                 mat_copy(p->links[k].delta, mat_rows(j->signal[k], c * b, b));
             s = below;
         }

@@ -248,6 +248,24 @@ START_TEST(condition_of_the_last_layer)
 }
 END_TEST
 
+/* Likewise above a unit, which keeps no gradients at its pre-activations. */
+START_TEST(condition_above_a_unit)
+{
+    struct fixture f;
+    struct err e = { 0 };
+    struct records r = measured(&f, NARROW,
+                                "{network: {layers: [unit: [dense: {units: 6, activation: tanh}, dense: {units: 5, "
+                                "activation: tanh}], dense: {units: 2}]}, train: {optimizer: {name: sgd, stepsize: "
+                                "0}}, log: {metrics: [condition_jacobian]}}");
+    double largest, smallest;
+    must(solve_condition(unit_param(&f.trial->chain.units[1], 0, f.trial->chain.weights), &largest, &smallest, &e), &e);
+    const double expected = pow(largest / smallest, 2);
+    ck_assert_double_eq_tol(layer_value(&r, "condition_jacobian", 0), expected, expected * BOUND(1e-10, 1e-4));
+    text_free(&r.text);
+    fixture_close(&f);
+}
+END_TEST
+
 /* What no metric asks for is not there, and what is asked for is taken before a log only. */
 START_TEST(references_cost_nothing_unasked)
 {
@@ -306,6 +324,7 @@ static void add_tests(TCase *t)
     tcase_add_test(t, outputs_move_as_the_angle_says);
     tcase_add_test(t, directions_are_judged_in_place_of_updates);
     tcase_add_test(t, condition_of_the_last_layer);
+    tcase_add_test(t, condition_above_a_unit);
     tcase_add_test(t, references_cost_nothing_unasked);
 }
 CHECK_MAIN("gauss_newton", add_tests)
