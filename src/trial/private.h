@@ -157,6 +157,9 @@ int initial_tell(const struct trial *t, struct sink *sink, struct err *e);
 /* Forward, credit and updates on the minibatch in t->pass.batch, with the noise drawn (draw) or as it lies in the
  * feedback layers. */
 int step_train(struct trial *t, bool draw, struct err *e);
+/* Its two parts: until feedback weights that move first have moved, and from the targets on. */
+int step_lead(struct trial *t, bool draw, struct err *e);
+int step_follow(struct trial *t, bool draw, struct err *e);
 void optimizer_step(struct optimizer *o, size_t group, int64_t count);
 /* Before a minibatch of training or of feedback training: what depends on the epoch, and with draw the random numbers
  * of its pass, at `item` of their streams. */

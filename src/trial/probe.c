@@ -191,19 +191,17 @@ int probe_step(struct trial *t, struct safetensors_writer *w, struct arena *a, c
     const bool in_turn = t->kept_gradient != NULL;
     const struct mapping_def *mapping = mapping_of(&t->credit);
     const bool targets = mapping->apply || mapping->own_target || t->config->algorithm.head > 0;
-    if (in_turn) { /* states, targets and loss are those of the first pass, before any layer moves */
-        step_begin(t, (uint64_t)t->step, draw);
-        chain_forward(&t->pass);
-        TRY(credit_head(&t->credit, &t->pass, t->config->loss, t->gradient, e));
-        TRY(credit_refresh(&t->credit, &t->pass, e));
-        TRY(credit_targets(&t->credit, &t->pass, e));
-        add_states(w, a, t, &t->pass, targets);
-    }
     if (t->references)
         t->references->wanted = metrics;
     if (t->feedback.n_groups) /* a step may move no feedback weights, and earlier ones have left theirs */
         memset(t->credit.feedback_gradient, 0, t->credit.n_feedback_vector * sizeof *t->credit.feedback_gradient);
-    TRY(step_train(t, draw, e));
+    TRY(step_lead(t, draw, e));
+    if (in_turn) { /* states, targets and loss are those of the first pass, before any layer moves */
+        TRY(credit_refresh(&t->credit, &t->pass, e));
+        TRY(credit_targets(&t->credit, &t->pass, e));
+        add_states(w, a, t, &t->pass, targets);
+    }
+    TRY(step_follow(t, draw, e));
     if (!in_turn)
         add_states(w, a, t, &t->pass, targets);
     for (size_t i = 0; i < t->chain.n_units; i++)

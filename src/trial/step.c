@@ -168,23 +168,36 @@ void step_begin(struct trial *t, uint64_t item, bool draw)
 
 int step_train(struct trial *t, bool draw, struct err *e)
 {
-    const struct config_algorithm *a = &t->config->algorithm;
-    const bool learns = t->feedback.n_groups > 0;
-    const int64_t steps = feedback_most_steps(&a->feedback);
-    const int order = update_options_of(a->update)->order;
+    TRY(step_lead(t, draw, e));
+    return step_follow(t, draw, e);
+}
+
+int step_lead(struct trial *t, bool draw, struct err *e)
+{
+    const struct config_feedback *f = &t->config->algorithm.feedback;
+    const int64_t steps = feedback_most_steps(f);
     step_begin(t, (uint64_t)t->step, draw);
     chain_forward(&t->pass);
     TRY(credit_head(&t->credit, &t->pass, t->config->loss, t->gradient, e));
     TRY(check_loss(t, e));
+    if (t->feedback.n_groups == 0 || f->schedule != FEEDBACK_FIRST)
+        return 0;
+    for (int64_t s = 0; s < steps; s++) {
+        if (!fbloss_of(&t->credit)->refreshes)
+            TRY(credit_refresh(&t->credit, &t->pass, e));
+        TRY(feedback_step(t, (uint64_t)(t->step * steps + s), s, draw, e));
+    }
+    return 0;
+}
+
+int step_follow(struct trial *t, bool draw, struct err *e)
+{
+    const struct config_algorithm *a = &t->config->algorithm;
+    const int order = update_options_of(a->update)->order;
     const double loss = t->pass.loss; /* later passes of the same step are on weights that moved */
-    if (learns && a->feedback.schedule == FEEDBACK_FIRST)
-        for (int64_t s = 0; s < steps; s++) {
-            if (!fbloss_of(&t->credit)->refreshes)
-                TRY(credit_refresh(&t->credit, &t->pass, e));
-            TRY(feedback_step(t, (uint64_t)(t->step * steps + s), s, draw, e));
-        }
     TRY(credit_pass(t, e));
-    const bool joint = learns && a->feedback.schedule == FEEDBACK_JOINT && steps > 0;
+    const bool joint =
+        t->feedback.n_groups > 0 && a->feedback.schedule == FEEDBACK_JOINT && feedback_most_steps(&a->feedback) > 0;
     if (joint && order == ORDER_SIMULTANEOUS)
         TRY(feedback_step(t, (uint64_t)t->step, 0, draw, e));
     if (joint &&

@@ -200,6 +200,20 @@ class Steps(unittest.TestCase):
                 self.assertEqual(together, {k: v for found in alone.values() for k, v in found.items()})
             os.remove(self.db)
 
+    def test_shown_in_turn(self):
+        """States and targets of layers that move in turn are those of the first pass, behind feedback weights that have moved."""
+        for schedule in ("first", "joint"):
+            self.train(HEAD % ("double", "sgd") + DENSE % "" + "variants: {v: {algorithm: {name: dtp, target_stepsize: 0.1, feedback_loss: {name: reconstruction, noise: 0.2}, "
+                       "update: {name: gradient, order: sequential}, feedback: {schedule: %s, optimizer: {name: adam, stepsize: 0.01}}}}}\n" % schedule)
+            self.step(self.sql('SELECT "key" FROM trial')[0][0], 20, "step")
+            shown = {}
+            for order in ("sequential", "sequential_kept", "simultaneous"):
+                self.call("probe", "in.yaml", "--input", "step", "-o", order, "algorithm.update.order=" + order)
+                shown[order] = {k: v for k, v in self.tensors(order)[0].items() if k.startswith(("state.", "target.", "loss", "after."))}
+                self.assertIn("target.0", shown[order])
+                self.assertEqual(shown[order], shown["sequential"])
+            os.remove(self.db)
+
     def test_extra(self):
         """What a file brings that was not written so is no result."""
         key = self.train(TRIALS["recurrent"][0])
