@@ -24,8 +24,8 @@ static const char *const of_names[] = { "network", "weights", "jacobian", NULL }
 
 static const struct option pinv_table[] = {
     { "damping", OPT_REALS, offsetof(struct pinv_options, damping), "0", 0, 1e300,
-      .help = "lambda in J^T (J J^T + lambda I)^-1; 0: the pseudo-inverse. One number, or one per layer under the "
-              "head; the last one, which may be left out, "
+      .help = "lambda in J^T (J J^T + lambda I)^-1; 0: the pseudo-inverse. One number for all layers under the "
+              "head, or one for each; that of the last one, which may be left out of the list, "
               "divides the displacement of the last layer's own target by 1 + lambda (of: network)" },
     { "of", OPT_ENUM, offsetof(struct pinv_options, of), "network", .flags = OPTION_NULLABLE, .names = of_names,
       .help = "what is inverted: the Jacobian of everything above, per sample (route direct); the weights of the layer "

@@ -8,7 +8,7 @@ static double largest_norm(struct mat a)
     double largest = 0;
     for (size_t i = 0; i < a.rows; i++) {
         const double squares = mat_sum_squares(mat_rows(a, i, 1));
-        if (!(squares <= largest))
+        if (isnan(squares) || squares > largest) /* once it is NaN no row is larger */
             largest = squares;
     }
     return sqrt(largest);

@@ -78,9 +78,11 @@ static int read_all(const struct config *c, bool begins, struct inputs *in, stru
     int code = dataset->files ? dataset->files(c->dataset.opts, add_data, in, &found) : 0;
     if (code == 0)
         code = shorten(in);
-    if (code < 0)
+    if (code < 0 && found.code)
         return err_move(e, &found);
     err_clear(&found);
+    if (code < 0)
+        return err_set(e, code, "out of memory");
     if (!weights || (!begins && access(weights, F_OK) < 0)) /* a restored trial has its weights: the file may be gone */
         return 0;
     char sha256[65];

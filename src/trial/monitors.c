@@ -131,8 +131,9 @@ int convergence_rate_measure(struct trial *t, const struct measure_def *m, struc
         double rate = NOTHING;
         for (size_t w = t->credit.first_way[k]; w < t->credit.first_way[k + 1]; w++) {
             const struct settled *s = &t->credit.settled[w];
-            if (s->before != 0 && !(s->last / s->before <= rate))
-                rate = s->last / s->before;
+            const double ratio = s->last / s->before;
+            if (s->before != 0 && (isnan(ratio) || ratio > rate))
+                rate = ratio;
         }
         if (rate != NOTHING)
             TRY(sink->layer_metric(sink, m->part.name, t->step, (int64_t)k, rate, e));

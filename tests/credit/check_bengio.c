@@ -158,6 +158,45 @@ START_TEST(predictive_coding_settles)
 }
 END_TEST
 
+/* A row that is not finite is not forgotten over a later one that rests. */
+static int nan_step(struct settling *s, size_t k, struct mat change, struct err *e)
+{
+    (void)s, (void)k, (void)e;
+    mat_zero(change);
+    change.p[0] = (real)NAN;
+    return 0;
+}
+
+START_TEST(nan_never_rests)
+{
+    struct rig r;
+    struct err e = { 0 };
+    rig_open(&r, "{batch: 4, features: 6, outputs: 6, layers: [dense: {units: 6}, dense: {units: 6}]}", "bp",
+             "{target_stepsize: 0.7}");
+    struct mat *value, *change, *stacks;
+    must(credit_alloc_links(&r.credit, &value, &stacks, &r.net.arena, &e), &e);
+    must(credit_alloc_links(&r.credit, &change, &stacks, &r.net.arena, &e), &e);
+    struct settled of[2];
+    struct settling s = { .c = &r.credit,
+                          .p = &r.net.pass,
+                          .hi = 1,
+                          .value = value,
+                          .change = change,
+                          .of = of,
+                          .sweep = SWEEP_PARALLEL,
+                          .factor = 1,
+                          .steps = 20,
+                          .precision = 1e-6,
+                          .first_test = 1,
+                          .step = nan_step };
+    ck_assert_uint_gt(value[0].rows, 1);
+    must(settle(&s, &e), &e);
+    ck_assert_uint_eq(of[0].steps, 20);
+    ck_assert(isnan(of[0].last));
+    rig_close(&r);
+}
+END_TEST
+
 static void add_tests(TCase *t)
 {
     if (!IS_DOUBLE)
@@ -167,6 +206,7 @@ static void add_tests(TCase *t)
     tcase_add_test(t, scaled_targets_are_targets);
     tcase_add_test(t, settling_learns_reconstruction);
     tcase_add_test(t, predictive_coding_settles);
+    tcase_add_test(t, nan_never_rests);
 }
 
 CHECK_MAIN("bengio", add_tests)
