@@ -122,6 +122,9 @@ struct option {
     const struct registry *registry;   /* OPT_PART, OPT_PARTS; OPT_NAMES: or NULL */
     const char *const (*elsewhere)[2]; /* OPT_ENUM, OPT_PART: words that belong to another key, and where to; closed by
                                           {NULL}; or NULL */
+    const char *of; /* OPT_MAP: it is about the part of this row of the same table, and has no keys where that part does
+                       not give of_gives (GIVES_...); or NULL */
+    unsigned of_gives;
 };
 
 #endif

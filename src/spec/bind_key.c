@@ -164,6 +164,22 @@ static bool step_list(struct walk *w, const struct option *o, const struct node 
     return enter_element(w, o, list->items[index]);
 }
 
+/* Of a map that is about another part: what that part lacks. NULL if it lacks nothing or is not known. */
+static const char *lacking(const struct walk *w, const struct option *o)
+{
+    const struct option *of = o->of ? option_find(w->table, o->of) : NULL;
+    const struct node *value = of && w->map ? tree_child(w->map, of->name) : NULL;
+    if (is_absent(value))
+        return NULL;
+    const struct node *name = value->kind == NODE_MAP ? tree_child(value, "name") : value;
+    const struct part *part =
+        name && name->kind == NODE_SCALAR && !node_is_null(name) ? registry_find(of->registry, name->text) : NULL;
+    if (!part || (part->gives & o->of_gives) == o->of_gives)
+        return NULL;
+    return arena_printf(w->arena, "'%s' needs a %s that %s; '%s' does not", o->name, of->name,
+                        capability_text(o->of_gives), part->name);
+}
+
 /* Follows one name; false at the end. */
 static bool step(struct walk *w)
 {
@@ -178,6 +194,9 @@ static bool step(struct walk *w)
     if (!o || o->type == OPT_END)
         return missing_row(w, name);
     const struct node *value = w->map ? tree_child(w->map, name) : NULL;
+    const char *text = lacking(w, o);
+    if (text)
+        return missing(w, false, text);
     const bool composed = o->type == OPT_MAP || o->type == OPT_PART || o->type == OPT_PARTS;
     if (at_end(w)) /* `name` outside of a part's options is the preset of an algorithm */
         return end(w, composed || strcmp(name, "name") == 0 ? BIND_KEY_PART : BIND_KEY_VALUE);

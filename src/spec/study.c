@@ -28,35 +28,17 @@ static const struct option source_options[] = {
     { 0 }
 };
 
-/* clang-format off */
-#define HEAD_OPTIONS \
-    { "version", OPT_INT, offsetof(struct head, version), .flags = OPTION_REQUIRED,                                    \
-      .help = "version of this format: 1" },                                                                           \
-    { "experiment", OPT_TEXT, offsetof(struct head, experiment), .flags = OPTION_REQUIRED, \
-      .help = "name of the study in the database: a-z, 0-9 and _" }, \
-    { "title", OPT_TEXT, offsetof(struct head, title), .flags = OPTION_NULLABLE, .help = "one line for people" }, \
-    { "description", OPT_TEXT, offsetof(struct head, description), .flags = OPTION_NULLABLE,                           \
-      .help = "more than one line for people" },                                                                       \
-    { "source", OPT_MAP, offsetof(struct head, source), .table = source_options, .help = "what the study reproduces" }
-
-static const struct option head_options[] = { HEAD_OPTIONS, { 0 } };
-
-const struct option study_options[] = {
-    HEAD_OPTIONS,
-    { "extends", OPT_TEXT, .help = "another file, beside this one or below, that this file is laid over" },
-    { "seeds", OPT_TEXT, .dflt = "1", .help = "3 means 1, 2, 3; or a list; or {from: 0, count: 10}" },
-    { "variants", OPT_TEXT, .help = "named alternatives, each a partial file laid over the base" },
-    { "sweep", OPT_TEXT, .help = "grid, zip, random and exclude: values of dotted keys" },
-    { "tune", OPT_TEXT, .help = "how a cell of the sweep is chosen, and the seeds it is trained again with" },
-    { "profiles", OPT_TEXT, .help = "partial files laid over the whole with --profile NAME" },
-    { "claims", OPT_TEXT, .help = "what the source reports, and a query that measures it" },
-    { "figures", OPT_TEXT, .help = "what `tprun report` and `tprun plot` draw, in place of what fits the study" },
-    { "labels", OPT_TEXT, .help = "what figures call variants, swept keys and metrics" },
-    { "targets", OPT_TEXT,
-      .help = "values of metrics; view `targets` and `tprun compare --target` tell what reaching them took" },
+static const struct option head_options[] = {
+    { "version", OPT_INT, offsetof(struct head, version), .flags = OPTION_REQUIRED,
+      .help = "version of this format: 1" },
+    { "experiment", OPT_TEXT, offsetof(struct head, experiment), .flags = OPTION_REQUIRED,
+      .help = "name of the study in the database: a-z, 0-9 and _" },
+    { "title", OPT_TEXT, offsetof(struct head, title), .flags = OPTION_NULLABLE, .help = "one line for people" },
+    { "description", OPT_TEXT, offsetof(struct head, description), .flags = OPTION_NULLABLE,
+      .help = "more than one line for people" },
+    { "source", OPT_MAP, offsetof(struct head, source), .table = source_options, .help = "what the study reproduces" },
     { 0 }
 };
-/* clang-format on */
 
 static void read_head(struct study *s, const struct node *root, struct err *e)
 {

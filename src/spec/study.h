@@ -200,8 +200,6 @@ int study_first_trial(const struct study *s, size_t variant, struct study_trial 
 /* Whether the file excludes the cell's trial of seeds[seed]. */
 bool study_excludes_seed(const struct study *s, const struct study_trial *t, size_t seed);
 
-/* The rows that describe the study-level keys, for the schema and the manual (help only; read by study_open itself). */
-extern const struct option study_options[];
 /* The JSON schema (draft-07) of a whole file; trial_options describe a trial. Its keys `experiment`, `variant` and
  * `seed` come from the study and are left out. */
 void study_schema(const struct option *trial_options, struct text *out);

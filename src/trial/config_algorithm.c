@@ -54,8 +54,8 @@ const struct option algorithm_options[] = {
       .help = "how targets become update directions" },
     { "head", OPT_INT, MAP(config_algorithm, head), "0", 0, 1e6,
       .help = "number of last layers that follow the exact gradient of the loss" },
-    { "feedback", OPT_MAP, MAP(config_algorithm, feedback), NULL, .table = feedback_options,
-      .help = "training of a mapping that learns" },
+    { "feedback", OPT_MAP, MAP(config_algorithm, feedback), NULL, .table = feedback_options, .of = "mapping",
+      .of_gives = GIVES_TRAIN, .help = "training of a mapping that learns" },
     { 0 }
 };
 static const struct preset *find_preset(const char *name)

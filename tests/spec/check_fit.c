@@ -9,9 +9,9 @@ struct inverse {
 static const struct option inverse_options[] = {
     { "regularization", OPT_REAL, offsetof(struct inverse, regularization), "1" }, { 0 }
 };
-static const struct part inverse = { .name = "inverse",
-                                     .options = inverse_options,
-                                     .opts_size = sizeof(struct inverse) };
+static const struct part inverse = {
+    .name = "inverse", .options = inverse_options, .opts_size = sizeof(struct inverse), .gives = GIVES_TRAIN
+};
 static const struct part adjoint = { .name = "adjoint" };
 static const struct part *const mappings[] = { &inverse, &adjoint };
 static const struct registry mapping_registry = { "mapping", mappings, 2 };
@@ -29,8 +29,13 @@ static const struct part residual = { .name = "residual",
 static const struct part *const layers[] = { &dense, &residual };
 const struct registry layer_registry = { "layer", layers, 2 };
 
+struct training {
+    int64_t steps;
+};
+static const struct option training_options[] = { { "steps", OPT_INT, offsetof(struct training, steps), "1" }, { 0 } };
 struct inner {
     struct chosen mapping, other;
+    struct training feedback;
     const char *name;
     struct names metrics;
 };
@@ -39,6 +44,8 @@ static const struct option inner_options[] = {
     { "mapping", OPT_PART, offsetof(struct inner, mapping), "adjoint", .registry = &mapping_registry },
     { "other", OPT_PART, offsetof(struct inner, other), .flags = OPTION_NULLABLE, .registry = &mapping_registry },
     { "metrics", OPT_NAMES, offsetof(struct inner, metrics), "[a]" },
+    { "feedback", OPT_MAP, offsetof(struct inner, feedback), .table = training_options, .of = "mapping",
+      .of_gives = GIVES_TRAIN },
     { 0 }
 };
 struct world {
@@ -137,6 +144,12 @@ START_TEST(keys_of_other_trees)
     ck_assert_int_eq(bind_find_key(options, NULL, key, NULL, &arena), BIND_KEY_MISSING);
     ck_assert_int_eq(bind_find_key(options, parse("{algorithm: {mapping: invers}}"), key, NULL, &arena),
                      BIND_KEY_VALUE); /* binding reports the part */
+    key = "algorithm.feedback.steps"; /* a map about another part */
+    ck_assert_int_eq(bind_find_key(options, parse("{algorithm: {mapping: inverse}}"), key, NULL, &arena),
+                     BIND_KEY_VALUE);
+    ck_assert_int_eq(bind_find_key(options, parse("{algorithm: {mapping: {name: adjoint}}}"), key, &why, &arena),
+                     BIND_KEY_MISSING);
+    ck_assert_str_eq(why.text, "'feedback' needs a mapping that has parameters to train; 'adjoint' does not");
     ASSERT_SOUND();
 }
 END_TEST
