@@ -129,8 +129,10 @@ static int print_shard(const char *path, size_t shard, struct err *e)
     TRY(query_open(&q, path, e));
     const int code = query_rows(
         q,
-        "SELECT sum(state = 'done'), sum(state = 'diverged'), sum(state = 'failed'), sum(state = 'interrupted'), "
-        "sum(state = 'running'), (SELECT max(heartbeat_ms) FROM run), (SELECT substr(h.description, 1, "
+        "SELECT count(*) FILTER (WHERE state = 'done'), count(*) FILTER (WHERE state = 'diverged'), "
+        "count(*) FILTER (WHERE state = 'failed'), count(*) FILTER (WHERE state = 'interrupted'), "
+        "count(*) FILTER (WHERE state = 'running'), (SELECT max(heartbeat_ms) FROM run), (SELECT substr(h.description, "
+        "1, "
         "instr(h.description "
         "|| ',', ',') - 1) FROM run r JOIN host h ON h.id = r.host_id ORDER BY r.heartbeat_ms DESC LIMIT 1) FROM trial",
         NULL, 0, print_row, &row, e);

@@ -9,7 +9,8 @@ const char *const route_names[] = { "chain", "direct", NULL };
 const char *const reduction_names[] = { "per_stepsize", "half_sum",      "half_mean",         "mean",
                                         "unit_mean",    "position_mean", "mean_per_stepsize", NULL };
 
-double reduction_value(int reduction, size_t rows, struct shape state, double target_stepsize)
+/* loss / sum of squares. */
+static double reduction_value(int reduction, size_t rows, struct shape state, double target_stepsize)
 {
     switch (reduction) {
     case REDUCTION_PER_STEPSIZE:

@@ -37,8 +37,6 @@ enum reduction {
 extern const char *const reduction_names[];
 /* c such that d loss / d a = c (a - b) for the squared distance of a and b, of `rows` states each. */
 double reduction_factor(int reduction, size_t rows, struct shape state, double target_stepsize);
-/* loss / sum of squares. */
-double reduction_value(int reduction, size_t rows, struct shape state, double target_stepsize);
 
 /* Losses at every step: each link has a displacement of its own, own[k] = -beta dL_k/dh_k, beside the one carried back
  * to it. */

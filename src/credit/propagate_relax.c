@@ -46,7 +46,8 @@ static double gamma_at(const struct relax_options *o, size_t t)
     return t < ramp ? 1 + (o->gamma_min - 1) * (double)(t + 1) / (double)ramp : o->gamma_min;
 }
 
-size_t relax_settled_steps(const struct credit *c)
+/* Steps at gamma = 1 after all has settled. */
+static size_t relax_settled_steps(const struct credit *c)
 {
     const size_t steps = (size_t)options_of(c)->feedforward_steps;
     return steps ? steps - c->n : 1;

@@ -5,8 +5,6 @@
 
 #include "credit/credit.h"
 
-/* Steps at gamma = 1 after all has settled. */
-size_t relax_settled_steps(const struct credit *c);
 /* Steps at gamma < 1; and those of them at which it is not 0, so that targets are not what the mapping gives. */
 size_t relax_steps(const struct credit *c);
 size_t relax_steps_apart(const struct credit *c);

@@ -44,7 +44,6 @@ static inline const struct dataset_def *dataset_def_of(struct chosen c)
     return (const struct dataset_def *)c.part;
 }
 
-/* temporal_order adding permutation markov gaussian student_teacher given mnist fashion_mnist cifar10 files */
 extern const struct registry dataset_registry;
 
 /* The sample at place i of an epoch over n samples in random order: for each (seed, epoch) a permutation of 0 .. n - 1,

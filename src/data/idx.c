@@ -62,7 +62,8 @@ int idx_header(struct idx *x, const uint8_t *bytes, size_t n, const char *path, 
     return 0;
 }
 
-int idx_expect(const struct idx *want, const uint8_t *bytes, size_t n, const char *path, struct err *e)
+/* The header in these bytes must be that of `want`. */
+static int idx_expect(const struct idx *want, const uint8_t *bytes, size_t n, const char *path, struct err *e)
 {
     struct idx x;
     TRY(idx_header(&x, bytes, n, path, e));

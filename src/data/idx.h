@@ -22,8 +22,6 @@ struct idx idx_layout(size_t rank, const uint32_t *dim);
 
 /* Reads a header from the first n bytes (IDX_MAX_HEADER are enough). Every field is checked, and the product. */
 int idx_header(struct idx *x, const uint8_t *bytes, size_t n, const char *path, struct err *e);
-/* The header in these bytes must be that of `want`. */
-int idx_expect(const struct idx *want, const uint8_t *bytes, size_t n, const char *path, struct err *e);
 /* A plain file in memory: header as wanted, and want->size bytes. */
 int idx_check(const struct idx *want, const uint8_t *bytes, size_t n, const char *path, struct err *e);
 

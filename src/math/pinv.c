@@ -68,11 +68,16 @@ int pinv_init(struct pinv *p, size_t rows, size_t cols, struct arena *a, struct 
 static int damped(struct pinv *p, double damping, struct err *e)
 {
     gsl_matrix *const w = p->w, *const a = p->a;
-    gsl_blas_dsyrk(CblasLower, CblasTrans, 1, w, 0, a);
-    TRY(cholesky(a, damping, e));
-    gsl_blas_dtrsm(CblasRight, CblasLower, CblasTrans, CblasNonUnit, 1, a, w);
-    gsl_blas_dtrsm(CblasRight, CblasLower, CblasNoTrans, CblasNonUnit, 1, a, w);
-    return 0;
+    int status = gsl_blas_dsyrk(CblasLower, CblasTrans, 1, w, 0, a);
+    if (status == GSL_SUCCESS)
+        TRY(cholesky(a, damping, e));
+    if (status == GSL_SUCCESS)
+        status = gsl_blas_dtrsm(CblasRight, CblasLower, CblasTrans, CblasNonUnit, 1, a, w);
+    if (status == GSL_SUCCESS)
+        status = gsl_blas_dtrsm(CblasRight, CblasLower, CblasNoTrans, CblasNonUnit, 1, a, w);
+    return status == GSL_SUCCESS ? 0
+                                 : err_set(e, ERR_INTERNAL, "inverse of W^T W + r I, W %zu x %zu: %s", p->rows, p->cols,
+                                           gsl_strerror(status));
 }
 
 /* W = U S^+ V^T from W = U S V^T. */

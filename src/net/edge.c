@@ -163,7 +163,8 @@ void edge_take(const struct edge *edge, struct mat read, struct mat own)
             memcpy(own.p + i * own.cols + j, read.p + i * read.cols + edge_column(edge, j), n * sizeof *own.p);
 }
 
-void edge_put(const struct edge *edge, struct mat own, bool zero, struct mat read)
+/* The other way round; what is not the edge's is 0 (zero) or as it is. */
+static void edge_put(const struct edge *edge, struct mat own, bool zero, struct mat read)
 {
     const size_t n = edge->channels;
     if (edge_is_whole(edge)) {

@@ -37,10 +37,8 @@ int edge_read(struct chain *c, size_t i, const struct layer_beside *beside, stru
 /* All edges, once all units have their links. */
 int edge_list(struct chain *c, struct arena *a, struct err *e);
 
-/* own = what belongs to the edge of `read`, a value of what its upper end reads; and the other way round, all that is
- * not the edge's being 0 (zero) or as it is. */
+/* own = what belongs to the edge of `read`, a value of what its upper end reads. */
 void edge_take(const struct edge *edge, struct mat read, struct mat own);
-void edge_put(const struct edge *edge, struct mat own, bool zero, struct mat read);
 
 struct pass;
 /* to = what unit i reads of several others; where the lower end of `moved` is one of them, `value` stands for what that

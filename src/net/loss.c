@@ -12,7 +12,8 @@ static const struct option cross_entropy_table[] = {
     { 0 }
 };
 
-size_t loss_classes(struct chosen loss, size_t outputs)
+/* Classes among so many outputs: all, or the first ones that the loss is about. */
+static size_t loss_classes(struct chosen loss, size_t outputs)
 {
     const struct cross_entropy_options *o = loss.opts;
     return loss_def_of(loss)->classes && o && o->outputs ? (size_t)o->outputs : outputs;

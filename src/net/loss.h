@@ -20,8 +20,6 @@ static inline const struct loss_def *loss_def_of(struct chosen c)
 {
     return (const struct loss_def *)c.part;
 }
-/* Classes among so many outputs: all, or the first ones that the loss is about. */
-size_t loss_classes(struct chosen loss, size_t outputs);
 /* Notes in data that the network may have more outputs than the loss is about. ERR_SPEC where those are not the
  * dataset's classes. */
 int loss_shape(struct chosen loss, struct data_shape *data, struct err *e);

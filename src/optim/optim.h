@@ -19,7 +19,8 @@ struct optim_def {
     struct part part;
     size_t n_slots; /* vectors of state */
     /* One step on w[0..n). factor (n entries, or NULL for 1) multiplies the stepsize of each weight. slots: n_slots * n
-     * reals, slot after slot. t counts steps from 1. No allocation. */
+     * reals, slot after slot. t counts steps from 1. No allocation. A weight whose direction is not finite becomes so
+     * too, whatever the rule makes of a direction: a trial that diverges must show it. */
     void (*step)(const void *opts, int64_t t, size_t n, real *w, const real *g, const real *factor, real *slots);
 };
 static inline const struct optim_def *optim_def_of(struct chosen c)
@@ -27,8 +28,6 @@ static inline const struct optim_def *optim_def_of(struct chosen c)
     return (const struct optim_def *)c.part;
 }
 
-/* sgd momentum rmsprop adam adagrad. `sgd` has momentum and nesterov as options (0, false); `momentum` is sgd with
- * momentum 0.9. */
 extern const struct registry optim_registry;
 
 #endif

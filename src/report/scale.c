@@ -17,11 +17,6 @@ struct scale scale_make(bool log, double low, double high, double from, double t
     return (struct scale){ log, low, high, from, to };
 }
 
-bool scale_holds(const struct scale *s, double x)
-{
-    return x >= s->low && x <= s->high;
-}
-
 double scale_place(const struct scale *s, double x)
 {
     const double share = s->log ? log(x / s->low) / log(s->high / s->low) : (x - s->low) / (s->high - s->low);

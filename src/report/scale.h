@@ -38,7 +38,6 @@ struct scale scale_make(bool log, double low, double high, double from, double t
 double scale_at(const struct scale *s, double x);
 /* The same beyond its ends; x > 0 if log. */
 double scale_place(const struct scale *s, double x);
-bool scale_holds(const struct scale *s, double x);
 /* About n round numbers in the range: 1, 2 or 5 times a power of ten; powers of ten on a long logarithmic axis. */
 struct ticks scale_ticks(const struct scale *s, size_t n);
 const char *scale_label(const struct ticks *t, size_t i, char buffer[48]);

@@ -131,9 +131,10 @@ static int add_attempt(void *self, int n, const char *const *v)
 /* Whole attempts, from the first step to the last, that are the only one of their trial. */
 static int read_page(struct reader *r, const char *processor, int64_t before, struct err *e)
 {
-    char limit[32];
+    char limit[32], page[32];
     snprintf(limit, sizeof limit, "%lld", (long long)before);
-    const char *const arguments[] = { processor, limit };
+    snprintf(page, sizeof page, "%d", PAGE);
+    const char *const arguments[] = { processor, limit, page };
     r->n_page = r->n_rows = 0;
     return query_rows(
         r->list->q,
@@ -145,8 +146,8 @@ static int read_page(struct reader *r, const char *processor, int64_t before, st
         " WHERE r.id < CAST(?2 AS INTEGER) AND r.state = 'done' AND r.from_step = 0 AND t.state = 'done'"
         " AND instr(h.description, ?1) > 0"
         " AND NOT EXISTS (SELECT 1 FROM run o WHERE o.trial_id = t.id AND o.id <> r.id)"
-        " ORDER BY r.id DESC LIMIT 500",
-        arguments, 2, add_attempt, r, e);
+        " ORDER BY r.id DESC LIMIT CAST(?3 AS INTEGER)",
+        arguments, 3, add_attempt, r, e);
 }
 
 /* The configuration of a trial as its description says it; one that this program cannot bind any more is of no shape.

@@ -36,7 +36,8 @@ static void rewind_block(const struct progress *p, struct text *out)
         text_add(out, "\r\033[%zuA", p->drawn);
 }
 
-void progress_clear(struct progress *p)
+/* Removes the block from the screen. */
+static void progress_clear(struct progress *p)
 {
     if (!p->drawn)
         return;

@@ -28,8 +28,6 @@ void progress_end(struct progress *p);
  * line, ten times a second; or, without a terminal, one line that stays. */
 void progress_queueing(struct progress *p, const char *study, uint64_t n, const char *doing, uint64_t done);
 void progress_announce(struct progress *p, const char *study, uint64_t n);
-/* Removes the block from the screen. */
-void progress_clear(struct progress *p);
 void progress_finish(struct progress *p);
 
 /* "1234", "12.3 k", "4.56 M" into buffer. */

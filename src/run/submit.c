@@ -10,7 +10,7 @@
 
 enum { MAX_ARRAY_SIZE = 1001 }; /* Slurm's default */
 
-void submit_quote(struct text *t, const char *word)
+static void submit_quote(struct text *t, const char *word)
 {
     text_putc(t, '\'');
     for (; *word; word++)

@@ -19,8 +19,6 @@ struct submission {
     int64_t cpus;                                 /* for each task */
 };
 
-/* A word as sh(1) reads it back. */
-void submit_quote(struct text *t, const char *word);
 /* The script of the array's tasks: one that is signalled before its time is up stops at a checkpoint and is queued
  * again, and it can be started from its beginning at any time. */
 void submit_array_script(struct text *t, const struct submission *s);

@@ -126,7 +126,7 @@ static void put_heading(struct printer *p)
     for (size_t i = 0; i < p->n; i++) {
         const struct text *name = &p->names[i];
         if (p->format == FORMAT_TABLE) {
-            p->too_large = !table_add(&p->table, name->s, name->n, false);
+            p->too_large |= !table_add(&p->table, name->s, name->n, false);
         } else if (p->format == FORMAT_CSV && !p->section) {
             text_puts(line, i ? "," : "");
             text_put(line, name->s, name->n);

@@ -126,8 +126,3 @@ int temp_files_open(struct temp_files *t, int64_t limit, struct err *e)
     const int rc = sqlite3_vfs_register(&t->vfs, 0);
     return rc == SQLITE_OK ? 0 : err_set(e, ERR_INTERNAL, "SQLite: %s", sqlite3_errstr(rc));
 }
-
-void temp_files_close(struct temp_files *t)
-{
-    sqlite3_vfs_unregister(&t->vfs);
-}

@@ -17,8 +17,7 @@ struct temp_files {
     bool full;           /* a write was refused */
 };
 
-/* Not to be moved or given back before temp_files_close. */
+/* Not to be moved or given back until the process ends. */
 int temp_files_open(struct temp_files *t, int64_t limit, struct err *e);
-void temp_files_close(struct temp_files *t);
 
 #endif

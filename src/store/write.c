@@ -29,7 +29,7 @@ int64_t write_utc_ms(void)
     return clock_ms(CLOCK_REALTIME);
 }
 
-int64_t write_monotonic_ms(void)
+static int64_t write_monotonic_ms(void)
 {
     return clock_ms(CLOCK_MONOTONIC);
 }

@@ -286,7 +286,6 @@ int write_begin(struct store *s, struct err *e);
 int write_end(struct store *s, size_t weight, struct err *e);
 int write_check(struct store *s, struct err *e); /* the sticky error */
 int64_t write_utc_ms(void);
-int64_t write_monotonic_ms(void);
 int write_busy(void *self, int count); /* busy handler */
 
 /* batch.c */

@@ -32,7 +32,7 @@ static int add(struct sink *s, struct kept_row row, const char *name, const char
         k->capacity = capacity;
     }
     row.name = keep_text(k, name);
-    row.words = words ? keep_text(k, words) : 0;
+    row.words = keep_text(k, words ? words : "");
     k->items[k->n++] = row;
     return 0;
 }

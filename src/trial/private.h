@@ -160,7 +160,6 @@ int step_train(struct trial *t, bool draw, struct err *e);
 /* Its two parts: until feedback weights that move first have moved, and from the targets on. */
 int step_lead(struct trial *t, bool draw, struct err *e);
 int step_follow(struct trial *t, bool draw, struct err *e);
-void optimizer_step(struct optimizer *o, size_t group, int64_t count);
 /* Before a minibatch of training or of feedback training: what depends on the epoch, and with draw the random numbers
  * of its pass, at `item` of their streams. */
 void step_begin(struct trial *t, uint64_t item, bool draw);
@@ -168,8 +167,6 @@ enum { FEEDBACK_ALL = -1 }; /* in place of a number: every unit takes the step *
 /* Step `number` (from 0) of the feedback weights on the pass as it stands, after credit_refresh. item: of the noise's
  * streams. */
 int feedback_step(struct trial *t, uint64_t item, int64_t number, bool draw, struct err *e);
-/* The optimizers of the feedback units that take step `number` of a minibatch. */
-void feedback_move(struct trial *t, int64_t number);
 
 /* ---- schedules.c ---- */
 /* Gives a group with a schedule options of its own, in which the stepsize may move. */

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-void optimizer_step(struct optimizer *o, size_t group, int64_t count)
+static void optimizer_step(struct optimizer *o, size_t group, int64_t count)
 {
     const struct group *g = &o->groups[group];
     const struct optim_def *def = optim_def_of(g->choice);
@@ -24,7 +24,8 @@ static bool ask(struct trial *t, int64_t number)
     return all;
 }
 
-void feedback_move(struct trial *t, int64_t number)
+/* The optimizers of the feedback units that take step `number` of a minibatch. */
+static void feedback_move(struct trial *t, int64_t number)
 {
     for (size_t i = 0; i < t->feedback.n_groups; i++) {
         const size_t unit = t->feedback.groups[i].unit;

@@ -294,6 +294,23 @@ START_TEST(nonfinite_directions_reach_the_weight)
 }
 END_TEST
 
+/* The first step of every rule goes down: against the direction, over all weights. */
+START_TEST(the_first_step_descends)
+{
+    const struct optim_case *c = &cases[_i];
+    real w[N] = { 0 }, g[N], slots[MOST_SLOTS * N] = { 0 };
+    void *opts = opts_of(c, "0.5");
+    double along = 0;
+    for (size_t i = 0; i < N; i++)
+        g[i] = number(i + 7);
+    c->def->step(opts, 1, N, w, g, NULL, slots);
+    for (size_t i = 0; i < N; i++)
+        along += (double)w[i] * (double)g[i];
+    ck_assert_msg(along < 0, "%s: <direction, change> = %g", text_of(c), along);
+    free(opts);
+}
+END_TEST
+
 START_TEST(stepsize_zero_keeps_the_weights)
 {
     struct run r;
@@ -315,6 +332,7 @@ static void add_tests(TCase *tcase)
     tcase_add_loop_test(tcase, resumed_equals_unbroken, 0, n_cases);
     tcase_add_loop_test(tcase, factor_multiplies_the_stepsize, 0, n_cases);
     tcase_add_loop_test(tcase, nonfinite_directions_reach_the_weight, 0, n_cases);
+    tcase_add_loop_test(tcase, the_first_step_descends, 0, n_cases);
     tcase_add_loop_test(tcase, stepsize_zero_keeps_the_weights, 0, n_cases);
 }
 
