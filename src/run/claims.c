@@ -37,7 +37,7 @@ static bool same_name(const char *a, const char *b)
     return a == b || (a && b && !strcmp(a, b));
 }
 
-/* Mistakes of another profile are told when it is run. In a file with mistakes of its own it is enough that trials can
+/* Mistakes of another profile are told elsewhere (profiles.c). In a file with mistakes of its own it is enough that trials can
  * be composed. */
 static const struct reference *refer(struct checking *k, const char *profile)
 {
