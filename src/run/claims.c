@@ -37,8 +37,8 @@ static bool same_name(const char *a, const char *b)
     return a == b || (a && b && !strcmp(a, b));
 }
 
-/* Mistakes of another profile are told elsewhere (profiles.c). In a file with mistakes of its own it is enough that trials can
- * be composed. */
+/* Mistakes of another profile are told elsewhere (profiles.c). In a file with mistakes of its own it is enough that
+ * trials can be composed. */
 static const struct reference *refer(struct checking *k, const char *profile)
 {
     for (struct reference *r = k->references; r; r = r->next)
