@@ -5,6 +5,7 @@
 #include "base/clean.h"
 #include "data/dataset.h"
 #include "data/reader.h"
+#include "run/data_files.h"
 #include <string.h>
 
 static bool is_spec(const char *path)
@@ -154,7 +155,8 @@ static int ignore_file(void *self, const char *path, const char *sha256)
 static int look_for_doubts(const struct config *c, struct err *e)
 {
     const struct dataset_def *def = (const struct dataset_def *)c->dataset.part;
-    return def->files ? def->files(c->dataset.opts, ignore_file, NULL, e) : 0;
+    const struct data_use use = data_use_of(c);
+    return def->files ? def->files(c->dataset.opts, &use, ignore_file, NULL, e) : 0;
 }
 
 static int look_at_config(const struct cli *cli, const struct config *c, struct text *out, struct err *e)

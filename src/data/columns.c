@@ -15,11 +15,17 @@ int columns_check(const char *const *names, size_t n, const char *path, size_t l
     const char *const **sorted = arena_alloc(a, n, sizeof *sorted);
     if (!sorted)
         return err_set(e, ERR_MEMORY, "%s: no memory for the names of %zu columns", path, n);
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
+        if (!*names[i])
+            return err_set(e, ERR_FORMAT,
+                           "%s:%zu: column %zu (counted from 0) has no name: numbers of the rows, as pandas adds them, "
+                           "are no feature: write the file without them (index=False); else give the column a name",
+                           path, line, i);
         sorted[i] = &names[i];
+    }
     qsort(sorted, n, sizeof *sorted, by_name);
     for (size_t i = 1; i < n; i++)
-        if (**sorted[i] && strcmp(*sorted[i], *sorted[i - 1]) == 0)
+        if (strcmp(*sorted[i], *sorted[i - 1]) == 0)
             return err_set(e, ERR_FORMAT,
                            "%s:%zu: columns %zu and %zu (counted from 0) are both called '%s': give each a name of its "
                            "own",

@@ -1,6 +1,7 @@
 #include "data/dataset.h"
 
 #include "base/rng.h"
+#include "base/text.h"
 #include <assert.h>
 
 #define DATASETS(X)                                                                                                    \
@@ -52,4 +53,26 @@ uint64_t dataset_shuffled(uint64_t seed, uint64_t epoch, uint64_t n, uint64_t i)
         i = (uint64_t)left << half | right;
     } while (i >= n);
     return i;
+}
+
+void dataset_doubt(const char *of, const bool *seen, size_t n_classes, size_t n, struct err *e)
+{
+    enum { NAMED = 5 };
+    struct text list = { 0 };
+    size_t missing = 0;
+    for (size_t i = 0; i < n_classes; i++) {
+        if (!seen[i] && missing < NAMED)
+            text_add(&list, "%s%zu", missing ? ", " : "", i);
+        missing += !seen[i];
+    }
+    if (missing > 0) {
+        struct text what = { 0 };
+        if (n > 0)
+            text_add(&what, "none of the %zu samples that are trained on is", n);
+        err_warn(e, (struct where){ 0 },
+                 "%s: %s of class %s%s: %zu of the %zu classes, which are counted from 0, cannot be learned", of,
+                 n > 0 ? what.s : "no sample", list.s, missing > NAMED ? ", ..." : "", missing, n_classes);
+        text_free(&what);
+    }
+    text_free(&list);
 }

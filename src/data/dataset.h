@@ -13,6 +13,12 @@
 
 enum split { SPLIT_TRAIN, SPLIT_EVAL, SPLIT_TEST, SPLIT_VALID, N_SPLITS };
 
+/* What trials differ in that look at the same data. */
+struct data_use {
+    uint64_t seed; /* draws what is held out */
+    double most;   /* the largest number of the trial's precision */
+};
+
 struct dataset_def {
     struct part part;
     /* Checks options and fills shape; costs nothing and touches no file. */
@@ -28,9 +34,10 @@ struct dataset_def {
     void (*accuracies)(struct mat out, struct mat y, double *n_correct); /* adds to n_correct[i] */
     /* For data that lies in files, else NULL: finds them, reads and checks every byte, and shows each to visit with the
      * SHA-256 of its (uncompressed) bytes. Missing data is an error that lists the places; data that is not what its
-     * name says everywhere else is a warning. For the runner, before the first trial. */
-    int (*files)(const void *opts, int (*visit)(void *self, const char *path, const char *sha256), void *self,
-                 struct err *e);
+     * name says everywhere else, and classes without a sample in what is trained on, are warnings. For the runner,
+     * before the first trial. use: NULL for what is true of all trials. */
+    int (*files)(const void *opts, const struct data_use *use,
+                 int (*visit)(void *self, const char *path, const char *sha256), void *self, struct err *e);
     /* From now on an image of several channels lies pixel by pixel (math/shape.h) instead of channel by channel. NULL:
      * the set has no such images. */
     int (*by_pixel)(void *state, struct arena *a, struct err *e);
@@ -49,6 +56,9 @@ extern const struct registry dataset_registry;
 /* The sample at place i of an epoch over n samples in random order: for each (seed, epoch) a permutation of 0 .. n - 1,
  * computed without state, so that no order has to be kept or saved. i < n, n >= 1. */
 uint64_t dataset_shuffled(uint64_t seed, uint64_t epoch, uint64_t n, uint64_t i);
+/* Warns of classes that no training sample has. of: where the samples are from; n: how many of them are trained on, 0
+ * for all. */
+void dataset_doubt(const char *of, const bool *seen, size_t n_classes, size_t n, struct err *e);
 /* The name of a split's random stream: "data.train", "data.eval", "data.test", "data.valid". */
 const char *dataset_stream(enum split split);
 

@@ -4,6 +4,7 @@
 
 #include "base/hash.h"
 #include "data/split.h"
+#include <float.h>
 #include <string.h>
 
 static const char *const layouts[] = { "auto", "flat", "image", "sequence", NULL };
@@ -98,31 +99,39 @@ static int files_shape(const void *opts, struct data_shape *shape, struct err *e
     return code;
 }
 
-static int open_state(struct files_state *s, const struct files_opts *o, struct arena *a, struct err *e)
+static struct split_rule split_rule_of(const struct files_set *set, const struct files_opts *o, uint64_t seed)
 {
-    const struct data_shape *shape = &s->set.shape;
-    const struct split_rule rule = { .name = "files",
-                                     .all = s->set.part[FILES_TRAIN].inputs.dim[0],
-                                     .held_out = (size_t)o->validation_size,
-                                     .last = o->validation == 1,
-                                     .seed = s->seed,
-                                     .n_train = shape->train_size,
-                                     .subset = o->subset.count > 0,
-                                     .subset_seed = (uint64_t)o->subset.seed };
-    TRY(files_set_check(&s->set, e));
-    TRY(split_choose(&rule, &s->places, a, e));
-    TRY(files_scale_open(&s->scale, &s->set, o->scaling, s->places.train, shape->train_size, a, e));
-    TRY(files_scale_check(&s->scale, &s->set, a, e));
-    s->row = arena_alloc(a, shape->length * shape->features, sizeof *s->row);
-    return s->row ? 0 : err_set(e, ERR_MEMORY, "dataset: no memory for a sample");
+    return (struct split_rule){ .name = "files",
+                                .all = set->part[FILES_TRAIN].inputs.dim[0],
+                                .held_out = (size_t)o->validation_size,
+                                .last = o->validation == 1,
+                                .seed = seed,
+                                .n_train = set->shape.train_size,
+                                .subset = o->subset.count > 0,
+                                .subset_seed = (uint64_t)o->subset.seed };
+}
+
+/* What a trial is given: which samples, and how they are scaled. */
+static int choose(const struct files_set *set, const struct files_opts *o, const struct data_use *use,
+                  struct split_places *places, struct files_scale *scale, struct arena *a, struct err *e)
+{
+    const struct split_rule rule = split_rule_of(set, o, use->seed);
+    TRY(files_set_check(set, e));
+    TRY(split_choose(&rule, places, a, e));
+    TRY(files_scale_open(scale, set, o->scaling, places->train, set->shape.train_size, a, e));
+    return files_scale_check(scale, set, use->most, a, e);
 }
 
 static int files_open(const void *opts, uint64_t seed, void *state, struct arena *a, struct err *e)
 {
     struct files_state *s = state;
+    const struct data_use use = { seed, sizeof(real) < sizeof(double) ? (double)FLT_MAX : DBL_MAX };
     s->seed = seed;
     TRY(files_set_open(&s->set, opts, a, e));
-    const int code = open_state(s, opts, a, e);
+    int code = choose(&s->set, opts, &use, &s->places, &s->scale, a, e);
+    s->row = arena_alloc(a, s->set.shape.length * s->set.shape.features, sizeof *s->row);
+    if (code == 0 && !s->row)
+        code = err_set(e, ERR_MEMORY, "dataset: no memory for a sample");
     if (code < 0)
         files_set_close(&s->set);
     return code;
@@ -233,18 +242,21 @@ static int visit_all(const struct files_set *set, int (*visit)(void *, const cha
     return 0;
 }
 
-static int files_visit(const void *opts, int (*visit)(void *, const char *, const char *), void *self, struct err *e)
+static int files_visit(const void *opts, const struct data_use *use, int (*visit)(void *, const char *, const char *),
+                       void *self, struct err *e)
 {
     struct arena a;
     struct files_set set;
+    struct split_places places;
+    struct files_scale scale;
     arena_init(&a, 0);
     int code = files_set_open(&set, opts, &a, e);
     if (code == 0) {
-        code = files_set_check(&set, e);
+        code = use ? choose(&set, opts, use, &places, &scale, &a, e) : files_set_check(&set, e);
         if (code == 0)
             code = visit_all(&set, visit, self);
-        if (code == 0)
-            code = files_set_doubt(&set, &a, e);
+        if (code == 0 && use)
+            code = files_set_doubt(&set, places.train, &a, e);
         files_set_close(&set);
     }
     arena_finish(&a);

@@ -1,7 +1,6 @@
 /* Scaling of inputs by what the training set shows: of each feature (an image: of each channel) by itself. */
 #include "data/files_set.h"
 
-#include <float.h>
 #include <math.h>
 
 struct range {
@@ -90,9 +89,8 @@ int files_scale_open(struct files_scale *scale, const struct files_set *set, int
 }
 
 /* The numbers of one array, scaled where scale is not NULL. row: room for a sample's. */
-static int check_array(const struct array *x, const struct files_scale *scale, double *row, struct err *e)
+static int check_array(const struct array *x, const struct files_scale *scale, double most, double *row, struct err *e)
 {
-    const double most = sizeof(real) < sizeof(double) ? (double)FLT_MAX : DBL_MAX;
     const size_t per_row = array_per_row(x);
     for (size_t k = 0; k < x->dim[0]; k++) {
         array_read(x, k * per_row, per_row, row);
@@ -108,7 +106,8 @@ static int check_array(const struct array *x, const struct files_scale *scale, d
     return 0;
 }
 
-int files_scale_check(const struct files_scale *scale, const struct files_set *set, struct arena *a, struct err *e)
+int files_scale_check(const struct files_scale *scale, const struct files_set *set, double most, struct arena *a,
+                      struct err *e)
 {
     const struct array *first = &set->part[FILES_TRAIN].inputs, *targets = &set->part[FILES_TRAIN].labels;
     const size_t n = array_per_row(first), m = array_per_row(targets);
@@ -120,9 +119,9 @@ int files_scale_check(const struct files_scale *scale, const struct files_set *s
         if (p->inputs.rank == 0)
             continue;
         if (number_is_real(p->inputs.type) && (scale->factor || p->inputs.type == NUMBER_F8))
-            TRY(check_array(&p->inputs, scale->factor ? scale : NULL, row, e));
+            TRY(check_array(&p->inputs, scale->factor ? scale : NULL, most, row, e));
         if (!set->shape.classes && p->labels.type == NUMBER_F8)
-            TRY(check_array(&p->labels, NULL, row, e));
+            TRY(check_array(&p->labels, NULL, most, row, e));
     }
     return 0;
 }

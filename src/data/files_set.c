@@ -305,7 +305,7 @@ void files_set_close(struct files_set *set)
     }
 }
 
-int files_set_check(struct files_set *set, struct err *e)
+int files_set_check(const struct files_set *set, struct err *e)
 {
     for (size_t i = 0; i < N_FILES; i++)
         if (set->part[i].inputs.rank > 0)
@@ -313,43 +313,22 @@ int files_set_check(struct files_set *set, struct err *e)
     return 0;
 }
 
-/* Which of the classes have a training sample. */
-static void mark_classes(const struct files_set *set, bool *seen)
+int files_set_doubt(const struct files_set *set, const uint32_t *places, struct arena *a, struct err *e)
 {
-    enum { PIECE = 4096 };
-    double piece[PIECE];
+    const struct data_shape *s = &set->shape;
     const struct array *y = &set->part[FILES_TRAIN].labels;
-    const size_t all = y->dim[0] * array_per_row(y);
-    for (size_t at = 0; at < all; at += PIECE) {
-        const size_t n = all - at < PIECE ? all - at : PIECE;
-        array_read(y, at, n, piece);
-        for (size_t i = 0; i < n; i++)
-            seen[(size_t)piece[i]] = true;
-    }
-}
-
-int files_set_doubt(const struct files_set *set, struct arena *a, struct err *e)
-{
-    enum { NAMED = 5 };
-    const size_t n = set->shape.outputs;
-    struct text list = { 0 };
-    size_t missing = 0;
-    if (!set->shape.classes)
+    const size_t per_row = array_per_row(y);
+    double label;
+    if (!s->classes)
         return 0;
-    bool *seen = arena_alloc(a, n, sizeof *seen);
+    bool *seen = arena_alloc(a, s->outputs, sizeof *seen);
     if (!seen)
-        return err_set(e, ERR_MEMORY, "dataset: no memory for %zu classes", n);
-    mark_classes(set, seen);
-    for (size_t i = 0; i < n; i++) {
-        if (!seen[i] && missing < NAMED)
-            text_add(&list, "%s%zu", missing ? ", " : "", i);
-        missing += !seen[i];
+        return err_set(e, ERR_MEMORY, "dataset: no memory for %zu classes", s->outputs);
+    for (size_t i = 0; i < s->train_size * per_row; i++) {
+        const size_t row = places ? places[i / per_row] : i / per_row;
+        array_read(y, row * per_row + i % per_row, 1, &label);
+        seen[(size_t)label] = true;
     }
-    if (missing > 0)
-        err_warn(e, (struct where){ 0 },
-                 "%s: no sample of class %s%s: %zu of the %zu classes, which are counted from 0, "
-                 "cannot be learned",
-                 set->part[FILES_TRAIN].labels.path, list.s, missing > NAMED ? ", ..." : "", missing, n);
-    text_free(&list);
+    dataset_doubt(y->path, seen, s->outputs, s->train_size < y->dim[0] ? s->train_size : 0, e);
     return 0;
 }

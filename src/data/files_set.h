@@ -47,9 +47,9 @@ struct files_set {
 int files_set_open(struct files_set *set, const struct files_opts *o, struct arena *a, struct err *e);
 void files_set_close(struct files_set *set);
 /* Every input is finite. */
-int files_set_check(struct files_set *set, struct err *e);
-/* Warns of classes that no training sample has. */
-int files_set_doubt(const struct files_set *set, struct arena *a, struct err *e);
+int files_set_check(const struct files_set *set, struct err *e);
+/* Warns of classes that none of the samples has that are trained on: those with these places (NULL: the first ones). */
+int files_set_doubt(const struct files_set *set, const uint32_t *places, struct arena *a, struct err *e);
 
 /* x = (number - shift) * factor, for each number of a sample in the file's order. */
 struct files_scale {
@@ -58,7 +58,9 @@ struct files_scale {
 /* From the samples of the training set with these places (NULL: the first n). */
 int files_scale_open(struct files_scale *scale, const struct files_set *set, int scaling, const uint32_t *places,
                      size_t n, struct arena *a, struct err *e);
-/* Every number that a trial is given, scaled, is finite in its precision, targets of a regression as well. */
-int files_scale_check(const struct files_scale *scale, const struct files_set *set, struct arena *a, struct err *e);
+/* Every number that a trial is given, scaled, is at most the largest of its precision, targets of a regression as well.
+ */
+int files_scale_check(const struct files_scale *scale, const struct files_set *set, double most, struct arena *a,
+                      struct err *e);
 
 #endif

@@ -139,17 +139,16 @@ static int open_transform(struct image_state *s, const struct image_opts *o, str
     return s->transformed ? 0 : err_set(e, ERR_MEMORY, "%s: no memory for the transform of images", set->name);
 }
 
-static int choose_samples(struct image_state *s, const struct image_opts *o, struct arena *a, struct err *e)
+static struct split_rule split_rule_of(const struct image_set *set, const struct image_opts *o, size_t n, uint64_t seed)
 {
-    const struct split_rule rule = { .name = s->files.set->name,
-                                     .all = s->files.set->n_train,
-                                     .held_out = (size_t)o->validation_size,
-                                     .last = o->validation == VALIDATION_LAST,
-                                     .seed = s->seed,
-                                     .n_train = s->n_train,
-                                     .subset = o->subset_seed >= 0,
-                                     .subset_seed = (uint64_t)o->subset_seed };
-    return split_choose(&rule, &s->places, a, e);
+    return (struct split_rule){ .name = set->name,
+                                .all = set->n_train,
+                                .held_out = (size_t)o->validation_size,
+                                .last = o->validation == VALIDATION_LAST,
+                                .seed = seed,
+                                .n_train = n,
+                                .subset = o->subset_seed >= 0,
+                                .subset_seed = (uint64_t)o->subset_seed };
 }
 
 static int image_open(const struct image_set *set, const struct image_opts *o, uint64_t seed, struct image_state *s,
@@ -157,6 +156,7 @@ static int image_open(const struct image_set *set, const struct image_opts *o, u
 {
     struct data_shape shape = { 0 };
     TRY(image_shape(set, o, &shape, e));
+    const struct split_rule rule = split_rule_of(set, o, shape.train_size, seed);
     s->seed = seed;
     s->n_inputs = shape.length * shape.features;
     s->per_step = shape.features;
@@ -168,7 +168,7 @@ static int image_open(const struct image_set *set, const struct image_opts *o, u
     if (code == 0)
         code = open_transform(s, o, a, e);
     if (code == 0)
-        code = choose_samples(s, o, a, e);
+        code = split_choose(&rule, &s->places, a, e);
     if (code < 0)
         image_files_close(&s->files);
     return code;
@@ -276,6 +276,38 @@ static void fill(const void *opts, void *state, enum split split, uint64_t first
 
 /* ---- the sets ---- */
 
+/* Warns of classes without a sample in what is trained on; all samples of a set have all of them. */
+static int doubt(const struct image_set *set, const struct image_opts *o, uint64_t seed, struct arena *a, struct err *e)
+{
+    bool seen[IMAGE_CLASSES] = { false };
+    struct image_files f;
+    struct split_places places;
+    struct data_shape shape = { 0 };
+    TRY(image_shape(set, o, &shape, e));
+    const struct split_rule rule = split_rule_of(set, o, shape.train_size, seed);
+    if (!shape.classes || rule.n_train == rule.all)
+        return 0;
+    TRY(split_choose(&rule, &places, a, e));
+    TRY(image_files_open(&f, set, o->path, a, e));
+    for (size_t i = 0; i < rule.n_train; i++)
+        seen[image_train_label(&f, places.train ? places.train[i] : i)] = true;
+    image_files_close(&f);
+    dataset_doubt(set->name, seen, IMAGE_CLASSES, rule.n_train, e);
+    return 0;
+}
+
+static int visit_files(const struct image_set *set, const struct image_opts *o, const struct data_use *use,
+                       int (*visit)(void *, const char *, const char *), void *self, struct err *e)
+{
+    struct arena a;
+    arena_init(&a, 0);
+    int code = image_files_visit(set, o->path, visit, self, e);
+    if (code == 0 && use)
+        code = doubt(set, o, use->seed, &a, e);
+    arena_finish(&a);
+    return code;
+}
+
 #define IMAGE_DATASET(set, help_, ref_)                                                                                \
     static int set##_shape(const void *opts, struct data_shape *s, struct err *e)                                      \
     {                                                                                                                  \
@@ -285,11 +317,10 @@ static void fill(const void *opts, void *state, enum split split, uint64_t first
     {                                                                                                                  \
         return image_open(&image_##set, opts, seed, state, a, e);                                                      \
     }                                                                                                                  \
-    static int set##_files(const void *opts, int (*visit)(void *, const char *, const char *), void *self,             \
-                           struct err *e)                                                                              \
+    static int set##_files(const void *opts, const struct data_use *use,                                               \
+                           int (*visit)(void *, const char *, const char *), void *self, struct err *e)                \
     {                                                                                                                  \
-        const struct image_opts *o = opts;                                                                             \
-        return image_files_visit(&image_##set, o->path, visit, self, e);                                               \
+        return visit_files(&image_##set, opts, use, visit, self, e);                                                   \
     }                                                                                                                  \
     extern const struct dataset_def dataset_##set;                                                                     \
     const struct dataset_def dataset_##set = {                                                                         \

@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "data/columns.h"
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -133,21 +134,37 @@ static bool is_number(const struct csv *c, double *value)
     return text_to_double(c->field, c->length, value) == 0;
 }
 
+/* Numbers that count the columns may be their names, or a sample: the file has to say which. */
+static int refuse_count(const struct csv *c, size_t n)
+{
+    return err_set(c->e, ERR_FORMAT,
+                   "%s:%zu: the numbers of the first record count, from 0 to %zu: are they a sample, or names of "
+                   "columns, as pandas writes them? Say csv: {header: no}, or {header: yes}",
+                   c->path, c->line, n - 1);
+}
+
 /* Whether the first record names the columns, and how many there are. */
 static int read_first(struct csv c, struct table *t)
 {
-    bool numbers = false;
+    size_t numbers = 0;
+    bool counts = true;
     double ignored;
     if (!next_record(&c))
         return err_set(c.e, ERR_FORMAT, "%s: no records", c.path);
     struct csv again = c;
     do {
         TRY(next_field(&c));
-        numbers |= is_number(&c, &ignored);
+        if (is_number(&c, &ignored)) {
+            char place[24];
+            snprintf(place, sizeof place, "%zu", numbers++);
+            counts = counts && strcmp(c.field, place) == 0;
+        }
         t->columns++;
         c.column++;
     } while (!c.last);
-    t->header = t->r->header == CSV_HEADER_YES || (t->r->header == CSV_HEADER_AUTO && !numbers);
+    if (t->r->header == CSV_HEADER_AUTO && counts && numbers > 1)
+        return refuse_count(&c, numbers);
+    t->header = t->r->header == CSV_HEADER_YES || (t->r->header == CSV_HEADER_AUTO && numbers == 0);
     t->names = t->header ? arena_alloc(t->a, t->columns, sizeof *t->names) : NULL;
     for (size_t i = 0; t->names && i < t->columns; i++) {
         TRY(next_field(&again));

@@ -37,8 +37,8 @@ static bool same_name(const char *a, const char *b)
     return a == b || (a && b && !strcmp(a, b));
 }
 
-/* Mistakes of another profile are told when it is run. In a file with mistakes of its own it is enough that trials can
- * be composed. */
+/* Mistakes of another profile are told elsewhere (profiles.c). In a file with mistakes of its own it is enough that
+ * trials can be composed. */
 static const struct reference *refer(struct checking *k, const char *profile)
 {
     for (struct reference *r = k->references; r; r = r->next)
@@ -133,8 +133,9 @@ static int look_at(void *self, const struct metric_facts *f)
 /* One variant of a claim: its trials with some profile. */
 struct subject_trials {
     int64_t budget, every; /* steps */
-    char key[65];          /* of the cell, with seed 0 */
-    struct logged logged;  /* the metric */
+    size_t n_layers;
+    char key[65];         /* of the cell, with seed 0 */
+    struct logged logged; /* the metric */
 };
 
 static bool bind_cell(struct checking *k, const struct study_trial *t, const char *metric, struct subject_trials *out)
@@ -152,6 +153,7 @@ static bool bind_cell(struct checking *k, const struct study_trial *t, const cha
     c.seed = 0;
     out->budget = size.iterations;
     out->every = c.log.every;
+    out->n_layers = c.network.layers.n;
     out->logged = (struct logged){ .metric = metric };
     if (metric && trial_visit_metrics(&c, look_at, &out->logged) < 0)
         return false;
@@ -240,6 +242,9 @@ static void check_named(struct checking *k, const struct named *of, size_t i, st
     else if (q && !there.logged.has_goal && (k->claim->kind == CLAIM_COMPARE || q->at == CLAIM_BEST))
         err_at(k->e, tree_child(q->map, "metric")->where, "%s: neither large nor small values of '%s' are better",
                k->claim->path, q->metric);
+    if (q && q->has_layer && (uint64_t)q->layer >= there.n_layers)
+        err_at(k->e, tree_child(q->map, "layer")->where, "%s: the network of '%s' has no layer %lld; they are 0 to %zu",
+               k->claim->path, name, (long long)q->layer, there.n_layers - 1);
     if (q)
         check_step(k, name, &there);
     text_puts(steps, steps->n ? "," : "");
@@ -270,6 +275,21 @@ static void check_metric(struct checking *k)
            bind_advice(q->metric, names, known->n_parts, k->s->arena));
 }
 
+/* Whether there can be as many seeds as it needs: those of its own profile count. */
+static void check_seeds(struct checking *k)
+{
+    const struct study_claim *c = k->claim;
+    const struct study *of = &k->of->study;
+    const char *cell = c->quantity.cell, *profile = k->of->profile;
+    size_t n = of->n_spec_seeds;
+    if (of->tune && (c->kind == CLAIM_MEASURE ? of->tune->n_seeds > n : cell && !strncmp(cell, "tuned", 5)))
+        n = of->tune->n_seeds;
+    if (c->min_seeds_where.line && k->of->sound && k->s->opened && (size_t)c->min_seeds > n)
+        err_at(k->e, c->min_seeds_where,
+               "%s.min_seeds: %lld, but the trials of the study%s%s have %zu seed%s: it would stay undecided", c->path,
+               (long long)c->min_seeds, profile ? " with profile " : "", profile ? profile : "", n, n == 1 ? "" : "s");
+}
+
 static const char *check_claim(struct checking *k)
 {
     const struct study_claim *c = k->claim;
@@ -287,6 +307,7 @@ static const char *check_claim(struct checking *k)
                                                            : "better",
                                   c->kind == CLAIM_MEASURE ? &all : &c->quantity.better },
                                 { "than", &c->quantity.than } };
+    check_seeds(k);
     if (c->kind != CLAIM_MEASURE)
         check_metric(k);
     if (k->of->sound && k->e->n_errors == before)

@@ -3,6 +3,7 @@
 #include "base/hash.h"
 #include "base/text.h"
 #include "data/dataset.h"
+#include <float.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,6 +43,11 @@ static int judge(struct data_files *known, const char *hex, int code, const char
     return 0;
 }
 
+struct data_use data_use_of(const struct config *c)
+{
+    return (struct data_use){ (uint64_t)c->seed, c->precision == PRECISION_SINGLE ? (double)FLT_MAX : DBL_MAX };
+}
+
 int data_files_check(struct data_files *known, const struct config *c,
                      int (*visit)(void *self, const char *path, const char *sha256), void *self, const char **fault,
                      struct err *found)
@@ -52,14 +58,15 @@ int data_files_check(struct data_files *known, const struct config *c,
         return 0;
     struct text key = { 0 };
     char hex[65];
-    text_puts(&key, def->part.name);
+    const struct data_use use = data_use_of(c);
+    text_add(&key, "%d %s", c->precision, def->part.name);
     bind_json(def->part.options, c->dataset.opts, 0, &key);
     hash_bytes_hex(key.s, key.n, hex);
     text_free(&key);
     const struct data_verdict *v = find(known, hex);
     if (v)
         *fault = v->fault;
-    return v ? 0 : judge(known, hex, def->files(c->dataset.opts, visit, self, found), fault, found);
+    return v ? 0 : judge(known, hex, def->files(c->dataset.opts, &use, visit, self, found), fault, found);
 }
 
 int initial_file_check(struct data_files *known, const struct config *c, const char **fault, struct err *found)

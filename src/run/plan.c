@@ -3,6 +3,7 @@
 #include "run/cells.h"
 #include "run/claims.h"
 #include "run/mistakes.h"
+#include "run/profiles.h"
 #include "run/targets.h"
 #include "run/tuning.h"
 #include "run/twins.h"
@@ -263,6 +264,7 @@ int plan_open(struct plan *p, const char *const *paths, size_t n_paths, const st
         tuning_check(p, &p->studies[i], e);
         claims_check(p, &p->studies[i], e);
         targets_check(p, &p->studies[i], e);
+        profiles_check(p, &p->studies[i], e);
     }
     if (!e->code)
         check_variants(p, e);

@@ -17,7 +17,8 @@ static bool names_files(const struct store_described *d)
 {
     bool any = false;
     for (size_t i = 0; i < d->n_params; i++)
-        any |= !strncmp(d->params[i].key, "dataset", 7) || !strncmp(d->params[i].key, "network.init.from", 17);
+        any |= !strncmp(d->params[i].key, "dataset", 7) || !strncmp(d->params[i].key, "network.init.from", 17) ||
+               !strcmp(d->params[i].key, "precision");
     return any;
 }
 

@@ -114,6 +114,16 @@ static void check_keys(const struct study *s, const struct search *x, struct err
     }
 }
 
+/* A metric that says itself which of its values are better. */
+static void check_goal(const struct study_tune *tune, const char *goal, struct err *e)
+{
+    const char *given = tune->goal == TUNE_MAX ? "max" : "min";
+    if (goal && tune->goal != TUNE_AS_METRIC && strcmp(goal, given) != 0)
+        err_at(e, tree_child(tune->map, "goal")->where,
+               "tune.goal: '%s' would choose the worst: %s values of '%s' are better", given,
+               tune->goal == TUNE_MAX ? "small" : "large", tune->metric);
+}
+
 void tuning_check(struct plan *p, struct plan_study *s, struct err *e)
 {
     const struct study_tune *tune = s->study.tune;
@@ -145,6 +155,8 @@ void tuning_check(struct plan *p, struct plan_study *s, struct err *e)
                    tune->metric);
         else if (tune->goal == TUNE_AS_METRIC)
             s->tunes_by_largest = strcmp(x.goal, "max") == 0;
+        if (e->n_errors == before)
+            check_goal(tune, x.goal, e);
         if (e->n_errors == before)
             check_keys(&s->study, &x, e);
     }

@@ -317,6 +317,8 @@ static void read_claim(struct reading *r)
     const bool slipped = r->e->n_errors > before;                        /* a misspelt 'measure' is told once */
     (void)bind_tree(rest, claim_options, c, r->path, r->s->arena, r->e); /* counted in e */
     c->has_profile = tree_child(n, "profile") != NULL;
+    if (given(n, "min_seeds"))
+        c->min_seeds_where = given(n, "min_seeds")->where;
     if (!slipped || tree_child(n, "measure") || tree_child(n, "value") || tree_child(n, "compare"))
         read_kind(r);
     if (given(n, "tolerance"))

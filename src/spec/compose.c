@@ -1,4 +1,5 @@
 #include "spec/compose.h"
+#include "spec/bind.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -236,6 +237,21 @@ static struct node *apply_profile(struct node *root, const char *profile, struct
     return plain;
 }
 
+/* Variants that are not there, of which an override would make new ones. True if there are any. */
+static bool adds_variants(const struct composition *c, const struct node *over, struct arena *a, struct err *e)
+{
+    const struct node *asked = tree_child(over, "variants"), *known = tree_child(c->root, "variants");
+    const size_t before = e->n_errors, n = known && known->kind == NODE_MAP ? known->n : 0;
+    const char **names = arena_need(a, n, sizeof *names);
+    for (size_t i = 0; i < n; i++)
+        names[i] = known->keys[i]->text;
+    for (size_t i = 0; asked && asked->kind == NODE_MAP && i < asked->n; i++)
+        if (n == 0 || !tree_child(known, asked->keys[i]->text))
+            err_at(e, asked->keys[i]->where, "the file has no variant '%s' that could be changed%s",
+                   asked->keys[i]->text, n ? bind_advice(asked->keys[i]->text, names, n, a) : "");
+    return e->n_errors > before;
+}
+
 /* A key of the study changes the composed file, a key of a trial waits for the trial. */
 static void apply_override(struct composition *c, const char *assignment, struct arena *a, struct err *e)
 {
@@ -251,6 +267,8 @@ static void apply_override(struct composition *c, const char *assignment, struct
                "'tune' cannot be set on the command line, where it would choose nothing: change the file, or leave it "
                "out with tune=null");
     } else if (compose_is_study_key(key)) {
+        if (adds_variants(c, over, a, e))
+            return;
         const bool renames = strcmp(key, "experiment") == 0; /* a study of its own, with the file's specification */
         c->root = lay_file(c->root, over, a, e);
         c->spec = renames ? lay_file(c->spec, over, a, e) : c->spec;

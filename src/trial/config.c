@@ -189,16 +189,14 @@ int config_bind(const struct node *tree, struct config *c, struct arena *a, stru
     return config_bind_next(tree, NULL, c, a, e);
 }
 
-int config_bind_next(const struct node *tree, struct config_cache *cache, struct config *c, struct arena *a,
-                     struct err *e)
+int config_bind_values(const struct node *tree, struct config_cache *cache, struct config *c, struct arena *a,
+                       struct err *e)
 {
     const size_t before = e->n_errors;
     *c = (struct config){ 0 };
     struct node *whole = config_whole(tree, cache, NULL, a, e);
     if (whole) {
         bind_tree(whole, config_options, c, "", a, e);
-        if (e->n_errors == before)
-            config_check(tree, c, cache, a, e);
     } else { /* report the file's other mistakes too */
         struct node *rest = tree_copy(tree, a);
         tree_remove(rest, "algorithm");
@@ -208,6 +206,15 @@ int config_bind_next(const struct node *tree, struct config_cache *cache, struct
             tree_set(&rest, "algorithm", stand_in, a, e) == 0)
             bind_tree(rest, config_options, c, "", a, e);
     }
+    return e->n_errors == before ? 0 : ERR_SPEC;
+}
+
+int config_bind_next(const struct node *tree, struct config_cache *cache, struct config *c, struct arena *a,
+                     struct err *e)
+{
+    const size_t before = e->n_errors;
+    if (config_bind_values(tree, cache, c, a, e) == 0)
+        config_check(tree, c, cache, a, e);
     return e->n_errors == before ? 0 : ERR_SPEC;
 }
 

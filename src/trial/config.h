@@ -125,6 +125,10 @@ struct config_cache {
 };
 int config_bind_next(const struct node *tree, struct config_cache *cache, struct config *c, struct arena *a,
                      struct err *e);
+/* The same without the check of parts against each other and against the data: keys, types and values alone. *c is of
+ * no use after a mistake. */
+int config_bind_values(const struct node *tree, struct config_cache *cache, struct config *c, struct arena *a,
+                       struct err *e);
 /* Binds what config_json wrote, which leaves nothing to a preset: an option that it does not name is absent, whatever
  * the preset says. */
 int config_bind_whole(const struct node *tree, struct config *c, struct arena *a, struct err *e);

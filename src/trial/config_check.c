@@ -1,4 +1,5 @@
 /* What can only be seen once everything is bound: whether the parts of a trial fit each other and the data. */
+#include "trial/config_places.h"
 #include "trial/measures.h"
 
 #include <string.h>
@@ -41,7 +42,7 @@ static void take(const struct node *tree, struct err *late, struct arena *a, str
         const char *path = arena_strndup(a, m->text, m->n_key);
         if (is_preset_choice(tree, path)) /* the file's own choice is what does not fit */
             path = "algorithm.mapping";
-        err_at(e, m->where.line ? m->where : place(tree, path, a), "%s", m->text);
+        err_at(e, m->where.line ? config_refine(tree, m, a) : place(tree, path, a), "%s", m->text);
     }
     err_clear(late);
 }

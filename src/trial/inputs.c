@@ -75,7 +75,7 @@ static int read_all(const struct config *c, bool begins, struct inputs *in, stru
     const struct dataset_def *dataset = (const struct dataset_def *)c->dataset.part;
     const char *weights = c->network.init.from.file;
     struct err found = { 0 }; /* or a warning, which the runner gives */
-    int code = dataset->files ? dataset->files(c->dataset.opts, add_data, in, &found) : 0;
+    int code = dataset->files ? dataset->files(c->dataset.opts, NULL, add_data, in, &found) : 0;
     if (code == 0)
         code = shorten(in);
     if (code < 0 && found.code)

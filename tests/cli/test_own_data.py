@@ -118,16 +118,28 @@ class OwnData(unittest.TestCase):
         message = self.call("plan", "here/own.yaml", status=2)
         self.assertIn("own.yaml:4:", message)
         self.assertIn(f"error: dataset.train.y: no sample of class 0: labels are counted from 0, and those of {self.here}/in/y.npy are 1 to 3", message)
-        warning = f"warning: {self.here}/in/y.npy: no sample of class 0: 1 of the 4 classes, which are counted from 0, cannot be learned\n"
+        warning = f"warning: {self.here}/in/y.npy: none of the 50 samples that are trained on is of class 0: 1 of the 4 classes, which are counted from 0, cannot be learned\n"
         with open(self.spec, "w") as file:
             file.write(SPEC.replace("units: 3", "units: 4").replace("scaling:", "classes: 4, scaling:"))
         for command in (["data", "here/own.yaml"], ["plan", "here/own.yaml", "--db", self.db], ["run", "here/own.yaml", "--db", self.db]):
             self.assertEqual(self.call(*command).count(warning), 1, command)
 
+    def test_classes_that_a_subset_leaves_out_are_told(self):
+        warning = f"warning: {self.here}/in/y.npy: none of the 2 samples that are trained on is of class "
+        subset = ["dataset.subset={count: 2, seed: 1}", "train.batch_size=2"]
+        for command in (["data", "here/own.yaml"], ["plan", "here/own.yaml", "--db", self.db], ["run", "here/own.yaml", "--db", self.db]):
+            self.assertEqual(self.call(*command, *subset).count(warning), 1, command)
+
     def test_a_number_beyond_the_precision_fails_before_training(self):
         write_npy(os.path.join(self.here, "out", "x.npy"), "d", "<f8", [30, 2], [1e39 if i == 7 else i for i in range(60)])
         said = self.call("here/own.yaml", "--db", self.db, "dataset.scaling=none", status=1)
-        self.assertIn("/out/x.npy: row 3, column 1 (counted from 0) is 1e+39: beyond the numbers of this precision, which end at 3.4e+38", said)
+        beyond = "/out/x.npy: row 3, column 1 (counted from 0) is 1e+39: beyond the numbers of this precision, which end at 3.4e+38"
+        self.assertIn(beyond, said)
+        self.assertIn(beyond, self.call("data", "here/own.yaml", "dataset.scaling=none", status=1))
+        self.assertIn(beyond, self.call("plan", "here/own.yaml", "--db", self.db, "dataset.scaling=none"))
+        self.assertNotIn(beyond, self.call("data", "here/own.yaml", "dataset.scaling=none", "precision=double"))
+        said = self.call("here/own.yaml", "--db", self.db, "dataset.scaling=none", "train.epochs=0", "sweep={grid: {precision: [double, single]}}", status=1)
+        self.assertEqual(said.count(beyond), 3, said)  # once for all, and with each trial of that precision
         self.call("here/own.yaml", "--db", self.db, "dataset.scaling=none", "precision=double", "train.epochs=0")
 
     def test_time_that_is_up_ends_as_interrupted(self):

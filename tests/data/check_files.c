@@ -226,6 +226,12 @@ START_TEST(csv_that_is_wrong)
         { "0x1,1\n2,2\n", "1", "dataset.train.x", "x.csv:1: column 0: '0x1' is no decimal number" },
         { "\na,b,c,b\n1,2,3,0\n", "c", "dataset.train.x",
           "x.csv:2: columns 1 and 3 (counted from 0) are both called 'b'" },
+        { "a,,b\n1,2,0\n", "b", "dataset.train.x",
+          "x.csv:1: column 1 (counted from 0) has no name: numbers of the rows" },
+        { "0,1,2\n0.5,2,0\n", "-1", "dataset.train.x",
+          "x.csv:1: the numbers of the first record count, from 0 to 2: are they a sample, or names of columns" },
+        { "0,1,kind\n0.5,2,a\n", "-1", "dataset.train.x", "count, from 0 to 1" },
+        { ",0,1\n0,0.5,2\n", "-1", "dataset.train.x", "count, from 0 to 1" },
         { "a,b\n1,2\n.inf,0\n", "b", "dataset.train.x", "not finite" },
         { "a,b\n1,x\n1,\n", "b", "dataset.train.x", "x.csv:3: column 1 'b': the label is missing" },
         { "a,b\n1,\"2\n", "b", "dataset.train.x", "a quote that is not closed" },
@@ -283,11 +289,33 @@ START_TEST(csv_columns_of_two_files)
     ck_assert_int_eq(open_set(&set, &o, &a, &e), 0);
     files_set_close(&set);
     arena_finish(&a);
-    write_text("x.csv", ",,kind\n1,2,0\n3,4,1\n"); /* columns without a name */
-    o = options("x.csv", NULL, "kind");
-    ck_assert_int_eq(open_set(&set, &o, &a, &e), 0);
-    files_set_close(&set);
-    arena_finish(&a);
+}
+END_TEST
+
+/* A first record that counts is what the file says it is. */
+START_TEST(csv_first_record_that_counts)
+{
+    static const struct {
+        const char *text, *label;
+        int header;
+        size_t n, outputs;
+    } cases[] = { { "0,1,2\n0.5,2,0\n3,1,1\n", "2", CSV_HEADER_YES, 2, 2 },
+                  { "0,1,2\n0.5,2,0\n3,1,1\n", "2", CSV_HEADER_NO, 3, 3 },
+                  { "1,2,0\n0.5,2,1\n", "2", CSV_HEADER_AUTO, 2, 2 },
+                  { "0,a\n1,b\n", "1", CSV_HEADER_AUTO, 2, 2 } };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct files_opts o = options("x.csv", NULL, cases[i].label);
+        struct arena a;
+        struct err e = { 0 };
+        struct files_set set;
+        o.csv.header = cases[i].header;
+        write_text("x.csv", cases[i].text);
+        ck_assert_int_eq(open_set(&set, &o, &a, &e), 0);
+        ck_assert_uint_eq(set.shape.train_size, cases[i].n);
+        ck_assert_uint_eq(set.shape.outputs, cases[i].outputs);
+        files_set_close(&set);
+        arena_finish(&a);
+    }
 }
 END_TEST
 
@@ -362,14 +390,14 @@ START_TEST(parts_of_the_same_bytes)
 }
 END_TEST
 
-/* What is doubted of classes that no training sample has; NULL: nothing. */
-static void doubted(const struct files_opts *o, const char *words)
+/* What is doubted of classes that no training sample has; NULL: nothing. places: of what is trained on. */
+static void doubted_at(const struct files_opts *o, const uint32_t *places, const char *words)
 {
     struct files_set set;
     struct arena a;
     struct err e = { 0 };
     ck_assert_int_eq(open_set(&set, o, &a, &e), 0);
-    ck_assert_int_eq(files_set_doubt(&set, &a, &e), 0);
+    ck_assert_int_eq(files_set_doubt(&set, places, &a, &e), 0);
     ck_assert_uint_eq(e.n_messages, words != NULL);
     if (words)
         ck_assert_msg(e.messages[0].level == ERR_LEVEL_WARNING && strstr(e.messages[0].text, words), "'%s'",
@@ -377,6 +405,11 @@ static void doubted(const struct files_opts *o, const char *words)
     err_clear(&e);
     files_set_close(&set);
     arena_finish(&a);
+}
+
+static void doubted(const struct files_opts *o, const char *words)
+{
+    doubted_at(o, NULL, words);
 }
 
 START_TEST(classes_without_samples)
@@ -392,8 +425,15 @@ START_TEST(classes_without_samples)
     refused(&o, "dataset.train.label", "x.csv are 1 to 3; take 1 from each, or say classes: 4");
     o.classes = 4;
     doubted(&o, "no sample of class 0, 2: 2 of the 4 classes");
-    o.labels = FILES_REAL;
     o.classes = 0;
+    write_text("x.csv", "a,b\n1,0\n2,1\n3,2\n");
+    o.subset.count = 2; /* the places are those that were drawn */
+    doubted_at(&o, (const uint32_t[]){ 0, 2 },
+               "x.csv: none of the 2 samples that are trained on is of class 1: 1 of the 3 classes");
+    doubted(&o, "trained on is of class 2");
+    o.subset.count = 0;
+    doubted_at(&o, (const uint32_t[]){ 0, 1, 2 }, NULL);
+    o.labels = FILES_REAL;
     doubted(&o, NULL);
 }
 END_TEST
@@ -602,13 +642,14 @@ START_TEST(files_are_shown)
 {
     struct files_opts o = counting("24");
     const struct dataset_def *def = (const void *)registry_find(&dataset_registry, "files");
+    const struct data_use use = { .seed = 1, .most = 1e9 };
     struct visits v = { 0 };
     struct err e = { 0 };
     uint8_t plain[64], gzip[256];
     const uint32_t dim = 6;
     struct arena a;
     arena_init(&a, 0);
-    ck_assert_int_eq(def->files(&o, count_visit, &v, &e), 0);
+    ck_assert_int_eq(def->files(&o, &use, count_visit, &v, &e), 0);
     ck_assert_uint_eq(v.n, 3);
     const size_t n = files_idx_header(plain, 1, &dim);
     memcpy(plain + n, "\0\1\2\0\1\2", 6);
@@ -617,16 +658,29 @@ START_TEST(files_are_shown)
     v.n = 0;
     o.train.y = "y-ubyte";
     o.test.y = "y.gz";
-    ck_assert_int_eq(def->files(&o, count_visit, &v, &e), 0);
+    ck_assert_int_eq(def->files(&o, &use, count_visit, &v, &e), 0);
     ck_assert_uint_eq(v.n, 4);
     ck_assert_str_eq(v.hex[1], v.hex[3]);
+    v.n = 0;
+    o.subset.count = 2;
+    o.subset.seed = 3;
+    ck_assert_int_eq(def->files(&o, &use, count_visit, &v, &e), 0); /* of those that are drawn */
+    ck_assert_uint_eq(e.n_messages, 1);
+    ck_assert_ptr_nonnull(strstr(e.messages[0].text, "none of the 2 samples that are trained on is of class "));
+    err_clear(&e);
+    v.n = 0;
+    write_text("x.csv", "a,b\n1,0\n11,1\n");
+    o = options("x.csv", NULL, "b");
+    ck_assert_int_eq(def->files(&o, NULL, count_visit, &v, &e), 0); /* all trials read them */
+    files_refused(def->files(&o, &(struct data_use){ 1, 10 }, count_visit, &v, &e), ERR_FORMAT, &e,
+                  "is 11: beyond the numbers of this precision, which end at 10");
     arena_finish(&a);
 }
 END_TEST
 
 /* clang-format off */
 #define TESTS(X)                                                                                                       \
-    X(types) X(headers_that_lie) X(cut_files) X(csv_is_read) X(csv_that_is_wrong) X(csv_columns_of_two_files) X(sets_that_do_not_fit) X(layouts)   \
+    X(types) X(headers_that_lie) X(cut_files) X(csv_is_read) X(csv_that_is_wrong) X(csv_columns_of_two_files) X(csv_first_record_that_counts) X(sets_that_do_not_fit) X(layouts)   \
     X(scalings) X(parts_of_the_same_bytes) X(classes_without_samples) X(numbers_out_of_range) X(splits) X(targets) X(files_are_shown)
 /* clang-format on */
 

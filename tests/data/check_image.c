@@ -500,7 +500,7 @@ static int visit(const char *name, const char *path, struct seen *seen, struct e
     const struct dataset_def *def = (const void *)registry_find(&dataset_registry, name);
     struct image_opts *opts = options_new(&def->part);
     opts->path = path;
-    const int code = def->files(opts, see, seen, e);
+    const int code = def->files(opts, &(struct data_use){ .seed = 1, .most = 1 }, see, seen, e);
     free(opts);
     return code;
 }
@@ -536,6 +536,28 @@ START_TEST(checksums)
     ck_assert_uint_eq(e.n_messages, 1);
     ck_assert_ptr_nonnull(strstr(e.messages[0].text, "test_batch.bin"));
     err_clear(&e);
+}
+END_TEST
+
+/* Classes are i * 7 % 10, so that the first three images are of 0, 7 and 4. */
+START_TEST(classes_without_samples)
+{
+    static const int64_t sizes[] = { 3, 10 };
+    const struct dataset_def *def = (const void *)registry_find(&dataset_registry, "mnist");
+    for (size_t i = 0; i < 2; i++) {
+        struct image_opts *opts = options_new(&def->part);
+        struct seen seen = { 0 };
+        struct err e = { 0 };
+        opts->train_size = sizes[i];
+        ck_assert_int_eq(def->files(opts, &(struct data_use){ .seed = 1 }, see, &seen, &e), 0);
+        ck_assert_uint_eq(e.n_messages, i == 0 ? 5 : 4);
+        if (i == 0)
+            ck_assert_str_eq(e.messages[4].text,
+                             "mnist: none of the 3 samples that are trained on is of class 1, 2, 3, 5, 6, ...: 7 of "
+                             "the 10 classes, which are counted from 0, cannot be learned");
+        err_clear(&e);
+        free(opts);
+    }
 }
 END_TEST
 
@@ -618,6 +640,7 @@ static void add_tests(TCase *tcase)
     tcase_add_test(tcase, places);
     tcase_add_test(tcase, files_that_lie);
     tcase_add_test(tcase, checksums);
+    tcase_add_test(tcase, classes_without_samples);
     tcase_add_loop_test(tcase, real_sets, 0, 3);
 }
 

@@ -192,6 +192,21 @@ START_TEST(overrides)
 }
 END_TEST
 
+START_TEST(an_override_adds_no_variant)
+{
+    const char *const bad[] = { "variants.bpp.algorithm=bp", "variants={bp: {a: 1}, x: {}}", "variants.bp.seed=1" };
+    ck_assert_int_eq(open_with(whole, NULL, bad, 1), ERR_SPEC);
+    ck_assert_str_eq(messages(), "1:1: the file has no variant 'bpp' that could be changed; did you mean 'bp'?\n");
+    study_close(&study);
+    ck_assert_int_eq(open_with(whole, NULL, bad + 1, 1), ERR_SPEC);
+    ck_assert_ptr_nonnull(strstr(messages(), "the file has no variant 'x' that could be changed; known: "));
+    study_close(&study);
+    ck_assert_int_eq(open_with(HEAD, NULL, bad + 2, 1), ERR_SPEC);
+    ck_assert_str_eq(messages(), "1:1: the file has no variant 'bp' that could be changed\n");
+    study_close(&study);
+}
+END_TEST
+
 START_TEST(an_override_keeps_what_is_swept_beside_it)
 {
     const char *const name[] = { "train.optimizer.name=adam" };
@@ -489,6 +504,7 @@ static void add_tests(TCase *c)
     tcase_add_test(c, exclusions);
     tcase_add_test(c, profiles);
     tcase_add_test(c, overrides);
+    tcase_add_test(c, an_override_adds_no_variant);
     tcase_add_test(c, an_override_keeps_what_is_swept_beside_it);
     tcase_add_loop_test(c, interpolation, 0, COUNT(references));
     tcase_add_test(c, interpolation_bombs);

@@ -1,0 +1,83 @@
+#include "run/profiles.h"
+
+#include "trial/trial.h"
+#include <string.h>
+
+static bool same(struct where a, struct where b)
+{
+    return a.source == b.source && a.line == b.line && a.column == b.column;
+}
+
+/* Whether a key or a value of the tree stands there. The recursion ends with its depth. */
+static bool holds(const struct node *n, struct where where)
+{
+    bool found = same(n->where, where);
+    for (size_t i = 0; i < n->n && !found; i++)
+        found = (n->kind == NODE_MAP && same(n->keys[i]->where, where)) || holds(n->items[i], where);
+    return found;
+}
+
+static bool is_told(const struct err *e, struct where where)
+{
+    for (size_t i = 0; i < e->n_messages; i++)
+        if (e->messages[i].level == ERR_LEVEL_ERROR && same(e->messages[i].where, where))
+            return true;
+    return false;
+}
+
+/* Takes over the errors of the profile's own lines, with their notes. */
+static void take(const struct err *own, const struct node *profile, const char *name, struct err *e)
+{
+    bool taken = false;
+    for (size_t i = 0; i < own->n_messages; i++) {
+        const struct err_message *m = &own->messages[i];
+        if (m->level == ERR_LEVEL_NOTE) {
+            if (taken)
+                err_note(e, m->where, "%s", m->text);
+            continue;
+        }
+        taken = m->level == ERR_LEVEL_ERROR && m->where.line && holds(profile, m->where) && !is_told(e, m->where);
+        if (taken) {
+            err_at(e, m->where, "%s", m->text);
+            err_note(e, (struct where){ 0 }, "in profile '%s'", name);
+        }
+    }
+}
+
+static void bind_first(struct plan *p, const struct study *s, struct err *e)
+{
+    for (size_t v = 0; v < s->n_variants; v++) {
+        struct study_trial t;
+        struct config c;
+        struct arena *a = plan_scratch(p);
+        if (study_first_trial(s, v, &t, a, e) == 0 && !t.excluded)
+            (void)config_bind_values(t.tree, &p->cache, &c, a, e); /* counted in e */
+    }
+}
+
+static void check_profile(struct plan *p, struct plan_study *s, const struct node *profile, const char *name,
+                          struct err *e)
+{
+    struct err own = { 0 };
+    struct study other;
+    (void)study_open_profile(&other, &s->study, name, &own);
+    if (study_is_readable(&other)) {
+        (void)study_fit(&other, &config_form, &own);
+        bind_first(p, &other, &own);
+    }
+    take(&own, profile, name, e);
+    err_clear(&own);
+    study_close(&other);
+}
+
+void profiles_check(struct plan *p, struct plan_study *s, struct err *e)
+{
+    const struct node *profiles = s->study.profiles;
+    const char *selected = s->study.profile;
+    for (size_t i = 0; profiles && i < profiles->n; i++) {
+        const char *name = profiles->keys[i]->text;
+        if (profiles->items[i]->kind == NODE_MAP && (!selected || strcmp(selected, name) != 0))
+            check_profile(p, s, profiles->items[i], name, e);
+    }
+    (void)plan_scratch(p);
+}
