@@ -2,6 +2,7 @@
 
 #include "run/cells.h"
 #include "run/claims.h"
+#include "run/figures.h"
 #include "run/mistakes.h"
 #include "run/targets.h"
 #include "run/tuning.h"
@@ -263,6 +264,7 @@ int plan_open(struct plan *p, const char *const *paths, size_t n_paths, const st
         tuning_check(p, &p->studies[i], e);
         claims_check(p, &p->studies[i], e);
         targets_check(p, &p->studies[i], e);
+        figures_check_trials(p, &p->studies[i], e);
     }
     if (!e->code)
         check_variants(p, e);
