@@ -2,6 +2,7 @@
 
 #include "run/cells.h"
 #include "spec/bind.h"
+#include "store/table.h"
 #include "trial/trial.h"
 #include <string.h>
 
@@ -35,7 +36,8 @@ static bool shows_variant(const struct study_figure *f, const char *variant)
 static bool shows_cell(const struct study *s, const struct study_figure *f, const struct study_trial *t,
                        struct arena *a)
 {
-    return !f->cell || strstr(cells_text(t, a), f->cell) || (s->tune && strstr(cells_tuning(s, t, a), f->cell));
+    return !f->cell || table_cell_has(cells_text(t, a), f->cell) ||
+           (s->tune && table_cell_has(cells_tuning(s, t, a), f->cell));
 }
 
 static void look_at_trial(struct found *found, const struct config *c, struct arena *a)
