@@ -57,6 +57,43 @@ static int refuse(struct names *names, const char *path, const char *what, const
                    near ? near : "", near ? "'?" : "");
 }
 
+/* Of a connection that may not be ours in all: what cannot be read has no names. */
+static void collect(struct query *q, const char *sql, struct names *names)
+{
+    sqlite3_stmt *stmt = NULL;
+    if (sqlite3_prepare_v2(q->db, sql, -1, &stmt, NULL) == SQLITE_OK)
+        while (sqlite3_step(stmt) == SQLITE_ROW) {
+            const char *name = (const char *)sqlite3_column_text(stmt, 0);
+            (void)add_name(names, 1, &name); /* never fails */
+        }
+    sqlite3_finalize(stmt); /* repeats what prepare or step said */
+}
+
+int meant_in_query(struct query *q, const char *said, struct err *e)
+{
+    static const struct {
+        const char *words, *known;
+    } kinds[] = {
+        { "no such table: ",
+          "SELECT name FROM sqlite_master WHERE type IN ('view', 'table') ORDER BY type DESC, name" },
+        { "no such column: ", "SELECT DISTINCT \"column\" FROM _doc ORDER BY 1" },
+    };
+    struct names names = { 0 };
+    const char *near = NULL;
+    arena_init(&names.a, 0);
+    const char *message = arena_strdup(&names.a, said); /* the connection's, which is used on */
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (!strncmp(message, kinds[i].words, strlen(kinds[i].words))) {
+            const char *word = message + strlen(kinds[i].words), *dot = strrchr(word, '.');
+            collect(q, kinds[i].known, &names);
+            near = err_nearest(dot ? dot + 1 : word, names.items, names.n);
+        }
+    const int code =
+        err_set(e, ERR_USAGE, "%s%s%s%s", message, near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+    arena_finish(&names.a);
+    return code;
+}
+
 int meant_no_study(struct query *q, const char *name, const char *otherwise, struct err *e)
 {
     struct names names = { 0 };

@@ -50,6 +50,16 @@ class Tidy(Cli):
         self.call("rm", "--db", os.path.join(self.folder, "none.db"), "x", "--yes", status=5)
         self.assertFalse(os.path.exists(os.path.join(self.folder, "none.db")))
 
+    def test_names_that_were_meant(self):
+        self.train("train.iterations=0")
+        for command in (("show",), ("claims",), ("ls",), ("rm", "--yes"), ("tag", "+x"), ("plot",), ("export",), ("report",), ("diff", "tiny")):
+            said = self.tidy(command[0], "tniy", *command[1:], status=2).stderr
+            self.assertIn("no study 'tniy'; did you mean 'tiny'?", said, command)
+        self.assertIn("no variant 'dpt'; did you mean 'dtp'?", self.tidy("diff", "tiny:dpt", "tiny:bp", status=2).stderr)
+        for sql, said in (("SELECT * FROM trails", "no such table: trails; did you mean trials?"), ("SELECT t.vraiant FROM trials t", "did you mean variant?"),
+                          ("SELECT * FROM b", "no such table: b\n")):
+            self.assertIn(said, self.tidy("sql", sql, status=2).stderr)
+
     def ask(self, answer, *command):
         """Runs the command with a terminal that gives this answer to its question; returns what it said."""
         terminal, other = pty.openpty()
