@@ -3,6 +3,7 @@
 #include "base/clean.h"
 #include "base/file.h"
 #include "report/lists.h"
+#include "store/meant.h"
 #include "store/store.h"
 #include <stdlib.h>
 #include <string.h>
@@ -32,10 +33,10 @@ static int find(const struct cli *c, const char *study, struct ids *ids, struct 
     static const char which[] = "SELECT id FROM study WHERE ?1 IS NULL OR name = ?1 ORDER BY id";
     struct query *q;
     TRY(query_open(&q, c->db, e));
-    const int code = query_rows(q, which, &study, 1, add_id, ids, e);
-    query_close(q);
+    int code = query_rows(q, which, &study, 1, add_id, ids, e);
     if (code == 0 && study && ids->n == 0)
-        return err_set(e, ERR_USAGE, "%s: no study '%s'", c->db, study);
+        code = meant_no_study(q, study, "; `tprun ls` lists them", e);
+    query_close(q);
     return code;
 }
 

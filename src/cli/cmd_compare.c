@@ -56,6 +56,12 @@ static int parse_at(const char *text, struct compare_options *o, struct err *e)
     return 0;
 }
 
+/* Its differences would be 0 whatever was trained. */
+static bool is_same(const struct compare_study *s)
+{
+    return !strcmp(s->a.study, s->b.study) && !strcmp(s->a.variant, s->b.variant);
+}
+
 static int find_studies(const struct cli *c, const struct compare_choice *choice, struct arena *a,
                         struct compare_study **studies, size_t *n, struct err *e)
 {
@@ -74,6 +80,8 @@ static int find_studies(const struct cli *c, const struct compare_choice *choice
                 return err_set(e, ERR_USAGE, "--study %s is given twice", study);
         TRY(parse_side(study, a, c->arguments.items[0], &(*studies)[i].a, e));
         TRY(parse_side(study, a, c->arguments.items[1], &(*studies)[i].b, e));
+        if (is_same(&(*studies)[i]))
+            return err_set(e, ERR_USAGE, "'%s' is compared with itself", c->arguments.items[0]);
     }
     return 0;
 }

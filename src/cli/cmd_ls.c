@@ -3,6 +3,7 @@
 #include "cli/tuned.h"
 #include "cli/watch.h"
 #include "report/lists.h"
+#include "store/meant.h"
 
 struct ls_choice {
     bool watch;
@@ -28,8 +29,7 @@ static int print(void *self, struct err *e)
     if (study)
         TRY(query_number(ls->q, "SELECT count(*) FROM all_trials WHERE study = ?1", &study, 1, &found, &n, e));
     if (study && n == 0)
-        return err_set(e, ERR_USAGE, "%s: no study '%s', or it has no trials; `tprun ls` lists the studies", c->db,
-                       study);
+        return meant_no_study(ls->q, study, ", or it has no trials; `tprun ls` lists the studies", e);
     TRY(cli_select(c, ls->q, study ? list_trials : list_studies, &study, study ? 1 : 0, e));
     return c->quiet ? 0 : tuned_tell_left(ls->q, c->db, study, e);
 }

@@ -5,6 +5,7 @@
 #include "base/clean.h"
 #include "run/checkpoint_set.h"
 #include "store/bounded.h"
+#include "store/meant.h"
 #include "store/remove.h"
 #include <inttypes.h>
 #include <stdlib.h>
@@ -33,6 +34,8 @@ struct selection {
     struct text where;
     const char **arguments;
     size_t n_arguments;
+    struct arena arena;
+    struct cli_list cells; /* by their whole names */
     struct ids trials;
 };
 
@@ -46,6 +49,18 @@ static void add_list(struct selection *s, const char *column, const struct cli_l
     }
     if (list->n)
         text_puts(&s->where, ")");
+}
+
+/* Whether there are such variants and cells; cells by their whole names from here on. */
+static int resolve(const struct rm_choice *o, struct query *q, struct selection *s, struct err *e)
+{
+    for (size_t i = 0; i < o->variants.n; i++)
+        TRY(meant_variant(q, s->study, o->variants.items[i], e));
+    s->cells = o->cells;
+    s->cells.items = arena_need(&s->arena, o->cells.n + 1, sizeof *s->cells.items);
+    for (size_t i = 0; i < o->cells.n; i++)
+        TRY(meant_cell(q, s->study, o->cells.items[i], &s->arena, &s->cells.items[i], e));
+    return 0;
 }
 
 static int compose(const struct cli *c, const struct rm_choice *o, struct query *q, struct selection *s, struct err *e)
@@ -62,12 +77,13 @@ static int compose(const struct cli *c, const struct rm_choice *o, struct query 
     if (s->study) {
         TRY(query_number(q, "SELECT id FROM study WHERE name = ?1", &s->study, 1, &found, &s->study_id, e));
         if (!found)
-            return err_set(e, ERR_USAGE, "%s: no study '%s'; `tprun ls` lists the studies", c->db, s->study);
+            return meant_no_study(q, s->study, "; `tprun ls` lists them", e);
         s->arguments[s->n_arguments++] = s->study;
         text_puts(&s->where, " AND study = ?1");
     }
+    TRY(resolve(o, q, s, e));
     add_list(s, "variant", &o->variants);
-    add_list(s, "cell", &o->cells);
+    add_list(s, "cell", &s->cells);
     if (o->where) {
         struct text alone = { 0 };
         text_add(&alone, "SELECT 1 FROM all_trials WHERE\n%s", o->where); /* "1) OR (1" is no condition */
@@ -136,6 +152,7 @@ static int work(const struct cli *c, const struct rm_choice *o, struct store *st
     struct selection s = { 0 };
     struct query *q;
     TRY(query_open(&q, c->db, e));
+    arena_init(&s.arena, 0);
     query_set_cpu_limit(q, bounded_limits(c->limits).cpu_seconds);
     int code = select_trials(c, o, q, &s, e);
     if (code == 0)
@@ -145,6 +162,7 @@ static int work(const struct cli *c, const struct rm_choice *o, struct store *st
         code = remove_selected(c, store, &s, e);
     text_free(&s.where);
     free(s.arguments);
+    arena_finish(&s.arena);
     ids_free(&s.trials);
     return code;
 }

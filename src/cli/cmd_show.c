@@ -2,6 +2,7 @@
 
 #include "cli/tuned.h"
 #include "report/lists.h"
+#include "store/meant.h"
 
 static int show(const struct cli *c, struct query *q, struct err *e)
 {
@@ -15,8 +16,7 @@ static int show(const struct cli *c, struct query *q, struct err *e)
         return c->quiet ? 0 : tuned_tell_left(q, c->db, name, e);
     }
     if (!cli_is_key(name))
-        return err_set(e, ERR_USAGE, "%s: no study '%s'; a trial is named by at least 4 digits of its key", c->db,
-                       name);
+        return meant_no_study(q, name, "; a trial is named by at least 4 digits of its key", e);
     TRY(cli_find_trial(c, q, name, &id, e));
     char digits[32];
     const char *argument = digits;

@@ -1,6 +1,7 @@
 #include "cli/diff_side.h"
 
 #include "report/subject.h"
+#include "store/meant.h"
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
@@ -152,6 +153,8 @@ static int read_place(struct diff_side *s, struct query *q, const char *study, c
         return err_set(e, ERR_USAGE, "'%s:%s:%s' is not STUDY:VARIANT:CELL:SEED (without a sweep: STUDY:VARIANT::SEED)",
                        study, variant, rest);
     const char *cell = arena_strndup(s->arena, rest, (size_t)(last - rest));
+    if (*cell)
+        TRY(meant_cell(q, study, cell, s->arena, &cell, e));
     const char *const arguments[] = { study, variant, cell, last + 1 };
     TRY(query_number(
         q,
@@ -173,6 +176,8 @@ static int read_study(struct diff_side *s, struct query *q, const char *name, st
                                    : colon + 1;
     struct subject subject;
     TRY(subject_read(&subject, q, s->arena, study, e)); /* names the nearest study if there is none */
+    if (variant && subject.n_trials > 0)
+        TRY(subject_filter(&subject, &variant, 1, NULL, e)); /* and the nearest variant */
     if (second)
         return read_place(s, q, study, variant, second + 1, e);
     const char *const arguments[] = { study, variant };

@@ -95,19 +95,27 @@ static int make_lists(struct cli *c, const struct known *k, size_t room, struct 
     return 0;
 }
 
-static int unknown_option(const struct command *command, const struct known *k, const char *given, struct err *e)
+/* alone: the first word of the command line, which is no command. */
+static int unknown_option(const struct command *command, const struct known *k, const char *given, bool alone,
+                          struct err *e)
 {
-    const char *names[MAX_OPTIONS];
-    for (size_t i = 0; i < k->n; i++)
-        names[i] = k->options[i]->name;
+    const char *names[MAX_OPTIONS + 1];
+    size_t n = 0;
+    while (n < k->n) {
+        names[n] = k->options[n]->name;
+        n++;
+    }
+    if (alone)
+        names[n++] = "version";
     char word[64];
     snprintf(word, sizeof word, "%s", given);
     word[strcspn(word, "=")] = 0;
-    const char *near = !strncmp(word, "--", 2) ? err_nearest(word + 2, names, k->n) : NULL;
+    const char *near = !strncmp(word, "--", 2) ? err_nearest(word + 2, names, n) : NULL;
     for (size_t i = 0; i < k->n && !near && !strcmp(word, "--db"); i++) /* of merge: the database that it writes */
         near = !strcmp(names[i], "output") ? names[i] : NULL;
-    return err_set(e, ERR_USAGE, "'%s' is no option of tprun %s%s%s%s; see tprun %s --help", word, command->name,
-                   near ? "; did you mean --" : "", near ? near : "", near ? "?" : "", command->name);
+    const char *name = alone ? "" : command->name, *blank = alone ? "" : " ";
+    return err_set(e, ERR_USAGE, "'%s' is no option of tprun%s%s%s%s%s; see tprun%s%s --help", word, blank, name,
+                   near ? "; did you mean --" : "", near ? near : "", near ? "?" : "", blank, name);
 }
 
 /* getopt_long with the options that this command knows. Returns the first argument that is none, in argv's new order.
@@ -137,7 +145,8 @@ static int read_options(const struct command *command, const struct known *k, in
         if (code == ':')
             return err_set(e, ERR_USAGE, "%s needs a value", argv[optind - 1]);
         if (code == '?')
-            return unknown_option(command, k, argv[optind - 1 < at ? at : optind - 1], e);
+            return unknown_option(command, k, argv[optind - 1 < at ? at : optind - 1],
+                                  at == 1 && strcmp(argv[0], command->name) != 0, e);
         size_t i = code >= CODE ? (size_t)(code - CODE) : 0;
         while (code < CODE && k->options[i]->letter != code)
             i++;

@@ -125,12 +125,10 @@ static int print_row(void *self, int n, const char *const *v)
              partial ? v[12] : "", partial ? " partial" : "");
     put_mean(last, sizeof last, v[7], v[8], complete);
     put_mean(best, sizeof best, v[9], v[10], complete && !partial);
-    struct text cell = { 0 };
-    table_short_cell(&cell, v[2] ? v[2] : "");
-    const char *const cells[] = { v[1], v[3], trials, v[6] ? v[6] : "", last, best, cell.s };
-    for (size_t i = 0; i < N_COLUMNS; i++)
+    const char *const cells[] = { v[1], v[3], trials, v[6] ? v[6] : "", last, best };
+    for (size_t i = 0; i + 1 < N_COLUMNS; i++)
         (void)table_add(&s->rows, cells[i], strlen(cells[i]), i == 2 || i == 3);
-    text_free(&cell);
+    (void)table_add_swept(&s->rows, v[2] ? v[2] : "");
     return 0;
 }
 

@@ -1,4 +1,5 @@
 #include "cli/writer.h"
+#include "store/meant.h"
 
 int cli_open_writer(const struct cli *c, struct store **store, struct err *e)
 {
@@ -29,8 +30,7 @@ static int find_object(const struct cli *c, struct query *q, const char *name, i
     TRY(query_number(q, "SELECT id FROM study WHERE name = ?1", &name, 1, &found, &number, e));
     if (!found) {
         if (!cli_is_key(name))
-            return err_set(e, ERR_USAGE, "%s: no study '%s'; a trial is named by at least 4 digits of its key", c->db,
-                           name);
+            return meant_no_study(q, name, "; a trial is named by at least 4 digits of its key", e);
         TRY(cli_find_trial(c, q, name, trial, e));
         snprintf(digits, sizeof digits, "%lld", (long long)*trial);
         TRY(query_number(q, "SELECT study_id FROM trial WHERE id = CAST(?1 AS INTEGER)", &argument, 1, &found, &number,

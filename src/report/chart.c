@@ -73,24 +73,6 @@ static bool count_seeds(const struct layout *l, size_t *fewest, size_t *most)
     return lacks;
 }
 
-static const char *band_words(const struct curve_options *o, size_t most, bool geometric)
-{
-    switch (o->band) {
-    case BAND_SD:
-        return most == 2   ? "; band: the range of two"
-               : geometric ? "; band: mean times or divided by the geometric sd, or the range of two"
-                           : "; band: mean ± sd, or the range of two";
-    case BAND_CI95:
-        return "; band: 95 % interval of the mean";
-    case BAND_QUARTILES:
-        return "; band: quartiles";
-    case BAND_MINMAX:
-        return "; band: smallest to largest";
-    default:
-        return "";
-    }
-}
-
 /* What a line and its band are. */
 static const char *remark(const struct layout *l, struct arena *a)
 {
@@ -110,7 +92,8 @@ static const char *remark(const struct layout *l, struct arena *a)
                       : geometric ? n_log < l->n_panels ? "mean over seeds, geometric on the logarithmic axis"
                                                         : "geometric mean over seeds"
                                   : "mean over seeds");
-        text_puts(&t, band_words(o, most, geometric && n_log == l->n_panels));
+        const char *band = curve_band_words(o->band, most, geometric && n_log == l->n_panels);
+        text_add(&t, "%s%s", *band ? "; band: " : "", band);
     } else {
         text_puts(&t, o->rolling > 1 && o->band == BAND_SD ? "one seed; band: mean ± sd of these points" : "one seed");
     }

@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "report/shorter.h"
 #include "store/partial.h"
+#include "store/table.h"
 #include <inttypes.h>
 #include <string.h>
 
@@ -85,6 +86,8 @@ static int add_value(void *self, int n, const char *const *columns)
     if (n < 9 || !columns[0] || !columns[1] || !columns[2] || text_to_int(columns[1], strlen(columns[1]), &seed) < 0 ||
         !columns[4] || text_to_int(columns[4], strlen(columns[4]), &numerics) < 0)
         return 0;
+    if (v->chosen && !table_cell_has(columns[0], v->chosen))
+        return 0;
     if (!v->at_once && columns[7] && text_to_int(columns[7], strlen(columns[7]), &length) < 0)
         return 0;
     if (v->n == v->capacity) {
@@ -130,8 +133,8 @@ static int check_selected(struct query *q, struct compare_side side, struct err 
 int compare_values_read(struct compare_values *v, struct query *q, struct arena *a, struct compare_side side,
                         const struct compare_what *what, const struct compare_options *o, struct err *e)
 {
-    const char *const arguments[] = { side.study, side.variant, what->metric, o->cell };
-    *v = (struct compare_values){ .a = a, .at_once = o->cost || o->at == COMPARE_STEP };
+    const char *const arguments[] = { side.study, side.variant, what->metric };
+    *v = (struct compare_values){ .a = a, .chosen = o->cell, .at_once = o->cost || o->at == COMPARE_STEP };
     if (o->at == COMPARE_SELECTED)
         TRY(check_selected(q, side, e));
     struct text sql = { 0 };
@@ -145,9 +148,9 @@ int compare_values_read(struct compare_values *v, struct query *q, struct arena 
     text_puts(&sql, ", y.numerics_version, y.inputs, " SHORTER("t") ", t.length, ");
     put_partial(&sql, what, o);
     text_puts(&sql, " FROM outcomes t JOIN trial y ON y.id = t.trial_id "
-                    "WHERE t.study = ?1 AND t.variant = ?2 AND (?4 IS NULL OR instr(t.cell, ?4) > 0) "
+                    "WHERE t.study = ?1 AND t.variant = ?2 "
                     "ORDER BY min(t.trial_id) OVER (PARTITION BY t.cell), t.seed, t.trial_id");
-    const int code = query_rows(q, sql.s, arguments, 4, add_value, v, e);
+    const int code = query_rows(q, sql.s, arguments, 3, add_value, v, e);
     text_free(&sql);
     return code;
 }

@@ -42,7 +42,8 @@ struct compare_values {
     struct compare_value *items; /* cell by cell, in the order of the file */
     bool one_cell;
     struct arena *a;
-    bool at_once; /* see compare_values_read */
+    const char *chosen; /* only cells that have this text; NULL: all */
+    bool at_once;       /* see compare_values_read */
 };
 
 /* The current trials of one variant. A value at a step, and the cost to a target, count as soon as they are there, any

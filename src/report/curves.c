@@ -71,6 +71,24 @@ static struct curve_point quartiles(double step, double *values, size_t n)
                                  .n = n };
 }
 
+const char *curve_band_words(enum curve_band band, size_t most, bool geometric)
+{
+    switch (band) {
+    case BAND_SD:
+        return most == 2   ? "the range of two"
+               : geometric ? "mean times or divided by the geometric sd, or the range of two"
+                           : "mean ± sd, or the range of two";
+    case BAND_CI95:
+        return "95 % interval of the mean";
+    case BAND_QUARTILES:
+        return "quartiles";
+    case BAND_MINMAX:
+        return "smallest to largest";
+    default:
+        return "";
+    }
+}
+
 /* Fills m and moves what counts to the front. */
 static void gather(struct moments *m, double *values, size_t n, bool geometric)
 {

@@ -6,6 +6,8 @@
 
 enum curve_band { BAND_SD, BAND_CI95, BAND_QUARTILES, BAND_MINMAX, BAND_NONE };
 extern const char *const curve_bands[]; /* their names, closed by NULL */
+/* What a reader is told of it, of up to so many values at a point; "" for none. */
+const char *curve_band_words(enum curve_band band, size_t most, bool geometric);
 
 /* What runs along the axis. What a step took, and how many samples it had seen, is a mean over the group's trials. */
 enum curve_along { ALONG_STEP, ALONG_EPOCH, ALONG_SAMPLES, ALONG_SECONDS, ALONG_FLOPS };

@@ -35,9 +35,10 @@ static int put_intro(struct text *out, const char *path, struct err *e)
     return code;
 }
 
-/* Writes one figure to <folder>/<file>.svg and the link to it. One that cannot be drawn is no failure of the report. */
+/* Writes one figure to <folder>/<file>.svg and the link to it. One that cannot be drawn is no failure of the report:
+ * which (" 2 of 3", or "") is said in its place, and in a warning. */
 static int put_figure(const struct section *s, const struct report_options *o, const struct figure_options *wanted,
-                      const char *file, struct err *e)
+                      const char *file, const char *which, struct err *e)
 {
     const char *folder = o->figures ? o->figures : arena_printf(s->a, "%s/figures", output_folder(s->a, o->output));
     const char *path = arena_printf(s->a, "%s/%s.svg", folder, file);
@@ -45,7 +46,8 @@ static int put_figure(const struct section *s, const struct report_options *o, c
     struct err drawing = { 0 };
     int code = figure_draw(&svg, s->q, s->subject->name, wanted, &drawing);
     if (code == ERR_USAGE) {
-        text_puts(s->out, "No figure: ");
+        err_warn(e, (struct where){ 0 }, "no figure%s: %s", which, err_first(&drawing));
+        text_add(s->out, "No figure%s: ", which);
         clean_markdown(s->out, err_first(&drawing));
         text_puts(s->out, ".\n\n");
         code = 0;
@@ -72,15 +74,19 @@ static int put_figures(const struct section *s, const struct report_options *o, 
     const char *name = s->subject->name;
     const struct figure_options usual = { .log = false };
     struct wanted wanted;
-    if (!o->figures && !o->output)
+    TRY(wanted_read(&wanted, s->q, s->a, name, e));
+    if (!o->figures && !o->output) {
+        if (wanted.n > 0)
+            text_puts(s->out, "No figures: --output FILE or --figures FOLDER says where they are written.\n\n");
         return 0;
+    }
     if (strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") != strlen(name))
         return err_set(e, ERR_USAGE, "study '%s': its name cannot be the name of a file", name);
-    TRY(wanted_read(&wanted, s->q, s->a, name, e));
     if (wanted.n <= 1)
-        return put_figure(s, o, wanted.n ? &wanted.items[0] : &usual, name, e);
+        return put_figure(s, o, wanted.n ? &wanted.items[0] : &usual, name, "", e);
     for (size_t i = 0; i < wanted.n; i++)
-        TRY(put_figure(s, o, &wanted.items[i], arena_printf(s->a, "%s_%zu", name, i + 1), e));
+        TRY(put_figure(s, o, &wanted.items[i], arena_printf(s->a, "%s_%zu", name, i + 1),
+                       arena_printf(s->a, " %zu of %zu", i + 1, wanted.n), e));
     return 0;
 }
 

@@ -71,10 +71,34 @@ static void spot(struct picture *out, const struct spots *p, size_t group, const
     dot(out, x, y, whole ? 6 : 4, color, whole ? 0.9 : 0.5);
 }
 
-static void join(struct picture *out, const struct spots *p, size_t key, const struct frame *f, size_t line)
+/* A point of a line; pale: it lacks seeds, and so does what leads to it. */
+struct joint {
+    double x, y;
+    bool pale;
+};
+
+/* As lines of curves: thin and pale where seeds are missing. */
+static void put_line(struct picture *out, const struct joint *at, size_t n, const struct legend_style *style)
+{
+    for (size_t from = 0, to; from < n; from = to) {
+        to = from + 1;
+        const bool pale = at[from].pale || (to < n && at[to].pale);
+        picture_point(out, at[from].x, at[from].y);
+        for (; to < n && (at[to - 1].pale || at[to].pale) == pale; to++)
+            picture_point(out, at[to].x, at[to].y);
+        picture_path(out, style->color, pale ? 0.9 : 1.6, style->dash, pale ? 0.5 : 1);
+        if (to < n)
+            to--; /* where the next piece begins */
+    }
+}
+
+static void join(struct picture *out, const struct spots *p, size_t key, const struct frame *f, size_t line,
+                 struct arena *a)
 {
     const struct cells_key *k = &p->c->keys[key];
     const struct legend_style *style = NULL;
+    struct joint *joints = arena_need(a, p->s->n_groups + 1, sizeof *joints);
+    size_t n = 0;
     for (size_t v = 0; v < k->n_values; v++)
         for (size_t i = 0; i < p->s->n_groups; i++) {
             if (p->line_of[i] != line || cells_at(p->c, i, key) != k->values[v])
@@ -83,16 +107,17 @@ static void join(struct picture *out, const struct spots *p, size_t key, const s
             if (at.n == 0)
                 continue;
             style = &p->styles[i];
-            picture_point(out, scale_at(&f->across.scale, k->values[v]), scale_at(&f->up.scale, at.mean));
+            joints[n++] = (struct joint){ scale_at(&f->across.scale, k->values[v]), scale_at(&f->up.scale, at.mean),
+                                          at.n < p->s->groups[i].n_trials };
         }
     if (style)
-        picture_path(out, style->color, 1.6, style->dash, 1);
+        put_line(out, joints, n, style);
 }
 
 void spots_put(struct picture *out, const struct spots *p, size_t key, const struct frame *f, struct arena *a)
 {
     for (size_t i = 0; p->line_of && p->c->keys[key].numeric && i < p->n_lines; i++)
-        join(out, p, key, f, i);
+        join(out, p, key, f, i, a);
     for (size_t i = 0; i < p->s->n_groups; i++) {
         const double x = cells_at(p->c, i, key);
         if (p->s->groups[i].retrained || !isfinite(x) || (f->across.scale.log && x <= 0))
@@ -140,8 +165,6 @@ bool spots_any_diverged(const struct subject *s)
 
 const char *spots_remark(const struct spots *p, struct arena *a)
 {
-    static const char *const bars[] = { "mean ± sd, or the range of two", "95 % interval of the mean", "quartiles",
-                                        "smallest to largest", NULL };
     size_t fewest = 0, most = 0;
     bool lacks = false;
     for (size_t i = 0; i < p->s->n_groups; i++) {
@@ -154,6 +177,7 @@ const char *spots_remark(const struct spots *p, struct arena *a)
     if (most < 2)
         return "last values; one seed";
     const char *middle = o->band == BAND_QUARTILES ? "median" : o->geometric ? "geometric mean" : "mean";
-    return arena_printf(a, "last values; %s over seeds%s%s%s", middle, bars[o->band] ? "; bars: " : "",
-                        bars[o->band] ? bars[o->band] : "", lacks ? "; small and pale: seeds are missing" : "");
+    const char *bars = curve_band_words(o->band, most, o->geometric);
+    return arena_printf(a, "last values; %s over seeds%s%s%s", middle, *bars ? "; bars: " : "", bars,
+                        lacks ? "; small and pale: seeds are missing" : "");
 }

@@ -3,11 +3,12 @@
 #include "base/text.h"
 #include "report/scale.h"
 #include "report/shorter.h"
+#include "store/meant.h"
+#include "store/table.h"
 #include <string.h>
 
 static const char sql_study[] =
     "SELECT name, title, paper, locator, path, profile, spec_sha256 FROM study WHERE name = ?1";
-static const char sql_names[] = "SELECT name FROM study ORDER BY name";
 /* trial_id counts in the order of the file: variants, then cells, then seeds. */
 static const char sql_trials[] =
     "SELECT o.trial_id, o.variant, o.cell, o.seed, o.outcome, o.cell IS o.tuning, " SHORTER(
@@ -231,13 +232,8 @@ int subject_read(struct subject *s, struct query *q, struct arena *a, const char
     struct reading r = { .subject = s, .a = a };
     struct names metrics = { .a = a };
     TRY(query_rows(q, sql_study, &name, 1, add_study, &r, e));
-    if (!r.found) {
-        struct names names = { .a = a };
-        TRY(query_rows(q, sql_names, NULL, 0, add_name, &names, e));
-        const char *near = err_nearest(name, names.items, names.n);
-        return err_set(e, ERR_USAGE, "no study '%s' in the database%s%s%s", name, near ? "; did you mean '" : "",
-                       near ? near : "; `tprun ls` lists them", near ? "'?" : "");
-    }
+    if (!r.found)
+        return meant_no_study(q, name, "; `tprun ls` lists them", e);
     TRY(labels_load(&s->labels, q, a, name, e));
     TRY(query_rows(q, sql_trials, &name, 1, add_trial, &r, e));
     TRY(query_rows(q, sql_metrics, &name, 1, add_name, &metrics, e));
@@ -284,7 +280,7 @@ int subject_filter(struct subject *s, const char *const *variants, size_t n, con
     size_t n_groups = 0, n_trials = 0;
     for (size_t i = 0, t = 0; i < s->n_groups; i++) {
         const struct group g = s->groups[i];
-        const bool kept = (n == 0 || listed(g.variant, variants, n)) && (!cell || strstr(g.cell, cell));
+        const bool kept = (n == 0 || listed(g.variant, variants, n)) && (!cell || table_cell_has(g.cell, cell));
         for (; t < s->n_trials && s->trials[t].group == i; t++)
             if (kept) {
                 s->trials[n_trials] = s->trials[t];

@@ -1,6 +1,8 @@
 #include "report/wanted.h"
 
+#include "report/heading.h"
 #include "report/names.h"
+#include "report/words.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -123,15 +125,58 @@ bool wanted_replaced(const struct figure_options *o)
            o->smooth > 0 || o->band != BAND_SD || o->log || o->log_x || o->kind != FIGURE_USUAL;
 }
 
+/* In the place of figure i: which it is, and why it is not drawn. */
+static void draw_reason(struct picture *out, const struct wanted *w, size_t i, const char *reason)
+{
+    enum { WIDTH = 480, MARGIN = 12, LETTERS = 13, LINE = 18 };
+    struct arena a;
+    arena_init(&a, 0);
+    const double width = w->items[i].look.width > 0 ? w->items[i].look.width : WIDTH;
+    const char *lines =
+        words_wrap(&a, arena_printf(&a, "No figure %zu of %zu: %s.", i + 1, w->n, reason), LETTERS, width - 2 * MARGIN);
+    picture_open(out, width, (double)(2 * MARGIN + LINE * words_lines(lines)), "no figure", reason);
+    (void)heading_lines(out, MARGIN, MARGIN + LETTERS, LETTERS, PICTURE_SOFT, lines);
+    picture_close(out);
+    arena_finish(&a);
+}
+
+/* All figures of the file; of those that cannot be drawn the reasons, unless that is all of them. */
+static int draw_parts(struct picture *parts, const struct wanted *w, struct query *q, const char *study, struct err *e)
+{
+    size_t n_drawn = 0;
+    struct err reasons = { 0 };
+    int code = 0;
+    for (size_t i = 0; i < w->n && code == 0; i++) {
+        struct err own = { 0 };
+        code = figure_picture(&parts[i], q, study, &w->items[i], &own);
+        n_drawn += code == 0;
+        if (code == ERR_USAGE) {
+            picture_free(&parts[i]);
+            parts[i] = (struct picture){ 0 };
+            draw_reason(&parts[i], w, i, err_first(&own));
+            code = 0;
+        }
+        err_move(code < 0 ? e : &reasons, &own);
+        err_clear(&own);
+    }
+    if (code == 0 && n_drawn == 0)
+        code = err_move(e, &reasons);
+    for (size_t i = 0; code == 0 && i < reasons.n_messages; i++)
+        if (reasons.messages[i].level == ERR_LEVEL_ERROR)
+            err_warn(e, (struct where){ 0 }, "not drawn: %s", reasons.messages[i].text);
+    err_clear(&reasons);
+    return code;
+}
+
 int wanted_draw(struct picture *out, const struct wanted *w, struct query *q, const char *study, struct err *e)
 {
     if (w->n == 1)
         return figure_picture(out, q, study, &w->items[0], e);
     struct picture *parts = calloc(w->n, sizeof *parts);
     double width = 0, height = 0;
-    int code = parts ? 0 : err_set(e, ERR_MEMORY, "not enough memory for %zu figures", w->n);
+    int code =
+        parts ? draw_parts(parts, w, q, study, e) : err_set(e, ERR_MEMORY, "not enough memory for %zu figures", w->n);
     for (size_t i = 0; i < w->n && code == 0; i++) {
-        code = figure_picture(&parts[i], q, study, &w->items[i], e);
         width = fmax(width, parts[i].width);
         height += parts[i].height + (i ? GAP : 0);
     }

@@ -3,6 +3,7 @@
 #include "run/cells.h"
 #include "spec/bind.h"
 #include "spec/sweep.h"
+#include "store/table.h"
 #include "trial/trial.h"
 #include <string.h>
 
@@ -18,7 +19,7 @@ struct checking {
     struct plan *plan;
     struct plan_study *s;
     struct reference *references;
-    const struct study_claim *claim;
+    struct study_claim *claim;
     const struct reference *of; /* the claim */
     struct err *e;
 };
@@ -112,6 +113,52 @@ static size_t find_cell(struct checking *k, const struct study *s, size_t v, con
         }
     }
     return n;
+}
+
+/* The one name among a variant's cells whose short form is `given`; NULL: none, or the file's own words are whole. */
+static const char *whole_cell(struct checking *k, const struct study *s, size_t v, const char *given, bool *several)
+{
+    const char *found = NULL;
+    for (uint64_t i = 0; i < s->n_cells; i++) {
+        struct study_trial t;
+        struct err own = { 0 };
+        struct arena *a = plan_scratch(k->plan);
+        const int code = study_cell(s, v * s->n_cells + i, &t, a, &own);
+        err_clear(&own);
+        if (code < 0 || t.excluded)
+            continue;
+        const char *const names[] = { cells_text(&t, a), s->tune ? cells_tuning(s, &t, a) : "" };
+        for (size_t j = 0; j < 2; j++) {
+            if (!strcmp(names[j], given))
+                return NULL;
+            if (!table_cell_is(names[j], given))
+                continue;
+            *several = *several || (found && strcmp(found, names[j]) != 0);
+            found = found ? found : arena_strdup(k->s->arena, names[j]);
+        }
+    }
+    return found;
+}
+
+/* A claim may name its cell as tables show it; verdicts are found by its whole name. */
+static void name_cell(struct checking *k)
+{
+    struct claim_quantity *q = &k->claim->quantity;
+    const struct names *const sides[] = { &q->better, &q->than };
+    const char *found = NULL;
+    bool several = false;
+    for (size_t side = 0; q->cell && side < 2; side++)
+        for (size_t i = 0; i < sides[side]->n && !found; i++) {
+            const size_t v = find_variant(&k->of->study, sides[side]->items[i]);
+            if (v < k->of->study.n_variants)
+                found = whole_cell(k, &k->of->study, v, q->cell, &several);
+        }
+    if (several)
+        err_at(k->e, tree_child(q->map, "cell")->where,
+               "%s: '%s' means several cells of the sweep; the whole name of one is '%s'", k->claim->path, q->cell,
+               found);
+    else if (found)
+        q->cell = found;
 }
 
 /* Looks for a metric among those that a trial logs. */
@@ -310,6 +357,8 @@ static const char *check_claim(struct checking *k)
     check_seeds(k);
     if (c->kind != CLAIM_MEASURE)
         check_metric(k);
+    if (c->kind != CLAIM_MEASURE && k->of->sound && k->e->n_errors == before)
+        name_cell(k);
     if (k->of->sound && k->e->n_errors == before)
         for (size_t side = 0; side < 2; side++)
             for (size_t i = 0; i < of[side].names->n; i++)

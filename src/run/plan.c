@@ -2,6 +2,7 @@
 
 #include "run/cells.h"
 #include "run/claims.h"
+#include "run/figures.h"
 #include "run/mistakes.h"
 #include "run/profiles.h"
 #include "run/targets.h"
@@ -264,6 +265,7 @@ int plan_open(struct plan *p, const char *const *paths, size_t n_paths, const st
         tuning_check(p, &p->studies[i], e);
         claims_check(p, &p->studies[i], e);
         targets_check(p, &p->studies[i], e);
+        figures_check_trials(p, &p->studies[i], e);
         profiles_check(p, &p->studies[i], e);
     }
     if (!e->code)

@@ -164,17 +164,41 @@ static void check_key(const struct study *s, const struct study_figure *f, const
         err_at(e, n->where, "%s.%s: more than one swept key ends in '%s'", path, key, n->text);
 }
 
+static bool runs_along(const char *x)
+{
+    for (size_t i = 0; figure_alongs[i]; i++)
+        if (!strcmp(x, figure_alongs[i]))
+            return true;
+    return false;
+}
+
+/* Last values against a swept key, in colours or by size: one of each trial, as it was logged. */
+static void check_last_values(const struct study_form *form, const struct study_figure *f, const char *path,
+                              struct err *e)
+{
+    static const char *const keys[] = { "layer", "rolling", "smooth" };
+    const bool given[] = { f->has_layer, f->rolling > 0, f->smooth > 0 };
+    const bool curves = f->kind == CURVES;
+    if (f->kind == BARS || f->kind == LAYERS || (curves && (!f->x || runs_along(f->x))))
+        return;
+    for (size_t i = 0; curves && i < sizeof keys / sizeof keys[0]; i++)
+        if (given[i])
+            err_at(e, tree_key(f->map, keys[i])->where,
+                   "%s: '%s' is of curves along the training; x: %s asks for last values against a swept key", path,
+                   keys[i], f->x);
+    if (f->metric && form->of_layers && form->of_layers(f->metric) && !f->has_layer)
+        err_at(e, f->where, "%s.metric: '%s' has a value for each layer; this figure shows one for each trial", path,
+               f->metric);
+}
+
 /* Axes along swept keys and cells of the sweep, where every run of the file has the same ones. */
 static void check_sweep(const struct study *s, const struct study_figure *f, const char *path, struct err *e)
 {
-    bool along = false;
-    for (size_t i = 0; f->x && figure_alongs[i]; i++)
-        along = along || !strcmp(f->x, figure_alongs[i]);
     if (s->sweeps_elsewhere)
         return;
     if (f->cell && f->kind != HEATMAP && f->kind != WINNERS && s->sweep->n_axes == 0)
         err_at(e, tree_child(f->map, "cell")->where, "%s.cell: the study sweeps no key and has no cells", path);
-    if (f->kind == CURVES && f->x && !along)
+    if (f->kind == CURVES && f->x && !runs_along(f->x))
         check_key(s, f, "x", path, e);
     if (f->kind != HEATMAP && f->kind != WINNERS)
         return;
@@ -197,7 +221,9 @@ void figures_check(const struct study *s, const struct study_form *form, struct 
             f->metric && study_check_metric(s, form, f->where, arena_printf(s->arena, "%s.metric", path), f->metric, e);
         if (known && f->map)
             check_layers(form, f, path, e);
-        if (f->map)
+        if (f->map) {
+            check_last_values(form, f, path, e);
             check_sweep(s, f, path, e);
+        }
     }
 }

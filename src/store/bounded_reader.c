@@ -115,6 +115,7 @@ static int print(struct reader *r, struct frame *f, struct err *e)
         return err_set(e, ERR_USAGE, "a query has up to %d values", (int)MOST);
     for (int64_t i = 0; i < n; i++)
         TRY(frame_get_string(f, &arguments[i], e));
+    r->q->whole_cells = true;
     TRY(query_print(r->q, sql, arguments, (size_t)n, (enum query_format)format, stdout, NULL, e));
     answer_done();
     return 0;

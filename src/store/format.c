@@ -20,7 +20,8 @@ struct printer {
     struct text *names;  /* n, as they are written */
     struct text line;
     struct table table;
-    bool too_large; /* the table */
+    bool too_large;   /* the table */
+    bool whole_cells; /* see struct query */
 };
 
 static enum row_cell type_of(sqlite3_stmt *stmt, int column)
@@ -191,15 +192,16 @@ static void end_row(struct printer *p)
     p->column = 0;
 }
 
-/* For people: six digits of a number, and of a cell's keys what tells them apart. Other formats have all of both. */
+/* For people: six digits of a number, and of a cell's keys what tells them apart, unless the query is their own. Other
+ * formats have all of both. */
 static bool put_table_cell(struct printer *p, const char *name, enum row_cell type, const char *s, size_t n)
 {
     struct text t = { 0 };
     double value;
+    if (type == ROW_TEXT && !p->whole_cells && strcmp(name, "cell") == 0)
+        return table_add_swept(&p->table, s);
     if (type == ROW_NUMBER && n > 7 && strcspn(s, ".e") < n && text_to_double(s, n, &value) == 0)
         text_add(&t, "%.6g", value);
-    else if (type == ROW_TEXT && strcmp(name, "cell") == 0)
-        table_short_cell(&t, s);
     else
         text_put(&t, s, n);
     const bool fits = table_add(&p->table, t.s, t.n, type == ROW_NUMBER);
@@ -246,13 +248,16 @@ void printer_cell(struct printer *p, enum row_cell type, const char *s, size_t n
         end_row(p);
 }
 
-struct printer *printer_of(sqlite3_stmt *stmt, enum query_format format, FILE *out, const char *section)
+struct printer *printer_of(sqlite3_stmt *stmt, const struct query *q, enum query_format format, FILE *out,
+                           const char *section)
 {
     const size_t n = (size_t)sqlite3_column_count(stmt);
     const char **names = calloc(n, sizeof *names);
     for (size_t i = 0; names && i < n; i++)
         names[i] = sqlite3_column_name(stmt, (int)i);
     struct printer *p = names ? printer_new(format, out, n, names, section) : NULL;
+    if (p)
+        p->whole_cells = q->whole_cells;
     free(names);
     return p;
 }

@@ -2,6 +2,7 @@
 #include "store/reader.h"
 
 #include "base/duration.h"
+#include "store/meant.h"
 #include "store/model.h"
 #include "store/path.h"
 #include "store/reason.h"
@@ -61,7 +62,7 @@ static int fail(struct query *q, struct err *e)
     case SQLITE_BUSY:
         return err_set(e, ERR_STORAGE, "%s: cannot read: %s", q->path, detail);
     default:
-        return err_set(e, ERR_USAGE, "%s", detail);
+        return meant_in_query(q, detail, e);
     }
 }
 

@@ -18,7 +18,7 @@ int query_print_part(struct query *q, const char *sql, const char *const *argume
     size_t n = 0;
     TRY(query_prepare(q, sql, arguments, n_arguments, &stmt, e));
     int code = query_step(q, stmt, e); /* an error of the first row leaves the output empty */
-    struct printer *p = code < 0 ? NULL : printer_of(stmt, format, out, section);
+    struct printer *p = code < 0 ? NULL : printer_of(stmt, q, format, out, section);
     if (code >= 0)
         code = p ? print_rows(q, stmt, p, code, &n, e) : err_set(e, ERR_MEMORY, "out of memory");
     sqlite3_finalize(stmt);
@@ -45,7 +45,7 @@ int query_print_each(struct query *q, const char *sql, const char *const *values
         code = query_prepare(q, sql, &values[i], 1, &stmt, e);
         if (code == 0)
             code = query_step(q, stmt, e);
-        if (code >= 0 && !p && !(p = printer_of(stmt, format, out, NULL)))
+        if (code >= 0 && !p && !(p = printer_of(stmt, q, format, out, NULL)))
             code = err_set(e, ERR_MEMORY, "out of memory");
         code = print_rows(q, stmt, p, code, &n_rows, e);
         sqlite3_finalize(stmt);

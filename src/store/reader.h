@@ -19,6 +19,7 @@ struct query {
     double cpu_limit;        /* seconds of processor time for a statement */
     double cpu_end;          /* of this process, when the statement that runs is stopped */
     int digits;              /* of numbers in tables for people; 0 = all */
+    bool whole_cells;        /* tables for people have what WHERE finds, no short forms of cells */
     bool asks_version;       /* the one PRAGMA, see query_version */
     struct temp_files *temp; /* the account of a reader with limits, or NULL */
     char denied[128];        /* what the authorizer refused last, for the message */
@@ -50,7 +51,8 @@ int order_register(sqlite3 *db);
 int guard_set(struct query *q, struct err *e);
 
 /* format.c: the rows of a statement through store/rows.h. */
-struct printer *printer_of(sqlite3_stmt *stmt, enum query_format format, FILE *out, const char *section);
+struct printer *printer_of(sqlite3_stmt *stmt, const struct query *q, enum query_format format, FILE *out,
+                           const char *section);
 /* digits: of numbers, where it is a table for people; 0: all. */
 void printer_row(struct printer *p, sqlite3_stmt *stmt, int digits);
 /* A column as text: numbers in the shortest form that reads back the same, "" for NULL. */

@@ -16,10 +16,18 @@ bool table_add(struct table *t, const char *s, size_t n, bool number)
         t->cells = cells;
         t->capacity = capacity;
     }
-    t->cells[t->n_cells++] = (struct table_cell){ t->texts.n, number };
+    t->cells[t->n_cells++] = (struct table_cell){ .at = t->texts.n, .number = number };
     clean_terminal(&t->texts, s, n);
     text_putc(&t->texts, '\0');
     return t->texts.n + t->n_cells * sizeof *t->cells < TABLE_MAX;
+}
+
+bool table_add_swept(struct table *t, const char *s)
+{
+    const bool fits = table_add(t, s, strlen(s), false);
+    if (fits)
+        t->cells[t->n_cells - 1].swept = true;
+    return fits;
 }
 
 enum { GAP = 2, LEAST_COLUMN = 10 };
@@ -137,7 +145,53 @@ static void put_blocks(const struct table *t, const struct layout *l, size_t wid
     text_free(&line);
 }
 
-void table_print(const struct table *t, FILE *out)
+/* A cell of the sweep in a column, and its short form. */
+struct swept {
+    size_t column, cell;
+    const char *whole, *shorter;
+};
+
+static int by_shorter(const void *x, const void *y)
+{
+    const struct swept *a = x, *b = y;
+    if (a->column != b->column)
+        return a->column < b->column ? -1 : 1;
+    const int differ = strcmp(a->shorter, b->shorter);
+    return differ ? differ : strcmp(a->whole, b->whole);
+}
+
+static size_t collect_swept(const struct table *t, struct swept *all, struct arena *a)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < t->n_cells; i++) {
+        struct text shorter = { 0 };
+        if (!t->cells[i].swept)
+            continue;
+        table_short_cell(&shorter, text_of(t, i));
+        all[n++] = (struct swept){ i % t->n_columns, i, arena_strdup(a, text_of(t, i)), arena_strdup(a, shorter.s) };
+        text_free(&shorter);
+    }
+    qsort(all, n, sizeof *all, by_shorter);
+    return n;
+}
+
+/* Cells of the sweep take their short forms, but those whose short form would mean two. */
+static void shorten(struct table *t, struct arena *a)
+{
+    struct swept *all = arena_need(a, t->n_cells + 1, sizeof *all);
+    const size_t n = collect_swept(t, all, a);
+    for (size_t i = 0, end; i < n; i = end) {
+        for (end = i + 1; end < n && all[end].column == all[i].column && !strcmp(all[end].shorter, all[i].shorter);)
+            end++;
+        if (strcmp(all[i].whole, all[end - 1].whole) != 0)
+            continue;
+        for (size_t k = i; k < end; k++)
+            t->cells[all[k].cell] = (struct table_cell){ .at = t->texts.n };
+        text_put(&t->texts, all[i].shorter, strlen(all[i].shorter) + 1);
+    }
+}
+
+void table_print(struct table *t, FILE *out)
 {
     struct arena a;
     arena_init(&a, 0);
@@ -145,6 +199,7 @@ void table_print(const struct table *t, FILE *out)
     const int width = out == stdout ? terminal_width(STDOUT_FILENO) : 0;
     l.widths = arena_need(&a, l.n, sizeof *l.widths);
     l.numeric = arena_need(&a, l.n, sizeof *l.numeric);
+    shorten(t, &a);
     measure(t, &l);
     if (width > 0 && !narrow(&l, (size_t)width))
         put_blocks(t, &l, (size_t)width, out);
@@ -198,6 +253,26 @@ void table_short_cell(struct text *out, const char *cell)
         s += n;
     }
     text_puts(out, "");
+}
+
+static bool means(const char *cell, const char *given, bool whole)
+{
+    struct text shorter = { 0 };
+    table_short_cell(&shorter, cell);
+    const bool found =
+        whole ? !strcmp(cell, given) || !strcmp(shorter.s, given) : strstr(cell, given) || strstr(shorter.s, given);
+    text_free(&shorter);
+    return found;
+}
+
+bool table_cell_is(const char *cell, const char *given)
+{
+    return means(cell, given, true);
+}
+
+bool table_cell_has(const char *cell, const char *given)
+{
+    return means(cell, given, false);
 }
 
 void table_free(struct table *t)

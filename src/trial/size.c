@@ -238,6 +238,7 @@ int trial_measure(const struct config *c, struct trial_size *size, struct arena 
     TRY(measure_memory(&t, c, size, a, e));
     size->n_checks = stop_work(c, &t.data);
     size->n_layers = chain->n_units;
+    size->n_links = chain->n_links;
     size->n_weights = chain->n_weights;
     size->n_feedback_weights = t.credit.n_feedback_weights;
     size->layers = arena_need(a, chain->n_units, sizeof *size->layers);

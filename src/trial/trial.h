@@ -68,7 +68,7 @@ struct trial_layer_size {
     double multiply_adds; /* of the products of one sample's forward pass */
 };
 struct trial_size {
-    size_t n_layers;
+    size_t n_layers, n_links; /* a recurrent layer has a link for each step */
     struct trial_layer_size *layers;
     size_t n_weights, n_feedback_weights;
     double memory_bytes;

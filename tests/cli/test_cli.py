@@ -108,6 +108,8 @@ class Commands(Cli):
         self.assertIn("; did you mean --jobs?; see tprun run --help", self.call("run", "--jbos", "2", SPEC, status=2).stderr)
         self.assertIn("needs a value", self.call("run", SPEC, "--jobs", status=2).stderr)
         self.assertIn("--jobs", self.call("run", SPEC, "-j", "0", status=2).stderr)
+        for word, said in (("--versoin", "'--versoin' is no option of tprun; did you mean --version?"), ("--hlep", "did you mean --help?; see tprun --help")):
+            self.assertIn(said, self.call(word, status=2).stderr)
         self.assertIn("no option of tprun ls", self.call("ls", "--jobs", "2", status=2).stderr)
         self.assertIn("'--db' is no option of tprun merge; did you mean --output", self.call("merge", "a.db", "--db", "b.db", status=2).stderr)
         self.run_study("seeds=1", "train.iterations=1")

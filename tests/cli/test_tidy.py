@@ -42,12 +42,23 @@ class Tidy(Cli):
             self.assertEqual((self.digest(), self.files()), before, command)
         self.assertIn("STUDY", self.tidy("rm", "--yes", status=2).stderr)
         self.assertIn("no study", self.tidy("rm", "none", "--yes", status=2).stderr)
-        self.assertIn("no such trial", self.tidy("rm", "tiny", "--variant", "none", "--yes", status=2).stderr)
+        for name, said in (("none", "no variant 'none' (there are: bp, dtp)"), ("dpt", "no variant 'dpt'; did you mean 'dtp'?")):
+            self.assertIn(said, self.tidy("rm", "tiny", "--variant", name, "--yes", status=2).stderr)
         self.assertIn("syntax error", self.tidy("rm", "--where", "1) OR (1", "--yes", status=2).stderr)
         self.assertIn("not allowed: function load_extension", self.tidy("rm", "--where", "load_extension('x')", "--yes", status=2).stderr)
         self.assertEqual((self.digest(), self.files()), before)
         self.call("rm", "--db", os.path.join(self.folder, "none.db"), "x", "--yes", status=5)
         self.assertFalse(os.path.exists(os.path.join(self.folder, "none.db")))
+
+    def test_names_that_were_meant(self):
+        self.train("train.iterations=0")
+        for command in (("show",), ("claims",), ("ls",), ("rm", "--yes"), ("tag", "+x"), ("plot",), ("export",), ("report",), ("diff", "tiny")):
+            said = self.tidy(command[0], "tniy", *command[1:], status=2).stderr
+            self.assertIn("no study 'tniy'; did you mean 'tiny'?", said, command)
+        self.assertIn("no variant 'dpt'; did you mean 'dtp'?", self.tidy("diff", "tiny:dpt", "tiny:bp", status=2).stderr)
+        for sql, said in (("SELECT * FROM trails", "no such table: trails; did you mean trials?"), ("SELECT t.vraiant FROM trials t", "did you mean variant?"),
+                          ("SELECT * FROM b", "no such table: b\n")):
+            self.assertIn(said, self.tidy("sql", sql, status=2).stderr)
 
     def ask(self, answer, *command):
         """Runs the command with a terminal that gives this answer to its question; returns what it said."""
@@ -105,6 +116,29 @@ class Tidy(Cli):
         cells = sorted(row[0] for row in self.sql("SELECT DISTINCT cell FROM trials"))
         self.tidy("rm", "--cell", cells[0], "--yes")
         self.assertEqual(self.sql("SELECT DISTINCT cell FROM trials"), [(cells[1],)])
+
+    def test_cells_as_tables_show_them(self):
+        """Two swept keys end in the same word; sql gives what WHERE finds, and tables tell the cells apart."""
+        spec = os.path.join(self.folder, "swept.yaml")
+        claim = "claims: [{id: c, value: {variant: dtp, metric: test_accuracy, cell: %s}, expect: [0, 100]}]\n"
+        keys = ("train.optimizer.stepsize", "algorithm.feedback.optimizer.stepsize")
+        with open(TINY, encoding="utf-8") as f:
+            text = f.read()
+        for key in keys:
+            with open(spec, "w", encoding="utf-8") as out:
+                out.write(text.replace("experiment: tiny", "experiment: " + key.split(".")[0]) + f"sweep: {{grid: {{{key}: [0.01, 0.1]}}}}\n" + claim % "stepsize=0.1")
+            self.train("--variant", "dtp", spec=spec)
+        lines = self.tidy("sql", "SELECT DISTINCT cell FROM trials ORDER BY 1").stdout.split()
+        self.assertEqual(lines[1:], sorted(f"{key}={value}" for key in keys for value in ("0.01", "0.1")))
+        self.assertIn("  stepsize=0.1  ", self.tidy("ls", "train").stdout)
+        self.assertNotIn("train.optimizer", self.tidy("ls", "train").stdout)
+        refused = self.tidy("rm", "--cell", "stepsize=0.1", "--yes", status=2).stderr
+        for key in keys:
+            self.assertIn(key + "=0.1", refused)
+        self.assertIn("did you mean 'stepsize=0.1'?", self.tidy("rm", "train", "--cell", "stepsiz=0.1", "--yes", status=2).stderr)
+        self.tidy("rm", "train", "--cell", "stepsize=0.1", "--yes")
+        self.assertEqual(self.sql("SELECT DISTINCT cell FROM trials WHERE study = 'train'"), [(keys[0] + "=0.01",)])
+        self.assertEqual(self.sql("SELECT DISTINCT n FROM claims WHERE study = 'algorithm'"), [(1,)])
 
     def test_a_run_is_not_disturbed(self):
         process = self.start("seeds=2", "checkpoint.seconds=0.01")

@@ -387,7 +387,7 @@ class Diff(Case):
 
     def test_what_is_not_there(self):
         self.call("run", self.write("in.yaml", ABLATION), "--db", self.db, "train.iterations=0")
-        for side, message in (("sx", "no study 'sx' in the database; `tprun ls` lists them"), ("st:plan", "study 'st' has no variant 'plan'"),
+        for side, message in (("sx", f"{self.db}: no study 'sx'; `tprun ls` lists them"), ("st:plan", "study 'st' has no variant 'plan'"),
                               ("st:plain:x", "'st:plain:x' is not STUDY:VARIANT:CELL:SEED (without a sweep: STUDY:VARIANT::SEED)"),
                               ("st:plain::2", "study 'st' has no trial of variant 'plain' in the cell '' with seed 2"),
                               ("none.yaml", "none.yaml: cannot be compared")):

@@ -317,6 +317,8 @@ class Compare(Database):
         self.assertIn("has no variant 'tq' (it has: tp, bp)", self.refused("tq", "bp", "--study", "one"))
         self.assertIn("did you mean 'train_loss'", self.refused("tp", "bp", "--study", "one", "--metric", "trin_loss"))
         self.assertIn("one metric", self.refused("tp", "bp", "--study", "one", "--metric", "train_loss", "--metric", "test_accuracy"))
+        self.assertIn("'tp' is compared with itself", self.refused("tp", "tp", "--study", "one"))
+        self.assertIn("'one:tp' is compared with itself", self.refused("one:tp", "tp", "--study", "one"))
         self.assertIn("given twice", self.refused("tp", "bp", "--study", "one", "--study", "one"))
         self.assertIn("name a variant of them all", self.refused("one:tp", "bp", "--study", "one", "--study", "two"))
         self.assertIn("choose with --layer N", self.refused("tp", "bp", "--study", "one", "--study", "two", "--metric", "weight_norm"))

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Figures as a reader sees them: twelve named studies (studies.py) in a column's width and in their own, as PDF. No two texts overlap, none
 leaves the page, none is smaller than 7 points. TPRUN_BUILD names the build folder; poppler's pdftotext tells where the words are."""
+import contextlib
 import math
 import os
 import re
@@ -193,6 +194,22 @@ class Pictures(unittest.TestCase):
         said = ["".join(t.itertext()) for t in self.plot("random_search", "--x", "activation").iter(SVG + "text")]
         self.assertEqual(sum("; a point for each " in t for t in said), 1, said)  # what no line or colour tells
         self.assertNotIn("a point for each", "".join(svg.itertext()))
+
+    def test_last_values_of_survivors(self):
+        """A line is thin and pale where it leads to fewer seeds; bars about geometric means are geometric."""
+        copy = os.path.join(self.folder, "survivors.db")
+        shutil.copy(self.db, copy)
+        with contextlib.closing(sqlite3.connect(copy)) as db, db:
+            db.execute("UPDATE trial SET state = 'diverged' WHERE seed > 0 AND variant = 'bp' AND cell = 'train.optimizer.stepsize=1' AND "
+                       "study_id = (SELECT id FROM study WHERE name = 'cells')")
+        way = ("plot", "cells", "--x", "stepsize", "--variant", "bp", "--metric", "train_loss")
+        self.db = copy
+        lines = {n: [p for p in ET.fromstring(self.tprun(*way).stdout).iter(SVG + "polyline") if p.get("stroke-width") == n] for n in ("0.9", "1.6")}
+        self.assertEqual([len(p.get("points").split()) for p in lines["1.6"] + lines["0.9"]], [2, 2])
+        self.assertEqual([p.get("stroke-opacity") for p in lines["1.6"] + lines["0.9"]], [None, "0.5"])
+        for log, bars in (((), "mean ± sd, or"), (("--log",), "mean times or divided by the geometric sd, or")):
+            said = " ".join("".join(t.itertext()) for t in ET.fromstring(self.tprun(*way, *log).stdout).iter(SVG + "text"))
+            self.assertIn("bars: " + bars, said)
 
     def test_defaults(self):
         svg = self.plot("random_search")

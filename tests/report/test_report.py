@@ -418,9 +418,15 @@ class Report(unittest.TestCase):
         self.assertAlmostEqual(bottom, float(whole.get("height")), places=3)
         self.assertEqual(len(list(self.plot("layers", "--metric", "train_loss").iter(SVG + "svg"))), 1)
         self.layers(1, FIGURES.replace("layer: 2", "layer: 99"))  # known only when it is drawn
-        self.tprun("report", "layers", "-o", report)
+        why = "study 'layers': 'displacement_norm' has no layer 99 (it has: 0, 1, "
+        self.assertIn("warning: no figure 2 of 3: " + why, self.tprun("report", "layers", "-o", report).stderr)
         with open(report, encoding="utf-8") as f:
-            self.assertIn("No figure: study 'layers': 'displacement_norm' has no layer 99 (it has: 0, 1, ", f.read())
+            self.assertIn("No figure 2 of 3: " + why, f.read())
+        self.assertIn("No figures: --output FILE or --figures FOLDER", self.tprun("report", "layers").stdout)
+        done = self.tprun("plot", "layers")  # the others are drawn, here and on the page
+        self.assertIn("warning: not drawn: " + why, done.stderr)
+        self.assertEqual(len(re.findall("<polyline", done.stdout)), len(re.findall("<polyline", figures[0] + figures[2])))
+        self.assertIn("No figure 2 of 3: study 'layers':", " ".join(self.texts(ET.fromstring(done.stdout))))
 
     def test_mistakes_about_layers(self):
         self.layers(1)
