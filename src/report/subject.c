@@ -272,15 +272,44 @@ int subject_check_metric(const struct subject *s, const char *metric, struct err
     return listed(metric, s->metrics, s->n_metrics) ? 0 : unknown(s, "metric", metric, s->metrics, s->n_metrics, e);
 }
 
+static bool shows(const struct group *g, const char *const *variants, size_t n, const char *cell)
+{
+    return (n == 0 || listed(g->variant, variants, n)) && (!cell || table_cell_has(g->cell, cell));
+}
+
+/* With the nearest cell, as tables show it. */
+static int no_cell(const struct subject *s, const char *cell, struct err *e)
+{
+    struct arena a;
+    arena_init(&a, 0);
+    const char **names = arena_need(&a, s->n_groups + 1, sizeof *names);
+    for (size_t i = 0; i < s->n_groups; i++) {
+        struct text shown = { 0 };
+        table_short_cell(&shown, s->groups[i].cell);
+        names[i] = arena_strdup(&a, shown.s);
+        text_free(&shown);
+    }
+    const char *near = err_nearest(cell, names, s->n_groups);
+    const int code = err_set(e, ERR_USAGE, "study '%s' has no cell with '%s'%s%s%s", s->name, cell,
+                             near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+    arena_finish(&a);
+    return code;
+}
+
 int subject_filter(struct subject *s, const char *const *variants, size_t n, const char *cell, struct err *e)
 {
     for (size_t i = 0; i < n; i++)
         if (!listed(variants[i], s->variants, s->n_variants))
             return unknown(s, "variant", variants[i], s->variants, s->n_variants, e);
     size_t n_groups = 0, n_trials = 0;
+    bool any = !cell;
+    for (size_t i = 0; i < s->n_groups && !any; i++)
+        any = shows(&s->groups[i], variants, n, cell);
+    if (!any)
+        return no_cell(s, cell, e);
     for (size_t i = 0, t = 0; i < s->n_groups; i++) {
         const struct group g = s->groups[i];
-        const bool kept = (n == 0 || listed(g.variant, variants, n)) && (!cell || table_cell_has(g.cell, cell));
+        const bool kept = shows(&g, variants, n, cell);
         for (; t < s->n_trials && s->trials[t].group == i; t++)
             if (kept) {
                 s->trials[n_trials] = s->trials[t];
@@ -293,8 +322,7 @@ int subject_filter(struct subject *s, const char *const *variants, size_t n, con
     s->n_trials = n_trials;
     list_variants(s);
     if (n_groups == 0)
-        return err_set(e, ERR_USAGE, cell ? "study '%s' has no cell with '%s'" : "study '%s' has no trials", s->name,
-                       cell);
+        return err_set(e, ERR_USAGE, "study '%s' has no trials", s->name);
     return 0;
 }
 

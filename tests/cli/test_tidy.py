@@ -136,6 +136,8 @@ class Tidy(Cli):
         for key in keys:
             self.assertIn(key + "=0.1", refused)
         self.assertIn("did you mean 'stepsize=0.1'?", self.tidy("rm", "train", "--cell", "stepsiz=0.1", "--yes", status=2).stderr)
+        self.assertIn("no cell with 'stepsiz=0.1'; did you mean 'stepsize=0.1'?", self.tidy("plot", "train", "--cell", "stepsiz=0.1", status=2).stderr)
+        self.tidy("plot", "train", "--cell", "stepsize=0.1")
         self.tidy("rm", "train", "--cell", "stepsize=0.1", "--yes")
         self.assertEqual(self.sql("SELECT DISTINCT cell FROM trials WHERE study = 'train'"), [(keys[0] + "=0.01",)])
         self.assertEqual(self.sql("SELECT DISTINCT n FROM claims WHERE study = 'algorithm'"), [(1,)])
