@@ -41,8 +41,8 @@ struct study_claim {
     int64_t reported_n; /* 0: reported without sd and number of runs */
     int64_t min_seeds;
     struct where min_seeds_where; /* line 0: it is not given */
-    bool has_low, has_high; /* false: open */
-    double low, high;       /* where the number makes the claim true; compare with a margin: low itself does not */
+    bool has_low, has_high;       /* false: open */
+    double low, high; /* where the number makes the claim true; compare with a margin: low itself does not */
 };
 
 /* What a report draws. The database keeps it in the specification's text; here it is checked. */
