@@ -70,6 +70,12 @@ class Specification(unittest.TestCase):
     def train(self, db, *args, file=None):
         return self.call("run", file or self.file, "--db", self.path(db), "-j", "2", "--no-progress", *args)
 
+    def compare(self, study, file, *args):
+        """The study's variant bp with that of the same file, trained whole under another name."""
+        shutil.copy(self.path("a.db"), self.path("both.db"))
+        self.train("both.db", "experiment=whole", file=file)
+        return self.call("compare", study + ":bp", "whole:bp", "--db", self.path("both.db"), *args).stdout
+
     def sql(self, db, text):
         with sqlite3.connect(self.path(db)) as connection:
             rows = connection.execute(text).fetchall()
@@ -257,7 +263,7 @@ variants:
             report = self.call("report", "un", "--db", self.path("a.db")).stdout
             self.assertIn(f"| ({last:.4g}) |", report)
             self.assertIn("| 1 of 2 |", report)
-            compared = self.call("compare", "un:bp", "un:bp", "--db", self.path("a.db")).stdout
+            compared = self.compare("un", file)
             self.assertIn(f"of 2 pairs: 1 {'failed' if failed else 'unfinished'}; survivors are not a mean", compared)
             bars = self.call("plot", "un", "--db", self.path("a.db"), "--bars", "--metric", "train_loss").stdout
             self.assertIn(", n = 1 of 2 seeds", bars)
@@ -282,7 +288,8 @@ variants:
 claims:
   - {id: c, text: t, measure: "SELECT last_mean FROM finals WHERE metric = 'test_loss'", expect: [0, 1e100]}
 """
-        done = self.train("a.db", file=self.write("nan.yaml", text))
+        file = self.write("nan.yaml", text)
+        done = self.train("a.db", file=file)
         self.assertIn("test_loss nan", done.stderr)
         self.assertNotIn("-nan", done.stderr)
         self.assertEqual(self.sql("a.db", "SELECT DISTINCT state, step, last_test_loss FROM trials"), [("done", 6, None)])
@@ -291,7 +298,7 @@ claims:
                          [(0, 3, None, None, None, None, None)])
         self.assertEqual(self.sql("a.db", "SELECT verdict, measured, note FROM claims"), [("undecided", None, "the measure gives no value")])
         self.assertRegex(done.stdout, r"bp +test_loss +0 of 3 +0 +- ")
-        compared = self.call("compare", "nn:bp", "nn:bp", "--db", self.path("a.db"), "--format=csv").stdout.splitlines()
+        compared = self.compare("nn", file, "--format=csv").splitlines()
         row = dict(zip(compared[0].split(","), compared[1].split(",")))
         self.assertEqual((row["n"], row["n_asked"], row["difference"]), ("0", "3", ""))
         self.assertIn("of 3 pairs: 3 without a value", row["note"])
