@@ -66,10 +66,26 @@ static int add_study(void *self, int n, const char *const *values)
     return 0;
 }
 
-const char *subject_short_key(const char *key)
+static bool ends_in(const char *key, const char *end)
 {
-    const char *dot = strrchr(key, '.');
-    return dot && dot[1] ? dot + 1 : key;
+    const size_t n = strlen(key), m = strlen(end);
+    return n >= m && strcmp(key + n - m, end) == 0 && (n == m || key[n - m - 1] == '.');
+}
+
+/* The last part of a dotted key, or as many of its last parts as no other key of the study ends in. */
+static const char *short_key(const struct subject *s, const char *key)
+{
+    for (const char *end = key + strlen(key); end > key;) {
+        do
+            end--;
+        while (end > key && end[-1] != '.');
+        size_t others = 0;
+        for (size_t i = 0; i < s->n_keys; i++)
+            others += ends_in(s->keys[i], end) && strcmp(s->keys[i], key) != 0;
+        if (others == 0)
+            return end;
+    }
+    return key;
 }
 
 static int add_unit(void *self, int n, const char *const *values)
@@ -118,7 +134,7 @@ const char *subject_metric(const struct subject *s, const char *metric)
 const char *subject_key(const struct subject *s, const char *key)
 {
     const char *shown = labels_find(&s->labels, "keys", key);
-    return shown ? shown : subject_short_key(key);
+    return shown ? shown : short_key(s, key);
 }
 
 /* A value of a cell as a figure tells it: a number in few digits, without its point if there is nothing behind it. */
@@ -144,7 +160,7 @@ static const char *label_of(struct arena *a, const struct subject *s, const char
         text_puts(&t, t.n ? (part == cell ? " " : ", ") : "");
         if (equals) {
             *equals = '\0';
-            text_add(&t, "%s=", shown ? subject_key(s, key) : subject_short_key(key));
+            text_add(&t, "%s=", shown ? subject_key(s, key) : short_key(s, key));
         }
         if (shown && equals)
             put_value(&t, equals + 1);
@@ -172,8 +188,6 @@ static size_t group_of(struct reading *r, const char *variant, const char *cell)
         s->groups = grown(r->a, s->groups, s->n_groups, &r->groups_capacity, sizeof *s->groups);
     struct group *g = &s->groups[s->n_groups];
     *g = (struct group){ .variant = arena_strdup(r->a, variant), .cell = arena_strdup(r->a, cell) };
-    g->label = label_of(r->a, s, g->variant, g->cell, false);
-    g->shown = label_of(r->a, s, g->variant, g->cell, true);
     return s->n_groups++;
 }
 
@@ -226,6 +240,24 @@ static void list_variants(struct subject *s)
     }
 }
 
+/* The keys that cells have values of, without repetition. */
+static void list_keys(struct subject *s, struct arena *a)
+{
+    size_t capacity = 0;
+    for (size_t i = 0; i < s->n_groups; i++)
+        for (const char *part = s->groups[i].cell; *part;) {
+            const size_t n = strcspn(part, ","), length = strcspn(part, "=,");
+            bool known = length == n; /* no key at all */
+            for (size_t j = 0; j < s->n_keys && !known; j++)
+                known = strncmp(s->keys[j], part, length) == 0 && s->keys[j][length] == '\0';
+            if (!known && s->n_keys == capacity)
+                s->keys = grown(a, s->keys, s->n_keys, &capacity, sizeof *s->keys);
+            if (!known)
+                s->keys[s->n_keys++] = arena_strndup(a, part, length);
+            part += n + strspn(part + n, ", ");
+        }
+}
+
 int subject_read(struct subject *s, struct query *q, struct arena *a, const char *name, struct err *e)
 {
     *s = (struct subject){ 0 };
@@ -236,6 +268,12 @@ int subject_read(struct subject *s, struct query *q, struct arena *a, const char
         return meant_no_study(q, name, "; `tprun ls` lists them", e);
     TRY(labels_load(&s->labels, q, a, name, e));
     TRY(query_rows(q, sql_trials, &name, 1, add_trial, &r, e));
+    list_keys(s, a);
+    for (size_t i = 0; i < s->n_groups; i++) {
+        struct group *g = &s->groups[i];
+        g->label = label_of(a, s, g->variant, g->cell, false);
+        g->shown = label_of(a, s, g->variant, g->cell, true);
+    }
     TRY(query_rows(q, sql_metrics, &name, 1, add_name, &metrics, e));
     TRY(query_rows(q, sql_units, NULL, 0, add_unit, &r, e));
     s->metrics = metrics.items;

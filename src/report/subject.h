@@ -39,6 +39,8 @@ struct subject {
     struct group_trial *trials; /* the current ones, group by group */
     const char **metrics;       /* those that a current trial has logged, by name */
     const char **variants;      /* without repetition */
+    size_t n_keys;
+    const char **keys; /* of its cells, without repetition */
     size_t n_units;
     struct subject_unit *units; /* of all metrics that have one */
     struct labels labels;
@@ -60,14 +62,12 @@ void subject_put_unit(struct text *out, const char *unit);
 bool subject_percent(const char *unit);
 /* Trials of a group that have not ended. */
 size_t group_waiting(const struct group *g);
-/* What a figure calls a variant, a metric, a key: its name of `labels`; else the name itself, of a key its last part.
- */
+/* What a figure calls a variant, a metric, a key: its name of `labels`; else the name itself, of a key its last part,
+ * or as many parts as tell it from the study's other keys. */
 const char *subject_variant(const struct subject *s, const char *variant);
 const char *subject_metric(const struct subject *s, const char *metric);
 const char *subject_key(const struct subject *s, const char *key);
 /* "tp stepsize=0.1", in these names and in few digits; variant "base" or "" is not told beside a cell. */
 const char *subject_name(struct arena *a, const struct subject *s, const char *variant, const char *cell);
-/* The last part of a dotted key. */
-const char *subject_short_key(const char *key);
 
 #endif

@@ -227,6 +227,27 @@ class Pictures(unittest.TestCase):
         self.assertEqual(len(list(self.plot("forty_lines").iter(SVG + "polyline"))), 40)
         self.assertTrue(any(re.fullmatch(r"tp: best in \d+ of 16 cells", t) for t in self.texts(self.plot("who_wins"))))
 
+    def test_keys_that_end_alike(self):
+        """A figure calls a key by as many of its last parts as tell it from the study's others."""
+        file = os.path.join(self.folder, "alike.yaml")
+        with open(file, "w", encoding="utf-8") as out:
+            out.write("""version: 1
+experiment: alike
+dataset: {name: gaussian, features: 9, classes: 4, train_size: 40, test_size: 20}
+network: {layers: [{dense: {units: 8, activation: tanh}}, {dense: {units: 8, activation: tanh}}, {dense: {units: 4}}]}
+loss: cross_entropy
+algorithm: {name: dtp, target_stepsize: 0.1, feedback_loss: {noise: 0.1}, feedback: {optimizer: {name: sgd, stepsize: 0.1}}}
+train: {optimizer: {name: sgd, stepsize: 0.1, momentum: 0.9}, batch_size: 10, iterations: 4}
+sweep: {grid: {train.optimizer.stepsize: [0.1, 0.2], algorithm.feedback.optimizer.stepsize: [0.1, 0.2], train.optimizer.momentum: [0, 0.5]}}
+""")
+        self.db = os.path.join(self.folder, "alike.db")
+        self.tprun("run", file)
+        shown = " ".join(self.texts(self.plot("alike")))
+        self.assertIn("feedback.optimizer.stepsize", shown)
+        self.assertIn("train.optimizer.stepsize", shown)
+        self.assertIn("momentum", shown)
+        self.assertNotIn("optimizer.momentum", shown)
+
     def test_what_was_seen(self):
         texts = self.texts(self.plot("diverging"))
         self.assertIn("diverged before a finite value", texts)
