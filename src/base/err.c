@@ -73,6 +73,19 @@ int err_set(struct err *e, int code, const char *format, ...)
     return code;
 }
 
+bool where_same(struct where a, struct where b)
+{
+    return a.source == b.source && a.line == b.line && a.column == b.column;
+}
+
+bool err_is_told(const struct err *e, struct where where)
+{
+    for (size_t i = 0; i < e->n_messages; i++)
+        if (e->messages[i].level == ERR_LEVEL_ERROR && where_same(e->messages[i].where, where))
+            return true;
+    return false;
+}
+
 int err_at(struct err *e, struct where where, const char *format, ...)
 {
     va_list args;

@@ -64,6 +64,9 @@ struct err {
 int err_set(struct err *e, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 /* Adds a positioned error in a specification (code ERR_SPEC) and returns ERR_SPEC. */
 int err_at(struct err *e, struct where where, const char *format, ...) __attribute__((format(printf, 3, 4)));
+bool where_same(struct where a, struct where b);
+/* Whether an error stands at this place already: a key that several variants have is told once. */
+bool err_is_told(const struct err *e, struct where where);
 /* Adds an error about a key of a file, by a room that knows nothing of files: the text is "KEY: ...", and whoever has
  * the file finds its place by the message's key. Returns ERR_SPEC. */
 int err_about(struct err *e, const char *key, const char *format, ...) __attribute__((format(printf, 3, 4)));

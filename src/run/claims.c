@@ -200,7 +200,7 @@ static bool bind_cell(struct checking *k, const struct study_trial *t, const cha
     c.seed = 0;
     out->budget = size.iterations;
     out->every = c.log.every;
-    out->n_layers = c.network.layers.n;
+    out->n_layers = size.n_links; /* layers, or the links that some metrics count: time steps of a recurrent one */
     out->logged = (struct logged){ .metric = metric };
     if (metric && trial_visit_metrics(&c, look_at, &out->logged) < 0)
         return false;

@@ -12,9 +12,9 @@ enum { MOST_CELLS = 1000 };
 /* What the trials that a figure is about were found to have. */
 struct found {
     const struct study_figure *figure;
-    bool cell, metric, layer;
+    bool cell, metric;
     bool any;           /* a trial of such a cell could be composed */
-    size_t most_layers; /* of a network in which each link is a layer */
+    size_t most_layers; /* or links, which some metrics count: time steps of a recurrent layer */
 };
 
 static int look_at(void *self, const struct metric_facts *f)
@@ -51,17 +51,15 @@ static void look_at_trial(struct found *found, const struct config *c, struct ar
     found->any = true;
     if (found->figure->metric)
         (void)trial_visit_metrics(c, look_at, found); /* look_at never fails */
-    if (size.n_links != size.n_layers)
-        found->layer = true; /* a metric may count links */
-    if (size.n_layers > found->most_layers)
-        found->most_layers = size.n_layers;
+    if (size.n_links > found->most_layers)
+        found->most_layers = size.n_links;
 }
 
 static bool is_settled(const struct found *found)
 {
     const struct study_figure *f = found->figure;
     return found->cell && found->any && (!f->metric || found->metric) &&
-           (!f->has_layer || found->layer || (uint64_t)f->layer < found->most_layers);
+           (!f->has_layer || (uint64_t)f->layer < found->most_layers);
 }
 
 static struct found look_for(struct plan *p, const struct study *s, const struct study_figure *f)
@@ -98,17 +96,6 @@ static bool is_elsewhere(const struct study *s, const char *const *keys)
     return false;
 }
 
-/* Whether the file's place has a mistake already. */
-static bool is_told(const struct err *e, struct where w)
-{
-    for (size_t i = 0; i < e->n_messages; i++) {
-        const struct where *told = &e->messages[i].where;
-        if (told->source == w.source && told->line == w.line && told->column == w.column)
-            return true;
-    }
-    return false;
-}
-
 static void check_figure(struct plan *p, const struct study *s, const struct study_figure *f, const char *path,
                          struct err *e)
 {
@@ -116,7 +103,7 @@ static void check_figure(struct plan *p, const struct study *s, const struct stu
     static const char *const of_layer[] = { "network", "dataset", NULL };
     const struct found found = look_for(p, s, f);
     const struct where cell = f->cell ? tree_child(f->map, "cell")->where : f->where;
-    if (!found.cell && f->cell && !is_told(e, cell) && !is_elsewhere(s, of_cell))
+    if (!found.cell && f->cell && !err_is_told(e, cell) && !is_elsewhere(s, of_cell))
         err_at(e, cell, "%s.cell: no cell of the study has '%s' in its name%s", path, f->cell,
                !s->tune && !strncmp(f->cell, "tuned", strlen("tuned")) ? "; cells are tuned by 'tune'" : "");
     if (!found.any)
@@ -124,7 +111,7 @@ static void check_figure(struct plan *p, const struct study *s, const struct stu
     if (f->metric && !found.metric && !is_elsewhere(s, of_metric))
         err_at(e, f->where, "%s.metric: no trial of the figure logs '%s'; log.metrics says what is logged", path,
                f->metric);
-    if (f->has_layer && !found.layer && (uint64_t)f->layer >= found.most_layers && !is_elsewhere(s, of_layer))
+    if (f->has_layer && (uint64_t)f->layer >= found.most_layers && !is_elsewhere(s, of_layer))
         err_at(e, tree_child(f->map, "layer")->where,
                "%s.layer: there is no layer %lld: networks have the layers 0 to %zu", path, (long long)f->layer,
                found.most_layers - 1);

@@ -30,17 +30,6 @@ static bool has_row(const struct option *rows, const char *key)
     return rows->type != OPT_END;
 }
 
-/* The same key of the base is met in every variant. */
-static bool is_told(const struct err *e, struct where w)
-{
-    for (size_t i = 0; i < e->n_messages; i++) {
-        const struct where *told = &e->messages[i].where;
-        if (told->source == w.source && told->line == w.line && told->column == w.column)
-            return true;
-    }
-    return false;
-}
-
 const char *study_foreign(const char *key)
 {
     static const char *const keys[][2] = {
@@ -71,7 +60,7 @@ static void check_names(const struct study *s, struct node *tree, struct err *e)
         size_t n = compose_study_keys(known, 32);
         for (const struct option *o = s->trial_options; o->type != OPT_END && n < 64; o++)
             known[n++] = o->name;
-        if (!is_told(e, key->where))
+        if (!err_is_told(e, key->where))
             err_at(e, key->where, "unknown key '%s'%s", key->text,
                    study_foreign(key->text) ? study_foreign(key->text) : bind_advice(key->text, known, n, s->arena));
         const char *near = err_nearest(key->text, known, n);

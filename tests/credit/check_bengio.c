@@ -123,6 +123,23 @@ static int coding_step(struct settling *s, size_t k, struct mat change, struct e
     return 0;
 }
 
+/* All links of a network but the last, from values of 0. */
+static struct settling settling_of(struct rig *r, struct settled *of, size_t steps)
+{
+    struct err e = { 0 };
+    struct mat *value, *change, *stacks;
+    must(credit_alloc_links(&r->credit, &value, &stacks, &r->net.arena, &e), &e);
+    must(credit_alloc_links(&r->credit, &change, &stacks, &r->net.arena, &e), &e);
+    return (struct settling){ .c = &r->credit,
+                              .p = &r->net.pass,
+                              .hi = r->credit.n - 1,
+                              .value = value,
+                              .change = change,
+                              .of = of,
+                              .sweep = SWEEP_PARALLEL,
+                              .steps = steps };
+}
+
 /* Of linear orthogonal layers it rests where every layer has the same share of the error. */
 START_TEST(predictive_coding_settles)
 {
@@ -133,27 +150,17 @@ START_TEST(predictive_coding_settles)
              "{units: 6}]}",
              "bp", "{target_stepsize: 0.7}");
     rig_step(&r);
-    struct mat *value, *change, *stacks;
-    must(credit_alloc_links(&r.credit, &value, &stacks, &r.net.arena, &e), &e);
-    must(credit_alloc_links(&r.credit, &change, &stacks, &r.net.arena, &e), &e);
     struct settled of[3];
-    struct settling s = { .c = &r.credit,
-                          .p = &r.net.pass,
-                          .hi = 2,
-                          .value = value,
-                          .change = change,
-                          .of = of,
-                          .sweep = SWEEP_PARALLEL,
-                          .factor = 0.3,
-                          .steps = 2000,
-                          .precision = 1e-14,
-                          .first_test = 10,
-                          .step = coding_step };
-    mat_copy(r.credit.d[2], value[2]);
+    struct settling s = settling_of(&r, of, 2000);
+    s.factor = 0.3;
+    s.precision = 1e-14;
+    s.first_test = 10;
+    s.step = coding_step;
+    mat_copy(r.credit.d[2], s.value[2]);
     must(settle(&s, &e), &e);
     ck_assert_uint_lt(of[0].steps, 2000);
     for (size_t k = 0; k < 2; k++) /* d of back-propagation is W^T ... d of the output */
-        check_near("share", value[k], rig_scaled(&r, (double)(k + 1) / 3, r.credit.d[k]), 1e-10);
+        check_near("share", s.value[k], rig_scaled(&r, (double)(k + 1) / 3, r.credit.d[k]), 1e-10);
     rig_close(&r);
 }
 END_TEST
@@ -173,23 +180,13 @@ START_TEST(nan_never_rests)
     struct err e = { 0 };
     rig_open(&r, "{batch: 4, features: 6, outputs: 6, layers: [dense: {units: 6}, dense: {units: 6}]}", "bp",
              "{target_stepsize: 0.7}");
-    struct mat *value, *change, *stacks;
-    must(credit_alloc_links(&r.credit, &value, &stacks, &r.net.arena, &e), &e);
-    must(credit_alloc_links(&r.credit, &change, &stacks, &r.net.arena, &e), &e);
     struct settled of[2];
-    struct settling s = { .c = &r.credit,
-                          .p = &r.net.pass,
-                          .hi = 1,
-                          .value = value,
-                          .change = change,
-                          .of = of,
-                          .sweep = SWEEP_PARALLEL,
-                          .factor = 1,
-                          .steps = 20,
-                          .precision = 1e-6,
-                          .first_test = 1,
-                          .step = nan_step };
-    ck_assert_uint_gt(value[0].rows, 1);
+    struct settling s = settling_of(&r, of, 20);
+    s.factor = 1;
+    s.precision = 1e-6;
+    s.first_test = 1;
+    s.step = nan_step;
+    ck_assert_uint_gt(s.value[0].rows, 1);
     must(settle(&s, &e), &e);
     ck_assert_uint_eq(of[0].steps, 20);
     ck_assert(isnan(of[0].last));

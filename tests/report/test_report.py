@@ -417,8 +417,8 @@ class Report(unittest.TestCase):
             self.assertLessEqual(float(one.get("width")), float(whole.get("width")))
         self.assertAlmostEqual(bottom, float(whole.get("height")), places=3)
         self.assertEqual(len(list(self.plot("layers", "--metric", "train_loss").iter(SVG + "svg"))), 1)
-        self.layers(1, FIGURES.replace("layer: 2", "layer: 99"))  # known only when it is drawn
-        why = "study 'layers': 'displacement_norm' has no layer 99 (it has: 0, 1, "
+        self.layers(1, FIGURES.replace("displacement_norm, layer: 2", "weight_norm, layer: 9"))  # a time step, of which there are no weights
+        why = "study 'layers': 'weight_norm' has no layer 9 (it has: 0, 1"
         self.assertIn("warning: no figure 2 of 3: " + why, self.tprun("report", "layers", "-o", report).stderr)
         with open(report, encoding="utf-8") as f:
             self.assertIn("No figure 2 of 3: " + why, f.read())
