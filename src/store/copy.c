@@ -1,10 +1,14 @@
 #include "store/copy.h"
 
+#include "base/file.h"
+#include "base/new_file.h"
 #include "store/path.h"
 #include "store/writer.h"
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { COPY_WAIT_MS = 75000 };
@@ -66,6 +70,63 @@ int store_copy(struct store *s, const char *path, struct err *e)
     return replace(s->db, s->path, path, e);
 }
 
+/* ---- a database that no writer closed ---- */
+
+/* A writer in rollback mode was killed; in ours one that was creating the database. A reader cannot take that back. */
+static bool has_hot_journal(sqlite3 *db)
+{
+    return sqlite3_exec(db, "PRAGMA schema_version", NULL, NULL, NULL) != SQLITE_OK &&
+           sqlite3_extended_errcode(db) == SQLITE_READONLY_ROLLBACK;
+}
+
+static int copy_bytes(const char *from, const char *to, struct err *e)
+{
+    uint64_t size;
+    struct new_file f;
+    const int fd = file_open_regular(from, &size, e);
+    TRY(fd);
+    int code = new_file_begin(&f, to, e);
+    if (code == 0)
+        code = new_file_copy(&f, fd, from, NULL, e);
+    if (code == 0)
+        code = new_file_replace(&f, e);
+    new_file_end(&f);
+    close(fd); /* read only */
+    return code < 0 && e->code == ERR_IO ? (e->code = ERR_STORAGE) : code;
+}
+
+static bool is_as_before(const char *path, const struct stat *before)
+{
+    struct stat now;
+    return stat(path, &now) == 0 && now.st_ino == before->st_ino && now.st_size == before->st_size &&
+           now.st_mtim.tv_sec == before->st_mtim.tv_sec && now.st_mtim.tv_nsec == before->st_mtim.tv_nsec;
+}
+
+/* Copies the bytes of both, and lets SQLite take back in the copy what was not committed. */
+static int copy_with_journal(const char *from, const char *path, struct err *e)
+{
+    sqlite3 *db = NULL;
+    struct stat before[2];
+    char journal[2][PATH_MAX + 16];
+    const struct copy c = { path, path, ERR_STORAGE };
+    snprintf(journal[0], sizeof journal[0], "%s-journal", from);
+    snprintf(journal[1], sizeof journal[1], "%s-journal", path);
+    if (stat(from, &before[0]) < 0 || stat(journal[0], &before[1]) < 0)
+        return err_set(e, ERR_STORAGE, "cannot open %s: %s", from, strerror(errno));
+    TRY(copy_bytes(from, path, e));
+    TRY(copy_bytes(journal[0], journal[1], e));
+    if (!is_as_before(from, &before[0]) || !is_as_before(journal[0], &before[1]))
+        return err_set(e, ERR_STORAGE, "%s is locked by another program", from);
+    int code =
+        sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW, NULL) != SQLITE_OK ||
+                sqlite3_exec(db, "PRAGMA schema_version; PRAGMA journal_mode = DELETE", NULL, NULL, NULL) != SQLITE_OK
+            ? fail(db, &c, e)
+            : 0;
+    if (sqlite3_close(db) != SQLITE_OK && code == 0)
+        code = err_set(e, ERR_STORAGE, "%s: cannot close the copy", path);
+    return code;
+}
+
 int database_copy(const char *from, const char *path, struct err *e)
 {
     char *real = NULL;
@@ -78,7 +139,7 @@ int database_copy(const char *from, const char *path, struct err *e)
         code = err_set(e, ERR_STORAGE, "%s: %s", real, db ? sqlite3_errmsg(db) : "out of memory");
     if (code == 0) {
         sqlite3_busy_timeout(db, COPY_WAIT_MS);
-        code = replace(db, real, path, e);
+        code = has_hot_journal(db) ? copy_with_journal(real, path, e) : replace(db, real, path, e);
     }
     sqlite3_close(db); /* read only */
     free(real);

@@ -15,6 +15,9 @@
     "(coalesce(" a ".inputs <> " b ".inputs, 0) AND EXISTS (SELECT 1 FROM json_each(" JSON(                            \
         a ".inputs") ") j "                                                                                            \
                      "JOIN json_each(" JSON(b ".inputs") ") k ON k.key = j.key AND k.value <> j.value))"
+/* Trial t of the database db was trained with something: what nothing was trained with yet is not the origin of
+ * anything, though its columns say numbers of version 1. */
+#define HAS_RESULTS(db, t) "EXISTS (SELECT 1 FROM " db ".summary u WHERE u.trial_id = " t ".id)"
 /* An attempt whose worker has said what its numbers come from. */
 #define TOLD_ORIGIN(t) "r.trial_id = " t ".id AND r.kernel IS NOT ''"
 #define LAST_RUN(t) "(SELECT max(r.id) FROM run r WHERE " TOLD_ORIGIN(t) ")"

@@ -82,14 +82,18 @@ WHERE m.is_new ORDER BY m.src;
 UPDATE temp.map_trial SET id = (SELECT m.id FROM src.trial t JOIN main.trial m ON m.key = t.key WHERE t.id = map_trial.src) WHERE is_new;
 CREATE INDEX temp.map_trial_id ON map_trial (id);
 
-UPDATE main.trial SET (state, step, diverged_step, diverged_layer, diverged_tensor, weights_sha256, reason, updated_ms, numerics_version) =
+UPDATE main.trial SET (state, step, diverged_step, diverged_layer, diverged_tensor, weights_sha256, reason, updated_ms) =
     (SELECT CASE t.state WHEN 'running' THEN 'interrupted' ELSE t.state END, t.step, t.diverged_step, t.diverged_layer, t.diverged_tensor,
-        coalesce(t.weights_sha256, trial.weights_sha256), t.reason, t.updated_ms,
-        CASE t.state WHEN 'queued' THEN trial.numerics_version ELSE t.numerics_version END
+        coalesce(t.weights_sha256, trial.weights_sha256), t.reason, t.updated_ms
     FROM temp.map_trial m JOIN src.trial t ON t.id = m.src WHERE m.id = trial.id)
 WHERE id IN (SELECT id FROM temp.map_trial WHERE wins AND NOT is_new);
-UPDATE main.trial SET (budget, finished_budget, created_ms, inputs) =
-    (SELECT max(t.budget, trial.budget), max(t.finished_budget, trial.finished_budget), min(t.created_ms, trial.created_ms), coalesce(trial.inputs, t.inputs)
+-- What its numbers come from is said by the one that has some. Where both have, they say the same, or one does not know its inputs.
+UPDATE main.trial SET (numerics_version, inputs) =
+    (SELECT t.numerics_version, CASE WHEN m.empty THEN t.inputs ELSE coalesce(trial.inputs, t.inputs) END
+    FROM temp.map_trial m JOIN src.trial t ON t.id = m.src WHERE m.id = trial.id)
+WHERE id IN (SELECT m.id FROM temp.map_trial m WHERE NOT m.is_new AND EXISTS (SELECT 1 FROM src.summary u WHERE u.trial_id = m.src));
+UPDATE main.trial SET (budget, finished_budget, created_ms) =
+    (SELECT max(t.budget, trial.budget), max(t.finished_budget, trial.finished_budget), min(t.created_ms, trial.created_ms)
     FROM temp.map_trial m JOIN src.trial t ON t.id = m.src WHERE m.id = trial.id)
 WHERE id IN (SELECT id FROM temp.map_trial WHERE NOT is_new);
 UPDATE main.trial SET generation = (SELECT g.generation FROM main.study g WHERE g.id = trial.study_id)

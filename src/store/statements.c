@@ -188,14 +188,13 @@ const char *const statement_sql[N_STATEMENTS] = {
     [SQL_PUT_REPOSITORY] = "INSERT INTO repository (root, git_commit, changed) VALUES (?1, ?2, ?3)",
     [SQL_SET_REPOSITORY] = "UPDATE study SET repository_id = ?2 WHERE id = ?1 AND repository_id IS NOT ?2",
     [SQL_START_TRIAL] = "UPDATE trial SET state = 'running', reason = NULL, updated_ms = ?2 WHERE id = ?1",
-    /* What nothing was trained with yet is not the origin of anything. */
-    [SQL_GET_ORIGIN] = "SELECT t.numerics_version, t.inputs, t.study_id FROM trial t WHERE t.id = ?1 AND "
-                       "EXISTS (SELECT 1 FROM summary u WHERE u.trial_id = t.id)",
+    [SQL_GET_ORIGIN] =
+        "SELECT t.numerics_version, t.inputs, t.study_id FROM trial t WHERE t.id = ?1 AND " HAS_RESULTS("main", "t"),
     [SQL_IS_JSON] = "SELECT json_valid(?1)",
     [SQL_OTHER_INPUT] = "SELECT j.key, j.value, k.value FROM json_each(" JSON("?1") ") j JOIN json_each(" JSON(
         "?2") ") k ON k.key = j.key AND k.value <> j.value ORDER BY j.key LIMIT 1",
-    [SQL_SET_ORIGIN] = "UPDATE trial SET numerics_version = ?2, inputs = CASE WHEN EXISTS (SELECT 1 FROM summary u "
-                       "WHERE u.trial_id = trial.id) THEN coalesce(inputs, ?3) ELSE ?3 END WHERE id = ?1",
+    [SQL_SET_ORIGIN] = "UPDATE trial SET numerics_version = ?2, inputs = CASE WHEN " HAS_RESULTS(
+        "main", "trial") " THEN coalesce(inputs, ?3) ELSE ?3 END WHERE id = ?1",
     [SQL_NAME_CELL] =
         "SELECT study_id || ' ' || generation || ' ' || numerics_version || quote(variant) || quote(cell) || "
         "quote(inputs) FROM trial WHERE id = ?1",

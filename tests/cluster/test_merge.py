@@ -5,6 +5,7 @@ import gzip
 import os
 import shutil
 import sqlite3
+import subprocess
 import sys
 import unittest
 
@@ -12,6 +13,11 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import test_work  # noqa: E402
 
 OLD = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "data", "old")
+
+
+def read(path):
+    with open(path, "rb") as f:
+        return f.read()
 
 
 class Merging(test_work.Cluster):
@@ -178,6 +184,46 @@ class Refused(Merging):
         self.edit(self.a, "UPDATE trial SET numerics_version = 7")
         self.assertIn("results of other data are kept apart", self.merge(self.a, self.b, "--keep-both", status=4).stderr)
         self.assert_nothing()
+
+    def test_a_worker_that_died_before_its_first_row_is_of_no_numerics(self):
+        self.shards()
+        begun = self.path("begun.db")
+        shutil.copy(self.a, begun)
+        self.edit(begun, "DELETE FROM metric", "DELETE FROM layer_metric", "DELETE FROM summary", "DELETE FROM progress", "DELETE FROM checkpoint",
+                  "UPDATE trial SET state = 'interrupted', step = 0, finished_budget = 0, weights_sha256 = NULL, numerics_version = 1, inputs = NULL "
+                  "WHERE state = 'done'")
+        straight = self.straight()
+        for i, order in enumerate([(begun, self.a, self.b), (self.a, self.b, begun), (self.b, begun, self.a)]):
+            out = self.path(f"out{i}.db")
+            for db in order:
+                self.merge(db, out=out)
+            self.assertEqual(self.digest(out), self.digest(straight))
+            self.assertEqual(self.sql("SELECT DISTINCT numerics_version FROM trial", out), self.sql("SELECT DISTINCT numerics_version FROM trial", straight))
+        self.edit(begun, "UPDATE trial SET state = 'failed', inputs = '{\"x\":\"1\"}' WHERE state = 'interrupted'")
+        self.merge(begun, self.path("out0.db"), out=self.path("failed.db"))
+        self.assertEqual(self.sql("SELECT numerics_version, inputs FROM trial ORDER BY key", self.path("failed.db")),
+                         self.sql("SELECT numerics_version, inputs FROM trial ORDER BY key", straight))
+
+    def kill_in_rollback_mode(self, db):
+        """A writer that is killed when it has changed pages of the file, and has committed nothing."""
+        script = ("import os, sqlite3, sys; c = sqlite3.connect(sys.argv[1], isolation_level=None); c.execute('PRAGMA journal_mode = DELETE'); "
+                  "c.execute('PRAGMA cache_size = 1'); c.execute('BEGIN'); c.execute('CREATE TABLE spilled AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL "
+                  "SELECT i + 1 FROM n LIMIT 20000) SELECT i, hex(randomblob(50)) FROM n'); os.kill(os.getpid(), 9)")
+        subprocess.run([sys.executable, "-c", script, db], check=False)
+        self.assertGreater(os.path.getsize(db + "-journal"), 0)
+
+    def test_a_writer_that_was_killed_in_rollback_mode(self):
+        self.shards()
+        before = self.digest(self.b)
+        self.kill_in_rollback_mode(self.b)
+        self.kill_in_rollback_mode(self.path("created.db"))
+        files = [self.b, self.b + "-journal", self.path("created.db"), self.path("created.db-journal")]
+        bytes_before = [read(path) for path in files]
+        self.merge(self.b, self.path("created.db"))
+        self.assertEqual(self.digest(self.out), before)
+        self.assertEqual([read(path) for path in files], bytes_before)
+        self.merge(self.a, self.b, out=self.path("all.db"))
+        self.assertEqual(self.digest(self.path("all.db")), self.digest(self.straight()))
 
     def test_every_damaged_database_is_named(self):
         self.shards()

@@ -7,6 +7,7 @@
 
 What was cancelled for good is submitted once more; the digest is that of one machine."""
 import argparse
+import glob
 import os
 import random
 import shutil
@@ -84,6 +85,15 @@ def wait_for_end(ids, chance, faults, counts):
     raise SystemExit("the jobs do not end")
 
 
+def tell(tprun, spec, db):
+    """What a reader needs to see why trials are missing: states, shards, and what the tasks said."""
+    print(call(tprun, "sql", "--db", db, "SELECT state, count(*) FROM trials GROUP BY state").stdout)
+    print(call(tprun, "submit", spec, "--db", db, "--status").stdout)
+    for path in sorted(glob.glob(f"{db}.shards/*/*.log"), key=os.path.getmtime):
+        with open(path, encoding="utf-8", errors="replace") as f:
+            print(f"-- {os.path.basename(path)}\n{f.read()[-2000:]}")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--build", required=True)
@@ -115,6 +125,8 @@ def main():
         begun = must(tprun, "sql", "--db", db, "--format=csv", "SELECT count(*), sum(from_step > 0) FROM run").splitlines()[1]
         print(f"seed {options.seed}: {options.tasks} tasks, faults {counts}, {submissions} submissions; attempts, of which resumed: {begun}; "
               f"digest {'equal' if digests[0] == digests[1] else 'DIFFERENT'}")
+        if digests[0] != digests[1]:
+            tell(tprun, spec, db)
         return 0 if digests[0] == digests[1] else 1
 
 

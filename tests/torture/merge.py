@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """P23: random partitions of a study into shards, merged in random orders, overlapping, twice, and with SIGKILL in the middle.
 
-    tests/torture/merge.py --build BUILD [--partitions 8] [--orders 20] [--kills 50] [--seed 1]
+    tests/torture/merge.py --build BUILD [--partitions 8] [--orders 20] [--kills 50] [--torn 50] [--seed 1]
 
-Every merge has the digest of one machine, and a merge that was killed has changed nothing or everything."""
+Every merge has the digest of one machine, and a merge that was killed has changed nothing or everything. Shards whose runner, workers or both
+were killed at any instant, of their first too, can be merged as they are, and go on."""
 import argparse
 import os
 import random
@@ -130,6 +131,56 @@ class Merging:
             self.expect(db, f"kill {i}")
         return told
 
+    @staticmethod
+    def workers(process):
+        with open(f"/proc/{process.pid}/task/{process.pid}/children", encoding="ascii") as f:
+            return [int(pid) for pid in f.read().split()]
+
+    def strike(self, process):
+        """The runner while it makes the database; or, when it has workers, it or them, or one after the other: then the runner has stored that
+        they died."""
+        late = self.random.random() < 0.7
+        while late and process.poll() is None and not self.workers(process):
+            time.sleep(0.001)
+        time.sleep(self.random.uniform(0, 0.04))
+        if process.poll() is not None:
+            return 0
+        struck = self.random.choice([[process.pid], self.workers(process), self.workers(process) + [process.pid]] if late else [[process.pid]])
+        for pid in struck:
+            if pid == process.pid and len(struck) > 1:
+                time.sleep(self.random.uniform(0, 0.06))
+            try:
+                os.kill(pid, 9)
+            except ProcessLookupError:
+                pass
+        return len(struck)
+
+    def torn(self, k, n):
+        """n strikes at shards that begin and go on; all there is is merged after each."""
+        shards = [self.path(f"torn-{i}.db") for i in range(k)]
+        db, struck = self.fresh(), 0
+        for i in range(n):
+            at = self.random.randrange(k)
+            process = subprocess.Popen([self.tprun, "work", self.spec, "--shard", f"{at}/{k}", "--db", shards[at], "-q", "--no-progress"], env=self.environment,
+                                       stderr=subprocess.DEVNULL)
+            struck += self.strike(process)
+            process.wait(HANG)
+            there = [path for path in shards if os.path.exists(path)]
+            if there:
+                done = self.call("merge", "-q", "-o", db, *there, check=False)
+                if done.returncode:
+                    self.wrong.append(f"strike {i}: {done.stderr.strip()}")
+        for i, path in enumerate(shards):
+            self.call("work", self.spec, "--shard", f"{i}/{k}", "--db", path, "-q")
+        self.call("merge", "-q", "-o", db, *shards)
+        self.expect(db, f"{k} shards that were struck")
+        for path in shards:
+            shutil.rmtree(path + ".checkpoints")
+            for end in ("", "-wal", "-shm", ".lock"):
+                if os.path.exists(path + end):
+                    os.unlink(path + end)
+        return struck
+
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
@@ -137,6 +188,7 @@ def main():
     parser.add_argument("--partitions", type=int, default=8)
     parser.add_argument("--orders", type=int, default=20)
     parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--torn", type=int, default=50)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     folder = tempfile.mkdtemp(prefix="tprun-partitions-")
@@ -151,8 +203,9 @@ def main():
         m.orders(shards, other, options.orders)
     shards, _ = m.train("killed", 3)
     told = m.kills(shards, options.kills)
+    struck = sum(m.torn(4, min(10, options.torn - i)) for i in range(0, options.torn, 10))
     print(f"seed {options.seed}: {options.partitions} partitions x {options.orders} orders, {m.merges} merges looked at, {options.kills} kills "
-          f"(trials that were there after one: {told}); wrong: {len(m.wrong)}")
+          f"(trials that were there after one: {told}), {struck} processes of shards killed; wrong: {len(m.wrong)}")
     for text in m.wrong[:20]:
         print(" ", text)
     shutil.rmtree(folder, ignore_errors=True)
