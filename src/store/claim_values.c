@@ -18,7 +18,7 @@ static double column_or_nan(sqlite3_stmt *stmt, int column)
     return sqlite3_column_type(stmt, column) == SQLITE_NULL ? (double)NAN : sqlite3_column_double(stmt, column);
 }
 
-/* Of a trial that was begun. */
+/* Of a trial that has results. */
 static int same_origin(struct claim_side *side, sqlite3_stmt *stmt)
 {
     const char *inputs = (const char *)sqlite3_column_text(stmt, 7);
@@ -51,7 +51,7 @@ static int add_trial(const struct claim *c, struct claim_side *side, sqlite3_stm
         return ERR_MEMORY;
     side->items = grown;
     const enum trial_state state = trial_state_of((const char *)sqlite3_column_text(stmt, 1));
-    if (state != TRIAL_QUEUED)
+    if (state != TRIAL_QUEUED && sqlite3_column_type(stmt, 6) != SQLITE_NULL)
         TRY(same_origin(side, stmt));
     const double value = column_or_nan(stmt, 2), first = column_or_nan(stmt, 3);
     side->n_diverged += state == TRIAL_DIVERGED;

@@ -18,6 +18,8 @@
 /* Trial t of the database db was trained with something: what nothing was trained with yet is not the origin of
  * anything, though its columns say numbers of version 1. */
 #define HAS_RESULTS(db, t) "EXISTS (SELECT 1 FROM " db ".summary u WHERE u.trial_id = " t ".id)"
+/* Numerics, NULL of a trial without results, and inputs. */
+#define ORIGIN(db, t) "CASE WHEN " HAS_RESULTS(db, t) " THEN " t ".numerics_version END, " t ".inputs"
 /* An attempt whose worker has said what its numbers come from. */
 #define TOLD_ORIGIN(t) "r.trial_id = " t ".id AND r.kernel IS NOT ''"
 #define LAST_RUN(t) "(SELECT max(r.id) FROM run r WHERE " TOLD_ORIGIN(t) ")"

@@ -387,7 +387,7 @@ const char *const statement_sql[N_STATEMENTS] = {
         "AND m.key_id = k.id AND m.step >= ?6) END, "
         "(SELECT m.value FROM metric m WHERE m.trial_id = t.id AND m.key_id = k.id AND m.step = 0), "
         "CASE ?5 WHEN 'best' THEN k.split = 'test' WHEN 'selected' THEN " VALIDATED " IS NULL ELSE 0 END, "
-        "k.goal = 'max', t.numerics_version, t.inputs, " IS_LATER " "
+        "k.goal = 'max', " ORIGIN("main", "t") ", " IS_LATER " "
         "FROM study s JOIN trial t ON t.study_id = s.id AND t.generation = s.generation "
         "CROSS JOIN metric_key k WHERE s.id = ?1 AND t.variant = ?2 AND (?3 IS NULL OR t.cell = ?3) AND k.name = ?4 "
         "AND ?7 IS NULL ORDER BY t.seed",
@@ -402,11 +402,13 @@ const char *const statement_sql[N_STATEMENTS] = {
         "AND m.layer = ?7 AND m.step = ?6) "
         "ELSE (SELECT CASE WHEN count(*) = count(m.value) THEN avg(m.value) END FROM layer_metric m "
         "WHERE m.trial_id = t.id AND m.key_id = k.id AND m.layer = ?7 AND m.step >= ?6) END, "
-        "NULL, 0, k.goal = 'max', t.numerics_version, t.inputs, CASE ?5 "
-        "WHEN 'best' THEN " LATE_FROM_START " WHEN 'from' THEN " LATE_FROM_STEP " ELSE 0 END "
-        "FROM study s JOIN trial t ON t.study_id = s.id AND t.generation = s.generation "
-        "CROSS JOIN metric_key k WHERE s.id = ?1 AND t.variant = ?2 AND (?3 IS NULL OR t.cell = ?3) AND k.name = ?4 "
-        "ORDER BY t.seed",
+        "NULL, 0, k.goal = 'max', " ORIGIN(
+            "main", "t") ", CASE ?5 "
+                         "WHEN 'best' THEN " LATE_FROM_START " WHEN 'from' THEN " LATE_FROM_STEP " ELSE 0 END "
+                         "FROM study s JOIN trial t ON t.study_id = s.id AND t.generation = s.generation "
+                         "CROSS JOIN metric_key k WHERE s.id = ?1 AND t.variant = ?2 AND (?3 IS NULL OR t.cell = ?3) "
+                         "AND k.name = ?4 "
+                         "ORDER BY t.seed",
     [SQL_PUT_MEASURED] = "UPDATE claim SET measured = ?3, note = ?4, evaluated_ms = ?5, n = ?6, sd = ?7, "
                          "interval_low = ?8, interval_high = ?9, verdict = ?10, n_asked = ?11, n_diverged = ?12, "
                          "n_unfinished = ?13, n_failed = ?14 WHERE study_id = ?1 AND id = ?2",

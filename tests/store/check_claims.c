@@ -259,8 +259,8 @@ static void check_origin(const char *change, const char *note)
     fixture_close(&f);
 }
 
-/* Trials that read other bytes, or were computed by other numerics, are in no mean together. One that was never begun
- * has read and computed nothing. */
+/* Trials that read other bytes, or were computed by other numerics, are in no mean together. One that was never begun,
+ * or whose worker died before its first row, has read and computed nothing. */
 START_TEST(other_numerics_are_not_mixed)
 {
     check_origin("UPDATE trial SET numerics_version = 99 WHERE seed = 2",
@@ -269,6 +269,9 @@ START_TEST(other_numerics_are_not_mixed)
     check_origin("UPDATE trial SET numerics_version = 99 WHERE seed <> 3; UPDATE trial SET state = 'queued' WHERE seed "
                  "= 3",
                  "undecided: 1 of the 4 seeds of 'bp' is not finished; mean of the 3 that are there: 90.6667");
+    check_origin("UPDATE trial SET numerics_version = 99 WHERE seed <> 3; UPDATE trial SET state = 'failed' WHERE seed "
+                 "= 3; DELETE FROM summary WHERE trial_id = (SELECT id FROM trial WHERE seed = 3)",
+                 "undecided: 1 of the 4 seeds of 'bp' failed; mean of the 3 that are there: 90.6667");
 }
 END_TEST
 
