@@ -129,17 +129,23 @@ static int jvp(struct credit *c, struct pass *p, const struct at *ref, size_t k,
     return 0;
 }
 
-/* W^T W, its Cholesky factor and the solution for W^T. */
+/* W^T W, its Cholesky factor and the solution for W^T, of each layer with weights. */
+static double factor_flops(const struct unit *l)
+{
+    const double in = (double)l->in.n, out = (double)l->n_delta;
+    double n = out > 0 ? 3 * out * in * in + in * in * in / 3 : 0;
+    for (size_t j = 0; j < l->n_inner; j++)
+        n += factor_flops(&l->inner[j]);
+    return n;
+}
+
 static double flops(const struct credit *c, size_t rows)
 {
     (void)rows;
     double n = 0;
-    for (size_t i = 0; i < c->chain->n_units; i++) {
-        const struct unit *l = &c->chain->units[i];
-        const double in = (double)l->in.n, out = (double)l->n_delta;
+    for (size_t i = 0; i < c->chain->n_units; i++)
         if (is_inverted(c, i))
-            n += 3 * out * in * in + in * in * in / 3;
-    }
+            n += factor_flops(&c->chain->units[i]);
     return n;
 }
 

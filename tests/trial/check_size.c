@@ -55,11 +55,33 @@ START_TEST(learned_feedback)
 }
 END_TEST
 
+static double step_of(const char *hidden, const char *algorithm)
+{
+    char own[512];
+    snprintf(own, sizeof own, "{network: {layers: [dense: {units: 5, activation: tanh}, %s, dense: {units: 4}]}, %s}",
+             hidden, algorithm);
+    return measured(DEEP, own).flops_per_step;
+}
+
+/* Every layer of a unit is factorized, as when each carries a target of its own; the inverse goes down through the
+ * unit's last layer once more, to where it passes. */
+START_TEST(inverses_of_units)
+{
+    static const char two[] = "dense: {units: 6}, dense: {units: 7}",
+                      unit[] = "unit: [dense: {units: 6}, dense: {units: 7}]",
+                      inverse[] = "algorithm: {name: tp, target_stepsize: 0.1}", adjoint[] = "algorithm: bp";
+    const double factors = 3 * 6 * 25 + 125 / 3.0 + 3 * 7 * 36 + 216 / 3.0;
+    ck_assert_double_eq_tol(step_of(two, inverse) - step_of(two, adjoint), factors, 1e-9);
+    ck_assert_double_eq_tol(step_of(unit, inverse) - step_of(unit, adjoint), factors + 2 * B * (6 * 7), 1e-9);
+}
+END_TEST
+
 static void add_tests(TCase *t)
 {
     tcase_add_test(t, a_flat_network);
     tcase_add_test(t, a_recurrent_network);
     tcase_add_test(t, learned_feedback);
+    tcase_add_test(t, inverses_of_units);
 }
 
 CHECK_MAIN("size", add_tests)
