@@ -124,6 +124,12 @@ static int print_shard(const char *path, size_t shard, struct err *e)
 {
     struct query *q;
     struct timespec now;
+    bool empty;
+    TRY(query_check(path, &empty, e));
+    if (empty) {
+        clean_print_line(stdout, "%-6zu %6s %9s %7s %12s %8s  %-12s %s", shard, "-", "-", "-", "-", "-", "-", "-");
+        return 0;
+    }
     clock_gettime(CLOCK_REALTIME, &now);
     struct status_row row = { shard, (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000 };
     TRY(query_open(&q, path, e));
@@ -153,9 +159,9 @@ static int print_status(const char *folder, struct err *e)
         if (shown++ == 0)
             printf("%-6s %6s %9s %7s %12s %8s  %-12s %s\n", "shard", "done", "diverged", "failed", "interrupted",
                    "running", "heard of", "host");
-        TRY(print_shard(path, i, e));
+        (void)print_shard(path, i, e); /* one that cannot be read is told behind the others */
     }
-    return shown ? 0 : err_set(e, ERR_USAGE, "%s: no shard has begun", folder);
+    return shown ? e->code : err_set(e, ERR_USAGE, "%s: no shard has begun", folder);
 }
 
 /* ---- submitting ---- */

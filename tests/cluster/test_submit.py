@@ -82,6 +82,18 @@ class Submit(test_work.Cluster):
         self.call("run", self.spec, "--db", straight, "-q")
         self.assertEqual(self.digest(self.out), self.digest(straight))
 
+    def test_status_of_shards_that_are_being_made_or_cannot_be_read(self):
+        os.makedirs(self.shards)
+        for i in (0, 3):
+            self.work(f"{i}/4", os.path.join(self.shards, f"{i}.db"), "-q")
+        with open(os.path.join(self.shards, "1.db"), "wb"):
+            pass
+        with open(os.path.join(self.shards, "2.db"), "wb") as f:
+            f.write(b"not a database at all" * 1000)
+        said = self.submit("--status", status=5)
+        self.assertEqual([line.split()[:2] for line in said.stdout.splitlines()[1:]], [["0", "3"], ["1", "-"], ["3", "3"]])
+        self.assertIn("2.db is damaged or not a database", said.stderr)
+
     def test_a_task_whose_time_is_up_is_queued_again(self):
         long = ["train.iterations=200000", "log.every=10000", "--variant", "bp", "seeds=1"]
         self.submit("--shards", "1", *long)
