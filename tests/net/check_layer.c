@@ -1,6 +1,7 @@
 /* Every registered layer, with every activation it offers: its products are derivatives of its forward map, a stack is
  * its links one by one, and its regularized inverse is an inverse. */
 #include "../check_main.h"
+#include "../counted_products.h"
 #include "fixture.h"
 
 #include "math/solve.h"
@@ -134,6 +135,28 @@ static void dot_identity(struct layer_case *c)
 START_TEST(vjp_is_the_transpose_of_jvp)
 {
     for_each_layer(dot_identity, 3);
+}
+END_TEST
+
+/* What plan says of a layer is what its forward map multiplies. */
+static void count_products(struct layer_case *c)
+{
+    double product;
+    const struct unit *l = c->layer;
+    const size_t b = c->net.pass.rows;
+    const struct at at = own_link(c, b);
+    const double planned = l->def->flops(l, b, &product);
+    counted = 0;
+    at_forward(l, at);
+    ck_assert_msg(2 * counted == planned, "%s: %.15g multiply-adds are called, %.15g planned", c->name, counted,
+                  planned / 2);
+    ck_assert_msg(product >= 0 && product <= planned, "%s: the largest product has %.15g of %.15g", c->name, product,
+                  planned);
+}
+
+START_TEST(flops_are_of_the_products_that_are_called)
+{
+    for_each_layer(count_products, 3);
 }
 END_TEST
 
@@ -694,6 +717,7 @@ END_TEST
 static void add_tests(TCase *t)
 {
     tcase_add_test(t, vjp_is_the_transpose_of_jvp);
+    tcase_add_test(t, flops_are_of_the_products_that_are_called);
     tcase_add_test(t, nothing_is_written_beyond_the_last_row);
     tcase_add_test(t, an_application_holds_what_was_asked_for);
     tcase_add_test(t, parameters_have_places);
