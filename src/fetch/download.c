@@ -134,23 +134,28 @@ static int transfer(CURL *c, const char *url, struct transfer *t, bool *resumed,
                    *message ? message : "cut off", t->have);
 }
 
-/* Opens the file for this process alone. */
+/* Opens the file for this process alone. One that another process used up and removed meanwhile is made anew. */
 static int open_part(struct transfer *t, struct err *e)
 {
-    struct stat st;
-    t->fd = open(t->part, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0666);
-    if (t->fd < 0)
-        return err_set(e, ERR_IO, "%s: %s", t->part, strerror(errno));
-    if (flock(t->fd, LOCK_EX | LOCK_NB) < 0)
-        return err_set(e, ERR_IO, "%s: %s", t->part,
-                       errno == EWOULDBLOCK ? "another `tprun fetch` is at it" : strerror(errno));
-    if (fstat(t->fd, &st) < 0 || !S_ISREG(st.st_mode))
-        return err_set(e, ERR_IO, "%s: is not a regular file", t->part);
+    struct stat st, named;
+    for (;;) {
+        t->fd = open(t->part, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0666);
+        if (t->fd < 0)
+            return err_set(e, ERR_IO, "%s: %s", t->part, strerror(errno));
+        if (flock(t->fd, LOCK_EX | LOCK_NB) < 0)
+            return err_set(e, ERR_IO, "%s: %s", t->part,
+                           errno == EWOULDBLOCK ? "another `tprun fetch` is at it" : strerror(errno));
+        if (fstat(t->fd, &st) < 0 || !S_ISREG(st.st_mode))
+            return err_set(e, ERR_IO, "%s: is not a regular file", t->part);
+        if (stat(t->part, &named) == 0 && named.st_dev == st.st_dev && named.st_ino == st.st_ino)
+            break;
+        close(t->fd); /* nothing was written */
+    }
     t->have = (uint64_t)st.st_size;
     return t->have > t->most ? empty(t, e) : 0;
 }
 
-int download(const char *url, const char *part, uint64_t most, const struct fetch_options *o, bool *resumed,
+int download(const char *url, const char *part, uint64_t most, const struct fetch_options *o, bool *resumed, int *fd,
              struct err *e)
 {
     struct transfer t = { .part = part, .options = o, .most = most, .e = e };
@@ -161,7 +166,6 @@ int download(const char *url, const char *part, uint64_t most, const struct fetc
         code = c ? transfer(c, url, &t, resumed, e) : err_set(e, ERR_MEMORY, "libcurl cannot start");
         curl_easy_cleanup(c);
     }
-    if (t.fd >= 0 && close(t.fd) < 0 && code == 0)
-        code = err_set(e, ERR_IO, "%s: %s", part, strerror(errno));
+    *fd = t.fd;
     return code;
 }

@@ -9,6 +9,7 @@
 #include "fetch/tar.h"
 #include <assert.h>
 #include <curl/curl.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -129,9 +130,10 @@ static int from_http(const struct item *it, const char *source, struct err *e)
     for (bool again = true; again;) {
         struct err wrong = { 0 };
         bool resumed = false;
+        int fd;
         again = false;
         say(it->options, "%s", url.s);
-        code = download(url.s, part, most, it->options, &resumed, e);
+        code = download(url.s, part, most, it->options, &resumed, &fd, e);
         if (code == 0) {
             code = keep_item(it, part, &wrong);
             if (code == 0 || code == ERR_FORMAT)
@@ -140,6 +142,8 @@ static int from_http(const struct item *it, const char *source, struct err *e)
         } else if (code == ERR_FORMAT) {
             unlink(part);
         }
+        if (fd >= 0 && close(fd) < 0 && code == 0) /* what was kept is complete: its sum was taken */
+            code = err_set(e, ERR_IO, "%s: %s", part, strerror(errno));
         if (again)
             err_clear(&wrong);
         else if (wrong.code)

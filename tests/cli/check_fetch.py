@@ -224,6 +224,22 @@ class WrongBytes(Base):
         self.assertEqual((self.folder / NAME).read_bytes(), b"mine")
         self.assertEqual(Handler.seen, [])
 
+    def test_many_at_once(self):
+        """One brings the file, from its beginning to its name; the others are told, or find it there."""
+        for _ in range(8):
+            results = []
+            threads = [threading.Thread(target=lambda: results.append(self.fetch(self.url + "good"))) for _ in range(6)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            self.assertEqual((self.folder / NAME).read_bytes(), BYTES)
+            self.assertEqual(self.names(), [NAME])
+            for result in results:
+                if result.returncode:
+                    self.assertIn("another `tprun fetch` is at it", result.stderr)
+            (self.folder / NAME).unlink()
+
     def test_two_at_once(self):
         import fcntl
         self.folder.mkdir(parents=True)
