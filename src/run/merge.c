@@ -249,12 +249,15 @@ static int open_checkpoints(struct checkpoint_folder *f, const char *db, struct 
 static int merge_into(struct merging *m, const char *db, const char *all, struct publication *copy, struct err *e)
 {
     struct store *s;
+    int64_t recovered;
     struct err closing = { 0 };
     const struct merge_source source = { all, m->n == 1 ? m->inputs[0].path : m->options->output, m->options->keep_both,
                                          bring, m };
     TRY(store_open(&s, db, e));
     store_limit_measures(s, &m->options->limits);
-    int code = open_checkpoints(&m->to, db, e);
+    int code = store_recover(s, &recovered, e); /* of a runner that died in it: nobody else is */
+    if (code == 0)
+        code = open_checkpoints(&m->to, db, e);
     if (code == 0)
         code = store_merge(s, &source, &m->result->counts, e);
     if (code == 0)

@@ -1,6 +1,7 @@
 #include "run/read_trial.h"
 
 #include "run/private.h"
+#include "store/fragments.h"
 #include "trial/numerics.h"
 #include <inttypes.h>
 #include <math.h>
@@ -121,12 +122,12 @@ static int refuse_bytes(void *self, int n, const char *const *v)
 
 int read_trial_origin(struct query *q, int64_t trial, const struct config *c, bool begins, struct err *e)
 {
-    static const char version[] = "SELECT numerics_version FROM trial t WHERE t.id = CAST(?1 AS INTEGER) AND EXISTS "
-                                  "(SELECT 1 FROM summary u WHERE u.trial_id = t.id)";
+    static const char version[] =
+        "SELECT numerics_version FROM trial t WHERE t.id = CAST(?1 AS INTEGER) AND " HAS_RESULTS("", "t");
     static const char bytes[] =
         "SELECT j.key, j.value, k.value FROM trial t JOIN json_each(CASE WHEN json_valid(t.inputs) THEN t.inputs ELSE "
-        "'{}' END) j JOIN json_each(?2) k ON k.key = j.key AND k.value <> j.value WHERE t.id = CAST(?1 AS INTEGER) AND "
-        "EXISTS (SELECT 1 FROM summary u WHERE u.trial_id = t.id) ORDER BY j.key LIMIT 1";
+        "'{}' END) j JOIN json_each(?2) k ON k.key = j.key AND k.value <> j.value WHERE t.id = CAST(?1 AS INTEGER) "
+        "AND " HAS_RESULTS("", "t") " ORDER BY j.key LIMIT 1";
     char id[32];
     bool found;
     double n;

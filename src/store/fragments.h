@@ -15,14 +15,18 @@
     "(coalesce(" a ".inputs <> " b ".inputs, 0) AND EXISTS (SELECT 1 FROM json_each(" JSON(                            \
         a ".inputs") ") j "                                                                                            \
                      "JOIN json_each(" JSON(b ".inputs") ") k ON k.key = j.key AND k.value <> j.value))"
-/* Trial t of the database db was trained with something: what nothing was trained with yet is not the origin of
- * anything, though its columns say numbers of version 1. */
-#define HAS_RESULTS(db, t) "EXISTS (SELECT 1 FROM " db ".summary u WHERE u.trial_id = " t ".id)"
+/* Trial t of the database db ("main.") has something that it would go on from, or be judged by. What nothing was
+ * trained with yet is not the origin of anything, though its columns say numbers of version 1. */
+#define HAS_RESULTS(db, t)                                                                                             \
+    "(" t ".state IN ('done', 'diverged') OR EXISTS (SELECT 1 FROM " db "summary u WHERE u.trial_id = " t              \
+    ".id) OR EXISTS (SELECT 1 FROM " db "checkpoint c WHERE c.trial_id = " t ".id))"
 /* Numerics, NULL of a trial without results, and inputs. */
-#define ORIGIN(db, t) "CASE WHEN " HAS_RESULTS(db, t) " THEN " t ".numerics_version END, " t ".inputs"
+#define ORIGIN(t) "CASE WHEN " HAS_RESULTS("main.", t) " THEN " t ".numerics_version END, " t ".inputs"
 /* An attempt whose worker has said what its numbers come from. */
 #define TOLD_ORIGIN(t) "r.trial_id = " t ".id AND r.kernel IS NOT ''"
-#define LAST_RUN(t) "(SELECT max(r.id) FROM run r WHERE " TOLD_ORIGIN(t) ")"
+/* Ids are in the order of merging. */
+#define LAST_RUN(t)                                                                                                    \
+    "(SELECT r.started_ms, r.id FROM run r WHERE " TOLD_ORIGIN(t) " ORDER BY r.started_ms DESC, r.id DESC LIMIT 1)"
 #define HAS_BEGUN "EXISTS (SELECT 1 FROM run r WHERE " TOLD_ORIGIN("trial") ")"
 #define SAME_CELL                                                                                                      \
     "(study_id, variant, cell, generation) = (SELECT study_id, variant, cell, generation FROM trial WHERE id = ?1)"

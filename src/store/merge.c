@@ -58,8 +58,8 @@ static int refuse_study(struct merge *m, sqlite3_stmt *row)
 /* Both have results of the trial, of other numerics or other bytes of a file. */
 static const char of_another_origin[] =
     "SELECT t.key, t.numerics_version, m.numerics_version, t.inputs, m.inputs, t.numerics_version = m.numerics_version "
-    "FROM src.trial t JOIN main.trial m ON m.key = t.key WHERE " HAS_RESULTS("src", "t") " AND " HAS_RESULTS(
-        "main", "m") " AND (t.numerics_version <> m.numerics_version OR t.inputs <> m.inputs) LIMIT 1";
+    "FROM src.trial t JOIN main.trial m ON m.key = t.key WHERE " HAS_RESULTS("src.", "t") " AND " HAS_RESULTS(
+        "main.", "m") " AND (t.numerics_version <> m.numerics_version OR " OTHER_BYTES("t", "m") ") LIMIT 1";
 
 static int refuse_origin(struct merge *m, sqlite3_stmt *row)
 {
@@ -302,6 +302,8 @@ static int merge(struct merge *m)
     text_free(&ends);
     TRY(code);
     TRY(execute(m, merge_names_sql, "merge names"));
+    TRY(write_exec(m->store, SQL_DELETE_CONFIG_PARAMS, NULL, 0, NULL, m->e)); /* of trials that are called otherwise */
+    TRY(write_exec(m->store, SQL_DELETE_CONFIGS, NULL, 0, NULL, m->e));
     TRY(visit(m, "SELECT * FROM temp.different_end", differ));
     TRY(visit(m, different_metrics, differ));
     TRY(visit(m, different_layer_metrics, differ));

@@ -58,17 +58,25 @@ WHERE id IN (SELECT id FROM temp.map_study WHERE is_new OR wins);
 INSERT INTO main.dataset (name, path, sha256, time_ms) SELECT name, path, sha256, time_ms FROM src.dataset WHERE true
 ON CONFLICT (name, sha256) DO UPDATE SET path = excluded.path, time_ms = excluded.time_ms WHERE excluded.time_ms > dataset.time_ms;
 
--- Trials. wins: src has come further with it. empty: main has no values of its metrics. relabelled: it has other names in the present
--- specification, which is that of src. present: it belongs to that of src.
+-- Trials. wins: src has come further with it. empty: main has no values of its metrics. had, brings: main and src have something that its
+-- numerics and inputs are those of (HAS_RESULTS in fragments.h). told: src has an attempt that said what they are. relabelled: it has other
+-- names in the present specification, which is that of src. budget: of the specification that was run later.
 CREATE TEMP TABLE map_trial (
-    src INTEGER PRIMARY KEY, id INTEGER, is_new INTEGER NOT NULL, wins INTEGER NOT NULL, empty INTEGER NOT NULL, relabelled INTEGER NOT NULL,
-    generation INTEGER);
+    src INTEGER PRIMARY KEY, id INTEGER, is_new INTEGER NOT NULL, wins INTEGER NOT NULL, empty INTEGER NOT NULL, had INTEGER NOT NULL,
+    brings INTEGER NOT NULL, told INTEGER NOT NULL, relabelled INTEGER NOT NULL, budget INTEGER NOT NULL, generation INTEGER);
 INSERT INTO temp.map_trial
 SELECT t.id, m.id, m.id IS NULL,
     coalesce((t.step, CASE t.state WHEN 'done' THEN 4 WHEN 'diverged' THEN 4 WHEN 'failed' THEN 3 WHEN 'queued' THEN 1 ELSE 2 END, t.finished_budget)
         > (m.step, CASE m.state WHEN 'done' THEN 4 WHEN 'diverged' THEN 4 WHEN 'failed' THEN 3 WHEN 'queued' THEN 1 ELSE 2 END, m.finished_budget), 1),
     NOT EXISTS (SELECT 1 FROM main.summary u WHERE u.trial_id = m.id) AND NOT EXISTS (SELECT 1 FROM main.metric x WHERE x.trial_id = m.id),
-    m.id IS NOT NULL AND s.wins AND NOT s.same AND t.generation = s.generation,
+    coalesce(m.state IN ('done', 'diverged'), 0) OR EXISTS (SELECT 1 FROM main.summary u WHERE u.trial_id = m.id)
+        OR EXISTS (SELECT 1 FROM main.checkpoint c WHERE c.trial_id = m.id),
+    t.state IN ('done', 'diverged') OR EXISTS (SELECT 1 FROM src.summary u WHERE u.trial_id = t.id)
+        OR EXISTS (SELECT 1 FROM src.checkpoint c WHERE c.trial_id = t.id),
+    EXISTS (SELECT 1 FROM src.run r WHERE r.trial_id = t.id AND r.kernel IS NOT ''),
+    m.id IS NOT NULL AND t.generation = s.generation AND CASE WHEN s.same THEN m.generation <> g.generation ELSE s.wins END,
+    CASE WHEN m.id IS NULL THEN t.budget WHEN s.same THEN max(t.budget, m.budget) WHEN s.wins AND t.generation = s.generation THEN t.budget
+        ELSE m.budget END,
     CASE WHEN t.generation = s.generation THEN g.generation - (NOT s.same AND NOT s.wins)
         WHEN t.generation < g.generation THEN t.generation WHEN g.generation > 1 THEN g.generation - 1 ELSE -1 END
 FROM src.trial t JOIN temp.map_study s ON s.src = t.study_id JOIN main.study g ON g.id = s.id LEFT JOIN main.trial m ON m.key = t.key;
@@ -87,13 +95,14 @@ UPDATE main.trial SET (state, step, diverged_step, diverged_layer, diverged_tens
         coalesce(t.weights_sha256, trial.weights_sha256), t.reason, t.updated_ms
     FROM temp.map_trial m JOIN src.trial t ON t.id = m.src WHERE m.id = trial.id)
 WHERE id IN (SELECT id FROM temp.map_trial WHERE wins AND NOT is_new);
--- What its numbers come from is said by the one that has some. Where both have, they say the same, or one does not know its inputs.
+-- What its numbers come from is said by the one that has some; where neither has, by one that was told. Where both have, they say the same, or one
+-- does not know its inputs.
 UPDATE main.trial SET (numerics_version, inputs) =
-    (SELECT t.numerics_version, CASE WHEN m.empty THEN t.inputs ELSE coalesce(trial.inputs, t.inputs) END
+    (SELECT t.numerics_version, CASE WHEN m.had THEN coalesce(trial.inputs, t.inputs) ELSE t.inputs END
     FROM temp.map_trial m JOIN src.trial t ON t.id = m.src WHERE m.id = trial.id)
-WHERE id IN (SELECT m.id FROM temp.map_trial m WHERE NOT m.is_new AND EXISTS (SELECT 1 FROM src.summary u WHERE u.trial_id = m.src));
+WHERE id IN (SELECT id FROM temp.map_trial WHERE NOT is_new AND (brings OR (told AND NOT had)));
 UPDATE main.trial SET (budget, finished_budget, created_ms) =
-    (SELECT max(t.budget, trial.budget), max(t.finished_budget, trial.finished_budget), min(t.created_ms, trial.created_ms)
+    (SELECT max(m.budget, t.finished_budget, trial.finished_budget), max(t.finished_budget, trial.finished_budget), min(t.created_ms, trial.created_ms)
     FROM temp.map_trial m JOIN src.trial t ON t.id = m.src WHERE m.id = trial.id)
 WHERE id IN (SELECT id FROM temp.map_trial WHERE NOT is_new);
 UPDATE main.trial SET generation = (SELECT g.generation FROM main.study g WHERE g.id = trial.study_id)

@@ -189,12 +189,12 @@ const char *const statement_sql[N_STATEMENTS] = {
     [SQL_SET_REPOSITORY] = "UPDATE study SET repository_id = ?2 WHERE id = ?1 AND repository_id IS NOT ?2",
     [SQL_START_TRIAL] = "UPDATE trial SET state = 'running', reason = NULL, updated_ms = ?2 WHERE id = ?1",
     [SQL_GET_ORIGIN] =
-        "SELECT t.numerics_version, t.inputs, t.study_id FROM trial t WHERE t.id = ?1 AND " HAS_RESULTS("main", "t"),
+        "SELECT t.numerics_version, t.inputs, t.study_id FROM trial t WHERE t.id = ?1 AND " HAS_RESULTS("main.", "t"),
     [SQL_IS_JSON] = "SELECT json_valid(?1)",
     [SQL_OTHER_INPUT] = "SELECT j.key, j.value, k.value FROM json_each(" JSON("?1") ") j JOIN json_each(" JSON(
         "?2") ") k ON k.key = j.key AND k.value <> j.value ORDER BY j.key LIMIT 1",
     [SQL_SET_ORIGIN] = "UPDATE trial SET numerics_version = ?2, inputs = CASE WHEN " HAS_RESULTS(
-        "main", "trial") " THEN coalesce(inputs, ?3) ELSE ?3 END WHERE id = ?1",
+        "main.", "trial") " THEN coalesce(inputs, ?3) ELSE ?3 END WHERE id = ?1",
     [SQL_NAME_CELL] =
         "SELECT study_id || ' ' || generation || ' ' || numerics_version || quote(variant) || quote(cell) || "
         "quote(inputs) FROM trial WHERE id = ?1",
@@ -387,7 +387,7 @@ const char *const statement_sql[N_STATEMENTS] = {
         "AND m.key_id = k.id AND m.step >= ?6) END, "
         "(SELECT m.value FROM metric m WHERE m.trial_id = t.id AND m.key_id = k.id AND m.step = 0), "
         "CASE ?5 WHEN 'best' THEN k.split = 'test' WHEN 'selected' THEN " VALIDATED " IS NULL ELSE 0 END, "
-        "k.goal = 'max', " ORIGIN("main", "t") ", " IS_LATER " "
+        "k.goal = 'max', " ORIGIN("t") ", " IS_LATER " "
         "FROM study s JOIN trial t ON t.study_id = s.id AND t.generation = s.generation "
         "CROSS JOIN metric_key k WHERE s.id = ?1 AND t.variant = ?2 AND (?3 IS NULL OR t.cell = ?3) AND k.name = ?4 "
         "AND ?7 IS NULL ORDER BY t.seed",
@@ -403,12 +403,12 @@ const char *const statement_sql[N_STATEMENTS] = {
         "ELSE (SELECT CASE WHEN count(*) = count(m.value) THEN avg(m.value) END FROM layer_metric m "
         "WHERE m.trial_id = t.id AND m.key_id = k.id AND m.layer = ?7 AND m.step >= ?6) END, "
         "NULL, 0, k.goal = 'max', " ORIGIN(
-            "main", "t") ", CASE ?5 "
-                         "WHEN 'best' THEN " LATE_FROM_START " WHEN 'from' THEN " LATE_FROM_STEP " ELSE 0 END "
-                         "FROM study s JOIN trial t ON t.study_id = s.id AND t.generation = s.generation "
-                         "CROSS JOIN metric_key k WHERE s.id = ?1 AND t.variant = ?2 AND (?3 IS NULL OR t.cell = ?3) "
-                         "AND k.name = ?4 "
-                         "ORDER BY t.seed",
+            "t") ", CASE ?5 "
+                 "WHEN 'best' THEN " LATE_FROM_START " WHEN 'from' THEN " LATE_FROM_STEP " ELSE 0 END "
+                 "FROM study s JOIN trial t ON t.study_id = s.id AND t.generation = s.generation "
+                 "CROSS JOIN metric_key k WHERE s.id = ?1 AND t.variant = ?2 AND (?3 IS NULL OR t.cell = ?3) "
+                 "AND k.name = ?4 "
+                 "ORDER BY t.seed",
     [SQL_PUT_MEASURED] = "UPDATE claim SET measured = ?3, note = ?4, evaluated_ms = ?5, n = ?6, sd = ?7, "
                          "interval_low = ?8, interval_high = ?9, verdict = ?10, n_asked = ?11, n_diverged = ?12, "
                          "n_unfinished = ?13, n_failed = ?14 WHERE study_id = ?1 AND id = ?2",

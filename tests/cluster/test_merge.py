@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -137,6 +138,98 @@ class Rows(Merging):
             self.assertEqual(self.sql("SELECT count(*) FROM trials WHERE state = 'done'", out), [(12,)])
 
 
+class Histories(Merging):
+    """What shards were when they were merged, and what was merged before, tells nothing in the end."""
+
+    def write(self, *changes):
+        text = test_work.STUDY
+        for old, new in changes:
+            self.assertIn(old, text)
+            text = text.replace(old, new)
+        with open(self.spec, "w", encoding="ascii") as f:
+            f.write(text)
+
+    def assert_as_straight(self, db):
+        straight = self.path(f"straight{len(os.listdir(self.folder))}.db")
+        self.call("run", self.spec, "--db", straight, "-q")
+        rows = "SELECT variant, cell, metric, n, n_asked, n_diverged, n_unfinished, n_outdated FROM finals ORDER BY 1, 2, 3"
+        self.assertEqual(self.sql(rows, db), self.sql(rows, straight))
+        self.assertEqual(self.digest(db), self.digest(straight))
+
+    def test_trials_that_diverge_before_their_first_row(self):
+        with open(self.spec, "w", encoding="ascii") as f:
+            f.write(test_work.TUNED.partition("sweep:")[0].replace("seeds: 2", "seeds: 8").replace("tanh", "relu").replace("stepsize: 0.01", "stepsize: 0.1")
+                    .replace("{every: 10, metrics: [train_loss, valid_loss, test_loss]}", "{every: 30, metrics: [direction_norm]}"))
+        self.shards()
+        early = "SELECT 1 FROM trial WHERE state = 'diverged' AND NOT EXISTS (SELECT 1 FROM summary u WHERE u.trial_id = trial.id)"
+        self.assertTrue(self.sql(early, self.a) + self.sql(early, self.b))
+        self.merge(self.a, self.b)
+        self.assert_as_straight(self.out)
+
+    def test_which_trials_are_outdated_does_not_depend_on_the_order(self):
+        self.work("1/2", self.b, "-q")
+        self.edit(self.b, "UPDATE trial SET numerics_version = 2 WHERE state = 'done'")
+        self.work("0/2", self.a, "-q")
+        told = []
+        for i, order in enumerate([(self.a, self.b), (self.b, self.a)]):
+            out = self.path(f"out{i}.db")
+            for db in order:
+                self.merge(db, out=out)
+            told.append(self.sql("SELECT DISTINCT numerics_version > 2, outdated FROM trial ORDER BY 1", out))
+        self.assertEqual(told, [[(0, 1), (1, 0)]] * 2)
+
+    def test_a_budget_that_was_lowered(self):
+        self.write(("iterations: 60", "iterations: 90"))
+        old = self.path("old.db")
+        self.work("0/3", old, "-q", "--stop-after", "0.001", status=75)
+        self.merge(old)
+        self.write()
+        self.shards()
+        self.merge(self.a, self.b, old)
+        self.assert_as_straight(self.out)
+
+    def test_a_sweep_that_was_added(self):
+        self.write(("sweep: {grid: {train.batch_size: [5, 50]}}", ""))
+        self.shards()
+        self.merge(self.a, self.b)
+        self.write()
+        self.shards()
+        self.merge(self.a, self.b)
+        self.assert_as_straight(self.out)
+        self.assertEqual(self.sql("SELECT count(*) FROM config WHERE id NOT IN (SELECT config_id FROM trial)", self.out), [(0,)])
+
+    def test_trials_that_were_one_offs(self):
+        self.call("run", self.spec, "--db", self.out, "-q", "sweep=null", "train.batch_size=5")
+        self.assertEqual(self.sql("SELECT DISTINCT generation, cell FROM trial", self.out), [(0, "")])
+        self.shards()
+        self.merge(self.a, self.b)
+        self.assert_as_straight(self.out)
+
+    def test_a_runner_that_was_killed_in_the_output(self):
+        self.write(("iterations: 60", "iterations: 200000"))
+        process = subprocess.Popen([test_work.TPRUN, "run", self.spec, "--db", self.out, "-q", "--no-progress"], env=self.environment)
+        self.addCleanup(process.wait)
+        end = time.monotonic() + test_work.HANG
+        while time.monotonic() < end and not (os.path.exists(self.out) and self.sql("SELECT 1 FROM sqlite_master WHERE name = 'run'", self.out)
+                                              and self.sql("SELECT 1 FROM run WHERE kernel <> ''", self.out)):
+            time.sleep(0.05)
+        process.kill()
+        process.wait()
+        self.work("0/2", self.a, "-q", "--stop-after", "0.001", status=75)
+        self.merge(self.a)
+        self.assertEqual(self.sql("SELECT count(*) FROM trial WHERE state = 'running'", self.out), [(0,)])
+        self.assertEqual(self.sql("SELECT count(*) FROM run WHERE ended_ms IS NULL", self.out), [(0,)])
+
+    def test_going_on_from_a_checkpoint_of_other_numerics_is_refused_without_rows_too(self):
+        self.write(("iterations: 60", "iterations: 200000"), ("every: 10", "every: 200000"), ("[train_loss, direction_norm]", "[direction_norm]"))
+        one = ("--variant", "bp", "seeds=1", "sweep=null")
+        self.call("run", self.spec, "--db", self.a, "-q", *one, "--stop-after", "2", status=75)
+        self.assertEqual(self.sql("SELECT count(*) FROM summary", self.a), [(0,)])
+        self.assertGreater(self.sql("SELECT max(step) FROM checkpoint", self.a)[0][0], 0)
+        self.edit(self.a, "UPDATE trial SET numerics_version = 2")
+        self.assertIn("begun by a tprun whose numbers have version 2", self.call("run", self.spec, "--db", self.a, *one, status=1).stderr)
+
+
 class Refused(Merging):
     def test_what_was_computed_twice_and_differs(self):
         self.shards()
@@ -184,6 +277,8 @@ class Refused(Merging):
         self.edit(self.a, "UPDATE trial SET numerics_version = 7")
         self.assertIn("results of other data are kept apart", self.merge(self.a, self.b, "--keep-both", status=4).stderr)
         self.assert_nothing()
+        self.edit(self.b, "UPDATE trial SET inputs = '{\"y\":\"2\"}'")  # of another file: as where a trial goes on
+        self.merge(self.a, self.b)
 
     def test_a_worker_that_died_before_its_first_row_is_of_no_numerics(self):
         self.shards()
