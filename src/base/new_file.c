@@ -90,6 +90,17 @@ int new_file_copy(struct new_file *f, int fd, const char *source, struct hash *h
     return code;
 }
 
+int new_file_begin_copy(struct new_file *f, const char *path, const char *source, struct err *e)
+{
+    uint64_t size;
+    TRY(new_file_begin(f, path, e));
+    const int fd = file_open_regular(source, &size, e);
+    TRY(fd);
+    const int code = new_file_copy(f, fd, source, NULL, e);
+    close(fd); /* read only */
+    return code;
+}
+
 int new_file_sync(struct new_file *f, struct err *e)
 {
     KILL_POINT(FILE_WRITTEN);

@@ -87,19 +87,13 @@ static void clear_local(const struct publication *p)
 
 static int copy_file(const char *from, const char *to, struct err *e)
 {
-    uint64_t size;
     struct new_file f;
-    const int fd = file_open_regular(from, &size, e);
-    TRY(fd);
-    int code = new_file_begin(&f, to, e);
-    if (code == 0)
-        code = new_file_copy(&f, fd, from, NULL, e);
+    int code = new_file_begin_copy(&f, to, from, e);
     KILL_POINT(RUN_PUBLISH);
     if (code == 0)
         code = new_file_replace(&f, e);
     KILL_POINT(RUN_PUBLISHED);
     new_file_end(&f);
-    close(fd); /* read only */
     return code < 0 && e->code == ERR_IO ? (e->code = ERR_STORAGE) : code;
 }
 

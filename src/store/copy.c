@@ -1,6 +1,5 @@
 #include "store/copy.h"
 
-#include "base/file.h"
 #include "base/new_file.h"
 #include "store/path.h"
 #include "store/writer.h"
@@ -81,17 +80,11 @@ static bool has_hot_journal(sqlite3 *db)
 
 static int copy_bytes(const char *from, const char *to, struct err *e)
 {
-    uint64_t size;
     struct new_file f;
-    const int fd = file_open_regular(from, &size, e);
-    TRY(fd);
-    int code = new_file_begin(&f, to, e);
-    if (code == 0)
-        code = new_file_copy(&f, fd, from, NULL, e);
+    int code = new_file_begin_copy(&f, to, from, e);
     if (code == 0)
         code = new_file_replace(&f, e);
     new_file_end(&f);
-    close(fd); /* read only */
     return code < 0 && e->code == ERR_IO ? (e->code = ERR_STORAGE) : code;
 }
 

@@ -158,7 +158,7 @@ class Histories(Merging):
 
     def test_trials_that_diverge_before_their_first_row(self):
         with open(self.spec, "w", encoding="ascii") as f:
-            f.write(test_work.TUNED.partition("sweep:")[0].replace("seeds: 2", "seeds: 8").replace("tanh", "relu").replace("stepsize: 0.01", "stepsize: 0.1")
+            f.write(test_work.TUNED.partition("sweep:")[0].replace("seeds: 2", "seeds: 8").replace("tanh", "relu").replace("stepsize: 0.01", "stepsize: 0.2")
                     .replace("{every: 10, metrics: [train_loss, valid_loss, test_loss]}", "{every: 30, metrics: [direction_norm]}"))
         self.shards()
         early = "SELECT 1 FROM trial WHERE state = 'diverged' AND NOT EXISTS (SELECT 1 FROM summary u WHERE u.trial_id = trial.id)"
@@ -223,9 +223,14 @@ class Histories(Merging):
     def test_going_on_from_a_checkpoint_of_other_numerics_is_refused_without_rows_too(self):
         self.write(("iterations: 60", "iterations: 200000"), ("every: 10", "every: 200000"), ("[train_loss, direction_norm]", "[direction_norm]"))
         one = ("--variant", "bp", "seeds=1", "sweep=null")
-        self.call("run", self.spec, "--db", self.a, "-q", *one, "--stop-after", "2", status=75)
+        def step():
+            there = os.path.exists(self.a) and self.sql("SELECT max(step) FROM checkpoint", self.a)[0][0]
+            return there or 0
+        end = time.monotonic() + test_work.HANG
+        while time.monotonic() < end and not step():  # a worker may be slow to begin
+            self.call("run", self.spec, "--db", self.a, "-q", *one, "--stop-after", "1", status=75)
         self.assertEqual(self.sql("SELECT count(*) FROM summary", self.a), [(0,)])
-        self.assertGreater(self.sql("SELECT max(step) FROM checkpoint", self.a)[0][0], 0)
+        self.assertGreater(step(), 0)
         self.edit(self.a, "UPDATE trial SET numerics_version = 2")
         self.assertIn("begun by a tprun whose numbers have version 2", self.call("run", self.spec, "--db", self.a, *one, status=1).stderr)
 
