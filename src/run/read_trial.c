@@ -90,10 +90,11 @@ int read_trial(struct query *q, int64_t trial, struct read_trial *t, struct aren
     struct err own = { 0 };
     *t = (struct read_trial){ 0 };
     snprintf(id, sizeof id, "%" PRId64, trial);
-    TRY(query_rows(q,
-                   "SELECT \"key\", CASE WHEN state = 'done' AND step < finished_budget THEN step ELSE budget END "
-                   "FROM trial WHERE id = CAST(?1 AS INTEGER)",
-                   arguments, 1, add_trial, &r, e));
+    TRY(query_rows(
+        q,
+        "SELECT \"key\", CASE WHEN state = 'done' AND step < finished_budget THEN step ELSE max(budget, step) END "
+        "FROM trial WHERE id = CAST(?1 AS INTEGER)",
+        arguments, 1, add_trial, &r, e));
     TRY(query_rows(q, "SELECT step, path, sha256 FROM checkpoint WHERE trial_id = CAST(?1 AS INTEGER) ORDER BY id DESC",
                    arguments, 1, add_checkpoint, &r, e));
     TRY(read_described(q, trial, &d, a, e));

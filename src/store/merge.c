@@ -280,7 +280,7 @@ static const char drop[] =
     "DROP TABLE temp.map_study; DROP TABLE temp.map_config; DROP TABLE temp.map_key; DROP TABLE "
     "temp.map_host; DROP TABLE temp.map_code; DROP TABLE temp.map_trial; DROP TABLE temp.map_run; "
     "DROP TABLE temp.map_repository; DROP "
-    "TABLE temp.newest; DROP TABLE temp.stale_summary; DROP TABLE temp.different_end;";
+    "TABLE temp.newest; DROP TABLE temp.beyond; DROP TABLE temp.stale_summary; DROP TABLE temp.different_end;";
 
 static int count(struct merge *m, sqlite3_stmt *row)
 {

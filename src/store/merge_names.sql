@@ -60,10 +60,12 @@ ON CONFLICT (name, sha256) DO UPDATE SET path = excluded.path, time_ms = exclude
 
 -- Trials. wins: src has come further with it. empty: main has no values of its metrics. had, brings: main and src have something that its
 -- numerics and inputs are those of (HAS_RESULTS in fragments.h). told: src has an attempt that said what they are. relabelled: it has other
--- names in the present specification, which is that of src. budget: of the specification that was run later.
+-- names in the present specification, which is that of src. budget: of the specification that was run later. cut: the step behind which nothing
+-- of it stays.
 CREATE TEMP TABLE map_trial (
     src INTEGER PRIMARY KEY, id INTEGER, is_new INTEGER NOT NULL, wins INTEGER NOT NULL, empty INTEGER NOT NULL, had INTEGER NOT NULL,
-    brings INTEGER NOT NULL, told INTEGER NOT NULL, relabelled INTEGER NOT NULL, budget INTEGER NOT NULL, generation INTEGER);
+    brings INTEGER NOT NULL, told INTEGER NOT NULL, relabelled INTEGER NOT NULL, budget INTEGER NOT NULL, generation INTEGER,
+    cut INTEGER);
 INSERT INTO temp.map_trial
 SELECT t.id, m.id, m.id IS NULL,
     coalesce((t.step, CASE t.state WHEN 'done' THEN 4 WHEN 'diverged' THEN 4 WHEN 'failed' THEN 3 WHEN 'queued' THEN 1 ELSE 2 END, t.finished_budget)
@@ -78,8 +80,15 @@ SELECT t.id, m.id, m.id IS NULL,
     CASE WHEN m.id IS NULL THEN t.budget WHEN s.same THEN max(t.budget, m.budget) WHEN s.wins AND t.generation = s.generation THEN t.budget
         ELSE m.budget END,
     CASE WHEN t.generation = s.generation THEN g.generation - (NOT s.same AND NOT s.wins)
-        WHEN t.generation < g.generation THEN t.generation WHEN g.generation > 1 THEN g.generation - 1 ELSE -1 END
+        WHEN t.generation < g.generation THEN t.generation WHEN g.generation > 1 THEN g.generation - 1 ELSE -1 END,
+    NULL
 FROM src.trial t JOIN temp.map_study s ON s.src = t.study_id JOIN main.study g ON g.id = s.id LEFT JOIN main.trial m ON m.key = t.key;
+-- What has finished all that is asked for is not undone by an attempt that had gone further, before the budget was lowered.
+UPDATE temp.map_trial SET (wins, cut) = (e.there, CASE WHEN e.there THEN e.step_there ELSE e.step_here END)
+FROM (SELECT x.src, t.state IN ('done', 'diverged') AND t.finished_budget >= x.budget AS there,
+        m.state IN ('done', 'diverged') AND m.finished_budget >= x.budget AS here, t.step AS step_there, m.step AS step_here
+    FROM temp.map_trial x JOIN src.trial t ON t.id = x.src JOIN main.trial m ON m.id = x.id) e
+WHERE e.src = map_trial.src AND e.there <> e.here;
 INSERT INTO main.trial (key, study_id, variant, cell, seed, config_id, budget, finished_budget, state, step, diverged_step, diverged_layer,
     diverged_tensor, weights_sha256, reason, generation, created_ms, updated_ms, numerics_version, inputs, outdated, tuning)
 SELECT t.key, s.id, t.variant, t.cell, t.seed, c.id, t.budget, t.finished_budget, CASE t.state WHEN 'running' THEN 'interrupted' ELSE t.state END, t.step,

@@ -15,6 +15,15 @@ INSERT INTO main.nondeterminism (trial_id, what, layer, step, other, source, fou
 SELECT t.id, x.what, x.layer, x.step, x.other, x.source, x.found_ms FROM temp.map_trial t JOIN src.nondeterminism x ON x.trial_id = t.src
 WHERE true ON CONFLICT DO NOTHING;
 
+-- What lies behind an end that stands.
+CREATE TEMP TABLE beyond (id INTEGER PRIMARY KEY, cut INTEGER NOT NULL);
+INSERT INTO temp.beyond SELECT id, cut FROM temp.map_trial WHERE cut IS NOT NULL;
+DELETE FROM main.metric WHERE trial_id IN (SELECT id FROM temp.beyond) AND step > (SELECT cut FROM temp.beyond WHERE id = trial_id);
+DELETE FROM main.layer_metric WHERE trial_id IN (SELECT id FROM temp.beyond) AND step > (SELECT cut FROM temp.beyond WHERE id = trial_id);
+DELETE FROM main.progress WHERE trial_id IN (SELECT id FROM temp.beyond) AND step > (SELECT cut FROM temp.beyond WHERE id = trial_id);
+DELETE FROM main.nondeterminism WHERE trial_id IN (SELECT id FROM temp.beyond) AND step > (SELECT cut FROM temp.beyond WHERE id = trial_id);
+DELETE FROM main.checkpoint WHERE trial_id IN (SELECT id FROM temp.beyond) AND step > (SELECT cut FROM temp.beyond WHERE id = trial_id);
+
 -- Summaries: those of trials without rows here are right as they are; others are made again where they differ.
 INSERT INTO main.summary (trial_id, key_id, n, n_nonfinite, first, last, last_step, end_step, best, best_step, min, max, auc)
 SELECT t.id, k.id, u.n, u.n_nonfinite, u.first, u.last, u.last_step, u.end_step, u.best, u.best_step, u.min, u.max, u.auc
@@ -82,6 +91,7 @@ INSERT INTO temp.newest
 SELECT t.id, x.step, 0, (SELECT m.id FROM temp.map_run m WHERE m.src = x.run_id), x.path, x.sha256, x.time_ms, x.cpu_ns, x.flops
 FROM temp.map_trial t CROSS JOIN src.checkpoint x ON x.trial_id = t.src
 WHERE true ON CONFLICT DO NOTHING;
+DELETE FROM temp.newest WHERE step > (SELECT cut FROM temp.beyond WHERE id = trial_id);
 DELETE FROM temp.newest WHERE (SELECT count(*) FROM temp.newest o WHERE o.trial_id = newest.trial_id
     AND (o.step, o.ours, o.path) > (newest.step, newest.ours, newest.path)) >= 2;
 DELETE FROM temp.newest WHERE trial_id NOT IN (SELECT trial_id FROM temp.newest WHERE NOT ours);

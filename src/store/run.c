@@ -44,6 +44,7 @@ int store_begin_run(struct store *s, const struct store_run *run, int64_t *id, s
     TRY(WRITE(s, SQL_START_TRIAL, &changes, e, value_int(run->trial), value_int(now)));
     if (changes == 0)
         return write_refuse(s, ERR_STORAGE, e, "%s: there is no trial %lld", s->path, (long long)run->trial);
+    TRY(trial_cut(s, run->trial, run->from_step, e));
     TRY(forget_derived(s, run->trial, e));
     TRY(WRITE(s, SQL_PUT_RUN, NULL, e, value_int(run->trial), value_int(host), value_int(code), value_text(run->kernel),
               value_int(run->pid), value_int(run->from_step), value_int(now)));

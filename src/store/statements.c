@@ -136,6 +136,15 @@ const char *const statement_sql[N_STATEMENTS] = {
     [SQL_DELETE_COSTS] = "DELETE FROM cost WHERE run_id IN (SELECT id FROM run WHERE trial_id = ?1)",
     [SQL_DELETE_PROGRESS] = "DELETE FROM progress WHERE trial_id = ?1",
     [SQL_DELETE_NONDETERMINISM] = "DELETE FROM nondeterminism WHERE trial_id = ?1",
+    [SQL_CUT_TRIAL] = "UPDATE trial SET step = max(budget, ?2) WHERE id = ?1 AND step > max(budget, ?2)",
+    [SQL_CUT_METRICS] = "DELETE FROM metric WHERE trial_id = ?1 AND step > (SELECT step FROM trial WHERE id = ?1)",
+    [SQL_CUT_LAYER_METRICS] =
+        "DELETE FROM layer_metric WHERE trial_id = ?1 AND step > (SELECT step FROM trial WHERE id = ?1)",
+    [SQL_CUT_PROGRESS] = "DELETE FROM progress WHERE trial_id = ?1 AND step > (SELECT step FROM trial WHERE id = ?1)",
+    [SQL_CUT_NONDETERMINISM] =
+        "DELETE FROM nondeterminism WHERE trial_id = ?1 AND step > (SELECT step FROM trial WHERE id = ?1)",
+    [SQL_GET_SUMMARIZED] = "SELECT k.name FROM summary u JOIN metric_key k ON k.id = u.key_id WHERE u.trial_id = ?1",
+    [SQL_DELETE_EMPTY_SUMMARIES] = "DELETE FROM summary WHERE trial_id = ?1 AND n = 0",
     [SQL_DELETE_EVENTS] = "DELETE FROM event WHERE trial_id = ?1 OR run_id IN (SELECT id FROM run WHERE trial_id = ?1)",
     [SQL_DELETE_CHECKPOINTS] = "DELETE FROM checkpoint WHERE trial_id = ?1",
     [SQL_DELETE_RUNS] = "DELETE FROM run WHERE trial_id = ?1",

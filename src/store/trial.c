@@ -191,3 +191,29 @@ int store_reset_trial(struct store *s, int64_t trial, struct err *e)
     TRY(WRITE(s, SQL_RESET_TRIAL, NULL, e, value_int(trial), value_int(write_utc_ms())));
     return write_end(s, 1, e);
 }
+
+int trial_cut(struct store *s, int64_t trial, int64_t from_step, struct err *e)
+{
+    static const enum statement steps[] = { SQL_CUT_METRICS, SQL_CUT_LAYER_METRICS, SQL_CUT_PROGRESS,
+                                            SQL_CUT_NONDETERMINISM };
+    int changes = 0;
+    TRY(WRITE(s, SQL_CUT_TRIAL, &changes, e, value_int(trial), value_int(from_step)));
+    if (changes == 0)
+        return 0;
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++)
+        TRY(WRITE(s, steps[i], NULL, e, value_int(trial)));
+    sqlite3_stmt *stmt;
+    TRY(QUERY(s, SQL_GET_SUMMARIZED, &stmt, e, value_int(trial)));
+    while (stmt) {
+        size_t name;
+        struct open_trial *t;
+        struct series *series;
+        TRY(series_find_name(s, (const char *)sqlite3_column_text(stmt, 0), &name, e));
+        TRY(series_find(s, trial, name, &t, &series, e));
+        series->rebuild = series->dirty = true;
+        TRY(write_next(s, &stmt, e));
+    }
+    TRY(metric_put_summaries(s, e));
+    series_forget(s, trial);
+    return WRITE(s, SQL_DELETE_EMPTY_SUMMARIES, NULL, e, value_int(trial));
+}

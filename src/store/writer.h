@@ -78,6 +78,13 @@ enum statement {
     SQL_DELETE_EVENTS,
     SQL_DELETE_PROGRESS,
     SQL_DELETE_NONDETERMINISM,
+    SQL_CUT_TRIAL,
+    SQL_CUT_METRICS,
+    SQL_CUT_LAYER_METRICS,
+    SQL_CUT_PROGRESS,
+    SQL_CUT_NONDETERMINISM,
+    SQL_GET_SUMMARIZED,
+    SQL_DELETE_EMPTY_SUMMARIES,
     SQL_DELETE_CHECKPOINTS,
     SQL_DELETE_RUNS,
     SQL_DELETE_TUNE,
@@ -317,6 +324,9 @@ const char *config_param_text(const struct store_param *p);
 void origin_forget(struct store *s);
 /* trial.c */
 enum trial_state trial_state_of(const char *name);
+/* An attempt begins at this step. Where rows of an earlier one lie behind both that and the budget, which was lowered
+ * since, it will end before them: they go. */
+int trial_cut(struct store *s, int64_t trial, int64_t from_step, struct err *e);
 /* study.c: forgets the statistics of a study, whose trials changed other than by new rows. */
 int study_forget_statistics(struct store *s, int64_t study, struct err *e);
 /* Without the curves, of which those that still hold are kept. */

@@ -277,6 +277,14 @@ static int train(struct run *r, struct err *e)
 
 static const char *const phase_names[COST_PHASES] = { "train", "evaluate", "checkpoint", "log" };
 
+/* One that was stopped behind a budget that was lowered since takes one more step, unless it was logged where it is: so
+ * its end has a row, as every end has. */
+static void end_behind_budget(struct trial *t)
+{
+    if (t->step > t->budget && t->step % t->config->log.every != 0)
+        t->budget = t->step + 1;
+}
+
 static int report_costs(struct run *r, struct err *e)
 {
     struct trial *t = r->t;
@@ -294,6 +302,7 @@ int trial_run(struct trial *t, struct sink *sink, const struct trial_control *co
     clock_now(r.lap);
     r.begun_at = r.saved_at = r.told_at = r.lap[0];
     r.has_checkpoint = t->step > 0 || t->feedback_only.done > 0;
+    end_behind_budget(t);
     const bool has_work = !is_over(t) || feedback_only_due(t) > 0;
     const int code = has_work || t->step == 0 ? train(&r, e) : 0;
     kept_rows_free(&r.rows);

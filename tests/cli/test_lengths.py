@@ -74,6 +74,22 @@ class Lengths(unittest.TestCase):
         finally:
             connection.close()
 
+    def test_a_trial_that_starts_anew_below_a_lowered_budget_is_as_one_that_never_went_further(self):
+        spec = self.write("b.yaml", SPEC)
+        self.call("run", spec, "-q", "train.iterations=70", "log.metrics=[test_loss]")
+        straight = self.call("digest").split()[0]
+        connection = sqlite3.connect(self.db)
+        with connection:
+            connection.execute("UPDATE trial SET state = 'interrupted', finished_budget = 0 WHERE seed = 1")
+        connection.close()
+        shutil.rmtree(self.db + ".checkpoints", ignore_errors=True)
+        self.call("run", spec, "-q", "log.metrics=[test_loss]")
+        self.assertEqual(self.sql("SELECT seed, max(trial.step), max(m.step) FROM trial JOIN metric m ON m.trial_id = trial.id GROUP BY 1"),
+                         [(1, 40, 40), (2, 70, 70)])
+        self.assertEqual(self.sql("SELECT DISTINCT n, n_nonfinite, n_shorter FROM finals WHERE metric = 'test_loss'"), [(2, 0, 1)])
+        self.call("run", spec, "-q", "train.iterations=70", "log.metrics=[test_loss]")
+        self.assertEqual(self.call("digest").split()[0], straight)
+
     def test_every_table_tells_of_shorter_trials(self):
         spec = self.write("b.yaml", SPEC)
         whole = self.call("run", spec, "-q")

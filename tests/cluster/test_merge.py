@@ -179,14 +179,33 @@ class Histories(Merging):
         self.assertEqual(told, [[(0, 1), (1, 0)]] * 2)
 
     def test_a_budget_that_was_lowered(self):
-        self.write(("iterations: 60", "iterations: 90"))
-        old = self.path("old.db")
-        self.work("0/3", old, "-q", "--stop-after", "0.001", status=75)
-        self.merge(old)
-        self.write()
-        self.shards()
-        self.merge(self.a, self.b, old)
-        self.assert_as_straight(self.out)
+        for step in (40, 75):  # before and behind the end that is asked for later
+            old, a, b = (self.path(f"{name}{step}.db") for name in ("old", "a", "b"))
+            self.write(("iterations: 60", "iterations: 90"))
+            self.work("0/3", old, "-q", f"train.iterations={step}")
+            self.edit(old, "UPDATE trial SET state = 'interrupted', budget = 90, finished_budget = 0, weights_sha256 = NULL WHERE state = 'done'")
+            self.write()
+            self.work("0/2", a, "-q")
+            self.work("1/2", b, "-q")
+            for order in ((old, a, b), (a, b, old), (a, old, b)):
+                out = self.path(f"out{len(os.listdir(self.folder))}.db")
+                for db in order:
+                    self.merge(db, out=out)
+                self.merge(*order, out=out)
+                self.assert_as_straight(out)
+                self.assertEqual(self.sql("SELECT count(*) FROM checkpoint c WHERE step > 60", out), [(0,)])
+                self.assertIn("12 were finished before", self.call("run", self.spec, "--db", out).stderr)
+
+    def test_an_end_short_of_a_raised_budget_is_no_end(self):
+        long = self.path("long.db")
+        self.work("0/2", self.a, "-q")
+        self.work("0/2", long, "-q", "train.iterations=75")
+        self.edit(long, "UPDATE trial SET state = 'interrupted', budget = 90, finished_budget = 0, weights_sha256 = NULL WHERE state = 'done'")
+        for order in ((self.a, long), (long, self.a)):
+            out = self.path(f"out{len(os.listdir(self.folder))}.db")
+            self.merge(*order, out=out)
+            rows = "SELECT DISTINCT state, step, budget FROM trial WHERE step > 0"
+            self.assertEqual(self.sql(rows, out), [("interrupted", 75, 90)])
 
     def test_a_sweep_that_was_added(self):
         self.write(("sweep: {grid: {train.batch_size: [5, 50]}}", ""))

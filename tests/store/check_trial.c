@@ -270,6 +270,43 @@ START_TEST(a_reset_trial_is_as_new)
 }
 END_TEST
 
+/* The budget was lowered behind rows of an earlier attempt: one that begins before them ends before them. */
+START_TEST(rows_behind_what_an_attempt_can_reach_go)
+{
+    static const struct {
+        int64_t from, last; /* where the attempt begins, and the last row that stays */
+    } cases[] = { { 0, 4 }, { 4, 4 }, { 7, 7 }, { 9, 9 } };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct fixture f = fixture_open();
+        struct err e = { 0 };
+        char expected[64];
+        const int64_t t = put_budget(&f, 1, 10).id, other = put_budget(&f, 2, 10).id;
+        int64_t run = begin_run(f.s, t, 0);
+        for (int64_t step = 0; step < 10; step++) {
+            OK(store_progress(f.s, t, &(struct reached){ .step = step }, &e));
+            OK(store_metric(f.s, t, run, "m", step, (double)step, &e));
+            OK(store_metric(f.s, other, 0, "m", step, (double)step, &e));
+            OK(store_layer_metric(f.s, t, run, "l", step, 1, (double)step, &e));
+        }
+        OK(store_metric(f.s, t, run, "late", 9, 1, &e));
+        end_run(f.s, t, run, TRIAL_INTERRUPTED, 9);
+        put_budget(&f, 1, 4);
+        run = begin_run(f.s, t, cases[i].from);
+        end_run(f.s, t, run, TRIAL_DONE, cases[i].last);
+        snprintf(expected, sizeof expected, "%1$d %1$d %1$d %1$d %1$d.0 %2$d %3$d", (int)cases[i].last,
+                 (int)cases[i].last + 11, cases[i].last == 9);
+        check_text(
+            f.path,
+            "SELECT step || ' ' || (SELECT max(step) FROM layer_metric) || ' ' || (SELECT max(step) FROM progress) "
+            "|| ' ' || u.end_step || ' ' || u.last || ' ' || (SELECT count(*) FROM metric m WHERE m.key_id = "
+            "u.key_id) || ' ' || (SELECT count(*) FROM summary WHERE key_id <> u.key_id) "
+            "FROM trial t JOIN summary u ON u.trial_id = t.id WHERE t.id = 1 AND u.n > 1",
+            expected);
+        fixture_close(&f);
+    }
+}
+END_TEST
+
 START_TEST(params_keep_numbers_and_texts)
 {
     struct fixture f = fixture_open();
@@ -377,6 +414,7 @@ static void add_tests(TCase *t)
     tcase_add_test(t, the_dead_are_recovered);
     tcase_add_test(t, the_newest_two_checkpoints_are_kept);
     tcase_add_test(t, a_reset_trial_is_as_new);
+    tcase_add_test(t, rows_behind_what_an_attempt_can_reach_go);
     tcase_add_test(t, params_keep_numbers_and_texts);
     tcase_add_test(t, an_edited_study_shows_its_new_trials_only);
     tcase_add_test(t, a_trial_keeps_its_study);

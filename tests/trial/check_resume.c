@@ -152,8 +152,9 @@ static int stop_at(void *self)
     return trial_step_number(s->trial) >= s->at ? TRIAL_STOP : TRIAL_CONTINUE;
 }
 
-#define RUN_OPTIONS                                                                                                    \
-    "train: {iterations: 12}, log: {every: 3, metrics: [train_loss, test_loss, test_accuracy, batch_loss, "            \
+#define RUN_OPTIONS RUN_TO("12")
+#define RUN_TO(n)                                                                                                      \
+    "train: {iterations: " n "}, log: {every: 3, metrics: [train_loss, test_loss, test_accuracy, batch_loss, "         \
     "update_norm, angle_bp]}, train.stop: {loss_above_initial: 50}"
 #define RUN "{" RUN_OPTIONS "}"
 
@@ -195,6 +196,40 @@ START_TEST(runs_stopped_anywhere_give_the_same_records)
     }
     text_free(&all.text);
     fixture_close(&whole);
+    scratch_remove(folder);
+}
+END_TEST
+
+/* Stopped at each step with a budget of 12, and resumed with one of 4: it ends where it is, at a step that has its
+ * rows. */
+START_TEST(an_end_behind_a_lowered_budget_is_logged)
+{
+    char folder[64];
+    scratch_make(folder);
+    struct err e = { 0 };
+    for (int64_t at = 4; at < 12; at++) {
+        struct fixture first, second;
+        struct records r = records_new();
+        struct trial_outcome end;
+        struct stopper s = { .at = at };
+        struct trial_control control = {
+            .poll = stop_at, .self = &s, .checkpoint_folder = folder, .checkpoint_key = KEY
+        };
+        fixture_open(&first, ORDER, RUN);
+        s.trial = first.trial;
+        ck_assert_int_eq(trial_run(first.trial, &r.sink, &control, &end, &e), ERR_STOPPED);
+        err_clear(&e);
+        fixture_open(&second, ORDER, "{" RUN_TO("4") "}");
+        must(restore_from(second.trial, folder, r.checkpoint, r.sha256, &e), &e);
+        control = (struct trial_control){ 0 };
+        must(trial_run(second.trial, &r.sink, &control, &end, &e), &e);
+        ck_assert_int_eq(end.step, at == 4 || at % 3 == 0 ? at : at + 1);
+        if (at > 4)
+            records_value(&r, "batch_loss", end.step);
+        text_free(&r.text);
+        fixture_close(&first);
+        fixture_close(&second);
+    }
     scratch_remove(folder);
 }
 END_TEST
@@ -447,6 +482,7 @@ static void add_tests(TCase *t)
     tcase_add_test(t, restored_trials_go_on_bit_for_bit);
     tcase_add_test(t, runs_stopped_anywhere_give_the_same_records);
     tcase_add_test(t, a_finished_trial_stays_finished);
+    tcase_add_test(t, an_end_behind_a_lowered_budget_is_logged);
     tcase_add_test(t, truncated_files);
     tcase_add_test(t, flipped_bits);
     tcase_add_test(t, files_of_others);
