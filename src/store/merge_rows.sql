@@ -22,7 +22,6 @@ DELETE FROM main.metric WHERE trial_id IN (SELECT id FROM temp.beyond) AND step 
 DELETE FROM main.layer_metric WHERE trial_id IN (SELECT id FROM temp.beyond) AND step > (SELECT cut FROM temp.beyond WHERE id = trial_id);
 DELETE FROM main.progress WHERE trial_id IN (SELECT id FROM temp.beyond) AND step > (SELECT cut FROM temp.beyond WHERE id = trial_id);
 DELETE FROM main.nondeterminism WHERE trial_id IN (SELECT id FROM temp.beyond) AND step > (SELECT cut FROM temp.beyond WHERE id = trial_id);
-DELETE FROM main.checkpoint WHERE trial_id IN (SELECT id FROM temp.beyond) AND step > (SELECT cut FROM temp.beyond WHERE id = trial_id);
 
 -- Summaries: those of trials without rows here are right as they are; others are made again where they differ.
 INSERT INTO main.summary (trial_id, key_id, n, n_nonfinite, first, last, last_step, end_step, best, best_step, min, max, auc)
@@ -78,7 +77,8 @@ SELECT * FROM (
 WHERE true ON CONFLICT (study_id, trial_id) DO UPDATE SET text = excluded.text, time_ms = excluded.time_ms
 WHERE (excluded.time_ms, excluded.text) > (note.time_ms, note.text);
 
--- Checkpoints: of both, the two of the largest steps.
+-- Checkpoints: of both, the two of the largest steps; of a trial that is done in one, what that kept.
+DELETE FROM main.checkpoint WHERE trial_id IN (SELECT id FROM temp.map_trial WHERE wins AND cut IS NOT NULL);
 CREATE TEMP TABLE newest (
     trial_id INTEGER NOT NULL, step INTEGER NOT NULL, ours INTEGER NOT NULL, run_id INTEGER, path TEXT NOT NULL, sha256 TEXT NOT NULL,
     time_ms INTEGER NOT NULL, cpu_ns INTEGER, flops REAL, PRIMARY KEY (trial_id, step, path));
@@ -90,8 +90,7 @@ ON CONFLICT DO NOTHING;
 INSERT INTO temp.newest
 SELECT t.id, x.step, 0, (SELECT m.id FROM temp.map_run m WHERE m.src = x.run_id), x.path, x.sha256, x.time_ms, x.cpu_ns, x.flops
 FROM temp.map_trial t CROSS JOIN src.checkpoint x ON x.trial_id = t.src
-WHERE true ON CONFLICT DO NOTHING;
-DELETE FROM temp.newest WHERE step > (SELECT cut FROM temp.beyond WHERE id = trial_id);
+WHERE t.wins OR t.cut IS NULL ON CONFLICT DO NOTHING;
 DELETE FROM temp.newest WHERE (SELECT count(*) FROM temp.newest o WHERE o.trial_id = newest.trial_id
     AND (o.step, o.ours, o.path) > (newest.step, newest.ours, newest.path)) >= 2;
 DELETE FROM temp.newest WHERE trial_id NOT IN (SELECT trial_id FROM temp.newest WHERE NOT ours);

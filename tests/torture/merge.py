@@ -9,6 +9,7 @@ import argparse
 import os
 import random
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -37,8 +38,10 @@ class Merging:
         self.environment["TMPDIR"] = os.path.join(folder, "tmp")
         os.mkdir(self.environment["TMPDIR"])
         self.spec = self.path("merge.yaml")
-        with open(self.spec, "w", encoding="ascii") as f:
-            f.write(STUDY)
+        self.long = self.path("long.yaml")
+        for path, text in ((self.spec, STUDY), (self.long, STUDY.replace("iterations: 40", "iterations: 1000000"))):
+            with open(path, "w", encoding="ascii") as f:
+                f.write(text)
         self.wrong = []
         self.merges = 0
 
@@ -156,26 +159,32 @@ class Merging:
         return len(struck)
 
     def torn(self, k, n):
-        """n strikes at shards that begin and go on; all there is is merged after each."""
+        """n strikes at shards that begin and go on, every fifth at one of the budget before it was lowered; all there is is merged after each."""
         shards = [self.path(f"torn-{i}.db") for i in range(k)]
+        long = self.path("torn-long.db")
         db, struck = self.fresh(), 0
         for i in range(n):
             at = self.random.randrange(k)
-            process = subprocess.Popen([self.tprun, "work", self.spec, "--shard", f"{at}/{k}", "--db", shards[at], "-q", "--no-progress"], env=self.environment,
+            spec, path = (self.long, long) if i % 5 == 4 else (self.spec, shards[at])
+            process = subprocess.Popen([self.tprun, "work", spec, "--shard", f"{at}/{k}", "--db", path, "-q", "--no-progress"], env=self.environment,
                                        stderr=subprocess.DEVNULL)
             struck += self.strike(process)
+            if spec == self.long and process.poll() is None:
+                process.send_signal(self.random.choice([signal.SIGTERM, signal.SIGKILL]))
             process.wait(HANG)
-            there = [path for path in shards if os.path.exists(path)]
+            there = [path for path in shards + [long] if os.path.exists(path)]
             if there:
                 done = self.call("merge", "-q", "-o", db, *there, check=False)
                 if done.returncode:
                     self.wrong.append(f"strike {i}: {done.stderr.strip()}")
         for i, path in enumerate(shards):
             self.call("work", self.spec, "--shard", f"{i}/{k}", "--db", path, "-q")
-        self.call("merge", "-q", "-o", db, *shards)
+        order = shards + [long] if os.path.exists(long) else shards[:]
+        self.random.shuffle(order)
+        self.call("merge", "-q", "-o", db, *order)
         self.expect(db, f"{k} shards that were struck")
-        for path in shards:
-            shutil.rmtree(path + ".checkpoints")
+        for path in shards + [long]:
+            shutil.rmtree(path + ".checkpoints", ignore_errors=True)
             for end in ("", "-wal", "-shm", ".lock"):
                 if os.path.exists(path + end):
                     os.unlink(path + end)
