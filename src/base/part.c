@@ -59,3 +59,34 @@ bool option_has_default(const struct option *o)
     const bool number = o->type == OPT_INT || o->type == OPT_REAL;
     return o->dflt && !(number && (o->flags & OPTION_NULLABLE) && o->min < o->max && strtod(o->dflt, NULL) < o->min);
 }
+
+bool option_holds(const struct option *o, const void *field, const char *text)
+{
+    switch (o->type) {
+    case OPT_BOOL:
+        return strcmp(text, *(const bool *)field ? "true" : "false") == 0;
+    case OPT_INT:
+        return *text && (double)*(const int64_t *)field == strtod(text, NULL);
+    case OPT_REAL:
+        return *text && *(const double *)field == strtod(text, NULL);
+    case OPT_ENUM:
+        return *(const int *)field < 0 ? !*text : strcmp(o->names[*(const int *)field], text) == 0;
+    case OPT_TEXT: {
+        const char *value = *(const char *const *)field;
+        return value ? strcmp(value, text) == 0 && *text : !*text;
+    }
+    case OPT_PART: {
+        const struct part *part = ((const struct chosen *)field)->part;
+        return part ? strcmp(part->name, text) == 0 : !*text;
+    }
+    case OPT_REALS: {
+        const struct reals *list = field;
+        for (size_t i = 0; list->items && i < list->n; i++)
+            if (!*text || list->items[i] != strtod(text, NULL))
+                return false;
+        return list->items || !*text;
+    }
+    default:
+        return false;
+    }
+}

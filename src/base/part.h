@@ -125,6 +125,11 @@ struct option {
     const char *of; /* OPT_MAP: it is about the part of this row of the same table, and has no keys where that part does
                        not give of_gives (GIVES_...); or NULL */
     unsigned of_gives;
+    const char *beside; /* the row of the same table beside which alone it has an effect; NULL: it always has one */
+    const char *idle; /* at which value of that row it has none, as a file has it; "!word": at all others; "": absent */
 };
+
+/* Whether the value of an option is what `text` would be in a file; lists: all of them; "": whether it is absent. */
+bool option_holds(const struct option *o, const void *field, const char *text);
 
 #endif

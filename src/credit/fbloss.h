@@ -21,6 +21,8 @@
           "0",                                                                                                         \
           0,                                                                                                           \
           1e12,                                                                                                        \
+          .beside = "noise",                                                                                           \
+          .idle = "0",                                                                                                 \
           .help = "epochs after which the noise is half of `noise`: noise / (1 + e / noise_decay) in epoch e = 1, 2, " \
                   "...; 0 = constant" },                                                                               \
         { "noise_scaling",                                                                                             \
@@ -35,6 +37,8 @@
           "0",                                                                                                         \
           0,                                                                                                           \
           1e12,                                                                                                        \
+          .beside = "noise_scaling",                                                                                   \
+          .idle = "none",                                                                                              \
           .help = "smallest standard deviation to divide by" },                                                        \
         { "scale", OPT_REAL, offsetof(struct fbloss_options, scale), "1", 0, 1e300, .help = "factor on the loss" },    \
         { "weight_decay",                                                                                              \

@@ -38,6 +38,7 @@ static const struct registry activation_registry = { "feedback activation", acti
           .help = "initialisation of the feedback weights instead of network.init.weights" },                          \
         { "biases_init", OPT_PART, offsetof(struct learned_options, common.biases_init), NULL,                         \
           .flags = OPTION_NULLABLE, .registry = &init_registry,                                                        \
+          .beside = "bias", .idle = "false",                                                                           \
           .help = "initialisation of the feedback biases instead of network.init.biases" },                            \
         { "hidden_units", OPT_INT, offsetof(struct learned_options, hidden_units), "0", 0, 1e7,                        \
           .help = "units of a fixed random layer between the network's output and the feedback layers of all but the " \
@@ -46,11 +47,14 @@ static const struct registry activation_registry = { "feedback activation", acti
         { "hidden_activation", OPT_PART, offsetof(struct learned_options, hidden_activation), "tanh",                  \
           .flags = OPTION_PLAIN,                                                                                       \
           .registry = &act_registry,                                                                                   \
+          .beside = "hidden_units", .idle = "0",                                                                       \
           .help = "activation of the fixed random layer" },                                                            \
         { "hidden_init", OPT_PART, offsetof(struct learned_options, hidden_init), "fan_in_uniform",                    \
           .registry = &init_registry,                                                                                  \
+          .beside = "hidden_units", .idle = "0",                                                                       \
           .help = "initialisation of its weights and biases" },                                                        \
         { "append_state", OPT_BOOL, offsetof(struct learned_options, append_state), "false",                           \
+          .beside = "hidden_units", .idle = "0",                                                                       \
           .help = "feedback layers behind the fixed random layer read the state of the layer they are for beside "     \
           "it" },                                                                                                      \
         __VA_ARGS__ { 0 }                                                                                              \

@@ -31,7 +31,9 @@ static const struct option pinv_table[] = {
       .help = "what is inverted: the Jacobian of everything above, per sample (route direct); the weights of the layer "
               "above, or its Jacobian, per sample (route chain)" },
     { "clamp", OPT_REAL, offsetof(struct pinv_options, clamp), "1e-6", 0, 0.49, OPTION_NULLABLE | OPTION_ABOVE_MIN,
-      "of: weights; states and targets are clipped this far inside the activation's range before it is inverted" },
+      .beside = "of", .idle = "!weights",
+      .help =
+          "of: weights; states and targets are clipped this far inside the activation's range before it is inverted" },
     { 0 }
 };
 

@@ -48,8 +48,8 @@ static const struct option table[] = {
           "layer: one layer after the other, each until it rests; parallel: all at once, from the values before the "
           "sweep; top_down: all at once, from values that have moved already" },
     { "iterations", OPT_INT, FIELD(iterations), "5", 0, 1e6, .help = "sweeps at most" },
-    { "output_iterations", OPT_INT, FIELD(output_iterations), "1", 0, 1e6,
-      .help = "sweeps of output_from_input after those of the input" },
+    { "output_iterations", OPT_INT, FIELD(output_iterations), "1", 0, 1e6, .beside = "refinement",
+      .idle = "!output_from_input", .help = "sweeps of output_from_input after those of the input" },
     { "precision", OPT_REAL, FIELD(precision), "0", 0, 1e300,
       .help = "sweeps end when the lowest target of those that move changes by less than this in every sample "
               "(Euclidean norm); of all layers at once not before each has heard of the loss" },

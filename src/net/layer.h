@@ -22,11 +22,14 @@ extern const struct registry layer_optimizers; /* a kind alone: parameters move 
     { "trainable", OPT_BOOL, offsetof(type, common.trainable), "true",                                                 \
       .help = "false keeps the layer's parameters at their initial values" },                                          \
     { "frozen", OPT_NAMES, offsetof(type, common.frozen), "[]",                                                        \
+      .beside = "trainable", .idle = "false",                                                                          \
       .help = "parameters of the layer that keep their initial values, by name: weight, bias; weight_ih, weight_hh "   \
       "in recurrent layers" },                                                                                         \
     { "stepsize_factor", OPT_REAL, offsetof(type, common.stepsize_factor), "1", 0, 1e12,                               \
+      .beside = "trainable", .idle = "false",                                                                          \
       .help = "multiplies the optimizer's stepsize for this layer" },                                                  \
     { "bias_stepsize_factor", OPT_REAL, offsetof(type, common.bias_stepsize_factor), "1", 0, 1e12,                     \
+      .beside = "bias", .idle = "false",                                                                               \
       .help = "multiplies it once more for the bias; 2 stands for the two equal biases of PyTorch's recurrent "        \
       "layers" },                                                                                                      \
     { "weights_init", OPT_PART, offsetof(type, common.weights_init), NULL, .flags = OPTION_NULLABLE,                   \
@@ -34,9 +37,11 @@ extern const struct registry layer_optimizers; /* a kind alone: parameters move 
       .help = "initialisation of this layer's weights instead of network.init.weights" },                              \
     { "biases_init", OPT_PART, offsetof(type, common.biases_init), NULL, .flags = OPTION_NULLABLE,                     \
       .registry = &init_registry,                                                                                      \
+      .beside = "bias", .idle = "false",                                                                               \
       .help = "initialisation of this layer's biases instead of network.init.biases" },                                \
     { "optimizer", OPT_PART, offsetof(type, common.optimizer), NULL, .flags = OPTION_NULLABLE,                         \
       .registry = &layer_optimizers,                                                                                   \
+      .beside = "trainable", .idle = "false",                                                                          \
       .help = "how this layer's parameters follow their update directions, instead of train.optimizer" }
 /* clang-format on */
 

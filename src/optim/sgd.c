@@ -73,6 +73,8 @@ static void step(const void *opts, int64_t t, size_t n, real *w, const real *g, 
               .type = OPT_BOOL,                                                                                        \
               .offset = offsetof(struct opts, nesterov),                                                               \
               .dflt = "false",                                                                                         \
+              .beside = "momentum",                                                                                    \
+              .idle = "0",                                                                                             \
               .help = "look ahead: step along g + momentum * buf instead of buf" },                                    \
             { .name = "weight_decay",                                                                                  \
               .type = OPT_REAL,                                                                                        \

@@ -9,6 +9,7 @@
 #include "run/tuning.h"
 #include "run/twins.h"
 #include "spec/compose.h"
+#include "spec/idle.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -203,14 +204,27 @@ static void check_all(struct plan *p, struct plan_study *s, struct check *k)
     }
 }
 
+/* What the file says without effect, once all of its trials were looked at; of one that a profile or the command line
+ * changes, what these leave without effect is no mistake. */
+static void check_idle(const struct plan *p, const struct plan_study *s, const struct idle_keys *idle, struct err *e)
+{
+    if (s->cells || p->options.visit)
+        idle_report(idle, s->study.profile || s->one_off ? NULL : s->study.file->where.source, e);
+}
+
 static void check_study(struct plan *p, struct plan_study *s, bool sound, struct err *e)
 {
     struct check k = { 0 };
+    struct idle_keys idle = { .arena = s->arena };
     const struct plan_options *o = &p->options;
+    p->cache.idle = &idle;
     check_first(p, s, &k);
     const bool known = k.mistakes.n == 0 && o->known && o->known(o->self, s);
     if (sound && !known && (!o->keep || k.mistakes.n > 0 || cells_open(s, e) == 0))
         check_all(p, s, &k);
+    p->cache.idle = NULL;
+    if (sound && !known && k.mistakes.n == 0)
+        check_idle(p, s, &idle, e);
     if (sound && !known && k.mistakes.n == 0 && k.n_sound == 0)
         err_at(e, study_excludes_where(&s->study), "sweep.exclude: leaves no trial");
     mistakes_report(&k.mistakes, s->study.n_variants, e);

@@ -1,4 +1,5 @@
 #include "spec/binder.h"
+#include "spec/idle.h"
 #include <assert.h>
 #include <string.h>
 
@@ -323,13 +324,23 @@ static int bind_map(struct binder *b, const struct node *map, struct where where
             err_at(b->e, where, "%s%smissing required key '%s'", path && *path ? path : "", path && *path ? ": " : "",
                    o->name);
     }
-    return b->e->n_errors == before ? 0 : ERR_SPEC; /* every mistake is reported: codes above are counted here */
+    if (b->e->n_errors > before)
+        return ERR_SPEC; /* every mistake is reported: codes above are counted here */
+    if (b->idle && map)
+        idle_note(b->idle, map, table, out, path);
+    return 0;
 }
 
 int bind_tree(const struct node *map, const struct option *table, void *out, const char *path, struct arena *a,
               struct err *e)
 {
-    struct binder b = { .arena = a, .e = e, .root = table };
+    return bind_tree_noting(map, table, out, path, NULL, a, e);
+}
+
+int bind_tree_noting(const struct node *map, const struct option *table, void *out, const char *path,
+                     struct idle_keys *idle, struct arena *a, struct err *e)
+{
+    struct binder b = { .arena = a, .e = e, .root = table, .idle = idle };
     if (map && map->kind != NODE_MAP)
         return bind_expected(&b, map, path && *path ? path : "file", "a map");
     return bind_map(&b, map, map ? map->where : (struct where){ 0 }, table, NULL, out, path);

@@ -14,6 +14,10 @@
 /* (Not `bind`: that name is the C library's.) */
 int bind_tree(const struct node *map, const struct option *table, void *out, const char *path, struct arena *a,
               struct err *e);
+/* The same, and notes the keys that have no effect beside others (idle.h). idle: may be NULL. */
+struct idle_keys;
+int bind_tree_noting(const struct node *map, const struct option *table, void *out, const char *path,
+                     struct idle_keys *idle, struct arena *a, struct err *e);
 /* Binds one option, as if it were the value of option->name. */
 int bind_value(const struct node *value, const struct option *option, void *field, const char *path, struct arena *a,
                struct err *e);

@@ -10,6 +10,7 @@ struct binder {
     const struct option *root;       /* the file's own table, which has the registry of a kind; or NULL */
     const struct option *element;    /* options of the list element that is being bound: `repeat` is none of them */
     const struct registry *registry; /* the element's */
+    struct idle_keys *idle;          /* or NULL */
 };
 
 const char *bind_path(struct binder *b, const char *path, const char *name); /* "path.name" */

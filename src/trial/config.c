@@ -40,7 +40,8 @@ static const struct option input_noise_options[] = {
     { "std", OPT_REAL, MAP(config_input_noise, std), "0", 0, 1e12,
       .help =
           "standard deviation of normal noise added to the input in training passes, drawn anew for each; 0 = none" },
-    { "gradient", OPT_ENUM, MAP(config_input_noise, gradient), "noisy", .names = input_gradient_names,
+    { "gradient", OPT_ENUM, MAP(config_input_noise, gradient), "noisy", .names = input_gradient_names, .beside = "std",
+      .idle = "0",
       .help = "the input in the parameter gradient of the first layer: the noisy one, or the clean one (Lee 2015, "
               "script of the baseline)" },
     { 0 }
@@ -196,7 +197,7 @@ int config_bind_values(const struct node *tree, struct config_cache *cache, stru
     *c = (struct config){ 0 };
     struct node *whole = config_whole(tree, cache, NULL, a, e);
     if (whole) {
-        bind_tree(whole, config_options, c, "", a, e);
+        bind_tree_noting(whole, config_options, c, "", cache ? cache->idle : NULL, a, e);
     } else { /* report the file's other mistakes too */
         struct node *rest = tree_copy(tree, a);
         tree_remove(rest, "algorithm");

@@ -122,6 +122,7 @@ struct config_cache {
     struct arena *arena;        /* outlives the cache */
     struct node **presets;      /* NULL at first */
     struct config_known *known; /* shapes of the datasets met so far, the newest first; NULL at first */
+    struct idle_keys *idle;     /* where keys without effect are noted (spec/idle.h), or NULL */
 };
 int config_bind_next(const struct node *tree, struct config_cache *cache, struct config *c, struct arena *a,
                      struct err *e);

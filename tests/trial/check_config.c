@@ -338,6 +338,50 @@ START_TEST(the_key_is_all_but_the_budget)
 END_TEST
 
 /* What the runner sends to a worker: canonical JSON, bound again, is the same trial with the same budget. */
+/* Rows of option.beside: another one of the table, at a value that it can have. */
+static int check_idle_rows(const struct option *table, const char *of)
+{
+    int n = 0;
+    for (const struct option *o = table; o && o->type != OPT_END; o++) {
+        n += o->type == OPT_MAP ? check_idle_rows(o->table, o->name) : 0;
+        if (!o->beside) {
+            ck_assert_ptr_null(o->idle);
+            continue;
+        }
+        const struct option *row = option_find(table, o->beside);
+        ck_assert_msg(row && row != o && o->idle, "%s.%s: beside '%s'", of, o->name, o->beside);
+        union {
+            double number;
+            int64_t integer;
+            struct chosen chosen;
+            struct reals reals;
+            const char *text;
+        } field = { 0 };
+        const char *word = o->idle + (o->idle[0] == '!');
+        struct err e = { 0 };
+        struct arena a;
+        arena_init(&a, 0);
+        const struct node value = { .kind = NODE_SCALAR, .text = word, .length = strlen(word) };
+        if (*word)
+            must(bind_value(&value, row, &field, of, &a, &e), &e);
+        ck_assert_msg(option_holds(row, &field, word), "%s.%s: '%s' is no value of %s", of, o->name, word, o->beside);
+        ck_assert(!*word || !option_holds(row, &field, "17"));
+        arena_finish(&a);
+        n++;
+    }
+    return n;
+}
+
+START_TEST(keys_without_effect_name_the_row_that_silences_them)
+{
+    int n = check_idle_rows(config_options, "file");
+    for (size_t i = 0; trial_registries[i]; i++)
+        for (size_t k = 0; k < trial_registries[i]->n_parts; k++)
+            n += check_idle_rows(trial_registries[i]->parts[k]->options, trial_registries[i]->parts[k]->name);
+    ck_assert_int_ge(n, 40);
+}
+END_TEST
+
 START_TEST(canonical_json_binds_to_the_same)
 {
     static const char *const own[] = {
@@ -550,6 +594,7 @@ static void add_tests(TCase *t)
     tcase_add_test(t, defaults_fit_every_dataset);
     tcase_add_test(t, presets_bind_and_may_be_replaced);
     tcase_add_test(t, the_key_is_all_but_the_budget);
+    tcase_add_test(t, keys_without_effect_name_the_row_that_silences_them);
     tcase_add_test(t, canonical_json_binds_to_the_same);
     tcase_add_test(t, options_stay);
     tcase_add_test(t, slips_do_not_stay);

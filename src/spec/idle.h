@@ -1,0 +1,32 @@
+/* Keys that have no effect beside others: biases_init where there is no bias, permutation_seed where nothing is
+ * permuted.
+ *
+ * In one trial that is no mistake: an ablation, a sweep or the command line may have changed what it stands beside. A
+ * key that has no effect in any trial of a study is one. Which keys these are stands in the option tables
+ * (option.beside). */
+#ifndef TPRUN_SPEC_IDLE_H
+#define TPRUN_SPEC_IDLE_H
+
+#include "spec/bind.h"
+
+struct idle_key {
+    struct idle_key *next;
+    struct where where, value_where; /* of the key and of its value, which a sweep may have more of */
+    const char *path, *reason;       /* "train.optimizer.nesterov", where it was met first; ", as momentum is 0" */
+    bool has_effect;                 /* in some trial */
+};
+/* Filled by bind_tree. */
+struct idle_keys {
+    struct arena *arena;           /* that they are kept in; the sources of the trees live longer */
+    struct idle_key *first, *last; /* in the order in which they were met */
+};
+
+/* Notes the keys of a map that has been bound to `in`: those that may be idle, and are not as by default. */
+void idle_note(struct idle_keys *k, const struct node *map, const struct option *table, const void *in,
+               const char *path);
+
+/* Adds a mistake for each key without effect in all that was noted, if it stands in that source or in the command
+ * line; source: NULL: in the command line alone. */
+void idle_report(const struct idle_keys *k, const struct source *source, struct err *e);
+
+#endif
