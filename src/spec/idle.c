@@ -50,15 +50,15 @@ static void note_map(struct idle_keys *k, const struct node *map, const struct o
 void idle_note(struct idle_keys *k, const struct node *map, const struct option *table, const void *in,
                const char *path)
 {
-    for (size_t i = 0; i < map->n; i++) {
-        const struct node *key = map->keys[i], *value = map->items[i];
-        const struct option *o = option_find(table, key->text);
-        if (!o || node_is_null(value))
+    for (const struct option *o = table; o->type != OPT_END; o++) {
+        const struct node *value = o->beside || o->of ? tree_child(map, o->name) : NULL;
+        if (!value || node_is_null(value))
             continue;
         if (o->of && value->kind == NODE_MAP)
             note_map(k, value, table, o, in, path);
         if (!o->beside)
             continue;
+        const struct node *key = tree_key(map, o->name);
         const bool idle = is_idle(table, o, in) && !key->kept;
         if (!idle || !o->dflt || !option_holds(o, (const char *)in + o->offset, o->dflt))
             note(k, key, value, o, idle, path);
