@@ -13,7 +13,6 @@ static const struct option reconstruction_table[] = {
     FBLOSS_OPTIONS,
     FBLOSS_NORMALISED,
     { "corrupts", OPT_ENUM, offsetof(struct fbloss_options, corrupts), "state", .names = corrupts_names,
-      .beside = "noise", .idle = "0",
       .help = "what the noise is added to, for layers that transmit something else than their state: the state, which "
               "is then sent anew "
               "(samples are drawn anew), or what was sent" },

@@ -54,7 +54,6 @@ static const struct registry activation_registry = { "feedback activation", acti
           .beside = "hidden_units", .idle = "0",                                                                       \
           .help = "initialisation of its weights and biases" },                                                        \
         { "append_state", OPT_BOOL, offsetof(struct learned_options, append_state), "false",                           \
-          .beside = "hidden_units", .idle = "0",                                                                       \
           .help = "feedback layers behind the fixed random layer read the state of the layer they are for beside "     \
           "it" },                                                                                                      \
         __VA_ARGS__ { 0 }                                                                                              \

@@ -26,7 +26,7 @@ static const struct option names[] = {
 };
 static const struct option subset_options[] = {
     { "count", OPT_INT, 0, "0", 0, 4e9, .help = "training samples, drawn from those that are not held out; 0 = all" },
-    { "seed", OPT_INT, sizeof(int64_t), "0", 0, 9e15,
+    { "seed", OPT_INT, sizeof(int64_t), "0", 0, 9e15, .beside = "count", .idle = "0",
       .help = "draws them, the same ones for every seed of a trial that holds none out" },
     { 0 }
 };
@@ -52,7 +52,7 @@ static const struct option options[] = {
     { "labels", OPT_ENUM, FIELD(labels), "classes", .names = label_kinds,
       .help =
           "classes: whole numbers from 0, or words of a CSV, numbered as they sort; real: targets of a regression" },
-    { "classes", OPT_INT, FIELD(classes), "0", 0, 1e6,
+    { "classes", OPT_INT, FIELD(classes), "0", 0, 1e6, .beside = "labels", .idle = "real",
       .help = "number of classes; 0 = one more than the largest label of the training set" },
     { "scaling", OPT_ENUM, FIELD(scaling), "none", .flags = OPTION_UNMEASURED, .names = scalings,
       .help =

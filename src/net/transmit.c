@@ -24,7 +24,8 @@ struct sign_options {
     int training;
 };
 static const struct option sign_table[] = {
-    { "straight_through", OPT_BOOL, offsetof(struct sign_options, straight_through), "false",
+    { "straight_through", OPT_BOOL, offsetof(struct sign_options, straight_through), "false", .beside = "training",
+      .idle = "continuous",
       .help = "back-propagate as if the value itself were sent, instead of with the exact derivative, 0" },
     { "training", OPT_ENUM, offsetof(struct sign_options, training), "discrete", .names = training_names,
       .help = "continuous: training passes send the value itself, only evaluations discretize it" },

@@ -89,6 +89,8 @@ static const struct option options[] = {
       .type = OPT_BOOL,
       .offset = offsetof(struct opts, epsilon_inside),
       .dflt = "false",
+      .beside = "epsilon",
+      .idle = "0",
       .help = "add epsilon under the root (Lee 2015) instead of to it" },
     { 0 },
 };

@@ -147,7 +147,12 @@ static int start(struct runner *r, struct attempt *t, struct pending pending, st
         if (*outcome != ATTEMPT_STARTED)
             return 0;
     }
-    return start_worker(r, t, &trial->config, &row, outcome, e);
+    struct config config = trial->config;
+    if (trial->size.iterations != d->budget) { /* the text that was stored last may be of another one */
+        config.train.epochs = -1;
+        config.train.iterations = d->budget;
+    }
+    return start_worker(r, t, &config, &row, outcome, e);
 }
 
 int attempt_start(struct runner *r, struct attempt *t, struct pending pending, enum attempt_start *outcome,

@@ -204,12 +204,14 @@ static void check_all(struct plan *p, struct plan_study *s, struct check *k)
     }
 }
 
-/* What the file says without effect, once all of its trials were looked at; of one that a profile or the command line
- * changes, what these leave without effect is no mistake. */
+/* What the file says without effect, once all of its trials were looked at. What a profile or the command line changes
+ * may leave other keys without effect, which is no mistake; those of the profile itself are. */
 static void check_idle(const struct plan *p, const struct plan_study *s, const struct idle_keys *idle, struct err *e)
 {
+    const bool changed = s->one_off && compose_changes_trials(s->one_off);
+    const struct node *profile = s->study.profile ? tree_child(s->study.profiles, s->study.profile) : NULL;
     if (s->cells || p->options.visit)
-        idle_report(idle, s->study.profile || s->one_off ? NULL : s->study.file->where.source, e);
+        idle_report(idle, changed ? NULL : s->study.file->where.source, profile, e);
 }
 
 static void check_study(struct plan *p, struct plan_study *s, bool sound, struct err *e)

@@ -3,15 +3,6 @@
 #include "trial/trial.h"
 #include <string.h>
 
-/* Whether a key or a value of the tree stands there. The recursion ends with its depth. */
-static bool holds(const struct node *n, struct where where)
-{
-    bool found = where_same(n->where, where);
-    for (size_t i = 0; i < n->n && !found; i++)
-        found = (n->kind == NODE_MAP && where_same(n->keys[i]->where, where)) || holds(n->items[i], where);
-    return found;
-}
-
 /* Takes over the errors of the profile's own lines, with their notes. */
 static void take(const struct err *own, const struct node *profile, const char *name, struct err *e)
 {
@@ -23,7 +14,8 @@ static void take(const struct err *own, const struct node *profile, const char *
                 err_note(e, m->where, "%s", m->text);
             continue;
         }
-        taken = m->level == ERR_LEVEL_ERROR && m->where.line && holds(profile, m->where) && !err_is_told(e, m->where);
+        taken =
+            m->level == ERR_LEVEL_ERROR && m->where.line && tree_holds(profile, m->where) && !err_is_told(e, m->where);
         if (taken) {
             err_at(e, m->where, "%s", m->text);
             err_note(e, (struct where){ 0 }, "in profile '%s'", name);

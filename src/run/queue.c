@@ -30,6 +30,7 @@ static int put_trial(struct runner *r, size_t study, const struct cell *cell, si
                                        .memory_bytes = cell->memory_bytes,
                                        .one_off = s->one_off != NULL,
                                        .keep_budget = plan_left_out(r->plan, study, position),
+                                       .anew = r->options->force,
                                        .n_params = cell->n_params,
                                        .params = cell->params };
     TRY(store_put_trial(r->store, &trial, &row, e));

@@ -95,6 +95,7 @@ static int put_seed(struct runner *r, size_t study, const struct choice *c, stru
                                        .operations = price_operations(&t->config, &t->size),
                                        .memory_bytes = t->size.memory_bytes + PRICE_WORKER_BYTES,
                                        .keep_budget = plan_left_out(r->plan, study, position),
+                                       .anew = r->options->force,
                                        .n_params = t->described.n_params,
                                        .params = t->described.params };
     TRY(store_put_trial(r->store, &trial, &row, e));

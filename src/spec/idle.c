@@ -12,15 +12,14 @@ static const char *reason(const struct option *o, struct arena *a)
 }
 
 /* A key of the map at `path`, or of the map that is the value of o there; o says beside what it is idle. */
-static void note(struct idle_keys *k, const struct node *key, const struct node *value, const struct option *o,
-                 bool idle, const char *path)
+static void note(struct idle_keys *k, const struct node *key, const struct option *o, bool idle, const char *path)
 {
     struct idle_key *x = k->first;
-    while (x && !where_same(x->value_where, value->where))
+    while (x && !where_same(x->where, key->where)) /* all values of a swept key */
         x = x->next;
     if (!x) {
         x = arena_need(k->arena, 1, sizeof *x);
-        *x = (struct idle_key){ .where = key->where, .value_where = value->where, .reason = reason(o, k->arena) };
+        *x = (struct idle_key){ .where = key->where, .reason = reason(o, k->arena) };
         x->path = arena_printf(k->arena, "%s%s%s%s%s", path, *path ? "." : "", o->of ? o->name : "", o->of ? "." : "",
                                key->text);
         *(k->last ? &k->last->next : &k->first) = x;
@@ -36,15 +35,23 @@ static bool is_idle(const struct option *table, const struct option *o, const vo
     return o->idle[0] == '!' ? !option_holds(row, field, o->idle + 1) : option_holds(row, field, o->idle);
 }
 
+/* Whether a key says what is so anyway. */
+static bool is_default(const struct option *o, const void *in)
+{
+    return o->dflt && option_holds(o, (const char *)in + o->offset, o->dflt);
+}
+
 /* All keys of a map that is about a part. */
 static void note_map(struct idle_keys *k, const struct node *map, const struct option *table, const struct option *o,
                      const void *in, const char *path)
 {
     const struct chosen *of = (const void *)((const char *)in + option_find(table, o->of)->offset);
     const bool idle = (of->part->gives & o->of_gives) != o->of_gives;
-    for (size_t i = 0; i < map->n; i++)
-        if (!node_is_null(map->items[i]))
-            note(k, map->keys[i], map->items[i], o, idle && !map->keys[i]->kept, path);
+    for (size_t i = 0; i < map->n; i++) {
+        const struct option *row = option_find(o->table, map->keys[i]->text);
+        if (!node_is_null(map->items[i]) && !(idle && is_default(row, (const char *)in + o->offset)))
+            note(k, map->keys[i], o, idle, path);
+    }
 }
 
 void idle_note(struct idle_keys *k, const struct node *map, const struct option *table, const void *in,
@@ -58,18 +65,18 @@ void idle_note(struct idle_keys *k, const struct node *map, const struct option 
             note_map(k, value, table, o, in, path);
         if (!o->beside)
             continue;
-        const struct node *key = tree_key(map, o->name);
-        const bool idle = is_idle(table, o, in) && !key->kept;
-        if (!idle || !o->dflt || !option_holds(o, (const char *)in + o->offset, o->dflt))
-            note(k, key, value, o, idle, path);
+        const bool idle = is_idle(table, o, in);
+        if (!idle || !is_default(o, in))
+            note(k, tree_key(map, o->name), o, idle, path);
     }
 }
 
-void idle_report(const struct idle_keys *k, const struct source *source, struct err *e)
+void idle_report(const struct idle_keys *k, const struct source *source, const struct node *within, struct err *e)
 {
     for (const struct idle_key *x = k->first; x; x = x->next) {
         const struct source *own = x->where.source;
-        const bool meant = own && (own == source || strcmp(own->name, "command line") == 0);
+        const bool meant = own && (strcmp(own->name, "command line") == 0 ||
+                                   (own == source && (!within || tree_holds(within, x->where))));
         if (!x->has_effect && meant && !err_is_told(e, x->where))
             err_at(e, x->where, "%s: has no effect%s", x->path, x->reason);
     }

@@ -11,9 +11,9 @@
 
 struct idle_key {
     struct idle_key *next;
-    struct where where, value_where; /* of the key and of its value, which a sweep may have more of */
-    const char *path, *reason;       /* "train.optimizer.nesterov", where it was met first; ", as momentum is 0" */
-    bool has_effect;                 /* in some trial */
+    struct where where;        /* of the key */
+    const char *path, *reason; /* "train.optimizer.nesterov", where it was met first; ", as momentum is 0" */
+    bool has_effect;           /* in some trial */
 };
 /* Filled by bind_tree. */
 struct idle_keys {
@@ -25,8 +25,8 @@ struct idle_keys {
 void idle_note(struct idle_keys *k, const struct node *map, const struct option *table, const void *in,
                const char *path);
 
-/* Adds a mistake for each key without effect in all that was noted, if it stands in that source or in the command
- * line; source: NULL: in the command line alone. */
-void idle_report(const struct idle_keys *k, const struct source *source, struct err *e);
+/* Adds a mistake for each key without effect in all that was noted, if it stands in that source (NULL: none), there
+ * within a map (NULL: anywhere), or in the command line. */
+void idle_report(const struct idle_keys *k, const struct source *source, const struct node *within, struct err *e);
 
 #endif

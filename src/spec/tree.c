@@ -300,3 +300,12 @@ void tree_json(const struct node *n, struct text *out)
     text_putc(out, n->kind == NODE_MAP ? '}' : ']');
     free(members);
 }
+
+/* The recursion ends with the depth of the tree. */
+bool tree_holds(const struct node *n, struct where where)
+{
+    bool found = where_same(n->where, where);
+    for (size_t i = 0; i < n->n && !found; i++)
+        found = (n->kind == NODE_MAP && where_same(n->keys[i]->where, where)) || tree_holds(n->items[i], where);
+    return found;
+}

@@ -48,6 +48,8 @@ struct node *tree_child(const struct node *map, const char *key);
 struct node *tree_key(const struct node *map, const char *key);
 /* "0", "7", "12": the name of an element of a list; SIZE_MAX for any other, "00" among them. */
 size_t tree_index(const char *name, size_t length);
+/* Whether a key or a value of the tree stands there. */
+bool tree_holds(const struct node *n, struct where where);
 /* Follows "train.optimizer.stepsize" or "network.layers.0.rnn.units"; NULL if a step is missing. */
 struct node *tree_find(struct node *root, const char *path);
 /* A deep copy that shares scalars. */

@@ -22,7 +22,8 @@ UPDATE main.study SET (title, paper, locator, path, profile, spec, spec_sha256, 
     (SELECT s.title, s.paper, s.locator, s.path, s.profile, s.spec, s.spec_sha256, s.queued_sha256, s.n_seeds
     FROM temp.map_study m JOIN src.study s ON s.id = m.src WHERE m.id = study.id)
 WHERE id IN (SELECT id FROM temp.map_study WHERE wins AND NOT is_new);
-UPDATE main.study SET refreshed_ms = NULL,
+UPDATE main.study SET refreshed_ms = NULL, -- and queued anew by the next run, as budgets may be those of either
+    queued_sha256 = CASE WHEN id IN (SELECT id FROM temp.map_study WHERE is_new) THEN queued_sha256 END,
     created_ms = min(created_ms, (SELECT s.created_ms FROM temp.map_study m JOIN src.study s ON s.id = m.src WHERE m.id = study.id)),
     updated_ms = max(updated_ms, (SELECT s.updated_ms FROM temp.map_study m JOIN src.study s ON s.id = m.src WHERE m.id = study.id)),
     n_seeds = coalesce(n_seeds, (SELECT s.n_seeds FROM temp.map_study m JOIN src.study s ON s.id = m.src WHERE m.id = study.id))
@@ -85,8 +86,8 @@ SELECT t.id, m.id, m.id IS NULL,
 FROM src.trial t JOIN temp.map_study s ON s.src = t.study_id JOIN main.study g ON g.id = s.id LEFT JOIN main.trial m ON m.key = t.key;
 -- What has finished all that is asked for is not undone by an attempt that had gone further, before the budget was lowered.
 UPDATE temp.map_trial SET (wins, cut) = (e.there, CASE WHEN e.there THEN e.step_there ELSE e.step_here END)
-FROM (SELECT x.src, t.state IN ('done', 'diverged') AND t.finished_budget >= x.budget AS there,
-        m.state IN ('done', 'diverged') AND m.finished_budget >= x.budget AS here, t.step AS step_there, m.step AS step_here
+FROM (SELECT x.src, t.state IN ('done', 'diverged') AND t.finished_budget >= max(x.budget, m.finished_budget) AS there,
+        m.state IN ('done', 'diverged') AND m.finished_budget >= max(x.budget, t.finished_budget) AS here, t.step AS step_there, m.step AS step_here
     FROM temp.map_trial x JOIN src.trial t ON t.id = x.src JOIN main.trial m ON m.id = x.id) e
 WHERE e.src = map_trial.src AND e.there <> e.here;
 INSERT INTO main.trial (key, study_id, variant, cell, seed, config_id, budget, finished_budget, state, step, diverged_step, diverged_layer,

@@ -19,7 +19,8 @@ WHERE true ON CONFLICT DO NOTHING;
 CREATE TEMP TABLE beyond (id INTEGER PRIMARY KEY, cut INTEGER NOT NULL);
 INSERT INTO temp.beyond SELECT id, cut FROM temp.map_trial WHERE cut IS NOT NULL;
 DELETE FROM main.metric WHERE trial_id IN (SELECT id FROM temp.beyond) AND step > (SELECT cut FROM temp.beyond WHERE id = trial_id);
-DELETE FROM main.layer_metric WHERE trial_id IN (SELECT id FROM temp.beyond) AND step > (SELECT cut FROM temp.beyond WHERE id = trial_id);
+DELETE FROM main.layer_metric WHERE trial_id IN (SELECT id FROM temp.beyond) AND step > (SELECT cut FROM temp.beyond WHERE id = trial_id)
+    AND key_id NOT IN (SELECT id FROM main.metric_key WHERE name = 'feedback_epoch_loss'); -- which counts epochs
 DELETE FROM main.progress WHERE trial_id IN (SELECT id FROM temp.beyond) AND step > (SELECT cut FROM temp.beyond WHERE id = trial_id);
 DELETE FROM main.nondeterminism WHERE trial_id IN (SELECT id FROM temp.beyond) AND step > (SELECT cut FROM temp.beyond WHERE id = trial_id);
 

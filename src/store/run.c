@@ -102,7 +102,8 @@ int store_end_run(struct store *s, const struct store_end *end, struct err *e)
     TRY(WRITE(s, SQL_END_TRIAL, NULL, e, value_int(end->trial), value_text(state), value_text(end->reason),
               diverged ? value_int(end->step) : value_null(),
               diverged && end->layer >= 0 ? value_int(end->layer) : value_null(),
-              diverged ? value_text(end->tensor) : value_null(), value_text(end->weights_sha256), value_int(now)));
+              diverged ? value_text(end->tensor) : value_null(), value_text(end->weights_sha256), value_int(now),
+              value_int(end->step)));
     if (end->drops)
         TRY(WRITE(s, SQL_DROP_CHECKPOINTS, NULL, e, value_int(end->trial), value_int(end->keeps)));
     TRY(WRITE(s, SQL_TOUCH_CURVES, NULL, e, value_int(end->trial))); /* a step without a row has another reason */

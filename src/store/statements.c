@@ -110,7 +110,7 @@ const char *const statement_sql[N_STATEMENTS] = {
                       "CASE ?9 WHEN 1 THEN 0 ELSE generation END, ?8, ?8, ?10 FROM study WHERE id = ?2",
     /* A finished trial keeps its budget when a smaller one is asked for. */
     [SQL_SET_BUDGET] =
-        "UPDATE trial SET budget = max(?2, finished_budget) WHERE id = ?1 AND (?3 = 0 OR state = 'queued')",
+        "UPDATE trial SET budget = max(?2, finished_budget * (1 - ?4)) WHERE id = ?1 AND (?3 = 0 OR state = 'queued')",
     [SQL_SET_GENERATION] =
         "UPDATE trial SET generation = (SELECT generation FROM study WHERE id = study_id) WHERE id = ?1",
     [SQL_RELABEL_TRIAL] =
@@ -139,7 +139,8 @@ const char *const statement_sql[N_STATEMENTS] = {
     [SQL_CUT_TRIAL] = "UPDATE trial SET step = max(budget, ?2) WHERE id = ?1 AND step > max(budget, ?2)",
     [SQL_CUT_METRICS] = "DELETE FROM metric WHERE trial_id = ?1 AND step > (SELECT step FROM trial WHERE id = ?1)",
     [SQL_CUT_LAYER_METRICS] =
-        "DELETE FROM layer_metric WHERE trial_id = ?1 AND step > (SELECT step FROM trial WHERE id = ?1)",
+        "DELETE FROM layer_metric WHERE trial_id = ?1 AND step > (SELECT step FROM trial WHERE id = ?1) AND key_id NOT "
+        "IN (SELECT id FROM metric_key WHERE name = 'feedback_epoch_loss')", /* which counts epochs */
     [SQL_CUT_PROGRESS] = "DELETE FROM progress WHERE trial_id = ?1 AND step > (SELECT step FROM trial WHERE id = ?1)",
     [SQL_CUT_NONDETERMINISM] =
         "DELETE FROM nondeterminism WHERE trial_id = ?1 AND step > (SELECT step FROM trial WHERE id = ?1)",
@@ -224,7 +225,8 @@ const char *const statement_sql[N_STATEMENTS] = {
     [SQL_END_TRIAL] =
         "UPDATE trial SET state = ?2, reason = ?3, diverged_step = ?4, diverged_layer = ?5, diverged_tensor = ?6, "
         "weights_sha256 = coalesce(?7, weights_sha256), "
-        "finished_budget = CASE WHEN ?2 IN ('done', 'diverged') THEN budget ELSE finished_budget END, updated_ms = ?8 "
+        "finished_budget = CASE WHEN ?2 = 'done' AND ?3 IS NULL THEN ?9 WHEN ?2 IN ('done', 'diverged') THEN budget "
+        "ELSE finished_budget END, updated_ms = ?8 "
         "WHERE id = ?1",
     [SQL_PUT_COST] = "INSERT INTO cost (run_id, phase, wall_ns, cpu_ns, flops) VALUES (?1, ?2, ?3, ?4, ?5) "
                      "ON CONFLICT (run_id, phase) DO UPDATE SET wall_ns = ?3, cpu_ns = ?4, flops = ?5",

@@ -91,6 +91,7 @@ struct store_trial {
     double operations, memory_bytes; /* that it takes by the plan */
     bool one_off;     /* beside the study's specification: one that is there keeps its name and generation */
     bool keep_budget; /* not asked for now: one that was started keeps its budget */
+    bool anew;        /* it is reset after this: what it had finished is no bound of its budget */
     size_t n_params;  /* of what the configuration leaves out */
     const struct store_param *params;
 };

@@ -165,7 +165,8 @@ int store_put_trial(struct store *s, const struct store_trial *trial, struct sto
         TRY(WRITE(s, SQL_SET_GENERATION, NULL, e, value_int(row->id)));
     if (row->state == TRIAL_DONE && !trial->keep_budget && trial->budget > row->budget) /* it counts no more as done */
         TRY(study_forget_statistics(s, trial->study, e));
-    TRY(WRITE(s, SQL_SET_BUDGET, NULL, e, value_int(row->id), value_int(trial->budget), value_int(trial->keep_budget)));
+    TRY(WRITE(s, SQL_SET_BUDGET, NULL, e, value_int(row->id), value_int(trial->budget), value_int(trial->keep_budget),
+              value_int(trial->anew)));
     TRY(put_place(s, row->id, trial, e));
     return write_end(s, 1, e);
 }

@@ -48,5 +48,7 @@ int store_end_tuned(struct store *s, int64_t study, int64_t first, struct err *e
     TRY(WRITE(s, SQL_SUPERSEDE_TUNED, &changes, e, value_int(study), value_int(first)));
     if (changes > 0)
         TRY(study_forget_statistics(s, study, e));
+    TRY(write_exec(s, SQL_DELETE_CONFIG_PARAMS, NULL, 0, NULL, e)); /* trials of another budget have another text */
+    TRY(write_exec(s, SQL_DELETE_CONFIGS, NULL, 0, NULL, e));
     return write_end(s, 1, e);
 }

@@ -22,7 +22,7 @@ static const struct option from_options[] = {
               "relative to the working folder" },
     { "layers", OPT_REALS, MAP(config_from, layers), .min = 0, .max = 1e6, .flags = OPTION_NULLABLE,
       .help = "indices (from 0) of the layers that are read; without it all are" },
-    { "feedback", OPT_BOOL, MAP(config_from, feedback), "false", .flags = OPTION_NULLABLE,
+    { "feedback", OPT_BOOL, MAP(config_from, feedback), "false", .flags = OPTION_NULLABLE, .beside = "file", .idle = "",
       .help = "read the feedback weights too, from tensors feedback.<i>.weight and so on" },
     { 0 }
 };
@@ -258,12 +258,25 @@ static bool inverts_blocks(const struct config *c)
     return blocks && (strcmp(mapping.part->name, "inverse") == 0 || is_word(mapping, "of", "weights"));
 }
 
+/* Whether feedback weights that do not learn have an optimizer which would decay them. */
+static bool decays_fixed(const struct config *c)
+{
+    const struct chosen_list optimizers = c->algorithm.feedback.optimizer;
+    bool decays = false;
+    for (size_t i = 0; i < optimizers.n && !(c->algorithm.mapping.part->gives & GIVES_TRAIN); i++) {
+        const struct option *o = option_find(optimizers.items[i].part->options, "weight_decay");
+        decays |= o && *(const double *)((const char *)optimizers.items[i].opts + o->offset) > 0;
+    }
+    return decays;
+}
+
 /* The first line is the version of the identity: another one where the same words stand for another computation, as for
- * inverses of blocks, whose displacements were once taken where the forward pass was. */
+ * inverses of blocks, whose displacements were once taken where the forward pass was, and for fixed feedback weights,
+ * which a weight decay once shrank. */
 void config_key(const struct config *c, char hex[65])
 {
     struct text t = { 0 };
-    text_puts(&t, inverts_blocks(c) ? "tprun trial 2\n" : "tprun trial 1\n");
+    text_puts(&t, inverts_blocks(c) || decays_fixed(c) ? "tprun trial 2\n" : "tprun trial 1\n");
     bind_json(config_options, c, OPTION_BUDGET, &t);
     hash_bytes_hex(t.s, t.n, hex);
     text_free(&t);

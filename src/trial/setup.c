@@ -69,8 +69,8 @@ static int open_optimizers(struct trial *t, struct err *e)
     t->forward.weights = t->chain.weights;
     t->forward.gradient = t->gradient;
     t->forward.factors = t->chain.stepsize_factors;
-    if (!t->credit.n_feedback_weights || !c->algorithm.feedback.optimizer.n)
-        return 0;
+    if (!t->credit.n_feedback_weights || !(c->algorithm.mapping.part->gives & GIVES_TRAIN))
+        return 0; /* fixed ones stay as they are, whatever the optimizer would take off them */
     TRY(open_optimizer(&t->feedback, t->credit.n_feedback, a, e));
     t->asked = arena_alloc(a, t->credit.n_feedback, sizeof *t->asked);
     if (!t->asked)

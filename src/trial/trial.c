@@ -277,12 +277,13 @@ static int train(struct run *r, struct err *e)
 
 static const char *const phase_names[COST_PHASES] = { "train", "evaluate", "checkpoint", "log" };
 
-/* One that was stopped behind a budget that was lowered since takes one more step, unless it was logged where it is: so
- * its end has a row, as every end has. */
+/* One that was stopped behind a budget that was lowered since goes on to its next log: so its end has a row, and one
+ * that a longer trial has too. */
 static void end_behind_budget(struct trial *t)
 {
-    if (t->step > t->budget && t->step % t->config->log.every != 0)
-        t->budget = t->step + 1;
+    const int64_t every = t->config->log.every;
+    if (t->step > t->budget)
+        t->budget = (t->step + every - 1) / every * every;
 }
 
 static int report_costs(struct run *r, struct err *e)

@@ -90,6 +90,32 @@ class Lengths(unittest.TestCase):
         self.call("run", spec, "-q", "train.iterations=70", "log.metrics=[test_loss]")
         self.assertEqual(self.call("digest").split()[0], straight)
 
+    def test_a_trial_that_is_trained_anew_has_finished_what_it_was_asked_for_then(self):
+        spec = self.write("b.yaml", SPEC)
+        ends = "SELECT DISTINCT state, step, budget, finished_budget FROM trial"
+        self.call("run", spec, "-q")
+        self.call("run", spec, "-q", "--force", "train.iterations=20")
+        self.assertEqual(self.sql(ends), [("done", 20, 20, 20)])
+        self.call("run", spec, "-q")
+        self.assertEqual(self.sql(ends), [("done", 40, 40, 40)])
+        self.call("run", spec, "-q", "train.iterations=30")  # less than is finished
+        self.assertEqual(self.sql(ends), [("done", 40, 40, 40)])
+
+    def test_a_worker_ends_at_the_budget_of_the_database(self):
+        """Raised and interrupted, then lowered below what was finished before, without checkpoints: that is trained again."""
+        spec = self.write("b.yaml", SPEC)
+        self.call("run", spec, "-q")
+        straight = self.call("digest").split()[0]
+        connection = sqlite3.connect(self.db)
+        with connection:
+            connection.execute("UPDATE trial SET state = 'interrupted', budget = 100")
+        connection.close()
+        shutil.rmtree(self.db + ".checkpoints", ignore_errors=True)
+        self.call("run", spec, "-q", "train.iterations=20")
+        self.assertEqual(self.sql("SELECT DISTINCT state, step, budget, finished_budget FROM trial"), [("done", 40, 40, 40)])
+        self.call("run", spec, "-q")  # the configuration that is stored has the budget of the file again
+        self.assertEqual(self.call("digest").split()[0], straight)
+
     def test_every_table_tells_of_shorter_trials(self):
         spec = self.write("b.yaml", SPEC)
         whole = self.call("run", spec, "-q")

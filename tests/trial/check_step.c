@@ -347,6 +347,32 @@ static const char *const algorithms[] = {
 };
 
 /* A NaN in the weights is found in the step that meets it, and named. */
+/* Feedback that does not learn stays as drawn, whatever optimizer is left beside it. */
+START_TEST(fixed_feedback_stays)
+{
+    static const char *const mapping[] = { "{name: dfa, ", "{name: fa, ",
+                                           "{name: dtp, target_stepsize: 0.5, mapping: fixed, feedback_loss: none, " };
+    for (size_t i = 0; i < sizeof mapping / sizeof *mapping; i++) {
+        struct fixture f, plain;
+        char own[256], without[256];
+        snprintf(own, sizeof own,
+                 "{algorithm: %sfeedback: {optimizer: {name: sgd, stepsize: 0.1, weight_decay: 0.5}}}}", mapping[i]);
+        snprintf(without, sizeof without, "{algorithm: %s}}", mapping[i]);
+        fixture_open(&f, BLOBS, own);
+        fixture_open(&plain, BLOBS, without);
+        const size_t n = f.trial->credit.n_feedback_vector * sizeof(real);
+        ck_assert_uint_gt(n, 0);
+        fixture_steps(&f, 3);
+        fixture_steps(&plain, 3);
+        ck_assert(memcmp(f.trial->credit.feedback_weights, plain.trial->credit.feedback_weights, n) == 0);
+        ck_assert(memcmp(f.trial->chain.weights, plain.trial->chain.weights, f.trial->chain.n_weights * sizeof(real)) ==
+                  0);
+        fixture_close(&f);
+        fixture_close(&plain);
+    }
+}
+END_TEST
+
 START_TEST(nan_in_a_weight)
 {
     static const char *const data[] = { GIVEN_FLAT, GIVEN_RECURRENT, NULL };
@@ -465,6 +491,7 @@ static void add_tests(TCase *t)
     tcase_add_test(t, a_schedule_for_each_unit);
     tcase_add_test(t, noise_belongs_to_the_feedback_step);
     tcase_add_test(t, feedback_learns_to_reconstruct);
+    tcase_add_test(t, fixed_feedback_stays);
     tcase_add_test(t, nan_in_a_weight);
     tcase_add_test(t, infinite_input);
     tcase_add_test(t, overflow_of_displacements);
