@@ -225,7 +225,7 @@ const char *const statement_sql[N_STATEMENTS] = {
     [SQL_END_TRIAL] =
         "UPDATE trial SET state = ?2, reason = ?3, diverged_step = ?4, diverged_layer = ?5, diverged_tensor = ?6, "
         "weights_sha256 = coalesce(?7, weights_sha256), "
-        "finished_budget = CASE WHEN ?2 = 'done' AND ?3 IS NULL THEN ?9 WHEN ?2 IN ('done', 'diverged') THEN budget "
+        "finished_budget = CASE ?2 WHEN 'done' THEN max(budget, ?9) WHEN 'diverged' THEN budget "
         "ELSE finished_budget END, updated_ms = ?8 "
         "WHERE id = ?1",
     [SQL_PUT_COST] = "INSERT INTO cost (run_id, phase, wall_ns, cpu_ns, flops) VALUES (?1, ?2, ?3, ?4, ?5) "
