@@ -7,7 +7,7 @@
 #include <math.h>
 #include <stdio.h>
 
-enum { BESIDE = 24, BAR_WIDTH = 120, BAR_HEIGHT = 12, SAMPLE = 15 };
+enum { BESIDE = 24, BAR_WIDTH = 120, BAR_HEIGHT = 12, SAMPLE = 15, BESIDE_SAMPLE = 7 };
 
 struct layout {
     const struct subject *s;
@@ -146,6 +146,11 @@ static size_t count(const struct winners *w, size_t kind)
     return n;
 }
 
+static const char *kind_label(const struct winners *w, size_t kind, struct arena *a)
+{
+    return arena_printf(a, "%s (%zu cell%s)", words[kind], count(w, kind), count(w, kind) == 1 ? "" : "s");
+}
+
 static const char *margin_words(const struct layout *l, struct arena *a)
 {
     return words_wrap(a, arena_printf(a, "colour: margin of the area under %s", subject_metric(l->s, l->w->metric)),
@@ -172,11 +177,9 @@ static void put_legend(struct picture *t, const struct layout *l, struct arena *
         for (size_t i = w->n; i-- > 0;) /* in the colour of the first such cell */
             if (w->cells[i].kind == sample.kind)
                 sample.winner = w->cells[i].winner;
-        const char *label =
-            arena_printf(a, "%s (%zu cell%s)", words[kind], count(w, kind), count(w, kind) == 1 ? "" : "s");
         mark(t, &sample, 1, l->legend_x, y, SAMPLE, SAMPLE);
-        picture_text(t, l->legend_x + SAMPLE + 7, y + SAMPLE / 2.0 + 0.36 * size, size, PICTURE_START, PICTURE_INK,
-                     words_cut(a, label, size, l->legend_width - SAMPLE - 7));
+        picture_text(t, l->legend_x + SAMPLE + BESIDE_SAMPLE, y + SAMPLE / 2.0 + 0.36 * size, size, PICTURE_START,
+                     PICTURE_INK, words_cut(a, kind_label(w, kind, a), size, l->legend_width - SAMPLE - BESIDE_SAMPLE));
         y += line_height(l);
     }
 }
@@ -195,6 +198,9 @@ static double legend_width(const struct layout *l, struct arena *a)
     double width = BAR_WIDTH;
     for (size_t i = 0; i < l->s->n_variants; i++)
         width = fmax(width, words_width(entry_name(l, i, a), look_name(l->look)));
+    for (size_t kind = 0; kind < WINNERS_KINDS; kind++)
+        if (words[kind] && count(l->w, kind))
+            width = fmax(width, SAMPLE + BESIDE_SAMPLE + words_width(kind_label(l->w, kind, a), look_font(l->look)));
     return fmin(width, 300);
 }
 
