@@ -116,6 +116,15 @@ class Lengths(unittest.TestCase):
         self.call("run", spec, "-q")  # the configuration that is stored has the budget of the file again
         self.assertEqual(self.call("digest").split()[0], straight)
 
+    def test_a_larger_budget_leaves_no_configuration_of_tuned_trials_behind(self):
+        for iterations in (20, 40):
+            self.call("run", self.write("t.yaml", TUNED % (iterations, "0.01, 0.1")), "-q")
+        self.assertEqual(self.sql("SELECT count(*) FROM config WHERE id NOT IN (SELECT config_id FROM trial)"), [(0,)])
+        raised = self.call("digest").split()[0]
+        os.unlink(self.db)
+        self.call("run", "t.yaml", "-q")
+        self.assertEqual(self.call("digest").split()[0], raised)
+
     def test_every_table_tells_of_shorter_trials(self):
         spec = self.write("b.yaml", SPEC)
         whole = self.call("run", spec, "-q")
