@@ -79,6 +79,8 @@ bool option_holds(const struct option *o, const void *field, const char *text)
         const struct part *part = ((const struct chosen *)field)->part;
         return part ? strcmp(part->name, text) == 0 : !*text;
     }
+    case OPT_NAMES:
+        return ((const struct names *)field)->n == 0 && strcmp(text, "[]") == 0;
     case OPT_REALS: {
         const struct reals *list = field;
         for (size_t i = 0; list->items && i < list->n; i++)

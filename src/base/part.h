@@ -129,7 +129,8 @@ struct option {
     const char *idle; /* at which value of that row it has none, as a file has it; "!word": at all others; "": absent */
 };
 
-/* Whether the value of an option is what `text` would be in a file; lists: all of them; "": whether it is absent. */
+/* Whether the value of an option is what `text` would be in a file; a list of numbers: all of them, one of
+ * names: "[]" if it is empty; "": whether it is absent. False for maps and lists of parts. */
 bool option_holds(const struct option *o, const void *field, const char *text);
 
 #endif

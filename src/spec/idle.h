@@ -15,7 +15,7 @@ struct idle_key {
     const char *path, *reason; /* "train.optimizer.nesterov", where it was met first; ", as momentum is 0" */
     bool has_effect;           /* in some trial */
 };
-/* Filled by bind_tree. */
+/* Filled by bind_tree_noting. */
 struct idle_keys {
     struct arena *arena;           /* that they are kept in; the sources of the trees live longer */
     struct idle_key *first, *last; /* in the order in which they were met */

@@ -67,6 +67,14 @@ class Lengths(unittest.TestCase):
         self.assertEqual(done.returncode, 0, f"tprun {' '.join(args)}\n{done.stdout}\n{done.stderr}")
         return done.stdout
 
+    def interrupt_without_checkpoints(self, change):
+        """As if the trials had been stopped on their way to a larger budget, and their checkpoints were lost."""
+        connection = sqlite3.connect(self.db)
+        with connection:
+            connection.execute(f"UPDATE trial SET state = 'interrupted', {change}")
+        connection.close()
+        shutil.rmtree(self.db + ".checkpoints", ignore_errors=True)
+
     def sql(self, text):
         connection = sqlite3.connect(self.db, timeout=60)
         try:
@@ -78,11 +86,7 @@ class Lengths(unittest.TestCase):
         spec = self.write("b.yaml", SPEC)
         self.call("run", spec, "-q", "train.iterations=70", "log.metrics=[test_loss]")
         straight = self.call("digest").split()[0]
-        connection = sqlite3.connect(self.db)
-        with connection:
-            connection.execute("UPDATE trial SET state = 'interrupted', finished_budget = 0 WHERE seed = 1")
-        connection.close()
-        shutil.rmtree(self.db + ".checkpoints", ignore_errors=True)
+        self.interrupt_without_checkpoints("finished_budget = 0 WHERE seed = 1")
         self.call("run", spec, "-q", "log.metrics=[test_loss]")
         self.assertEqual(self.sql("SELECT seed, max(trial.step), max(m.step) FROM trial JOIN metric m ON m.trial_id = trial.id GROUP BY 1"),
                          [(1, 40, 40), (2, 70, 70)])
@@ -106,11 +110,7 @@ class Lengths(unittest.TestCase):
         spec = self.write("b.yaml", SPEC)
         self.call("run", spec, "-q")
         straight = self.call("digest").split()[0]
-        connection = sqlite3.connect(self.db)
-        with connection:
-            connection.execute("UPDATE trial SET state = 'interrupted', budget = 100")
-        connection.close()
-        shutil.rmtree(self.db + ".checkpoints", ignore_errors=True)
+        self.interrupt_without_checkpoints("budget = 100")
         self.call("run", spec, "-q", "train.iterations=20")
         self.assertEqual(self.sql("SELECT DISTINCT state, step, budget, finished_budget FROM trial"), [("done", 40, 40, 40)])
         self.call("run", spec, "-q")  # the configuration that is stored has the budget of the file again

@@ -8,9 +8,11 @@ import shutil
 import sqlite3
 import subprocess
 import tempfile
+import time
 import unittest
 
 TPRUN = os.path.join(os.environ.get("TPRUN_BUILD", "."), "tprun")
+HANG = 1000  # seconds: ends what hangs
 SPEC = """\
 version: 1
 experiment: own
@@ -145,8 +147,8 @@ class OwnData(unittest.TestCase):
     def test_time_that_is_up_ends_as_interrupted(self):
         with open(self.spec, "a") as file:
             file.write("checkpoint: {seconds: 1000}\n")
-        step = 0
-        while step == 0:  # a worker may be slow to begin
+        step, end = 0, time.monotonic() + HANG
+        while step == 0 and time.monotonic() < end:  # a worker may be slow to begin
             self.call("here/own.yaml", "--db", self.db, "seeds=1", "train.epochs=1000000", "--stop-after", "0.5", status=75)
             with sqlite3.connect(self.db) as db:
                 self.assertEqual(db.execute("SELECT state FROM trials WHERE seed = 1").fetchall(), [("interrupted",)])
