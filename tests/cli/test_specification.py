@@ -104,6 +104,29 @@ class Specification(unittest.TestCase):
         for name in left:
             self.assertEqual(left[name], right[name], name)
 
+    def plan(self, status, name, *args):
+        return self.call("plan", self.path(name), *args, status=status)
+
+    def test_keys_without_effect(self):
+        """A profile, the command line and an extending file may leave a key of the file without effect, but no key of their own."""
+        spec = self.write("idle.yaml", SPEC.replace("sgd, stepsize: 0.1}", "sgd, stepsize: 0.1, momentum: 0.9, nesterov: true}")
+                          .replace("sweep: {grid: {network.layers.0.rnn.units: [6, 8], train.optimizer.momentum: [0, 0.5]}}\n", "")
+                          .replace("profiles:\n", "profiles:\n  plain: {train.optimizer.momentum: 0}\n  slip: {network.layers: {0: {rnn: {frozen: [bias], "
+                                   "trainable: false}}}}\n"))
+        self.write("child.yaml", "extends: idle.yaml\nexperiment: child\ntrain.optimizer.momentum: 0\n")
+        for args in (["idle.yaml"], ["idle.yaml", "train.optimizer.momentum=0"], ["idle.yaml", "--profile", "plain"], ["child.yaml"]):
+            self.plan(0, *args)
+        for args, place, key in ((["train.optimizer.momentum=0", "network.layers.1.dense.bias=false", "network.layers.1.dense.biases_init=zeros"],
+                                  "command line:1:", "network.layers.1.dense.biases_init: has no effect, as bias is false"),
+                                 (["--profile", "slip"], "idle.yaml:11:", "network.layers.0.rnn.frozen: has no effect, as trainable is false")):
+            said = self.plan(2, "idle.yaml", *args).stderr
+            self.assertRegex(said, re.escape(place) + r".* error: " + re.escape(key))
+            self.assertNotIn("nesterov", said)
+        with open(spec, encoding="ascii") as f:
+            text = f.read()
+        self.write("title.yaml", text.replace("momentum: 0.9, ", ""))
+        self.assertIn("nesterov: has no effect", self.plan(2, "title.yaml", "title=x").stderr)
+
     def test_every_view_shows_the_present_specification_only(self):
         self.train("plain.db")
         for change in [("train.optimizer.stepsize: 0.3", "train.optimizer.stepsize: 0.4"), ("[6, 8]", "[6, 7]"), ("seeds: 3", "seeds: 4"),

@@ -293,15 +293,15 @@ START_TEST(rows_behind_what_an_attempt_can_reach_go)
         put_budget(&f, 1, 4);
         run = begin_run(f.s, t, cases[i].from);
         end_run(f.s, t, run, TRIAL_DONE, cases[i].last);
-        snprintf(expected, sizeof expected, "%1$d %1$d %1$d %1$d %1$d.0 %2$d %3$d", (int)cases[i].last,
+        snprintf(expected, sizeof expected, "%1$d %1$d %1$d %1$d %1$d %1$d.0 %2$d %3$d", (int)cases[i].last,
                  (int)cases[i].last + 11, cases[i].last == 9);
-        check_text(
-            f.path,
-            "SELECT step || ' ' || (SELECT max(step) FROM layer_metric) || ' ' || (SELECT max(step) FROM progress) "
-            "|| ' ' || u.end_step || ' ' || u.last || ' ' || (SELECT count(*) FROM metric m WHERE m.key_id = "
-            "u.key_id) || ' ' || (SELECT count(*) FROM summary WHERE key_id <> u.key_id) "
-            "FROM trial t JOIN summary u ON u.trial_id = t.id WHERE t.id = 1 AND u.n > 1",
-            expected);
+        check_text(f.path,
+                   "SELECT step || ' ' || finished_budget || ' ' || (SELECT max(step) FROM layer_metric) || ' ' || "
+                   "(SELECT max(step) FROM progress) "
+                   "|| ' ' || u.end_step || ' ' || u.last || ' ' || (SELECT count(*) FROM metric m WHERE m.key_id = "
+                   "u.key_id) || ' ' || (SELECT count(*) FROM summary WHERE key_id <> u.key_id) "
+                   "FROM trial t JOIN summary u ON u.trial_id = t.id WHERE t.id = 1 AND u.n > 1",
+                   expected);
         fixture_close(&f);
     }
 }
