@@ -139,6 +139,17 @@ int axis_check_distinct(const struct axis *axes, size_t n_axes, const char *path
     return 0;
 }
 
+bool axis_is_numeric(const struct axis *x)
+{
+    double number;
+    if (x->kind != AXIS_LIST && x->kind != AXIS_CHOICE)
+        return true;
+    for (size_t i = 0; i < x->list->n; i++)
+        if (!node_is_number(x->list->items[i], &number))
+            return false;
+    return true;
+}
+
 bool axis_repeats(const struct axis *const *axes, size_t n_axes, uint64_t i)
 {
     bool found = false;

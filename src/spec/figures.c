@@ -118,6 +118,13 @@ static void read_figure(struct study *s, struct study_figure *f, const struct no
     check_uses(f, n, path, e);
     if (is_given(n, "variants"))
         check_variants(s, f, tree_child(n, "variants"), path, e);
+    const size_t n_shown = f->variants.n ? f->variants.n : s->n_variants;
+    if (f->kind == WINNERS && n_shown > FIGURE_MAX_WINNERS)
+        err_at(e, tree_child(n, "kind")->where,
+               "%s: a map of winners shows at most %d variants, not %zu: choose with 'variants'", path,
+               FIGURE_MAX_WINNERS, n_shown);
+    else if (f->kind == WINNERS && n_shown == 1)
+        err_at(e, tree_child(n, "kind")->where, "%s: a map of winners compares variants, and there is one", path);
 }
 
 void figures_read(struct study *s, const struct node *list, struct err *e)
@@ -148,20 +155,25 @@ static void check_layers(const struct study_form *form, const struct study_figur
                path, f->metric);
 }
 
-static void check_key(const struct study *s, const struct study_figure *f, const char *key, const char *path,
-                      struct err *e)
+/* The axis of a figure that runs along a swept key, or NULL after a mistake. */
+static const struct axis *check_key(const struct study *s, const struct study_figure *f, const char *key,
+                                    const char *path, struct err *e)
 {
     const struct study_sweep *w = s->sweep;
     const struct node *n = tree_child(f->map, key);
-    const size_t found = sweep_count_ending(w, n->text);
+    const struct axis *axis = NULL;
+    const size_t found = sweep_find_ending(w, n->text, &axis);
     const char **known = arena_need(s->arena, w->n_axes + 1, sizeof *known);
     for (size_t i = 0; i < w->n_axes; i++)
         known[i] = w->axes[i].key;
+    if (found == 1)
+        return axis;
     if (found == 0)
         err_at(e, n->where, "%s.%s: '%s' is no swept key of the study%s", path, key, n->text,
                w->n_axes ? bind_advice(n->text, known, w->n_axes, s->arena) : ": it sweeps none");
-    else if (found > 1)
+    else
         err_at(e, n->where, "%s.%s: more than one swept key ends in '%s'", path, key, n->text);
+    return NULL;
 }
 
 static bool runs_along(const char *x)
@@ -191,25 +203,44 @@ static void check_last_values(const struct study_form *form, const struct study_
                f->metric);
 }
 
+/* Cells in a plane: along two swept keys of numbers. */
+static void check_plane(const struct study *s, const struct study_figure *f, const char *path, struct err *e)
+{
+    static const char *const keys[] = { "x", "y" };
+    const struct axis *axes[2];
+    const struct study_sweep *w = s->sweep;
+    const size_t before = e->n_errors;
+    size_t n_numeric = 0;
+    for (size_t i = 0; i < w->n_axes; i++)
+        n_numeric += axis_is_numeric(&w->axes[i]);
+    if (n_numeric < 2)
+        err_at(e, tree_child(f->map, "kind")->where,
+               "%s: a figure of the kind %s has two swept keys of numbers as its axes, and the study sweeps %s", path,
+               figure_kinds[f->kind], n_numeric ? "one" : "none");
+    if (n_numeric < 2 || !f->x || !f->y)
+        return;
+    for (size_t i = 0; i < 2; i++) {
+        axes[i] = check_key(s, f, keys[i], path, e);
+        if (axes[i] && !axis_is_numeric(axes[i]))
+            err_at(e, tree_child(f->map, keys[i])->where,
+                   "%s.%s: the values of '%s' are not all numbers, which an axis needs", path, keys[i], axes[i]->key);
+    }
+    if (e->n_errors == before && axes[0] == axes[1])
+        err_at(e, tree_child(f->map, "y")->where, "%s.y: '%s' is along x already", path, axes[1]->key);
+}
+
 /* Axes along swept keys and cells of the sweep, where every run of the file has the same ones. */
 static void check_sweep(const struct study *s, const struct study_figure *f, const char *path, struct err *e)
 {
+    const bool plane = f->kind == HEATMAP || f->kind == WINNERS;
     if (s->sweeps_elsewhere)
         return;
-    if (f->cell && f->kind != HEATMAP && f->kind != WINNERS && s->sweep->n_axes == 0)
+    if (f->cell && !plane && s->sweep->n_axes == 0)
         err_at(e, tree_child(f->map, "cell")->where, "%s.cell: the study sweeps no key and has no cells", path);
     if (f->kind == CURVES && f->x && !runs_along(f->x))
-        check_key(s, f, "x", path, e);
-    if (f->kind != HEATMAP && f->kind != WINNERS)
-        return;
-    if (s->sweep->n_axes < 2) {
-        err_at(e, tree_child(f->map, "kind")->where,
-               "%s: a figure of the kind %s has two swept keys as its axes, and the study sweeps %s", path,
-               figure_kinds[f->kind], s->sweep->n_axes ? "one" : "none");
-    } else if (f->x && f->y) {
-        check_key(s, f, "x", path, e);
-        check_key(s, f, "y", path, e);
-    }
+        (void)check_key(s, f, "x", path, e); /* counted in e */
+    if (plane)
+        check_plane(s, f, path, e);
 }
 
 void figures_check(const struct study *s, const struct study_form *form, struct err *e)

@@ -4,6 +4,8 @@
 
 #include "spec/study.h"
 
+enum { FIGURE_MAX_WINNERS = 7 }; /* variants in one map of winners: as many as there are colours */
+
 extern const struct option figure_options[]; /* of one of them */
 
 /* Reads the list (NULL = none) into s, after its variants; mistakes are added to e. */

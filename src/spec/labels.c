@@ -33,7 +33,8 @@ static void check_key(const struct study *s, const char *key, struct where where
     if (!w)
         return; /* it has mistakes of its own */
     const char **known = arena_need(s->arena, w->n_axes + 1, sizeof *known);
-    if (sweep_count_ending(w, key) > 0)
+    const struct axis *axis;
+    if (sweep_find_ending(w, key, &axis) > 0)
         return;
     for (size_t i = 0; i < w->n_axes; i++)
         known[i] = w->axes[i].key;

@@ -323,14 +323,17 @@ int sweep_check_overrides(const struct study *s, struct err *e)
     return e->n_errors == before ? 0 : ERR_SPEC;
 }
 
-size_t sweep_count_ending(const struct study_sweep *w, const char *end)
+size_t sweep_find_ending(const struct study_sweep *w, const char *end, const struct axis **axis)
 {
     size_t found = 0;
     const size_t m = strlen(end);
     for (size_t i = 0; i < w->n_axes; i++) {
         const char *key = w->axes[i].key;
         const size_t n = strlen(key);
-        found += n == m ? !strcmp(key, end) : n > m && key[n - m - 1] == '.' && !strcmp(key + n - m, end);
+        if (n < m || strcmp(key + n - m, end) != 0 || (n > m && key[n - m - 1] != '.'))
+            continue;
+        *axis = &w->axes[i];
+        found++;
     }
     return found;
 }

@@ -79,7 +79,8 @@ void cell_find_keys(const struct study *s, size_t variant, struct node *const *v
 enum { CELL_MAX_SEARCHED = 500000 };
 uint64_t cell_count_kept(const struct study *s, uint64_t limit, uint64_t *searched);
 
-/* The number of swept keys that end in these words, as "network.layers.0.rnn.units" does in "units". */
-size_t sweep_count_ending(const struct study_sweep *w, const char *end);
+/* The number of swept keys that end in these words, as "network.layers.0.rnn.units" does in "units"; axis: one of them.
+ */
+size_t sweep_find_ending(const struct study_sweep *w, const char *end, const struct axis **axis);
 
 #endif

@@ -1,8 +1,13 @@
 /* Widths of texts, and pictures in their three forms. */
 #include "check_main.h"
+#include "report/legend.h"
 #include "report/picture.h"
 #include "report/words.h"
+#include "spec/figures.h"
 #include <string.h>
+
+_Static_assert((int)FIGURE_MAX_WINNERS == (int)LEGEND_COLORS,
+               "a file may ask for as many winners as can be told apart");
 
 START_TEST(texts_fit)
 {
