@@ -45,7 +45,7 @@ static int compare(struct store *s, sqlite3_stmt *stmt, int64_t trial, const cha
     const int code = write_refuse(
         s, ERR_CONFLICT, e,
         "not deterministic at step %lld: metric %s of trial %s is %s in the database and %s now; the code, the "
-        "machine or the data changed (--force computes the trial anew)",
+        "machine or the data changed (`tprun run --force` computes the trial anew)",
         (long long)step, place.s, key, was.s, now.s);
     text_free(&was);
     text_free(&now);

@@ -20,13 +20,14 @@ int store_check_origin(struct store *s, const struct store_origin *origin, struc
     int code = QUERY(s, SQL_IS_JSON, &stmt, e, value_text(stored.s));
     if (code == 0 && stmt && !sqlite3_column_int(stmt, 0))
         code = err_set(e, ERR_CONFLICT,
-                       "the inputs that the database has of it are no JSON: another program changed it; --force "
-                       "trains it again");
+                       "the inputs that the database has of it are no JSON: another program changed it; "
+                       "`tprun run --force` trains it again");
     write_reset(&stmt);
     if (code == 0 && version != origin->numerics_version)
         code = err_set(
             e, ERR_CONFLICT,
-            "begun by a tprun whose numbers have version %lld, and this one's have %lld; --force trains it again",
+            "begun by a tprun whose numbers have version %lld, and this one's have %lld; `tprun run --force` trains it "
+            "again",
             (long long)version, (long long)origin->numerics_version);
     if (code == 0)
         code = QUERY(s, SQL_OTHER_INPUT, &stmt, e, value_text(stored.s), value_text(origin->inputs));
@@ -34,7 +35,7 @@ int store_check_origin(struct store *s, const struct store_origin *origin, struc
         code =
             err_set(e, ERR_CONFLICT,
                     "'%s' is not the file that the trial was begun with: SHA-256 %s then, %s now; bring that one back, "
-                    "or --force trains it again",
+                    "or `tprun run --force` trains it again",
                     (const char *)sqlite3_column_text(stmt, 0), (const char *)sqlite3_column_text(stmt, 1),
                     (const char *)sqlite3_column_text(stmt, 2));
     write_reset(&stmt);

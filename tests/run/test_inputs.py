@@ -142,7 +142,7 @@ class Inputs(unittest.TestCase):
         ((version,),) = self.sql("SELECT DISTINCT numerics_version FROM trials")
         self.sql("UPDATE trial SET numerics_version = numerics_version - 1 WHERE seed = 1")
         said = self.call("run", spec, "--no-progress", "seeds=[1]", "train.iterations=30", status=1).stderr
-        self.assertIn(f"whose numbers have version {version - 1}, and this one's have {version}; --force trains it again", said)
+        self.assertIn(f"whose numbers have version {version - 1}, and this one's have {version}; `tprun run --force` trains it again", said)
         self.call("run", spec, "-q", "train.iterations=40", status=1)
         self.assertEqual(self.sql("SELECT seed, outdated, step FROM trials ORDER BY 1"), [(1, 1, 20), (2, 0, 40)])
         self.assertEqual(self.sql("SELECT n, n_asked, n_outdated, last_mean IS NULL FROM finals"), [(1, 2, 1, 1)])
