@@ -34,6 +34,15 @@ void claim_hold(struct claim *c, const char *format, ...)
     c->held = true;
 }
 
+void claim_doubt(struct claim *c, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    add_note(c, format, args);
+    va_end(args);
+    c->doubted = true;
+}
+
 void claim_set_result(struct claim *c, const struct moments *m, struct interval interval)
 {
     c->measured = m->n > 0;
@@ -109,7 +118,7 @@ void claim_judge_value(struct claim *c, const struct claim_side *side)
     }
     /* Their mean, not an interval: the more the values before training scatter, the less they would count. */
     if (first.n > 0 && first.n == side->n_trials && first.mean >= c->region.low && first.mean <= c->region.high)
-        claim_hold(c, "an untrained network satisfies it: %.6g before the first step", first.mean);
+        claim_doubt(c, "an untrained network satisfies it: %.6g before the first step", first.mean);
     c->verdict = verdict_of(c->interval, c->region, c->n, c->min_seeds);
 }
 
@@ -156,23 +165,26 @@ static bool is_above_zero(const struct moments *m, size_t min_seeds)
     return verdict_of(verdict_interval(m, NULL, CLAIM_ALPHA), region_above(0), m->n, min_seeds) == VERDICT_REPRODUCED;
 }
 
-/* A difference is also small where nobody has learned anything. */
+/* Nothing is also what a difference is where nobody has learned anything: a claim that equals satisfy wants both sides
+ * to have learned, one of "not worse than" the side that it is about. Any other is doubtful if it held before training.
+ */
 static void check_learning(struct claim *c, const struct pairing *p, const struct claim_side *a,
                            const struct claim_side *b)
 {
     if (p->differences.n == 0 || p->first.n < p->differences.n)
         return;
-    if (c->above) {
+    if (c->above && c->region.low >= 0) {
         const struct interval i = verdict_interval(&p->first, NULL, CLAIM_ALPHA);
         if (verdict_of(i, c->region, p->first.n, c->min_seeds) == VERDICT_REPRODUCED)
-            claim_hold(c, "untrained networks satisfy it: a difference of %.6g before the first step", p->first.mean);
+            claim_doubt(c, "untrained networks satisfy it: a difference of %.6g before the first step", p->first.mean);
         return;
     }
     const struct moments *const gains[] = { &p->gain_a, &p->gain_b };
     const struct claim_side *const sides[] = { a, b };
-    for (size_t i = 0; i < 2 && p->differences.n >= c->min_seeds; i++)
+    const size_t n_sides = c->above ? 1 : 2;
+    for (size_t i = 0; i < n_sides && p->differences.n >= c->min_seeds; i++)
         if (!is_above_zero(gains[i], c->min_seeds))
-            claim_hold(c, "'%s' is not shown to be better than before training", sides[i]->variant);
+            claim_doubt(c, "'%s' is not shown to be better than before training", sides[i]->variant);
 }
 
 /* How far inside the region it lies; negative outside. */

@@ -311,7 +311,7 @@ static int judge(struct store *s, int64_t study, struct claims *claims, const st
             c->measured = c->has_interval = false;
             c->n = c->n_asked = 0;
         }
-        if (c->held || !c->measured)
+        if (c->held || !c->measured || (c->doubted && c->verdict == VERDICT_REPRODUCED))
             c->verdict = VERDICT_UNDECIDED;
     }
     return 0;

@@ -32,13 +32,16 @@ struct claim {
     bool counted;
     size_t n_diverged, n_unfinished, n_failed;
     struct interval interval;
-    bool held; /* undecided, whatever the interval: the note says why */
+    bool held;    /* undecided, whatever the interval: the note says why */
+    bool doubted; /* not reproduced, whatever the interval */
     enum verdict verdict;
     struct text note;
 };
 
-/* Why it is undecided whatever was measured, or something to know beside the verdict; joined by "; ". */
+/* Why it is undecided whatever was measured; why it is no more than undecided, as it may be true of what learned
+ * nothing; or something to know beside the verdict. Joined by "; ". */
 void claim_hold(struct claim *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void claim_doubt(struct claim *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void claim_remark(struct claim *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* claim_values.c: the value of each seed of one variant. */
