@@ -84,9 +84,10 @@ static int collect(const struct cli *c, const struct gc_choice *o, struct store 
                    struct err *e)
 {
     struct swept swept = { 0 };
+    size_t n_waiting; /* none: they are asked for no more */
     TRY(store_remove_checkpoints(store, g->finished.n, g->finished.items, e));
     if (g->old.n)
-        TRY(store_remove_trials(store, g->old.n, g->old.items, e));
+        TRY(store_remove_trials(store, g->old.n, g->old.items, &n_waiting, e));
     if (o->only != 1 + GC_SPACE)
         TRY(checkpoint_sweep_database(c->db, CHECKPOINTS_NAMED, false, &swept, e));
     return wants(o, GC_SPACE) ? store_shrink(store, e) : 0;

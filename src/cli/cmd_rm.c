@@ -137,12 +137,17 @@ static bool is_meant(const struct cli *c, const struct rm_choice *o, const struc
 static int remove_selected(const struct cli *c, struct store *store, const struct selection *s, struct err *e)
 {
     struct swept swept;
+    size_t n_waiting = 0;
     TRY(s->whole ? store_remove_study(store, (int64_t)s->study_id, e)
-                 : store_remove_trials(store, s->trials.n, s->trials.items, e));
+                 : store_remove_trials(store, s->trials.n, s->trials.items, &n_waiting, e));
     TRY(checkpoint_sweep_database(c->db, CHECKPOINTS_NAMED, false, &swept, e));
     if (!c->quiet)
         clean_print_line(stderr, "tprun: %zu %s and %" PRIu64 " checkpoint files (%.1f MB) were removed", s->trials.n,
                          s->trials.n == 1 ? "trial" : "trials", swept.files, (double)swept.bytes / 1e6);
+    if (!c->quiet && n_waiting)
+        clean_print_line(stderr, "tprun: %zu of them %s asked for by %s and %s for the next run", n_waiting,
+                         n_waiting == 1 ? "is" : "are", s->study ? "the study" : "their studies",
+                         n_waiting == 1 ? "waits" : "wait");
     return 0;
 }
 
@@ -186,7 +191,9 @@ const struct command command_rm = {
     .summary = "Remove a study or some trials, with all that belongs to them",
     .help = "Removes what is named: a study with its claims, or those of its trials that the options choose\n"
             "(of every study without STUDY), also one-offs and older ones; with metrics, attempts, tags and\n"
-            "checkpoints. What goes is shown first. The next run trains again what its file asks for.\n"
+            "checkpoints. What goes is shown first. Trials that their study asks for lose all that was logged\n"
+            "and wait for the next run, so that the others are no mean of all; the study as a whole goes\n"
+            "without options.\n"
             "  tprun rm demo --where \"state = 'failed'\" -n\n",
     .shared = (const struct cli_option *const[]){ cli_database, cli_formats, cli_limits, NULL },
     .own = options,

@@ -30,8 +30,9 @@ struct pending {
 
 /* What a finished trial logs again. */
 struct relog {
-    int checkpoint; /* which of the two is of its last step: 0 the newest */
-    bool begun;     /* MESSAGE_HELLO has come */
+    int checkpoint;  /* which of the two is of its last step: 0 the newest */
+    bool begun;      /* MESSAGE_HELLO has come */
+    char beside[64]; /* a metric whose row is there already, or empty */
     size_t n, capacity;
     struct row *rows; /* that have come, until all have */
 };

@@ -136,6 +136,24 @@ static const char *find_fault(const struct runner *r, const struct store_trial_r
                                   : "the database does not have the hash of its last weights; --force trains it again";
 }
 
+/* The metric that may end a trial is one that it logs, or it is not this trial: it is asked for, and has its row. */
+static void ask_beside(struct attempt *t, struct config *config, struct arena *a)
+{
+    struct names *names = &config->log.metrics;
+    const char *stop = config->train.stop.metric;
+    bool asked = !stop;
+    for (size_t i = 0; i < names->n && !asked; i++)
+        asked = strcmp(names->items[i], stop) == 0;
+    t->relog.beside[0] = '\0';
+    if (asked)
+        return;
+    snprintf(t->relog.beside, sizeof t->relog.beside, "%s", stop);
+    const char **more = arena_need(a, names->n + 1, sizeof *more);
+    memcpy(more, names->items, names->n * sizeof *more);
+    more[names->n] = stop;
+    *names = (struct names){ .n = names->n + 1, .items = more };
+}
+
 int relog_prepare(struct runner *r, struct attempt *t, struct config *config, const struct store_trial_row *row,
                   enum attempt_start *outcome, struct err *e)
 {
@@ -150,6 +168,7 @@ int relog_prepare(struct runner *r, struct attempt *t, struct config *config, co
     *outcome = ATTEMPT_NOTHING;
     if (config->log.metrics.n == 0)
         return 0;
+    ask_beside(t, config, &r->plan->scratch);
     const char *fault = find_fault(r, row, name[0] ? name : NULL);
     *outcome = fault ? ATTEMPT_ENDED : ATTEMPT_STARTED;
     t->relog.checkpoint = newest ? 0 : 1;
@@ -171,6 +190,8 @@ static int keep(struct attempt *t, const struct wire_record *m, struct err *e)
     struct relog *x = &t->relog;
     if (!x->begun || strlen(m->name) >= sizeof x->rows->name || m->step != t->step)
         return err_set(e, ERR_FORMAT, "a row that is none of the last step");
+    if (strcmp(m->name, x->beside) == 0)
+        return 0;
     if (x->n == x->capacity) {
         const size_t capacity = 2 * x->capacity + 32;
         struct row *rows = realloc(x->rows, capacity * sizeof *rows);

@@ -10,41 +10,48 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const char unasked[] = "SELECT trial_id FROM temp.doomed WHERE NOT asked";
+
 static int execute(struct store *s, const char *sql, struct err *e)
 {
     return sqlite3_exec(s->db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : write_fail(s, "remove rows", e);
 }
 
-/* Adds "DELETE FROM table WHERE column IN (of)" for every table of the model with this column. */
+/* Adds "DELETE FROM table WHERE column IN (of)" for every table of the model with this column; what says which trial it
+ * is goes only with those that are asked for no more. */
 static int add_deletes(struct store *s, sqlite3 *model, const char *column, const char *of, struct text *sql,
                        struct err *e)
 {
     sqlite3_stmt *stmt = NULL;
     if (sqlite3_prepare_v2(model,
-                           "SELECT m.name FROM sqlite_master m JOIN pragma_table_info(m.name) c ON c.name = ?1 "
+                           "SELECT m.name, m.name IN ('param', 'place') AND c.name = 'trial_id' "
+                           "FROM sqlite_master m JOIN pragma_table_info(m.name) c ON c.name = ?1 "
                            "WHERE m.type = 'table' ORDER BY m.name",
                            -1, &stmt, NULL) != SQLITE_OK)
         return write_refuse(s, ERR_INTERNAL, e, "%s: %s", s->path, sqlite3_errmsg(model));
     sqlite3_bind_text(stmt, 1, column, -1, SQLITE_STATIC);
     while (sqlite3_step(stmt) == SQLITE_ROW)
-        text_add(sql, "DELETE FROM \"%s\" WHERE %s IN (%s);\n", (const char *)sqlite3_column_text(stmt, 0), column, of);
+        text_add(sql, "DELETE FROM \"%s\" WHERE %s IN (%s);\n", (const char *)sqlite3_column_text(stmt, 0), column,
+                 sqlite3_column_int(stmt, 1) ? unasked : of);
     const bool read = sqlite3_finalize(stmt) == SQLITE_OK && sql->n > 0;
     return read ? 0 : write_refuse(s, ERR_INTERNAL, e, "%s: %s", s->path, sqlite3_errmsg(model));
 }
 
-/* Deletes the trials of temp.doomed. */
-static int delete_trials(struct store *s, sqlite3 *model, struct err *e)
+/* Deletes the trials of temp.doomed. Those that their study asks for wait to be trained again: without their rows the
+ * others would be a mean of all. */
+static int delete_trials(struct store *s, sqlite3 *model, int *n_waiting, struct err *e)
 {
     struct text sql = { 0 };
     int code = add_deletes(s, model, "run_id",
                            "SELECT r.id FROM temp.doomed d CROSS JOIN run r ON r.trial_id = d.trial_id", &sql, e);
     if (code == 0)
         code = add_deletes(s, model, "trial_id", "SELECT trial_id FROM temp.doomed", &sql, e);
-    text_puts(&sql, "DELETE FROM trial WHERE id IN (SELECT trial_id FROM temp.doomed);");
+    text_add(&sql, "DELETE FROM trial WHERE id IN (%s);", unasked);
     if (code == 0)
         code = execute(s, sql.s, e);
     text_free(&sql);
     TRY(code);
+    TRY(WRITE(s, SQL_RESET_DOOMED, n_waiting, e, value_int(write_utc_ms())));
     TRY(write_exec(s, SQL_DELETE_CONFIG_PARAMS, NULL, 0, NULL, e));
     return write_exec(s, SQL_DELETE_CONFIGS, NULL, 0, NULL, e);
 }
@@ -52,11 +59,14 @@ static int delete_trials(struct store *s, sqlite3 *model, struct err *e)
 static int doom(struct store *s, size_t n, const int64_t *trials, struct err *e)
 {
     sqlite3_stmt *stmt = NULL;
-    TRY(execute(s, "CREATE TEMP TABLE IF NOT EXISTS doomed (trial_id INTEGER PRIMARY KEY); DELETE FROM temp.doomed",
+    TRY(execute(s,
+                "CREATE TEMP TABLE IF NOT EXISTS doomed (trial_id INTEGER PRIMARY KEY, asked INTEGER NOT NULL "
+                "DEFAULT 0); DELETE FROM temp.doomed",
                 e));
     if (n == 0)
         return 0;
-    if (sqlite3_prepare_v2(s->db, "INSERT OR IGNORE INTO temp.doomed VALUES (?1)", -1, &stmt, NULL) != SQLITE_OK)
+    if (sqlite3_prepare_v2(s->db, "INSERT OR IGNORE INTO temp.doomed (trial_id) VALUES (?1)", -1, &stmt, NULL) !=
+        SQLITE_OK)
         return write_fail(s, "remove rows", e);
     int rc = SQLITE_OK;
     for (size_t i = 0; i < n && rc == SQLITE_OK; i++) {
@@ -99,7 +109,7 @@ static int forget(struct store *s, int64_t study, struct err *e)
 }
 
 /* whole: 0, or the study that goes with all its trials. */
-static int remove_doomed(struct store *s, sqlite3 *model, int64_t whole, struct err *e)
+static int remove_doomed(struct store *s, sqlite3 *model, int64_t whole, int *n_waiting, struct err *e)
 {
     int64_t *studies = NULL;
     size_t n = 0;
@@ -111,7 +121,7 @@ static int remove_doomed(struct store *s, sqlite3 *model, int64_t whole, struct 
             code = forget(s, studies[i], e);
     }
     if (code == 0)
-        code = delete_trials(s, model, e);
+        code = delete_trials(s, model, n_waiting, e);
     for (size_t i = 0; i < n && code == 0; i++) /* those that had to make way for one of them count again */
         code = WRITE(s, SQL_SET_ALL_OUTDATED, NULL, e, value_int(studies[i]));
     free(studies);
@@ -154,26 +164,35 @@ static const char unnamed[] = "DELETE FROM host WHERE id NOT IN (SELECT host_id 
                               "NULL);"
                               "DELETE FROM temp.doomed;";
 
+static const char mark_asked[] = "UPDATE temp.doomed SET asked = 1 WHERE trial_id IN (SELECT t.id FROM trial t "
+                                 "JOIN study s ON s.id = t.study_id WHERE t.generation = s.generation)";
+
 /* study: 0, or one that goes as a whole. */
-static int change(struct store *s, size_t n, const int64_t *trials, int64_t study, sqlite3 *model, struct err *e)
+static int change(struct store *s, size_t n, const int64_t *trials, int64_t study, sqlite3 *model, int *n_waiting,
+                  struct err *e)
 {
     char sql[128];
     TRY(write_begin(s, e));
     TRY(doom(s, n, trials, e));
     if (study > 0) {
-        snprintf(sql, sizeof sql, "INSERT OR IGNORE INTO temp.doomed SELECT id FROM trial WHERE study_id = %lld",
+        snprintf(sql, sizeof sql,
+                 "INSERT OR IGNORE INTO temp.doomed (trial_id) SELECT id FROM trial WHERE study_id = %lld",
                  (long long)study);
         TRY(execute(s, sql, e));
+    } else {
+        TRY(execute(s, mark_asked, e));
     }
-    TRY(remove_doomed(s, model, study, e));
+    TRY(remove_doomed(s, model, study, n_waiting, e));
     if (study > 0)
         TRY(delete_study(s, model, study, e));
     TRY(execute(s, unnamed, e));
     return store_flush(s, e);
 }
 
-static int remove_rows(struct store *s, size_t n, const int64_t *trials, int64_t study, struct err *e)
+static int remove_rows(struct store *s, size_t n, const int64_t *trials, int64_t study, size_t *n_waiting,
+                       struct err *e)
 {
+    int waiting = 0;
     sqlite3 *model = NULL;
     TRY(store_flush(s, e));
     for (size_t i = 0; i < n; i++)
@@ -181,19 +200,21 @@ static int remove_rows(struct store *s, size_t n, const int64_t *trials, int64_t
     TRY(execute(s, "PRAGMA foreign_keys = OFF", e));
     int code = model_open(SCHEMA_VERSION, &model, e);
     if (code == 0)
-        code = change(s, n, trials, study, model, e);
+        code = change(s, n, trials, study, model, &waiting, e);
     sqlite3_close(model);
+    *n_waiting = (size_t)waiting;
     return code < 0 ? code : execute(s, "PRAGMA foreign_keys = ON", e);
 }
 
-int store_remove_trials(struct store *s, size_t n, const int64_t *trials, struct err *e)
+int store_remove_trials(struct store *s, size_t n, const int64_t *trials, size_t *n_waiting, struct err *e)
 {
-    return remove_rows(s, n, trials, 0, e);
+    return remove_rows(s, n, trials, 0, n_waiting, e);
 }
 
 int store_remove_study(struct store *s, int64_t study, struct err *e)
 {
-    return remove_rows(s, 0, NULL, study, e);
+    size_t none;
+    return remove_rows(s, 0, NULL, study, &none, e);
 }
 
 int store_remove_checkpoints(struct store *s, size_t n, const int64_t *trials, struct err *e)

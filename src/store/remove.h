@@ -6,9 +6,9 @@
 
 #include "store/store.h"
 
-/* Removes these trials. Their studies stay, with statistics and claims to be made again, and their trials to be put
- * again by the next run. */
-int store_remove_trials(struct store *s, size_t n, const int64_t *trials, struct err *e);
+/* Removes these trials. Their studies stay, with statistics and claims to be made again. n_waiting: trials that a study
+ * asks for, which lose all that was logged and wait for the next run, so that the others are no mean of all. */
+int store_remove_trials(struct store *s, size_t n, const int64_t *trials, size_t *n_waiting, struct err *e);
 /* Removes a study with its trials, its claims and the view study_<name>. */
 int store_remove_study(struct store *s, int64_t study, struct err *e);
 /* Forgets the checkpoints of these trials, which stay as they are. */

@@ -32,6 +32,12 @@ _Static_assert(BATCH_ROWS == 20 && BATCH_COLUMNS == 6, "statements of a batch ha
 #define LATE_FROM_START LATE_LAYER("t.id", "0", "m.key_id = k.id AND m.layer = ?7")
 #define LATE_FROM_STEP LATE_LAYER("t.id", "?6", "m.key_id = k.id AND m.layer = ?7")
 
+/* As it was when it was put. */
+#define RESET_TRIAL(now)                                                                                               \
+    "UPDATE trial SET state = 'queued', step = 0, finished_budget = 0, diverged_step = NULL, diverged_layer = NULL, "  \
+    "diverged_tensor = NULL, weights_sha256 = NULL, reason = NULL, inputs = NULL, numerics_version = 1, "              \
+    "outdated = 0, updated_ms = " now " WHERE "
+
 const char *const statement_sql[N_STATEMENTS] = {
     [SQL_BEGIN] = "BEGIN IMMEDIATE", /* a deferred transaction that turns to writing fails at once instead of waiting */
     [SQL_COMMIT] = "COMMIT",
@@ -126,10 +132,8 @@ const char *const statement_sql[N_STATEMENTS] = {
         "SELECT step, path, sha256, cpu_ns, flops FROM checkpoint WHERE trial_id = ?1 ORDER BY id DESC LIMIT 2",
     [SQL_TRIAL_KEY] = "SELECT key, study_id FROM trial WHERE id = ?1",
     [SQL_TRIAL_STEP] = "UPDATE trial SET step = ?2 WHERE id = ?1 AND step < ?2",
-    [SQL_RESET_TRIAL] = "UPDATE trial SET state = 'queued', step = 0, finished_budget = 0, diverged_step = NULL, "
-                        "diverged_layer = NULL, "
-                        "diverged_tensor = NULL, weights_sha256 = NULL, reason = NULL, inputs = NULL, "
-                        "numerics_version = 1, outdated = 0, updated_ms = ?2 WHERE id = ?1",
+    [SQL_RESET_TRIAL] = RESET_TRIAL("?2") "id = ?1",
+    [SQL_RESET_DOOMED] = RESET_TRIAL("?1") "id IN (SELECT trial_id FROM temp.doomed WHERE asked)",
     [SQL_DELETE_METRICS] = "DELETE FROM metric WHERE trial_id = ?1",
     [SQL_DELETE_LAYER_METRICS] = "DELETE FROM layer_metric WHERE trial_id = ?1",
     [SQL_DELETE_SUMMARIES] = "DELETE FROM summary WHERE trial_id = ?1",

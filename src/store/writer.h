@@ -71,6 +71,7 @@ enum statement {
     SQL_TRIAL_KEY,
     SQL_TRIAL_STEP,
     SQL_RESET_TRIAL,
+    SQL_RESET_DOOMED, /* of temp.doomed, see remove.c */
     SQL_DELETE_METRICS,
     SQL_DELETE_LAYER_METRICS,
     SQL_DELETE_SUMMARIES,

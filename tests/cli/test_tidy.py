@@ -96,9 +96,12 @@ class Tidy(Cli):
         digest, trials = self.digest(), self.sql("SELECT variant, seed FROM trials ORDER BY 1, 2")
         done = self.tidy("rm", "tiny", "--variant", "bp", "--where", "seed = 2", "--yes", "--format=csv")
         self.assertIn("tiny,bp,1,1,1,0,0,", done.stdout)
-        self.assertEqual(self.sql("SELECT variant, seed FROM trials ORDER BY 1, 2"), [t for t in trials if t != ("bp", 2)])
+        self.assertIn("1 of them is asked for by the study and waits for the next run", done.stderr)
+        self.assertEqual(self.sql("SELECT variant, seed FROM trials WHERE state = 'done' ORDER BY 1, 2"), [t for t in trials if t != ("bp", 2)])
+        self.assertEqual(self.sql("SELECT (SELECT count(*) FROM metric m WHERE m.trial_id = t.id) + step, state FROM trial t WHERE variant = 'bp' AND seed = 2"),
+                         [(0, "queued")])
         self.assertEqual(self.files(), self.named())
-        self.assertEqual(self.sql("SELECT n_asked FROM finals WHERE variant = 'bp'")[0][0], 1)
+        self.assertEqual(self.sql("SELECT DISTINCT n, n_asked, n_unfinished, last_mean FROM finals WHERE variant = 'bp'"), [(1, 2, 1, None)], "survivors are no mean")
         self.train("seeds=2")
         self.assertEqual(self.digest(), digest)
         self.tidy("rm", "tiny", "--yes")
@@ -110,12 +113,34 @@ class Tidy(Cli):
 
     def test_cells(self):
         spec = os.path.join(self.folder, "swept.yaml")
-        with open(TINY, encoding="utf-8") as f, open(spec, "w", encoding="utf-8") as out:
-            out.write(f.read() + "sweep: {grid: {train.optimizer.stepsize: [0.01, 0.1]}}\n")
+        with open(TINY, encoding="utf-8") as f:
+            text = f.read()
+        with open(spec, "w", encoding="utf-8") as out:
+            out.write(text + "sweep: {grid: {train.optimizer.stepsize: [0.01, 0.1]}}\n")
         self.train(spec=spec)
         cells = sorted(row[0] for row in self.sql("SELECT DISTINCT cell FROM trials"))
         self.tidy("rm", "--cell", cells[0], "--yes")
-        self.assertEqual(self.sql("SELECT DISTINCT cell FROM trials"), [(cells[1],)])
+        self.assertEqual(self.sql("SELECT DISTINCT cell FROM trials WHERE state = 'done'"), [(cells[1],)])
+        with open(spec, "w", encoding="utf-8") as out:
+            out.write(text + "sweep: {grid: {train.optimizer.stepsize: [0.1]}}\n")
+        self.train(spec=spec)
+        self.tidy("rm", "--cell", cells[0], "--yes")
+        self.assertEqual(self.sql("SELECT DISTINCT cell FROM all_trials"), [(cells[1],)], "what no file asks for goes")
+
+    def test_a_choice_is_of_all_cells(self):
+        spec = os.path.join(self.folder, "tuned.yaml")
+        with open(TINY, encoding="utf-8") as f, open(spec, "w", encoding="utf-8") as out:
+            endless = f.read().replace("{name: gaussian, features: 8, classes: 3, train_size: 64, test_size: 32}", "{name: temporal_order, length: 12, test_size: 20}")
+            out.write(endless.replace("- dense: {units: 6, activation: tanh}", "- rnn: {units: 6}").replace("- dense: {units: 3}", "- dense: {units: 4}")
+                      .replace("[train_loss, test_accuracy]", "[train_loss, test_loss]")
+                      + "sweep: {grid: {train.optimizer.stepsize: [0.01, 0.1]}}\ntune: {metric: train_loss, retrain: {seeds: [7, 8]}}\n")
+        self.train("--variant", "bp", spec=spec)
+        chosen, test_loss = self.sql("SELECT chosen, test_loss FROM tuned")[0]
+        self.assertIsNotNone(test_loss)
+        self.tidy("rm", "--where", f"cell = '{chosen}'", "--yes")
+        chosen_now, n, test_loss, note = self.sql("SELECT chosen, n, test_loss, note FROM tuned")[0]
+        self.assertEqual((chosen_now, n, test_loss), (None, 0, None), "the trials of the former choice are not those of another one")
+        self.assertIn("1 of 2 trials of the sweep are not finished", note)
 
     def test_cells_as_tables_show_them(self):
         """Two swept keys end in the same word; sql gives what WHERE finds, and tables tell the cells apart."""
@@ -139,7 +164,7 @@ class Tidy(Cli):
         self.assertIn("no cell with 'stepsiz=0.1'; did you mean 'stepsize=0.1'?", self.tidy("plot", "train", "--cell", "stepsiz=0.1", status=2).stderr)
         self.tidy("plot", "train", "--cell", "stepsize=0.1")
         self.tidy("rm", "train", "--cell", "stepsize=0.1", "--yes")
-        self.assertEqual(self.sql("SELECT DISTINCT cell FROM trials WHERE study = 'train'"), [(keys[0] + "=0.01",)])
+        self.assertEqual(self.sql("SELECT DISTINCT cell FROM trials WHERE study = 'train' AND state = 'done'"), [(keys[0] + "=0.01",)])
         self.assertEqual(self.sql("SELECT DISTINCT n FROM claims WHERE study = 'algorithm'"), [(1,)])
 
     def test_a_run_is_not_disturbed(self):
@@ -245,7 +270,7 @@ class Tidy(Cli):
         self.assertIn("no study", self.tidy("note", "none", "x", status=2).stderr)
         self.assertEqual(self.digest(), digest)
         self.tidy("rm", "--where", "trial_id IN (SELECT trial_id FROM tags WHERE tag = 'bad')", "--yes")
-        self.assertEqual(self.sql("SELECT count(*) FROM trial"), [(1,)])
+        self.assertEqual(self.sql("SELECT count(*) FROM trial WHERE state = 'done'"), [(1,)])
         self.tidy("note", "tiny", "")
         self.assertEqual(self.sql("SELECT count(*) FROM note"), [(0,)])
         self.assertEqual(self.sql("SELECT tag FROM tags"), [("paper",)])

@@ -437,6 +437,12 @@ class Relog(Case):
         self.assertIn("2 trials: 0 logged what they lacked, 2 lacked nothing\n", self.relog(self.WANTED).stderr)
         self.assertEqual(self.untouched(), before)
 
+    def test_what_would_end_a_trial_is_there_already(self):
+        stop = ("train.stop.metric=train_loss", "train.stop.patience=5", "train.stop.every=10", "train.stop.loss_above_initial=3")
+        self.call("run", self.file, "--db", self.path("stop.db"), "log.metrics=[train_loss]", *stop)
+        done = self.call("run", self.file, "--db", self.path("stop.db"), "--relog", "log.metrics=[train_loss, weight_norm]", *stop)
+        self.assertIn("2 trials: 2 logged what they lacked\n", done.stderr)
+
     def test_what_a_checkpoint_does_not_tell(self):
         before = self.untouched()
         for more in ("", ", weight_norm"):  # nothing is written of what could be

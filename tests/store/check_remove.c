@@ -49,11 +49,24 @@ START_TEST(trials_go_with_all_that_is_theirs)
 {
     struct fixture f = fixture_open();
     struct err e = { 0 };
+    size_t n_waiting;
     const int64_t a = put_whole_trial(f.s, f.study, 1, "bp"), b = put_whole_trial(f.s, f.study, 2, "tp");
     OK(store_end_queue(f.s, f.study, "one", &e));
     OK(store_refresh(f.s, f.study, &e));
     ck_assert(count_rows(f.path, a) > 0);
-    OK(store_remove_trials(f.s, 1, &a, &e));
+    OK(store_remove_trials(f.s, 1, &a, &n_waiting, &e));
+    ck_assert_uint_eq(n_waiting, 1); /* the study asks for it: what says which it is stays */
+    check_text(f.path, "SELECT group_concat(state || step) FROM (SELECT state, step FROM trial ORDER BY id)",
+               "queued0,done1000");
+    check_text(f.path,
+               "SELECT count(*) || (SELECT count(*) FROM place WHERE trial_id = p.trial_id) FROM param p "
+               "WHERE trial_id = 1",
+               "11");
+    /* one that nobody asks for goes */
+    ck_assert_int_eq(sqlite3_exec(f.s->db, "UPDATE trial SET generation = 0 WHERE id = 1", NULL, NULL, NULL),
+                     SQLITE_OK);
+    OK(store_remove_trials(f.s, 1, &a, &n_waiting, &e));
+    ck_assert_uint_eq(n_waiting, 0);
     ck_assert_double_eq(count_rows(f.path, a), 0);
     ck_assert_double_eq(count_rows(f.path, b), 9);
     check_text(f.path, "SELECT count(*) || (SELECT count(*) FROM cost) || (SELECT count(*) FROM config) FROM trial",
@@ -104,6 +117,7 @@ START_TEST(a_trial_that_made_others_outdated_goes)
     struct fixture f = fixture_open();
     struct err e = { 0 };
     int64_t trials[2], n;
+    size_t n_waiting;
     for (int i = 0; i < 2; i++) {
         const struct store_param swept = { .key = "x", .number = i, .swept = true };
         trials[i] = put_trial(f.s, f.study, 1 + i, "bp", "x", 1 + i, 1, &swept).id;
@@ -114,8 +128,8 @@ START_TEST(a_trial_that_made_others_outdated_goes)
         end_run(f.s, trials[i], run, TRIAL_DONE, 1000);
     }
     check_text(f.path, "SELECT group_concat(outdated, '') FROM trial", "10");
-    OK(store_remove_trials(f.s, 1, &trials[1], &e));
-    check_text(f.path, "SELECT group_concat(outdated, '') FROM trial", "0");
+    OK(store_remove_trials(f.s, 1, &trials[1], &n_waiting, &e));
+    check_text(f.path, "SELECT group_concat(outdated, '') FROM trial", "00");
     fixture_close(&f);
 }
 END_TEST
@@ -125,6 +139,7 @@ START_TEST(checkpoints_are_forgotten_and_space_comes_back)
     struct fixture f = fixture_open();
     struct err e = { 0 };
     int64_t trials[60];
+    size_t n_waiting;
     for (int i = 0; i < 60; i++) {
         trials[i] = put_whole_trial(f.s, f.study, 1 + i, "bp");
         for (int k = 0; k < 200; k++)
@@ -133,7 +148,7 @@ START_TEST(checkpoints_are_forgotten_and_space_comes_back)
     OK(store_flush(f.s, &e));
     OK(store_remove_checkpoints(f.s, 59, trials, &e));
     check_text(f.path, "SELECT count(*) || (SELECT count(*) FROM trial) FROM checkpoint", "160");
-    OK(store_remove_trials(f.s, 59, trials, &e));
+    OK(store_remove_trials(f.s, 59, trials, &n_waiting, &e));
     const double pages = plain_number(f.path, "PRAGMA page_count");
     OK(store_shrink(f.s, &e));
     ck_assert_double_lt(plain_number(f.path, "PRAGMA page_count"), pages);
