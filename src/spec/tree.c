@@ -222,9 +222,11 @@ int tree_put(struct node **root, const char *path, struct where key, struct node
         const size_t length = strcspn(s, ".");
         if (length == 0 || ++depth > TREE_MAX_DEPTH)
             return err_at(e, key, "'%s' is not a path of names and dots", path);
-        if (*slot && (*slot)->kind == NODE_SCALAR && !node_is_null(*slot))
-            return err_at(e, key, "'%s': there is nothing below '%.*s', which is a single value", path,
-                          (int)(s > path ? s - path - 1 : 0), path);
+        if (*slot && (*slot)->kind == NODE_SCALAR)
+            return err_at(e, key, "'%s': there is nothing below '%.*s', which is %s", path,
+                          (int)(s > path ? s - path - 1 : 0), path,
+                          node_is_null(*slot) ? "null: to keep a part of it, set the other keys to null"
+                                              : "a single value");
         *slot = *slot && (*slot)->kind != NODE_SCALAR ? shallow_copy(*slot, a) : node_collection(a, key, NODE_MAP);
         struct node *n = *slot;
         size_t i = find_step(n, s, length);

@@ -163,10 +163,14 @@ START_TEST(finds_and_sets)
     ck_assert_str_eq(json(before), "{\"network\":{\"layers\":[{\"rnn\":{\"units\":10}},{\"dense\":{\"units\":4}}]}}");
     ck_assert_int_eq(tree_set(&n, "network.layers.2.dense", value, &arena, &err), ERR_SPEC);
     ck_assert_int_eq(tree_set(&n, "train.optimizer.stepsize.x", value, &arena, &err), ERR_SPEC);
+    ck_assert_int_eq(tree_set(&n, "train.stop", parse("null"), &arena, &err), 0);
+    ck_assert_int_eq(tree_set(&n, "train.stop.target", value, &arena, &err), ERR_SPEC);
     ck_assert_int_eq(tree_set(&n, "a..b", value, &arena, &err), ERR_SPEC);
     ck_assert_str_eq(messages(), "1:1: 'network.layers.2.dense': '2' is not an index of a list of 2\n"
                                  "1:1: 'train.optimizer.stepsize.x': there is nothing below "
                                  "'train.optimizer.stepsize', which is a single value\n"
+                                 "1:1: 'train.stop.target': there is nothing below 'train.stop', which is null: "
+                                 "to keep a part of it, set the other keys to null\n"
                                  "1:1: 'a..b' is not a path of names and dots\n");
 }
 END_TEST
