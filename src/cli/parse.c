@@ -144,9 +144,15 @@ static int read_options(const struct command *command, const struct known *k, in
             return optind;
         if (code == ':')
             return err_set(e, ERR_USAGE, "%s needs a value", argv[optind - 1]);
-        if (code == '?')
-            return unknown_option(command, k, argv[optind - 1 < at ? at : optind - 1],
+        if (code == '?' && optopt == '=') /* -k=3, which getopt takes for the letters k, = and 3 */
+            return err_set(e, ERR_USAGE, "a short option takes no '=': -j 3, or --jobs=3");
+        if (code == '?' && optopt >= CODE)
+            return err_set(e, ERR_USAGE, "--%s takes no value", k->options[optopt - CODE]->name);
+        if (code == '?') {
+            const char letter[] = { '-', (char)optopt, 0 };
+            return unknown_option(command, k, optopt > 0 ? letter : argv[optind - 1],
                                   at == 1 && strcmp(argv[0], command->name) != 0, e);
+        }
         size_t i = code >= CODE ? (size_t)(code - CODE) : 0;
         while (code < CODE && k->options[i]->letter != code)
             i++;
@@ -171,6 +177,12 @@ static bool reads_files(const struct command *command)
     return false;
 }
 
+/* KEY=VALUE; the words before it of STUDY:VARIANT:CELL:SEED are no key. */
+static bool is_assignment(const char *argument)
+{
+    return argument[strcspn(argument, "=:")] == '=';
+}
+
 int cli_parse(struct cli *c, const struct command *command, int argc, char **argv, void **own, struct err *e)
 {
     const char *db = getenv("TPRUN_DB");
@@ -188,7 +200,7 @@ int cli_parse(struct cli *c, const struct command *command, int argc, char **arg
     c->color_out = cli_color(when, STDOUT_FILENO);
     c->color_err = cli_color(when, STDERR_FILENO);
     for (int i = first; i < argc; i++) {
-        const bool is_override = reads_files(command) && strchr(argv[i], '=') && access(argv[i], F_OK) < 0;
+        const bool is_override = reads_files(command) && is_assignment(argv[i]) && access(argv[i], F_OK) < 0;
         struct cli_list *list = is_override ? &c->overrides : &c->arguments;
         list->items[list->n++] = argv[i];
     }

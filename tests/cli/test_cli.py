@@ -111,6 +111,9 @@ class Commands(Cli):
         for word, said in (("--versoin", "'--versoin' is no option of tprun; did you mean --version?"), ("--hlep", "did you mean --help?; see tprun --help")):
             self.assertIn(said, self.call(word, status=2).stderr)
         self.assertIn("no option of tprun ls", self.call("ls", "--jobs", "2", status=2).stderr)
+        for args, said in ((("ls", "mine", "-Zq"), "'-Z' is no option of tprun ls;"), (("run", "x.yaml", "-k=3"), "a short option takes no '=': -j 3, or --jobs=3"),
+                           (("ls", "--quiet=3"), "--quiet takes no value")):
+            self.assertIn(said, self.call(*args, status=2).stderr)
         self.assertIn("'--db' is no option of tprun merge; did you mean --output", self.call("merge", "a.db", "--db", "b.db", status=2).stderr)
         self.run_study("seeds=1", "train.iterations=1")
         for asked in "PRAGMA table_info(trial)", "SELECT * FROM pragma_table_info('trial')":

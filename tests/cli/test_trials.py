@@ -385,6 +385,13 @@ class Diff(Case):
         rows = json.loads(self.call("diff", swept, plain, "--format=json", status=1).stdout)
         self.assertEqual(rows, [{"key": "train.optimizer.stepsize", "variant": "bp", "a": "0.5, 1, 10", "b": "0.1"}])
 
+    def test_cells(self):
+        swept = self.write("swept.yaml", TASK + "variants: {bp: {algorithm: bp}}\nsweep: {grid: {train.optimizer.stepsize: [1, 0.5]}}\n")
+        self.call("run", swept, "--db", self.db, "-q", "train.iterations=1")
+        for cells in (("train.optimizer.stepsize=1", "train.optimizer.stepsize=0.5"), ("stepsize=1", "stepsize=0.5")):
+            done = self.call("diff", *(f"st:bp:{cell}:1" for cell in cells), "--db", self.db, "--format=json", status=1)
+            self.assertEqual(json.loads(done.stdout), [{"key": "train.optimizer.stepsize", "a": "1", "b": "0.5"}])
+
     def test_what_is_not_there(self):
         self.call("run", self.write("in.yaml", ABLATION), "--db", self.db, "train.iterations=0")
         for side, message in (("sx", f"{self.db}: no study 'sx'; `tprun ls` lists them"), ("st:plan", "study 'st' has no variant 'plan'"),
