@@ -139,11 +139,24 @@ struct run {
     bool has_checkpoint;                /* of this attempt, or of one before, from which it goes on */
 };
 
+static const char *const phase_names[COST_PHASES] = { "train", "evaluate", "checkpoint", "log" };
+
+static int report_costs(struct run *r, struct err *e)
+{
+    struct trial *t = r->t;
+    clock_lap(r->lap, t->cost_ns[COST_TRAIN]);
+    const double flops[COST_PHASES] = { training_flops(t), t->evaluation_flops, 0, 0 };
+    for (int i = 0; i < COST_PHASES; i++)
+        TRY(r->sink->cost(r->sink, phase_names[i], (int64_t)t->cost_ns[i][0], (int64_t)t->cost_ns[i][1], flops[i], e));
+    return 0;
+}
+
+/* What was spent is told first: an attempt that is killed has cost all that its last checkpoint took. */
 static int save(struct run *r, struct err *e)
 {
     if (!r->control->checkpoint_folder)
         return 0;
-    clock_lap(r->lap, r->t->cost_ns[COST_TRAIN]);
+    TRY(report_costs(r, e));
     TRY(checkpoint_write(r->t, r->control->checkpoint_folder, r->control->checkpoint_key, r->sink, e));
     clock_lap(r->lap, r->t->cost_ns[COST_CHECKPOINT]);
     r->saved_at = r->lap[0];
@@ -275,8 +288,6 @@ static int train(struct run *r, struct err *e)
     return save_last(r, e);
 }
 
-static const char *const phase_names[COST_PHASES] = { "train", "evaluate", "checkpoint", "log" };
-
 /* One that was stopped behind a budget that was lowered since goes on to its next log: so its end has a row, and one
  * that a longer trial has too. */
 static void end_behind_budget(struct trial *t)
@@ -284,16 +295,6 @@ static void end_behind_budget(struct trial *t)
     const int64_t every = t->config->log.every;
     if (t->step > t->budget)
         t->budget = (t->step + every - 1) / every * every;
-}
-
-static int report_costs(struct run *r, struct err *e)
-{
-    struct trial *t = r->t;
-    clock_lap(r->lap, t->cost_ns[COST_TRAIN]);
-    const double flops[COST_PHASES] = { training_flops(t), t->evaluation_flops, 0, 0 };
-    for (int i = 0; i < COST_PHASES; i++)
-        TRY(r->sink->cost(r->sink, phase_names[i], (int64_t)t->cost_ns[i][0], (int64_t)t->cost_ns[i][1], flops[i], e));
-    return 0;
 }
 
 int trial_run(struct trial *t, struct sink *sink, const struct trial_control *control, struct trial_outcome *outcome,

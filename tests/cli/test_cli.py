@@ -425,6 +425,8 @@ class Interrupted(Cli):
             time.sleep(0.02)
         process.kill()
         process.communicate()
+        self.assertEqual(self.sql("SELECT count(*) FROM checkpoint c WHERE NOT EXISTS (SELECT 1 FROM cost k JOIN run r ON r.id = k.run_id "
+                                  "WHERE r.trial_id = c.trial_id AND k.phase = 'train' AND k.flops > 0)"), [(0,)], "what was killed has cost something")
         folder = self.db + ".checkpoints"
         newest = self.sql("SELECT path FROM checkpoint ORDER BY step DESC")[0][0]
         with open(os.path.join(folder, newest), "r+b") as f:
