@@ -9,7 +9,7 @@ static const char *const gates_names[] = { "matched", "released", NULL };
 
 static const struct option inverse_table[] = {
     { "regularization", OPT_REAL, offsetof(struct inverse_options, regularization), "1", 0, 1e300,
-      .help = "r in (W^T W + r I)^-1 W^T" },
+      .help = "r in (W^T W + r I)^-1 W^T", .beside = "matrix", .idle = "two_eye_minus_w" },
     { "clamp", OPT_REAL, offsetof(struct inverse_options, clamp), "1e-3", 0, 0.49, OPTION_ABOVE_MIN,
       "states and targets are clipped this far inside the activation's range before it is inverted" },
     { "matrix", OPT_ENUM, offsetof(struct inverse_options, matrix), "weights", .names = matrix_names,

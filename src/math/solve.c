@@ -27,7 +27,8 @@ int ridge_init(struct ridge *s, size_t out, size_t in, struct arena *a, struct e
     TRY(check_shape(out, in, e));
     s->w = workspace_matrix(a, out, in);
     s->a = workspace_matrix(a, in, in);
-    return s->w && s->a
+    s->tau = workspace_vector(a, in);
+    return s->w && s->a && s->tau
                ? 0
                : err_set(e, ERR_MEMORY, "no memory for the regularized inverse of a %zu x %zu matrix", out, in);
 }
@@ -62,17 +63,20 @@ static bool pivots_hold(const struct ridge *s, double largest)
     return true;
 }
 
-int ridge_inverse(struct ridge *s, struct mat w, double r, struct mat m, struct err *e)
+static void fill(const struct ridge *s, struct mat w)
 {
-    gsl_matrix *const wd = s->w, *const a = s->a;
-    assert(w.rows == s->out && w.cols == s->in && m.rows == s->out && m.cols == s->in);
-    if (!mat_all_finite(w) || !isfinite(r))
-        return singular(s, r, "it holds values that are not finite", e);
+    gsl_matrix *const wd = s->w;
     const size_t n = mat_n(w);
     for (size_t i = 0; i < n; i++)
         wd->data[i] = w.p[i]; /* an allocated gsl_matrix is dense */
-    /* A = W^T W + r I, lower triangle; L L^T = A; M = W A^-1 = (W L^-T) L^-1, in the place of W. */
-    int status = gsl_blas_dsyrk(CblasLower, CblasTrans, 1, wd, 0, a);
+}
+
+/* L in the lower triangle of s->a, L L^T = W^T W + r I. */
+static int factorize_normal(const struct ridge *s, struct mat w, double r, struct err *e)
+{
+    gsl_matrix *const a = s->a;
+    fill(s, w);
+    int status = gsl_blas_dsyrk(CblasLower, CblasTrans, 1, s->w, 0, a);
     if (status != GSL_SUCCESS)
         return err_set(e, ERR_INTERNAL, "W^T W: %s", gsl_strerror(status));
     double largest = 0;
@@ -85,11 +89,50 @@ int ridge_inverse(struct ridge *s, struct mat w, double r, struct mat m, struct 
         return err_set(e, ERR_INTERNAL, "Cholesky factorization: %s", gsl_strerror(status));
     if (status == GSL_EDOM || !pivots_hold(s, largest))
         return singular(s, r, not_definite(largest), e);
-    status = gsl_blas_dtrsm(CblasRight, CblasLower, CblasTrans, CblasNonUnit, 1, a, wd);
+    return 0;
+}
+
+/* The same for r = 0 and out >= in, as the transposed R of W = Q R. */
+static int factorize_orthogonal(const struct ridge *s, struct mat w, struct err *e)
+{
+    gsl_matrix *const wd = s->w, *const a = s->a;
+    fill(s, w);
+    const int status = gsl_linalg_QR_decomp(wd, s->tau);
+    if (status != GSL_SUCCESS)
+        return err_set(e, ERR_INTERNAL, "QR factorization: %s", gsl_strerror(status));
+    double largest = 0;
+    for (size_t i = 0; i < s->in; i++) {
+        double squares = 0; /* of column i of R, which is as long as that of W */
+        for (size_t j = 0; j <= i; j++) {
+            const double entry = gsl_matrix_get(wd, j, i);
+            gsl_matrix_set(a, i, j, entry);
+            squares += entry * entry;
+        }
+        largest = fmax(largest, sqrt(squares));
+    }
+    for (size_t i = 0; i < s->in; i++) /* below it a pivot is noise; NaN counts too */
+        if (!(fabs(gsl_matrix_get(a, i, i)) > (double)s->in * DBL_EPSILON * largest) || isinf(largest))
+            return err_set(e, ERR_SINGULAR,
+                           "W of shape %zu x %zu has no inverse to working precision, and the regularization is 0",
+                           s->out, s->in);
+    return 0;
+}
+
+int ridge_inverse(struct ridge *s, struct mat w, double r, struct mat m, struct err *e)
+{
+    gsl_matrix *const wd = s->w, *const a = s->a;
+    assert(w.rows == s->out && w.cols == s->in && m.rows == s->out && m.cols == s->in);
+    if (!mat_all_finite(w) || !isfinite(r))
+        return singular(s, r, "it holds values that are not finite", e);
+    TRY(r == 0 && s->out >= s->in ? factorize_orthogonal(s, w, e) : factorize_normal(s, w, r, e));
+    /* M = W A^-1 = (W L^-T) L^-1, in the place of W. */
+    fill(s, w);
+    int status = gsl_blas_dtrsm(CblasRight, CblasLower, CblasTrans, CblasNonUnit, 1, a, wd);
     if (status == GSL_SUCCESS)
         status = gsl_blas_dtrsm(CblasRight, CblasLower, CblasNoTrans, CblasNonUnit, 1, a, wd);
     if (status != GSL_SUCCESS)
         return err_set(e, ERR_INTERNAL, "triangular solve: %s", gsl_strerror(status));
+    const size_t n = mat_n(w);
     for (size_t i = 0; i < n; i++)
         m.p[i] = (real)wd->data[i];
     if (!mat_all_finite(m))

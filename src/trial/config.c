@@ -4,6 +4,7 @@
 #include "credit/credit.h"
 #include "net/form.h"
 #include "net/init.h"
+#include "net/inverse.h"
 #include "net/layer.h"
 #include "optim/optim.h"
 #include "trial/measures.h"
@@ -258,6 +259,15 @@ static bool inverts_blocks(const struct config *c)
     return blocks && (strcmp(mapping.part->name, "inverse") == 0 || is_word(mapping, "of", "weights"));
 }
 
+/* Whether a matrix is inverted as it is, without regularization. */
+static bool inverts_exactly(const struct config *c)
+{
+    const struct chosen mapping = c->algorithm.mapping;
+    const struct inverse_options *o = mapping.opts;
+    return strcmp(mapping.part->name, "inverse") == 0 &&
+           (o->regularization == 0 || o->matrix == INVERT_TWO_EYE_MINUS_W);
+}
+
 /* Whether feedback weights that do not learn have an optimizer which would decay them. */
 static bool decays_fixed(const struct config *c)
 {
@@ -271,12 +281,13 @@ static bool decays_fixed(const struct config *c)
 }
 
 /* The first line is the version of the identity: another one where the same words stand for another computation, as for
- * inverses of blocks, whose displacements were once taken where the forward pass was, and for fixed feedback weights,
- * which a weight decay once shrank. */
+ * inverses of blocks, whose displacements were once taken where the forward pass was, for fixed feedback weights,
+ * which a weight decay once shrank, and for inverses without regularization, which were once those of W^T W. */
 void config_key(const struct config *c, char hex[65])
 {
     struct text t = { 0 };
-    text_puts(&t, inverts_blocks(c) || decays_fixed(c) ? "tprun trial 2\n" : "tprun trial 1\n");
+    const int version = inverts_exactly(c) ? 3 : inverts_blocks(c) || decays_fixed(c) ? 2 : 1;
+    text_add(&t, "tprun trial %d\n", version);
     bind_json(config_options, c, OPTION_BUDGET, &t);
     hash_bytes_hex(t.s, t.n, hex);
     text_free(&t);

@@ -5,10 +5,10 @@
  * missing from the text's statement, without which it is not true (sheet 9.2). */
 #include "trial/measures.h"
 
+#include "math/solve.h"
 #include "net/inverse.h"
 
 #include <math.h>
-#include <string.h>
 
 /* The recurrent layer under test, a pass of one sample, and workspaces for Jacobians. */
 struct lemma {
@@ -19,33 +19,11 @@ struct lemma {
     struct mat eye, j, k; /* (n, n) */
 };
 
-/* Largest singular value of a square matrix by power iteration on a^T a; a lower bound that is tight to about 1e-3. */
-static double norm_of(struct mat a, double *v, double *w)
+/* The right side bounds the left one, so no estimate from below will do. NaN of a matrix that is not finite. */
+static int norm_of(struct mat a, double *norm, struct err *e)
 {
-    const size_t n = a.rows;
-    double norm = 0;
-    for (size_t i = 0; i < n; i++)
-        v[i] = 1 / sqrt((double)n) * (i % 2 ? 1 : 0.5 + (double)i / (double)n);
-    for (int round = 0; round < 60; round++) {
-        double length = 0;
-        memset(w, 0, n * sizeof *w);
-        for (size_t i = 0; i < n; i++)
-            for (size_t j = 0; j < n; j++)
-                w[i] += (double)a.p[i * n + j] * v[j];
-        memset(v, 0, n * sizeof *v);
-        for (size_t i = 0; i < n; i++)
-            for (size_t j = 0; j < n; j++)
-                v[j] += (double)a.p[i * n + j] * w[i];
-        for (size_t i = 0; i < n; i++)
-            length += v[i] * v[i];
-        length = sqrt(length);
-        norm = sqrt(length);
-        if (!(length > 0))
-            return length == 0 ? 0 : NAN;
-        for (size_t i = 0; i < n; i++)
-            v[i] /= length;
-    }
-    return norm;
+    *norm = NAN;
+    return mat_all_finite(a) ? solve_spectral_norm(a, norm, e) : 0;
 }
 
 /* J_t and K_t as matrices: what vjp and the inverse's derivative make of the unit vectors, with n copies of the
@@ -85,24 +63,28 @@ static double larger(double a, double b)
     return a > b || isnan(a) ? a : b;
 }
 
-static double right_side(struct trial *t, struct lemma *m, struct mat top, double *v, double *w)
+static int right_side(struct trial *t, struct lemma *m, struct mat top, double *right, struct err *e)
 {
     const size_t steps = t->chain.links_of[0];
-    double alpha = 0, beta = 0, eps = 0, p = 0, c = 0;
+    double alpha = 0, beta = 0, eps = 0, p = 0, c = 0, norm;
     for (size_t k = 0; k < steps; k++) {
         p = larger(p, gradient_norm(m, k));
         if (k == 0)
             continue; /* nothing is carried to the initial state */
         jacobians(m, k);
-        alpha = larger(alpha, norm_of(m->j, v, w));
-        beta = larger(beta, norm_of(m->k, v, w));
+        TRY(norm_of(m->j, &norm, e));
+        alpha = larger(alpha, norm);
+        TRY(norm_of(m->k, &norm, e));
+        beta = larger(beta, norm);
         mat_sub(m->j, m->k, m->k);
-        eps = larger(eps, norm_of(m->k, v, w));
+        TRY(norm_of(m->k, &norm, e));
+        eps = larger(eps, norm);
     }
     for (size_t a = 1; a <= steps; a++)
         for (size_t s = 0; s < a; s++)
             c += pow(alpha, (double)s) * pow(beta, (double)(a - 1 - s));
-    return p * sqrt(mat_sum_squares(top)) * c * eps;
+    *right = p * sqrt(mat_sum_squares(top)) * c * eps;
+    return 0;
 }
 
 /* The direction of one credit rule on the sample, its target stepsize 1. */
@@ -143,8 +125,7 @@ static int sides(struct trial *t, double *left, double *right, struct err *e)
     for (size_t i = 0; i < sizeof square / sizeof *square; i++)
         *square[i] = mat_new(a, n, n);
     m.copies.side = mat_new(a, n, n_side);
-    double *v = arena_alloc(a, n, sizeof *v), *w = arena_alloc(a, n, sizeof *w);
-    if (!g[0] || !g[1] || !m.eye.p || !m.j.p || !m.k.p || !m.copies.side.p || !v || !w)
+    if (!g[0] || !g[1] || !m.eye.p || !m.j.p || !m.k.p || !m.copies.side.p)
         return err_set(e, ERR_MEMORY, "not enough memory for the metric 'lemma'");
     for (size_t i = 0; i < n; i++)
         m.eye.p[i * n + i] = 1;
@@ -158,8 +139,7 @@ static int sides(struct trial *t, double *left, double *right, struct err *e)
         squares += mat_sum_squares(x);
     }
     *left = sqrt(squares);
-    *right = right_side(t, &m, top, v, w);
-    return 0;
+    return right_side(t, &m, top, right, e);
 }
 
 const struct metric_facts lemma_emits[] = { { .name = "lemma_left", .unit = "", .split = "" },

@@ -217,7 +217,9 @@ METRIC(condition_jacobian,
        "narrower), the largest of the minibatch (layer_metric)",
        .measure = jacobian_condition_measure, .compares = COMPARES_JACOBIAN, .fits = fits_feedforward,
        .of_layers = true)
-METRIC(condition_number, "condition number of W^T W + r I for each inverted layer (layer_metric)",
+METRIC(condition_number,
+       "condition number of the matrix W^T W + r I that is factorized for each inverted layer, of several (gates, "
+       "layers of a unit) the largest (layer_metric)",
        .measure = condition_number_measure, .of_weights = true, .fits = fits_inverse, .of_layers = true)
 METRIC(clip_fraction, "share of each layer's states that the inverse's clamp would move (layer_metric)",
        .measure = clip_fraction_measure, .fits = fits_inverse, .of_layers = true)

@@ -95,23 +95,59 @@ int spectral_norm_measure(struct trial *t, const struct measure_def *m, struct s
     return 0;
 }
 
-/* Condition number of W^T W + r I, the matrix that the regularized inverse factorizes. */
+/* W^T W + r I, the matrix that the regularized inverse factorizes; of 2 I - W in place of W it has no r. */
+static int condition_of(struct mat w, const struct inverse_options *o, struct arena *a, double *condition,
+                        struct err *e)
+{
+    double largest, smallest, r = o->regularization;
+    if (o->matrix == INVERT_TWO_EYE_MINUS_W) {
+        const struct mat variant = mat_new(a, w.rows, w.cols);
+        if (!variant.p)
+            return err_set(e, ERR_MEMORY, "not enough memory for the metric 'condition_number'");
+        mat_scale(-1, w, variant);
+        for (size_t i = 0; i < w.rows; i++)
+            variant.p[i * w.cols + i] += 2;
+        w = variant;
+        r = 0;
+    }
+    TRY(solve_condition(w, &largest, &smallest, e));
+    if (w.rows < w.cols)
+        smallest = 0; /* W^T W has a null space */
+    *condition = (largest * largest + r) / (smallest * smallest + r);
+    return 0;
+}
+
+/* The largest of a unit's matrices: those of its inner layers, and of the gates of a cell (sheet roulet2022, 3.6). It
+ * stays as it is where there is none, as in a tied layer: the one that has the weights tells. As deep as the file. */
+static int largest_condition(const struct unit *u, const struct inverse_options *o, struct arena *a, double *largest,
+                             struct err *e)
+{
+    for (size_t j = 0; j < u->n_inner; j++)
+        TRY(largest_condition(&u->inner[j], o, a, largest, e));
+    const struct mat w = state_weight(u);
+    const size_t n_gates = w.p && w.rows > u->out.n && w.rows % u->out.n == 0 ? w.rows / u->out.n : 1;
+    for (size_t k = 0; w.p && k < n_gates; k++) {
+        double condition = NAN;
+        TRY(condition_of(mat_rows(w, k * (w.rows / n_gates), w.rows / n_gates), o, a, &condition, e));
+        *largest = condition > *largest || isnan(condition) ? condition : *largest;
+    }
+    return 0;
+}
+
 int condition_number_measure(struct trial *t, const struct measure_def *m, struct sink *sink, struct err *e)
 {
-    const struct inverse_options *o = t->config->algorithm.mapping.opts;
     for (size_t i = 0; i < t->chain.n_units; i++) {
         const size_t last = t->chain.first_link[i] + t->chain.links_of[i] - 1;
+        double condition = 0;
         if (last < 1 || last >= t->credit.n)
             continue;
-        const struct mat w = state_weight(&t->chain.units[i]);
-        double largest, smallest;
-        if (!w.p) /* tied: the layer that has the weights tells */
-            continue;
-        TRY(solve_condition(w, &largest, &smallest, e));
-        if (w.rows < w.cols)
-            smallest = 0; /* W^T W has a null space */
-        TRY(sink->layer_metric(sink, m->part.name, t->step, (int64_t)i,
-                               (largest * largest + o->regularization) / (smallest * smallest + o->regularization), e));
+        const struct arena_mark mark = arena_mark(&t->scratch);
+        const int code =
+            largest_condition(&t->chain.units[i], t->config->algorithm.mapping.opts, &t->scratch, &condition, e);
+        arena_rewind(&t->scratch, mark);
+        TRY(code);
+        if (condition != 0)
+            TRY(sink->layer_metric(sink, m->part.name, t->step, (int64_t)i, condition, e));
     }
     return 0;
 }

@@ -109,6 +109,46 @@ START_TEST(ridge_limits)
 }
 END_TEST
 
+/* W = P S Q of known singular values: without r the inverse P S^-1 Q is good to W's condition, not to its square. */
+START_TEST(inverses_without_ridge_are_as_good_as_their_condition)
+{
+    enum { OUT = 8, IN = 6 };
+    const double condition = sizeof(real) == sizeof(double) ? 1e6 : 1e2;
+    start();
+    struct rng r = rng_stream(2385, "condition");
+    struct err e = { 0 };
+    struct ridge ridge;
+    struct mat p = random_mat(&r, OUT, IN, 1), q = random_mat(&r, IN, IN, 1), w = random_mat(&r, OUT, IN, 1),
+               m = random_mat(&r, OUT, IN, 1), want = random_mat(&r, OUT, IN, 1);
+    ck_assert_int_eq(ridge_init(&ridge, OUT, IN, &workspace, &e), 0);
+    ck_assert_int_eq(solve_polar(p, w, &e), 0);
+    mat_copy(w, p);
+    struct mat square = random_mat(&r, IN, IN, 1);
+    ck_assert_int_eq(solve_polar(q, square, &e), 0);
+    mat_copy(square, q);
+    for (int inverse = 0; inverse < 2; inverse++) {
+        struct mat scaled = random_mat(&r, OUT, IN, 1);
+        for (size_t j = 0; j < IN; j++) {
+            const double s = pow(condition, -(double)j / (IN - 1));
+            for (size_t i = 0; i < OUT; i++)
+                scaled.p[i * IN + j] = (real)((double)p.p[i * IN + j] * (inverse ? 1 / s : s));
+        }
+        blas_gemm(false, false, 1, scaled, q, 0, inverse ? want : w);
+        free(scaled.p);
+    }
+    ck_assert_int_eq(ridge_inverse(&ridge, w, 0, m, &e), 0);
+    for (size_t i = 0; i < OUT * IN; i++)
+        ck_assert_double_le(fabs((double)m.p[i] - (double)want.p[i]), 100 * condition * REAL_ROUND * condition);
+    for (size_t i = 0; i < OUT; i++) /* a column twice */
+        w.p[i * IN] = w.p[i * IN + 1];
+    ck_assert_int_eq(ridge_inverse(&ridge, w, 0, m, &e), ERR_SINGULAR);
+    ck_assert_str_eq(err_first(&e),
+                     "W of shape 8 x 6 has no inverse to working precision, and the regularization is 0");
+    err_clear(&e);
+    free(p.p), free(q.p), free(w.p), free(m.p), free(want.p), free(square.p);
+}
+END_TEST
+
 static void assert_singular(struct ridge *ridge, struct mat w, double r, struct mat m)
 {
     struct err e = { 0 };
@@ -241,11 +281,12 @@ START_TEST(ridge_inverse_allocates_nothing)
     struct mat w = random_mat(&r, 100, 100, 0.2), m = random_mat(&r, 100, 100, 1);
     ck_assert_int_eq(ridge_init(&ridge, 100, 100, &workspace, &e), 0);
     const size_t before = allocations; /* an assertion allocates: none before the calls are over */
-    const int first = ridge_inverse(&ridge, w, 1, m, &e), second = ridge_inverse(&ridge, w, 0.1, m, &e);
+    const int first = ridge_inverse(&ridge, w, 1, m, &e), second = ridge_inverse(&ridge, w, 0.1, m, &e),
+              third = ridge_inverse(&ridge, w, 0, m, &e);
     const size_t after = allocations;
     ck_assert_uint_eq(after, before);
     ck_assert(before > 0 || !COUNTS_ALLOCATIONS);
-    ck_assert(first == 0 && second == 0);
+    ck_assert(first == 0 && second == 0 && third == 0);
     free(w.p), free(m.p);
 }
 END_TEST
@@ -255,6 +296,7 @@ static void add_tests(TCase *t)
     tcase_add_test(t, ridge_solves_its_equation);
     tcase_add_test(t, ridge_factor_is_cholesky);
     tcase_add_test(t, ridge_limits);
+    tcase_add_test(t, inverses_without_ridge_are_as_good_as_their_condition);
     tcase_add_test(t, ridge_reports_singular);
     tcase_add_test(t, ridge_inverse_allocates_nothing);
     tcase_add_test(t, zero_sizes_are_refused);

@@ -87,6 +87,18 @@ static const struct {
       "{name: tp, target_stepsize: 0.1, mapping: {regularization: 1}}, train: {optimizer: {name: sgd, stepsize: 0.1}, "
       "batch_size: 10, iterations: 10}}", /* version 2 of the identity */
       "4d0cb348d439db0c59904175cfd40590d5492ec97a193c8a1b47fb843139d674" },
+    /* inverted as it is: the third version of the identity; weights of fixed feedback beside a decay: the second */
+    {
+      "{experiment: k, dataset: {name: gaussian, features: 9}, network: {layers: [{dense: {units: 3, activation: "
+      "elu}, repeat: 2}, dense: {units: 3}]}, loss: cross_entropy, algorithm: {name: ijml, target_stepsize: 0.3}, "
+      "train: {optimizer: {name: sgd, stepsize: 0.1}, batch_size: 10, iterations: 10}}",
+      "e85741fea20321804d10822bfe03945a047e73a3a55dadad92a692d9e43f4321" },
+    {
+      "{experiment: k, dataset: {name: gaussian, features: 9}, network: {layers: [{dense: {units: 12, activation: "
+      "tanh}, repeat: 2}, dense: {units: 3}]}, loss: cross_entropy, algorithm: {name: dfa, feedback: {optimizer: "
+      "{name: sgd, stepsize: 0.1, weight_decay: 0.1}}}, train: {optimizer: {name: sgd, stepsize: 0.1}, batch_size: 10, "
+      "iterations: 10}}",
+      "acf6fddc97d396b35bde504dcea0f2c91de355ddd5a1c488d2767c639bc6936e" },
 };
 /* clang-format on */
 

@@ -2,6 +2,7 @@
  * leaves the record it should. */
 #include "../check_main.h"
 #include "fixture.h"
+#include "math/solve.h"
 
 /* ---- evaluation ---- */
 
@@ -686,6 +687,79 @@ START_TEST(condition_numbers_by_power_iteration)
 }
 END_TEST
 
+/* Condition number of W^T W + r I by its singular values. */
+static double condition_of(struct mat w, double r)
+{
+    double largest, smallest;
+    struct err e = { 0 };
+    must(solve_condition(w, &largest, &smallest, &e), &e);
+    return (largest * largest + r) / (smallest * smallest + r);
+}
+
+/* Of what is factorized: each gate of a cell, each layer of a unit, and 2 I - W without r where that is inverted. */
+START_TEST(condition_numbers_of_what_is_inverted)
+{
+    static const char head[] = "{log: {metrics: [condition_number]}, algorithm: {name: tp, target_stepsize: 0.5, ";
+    struct fixture f;
+    struct records r = records_new();
+    struct err e = { 0 };
+    char text[1024];
+    snprintf(text, sizeof text,
+             "%shead: 1, mapping: {regularization: 0.3}}, network: {layers: [gru: {units: 5}, dense: {units: 4}]}}",
+             head);
+    fixture_open(&f, ORDER, text);
+    fixture_steps(&f, 1);
+    must(measure_all(f.trial, &r.sink, &e), &e);
+    const struct unit *gru = &f.trial->chain.units[0];
+    double largest = 0;
+    for (size_t j = 0; j < gru->n_params; j++) {
+        const struct mat w = unit_param(gru, j, gru->weights);
+        for (size_t k = 0; k < 3 && w.rows == 15 && w.cols == 5; k++)
+            largest = fmax(largest, condition_of(mat_rows(w, 5 * k, 5), 0.3));
+    }
+    ck_assert_double_gt(largest, 1);
+    ck_assert_double_eq_tol(records_value(&r, "condition_number.0", 1), largest, 1e-6 * largest);
+    text_free(&r.text);
+    fixture_close(&f);
+
+    r = records_new();
+    snprintf(
+        text, sizeof text,
+        "%shead: 1, propagate: difference, mapping: {matrix: two_eye_minus_w}}, network: {layers: [dense: {units: 6, "
+        "activation: tanh}, "
+        "dense: {units: 6, activation: tanh}, dense: {units: 4}]}}",
+        head);
+    fixture_open(&f, BLOBS, text);
+    fixture_steps(&f, 1);
+    must(measure_all(f.trial, &r.sink, &e), &e);
+    const struct mat w = unit_param(&f.trial->chain.units[1], 0, f.trial->chain.weights);
+    real variant[36];
+    for (size_t i = 0; i < 36; i++)
+        variant[i] = (i / 6 == i % 6 ? 2 : 0) - w.p[i];
+    const double condition = condition_of(mat_of(variant, 6, 6), 0);
+    ck_assert_double_eq_tol(records_value(&r, "condition_number.1", 1), condition, 1e-5 * condition);
+    text_free(&r.text);
+    fixture_close(&f);
+
+    r = records_new();
+    snprintf(text, sizeof text,
+             "%shead: 0, mapping: {regularization: 0.1}}, network: {layers: [dense: {units: 6, activation: tanh}, "
+             "unit: [dense: "
+             "{units: 6, "
+             "activation: tanh}, dense: {units: 7, activation: tanh}], dense: {units: 4}]}}",
+             head);
+    fixture_open(&f, BLOBS, text);
+    fixture_steps(&f, 1);
+    must(measure_all(f.trial, &r.sink, &e), &e);
+    const struct unit *inner = f.trial->chain.units[1].inner;
+    largest = fmax(condition_of(unit_param(&inner[0], 0, inner[0].weights), 0.1),
+                   condition_of(unit_param(&inner[1], 0, inner[1].weights), 0.1));
+    ck_assert_double_eq_tol(records_value(&r, "condition_number.1", 1), largest, 1e-5 * largest);
+    text_free(&r.text);
+    fixture_close(&f);
+}
+END_TEST
+
 /* The largest eigenvalue of W^T W is the square; a unit of several layers has no such matrix. */
 START_TEST(spectral_norms_by_power_iteration)
 {
@@ -783,6 +857,7 @@ static void add_tests(TCase *t)
     tcase_add_test(t, every_metric_is_logged);
     tcase_add_test(t, lemma_holds_in_training);
     tcase_add_test(t, condition_numbers_by_power_iteration);
+    tcase_add_test(t, condition_numbers_of_what_is_inverted);
     tcase_add_test(t, spectral_norms_by_power_iteration);
     tcase_add_test(t, clip_fractions_by_counting);
     tcase_add_test(t, two_accuracies);
