@@ -29,6 +29,11 @@ static void print_result(const struct cli *c, const struct merge_choice *m, cons
         fprintf(stderr,
                 "tprun: warning: %" PRId64 " values were computed twice and differ: see the table nondeterminism\n",
                 r->counts.different);
+    if (r->counts.notes)
+        fprintf(stderr,
+                "tprun: warning: of %" PRId64 " %s with two different notes the later one stands: the other is left in "
+                "its own database\n",
+                r->counts.notes, r->counts.notes == 1 ? "study or trial" : "studies or trials");
 }
 
 static int tell_left(const struct cli *c, const char *db, struct err *e)

@@ -201,6 +201,7 @@ static int merge_inputs(struct merging *m, const char *path, struct err *e)
             code = store_merge(s, &source, &counts, e);
     }
     m->result->counts.different += counts.different;
+    m->result->counts.notes += counts.notes;
     if (store_close(s, &closing) < 0 && code == 0)
         code = err_move(e, &closing);
     err_clear(&closing);

@@ -16,6 +16,7 @@ struct merge_source {
 struct merge_counts {
     int64_t trials, rows; /* that are new */
     int64_t different;    /* values that were computed twice and differ */
+    int64_t notes;        /* of which an earlier one made way for a later one */
 };
 
 /* Puts what the source has into s, in one transaction. ERR_CONFLICT, with the first values in notes, where something
