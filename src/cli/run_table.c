@@ -55,8 +55,8 @@ static const char sql_one_offs[] =
 
 /* For programs: in order of names. */
 static const char sql_rows[] =
-    "SELECT study, variant, cell, metric, n, n_asked, n_diverged, n_unfinished, n_failed, n_shorter, n_partial, "
-    "last_mean, last_sd, best_mean, best_sd, last_mean_finished, best_mean_finished FROM finals WHERE study = ?1 AND "
+    "SELECT study, variant, cell, metric, n, n_asked, n_diverged, n_unfinished, n_failed, n_nonfinite, n_outdated, "
+    "n_shorter, n_partial, last_mean, last_sd, best_mean, best_sd, last_mean_finished, best_mean_finished FROM finals WHERE study = ?1 AND "
     "(split = 'test' OR (metric = 'train_loss' AND NOT EXISTS (SELECT 1 FROM finals "
     "WHERE study = ?1 AND split = 'test'))) "
     "ORDER BY variant, metric, cell";
@@ -140,7 +140,8 @@ static void print_end(struct results *s)
     if (s->left_out)
         printf("... and %zu more rows: the best %d of each variant and metric are shown\n", s->left_out, ROWS_SHOWN);
     if (s->incomplete)
-        puts("(in parentheses: of the finished trials only; the others diverged, failed or are not finished)");
+        puts("(in parentheses: of the finished trials only; the others diverged, failed, are outdated or not "
+             "finished)");
     if (s->shorter)
         puts("(shorter: done after fewer steps than the longest trial of the cell, and averaged with it; a larger "
              "budget, such as train.iterations=N, trains them on)");

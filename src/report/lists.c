@@ -80,7 +80,8 @@ const struct query_section list_of_study[] = {
       " FROM param p JOIN trial t ON t.id = p.trial_id JOIN study s ON s.id = t.study_id AND s.generation = "
       "t.generation"
       " WHERE s.name = ?1 AND p.swept = 1 GROUP BY p.key ORDER BY p.key" },
-    { "finals", "SELECT variant, cell, metric, n, n_asked, n_diverged, n_unfinished, n_failed, n_shorter, n_partial, "
+    { "finals", "SELECT variant, cell, metric, n, n_asked, n_diverged, n_unfinished, n_failed, n_nonfinite, "
+                "n_outdated, n_shorter, n_partial, "
                 "last_mean, last_sd, best_mean, "
                 "best_sd, last_mean_finished, best_mean_finished FROM finals WHERE study = ?1"
                 " ORDER BY metric, variant, cell COLLATE tprun_cells" },

@@ -189,7 +189,7 @@ static int put_values(const struct section *s, const struct results *r, struct e
         TRY(put_chosen(s, r, e));
     if (all) {
         text_puts(s->out, "Last and best values, mean ± sd over the seeds; in parentheses where some of them diverged, "
-                          "failed or are not finished, then of the others:\n\n");
+                          "failed, are outdated or not finished, then of the others:\n\n");
         section_head(s->out, head);
     }
     for (size_t m = 0; all && m < u->n_metrics; m++)

@@ -195,7 +195,7 @@ int study_fit(struct study *s, const struct study_form *form, struct err *e)
     s->fixed_keys = arena_need(s->arena, s->n_variants, sizeof *s->fixed_keys);
     find_used(s, used);
     const struct draws *draws = sweep_all_draws(s->sweep);
-    if (draws && draws->n_different < draws->n)
+    if (draws && draws->n_different < draws->n && e->n_errors == 0) /* a stand-in of what is wrong is one value */
         err_note(e, w->random_where, "sweep.random: %llu draws have %llu different values; equal draws are one trial",
                  (unsigned long long)draws->n, (unsigned long long)draws->n_different);
     for (size_t i = 0; i < w->n_axes; i++)

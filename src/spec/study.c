@@ -166,9 +166,9 @@ static int open_file(struct study *s, struct node *file, const char *path, const
 int study_open(struct study *s, const char *path, const char *profile, const char *const *overrides, size_t n_overrides,
                struct arena *a, struct err *e)
 {
-    *s = (struct study){ .arena = a, .path = path, .profile = profile };
-    struct node *file = tree_read(path, a, e);
-    return file ? open_file(s, file, path, profile, overrides, n_overrides, e) : ERR_SPEC;
+    *s = (struct study){ .arena = a, .path = arena_strdup(a, path), .profile = profile };
+    struct node *file = tree_read(s->path, a, e);
+    return file ? open_file(s, file, s->path, profile, overrides, n_overrides, e) : ERR_SPEC;
 }
 
 int study_parse(struct study *s, const char *name, const char *text, size_t n, const char *profile,

@@ -111,6 +111,12 @@ class Commands(Cli):
         for word, said in (("--versoin", "'--versoin' is no option of tprun; did you mean --version?"), ("--hlep", "did you mean --help?; see tprun --help")):
             self.assertIn(said, self.call(word, status=2).stderr)
         self.assertIn("no option of tprun ls", self.call("ls", "--jobs", "2", status=2).stderr)
+        twins = os.path.join(self.folder, "twins")
+        os.mkdir(twins)
+        for name in "a", "b":
+            with open(SPEC, encoding="utf-8") as f, open(os.path.join(twins, name + ".yaml"), "w", encoding="utf-8") as out:
+                out.write(f.read())
+        self.assertIn(f"{twins}/a.yaml and {twins}/b.yaml are both called 'torture'", self.call("plan", twins, status=2).stderr)
         for args, said in ((("ls", "mine", "-Zq"), "'-Z' is no option of tprun ls;"), (("run", "x.yaml", "-k=3"), "a short option takes no '=': -j 3, or --jobs=3"),
                            (("ls", "--quiet=3"), "--quiet takes no value")):
             self.assertIn(said, self.call(*args, status=2).stderr)
