@@ -25,13 +25,13 @@ static const struct inverse_options *options_of(const struct credit *c)
     return c->choice.mapping.opts;
 }
 
-/* Whether one of a unit's layers has more inputs than outputs. As deep as the file. */
-static bool narrows(const struct unit *u)
+/* The first of a unit's layers that has more inputs than outputs, or NULL. As deep as the file. */
+static const struct unit *find_narrow(const struct unit *u)
 {
-    bool any = !u->n_inner && u->out.n < u->in.n;
-    for (size_t j = 0; j < u->n_inner; j++)
-        any |= narrows(&u->inner[j]);
-    return any;
+    const struct unit *found = !u->n_inner && u->out.n < u->in.n ? u : NULL;
+    for (size_t j = 0; j < u->n_inner && !found; j++)
+        found = find_narrow(&u->inner[j]);
+    return found;
 }
 
 static int shape(struct credit *c, struct arena *a, struct err *e)
@@ -49,11 +49,12 @@ static int shape(struct credit *c, struct arena *a, struct err *e)
             return err_at(e, u->where,
                           "algorithm.mapping: 'inverse' needs invertible layers; network.layers.%zu (%s) is not",
                           u->index, unit_text(u, text, sizeof text));
-        if (options_of(c)->regularization == 0 && !variant && !(u->def->inverse->exact) && narrows(u))
+        const struct unit *narrow = u->def->inverse->exact ? NULL : find_narrow(u);
+        if (options_of(c)->regularization == 0 && !variant && narrow)
             return err_at(e, u->where,
                           "algorithm.mapping.regularization: 0 needs layers with at least as many outputs as inputs; "
-                          "network.layers.%zu is %zu x %zu",
-                          u->index, u->out.n, u->in.n);
+                          "%snetwork.layers.%zu is %zu x %zu",
+                          narrow == u ? "" : "one of ", u->index, narrow->out.n, narrow->in.n);
         if (variant && (u->n_inner || u->in.n != u->out.n))
             return err_at(
                 e, u->where,

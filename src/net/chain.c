@@ -96,7 +96,10 @@ int chain_shape_form(struct chain *c, const struct chosen_list *layers, int form
     if (data->per_step != (c->per_step > 1))
         return err_at(
             e, where ? where[0] : (struct where){ 0 },
-            data->per_step
+            data->per_step && data->length == 1 ? "network.layers.0: a label for every step wants sequences of two "
+                                                  "steps at least; of one step it is the "
+                                                  "label of the sequence"
+            : data->per_step
                 ? "network.layers.0: the dataset has a label for every step; the recurrent layer needs `sequence: true`"
                 : "network.layers.0: `sequence: true` gives every state, but the dataset has one label per sequence");
     if (data->more_outputs ? in.n < data->outputs : in.n != data->outputs)
