@@ -32,6 +32,7 @@ static int write(const struct cli *c, int64_t study, int64_t trial, struct err *
     struct store *store;
     if (strlen(text) > NOTE_MAX)
         return err_set(e, ERR_USAGE, "the note has more than 64 KB");
+    TRY(cli_check_words("the note", text, e));
     TRY(cli_open_writer(c, &store, e));
     return cli_close_writer(store, store_note(store, study, trial, *text ? text : NULL, e), e);
 }

@@ -19,7 +19,9 @@ static int check_tag(const char *tag, struct err *e)
     for (const char *s = tag; *s; s++)
         if ((unsigned char)*s <= ' ' || *s == 0x7f)
             return err_set(e, ERR_USAGE, "'%s' is no tag: one word, without blanks", tag);
-    return *tag && strlen(tag) <= 64 ? 0 : err_set(e, ERR_USAGE, "'%s' is no tag: it has 1 to 64 bytes", tag);
+    if (!*tag || strlen(tag) > 64)
+        return err_set(e, ERR_USAGE, "'%s' is no tag: it has 1 to 64 bytes", tag);
+    return cli_check_words("the tag", tag, e);
 }
 
 static int print(const struct cli *c, int64_t study, int64_t trial, struct err *e)

@@ -1,5 +1,8 @@
 #include "cli/writer.h"
+
+#include "base/text.h"
 #include "store/meant.h"
+#include <string.h>
 
 int cli_open_writer(const struct cli *c, struct store **store, struct err *e)
 {
@@ -47,4 +50,15 @@ int cli_find_object(const struct cli *c, const char *name, int64_t *study, int64
     const int code = find_object(c, q, name, study, trial, e);
     query_close(q);
     return code;
+}
+
+int cli_check_words(const char *what, const char *text, struct err *e)
+{
+    size_t n = 0;
+    for (size_t left = strlen(text); left > 0; left -= n, text += n) {
+        n = text_utf8_length(text, left);
+        if (n == 0)
+            return err_set(e, ERR_USAGE, "%s is not UTF-8", what);
+    }
+    return 0;
 }

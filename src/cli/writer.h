@@ -13,4 +13,7 @@ int cli_close_writer(struct store *store, int code, struct err *e);
 /* The study of this name (*trial = 0), or the trial whose key begins so. */
 int cli_find_object(const struct cli *c, const char *name, int64_t *study, int64_t *trial, struct err *e);
 
+/* What people say is UTF-8, as all else in the database. what: "the note". */
+int cli_check_words(const char *what, const char *text, struct err *e);
+
 #endif

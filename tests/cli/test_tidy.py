@@ -259,6 +259,8 @@ class Tidy(Cli):
         self.assertNotIn("paper", self.tidy("tag", key[:8]).stdout)
         for wrong in ("two words", "", "x" * 65, "\x1b[2J"):
             self.assertIn("is no tag", self.tidy("tag", "tiny", "fine", wrong, status=2).stderr)
+        self.assertIn("the tag is not UTF-8", self.tidy("tag", "tiny", os.fsdecode(b"caf\xe9"), status=2).stderr)
+        self.assertIn("the note is not UTF-8", self.tidy("note", "tiny", os.fsdecode(b"caf\xe9"), status=2).stderr)
         self.tidy("note", "tiny", "of Figure 3\nsecond line")
         self.tidy("note", key[:8], "the stepsize is odd")
         self.tidy("note", key[:8], "the stepsize is too large")
