@@ -112,13 +112,40 @@ static bool drawable(const struct frame *f, double step, double value)
     return isfinite(value) && (!f->up.scale.log || value > 0) && (!f->across.scale.log || step > 0);
 }
 
+/* Pixels; where a logarithm has no place for the value, the lower border. */
+static double place(const struct frame *f, double value)
+{
+    return f->up.scale.log && !(value > 0) ? f->y + f->height - 1 : scale_place(&f->up.scale, value);
+}
+
 /* Down to the frame, and no further. */
 static double held(const struct frame *f, double value)
 {
-    const double low = f->y + f->height - 1;
-    if (f->up.scale.log && !(value > 0))
-        return low;
-    return fmin(fmax(scale_place(&f->up.scale, value), f->y + 1), low);
+    return fmin(fmax(place(f, value), f->y + 1), f->y + f->height - 1);
+}
+
+/* One side of a band, point by point: where it crosses the upper or lower border it bends there. */
+struct side {
+    struct picture *out;
+    const struct frame *frame;
+    bool has_last;
+    struct picture_point last; /* as it is, also outside of the frame */
+};
+
+static void lead(struct side *s, double x, double value)
+{
+    const struct frame *f = s->frame;
+    const double y = place(f, value), top = f->y + 1, bottom = f->y + f->height - 1;
+    const bool down = y > s->last.y;
+    const double borders[] = { down ? top : bottom, down ? bottom : top };
+    for (int i = 0; i < 2 && s->has_last; i++) {
+        const double part = (borders[i] - s->last.y) / (y - s->last.y);
+        if (part > 0 && part < 1)
+            picture_point(s->out, s->last.x + part * (x - s->last.x), borders[i]);
+    }
+    picture_point(s->out, x, held(f, value));
+    s->last = (struct picture_point){ x, y };
+    s->has_last = true;
 }
 
 static void band(struct picture *t, const struct frame *f, const struct curve *c, size_t from, size_t to, size_t stride,
@@ -128,11 +155,12 @@ static void band(struct picture *t, const struct frame *f, const struct curve *c
         from++;
     if (to - from < 2 || !isfinite(c->points[from].low))
         return;
+    struct side high = { .out = t, .frame = f }, low = high;
     for (size_t i = from; i < to; i = after(i, to, stride))
-        picture_point(t, scale_at(&f->across.scale, c->points[i].step), held(f, c->points[i].high));
+        lead(&high, scale_at(&f->across.scale, c->points[i].step), c->points[i].high);
     for (size_t k = from; k < to; k = after(k, to, stride)) {
         const size_t i = to - 1 - (k - from); /* backwards */
-        picture_point(t, scale_at(&f->across.scale, c->points[i].step), held(f, c->points[i].low));
+        lead(&low, scale_at(&f->across.scale, c->points[i].step), c->points[i].low);
     }
     picture_area(t, color, chart_lacks_seeds(c, from) ? 0.07 : 0.18);
 }
