@@ -26,6 +26,7 @@ struct layout {
     struct ticks ticks; /* beside the colours */
     struct scale colors;
     const char *lines[KINDS]; /* of the legend, wrapped; NULL: none */
+    const char **titles;      /* of the panels, wrapped: cut off, panels that differ in their last key would be alike */
 };
 
 /* Perceptually uniform and rising in lightness, told apart with any colour vision: viridis (Smith and van der Walt,
@@ -107,11 +108,10 @@ static void panel(struct picture *t, const struct layout *l, const struct heatma
     const struct grid *g = &h->grid;
     const size_t column = index % l->columns;
     const double x = l->left + (double)column * l->step_x, y = l->top + (double)(index / l->columns) * l->step_y;
-    struct arena a;
-    arena_init(&a, 0);
+    const double size = look_font(l->look);
     if (h->n_panels > 1)
-        picture_text(t, x, y - 0.5 * look_font(l->look), look_font(l->look), PICTURE_START, PICTURE_INK,
-                     words_cut(&a, h->names[index], look_font(l->look), l->step_x - 4));
+        heading_lines(t, x, y - 0.5 * size - 1.3 * size * (double)(words_lines(l->titles[index]) - 1), size,
+                      PICTURE_INK, l->titles[index]);
     for (size_t i = 0; i < h->n; i++) {
         const struct heatmap_cell *c = &h->cells[i];
         if (c->panel != index)
@@ -126,7 +126,6 @@ static void panel(struct picture *t, const struct layout *l, const struct heatma
     if (h->best && h->best->panel == index)
         mark_best(t, grid_left(g, h->best->x, x), grid_top(g, h->best->y, y), g->cell_width, g->cell_height);
     grid_axes(t, g, x, y, column == 0, index + l->columns >= h->n_panels, l->look);
-    arena_finish(&a);
 }
 
 /* The colour bar. */
@@ -244,6 +243,32 @@ static void make_colors(struct layout *l, const struct heatmap *h)
     l->ticks = scale_ticks(&l->colors, 5);
 }
 
+/* The longest word of the panels' names, as "train.optimizer.stepsize=0.01," is one; in pixels. */
+static double widest_word(const struct heatmap *h, double size, struct arena *a)
+{
+    double widest = 0;
+    for (size_t i = 0; i < h->n_panels; i++)
+        for (const char *s = h->names[i], *end; *s; s = end + (*end == ' ')) {
+            end = s + strcspn(s, " ");
+            widest = fmax(widest, words_width(arena_strndup(a, s, (size_t)(end - s)), size));
+        }
+    return widest;
+}
+
+/* The height above each panel that their names take. */
+static double wrap_titles(struct layout *l, const struct heatmap *h, struct arena *a)
+{
+    size_t most = 1;
+    if (h->n_panels < 2)
+        return 0;
+    l->titles = arena_need(a, h->n_panels, sizeof *l->titles);
+    for (size_t i = 0; i < h->n_panels; i++) {
+        l->titles[i] = words_wrap(a, h->names[i], look_font(l->look), l->step_x - 4);
+        most = words_lines(l->titles[i]) > most ? words_lines(l->titles[i]) : most;
+    }
+    return look_font(l->look) * (0.3 + 1.3 * (double)most);
+}
+
 static struct layout plan(const struct subject *s, struct heatmap *h, const char *remark, const struct look *look,
                           struct arena *a)
 {
@@ -261,15 +286,18 @@ static struct layout plan(const struct subject *s, struct heatmap *h, const char
     const size_t most = room > 0          ? (size_t)fmax(1, floor((room + GAP) / (110 + GAP)))
                         : h->n_panels > 9 ? COLUMNS + 1
                                           : COLUMNS;
-    const double title = h->n_panels > 1 ? 1.6 * look_font(look) : 0;
     l.columns = h->n_panels < most ? h->n_panels : most;
     l.rows = (h->n_panels + l.columns - 1) / l.columns;
     const double side = h->n_panels == 1 ? 420 : h->n_panels > 4 ? 170 : 240;
     const double wide_side = room > 0 ? (room - GAP * (double)(l.columns - 1)) / (double)l.columns : side;
     grid_size(&h->grid, wide_side, room > 0 ? fmin(side, wide_side) : side);
-    if (h->n_panels > 1 && room <= 0) /* names of panels want some width */
-        h->grid.cell_width = fmax(h->grid.cell_width, fmin(44, 110 / (double)h->grid.nx));
+    if (h->n_panels > 1 && room <= 0) { /* names of panels want some width */
+        const double wanted = fmin(widest_word(h, look_font(look), a) + 5, 240) - GAP;
+        h->grid.cell_width =
+            fmax(fmax(h->grid.cell_width, fmin(44, 110 / (double)h->grid.nx)), wanted / (double)h->grid.nx);
+    }
     l.step_x = grid_width(&h->grid) + GAP;
+    const double title = wrap_titles(&l, h, a);
     l.bar_x = l.left + (double)l.columns * l.step_x - GAP + BAR_GAP;
     l.width = look->width > 0 ? look->width : fmax(l.bar_x + l.bar_room - BAR_GAP + LOOK_MARGIN, 360);
     l.heading = heading_make(a, s, remark, l.width - l.left - LOOK_MARGIN, look);
