@@ -56,10 +56,9 @@ static const char sql_one_offs[] =
 /* For programs: in order of names. */
 static const char sql_rows[] =
     "SELECT study, variant, cell, metric, n, n_asked, n_diverged, n_unfinished, n_failed, n_nonfinite, n_outdated, "
-    "n_shorter, n_partial, last_mean, last_sd, best_mean, best_sd, last_mean_finished, best_mean_finished FROM finals WHERE study = ?1 AND "
-    "(split = 'test' OR (metric = 'train_loss' AND NOT EXISTS (SELECT 1 FROM finals "
-    "WHERE study = ?1 AND split = 'test'))) "
-    "ORDER BY variant, metric, cell";
+    "n_shorter, n_partial, last_mean, last_sd, best_mean, best_sd, last_mean_finished, best_mean_finished "
+    "FROM finals WHERE study = ?1 AND (split = 'test' OR (metric = 'train_loss' AND NOT EXISTS (SELECT 1 FROM "
+    "finals WHERE study = ?1 AND split = 'test'))) ORDER BY variant, metric, cell";
 /* clang-format on */
 
 /* Of the variant that has most. */
