@@ -64,13 +64,20 @@ static void add_head(struct rows *r, const struct tuned_row *t)
     add(r, "chosen", false);
 }
 
+/* All of the sweep has ended, and no cell can be chosen (view tuned). */
+static bool is_hopeless(const struct tuned_row *t)
+{
+    static const char note[] = "every cell ";
+    return t->note && strncmp(t->note, note, sizeof note - 1) == 0;
+}
+
 static void add_chosen(struct rows *r, const struct tuned_row *t)
 {
     struct text chosen = { 0 };
     if (t->chosen && *t->chosen)
         table_short_cell(&chosen, t->chosen);
     else
-        text_puts(&chosen, t->chosen ? "the only one" : "nothing yet");
+        text_puts(&chosen, t->chosen ? "the only one" : is_hopeless(t) ? "nothing" : "nothing yet");
     if (t->of_cell) {
         text_puts(&chosen, " for ");
         table_short_cell(&chosen, t->of_cell);
@@ -135,9 +142,11 @@ int tuned_print(struct query *q, const char *study, bool *tunes, struct err *e)
 
 /* ---- what is left ---- */
 
+/* Of a variant that diverges in every cell there is nothing to choose, and nothing is left. */
 static const char left_sql[] =
     "SELECT t.study, max(s.path), sum(t.n_asked - t.n - t.n_diverged), sum(t.n_asked), max(t.note) FROM tuned t JOIN "
-    "study s ON s.id = t.study_id WHERE ?1 IN ('', t.study) GROUP BY t.study HAVING sum(t.n + t.n_diverged) < "
+    "study s ON s.id = t.study_id WHERE ?1 IN ('', t.study) AND (t.chosen IS NOT NULL OR t.note IS NULL OR t.note NOT "
+    "LIKE 'every cell %') GROUP BY t.study HAVING sum(t.n + t.n_diverged) < "
     "sum(t.n_asked) ORDER BY t.study";
 
 static int tell_left(void *self, int n, const char *const *v)

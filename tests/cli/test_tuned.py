@@ -138,6 +138,13 @@ class Choice(Case):
         self.call("run", self.write("plain.yaml", plain + VARIANTS), "--db", os.path.join(self.folder, "plain.db"), "--variant", "bp")
         self.assertEqual({k for k, in self.sql("SELECT key FROM trials WHERE variant = 'bp'", os.path.join(self.folder, "plain.db"))}, keys)
 
+    def test_what_diverges_everywhere_has_no_choice(self):
+        self.write("t.yaml", HEAD + VARIANTS.replace("bp: {", "bp: {train: {stop: {loss_above_initial: 1e-9, every: 1}}, ") + SWEEP % "0.001, 0.01" + TUNE)
+        done = self.run_file(status=0)
+        self.assertEqual(self.tuned()["bp"], [None, 0, 2])
+        self.assertRegex(done.stdout, r"(?m)^bp .* nothing$")
+        self.assertNotIn("are left", self.call("ls", "--db", self.db).stderr, "no run can train what cannot be chosen")
+
     def test_a_part_of_the_sweep_chooses_nothing(self):
         done = self.run_file("--variant", "bp")
         self.assertIn("8 trials: 8 done", done.stderr)
