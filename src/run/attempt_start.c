@@ -178,6 +178,12 @@ static int refuse(struct runner *r, struct pending pending, const struct stored_
     t.step = t.from_step = row.step;
     if (pending.relog)
         return relog_mourn(r, &t, reason);
+    if (r->options->force && (row.state == TRIAL_DONE || row.state == TRIAL_DIVERGED)) { /* nothing is lost by trying */
+        char kept[1024];
+        snprintf(kept, sizeof kept, "%s; what it has stays", reason);
+        status_ended(r, &t, kept);
+        return 0;
+    }
     TRY(attempt_begin_run(r, &t, "", t.from_step, e));
     const struct store_end end = {
         .run = t.run_id, .trial = t.trial_id, .state = t.state, .reason = reason, .step = t.step, .layer = -1

@@ -191,17 +191,13 @@ static int collect(void *self, const struct store_place *p)
 
 static int collect_all(struct runner *r, size_t study, bool tuned, struct err *e)
 {
-    const size_t before = r->n_pending;
     bool *mine = NULL;
     int code = r->options->shard && !tuned ? deal(r, study, &mine, e) : 0;
     if (code == 0)
         code = store_visit_places(r->store, r->plan->studies[study].store_id, collect,
                                   &(struct collector){ r, study, tuned, mine }, e);
     free(mine);
-    TRY(code);
-    for (size_t i = before; i < r->n_pending && r->options->force && signals_stops() == 0; i++)
-        TRY(store_reset_trial(r->store, r->pending[i].trial, e));
-    return 0;
+    return code;
 }
 
 static int put_claims(struct runner *r, struct plan_study *s, struct err *e)

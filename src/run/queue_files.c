@@ -83,6 +83,14 @@ static int find_checked(struct runner *r, const struct pending *p, struct checke
     return (*found)->varies || !((*found)->initial || p->has_checkpoint) ? check_trial(r, p, *found, e) : 0;
 }
 
+/* What the trials have is dropped once it is known that their files can be read. */
+static int reset_all(struct runner *r, struct err *e)
+{
+    for (size_t i = 0; i < r->n_pending && signals_stops() == 0; i++)
+        TRY(store_reset_trial(r->store, r->pending[i].trial, e));
+    return 0;
+}
+
 int queue_check_files(struct runner *r, struct err *e)
 {
     struct checked *all = NULL;
@@ -101,5 +109,5 @@ int queue_check_files(struct runner *r, struct err *e)
         r->pending[kept++] = r->pending[i];
     r->n_pending = kept;
     free(all);
-    return code;
+    return code == 0 && r->options->force ? reset_all(r, e) : code;
 }

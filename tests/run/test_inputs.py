@@ -121,6 +121,21 @@ class Inputs(unittest.TestCase):
         self.call("run", spec, "-q", "--force", "seeds=[2]", "train.iterations=80")
         self.assertEqual(self.sql("SELECT n, n_asked, n_outdated, last_mean IS NULL FROM finals WHERE metric = 'test_accuracy'"), [(2, 2, 0, 0)])
 
+    def test_what_cannot_be_trained_again_keeps_what_it_has(self):
+        spec = self.put_images()
+        self.call("run", spec, "-q", "seeds=[1]")
+        before = self.sql("SELECT * FROM metric"), self.sql("SELECT state, step FROM trial"), self.sql("SELECT * FROM run")
+        with open(self.path("d/" + LABELS), "r+b") as f:
+            f.seek(100)
+            f.write(b"\x63")
+        said = self.call("run", spec, "--no-progress", "--force", "seeds=[1]", status=1).stderr
+        self.assertIn("; what it has stays)", said)
+        self.assertIn("1 failed", said)
+        self.assertEqual((self.sql("SELECT * FROM metric"), self.sql("SELECT state, step FROM trial"), self.sql("SELECT * FROM run")), before)
+        self.put_labels(LABELS, 60000, 1)
+        self.call("run", spec, "-q", "--force", "seeds=[1]")
+        self.assertNotEqual(self.sql("SELECT * FROM metric"), before[0])
+
     def test_other_weights_under_the_same_name(self):
         spec = self.write("in.yaml", WEIGHTS)
         source = self.path("a.db")
