@@ -246,9 +246,12 @@ START_TEST(force_forgets_what_is_asked_for)
     fixture_begin(&f, NULL, "a", true);
     fixture_queue(&f);
     waits(&f, ids, "0 1", 2 * BUDGET);
+    char key[65];
+    struct err e = { 0 };
+    ck_assert_int_eq(row_of(&f, ids[0], key).state, TRIAL_DONE); /* until it is known that its files can be read */
+    must(queue_check_files(&f.r, &e), &e);
     static const enum trial_state states[TRIALS] = { TRIAL_QUEUED, TRIAL_QUEUED, TRIAL_INTERRUPTED, TRIAL_FAILED };
     for (int i = 0; i < TRIALS; i++) {
-        char key[65];
         const struct store_trial_row row = row_of(&f, ids[i], key);
         ck_assert_int_eq(row.state, states[i]);
         ck_assert_int_eq(row.step, i < 2 ? 0 : i == 2 ? 6 : 2);

@@ -317,7 +317,7 @@ START_TEST(results_of_another_origin_are_not_continued)
     origin(&f, t, 1, NULL, 0);
     check_text(f.path, "SELECT inputs FROM trials", a);
     o.numerics_version = 2;
-    FAILS(ERR_CONFLICT, "whose numbers have version 1, and this one's have 2; --force",
+    FAILS(ERR_CONFLICT, "whose numbers have version 1, and this one's have 2; `tprun run --force`",
           store_check_origin(f.s, &o, &e));
     sqlite3 *db = plain_open(f.path); /* another program has been there */
     OK(store_flush(f.s, &e));
