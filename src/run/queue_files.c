@@ -88,7 +88,7 @@ static int reset_all(struct runner *r, struct err *e)
 {
     for (size_t i = 0; i < r->n_pending && signals_stops() == 0; i++)
         TRY(store_reset_trial(r->store, r->pending[i].trial, e));
-    return 0;
+    return store_flush(r->store, e); /* others look at what is finished */
 }
 
 int queue_check_files(struct runner *r, struct err *e)

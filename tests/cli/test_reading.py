@@ -218,7 +218,7 @@ class Names(Database):
             f.write(SPEC.replace("experiment: clean", "experiment: second"))
         for form in FORMATS:
             out = self.call("run", self.spec, second, "-q", f"--format={form}", db=db)
-            rows = self.check_format(out, form, 17)
+            rows = self.check_format(out, form, 19)
             self.assertEqual(4 if rows is None else rows, 4)
             self.assertEqual(out.count("second"), 2)
 
