@@ -30,10 +30,8 @@ static void print_result(const struct cli *c, const struct merge_choice *m, cons
                 "tprun: warning: %" PRId64 " values were computed twice and differ: see the table nondeterminism\n",
                 r->counts.different);
     if (r->counts.notes)
-        fprintf(stderr,
-                "tprun: warning: of %" PRId64 " %s with two different notes the later one stands: the other is left in "
-                "its own database\n",
-                r->counts.notes, r->counts.notes == 1 ? "study or trial" : "studies or trials");
+        fprintf(stderr, "tprun: warning: %" PRId64 " %s made way for a later one on the same study or trial\n",
+                r->counts.notes, r->counts.notes == 1 ? "note" : "notes");
 }
 
 static int tell_left(const struct cli *c, const char *db, struct err *e)

@@ -149,8 +149,12 @@ static int read_options(const struct command *command, const struct known *k, in
         if (code == '?' && optopt >= CODE)
             return err_set(e, ERR_USAGE, "--%s takes no value", k->options[optopt - CODE]->name);
         if (code == '?') {
+            const bool ascii = optopt > 0 && optopt < 128; /* else a byte of a letter: the word that has it is named */
             const char letter[] = { '-', (char)optopt, 0 };
-            return unknown_option(command, k, optopt > 0 ? letter : argv[optind - 1],
+            int word = optind - 1;
+            while (optopt != 0 && !ascii && word + 1 < argc && argv[word][0] != '-')
+                word++;
+            return unknown_option(command, k, ascii ? letter : argv[word],
                                   at == 1 && strcmp(argv[0], command->name) != 0, e);
         }
         size_t i = code >= CODE ? (size_t)(code - CODE) : 0;

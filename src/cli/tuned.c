@@ -64,20 +64,13 @@ static void add_head(struct rows *r, const struct tuned_row *t)
     add(r, "chosen", false);
 }
 
-/* All of the sweep has ended, and no cell can be chosen (view tuned). */
-static bool is_hopeless(const struct tuned_row *t)
-{
-    static const char note[] = "every cell ";
-    return t->note && strncmp(t->note, note, sizeof note - 1) == 0;
-}
-
 static void add_chosen(struct rows *r, const struct tuned_row *t)
 {
     struct text chosen = { 0 };
     if (t->chosen && *t->chosen)
         table_short_cell(&chosen, t->chosen);
     else
-        text_puts(&chosen, t->chosen ? "the only one" : is_hopeless(t) ? "nothing" : "nothing yet");
+        text_puts(&chosen, t->chosen ? "the only one" : t->hopeless ? "nothing" : "nothing yet");
     if (t->of_cell) {
         text_puts(&chosen, " for ");
         table_short_cell(&chosen, t->of_cell);

@@ -57,7 +57,7 @@ static int put_row(void *self, const struct tuned_row *t)
     if (t->chosen && *t->chosen)
         clean_code(p->out, t->chosen);
     else
-        text_puts(p->out, t->chosen ? "the only one" : "nothing yet");
+        text_puts(p->out, t->chosen ? "the only one" : t->hopeless ? "nothing" : "nothing yet");
     text_puts(p->out, " | ");
     section_number(p->out, t->value);
     text_puts(p->out, " | ");

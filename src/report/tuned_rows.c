@@ -8,6 +8,7 @@ static const char sql[] =
     "FROM tuned t JOIN tuning_costs c ON c.study_id = t.study_id AND c.variant = t.variant AND c.cell = t.cell "
     "WHERE t.study = ?1 ORDER BY (SELECT min(o.trial_id) FROM outcomes o WHERE o.study_id = t.study_id "
     "AND o.variant = t.variant), t.cell";
+static const char hopeless[] = "every cell "; /* how the note begins then, see view tuned */
 enum { N_GIVEN = 7, N_COLUMNS = 19 };
 
 struct visitor {
@@ -41,7 +42,8 @@ static int take(void *self, int n, const char *const *v)
                                    .border = v[18],
                                    .best = strcmp(v[3], "max") == 0 ? "largest" : "smallest",
                                    .of_cell = strcmp(v[1], "tuned") != 0 ? v[1] : NULL,
-                                   .complete = strcmp(v[4], v[5]) == 0 };
+                                   .complete = strcmp(v[4], v[5]) == 0,
+                                   .hopeless = !v[7] && v[17] && strncmp(v[17], hopeless, sizeof hopeless - 1) == 0 };
     return x->visit(x->self, &row);
 }
 

@@ -14,6 +14,7 @@ struct tuned_row {
     const char *best;    /* "largest" or "smallest" */
     const char *of_cell; /* the values that were not chosen among; NULL: there are none */
     bool complete;       /* no fresh seed is missing */
+    bool hopeless;       /* all of the sweep has ended, and there is nothing to choose */
 };
 /* In the order of the file. Nothing for a study that does not tune. */
 int tuned_rows(struct query *q, const char *study, int (*visit)(void *self, const struct tuned_row *r), void *self,

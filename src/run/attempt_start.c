@@ -180,6 +180,7 @@ static int refuse(struct runner *r, struct pending pending, const struct stored_
         return relog_mourn(r, &t, reason);
     if (r->options->force && (row.state == TRIAL_DONE || row.state == TRIAL_DIVERGED)) { /* nothing is lost by trying */
         char kept[1024];
+        TRY(store_keep_trial(r->store, t.trial_id, e));
         snprintf(kept, sizeof kept, "%s; what it has stays", reason);
         status_ended(r, &t, kept);
         return 0;

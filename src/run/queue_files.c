@@ -83,11 +83,13 @@ static int find_checked(struct runner *r, const struct pending *p, struct checke
     return (*found)->varies || !((*found)->initial || p->has_checkpoint) ? check_trial(r, p, *found, e) : 0;
 }
 
-/* What the trials have is dropped once it is known that their files can be read. */
+/* What the trials have is dropped once it is known that their files can be read, and that the run goes on. */
 static int reset_all(struct runner *r, struct err *e)
 {
-    for (size_t i = 0; i < r->n_pending && signals_stops() == 0; i++)
-        TRY(store_reset_trial(r->store, r->pending[i].trial, e));
+    const bool over = r->options->fail_fast && r->result->failed > 0;
+    for (size_t i = 0; i < r->n_pending; i++)
+        TRY(over || signals_stops() > 0 ? store_keep_trial(r->store, r->pending[i].trial, e)
+                                        : store_reset_trial(r->store, r->pending[i].trial, e));
     return store_flush(r->store, e); /* others look at what is finished */
 }
 

@@ -142,10 +142,11 @@ int axis_check_distinct(const struct axis *axes, size_t n_axes, const char *path
 bool axis_is_numeric(const struct axis *x)
 {
     double number;
+    bool truth;
     if (x->kind != AXIS_LIST && x->kind != AXIS_CHOICE)
         return true;
     for (size_t i = 0; i < x->list->n; i++)
-        if (!node_is_number(x->list->items[i], &number))
+        if (!node_is_number(x->list->items[i], &number) && !node_is_bool(x->list->items[i], &truth))
             return false;
     return true;
 }

@@ -36,7 +36,7 @@ int axis_bind(struct axis *x, const struct node *n, bool random, const char *pat
 bool axis_stand_in(struct axis *x, const struct node *n, bool random, struct arena *a);
 /* Checks that no two cells of axes that move together are the same; lists only, since spaced values differ. */
 int axis_check_distinct(const struct axis *axes, size_t n_axes, const char *path, struct arena *a, struct err *e);
-/* True if every value is a number, so that it has a place along the axis of a figure. */
+/* True if every value is a number, or true or false as 1 or 0: it has a place along the axis of a figure. */
 bool axis_is_numeric(const struct axis *x);
 /* True if the axes take the same values at i as at an earlier place. */
 bool axis_repeats(const struct axis *const *axes, size_t n_axes, uint64_t i);

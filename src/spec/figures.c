@@ -118,13 +118,13 @@ static void read_figure(struct study *s, struct study_figure *f, const struct no
     check_uses(f, n, path, e);
     if (is_given(n, "variants"))
         check_variants(s, f, tree_child(n, "variants"), path, e);
-    const size_t n_shown = f->variants.n ? f->variants.n : s->n_variants;
+    const size_t n_shown = f->variants.n || s->profile ? f->variants.n : s->n_variants; /* a profile has its own */
     if (f->kind == WINNERS && n_shown > FIGURE_MAX_WINNERS)
         err_at(e, tree_child(n, "kind")->where,
                "%s: a map of winners shows at most %d variants, not %zu: choose with 'variants'", path,
                FIGURE_MAX_WINNERS, n_shown);
-    else if (f->kind == WINNERS && n_shown == 1)
-        err_at(e, tree_child(n, "kind")->where, "%s: a map of winners compares variants, and there is one", path);
+    else if (f->kind == WINNERS && f->variants.n == 1)
+        err_at(e, tree_child(n, "kind")->where, "%s: a map of winners compares variants, and one is asked for", path);
 }
 
 void figures_read(struct study *s, const struct node *list, struct err *e)

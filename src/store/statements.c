@@ -117,6 +117,7 @@ const char *const statement_sql[N_STATEMENTS] = {
     /* A finished trial keeps its budget when a smaller one is asked for. */
     [SQL_SET_BUDGET] =
         "UPDATE trial SET budget = max(?2, finished_budget * (1 - ?4)) WHERE id = ?1 AND (?3 = 0 OR state = 'queued')",
+    [SQL_KEEP_BUDGET] = "UPDATE trial SET budget = max(budget, finished_budget) WHERE id = ?1",
     [SQL_SET_GENERATION] =
         "UPDATE trial SET generation = (SELECT generation FROM study WHERE id = study_id) WHERE id = ?1",
     [SQL_RELABEL_TRIAL] =

@@ -174,6 +174,8 @@ int store_put_trial(struct store *s, const struct store_trial *trial, struct sto
 int store_find_trial(struct store *s, const char *key, bool *found, struct store_trial_row *row, struct err *e);
 /* --force: removes every row of a trial but the trial itself and its parameters. */
 int store_reset_trial(struct store *s, int64_t trial, struct err *e);
+/* One that was put `anew` and stays as it is after all: its budget is again what it has finished. */
+int store_keep_trial(struct store *s, int64_t trial, struct err *e);
 
 struct store_run {
     int64_t trial;

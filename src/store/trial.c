@@ -171,6 +171,13 @@ int store_put_trial(struct store *s, const struct store_trial *trial, struct sto
     return write_end(s, 1, e);
 }
 
+int store_keep_trial(struct store *s, int64_t trial, struct err *e)
+{
+    TRY(write_begin(s, e));
+    TRY(WRITE(s, SQL_KEEP_BUDGET, NULL, e, value_int(trial)));
+    return write_end(s, 1, e);
+}
+
 int store_reset_trial(struct store *s, int64_t trial, struct err *e)
 {
     static const enum statement steps[] = { SQL_DELETE_METRICS, SQL_DELETE_LAYER_METRICS, SQL_DELETE_SUMMARIES,

@@ -118,7 +118,7 @@ class Commands(Cli):
                 out.write(f.read())
         self.assertIn(f"{twins}/a.yaml and {twins}/b.yaml are both called 'torture'", self.call("plan", twins, status=2).stderr)
         for args, said in ((("ls", "mine", "-Zq"), "'-Z' is no option of tprun ls;"), (("run", "x.yaml", "-k=3"), "a short option takes no '=': -j 3, or --jobs=3"),
-                           (("ls", "--quiet=3"), "--quiet takes no value")):
+                           (("ls", "--quiet=3"), "--quiet takes no value"), (("ls", "mine", "-é"), "'-é' is no option of tprun ls")):
             self.assertIn(said, self.call(*args, status=2).stderr)
         self.assertIn("'--db' is no option of tprun merge; did you mean --output", self.call("merge", "a.db", "--db", "b.db", status=2).stderr)
         self.run_study("seeds=1", "train.iterations=1")

@@ -143,6 +143,7 @@ class Choice(Case):
         done = self.run_file(status=0)
         self.assertEqual(self.tuned()["bp"], [None, 0, 2])
         self.assertRegex(done.stdout, r"(?m)^bp .* nothing$")
+        self.assertRegex(self.call("report", "t", "--db", self.db).stdout, r"(?m)^\| `bp` \| nothing \|")
         self.assertNotIn("are left", self.call("ls", "--db", self.db).stderr, "no run can train what cannot be chosen")
 
     def test_a_part_of_the_sweep_chooses_nothing(self):

@@ -71,7 +71,7 @@ class Rows(Merging):
                   "UPDATE study SET repository_id = 77")
         outs = [self.path("ab.db"), self.path("ba.db")]
         for out, shards in zip(outs, ((self.a, self.b, self.a), (self.b, self.a))):
-            self.assertIn("of 1 study or trial with two different notes the later one stands", self.merge(*shards[:2], out=out).stderr)
+            self.assertIn("1 note made way for a later one on the same study or trial", self.merge(*shards[:2], out=out).stderr)
             self.merge(*shards, out=out)
             self.assertEqual(self.sql('SELECT coalesce("key", \'\'), tag FROM tags ORDER BY 1, 2', out),
                              [("", "both"), ("", "first"), ("", "second"), (key, "odd")])

@@ -124,14 +124,21 @@ class Inputs(unittest.TestCase):
     def test_what_cannot_be_trained_again_keeps_what_it_has(self):
         spec = self.put_images()
         self.call("run", spec, "-q", "seeds=[1]")
-        before = self.sql("SELECT * FROM metric"), self.sql("SELECT state, step FROM trial"), self.sql("SELECT * FROM run")
+        budgets = "SELECT state, step, budget, finished_budget FROM trial WHERE seed = 1"
+        before = self.sql("SELECT * FROM metric"), self.sql(budgets), self.sql("SELECT * FROM run")
         with open(self.path("d/" + LABELS), "r+b") as f:
             f.seek(100)
             f.write(b"\x63")
-        said = self.call("run", spec, "--no-progress", "--force", "seeds=[1]", status=1).stderr
-        self.assertIn("; what it has stays)", said)
-        self.assertIn("1 failed", said)
-        self.assertEqual((self.sql("SELECT * FROM metric"), self.sql("SELECT state, step FROM trial"), self.sql("SELECT * FROM run")), before)
+        for budget in ([], ["train.iterations=20"]):
+            said = self.call("run", spec, "--no-progress", "--force", "seeds=[1]", *budget, status=1).stderr
+            self.assertIn("; what it has stays)", said)
+            self.assertIn("1 failed", said)
+            self.assertEqual((self.sql("SELECT * FROM metric"), self.sql(budgets), self.sql("SELECT * FROM run")), before)
+        other = self.write("other.yaml", WEIGHTS)
+        self.call("run", other, "-q")
+        rows = self.sql("SELECT count(*) FROM metric")
+        self.call("run", other, spec, "--no-progress", "--force", "--fail-fast", "seeds=[1]", status=1)
+        self.assertEqual(self.sql("SELECT count(*) FROM metric"), rows, "a run that is over already drops nothing")
         self.put_labels(LABELS, 60000, 1)
         self.call("run", spec, "-q", "--force", "seeds=[1]")
         self.assertNotEqual(self.sql("SELECT * FROM metric"), before[0])
