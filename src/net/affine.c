@@ -96,8 +96,7 @@ void affine_jvp(const struct unit *u, struct at at, struct mat v, struct mat out
     act_times_slope(f->act, at.cache[0], at.out, out, out);
 }
 
-/* 2 I - W */
-static void two_eye_minus(struct mat w, struct mat out)
+void affine_two_eye_minus(struct mat w, struct mat out)
 {
     mat_scale(-1, w, out);
     for (size_t i = 0; i < w.rows && i < w.cols; i++)
@@ -130,7 +129,7 @@ int affine_inverse_refresh(struct unit *u, const struct inverse_options *o, stru
         return pinv_transposed(&f->pseudo, o->regularization, f->w.p, f->in, f->m.p, f->in, e);
     if (o->matrix != INVERT_TWO_EYE_MINUS_W)
         return ridge_inverse(&f->ridge, f->w, o->regularization, f->m, e);
-    two_eye_minus(f->w, f->variant);
+    affine_two_eye_minus(f->w, f->variant);
     return ridge_inverse(&f->ridge, f->variant, 0, f->m, e);
 }
 

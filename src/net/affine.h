@@ -37,6 +37,9 @@ void affine_linear(const struct affine *f, struct mat in, struct mat out);
 void affine_inverse_apply(const struct affine *f, struct mat v, struct mat offset, const real *bias, real clamp,
                           struct mat out);
 
+/* out = 2 I - W, both (out, in); see INVERT_TWO_EYE_MINUS_W. */
+void affine_two_eye_minus(struct mat w, struct mat out);
+
 /* Products of units (unit.h, inverse.h) whose state begins with a struct affine. */
 void affine_refresh(struct unit *u);
 /* at.out += at.in W^T, then at.out = a(at.out); what it was before is kept in at.cache[0] if that is there. */

@@ -286,21 +286,18 @@ static int count(struct merge *m, sqlite3_stmt *row)
 {
     m->counts->trials += sqlite3_column_int64(row, 0);
     m->counts->rows += sqlite3_column_int64(row, 1);
+    m->counts->notes += sqlite3_column_int64(row, 2);
     return 0;
 }
 
-/* Of two notes the later one stays. */
-static const char different_notes[] =
-    "SELECT count(*) FROM (SELECT s.id AS study_id, 0 AS trial_id, x.text FROM temp.map_study s JOIN src.note x ON "
+/* Trials and rows that are new, and pairs of notes, of which the later one stays. */
+static const char counted[] =
+    "SELECT (SELECT count(*) FROM temp.map_trial WHERE is_new), (SELECT count(*) FROM temp.map_trial t CROSS JOIN "
+    "src.metric x ON x.trial_id = t.src WHERE t.empty), (SELECT count(*) FROM (SELECT s.id AS study_id, 0 AS trial_id, "
+    "x.text FROM temp.map_study s JOIN src.note x ON "
     "x.study_id = s.src AND x.trial_id = 0 UNION ALL SELECT s.id, t.id, x.text FROM temp.map_study s JOIN src.note x "
     "ON x.study_id = s.src JOIN temp.map_trial t ON t.src = x.trial_id) y JOIN main.note n ON n.study_id = y.study_id "
-    "AND n.trial_id = y.trial_id WHERE n.text <> y.text";
-
-static int count_notes(struct merge *m, sqlite3_stmt *row)
-{
-    m->counts->notes += sqlite3_column_int64(row, 0);
-    return 0;
-}
+    "AND n.trial_id = y.trial_id WHERE n.text <> y.text)";
 
 static int merge(struct merge *m)
 {
@@ -322,12 +319,7 @@ static int merge(struct merge *m)
     TRY(visit(m, different_layer_metrics, differ));
     if (m->e->code)
         return m->e->code;
-    TRY(visit(
-        m,
-        "SELECT (SELECT count(*) FROM temp.map_trial WHERE is_new), (SELECT count(*) FROM temp.map_trial t CROSS JOIN "
-        "src.metric x ON x.trial_id = t.src WHERE t.empty)",
-        count));
-    TRY(visit(m, different_notes, count_notes));
+    TRY(visit(m, counted, count));
     TRY(execute(m, merge_rows_sql, "merge rows"));
     TRY(visit(m, "SELECT trial_id, path, sha256 FROM temp.newest WHERE NOT ours", bring_checkpoint));
     TRY(execute(m, end, "merge checkpoints"));

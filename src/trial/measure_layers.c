@@ -2,7 +2,7 @@
 #include "trial/measures.h"
 
 #include "math/solve.h"
-#include "net/inverse.h"
+#include "net/affine.h"
 #include <math.h>
 
 int weight_norm_measure(struct trial *t, const struct measure_def *m, struct sink *sink, struct err *e)
@@ -104,9 +104,7 @@ static int condition_of(struct mat w, const struct inverse_options *o, struct ar
         const struct mat variant = mat_new(a, w.rows, w.cols);
         if (!variant.p)
             return err_set(e, ERR_MEMORY, "not enough memory for the metric 'condition_number'");
-        mat_scale(-1, w, variant);
-        for (size_t i = 0; i < w.rows; i++)
-            variant.p[i * w.cols + i] += 2;
+        affine_two_eye_minus(w, variant);
         w = variant;
         r = 0;
     }
