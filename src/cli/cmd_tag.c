@@ -1,5 +1,6 @@
 #include "cli/writer.h"
 
+#include "base/clean.h"
 #include <string.h>
 
 struct tag_choice {
@@ -37,6 +38,16 @@ static int print(const struct cli *c, int64_t study, int64_t trial, struct err *
     return code;
 }
 
+static int change(const struct cli *c, struct store *store, int64_t study, int64_t trial, const char *tag, bool given,
+                  struct err *e)
+{
+    bool changed;
+    TRY(store_tag(store, study, trial, tag, given, &changed, e));
+    if (!changed && !given)
+        clean_print_line(stderr, "tprun: warning: %s has no tag '%s'", c->arguments.items[0], tag);
+    return 0;
+}
+
 static int write(const struct cli *c, bool given, int64_t study, int64_t trial, struct err *e)
 {
     struct store *store;
@@ -47,7 +58,7 @@ static int write(const struct cli *c, bool given, int64_t study, int64_t trial, 
         TRY(cli_check_words("the tag", c->arguments.items[i], e));
     TRY(cli_open_writer(c, &store, e));
     for (size_t i = 1; i < c->arguments.n && code == 0; i++)
-        code = store_tag(store, study, trial, c->arguments.items[i], given, e);
+        code = change(c, store, study, trial, c->arguments.items[i], given, e);
     return cli_close_writer(store, code, e);
 }
 

@@ -328,6 +328,8 @@ int heatmap_draw(struct picture *out, const struct subject *s, struct heatmap *h
                        (int)GRID_MAX_SIDE);
     const char *remark = h->metric ? "last value, mean over seeds; the better, the brighter"
                                    : "the smaller the area under the train loss, the brighter";
+    if (*h->without)
+        remark = arena_printf(a, "%s; not shown, without these keys: %s", remark, h->without);
     const struct layout l = plan(s, h, remark, look, a);
     struct text about = { 0 };
     text_add(&about, "Study %s: %s, x: %s, y: %s. Cells with a cross diverged.", s->name, h->what, g->x_key, g->y_key);

@@ -24,6 +24,7 @@ struct heatmap {
     const char **names;              /* of panels; "" for a single one */
     const char *metric;              /* NULL: 1 / area under train_loss */
     const char *what;                /* beside the colours */
+    const char *without;             /* variants with cells that lack a key of the axes; "": none */
     bool smallest;                   /* is best */
     bool log;                        /* colours by the logarithm */
     const struct heatmap_cell *best; /* NULL without a value */

@@ -82,7 +82,7 @@ int heatmap_read(struct heatmap *h, const struct subject *s, const struct cells 
     size_t axes[2] = { 0, 0 };
     bool found;
     struct finals f;
-    *h = (struct heatmap){ .metric = o->metric, .log = o->log };
+    *h = (struct heatmap){ .metric = o->metric, .log = o->log, .without = "" };
     TRY(choose_axes(c, s, o, axes, &found, e));
     if (!found)
         return 0;
@@ -102,11 +102,19 @@ int heatmap_read(struct heatmap *h, const struct subject *s, const struct cells 
                         .y = c->keys[axes[1]].values };
     h->cells = arena_need(a, s->n_groups + 1, sizeof *h->cells);
     h->names = arena_need(a, s->n_groups + 1, sizeof *h->names);
+    const char *left_out = "";
     for (size_t i = 0; i < s->n_groups; i++) {
         const struct group *group = &s->groups[i];
         const double x = cells_at(c, i, axes[0]), y = cells_at(c, i, axes[1]);
-        if (group->retrained || !isfinite(x) || !isfinite(y))
+        if (group->retrained)
             continue;
+        if (!isfinite(x) || !isfinite(y)) {
+            if (strcmp(group->variant, left_out)) /* groups of a variant follow each other */
+                h->without = arena_printf(a, "%s%s%s", h->without, *h->without ? ", " : "",
+                                          subject_variant(s, group->variant));
+            left_out = group->variant;
+            continue;
+        }
         h->cells[h->n++] = (struct heatmap_cell){ .panel = panel_of(h, panel_name(s, c, a, i, axes)),
                                                   .x = x,
                                                   .y = y,

@@ -3,16 +3,17 @@
 #include "report/shorter.h"
 
 const char list_studies[] =
-    "SELECT s.name AS study, count(t.id) AS trials, sum(t.state = 'done') AS done, "
-    "sum(t.state = 'diverged') AS diverged,"
-    " sum(t.state = 'failed') AS failed, sum(t.state = 'running') AS running,"
-    " sum(t.state IN ('queued', 'interrupted')) AS waiting,"
+    "SELECT s.name AS study, count(t.trial_id) AS trials, sum(t.outcome = 'done') AS done, "
+    "sum(t.outcome = 'diverged') AS diverged,"
+    " sum(t.outcome = 'failed') AS failed, sum(t.running) AS running,"
+    " sum(t.outcome = 'unfinished') - sum(t.running) AS waiting, sum(t.outcome = 'outdated') AS outdated,"
     " (SELECT count(*) FROM trial o WHERE o.study_id = s.id AND o.generation <> s.generation) AS others,"
     " (SELECT count(*) FROM claim c WHERE c.study_id = s.id) AS claims,"
     " (SELECT count(*) FROM claims c WHERE c.study_id = s.id AND c.verdict = 'reproduced') AS reproduced,"
     " (SELECT count(*) FROM claims c WHERE c.study_id = s.id AND c.verdict = 'refuted') AS refuted,"
     " s.title"
-    " FROM study s LEFT JOIN trial t ON t.study_id = s.id AND t.generation = s.generation"
+    " FROM study s LEFT JOIN (SELECT o.*, o.outcome = 'unfinished' AND t.state = 'running' AS running"
+    "  FROM outcomes o JOIN trial t ON t.id = o.trial_id) t ON t.study_id = s.id"
     " GROUP BY s.id ORDER BY s.name";
 
 const char list_trials[] =

@@ -21,14 +21,14 @@ function viewStudies() {
   const table = new Table("studies", [
     column("study", "study", {show: (r) => link(r.study, "progress", r.study)}),
     column("title"), numeric("trials"), column("ended", "", {name: "progress", show: (r) => bar(r.ended, r.trials, r.ended + " of " + r.trials + " trials")}),
-    numeric("done"), numeric("diverged"), numeric("failed"), numeric("running"), numeric("waiting"),
+    numeric("done"), numeric("diverged"), numeric("failed"), numeric("running"), numeric("waiting"), numeric("outdated"),
     numeric("claims"), numeric("reproduced"), numeric("refuted"), numeric("others", "others", {title: "one-offs and trials of earlier specifications", hidden: true}),
   ], {filter: true, choose: true, rowKey: "study"});
   return {
     element: el("div", {}, el("h1", {}, "Studies"), table.element),
     async refresh() {
       const {studies} = await source.get("studies");
-      for (const s of studies) s.ended = s.done + s.diverged + s.failed;
+      for (const s of studies) s.ended = s.done + s.diverged + s.failed + s.outdated;
       table.update(studies);
     },
   };

@@ -162,10 +162,13 @@ int store_event_once(struct store *s, int64_t trial, int64_t run, int64_t step, 
     return 0;
 }
 
-int store_tag(struct store *s, int64_t study, int64_t trial, const char *name, bool given, struct err *e)
+int store_tag(struct store *s, int64_t study, int64_t trial, const char *name, bool given, bool *changed, struct err *e)
 {
+    int changes = 0;
     TRY(write_begin(s, e));
-    TRY(WRITE(s, given ? SQL_PUT_TAG : SQL_DELETE_TAG, NULL, e, value_int(study), value_int(trial), value_text(name)));
+    TRY(WRITE(s, given ? SQL_PUT_TAG : SQL_DELETE_TAG, &changes, e, value_int(study), value_int(trial),
+              value_text(name)));
+    *changed = changes > 0;
     return write_end(s, 1, e);
 }
 

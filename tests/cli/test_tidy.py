@@ -252,7 +252,7 @@ class Tidy(Cli):
         digest, key = self.digest(), self.keys("variant = 'bp'")[0]
         self.tidy("tag", "tiny", "paper", "draft", "paper")
         self.tidy("tag", key[:8], "bad")
-        self.tidy("tag", "tiny", "draft", "none", "--remove")
+        self.assertEqual(self.tidy("tag", "tiny", "draft", "none", "--remove").stderr, "tprun: warning: tiny has no tag 'none'\n")
         self.assertEqual(self.sql("SELECT study, variant, seed, key, tag FROM tags ORDER BY trial_id"),
                          [("tiny", None, None, None, "paper"), ("tiny", "bp", 1, key, "bad")])
         self.assertIn(f"tiny,bp,,1,{key[:8]},bad", self.tidy("tag", "--format=csv").stdout)

@@ -266,6 +266,9 @@ sweep: {grid: {train.optimizer.stepsize: [0.1, 0.2], algorithm.feedback.optimize
         texts = self.texts(self.plot("two_keys", "--heatmap", "--metric", "train_loss"))
         self.assertIn("train_loss", texts)
         self.assertTrue(any(t.startswith("best: regularization 1, stepsize 0.125 (0.1") for t in texts), texts)
+        self.assertNotIn("not shown", " ".join(texts))
+        texts = " ".join(self.texts(self.plot("who_wins", "--heatmap", "--x", "target_stepsize", "--y", "units", "--metric", "train_loss")))
+        self.assertIn("; not shown, without these keys: bp", texts)
 
     def test_figures_and_labels_of_the_file(self):
         """The options of a file's figure are those of the command line; its labels stand in place of names."""

@@ -110,6 +110,7 @@ class Inputs(unittest.TestCase):
                  "WHERE metric = 'test_accuracy'"
         self.assertEqual(self.sql(finals.format(2)), [(1, 2, 1, 1, 1)])
         self.assertIn("| 1 of 2 |", self.call("report", "dc").stdout)
+        self.assertEqual([[r[k] for k in ("trials", "done", "waiting", "outdated")] for r in json.loads(self.call("ls", "--format=json").stdout)], [[2, 1, 0, 1]])
         # the old bytes again: it goes on
         self.put_labels(LABELS, 60000, 0)
         self.call("run", spec, "-q", "seeds=[1]", "train.iterations=80")
