@@ -110,8 +110,8 @@ int heatmap_read(struct heatmap *h, const struct subject *s, const struct cells 
             continue;
         if (!isfinite(x) || !isfinite(y)) {
             if (strcmp(group->variant, left_out)) /* groups of a variant follow each other */
-                h->without = arena_printf(a, "%s%s%s", h->without, *h->without ? ", " : "",
-                                          subject_variant(s, group->variant));
+                h->without =
+                    arena_printf(a, "%s%s%s", h->without, *h->without ? ", " : "", subject_variant(s, group->variant));
             left_out = group->variant;
             continue;
         }

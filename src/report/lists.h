@@ -4,9 +4,9 @@
 
 #include "store/query.h"
 
-extern const char list_studies[];     /* a row for each study; counts of trials, as view outcomes has them, and of claims */
-extern const char list_trials[];      /* of study ?1, one-offs and older ones too */
-extern const char list_claims[];      /* of study ?1, NULL: of all */
+extern const char list_studies[]; /* a row for each study; counts of trials, as view outcomes has them, and of claims */
+extern const char list_trials[];  /* of study ?1, one-offs and older ones too */
+extern const char list_claims[];  /* of study ?1, NULL: of all */
 extern const char list_generations[]; /* of study ?1, a row for each other generation (0: one-offs) than the present:
                                          generation, trials, done, differs */
 extern const char list_costs[];       /* of study ?1, a row for each variant: what its trials took */

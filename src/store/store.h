@@ -243,7 +243,8 @@ int store_event_once(struct store *s, int64_t trial, int64_t run, int64_t step, 
                      bool *first, struct err *e);
 /* What people say of a study (trial 0) or of one of its trials. A word is given or taken away, and changed tells
  * whether that changed anything; a note is replaced, or with NULL taken away. */
-int store_tag(struct store *s, int64_t study, int64_t trial, const char *name, bool given, bool *changed, struct err *e);
+int store_tag(struct store *s, int64_t study, int64_t trial, const char *name, bool given, bool *changed,
+              struct err *e);
 int store_note(struct store *s, int64_t study, int64_t trial, const char *text, struct err *e);
 /* Names a durable checkpoint file in the same transaction as all rows queued before, and forgets all but the newest
  * two, with old NULL none; `path` is a bare name, see schema.sql. The name that is no longer needed is returned in old
