@@ -10,25 +10,30 @@ struct strata {
     size_t n;
     struct stratum *of[SIDES];
     bool complete; /* every seed of every cell has finished */
-    bool ended;    /* or diverged, or ended without a value */
+    bool known;    /* every trial has a value, or is known to reach none: it diverged, or did not reach the target */
 };
 
-/* missing: what stands for the value of a trial that ended without one; NaN leaves such pairs out. */
+static bool reaches_none_or_has(enum compare_end end)
+{
+    return end == COMPARE_FINISHED || end == COMPARE_DIVERGED || end == COMPARE_UNREACHED;
+}
+
+/* missing: what stands for the value of a trial that reaches none; NaN leaves such pairs out. */
 static struct strata strata_of(const struct compare_cells *cells, double missing)
 {
-    struct strata s = { .n = cells->n, .complete = true, .ended = true };
+    struct strata s = { .n = cells->n, .complete = true, .known = true };
     for (int side = 0; side < SIDES; side++)
         s.of[side] = arena_need(cells->arena, cells->n + 1, sizeof *s.of[side]);
     for (size_t i = 0; i < cells->n; i++) {
         const struct compare_cell *c = &cells->items[i];
         s.complete = s.complete && compare_complete(c);
-        s.ended = s.ended && !c->n[COMPARE_FAILED] && !c->n[COMPARE_UNFINISHED] && !c->n[COMPARE_OUTDATED] &&
-                  !c->n[COMPARE_MISMATCHED];
+        s.known = s.known && !c->n[COMPARE_MISMATCHED];
         for (int side = 0; side < SIDES; side++) {
             double *values = arena_need(cells->arena, c->n_asked, sizeof *values);
             size_t n = 0;
             for (size_t k = 0; k < c->n_asked; k++) {
                 const struct compare_value *v = side ? c->pairs[k].b : c->pairs[k].a;
+                s.known = s.known && reaches_none_or_has(v->end);
                 if (c->pairs[k].end == COMPARE_FINISHED || !isnan(missing))
                     values[n++] = v->end == COMPARE_FINISHED ? v->value : missing;
             }
@@ -103,12 +108,12 @@ static bool range_of(const struct strata *s, double *low, double *high)
     return *low <= *high;
 }
 
-/* A trial that diverged reaches no bound. */
+/* A trial that diverged reaches no bound, nor does one that did not reach the target. */
 static int put_profile(struct sheet *sheet, const struct compare_cells *cells, enum compare_goal goal, struct err *e)
 {
     const struct strata s = strata_of(cells, goal == COMPARE_MIN ? INFINITY : -INFINITY);
     double low, high;
-    if (goal == COMPARE_NO_GOAL || !s.ended || !range_of(&s, &low, &high))
+    if (goal == COMPARE_NO_GOAL || !s.known || !range_of(&s, &low, &high))
         return 0;
     for (int i = 0; i < PROFILE_POINTS; i++) {
         const double share = (double)i / (PROFILE_POINTS - 1);

@@ -34,7 +34,7 @@ static void put_value(struct text *sql, const struct compare_what *what, const s
     else if (o->at == COMPARE_SELECTED)
         text_puts(sql, " AND x.step = " SELECTED_STEP);
     else if (o->at == COMPARE_LAST && layers)
-        text_puts(sql, " ORDER BY x.step DESC LIMIT 1");
+        text_puts(sql, " AND " AT_END("x", "t.step") " ORDER BY x.step DESC LIMIT 1");
     text_puts(sql, ")");
 }
 
@@ -45,7 +45,8 @@ static void put_partial(struct text *sql, const struct compare_what *what, const
     if (of_metric)
         text_puts(sql, "(SELECT " PARTIAL("x") " " OF_TRIAL("summary") ")");
     else if (o->at == COMPARE_BEST)
-        text_add(sql, LATE_LAYER("t.trial_id", "0", "m.key_id = " KEY " AND m.layer = %" PRId64), what->layer);
+        text_add(sql, LATE_LAYER("t.trial_id", "t.step", "0", "m.key_id = " KEY " AND m.layer = %" PRId64), what->layer,
+                 what->layer);
     else if (o->at == COMPARE_SELECTED)
         text_puts(sql, "(SELECT " PARTIAL("v") " FROM summary v WHERE v.trial_id = t.trial_id AND v.key_id = "
                                                "(SELECT id FROM metric_key WHERE name = 'valid_accuracy'))");

@@ -3,6 +3,7 @@
 #include "run/cells.h"
 #include "spec/bind.h"
 #include "spec/sweep.h"
+#include "store/partial.h"
 #include "store/table.h"
 #include "trial/trial.h"
 #include <string.h>
@@ -25,7 +26,7 @@ struct checking {
 };
 
 /* A metric whose rows count epochs of feedback training in place of steps. */
-static const char counts_epochs[] = "feedback_epoch_loss";
+static const char counts_epochs[] = COUNTS_EPOCHS;
 
 static const char *profile_of(const struct study *s, const struct study_claim *c)
 {

@@ -173,7 +173,7 @@ static void check_learning(struct claim *c, const struct pairing *p, const struc
 {
     if (p->differences.n == 0 || p->first.n < p->differences.n)
         return;
-    if (c->above && c->region.low >= 0) {
+    if (c->region.low > 0 || c->region.high < 0) { /* equals do not satisfy it */
         const struct interval i = verdict_interval(&p->first, NULL, CLAIM_ALPHA);
         if (verdict_of(i, c->region, p->first.n, c->min_seeds) == VERDICT_REPRODUCED)
             claim_doubt(c, "untrained networks satisfy it: a difference of %.6g before the first step", p->first.mean);
@@ -193,6 +193,13 @@ static double slack(const struct pairing *p, struct region r)
     const double below = p->interval.low - r.low, above = r.high - p->interval.high;
     const double least = below < above ? below : above;
     return isnan(least) ? -(double)INFINITY : least;
+}
+
+/* One that refutes, and then the one that lies least inside. */
+static bool shown_before(const struct pairing *p, const struct pairing *other, struct region r)
+{
+    const bool refutes = p->verdict == VERDICT_REFUTED, other_refutes = other->verdict == VERDICT_REFUTED;
+    return refutes != other_refutes ? refutes : slack(p, r) < slack(other, r);
 }
 
 void claim_judge_pairs(struct claim *c, const struct claim_side *a, const struct claim_side *b, size_t n)
@@ -216,7 +223,7 @@ void claim_judge_pairs(struct claim *c, const struct claim_side *a, const struct
         n_refuted += p.verdict == VERDICT_REFUTED;
         n_reproduced += p.verdict == VERDICT_REPRODUCED;
         check_learning(c, &p, &a[i], &b[i]);
-        if (i == 0 || slack(&p, c->region) < slack(&least, c->region)) {
+        if (i == 0 || shown_before(&p, &least, c->region)) {
             least = p;
             at = i;
         }
@@ -236,8 +243,8 @@ void claim_judge_pairs(struct claim *c, const struct claim_side *a, const struct
     claim_check_seeds(c);
     if (n > 1)
         claim_remark(c,
-                     "'%s' against '%s', of %zu pairs the one whose interval lies least inside, each with an interval "
-                     "of %.4g %%",
-                     a[at].variant, b[at].variant, n, 100 * (1 - CLAIM_ALPHA / (double)n));
+                     "'%s' against '%s', of %zu pairs the one whose interval lies %s, each with an interval of %.4g %%",
+                     a[at].variant, b[at].variant, n, n_refuted ? "farthest outside" : "least inside",
+                     100 * (1 - CLAIM_ALPHA / (double)n));
     c->verdict = n_refuted ? VERDICT_REFUTED : n_reproduced == n ? VERDICT_REPRODUCED : VERDICT_UNDECIDED;
 }

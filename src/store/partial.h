@@ -10,11 +10,19 @@
 #define PARTIAL(u) "(" u ".n < (SELECT max(w.n) FROM summary w WHERE w.trial_id = " u ".trial_id) - 1)"
 #define PARTIAL_SUMMARY PARTIAL("u")
 
-/* Whether trial `id` logged two steps or more from step `from` on before row m of layer_metric comes first, of those
- * that `which` says. Layers have no summary; a metric of feedback-only epochs counts these from 1. */
-#define LATE_LAYER(id, from, which)                                                                                    \
-    "((SELECT count(*) FROM progress p WHERE p.trial_id = " id " AND p.step >= " from                                  \
+/* The one metric of layers whose rows count epochs of feedback training, from 1, in place of steps. */
+#define COUNTS_EPOCHS "feedback_epoch_loss"
+
+/* Whether trial t (its id, its last step) logged two steps or more from step `from` on before row m of layer_metric
+ * comes first, of those that `which` says; or has no such row at its end. Layers have no summary. */
+#define LATE_LAYER(id, step, from, which)                                                                              \
+    "(" id " IN (SELECT m.trial_id FROM layer_metric m WHERE m.trial_id = " id " AND " which " GROUP BY m.trial_id "   \
+    "HAVING max(m.step) < " step " AND m.key_id <> (SELECT id FROM metric_key WHERE name = '" COUNTS_EPOCHS "')) OR "  \
+    "(SELECT count(*) FROM progress p WHERE p.trial_id = " id " AND p.step >= " from                                   \
     " AND p.step < (SELECT min(m.step) FROM layer_metric m WHERE m.trial_id = " id " AND m.step >= " from              \
     " AND " which ")) > 1)"
+/* Whether a row m of layer_metric is of the end of the trial, where a last value is one. */
+#define AT_END(m, step)                                                                                                \
+    "(" m ".step = " step " OR " m ".key_id = (SELECT id FROM metric_key WHERE name = '" COUNTS_EPOCHS "'))"
 
 #endif

@@ -29,8 +29,8 @@ _Static_assert(BATCH_ROWS == 20 && BATCH_COLUMNS == 6, "statements of a batch ha
     " WHEN 'selected' THEN CASE " LATER_BY("valid_accuracy") " " LATER_BY("valid_loss") " ELSE " LATER("k.id") " END " \
     "WHEN 'from' THEN " LATER("k.id") " AND " FEWER_ROWS " ELSE 0 END"
 /* clang-format on */
-#define LATE_FROM_START LATE_LAYER("t.id", "0", "m.key_id = k.id AND m.layer = ?7")
-#define LATE_FROM_STEP LATE_LAYER("t.id", "?6", "m.key_id = k.id AND m.layer = ?7")
+#define LATE_FROM_START LATE_LAYER("t.id", "t.step", "0", "m.key_id = k.id AND m.layer = ?7")
+#define LATE_FROM_STEP LATE_LAYER("t.id", "t.step", "?6", "m.key_id = k.id AND m.layer = ?7")
 
 /* As it was when it was put. */
 #define RESET_TRIAL(now)                                                                                               \
@@ -145,7 +145,7 @@ const char *const statement_sql[N_STATEMENTS] = {
     [SQL_CUT_METRICS] = "DELETE FROM metric WHERE trial_id = ?1 AND step > (SELECT step FROM trial WHERE id = ?1)",
     [SQL_CUT_LAYER_METRICS] =
         "DELETE FROM layer_metric WHERE trial_id = ?1 AND step > (SELECT step FROM trial WHERE id = ?1) AND key_id NOT "
-        "IN (SELECT id FROM metric_key WHERE name = 'feedback_epoch_loss')", /* which counts epochs */
+        "IN (SELECT id FROM metric_key WHERE name = '" COUNTS_EPOCHS "')",
     [SQL_CUT_PROGRESS] = "DELETE FROM progress WHERE trial_id = ?1 AND step > (SELECT step FROM trial WHERE id = ?1)",
     [SQL_CUT_NONDETERMINISM] =
         "DELETE FROM nondeterminism WHERE trial_id = ?1 AND step > (SELECT step FROM trial WHERE id = ?1)",
@@ -411,20 +411,25 @@ const char *const statement_sql[N_STATEMENTS] = {
     [SQL_GET_CLAIM_LAYER_VALUES] =
         "SELECT t.seed, CASE WHEN t.outdated THEN 'queued' ELSE t.state END, CASE ?5 "
         "WHEN 'last' THEN (SELECT m.value FROM layer_metric m WHERE m.trial_id = t.id AND m.key_id = k.id "
-        "AND m.layer = ?7 ORDER BY m.step DESC LIMIT 1) "
-        "WHEN 'best' THEN (SELECT CASE k.goal WHEN 'max' THEN max(m.value) ELSE min(m.value) END FROM layer_metric m "
-        "WHERE m.trial_id = t.id AND m.key_id = k.id AND m.layer = ?7) "
-        "WHEN 'step' THEN (SELECT m.value FROM layer_metric m WHERE m.trial_id = t.id AND m.key_id = k.id "
-        "AND m.layer = ?7 AND m.step = ?6) "
-        "ELSE (SELECT CASE WHEN count(*) = count(m.value) THEN avg(m.value) END FROM layer_metric m "
-        "WHERE m.trial_id = t.id AND m.key_id = k.id AND m.layer = ?7 AND m.step >= ?6) END, "
-        "NULL, 0, k.goal = 'max', " ORIGIN(
-            "t") ", CASE ?5 "
-                 "WHEN 'best' THEN " LATE_FROM_START " WHEN 'from' THEN " LATE_FROM_STEP " ELSE 0 END "
-                 "FROM study s JOIN trial t ON t.study_id = s.id AND t.generation = s.generation "
-                 "CROSS JOIN metric_key k WHERE s.id = ?1 AND t.variant = ?2 AND (?3 IS NULL OR t.cell = ?3) "
-                 "AND k.name = ?4 "
-                 "ORDER BY t.seed",
+        "AND m.layer = ?7 AND " AT_END(
+            "m", "t.step") " ORDER BY m.step DESC LIMIT 1) "
+                           "WHEN 'best' THEN (SELECT CASE k.goal WHEN 'max' THEN max(m.value) ELSE min(m.value) END "
+                           "FROM layer_metric m "
+                           "WHERE m.trial_id = t.id AND m.key_id = k.id AND m.layer = ?7) "
+                           "WHEN 'step' THEN (SELECT m.value FROM layer_metric m WHERE m.trial_id = t.id AND m.key_id "
+                           "= k.id "
+                           "AND m.layer = ?7 AND m.step = ?6) "
+                           "ELSE (SELECT CASE WHEN count(*) = count(m.value) THEN avg(m.value) END FROM layer_metric m "
+                           "WHERE m.trial_id = t.id AND m.key_id = k.id AND m.layer = ?7 AND m.step >= ?6) END, "
+                           "NULL, 0, k.goal = 'max', " ORIGIN(
+                               "t") ", CASE ?5 "
+                                    "WHEN 'best' THEN " LATE_FROM_START " WHEN 'from' THEN " LATE_FROM_STEP
+                                    " ELSE 0 END "
+                                    "FROM study s JOIN trial t ON t.study_id = s.id AND t.generation = s.generation "
+                                    "CROSS JOIN metric_key k WHERE s.id = ?1 AND t.variant = ?2 AND (?3 IS NULL OR "
+                                    "t.cell = ?3) "
+                                    "AND k.name = ?4 "
+                                    "ORDER BY t.seed",
     [SQL_PUT_MEASURED] = "UPDATE claim SET measured = ?3, note = ?4, evaluated_ms = ?5, n = ?6, sd = ?7, "
                          "interval_low = ?8, interval_high = ?9, verdict = ?10, n_asked = ?11, n_diverged = ?12, "
                          "n_unfinished = ?13, n_failed = ?14 WHERE study_id = ?1 AND id = ?2",

@@ -311,6 +311,21 @@ class Compare(Database):
         copy = self.changed(("UPDATE trial SET state = 'queued' WHERE variant = 'tp' AND seed = 1 AND study_id = 2",))
         document = self.rows("tp", "bp", "--study", "one", "--study", "two", "--metric", "train_loss", "--cell", "stepsize=0.05", "--db", copy)
         self.assertEqual(document["profile"], [])  # not known yet
+        stop = ("DELETE FROM metric WHERE step = 20 AND trial_id = (SELECT id FROM trial WHERE variant = 'bp' AND seed = 1 AND study_id = 2 AND cell LIKE '%=0.05')",)
+        for changes in (("UPDATE trial SET state = 'diverged' WHERE variant = 'tp' AND seed = 1 AND study_id = 2", "UPDATE trial SET state = 'running' WHERE variant = 'bp' "
+                         "AND seed = 1 AND study_id = 2"), stop):  # the other side of a seed that diverged; no row of the step
+            copy = self.changed(*((c,) for c in changes))
+            at = ("--at", "20") if changes == stop else ()
+            document = self.rows("tp", "bp", "--study", "one", "--study", "two", "--metric", "train_loss", "--cell", "stepsize=0.05", "--db", copy, *at)
+            self.assertEqual(document["profile"], [])
+
+    def test_a_layer_is_not_known_at_the_end(self):
+        args = ("tp", "bp", "--study", "one", "--metric", "weight_norm", "--layer", "1", "--cell", "stepsize=0.02")
+        copy = self.changed(("DELETE FROM layer_metric WHERE step = 40",))
+        for at in ("last", "best"):
+            r = self.rows(*args, "--at", at, "--db", copy)[0]
+            self.assertEqual((r["n"], r["mean_a"]), (0, None), at)
+        self.assertEqual(self.rows(*args, "--at", "30", "--db", copy)[0]["n"], 4)
 
     def test_messages(self):
         self.assertIn("not STUDY:VARIANT", self.refused("tp", "bp"))

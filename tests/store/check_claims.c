@@ -33,19 +33,21 @@ static void put_variant(struct fixture *f, const struct variant *v, int number)
     }
 }
 
-#define STEPS "\"profile\":null,\"steps\":{\"bp\":1000,\"tp\":1000,\"noisy\":1000,\"dead\":1000,\"chance\":1000}}"
+#define STEPS                                                                                                          \
+    "\"profile\":null,\"steps\":{\"bp\":1000,\"tp\":1000,\"noisy\":1000,\"dead\":1000,\"chance\":1000,\"wild\":1000}}"
 #define OF(variant, at) "{\"better\":[\"" variant "\"],\"metric\":\"test_accuracy\",\"at\":\"" at "\"," STEPS
 #define PAIR(a, b) "{\"better\":[" a "],\"than\":[" b "],\"metric\":\"test_accuracy\",\"at\":\"last\"," STEPS
 
 #define NOT_OURS "its quantity in the database is not the JSON that tprun writes: another program changed it"
 #define ALONE "one number without seeds: no interval"
-#define DIVERGED "1 of the study's 20 trials diverged, and it reads last or best values of any trial"
+#define DIVERGED "1 of the study's 24 trials diverged, and it reads last or best values of any trial"
 static const struct variant variants[] = {
     { .name = "bp", .first = 10, .last = { 90, 91, 92, 91 } }, /* mean 91, sd 0.8165, interval +- 1.2992 */
     { .name = "tp", .first = 10, .last = { 93, 95, 95, 95 } }, /* tp - bp: 3, 4, 3, 4 */
     { .name = "dead", .first = 10, .last = { 90, 91, 92, 91 }, .states = { 0, TRIAL_DIVERGED } },
     { .name = "noisy", .first = 10, .last = { 60, 61, 62, 61 }, .scatter = 20 }, /* 10, 30, 50, 70: 40 +- 41 */
     { .name = "chance", .first = 10, .last = { 10.1, 9.9, 10.1, 9.9 } },
+    { .name = "wild", .first = 10, .last = { 0, 200, 0, 200 } },
 };
 
 static const struct {
@@ -147,6 +149,18 @@ static const struct {
     { { .kind = "compare", .quantity = PAIR("\"tp\"", "\"bp\",\"chance\""), .has_margin = true, .margin = 1 },
       "reproduced|4|'tp' against 'bp', of 2 pairs the one whose interval lies least inside, each with an interval of "
       "97.5 %" },
+    /* the pair that is shown is one that refutes, though another lies less inside */
+    { { .kind = "compare", .quantity = PAIR("\"bp\"", "\"wild\",\"tp\""), .has_margin = true },
+      "refuted|4|'bp' against 'tp', of 2 pairs the one whose interval lies farthest outside, each with an interval of "
+      "97.5 %" },
+    /* equals do not satisfy it: the other side need not have learned */
+    { { .kind = "compare",
+        .quantity = PAIR("\"tp\"", "\"chance\""),
+        .has_low = true,
+        .low = 80,
+        .has_high = true,
+        .high = 90 },
+      "reproduced|4|" },
     { { .kind = "compare", .quantity = PAIR("\"tp\"", "\"dead\""), .has_margin = true },
       "undecided|3|1 of the 4 seeds of 'dead' diverged; mean difference of the 3 that are there: 3.33333" },
     { { .kind = "value",
@@ -205,7 +219,7 @@ static const struct {
         .has_low = true,
         .low = 80 },
       "reproduced||" ALONE "; it reads means over the finished seeds only" },
-    { { .measure = "SELECT count(*) FROM trials", .has_low = true, .low = 20, .has_high = true, .high = 20 },
+    { { .measure = "SELECT count(*) FROM trials", .has_low = true, .low = 24, .has_high = true, .high = 24 },
       "reproduced||" ALONE },
 };
 enum { N_CASES = sizeof cases / sizeof cases[0] };
