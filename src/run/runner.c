@@ -211,6 +211,22 @@ static int tell_changed_files(struct runner *r, struct err *e)
     return code;
 }
 
+/* All at once: half of an edited specification would look like a whole one. Stopped, nothing of it is there. */
+static int put_studies(struct runner *r, struct err *e)
+{
+    struct err ignored = { 0 };
+    TRY(store_hold(r->store, e));
+    int code = 0;
+    for (size_t i = 0; i < r->plan->n_studies && signals_stops() == 0 && code == 0; i++)
+        code = queue_put_study(r, i, e);
+    const bool keep = code == 0 && signals_stops() == 0;
+    if (!keep)
+        r->n_pending = r->next = 0;
+    const int released = store_release(r->store, keep, code == 0 ? e : &ignored);
+    err_clear(&ignored);
+    return code == 0 ? released : code;
+}
+
 /* Everything is in the database before the first trial starts. */
 static int queue(struct runner *r, struct err *e)
 {
@@ -219,9 +235,7 @@ static int queue(struct runner *r, struct err *e)
     KILL_POINT(RUN_FOLDER);
     TRY(store_recover(r->store, &recovered, e));
     KILL_POINT(RUN_RECOVERED);
-    for (size_t i = 0; i < r->plan->n_studies && signals_stops() == 0; i++)
-        TRY(queue_put_study(r, i, e));
-    TRY(store_flush(r->store, e));
+    TRY(put_studies(r, e));
     if (signals_stops() == 0)
         TRY(queue_check_files(r, e));
     if (signals_stops() == 0)

@@ -18,11 +18,13 @@ static const char sql_study[] =
 
 /* How far the study is. The time that is left: the steps that are left, by the speed of an attempt so far, for as many
  * attempts as run now. */
+/* A heartbeat is up to ten seconds old, and steps are newer. */
+#define HEARD_MS "max(r.heartbeat_ms, min((julianday('now') - 2440587.5) * 86400000, r.heartbeat_ms + 10000))"
 static const char sql_pace[] =
     "WITH t AS (SELECT o.trial_id, o.outcome, t.step, t.budget, t.state FROM outcomes o JOIN trial t ON t.id = "
     "o.trial_id "
     "WHERE o.study = ?1), "
-    "r AS (SELECT t.step - r.from_step AS steps, (coalesce(r.ended_ms, r.heartbeat_ms) - r.started_ms) / 1000.0 AS "
+    "r AS (SELECT t.step - r.from_step AS steps, (coalesce(r.ended_ms, " HEARD_MS ") - r.started_ms) / 1000.0 AS "
     "seconds, "
     "r.heartbeat_ms FROM t JOIN run r ON r.id = (SELECT max(x.id) FROM run x WHERE x.trial_id = t.trial_id)), "
     "p AS (SELECT count(*) AS trials, sum(outcome <> 'unfinished') AS ended, sum(state = 'running') AS running, "

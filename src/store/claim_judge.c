@@ -61,11 +61,17 @@ void claim_check_seeds(struct claim *c)
         claim_hold(c, "%zu seed%s, and it needs %zu", c->n, c->n == 1 ? "" : "s", c->min_seeds);
 }
 
+const char *claim_outdated(size_t n)
+{
+    return n == 1 ? "is outdated: a later one of its cell read other files or has other numerics"
+                  : "are outdated: later ones of their cells read other files or have other numerics";
+}
+
 /* Survivors are no mean of what was asked for. Returns whether all are there. */
 static bool complete(struct claim *c, const struct claim_side *side)
 {
-    const size_t n_missing =
-        side->n_trials - side->n_diverged - side->n_failed - side->n_waiting - side->n_partial - side->n;
+    const size_t n_missing = side->n_trials - side->n_diverged - side->n_failed - side->n_waiting - side->n_outdated -
+                             side->n_partial - side->n;
     if (side->n_trials == 0 && c->cell && !strncmp(c->cell, "tuned", 5))
         claim_hold(c, "no cell of '%s' is chosen yet, see view tuned", side->variant);
     else if (side->n_trials == 0)
@@ -77,6 +83,9 @@ static bool complete(struct claim *c, const struct claim_side *side)
     if (side->n_waiting)
         claim_hold(c, "%zu of the %zu seeds of '%s' %s not finished", side->n_waiting, side->n_trials, side->variant,
                    side->n_waiting == 1 ? "is" : "are");
+    if (side->n_outdated)
+        claim_hold(c, "%zu of the %zu seeds of '%s' %s", side->n_outdated, side->n_trials, side->variant,
+                   claim_outdated(side->n_outdated));
     if (n_missing)
         claim_hold(c, "%zu of the %zu seeds of '%s' %s no finite value", n_missing, side->n_trials, side->variant,
                    n_missing == 1 ? "has" : "have");

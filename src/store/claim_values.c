@@ -50,13 +50,15 @@ static int add_trial(const struct claim *c, struct claim_side *side, sqlite3_stm
     if (!grown)
         return ERR_MEMORY;
     side->items = grown;
-    const enum trial_state state = trial_state_of((const char *)sqlite3_column_text(stmt, 1));
+    const bool outdated = strcmp((const char *)sqlite3_column_text(stmt, 1), "outdated") == 0;
+    const enum trial_state state = outdated ? TRIAL_QUEUED : trial_state_of((const char *)sqlite3_column_text(stmt, 1));
     if (state != TRIAL_QUEUED && sqlite3_column_type(stmt, 6) != SQLITE_NULL)
         TRY(same_origin(side, stmt));
     const double value = column_or_nan(stmt, 2), first = column_or_nan(stmt, 3);
     side->n_diverged += state == TRIAL_DIVERGED;
     side->n_failed += state == TRIAL_FAILED;
-    side->n_waiting += state == TRIAL_QUEUED || state == TRIAL_RUNNING || state == TRIAL_INTERRUPTED;
+    side->n_outdated += outdated;
+    side->n_waiting += !outdated && (state == TRIAL_QUEUED || state == TRIAL_RUNNING || state == TRIAL_INTERRUPTED);
     const bool partial = state == TRIAL_DONE && sqlite3_column_int(stmt, 8) != 0;
     const bool found = state == TRIAL_DONE && !isnan(value) && !partial;
     side->n_partial += partial;

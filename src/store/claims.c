@@ -14,7 +14,7 @@ struct claims {
 
 /* The study's trials together. */
 struct states {
-    size_t n, n_started, n_failed, n_waiting, n_diverged;
+    size_t n, n_started, n_failed, n_waiting, n_diverged, n_outdated;
     char *profile; /* it was run with last, or NULL */
 };
 
@@ -133,7 +133,8 @@ static int load_states(struct store *s, int64_t study, struct states *states, st
                                .n_started = (size_t)sqlite3_column_int64(stmt, 1),
                                .n_failed = (size_t)sqlite3_column_int64(stmt, 2),
                                .n_waiting = (size_t)sqlite3_column_int64(stmt, 3),
-                               .n_diverged = (size_t)sqlite3_column_int64(stmt, 4) };
+                               .n_diverged = (size_t)sqlite3_column_int64(stmt, 4),
+                               .n_outdated = (size_t)sqlite3_column_int64(stmt, 6) };
     const int code = copy(stmt, 5, &states->profile);
     write_reset(&stmt);
     return code < 0 ? no_memory(s, e) : 0;
@@ -194,6 +195,8 @@ static void check_whole(struct claim *c, const struct states *states)
                    states->n_waiting == 1 ? "is" : "are");
     if (states->n_failed)
         claim_hold(c, "%zu of the study's trials failed", states->n_failed);
+    if (states->n_outdated)
+        claim_hold(c, "%zu of the study's trials %s", states->n_outdated, claim_outdated(states->n_outdated));
     if (states->n_diverged && c->measured && reads_any_trial(c->measure))
         claim_remark(c, "%zu of the study's %zu trials diverged, and it reads last or best values of any trial",
                      states->n_diverged, states->n);

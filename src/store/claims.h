@@ -53,7 +53,7 @@ struct claim_value {
 };
 struct claim_side {
     char *variant;
-    size_t n_trials, n_diverged, n_failed, n_waiting;
+    size_t n_trials, n_diverged, n_failed, n_waiting, n_outdated;
     size_t n_partial;          /* done, and what is asked for is not known: see store/partial.h */
     size_t n;                  /* trials with a value */
     struct claim_value *items; /* [n_trials], by seed */
@@ -66,6 +66,9 @@ struct claim_side {
 int claim_side_read(struct store *s, int64_t study, struct claim *c, const char *variant, struct claim_side *side,
                     struct err *e);
 void claim_side_free(struct claim_side *side);
+
+/* What is said of n trials that are outdated. */
+const char *claim_outdated(size_t n);
 
 /* The smallest chance of being wrong that counts: intervals are of 95 %. */
 #define CLAIM_ALPHA 0.05

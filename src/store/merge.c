@@ -246,8 +246,9 @@ static int mark_stale(struct merge *m, sqlite3_stmt *row)
 
 static int forget_trial(struct merge *m, sqlite3_stmt *row)
 {
-    series_forget(m->store, sqlite3_column_int64(row, 0));
-    return 0;
+    const int64_t trial = sqlite3_column_int64(row, 0);
+    series_forget(m->store, trial);
+    return WRITE(m->store, SQL_DELETE_EMPTY_SUMMARIES, NULL, m->e, value_int(trial));
 }
 
 static int rebuild_summaries(struct merge *m)

@@ -34,6 +34,10 @@ WHERE NOT t.empty AND NOT EXISTS (SELECT 1 FROM main.summary m WHERE m.trial_id 
     AND m.auc IS u.auc AND m.last IS u.last)
 ON CONFLICT DO NOTHING;
 
+INSERT INTO temp.stale_summary -- of what was cut, also where the other database has no such metric
+SELECT u.trial_id, u.key_id FROM temp.beyond b JOIN main.summary u ON u.trial_id = b.id WHERE u.end_step > b.cut
+ON CONFLICT DO NOTHING;
+
 -- Attempts: one is known by its trial, machine, process and start. One that still ran is taken for ended at its last sign of life, until a
 -- later merge tells more.
 INSERT INTO main.run (trial_id, host_id, code_id, kernel, pid, from_step, started_ms, heartbeat_ms, ended_ms, state, reason,

@@ -18,6 +18,8 @@ int model_distrust(sqlite3 *db)
         { SQLITE_DBCONFIG_ENABLE_TRIGGER, 0 },
         { SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0 },
         { SQLITE_DBCONFIG_ENABLE_FTS3_TOKENIZER, 0 },
+        { SQLITE_DBCONFIG_DQS_DML, 0 }, /* "stepsze" is no such column, not a text */
+        { SQLITE_DBCONFIG_DQS_DDL, 0 },
     };
     sqlite3_limit(db, SQLITE_LIMIT_SQL_LENGTH, SQL_LENGTH);
     for (size_t i = 0; i < sizeof options / sizeof *options; i++)

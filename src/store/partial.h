@@ -4,10 +4,14 @@
 #ifndef TPRUN_STORE_PARTIAL_H
 #define TPRUN_STORE_PARTIAL_H
 
-/* Whether the trial of row u of summary logged this metric at fewer steps than another: by two at least, as a metric of
- * training steps has no row at step 0. Views have the same; n counts rows that were taken out (tools/campaign pack)
- * too. */
-#define PARTIAL(u) "(" u ".n < (SELECT max(w.n) FROM summary w WHERE w.trial_id = " u ".trial_id) - 1)"
+/* Whether row u of summary is of such a metric, as view partial: it has fewer rows than another of the trial, by two at
+ * least, as a metric of training steps has none at step 0 (n counts rows that were taken out, tools/campaign pack,
+ * too); or two steps were logged before its first row. */
+#define PARTIAL(u)                                                                                                     \
+    "(" u ".n < (SELECT max(w.n) FROM summary w WHERE w.trial_id = " u ".trial_id) - 1 OR (SELECT p.step FROM "        \
+    "progress p WHERE p.trial_id = " u                                                                                 \
+    ".trial_id AND p.step < (SELECT min(m.step) FROM metric m WHERE m.trial_id = " u ".trial_id AND m.key_id = " u     \
+    ".key_id) ORDER BY p.step LIMIT 1 OFFSET 1) IS NOT NULL)"
 #define PARTIAL_SUMMARY PARTIAL("u")
 
 /* The one metric of layers whose rows count epochs of feedback training, from 1, in place of steps. */

@@ -202,6 +202,8 @@ int query_open_empty(struct query **query, const char *view, struct temp_files *
     int code = model_open(SCHEMA_VERSION, &q->db, e);
     if (code == 0 && *view && sqlite3_exec(q->db, view, NULL, NULL, NULL) != SQLITE_OK)
         code = err_set(e, ERR_STORAGE, "the view of a study: %s", sqlite3_errmsg(q->db));
+    if (code == 0 && model_distrust(q->db) != SQLITE_OK) /* so that what compiles here does there */
+        code = err_set(e, ERR_INTERNAL, "SQLite cannot be made safe: %s", sqlite3_errmsg(q->db));
     if (code == 0)
         code = restrict_to(q, 1, e);
     if (code == 0)

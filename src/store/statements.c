@@ -383,7 +383,7 @@ const char *const statement_sql[N_STATEMENTS] = {
         "GROUP BY t.length, t.variant, t.wanted ORDER BY t.length LIMIT 1",
     [SQL_GET_CLAIM_STATES] = "SELECT count(*), sum(t.state NOT IN ('queued', 'interrupted')), "
                              "sum(t.state = 'failed'), sum(t.state NOT IN ('done', 'diverged', 'failed')), "
-                             "sum(t.state = 'diverged'), s.profile "
+                             "sum(t.state = 'diverged'), s.profile, sum(t.outdated) "
                              "FROM study s JOIN trial t ON t.study_id = s.id AND t.generation = s.generation "
                              "WHERE s.id = ?1",
     /* Of a cell that was chosen, where all its trials are. */
@@ -392,7 +392,7 @@ const char *const statement_sql[N_STATEMENTS] = {
     /* One side of a claim: ?1 study, ?2 variant, ?3 cell or NULL, ?4 metric, ?5 at, ?6 step, ?7 layer. */
     /* clang-format off */
     [SQL_GET_CLAIM_VALUES] =
-        "SELECT t.seed, CASE WHEN t.outdated THEN 'queued' ELSE t.state END, CASE ?5 "
+        "SELECT t.seed, CASE WHEN t.outdated THEN 'outdated' ELSE t.state END, CASE ?5 "
         "WHEN 'last' THEN (SELECT CASE WHEN " LAST("u", "t") " THEN u.last END FROM summary u WHERE u.trial_id = t.id "
         "AND u.key_id = k.id) "
         "WHEN 'best' THEN (SELECT u.best FROM summary u WHERE u.trial_id = t.id AND u.key_id = k.id) "
@@ -409,7 +409,7 @@ const char *const statement_sql[N_STATEMENTS] = {
         "AND ?7 IS NULL ORDER BY t.seed",
     /* clang-format on */
     [SQL_GET_CLAIM_LAYER_VALUES] =
-        "SELECT t.seed, CASE WHEN t.outdated THEN 'queued' ELSE t.state END, CASE ?5 "
+        "SELECT t.seed, CASE WHEN t.outdated THEN 'outdated' ELSE t.state END, CASE ?5 "
         "WHEN 'last' THEN (SELECT m.value FROM layer_metric m WHERE m.trial_id = t.id AND m.key_id = k.id "
         "AND m.layer = ?7 AND " AT_END(
             "m", "t.step") " ORDER BY m.step DESC LIMIT 1) "

@@ -272,6 +272,11 @@ int store_is_refreshed(struct store *s, int64_t study, bool *refreshed, struct e
  * again after a change. */
 int store_need_all_rows(struct store *s, int64_t study, struct err *e);
 
+/* What is queued from here on becomes visible as a whole by store_release, or with `keep` false, and after an error or
+ * a crash, not at all. Other writers wait meanwhile. */
+int store_hold(struct store *s, struct err *e);
+int store_release(struct store *s, bool keep, struct err *e);
+
 /* Commits what is queued. */
 int store_flush(struct store *s, struct err *e);
 /* Commits if 100 ms have passed since the first queued row; returns milliseconds until the next call is due, -1 =

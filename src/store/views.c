@@ -19,6 +19,7 @@ static const char *const after[] = { "wall_s",
                                      "last_test_accuracy",
                                      "best_test_accuracy",
                                      "diverged_step",
+                                     "outdated",
                                      "key",
                                      NULL };
 

@@ -5,9 +5,20 @@
 -- (trial.generation = study.generation); all_trials, all_metrics and so on show one-offs and trials of earlier specifications as well.
 -- No LEFT JOIN here: SQLite before 3.41 leaves one out whose columns a query does not read, and then sorts the rest of the query the wrong
 -- way. A value that may be missing is a scalar subquery, which finds its one row by the primary key. tests/store/answers.py proves it.
--- A metric that was added to the log of a trial later has fewer rows than the others of the trial, by two at least, as one of training steps has
--- none at step 0: of it there is no best value and no area, and no step to choose by or to reach a target at. So says n of its summaries, also
--- where rows were taken out; C has it in src/store/partial.h.
+
+-- Metrics of a trial that were added to its log later. Such a metric has fewer rows than the others of the trial, by two at least, as one of
+-- training steps has none at step 0; or, where the others left the log, two steps were logged before its first row. Of it there is no best
+-- value and no area, and no step to choose by or to reach a target at. So says n of its summaries, also where rows were taken out; C has
+-- the same in src/store/partial.h.
+CREATE VIEW partial AS
+SELECT u.trial_id, u.key_id
+FROM summary u
+WHERE u.n < (SELECT max(w.n) FROM summary w WHERE w.trial_id = u.trial_id) - 1
+    OR (SELECT p.step FROM progress p WHERE p.trial_id = u.trial_id AND p.step < (SELECT min(m.step) FROM metric m
+        WHERE m.trial_id = u.trial_id AND m.key_id = u.key_id) ORDER BY p.step LIMIT 1 OFFSET 1) IS NOT NULL;
+INSERT INTO _doc VALUES
+    ('partial', 'trial_id', '', 'runtime', 'trial.id'),
+    ('partial', 'key_id', '', 'runtime', 'metric_key.id: a metric that was added to the log of the trial later, so that it has no best value and no area');
 
 CREATE VIEW all_trials AS
 SELECT s.name AS study, t.variant, t.cell, t.seed,
@@ -17,14 +28,14 @@ SELECT s.name AS study, t.variant, t.cell, t.seed,
         (SELECT p.text FROM param p WHERE p.trial_id = t.id AND p.key = 'dataset.name')) AS dataset,
     t.state, t.step, t.budget,
     (SELECT sum(c.wall_ns) / 1e9 FROM run r JOIN cost c ON c.run_id = r.id WHERE r.trial_id = t.id) AS wall_s,
-    (SELECT u.last FROM summary u WHERE u.last_step = u.end_step AND u.trial_id = t.id AND u.key_id = (SELECT id FROM metric_key WHERE name = 'train_loss')) AS last_train_loss,
-    (SELECT u.best FROM summary u WHERE u.n >= (SELECT max(w.n) FROM summary w WHERE w.trial_id = u.trial_id) - 1 AND u.trial_id = t.id AND u.key_id = (SELECT id FROM metric_key WHERE name = 'train_loss')) AS best_train_loss,
-    (SELECT u.last FROM summary u WHERE u.last_step = u.end_step AND u.trial_id = t.id AND u.key_id = (SELECT id FROM metric_key WHERE name = 'train_accuracy')) AS last_train_accuracy,
-    (SELECT u.best FROM summary u WHERE u.n >= (SELECT max(w.n) FROM summary w WHERE w.trial_id = u.trial_id) - 1 AND u.trial_id = t.id AND u.key_id = (SELECT id FROM metric_key WHERE name = 'train_accuracy')) AS best_train_accuracy,
-    (SELECT u.last FROM summary u WHERE u.last_step = u.end_step AND u.trial_id = t.id AND u.key_id = (SELECT id FROM metric_key WHERE name = 'test_loss')) AS last_test_loss,
-    (SELECT u.best FROM summary u WHERE u.n >= (SELECT max(w.n) FROM summary w WHERE w.trial_id = u.trial_id) - 1 AND u.trial_id = t.id AND u.key_id = (SELECT id FROM metric_key WHERE name = 'test_loss')) AS best_test_loss,
-    (SELECT u.last FROM summary u WHERE u.last_step = u.end_step AND u.trial_id = t.id AND u.key_id = (SELECT id FROM metric_key WHERE name = 'test_accuracy')) AS last_test_accuracy,
-    (SELECT u.best FROM summary u WHERE u.n >= (SELECT max(w.n) FROM summary w WHERE w.trial_id = u.trial_id) - 1 AND u.trial_id = t.id AND u.key_id = (SELECT id FROM metric_key WHERE name = 'test_accuracy')) AS best_test_accuracy,
+    (SELECT u.last FROM summary u WHERE u.last_step = u.end_step AND (u.end_step = t.step OR t.state <> 'done') AND u.trial_id = t.id AND u.key_id = (SELECT id FROM metric_key WHERE name = 'train_loss')) AS last_train_loss,
+    (SELECT u.best FROM summary u WHERE NOT EXISTS (SELECT 1 FROM partial q WHERE q.trial_id = u.trial_id AND q.key_id = u.key_id) AND u.trial_id = t.id AND u.key_id = (SELECT id FROM metric_key WHERE name = 'train_loss')) AS best_train_loss,
+    (SELECT u.last FROM summary u WHERE u.last_step = u.end_step AND (u.end_step = t.step OR t.state <> 'done') AND u.trial_id = t.id AND u.key_id = (SELECT id FROM metric_key WHERE name = 'train_accuracy')) AS last_train_accuracy,
+    (SELECT u.best FROM summary u WHERE NOT EXISTS (SELECT 1 FROM partial q WHERE q.trial_id = u.trial_id AND q.key_id = u.key_id) AND u.trial_id = t.id AND u.key_id = (SELECT id FROM metric_key WHERE name = 'train_accuracy')) AS best_train_accuracy,
+    (SELECT u.last FROM summary u WHERE u.last_step = u.end_step AND (u.end_step = t.step OR t.state <> 'done') AND u.trial_id = t.id AND u.key_id = (SELECT id FROM metric_key WHERE name = 'test_loss')) AS last_test_loss,
+    (SELECT u.best FROM summary u WHERE NOT EXISTS (SELECT 1 FROM partial q WHERE q.trial_id = u.trial_id AND q.key_id = u.key_id) AND u.trial_id = t.id AND u.key_id = (SELECT id FROM metric_key WHERE name = 'test_loss')) AS best_test_loss,
+    (SELECT u.last FROM summary u WHERE u.last_step = u.end_step AND (u.end_step = t.step OR t.state <> 'done') AND u.trial_id = t.id AND u.key_id = (SELECT id FROM metric_key WHERE name = 'test_accuracy')) AS last_test_accuracy,
+    (SELECT u.best FROM summary u WHERE NOT EXISTS (SELECT 1 FROM partial q WHERE q.trial_id = u.trial_id AND q.key_id = u.key_id) AND u.trial_id = t.id AND u.key_id = (SELECT id FROM metric_key WHERE name = 'test_accuracy')) AS best_test_accuracy,
     t.diverged_step, t.diverged_layer, t.diverged_tensor, t.reason,
     (SELECT strftime('%Y-%m-%dT%H:%M:%fZ', min(r.started_ms) / 1000.0, 'unixepoch') FROM run r WHERE r.trial_id = t.id) AS started,
     (SELECT strftime('%Y-%m-%dT%H:%M:%fZ', max(r.ended_ms) / 1000.0, 'unixepoch') FROM run r WHERE r.trial_id = t.id) AS ended,
@@ -473,7 +484,7 @@ FROM (
         max(CASE WHEN t.outcome = 'done' AND u.end_step = t.step AND u.last_step = u.end_step THEN u.best END) AS best_max,
         min(CASE WHEN t.outcome = 'done' AND u.end_step = t.step AND u.last_step = u.end_step THEN t.trial_id END) AS trial_id,
         sum(CASE WHEN t.outcome = 'done' AND u.end_step = t.step AND u.last_step = u.end_step THEN u.n END) AS n_rows,
-        count(CASE WHEN t.outcome = 'done' AND u.end_step = t.step AND u.last_step = u.end_step AND u.n < (SELECT max(w.n) FROM summary w WHERE w.trial_id = u.trial_id) - 1 THEN 1 END) AS n_partial,
+        count(CASE WHEN t.outcome = 'done' AND u.end_step = t.step AND u.last_step = u.end_step AND EXISTS (SELECT 1 FROM partial q WHERE q.trial_id = u.trial_id AND q.key_id = u.key_id) THEN 1 END) AS n_partial,
         min(CASE WHEN t.outcome = 'done' AND t.step = t.length THEN t.length END) AS shortest,
         max(CASE t.outcome WHEN 'done' THEN t.length END) AS longest, t.study_id, u.key_id
     FROM outcomes t
@@ -526,7 +537,7 @@ JOIN study s ON s.id = t.study_id
 JOIN summary u ON u.trial_id = t.id AND u.key_id = (SELECT id FROM metric_key WHERE name = 'valid_accuracy')
 CROSS JOIN metric_key k
 CROSS JOIN metric m ON m.trial_id = t.id AND m.key_id = k.id AND m.step = u.best_step
-WHERE u.n >= (SELECT max(w.n) FROM summary w WHERE w.trial_id = u.trial_id) - 1;
+WHERE NOT EXISTS (SELECT 1 FROM partial q WHERE q.trial_id = u.trial_id AND q.key_id = u.key_id);
 INSERT INTO _doc VALUES
     ('all_selected', 'study', '', 'deterministic', 'name of the study'),
     ('all_selected', 'variant', '', 'deterministic', 'named alternative of the study'),
@@ -579,7 +590,7 @@ FROM (
     JOIN summary u ON u.trial_id = t.trial_id AND u.key_id = (SELECT id FROM metric_key WHERE name = 'valid_accuracy')
     CROSS JOIN metric_key k
     CROSS JOIN metric m ON m.trial_id = t.trial_id AND m.key_id = k.id AND m.step = u.best_step
-    WHERE u.n >= (SELECT max(w.n) FROM summary w WHERE w.trial_id = u.trial_id) - 1
+    WHERE NOT EXISTS (SELECT 1 FROM partial q WHERE q.trial_id = u.trial_id AND q.key_id = u.key_id)
     GROUP BY t.study, t.study_id, t.variant, t.cell, k.name, m.key_id
 ) f;
 INSERT INTO _doc VALUES
@@ -622,7 +633,7 @@ SELECT p.study, p.variant, p.x_key, p.y_key, p.x, p.y, CASE WHEN count(p.auc) = 
 FROM (
     SELECT t.study, t.variant, a.x_key, a.y_key, x.num AS x, y.num AS y, t.outcome, t.study_id,
         CASE WHEN t.outcome = 'done' THEN (SELECT u.auc FROM summary u WHERE u.trial_id = t.trial_id
-            AND u.key_id = (SELECT id FROM metric_key WHERE name = 'train_loss') AND u.n >= (SELECT max(w.n) FROM summary w WHERE w.trial_id = u.trial_id) - 1) END AS auc
+            AND u.key_id = (SELECT id FROM metric_key WHERE name = 'train_loss') AND NOT EXISTS (SELECT 1 FROM partial q WHERE q.trial_id = u.trial_id AND q.key_id = u.key_id)) END AS auc
     FROM axes a
     JOIN outcomes t ON t.study_id = a.study_id AND t.cell IS NOT t.tuning
     JOIN param x ON x.trial_id = t.trial_id AND x.key = a.x_key
@@ -687,6 +698,30 @@ INSERT INTO _doc VALUES
 
 -- The writer chooses in the same way: SQL_GET_CHOICES of src/store/statements.c.
 CREATE VIEW tuned AS
+WITH choice AS (
+    SELECT r.study, r.variant, r.tuned AS cell, r.metric, r.goal, count(*) AS n_cells, sum(r.n_asked) AS n_trials,
+        sum(r.n_unfinished) AS n_unfinished, sum(r.n_failed) AS n_failed, sum(r.n_outdated) AS n_outdated,
+        sum(r.n_diverged + r.n_nonfinite > 0) AS n_left_out, coalesce(sum(r.shortest < r.longest_of_all), 0) AS n_shorter,
+        CASE WHEN sum(r.n_unfinished + r.n_failed + r.n_outdated) = 0 THEN max(CASE WHEN r.place = 1 THEN r.cell END) END AS chosen,
+        CASE WHEN sum(r.n_unfinished + r.n_failed + r.n_outdated) = 0 THEN max(CASE WHEN r.place = 1 THEN r.mean END) END AS value,
+        CASE WHEN sum(r.n_unfinished + r.n_failed + r.n_outdated) = 0 THEN max(CASE WHEN r.place = 1 THEN r.trial_id END) END AS chosen_id,
+        (SELECT count(*) FROM outcomes t WHERE t.study_id = r.study_id AND t.variant = r.variant AND t.cell = r.tuned) AS n_fresh, r.study_id
+    FROM (
+        SELECT c.*, CASE WHEN c.mean IS NOT NULL THEN row_number() OVER (PARTITION BY c.study_id, c.variant, c.tuned
+            ORDER BY c.mean IS NULL, CASE c.goal WHEN 'max' THEN -c.mean ELSE c.mean END, c.cell) END AS place,
+            max(c.longest) OVER (PARTITION BY c.study_id, c.variant, c.tuned) AS longest_of_all
+        FROM candidates c
+    ) r
+    GROUP BY r.study, r.study_id, r.variant, r.tuned, r.metric, r.goal
+), fresh AS ( -- trained with the values of the cell that is chosen now, for as long as it
+    SELECT t.study_id, t.variant, t.cell, t.outcome, t.step, t.trial_id
+    FROM choice x
+    JOIN outcomes t ON t.study_id = x.study_id AND t.variant = x.variant AND t.cell = x.cell
+    WHERE (t.outcome <> 'done' OR t.length >= (SELECT c.length FROM outcomes c WHERE c.trial_id = x.chosen_id))
+        AND NOT EXISTS (SELECT 1 FROM tune_key k JOIN param p ON p.trial_id = x.chosen_id AND p.key = k.key
+            JOIN param q ON q.trial_id = t.trial_id AND q.key = k.key
+            WHERE k.study_id = x.study_id AND (p.num IS NOT q.num OR p.text IS NOT q.text))
+)
 SELECT x.study, x.variant, x.cell, x.metric, x.goal, x.chosen, x.value, x.n_cells,
     CASE WHEN x.chosen IS NOT NULL THEN (SELECT group_concat(b.text, ', ') FROM (
         SELECT k.key || '=' || CASE WHEN p.num = CAST(p.num AS INTEGER) THEN CAST(p.num AS INTEGER) ELSE p.num END AS text
@@ -704,46 +739,33 @@ SELECT x.study, x.variant, x.cell, x.metric, x.goal, x.chosen, x.value, x.n_cell
             WHEN x.n_left_out > 0 THEN '; left out: ' || x.n_left_out || ' of ' || x.n_cells || ' cells, with trials that diverged or have no finite ' || x.metric
             ELSE '' END
         || CASE WHEN x.n_shorter > 0 THEN '; ' || x.n_shorter || ' of ' || x.n_cells || ' cells have trials of fewer steps than the longest of the sweep: they are compared as equals'
-            ELSE '' END, 3), '') AS note,
-    CASE WHEN x.chosen IS NOT NULL THEN (SELECT count(*) FROM outcomes t WHERE t.study_id = x.study_id AND t.variant = x.variant AND t.cell = x.cell
+            ELSE '' END
+        || CASE WHEN x.n_fresh > (SELECT count(*) FROM fresh t WHERE t.study_id = x.study_id AND t.variant = x.variant AND t.cell = x.cell)
+            THEN '; trials with fresh seeds are of another choice or have fewer steps: they are not counted' ELSE '' END, 3), '') AS note,
+    CASE WHEN x.chosen IS NOT NULL THEN (SELECT count(*) FROM fresh t WHERE t.study_id = x.study_id AND t.variant = x.variant AND t.cell = x.cell
         AND t.outcome = 'done') ELSE 0 END AS n, v.n_seeds AS n_asked,
-    CASE WHEN x.chosen IS NOT NULL THEN (SELECT count(*) FROM outcomes t WHERE t.study_id = x.study_id AND t.variant = x.variant AND t.cell = x.cell
+    CASE WHEN x.chosen IS NOT NULL THEN (SELECT count(*) FROM fresh t WHERE t.study_id = x.study_id AND t.variant = x.variant AND t.cell = x.cell
         AND t.outcome = 'diverged') ELSE 0 END AS n_diverged,
-    CASE WHEN x.chosen IS NOT NULL THEN (SELECT CASE WHEN count(*) = v.n_seeds THEN avg(u.last) END FROM outcomes t
+    CASE WHEN x.chosen IS NOT NULL THEN (SELECT CASE WHEN count(*) = v.n_seeds THEN avg(u.last) END FROM fresh t
         JOIN summary u ON u.trial_id = t.trial_id AND u.key_id = (SELECT id FROM metric_key WHERE name = 'test_loss')
         WHERE t.study_id = x.study_id AND t.variant = x.variant AND t.cell = x.cell AND t.outcome = 'done' AND u.last_step = u.end_step
         AND u.end_step = t.step) END AS test_loss,
     CASE WHEN x.chosen IS NOT NULL THEN (SELECT (SELECT d.last_sd FROM final_stat d WHERE d.trial_id = y.trial_id AND d.key_id = y.key_id
-        AND d.n_rows = y.n_rows) FROM (SELECT count(*) AS n, sum(u.n) AS n_rows, min(t.trial_id) AS trial_id, u.key_id FROM outcomes t
+        AND d.n_rows = y.n_rows) FROM (SELECT count(*) AS n, sum(u.n) AS n_rows, min(t.trial_id) AS trial_id, u.key_id FROM fresh t
         JOIN summary u ON u.trial_id = t.trial_id AND u.key_id = (SELECT id FROM metric_key WHERE name = 'test_loss')
         WHERE t.study_id = x.study_id AND t.variant = x.variant AND t.cell = x.cell AND t.outcome = 'done' AND u.last_step = u.end_step
         AND u.end_step = t.step) y WHERE y.n = v.n_seeds) END AS test_loss_sd,
-    CASE WHEN x.chosen IS NOT NULL THEN (SELECT CASE WHEN count(*) = v.n_seeds THEN avg(u.last) END FROM outcomes t
+    CASE WHEN x.chosen IS NOT NULL THEN (SELECT CASE WHEN count(*) = v.n_seeds THEN avg(u.last) END FROM fresh t
         JOIN summary u ON u.trial_id = t.trial_id AND u.key_id = (SELECT id FROM metric_key WHERE name = 'test_accuracy')
         WHERE t.study_id = x.study_id AND t.variant = x.variant AND t.cell = x.cell AND t.outcome = 'done' AND u.last_step = u.end_step
         AND u.end_step = t.step) END AS test_accuracy,
     CASE WHEN x.chosen IS NOT NULL THEN (SELECT (SELECT d.last_sd FROM final_stat d WHERE d.trial_id = y.trial_id AND d.key_id = y.key_id
-        AND d.n_rows = y.n_rows) FROM (SELECT count(*) AS n, sum(u.n) AS n_rows, min(t.trial_id) AS trial_id, u.key_id FROM outcomes t
+        AND d.n_rows = y.n_rows) FROM (SELECT count(*) AS n, sum(u.n) AS n_rows, min(t.trial_id) AS trial_id, u.key_id FROM fresh t
         JOIN summary u ON u.trial_id = t.trial_id AND u.key_id = (SELECT id FROM metric_key WHERE name = 'test_accuracy')
         WHERE t.study_id = x.study_id AND t.variant = x.variant AND t.cell = x.cell AND t.outcome = 'done' AND u.last_step = u.end_step
         AND u.end_step = t.step) y WHERE y.n = v.n_seeds) END AS test_accuracy_sd,
     x.study_id
-FROM (
-    SELECT r.study, r.variant, r.tuned AS cell, r.metric, r.goal, count(*) AS n_cells, sum(r.n_asked) AS n_trials,
-        sum(r.n_unfinished) AS n_unfinished, sum(r.n_failed) AS n_failed, sum(r.n_outdated) AS n_outdated,
-        sum(r.n_diverged + r.n_nonfinite > 0) AS n_left_out, coalesce(sum(r.shortest < r.longest_of_all), 0) AS n_shorter,
-        CASE WHEN sum(r.n_unfinished + r.n_failed + r.n_outdated) = 0 THEN max(CASE WHEN r.place = 1 THEN r.cell END) END AS chosen,
-        CASE WHEN sum(r.n_unfinished + r.n_failed + r.n_outdated) = 0 THEN max(CASE WHEN r.place = 1 THEN r.mean END) END AS value,
-        CASE WHEN sum(r.n_unfinished + r.n_failed + r.n_outdated) = 0 THEN max(CASE WHEN r.place = 1 THEN r.trial_id END) END AS chosen_id,
-        r.study_id
-    FROM (
-        SELECT c.*, CASE WHEN c.mean IS NOT NULL THEN row_number() OVER (PARTITION BY c.study_id, c.variant, c.tuned
-            ORDER BY c.mean IS NULL, CASE c.goal WHEN 'max' THEN -c.mean ELSE c.mean END, c.cell) END AS place,
-            max(c.longest) OVER (PARTITION BY c.study_id, c.variant, c.tuned) AS longest_of_all
-        FROM candidates c
-    ) r
-    GROUP BY r.study, r.study_id, r.variant, r.tuned, r.metric, r.goal
-) x
+FROM choice x
 JOIN tune v ON v.study_id = x.study_id;
 INSERT INTO _doc VALUES
     ('tuned', 'study', '', 'deterministic', 'name of the study'),
@@ -894,8 +916,8 @@ FROM (
     SELECT g.study, t.variant, t.cell, t.seed, g.metric, g.value, t.state,
         (SELECT min(m.step) FROM summary u CROSS JOIN metric m ON m.trial_id = u.trial_id AND m.key_id = u.key_id
             AND CASE g.goal WHEN 'max' THEN m.value >= g.value WHEN 'min' THEN m.value <= g.value END
-            WHERE u.trial_id = t.id AND u.key_id = g.key_id AND u.n >= (SELECT max(w.n) FROM summary w WHERE w.trial_id = u.trial_id) - 1) AS step,
-        EXISTS (SELECT 1 FROM summary u WHERE u.trial_id = t.id AND u.key_id = g.key_id AND u.n >= (SELECT max(w.n) FROM summary w WHERE w.trial_id = u.trial_id) - 1) AS logged,
+            WHERE u.trial_id = t.id AND u.key_id = g.key_id AND NOT EXISTS (SELECT 1 FROM partial q WHERE q.trial_id = u.trial_id AND q.key_id = u.key_id)) AS step,
+        EXISTS (SELECT 1 FROM summary u WHERE u.trial_id = t.id AND u.key_id = g.key_id AND NOT EXISTS (SELECT 1 FROM partial q WHERE q.trial_id = u.trial_id AND q.key_id = u.key_id)) AS logged,
         t.id AS trial_id, g.study_id
     FROM (
         SELECT s.name AS study, s.generation, x.metric, x.value,

@@ -244,7 +244,7 @@ int write_end(struct store *s, size_t weight, struct err *e)
         s->since_ms = write_monotonic_ms();
     s->queued++;
     s->weight += weight;
-    if (s->weight < s->weight_limit)
+    if (s->held || s->weight < s->weight_limit)
         return 0;
     const int64_t took = write_monotonic_ms() - s->since_ms;
     TRY(store_flush(s, e));
@@ -264,6 +264,8 @@ int store_flush(struct store *s, struct err *e)
         return 0;
     TRY(write_begin(s, e));
     TRY(metric_put_summaries(s, e));
+    if (s->held)
+        return 0;
     KILL_POINT(STORE_COMMIT);
     TRY(write_exec(s, SQL_COMMIT, NULL, 0, NULL, e));
     KILL_POINT(STORE_COMMITTED);
@@ -273,11 +275,31 @@ int store_flush(struct store *s, struct err *e)
     return 0;
 }
 
+int store_hold(struct store *s, struct err *e)
+{
+    TRY(store_flush(s, e));
+    TRY(write_begin(s, e));
+    s->held = true;
+    return 0;
+}
+
+int store_release(struct store *s, bool keep, struct err *e)
+{
+    s->held = false;
+    if (keep)
+        return store_flush(s, e);
+    abandon(s);
+    s->weight = 0;
+    s->queued = s->acknowledged;
+    s->forgotten = 0;
+    return 0;
+}
+
 int store_tick(struct store *s, int *due_ms, struct err *e)
 {
     TRY(write_check(s, e));
     *due_ms = -1;
-    if (s->weight == 0)
+    if (s->held || s->weight == 0)
         return 0;
     const int64_t left = s->since_ms + GROUP_MS - write_monotonic_ms();
     if (left > 0) {

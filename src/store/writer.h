@@ -238,6 +238,7 @@ struct store {
     struct interned host, code; /* of the last run that began */
     int failed;                 /* code of the first error; the store then refuses everything */
     bool open_group;            /* a transaction is open */
+    bool held;                  /* and stays so until store_release */
     int64_t since_ms;           /* monotonic, of the first queued row */
     size_t weight;              /* rows queued since the last commit */
     size_t weight_limit;

@@ -82,11 +82,13 @@ class Claims(unittest.TestCase):
         mean = "{id: %s, measure: 'SELECT avg(%s) FROM study_ct WHERE [%s] = 0.1', expect: [0, 9]}"
         good = [mean % ("own", "last_train_loss", "train.optimizer.stepsize"), mean % ("paper", "last_train_loss", "train.batch_size")]
         self.call("plan", self.write(good, more=more))
-        said = self.call("plan", self.write(good + [mean % ("value", "last_tran_loss", "train.batch_size"), mean % ("key", "step", "train.batch_siz")],
+        quoted = "{id: quoted, measure: 'SELECT avg(step) FROM study_ct WHERE \"train.batch_siz\" = 0.1', expect: [0, 9]}"
+        said = self.call("plan", self.write(good + [mean % ("value", "last_tran_loss", "train.batch_size"), mean % ("key", "step", "train.batch_siz"), quoted],
                                             more=more), status=2).stderr
+        self.assertIn("claims.4.measure: no such column: train.batch_siz", said)  # which SQLite may take for a text
         self.assertIn("claims.2.measure: no such column: last_tran_loss", said)
         self.assertIn("claims.3.measure: no such column: train.batch_siz", said)
-        self.assertEqual(said.count("error:"), 2, said)
+        self.assertEqual(said.count("error:"), 3, said)
 
     def test_sql_gives_one_value_for_each_seed_that_was_asked_for(self):
         last = "SELECT last_train_loss%s FROM trials WHERE variant = 'bp'"

@@ -117,6 +117,18 @@ class Partial(unittest.TestCase):
         self.assertIn("(partial: what was added to the log later has no value that is best; --force trains them again)", table)
         self.assertEqual(self.sql("SELECT n_partial, last_mean IS NULL, best_mean FROM finals WHERE metric = 'test_loss'"), [(2, 0, None)] * 2)
 
+    def test_a_metric_that_was_added_when_the_others_left_the_log(self):
+        spec = (SPEC % (2, 40, "%s", ""))
+        spec = spec[:spec.index("- {id: selected")].replace("{better: dfa, than: bp, metric: test_loss, at: best}", "x").replace("compare: x", "value: {variant: bp, metric: test_loss, "
+                                                                                                                         "at: best}, expect: [0, 9]")
+        self.call("run", self.write("p.yaml", spec[:spec.index("targets:")] % "train_loss"), "-q", "train.iterations=20")
+        table = self.call("run", self.write("p.yaml", spec % "test_loss"), "-q")
+        self.assertEqual(table.count("2, 2 partial"), 1)
+        self.assertEqual(self.sql("SELECT n_partial, best_mean FROM finals WHERE metric = 'test_loss'"), [(2, None)])
+        self.assertEqual(self.sql("SELECT DISTINCT reached, step FROM targets"), [(None, None)])
+        self.assertEqual(self.sql("SELECT DISTINCT step, last_train_loss, last_test_loss IS NULL FROM trials"), [(40, None, 0)])  # the last of train_loss was at 20
+        self.assertIn(ADDED, self.claims()["best"][1])
+
     def test_one_offs(self):
         spec = (SPEC % (2, 40, "%s", ""))
         self.call("run", self.write("p.yaml", spec[:spec.index("targets:")] % FIRST), "-q", "train.clip_norm=5")

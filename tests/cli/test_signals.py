@@ -70,6 +70,9 @@ class Signals(Cli):
     def count(self):
         return self.sql("SELECT count(*) FROM trial")[0][0] if os.path.exists(self.db) else 0
 
+    def log(self):
+        return os.path.getsize(self.db + "-wal")
+
     def end(self, process, sent):
         """The exit status that a run with these signals may have."""
         _, errors = process.communicate(timeout=100)
@@ -88,7 +91,7 @@ class Start(Signals):
         stages = [self.handles,
                   lambda p: self.until(p, lambda: self.has_open(p, "results.db.lock"), "not opened"),
                   lambda p: self.until(p, lambda: self.has_open(p, "-wal"), "not opened"),
-                  lambda p: self.until(p, lambda: self.has_open(p, "-wal") and self.count() > 0, "not queued"),
+                  lambda p: self.until(p, lambda: self.has_open(p, "-wal") and self.log() > 0, "not queued"),
                   lambda p: self.until(p, lambda: self.workers(p), "no worker")]
         for number in ALL:
             for stage in stages:
@@ -129,9 +132,8 @@ class Queue(Signals):
             if self.count() > 20000:  # all are queued, and would not be queued again
                 shutil.rmtree(os.path.dirname(self.db))
             process = self.begin(*command)
-            before, grow = self.count(), starts % 8 == 7
-            goal = before + 2500
-            reached = self.until(process, lambda: self.count() >= goal if grow else self.has_open(process, "-wal"), "not queueing")
+            size = starts % 4 << 20  # nothing can be counted until all is there
+            reached = self.until(process, lambda least=size: self.log() >= least, "not queueing")
             self.assertTrue(reached or self.count() > 20000, "it ended by itself")
             sent = []
             while process.poll() is None and len(sent) < 40:

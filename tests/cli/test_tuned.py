@@ -158,6 +158,21 @@ class Choice(Case):
         self.run_file()
         self.assertEqual(self.tuned()["fa"], [self.best()["fa"], 2, 2])
 
+    def test_fresh_seeds_of_another_choice_are_not_counted(self):
+        """A shard trains the sweep alone, so the fresh seeds may be those of what was chosen before, or of fewer steps."""
+        note = "trials with fresh seeds are of another choice or have fewer steps: they are not counted"
+        self.run_file("train.iterations=10")
+        self.call("work", self.spec, "--shard", "0/1", "--db", self.db, "-q")
+        rows = "SELECT chosen IS NOT NULL, n, test_loss IS NULL, note LIKE ? FROM tuned".replace("?", f"'%{note}%'")
+        self.assertEqual(self.sql(rows), [(1, 0, 1, 1)] * 2)
+        self.assertIn("4 of 4 trials with the fresh seeds of `tune` are left", self.call("ls", "--db", self.db).stderr)
+        self.run_file()
+        self.assertEqual(self.sql(rows), [(1, 2, 0, None)] * 2)
+        with sqlite3.connect(self.db) as connection:
+            connection.execute("UPDATE param SET num = 7 WHERE key = 'train.optimizer.stepsize' AND trial_id = (SELECT min(id) FROM trial WHERE cell = 'tuned')")
+        connection.close()
+        self.assertEqual(sorted(self.sql(rows)), [(1, 1, 1, 1), (1, 2, 0, None)])
+
     def test_seeds_of_the_sweep_are_not_fresh(self):
         refused = self.run_file("seeds=[1, 12]", status=2)
         self.assertIn("tune.retrain.seeds: the sweep has seed 12, and what is chosen with it is measured with fresh seeds", refused.stderr)

@@ -211,6 +211,25 @@ class Histories(Merging):
             self.merge(*order, out=out)
             self.assertEqual(self.sql("SELECT DISTINCT state, step, budget, finished_budget FROM trial WHERE step > 0", out), [("interrupted", 75, 70, 70)])
 
+    def test_a_metric_that_only_the_longer_trial_logged(self):
+        """What is cut of it is not in its summary either."""
+        long = self.path("long.db")
+        self.write(("[train_loss,", "[train_loss, test_loss,"))
+        self.work("0/1", long, "-q", "train.iterations=75")
+        self.edit(long, "UPDATE trial SET state = 'interrupted', budget = 90, finished_budget = 0, weights_sha256 = NULL WHERE state = 'done'",
+                  "UPDATE study SET spec_sha256 = 'other', updated_ms = 1")
+        self.write()
+        self.work("0/1", self.a, "-q")
+        digests = set()
+        for order in ((self.a, long), (long, self.a)):
+            out = self.path(f"out{len(os.listdir(self.folder))}.db")
+            self.merge(*order, out=out)
+            self.assertEqual(self.sql("SELECT count(*), sum(n = (SELECT count(*) FROM metric m WHERE m.trial_id = u.trial_id AND m.key_id = u.key_id)), max(end_step) FROM summary u "
+                                      "WHERE key_id = (SELECT id FROM metric_key WHERE name = 'test_loss')", out), [(12, 12, 60)])
+            self.assertIn("12 were finished before", self.call("run", self.spec, "--db", out).stderr)
+            digests.add(self.digest(out))
+        self.assertEqual(len(digests), 1)
+
     def test_an_end_short_of_a_raised_budget_is_no_end(self):
         long = self.path("long.db")
         self.work("0/2", self.a, "-q")

@@ -161,6 +161,9 @@ class Inputs(unittest.TestCase):
 
     def test_other_numerics(self):
         spec = self.write("in.yaml", WEIGHTS)
+        with open(spec, "a", encoding="utf-8") as f:
+            f.write("claims:\n- {id: sql, text: t, measure: \"SELECT last_train_loss, seed FROM trials WHERE state = 'done'\", expect: [0, 99]}\n"
+                    "- {id: value, text: t, value: {variant: bp, metric: train_loss}, expect: [0, 99]}\n")
         self.call("run", spec, "-q")
         ((version,),) = self.sql("SELECT DISTINCT numerics_version FROM trials")
         self.sql("UPDATE trial SET numerics_version = numerics_version - 1 WHERE seed = 1")
@@ -169,6 +172,11 @@ class Inputs(unittest.TestCase):
         self.call("run", spec, "-q", "train.iterations=40", status=1)
         self.assertEqual(self.sql("SELECT seed, outdated, step FROM trials ORDER BY 1"), [(1, 1, 20), (2, 0, 40)])
         self.assertEqual(self.sql("SELECT n, n_asked, n_outdated, last_mean IS NULL FROM finals"), [(1, 2, 1, 1)])
+        outdated = "is outdated: a later one of its cell read other files or has other numerics"
+        for name, what in (("sql", "1 of the study's trials "), ("value", "1 of the 2 seeds of 'bp' ")):
+            ((verdict, note, unfinished),) = self.sql(f"SELECT verdict, note, n_unfinished FROM claims WHERE id = '{name}'")
+            self.assertEqual((verdict, unfinished or 0), ("undecided", 0))
+            self.assertIn(what + outdated, note)
         self.call("run", spec, "-q", "--force", "seeds=[1]", "train.iterations=40")
         self.assertEqual(self.sql("SELECT n, n_asked, n_outdated, last_mean IS NULL FROM finals"), [(2, 2, 0, 0)])
 

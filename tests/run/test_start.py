@@ -241,22 +241,49 @@ class Start(unittest.TestCase):
     def test_sigkill_while_trials_are_queued(self):
         spec = self.large_study()
         self.start(spec, "whole.db", "--variant", "one")
-        for at in (0, 5000):
-            process = subprocess.Popen([TPRUN, "run", spec, "--db", self.path(f"killed{at}.db"), "--variant", "one"], stderr=subprocess.DEVNULL,
-                                       stdout=subprocess.DEVNULL, env=self.environment)
-            while process.poll() is None:
-                try:
-                    if self.sql(f"killed{at}.db", "SELECT count(*) FROM trial")[0][0] > at:
-                        break
-                except sqlite3.OperationalError:  # no file, no table, or locked for a moment
-                    pass
-                time.sleep(0.001)
-            process.send_signal(signal.SIGKILL)
-            process.wait()
-            ((count, queued),) = self.sql(f"killed{at}.db", "SELECT (SELECT count(*) FROM trial), queued_sha256 FROM study")
-            self.assertEqual(queued is None, count < COUNT + 1)
-            self.start(spec, f"killed{at}.db", "--variant", "one")
-            self.assertEqual(self.state(f"killed{at}.db"), self.state("whole.db"))
+        for megabytes in (1, 8):
+            db = f"killed{megabytes}.db"
+            self.interrupt(spec, db, megabytes, signal.SIGKILL)
+            rows = self.sql(db, "SELECT (SELECT count(*) FROM trial), queued_sha256 IS NOT NULL FROM study")
+            self.assertIn(rows, ([], [(COUNT + 1, 1)]))
+            self.start(spec, db, "--variant", "one")
+            self.assertEqual(self.state(db), self.state("whole.db"))
+
+    def interrupt(self, spec, db, megabytes, number):
+        """Sends the signal when the log has so many megabytes of what is being queued; ends by itself where it was faster."""
+        process = subprocess.Popen([TPRUN, "run", spec, "--db", self.path(db), "--variant", "one"], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                   env=self.environment)
+        log = self.path(db + "-wal")
+        while process.poll() is None:
+            try:
+                if os.path.getsize(log) > megabytes << 20:
+                    break
+            except FileNotFoundError:
+                pass
+            time.sleep(0.001)
+        process.send_signal(number)
+        return process.wait()
+
+    def test_stopped_while_an_edited_file_is_queued(self):
+        """Half of the trials in the new specification would be a study that looks whole, and `gc` would take the others."""
+        spec = self.large_study()
+        self.start(spec, "edited.db", "--variant", "one")
+        self.sql("edited.db", "UPDATE trial SET state = 'done', step = budget, finished_budget = budget")
+        everything = "SELECT s.title, s.generation, s.queued_sha256, t.id, t.generation, t.variant, t.cell FROM study s JOIN trial t ON t.study_id = s.id ORDER BY t.id"
+        before = self.sql("edited.db", everything)
+        with open(spec, encoding="utf-8") as f:
+            text = f.read()
+        edited = self.write(text.replace("\nseeds", "\ntitle: Another\nseeds", 1))
+        self.assertNotEqual(open(edited, encoding="utf-8").read(), text)
+        for number in (signal.SIGTERM, signal.SIGKILL, signal.SIGINT):
+            self.interrupt(edited, "edited.db", 1, number)
+            after = self.sql("edited.db", everything)
+            self.assertTrue(after == before or self.is_edited(after), number)  # a signal may come when all is queued
+        self.start(edited, "edited.db", "--variant", "one")
+        self.assertTrue(self.is_edited(self.sql("edited.db", everything)))
+
+    def is_edited(self, rows):
+        return len(rows) == COUNT + 1 and {(row[0], row[1], row[4]) for row in rows} == {("Another", 2, 2)}
 
 
 if __name__ == "__main__":
