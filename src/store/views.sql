@@ -626,13 +626,15 @@ WITH axis AS (
 ), axes AS (
     SELECT study_id, min(key) AS x_key, max(key) AS y_key FROM axis GROUP BY study_id HAVING count(*) = 2 AND min(numeric) = 1
 )
-SELECT p.study, p.variant, p.x_key, p.y_key, p.x, p.y, CASE WHEN count(p.auc) = count(*) THEN avg(p.auc) END AS auc, count(p.auc) AS n,
+SELECT p.study, p.variant, p.x_key, p.y_key, p.x, p.y,
+    CASE WHEN count(p.auc) = count(*) AND min(p.step) = max(p.step) THEN avg(p.auc) END AS auc, count(p.auc) AS n,
     count(*) AS n_asked, sum(p.outcome = 'done') - count(p.auc) AS n_nonfinite, sum(p.outcome = 'diverged') AS n_diverged,
     sum(p.outcome = 'unfinished') AS n_unfinished, sum(p.outcome = 'failed') AS n_failed, sum(p.outcome = 'outdated') AS n_outdated,
-    max(p.outcome = 'diverged') AS diverged, avg(p.auc) AS auc_finished, p.study_id
+    max(p.outcome = 'diverged') AS diverged, avg(p.auc) AS auc_finished, p.study_id,
+    min(CASE p.outcome WHEN 'done' THEN p.step END) AS shortest, max(CASE p.outcome WHEN 'done' THEN p.step END) AS longest
 FROM (
-    SELECT t.study, t.variant, a.x_key, a.y_key, x.num AS x, y.num AS y, t.outcome, t.study_id,
-        CASE WHEN t.outcome = 'done' THEN (SELECT u.auc FROM summary u WHERE u.trial_id = t.trial_id
+    SELECT t.study, t.variant, a.x_key, a.y_key, x.num AS x, y.num AS y, t.outcome, t.step, t.study_id,
+        CASE WHEN t.outcome = 'done' THEN (SELECT u.auc FROM summary u WHERE u.trial_id = t.trial_id AND u.end_step = t.step
             AND u.key_id = (SELECT id FROM metric_key WHERE name = 'train_loss') AND NOT EXISTS (SELECT 1 FROM partial q WHERE q.trial_id = u.trial_id AND q.key_id = u.key_id)) END AS auc
     FROM axes a
     JOIN outcomes t ON t.study_id = a.study_id AND t.cell IS NOT t.tuning
@@ -647,17 +649,19 @@ INSERT INTO _doc VALUES
     ('heatmap', 'y_key', '', 'deterministic', 'second swept key'),
     ('heatmap', 'x', '', 'deterministic', 'value of x_key'),
     ('heatmap', 'y', '', 'deterministic', 'value of y_key'),
-    ('heatmap', 'auc', 'loss * step', 'deterministic', 'area under train_loss, mean over the seeds; NULL unless n = n_asked'),
+    ('heatmap', 'auc', 'loss * step', 'deterministic', 'area under train_loss, mean over the seeds; NULL unless n = n_asked and all of them ended at one step; cells compare only where that step is the same'),
     ('heatmap', 'n', '', 'deterministic', 'number of trials that are done and have a finite area'),
     ('heatmap', 'n_asked', '', 'deterministic', 'number of trials of the cell: the seeds that were asked for'),
-    ('heatmap', 'n_nonfinite', '', 'deterministic', 'number of trials that are done without a finite area, or logged train_loss only later, see finals.n_partial'),
+    ('heatmap', 'n_nonfinite', '', 'deterministic', 'number of trials that are done without a finite area, or logged train_loss only later, see finals.n_partial, or not to their end'),
     ('heatmap', 'n_diverged', '', 'deterministic', 'number of trials that diverged'),
     ('heatmap', 'n_unfinished', '', 'deterministic', 'number of trials that are not finished'),
     ('heatmap', 'n_failed', '', 'deterministic', 'number of trials that failed'),
     ('heatmap', 'n_outdated', '', 'runtime', 'number of trials that are of other bytes or numerics than a later one, see trials.outdated'),
     ('heatmap', 'diverged', '', 'deterministic', '1 when a trial diverged'),
-    ('heatmap', 'auc_finished', 'loss * step', 'deterministic', 'mean of the n areas that are there'),
-    ('heatmap', 'study_id', '', 'runtime', 'study.id');
+    ('heatmap', 'auc_finished', 'loss * step', 'deterministic', 'mean of the n areas that are there, wherever they end'),
+    ('heatmap', 'study_id', '', 'runtime', 'study.id'),
+    ('heatmap', 'shortest', 'step', 'deterministic', 'smallest step at which a trial that is done ended'),
+    ('heatmap', 'longest', 'step', 'deterministic', 'largest of these steps');
 
 -- Choosing without a look at the test set: the cells of the sweep of a file that tunes, of which one is chosen by validation.
 CREATE VIEW candidates AS

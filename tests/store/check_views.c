@@ -388,11 +388,12 @@ static void sweep(struct fixture *f)
                                                       { .key = "fixed", .number = 3 } };
                 const int64_t t = put_trial(f->s, f->study, n++, "tp", cell, seed, 3, params).id;
                 const int64_t run = begin_run(f->s, t, 0);
-                const bool diverges = x == 1 && y == 2 && seed == 2;
+                const bool diverges = x == 1 && y == 2 && seed == 2, early = x == 0 && y == 2 && seed == 2;
+                const int last = diverges ? 3 : early ? 5 : 10;
                 OK(store_metric(f->s, t, run, "train_loss", 0, 2, &e));
                 if (!diverges)
-                    OK(store_metric(f->s, t, run, "train_loss", 10, x + y + seed, &e));
-                end_run(f->s, t, run, diverges ? TRIAL_DIVERGED : TRIAL_DONE, diverges ? 3 : 10);
+                    OK(store_metric(f->s, t, run, "train_loss", last, x + y + seed, &e));
+                end_run(f->s, t, run, diverges ? TRIAL_DIVERGED : TRIAL_DONE, last);
             }
 }
 
@@ -412,6 +413,12 @@ START_TEST(heatmap_of_two_keys)
         "SELECT (auc IS NULL) || ' ' || auc_finished || ' ' || n || n_asked || n_diverged || diverged FROM heatmap "
         "WHERE x = 2 AND y = 1",
         "1 30.0 1211");
+    /* seed 2 ended before seed 1: a mean of these areas is of no length */
+    check_text(f.path,
+               "SELECT (auc IS NULL) || ' ' || n || n_asked || ' ' || shortest || ' ' || longest FROM heatmap "
+               "WHERE x = 2 AND y = 0",
+               "1 22 5 10");
+    check_text(f.path, "SELECT count(*) FROM heatmap WHERE shortest = 10 AND longest = 10", "5");
     /* a study of three keys is no map */
     const int64_t other = put_study(f.s, "three", "{}");
     const struct store_param params[] = { { .key = "a", .number = 1, .swept = true },
