@@ -125,23 +125,32 @@ static int draw_bars(struct picture *out, struct query *q, struct arena *a, cons
     return 0;
 }
 
+/* Cells are ranked by a metric of validation where one was logged, or else of the test set, which the note says. NULL
+ * where nothing was logged. */
+static int choose_cells_by(const char **metric, const char **note, struct query *q, struct arena *a,
+                           const struct subject *s, struct err *e)
+{
+    struct selection by;
+    TRY(selection_find(&by, q, s->name, e));
+    *metric = *by.metric ? arena_strdup(a, by.metric) : subject_main_metric(s);
+    *note = by.of_test ? " on the test set" : "";
+    return 0;
+}
+
 /* The last values against one swept key; or ranked, and against each (key NULL). */
 static int draw_spots(struct picture *out, struct query *q, struct arena *a, const struct subject *s,
                       const struct cells *c, const size_t *key, const struct figure_options *o, struct err *e)
 {
     struct finals f;
-    struct selection chosen = { 0 };
-    if (!key && o->n_metrics == 0) /* a ranking is a choice: by validation where it was logged */
-        TRY(selection_find(&chosen, q, s->name, e));
-    const char *metric = o->n_metrics ? o->metrics[0] : *chosen.metric ? chosen.metric : subject_main_metric(s);
+    const char *metric = o->n_metrics ? o->metrics[0] : subject_main_metric(s), *note = "";
+    if (!key && o->n_metrics == 0) /* a ranking is a choice */
+        TRY(choose_cells_by(&metric, &note, q, a, s, e));
     if (!metric)
         return err_set(e, ERR_USAGE, "study '%s' has logged nothing yet", s->name);
     TRY(finals_read(&f, s, q, a, metric, FINALS_LAST, e));
     struct curve_options means = curve_options(o, ALONG_STEP);
     means.geometric = o->log && !subject_percent(f.unit);
-    const struct spots_options options = {
-        .curves = &means, .log_x = o->log_x, .look = &o->look, .note = chosen.of_test ? " on the test set" : ""
-    };
+    const struct spots_options options = { .curves = &means, .log_x = o->log_x, .look = &o->look, .note = note };
     if (key)
         spots_draw(out, s, c, &f, *key, &options, a);
     else
@@ -155,17 +164,22 @@ static int draw_heatmap(struct picture *out, bool *drawn, struct query *q, struc
     struct heatmap h;
     const bool must = o->kind == FIGURE_HEATMAP;
     struct err ignored = { 0 };
-    const char *metric = o->n_metrics ? o->metrics[0] : NULL;
-    if (!must && subject_check_metric(s, "train_loss", &ignored) != 0)
-        metric = subject_main_metric(s); /* there is no area to colour by */
+    struct heatmap_options options = { .x = must ? o->x : NULL,
+                                       .y = must ? o->y : NULL,
+                                       .metric = o->n_metrics ? o->metrics[0] : NULL,
+                                       .note = "",
+                                       .log = o->log };
+    const bool has_area = must || subject_check_metric(s, "train_loss", &ignored) == 0;
     err_clear(&ignored);
     *drawn = must;
-    if (!must && !metric && s->n_metrics == 0)
+    if (s->n_metrics == 0 && !must)
         return 0;
-    const struct heatmap_options options = {
-        .x = must ? o->x : NULL, .y = must ? o->y : NULL, .metric = metric, .log = o->log
-    };
-    TRY(heatmap_read(&h, s, c, &options, q, a, e));
+    if (has_area)
+        TRY(heatmap_read(&h, s, c, &options, q, a, e));
+    if (!has_area || (!must && heatmap_uneven(&h))) { /* there is no area to colour by */
+        TRY(choose_cells_by(&options.metric, &options.note, q, a, s, e));
+        TRY(heatmap_read(&h, s, c, &options, q, a, e));
+    }
     *drawn = must || heatmap_fits(&h);
     return *drawn ? heatmap_draw(out, s, &h, &o->look, a, e) : 0;
 }

@@ -7,12 +7,23 @@
 #include <string.h>
 
 #define VALUE(column, where)                                                                                           \
-    "SELECT u." column " FROM summary u JOIN trial t ON t.id = u.trial_id WHERE u.trial_id = CAST(?1 AS INTEGER) AND " \
-    "u.key_id = (SELECT id FROM metric_key WHERE name = ?2)" where
-static const char *const sql_values[] = { [FINALS_LAST] =
-                                              VALUE("last", " AND u.last_step = u.end_step AND u.end_step = t.step"),
+    "SELECT u." column                                                                                                 \
+    ", t.step FROM summary u JOIN trial t ON t.id = u.trial_id WHERE u.trial_id = CAST(?1 AS INTEGER) AND "            \
+    "u.key_id = (SELECT id FROM metric_key WHERE name = ?2) AND u.end_step = t.step" where
+static const char *const sql_values[] = { [FINALS_LAST] = VALUE("last", " AND u.last_step = u.end_step"),
                                           [FINALS_AREA] = VALUE("auc", " AND NOT " PARTIAL_SUMMARY) };
 static const char sql_goal[] = "SELECT goal = 'max' FROM metric_key WHERE name = ?1";
+
+static int add_value(void *self, int n, const double *values)
+{
+    struct final *to = self;
+    if (n < 2 || !isfinite(values[0]))
+        return 0;
+    to->shortest = to->n ? fmin(to->shortest, values[1]) : values[1];
+    to->longest = to->n ? fmax(to->longest, values[1]) : values[1];
+    to->values[to->n++] = series_hold(values[0]);
+    return 0;
+}
 
 int finals_read(struct finals *f, const struct subject *s, struct query *q, struct arena *a, const char *metric,
                 enum finals_kind kind, struct err *e)
@@ -27,14 +38,8 @@ int finals_read(struct finals *f, const struct subject *s, struct query *q, stru
         f->of[i].values = arena_need(a, s->groups[i].n_trials + 1, sizeof *f->of[i].values);
     for (size_t i = 0; i < s->n_trials; i++) {
         const char *const arguments[] = { s->trials[i].id, metric };
-        struct final *to = &f->of[s->trials[i].group];
-        bool found = false;
-        double value = NAN;
-        if (!s->trials[i].done)
-            continue;
-        TRY(query_number(q, sql_values[kind], arguments, 2, &found, &value, e));
-        if (found && isfinite(value))
-            to->values[to->n++] = series_hold(value);
+        if (s->trials[i].done)
+            TRY(query_doubles(q, sql_values[kind], arguments, 2, add_value, &f->of[s->trials[i].group], e));
     }
     return 0;
 }

@@ -4,11 +4,14 @@
 
 #include "report/curves.h"
 
-enum finals_kind { FINALS_LAST, FINALS_AREA }; /* last: where it is finite at the end of the trial */
+/* Where it is finite and the metric was logged to the end of the trial; an area also from the start, store/partial.h.
+ */
+enum finals_kind { FINALS_LAST, FINALS_AREA };
 
 struct final {
     size_t n;
-    double *values; /* one for each trial that has it */
+    double *values;           /* one for each trial that has it */
+    double shortest, longest; /* steps where these trials ended; n > 0 */
 };
 
 struct finals {

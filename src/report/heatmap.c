@@ -320,6 +320,11 @@ int heatmap_draw(struct picture *out, const struct subject *s, struct heatmap *h
     const struct grid *g = &h->grid;
     if (!g->x_key)
         return err_set(e, ERR_USAGE, "study '%s' does not sweep two numeric keys, which a heatmap needs", s->name);
+    if (heatmap_uneven(h))
+        return err_set(e, ERR_USAGE,
+                       "study '%s': its trials ended at different steps, from %.0f to %.0f, and areas under train_loss "
+                       "do not compare them: --metric NAME draws last values",
+                       s->name, h->shortest, h->longest);
     if (!heatmap_fits(h))
         return err_set(e, ERR_USAGE,
                        "study '%s' has %zu heatmaps of %zu x %zu cells; up to %d of %d x %d can be drawn: choose with "
@@ -328,6 +333,8 @@ int heatmap_draw(struct picture *out, const struct subject *s, struct heatmap *h
                        (int)GRID_MAX_SIDE);
     const char *remark = h->metric ? "last value, mean over seeds; the better, the brighter"
                                    : "the smaller the area under the train loss, the brighter";
+    if (*h->note && h->best)
+        remark = arena_printf(a, "%s; best%s", remark, h->note);
     if (*h->without)
         remark = arena_printf(a, "%s; not shown, without these keys: %s", remark, h->without);
     const struct layout l = plan(s, h, remark, look, a);

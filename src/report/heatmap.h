@@ -1,6 +1,7 @@
 /* A sweep over two numeric keys in the form of Roulet & Harchaoui 2022, Fig. 6a: the smaller the area under the train
- * loss, the brighter the cell; cells that diverged carry a cross. Or the last value of a metric, the better the
- * brighter. More swept keys give a panel for each of their values. */
+ * loss, the brighter the cell; cells that diverged carry a cross. Areas compare where all trials ended at the same
+ * step. Or the last value of a metric, the better the brighter. More swept keys give a panel for each of their values.
+ */
 #ifndef TPRUN_REPORT_HEATMAP_H
 #define TPRUN_REPORT_HEATMAP_H
 
@@ -25,6 +26,8 @@ struct heatmap {
     const char *metric;              /* NULL: 1 / area under train_loss */
     const char *what;                /* beside the colours */
     const char *without;             /* variants with cells that lack a key of the axes; "": none */
+    const char *note;                /* as of heatmap_options */
+    double shortest, longest;        /* steps where the trials with a value ended */
     bool smallest;                   /* is best */
     bool log;                        /* colours by the logarithm */
     const struct heatmap_cell *best; /* NULL without a value */
@@ -33,12 +36,15 @@ struct heatmap {
 struct heatmap_options {
     const char *x, *y;  /* keys by their ends; NULL: those with the most values, the first by name to the right */
     const char *metric; /* NULL: 1 / area under train_loss */
+    const char *note;   /* what is to be said of the choice of the best, or "" */
     bool log;
 };
 
 /* ERR_USAGE where a named key or the metric is none. */
 int heatmap_read(struct heatmap *h, const struct subject *s, const struct cells *c, const struct heatmap_options *o,
                  struct query *q, struct arena *a, struct err *e);
+/* Whether its areas end at different steps, so that they do not compare the cells. */
+bool heatmap_uneven(const struct heatmap *h);
 /* Whether heatmap_draw can draw it. */
 bool heatmap_fits(const struct heatmap *h);
 int heatmap_draw(struct picture *out, const struct subject *s, struct heatmap *h, const struct look *look,

@@ -82,7 +82,9 @@ int heatmap_read(struct heatmap *h, const struct subject *s, const struct cells 
     size_t axes[2] = { 0, 0 };
     bool found;
     struct finals f;
-    *h = (struct heatmap){ .metric = o->metric, .log = o->log, .without = "" };
+    *h = (struct heatmap){
+        .metric = o->metric, .log = o->log, .without = "", .note = o->note, .shortest = INFINITY, .longest = -INFINITY
+    };
     TRY(choose_axes(c, s, o, axes, &found, e));
     if (!found)
         return 0;
@@ -115,6 +117,10 @@ int heatmap_read(struct heatmap *h, const struct subject *s, const struct cells 
             left_out = group->variant;
             continue;
         }
+        if (f.of[i].n) {
+            h->shortest = fmin(h->shortest, f.of[i].shortest);
+            h->longest = fmax(h->longest, f.of[i].longest);
+        }
         h->cells[h->n++] = (struct heatmap_cell){ .panel = panel_of(h, panel_name(s, c, a, i, axes)),
                                                   .x = x,
                                                   .y = y,
@@ -128,8 +134,13 @@ int heatmap_read(struct heatmap *h, const struct subject *s, const struct cells 
     return 0;
 }
 
+bool heatmap_uneven(const struct heatmap *h)
+{
+    return !h->metric && h->shortest < h->longest;
+}
+
 bool heatmap_fits(const struct heatmap *h)
 {
-    return h->grid.x_key && h->n_panels > 0 && h->n_panels <= HEATMAP_MAX_PANELS && h->grid.nx <= GRID_MAX_SIDE &&
-           h->grid.ny <= GRID_MAX_SIDE;
+    return h->grid.x_key && !heatmap_uneven(h) && h->n_panels > 0 && h->n_panels <= HEATMAP_MAX_PANELS &&
+           h->grid.nx <= GRID_MAX_SIDE && h->grid.ny <= GRID_MAX_SIDE;
 }

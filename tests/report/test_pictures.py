@@ -41,6 +41,15 @@ class Pictures(unittest.TestCase):
         self.assertEqual(done.returncode, status, done.stderr)
         return done
 
+    def changed(self, *statements):
+        """A copy of the database in which something else was stored; :study is the id of the study that the first word names."""
+        copy = os.path.join(self.folder, f"{self.id()}.db")
+        shutil.copy(Pictures.db, copy)
+        with contextlib.closing(sqlite3.connect(copy)) as db, db:
+            for study, statement in statements:
+                db.execute(statement, {"study": db.execute("SELECT id FROM study WHERE name = ?", (study,)).fetchone()[0]})
+        self.db = copy
+
     def plot(self, *args):
         return ET.fromstring(self.tprun("plot", *args).stdout)
 
@@ -269,6 +278,37 @@ sweep: {grid: {train.optimizer.stepsize: [0.1, 0.2], algorithm.feedback.optimize
         self.assertNotIn("not shown", " ".join(texts))
         texts = " ".join(self.texts(self.plot("who_wins", "--heatmap", "--x", "target_stepsize", "--y", "units", "--metric", "train_loss")))
         self.assertIn("; not shown, without these keys: bp", texts)
+
+    def said(self, *args):
+        """All that a figure says, its lines joined."""
+        return " ".join(self.texts(self.plot(*args)))
+
+    def test_areas_that_end_elsewhere_do_not_compare(self):
+        """A trial that ended early has a small area, and is best of nothing."""
+        short = "trial_id = (SELECT min(id) FROM trial WHERE study_id = :study)"
+        self.assertIn("the smaller the area under the train loss", self.said("two_keys"))
+        self.changed(("two_keys", f"UPDATE summary SET end_step = 500, last_step = 500, auc = auc / 100 WHERE {short}"),
+                     ("two_keys", f"UPDATE trial SET step = 500 WHERE {short.replace('trial_id', 'id')}"))
+        self.assertIn("study 'two_keys': its trials ended at different steps, from 500 to 1000, and areas under train_loss do not compare them: --metric NAME",
+                      self.tprun("plot", "two_keys", "--heatmap", status=2).stderr)
+        for args in ((), ("--heatmap", "--metric", "test_accuracy")):
+            said = self.said("two_keys", *args)
+            self.assertIn("last value, mean over seeds; the better, the brighter", said)
+            self.assertEqual("; best on the test set" in said, not args)  # what nobody asked for is told
+            self.assertIn("best: regularization 1, stepsize 0.125", said)
+        self.changed(("two_keys", "UPDATE summary SET end_step = 500 WHERE key_id = (SELECT id FROM metric_key WHERE name = 'train_loss') AND "
+                      "trial_id = (SELECT min(id) FROM trial WHERE study_id = :study)"))
+        titles = [t.text for t in self.plot("two_keys").iter(SVG + "title")]  # what left the log before the end has no area
+        self.assertEqual(len([t for t in titles if t.endswith(" of 2 of 3 seeds")]), 1, titles)
+
+    def test_a_heatmap_of_last_values_is_of_validation(self):
+        """As a ranking is, where there is no area."""
+        self.changed(("two_keys", "INSERT INTO metric_key (name, goal, unit, followed, split) VALUES ('valid_accuracy', 'max', '%', 1, 'valid')"),
+                     ("two_keys", "UPDATE summary SET key_id = (SELECT id FROM metric_key WHERE name = 'valid_accuracy') WHERE key_id = "
+                      "(SELECT id FROM metric_key WHERE name = 'train_loss') AND trial_id IN (SELECT id FROM trial WHERE study_id = :study)"))
+        said = self.said("two_keys")
+        self.assertIn("valid_accuracy (%)", said)
+        self.assertNotIn("test set", said)
 
     def test_figures_and_labels_of_the_file(self):
         """The options of a file's figure are those of the command line; its labels stand in place of names."""
