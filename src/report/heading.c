@@ -10,6 +10,13 @@ const char *heading_title(const struct subject *s)
     return *s->title ? s->title : s->name;
 }
 
+const char *heading_shorter(struct arena *a, size_t n)
+{
+    return n == 0   ? ""
+           : n == 1 ? "; 1 trial has fewer steps than others of its cell"
+                    : arena_printf(a, "; %zu trials have fewer steps than others of their cell", n);
+}
+
 struct heading heading_make(struct arena *a, const struct subject *s, const char *remark, double width,
                             const struct look *look)
 {

@@ -13,6 +13,8 @@ struct heading {
 
 /* The title, or the name of a study without one. */
 const char *heading_title(const struct subject *s);
+/* "; 2 trials have fewer steps than others of their cell" (shorter.h), or "" for n = 0: the end of a remark. */
+const char *heading_shorter(struct arena *a, size_t n);
 /* Lines are at most so wide. */
 struct heading heading_make(struct arena *a, const struct subject *s, const char *remark, double width,
                             const struct look *look);

@@ -12,7 +12,7 @@ enum { GAP = 16, COLUMNS = 3, BAR = 14, BAR_GAP = 20, SAMPLE = 15, BAR_MOST = 13
 #define BAR_LINE 1.25
 
 /* What a legend line is about. */
-enum { BEST, ALL, SOME, PART, NONE, WAITS, KINDS };
+enum { BEST, ALL, LOST, SOME, PART, NONE, WAITS, KINDS };
 
 struct layout {
     const struct look *look;
@@ -22,7 +22,7 @@ struct layout {
     double bar_x, bar_height, bar_room;
     const char *bar_name; /* with line breaks */
     double legend_y, width, height;
-    double low, high;   /* of the values */
+    double low, high;   /* of the values; low > high: there are none */
     struct ticks ticks; /* beside the colours */
     struct scale colors;
     const char *lines[KINDS]; /* of the legend, wrapped; NULL: none */
@@ -55,6 +55,15 @@ static double share_of(const struct heatmap *h, const struct layout *l, double v
     return h->smallest ? 1 - share : share;
 }
 
+static int kind_of(const struct heatmap_cell *c)
+{
+    if (isfinite(c->value))
+        return c->n_diverged ? SOME : c->n < c->n_asked ? PART : KINDS;
+    if (c->n_diverged)
+        return c->n_diverged == c->n_asked ? ALL : LOST;
+    return c->n_waiting ? WAITS : NONE;
+}
+
 static void tell(struct text *t, const struct heatmap *h, const struct heatmap_cell *c)
 {
     grid_tell(t, &h->grid, c->x, c->y);
@@ -62,11 +71,13 @@ static void tell(struct text *t, const struct heatmap *h, const struct heatmap_c
     if (isfinite(c->value))
         text_add(t, "%s = %.4g", h->metric ? h->metric : "1 / area", c->value);
     else
-        text_puts(t, c->n_diverged ? "diverged" : c->n_waiting ? "no value yet" : "no value");
+        text_puts(t, kind_of(c) == ALL ? "diverged" : c->n_waiting ? "no value yet" : "no value");
     if (isfinite(c->value) && c->n < c->n_asked)
         text_add(t, " of %zu of %zu seeds", c->n, c->n_asked);
-    if (isfinite(c->value) && c->n_diverged)
+    if (c->n_diverged && kind_of(c) != ALL)
         text_add(t, ", %zu diverged", c->n_diverged);
+    if (c->n_shorter)
+        text_add(t, ", %zu of fewer steps", c->n_shorter);
 }
 
 /* One cell of w x h with its upper left at (x, y). Trials that diverged are never shown by their small area. */
@@ -77,21 +88,24 @@ static void mark(struct picture *t, const struct heatmap *map, const struct layo
     const double r = 0.26 * fmin(w, h);
     const bool known = isfinite(c->value);
     const double share = known ? share_of(map, l, c->value) : 0;
+    const int kind = kind_of(c);
     const bool pale = known && c->n < c->n_asked;
     if (pale)
         picture_group_pale(t);
     picture_rect(t, x + 0.5, y + 0.5, w - 1, h - 1,
-                 known           ? ramp(share, color)
-                 : c->n_diverged ? "#eeeeee"
-                                 : "#ffffff",
+                 known         ? ramp(share, color)
+                 : kind == ALL ? "#eeeeee"
+                               : "#ffffff",
                  known ? NULL : "#d0d0d0");
     if (pale)
         picture_group_end(t);
-    if (c->n_diverged && known)
+    if (kind == SOME)
         picture_cross(t, x + w / 2, y + h / 2, 0.6 * r, share > 0.6 || pale ? "#000000" : "#ffffff", 1.4);
-    else if (c->n_diverged)
+    else if (kind == LOST)
+        picture_cross(t, x + w / 2, y + h / 2, 0.6 * r, "#444444", 1.4);
+    else if (kind == ALL)
         picture_cross(t, x + w / 2, y + h / 2, r, "#444444", 1.6);
-    else if (!known && !c->n_waiting)
+    else if (kind == NONE)
         picture_line(t, x + w / 2 - r, y + h / 2, x + w / 2 + r, y + h / 2, "#888888", 1.4, NULL);
 }
 
@@ -135,7 +149,7 @@ static void bar(struct picture *t, const struct layout *l, const struct heatmap 
     char color[8], buffer[48];
     const double x = l->bar_x, y = l->top, height = l->bar_height, size = look_font(l->look);
     double wide = 0;
-    if (!h->best)
+    if (!(l->low <= l->high))
         return;
     for (int i = 0; i < STEPS; i++) { /* each reaches under the one above it, so that no seam shows */
         const double top = y + height * (1 - (i + 1.0) / STEPS), share = (i + 0.5) / STEPS;
@@ -164,16 +178,10 @@ static void bar(struct picture *t, const struct layout *l, const struct heatmap 
     }
 }
 
-static int kind_of(const struct heatmap_cell *c)
-{
-    if (isfinite(c->value))
-        return c->n_diverged ? SOME : c->n < c->n_asked ? PART : KINDS;
-    return c->n_diverged ? ALL : c->n_waiting ? WAITS : NONE;
-}
-
 static void make_legend(struct layout *l, const struct heatmap *h, struct arena *a, double width)
 {
     static const char *const words[KINDS] = { [ALL] = "diverged",
+                                              [LOST] = "some seeds diverged, no value",
                                               [SOME] = "some seeds diverged, colour of the others",
                                               [PART] = "seeds are missing, colour of the others",
                                               [NONE] = "ended without a value",
@@ -210,7 +218,8 @@ static double legend_height(const struct layout *l)
 static void legend(struct picture *t, const struct layout *l, const struct heatmap *h)
 {
     const double worst = h->smallest ? l->high : l->low, low = isfinite(worst) ? worst : 0;
-    const struct heatmap_cell samples[KINDS] = { [ALL] = { .value = NAN, .n_diverged = 1 },
+    const struct heatmap_cell samples[KINDS] = { [ALL] = { .value = NAN, .n_diverged = 1, .n_asked = 1 },
+                                                 [LOST] = { .value = NAN, .n_diverged = 1, .n_asked = 2 },
                                                  [SOME] = { .value = low, .n_diverged = 1, .n_asked = 1 },
                                                  [PART] = { .value = low, .n_asked = 1 },
                                                  [NONE] = { .value = NAN },
@@ -237,9 +246,8 @@ static void make_colors(struct layout *l, const struct heatmap *h)
         l->low = fmin(l->low, h->cells[i].value); /* NaN loses */
         l->high = fmax(l->high, h->cells[i].value);
     }
-    if (!h->best)
-        l->low = l->high = 0;
-    l->colors = scale_make(h->log && l->low > 0, l->low, l->high, 0, 1);
+    const bool any = l->low <= l->high;
+    l->colors = scale_make(any && h->log && l->low > 0, any ? l->low : 0, any ? l->high : 0, 0, 1);
     l->ticks = scale_ticks(&l->colors, 5);
 }
 
@@ -314,6 +322,19 @@ static struct layout plan(const struct subject *s, struct heatmap *h, const char
     return l;
 }
 
+static const char *remark_of(const struct heatmap *h, struct arena *a)
+{
+    const char *what = !h->metric      ? "the smaller the area under the train loss, the brighter"
+                       : h->known_goal ? "last value, mean over seeds; the better, the brighter"
+                                       : "last value, mean over seeds; the larger, the brighter";
+    size_t n_shorter = 0;
+    for (size_t i = 0; i < h->n; i++)
+        n_shorter += h->cells[i].n_shorter;
+    return arena_printf(a, "%s%s%s%s%s%s", what, h->best && *h->note ? "; best" : "", h->best ? h->note : "",
+                        heading_shorter(a, n_shorter), *h->without ? "; not shown, without these keys: " : "",
+                        h->without);
+}
+
 int heatmap_draw(struct picture *out, const struct subject *s, struct heatmap *h, const struct look *look,
                  struct arena *a, struct err *e)
 {
@@ -331,15 +352,10 @@ int heatmap_draw(struct picture *out, const struct subject *s, struct heatmap *h
                        "--variant, --cell, or other axes with --x and --y",
                        s->name, h->n_panels, g->nx, g->ny, (int)HEATMAP_MAX_PANELS, (int)GRID_MAX_SIDE,
                        (int)GRID_MAX_SIDE);
-    const char *remark = h->metric ? "last value, mean over seeds; the better, the brighter"
-                                   : "the smaller the area under the train loss, the brighter";
-    if (*h->note && h->best)
-        remark = arena_printf(a, "%s; best%s", remark, h->note);
-    if (*h->without)
-        remark = arena_printf(a, "%s; not shown, without these keys: %s", remark, h->without);
-    const struct layout l = plan(s, h, remark, look, a);
+    const struct layout l = plan(s, h, remark_of(h, a), look, a);
     struct text about = { 0 };
-    text_add(&about, "Study %s: %s, x: %s, y: %s. Cells with a cross diverged.", s->name, h->what, g->x_key, g->y_key);
+    text_add(&about, "Study %s: %s, x: %s, y: %s. In cells with a cross trials diverged.", s->name, h->what, g->x_key,
+             g->y_key);
     picture_open(out, l.width, l.height, heading_title(s), about.s);
     text_free(&about);
     heading_draw(out, &l.heading, l.left, look);

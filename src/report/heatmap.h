@@ -1,6 +1,7 @@
 /* A sweep over two numeric keys in the form of Roulet & Harchaoui 2022, Fig. 6a: the smaller the area under the train
  * loss, the brighter the cell; cells that diverged carry a cross. Areas compare where all trials ended at the same
- * step. Or the last value of a metric, the better the brighter. More swept keys give a panel for each of their values.
+ * step. Or the last value of a metric, the better the brighter, or the larger where neither end is better. More swept
+ * keys give a panel for each of their values.
  */
 #ifndef TPRUN_REPORT_HEATMAP_H
 #define TPRUN_REPORT_HEATMAP_H
@@ -15,7 +16,8 @@ struct heatmap_cell {
     size_t panel; /* index into names */
     double x, y;
     double value; /* 1 / area, or the metric: mean over the trials that are done; NaN if there is none */
-    size_t n, n_asked, n_diverged, n_waiting; /* trials in the value, of the cell, that diverged, that have not ended */
+    size_t n, n_asked, n_diverged; /* trials in the value, of the cell, that diverged */
+    size_t n_waiting, n_shorter;   /* that have not ended, that have fewer steps than others of the cell (shorter.h) */
 };
 
 struct heatmap {
@@ -28,9 +30,9 @@ struct heatmap {
     const char *without;             /* variants with cells that lack a key of the axes; "": none */
     const char *note;                /* as of heatmap_options */
     double shortest, longest;        /* steps where the trials with a value ended */
-    bool smallest;                   /* is best */
+    bool known_goal, smallest;       /* whether one end is better, and it is the smallest */
     bool log;                        /* colours by the logarithm */
-    const struct heatmap_cell *best; /* NULL without a value */
+    const struct heatmap_cell *best; /* NULL without a value, and where neither end is better */
 };
 
 struct heatmap_options {

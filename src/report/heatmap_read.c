@@ -66,7 +66,7 @@ static double value_of(const struct finals *f, size_t group, bool inverse)
 /* A whole cell is better than one that lacks seeds, whatever its value. */
 static void find_best(struct heatmap *h)
 {
-    for (size_t i = 0; i < h->n; i++) {
+    for (size_t i = 0; h->known_goal && i < h->n; i++) {
         const struct heatmap_cell *c = &h->cells[i], *b = h->best;
         const bool whole = c->n == c->n_asked, best_whole = b && b->n == b->n_asked;
         if (!isfinite(c->value) || (best_whole && !whole))
@@ -90,6 +90,7 @@ int heatmap_read(struct heatmap *h, const struct subject *s, const struct cells 
         return 0;
     const char *metric = o->metric ? o->metric : "train_loss";
     TRY(finals_read(&f, s, q, a, metric, o->metric ? FINALS_LAST : FINALS_AREA, e));
+    h->known_goal = !o->metric || f.known_goal;
     h->smallest = o->metric && !f.largest;
     h->what = o->metric ? arena_printf(a, "%s%s%s%s", f.shown, *f.unit ? " (" : "", f.unit, *f.unit ? ")" : "")
                         : arena_printf(a, "1 / area under %s", f.shown);
@@ -128,7 +129,8 @@ int heatmap_read(struct heatmap *h, const struct subject *s, const struct cells 
                                                   .n = f.of[i].n,
                                                   .n_asked = group->n_trials,
                                                   .n_diverged = group->n_diverged,
-                                                  .n_waiting = group_waiting(group) };
+                                                  .n_waiting = group_waiting(group),
+                                                  .n_shorter = group->n_shorter };
     }
     find_best(h);
     return 0;

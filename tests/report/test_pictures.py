@@ -310,6 +310,30 @@ sweep: {grid: {train.optimizer.stepsize: [0.1, 0.2], algorithm.feedback.optimize
         self.assertIn("valid_accuracy (%)", said)
         self.assertNotIn("test set", said)
 
+    def test_marks_of_a_heatmap(self):
+        """What diverged did so with all seeds; fewer steps are told; where neither end of a metric is better nothing is best."""
+        cell = "study_id = :study AND cell = (SELECT max(cell) FROM trial WHERE study_id = :study AND state = '{}')"
+        self.changed(("two_keys", "UPDATE trial SET state = 'failed' WHERE seed > 0 AND " + cell.format("queued")),
+                     ("two_keys", "UPDATE trial SET state = 'diverged' WHERE seed = 0 AND " + cell.format("failed")),
+                     ("two_keys", "UPDATE trial SET finished_budget = 900, step = 900, budget = 900 WHERE seed = 1 AND cell = "
+                      "'train.optimizer.stepsize=0.125, algorithm.mapping.regularization=1' AND study_id = :study"),
+                     ("two_keys", "UPDATE summary SET end_step = 900, last_step = 900 WHERE trial_id = (SELECT id FROM trial WHERE study_id = :study "
+                      "AND step = 900)"))
+        svg = self.plot("two_keys", "--heatmap", "--metric", "test_accuracy")
+        said, titles = " ".join(self.texts(svg)), [t.text for t in svg.iter(SVG + "title")]
+        whole = self.sql("SELECT count(*) FROM heatmap WHERE study = 'two_keys' AND n_diverged = n_asked")[0][0]
+        self.assertGreater(whole, 0)
+        self.assertEqual([t.split(": ", 1)[1] for t in titles if "diverged" in t and "test_accuracy" not in t], ["no value, 1 diverged"] + whole * ["diverged"])
+        self.assertIn(f" diverged ({whole} of 42 cells)", said)
+        self.assertIn("some seeds diverged, no value (1 of 42 cells)", said)
+        self.assertIn("; 1 trial has fewer steps than others of its cell", said)
+        self.assertEqual(len([t for t in titles if t.endswith(", 1 of fewer steps")]), 1, titles)
+        self.assertIn("best: ", said)
+        self.changed(("two_keys", "UPDATE metric_key SET goal = NULL WHERE name = 'test_accuracy'"))
+        said = self.said("two_keys", "--heatmap", "--metric", "test_accuracy")
+        self.assertIn("last value, mean over seeds; the larger, the brighter", said)
+        self.assertNotIn("best", said)
+
     def test_figures_and_labels_of_the_file(self):
         """The options of a file's figure are those of the command line; its labels stand in place of names."""
         whole = self.plot("asked")
