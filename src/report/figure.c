@@ -192,7 +192,10 @@ static int draw_winners(struct picture *out, bool *drawn, struct query *q, struc
         .x = o->x, .y = o->y, .metric = o->n_metrics ? o->metrics[0] : NULL, .must = must
     };
     TRY(winners_read(&w, s, &wanted, q, a, e));
-    *drawn = must || (w.grid.x_key && w.n > 0 && s->n_variants <= LEGEND_COLORS && w.grid.nx <= GRID_MAX_SIDE &&
+    bool told = false; /* a map of nothing but cells that cannot be compared shows nothing */
+    for (size_t i = 0; i < w.n; i++)
+        told = told || w.cells[i].kind != WINNERS_INCOMPARABLE;
+    *drawn = must || (w.grid.x_key && told && s->n_variants <= LEGEND_COLORS && w.grid.nx <= GRID_MAX_SIDE &&
                       w.grid.ny <= GRID_MAX_SIDE);
     return *drawn ? winners_draw(out, s, &w, &o->look, a, e) : 0;
 }

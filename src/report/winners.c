@@ -55,11 +55,13 @@ static void mark(struct picture *t, const struct winners_cell *c, double most, d
                        : c->kind == WINNERS_TIE      ? "#bbbbbb"
                        : c->kind == WINNERS_DIVERGED ? "#eeeeee"
                                                      : "#ffffff";
-    picture_rect(t, x + 0.5, y + 0.5, width - 1, height - 1, fill, c->kind == WINNERS_OPEN ? "#d0d0d0" : NULL);
+    picture_rect(t, x + 0.5, y + 0.5, width - 1, height - 1, fill, c->kind >= WINNERS_INCOMPARABLE ? "#d0d0d0" : NULL);
     if (c->kind == WINNERS_ALONE)
         picture_cross(t, middle_x, middle_y, 0.6 * r, "#ffffff", 1.4);
     else if (c->kind == WINNERS_DIVERGED)
         picture_cross(t, middle_x, middle_y, r, "#444444", 1.6);
+    else if (c->kind == WINNERS_INCOMPARABLE)
+        picture_line(t, middle_x - r, middle_y, middle_x + r, middle_y, "#888888", 1.4, NULL);
 }
 
 static void tell(struct text *t, const struct subject *s, const struct winners *w, const struct winners_cell *c)
@@ -77,6 +79,9 @@ static void tell(struct text *t, const struct subject *s, const struct winners *
         break;
     case WINNERS_DIVERGED:
         text_puts(t, ": all diverged");
+        break;
+    case WINNERS_INCOMPARABLE:
+        text_puts(t, ": cannot be compared");
         break;
     default:
         text_puts(t, ": no result yet");
@@ -136,7 +141,11 @@ static void draw_entry(struct picture *t, const struct layout *l, size_t variant
                  scale_number(largest_margin(l->w), number));
 }
 
-static const char *const words[WINNERS_KINDS] = { NULL, "the others diverged", "tie", "all diverged", "no result yet" };
+static const char *const words[WINNERS_KINDS] = { [WINNERS_ALONE] = "the others diverged",
+                                                  [WINNERS_TIE] = "tie",
+                                                  [WINNERS_DIVERGED] = "all diverged",
+                                                  [WINNERS_INCOMPARABLE] = "cannot be compared",
+                                                  [WINNERS_OPEN] = "no result yet" };
 
 static size_t count(const struct winners *w, size_t kind)
 {
@@ -217,8 +226,11 @@ static void plan(struct layout *l, struct grid *g, struct arena *a)
                                : l->left + grid_width(g) + (l->beside ? BESIDE + l->legend_width : 0) + LOOK_MARGIN;
     if (!l->beside && look->width <= 0)
         l->width = fmax(l->width, l->left + l->legend_width + LOOK_MARGIN);
-    char remark[160];
-    snprintf(remark, sizeof remark, "best variant; each tuned by %.100s", l->w->tuned_by);
+    size_t n_shorter = 0;
+    for (size_t i = 0; i < l->s->n_groups; i++)
+        n_shorter += l->s->groups[i].retrained ? 0 : l->s->groups[i].n_shorter;
+    const char *remark =
+        arena_printf(a, "best variant; each tuned by %s%s", l->w->tuned_by, heading_shorter(a, n_shorter));
     l->heading = heading_make(a, l->s, remark, l->width - l->left - LOOK_MARGIN, look);
     l->top = l->heading.height;
     if (!l->beside)

@@ -1,7 +1,8 @@
 /* Which variant is best where, in the form of Roulet & Harchaoui 2022, Fig. 6b. In every cell of two swept keys each
  * variant is tuned over the other swept keys: by the metric of the file's `tune`, or else by the last value of a metric
  * of validation, or else by the smallest area under the train loss, or else by what is compared; the tuned variants are
- * compared by the area under the accuracy, and the best gives the cell its colour, by how much its strength. */
+ * compared by the area under the accuracy, and the best gives the cell its colour, by how much its strength. Areas that
+ * end at different steps do not compare. */
 #ifndef TPRUN_REPORT_WINNERS_H
 #define TPRUN_REPORT_WINNERS_H
 
@@ -12,11 +13,12 @@
 #include "report/subject.h"
 
 enum winners_kind {
-    WINNERS_WON,      /* by a margin */
-    WINNERS_ALONE,    /* the others diverged with all their settings */
-    WINNERS_TIE,      /* equal areas */
-    WINNERS_DIVERGED, /* all of all variants */
-    WINNERS_OPEN,     /* a trial has not ended, or failed, or a variant has none here */
+    WINNERS_WON,          /* by a margin */
+    WINNERS_ALONE,        /* the others diverged with all their settings */
+    WINNERS_TIE,          /* equal areas */
+    WINNERS_DIVERGED,     /* all of all variants */
+    WINNERS_INCOMPARABLE, /* what is compared ended at different steps; or a variant did not diverge and has no value */
+    WINNERS_OPEN,         /* a trial has not ended, or failed, or a variant has none here */
     WINNERS_KINDS
 };
 
@@ -25,7 +27,7 @@ struct winners_cell {
     enum winners_kind kind;
     size_t winner;     /* index into subject.variants, of WON and ALONE */
     double margin;     /* > 0, of WON: distance of the areas of the best and the second best */
-    const char *about; /* the tuned setting and the area of each variant */
+    const char *about; /* why it is INCOMPARABLE; the tuned setting and the area of each variant */
 };
 
 struct winners {

@@ -14,21 +14,23 @@ static const char sql_keys[] =
     "SELECT key, min(numeric), min(n) > 1 AND count(*) = (SELECT count(DISTINCT variant) FROM per_variant) "
     "FROM per_variant GROUP BY key ORDER BY key";
 
-/* A setting is a cell of the sweep, with the means over its seeds. loss: what it is chosen by, the smallest. */
+/* A setting is a cell of the sweep, with the means over its seeds, and the steps where they ended. loss: what it is
+ * chosen by, the smallest. */
 #define SETTINGS(loss)                                                                                                 \
     "SELECT variant, x, y, cell, count(*), sum(outcome = 'done' AND loss IS NOT NULL AND score IS NOT NULL), "         \
-    "sum(outcome IN ('done', 'diverged')), avg(loss), avg(score) FROM ("                                               \
-    "SELECT t.variant, x.num AS x, y.num AS y, t.cell, t.outcome, t.trial_id, " loss " AS loss, "                      \
+    "sum(outcome IN ('done', 'diverged')), avg(loss), avg(score), sum(outcome = 'diverged'), min(CASE outcome WHEN "   \
+    "'done' THEN step END), max(CASE outcome WHEN 'done' THEN step END) FROM ("                                        \
+    "SELECT t.variant, x.num AS x, y.num AS y, t.cell, t.outcome, t.step, t.trial_id, " loss " AS loss, "              \
     "(SELECT u.auc FROM summary u WHERE u.trial_id = t.trial_id AND u.key_id = (SELECT id FROM metric_key WHERE name " \
-    "= ?4) AND NOT " PARTIAL_SUMMARY ") AS score "                                                                     \
+    "= ?4) AND u.end_step = t.step AND NOT " PARTIAL_SUMMARY ") AS score "                                             \
     "FROM outcomes t JOIN param x ON x.trial_id = t.trial_id AND x.key = ?2 "                                          \
     "JOIN param y ON y.trial_id = t.trial_id AND y.key = ?3 WHERE t.study = ?1 AND t.cell IS NOT t.tuning) "           \
     "GROUP BY x, y, variant, cell ORDER BY x, y, min(trial_id)"
 /* ?5: the metric that they are chosen by, best where it is ?6. */
 #define SUMMARY_OF_5                                                                                                   \
     " FROM summary u WHERE u.trial_id = t.trial_id AND u.key_id = (SELECT id FROM metric_key WHERE name = ?5)"
-static const char sql_by_area[] =
-    SETTINGS("(SELECT CASE ?6 WHEN 'max' THEN -u.auc ELSE u.auc END" SUMMARY_OF_5 " AND NOT " PARTIAL_SUMMARY ")");
+static const char sql_by_area[] = SETTINGS("(SELECT CASE ?6 WHEN 'max' THEN -u.auc ELSE u.auc END" SUMMARY_OF_5
+                                           " AND u.end_step = t.step AND NOT " PARTIAL_SUMMARY ")");
 static const char sql_by_last[] = SETTINGS("(SELECT CASE ?6 WHEN 'max' THEN -u.last ELSE u.last END" SUMMARY_OF_5
                                            " AND u.last_step = u.end_step AND u.end_step = t.step)");
 static const char sql_tune[] =
@@ -51,8 +53,10 @@ struct keys {
 
 /* What is known of a variant in the cell that is read. */
 struct tuned {
-    size_t n_settings, n_open, n_eligible;
+    size_t n_settings, n_open, n_eligible, n_unknown; /* unknown: that ended without diverging and have no value */
     double loss, score; /* of the setting that is chosen: the smallest loss, see SETTINGS */
+    double shortest,
+        longest; /* steps where the trials ended that are compared: by_area all, else those of the chosen */
     const char *setting;
 };
 
@@ -62,6 +66,7 @@ struct reading {
     struct arena *a;
     size_t capacity;
     bool largest; /* the larger area wins */
+    bool by_area; /* settings are chosen by one */
     double x, y;
     struct tuned *tuned; /* [n_variants], of the cell (x, y) */
     bool started;
@@ -147,16 +152,36 @@ static bool better(const struct reading *r, double a, double b)
     return r->largest ? a > b : a < b;
 }
 
-static void tell(struct text *t, const struct reading *r, size_t variant)
+static void put_steps(struct text *t, double shortest, double longest)
+{
+    if (shortest < longest)
+        text_add(t, "steps %.0f to %.0f", shortest, longest);
+    else
+        text_add(t, "step %.0f", longest);
+}
+
+static bool unknown(const struct tuned *v)
+{
+    return v->n_eligible == 0 && v->n_unknown > 0;
+}
+
+static void tell(struct text *t, const struct reading *r, size_t variant, bool steps)
 {
     const struct tuned *v = &r->tuned[variant];
     text_add(t, "; %s: ", r->s->variants[variant]);
-    if (v->n_open || v->n_settings == 0)
+    if (v->n_open || v->n_settings == 0) {
         text_puts(t, "not finished");
-    else if (v->n_eligible == 0)
-        text_puts(t, "diverged");
-    else
-        text_add(t, "%s area %.5g (%s)", r->w->metric, v->score, v->setting);
+    } else if (v->n_eligible == 0) {
+        text_puts(t, unknown(v) ? "no value" : "diverged");
+    } else {
+        text_add(t, "%s area %.5g ", r->w->metric, v->score);
+        if (steps) {
+            text_puts(t, "up to ");
+            put_steps(t, v->shortest, v->longest);
+            text_putc(t, ' ');
+        }
+        text_add(t, "(%s)", v->setting);
+    }
 }
 
 static struct winners_cell decide(const struct reading *r)
@@ -164,15 +189,17 @@ static struct winners_cell decide(const struct reading *r)
     struct winners_cell c = { .x = r->x, .y = r->y, .kind = WINNERS_DIVERGED };
     const size_t n = r->s->n_variants;
     size_t n_eligible = 0;
-    double second = NAN;
+    double second = NAN, shortest = INFINITY, longest = -INFINITY;
     struct text about = { 0 };
-    bool open = false;
+    bool open = false, lacks = false;
     for (size_t i = 0; i < n; i++) {
         const struct tuned *v = &r->tuned[i];
-        tell(&about, r, i);
         open = open || v->n_open || v->n_settings == 0;
+        lacks = lacks || unknown(v);
         if (v->n_eligible == 0)
             continue;
+        shortest = fmin(shortest, v->shortest);
+        longest = fmax(longest, v->longest);
         if (n_eligible == 0 || better(r, v->score, r->tuned[c.winner].score)) {
             second = n_eligible ? r->tuned[c.winner].score : NAN;
             c.winner = i;
@@ -185,8 +212,19 @@ static struct winners_cell decide(const struct reading *r)
         c.margin = fabs(r->tuned[c.winner].score - second);
         c.kind = n_eligible == 1 ? WINNERS_ALONE : c.margin > 0 ? WINNERS_WON : WINNERS_TIE;
     }
+    const bool uneven = n_eligible > 1 && shortest < longest;
+    if (lacks || uneven)
+        c.kind = WINNERS_INCOMPARABLE;
     if (open)
         c.kind = WINNERS_OPEN;
+    if (c.kind == WINNERS_INCOMPARABLE && uneven) {
+        text_puts(&about, ", the areas end at ");
+        put_steps(&about, shortest, longest);
+    } else if (c.kind == WINNERS_INCOMPARABLE) {
+        text_puts(&about, ", a variant has no value");
+    }
+    for (size_t i = 0; i < n; i++)
+        tell(&about, r, i, uneven);
     c.about = arena_strdup(r->a, about.s ? about.s : "");
     text_free(&about);
     return c;
@@ -213,7 +251,7 @@ static int add_setting(void *self, int n, const char *const *values)
 {
     struct reading *r = self;
     size_t variant = 0;
-    if (n < 9 || !values[0] || !values[3])
+    if (n < 12 || !values[0] || !values[3])
         return 0;
     while (variant < r->s->n_variants && strcmp(r->s->variants[variant], values[0]) != 0)
         variant++;
@@ -228,15 +266,26 @@ static int add_setting(void *self, int n, const char *const *values)
     }
     struct tuned *v = &r->tuned[variant];
     const double n_trials = number(values[4]), n_done = number(values[5]), n_ended = number(values[6]);
-    const double loss = number(values[7]), score = number(values[8]);
+    const double loss = number(values[7]), score = number(values[8]), n_diverged = number(values[9]);
+    const double shortest = number(values[10]), longest = number(values[11]);
     v->n_settings++;
     v->n_open += n_ended < n_trials;
-    if (n_done < n_trials || !isfinite(loss) || !isfinite(score)) /* a setting with a seed that diverged is no choice */
+    if (n_done < n_trials || !isfinite(loss) || !isfinite(score)) { /* one with a seed that diverged is no choice */
+        v->n_unknown += n_ended == n_trials && n_diverged == 0;
         return 0;
-    if (v->n_eligible++ == 0 || loss < v->loss) {
+    }
+    const bool first = v->n_eligible++ == 0, chosen = first || loss < v->loss;
+    if (chosen) {
         v->loss = loss;
         v->score = score;
         v->setting = arena_strdup(r->a, values[3]);
+    }
+    if (chosen && (first || !r->by_area)) {
+        v->shortest = shortest;
+        v->longest = longest;
+    } else if (r->by_area) {
+        v->shortest = fmin(v->shortest, shortest);
+        v->longest = fmax(v->longest, longest);
     }
     return 0;
 }
@@ -306,18 +355,24 @@ int winners_read(struct winners *w, const struct subject *s, const struct winner
                         : err_set(e, ERR_USAGE, "study '%s': a map of winners needs two variants and a logged metric",
                                   s->name);
     TRY(subject_check_metric(s, w->metric, e));
+    double goal = 0;
+    bool found;
+    TRY(query_number(q, sql_goal, &w->metric, 1, &found, &goal, e));
+    if (!found)
+        return !o->must ? 0
+                        : err_set(e, ERR_USAGE,
+                                  "study '%s': nothing says which end of '%s' is better, which a map of winners needs",
+                                  s->name, w->metric);
     TRY(query_rows(q, sql_keys, &s->name, 1, add_key, &keys, e));
     TRY(choose_axes(&w->grid, &keys, s, o, e));
     if (!w->grid.x_key)
         return 0;
-    double goal = 0;
-    bool found;
-    TRY(query_number(q, sql_goal, &w->metric, 1, &found, &goal, e));
     struct reading r = { .w = w, .s = s, .a = a, .largest = goal > 0 };
     r.tuned = arena_need(a, s->n_variants, sizeof *r.tuned);
     memset(r.tuned, 0, s->n_variants * sizeof *r.tuned);
     struct choice c = { .a = a };
     TRY(choose(&c, &r, q, e));
+    r.by_area = c.sql == sql_by_area;
     const char *const arguments[] = { s->name, w->grid.x_key, w->grid.y_key, w->metric, c.metric, c.goal };
     TRY(query_rows(q, c.sql, arguments, 6, add_setting, &r, e));
     end_cell(&r);

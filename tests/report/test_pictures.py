@@ -334,6 +334,37 @@ sweep: {grid: {train.optimizer.stepsize: [0.1, 0.2], algorithm.feedback.optimize
         self.assertIn("last value, mean over seeds; the larger, the brighter", said)
         self.assertNotIn("best", said)
 
+    def test_what_a_map_of_winners_cannot_compare(self):
+        """Areas that end elsewhere, and a variant that has no value although it did not diverge; only what diverged is told so."""
+        trials = "SELECT id FROM trial WHERE study_id = :study AND variant = '{}' AND cell LIKE '%length={}, %units=16, %stepsize={}'"
+        short, two, gone = trials.format("bp", 10, "0.01"), trials.format("tp", 20, "%"), trials.format("bp", 40, "%")
+        accuracy = "key_id = (SELECT id FROM metric_key WHERE name = 'test_accuracy')"
+
+        def titles(*args):
+            found = [re.match(r"dataset.length (\d+), network.layers.0.rnn.units 16: (.*)", t.text) for t in self.plot("who_wins", *args).iter(SVG + "title")]
+            return {int(t.group(1)): t.group(2) for t in found if t}
+        self.changed(("who_wins", f"UPDATE summary SET end_step = 500, last_step = 500 WHERE trial_id IN ({short})"),
+                     ("who_wins", f"UPDATE trial SET step = 500 WHERE id IN ({short})"),
+                     ("who_wins", f"DELETE FROM summary WHERE {accuracy} AND trial_id IN ({two})"),
+                     ("who_wins", f"UPDATE trial SET state = 'diverged' WHERE id IN ({gone})"))
+        told = titles()
+        self.assertRegex(told[10], r"^cannot be compared, the areas end at steps 500 to 1000; tp: test_accuracy area .* up to step 1000 \(.*; bp: .* up to steps 500 to 1000 ")
+        self.assertRegex(told[20], r"^cannot be compared, a variant has no value; tp: no value; bp: test_accuracy area [\d.e+]+ \(")
+        self.assertRegex(told[40], "^tp wins, the others diverged; .*; bp: diverged$")
+        self.assertRegex(told[80], r"^(tp|bp) wins by \d")
+        self.assertIn("cannot be compared (2 cells)", self.said("who_wins"))
+        self.changed(("who_wins", f"DELETE FROM summary WHERE {accuracy} AND trial_id IN ({trials.format('tp', 20, '0.01')})"),
+                     ("who_wins", f"UPDATE trial SET state = 'failed' WHERE id IN ({short})"))
+        told = titles()  # one of two settings has a value, and is chosen; what failed is open
+        self.assertRegex(told[20], r"^(tp|bp) wins by \d.*; tp: test_accuracy area .*stepsize=0.1\)")
+        self.assertRegex(told[10], "^no result yet; .*; bp: not finished$")
+        self.changed(("who_wins", "UPDATE summary SET end_step = 500, last_step = 500 WHERE trial_id IN (SELECT id FROM trial WHERE study_id = :study AND variant = 'bp')"),
+                     ("who_wins", "UPDATE trial SET step = 500 WHERE study_id = :study AND variant = 'bp'"))
+        self.assertEqual(len(titles("--winners")), 4)
+        self.assertNotIn("best in", self.said("who_wins"))  # by itself it draws something else
+        self.changed(("who_wins", "UPDATE metric_key SET goal = NULL WHERE name = 'test_accuracy'"))
+        self.assertIn("study 'who_wins': nothing says which end of 'test_accuracy' is better", self.tprun("plot", "who_wins", "--winners", status=2).stderr)
+
     def test_figures_and_labels_of_the_file(self):
         """The options of a file's figure are those of the command line; its labels stand in place of names."""
         whole = self.plot("asked")
