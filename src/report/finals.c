@@ -56,19 +56,30 @@ struct curve_point finals_point(const struct finals *f, size_t group, const stru
     return p;
 }
 
-size_t finals_rank(const struct finals *f, size_t n_groups, size_t *order, const struct curve_options *o,
+bool finals_whole(const struct finals *f, const struct subject *s, size_t group)
+{
+    return f->of[group].n == s->groups[group].n_trials;
+}
+
+size_t finals_rank(const struct finals *f, const struct subject *s, size_t *order, const struct curve_options *o,
                    struct arena *a)
 {
-    double *mean = arena_need(a, n_groups + 1, sizeof *mean);
+    double *mean = arena_need(a, s->n_groups + 1, sizeof *mean);
+    bool *whole = arena_need(a, s->n_groups + 1, sizeof *whole);
     size_t n = 0;
-    for (size_t i = 0; i < n_groups; i++) {
+    for (size_t i = 0; i < s->n_groups; i++) {
         const struct curve_point p = finals_point(f, i, o);
         if (p.n == 0)
             continue;
         mean[i] = f->largest ? p.mean : -p.mean;
+        whole[i] = finals_whole(f, s, i);
         size_t at = n++;
-        for (; at > 0 && mean[order[at - 1]] < mean[i]; at--)
-            order[at] = order[at - 1];
+        for (; at > 0; at--) {
+            const size_t other = order[at - 1];
+            if (whole[other] == whole[i] ? mean[other] >= mean[i] : whole[other])
+                break;
+            order[at] = other;
+        }
         order[at] = i;
     }
     return n;

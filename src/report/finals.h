@@ -24,8 +24,11 @@ int finals_read(struct finals *f, const struct subject *s, struct query *q, stru
                 enum finals_kind kind, struct err *e);
 /* Mean and band over the seeds; n = 0 without a value. */
 struct curve_point finals_point(const struct finals *f, size_t group, const struct curve_options *o);
-/* Groups with a value, the best first, ties in their order; where no goal is known the largest. The number of them. */
-size_t finals_rank(const struct finals *f, size_t n_groups, size_t *order, const struct curve_options *o,
+/* Whether all trials of the group have a value. */
+bool finals_whole(const struct finals *f, const struct subject *s, size_t group);
+/* Groups with a value: whole ones first, each with the best first, ties in their order; where no goal is known the
+ * largest. The number of them. */
+size_t finals_rank(const struct finals *f, const struct subject *s, size_t *order, const struct curve_options *o,
                    struct arena *a);
 
 #endif

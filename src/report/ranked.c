@@ -34,7 +34,8 @@ static const char *cell_text(const struct layout *l, struct arena *a, size_t row
         return subject_variant(s, s->groups[group].variant);
     if (column == VALUE) {
         const struct curve_point at = finals_point(l->p.f, group, l->p.o->curves);
-        return scale_number(at.mean, buffer);
+        const char *value = scale_number(at.mean, buffer);
+        return finals_whole(l->p.f, s, group) ? value : arena_printf(a, "(%s)", value);
     }
     const struct cells_key *k = &l->p.c->keys[l->keys[column - KEYS]];
     const double x = cells_at(l->p.c, group, l->keys[column - KEYS]);
@@ -98,9 +99,10 @@ static void plan(struct layout *l, struct arena *a)
     l->rows = (l->n_keys + l->columns - 1) / l->columns;
     l->each_width = (room - GAP * (double)(l->columns - 1)) / (double)l->columns;
     l->heading = heading_make(a, s,
-                              arena_printf(a, "%zu cells%s, ranked%s; %s", l->n_ranked,
+                              arena_printf(a, "%zu cells%s, ranked%s%s; %s", l->n_ranked,
                                            l->n_ranked < s->n_groups ? " with a value" : "", l->p.o->note,
-                                           spots_remark(&l->p, a)),
+                                           l->p.f->known_goal ? "" : ", the largest first",
+                                           spots_remark(&l->p, l->p.c->n_keys, a)),
                               room, look);
     l->table_y = l->heading.height - 6;
     l->panels_y = l->table_y + 1.4 * look_font(look) * (double)(l->n_rows + 1) + 16;
@@ -143,14 +145,14 @@ void ranked_draw(struct picture *out, const struct subject *s, const struct cell
 {
     struct layout l = { .p = { .s = s, .c = c, .f = f, .o = o, .best = s->n_groups } };
     l.order = arena_need(a, s->n_groups + 1, sizeof *l.order);
-    const size_t n = finals_rank(f, s->n_groups, l.order, o->curves, a);
+    const size_t n = finals_rank(f, s, l.order, o->curves, a);
     for (size_t i = 0; i < n; i++) /* not the chosen cell a second time */
         if (!s->groups[l.order[i]].retrained)
             l.order[l.n_ranked++] = l.order[i];
     l.n_rows = l.n_ranked < ROWS ? l.n_ranked : ROWS;
     if (l.n_ranked) {
         l.p.best = l.order[0];
-        l.p.mark_best = true;
+        l.p.mark_best = f->known_goal && finals_whole(f, s, l.p.best);
     }
     for (size_t k = 0; k < c->n_keys && l.n_keys < MAX_KEYS; k++)
         if (c->keys[k].n_values > 1)
@@ -158,8 +160,8 @@ void ranked_draw(struct picture *out, const struct subject *s, const struct cell
     l.p.styles = spots_by_variant(s, a);
     plan(&l, a);
     picture_open(out, l.width, l.height, heading_title(s),
-                 arena_printf(a, "Study %s: the cells with the best last %s, and that value against each swept key.",
-                              s->name, f->metric));
+                 arena_printf(a, "Study %s: the cells with the %s last %s, and that value against each swept key.",
+                              s->name, f->known_goal ? "best" : "largest", f->metric));
     heading_draw(out, &l.heading, l.left, o->look);
     draw_table(out, &l, a);
     for (size_t i = 0; i < l.n_keys; i++)

@@ -80,7 +80,7 @@ static void plan(struct layout *l, const struct legend_entry *entries, size_t n,
                  under = shown && !l->beside ? l->legend.height + 6 : 0;
     l->width = look->width > 0 ? look->width : f->x + PLOT + right + LOOK_MARGIN;
     f->width = fmax(l->width - f->x - right - LOOK_MARGIN, 50);
-    l->heading = heading_make(a, l->p.s, arena_printf(a, "%s%s", spots_remark(&l->p, a), unsaid(&l->p, key, a)),
+    l->heading = heading_make(a, l->p.s, arena_printf(a, "%s%s", spots_remark(&l->p, key, a), unsaid(&l->p, key, a)),
                               l->width - f->x - LOOK_MARGIN, look);
     f->y = l->heading.height;
     const double below = frame_below(&f->across, look) + 8;

@@ -1,5 +1,6 @@
 #include "report/spots_parts.h"
 
+#include "report/heading.h"
 #include <math.h>
 #include <string.h>
 
@@ -47,13 +48,18 @@ static void dot(struct picture *out, double x, double y, double size, const char
     picture_path(out, color, size, NULL, opacity);
 }
 
+static bool all_diverged(const struct group *g)
+{
+    return g->n_diverged == g->n_trials;
+}
+
 static void spot(struct picture *out, const struct spots *p, size_t group, const struct frame *f, double x)
 {
     const struct group *g = &p->s->groups[group];
     const struct curve_point at = finals_point(p->f, group, p->o->curves);
     const char *color = p->styles[group].color;
-    const bool whole = at.n == g->n_trials;
-    if (at.n == 0 && g->n_diverged) { /* where the worst would be */
+    const bool whole = finals_whole(p->f, p->s, group);
+    if (all_diverged(g)) { /* where the worst would be */
         const struct scale *s = &f->up.scale;
         picture_cross(out, x, scale_at(s, p->f->largest ? s->low : s->high), 3.5, color, 1.6);
         return;
@@ -158,26 +164,29 @@ const struct legend_entry *spots_entries(const struct subject *s, struct arena *
 bool spots_any_diverged(const struct subject *s)
 {
     for (size_t i = 0; i < s->n_groups; i++)
-        if (s->groups[i].n_diverged && !s->groups[i].retrained)
+        if (all_diverged(&s->groups[i]) && !s->groups[i].retrained)
             return true;
     return false;
 }
 
-const char *spots_remark(const struct spots *p, struct arena *a)
+const char *spots_remark(const struct spots *p, size_t key, struct arena *a)
 {
-    size_t fewest = 0, most = 0;
+    size_t most = 0, n_shorter = 0;
     bool lacks = false;
     for (size_t i = 0; i < p->s->n_groups; i++) {
         const size_t n = p->f->of[i].n;
-        fewest = n && (fewest == 0 || n < fewest) ? n : fewest;
+        if (p->s->groups[i].retrained || (key < p->c->n_keys && isnan(cells_at(p->c, i, key))))
+            continue;
+        n_shorter += p->s->groups[i].n_shorter;
         most = n > most ? n : most;
-        lacks = lacks || (n && n < p->s->groups[i].n_trials);
+        lacks = lacks || (n && !finals_whole(p->f, p->s, i));
     }
     const struct curve_options *o = p->o->curves;
+    const char *shorter = heading_shorter(a, n_shorter);
     if (most < 2)
-        return "last values; one seed";
+        return arena_printf(a, "last values; one seed%s", shorter);
     const char *middle = o->band == BAND_QUARTILES ? "median" : o->geometric ? "geometric mean" : "mean";
     const char *bars = curve_band_words(o->band, most, o->geometric);
-    return arena_printf(a, "last values; %s over seeds%s%s%s", middle, *bars ? "; bars: " : "", bars,
-                        lacks ? "; small and pale: seeds are missing" : "");
+    return arena_printf(a, "last values; %s over seeds%s%s%s%s", middle, *bars ? "; bars: " : "", bars,
+                        lacks ? "; small and pale: seeds are missing" : "", shorter);
 }

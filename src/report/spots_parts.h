@@ -25,8 +25,9 @@ void spots_put(struct picture *out, const struct spots *p, size_t key, const str
 /* The colour of its variant for each group; and an entry of a legend for each variant. */
 struct legend_style *spots_by_variant(const struct subject *s, struct arena *a);
 const struct legend_entry *spots_entries(const struct subject *s, struct arena *a);
+/* Whether all seeds of a cell did, which is drawn as a cross. */
 bool spots_any_diverged(const struct subject *s);
-/* "last value, mean over 3 seeds; ..." */
-const char *spots_remark(const struct spots *p, struct arena *a);
+/* "last value, mean over 3 seeds; ...", of the points against the key; c->n_keys: of all. */
+const char *spots_remark(const struct spots *p, size_t key, struct arena *a);
 
 #endif

@@ -220,6 +220,53 @@ class Pictures(unittest.TestCase):
             said = " ".join("".join(t.itertext()) for t in ET.fromstring(self.tprun(*way, *log).stdout).iter(SVG + "text"))
             self.assertIn("bars: " + bars, said)
 
+    def test_crosses_and_shorter_trials_of_last_values(self):
+        """A cross is where all seeds diverged, not where the others did not finish; fewer steps are told."""
+        cell = "study_id = :study AND variant = 'bp' AND cell = 'train.optimizer.stepsize=1'"
+        way = ("cells", "--x", "stepsize")
+
+        def crosses():
+            return len([p for p in self.plot(*way).iter(SVG + "path") if p.get("class") == "cross"])
+        self.assertNotIn("fewer steps", self.said(*way))
+        self.changed(("cells", "UPDATE trial SET state = 'queued', step = 0 WHERE " + cell), ("cells", f"UPDATE trial SET state = 'diverged' WHERE seed > 1 AND {cell}"))
+        self.assertEqual(crosses(), 0)
+        self.assertNotIn("diverged", self.said(*way))
+        self.changed(("cells", "UPDATE trial SET state = 'diverged' WHERE " + cell))
+        self.assertEqual(crosses(), 2)  # and the legend's
+        self.changed(("cells", f"UPDATE trial SET step = 900, budget = 900, finished_budget = 900 WHERE seed > 1 AND {cell}"),
+                     ("cells", f"UPDATE summary SET end_step = 900, last_step = 900 WHERE trial_id IN (SELECT id FROM trial WHERE seed > 1 AND {cell})"))
+        self.assertIn("; 2 trials have fewer steps than others of their cell", self.said(*way))
+
+    def test_whole_cells_are_ranked_first(self):
+        key = "(SELECT id FROM metric_key WHERE name = 'test_accuracy')"
+        best = (f"(SELECT u.trial_id FROM summary u JOIN trial t ON t.id = u.trial_id WHERE u.key_id = {key} AND t.study_id = :study AND t.state = 'done' "
+                "ORDER BY u.last DESC LIMIT {})")
+        found = [r[0] for r in self.sql("SELECT s.last FROM summaries s JOIN trials t ON t.trial_id = s.trial_id WHERE s.study = 'random_search' AND "
+                                        "s.metric = 'test_accuracy' AND t.state = 'done' ORDER BY s.last DESC LIMIT 5")]
+
+        def column(svg):
+            texts = self.texts(svg)
+            at = texts.index("test_accuracy") + 1
+            return texts[at:at + 5]
+
+        def marks(svg):
+            return len([p for p in svg.iter(SVG + "polyline") if p.get("stroke-width") == "13"])
+        lose = (("random_search", f"UPDATE trial SET state = 'failed' WHERE study_id = :study AND id NOT IN {best.format(5)}"),
+                ("random_search", f"UPDATE trial SET seed = 2, cell = (SELECT cell FROM trial WHERE id IN {best.format(1)}) WHERE id = "
+                 "(SELECT max(id) FROM trial WHERE study_id = :study AND state = 'failed')"))
+        self.changed(*lose)
+        svg = self.plot("random_search")
+        self.assertEqual(column(svg), [f"{v:.4g}" for v in found[1:]] + [f"({found[0]:.4g})"])
+        self.assertEqual(marks(svg), 4)
+        self.changed(*lose, ("random_search", f"UPDATE trial SET state = 'failed' WHERE study_id = :study AND id NOT IN {best.format(1)}"))
+        svg = self.plot("random_search")
+        self.assertEqual(column(svg)[0], f"({found[0]:.4g})")
+        self.assertEqual(marks(svg), 0)  # the survivors of a cell are best of nothing
+        self.changed(("random_search", "UPDATE metric_key SET goal = NULL"))
+        svg = self.plot("random_search")
+        self.assertIn("ranked, the largest first", " ".join(self.texts(svg)))
+        self.assertEqual(marks(svg), 0)
+
     def test_defaults(self):
         svg = self.plot("random_search")
         best = self.sql("SELECT max(last) FROM summaries s JOIN trials t ON t.trial_id = s.trial_id WHERE s.study = 'random_search' AND "
