@@ -118,7 +118,7 @@ static int choose(const struct files_set *set, const struct files_opts *o, const
     const struct split_rule rule = split_rule_of(set, o, use->seed);
     TRY(files_set_check(set, e));
     TRY(split_choose(&rule, places, a, e));
-    TRY(files_scale_open(scale, set, o->scaling, places->train, set->shape.train_size, a, e));
+    TRY(files_scale_open(scale, set, o->scaling, places->train, set->shape.train_size, use->most, a, e));
     return files_scale_check(scale, set, use->most, a, e);
 }
 

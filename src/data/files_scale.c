@@ -1,10 +1,12 @@
 /* Scaling of inputs by what the training set shows: of each feature (an image: of each channel) by itself. */
 #include "data/files_set.h"
 
+#include <float.h>
 #include <math.h>
 
 struct range {
     double least, most, mean, squares; /* squares: of the distances from the mean, summed */
+    double second, second_last;        /* the numbers beside least and most, others than these; infinite: none */
     uint64_t n;
     size_t least_row, most_row; /* of the file */
 };
@@ -13,13 +15,23 @@ struct range {
 static void add(struct range *r, double x, size_t row)
 {
     const double off = x - r->mean;
+    if (r->n == 0) {
+        r->second = INFINITY;
+        r->second_last = -INFINITY;
+    }
     if (r->n == 0 || x < r->least) {
+        r->second = r->n ? r->least : r->second;
         r->least = x;
         r->least_row = row;
+    } else if (x > r->least && x < r->second) {
+        r->second = x;
     }
     if (r->n == 0 || x > r->most) {
+        r->second_last = r->n ? r->most : r->second_last;
         r->most = x;
         r->most_row = row;
+    } else if (x < r->most && x > r->second_last) {
+        r->second_last = x;
     }
     r->n++;
     r->mean += off / (double)r->n;
@@ -40,8 +52,25 @@ static void scale_of(const struct range *r, int scaling, double *shift, double *
     *factor = width > 0 ? 1 / width : 1;
 }
 
+/* Numbers from least to most differ, and are one once they are scaled. */
+static bool become_one(double least, double most, double shift, double factor, bool single)
+{
+    const double low = (least - shift) * factor, high = (most - shift) * factor;
+    return least < most && (single ? (float)low == (float)high : low == high);
+}
+
+/* A huge number at one end, or both, leaves nothing of the others. Below 1/epsilon they may be what rounding left of
+ * zeros. */
+static bool is_wiped_out(const struct range *r, double shift, double factor, bool single)
+{
+    return (r->most - r->least) * (single ? (double)FLT_EPSILON : DBL_EPSILON) > 1 &&
+           (become_one(r->least, r->second_last, shift, factor, single) ||
+            become_one(r->second, r->most, shift, factor, single) ||
+            become_one(r->second, r->second_last, shift, factor, single));
+}
+
 static int measure(struct files_scale *scale, const struct files_set *set, int scaling, const uint32_t *places,
-                   size_t n, struct arena *a, struct err *e)
+                   size_t n, double most, struct arena *a, struct err *e)
 {
     const struct data_shape *s = &set->shape;
     const struct array *x = &set->part[FILES_TRAIN].inputs;
@@ -57,20 +86,20 @@ static int measure(struct files_scale *scale, const struct files_set *set, int s
             add(&ranges[feature_of(s, i)], row[i], place);
     }
     for (size_t i = 0; i < per_row; i++) {
-        scale_of(&ranges[feature_of(s, i)], scaling, &scale->shift[i], &scale->factor[i]);
-        if (!isfinite(scale->shift[i]) || !isfinite(scale->factor[i]) || scale->factor[i] == 0) {
-            const struct range *r = &ranges[feature_of(s, i)];
+        const struct range *r = &ranges[feature_of(s, i)];
+        scale_of(r, scaling, &scale->shift[i], &scale->factor[i]);
+        if (!isfinite(scale->shift[i]) || !isfinite(scale->factor[i]) || scale->factor[i] == 0 ||
+            is_wiped_out(r, scale->shift[i], scale->factor[i], most <= (double)FLT_MAX))
             return err_set(e, ERR_FORMAT,
                            "%s: column %zu (counted from 0): its numbers are too far apart, or too near, to be scaled: "
                            "from %g in row %zu to %g in row %zu",
                            x->path, i, r->least, r->least_row, r->most, r->most_row);
-        }
     }
     return 0;
 }
 
 int files_scale_open(struct files_scale *scale, const struct files_set *set, int scaling, const uint32_t *places,
-                     size_t n, struct arena *a, struct err *e)
+                     size_t n, double most, struct arena *a, struct err *e)
 {
     const struct array *x = &set->part[FILES_TRAIN].inputs;
     const size_t per_row = array_per_row(x);
@@ -82,7 +111,7 @@ int files_scale_open(struct files_scale *scale, const struct files_set *set, int
     if (!scale->shift || !scale->factor)
         return err_set(e, ERR_MEMORY, "dataset: no memory for the scaling of %zu numbers", per_row);
     if (scaling == FILES_STANDARD || x->type != NUMBER_U1)
-        return measure(scale, set, scaling, places, n, a, e);
+        return measure(scale, set, scaling, places, n, most, a, e);
     for (size_t i = 0; i < per_row; i++)
         scale->factor[i] = 1 / 255.0; /* bytes have a range of their own */
     return 0;

@@ -55,9 +55,10 @@ int files_set_doubt(const struct files_set *set, const uint32_t *places, struct 
 struct files_scale {
     double *shift, *factor; /* NULL: numbers are as they are */
 };
-/* From the samples of the training set with these places (NULL: the first n). */
+/* From the samples of the training set with these places (NULL: the first n). most: the largest number of the trial's
+ * precision; where it leaves nothing of a column but its extremes, the column is refused. */
 int files_scale_open(struct files_scale *scale, const struct files_set *set, int scaling, const uint32_t *places,
-                     size_t n, struct arena *a, struct err *e);
+                     size_t n, double most, struct arena *a, struct err *e);
 /* Every number that a trial is given, scaled, is at most the largest of its precision, targets of a regression as well.
  */
 int files_scale_check(const struct files_scale *scale, const struct files_set *set, double most, struct arena *a,

@@ -499,6 +499,57 @@ static void close_files(struct fixture *f)
     fixture_close(f);
 }
 
+/* A column of x, scaled: whether a trial opens it. */
+static void scaled(const char *const x[], size_t n, int scaling, const char *words)
+{
+    struct files_opts o = options("x.csv", NULL, "b");
+    struct arena a;
+    arena_init(&a, 0);
+    const char *text = "a,b\n";
+    for (size_t i = 0; i < n; i++)
+        text = arena_printf(&a, "%s%s,%zu\n", text, x[i], i % 2);
+    write_text("x.csv", text);
+    o.scaling = scaling;
+    if (words) {
+        not_opened(&o, words);
+    } else {
+        struct fixture f = open_files(o, 1);
+        close_files(&f);
+    }
+    arena_finish(&a);
+}
+
+/* Of the other numbers nothing is left beside a huge one. Columns of few numbers, or with one that is merely far away,
+ * are sound. */
+START_TEST(numbers_that_wipe_out_others)
+{
+    static const struct {
+        const char *x[6];
+        int scaling;
+        const char *words;
+    } cases[] = {
+        { { "1", "2", "1e30", "3", "-4", "5" }, FILES_STANDARD, "column 0 (counted from 0): its numbers are too far" },
+        { { "1", "2", "1e30", "3", "-4", "5" }, FILES_STANDARD, "from -4 in row 4 to 1e+30 in row 2" },
+        { { "1", "2", "-1e30", "3", "-1e30", "5" }, FILES_STANDARD, "from -1e+30 in row 2 to 5 in row 5" },
+        { { "-1e30", "1", "1e30", "2", "1e30", "3" }, FILES_STANDARD, "from -1e+30 in row 0 to 1e+30 in row 2" },
+        { { "1", "1", "1e30", "1", "2", "2" }, FILES_STANDARD, "from 1 in row 0 to 1e+30 in row 2" },
+        { { "1", "2", "3", "4", "5", "1000" }, FILES_STANDARD, NULL },
+        { { "1", "2", "3", "4", "5", "1e6" }, FILES_STANDARD, NULL },
+        { { "1", "2", "3", "4", "5", "1e6" }, FILES_UNIT, NULL },
+        { { "0", "1", "0", "1", "1", "0" }, FILES_STANDARD, NULL },
+        { { "0", "1e30", "0", "0", "0", "0" }, FILES_STANDARD, NULL },
+        { { "-1e30", "1e30", "7", "7", "7", "7" }, FILES_STANDARD, NULL },
+        { { "1e30", "2e30", "3e30", "4e30", "5e30", "6e30" }, FILES_STANDARD, NULL },
+        { { "0", "1e-17", "1", "-2e-17", "1", "0" }, FILES_STANDARD, NULL },
+        { { "7", "7", "7", "7", "7", "7" }, FILES_UNIT, NULL },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++)
+        scaled(cases[i].x, 6, cases[i].scaling, cases[i].words);
+    if (sizeof(real) < sizeof(double))
+        scaled((const char *const[]){ "1", "2", "1e300", "3", "4" }, 5, FILES_UNIT, "to 1e+300 in row 2");
+}
+END_TEST
+
 /* Sample i of 6 is the numbers 24 i .. 24 i + 23; its label is i % 3. */
 static struct files_opts counting(const char *shape)
 {
@@ -681,7 +732,8 @@ END_TEST
 /* clang-format off */
 #define TESTS(X)                                                                                                       \
     X(types) X(headers_that_lie) X(cut_files) X(csv_is_read) X(csv_that_is_wrong) X(csv_columns_of_two_files) X(csv_first_record_that_counts) X(sets_that_do_not_fit) X(layouts)   \
-    X(scalings) X(parts_of_the_same_bytes) X(classes_without_samples) X(numbers_out_of_range) X(splits) X(targets) X(files_are_shown)
+    X(scalings) X(parts_of_the_same_bytes) X(classes_without_samples) X(numbers_out_of_range) X(numbers_that_wipe_out_others) \
+    X(splits) X(targets) X(files_are_shown)
 /* clang-format on */
 
 static void add_tests(TCase *tcase)
