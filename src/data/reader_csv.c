@@ -261,6 +261,12 @@ static int read_word(struct table *t, const struct csv *c, double *out)
     struct class_words *w = &t->words;
     if (c->length == 0)
         return refuse(t, c, "the label is missing; fill it or leave the row out");
+    if (is_missing(c) && !c->quoted)
+        return refuse(t, c,
+                      arena_printf(t->a,
+                                   "the label '%s' tells of a missing one; fill it, leave the row out, or write it in "
+                                   "quotes if it is a class",
+                                   c->field));
     for (size_t i = 0; i < w->n; i++)
         if (strcmp(w->items[i], c->field) == 0) {
             *out = (double)i;

@@ -234,6 +234,11 @@ START_TEST(csv_that_is_wrong)
         { ",0,1\n0,0.5,2\n", "-1", "dataset.train.x", "count, from 0 to 1" },
         { "a,b\n1,2\n.inf,0\n", "b", "dataset.train.x", "not finite" },
         { "a,b\n1,x\n1,\n", "b", "dataset.train.x", "x.csv:3: column 1 'b': the label is missing" },
+        { "a,b\n1,x\n1,\"\"\n", "b", "dataset.train.x", "x.csv:3: column 1 'b': the label is missing" },
+        { "a,b\n1,NA\n1,0\n2,1\n", "b", "dataset.train.x", "x.csv:2: column 1 'b': the label 'NA' tells of a missing" },
+        { "a,b\n1,x\n1,?\n", "b", "dataset.train.x", "x.csv:3: column 1 'b': the label '?' tells of a missing one; fill" },
+        { "a,b\n1,0\n1,nan\n", "b", "dataset.train.x", "x.csv:3: column 1 'b': the value is missing" },
+        { "1,x\n1,Null\n", "-1", "dataset.train.x", "x.csv:2: column 1: the label 'Null' tells of a missing one" },
         { "a,b\n1,\"2\n", "b", "dataset.train.x", "a quote that is not closed" },
         { "a,b\n1,\"2\"3\n", "b", "dataset.train.x", "text behind the closing quote" },
         { "a,b\n", "b", "dataset.train.x", "a header and no record" },
@@ -255,6 +260,22 @@ START_TEST(csv_that_is_wrong)
     write_text("x.csv", "a,b\n1,x\n2,y\n");
     write_text("t.csv", "a,b\n1,z\n");
     refused(&o, "dataset.test.x", "t.csv:2: column 1 'b': label 'z' is none of the training set's");
+}
+END_TEST
+
+/* Words for what is missing are classes where they are quoted. */
+START_TEST(csv_classes_in_quotes)
+{
+    struct arena a;
+    struct err e = { 0 };
+    struct files_set set;
+    const struct files_opts o = options("x.csv", NULL, "b");
+    write_text("x.csv", "a,b\n1,\"NA\"\n2,some\n3,\"none\"\n");
+    ck_assert_int_eq(open_set(&set, &o, &a, &e), 0);
+    ck_assert_uint_eq(set.words.n, 3);
+    ck_assert_str_eq(set.words.items[0], "NA");
+    files_set_close(&set);
+    arena_finish(&a);
 }
 END_TEST
 
@@ -731,7 +752,8 @@ END_TEST
 
 /* clang-format off */
 #define TESTS(X)                                                                                                       \
-    X(types) X(headers_that_lie) X(cut_files) X(csv_is_read) X(csv_that_is_wrong) X(csv_columns_of_two_files) X(csv_first_record_that_counts) X(sets_that_do_not_fit) X(layouts)   \
+    X(types) X(headers_that_lie) X(cut_files) X(csv_is_read) X(csv_that_is_wrong) X(csv_classes_in_quotes) \
+     X(csv_columns_of_two_files) X(csv_first_record_that_counts) X(sets_that_do_not_fit) X(layouts)   \
     X(scalings) X(parts_of_the_same_bytes) X(classes_without_samples) X(numbers_out_of_range) X(numbers_that_wipe_out_others) \
     X(splits) X(targets) X(files_are_shown)
 /* clang-format on */
