@@ -63,6 +63,9 @@ class Queries(unittest.TestCase):
         self.assertEqual(sorted(row["variant"] for row in answers[4]), ["bp", "dtp"])
         self.assertTrue(all("stepsize=100" not in row["cell"] for row in answers[4]))
         self.assertLessEqual(answers[5][0]["valid_loss"], answers[5][-1]["valid_loss"])
+        for number in (4, 5):
+            self.assertNotIn("tuned", {row["cell"] for row in answers[number]})
+        self.assertLessEqual(max(row["n"] for row in answers[8]), 4, "two seeds in two cells, without those of tune")
         self.assertTrue(all(row["step"] in (0, 20, 40, 60) for row in answers[12]))
         self.assertTrue(all(row["trials"] >= row["reached"] for row in answers[13]))
         self.assertGreater(sum(row["reached"] for row in answers[13]), 0)
