@@ -114,7 +114,8 @@ static int set_layout(struct files_set *set, const struct files_opts *o, struct 
 }
 
 /* Labels of a part against its inputs and those of the training set. */
-static int check_part(struct files_set *set, const struct files_part *p, struct arena *a, struct err *e)
+static int check_part(struct files_set *set, const struct files_part *p, const struct files_opts *o, struct arena *a,
+                      struct err *e)
 {
     const struct array *x = &p->inputs, *y = &p->labels, *first = &set->part[FILES_TRAIN].inputs;
     char own[100], other[100];
@@ -129,6 +130,11 @@ static int check_part(struct files_set *set, const struct files_part *p, struct 
                        array_shape_text(x, own), array_shape_text(first, other));
     }
     fault(set, arena_printf(a, "%s.x", p->key));
+    if (o->scaling == FILES_UNIT && (x->type == NUMBER_U1) != (first->type == NUMBER_U1))
+        return err_set(e, ERR_USAGE,
+                       "%s holds numbers of %s, the training set %s: scaling: unit divides bytes by 255, and others by "
+                       "their range; save both as bytes (uint8), or neither",
+                       x->path, number_name(x->type), number_name(first->type));
     TRY(columns_match(x, first, e));
     return x->dim[0] <= UINT32_MAX ? 0 : err_set(e, ERR_FORMAT, "%s: more than 2^32 samples", x->path);
 }
@@ -280,7 +286,7 @@ static int open_all(struct files_set *set, const struct files_opts *o, struct ar
             continue;
         TRY(check_names(set, p, names[i], a, e));
         TRY(open_part(set, p, names[i], o, a, e));
-        TRY(check_part(set, p, a, e));
+        TRY(check_part(set, p, o, a, e));
         TRY(check_apart(set, p, a, e));
     }
     TRY(set_layout(set, o, e));

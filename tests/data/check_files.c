@@ -236,7 +236,8 @@ START_TEST(csv_that_is_wrong)
         { "a,b\n1,x\n1,\n", "b", "dataset.train.x", "x.csv:3: column 1 'b': the label is missing" },
         { "a,b\n1,x\n1,\"\"\n", "b", "dataset.train.x", "x.csv:3: column 1 'b': the label is missing" },
         { "a,b\n1,NA\n1,0\n2,1\n", "b", "dataset.train.x", "x.csv:2: column 1 'b': the label 'NA' tells of a missing" },
-        { "a,b\n1,x\n1,?\n", "b", "dataset.train.x", "x.csv:3: column 1 'b': the label '?' tells of a missing one; fill" },
+        { "a,b\n1,x\n1,?\n", "b", "dataset.train.x",
+          "x.csv:3: column 1 'b': the label '?' tells of a missing one; fill" },
         { "a,b\n1,0\n1,nan\n", "b", "dataset.train.x", "x.csv:3: column 1 'b': the value is missing" },
         { "1,x\n1,Null\n", "-1", "dataset.train.x", "x.csv:2: column 1: the label 'Null' tells of a missing one" },
         { "a,b\n1,\"2\n", "b", "dataset.train.x", "a quote that is not closed" },
@@ -357,6 +358,15 @@ START_TEST(sets_that_do_not_fit)
     o = options("x.npy", "y.npy", NULL);
     o.test = (struct files_names){ "x3.npy", "y2.npy", NULL };
     refused(&o, "dataset.test.x", "samples of another shape");
+    o = options("x.npy", "y.npy", NULL);
+    write_npy("u.npy", "{'descr': '|u1', 'fortran_order': False, 'shape': (3, 2), }", x, 6);
+    o.test.x = "u.npy";
+    o.scaling = FILES_UNIT;
+    refused(&o, "dataset.test.x",
+            "u.npy holds numbers of uint8, the training set float32: scaling: unit divides bytes");
+    o.train.x = "u.npy";
+    o.test.x = "x.npy";
+    refused(&o, "dataset.test.x", "x.npy holds numbers of float32, the training set uint8");
     o = options("x.npy", "y.npy", "a");
     refused(&o, "dataset.train.label", "y gives the labels already");
     o = options("x.npy", NULL, NULL);
