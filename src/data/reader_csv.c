@@ -137,10 +137,14 @@ static bool is_number(const struct csv *c, double *value)
 /* Numbers that count the columns may be their names, or a sample: the file has to say which. */
 static int refuse_count(const struct csv *c, size_t n)
 {
-    return err_set(c->e, ERR_FORMAT,
-                   "%s:%zu: the numbers of the first record count, from 0 to %zu: are they a sample, or names of "
-                   "columns, as pandas writes them? Say csv: {header: no}, or {header: yes}",
-                   c->path, c->line, n - 1);
+    static const char ask[] = "as pandas writes them? Say csv: {header: no}, or {header: yes}";
+    return n == 1
+               ? err_set(c->e, ERR_FORMAT, "%s:%zu: the first record is 0: is it a sample, or the name of a column, %s",
+                         c->path, c->line, ask)
+               : err_set(c->e, ERR_FORMAT,
+                         "%s:%zu: the numbers of the first record count, from 0 to %zu: are they a sample, or names "
+                         "of columns, %s",
+                         c->path, c->line, n - 1, ask);
 }
 
 /* Whether the first record names the columns, and how many there are. */
@@ -162,7 +166,8 @@ static int read_first(struct csv c, struct table *t)
         t->columns++;
         c.column++;
     } while (!c.last);
-    if (t->r->header == CSV_HEADER_AUTO && counts && numbers > 1)
+    const bool alone = t->columns == 1 && t->r->role == READ_NUMBERS; /* a class 0 is no doubt a label */
+    if (t->r->header == CSV_HEADER_AUTO && counts && (numbers > 1 || (numbers == 1 && alone)))
         return refuse_count(&c, numbers);
     t->header = t->r->header == CSV_HEADER_YES || (t->r->header == CSV_HEADER_AUTO && numbers == 0);
     t->names = t->header ? arena_alloc(t->a, t->columns, sizeof *t->names) : NULL;

@@ -230,6 +230,8 @@ START_TEST(csv_that_is_wrong)
           "x.csv:1: column 1 (counted from 0) has no name: numbers of the rows" },
         { "0,1,2\n0.5,2,0\n", "-1", "dataset.train.x",
           "x.csv:1: the numbers of the first record count, from 0 to 2: are they a sample, or names of columns" },
+        { "0\n0.5\n", NULL, "dataset.train.x",
+          "x.csv:1: the first record is 0: is it a sample, or the name of a column" },
         { "0,1,kind\n0.5,2,a\n", "-1", "dataset.train.x", "count, from 0 to 1" },
         { ",0,1\n0,0.5,2\n", "-1", "dataset.train.x", "count, from 0 to 1" },
         { "a,b\n1,2\n.inf,0\n", "b", "dataset.train.x", "not finite" },
@@ -251,8 +253,9 @@ START_TEST(csv_that_is_wrong)
         { "a,b\n1,-1\n", "b", "dataset.train.label", "label -1" },
         { "a,b\n1,0\n2,0\n", "b", "dataset.classes", "one class" },
     };
+    write_text("y.csv", "0\n1\n"); /* of labels a first 0 is one */
     for (size_t i = 0; i < COUNT(cases); i++) {
-        const struct files_opts o = options("x.csv", NULL, cases[i].label);
+        const struct files_opts o = options("x.csv", cases[i].label ? NULL : "y.csv", cases[i].label);
         write_text("x.csv", cases[i].text);
         refused(&o, cases[i].key, cases[i].words);
     }
@@ -261,6 +264,29 @@ START_TEST(csv_that_is_wrong)
     write_text("x.csv", "a,b\n1,x\n2,y\n");
     write_text("t.csv", "a,b\n1,z\n");
     refused(&o, "dataset.test.x", "t.csv:2: column 1 'b': label 'z' is none of the training set's");
+}
+END_TEST
+
+/* One column without a name, which says so; its labels begin with 0. */
+START_TEST(csv_of_one_column)
+{
+    struct arena a;
+    struct err e = { 0 };
+    struct files_set set;
+    struct files_opts o = options("x.csv", "y.csv", NULL);
+    write_text("x.csv", "0\n0.5\n");
+    write_text("y.csv", "0\n1\n");
+    o.csv.header = CSV_HEADER_NO;
+    ck_assert_int_eq(open_set(&set, &o, &a, &e), 0);
+    ck_assert_uint_eq(set.shape.train_size, 2);
+    files_set_close(&set);
+    arena_finish(&a);
+    o.csv.header = CSV_HEADER_AUTO;
+    write_text("x.csv", "0.5\n0\n");
+    ck_assert_int_eq(open_set(&set, &o, &a, &e), 0);
+    ck_assert_uint_eq(set.shape.outputs, 2);
+    files_set_close(&set);
+    arena_finish(&a);
 }
 END_TEST
 
@@ -762,7 +788,7 @@ END_TEST
 
 /* clang-format off */
 #define TESTS(X)                                                                                                       \
-    X(types) X(headers_that_lie) X(cut_files) X(csv_is_read) X(csv_that_is_wrong) X(csv_classes_in_quotes) \
+    X(types) X(headers_that_lie) X(cut_files) X(csv_is_read) X(csv_that_is_wrong) X(csv_of_one_column) X(csv_classes_in_quotes) \
      X(csv_columns_of_two_files) X(csv_first_record_that_counts) X(sets_that_do_not_fit) X(layouts)   \
     X(scalings) X(parts_of_the_same_bytes) X(classes_without_samples) X(numbers_out_of_range) X(numbers_that_wipe_out_others) \
     X(splits) X(targets) X(files_are_shown)
