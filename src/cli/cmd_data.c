@@ -35,6 +35,8 @@ static int look_at_file(const struct cli *c, const char *path, struct text *out,
     struct data_file f;
     struct reading r = { .path = path, .role = READ_NUMBERS };
     struct err own = { 0 };
+    if (c->overrides.n || c->variants.n || c->profile)
+        return err_set(e, ERR_USAGE, "%s: KEY=VALUE, --variant and --profile are for an experiment file", path);
     arena_init(&a, 0);
     int code = reader_open(&r, &f, &a, &own);
     if (code == ERR_FORMAT) { /* words may be the labels of the last column */
@@ -216,7 +218,7 @@ const struct command command_data = {
     .arguments = "FILE [KEY=VALUE]...",
     .summary = "Show what a dataset holds: shape, classes, ranges and first samples",
     .help = "FILE is an experiment file, whose first trial's data is shown as it is trained on (scaled),\n"
-            "or a data file: .npy, IDX, .csv or .tsv. Formats: table, json.\n",
+            "or a data file: .npy, IDX, .csv or .tsv, which KEY=VALUE is not for. Formats: table, json.\n",
     .shared = (const struct cli_option *const[]){ cli_formats, cli_spec, NULL },
     .min_arguments = 1,
     .max_arguments = 1,

@@ -169,6 +169,8 @@ class OwnData(unittest.TestCase):
             file.write("a,b\x1b[31m\n1,2\n3,4\n")
         text = self.call("data", "t.csv")
         self.assertIn("column 1 b\\x1b[31m 2 to 4, mean 3", text)
+        for words in (["dataset.csv.delimiter=semicolon"], ["--variant", "bp"], ["--profile", "quick"]):
+            self.assertIn("t.csv: KEY=VALUE, --variant and --profile are for an experiment file", self.call("data", "t.csv", *words, status=2))
         with open(os.path.join(self.folder, "w.csv"), "w") as file:
             file.write("a,kind\n1,no\n3,yes\n2,no\n")
         self.assertIn("classes: 0 no: 2, 1 yes: 1", self.call("data", "w.csv"))
