@@ -21,6 +21,20 @@ static int fault(struct files_set *set, const char *key)
     return 0;
 }
 
+/* A column of labels that is asked for by number has the name of the training set's. */
+static int check_label(struct files_set *set, const struct files_part *p, const char *asked, struct arena *a,
+                       struct err *e)
+{
+    const char *own = p->x.label, *first = set->part[FILES_TRAIN].x.label;
+    if (!own || !first || strcmp(own, asked) == 0 || strcmp(own, first) == 0)
+        return 0;
+    fault(set, arena_printf(a, "%s.label", p->key));
+    return err_set(e, ERR_FORMAT,
+                   "%s: column %s, of labels, is '%s', and that of the training set's %s '%s': give them one name, or "
+                   "say label: %s",
+                   p->x.path, asked, own, set->part[FILES_TRAIN].x.path, first, own);
+}
+
 static int open_part(struct files_set *set, struct files_part *p, const struct files_names *names,
                      const struct files_opts *o, struct arena *a, struct err *e)
 {
@@ -42,6 +56,7 @@ static int open_part(struct files_set *set, struct files_part *p, const struct f
         fault(set, arena_printf(a, "%s.label", p->key));
         return err_set(e, ERR_USAGE, "%s has no columns with names: give y, a file of labels", inputs.path);
     }
+    TRY(check_label(set, p, names->label, a, e));
     if (!names->y)
         return 0;
     struct reading labels = inputs;

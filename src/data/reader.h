@@ -40,6 +40,7 @@ struct data_file {
     size_t n;
     struct array numbers; /* rank 0: none was asked for */
     struct array labels;  /* rank 0: none was asked for */
+    const char *label;    /* name of the column of labels; NULL: none was asked for, or it has no name */
     struct class_words words;
 };
 

@@ -390,6 +390,8 @@ int csv_read(const uint8_t *bytes, size_t n, const struct reading *r, struct dat
     TRY(sort_words(&t, e));
     if (t.labels)
         f->labels = column_array(&t, t.labels, 0);
+    if (r->label && t.names)
+        f->label = t.names[t.label];
     if (per_row > 0) {
         struct array *numbers = r->role == READ_LABELS ? &f->labels : &f->numbers;
         *numbers = column_array(&t, t.numbers, per_row);

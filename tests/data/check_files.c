@@ -324,6 +324,20 @@ START_TEST(csv_columns_of_two_files)
     ck_assert_int_eq(open_set(&set, &o, &a, &e), 0);
     files_set_close(&set);
     arena_finish(&a);
+    o.train.label = o.test.label = "-1"; /* by number */
+    write_text("t.csv", "a,b,sort\n1,2,0\n");
+    refused(&o, "dataset.test.label", "t.csv: column -1, of labels, is 'sort', and that of the training set's ");
+    refused(&o, "dataset.test.label", "x.csv 'kind': give them one name, or say label: sort");
+    o.test.label = "sort";
+    ck_assert_int_eq(open_set(&set, &o, &a, &e), 0);
+    files_set_close(&set);
+    arena_finish(&a);
+    o.test.label = "2";
+    write_text("t.csv", "1,2,0\n");
+    ck_assert_int_eq(open_set(&set, &o, &a, &e), 0);
+    files_set_close(&set);
+    arena_finish(&a);
+    write_text("t.csv", "a,kind,b\n1,1,2\n");
     o.train.label = o.test.label = NULL; /* labels in files of their own, and a test file without a header */
     o.train.y = "y.csv";
     o.test.y = "z.csv";
