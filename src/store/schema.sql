@@ -141,7 +141,7 @@ INSERT INTO _doc VALUES
     ('trial', 'created_ms', 'ms', 'runtime', 'when the trial was first queued'),
     ('trial', 'updated_ms', 'ms', 'runtime', 'when its state last changed'),
     ('trial', 'numerics_version', '', 'deterministic', 'version of the numbers that the program computes, which changes when the same key gives other ones; versions share no mean and no resume'),
-    ('trial', 'inputs', '', 'deterministic', 'what it read beside its configuration, data files and files of weights: canonical JSON, name to SHA-256; NULL when it reads none, or none is known; no part of the key'),
+    ('trial', 'inputs', '', 'deterministic', 'what it read beside its configuration, data files and files of weights: canonical JSON, name to SHA-256 (of a .gz file: of the bytes within); NULL when it reads none, or none is known; no part of the key'),
     ('trial', 'outdated', '', 'runtime', '1 when a trial of its cell began later with other bytes of a file of inputs or another numerics_version: it is in no mean'),
     ('trial', 'tuning', '', 'deterministic', 'where a file tunes: the name of the cell for which a cell of the sweep is chosen, among them that of this trial; a trial whose cell has this name is of the chosen one, with a fresh seed');
 
@@ -469,7 +469,7 @@ INSERT INTO _doc VALUES
     ('dataset', 'id', '', 'runtime', 'row id'),
     ('dataset', 'name', '', 'deterministic', 'name of the dataset or of a file of it'),
     ('dataset', 'path', '', 'runtime', 'where it was read from last'),
-    ('dataset', 'sha256', '', 'deterministic', 'SHA-256 of the file'),
+    ('dataset', 'sha256', '', 'deterministic', 'SHA-256 of the file; of a .gz file that of the bytes within'),
     ('dataset', 'time_ms', 'ms', 'runtime', 'when it was read last');
 
 -- Values of metrics whose cost is asked for.
