@@ -86,7 +86,9 @@ int meant_in_query(struct query *q, const char *said, struct err *e)
         if (!strncmp(message, kinds[i].words, strlen(kinds[i].words))) {
             const char *word = message + strlen(kinds[i].words), *dot = strrchr(word, '.');
             collect(q, kinds[i].known, &names);
-            near = err_nearest(dot ? dot + 1 : word, names.items, names.n);
+            word = dot ? dot + 1 : word;
+            near = err_nearest(word, names.items, names.n);
+            near = near && strcmp(near, word) ? near : NULL; /* a column of another table */
         }
     const int code =
         err_set(e, ERR_USAGE, "%s%s%s%s", message, near ? "; did you mean " : "", near ? near : "", near ? "?" : "");

@@ -57,7 +57,8 @@ class Tidy(Cli):
             self.assertIn("no study 'tniy'; did you mean 'tiny'?", said, command)
         self.assertIn("no variant 'dpt'; did you mean 'dtp'?", self.tidy("diff", "tiny:dpt", "tiny:bp", status=2).stderr)
         for sql, said in (("SELECT * FROM trails", "no such table: trails; did you mean trials?"), ("SELECT t.vraiant FROM trials t", "did you mean variant?"),
-                          ("SELECT * FROM b", "no such table: b\n")):
+                          ("SELECT * FROM b", "no such table: b\n"),
+                          ("SELECT cell FROM study_tiny", "no such column: cell\n")):
             self.assertIn(said, self.tidy("sql", sql, status=2).stderr)
 
     def ask(self, answer, *command):
