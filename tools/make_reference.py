@@ -26,7 +26,7 @@ loss: cross_entropy, algorithm: bp, train: {optimizer: {name: sgd, stepsize: 0.1
 KINDS = [("dataset", "dataset"), ("layer", "network.layers"), ("activation", "activation"), ("transmission", "transmit of a layer"), ("initialisation", "network.init.weights, network.init.biases"), ("loss", "loss"),
          ("optimizer", "train.optimizer, algorithm.feedback.optimizer"), ("schedule", "schedule of an optimizer"), ("target", "algorithm.target"), ("mapping", "algorithm.mapping"),
          ("feedback loss", "algorithm.feedback_loss"), ("propagate rule", "algorithm.propagate"), ("update rule", "algorithm.update")]
-MAPS = ["", "network", "network.init", "network.input_noise", "train", "train.stop", "algorithm", "algorithm.feedback", "log", "checkpoint"]
+MAPS = ["", "network", "network.init", "network.init.from", "network.input_noise", "train", "train.stop", "algorithm", "algorithm.feedback", "log", "checkpoint"]
 
 
 class Program:
