@@ -18,9 +18,10 @@ static const char *const precision_names[] = { "single", "double", NULL };
 
 static const struct option from_options[] = {
     { "file", OPT_TEXT, MAP(config_from, file), .flags = OPTION_NULLABLE,
-      .help = "safetensors file with tensors layers.<i>.weight, layers.<i>.bias and so on (F32 or F64), as `tprun "
-              "export weights` writes; "
-              "relative to the working folder" },
+      .help =
+          "safetensors file with tensors layers.<i>.weight, layers.<i>.bias and so on (F32 or F64; finite), as `tprun "
+          "export weights` writes; "
+          "relative to the working folder" },
     { "layers", OPT_REALS, MAP(config_from, layers), .min = 0, .max = 1e6, .flags = OPTION_NULLABLE,
       .help = "indices (from 0) of the layers that are read; without it all are" },
     { "feedback", OPT_BOOL, MAP(config_from, feedback), "false", .flags = OPTION_NULLABLE, .beside = "file", .idle = "",

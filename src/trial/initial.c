@@ -5,6 +5,8 @@
 
 #include "base/hash.h"
 #include "base/safetensors.h"
+#include <float.h>
+#include <math.h>
 #include <string.h>
 
 #define MAX_FILE_BYTES ((size_t)1 << 32)
@@ -17,9 +19,9 @@ static bool is_wanted(const struct config_from *from, size_t layer)
     return from->layers.items == NULL;
 }
 
-/* Looks for one parameter; the values go to `weights` unless that is NULL. */
+/* Looks for one parameter, of numbers up to `most`; the values go to `weights` unless that is NULL. */
 static int take(const struct safetensors *f, const char *path, const char *prefix, const struct unit *l, size_t j,
-                real *weights, struct err *e)
+                double most, real *weights, struct err *e)
 {
     char name[96], found[128], expected[128];
     const struct param *p = &l->params[j];
@@ -40,8 +42,16 @@ static int take(const struct safetensors *f, const char *path, const char *prefi
     if (t->dtype == DTYPE_I64)
         return err_set(e, ERR_FORMAT, "network.init.from.file: %s: tensor '%s' holds integers, expected F32 or F64",
                        path, name);
-    for (size_t i = 0; weights && i < t->n; i++)
-        weights[p->offset + i] = (real)tensor_get(t, i);
+    for (size_t i = 0; i < t->n; i++) {
+        const double value = tensor_get(t, i);
+        if (!(fabs(value) <= most))
+            return err_set(e, ERR_FORMAT,
+                           "network.init.from.file: %s: tensor '%s': number %zu (counted from 0) is %g: missing, or "
+                           "beyond the numbers of this precision, which end at %.2g",
+                           path, name, i, value, most);
+        if (weights)
+            weights[p->offset + i] = (real)value;
+    }
     return 0;
 }
 
@@ -55,21 +65,24 @@ static int open_file(struct safetensors *f, const char *path, struct err *e)
     return code;
 }
 
-/* Every tensor that is missing or does not fit is told. weights, feedback_weights: NULL to look only. */
-static int take_all(const struct config_from *from, const struct chain *chain, struct credit *credit, real *weights,
+/* Every tensor that is missing or does not fit, or has a number that is not finite, is told. weights, feedback_weights:
+ * NULL to look only. */
+static int take_all(const struct config *c, const struct chain *chain, struct credit *credit, real *weights,
                     real *feedback_weights, struct err *e)
 {
+    const struct config_from *from = &c->network.init.from;
+    const double most = c->precision == PRECISION_SINGLE ? (double)FLT_MAX : DBL_MAX;
     struct safetensors f = { 0 };
     const size_t n_feedback = from->feedback ? credit_n_feedback_units(credit) : 0;
     int code = 0;
     TRY(open_file(&f, from->file, e));
     for (size_t i = 0; i < chain->n_units; i++)
         for (size_t j = 0; is_wanted(from, i) && j < chain->units[i].n_params; j++)
-            if (take(&f, from->file, "layers", &chain->units[i], j, weights, e) < 0)
+            if (take(&f, from->file, "layers", &chain->units[i], j, most, weights, e) < 0)
                 code = ERR_FORMAT;
     for (size_t i = 0; i < n_feedback; i++)
         for (size_t j = 0; j < credit_feedback_unit(credit, i)->n_params; j++)
-            if (take(&f, from->file, "feedback", credit_feedback_unit(credit, i), j, feedback_weights, e) < 0)
+            if (take(&f, from->file, "feedback", credit_feedback_unit(credit, i), j, most, feedback_weights, e) < 0)
                 code = ERR_FORMAT;
     safetensors_close(&f);
     return code;
@@ -85,7 +98,7 @@ int trial_check_initial(const struct config *c, struct arena *a, struct err *e)
         return 0;
     TRY(chain_shape_form(&chain, &c->network.layers, c->network.form, &data, NULL, a, e));
     TRY(credit_shape(&credit, &choice, &chain, a, e));
-    return take_all(&c->network.init.from, &chain, &credit, NULL, NULL, e);
+    return take_all(c, &chain, &credit, NULL, NULL, e);
 }
 
 int initial_read(struct trial *t, struct err *e)
@@ -93,7 +106,7 @@ int initial_read(struct trial *t, struct err *e)
     const struct config_from *from = &t->config->network.init.from;
     if (!from->file)
         return 0;
-    TRY(take_all(from, &t->chain, &t->credit, t->chain.weights, t->credit.feedback_weights, e));
+    TRY(take_all(t->config, &t->chain, &t->credit, t->chain.weights, t->credit.feedback_weights, e));
     TRY(hash_file_hex(from->file, t->initial_sha256, e));
     if (!from->feedback && mapping_of(&t->credit)->start)
         mapping_of(&t->credit)->start(&t->credit);

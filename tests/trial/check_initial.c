@@ -4,9 +4,10 @@
 
 #include "base/hash.h"
 #include "base/safetensors.h"
+#include <math.h>
 
-/* Numbers 0.5, 1.5, ... for layers.0 of a network of 3 inputs; F32 weights, F64 biases. */
-static void write_file(const char *path, size_t units)
+/* Numbers 0.5, 1.5, ... for layers.0 of a network of 3 inputs; F32 weights, F64 biases, of which the last is `last`. */
+static void write_numbers(const char *path, size_t units, double last)
 {
     float weight[64];
     double bias[8];
@@ -16,10 +17,16 @@ static void write_file(const char *path, size_t units)
         weight[i] = (float)i + 0.5f;
     for (size_t i = 0; i < 8; i++)
         bias[i] = -(double)i;
+    bias[units - 1] = last;
     safetensors_add(&w, "layers.0.weight", DTYPE_F32, 2, (size_t[]){ units, 3 }, weight);
     safetensors_add(&w, "layers.0.bias", DTYPE_F64, 1, (size_t[]){ units }, bias);
     must(safetensors_write(&w, path, NULL, &e), &e);
     safetensors_writer_free(&w);
+}
+
+static void write_file(const char *path, size_t units)
+{
+    write_numbers(path, units, 1 - (double)units);
 }
 
 static char folder[] = "/tmp/tprun-initial-XXXXXX", path[64], from_all[128], from_first[128];
@@ -116,6 +123,14 @@ START_TEST(files_that_do_not_fit)
     refused(from_all, "network.init.from.file: %s: no tensor 'layers.1.weight'; expected shape [6, 5]");
     write_file(path, 4);
     refused(from_first, "network.init.from.file: %s: tensor 'layers.0.weight' has shape [4, 3], expected [5, 3]");
+    write_numbers(path, 5, NAN);
+    refused(from_first,
+            "network.init.from.file: %s: tensor 'layers.0.bias': number 4 (counted from 0) is nan: missing, or "
+            "beyond the numbers of this precision, which end at 3.4e+38");
+    write_numbers(path, 5, 1e39);
+    refused(from_first,
+            "network.init.from.file: %s: tensor 'layers.0.bias': number 4 (counted from 0) is 1e+39: missing, "
+            "or beyond the numbers of this precision, which end at 3.4e+38");
     unlink(path);
     refused(from_first, "network.init.from.file: %s: No such file or directory");
 }
