@@ -148,12 +148,16 @@ static void lead(struct side *s, double x, double value)
     s->has_last = true;
 }
 
-static void band(struct picture *t, const struct frame *f, const struct curve *c, size_t from, size_t to, size_t stride,
-                 const char *color)
+static bool has_band(const struct frame *f, const struct curve_point *p)
 {
-    while (from < to && f->across.scale.log && c->points[from].step <= 0)
-        from++;
-    if (to - from < 2 || !isfinite(c->points[from].low))
+    return !isnan(p->low) && !isnan(p->high) && (!f->across.scale.log || p->step > 0);
+}
+
+/* Of points that all have one. */
+static void piece(struct picture *t, const struct frame *f, const struct curve *c, size_t from, size_t to,
+                  size_t stride, const char *color)
+{
+    if (to - from < 2)
         return;
     struct side high = { .out = t, .frame = f }, low = high;
     for (size_t i = from; i < to; i = after(i, to, stride))
@@ -163,6 +167,17 @@ static void band(struct picture *t, const struct frame *f, const struct curve *c
         lead(&low, scale_at(&f->across.scale, c->points[i].step), c->points[i].low);
     }
     picture_area(t, color, chart_lacks_seeds(c, from) ? 0.07 : 0.18);
+}
+
+/* Where a point has none, as its deviation is not known, the band is interrupted. */
+static void band(struct picture *t, const struct frame *f, const struct curve *c, size_t from, size_t to, size_t stride,
+                 const char *color)
+{
+    for (size_t end; from < to; from = end + 1) {
+        for (end = from; end < to && has_band(f, &c->points[end]);)
+            end++;
+        piece(t, f, c, from, end, stride, color);
+    }
 }
 
 /* A line that is cut off at the upper and lower border of its frame. */

@@ -36,8 +36,8 @@ struct curve_point curve_point_of(double step, const struct moments *m, double s
         at.high = m->n > 1 ? m->max : NAN;
     } else if (o->band == BAND_SD || o->band == BAND_CI95) {
         const double reach = o->band == BAND_SD ? sd : moments_half_width(m);
-        at.low = m->mean - reach;
-        at.high = m->mean + reach;
+        at.low = isfinite(reach) ? m->mean - reach : NAN;
+        at.high = isfinite(reach) ? m->mean + reach : NAN;
     }
     if (o->geometric) {
         at.mean = exp(at.mean);

@@ -140,6 +140,10 @@ class Pictures(unittest.TestCase):
             for value, y in ((mean, line[i][1]), (high, band[i][1]), (low, band[2 * n - 1 - i][1])):
                 self.assertAlmostEqual(y, line[a][1] + scale * (place(value) - means[a]), delta=0.3)
 
+    def bands(self, *args):
+        """The points of each band."""
+        return [p.get("points").split() for p in self.plot(*args).iter(SVG + "polygon")]
+
     def series(self, study, metric, variant):
         rows = {}
         for step, value in self.sql("SELECT step, value FROM metrics WHERE study = ? AND metric = ? AND variant = ? ORDER BY step, seed",
@@ -167,6 +171,20 @@ class Pictures(unittest.TestCase):
             self.affine(svg, [what(v) for v in rows])
         svg = self.plot("two_lines", "--metric", "test_accuracy", "--band", "none")
         self.assertEqual(len(list(svg.iter(SVG + "polygon"))), 0)
+
+    def test_a_band_is_interrupted_where_its_deviation_is_not_known(self):
+        way = ("two_lines", "--metric", "test_accuracy", "--variant", "back_propagation", "--band")
+        whole = {band: self.bands(*way, band)[0] for band in ("sd", "ci95")}
+        copy = os.path.join(self.folder, "unknown.db")
+        subprocess.run([TPRUN, "merge", self.db, "-o", copy, "-q"], check=True)  # which keeps the means
+        with contextlib.closing(sqlite3.connect(copy)) as db, db:
+            kept, step = db.execute("SELECT curve_id, step FROM kept_curves JOIN curve_stat USING (curve_id) WHERE study = 'two_lines' AND "
+                                    "metric = 'test_accuracy' AND variant = 'back_propagation' ORDER BY step LIMIT 1 OFFSET 2").fetchone()
+            db.execute("UPDATE curve_stat SET sd = NULL WHERE curve_id = ? AND step = ?", (kept, step))  # as what overflows has
+        self.db = copy
+        for band, points in whole.items():
+            n = len(points) // 2
+            self.assertEqual(self.bands(*way, band), [points[:2] + points[-2:], points[3:2 * n - 3]])
 
     def test_geometric_mean_on_a_logarithmic_axis(self):
         rows = self.series("many_decades", "train_loss", "gnt").values()
