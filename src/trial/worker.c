@@ -18,6 +18,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 /* What is to be done with the configuration on standard input. */
@@ -101,6 +102,7 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     if (starter)
         return worker_start_others((pid_t)strtol(argv[2], NULL, 10), argv[1]);
+    prctl(PR_SET_PDEATHSIG, SIGKILL); /* nobody waits for the answer then */
     if (argc >= 4 && !strcmp(argv[1], "--probe")) {
         struct errand errand = { .input = argv[2], .output = argv[3] };
         for (int i = 4; i < argc; i++) {

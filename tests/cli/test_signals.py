@@ -168,6 +168,39 @@ class Dispositions(Signals):
             process.send_signal((others - {signal.SIGHUP}).pop())
             self.assertEqual(self.end(process, STOPS[:1]), 75)
 
+    def test_what_is_timed_ends_with_the_plan(self):
+        """A worker that times steps for `plan` is not left behind when that is killed."""
+        spec = os.path.join(self.folder, "large.yaml")
+        with open(spec, "w", encoding="ascii") as f:
+            f.write(STUDY.format(name="large", seeds=1, variant="v").replace("units: 8", "units: 600").replace("length: 10", "length: 800").replace("batch_size: 5", "batch_size: 200"))
+        environment = {**self.environment, "XDG_CACHE_HOME": os.path.join(self.folder, "cache")}
+        process = subprocess.Popen([TPRUN, "plan", spec, "--db", self.db], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment)
+        children = f"/proc/{process.pid}/task/{process.pid}/children"
+
+        def timing():
+            with open(children, encoding="ascii") as f:
+                pids = f.read().split()
+            for pid in pids:
+                with open(f"/proc/{pid}/cmdline", "rb") as f:
+                    if b"--time" in f.read():
+                        return int(pid)
+            return None
+        self.assertTrue(self.until(process, timing, "nothing is timed"))
+        worker = timing()
+        process.kill()
+        process.wait()
+        deadline = time.monotonic() + 100
+        while worker and self.runs(worker):
+            self.assertLess(time.monotonic(), deadline, "it goes on")
+            time.sleep(0.01)
+
+    def runs(self, pid):
+        try:
+            with open(f"/proc/{pid}/stat", encoding="ascii") as f:
+                return f.read().rpartition(")")[2].split()[0] != "Z"
+        except (FileNotFoundError, ProcessLookupError):
+            return False
+
     def test_workers_leave_signals_to_their_runner(self):
         """systemd and scancel signal every process of a job: the worker must live until its checkpoint."""
         process = self.begin(SPEC, "seeds=1", "train.iterations=100000000", "checkpoint.seconds=1000", "-j", "1")
