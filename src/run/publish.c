@@ -85,6 +85,16 @@ static void clear_local(const struct publication *p)
     (void)rmdir(path);
 }
 
+/* The copy's checkpoints. Close the folder also after an error. */
+static int open_own(const struct publication *p, struct checkpoint_folder *own, struct err *e)
+{
+    char path[4096 + 16];
+    own->fd = -1;
+    snprintf(path, sizeof path, "%s.checkpoints", p->copy);
+    TRY(file_make_folders(path, ERR_STORAGE, e));
+    return checkpoint_folder_open(own, path, true, e);
+}
+
 static int copy_file(const char *from, const char *to, struct err *e)
 {
     struct new_file f;
@@ -97,32 +107,45 @@ static int copy_file(const char *from, const char *to, struct err *e)
     return code < 0 && e->code == ERR_IO ? (e->code = ERR_STORAGE) : code;
 }
 
-/* The checkpoints that the copy names; one that cannot be read is missed by the trial that needs it, which says so. */
+/* One that is absent or damaged is missed by the trial that needs it, which says so; it is told by an empty SHA-256, so
+ * that a good one is published in its place. */
+static int fetch_checkpoint(struct publication *p, const struct checkpoint_folder *own, struct checkpoint_entry *x,
+                            struct err *e)
+{
+    struct err why = { 0 };
+    const int code = checkpoint_copy(&p->there, own, x->name, x->sha256, &why);
+    if (code < 0 && code != ERR_FORMAT && !checkpoint_is_absent(&p->there, x->name))
+        return checkpoint_own_error(e, &why);
+    if (code < 0)
+        x->sha256[0] = 0;
+    err_clear(&why);
+    return 0;
+}
+
+/* The checkpoints that the copy names. */
 static int fetch_checkpoints(struct publication *p, struct err *e)
 {
-    char path[4096 + 16];
     struct checkpoint_folder own;
-    struct checkpoint_set *s = &p->published;
-    size_t kept = 0;
-    snprintf(path, sizeof path, "%s.checkpoints", p->copy);
-    TRY(file_make_folders(path, ERR_STORAGE, e));
-    TRY(checkpoint_folder_open(&own, path, true, e));
-    for (size_t i = 0; i < s->n; i++) {
-        struct err missed = { 0 };
-        if (checkpoint_copy(&p->there, &own, s->items[i].name, s->items[i].sha256, &missed) == 0)
-            s->items[kept++] = s->items[i];
-        err_clear(&missed);
-    }
-    s->n = kept;
+    int code = open_own(p, &own, e);
+    for (size_t i = 0; i < p->published.n && code == 0; i++)
+        code = fetch_checkpoint(p, &own, &p->published.items[i], e);
     checkpoint_folder_close(&own);
-    return 0;
+    return code;
+}
+
+static int is_there(const char *path, bool *there, struct err *e)
+{
+    *there = access(path, F_OK) == 0;
+    return *there || errno == ENOENT ? 0 : err_set(e, ERR_STORAGE, "%s: %s", path, strerror(errno));
 }
 
 /* What is published becomes the working copy, brought up to date. */
 static int fetch(struct publication *p, struct err *e)
 {
     struct store *s;
-    if (access(p->target, F_OK) < 0)
+    bool there;
+    TRY(is_there(p->target, &there, e));
+    if (!there)
         return 0;
     TRY(copy_file(p->target, p->copy, e));
     TRY(store_open(&s, p->copy, e));
@@ -182,7 +205,7 @@ static int put(struct publication *p, const char *outgoing, struct checkpoint_se
     TRY(checkpoint_set_read(now, outgoing, CHECKPOINTS_NAMED, e));
     for (size_t i = 0; i < now->n; i++) {
         const struct checkpoint_entry *x = &now->items[i], *before = checkpoint_set_find(&p->published, x->name);
-        if ((before && strcmp(before->sha256, x->sha256) == 0) || !checkpoint_exists(own, x->name))
+        if ((before && strcmp(before->sha256, x->sha256) == 0) || checkpoint_is_absent(own, x->name))
             continue;
         TRY(checkpoint_copy(own, &p->there, x->name, NULL, e)); /* a damaged one stays as damaged as it is */
     }

@@ -98,6 +98,12 @@ bool checkpoint_exists(const struct checkpoint_folder *f, const char *name)
     return f->fd >= 0 && checkpoint_is_name(name) && fstatat(f->fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
+bool checkpoint_is_absent(const struct checkpoint_folder *f, const char *name)
+{
+    struct stat st;
+    return fstatat(f->fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT;
+}
+
 static int read_opened(struct safetensors *file, int fd, const char *sha256, size_t max_bytes, const char *path,
                        struct err *e)
 {
@@ -131,7 +137,9 @@ static int copy_opened(int fd, const char *source, const struct checkpoint_folde
     struct stat st;
     hash_init(&h);
     snprintf(path, sizeof path, "%s/%s", to->path, name);
-    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+    if (fstat(fd, &st) < 0)
+        return err_set(e, ERR_IO, "%s: %s", source, strerror(errno));
+    if (!S_ISREG(st.st_mode))
         return err_set(e, ERR_FORMAT, "%s: is not a regular file", source);
     checkpoint_make_way(to, name);
     int code = new_file_begin_at(&f, to->fd, path, e);

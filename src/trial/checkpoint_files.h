@@ -34,6 +34,8 @@ int checkpoint_own_error(struct err *e, struct err *why);
 
 /* Whether a file of that name lies there, whatever it holds. */
 bool checkpoint_exists(const struct checkpoint_folder *f, const char *name);
+/* Whether it is known that none does; false too where that cannot be told. */
+bool checkpoint_is_absent(const struct checkpoint_folder *f, const char *name);
 /* Reads a file from `own`, or from `other` if there is none and other is not NULL. Give it back with safetensors_close.
  * Refused: a name that is not of the form, no regular file, more than max_bytes (before anything is read), another
  * SHA-256 (NULL: any). ERR_FORMAT, ERR_IO. */

@@ -1,7 +1,10 @@
 /* A preloaded library that lets folders lie on a network file system: statfs(2) of a path at or below
  * $FAKE_STATFS_FOLDER says that its type is $FAKE_STATFS_TYPE, in hexadecimal. Whoever then takes a lock on a file
- * there (fcntl, flock) or makes a write-ahead log or shared memory is told on standard error, and ended. */
+ * there (fcntl, flock) or makes a write-ahead log or shared memory is told on standard error, and ended.
+ * $FAKE_ERROR=CALL:N:ERRNO:PART makes calls of access, read, write or renameat fail from the N-th on, of those in a
+ * process whose path has that part. */
 #include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdarg.h>
@@ -87,4 +90,56 @@ int fcntl64(int fd, int command, ...)
     void *argument = va_arg(arguments, void *);
     va_end(arguments);
     return locked(fd, command, argument, "fcntl64");
+}
+
+/* ---- errors ---- */
+
+static bool fails(const char *call, const char *path)
+{
+    static unsigned long n; /* the files of interest are of one thread */
+    char wanted[16], part[256];
+    unsigned long first;
+    int reason;
+    const char *text = getenv("FAKE_ERROR");
+    if (!text || sscanf(text, "%15[^:]:%lu:%d:%255s", wanted, &first, &reason, part) != 4 ||
+        strcmp(wanted, call) != 0 || !strstr(path, part) || ++n < first)
+        return false;
+    errno = reason;
+    return true;
+}
+
+static bool fails_of(const char *call, int fd)
+{
+    char link[64], path[PATH_MAX];
+    const int before = errno;
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    const ssize_t n = readlink(link, path, sizeof path - 1);
+    path[n > 0 ? n : 0] = 0;
+    errno = before;
+    return fails(call, path);
+}
+
+int access(const char *path, int mode)
+{
+    int (*next)(const char *, int) = (int (*)(const char *, int))dlsym(RTLD_NEXT, "access");
+    return fails("access", path) ? -1 : next(path, mode);
+}
+
+ssize_t read(int fd, void *bytes, size_t n)
+{
+    ssize_t (*next)(int, void *, size_t) = (ssize_t(*)(int, void *, size_t))dlsym(RTLD_NEXT, "read");
+    return fails_of("read", fd) ? -1 : next(fd, bytes, n);
+}
+
+ssize_t write(int fd, const void *bytes, size_t n)
+{
+    ssize_t (*next)(int, const void *, size_t) = (ssize_t(*)(int, const void *, size_t))dlsym(RTLD_NEXT, "write");
+    return fails_of("write", fd) ? -1 : next(fd, bytes, n);
+}
+
+int renameat(int from_at, const char *from, int to_at, const char *to)
+{
+    int (*next)(int, const char *, int, const char *) =
+        (int (*)(int, const char *, int, const char *))dlsym(RTLD_NEXT, "renameat");
+    return fails("renameat", to) ? -1 : next(from_at, from, to_at, to);
 }

@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
 """Shards, and databases on network file systems, which a preloaded library tells of."""
+import errno
+import hashlib
 import os
 import signal
 import subprocess
@@ -114,10 +116,47 @@ class Shared(Cluster):
         return {"LD_PRELOAD": os.environ["TPRUN_STATFS_SHIM"], "FAKE_STATFS_FOLDER": os.path.realpath(self.net),
                 "FAKE_STATFS_TYPE": self.TYPES[kind], "TPRUN_LOCAL": self.local}
 
+    def with_error(self, call, reason, part, first=1):
+        return {**self.on(), "FAKE_ERROR": f"{call}:{first}:{reason}:{part}"}
 
-class Network(Shared):
+    @staticmethod
+    def files(folder):
+        """What lies below it: relative path, SHA-256."""
+        found = {}
+        for base, _, names in os.walk(folder):
+            for name in names:
+                with open(os.path.join(base, name), "rb") as f:
+                    found[os.path.relpath(os.path.join(base, name), folder)] = hashlib.sha256(f.read()).hexdigest()
+        return found
+
+
+class Long(Shared):
     LONG = ["train.iterations=300000", "log.every=10000", "--variant", "bp", "seeds=1"]
 
+    def start(self, db, env):
+        process = subprocess.Popen([TPRUN, "work", self.spec, "--shard", "0/1", "--db", db, *self.LONG,
+                                    "-j", "2"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**self.environment, **env})
+        self.addCleanup(lambda: (process.poll() is None and process.kill(), process.communicate()))
+        return process
+
+    def steps(self, db):
+        """Of the checkpoints that a database names, in all."""
+        return self.sql("SELECT total(m) FROM (SELECT max(step) AS m FROM checkpoint GROUP BY trial_id)", db)[0][0]
+
+    def wait_for_checkpoints(self, process, db, more_than):
+        """Until the published database names checkpoints of more steps."""
+        end = time.monotonic() + HANG
+        while time.monotonic() < end and process.poll() is None:
+            if os.path.exists(db):
+                step = self.steps(db)
+                if step > more_than:
+                    return step
+            time.sleep(0.05)
+        self.fail(f"no checkpoint was published: {process.poll()}")
+        return 0
+
+
+class Network(Long):
     def test_a_run_says_what_to_do(self):
         for kind in self.TYPES:
             said = self.call("run", self.spec, "--db", self.path("net", "new", "r.db"), status=5, env=self.on(kind)).stderr
@@ -154,24 +193,6 @@ class Network(Shared):
         said = self.work("0/2", self.path("net", "0.db"), "--local", self.path("net", "x"), status=5, env=self.on()).stderr
         self.assertIn("name a folder on a disk of this machine by --local", said)
 
-    def start(self, db, env):
-        process = subprocess.Popen([TPRUN, "work", self.spec, "--shard", "0/1", "--db", db, *self.LONG,
-                                    "-j", "2"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**self.environment, **env})
-        self.addCleanup(lambda: (process.poll() is None and process.kill(), process.communicate()))
-        return process
-
-    def wait_for_checkpoints(self, process, db, more_than):
-        """Until the published database names checkpoints of more steps in all."""
-        end = time.monotonic() + HANG
-        while time.monotonic() < end and process.poll() is None:
-            if os.path.exists(db):
-                step = self.sql("SELECT total(m) FROM (SELECT max(step) AS m FROM checkpoint GROUP BY trial_id)", db)[0][0]
-                if step > more_than:
-                    return step
-            time.sleep(0.05)
-        self.fail(f"no checkpoint was published: {process.poll()}")
-        return 0
-
     def test_what_was_published_goes_on_elsewhere(self):
         """SIGKILL, and the local disk is lost with the machine; then a second worker of the same shard; then SIGUSR1."""
         db, env, step = self.path("net", "0.db"), self.on(), 0
@@ -192,6 +213,48 @@ class Network(Shared):
         straight = self.path("straight.db")
         self.work("0/1", straight, *self.LONG)
         self.assertEqual(self.digest(db), self.digest(straight))
+
+
+class Fetching(Long):
+    """What is published stays, whatever becomes of its copy."""
+    def setUp(self):
+        super().setUp()
+        self.shard = self.path("net", "0.db")
+        self.step = 0
+        self.assertEqual(self.train_on(), "")
+        self.assertEqual(len(os.listdir(self.shard + ".checkpoints")), self.sql("SELECT count(*) FROM checkpoint", self.shard)[0][0])
+
+    def train_on(self):
+        """Until checkpoints of more steps are published; what was said of them at the beginning."""
+        process = self.start(self.shard, self.on())
+        self.wait_for_checkpoints(process, self.shard, self.step)
+        process.send_signal(signal.SIGUSR1)
+        said = process.communicate(timeout=HANG)[1]
+        self.assertEqual(process.returncode, 75, said)
+        self.step = self.steps(self.shard)
+        return "".join(line for line in said.splitlines() if "start anew" in line)
+
+    def test_what_cannot_be_copied_is_neither_damaged_nor_absent(self):
+        before = self.files(self.net)
+        for call, reason, part, where in (("write", errno.ENOSPC, ".checkpoints/", self.local), ("read", errno.ESTALE, ".checkpoints/", self.net),
+                                          ("read", errno.ESTALE, "net/0.db", self.net), ("access", errno.ESTALE, "net/0.db", self.net)):
+            said = self.work("0/1", self.shard, *self.LONG, status=5, env=self.with_error(call, reason, part)).stderr
+            name = r"0\.db\.checkpoints/[0-9a-f.]+safetensors" if "checkpoints" in part else r"0\.db"
+            self.assertRegex(said, f"(?m)^tprun: error: {where}/(.*/)?{name}: .*{os.strerror(reason)}$")
+            self.assertEqual(self.files(self.net), before)
+        self.assertEqual(self.train_on(), "")
+        self.assertGreater(self.sql("SELECT min(from_step) FROM run WHERE id > 2", self.shard)[0][0], 0)
+
+    def test_what_is_absent_or_damaged_is_made_again(self):
+        names = sorted(os.listdir(self.shard + ".checkpoints"))
+        with open(os.path.join(self.shard + ".checkpoints", names[0]), "r+b") as f:
+            f.truncate(100)
+        for name in names[1:]:
+            os.unlink(os.path.join(self.shard + ".checkpoints", name))
+        self.assertIn("start anew from step 0", self.train_on())
+        for name, sha256 in self.sql("SELECT path, sha256 FROM checkpoint", self.shard):
+            with open(os.path.join(self.shard + ".checkpoints", name), "rb") as f:
+                self.assertEqual(hashlib.sha256(f.read()).hexdigest(), sha256)
 
 
 if __name__ == "__main__":
