@@ -39,6 +39,7 @@
     X(RUN_END_COMMITTED, "run.end_committed")                                                                          \
     X(RUN_REAPED, "run.reaped")                       /* a worker is gone */                                           \
     X(RUN_PUBLISH, "run.publish")                     /* a copy of the database is written, without its name */         \
+    X(RUN_PUBLISH_NOTED, "run.publish_noted")         /* a note says so */                                             \
     X(RUN_PUBLISHED, "run.published")                                                                                  \
     X(RUN_REFRESH, "run.refresh")                     /* before the statistics of a study are made anew */             \
     X(RUN_REFRESHED, "run.refreshed")                                                                                  \

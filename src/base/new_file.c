@@ -90,13 +90,13 @@ int new_file_copy(struct new_file *f, int fd, const char *source, struct hash *h
     return code;
 }
 
-int new_file_begin_copy(struct new_file *f, const char *path, const char *source, struct err *e)
+int new_file_begin_copy(struct new_file *f, const char *path, const char *source, struct hash *h, struct err *e)
 {
     uint64_t size;
     TRY(new_file_begin(f, path, e));
     const int fd = file_open_regular(source, &size, e);
     TRY(fd);
-    const int code = new_file_copy(f, fd, source, NULL, e);
+    const int code = new_file_copy(f, fd, source, h, e);
     close(fd); /* read only */
     return code;
 }

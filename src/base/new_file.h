@@ -29,8 +29,8 @@ int new_file_write(struct new_file *f, const void *bytes, size_t n, struct err *
 /* Adds what an open file holds from where it stands, to h too unless it is NULL; `source` is its path, for messages. */
 struct hash;
 int new_file_copy(struct new_file *f, int fd, const char *source, struct hash *h, struct err *e);
-/* Begins with all that the regular file `source` holds. Errors: ERR_IO. */
-int new_file_begin_copy(struct new_file *f, const char *path, const char *source, struct err *e);
+/* Begins with all that the regular file `source` holds, and adds that to h too. Errors: ERR_IO. */
+int new_file_begin_copy(struct new_file *f, const char *path, const char *source, struct hash *h, struct err *e);
 /* Makes the bytes durable and closes the file. Done by the next two if it was not done before. */
 int new_file_sync(struct new_file *f, struct err *e);
 /* Gives the file its name, in place of what has it. */

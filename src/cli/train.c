@@ -60,11 +60,11 @@ int train_run(const char *db, const char *local, struct plan *p, struct run_opti
     o->db = db;
     if (!local)
         return runner_run(p, o, result, e);
-    int code = publication_open(&copy, db, local, e);
+    int code = publication_open(&copy, db, local, true, e);
     o->db = copy.copy;
     o->publication = &copy;
     if (code == 0)
         code = runner_run(p, o, result, e);
-    publication_close(&copy);
+    publication_close(&copy, code, e);
     return code;
 }

@@ -288,10 +288,10 @@ static int merge_all(struct merging *m, struct err *e)
     TRY(merge_inputs(m, all, e));
     if (!publication_is_needed(m->options->output))
         return merge_into(m, m->options->output, all, NULL, e);
-    int code = publication_open(&copy, m->options->output, publication_folder(), e);
+    int code = publication_open(&copy, m->options->output, publication_folder(), false, e);
     if (code == 0)
         code = merge_into(m, copy.copy, all, &copy, e);
-    publication_close(&copy);
+    publication_close(&copy, code, e);
     return code;
 }
 

@@ -81,7 +81,7 @@ static bool has_hot_journal(sqlite3 *db)
 static int copy_bytes(const char *from, const char *to, struct err *e)
 {
     struct new_file f;
-    int code = new_file_begin_copy(&f, to, from, e);
+    int code = new_file_begin_copy(&f, to, from, NULL, e);
     if (code == 0)
         code = new_file_replace(&f, e);
     new_file_end(&f);

@@ -108,13 +108,13 @@ static bool fails(const char *call, const char *path)
     return true;
 }
 
-static bool fails_of(const char *call, int fd)
+static bool fails_at(const char *call, int fd, const char *name)
 {
     char link[64], path[PATH_MAX];
     const int before = errno;
     snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-    const ssize_t n = readlink(link, path, sizeof path - 1);
-    path[n > 0 ? n : 0] = 0;
+    const ssize_t n = readlink(link, path, PATH_MAX - NAME_MAX);
+    snprintf(path + (n > 0 ? n : 0), NAME_MAX, "%s", name);
     errno = before;
     return fails(call, path);
 }
@@ -128,18 +128,20 @@ int access(const char *path, int mode)
 ssize_t read(int fd, void *bytes, size_t n)
 {
     ssize_t (*next)(int, void *, size_t) = (ssize_t(*)(int, void *, size_t))dlsym(RTLD_NEXT, "read");
-    return fails_of("read", fd) ? -1 : next(fd, bytes, n);
+    return fails_at("read", fd, "") ? -1 : next(fd, bytes, n);
 }
 
 ssize_t write(int fd, const void *bytes, size_t n)
 {
     ssize_t (*next)(int, const void *, size_t) = (ssize_t(*)(int, const void *, size_t))dlsym(RTLD_NEXT, "write");
-    return fails_of("write", fd) ? -1 : next(fd, bytes, n);
+    return fails_at("write", fd, "") ? -1 : next(fd, bytes, n);
 }
 
 int renameat(int from_at, const char *from, int to_at, const char *to)
 {
     int (*next)(int, const char *, int, const char *) =
         (int (*)(int, const char *, int, const char *))dlsym(RTLD_NEXT, "renameat");
-    return fails("renameat", to) ? -1 : next(from_at, from, to_at, to);
+    char name[NAME_MAX]; /* the program renames in folders that it has opened */
+    snprintf(name, sizeof name, "/%s", to);
+    return fails_at("renameat", to_at, name) ? -1 : next(from_at, from, to_at, to);
 }

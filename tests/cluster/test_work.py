@@ -1,11 +1,16 @@
 #!/usr/bin/env python3
 """Shards, and databases on network file systems, which a preloaded library tells of."""
+import contextlib
 import errno
 import hashlib
 import os
+import random
+import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
 import unittest
 
@@ -255,6 +260,148 @@ class Fetching(Long):
         for name, sha256 in self.sql("SELECT path, sha256 FROM checkpoint", self.shard):
             with open(os.path.join(self.shard + ".checkpoints", name), "rb") as f:
                 self.assertEqual(hashlib.sha256(f.read()).hexdigest(), sha256)
+
+
+class Unpublished(Shared):
+    """What was told to be done is published in the end: after an error there, and after SIGKILL."""
+    def setUp(self):
+        super().setUp()
+        self.shard = self.path("net", "0.db")
+        self.straight = self.path("straight.db")
+        self.work("0/1", self.straight)
+
+    def copy(self, db="0.db"):
+        target = os.path.realpath(self.path("net", db))
+        return os.path.join(self.local, f"tprun-{os.geteuid()}-{hashlib.sha256(target.encode()).hexdigest()[:16]}", os.path.basename(db))
+
+    def full(self, first=1):
+        """Renaming is the last step of a publication. `first`: the second one is that of what was trained since the first."""
+        return self.with_error("renameat", errno.ENOSPC, "net/", first)
+
+    def fill(self, **kwargs):
+        said = self.work("0/1", self.shard, status=5, env=self.full(2), **kwargs).stderr
+        self.assertIn(os.strerror(errno.ENOSPC), said)
+        self.assertIn(f"tprun: note: what is not published stays in {self.copy()}; the same command on this machine publishes it first", said)
+        self.assertEqual(self.trained(self.shard), set())
+        done = self.trained(self.copy())
+        self.assertTrue(done)
+        return done
+
+    def assert_whole(self):
+        self.assertEqual(self.digest(self.shard), self.digest(self.straight))
+        self.assertEqual(set(os.listdir(self.shard + ".checkpoints")), {row[0] for row in self.sql("SELECT path FROM checkpoint", self.shard)})
+
+    def told(self, *databases):
+        """What is done in those that are there; of a copy that a kill left is read what a reader must not change."""
+        done = set()
+        for db in filter(os.path.exists, databases):
+            there = tempfile.mkdtemp(dir=self.folder)
+            for ending in filter(lambda x: os.path.exists(db + x), ("", "-wal", "-journal")):
+                shutil.copyfile(db + ending, os.path.join(there, "read.db" + ending))
+            with contextlib.suppress(sqlite3.OperationalError):  # killed before it had tables
+                done |= self.trained(os.path.join(there, "read.db"))
+        return done
+
+    def test_after_an_error(self):
+        done = self.fill()
+        kept = self.files(self.local)
+        said = self.work("0/1", self.shard, status=5, env=self.full()).stderr
+        self.assertIn(f"tprun: note: {self.copy()} holds what is not published; when its folder is moved away", said)
+        self.assertEqual(set(self.files(self.local)), set(kept))
+        self.assertEqual(self.trained(self.copy()), done)
+        self.assertIn(f"{len(done)} were finished before", self.work("0/1", self.shard, env=self.on()).stderr)
+        self.assert_whole()
+        self.assertEqual([f for _, _, files in os.walk(self.local) for f in files], ["published.lock"])
+
+    def test_after_a_kill(self):
+        process = subprocess.Popen([TPRUN, "work", self.spec, "--shard", "0/1", "--db", self.shard, "-j", "1"], stderr=subprocess.PIPE, text=True,
+                                   env={**self.environment, **self.on()})
+        told = 0
+        for line in process.stderr:
+            told += " done " in line
+            if told == 2:
+                process.kill()
+        process.wait(HANG)
+        process.stderr.close()
+        done = self.told(self.copy())
+        self.assertGreaterEqual(len(done), told)
+        self.assertLess(len(self.trained(self.shard)), told)
+        self.assertIn(f"{len(done)} were finished before", self.work("0/1", self.shard, env=self.on()).stderr)
+        self.assert_whole()
+
+    def test_killed_at_any_instant(self):
+        """Again and again, in what is trained and what is published."""
+        chance = random.Random(1)
+        done = set()
+        for _ in range(12):
+            process = subprocess.Popen([TPRUN, "work", self.spec, "--shard", "0/1", "--db", self.shard, "-q"], stderr=subprocess.PIPE, text=True,
+                                       env={**self.environment, **self.on()})
+            try:
+                process.wait(chance.uniform(0.05, 0.8))
+            except subprocess.TimeoutExpired:
+                process.kill()
+            self.assertIn(process.wait(HANG), (0, -9), process.stderr.read())
+            process.stderr.close()
+            there = self.told(self.shard, self.copy())
+            self.assertLessEqual(done, there)
+            done = there
+        self.work("0/1", self.shard, env=self.on())
+        self.assert_whole()
+
+    def test_when_another_worker_went_on(self):
+        done = self.fill()
+        mine, kept = self.local, self.files(self.local)
+        self.local = self.path("another")
+        self.work("0/1", self.shard, env=self.on())
+        there = self.files(self.net)
+        self.local = mine
+        said = self.work("0/1", self.shard, status=5, env=self.on()).stderr
+        self.assertIn(f"tprun: error: {os.path.realpath(self.shard)}: another worker has published it since", said)
+        self.assertIn(f"tprun: note: {self.copy()} holds what is not published", said)
+        self.assertEqual(self.files(self.net), there)
+        self.assertEqual({k: v for k, v in self.files(self.local).items() if "lock" not in k}, {k: v for k, v in kept.items() if "lock" not in k})
+        moved = self.path("moved")
+        os.rename(os.path.dirname(self.copy()), moved)
+        self.assertEqual(self.trained(os.path.join(moved, "0.db")), done)
+        self.call("merge", "-o", self.shard, moved, env=self.on())
+        self.assertIn("12 were finished before", self.work("0/1", self.shard, env=self.on()).stderr)
+        self.assert_whole()
+
+    def test_a_kill_when_another_worker_went_on(self):
+        """As documented: it loses what it did since it published."""
+        self.fill()
+        os.rename(self.copy() + ".unpublished", self.copy() + ".publishing")  # as a kill leaves it
+        mine, self.local = self.local, self.path("another")
+        self.work("0/1", self.shard, env=self.on())
+        self.local = mine
+        self.assertIn("12 were finished before", self.work("0/1", self.shard, env=self.on()).stderr)
+        self.assert_whole()
+
+    def test_two_shards_of_one_name(self):
+        self.fill()
+        kept = self.files(os.path.dirname(self.copy()))
+        self.work("0/1", self.path("net", "other", "0.db"), env=self.on())
+        self.assertEqual(self.files(os.path.dirname(self.copy())), kept)
+        self.assertEqual(self.trained(self.shard), set())
+
+    def test_merging_publishes_it_first(self):
+        done = self.fill()
+        other = self.path("other.db")
+        self.work("0/2", other)
+        self.call("merge", "-o", self.shard, other, env=self.on())
+        self.assertEqual(self.trained(self.shard), done | self.trained(other))
+
+    def test_a_merge_leaves_nothing(self):
+        other = self.path("other.db")
+        self.work("0/2", other)
+        self.work("1/2", self.shard)
+        os.mkdir(self.local)
+        before = self.files(self.net)
+        said = self.call("merge", "-o", self.shard, other, status=5, env=self.with_error("renameat", errno.ENOSPC, "net/0.db")).stderr
+        self.assertIn(os.strerror(errno.ENOSPC), said)
+        self.assertNotIn("note", said)
+        self.assertEqual({k: v for k, v in self.files(self.net).items() if "checkpoints" not in k}, {k: v for k, v in before.items() if "checkpoints" not in k})
+        self.assertEqual([f for _, _, files in os.walk(self.local) for f in files], ["published.lock"])
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import concurrent.futures
 import hashlib
 import os
 import random
+import re
 import shutil
 
 import torture
@@ -112,7 +113,10 @@ class Points:
             wrong.append("a trial is `running` after exit status 75")
         if "work" not in argv and first.err.count("  done  ") > len(before.done()):
             wrong.append(f"told to be done, and is not: {torture.tell(first.err)}")
-        torture.check_again(self.program, argv, db, before, self.digest, wrong)
+        again = torture.check_again(self.program, argv, db, before, self.digest, wrong)
+        finished = re.search(r"(\d+) were finished before", again.err)
+        if "work" in argv and first.err.count("  done  ") > (int(finished[1]) if finished else 0):
+            wrong.append(f"told to be done, and trained again: {torture.tell(again.err)}")
 
     def judge_output(self, first, hit, argv, outputs, wrong):
         """An output is whole or absent after the kill, and whole after the second call."""

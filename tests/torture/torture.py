@@ -229,6 +229,7 @@ def check_again(program, argv, db, before, expected, wrong):
     if again.returncode:
         wrong.append(f"again: exit status {again.returncode}: {tell(again.err)}")
     wrong += before.lost_from(check_finished(program, db, expected, wrong))
+    return again
 
 
 def straight(program, folder, *args, spec=None):
