@@ -41,6 +41,8 @@ struct dataset_def {
     /* From now on an image of several channels lies pixel by pixel (math/shape.h) instead of channel by channel. NULL:
      * the set has no such images. */
     int (*by_pixel)(void *state, struct arena *a, struct err *e);
+    /* Whether a file is text, which the options `csv` are about; NULL: there are no such options. */
+    bool (*has_text)(const void *opts);
     /* What the data itself calls a class, for what is shown of it; NULL, or NULL for an answer: its number is all. */
     const char *(*class_name)(const void *state, size_t class);
     /* Gives back what open took beside the arena; NULL if that is nothing. */

@@ -148,6 +148,16 @@ static const char *files_class_name(const void *state, size_t class)
     return class < w->n ? w->items[class] : NULL;
 }
 
+static bool files_has_text(const void *opts)
+{
+    const struct files_opts *o = opts;
+    const struct files_names *all[N_FILES] = { &o->train, &o->valid, &o->test };
+    bool text = false;
+    for (size_t i = 0; i < N_FILES; i++)
+        text |= (all[i]->x && reader_is_text(all[i]->x)) || (all[i]->y && reader_is_text(all[i]->y));
+    return text;
+}
+
 static int files_by_pixel(void *state, struct arena *a, struct err *e)
 {
     (void)a, (void)e;
@@ -274,6 +284,7 @@ const struct dataset_def dataset_files = {
     .by_pixel = files_by_pixel,
     .fill = files_fill,
     .files = files_visit,
+    .has_text = files_has_text,
     .class_name = files_class_name,
     .close = files_close,
 };

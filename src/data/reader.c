@@ -28,6 +28,12 @@ static const struct reader_def *find(const char *path, const struct map *m)
     return NULL;
 }
 
+bool reader_is_text(const char *path)
+{
+    const struct map none = { 0 };
+    return find(path, &none) == &reader_csv;
+}
+
 static int open_with_reader(const struct reading *r, struct data_file *f, struct arena *a, struct err *e)
 {
     const struct reader_def *def = find(r->path, &f->map);

@@ -54,6 +54,8 @@ struct reader_def {
 };
 extern const struct reader_def *const readers[]; /* npy idx csv; closed by NULL */
 
+/* Whether a file of this name is taken for text, unless its first bytes tell otherwise. */
+bool reader_is_text(const char *path);
 /* Opens a file with the reader of its format. On an error nothing is left open. */
 int reader_open(const struct reading *r, struct data_file *f, struct arena *a, struct err *e);
 void reader_close(struct data_file *f);

@@ -11,19 +11,43 @@ static const char *reason(const struct option *o, struct arena *a)
     return *o->idle ? arena_printf(a, ", as %s is %s", o->beside, o->idle) : arena_printf(a, " without %s", o->beside);
 }
 
+static struct idle_key *find(const struct idle_keys *k, const struct node *key, const char *rule)
+{
+    struct idle_key *x = k->first;
+    while (x && !(x->rule == rule && where_same(x->where, key->where))) /* all values of a swept key */
+        x = x->next;
+    return x;
+}
+
+static struct idle_key *append(struct idle_keys *k, const struct node *key, const char *rule)
+{
+    struct idle_key *x = arena_need(k->arena, 1, sizeof *x);
+    *x = (struct idle_key){ .where = key->where, .rule = rule };
+    *(k->last ? &k->last->next : &k->first) = x;
+    k->last = x;
+    return x;
+}
+
 /* A key of the map at `path`, or of the map that is the value of o there; o says beside what it is idle. */
 static void note(struct idle_keys *k, const struct node *key, const struct option *o, bool idle, const char *path)
 {
-    struct idle_key *x = k->first;
-    while (x && !where_same(x->where, key->where)) /* all values of a swept key */
-        x = x->next;
+    struct idle_key *x = find(k, key, NULL);
     if (!x) {
-        x = arena_need(k->arena, 1, sizeof *x);
-        *x = (struct idle_key){ .where = key->where, .reason = reason(o, k->arena) };
+        x = append(k, key, NULL);
+        x->reason = reason(o, k->arena);
         x->path = arena_printf(k->arena, "%s%s%s%s%s", path, *path ? "." : "", o->of ? o->name : "", o->of ? "." : "",
                                key->text);
-        *(k->last ? &k->last->next : &k->first) = x;
-        k->last = x;
+    }
+    x->has_effect |= !idle;
+}
+
+void idle_note_key(struct idle_keys *k, const struct node *key, const char *path, const char *why, bool idle)
+{
+    struct idle_key *x = find(k, key, why);
+    if (!x) {
+        x = append(k, key, why);
+        x->reason = why;
+        x->path = arena_strdup(k->arena, path);
     }
     x->has_effect |= !idle;
 }

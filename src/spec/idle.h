@@ -12,10 +12,11 @@
 struct idle_key {
     struct idle_key *next;
     struct where where;        /* of the key */
+    const char *rule;          /* by which it may be idle: of option tables (NULL), or why */
     const char *path, *reason; /* "train.optimizer.nesterov", where it was met first; ", as momentum is 0" */
-    bool has_effect;           /* in some trial */
+    bool has_effect;           /* in some trial, for all that the rule tells */
 };
-/* Filled by bind_tree_noting. */
+/* Filled by bind_tree_noting, and by whoever knows more. */
 struct idle_keys {
     struct arena *arena;           /* that they are kept in; the sources of the trees live longer */
     struct idle_key *first, *last; /* in the order in which they were met */
@@ -24,6 +25,9 @@ struct idle_keys {
 /* Notes the keys of a map that has been bound to `in`: those that may be idle, and are not as by default. */
 void idle_note(struct idle_keys *k, const struct node *map, const struct option *table, const void *in,
                const char *path);
+
+/* Notes a key of which no option table tells. why: follows "has no effect", ", as no file is a CSV"; a constant. */
+void idle_note_key(struct idle_keys *k, const struct node *key, const char *path, const char *why, bool idle);
 
 /* Adds a mistake for each key without effect in all that was noted, if it stands in that source (NULL: none), there
  * within a map (NULL: anywhere), or in the command line. */

@@ -1,4 +1,5 @@
 /* What can only be seen once everything is bound: whether the parts of a trial fit each other and the data. */
+#include "spec/idle.h"
 #include "trial/config_places.h"
 #include "trial/measures.h"
 
@@ -328,6 +329,47 @@ static void check_from(const struct node *tree, const struct config *c, const st
     }
 }
 
+/* Keys of `csv` where no file is one. */
+static void note_csv(const struct node *tree, const struct config *c, struct idle_keys *idle, struct arena *a)
+{
+    const struct dataset_def *dataset = dataset_def_of(c->dataset);
+    const struct node *map = tree_find((struct node *)tree, "dataset.csv");
+    if (!map || map->kind != NODE_MAP || !dataset->has_text)
+        return;
+    const bool no_text = !dataset->has_text(c->dataset.opts);
+    const struct option *csv = option_find(dataset->part.options, "csv");
+    for (size_t i = 0; i < map->n; i++) {
+        const struct option *row = option_find(csv->table, map->keys[i]->text);
+        if (no_text && option_holds(row, (const char *)c->dataset.opts + csv->offset + row->offset, row->dflt))
+            continue; /* what is so anyway */
+        idle_note_key(idle, map->keys[i], arena_printf(a, "dataset.csv.%s", row->name), ", as no file is a CSV",
+                      no_text);
+    }
+}
+
+static bool has_feedback_weights(const struct credit *credit)
+{
+    for (size_t i = 0; i < credit_n_feedback_units(credit); i++)
+        if (credit_feedback_unit(credit, i)->n_params > 0)
+            return true;
+    return false;
+}
+
+/* Initial weights of which nothing is read. */
+static void note_from(const struct node *tree, const struct config_from *from, const struct credit *credit,
+                      struct idle_keys *idle)
+{
+    const struct node *init = tree_find((struct node *)tree, "network.init");
+    const struct node *map = init ? tree_child(init, "from") : NULL;
+    if (!from->file || !map)
+        return;
+    idle_note_key(idle, tree_key(init, "from"), "network.init.from", ", as layers is []",
+                  from->layers.items && from->layers.n == 0 && !from->feedback);
+    if (from->feedback)
+        idle_note_key(idle, tree_key(map, "feedback"), "network.init.from.feedback",
+                      ", as the algorithm has no feedback weights", !has_feedback_weights(credit));
+}
+
 /* What metrics need of the chain, and what of the log nothing reads. */
 static void check_log(const struct node *tree, const struct config *c, const struct chain *chain, struct arena *a,
                       struct err *e)
@@ -355,6 +397,9 @@ void config_check(const struct node *tree, struct config *c, struct config_cache
     }
     const struct data_shape data = c->data;
     check_train(tree, c, &data, a, e);
+    struct idle_keys *idle = cache ? cache->idle : NULL;
+    if (idle)
+        note_csv(tree, c, idle, a);
     check_noise(tree, c, &data, a, e);
     struct chain chain;
     struct credit credit;
@@ -384,6 +429,8 @@ void config_check(const struct node *tree, struct config *c, struct config_cache
         check_log(tree, c, &chain, a, e);
         check_input_noise(tree, c, &credit, a, e);
         check_from(tree, c, &chain, a, e);
+        if (idle)
+            note_from(tree, &c->network.init.from, &credit, idle);
         check_rows(tree, c, &data, &chain, &credit, a, e);
     }
 }

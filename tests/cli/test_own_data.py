@@ -155,6 +155,13 @@ class OwnData(unittest.TestCase):
                 (step,) = db.execute("SELECT step FROM trials WHERE seed = 1").fetchone()
         self.assertIn("1 trials: 1 done", self.call("here/own.yaml", "--db", self.db, "seeds=1", "train.epochs=%d" % (step // 5 + 2)))
 
+    def test_how_a_csv_is_written_says_nothing_of_other_files(self):
+        self.assertIn("dataset.csv.header: has no effect, as no file is a CSV", self.call("plan", "here/own.yaml", "--db", self.db, "dataset.csv.header=yes", status=2))
+        self.call("plan", "here/own.yaml", "--db", self.db, "dataset.csv={header: auto, delimiter: comma}")  # as it is anyway
+        with open(os.path.join(self.here, "in", "y.csv"), "w") as file:
+            file.write("".join(f"{i % 3}\n" for i in range(60)))
+        self.call("plan", "here/own.yaml", "--db", self.db, "dataset.csv.delimiter=semicolon", "dataset.train={x: in/x.npy, y: in/y.csv}")
+
     def test_data_tells_what_is_there(self):
         text = self.call("data", "here/own.yaml")
         self.assertIn("flat, 2 numbers a sample; 3 classes", text)
