@@ -802,10 +802,10 @@ END_TEST
 
 /* clang-format off */
 #define TESTS(X)                                                                                                       \
-    X(types) X(headers_that_lie) X(cut_files) X(csv_is_read) X(csv_that_is_wrong) X(csv_of_one_column) X(csv_classes_in_quotes) \
-     X(csv_columns_of_two_files) X(csv_first_record_that_counts) X(sets_that_do_not_fit) X(layouts)   \
-    X(scalings) X(parts_of_the_same_bytes) X(classes_without_samples) X(numbers_out_of_range) X(numbers_that_wipe_out_others) \
-    X(splits) X(targets) X(files_are_shown)
+    X(types) X(headers_that_lie) X(cut_files) X(csv_is_read) X(csv_that_is_wrong) X(csv_of_one_column)                 \
+    X(csv_classes_in_quotes) X(csv_columns_of_two_files) X(csv_first_record_that_counts) X(sets_that_do_not_fit)       \
+    X(layouts) X(scalings) X(parts_of_the_same_bytes) X(classes_without_samples) X(numbers_out_of_range)               \
+    X(numbers_that_wipe_out_others) X(splits) X(targets) X(files_are_shown)
 /* clang-format on */
 
 static void add_tests(TCase *tcase)
