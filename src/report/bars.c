@@ -5,8 +5,11 @@
 #include "report/scale.h"
 #include "report/series.h"
 #include "report/words.h"
+#include "store/partial.h"
 #include <assert.h>
+#include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 
 enum { MARGIN = 16, PLOT = 380, GAP = 14, CAP = 4, BESIDE = 8, SMALLEST = 60 };
 
@@ -17,22 +20,48 @@ struct layout {
     bool below;                 /* numbers stand below a bar's name, not at the right */
 };
 
-int bars_read(const struct moments **values, const struct subject *s, struct query *q, struct arena *a,
+#define KEY "(SELECT id FROM metric_key WHERE name = ?2)"
+static const char sql_late[] =
+    "SELECT " PARTIAL_SUMMARY " FROM summary u WHERE u.trial_id = CAST(?1 AS INTEGER) AND u.key_id = " KEY;
+static const char sql_late_layer[] = "SELECT " LATE_LAYER(
+    "t.id", "t.step", "0",
+    "m.key_id = " KEY " AND m.layer = CAST(?3 AS INTEGER)") " FROM trial t WHERE t.id = CAST(?1 AS INTEGER)";
+
+static int logged_late(bool *late, struct query *q, const char *trial, const struct quantity *what, struct err *e)
+{
+    char layer[32];
+    bool found;
+    double value = 0;
+    snprintf(layer, sizeof layer, "%" PRId64, what->layer);
+    const char *const arguments[] = { trial, what->metric, layer };
+    const bool of_layer = what->kind == QUANTITY_LAYER;
+    TRY(query_number(q, of_layer ? sql_late_layer : sql_late, arguments, of_layer ? 3 : 2, &found, &value, e));
+    *late = value != 0;
+    return 0;
+}
+
+int bars_read(const struct bar **bars, const struct subject *s, struct query *q, struct arena *a,
               const struct quantity *what, struct err *e)
 {
-    struct moments *m = arena_need(a, s->n_groups + 1, sizeof *m);
-    *values = m;
+    struct bar *all = arena_need(a, s->n_groups + 1, sizeof *all);
+    *bars = all;
     for (size_t i = 0; i < s->n_trials; i++) {
+        struct bar *bar = &all[s->trials[i].group];
         struct series rows;
         struct moments steps = { 0 };
+        bool late;
         if (!s->trials[i].done) /* a part of a training is not averaged with whole ones */
+            continue;
+        TRY(logged_late(&late, q, s->trials[i].id, what, e));
+        bar->n_late += late;
+        if (late)
             continue;
         TRY(series_read(&rows, q, a, s->trials[i].id, what, e));
         for (size_t j = 0; j < rows.n; j++)
             if (rows.at[j] > 0 && isfinite(rows.value[j]))
                 moments_add(&steps, rows.value[j]);
         if (steps.n)
-            moments_add(&m[s->trials[i].group], steps.mean);
+            moments_add(&bar->values, steps.mean);
     }
     return 0;
 }
@@ -44,16 +73,18 @@ static double deviation(const struct moments *m)
 }
 
 /* "0.712 ± 0.17, n = 3", n counts seeds. */
-static const char *numbers(const struct group *g, const struct moments *m, struct arena *a)
+static const char *numbers(const struct group *g, const struct bar *bar, struct arena *a)
 {
+    const struct moments *m = &bar->values;
+    const char *late = bar->n_late ? arena_printf(a, ", %zu logged it later", bar->n_late) : "";
     if (m->n == 0)
-        return legend_remark(a, g, false, NULL);
+        return arena_printf(a, "%s%s", legend_remark(a, g, false, NULL), late);
     struct text t = { 0 };
     if (m->n == 1)
         text_add(&t, "%.3g, n = 1", m->mean);
     else
         text_add(&t, "%.3g ± %.2g, n = %zu", m->mean, moments_sd(m), m->n);
-    if (g->n_done < g->n_trials)
+    if (m->n < g->n_trials)
         text_add(&t, " of %zu seeds", g->n_trials);
     if (g->n_diverged)
         text_add(&t, ", %zu diverged", g->n_diverged);
@@ -65,6 +96,7 @@ static const char *numbers(const struct group *g, const struct moments *m, struc
         text_add(&t, ", %zu of fewer steps", g->n_shorter);
     if (group_waiting(g))
         text_add(&t, ", %zu not finished", group_waiting(g));
+    text_puts(&t, late);
     const char *words = arena_strdup(a, t.s);
     text_free(&t);
     return words;
@@ -74,7 +106,7 @@ static struct scale make_scale(const struct bars_panel *p, size_t n, double from
 {
     double low = 0, high = 0;
     for (size_t i = 0; i < n; i++) {
-        const struct moments *m = &p->values[i];
+        const struct moments *m = &p->bars[i].values;
         if (m->n == 0)
             continue;
         low = fmin(low, m->mean < 0 ? m->mean - deviation(m) : 0);
@@ -83,8 +115,8 @@ static struct scale make_scale(const struct bars_panel *p, size_t n, double from
     return scale_make(false, 1.04 * low, 1.04 * high, from, to); /* whiskers end inside of the frame */
 }
 
-static void bar(struct picture *t, const struct scale *s, const struct moments *m, const char *color, double middle,
-                double width)
+static void draw_bar(struct picture *t, const struct scale *s, const struct moments *m, const char *color,
+                     double middle, double width)
 {
     const double zero = scale_at(s, 0), mean = scale_at(s, m->mean);
     picture_rect(t, fmin(zero, mean), middle - width / 2, fabs(mean - zero), width, color, NULL);
@@ -124,8 +156,9 @@ static void panel(struct picture *t, const struct layout *l, const struct bars_p
     axis(t, l, p, &scale, y, height, a);
     for (size_t i = 0; i < s->n_groups; i++) {
         const double middle = y + l->slot * ((double)i + 0.5), base = middle + (l->below ? -0.1 : 0.36) * name;
-        const bool complete = s->groups[i].n_done == s->groups[i].n_trials;
-        const char *words = numbers(&s->groups[i], &p->values[i], a);
+        const struct moments *values = &p->bars[i].values;
+        const bool complete = values->n == s->groups[i].n_trials;
+        const char *words = numbers(&s->groups[i], &p->bars[i], a);
         picture_group(t, s->groups[i].shown);
         picture_text(t, l->x - BESIDE, base, name, PICTURE_END, PICTURE_INK,
                      words_cut(a, s->groups[i].shown, name, l->x - BESIDE - 4));
@@ -134,8 +167,8 @@ static void panel(struct picture *t, const struct layout *l, const struct bars_p
                          words_cut(a, words, look_small(l->look), l->x - BESIDE - 4));
         if (!complete)
             picture_group_pale(t);
-        if (p->values[i].n)
-            bar(t, &scale, &p->values[i], styles[i].color, middle, (complete ? 0.6 : 0.3) * l->slot);
+        if (values->n)
+            draw_bar(t, &scale, values, styles[i].color, middle, (complete ? 0.6 : 0.3) * l->slot);
         if (!complete)
             picture_group_end(t);
         if (!l->below)
@@ -153,7 +186,7 @@ static void measure(const struct subject *s, const struct bars_panel *panels, si
     for (size_t i = 0; i < s->n_groups; i++) {
         *left = fmax(*left, words_width(s->groups[i].shown, look_name(look)));
         for (size_t p = 0; p < n_panels; p++)
-            *right = fmax(*right, words_width(numbers(&s->groups[i], &panels[p].values[i], a), look_font(look)));
+            *right = fmax(*right, words_width(numbers(&s->groups[i], &panels[p].bars[i], a), look_font(look)));
     }
 }
 

@@ -119,7 +119,7 @@ static int draw_bars(struct picture *out, struct query *q, struct arena *a, cons
     TRY(choose(what, &n, s, q, a, o, e));
     for (size_t i = 0; i < n; i++) {
         panels[i].what = &what[i];
-        TRY(bars_read(&panels[i].values, s, q, a, &what[i], e));
+        TRY(bars_read(&panels[i].bars, s, q, a, &what[i], e));
     }
     bars_draw(out, s, panels, n, &o->look, a);
     return 0;

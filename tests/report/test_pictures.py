@@ -430,6 +430,21 @@ sweep: {grid: {train.optimizer.stepsize: [0.1, 0.2], algorithm.feedback.optimize
         self.changed(("who_wins", "UPDATE metric_key SET goal = NULL WHERE name = 'test_accuracy'"))
         self.assertIn("study 'who_wins': nothing says which end of 'test_accuracy' is better", self.tprun("plot", "who_wins", "--winners", status=2).stderr)
 
+    def test_bars_leave_out_what_was_logged_later(self):
+        """The mean over the last steps of a trial is not one over all of them."""
+        late = "trial_id IN (SELECT id FROM trial WHERE study_id = :study AND seed < 2 AND variant = '{}')"
+        self.changed(("two_lines", f"DELETE FROM metric WHERE step < 500 AND {late.format('back_propagation')} AND key_id = "
+                      "(SELECT id FROM metric_key WHERE name = 'test_accuracy')"),
+                     ("two_lines", f"UPDATE summary SET n = 11 WHERE {late.format('back_propagation')} AND key_id = (SELECT id FROM metric_key WHERE name = 'test_accuracy')"),
+                     ("all_zero", f"DELETE FROM layer_metric WHERE step < 200 AND layer = 2 AND {late.format('tp')}"))
+        values = [statistics.mean(v for v, in self.sql("SELECT value FROM metrics WHERE study = 'two_lines' AND variant = 'back_propagation' AND "
+                                                       "metric = 'test_accuracy' AND seed = ? AND step > 0", seed)) for seed in (2, 3, 4)]
+        texts = self.texts(self.plot("two_lines", "--bars", "--metric", "test_accuracy"))
+        self.assertIn(f"{statistics.mean(values):.3g} ± {statistics.stdev(values):.2g}, n = 3 of 5 seeds, 2 logged it later", texts)
+        self.assertEqual(len([t for t in texts if t.endswith(", n = 5")]), 1, texts)
+        texts = self.texts(self.plot("all_zero", "--bars", "--metric", "angle_bp"))
+        self.assertEqual([t for t in texts if "later" in t], ["54.5, n = 1 of 3 seeds, 2 logged it later"], texts)
+
     def test_figures_and_labels_of_the_file(self):
         """The options of a file's figure are those of the command line; its labels stand in place of names."""
         whole = self.plot("asked")
