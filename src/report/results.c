@@ -130,7 +130,8 @@ static void put_states(const struct section *s)
 
 static const char *const head[] = { "metric", "variant, cell", "last", "best", "n", NULL };
 
-/* Of a large sweep: the main metric in the few cells of each variant that are best by the last value of metric `by`. */
+/* Of a large sweep: the main metric in the few cells of each variant that are best by the last value of metric `by`.
+ * Not in the chosen one with fresh seeds, which is no cell of the sweep. */
 static void put_best(const struct section *s, const struct results *r, size_t metric, size_t by, bool largest)
 {
     enum { BEST = 3 };
@@ -141,7 +142,8 @@ static void put_best(const struct section *s, const struct results *r, size_t me
             size_t best = u->n_groups;
             for (size_t i = 0; i < u->n_groups; i++) {
                 const struct moments *m = &r->last[i * u->n_metrics + by];
-                if (taken[i] || m->n < u->groups[i].n_trials || strcmp(u->groups[i].variant, u->variants[v]) != 0)
+                if (taken[i] || u->groups[i].retrained || m->n < u->groups[i].n_trials ||
+                    strcmp(u->groups[i].variant, u->variants[v]) != 0)
                     continue;
                 const double against = best < u->n_groups ? r->last[best * u->n_metrics + by].mean : 0;
                 if (best == u->n_groups || (largest ? m->mean > against : m->mean < against))

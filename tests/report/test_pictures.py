@@ -445,6 +445,17 @@ sweep: {grid: {train.optimizer.stepsize: [0.1, 0.2], algorithm.feedback.optimize
         texts = self.texts(self.plot("all_zero", "--bars", "--metric", "angle_bp"))
         self.assertEqual([t for t in texts if "later" in t], ["54.5, n = 1 of 3 seeds, 2 logged it later"], texts)
 
+    def test_the_chosen_cell_is_none_of_the_best_of_a_sweep(self):
+        """It is one of them with fresh seeds."""
+        def best():
+            return re.findall(r"^\| test_accuracy \(%\) \| (.*?) \|", self.tprun("report", "random_search").stdout, re.M)
+        before = best()
+        self.assertEqual(len(before), 3)
+        self.changed(("random_search", "UPDATE trial SET cell = 'tuned', tuning = 'tuned' WHERE id = (SELECT u.trial_id FROM summary u JOIN trial t ON t.id = u.trial_id "
+                      "WHERE t.study_id = :study AND t.state = 'done' AND u.key_id = (SELECT id FROM metric_key WHERE name = 'test_accuracy') ORDER BY u.last DESC LIMIT 1)"))
+        after = best()
+        self.assertEqual((len(after), after[:2]), (3, before[1:]))
+
     def test_figures_and_labels_of_the_file(self):
         """The options of a file's figure are those of the command line; its labels stand in place of names."""
         whole = self.plot("asked")
