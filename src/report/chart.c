@@ -83,6 +83,8 @@ static const char *remark(const struct layout *l, struct arena *a)
     for (size_t p = 0; p < l->n_panels; p++)
         n_log += l->panels[p].log;
     const bool geometric = n_log > 0 && o->band != BAND_QUARTILES;
+    const bool rolled = o->rolling > 1 && o->band == BAND_SD && n_log < l->n_panels; /* none about geometric means */
+    const char *where = n_log ? ", not on the logarithmic axis" : "";
     if (o->rolling > 1)
         text_add(&t, "mean over the last %zu points; ", o->rolling);
     if (o->smooth > 0)
@@ -95,10 +97,10 @@ static const char *remark(const struct layout *l, struct arena *a)
         const char *band = curve_band_words(o->band, most, geometric && n_log == l->n_panels);
         text_add(&t, "%s%s", *band ? "; band: " : "", band);
     } else {
-        text_puts(&t, o->rolling > 1 && o->band == BAND_SD ? "one seed; band: mean ± sd of these points" : "one seed");
+        text_add(&t, "one seed%s%s", rolled ? "; band: mean ± sd of these points" : "", rolled ? where : "");
     }
-    if (o->rolling > 1 && most > 1 && fewest < 2 && o->band == BAND_SD)
-        text_puts(&t, "; of one seed: mean ± sd of its last points");
+    if (rolled && most > 1 && fewest < 2)
+        text_add(&t, "; of one seed: mean ± sd of its last points%s", where);
     if (lacks)
         text_puts(&t, "; thin and pale: seeds are missing");
     const char *words = arena_strdup(a, t.s);

@@ -198,6 +198,15 @@ class Pictures(unittest.TestCase):
         ticks = [t for t in self.texts(svg) if t.startswith("10")]
         self.assertTrue({"10⁰", "10⁻²", "10⁻⁴"} <= set(ticks), ticks)  # one notation
 
+    def test_no_band_of_rolled_points_about_geometric_means(self):
+        for args, band in (((), "one seed; band: mean ± sd of these points"), (("--log",), "one seed; band: mean ± sd of these points, not on the logarithmic axis"),
+                           (("--log", "--metric", "train_loss"), "one seed")):
+            svg = self.plot("one_seed", "--rolling", "3", *args)
+            said = " ".join(self.texts(svg))
+            self.assertIn("mean over the last 3 points; " + band, said)
+            self.assertEqual(" band: " in said, any(True for _ in svg.iter(SVG + "polygon")))
+            self.assertEqual("logarithmic" in said, "logarithmic" in band)
+
     def test_axes_of_what_was_spent(self):
         steps = self.series("two_lines", "train_loss", "back_propagation")
         for x, name in (("epoch", "epoch"), ("samples", "samples seen"), ("seconds", "processor time of training (s)"), ("flops", "floating-point operations")):
