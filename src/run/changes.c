@@ -16,6 +16,7 @@ struct leaf {
 };
 struct comparison {
     struct arena *arena;
+    const struct config *config; /* of the trial in the file */
     size_t n, capacity;
     struct leaf *leaves;
     const char *notes[NOTES];
@@ -74,7 +75,7 @@ static bool is_value(const struct leaf *l, double number, const char *text)
 static int compare_row(void *self, int n, const char *const *values)
 {
     struct comparison *c = self;
-    if (n < 3 || !values[0] || config_is_budget(values[0]))
+    if (n < 3 || !values[0] || config_is_budget(values[0], c->config))
         return 0;
     double number = NAN;
     if (values[1] && text_to_double(values[1], strlen(values[1]), &number) < 0)
@@ -104,6 +105,7 @@ static int compare_trial(struct query *q, struct comparison *c, const char *stud
     snprintf(seed, sizeof seed, "%" PRId64, t->spec.seed);
     const char *const arguments[] = { study, t->spec.variant, t->cell, seed, t->key };
     c->n = 0;
+    c->config = &t->config;
     bind_leaves(config_options, &t->config, add_leaf, c);
     const size_t notes = c->n_notes;
     TRY(query_rows(q, older, arguments, 5, compare_row, c, e));
@@ -111,7 +113,7 @@ static int compare_trial(struct query *q, struct comparison *c, const char *stud
     for (size_t i = 0; i < c->n; i++)
         any |= c->leaves[i].met;
     for (size_t i = 0; any && i < c->n; i++)
-        if (!c->leaves[i].met && !config_is_budget(c->leaves[i].path))
+        if (!c->leaves[i].met && !config_is_budget(c->leaves[i].path, c->config))
             note(c, c->leaves[i].path, "nothing", value_text(c->arena, c->leaves[i].text, c->leaves[i].number));
     return 0;
 }

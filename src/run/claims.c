@@ -49,7 +49,7 @@ static const struct reference *refer(struct checking *k, const char *profile)
     struct err own = { 0 };
     struct reference *r = arena_need(k->s->arena, 1, sizeof *r);
     *r = (struct reference){ .next = k->references, .profile = profile };
-    const bool opened = study_open_profile(&r->study, &k->s->study, profile, &own) == 0;
+    const bool opened = study_open_again(&r->study, &k->s->study, profile, NULL, 0, &own) == 0;
     r->sound = opened || (!k->s->opened && study_is_readable(&r->study));
     if (r->sound)
         r->sound = study_fit(&r->study, &config_form, &own) == 0 || !k->s->opened;

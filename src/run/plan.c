@@ -4,11 +4,11 @@
 #include "run/claims.h"
 #include "run/figures.h"
 #include "run/mistakes.h"
+#include "run/one_off.h"
 #include "run/profiles.h"
 #include "run/targets.h"
 #include "run/tuning.h"
 #include "run/twins.h"
-#include "spec/compose.h"
 #include "spec/idle.h"
 
 #include <dirent.h>
@@ -29,30 +29,6 @@ static int by_name(const struct dirent **a, const struct dirent **b)
     return strcmp((*a)->d_name, (*b)->d_name);
 }
 
-static bool leads_through(const char *assignment, const char *key)
-{
-    const size_t n = strlen(key);
-    return !strncmp(assignment, key, n) && (assignment[n] == '.' || assignment[n] == '=');
-}
-
-/* Seeds and budgets say which trials of the file are trained, and how far; its name is that of another study with the
- * same specification. Any other key makes trials of their own, or is kept from the study: the first of these, rather
- * one that changes trials. */
-static const char *find_one_off(const struct plan_options *o)
-{
-    const char *found = NULL;
-    for (size_t i = 0; i < o->n_overrides; i++) {
-        const char *assignment = o->overrides[i];
-        if (leads_through(assignment, "seeds") || leads_through(assignment, "experiment") ||
-            config_is_budget(assignment))
-            continue;
-        if (compose_changes_trials(assignment))
-            return assignment;
-        found = found ? found : assignment;
-    }
-    return found;
-}
-
 static int add_study(struct plan *p, const char *path, struct err *e)
 {
     struct plan_study *grown = realloc(p->studies, (p->n_studies + 1) * sizeof *grown);
@@ -68,11 +44,11 @@ static int add_study(struct plan *p, const char *path, struct err *e)
     const struct plan_options *o = &p->options;
     const int code = study_open(&s->study, path, o->profile, o->overrides, o->n_overrides, s->arena, e);
     s->opened = code == 0;
-    s->one_off = find_one_off(o);
     s->readable = study_is_readable(&s->study);
     if (s->readable)
         (void)study_fit(&s->study, &config_form, e); /* counted in e */
     TRY(code);
+    one_off_find(p, s);
     if (o->keep)
         study_widen(&s->study);
     for (size_t k = 0; k + 1 < p->n_studies; k++)
@@ -208,10 +184,9 @@ static void check_all(struct plan *p, struct plan_study *s, struct check *k)
  * may leave other keys without effect, which is no mistake; those of the profile itself are. */
 static void check_idle(const struct plan *p, const struct plan_study *s, const struct idle_keys *idle, struct err *e)
 {
-    const bool changed = s->one_off && compose_changes_trials(s->one_off);
     const struct node *profile = s->study.profile ? tree_child(s->study.profiles, s->study.profile) : NULL;
     if (s->cells || p->options.visit)
-        idle_report(idle, changed ? NULL : s->study.file->where.source, profile, e);
+        idle_report(idle, s->makes_trials ? NULL : s->study.file->where.source, profile, e);
 }
 
 static void check_study(struct plan *p, struct plan_study *s, bool sound, struct err *e)

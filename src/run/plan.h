@@ -40,6 +40,7 @@ struct plan_study {
     bool opened;         /* without mistakes */
     bool readable;       /* its trials can be composed, if only to hear their mistakes */
     const char *one_off; /* the first assignment of the command line that the stored study does not have, or NULL */
+    bool makes_trials;   /* it makes others than the file's */
     struct study study;
     uint64_t n;      /* trials before exclusions and filters */
     bool *wanted;    /* [n_variants] */

@@ -39,7 +39,7 @@ static void check_profile(struct plan *p, struct plan_study *s, const struct nod
 {
     struct err own = { 0 };
     struct study other;
-    (void)study_open_profile(&other, &s->study, name, &own);
+    (void)study_open_again(&other, &s->study, name, NULL, 0, &own);
     if (study_is_readable(&other)) {
         (void)study_fit(&other, &config_form, &own);
         bind_first(p, &other, &own);

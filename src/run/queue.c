@@ -3,7 +3,6 @@
 #include "run/cells.h"
 #include "run/private.h"
 #include "run/repository.h"
-#include "spec/compose.h"
 
 #include "base/killpoint.h"
 #include <inttypes.h>
@@ -257,7 +256,7 @@ static int put_repository(struct runner *r, const struct plan_study *s, struct e
 static void tell_one_offs(struct runner *r, const struct plan_study *s)
 {
     const char *tune = s->study.tune ? "; `tune` chooses none of them, and trains no fresh seeds here" : "";
-    if (compose_changes_trials(s->one_off))
+    if (s->makes_trials)
         progress_say(&r->progress,
                      "tprun: note: %s: '%s' makes trials beside those of the file: they are in all_trials, and not in "
                      "the study's other tables%s",

@@ -303,6 +303,24 @@ static struct node *resolve(struct node *const original, struct node *base, stru
     return root;
 }
 
+/* The recursion ends with the depth of the tree. */
+static bool refers(const struct node *n)
+{
+    bool found = n->kind == NODE_SCALAR && strstr(n->text, "${");
+    for (size_t i = 0; i < n->n && !found; i++)
+        found = refers(n->items[i]);
+    return found;
+}
+
+static const struct node *file_seeds(struct node *whole, struct arena *a)
+{
+    struct err ignored = { 0 }; /* of what a profile may replace */
+    struct node *seeds = tree_child(whole, "seeds");
+    seeds = seeds ? interpolate(seeds, &whole, 1, a, &ignored) : NULL;
+    err_clear(&ignored);
+    return seeds && !node_is_null(seeds) ? seeds : NULL;
+}
+
 int compose(struct composition *c, struct node *file, const char *path, const char *profile,
             const char *const *overrides, size_t n_overrides, struct arena *a, struct err *e)
 {
@@ -312,10 +330,12 @@ int compose(struct composition *c, struct node *file, const char *path, const ch
     if (!whole)
         return ERR_SPEC;
     c->profiles = tree_child(whole, "profiles");
+    c->file_seeds = file_seeds(whole, a);
     c->spec = c->root = apply_profile(whole, profile, a, e);
     for (size_t i = 0; i < n_overrides; i++)
         apply_override(c, overrides[i], a, e);
     struct node *const asked = c->root, *const spec = c->spec;
+    c->refers = refers(asked) || (c->overrides && refers(c->overrides));
     c->base = empty_map(file->where, a);
     c->spec = c->root = resolve(asked, c->base, file->where, a, e);
     if (asked != spec && e->n_errors == before)

@@ -10,8 +10,10 @@ struct composition {
     struct node *spec; /* the same without the command line, but for the name of the study; equal to root where that
                           changes nothing of it */
     struct node *base; /* its trial part, `${}` not resolved */
-    struct node *overrides;      /* of trial keys, nulls kept; NULL if there are none */
-    const struct node *profiles; /* of the file and those it extends, or NULL */
+    struct node *overrides;        /* of trial keys, nulls kept; NULL if there are none */
+    bool refers;                   /* a value of the study or of the command line is or contains a ${reference} */
+    const struct node *file_seeds; /* `seeds` of the file without its profile, or NULL */
+    const struct node *profiles;   /* of the file and those it extends, or NULL */
 };
 
 /* Is it a key of the study itself (study.c reads it), not of a trial? */

@@ -141,6 +141,7 @@ static int open_file(struct study *s, struct node *file, const char *path, const
     s->sweeps_elsewhere = sweeps_elsewhere(s->profiles, overrides, n_overrides);
     s->base = c.base;
     s->overrides = c.overrides;
+    s->refers = c.refers;
     read_head(s, c.root, e);
     struct seeds seeds = seeds_read(tree_child(c.spec, "seeds"), "", s->arena, e);
     s->n_spec_seeds = seeds.n;
@@ -179,10 +180,25 @@ int study_parse(struct study *s, const char *name, const char *text, size_t n, c
     return file ? open_file(s, file, NULL, profile, overrides, n_overrides, e) : ERR_SPEC;
 }
 
-int study_open_profile(struct study *other, const struct study *s, const char *profile, struct err *e)
+int study_open_again(struct study *other, const struct study *s, const char *profile, const char *const *overrides,
+                     size_t n_overrides, struct err *e)
 {
     *other = (struct study){ .arena = s->arena, .path = s->path, .profile = profile, .in_memory = s->in_memory };
-    return open_file(other, s->file, s->in_memory ? NULL : s->path, profile, NULL, 0, e);
+    return open_file(other, s->file, s->in_memory ? NULL : s->path, profile, overrides, n_overrides, e);
+}
+
+bool study_same_sweep(const struct study *a, const struct study *b)
+{
+    const struct node *x = tree_child(a->sweep->root, "sweep"), *y = tree_child(b->sweep->root, "sweep");
+    struct text s = { 0 }, t = { 0 };
+    if (x)
+        tree_json(x, &s);
+    if (y)
+        tree_json(y, &t);
+    const bool same = !x || !y ? x == y : strcmp(s.s, t.s) == 0;
+    text_free(&s);
+    text_free(&t);
+    return same;
 }
 
 bool study_is_readable(const struct study *s)
@@ -226,6 +242,10 @@ void study_identity(const struct study *s, struct text *out)
         tree_json(s->overrides, out);
     for (size_t i = 0; i < s->n_seeds; i++)
         text_add(out, " %lld", (long long)s->seeds[i]);
+    const struct node *root = s->sweep->root;
+    for (size_t i = 0; i < root->n; i++) /* of these the command line may have others */
+        if (!strcmp(root->keys[i]->text, "sweep") || !strncmp(root->keys[i]->text, "x-", 2))
+            tree_json(root->items[i], out);
     for (size_t i = 0; i < s->sweep->n_axes; i++) /* trees say nothing of the order of their keys */
         text_add(out, "\n%s", s->sweep->axes[i].key);
 }

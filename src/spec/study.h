@@ -104,6 +104,7 @@ struct study {
     const char **variants; /* names; "base" when the file has none */
     struct node **variant_trees;
     struct node *overrides; /* or NULL */
+    bool refers;            /* a value is or contains a ${reference} */
     size_t n_claims;
     struct study_claim *claims;
     size_t n_figures;
@@ -130,9 +131,12 @@ int study_open(struct study *s, const char *path, const char *profile, const cha
 /* The same for a text in memory, which cannot extend a file. For tests and fuzzing. */
 int study_parse(struct study *s, const char *name, const char *text, size_t n, const char *profile,
                 const char *const *overrides, size_t n_overrides, struct arena *a, struct err *e);
-/* The same file, as it was read, with another profile (NULL: none) and without what the command line changes. Lives in
+/* The same file, as it was read, with another profile (NULL: none) and other assignments of the command line. Lives in
  * the arena of s. */
-int study_open_profile(struct study *other, const struct study *s, const char *profile, struct err *e);
+int study_open_again(struct study *other, const struct study *s, const char *profile, const char *const *overrides,
+                     size_t n_overrides, struct err *e);
+/* Whether both have the same sweep, with `${}` resolved. */
+bool study_same_sweep(const struct study *a, const struct study *b);
 bool study_is_readable(const struct study *s);
 /* From now on `seeds` has those of the file first, then those that only the command line asks for; `asked` tells which
  * the command line asks for. */

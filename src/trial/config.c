@@ -184,9 +184,6 @@ static bool can_reach(const char *metric, double *most)
     return m && measure_is_reached(m);
 }
 
-const struct study_form config_form = { config_options,          complete,  can_log,
-                                        config_metric_of_layers, can_reach, config_is_budget };
-
 int config_bind(const struct node *tree, struct config *c, struct arena *a, struct err *e)
 {
     return config_bind_next(tree, NULL, c, a, e);
@@ -324,20 +321,35 @@ static const struct option *row_of(const struct option *table, const char *path,
     return NULL;
 }
 
-/* Below a part: whether the option of any part of this name is one. The recursion follows the path. */
-static bool is_budget_in(const struct option *table, const char *path)
+/* in: what the table describes; NULL: below a part the option of any part of this name counts. The recursion follows
+ * the path. */
+static bool is_budget_in(const struct option *table, const void *in, const char *path)
 {
     const size_t n = strcspn(path, ".=");
     const struct option *o = row_of(table, path, n);
     if (!o || (o->flags & OPTION_BUDGET) || path[n] != '.')
         return o && (o->flags & OPTION_BUDGET);
+    const char *rest = path + n + 1;
+    const void *field = in ? (const char *)in + o->offset : NULL;
+    if (o->type == OPT_PART && field) {
+        const struct chosen *c = field;
+        return c->part && is_budget_in(c->part->options, c->opts, rest);
+    }
     for (size_t i = 0; o->type == OPT_PART && i < o->registry->n_parts; i++)
-        if (is_budget_in(o->registry->parts[i]->options, path + n + 1))
+        if (is_budget_in(o->registry->parts[i]->options, NULL, rest))
             return true;
-    return o->type == OPT_MAP && is_budget_in(o->table, path + n + 1);
+    return o->type == OPT_MAP && is_budget_in(o->table, field, rest);
 }
 
-bool config_is_budget(const char *path)
+bool config_is_budget(const char *path, const struct config *c)
 {
-    return is_budget_in(config_options, path);
+    return is_budget_in(config_options, c, path);
 }
+
+static bool may_be_budget(const char *path)
+{
+    return config_is_budget(path, NULL);
+}
+
+const struct study_form config_form = { config_options,          complete,  can_log,
+                                        config_metric_of_layers, can_reach, may_be_budget };

@@ -145,8 +145,9 @@ void config_key(const struct config *c, char hex[65]);
  * damping, a standard deviation) counts as zero or not, without names, seed, budget and time between checkpoints. Two
  * trials of one shape take the same time for a step and for a log. shape.c. */
 void config_shape(const struct config *c, char hex[65]);
-/* Whether a dotted path, which may be followed by '=', leads through an option that is no part of that identity. */
-bool config_is_budget(const char *path);
+/* Whether a dotted path, which may be followed by '=', leads through an option that is no part of that identity: of the
+ * parts that c has; c = NULL: of any part. */
+bool config_is_budget(const char *path, const struct config *c);
 void config_json(const struct config *c, struct text *out);
 
 #endif

@@ -182,6 +182,49 @@ class Specification(unittest.TestCase):
         self.train("plain.db", "train.optimizer.stepsize=0.1", "--variant", "bp")
         self.assert_same_views("plain.db", "first.db")
 
+    def test_what_follows_from_a_budget_makes_one_offs(self):
+        """A trial's key decides, whatever the override is called; what it does not reach stays."""
+        text = SPEC.split("profiles:")[0].replace("seeds: 3", "seeds: 1").replace("experiment: cl", "experiment: cl\nalgorithm: bp")
+        place = {"schedule": ("stepsize: 0.1}", 'stepsize: 0.1, schedule: {name: cosine, per: step, over: "${train.iterations}"}}'),
+                 "log": ("{every: 10", '{every: "${train.iterations}"'), "x": ("stepsize: 0.1", 'stepsize: "${x-lr}"')}
+        x = "x-lr: 0.1\nx-unused: 1\nsweep: {grid: {network.layers.0.rnn.units: [6, 8]}}\n"
+        swept = text + 'x-n: 6\nsweep: {grid: {network.layers.0.rnn.units: [8, "${x-n}"]}}\n'
+        choice = text.replace("algorithm: bp\n", """x-noise: 0.1
+algorithm: {name: dtp, target_stepsize: 0.1, feedback_loss.noise: "${x-noise}", feedback.optimizer: {name: sgd, stepsize: 0.1}}
+sweep: {grid: {algorithm.name: [bp, dtp]}}
+""")
+        says = " makes trials beside those of the file"
+        for name, spec, args, one_offs in (
+                ("schedule", text.replace(*place["schedule"]), ["seeds=[1]", "train.iterations=30"], 1),
+                ("schedule_same", text.replace(*place["schedule"]), ["train.iterations=20", "seeds=[1]"], 0),
+                ("log", text.replace(*place["log"]), ["train.iterations=30"], 0),
+                ("plain", text, ["train.iterations=30"], 0),
+                ("x", text.replace(*place["x"]) + x, ["title=t", "x-lr=0.7"], 2),
+                ("swept", swept, ["x-n=4"], 1),
+                ("choice", choice, ["x-noise=0.2"], 1)):
+            with self.subTest(name):
+                file = self.write(name + ".yaml", spec)
+                self.train(name + ".db", file=file)
+                before = self.sql(name + ".db", "SELECT key, generation FROM trial ORDER BY id")
+                said = self.train(name + ".db", *args, file=file).stderr
+                made = self.sql(name + ".db", "SELECT count(*) FROM trial WHERE generation = 0")
+                self.assertEqual(made, [(one_offs,)])
+                self.assertEqual(self.sql(name + ".db", f"SELECT key, generation FROM trial ORDER BY id LIMIT {len(before)}"), before)
+                self.assertEqual(f"'{args[-1]}'{says}" in said, one_offs > 0, said)
+                self.assertNotIn("in the file", said)
+        # one that nothing refers to changes no trial
+        self.assertIn("'x-unused=2' changes no trial", self.train("x.db", "x-unused=2", file=self.path("x.yaml")).stderr)
+
+    def test_the_folder_of_images_is_part_of_a_trial(self):
+        """That of one's own files is none, though it has the same name."""
+        text = SPEC.split("profiles:")[0].replace("seeds: 3", "seeds: 1").replace("experiment: cl", "experiment: cl\nalgorithm: bp")
+        text = text.replace("{name: temporal_order, length: 10, eval_size: 100, test_size: 100}", "{name: mnist, pixels_per_step: 28}")
+        file = self.write("images.yaml", text.replace("units: 4", "units: 10"))
+        for path in ("none", "other"):
+            done = self.call("run", file, "--db", self.path("a.db"), "dataset.path=" + path, status=1)
+        self.assertIn("'dataset.path=other' makes trials beside those of the file", done.stderr)
+        self.assertEqual(self.sql("a.db", "SELECT generation FROM trial"), [(0,), (0,)])
+
     def test_seeds_and_variants_only_select(self):
         self.train("a.db")
         before = self.views("a.db")

@@ -159,7 +159,7 @@ START_TEST(threads_are_no_part_of_the_identity)
         text_free(&json);
         arena_finish(&f.arena);
     }
-    ck_assert(config_is_budget("train.threads"));
+    ck_assert(config_is_budget("train.threads", NULL));
 }
 END_TEST
 
