@@ -76,6 +76,20 @@ void cell_find_keys(const struct study *s, size_t variant, struct node *const *v
         has[i] = found[i] != BIND_KEY_MISSING;
 }
 
+bool cell_has_key(const struct study *s, size_t variant, const char *key, struct bind_missing *why, struct arena *a)
+{
+    const size_t n = s->sweep->n_axes;
+    bool *has = arena_need(a, n, sizeof *has), *chooses = arena_need(a, n, sizeof *chooses);
+    struct bind_missing *missing = arena_need(a, n, sizeof *missing);
+    struct node **values = cell_values(s->sweep, 0, a), *tree = NULL;
+    struct err e = { 0 };
+    cell_find_keys(s, variant, values, has, chooses, missing, a);
+    if (build_tree(s, variant, values, has, &tree, a, &e) == 0)
+        tree = s->form->complete(tree, a);
+    err_clear(&e);
+    return !tree || bind_find_key(s->trial_options, tree, key, why, a) != BIND_KEY_MISSING;
+}
+
 struct node **cell_values(const struct study_sweep *w, uint64_t cell, struct arena *a)
 {
     struct node **values = arena_need(a, w->n_axes, sizeof *values);

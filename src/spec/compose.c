@@ -59,9 +59,28 @@ static struct node *copy_without(const struct node *map, const char *key, struct
     return copy;
 }
 
+/* A null that removes nothing is a slip: of the name, or `plain:` was meant as {}. kind: "variants", "profiles". */
+static void report_null_entry(const char *kind, const struct node *base, const struct node *key, struct arena *a,
+                              struct err *e)
+{
+    const size_t n = base && base->kind == NODE_MAP ? base->n : 0;
+    const char **names = arena_need(a, n, sizeof *names);
+    const int length = (int)strlen(kind) - 1; /* "variant" */
+    for (size_t i = 0; i < n; i++)
+        names[i] = base->keys[i]->text;
+    if (n > 0)
+        err_at(e, key->where, "%s.%s: null removes a %.*s, but there is none of this name%s", kind, key->text, length,
+               kind, bind_advice(key->text, names, n, a));
+    else
+        err_at(e, key->where,
+               "%s.%s: null removes a %.*s, but there is none to remove; write '%s: {}' for one without changes", kind,
+               key->text, length, kind, key->text);
+}
+
 /* Entries of `variants` or `profiles`: null removes an entry, but a null inside of one waits for what the entry is laid
  * on. */
-static struct node *lay_entries(const struct node *base, const struct node *over, struct arena *a, struct err *e)
+static struct node *lay_entries(const char *kind, const struct node *base, const struct node *over, struct arena *a,
+                                struct err *e)
 {
     struct node *map = empty_map(over->where, a);
     for (size_t i = 0; base && base->kind == NODE_MAP && i < base->n; i++)
@@ -74,6 +93,8 @@ static struct node *lay_entries(const struct node *base, const struct node *over
             item = tree_overlay_partial(below ? below : empty_map(item->where, a), item, a, e);
         if (!node_is_null(item))
             node_append(map, over->keys[i], item, a);
+        else if (!below)
+            report_null_entry(kind, base, over->keys[i], a, e);
     }
     return map;
 }
@@ -91,7 +112,7 @@ static struct node *lay_file(const struct node *base, const struct node *over, s
     struct node *root = tree_overlay_partial(base, plain, a, e);
     for (size_t i = 0; i < entries->n; i++) {
         const char *key = entries->keys[i]->text;
-        struct node *item = lay_entries(tree_child(base, key), entries->items[i], a, e);
+        struct node *item = lay_entries(key, tree_child(base, key), entries->items[i], a, e);
         root = copy_without(root, key, a);
         node_append(root, entries->keys[i], item, a);
     }
@@ -141,18 +162,6 @@ static const char *extended_path(const struct node *name, const char *path, stru
     return target;
 }
 
-/* A variant that is null is a slip in a file that has nothing below: `plain:` was meant as {}. */
-static void check_null_variants(const struct node *file, struct err *e)
-{
-    const struct node *variants = tree_child(file, "variants");
-    for (size_t i = 0; variants && variants->kind == NODE_MAP && i < variants->n; i++)
-        if (node_is_null(variants->items[i]))
-            err_at(e, variants->keys[i]->where,
-                   "variants.%s: null removes a variant, but there is none to remove; "
-                   "write '%s: {}' for one without changes",
-                   variants->keys[i]->text, variants->keys[i]->text);
-}
-
 /* The file with all it extends below. */
 static struct node *extend(struct node *file, const char *path, struct arena *a, struct err *e)
 {
@@ -180,7 +189,6 @@ static struct node *extend(struct node *file, const char *path, struct arena *a,
             return NULL;
         }
     }
-    check_null_variants(files[n - 1], e);
     struct node *root = empty_map(file->where, a);
     while (n-- > 0)
         root = lay_file(root, files[n], a, e);
@@ -292,9 +300,6 @@ static struct node *resolve(struct node *const original, struct node *base, stru
         } else if (node_is_null(item)) {
             continue;
         } else if (strcmp(key->text, "variants") != 0 && strncmp(key->text, "x-", 2) != 0) {
-            if (strcmp(key->text, "sweep") == 0 && item->kind == NODE_MAP)
-                item = tree_overlay(empty_map(item->where, a), item, a,
-                                    e); /* null takes an axis back; elsewhere binding sees it, and its key */
             item = interpolate(item, &original, 1, a, e);
         }
         if (item)

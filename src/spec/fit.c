@@ -108,6 +108,23 @@ static void report_unknown_key(const struct study *s, size_t axis, struct err *e
                s->n_variants > 1 && !best.near ? " (in every variant)" : "");
 }
 
+/* Reports keys that are null under `sweep` and that no variant knows. */
+static void check_nulls(const struct study *s, struct err *e)
+{
+    for (const struct null_key *x = s->sweep->nulls; x; x = x->next) {
+        struct bind_missing best = { 0 };
+        bool known = false;
+        for (size_t v = 0; v < s->n_variants && !known; v++) {
+            struct bind_missing why = { 0 };
+            known = cell_has_key(s, v, x->key, &why, s->arena);
+            if (!best.text || why.near)
+                best = why;
+        }
+        if (!known)
+            err_at(e, x->name_where[best.segment], "%s", best.text);
+    }
+}
+
 /* The next cell in which a key that chooses parts has another value, the others their first one; 0 after the last. */
 static uint64_t next_choice(const struct study_sweep *w, uint64_t cell, const bool *chooses)
 {
@@ -189,6 +206,7 @@ int study_fit(struct study *s, const struct study_form *form, struct err *e)
     figures_check(s, form, e);
     targets_check_metrics(s, form, e);
     labels_check_metrics(s, form, e);
+    check_nulls(s, e);
     if (w->n_axes == 0 || w->overflow)
         return e->n_errors == before ? 0 : ERR_SPEC;
     bool *used = arena_need(s->arena, w->n_axes, sizeof *used);

@@ -64,6 +64,15 @@ static int add_axis(struct sweep_reader *r, const char *key, const struct node *
     return code;
 }
 
+static void add_null(struct sweep_reader *r, const char *key)
+{
+    struct null_key *x = arena_need(r->arena, 1, sizeof *x), **end = &r->sweep->nulls;
+    *x = (struct null_key){ NULL, key, name_places(r) };
+    while (*end)
+        end = &(*end)->next;
+    *end = x;
+}
+
 /* Finds the axes in nested maps: dotted keys have become such. Errors are counted in r->e. */
 static void find_axes(struct sweep_reader *r, const struct node *map, const char *key, const char *path)
 {
@@ -75,8 +84,11 @@ static void find_axes(struct sweep_reader *r, const struct node *map, const char
             item->kind == NODE_MAP && item->n == 1 && item->items[0]->kind == NODE_LIST &&
             err_nearest(item->keys[0]->text,
                         (const char *const[]){ "geomspace", "linspace", "logspace", "loguniform", "lograndint" }, 5);
-        r->names[r->n_names++] = map->keys[i];                        /* no deeper than the tree */
-        if (item->kind == NODE_MAP && !axis_is_values(item) && !slip) /* an empty one, left by a null, sweeps nothing */
+        r->names[r->n_names++] = map->keys[i]; /* no deeper than the tree */
+        if (node_is_null(item))
+            add_null(r, inner_key); /* study_fit looks whether there is such a key */
+        else if (item->kind == NODE_MAP && !axis_is_values(item) &&
+                 !slip) /* an empty one, left by a null, sweeps nothing */
             find_axes(r, item, inner_key, inner_path);
         else
             (void)add_axis(r, inner_key, map->keys[i], item, inner_path);
@@ -105,6 +117,12 @@ static void add_dimension(struct study_sweep *w, const char *name, size_t first,
     w->dimensions[w->n_dimensions++] = (struct dimension){ .name = name, .first = first, .n_axes = n_axes, .n = n };
 }
 
+static const struct node *given(const struct node *map, const char *key)
+{
+    const struct node *value = tree_child(map, key);
+    return value && !node_is_null(value) ? value : NULL;
+}
+
 static bool check_map(struct sweep_reader *r, const struct node *n, const char *path)
 {
     char found[100];
@@ -129,6 +147,18 @@ static void read_grid(struct sweep_reader *r, const struct node *grid)
     }
 }
 
+/* A null that removes no group of a zip. */
+static void report_null_group(struct sweep_reader *r, const struct node *zip, size_t at)
+{
+    const char **names = arena_need(r->arena, zip->n, sizeof *names), *name = zip->keys[at]->text;
+    size_t n = 0;
+    for (size_t i = 0; i < zip->n; i++)
+        if (!node_is_null(zip->items[i]))
+            names[n++] = zip->keys[i]->text;
+    err_at(r->e, zip->keys[at]->where, "sweep.zip.%s: null removes a group, but there is none of this name%s", name,
+           n ? bind_advice(name, names, n, r->arena) : "");
+}
+
 static void read_zip(struct sweep_reader *r, const struct node *zip)
 {
     struct study_sweep *w = r->sweep;
@@ -137,6 +167,10 @@ static void read_zip(struct sweep_reader *r, const struct node *zip)
     for (size_t i = 0; i < zip->n; i++) {
         const char *name = zip->keys[i]->text, *path = arena_printf(r->arena, "sweep.zip.%s", name);
         const size_t first = w->n_axes;
+        if (node_is_null(zip->items[i])) {
+            report_null_group(r, zip, i);
+            continue;
+        }
         if (!check_map(r, zip->items[i], path))
             continue;
         find_axes(r, zip->items[i], "", path);
@@ -178,10 +212,10 @@ static void read_random(struct sweep_reader *r, const struct node *random)
             node_append(rest, random->keys[i], random->items[i], r->arena);
     (void)bind_tree(rest, random_options, &head, "sweep.random", r->arena, r->e); /* counted in r->e */
     w->random_seed = (uint64_t)head.seed;
-    w->random_where = tree_child(random, "samples") ? tree_key(random, "samples")->where : random->where;
+    w->random_where = given(random, "samples") ? tree_key(random, "samples")->where : random->where;
     if (head.samples < 1) /* wrong: the rest of the file is checked with one */
         head.samples = 1;
-    const struct node *parameters = tree_child(random, "parameters");
+    const struct node *parameters = given(random, "parameters");
     const size_t first = w->n_axes;
     if (!parameters) {
         err_at(r->e, random->where, "sweep.random: missing required key 'parameters'");
@@ -226,21 +260,24 @@ int sweep_open(struct study *s, const struct node *sweep, struct where where, st
     w->dimensions = arena_need(s->arena, MAX_AXES, sizeof *w->dimensions);
     for (size_t i = 0; i < sweep->n; i++) {
         const char *key = sweep->keys[i]->text;
+        const bool set = !node_is_null(sweep->items[i]);
         if (strcmp(key, "grid") == 0) {
-            read_grid(&r, sweep->items[i]);
+            if (set)
+                read_grid(&r, sweep->items[i]);
         } else if (strcmp(key, "zip") == 0) {
-            read_zip(&r, sweep->items[i]);
+            if (set)
+                read_zip(&r, sweep->items[i]);
         } else if (strcmp(key, "random") != 0 && strcmp(key, "exclude") != 0) {
             const char *foreign = study_foreign(key);
             err_at(e, sweep->keys[i]->where, "unknown key '%s' in sweep%s", key,
                    foreign ? foreign : bind_advice(key, known, 4, s->arena));
         }
     }
-    if (tree_child(sweep, "random"))
-        read_random(&r, tree_child(sweep, "random"));
+    if (given(sweep, "random"))
+        read_random(&r, given(sweep, "random"));
     count_cells(s);
-    if (tree_child(sweep, "exclude") && e->n_errors == before)
-        (void)exclude_open(s, tree_child(sweep, "exclude"), e); /* counted in e */
+    if (given(sweep, "exclude") && e->n_errors == before)
+        (void)exclude_open(s, given(sweep, "exclude"), e); /* counted in e */
     return e->n_errors == before ? 0 : ERR_SPEC;
 }
 

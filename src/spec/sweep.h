@@ -31,6 +31,13 @@ struct draws {
     bool *repeats; /* [n], or NULL: there are too many to be looked at */
 };
 
+/* A key that is null where nothing is swept that it could take back. */
+struct null_key {
+    struct null_key *next;
+    const char *key;
+    const struct where *name_where; /* of each name of the key */
+};
+
 struct study_sweep {
     struct where where; /* of the key `sweep` */
     struct arena *arena;
@@ -41,6 +48,7 @@ struct study_sweep {
     struct where random_where; /* of the number of draws */
     struct draws *draws;       /* those that were looked at */
     struct exclusion *exclusions;
+    struct null_key *nulls;
     struct where exclude_where;
     bool overflow;     /* more than 2^64 cells */
     bool incomplete;   /* a swept key has no value at all: trials cannot be checked */
@@ -73,6 +81,9 @@ struct node **cell_values(const struct study_sweep *w, uint64_t cell, struct are
  * other values of theirs a trial may have others; why: set for those it has not. */
 void cell_find_keys(const struct study *s, size_t variant, struct node *const *values, bool *has, bool *chooses,
                     struct bind_missing *why, struct arena *a);
+
+/* Whether the first cell of a variant has a key; why: set if not. */
+bool cell_has_key(const struct study *s, size_t variant, const char *key, struct bind_missing *why, struct arena *a);
 
 /* Trials that exclusions and keys without meaning leave, counted up to limit + 1. searched: cells that were looked at;
  * beyond CELL_MAX_SEARCHED of them (some ten seconds) the count is taken to be above the limit. */

@@ -29,7 +29,7 @@ UNSEEN = {
         "alias_bomb duplicate_dotted_key duplicate_key nul_byte too_deep utf16",
     "what one file lacks may come from the one it extends, a variant, a profile or a sweep":
         "algorithm_missing algorithm_without_name layer_without_units no_budget no_layers one_variant_lacks_a_key optimizer_without_name"
-        " optimizer_without_stepsize target_stepsize_missing transmit_options tune_without variant_null",
+        " optimizer_without_stepsize target_stepsize_missing transmit_options tune_without variant_null null_removes_nothing",
     "dotted keys are not looked into":
         "one_variant_is_wrong stop sweep_unknown_key sweep_unknown_layer sweep_unknown_section sweep_value_out_of_range variant_index",
     "a misspelt form of values reads as one more name of the key": "sweep_geomspace",
