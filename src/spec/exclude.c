@@ -74,6 +74,8 @@ static void check_condition(const struct study *s, const struct condition *c, st
     const struct node *const *items =
         c->value->kind == NODE_LIST ? (const struct node *const *)c->value->items : &c->value;
     const size_t n = c->value->kind == NODE_LIST ? c->value->n : 1;
+    if (n == 0)
+        err_at(e, c->value->where, "sweep.exclude: an empty list, which no trial meets");
     for (size_t i = 0; i < n; i++) {
         if (c->axis == CONDITION_VARIANT)
             check_variant(s, items[i], e);
@@ -86,13 +88,15 @@ static void check_condition(const struct study *s, const struct condition *c, st
 
 static void report_unknown(const struct study *s, const struct node *key, const char *path, struct err *e)
 {
-    const size_t n = s->sweep->n_axes + 2;
-    const char **known = arena_need(s->arena, n, sizeof *known);
+    const struct study_sweep *w = s->sweep;
+    const char **known = arena_need(s->arena, w->n_axes + 2, sizeof *known);
     struct text list = { 0 };
-    known[0] = "variant";
-    known[1] = "seed";
-    for (size_t i = 2; i < n; i++)
-        known[i] = s->sweep->axes[i - 2].key;
+    size_t n = 0;
+    known[n++] = "variant";
+    known[n++] = "seed";
+    for (size_t i = 0; i < w->n_axes; i++)
+        if (!w->axes[i].overridden)
+            known[n++] = w->axes[i].key;
     for (size_t i = 0; i < n; i++)
         text_add(&list, "%s%s", i ? ", " : "", known[i]);
     const char *near = err_nearest(path, known, n);
@@ -117,7 +121,8 @@ static void find_conditions(const struct study *s, const struct node *map, const
             c.axis = CONDITION_SEED;
         } else {
             size_t axis = 0;
-            while (axis < s->sweep->n_axes && strcmp(s->sweep->axes[axis].key, path) != 0)
+            while (axis < s->sweep->n_axes &&
+                   (s->sweep->axes[axis].overridden || strcmp(s->sweep->axes[axis].key, path) != 0))
                 axis++;
             known = axis < s->sweep->n_axes;
             c.axis = (long)axis;

@@ -212,7 +212,7 @@ static void check_plane(const struct study *s, const struct study_figure *f, con
     const size_t before = e->n_errors;
     size_t n_numeric = 0;
     for (size_t i = 0; i < w->n_axes; i++)
-        n_numeric += axis_is_numeric(&w->axes[i]);
+        n_numeric += !w->axes[i].overridden && axis_is_numeric(&w->axes[i]);
     if (n_numeric < 2)
         err_at(e, tree_child(f->map, "kind")->where,
                "%s: a figure of the kind %s has two swept keys of numbers as its axes, and the study sweeps %s", path,

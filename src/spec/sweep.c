@@ -367,7 +367,7 @@ size_t sweep_find_ending(const struct study_sweep *w, const char *end, const str
     for (size_t i = 0; i < w->n_axes; i++) {
         const char *key = w->axes[i].key;
         const size_t n = strlen(key);
-        if (n < m || strcmp(key + n - m, end) != 0 || (n > m && key[n - m - 1] != '.'))
+        if (w->axes[i].overridden || n < m || strcmp(key + n - m, end) != 0 || (n > m && key[n - m - 1] != '.'))
             continue;
         *axis = &w->axes[i];
         found++;
