@@ -44,12 +44,21 @@ static void check_variant(const struct study *s, const struct node *n, struct er
            near ? "'?" : "");
 }
 
+static bool is_among(const struct node *n, const int64_t *seeds, size_t n_seeds)
+{
+    bool found = false;
+    for (size_t i = 0; i < n_seeds && !found; i++)
+        found = same_seed(n, seeds[i]);
+    return found;
+}
+
+/* The command line, or a profile, may ask for fewer seeds than the file has. */
 static void check_seed(const struct study *s, const struct node *n, struct err *e)
 {
     char found[100];
-    for (size_t i = 0; i < s->n_seeds; i++)
-        if (same_seed(n, s->seeds[i]))
-            return;
+    if (is_among(n, s->seeds, s->n_seeds) || is_among(n, s->spec_seeds, s->n_spec_seeds) ||
+        is_among(n, s->file_seeds, s->n_file_seeds))
+        return;
     err_at(e, n->where, "sweep.exclude: %s is not one of the seeds", node_found(n, found));
 }
 

@@ -150,6 +150,13 @@ static int open_file(struct study *s, struct node *file, const char *path, const
         seeds = seeds_read(tree_child(c.root, "seeds"), "", s->arena, e);
     s->n_seeds = seeds.n;
     s->seeds = seeds.items;
+    if (profile) {
+        struct err ignored = { 0 }; /* of what the profile may replace */
+        seeds = seeds_read(c.file_seeds, "", s->arena, &ignored);
+        s->n_file_seeds = seeds.n;
+        s->file_seeds = seeds.items;
+        err_clear(&ignored);
+    }
     read_variants(s, tree_child(c.root, "variants"), e);
     claims_read(s, tree_child(c.root, "claims"), e);
     figures_read(s, tree_child(c.root, "figures"), e);

@@ -99,6 +99,8 @@ struct study {
     int64_t *seeds;
     size_t n_spec_seeds; /* of the file with its profile, where the command line may ask for others */
     int64_t *spec_seeds;
+    size_t n_file_seeds; /* of the file without its profile; 0 without one */
+    int64_t *file_seeds;
     bool *asked;           /* [n_seeds] which are asked for; NULL: all. See study_widen. */
     size_t n_variants;     /* at least 1 */
     const char **variants; /* names; "base" when the file has none */

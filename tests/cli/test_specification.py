@@ -225,6 +225,15 @@ sweep: {grid: {algorithm.name: [bp, dtp]}}
         self.assertIn("'dataset.path=other' makes trials beside those of the file", done.stderr)
         self.assertEqual(self.sql("a.db", "SELECT generation FROM trial"), [(0,), (0,)])
 
+    def test_an_excluded_seed_need_not_be_asked_for(self):
+        self.write("in.yaml", SPEC.replace("momentum: [0, 0.5]}}", "momentum: [0, 0.5]}, exclude: [{seed: 3, variant: b3}]}")
+                   .replace("profiles:\n", "profiles:\n  few: {seeds: 1}\n"))
+        for args in (["seeds=1"], ["--profile", "few"], ["--profile", "few", "seeds=[2]"]):
+            self.assertEqual(self.plan(0, "in.yaml", *args).stdout.count(": 4 trials"), 2)
+        self.assertIn("b3: 8 trials", self.plan(0, "in.yaml").stdout)
+        self.write("in.yaml", SPEC.replace("momentum: [0, 0.5]}}", "momentum: [0, 0.5]}, exclude: [{seed: 4}]}"))
+        self.assertIn("the number 4 is not one of the seeds", self.plan(2, "in.yaml", "seeds=1").stderr)
+
     def test_seeds_and_variants_only_select(self):
         self.train("a.db")
         before = self.views("a.db")
