@@ -159,6 +159,7 @@ static int plan_first(const struct cli *c, const struct run_choice *choice, stru
     if (!choice->dry_run && choice->longest == 0)
         return open_plan(c, choice, p, NULL, e);
     int code = plan_price_open(&x, c, choice->train.jobs.value, e);
+    x.list.anew = choice->force;
     if (code == 0)
         code = open_plan(c, choice, p, &x, e);
     if (code == 0)

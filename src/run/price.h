@@ -82,6 +82,7 @@ struct price_list {
     struct price_variant *variants;
     size_t n_slots, *slots;    /* a hash table of shapes by name: 1 + index, 0 = empty */
     struct query *q;           /* of the database, or NULL */
+    bool anew;                 /* trials that have ended, or begun, are trained from the start */
     struct price_ended *ended; /* how far the trials of the variant at hand have come */
     struct data_files files;   /* those that were looked for */
     struct err warnings;       /* of data that a run would miss */

@@ -235,7 +235,7 @@ void price_visit(void *self, const struct plan *p, size_t study, size_t variant,
         first++;
     if (!is_wanted(p, s->variants[variant]) || first == s->n_seeds || l->error.code)
         return;
-    if (l->q && (l->ended->study != study || l->ended->variant != variant)) {
+    if (l->q && !l->anew && (l->ended->study != study || l->ended->variant != variant)) {
         l->ended->study = study;
         l->ended->variant = variant;
         if (read_ended(l, s->name, s->variants[variant], &l->error) < 0)

@@ -155,8 +155,10 @@ class MaxHours(Price):
         self.call("plan", self.spec, "--db", self.db, "--max-hours", "1e-9")  # nothing is left
         done = self.call("run", self.spec, "--db", self.db, "--max-hours", "1e-9")
         self.assertIn("4 were finished before", done.stderr)
+        self.assertIn("2 trials, 0 finished", self.call("run", "-n", "--force", self.spec, "--db", self.db).stdout)
         with open(self.db, "rb") as f:
             before = f.read()
+        self.refused("run", "--force", self.spec)
         self.refused("run", self.spec, "train.iterations=40")
         with open(self.db, "rb") as f:
             self.assertEqual(f.read(), before)
