@@ -182,10 +182,11 @@ static int read_study(struct diff_side *s, struct query *q, const char *name, st
         return read_place(s, q, study, variant, second + 1, e);
     const char *const arguments[] = { study, variant };
     s->by_variant = !variant;
+    /* a chosen cell, with its fresh seeds, is one of the sweep once more */
     TRY(query_rows(q,
-                   variant ? "SELECT DISTINCT variant, param, text, num FROM params WHERE study = ?1 AND variant = ?2"
-                           : "SELECT DISTINCT variant, param, text, num FROM params WHERE study = ?1",
-                   arguments, variant ? 2 : 1, add_row, s, e));
+                   "SELECT DISTINCT variant, param, text, num FROM params WHERE study = ?1"
+                   " AND variant = coalesce(?2, variant) AND cell <> 'tuned' AND cell NOT LIKE 'tuned, %'",
+                   arguments, 2, add_row, s, e));
     return s->n || !variant ? 0 : err_set(e, ERR_USAGE, "study '%s' has no variant '%s'", study, variant);
 }
 

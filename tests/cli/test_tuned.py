@@ -96,6 +96,7 @@ class Choice(Case):
         self.assertEqual(self.sql("SELECT n_cells, n_trials, steps FROM tuning_costs"), [(3, 6, 180), (3, 6, 180)])
         self.assertIn("tuned: 2 more trials with fresh seeds, 2 finished", self.call("plan", self.spec, "--db", self.db).stdout)
         self.assertIn("16 trials: 0 done, 16 were finished before", self.run_file().stderr)
+        self.assertEqual(self.call("diff", self.spec, "t", "--db", self.db).stdout, "")
         # Cells of the sweep alone: chosen values are not swept ones.
         self.assertEqual(self.sql("SELECT DISTINCT swept FROM params WHERE cell = 'tuned' AND param = 'train.optimizer.stepsize'"), [(0,)])
 
