@@ -118,13 +118,35 @@ static int unknown_option(const struct command *command, const struct known *k, 
                    near ? "; did you mean --" : "", near ? near : "", near ? "?" : "", blank, name);
 }
 
-/* getopt_long with the options that this command knows. Returns the first argument that is none, in argv's new order.
- */
-static int read_options(const struct command *command, const struct known *k, int argc, char **argv, struct err *e)
+static bool reads_files(const struct command *command)
 {
+    for (size_t i = 0; command->shared && command->shared[i]; i++)
+        if (command->shared[i] == cli_spec)
+            return true;
+    return false;
+}
+
+/* KEY=VALUE; the words before it of STUDY:VARIANT:CELL:SEED are no key. */
+static bool is_assignment(const char *argument)
+{
+    return argument[strcspn(argument, "=:")] == '=';
+}
+
+static void add_argument(struct cli *c, const char *argument)
+{
+    const bool is_override = reads_files(c->command) && is_assignment(argument) && access(argument, F_OK) < 0;
+    struct cli_list *list = is_override ? &c->overrides : &c->arguments;
+    list->items[list->n++] = argument;
+}
+
+/* getopt_long with the options that this command knows. Returns where the arguments behind -- begin. */
+static int read_options(struct cli *c, const struct known *k, int argc, char **argv, struct err *e)
+{
+    const struct command *command = c->command;
     struct getopt_option longs[MAX_OPTIONS + 1] = { 0 };
-    char shorts[2 * MAX_OPTIONS + 2];
+    char shorts[2 * MAX_OPTIONS + 3];
     size_t n = 0;
+    shorts[n++] = '-'; /* arguments come in their order among the options, with the code 1 */
     shorts[n++] = ':'; /* a missing value is told apart from an unknown option */
     for (size_t i = 0; i < k->n; i++) {
         const struct cli_option *o = k->options[i];
@@ -157,6 +179,10 @@ static int read_options(const struct command *command, const struct known *k, in
             return unknown_option(command, k, ascii ? letter : argv[word],
                                   at == 1 && strcmp(argv[0], command->name) != 0, e);
         }
+        if (code == 1) {
+            add_argument(c, optarg);
+            continue;
+        }
         size_t i = code >= CODE ? (size_t)(code - CODE) : 0;
         while (code < CODE && k->options[i]->letter != code)
             i++;
@@ -173,20 +199,6 @@ bool cli_color(const char *when, int fd)
     return terminal_is_live(fd) && !(no_color && *no_color) && terminal;
 }
 
-static bool reads_files(const struct command *command)
-{
-    for (size_t i = 0; command->shared && command->shared[i]; i++)
-        if (command->shared[i] == cli_spec)
-            return true;
-    return false;
-}
-
-/* KEY=VALUE; the words before it of STUDY:VARIANT:CELL:SEED are no key. */
-static bool is_assignment(const char *argument)
-{
-    return argument[strcspn(argument, "=:")] == '=';
-}
-
 int cli_parse(struct cli *c, const struct command *command, int argc, char **argv, void **own, struct err *e)
 {
     const char *db = getenv("TPRUN_DB");
@@ -198,16 +210,13 @@ int cli_parse(struct cli *c, const struct command *command, int argc, char **arg
         return err_set(e, ERR_MEMORY, "out of memory");
     find_known(&known, c, *own);
     TRY(make_lists(c, &known, (size_t)argc + 1, e));
-    const int first = read_options(command, &known, argc, argv, e);
+    const int first = read_options(c, &known, argc, argv, e);
     TRY(first);
     const char *when = c->color ? whens[c->color - 1] : NULL;
     c->color_out = cli_color(when, STDOUT_FILENO);
     c->color_err = cli_color(when, STDERR_FILENO);
-    for (int i = first; i < argc; i++) {
-        const bool is_override = reads_files(command) && is_assignment(argv[i]) && access(argv[i], F_OK) < 0;
-        struct cli_list *list = is_override ? &c->overrides : &c->arguments;
-        list->items[list->n++] = argv[i];
-    }
+    for (int i = first; i < argc; i++)
+        add_argument(c, argv[i]);
     if (c->help)
         return 0;
     if (c->arguments.n < command->min_arguments || c->arguments.n > command->max_arguments)

@@ -1,5 +1,6 @@
 /* Options of one value, or of a list of them: numbers with their range, words of a list. */
 #include "spec/binder.h"
+#include "spec/compose.h"
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -53,14 +54,24 @@ const char *advise(struct binder *b, const char *word, const char *const *known,
     return bind_advice(word, known, n, b->arena);
 }
 
+/* What is meant by KEY=1,2 on the command line. */
+static const char *list_advice(struct binder *b, const struct node *n, const char *path)
+{
+    if (n->kind != NODE_SCALAR || n->quoted || !n->where.source || !strchr(n->text, ',') ||
+        strcmp(n->where.source->name, "command line") != 0)
+        return "";
+    if (strcmp(path, "seeds") == 0)
+        return arena_printf(b->arena, "; several are a list: seeds=[%s]", n->text);
+    if (compose_is_study_key(arena_strndup(b->arena, path, strcspn(path, "."))))
+        return "";
+    return arena_printf(b->arena, "; several values are a sweep: sweep.grid.%s=[%s]", path, n->text);
+}
+
 int bind_expected(struct binder *b, const struct node *n, const char *path, const char *what)
 {
     char found[100];
-    const bool listed = n->kind == NODE_SCALAR && !n->quoted && n->where.source && strchr(n->text, ',') &&
-                        strcmp(n->where.source->name, "command line") == 0;
     return err_at(b->e, n->where, "%s: expected %s, found %s%s", path, what, node_found(n, found),
-                  listed ? arena_printf(b->arena, "; several values are a sweep: sweep.grid.%s=[%s]", path, n->text)
-                         : "");
+                  list_advice(b, n, path));
 }
 
 /* An upper bound of 1e300 says "finite"; both bounds 0 say nothing, but OPTION_ABOVE_MIN with them says "> 0". */

@@ -181,6 +181,17 @@ class Commands(Cli):
                          r"tp: 1 trials, 1 finished")
         self.assertIn("in the database took", self.call("plan", SPEC, "--db", self.db).stdout)
 
+    def test_of_two_assignments_the_later_counts(self):
+        for args in ([SPEC, "train.iterations=5", "-S", "train.iterations=7"], ["--set=train.iterations=5", SPEC, "train.iterations=7"],
+                     ["-S", "train.iterations=5", "--", SPEC, "train.iterations=7"]):
+            self.assertIn(", 7 steps\n", self.call("plan", *args).stdout)
+
+    def test_advice_for_several_values(self):
+        for assignment, advice in (("seeds=1,2", "; several are a list: seeds=[1,2]"),
+                                   ("train.batch_size=4,5", "; several values are a sweep: sweep.grid.train.batch_size=[4,5]"), ("version=1,2", "")):
+            said = self.call("plan", SPEC, assignment, status=2).stderr
+            self.assertIn(f"expected an integer, found a string '{assignment.split('=')[1]}'{advice}\n", said)
+
 
 class Running(Cli):
     def test_run_then_again_then_further(self):
