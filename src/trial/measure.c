@@ -182,14 +182,15 @@ METRIC(angle_activation,
 METRIC(angle_gnt,
        "degrees between the update of each hidden layer's weights and that of Gauss-Newton targets with log.damping "
        "(layer_metric)",
-       .measure = angle, .compares = COMPARES_GNT, .fits = fits_feedforward, .goal = "min", .unit = "°",
+       .measure = angle, .compares = COMPARES_GNT, .fits = fits_gauss_newton_targets, .goal = "min", .unit = "°",
        .of_layers = true)
 METRIC(angle_gnt_bias, "the same for the biases (layer_metric)", .measure = angle, .compares = COMPARES_GNT,
-       .fits = fits_feedforward, .biases = true, .goal = "min", .unit = "°", .of_layers = true)
+       .fits = fits_gauss_newton_targets, .biases = true, .goal = "min", .unit = "°", .of_layers = true)
 METRIC(angle_gnt_search,
        "angle_gnt for dampings 0, 1e-5, 1e-4 .. 10, as angle_gnt_0, angle_gnt_1e-05 .., and the damping of the "
        "smallest (layer_metric)",
-       .measure = gnt_search_measure, .compares = COMPARES_SEARCH, .fits = fits_feedforward, .emits = gnt_search_emits)
+       .measure = gnt_search_measure, .compares = COMPARES_SEARCH, .fits = fits_gauss_newton_targets,
+       .emits = gnt_search_emits)
 METRIC(angle_gn,
        "degrees between the update of each layer's weights and the Gauss-Newton step of its parameters, J^T (J J^T + "
        "log.damping I)^-1 e over the "
@@ -215,7 +216,7 @@ METRIC(condition_jacobian,
        "condition number of J J^T, J the Jacobian of a sample's outputs with respect to each hidden layer (J^T J where "
        "the layer is "
        "narrower), the largest of the minibatch (layer_metric)",
-       .measure = jacobian_condition_measure, .compares = COMPARES_JACOBIAN, .fits = fits_feedforward,
+       .measure = jacobian_condition_measure, .compares = COMPARES_JACOBIAN, .fits = fits_output_jacobians,
        .of_layers = true)
 METRIC(condition_number,
        "condition number of the matrix W^T W + r I that is factorized for each inverted layer, of several (gates, "

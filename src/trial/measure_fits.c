@@ -61,10 +61,39 @@ static int fits_without_steps(const struct measure_def *m, const struct measured
     return fits_transmissions(m, on, e);
 }
 
-int fits_feedforward(const struct measure_def *m, const struct measured *on, struct err *e)
+/* Whether a layer from `first` on normalises over the minibatch. */
+static bool couples_samples(const struct measured *on, size_t first)
+{
+    bool couples = false;
+    for (size_t i = first; on->chain && i < on->chain->n_units; i++)
+        couples |= on->chain->units[i].min_rows > 1;
+    return couples;
+}
+
+static int refuse_coupled(const struct measure_def *m, const struct measured *on, struct err *e)
+{
+    return err_at(e, on->where,
+                  "log.metrics: '%s' takes a Jacobian for each sample, and samples that are normalised over their "
+                  "minibatch depend on each other",
+                  m->part.name);
+}
+
+/* Of Jacobians of the output at states, which layers below `first` have no part in. */
+static int fits_jacobians(const struct measure_def *m, const struct measured *on, size_t first, struct err *e)
 {
     TRY(fits_without_steps(m, on, e));
-    return fits_chain(m, on, e);
+    TRY(fits_chain(m, on, e));
+    return couples_samples(on, first) ? refuse_coupled(m, on, e) : 0;
+}
+
+int fits_gauss_newton_targets(const struct measure_def *m, const struct measured *on, struct err *e)
+{
+    return fits_jacobians(m, on, 0, e); /* 'pinv' asks all layers */
+}
+
+int fits_output_jacobians(const struct measure_def *m, const struct measured *on, struct err *e)
+{
+    return fits_jacobians(m, on, 1, e);
 }
 
 int fits_dense(const struct measure_def *m, const struct measured *on, struct err *e)
@@ -166,15 +195,8 @@ int fits_match(const struct measure_def *m, const struct measured *on, struct er
 {
     TRY(fits_layers(m, on, e));
     TRY(fits_chain(m, on, e));
-    bool couples = on->credit && credit_min_rows(on->credit) > 1;
-    for (size_t i = 0; on->chain && i < on->chain->n_units; i++)
-        couples |= on->chain->units[i].min_rows > 1;
-    if (!couples)
-        return 0;
-    return err_at(e, on->where,
-                  "log.metrics: '%s' takes a Jacobian for each sample, and samples that are normalised over their "
-                  "minibatch depend on each other",
-                  m->part.name);
+    const bool couples = couples_samples(on, 0) || (on->credit && credit_min_rows(on->credit) > 1);
+    return couples ? refuse_coupled(m, on, e) : 0;
 }
 
 int fits_inverse(const struct measure_def *m, const struct measured *on, struct err *e)

@@ -73,18 +73,20 @@ int clip_fraction_measure(struct trial *t, const struct measure_def *m, struct s
 
 /* ---- measure_fits.c ---- */
 typedef int measure_fits(const struct measure_def *self, const struct measured *on, struct err *e);
-measure_fits fits_feedforward;  /* feed-forward networks, with gradients through what layers send */
-measure_fits fits_dense;        /* of dense layers only */
-measure_fits fits_update;       /* sees the update and the states of one moment: update.order simultaneous */
-measure_fits fits_dense_update; /* both */
-measure_fits fits_feedback;     /* of feedback weights along the chain, of feed-forward layers */
-measure_fits fits_match;        /* of feedback along the chain that has a derivative for each sample */
-measure_fits fits_inverse;      /* of the mapping 'inverse' alone */
-measure_fits fits_targets;      /* of targets that a layer's difference may be held against, along the chain */
-measure_fits fits_values;       /* of mappings that give values, along the chain of feed-forward layers */
-measure_fits fits_iterated;     /* of propagate rules that iterate */
-measure_fits fits_influence;    /* of update rules that weigh the samples */
-measure_fits fits_recurrence;   /* and of a plain recurrent layer under a head, with one loss at the end */
+/* feed-forward networks, with gradients through what layers send, whose samples do not depend on each other */
+measure_fits fits_gauss_newton_targets; /* in any layer */
+measure_fits fits_output_jacobians;     /* above the first one */
+measure_fits fits_dense;                /* of dense layers only */
+measure_fits fits_update;               /* sees the update and the states of one moment: update.order simultaneous */
+measure_fits fits_dense_update;         /* both */
+measure_fits fits_feedback;             /* of feedback weights along the chain, of feed-forward layers */
+measure_fits fits_match;                /* of feedback along the chain that has a derivative for each sample */
+measure_fits fits_inverse;              /* of the mapping 'inverse' alone */
+measure_fits fits_targets;              /* of targets that a layer's difference may be held against, along the chain */
+measure_fits fits_values;               /* of mappings that give values, along the chain of feed-forward layers */
+measure_fits fits_iterated;             /* of propagate rules that iterate */
+measure_fits fits_influence;            /* of update rules that weigh the samples */
+measure_fits fits_recurrence;           /* and of a plain recurrent layer under a head, with one loss at the end */
 
 /* ==== what some metrics compare with ==== */
 

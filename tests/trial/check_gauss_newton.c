@@ -248,21 +248,29 @@ START_TEST(condition_of_the_last_layer)
 }
 END_TEST
 
-/* Likewise above a unit, which keeps no gradients at its pre-activations. */
+/* Likewise above a unit, which keeps no gradients at its pre-activations, and above the one layer that may normalise
+ * over the minibatch. */
 START_TEST(condition_above_a_unit)
 {
-    struct fixture f;
-    struct err e = { 0 };
-    struct records r = measured(&f, NARROW,
-                                "{network: {layers: [unit: [dense: {units: 6, activation: tanh}, dense: {units: 5, "
-                                "activation: tanh}], dense: {units: 2}]}, train: {optimizer: {name: sgd, stepsize: "
-                                "0}}, log: {metrics: [condition_jacobian]}}");
-    double largest, smallest;
-    must(solve_condition(unit_param(&f.trial->chain.units[1], 0, f.trial->chain.weights), &largest, &smallest, &e), &e);
-    const double expected = pow(largest / smallest, 2);
-    ck_assert_double_eq_tol(layer_value(&r, "condition_jacobian", 0), expected, expected * BOUND(1e-10, 1e-4));
-    text_free(&r.text);
-    fixture_close(&f);
+    static const char *const below[] = { "dense: {units: 6, activation: tanh}, dense: {units: 5, activation: tanh}",
+                                         "dense: {units: 5}, batch_norm" };
+    for (size_t i = 0; i < sizeof below / sizeof *below; i++) {
+        char own[256];
+        struct fixture f;
+        struct err e = { 0 };
+        snprintf(own, sizeof own,
+                 "{network: {layers: [unit: [%s], dense: {units: 2}]}, train: {optimizer: {name: sgd, stepsize: 0}}, "
+                 "log: {metrics: [condition_jacobian]}}",
+                 below[i]);
+        struct records r = measured(&f, NARROW, own);
+        double largest, smallest;
+        must(solve_condition(unit_param(&f.trial->chain.units[1], 0, f.trial->chain.weights), &largest, &smallest, &e),
+             &e);
+        const double expected = pow(largest / smallest, 2);
+        ck_assert_double_eq_tol(layer_value(&r, "condition_jacobian", 0), expected, expected * BOUND(1e-10, 1e-4));
+        text_free(&r.text);
+        fixture_close(&f);
+    }
 }
 END_TEST
 

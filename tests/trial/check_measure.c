@@ -231,8 +231,8 @@ START_TEST(every_metric_is_logged)
         struct records r;
         struct trial_outcome outcome;
         struct err e = { 0 };
-        const bool flat =
-            m->fits == fits_feedforward || m->fits == fits_dense || m->fits == fits_dense_update || is_monitor(m);
+        const bool flat = m->fits == fits_gauss_newton_targets || m->fits == fits_output_jacobians ||
+                          m->fits == fits_dense || m->fits == fits_dense_update || is_monitor(m);
         const bool of_feedback = m->fits == fits_match || m->fits == fits_feedback; /* from the second layer on */
         const char *data = of_feedback ? SQUARE : flat ? BLOBS : ADDING;
         snprintf(own, sizeof own, "{train: {iterations: 7}, log: {every: 3, metrics: [%s]}, algorithm: %s}", name,
