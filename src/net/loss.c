@@ -13,15 +13,14 @@ static const struct option cross_entropy_table[] = {
 };
 
 /* Classes among so many outputs: all, or the first ones that the loss is about. */
-static size_t loss_classes(struct chosen loss, size_t outputs)
+static size_t classes_of(const struct cross_entropy_options *o, size_t outputs)
 {
-    const struct cross_entropy_options *o = loss.opts;
-    return loss_def_of(loss)->classes && o && o->outputs ? (size_t)o->outputs : outputs;
+    return o && o->outputs ? (size_t)o->outputs : outputs;
 }
 
 int loss_shape(struct chosen loss, struct data_shape *data, struct err *e)
 {
-    const size_t n = loss_classes(loss, 0);
+    const size_t n = loss_def_of(loss)->classes ? classes_of(loss.opts, 0) : 0;
     if (n == 0)
         return 0;
     if (!data->classes || n != data->outputs)
@@ -34,8 +33,7 @@ int loss_shape(struct chosen loss, struct data_shape *data, struct err *e)
 /* -(1/B) sum_b log softmax(out_b)[label_b], by log-sum-exp; gradient (softmax - onehot) / B. */
 static double cross_entropy_value(const void *opts, struct mat out, const struct batch *b, struct mat gradient)
 {
-    const struct cross_entropy_options *options = opts;
-    const size_t n = options && options->outputs ? (size_t)options->outputs : out.cols;
+    const size_t n = classes_of(opts, out.cols);
     const double scale = 1.0 / (double)out.rows;
     double sum = 0;
     for (size_t i = 0; i < out.rows; i++) {
@@ -66,16 +64,20 @@ static double log_add(double a, double b)
     return a > b ? a + log1p(exp(b - a)) : b + log1p(exp(a - b));
 }
 
-/* In logarithms, where no probability is too small: p <- (n p + softmax(out)) / (n + 1). */
-static void cross_entropy_average(struct mat out, size_t n, struct mat mean)
+/* In logarithms, where no probability is too small: p <- (n p + softmax(out)) / (n + 1). Outputs that are no classes
+ * stay those of the first pass. */
+static void cross_entropy_average(const void *opts, struct mat out, size_t n, struct mat mean)
 {
+    const size_t classes = classes_of(opts, out.cols);
     for (size_t i = 0; i < out.rows; i++) {
         const real *o = out.p + i * out.cols;
         real *m = mean.p + i * out.cols;
         double z = (double)o[0];
-        for (size_t j = 1; j < out.cols; j++)
+        for (size_t j = 1; j < classes; j++)
             z = log_add(z, (double)o[j]);
-        for (size_t j = 0; j < out.cols; j++) {
+        for (size_t j = classes; j < out.cols && n == 0; j++)
+            m[j] = o[j];
+        for (size_t j = 0; j < classes; j++) {
             const double log_p = (double)o[j] - z;
             m[j] = (real)(n ? log_add((double)m[j] + log((double)n), log_p) - log((double)n + 1) : log_p);
         }
@@ -108,8 +110,9 @@ static double squared_error_value(const void *opts, struct mat out, const struct
     return sum * scale;
 }
 
-static void squared_error_average(struct mat out, size_t n, struct mat mean)
+static void squared_error_average(const void *opts, struct mat out, size_t n, struct mat mean)
 {
+    (void)opts;
     for (size_t i = 0; i < mat_n(out); i++)
         mean.p[i] = n ? mean.p[i] + (out.p[i] - mean.p[i]) / (real)(n + 1) : out.p[i];
 }

@@ -14,7 +14,7 @@ struct loss_def {
     double (*value)(const void *opts, struct mat out, const struct batch *b, struct mat gradient);
     /* mean, an output that stands for the predictions of n passes, takes in one more, `out`; n = 0 sets it. Classes:
      * the mean of the probabilities, softmax(mean); real targets: the mean of the outputs. */
-    void (*average)(struct mat out, size_t n, struct mat mean);
+    void (*average)(const void *opts, struct mat out, size_t n, struct mat mean);
 };
 static inline const struct loss_def *loss_def_of(struct chosen c)
 {

@@ -5,7 +5,7 @@
 void predict(struct trial *t, struct pass *p, size_t samples, void (*draw)(void *self, struct pass *p, size_t number),
              void *self)
 {
-    const struct loss_def *loss = loss_def_of(t->config->loss);
+    const struct chosen loss = t->config->loss;
     const size_t random = chain_first_random(&t->chain);
     if (random < t->chain.n_units)
         draw(self, p, 0);
@@ -13,11 +13,11 @@ void predict(struct trial *t, struct pass *p, size_t samples, void (*draw)(void 
     if (random == t->chain.n_units || samples == 1)
         return;
     const struct mat out = pass_output(p), mean = p->gradient; /* which evaluations have no other use for */
-    loss->average(out, 0, mean);
+    loss_def_of(loss)->average(loss.opts, out, 0, mean);
     for (size_t i = 1; i < samples; i++) {
         draw(self, p, i);
         chain_forward_above(p, random); /* below it nothing is random */
-        loss->average(out, i, mean);
+        loss_def_of(loss)->average(loss.opts, out, i, mean);
     }
     mat_copy(mean, out);
 }

@@ -249,28 +249,29 @@ static int read_evaluation(struct probe_input *in, struct trial *t, const struct
     return probe_all_used(in, e);
 }
 
-/* The most probable class of every row and the number of rows where that is not the label. */
+/* The most probable class of every row and the number of rows where that is not the label. The first outputs are the
+ * classes. */
 static void add_classes(struct safetensors_writer *w, struct arena *a, const struct pass *p)
 {
     const struct mat out = pass_output(p);
-    const size_t shape[2] = { out.rows, out.cols };
-    real *probabilities = arena_need(a, mat_n(out), sizeof *probabilities);
+    const size_t classes = p->chain->data.outputs, shape[2] = { out.rows, classes };
+    real *probabilities = arena_need(a, out.rows * classes, sizeof *probabilities);
     int64_t *prediction = arena_need(a, out.rows, sizeof *prediction);
     for (size_t i = 0; i < out.rows; i++) {
         const real *o = out.p + i * out.cols;
         double z = 0;
         size_t best = 0;
-        for (size_t j = 0; j < out.cols; j++)
+        for (size_t j = 0; j < classes; j++)
             best = o[j] > o[best] ? j : best;
-        for (size_t j = 0; j < out.cols; j++)
+        for (size_t j = 0; j < classes; j++)
             z += exp((double)(o[j] - o[best]));
-        for (size_t j = 0; j < out.cols; j++)
-            probabilities[i * out.cols + j] = (real)(exp((double)(o[j] - o[best])) / z);
+        for (size_t j = 0; j < classes; j++)
+            probabilities[i * classes + j] = (real)(exp((double)(o[j] - o[best])) / z);
         prediction[i] = (int64_t)best;
     }
     safetensors_add(w, "probabilities", REAL_DTYPE, 2, shape, probabilities);
     safetensors_add(w, "prediction", DTYPE_I64, 1, shape, prediction);
-    add_number(w, a, "errors", (double)out.rows - evaluate_correct(out, p->chain->data.outputs, p->batch.label));
+    add_number(w, a, "errors", (double)out.rows - evaluate_correct(out, classes, p->batch.label));
 }
 
 /* What a log would say of the batch, and the states of the last pass. */

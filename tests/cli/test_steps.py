@@ -2,13 +2,19 @@
 """A step of a trained trial, checked from outside: `tprun probe --from` writes it with all that it takes, and what is read back gives the
 same results bit for bit. TPRUN_BUILD names the build folder."""
 import json
+import math
 import os
 import shutil
 import sqlite3
 import struct
 import subprocess
+import sys
 import tempfile
 import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "golden"))
+sys.dont_write_bytecode = True
+import tensors  # noqa: E402
 
 TPRUN = os.path.abspath(os.path.join(os.environ.get("TPRUN_BUILD", "."), "tprun"))
 HANG = 1000  # seconds: ends what hangs
@@ -213,6 +219,21 @@ class Steps(unittest.TestCase):
                 self.assertIn("target.0", shown[order])
                 self.assertEqual(shown[order], shown["sequential"])
             os.remove(self.db)
+
+    def test_evaluated_classes(self):
+        """Where the classes are the first of more outputs, an evaluation tells of them alone."""
+        self.write("in.yaml", "version: 1\nexperiment: e\nprecision: double\ndataset: {name: given, features: 2, outputs: 3}\n"
+                   "network: {layers: [{dense: {units: 5}}]}\nloss: {name: cross_entropy, outputs: 3}\nalgorithm: {name: bp, head: 0}\n"
+                   "train: {optimizer: {name: sgd, stepsize: 0.1}, batch_size: 2, iterations: 1}\n")
+        outputs = [1.0, 0.5, 2.0, 9.0, 5.0]
+        tensors.write(self.path("in"), {"layers.0.weight": tensors.Tensor((5, 2), [0.0] * 10), "layers.0.bias": tensors.Tensor((5,), outputs),
+                                        "batch.x": tensors.Tensor((2, 2), [1.0] * 4), "batch.y": tensors.Tensor((2,), [2, 0], "I64")})
+        self.call("probe", "in.yaml", "--input", "in", "-o", "out", "--evaluate")
+        found = tensors.read(self.path("out"))
+        self.assertEqual((list(found["prediction"].values), list(found["errors"].values), found["probabilities"].shape), ([2, 2], [1], (2, 3)))
+        z = sum(math.exp(o) for o in outputs[:3])
+        for got, output in zip(found["probabilities"].values, 2 * outputs[:3]):
+            self.assertAlmostEqual(got, math.exp(output) / z, delta=1e-15)
 
     def test_extra(self):
         """What a file brings that was not written so is no result."""

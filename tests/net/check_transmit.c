@@ -209,8 +209,8 @@ START_TEST(averages_of_predictions)
             values[m][i] = (real)(3 * rng_normal(&r));
             plain[i] += (double)values[m][i] / 3;
         }
-        ce->average(out, m, classes);
-        se->average(out, m, reals);
+        ce->average(NULL, out, m, classes);
+        se->average(NULL, out, m, reals);
         for (size_t i = 0; i < 2; i++) {
             softmax(out, i, p);
             for (size_t j = 0; j < 4; j++)
@@ -227,7 +227,7 @@ START_TEST(averages_of_predictions)
     real far[2] = { 0, -1000 };
     const struct mat out = mat_of(far, 1, 2), mean = mat_of(mean_of_classes, 1, 2);
     for (size_t m = 0; m < 5; m++)
-        ce->average(out, m, mean);
+        ce->average(NULL, out, m, mean);
     ck_assert_double_eq_tol((double)mean.p[1] - (double)mean.p[0], -1000, BOUND(1e-9, 1e-3));
 }
 END_TEST

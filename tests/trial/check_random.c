@@ -7,6 +7,10 @@
 #define STOCHASTIC                                                                                                     \
     "{network: {layers: [dense: {units: 5, activation: sigmoid, transmit: bernoulli}, dense: {units: 6, activation: "  \
     "sigmoid, transmit: bernoulli}, dense: {units: 4}], input_noise: {std: 0.3}}, log: {samples: 7}}"
+/* The four classes are the first outputs of six. */
+#define STOCHASTIC_WIDER                                                                                               \
+    "{network: {layers: [dense: {units: 5, activation: sigmoid, transmit: bernoulli}, dense: {units: 6}]}, loss: "     \
+    "{name: cross_entropy, outputs: 4}, log: {samples: 7}}"
 #define DISCRETE(transmit)                                                                                             \
     "{network: {layers: [dense: {units: 5, activation: tanh, transmit: " transmit "}, dense: {units: 6, activation: "  \
     "tanh}, dense: {units: 4}]}, algorithm: {name: dtp, target_stepsize: 8, mapping: {transmit: sign}, "               \
@@ -48,26 +52,28 @@ static double by_samples(struct fixture *f, enum split split, size_t n, double *
 /* The batch that a sample is evaluated in does not matter, nor does the input's noise, which is for training. */
 START_TEST(evaluations_average_probabilities)
 {
-    struct fixture f;
-    struct err e = { 0 };
-    const struct evaluation *v;
-    fixture_open(&f, BLOBS, STOCHASTIC);
-    fixture_steps(&f, 3);
+    static const char *const networks[] = { STOCHASTIC, STOCHASTIC_WIDER };
     static const struct {
         enum split split;
         size_t n;
     } sets[] = { { SPLIT_EVAL, 37 }, { SPLIT_TEST, 53 } };
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < 4; i++) {
+        const enum split split = sets[i % 2].split;
+        struct fixture f;
+        struct err e = { 0 };
+        const struct evaluation *v;
         double accuracy;
-        must(evaluate(f.trial, sets[i].split, &v, &e), &e);
-        ck_assert_double_eq_tol(v->loss, by_samples(&f, sets[i].split, sets[i].n, &accuracy), BOUND(1e-13, 1e-6));
+        fixture_open(&f, BLOBS, networks[i / 2]);
+        fixture_steps(&f, 3);
+        must(evaluate(f.trial, split, &v, &e), &e);
+        ck_assert_double_eq_tol(v->loss, by_samples(&f, split, sets[i % 2].n, &accuracy), BOUND(1e-13, 1e-6));
         ck_assert_double_eq_tol(v->accuracy[0], accuracy, 1e-9);
         const double first = v->loss;
         evaluation_clear(f.trial);
-        must(evaluate(f.trial, sets[i].split, &v, &e), &e);
+        must(evaluate(f.trial, split, &v, &e), &e);
         ck_assert_double_eq(v->loss, first);
+        fixture_close(&f);
     }
-    fixture_close(&f);
 }
 END_TEST
 
