@@ -47,9 +47,11 @@ static int fits(const struct credit *c, struct err *e)
         return err_about(e, "algorithm.update",
                          "'%s' is defined for feed-forward networks: the links of a recurrent layer share weights",
                          c->choice.update.part->name);
-    for (size_t i = 0; i < c->n; i++)
-        if (c->chain->units[i].n_params > 0)
-            TRY(unit_check(&c->chain->units[i], CAN_INPUT_SQUARES, "algorithm.update", e));
+    for (size_t i = 0; i < c->n; i++) {
+        const struct unit *u = &c->chain->units[i];
+        if (u->n_params > 0 || u->tied)
+            TRY(unit_check(u, CAN_INPUT_SQUARES, "algorithm.update", e));
+    }
     return update_fits(c, e);
 }
 
