@@ -222,8 +222,8 @@ METRIC(condition_number,
        "condition number of the matrix W^T W + r I that is factorized for each inverted layer, of several (gates, "
        "layers of a unit) the largest (layer_metric)",
        .measure = condition_number_measure, .of_weights = true, .fits = fits_inverse, .of_layers = true)
-METRIC(clip_fraction, "share of each layer's states that the inverse's clamp would move (layer_metric)",
-       .measure = clip_fraction_measure, .fits = fits_inverse, .of_layers = true)
+METRIC(clip_fraction, "share of each inverted layer's states that the inverse's clamp would move (layer_metric)",
+       .measure = clip_fraction_measure, .fits = fits_clamp, .of_layers = true)
 
 METRIC(jml_transpose,
        "|J_G - J_F^T|, the Frobenius norm, mean over the samples: J_F is the derivative of each layer above the first "

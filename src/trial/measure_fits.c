@@ -2,6 +2,7 @@
 #include "trial/measures.h"
 
 #include "credit/inverse_steps.h"
+#include "net/inverse.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -206,6 +207,30 @@ int fits_inverse(const struct measure_def *m, const struct measured *on, struct 
         return 0;
     return err_at(e, on->where, "log.metrics: '%s' is about the mapping 'inverse'; this one is '%s'", m->part.name,
                   mapping);
+}
+
+/* Whether the inverse clamps what the unit gives, where its metric looks, or nothing. Of several layers each clamps its
+ * own, a gru its gates. */
+static bool clamps_states(const struct unit *u)
+{
+    while (u->n_inner == 1)
+        u = &u->inner[0];
+    return u->def->inverse->exact || (u->n_inner == 0 && u->act.def);
+}
+
+int fits_clamp(const struct measure_def *m, const struct measured *on, struct err *e)
+{
+    char text[96];
+    TRY(fits_inverse(m, on, e));
+    for (size_t k = 1; on->credit && k < on->credit->n; k++) {
+        const struct unit *u = &on->chain->units[on->chain->unit_of[k]];
+        if (!clamps_states(u))
+            return err_at(e, on->where,
+                          "log.metrics: '%s' counts states that the inverse clamps, and in network.layers.%zu (%s) it "
+                          "clamps other values",
+                          m->part.name, u->index, unit_text(u, text, sizeof text));
+    }
+    return 0;
 }
 
 int fits_recurrence(const struct measure_def *m, const struct measured *on, struct err *e)

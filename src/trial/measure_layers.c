@@ -95,6 +95,13 @@ int spectral_norm_measure(struct trial *t, const struct measure_def *m, struct s
     return 0;
 }
 
+/* Whether a layer has a link whose inverse is asked for. */
+static bool is_inverted(const struct trial *t, size_t i)
+{
+    const size_t last = t->chain.first_link[i] + t->chain.links_of[i] - 1;
+    return last >= 1 && last < t->credit.n;
+}
+
 /* W^T W + r I, the matrix that the regularized inverse factorizes; of 2 I - W in place of W it has no r. */
 static int condition_of(struct mat w, const struct inverse_options *o, struct arena *a, double *condition,
                         struct err *e)
@@ -135,9 +142,8 @@ static int largest_condition(const struct unit *u, const struct inverse_options 
 int condition_number_measure(struct trial *t, const struct measure_def *m, struct sink *sink, struct err *e)
 {
     for (size_t i = 0; i < t->chain.n_units; i++) {
-        const size_t last = t->chain.first_link[i] + t->chain.links_of[i] - 1;
         double condition = 0;
-        if (last < 1 || last >= t->credit.n)
+        if (!is_inverted(t, i))
             continue;
         const struct arena_mark mark = arena_mark(&t->scratch);
         const int code =
@@ -150,16 +156,18 @@ int condition_number_measure(struct trial *t, const struct measure_def *m, struc
     return 0;
 }
 
-/* Share of the states of each layer that the inverse's clamp would move. */
+/* Share of the states of each inverted layer that the inverse's clamp would move. */
 int clip_fraction_measure(struct trial *t, const struct measure_def *m, struct sink *sink, struct err *e)
 {
     const struct inverse_options *o = t->config->algorithm.mapping.opts;
     if (t->step == 0)
         return 0;
-    for (size_t i = 0; i < t->chain.n_units && t->chain.first_link[i] < t->credit.n; i++) {
+    for (size_t i = 0; i < t->chain.n_units; i++) {
         const struct act act = t->chain.units[i].act;
         const struct mat h = t->pass.stacks[i].out;
         double low = -INFINITY, high = INFINITY, n = 0;
+        if (!is_inverted(t, i))
+            continue;
         if (act.def && act.def->range)
             act.def->range(act.opts, &low, &high);
         for (size_t j = 0; j < mat_n(h); j++)

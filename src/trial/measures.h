@@ -82,6 +82,7 @@ measure_fits fits_dense_update;         /* both */
 measure_fits fits_feedback;             /* of feedback weights along the chain, of feed-forward layers */
 measure_fits fits_match;                /* of feedback along the chain that has a derivative for each sample */
 measure_fits fits_inverse;              /* of the mapping 'inverse' alone */
+measure_fits fits_clamp;                /* of it, where it clamps states alone */
 measure_fits fits_targets;              /* of targets that a layer's difference may be held against, along the chain */
 measure_fits fits_values;               /* of mappings that give values, along the chain of feed-forward layers */
 measure_fits fits_iterated;             /* of propagate rules that iterate */

@@ -49,7 +49,7 @@ UNSEEN = {
         " sequential_on_recurrent sweep_cell_does_not_fit sweep_chooses_parts two_misfits wrong_outputs"
         " input_noise_on_sequences input_noise_twice noise_decay_without_end transmit_feedback_difference transmit_feedback_hidden"
         " transmit_feedback_linear transmit_fixed_linear transmit_last_layer transmit_under_difference transmit_under_direct"
-        " claim_subjects encoder_depth encoder_shape figures_unknown_metric labels_of_sequences student_teacher_eval tied_above tied_in_turn tied_shape update_unit_of_tied_layers"
+        " claim_subjects clip_fraction_of_a_unit encoder_depth encoder_shape figures_unknown_metric labels_of_sequences student_teacher_eval tied_above tied_in_turn tied_shape update_unit_of_tied_layers"
         " from_in_a_unit from_metric from_past_the_head from_recurrent from_under_cdtp from_under_direct from_under_tjml"
         " figures_axes figures_never_drawn figures_of_last_values figures_of_no_trial figures_one_number figures_planes targets_undefined layer_keys tune_claim tune_goal tune_goal_against tune_meaning tune_meaning_over tune_test tune_train tune_unlogged",
     "another trial may have an effect of it": "idle_feedback idle_from idle_from_layers idle_keys",

@@ -189,7 +189,7 @@ static const char *algorithm_for(const struct measure_def *m)
 {
     if (is_monitor(m))
         return "{name: idtp, target_stepsize: 0.1, feedback: {optimizer: {name: sgd, stepsize: 0.01}}}";
-    return m->fits == fits_inverse || m->fits == fits_recurrence
+    return m->fits == fits_inverse || m->fits == fits_clamp || m->fits == fits_recurrence
                ? "{name: tp, target_stepsize: 0.1}"
                : "{name: dtp, target_stepsize: 0.1, feedback: {optimizer: {name: sgd, stepsize: 0.01}}}";
 }
@@ -791,18 +791,19 @@ START_TEST(spectral_norms_by_power_iteration)
 }
 END_TEST
 
-/* Of the units that are inverted: the head is none. */
+/* Of the units that are inverted: the first one is none, nor is the head. */
 START_TEST(clip_fractions_by_counting)
 {
     struct fixture f;
     struct records r = records_new();
     struct err e = { 0 };
-    fixture_open(
-        &f, BLOBS,
-        "{algorithm: {name: tp, target_stepsize: 0.5, mapping: {clamp: 0.45}}, log: {metrics: [clip_fraction]}}");
+    fixture_open(&f, BLOBS,
+                 "{network: {layers: [dense: {units: 5, activation: tanh}, dense: {units: 6, activation: tanh}, unit: "
+                 "[dense: {units: 5, activation: tanh}], dense: {units: 4}]}, algorithm: {name: tp, target_stepsize: "
+                 "0.5, mapping: {clamp: 0.45}}, log: {metrics: [clip_fraction]}}");
     fixture_steps(&f, 2);
     must(measure_all(f.trial, &r.sink, &e), &e);
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 1; i < 3; i++) {
         const struct mat h = f.trial->pass.stacks[i].out;
         char name[64];
         double n = 0;
@@ -812,9 +813,44 @@ START_TEST(clip_fractions_by_counting)
         ck_assert(n > 0 && n < (double)mat_n(h));
         ck_assert_double_eq_tol(records_value(&r, name, 2), n / (double)mat_n(h), 1e-12);
     }
-    ck_assert_ptr_null(strstr(r.text.s, "clip_fraction.2 "));
+    ck_assert_ptr_null(strstr(r.text.s, "clip_fraction.0 "));
+    ck_assert_ptr_null(strstr(r.text.s, "clip_fraction.3 "));
     text_free(&r.text);
     fixture_close(&f);
+}
+END_TEST
+
+/* What the inverse of a layer clamps is not always its state. */
+START_TEST(clip_fractions_of_other_values_are_refused)
+{
+    static const struct {
+        const char *data, *own, *layer; /* NULL: accepted */
+    } cases[] = {
+        { BLOBS,
+          "{network: {layers: [dense: {units: 5}, unit: [dense: {units: 5, activation: tanh}, dense: {units: 5}], "
+          "dense: {units: 4}]}}",
+          "network.layers.1 (unit" },
+        { BLOBS, "{network: {form: w_sigma}}", "network.layers.1 (w_sigma" },
+        { ORDER, "{network: {layers: [gru: {units: 5}, dense: {units: 4}]}}", "network.layers.0 (gru" },
+        { BLOBS,
+          "{network: {layers: [unit: [dense: {units: 5}, activation: {activation: tanh}], dense: {units: 5}, dense: "
+          "{units: 4}]}}",
+          NULL },
+        { ORDER, "{}", NULL },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct arena a;
+        struct config c;
+        struct err e = { 0 };
+        arena_init(&a, 0);
+        const int code =
+            config_lines(&c, &a, &e, TRIAL_BASE, cases[i].data, cases[i].own,
+                         "{algorithm: {name: tp, target_stepsize: 0.5}, log: {metrics: [clip_fraction]}}", NULL);
+        ck_assert_msg(code == (cases[i].layer ? ERR_SPEC : 0), "%s: %s", cases[i].own, err_first(&e));
+        ck_assert_msg(!cases[i].layer || strstr(err_first(&e), cases[i].layer), "%s", err_first(&e));
+        err_clear(&e);
+        arena_finish(&a);
+    }
 }
 END_TEST
 
@@ -860,6 +896,7 @@ static void add_tests(TCase *t)
     tcase_add_test(t, condition_numbers_of_what_is_inverted);
     tcase_add_test(t, spectral_norms_by_power_iteration);
     tcase_add_test(t, clip_fractions_by_counting);
+    tcase_add_test(t, clip_fractions_of_other_values_are_refused);
     tcase_add_test(t, two_accuracies);
     tcase_add_test(t, norms_are_those_of_the_last_step);
     tcase_add_test(t, angles_to_bp);
