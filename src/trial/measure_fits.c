@@ -236,6 +236,12 @@ int fits_clamp(const struct measure_def *m, const struct measured *on, struct er
 int fits_recurrence(const struct measure_def *m, const struct measured *on, struct err *e)
 {
     TRY(fits_inverse(m, on, e));
+    const struct inverse_options *o = on->config->algorithm.mapping.opts;
+    if (o->matrix == INVERT_TWO_EYE_MINUS_W)
+        return err_at(e, on->where,
+                      "log.metrics: '%s' is about propagate 'linear', for which algorithm.mapping.matrix: "
+                      "two_eye_minus_w is not defined",
+                      m->part.name);
     if (!on->chain)
         return 0;
     const struct unit *first = &on->chain->units[0];

@@ -45,7 +45,7 @@ UNSEEN = {
         " direct_with_reconstruction epochs_without_end feedback_only_epochs_without_end feedback_only_epochs_without_learning"
         " flat_data_for_rnn inversion_first learned_without_loss learned_without_optimizer"
         " loss_without_classes loss_without_real_targets metric_gnt_coupled_samples metric_of_another_dataset metric_of_another_mapping metric_of_coupled_samples rnn_not_first"
-        " lemma_of_a_gated_layer metric_gn_recurrent metric_gnt_recurrent nullspace_of_layers_in_turn pinv_difference pinv_on_the_chain pinv_recurrent"
+        " lemma_of_a_gated_layer lemma_of_another_matrix metric_gn_recurrent metric_gnt_recurrent nullspace_of_layers_in_turn pinv_difference pinv_on_the_chain pinv_recurrent"
         " sequential_on_recurrent sweep_cell_does_not_fit sweep_chooses_parts two_misfits wrong_outputs"
         " input_noise_on_sequences input_noise_twice noise_decay_without_end transmit_feedback_difference transmit_feedback_hidden"
         " transmit_feedback_linear transmit_fixed_linear transmit_last_layer transmit_under_difference transmit_under_direct"
