@@ -166,7 +166,9 @@ static const struct measure_def measure_feedback_epoch_loss = {
 
 METRIC(direction_norm, "sum of the Frobenius norms of the update directions of the layers under the head",
        .measure = direction_norm_measure)
-METRIC(spectral_norm, "largest singular value of each layer's state weights (layer_metric)",
+METRIC(spectral_norm,
+       "largest singular value of each layer's state weights; none of a unit of layers, which under network.form: "
+       "w_sigma is every layer with an activation, and of tied layers (layer_metric)",
        .measure = spectral_norm_measure, .of_weights = true, .of_layers = true)
 METRIC(angle_bp,
        "degrees between the update of each layer's weights and the back-propagation gradient before any layer moved "
@@ -220,7 +222,7 @@ METRIC(condition_jacobian,
        .of_layers = true)
 METRIC(condition_number,
        "condition number of the matrix W^T W + r I that is factorized for each inverted layer, of several (gates, "
-       "layers of a unit) the largest (layer_metric)",
+       "layers of a unit) the largest; none where none is, as in 'coupling' (layer_metric)",
        .measure = condition_number_measure, .of_weights = true, .fits = fits_inverse, .of_layers = true)
 METRIC(clip_fraction, "share of each inverted layer's states that the inverse's clamp would move (layer_metric)",
        .measure = clip_fraction_measure, .fits = fits_clamp, .of_layers = true)

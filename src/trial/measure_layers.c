@@ -102,6 +102,11 @@ static bool is_inverted(const struct trial *t, size_t i)
     return last >= 1 && last < t->credit.n;
 }
 
+static int no_memory(struct err *e)
+{
+    return err_set(e, ERR_MEMORY, "not enough memory for the metric 'condition_number'");
+}
+
 /* W^T W + r I, the matrix that the regularized inverse factorizes; of 2 I - W in place of W it has no r. */
 static int condition_of(struct mat w, const struct inverse_options *o, struct arena *a, double *condition,
                         struct err *e)
@@ -110,7 +115,7 @@ static int condition_of(struct mat w, const struct inverse_options *o, struct ar
     if (o->matrix == INVERT_TWO_EYE_MINUS_W) {
         const struct mat variant = mat_new(a, w.rows, w.cols);
         if (!variant.p)
-            return err_set(e, ERR_MEMORY, "not enough memory for the metric 'condition_number'");
+            return no_memory(e);
         affine_two_eye_minus(w, variant);
         w = variant;
         r = 0;
@@ -122,14 +127,31 @@ static int condition_of(struct mat w, const struct inverse_options *o, struct ar
     return 0;
 }
 
+/* Of a tied layer the transpose of the other one's. */
+static int inverted_weight(const struct unit *u, struct arena *a, struct mat *w, struct err *e)
+{
+    *w = state_weight(u->tied ? u->tied : u);
+    if (!u->tied)
+        return 0;
+    const struct mat own = *w;
+    *w = mat_new(a, own.cols, own.rows);
+    if (!w->p)
+        return no_memory(e);
+    mat_transpose(own, *w);
+    return 0;
+}
+
 /* The largest of a unit's matrices: those of its inner layers, and of the gates of a cell (sheet roulet2022, 3.6). It
- * stays as it is where there is none, as in a tied layer: the one that has the weights tells. As deep as the file. */
+ * stays as it is where none is factorized. As deep as the file. */
 static int largest_condition(const struct unit *u, const struct inverse_options *o, struct arena *a, double *largest,
                              struct err *e)
 {
+    struct mat w;
+    if (u->def->inverse->exact)
+        return 0;
     for (size_t j = 0; j < u->n_inner; j++)
         TRY(largest_condition(&u->inner[j], o, a, largest, e));
-    const struct mat w = state_weight(u);
+    TRY(inverted_weight(u, a, &w, e));
     const size_t n_gates = w.p && w.rows > u->out.n && w.rows % u->out.n == 0 ? w.rows / u->out.n : 1;
     for (size_t k = 0; w.p && k < n_gates; k++) {
         double condition = NAN;

@@ -757,6 +757,32 @@ START_TEST(condition_numbers_of_what_is_inverted)
     ck_assert_double_eq_tol(records_value(&r, "condition_number.1", 1), largest, 1e-5 * largest);
     text_free(&r.text);
     fixture_close(&f);
+
+    r = records_new(); /* the transpose of a 5 x 8 matrix */
+    snprintf(text, sizeof text,
+             "%shead: 1, mapping: {regularization: 0.1}}, dataset: {features: 8}, network: {layers: [dense: {units: 5, "
+             "activation: tanh}, dense: {units: 8, activation: tanh, tied: 0}, dense: {units: 4}]}}",
+             head);
+    fixture_open(&f, BLOBS, text);
+    fixture_steps(&f, 1);
+    must(measure_all(f.trial, &r.sink, &e), &e);
+    real transposed[40];
+    mat_transpose(unit_param(&f.trial->chain.units[0], 0, f.trial->chain.weights), mat_of(transposed, 8, 5));
+    const double of_tied = condition_of(mat_of(transposed, 8, 5), 0.1);
+    ck_assert_double_eq_tol(records_value(&r, "condition_number.1", 1), of_tied, 1e-5 * of_tied);
+    text_free(&r.text);
+    fixture_close(&f);
+
+    r = records_new(); /* an inverse that is exact has none */
+    snprintf(text, sizeof text,
+             "%shead: 2}, dataset: {name: given, features: 16, image: [1, 4, 4], outputs: 4}, network: {layers: "
+             "[patches: {channels: 4, size: 2}, coupling: {hidden: 3}, global_average_pool, dense: {units: 4}]}}",
+             head);
+    fixture_given(&f, "{}", text);
+    must(measure_all(f.trial, &r.sink, &e), &e);
+    ck_assert(!r.text.s || !strstr(r.text.s, "condition_number"));
+    text_free(&r.text);
+    fixture_close(&f);
 }
 END_TEST
 
