@@ -4,7 +4,7 @@
  *
  *   unit        that step (DTP1)
  *   influence   times c = |d_L|^2 / |d|^2 of the sample: each layer alone moves the output as far (DTP, Eq. (42), (43))
- *   equal       divided by the number of layers
+ *   equal       divided by the number of layers with parameters, which share the way
  *
  * The update is minus the average over the batch. A sample whose last target is its state changes nothing. */
 #include "credit/update.h"
@@ -16,6 +16,7 @@ struct unit_options {
 
 struct unit_state {
     double *squares; /* [B] of what the weights read */
+    size_t n_moved;  /* layers with parameters */
 };
 
 #define ORDER                                                                                                          \
@@ -58,6 +59,9 @@ static int fits(const struct credit *c, struct err *e)
 static int open(struct credit *c, struct arena *a, struct err *e)
 {
     struct unit_state *s = c->update_state;
+    s->n_moved = 0;
+    for (size_t i = 0; i < c->n; i++)
+        s->n_moved += c->chain->units[i].n_params > 0;
     s->squares = arena_alloc(a, c->rows, sizeof *s->squares);
     c->influence = arena_alloc(a, c->n, sizeof *c->influence);
     bool enough = s->squares && c->influence;
@@ -76,13 +80,14 @@ static int open(struct credit *c, struct arena *a, struct err *e)
 static double influence_of(const struct credit *c, size_t i, size_t row)
 {
     const struct unit_options *o = c->choice.update.opts;
+    const struct unit_state *s = c->update_state;
     const double last = mat_sum_squares(mat_rows(c->d[c->n - 1], row, 1));
     if (last == 0)
         return 0;
     if (c->choice.update.part == &update_unit.part)
         return 1;
     if (c->choice.update.part == &update_equal.part)
-        return 1 / (double)c->n;
+        return 1 / (double)s->n_moved;
     const double own = mat_sum_squares(mat_rows(c->d[i], row, 1));
     if (own <= o->eps)
         return 0;
@@ -147,5 +152,5 @@ const struct update_def update_unit =
 const struct update_def update_influence = UPDATE(
     "influence", "the same, times |d_L|^2 / |d|^2 of the sample: how much further the output is to move than the layer",
     "Bengio 2020, Eq. (42), (43)", influence_table);
-const struct update_def update_equal =
-    UPDATE("equal", "the same as unit, divided by the number of layers", "Bengio 2020, Sec. 8", unit_table);
+const struct update_def update_equal = UPDATE(
+    "equal", "the same as unit, divided by the number of layers with parameters", "Bengio 2020, Sec. 8", unit_table);

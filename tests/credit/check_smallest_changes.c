@@ -130,6 +130,31 @@ START_TEST(all_layers_together_have_the_gain_of_their_influences)
 }
 END_TEST
 
+/* Layers without parameters move nothing, so the others share the way among them. */
+START_TEST(equal_shares_of_the_layers_that_move)
+{
+    struct rig r;
+    double sum = 0;
+    rig_open(&r,
+             "{batch: 1, features: 12, outputs: 12, labels: real, loss: squared_error, weights: orthogonal, layers: "
+             "[dense: {units: 12}, activation: {activation: leaky_relu}, dense: {units: 12}, activation: {activation: "
+             "leaky_relu}, dense: {units: 12}]}",
+             "bp",
+             "{target_stepsize: 1e-7, mapping: {name: inverse, regularization: 0}, propagate: linear, update: equal, "
+             "head: 0}");
+    rig_step(&r);
+    for (size_t k = 0; k < r.credit.n; k++)
+        sum += (double)r.credit.influence[k].p[0];
+    ck_assert_double_eq_tol(sum, 1, 1e-15);
+    const struct mat moved = rig_scaled(&r, -1, pass_output(&r.net.pass)),
+                     wanted = rig_scaled(&r, 1, r.credit.d[r.credit.n - 1]);
+    move_weights(&r, 0, r.credit.n, 1);
+    mat_add(moved, pass_output(&r.net.pass), moved);
+    check_near("output", moved, wanted, 1e-4);
+    rig_close(&r);
+}
+END_TEST
+
 /* ---- other coordinates ---- */
 
 #define LINEAR_CHAIN                                                                                                   \
@@ -201,6 +226,7 @@ static void add_tests(TCase *t)
         return; /* the bounds are of double precision */
     tcase_add_test(t, the_smallest_change_is_that_of_its_jacobian);
     tcase_add_test(t, all_layers_together_have_the_gain_of_their_influences);
+    tcase_add_test(t, equal_shares_of_the_layers_that_move);
     tcase_add_test(t, smallest_changes_do_not_depend_on_coordinates);
 }
 
