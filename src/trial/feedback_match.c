@@ -3,7 +3,7 @@
  * J_F (n_out x n_in) is the derivative of a layer at its input, J_G (n_in x n_out) that of its feedback at the layer's
  * output, both per sample. Row r of J_F and column r of J_G are what the unit vector e_r becomes on its way back
  * through the transposed layer and through the feedback. Taken in the step before a log, once the feedback weights have
- * moved and before the others do. */
+ * moved (those that move last, behind layers in turn, have not) and before the others do. */
 #include "trial/measures.h"
 
 #include "math/pinv.h"
