@@ -28,8 +28,8 @@ static const struct registry activation_registry = { "feedback activation", acti
           "of the layer it leads back "                                                                                \
                   "through on what it reads (route chain)" },                          \
         { "bias", OPT_BOOL, offsetof(struct learned_options, common.bias), bias_default,                               \
-          .help = "whether feedback layers have a bias; one that yields the target of a layer without a bias, or of "  \
-          "an image, has none" },                                                                                      \
+          .help = "whether feedback layers have a bias; dense ones that yield the target of a layer without a bias, "  \
+          "or of an image, have none unless activation is argument" },                                                 \
         { "transmit", OPT_ENUM, offsetof(struct learned_options, transmit), "identity", .names = transmit_names,       \
           .help = "what feedback layers get of their argument: itself, +1 or -1 by its sign, or 1 where it is above "  \
           "0, else 0" },                                                                                               \
@@ -70,7 +70,7 @@ static const struct registry activation_registry = { "feedback activation", acti
           0,                                                                                                           \
           1e12,                                                                                                        \
           .flags = OPTION_NULLABLE,                                                                                    \
-          .help = "factor on the feedback weights as they are drawn" },                                                \
+          .help = "factor on the feedback weights and biases as they are drawn, those of the hidden layer too" },      \
         { "batch_norm",                                                                                                \
           OPT_BOOL,                                                                                                    \
           offsetof(struct learned_options, batch_norm),                                                                \

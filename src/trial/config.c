@@ -93,7 +93,8 @@ static const struct option train_options[] = {
       "passes over the training set; this or iterations" },
     { "clip_norm", OPT_REAL, MAP(config_train, clip_norm), "0", 0, 1e30, OPTION_NULLABLE,
       "update directions of all weights, taken together, that are longer than this are scaled down to it, before the "
-      "optimizer has them; 0: never. Of the forward weights, and with order: simultaneous" },
+      "optimizer has them; 0: never. Of the forward weights, those that do not move (trainable: false, frozen) too, "
+      "and with order: simultaneous" },
     { "threads", OPT_INT, MAP(config_train, threads), "1", 1, THREADS_MOST, OPTION_BUDGET | OPTION_NULLABLE,
       "threads that share a trial's large products and loops; each counts as one of the workers of -j, and a trial "
       "gets no more than these. auto: as many as the other trials leave idle when it starts. Numbers are the same for "
