@@ -17,12 +17,15 @@
 
 struct gauss_newton {
     struct jacobian jacobian;
+    real *along; /* (B, widest layer) */
+    /* For steps and the null space. */
     struct semidefinite gram;
-    double *inputs;      /* (B, B): <h_b, h_b'> */
-    double *alpha;       /* [C * B], in the Jacobian's order of rows */
-    real *step;          /* Gauss-Newton step of every layer; NULL if not asked for */
-    real *delta, *along; /* (B, widest layer) */
-    real *direction;     /* of the largest layer */
+    double *inputs; /* (B, B): <h_b, h_b'> */
+    double *alpha;  /* [C * B], in the Jacobian's order of rows */
+    real *delta;    /* (B, widest layer) */
+    /* NULL if not asked for. */
+    real *step;      /* Gauss-Newton step of every layer */
+    real *direction; /* of the largest layer: for the null space */
 };
 
 static struct mat delta_of(const struct gauss_newton *g, size_t layer)
@@ -40,10 +43,28 @@ static void sizes(const struct chain *chain, size_t *widest, size_t *largest)
     }
 }
 
-int gauss_newton_open(struct trial *t, bool step, struct err *e)
+static int no_memory(const struct gauss_newton *g, struct err *e)
+{
+    return err_set(e, ERR_MEMORY, "not enough memory for Gauss-Newton metrics of %zu outputs",
+                   g->jacobian.outputs * g->jacobian.rows);
+}
+
+/* What solutions with the Gram matrix take. */
+static int open_gram(struct gauss_newton *g, size_t widest, struct arena *a, struct err *e)
+{
+    const size_t rows = g->jacobian.rows, n = g->jacobian.outputs * rows;
+    TRY(semidefinite_init(&g->gram, n, widest, a, e));
+    g->inputs = arena_doubles(a, rows * rows);
+    g->alpha = arena_doubles(a, n);
+    g->delta = arena_alloc(a, rows * widest, sizeof *g->delta);
+    return g->inputs && g->alpha && g->delta ? 0 : no_memory(g, e);
+}
+
+int gauss_newton_open(struct trial *t, unsigned asked, struct err *e)
 {
     struct arena *a = &t->memory;
     const size_t rows = t->pass.rows, last = t->chain.n_links - 1;
+    const bool step = asked & COMPARES_GN, projects = asked & COMPARES_NULLSPACE;
     size_t widest, largest;
     sizes(&t->chain, &widest, &largest);
     struct gauss_newton *g = arena_alloc(a, 1, sizeof *g);
@@ -51,18 +72,14 @@ int gauss_newton_open(struct trial *t, bool step, struct err *e)
         return err_set(e, ERR_MEMORY, "not enough memory for Gauss-Newton metrics");
     t->references->gauss_newton = g;
     TRY(jacobian_open(&g->jacobian, &t->chain, last, rows, true, a, e));
-    const size_t n = g->jacobian.outputs * rows;
-    TRY(semidefinite_init(&g->gram, n, widest, a, e));
-    g->inputs = arena_doubles(a, rows * rows);
-    g->alpha = arena_doubles(a, n);
-    g->delta = arena_alloc(a, rows * widest, sizeof *g->delta);
+    if (step || projects)
+        TRY(open_gram(g, widest, a, e));
     g->along = arena_alloc(a, rows * widest, sizeof *g->along);
-    g->direction = arena_alloc(a, largest, sizeof *g->direction);
+    if (projects)
+        g->direction = arena_alloc(a, largest, sizeof *g->direction);
     if (step)
         g->step = arena_alloc(a, t->chain.n_vector, sizeof *g->step);
-    if (!g->inputs || !g->alpha || !g->delta || !g->along || !g->direction || (step && !g->step))
-        return err_set(e, ERR_MEMORY, "not enough memory for Gauss-Newton metrics of %zu outputs", n);
-    return 0;
+    return g->along && (g->direction || !projects) && (g->step || !step) ? 0 : no_memory(g, e);
 }
 
 /* J J^T + damping I of a layer, factorized. */

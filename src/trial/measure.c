@@ -204,7 +204,7 @@ METRIC(nullspace_ratio,
        "share |N^T dW| / |dW| of each layer's weight update in the null space of the minibatch's outputs, with the "
        "same cut-off as angle_gn "
        "(layer_metric)",
-       .measure = nullspace_measure, .compares = COMPARES_JACOBIAN, .fits = fits_dense_update, .goal = "min",
+       .measure = nullspace_measure, .compares = COMPARES_NULLSPACE, .fits = fits_dense_update, .goal = "min",
        .of_layers = true)
 METRIC(angle_output,
        "degrees between the change of the minibatch's outputs by the update, all layers moved by the same stepsize, to "

@@ -128,16 +128,17 @@ int reference_failed(int code, real *gradient, size_t n, struct err *e);
 /* ---- references.c ---- */
 /* What a metric compares with: bits of measure_def.compares. */
 enum compares {
-    COMPARES_BP = 1u << 0,            /* back-propagation */
-    COMPARES_GNT = 1u << 1,           /* Gauss-Newton targets */
-    COMPARES_SEARCH = 1u << 2,        /* the same for a list of dampings */
-    COMPARES_GN = 1u << 3,            /* Gauss-Newton steps of the parameters */
-    COMPARES_JACOBIAN = 1u << 4,      /* the Jacobians of the outputs */
-    COMPARES_MATCH = 1u << 5,         /* those of each layer and of its feedback */
-    COMPARES_INVERSE = 1u << 6,       /* with their inverses */
-    COMPARES_WEIGHTS = 1u << 7,       /* feedback weights */
-    COMPARES_TARGETS = 1u << 8,       /* what forward links make of targets */
-    COMPARES_RECONSTRUCTION = 1u << 9 /* what the mapping makes of states */
+    COMPARES_BP = 1u << 0,             /* back-propagation */
+    COMPARES_GNT = 1u << 1,            /* Gauss-Newton targets */
+    COMPARES_SEARCH = 1u << 2,         /* the same for a list of dampings */
+    COMPARES_GN = 1u << 3,             /* Gauss-Newton steps of the parameters */
+    COMPARES_JACOBIAN = 1u << 4,       /* the Jacobians of the outputs */
+    COMPARES_MATCH = 1u << 5,          /* those of each layer and of its feedback */
+    COMPARES_INVERSE = 1u << 6,        /* with their inverses */
+    COMPARES_WEIGHTS = 1u << 7,        /* feedback weights */
+    COMPARES_TARGETS = 1u << 8,        /* what forward links make of targets */
+    COMPARES_RECONSTRUCTION = 1u << 9, /* what the mapping makes of states */
+    COMPARES_NULLSPACE = 1u << 10      /* the null space of each layer's Jacobian of the outputs */
 };
 int references_open(struct trial *t, struct err *e);
 /* Costs of evaluation, not of training. */
@@ -153,7 +154,8 @@ double degrees_between(double apart, double a, double b);
 bool angle_of_layer(struct trial *t, size_t layer, bool biases, real *other, double *degrees);
 
 /* ---- gauss_newton.c ---- */
-int gauss_newton_open(struct trial *t, bool step, struct err *e);
+/* What the metrics of these bits of enum compares take. */
+int gauss_newton_open(struct trial *t, unsigned asked, struct err *e);
 int gauss_newton_take(struct trial *t, struct err *e);
 /* Operations of gauss_newton_take. */
 double gauss_newton_flops(const struct trial *t);

@@ -28,8 +28,8 @@ int references_open(struct trial *t, struct err *e)
         TRY(reference_open(t, &r->gnt, "gnt", e));
     if (asked & COMPARES_SEARCH)
         TRY(gnt_search_open(t, e));
-    if (asked & (COMPARES_GN | COMPARES_JACOBIAN))
-        TRY(gauss_newton_open(t, asked & COMPARES_GN, e));
+    if (asked & (COMPARES_GN | COMPARES_JACOBIAN | COMPARES_NULLSPACE))
+        TRY(gauss_newton_open(t, asked, e));
     if (asked & (COMPARES_MATCH | COMPARES_INVERSE))
         TRY(match_open(t, asked & COMPARES_INVERSE, e));
     if (asked & COMPARES_WEIGHTS)

@@ -76,12 +76,28 @@ START_TEST(inverses_of_units)
 }
 END_TEST
 
+/* Between two convolutions a direction of a dense layer's weights would take 2048 x 2048 numbers; a condition number
+ * needs none. */
+START_TEST(a_condition_number_of_convolutions)
+{
+    static const char images[] =
+        "{dataset: {name: given, features: 256, image: [1, 16, 16], outputs: 4}, network: {layers: [conv: {channels: "
+        "8, kernel: 3, padding: 1}, conv: {channels: 8, kernel: 3, padding: 1}, global_average_pool, dense: {units: "
+        "4}]}}";
+    const double without = measured(images, "{log: {metrics: [train_loss]}}").memory_bytes,
+                 with = measured(images, "{log: {metrics: [condition_jacobian]}}").memory_bytes;
+    ck_assert_double_gt(with, without);
+    ck_assert_double_lt(with - without, 2048 * 2048 * sizeof(real) / 4.0);
+}
+END_TEST
+
 static void add_tests(TCase *t)
 {
     tcase_add_test(t, a_flat_network);
     tcase_add_test(t, a_recurrent_network);
     tcase_add_test(t, learned_feedback);
     tcase_add_test(t, inverses_of_units);
+    tcase_add_test(t, a_condition_number_of_convolutions);
 }
 
 CHECK_MAIN("size", add_tests)
