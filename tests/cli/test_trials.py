@@ -578,9 +578,12 @@ class Weights(Case):
     def test_no_feedback_weights(self):
         self.begin("first")
         text = BLOBS.replace("units: 10}}]", "units: 6}}, {dense: {units: 12, activation: tanh}}, {dense: {units: 10}}], init.from: {file: first.safetensors, feedback: true}")
-        done = self.call("run", self.write("bp.yaml", text + "variants: {bp: {algorithm: bp}}\n"), "--db", self.path("o.db"))
-        self.assertIn("1 done", done.stderr) # back-propagation has none: nothing is asked for
-        self.call("run", self.path("bp.yaml"), "--db", self.path("o.db"), "network.layers.1.dense.units=13", status=1)
+        alone = self.call("run", self.write("bp.yaml", text + "variants: {bp: {algorithm: bp}}\n"), "--db", self.path("o.db"), status=2)
+        self.assertIn("network.init.from.feedback: has no effect, as the algorithm has no feedback weights", alone.stderr)
+        dtp = "dtp: {algorithm: {name: dtp, target_stepsize: 0.1, feedback: {optimizer: {name: sgd, stepsize: 0.1}}}}"
+        one = (self.write("two.yaml", text + "variants: {bp: {algorithm: bp}, " + dtp + "}\n"), "--db", self.path("o.db"), "--variant", "bp")
+        self.assertIn("1 done", self.call("run", *one).stderr) # back-propagation has none: nothing is asked for
+        self.call("run", *one, "network.layers.1.dense.units=13", status=1)
 
 
 if __name__ == "__main__":
