@@ -52,10 +52,11 @@ static void scale_of(const struct range *r, int scaling, double *shift, double *
     *factor = width > 0 ? 1 / width : 1;
 }
 
-/* Numbers from least to most differ, and are one once they are scaled. */
+/* Numbers from least to most differ, and once they are scaled, to numbers near 1, what they differ by is less than the
+ * precision keeps beside 1. */
 static bool become_one(double least, double most, double shift, double factor, bool single)
 {
-    const double low = (least - shift) * factor, high = (most - shift) * factor;
+    const double low = 1 + (least - shift) * factor, high = 1 + (most - shift) * factor;
     return least < most && (single ? (float)low == (float)high : low == high);
 }
 

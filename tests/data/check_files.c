@@ -604,6 +604,7 @@ START_TEST(numbers_that_wipe_out_others)
         { { "1", "2", "-1e30", "3", "-1e30", "5" }, FILES_STANDARD, "from -1e+30 in row 2 to 5 in row 5" },
         { { "-1e30", "1", "1e30", "2", "1e30", "3" }, FILES_STANDARD, "from -1e+30 in row 0 to 1e+30 in row 2" },
         { { "1", "1", "1e30", "1", "2", "2" }, FILES_STANDARD, "from 1 in row 0 to 1e+30 in row 2" },
+        { { "1", "2", "1e30", "3", "-4", "5" }, FILES_UNIT, "from -4 in row 4 to 1e+30 in row 2" },
         { { "1", "2", "3", "4", "5", "1000" }, FILES_STANDARD, NULL },
         { { "1", "2", "3", "4", "5", "1e6" }, FILES_STANDARD, NULL },
         { { "1", "2", "3", "4", "5", "1e6" }, FILES_UNIT, NULL },
@@ -616,8 +617,7 @@ START_TEST(numbers_that_wipe_out_others)
     };
     for (size_t i = 0; i < COUNT(cases); i++)
         scaled(cases[i].x, 6, cases[i].scaling, cases[i].words);
-    if (sizeof(real) < sizeof(double))
-        scaled((const char *const[]){ "1", "2", "1e300", "3", "4" }, 5, FILES_UNIT, "to 1e+300 in row 2");
+    scaled((const char *const[]){ "1", "2", "1e300", "3", "4" }, 5, FILES_UNIT, "to 1e+300 in row 2");
 }
 END_TEST
 
