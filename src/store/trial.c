@@ -142,8 +142,6 @@ int store_put_trial(struct store *s, const struct store_trial *trial, struct sto
             return write_refuse(s, ERR_STORAGE, e, "%s: there is no study %lld", s->path, (long long)trial->study);
         row->id = sqlite3_last_insert_rowid(s->db);
         row->state = TRIAL_QUEUED;
-        if (!trial->one_off) /* of a seed more, say */
-            TRY(study_forget_statistics(s, trial->study, e));
         TRY(put_params(s, row->id, trial, e));
         TRY(supersede(s, trial, e));
         TRY(put_place(s, row->id, trial, e));

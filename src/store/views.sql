@@ -954,7 +954,7 @@ CREATE VIEW comparisons AS
 SELECT s.name AS study, k.name AS metric, c.cell, c.variant_a, c.variant_b, c.n, c.n_asked, c.difference, c.sd, c.low, c.high,
     c.difference_finished, c.study_id
 FROM comparison c
-JOIN study s ON s.id = c.study_id
+JOIN study s ON s.id = c.study_id AND s.refreshed_ms IS NOT NULL -- made of all that is stored now: no seed was added since
 JOIN metric_key k ON k.id = c.key_id;
 INSERT INTO _doc VALUES
     ('comparisons', 'study', '', 'deterministic', 'name of the study'),

@@ -86,7 +86,7 @@ START_TEST(becomes_what_a_new_one_is)
     check_whole(f.path, before);
     check_same(f.path, new, "type, name, tbl_name, sql", "sqlite_master WHERE name <> 'study_old'");
     check_same(f.path, new, "*", "_doc WHERE \"table\" <> 'study_old'");
-    check_text(f.path, "SELECT count(*) FROM _doc WHERE \"table\" = 'study_old'", "17");
+    check_text(f.path, "SELECT count(*) FROM _doc WHERE \"table\" = 'study_old'", "18");
     check_text(f.path, "SELECT count(*) FROM study_old", "12");
     check_text(f.path, "SELECT count(*) || ' ' || sum(path GLOB '*/*') || ' ' || max(path) FROM checkpoint",
                olds[_i].checkpoints);
