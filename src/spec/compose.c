@@ -79,8 +79,8 @@ static void report_null_entry(const char *kind, const struct node *base, const s
 
 /* Entries of `variants` or `profiles`: null removes an entry, but a null inside of one waits for what the entry is laid
  * on. */
-static struct node *lay_entries(const char *kind, const struct node *base, const struct node *over, struct arena *a,
-                                struct err *e)
+static struct node *lay_entries(const char *kind, const struct node *base, const struct node *over,
+                                const struct source *source, struct arena *a, struct err *e)
 {
     struct node *map = empty_map(over->where, a);
     for (size_t i = 0; base && base->kind == NODE_MAP && i < base->n; i++)
@@ -93,14 +93,16 @@ static struct node *lay_entries(const char *kind, const struct node *base, const
             item = tree_overlay_partial(below ? below : empty_map(item->where, a), item, a, e);
         if (!node_is_null(item))
             node_append(map, over->keys[i], item, a);
-        else if (!below)
+        else if (!below && (!source || over->keys[i]->where.source == source))
             report_null_entry(kind, base, over->keys[i], a, e);
     }
     return map;
 }
 
-/* A file, a profile or an assignment of the command line laid on a file. */
-static struct node *lay_file(const struct node *base, const struct node *over, struct arena *a, struct err *e)
+/* A file, a profile or an assignment of the command line laid on a file. source: of whose lines nulls that remove
+ * nothing are told; NULL: of all. */
+static struct node *lay_file(const struct node *base, const struct node *over, const struct source *source,
+                             struct arena *a, struct err *e)
 {
     struct node *plain = empty_map(over->where, a), *entries = empty_map(over->where, a);
     for (size_t i = 0; i < over->n; i++) {
@@ -112,7 +114,7 @@ static struct node *lay_file(const struct node *base, const struct node *over, s
     struct node *root = tree_overlay_partial(base, plain, a, e);
     for (size_t i = 0; i < entries->n; i++) {
         const char *key = entries->keys[i]->text;
-        struct node *item = lay_entries(key, tree_child(base, key), entries->items[i], a, e);
+        struct node *item = lay_entries(key, tree_child(base, key), entries->items[i], source, a, e);
         root = copy_without(root, key, a);
         node_append(root, entries->keys[i], item, a);
     }
@@ -191,7 +193,7 @@ static struct node *extend(struct node *file, const char *path, struct arena *a,
     }
     struct node *root = empty_map(file->where, a);
     while (n-- > 0)
-        root = lay_file(root, files[n], a, e);
+        root = lay_file(root, files[n], NULL, a, e);
     return root;
 }
 
@@ -228,8 +230,8 @@ static struct node *apply_profile(struct node *root, const char *profile, struct
         return plain;
     }
     const struct node *over = tree_child(profiles, profile);
-    if (over)
-        return over->kind == NODE_MAP ? lay_file(plain, over, a, e) : plain;
+    if (over) /* one of a file that is extended may be about what this file has no more */
+        return over->kind == NODE_MAP ? lay_file(plain, over, root->where.source, a, e) : plain;
     const char **names = arena_need(a, profiles->n, sizeof *names);
     struct text list = { 0 };
     for (size_t i = 0; i < profiles->n; i++) {
@@ -278,8 +280,8 @@ static void apply_override(struct composition *c, const char *assignment, struct
         if (adds_variants(c, over, a, e))
             return;
         const bool renames = strcmp(key, "experiment") == 0; /* a study of its own, with the file's specification */
-        c->root = lay_file(c->root, over, a, e);
-        c->spec = renames ? lay_file(c->spec, over, a, e) : c->spec;
+        c->root = lay_file(c->root, over, NULL, a, e);
+        c->spec = renames ? lay_file(c->spec, over, NULL, a, e) : c->spec;
     } else {
         const char *path = arena_strndup(a, assignment, strcspn(assignment, "="));
         (void)tree_put(&c->overrides, path, over->keys[0]->where, tree_find(over, path), a, e); /* its error is in e */

@@ -64,6 +64,15 @@ static int add_axis(struct sweep_reader *r, const char *key, const struct node *
     return code;
 }
 
+/* Whether the file itself, or the command line, says it: one that is extended may have a profile about what this file
+ * has no more. */
+static bool is_own(const struct sweep_reader *r, const struct node *key)
+{
+    const struct source *source = key->where.source;
+    return source && (source == r->study->file->where.source || strcmp(source->name, "command line") == 0);
+}
+
+/* Whether there is such a key study_fit looks up. */
 static void add_null(struct sweep_reader *r, const char *key)
 {
     struct null_key *x = arena_need(r->arena, 1, sizeof *x), **end = &r->sweep->nulls;
@@ -85,12 +94,12 @@ static void find_axes(struct sweep_reader *r, const struct node *map, const char
             err_nearest(item->keys[0]->text,
                         (const char *const[]){ "geomspace", "linspace", "logspace", "loguniform", "lograndint" }, 5);
         r->names[r->n_names++] = map->keys[i]; /* no deeper than the tree */
-        if (node_is_null(item))
-            add_null(r, inner_key); /* study_fit looks whether there is such a key */
+        if (node_is_null(item) && is_own(r, map->keys[i]))
+            add_null(r, inner_key);
         else if (item->kind == NODE_MAP && !axis_is_values(item) &&
                  !slip) /* an empty one, left by a null, sweeps nothing */
             find_axes(r, item, inner_key, inner_path);
-        else
+        else if (!node_is_null(item))
             (void)add_axis(r, inner_key, map->keys[i], item, inner_path);
         r->n_names--;
     }
@@ -152,6 +161,8 @@ static void report_null_group(struct sweep_reader *r, const struct node *zip, si
 {
     const char **names = arena_need(r->arena, zip->n, sizeof *names), *name = zip->keys[at]->text;
     size_t n = 0;
+    if (!is_own(r, zip->keys[at]))
+        return;
     for (size_t i = 0; i < zip->n; i++)
         if (!node_is_null(zip->items[i]))
             names[n++] = zip->keys[i]->text;

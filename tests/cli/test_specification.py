@@ -225,6 +225,14 @@ sweep: {grid: {algorithm.name: [bp, dtp]}}
         self.assertIn("'dataset.path=other' makes trials beside those of the file", done.stderr)
         self.assertEqual(self.sql("a.db", "SELECT generation FROM trial"), [(0,), (0,)])
 
+    def test_a_profile_may_be_about_what_an_extending_file_has_no_more(self):
+        self.write("in.yaml", SPEC.replace("profiles:\n", "profiles:\n  few: {variants: {b3: null}, sweep.grid.train.optimizer.momentum: null}\n"))
+        self.write("child.yaml", "extends: in.yaml\nexperiment: child\nvariants: {b3: null}\nsweep.grid: null\n")
+        for name, n in ("in.yaml", 6), ("child.yaml", 3):
+            self.assertIn(f"bp: {n} trials", self.plan(0, name, "--profile", "few").stdout)
+        self.write("child.yaml", "extends: in.yaml\nexperiment: child\nvariants: {b3: null}\nprofiles: {few: {variants: {bq: null}}}\n")
+        self.assertIn("variants.bq: null removes a variant, but there is none of this name; known: bp", self.plan(2, "child.yaml", "--profile", "few").stderr)
+
     def test_an_excluded_seed_need_not_be_asked_for(self):
         self.write("in.yaml", SPEC.replace("momentum: [0, 0.5]}}", "momentum: [0, 0.5]}, exclude: [{seed: 3, variant: b3}]}")
                    .replace("profiles:\n", "profiles:\n  few: {seeds: 1}\n"))
