@@ -63,7 +63,7 @@ static const struct option options[] = {
     { "validation", OPT_ENUM, FIELD(validation), "random", .names = validations, .beside = "validation_size",
       .idle = "0", .help = "random: drawn by the trial's seed; last: the last of the file" },
     { "eval_size", OPT_INT, FIELD(eval_size), "2000", 0, 4e9,
-      .help = "the first so many training samples measure the training loss; 0 = all" },
+      .help = "the first so many training samples measure the training loss; 0 = all, as is more than there are" },
     { "test_size", OPT_INT, FIELD(test_size), "0", 0, 4e9, .help = "the first samples of the test set; 0 = all" },
     { "shuffle", OPT_BOOL, FIELD(shuffle), "true", .flags = OPTION_UNMEASURED,
       .help = "a new order each epoch; false: the order of the file" },

@@ -196,7 +196,8 @@ METRIC(angle_gnt_search,
 METRIC(angle_gn,
        "degrees between the update of each layer's weights and the Gauss-Newton step of its parameters, J^T (J J^T + "
        "log.damping I)^-1 e over the "
-       "minibatch; eigenvalues below 2.2e-16 B C of the largest count as 0 (layer_metric)",
+       "minibatch; eigenvalues below 2.2e-16 B C of the largest count as 0, in single precision below (1.2e-7 B C)^2 "
+       "of it if that is more (layer_metric)",
        .measure = angle, .compares = COMPARES_GN, .fits = fits_dense, .goal = "min", .unit = "°", .of_layers = true)
 METRIC(angle_gn_bias, "the same for the biases (layer_metric)", .measure = angle, .compares = COMPARES_GN,
        .fits = fits_dense, .biases = true, .goal = "min", .unit = "°", .of_layers = true)
