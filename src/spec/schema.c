@@ -51,18 +51,25 @@ static void put_part_names(struct schema *s, const struct registry *r)
 /* One word of OPT_NAMES. */
 static void put_words(struct schema *s, const struct option *o)
 {
+    const bool listed = o->registry || o->names, refers = s->partial && listed;
+    text_puts(s->out, refers ? "{\"anyOf\":[" : "");
     if (o->registry)
         put_part_names(s, o->registry);
     else if (o->names)
         put_names(s, o->names);
     else
         text_puts(s->out, "{\"type\":\"string\"}");
+    text_puts(s->out, refers ? ",{\"$ref\":\"#/definitions/referring\"}]}" : "");
 }
 
-/* The same bounds as bind.c: both 0 is no bound, a maximum of 1e300 only says "finite". */
-static void put_number(struct schema *s, const struct option *o, const char *type)
+/* The same bounds as bind.c: both 0 is no bound, a maximum of 1e300 only says "finite". refers: a ${} may stand there,
+ * which the bounds are not about. */
+static void put_number(struct schema *s, const struct option *o, const char *type, bool refers)
 {
-    text_add(s->out, "{\"type\":\"%s\"", type);
+    if (refers)
+        text_add(s->out, "{\"type\":[\"%s\",\"string\"],\"pattern\":\"\\\\$\\\\{\"", type);
+    else
+        text_add(s->out, "{\"type\":\"%s\"", type);
     if (o->min != 0 || o->max != 0 || (o->flags & OPTION_ABOVE_MIN)) {
         text_add(s->out, ",\"%s\":", o->flags & OPTION_ABOVE_MIN ? "exclusiveMinimum" : "minimum");
         text_json_number(s->out, o->min);
@@ -114,6 +121,12 @@ static void put_parts(struct schema *s, const struct registry *r)
     text_putc(s->out, '}');
 }
 
+/* In a variant, elements of a list by index. */
+static void put_by_index(struct schema *s)
+{
+    text_puts(s->out, s->partial ? ",{\"$ref\":\"#/definitions/by_index\"}" : "");
+}
+
 static void put_type(struct schema *s, const struct option *o)
 {
     switch (o->type) {
@@ -122,7 +135,7 @@ static void put_type(struct schema *s, const struct option *o)
         break;
     case OPT_INT:
         text_puts(s->out, o->names ? "{\"anyOf\":[" : "");
-        put_number(s, o, "integer");
+        put_number(s, o, "integer", false);
         if (o->names) {
             text_putc(s->out, ',');
             put_names(s, o->names);
@@ -130,7 +143,7 @@ static void put_type(struct schema *s, const struct option *o)
         }
         break;
     case OPT_REAL:
-        put_number(s, o, "number");
+        put_number(s, o, "number", false);
         break;
     case OPT_ENUM:
         put_names(s, o->names);
@@ -159,9 +172,8 @@ static void put_type(struct schema *s, const struct option *o)
         }
         text_puts(s->out, s->partial ? "{\"anyOf\":[" : "");
         put_parts(s, o->registry);
-        if (s->partial) /* in a variant, elements by index */
-            text_puts(s->out, ",{\"type\":\"object\",\"patternProperties\":{\"^[0-9]+($|\\\\x2e)\":{}},"
-                              "\"additionalProperties\":false}]}");
+        put_by_index(s);
+        text_puts(s->out, s->partial ? "]}" : "");
         text_puts(s->out, o->flags & OPTION_PLAIN ? "]}" : "");
         break;
     case OPT_NAMES:
@@ -169,13 +181,15 @@ static void put_type(struct schema *s, const struct option *o)
         put_words(s, o);
         text_puts(s->out, "},");
         put_words(s, o);
+        put_by_index(s);
         text_puts(s->out, "]}");
         break;
     case OPT_REALS:
         text_puts(s->out, "{\"anyOf\":[{\"type\":\"array\",\"items\":");
-        put_number(s, o, o->flags & OPTION_WHOLE ? "integer" : "number");
+        put_number(s, o, o->flags & OPTION_WHOLE ? "integer" : "number", s->partial);
         text_puts(s->out, "},");
-        put_number(s, o, o->flags & OPTION_WHOLE ? "integer" : "number");
+        put_number(s, o, o->flags & OPTION_WHOLE ? "integer" : "number", false);
+        put_by_index(s);
         text_puts(s->out, "]}");
         break;
     case OPT_END:
@@ -302,7 +316,8 @@ void schema_registry(struct schema *s, const struct registry *r)
 /* Names of what may stand beside a part in an element: what is said of them stands once, around all parts. */
 static void put_beside(struct schema *s, const struct registry *r)
 {
-    text_puts(s->out, "\"repeat\":{\"type\":\"integer\",\"minimum\":1},");
+    text_puts(s->out, s->partial ? "\"repeat\":{\"$ref\":\"#/definitions/repeat\"},"
+                                 : "\"repeat\":{\"type\":\"integer\",\"minimum\":1},");
     for (const struct option *o = r->beside ? r->beside->options : NULL; o && o->type != OPT_END; o++)
         text_add(s->out, "\"%s\":{},", o->name);
 }
@@ -325,6 +340,7 @@ void schema_element(struct schema *s, const struct registry *r)
     }
     text_puts(s->out, "\"anyOf\":[");
     put_part_names(s, r);
+    text_puts(s->out, s->partial ? ",{\"$ref\":\"#/definitions/referring\"}" : "");
     for (size_t i = 0; i < r->n_parts; i++) {
         const struct part *part = r->parts[i];
         text_puts(s->out, ",{\"type\":\"object\",\"properties\":{");

@@ -22,6 +22,7 @@ TRIALS = {
     "whole": {"tp": 6 * 5 * 2 * 20 * 3, "bp": 6 * 1 * 1 * 20 * 3},
     "grid_and_random": {"base": 12},
     "drawn_over_grid": {"base": 3},
+    "short_forms": {"base": 8},
     "sweep_forms": {"base": 120},
     "sweep_left_out": {"tp": 8, "dtp": 24, "bp": 2, "gru": 2},
     "sweep_of_parts": {"base": 9},
