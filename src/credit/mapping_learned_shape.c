@@ -20,7 +20,7 @@ static const struct registry activation_registry = { "feedback activation", acti
                                                      sizeof activation_parts / sizeof *activation_parts };
 
 /* clang-format off */
-#define LEARNED_TABLE(name, activation_default, bias_default, ...)                                                     \
+#define LEARNED_TABLE(name, activation_default, bias_default, weights_beside, ...)                                     \
     const struct option name[] = {                                                                              \
         { "activation", OPT_PART, offsetof(struct learned_options, activation), activation_default,                    \
           .flags = OPTION_PLAIN, .registry = &activation_registry,                                                     \
@@ -34,7 +34,7 @@ static const struct registry activation_registry = { "feedback activation", acti
           .help = "what feedback layers get of their argument: itself, +1 or -1 by its sign, or 1 where it is above "  \
           "0, else 0" },                                                                                               \
         { "weights_init", OPT_PART, offsetof(struct learned_options, common.weights_init), NULL,                       \
-          .flags = OPTION_NULLABLE, .registry = &init_registry,                                                        \
+          .flags = OPTION_NULLABLE, .registry = &init_registry, weights_beside                                         \
           .help = "initialisation of the feedback weights instead of network.init.weights" },                          \
         { "biases_init", OPT_PART, offsetof(struct learned_options, common.biases_init), NULL,                         \
           .flags = OPTION_NULLABLE, .registry = &init_registry,                                                        \
@@ -88,8 +88,9 @@ static const struct registry activation_registry = { "feedback activation", acti
       .flags = OPTION_NULLABLE,                                                                                        \
       .help = "feedback weights start at this multiple of the transposed weights of the dense layer that they lead "   \
               "back through; 0 = as drawn" },
-LEARNED_TABLE(learned_table, "same", "true", TRANSPOSE_GAIN);
-LEARNED_TABLE(fixed_table, "linear", "false", OF_FIXED);
+#define BESIDE_TRANSPOSE_GAIN .beside = "transpose_gain", .idle = "!0",
+LEARNED_TABLE(learned_table, "same", "true", BESIDE_TRANSPOSE_GAIN, TRANSPOSE_GAIN);
+LEARNED_TABLE(fixed_table, "linear", "false", , OF_FIXED);
 
 /* The mirror of what the feedback leads back through; of a layer that reads several side by side, of what that would be
  * if it read the target's output alone. */

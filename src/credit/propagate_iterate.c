@@ -53,7 +53,7 @@ static const struct option table[] = {
     { "precision", OPT_REAL, FIELD(precision), "0", 0, 1e300,
       .help = "sweeps end when the lowest target of those that move changes by less than this in every sample "
               "(Euclidean norm); of all layers at once not before each has heard of the loss" },
-    { "relaxation", OPT_REAL, FIELD(relaxation), "1", 0, 1, OPTION_ABOVE_MIN,
+    { "relaxation", OPT_REAL, FIELD(relaxation), "1", 0, 1, OPTION_ABOVE_MIN, .beside = "iterations", .idle = "0",
       .help = "factor on the corrections of output" },
     { "scaled_targets", OPT_REAL, FIELD(scaled_targets), "0", 0, 1e300,
       .help = "norm to which each sample's displacement is scaled before it goes down a layer, and back after it, "

@@ -52,7 +52,7 @@ UNSEEN = {
         " claim_subjects clip_fraction_of_a_unit encoder_depth encoder_shape figures_unknown_metric labels_of_sequences student_teacher_eval tied_above tied_in_turn tied_shape update_unit_of_tied_layers"
         " from_in_a_unit from_metric from_past_the_head from_recurrent from_under_cdtp from_under_direct from_under_tjml"
         " figures_axes figures_never_drawn figures_of_last_values figures_of_no_trial figures_one_number figures_planes targets_undefined layer_keys tune_claim tune_goal tune_goal_against tune_meaning tune_meaning_over tune_test tune_train tune_unlogged",
-    "another trial may have an effect of it": "idle_feedback idle_from idle_from_layers idle_keys",
+    "another trial may have an effect of it": "idle_feedback idle_from idle_from_layers idle_keys idle_parts",
     "it lies in another file, behind a reference, or in the number of trials":
         "extends_itself extends_missing extends_with_a_mistake reference_cycle reference_in_a_variant reference_missing reference_of_wrong_type"
         " reference_to_a_list sweep_beyond_counting sweep_large",
