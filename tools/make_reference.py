@@ -94,6 +94,9 @@ class Program:
 
 # ---- options ----
 
+BESIDE = ("#/definitions/by_index", "#/definitions/referring")  # what may stand in place of a value, in a variant
+
+
 def unwrap(node):
     """A property without the alternatives "null" and "${...}"."""
     inner = node
@@ -146,7 +149,9 @@ def type_text(node):
             items = arrays[0]["items"]
             if items.get("type") in ("number", "integer"):
                 return type_text(items) + ", or a list"
-            alone = [a for a in node["anyOf"] if "$ref" in a]
+            alone = [a for a in node["anyOf"] if "$ref" in a and a["$ref"] not in BESIDE]
+            if isinstance(items.get("type"), list):  # a number, or "${...}"
+                return type_text({**items, "type": items["type"][0]}) + ", or a list"
             if alone:
                 return type_text(alone[0]) + ", or a list"
             return "list of layers" if "$ref" in items else "list of names"
