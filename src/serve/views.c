@@ -18,8 +18,10 @@ static const char sql_study[] =
 
 /* How far the study is. The time that is left: the steps that are left, by the speed of an attempt so far, for as many
  * attempts as run now. */
-/* A heartbeat is up to ten seconds old, and steps are newer. */
-#define HEARD_MS "max(r.heartbeat_ms, min((julianday('now') - 2440587.5) * 86400000, r.heartbeat_ms + 10000))"
+/* A heartbeat of one that lives is up to ten seconds old, and its steps are newer. */
+#define NOW_MS "(julianday('now') - 2440587.5) * 86400000"
+#define HEARD_MS                                                                                                       \
+    "CASE WHEN " NOW_MS " BETWEEN r.heartbeat_ms AND r.heartbeat_ms + 15000 THEN " NOW_MS " ELSE r.heartbeat_ms END"
 static const char sql_pace[] =
     "WITH t AS (SELECT o.trial_id, o.outcome, t.step, t.budget, t.state FROM outcomes o JOIN trial t ON t.id = "
     "o.trial_id "
