@@ -86,23 +86,31 @@ static int refuse(struct comparison *c, const char *type, const char *name, cons
         c->path, type, SHOWN, name, table ? " of '" : "", SHOWN, table ? table : "", table ? "'" : "", why);
 }
 
-/* Looks a name up among ours; its type ("" = not ours) and SQL hold until the next call. */
-static const char *find(struct comparison *c, const char *name, const char **sql)
+/* Begins a statement about one name. */
+static int ask(sqlite3_stmt *stmt, const char *name)
 {
-    sqlite3_reset(c->ours);
-    sqlite3_bind_text(c->ours, 1, name, -1, SQLITE_TRANSIENT);
-    const bool found = sqlite3_step(c->ours) == SQLITE_ROW;
-    *sql = found ? column(c->ours, 1) : "";
-    return found ? column(c->ours, 0) : "";
+    sqlite3_reset(stmt);
+    return sqlite3_bind_text(stmt, 1, name, -1, SQLITE_TRANSIENT);
+}
+
+/* Looks a name up among ours; its type ("" = not ours) and SQL hold until the next call. */
+static int find(struct comparison *c, const char *name, const char **type, const char **sql, struct err *e)
+{
+    int rc = ask(c->ours, name);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_step(c->ours);
+    *type = rc == SQLITE_ROW ? column(c->ours, 0) : "";
+    *sql = rc == SQLITE_ROW ? column(c->ours, 1) : "";
+    if (rc == SQLITE_DONE || (*type)[0])
+        return 0;
+    return err_set(e, ERR_MEMORY, "%s: out of memory", c->path); /* all that can fail in a database in memory */
 }
 
 /* An index that is not ours, on a table of ours: SQLite keeps it up to date, whatever that runs. */
 static int compare_index(struct comparison *c, const char *name, const char *table, struct err *e)
 {
-    sqlite3_reset(c->plain);
-    sqlite3_bind_text(c->plain, 1, name, -1, SQLITE_TRANSIENT);
-    sqlite3_bind_text(c->plain, 2, table, -1, SQLITE_TRANSIENT);
-    if (sqlite3_step(c->plain) != SQLITE_ROW)
+    if (ask(c->plain, name) != SQLITE_OK || sqlite3_bind_text(c->plain, 2, table, -1, SQLITE_TRANSIENT) != SQLITE_OK ||
+        sqlite3_step(c->plain) != SQLITE_ROW)
         return unreadable(c, e);
     return sqlite3_column_int(c->plain, 0)
                ? 0
@@ -112,21 +120,23 @@ static int compare_index(struct comparison *c, const char *name, const char *tab
 /* A table that is not ours, but whose foreign key would be followed when a row of ours is deleted. */
 static int compare_links(struct comparison *c, const char *name, struct err *e)
 {
-    sqlite3_reset(c->links);
-    sqlite3_bind_text(c->links, 1, name, -1, SQLITE_TRANSIENT);
-    int rc;
-    const char *sql;
-    while ((rc = sqlite3_step(c->links)) == SQLITE_ROW)
-        if (find(c, column(c->links, 0), &sql)[0])
+    int rc = ask(c->links, name);
+    const char *type, *sql;
+    if (rc != SQLITE_OK)
+        return unreadable(c, e);
+    while ((rc = sqlite3_step(c->links)) == SQLITE_ROW) {
+        TRY(find(c, column(c->links, 0), &type, &sql, e));
+        if (type[0])
             return refuse(c, "table", name, NULL, "is not tprun's and has a foreign key to one that is", e);
+    }
     return rc == SQLITE_DONE ? 0 : unreadable(c, e);
 }
 
 static int compare_object(struct comparison *c, const char *type, const char *name, const char *table, const char *sql,
                           struct err *e)
 {
-    const char *wanted, *ignored;
-    const char *ours = find(c, name, &wanted);
+    const char *ours, *wanted, *ignored;
+    TRY(find(c, name, &ours, &wanted, e));
     if (strcmp(ours, "view") == 0 && strcmp(type, "view") == 0) {
         c->views_met++;
         c->stale |= strcmp(sql, wanted) != 0;
@@ -140,7 +150,8 @@ static int compare_object(struct comparison *c, const char *type, const char *na
     }
     if (strcmp(type, "table") == 0)
         return compare_links(c, name, e);
-    if (!find(c, table, &ignored)[0])
+    TRY(find(c, table, &ours, &ignored, e));
+    if (!ours[0])
         return 0;
     if (strcmp(type, "trigger") == 0)
         return refuse(c, type, name, table, "is not tprun's", e);
@@ -195,7 +206,9 @@ static int compare_all(struct comparison *c, struct err *e)
     TRY(prepare(c, c->db, "SELECT type, name, tbl_name, sql FROM main.sqlite_master", &all, e));
     int code = 0, rc = SQLITE_DONE;
     while (code == 0 && (rc = sqlite3_step(all)) == SQLITE_ROW)
-        code = compare_object(c, column(all, 0), column(all, 1), column(all, 2), column(all, 3), e);
+        code = sqlite3_column_text(all, 0) && sqlite3_column_text(all, 1) && sqlite3_column_text(all, 2)
+                   ? compare_object(c, column(all, 0), column(all, 1), column(all, 2), column(all, 3), e)
+                   : unreadable(c, e);
     if (code == 0 && rc != SQLITE_DONE)
         code = unreadable(c, e);
     sqlite3_finalize(all);
