@@ -145,7 +145,8 @@ static void print_end(struct results *s)
         puts("(shorter: done after fewer steps than the longest trial of the cell, and averaged with it; a larger "
              "budget, such as train.iterations=N, trains them on)");
     if (s->partial)
-        printf("(partial: what was added to the log later has no value that is %s; --force trains them again)\n",
+        printf("(partial: what was in the log for a part of the training has no value that is %s; --force trains them "
+               "again)\n",
                s->last);
 }
 

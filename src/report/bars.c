@@ -76,7 +76,7 @@ static double deviation(const struct moments *m)
 static const char *numbers(const struct group *g, const struct bar *bar, struct arena *a)
 {
     const struct moments *m = &bar->values;
-    const char *late = bar->n_late ? arena_printf(a, ", %zu logged it later", bar->n_late) : "";
+    const char *late = bar->n_late ? arena_printf(a, ", %zu logged it in part", bar->n_late) : "";
     if (m->n == 0)
         return arena_printf(a, "%s%s", legend_remark(a, g, false, NULL), late);
     struct text t = { 0 };

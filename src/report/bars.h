@@ -1,5 +1,5 @@
 /* A bar for each variant and cell, a panel for each quantity: every trial's mean over its logged steps above 0, and of
- * these the mean and the standard deviation over the seeds. A trial that logged the metric only later (store/partial.h)
+ * these the mean and the standard deviation over the seeds. A trial that logged the metric in part (store/partial.h)
  * is none of them. Meulemans 2020, Fig. 2. */
 #ifndef TPRUN_REPORT_BARS_H
 #define TPRUN_REPORT_BARS_H
@@ -13,7 +13,7 @@ enum { BARS_MAX_GROUPS = 40 };
 
 struct bar {
     struct moments values; /* over the trials of a group that are done; n = 0 without any */
-    size_t n_late;         /* that are done and left out: they logged it only later */
+    size_t n_late;         /* that are done and left out: they logged it in part */
 };
 
 struct bars_panel {

@@ -60,8 +60,8 @@ static const char *remark(const struct compare_cell *c, struct arena *a)
         text_add(&t, "more than %d seeds are needed", (int)PAIRED_MOST);
     }
     if (c->n_partial)
-        text_add(&t, "%sin %zu the metric was added to the log later, so that this value is not known", t.n ? "; " : "",
-                 c->n_partial);
+        text_add(&t, "%sin %zu the metric was in the log for a part of the training, so that this value is not known",
+                 t.n ? "; " : "", c->n_partial);
     if (c->n_shorter)
         text_add(&t, "%s%zu of fewer steps than others of their cell", t.n ? "; " : "", c->n_shorter);
     if (c->n_unequal)

@@ -34,7 +34,7 @@ struct compare_value {
      * length */
     bool shorter;
     int64_t length;
-    bool partial; /* its metric was added to the log later, and has no such value: see store/partial.h */
+    bool partial; /* its metric was logged in part, and has no such value: see store/partial.h */
 };
 
 struct compare_values {

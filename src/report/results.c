@@ -98,7 +98,7 @@ static void put_row(struct text *out, const struct results *r, size_t metric, si
     if (g->n_shorter)
         text_add(out, " (%zu of fewer steps)", g->n_shorter);
     if (r->partial[at])
-        text_add(out, " (%zu logged it only later)", r->partial[at]);
+        text_add(out, " (%zu logged it in part)", r->partial[at]);
     text_puts(out, " |\n");
 }
 

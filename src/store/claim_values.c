@@ -37,11 +37,12 @@ static void hold_partial(struct claim *c, const struct claim_side *side)
 {
     const bool best = c->at && !strcmp(c->at, "best"), selected = c->at && !strcmp(c->at, "selected");
     if (side->n_partial)
-        claim_hold(c, "in %zu of the %zu seeds of '%s' %s was added to the log later, so that %s is not known",
-                   side->n_partial, side->n_trials, side->variant, selected ? "what selects the step" : c->metric,
-                   best       ? "its best value"
-                   : selected ? "that step"
-                              : "its mean");
+        claim_hold(
+            c, "in %zu of the %zu seeds of '%s' %s was in the log for a part of the training, so that %s is not known",
+            side->n_partial, side->n_trials, side->variant, selected ? "what selects the step" : c->metric,
+            best       ? "its best value"
+            : selected ? "that step"
+                       : "its mean");
 }
 
 static int add_trial(const struct claim *c, struct claim_side *side, sqlite3_stmt *stmt)

@@ -6,8 +6,9 @@
 -- No LEFT JOIN here: SQLite before 3.41 leaves one out whose columns a query does not read, and then sorts the rest of the query the wrong
 -- way. A value that may be missing is a scalar subquery, which finds its one row by the primary key. tests/store/answers.py proves it.
 
--- Metrics of a trial that were added to its log later. Such a metric has fewer rows than the others of the trial, by two at least, as one of
--- training steps has none at step 0; or, where the others left the log, two steps were logged before its first row. Of it there is no best
+-- Metrics that were in the log of a trial for a part of the training: added when that was under way, or gone before the end. Such a metric has fewer
+-- rows than the others of the trial, by two at least, as one of training steps has none at step 0; or, where the others left the log too, two steps
+-- were logged before its first row; or the trial is done, and its last row is of a step before the end. Of it there is no best
 -- value and no area, and no step to choose by or to reach a target at. So says n of its summaries, also where rows were taken out; C has
 -- the same in src/store/partial.h.
 CREATE VIEW partial AS
@@ -15,10 +16,11 @@ SELECT u.trial_id, u.key_id
 FROM summary u
 WHERE u.n < (SELECT max(w.n) FROM summary w WHERE w.trial_id = u.trial_id) - 1
     OR (SELECT p.step FROM progress p WHERE p.trial_id = u.trial_id AND p.step < (SELECT min(m.step) FROM metric m
-        WHERE m.trial_id = u.trial_id AND m.key_id = u.key_id) ORDER BY p.step LIMIT 1 OFFSET 1) IS NOT NULL;
+        WHERE m.trial_id = u.trial_id AND m.key_id = u.key_id) ORDER BY p.step LIMIT 1 OFFSET 1) IS NOT NULL
+    OR u.end_step < (SELECT e.step FROM trial e WHERE e.id = u.trial_id AND e.state = 'done');
 INSERT INTO _doc VALUES
     ('partial', 'trial_id', '', 'runtime', 'trial.id'),
-    ('partial', 'key_id', '', 'runtime', 'metric_key.id: a metric that was added to the log of the trial later, so that it has no best value and no area');
+    ('partial', 'key_id', '', 'runtime', 'metric_key.id: a metric that was in the log of the trial for a part of the training, so that it has no best value and no area');
 
 CREATE VIEW all_trials AS
 SELECT s.name AS study, t.variant, t.cell, t.seed,
@@ -55,13 +57,13 @@ INSERT INTO _doc VALUES
     ('all_trials', 'budget', 'step', 'deterministic', 'step to reach'),
     ('all_trials', 'wall_s', 's', 'runtime', 'time spent in all phases of all attempts'),
     ('all_trials', 'last_train_loss', '', 'deterministic', 'last value of train_loss; NULL if it is not finite, see summaries.last_finite'),
-    ('all_trials', 'best_train_loss', '', 'deterministic', 'smallest value of train_loss; NULL if it was added to the log later, see finals.n_partial'),
+    ('all_trials', 'best_train_loss', '', 'deterministic', 'smallest value of train_loss; NULL if it was in the log for a part of the training, see finals.n_partial'),
     ('all_trials', 'last_train_accuracy', '%', 'deterministic', 'last value of train_accuracy; NULL if it is not finite, see summaries.last_finite'),
-    ('all_trials', 'best_train_accuracy', '%', 'deterministic', 'largest value of train_accuracy; NULL if it was added to the log later, see finals.n_partial'),
+    ('all_trials', 'best_train_accuracy', '%', 'deterministic', 'largest value of train_accuracy; NULL if it was in the log for a part of the training, see finals.n_partial'),
     ('all_trials', 'last_test_loss', '', 'deterministic', 'last value of test_loss; NULL if it is not finite, see summaries.last_finite'),
-    ('all_trials', 'best_test_loss', '', 'deterministic', 'smallest value of test_loss; NULL if it was added to the log later, see finals.n_partial'),
+    ('all_trials', 'best_test_loss', '', 'deterministic', 'smallest value of test_loss; NULL if it was in the log for a part of the training, see finals.n_partial'),
     ('all_trials', 'last_test_accuracy', '%', 'deterministic', 'last value of test_accuracy; NULL if it is not finite, see summaries.last_finite'),
-    ('all_trials', 'best_test_accuracy', '%', 'deterministic', 'largest value of test_accuracy; NULL if it was added to the log later, see finals.n_partial'),
+    ('all_trials', 'best_test_accuracy', '%', 'deterministic', 'largest value of test_accuracy; NULL if it was in the log for a part of the training, see finals.n_partial'),
     ('all_trials', 'diverged_step', 'step', 'deterministic', 'step at which a value became non-finite or left its bounds'),
     ('all_trials', 'diverged_layer', '', 'deterministic', 'layer in which that was seen'),
     ('all_trials', 'diverged_tensor', '', 'deterministic', 'tensor in which that was seen'),
@@ -93,13 +95,13 @@ INSERT INTO _doc VALUES
     ('trials', 'budget', 'step', 'deterministic', 'step to reach'),
     ('trials', 'wall_s', 's', 'runtime', 'time spent in all phases of all attempts'),
     ('trials', 'last_train_loss', '', 'deterministic', 'last value of train_loss; NULL if it is not finite, see summaries.last_finite'),
-    ('trials', 'best_train_loss', '', 'deterministic', 'smallest value of train_loss; NULL if it was added to the log later, see finals.n_partial'),
+    ('trials', 'best_train_loss', '', 'deterministic', 'smallest value of train_loss; NULL if it was in the log for a part of the training, see finals.n_partial'),
     ('trials', 'last_train_accuracy', '%', 'deterministic', 'last value of train_accuracy; NULL if it is not finite, see summaries.last_finite'),
-    ('trials', 'best_train_accuracy', '%', 'deterministic', 'largest value of train_accuracy; NULL if it was added to the log later, see finals.n_partial'),
+    ('trials', 'best_train_accuracy', '%', 'deterministic', 'largest value of train_accuracy; NULL if it was in the log for a part of the training, see finals.n_partial'),
     ('trials', 'last_test_loss', '', 'deterministic', 'last value of test_loss; NULL if it is not finite, see summaries.last_finite'),
-    ('trials', 'best_test_loss', '', 'deterministic', 'smallest value of test_loss; NULL if it was added to the log later, see finals.n_partial'),
+    ('trials', 'best_test_loss', '', 'deterministic', 'smallest value of test_loss; NULL if it was in the log for a part of the training, see finals.n_partial'),
     ('trials', 'last_test_accuracy', '%', 'deterministic', 'last value of test_accuracy; NULL if it is not finite, see summaries.last_finite'),
-    ('trials', 'best_test_accuracy', '%', 'deterministic', 'largest value of test_accuracy; NULL if it was added to the log later, see finals.n_partial'),
+    ('trials', 'best_test_accuracy', '%', 'deterministic', 'largest value of test_accuracy; NULL if it was in the log for a part of the training, see finals.n_partial'),
     ('trials', 'diverged_step', 'step', 'deterministic', 'step at which a value became non-finite or left its bounds'),
     ('trials', 'diverged_layer', '', 'deterministic', 'layer in which that was seen'),
     ('trials', 'diverged_tensor', '', 'deterministic', 'tensor in which that was seen'),
@@ -525,7 +527,7 @@ INSERT INTO _doc VALUES
     ('finals', 'split', '', 'runtime', 'which data the metric is measured on, see metric_key.split'),
     ('finals', 'n_trials', '', 'deterministic', 'n_asked by its older name'),
     ('finals', 'n_shorter', '', 'deterministic', 'number of trials that are done after fewer steps than the longest of the cell, as its budget was raised or lowered between them: the means take all as equals'),
-    ('finals', 'n_partial', '', 'deterministic', 'number of these n trials that logged the metric at fewer steps than another of theirs, by two at least, as it was added to their log later: the best value of such a trial is not known'),
+    ('finals', 'n_partial', '', 'deterministic', 'number of these n trials that logged the metric at fewer steps than another of theirs, by two at least, as it was in their log for a part of the training: the best value of such a trial is not known'),
     ('finals', 'study_id', '', 'runtime', 'study.id');
 
 -- Early stopping after the fact: every metric of a trial at the step where its valid_accuracy is first highest, best_step of its summary.
@@ -652,7 +654,7 @@ INSERT INTO _doc VALUES
     ('heatmap', 'auc', 'loss * step', 'deterministic', 'area under train_loss, mean over the seeds; NULL unless n = n_asked and all of them ended at one step; cells compare only where that step is the same'),
     ('heatmap', 'n', '', 'deterministic', 'number of trials that are done and have a finite area'),
     ('heatmap', 'n_asked', '', 'deterministic', 'number of trials of the cell: the seeds that were asked for'),
-    ('heatmap', 'n_nonfinite', '', 'deterministic', 'number of trials that are done without a finite area, or logged train_loss only later, see finals.n_partial, or not to their end'),
+    ('heatmap', 'n_nonfinite', '', 'deterministic', 'number of trials that are done without a finite area, or logged train_loss in part, see finals.n_partial'),
     ('heatmap', 'n_diverged', '', 'deterministic', 'number of trials that diverged'),
     ('heatmap', 'n_unfinished', '', 'deterministic', 'number of trials that are not finished'),
     ('heatmap', 'n_failed', '', 'deterministic', 'number of trials that failed'),

@@ -32,7 +32,7 @@ claims:
 - {id: last, text: t, value: {variant: bp, metric: test_loss}, expect: [0, 9]}
 """
 FIRST, LATER = "train_loss, batch_loss", "train_loss, batch_loss, test_loss, valid_accuracy, update_norm"
-ADDED = "was added to the log later, so that"
+ADDED = "was in the log for a part of the training, so that"
 
 
 class Partial(unittest.TestCase):
@@ -85,13 +85,13 @@ class Partial(unittest.TestCase):
         self.assertEqual(self.sql("SELECT seed, reached, step FROM targets WHERE variant = 'bp' ORDER BY 1"), [(1, None, None), (2, None, None), (3, 1, 0)])
 
         self.assertEqual(table.count("3, 2 partial"), 1)
-        self.assertIn("(partial: what was added to the log later has no value that is selected; --force trains them again)", table)
-        self.assertIn("| 3 (2 logged it only later) |", self.call("report", "p"))
+        self.assertIn("(partial: what was in the log for a part of the training has no value that is selected; --force trains them again)", table)
+        self.assertIn("| 3 (2 logged it in part) |", self.call("report", "p"))
         shown = {(row["variant"], row["metric"]): row["n_partial"] for row in json.loads(self.call("show", "p", "--format", "json"))["finals"]}
         self.assertEqual({key for key, n in shown.items() if n}, {("bp", "test_loss"), ("bp", "valid_accuracy")})
         for how in (["--at", "best"], ["--at", "selected"], ["--target", "step"], ["--metric", "update_norm", "--layer", "1", "--at", "best"]):
             said = self.call("compare", "p:dfa", "p:bp", *([] if {"update_norm", "--target"} & set(how) else ["--metric", "test_loss"]), *how)
-            self.assertIn("in 2 the metric was added to the log later, so that this value is not known", said, how)
+            self.assertIn("in 2 the metric was in the log for a part of the training, so that this value is not known", said, how)
         self.assertNotIn("later", self.call("compare", "p:dfa", "p:bp", "--metric", "test_loss"))
 
         claims = self.claims()
@@ -114,7 +114,7 @@ class Partial(unittest.TestCase):
         self.call("run", self.write("p.yaml", spec[:spec.index("targets:")] % FIRST), "-q")
         table = self.call("run", self.write("p.yaml", spec[:spec.index("targets:")] % (FIRST + ", test_loss")), "-q", "--relog")
         self.assertEqual(table.count("2, 2 partial"), 2)
-        self.assertIn("(partial: what was added to the log later has no value that is best; --force trains them again)", table)
+        self.assertIn("(partial: what was in the log for a part of the training has no value that is best; --force trains them again)", table)
         self.assertEqual(self.sql("SELECT n_partial, last_mean IS NULL, best_mean FROM finals WHERE metric = 'test_loss'"), [(2, 0, None)] * 2)
 
     def test_a_metric_that_was_added_when_the_others_left_the_log(self):
@@ -128,6 +128,23 @@ class Partial(unittest.TestCase):
         self.assertEqual(self.sql("SELECT DISTINCT reached, step FROM targets"), [(None, None)])
         self.assertEqual(self.sql("SELECT DISTINCT step, last_train_loss, last_test_loss IS NULL FROM trials"), [(40, None, 0)])  # the last of train_loss was at 20
         self.assertIn(ADDED, self.claims()["best"][1])
+
+    def test_a_metric_that_left_the_log(self):
+        """Of what was logged until the middle nothing is best, no mean reaches the end, and that no target was reached is not known."""
+        spec = SPEC % (2, 40, "%s", "")
+        spec = spec[:spec.index("- {id: best")] + "- {id: best, text: t, value: {variant: bp, metric: test_loss, at: best}, expect: [0, 9]}\n" + \
+            spec[spec.index("- {id: mean"):spec.index("- {id: late")] + spec[spec.index("- {id: layer"):]
+        self.call("run", self.write("p.yaml", spec % "train_loss, test_loss, update_norm"), "-q", "train.iterations=20")
+        self.assertNotIn("part of the training", "".join(note for _, note in self.claims().values()))
+        self.call("run", "p.yaml", "-q", "log.metrics=[train_loss]")
+        claims = self.claims()
+        for name, what in (("best", f"test_loss {ADDED} its best value is not known"), ("mean", f"test_loss {ADDED} its mean is not known"),
+                           ("layer", f"update_norm {ADDED} its mean is not known"), ("last", "have no finite value")):
+            self.assertEqual(claims[name][0], "undecided")
+            self.assertIn(what, claims[name][1], name)
+        self.assertEqual(self.sql("SELECT DISTINCT last_test_loss, best_test_loss, last_train_loss IS NULL FROM trials"), [(None, None, 0)])
+        self.assertEqual(self.sql("SELECT DISTINCT reached FROM targets"), [(None,)])
+        self.assertEqual(self.sql("SELECT count(*) FROM partial p JOIN metric_key k ON k.id = p.key_id WHERE k.name = 'test_loss'"), [(2,)])
 
     def test_one_offs(self):
         spec = (SPEC % (2, 40, "%s", ""))
