@@ -696,20 +696,35 @@ static double condition_of(struct mat w, double r)
     return (largest * largest + r) / (smallest * smallest + r);
 }
 
+/* The metrics after a step of a trial with this algorithm and network. */
+static void measure_inverses(struct fixture *f, struct records *r, const char *data, const char *rest)
+{
+    char text[1024];
+    struct err e = { 0 };
+    *r = records_new();
+    snprintf(text, sizeof text, "{log: {metrics: [condition_number]}, algorithm: {name: tp, target_stepsize: 0.5, %s}",
+             rest);
+    fixture_open(f, data, text);
+    fixture_steps(f, 1);
+    must(measure_all(f->trial, &r->sink, &e), &e);
+}
+
+static void check_condition(struct fixture *f, struct records *r, const char *name, double expected, double tolerance)
+{
+    ck_assert_double_gt(expected, 1);
+    ck_assert_double_eq_tol(records_value(r, name, 1), expected, tolerance * expected);
+    text_free(&r->text);
+    fixture_close(f);
+}
+
 /* Of what is factorized: each gate of a cell, each layer of a unit, and 2 I - W without r where that is inverted. */
 START_TEST(condition_numbers_of_what_is_inverted)
 {
-    static const char head[] = "{log: {metrics: [condition_number]}, algorithm: {name: tp, target_stepsize: 0.5, ";
     struct fixture f;
-    struct records r = records_new();
-    struct err e = { 0 };
-    char text[1024];
-    snprintf(text, sizeof text,
-             "%shead: 1, mapping: {regularization: 0.3}}, network: {layers: [gru: {units: 5}, dense: {units: 4}]}}",
-             head);
-    fixture_open(&f, ORDER, text);
-    fixture_steps(&f, 1);
-    must(measure_all(f.trial, &r.sink, &e), &e);
+    struct records r;
+    measure_inverses(
+        &f, &r, ORDER,
+        "head: 1, mapping: {regularization: 0.3}}, network: {layers: [gru: {units: 5}, dense: {units: 4}]}");
     const struct unit *gru = &f.trial->chain.units[0];
     double largest = 0;
     for (size_t j = 0; j < gru->n_params; j++) {
@@ -717,68 +732,46 @@ START_TEST(condition_numbers_of_what_is_inverted)
         for (size_t k = 0; k < 3 && w.rows == 15 && w.cols == 5; k++)
             largest = fmax(largest, condition_of(mat_rows(w, 5 * k, 5), 0.3));
     }
-    ck_assert_double_gt(largest, 1);
-    ck_assert_double_eq_tol(records_value(&r, "condition_number.0", 1), largest, 1e-6 * largest);
-    text_free(&r.text);
-    fixture_close(&f);
+    check_condition(&f, &r, "condition_number.0", largest, 1e-6);
 
-    r = records_new();
-    snprintf(
-        text, sizeof text,
-        "%shead: 1, propagate: difference, mapping: {matrix: two_eye_minus_w}}, network: {layers: [dense: {units: 6, "
-        "activation: tanh}, "
-        "dense: {units: 6, activation: tanh}, dense: {units: 4}]}}",
-        head);
-    fixture_open(&f, BLOBS, text);
-    fixture_steps(&f, 1);
-    must(measure_all(f.trial, &r.sink, &e), &e);
+    measure_inverses(&f, &r, BLOBS,
+                     "head: 1, propagate: difference, mapping: {matrix: two_eye_minus_w}}, network: {layers: [dense: "
+                     "{units: 6, activation: tanh}, dense: {units: 6, activation: tanh}, dense: {units: 4}]}");
     const struct mat w = unit_param(&f.trial->chain.units[1], 0, f.trial->chain.weights);
     real variant[36];
     for (size_t i = 0; i < 36; i++)
         variant[i] = (i / 6 == i % 6 ? 2 : 0) - w.p[i];
-    const double condition = condition_of(mat_of(variant, 6, 6), 0);
-    ck_assert_double_eq_tol(records_value(&r, "condition_number.1", 1), condition, 1e-5 * condition);
-    text_free(&r.text);
-    fixture_close(&f);
+    check_condition(&f, &r, "condition_number.1", condition_of(mat_of(variant, 6, 6), 0), 1e-5);
 
-    r = records_new();
-    snprintf(text, sizeof text,
-             "%shead: 0, mapping: {regularization: 0.1}}, network: {layers: [dense: {units: 6, activation: tanh}, "
-             "unit: [dense: "
-             "{units: 6, "
-             "activation: tanh}, dense: {units: 7, activation: tanh}], dense: {units: 4}]}}",
-             head);
-    fixture_open(&f, BLOBS, text);
-    fixture_steps(&f, 1);
-    must(measure_all(f.trial, &r.sink, &e), &e);
+    measure_inverses(
+        &f, &r, BLOBS,
+        "head: 0, mapping: {regularization: 0.1}}, network: {layers: [dense: {units: 6, activation: tanh}, "
+        "unit: [dense: {units: 6, activation: tanh}, dense: {units: 7, activation: tanh}], dense: {units: 4}]}");
     const struct unit *inner = f.trial->chain.units[1].inner;
     largest = fmax(condition_of(unit_param(&inner[0], 0, inner[0].weights), 0.1),
                    condition_of(unit_param(&inner[1], 0, inner[1].weights), 0.1));
-    ck_assert_double_eq_tol(records_value(&r, "condition_number.1", 1), largest, 1e-5 * largest);
-    text_free(&r.text);
-    fixture_close(&f);
+    check_condition(&f, &r, "condition_number.1", largest, 1e-5);
 
-    r = records_new(); /* the transpose of a 5 x 8 matrix */
-    snprintf(text, sizeof text,
-             "%shead: 1, mapping: {regularization: 0.1}}, dataset: {features: 8}, network: {layers: [dense: {units: 5, "
-             "activation: tanh}, dense: {units: 8, activation: tanh, tied: 0}, dense: {units: 4}]}}",
-             head);
-    fixture_open(&f, BLOBS, text);
-    fixture_steps(&f, 1);
-    must(measure_all(f.trial, &r.sink, &e), &e);
+    /* the transpose of a 5 x 8 matrix */
+    measure_inverses(&f, &r, BLOBS,
+                     "head: 1, mapping: {regularization: 0.1}}, dataset: {features: 8}, network: {layers: [dense: "
+                     "{units: 5, activation: tanh}, dense: {units: 8, activation: tanh, tied: 0}, dense: {units: 4}]}");
     real transposed[40];
     mat_transpose(unit_param(&f.trial->chain.units[0], 0, f.trial->chain.weights), mat_of(transposed, 8, 5));
-    const double of_tied = condition_of(mat_of(transposed, 8, 5), 0.1);
-    ck_assert_double_eq_tol(records_value(&r, "condition_number.1", 1), of_tied, 1e-5 * of_tied);
-    text_free(&r.text);
-    fixture_close(&f);
+    check_condition(&f, &r, "condition_number.1", condition_of(mat_of(transposed, 8, 5), 0.1), 1e-5);
+}
+END_TEST
 
-    r = records_new(); /* an inverse that is exact has none */
-    snprintf(text, sizeof text,
-             "%shead: 2}, dataset: {name: given, features: 16, image: [1, 4, 4], outputs: 4}, network: {layers: "
-             "[patches: {channels: 4, size: 2}, coupling: {hidden: 3}, global_average_pool, dense: {units: 4}]}}",
-             head);
-    fixture_given(&f, "{}", text);
+/* An inverse that is exact factorizes nothing. */
+START_TEST(no_condition_number_of_an_exact_inverse)
+{
+    struct fixture f;
+    struct records r = records_new();
+    struct err e = { 0 };
+    fixture_given(&f, "{}",
+                  "{log: {metrics: [condition_number]}, algorithm: {name: tp, target_stepsize: 0.5, head: 2}, dataset: "
+                  "{name: given, features: 16, image: [1, 4, 4], outputs: 4}, network: {layers: [patches: {channels: "
+                  "4, size: 2}, coupling: {hidden: 3}, global_average_pool, dense: {units: 4}]}}");
     must(measure_all(f.trial, &r.sink, &e), &e);
     ck_assert(!r.text.s || !strstr(r.text.s, "condition_number"));
     text_free(&r.text);
@@ -920,6 +913,7 @@ static void add_tests(TCase *t)
     tcase_add_test(t, lemma_holds_in_training);
     tcase_add_test(t, condition_numbers_by_power_iteration);
     tcase_add_test(t, condition_numbers_of_what_is_inverted);
+    tcase_add_test(t, no_condition_number_of_an_exact_inverse);
     tcase_add_test(t, spectral_norms_by_power_iteration);
     tcase_add_test(t, clip_fractions_by_counting);
     tcase_add_test(t, clip_fractions_of_other_values_are_refused);
